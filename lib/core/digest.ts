@@ -1,0 +1,55 @@
+// Content is named by its SHA-256. Digests, and the canonical text that records are hashed as, live here; nothing else hashes.
+// Digest strings are branded so that a path or a key cannot be passed for one.
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+
+/** SHA-256, 64 lower-case hex digits. */
+export type Digest = string & { readonly __digest: true };
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export function isDigest(text: unknown): text is Digest {
+  return typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
+}
+
+export function digestBytes(bytes: Uint8Array | string): Digest {
+  return createHash('sha256').update(bytes).digest('hex') as Digest;
+}
+
+/** The digest of a stream of chunks; `sha256()` is handed out for writers that hash while they write. */
+export function sha256(): Hash {
+  return createHash('sha256');
+}
+
+export function finished(hash: Hash): Digest {
+  return hash.digest('hex') as Digest;
+}
+
+export async function digestFile(path: string): Promise<Digest> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return finished(hash);
+}
+
+/** JSON with keys sorted by code unit and no white space: equal values have equal text, so its digest names the value. */
+export function canonicalJson(value: Json): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  const keys = Object.keys(value).sort(byCodeUnit);
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] ?? null)}`).join(',')}}`;
+}
+
+export function digestRecord(value: Json): Digest {
+  return digestBytes(canonicalJson(value));
+}
+
+/** Order by UTF-16 code unit, the same on every machine; `localeCompare` is not. */
+export function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,86 @@
+// What can go wrong, and whose fault it is. An error is one sentence, "Cannot <do what>: <why>", then a hint; the exit
+// code carries the blame. This file knows the words and the codes, not who prints them.
+
+/** Exit codes of every task (ARCHITECTURE.md, "Exit codes"). */
+export const exitCodes = { done: 0, failed: 1, usage: 2, host: 69, bug: 70, interrupted: 130 } as const;
+
+/** Whose fault it is: the thing itself, the command line, the host. A bug of ours is any other exception. */
+export type Blame = 'failed' | 'usage' | 'host' | 'interrupted';
+
+/** A failure that a user can act on. `message` is the sentence; `hint` and `detail` (for instance rustc's own text) follow it. */
+export class Failure extends Error {
+  readonly blame: Blame;
+  readonly hint: string | undefined;
+  readonly detail: string | undefined;
+
+  constructor(blame: Blame, message: string, more: { hint?: string | undefined; detail?: string | undefined; cause?: unknown } = {}) {
+    super(message, { cause: more.cause });
+    this.name = 'Failure';
+    this.blame = blame;
+    this.hint = more.hint;
+    this.detail = more.detail;
+  }
+
+  get exitCode(): number {
+    return exitCodes[this.blame];
+  }
+}
+
+/** `cannot('read "x"', 'it is a folder', { hint })`: the one way a user's mistake or a host's lack is told. Blame defaults to "failed". */
+export function cannot(what: string, why: string, more: { blame?: Blame; hint?: string | undefined; detail?: string | undefined; cause?: unknown } = {}): Failure {
+  return new Failure(more.blame ?? 'failed', `Cannot ${what}: ${why}`, more);
+}
+
+/** The error code of Node ("ENOENT", "ENOSPC", ...), if it has one. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?: string }>> = {
+  ENOENT: { why: 'it does not exist', blame: 'failed' },
+  EACCES: { why: 'permission denied', blame: 'host' },
+  EPERM: { why: 'operation not permitted', blame: 'host' },
+  EROFS: { why: 'the file system is read-only', blame: 'host' },
+  ENOSPC: { why: 'no space left on the device', blame: 'host', hint: 'free some space, or choose another folder with --cache DIR or --out DIR' },
+  EDQUOT: { why: 'the disk quota is used up', blame: 'host', hint: 'free some space, or choose another folder with --cache DIR or --out DIR' },
+  EMFILE: { why: 'too many open files', blame: 'host', hint: 'raise the limit with ulimit -n, or lower --jobs' },
+  ENOTDIR: { why: 'a part of the path is not a folder', blame: 'failed' },
+  EISDIR: { why: 'it is a folder', blame: 'failed' },
+};
+
+/** Words for an error of the operating system; anything we have no words for is handed back as it is (a bug until shown otherwise). */
+export function cannotBecause(what: string, error: unknown, hint?: string): unknown {
+  if (error instanceof Failure) return error;
+  const sentence = errnoSentences[errnoOf(error) ?? ''];
+  if (!sentence) return error;
+  return cannot(what, sentence.why, { blame: sentence.blame, hint: hint ?? sentence.hint, cause: error });
+}
+
+/** The word of `known` that `given` was probably meant to be: at most two edits (a swap counts as one), and fewer than half its letters. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.min(2, Math.floor(given.length / 2)) + 1;
+  for (const word of known) {
+    const distance = editDistance(given, word);
+    if (distance < bestDistance) {
+      best = word;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Optimal string alignment: insert, delete, replace, swap of neighbours. */
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  const at = (i: number, j: number): number => rows[i]?.[j] ?? Infinity;
+  for (let i = 1; i <= a.length; i++) {
+    rows.push([i]);
+    for (let j = 1; j <= b.length; j++) {
+      const replace = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swap = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Infinity;
+      rows[i]?.push(Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, replace, swap));
+    }
+  }
+  return at(a.length, b.length);
+}

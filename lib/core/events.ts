@@ -1,0 +1,39 @@
+// Everything that can happen while a task runs, as one closed union. Rooms report events; lib/face decides what a person sees.
+import type { Digest } from './digest.ts';
+
+export type Event =
+  /** A named stretch of work over a second long has begun or ended (planning, assembling, unpacking). */
+  | { kind: 'phase-started'; phase: string }
+  | { kind: 'phase-finished'; phase: string; durationMs: number; note?: string }
+  /** Bytes or items done of a phase. */
+  | { kind: 'progress'; phase: string; done: number; total: number }
+  /** The unit graph is known. */
+  | { kind: 'planned'; units: number }
+  | { kind: 'unit-started'; unit: string }
+  | { kind: 'unit-finished'; unit: string; outcome: 'hit' | 'built'; durationMs: number; key: Digest }
+  | { kind: 'unit-failed'; unit: string }
+  /** A compiler's or build script's own message, already rendered and with the user's paths. */
+  | { kind: 'diagnostic'; unit: string; text: string }
+  /** A blob of the store did not have the bytes of its name; it was dropped and is a miss. */
+  | { kind: 'repaired'; digest: Digest }
+  /** Something the user should know, in one sentence. */
+  | { kind: 'note'; text: string }
+  /** Lines of a machine's serial console as they arrive (cleaned). */
+  | { kind: 'console'; line: string };
+
+export type Report = (event: Event) => void;
+
+/** Effects take this last: how to stop, and whom to tell. */
+export interface Context {
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+
+/** Runs `work` as a phase: reports its start, its end and how long it took. */
+export async function phase<T>(name: string, report: Report, work: () => Promise<T>): Promise<T> {
+  report({ kind: 'phase-started', phase: name });
+  const startMs = performance.now();
+  const result = await work();
+  report({ kind: 'phase-finished', phase: name, durationMs: performance.now() - startMs });
+  return result;
+}

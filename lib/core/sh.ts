@@ -1,0 +1,119 @@
+// The only module that starts processes. Every command is an argument list, never a string built from data; it runs in its own
+// process group with an explicit working directory and environment, dies with us whatever kills us, and its failure is a value.
+import { $, which } from 'zx';
+import { cannot } from './errors.ts';
+
+export interface RunOptions {
+  readonly cwd: string;
+  /** The whole environment of the child; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+  readonly stdin?: string | Uint8Array;
+  /** Ask the child to stop after this long; the result then says `timedOut`. */
+  readonly timeoutMs?: number;
+  /** Called with each chunk of standard error as it arrives, beside its being kept. */
+  readonly onStderr?: (chunk: string) => void;
+}
+
+export interface RunResult {
+  /** null when a signal ended the child. */
+  readonly exitCode: number | null;
+  readonly killedBy: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+}
+
+/** A started child: wait for `ended`, or `stop()` it (SIGTERM to its process group, SIGKILL after `stopGraceMs`). */
+export interface Child {
+  readonly pid: number;
+  readonly ended: Promise<RunResult>;
+  stop(): void;
+}
+
+const stopGraceMs = 2000;
+
+/** Starts `argv` at once. Throws a Failure (host) when the program does not exist. */
+export function start(argv: readonly string[], options: RunOptions): Child {
+  const startMs = performance.now();
+  const program = argv[0] ?? '';
+  const proc = $({
+    cwd: options.cwd,
+    env: { PATH: '/usr/bin:/bin', ...options.env },
+    nothrow: true,
+    quiet: true,
+    detached: true,
+    input: options.stdin === undefined ? '' : typeof options.stdin === 'string' ? options.stdin : Buffer.from(options.stdin),
+  })`exec ${tether(argv)}`;
+  const pid = proc.pid;
+  if (pid === undefined) throw cannot(`start "${program}"`, 'the process could not be created', { blame: 'host' });
+  if (options.onStderr) proc.stderr.on('data', (chunk: Buffer) => options.onStderr?.(chunk.toString()));
+
+  let settled = false;
+  let timedOut = false;
+  let killTimer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    if (settled || killTimer) return;
+    signalGroup(pid, 'SIGTERM');
+    killTimer = setTimeout(() => signalGroup(pid, 'SIGKILL'), stopGraceMs);
+    killTimer.unref();
+  };
+  const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => { timedOut = true; stop(); }, options.timeoutMs);
+  const { signal } = options;
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+
+  const ended = Promise.resolve(proc).then((output): RunResult => {
+    settled = true;
+    clearTimeout(timer);
+    clearTimeout(killTimer);
+    signal?.removeEventListener('abort', stop);
+    signalGroup(pid, 'SIGKILL'); // what the child left running in its group
+    return {
+      exitCode: output.exitCode,
+      killedBy: output.signal,
+      stdout: output.stdout,
+      stderr: output.stderr,
+      timedOut,
+      durationMs: performance.now() - startMs,
+    };
+  });
+  return { pid, ended, stop };
+}
+
+/** Runs `argv` to its end. A non-zero exit is a result, not an exception; an aborted signal is thrown as its reason. */
+export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
+  const result = await start(argv, options).ended;
+  options.signal?.throwIfAborted();
+  return result;
+}
+
+/** Runs `argv` and gives its standard output; anything but exit 0 is a Failure that says what could not be done, with the program's last words. */
+export async function outputOf(what: string, argv: readonly string[], options: RunOptions): Promise<string> {
+  const result = await run(argv, options);
+  if (result.exitCode !== 0) {
+    throw cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`, { detail: result.stderr.trim() || result.stdout.trim() });
+  }
+  return result.stdout;
+}
+
+/** The absolute path of a program on `path` (a PATH value), or undefined. */
+export async function findProgram(name: string, path: string): Promise<string | undefined> {
+  return (await which(name, { path, nothrow: true })) ?? undefined;
+}
+
+/** setpriv (util-linux) makes the kernel kill the child when this process dies, even by SIGKILL. */
+const setpriv = which.sync('setpriv', { path: '/usr/bin:/bin', nothrow: true });
+
+function tether(argv: readonly string[]): readonly string[] {
+  return setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // the group is gone, which is what was wanted
+  }
+}

@@ -1,0 +1,40 @@
+// Host programs: where they are, and how a person gets one that is missing. The table is data; adding a tool is one row.
+import { cannot } from './errors.ts';
+import { findProgram } from './sh.ts';
+
+/** What a distribution calls the package that has a tool. */
+export interface Packages {
+  readonly debian: string;
+  readonly fedora: string;
+  readonly arch: string;
+  readonly nix: string;
+}
+
+export const toolPackages: Readonly<Record<string, Packages>> = {
+  bwrap: { debian: 'bubblewrap', fedora: 'bubblewrap', arch: 'bubblewrap', nix: 'bubblewrap' },
+  cc: { debian: 'gcc libc6-dev', fedora: 'gcc', arch: 'gcc', nix: 'gcc' },
+  'mkfs.vfat': { debian: 'dosfstools', fedora: 'dosfstools', arch: 'dosfstools', nix: 'dosfstools' },
+  mcopy: { debian: 'mtools', fedora: 'mtools', arch: 'mtools', nix: 'mtools' },
+  'qemu-system-x86_64': { debian: 'qemu-system-x86', fedora: 'qemu-system-x86', arch: 'qemu-system-x86', nix: 'qemu' },
+  sfdisk: { debian: 'fdisk', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
+  tar: { debian: 'tar', fedora: 'tar', arch: 'tar', nix: 'gnutar' },
+  xz: { debian: 'xz-utils', fedora: 'xz', arch: 'xz', nix: 'xz' },
+};
+
+/** Programs of administrators live in sbin, which an ordinary user's PATH lacks on Debian. */
+export function searchPath(path: string): string {
+  return `${path}:/usr/local/sbin:/usr/sbin:/sbin`;
+}
+
+/** The absolute path of a host program; a Failure (exit 69) that says how to install it when it is missing. */
+export async function tool(name: string, path: string): Promise<string> {
+  const found = await findProgram(name, searchPath(path));
+  if (found) return found;
+  throw cannot(`find "${name}"`, 'it is not installed', { blame: 'host', hint: installHint(name) });
+}
+
+export function installHint(name: string): string {
+  const packages = toolPackages[name];
+  const ours = 'npx zx tasks/doctor.ts --install';
+  return packages ? `run ${ours}, or install the package ${packages.debian}` : `run ${ours}`;
+}

@@ -1,0 +1,117 @@
+// A task's command line, declared once as data: parsed strictly by node:util, shown by --help, wrong words answered with the
+// nearest right one. Knows nothing of what the flags mean.
+import { parseArgs } from 'node:util';
+import { cannot, nearest } from '../core/errors.ts';
+
+export interface Flag {
+  readonly type: 'boolean' | 'string';
+  /** May be given several times. */
+  readonly multiple?: true;
+  /** How the value is written in --help: "DIR", "N", "qemu|cloud-hypervisor". */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export interface Usage {
+  /** As typed: "npx zx tasks/build.ts". */
+  readonly command: string;
+  /** The words after it: "<system>". */
+  readonly words: string;
+  readonly about: string;
+  /** How many words there may be. */
+  readonly count: readonly [min: number, max: number];
+  readonly flags: Readonly<Record<string, Flag>>;
+  readonly examples: readonly string[];
+}
+
+export interface CommandLine {
+  readonly words: readonly string[];
+  readonly help: boolean;
+  /** Was a boolean flag given? */
+  has(flag: string): boolean;
+  /** The value of a flag that takes one. */
+  text(flag: string): string | undefined;
+  /** The values of a flag that may be repeated. */
+  list(flag: string): readonly string[];
+  /** A value that must be a whole number >= `least`. */
+  count(flag: string, least?: number): number | undefined;
+  /** A value in seconds (may have a fraction), in milliseconds. */
+  seconds(flag: string): number | undefined;
+}
+
+const helpFlag = { help: { type: 'boolean', help: 'show this text' } } as const satisfies Record<string, Flag>;
+
+/** Parses the words after the script's name. Unknown flags, missing values and a wrong count of words are Failures (usage, exit 2). */
+export function parseCommandLine(usage: Usage, argv: readonly string[]): CommandLine {
+  const flags: Record<string, Flag> = { ...usage.flags, ...helpFlag };
+  const hint = `see ${usage.command} --help`;
+  for (const word of argv) {
+    if (word === '--') break;
+    const name = /^--([^=]+)/.exec(word)?.[1];
+    if (name !== undefined && !(name in flags)) {
+      const near = nearest(name, Object.keys(flags));
+      throw cannot('read the command line', `there is no flag "--${name}"`, { blame: 'usage', hint: near ? `did you mean --${near}? ${hint}` : hint });
+    }
+  }
+  const parsed = parsedOr(flags, argv, hint);
+  const help = parsed.values['help'] === true;
+  const [min, max] = usage.count;
+  if (!help && parsed.positionals.length < min) throw cannot('read the command line', `it needs ${usage.words}`, { blame: 'usage', hint });
+  if (!help && parsed.positionals.length > max) {
+    throw cannot('read the command line', `"${parsed.positionals[max]}" is one word too many`, { blame: 'usage', hint });
+  }
+  const text = (flag: string): string | undefined => {
+    const value = parsed.values[flag];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const number = (flag: string, valid: (value: number) => boolean, wanted: string): number | undefined => {
+    const value = text(flag);
+    if (value === undefined) return undefined;
+    if (value.trim() === '' || !valid(Number(value))) throw cannot(`use --${flag} "${value}"`, `it must be ${wanted}`, { blame: 'usage', hint });
+    return Number(value);
+  };
+  return {
+    words: parsed.positionals,
+    help,
+    has: (flag) => parsed.values[flag] === true,
+    text,
+    list: (flag) => {
+      const value = parsed.values[flag];
+      return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+    },
+    count: (flag, least = 0) => number(flag, (value) => Number.isInteger(value) && value >= least, `a whole number of at least ${least}`),
+    seconds: (flag) => {
+      const value = number(flag, (seconds) => seconds >= 0 && seconds < 1e6, 'a number of seconds');
+      return value === undefined ? undefined : value * 1000;
+    },
+  };
+}
+
+/** What --help prints. */
+export function helpText(usage: Usage): string {
+  const rows = Object.entries({ ...usage.flags, ...helpFlag }).map(([name, flag]: [string, Flag]) => {
+    const value = flag.type === 'string' ? ` ${flag.value ?? 'TEXT'}` : '';
+    return [`--${name}${value}${flag.multiple ? ' ...' : ''}`, flag.help] as const;
+  });
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return [
+    usage.about,
+    '',
+    `Usage: ${usage.command} ${usage.words} [flags]`.replace('  ', ' '),
+    '',
+    ...rows.map(([left, help]) => `  ${left.padEnd(width)}${help}`),
+    '',
+    'Examples:',
+    ...usage.examples.map((example) => `  ${example}`),
+  ].join('\n');
+}
+
+function parsedOr(flags: Record<string, Flag>, argv: readonly string[], hint: string): ReturnType<typeof parseArgs> {
+  const options = Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { type: flag.type, multiple: flag.multiple ?? false }]));
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('. ')[0] ?? error.message : String(error);
+    throw cannot('read the command line', why.charAt(0).toLowerCase() + why.slice(1), { blame: 'usage', hint });
+  }
+}

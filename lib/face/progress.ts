@@ -1,0 +1,97 @@
+// Events to lines for a person. On a terminal: one status line that is rewritten, above it what stays. Otherwise: one plain line
+// per thing that finished. Everything goes to standard error; standard output belongs to results.
+import { Chalk } from 'chalk';
+import type { Event, Report } from '../core/events.ts';
+import { formatMs, plural } from '../core/sizes.ts';
+
+export interface Terminal {
+  readonly write: (text: string) => void;
+  /** Columns of a terminal; undefined when the output is a file or a pipe. */
+  readonly columns: number | undefined;
+  readonly colour: boolean;
+}
+
+export interface Progress {
+  readonly report: Report;
+  /** Takes the status line away, so that other text can follow. */
+  readonly clear: () => void;
+}
+
+export function progress(terminal: Terminal, quiet: boolean): Progress {
+  const colours = new Chalk({ level: terminal.colour ? 1 : 0 });
+  const running = new Map<string, number>();
+  let phaseName = '';
+  let phaseShare = '';
+  let units = 0;
+  let finished = 0;
+  let hits = 0;
+  let shown = false;
+
+  const clear = (): void => {
+    if (shown) terminal.write('\r\x1b[K');
+    shown = false;
+  };
+  const line = (text: string): void => {
+    if (quiet) return;
+    clear();
+    terminal.write(`${text}\n`);
+  };
+  const status = (): void => {
+    if (quiet || terminal.columns === undefined) return;
+    const names = [...running.keys()].map((unit) => unit.split(' ')[0]).join(', ');
+    const text = running.size > 0
+      ? `[${finished}/${units}] ${plural(hits, 'hit')} · ${names}`
+      : `${phaseName}${phaseShare}`;
+    if (text === '') return;
+    terminal.write(`\r\x1b[K${text.slice(0, terminal.columns - 1)}`);
+    shown = true;
+  };
+
+  const report = (event: Event): void => {
+    switch (event.kind) {
+      case 'phase-started':
+        phaseName = event.phase;
+        phaseShare = '';
+        break;
+      case 'phase-finished':
+        if (event.durationMs > 1000 || event.note) line(`${colours.bold(event.phase)} ${colours.dim(formatMs(event.durationMs))}${event.note ? ` ${event.note}` : ''}`);
+        phaseName = '';
+        break;
+      case 'progress':
+        phaseName = event.phase;
+        phaseShare = ` ${Math.floor((100 * event.done) / Math.max(1, event.total))} %`;
+        break;
+      case 'planned':
+        units += event.units;
+        break;
+      case 'unit-started':
+        running.set(event.unit, performance.now());
+        break;
+      case 'unit-finished':
+        running.delete(event.unit);
+        finished++;
+        if (event.outcome === 'hit') hits++;
+        else line(`${colours.green('built')} ${event.unit} ${colours.dim(formatMs(event.durationMs))}`);
+        break;
+      case 'unit-failed':
+        running.delete(event.unit);
+        line(`${colours.red('failed')} ${event.unit}`);
+        break;
+      case 'diagnostic':
+        clear();
+        terminal.write(event.text.endsWith('\n') ? event.text : `${event.text}\n`);
+        break;
+      case 'repaired':
+        line(`${colours.yellow('repaired')} a damaged blob of the cache (${event.digest.slice(0, 12)})`);
+        break;
+      case 'note':
+        line(event.text);
+        break;
+      case 'console':
+        line(event.line);
+        break;
+    }
+    status();
+  };
+  return { report, clear };
+}

@@ -1,0 +1,36 @@
+// What a system is: one page of facts. A page lies at systems/<name>.ts and exports `system`; adding a system needs no code here.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { ConsoleRules } from '../console/rules.ts';
+import { cannot, nearest } from '../core/errors.ts';
+import { byCodeUnit } from '../core/digest.ts';
+import type { MachineDescription } from '../machine/machine.ts';
+
+export interface System {
+  /** As typed on the command line. */
+  readonly name: string;
+  /** As read by people. */
+  readonly title: string;
+  /** How its machine is started. */
+  readonly machine: MachineDescription;
+  /** What it must say on the serial console, and what ends a boot. */
+  readonly console: ConsoleRules;
+}
+
+/** The names of all systems, sorted. */
+export async function systemNames(root: string): Promise<readonly string[]> {
+  const files = await readdir(join(root, 'systems'));
+  return files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3)).sort(byCodeUnit);
+}
+
+/** The page of a system. An unknown name is a Failure (usage, exit 2) that suggests the nearest one. */
+export async function loadSystem(root: string, name: string): Promise<System> {
+  const names = await systemNames(root);
+  if (!names.includes(name)) {
+    const near = nearest(name, names);
+    throw cannot(`find system "${name}"`, `the systems are ${names.join(', ')}`, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
+  }
+  const page: { system: System } = await import(pathToFileURL(join(root, 'systems', `${name}.ts`)).href);
+  return page.system;
+}
