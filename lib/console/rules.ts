@@ -1,0 +1,75 @@
+// What a system says on its serial console, as data: the milestones of a boot in order, the prompts that end it well, the
+// panics that end it badly, and lines that only look bad. This file knows the shape of such data, no system and no text of one.
+//
+// Patterns are matched against cleaned lines (clean.ts), one line at a time. They must be linear: no quantifier inside a
+// quantified group, and no flags. Every rule names its source and a line that it matches; a test matches each example.
+
+/** The stage that a boot is in; a failure tells it, so that one knows where to look. */
+export type Stage = 'firmware' | 'loader' | 'kernel' | 'init' | 'userland' | 'prompt';
+
+/** What kind of failure a boot ended in. A closed set: scripts compare these words. */
+export type FailureKind =
+  | 'kernel-panic' | 'rust-panic' | 'page-fault' | 'oops' | 'oom' | 'emergency-mode'
+  | 'service-failed' | 'hang' | 'boot-loop' | 'no-bootdev' | 'firmware' | 'other';
+
+/** A pattern, where it was learned, and a line that it matches. */
+export interface LineRule {
+  readonly pattern: RegExp;
+  /** Where the text comes from: a project's source file, a report, a recording of our own. */
+  readonly source: string;
+  readonly example: string;
+}
+
+/** A line that a good boot prints on its way. */
+export interface Milestone extends LineRule {
+  readonly name: string;
+  /** The stage that begins with this line. */
+  readonly stage: Stage;
+  /** Printed once in a boot: when it returns after a later milestone, the machine has started over. */
+  readonly once?: true;
+}
+
+/**
+ * Whether a panic ends the boot:
+ * - `always`;
+ * - `{ of }`: when the program that the pattern captures as `(?<who>...)` is one of these (by its whole name, or by a part of its path);
+ * - `unless-claimed`: a fault is printed before its owner is named. It is fatal unless one of the next `claimLines` lines
+ *   matches an `{ of }` rule whose program is not one of the fatal ones.
+ */
+export type Fatality = 'always' | { readonly of: readonly string[] } | 'unless-claimed';
+
+/** A line that tells of a crash. When it is not fatal it is a finding. */
+export interface PanicRule extends LineRule {
+  readonly kind: FailureKind;
+  readonly fatal: Fatality;
+}
+
+/** A line that does not end the boot and is worth a count: a warning, a driver that did not start. */
+export interface FindingRule extends LineRule {
+  readonly kind: string;
+}
+
+/** The clocks of a boot; the command line may set others. */
+export interface Limits {
+  /** The whole boot, from the start of the machine to its prompt and the end of the dialogue. */
+  readonly timeoutMs: number;
+  /** How long the console may be silent before the prompt. */
+  readonly silenceMs: number;
+  /** How long the console is read on after the prompt. */
+  readonly graceMs: number;
+}
+
+export interface ConsoleRules {
+  /** In the order of a good boot. */
+  readonly milestones: readonly Milestone[];
+  /** The boot is done when one of these matches the beginning of a line, even of an unfinished one; what follows on the line does not matter. */
+  readonly prompts: readonly LineRule[];
+  readonly panics: readonly PanicRule[];
+  readonly findings: readonly FindingRule[];
+  /** Lines that look like a prompt or a panic and are neither; nothing else looks at them. */
+  readonly decoys: readonly LineRule[];
+  readonly limits: Limits;
+}
+
+/** How many lines after an `unless-claimed` fault its owner may be named: a register dump and a stack trace lie between. */
+export const claimLines = 100;
