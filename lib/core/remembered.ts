@@ -1,0 +1,68 @@
+// A value that was computed from files and is kept until one of them changes. "Changed" is judged by size, mtime and inode: right for
+// things that a package manager installs (compilers, linkers, their sources), never used for a person's own sources.
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { digestRecord } from './digest.ts';
+import type { Json } from './digest.ts';
+import { cannotBecause } from './errors.ts';
+
+/** A value and the files and folders whose change would change it. One that does not exist may be a witness: its appearance is a change. */
+export interface Witnessed<T extends Json> {
+  readonly value: T;
+  readonly witnesses: readonly string[];
+}
+
+interface Kept {
+  readonly value: Json;
+  readonly witnesses: readonly (readonly [path: string, stamp: string])[];
+}
+
+/**
+ * The value for `question` (what it depends on besides files), computed at most once per state of its witnesses.
+ * Records lie at `<cacheDir>/remembered/<name>-<digest of the question>.json`; one that cannot be read is computed anew.
+ */
+export async function remembered<T extends Json>(cacheDir: string, name: string, question: Json, compute: () => Promise<Witnessed<T>>): Promise<T> {
+  const path = join(cacheDir, 'remembered', `${name}-${digestRecord(question).slice(0, 16)}.json`);
+  const kept = await keptRecord(path);
+  if (kept && await unchanged(kept)) return kept.value as T;
+  const { value, witnesses } = await compute();
+  const stamps = await Promise.all(witnesses.map(stampOf));
+  await publish(path, JSON.stringify({ value, witnesses: witnesses.map((witness, index) => [witness, stamps[index] ?? '']) }));
+  return value;
+}
+
+async function keptRecord(path: string): Promise<Kept | undefined> {
+  try {
+    const record: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (typeof record !== 'object' || record === null || !('witnesses' in record) || !Array.isArray(record.witnesses) || !('value' in record)) return undefined;
+    return record as Kept;
+  } catch {
+    return undefined; // absent or damaged: the same as never computed
+  }
+}
+
+async function unchanged({ witnesses }: Kept): Promise<boolean> {
+  const stamps = await Promise.all(witnesses.map(([path]) => stampOf(path)));
+  return witnesses.every(([, stamp], index) => stamps[index] === stamp);
+}
+
+/** "absent", or size, mtime (ns) and inode of what the path leads to. */
+async function stampOf(path: string): Promise<string> {
+  try {
+    const { size, mtimeNs, ino } = await stat(path, { bigint: true });
+    return `${size} ${mtimeNs} ${ino}`;
+  } catch {
+    return 'absent';
+  }
+}
+
+async function publish(path: string, text: string): Promise<void> {
+  const partial = `${path}.${process.pid}.partial`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(partial, text);
+    await rename(partial, path);
+  } catch (error) {
+    throw cannotBecause(`write "${path}"`, error);
+  }
+}
