@@ -3,7 +3,7 @@
 import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import pLimit from 'p-limit';
-import { byCodeUnit, digestFile, digestRecord } from '../core/digest.ts';
+import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 
@@ -61,7 +61,7 @@ export async function digestLibrary(libraryDir: string): Promise<TreeDigest> {
     const about = await lstat(path);
     if (about.isDirectory()) return [entry, 'folder'];
     if (about.isSymbolicLink()) return [entry, 'link', await linkWithin(libraryDir, path)];
-    return [entry, about.mode & 0o100 ? 'program' : 'file', await digestFile(path)];
+    return [entry, about.mode & 0o100 ? 'program' : 'file', digestBytes(await readFile(path))];
   })));
   return { digest: digestRecord(records), paths: [libraryDir, ...entries.map((entry) => join(libraryDir, entry))] };
 }
