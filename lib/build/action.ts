@@ -1,0 +1,86 @@
+// An action: one command with everything that may change what it makes. The record is printable and its digest is the key, so an
+// explanation of a miss is the difference of two records. All paths in it are those of the sandbox, the same for everybody.
+import type { Digest, Json } from '../core/digest.ts';
+import { digestRecord, isDigest } from '../core/digest.ts';
+
+/** The digest of an action record. */
+export type ActionKey = Digest & { readonly __actionKey: true };
+
+/** Everything that may change the result of an action. Each field maps a name to a value or a digest. */
+export interface ActionRecord {
+  /** Raised when the meaning of a record changes. */
+  readonly format: 1;
+  readonly kind: 'rustc' | 'build-script';
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Programs and libraries of the host or toolchain: name -> identity. */
+  readonly tools: Readonly<Record<string, Digest>>;
+  /** Whole source trees that may be read: place -> digest of the tree. */
+  readonly trees: Readonly<Record<string, Digest>>;
+  /** Single source files that were read: place -> digest, null where a file is absent. */
+  readonly files: Readonly<Record<string, Digest | null>>;
+  /** Artifacts of other actions: place -> digest. */
+  readonly inputs: Readonly<Record<string, Digest>>;
+  /** The folder that the action writes; everything in it afterwards is its output. */
+  readonly outputDir: string;
+  /** What keeps undeclared things out: results made without a sandbox are never taken for results made in one. */
+  readonly sandbox: 'bubblewrap' | 'none';
+}
+
+export interface Action {
+  /** For people; not in the key. */
+  readonly label: string;
+  readonly record: ActionRecord;
+  /** Where the places of the record lie on this host, read-only: place -> absolute path. */
+  readonly mounts: Readonly<Record<string, string>>;
+  /** Variables that do not change the result (NUM_JOBS), kept out of the key. */
+  readonly ambientEnv: Readonly<Record<string, string>>;
+}
+
+/** A file that an action wrote, relative to its output folder. */
+export interface Artifact {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly executable: boolean;
+}
+
+/** What a successful action left: only success is remembered. */
+export interface ActionResult {
+  readonly artifacts: readonly Artifact[];
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+}
+
+export function actionKey(record: ActionRecord): ActionKey {
+  return digestRecord(recordJson(record)) as ActionKey;
+}
+
+export function recordJson(record: ActionRecord): Json {
+  return { ...record };
+}
+
+export function resultJson(result: ActionResult): Json {
+  return { ...result, artifacts: result.artifacts.map((artifact) => ({ ...artifact })) };
+}
+
+/** Reads a stored result; undefined when it has another shape. */
+export function resultOf(value: Json): ActionResult | undefined {
+  if (!isObject(value)) return undefined;
+  const { artifacts, stdout, stderr, durationMs } = value;
+  if (typeof stdout !== 'string' || typeof stderr !== 'string' || typeof durationMs !== 'number' || !Array.isArray(artifacts)) return undefined;
+  const read: Artifact[] = [];
+  for (const artifact of artifacts as readonly Json[]) {
+    if (!isObject(artifact)) return undefined;
+    const { path, digest, sizeBytes, executable } = artifact;
+    if (typeof path !== 'string' || !isDigest(digest) || typeof sizeBytes !== 'number' || typeof executable !== 'boolean') return undefined;
+    read.push({ path, digest, sizeBytes, executable });
+  }
+  return { artifacts: read, stdout, stderr, durationMs };
+}
+
+function isObject(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,131 @@
+// Carries out one action: stages its inputs, runs the command in the sandbox, and turns what it wrote into artifacts of the store.
+// Knows neither what the command means nor when it is needed.
+import { createReadStream } from 'node:fs';
+import { copyFile, lstat, mkdir, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Cache } from '../cache/cache.ts';
+import type { Digest } from '../core/digest.ts';
+import { byCodeUnit } from '../core/digest.ts';
+import { absentAsUndefined, cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import type { Action, ActionResult, Artifact } from './action.ts';
+import { bubblewrapArgv, remapArgs, root, toHostPaths, toPlaces } from './sandbox.ts';
+import type { Sandbox, View } from './sandbox.ts';
+
+/**
+ * How an action ended. `shareable` is false when, without a sandbox, an artifact holds a path of this host. `startedMs` is when it
+ * began by the clock of the file system: a source changed later than that may not be what was read.
+ */
+export type Execution =
+  | { readonly ok: true; readonly result: ActionResult; readonly shareable: boolean; readonly startedMs: number }
+  | { readonly ok: false; readonly stdout: string; readonly stderr: string; readonly exitCode: number | null };
+
+/** An input's blob turned out damaged while it was staged: its maker has to run again first. */
+export class DamagedInput extends Error {
+  readonly digest: Digest;
+
+  constructor(digest: Digest) {
+    super(`blob ${digest} is damaged`);
+    this.digest = digest;
+  }
+}
+
+/** Runs the action. Its folder is removed whatever happens. */
+export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { signal }: Context): Promise<Execution> {
+  const stage = await mkdtemp(join(cache.tmpDir, 'action-'));
+  try {
+    const startedMs = (await stat(stage)).ctimeMs;
+    const view = await stageInputs(action, stage, cache);
+    const env = { ...action.record.env, ...action.ambientEnv };
+    const output = sandbox.kind === 'bubblewrap'
+      ? await run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), { cwd: stage, env, signal })
+      : await runBare(action, env, view, signal);
+    if (output.exitCode !== 0) {
+      if (/No space left on device/.test(output.stderr)) {
+        throw cannot(`build ${action.label}`, 'no space left on the device', { blame: 'host', hint: 'free some space, or choose another folder with --cache DIR' });
+      }
+      return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode };
+    }
+    const outDir = view.writable[action.record.outputDir] ?? stage;
+    const shareable = sandbox.kind === 'bubblewrap' || !(await mentions(outDir, Object.values({ ...view.readOnly, ...view.writable })));
+    const artifacts = await adopt(outDir, '', cache);
+    const result = { artifacts, stdout: output.stdout, stderr: output.stderr, durationMs: Math.round(output.durationMs) };
+    return { ok: true, result, shareable, startedMs };
+  } finally {
+    await rm(stage, { recursive: true, force: true });
+  }
+}
+
+/** Links every input to its place below `stage` and makes the output folder. Inputs are mounted by the folder below the root. */
+async function stageInputs(action: Action, stage: string, cache: Cache): Promise<View> {
+  const readOnly: Record<string, string> = { ...action.mounts };
+  const made = new Set<string>();
+  const folder = async (path: string): Promise<void> => {
+    if (made.has(path)) return;
+    made.add(path);
+    await mkdir(path, { recursive: true });
+  };
+  for (const [place, digest] of Object.entries(action.record.inputs)) {
+    if (!(await cache.content.holds(digest))) throw new DamagedInput(digest);
+    await folder(dirname(join(stage, place)));
+    await cache.content.linkTo(digest, join(stage, place));
+    const top = `${root}/${place.split('/')[2] ?? ''}`;
+    readOnly[top] = join(stage, top);
+  }
+  const outDir = join(stage, action.record.outputDir);
+  await folder(outDir);
+  return { readOnly, writable: { [action.record.outputDir]: outDir } };
+}
+
+/** Without a sandbox: the host's paths in place of ours, and for rustc the remapping back. */
+async function runBare(action: Action, env: Readonly<Record<string, string>>, view: View, signal: AbortSignal): ReturnType<typeof run> {
+  const { record } = action;
+  const argv = record.argv.map((word) => toHostPaths(word, view));
+  const remap = record.kind === 'rustc' ? remapArgs(view) : [];
+  const hostEnv = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, toHostPaths(value, view)]));
+  const output = await run([...argv, ...remap], { cwd: toHostPaths(record.cwd, view), env: hostEnv, signal });
+  return { ...output, stdout: toPlaces(output.stdout, view), stderr: toPlaces(output.stderr, view) };
+}
+
+/** Moves all files below `dir` into the store. A symbolic link is stored as what it leads to, if that lies within. */
+async function adopt(dir: string, prefix: string, cache: Cache): Promise<Artifact[]> {
+  const artifacts: Artifact[] = [];
+  const names = (await readdir(join(dir, prefix))).sort(byCodeUnit);
+  for (const name of names) {
+    const path = prefix === '' ? name : `${prefix}/${name}`;
+    const stats = await lstat(join(dir, path));
+    if (stats.isDirectory()) artifacts.push(...(await adopt(dir, path, cache)));
+    const file = stats.isSymbolicLink() ? await copyOfTarget(dir, path) : stats.isFile() ? join(dir, path) : undefined;
+    if (file === undefined) continue;
+    const { mode } = await stat(file);
+    const { digest, sizeBytes } = await cache.content.adoptFile(file);
+    artifacts.push({ path, digest, sizeBytes, executable: (mode & 0o111) !== 0 });
+  }
+  return artifacts;
+}
+
+/** A copy of the file that a link leads to; undefined when it leads out of `dir`, to a folder or nowhere. */
+async function copyOfTarget(dir: string, path: string): Promise<string | undefined> {
+  const target = await absentAsUndefined(realpath(join(dir, path)));
+  if (!target?.startsWith(`${await realpath(dir)}/`) || !(await stat(target)).isFile()) return undefined;
+  const copy = join(dir, `${path}.target`);
+  await copyFile(target, copy);
+  return copy;
+}
+
+/** Does any file below `dir` hold one of these paths? */
+async function mentions(dir: string, paths: readonly string[]): Promise<boolean> {
+  const needles = paths.map((path) => Buffer.from(path));
+  const longest = Math.max(0, ...needles.map((needle) => needle.length));
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    let tail = Buffer.alloc(0);
+    for await (const chunk of createReadStream(join(entry.parentPath, entry.name), { highWaterMark: 1 << 20 })) {
+      const window = Buffer.concat([tail, chunk as Buffer]);
+      if (needles.some((needle) => window.includes(needle))) return true;
+      tail = window.subarray(Math.max(0, window.length - longest));
+    }
+  }
+  return false;
+}

@@ -1,0 +1,114 @@
+// Looking an action up, and remembering what it made. Some inputs are known only after a first run (the source files that rustc
+// says it read, the files a build script says it depends on): their names are remembered by the key of the record without them, and
+// their contents complete the record. So a file that was not read changes nothing, and switching a branch back costs nothing.
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cache } from '../cache/cache.ts';
+import type { Records } from '../cache/records.ts';
+import type { Json } from '../core/digest.ts';
+import { byCodeUnit } from '../core/digest.ts';
+import { absentAsUndefined } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { actionKey, resultJson, resultOf } from './action.ts';
+import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
+import { execute } from './execute.ts';
+import type { Execution } from './execute.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** What a run turned out to depend on: places of files and folders, and names of declared variables. */
+export interface Discovered {
+  readonly files: readonly string[];
+  readonly variables: readonly string[];
+}
+
+/** An action whose record is not yet complete, and how its run tells the rest. */
+export interface Job {
+  readonly action: Action;
+  /** Variables the user declared: the command sees all of them, the key takes those that were read. */
+  readonly declaredEnv: Readonly<Record<string, string>>;
+  readonly discover: (result: ActionResult) => Promise<Discovered>;
+}
+
+export interface Done {
+  readonly key: ActionKey;
+  readonly result: ActionResult;
+}
+
+export type Made = ({ readonly ok: true } & Done) | Exclude<Execution, { readonly ok: true }>;
+
+export interface ActionCache {
+  /** A remembered result whose artifacts are all present, or undefined: a miss. */
+  lookUp(job: Job): Promise<Done | undefined>;
+  /** Executes the action and remembers what it made. */
+  make(job: Job, sandbox: Sandbox, context: Context): Promise<Made>;
+}
+
+/** How many different sets of inputs are remembered for one record: branches that add and remove modules. */
+const rememberedSets = 8;
+
+export async function openActionCache(cache: Cache): Promise<ActionCache> {
+  const results: Records<Json> = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
+  const inputs: Records<Json> = await cache.records('inputs', (value): value is Json => Array.isArray(value));
+
+  const complete = async (job: Job, found: Discovered): Promise<ActionRecord> => {
+    const files = await Promise.all([...found.files].sort(byCodeUnit).map(async (place) => {
+      const digest = await cache.digests.file(hostPath(job.action, place));
+      return [place, digest ?? null] as const;
+    }));
+    const variables = found.variables.flatMap((name) => (job.declaredEnv[name] === undefined ? [] : [[name, job.declaredEnv[name]] as const]));
+    const { record } = job.action;
+    return { ...record, files: Object.fromEntries(files), env: { ...record.env, ...Object.fromEntries(variables) } };
+  };
+  const setsOf = async (job: Job): Promise<readonly Discovered[]> => {
+    const stored = await inputs.get(actionKey(job.action.record));
+    return Array.isArray(stored) ? stored.flatMap((set: Json) => discoveredOf(set) ?? []) : [];
+  };
+
+  return {
+    async lookUp(job) {
+      for (const set of await setsOf(job)) {
+        const key = actionKey(await complete(job, set));
+        const result = resultOf((await results.get(key)) ?? null);
+        if (!result) continue;
+        const present = await Promise.all(result.artifacts.map((artifact) => cache.content.has(artifact.digest)));
+        if (present.every(Boolean)) return { key, result };
+      }
+      return undefined;
+    },
+    async make(job, sandbox, context) {
+      const execution = await execute({ ...job.action, ambientEnv: { ...job.action.ambientEnv, ...job.declaredEnv } }, sandbox, cache, context);
+      if (!execution.ok) return execution;
+      const { result } = execution;
+      const found = await job.discover(result);
+      const record = await complete(job, found);
+      const key = actionKey(record);
+      if (execution.shareable && !(await changedSince(execution.startedMs, job.action, found.files))) {
+        await results.put(key, resultJson(result));
+        const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
+        await inputs.put(actionKey(job.action.record), [found, ...others].slice(0, rememberedSets).map((set) => ({ files: [...set.files], variables: [...set.variables] })));
+      }
+      return { ok: true, key, result };
+    },
+  };
+}
+
+/** Where a place of an action lies on this host. */
+export function hostPath(action: Action, place: string): string {
+  const mount = Object.keys(action.mounts).filter((candidate) => place === candidate || place.startsWith(`${candidate}/`)).sort((a, b) => b.length - a.length)[0];
+  return mount === undefined ? place : join(action.mounts[mount] ?? '', place.slice(mount.length));
+}
+
+/** A file edited while the command ran may not be what the command read: such a result is used but not remembered. */
+async function changedSince(startedMs: number, action: Action, places: readonly string[]): Promise<boolean> {
+  for (const place of places) {
+    const stats = await absentAsUndefined(stat(hostPath(action, place)));
+    if (stats && stats.ctimeMs >= startedMs) return true;
+  }
+  return false;
+}
+
+function discoveredOf(value: Json): Discovered | undefined {
+  if (typeof value !== 'object' || value === null || !('files' in value) || !('variables' in value)) return undefined;
+  const strings = (list: Json | undefined): string[] => (Array.isArray(list) ? list.filter((item: Json) => typeof item === 'string') : []);
+  return { files: strings(value['files']), variables: strings(value['variables']) };
+}

@@ -1,0 +1,81 @@
+// How an action is shut in: the command line of bubblewrap, as a pure function. Inside, every action of every machine sees the same
+// places; sources and inputs are read-only, there is no network, no home and an empty /tmp. Without bubblewrap the places are
+// replaced by the host's own paths, and rustc is told to write the places in their stead.
+import { cannot } from '../core/errors.ts';
+import { findProgram, run } from '../core/sh.ts';
+
+/** What an action may see. `readOnly` and `writable` map a place to a path of the host. */
+export interface View {
+  readonly readOnly: Readonly<Record<string, string>>;
+  readonly writable: Readonly<Record<string, string>>;
+}
+
+export type Sandbox = { readonly kind: 'bubblewrap'; readonly program: string } | { readonly kind: 'none' };
+
+/** Folders of the host that compilers, linkers and scripts need; those that do not exist are left out by bubblewrap itself. */
+const hostPlaces = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/nix/store', '/etc/alternatives', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d'];
+
+/** The places of ours; nothing else of the host may carry these names. */
+export const root = '/bloomery';
+
+/** The command line that runs `argv` in the sandbox. */
+export function bubblewrapArgv(program: string, argv: readonly string[], cwd: string, view: View): readonly string[] {
+  const binds = (flag: string, places: Readonly<Record<string, string>>): string[] =>
+    Object.entries(places).sort(([a], [b]) => a.length - b.length).flatMap(([place, path]) => [flag, path, place]);
+  return [
+    program,
+    '--unshare-all', '--die-with-parent', '--new-session',
+    ...hostPlaces.flatMap((place) => ['--ro-bind-try', place, place]),
+    '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp',
+    ...binds('--ro-bind', view.readOnly),
+    ...binds('--bind', view.writable),
+    '--chdir', cwd,
+    '--', ...argv,
+  ];
+}
+
+/** Replaces places by the host's paths, the longest place first, in one text (an argument, a variable, a directive). */
+export function toHostPaths(text: string, view: View): string {
+  return replaceAll(text, Object.entries({ ...view.readOnly, ...view.writable }));
+}
+
+/** The other way round, for what a command without a sandbox said. */
+export function toPlaces(text: string, view: View): string {
+  return replaceAll(text, Object.entries({ ...view.readOnly, ...view.writable }).map(([place, path]) => [path, place]));
+}
+
+/** `--remap-path-prefix` for rustc, so that artifacts made without a sandbox name places too. rustc takes the last one that fits. */
+export function remapArgs(view: View): readonly string[] {
+  const pairs = Object.entries({ ...view.readOnly, ...view.writable }).sort(([, a], [, b]) => a.length - b.length);
+  return pairs.map(([place, path]) => `--remap-path-prefix=${path}=${place}`);
+}
+
+/** bubblewrap where it works here (it needs user namespaces, or root), else none. `wanted: false` is --no-sandbox. */
+export async function probeSandbox(wanted: boolean, path: string, signal: AbortSignal): Promise<{ sandbox: Sandbox; why?: string }> {
+  if (!wanted) return { sandbox: { kind: 'none' } };
+  const program = await findProgram('bwrap', path);
+  if (!program) return { sandbox: { kind: 'none' }, why: 'bubblewrap is not installed' };
+  const argv = bubblewrapArgv(program, ['/bin/sh', '-c', ':'], '/', { readOnly: {}, writable: {} });
+  const result = await run(argv, { cwd: '/', env: {}, signal, timeoutMs: 10_000 });
+  if (result.exitCode === 0) return { sandbox: { kind: 'bubblewrap', program } };
+  return { sandbox: { kind: 'none' }, why: `bubblewrap does not work here (${result.stderr.trim().split('\n')[0] ?? ''})` };
+}
+
+/** A place must be absolute and plain, so that text replacement and mounts agree. */
+export function checkPlace(place: string): void {
+  if (!/^\/[^\0\n]*[^/\0\n]$/.test(place) || place.split('/').some((part) => part === '..' || part === '.')) {
+    throw cannot(`mount "${place}"`, 'it is not a plain absolute path');
+  }
+}
+
+function replaceAll(text: string, pairs: readonly (readonly [string, string])[]): string {
+  const ordered = [...pairs].sort(([a], [b]) => b.length - a.length);
+  let out = '';
+  let at = 0;
+  while (at < text.length) {
+    const hit = ordered.find(([from]) => text.startsWith(from, at) && !/[\w.-]/.test(text[at + from.length] ?? '') && !/[\w.-]/.test(text[at - 1] ?? ''));
+    out += hit ? hit[1] : text[at];
+    at += hit ? hit[0].length : 1;
+  }
+  return out;
+}

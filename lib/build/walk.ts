@@ -1,0 +1,58 @@
+// Works a graph off: looks each ready node up at once, and runs the misses at most `jobs` at a time, the most urgent first. After a
+// failure nothing new is started; what runs is let to its end, because its results are kept.
+import pLimit from 'p-limit';
+import type { Graph, Schedule } from './schedule.ts';
+import { schedule } from './schedule.ts';
+
+export interface Work {
+  /** Called when all dependencies of a node are done. True: it is done as well (a hit). False: it has to run. */
+  readonly lookUp: (node: number) => Promise<boolean>;
+  /** Runs a node. Throwing ends the walk. */
+  readonly run: (node: number) => Promise<void>;
+}
+
+/** Resolves when every node is done; rejects with the first failure after all that had started has ended. */
+export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work: Work): Promise<void> {
+  const visits = schedule(graph);
+  const limit = pLimit(jobs);
+  const misses: number[] = [];
+  const failures: unknown[] = [];
+  const active = new Set<Promise<void>>();
+
+  const track = (job: Promise<void>): void => {
+    const tracked: Promise<void> = job.catch((error: unknown) => { failures.push(error); }).finally(() => active.delete(tracked));
+    active.add(tracked);
+  };
+  const pump = (): void => {
+    if (failures.length > 0 || signal.aborted) return;
+    for (let node = visits.take(); node !== undefined; node = visits.take()) track(visit(node));
+    while (limit.activeCount + limit.pendingCount < jobs) {
+      const node = mostUrgent(misses, visits);
+      if (node === undefined) break;
+      track(limit(async () => {
+        signal.throwIfAborted();
+        await work.run(node);
+        visits.finish(node);
+        pump();
+      }));
+    }
+  };
+  const visit = async (node: number): Promise<void> => {
+    if (await work.lookUp(node)) visits.finish(node);
+    else misses.push(node);
+    pump();
+  };
+
+  pump();
+  while (active.size > 0) await Promise.race(active);
+  signal.throwIfAborted();
+  if (failures.length > 0) throw failures[0];
+  if (visits.remaining > 0) throw new Error(`${visits.remaining} nodes can never become ready: the graph has a cycle`);
+}
+
+/** Takes the node with the longest path behind it out of `nodes`. */
+function mostUrgent(nodes: number[], { urgency }: Schedule): number | undefined {
+  if (nodes.length === 0) return undefined;
+  const at = nodes.reduce((best, node, index) => (urgency(node) > urgency(nodes[best] ?? node) ? index : best), 0);
+  return nodes.splice(at, 1)[0];
+}

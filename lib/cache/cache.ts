@@ -1,0 +1,71 @@
+// One cache directory, shared by all checkouts of a user: the content store, the action cache, remembered inputs and digests, and a
+// folder of this process for unfinished work. Knows where things lie; not what an action is.
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Json } from '../core/digest.ts';
+import { cannotBecause } from '../core/errors.ts';
+import type { Report } from '../core/events.ts';
+import { openContentStore } from './content-store.ts';
+import type { ContentStore } from './content-store.ts';
+import { openFileDigests } from './file-digests.ts';
+import type { FileDigests } from './file-digests.ts';
+import { openRecords } from './records.ts';
+import type { Records } from './records.ts';
+
+export interface Cache {
+  readonly dir: string;
+  /** This process's folder for unfinished work, on the same file system; gone after `close`. */
+  readonly tmpDir: string;
+  readonly content: ContentStore;
+  readonly digests: FileDigests;
+  /** Records of one kind ("actions", "inputs", "plans"), in a folder of that name. */
+  records<T extends Json>(kind: string, is: (value: Json) => value is T): Promise<Records<T>>;
+  close(): Promise<void>;
+}
+
+/** The layout of the cache directory; a change that old records cannot be read with gets the next number. */
+const layout = 'v1';
+
+/** Opens (and makes) the cache in `dir`, and sweeps what killed processes left behind. `pid` is this process's. */
+export async function openCache(dir: string, pid: number, report: Report): Promise<Cache> {
+  const home = join(dir, layout);
+  try {
+    await mkdir(join(home, 'tmp'), { recursive: true });
+    await sweep(join(home, 'tmp'));
+    const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
+    const content = await openContentStore(join(home, 'content'), tmpDir, report);
+    const digests = await openFileDigests(join(home, 'file-digests'), tmpDir);
+    return {
+      dir: home,
+      tmpDir,
+      content,
+      digests,
+      records: (kind, is) => openRecords(join(home, kind), tmpDir, is, report),
+      async close() {
+        try {
+          await digests.save();
+        } finally {
+          await rm(tmpDir, { recursive: true, force: true });
+        }
+      },
+    };
+  } catch (error) {
+    throw cannotBecause(`open the cache in "${dir}"`, error, 'choose another folder with --cache DIR');
+  }
+}
+
+/** Removes the folders of processes that are no more. */
+async function sweep(tmp: string): Promise<void> {
+  for (const name of await readdir(tmp)) {
+    if (!alive(Number.parseInt(name, 10))) await rm(join(tmp, name), { recursive: true, force: true });
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,44 @@
+// Small JSON records by key, each with the digest of its own text in the first line, so that a torn or flipped record is a miss and
+// never a wrong answer. The action cache, remembered inputs and remembered plans are all kept this way.
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest, Json } from '../core/digest.ts';
+import { canonicalJson, digestBytes } from '../core/digest.ts';
+import { absentAsUndefined } from '../core/errors.ts';
+import type { Report } from '../core/events.ts';
+
+export interface Records<T extends Json> {
+  /** The record, or undefined when there is none or it was damaged. */
+  get(key: Digest): Promise<T | undefined>;
+  /** Publishes by rename; the last writer of a key wins. */
+  put(key: Digest, value: T): Promise<void>;
+}
+
+/** Opens the records in `dir`. `is` decides whether a stored value still has the shape wanted; one of an older shape is a miss. */
+export async function openRecords<T extends Json>(dir: string, tmpDir: string, is: (value: Json) => value is T, report: Report): Promise<Records<T>> {
+  await mkdir(dir, { recursive: true });
+  let serial = 0;
+  const place = (key: Digest): string => join(dir, key.slice(0, 2), key);
+  return {
+    async get(key) {
+      const text = await absentAsUndefined(readFile(place(key), 'utf8'));
+      if (text === undefined) return undefined;
+      const end = text.indexOf('\n');
+      const body = text.slice(end + 1);
+      if (text.slice(0, end) !== digestBytes(body)) {
+        await rm(place(key), { force: true });
+        report({ kind: 'repaired', digest: key });
+        return undefined;
+      }
+      const value: Json = JSON.parse(body);
+      return is(value) ? value : undefined;
+    },
+    async put(key, value) {
+      const body = canonicalJson(value);
+      const partial = join(tmpDir, `record-${dir.split('/').at(-1)}-${serial++}`);
+      await writeFile(partial, `${digestBytes(body)}\n${body}`);
+      await mkdir(join(dir, key.slice(0, 2)), { recursive: true });
+      await rename(partial, place(key));
+    },
+  };
+}
