@@ -1,0 +1,235 @@
+// The boot verdict: a state machine of timed chunks. It is a pure function of what it is told (bytes, marks, the clock), so a
+// recorded transcript gives the verdict that the machine was given. It knows no machine, no file and no system.
+//
+//   waiting --prompt--> prompted --grace window over, nothing expected--> booted
+//   waiting | prompted --fatal panic--> failed
+//   waiting | expecting --silence limit or time limit over--> stalled
+//   waiting | expecting --the machine ended--> exited-early
+//
+// A panic after "booted" is a finding. Without times there is no window: every panic after the prompt is a finding.
+import { Cleaner } from './clean.ts';
+import { isOneOf, matcher } from './matcher.ts';
+import type { Matcher } from './matcher.ts';
+import { claimLines } from './rules.ts';
+import type { ConsoleRules, FailureKind, Limits, Milestone, PanicRule, Stage } from './rules.ts';
+import type { Finding, Judgement, SeenMilestone, Verdict } from './verdict.ts';
+
+/** What happened besides bytes. A record keeps these, so that a replay decides as the run did. */
+export type Mark =
+  /** A dialogue waits for a text: the boot is not done before it has come. */
+  | { readonly kind: 'expecting'; readonly text: string }
+  /** The dialogue is over; the grace window begins anew. */
+  | { readonly kind: 'dialogue-over' }
+  /** The machine ended by itself. */
+  | { readonly kind: 'exited' }
+  /** Nobody listened any more. */
+  | { readonly kind: 'ended' };
+
+const keptLines = 40;
+/** Different findings that are told apart; further ones are not kept, so that a guest cannot fill our memory. */
+const keptFindings = 500;
+/** How long an unclaimed fault may stay the last word before it is fatal. */
+const claimMs = 3000;
+
+const stages: readonly Stage[] = ['firmware', 'loader', 'kernel', 'init', 'userland', 'prompt'];
+
+interface Fault {
+  readonly rule: PanicRule;
+  readonly line: string;
+  readonly atMs: number;
+  linesLeft: number;
+}
+
+export class Judge {
+  readonly #match: Matcher;
+  readonly #limits: Limits;
+  readonly #timed: boolean;
+  readonly #cleaner = new Cleaner();
+  readonly #milestones: SeenMilestone[] = [];
+  readonly #findings = new Map<string, { kind: string; line: string; count: number }>();
+  readonly #lastLines: string[] = [];
+  #verdict: Verdict | undefined;
+  #stage: Stage = 'firmware';
+  #nextMilestone = 0;
+  #lastHeardMs = 0;
+  #prompt: { line: string; atMs: number } | undefined;
+  /** When the grace window began: at the prompt, and again when a dialogue is over. */
+  #graceFromMs = 0;
+  #expecting: string | undefined;
+  #hadDialogue = false;
+  #fault: Fault | undefined;
+
+  /** `timed`: the times given are real; else nothing is decided by a clock. */
+  constructor(rules: ConsoleRules, limits: Limits, timed = true) {
+    this.#match = matcher(rules);
+    this.#limits = limits;
+    this.#timed = timed;
+  }
+
+  get verdict(): Verdict | undefined {
+    return this.#verdict;
+  }
+
+  /** When the clock will decide if nothing more is heard; undefined when it has no say any more. */
+  get dueMs(): number | undefined {
+    if (this.#verdict || !this.#timed) return undefined;
+    if (this.#prompt && this.#expecting === undefined) return this.#fault ? this.#fault.atMs + claimMs : this.#graceFromMs + this.#limits.graceMs;
+    const silence = Math.min(this.#lastHeardMs + this.#limits.silenceMs, this.#limits.timeoutMs);
+    return this.#fault ? Math.min(silence, this.#fault.atMs + claimMs) : silence;
+  }
+
+  /** Bytes arrived; gives the cleaned lines that they complete. */
+  read(atMs: number, bytes: Uint8Array): readonly string[] {
+    this.clock(atMs);
+    const lines = this.#cleaner.push(bytes);
+    for (const line of lines) this.#line(atMs, line);
+    this.#seePrompt(atMs, this.#cleaner.unfinished);
+    this.#lastHeardMs = atMs;
+    return lines;
+  }
+
+  /** Something else happened; gives the last line when it was unfinished and nothing will follow. */
+  mark(atMs: number, mark: Mark): readonly string[] {
+    this.clock(atMs);
+    switch (mark.kind) {
+      case 'expecting':
+        this.#expecting = mark.text;
+        this.#hadDialogue = true;
+        this.#lastHeardMs = atMs; // what was expected before has come, or input was sent
+        return [];
+      case 'dialogue-over':
+        this.#expecting = undefined;
+        this.#hadDialogue = true;
+        this.#graceFromMs = atMs;
+        return [];
+      case 'exited':
+      case 'ended': {
+        const lines = this.#cleaner.end();
+        for (const line of lines) this.#line(atMs, line);
+        if (this.#fault) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
+        this.#verdict ??= this.#lastWord(atMs, mark.kind);
+        return lines;
+      }
+    }
+  }
+
+  /** Time has passed without bytes. */
+  clock(atMs: number): void {
+    for (let due = this.dueMs; due !== undefined && due <= atMs; due = this.dueMs) {
+      if (this.#fault && due === this.#fault.atMs + claimMs) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
+      else if (this.#prompt && this.#expecting === undefined) this.#verdict = this.#booted(this.#prompt);
+      else this.#verdict = this.#stalled(due);
+    }
+  }
+
+  /** All that is known; call it when there is a verdict. */
+  judgement(): Judgement {
+    const verdict = this.#verdict ?? this.#lastWord(this.#lastHeardMs, 'ended');
+    const findings: Finding[] = [...this.#findings.values()].map((finding) => ({ ...finding }));
+    return { verdict, milestones: [...this.#milestones], findings, lastLines: this.#lastLines.slice(-keptLines) };
+  }
+
+  #line(atMs: number, line: string): void {
+    this.#lastLines.push(line);
+    if (this.#lastLines.length > 4 * keptLines) this.#lastLines.splice(0, 3 * keptLines);
+    this.#seePrompt(atMs, line);
+    if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath
+    const meaning = this.#match.meaning(line);
+    if (this.#fault && --this.#fault.linesLeft < 0) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
+    if (meaning?.kind === 'panic') this.#panic(atMs, meaning.rule, meaning.who, line);
+    else if (meaning?.kind === 'milestone') this.#milestone(atMs, meaning.index, meaning.milestone, line);
+    else if (meaning?.kind === 'finding') this.#find(meaning.rule.kind, line);
+  }
+
+  #panic(atMs: number, rule: PanicRule, who: string | undefined, line: string): void {
+    if (rule.fatal === 'always') {
+      // A fault that a panic follows was its cause.
+      if (this.#fault) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
+      else this.#fails(atMs, rule.kind, line);
+    } else if (rule.fatal === 'unless-claimed') {
+      if (!this.#fault) this.#fault = { rule, line, atMs, linesLeft: claimLines };
+    } else if (isOneOf(who, rule.fatal.of)) {
+      if (this.#fault) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
+      else this.#fails(atMs, rule.kind, line);
+    } else {
+      this.#survived();
+      this.#find(rule.kind, line);
+    }
+  }
+
+  /** The fault was somebody's whose end the system outlives. */
+  #survived(): void {
+    if (this.#fault) this.#find(this.#fault.rule.kind, this.#fault.line);
+    this.#fault = undefined;
+  }
+
+  #milestone(atMs: number, index: number, milestone: Milestone, line: string): void {
+    if (this.#verdict) return;
+    if (milestone.once && index < this.#nextMilestone && stages.indexOf(this.#stage) > stages.indexOf(milestone.stage)) {
+      this.#fails(atMs, 'boot-loop', line);
+      return;
+    }
+    if (index < this.#nextMilestone) return;
+    this.#nextMilestone = index + 1;
+    this.#reach(atMs, milestone.name, milestone.stage);
+  }
+
+  #reach(atMs: number, name: string, stage: Stage): void {
+    this.#stage = stage;
+    this.#milestones.push({ name, ...this.#at('atMs', atMs) });
+  }
+
+  #seePrompt(atMs: number, line: string): void {
+    if (this.#prompt || this.#verdict) return;
+    const prompt = this.#match.prompt(line);
+    if (prompt === undefined) return;
+    this.#survived();
+    this.#prompt = { line: prompt, atMs };
+    this.#graceFromMs = atMs;
+    this.#reach(atMs, 'prompt', 'prompt');
+  }
+
+  #fails(atMs: number, failure: FailureKind, line: string): void {
+    this.#fault = undefined;
+    const late = this.#verdict?.kind === 'booted' || (this.#prompt !== undefined && !this.#timed);
+    if (late) this.#find(failure, line);
+    else this.#verdict ??= { kind: 'failed', failure, line, stage: this.#stage, ...this.#lastMilestone(), ...this.#at('afterMs', atMs) };
+  }
+
+  #find(kind: string, line: string): void {
+    const key = `${kind} ${line.replace(/\d+/g, '0')}`;
+    const known = this.#findings.get(key);
+    if (known) known.count++;
+    else if (this.#findings.size < keptFindings) this.#findings.set(key, { kind, line: line.trim(), count: 1 });
+  }
+
+  #lastWord(atMs: number, how: 'exited' | 'ended'): Verdict {
+    // A machine that goes away by itself in the grace window did not boot, unless a dialogue may have told it to.
+    const gone = how === 'exited' && this.#timed && !this.#hadDialogue;
+    if (this.#prompt && this.#expecting === undefined && !gone) return this.#booted(this.#prompt);
+    if (how === 'ended') return this.#stalled(atMs);
+    return { kind: 'exited-early', stage: this.#stage, ...this.#lastMilestone(), ...this.#waitingFor(), ...this.#at('afterMs', atMs) };
+  }
+
+  #booted({ line, atMs }: { line: string; atMs: number }): Verdict {
+    return { kind: 'booted', line, ...this.#at('afterMs', atMs) };
+  }
+
+  #stalled(atMs: number): Verdict {
+    const silentMs = Math.max(0, atMs - this.#lastHeardMs);
+    return { kind: 'stalled', stage: this.#stage, ...this.#lastMilestone(), ...this.#at('silentMs', silentMs), ...this.#waitingFor(), ...this.#at('afterMs', atMs) };
+  }
+
+  #lastMilestone(): { lastMilestone?: string } {
+    const last = this.#milestones.at(-1);
+    return last ? { lastMilestone: last.name } : {};
+  }
+
+  #waitingFor(): { waitingFor?: string } {
+    return this.#expecting === undefined ? {} : { waitingFor: this.#expecting };
+  }
+
+  #at<Key extends 'atMs' | 'afterMs' | 'silentMs'>(key: Key, ms: number): { [key in Key]?: number } {
+    return this.#timed ? { [key]: Math.round(ms) } as { [key in Key]?: number } : {};
+  }
+}

@@ -1,0 +1,50 @@
+// One line of a console to what it means by a system's rules. Keeps no state: what came before and the clock are judge.ts's.
+import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule } from './rules.ts';
+
+/** What a whole line means, besides a prompt; the first kind that fits, in this order. */
+export type Meaning =
+  | { readonly kind: 'panic'; readonly rule: PanicRule; readonly who: string | undefined }
+  | { readonly kind: 'milestone'; readonly index: number; readonly milestone: Milestone }
+  | { readonly kind: 'finding'; readonly rule: FindingRule };
+
+export interface Matcher {
+  /** The text of a prompt on this line, which may be unfinished; more text on the line never changes the answer. */
+  prompt(line: string): string | undefined;
+  meaning(line: string): Meaning | undefined;
+}
+
+export function matcher(rules: ConsoleRules): Matcher {
+  // Nearly every line means nothing: one pattern that is all of them decides that in one go.
+  const anyRule = oneOf([...rules.panics, ...rules.milestones, ...rules.findings]);
+  const decoy = oneOf(rules.decoys);
+  const meaning = (line: string): Meaning | undefined => {
+    if (!anyRule.test(line) || decoy.test(line)) return undefined;
+    for (const rule of rules.panics) {
+      const match = rule.pattern.exec(line);
+      if (match) return { kind: 'panic', rule, who: match.groups?.['who'] };
+    }
+    const index = rules.milestones.findIndex(({ pattern }) => pattern.test(line));
+    const milestone = rules.milestones[index];
+    if (milestone) return { kind: 'milestone', index, milestone };
+    const rule = rules.findings.find(({ pattern }) => pattern.test(line));
+    return rule && { kind: 'finding', rule };
+  };
+  const prompt = (line: string): string | undefined => {
+    for (const { pattern } of rules.prompts) {
+      const match = pattern.exec(line);
+      // What comes after the prompt must not make it a decoy, or the answer would depend on how much of the line has arrived.
+      if (match && !decoy.test(line.slice(0, match.index + match[0].length))) return match[0].trim();
+    }
+    return undefined;
+  };
+  return { prompt, meaning };
+}
+
+/** Is the crash of `who` fatal, when those of `names` are? A name fits as a whole or as a part of a path. */
+export function isOneOf(who: string | undefined, names: readonly string[]): boolean {
+  return who !== undefined && names.some((name) => who === name || who.split('/').includes(name));
+}
+
+function oneOf(rules: readonly LineRule[]): RegExp {
+  return rules.length === 0 ? /(?!)/ : new RegExp(rules.map(({ pattern }) => `(?:${pattern.source})`).join('|'));
+}

@@ -1,0 +1,21 @@
+// The verdict of a recorded console, computed again: from its bytes and times as the run decided, or from its bytes alone.
+import { Judge } from './judge.ts';
+import type { ConsoleRules, Limits } from './rules.ts';
+import { hasTimes, readTranscript } from './transcript.ts';
+import type { Judgement } from './verdict.ts';
+
+/** Judges the record at `path`. Without X.log.times it says what the bytes alone decide. */
+export async function replay(path: string, rules: ConsoleRules, limits: Limits): Promise<Judgement> {
+  const timed = await hasTimes(path);
+  const judge = new Judge(rules, limits, timed);
+  let lastMs = 0;
+  let closed = false;
+  for await (const piece of readTranscript(path)) {
+    lastMs = piece.atMs ?? lastMs;
+    if (piece.kind === 'bytes') judge.read(lastMs, piece.bytes);
+    else judge.mark(lastMs, piece.mark);
+    closed ||= piece.kind === 'mark' && (piece.mark.kind === 'exited' || piece.mark.kind === 'ended');
+  }
+  if (!closed) judge.mark(lastMs, { kind: 'ended' });
+  return judge.judgement();
+}

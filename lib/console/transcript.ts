@@ -1,0 +1,128 @@
+// The record of a console: the raw bytes in X.log and when they arrived in X.log.times, both written as the bytes come, so that a
+// killed run leaves what was said until then. Knows nothing of what the bytes mean.
+//
+// X.log.times, a line for each thing in its order: "<ms since start> <bytes>" for bytes of X.log, or "<ms since start> <mark>" with
+// the mark "expecting <JSON text>", "dialogue-over", "exited" or "ended" (judge.ts).
+import { closeSync, createReadStream, mkdirSync, openSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
+import type { Mark } from './judge.ts';
+
+/** A piece of a record, in its order. `atMs` is undefined when the record has no times. */
+export type Recorded =
+  | { readonly kind: 'bytes'; readonly atMs: number | undefined; readonly bytes: Uint8Array }
+  | { readonly kind: 'mark'; readonly atMs: number; readonly mark: Mark };
+
+export interface Transcript {
+  readonly path: string;
+  bytes(atMs: number, bytes: Uint8Array): void;
+  mark(atMs: number, mark: Mark): void;
+  close(): void;
+}
+
+/** Begins a record at `path`, replacing an older one. Writing is synchronous: a serial console is slow, and nothing may be lost. */
+export function transcript(path: string): Transcript {
+  const attempt = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw cannotBecause(`write the transcript "${path}"`, error, 'choose another file with --log FILE');
+    }
+  };
+  const [log, times] = attempt(() => {
+    mkdirSync(dirname(path), { recursive: true });
+    return [openSync(path, 'w'), openSync(timesPath(path), 'w')] as const;
+  });
+  return {
+    path,
+    bytes: (atMs, bytes) => attempt(() => {
+      for (let from = 0; from < bytes.length;) from += writeSync(log, bytes, from);
+      writeSync(times, `${atMs} ${bytes.length}\n`);
+    }),
+    mark: (atMs, mark) => attempt(() => { writeSync(times, `${atMs} ${markText(mark)}\n`); }),
+    close: () => {
+      closeSync(log);
+      closeSync(times);
+    },
+  };
+}
+
+/** Reads a record back, a piece at a time. Bytes after the last that has a time (the run was killed) have the last time. */
+export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
+  const times = await timesOf(path);
+  let untold: Buffer = Buffer.alloc(0);
+  const chunks: AsyncIterator<Buffer> = createReadStream(path, { highWaterMark: 1 << 20 })[Symbol.asyncIterator]();
+  const more = async (): Promise<boolean> => {
+    try {
+      const next = await chunks.next();
+      if (next.done) return false;
+      untold = untold.length === 0 ? next.value : Buffer.concat([untold, next.value]);
+      return true;
+    } catch (error) {
+      throw cannotBecause(`read the transcript "${path}"`, error);
+    }
+  };
+  let lastMs: number | undefined;
+  for (const { atMs, what } of times ?? []) {
+    lastMs = atMs;
+    if (typeof what !== 'number') {
+      yield { kind: 'mark', atMs, mark: what };
+      continue;
+    }
+    while (untold.length < what && await more());
+    if (untold.length < what) {
+      throw cannot(`read the transcript "${path}"`, `"${timesPath(path)}" tells of more bytes than there are`, { hint: `remove "${timesPath(path)}" to judge the bytes alone` });
+    }
+    yield { kind: 'bytes', atMs, bytes: untold.subarray(0, what) };
+    untold = untold.subarray(what);
+  }
+  while (untold.length > 0 || await more()) {
+    yield { kind: 'bytes', atMs: lastMs, bytes: untold };
+    untold = Buffer.alloc(0);
+  }
+}
+
+/** Is there a file of times beside the bytes? */
+export async function hasTimes(path: string): Promise<boolean> {
+  return await timesOf(path) !== undefined;
+}
+
+function timesPath(path: string): string {
+  return `${path}.times`;
+}
+
+async function timesOf(path: string): Promise<readonly { atMs: number; what: number | Mark }[] | undefined> {
+  const file = timesPath(path);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw cannotBecause(`read "${file}"`, error);
+  }
+  // Without its line end the last line was cut by a kill and is not believed.
+  return text.split('\n').slice(0, -1).map((line, index) => {
+    const blank = line.indexOf(' ');
+    const atMs = blank > 0 ? Number(line.slice(0, blank)) : NaN;
+    const what = blank > 0 ? parsedWhat(line.slice(blank + 1)) : undefined;
+    if (!(atMs >= 0) || what === undefined) throw cannot(`read "${file}"`, `line ${index + 1} is not "<ms> <bytes>"`, { hint: `remove it to judge the bytes alone` });
+    return { atMs, what };
+  });
+}
+
+function markText(mark: Mark): string {
+  return mark.kind === 'expecting' ? `expecting ${JSON.stringify(mark.text)}` : mark.kind;
+}
+
+function parsedWhat(text: string): number | Mark | undefined {
+  if (/^\d+$/.test(text)) return Number(text);
+  if (text === 'dialogue-over' || text === 'exited' || text === 'ended') return { kind: text };
+  const expected = /^expecting (".*")$/.exec(text)?.[1];
+  if (expected === undefined) return undefined;
+  try {
+    return { kind: 'expecting', text: String(JSON.parse(expected)) };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,65 @@
+// What was concluded from a console, and how it is said: the closed set of verdicts, in words for a person and as --json prints
+// them. Knows nothing of how the conclusion was reached (judge.ts).
+import type { Json } from '../core/digest.ts';
+import { formatMs } from '../core/sizes.ts';
+import type { FailureKind, Stage } from './rules.ts';
+
+/** Times are milliseconds since the machine was started; they are absent when a record has no times. */
+export type Verdict =
+  | { readonly kind: 'booted'; readonly line: string; readonly afterMs?: number }
+  | { readonly kind: 'failed'; readonly failure: FailureKind; readonly line: string; readonly stage: Stage; readonly lastMilestone?: string; readonly afterMs?: number }
+  /** Neither prompt nor panic came in time. `waitingFor` is the text that a dialogue expected. */
+  | { readonly kind: 'stalled'; readonly stage: Stage; readonly lastMilestone?: string; readonly silentMs?: number; readonly waitingFor?: string; readonly afterMs?: number }
+  /** The machine ended by itself before the boot was done. */
+  | { readonly kind: 'exited-early'; readonly stage: Stage; readonly lastMilestone?: string; readonly waitingFor?: string; readonly afterMs?: number };
+
+export interface SeenMilestone {
+  readonly name: string;
+  readonly atMs?: number;
+}
+
+/** A line that did not decide, the first of its like, and how many came. */
+export interface Finding {
+  readonly kind: string;
+  readonly line: string;
+  readonly count: number;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly milestones: readonly SeenMilestone[];
+  readonly findings: readonly Finding[];
+  /** The end of the console's text, oldest first. */
+  readonly lastLines: readonly string[];
+}
+
+/** One sentence. `subject` is what was booted. */
+export function verdictSentence(subject: string, verdict: Verdict): string {
+  const after = verdict.afterMs === undefined ? '' : ` after ${formatMs(verdict.afterMs)}`;
+  switch (verdict.kind) {
+    case 'booted':
+      return `${subject} booted${after}: "${verdict.line}"`;
+    case 'failed':
+      return `${subject} failed to boot${after} in stage ${verdict.stage} (${verdict.failure}): "${verdict.line}"`;
+    case 'stalled': {
+      const silent = verdict.silentMs === undefined ? '' : `, silent for ${formatMs(verdict.silentMs)}`;
+      return `${subject} stalled${after} ${where(verdict)}${silent}`;
+    }
+    case 'exited-early':
+      return `${subject} ended by itself${after} ${where(verdict)}`;
+  }
+}
+
+function where({ stage, lastMilestone, waitingFor }: { stage: Stage; lastMilestone?: string; waitingFor?: string }): string {
+  const last = lastMilestone === undefined ? 'before any milestone' : `after milestone "${lastMilestone}"`;
+  return `in stage ${stage}, ${last}${waitingFor === undefined ? '' : `, waiting for "${waitingFor}"`}`;
+}
+
+/** The keys `verdict`, `milestones` and `findings` of --json. */
+export function judgementJson({ verdict, milestones, findings }: Judgement): { [key: string]: Json } {
+  return {
+    verdict: { ...verdict },
+    milestones: milestones.map((seen) => ({ ...seen })),
+    findings: findings.map((finding) => ({ ...finding })),
+  };
+}
