@@ -1,0 +1,58 @@
+// Looks at the host and, when asked, gets what is missing: packages of the distribution, then the standard library's source. The only task besides
+// fetch that downloads.
+import { cannot } from '../core/errors.ts';
+import type { Failure } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { chooseToolchain } from '../crates/toolchain-choice.ts';
+import { listToolchains } from '../crates/toolchain.ts';
+import type { Toolchain } from '../crates/toolchain.ts';
+import { checkHost, lacking } from './host-checks.ts';
+import type { Check, CheckedHost } from './host-checks.ts';
+import { installCommands, installPackages } from './host-install.ts';
+import { obtainRustSrc } from './rust-src-download.ts';
+
+export interface Patient extends CheckedHost {
+  /** Are we root? */
+  readonly root: boolean;
+}
+
+/** The checks as they are now; with `install`, after an attempt to get what they lack. */
+export async function examine(host: Patient, install: boolean, context: Context): Promise<readonly Check[]> {
+  let checks = await checkHost(host, context);
+  const packages = missingPackages(checks);
+  if (install && packages.length > 0 && await installPackages(packages, host, context)) checks = await checkHost(host, context);
+  if (install && isMissing(checks, 'rust-src') && host.rustSrc === undefined) {
+    await obtainRustSrc(await inOrder(host, context), host, context);
+    checks = await checkHost(host, context);
+  }
+  return checks;
+}
+
+/** What to tell when something needed is missing; undefined when a system can be built and booted here. */
+export function complaint(checks: readonly Check[]): Failure | undefined {
+  const missing = lacking(checks);
+  if (missing.length === 0) return undefined;
+  const packages = missingPackages(missing);
+  return cannot('build and boot here', `${missing.map(({ name }) => name).join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`, {
+    blame: 'host',
+    hint: [
+      ...(packages.length > 0 ? ['run npx zx tasks/doctor.ts --install where apt-get may be used, or', ...installCommands(packages).map((line) => `  ${line}`)] : []),
+      ...missing.flatMap(({ name, hint }) => (hint === undefined ? [] : [`${name}: ${hint}`])),
+    ].join('\n'),
+  });
+}
+
+function missingPackages(checks: readonly Check[]): readonly NonNullable<Check['packages']>[] {
+  return checks.flatMap(({ found, packages }) => (found || !packages ? [] : [packages]));
+}
+
+function isMissing(checks: readonly Check[], name: string): boolean {
+  return checks.some((check) => check.name === name && !check.found);
+}
+
+/** The toolchain that would be chosen, then the others. */
+async function inOrder(host: Patient, context: Context): Promise<readonly Toolchain[]> {
+  const { toolchain: preferred } = await chooseToolchain({ env: host.env, cacheDir: host.cacheDir, needsRustSrc: false }, context);
+  const all = await listToolchains(host, context);
+  return [preferred, ...all.filter(({ name }) => name !== preferred.name)];
+}

@@ -1,0 +1,131 @@
+// What a host must have to build and boot, and what it would be good to have, each looked at without changing anything. What a warm answer needs
+// is remembered, so that a host that has everything is told so at the cost of some stat calls. Installing is host-install.ts.
+import { readFile, stat } from 'node:fs/promises';
+import { probeSandbox } from '../build/sandbox.ts';
+import { Failure } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { remembered } from '../core/remembered.ts';
+import { findProgram } from '../core/sh.ts';
+import { searchPath, toolPackages } from '../core/tools.ts';
+import type { Packages } from '../core/tools.ts';
+import { chooseToolchain, toolchainHint } from '../crates/toolchain-choice.ts';
+
+export interface Check {
+  readonly name: string;
+  readonly found: boolean;
+  /** Without it a system can be neither built nor booted; otherwise its lack is a warning. */
+  readonly needed: boolean;
+  /** What was found, or what is lacking. */
+  readonly detail: string;
+  /** How to get it, when no package has it. */
+  readonly hint?: string | undefined;
+  /** What has it, where that is a package of the distribution. */
+  readonly packages?: Packages;
+}
+
+export interface CheckedHost {
+  readonly env: Readonly<Record<string, string>>;
+  readonly cacheDir: string;
+  /** "24.21.0". */
+  readonly nodeVersion: string;
+  /** BLOOMERY_RUST_SRC, absolute. */
+  readonly rustSrc?: string | undefined;
+}
+
+/** Node runs TypeScript files as they are from here on. */
+const leastNode = [22, 18] as const;
+
+/** What a system can do without, and what it then lacks. Everything else in toolPackages is needed. */
+const optional: Readonly<Record<string, string>> = {
+  bwrap: 'builds then run without a sandbox',
+  setpriv: 'children may outlive a task that is killed',
+};
+
+/** Where distributions put OVMF's code for x86_64. */
+const firmwareFiles = [
+  '/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/edk2/ovmf/OVMF_CODE.fd',
+  '/usr/share/edk2/x64/OVMF_CODE.4m.fd', '/usr/share/edk2-ovmf/x64/OVMF_CODE.fd', '/run/libvirt/nix-ovmf/OVMF_CODE.fd',
+];
+
+/** Looks at the host. Rows are in a fixed order; nothing throws but what stops the whole run. */
+export async function checkHost(host: CheckedHost, context: Context): Promise<readonly Check[]> {
+  const groups = await Promise.all([
+    [nodeCheck(host.nodeVersion)],
+    Promise.all(Object.entries(toolPackages).map(([name, packages]) => toolCheck(name, packages, host.env['PATH'] ?? ''))),
+    rustChecks(host, context),
+    Promise.all([sandboxCheck(host, context), kvmCheck()]),
+  ]);
+  return groups.flat();
+}
+
+/** Rows that stop a build or a boot. */
+export function lacking(checks: readonly Check[]): readonly Check[] {
+  return checks.filter(({ found, needed }) => !found && needed);
+}
+
+/** One line of the table. */
+export function checkLine({ name, found, needed, detail, hint }: Check): string {
+  const state = found ? 'ok' : needed ? 'missing' : 'warning';
+  return `${state.padEnd(9)}${name.padEnd(20)}${detail}${!found && hint !== undefined ? `: ${hint}` : ''}`;
+}
+
+export function nodeCheck(version: string): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const found = major > leastNode[0] || (major === leastNode[0] && minor >= leastNode[1]);
+  return { name: 'node', found, needed: true, detail: version, hint: `Node ${leastNode.join('.')} or newer is needed; npm ci brings one, npx uses it` };
+}
+
+async function toolCheck(name: string, packages: Packages, path: string): Promise<Check> {
+  const place = name === 'OVMF' ? await firstExisting(firmwareFiles) : await findProgram(name, searchPath(path));
+  const without = optional[name];
+  const detail = place ?? `package ${packages.debian}${without === undefined ? '' : ` (${without})`}`;
+  return { name, found: place !== undefined, needed: without === undefined, detail, packages };
+}
+
+/** A toolchain, and one with the standard library's source, as the builds would choose them. */
+async function rustChecks(host: CheckedHost, context: Context): Promise<readonly Check[]> {
+  const request = { env: host.env, cacheDir: host.cacheDir, rustSrc: host.rustSrc };
+  const toolchain = await asCheck('rust', toolchainHint, async () => (await chooseToolchain({ ...request, needsRustSrc: false }, context)).why);
+  if (!toolchain.found) return [toolchain];
+  return [toolchain, await asCheck('rust-src', undefined, async () => (await chooseToolchain({ ...request, needsRustSrc: true }, context)).why)];
+}
+
+/** bubblewrap really starts something here. Asked once per boot and kernel setting, since it costs a process. */
+async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<Check> {
+  const path = env['PATH'] ?? '';
+  const [boot, clone, apparmor, limit] = await Promise.all([
+    '/proc/sys/kernel/random/boot_id', '/proc/sys/kernel/unprivileged_userns_clone',
+    '/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '/proc/sys/user/max_user_namespaces',
+  ].map((file) => readFile(file, 'utf8').catch(() => '')));
+  const program = await findProgram('bwrap', path);
+  const user = env['USER'] ?? env['HOME'] ?? '';
+  const question = { program: program ?? null, boot: boot ?? '', settings: [clone ?? '', apparmor ?? '', limit ?? ''], user };
+  const why = await remembered<string>(cacheDir, 'sandbox', question, async () => {
+    const probe = await probeSandbox(true, path, signal);
+    return { value: probe.sandbox.kind === 'none' ? probe.why ?? 'it does not work here' : '', witnesses: program === undefined ? [] : [program] };
+  });
+  const hint = 'builds then run without a sandbox; as root: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
+  return { name: 'sandbox', found: why === '', needed: false, detail: why === '' ? 'bubblewrap can start programs' : why, hint };
+}
+
+/** Only whether the device is there; a machine that is booted probes whether it works (facts: it may exist and not work). */
+async function kvmCheck(): Promise<Check> {
+  const there = await firstExisting(['/dev/kvm']);
+  return { name: 'kvm', found: there !== undefined, needed: false, detail: there ?? 'no /dev/kvm', hint: 'machines are then emulated, which is several times slower' };
+}
+
+async function asCheck(name: string, hint: string | undefined, look: () => Promise<string>): Promise<Check> {
+  try {
+    return { name, found: true, needed: true, detail: await look() };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { name, found: false, needed: true, detail: error.message, hint: hint ?? error.hint };
+  }
+}
+
+async function firstExisting(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    if (await stat(path).then(() => true, () => false)) return path;
+  }
+  return undefined;
+}

@@ -1,0 +1,64 @@
+// Installs missing packages of the distribution: by apt-get where there is one and we may, else the command for a person to run is told.
+import { readdir } from 'node:fs/promises';
+import { byCodeUnit } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
+import { phase } from '../core/events.ts';
+import type { Context } from '../core/events.ts';
+import { findProgram, run } from '../core/sh.ts';
+import { searchPath } from '../core/tools.ts';
+import type { Packages } from '../core/tools.ts';
+
+export interface InstallingHost {
+  readonly env: Readonly<Record<string, string>>;
+  readonly root: boolean;
+}
+
+/** The commands that install `packages`, one a line, for each family of distributions. */
+export function installCommands(packages: readonly Packages[]): readonly string[] {
+  const names = (family: keyof Packages): string => [...new Set(packages.flatMap((entry) => entry[family].split(' ')))].sort(byCodeUnit).join(' ');
+  return [
+    `Debian, Ubuntu: sudo apt-get install --no-install-recommends ${names('debian')}`,
+    `Fedora:         sudo dnf install ${names('fedora')}`,
+    `Arch:           sudo pacman -S --needed ${names('arch')}`,
+    `Nix:            nix-shell -p ${names('nix')}`,
+  ];
+}
+
+/** The words before "apt-get" with which we may use it: none as root, sudo where it asks for no password; undefined when we may not. */
+async function permission({ env, root }: InstallingHost, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  if (root) return [];
+  const sudo = await findProgram('sudo', searchPath(env['PATH'] ?? ''));
+  if (!sudo) return undefined;
+  const asked = await run([sudo, '-n', 'true'], { cwd: '/', env, signal });
+  return asked.exitCode === 0 ? [sudo, '-n', 'DEBIAN_FRONTEND=noninteractive'] : undefined;
+}
+
+/** Installs by apt-get. Gives false when there is no apt-get or we may not use it; an installation that fails is a Failure (host). */
+export async function installPackages(packages: readonly Packages[], host: InstallingHost, context: Context): Promise<boolean> {
+  const { signal } = context;
+  const aptGet = await findProgram('apt-get', searchPath(host.env['PATH'] ?? ''));
+  const prefix = aptGet && await permission(host, signal);
+  if (!aptGet || !prefix) return false;
+  const names = [...new Set(packages.flatMap(({ debian }) => debian.split(' ')))].sort(byCodeUnit);
+  const options = { cwd: '/', env: { ...host.env, DEBIAN_FRONTEND: 'noninteractive' }, signal };
+  const install = [...prefix, aptGet, 'install', '--yes', '--no-install-recommends', ...names];
+  const update = (): ReturnType<typeof run> => run([...prefix, aptGet, 'update'], options);
+  await phase(`install ${names.join(', ')}`, context.report, async () => {
+    const fresh = !await hasIndex();
+    if (fresh) await update();
+    let result = await run(install, options);
+    if (result.exitCode !== 0 && !fresh) {
+      await update(); // an index of last month names packages that the mirror has replaced since
+      result = await run(install, options);
+    }
+    if (result.exitCode !== 0) {
+      throw cannot(`install ${names.join(', ')}`, 'apt-get failed', { blame: 'host', detail: result.stderr.trim(), hint: `run ${['apt-get install', ...names].join(' ')} by hand` });
+    }
+  });
+  return true;
+}
+
+async function hasIndex(): Promise<boolean> {
+  const lists = await readdir('/var/lib/apt/lists').catch(() => []);
+  return lists.some((name) => /_(Packages|Packages\.\w+|InRelease)$/.test(name));
+}
