@@ -8,8 +8,7 @@ import { listToolchains } from '../crates/toolchain.ts';
 import type { Toolchain } from '../crates/toolchain.ts';
 import { checkHost, lacking } from './host-checks.ts';
 import type { Check, CheckedHost } from './host-checks.ts';
-import { installCommands, installPackages } from './host-install.ts';
-import { obtainRustSrc } from './rust-src-download.ts';
+import { installCommands } from './install-commands.ts';
 
 export interface Patient extends CheckedHost {
   /** Are we root? */
@@ -20,8 +19,13 @@ export interface Patient extends CheckedHost {
 export async function examine(host: Patient, install: boolean, context: Context): Promise<readonly Check[]> {
   let checks = await checkHost(host, context);
   const packages = missingPackages(checks);
-  if (install && packages.length > 0 && await installPackages(packages, host, context)) checks = await checkHost(host, context);
+  // What installs and downloads is loaded only here: this runs before every `npm start`, and mostly finds nothing to do.
+  if (install && packages.length > 0) {
+    const { installPackages } = await import('./host-install.ts');
+    if (await installPackages(packages, host, context)) checks = await checkHost(host, context);
+  }
   if (install && isMissing(checks, 'rust-src') && host.rustSrc === undefined) {
+    const { obtainRustSrc } = await import('./rust-src-download.ts');
     await obtainRustSrc(await inOrder(host, context), host, context);
     checks = await checkHost(host, context);
   }

@@ -13,17 +13,6 @@ export interface InstallingHost {
   readonly root: boolean;
 }
 
-/** The commands that install `packages`, one a line, for each family of distributions. */
-export function installCommands(packages: readonly Packages[]): readonly string[] {
-  const names = (family: keyof Packages): string => [...new Set(packages.flatMap((entry) => entry[family].split(' ')))].sort(byCodeUnit).join(' ');
-  return [
-    `Debian, Ubuntu: sudo apt-get install --no-install-recommends ${names('debian')}`,
-    `Fedora:         sudo dnf install ${names('fedora')}`,
-    `Arch:           sudo pacman -S --needed ${names('arch')}`,
-    `Nix:            nix-shell -p ${names('nix')}`,
-  ];
-}
-
 /** The words before "apt-get" with which we may use it: none as root, sudo where it asks for no password; undefined when we may not. */
 async function permission({ env, root }: InstallingHost, signal: AbortSignal): Promise<readonly string[] | undefined> {
   if (root) return [];
