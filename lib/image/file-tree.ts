@@ -1,0 +1,129 @@
+// A file tree as data: paths to directories, files and symbolic links, checked once, in one order. Every writer of this room
+// takes one, every reader gives one back. Knows no file system; each writer adds the limits of its own format.
+import { Buffer } from 'node:buffer';
+import { cannot } from '../core/errors.ts';
+import { byCodeUnit } from '../core/digest.ts';
+import { contentSize } from './content.ts';
+import type { Content } from './content.ts';
+
+/** Permission bits (12) and owner. */
+export interface Attributes {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export type Entry =
+  | Attributes & { readonly kind: 'directory' }
+  | Attributes & { readonly kind: 'file'; readonly content: Content }
+  | Attributes & { readonly kind: 'symlink'; readonly target: string };
+
+/** Paths have no leading slash; the root is ''. Sorted by code unit, so a directory comes before what it holds; complete in its parents. */
+export interface FileTree {
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const root: Owner = { uid: 0, gid: 0 };
+
+export function directory(mode = 0o755, owner = root): Entry {
+  return { kind: 'directory', mode, ...owner };
+}
+
+/** A file of bytes, of text (UTF-8), or of any other content. */
+export function file(content: Uint8Array | string | Content, mode = 0o644, owner = root): Entry {
+  if (typeof content === 'string') return { kind: 'file', mode, ...owner, content: { kind: 'bytes', bytes: Buffer.from(content) } };
+  if (content instanceof Uint8Array) return { kind: 'file', mode, ...owner, content: { kind: 'bytes', bytes: content } };
+  return { kind: 'file', mode, ...owner, content };
+}
+
+export function symlink(target: string, owner = root): Entry {
+  return { kind: 'symlink', mode: 0o777, ...owner, target };
+}
+
+/** Checks and sorts the entries and adds the parents that they imply (mode 755, owner 0:0). Throws a Failure that names the path. */
+export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>): FileTree {
+  const found = new Map<string, Entry>();
+  for (const [path, entry] of given) {
+    const why = badPath(path) ?? badEntry(path, entry);
+    if (why) throw cannot(`put "${path}" into a file tree`, why);
+    if (found.has(path)) throw cannot(`put "${path}" into a file tree`, 'it is there twice');
+    found.set(path, entry);
+  }
+  for (const path of [...found.keys()]) {
+    for (let parent = parentOf(path); parent !== undefined; parent = parentOf(parent)) {
+      const there = found.get(parent);
+      if (there && there.kind !== 'directory') throw cannot(`put "${path}" into a file tree`, `"${parent}" is a ${there.kind}`);
+      if (!there) found.set(parent, directory());
+    }
+  }
+  if (!found.has('')) found.set('', directory());
+  return { entries: new Map([...found].sort(([a], [b]) => byCodeUnit(a, b))) };
+}
+
+/** The names in each directory, sorted; the empty directories too. */
+export function namesByDirectory(tree: FileTree): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const [path, entry] of tree.entries) {
+    if (entry.kind === 'directory') names.set(path, []);
+    const parent = parentOf(path);
+    if (parent !== undefined) names.get(parent)?.push(nameOf(path));
+  }
+  return names;
+}
+
+/** 'usr/bin' of 'usr/bin/ls', '' of 'usr'; the root has none. */
+export function parentOf(path: string): string | undefined {
+  if (path === '') return undefined;
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+export function joinPath(directoryPath: string, name: string): string {
+  return directoryPath === '' ? name : `${directoryPath}/${name}`;
+}
+
+/** Why a name cannot be one anywhere, if so. Names from damaged or hostile images are asked this too, before they become host paths. */
+export function badName(name: string): string | undefined {
+  if (name === '') return 'a name is empty';
+  if (name === '.' || name === '..') return `a name is "${name}"`;
+  if (name.includes('/')) return 'a name holds a slash';
+  if (name.includes('\0')) return 'a name holds a NUL';
+  if (!name.isWellFormed()) return 'a name is not well-formed Unicode';
+  return undefined;
+}
+
+function badPath(path: string): string | undefined {
+  return path === '' ? undefined : path.split('/').map(badName).find((why) => why !== undefined);
+}
+
+function badEntry(path: string, entry: Entry): string | undefined {
+  const { mode, uid, gid } = entry;
+  if (path === '' && entry.kind !== 'directory') return 'the root must be a directory';
+  if (!isWithin(mode, 0o7777)) return `its mode ${mode} has more than 12 bits`;
+  if (!isWithin(uid, 0xffff_ffff) || !isWithin(gid, 0xffff_ffff)) return `its owner ${uid}:${gid} is not a pair of 32-bit numbers`;
+  if (entry.kind === 'symlink' && (entry.target === '' || entry.target.includes('\0') || !entry.target.isWellFormed())) return 'its link target is empty, holds a NUL or is not well-formed Unicode';
+  return entry.kind === 'file' ? badContent(entry.content) : undefined;
+}
+
+function badContent(content: Content): string | undefined {
+  if (!Number.isSafeInteger(contentSize(content)) || contentSize(content) < 0) return `its size ${contentSize(content)} is not a size`;
+  if (content.kind !== 'sparse') return undefined;
+  let end = 0;
+  for (const { atBytes, bytes } of content.pieces) {
+    if (atBytes < end) return 'its pieces overlap or are out of order';
+    end = atBytes + bytes.length;
+  }
+  return end > content.sizeBytes ? 'a piece lies beyond its end' : undefined;
+}
+
+function isWithin(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= most;
+}

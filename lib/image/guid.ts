@@ -1,0 +1,16 @@
+// Identifiers that are derived from content instead of drawn at random, so that the same inputs give the same image.
+import { Buffer } from 'node:buffer';
+import { digestBytes } from '../core/digest.ts';
+
+/** 16 bytes that stand for `text`, in the shape of a random UUID (version 4, RFC 9562). */
+export function guidFrom(text: string): Uint8Array {
+  const guid = Buffer.from(digestBytes(text).slice(0, 32), 'hex');
+  guid.writeUInt8((guid.readUInt8(6) & 0x0f) | 0x40, 6);
+  guid.writeUInt8((guid.readUInt8(8) & 0x3f) | 0x80, 8);
+  return guid;
+}
+
+/** 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx', the bytes in the order they are in. */
+export function guidText(guid: Uint8Array): string {
+  return Buffer.from(guid).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

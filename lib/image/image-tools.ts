@@ -1,0 +1,41 @@
+// The host's programs as this room runs them: found on the PATH that was passed in, in an environment that is the same everywhere.
+import { cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import type { RunOptions, RunResult } from '../core/sh.ts';
+import { tool } from '../core/tools.ts';
+
+export interface ImageHost {
+  /** A PATH value. */
+  readonly path: string;
+}
+
+export interface ToolCall {
+  /** What is being done, for "Cannot <what>: ...". */
+  readonly what: string;
+  readonly argv: readonly [program: string, ...words: string[]];
+  readonly stdin?: string;
+  /** What programs that honour SOURCE_DATE_EPOCH take for now. */
+  readonly timestampSec?: number;
+}
+
+/** Runs a program to its end whatever its exit code. A missing program is a Failure (exit 69) that says how to get it. */
+export async function tried(call: ToolCall, host: ImageHost, { signal }: Context): Promise<RunResult> {
+  const [program, ...words] = call.argv;
+  const env = { PATH: host.path, LC_ALL: 'C', TZ: 'UTC', MTOOLSRC: '/dev/null', SOURCE_DATE_EPOCH: String(call.timestampSec ?? 0) };
+  const options: RunOptions = { cwd: '/', env, signal, ...(call.stdin === undefined ? {} : { stdin: call.stdin }) };
+  return await run([await tool(program, host.path), ...words], options);
+}
+
+/** As `tried`, but a failure is a Failure; a full disk is the host's fault. */
+export async function ran(call: ToolCall, host: ImageHost, context: Context): Promise<string> {
+  const result = await tried(call, host, context);
+  if (result.exitCode === 0) return result.stdout;
+  throw toolFailure(call, result);
+}
+
+export function toolFailure({ what, argv }: ToolCall, result: RunResult): Error {
+  const detail = result.stderr.trim() || result.stdout.trim();
+  if (/no space left on device/i.test(detail)) return cannot(what, 'no space left on the device', { blame: 'host', hint: 'free some space, or choose another folder with --out DIR', detail });
+  return cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`, { detail });
+}

@@ -1,0 +1,132 @@
+// Assembles a disk image from a description: partition table, file systems, digest. Without root, without loop devices, sparse, and
+// the same bytes for the same description. Published by rename: a killed run leaves nothing that looks like an image.
+import { closeSync, ftruncateSync, openSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { cannotBecause } from '../core/errors.ts';
+import { digestBytes, digestFile, digestRecord } from '../core/digest.ts';
+import type { Digest, Json } from '../core/digest.ts';
+import type { Context } from '../core/events.ts';
+import { contentSize } from './content.ts';
+import { writeFat } from './fat.ts';
+import type { Entry, FileTree } from './file-tree.ts';
+import { guidFrom, guidText } from './guid.ts';
+import { writeGpt } from './gpt.ts';
+import type { Gpt } from './gpt.ts';
+import type { ImageHost } from './image-tools.ts';
+import { partitionPlaces, sectorBytes } from './partitions.ts';
+import type { PartitionPlace, PartitionRequest } from './partitions.ts';
+import { writeRedoxfs } from './redoxfs-writer.ts';
+
+export type PartitionContents =
+  | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
+  | { readonly kind: 'redoxfs'; readonly tree: FileTree };
+
+export interface PartitionLayout extends PartitionRequest {
+  readonly typeGuid: string;
+  readonly contents: PartitionContents;
+}
+
+export interface ImageLayout {
+  readonly sizeBytes: number;
+  readonly partitions: readonly PartitionLayout[];
+  /** All times in the image, in seconds since 1970. */
+  readonly timestampSec: number;
+}
+
+/** A row of the partition table, as the manifest beside the image has it. */
+export interface ImagePartition {
+  readonly name: string;
+  readonly typeGuid: string;
+  readonly guid: string;
+  readonly startLba: number;
+  readonly sizeBytes: number;
+  readonly fileSystem: PartitionContents['kind'];
+  /** The file system's own identifier: a FAT's volume id, a RedoxFS's UUID. */
+  readonly fileSystemId: string;
+}
+
+export interface AssembledImage {
+  readonly bytes: number;
+  readonly sha256: Digest;
+  readonly diskGuid: string;
+  readonly partitions: readonly ImagePartition[];
+}
+
+/**
+ * Writes the image to `outPath` (by way of `<outPath>.partial`). Too small an image, names that a file system cannot hold and host files
+ * that changed are Failures; a full disk or a missing tool is the host's. Whatever goes wrong, neither file is left.
+ */
+export async function assemble(layout: ImageLayout, outPath: string, host: ImageHost, context: Context): Promise<AssembledImage> {
+  const places = partitionPlaces(layout.sizeBytes, layout.partitions);
+  const partialPath = `${outPath}.partial`;
+  let fd: number | undefined;
+  try {
+    await mkdir(dirname(outPath), { recursive: true });
+    fd = openSync(partialPath, 'w+');
+    ftruncateSync(fd, layout.sizeBytes);
+    const gpt = gptOf(layout, places);
+    await writeGpt(gpt, partialPath, host, context);
+    const partitions: ImagePartition[] = [];
+    for (const [i, partition] of gpt.partitions.entries()) {
+      const wanted = layout.partitions[i];
+      if (!wanted) break;
+      const fileSystemId = await writeContents(wanted.contents, partition, { fd, partialPath, timestampSec: layout.timestampSec }, host, context);
+      const { name, typeGuid, guid, startLba, sectors } = partition;
+      partitions.push({ name, typeGuid, guid, startLba, sizeBytes: sectors * sectorBytes, fileSystem: wanted.contents.kind, fileSystemId });
+    }
+    const digest = await digestFile(partialPath);
+    context.signal.throwIfAborted();
+    await rename(partialPath, outPath);
+    return { bytes: layout.sizeBytes, sha256: digest, diskGuid: gpt.diskGuid, partitions };
+  } catch (error) {
+    throw cannotBecause(`write "${outPath}"`, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+    await rm(partialPath, { force: true });
+  }
+}
+
+interface PartialImage {
+  readonly fd: number;
+  readonly partialPath: string;
+  readonly timestampSec: number;
+}
+
+/** The identifier of the file system that was written. */
+async function writeContents(contents: PartitionContents, place: Gpt['partitions'][number], image: PartialImage, host: ImageHost, context: Context): Promise<string> {
+  const { timestampSec } = image;
+  const where = { offsetBytes: place.startLba * sectorBytes, sizeBytes: place.sectors * sectorBytes, timestampSec };
+  if (contents.kind === 'redoxfs') return (await writeRedoxfs(contents.tree, image.fd, where, context)).uuid;
+  const volumeId = digestBytes(place.guid).slice(0, 8);
+  await writeFat(contents.tree, image.partialPath, `${image.partialPath}.d`, { ...where, label: contents.label, volumeId }, host, context);
+  return volumeId;
+}
+
+/** Identifiers come from what is known before anything is written: places, names, and the description of every tree. */
+function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
+  const seed = digestRecord({
+    sizeBytes: layout.sizeBytes,
+    partitions: layout.partitions.map(({ name, typeGuid, contents }, i) => ({
+      name, typeGuid, kind: contents.kind, start: places[i]?.startLba ?? 0, sectors: places[i]?.sectors ?? 0, tree: describedTree(contents.tree),
+    })),
+  });
+  const guid = (of: string): string => guidText(guidFrom(`${seed} ${of}`)).toUpperCase();
+  return {
+    diskGuid: guid('disk'),
+    partitions: layout.partitions.map(({ name, typeGuid }, i) => ({
+      name, typeGuid, guid: guid(`partition ${i}`), startLba: places[i]?.startLba ?? 0, sectors: places[i]?.sectors ?? 0,
+    })),
+  };
+}
+
+function describedTree({ entries }: FileTree): Json {
+  return [...entries].map(([path, entry]) => [path, entry.kind, entry.mode, entry.uid, entry.gid, describedContent(entry)]);
+}
+
+/** Bytes in memory by digest; host files by size, for they are read only once, when they are written. */
+function describedContent(entry: Entry): Json {
+  if (entry.kind === 'directory') return null;
+  if (entry.kind === 'symlink') return entry.target;
+  return entry.content.kind === 'bytes' ? digestBytes(entry.content.bytes) : contentSize(entry.content);
+}

@@ -1,0 +1,50 @@
+// Where the partitions of an image lie: arithmetic on sectors, before anything is written. Knows the room that a GPT takes
+// (UEFI specification 2.10, chapter 5), not how it is written.
+import { cannot } from '../core/errors.ts';
+import { formatBytes, MiB, roundUp } from '../core/sizes.ts';
+
+export const sectorBytes = 512;
+const alignmentSectors = MiB / sectorBytes;
+/** Protective MBR, header and 128 entries of 128 bytes in front; entries and header again at the end. */
+const gptSectorsInFront = 34;
+const gptSectorsAtEnd = 33;
+
+/** What is asked for. */
+export interface PartitionRequest {
+  readonly name: string;
+  /** 'next': at the first whole MiB after what is before it. */
+  readonly startLba: number | 'next';
+  /** 'rest': all that is left, in whole blocks of 4 KiB. */
+  readonly sizeBytes: number | 'rest';
+}
+
+/** What it gets. */
+export interface PartitionPlace {
+  readonly startLba: number;
+  readonly sectors: number;
+}
+
+/** A place for each partition, in order. Overlaps, odd sizes and too small an image (it says how many bytes are missing) are Failures. */
+export function partitionPlaces(imageBytes: number, requests: readonly PartitionRequest[]): readonly PartitionPlace[] {
+  if (imageBytes % sectorBytes !== 0) throw cannot('lay out an image', `its size of ${imageBytes} bytes is not a multiple of ${sectorBytes}`);
+  const lastEnd = imageBytes / sectorBytes - gptSectorsAtEnd;
+  const places: PartitionPlace[] = [];
+  let free = gptSectorsInFront;
+  for (const { name, startLba: wantedStart, sizeBytes } of requests) {
+    const what = `place partition "${name}"`;
+    const startLba = wantedStart === 'next' ? roundUp(free, alignmentSectors) : wantedStart;
+    if (startLba < free) throw cannot(what, `it starts at sector ${startLba}, and the first ${free} sectors are taken`);
+    if (sizeBytes !== 'rest' && sizeBytes % sectorBytes !== 0) throw cannot(what, `its size of ${sizeBytes} bytes is not a multiple of ${sectorBytes}`);
+    const rest = lastEnd - startLba;
+    const sectors = sizeBytes === 'rest' ? rest - (rest % 8) : sizeBytes / sectorBytes;
+    const missing = Math.max(sectors, 1) - rest;
+    if (missing > 0) {
+      const bytes = missing * sectorBytes;
+      throw cannot(what, `the image of ${formatBytes(imageBytes)} is too small: ${bytes} bytes (${formatBytes(bytes)}) are missing`, { hint: 'make the image larger' });
+    }
+    if (sectors <= 0) throw cannot(what, 'it would be empty');
+    places.push({ startLba, sectors });
+    free = startLba + sectors;
+  }
+  return places;
+}
