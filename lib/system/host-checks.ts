@@ -9,6 +9,7 @@ import { findProgram } from '../core/sh.ts';
 import { searchPath, toolPackages } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
 import { chooseToolchain, toolchainHint } from '../crates/toolchain-choice.ts';
+import { uefiFlash } from '../machine/firmware.ts';
 
 export interface Check {
   readonly name: string;
@@ -41,12 +42,6 @@ const optional: Readonly<Record<string, string>> = {
   setpriv: 'children may outlive a task that is killed',
 };
 
-/** Where distributions put OVMF's code for x86_64. */
-const firmwareFiles = [
-  '/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/edk2/ovmf/OVMF_CODE.fd',
-  '/usr/share/edk2/x64/OVMF_CODE.4m.fd', '/usr/share/edk2-ovmf/x64/OVMF_CODE.fd', '/run/libvirt/nix-ovmf/OVMF_CODE.fd',
-];
-
 /** Looks at the host. Rows are in a fixed order; nothing throws but what stops the whole run. */
 export async function checkHost(host: CheckedHost, context: Context): Promise<readonly Check[]> {
   const groups = await Promise.all([
@@ -76,10 +71,15 @@ export function nodeCheck(version: string): Check {
 }
 
 async function toolCheck(name: string, packages: Packages, path: string): Promise<Check> {
-  const place = name === 'OVMF' ? await firstExisting(firmwareFiles) : await findProgram(name, searchPath(path));
+  const place = name === 'OVMF' ? await firmware(path) : await findProgram(name, searchPath(path));
   const without = optional[name];
   const detail = place ?? `package ${packages.debian}${without === undefined ? '' : ` (${without})`}`;
   return { name, found: place !== undefined, needed: without === undefined, detail, packages };
+}
+
+async function firmware(path: string): Promise<string | undefined> {
+  const qemu = await findProgram('qemu-system-x86_64', searchPath(path));
+  return uefiFlash(qemu ?? '/').then(({ code }) => code, () => undefined);
 }
 
 /** A toolchain, and one with the standard library's source, as the builds would choose them. */
@@ -110,8 +110,8 @@ async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context)
 
 /** Only whether the device is there; a machine that is booted probes whether it works (facts: it may exist and not work). */
 async function kvmCheck(): Promise<Check> {
-  const there = await firstExisting(['/dev/kvm']);
-  return { name: 'kvm', found: there !== undefined, needed: false, detail: there ?? 'no /dev/kvm', hint: 'machines are then emulated, which is several times slower' };
+  const found = await stat('/dev/kvm').then(() => true, () => false);
+  return { name: 'kvm', found, needed: false, detail: found ? '/dev/kvm' : 'no /dev/kvm', hint: 'machines are then emulated, which is several times slower' };
 }
 
 async function asCheck(name: string, hint: string | undefined, look: () => Promise<string>): Promise<Check> {
@@ -121,11 +121,4 @@ async function asCheck(name: string, hint: string | undefined, look: () => Promi
     if (!(error instanceof Failure)) throw error;
     return { name, found: false, needed: true, detail: error.message, hint: hint ?? error.hint };
   }
-}
-
-async function firstExisting(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    if (await stat(path).then(() => true, () => false)) return path;
-  }
-  return undefined;
 }

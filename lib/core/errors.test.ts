@@ -1,0 +1,48 @@
+// How a failure is worded, whose fault it is, and which word a mistyped one was meant to be.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { cannot, cannotBecause, errnoOf, exitCodes, Failure, nearest } from './errors.ts';
+
+test('a failure is the sentence "Cannot <do what>: <why>", and its blame is its exit code', () => {
+  assert.is(cannot('read "x"', 'it is a folder').message, 'Cannot read "x": it is a folder');
+  assert.is(cannot('a', 'b').exitCode, exitCodes.failed);
+  assert.is(cannot('a', 'b', { blame: 'usage' }).exitCode, 2);
+  assert.is(cannot('a', 'b', { blame: 'host' }).exitCode, 69);
+  assert.is(cannot('a', 'b', { blame: 'interrupted' }).exitCode, 130);
+});
+
+test('an error of the operating system gets words, and a full disk is the host\'s fault', () => {
+  const full = cannotBecause('write "x"', Object.assign(new Error('ENOSPC: ...'), { code: 'ENOSPC' }));
+  assert.instance(full, Failure);
+  assert.is((full as Failure).message, 'Cannot write "x": no space left on the device');
+  assert.is((full as Failure).blame, 'host');
+  assert.match((full as Failure).hint ?? '', /--cache DIR/);
+});
+
+test('an error without words of ours stays what it was, and a failure is not wrapped again', () => {
+  const bug = new TypeError('x is not a function');
+  assert.is(cannotBecause('write "x"', bug), bug);
+  const failure = cannot('a', 'b');
+  assert.is(cannotBecause('write "x"', failure), failure);
+  assert.is(errnoOf(bug), undefined);
+});
+
+test('the nearest word is found by a missing, wrong, added or swapped letter', () => {
+  const known = ['redox', 'asterinas', 'rust-nixos'];
+  for (const given of ['redx', 'redux', 'redoxx', 'reodx', 'rdeox']) assert.is(nearest(given, known), 'redox', given);
+  assert.is(nearest('asternias', known), 'asterinas');
+});
+
+test('a word that is nothing like any of them has no nearest', () => {
+  assert.is(nearest('linux', ['redox', 'asterinas']), undefined);
+  assert.is(nearest('x', ['a', 'b']), undefined, 'one letter for another says nothing');
+  assert.is(nearest('', ['a']), undefined);
+  assert.is(nearest('redox', []), undefined);
+});
+
+test('of two near words the nearer is taken, of equals the first', () => {
+  assert.is(nearest('quite', ['quit', 'quiet']), 'quit');
+  assert.is(nearest('jbos', ['jobs', 'json']), 'jobs');
+});
+
+test.run();
