@@ -42,6 +42,7 @@ interface Fault {
 
 export class Judge {
   readonly #match: Matcher;
+  readonly #panics: readonly PanicRule[];
   readonly #limits: Limits;
   readonly #timed: boolean;
   readonly #cleaner = new Cleaner();
@@ -62,12 +63,21 @@ export class Judge {
   /** `timed`: the times given are real; else nothing is decided by a clock. */
   constructor(rules: ConsoleRules, limits: Limits, timed = true) {
     this.#match = matcher(rules);
+    this.#panics = rules.panics;
     this.#limits = limits;
     this.#timed = timed;
   }
 
   get verdict(): Verdict | undefined {
     return this.#verdict;
+  }
+
+  get prompted(): boolean {
+    return this.#prompt !== undefined;
+  }
+
+  get milestones(): readonly SeenMilestone[] {
+    return this.#milestones;
   }
 
   /** When the clock will decide if nothing more is heard; undefined when it has no say any more. */
@@ -142,19 +152,19 @@ export class Judge {
   }
 
   #panic(atMs: number, rule: PanicRule, who: string | undefined, line: string): void {
-    if (rule.fatal === 'always') {
-      // A fault that a panic follows was its cause.
-      if (this.#fault) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
-      else this.#fails(atMs, rule.kind, line);
-    } else if (rule.fatal === 'unless-claimed') {
-      if (!this.#fault) this.#fault = { rule, line, atMs, linesLeft: claimLines };
-    } else if (isOneOf(who, rule.fatal.of)) {
-      if (this.#fault) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
-      else this.#fails(atMs, rule.kind, line);
+    if (rule.fatal === 'unless-claimed') {
+      this.#fault ??= { rule, line, atMs, linesLeft: claimLines };
+    } else if (rule.fatal === 'always' || isOneOf(who, rule.fatal.of)) {
+      const told = this.#fault && this.#isMoreTelling(this.#fault.rule, rule) ? this.#fault : { rule, line, atMs };
+      this.#fails(told.atMs, told.rule.kind, told.line);
     } else {
       this.#survived();
       this.#find(rule.kind, line);
     }
+  }
+
+  #isMoreTelling(a: PanicRule, b: PanicRule): boolean {
+    return this.#panics.indexOf(a) < this.#panics.indexOf(b);
   }
 
   /** The fault was somebody's whose end the system outlives. */

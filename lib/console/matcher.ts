@@ -46,5 +46,10 @@ export function isOneOf(who: string | undefined, names: readonly string[]): bool
 }
 
 function oneOf(rules: readonly LineRule[]): RegExp {
-  return rules.length === 0 ? /(?!)/ : new RegExp(rules.map(({ pattern }) => `(?:${pattern.source})`).join('|'));
+  return rules.length === 0 ? /(?!)/ : new RegExp(rules.map(({ pattern }) => `(?:${unnamed(pattern.source)})`).join('|'));
+}
+
+/** Group names may not stand twice in a pattern before Node 24. */
+function unnamed(source: string): string {
+  return source.replace(/\(\?<\w+>/g, '(?:');
 }

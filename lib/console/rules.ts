@@ -2,7 +2,7 @@
 // panics that end it badly, and lines that only look bad. This file knows the shape of such data, no system and no text of one.
 //
 // Patterns are matched against cleaned lines (clean.ts), one line at a time. They must be linear: no quantifier inside a
-// quantified group, and no flags. Every rule names its source and a line that it matches; a test matches each example.
+// quantified group, no back-reference, no flags. Every rule names its source and a line that it matches; a test matches each example.
 
 /** The stage that a boot is in; a failure tells it, so that one knows where to look. */
 export type Stage = 'firmware' | 'loader' | 'kernel' | 'init' | 'userland' | 'prompt';
@@ -64,6 +64,7 @@ export interface ConsoleRules {
   readonly milestones: readonly Milestone[];
   /** The boot is done when one of these matches the beginning of a line, even of an unfinished one; what follows on the line does not matter. */
   readonly prompts: readonly LineRule[];
+  /** From the most telling to the least: when a fault and the panic that follows it both fit, the one that stands first is reported. */
   readonly panics: readonly PanicRule[];
   readonly findings: readonly FindingRule[];
   /** Lines that look like a prompt or a panic and are neither; nothing else looks at them. */

@@ -1,0 +1,119 @@
+// Starts a machine and ends it. We listen on a unix socket and QEMU connects to it, so no byte of the console is lost, and a QEMU
+// whose parent has just died finds nobody and ends. On every way out the process, the socket and the files are gone.
+import { copyFile, chmod } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import { cannot, cannotBecause } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { start } from '../core/sh.ts';
+import type { Child } from '../core/sh.ts';
+import type { Accelerator, Disk, MachineDescription } from './machine.ts';
+import { qemuArguments } from './qemu.ts';
+import type { Flash } from './qemu.ts';
+import { removeRunDirectory, runDirectory } from './run-directory.ts';
+
+export interface Launch {
+  /** The absolute path of QEMU. */
+  readonly qemu: string;
+  readonly machine: MachineDescription;
+  readonly accelerator: Accelerator;
+  readonly disks: readonly Disk[];
+  /** Pristine firmware; the variables are copied. Undefined for BIOS. */
+  readonly flash: Flash | undefined;
+  readonly tempRoot: string;
+}
+
+export interface MachineEnd {
+  /** null when a signal ended QEMU. */
+  readonly exitCode: number | null;
+  readonly killedBy: NodeJS.Signals | null;
+  /** What QEMU itself said; never a part of the console. */
+  readonly hostLines: readonly string[];
+}
+
+export interface RunningMachine {
+  readonly pid: number;
+  /** COM1, both directions, bytes as they are. */
+  readonly serial: Socket;
+  /** A unix socket at which others may talk to COM1 as well. It lasts until `release()`. */
+  readonly attachPath: string;
+  /** Resolves when QEMU has ended and every byte of the console has been read. Never rejects. */
+  readonly ended: Promise<MachineEnd>;
+  /** Nobody will attach any more: the files of the run are removed while it goes on, so that not even SIGKILL leaves any. */
+  release(): Promise<void>;
+  /** Ends QEMU if it runs, waits for its end and removes all files. */
+  stop(): Promise<MachineEnd>;
+}
+
+/** Starts a machine. A QEMU that does not come up is a Failure (host) with its own words. */
+export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>): Promise<RunningMachine> {
+  signal.throwIfAborted();
+  const directory = await runDirectory(plan.tempRoot);
+  const server = createServer();
+  let child: Child | undefined;
+  const release = async (): Promise<void> => {
+    server.close();
+    await removeRunDirectory(directory);
+  };
+  try {
+    const serialSocket = join(directory, 'serial');
+    const flash = plan.flash && await privateFlash(plan.flash, directory);
+    server.listen(serialSocket);
+    await once(server, 'listening');
+    const argv = [plan.qemu, ...qemuArguments({ ...plan, flash, serialSocket })];
+    child = start(argv, { cwd: directory, env: { TMPDIR: directory }, signal });
+    const serial = await connected(server, child, signal);
+    const ended = endOf(child, serial);
+    attachOthers(server, serial);
+    const stop = async (): Promise<MachineEnd> => {
+      child?.stop();
+      const end = await ended;
+      await release();
+      return end;
+    };
+    return { pid: child.pid, serial, attachPath: serialSocket, ended, release, stop };
+  } catch (error) {
+    child?.stop();
+    await child?.ended;
+    await release();
+    throw signal.aborted ? signal.reason : cannotBecause('start the machine', error);
+  }
+}
+
+/** A copy of the variables that the guest may write; those of the distribution are read-only. */
+async function privateFlash(flash: Flash, directory: string): Promise<Flash> {
+  const variables = join(directory, 'variables');
+  await copyFile(flash.variables, variables);
+  await chmod(variables, 0o600);
+  return { ...flash, variables };
+}
+
+async function connected(server: Server, child: Child, signal: AbortSignal): Promise<Socket> {
+  const connection = once(server, 'connection', { signal }).then(([socket]) => socket as Socket);
+  connection.catch(() => undefined);
+  const first = await Promise.race([connection, child.ended]);
+  if (!('exitCode' in first)) return first;
+  throw cannot('start the machine', `QEMU ended with ${first.killedBy ?? `status ${first.exitCode}`}`, { blame: 'host', detail: first.stderr.trim() });
+}
+
+async function endOf(child: Child, serial: Socket): Promise<MachineEnd> {
+  serial.on('error', () => undefined); // a reset when QEMU is killed: `close` follows
+  const closed = new Promise<void>((resolve) => { serial.once('close', () => resolve()); });
+  const { exitCode, killedBy, stderr } = await child.ended;
+  await closed;
+  return { exitCode, killedBy, hostLines: stderr.split('\n').filter((line) => line.trim() !== '') };
+}
+
+/** Whoever connects after QEMU talks to the console beside us. */
+function attachOthers(server: Server, serial: Socket): void {
+  server.on('connection', (visitor: Socket) => {
+    const hear = (bytes: Uint8Array): void => { visitor.write(bytes); };
+    serial.on('data', hear);
+    serial.once('close', () => visitor.destroy());
+    visitor.on('data', (bytes) => { serial.write(bytes); });
+    visitor.on('error', () => undefined);
+    visitor.once('close', () => serial.off('data', hear));
+  });
+}

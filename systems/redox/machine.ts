@@ -1,0 +1,11 @@
+// The machine for Redox: the shape of upstream's `make qemu`, whose default disk is NVMe too.
+import { GiB } from '../../lib/core/sizes.ts';
+import type { MachineDescription } from '../../lib/machine/machine.ts';
+
+export const machine: MachineDescription = {
+  firmware: 'uefi',
+  // 4 GiB was seen to hang some images silently; upstream's 2 GiB does not.
+  memoryBytes: 2 * GiB,
+  cpus: 2,
+  imageInterface: 'nvme',
+};
