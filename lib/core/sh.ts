@@ -1,5 +1,9 @@
-// The only module that starts processes. Every command is an argument list, never a string built from data; it runs in its own
-// process group with an explicit working directory and environment, dies with us whatever kills us, and its failure is a value.
+// The only module that starts processes. Every command is an argument list that no shell reads; it runs in its own process group with an
+// explicit working directory and environment, dies with us whatever kills us, and its failure is a value.
+import { spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { $, which } from 'zx';
 import { cannot } from './errors.ts';
 
@@ -34,21 +38,30 @@ export interface Child {
 
 const stopGraceMs = 2000;
 
-/** Starts `argv` at once. Throws a Failure (host) when the program does not exist. */
+/** Starts `argv` at once. Throws a Failure (host) when the program or the folder does not exist. */
 export function start(argv: readonly string[], options: RunOptions): Child {
   const startMs = performance.now();
-  const program = argv[0] ?? '';
+  const env = { PATH: '/usr/bin:/bin', ...options.env };
+  checkStartable(argv[0] ?? '', options.cwd, env.PATH);
+  const { stdin } = options;
   const proc = $({
     cwd: options.cwd,
-    env: { PATH: '/usr/bin:/bin', ...options.env },
+    env,
     nothrow: true,
     quiet: true,
     detached: true,
-    input: options.stdin === undefined ? '' : typeof options.stdin === 'string' ? options.stdin : Buffer.from(options.stdin),
-  })`exec ${tether(argv)}`;
+    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    ...(stdin === undefined ? {} : { input: typeof stdin === 'string' ? stdin : Buffer.from(stdin) }),
+    // zx would hand its line to a shell; the line is only a label here. bash reads ~/.bashrc when its input is a socket, as Node's pipes are.
+    shell: '/bin/sh',
+    prefix: '',
+    quote: (word) => word,
+    spawn: ((_command: string, _words: readonly string[], spawnOptions: SpawnOptions) => spawnDirectly(argv, spawnOptions)) as typeof spawn,
+  })`${argv}`;
   const pid = proc.pid;
-  if (pid === undefined) throw cannot(`start "${program}"`, 'the process could not be created', { blame: 'host' });
-  if (options.onStderr) proc.stderr.on('data', (chunk: Buffer) => options.onStderr?.(chunk.toString()));
+  if (pid === undefined) throw cannot(`start "${argv[0]}"`, 'the process could not be created', { blame: 'host' });
+  const decoder = new TextDecoder(); // a letter of several bytes may be cut by a chunk's end
+  if (options.onStderr) proc.stderr.on('data', (chunk: Buffer) => options.onStderr?.(decoder.decode(chunk, { stream: true })));
 
   let settled = false;
   let timedOut = false;
@@ -69,7 +82,6 @@ export function start(argv: readonly string[], options: RunOptions): Child {
     clearTimeout(timer);
     clearTimeout(killTimer);
     signal?.removeEventListener('abort', stop);
-    signalGroup(pid, 'SIGKILL'); // what the child left running in its group
     return {
       exitCode: output.exitCode,
       killedBy: output.signal,
@@ -84,6 +96,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
 
 /** Runs `argv` to its end. A non-zero exit is a result, not an exception; an aborted signal is thrown as its reason. */
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
+  options.signal?.throwIfAborted();
   const result = await start(argv, options).ended;
   options.signal?.throwIfAborted();
   return result;
@@ -103,11 +116,35 @@ export async function findProgram(name: string, path: string): Promise<string | 
   return (await which(name, { path, nothrow: true })) ?? undefined;
 }
 
+/** Without a shell between: arguments of any length and content, and no start-up files. What a child leaves running in its group ends with it. */
+function spawnDirectly(argv: readonly string[], options: SpawnOptions): ChildProcess {
+  const [program = '', ...words] = tether(argv);
+  const child = spawn(program, words, { ...options, shell: false });
+  child.stdin?.on('error', () => undefined); // a child need not read its input
+  child.once('exit', () => { if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL'); });
+  return child;
+}
+
 /** setpriv (util-linux) makes the kernel kill the child when this process dies, even by SIGKILL. */
 const setpriv = which.sync('setpriv', { path: '/usr/bin:/bin', nothrow: true });
 
 function tether(argv: readonly string[]): readonly string[] {
   return setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
+}
+
+/** What setpriv or spawn would say less clearly, and later. */
+function checkStartable(program: string, cwd: string, path: string): void {
+  const what = `start "${program}"`;
+  if (!existsSync(cwd)) throw cannot(what, `its working folder "${cwd}" does not exist`, { blame: 'host' });
+  if (!program.includes('/')) {
+    if (!which.sync(program, { path, nothrow: true })) throw cannot(what, 'it is not installed', { blame: 'host', hint: `looked in ${path}` });
+    return;
+  }
+  try {
+    accessSync(resolve(cwd, program), constants.X_OK);
+  } catch {
+    throw cannot(what, existsSync(resolve(cwd, program)) ? 'it is not executable' : 'it does not exist', { blame: 'host' });
+  }
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
