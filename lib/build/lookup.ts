@@ -15,7 +15,7 @@ import { execute } from './execute.ts';
 import type { Execution } from './execute.ts';
 import type { Sandbox } from './sandbox.ts';
 
-/** What a run turned out to depend on: places of files and folders, and names of declared variables. */
+/** What a run turned out to depend on: places of files (with a closing slash: all files of a folder), and names of declared variables. */
 export interface Discovered {
   readonly files: readonly string[];
   readonly variables: readonly string[];
@@ -52,7 +52,9 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
 
   const complete = async (job: Job, found: Discovered): Promise<ActionRecord> => {
     const files = await Promise.all([...found.files].sort(byCodeUnit).map(async (place) => {
-      const digest = await cache.digests.file(hostPath(job.action, place));
+      const path = hostPath(job.action, place);
+      const isFolder = place.endsWith('/') || (await absentAsUndefined(stat(path)))?.isDirectory();
+      const digest = await (isFolder ? cache.digests.tree(path, { gitignore: true, ignore: ['target', '.git'] }) : cache.digests.file(path));
       return [place, digest ?? null] as const;
     }));
     const variables = found.variables.flatMap((name) => (job.declaredEnv[name] === undefined ? [] : [[name, job.declaredEnv[name]] as const]));

@@ -24,7 +24,7 @@ export function bubblewrapArgv(program: string, argv: readonly string[], cwd: st
     Object.entries(places).sort(([a], [b]) => a.length - b.length).flatMap(([place, path]) => [flag, path, place]);
   return [
     program,
-    '--unshare-all', '--die-with-parent', '--new-session',
+    '--unshare-all', '--as-pid-1', '--die-with-parent', '--new-session',
     ...hostPlaces.flatMap((place) => ['--ro-bind-try', place, place]),
     '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp',
     ...binds('--ro-bind', view.readOnly),

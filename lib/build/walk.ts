@@ -20,7 +20,10 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
   const active = new Set<Promise<void>>();
 
   const track = (job: Promise<void>): void => {
-    const tracked: Promise<void> = job.catch((error: unknown) => { failures.push(error); }).finally(() => active.delete(tracked));
+    const tracked: Promise<void> = job.catch((error: unknown) => { failures.push(error); }).finally(() => {
+      active.delete(tracked);
+      pump();
+    });
     active.add(tracked);
   };
   const pump = (): void => {
@@ -33,14 +36,12 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
         signal.throwIfAborted();
         await work.run(node);
         visits.finish(node);
-        pump();
       }));
     }
   };
   const visit = async (node: number): Promise<void> => {
     if (await work.lookUp(node)) visits.finish(node);
     else misses.push(node);
-    pump();
   };
 
   pump();

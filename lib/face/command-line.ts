@@ -33,6 +33,8 @@ export interface CommandLine {
   text(flag: string): string | undefined;
   /** The values of a flag that may be repeated. */
   list(flag: string): readonly string[];
+  /** The values of several such flags in the order in which they were typed. */
+  sequence(flags: readonly string[]): readonly { flag: string; value: string }[];
   /** A value that must be a whole number >= `least`. */
   count(flag: string, least?: number): number | undefined;
   /** A value in seconds (may have a fraction), in milliseconds. */
@@ -79,6 +81,9 @@ export function parseCommandLine(usage: Usage, argv: readonly string[]): Command
       const value = parsed.values[flag];
       return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
     },
+    sequence: (wanted) => (parsed.tokens ?? []).flatMap((token) => {
+      return token.kind === 'option' && wanted.includes(token.name) && token.value !== undefined ? [{ flag: token.name, value: token.value }] : [];
+    }),
     count: (flag, least = 0) => number(flag, (value) => Number.isInteger(value) && value >= least, `a whole number of at least ${least}`),
     seconds: (flag) => {
       const value = number(flag, (seconds) => seconds >= 0 && seconds < 1e6, 'a number of seconds');
@@ -109,7 +114,7 @@ export function helpText(usage: Usage): string {
 function parsedOr(flags: Record<string, Flag>, argv: readonly string[], hint: string): ReturnType<typeof parseArgs> {
   const options = Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { type: flag.type, multiple: flag.multiple ?? false }]));
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true, tokens: true });
   } catch (error) {
     const why = error instanceof Error ? error.message.split('. ')[0] ?? error.message : String(error);
     throw cannot('read the command line', why.charAt(0).toLowerCase() + why.slice(1), { blame: 'usage', hint });

@@ -1,0 +1,92 @@
+// What a build script says to cargo, line by line on its standard output: all directives of cargo 1.98, in both syntaxes
+// (`cargo::KEY=VALUE` since 1.77, `cargo:KEY=VALUE` before). Pure.
+import { cannot } from '../core/errors.ts';
+
+export interface Directives {
+  /** `-l` values, in order. */
+  readonly linkLibs: readonly string[];
+  /** `-L` values, in order. */
+  readonly linkSearch: readonly string[];
+  readonly linkArgs: readonly LinkArg[];
+  readonly cfgs: readonly string[];
+  readonly checkCfgs: readonly string[];
+  /** rustc-env: NAME -> value. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+  readonly errors: readonly string[];
+  readonly rerunIfChanged: readonly string[];
+  readonly rerunIfEnvChanged: readonly string[];
+  /** What dependents see as DEP_<LINKS>_<KEY>. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** An argument for the linker and the targets that it is for; `bin` names one binary. */
+export interface LinkArg {
+  readonly arg: string;
+  readonly for: 'all' | 'bins' | 'tests' | 'benches' | 'examples' | 'cdylib' | { readonly bin: string };
+}
+
+const linkArgKinds: Readonly<Record<string, LinkArg['for']>> = {
+  'rustc-link-arg': 'all',
+  'rustc-link-arg-bins': 'bins',
+  'rustc-link-arg-tests': 'tests',
+  'rustc-link-arg-benches': 'benches',
+  'rustc-link-arg-examples': 'examples',
+  'rustc-link-arg-cdylib': 'cdylib',
+  'rustc-cdylib-link-arg': 'cdylib',
+};
+
+/** Reads a script's output. A key or value that cargo refuses is a Failure naming the package. */
+export function parseDirectives(stdout: string, packageName: string): Directives {
+  const linkLibs: string[] = [];
+  const linkSearch: string[] = [];
+  const linkArgs: LinkArg[] = [];
+  const cfgs: string[] = [];
+  const checkCfgs: string[] = [];
+  const env: Record<string, string> = {};
+  const warnings: string[] = [];
+  const errors: string[] = [];
+  const rerunIfChanged: string[] = [];
+  const rerunIfEnvChanged: string[] = [];
+  const metadata: Record<string, string> = {};
+
+  for (const line of stdout.split('\n')) {
+    const match = /^cargo(::?)([^=]+)=(.*)$/.exec(line.trim());
+    if (!match) continue;
+    const [, colons, key = '', value = ''] = match;
+    const refuse = (why: string): Error => cannot(`run the build script of ${packageName}`, `${why}: "${line.trim()}"`);
+    const pair = (): readonly [string, string] => {
+      const at = value.indexOf('=');
+      if (at < 0) throw refuse('NAME=VALUE is wanted');
+      return [value.slice(0, at), value.slice(at + 1)];
+    };
+    const linkFor = linkArgKinds[key];
+    if (linkFor) linkArgs.push({ arg: value, for: linkFor });
+    else if (key === 'rustc-link-arg-bin') linkArgs.push({ arg: pair()[1], for: { bin: pair()[0] } });
+    else if (key === 'rustc-flags') takeFlags(value, linkLibs, linkSearch, refuse);
+    else if (key === 'rustc-link-lib') linkLibs.push(value);
+    else if (key === 'rustc-link-search') linkSearch.push(value);
+    else if (key === 'rustc-cfg') cfgs.push(value);
+    else if (key === 'rustc-check-cfg') checkCfgs.push(value);
+    else if (key === 'rustc-env') env[pair()[0]] = pair()[1];
+    else if (key === 'warning') warnings.push(value);
+    else if (key === 'rerun-if-changed') rerunIfChanged.push(value);
+    else if (key === 'rerun-if-env-changed') rerunIfEnvChanged.push(value);
+    else if (colons === '::' && key === 'error') errors.push(value);
+    else if (colons === '::' && key === 'metadata') metadata[pair()[0]] = pair()[1];
+    else if (colons === '::') throw refuse('there is no such directive');
+    else metadata[key] = value;
+  }
+  return { linkLibs, linkSearch, linkArgs, cfgs, checkCfgs, env, warnings, errors, rerunIfChanged, rerunIfEnvChanged, metadata };
+}
+
+/** `rustc-flags` may hold only -l and -L, with or without a space. */
+function takeFlags(value: string, linkLibs: string[], linkSearch: string[], refuse: (why: string) => Error): void {
+  const words = value.split(/\s+/).filter((word) => word !== '');
+  while (words.length > 0) {
+    const word = words.shift() ?? '';
+    const argument = word.length > 2 ? word.slice(2) : words.shift();
+    if (argument === undefined || !/^-[lL]/.test(word)) throw refuse('only -l and -L are allowed in rustc-flags');
+    (word.startsWith('-l') ? linkLibs : linkSearch).push(argument);
+  }
+}

@@ -1,0 +1,195 @@
+// From projects to one plan: cargo resolves each project, the answers are joined and every unit gets an identity. Units that two
+// projects have in common (same package, features, profile, target, toolchain) are one unit of the plan.
+import { basename, join, relative } from 'node:path';
+import type { Digest, Json } from '../core/digest.ts';
+import { digestFile, digestRecord } from '../core/digest.ts';
+import type { Context } from '../core/events.ts';
+import { configuration, metadata, stdMetadata, stdSources, unitGraph } from './cargo.ts';
+import type { Cargo, CargoConfig } from './cargo.ts';
+import { lintArgs } from './lints.ts';
+import { ltoStates } from './lto.ts';
+import type { Metadata, Package } from './package.ts';
+import { placeOf, places } from './places.ts';
+import type { Project } from './project.ts';
+import type { RustSrc } from './rust-src.ts';
+import { plannedArgs } from './rustc-args.ts';
+import type { Compilation } from './rustc-args.ts';
+import { targetCfgs } from './target-info.ts';
+import type { Toolchain } from './toolchain.ts';
+import { isBuildScript, isProcMacro, isScriptRun } from './unit-graph.ts';
+import type { Unit } from './unit-graph.ts';
+
+/** A unit with everything that its action needs from the plan. */
+export interface PlannedUnit extends Compilation {
+  /** "serde 1.0.2 (build script)", for people. */
+  readonly label: string;
+  /** Names its files: 16 hex digits over what it is and what it depends on, and never over where it lies. */
+  readonly hash: string;
+  readonly dependencies: readonly { readonly index: number; readonly name: string; readonly noprelude: boolean }[];
+  /** Was the package asked for by name (CARGO_PRIMARY_PACKAGE)? */
+  readonly primary: boolean;
+  /** What it is compiled for: cfgs, and the digest of a JSON target. */
+  readonly triple: string;
+  readonly cfgs: readonly string[];
+  readonly targetFile: { readonly path: string; readonly digest: Digest } | undefined;
+  readonly toolchain: Toolchain;
+  readonly rustSrc: RustSrc | undefined;
+  readonly declaredEnv: Readonly<Record<string, string>>;
+  /** [env] of cargo's configuration. */
+  readonly configEnv: Readonly<Record<string, string>>;
+  readonly profileName: string;
+}
+
+export interface Plan {
+  readonly units: readonly PlannedUnit[];
+  /** For each project the indexes of the units that were asked for. */
+  readonly roots: readonly { readonly project: Project; readonly units: readonly number[] }[];
+}
+
+/** Plans projects one after the other (cargo uses all cores) and joins them. Cargo's refusals are Failures. */
+export async function plan(requests: readonly { readonly cargo: Cargo; readonly project: Project; readonly rustSrc: RustSrc | undefined }[], context: Context): Promise<Plan> {
+  const units: PlannedUnit[] = [];
+  const known = new Map<string, number>();
+  const roots: { project: Project; units: number[] }[] = [];
+  for (const { cargo, project, rustSrc } of requests) {
+    const own = await planProject(cargo, project, rustSrc, context);
+    const joined: number[] = [];
+    for (const unit of own.units) {
+      const renamed = { ...unit, dependencies: unit.dependencies.map((dependency) => ({ ...dependency, index: joined[dependency.index] ?? -1 })) };
+      const identity = JSON.stringify([
+        unit.hash,
+        renamed.dependencies.map(({ index }) => index),
+        unit.place.immutable ? null : unit.place.hostDir,
+        unit.place.immutable && !isScriptRun(unit.unit) ? null : { ...unit.declaredEnv },
+      ]);
+      const index = known.get(identity) ?? units.push(renamed) - 1;
+      known.set(identity, index);
+      joined.push(index);
+    }
+    roots.push({ project, units: own.roots.map((root) => joined[root] ?? -1) });
+  }
+  return { units, roots };
+}
+
+/** The units of one project, each after its dependencies. */
+async function planProject(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
+  const plain = await metadata(cargo, project, [], context);
+  const sources = rustSrc ? await stdSources(cargo, rustSrc, plain) : [];
+  const [packages, std, graph, config] = await Promise.all([
+    sources.length > 0 ? metadata(cargo, project, sources, context) : plain,
+    rustSrc ? stdMetadata(cargo, rustSrc, context) : undefined,
+    unitGraph(cargo, project, rustSrc, sources, context),
+    configuration(cargo, project, context),
+  ]);
+  const { toolchain } = cargo;
+  const lto = ltoStates(graph);
+  const triple = project.triple ?? toolchain.host;
+  const isJson = triple.endsWith('.json');
+  const targetFile = isJson ? { path: triple, digest: await digestFile(triple) } : undefined;
+  const target = isJson ? `${places.target}/${basename(triple)}` : triple;
+  const flags = rustflagsOf(config, triple);
+  const [cfgs, hostCfgs] = await Promise.all([
+    targetCfgs(toolchain, triple, flags, cargo.cache.dir, context),
+    targetCfgs(toolchain, toolchain.host, [], cargo.cache.dir, context),
+  ]);
+  const primaries = new Set(graph.roots.map((root) => graph.units[root]?.pkgId));
+
+  const order = topological(graph.units);
+  const position = new Map(order.map((index, at) => [index, at]));
+  const planned: PlannedUnit[] = [];
+  for (const index of order) {
+    const unit = graph.units[index];
+    if (!unit) continue;
+    const owner = ownerOf(unit, packages, std);
+    const forTarget = unit.platform !== undefined;
+    const place = placeOf(owner, unit.isStd, packages.workspaceRoot, rustSrc?.libraryDir);
+    const compilation: Compilation = {
+      unit, owner, place,
+      source: sourceOf(unit, owner, place.dir, place.cwd),
+      lto: lto[index] ?? { kind: 'only-object' },
+      lints: await lintArgs(owner.manifestPath, unit.isStd ? rustSrc?.libraryDir ?? packages.workspaceRoot : place.foreign ? owner.dir : packages.workspaceRoot),
+      target: forTarget ? target : undefined,
+      linker: forTarget ? config.target?.[triple]?.linker : undefined,
+      rustflags: forTarget ? flags : [],
+    };
+    const dependencies = unit.dependencies.map(({ index: on, externCrateName, noprelude }) => ({ index: position.get(on) ?? -1, name: externCrateName, noprelude }));
+    planned.push({
+      ...compilation,
+      label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
+      hash: identityOf(compilation, dependencies.map(({ index: on, name }) => [name, planned[on]?.hash ?? '']), toolchain, targetFile?.digest),
+      dependencies,
+      primary: primaries.has(unit.pkgId) && !unit.isStd,
+      triple: forTarget ? (isJson ? basename(triple, '.json') : triple) : toolchain.host,
+      cfgs: forTarget ? cfgs : hostCfgs,
+      targetFile: forTarget ? targetFile : undefined,
+      toolchain, rustSrc,
+      declaredEnv: project.env,
+      configEnv: configEnvOf(config, project),
+      profileName: ['dev', 'test'].includes(project.profile) ? 'debug' : 'release',
+    });
+  }
+  return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
+}
+
+function ownerOf(unit: Unit, packages: Metadata, std: Metadata | undefined): Package {
+  const owner = (unit.isStd ? std?.packages.get(unit.pkgId) : undefined) ?? packages.packages.get(unit.pkgId) ?? std?.packages.get(unit.pkgId);
+  if (!owner) throw new Error(`cargo's metadata lacks ${unit.pkgId}, which its unit graph has`);
+  return owner;
+}
+
+/** The source file as rustc is told: relative in a workspace, so that file!() says what it says under cargo. */
+function sourceOf(unit: Unit, owner: Package, dir: string, cwd: string): string {
+  const absolute = join(dir, relative(owner.dir, unit.target.srcPath));
+  return cwd === places.work ? relative(cwd, absolute) : absolute;
+}
+
+/** What a unit is, without where it lies: two checkouts, machines or projects agree on it. */
+function identityOf(compilation: Compilation, dependencies: readonly (readonly [string, string])[], toolchain: Toolchain, targetDigest: Digest | undefined): string {
+  const { unit, owner, place, rustflags } = compilation;
+  const record: Json = {
+    package: [owner.name, owner.version, owner.source ?? place.dir],
+    mode: unit.mode,
+    target: [unit.target.name, ...unit.target.kind],
+    args: [...plannedArgs(compilation), ...rustflags],
+    profile: unit.profile.name === 'dev' ? 'dev' : 'release',
+    rustc: toolchain.verbose,
+    targetDigest: targetDigest ?? null,
+    dependencies: dependencies.map(([name, hash]) => [name, hash]),
+  };
+  return digestRecord(record).slice(0, 16);
+}
+
+function labelSuffix(unit: Unit): string {
+  if (isScriptRun(unit)) return ' (run build script)';
+  if (isBuildScript(unit)) return ' (build script)';
+  if (isProcMacro(unit)) return ' (proc macro)';
+  if (unit.target.kind.includes('bin')) return ` (bin ${unit.target.name})`;
+  return '';
+}
+
+/** target.<triple>.rustflags, else build.rustflags: of the two cargo takes one. */
+function rustflagsOf(config: CargoConfig, triple: string): readonly string[] {
+  const flags = config.target?.[triple]?.rustflags ?? config.build?.rustflags ?? [];
+  return typeof flags === 'string' ? flags.split(/\s+/).filter((flag) => flag !== '') : flags;
+}
+
+function configEnvOf(config: CargoConfig, project: Project): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(config.env ?? {}).map(([name, entry]) => {
+    if (typeof entry === 'string') return [name, entry];
+    return [name, entry.relative ? join(project.dir, entry.value) : entry.value];
+  }));
+}
+
+/** Indexes with every unit after its dependencies; stable for one graph. */
+function topological(units: readonly Unit[]): readonly number[] {
+  const order: number[] = [];
+  const seen = new Set<number>();
+  const visit = (index: number): void => {
+    if (seen.has(index)) return;
+    seen.add(index);
+    for (const dependency of units[index]?.dependencies ?? []) visit(dependency.index);
+    order.push(index);
+  };
+  units.forEach((_, index) => visit(index));
+  return order;
+}

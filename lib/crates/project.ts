@@ -1,0 +1,62 @@
+// What is wanted of one Cargo project: the words of cargo's command line as data.
+
+export interface Project {
+  /** Names its results where several projects are built at once. */
+  readonly name: string;
+  /** Absolute folder with Cargo.toml. */
+  readonly dir: string;
+  /** Empty: cargo's default members. */
+  readonly packages: readonly string[];
+  /** Empty and no `lib`: everything that `cargo build` builds. */
+  readonly bins: readonly string[];
+  readonly lib: boolean;
+  readonly features: readonly string[];
+  readonly defaultFeatures: boolean;
+  /** "dev", "release", "system" or one that the project declares. */
+  readonly profile: string;
+  /** A triple or the absolute path of a JSON target; undefined is the host. */
+  readonly triple: string | undefined;
+  /** Crates of the standard library to compile; empty uses the toolchain's own. */
+  readonly buildStd: readonly string[];
+  readonly buildStdFeatures: readonly string[];
+  /** Absolute paths of further configuration files. */
+  readonly cargoConfigs: readonly string[];
+  /** Declared variables: build scripts and env!() see these and no others. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The profile of images: one for all components, so that they share units; no LTO, so that an edit is cheap. */
+export const systemProfile: Readonly<Record<string, string>> = {
+  'opt-level': '3',
+  lto: 'false',
+  'codegen-units': '16',
+  panic: '"unwind"',
+  debug: '0',
+  strip: '"symbols"',
+  'debug-assertions': 'false',
+  'overflow-checks': 'false',
+  incremental: 'false',
+};
+
+/** The arguments of `cargo build` that choose what is built and how. */
+export function selectionArgs(project: Project, hostTriple: string): readonly string[] {
+  const repeated = (flag: string, values: readonly string[]): string[] => values.flatMap((value) => [flag, value]);
+  return [
+    '--target', project.triple ?? hostTriple,
+    ...profileArgs(project.profile),
+    ...repeated('--package', project.packages),
+    ...repeated('--bin', project.bins),
+    ...(project.lib ? ['--lib'] : []),
+    ...(project.features.length > 0 ? ['--features', project.features.join(',')] : []),
+    ...(project.defaultFeatures ? [] : ['--no-default-features']),
+    ...repeated('--config', project.cargoConfigs),
+    ...(project.buildStd.length > 0 ? ['-Z', `build-std=${project.buildStd.join(',')}`] : []),
+    ...(project.buildStdFeatures.length > 0 ? ['-Z', `build-std-features=${project.buildStdFeatures.join(',')}`] : []),
+    ...(project.triple?.endsWith('.json') ? ['-Z', 'json-target-spec'] : []),
+  ];
+}
+
+function profileArgs(profile: string): readonly string[] {
+  if (profile !== 'system') return ['--profile', profile];
+  return ['--profile', 'release', ...Object.entries(systemProfile).flatMap(([key, value]) => ['--config', `profile.release.${key}=${value}`])];
+}

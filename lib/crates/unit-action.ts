@@ -1,0 +1,211 @@
+// From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
+// what else it read. Pure but for reading dep-info out of the store.
+import type { Action, ActionRecord, ActionResult, Artifact } from '../build/action.ts';
+import type { Discovered, Job } from '../build/lookup.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Digest } from '../core/digest.ts';
+import { parseDepInfo } from './dep-info.ts';
+import { parseDirectives } from './directives.ts';
+import type { Directives } from './directives.ts';
+import { places } from './places.ts';
+import type { PlannedUnit } from './plan.ts';
+import { rustcArgs } from './rustc-args.ts';
+import { depEnv, packageEnv, rustcEnv, scriptEnv } from './unit-env.ts';
+import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
+
+/** A unit that is done. `directives` are those of a build script's run. */
+export interface BuiltUnit {
+  readonly planned: PlannedUnit;
+  readonly result: ActionResult;
+  readonly directives: Directives | undefined;
+}
+
+/** What the host adds to keys. */
+export interface Tools {
+  readonly rustc: Digest;
+  /** The standard library of the target, where it is the toolchain's own and not the host's. */
+  readonly target: Digest | undefined;
+  readonly linker: Digest;
+  /** The native libraries that build scripts can find (pkg-config's files). */
+  readonly nativeLibraries: Digest;
+}
+
+export interface ActionContext {
+  /** Built units by index in the plan; all dependencies of the unit are there. */
+  readonly built: ReadonlyMap<number, BuiltUnit>;
+  readonly tools: Tools;
+  readonly sandbox: ActionRecord['sandbox'];
+  readonly cache: Cache;
+  readonly jobs: number;
+}
+
+/** Where a build script's run writes. */
+export function outDirOf(planned: PlannedUnit): string {
+  return `${places.build}/${planned.owner.name}-${planned.hash}/out`;
+}
+
+export async function jobOf(planned: PlannedUnit, context: ActionContext): Promise<Job> {
+  const action = isScriptRun(planned.unit) ? await scriptAction(planned, context) : await rustcAction(planned, context);
+  return {
+    action,
+    declaredEnv: planned.declaredEnv,
+    discover: async (result) => (isScriptRun(planned.unit) ? scriptReads(planned, result) : rustcReads(planned, result, action, context)),
+  };
+}
+
+/** The artifact that users of a library link to (rlib, .so) or, for a library's own compilation, only its metadata. */
+export function libraryArtifact({ planned, result }: BuiltUnit, metadataOnly: boolean): Artifact | undefined {
+  const has = (suffix: string): Artifact | undefined => result.artifacts.find(({ path }) => path.endsWith(suffix));
+  if (isProcMacro(planned.unit)) return has('.so') ?? has('.dylib');
+  return (metadataOnly ? has('.rmeta') : undefined) ?? has('.rlib') ?? has('.so');
+}
+
+async function rustcAction(planned: PlannedUnit, context: ActionContext): Promise<Action> {
+  const { unit } = planned;
+  const metadataOnly = isPlainLibrary(unit);
+  const libraries = linkClosure(planned, context.built);
+  const own = ownScript(planned, context.built);
+  const scripts = new Set([...(own ? [own] : []), ...libraries.flatMap((library) => ownScript(library.planned, context.built) ?? [])]);
+  const inputs: Record<string, Digest> = {};
+  for (const library of libraries) {
+    const artifact = libraryArtifact(library, metadataOnly);
+    if (artifact) inputs[`${places.deps}/${artifact.path}`] = artifact.digest;
+  }
+  for (const script of metadataOnly ? (own ? [own] : []) : scripts) Object.assign(inputs, outDirInputs(script));
+  const externs = planned.dependencies.flatMap(({ index, name, noprelude }) => {
+    const dependency = context.built.get(index);
+    if (!dependency || isScriptRun(dependency.planned.unit)) return [];
+    const artifact = libraryArtifact(dependency, metadataOnly);
+    return artifact ? [{ name, path: `${places.deps}/${artifact.path}`, noprelude }] : [];
+  });
+  const search = [...scripts].flatMap((script) => script.directives?.linkSearch ?? []);
+  const bootstrap = unit.isStd || (!/nightly|dev/.test(planned.toolchain.release) && (externs.some(({ noprelude }) => noprelude) || planned.targetFile !== undefined));
+  return {
+    label: planned.label,
+    record: {
+      format: 1,
+      kind: 'rustc',
+      argv: [`${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, own: own?.directives, search })],
+      cwd: planned.place.cwd,
+      env: {
+        ...planned.configEnv,
+        ...packageEnv(planned.owner, planned.place),
+        ...rustcEnv(unit, { primary: planned.primary, outDir: own && outDirOf(own.planned), scriptEnv: own?.directives?.env ?? {}, bootstrap }),
+      },
+      tools: {
+        rustc: context.tools.rustc,
+        ...(context.tools.target !== undefined && planned.target !== undefined ? { target: context.tools.target } : {}),
+        ...(metadataOnly ? {} : { linker: context.tools.linker }),
+      },
+      trees: await treesOf(planned, context.cache),
+      files: planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {},
+      inputs,
+      outputDir: places.out,
+      sandbox: context.sandbox,
+    },
+    mounts: mountsOf(planned),
+    ambientEnv: {},
+  };
+}
+
+async function scriptAction(planned: PlannedUnit, context: ActionContext): Promise<Action> {
+  const dependencies = planned.dependencies.flatMap(({ index }) => context.built.get(index) ?? []);
+  const script = dependencies.find((dependency) => !isScriptRun(dependency.planned.unit));
+  const program = script?.result.artifacts.find(({ path, executable }) => executable && !path.endsWith('.d'));
+  if (!script || !program) throw new Error(`the build script of ${planned.label} was not compiled`);
+  const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/build-script-build`;
+  const inputs: Record<string, Digest> = { [place]: program.digest };
+  const native: Record<string, string> = {};
+  for (const dependency of dependencies) {
+    if (!dependency.directives || dependency.planned.owner.links === undefined) continue;
+    Object.assign(native, depEnv(dependency.planned.owner.links, dependency.directives.metadata));
+    Object.assign(inputs, outDirInputs(dependency));
+  }
+  const run = {
+    outDir: outDirOf(planned), target: planned.triple, host: planned.toolchain.host, cfgs: planned.cfgs, linker: planned.linker,
+    rustflags: planned.rustflags, profileName: planned.profileName, dependencies: native,
+  };
+  return {
+    label: planned.label,
+    record: {
+      format: 1,
+      kind: 'build-script',
+      argv: [place],
+      cwd: planned.place.dir,
+      env: { ...planned.configEnv, ...packageEnv(planned.owner, planned.place), ...scriptEnv(planned.unit, planned.owner, run) },
+      tools: { rustc: context.tools.rustc, linker: context.tools.linker, nativeLibraries: context.tools.nativeLibraries },
+      trees: await treesOf(planned, context.cache),
+      files: planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {},
+      inputs,
+      outputDir: outDirOf(planned),
+      sandbox: context.sandbox,
+    },
+    mounts: mountsOf(planned),
+    ambientEnv: { NUM_JOBS: String(context.jobs) },
+  };
+}
+
+/** Everything that rustc may have to load for this unit: libraries below it, and proc macros, whose own libraries it never sees. */
+function linkClosure(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
+  const found = new Set<BuiltUnit>();
+  const visit = (unit: PlannedUnit): void => {
+    for (const { index } of unit.dependencies) {
+      const dependency = built.get(index);
+      if (!dependency || found.has(dependency) || isScriptRun(dependency.planned.unit) || !isLinkable(dependency.planned.unit)) continue;
+      found.add(dependency);
+      if (!isProcMacro(dependency.planned.unit)) visit(dependency.planned);
+    }
+  };
+  visit(planned);
+  return [...found];
+}
+
+/** The run of the unit's own build script. */
+function ownScript(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): BuiltUnit | undefined {
+  return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).find((dependency) => isScriptRun(dependency.planned.unit));
+}
+
+function outDirInputs(script: BuiltUnit): Readonly<Record<string, Digest>> {
+  return Object.fromEntries(script.result.artifacts.map(({ path, digest }) => [`${outDirOf(script.planned)}/${path}`, digest]));
+}
+
+/** Immutable sources count as a whole; of the user's own, what was read counts. The standard library's digest is known already. */
+async function treesOf({ place, rustSrc }: PlannedUnit, cache: Cache): Promise<Readonly<Record<string, Digest>>> {
+  if (!place.immutable) return {};
+  if (place.mount === places.library && rustSrc) return { [place.mount]: rustSrc.digest };
+  return { [place.mount]: await cache.digests.tree(place.hostDir) };
+}
+
+function mountsOf({ place, toolchain, targetFile, target }: PlannedUnit): Readonly<Record<string, string>> {
+  return {
+    [places.toolchain]: toolchain.sysroot,
+    [place.mount]: place.hostDir,
+    ...(targetFile && target !== undefined ? { [target]: targetFile.path } : {}),
+  };
+}
+
+async function rustcReads(planned: PlannedUnit, result: ActionResult, action: Action, { cache, built }: ActionContext): Promise<Discovered> {
+  const depInfo = result.artifacts.find(({ path }) => path.endsWith('.d'));
+  const text = depInfo && (await cache.content.read(depInfo.digest));
+  const { files, variables } = parseDepInfo(text?.toString() ?? '');
+  const ours = Object.entries(action.mounts);
+  const placesRead = files.flatMap((file) => {
+    const absolute = file.startsWith('/') ? file : `${planned.place.cwd}/${file}`;
+    const mount = ours.find(([, hostDir]) => absolute.startsWith(`${hostDir}/`));
+    const place = mount ? mount[0] + absolute.slice(mount[1].length) : absolute;
+    const known = [places.build, places.out, places.deps, places.toolchain, ...(planned.place.immutable ? [planned.place.mount] : [])];
+    return known.some((prefix) => place.startsWith(`${prefix}/`)) ? [] : [place];
+  });
+  // A proc macro may read any variable, and rustc does not know of it.
+  const opaque = planned.dependencies.some(({ index }) => { const unit = built.get(index)?.planned.unit; return unit !== undefined && isProcMacro(unit); });
+  return { files: placesRead, variables: opaque ? Object.keys(planned.declaredEnv) : variables.filter((name) => name in planned.declaredEnv) };
+}
+
+/** A script depends on what it says, or on its whole package; on every declared variable, because it may read them unsaid. */
+function scriptReads(planned: PlannedUnit, result: ActionResult): Discovered {
+  const variables = Object.keys(planned.declaredEnv);
+  if (planned.place.immutable) return { files: [], variables };
+  const { rerunIfChanged, rerunIfEnvChanged } = parseDirectives(result.stdout, planned.owner.name);
+  if (rerunIfChanged.length + rerunIfEnvChanged.length === 0) return { files: [`${planned.place.dir}/`], variables };
+  return { files: rerunIfChanged.map((path) => (path.startsWith('/') ? path : `${planned.place.dir}/${path}`)), variables };
+}

@@ -1,0 +1,47 @@
+// The flags that boot tests and interactive runs share, and what they mean as data. Starts nothing.
+import type { Step } from '../console/dialogue.ts';
+import type { Limits } from '../console/rules.ts';
+import { cannot, nearest } from '../core/errors.ts';
+import type { AcceleratorChoice } from '../machine/accelerator.ts';
+import type { CommandLine, Flag } from './command-line.ts';
+
+/** Which machine: for everything that starts one. */
+export const machineFlags = {
+  image: { type: 'string', value: 'FILE', help: 'boot this image (with --system S) instead of out/<system>-<profile>.img' },
+  system: { type: 'string', value: 'S', help: 'the system that --image or --replay is of' },
+  profile: { type: 'string', value: 'P', help: 'which image of the system (default: default)' },
+  accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
+  cache: { type: 'string', value: 'DIR', help: 'the cache directory; it remembers whether KVM works' },
+} as const satisfies Record<string, Flag>;
+
+/** When the verdict is reached, and what is said meanwhile. */
+export const verdictFlags = {
+  timeout: { type: 'string', value: 'S', help: 'give up after S seconds' },
+  silence: { type: 'string', value: 'S', help: 'give up when the console is silent for S seconds' },
+  grace: { type: 'string', value: 'S', help: 'read on for S seconds after the prompt (default 2)' },
+  expect: { type: 'string', multiple: true, value: 'TEXT', help: 'wait for TEXT on the console; with --send, in the order given' },
+  send: { type: 'string', multiple: true, value: 'TEXT', help: 'type TEXT and Enter; before any --expect it waits for the prompt' },
+} as const satisfies Record<string, Flag>;
+
+const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];
+
+export function acceleratorChoice(args: CommandLine): AcceleratorChoice {
+  const given = args.text('accel') ?? 'auto';
+  const choice = accelerators.find((name) => name === given);
+  if (choice) return choice;
+  const near = nearest(given, accelerators);
+  throw cannot(`use --accel "${given}"`, `it must be ${accelerators.join(', ')}`, { blame: 'usage', hint: near && `did you mean ${near}?` });
+}
+
+/** The system's own clocks, except where the command line sets another. */
+export function bootLimits(args: CommandLine, own: Limits): Limits {
+  return {
+    timeoutMs: args.seconds('timeout') ?? own.timeoutMs,
+    silenceMs: args.seconds('silence') ?? own.silenceMs,
+    graceMs: args.seconds('grace') ?? own.graceMs,
+  };
+}
+
+export function dialogueSteps(args: CommandLine): readonly Step[] {
+  return args.sequence(['expect', 'send']).map(({ flag, value }) => ({ kind: flag === 'send' ? 'send' : 'expect', text: value }));
+}

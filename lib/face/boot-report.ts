@@ -1,0 +1,50 @@
+// A judgement as a person reads it at the end of a boot test. Knows no machine.
+import { judgementJson, verdictSentence } from '../console/verdict.ts';
+import type { Judgement, SeenMilestone } from '../console/verdict.ts';
+import { exitCodes } from '../core/errors.ts';
+import { formatMs, plural } from '../core/sizes.ts';
+import type { Outcome } from './task.ts';
+
+/** What the lines are about. */
+export interface Reported {
+  readonly system: string;
+  /** As in "redox-default.img". */
+  readonly subject: string;
+  readonly judgement: Judgement;
+  readonly transcript: string;
+}
+
+/** The verdict comes last but for where to read on, so that it stands at the foot of the terminal. */
+export function reportLines({ subject, judgement, transcript }: Reported): readonly string[] {
+  const { verdict, findings, lastLines } = judgement;
+  const good = verdict.kind === 'booted';
+  const tail = good ? [] : [`The last ${plural(lastLines.length, 'line')} of the console:`, ...lastLines.map((line) => `  | ${line}`)];
+  const found = findings.length === 0 ? [] : [`Findings that did not decide: ${plural(findings.length, 'kind')}`];
+  return [
+    ...tail,
+    ...found,
+    ...findings.map(({ kind, line, count }) => `  ${count} x ${kind}: ${line}`),
+    `${good ? 'PASS' : 'FAIL'} ${verdictSentence(subject, verdict)}`,
+    `Transcript: ${transcript}`,
+  ];
+}
+
+export function milestoneLine({ name, atMs }: SeenMilestone): string {
+  return `-- milestone "${name}"${atMs === undefined ? '' : ` after ${formatMs(atMs)}`}`;
+}
+
+/** How a person reaches a machine that was left running. */
+export function attachLines({ pid, attachPath }: { readonly pid: number; readonly attachPath: string }): readonly string[] {
+  return [
+    `The machine goes on as process ${pid} until ^C here. To talk to its console from another terminal:`,
+    `  socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:${attachPath}     (Ctrl-] leaves)`,
+  ];
+}
+
+/** Prints the report, and gives the exit code and what --json says. */
+export function bootOutcome(reported: Reported, print: (line: string) => void): Outcome {
+  for (const line of reportLines(reported)) print(line);
+  const { system, judgement, transcript } = reported;
+  const exitCode = judgement.verdict.kind === 'booted' ? exitCodes.done : exitCodes.failed;
+  return { exitCode, json: { system, ...judgementJson(judgement), transcript } };
+}

@@ -1,0 +1,148 @@
+// What tasks/crates.ts does: flags to projects, projects to programs, and the summary.
+import { availableParallelism } from 'node:os';
+import { basename, relative, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { openCache } from '../cache/cache.ts';
+import { cannot } from '../core/errors.ts';
+import { formatMs, plural } from '../core/sizes.ts';
+import { compile } from '../crates/compile.ts';
+import type { Compiled } from '../crates/compile.ts';
+import { projectSet } from '../crates/project-set.ts';
+import { publish } from '../crates/publish.ts';
+import type { Project } from '../crates/project.ts';
+import type { Flag } from './command-line.ts';
+import type { Outcome, Task } from './task.ts';
+
+/** Flags of everything that compiles. */
+export const compilerFlags = {
+  toolchain: { type: 'string', value: 'T', help: 'a toolchain by rustup name, channel or folder (default: what rustup would take)' },
+  'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library, for build-std' },
+  env: { type: 'string', value: 'NAME[=VALUE]', multiple: true, help: 'declare a variable for build scripts and env!(); no others are seen' },
+  jobs: { type: 'string', value: 'N', help: `how many compilers run at once (default ${availableParallelism()} here)` },
+  cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
+  'no-sandbox': { type: 'boolean', help: 'run compilers and build scripts without bubblewrap' },
+  json: { type: 'boolean', help: 'print one JSON object as the last line of standard output' },
+  quiet: { type: 'boolean', help: 'no progress, only errors and results' },
+} as const satisfies Record<string, Flag>;
+
+export const projectFlags = {
+  package: { type: 'string', value: 'P', multiple: true, help: 'build this package of the workspace' },
+  bin: { type: 'string', value: 'B', multiple: true, help: 'build only this binary' },
+  lib: { type: 'boolean', help: 'build only the library' },
+  release: { type: 'boolean', help: 'the release profile of the project' },
+  profile: { type: 'string', value: 'P', help: 'dev (default), release, system (that of images) or one that the project declares' },
+  triple: { type: 'string', value: 'T', help: 'a target triple or a JSON target specification' },
+  features: { type: 'string', value: 'F,..', multiple: true, help: 'features to turn on' },
+  'no-default-features': { type: 'boolean', help: 'leave the default features off' },
+  'build-std': { type: 'string', value: 'core,alloc', help: 'compile these crates of the standard library too' },
+  'build-std-features': { type: 'string', value: 'F,..', help: 'features of the standard library (compiler-builtins-mem)' },
+  'cargo-config': { type: 'string', value: 'FILE', multiple: true, help: 'a further cargo configuration file' },
+  set: { type: 'string', value: 'FILE', help: 'several projects in one graph: TOML with [[project]] tables' },
+  out: { type: 'string', value: 'DIR', help: 'where programs go: DIR/bin, or DIR/<name>/bin with --set (default out)' },
+  ...compilerFlags,
+} as const satisfies Record<string, Flag>;
+
+export async function compileProjects(task: Task): Promise<Outcome> {
+  const { args, host, signal, report } = task;
+  const startMs = performance.now();
+  const childrenBefore = await childCpuSeconds();
+  const projects = await projectsOf(task);
+  const out = task.path(args.text('out') ?? 'out');
+  const cache = await openCache(cacheDirOf(task), process.pid, report);
+  try {
+    const compiled = await compile(projects, { cache, ...compilerOptions(task) }, { signal, report });
+    const set = args.text('set') !== undefined;
+    const published = [];
+    for (const project of compiled.projects) {
+      const bins = await publish(project, set ? resolve(out, project.project.name) : out, cache);
+      published.push({ name: project.project.name, bins });
+      if (!args.has('json')) for (const path of Object.values(bins)) task.print(relative(host.cwd, path) || path);
+    }
+    const seconds = (performance.now() - startMs) / 1000;
+    if (!args.has('quiet')) report({ kind: 'note', text: summary(compiled, seconds) });
+    const { units, hits, misses } = compiled;
+    const cpuSeconds = rounded((await childCpuSeconds()) - childrenBefore + process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6);
+    return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), cpuSeconds } };
+  } finally {
+    await cache.close();
+  }
+}
+
+/** "70 units: 65 hits, 5 built, in 12.3 s". */
+export function summary({ units, hits, misses }: Pick<Compiled, 'units' | 'hits' | 'misses'>, seconds: number): string {
+  return `${plural(units, 'unit')}: ${plural(hits, 'hit')}, ${misses} built, in ${formatMs(seconds * 1000)}`;
+}
+
+export function cacheDirOf({ args, host, path }: Task): string {
+  const given = args.text('cache');
+  return given === undefined ? host.cacheDir : path(given);
+}
+
+/** What every compiling task hands to `compile`, from the flags of `compilerFlags`. */
+export function compilerOptions({ args, host, path }: Task): Omit<Parameters<typeof compile>[1], 'cache'> {
+  const rustSrc = args.text('rust-src') ?? host.env['BLOOMERY_RUST_SRC'];
+  return {
+    hostEnv: host.env,
+    toolchain: args.text('toolchain'),
+    rustSrc: rustSrc === undefined ? undefined : path(rustSrc),
+    jobs: args.count('jobs', 1),
+    sandbox: !args.has('no-sandbox'),
+    shorten: (file) => {
+      const inside = relative(host.cwd, file);
+      return inside.startsWith('..') ? file : inside;
+    },
+    colour: process.stderr.isTTY === true && !host.env['NO_COLOR'],
+  };
+}
+
+/** `--env NAME=VALUE`, or `--env NAME` for the value it has here. */
+export function declaredEnv(list: readonly string[], env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(list.map((word) => {
+    const at = word.indexOf('=');
+    if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
+    const value = env[word];
+    if (at === 0 || value === undefined) throw cannot(`declare the variable "${word}"`, 'it has no value here', { blame: 'usage', hint: 'write --env NAME=VALUE' });
+    return [word, value];
+  }));
+}
+
+async function projectsOf(task: Task): Promise<readonly Project[]> {
+  const { args, host, path } = task;
+  const [dir] = args.words;
+  const set = args.text('set');
+  if ((dir === undefined) === (set === undefined)) {
+    throw cannot('read the command line', 'it needs either <cargo project> or --set FILE', { blame: 'usage', hint: 'see npx zx tasks/crates.ts --help' });
+  }
+  const split = (values: readonly string[]): string[] => values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== '');
+  const triple = args.text('triple');
+  const defaults: Project = {
+    name: '',
+    dir: '',
+    packages: args.list('package'),
+    bins: args.list('bin'),
+    lib: args.has('lib'),
+    features: split(args.list('features')),
+    defaultFeatures: !args.has('no-default-features'),
+    profile: args.text('profile') ?? (args.has('release') ? 'release' : 'dev'),
+    triple: triple?.endsWith('.json') ? path(triple) : triple,
+    buildStd: split([args.text('build-std') ?? '']),
+    buildStdFeatures: split([args.text('build-std-features') ?? '']),
+    cargoConfigs: args.list('cargo-config').map(path),
+    env: declaredEnv(args.list('env'), host.env),
+  };
+  if (dir !== undefined) return [{ ...defaults, name: basename(path(dir)), dir: path(dir) }];
+  const file = path(set ?? '');
+  const text = await readFile(file, 'utf8').catch((error: unknown) => { throw cannot(`read "${file}"`, 'it cannot be opened', { blame: 'usage', cause: error }); });
+  return projectSet(text, file, defaults);
+}
+
+/** CPU seconds of all children that ended, as the kernel adds them up. */
+async function childCpuSeconds(): Promise<number> {
+  const text = await readFile('/proc/self/stat', 'utf8').catch(() => '');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) / 100;
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 100) / 100;
+}
