@@ -23,6 +23,19 @@ interface Kept {
  */
 export async function remembered<T extends Json>(cacheDir: string, name: string, question: Json, compute: () => Promise<Witnessed<T>>): Promise<T> {
   const path = join(cacheDir, 'remembered', `${name}-${digestRecord(question).slice(0, 16)}.json`);
+  // Asked twice at once, it is computed once.
+  const asked = (inFlight.get(path) ?? answer(path, compute)) as Promise<T>;
+  inFlight.set(path, asked);
+  try {
+    return await asked;
+  } finally {
+    inFlight.delete(path);
+  }
+}
+
+const inFlight = new Map<string, Promise<Json>>();
+
+async function answer<T extends Json>(path: string, compute: () => Promise<Witnessed<T>>): Promise<T> {
   const kept = await keptRecord(path);
   if (kept && await unchanged(kept)) return kept.value as T;
   const { value, witnesses } = await compute();
