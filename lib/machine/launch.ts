@@ -35,6 +35,7 @@ export interface MachineEnd {
 
 export interface RunningMachine {
   readonly pid: number;
+  readonly accelerator: Accelerator;
   /** COM1, both directions, bytes as they are. */
   readonly serial: Socket;
   /** A unix socket at which others may talk to COM1 as well. It lasts until `release()`. */
@@ -69,11 +70,12 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
     attachOthers(server, serial);
     const stop = async (): Promise<MachineEnd> => {
       child?.stop();
+      serial.resume(); // unread bytes would keep the socket open
       const end = await ended;
       await release();
       return end;
     };
-    return { pid: child.pid, serial, attachPath: serialSocket, ended, release, stop };
+    return { pid: child.pid, accelerator: plan.accelerator, serial, attachPath: serialSocket, ended, release, stop };
   } catch (error) {
     child?.stop();
     await child?.ended;

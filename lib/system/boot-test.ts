@@ -1,0 +1,131 @@
+// A boot test: the machine is started, its console recorded, and the record judged until there is a verdict. Joins lib/machine and
+// lib/console, which do not know each other; prints nothing.
+import { Dialogue } from '../console/dialogue.ts';
+import type { Step } from '../console/dialogue.ts';
+import { Judge } from '../console/judge.ts';
+import type { Mark } from '../console/judge.ts';
+import type { ConsoleRules, Limits } from '../console/rules.ts';
+import { transcript } from '../console/transcript.ts';
+import type { Transcript } from '../console/transcript.ts';
+import type { Judgement, SeenMilestone } from '../console/verdict.ts';
+import { cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import type { RunningMachine } from '../machine/launch.ts';
+import { startMachine } from './start-machine.ts';
+import type { MachineOrder } from './start-machine.ts';
+
+export interface BootTest extends MachineOrder {
+  readonly rules: ConsoleRules;
+  readonly limits: Limits;
+  readonly steps: readonly Step[];
+  /** Where the transcript is written. */
+  readonly log: string;
+  /** Called at each milestone, after its line was reported. */
+  readonly onMilestone?: (milestone: SeenMilestone) => void;
+  /** Given, the machine is left running after the verdict until it ends or the run is interrupted. Called once, when that begins. */
+  readonly onKept?: (judgement: Judgement, machine: RunningMachine) => void;
+}
+
+/** How long a failed machine may go on telling why: a stack trace follows its panic's first line. */
+const aftermathMs = 1000;
+
+/** Boots and judges; the machine is gone when this returns or throws. A QEMU that dies without a word on the console is a Failure (host). */
+export async function bootTest(test: BootTest, context: Context): Promise<Judgement> {
+  const machine = await startMachine(test, context);
+  try {
+    const record = transcript(test.log);
+    try {
+      const judgement = await judgeBoot(machine, test, record, context);
+      test.onKept?.(judgement, machine);
+      if (test.onKept) await machine.ended;
+      return judgement;
+    } finally {
+      record.close();
+    }
+  } finally {
+    await machine.stop();
+  }
+}
+
+/** Judges a machine that has just been started, until there is a verdict; console lines are reported as they come. */
+async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transcript, { signal, report }: Context): Promise<Judgement> {
+  const startMs = performance.now();
+  const nowMs = (): number => Math.round(performance.now() - startMs);
+  const judge = new Judge(test.rules, test.limits);
+  const dialogue = new Dialogue(test.steps);
+  let heard = false;
+  let milestones = 0;
+
+  const show = (lines: readonly string[]): void => {
+    for (const line of lines) report({ kind: 'console', line });
+    for (const milestone of judge.milestones.slice(milestones)) test.onMilestone?.(milestone);
+    milestones = judge.milestones.length;
+  };
+  const mark = (what: Mark): void => {
+    const atMs = nowMs();
+    record.mark(atMs, what);
+    show(judge.mark(atMs, what));
+  };
+  /** Tells judge and record what the dialogue waits for now. */
+  const markDialogue = (before: string | undefined): void => {
+    const text = dialogue.waitingFor;
+    if (text === undefined && before !== undefined) mark({ kind: 'dialogue-over' });
+    else if (text !== undefined && text !== before) mark({ kind: 'expecting', text });
+  };
+  const hear = (bytes: Uint8Array): void => {
+    // Firmware that speaks has opened all its files: from here on not even SIGKILL leaves one behind.
+    if (!heard && !test.onKept) void machine.release();
+    heard = true;
+    const atMs = nowMs();
+    record.bytes(atMs, bytes);
+    show(judge.read(atMs, bytes));
+    const before = dialogue.waitingFor;
+    for (const text of dialogue.hear(bytes, judge.prompted)) machine.serial.write(text);
+    markDialogue(before);
+  };
+
+  markDialogue(undefined);
+  await new Promise<void>((resolve, reject) => {
+    let clock: NodeJS.Timeout | undefined;
+    let aftermath: NodeJS.Timeout | undefined;
+    let over = false;
+    const finish = (end: () => void): void => {
+      over = true;
+      clearTimeout(clock);
+      clearTimeout(aftermath);
+      machine.serial.off('data', onData);
+      signal.removeEventListener('abort', onAbort);
+      end();
+    };
+    /** Does what has happened, then ends with a verdict or sets the clock to the time at which it decides. */
+    const attempt = (work: () => void): void => {
+      if (over) return;
+      try {
+        work();
+      } catch (error) {
+        finish(() => reject(error));
+        return;
+      }
+      clearTimeout(clock);
+      if (!judge.verdict) clock = setTimeout(() => attempt(() => judge.clock(nowMs())), Math.max(1, (judge.dueMs ?? 0) - nowMs()));
+      else if (judge.verdict.kind === 'failed') aftermath ??= setTimeout(() => finish(resolve), aftermathMs);
+      else finish(resolve);
+    };
+    const onData = (bytes: Buffer): void => attempt(() => hear(bytes));
+    const onAbort = (): void => finish(() => reject(signal.reason));
+    signal.addEventListener('abort', onAbort);
+    machine.serial.on('data', onData);
+    void machine.ended.then(({ exitCode, killedBy, hostLines }) => {
+      attempt(() => {
+        if (!heard && exitCode !== 0) {
+          throw cannot('boot the machine', `QEMU ended with ${killedBy ?? `status ${exitCode}`}`, { blame: 'host', detail: hostLines.join('\n') });
+        }
+        mark({ kind: 'exited' });
+      });
+      if (!over) finish(resolve);
+    });
+    attempt(() => undefined);
+  });
+  mark({ kind: 'ended' });
+  return judge.judgement();
+}

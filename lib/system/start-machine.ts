@@ -1,0 +1,48 @@
+// A system's machine with an image in it, started on this host: finds QEMU, its firmware and the accelerator, then launches it.
+import { access, constants, stat } from 'node:fs/promises';
+import { cannot, cannotBecause } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { tool } from '../core/tools.ts';
+import { accelerator } from '../machine/accelerator.ts';
+import type { AcceleratorChoice } from '../machine/accelerator.ts';
+import { uefiFlash } from '../machine/firmware.ts';
+import { launch } from '../machine/launch.ts';
+import type { RunningMachine } from '../machine/launch.ts';
+import type { MachineDescription } from '../machine/machine.ts';
+import { qemuProgram } from '../machine/qemu.ts';
+
+export interface MachineOrder {
+  readonly machine: MachineDescription;
+  /** Absolute. It is not changed. */
+  readonly image: string;
+  readonly accelerator: AcceleratorChoice;
+  readonly cacheDir: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Starts the machine. A missing QEMU, firmware or accelerator is a Failure (host); a missing image one of the command line. */
+export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {
+  await checkImage(order.image);
+  const qemu = await tool(qemuProgram, order.env['PATH'] ?? '');
+  const tempRoot = order.env['TMPDIR'] || '/tmp';
+  const flash = order.machine.firmware === 'uefi' ? await uefiFlash(qemu) : undefined;
+  const chosen = await accelerator(order.accelerator, { qemu, cacheDir: order.cacheDir, tempRoot }, context);
+  const disk = { path: order.image, interface: order.machine.imageInterface };
+  return await launch({ qemu, machine: order.machine, accelerator: chosen, disks: [disk], flash, tempRoot }, context);
+}
+
+/** Blamed on the command line, not on the boot: a script must not take a wrong path for a failed boot. */
+async function checkImage(path: string): Promise<void> {
+  const what = `boot "${path}"`;
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) throw cannot(what, 'it is a folder', { blame: 'usage', hint: 'name the image file in it' });
+    if (found.size === 0) throw cannot(what, 'the file is empty', { blame: 'usage', hint: 'build the image again' });
+    await access(path, constants.R_OK);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw cannot(what, 'there is no image at that path', { blame: 'usage', hint: 'npx zx tasks/build.ts <system> makes out/<system>-default.img' });
+    }
+    throw cannotBecause(what, error);
+  }
+}
