@@ -5,8 +5,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Records } from '../cache/records.ts';
-import type { Json } from '../core/digest.ts';
 import { byCodeUnit } from '../core/digest.ts';
+import type { Digest, Json } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { actionKey, resultJson, resultOf } from './action.ts';
@@ -52,10 +52,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
 
   const complete = async (job: Job, found: Discovered): Promise<ActionRecord> => {
     const files = await Promise.all([...found.files].sort(byCodeUnit).map(async (place) => {
-      const path = hostPath(job.action, place);
-      const isFolder = place.endsWith('/') || (await absentAsUndefined(stat(path)))?.isDirectory();
-      const digest = await (isFolder ? cache.digests.tree(path, { gitignore: true, ignore: ['target', '.git'] }) : cache.digests.file(path));
-      return [place, digest ?? null] as const;
+      return [place, await digestOfPlace(place, job.action.mounts, cache)] as const;
     }));
     const variables = found.variables.flatMap((name) => (job.declaredEnv[name] === undefined ? [] : [[name, job.declaredEnv[name]] as const]));
     const { record } = job.action;
@@ -94,16 +91,23 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   };
 }
 
-/** Where a place of an action lies on this host. */
-export function hostPath(action: Action, place: string): string {
-  const mount = Object.keys(action.mounts).filter((candidate) => place === candidate || place.startsWith(`${candidate}/`)).sort((a, b) => b.length - a.length)[0];
-  return mount === undefined ? place : join(action.mounts[mount] ?? '', place.slice(mount.length));
+/** What a source file or folder holds now; null where there is none. Of a folder, what git would ignore does not count. */
+export async function digestOfPlace(place: string, mounts: Action['mounts'], { digests }: Cache): Promise<Digest | null> {
+  const path = hostPath(place, mounts);
+  const isFolder = place.endsWith('/') || (await absentAsUndefined(stat(path)))?.isDirectory();
+  const digest = await (isFolder ? digests.tree(path, { gitignore: true, ignore: ['target', '.git'] }) : digests.file(path));
+  return digest ?? null;
+}
+
+function hostPath(place: string, mounts: Action['mounts']): string {
+  const mount = Object.keys(mounts).filter((candidate) => place === candidate || place.startsWith(`${candidate}/`)).sort((a, b) => b.length - a.length)[0];
+  return mount === undefined ? place : join(mounts[mount] ?? '', place.slice(mount.length));
 }
 
 /** A file edited while the command ran may not be what the command read: such a result is used but not remembered. */
 async function changedSince(startedMs: number, action: Action, places: readonly string[]): Promise<boolean> {
   for (const place of places) {
-    const stats = await absentAsUndefined(stat(hostPath(action, place)));
+    const stats = await absentAsUndefined(stat(hostPath(place, action.mounts)));
     if (stats && stats.ctimeMs >= startedMs) return true;
   }
   return false;

@@ -1,6 +1,7 @@
 // From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
 // what else it read. Pure but for reading dep-info out of the store.
 import type { Action, ActionRecord, ActionResult, Artifact } from '../build/action.ts';
+import { digestOfPlace } from '../build/lookup.ts';
 import type { Discovered, Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
@@ -78,6 +79,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     const artifact = libraryArtifact(dependency, metadataOnly);
     return artifact ? [{ name, path: `${places.deps}/${artifact.path}`, noprelude }] : [];
   });
+  const files = await linkedFiles(metadataOnly ? (own ? [own] : []) : [...scripts], context.cache);
   const search = [...scripts].flatMap((script) => script.directives?.linkSearch ?? []);
   const bootstrap = unit.isStd || (!/nightly|dev/.test(planned.toolchain.release) && (externs.some(({ noprelude }) => noprelude) || planned.targetFile !== undefined));
   return {
@@ -98,7 +100,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
         ...(metadataOnly ? {} : { linker: context.tools.linker }),
       },
       trees: await treesOf(planned, context.cache),
-      files: planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {},
+      files: { ...files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
       outputDir: places.out,
       sandbox: context.sandbox,
@@ -167,6 +169,19 @@ function ownScript(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>):
 
 function outDirInputs(script: BuiltUnit): Readonly<Record<string, Digest>> {
   return Object.fromEntries(script.result.artifacts.map(({ path, digest }) => [`${outDirOf(script.planned)}/${path}`, digest]));
+}
+
+/**
+ * A script may hand the linker files of its own package (a linker script, a prebuilt library), which nothing else names. What the script
+ * itself depends on then counts for the link too, as it does for cargo.
+ */
+async function linkedFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
+  const files: Record<string, Digest | null> = {};
+  for (const { planned, result, directives } of scripts) {
+    if (planned.place.immutable || !directives || directives.linkArgs.length + directives.linkLibs.length + directives.linkSearch.length === 0) continue;
+    for (const place of scriptReads(planned, result).files) files[place] = await digestOfPlace(place, mountsOf(planned), cache);
+  }
+  return files;
 }
 
 /** Immutable sources count as a whole; of the user's own, what was read counts. The standard library's digest is known already. */

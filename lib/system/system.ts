@@ -5,13 +5,26 @@ import { pathToFileURL } from 'node:url';
 import type { ConsoleRules } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
+import type { Component } from './component.ts';
+import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';
+
+/** A variant of a system's image. */
+export interface SystemProfile {
+  readonly title: string;
+  /** The profile of cargo that components are compiled with: "system", "dev", "release". */
+  readonly cargoProfile: string;
+}
 
 export interface System {
   /** As typed on the command line. */
   readonly name: string;
   /** As read by people. */
   readonly title: string;
+  readonly components: Readonly<Record<string, Component>>;
+  /** Variants of the image by name; "default" is what is built when none is named. */
+  readonly profiles: Readonly<Record<string, SystemProfile>>;
+  readonly image: ImageFacts;
   /** How its machine is started. */
   readonly machine: MachineDescription;
   /** What it must say on the serial console, and what ends a boot. */
@@ -33,4 +46,13 @@ export async function loadSystem(root: string, name: string): Promise<System> {
   }
   const page: { system: System } = await import(pathToFileURL(join(root, 'systems', `${name}.ts`)).href);
   return page.system;
+}
+
+/** A profile of a system by name; an unknown one is a Failure (usage) that suggests the nearest. */
+export function profileOf(system: System, name: string): SystemProfile {
+  const profile = system.profiles[name];
+  if (profile) return profile;
+  const names = Object.keys(system.profiles);
+  const near = nearest(name, names);
+  throw cannot(`find profile "${name}" of ${system.name}`, `its profiles are ${names.join(', ')}`, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
 }

@@ -1,0 +1,78 @@
+// What tasks/build.ts does: flags to a build request, and what it says before and after.
+import { join, relative, resolve } from 'node:path';
+import { openCache } from '../cache/cache.ts';
+import { cannot } from '../core/errors.ts';
+import { formatBytes } from '../core/sizes.ts';
+import { buildSystem, projectsOf } from '../system/build-system.ts';
+import type { SourceChoice } from '../system/component.ts';
+import { loadSystem, profileOf } from '../system/system.ts';
+import type { Flag } from './command-line.ts';
+import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, summary } from './crates-task.ts';
+import type { Outcome, Task } from './task.ts';
+
+export const buildFlags = {
+  profile: { type: 'string', value: 'P', help: 'the variant of the image (default: default)' },
+  sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },
+  source: { type: 'string', value: 'NAME=DIR', multiple: true, help: 'build a component from your own checkout' },
+  out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
+  'dry-run': { type: 'boolean', help: 'say what would be built, and build nothing' },
+  ...compilerFlags,
+} as const satisfies Record<string, Flag>;
+
+/** The repository that this file belongs to. */
+export const repository = resolve(import.meta.dirname, '../..');
+
+export async function build(task: Task): Promise<Outcome> {
+  const { args, host, print, report, signal } = task;
+  const startMs = performance.now();
+  const system = await loadSystem(repository, args.words[0] ?? '');
+  const profile = args.text('profile') ?? 'default';
+  const sources = sourcesOf(task);
+  const say = (text: string): void => { if (!args.has('quiet')) report({ kind: 'note', text }); };
+  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title}), from ${sourceWords(sources)}`;
+  const env = declaredEnv(args.list('env'), host.env);
+  if (args.has('dry-run')) {
+    print(about);
+    for (const [name, { folder, project }] of projectsOf({ system, profile, sources, root: repository, env })) {
+      print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
+    }
+    for (const { name, fileSystem, sizeBytes, files } of system.image.partitions) {
+      print(`  partition ${name}: ${fileSystem.kind}, ${sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes)}, ${Object.keys(files).length} entries`);
+    }
+    return {};
+  }
+  say(`building ${about}`);
+  const outDir = task.path(args.text('out') ?? join(repository, 'out'));
+  const cache = await openCache(cacheDirOf(task), process.pid, report);
+  try {
+    const request = { system, profile, sources, root: repository, outDir, env, compile: { cache, ...compilerOptions(task) } };
+    const { imagePath, manifestPath, image, compiled } = await buildSystem(request, { report, signal });
+    const seconds = Math.round((performance.now() - startMs) / 10) / 100;
+    say(summary(compiled, seconds));
+    if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
+    say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources)}; boot it with npx zx test-boot.ts ${system.name}`);
+    const { units, hits, misses } = compiled;
+    return { json: { system: system.name, profile, sources: sources.kind, image: imagePath, manifest: manifestPath, bytes: image.bytes, sha256: image.sha256, units, hits, misses, seconds } };
+  } finally {
+    await cache.close();
+  }
+}
+
+function sourcesOf({ args, path }: Task): SourceChoice {
+  const kind = args.text('sources') ?? 'bundled';
+  if (kind !== 'upstream' && kind !== 'bundled') {
+    throw cannot(`use --sources "${kind}"`, 'it must be upstream or bundled', { blame: 'usage' });
+  }
+  const local = args.list('source').map((word) => {
+    const at = word.indexOf('=');
+    if (at < 1) throw cannot(`use --source "${word}"`, 'it must be NAME=DIR', { blame: 'usage' });
+    return [word.slice(0, at), path(word.slice(at + 1))] as const;
+  });
+  return { kind, local: Object.fromEntries(local) };
+}
+
+function sourceWords({ kind, local }: SourceChoice): string {
+  const own = Object.entries(local).map(([name, dir]) => `${name} from ${dir}`);
+  const rest = kind === 'bundled' ? "bundled sources (small fixtures of ours; upstream's are not fetched)" : "upstream's sources";
+  return own.length === 0 ? rest : `${rest}, but ${own.join(', ')}`;
+}

@@ -1,0 +1,90 @@
+// Redox: a microkernel operating system in Rust. This page is its facts: what it is made of, how its disk is laid out, how its
+// machine is started, what it says on the serial console. Layout and texts follow upstream; the bundled sources are small fixtures
+// of our own in the same shape.
+import { MiB } from '../lib/core/sizes.ts';
+import type { System } from '../lib/system/system.ts';
+import { console } from './redox/console.ts';
+import { initfs, root } from './redox/files.ts';
+import { machine } from './redox/machine.ts';
+
+export const system: System = {
+  name: 'redox',
+  title: 'Redox',
+
+  components: {
+    bootloader: {
+      title: 'UEFI bootloader',
+      bundled: 'fixtures/redox',
+      upstream: { git: 'https://gitlab.redox-os.org/redox-os/bootloader.git', branch: 'master' },
+      cargo: {
+        packages: ['bootloader'],
+        bins: ['bootloader'],
+        triple: 'x86_64-unknown-uefi',
+        buildStd: ['core', 'alloc', 'compiler_builtins'],
+        buildStdFeatures: ['compiler-builtins-mem'],
+      },
+    },
+    kernel: {
+      title: 'microkernel',
+      bundled: 'fixtures/redox',
+      upstream: { git: 'https://gitlab.redox-os.org/redox-os/kernel.git', branch: 'master' },
+      cargo: {
+        packages: ['kernel'],
+        bins: ['kernel'],
+        triple: 'x86_64-unknown-none',
+        buildStd: ['core', 'alloc', 'compiler_builtins'],
+        buildStdFeatures: ['compiler-builtins-mem'],
+      },
+    },
+    bootstrap: {
+      title: 'first program of the initfs',
+      bundled: 'fixtures/redox',
+      upstream: { git: 'https://gitlab.redox-os.org/redox-os/base.git', branch: 'main' },
+      cargo: {
+        packages: ['bootstrap'],
+        bins: ['bootstrap'],
+        triple: 'x86_64-unknown-none',
+        buildStd: ['core', 'alloc', 'compiler_builtins'],
+        buildStdFeatures: ['compiler-builtins-mem'],
+      },
+    },
+  },
+
+  profiles: {
+    default: { title: 'a text console on the serial port', cargoProfile: 'system' },
+  },
+
+  image: {
+    sizeBytes: 512 * MiB,
+    timestampSec: 1_767_225_600, // 2026-01-01
+    partitions: [
+      {
+        name: 'EFI',
+        typeGuid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
+        sizeBytes: 200 * MiB,
+        fileSystem: { kind: 'fat', label: 'EFI' },
+        files: {
+          'EFI/BOOT/BOOTX64.EFI': { made: 'bootloader/bootloader.efi' },
+          'startup.nsh': { text: '\\EFI\\BOOT\\BOOTX64.EFI\r\n' },
+        },
+      },
+      {
+        name: 'RedoxFS',
+        // The bootloader looks at the file system, not at the type; this is the one for Linux data, which tools show well.
+        typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+        fileSystem: { kind: 'redoxfs' },
+        files: {
+          ...root,
+          // Bootloaders before commit a8dc023 read boot/; later ones usr/lib/boot.
+          'boot/kernel': { made: 'kernel/kernel' },
+          'boot/initfs': { initfs },
+          'usr/lib/boot/kernel': { made: 'kernel/kernel' },
+          'usr/lib/boot/initfs': { initfs },
+        },
+      },
+    ],
+  },
+
+  machine,
+  console,
+};
