@@ -1,0 +1,21 @@
+// The files of this repository that are read by people. Knows no rules.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { globby } from 'globby';
+import { byCodeUnit } from '../core/digest.ts';
+import type { SourceFile } from './rule.ts';
+
+/** TypeScript, sorted by path. */
+export function typeScript(root: string): Promise<readonly SourceFile[]> {
+  return read(root, ['lib/**/*.ts', 'tasks/**/*.ts', 'systems/**/*.ts', 'fixtures/**/*.ts', 'test-boot.ts']);
+}
+
+/** Everything else that was written by hand. Lock files and recorded transcripts are as programs wrote them. */
+export function otherText(root: string): Promise<readonly SourceFile[]> {
+  return read(root, ['*.{json,md}', 'justfile', '.ci/*', 'fixtures/**/*.{rs,toml,ld,md}', 'systems/**/*.toml', '!package-lock.json', '!**/target/**']);
+}
+
+async function read(root: string, patterns: readonly string[]): Promise<readonly SourceFile[]> {
+  const paths = (await globby([...patterns], { cwd: root, dot: true })).sort(byCodeUnit);
+  return Promise.all(paths.map(async (path) => ({ path, text: await readFile(join(root, path), 'utf8') })));
+}

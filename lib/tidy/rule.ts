@@ -1,0 +1,21 @@
+// What a rule of this repository is: a pure function from a file to complaints, each with a line and what to do instead.
+import type { lineAt } from './source-text.ts';
+
+export interface SourceFile {
+  /** Relative to the root, with slashes: "lib/core/sh.ts". */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** "lib/core/sh.ts:7: ...". */
+export type Complaint = string;
+
+export type Rule = (file: SourceFile) => readonly Complaint[];
+
+export function complaint(file: Pick<SourceFile, 'path'>, line: ReturnType<typeof lineAt>, what: string): Complaint {
+  return `${file.path}:${line}: ${what}`;
+}
+
+export function isTest(path: string): boolean {
+  return path.endsWith('.test.ts');
+}

@@ -1,0 +1,84 @@
+// The code of a TypeScript file without what it says: comments and the insides of strings, templates and regular expressions become blanks, so
+// that a rule about calls does not trip over a sentence. A scanner of a few states, not a parser; lines keep their numbers.
+
+/** What may stand before a slash that begins a regular expression; after anything else it divides. */
+const beforeExpression = /(?:^|[(,=:[!&|?{};+\n>]|\breturn|\bcase|\btypeof)\s*$/;
+
+export function codeOf(text: string): string {
+  let out = '';
+  let at = 0;
+  /** Depths of braces at which an open template literal goes on. */
+  const templates: number[] = [];
+  let depth = 0;
+  const blank = (end: number): void => {
+    out += text.slice(at, end).replace(/[^\n]/g, ' ');
+    at = end;
+  };
+  while (at < text.length) {
+    const rest = text.slice(at, at + 2);
+    const char = text.charAt(at);
+    if (rest === '//') blank(endOr(text, text.indexOf('\n', at)));
+    else if (rest === '/*') blank(endOr(text, text.indexOf('*/', at) + 2));
+    else if (char === '\'' || char === '"') blank(endOfQuoted(text, at, char));
+    else if (char === '/' && beforeExpression.test(out.slice(-80))) blank(endOfExpression(text, at));
+    else if (char === '`' || (char === '}' && templates.at(-1) === depth)) {
+      if (char === '}') templates.pop();
+      const end = endOfTemplatePart(text, at + 1);
+      if (text.slice(end - 2, end) === '${') templates.push(depth);
+      blank(end);
+    } else {
+      if (char === '{') depth++;
+      if (char === '}') depth--;
+      out += char;
+      at++;
+    }
+  }
+  return out;
+}
+
+/** The modules that a file imports, as written: "../core/sh.ts", "zx". Those that are only written in a template are not ours. */
+export function importsOf(text: string): readonly { readonly name: string; readonly line: number }[] {
+  const pattern = /^(?:import|export)\b[^;'"`(]*?\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]\s*\)/gm;
+  const code = codeOf(text);
+  return [...text.matchAll(pattern)]
+    .filter((match) => /^(?:import|export)/.test(code.slice(match.index, match.index + 6)))
+    .map((match) => ({ name: match[1] ?? match[2] ?? match[3] ?? '', line: lineAt(text, match.index) }));
+}
+
+/** The number of the line that has the character at `index`; the first is 1. */
+export function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split('\n').length;
+}
+
+function endOr(text: string, index: number): number {
+  return index <= 0 ? text.length : index;
+}
+
+function endOfQuoted(text: string, start: number, quote: string): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === quote || text[at] === '\n') return at + 1;
+  }
+  return text.length;
+}
+
+function endOfExpression(text: string, start: number): number {
+  let inClass = false;
+  for (let at = start + 1; at < text.length && text[at] !== '\n'; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '[') inClass = true;
+    else if (text[at] === ']') inClass = false;
+    else if (text[at] === '/' && !inClass) return at + 1;
+  }
+  return start + 1;
+}
+
+/** Behind the closing back-tick or the opening "${". */
+function endOfTemplatePart(text: string, start: number): number {
+  for (let at = start; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '`') return at + 1;
+    else if (text.startsWith('${', at)) return at + 2;
+  }
+  return text.length;
+}

@@ -1,0 +1,56 @@
+// Rules about the shape of a file: its header, its length, its name, its last byte, and words that would tie it to one machine.
+import { complaint, isTest } from './rule.ts';
+import type { Rule, SourceFile } from './rule.ts';
+import { codeOf, lineAt } from './source-text.ts';
+
+const longestFile = 400;
+const longestLine = 160;
+const taskLines = { least: 15, most: 60 } as const;
+
+/** A file says first what it is. */
+export const header: Rule = (file) => {
+  const lines = file.text.split('\n');
+  const first = lines[0]?.startsWith('#!') ? lines[1] : lines[0];
+  return /^(\/\/ \S|\/\*)/.test(first ?? '') ? [] : [complaint(file, 1, 'it should open with a comment that says what it is')];
+};
+
+export const length: Rule = (file) => {
+  const count = file.text.split('\n').length - 1;
+  if (/^tasks\/[^/]+\.ts$/.test(file.path) && (count < taskLines.least || count > taskLines.most)) {
+    return [complaint(file, count, `a task has ${taskLines.least} to ${taskLines.most} lines, this one ${count}: its work belongs in lib/`)];
+  }
+  return count > longestFile ? [complaint(file, count, `${count} lines are more than ${longestFile}: it is more than one thing`)] : [];
+};
+
+export const width: Rule = (file) => file.text.split('\n').flatMap((line, index) =>
+  ([...line].length > longestLine ? [complaint(file, index + 1, `${[...line].length} columns are more than ${longestLine}`)] : []));
+
+export const ending: Rule = (file) => {
+  if (!file.text.endsWith('\n')) return [complaint(file, lineAt(file.text, file.text.length), 'the last line has no end')];
+  return file.text.endsWith('\n\n') ? [complaint(file, lineAt(file.text, file.text.length) - 1, 'empty lines at the end')] : [];
+};
+
+const vagueNames = /(^|\/)(index|utils?|types|helpers?|common|misc)\.ts$/;
+
+export const naming: Rule = (file) =>
+  (vagueNames.test(file.path) ? [complaint(file, 1, 'its name says nothing; name the one thing that it has')] : []);
+
+/** A test file without it passes by testing nothing. */
+export const testRun: Rule = (file) =>
+  (isTest(file.path) && !/\n(?:\w+\.run\(\);\s*)+$/.test(codeOf(file.text)) ? [complaint(file, 1, 'a test file ends with test.run();')] : []);
+
+const places: readonly { pattern: RegExp; what: string }[] = [
+  { pattern: /(?<![\w.])\/(?:work|root|home\/\w+)\/\w/g, what: 'a path of one machine' },
+  { pattern: /\b(?:registry\.npmjs\.org|(?:static|index)\.crates\.io|deb\.debian\.org|archive\.ubuntu\.com|static\.rust-lang\.org|proxy\.golang\.org|pypi\.org)\b/g, what: 'the name of a registry\'s host' },
+];
+
+/** Nothing ties the project to the machine that it was written on, or to one mirror. */
+export const portable: Rule = (file) => places.flatMap(({ pattern, what }) =>
+  [...file.text.matchAll(pattern)].map((match) => complaint(file, lineAt(file.text, match.index), `"${match[0]}" is ${what}`)));
+
+/** What a system is stands on its page; lib/ would work without it. */
+export const systemNames = (names: readonly string[]): Rule => (file: SourceFile) => {
+  if (!file.path.startsWith('lib/') || isTest(file.path)) return [];
+  const pattern = new RegExp(`(['"\`])(?:${names.join('|')})\\1`, 'g');
+  return [...file.text.matchAll(pattern)].map((match) => complaint(file, lineAt(file.text, match.index), `${match[0]} is a system: what is special to it belongs in systems/`));
+};

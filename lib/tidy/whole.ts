@@ -1,0 +1,59 @@
+// Rules about the repository as a whole: which modules have tests, and which packages are used.
+import { posix } from 'node:path';
+import { complaint, isTest } from './rule.ts';
+import type { Complaint, SourceFile } from './rule.ts';
+import { codeOf, importsOf } from './source-text.ts';
+
+/** Packages that are run and not imported. */
+const programs: Readonly<Record<string, string>> = {
+  node: 'runs the task scripts, whatever Node the host has',
+  'rust-just': 'brings just for hosts without it',
+  typescript: 'checks types in npm test',
+  '@types/node': 'types that tsconfig.json names',
+};
+
+/** Dependencies that nothing imports. `manifest` is the text of package.json. */
+export function unusedPackages(manifest: string, files: readonly SourceFile[]): readonly Complaint[] {
+  const parsed: { dependencies?: Record<string, string>; devDependencies?: Record<string, string> } = JSON.parse(manifest);
+  const imported = new Set(files.flatMap(({ text }) => importsOf(text).map(({ name }) => packageOf(name))));
+  return Object.keys({ ...parsed.dependencies, ...parsed.devDependencies })
+    .filter((name) => !imported.has(name) && !(name in programs))
+    .map((name) => complaint({ path: 'package.json' }, 1, `"${name}" is imported nowhere`));
+}
+
+/**
+ * Modules of lib/ that do something and that no test of their room reaches, through modules of the room or directly. `excused` maps a path to the
+ * reason why there is none; an excuse that is not needed is a complaint too.
+ */
+export function untested(files: readonly SourceFile[], excused: Readonly<Record<string, string>>): readonly Complaint[] {
+  const reached = reachedByTests(files);
+  const bare = files.filter(({ path, text }) => path.startsWith('lib/') && !isTest(path) && doesSomething(text) && !reached.has(path));
+  const idle = Object.keys(excused).filter((path) => !bare.some((file) => file.path === path));
+  return [
+    ...bare.filter(({ path }) => !(path in excused)).map((file) => complaint(file, 1, 'no test of its room reaches it')),
+    ...idle.map((path) => complaint({ path }, 1, 'it is excused from having a test, and needs no excuse')),
+  ];
+}
+
+function reachedByTests(files: readonly SourceFile[]): ReadonlySet<string> {
+  const imports = new Map(files.map(({ path, text }) => [path, sameRoom(path, text)]));
+  const reached = new Set(files.filter(({ path }) => isTest(path)).map(({ path }) => path));
+  for (const path of reached) {
+    for (const next of imports.get(path) ?? []) reached.add(next); // a set goes on to what is added while it is walked
+  }
+  return reached;
+}
+
+function sameRoom(path: string, text: string): readonly string[] {
+  const room = posix.dirname(path);
+  return importsOf(text).filter(({ name }) => name.startsWith('./')).map(({ name }) => posix.join(room, name));
+}
+
+/** Exports a function or a class; types and tables alone need no test. */
+function doesSomething(text: string): boolean {
+  return /^export (?:async )?(?:function|class)\b|^export const \w+(?::[^=]*)? = (?:async )?\(/m.test(codeOf(text));
+}
+
+function packageOf(name: string): string {
+  return name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/');
+}
