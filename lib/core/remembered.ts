@@ -47,7 +47,8 @@ async function answer<T extends Json>(path: string, compute: () => Promise<Witne
 async function keptRecord(path: string): Promise<Kept | undefined> {
   try {
     const record: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (typeof record !== 'object' || record === null || !('witnesses' in record) || !Array.isArray(record.witnesses) || !('value' in record)) return undefined;
+    if (typeof record !== 'object' || record === null || !('value' in record) || !('witnesses' in record)) return undefined;
+    if (!Array.isArray(record.witnesses) || !record.witnesses.every((pair) => Array.isArray(pair) && pair.every((part) => typeof part === 'string'))) return undefined;
     return record as Kept;
   } catch {
     return undefined; // absent or damaged: the same as never computed

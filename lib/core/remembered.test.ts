@@ -1,0 +1,68 @@
+// A remembered value is computed once per state of its witnesses.
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from './errors.ts';
+import { remembered } from './remembered.ts';
+
+/** A cache, a witness file, and a question whose answers are counted. */
+async function withMemory(use: (memory: { cacheDir: string; witness: string; ask: (question?: string) => Promise<number> }) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'bloomery-remembered-'));
+  const cacheDir = join(folder, 'cache');
+  const witness = join(folder, 'witness');
+  let computed = 0;
+  const ask = (question = 'a'): Promise<number> => remembered<number>(cacheDir, 'test', { question }, async () => ({ value: ++computed, witnesses: [witness] }));
+  try {
+    await use({ cacheDir, witness, ask });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test('the same question is computed once', async () => {
+  await withMemory(async ({ ask }) => assert.equal([await ask(), await ask(), await ask('b'), await ask('b'), await ask()], [1, 1, 2, 2, 1]));
+});
+
+test('a witness that appears, changes or goes away makes it be computed again', async () => {
+  await withMemory(async ({ ask, witness }) => {
+    await ask();
+    await writeFile(witness, 'one');
+    assert.equal([await ask(), await ask()], [2, 2]);
+    await writeFile(witness, 'three');
+    assert.equal([await ask(), await ask()], [3, 3]);
+    await rm(witness);
+    assert.equal([await ask(), await ask()], [4, 4]);
+  });
+});
+
+test('a damaged record is the same as none', async () => {
+  await withMemory(async ({ ask, cacheDir }) => {
+    await ask();
+    const [name] = await readdir(join(cacheDir, 'remembered'));
+    for (const damage of ['', '{', '7', '{"value":9}', '{"value":9,"witnesses":7}', '{"value":9,"witnesses":[7]}', '{"value":9,"witnesses":[[]]}']) {
+      await writeFile(join(cacheDir, 'remembered', name ?? ''), damage);
+      assert.is.not(await ask(), 9, damage);
+    }
+  });
+});
+
+test('many at once write whole records and leave nothing beside them', async () => {
+  await withMemory(async ({ ask, cacheDir }) => {
+    await Promise.all(Array.from({ length: 20 }, () => ask()));
+    assert.is((await readdir(join(cacheDir, 'remembered'))).length, 1);
+    assert.is(await ask(), await ask());
+  });
+});
+
+test('a cache that cannot be written is a failure that names it', async () => {
+  await withMemory(async ({ ask, cacheDir }) => {
+    await writeFile(cacheDir, 'a file where the folder should be');
+    const error: unknown = await ask().catch((reason: unknown) => reason);
+    assert.instance(error, Failure);
+    assert.match((error as Failure).message, /^Cannot write ".*remembered.*": a part of the path is not a folder/);
+  });
+});
+
+test.run();
