@@ -1,0 +1,64 @@
+// What the doctor says of a host that has everything, of one that has nothing, and of one that lacks only what it can do without.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { context, fakeLibrary, host, withFakeHost } from '../../fixtures/toolchain/fake-toolchain.ts';
+import { complaint, examine } from './doctor.ts';
+import { checkLine, lacking, nodeCheck } from './host-checks.ts';
+import type { Check } from './host-checks.ts';
+
+const ok: Check = { name: 'a', found: true, needed: true, detail: '/usr/bin/a' };
+const packages = { debian: 'deb-b', fedora: 'fed-b', arch: 'arch-b', nix: 'nix-b' };
+const missing: Check = { name: 'b', found: false, needed: true, detail: 'package deb-b', packages };
+const warning: Check = { name: 'c', found: false, needed: false, detail: 'no c', hint: 'slower' };
+
+test('the table says ok, missing or warning, and a hint only for what is not there', () => {
+  assert.equal([{ ...ok, hint: 'never shown' }, missing, warning].map((check) => checkLine(check).replace(/ +/g, ' ')), ['ok a /usr/bin/a', 'missing b package deb-b', 'warning c no c: slower']);
+});
+
+test('a warning is no complaint, something needed is: exit 69 with the command for each distribution', () => {
+  assert.is(complaint([ok, warning]), undefined);
+  const failure = complaint([ok, warning, missing, { ...missing, name: 'rust', detail: 'none', hint: 'install it', packages: undefined } as unknown as Check]);
+  assert.equal([failure?.exitCode, failure?.message], [69, 'Cannot build and boot here: b, rust are missing']);
+  for (const part of ['apt-get install --no-install-recommends deb-b', 'dnf install fed-b', 'pacman -S --needed arch-b', 'nix-shell -p nix-b', 'rust: install it']) {
+    assert.ok(failure?.hint?.includes(part), part);
+  }
+});
+
+test('Node runs TypeScript from 22.18 on', () => {
+  assert.equal(['20.19.0', '22.17.1', '22.18.0', '24.0.0'].map((version) => nodeCheck(version).found), [false, false, true, true]);
+});
+
+test('a host with nothing lacks what is needed, and the rest are warnings', async () => {
+  await withFakeHost(async (fake) => {
+    const checks = await examine({ env: { PATH: '/nowhere', HOME: fake.folder }, cacheDir: fake.cacheDir, nodeVersion: '24.0.0', root: false }, false, context);
+    const names = lacking(checks).map(({ name }) => name);
+    for (const name of ['cc', 'qemu-system-x86_64', 'rust']) assert.ok(names.includes(name), name);
+    for (const name of ['node', 'bwrap', 'sandbox', 'kvm', 'rust-src']) assert.not(names.includes(name), name);
+  });
+});
+
+test('a toolchain without the library\'s source is told so, and with it which one is taken', async () => {
+  await withFakeHost(async (fake) => {
+    await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
+    const looked = async (rustSrc?: string): Promise<Check | undefined> => {
+      const checks = await examine({ env: fake.env, cacheDir: fake.cacheDir, nodeVersion: '24.0.0', root: false, rustSrc }, false, context);
+      return checks.find(({ name }) => name === 'rust-src');
+    };
+    assert.match((await looked())?.detail ?? '', /^Cannot find the standard library's source/);
+    const found = await looked(await fakeLibrary(fake, 'rust-src-1.97.1/library'));
+    assert.ok(found?.found);
+    assert.match(found?.detail ?? '', /^nightly-.*source of the standard library 1\.97\.1 from the folder/);
+  });
+});
+
+test('this host has what the tests need', async () => {
+  await withFakeHost(async ({ cacheDir }) => {
+    const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+    const checks = await examine({ env, cacheDir, nodeVersion: process.versions.node, root: false }, false, context);
+    const lacks = lacking(checks).filter(({ name }) => name !== 'rust-src'); // its cache is empty here
+    assert.equal(lacks.map(checkLine), [], 'run npx zx tasks/doctor.ts --install');
+    assert.ok(checks.find(({ name }) => name === 'bwrap')?.found, 'bubblewrap is not installed: run npx zx tasks/doctor.ts --install');
+  });
+});
+
+test.run();

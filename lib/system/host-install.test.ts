@@ -1,0 +1,68 @@
+// Installing packages, tried with a puppet in apt-get's place that writes down what it is told.
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../core/errors.ts';
+import { toolPackages } from '../core/tools.ts';
+import type { Packages } from '../core/tools.ts';
+import { installPackages } from './host-install.ts';
+import { installCommands } from './install-commands.ts';
+
+const context = { signal: new AbortController().signal, report: () => undefined };
+const wanted = [toolPackages['cc'], toolPackages['bwrap']].filter((row): row is Packages => row !== undefined);
+
+/** Runs the installation where the only programs are these scripts; gives what happened and what they wrote down. */
+async function installed(scripts: Readonly<Record<string, string>>, root: boolean): Promise<{ result: boolean | Failure; log: readonly string[] }> {
+  const folder = await mkdtemp(join(tmpdir(), 'bloomery-install-'));
+  try {
+    for (const [name, body] of Object.entries(scripts)) {
+      await writeFile(join(folder, name), `#!/bin/sh\nPATH=/usr/bin:/bin\necho "${name} $*" >> '${folder}/log'\n${body}\n`);
+      await chmod(join(folder, name), 0o755);
+    }
+    const result = await installPackages(wanted, { env: { PATH: folder }, root }, context).catch((error: unknown) => {
+      assert.instance(error, Failure, String(error));
+      return error as Failure;
+    });
+    const log = await readFile(join(folder, 'log'), 'utf8').catch(() => '');
+    return { result, log: log.replaceAll(`${folder}/`, '').trim().split('\n').filter((line) => line !== '' && line !== 'apt-get update') };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const install = 'apt-get install --yes --no-install-recommends bubblewrap gcc libc6-dev';
+
+test('root installs by apt-get, every package once and in order', async () => {
+  assert.equal(await installed({ 'apt-get': 'exit 0' }, true), { result: true, log: [install] });
+});
+
+test('an ordinary user does it through sudo where sudo asks for nothing', async () => {
+  const sudo = 'case "$*" in "-n true") ;; *) shift 2; exec "$@" ;; esac';
+  const { result, log } = await installed({ 'apt-get': 'exit 0', sudo }, false);
+  assert.is(result, true);
+  assert.equal(log.filter((line) => !line.endsWith('update')), ['sudo -n true', `sudo -n DEBIAN_FRONTEND=noninteractive ${install}`, install]);
+});
+
+test('without permission, or without apt-get, nothing is started', async () => {
+  assert.equal(await installed({ 'apt-get': 'exit 0', sudo: 'exit 1' }, false), { result: false, log: ['sudo -n true'] });
+  assert.equal(await installed({}, true), { result: false, log: [] });
+});
+
+test('an installation that fails is the host\'s lack, with apt\'s own words', async () => {
+  const { result } = await installed({ 'apt-get': 'echo "E: Unable to locate package gcc" >&2; exit 100' }, true);
+  assert.instance(result, Failure);
+  assert.equal([(result as Failure).exitCode, (result as Failure).detail], [69, 'E: Unable to locate package gcc']);
+});
+
+test('the commands for a person name each distribution\'s own packages', () => {
+  assert.equal(installCommands([...wanted, ...wanted]), [
+    'Debian, Ubuntu: sudo apt-get install --no-install-recommends bubblewrap gcc libc6-dev',
+    'Fedora:         sudo dnf install bubblewrap gcc',
+    'Arch:           sudo pacman -S --needed bubblewrap gcc',
+    'Nix:            nix-shell -p bubblewrap gcc',
+  ]);
+});
+
+test.run();
