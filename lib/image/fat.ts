@@ -1,13 +1,14 @@
 // FAT file systems (an EFI system partition) by mkfs.vfat and mtools, written in place at an offset of the image. Both take their
 // idea of now from SOURCE_DATE_EPOCH or, in mkfs.vfat, constants (--invariant), and names go in sorted: the bytes depend on the tree alone.
-import { Buffer } from 'node:buffer';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { formatBytes, KiB, roundUp } from '../core/sizes.ts';
 import { contentBytes, contentSize } from './content.ts';
+import { readFatGeometry, usedEndOfFat } from './fat-geometry.ts';
+import type { FatGeometry } from './fat-geometry.ts';
 import { joinPath, namesByDirectory } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { ran, toolFailure, tried } from './image-tools.ts';
@@ -24,12 +25,17 @@ export interface FatOptions {
   readonly timestampSec: number;
 }
 
+export interface WrittenFat {
+  /** Where its last cluster in use ends, from its start; zeros follow. */
+  readonly usedEndBytes: number;
+}
+
 /** The fewest clusters of a FAT32 and of a FAT16: firmware goes by their number alone (Microsoft's FAT specification 1.03). */
 const leastClusters = { 32: 65_525, 16: 4_085 } as const;
 const argumentsPerCall = 1000;
 
 /** Makes the file system inside the image file and fills it. `stagingDir` must not exist; it is gone afterwards. Owners and modes are lost. */
-export async function writeFat(tree: FileTree, imagePath: string, stagingDir: string, options: FatOptions, host: ImageHost, context: Context): Promise<void> {
+export async function writeFat(tree: FileTree, imagePath: string, stagingDir: string, options: FatOptions, host: ImageHost, context: Context): Promise<WrittenFat> {
   refuseForFat(tree);
   const { timestampSec } = options;
   const drive = `${imagePath}@@${options.offsetBytes}`;
@@ -49,11 +55,12 @@ export async function writeFat(tree: FileTree, imagePath: string, stagingDir: st
   } finally {
     await rm(stagingDir, { recursive: true, force: true });
   }
+  return { usedEndBytes: withOpenFile(imagePath, (fd) => usedEndOfFat(fd, options.offsetBytes, readFatGeometry(fd, options.offsetBytes))) };
 
   async function fill(call: ToolCall): Promise<void> {
     const result = await tried(call, host, context);
     if (result.exitCode === 0) return;
-    const missing = /disk full|no free cluster|no space/i.test(result.stderr) ? missingBytes(tree, imagePath, options.offsetBytes) : 0;
+    const missing = /disk full|no free cluster|no space/i.test(result.stderr) ? withOpenFile(imagePath, (fd) => missingBytes(tree, readFatGeometry(fd, options.offsetBytes))) : 0;
     if (missing <= 0) throw toolFailure(call, result);
     throw cannot(`write the FAT "${options.label}"`, `its ${formatBytes(options.sizeBytes)} are too small: about ${missing} bytes (${formatBytes(missing)}) are missing`, {
       hint: 'make the partition larger, or leave something out',
@@ -108,24 +115,21 @@ function refuseForFat(tree: FileTree): void {
   }
 }
 
-/** About how much the tree needs beyond what the boot sector leaves for data: whole clusters for files, long names for directories. */
-function missingBytes(tree: FileTree, imagePath: string, offsetBytes: number): number {
-  const boot = Buffer.alloc(sectorBytes);
-  const fd = openSync(imagePath, 'r');
-  try {
-    readSync(fd, boot, 0, boot.length, offsetBytes);
-  } finally {
-    closeSync(fd);
-  }
-  const clusterBytes = boot.readUInt8(13) * sectorBytes;
-  const fatSectors = boot.readUInt16LE(22) || boot.readUInt32LE(36);
-  const rootSectors = Math.ceil((boot.readUInt16LE(17) * 32) / sectorBytes);
-  const allSectors = boot.readUInt16LE(19) || boot.readUInt32LE(32);
-  const dataBytes = (allSectors - boot.readUInt16LE(14) - boot.readUInt8(16) * fatSectors - rootSectors) * sectorBytes;
+/** About how much the tree needs beyond the clusters there are: whole clusters for files, long names for directories. */
+function missingBytes(tree: FileTree, { clusterBytes, clusters }: FatGeometry): number {
   let needed = 0;
   for (const entry of tree.entries.values()) if (entry.kind === 'file') needed += roundUp(contentSize(entry.content), clusterBytes);
   for (const names of namesByDirectory(tree).values()) {
     needed += roundUp(32 * names.reduce((slots, name) => slots + 1 + Math.ceil(name.length / 13), 2), clusterBytes);
   }
-  return needed - Math.floor(dataBytes / clusterBytes) * clusterBytes;
+  return needed - clusters * clusterBytes;
+}
+
+function withOpenFile<T>(path: string, work: (fd: number) => T): T {
+  const fd = openSync(path, 'r');
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -4,7 +4,7 @@ import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannotBecause } from '../core/errors.ts';
-import { digestBytes, digestFile, digestRecord } from '../core/digest.ts';
+import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { contentSize } from './content.ts';
@@ -12,8 +12,10 @@ import { writeFat } from './fat.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { guidFrom, guidText } from './guid.ts';
 import { writeGpt } from './gpt.ts';
-import type { Gpt } from './gpt.ts';
+import type { Gpt, GptPartition } from './gpt.ts';
 import type { ImageHost } from './image-tools.ts';
+import { startDigest } from './image-digest.ts';
+import type { RunningDigest } from './image-digest.ts';
 import { partitionPlaces, sectorBytes } from './partitions.ts';
 import type { PartitionPlace, PartitionRequest } from './partitions.ts';
 import { writeRedoxfs } from './redoxfs-writer.ts';
@@ -61,27 +63,32 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
   const places = partitionPlaces(layout.sizeBytes, layout.partitions);
   const partialPath = `${outPath}.partial`;
   let fd: number | undefined;
+  let digest: RunningDigest | undefined;
   try {
     await mkdir(dirname(outPath), { recursive: true });
     fd = openSync(partialPath, 'w+');
     ftruncateSync(fd, layout.sizeBytes);
+    digest = startDigest({ path: partialPath, sizeBytes: layout.sizeBytes });
     const gpt = gptOf(layout, places);
     await writeGpt(gpt, partialPath, host, context);
     const partitions: ImagePartition[] = [];
     for (const [i, partition] of gpt.partitions.entries()) {
       const wanted = layout.partitions[i];
       if (!wanted) break;
-      const fileSystemId = await writeContents(wanted.contents, partition, { fd, partialPath, timestampSec: layout.timestampSec }, host, context);
+      const { fileSystemId, usedEndBytes } = await writeContents(wanted.contents, partition, { fd, partialPath, timestampSec: layout.timestampSec }, host, context);
       const { name, typeGuid, guid, startLba, sectors } = partition;
+      digest.final((startLba + sectors) * sectorBytes, usedEndBytes);
       partitions.push({ name, typeGuid, guid, startLba, sizeBytes: sectors * sectorBytes, fileSystem: wanted.contents.kind, fileSystemId });
     }
-    const digest = await digestFile(partialPath);
+    digest.final(layout.sizeBytes);
+    const sha256 = await digest.digest;
     context.signal.throwIfAborted();
     await rename(partialPath, outPath);
-    return { bytes: layout.sizeBytes, sha256: digest, diskGuid: gpt.diskGuid, partitions };
+    return { bytes: layout.sizeBytes, sha256, diskGuid: gpt.diskGuid, partitions };
   } catch (error) {
     throw cannotBecause(`write "${outPath}"`, error);
   } finally {
+    await digest?.stop();
     if (fd !== undefined) closeSync(fd);
     await rm(partialPath, { force: true });
   }
@@ -93,14 +100,22 @@ interface PartialImage {
   readonly timestampSec: number;
 }
 
-/** The identifier of the file system that was written. */
-async function writeContents(contents: PartitionContents, place: Gpt['partitions'][number], image: PartialImage, host: ImageHost, context: Context): Promise<string> {
-  const { timestampSec } = image;
-  const where = { offsetBytes: place.startLba * sectorBytes, sizeBytes: place.sectors * sectorBytes, timestampSec };
-  if (contents.kind === 'redoxfs') return (await writeRedoxfs(contents.tree, image.fd, where, context)).uuid;
+interface WrittenFileSystem {
+  readonly fileSystemId: string;
+  /** Where in the image its last block in use ends; zeros follow. */
+  readonly usedEndBytes: number;
+}
+
+async function writeContents(contents: PartitionContents, place: GptPartition, image: PartialImage, host: ImageHost, context: Context): Promise<WrittenFileSystem> {
+  const offsetBytes = place.startLba * sectorBytes;
+  const where = { offsetBytes, sizeBytes: place.sectors * sectorBytes, timestampSec: image.timestampSec };
+  if (contents.kind === 'redoxfs') {
+    const { uuid, usedEndBytes } = await writeRedoxfs(contents.tree, image.fd, where, context);
+    return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
+  }
   const volumeId = digestBytes(place.guid).slice(0, 8);
-  await writeFat(contents.tree, image.partialPath, `${image.partialPath}.d`, { ...where, label: contents.label, volumeId }, host, context);
-  return volumeId;
+  const { usedEndBytes } = await writeFat(contents.tree, image.partialPath, `${image.partialPath}.d`, { ...where, label: contents.label, volumeId }, host, context);
+  return { fileSystemId: volumeId, usedEndBytes: offsetBytes + usedEndBytes };
 }
 
 /** Identifiers come from what is known before anything is written: places, names, and the description of every tree. */

@@ -28,7 +28,8 @@ export class BlockAllocator {
   /** Free pieces of 2^level blocks, by level, each list ascending. */
   private readonly pieces: number[][] = Array.from({ length: fileRecordLevel + 1 }, () => []);
   private untouched = Math.ceil(firstUsableBlock / largest) * largest;
-  private usedEnd = firstUsableBlock;
+  /** One past the last block handed out. */
+  usedEnd = firstUsableBlock;
 
   constructor(blockCount: number) {
     this.blockCount = blockCount;

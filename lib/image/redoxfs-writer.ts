@@ -34,8 +34,9 @@ export interface RedoxfsOptions {
 
 export interface WrittenRedoxfs {
   readonly uuid: string;
-  readonly usedBytes: number;
   readonly nodes: number;
+  /** Where its last block in use ends, from its start; zeros follow. */
+  readonly usedEndBytes: number;
 }
 
 const pointersPerList = blockBytes / pointerBytes;
@@ -55,7 +56,7 @@ export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsO
     nodes.push(await writer.writeEntry(path, entry, entries));
   }
   const header = writer.writeTreeAndHeaders(nodes);
-  return { uuid: guidText(header.uuid), usedBytes: writer.usedBytes, nodes: nodes.length };
+  return { uuid: guidText(header.uuid), nodes: nodes.length, usedEndBytes: writer.usedEndBytes };
 }
 
 class RedoxfsWriter {
@@ -74,9 +75,8 @@ class RedoxfsWriter {
     this.turn = pace(context);
   }
 
-  get usedBytes(): number {
-    const free = this.blocks.freeExtents().reduce((sum, { count }) => sum + count, 0);
-    return (this.blocks.blockCount - free) * blockBytes;
+  get usedEndBytes(): number {
+    return this.blocks.usedEnd * blockBytes;
   }
 
   /** Everything of one path, its node last. */
