@@ -25,6 +25,8 @@ export interface Task extends Context {
   readonly path: (text: string) => string;
   /** Writes a line of result to standard output. */
   readonly print: (line: string) => void;
+  /** Writes raw bytes to standard output at the speed of its reader; false when nobody reads any more. */
+  readonly write: (bytes: Uint8Array) => Promise<boolean>;
 }
 
 /** What a task ends with: its exit code (0 unless said), and the object that --json prints. */
@@ -39,7 +41,8 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   const colour = process.stderr.isTTY === true && !process.env['NO_COLOR'];
   const columns = process.stderr.isTTY === true ? process.stderr.columns : undefined;
   const face = progress({ write: (text) => { process.stderr.write(text); }, columns, colour }, process.argv.includes('--quiet'));
-  const onSignal = (): void => abort.abort(new Failure('interrupted', 'Cannot finish: interrupted', { hint: 'run the same command again: finished work is kept' }));
+  const onSignal = (): void => abort.abort(new Failure('interrupted', 'Cannot finish: interrupted',
+    { hint: 'run the same command again: finished work is kept' }));
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
   // A reader that goes away (| head) is not a fault of ours.
   process.stdout.on('error', (error) => { if (errnoOf(error) !== 'EPIPE') throw error; });
@@ -58,6 +61,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
       report: face.report,
       path: (text) => resolve(host.cwd, text),
       print: (line) => { face.clear(); process.stdout.write(`${line}\n`); },
+      write: (bytes) => new Promise((resolve) => { process.stdout.write(bytes, (error) => resolve(!error)); }),
     });
     face.clear();
     if (outcome?.json !== undefined && args.has('json')) process.stdout.write(`${JSON.stringify(outcome.json)}\n`);
