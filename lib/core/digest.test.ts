@@ -62,7 +62,8 @@ test('canonical JSON does not depend on the order in which keys were inserted, a
 });
 
 test('values that differ have different canonical text', () => {
-  const values: readonly Json[] = [null, false, 0, '', '0', [], {}, [null], [[]], ['a', 'b'], ['b', 'a'], ['ab'], { a: null }, { a: 'b' }, { b: 'a' }, { a: { b: 1 } }, 'null'];
+  const values: readonly Json[] = [null, false, 0, '', '0', [], {}, [null], [[]], ['a', 'b'], ['b', 'a'], ['ab'], { a: null },
+    { a: 'b' }, { b: 'a' }, { a: { b: 1 } }, 'null'];
   assert.is(new Set(values.map(canonicalJson)).size, values.length);
   assert.is(new Set(values.map(digestRecord)).size, values.length);
 });
@@ -75,7 +76,8 @@ test('the order is by code unit and not by locale', () => {
 test('only 64 lower-case hex digits are a digest', () => {
   const good = digestBytes('');
   assert.ok(isDigest(good));
-  for (const bad of [good.toUpperCase(), good.slice(1), `${good}0`, `${good}\n`, `sha256:${good}`, 7, undefined]) assert.not(isDigest(bad), String(bad));
+  const bad = [good.toUpperCase(), good.slice(1), `${good}0`, `${good}\n`, `sha256:${good}`, 7, undefined];
+  for (const text of bad) assert.not(isDigest(text), String(text));
 });
 
 test.run();

@@ -27,7 +27,9 @@ export class Failure extends Error {
 }
 
 /** `cannot('read "x"', 'it is a folder', { hint })`: the one way a user's mistake or a host's lack is told. Blame defaults to "failed". */
-export function cannot(what: string, why: string, more: { blame?: Blame; hint?: string | undefined; detail?: string | undefined; cause?: unknown } = {}): Failure {
+export function cannot(
+  what: string, why: string, more: { blame?: Blame; hint?: string | undefined; detail?: string | undefined; cause?: unknown } = {},
+): Failure {
   return new Failure(more.blame ?? 'failed', `Cannot ${what}: ${why}`, more);
 }
 

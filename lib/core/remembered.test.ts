@@ -7,13 +7,20 @@ import * as assert from 'uvu/assert';
 import { Failure } from './errors.ts';
 import { remembered } from './remembered.ts';
 
-/** A cache, a witness file, and a question whose answers are counted. */
-async function withMemory(use: (memory: { cacheDir: string; witness: string; ask: (question?: string) => Promise<number> }) => Promise<void>): Promise<void> {
+interface Memory {
+  readonly cacheDir: string;
+  readonly witness: string;
+  readonly ask: (question?: string) => Promise<number>;
+}
+
+/** A cache, a witness file that is not there yet, and a question whose answers are counted. */
+async function withMemory(use: (memory: Memory) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-remembered-'));
   const cacheDir = join(folder, 'cache');
   const witness = join(folder, 'witness');
   let computed = 0;
-  const ask = (question = 'a'): Promise<number> => remembered<number>(cacheDir, 'test', { question }, async () => ({ value: ++computed, witnesses: [witness] }));
+  const ask = (question = 'a'): Promise<number> => remembered<number>(cacheDir, 'test', { question },
+    async () => ({ value: ++computed, witnesses: [witness] }));
   try {
     await use({ cacheDir, witness, ask });
   } finally {

@@ -48,7 +48,9 @@ async function keptRecord(path: string): Promise<Kept | undefined> {
   try {
     const record: unknown = JSON.parse(await readFile(path, 'utf8'));
     if (typeof record !== 'object' || record === null || !('value' in record) || !('witnesses' in record)) return undefined;
-    if (!Array.isArray(record.witnesses) || !record.witnesses.every((pair) => Array.isArray(pair) && pair.every((part) => typeof part === 'string'))) return undefined;
+    const { witnesses } = record;
+    const whole = Array.isArray(witnesses) && witnesses.every((pair) => Array.isArray(pair) && pair.every((part) => typeof part === 'string'));
+    if (!whole) return undefined;
     return record as Kept;
   } catch {
     return undefined; // absent or damaged: the same as never computed

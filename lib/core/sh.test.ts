@@ -14,7 +14,8 @@ const plain = { cwd: '/', env: {} };
 async function puppet(script: string, signal?: AbortSignal): Promise<{ child: Child; saidPid: number }> {
   const { promise, resolve } = Promise.withResolvers<number>();
   const child = start(['sh', '-c', script], { ...plain, signal, onStderr: (chunk) => resolve(Number(chunk)) });
-  return { child, saidPid: await Promise.race([promise, child.ended.then(({ stderr }) => assert.unreachable(`the puppet ended first: ${stderr}`))]) ?? 0 };
+  const tooEarly = child.ended.then(({ stderr }) => assert.unreachable(`the puppet ended first: ${stderr}`));
+  return { child, saidPid: await Promise.race([promise, tooEarly]) ?? 0 };
 }
 
 /** Waits until a process is gone (or a zombie that its parent has not asked about); fails after ten seconds. */

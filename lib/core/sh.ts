@@ -106,7 +106,8 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
 export async function outputOf(what: string, argv: readonly string[], options: RunOptions): Promise<string> {
   const result = await run(argv, options);
   if (result.exitCode !== 0) {
-    throw cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`, { detail: result.stderr.trim() || result.stdout.trim() });
+    throw cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`,
+      { detail: result.stderr.trim() || result.stdout.trim() });
   }
   return result.stdout;
 }

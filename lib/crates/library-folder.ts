@@ -9,7 +9,8 @@ import { cannot } from '../core/errors.ts';
 
 /** Is this a `library` folder that cargo's build-std can plan from? */
 export async function isLibrary(folder: string): Promise<boolean> {
-  const parts = await Promise.all(['Cargo.lock', 'core/src/lib.rs', 'alloc/src/lib.rs'].map((part) => stat(join(folder, part)).then(() => true, () => false)));
+  const parts = await Promise.all(['Cargo.lock', 'core/src/lib.rs', 'alloc/src/lib.rs']
+    .map((part) => stat(join(folder, part)).then(() => true, () => false)));
   return parts.every(Boolean);
 }
 

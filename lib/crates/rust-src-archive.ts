@@ -41,9 +41,11 @@ export async function keptLibraries(cacheDir: string): Promise<readonly KeptLibr
 export async function keepArchive(archive: string, origin: string, { cacheDir, env }: ArchiveCache, context: Context): Promise<KeptLibrary> {
   const what = `use the standard library source "${archive}"`;
   try {
-    const sha256 = await remembered<Digest>(cacheDir, 'rust-src-archive', { archive }, async () => ({ value: await digestFile(archive), witnesses: [archive] }));
+    const sha256 = await remembered<Digest>(cacheDir, 'rust-src-archive', { archive },
+      async () => ({ value: await digestFile(archive), witnesses: [archive] }));
     const folder = join(cacheDir, 'rust-src', sha256);
-    return await keptLibrary(folder) ?? await phase(`unpack ${basename(archive)}`, context.report, () => unpack(archive, folder, origin, env, context));
+    return await keptLibrary(folder) ?? await phase(`unpack ${basename(archive)}`, context.report,
+      () => unpack(archive, folder, origin, env, context));
   } catch (error) {
     throw cannotBecause(what, error);
   }

@@ -41,7 +41,8 @@ test('versions fit when their first two numbers are equal', () => {
 });
 
 test('the version is read from the names that rustup, Debian and the sources give', () => {
-  const names = ['rust-src-1.97.1', 'rustc-1.97.1-src', 'rust-src_1.97.1+dfsg1-1_all.deb', '1.97.1-x86_64-unknown-linux-gnu', 'nightly-2026-05-19', 'hexyl-0.16.0', 'x-1.97.1'];
+  const names = ['rust-src-1.97.1', 'rustc-1.97.1-src', 'rust-src_1.97.1+dfsg1-1_all.deb', '1.97.1-x86_64-unknown-linux-gnu',
+    'nightly-2026-05-19', 'hexyl-0.16.0', 'x-1.97.1'];
   assert.equal(names.map(versionInName), ['1.97.1', '1.97.1', '1.97.1', '1.97.1', '', '', '']);
 });
 

@@ -60,7 +60,8 @@ export function fits(toolchain: Pick<Toolchain, 'release'>, version: string): bo
 export async function namedRustSrc(path: string, search: RustSrcSearch, context: Context): Promise<RustSrc> {
   const what = `use the standard library source "${path}"`;
   const about = await stat(path).catch(() => undefined);
-  if (!about) throw cannot(what, 'it does not exist', { blame: 'usage', hint: 'give --rust-src (or BLOOMERY_RUST_SRC) a folder or an archive with library/core in it' });
+  if (!about) throw cannot(what, 'it does not exist',
+    { blame: 'usage', hint: 'give --rust-src (or BLOOMERY_RUST_SRC) a folder or an archive with library/core in it' });
   if (!about.isDirectory()) {
     const kept = await keepArchive(path, `the archive "${path}"`, search, context);
     return described(join(kept.folder, 'library'), kept);
@@ -73,11 +74,13 @@ export async function namedRustSrc(path: string, search: RustSrcSearch, context:
 
 /** A source that a package manager installed: its files change together, so a few of them bear witness for all. */
 async function installed(libraryDir: string, version: string, origin: string, cacheDir: string): Promise<RustSrc> {
-  const { digest } = await rememberedDigest(libraryDir, cacheDir, () => ['.', 'Cargo.lock', 'core/src/lib.rs', 'std/src/lib.rs'].map((path) => join(libraryDir, path)));
+  const { digest } = await rememberedDigest(libraryDir, cacheDir,
+    () => ['.', 'Cargo.lock', 'core/src/lib.rs', 'std/src/lib.rs'].map((path) => join(libraryDir, path)));
   return described(libraryDir, { version, origin, digest });
 }
 
-async function rememberedDigest(libraryDir: string, cacheDir: string, witnessesOf: (paths: readonly string[]) => readonly string[]): Promise<{ digest: Digest }> {
+async function rememberedDigest(libraryDir: string, cacheDir: string,
+  witnessesOf: (paths: readonly string[]) => readonly string[]): Promise<{ digest: Digest }> {
   return remembered(cacheDir, 'rust-src', { libraryDir }, async () => {
     const { digest, paths } = await digestLibrary(libraryDir);
     return { value: { digest }, witnesses: witnessesOf(paths) };

@@ -13,12 +13,13 @@ type Wishes = Partial<Omit<ToolchainRequest, 'env' | 'cacheDir'>>;
 /** "name: why" of the choice, or "exit code: sentence | hint" of the refusal. PATH has only what the test installed. */
 async function choice(fake: FakeHost, wishes: Wishes = {}): Promise<string> {
   const env = { ...fake.env, PATH: join(fake.folder, 'usr/bin') };
+  const plain = (text: string): string => text.replaceAll(`-${host}`, '').replaceAll(fake.folder, '');
   try {
-    return (await chooseToolchain({ env, cacheDir: fake.cacheDir, needsRustSrc: false, ...wishes }, context)).why.replaceAll(`-${host}`, '').replaceAll(fake.folder, '');
+    return plain((await chooseToolchain({ env, cacheDir: fake.cacheDir, needsRustSrc: false, ...wishes }, context)).why);
   } catch (error) {
     assert.instance(error, Failure);
     const { exitCode, message, hint } = error as Failure;
-    return `${exitCode}: ${message} | ${hint}`.replaceAll(`-${host}`, '').replaceAll(fake.folder, '');
+    return plain(`${exitCode}: ${message} | ${hint}`);
   }
 }
 
@@ -40,7 +41,8 @@ test('a project\'s rust-toolchain file is obeyed, from any folder below it, in b
     await fake.write('a/rust-toolchain.toml', '[toolchain]\nchannel = "nightly"\n');
     await fake.write('b/rust-toolchain', 'nightly\n');
     for (const project of ['a', 'a/src/deep', 'b']) {
-      assert.match(await choice(fake, { project: join(fake.folder, project) }), /^nightly \(1\.97\.0-nightly\): "\/[ab]\/rust-toolchain.*" asks for it/, project);
+      assert.match(await choice(fake, { project: join(fake.folder, project) }),
+        /^nightly \(1\.97\.0-nightly\): "\/[ab]\/rust-toolchain.*" asks for it/, project);
     }
     await fake.write('rustup/settings.toml', `default_toolchain = "stable-${host}"\n[overrides]\n"${fake.folder}/a" = "stable"\n`);
     assert.match(await choice(fake, { project: join(fake.folder, 'a') }), /^stable .*override/);
@@ -58,7 +60,9 @@ test('a project\'s channel that is not installed gives the newest that is, and t
 
 test('--toolchain takes a channel, a version, a full name or a folder', async () => {
   await withUsual(async (fake) => {
-    for (const wanted of ['nightly', '1.97.0-nightly', `nightly-${host}`]) assert.match(await choice(fake, { wanted }), /^nightly .*--toolchain asks/, wanted);
+    for (const wanted of ['nightly', '1.97.0-nightly', `nightly-${host}`]) {
+      assert.match(await choice(fake, { wanted }), /^nightly .*--toolchain asks/, wanted);
+    }
     assert.match(await choice(fake, { wanted: '1.95' }), /^stable/);
     assert.match(await choice(fake, { wanted: await fake.onPath('1.96.0') }), /^\/usr \(1\.96\.0\)/);
   });
@@ -66,7 +70,8 @@ test('--toolchain takes a channel, a version, a full name or a folder', async ()
 
 test('a wanted toolchain that is not there is the host\'s lack, with a suggestion', async () => {
   await withUsual(async (fake) => {
-    assert.match(await choice(fake, { wanted: 'nightyl' }), /^69: Cannot use the toolchain "nightyl": it is not installed .* \| did you mean nightly\?/);
+    assert.match(await choice(fake, { wanted: 'nightyl' }),
+      /^69: Cannot use the toolchain "nightyl": it is not installed .* \| did you mean nightly\?/);
     assert.match(await choice(fake, { wanted: '1.80' }), /rustup toolchain install 1\.80/);
   });
 });
@@ -90,16 +95,20 @@ test('build-std takes another toolchain when only for that one a source is at ha
   await withUsual(async (fake) => {
     const rustSrc = await fakeLibrary(fake, 'rust-src-1.97.1/library');
     assert.is(await choice(fake, { needsRustSrc: true, rustSrc }),
-      'nightly (1.97.0-nightly): the standard library\'s source of 1.95 for stable is not at hand; source of the standard library 1.97.1 from the folder "/rust-src-1.97.1/library"');
+      'nightly (1.97.0-nightly): the standard library\'s source of 1.95 for stable is not at hand; '
+      + 'source of the standard library 1.97.1 from the folder "/rust-src-1.97.1/library"');
   });
 });
 
 test('build-std without a source says how to get one, or that the named one does not fit', async () => {
   await withUsual(async (fake) => {
-    assert.match(await choice(fake, { needsRustSrc: true }), /^69: Cannot find the standard library's source for stable .* or nightly .*doctor\.ts --install/);
+    assert.match(await choice(fake, { needsRustSrc: true }),
+      /^69: Cannot find the standard library's source for stable .* or nightly .*doctor\.ts --install/);
     const rustSrc = await fakeLibrary(fake, 'rust-src-1.80.0/library');
     assert.match(await choice(fake, { needsRustSrc: true, rustSrc }), /^69: .*is of another version/);
-    assert.match(await choice(fake, { needsRustSrc: true, wanted: 'stable', rustSrc: await fakeLibrary(fake, 'rust-src-1.97.1/library') }), /^69: .* for stable \(1\.95\.0\): /, 'a wanted one is not replaced');
+    const newer = await fakeLibrary(fake, 'rust-src-1.97.1/library');
+    const wanted = { needsRustSrc: true, wanted: 'stable', rustSrc: newer };
+    assert.match(await choice(fake, wanted), /^69: .* for stable \(1\.95\.0\): /, 'a wanted one is not replaced');
   });
 });
 

@@ -59,7 +59,8 @@ export async function chooseToolchain(request: ToolchainRequest, context: Contex
   if (first) return withRustSrc([first, ...newestFirst(usable, first)], `${wish.whose} asks for it`, request, context);
   const [newest, ...others] = newestFirst(usable);
   if (!newest) throw noToolchain(all);
-  const why = wish ? `${wish.whose} asks for "${wish.name}", which is not installed; this is the newest that is` : 'it is the only kind of toolchain installed';
+  const why = wish ? `${wish.whose} asks for "${wish.name}", which is not installed; this is the newest that is`
+    : 'it is the only kind of toolchain installed';
   return withRustSrc([newest, ...others], why, request, context);
 }
 
@@ -132,11 +133,13 @@ function title({ name, release }: Toolchain): string {
 function noSuchToolchain(wanted: string, usable: readonly Toolchain[]): Failure {
   const near = nearest(wanted, usable.flatMap(({ name, host }) => [name, name.replace(`-${host}`, '')]));
   const hint = near ? `did you mean ${near}?` : `run "rustup toolchain install ${wanted}"`;
-  return cannot(`use the toolchain "${wanted}"`, `it is not installed (there ${usable.length === 1 ? 'is' : 'are'} ${usable.map(title).join(', ') || 'none'})`, { blame: 'host', hint });
+  return cannot(`use the toolchain "${wanted}"`,
+    `it is not installed (there ${usable.length === 1 ? 'is' : 'are'} ${usable.map(title).join(', ') || 'none'})`, { blame: 'host', hint });
 }
 
 /** Also what doctor prints: how a person gets a Rust toolchain. */
-export const toolchainHint = `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable"), or a distribution's packages rustc and cargo if they are that new (Debian 13's are)`;
+export const toolchainHint = `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable"), `
+  + 'or a distribution\'s packages rustc and cargo if they are that new (Debian 13\'s are)';
 
 function noToolchain(tooOld: readonly Toolchain[]): Failure {
   const why = tooOld.length > 0 ? `${tooOld.map(title).join(', ')} is older than ${leastRelease}` : 'rustc and cargo are not installed';
@@ -145,7 +148,8 @@ function noToolchain(tooOld: readonly Toolchain[]): Failure {
 
 function noRustSrc(candidates: readonly Toolchain[], named: string | undefined): Failure {
   const what = `find the standard library's source for ${candidates.map(title).join(' or ')}`;
-  if (named !== undefined) return cannot(what, `"${named}" is of another version`, { blame: 'host', hint: 'the first two numbers of the versions must be equal' });
+  if (named !== undefined) return cannot(what, `"${named}" is of another version`,
+    { blame: 'host', hint: 'the first two numbers of the versions must be equal' });
   return cannot(what, 'it is neither in a sysroot nor in the cache', {
     blame: 'host',
     hint: 'run npx zx tasks/doctor.ts --install, or "rustup component add rust-src", or give --rust-src DIR|ARCHIVE',

@@ -23,7 +23,8 @@ test('a compiler is its programs, its libraries and the standard library, by con
     let before = await identity();
     await utimes(join(it.sysroot, 'lib/librustc_driver-1.so'), 1, 1);
     assert.is(await identity(), before);
-    for (const part of ['bin/rustc', 'bin/cargo', 'lib/librustc_driver-1.so', `lib/rustlib/${host}/lib/libstd-1.rlib`, `lib/rustlib/${host}/lib/new.rlib`]) {
+    for (const part of ['bin/rustc', 'bin/cargo', 'lib/librustc_driver-1.so', `lib/rustlib/${host}/lib/libstd-1.rlib`,
+      `lib/rustlib/${host}/lib/new.rlib`]) {
       await writeFile(join(it.sysroot, part), `other bytes of ${part}`);
       const after = await identity();
       assert.is.not(after, before, part);

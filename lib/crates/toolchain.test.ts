@@ -5,9 +5,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { context, host, withFakeHost } from '../../fixtures/toolchain/fake-toolchain.ts';
 import { compareReleases, listToolchains, minorOf, rustupSettings } from './toolchain.ts';
+import type { Toolchain } from './toolchain.ts';
 
 /** This machine's own PATH may have a rustc in /usr/bin; only what the test installed counts. */
-const installed = <T extends { sysroot: string }>(toolchains: readonly T[], folder: string): readonly T[] => toolchains.filter(({ sysroot }) => sysroot.startsWith(folder));
+const installed = (toolchains: readonly Toolchain[], folder: string): readonly Toolchain[] =>
+  toolchains.filter(({ sysroot }) => sysroot.startsWith(folder));
 
 test('rustup\'s toolchains are found in its folder and named by their own programs', async () => {
   await withFakeHost(async (fake) => {
@@ -17,7 +19,8 @@ test('rustup\'s toolchains are found in its folder and named by their own progra
     const found = installed(await listToolchains(fake, context), fake.folder);
     assert.equal(found.map(({ name, release }) => `${name} ${release}`), [`nightly-${host} 1.97.0-nightly`, `stable-${host} 1.95.0`]);
     const [nightly] = found;
-    assert.equal([nightly?.rustc, nightly?.cargo, nightly?.sysroot, nightly?.host], [join(folder, 'bin/rustc'), join(folder, 'bin/cargo'), folder, host]);
+    assert.equal([nightly?.rustc, nightly?.cargo, nightly?.sysroot, nightly?.host],
+      [join(folder, 'bin/rustc'), join(folder, 'bin/cargo'), folder, host]);
   });
 });
 

@@ -71,8 +71,14 @@ export async function toolchainAt(
   return { name, origin, cargo, rustc, ...(rustdoc ? { rustdoc } : {}), ...about };
 }
 
+/** Names of toolchains; `overrides` by the folder that they are for. */
+export interface RustupSettings {
+  readonly defaultName?: string;
+  readonly overrides: Readonly<Record<string, string>>;
+}
+
 /** rustup's default toolchain and its per-folder overrides, as its settings file says. */
-export async function rustupSettings(env: Readonly<Record<string, string>>): Promise<{ defaultName?: string; overrides: Readonly<Record<string, string>> }> {
+export async function rustupSettings(env: Readonly<Record<string, string>>): Promise<RustupSettings> {
   const text = await readFile(join(rustupHome(env), 'settings.toml'), 'utf8').catch(() => '');
   try {
     const { default_toolchain: name, overrides } = parse(text);

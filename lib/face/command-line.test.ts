@@ -53,7 +53,9 @@ test('an unknown flag with a value, and one that is like nothing, are refused as
 test('too few words, too many, and a value where none belongs are usage errors', () => {
   assert.match(complaint(() => parse()).message, /it needs <system>/);
   assert.match(complaint(() => parse('redox', 'asterinas')).message, /"asterinas" is one word too many/);
-  for (const argv of [['redox', '--json=yes'], ['redox', '--jobs'], ['redox', '-x']]) assert.is(complaint(() => parse(...argv)).exitCode, 2, argv.join(' '));
+  for (const argv of [['redox', '--json=yes'], ['redox', '--jobs'], ['redox', '-x']]) {
+    assert.is(complaint(() => parse(...argv)).exitCode, 2, argv.join(' '));
+  }
 });
 
 test('a count is a whole number of at least what is asked', () => {
@@ -66,13 +68,17 @@ test('a count is a whole number of at least what is asked', () => {
 test('seconds may have a fraction and come back in milliseconds', () => {
   assert.is(parse('redox', '--timeout', '1.5').seconds('timeout'), 1500);
   assert.is(parse('redox', '--timeout', '0').seconds('timeout'), 0);
-  for (const bad of ['-1', '10s', 'Infinity', '']) assert.match(complaint(() => parse('redox', `--timeout=${bad}`).seconds('timeout')).message, /must be a number of seconds/);
+  for (const bad of ['-1', '10s', 'Infinity', '']) {
+    assert.match(complaint(() => parse('redox', `--timeout=${bad}`).seconds('timeout')).message, /must be a number of seconds/);
+  }
 });
 
 test('--help needs no words, and its text has every flag, its value and the examples', () => {
   assert.ok(parse('--help').help);
   const text = helpText(usage);
-  for (const part of ['Builds a system.', '--jobs N', '--source NAME=DIR ...', '--help', 'npx zx tasks/build.ts redox']) assert.ok(text.includes(part), part);
+  for (const part of ['Builds a system.', '--jobs N', '--source NAME=DIR ...', '--help', 'npx zx tasks/build.ts redox']) {
+    assert.ok(text.includes(part), part);
+  }
 });
 
 test('what follows -- is a word, even if it looks like a flag', () => {

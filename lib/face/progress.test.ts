@@ -41,7 +41,8 @@ test('on a terminal the status line counts, names what runs, fits, and is gone i
 });
 
 test('quiet says nothing but a compiler\'s own messages', () => {
-  const events: readonly Event[] = [...build, { kind: 'note', text: 'x' }, { kind: 'unit-failed', unit: 'a' }, { kind: 'diagnostic', unit: 'a', text: 'error[E0308]' }];
+  const events: readonly Event[] = [...build, { kind: 'note', text: 'x' }, { kind: 'unit-failed', unit: 'a' },
+    { kind: 'diagnostic', unit: 'a', text: 'error[E0308]' }];
   assert.is(written(events, { quiet: true, columns: 80 }), 'error[E0308]\n');
 });
 

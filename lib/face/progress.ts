@@ -54,7 +54,9 @@ export function progress(terminal: Terminal, quiet: boolean): Progress {
         phaseShare = '';
         break;
       case 'phase-finished':
-        if (event.durationMs > 1000 || event.note) line(`${colours.bold(event.phase)} ${colours.dim(formatMs(event.durationMs))}${event.note ? ` ${event.note}` : ''}`);
+        if (event.durationMs > 1000 || event.note) {
+          line(`${colours.bold(event.phase)} ${colours.dim(formatMs(event.durationMs))}${event.note ? ` ${event.note}` : ''}`);
+        }
         phaseName = '';
         break;
       case 'progress':

@@ -37,7 +37,9 @@ await task({
 });
 `;
 
-async function withPuppet(use: (play: (words: readonly string[], more?: { runner?: string; env?: Record<string, string> }) => Promise<RunResult>, script: string) => Promise<void>): Promise<void> {
+type Play = (words: readonly string[], more?: { runner?: string; env?: Record<string, string> }) => Promise<RunResult>;
+
+async function withPuppet(use: (play: Play, script: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-task-'));
   try {
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
@@ -50,7 +52,8 @@ async function withPuppet(use: (play: (words: readonly string[], more?: { runner
 }
 
 test('an error is its detail, its sentence, its hint; a stack only for a bug of ours', () => {
-  assert.is(errorText(cannot('read "x"', 'it is a folder', { hint: 'give a file', detail: 'cat: x' }), false), 'cat: x\nerror: Cannot read "x": it is a folder\nhint: give a file\n');
+  assert.is(errorText(cannot('read "x"', 'it is a folder', { hint: 'give a file', detail: 'cat: x' }), false),
+    'cat: x\nerror: Cannot read "x": it is a folder\nhint: give a file\n');
   const bug = errorText(new TypeError('oops'), false);
   assert.match(bug, /^bug: .*report this/);
   assert.match(bug, /TypeError: oops\n +at /);
@@ -82,7 +85,8 @@ test('under zx and under node the same task says the same', async () => {
 
 test('the cache directory is BLOOMERY_CACHE, else below XDG_CACHE_HOME, else below the home', async () => {
   await withPuppet(async (play) => {
-    const cacheOf = async (more: Record<string, string>): Promise<string> => JSON.parse((await play(['--json'], { env: more })).stdout.trim().split('\n').at(-1) ?? '').cache;
+    const cacheOf = async (more: Record<string, string>): Promise<string> =>
+      JSON.parse((await play(['--json'], { env: more })).stdout.trim().split('\n').at(-1) ?? '').cache;
     assert.is(await cacheOf({ BLOOMERY_CACHE: '/c', XDG_CACHE_HOME: '/x', HOME: '/h' }), '/c');
     assert.is(await cacheOf({ XDG_CACHE_HOME: '/x', HOME: '/h' }), '/x/bloomery');
     assert.is(await cacheOf({ HOME: '/h' }), '/h/.cache/bloomery');

@@ -50,8 +50,10 @@ test('the counts of all files are added up, and only what failed shows its outpu
 test('a file without test.run(), one that crashes and one that dies in the middle are failures', async () => {
   assert.is((await tried({ 'a.test.ts': `${uvu}test('x', () => {});` })).counts, '0 passed, 1 failed');
   assert.is((await tried({ 'a.test.ts': 'throw new Error("early");' })).counts, '0 passed, 1 failed');
-  assert.is((await tried({ 'a.test.ts': `${uvu}test('x', () => {}); test('y', () => process.kill(process.pid, 'SIGKILL')); test.run();` })).counts, '0 passed, 1 failed');
-  assert.is((await tried({ 'a.test.ts': `${uvu}test('x', () => {}); test.run(); process.on('exit', () => { process.exitCode = 9; });` })).counts, '1 passed, 1 failed');
+  const killed = `${uvu}test('x', () => {}); test('y', () => process.kill(process.pid, 'SIGKILL')); test.run();`;
+  assert.is((await tried({ 'a.test.ts': killed })).counts, '0 passed, 1 failed');
+  const sour = `${uvu}test('x', () => {}); test.run(); process.on('exit', () => { process.exitCode = 9; });`;
+  assert.is((await tried({ 'a.test.ts': sour })).counts, '1 passed, 1 failed');
 });
 
 test('a skipped test does not count as passed', async () => {
@@ -59,7 +61,8 @@ test('a skipped test does not count as passed', async () => {
 });
 
 test('words choose files by their path', async () => {
-  const files = { 'core/a.test.ts': `${uvu}test('x', () => {}); test.run();`, 'face/a.test.ts': `${uvu}test('x', () => assert.ok(false)); test.run();` };
+  const files = { 'core/a.test.ts': `${uvu}test('x', () => {}); test.run();`,
+    'face/a.test.ts': `${uvu}test('x', () => assert.ok(false)); test.run();` };
   assert.is((await tried(files, ['core'])).counts, '1 passed, 0 failed');
 });
 

@@ -33,7 +33,9 @@ export async function runTests(tests: TestRun, { signal }: Context): Promise<{ p
     failed += counts.failed + (broken || ran === 0 ? 1 : 0);
     const good = counts.failed === 0 && !broken && ran > 0;
     tests.print(`${good ? 'ok  ' : 'FAIL'} ${file}: ${counts.passed} of ${ran} (${formatMs(result.durationMs)})`);
-    if (!good) tests.print(`${result.stdout}${result.stderr}${result.timedOut ? `stopped after ${formatMs(fileTimeoutMs)}\n` : ''}${ran === 0 ? 'no test ran\n' : ''}`);
+    if (good) return;
+    const remark = result.timedOut ? `stopped after ${formatMs(fileTimeoutMs)}\n` : ran === 0 ? 'no test ran\n' : '';
+    tests.print(`${result.stdout}${result.stderr}${remark}`);
   })));
   return { passed, failed };
 }

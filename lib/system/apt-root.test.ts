@@ -34,7 +34,8 @@ test('everything of a root lies in its folder, and only how to fetch is taken ov
     'Acquire::AllowInsecureRepositories "1";', 'Dir::State "var";', 'Acquire::Languages:: "de";'].join('\n');
   const lines = aptConfiguration('/c/apt/sid', dump).split('\n');
   assert.ok(lines.includes('Dir "/c/apt/sid/";'));
-  assert.equal(lines.filter((line) => dump.includes(line) && line !== ''), ['Acquire::http::Proxy "http://proxy.example:1";', 'Acquire::Check-Valid-Until "false";']);
+  assert.equal(lines.filter((line) => dump.includes(line) && line !== ''),
+    ['Acquire::http::Proxy "http://proxy.example:1";', 'Acquire::Check-Valid-Until "false";']);
 });
 
 test('an index without a signature is refused, and the host is blamed with apt\'s own words', async () => {
@@ -53,18 +54,20 @@ test('packages are read and fetched from a root, and the host\'s apt is as it wa
   await withFolder(async (folder) => {
     // A root like those of aptRoot, but for a repository that apt is told to trust: signatures are the matter of the test above.
     await unsignedRepository(join(folder, 'repository'));
+    const about = 'Package: rust-src\nVersion: 1.97.1\nArchitecture: all\nMaintainer: x\nDescription: x\n';
     await mkdir(join(folder, 'p/DEBIAN'), { recursive: true });
-    await writeFile(join(folder, 'p/DEBIAN/control'), 'Package: rust-src\nVersion: 1.97.1\nArchitecture: all\nMaintainer: x\nDescription: x\n');
+    await writeFile(join(folder, 'p/DEBIAN/control'), about);
     const env = { PATH: process.env['PATH'] ?? '', HOME: folder };
     await outputOf('pack', ['dpkg-deb', '-b', join(folder, 'p'), join(folder, 'repository/x.deb')], { cwd: folder, env });
     const { size } = await stat(join(folder, 'repository/x.deb'));
     const sha256 = await digestFile(join(folder, 'repository/x.deb'));
     const packages = join(folder, 'repository/dists/sid/main/binary-amd64/Packages');
-    await writeFile(packages, `Package: rust-src\nVersion: 1.97.1\nArchitecture: all\nMaintainer: x\nDescription: x\nFilename: x.deb\nSize: ${size}\nSHA256: ${sha256}\n\n`);
+    await writeFile(packages, `${about}Filename: x.deb\nSize: ${size}\nSHA256: ${sha256}\n\n`);
     const before = await hostState();
     const host = { env, cacheDir: join(folder, 'cache') };
     await aptRoot('sid', { uri: `file:${folder}/repository` }, host, context).catch(() => undefined); // makes the folders, then refuses
-    const root = { folder: join(folder, 'cache/apt/sid'), suite: 'sid', env: { ...env, APT_CONFIG: join(folder, 'cache/apt/sid/apt.conf'), LC_ALL: 'C' } };
+    const root = { folder: join(folder, 'cache/apt/sid'), suite: 'sid',
+      env: { ...env, APT_CONFIG: join(folder, 'cache/apt/sid/apt.conf'), LC_ALL: 'C' } };
     await writeFile(join(root.folder, 'etc/apt/sources.list'), `deb [trusted=yes] file:${folder}/repository sid main\n`);
     await outputOf('update', ['apt-get', 'update'], { cwd: folder, env: root.env });
     assert.is(await offeredVersion(root, 'rust-src', context), '1.97.1');

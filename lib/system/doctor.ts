@@ -37,10 +37,11 @@ export function complaint(checks: readonly Check[]): Failure | undefined {
   const missing = lacking(checks);
   if (missing.length === 0) return undefined;
   const packages = missingPackages(missing);
+  const commands = installCommands(packages).map((line) => `  ${line}`);
   return cannot('build and boot here', `${missing.map(({ name }) => name).join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`, {
     blame: 'host',
     hint: [
-      ...(packages.length > 0 ? ['run npx zx tasks/doctor.ts --install where apt-get may be used, or', ...installCommands(packages).map((line) => `  ${line}`)] : []),
+      ...(packages.length > 0 ? ['run npx zx tasks/doctor.ts --install where apt-get may be used, or', ...commands] : []),
       ...missing.flatMap(({ name, hint }) => (hint === undefined ? [] : [`${name}: ${hint}`])),
     ].join('\n'),
   });

@@ -67,7 +67,8 @@ export function checkLine({ name, found, needed, detail, hint }: Check): string 
 export function nodeCheck(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const found = major > leastNode[0] || (major === leastNode[0] && minor >= leastNode[1]);
-  return { name: 'node', found, needed: true, detail: version, hint: `Node ${leastNode.join('.')} or newer is needed; npm ci brings one, npx uses it` };
+  return { name: 'node', found, needed: true, detail: version,
+    hint: `Node ${leastNode.join('.')} or newer is needed; npm ci brings one, npx uses it` };
 }
 
 async function toolCheck(name: string, packages: Packages, path: string): Promise<Check> {
@@ -111,7 +112,8 @@ async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context)
 /** Only whether the device is there; a machine that is booted probes whether it works (facts: it may exist and not work). */
 async function kvmCheck(): Promise<Check> {
   const found = await stat('/dev/kvm').then(() => true, () => false);
-  return { name: 'kvm', found, needed: false, detail: found ? '/dev/kvm' : 'no /dev/kvm', hint: 'machines are then emulated, which is several times slower' };
+  return { name: 'kvm', found, needed: false, detail: found ? '/dev/kvm' : 'no /dev/kvm',
+    hint: 'machines are then emulated, which is several times slower' };
 }
 
 async function asCheck(name: string, hint: string | undefined, look: () => Promise<string>): Promise<Check> {

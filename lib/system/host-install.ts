@@ -41,7 +41,8 @@ export async function installPackages(packages: readonly Packages[], host: Insta
       result = await run(install, options);
     }
     if (result.exitCode !== 0) {
-      throw cannot(`install ${names.join(', ')}`, 'apt-get failed', { blame: 'host', detail: result.stderr.trim(), hint: `run ${['apt-get install', ...names].join(' ')} by hand` });
+      throw cannot(`install ${names.join(', ')}`, 'apt-get failed',
+        { blame: 'host', detail: result.stderr.trim(), hint: `run ${['apt-get install', ...names].join(' ')} by hand` });
     }
   });
   return true;

@@ -69,7 +69,8 @@ async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, conte
       const toolchain = version === undefined ? undefined : toolchains.find((candidate) => fits(candidate, version));
       if (version === undefined || !toolchain) continue;
       const origin = `Debian's package rust-src ${version} (${suite})`;
-      await phase('download rust-src', context.report, () => withPackage(root, 'rust-src', (deb) => keepArchive(deb, origin, host, context), context));
+      await phase('download rust-src', context.report,
+        () => withPackage(root, 'rust-src', (deb) => keepArchive(deb, origin, host, context), context));
       const rustSrc = await findRustSrc(toolchain, host, context);
       if (!rustSrc) return `${origin} has no standard library`;
       context.report({ kind: 'note', text: `rust-src: took ${origin}, which fits ${toolchain.name} (${toolchain.release})` });

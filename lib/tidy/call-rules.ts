@@ -26,7 +26,8 @@ const bannedCode: readonly Ban[] = [
   { pattern: /\bprocess\.argv\b/g, instead: 'args, passed on by lib/face/task.ts', allowed: inFace },
   { pattern: /\.localeCompare\(/g, instead: 'byCodeUnit of lib/core/digest.ts', allowed: nowhere },
   { pattern: /\.toLocale\w+\(/g, instead: 'lib/core/sizes.ts: the same on every machine', allowed: nowhere },
-  { pattern: /^\s*(?:export\s+)?(?:const\s+|declare\s+)?enum\s/gm, instead: 'a union of strings: Node strips types, it does not compile them', allowed: nowhere },
+  { pattern: /^\s*(?:export\s+)?(?:const\s+|declare\s+)?enum\s/gm,
+    instead: 'a union of strings: Node strips types, it does not compile them', allowed: nowhere },
   { pattern: /^\s*(?:export\s+)?(?:declare\s+)?namespace\s/gm, instead: 'a module', allowed: nowhere },
   { pattern: /(?::|\bas|<)\s*any\b(?!\s*\()/g, instead: 'unknown and a check, or the real type', allowed: nowhere },
 ];
