@@ -1,0 +1,39 @@
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { run } from '../core/sh.ts';
+import { removeRunDirectory, runDirectory } from './run-directory.ts';
+
+let root = '';
+
+test.before.each(async () => { root = await mkdtemp(join(tmpdir(), 'run-dir-')); });
+test.after.each(async () => { await rm(root, { recursive: true }); });
+
+test('a run directory is ours alone and says whose it is', async () => {
+  const path = await runDirectory(root);
+  assert.match(basename(path), new RegExp(`^bloomery-machine-${process.pid}-`));
+  assert.is((await stat(path)).mode & 0o777, 0o700);
+  await removeRunDirectory(path);
+  assert.equal(await readdir(root), []);
+});
+
+test('what a killed run left is swept away by the next; the living and strangers are left alone', async () => {
+  const { stdout } = await run(['sh', '-c', 'echo $$'], { cwd: root, env: {} });
+  const dead = `bloomery-machine-${stdout.trim()}-abcdef`;
+  const kept = [`bloomery-machine-${process.ppid}-abcdef`, 'bloomery-machine-notes', 'other'];
+  for (const name of [dead, ...kept]) await mkdir(join(root, name));
+  const mine = await runDirectory(root);
+  assert.equal((await readdir(root)).sort(), [...kept, basename(mine)].sort());
+});
+
+test('a temporary folder with a name too long for a socket is not used', async () => {
+  const long = join(root, 'x'.repeat(80));
+  await mkdir(long);
+  const path = await runDirectory(long);
+  assert.is(dirname(path), '/tmp');
+  await removeRunDirectory(path);
+});
+
+test.run();
