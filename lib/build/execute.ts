@@ -1,7 +1,7 @@
 // Carries out one action: stages its inputs, runs the command in the sandbox, and turns what it wrote into artifacts of the store.
 // Knows neither what the command means nor when it is needed.
 import { createReadStream } from 'node:fs';
-import { copyFile, lstat, mkdir, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, mkdtemp, readdir, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
@@ -9,6 +9,7 @@ import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
+import { MiB } from '../core/sizes.ts';
 import type { Action, ActionResult, Artifact } from './action.ts';
 import { bubblewrapArgv, remapArgs, root, toHostPaths, toPlaces } from './sandbox.ts';
 import type { Sandbox, View } from './sandbox.ts';
@@ -42,7 +43,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
       ? await run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), { cwd: stage, env, signal })
       : await runBare(action, env, view, signal);
     if (output.exitCode !== 0) {
-      if (/No space left on device/.test(output.stderr)) {
+      if (/No space left on device/.test(output.stderr) || (await isFull(stage))) {
         throw cannot(`build ${action.label}`, 'no space left on the device', { blame: 'host', hint: 'free some space, or choose another folder with --cache DIR' });
       }
       return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode };
@@ -55,6 +56,12 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
   } finally {
     await rm(stage, { recursive: true, force: true });
   }
+}
+
+/** Linkers that write through memory maps die of a full disk by a signal, without a word about it. */
+async function isFull(dir: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize < 4 * MiB;
 }
 
 /** Links every input to its place below `stage` and makes the output folder. Inputs are mounted by the folder below the root. */

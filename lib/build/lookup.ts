@@ -15,11 +15,17 @@ import { execute } from './execute.ts';
 import type { Execution } from './execute.ts';
 import type { Sandbox } from './sandbox.ts';
 
-/** What a run turned out to depend on: places of files (with a closing slash: all files of a folder), and names of declared variables. */
+/**
+ * What a run turned out to depend on: places of files (with a closing slash: all files of a folder), and names of variables, declared or
+ * not: one that was looked for in vain counts once it is declared.
+ */
 export interface Discovered {
   readonly files: readonly string[];
   readonly variables: readonly string[];
 }
+
+/** In place of a name: the command may have read any variable. */
+export const anyVariable = '*';
 
 /** An action whose record is not yet complete, and how its run tells the rest. */
 export interface Job {
@@ -54,7 +60,8 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
     const files = await Promise.all([...found.files].sort(byCodeUnit).map(async (place) => {
       return [place, await digestOfPlace(place, job.action.mounts, cache)] as const;
     }));
-    const variables = found.variables.flatMap((name) => (job.declaredEnv[name] === undefined ? [] : [[name, job.declaredEnv[name]] as const]));
+    const any = found.variables.includes(anyVariable);
+    const variables = Object.entries(job.declaredEnv).filter(([name]) => any || found.variables.includes(name));
     const { record } = job.action;
     return { ...record, files: Object.fromEntries(files), env: { ...record.env, ...Object.fromEntries(variables) } };
   };

@@ -47,8 +47,13 @@ export interface CompileOptions {
 
 export interface CompiledProject {
   readonly project: Project;
-  /** What cargo would put into target/<profile>: name -> artifact, programs and other linked files. */
-  readonly outputs: ReadonlyMap<string, Artifact>;
+  /** What cargo would put into target/<profile>, by the name it has there. */
+  readonly outputs: ReadonlyMap<string, Output>;
+}
+
+export interface Output extends Artifact {
+  /** A program; else a library. */
+  readonly program: boolean;
 }
 
 export interface Compiled {
@@ -67,28 +72,39 @@ export async function compile(projects: readonly Project[], options: CompileOpti
   const { sandbox, why } = await probeSandbox(options.sandbox, path, context.signal);
   if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
   const outcomes = new Map<number, 'hit' | 'built'>();
-  // A damaged blob shows when it is staged; it was dropped, so the next walk finds its maker missing and runs it again.
+  // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
   for (;;) {
     try {
       const built = await walkOnce(planned, actions, sandbox, outcomes, options, context);
+      const projects = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
+      await checkOutputs(projects, options.cache);
       const misses = [...outcomes.values()].filter((outcome) => outcome === 'built').length;
       const counts = { units: planned.units.length, hits: planned.units.length - misses, misses };
-      return { projects: planned.roots.map(({ project, units }) => outputsOf(project, units, built)), ...counts };
+      return { projects, ...counts };
     } catch (error) {
       if (!(error instanceof DamagedInput)) throw error;
     }
   }
 }
 
+/** What is handed out must be whole: a hit says only that its blobs are there. */
+async function checkOutputs(projects: readonly CompiledProject[], { content }: Cache): Promise<void> {
+  for (const { outputs } of projects) {
+    for (const { digest } of outputs.values()) if (!(await content.holds(digest))) throw new DamagedInput(digest);
+  }
+}
+
 async function planAll(projects: readonly Project[], options: CompileOptions, context: Context): Promise<Plan> {
   const requests = [];
+  const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
     const needsRustSrc = project.buildStd.length > 0;
     const request = { env: options.hostEnv, cacheDir: options.cache.dir, wanted: options.toolchain, project: project.dir, needsRustSrc, rustSrc: options.rustSrc };
     const choice: ToolchainChoice = await chooseToolchain(request, context);
-    if (needsRustSrc) context.report({ kind: 'note', text: `${project.name}: ${choice.why}` });
+    if (needsRustSrc) reasons.set(choice.why, [...(reasons.get(choice.why) ?? []), project.name]);
     requests.push({ cargo: { toolchain: choice.toolchain, hostEnv: options.hostEnv, cache: options.cache }, project, rustSrc: choice.rustSrc });
   }
+  for (const [why, names] of reasons) context.report({ kind: 'note', text: `${names.join(', ')} with ${why}` });
   return plan(requests, context);
 }
 
@@ -198,7 +214,7 @@ function failure(unit: PlannedUnit, job: Job, made: { readonly stdout: string; r
 
 /** Linked files of the units that were asked for, under the names that cargo gives them. */
 function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
-  const outputs = new Map<string, Artifact>();
+  const outputs = new Map<string, Output>();
   for (const root of roots) {
     const unit = built.get(root);
     if (!unit || isScriptRun(unit.planned.unit)) continue;
@@ -208,8 +224,9 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
       const plain = artifact.path.replace(`-${hash}`, '');
       const crate = target.name.replaceAll('-', '_');
       // A program is called as its target, dashes and all; its file is called as its crate.
-      const name = target.kind.includes('bin') && plain.startsWith(crate) ? target.name + plain.slice(crate.length) : plain;
-      outputs.set(name, artifact);
+      const program = target.kind.includes('bin');
+      const name = program && plain.startsWith(crate) ? target.name + plain.slice(crate.length) : plain;
+      outputs.set(name, { ...artifact, program });
     }
   }
   return { project, outputs };

@@ -12,11 +12,11 @@ import type { CompiledProject } from './compile.ts';
 export async function publish({ project, outputs }: CompiledProject, outDir: string, cache: Cache): Promise<Readonly<Record<string, string>>> {
   const bins: Record<string, string> = {};
   try {
-    for (const [name, artifact] of outputs) {
-      const folder = join(outDir, artifact.executable ? 'bin' : 'lib');
+    for (const [name, output] of outputs) {
+      const folder = join(outDir, output.program ? 'bin' : 'lib');
       await mkdir(folder, { recursive: true });
-      await materialize(artifact, join(folder, name), cache);
-      if (artifact.executable) bins[name.replace(/\.(efi|exe)$/, '')] = join(folder, name);
+      await materialize(output, join(folder, name), cache);
+      if (output.program) bins[name.replace(/\.(efi|exe)$/, '')] = join(folder, name);
     }
   } catch (error) {
     throw cannotBecause(`write the programs of ${project.name} to "${outDir}"`, error, 'choose another folder with --out DIR');

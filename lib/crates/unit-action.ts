@@ -1,7 +1,7 @@
 // From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
 // what else it read. Pure but for reading dep-info out of the store.
 import type { Action, ActionRecord, ActionResult, Artifact } from '../build/action.ts';
-import { digestOfPlace } from '../build/lookup.ts';
+import { anyVariable, digestOfPlace } from '../build/lookup.ts';
 import type { Discovered, Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
@@ -213,12 +213,12 @@ async function rustcReads(planned: PlannedUnit, result: ActionResult, action: Ac
   });
   // A proc macro may read any variable, and rustc does not know of it.
   const opaque = planned.dependencies.some(({ index }) => { const unit = built.get(index)?.planned.unit; return unit !== undefined && isProcMacro(unit); });
-  return { files: placesRead, variables: opaque ? Object.keys(planned.declaredEnv) : variables.filter((name) => name in planned.declaredEnv) };
+  return { files: placesRead, variables: opaque ? [anyVariable] : variables };
 }
 
 /** A script depends on what it says, or on its whole package; on every declared variable, because it may read them unsaid. */
 function scriptReads(planned: PlannedUnit, result: ActionResult): Discovered {
-  const variables = Object.keys(planned.declaredEnv);
+  const variables = [anyVariable];
   if (planned.place.immutable) return { files: [], variables };
   const { rerunIfChanged, rerunIfEnvChanged } = parseDirectives(result.stdout, planned.owner.name);
   if (rerunIfChanged.length + rerunIfEnvChanged.length === 0) return { files: [`${planned.place.dir}/`], variables };

@@ -64,7 +64,10 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
 
 interface ComponentProject {
   readonly kind: 'bundled' | 'local';
+  /** Absolute. */
   readonly folder: string;
+  /** As the page or the person wrote it, for the manifest. */
+  readonly path: string;
   readonly project: Project;
 }
 
@@ -83,7 +86,7 @@ export function projectsOf({ system, profile, sources, root, env }: Omit<BuildRe
   return new Map(Object.entries(system.components).map(([name, component]) => {
     const local = sources.local[name];
     const folder = local ?? join(root, component.bundled);
-    return [name, { kind: local === undefined ? 'bundled' : 'local', folder, project: projectOf(name, component, folder, cargoProfile, env) }];
+    return [name, { kind: local === undefined ? 'bundled' : 'local', folder, path: local ?? component.bundled, project: projectOf(name, component, folder, cargoProfile, env) }];
   }));
 }
 
@@ -135,7 +138,7 @@ async function componentRecords(projects: ReadonlyMap<string, ComponentProject>,
     if (!source) continue;
     const digest = await cache.digests.tree(source.folder, { gitignore: true, ignore: ['target', '.git'] });
     const files = [...outputs].map(([name, { digest: sha256, sizeBytes }]) => [name, { bytes: sizeBytes, sha256 }] as const);
-    records[project.name] = { source: { kind: source.kind, path: source.folder, digest }, outputs: Object.fromEntries(files) };
+    records[project.name] = { source: { kind: source.kind, path: source.path, digest }, outputs: Object.fromEntries(files) };
   }
   return records;
 }
