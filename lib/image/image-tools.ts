@@ -22,7 +22,7 @@ export interface ToolCall {
 /** Runs a program to its end whatever its exit code. A missing program is a Failure (exit 69) that says how to get it. */
 export async function tried(call: ToolCall, host: ImageHost, { signal }: Context): Promise<RunResult> {
   const [program, ...words] = call.argv;
-  const env = { PATH: host.path, LC_ALL: 'C', TZ: 'UTC', MTOOLSRC: '/dev/null', SOURCE_DATE_EPOCH: String(call.timestampSec ?? 0) };
+  const env = { PATH: host.path, LC_ALL: 'C.UTF-8', TZ: 'UTC', MTOOLSRC: '/dev/null', SOURCE_DATE_EPOCH: String(call.timestampSec ?? 0) };
   const options: RunOptions = { cwd: '/', env, signal, ...(call.stdin === undefined ? {} : { stdin: call.stdin }) };
   return await run([await tool(program, host.path), ...words], options);
 }

@@ -17,17 +17,12 @@ import { blockBytes, bytesOfLevel, headerRingBlocks, isMarker, isNull, pointerBy
 import type { BlockPointer } from './redoxfs-pointer.ts';
 import { decodeTreeList, rootId, slotsOfId } from './redoxfs-tree.ts';
 import type { TreeList } from './redoxfs-tree.ts';
+import type { FilePiece } from './volume.ts';
 
 export interface RedoxfsEntry {
   readonly path: string;
   readonly id: number;
   readonly node: Node;
-}
-
-/** Bytes of a file at their place; what no piece covers is zeros. */
-export interface FilePiece {
-  readonly atBytes: number;
-  readonly bytes: Uint8Array;
 }
 
 const pointersPerList = blockBytes / pointerBytes;
@@ -107,11 +102,11 @@ export class Redoxfs {
     return found;
   }
 
-  /** The entries of a directory, sorted by name; names that could not be file names are refused. */
+  /** The entries of a directory, sorted by name; names that are there twice or could not be file names are refused. */
   list(node: Node, path: string): readonly DirectoryEntry[] {
     const entries = [...this.dirLists(node, path)].flatMap((list) => list.entries).sort((a, b) => byCodeUnit(a.name, b.name));
-    for (const { name } of entries) {
-      const why = badName(name);
+    for (const [i, { name }] of entries.entries()) {
+      const why = entries[i + 1]?.name === name ? `it has two entries "${name}"` : badName(name);
       if (why) throw damaged(path, why);
     }
     return entries;

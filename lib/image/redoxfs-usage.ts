@@ -6,17 +6,13 @@ import { decodeAllocationLog, firstUsableBlock } from './redoxfs-allocation.ts';
 import type { AllocationEntry } from './redoxfs-allocation.ts';
 import { damaged } from './redoxfs-blocks.ts';
 import type { Redoxfs } from './redoxfs-reader.ts';
-
-export interface Conflict {
-  readonly path: string;
-  readonly why: string;
-}
+import type { Finding } from './volume.ts';
 
 /** The blocks that something leads to, each with the path it was read for. */
 export class BlockUsage {
   private readonly owners = new Map<number, { readonly path: string; readonly level: number }>();
   private readonly counts = new Map<string, number>();
-  private readonly shared: Conflict[] = [];
+  private readonly shared: Finding[] = [];
 
   reach({ index, level }: BlockPointer, path: string): void {
     const owner = this.owners.get(index);
@@ -39,7 +35,7 @@ export class BlockUsage {
   }
 
   /** Blocks that belong to two, lie in the header ring, or are free by the log. */
-  conflicts(free: Uint8Array): readonly Conflict[] {
+  conflicts(free: Uint8Array): readonly Finding[] {
     const found = [...this.shared];
     let end = headerRingBlocks;
     let before = 'the header ring';

@@ -13,12 +13,7 @@ import { openRedoxfs } from './redoxfs-reader.ts';
 import type { Redoxfs, RedoxfsEntry } from './redoxfs-reader.ts';
 import { isFull, rootId, slotsPerList, treeLevels } from './redoxfs-tree.ts';
 import { BlockUsage, freeBlocks } from './redoxfs-usage.ts';
-
-export interface Finding {
-  /** The file, directory or link concerned; a name in parentheses for what has no path. */
-  readonly path: string;
-  readonly why: string;
-}
+import type { Finding } from './volume.ts';
 
 export interface RedoxfsVerdict {
   readonly findings: readonly Finding[];
@@ -137,8 +132,7 @@ class RedoxfsJudge {
       before = maxHash ?? before;
     }
     const entries = this.fs.list(node, path);
-    for (const [i, { id, name }] of entries.entries()) {
-      if (entries[i + 1]?.name === name) this.find(path, `it has two entries "${name}"`);
+    for (const { id, name } of entries) {
       if (!this.ids.has(id)) this.find(joinPath(path, name), `node ${id} does not exist`);
     }
     return entries.filter(({ id }) => this.ids.has(id));

@@ -1,0 +1,129 @@
+// Opens an image for reading, whatever it is: a GPT with any number of partitions, a bare RedoxFS or FAT, or an initfs. Gives its
+// volumes names, and resolves paths that a person writes to a volume and a path in it.
+import { Buffer } from 'node:buffer';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { cannot, cannotBecause, nearest } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { fatVolume } from './fat-volume.ts';
+import { badName } from './file-tree.ts';
+import { readGpt } from './gpt.ts';
+import type { Gpt } from './gpt.ts';
+import type { ImageHost } from './image-tools.ts';
+import { initfsMagic } from './initfs-format.ts';
+import { initfsVolume } from './initfs-volume.ts';
+import { sectorBytes } from './partitions.ts';
+import { blockBytes, headerRingBlocks } from './redoxfs-pointer.ts';
+import { redoxfsVolume } from './redoxfs-volume.ts';
+import type { Volume, VolumeEntry } from './volume.ts';
+
+export interface ImageVolume {
+  /** The partition's name where it can be one, else 'partition-N'; '' when the image is the volume. */
+  readonly name: string;
+  readonly kind: 'redoxfs' | 'fat' | 'initfs' | 'unknown';
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  /** undefined when its kind is unknown. */
+  readonly volume: Volume | undefined;
+}
+
+export interface OpenImage {
+  readonly path: string;
+  /** undefined when it has no partition table. */
+  readonly gpt: Gpt | undefined;
+  readonly volumes: readonly ImageVolume[];
+  close(): Promise<void>;
+}
+
+/** Looks at the table and at the first bytes of each partition; `close` it. `scratchDir` is for copies that mtools makes. */
+export async function openImage(path: string, scratchDir: string, host: ImageHost, context: Context): Promise<OpenImage> {
+  let sizeBytes: number;
+  try {
+    const status = statSync(path);
+    if (!status.isFile()) throw cannot(`read "${path}"`, 'it is not a file');
+    sizeBytes = status.size;
+    closeSync(openSync(path, 'r'));
+  } catch (error) {
+    throw cannotBecause(`read "${path}"`, error);
+  }
+  const bare = kindAt(path, 0);
+  // A FAT begins with what may pass for a partition table.
+  const gpt = bare === 'unknown' ? await readGpt(path, host, context) : undefined;
+  if (bare === 'unknown' && !gpt) throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT or an initfs', { hint: 'image.ts reads the images that build.ts makes' });
+  const places = gpt
+    ? gpt.partitions.map(({ startLba, sectors }, i) => ({ name: volumeName(gpt, i), offsetBytes: startLba * sectorBytes, sizeBytes: sectors * sectorBytes }))
+    : [{ name: '', offsetBytes: 0, sizeBytes }];
+  const volumes = places.map((place): ImageVolume => {
+    const kind = gpt ? kindAt(path, place.offsetBytes) : bare;
+    const volume = kind === 'redoxfs' ? redoxfsVolume(path, place.offsetBytes, context)
+      : kind === 'fat' ? fatVolume({ imagePath: path, offsetBytes: place.offsetBytes, sizeBytes: place.sizeBytes, scratchDir }, host, context)
+        : kind === 'initfs' && !gpt ? initfsVolume(path) : undefined;
+    return { ...place, kind, volume };
+  });
+  return { path, gpt, volumes, close: async () => { for (const { volume } of volumes) await volume?.close(); } };
+}
+
+/** Where a path leads that a person wrote. */
+export interface FoundEntry {
+  readonly in: ImageVolume;
+  readonly volume: Volume;
+  readonly entry: VolumeEntry;
+}
+
+/**
+ * `PARTITION/PATH`, or only `PATH` where no more than one volume has it. `only` names the partition instead, and the path is then one inside it.
+ * A path that is nowhere, or in two places, is a Failure.
+ */
+export async function findInImage(image: OpenImage, written: string, only?: string): Promise<FoundEntry> {
+  const path = written.replace(/^\/+|\/+$/g, '').replace(/\/{2,}/g, '/');
+  const [first = '', ...rest] = path.split('/');
+  const named = chosenVolumes(image, only);
+  const candidates = only === undefined ? named.filter(({ name }) => name !== '' && name === first).map((volume) => [volume, rest.join('/')] as const) : [];
+  for (const tries of [candidates, named.map((volume) => [volume, path] as const)]) {
+    const found: FoundEntry[] = [];
+    for (const [volume, inside] of tries) {
+      const entry = await volume.volume?.find(inside);
+      if (entry && volume.volume) found.push({ in: volume, volume: volume.volume, entry });
+    }
+    if (found.length > 1) {
+      throw cannot(`choose "${written}"`, `${found.map((each) => `"${imagePathOf(each.in, each.entry.path)}"`).join(' and ')} are both there`, { blame: 'usage' });
+    }
+    if (found[0]) return found[0];
+  }
+  throw cannot(`find "${written}" in "${image.path}"`, 'it is not there', { hint: 'npx zx tasks/image.ts ls IMAGE lists what is' });
+}
+
+/** The volume of that name, or all that can be read. */
+export function chosenVolumes({ volumes, path }: OpenImage, only: string | undefined): readonly ImageVolume[] {
+  if (only === undefined) return volumes.filter(({ volume }) => volume !== undefined);
+  const chosen = volumes.filter(({ name }) => name === only);
+  if (chosen.length > 0) return chosen;
+  const near = nearest(only, volumes.map(({ name }) => name));
+  throw cannot(`find partition "${only}" in "${path}"`, `its partitions are ${volumes.map(({ name }) => name).join(', ')}`, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
+}
+
+/** How a path is written for people: with the partition in front. */
+export function imagePathOf({ name }: ImageVolume, path: string): string {
+  if (name === '') return path === '' ? '/' : path;
+  return path === '' ? name : `${name}/${path}`;
+}
+
+function volumeName({ partitions }: Gpt, i: number): string {
+  const name = partitions[i]?.name ?? '';
+  const unique = partitions.filter((other) => other.name === name).length === 1;
+  return badName(name) === undefined && unique && !/^partition-\d+$/.test(name) ? name : `partition-${i + 1}`;
+}
+
+/** By the first bytes; of a RedoxFS any slot of its ring will do, for the first may be damaged. */
+function kindAt(path: string, offsetBytes: number): ImageVolume['kind'] {
+  const ring = Buffer.alloc(headerRingBlocks * blockBytes);
+  const fd = openSync(path, 'r');
+  try {
+    readSync(fd, ring, 0, ring.length, offsetBytes);
+  } finally {
+    closeSync(fd);
+  }
+  if (ring.subarray(0, initfsMagic.length).equals(initfsMagic)) return 'initfs';
+  for (let at = 0; at < ring.length; at += blockBytes) if (ring.toString('latin1', at, at + 8) === 'RedoxFS\0') return 'redoxfs';
+  const fat = ring.readUInt16LE(510) === 0xaa55 && (ring.toString('latin1', 54, 57) === 'FAT' || ring.toString('latin1', 82, 85) === 'FAT');
+  return fat ? 'fat' : 'unknown';
+}

@@ -1,0 +1,42 @@
+// Judges a whole image: its partition table by sfdisk, its volumes each by their own reader.
+import { Failure } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { imagePathOf } from './image-reader.ts';
+import type { ImageVolume, OpenImage } from './image-reader.ts';
+import { tried } from './image-tools.ts';
+import type { ImageHost } from './image-tools.ts';
+import type { Finding } from './volume.ts';
+
+export interface ImageVerdict {
+  /** Paths have the partition in front. */
+  readonly findings: readonly Finding[];
+  readonly paths: number;
+  readonly notes: readonly string[];
+}
+
+/** Reads everything that `volumes` hold; the table is judged when the image has one. */
+export async function verifyImage(image: OpenImage, volumes: readonly ImageVolume[], host: ImageHost, context: Context): Promise<ImageVerdict> {
+  const findings: Finding[] = image.gpt ? [...await verifyGpt(image.path, host, context)] : [];
+  const notes: string[] = [];
+  let paths = 0;
+  for (const each of volumes) {
+    if (!each.volume) continue;
+    try {
+      const verdict = await each.volume.verify();
+      findings.push(...verdict.findings.map(({ path, why }) => ({ path: imagePathOf(each, path), why })));
+      if (verdict.note) notes.push(`${each.name || each.kind}: ${verdict.note}`);
+      paths += verdict.paths;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.blame !== 'failed') throw error;
+      findings.push({ path: imagePathOf(each, ''), why: error.message });
+    }
+  }
+  return { findings, paths, notes };
+}
+
+async function verifyGpt(path: string, host: ImageHost, context: Context): Promise<readonly Finding[]> {
+  const { exitCode, stdout, stderr } = await tried({ what: `check the partition table of "${path}"`, argv: ['sfdisk', '--verify', path] }, host, context);
+  const lines = stderr.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  if (exitCode === 0 && /No errors detected/.test(stdout) && !lines.some((line) => /corrupt|mismatch/i.test(line))) return [];
+  return [{ path: '(partition table)', why: lines.join('; ') || stdout.trim() || 'sfdisk refuses it' }];
+}

@@ -1,0 +1,63 @@
+// A file system inside an image as the readers of this room show it: one shape for RedoxFS, FAT and initfs. A volume is for reading;
+// it believes nothing that it has not checked.
+import { MiB } from '../core/sizes.ts';
+
+export interface VolumeEntry {
+  /** Within the volume: no leading slash, '' for the root. */
+  readonly path: string;
+  readonly kind: 'directory' | 'file' | 'symlink' | 'other';
+  /** 12 permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: number;
+  /** Of a symbolic link. */
+  readonly target?: string;
+}
+
+/** Bytes of a file at their place; what no piece covers is zeros. */
+export interface FilePiece {
+  readonly atBytes: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Something that is wrong with an image. */
+export interface Finding {
+  /** The file, directory or link concerned; a name in parentheses for what has no path. */
+  readonly path: string;
+  readonly why: string;
+}
+
+export interface VolumeVerdict {
+  readonly findings: readonly Finding[];
+  /** Files, directories and links that were looked at. */
+  readonly paths: number;
+  /** Something worth knowing that is no damage. */
+  readonly note?: string;
+}
+
+export interface Volume {
+  /** Everything in it, each directory before what it holds. Damage is a Failure that names the path. */
+  entries(): AsyncIterable<VolumeEntry>;
+  find(path: string): Promise<VolumeEntry | undefined>;
+  /** The bytes of a file, in order. */
+  pieces(path: string): AsyncIterable<FilePiece>;
+  /** Looks at everything; damage is a finding. */
+  verify(): Promise<VolumeVerdict>;
+  close(): Promise<void>;
+}
+
+/** The bytes of a file from its start to its end, holes as zeros. */
+export async function * fileBytes(volume: Volume, { path, sizeBytes }: VolumeEntry): AsyncGenerator<Uint8Array> {
+  const zeros = new Uint8Array(MiB);
+  let end = 0;
+  const upTo = function * (to: number): Generator<Uint8Array> {
+    for (; end < to; end += Math.min(zeros.length, to - end)) yield zeros.subarray(0, Math.min(zeros.length, to - end));
+  };
+  for await (const { atBytes, bytes } of volume.pieces(path)) {
+    yield* upTo(atBytes);
+    yield bytes;
+    end = atBytes + bytes.length;
+  }
+  yield* upTo(sizeBytes);
+}
