@@ -1,4 +1,5 @@
 // What the doctor says of a host that has everything, of one that has nothing, and of one that lacks only what it can do without.
+import { chmod } from 'node:fs/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { context, fakeLibrary, host, withFakeHost } from '../../fixtures/toolchain/fake-toolchain.ts';
@@ -52,6 +53,15 @@ test('a toolchain without the library\'s source is told so, and with it which on
     const found = await looked(await fakeLibrary(fake, 'rust-src-1.97.1/library'));
     assert.ok(found?.found);
     assert.match(found?.detail ?? '', /^nightly-.*source of the standard library 1\.97\.1 from the folder/);
+  });
+});
+
+test('a cc without the C library is as good as none', async () => {
+  await withFakeHost(async (fake) => {
+    await chmod(await fake.write('usr/bin/cc', '#!/bin/sh\necho crt1.o\n'), 0o755);
+    const checks = await examine({ env: fake.env, cacheDir: fake.cacheDir, nodeVersion: '24.0.0', root: false }, false, context);
+    const cc = checks.find(({ name }) => name === 'cc');
+    assert.equal([cc?.found, cc?.detail], [false, 'package gcc libc6-dev']);
   });
 });
 

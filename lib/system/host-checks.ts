@@ -5,7 +5,7 @@ import { probeSandbox } from '../build/sandbox.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
-import { findProgram } from '../core/sh.ts';
+import { findProgram, run } from '../core/sh.ts';
 import { searchPath, toolPackages } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
 import { chooseToolchain, toolchainHint } from '../crates/toolchain-choice.ts';
@@ -46,7 +46,7 @@ const optional: Readonly<Record<string, string>> = {
 export async function checkHost(host: CheckedHost, context: Context): Promise<readonly Check[]> {
   const groups = await Promise.all([
     [nodeCheck(host.nodeVersion)],
-    Promise.all(Object.entries(toolPackages).map(([name, packages]) => toolCheck(name, packages, host.env['PATH'] ?? ''))),
+    Promise.all(Object.entries(toolPackages).map(([name, packages]) => toolCheck(name, packages, host, context))),
     rustChecks(host, context),
     Promise.all([sandboxCheck(host, context), kvmCheck()]),
   ]);
@@ -71,11 +71,24 @@ export function nodeCheck(version: string): Check {
     hint: `Node ${leastNode.join('.')} or newer is needed; npm ci brings one, npx uses it` };
 }
 
-async function toolCheck(name: string, packages: Packages, path: string): Promise<Check> {
-  const place = name === 'OVMF' ? await firmware(path) : await findProgram(name, searchPath(path));
+async function toolCheck(name: string, packages: Packages, host: CheckedHost, context: Context): Promise<Check> {
+  const path = host.env['PATH'] ?? '';
+  const place = await (name === 'OVMF' ? firmware(path) : name === 'cc' ? linker(host, context) : findProgram(name, searchPath(path)));
   const without = optional[name];
   const detail = place ?? `package ${packages.debian}${without === undefined ? '' : ` (${without})`}`;
   return { name, found: place !== undefined, needed: without === undefined, detail, packages };
+}
+
+/** A cc that also finds the C library's start-up object: on Debian gcc comes without it unless libc6-dev is there too. */
+async function linker({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<string | undefined> {
+  const path = env['PATH'] ?? '';
+  const cc = await findProgram('cc', path);
+  if (cc === undefined) return undefined;
+  const startUp = await remembered<string>(cacheDir, 'crt', { cc }, async () => {
+    const { stdout } = await run([cc, '-print-file-name=crt1.o'], { cwd: '/', env: { PATH: path }, signal });
+    return { value: stdout.trim(), witnesses: [cc, stdout.trim(), '/usr/include/features.h'] };
+  });
+  return startUp.startsWith('/') ? cc : undefined; // cc gives the bare name back when it finds no such file
 }
 
 async function firmware(path: string): Promise<string | undefined> {
