@@ -56,10 +56,9 @@ export class Cleaner {
 
   /** The way of nearly all text: nothing in it but lines and their ends. */
   #plainLines(text: string): string[] {
-    const parts = (this.#line + text).split('\n');
+    const parts = text.split('\n');
     const rest = parts.pop() ?? '';
     const lines: string[] = [];
-    this.#line = '';
     for (const part of parts) {
       let end = part.length;
       while (part.charCodeAt(end - 1) === 13) end--;

@@ -1,0 +1,170 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Judge } from './judge.ts';
+import type { ConsoleRules, Limits } from './rules.ts';
+import { claimLines } from './rules.ts';
+import type { Judgement } from './verdict.ts';
+
+const limits: Limits = { timeoutMs: 60_000, silenceMs: 10_000, graceMs: 2000 };
+const from = { source: 'this test', example: '' };
+
+/** A system of our own, so that each rule of the machinery is seen alone. */
+const rules: ConsoleRules = {
+  milestones: [
+    { name: 'loader', stage: 'loader', once: true, pattern: /^loader up/, ...from },
+    { name: 'kernel', stage: 'kernel', pattern: /^kernel up/, ...from },
+    { name: 'init', stage: 'init', pattern: /^init up/, ...from },
+  ],
+  prompts: [{ pattern: /(?:^|\s)host login:/, ...from }],
+  panics: [
+    { kind: 'page-fault', fatal: 'unless-claimed', pattern: /^Page fault/, ...from },
+    { kind: 'kernel-panic', fatal: 'always', pattern: /^PANIC/, ...from },
+    { kind: 'other', fatal: 'unless-claimed', pattern: /^BANNER/, ...from },
+    { kind: 'rust-panic', fatal: { of: ['init'] }, pattern: /^killed (?<who>\S+)/, ...from },
+  ],
+  findings: [{ kind: 'warning', pattern: /^WARN/, ...from }],
+  decoys: [{ pattern: /PANIC timeout is|after host login:/, ...from }],
+  limits,
+};
+
+type Told = readonly [atMs: number, text: string] | readonly [atMs: number, mark: 'exited' | 'ended' | 'dialogue-over' | { expecting: string }, 'mark'];
+
+function judged(told: readonly Told[], timed = true): Judgement {
+  const judge = new Judge(rules, limits, timed);
+  for (const [atMs, what, kind] of told) {
+    if (kind === undefined) judge.read(atMs, Buffer.from(what as string));
+    else judge.mark(atMs, typeof what === 'object' ? { kind: 'expecting', text: what.expecting } : { kind: what as 'exited' });
+  }
+  const last = told.at(-1)?.[0] ?? 0;
+  judge.mark(last, { kind: 'ended' });
+  return judge.judgement();
+}
+
+test('milestones, then a prompt on an unfinished line, then the grace window: booted, at the time of the prompt', () => {
+  const { verdict, milestones } = judged([[100, 'loader up\nkernel up\n'], [900, 'init up\nhost login: '], [2900, '', ]]);
+  assert.equal(verdict, { kind: 'booted', line: 'host login:', afterMs: 900 });
+  assert.equal(milestones, [{ name: 'loader', atMs: 100 }, { name: 'kernel', atMs: 100 }, { name: 'init', atMs: 900 }, { name: 'prompt', atMs: 900 }]);
+});
+
+test('a fatal panic decides at its first line and tells the stage', () => {
+  const { verdict } = judged([[1, 'loader up\nkernel up\nPANIC: no init\nmore\n']]);
+  assert.equal(verdict, { kind: 'failed', failure: 'kernel-panic', line: 'PANIC: no init', stage: 'kernel', lastMilestone: 'kernel', afterMs: 1 });
+});
+
+test('a panic within the grace window is a failure, a later one a finding', () => {
+  assert.is(judged([[0, 'host login: '], [1999, '\nPANIC\n']]).verdict.kind, 'failed');
+  const late = judged([[0, 'host login: '], [2000, '\nPANIC\n']]);
+  assert.is(late.verdict.kind, 'booted');
+  assert.equal(late.findings, [{ kind: 'kernel-panic', line: 'PANIC', count: 1 }]);
+});
+
+test('a panic on the line of the prompt, after it, is seen', () => {
+  assert.is(judged([[0, 'host login: \rPANIC\n'], [5000, '']]).verdict.kind, 'failed');
+});
+
+test('without times, a panic after the prompt is a finding, and no clock decides', () => {
+  const { verdict, findings, milestones } = judged([[0, 'host login: \nPANIC\n']], false);
+  assert.equal(verdict, { kind: 'booted', line: 'host login:' });
+  assert.is(findings.length, 1);
+  assert.equal(milestones, [{ name: 'prompt' }]);
+  assert.equal(judged([[0, 'kernel up\n']], false).verdict, { kind: 'stalled', stage: 'kernel', lastMilestone: 'kernel' });
+});
+
+test('whose crash it is decides: init is fatal, a daemon is a finding, by whole name or part of a path', () => {
+  assert.is(judged([[0, 'killed /sbin/init\n']]).verdict.kind, 'failed');
+  assert.is(judged([[0, 'killed init\n']]).verdict.kind, 'failed');
+  const { verdict, findings } = judged([[0, 'killed /bin/netd\nkilled /bin/initd\nhost login: '], [9000, '']]);
+  assert.is(verdict.kind, 'booted');
+  assert.equal(findings.map(({ line }) => line), ['killed /bin/netd', 'killed /bin/initd']);
+});
+
+test('a fault is fatal when nobody claims it: by the clock, by the lines that follow, at the end', () => {
+  const fault = { kind: 'failed', failure: 'page-fault', line: 'Page fault at 0', stage: 'firmware' };
+  assert.equal(judged([[5, 'Page fault at 0\n'], [3005, 'x\n']]).verdict, { ...fault, afterMs: 5 });
+  assert.equal(judged([[5, `Page fault at 0\n${'x\n'.repeat(claimLines + 1)}`]]).verdict, { ...fault, afterMs: 5 });
+  assert.equal(judged([[5, 'Page fault at 0\nx\n']]).verdict, { ...fault, afterMs: 5 });
+});
+
+test('a fault that a daemon claims is a finding, and one that init claims is fatal as the fault', () => {
+  const { verdict, findings } = judged([[5, 'Page fault at 0\nrax\nkilled netd\n'], [9, 'host login:'], [9000, '']]);
+  assert.is(verdict.kind, 'booted');
+  assert.equal(findings.map(({ kind }) => kind), ['page-fault', 'rust-panic']);
+  assert.match(JSON.stringify(judged([[5, 'Page fault at 0\nkilled init\n']]).verdict), '"failure":"page-fault"');
+});
+
+test('of a fault and the panic after it the more telling is reported', () => {
+  assert.match(JSON.stringify(judged([[0, 'Page fault at 0\nPANIC\n']]).verdict), '"line":"Page fault at 0"');
+  assert.match(JSON.stringify(judged([[0, 'BANNER\nPANIC\n']]).verdict), '"line":"PANIC"');
+});
+
+test('a prompt that comes after a fault shows that the system lived on', () => {
+  assert.is(judged([[0, 'Page fault at 0\nhost login: '], [9000, '']]).verdict.kind, 'booted');
+});
+
+test('decoys are neither prompts nor panics', () => {
+  const { verdict } = judged([[0, 'PANIC timeout is 1 s\nstarting after host login: is up\n']]);
+  assert.is(verdict.kind, 'stalled');
+});
+
+test('silence stalls the boot, with the last milestone and how long nothing was said', () => {
+  const { verdict } = judged([[0, 'loader up\n'], [3000, 'x\n'], [13_000, '']]);
+  assert.equal(verdict, { kind: 'stalled', stage: 'loader', lastMilestone: 'loader', silentMs: 10_000, afterMs: 13_000 });
+});
+
+test('a machine that talks for ever stalls when its time is over', () => {
+  const judge = new Judge(rules, limits);
+  for (let atMs = 0; !judge.verdict && atMs < 100_000; atMs += 5000) judge.read(atMs, Buffer.from('tick\n'));
+  assert.equal(judge.verdict, { kind: 'stalled', stage: 'firmware', silentMs: 5000, afterMs: 60_000 });
+});
+
+test('a loader that returns after the kernel has spoken is a boot loop', () => {
+  assert.match(JSON.stringify(judged([[0, 'loader up\nkernel up\nloader up again\n']]).verdict), '"failure":"boot-loop"');
+  assert.is(judged([[0, 'loader up\nloader up twice\n']]).verdict.kind, 'stalled');
+});
+
+test('a machine that ends before its prompt exited early; so it did when it goes in the grace window unasked', () => {
+  assert.equal(judged([[7, 'kernel up\n'], [9, 'exited', 'mark']]).verdict, { kind: 'exited-early', stage: 'kernel', lastMilestone: 'kernel', afterMs: 9 });
+  assert.is(judged([[7, 'host login: '], [9, 'exited', 'mark']]).verdict.kind, 'exited-early');
+});
+
+test('a dialogue: the boot is done when it is over, and its grace window begins then', () => {
+  const booted = judged([[0, { expecting: 'ok' }, 'mark'], [1, 'host login: '], [5000, 'ok\n'], [5000, 'dialogue-over', 'mark'], [7000, '']]);
+  assert.is(booted.verdict.kind, 'booted');
+  const crashed = judged([[0, { expecting: 'ok' }, 'mark'], [1, 'host login: '], [5000, 'ok\n'], [5000, 'dialogue-over', 'mark'], [6000, 'PANIC\n']]);
+  assert.is(crashed.verdict.kind, 'failed');
+  const poweredOff = judged([[0, { expecting: 'ok' }, 'mark'], [1, 'host login: '], [2, 'dialogue-over', 'mark'], [3, 'exited', 'mark']]);
+  assert.is(poweredOff.verdict.kind, 'booted');
+});
+
+test('a text that never comes stalls the boot even after the prompt, and says what was expected', () => {
+  const { verdict } = judged([[0, { expecting: 'ok' }, 'mark'], [1, 'host login: '], [10_001, '']]);
+  assert.equal(verdict, { kind: 'stalled', stage: 'prompt', lastMilestone: 'prompt', silentMs: 10_000, waitingFor: 'ok', afterMs: 10_001 });
+});
+
+test('findings of a like are counted together, under their first line', () => {
+  const { findings } = judged([[0, 'WARN: port 1\nWARN: port 22\nWARN: other\n']]);
+  assert.equal(findings, [{ kind: 'warning', line: 'WARN: port 1', count: 2 }, { kind: 'warning', line: 'WARN: other', count: 1 }]);
+});
+
+test('the last lines are the aftermath of a panic, at most 40', () => {
+  const { lastLines } = judged([[0, `${'early\n'.repeat(500)}PANIC\ntrace 1\ntrace 2\n`]]);
+  assert.is(lastLines.length, 40);
+  assert.equal(lastLines.slice(-3), ['PANIC', 'trace 1', 'trace 2']);
+});
+
+test('any chunking of the same bytes gives the same judgement', () => {
+  const texts = [
+    'loader up\r\nkernel up\r\r\n\x1b[32mWARN: x\x1b[0m\r\ninit up\rDHCP host login: eth0 up\nPANIC\n',
+    'Page fault at 0\nrax 0\nkilled netd\nhost login: ', 'kernel up\nPANIC: x\nhost login: ', 'loader up\nkernel up\nloader up\n', 'nothing at all',
+  ];
+  for (const text of texts) {
+    const bytes = Buffer.from(text);
+    const whole = judged([[0, text]]);
+    const judge = new Judge(rules, limits);
+    for (const byte of bytes) judge.read(0, Uint8Array.of(byte));
+    judge.mark(0, { kind: 'ended' });
+    assert.equal(judge.judgement(), whole, text);
+  }
+});
+
+test.run();
