@@ -51,7 +51,7 @@ async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context
   const result = await phase(`add rust-src to ${toolchain.name}`, context.report, () =>
     run(argv, { cwd: '/', env, signal: context.signal, timeoutMs: rustupTimeoutMs }));
   const rustSrc = result.exitCode === 0 ? await findRustSrc(toolchain, host, context) : undefined;
-  if (!rustSrc) return `rustup could not add it (${lastWords(result.stderr)})`;
+  if (!rustSrc) return `rustup could not add it (${complaintOf(result.stderr)})`;
   context.report({ kind: 'note', text: `rust-src: rustup added it to ${toolchain.name}` });
   return { toolchain, rustSrc };
 }
@@ -77,14 +77,14 @@ async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, conte
       return { toolchain, rustSrc };
     } catch (error) {
       if (!(error instanceof Failure) || context.signal.aborted) throw error;
-      offers.push(`${suite} could not be read (${lastWords(error.detail ?? error.message)})`);
+      offers.push(`${suite} could not be read (${complaintOf(error.detail ?? error.message)})`);
     }
   }
   return `Debian's rust-src fits no installed toolchain: ${offers.join(', ')}`;
 }
 
-/** The last line of a program's complaint that is a sentence and not a back-trace. */
-function lastWords(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => /^(error|E|caused by)\b/i.test(line));
-  return (lines.at(-1) ?? text.trim().split('\n')[0] ?? '').replace(/^(error|E): /, '') || 'it said nothing';
+/** The line of a program's complaint that says what is wrong; back-traces and causes follow it. */
+function complaintOf(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  return (lines.find((line) => /^(error|E): /i.test(line)) ?? lines[0] ?? 'it said nothing').replace(/^(error|E): /i, '');
 }

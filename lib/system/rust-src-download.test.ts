@@ -1,0 +1,58 @@
+// Getting the library's source, with a puppet in rustup's place. Debian's way needs the network and is tried by hand; that it is asked
+// only after rustup, and what is said when nothing works, is tried here.
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { context, host, withFakeHost } from '../../fixtures/toolchain/fake-toolchain.ts';
+import type { FakeHost } from '../../fixtures/toolchain/fake-toolchain.ts';
+import { Failure } from '../core/errors.ts';
+import { listToolchains } from '../crates/toolchain.ts';
+import { obtainRustSrc } from './rust-src-download.ts';
+import type { Obtained } from './rust-src-download.ts';
+
+/** A host with one toolchain and a rustup that does what the script says; no apt-get. */
+async function obtained(fake: FakeHost, rustup: string): Promise<Obtained | Failure> {
+  await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
+  await chmod(await fake.write('usr/bin/rustup', `#!/bin/sh\nPATH=/usr/bin:/bin\n${rustup}\n`), 0o755);
+  const place = { env: { ...fake.env, PATH: join(fake.folder, 'usr/bin') }, cacheDir: fake.cacheDir };
+  return obtainRustSrc(await listToolchains(place, context), place, context).catch((error: unknown) => {
+    assert.instance(error, Failure, String(error));
+    return error as Failure;
+  });
+}
+
+test('rustup is asked first, for the toolchain that would be used', async () => {
+  await withFakeHost(async (fake) => {
+    const library = '"$RUSTUP_HOME/toolchains/$5/lib/rustlib/src/rust/library"';
+    const script = `[ "$1 $2 $3 $4" = "component add rust-src --toolchain" ] || exit 1
+for part in core alloc std; do mkdir -p ${library}/$part/src; echo > ${library}/$part/src/lib.rs; done
+echo > ${library}/Cargo.lock`;
+    const result = await obtained(fake, script);
+    assert.not.instance(result, Failure, result instanceof Failure ? result.message : '');
+    const { toolchain, rustSrc } = result as Obtained;
+    assert.equal([toolchain.name, rustSrc.version], [`nightly-${host}`, '1.97.0-nightly']);
+    assert.is(rustSrc.libraryDir, join(toolchain.sysroot, 'lib/rustlib/src/rust/library'));
+  });
+});
+
+test('when every way fails each says why, and the host is blamed', async () => {
+  await withFakeHost(async (fake) => {
+    const result = await obtained(fake, 'echo "info: downloading" >&2; echo "error: could not download file" >&2; exit 1');
+    assert.instance(result, Failure);
+    const { message, exitCode, hint } = result as Failure;
+    assert.is(exitCode, 69);
+    assert.is(message, 'Cannot get the source of the standard library: rustup could not add it (could not download file); '
+      + 'this host has no Debian mirror to take its package rust-src from');
+    assert.match(hint ?? '', /--rust-src DIR\|ARCHIVE/);
+  });
+});
+
+test('a rustup that says it is done but adds nothing is not believed', async () => {
+  await withFakeHost(async (fake) => {
+    const result = await obtained(fake, 'exit 0');
+    assert.match((result as Failure).message, /rustup could not add it \(it said nothing\)/);
+  });
+});
+
+test.run();
