@@ -48,6 +48,7 @@ const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?
   EMFILE: { why: 'too many open files', blame: 'host', hint: 'raise the limit with ulimit -n, or lower --jobs' },
   ENOTDIR: { why: 'a part of the path is not a folder', blame: 'failed' },
   EISDIR: { why: 'it is a folder', blame: 'failed' },
+  EEXIST: { why: 'something of that name is in the way', blame: 'failed' },
 };
 
 /** Words for an error of the operating system; anything we have no words for is handed back as it is (a bug until shown otherwise). */
