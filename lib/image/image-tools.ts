@@ -19,11 +19,15 @@ export interface ToolCall {
   readonly timestampSec?: number;
 }
 
+/** Programs that come in the package of another one, which the table of tools has. */
+const packagedWith: Readonly<Record<string, string>> = { mmd: 'mcopy', mdir: 'mcopy', 'fsck.vfat': 'mkfs.vfat' };
+
 /** Runs a program to its end whatever its exit code. A missing program is a Failure (exit 69) that says how to get it. */
 export async function tried(call: ToolCall, host: ImageHost, { signal }: Context): Promise<RunResult> {
   const [program, ...words] = call.argv;
   const env = { PATH: host.path, LC_ALL: 'C.UTF-8', TZ: 'UTC', MTOOLSRC: '/dev/null', SOURCE_DATE_EPOCH: String(call.timestampSec ?? 0) };
   const options: RunOptions = { cwd: '/', env, signal, ...(call.stdin === undefined ? {} : { stdin: call.stdin }) };
+  await tool(packagedWith[program] ?? program, host.path);
   return await run([await tool(program, host.path), ...words], options);
 }
 
