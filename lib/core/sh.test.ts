@@ -60,6 +60,7 @@ test('standard input is the text or the bytes given, else empty', async () => {
   assert.is((await run(['cat'], { ...plain, stdin: 'one\ntwo' })).stdout, 'one\ntwo');
   assert.is((await run(['wc', '-c'], { ...plain, stdin: new Uint8Array([0, 255, 10, 0]) })).stdout.trim(), '4');
   assert.is((await run(['cat'], plain)).stdout, '');
+  assert.is((await run(['cat'], { ...plain, stdin: '' })).stdout, '');
 });
 
 test('a child that does not read its input is no error', async () => {

@@ -43,7 +43,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   const startMs = performance.now();
   const env = { PATH: '/usr/bin:/bin', ...options.env };
   checkStartable(argv[0] ?? '', options.cwd, env.PATH);
-  const { stdin } = options;
+  const stdin = options.stdin?.length ? options.stdin : undefined; // zx takes an empty text for none given, and would wait for more
   const proc = $({
     cwd: options.cwd,
     env,
