@@ -21,7 +21,7 @@ export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   tidy: ['core'],
 };
 
-/** A room that is not in the table, an import upwards or across, and any import from outside of lib/ (tests may use fixtures). */
+/** A room that is not in the table, an import upwards or across, and any import from outside of lib/ (tests may use fixtures and the pages of systems). */
 export const layering: Rule = (file) => {
   const room = roomOf(file.path);
   if (room === undefined) return [];
@@ -31,7 +31,7 @@ export const layering: Rule = (file) => {
     const target = posix.join(posix.dirname(file.path), name);
     const other = roomOf(target);
     if (!name.endsWith('.ts')) return [complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`)];
-    if (isTest(file.path) && target.startsWith('fixtures/')) return [];
+    if (isTest(file.path) && /^(?:fixtures|systems)\//.test(target)) return [];
     if (other === undefined) return [complaint(file, line, `lib/ does not import "${target}", which is outside of it`)];
     if (other === room || below.includes(other)) return [];
     return [complaint(file, line, `${room} does not import from ${other}; it may import from ${below.join(', ') || 'no other room'}`)];
