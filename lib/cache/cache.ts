@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../core/digest.ts';
-import { cannotBecause } from '../core/errors.ts';
+import { cannotBecause, errnoOf } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
@@ -13,6 +13,9 @@ import { openRecords } from './records.ts';
 import type { Records } from './records.ts';
 
 export interface Cache {
+  /** The cache directory itself: what is known of the host (toolchains, the standard library's source) lies here. */
+  readonly root: string;
+  /** The part of it that this layout owns. */
   readonly dir: string;
   /** This process's folder for unfinished work, on the same file system; gone after `close`. */
   readonly tmpDir: string;
@@ -36,6 +39,7 @@ export async function openCache(dir: string, pid: number, report: Report): Promi
     const content = await openContentStore(join(home, 'content'), tmpDir, report);
     const digests = await openFileDigests(join(home, 'file-digests'), tmpDir);
     return {
+      root: dir,
       dir: home,
       tmpDir,
       content,
@@ -65,7 +69,7 @@ function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM'; // another user's
   }
 }

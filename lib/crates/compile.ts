@@ -99,7 +99,7 @@ async function planAll(projects: readonly Project[], options: CompileOptions, co
   const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
     const needsRustSrc = project.buildStd.length > 0;
-    const request = { env: options.hostEnv, cacheDir: options.cache.dir, wanted: options.toolchain, project: project.dir, needsRustSrc, rustSrc: options.rustSrc };
+    const request = { env: options.hostEnv, cacheDir: options.cache.root, wanted: options.toolchain, project: project.dir, needsRustSrc, rustSrc: options.rustSrc };
     const choice: ToolchainChoice = await chooseToolchain(request, context);
     if (needsRustSrc) reasons.set(choice.why, [...(reasons.get(choice.why) ?? []), project.name]);
     requests.push({ cargo: { toolchain: choice.toolchain, hostEnv: options.hostEnv, cache: options.cache }, project, rustSrc: choice.rustSrc });
@@ -166,7 +166,7 @@ async function walkOnce(
 
 /** Identities of what the host adds, each found out once. */
 function toolsOf(options: CompileOptions, context: Context): (unit: PlannedUnit) => Promise<Tools> {
-  const cacheDir = options.cache.dir;
+  const cacheDir = options.cache.root;
   const known = new Map<string, Promise<Tools>>();
   const find = async ({ toolchain, rustSrc, triple }: PlannedUnit): Promise<Tools> => {
     const ownStd = triple === toolchain.host || rustSrc !== undefined;

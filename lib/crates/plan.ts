@@ -4,13 +4,12 @@ import { basename, join, relative } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestFile, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { configuration, metadata, stdMetadata, stdSources, unitGraph } from './cargo.ts';
 import type { Cargo, CargoConfig } from './cargo.ts';
-import { lintArgs } from './lints.ts';
 import { ltoStates } from './lto.ts';
-import type { Metadata, Package } from './package.ts';
+import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
 import type { Project } from './project.ts';
+import { resolveProject } from './resolution.ts';
 import type { RustSrc } from './rust-src.ts';
 import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
@@ -73,14 +72,8 @@ export async function plan(requests: readonly { readonly cargo: Cargo; readonly 
 
 /** The units of one project, each after its dependencies. */
 async function planProject(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
-  const plain = await metadata(cargo, project, [], context);
-  const sources = rustSrc ? await stdSources(cargo, rustSrc, plain) : [];
-  const [packages, std, graph, config] = await Promise.all([
-    sources.length > 0 ? metadata(cargo, project, sources, context) : plain,
-    rustSrc ? stdMetadata(cargo, rustSrc, context) : undefined,
-    unitGraph(cargo, project, rustSrc, sources, context),
-    configuration(cargo, project, context),
-  ]);
+  const { graph, packages, stdPackages, workspaceRoot, config, lints } = await resolveProject(cargo, project, rustSrc, context);
+  const owners = ownersOf(packages, stdPackages);
   const { toolchain } = cargo;
   const lto = ltoStates(graph);
   const triple = project.triple ?? toolchain.host;
@@ -89,8 +82,8 @@ async function planProject(cargo: Cargo, project: Project, rustSrc: RustSrc | un
   const target = isJson ? `${places.target}/${basename(triple)}` : triple;
   const flags = rustflagsOf(config, triple);
   const [cfgs, hostCfgs] = await Promise.all([
-    targetCfgs(toolchain, triple, flags, cargo.cache.dir, context),
-    targetCfgs(toolchain, toolchain.host, [], cargo.cache.dir, context),
+    targetCfgs(toolchain, triple, flags, cargo.cache.root, context),
+    targetCfgs(toolchain, toolchain.host, [], cargo.cache.root, context),
   ]);
   const primaries = new Set(graph.roots.map((root) => graph.units[root]?.pkgId));
 
@@ -100,14 +93,14 @@ async function planProject(cargo: Cargo, project: Project, rustSrc: RustSrc | un
   for (const index of order) {
     const unit = graph.units[index];
     if (!unit) continue;
-    const owner = ownerOf(unit, packages, std);
+    const owner = owners(unit);
     const forTarget = unit.platform !== undefined;
-    const place = placeOf(owner, unit.isStd, packages.workspaceRoot, rustSrc?.libraryDir);
+    const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir);
     const compilation: Compilation = {
       unit, owner, place,
       source: sourceOf(unit, owner, place.dir, place.cwd),
       lto: lto[index] ?? { kind: 'only-object' },
-      lints: await lintArgs(owner.manifestPath, unit.isStd ? rustSrc?.libraryDir ?? packages.workspaceRoot : place.foreign ? owner.dir : packages.workspaceRoot),
+      lints: lints[owner.manifestPath] ?? { flags: [], checkCfg: [] },
       target: forTarget ? target : undefined,
       linker: forTarget ? config.target?.[triple]?.linker : undefined,
       rustflags: forTarget ? flags : [],
@@ -131,10 +124,15 @@ async function planProject(cargo: Cargo, project: Project, rustSrc: RustSrc | un
   return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
 }
 
-function ownerOf(unit: Unit, packages: Metadata, std: Metadata | undefined): Package {
-  const owner = (unit.isStd ? std?.packages.get(unit.pkgId) : undefined) ?? packages.packages.get(unit.pkgId) ?? std?.packages.get(unit.pkgId);
-  if (!owner) throw new Error(`cargo's metadata lacks ${unit.pkgId}, which its unit graph has`);
-  return owner;
+/** The package of a unit. The standard library's workspace and the project's may both know a package of one name and version. */
+function ownersOf(packages: readonly Package[], stdPackages: readonly Package[]): (unit: Unit) => Package {
+  const own = new Map(packages.map((candidate) => [candidate.id, candidate]));
+  const std = new Map(stdPackages.map((candidate) => [candidate.id, candidate]));
+  return ({ pkgId, isStd }) => {
+    const owner = (isStd ? std.get(pkgId) : undefined) ?? own.get(pkgId) ?? std.get(pkgId);
+    if (!owner) throw new Error(`cargo's metadata lacks ${pkgId}, which its unit graph has`);
+    return owner;
+  };
 }
 
 /** The source file as rustc is told: relative in a workspace, so that file!() says what it says under cargo. */

@@ -73,7 +73,7 @@ export interface Linkage {
 
 /** The whole command line after the program's name. */
 export function rustcArgs(compilation: Compilation, { hash, externs, own, search }: Linkage): readonly string[] {
-  const { unit, rustflags } = compilation;
+  const { unit, target, rustflags } = compilation;
   return [
     ...plannedArgs(compilation),
     '-C', `metadata=${hash}`, '-C', `extra-filename=-${hash}`,
@@ -81,7 +81,7 @@ export function rustcArgs(compilation: Compilation, { hash, externs, own, search
     '-L', `dependency=${places.deps}`,
     ...externs.flatMap(({ name, path, noprelude }) => ['--extern', `${noprelude ? 'noprelude:' : ''}${name}=${path}`]),
     ...(isProcMacro(unit) ? ['--extern', 'proc_macro'] : []),
-    ...(externs.some(({ noprelude }) => noprelude) ? ['-Z', 'unstable-options'] : []),
+    ...(externs.some(({ noprelude }) => noprelude) || target?.endsWith('.json') ? ['-Z', 'unstable-options'] : []),
     ...rustflags,
     ...searchArgs(search, own),
     ...(own ? ownScriptArgs(compilation, own) : []),

@@ -9,7 +9,7 @@ import type { Toolchain } from './toolchain.ts';
 export async function targetCfgs(toolchain: Toolchain, target: string, flags: readonly string[], cacheDir: string, { signal }: Context): Promise<readonly string[]> {
   const question: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags };
   return remembered<string[]>(cacheDir, 'cfg', question, async () => {
-    const argv = [toolchain.rustc, '--print', 'cfg', '--target', target, ...flags];
+    const argv = [toolchain.rustc, '--print', 'cfg', '--target', target, ...(target.endsWith('.json') ? ['-Z', 'unstable-options'] : []), ...flags];
     const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd: '/', env: { RUSTC_BOOTSTRAP: '1' }, signal });
     return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(target.endsWith('.json') ? [target] : [])] };
   });
