@@ -104,8 +104,8 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
         work();
       } catch (error) {
         finish(() => reject(error));
-        return;
       }
+      if (over) return; // `work` may have ended it: an observer that interrupts the run
       clearTimeout(clock);
       if (!judge.verdict) clock = setTimeout(() => attempt(() => judge.clock(nowMs())), Math.max(1, (judge.dueMs ?? 0) - nowMs()));
       else if (judge.verdict.kind === 'failed') aftermath ??= setTimeout(() => finish(resolve), aftermathMs);
