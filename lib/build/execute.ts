@@ -1,7 +1,7 @@
 // Carries out one action: stages its inputs, runs the command in the sandbox, and turns what it wrote into artifacts of the store.
 // Knows neither what the command means nor when it is needed.
 import { createReadStream } from 'node:fs';
-import { copyFile, lstat, mkdir, mkdtemp, readdir, realpath, rm, stat, statfs } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
@@ -50,6 +50,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     }
     const outDir = view.writable[action.record.outputDir] ?? stage;
     const shareable = sandbox.kind === 'bubblewrap' || !(await mentions(outDir, Object.values({ ...view.readOnly, ...view.writable })));
+    await resolveLinks(outDir, join(stage, 'link-target'));
     const artifacts = await adopt(outDir, '', cache);
     const result = { artifacts, stdout: output.stdout, stderr: output.stderr, durationMs: Math.round(output.durationMs) };
     return { ok: true, result, shareable, startedMs };
@@ -95,30 +96,38 @@ async function runBare(action: Action, env: Readonly<Record<string, string>>, vi
   return { ...output, stdout: toPlaces(output.stdout, view), stderr: toPlaces(output.stderr, view) };
 }
 
-/** Moves all files below `dir` into the store. A symbolic link is stored as what it leads to, if that lies within. */
+/**
+ * Puts a copy of its target in the place of every symbolic link to a file within `dir`: artifacts are files. One that leads out of `dir`, to a
+ * folder or nowhere is dropped. All are resolved before the first file leaves for the store. `spare` is a free path beside `dir`.
+ */
+async function resolveLinks(dir: string, spare: string): Promise<void> {
+  const home = `${await realpath(dir)}/`;
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isSymbolicLink()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const target = await absentAsUndefined(realpath(path));
+    if (target?.startsWith(home) && (await stat(target)).isFile()) {
+      await copyFile(target, spare);
+      await rename(spare, path);
+    } else {
+      await rm(path);
+    }
+  }
+}
+
+/** Moves all files below `dir` into the store. */
 async function adopt(dir: string, prefix: string, cache: Cache): Promise<Artifact[]> {
   const artifacts: Artifact[] = [];
-  const names = (await readdir(join(dir, prefix))).sort(byCodeUnit);
-  for (const name of names) {
-    const path = prefix === '' ? name : `${prefix}/${name}`;
-    const stats = await lstat(join(dir, path));
-    if (stats.isDirectory()) artifacts.push(...(await adopt(dir, path, cache)));
-    const file = stats.isSymbolicLink() ? await copyOfTarget(dir, path) : stats.isFile() ? join(dir, path) : undefined;
-    if (file === undefined) continue;
-    const { mode } = await stat(file);
-    const { digest, sizeBytes } = await cache.content.adoptFile(file);
+  const entries = await readdir(join(dir, prefix), { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => byCodeUnit(a.name, b.name))) {
+    const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
+    if (entry.isDirectory()) artifacts.push(...(await adopt(dir, path, cache)));
+    if (!entry.isFile()) continue;
+    const { mode } = await stat(join(dir, path));
+    const { digest, sizeBytes } = await cache.content.adoptFile(join(dir, path));
     artifacts.push({ path, digest, sizeBytes, executable: (mode & 0o111) !== 0 });
   }
   return artifacts;
-}
-
-/** A copy of the file that a link leads to; undefined when it leads out of `dir`, to a folder or nowhere. */
-async function copyOfTarget(dir: string, path: string): Promise<string | undefined> {
-  const target = await absentAsUndefined(realpath(join(dir, path)));
-  if (!target?.startsWith(`${await realpath(dir)}/`) || !(await stat(target)).isFile()) return undefined;
-  const copy = join(dir, `${path}.target`);
-  await copyFile(target, copy);
-  return copy;
 }
 
 /** Does any file below `dir` hold one of these paths? */

@@ -4,6 +4,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
+import type { Looks } from '../cache/file-digests.ts';
 import type { Records } from '../cache/records.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
@@ -56,9 +57,9 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   const results: Records<Json> = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
   const inputs: Records<Json> = await cache.records('inputs', (value): value is Json => Array.isArray(value));
 
-  const complete = async (job: Job, found: Discovered): Promise<ActionRecord> => {
+  const complete = async (job: Job, found: Discovered, digests: Looks): Promise<ActionRecord> => {
     const files = await Promise.all([...found.files].sort(byCodeUnit).map(async (place) => {
-      return [place, await digestOfPlace(place, job.action.mounts, cache)] as const;
+      return [place, await digestOfPlace(place, job.action.mounts, { digests })] as const;
     }));
     const any = found.variables.includes(anyVariable);
     const variables = Object.entries(job.declaredEnv).filter(([name]) => any || found.variables.includes(name));
@@ -73,7 +74,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   return {
     async lookUp(job) {
       for (const set of await setsOf(job)) {
-        const key = actionKey(await complete(job, set));
+        const key = actionKey(await complete(job, set, cache.digests));
         const result = resultOf((await results.get(key)) ?? null);
         if (!result) continue;
         const present = await Promise.all(result.artifacts.map((artifact) => cache.content.has(artifact.digest)));
@@ -86,9 +87,10 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
       if (!execution.ok) return execution;
       const { result } = execution;
       const found = await job.discover(result);
-      const record = await complete(job, found);
+      const now = cache.digests.again();
+      const record = await complete(job, found, now);
       const key = actionKey(record);
-      if (execution.shareable && !(await changedSince(execution.startedMs, job.action, found.files))) {
+      if (execution.shareable && (await unchangedSince(execution.startedMs, job.action, now))) {
         await results.put(key, resultJson(result));
         const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
         await inputs.put(actionKey(job.action.record), [found, ...others].slice(0, rememberedSets).map((set) => ({ files: [...set.files], variables: [...set.variables] })));
@@ -98,11 +100,11 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   };
 }
 
-/** What a source file or folder holds now; null where there is none. Of a folder, what git would ignore does not count. */
-export async function digestOfPlace(place: string, mounts: Action['mounts'], { digests }: Cache): Promise<Digest | null> {
+/** What a source file or folder holds; null where there is none. Of a folder with a closing slash, what git would ignore does not count. */
+export async function digestOfPlace(place: string, mounts: Action['mounts'], { digests }: { readonly digests: Looks }): Promise<Digest | null> {
   const path = hostPath(place, mounts);
   const isFolder = place.endsWith('/') || (await absentAsUndefined(stat(path)))?.isDirectory();
-  const digest = await (isFolder ? digests.tree(path, { gitignore: true, ignore: ['target', '.git'] }) : digests.file(path));
+  const digest = await (isFolder ? digests.tree(path, { gitignore: place.endsWith('/'), ignore: ['target', '.git'] }) : digests.file(path));
   return digest ?? null;
 }
 
@@ -111,13 +113,15 @@ function hostPath(place: string, mounts: Action['mounts']): string {
   return mount === undefined ? place : join(mounts[mount] ?? '', place.slice(mount.length));
 }
 
-/** A file edited while the command ran may not be what the command read: such a result is used but not remembered. */
-async function changedSince(startedMs: number, action: Action, places: readonly string[]): Promise<boolean> {
-  for (const place of places) {
-    const stats = await absentAsUndefined(stat(hostPath(place, action.mounts)));
-    if (stats && stats.ctimeMs >= startedMs) return true;
+/**
+ * Is what the command read what the key says? A source edited while it ran, or between its look-up and its start, makes the result one that
+ * is used but not remembered. `now` has looked at everything that was discovered.
+ */
+async function unchangedSince(startedMs: number, { record, mounts }: Action, now: Looks): Promise<boolean> {
+  for (const [place, digest] of Object.entries(record.files)) {
+    if (hostPath(place, mounts) !== place && (await digestOfPlace(place, mounts, { digests: now })) !== digest) return false;
   }
-  return false;
+  return now.newestChangeMs() < Math.floor(startedMs);
 }
 
 function discoveredOf(value: Json): Discovered | undefined {

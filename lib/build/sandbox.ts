@@ -73,9 +73,14 @@ function replaceAll(text: string, pairs: readonly (readonly [string, string])[])
   let out = '';
   let at = 0;
   while (at < text.length) {
-    const hit = ordered.find(([from]) => text.startsWith(from, at) && !/[\w.-]/.test(text[at + from.length] ?? '') && !/[\w.-]/.test(text[at - 1] ?? ''));
+    const hit = ordered.find(([from]) => text.startsWith(from, at) && !/[\w.-]/.test(text[at + from.length] ?? '') && startsWord(text, at));
     out += hit ? hit[1] : text[at];
     at += hit ? hit[0].length : 1;
   }
   return out;
+}
+
+/** Does a path begin at `at`? After a letter it is the rest of a longer one, unless the letter is a flag: -L/lib, -T/link.ld. */
+function startsWord(text: string, at: number): boolean {
+  return !/[\w.-]/.test(text[at - 1] ?? '') || /(?:^|[^\w.-])-[A-Za-z]$/.test(text.slice(Math.max(0, at - 3), at));
 }

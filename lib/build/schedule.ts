@@ -50,15 +50,18 @@ export function schedule(graph: Graph): Schedule {
   };
 }
 
-/** The weight of the heaviest path from each node to the end of the graph, itself included. Nodes may be in any order; no cycles. */
-export function pathLengths(graph: Graph, dependents: readonly (readonly number[])[]): readonly number[] {
-  const lengths: (number | undefined)[] = graph.dependencies.map(() => undefined);
-  const of = (node: number): number => {
-    const known = lengths[node];
-    if (known !== undefined) return known;
-    const behind = Math.max(0, ...(dependents[node] ?? []).map(of));
-    return (lengths[node] = behind + (graph.weights[node] ?? 1));
-  };
-  graph.dependencies.forEach((_, node) => of(node));
-  return lengths.map((length) => length ?? 0);
+/** The weight of the heaviest path from each node to the end of the graph, itself included. Nodes may be in any order; those of a cycle have 0. */
+export function pathLengths({ dependencies, weights }: Graph, dependents: readonly (readonly number[])[]): readonly number[] {
+  const lengths = dependencies.map(() => 0);
+  const waitingFor = dependents.map((list) => list.length);
+  const ends = waitingFor.flatMap((count, node) => (count === 0 ? [node] : []));
+  for (let node = ends.pop(); node !== undefined; node = ends.pop()) {
+    const behind = (dependents[node] ?? []).reduce((most, dependent) => Math.max(most, lengths[dependent] ?? 0), 0);
+    lengths[node] = behind + (weights[node] ?? 1);
+    for (const dependency of new Set(dependencies[node])) {
+      waitingFor[dependency] = (waitingFor[dependency] ?? 0) - 1;
+      if (waitingFor[dependency] === 0) ends.push(dependency);
+    }
+  }
+  return lengths;
 }

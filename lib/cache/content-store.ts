@@ -39,8 +39,9 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
   const verified = new Map<Digest, Promise<boolean>>();
 
   const drop = async (digest: Digest): Promise<void> => {
-    await rm(place(digest), { force: true });
-    report({ kind: 'repaired', digest });
+    verified.delete(digest);
+    // Of two that find the damage at once, one tells.
+    if (await absentAsUndefined(rm(place(digest)).then(() => true))) report({ kind: 'repaired', digest });
   };
   const publish = async (from: string, digest: Digest): Promise<void> => {
     await chmod(from, blobMode);
@@ -77,7 +78,10 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
       return (await absentAsUndefined(stat(place(digest)))) !== undefined;
     },
     holds(digest) {
-      const known = verified.get(digest) ?? verify(digest);
+      const known = verified.get(digest) ?? verify(digest).then((whole) => {
+        if (!whole) verified.delete(digest); // another process may bring it
+        return whole;
+      });
       verified.set(digest, known);
       return known;
     },

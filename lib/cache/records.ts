@@ -26,8 +26,7 @@ export async function openRecords<T extends Json>(dir: string, tmpDir: string, i
       const end = text.indexOf('\n');
       const body = text.slice(end + 1);
       if (text.slice(0, end) !== digestBytes(body)) {
-        await rm(place(key), { force: true });
-        report({ kind: 'repaired', digest: key });
+        if (await absentAsUndefined(rm(place(key)).then(() => true))) report({ kind: 'repaired', digest: key });
         return undefined;
       }
       const value: Json = JSON.parse(body);
