@@ -26,6 +26,10 @@ interface World {
 
 const test = suite<{ world: World }>('compile');
 
+/** What is known of the host (hundreds of MB of compiler were read for it) is carried from cache to cache. */
+const hostFacts = await mkdtemp(join(tmpdir(), 'bloomery-host-facts-'));
+test.after(() => rm(hostFacts, { recursive: true, force: true }));
+
 test.before.each(async (context) => {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-compile-'));
   const checkout = join(dir, 'checkout');
@@ -39,6 +43,7 @@ test.before.each(async (context) => {
     dir, project, events,
     async build({ project: changes = {}, options = {}, signal = new AbortController().signal, onEvent, cache: cacheName = 'cache' } = {}) {
       const report = (event: Event): void => { events.push(event); onEvent?.(event); };
+      await cp(hostFacts, join(dir, cacheName, 'remembered'), { recursive: true });
       const cache = await openCache(join(dir, cacheName), process.pid, report);
       try {
         const shared = { cache, hostEnv, toolchain: undefined, rustSrc: undefined, jobs: 2, sandbox: true, shorten: (path: string) => path, colour: false };
@@ -46,6 +51,7 @@ test.before.each(async (context) => {
         for (const one of compiled.projects) await publish(one, join(dir, 'out'), cache);
         return compiled;
       } finally {
+        await cp(join(dir, cacheName, 'remembered'), hostFacts, { recursive: true }).catch(() => {}); // absent when nothing was asked of the host
         await cache.close();
       }
     },
