@@ -37,6 +37,8 @@ export interface CompileOptions {
   /** --toolchain, --rust-src. */
   readonly toolchain: string | undefined;
   readonly rustSrc: string | undefined;
+  /** Another cache that may have the standard library's source. */
+  readonly otherCacheDir?: string;
   readonly jobs: number | undefined;
   /** False: --no-sandbox. */
   readonly sandbox: boolean;
@@ -99,7 +101,7 @@ async function planAll(projects: readonly Project[], options: CompileOptions, co
   const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
     const needsRustSrc = project.buildStd.length > 0;
-    const request = { env: options.hostEnv, cacheDir: options.cache.root, wanted: options.toolchain, project: project.dir, needsRustSrc, rustSrc: options.rustSrc };
+    const request = { env: options.hostEnv, cacheDir: options.cache.root, wanted: options.toolchain, project: project.dir, needsRustSrc, rustSrc: options.rustSrc, otherCacheDir: options.otherCacheDir };
     const choice: ToolchainChoice = await chooseToolchain(request, context);
     if (needsRustSrc) reasons.set(choice.why, [...(reasons.get(choice.why) ?? []), project.name]);
     requests.push({ cargo: { toolchain: choice.toolchain, hostEnv: options.hostEnv, cache: options.cache }, project, rustSrc: choice.rustSrc });

@@ -29,6 +29,8 @@ export interface RustSrcSearch {
   /** --rust-src, or BLOOMERY_RUST_SRC: the absolute path of a folder or an archive. */
   readonly named?: string | undefined;
   readonly cacheDir: string;
+  /** Another cache whose copies will do: the person's own, where doctor --install puts one. */
+  readonly otherCacheDir?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -47,7 +49,8 @@ export async function findRustSrc(toolchain: Toolchain, search: RustSrcSearch, c
     const version = await versionOf(await realpath(own)) || toolchain.release;
     if (fits(toolchain, version)) return installed(own, version, `the sysroot of ${toolchain.name}`, search.cacheDir);
   }
-  const kept = (await keptLibraries(search.cacheDir)).find(({ version }) => version !== '' && fits(toolchain, version));
+  const caches = [search.cacheDir, ...(search.otherCacheDir === undefined ? [] : [search.otherCacheDir])];
+  const kept = (await Promise.all(caches.map(keptLibraries))).flat().find(({ version }) => version !== '' && fits(toolchain, version));
   return kept && described(join(kept.folder, 'library'), kept);
 }
 

@@ -25,6 +25,7 @@ export interface ToolchainRequest {
   readonly needsRustSrc: boolean;
   /** --rust-src or BLOOMERY_RUST_SRC, absolute. */
   readonly rustSrc?: string | undefined;
+  readonly otherCacheDir?: string | undefined;
 }
 
 export interface ToolchainChoice {
@@ -69,7 +70,7 @@ async function withRustSrc(candidates: readonly Toolchain[], why: string, reques
   const [first] = candidates;
   if (!first) throw noToolchain([]);
   if (!request.needsRustSrc) return { toolchain: first, why: `${title(first)}: ${why}` };
-  const search = { named: request.rustSrc, cacheDir: request.cacheDir, env: request.env };
+  const search = { named: request.rustSrc, cacheDir: request.cacheDir, otherCacheDir: request.otherCacheDir, env: request.env };
   for (const toolchain of candidates) {
     const rustSrc = await findRustSrc(toolchain, search, context);
     if (!rustSrc) continue;

@@ -85,6 +85,7 @@ export function compilerOptions({ args, host, path }: Task): Omit<Parameters<typ
     hostEnv: host.env,
     toolchain: args.text('toolchain'),
     rustSrc: rustSrc === undefined ? undefined : path(rustSrc),
+    otherCacheDir: host.cacheDir,
     jobs: args.count('jobs', 1),
     sandbox: !args.has('no-sandbox'),
     shorten: (file) => {
