@@ -1,0 +1,65 @@
+// The cache directory as a whole: it can be opened or says why not, and what killed processes left is swept.
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { withScratch } from '../../fixtures/cache/scratch.ts';
+import { Failure } from '../core/errors.ts';
+import { start } from '../core/sh.ts';
+import { openCache } from './cache.ts';
+
+const plain = { cwd: '/', env: {} };
+
+test('the folder of a process that is gone is swept, that of one that lives is kept', async () => {
+  await withScratch(async ({ cache, cacheDir, reopen }) => {
+    const [living, dead] = [start(['sleep', '1000'], plain), start(['true'], plain)];
+    await dead.ended;
+    try {
+      const folders = [living.pid, dead.pid].map((pid) => join(cache.dir, 'tmp', `${pid}-abc`));
+      for (const folder of folders) await mkdir(join(folder, 'action-1'), { recursive: true });
+      const other = await reopen();
+      const left = (await readdir(join(cacheDir, 'v1/tmp'))).sort();
+      assert.equal(left, [`${living.pid}-abc`, ...[cache, other].map(({ tmpDir }) => tmpDir.split('/').at(-1) ?? '')].sort());
+    } finally {
+      living.stop();
+      await living.ended;
+    }
+  });
+});
+
+test('closing takes the process\'s own folder away', async () => {
+  await withScratch(async ({ reopen, cache }) => {
+    const other = await reopen();
+    await writeFile(join(other.tmpDir, 'unfinished'), '');
+    await other.close();
+    assert.equal(await readdir(join(cache.dir, 'tmp')), [cache.tmpDir.split('/').at(-1)]);
+  });
+});
+
+test('closing takes it away even when the digests cannot be saved', async () => {
+  await withScratch(async ({ reopen, cache }) => {
+    const other = await reopen();
+    await mkdir(join(cache.dir, 'file-digests', 'in-the-way'), { recursive: true });
+    assert.is(await other.close().then(() => 'closed', () => 'failed'), 'failed');
+    assert.equal(await readdir(join(cache.dir, 'tmp')), [cache.tmpDir.split('/').at(-1)]);
+    await rm(join(cache.dir, 'file-digests'), { recursive: true });
+  });
+});
+
+test('a directory that cannot be written is the host\'s fault, and the hint names --cache', async () => {
+  const error: unknown = await openCache('/sys/bloomery', process.pid, () => undefined).catch((reason: unknown) => reason);
+  assert.instance(error, Failure);
+  const { message, exitCode, hint } = error as Failure;
+  assert.match(message, /^Cannot open the cache in "\/sys\/bloomery": (permission denied|operation not permitted|the file system is read-only)$/);
+  assert.equal([exitCode, hint], [69, 'choose another folder with --cache DIR']);
+});
+
+test('a file where the directory should be is said', async () => {
+  await withScratch(async ({ write }) => {
+    const error: unknown = await openCache(await write('file', ''), process.pid, () => undefined).catch((reason: unknown) => reason);
+    assert.instance(error, Failure);
+    assert.match((error as Failure).message, /a part of the path is not a folder$/);
+  });
+});
+
+test.run();

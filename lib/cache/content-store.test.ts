@@ -1,0 +1,133 @@
+// The content store gives back what was put in, or nothing: never other bytes, whatever happened to its files.
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { filesBelow, withScratch } from '../../fixtures/cache/scratch.ts';
+import type { Scratch } from '../../fixtures/cache/scratch.ts';
+import { digestBytes, digestFile } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+
+/** Changes one byte of a blob behind the store's back. */
+async function flip({ blob }: Scratch, digest: Digest): Promise<void> {
+  const bytes = await readFile(blob(digest));
+  bytes[0] = (bytes[0] ?? 0) ^ 1;
+  await chmod(blob(digest), 0o755);
+  await writeFile(blob(digest), bytes);
+}
+
+const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false);
+
+test('what was put is read back under the digest of its bytes', async () => {
+  await withScratch(async ({ cache: { content } }) => {
+    for (const bytes of [Buffer.alloc(0), Buffer.from('hello'), Buffer.from(new Uint8Array(3_000_000).map((_, index) => index * 7))]) {
+      const digest = await content.putBytes(bytes);
+      assert.is(digest, digestBytes(bytes));
+      assert.ok((await content.read(digest))?.equals(bytes));
+      assert.equal([await content.has(digest), await content.holds(digest)], [true, true]);
+    }
+  });
+});
+
+test('what was never put is absent in every way of asking, and leaves nothing where it was wanted', async () => {
+  await withScratch(async ({ cache: { content }, folder, repaired }) => {
+    const never = digestBytes('never');
+    assert.equal([await content.read(never), await content.has(never), await content.holds(never)], [undefined, false, false]);
+    assert.not(await content.copyTo(never, join(folder, 'x'), 0o644));
+    assert.equal([await filesBelow(folder), repaired()], [[], []]);
+  });
+});
+
+test('an adopted file is gone from its place', async () => {
+  await withScratch(async ({ cache: { content }, write }) => {
+    const path = await write('made', 'by an action');
+    const { digest, sizeBytes } = await content.adoptFile(path);
+    assert.equal([digest, sizeBytes, await exists(path)], [digestBytes('by an action'), 12, false]);
+    assert.is((await content.read(digest))?.toString(), 'by an action');
+  });
+});
+
+test('a flipped byte makes a blob absent: it is dropped, and that is told once', async () => {
+  await withScratch(async (scratch) => {
+    const asked = {
+      read: async (digest: Digest) => (await scratch.cache.content.read(digest)) !== undefined,
+      holds: async (digest: Digest) => (await scratch.reopen()).content.holds(digest),
+      copyTo: (digest: Digest) => scratch.cache.content.copyTo(digest, join(scratch.folder, 'copy'), 0o644),
+    };
+    for (const [way, ask] of Object.entries(asked)) {
+      const digest = await scratch.cache.content.putBytes(way);
+      await flip(scratch, digest);
+      assert.not(await ask(digest), way);
+      assert.not(await ask(digest), `${way} again`);
+      assert.not(await exists(scratch.blob(digest)), way);
+      assert.equal(scratch.repaired().filter((told) => told === digest), [digest], way);
+    }
+    assert.equal(await filesBelow(scratch.folder), []);
+  });
+});
+
+test('damage that a read finds is known to who asks next, until the blob is put again', async () => {
+  await withScratch(async (scratch) => {
+    const { content } = scratch.cache;
+    const digest = await content.putBytes('text');
+    assert.ok(await content.holds(digest));
+    await flip(scratch, digest);
+    await content.read(digest);
+    assert.not(await content.holds(digest));
+    await (await scratch.reopen()).content.putBytes('text');
+    assert.ok(await content.holds(digest), 'another process brought it');
+  });
+});
+
+test('has says nothing of the bytes', async () => {
+  await withScratch(async (scratch) => {
+    const digest = await scratch.cache.content.putBytes('text');
+    await flip(scratch, digest);
+    assert.ok(await scratch.cache.content.has(digest));
+  });
+});
+
+test('a copy has the mode asked for and no partial file beside it', async () => {
+  await withScratch(async ({ cache: { content }, folder }) => {
+    const digest = await content.putBytes('#!/bin/sh\n');
+    assert.ok(await content.copyTo(digest, join(folder, 'tool'), 0o755));
+    assert.ok(await content.copyTo(digest, join(folder, 'text'), 0o600));
+    assert.equal(await filesBelow(folder), ['text', 'tool']);
+    assert.equal([(await stat(join(folder, 'tool'))).mode & 0o777, (await stat(join(folder, 'text'))).mode & 0o777], [0o755, 0o600]);
+  });
+});
+
+test('writing over a copy leaves the blob as it was', async () => {
+  await withScratch(async ({ cache: { content }, folder, blob }) => {
+    const digest = await content.putBytes('mine');
+    await content.copyTo(digest, join(folder, 'copy'), 0o644);
+    await writeFile(join(folder, 'copy'), 'yours');
+    assert.is(await digestFile(blob(digest)), digest);
+  });
+});
+
+test('a link shares the blob\'s bytes, read-only', async () => {
+  await withScratch(async ({ cache: { content }, folder, blob }) => {
+    const digest = await content.putBytes('shared');
+    await mkdir(join(folder, 'deep'));
+    await content.linkTo(digest, join(folder, 'deep/input'));
+    const [link, own] = [await stat(join(folder, 'deep/input')), await stat(blob(digest))];
+    assert.equal([link.ino, link.mode & 0o222], [own.ino, 0]);
+  });
+});
+
+test('writers of the same blob do not disturb each other', async () => {
+  await withScratch(async ({ cache, reopen, write, repaired }) => {
+    const other = await reopen();
+    const files = await Promise.all([1, 2, 3].map((number) => write(`file-${number}`, 'the same')));
+    const made = await Promise.all([
+      ...files.map((path) => cache.content.adoptFile(path).then(({ digest }) => digest)),
+      cache.content.putBytes('the same'), other.content.putBytes('the same'), other.content.putBytes('the same'),
+    ]);
+    assert.equal([...new Set(made)], [digestBytes('the same')]);
+    assert.is((await other.content.read(digestBytes('the same')))?.toString(), 'the same');
+    assert.equal([await filesBelow(cache.tmpDir).then((files) => files.filter((name) => name.startsWith('blob'))), repaired()], [[], []]);
+  });
+});
+
+test.run();

@@ -1,0 +1,170 @@
+// Digests of sources follow their content and nothing else, and the memory never says what a look would not.
+import { mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { withScratch } from '../../fixtures/cache/scratch.ts';
+import type { Scratch } from '../../fixtures/cache/scratch.ts';
+import { digestBytes } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+
+/** The digest of the scratch folder as a new process sees it. */
+async function tree({ folder, reopen }: Scratch, options?: { gitignore?: boolean; ignore?: readonly string[] }): Promise<Digest> {
+  return (await reopen()).digests.tree(folder, options);
+}
+
+/** Waits until the file system's clock is past the time within which a change may be missed. */
+async function settle({ write }: Scratch): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await write('tick', '');
+}
+
+test('a file has the digest of its bytes, and what is not there has none', async () => {
+  await withScratch(async ({ cache: { digests }, folder, write }) => {
+    assert.is(await digests.file(await write('a', 'text')), digestBytes('text'));
+    assert.is(await digests.file(join(folder, 'none')), undefined);
+    assert.is(await digests.file(join(folder, 'a/below-a-file')), undefined);
+  });
+});
+
+test('a tree changes with what is in it and with nothing else', async () => {
+  await withScratch(async (scratch) => {
+    const { folder, write } = scratch;
+    await write('src/main.rs', 'fn main() {}');
+    await write('README.md', 'text');
+    const first = await tree(scratch);
+    const steps: readonly (readonly [string, boolean, () => Promise<unknown>])[] = [
+      ['touched', false, () => utimes(join(folder, 'src/main.rs'), 1, 1)],
+      ['written again', false, () => write('src/main.rs', 'fn main() {}')],
+      ['edited', true, () => write('src/main.rs', 'fn main() { }')],
+      ['edited back', true, () => write('src/main.rs', 'fn main() {}')],
+      ['a new file', true, () => write('src/.hidden', '')],
+      ['renamed', true, () => rename(join(folder, 'src/.hidden'), join(folder, 'src/seen'))],
+      ['moved', true, () => rename(join(folder, 'src/seen'), join(folder, 'seen'))],
+      ['a new folder', true, () => mkdir(join(folder, 'empty'))],
+      ['gone', true, () => rm(join(folder, 'seen'))],
+      ['the folder gone', true, () => rm(join(folder, 'empty'), { recursive: true })],
+    ];
+    let before = first;
+    for (const [what, changes, step] of steps) {
+      await step();
+      const after = await tree(scratch);
+      assert.is(after !== before, changes, what);
+      before = after;
+    }
+    assert.is(before, first, 'everything is as it was at first');
+  });
+});
+
+test('what git ignores does not count when asked, nor does what is left out by name', async () => {
+  await withScratch(async (scratch) => {
+    const { write } = scratch;
+    await write('.gitignore', '/made\n*.log\n');
+    await write('kept', '');
+    const options = { gitignore: true, ignore: ['target', '.git'] };
+    const [plain, asked] = [await tree(scratch), await tree(scratch, options)];
+    for (const path of ['made/x', 'deep/y.log', 'target/debug/z', '.git/HEAD']) await write(path, 'x');
+    const deep = await tree(scratch, options);
+    await write('deep/y.log', 'other');
+    await write('target/debug/z', 'other');
+    assert.is(await tree(scratch, options), deep);
+    assert.is.not(await tree(scratch), plain);
+    await write('deep/target', 'only the one at the top is left out');
+    assert.is.not(await tree(scratch, options), deep);
+    await rm(join(scratch.folder, 'deep'), { recursive: true });
+    assert.is(await tree(scratch, options), asked);
+  });
+});
+
+test('a link counts with its words and with what it leads to', async () => {
+  await withScratch(async (scratch) => {
+    const { folder, write } = scratch;
+    const digest = async (): Promise<Digest | undefined> => (await scratch.reopen()).digests.file(join(folder, 'link'));
+    await write('one', 'same');
+    await write('two', 'same');
+    await mkdir(join(folder, 'deep'));
+    const seen: (Digest | undefined)[] = [];
+    for (const words of ['one', 'two', 'nowhere', 'deep']) {
+      await rm(join(folder, 'link'), { force: true });
+      await symlink(words, join(folder, 'link'));
+      seen.push(await digest());
+    }
+    assert.is(new Set(seen).size, 4);
+    assert.not(seen.includes(undefined));
+    await rm(join(folder, 'link'));
+    await symlink('one', join(folder, 'link'));
+    assert.is(await digest(), seen[0]);
+    await write('one', 'other');
+    assert.is.not(await digest(), seen[0]);
+  });
+});
+
+test('a link to a folder above ends the walk instead of running in circles', async () => {
+  await withScratch(async (scratch) => {
+    await scratch.write('deep/file', '');
+    await symlink('..', join(scratch.folder, 'deep/up'));
+    assert.is(await tree(scratch), await tree(scratch));
+  });
+});
+
+test('a file that has not changed is not read again by a later process', async () => {
+  await withScratch(async (scratch) => {
+    const path = await scratch.write('a', 'text');
+    await settle(scratch);
+    const first = await scratch.reopen();
+    await first.digests.file(path);
+    await first.digests.save();
+    // A digest planted under the right stamp comes back only if nobody reads the file.
+    const memory = join(first.dir, 'file-digests');
+    const planted = digestBytes('planted');
+    await writeFile(memory, (await readFile(memory, 'utf8')).replace(digestBytes('text'), planted));
+    assert.is(await (await scratch.reopen()).digests.file(path), planted);
+    await writeFile(path, 'new!');
+    assert.is(await (await scratch.reopen()).digests.file(path), digestBytes('new!'), 'same length, other stamp');
+  });
+});
+
+test('a file that changed just before it was read is not remembered', async () => {
+  await withScratch(async ({ reopen, write }) => {
+    const cache = await reopen();
+    const path = await write('a', 'text');
+    await cache.digests.file(path);
+    await cache.digests.save();
+    assert.not((await readFile(join(cache.dir, 'file-digests'), 'utf8')).includes(path));
+  });
+});
+
+test('a memory that cannot be read, or a name that would break its lines, costs work and nothing else', async () => {
+  await withScratch(async (scratch) => {
+    const path = await scratch.write('a\tb\nc', 'text');
+    await settle(scratch);
+    const cache = await scratch.reopen();
+    assert.is(await cache.digests.file(path), digestBytes('text'));
+    await cache.digests.save();
+    assert.is(await (await scratch.reopen()).digests.file(path), digestBytes('text'));
+    await writeFile(join(cache.dir, 'file-digests'), 'no\tmemory\n\0\n\t\t\n');
+    assert.is(await (await scratch.reopen()).digests.file(path), digestBytes('text'));
+  });
+});
+
+test('one process sees one state of a file; asking again sees the present one and when it changed', async () => {
+  await withScratch(async ({ cache: { digests }, folder, write }) => {
+    const path = await write('src/a', 'before');
+    await digests.file(path);
+    await write('src/a', 'after');
+    assert.is(await digests.file(path), digestBytes('before'));
+    const again = digests.again();
+    assert.is(await again.file(path), digestBytes('after'));
+    const edited = again.newestChangeMs();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await rm(path);
+    const gone = digests.again();
+    assert.is(await gone.file(path), undefined);
+    assert.ok(gone.newestChangeMs() > edited, 'of an absent file the folder tells');
+    const whole = digests.again();
+    await whole.tree(join(folder, 'src'));
+    assert.is(whole.newestChangeMs(), gone.newestChangeMs());
+  });
+});
+
+test.run();
