@@ -2,14 +2,13 @@
 // Boots a system's image and judges its serial console: booted, failed, stalled or exited-early. Exit code 0 means booted.
 import { basename } from 'node:path';
 import { replay } from './lib/console/replay.ts';
-import type { Judgement } from './lib/console/verdict.ts';
-import { acceleratorChoice, bootLimits, dialogueSteps, machineFlags, verdictFlags } from './lib/face/boot-flags.ts';
-import { attachLines, bootOutcome, milestoneLine } from './lib/face/boot-report.ts';
+import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './lib/face/boot-flags.ts';
+import { attachLines, bootOutcome, milestoneLine, reportLines } from './lib/face/boot-report.ts';
 import { task } from './lib/face/task.ts';
-import type { Outcome } from './lib/face/task.ts';
-import { bootTarget, consoleRules, namedSystem } from './lib/system/boot-target.ts';
+import { consoleRules, namedSystem } from './lib/system/boot-target.ts';
 import { bootTest } from './lib/system/boot-test.ts';
-import type { BootTest } from './lib/system/boot-test.ts';
+
+const root = import.meta.dirname;
 
 await task({
   command: 'npx zx test-boot.ts',
@@ -26,37 +25,32 @@ await task({
     json: { type: 'boolean', help: 'print the verdict as one JSON object, as the last line' },
   },
   examples: ['npx zx test-boot.ts redox', 'npx zx test-boot.ts --image my.img --system redox --timeout 60 --json', "npx zx test-boot.ts redox --expect 'login:' --send root"],
-}, async ({ args, host, path, print, report, signal }) => {
-  const name = namedSystem(args.words[0], args.text('system'));
+}, async (task) => {
+  const { args, path, print, report } = task;
   const record = args.text('replay');
   if (record !== undefined) {
-    const rules = await consoleRules(host.cwd, name);
+    const system = namedSystem(args.words[0], args.text('system'));
+    const rules = await consoleRules(root, system);
     const judgement = await replay(path(record), rules, bootLimits(args, rules.limits));
-    return bootOutcome({ system: name, subject: basename(record), judgement, transcript: path(record) }, print);
+    const reported = { system, subject: basename(record), judgement, transcript: path(record) };
+    for (const line of reportLines(reported)) print(line);
+    return bootOutcome(reported);
   }
 
-  const image = args.text('image');
-  const target = await bootTarget({ root: host.cwd, system: name, profile: args.text('profile') ?? 'default', image: image && path(image) });
-  const { console: rules, machine } = target.system;
-  const log = path(args.text('log') ?? target.log);
-  const outcomeOf = (judgement: Judgement): Outcome => bootOutcome({ system: name, subject: basename(target.image), judgement, transcript: log }, print);
-  let outcome: Outcome | undefined;
-  const onKept: BootTest['onKept'] = (judgement, running) => {
-    outcome = outcomeOf(judgement);
-    for (const line of attachLines(running)) print(line);
-  };
+  const { target: { system, image, log }, order } = await orderedMachine(task, root);
+  const reported = { system: system.name, subject: basename(image), transcript: path(args.text('log') ?? log) };
   const judgement = await bootTest({
-    machine,
-    image: target.image,
-    accelerator: acceleratorChoice(args),
-    cacheDir: path(args.text('cache') ?? host.cacheDir),
-    env: host.env,
-    rules,
-    limits: bootLimits(args, rules.limits),
+    ...order,
+    rules: system.console,
+    limits: bootLimits(args, system.console.limits),
     steps: dialogueSteps(args),
-    log,
+    log: reported.transcript,
+    keep: args.has('keep'),
     onMilestone: (milestone) => report({ kind: 'note', text: milestoneLine(milestone) }),
-    ...(args.has('keep') ? { onKept } : {}),
-  }, { signal, report });
-  return outcome ?? outcomeOf(judgement);
+    onVerdict: (judgement, machine) => {
+      for (const line of reportLines({ ...reported, judgement })) print(line);
+      if (args.has('keep')) for (const line of attachLines(machine)) print(line);
+    },
+  }, task);
+  return bootOutcome({ ...reported, judgement });
 });

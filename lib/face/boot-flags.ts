@@ -1,9 +1,13 @@
-// The flags that boot tests and interactive runs share, and what they mean as data. Starts nothing.
+// The flags that boot tests and interactive runs share, and what they mean. Starts nothing.
 import type { Step } from '../console/dialogue.ts';
 import type { Limits } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
+import { bootTarget, namedSystem } from '../system/boot-target.ts';
+import type { BootTarget } from '../system/boot-target.ts';
+import type { MachineOrder } from '../system/start-machine.ts';
 import type { CommandLine, Flag } from './command-line.ts';
+import type { Task } from './task.ts';
 
 /** Which machine: for everything that starts one. */
 export const machineFlags = {
@@ -23,9 +27,23 @@ export const verdictFlags = {
   send: { type: 'string', multiple: true, value: 'TEXT', help: 'type TEXT and Enter; before any --expect it waits for the prompt' },
 } as const satisfies Record<string, Flag>;
 
+/** The machine that the command line asks for, and whose it is. `root` is the project's folder. */
+export async function orderedMachine({ args, host, path }: Task, root: string): Promise<{ target: BootTarget; order: MachineOrder }> {
+  const image = args.text('image');
+  const target = await bootTarget({
+    root,
+    system: namedSystem(args.words[0], args.text('system')),
+    profile: args.text('profile') ?? 'default',
+    image: image === undefined ? undefined : path(image),
+  });
+  const cacheDir = path(args.text('cache') ?? host.cacheDir);
+  const order = { machine: target.system.machine, image: target.image, accelerator: acceleratorChoice(args), cacheDir, env: host.env };
+  return { target, order };
+}
+
 const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];
 
-export function acceleratorChoice(args: CommandLine): AcceleratorChoice {
+function acceleratorChoice(args: CommandLine): AcceleratorChoice {
   const given = args.text('accel') ?? 'auto';
   const choice = accelerators.find((name) => name === given);
   if (choice) return choice;

@@ -41,10 +41,8 @@ export function attachLines({ pid, attachPath }: { readonly pid: number; readonl
   ];
 }
 
-/** Prints the report, and gives the exit code and what --json says. */
-export function bootOutcome(reported: Reported, print: (line: string) => void): Outcome {
-  for (const line of reportLines(reported)) print(line);
-  const { system, judgement, transcript } = reported;
+/** The exit code, and what --json says. */
+export function bootOutcome({ system, judgement, transcript }: Reported): Outcome {
   const exitCode = judgement.verdict.kind === 'booted' ? exitCodes.done : exitCodes.failed;
   return { exitCode, json: { system, ...judgementJson(judgement), transcript } };
 }

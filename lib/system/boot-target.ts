@@ -16,7 +16,7 @@ export interface BootTarget {
 }
 
 export interface BootWords {
-  /** The project's folder. */
+  /** The project's folder: systems/ and out/ are there. */
   readonly root: string;
   readonly system: string;
   readonly profile: string;

@@ -114,7 +114,8 @@ test('a kept machine lives on after its verdict until it is interrupted', async 
   const abort = new AbortController();
   let kind = '';
   const judgement = await booted([{ say: 'redox login: ' }, { end: 'spin' }], {
-    onKept: ({ verdict }, { pid }) => {
+    keep: true,
+    onVerdict: ({ verdict }, { pid }) => {
       kind = verdict.kind;
       assert.ok(existsSync(`/proc/${pid}/exe`));
       abort.abort();

@@ -22,8 +22,10 @@ export interface BootTest extends MachineOrder {
   readonly log: string;
   /** Called at each milestone, after its line was reported. */
   readonly onMilestone?: (milestone: SeenMilestone) => void;
-  /** Given, the machine is left running after the verdict until it ends or the run is interrupted. Called once, when that begins. */
-  readonly onKept?: (judgement: Judgement, machine: RunningMachine) => void;
+  /** Called once, as soon as there is a verdict and while the machine is still there. */
+  readonly onVerdict?: (judgement: Judgement, machine: RunningMachine) => void;
+  /** Leave the machine running after the verdict, until it ends by itself or the run is interrupted. */
+  readonly keep?: boolean;
 }
 
 /** How long a failed machine may go on telling why: a stack trace follows its panic's first line. */
@@ -36,8 +38,8 @@ export async function bootTest(test: BootTest, context: Context): Promise<Judgem
     const record = transcript(test.log);
     try {
       const judgement = await judgeBoot(machine, test, record, context);
-      test.onKept?.(judgement, machine);
-      if (test.onKept) await machine.ended;
+      test.onVerdict?.(judgement, machine);
+      if (test.keep) await machine.ended;
       return judgement;
     } finally {
       record.close();
@@ -74,7 +76,7 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
   };
   const hear = (bytes: Uint8Array): void => {
     // Firmware that speaks has opened all its files: from here on not even SIGKILL leaves one behind.
-    if (!heard && !test.onKept) void machine.release();
+    if (!heard && !test.keep) void machine.release();
     heard = true;
     const atMs = nowMs();
     record.bytes(atMs, bytes);
