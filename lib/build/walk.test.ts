@@ -1,0 +1,156 @@
+// The walk over a graph: how many run at once, in which order, and how it ends. What runs here are puppets: promises that the test resolves.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Graph } from './schedule.ts';
+import { walk } from './walk.ts';
+
+/** A walk whose work waits until it is told to end. */
+class Puppets {
+  readonly running = new Map<number, PromiseWithResolvers<void>>();
+  readonly started: number[] = [];
+  readonly lookedUp: number[] = [];
+  readonly abort = new AbortController();
+  readonly ended: Promise<unknown>;
+  over = false;
+
+  constructor(dependencies: Graph['dependencies'], options: { readonly jobs?: number; readonly hits?: readonly number[]; readonly weights?: readonly number[] } = {}) {
+    const { jobs = 2, hits = [], weights = dependencies.map(() => 1) } = options;
+    const lookUp = async (node: number): Promise<boolean> => {
+      this.lookedUp.push(node);
+      return hits.includes(node);
+    };
+    const run = (node: number): Promise<void> => {
+      const puppet = Promise.withResolvers<void>();
+      this.started.push(node);
+      this.running.set(node, puppet);
+      return puppet.promise.finally(() => this.running.delete(node));
+    };
+    this.ended = walk({ dependencies, weights }, jobs, this.abort.signal, { lookUp, run }).then(() => 'done', (error: unknown) => error).finally(() => { this.over = true; });
+  }
+
+  /** Lets everything happen that can happen without a puppet's ending; gives what runs then. */
+  async quiet(): Promise<readonly number[]> {
+    for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
+    return [...this.running.keys()].sort((a, b) => a - b);
+  }
+
+  async end(...nodes: readonly number[]): Promise<readonly number[]> {
+    for (const node of nodes) this.running.get(node)?.resolve();
+    return this.quiet();
+  }
+
+  async fail(node: number, error: Error): Promise<readonly number[]> {
+    this.running.get(node)?.reject(error);
+    return this.quiet();
+  }
+}
+
+test('a diamond: both sides run together, the end waits for both', async () => {
+  const puppets = new Puppets([[], [0], [0], [1, 2]]);
+  assert.equal(await puppets.quiet(), [0]);
+  assert.equal(await puppets.end(0), [1, 2]);
+  assert.equal(await puppets.end(1), [2]);
+  assert.equal(await puppets.end(2), [3]);
+  await puppets.end(3);
+  assert.is(await puppets.ended, 'done');
+});
+
+test('a graph without nodes, and one of hits alone, is done at once', async () => {
+  assert.is(await new Puppets([]).ended, 'done');
+  const hits = new Puppets([[], [0], [1]], { hits: [0, 1, 2] });
+  assert.is(await hits.ended, 'done');
+  assert.equal([hits.lookedUp, hits.started], [[0, 1, 2], []]);
+});
+
+test('at most so many run at once, and a place that gets free is taken', async () => {
+  const puppets = new Puppets(Array.from({ length: 7 }, () => []), { jobs: 3 });
+  assert.is((await puppets.quiet()).length, 3);
+  for (let left = 6; left >= 0; left--) {
+    const [first = -1] = await puppets.quiet();
+    assert.is((await puppets.end(first)).length, Math.min(3, left));
+  }
+  assert.is(await puppets.ended, 'done');
+});
+
+test('a node is looked up only when all that it needs is done, and once', async () => {
+  const puppets = new Puppets([[], [0]], { jobs: 1 });
+  await puppets.quiet();
+  assert.equal(puppets.lookedUp, [0]);
+  await puppets.end(0);
+  assert.equal(puppets.lookedUp, [0, 1]);
+  await puppets.end(1);
+  assert.equal([puppets.lookedUp, puppets.started], [[0, 1], [0, 1]]);
+});
+
+test('of the misses that are known the one with the longest path behind it runs first', async () => {
+  // 0 and 1 are short; 2 carries the chain 3 -> 4; 5 is heavy.
+  const puppets = new Puppets([[], [], [], [2], [3], []], { jobs: 1, weights: [1, 1, 1, 1, 1, 9] });
+  for (let left = 6; left > 0; left--) await puppets.end(...(await puppets.quiet()));
+  // What 2 makes ready is looked up while the free place goes to a miss that is known; after that 3 is before 1.
+  assert.equal(puppets.started.slice(0, 4), [5, 2, 0, 3]);
+  assert.is(await puppets.ended, 'done');
+});
+
+test('hits take no place: while all places are taken the rest of the graph is walked', async () => {
+  const puppets = new Puppets([[], [], [1], [2], [3]], { jobs: 1, hits: [1, 2, 3] });
+  assert.equal(await puppets.quiet(), [0]);
+  assert.equal(puppets.lookedUp.toSorted(), [0, 1, 2, 3, 4]);
+  await puppets.end(0);
+  await puppets.end(4);
+  assert.is(await puppets.ended, 'done');
+});
+
+test('after a failure nothing new starts, and what runs is waited for', async () => {
+  const puppets = new Puppets([[], [], [], [1]], { jobs: 2 });
+  const [first = -1, second = -1] = await puppets.quiet();
+  assert.equal(await puppets.fail(first, new Error('no')), [second]);
+  assert.not(puppets.over, 'it waits');
+  assert.equal(await puppets.end(second), []);
+  assert.is(((await puppets.ended) as Error).message, 'no');
+  assert.is(puppets.started.length, 2);
+});
+
+test('of several failures the first is told', async () => {
+  const puppets = new Puppets([[], []]);
+  await puppets.quiet();
+  await puppets.fail(1, new Error('first'));
+  await puppets.fail(0, new Error('second'));
+  assert.is(((await puppets.ended) as Error).message, 'first');
+});
+
+test('a look-up that fails ends the walk like a run that fails', async () => {
+  const walked = walk({ dependencies: [[], [0]], weights: [1, 1] }, 2, new AbortController().signal, {
+    lookUp: async () => { throw new Error('unreadable'); },
+    run: async () => undefined,
+  });
+  assert.is(await walked.catch((error: unknown) => (error as Error).message), 'unreadable');
+});
+
+test('after an abort nothing new starts, and the reason is what is thrown', async () => {
+  const puppets = new Puppets([[], [], []], { jobs: 1 });
+  const [first = -1] = await puppets.quiet();
+  puppets.abort.abort(new Error('enough'));
+  assert.equal(await puppets.quiet(), [first]);
+  assert.equal(await puppets.fail(first, new Error('it was killed')), []);
+  assert.is(((await puppets.ended) as Error).message, 'enough');
+});
+
+test('a cycle is an error that says so, after all that can be done', async () => {
+  for (const dependencies of [[[0]], [[1], [0]], [[], [0, 2], [1]]]) {
+    const puppets = new Puppets(dependencies, { hits: [0, 1, 2] });
+    assert.match(((await puppets.ended) as Error).message, /can never become ready: the graph has a cycle$/, JSON.stringify(dependencies));
+  }
+});
+
+test('a wide graph is walked to its end', async () => {
+  const count = 5000;
+  const done = new Set<number>();
+  const dependencies = Array.from({ length: count }, (_, node) => (node === 0 ? [] : node === count - 1 ? Array.from({ length: count - 1 }, (_, other) => other) : [0]));
+  await walk({ dependencies, weights: [] }, 4, new AbortController().signal, {
+    lookUp: async (node) => node % 2 === 0 && Boolean(done.add(node)),
+    run: async (node) => { done.add(node); },
+  });
+  assert.is(done.size, count);
+});
+
+test.run();
