@@ -52,7 +52,8 @@ export function contentBytes(content: Content): Uint8Array {
 }
 
 function openPieces(sizeBytes: number, pieces: readonly Piece[]): OpenContent {
-  const within = (atBytes: number, length: number): readonly Piece[] => pieces.filter((piece) => piece.atBytes < atBytes + length && piece.atBytes + piece.bytes.length > atBytes);
+  const within = (atBytes: number, length: number): readonly Piece[] =>
+    pieces.filter((piece) => piece.atBytes < atBytes + length && piece.atBytes + piece.bytes.length > atBytes);
   return {
     sizeBytes,
     read(atBytes, into) {
@@ -70,6 +71,7 @@ function openPieces(sizeBytes: number, pieces: readonly Piece[]): OpenContent {
 
 function openHostFile(path: string, sizeBytes: number): OpenContent {
   const what = `read "${path}"`;
+  const hint = 'do not change files while an image is made of them';
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -90,12 +92,12 @@ function openHostFile(path: string, sizeBytes: number): OpenContent {
       let done = 0;
       while (done < wanted) {
         const count = readAt(into.subarray(done, wanted), atBytes + done);
-        if (count === 0) throw cannot(what, `it ended at ${atBytes + done} of ${sizeBytes} bytes`, { hint: 'do not change files while an image is made of them' });
+        if (count === 0) throw cannot(what, `it ended at ${atBytes + done} of ${sizeBytes} bytes`, { hint });
         done += count;
       }
       into.fill(0, wanted);
       if (atBytes + wanted === sizeBytes && readAt(new Uint8Array(1), sizeBytes) > 0) {
-        throw cannot(what, `it is longer than the ${sizeBytes} bytes it had`, { hint: 'do not change files while an image is made of them' });
+        throw cannot(what, `it is longer than the ${sizeBytes} bytes it had`, { hint });
       }
     },
     isHole: () => false,

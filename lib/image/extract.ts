@@ -16,7 +16,7 @@ export interface Extracted {
 
 const hostPermissions = 0o777;
 
-/** Extracts the volumes, each into a directory of its name, below `outDir`, which must not exist or be empty. Whatever goes wrong, nothing is left. */
+/** Extracts the volumes, each into a directory of its name, below `outDir`, which must not exist or be empty. On failure nothing is left. */
 export async function extractVolumes(volumes: readonly ImageVolume[], outDir: string, context: Context): Promise<Extracted> {
   refuseFullDirectory(outDir);
   const partial = `${outDir}.partial`;
@@ -72,8 +72,10 @@ async function extractVolume({ name, volume }: ImageVolume, to: string, done: { 
 
 function refuseFullDirectory(outDir: string): void {
   try {
-    if (readdirSync(outDir).length > 0) throw cannot(`extract to "${outDir}"`, 'it is not empty', { blame: 'usage', hint: 'name a directory that does not exist yet' });
+    if (readdirSync(outDir).length === 0) return;
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw cannotBecause(`extract to "${outDir}"`, error);
+    if (errnoOf(error) === 'ENOENT') return;
+    throw cannotBecause(`extract to "${outDir}"`, error);
   }
+  throw cannot(`extract to "${outDir}"`, 'it is not empty', { blame: 'usage', hint: 'name a directory that does not exist yet' });
 }

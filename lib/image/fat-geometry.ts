@@ -34,11 +34,17 @@ export function readFatGeometry(fd: number, offsetBytes: number): FatGeometry {
 }
 
 /** Where the last cluster in use ends, from the start of the file system; the first two entries of the table are not clusters. */
-export function usedEndOfFat(fd: number, offsetBytes: number, { bits, clusterBytes, clusters, tableAtBytes, tableBytes, dataAtBytes }: FatGeometry): number {
+export function usedEndOfFat(fd: number, offsetBytes: number, geometry: FatGeometry): number {
+  const { clusterBytes, clusters, tableAtBytes, tableBytes, dataAtBytes } = geometry;
   const table = Buffer.alloc(tableBytes);
   readSync(fd, table, 0, table.length, offsetBytes + tableAtBytes);
-  const entry = (cluster: number): number => (bits === 32 ? table.readUInt32LE(cluster * 4) & 0x0fff_ffff : bits === 16 ? table.readUInt16LE(cluster * 2) : 1);
   let last = clusters + 1;
-  while (last >= 2 && entry(last) === 0) last--;
+  while (last >= 2 && isFree(table, geometry.bits, last)) last--;
   return dataAtBytes + (last - 1) * clusterBytes;
+}
+
+function isFree(table: Buffer, bits: FatGeometry['bits'], cluster: number): boolean {
+  if (bits === 32) return (table.readUInt32LE(cluster * 4) & 0x0fff_ffff) === 0;
+  const entry = table.readUInt16LE(bits === 16 ? cluster * 2 : cluster + (cluster >> 1));
+  return (bits === 16 ? entry : cluster % 2 === 0 ? entry & 0xfff : entry >> 4) === 0;
 }

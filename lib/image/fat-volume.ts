@@ -52,7 +52,8 @@ export function fatVolume({ imagePath, offsetBytes, sizeBytes, scratchDir }: Fat
     if (known) return known;
     const copy = ownDir().then(async (own) => {
       const to = join(own, String(copies.size));
-      await ran({ what: `read "${path}" of the FAT in "${imagePath}"`, argv: ['mcopy', '-n', '-i', drive, `::/${path.replace(/[*?[\]\\]/g, '\\$&')}`, to] }, host, context);
+      const pattern = path.replace(/[*?[\]\\]/g, '\\$&');
+      await ran({ what: `read "${path}" of the FAT in "${imagePath}"`, argv: ['mcopy', '-n', '-i', drive, `::/${pattern}`, to] }, host, context);
       return to;
     });
     copies.set(path, copy);
@@ -87,7 +88,8 @@ export function fatVolume({ imagePath, offsetBytes, sizeBytes, scratchDir }: Fat
       await copyVolume(imagePath, offsetBytes, sizeBytes, copy, context);
       const result = await tried({ what: `check the FAT in "${imagePath}"`, argv: ['fsck.vfat', '-n', copy] }, host, context);
       await rm(copy);
-      const lines = result.stdout.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('fsck.fat') && !line.startsWith(copy));
+      const lines = result.stdout.split('\n').map((line) => line.trim())
+        .filter((line) => line !== '' && !line.startsWith('fsck.fat') && !line.startsWith(copy));
       if (result.exitCode !== 0) return { findings: [{ path: '(FAT)', why: lines.join('; ') || 'fsck.vfat refuses it' }], paths: 0 };
       return { findings: [], paths: (await kinds()).size };
     },

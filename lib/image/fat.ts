@@ -35,19 +35,23 @@ const leastClusters = { 32: 65_525, 16: 4_085 } as const;
 const argumentsPerCall = 1000;
 
 /** Makes the file system inside the image file and fills it. `stagingDir` must not exist; it is gone afterwards. Owners and modes are lost. */
-export async function writeFat(tree: FileTree, imagePath: string, stagingDir: string, options: FatOptions, host: ImageHost, context: Context): Promise<WrittenFat> {
+export async function writeFat(
+  tree: FileTree, imagePath: string, stagingDir: string, options: FatOptions, host: ImageHost, context: Context,
+): Promise<WrittenFat> {
   refuseForFat(tree);
   const { timestampSec } = options;
   const drive = `${imagePath}@@${options.offsetBytes}`;
-  await ran({ what: `make the FAT "${options.label}"`, argv: ['mkfs.vfat', ...mkfsWords(options), imagePath, String(Math.floor(options.sizeBytes / KiB))], timestampSec }, host, context);
+  const mkfs: ToolCall['argv'] = ['mkfs.vfat', ...mkfsWords(options), imagePath, String(Math.floor(options.sizeBytes / KiB))];
+  await ran({ what: `make the FAT "${options.label}"`, argv: mkfs, timestampSec }, host, context);
   try {
     await mkdir(stagingDir, { recursive: true });
     for (const [directory, names] of namesByDirectory(tree)) {
-      if (directory !== '') await fill({ what: `write "${directory}" into the FAT "${options.label}"`, argv: ['mmd', '-D', 's', '-i', drive, `::/${directory}`], timestampSec });
+      const what = `write "${directory}" into the FAT "${options.label}"`;
+      if (directory !== '') await fill({ what, argv: ['mmd', '-D', 's', '-i', drive, `::/${directory}`], timestampSec });
       const staged = await stagedFiles(tree, directory, names, stagingDir);
       for (let i = 0; i < staged.length; i += argumentsPerCall) {
         const words = ['-D', 'o', '-i', drive, ...staged.slice(i, i + argumentsPerCall), `::/${directory}`];
-        await fill({ what: `write "${directory}" into the FAT "${options.label}"`, argv: ['mcopy', ...words], timestampSec });
+        await fill({ what, argv: ['mcopy', ...words], timestampSec });
       }
     }
   } catch (error) {
@@ -60,21 +64,20 @@ export async function writeFat(tree: FileTree, imagePath: string, stagingDir: st
   async function fill(call: ToolCall): Promise<void> {
     const result = await tried(call, host, context);
     if (result.exitCode === 0) return;
-    const missing = /disk full|no free cluster|no space/i.test(result.stderr) ? withOpenFile(imagePath, (fd) => missingBytes(tree, readFatGeometry(fd, options.offsetBytes))) : 0;
+    const missing = withOpenFile(imagePath, (fd) => missingBytes(tree, readFatGeometry(fd, options.offsetBytes)));
     if (missing <= 0) throw toolFailure(call, result);
-    throw cannot(`write the FAT "${options.label}"`, `its ${formatBytes(options.sizeBytes)} are too small: about ${missing} bytes (${formatBytes(missing)}) are missing`, {
-      hint: 'make the partition larger, or leave something out',
-    });
+    const why = `its ${formatBytes(options.sizeBytes)} are too small: about ${missing} bytes (${formatBytes(missing)}) are missing`;
+    throw cannot(`write the FAT "${options.label}"`, why, { hint: 'make the partition larger, or leave something out' });
   }
 }
 
 function mkfsWords({ offsetBytes, sizeBytes, label, volumeId }: FatOptions): string[] {
-  const startSector = String(offsetBytes / sectorBytes);
+  const start = String(offsetBytes / sectorBytes);
   const { bits, sectorsPerCluster } = fatShape(sizeBytes);
-  return ['--invariant', '--offset', startSector, '-h', startSector, '-F', String(bits), '-s', String(sectorsPerCluster), '-i', volumeId, '-n', label];
+  return ['--invariant', '--offset', start, '-h', start, '-F', String(bits), '-s', String(sectorsPerCluster), '-i', volumeId, '-n', label];
 }
 
-/** The widest FAT that the size has enough clusters for, with the largest clusters of at most 32 KiB that leave enough (2 % to spare for the FAT itself). */
+/** The widest FAT that the size has enough clusters for, with the largest clusters (up to 32 KiB) that leave enough; 2 % is for the FAT itself. */
 export function fatShape(sizeBytes: number): { readonly bits: 12 | 16 | 32; readonly sectorsPerCluster: number } {
   const sectors = sizeBytes / sectorBytes;
   for (const bits of [32, 16] as const) {
@@ -93,9 +96,10 @@ async function stagedFiles(tree: FileTree, directory: string, names: readonly st
     const path = join(stagingDir, directory, name);
     await mkdir(join(stagingDir, directory), { recursive: true });
     if (entry.content.kind === 'host') {
-      const { size } = await stat(entry.content.path).catch((error: unknown) => { throw cannotBecause(`read "${path}"`, error); });
-      if (size !== entry.content.sizeBytes) throw cannot(`read "${entry.content.path}"`, `it has ${size} bytes instead of ${entry.content.sizeBytes}`);
-      await symlink(entry.content.path, path);
+      const { path: hostPath, sizeBytes } = entry.content;
+      const { size } = await stat(hostPath).catch((error: unknown) => { throw cannotBecause(`read "${hostPath}"`, error); });
+      if (size !== sizeBytes) throw cannot(`read "${hostPath}"`, `it has ${size} bytes instead of ${sizeBytes}`);
+      await symlink(hostPath, path);
     } else {
       await writeFile(path, contentBytes(entry.content));
     }
@@ -109,7 +113,9 @@ function refuseForFat(tree: FileTree): void {
   for (const [path, { kind }] of tree.entries) {
     const what = `write "${path}" into a FAT`;
     if (kind === 'symlink') throw cannot(what, 'FAT has no symbolic links');
-    if (/["*:<>?\\|\u0000-\u001f]/.test(path) || /[. ](\/|$)/.test(path)) throw cannot(what, 'FAT allows no control characters, none of " * : < > ? \\ | and no dot or blank at the end of a name');
+    if (/["*:<>?\\|\u0000-\u001f]/.test(path) || /[. ](\/|$)/.test(path)) {
+      throw cannot(what, 'FAT allows no control characters, none of " * : < > ? \\ | and no dot or blank at the end of a name');
+    }
     if (lower.has(path.toLowerCase())) throw cannot(what, 'another name differs from it only in case');
     lower.add(path.toLowerCase());
   }

@@ -109,7 +109,9 @@ function badEntry(path: string, entry: Entry): string | undefined {
   if (path === '' && entry.kind !== 'directory') return 'the root must be a directory';
   if (!isWithin(mode, 0o7777)) return `its mode ${mode} has more than 12 bits`;
   if (!isWithin(uid, 0xffff_ffff) || !isWithin(gid, 0xffff_ffff)) return `its owner ${uid}:${gid} is not a pair of 32-bit numbers`;
-  if (entry.kind === 'symlink' && (entry.target === '' || entry.target.includes('\0') || !entry.target.isWellFormed())) return 'its link target is empty, holds a NUL or is not well-formed Unicode';
+  if (entry.kind === 'symlink' && (entry.target === '' || entry.target.includes('\0') || !entry.target.isWellFormed())) {
+    return 'its link target is empty, holds a NUL or is not well-formed Unicode';
+  }
   return entry.kind === 'file' ? badContent(entry.content) : undefined;
 }
 

@@ -29,7 +29,8 @@ export async function writeGpt(gpt: Gpt, imagePath: string, host: ImageHost, con
 }
 
 export function sfdiskScript({ diskGuid, partitions }: Gpt): string {
-  const rows = partitions.map(({ startLba, sectors, typeGuid, guid, name }) => `start=${startLba}, size=${sectors}, type=${typeGuid}, uuid=${guid}, name="${name}"`);
+  const rows = partitions.map(({ startLba, sectors, typeGuid, guid, name }) =>
+    `start=${startLba}, size=${sectors}, type=${typeGuid}, uuid=${guid}, name="${name}"`);
   return ['label: gpt', `label-id: ${diskGuid}`, 'unit: sectors', `sector-size: ${sectorBytes}`, 'first-lba: 34', '', ...rows, ''].join('\n');
 }
 
@@ -57,7 +58,8 @@ export function sfdiskTable(text: string): { readonly label: string; readonly id
     startLba: Number(row?.['start']),
     sectors: Number(row?.['size']),
   }));
-  return partitions.every(({ startLba, sectors }) => Number.isSafeInteger(startLba) && Number.isSafeInteger(sectors)) ? { label, id, partitions } : undefined;
+  const sound = partitions.every(({ startLba, sectors }) => Number.isSafeInteger(startLba) && Number.isSafeInteger(sectors));
+  return sound ? { label, id, partitions } : undefined;
 }
 
 function parsed(text: string): unknown {

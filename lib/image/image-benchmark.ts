@@ -29,22 +29,37 @@ export interface ImageBenchmark {
   readonly peakRssBytes: number;
 }
 
-const imageBytes = 512 * MiB;
-const espBytes = 200 * MiB;
-/** How the content is spread: a few large files, many small ones. */
-const contentFiles = [
-  { folder: 'large', count: 2, sizeBytes: 100 * MiB },
-  { folder: 'medium', count: 50, sizeBytes: 1 * MiB },
-  { folder: 'small', count: 784, sizeBytes: 64 * KiB },
-  { folder: 'tiny', count: 64, sizeBytes: 16 * KiB },
-] as const;
+const espType = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
+const linuxType = '0FC63DAF-8483-4772-8E79-3D69D8477DE4';
+
+export interface ImageWorkload {
+  readonly imageBytes: number;
+  readonly espBytes: number;
+  readonly files: readonly { readonly folder: string; readonly count: number; readonly sizeBytes: number }[];
+}
+
+/** What the goal speaks of: 300 MiB of content, most of it in a few large files, the rest in many small ones. */
+export const imageWorkload: ImageWorkload = {
+  imageBytes: 512 * MiB,
+  espBytes: 200 * MiB,
+  files: [
+    { folder: 'large', count: 2, sizeBytes: 100 * MiB },
+    { folder: 'medium', count: 50, sizeBytes: 1 * MiB },
+    { folder: 'small', count: 784, sizeBytes: 64 * KiB },
+    { folder: 'tiny', count: 64, sizeBytes: 16 * KiB },
+  ],
+};
 
 /** Runs in a directory of its own below `scratchDir`, which is gone afterwards. */
-export async function benchmarkImage(repetitions: number, scratchDir: string, host: ImageHost, context: Context): Promise<ImageBenchmark> {
+export async function benchmarkImage(
+  workload: ImageWorkload, repetitions: number, scratchDir: string, host: ImageHost, context: Context,
+): Promise<ImageBenchmark> {
   const dir = await mkdtemp(join(scratchDir, 'bloomery-bench-'));
-  const command = async (...argv: string[]): Promise<void> => { await outputOf('run the benchmark', argv, { cwd: dir, env: { PATH: host.path }, signal: context.signal }); };
+  const command = async (...argv: string[]): Promise<void> => {
+    await outputOf('run the benchmark', argv, { cwd: dir, env: { PATH: host.path }, signal: context.signal });
+  };
   try {
-    const tree = writeContent(join(dir, 'content'));
+    const tree = writeContent(workload.files, join(dir, 'content'));
     const cpMs: number[] = [];
     const assembleMs: number[] = [];
     for (let i = 0; i < repetitions; i++) {
@@ -52,15 +67,15 @@ export async function benchmarkImage(repetitions: number, scratchDir: string, ho
       cpMs.push(await measured(() => command('cp', '-r', '--reflink=never', 'content', 'copy')));
       await command('rm', '-r', 'copy');
       await command('sync');
-      assembleMs.push(await measured(async () => { await assemble(layoutOf(tree), join(dir, 'image'), host, context); }));
+      assembleMs.push(await measured(async () => { await assemble(layoutOf(workload, tree), join(dir, 'image'), host, context); }));
       await rm(join(dir, 'image'));
       context.report({ kind: 'progress', phase: 'measuring', done: i + 1, total: repetitions });
     }
     const [medianCpMs, medianAssembleMs] = [median(cpMs), median(assembleMs)];
     return {
-      contentBytes: contentFiles.reduce((sum, { count, sizeBytes }) => sum + count * sizeBytes, 0),
-      imageBytes,
-      files: contentFiles.reduce((sum, { count }) => sum + count, 0),
+      contentBytes: workload.files.reduce((sum, { count, sizeBytes }) => sum + count * sizeBytes, 0),
+      imageBytes: workload.imageBytes,
+      files: workload.files.reduce((sum, { count }) => sum + count, 0),
       cpMs,
       assembleMs,
       medianCpMs,
@@ -75,13 +90,13 @@ export async function benchmarkImage(repetitions: number, scratchDir: string, ho
 }
 
 /** Bytes that are all different enough to be neither holes nor compressible, the same in every run. */
-function writeContent(dir: string): FileTree {
+function writeContent(files: ImageWorkload['files'], dir: string): FileTree {
   const entries: [string, Entry][] = [['bin', symlink('usr/bin')]];
   const chunk = new BigUint64Array(MiB / 8);
   let state = 0x9e3779b97f4a7c15n;
   for (let i = 0; i < chunk.length; i++) chunk[i] = state = BigInt.asUintN(64, state * 6364136223846793005n + 1442695040888963407n);
   const bytes = Buffer.from(chunk.buffer);
-  for (const { folder, count, sizeBytes } of contentFiles) {
+  for (const { folder, count, sizeBytes } of files) {
     mkdirSync(join(dir, folder), { recursive: true });
     for (let number = 0; number < count; number++) {
       const path = join(dir, folder, `file-${number}`);
@@ -97,14 +112,14 @@ function writeContent(dir: string): FileTree {
   return fileTree(entries);
 }
 
-function layoutOf(tree: FileTree): Parameters<typeof assemble>[0] {
+function layoutOf({ imageBytes, espBytes }: ImageWorkload, tree: FileTree): Parameters<typeof assemble>[0] {
   const esp = fileTree([['EFI/BOOT/BOOTX64.EFI', file(Buffer.alloc(200 * KiB, 'e'))]]);
   return {
     sizeBytes: imageBytes,
     timestampSec: 0,
     partitions: [
-      { name: 'EFI', typeGuid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B', startLba: 2048, sizeBytes: espBytes, contents: { kind: 'fat', label: 'EFI', tree: esp } },
-      { name: 'root', typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', startLba: 'next', sizeBytes: 'rest', contents: { kind: 'redoxfs', tree } },
+      { name: 'EFI', typeGuid: espType, startLba: 2048, sizeBytes: espBytes, contents: { kind: 'fat', label: 'EFI', tree: esp } },
+      { name: 'root', typeGuid: linuxType, startLba: 'next', sizeBytes: 'rest', contents: { kind: 'redoxfs', tree } },
     ],
   };
 }

@@ -48,10 +48,12 @@ export async function openImage(path: string, scratchDir: string, host: ImageHos
   const bare = kindAt(path, 0);
   // A FAT begins with what may pass for a partition table.
   const gpt = bare === 'unknown' ? await readGpt(path, host, context) : undefined;
-  if (bare === 'unknown' && !gpt) throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT or an initfs', { hint: 'image.ts reads the images that build.ts makes' });
-  const places = gpt
-    ? gpt.partitions.map(({ startLba, sectors }, i) => ({ name: volumeName(gpt, i), offsetBytes: startLba * sectorBytes, sizeBytes: sectors * sectorBytes }))
-    : [{ name: '', offsetBytes: 0, sizeBytes }];
+  if (bare === 'unknown' && !gpt) {
+    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT or an initfs', { hint: 'build.ts makes images that can be read' });
+  }
+  const whole = [{ name: '', offsetBytes: 0, sizeBytes }];
+  const places = gpt?.partitions.map(({ startLba, sectors }, i) => (
+    { name: volumeName(gpt, i), offsetBytes: startLba * sectorBytes, sizeBytes: sectors * sectorBytes })) ?? whole;
   const volumes = places.map((place): ImageVolume => {
     const kind = gpt ? kindAt(path, place.offsetBytes) : bare;
     const volume = kind === 'redoxfs' ? redoxfsVolume(path, place.offsetBytes, context)
@@ -70,14 +72,15 @@ export interface FoundEntry {
 }
 
 /**
- * `PARTITION/PATH`, or only `PATH` where no more than one volume has it. `only` names the partition instead, and the path is then one inside it.
- * A path that is nowhere, or in two places, is a Failure.
+ * `PARTITION/PATH`, or only `PATH` where no more than one volume has it. `only` names the partition instead, and the path is then one
+ * inside it. A path that is nowhere, or in two places, is a Failure.
  */
 export async function findInImage(image: OpenImage, written: string, only?: string): Promise<FoundEntry> {
   const path = written.replace(/^\/+|\/+$/g, '').replace(/\/{2,}/g, '/');
   const [first = '', ...rest] = path.split('/');
   const named = chosenVolumes(image, only);
-  const candidates = only === undefined ? named.filter(({ name }) => name !== '' && name === first).map((volume) => [volume, rest.join('/')] as const) : [];
+  const prefixed = only === undefined ? named.filter(({ name }) => name !== '' && name === first) : [];
+  const candidates = prefixed.map((volume) => [volume, rest.join('/')] as const);
   for (const tries of [candidates, named.map((volume) => [volume, path] as const)]) {
     const found: FoundEntry[] = [];
     for (const [volume, inside] of tries) {
@@ -85,7 +88,8 @@ export async function findInImage(image: OpenImage, written: string, only?: stri
       if (entry && volume.volume) found.push({ in: volume, volume: volume.volume, entry });
     }
     if (found.length > 1) {
-      throw cannot(`choose "${written}"`, `${found.map((each) => `"${imagePathOf(each.in, each.entry.path)}"`).join(' and ')} are both there`, { blame: 'usage' });
+      const paths = found.map((each) => `"${imagePathOf(each.in, each.entry.path)}"`);
+      throw cannot(`choose "${written}"`, `${paths.join(' and ')} are both there`, { blame: 'usage' });
     }
     if (found[0]) return found[0];
   }
@@ -97,8 +101,10 @@ export function chosenVolumes({ volumes, path }: OpenImage, only: string | undef
   if (only === undefined) return volumes.filter(({ volume }) => volume !== undefined);
   const chosen = volumes.filter(({ name }) => name === only);
   if (chosen.length > 0) return chosen;
-  const near = nearest(only, volumes.map(({ name }) => name));
-  throw cannot(`find partition "${only}" in "${path}"`, `its partitions are ${volumes.map(({ name }) => name).join(', ')}`, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
+  const names = volumes.map(({ name }) => name);
+  const near = nearest(only, names);
+  const why = names.join('') === '' ? 'it has none' : `its partitions are ${names.join(', ')}`;
+  throw cannot(`find partition "${only}" in "${path}"`, why, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
 }
 
 /** How a path is written for people: with the partition in front. */

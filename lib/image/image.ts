@@ -75,7 +75,8 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
     for (const [i, partition] of gpt.partitions.entries()) {
       const wanted = layout.partitions[i];
       if (!wanted) break;
-      const { fileSystemId, usedEndBytes } = await writeContents(wanted.contents, partition, { fd, partialPath, timestampSec: layout.timestampSec }, host, context);
+      const partial = { fd, partialPath, timestampSec: layout.timestampSec };
+      const { fileSystemId, usedEndBytes } = await writeContents(wanted.contents, partition, partial, host, context);
       const { name, typeGuid, guid, startLba, sectors } = partition;
       digest.final((startLba + sectors) * sectorBytes, usedEndBytes);
       partitions.push({ name, typeGuid, guid, startLba, sizeBytes: sectors * sectorBytes, fileSystem: wanted.contents.kind, fileSystemId });
@@ -106,7 +107,9 @@ interface WrittenFileSystem {
   readonly usedEndBytes: number;
 }
 
-async function writeContents(contents: PartitionContents, place: GptPartition, image: PartialImage, host: ImageHost, context: Context): Promise<WrittenFileSystem> {
+async function writeContents(
+  contents: PartitionContents, place: GptPartition, image: PartialImage, host: ImageHost, context: Context,
+): Promise<WrittenFileSystem> {
   const offsetBytes = place.startLba * sectorBytes;
   const where = { offsetBytes, sizeBytes: place.sectors * sectorBytes, timestampSec: image.timestampSec };
   if (contents.kind === 'redoxfs') {
@@ -114,7 +117,8 @@ async function writeContents(contents: PartitionContents, place: GptPartition, i
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
   }
   const volumeId = digestBytes(place.guid).slice(0, 8);
-  const { usedEndBytes } = await writeFat(contents.tree, image.partialPath, `${image.partialPath}.d`, { ...where, label: contents.label, volumeId }, host, context);
+  const options = { ...where, label: contents.label, volumeId };
+  const { usedEndBytes } = await writeFat(contents.tree, image.partialPath, `${image.partialPath}.d`, options, host, context);
   return { fileSystemId: volumeId, usedEndBytes: offsetBytes + usedEndBytes };
 }
 

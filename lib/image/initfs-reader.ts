@@ -21,10 +21,12 @@ export function readInitfs(image: Uint8Array): Initfs {
   const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
   const header = decodeInitfsHeader(bytes);
   if (!header) throw cannot('read the initfs', 'it does not begin with an initfs header');
-  if (header.sizeBytes > bytes.length) throw cannot('read the initfs', `it says that it has ${header.sizeBytes} bytes, and there are ${bytes.length}`);
+  const { sizeBytes } = header;
+  if (sizeBytes > bytes.length) throw cannot('read the initfs', `it says that it has ${sizeBytes} bytes, and there are ${bytes.length}`);
   const within = (path: string, offset: number, length: number): Buffer => {
-    if (offset + length > header.sizeBytes) throw cannot(`read "${path}"`, `it leads to bytes ${offset} to ${offset + length}, beyond the end of the initfs`);
-    return bytes.subarray(offset, offset + length);
+    const end = offset + length;
+    if (end > sizeBytes) throw cannot(`read "${path}"`, `it leads to bytes ${offset} to ${end}, beyond the end of the initfs`);
+    return bytes.subarray(offset, end);
   };
 
   const generation = header.inodeCount === 0 ? undefined : generationOf(within('', header.inodeTableOffset, inodeBytes.newer));

@@ -10,7 +10,8 @@ import type { Volume, VolumeEntry } from './volume.ts';
 /** `path` is a file that is an initfs from its first byte on. */
 export function initfsVolume(path: string): Volume {
   let read: Promise<Initfs> | undefined;
-  const open = (): Promise<Initfs> => read ??= readFile(path).catch((error: unknown) => { throw cannotBecause(`read "${path}"`, error); }).then(readInitfs);
+  const bytes = (): Promise<Uint8Array> => readFile(path).catch((error: unknown) => { throw cannotBecause(`read "${path}"`, error); });
+  const open = (): Promise<Initfs> => read ??= bytes().then(readInitfs);
   const entryAt = async (inside: string): Promise<Entry | undefined> => (await open()).tree.entries.get(inside);
   return {
     async * entries() {

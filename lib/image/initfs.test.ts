@@ -1,3 +1,4 @@
+// The initfs written and read back in both generations, its header by offset, and damage.
 import { Buffer } from 'node:buffer';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -49,7 +50,8 @@ test('inode 0 is the root and children are numbered before their directory', () 
 });
 
 test('a bootstrap program that is not ELF is refused', () => {
-  assert.throws(() => writeInitfs(tree, Buffer.alloc(100), { generation: 'newer', timestampSec: 0 }), /Cannot use the bootstrap program of an initfs: it is not an ELF file/);
+  const why = /Cannot use the bootstrap program of an initfs: it is not an ELF file/;
+  assert.throws(() => writeInitfs(tree, Buffer.alloc(100), { generation: 'newer', timestampSec: 0 }), why);
 });
 
 test('damage is refused with the path, whichever byte is hit', () => {

@@ -65,7 +65,8 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
   const writeChild = (path: string): number => {
     const entry = tree.entries.get(path);
     if (!entry) throw new Error(`"${path}" is not in the tree it came from`);
-    const place = entry.kind === 'directory' ? writeDirectory(path) : append(entry.kind === 'file' ? contentBytes(entry.content) : Buffer.from(entry.target));
+    const place = entry.kind === 'directory' ? writeDirectory(path)
+      : append(entry.kind === 'file' ? contentBytes(entry.content) : Buffer.from(entry.target));
     const number = nextInode++;
     putInode(number, entry, place);
     return number;
@@ -84,7 +85,8 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
 /** e_entry of an ELF file, little-endian, of 32 or 64 bits. */
 function elfEntry(elf: Uint8Array): bigint {
   const bytes = Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength);
-  const why = bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46 ? 'it is not an ELF file' : bytes[5] !== 1 ? 'it is not little-endian' : undefined;
-  if (why) throw cannot('use the bootstrap program of an initfs', why);
+  const what = 'use the bootstrap program of an initfs';
+  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) throw cannot(what, 'it is not an ELF file');
+  if (bytes[5] !== 1) throw cannot(what, 'it is not little-endian');
   return bytes[4] === 2 ? bytes.readBigUInt64LE(24) : BigInt(bytes.readUInt32LE(24));
 }

@@ -7,7 +7,8 @@ import type { VolumeEntry } from './volume.ts';
 /** A line of a listing: `-rwxr-xr-x 0:0 1234 root/usr/bin/x`, with the target of a link behind. */
 export function listingLine(volume: ImageVolume, entry: VolumeEntry, sizeColumns: number): string {
   const target = entry.target === undefined ? '' : ` -> ${entry.target}`;
-  return `${modeText(entry)} ${`${entry.uid}:${entry.gid}`.padStart(9)} ${String(entry.sizeBytes).padStart(sizeColumns)} ${imagePathOf(volume, entry.path)}${target}`;
+  const owner = `${entry.uid}:${entry.gid}`.padStart(9);
+  return `${modeText(entry)} ${owner} ${String(entry.sizeBytes).padStart(sizeColumns)} ${imagePathOf(volume, entry.path)}${target}`;
 }
 
 /** As ls shows it: the kind, three times rwx, with s and t for the set-id and sticky bits. */

@@ -34,13 +34,16 @@ export function partitionPlaces(imageBytes: number, requests: readonly Partition
     const what = `place partition "${name}"`;
     const startLba = wantedStart === 'next' ? roundUp(free, alignmentSectors) : wantedStart;
     if (startLba < free) throw cannot(what, `it starts at sector ${startLba}, and the first ${free} sectors are taken`);
-    if (sizeBytes !== 'rest' && sizeBytes % sectorBytes !== 0) throw cannot(what, `its size of ${sizeBytes} bytes is not a multiple of ${sectorBytes}`);
+    if (sizeBytes !== 'rest' && sizeBytes % sectorBytes !== 0) {
+      throw cannot(what, `its size of ${sizeBytes} bytes is not a multiple of ${sectorBytes}`);
+    }
     const rest = lastEnd - startLba;
     const sectors = sizeBytes === 'rest' ? rest - (rest % 8) : sizeBytes / sectorBytes;
     const missing = Math.max(sectors, 1) - rest;
     if (missing > 0) {
       const bytes = missing * sectorBytes;
-      throw cannot(what, `the image of ${formatBytes(imageBytes)} is too small: ${bytes} bytes (${formatBytes(bytes)}) are missing`, { hint: 'make the image larger' });
+      const why = `the image of ${formatBytes(imageBytes)} is too small: ${bytes} bytes (${formatBytes(bytes)}) are missing`;
+      throw cannot(what, why, { hint: 'make the image larger' });
     }
     if (sectors <= 0) throw cannot(what, 'it would be empty');
     places.push({ startLba, sectors });

@@ -39,8 +39,13 @@ export function nameHash(name: string): number {
   return hash === unusedHash ? unusedHash - 1 : hash;
 }
 
+export interface CutList {
+  readonly maxHash: number;
+  readonly entries: readonly DirectoryEntry[];
+}
+
 /** Entries cut into lists that fit a block each, ordered by hash; equal hashes stay in one list. undefined when too many names share a hash. */
-export function cutIntoLists(entries: readonly DirectoryEntry[]): readonly { readonly maxHash: number; readonly entries: readonly DirectoryEntry[] }[] | undefined {
+export function cutIntoLists(entries: readonly DirectoryEntry[]): readonly CutList[] | undefined {
   const hashed = entries.map((entry) => ({ hash: nameHash(entry.name), bytes: entryBytes(entry), entry }));
   hashed.sort((a, b) => a.hash - b.hash || byCodeUnit(a.entry.name, b.entry.name));
   const lists: { maxHash: number; bytes: number; entries: DirectoryEntry[] }[] = [];

@@ -27,7 +27,7 @@ export function slotsOfId(id: number): readonly number[] | undefined {
 
 export interface TreeList {
   readonly pointers: readonly BlockPointer[];
-  /** Bit i: at level 0, slot i is taken; above, the list at slot i is full. Upstream's inserter asserts that a slot whose bit is clear is null (level 0). */
+  /** Bit i: at level 0, slot i is taken (upstream's inserter asserts that every other is null); above, the list at slot i is full. */
   readonly bitmap: bigint;
 }
 

@@ -73,7 +73,9 @@ export function freeBlocks(fs: Redoxfs, blockCount: number, logPath: string): Ui
     if (index + length > blockCount) throw damaged(logPath, `it speaks of block ${index + length - 1}, and there are ${blockCount}`);
     const range = free.subarray(index, index + length);
     const wanted = count > 0 ? 0 : 1;
-    if (range.includes(1 - wanted)) throw damaged(logPath, `it ${count > 0 ? 'frees' : 'takes'} blocks from ${index} on that are not ${count > 0 ? 'taken' : 'free'}`);
+    if (range.includes(1 - wanted)) {
+      throw damaged(logPath, `it ${count > 0 ? 'frees' : 'takes'} blocks from ${index} on that are not ${count > 0 ? 'taken' : 'free'}`);
+    }
     range.fill(1 - wanted);
   }
   return free;

@@ -119,7 +119,10 @@ class RedoxfsJudge {
     else this.find(path, `its type 0x${type.toString(16)} is unknown`);
     const blocks = this.usage.blocksOf(path);
     if (node.blocks !== blocks) this.find(path, `its node counts ${node.blocks} blocks, and it has ${blocks}`);
-    if (type === nodeTypes.directory && node.sizeBytes !== (blocks - 1) * blockBytes) this.find(path, `its size is ${node.sizeBytes} and should be ${(blocks - 1) * blockBytes}`);
+    const directoryBytes = (blocks - 1) * blockBytes;
+    if (type === nodeTypes.directory && node.sizeBytes !== directoryBytes) {
+      this.find(path, `its size is ${node.sizeBytes} and should be ${directoryBytes}`);
+    }
     return children;
   }
 
@@ -128,7 +131,9 @@ class RedoxfsJudge {
     for (const { entries, maxHash } of this.fs.dirLists(node, path)) {
       const hashes = entries.map(({ name }) => nameHash(name));
       if (entries.length === 0) this.find(path, 'it has an empty list of entries');
-      else if (maxHash !== undefined && (Math.max(...hashes) > maxHash || Math.min(...hashes) <= before)) this.find(path, 'its H-tree leads to names of other hashes');
+      else if (maxHash !== undefined && (Math.max(...hashes) > maxHash || Math.min(...hashes) <= before)) {
+        this.find(path, 'its H-tree leads to names of other hashes');
+      }
       before = maxHash ?? before;
     }
     const entries = this.fs.list(node, path);

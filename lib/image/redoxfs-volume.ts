@@ -33,8 +33,9 @@ export function redoxfsVolume(imagePath: string, offsetBytes: number, context: C
     },
     async verify() {
       const { findings, paths, leakedBlocks } = await verifyRedoxfs(imagePath, offsetBytes, context);
-      const note = leakedBlocks > 0 ? `${plural(leakedBlocks, 'block')} (${formatBytes(leakedBlocks * blockBytes)}) are taken, and nothing leads to them` : undefined;
-      return { findings, paths, ...(note ? { note } : {}) };
+      if (leakedBlocks === 0) return { findings, paths };
+      const leaked = `${plural(leakedBlocks, 'block')} (${formatBytes(leakedBlocks * blockBytes)})`;
+      return { findings, paths, note: `${leaked} are taken, and nothing leads to them` };
     },
     async close() {
       opened?.close();

@@ -19,7 +19,9 @@ import { encodeHeader } from './redoxfs-header.ts';
 import type { Header } from './redoxfs-header.ts';
 import { encodeNode, mostInlineBytes, nodeTypes, pointersAtDepth } from './redoxfs-node.ts';
 import type { Node } from './redoxfs-node.ts';
-import { blockBytes, bytesOfLevel, fileRecordLevel, isNull, levelFor, markerPointer, nullPointer, pointerBytes, pointerTo, writePointer } from './redoxfs-pointer.ts';
+import {
+  blockBytes, bytesOfLevel, fileRecordLevel, isNull, levelFor, markerPointer, nullPointer, pointerBytes, pointerTo, writePointer,
+} from './redoxfs-pointer.ts';
 import type { BlockPointer } from './redoxfs-pointer.ts';
 import { encodeTreeList, idOfSlot, isFull, mostNodes, slotsPerList, treeLevels } from './redoxfs-tree.ts';
 
@@ -106,7 +108,9 @@ class RedoxfsWriter {
     let first = 0;
     for (const [depth, most] of pointersAtDepth.entries()) {
       const here: BlockPointer[] = [];
-      for (; here.length < most && first < records; first += pointersPerList ** depth) here.push(await this.writeSpan(content, recordLevel, depth, first));
+      for (; here.length < most && first < records; first += pointersPerList ** depth) {
+        here.push(await this.writeSpan(content, recordLevel, depth, first));
+      }
       pointers.push(here);
     }
     if (first < records) throw cannot('write a RedoxFS', `a file of ${content.sizeBytes} bytes is larger than it allows`);

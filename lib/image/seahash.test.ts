@@ -1,3 +1,4 @@
+// SeaHash against the published values and against its definition.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { seahash } from './seahash.ts';

@@ -4,7 +4,7 @@ import type { Context } from '../core/events.ts';
 import { imagePathOf } from './image-reader.ts';
 import type { ImageVolume, OpenImage } from './image-reader.ts';
 import { tried } from './image-tools.ts';
-import type { ImageHost } from './image-tools.ts';
+import type { ImageHost, ToolCall } from './image-tools.ts';
 import type { Finding } from './volume.ts';
 
 export interface ImageVerdict {
@@ -35,7 +35,8 @@ export async function verifyImage(image: OpenImage, volumes: readonly ImageVolum
 }
 
 async function verifyGpt(path: string, host: ImageHost, context: Context): Promise<readonly Finding[]> {
-  const { exitCode, stdout, stderr } = await tried({ what: `check the partition table of "${path}"`, argv: ['sfdisk', '--verify', path] }, host, context);
+  const call: ToolCall = { what: `check the partition table of "${path}"`, argv: ['sfdisk', '--verify', path] };
+  const { exitCode, stdout, stderr } = await tried(call, host, context);
   const lines = stderr.split('\n').map((line) => line.trim()).filter((line) => line !== '');
   if (exitCode === 0 && /No errors detected/.test(stdout) && !lines.some((line) => /corrupt|mismatch/i.test(line))) return [];
   return [{ path: '(partition table)', why: lines.join('; ') || stdout.trim() || 'sfdisk refuses it' }];

@@ -1,0 +1,76 @@
+// tasks/image.ts as a person runs it: what each verb prints, and how mistakes end.
+import { Buffer } from 'node:buffer';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { run } from '../core/sh.ts';
+import type { RunResult } from '../core/sh.ts';
+import { file, fileTree, symlink } from '../image/file-tree.ts';
+import { writeInitfs } from '../image/initfs.ts';
+
+const script = fileURLToPath(new URL('../../tasks/image.ts', import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'image-task-test-'));
+const tree = fileTree([['bin/init', file(Buffer.from([0, 255, 10, 13]), 0o755)], ['etc', symlink('bin')]]);
+writeFileSync(join(dir, 'initfs'), writeInitfs(tree, undefined, { generation: 'older', timestampSec: 0 }));
+test.after(() => rmSync(dir, { recursive: true }));
+
+async function image(...words: string[]): Promise<RunResult> {
+  return await run([process.execPath, script, ...words], { cwd: dir, env: { PATH: process.env['PATH'] ?? '' } });
+}
+
+test('ls lists, also as JSON', async () => {
+  const { stdout, exitCode } = await image('ls', 'initfs', '--json');
+  assert.is(exitCode, 0);
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.slice(0, -1).map((line) => line.replace(/ +/g, ' ')), [
+    'drwxr-xr-x 0:0 0 /', 'drwxr-xr-x 0:0 0 bin', '-rwxr-xr-x 0:0 4 bin/init', 'lrwxrwxrwx 0:0 0 etc -> bin',
+  ]);
+  assert.equal(JSON.parse(lines.at(-1) ?? '').entries.map((entry: { path: string }) => entry.path), ['', 'bin', 'bin/init', 'etc'].map((path) => path || '/'));
+});
+
+test('extract writes a tree, once', async () => {
+  assert.is((await image('extract', 'initfs', 'to')).exitCode, 0);
+  assert.ok(readFileSync(join(dir, 'to/bin/init')).equals(Buffer.from([0, 255, 10, 13])));
+  const again = await image('extract', 'initfs', 'to');
+  assert.is(again.exitCode, 2);
+  assert.match(again.stderr, /^error: Cannot extract to ".*": it is not empty\nhint: /);
+});
+
+test('cat gives the bytes, and says what it cannot give', async () => {
+  assert.is((await image('cat', 'initfs', '/bin/init')).stdout.length, 4);
+  const link = await image('cat', 'initfs', 'etc');
+  assert.is(link.exitCode, 1);
+  assert.match(link.stderr, /^error: Cannot print "etc": it is a link to "bin"/);
+  assert.match((await image('cat', 'initfs', 'none')).stderr, /^error: Cannot find "none" in ".*": it is not there/);
+});
+
+test('verify ends with 1 where something is damaged', async () => {
+  assert.is((await image('verify', 'initfs')).exitCode, 0);
+  writeFileSync(join(dir, 'cut'), readFileSync(join(dir, 'initfs')).subarray(0, 9000));
+  const cut = await image('verify', 'cut');
+  assert.is(cut.exitCode, 1);
+  assert.match(cut.stdout, /^damaged .*beyond|^damaged .*bytes/);
+});
+
+test('mistakes are told in a sentence, and nothing is made', async () => {
+  for (const [words, exitCode, why] of [
+    [['lst', 'initfs'], 2, /Cannot do "lst" with an image/],
+    [['ls', 'none'], 1, /Cannot read ".*none": it does not exist/],
+    [['ls', '.'], 1, /it is not a file/],
+    [['ls', script], 1, /it is neither a GPT image nor/],
+    [['cat', 'initfs'], 2, /cat needs IMAGE PATH/],
+    [['ls', 'initfs', '--partition', 'root'], 2, /Cannot find partition "root"/],
+    [['extract', script, 'new'], 1, /it is neither/],
+  ] as const) {
+    const result = await image(...words);
+    assert.is(result.exitCode, exitCode, result.stderr);
+    assert.match(result.stderr, why);
+    assert.not(result.stderr.includes('    at '), result.stderr);
+  }
+  assert.not(existsSync(join(dir, 'new')));
+});
+
+test.run();

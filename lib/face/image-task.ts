@@ -1,0 +1,82 @@
+// What tasks/image.ts does: a verb, an image, a path.
+import { cannot, exitCodes } from '../core/errors.ts';
+import { formatBytes, plural } from '../core/sizes.ts';
+import { extractVolumes } from '../image/extract.ts';
+import { chosenVolumes, findInImage, openImage } from '../image/image-reader.ts';
+import type { ImageVolume, OpenImage } from '../image/image-reader.ts';
+import type { ImageHost } from '../image/image-tools.ts';
+import { listingLine, listingRecord } from '../image/listing.ts';
+import { verifyImage } from '../image/verify-image.ts';
+import { fileBytes } from '../image/volume.ts';
+import type { VolumeEntry } from '../image/volume.ts';
+import type { Flag } from './command-line.ts';
+import type { Outcome, Task } from './task.ts';
+
+export const imageFlags = {
+  partition: { type: 'string', value: 'NAME', help: 'only this partition; PATH is then a path inside it' },
+  json: { type: 'boolean', help: 'print one JSON object as the last line' },
+} as const satisfies Record<string, Flag>;
+
+const help = 'see npx zx tasks/image.ts --help';
+const verbs: Readonly<Record<string, (it: Task, image: OpenImage) => Promise<Outcome>>> = { ls, cat, extract, verify };
+
+export async function inspectImage(it: Task): Promise<Outcome> {
+  const [verb = '', imagePath = ''] = it.args.words;
+  const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (!work) throw cannot(`do "${verb}" with an image`, `the verbs are ${Object.keys(verbs).join(', ')}`, { blame: 'usage', hint: help });
+  const image = await openImage(it.path(imagePath), it.host.env['TMPDIR'] ?? '/tmp', hostOf(it), it);
+  try {
+    return await work(it, image);
+  } finally {
+    await image.close();
+  }
+}
+
+async function ls(it: Task, image: OpenImage): Promise<Outcome> {
+  const path = it.args.words[2];
+  const only = it.args.text('partition');
+  const below = path === undefined ? undefined : await findInImage(image, path, only);
+  const listed: [ImageVolume, VolumeEntry][] = [];
+  for (const volume of below ? [below.in] : chosenVolumes(image, only)) {
+    for await (const entry of volume.volume?.entries() ?? []) {
+      const top = below?.entry.path ?? '';
+      if (top === '' || entry.path === top || entry.path.startsWith(`${top}/`)) listed.push([volume, entry]);
+    }
+  }
+  const columns = Math.max(0, ...listed.map(([, { sizeBytes }]) => String(sizeBytes).length));
+  for (const [volume, entry] of listed) it.print(listingLine(volume, entry, columns));
+  return { json: { image: image.path, entries: listed.map(([volume, entry]) => listingRecord(volume, entry)) } };
+}
+
+async function cat(it: Task, image: OpenImage): Promise<Outcome> {
+  const path = it.args.words[2];
+  if (path === undefined) throw cannot('read the command line', 'cat needs IMAGE PATH', { blame: 'usage', hint: help });
+  const { volume, entry } = await findInImage(image, path, it.args.text('partition'));
+  if (entry.kind !== 'file') throw cannot(`print "${path}"`, entry.kind === 'symlink' ? `it is a link to "${entry.target}"` : 'it is not a file');
+  for await (const bytes of fileBytes(volume, entry)) if (!await it.write(bytes)) break;
+  return { json: { image: image.path, path, bytes: entry.sizeBytes } };
+}
+
+async function extract(it: Task, image: OpenImage): Promise<Outcome> {
+  const dir = it.args.words[2];
+  if (dir === undefined) throw cannot('read the command line', 'extract needs IMAGE DIR', { blame: 'usage', hint: help });
+  const { files, bytes } = await extractVolumes(chosenVolumes(image, it.args.text('partition')), it.path(dir), it);
+  it.print(`extracted ${plural(files, 'file')} (${formatBytes(bytes)}) to ${dir}`);
+  return { json: { image: image.path, dir: it.path(dir), files, bytes } };
+}
+
+async function verify(it: Task, image: OpenImage): Promise<Outcome> {
+  if (it.args.words[2] !== undefined) {
+    throw cannot('read the command line', 'verify takes no path', { blame: 'usage', hint: '--partition NAME verifies one partition' });
+  }
+  const { findings, paths, notes } = await verifyImage(image, chosenVolumes(image, it.args.text('partition')), hostOf(it), it);
+  for (const { path, why } of findings) it.print(`damaged ${path}: ${why}`);
+  for (const note of notes) it.print(`note: ${note}`);
+  it.print(findings.length === 0 ? `${plural(paths, 'path')} read, no damage` : `${plural(findings.length, 'damage')} found`);
+  const json = { image: image.path, paths, findings: findings.map(({ path, why }) => ({ path, why })), notes: [...notes] };
+  return { exitCode: findings.length === 0 ? exitCodes.done : exitCodes.failed, json };
+}
+
+function hostOf({ host }: Task): ImageHost {
+  return { path: host.env['PATH'] ?? '' };
+}
