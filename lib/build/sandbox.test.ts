@@ -1,0 +1,152 @@
+// What an action sees of the host: tables of words and paths, and real commands shut in by bubblewrap.
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { withScratch } from '../../fixtures/cache/scratch.ts';
+import { bubblewrap } from '../../fixtures/cache/sandboxes.ts';
+import { run } from '../core/sh.ts';
+import { bubblewrapArgv, checkPlace, probeSandbox, remapArgs, toHostPaths, toPlaces } from './sandbox.ts';
+import type { View } from './sandbox.ts';
+
+const view: View = {
+  readOnly: { '/bloomery/work': '/users/me/project', '/bloomery/work/vendor': '/srv/vendor', '/bloomery/deps': '/cache/tmp/1/deps' },
+  writable: { '/bloomery/out': '/cache/tmp/1/out' },
+};
+
+test('the command line binds outer places before inner ones and shuts the network, processes and terminals out', () => {
+  const argv = bubblewrapArgv('/usr/bin/bwrap', ['/bloomery/rust/bin/rustc', '-vV'], '/bloomery/work', view);
+  for (const flag of ['--unshare-all', '--die-with-parent', '--new-session']) assert.ok(argv.includes(flag), flag);
+  assert.not(argv.includes('--share-net'));
+  const own = argv.slice(argv.indexOf('--tmpfs'));
+  assert.equal(own, [
+    '--tmpfs', '/tmp',
+    '--ro-bind', '/users/me/project', '/bloomery/work', '--ro-bind', '/cache/tmp/1/deps', '/bloomery/deps', '--ro-bind', '/srv/vendor', '/bloomery/work/vendor',
+    '--bind', '/cache/tmp/1/out', '/bloomery/out',
+    '--chdir', '/bloomery/work', '--', '/bloomery/rust/bin/rustc', '-vV',
+  ]);
+  assert.not(argv.some((word) => ['/home', '/root', '/var', '/etc', '/run', '/'].includes(word)), 'no folder with secrets');
+});
+
+const translated: readonly (readonly [place: string, host: string])[] = [
+  ['/bloomery/work', '/users/me/project'],
+  ['/bloomery/work/src/main.rs', '/users/me/project/src/main.rs'],
+  ['/bloomery/work/vendor/x', '/srv/vendor/x'],
+  ['/bloomery/work/vendored', '/users/me/project/vendored'],
+  ['-L/bloomery/deps', '-L/cache/tmp/1/deps'],
+  ['link-arg=-T/bloomery/work/kernel.ld', 'link-arg=-T/users/me/project/kernel.ld'],
+  ['dependency=/bloomery/deps', 'dependency=/cache/tmp/1/deps'],
+  ['/bloomery/deps:/bloomery/out', '/cache/tmp/1/deps:/cache/tmp/1/out'],
+  ['a "/bloomery/out" b', 'a "/cache/tmp/1/out" b'],
+  ['(/bloomery/out)', '(/cache/tmp/1/out)'],
+];
+
+test('places and paths are exchanged in both directions, the longest first', () => {
+  for (const [place, host] of translated) {
+    assert.is(toHostPaths(place, view), host);
+    assert.is(toPlaces(host, view), place);
+  }
+});
+
+test('what only begins or ends like a place is left alone', () => {
+  for (const text of ['/bloomery/worker', '/bloomery/work-2', '/bloomery/work.bak', '/x/bloomery/work', 'x/bloomery/work', './bloomery/work', '--x/bloomery/work', '/bloomery', '']) {
+    assert.is(toHostPaths(text, view), text);
+  }
+});
+
+test('any text of places and plain words survives the way there and back', () => {
+  let state = 11;
+  const random = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below;
+  const places = Object.keys({ ...view.readOnly, ...view.writable });
+  const pieces = [...places, ...places.map((place) => `${place}/a/b.rs`), ' ', ':', '=', '"', '\n', 'word', '-L', '/usr/lib', '/bloomery', ',', '\u00e9'];
+  for (let round = 0; round < 2000; round++) {
+    const text = Array.from({ length: random(9) }, () => pieces[random(pieces.length)] ?? '').join('');
+    assert.is(toPlaces(toHostPaths(text, view), view), text);
+  }
+});
+
+test('rustc is told to write places, the inner ones last because it takes the last that fits', () => {
+  const words = remapArgs({ readOnly: { '/bloomery/work': '/p', '/bloomery/src/x-1': '/p/vendor/x' }, writable: { '/bloomery/out': '/p/vendor' } });
+  assert.equal(words, ['--remap-path-prefix=/p=/bloomery/work', '--remap-path-prefix=/p/vendor=/bloomery/out', '--remap-path-prefix=/p/vendor/x=/bloomery/src/x-1']);
+});
+
+test('a place is absolute and plain', () => {
+  for (const good of ['/bloomery/work', '/bloomery/src/a-1.0.0+x', '/bloomery/with space']) checkPlace(good);
+  for (const bad of ['', '/', 'work', '/a/', '/a/../b', '/a/./b', '/..', '/a\0b', '/a\nb']) assert.throws(() => checkPlace(bad), /^Cannot mount|it is not a plain absolute path/, bad);
+});
+
+/** Runs a script in the sandbox with the folder as its read-only source and one writable folder. */
+async function inside(folder: string, script: string): Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }> {
+  const { program } = await bubblewrap();
+  await mkdir(join(folder, 'source'), { recursive: true });
+  await mkdir(join(folder, 'out'), { recursive: true });
+  const own: View = { readOnly: { '/bloomery/work': join(folder, 'source') }, writable: { '/bloomery/out': join(folder, 'out') } };
+  return run(bubblewrapArgv(program, ['/bin/sh', '-c', script], '/bloomery/work', own), { cwd: '/', env: { ONLY: 'this' } });
+}
+
+test('inside, sources can be read and not written, and the output folder can be written', async () => {
+  await withScratch(async ({ folder, write }) => {
+    await write('source/a', 'text');
+    assert.equal((await inside(folder, 'pwd; cat a')).stdout, '/bloomery/work\ntext');
+    assert.is.not((await inside(folder, 'echo x > a || echo x > b')).exitCode, 0);
+    assert.is(await readFile(join(folder, 'source/a'), 'utf8'), 'text');
+    assert.is((await inside(folder, 'echo made > /bloomery/out/x')).exitCode, 0);
+    assert.is(await readFile(join(folder, 'out/x'), 'utf8'), 'made\n');
+  });
+});
+
+test('inside, there is no home, no account, no program of others, and /tmp is empty', async () => {
+  await withScratch(async ({ folder }) => {
+    const there = (await inside(folder, `ls -d ${homedir()} /root /home /etc/passwd /etc/shadow /etc/ssh /var /run ${folder} 2>/dev/null; ls -A /tmp`)).stdout;
+    assert.is(there, '');
+    assert.is((await inside(folder, 'echo /proc/[0-9]*')).stdout, '/proc/1\n');
+    assert.is((await inside(folder, 'echo x > /tmp/x && cat /tmp/x')).stdout, 'x\n');
+    assert.equal((await inside(folder, 'env | sort')).stdout.split('\n').filter((line) => !/^(_|OLDPWD|SHLVL)=/.test(line)), ['ONLY=this', 'PATH=/usr/bin:/bin', 'PWD=/bloomery/work', '']);
+  });
+});
+
+test('inside, there is no network: not even a socket that listens on this host is reached', async () => {
+  await withScratch(async ({ folder }) => {
+    let connections = 0;
+    const server = createServer((socket) => { connections++; socket.end(); });
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    try {
+      const { port } = server.address() as AddressInfo;
+      const connect = ['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`];
+      assert.is((await run(connect, { cwd: '/', env: {} })).exitCode, 0, 'from outside it is reached');
+      const before = connections;
+      const { exitCode, stderr } = await inside(folder, connect.map((word) => `'${word}'`).join(' '));
+      assert.is.not(exitCode, 0);
+      assert.match(stderr, /Connection refused|Network is unreachable/);
+      assert.is(connections, before);
+    } finally {
+      server.close();
+    }
+  });
+});
+
+test('inside, what a command leaves running ends with it', async () => {
+  await withScratch(async ({ folder, write }) => {
+    await write('source/loop', 'while :; do echo x >> /bloomery/out/alive; sleep 0.02; done');
+    await inside(folder, 'sh loop & while [ ! -s /bloomery/out/alive ]; do sleep 0.01; done');
+    const size = (await readFile(join(folder, 'out/alive'))).length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.is((await readFile(join(folder, 'out/alive'))).length, size);
+  });
+});
+
+test('without bubblewrap the kind is none, with a reason; --no-sandbox needs none', async () => {
+  const { signal } = new AbortController();
+  assert.equal(await probeSandbox(false, '/usr/bin:/bin', signal), { sandbox: { kind: 'none' } });
+  assert.equal(await probeSandbox(true, '/nowhere', signal), { sandbox: { kind: 'none' }, why: 'bubblewrap is not installed' });
+  await withScratch(async ({ folder, write }) => {
+    await chmod(await write('bwrap', '#!/bin/sh\necho bwrap: No permissions to create a new namespace >&2\nexit 1\n'), 0o755);
+    const { sandbox, why } = await probeSandbox(true, folder, signal);
+    assert.equal([sandbox, why], [{ kind: 'none' }, 'bubblewrap does not work here (bwrap: No permissions to create a new namespace)']);
+  });
+});
+
+test.run();
