@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { byCodeUnit } from '../core/digest.ts';
-import { absentAsUndefined, cannot } from '../core/errors.ts';
+import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
@@ -105,7 +105,7 @@ async function resolveLinks(dir: string, spare: string): Promise<void> {
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (!entry.isSymbolicLink()) continue;
     const path = join(entry.parentPath, entry.name);
-    const target = await absentAsUndefined(realpath(path));
+    const target = await realpath(path).catch(() => undefined); // nowhere, or round in circles
     if (target?.startsWith(home) && (await stat(target)).isFile()) {
       await copyFile(target, spare);
       await rename(spare, path);
