@@ -1,0 +1,128 @@
+// The bundled Redox, built and booted for real: its own prompt and console, and images and commands that make it fail, each with
+// the verdict and the line that tell what went wrong. The build is a hit of the cache after the first time.
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { system } from '../../systems/redox.ts';
+import type { Step } from '../console/dialogue.ts';
+import type { Judgement, Verdict } from '../console/verdict.ts';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import { MiB } from '../core/sizes.ts';
+import { assemble } from '../image/image.ts';
+import { openRedoxfs } from '../image/redoxfs-reader.ts';
+import { bootTest } from './boot-test.ts';
+import { layoutOf } from './image-facts.ts';
+import type { FileFacts } from './image-facts.ts';
+
+const project = join(import.meta.dirname, '../..');
+const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const context: Context = { signal: new AbortController().signal, report: () => undefined };
+const patient = { timeoutMs: 300_000, silenceMs: 120_000, graceMs: 500 };
+const kernelPath = 'usr/lib/boot/kernel';
+
+const dir = await mkdtemp(join(tmpdir(), 'redox-boot-'));
+const image = join(dir, 'redox-default.img');
+test.after(() => rm(dir, { recursive: true, force: true }));
+
+test.before(async () => {
+  const built = await run([process.execPath, join(project, 'tasks/build.ts'), 'redox', '--out', dir], { cwd: project, env: hostEnv });
+  assert.is(built.exitCode, 0, built.stderr);
+});
+
+async function boot(path: string, steps: readonly Step[] = [], limits = patient): Promise<Judgement> {
+  return await bootTest({
+    machine: system.machine, image: path, accelerator: 'tcg', cacheDir: join(dir, 'cache'), env: { PATH: hostEnv['PATH'] ?? '' },
+    rules: system.console, limits, steps, log: `${path}.log`,
+  }, context);
+}
+
+/** After the prompt: logs in and types a command. */
+function typed(command: string, expect?: string): readonly Step[] {
+  const answer: readonly Step[] = expect === undefined ? [] : [{ kind: 'expect', text: expect }];
+  return [{ kind: 'send', text: 'user' }, { kind: 'expect', text: 'ion> ' }, { kind: 'send', text: command }, ...answer];
+}
+
+/** What a failed boot must tell. */
+function assertFailed(verdict: Verdict, failure: string, line: RegExp, stage: string): void {
+  if (verdict.kind !== 'failed') throw new Error(`the verdict is ${JSON.stringify(verdict)}`);
+  assert.equal({ failure: verdict.failure, stage: verdict.stage }, { failure, stage });
+  assert.match(verdict.line, line);
+}
+
+/** An image like the real one, smaller, with other files on its root; `rootBytes` is where that begins. */
+async function variant(name: string, change: (files: FileFacts) => FileFacts): Promise<{ path: string; rootBytes: number }> {
+  const partitions = system.image.partitions.map((partition) => partition.fileSystem.kind === 'fat'
+    ? { ...partition, sizeBytes: 34 * MiB }
+    : { ...partition, files: change(partition.files) });
+  const layout = await layoutOf({ ...system.image, sizeBytes: 64 * MiB, partitions }, (output) => join(dir, 'redox-default', output));
+  const path = join(dir, `${name}.img`);
+  const { partitions: places } = await assemble(layout, path, { path: hostEnv['PATH'] ?? '' }, context);
+  return { path, rootBytes: 512 * (places.find(({ fileSystem }) => fileSystem === 'redoxfs')?.startLba ?? 0) };
+}
+
+test('the image reaches the login prompt, milestone by milestone, and its console answers', async () => {
+  const { verdict, milestones } = await boot(image, typed('cat /etc/hostname', 'redox'));
+  assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
+  assert.equal(milestones.map(({ name }) => name), ['bootloader', 'file system', 'initfs loaded', 'kernel', 'memory', 'bootstrap', 'prompt']);
+});
+
+test('panic: a kernel panic, by its first line', async () => {
+  assertFailed((await boot(image, typed('panic'))).verdict, 'kernel-panic', /^KERNEL PANIC: panicked at /, 'prompt');
+});
+
+test('fault: a page fault that no program owns', async () => {
+  assertFailed((await boot(image, typed('fault'))).verdict, 'page-fault', /^Page fault: [0-9A-F]{16}/, 'prompt');
+});
+
+test('loop: stalled, silent since the command, waiting for the shell to come back', async () => {
+  const { verdict } = await boot(image, typed('loop', 'ion> '), { ...patient, silenceMs: 15_000 });
+  assert.match(JSON.stringify(verdict), '"kind":"stalled","stage":"prompt","lastMilestone":"prompt","silentMs":15000,"waitingFor":"ion> "');
+});
+
+test('poweroff, when it was asked for, is a good end', async () => {
+  assert.is((await boot(image, typed('poweroff', 'Shutting down'))).verdict.kind, 'booted');
+});
+
+test('a damaged block of the kernel: the loader says which file cannot be read', async () => {
+  const { path, rootBytes } = await variant('damaged', (files) => files);
+  const handle = await open(path, 'r+');
+  await handle.write(Buffer.from('damage'), 0, 6, rootBytes + firstBlock(path, rootBytes, kernelPath) * 4096 + 100);
+  await handle.close();
+  const { verdict, findings } = await boot(path);
+  assertFailed(verdict, 'other', /^Failed to read `kernel` file: /, 'loader');
+  assert.match(findings.map(({ line }) => line).join(), 'READ_BLOCK: INCORRECT HASH');
+});
+
+test('no kernel: the loader names it', async () => {
+  const { path } = await variant('no-kernel', (files) => Object.fromEntries(Object.entries(files).filter(([name]) => name !== kernelPath)));
+  assertFailed((await boot(path)).verdict, 'no-bootdev', /^Failed to find kernel file: /, 'loader');
+});
+
+test('a kernel that is none: the loader names its magic number', async () => {
+  const { path } = await variant('no-elf', (files) => ({ ...files, [kernelPath]: { text: 'not a program\n' } }));
+  assertFailed((await boot(path)).verdict, 'other', /^kernel has invalid magic number /, 'loader');
+});
+
+test('a disk without anything on it: no boot device', async () => {
+  const path = join(dir, 'empty.img');
+  await writeFile(path, Buffer.alloc(16 * MiB));
+  assertFailed((await boot(path)).verdict, 'no-bootdev', /^BdsDxe: /, 'firmware');
+});
+
+/** The block in which a file's content begins. */
+function firstBlock(path: string, rootBytes: number, name: string): number {
+  const fs = openRedoxfs(path, rootBytes);
+  try {
+    const found = fs.find(name);
+    const record = found && [...fs.records(found.node, name)][0];
+    if (!record) throw new Error(`"${name}" has no block`);
+    return record.pointer.index;
+  } finally {
+    fs.close();
+  }
+}
+
+test.run();
