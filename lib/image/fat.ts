@@ -34,7 +34,7 @@ export interface WrittenFat {
 const leastClusters = { 32: 65_525, 16: 4_085 } as const;
 const argumentsPerCall = 1000;
 
-/** Makes the file system inside the image file and fills it. `stagingDir` must not exist; it is gone afterwards. Owners and modes are lost. */
+/** Makes the file system inside the image file and fills it. `stagingDir` is ours alone, and gone afterwards. Owners and modes are lost. */
 export async function writeFat(
   tree: FileTree, imagePath: string, stagingDir: string, options: FatOptions, host: ImageHost, context: Context,
 ): Promise<WrittenFat> {
@@ -44,6 +44,7 @@ export async function writeFat(
   const mkfs: ToolCall['argv'] = ['mkfs.vfat', ...mkfsWords(options), imagePath, String(Math.floor(options.sizeBytes / KiB))];
   await ran({ what: `make the FAT "${options.label}"`, argv: mkfs, timestampSec }, host, context);
   try {
+    await rm(stagingDir, { recursive: true, force: true }); // of a run that was killed
     await mkdir(stagingDir, { recursive: true });
     for (const [directory, names] of namesByDirectory(tree)) {
       const what = `write "${directory}" into the FAT "${options.label}"`;

@@ -227,6 +227,16 @@ test('an interrupted run ends with its reason and leaves nothing', async () => {
   assert.equal(readdirSync(join(dir, 'stopped')), []);
 });
 
+test('what a killed run left does not disturb the next', async () => {
+  const out = join(dir, 'killed', 'a.img');
+  mkdirSync(`${out}.partial.d/EFI/BOOT`, { recursive: true });
+  writeFileSync(`${out}.partial.d/EFI/BOOT/BOOTX64.EFI`, 'old');
+  writeFileSync(`${out}.partial`, Buffer.alloc(3 * MiB, 'old'));
+  const { sha256 } = await assemble(layout(), out, host, context);
+  assert.is(sha256, (await assemble(layout(), join(dir, 'clean.img'), host, context)).sha256);
+  assert.equal(readdirSync(join(dir, 'killed')), ['a.img']);
+});
+
 test('a missing tool is the host\'s fault, and the package is named', async () => {
   const failure = await failureOf(assemble(layout(), join(dir, 'tool', 'a.img'), { path: '/nowhere' }, context));
   assert.is(failure.exitCode, 69);
