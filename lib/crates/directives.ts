@@ -26,7 +26,7 @@ export interface LinkArg {
   readonly for: 'all' | 'bins' | 'tests' | 'benches' | 'examples' | 'cdylib' | { readonly bin: string };
 }
 
-const linkArgKinds: Readonly<Record<string, LinkArg['for']>> = {
+const linkArgKinds: ReadonlyMap<string, LinkArg['for']> = new Map<string, LinkArg['for']>(Object.entries({
   'rustc-link-arg': 'all',
   'rustc-link-arg-bins': 'bins',
   'rustc-link-arg-tests': 'tests',
@@ -34,7 +34,7 @@ const linkArgKinds: Readonly<Record<string, LinkArg['for']>> = {
   'rustc-link-arg-examples': 'examples',
   'rustc-link-arg-cdylib': 'cdylib',
   'rustc-cdylib-link-arg': 'cdylib',
-};
+} as const));
 
 /** Reads a script's output. A key or value that cargo refuses is a Failure naming the package. */
 export function parseDirectives(stdout: string, packageName: string): Directives {
@@ -51,16 +51,18 @@ export function parseDirectives(stdout: string, packageName: string): Directives
   const metadata: Record<string, string> = {};
 
   for (const line of stdout.split('\n')) {
-    const match = /^cargo(::?)([^=]+)=(.*)$/.exec(line.trim());
-    if (!match) continue;
-    const [, colons, key = '', value = ''] = match;
+    const match = /^cargo(::?)(.*)$/.exec(line.trim());
+    if (!match || line.includes('\uFFFD')) continue; // not UTF-8: cargo passes over it, too
+    const [, colons, rest = ''] = match;
     const refuse = (why: string): Error => cannot(`run the build script of ${packageName}`, `${why}: "${line.trim()}"`);
-    const pair = (): readonly [string, string] => {
-      const at = value.indexOf('=');
+    const split = (text: string): readonly [string, string] => {
+      const at = text.indexOf('=');
       if (at < 0) throw refuse('NAME=VALUE is wanted');
-      return [value.slice(0, at), value.slice(at + 1)];
+      return [text.slice(0, at), text.slice(at + 1)];
     };
-    const linkFor = linkArgKinds[key];
+    const [key, value] = split(rest);
+    const pair = (): readonly [string, string] => split(value);
+    const linkFor = linkArgKinds.get(key);
     if (linkFor) linkArgs.push({ arg: value, for: linkFor });
     else if (key === 'rustc-link-arg-bin') linkArgs.push({ arg: pair()[1], for: { bin: pair()[0] } });
     else if (key === 'rustc-flags') takeFlags(value, linkLibs, linkSearch, refuse);
@@ -68,6 +70,7 @@ export function parseDirectives(stdout: string, packageName: string): Directives
     else if (key === 'rustc-link-search') linkSearch.push(value);
     else if (key === 'rustc-cfg') cfgs.push(value);
     else if (key === 'rustc-check-cfg') checkCfgs.push(value);
+    else if (key === 'rustc-env' && pair()[0] === 'RUSTC_BOOTSTRAP') warnings.push('it wants to set RUSTC_BOOTSTRAP, which is for the person who builds; it is not set');
     else if (key === 'rustc-env') env[pair()[0]] = pair()[1];
     else if (key === 'warning') warnings.push(value);
     else if (key === 'rerun-if-changed') rerunIfChanged.push(value);

@@ -36,7 +36,7 @@ export function flagsOf(lints: TomlTable): LintArgs {
       if (tool === 'rust' && name === 'unexpected_cfgs' && Array.isArray(expected)) checkCfg.push(...expected.map(String));
     }
   }
-  rows.sort((a, b) => a.priority - b.priority || byCodeUnit(b.name, a.name));
+  rows.sort((a, b) => a.priority - b.priority || byCodeUnit(b.name, a.name) || byCodeUnit(a.flag, b.flag));
   return { flags: rows.map((row) => row.flag), checkCfg: checkCfg.flatMap((expectation) => ['--check-cfg', expectation]) };
 }
 

@@ -1,6 +1,6 @@
 // What link-time optimisation asks of each unit: an rlib below an LTO binary holds only bitcode, one that is needed both ways holds
 // both. Walks down from the roots and merges what different users of a crate need (facts: cargo's lto pass).
-import { isBuildScript, isProcMacro } from './unit-graph.ts';
+import { isProcMacro } from './unit-graph.ts';
 import type { Unit, UnitGraph } from './unit-graph.ts';
 
 /** `run` is a final link with LTO of that kind ("" is the plain `-C lto`). */
@@ -80,7 +80,7 @@ function needsObject(unit: Unit): boolean {
 }
 
 function forHost(unit: Unit): boolean {
-  return isProcMacro(unit) || isBuildScript(unit);
+  return isProcMacro(unit) || unit.target.kind.includes('custom-build');
 }
 
 function same(a: Lto, b: Lto): boolean {
