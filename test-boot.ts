@@ -24,7 +24,11 @@ await task({
     keep: { type: 'boolean', help: 'leave the machine running after the verdict, until ^C' },
     json: { type: 'boolean', help: 'print the verdict as one JSON object, as the last line' },
   },
-  examples: ['npx zx test-boot.ts redox', 'npx zx test-boot.ts --image my.img --system redox --timeout 60 --json', "npx zx test-boot.ts redox --expect 'login:' --send root"],
+  examples: [
+    'npx zx test-boot.ts redox',
+    'npx zx test-boot.ts --image my.img --system redox --timeout 60 --json',
+    "npx zx test-boot.ts redox --expect 'login:' --send user",
+  ],
 }, async (task) => {
   const { args, path, print, report } = task;
   const record = args.text('replay');

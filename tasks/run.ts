@@ -21,7 +21,7 @@ await task({
   const machine = await startMachine(order, task);
   try {
     report({ kind: 'note', text: `${target.system.title} on ${machine.accelerator}; Ctrl-] ends the machine.` });
-    await joinTerminal(machine.serial, signal);
+    await joinTerminal(machine.serial, process, signal);
     signal.throwIfAborted();
   } finally {
     const { hostLines } = await machine.stop();

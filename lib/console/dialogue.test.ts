@@ -1,13 +1,22 @@
+// What a dialogue waits for and types, step by step.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Dialogue } from './dialogue.ts';
+import type { Step } from './dialogue.ts';
+
+const session: readonly Step[] = [
+  { kind: 'expect', text: 'login:' },
+  { kind: 'send', text: 'root' },
+  { kind: 'expect', text: '# ' },
+  { kind: 'send', text: 'ls' },
+];
 
 function talk(dialogue: Dialogue, text: string, prompted = false): readonly string[] {
   return dialogue.hear(Buffer.from(text), prompted);
 }
 
 test('steps are done in their order, each after what it waits for', () => {
-  const dialogue = new Dialogue([{ kind: 'expect', text: 'login:' }, { kind: 'send', text: 'root' }, { kind: 'expect', text: '# ' }, { kind: 'send', text: 'ls' }]);
+  const dialogue = new Dialogue(session);
   assert.is(dialogue.waitingFor, 'login:');
   assert.equal(talk(dialogue, 'boot\nlog'), []);
   assert.equal(talk(dialogue, 'in:'), ['root\r']);
@@ -40,7 +49,7 @@ test('input without an expectation waits for the prompt', () => {
 
 test('any chunking is the same dialogue', () => {
   const text = 'boot\r\nlogin: root\r\nWelcome\r\n# ls\r\nbin etc\r\n# ';
-  const dialogue = new Dialogue([{ kind: 'expect', text: 'login:' }, { kind: 'send', text: 'root' }, { kind: 'expect', text: '# ' }, { kind: 'send', text: 'ls' }, { kind: 'expect', text: 'etc' }]);
+  const dialogue = new Dialogue([...session, { kind: 'expect', text: 'etc' }]);
   const typed = [...Buffer.from(text)].flatMap((byte) => dialogue.hear(Uint8Array.of(byte), false));
   assert.equal(typed, ['root\r', 'ls\r']);
   assert.is(dialogue.waitingFor, undefined);

@@ -1,3 +1,4 @@
+// The verdict over timed chunks, with rules of its own so that each part of the machinery is seen alone.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Judge } from './judge.ts';
@@ -24,6 +25,7 @@ const rules: ConsoleRules = {
   ],
   findings: [{ kind: 'warning', pattern: /^WARN/, ...from }],
   decoys: [{ pattern: /PANIC timeout is|after host login:/, ...from }],
+  powerOffs: [{ pattern: /^Power down/, ...from }],
   limits,
 };
 
@@ -125,6 +127,11 @@ test('a loader that returns after the kernel has spoken is a boot loop', () => {
 test('a machine that ends before its prompt exited early; so it did when it goes in the grace window unasked', () => {
   assert.equal(judged([[7, 'kernel up\n'], [9, 'exited', 'mark']]).verdict, { kind: 'exited-early', stage: 'kernel', lastMilestone: 'kernel', afterMs: 9 });
   assert.is(judged([[7, 'host login: '], [9, 'exited', 'mark']]).verdict.kind, 'exited-early');
+});
+
+test('a machine that said that it ends, after its prompt, has booted; before it, it exited early', () => {
+  assert.is(judged([[7, 'host login: \nPower down\n'], [9, 'exited', 'mark']]).verdict.kind, 'booted');
+  assert.is(judged([[7, 'Power down\n'], [9, 'exited', 'mark']]).verdict.kind, 'exited-early');
 });
 
 test('a dialogue: the boot is done when it is over, and its grace window begins then', () => {

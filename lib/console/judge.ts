@@ -57,7 +57,8 @@ export class Judge {
   /** When the grace window began: at the prompt, and again when a dialogue is over. */
   #graceFromMs = 0;
   #expecting: string | undefined;
-  #hadDialogue = false;
+  /** A dialogue may have told the machine to end, or it has said that it will. */
+  #goesOnPurpose = false;
   #fault: Fault | undefined;
 
   /** `timed`: the times given are real; else nothing is decided by a clock. */
@@ -104,12 +105,12 @@ export class Judge {
     switch (mark.kind) {
       case 'expecting':
         this.#expecting = mark.text;
-        this.#hadDialogue = true;
+        this.#goesOnPurpose = true;
         this.#lastHeardMs = atMs; // what was expected before has come, or input was sent
         return [];
       case 'dialogue-over':
         this.#expecting = undefined;
-        this.#hadDialogue = true;
+        this.#goesOnPurpose = true;
         this.#graceFromMs = atMs;
         return [];
       case 'exited':
@@ -149,6 +150,7 @@ export class Judge {
     if (meaning?.kind === 'panic') this.#panic(atMs, meaning.rule, meaning.who, line);
     else if (meaning?.kind === 'milestone') this.#milestone(atMs, meaning.index, meaning.milestone, line);
     else if (meaning?.kind === 'finding') this.#find(meaning.rule.kind, line);
+    else if (meaning?.kind === 'power-off') this.#goesOnPurpose = true;
   }
 
   #panic(atMs: number, rule: PanicRule, who: string | undefined, line: string): void {
@@ -214,8 +216,8 @@ export class Judge {
   }
 
   #lastWord(atMs: number, how: 'exited' | 'ended'): Verdict {
-    // A machine that goes away by itself in the grace window did not boot, unless a dialogue may have told it to.
-    const gone = how === 'exited' && this.#timed && !this.#hadDialogue;
+    // A machine that goes away in the grace window without a word did not boot: a triple fault looks like that.
+    const gone = how === 'exited' && this.#timed && !this.#goesOnPurpose;
     if (this.#prompt && this.#expecting === undefined && !gone) return this.#booted(this.#prompt);
     if (how === 'ended') return this.#stalled(atMs);
     return { kind: 'exited-early', stage: this.#stage, ...this.#lastMilestone(), ...this.#waitingFor(), ...this.#at('afterMs', atMs) };
@@ -227,7 +229,8 @@ export class Judge {
 
   #stalled(atMs: number): Verdict {
     const silentMs = Math.max(0, atMs - this.#lastHeardMs);
-    return { kind: 'stalled', stage: this.#stage, ...this.#lastMilestone(), ...this.#at('silentMs', silentMs), ...this.#waitingFor(), ...this.#at('afterMs', atMs) };
+    const { kind, stage } = { kind: 'stalled', stage: this.#stage } as const;
+    return { kind, stage, ...this.#lastMilestone(), ...this.#at('silentMs', silentMs), ...this.#waitingFor(), ...this.#at('afterMs', atMs) };
   }
 
   #lastMilestone(): { lastMilestone?: string } {

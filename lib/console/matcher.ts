@@ -5,7 +5,8 @@ import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule } from '
 export type Meaning =
   | { readonly kind: 'panic'; readonly rule: PanicRule; readonly who: string | undefined }
   | { readonly kind: 'milestone'; readonly index: number; readonly milestone: Milestone }
-  | { readonly kind: 'finding'; readonly rule: FindingRule };
+  | { readonly kind: 'finding'; readonly rule: FindingRule }
+  | { readonly kind: 'power-off' };
 
 export interface Matcher {
   /** The text of a prompt on this line, which may be unfinished; more text on the line never changes the answer. */
@@ -15,8 +16,9 @@ export interface Matcher {
 
 export function matcher(rules: ConsoleRules): Matcher {
   // Nearly every line means nothing: one pattern that is all of them decides that in one go.
-  const anyRule = oneOf([...rules.panics, ...rules.milestones, ...rules.findings]);
+  const anyRule = oneOf([...rules.panics, ...rules.milestones, ...rules.findings, ...rules.powerOffs]);
   const decoy = oneOf(rules.decoys);
+  const powerOff = oneOf(rules.powerOffs);
   const meaning = (line: string): Meaning | undefined => {
     if (!anyRule.test(line) || decoy.test(line)) return undefined;
     for (const rule of rules.panics) {
@@ -27,7 +29,8 @@ export function matcher(rules: ConsoleRules): Matcher {
     const milestone = rules.milestones[index];
     if (milestone) return { kind: 'milestone', index, milestone };
     const rule = rules.findings.find(({ pattern }) => pattern.test(line));
-    return rule && { kind: 'finding', rule };
+    if (rule) return { kind: 'finding', rule };
+    return powerOff.test(line) ? { kind: 'power-off' } : undefined;
   };
   const prompt = (line: string): string | undefined => {
     for (const { pattern } of rules.prompts) {

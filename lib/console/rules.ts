@@ -69,6 +69,8 @@ export interface ConsoleRules {
   readonly findings: readonly FindingRule[];
   /** Lines that look like a prompt or a panic and are neither; nothing else looks at them. */
   readonly decoys: readonly LineRule[];
+  /** Lines that say that the machine ends on purpose: after one, a machine that goes away once it has booted did so because it was told to. */
+  readonly powerOffs: readonly LineRule[];
   readonly limits: Limits;
 }
 

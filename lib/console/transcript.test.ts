@@ -1,3 +1,4 @@
+// Records written and read back through real files, also cut and damaged ones.
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -72,7 +72,8 @@ export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
     }
     while (untold.length < what && await more());
     if (untold.length < what) {
-      throw cannot(`read the transcript "${path}"`, `"${timesPath(path)}" tells of more bytes than there are`, { hint: `remove "${timesPath(path)}" to judge the bytes alone` });
+      const file = timesPath(path);
+      throw cannot(`read the transcript "${path}"`, `"${file}" tells of more bytes than there are`, { hint: `remove "${file}" to judge the bytes alone` });
     }
     yield { kind: 'bytes', atMs, bytes: untold.subarray(0, what) };
     untold = untold.subarray(what);
@@ -106,8 +107,8 @@ async function timesOf(path: string): Promise<readonly { atMs: number; what: num
     const blank = line.indexOf(' ');
     const atMs = blank > 0 ? Number(line.slice(0, blank)) : NaN;
     const what = blank > 0 ? parsedWhat(line.slice(blank + 1)) : undefined;
-    if (!(atMs >= 0) || what === undefined) throw cannot(`read "${file}"`, `line ${index + 1} is not "<ms> <bytes>"`, { hint: `remove it to judge the bytes alone` });
-    return { atMs, what };
+    if (atMs >= 0 && what !== undefined) return { atMs, what };
+    throw cannot(`read "${file}"`, `line ${index + 1} is not "<ms> <bytes>"`, { hint: 'remove the file to judge the bytes alone' });
   });
 }
 

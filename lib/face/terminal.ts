@@ -2,12 +2,17 @@
 // place that reads standard input.
 import type { Duplex } from 'node:stream';
 
+/** A terminal, or a file or pipe in its place (`isTTY` is not true then). */
+export interface Terminal {
+  readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
+  readonly stdout: NodeJS.WritableStream;
+}
+
 /** Ctrl-], as telnet has it: it means nothing to a shell or an editor in the guest. */
 const leaveKey = 0x1d;
 
 /** Joins them until the person leaves, the console closes or `signal` aborts; then the terminal is as it was. */
-export async function joinTerminal(serial: Duplex, signal: AbortSignal): Promise<void> {
-  const { stdin, stdout } = process;
+export async function joinTerminal(serial: Duplex, { stdin, stdout }: Terminal, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {
     const leave = (): void => {
@@ -15,7 +20,7 @@ export async function joinTerminal(serial: Duplex, signal: AbortSignal): Promise
       serial.off('data', onOutput);
       serial.off('close', leave);
       signal.removeEventListener('abort', leave);
-      if (stdin.isTTY) stdin.setRawMode(false);
+      if (stdin.isTTY) stdin.setRawMode?.(false);
       stdin.pause();
       resolve();
     };
@@ -25,7 +30,7 @@ export async function joinTerminal(serial: Duplex, signal: AbortSignal): Promise
       if (leaving !== -1) leave();
     };
     const onOutput = (bytes: Buffer): void => { stdout.write(bytes); };
-    if (stdin.isTTY) stdin.setRawMode(true);
+    if (stdin.isTTY) stdin.setRawMode?.(true);
     stdin.on('data', onKeys);
     serial.on('data', onOutput);
     serial.once('close', leave);

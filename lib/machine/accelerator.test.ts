@@ -1,3 +1,4 @@
+// The KVM probe: its program under the real QEMU, its answers with a puppet QEMU.
 import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Where firmware is found: on this host, and on made-up ones in the shape of each distribution.
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

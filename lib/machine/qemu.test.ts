@@ -1,3 +1,4 @@
+// Command lines as tables: what goes in, what QEMU is told.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { acceleratorArguments, diskArguments, flashArguments, optionValue, qemuArguments, serialArguments, sizeArguments } from './qemu.ts';

@@ -1,3 +1,4 @@
+// Run directories are private, removed, and swept when their run is dead.
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';

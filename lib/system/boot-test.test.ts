@@ -63,14 +63,16 @@ test('a prompt, and quiet after it: booted; the milestones have their times; the
 });
 
 test('a panic: failed, with its first line, its stage, and what was said after it', async () => {
-  const { verdict, lastLines } = await booted([{ say: 'Redox OS starting...\r\nKERNEL PANIC: panicked at a.rs:1:2:\r\nno memory\r\nHALT\r\n' }, { end: 'halt' }]);
+  const panic = 'KERNEL PANIC: panicked at a.rs:1:2:\r\nno memory\r\nHALT\r\n';
+  const { verdict, lastLines } = await booted([{ say: 'Redox OS starting...\r\n' }, { say: panic }, { end: 'halt' }]);
   assert.is(verdict.kind, 'failed');
   assert.match(JSON.stringify(verdict), '"failure":"kernel-panic","line":"KERNEL PANIC: panicked at a.rs:1:2:","stage":"kernel","lastMilestone":"kernel"');
   assert.is(lastLines.at(-1), 'HALT');
 });
 
 test('a panic in the grace window: failed in stage prompt', async () => {
-  const { verdict } = await booted([{ say: 'redox login: ' }, { say: '\r\nKERNEL PANIC: x\r\n' }, { end: 'halt' }], { limits: { ...patient, graceMs: 20_000 } });
+  const limits = { ...patient, graceMs: 20_000 };
+  const { verdict } = await booted([{ say: 'redox login: ' }, { say: '\r\nKERNEL PANIC: x\r\n' }, { end: 'halt' }], { limits });
   assert.match(JSON.stringify(verdict), '"kind":"failed","failure":"kernel-panic","line":"KERNEL PANIC: x","stage":"prompt"');
 });
 
@@ -87,7 +89,8 @@ test('a guest that resets or powers off before its prompt: exited-early', async 
 });
 
 test('a dialogue is typed in its order, and a crash that it brings about is a failure', async () => {
-  const guest: GuestStep[] = [{ say: 'redox login: ' }, { await: 'enter' }, { say: 'redox# ' }, { await: 'enter' }, { say: '\r\nKERNEL PANIC: asked for\r\n' }, { end: 'halt' }];
+  const session: GuestStep[] = [{ say: 'redox login: ' }, { await: 'enter' }, { say: 'redox# ' }, { await: 'enter' }];
+  const guest: GuestStep[] = [...session, { say: '\r\nKERNEL PANIC: asked for\r\n' }, { end: 'halt' }];
   const { verdict } = await booted(guest, { steps: [{ kind: 'send', text: 'user' }, { kind: 'expect', text: 'redox# ' }, { kind: 'send', text: 'panic' }] });
   assert.match(JSON.stringify(verdict), '"line":"KERNEL PANIC: asked for"');
 });

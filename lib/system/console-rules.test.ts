@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '../..');
 const files = (await globby('systems/*/console.ts', { cwd: root })).sort();
 
 function allRules(rules: ConsoleRules): readonly LineRule[] {
-  return [...rules.milestones, ...rules.prompts, ...rules.panics, ...rules.findings, ...rules.decoys];
+  return [...rules.milestones, ...rules.prompts, ...rules.panics, ...rules.findings, ...rules.decoys, ...rules.powerOffs];
 }
 
 test('there are rules to look at', () => {

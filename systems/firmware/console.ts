@@ -63,5 +63,6 @@ export const console: ConsoleRules = {
   panics: firmwareEndings,
   findings: [],
   decoys: [],
+  powerOffs: [],
   limits: { timeoutMs: 120_000, silenceMs: 30_000, graceMs: 2000 },
 };

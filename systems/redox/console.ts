@@ -105,7 +105,8 @@ export const console: ConsoleRules = {
     {
       // A Rust program's panic ends in an invalid instruction, so this line is the end of most panics.
       kind: 'rust-panic', fatal: { of: vital }, pattern: /UNHANDLED EXCEPTION, CPU #\d+, PID \d+, NAME (?<who>[^\s,]+)/,
-      source: 'redox-os/kernel, context/signal.rs', example: 'kernel::context::signal:INFO -- UNHANDLED EXCEPTION, CPU #0, PID 3, NAME /scheme/initfs/bin/redoxfs, CONTEXT 0xfffffe8000105760',
+      source: 'redox-os/kernel, context/signal.rs',
+      example: 'kernel::context::signal:INFO -- UNHANDLED EXCEPTION, CPU #0, PID 3, NAME /scheme/initfs/bin/redoxfs, CONTEXT 0xfffffe8000105760',
     },
     {
       // redoxfs panics in its mount.rs; a daemon's panic names the daemon's folder.
@@ -150,6 +151,12 @@ export const console: ConsoleRules = {
     },
   ],
   decoys: [],
+  powerOffs: [
+    {
+      pattern: /-- Shutting down \(ACPI\)/,
+      source: 'fixtures/redox/kernel, after the kernel\'s stop.rs', example: 'kernel::arch::x86_shared::stop:INFO -- Shutting down (ACPI)',
+    },
+  ],
   // A TCG boot to the prompt takes 60 to 120 s for the real system, seconds for the bundled one.
   limits: { timeoutMs: 300_000, silenceMs: 60_000, graceMs: 2000 },
 };
