@@ -108,7 +108,7 @@ function ownScriptArgs({ unit, owner }: Compilation, own: Directives): readonly 
 /** Is the link argument for this target? Plain libraries are not linked and take none. */
 function reaches({ for: whom }: LinkArg, { target }: Unit): boolean {
   const bin = target.kind.includes('bin');
-  if (whom === 'all') return bin || target.crateTypes.some((type) => type === 'cdylib' || type === 'dylib') || target.kind.includes('example');
+  if (whom === 'all') return target.crateTypes.some((type) => type !== 'lib' && type !== 'rlib');
   if (whom === 'bins') return bin;
   if (whom === 'cdylib') return target.crateTypes.includes('cdylib');
   if (typeof whom === 'object') return bin && target.name === whom.bin;
