@@ -1,0 +1,41 @@
+// Which system, image and rules a command line means.
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../core/errors.ts';
+import { bootTarget, consoleRules, namedSystem } from './boot-target.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+async function failureOf(work: Promise<unknown>): Promise<Failure> {
+  const error: unknown = await work.catch((reason: unknown) => reason);
+  if (error instanceof Failure) return error;
+  throw error;
+}
+
+test('a system is named by a word or by --system, and by both only when they agree', () => {
+  assert.is(namedSystem('a', undefined), 'a');
+  assert.is(namedSystem(undefined, 'a'), 'a');
+  assert.is(namedSystem('a', 'a'), 'a');
+  assert.throws(() => namedSystem('a', 'b'), 'are two systems');
+  assert.throws(() => namedSystem(undefined, undefined), 'it needs <system>');
+});
+
+test('the transcript is named after the system and the image', async () => {
+  const words = { root, system: 'redox', profile: 'default' };
+  assert.is((await bootTarget({ ...words, image: undefined })).log, join(root, 'out/logs/redox-default.log'));
+  assert.is((await bootTarget({ ...words, image: '/tmp/my disk.img' })).log, join(root, 'out/logs/redox-my disk.log'));
+  assert.is((await bootTarget({ ...words, image: '/tmp/redox-old.img' })).log, join(root, 'out/logs/redox-old.log'));
+});
+
+test('rules are a system\'s own; firmware has rules and cannot be booted', async () => {
+  assert.ok((await consoleRules(root, 'redox')).prompts.length > 0);
+  assert.is((await consoleRules(root, 'firmware')).prompts.length, 0);
+  assert.is((await failureOf(bootTarget({ root, system: 'firmware', profile: 'default', image: undefined }))).exitCode, 2);
+});
+
+test('a system that there is not, however it is written, is a mistake of the command line', async () => {
+  for (const name of ['redux', '../redox', '']) assert.is((await failureOf(consoleRules(root, name))).exitCode, 2);
+});
+
+test.run();
