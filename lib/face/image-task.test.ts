@@ -60,7 +60,7 @@ test('cat gives the bytes as they are, and stops when nobody reads any more', as
   written.length = 0;
   const fd = openSync(join(dir, 'fs'), 'w+');
   const large = fileTree([['large', file(Buffer.alloc(300 * KiB, 'x'))]]);
-  await writeRedoxfs(large, fd, { offsetBytes: 0, sizeBytes: 4 * MiB, timestampSec: 0 }, context);
+  await writeRedoxfs(large, fd, { name: 'fs', offsetBytes: 0, sizeBytes: 4 * MiB, timestampSec: 0 }, context);
   closeSync(fd);
   await cat('fs', 'large', false);
   assert.is(written.length, 1, 'one record of three');

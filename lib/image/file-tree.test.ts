@@ -58,7 +58,8 @@ test('a FAT is as wide as its clusters allow', () => {
 
 test('the partition table is told to sfdisk as a script and read from its JSON', () => {
   const partition = { name: 'EFI', typeGuid: 'T', guid: 'G', startLba: 2048, sectors: 8 };
-  assert.match(sfdiskScript({ diskGuid: 'D', partitions: [partition] }), /label: gpt\nlabel-id: D\n[^]*\nstart=2048, size=8, type=T, uuid=G, name="EFI"\n/);
+  const script = sfdiskScript({ diskGuid: 'D', partitions: [partition] });
+  assert.match(script, /label: gpt\nlabel-id: D\n[^]*\nstart=2048, size=8, type=T, uuid=G, name="EFI"\n/);
   const json = { partitiontable: { label: 'gpt', id: 'D', partitions: [{ node: 'x1', start: 2048, size: 8, type: 'T', uuid: 'G', name: 'EFI' }] } };
   assert.equal(sfdiskTable(JSON.stringify(json)), { label: 'gpt', id: 'D', partitions: [partition] });
   for (const text of ['', 'null', '[]', '{"partitiontable":1}']) assert.is(sfdiskTable(text), undefined);

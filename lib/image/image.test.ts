@@ -145,6 +145,19 @@ test('everything is listed, printed and extracted as it was put in; nothing is w
   });
 });
 
+test('an image that names a directory ".." is refused, and nothing is written', async () => {
+  // Only by going round fileTree() can such an image be made here.
+  const evil: FileTree = { entries: new Map([['', directory()], ['..', directory()], ['../evil', file('evil')]]) };
+  const out = join(dir, 'evil.img');
+  await assemble(layout({ root: evil }), out, host, context);
+  await withImage(out, async (image) => {
+    const to = join(dir, 'victim', 'inner');
+    assert.match((await failureOf(extractVolumes(image.volumes, to, context))).message, /^Cannot read "\/": a name is ".."$/);
+    assert.equal(readdirSync(join(dir, 'victim')), []);
+    assert.equal((await verifyImage(image, image.volumes, host, context)).findings.map((finding) => finding.why)[0], 'a name is ".."');
+  });
+});
+
 test('a whole image has no findings; a damaged kernel, table and FAT have one each', async () => {
   const out = join(dir, 'damage.img');
   await assemble(layout(), out, host, context);
@@ -182,7 +195,7 @@ test('too small an image, partition or FAT says how many bytes are missing, and 
   const out = join(dir, 'small', 'a.img');
   for (const [wrong, why] of [
     [layout({ sizeBytes: 16 * MiB }), /^Cannot place partition "EFI": the image of 16 MiB is too small: 26231296 bytes \(25.0 MiB\) are missing/],
-    [layout({ root: large }), /^Cannot write a RedoxFS: its 23.0 MiB are too small: \d+ bytes \(8\.\d MiB\) are missing/],
+    [layout({ root: large }), /^Cannot write the RedoxFS "root": its 23.0 MiB are too small: \d+ bytes \(8\.\d MiB\) are missing/],
     [layout({ espBytes: 16 * MiB, esp: large }), /^Cannot write the FAT "EFI": its 16 MiB are too small: about \d+ bytes \(14\.\d MiB\) are missing/],
   ] as const) {
     const failure = await failureOf(assemble(wrong, out, host, context));

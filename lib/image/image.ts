@@ -111,7 +111,7 @@ async function writeContents(
   contents: PartitionContents, place: GptPartition, image: PartialImage, host: ImageHost, context: Context,
 ): Promise<WrittenFileSystem> {
   const offsetBytes = place.startLba * sectorBytes;
-  const where = { offsetBytes, sizeBytes: place.sectors * sectorBytes, timestampSec: image.timestampSec };
+  const where = { name: place.name, offsetBytes, sizeBytes: place.sectors * sectorBytes, timestampSec: image.timestampSec };
   if (contents.kind === 'redoxfs') {
     const { uuid, usedEndBytes } = await writeRedoxfs(contents.tree, image.fd, where, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };

@@ -28,7 +28,7 @@ test.after(() => rmSync(dir, { recursive: true }));
 async function write(tree: FileTree, sizeBytes = 8 * MiB, offsetBytes = 0): Promise<void> {
   const fd = openSync(image, 'w+');
   try {
-    await writeRedoxfs(tree, fd, { offsetBytes, sizeBytes, timestampSec }, context);
+    await writeRedoxfs(tree, fd, { name: 'test', offsetBytes, sizeBytes, timestampSec }, context);
   } finally {
     closeSync(fd);
   }
@@ -261,7 +261,7 @@ test('an image that is too small says exactly how much is missing', async () => 
   const tree = randomTree(3);
   const error = await write(tree, 2 * MiB).then(() => assert.unreachable(), (thrown: unknown) => thrown);
   const message = error instanceof Error ? error.message : '';
-  assert.match(message, /^Cannot write a RedoxFS: its 2 MiB are too small: \d+ bytes \(.*\) are missing$/);
+  assert.match(message, /^Cannot write the RedoxFS "test": its 2 MiB are too small: \d+ bytes \(.*\) are missing$/);
   const missing = Number(/(\d+) bytes/.exec(message)?.[1]);
   assert.match(await write(tree, 2 * MiB + missing - 4096).then(() => '', (thrown: unknown) => String(thrown)), /4096 bytes/);
   await roundTrip(tree, 2 * MiB + missing);

@@ -26,6 +26,8 @@ import type { BlockPointer } from './redoxfs-pointer.ts';
 import { encodeTreeList, idOfSlot, isFull, mostNodes, slotsPerList, treeLevels } from './redoxfs-tree.ts';
 
 export interface RedoxfsOptions {
+  /** What errors call it: the partition's name. */
+  readonly name: string;
   /** Where the file system begins in the open file, which must read as zeros there. */
   readonly offsetBytes: number;
   /** Room for it; what is beyond the last whole block stays unused. */
@@ -50,7 +52,7 @@ const zeros = Buffer.alloc(bytesOfLevel(fileRecordLevel));
 export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsOptions, context: Context): Promise<WrittenRedoxfs> {
   const writer = new RedoxfsWriter(fd, options, context);
   const ids = new Map([...tree.entries.keys()].map((path, i) => [path, idOfSlot(i + 1)]));
-  if (ids.size > mostNodes) throw cannot('write a RedoxFS', `it has ${ids.size} files, and RedoxFS allows ${mostNodes}`);
+  if (ids.size > mostNodes) throw cannot(`write the RedoxFS "${options.name}"`, `it has ${ids.size} files, and RedoxFS allows ${mostNodes}`);
   const names = namesByDirectory(tree);
   const nodes: BlockPointer[] = [];
   for (const [path, entry] of tree.entries) {
@@ -83,6 +85,7 @@ class RedoxfsWriter {
 
   /** Everything of one path, its node last. */
   async writeEntry(path: string, entry: Entry, children: readonly DirectoryEntry[]): Promise<BlockPointer> {
+    await this.turn(blockBytes);
     this.nodeBlocks = 1;
     const { uid, gid } = entry;
     const common = { mode: nodeTypes[entry.kind] | entry.mode, uid, gid, links: 1, timeSec: this.options.timestampSec };
@@ -113,7 +116,9 @@ class RedoxfsWriter {
       }
       pointers.push(here);
     }
-    if (first < records) throw cannot('write a RedoxFS', `a file of ${content.sizeBytes} bytes is larger than it allows`);
+    if (first < records) {
+      throw cannot(`write the RedoxFS "${this.options.name}"`, `a file of ${content.sizeBytes} bytes is larger than the format allows`);
+    }
     return pointers;
   }
 
@@ -213,9 +218,8 @@ class RedoxfsWriter {
 
   private failForRoom(): never {
     const bytes = this.blocks.missingBlocks * blockBytes;
-    throw cannot('write a RedoxFS', `its ${formatBytes(this.options.sizeBytes)} are too small: ${bytes} bytes (${formatBytes(bytes)}) are missing`, {
-      hint: 'make the image or the partition larger, or leave something out',
-    });
+    const why = `its ${formatBytes(this.options.sizeBytes)} are too small: ${bytes} bytes (${formatBytes(bytes)}) are missing`;
+    throw cannot(`write the RedoxFS "${this.options.name}"`, why, { hint: 'make the image or the partition larger, or leave something out' });
   }
 
   /** Takes room for a block and writes it. Where there is no room left it goes on counting, and the end of the writing fails. */
