@@ -7,11 +7,13 @@ import type { Toolchain } from './toolchain.ts';
 
 /** The lines of `rustc --print cfg`: `unix`, `target_os="linux"`. `target` is a triple or a JSON file; `flags` may change the answer. */
 export async function targetCfgs(toolchain: Toolchain, target: string, flags: readonly string[], cacheDir: string, { signal }: Context): Promise<readonly string[]> {
-  const question: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags };
+  // Only for a JSON target: a stable rustc that is allowed unstable things also tells unstable cfgs, which scripts then take for granted.
+  const unstable = target.endsWith('.json');
+  const question: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags, unstable };
   return remembered<string[]>(cacheDir, 'cfg', question, async () => {
-    const argv = [toolchain.rustc, '--print', 'cfg', '--target', target, ...(target.endsWith('.json') ? ['-Z', 'unstable-options'] : []), ...flags];
-    const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd: '/', env: { RUSTC_BOOTSTRAP: '1' }, signal });
-    return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(target.endsWith('.json') ? [target] : [])] };
+    const argv = [toolchain.rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
+    const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd: '/', env: unstable ? { RUSTC_BOOTSTRAP: '1' } : {}, signal });
+    return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(unstable ? [target] : [])] };
   });
 }
 
@@ -27,6 +29,6 @@ export function cfgEnv(cfgs: readonly string[], debugAssertions: boolean, featur
     values.set(key, at < 0 ? list : [...list, cfg.slice(at + 1).replace(/^"|"$/g, '')]);
   }
   if (debugAssertions) values.set('debug_assertions', []);
-  if (features.length > 0) values.set('feature', [...features]);
+  values.set('feature', [...features]);
   return Object.fromEntries([...values].map(([key, list]) => [`CARGO_CFG_${key.toUpperCase().replaceAll('-', '_')}`, list.join(',')]));
 }
