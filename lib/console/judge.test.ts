@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Judge } from './judge.ts';
+import type { Mark } from './judge.ts';
 import type { ConsoleRules, Limits } from './rules.ts';
 import { claimLines } from './rules.ts';
 import type { Judgement } from './verdict.ts';
@@ -29,23 +30,27 @@ const rules: ConsoleRules = {
   limits,
 };
 
-type Told = readonly [atMs: number, text: string] | readonly [atMs: number, mark: 'exited' | 'ended' | 'dialogue-over' | { expecting: string }, 'mark'];
+/** Text that arrives at a time, or something else that happens then. */
+type Told = readonly [atMs: number, what: string | Mark];
+
+const exited: Mark = { kind: 'exited' };
+const dialogueOver: Mark = { kind: 'dialogue-over' };
+const expectsOk: Mark = { kind: 'expecting', text: 'ok' };
 
 function judged(told: readonly Told[], timed = true): Judgement {
   const judge = new Judge(rules, limits, timed);
-  for (const [atMs, what, kind] of told) {
-    if (kind === undefined) judge.read(atMs, Buffer.from(what as string));
-    else judge.mark(atMs, typeof what === 'object' ? { kind: 'expecting', text: what.expecting } : { kind: what as 'exited' });
+  for (const [atMs, what] of told) {
+    if (typeof what === 'string') judge.read(atMs, Buffer.from(what));
+    else judge.mark(atMs, what);
   }
-  const last = told.at(-1)?.[0] ?? 0;
-  judge.mark(last, { kind: 'ended' });
+  judge.mark(told.at(-1)?.[0] ?? 0, { kind: 'ended' });
   return judge.judgement();
 }
 
 test('milestones, then a prompt on an unfinished line, then the grace window: booted, at the time of the prompt', () => {
-  const { verdict, milestones } = judged([[100, 'loader up\nkernel up\n'], [900, 'init up\nhost login: '], [2900, '', ]]);
+  const { verdict, milestones } = judged([[100, 'loader up\nkernel up\n'], [900, 'init up\nhost login: '], [2900, '']]);
   assert.equal(verdict, { kind: 'booted', line: 'host login:', afterMs: 900 });
-  assert.equal(milestones, [{ name: 'loader', atMs: 100 }, { name: 'kernel', atMs: 100 }, { name: 'init', atMs: 900 }, { name: 'prompt', atMs: 900 }]);
+  assert.equal(milestones.map(({ name, atMs }) => `${name} ${atMs}`), ['loader 100', 'kernel 100', 'init 900', 'prompt 900']);
 });
 
 test('a fatal panic decides at its first line and tells the stage', () => {
@@ -125,26 +130,27 @@ test('a loader that returns after the kernel has spoken is a boot loop', () => {
 });
 
 test('a machine that ends before its prompt exited early; so it did when it goes in the grace window unasked', () => {
-  assert.equal(judged([[7, 'kernel up\n'], [9, 'exited', 'mark']]).verdict, { kind: 'exited-early', stage: 'kernel', lastMilestone: 'kernel', afterMs: 9 });
-  assert.is(judged([[7, 'host login: '], [9, 'exited', 'mark']]).verdict.kind, 'exited-early');
+  const { verdict } = judged([[7, 'kernel up\n'], [9, exited]]);
+  assert.equal(verdict, { kind: 'exited-early', stage: 'kernel', lastMilestone: 'kernel', afterMs: 9 });
+  assert.is(judged([[7, 'host login: '], [9, exited]]).verdict.kind, 'exited-early');
 });
 
 test('a machine that said that it ends, after its prompt, has booted; before it, it exited early', () => {
-  assert.is(judged([[7, 'host login: \nPower down\n'], [9, 'exited', 'mark']]).verdict.kind, 'booted');
-  assert.is(judged([[7, 'Power down\n'], [9, 'exited', 'mark']]).verdict.kind, 'exited-early');
+  assert.is(judged([[7, 'host login: \nPower down\n'], [9, exited]]).verdict.kind, 'booted');
+  assert.is(judged([[7, 'Power down\n'], [9, exited]]).verdict.kind, 'exited-early');
 });
 
 test('a dialogue: the boot is done when it is over, and its grace window begins then', () => {
-  const booted = judged([[0, { expecting: 'ok' }, 'mark'], [1, 'host login: '], [5000, 'ok\n'], [5000, 'dialogue-over', 'mark'], [7000, '']]);
+  const booted = judged([[0, expectsOk], [1, 'host login: '], [5000, 'ok\n'], [5000, dialogueOver], [7000, '']]);
   assert.is(booted.verdict.kind, 'booted');
-  const crashed = judged([[0, { expecting: 'ok' }, 'mark'], [1, 'host login: '], [5000, 'ok\n'], [5000, 'dialogue-over', 'mark'], [6000, 'PANIC\n']]);
+  const crashed = judged([[0, expectsOk], [1, 'host login: '], [5000, 'ok\n'], [5000, dialogueOver], [6000, 'PANIC\n']]);
   assert.is(crashed.verdict.kind, 'failed');
-  const poweredOff = judged([[0, { expecting: 'ok' }, 'mark'], [1, 'host login: '], [2, 'dialogue-over', 'mark'], [3, 'exited', 'mark']]);
+  const poweredOff = judged([[0, expectsOk], [1, 'host login: '], [2, dialogueOver], [3, exited]]);
   assert.is(poweredOff.verdict.kind, 'booted');
 });
 
 test('a text that never comes stalls the boot even after the prompt, and says what was expected', () => {
-  const { verdict } = judged([[0, { expecting: 'ok' }, 'mark'], [1, 'host login: '], [10_001, '']]);
+  const { verdict } = judged([[0, expectsOk], [1, 'host login: '], [10_001, '']]);
   assert.equal(verdict, { kind: 'stalled', stage: 'prompt', lastMilestone: 'prompt', silentMs: 10_000, waitingFor: 'ok', afterMs: 10_001 });
 });
 

@@ -71,7 +71,7 @@ test('times that do not fit, or are none, are told as such', async () => {
 test('a record that does not exist, and a folder that cannot be written', async () => {
   assert.match((await failureOf(join(root, 'none.log'))).message, /^Cannot read the transcript ".*none\.log": it does not exist$/);
   await writeFile(join(root, 'file'), '');
-  assert.throws(() => transcript(join(root, 'file/x.log')), (error: unknown) => error instanceof Failure && /^Cannot write the transcript/.test(error.message));
+  assert.throws(() => transcript(join(root, 'file/x.log')), 'Cannot write the transcript');
 });
 
 test.run();

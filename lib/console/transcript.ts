@@ -73,7 +73,8 @@ export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
     while (untold.length < what && await more());
     if (untold.length < what) {
       const file = timesPath(path);
-      throw cannot(`read the transcript "${path}"`, `"${file}" tells of more bytes than there are`, { hint: `remove "${file}" to judge the bytes alone` });
+      const hint = `remove "${file}" to judge the bytes alone`;
+      throw cannot(`read the transcript "${path}"`, `"${file}" tells of more bytes than there are`, { hint });
     }
     yield { kind: 'bytes', atMs, bytes: untold.subarray(0, what) };
     untold = untold.subarray(what);

@@ -30,21 +30,26 @@ test('a failed boot shows the end of the console, the findings, the line, the st
 
 test('a stalled boot says where, for how long, and what was waited for', () => {
   const stalled = { kind: 'stalled', stage: 'prompt', lastMilestone: 'prompt', silentMs: 30_000, waitingFor: 'ok', afterMs: 40_000 } as const;
-  assert.match(lines({ verdict: stalled }).join('\n'), 'FAIL x.img stalled after 40.0 s in stage prompt, after milestone "prompt", waiting for "ok", silent for 30.0 s');
+  assert.match(lines({ verdict: stalled }).join('\n'), 'stalled after 40.0 s in stage prompt, after milestone "prompt", waiting for "ok", silent for 30.0 s');
   assert.match(lines({ verdict: { kind: 'stalled', stage: 'firmware' } }).join('\n'), 'FAIL x.img stalled in stage firmware, before any milestone');
 });
 
 test('a machine that went away', () => {
-  assert.match(lines({ verdict: { kind: 'exited-early', stage: 'kernel', afterMs: 100 } }).join('\n'), 'FAIL x.img ended by itself after 0.1 s in stage kernel');
+  const text = lines({ verdict: { kind: 'exited-early', stage: 'kernel', afterMs: 100 } }).join('\n');
+  assert.match(text, 'FAIL x.img ended by itself after 0.1 s in stage kernel');
 });
 
 test('exit code 0 is for booted alone, and --json has the verdict, milestones, findings and transcript', () => {
-  const booted: Judgement = { ...nothing, verdict: { kind: 'booted', line: 'login:' }, milestones: [{ name: 'prompt', atMs: 5 }] };
+  const verdict = { kind: 'booted', line: 'login:' } as const;
+  const milestones = [{ name: 'prompt', atMs: 5 }];
+  const booted: Judgement = { verdict, milestones, findings: [], lastLines: ['login:'] };
   assert.equal(bootOutcome({ ...about, judgement: booted }), {
     exitCode: 0,
-    json: { system: 'redox', verdict: { kind: 'booted', line: 'login:' }, milestones: [{ name: 'prompt', atMs: 5 }], findings: [], transcript: '/x.log' },
+    json: { system: 'redox', verdict, milestones, findings: [], transcript: '/x.log' },
   });
-  for (const kind of ['stalled', 'exited-early'] as const) assert.is(bootOutcome({ ...about, judgement: { ...nothing, verdict: { kind, stage: 'init' } } }).exitCode, 1);
+  for (const kind of ['stalled', 'exited-early'] as const) {
+    assert.is(bootOutcome({ ...about, judgement: { ...nothing, verdict: { kind, stage: 'init' } } }).exitCode, 1);
+  }
 });
 
 test('a milestone, and how to reach a kept machine', () => {

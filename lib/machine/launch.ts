@@ -97,7 +97,8 @@ async function connected(server: Server, child: Child, signal: AbortSignal): Pro
   connection.catch(() => undefined);
   const first = await Promise.race([connection, child.ended]);
   if (!('exitCode' in first)) return first;
-  throw cannot('start the machine', `QEMU ended with ${first.killedBy ?? `status ${first.exitCode}`}`, { blame: 'host', detail: first.stderr.trim() });
+  const how = first.killedBy ?? `status ${first.exitCode}`;
+  throw cannot('start the machine', `QEMU ended with ${how}`, { blame: 'host', detail: first.stderr.trim() });
 }
 
 async function endOf(child: Child, serial: Socket): Promise<MachineEnd> {

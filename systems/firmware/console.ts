@@ -6,7 +6,7 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev', fatal: 'always', pattern: /^BdsDxe: (?:loading|starting) Boot[0-9A-F]{4} "EFI Internal Shell"/,
     source: 'own recording, OVMF of Debian 12 with an empty disk',
-    example: 'BdsDxe: loading Boot0002 "EFI Internal Shell" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(7C04A583-9E3E-4F1C-AD65-E05268D0B4D1)',
+    example: 'BdsDxe: loading Boot0002 "EFI Internal Shell" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(7C04A583)',
   },
   {
     kind: 'no-bootdev', fatal: 'always', pattern: /^BdsDxe: No bootable option or device was found/,

@@ -72,7 +72,8 @@ export const console: ConsoleRules = {
       source: 'redox-os/bootloader', example: 'Failed to allocate memory for kernel',
     },
     {
-      kind: 'other', fatal: 'always', pattern: /Failed to (?:set up paging|exit boot services|read the contents of RedoxFS)|RedoxFS out of unlock attempts/,
+      kind: 'other', fatal: 'always',
+      pattern: /Failed to (?:set up paging|exit boot services|read the contents of RedoxFS)|RedoxFS out of unlock attempts/,
       source: 'redox-os/bootloader, and the loader of fixtures/redox', example: 'RedoxFS out of unlock attempts',
     },
     {
@@ -99,7 +100,7 @@ export const console: ConsoleRules = {
     },
     {
       kind: 'kernel-panic', fatal: 'unless-claimed',
-      pattern: /^(?:(?:Protection|Stack segment|Machine check|Invalid opcode|Alignment check|SIMD floating point|Double) fault|Divide by zero|Overflow trap)/,
+      pattern: /^(?:(?:Protection|Stack segment|Machine check|Invalid opcode|Alignment check|SIMD floating point|Double) fault|Divide by zero|Overflow)/,
       source: 'redox-os/kernel exception.rs', example: 'Protection fault code=0x0',
     },
     {
@@ -110,7 +111,8 @@ export const console: ConsoleRules = {
     },
     {
       // redoxfs panics in its mount.rs; a daemon's panic names the daemon's folder.
-      kind: 'rust-panic', fatal: { of: [...vital, 'mount.rs'] }, pattern: /^thread '[^']*' (?:\(\d+\) )?panicked at (?:'[^']*', )?(?<who>[^\s:']+):\d+/,
+      kind: 'rust-panic', fatal: { of: [...vital, 'mount.rs'] },
+      pattern: /^thread '[^']*' (?:\(\d+\) )?panicked at (?:'[^']*', )?(?<who>[^\s:']+):\d+/,
       source: 'Rust std before and since 1.73', example: "thread 'main' panicked at src/bin/mount.rs:396:9:",
     },
     {
