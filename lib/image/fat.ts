@@ -46,9 +46,14 @@ export async function writeFat(
   try {
     await rm(stagingDir, { recursive: true, force: true }); // of a run that was killed
     await mkdir(stagingDir, { recursive: true });
-    for (const [directory, names] of namesByDirectory(tree)) {
+    const byDirectory = namesByDirectory(tree);
+    const directories = [...byDirectory.keys()].filter((directory) => directory !== '').map((directory) => `::/${directory}`);
+    for (let i = 0; i < directories.length; i += argumentsPerCall) {
+      const what = `make the directories of the FAT "${options.label}"`;
+      await fill({ what, argv: ['mmd', '-D', 's', '-i', drive, ...directories.slice(i, i + argumentsPerCall)], timestampSec });
+    }
+    for (const [directory, names] of byDirectory) {
       const what = `write "${directory}" into the FAT "${options.label}"`;
-      if (directory !== '') await fill({ what, argv: ['mmd', '-D', 's', '-i', drive, `::/${directory}`], timestampSec });
       const staged = await stagedFiles(tree, directory, names, stagingDir);
       for (let i = 0; i < staged.length; i += argumentsPerCall) {
         const words = ['-D', 'o', '-i', drive, ...staged.slice(i, i + argumentsPerCall), `::/${directory}`];
