@@ -9,8 +9,7 @@ const fields = ['path', 'name', 'package', 'bins', 'lib', 'features', 'default-f
 
 /** The projects of a set file. `defaults` gives what a table leaves out; paths are relative to the file. */
 export function projectSet(text: string, file: string, defaults: Project): readonly Project[] {
-  const tables = tablesOf(text, file);
-  return tables.map((table, index) => {
+  const projects = tablesOf(text, file).map((table, index): Project => {
     const where = `project[${index}]`;
     const wrong = (field: string, wanted: string): Error => cannot(`read "${file}"`, `${where}.${field} must be ${wanted}`, { blame: 'usage' });
     for (const field of Object.keys(table)) {
@@ -54,6 +53,9 @@ export function projectSet(text: string, file: string, defaults: Project): reado
       env: { ...defaults.env, ...envOf(table['env'], () => wrong('env', 'a table of texts')) },
     };
   });
+  const twice = projects.find(({ name }, index) => projects.findIndex((other) => other.name === name) !== index);
+  if (twice) throw cannot(`read "${file}"`, `two projects are called "${twice.name}"`, { blame: 'usage', hint: 'give one of them another with name = "..."' });
+  return projects;
 }
 
 function tablesOf(text: string, file: string): readonly Readonly<Record<string, unknown>>[] {
@@ -63,14 +65,23 @@ function tablesOf(text: string, file: string): readonly Readonly<Record<string, 
   } catch (error) {
     throw cannot(`read "${file}"`, 'it is not valid TOML', { blame: 'usage', detail: error instanceof Error ? error.message : String(error) });
   }
-  const { project } = parsed;
-  const tables = Array.isArray(project) ? project.filter((item: unknown): item is Readonly<Record<string, unknown>> => typeof item === 'object' && item !== null && !Array.isArray(item)) : [];
-  if (tables.length === 0) throw cannot(`read "${file}"`, 'it has no [[project]]', { blame: 'usage' });
-  return tables.map((table) => ({ ...table }));
+  const { project, ...others } = parsed;
+  for (const field of Object.keys(others)) {
+    throw cannot(`read "${file}"`, `it has an unknown field "${field}"`, { blame: 'usage', hint: nearest(field, ['project']) ? 'did you mean project?' : 'it is a list of [[project]]' });
+  }
+  if (!Array.isArray(project) || project.length === 0) throw cannot(`read "${file}"`, 'it has no [[project]]', { blame: 'usage' });
+  return project.map((item: unknown, index) => {
+    if (!isTable(item)) throw cannot(`read "${file}"`, `project[${index}] must be a table`, { blame: 'usage' });
+    return item;
+  });
+}
+
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function envOf(value: unknown, wrong: () => Error): Readonly<Record<string, string>> {
   if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null) throw wrong();
-  return Object.fromEntries(Object.entries(value).map(([name, item]: [string, unknown]) => { if (typeof item !== 'string') throw wrong(); return [name, item]; }));
+  if (!isTable(value)) throw wrong();
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => { if (typeof item !== 'string') throw wrong(); return [name, item]; }));
 }
