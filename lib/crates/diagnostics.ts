@@ -34,10 +34,13 @@ function shown(rendered: string, files: ReadonlySet<string>, { mounts, baseDir, 
   for (const file of files) {
     const absolute = file.startsWith('/') ? toHostPaths(file, view) : `${baseDir}/${file}`;
     // Only where rustc points at a place in a file, never in code or text that happens to hold the same letters.
-    text = text.replaceAll(new RegExp(`((?:-->|:::)(?:\\x1b\\[[0-9;]*m)* )${escaped(file)}(?=:|\\x1b|$)`, 'gm'), (_, arrow: string) => arrow + shorten(absolute));
+    text = text.replaceAll(new RegExp(`((?:-->|:::)${colours} ${colours})${escaped(file)}(?=:|\\x1b|$)`, 'gm'), (_, arrow: string) => arrow + shorten(absolute));
   }
   return toHostPaths(text, view);
 }
+
+/** Changes of colour, which rustc puts before or behind the space after an arrow. */
+const colours = '(?:\\x1b\\[[0-9;]*m)*';
 
 interface Message {
   readonly level: string;

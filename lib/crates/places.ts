@@ -43,7 +43,7 @@ export function placeOf(owner: Package, isStd: boolean, workspaceRoot: string, l
     return { mount, hostDir: checkout, dir, cwd: dir, immutable: true, foreign };
   }
   const inside = relative(workspaceRoot, owner.dir);
-  if (!foreign && !inside.startsWith('..')) {
+  if (!foreign && inside !== '..' && !inside.startsWith('../')) {
     const dir = inside === '' ? places.work : `${places.work}/${inside}`;
     return { mount: places.work, hostDir: workspaceRoot, dir, cwd: places.work, immutable: false, foreign };
   }

@@ -1,0 +1,86 @@
+// What is built comes to lie where a person finds it, and stays theirs.
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { filesBelow, withScratch } from '../../fixtures/cache/scratch.ts';
+import type { Scratch } from '../../fixtures/cache/scratch.ts';
+import { digestBytes } from '../core/digest.ts';
+import { Failure } from '../core/errors.ts';
+import type { CompiledProject, Output } from './compile.ts';
+import type { Project } from './project.ts';
+import { publish } from './publish.ts';
+
+const project: Project = {
+  name: 'tools', dir: '/', packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'release', triple: undefined, buildStd: [], buildStdFeatures: [], cargoConfigs: [], env: {},
+};
+
+/** A project whose outputs have their own names as their text. Linkers mark shared libraries executable, too. */
+async function compiled({ cache }: Scratch, names: readonly string[]): Promise<CompiledProject> {
+  const outputs = await Promise.all(names.map(async (name): Promise<readonly [string, Output]> => {
+    const digest = await cache.content.putBytes(name);
+    return [name, { path: 'x', digest, sizeBytes: name.length, executable: !/\.(a|rlib)$/.test(name), program: !name.startsWith('lib') }];
+  }));
+  return { project, outputs: new Map(outputs) };
+}
+
+test('programs go to bin and are told, libraries go to lib, whether the linker marked them executable or not', async () => {
+  await withScratch(async (scratch) => {
+    const out = join(scratch.folder, 'out');
+    const bins = await publish(await compiled(scratch, ['tool', 'boot.efi', 'libx.so', 'liby.a', 'libz.rlib']), out, scratch.cache);
+    assert.equal(bins, { tool: join(out, 'bin/tool'), boot: join(out, 'bin/boot.efi') });
+    assert.equal(await filesBelow(out), ['bin/boot.efi', 'bin/tool', 'lib/libx.so', 'lib/liby.a', 'lib/libz.rlib']);
+    assert.equal([(await stat(join(out, 'bin/tool'))).mode & 0o777, (await stat(join(out, 'lib/liby.a'))).mode & 0o777], [0o755, 0o644]);
+  });
+});
+
+test('a file that is right already is left alone, one that is not is replaced', async () => {
+  await withScratch(async (scratch) => {
+    const out = join(scratch.folder, 'out');
+    const files = await compiled(scratch, ['same', 'other', 'plain']);
+    for (const name of ['same', 'other', 'plain']) await scratch.write(`out/bin/${name}`, name === 'other' ? 'OTHER' : name);
+    for (const name of ['same', 'other']) await chmod(join(out, 'bin', name), 0o755);
+    const before = await stat(join(out, 'bin/same'));
+    await publish(files, out, scratch.cache);
+    assert.equal([(await stat(join(out, 'bin/same'))).ino, (await stat(join(out, 'bin/same'))).mtimeMs], [before.ino, before.mtimeMs]);
+    assert.is(await readFile(join(out, 'bin/other'), 'utf8'), 'other');
+    assert.is((await stat(join(out, 'bin/plain'))).mode & 0o777, 0o755, 'the bytes were right, but nobody could run it');
+  });
+});
+
+test('a program that its owner changes does not reach the cache', async () => {
+  await withScratch(async (scratch) => {
+    const out = join(scratch.folder, 'out');
+    await publish(await compiled(scratch, ['tool']), out, scratch.cache);
+    await writeFile(join(out, 'bin/tool'), 'mine');
+    assert.is((await scratch.cache.content.read(digestBytes('tool')))?.toString(), 'tool');
+  });
+});
+
+test('what cannot be written is said with the folder and how to choose another', async () => {
+  await withScratch(async (scratch) => {
+    const files = await compiled(scratch, ['tool']);
+    const refusal = async (out: string): Promise<Failure> => {
+      const error: unknown = await publish(files, out, scratch.cache).catch((reason: unknown) => reason);
+      assert.instance(error, Failure, String(error));
+      return error as Failure;
+    };
+    const host = await refusal('/sys/bloomery');
+    assert.match(host.message, /^Cannot write the programs of tools to "\/sys\/bloomery": /);
+    assert.equal([host.exitCode, host.hint], [69, 'choose another folder with --out DIR']);
+    await mkdir(join(scratch.folder, 'out/bin/tool'), { recursive: true });
+    assert.match((await refusal(join(scratch.folder, 'out'))).message, /it is a folder$/);
+    assert.equal(await filesBelow(scratch.folder), []);
+  });
+});
+
+test('a blob that is gone or damaged is not written in part', async () => {
+  await withScratch(async (scratch) => {
+    const files = { project, outputs: new Map([['tool', { path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, program: true }]]) };
+    const error: unknown = await publish(files, join(scratch.folder, 'out'), scratch.cache).catch((reason: unknown) => reason);
+    assert.match((error as Failure).message, /its blob in the cache was damaged$/);
+    assert.equal(await filesBelow(scratch.folder), []);
+  });
+});
+
+test.run();
