@@ -52,7 +52,7 @@ export function transcript(path: string): Transcript {
 export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
   const times = await timesOf(path);
   let untold: Buffer = Buffer.alloc(0);
-  const chunks: AsyncIterator<Buffer> = createReadStream(path, { highWaterMark: 1 << 20 })[Symbol.asyncIterator]();
+  const chunks: AsyncIterator<Buffer> = createReadStream(path, { highWaterMark: 1 << 17 })[Symbol.asyncIterator]();
   const more = async (): Promise<boolean> => {
     try {
       const next = await chunks.next();
