@@ -1,10 +1,11 @@
 // One cache directory, shared by all checkouts of a user: the content store, the action cache, remembered inputs and digests, and a
 // folder of this process for unfinished work. Knows where things lie; not what an action is.
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../core/digest.ts';
 import { cannotBecause, errnoOf } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
+import { makeFolder } from '../core/folders.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
 import { openFileDigests } from './file-digests.ts';
@@ -33,7 +34,7 @@ const layout = 'v1';
 export async function openCache(dir: string, pid: number, report: Report): Promise<Cache> {
   const home = join(dir, layout);
   try {
-    await mkdir(join(home, 'tmp'), { recursive: true });
+    await makeFolder(join(home, 'tmp'));
     await sweep(join(home, 'tmp'));
     const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
     const content = await openContentStore(join(home, 'content'), tmpDir, report);

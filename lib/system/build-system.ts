@@ -4,6 +4,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
+import { makeFolder } from '../core/folders.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 
@@ -109,7 +110,7 @@ function projectOf(name: string, { cargo }: Component, dir: string, profile: str
 async function prepare(outDir: string): Promise<void> {
   const probe = join(outDir, `.probe-${process.pid}`);
   try {
-    await mkdir(outDir, { recursive: true });
+    await makeFolder(outDir);
     await writeFile(probe, '');
     await rm(probe, { force: true });
   } catch (error) {

@@ -1,0 +1,71 @@
+// Facts of an image become the layout that is assembled: each row its bytes, mode and owner.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../core/errors.ts';
+import { MiB } from '../core/sizes.ts';
+import { readInitfs } from '../image/initfs-reader.ts';
+import { layoutOf } from './image-facts.ts';
+import type { ImageFacts } from './image-facts.ts';
+
+/** The head of an ELF file of 64 bits whose entry point is 0x3000. */
+function elf(): Buffer {
+  const bytes = Buffer.alloc(64);
+  bytes.write('\x7fELF', 'latin1');
+  bytes[4] = 2;
+  bytes[5] = 1;
+  bytes.writeBigUInt64LE(0x3000n, 24);
+  return bytes;
+}
+
+const facts: ImageFacts = {
+  sizeBytes: 64 * MiB,
+  timestampSec: 1_000_000,
+  partitions: [
+    {
+      name: 'root',
+      typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+      fileSystem: { kind: 'redoxfs' },
+      files: {
+        'usr/bin/tool': { made: 'tools/tool' },
+        'etc/shadow': { text: 'root;\n', mode: 0o600, uid: 3 },
+        'bin': { link: 'usr/bin' },
+        'tmp': { folder: true, mode: 0o1777 },
+        'boot/initfs': { initfs: { generation: 'newer', bootstrap: 'tools/tool', files: { 'etc/motd': { text: 'hello\n' } } } },
+      },
+    },
+  ],
+};
+
+test('each row has its kind, mode, owner and bytes, and an initfs is made of its own rows', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'bloomery-facts-'));
+  try {
+    await writeFile(join(dir, 'tool'), elf());
+    const layout = await layoutOf(facts, (name) => (name === 'tools/tool' ? join(dir, 'tool') : undefined));
+    const [partition] = layout.partitions;
+    assert.is(partition?.sizeBytes, 'rest');
+    const entries = partition?.contents.tree.entries;
+    const tool = entries?.get('usr/bin/tool');
+    assert.equal(tool, { kind: 'file', mode: 0o755, uid: 0, gid: 0, content: { kind: 'host', path: join(dir, 'tool'), sizeBytes: 64 } });
+    assert.is(entries?.get('tmp')?.mode, 0o1777);
+    assert.equal([entries?.get('etc/shadow')?.mode, entries?.get('etc/shadow')?.uid], [0o600, 3]);
+    assert.is(entries?.get('bin')?.kind, 'symlink');
+    const initfs = entries?.get('boot/initfs');
+    assert.ok(initfs?.kind === 'file' && initfs.content.kind === 'bytes');
+    const read = initfs?.kind === 'file' && initfs.content.kind === 'bytes' ? readInitfs(initfs.content.bytes) : undefined;
+    assert.is(read?.bootstrapEntry, 0x3000n);
+    assert.ok(read?.tree.entries.has('etc/motd'));
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test('a row that names what no component made is told by its path', async () => {
+  const failure = await layoutOf(facts, () => undefined).catch((error: unknown) => error);
+  assert.instance(failure, Failure);
+  assert.match(String(failure), 'Cannot put "usr/bin/tool" into the image: no component made "tools/tool"');
+});
+
+test.run();

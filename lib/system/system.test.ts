@@ -1,0 +1,28 @@
+// Systems are found by name, and a wrong word is answered with the nearest right one.
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../core/errors.ts';
+import { loadSystem, profileOf, systemNames } from './system.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+test('every page of systems/ can be loaded, under its own name and with a default profile', async () => {
+  const names = await systemNames(root);
+  assert.ok(names.includes('redox'));
+  for (const name of names) {
+    const system = await loadSystem(root, name);
+    assert.is(system.name, name);
+    assert.ok(profileOf(system, 'default').title);
+  }
+});
+
+test('an unknown system or profile is a usage error that suggests the nearest', async () => {
+  const unknown = await loadSystem(root, 'redux').catch((error: unknown) => error);
+  assert.instance(unknown, Failure);
+  assert.equal(unknown instanceof Failure && [unknown.exitCode, unknown.hint], [2, 'did you mean redox?']);
+  const redox = await loadSystem(root, 'redox');
+  assert.throws(() => profileOf(redox, 'defualt'), (error: unknown) => error instanceof Failure && error.exitCode === 2 && error.hint === 'did you mean default?');
+});
+
+test.run();
