@@ -47,7 +47,6 @@ const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?
   EDQUOT: { why: 'the disk quota is used up', blame: 'host', hint: 'free some space, or choose another folder with --cache DIR or --out DIR' },
   EMFILE: { why: 'too many open files', blame: 'host', hint: 'raise the limit with ulimit -n, or lower --jobs' },
   ENOTDIR: { why: 'a part of the path is not a folder', blame: 'failed' },
-  EEXIST: { why: 'a part of the path is not a folder', blame: 'failed' },
   EISDIR: { why: 'it is a folder', blame: 'failed' },
   EEXIST: { why: 'something of that name is in the way', blame: 'failed' },
 };

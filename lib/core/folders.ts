@@ -1,5 +1,5 @@
 // Making folders. Node's own recursive mkdir runs for ever where the kernel refuses with ENOENT although the parent is there (/proc).
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, opendir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { absentAsUndefined, errnoOf } from './errors.ts';
 
@@ -10,6 +10,7 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    if (errnoOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    await opendir(path).then((folder) => folder.close()); // ENOTDIR where a file is in the way
   }
 }
