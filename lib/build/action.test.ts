@@ -23,8 +23,10 @@ test('the key does not depend on the order of names', () => {
 test('the key changes with every field', () => {
   const changes: readonly Partial<ActionRecord>[] = [
     { kind: 'build-script' }, { argv: ['rustc', 'x.rs', ''] }, { argv: ['rustc x.rs'] }, { argv: ['x.rs', 'rustc'] }, { cwd: '/bloomery/wor' },
-    { env: { A: '1' } }, { env: { A: '2', B: '1' } }, { env: { A: '1', C: '2' } }, { tools: { rustc: b } }, { tools: { linker: a } }, { trees: { '/t': b } }, { trees: {} },
-    { files: { '/f': b, '/absent': null } }, { files: { '/f': a } }, { files: { '/f': null, '/absent': null } }, { inputs: { '/i': b } }, { inputs: { '/j': a } },
+    { env: { A: '1' } }, { env: { A: '2', B: '1' } }, { env: { A: '1', C: '2' } },
+    { tools: { rustc: b } }, { tools: { linker: a } }, { trees: { '/t': b } }, { trees: {} },
+    { files: { '/f': b, '/absent': null } }, { files: { '/f': a } }, { files: { '/f': null, '/absent': null } },
+    { inputs: { '/i': b } }, { inputs: { '/j': a } },
     { inputs: {}, trees: { '/t': a, '/i': a } }, { outputDir: '/bloomery/build' }, { sandbox: 'none' },
   ];
   const touched = new Set(changes.flatMap((change) => Object.keys(change)));
@@ -41,7 +43,9 @@ test('anything of another shape is no result', () => {
   const artifact = { path: 'x', digest: a, sizeBytes: 1, executable: false };
   const others: readonly Json[] = [
     null, 7, 'x', [], [stored], {}, ...Object.keys(stored).map((field) => ({ ...stored, [field]: null })), { ...stored, artifacts: {} },
-    ...[null, 'x', {}, { ...artifact, path: 1 }, { ...artifact, digest: 'x' }, { ...artifact, sizeBytes: '1' }, { ...artifact, executable: 1 }].map((wrong) => ({ ...stored, artifacts: [artifact, wrong] })),
+    ...[
+      null, 'x', {}, { ...artifact, path: 1 }, { ...artifact, digest: 'x' }, { ...artifact, sizeBytes: '1' }, { ...artifact, executable: 1 },
+    ].map((wrong) => ({ ...stored, artifacts: [artifact, wrong] })),
   ];
   for (const other of others) assert.is(resultOf(other), undefined, JSON.stringify(other));
 });

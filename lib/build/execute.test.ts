@@ -37,7 +37,9 @@ function behaviour(name: string, check: (scratch: Scratch, sandbox: Sandbox) => 
 
 behaviour('what a command wrote becomes artifacts: nested, sorted by name, programs marked', async (scratch, sandbox) => {
   await scratch.write('source', 'text');
-  const script = 'mkdir -p $OUT/b/c; cp source $OUT/b/c/copy; echo "#!/bin/sh" > $OUT/a; chmod 755 $OUT/a; mkdir $OUT/empty; : > $OUT/B; echo said; echo told >&2';
+  const script = `
+    mkdir -p $OUT/b/c; cp source $OUT/b/c/copy; echo "#!/bin/sh" > $OUT/a; chmod 755 $OUT/a; mkdir $OUT/empty; : > $OUT/B
+    echo said; echo told >&2`;
   const result = resultOf(await executed(scratch, script, sandbox));
   assert.equal(result.artifacts, [
     { path: 'B', digest: digestBytes(''), sizeBytes: 0, executable: false },
@@ -71,7 +73,9 @@ behaviour('a command that fails leaves nothing in the store and no folder', asyn
 behaviour('inputs are there under their places, read-only and shared by programs that are started from them', async (scratch, sandbox) => {
   const tool = await scratch.cache.content.putBytes('#!/bin/sh\necho "made by $0"\n');
   const inputs = { [`${places.deps}/tool`]: tool, '/bloomery/build/x/deep/data': await scratch.cache.content.putBytes('data') };
-  const { stdout } = resultOf(await executed(scratch, '$TOOL; cat $DATA', sandbox, { inputs, env: { TOOL: `${places.deps}/tool`, DATA: '/bloomery/build/x/deep/data' } }));
+  const { stdout } = resultOf(
+    await executed(scratch, '$TOOL; cat $DATA', sandbox, { inputs, env: { TOOL: `${places.deps}/tool`, DATA: '/bloomery/build/x/deep/data' } }),
+  );
   assert.is(stdout, `made by ${places.deps}/tool\ndata`);
 });
 
@@ -97,7 +101,9 @@ behaviour('an abort ends the command and takes its folder away', async (scratch,
   const abort = new AbortController();
   const ready = join(scratch.folder, 'ready');
   assert.is((await run(['mkfifo', ready], { cwd: '/', env: {} })).exitCode, 0);
-  const running = execute(shellAction('echo x > ready; sleep 1000', scratch.folder, sandbox), sandbox, scratch.cache, { ...scratch.context, signal: abort.signal });
+  const running = execute(
+    shellAction('echo x > ready; sleep 1000', scratch.folder, sandbox), sandbox, scratch.cache, { ...scratch.context, signal: abort.signal },
+  );
   await run(['cat', ready], { cwd: '/', env: {} });
   abort.abort(new Error('enough'));
   assert.is(await running.catch((error: unknown) => (error as Error).message), 'enough');
@@ -142,12 +148,16 @@ test('a full disk is the host\'s fault, and the cache can be used when there is 
       const cache = await openCache(join(dir, 'cache'), process.pid, context.report);
       const source = join(dir, 'source');
       await mkdir(source);
-      const error: unknown = await execute(shellAction('head -c 40000000 /dev/zero > $OUT/x', source, sandbox), sandbox, cache, context).catch((reason: unknown) => reason);
+      const error: unknown = await execute(
+        shellAction('head -c 40000000 /dev/zero > $OUT/x', source, sandbox), sandbox, cache, context,
+      ).catch((reason: unknown) => reason);
       assert.instance(error, Failure, String(error));
       assert.equal([(error as Failure).exitCode, (error as Failure).message], [69, 'Cannot build script: no space left on the device']);
       assert.match((error as Failure).hint ?? '', /--cache DIR/);
       assert.equal([await filesBelow(join(cache.dir, 'content')), (await readdir(cache.tmpDir)).filter((name) => name !== 'tick')], [[], []]);
-      assert.equal(resultOf(await execute(shellAction('echo x > $OUT/x', source, sandbox), sandbox, cache, context)).artifacts.map(({ path }) => path), ['x']);
+      assert.equal(
+        resultOf(await execute(shellAction('echo x > $OUT/x', source, sandbox), sandbox, cache, context)).artifacts.map(({ path }) => path), ['x'],
+      );
       await writeFile(join(dir, 'filler'), Buffer.alloc(20_000_000)).catch(() => undefined);
       const full: unknown = await cache.content.putBytes(Buffer.alloc(100_000)).catch((reason: unknown) => reason);
       assert.is((full as NodeJS.ErrnoException).code, 'ENOSPC');

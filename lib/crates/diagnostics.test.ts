@@ -20,7 +20,8 @@ async function messagesOf(path: string, root: (folder: string) => string): Promi
   let said = { stderr: '', folder: '' };
   await withScratch(async ({ folder, cacheDir, write }) => {
     await write('src/lib.rs', source);
-    const args = ['--crate-type', 'lib', `${root(folder)}${path}`, '--emit=metadata', '-o', '/dev/null', '--error-format=json', '--json=diagnostic-rendered-ansi,future-incompat'];
+    const json = ['--error-format=json', '--json=diagnostic-rendered-ansi,future-incompat'];
+    const args = ['--crate-type', 'lib', `${root(folder)}${path}`, '--emit=metadata', '-o', '/dev/null', ...json];
     const { exitCode, stderr } = await rustc(await realToolchain(process.env, cacheDir), args, folder);
     assert.is(exitCode, 1);
     said = { stderr, folder };
@@ -29,7 +30,9 @@ async function messagesOf(path: string, root: (folder: string) => string): Promi
 }
 
 const showing = (more: Partial<Showing> = {}): Showing =>
-  ({ mounts: { '/bloomery/work': '/users/me/p' }, baseDir: '/users/me/p', shorten: (path) => path.replace('/users/me/', '~/'), colour: false, ...more });
+  ({
+    mounts: { '/bloomery/work': '/users/me/p' }, baseDir: '/users/me/p', shorten: (path) => path.replace('/users/me/', '~/'), colour: false, ...more,
+  });
 
 const text = (diagnostics: readonly Diagnostic[]): string => diagnostics.map(({ rendered }) => rendered).join('');
 
@@ -67,8 +70,12 @@ test('sums that rustc draws are left out, its hint is kept', async () => {
 });
 
 test('every message is there once, in order, with its level', () => {
-  const message = (level: string, words: string): string => JSON.stringify({ $message_type: 'diagnostic', level, message: words, spans: [], children: [], rendered: `${level}: ${words}\n` });
-  const stderr = [message('warning', 'a'), message('error', 'b'), message('warning', '1 warning emitted'), message('warning', '12 warnings emitted'), ''].join('\n');
+  const message = (level: string, words: string): string => JSON.stringify(
+    { $message_type: 'diagnostic', level, message: words, spans: [], children: [], rendered: `${level}: ${words}\n` },
+  );
+  const stderr = [
+    message('warning', 'a'), message('error', 'b'), message('warning', '1 warning emitted'), message('warning', '12 warnings emitted'), '',
+  ].join('\n');
   assert.equal(diagnosticsOf(stderr, showing()), [{ level: 'warning', rendered: 'warning: a\n' }, { level: 'error', rendered: 'error: b\n' }]);
 });
 

@@ -6,7 +6,8 @@ import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
 
 const nothing: Directives = {
-  linkLibs: [], linkSearch: [], linkArgs: [], cfgs: [], checkCfgs: [], env: {}, warnings: [], errors: [], rerunIfChanged: [], rerunIfEnvChanged: [], metadata: {},
+  linkLibs: [], linkSearch: [], linkArgs: [], cfgs: [], checkCfgs: [], env: {}, warnings: [], errors: [],
+  rerunIfChanged: [], rerunIfEnvChanged: [], metadata: {},
 };
 
 /** Directives that mean the same in both syntaxes. */
@@ -38,19 +39,23 @@ test('every directive means the same with one colon and with two', () => {
 });
 
 test('error and metadata are directives with two colons; with one, any other key is metadata', () => {
-  const told = parseDirectives('cargo::error=no zlib\ncargo::metadata=include=/a=b\ncargo:error=x\ncargo:metadata=y=z\ncargo:root-dir=/r\ncargo:constructor=c', 'x');
+  const told = parseDirectives(
+    'cargo::error=no zlib\ncargo::metadata=include=/a=b\ncargo:error=x\ncargo:metadata=y=z\ncargo:root-dir=/r\ncargo:constructor=c', 'x',
+  );
   assert.equal([told.errors, told.metadata], [['no zlib'], { include: '/a=b', error: 'x', metadata: 'y=z', 'root-dir': '/r', constructor: 'c' }]);
   assert.equal(told.linkArgs, []);
 });
 
 test('lines are trimmed, other output and what is not UTF-8 is passed over, and the last word on a variable counts', () => {
-  const stdout = 'hello\n  cargo:rustc-cfg=a \r\ncargo\nCARGO:rustc-cfg=b\nx cargo:rustc-cfg=c\ncargo:rustc-cfg=\uFFFD\ncargo::rustc-env=A=1\ncargo:rustc-env=A=2\n\n';
+  const passed = 'hello\ncargo\nCARGO:rustc-cfg=b\nx cargo:rustc-cfg=c\ncargo:rustc-cfg=\uFFFD\n\n';
+  const stdout = `${passed}  cargo:rustc-cfg=a \r\ncargo::rustc-env=A=1\ncargo:rustc-env=A=2\n`;
   assert.equal(parseDirectives(stdout, 'x'), { ...nothing, cfgs: ['a'], env: { A: '2' } });
 });
 
 test('what cargo refuses is refused with the line and the package', () => {
   const lines = [
-    'cargo::rustc-flag=-lz', 'cargo::root=/x', 'cargo::rustc-cfg', 'cargo:rustc-cfg', 'cargo::', 'cargo::metadata=x', 'cargo:rustc-env=A', 'cargo:rustc-link-arg-bin=-x',
+    'cargo::rustc-flag=-lz', 'cargo::root=/x', 'cargo::rustc-cfg', 'cargo:rustc-cfg', 'cargo::', 'cargo::metadata=x',
+    'cargo:rustc-env=A', 'cargo:rustc-link-arg-bin=-x',
     'cargo:rustc-flags=-z', 'cargo:rustc-flags=foo', 'cargo:rustc-flags=-l', 'cargo:rustc-flags=-lz -O2',
   ];
   for (const line of lines) {

@@ -22,7 +22,8 @@ test('by priority, then by name backwards, whatever the tool', () => {
     all = { level = "warn", priority = -1 }`;
   assert.equal(flags(toml), [
     '--deny=rust_2018_idioms', '--warn=clippy::all',
-    '--allow=clippy::used_underscore_binding', '--allow=unused_qualifications', '--warn=clippy::unnecessary_semicolon', '--allow=clippy::unnecessary_cast',
+    '--allow=clippy::used_underscore_binding', '--allow=unused_qualifications',
+    '--warn=clippy::unnecessary_semicolon', '--allow=clippy::unnecessary_cast',
     '--forbid=unsafe_code',
   ]);
 });
@@ -35,7 +36,9 @@ test('of two tools\' lints of one name the order is that of the flags, not that 
 
 test('cargo\'s own lints are not rustc\'s, and expectations stand apart from levels', () => {
   const lints = parse('[cargo]\nx = "warn"\n[rust]\nunexpected_cfgs = { level = "warn", check-cfg = [\'cfg(fuzzing)\', \'cfg(a, values("b"))\'] }');
-  assert.equal(flagsOf(lints), { flags: ['--warn=unexpected_cfgs'], checkCfg: ['--check-cfg', 'cfg(fuzzing)', '--check-cfg', 'cfg(a, values("b"))'] });
+  assert.equal(
+    flagsOf(lints), { flags: ['--warn=unexpected_cfgs'], checkCfg: ['--check-cfg', 'cfg(fuzzing)', '--check-cfg', 'cfg(a, values("b"))'] },
+  );
 });
 
 test('a member takes the workspace\'s table when it says so, and none when it says nothing', async () => {
@@ -44,7 +47,9 @@ test('a member takes the workspace\'s table when it says so, and none when it sa
     const inheriting = await write('a/Cargo.toml', '[package]\nname = "a"\n[lints]\nworkspace = true\n');
     const own = await write('b/Cargo.toml', '[package]\nname = "b"\n[lints.rust]\nunused = "deny"\n');
     const silent = await write('c/Cargo.toml', '[package]\nname = "c"\n');
-    const args = await Promise.all([inheriting, own, silent, join(folder, 'none/Cargo.toml')].map(async (path) => (await lintArgs(path, folder)).flags));
+    const args = await Promise.all(
+      [inheriting, own, silent, join(folder, 'none/Cargo.toml')].map(async (path) => (await lintArgs(path, folder)).flags),
+    );
     assert.equal(args, [['--forbid=unsafe_code'], ['--deny=unused'], [], []]);
   });
 });

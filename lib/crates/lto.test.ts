@@ -27,10 +27,18 @@ const rows: readonly Row[] = [
   { name: 'thin', units: chain('thin'), states: ['run thin', 'only-bitcode', 'only-bitcode'] },
   { name: 'none', units: chain('false'), states: ['only-object', 'only-object', 'only-object'] },
   { name: 'off', units: chain('off'), states: ['off', 'off', 'off'] },
-  { name: 'a library as the root', units: [unitOf({}, { ...withLto('fat'), ...on(1) }), unitOf({}, withLto('fat'))], states: ['only-bitcode', 'only-bitcode'] },
+  {
+    name: 'a library as the root',
+    units: [unitOf({}, { ...withLto('fat'), ...on(1) }), unitOf({}, withLto('fat'))],
+    states: ['only-bitcode', 'only-bitcode'],
+  },
   {
     name: 'lib and cdylib in one under a bin: objects for the one, bitcode for the other, and so below',
-    units: [unitOf(targets.bin, { ...withLto('fat'), ...on(1) }), unitOf({ crateTypes: ['lib', 'cdylib'] }, { ...withLto('fat'), ...on(2) }), unitOf({}, withLto('fat'))],
+    units: [
+      unitOf(targets.bin, { ...withLto('fat'), ...on(1) }),
+      unitOf({ crateTypes: ['lib', 'cdylib'] }, { ...withLto('fat'), ...on(2) }),
+      unitOf({}, withLto('fat')),
+    ],
     states: ['run fat', 'object-and-bitcode', 'object-and-bitcode'],
   },
   {
@@ -40,7 +48,11 @@ const rows: readonly Row[] = [
   },
   {
     name: 'a dylib takes no part',
-    units: [unitOf(targets.bin, { ...withLto('true'), ...on(1) }), unitOf({ kind: ['dylib'], crateTypes: ['dylib'] }, { ...withLto('true'), ...on(2) }), unitOf({}, withLto('true'))],
+    units: [
+      unitOf(targets.bin, { ...withLto('true'), ...on(1) }),
+      unitOf({ kind: ['dylib'], crateTypes: ['dylib'] }, { ...withLto('true'), ...on(2) }),
+      unitOf({}, withLto('true')),
+    ],
     states: ['run', 'only-object', 'only-object'],
   },
   {
@@ -48,18 +60,24 @@ const rows: readonly Row[] = [
     units: [
       unitOf(targets.bin, { ...withLto('fat'), ...on(1, 3) }),
       unitOf(targets.macro, { ...withLto('fat'), ...on(2) }), unitOf({}, withLto('fat')),
-      unitOf(targets.script, { ...withLto('fat'), mode: 'run-custom-build', ...on(4) }), unitOf(targets.script, { ...withLto('fat'), ...on(5) }), unitOf({}, withLto('fat')),
+      unitOf(targets.script, { ...withLto('fat'), mode: 'run-custom-build', ...on(4) }),
+      unitOf(targets.script, { ...withLto('fat'), ...on(5) }), unitOf({}, withLto('fat')),
     ],
     states: ['run fat', 'only-object', 'only-object', 'only-object', 'only-object', 'only-object'],
   },
   {
     name: 'a crate that a bin and a proc macro share serves both, and so does what is below it, though it was seen before',
-    units: [unitOf(targets.bin, { ...withLto('fat'), ...on(1, 2) }), unitOf(targets.macro, { ...withLto('fat'), ...on(2) }), unitOf({}, { ...withLto('fat'), ...on(3) }), unitOf({}, withLto('fat'))],
+    units: [
+      unitOf(targets.bin, { ...withLto('fat'), ...on(1, 2) }), unitOf(targets.macro, { ...withLto('fat'), ...on(2) }),
+      unitOf({}, { ...withLto('fat'), ...on(3) }), unitOf({}, withLto('fat')),
+    ],
     states: ['run fat', 'only-object', 'object-and-bitcode', 'object-and-bitcode'],
   },
   {
     name: 'two roots with different needs',
-    units: [unitOf(targets.bin, { ...withLto('thin'), ...on(2) }), unitOf(targets.bin, { ...withLto('false'), ...on(2) }), unitOf({}, withLto('thin'))],
+    units: [
+      unitOf(targets.bin, { ...withLto('thin'), ...on(2) }), unitOf(targets.bin, { ...withLto('false'), ...on(2) }), unitOf({}, withLto('thin')),
+    ],
     roots: [0, 1],
     states: ['run thin', 'only-object', 'object-and-bitcode'],
   },

@@ -33,7 +33,9 @@ test('every field reaches the project; paths are relative to the file', () => {
     build-std = ["core", "alloc"]
     build-std-features = ["compiler-builtins-mem"]`);
   assert.equal(project, {
-    ...defaults, dir: '/sets/kernel', name: 'k', packages: ['a'], bins: ['b'], lib: true, features: ['f'], defaultFeatures: false, triple: '/sets/targets/x.json', profile: 'release',
+    ...defaults, dir: '/sets/kernel', name: 'k', packages: [
+      'a',
+    ], bins: ['b'], lib: true, features: ['f'], defaultFeatures: false, triple: '/sets/targets/x.json', profile: 'release',
     env: { LANG: 'C', A: '1' }, buildStd: ['core', 'alloc'], buildStdFeatures: ['compiler-builtins-mem'],
   });
   assert.is(read('[[project]]\npath = "/abs"\ntriple = "x86_64-unknown-none"')[0]?.triple, 'x86_64-unknown-none');
@@ -89,7 +91,8 @@ test('wishes become cargo\'s words', () => {
     buildStd: ['core', 'alloc'], buildStdFeatures: ['g'], cargoConfigs: ['/c.toml'],
   };
   assert.equal(selectionArgs(project, 'host'), [
-    '--target', '/t/x.json', '--profile', 'dev', '--package', 'a', '--package', 'b', '--bin', 'c', '--lib', '--features', 'd,e/f', '--no-default-features',
+    '--target', '/t/x.json', '--profile', 'dev', '--package', 'a', '--package', 'b', '--bin', 'c', '--lib',
+    '--features', 'd,e/f', '--no-default-features',
     '--config', '/c.toml', '-Z', 'build-std=core,alloc', '-Z', 'build-std-features=g', '-Z', 'json-target-spec',
   ]);
 });

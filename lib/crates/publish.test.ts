@@ -12,7 +12,8 @@ import type { Project } from './project.ts';
 import { publish } from './publish.ts';
 
 const project: Project = {
-  name: 'tools', dir: '/', packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'release', triple: undefined, buildStd: [], buildStdFeatures: [], cargoConfigs: [], env: {},
+  name: 'tools', dir: '/', packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'release',
+  triple: undefined, buildStd: [], buildStdFeatures: [], cargoConfigs: [], env: {},
 };
 
 /** A project whose outputs have their own names as their text. Linkers mark shared libraries executable, too. */
@@ -76,7 +77,9 @@ test('what cannot be written is said with the folder and how to choose another',
 
 test('a blob that is gone or damaged is not written in part', async () => {
   await withScratch(async (scratch) => {
-    const files = { project, outputs: new Map([['tool', { path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, program: true }]]) };
+    const files = {
+      project, outputs: new Map([['tool', { path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, program: true }]]),
+    };
     const error: unknown = await publish(files, join(scratch.folder, 'out'), scratch.cache).catch((reason: unknown) => reason);
     assert.match((error as Failure).message, /its blob in the cache was damaged$/);
     assert.equal(await filesBelow(scratch.folder), []);
