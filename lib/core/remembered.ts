@@ -6,8 +6,8 @@ import { digestRecord } from './digest.ts';
 import type { Json } from './digest.ts';
 import { cannotBecause } from './errors.ts';
 
-/** A value and the files and folders whose change would change it. One that does not exist may be a witness: its appearance is a change. */
-export interface Witnessed<T extends Json> {
+/** A value that JSON keeps as it is, and the files and folders whose change would change it. One that does not exist may be a witness: its appearance is a change. */
+export interface Witnessed<T> {
   readonly value: T;
   readonly witnesses: readonly string[];
 }
@@ -21,7 +21,7 @@ interface Kept {
  * The value for `question` (what it depends on besides files), computed at most once per state of its witnesses.
  * Records lie at `<cacheDir>/remembered/<name>-<digest of the question>.json`; one that cannot be read is computed anew.
  */
-export async function remembered<T extends Json>(cacheDir: string, name: string, question: Json, compute: () => Promise<Witnessed<T>>): Promise<T> {
+export async function remembered<T>(cacheDir: string, name: string, question: Json, compute: () => Promise<Witnessed<T>>): Promise<T> {
   const path = join(cacheDir, 'remembered', `${name}-${digestRecord(question).slice(0, 16)}.json`);
   // Asked twice at once, it is computed once.
   const asked = (inFlight.get(path) ?? answer(path, compute)) as Promise<T>;
@@ -33,9 +33,9 @@ export async function remembered<T extends Json>(cacheDir: string, name: string,
   }
 }
 
-const inFlight = new Map<string, Promise<Json>>();
+const inFlight = new Map<string, Promise<unknown>>();
 
-async function answer<T extends Json>(path: string, compute: () => Promise<Witnessed<T>>): Promise<T> {
+async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>): Promise<T> {
   const kept = await keptRecord(path);
   if (kept && await unchanged(kept)) return kept.value as T;
   const { value, witnesses } = await compute();

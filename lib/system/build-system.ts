@@ -8,7 +8,9 @@ import { makeFolder } from '../core/folders.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 
+import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
+import { remembered } from '../core/remembered.ts';
 import { compile } from '../crates/compile.ts';
 import type { Compiled, CompileOptions } from '../crates/compile.ts';
 import { materialize } from '../crates/publish.ts';
@@ -53,14 +55,28 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const compiled = await compile([...projects.values()].map(({ project }) => project), options, context);
   const made = await phase('publishing programs', context.report, () => publishOutputs(compiled, join(outDir, stem), options.cache));
   const imagePath = join(outDir, `${stem}.img`);
-  const image = await phase('assembling the image', context.report, async () => {
-    const layout = await layoutOf(system.image, (name) => made.get(name));
-    return assemble(layout, imagePath, { path: options.hostEnv['PATH'] ?? '' }, context);
-  });
+  const image = await phase('assembling the image', context.report, () => assembleOnce(request, imagePath, compiled, made, context));
   const manifestPath = join(outDir, `${stem}.json`);
   const components = await componentRecords(projects, compiled, options.cache);
   await writeManifest(manifestPath, { system: system.name, profile: request.profile, sources: request.sources.kind, components, image });
   return { imagePath, manifestPath, image, compiled };
+}
+
+/** An image that was made of the same things and has not been touched since is left as it is. */
+async function assembleOnce(
+  { system, compile: { cache, hostEnv } }: BuildRequest, imagePath: string, compiled: Compiled, made: ReadonlyMap<string, string>, context: Context,
+): Promise<AssembledImage> {
+  const outputs = compiled.projects.flatMap(({ project, outputs: all }) => [...all].map(([name, { digest }]) => [`${project.name}/${name}`, digest] as const));
+  const question = {
+    imagePath,
+    facts: digestBytes(JSON.stringify(system.image)),
+    outputs: digestRecord(Object.fromEntries(outputs)),
+    assembler: await cache.digests.tree(join(import.meta.dirname, '../image')),
+  };
+  return remembered<AssembledImage>(cache.root, 'image', question, async () => {
+    const layout = await layoutOf(system.image, (name) => made.get(name));
+    return { value: await assemble(layout, imagePath, { path: hostEnv['PATH'] ?? '' }, context), witnesses: [imagePath] };
+  });
 }
 
 interface ComponentProject {
