@@ -93,7 +93,8 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
       if (execution.shareable && (await unchangedSince(execution.startedMs, job.action, now))) {
         await results.put(key, resultJson(result));
         const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
-        await inputs.put(actionKey(job.action.record), [found, ...others].slice(0, rememberedSets).map((set) => ({ files: [...set.files], variables: [...set.variables] })));
+        const sets = [found, ...others].slice(0, rememberedSets);
+        await inputs.put(actionKey(job.action.record), sets.map(({ files, variables }) => ({ files: [...files], variables: [...variables] })));
       }
       return { ok: true, key, result };
     },
@@ -109,7 +110,8 @@ export async function digestOfPlace(place: string, mounts: Action['mounts'], { d
 }
 
 function hostPath(place: string, mounts: Action['mounts']): string {
-  const mount = Object.keys(mounts).filter((candidate) => place === candidate || place.startsWith(`${candidate}/`)).sort((a, b) => b.length - a.length)[0];
+  const around = Object.keys(mounts).filter((candidate) => place === candidate || place.startsWith(`${candidate}/`));
+  const [mount] = around.sort((a, b) => b.length - a.length);
   return mount === undefined ? place : join(mounts[mount] ?? '', place.slice(mount.length));
 }
 

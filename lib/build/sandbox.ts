@@ -13,7 +13,9 @@ export interface View {
 export type Sandbox = { readonly kind: 'bubblewrap'; readonly program: string } | { readonly kind: 'none' };
 
 /** Folders of the host that compilers, linkers and scripts need; those that do not exist are left out by bubblewrap itself. */
-const hostPlaces = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/nix/store', '/etc/alternatives', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d'];
+const hostPlaces = [
+  '/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/nix/store', '/etc/alternatives', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d',
+];
 
 /** The places of ours; nothing else of the host may carry these names. */
 export const root = '/bloomery';

@@ -34,7 +34,8 @@ function shown(rendered: string, files: ReadonlySet<string>, { mounts, baseDir, 
   for (const file of files) {
     const absolute = file.startsWith('/') ? toHostPaths(file, view) : `${baseDir}/${file}`;
     // Only where rustc points at a place in a file, never in code or text that happens to hold the same letters.
-    text = text.replaceAll(new RegExp(`((?:-->|:::)${colours} ${colours})${escaped(file)}(?=:|\\x1b|$)`, 'gm'), (_, arrow: string) => arrow + shorten(absolute));
+    const pointer = new RegExp(`((?:-->|:::)${colours} ${colours})${escaped(file)}(?=:|\\x1b|$)`, 'gm');
+    text = text.replaceAll(pointer, (_, arrow: string) => arrow + shorten(absolute));
   }
   return toHostPaths(text, view);
 }

@@ -36,6 +36,9 @@ const linkArgKinds: ReadonlyMap<string, LinkArg['for']> = new Map<string, LinkAr
   'rustc-cdylib-link-arg': 'cdylib',
 } as const));
 
+/** Cargo refuses it as well: it would let a crate decide that a stable compiler is none. */
+const bootstrapWarning = 'it wants to set RUSTC_BOOTSTRAP, which is for the person who builds; it is not set';
+
 /** Reads a script's output. A key or value that cargo refuses is a Failure naming the package. */
 export function parseDirectives(stdout: string, packageName: string): Directives {
   const linkLibs: string[] = [];
@@ -70,7 +73,7 @@ export function parseDirectives(stdout: string, packageName: string): Directives
     else if (key === 'rustc-link-search') linkSearch.push(value);
     else if (key === 'rustc-cfg') cfgs.push(value);
     else if (key === 'rustc-check-cfg') checkCfgs.push(value);
-    else if (key === 'rustc-env' && pair()[0] === 'RUSTC_BOOTSTRAP') warnings.push('it wants to set RUSTC_BOOTSTRAP, which is for the person who builds; it is not set');
+    else if (key === 'rustc-env' && pair()[0] === 'RUSTC_BOOTSTRAP') warnings.push(bootstrapWarning);
     else if (key === 'rustc-env') env[pair()[0]] = pair()[1];
     else if (key === 'warning') warnings.push(value);
     else if (key === 'rerun-if-changed') rerunIfChanged.push(value);

@@ -5,7 +5,9 @@ import { parse } from 'smol-toml';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Project } from './project.ts';
 
-const fields = ['path', 'name', 'package', 'bins', 'lib', 'features', 'default-features', 'triple', 'profile', 'env', 'build-std', 'build-std-features'];
+const fields = [
+  'path', 'name', 'package', 'bins', 'lib', 'features', 'default-features', 'triple', 'profile', 'env', 'build-std', 'build-std-features',
+];
 
 /** The projects of a set file. `defaults` gives what a table leaves out; paths are relative to the file. */
 export function projectSet(text: string, file: string, defaults: Project): readonly Project[] {
@@ -15,7 +17,8 @@ export function projectSet(text: string, file: string, defaults: Project): reado
     for (const field of Object.keys(table)) {
       if (fields.includes(field)) continue;
       const near = nearest(field, fields);
-      throw cannot(`read "${file}"`, `${where} has an unknown field "${field}"`, { blame: 'usage', hint: near ? `did you mean ${near}?` : `the fields are ${fields.join(', ')}` });
+      const hint = near ? `did you mean ${near}?` : `the fields are ${fields.join(', ')}`;
+      throw cannot(`read "${file}"`, `${where} has an unknown field "${field}"`, { blame: 'usage', hint });
     }
     const text = (field: string): string | undefined => {
       const value = table[field];
@@ -67,7 +70,8 @@ function tablesOf(text: string, file: string): readonly Readonly<Record<string, 
   }
   const { project, ...others } = parsed;
   for (const field of Object.keys(others)) {
-    throw cannot(`read "${file}"`, `it has an unknown field "${field}"`, { blame: 'usage', hint: nearest(field, ['project']) ? 'did you mean project?' : 'it is a list of [[project]]' });
+    const hint = nearest(field, ['project']) ? 'did you mean project?' : 'it is a list of [[project]]';
+    throw cannot(`read "${file}"`, `it has an unknown field "${field}"`, { blame: 'usage', hint });
   }
   if (!Array.isArray(project) || project.length === 0) throw cannot(`read "${file}"`, 'it has no [[project]]', { blame: 'usage' });
   return project.map((item: unknown, index) => {
@@ -83,5 +87,8 @@ function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
 function envOf(value: unknown, wrong: () => Error): Readonly<Record<string, string>> {
   if (value === undefined) return {};
   if (!isTable(value)) throw wrong();
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => { if (typeof item !== 'string') throw wrong(); return [name, item]; }));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => {
+    if (typeof item !== 'string') throw wrong();
+    return [name, item];
+  }));
 }

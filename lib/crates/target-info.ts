@@ -6,7 +6,9 @@ import type { Context } from '../core/events.ts';
 import type { Toolchain } from './toolchain.ts';
 
 /** The lines of `rustc --print cfg`: `unix`, `target_os="linux"`. `target` is a triple or a JSON file; `flags` may change the answer. */
-export async function targetCfgs(toolchain: Toolchain, target: string, flags: readonly string[], cacheDir: string, { signal }: Context): Promise<readonly string[]> {
+export async function targetCfgs(
+  toolchain: Toolchain, target: string, flags: readonly string[], cacheDir: string, { signal }: Context,
+): Promise<readonly string[]> {
   // Only for a JSON target: a stable rustc that is allowed unstable things also tells unstable cfgs, which scripts then take for granted.
   const unstable = target.endsWith('.json');
   const question: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags, unstable };

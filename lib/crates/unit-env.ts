@@ -34,8 +34,18 @@ export function packageEnv(owner: Package, place: Place): Env {
   };
 }
 
+export interface RustcRun {
+  /** Was the package asked for by name? */
+  readonly primary: boolean;
+  /** Where the package's build script wrote, and the variables that it set. */
+  readonly outDir: string | undefined;
+  readonly scriptEnv: Env;
+  /** Are unstable features for this call? */
+  readonly bootstrap: boolean;
+}
+
 /** Variables of a rustc call besides those of the package. */
-export function rustcEnv(unit: Unit, options: { readonly primary: boolean; readonly outDir: string | undefined; readonly scriptEnv: Env; readonly bootstrap: boolean }): Env {
+export function rustcEnv(unit: Unit, options: RustcRun): Env {
   return {
     CARGO_CRATE_NAME: unit.target.name.replaceAll('-', '_'),
     ...(unit.target.kind.some((kind) => kind === 'bin' || kind === 'example') ? { CARGO_BIN_NAME: unit.target.name } : {}),
