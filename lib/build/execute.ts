@@ -44,7 +44,8 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
       : await runBare(action, env, view, signal);
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage))) {
-        throw cannot(`build ${action.label}`, 'no space left on the device', { blame: 'host', hint: 'free some space, or choose another folder with --cache DIR' });
+        const hint = 'free some space, or choose another folder with --cache DIR';
+        throw cannot(`build ${action.label}`, 'no space left on the device', { blame: 'host', hint });
       }
       return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode };
     }

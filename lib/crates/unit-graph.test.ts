@@ -49,7 +49,8 @@ test('a real graph: a program, its library, its script and a proc macro, each fo
       (unit) => `${unit.mode} ${unit.target.kind.join()} ${unit.target.name} ${unit.platform === host ? 'target' : 'host'}`,
     ).toSorted();
     assert.equal(named, [
-      'build bin second target', 'build bin top target', 'build custom-build build-script-build host', 'build lib top target', 'build proc-macro my_macros host',
+      'build bin second target', 'build bin top target', 'build custom-build build-script-build host', 'build lib top target',
+      'build proc-macro my_macros host',
       'run-custom-build custom-build build-script-build target',
     ].toSorted());
     assert.equal(graph.roots.map((root) => graph.units[root]?.target.name).toSorted(), ['second', 'top', 'top']);
