@@ -30,6 +30,7 @@ const table: readonly (readonly [name: string, text: string, lines: readonly str
   ['back-space takes a character back', 'lpgin\b\b\b\bogin:', ['login:']],
   ['back-space at the beginning of a line is nothing', '\b\ba', ['a']],
   ['TAB stays, NUL and BEL go', 'a\tb\0c\x07d', ['a\tbcd']],
+  ['control characters above ASCII go: a person\'s terminal would obey them', 'a\u009b2Jb\u0085c', ['a2Jbc']],
   ['UTF-8', 'naïve — ✓\n', ['naïve — ✓']],
 ];
 
@@ -56,7 +57,7 @@ test('a line without end is cut, so that it cannot fill the memory', () => {
 
 test('any chunking gives the same lines', () => {
   const next = randomNumbers(20261120);
-  const text = ['a', 'login: ', 'ä', '✓', '\xff', 'x'.repeat(300), '\t', '\b', '\r', '\n', '\r\n'];
+  const text = ['a', 'login: ', 'ä', '✓', '\u009b', '\xff', 'x'.repeat(300), '\t', '\b', '\r', '\n', '\r\n'];
   const alphabet = [...text, '\x1b', '[', '2J', '1;1H', 'm', ']0;', '\x07', '\\', 'P', 'c', '('];
   for (let round = 0; round < 200; round++) {
     const parts = Array.from({ length: 60 }, () => {

@@ -16,6 +16,9 @@ const csiEndsLine = new Set(['A', 'B', 'E', 'F', 'H', 'J', 'd', 'f']);
 /** A control character other than TAB. */
 const control = /[\x00-\x08\x0a-\x1f\x7f]/g;
 
+/** The second set of control characters: terminals obey them, and no console prints them. */
+const c1Controls = /[\x80-\x9f]/g;
+
 export class Cleaner {
   #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #midCharacter = false;
@@ -51,7 +54,7 @@ export class Cleaner {
   #decode(bytes: Uint8Array): string {
     if (!this.#midCharacter && isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     this.#midCharacter = (bytes.at(-1) ?? 0) >= 0x80;
-    return this.#decoder.decode(bytes, { stream: true });
+    return this.#decoder.decode(bytes, { stream: true }).replace(c1Controls, '');
   }
 
   /** The way of nearly all text: nothing in it but lines and their ends. */

@@ -76,7 +76,7 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
   };
   const hear = (bytes: Uint8Array): void => {
     // Firmware that speaks has opened all its files: from here on not even SIGKILL leaves one behind.
-    if (!heard && !test.keep) void machine.release();
+    if (!heard && !test.keep) void machine.release().catch(() => undefined); // stop() removes them again and tells
     heard = true;
     const atMs = nowMs();
     record.bytes(atMs, bytes);
@@ -118,6 +118,7 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
     signal.addEventListener('abort', onAbort);
     machine.serial.on('data', onData);
     void machine.ended.then(({ exitCode, killedBy, hostLines }) => {
+      for (const line of over ? [] : hostLines) report({ kind: 'note', text: `QEMU: ${line}` });
       attempt(() => {
         if (!heard && exitCode !== 0) {
           throw cannot('boot the machine', `QEMU ended with ${killedBy ?? `status ${exitCode}`}`, { blame: 'host', detail: hostLines.join('\n') });
@@ -126,6 +127,7 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
       });
       if (!over) finish(resolve);
     });
+    if (signal.aborted) onAbort();
     attempt(() => undefined);
   });
   mark({ kind: 'ended' });
