@@ -49,7 +49,8 @@ export async function jobOf(planned: PlannedUnit, context: ActionContext): Promi
   const action = isScriptRun(planned.unit) ? await scriptAction(planned, context) : await rustcAction(planned, context);
   return {
     action,
-    declaredEnv: planned.declaredEnv,
+    // Whether a package was asked for by name is seldom read; it counts where it is, so that projects share what they have in common.
+    declaredEnv: { ...planned.declaredEnv, ...(planned.primary && !isScriptRun(planned.unit) ? { CARGO_PRIMARY_PACKAGE: '1' } : {}) },
     discover: async (result) => (isScriptRun(planned.unit) ? scriptReads(planned, result) : rustcReads(planned, result, action, context)),
   };
 }
@@ -92,7 +93,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       env: {
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
-        ...rustcEnv(unit, { primary: planned.primary, outDir: own && outDirOf(own.planned), scriptEnv: own?.directives?.env ?? {}, bootstrap }),
+        ...rustcEnv(unit, { outDir: own && outDirOf(own.planned), scriptEnv: own?.directives?.env ?? {}, bootstrap }),
       },
       tools: {
         rustc: context.tools.rustc,

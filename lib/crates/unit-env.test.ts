@@ -46,7 +46,7 @@ test('cfgs with several values are joined, flags are empty, assertions follow th
 });
 
 test('a crate is told its name, and a program its own: a build script is none', () => {
-  const options = { primary: false, outDir: undefined, scriptEnv: {}, bootstrap: false };
+  const options = { outDir: undefined, scriptEnv: {}, bootstrap: false };
   const told = (target: typeof targets.bin): readonly (string | undefined)[] => ['CARGO_CRATE_NAME', 'CARGO_BIN_NAME'].map(
     (name) => rustcEnv(unitOf(target), options)[name],
   );
@@ -55,11 +55,11 @@ test('a crate is told its name, and a program its own: a build script is none', 
   assert.equal(told(targets.script), ['build_script_build', undefined]);
 });
 
-test('a crate with a script is told where it wrote and what it set; one that was asked for is told so', () => {
-  const env = rustcEnv(unitOf({}), { primary: true, outDir: '/bloomery/build/x/out', scriptEnv: { A: '1' }, bootstrap: true });
-  assert.equal([env['OUT_DIR'], env['A'], env['CARGO_PRIMARY_PACKAGE'], env['RUSTC_BOOTSTRAP']], ['/bloomery/build/x/out', '1', '1', '1']);
-  const plain = rustcEnv(unitOf({}), { primary: false, outDir: undefined, scriptEnv: {}, bootstrap: false });
-  for (const name of ['OUT_DIR', 'CARGO_PRIMARY_PACKAGE', 'RUSTC_BOOTSTRAP']) assert.not(name in plain, name);
+test('a crate with a script is told where it wrote and what it set', () => {
+  const env = rustcEnv(unitOf({}), { outDir: '/bloomery/build/x/out', scriptEnv: { A: '1' }, bootstrap: true });
+  assert.equal([env['OUT_DIR'], env['A'], env['RUSTC_BOOTSTRAP']], ['/bloomery/build/x/out', '1', '1']);
+  const plain = rustcEnv(unitOf({}), { outDir: undefined, scriptEnv: {}, bootstrap: false });
+  for (const name of ['OUT_DIR', 'RUSTC_BOOTSTRAP']) assert.not(name in plain, name);
 });
 
 const scriptRun: ScriptRun = {

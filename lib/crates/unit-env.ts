@@ -36,7 +36,6 @@ export function packageEnv(owner: Package, place: Place): Env {
 
 export interface RustcRun {
   /** Was the package asked for by name? */
-  readonly primary: boolean;
   /** Where the package's build script wrote, and the variables that it set. */
   readonly outDir: string | undefined;
   readonly scriptEnv: Env;
@@ -49,7 +48,6 @@ export function rustcEnv(unit: Unit, options: RustcRun): Env {
   return {
     CARGO_CRATE_NAME: unit.target.name.replaceAll('-', '_'),
     ...(unit.target.kind.some((kind) => kind === 'bin' || kind === 'example') ? { CARGO_BIN_NAME: unit.target.name } : {}),
-    ...(options.primary ? { CARGO_PRIMARY_PACKAGE: '1' } : {}),
     ...(options.outDir === undefined ? {} : { OUT_DIR: options.outDir }),
     ...(options.bootstrap ? { RUSTC_BOOTSTRAP: '1' } : {}),
     ...options.scriptEnv,

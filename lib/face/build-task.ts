@@ -32,8 +32,9 @@ export async function build(task: Task): Promise<Outcome> {
   const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title}), from ${sourceWords(sources)}`;
   const env = declaredEnv(args.list('env'), host.env);
   if (args.has('dry-run')) {
+    const projects = projectsOf({ system, profile, sources, root: repository, env });
     print(about);
-    for (const [name, { folder, project }] of projectsOf({ system, profile, sources, root: repository, env })) {
+    for (const [name, { folder, project }] of projects) {
       print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
     }
     for (const { name, fileSystem, sizeBytes, files } of system.image.partitions) {

@@ -1,0 +1,54 @@
+// tasks/build.ts as a person meets it before anything is built: what would be built, and what is wrong on the command line.
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { run } from '../core/sh.ts';
+import type { RunResult } from '../core/sh.ts';
+import { repository } from './build-task.ts';
+
+const dir = await mkdtemp(join(tmpdir(), 'bloomery-build-task-'));
+test.after(() => rm(dir, { recursive: true, force: true }));
+
+function build(...words: readonly string[]): Promise<RunResult> {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: dir };
+  return run([process.execPath, join(repository, 'tasks/build.ts'), ...words], { cwd: dir, env });
+}
+
+test('--dry-run tells components, sources and partitions, and writes nothing', async () => {
+  const { exitCode, stdout } = await build('redox', '--dry-run', '--source', 'kernel=mine');
+  assert.is(exitCode, 0);
+  assert.match(stdout, /^Redox, profile default/);
+  assert.match(stdout, /kernel +x86_64-unknown-none +mine/);
+  assert.match(stdout, 'partition RedoxFS: redoxfs, the rest');
+  assert.equal(await readdir(dir), []);
+});
+
+test('--help says how it is used, with examples', async () => {
+  const { exitCode, stdout } = await build('--help');
+  assert.is(exitCode, 0);
+  assert.match(stdout, 'Usage: npx zx tasks/build.ts <system> [flags]');
+  assert.match(stdout, 'npx zx tasks/build.ts redox --source kernel=../kernel');
+});
+
+test('what is wrong on the command line is a sentence, a hint and exit 2', async () => {
+  const cases: readonly (readonly [words: readonly string[], sentence: string, hint: string])[] = [
+    [[], 'it needs <system>', '--help'],
+    [['redux'], 'Cannot find system "redux"', 'did you mean redox?'],
+    [['redox', '--jbos', '3'], 'there is no flag "--jbos"', 'did you mean --jobs?'],
+    [['redox', '--profile', 'defualt'], 'Cannot find profile "defualt" of redox', 'did you mean default?'],
+    [['redox', '--sources', 'mine'], 'Cannot use --sources "mine": it must be upstream or bundled', ''],
+    [['redox', '--source', 'kernel'], 'Cannot use --source "kernel": it must be NAME=DIR', ''],
+    [['redox', '--dry-run', '--source', 'kernal=x'], 'redox has no such component', 'did you mean kernel?'],
+  ];
+  for (const [words, sentence, hint] of cases) {
+    const { exitCode, stderr, stdout } = await build(...words);
+    assert.equal([exitCode, stdout], [2, ''], words.join(' '));
+    assert.match(stderr, sentence);
+    assert.match(stderr, hint);
+    assert.not.match(stderr, /^ +at /m);
+  }
+});
+
+test.run();
