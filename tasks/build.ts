@@ -3,15 +3,18 @@
 import { build, buildFlags } from '../lib/face/build-task.ts';
 import { task } from '../lib/face/task.ts';
 
-await task({
-  command: 'npx zx tasks/build.ts',
-  words: '<system>',
-  about: 'Compiles the components of a system and assembles its bootable image (out/<system>-<profile>.img) with a manifest beside it.',
-  count: [1, 1],
-  flags: buildFlags,
-  examples: [
-    'npx zx tasks/build.ts redox',
-    'npx zx tasks/build.ts redox --source kernel=../kernel   # your own checkout of one component',
-    'npx zx tasks/build.ts redox --dry-run',
-  ],
-}, build);
+await task(
+  {
+    command: 'npx zx tasks/build.ts',
+    words: '<system>',
+    about: 'Compiles the components of a system and assembles its bootable image (out/<system>-<profile>.img) with a manifest beside it.',
+    count: [1, 1],
+    flags: buildFlags,
+    examples: [
+      'npx zx tasks/build.ts redox',
+      'npx zx tasks/build.ts redox --source kernel=../kernel   # your own checkout of one component',
+      'npx zx tasks/build.ts redox --dry-run',
+    ],
+  },
+  build,
+);

@@ -3,15 +3,18 @@
 import { compileProjects, projectFlags } from '../lib/face/crates-task.ts';
 import { task } from '../lib/face/task.ts';
 
-await task({
-  command: 'npx zx tasks/crates.ts',
-  words: '[<cargo project>]',
-  about: 'Compiles a Cargo project as cargo would, one rustc per unit in parallel, with a cache shared by all checkouts.',
-  count: [0, 1],
-  flags: projectFlags,
-  examples: [
-    'npx zx tasks/crates.ts ../hexyl --release',
-    'npx zx tasks/crates.ts kernel --triple x86_64-unknown-none --build-std core,alloc --profile system',
-    'npx zx tasks/crates.ts --set projects.toml --profile system --out out/tools',
-  ],
-}, compileProjects);
+await task(
+  {
+    command: 'npx zx tasks/crates.ts',
+    words: '[<cargo project>]',
+    about: 'Compiles a Cargo project as cargo would, one rustc per unit in parallel, with a cache shared by all checkouts.',
+    count: [0, 1],
+    flags: projectFlags,
+    examples: [
+      'npx zx tasks/crates.ts ../hexyl --release',
+      'npx zx tasks/crates.ts kernel --triple x86_64-unknown-none --build-std core,alloc --profile system',
+      'npx zx tasks/crates.ts --set projects.toml --profile system --out out/tools',
+    ],
+  },
+  compileProjects,
+);

@@ -8,23 +8,27 @@ import { startMachine } from '../lib/system/start-machine.ts';
 
 const root = join(import.meta.dirname, '..');
 
-await task({
-  command: 'npx zx tasks/run.ts',
-  words: '<system>',
-  about: 'Boots the image of a system with its serial console on this terminal. What the guest writes to its disk is forgotten afterwards.',
-  count: [0, 1],
-  flags: machineFlags,
-  examples: ['npx zx tasks/run.ts redox', 'npx zx tasks/run.ts --image my.img --system redox --accel tcg'],
-}, async (task) => {
-  const { report, signal } = task;
-  const { target, order } = await orderedMachine(task, root);
-  const machine = await startMachine(order, task);
-  try {
-    report({ kind: 'note', text: `${target.system.title} on ${machine.accelerator}; Ctrl-] ends the machine.` });
-    await joinTerminal(machine.serial, process, signal);
-    signal.throwIfAborted();
-  } finally {
-    const { hostLines } = await machine.stop();
-    for (const line of hostLines.filter((line) => !line.includes('terminating on signal'))) report({ kind: 'note', text: line });
-  }
-});
+await task(
+  {
+    command: 'npx zx tasks/run.ts',
+    words: '<system>',
+    about:
+      'Boots the image of a system with its serial console on this terminal. What the guest writes to its disk is forgotten afterwards.',
+    count: [0, 1],
+    flags: machineFlags,
+    examples: ['npx zx tasks/run.ts redox', 'npx zx tasks/run.ts --image my.img --system redox --accel tcg'],
+  },
+  async (task) => {
+    const { report, signal } = task;
+    const { target, order } = await orderedMachine(task, root);
+    const machine = await startMachine(order, task);
+    try {
+      report({ kind: 'note', text: `${target.system.title} on ${machine.accelerator}; Ctrl-] ends the machine.` });
+      await joinTerminal(machine.serial, process, signal);
+      signal.throwIfAborted();
+    } finally {
+      const { hostLines } = await machine.stop();
+      for (const line of hostLines.filter((line) => !line.includes('terminating on signal'))) report({ kind: 'note', text: line });
+    }
+  },
+);

@@ -3,17 +3,23 @@
 import { runTests } from '../lib/face/test-run.ts';
 import { task } from '../lib/face/task.ts';
 
-await task({
-  command: 'npx zx tasks/test.ts',
-  words: '[WORD...]',
-  about: 'Runs the tests beside the sources of lib/; with words, only the files whose path has one of them.',
-  count: [0, Infinity],
-  flags: {
-    jobs: { type: 'string', value: 'N', help: 'how many test files run at once (default 2)' },
+await task(
+  {
+    command: 'npx zx tasks/test.ts',
+    words: '[WORD...]',
+    about: 'Runs the tests beside the sources of lib/; with words, only the files whose path has one of them.',
+    count: [0, Infinity],
+    flags: {
+      jobs: { type: 'string', value: 'N', help: 'how many test files run at once (default 2)' },
+    },
+    examples: ['npm test', 'npx zx tasks/test.ts redoxfs'],
   },
-  examples: ['npm test', 'npx zx tasks/test.ts redoxfs'],
-}, async ({ args, host, print, report, signal }) => {
-  const { passed, failed } = await runTests({ root: host.cwd, words: args.words, jobs: args.count('jobs', 1) ?? 2, env: host.env, print }, { report, signal });
-  print(`${passed} passed, ${failed} failed`);
-  return { exitCode: failed > 0 || passed === 0 ? 1 : 0 };
-});
+  async ({ args, host, print, report, signal }) => {
+    const { passed, failed } = await runTests(
+      { root: host.cwd, words: args.words, jobs: args.count('jobs', 1) ?? 2, env: host.env, print },
+      { report, signal },
+    );
+    print(`${passed} passed, ${failed} failed`);
+    return { exitCode: failed > 0 || passed === 0 ? 1 : 0 };
+  },
+);

@@ -9,11 +9,25 @@ import type { ActionRecord, ActionResult } from './action.ts';
 const [a, b] = [digestBytes('a'), digestBytes('b')];
 
 const record: ActionRecord = {
-  format: 1, kind: 'rustc', argv: ['rustc', 'x.rs'], cwd: '/bloomery/work', env: { A: '1', B: '2' }, tools: { rustc: a }, trees: { '/t': a },
-  files: { '/f': a, '/absent': null }, inputs: { '/i': a }, outputDir: '/bloomery/out', sandbox: 'bubblewrap',
+  format: 1,
+  kind: 'rustc',
+  argv: ['rustc', 'x.rs'],
+  cwd: '/bloomery/work',
+  env: { A: '1', B: '2' },
+  tools: { rustc: a },
+  trees: { '/t': a },
+  files: { '/f': a, '/absent': null },
+  inputs: { '/i': a },
+  outputDir: '/bloomery/out',
+  sandbox: 'bubblewrap',
 };
 
-const result: ActionResult = { artifacts: [{ path: 'x', digest: a, sizeBytes: 1, executable: false }], stdout: 'out', stderr: 'err', durationMs: 7 };
+const result: ActionResult = {
+  artifacts: [{ path: 'x', digest: a, sizeBytes: 1, executable: false }],
+  stdout: 'out',
+  stderr: 'err',
+  durationMs: 7,
+};
 
 test('the key does not depend on the order of names', () => {
   const turned = Object.fromEntries(Object.entries(record).reverse()) as unknown as ActionRecord;
@@ -22,15 +36,33 @@ test('the key does not depend on the order of names', () => {
 
 test('the key changes with every field', () => {
   const changes: readonly Partial<ActionRecord>[] = [
-    { kind: 'build-script' }, { argv: ['rustc', 'x.rs', ''] }, { argv: ['rustc x.rs'] }, { argv: ['x.rs', 'rustc'] }, { cwd: '/bloomery/wor' },
-    { env: { A: '1' } }, { env: { A: '2', B: '1' } }, { env: { A: '1', C: '2' } },
-    { tools: { rustc: b } }, { tools: { linker: a } }, { trees: { '/t': b } }, { trees: {} },
-    { files: { '/f': b, '/absent': null } }, { files: { '/f': a } }, { files: { '/f': null, '/absent': null } },
-    { inputs: { '/i': b } }, { inputs: { '/j': a } },
-    { inputs: {}, trees: { '/t': a, '/i': a } }, { outputDir: '/bloomery/build' }, { sandbox: 'none' },
+    { kind: 'build-script' },
+    { argv: ['rustc', 'x.rs', ''] },
+    { argv: ['rustc x.rs'] },
+    { argv: ['x.rs', 'rustc'] },
+    { cwd: '/bloomery/wor' },
+    { env: { A: '1' } },
+    { env: { A: '2', B: '1' } },
+    { env: { A: '1', C: '2' } },
+    { tools: { rustc: b } },
+    { tools: { linker: a } },
+    { trees: { '/t': b } },
+    { trees: {} },
+    { files: { '/f': b, '/absent': null } },
+    { files: { '/f': a } },
+    { files: { '/f': null, '/absent': null } },
+    { inputs: { '/i': b } },
+    { inputs: { '/j': a } },
+    { inputs: {}, trees: { '/t': a, '/i': a } },
+    { outputDir: '/bloomery/build' },
+    { sandbox: 'none' },
   ];
   const touched = new Set(changes.flatMap((change) => Object.keys(change)));
-  assert.equal(Object.keys(record).filter((field) => !touched.has(field)), ['format'], 'every field is in the table');
+  assert.equal(
+    Object.keys(record).filter((field) => !touched.has(field)),
+    ['format'],
+    'every field is in the table',
+  );
   assert.is(new Set([record, ...changes.map((change) => ({ ...record, ...change }))].map(actionKey)).size, changes.length + 1);
 });
 
@@ -42,9 +74,22 @@ test('anything of another shape is no result', () => {
   const stored = resultJson(result) as { readonly [key: string]: Json };
   const artifact = { path: 'x', digest: a, sizeBytes: 1, executable: false };
   const others: readonly Json[] = [
-    null, 7, 'x', [], [stored], {}, ...Object.keys(stored).map((field) => ({ ...stored, [field]: null })), { ...stored, artifacts: {} },
+    null,
+    7,
+    'x',
+    [],
+    [stored],
+    {},
+    ...Object.keys(stored).map((field) => ({ ...stored, [field]: null })),
+    { ...stored, artifacts: {} },
     ...[
-      null, 'x', {}, { ...artifact, path: 1 }, { ...artifact, digest: 'x' }, { ...artifact, sizeBytes: '1' }, { ...artifact, executable: 1 },
+      null,
+      'x',
+      {},
+      { ...artifact, path: 1 },
+      { ...artifact, digest: 'x' },
+      { ...artifact, sizeBytes: '1' },
+      { ...artifact, executable: 1 },
     ].map((wrong) => ({ ...stored, artifacts: [artifact, wrong] })),
   ];
   for (const other of others) assert.is(resultOf(other), undefined, JSON.stringify(other));

@@ -70,7 +70,8 @@ export function resultJson(result: ActionResult): Json {
 export function resultOf(value: Json): ActionResult | undefined {
   if (!isObject(value)) return undefined;
   const { artifacts, stdout, stderr, durationMs } = value;
-  if (typeof stdout !== 'string' || typeof stderr !== 'string' || typeof durationMs !== 'number' || !Array.isArray(artifacts)) return undefined;
+  if (typeof stdout !== 'string' || typeof stderr !== 'string' || typeof durationMs !== 'number' || !Array.isArray(artifacts))
+    return undefined;
   const read: Artifact[] = [];
   for (const artifact of artifacts as readonly Json[]) {
     if (!isObject(artifact)) return undefined;

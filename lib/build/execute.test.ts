@@ -16,7 +16,12 @@ import { DamagedInput, execute } from './execute.ts';
 import type { Execution } from './execute.ts';
 import type { Sandbox } from './sandbox.ts';
 
-async function executed({ folder, cache, context }: Scratch, script: string, sandbox: Sandbox, more: Partial<ActionRecord> = {}): Promise<Execution> {
+async function executed(
+  { folder, cache, context }: Scratch,
+  script: string,
+  sandbox: Sandbox,
+  more: Partial<ActionRecord> = {},
+): Promise<Execution> {
   return execute(shellAction(script, folder, sandbox, more), sandbox, cache, context);
 }
 
@@ -26,7 +31,8 @@ function resultOf(execution: Execution): ActionResult {
 }
 
 /** What is left of unfinished work. */
-const leftovers = ({ cache }: Scratch): Promise<readonly string[]> => readdir(cache.tmpDir).then((names) => names.filter((name) => name !== 'tick'));
+const leftovers = ({ cache }: Scratch): Promise<readonly string[]> =>
+  readdir(cache.tmpDir).then((names) => names.filter((name) => name !== 'tick'));
 
 /** Each behaviour holds with and without a sandbox. */
 function behaviour(name: string, check: (scratch: Scratch, sandbox: Sandbox) => Promise<void>): void {
@@ -51,18 +57,29 @@ behaviour('what a command wrote becomes artifacts: nested, sorted by name, progr
   assert.equal(await leftovers(scratch), []);
 });
 
-behaviour('a link to a file within is a file, whichever of the two comes first by name; any other link is none', async (scratch, sandbox) => {
-  await scratch.write('outside', 'secret');
-  const script = `
+behaviour(
+  'a link to a file within is a file, whichever of the two comes first by name; any other link is none',
+  async (scratch, sandbox) => {
+    await scratch.write('outside', 'secret');
+    const script = `
     mkdir $OUT/d; echo one > $OUT/m; echo two > $OUT/d/n; chmod 755 $OUT/m
     ln -s m $OUT/a; ln -s ../m $OUT/d/z; ln -s a $OUT/chain; ln -s d/n $OUT/zz
     ln -s $WORK/outside $OUT/out; ln -s d $OUT/folder; ln -s nowhere $OUT/dangling; ln -s loop $OUT/loop; ln -s /bin/sh $OUT/host; mkfifo $OUT/fifo`;
-  const { artifacts } = resultOf(await executed(scratch, script, sandbox));
-  const [one, two] = [digestBytes('one\n'), digestBytes('two\n')];
-  assert.equal(artifacts.map(({ path, digest, executable }) => [path, digest, executable]), [
-    ['a', one, true], ['chain', one, true], ['d/n', two, false], ['d/z', one, true], ['m', one, true], ['zz', two, false],
-  ]);
-});
+    const { artifacts } = resultOf(await executed(scratch, script, sandbox));
+    const [one, two] = [digestBytes('one\n'), digestBytes('two\n')];
+    assert.equal(
+      artifacts.map(({ path, digest, executable }) => [path, digest, executable]),
+      [
+        ['a', one, true],
+        ['chain', one, true],
+        ['d/n', two, false],
+        ['d/z', one, true],
+        ['m', one, true],
+        ['zz', two, false],
+      ],
+    );
+  },
+);
 
 behaviour('a command that fails leaves nothing in the store and no folder', async (scratch, sandbox) => {
   const failed = await executed(scratch, 'echo half > $OUT/x; echo out; echo why >&2; exit 3', sandbox);
@@ -74,7 +91,10 @@ behaviour('inputs are there under their places, read-only and shared by programs
   const tool = await scratch.cache.content.putBytes('#!/bin/sh\necho "made by $0"\n');
   const inputs = { [`${places.deps}/tool`]: tool, '/bloomery/build/x/deep/data': await scratch.cache.content.putBytes('data') };
   const { stdout } = resultOf(
-    await executed(scratch, '$TOOL; cat $DATA', sandbox, { inputs, env: { TOOL: `${places.deps}/tool`, DATA: '/bloomery/build/x/deep/data' } }),
+    await executed(scratch, '$TOOL; cat $DATA', sandbox, {
+      inputs,
+      env: { TOOL: `${places.deps}/tool`, DATA: '/bloomery/build/x/deep/data' },
+    }),
   );
   assert.is(stdout, `made by ${places.deps}/tool\ndata`);
 });
@@ -82,7 +102,10 @@ behaviour('inputs are there under their places, read-only and shared by programs
 behaviour('the output folder may lie beside inputs', async (scratch, sandbox) => {
   const inputs = { '/bloomery/build/x/script': await scratch.cache.content.putBytes('text') };
   const more = { inputs, outputDir: '/bloomery/build/x/out', env: { OUT: '/bloomery/build/x/out', IN: '/bloomery/build/x/script' } };
-  assert.equal(resultOf(await executed(scratch, 'cp $IN $OUT/copy', sandbox, more)).artifacts.map(({ path }) => path), ['copy']);
+  assert.equal(
+    resultOf(await executed(scratch, 'cp $IN $OUT/copy', sandbox, more)).artifacts.map(({ path }) => path),
+    ['copy'],
+  );
 });
 
 behaviour('a damaged input is told before anything runs', async (scratch, sandbox) => {
@@ -101,9 +124,10 @@ behaviour('an abort ends the command and takes its folder away', async (scratch,
   const abort = new AbortController();
   const ready = join(scratch.folder, 'ready');
   assert.is((await run(['mkfifo', ready], { cwd: '/', env: {} })).exitCode, 0);
-  const running = execute(
-    shellAction('echo x > ready; sleep 1000', scratch.folder, sandbox), sandbox, scratch.cache, { ...scratch.context, signal: abort.signal },
-  );
+  const running = execute(shellAction('echo x > ready; sleep 1000', scratch.folder, sandbox), sandbox, scratch.cache, {
+    ...scratch.context,
+    signal: abort.signal,
+  });
   await run(['cat', ready], { cwd: '/', env: {} });
   abort.abort(new Error('enough'));
   assert.is(await running.catch((error: unknown) => (error as Error).message), 'enough');
@@ -136,7 +160,7 @@ async function withSmallDisk(use: (dir: string) => Promise<void>): Promise<void>
   });
 }
 
-test('a full disk is the host\'s fault, and the cache can be used when there is room again', async () => {
+test("a full disk is the host's fault, and the cache can be used when there is room again", async () => {
   if (process.getuid?.() !== 0) {
     const asRoot = await run(['unshare', '-Urm', '--', process.execPath, import.meta.filename], { cwd: '/', env: {} });
     assert.is(asRoot.exitCode, 0, `this test needs root or user namespaces: ${asRoot.stdout}${asRoot.stderr}`);
@@ -149,14 +173,21 @@ test('a full disk is the host\'s fault, and the cache can be used when there is 
       const source = join(dir, 'source');
       await mkdir(source);
       const error: unknown = await execute(
-        shellAction('head -c 40000000 /dev/zero > $OUT/x', source, sandbox), sandbox, cache, context,
+        shellAction('head -c 40000000 /dev/zero > $OUT/x', source, sandbox),
+        sandbox,
+        cache,
+        context,
       ).catch((reason: unknown) => reason);
       assert.instance(error, Failure, String(error));
       assert.equal([(error as Failure).exitCode, (error as Failure).message], [69, 'Cannot build script: no space left on the device']);
       assert.match((error as Failure).hint ?? '', /--cache DIR/);
-      assert.equal([await filesBelow(join(cache.dir, 'content')), (await readdir(cache.tmpDir)).filter((name) => name !== 'tick')], [[], []]);
       assert.equal(
-        resultOf(await execute(shellAction('echo x > $OUT/x', source, sandbox), sandbox, cache, context)).artifacts.map(({ path }) => path), ['x'],
+        [await filesBelow(join(cache.dir, 'content')), (await readdir(cache.tmpDir)).filter((name) => name !== 'tick')],
+        [[], []],
+      );
+      assert.equal(
+        resultOf(await execute(shellAction('echo x > $OUT/x', source, sandbox), sandbox, cache, context)).artifacts.map(({ path }) => path),
+        ['x'],
       );
       await writeFile(join(dir, 'filler'), Buffer.alloc(20_000_000)).catch(() => undefined);
       const full: unknown = await cache.content.putBytes(Buffer.alloc(100_000)).catch((reason: unknown) => reason);

@@ -39,9 +39,10 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     const startedMs = (await stat(stage)).ctimeMs;
     const view = await stageInputs(action, stage, cache);
     const env = { ...action.record.env, ...action.ambientEnv };
-    const output = sandbox.kind === 'bubblewrap'
-      ? await run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), { cwd: stage, env, signal })
-      : await runBare(action, env, view, signal);
+    const output =
+      sandbox.kind === 'bubblewrap'
+        ? await run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), { cwd: stage, env, signal })
+        : await runBare(action, env, view, signal);
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage))) {
         const hint = 'free some space, or choose another folder with --cache DIR';

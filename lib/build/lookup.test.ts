@@ -61,7 +61,11 @@ test('a file that was read makes a miss when it changes, goes, or turns up; swit
       ['forth', () => write('a', 'two'), 'hit'],
       ['an absent one turns up', () => write('later', ''), 'built'],
       ['and goes', () => rm(join(folder, 'later')), 'hit'],
-      ['replaced by a link to the same bytes', () => rename(join(folder, 'a'), join(folder, 'b')).then(() => symlink('b', join(folder, 'a'))), 'built'],
+      [
+        'replaced by a link to the same bytes',
+        () => rename(join(folder, 'a'), join(folder, 'b')).then(() => symlink('b', join(folder, 'a'))),
+        'built',
+      ],
     ];
     for (const [what, step, expected] of steps) {
       await step();
@@ -75,11 +79,17 @@ test('branches that read different files are both remembered', async () => {
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
     const action = shellAction('cat $(cat main) > $OUT/x', folder, sandbox);
-    const read = async (): Promise<readonly string[]> => ['main', await readFile(join(folder, 'main'), 'utf8')].map((file) => `${places.work}/${file}`);
+    const read = async (): Promise<readonly string[]> =>
+      ['main', await readFile(join(folder, 'main'), 'utf8')].map((file) => `${places.work}/${file}`);
     const job: Job = { action, declaredEnv: {}, discover: async () => ({ files: await read(), variables: [] }) };
     await write('a', '1');
     await write('b', '2');
-    for (const [main, expected] of [['a', 'built'], ['b', 'built'], ['a', 'hit'], ['b', 'hit']] as const) {
+    for (const [main, expected] of [
+      ['a', 'built'],
+      ['b', 'built'],
+      ['a', 'hit'],
+      ['b', 'hit'],
+    ] as const) {
       await write('main', main);
       assert.is(await built(scratch, job, sandbox), expected, main);
     }
@@ -124,9 +134,8 @@ test('a folder named without the slash counts with all that is in it', async () 
 test('of declared variables those count that were read, and the command sees all', async () => {
   const sandbox = await bubblewrap();
   await withScratch(async (scratch) => {
-    const job = (declared: Record<string, string>): Job => jobOf(
-      shellAction('echo "$READ $UNREAD" > $OUT/x', scratch.folder, sandbox), [], declared, ['READ'],
-    );
+    const job = (declared: Record<string, string>): Job =>
+      jobOf(shellAction('echo "$READ $UNREAD" > $OUT/x', scratch.folder, sandbox), [], declared, ['READ']);
     assert.is(await built(scratch, job({ READ: '1', UNREAD: '2' }), sandbox), 'built');
     const hit = await (await actionsOf(scratch)).lookUp(job({ READ: '1', UNREAD: 'other' }));
     const [artifact] = hit?.result.artifacts ?? [];
@@ -154,9 +163,8 @@ test('another checkout with the same bytes is a hit; a result without a sandbox 
   const [sandbox, bare] = [await bubblewrap(), { kind: 'none' } as const];
   await withScratch(async (scratch) => {
     for (const checkout of ['one', 'two']) await scratch.write(`${checkout}/a`, 'text');
-    const job = (checkout: string, kind: Sandbox): Job => jobOf(
-      shellAction('cp a $OUT/x; echo $WORK >> $OUT/x', join(scratch.folder, checkout), kind), ['a'],
-    );
+    const job = (checkout: string, kind: Sandbox): Job =>
+      jobOf(shellAction('cp a $OUT/x; echo $WORK >> $OUT/x', join(scratch.folder, checkout), kind), ['a']);
     assert.is(await built(scratch, job('one', sandbox), sandbox), 'built');
     assert.is(await built(scratch, job('two', sandbox), sandbox), 'hit');
     assert.not(await isHit(scratch, job('one', bare)));
@@ -234,7 +242,7 @@ test('a source that is edited while the command runs is used but not remembered:
   }
 });
 
-test('a source that is edited between its look-up and the command\'s start is remembered as what the command read', async () => {
+test("a source that is edited between its look-up and the command's start is remembered as what the command read", async () => {
   const sandbox = await bubblewrap();
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
@@ -266,9 +274,11 @@ test('a file that the record already names counts as it was when the command ran
     await write('link.ld', 'one');
     const named = async (): Promise<Job> => {
       const place = `${places.work}/link.ld`;
-      return jobOf(shellAction('cat link.ld > $OUT/x', folder, sandbox, {
-        files: { [place]: await digestOfPlace(place, { [places.work]: folder }, await scratch.reopen()) },
-      }));
+      return jobOf(
+        shellAction('cat link.ld > $OUT/x', folder, sandbox, {
+          files: { [place]: await digestOfPlace(place, { [places.work]: folder }, await scratch.reopen()) },
+        }),
+      );
     };
     const before = await named();
     await write('link.ld', 'two');

@@ -58,9 +58,11 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   const inputs: Records<Json> = await cache.records('inputs', (value): value is Json => Array.isArray(value));
 
   const complete = async (job: Job, found: Discovered, digests: Looks): Promise<ActionRecord> => {
-    const files = await Promise.all([...found.files].sort(byCodeUnit).map(async (place) => {
-      return [place, await digestOfPlace(place, job.action.mounts, { digests })] as const;
-    }));
+    const files = await Promise.all(
+      [...found.files].sort(byCodeUnit).map(async (place) => {
+        return [place, await digestOfPlace(place, job.action.mounts, { digests })] as const;
+      }),
+    );
     const any = found.variables.includes(anyVariable);
     const variables = Object.entries(job.declaredEnv).filter(([name]) => any || found.variables.includes(name));
     const { record } = job.action;
@@ -83,7 +85,12 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
       return undefined;
     },
     async make(job, sandbox, context) {
-      const execution = await execute({ ...job.action, ambientEnv: { ...job.action.ambientEnv, ...job.declaredEnv } }, sandbox, cache, context);
+      const execution = await execute(
+        { ...job.action, ambientEnv: { ...job.action.ambientEnv, ...job.declaredEnv } },
+        sandbox,
+        cache,
+        context,
+      );
       if (!execution.ok) return execution;
       const { result } = execution;
       const found = await job.discover(result);
@@ -94,7 +101,10 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
         await results.put(key, resultJson(result));
         const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
         const sets = [found, ...others].slice(0, rememberedSets);
-        await inputs.put(actionKey(job.action.record), sets.map(({ files, variables }) => ({ files: [...files], variables: [...variables] })));
+        await inputs.put(
+          actionKey(job.action.record),
+          sets.map(({ files, variables }) => ({ files: [...files], variables: [...variables] })),
+        );
       }
       return { ok: true, key, result };
     },
@@ -102,7 +112,11 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
 }
 
 /** What a source file or folder holds; null where there is none. Of a folder with a closing slash, what git would ignore does not count. */
-export async function digestOfPlace(place: string, mounts: Action['mounts'], { digests }: { readonly digests: Looks }): Promise<Digest | null> {
+export async function digestOfPlace(
+  place: string,
+  mounts: Action['mounts'],
+  { digests }: { readonly digests: Looks },
+): Promise<Digest | null> {
   const path = hostPath(place, mounts);
   const isFolder = place.endsWith('/') || (await absentAsUndefined(stat(path)))?.isDirectory();
   const digest = await (isFolder ? digests.tree(path, { gitignore: place.endsWith('/'), ignore: ['target', '.git'] }) : digests.file(path));

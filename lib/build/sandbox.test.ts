@@ -24,13 +24,30 @@ test('the command line binds outer places before inner ones and shuts the networ
   assert.not(argv.includes('--share-net'));
   const own = argv.slice(argv.indexOf('--tmpfs'));
   assert.equal(own, [
-    '--tmpfs', '/tmp',
-    '--ro-bind', '/users/me/project', '/bloomery/work', '--ro-bind', '/cache/tmp/1/deps', '/bloomery/deps',
-    '--ro-bind', '/srv/vendor', '/bloomery/work/vendor',
-    '--bind', '/cache/tmp/1/out', '/bloomery/out',
-    '--chdir', '/bloomery/work', '--', '/bloomery/rust/bin/rustc', '-vV',
+    '--tmpfs',
+    '/tmp',
+    '--ro-bind',
+    '/users/me/project',
+    '/bloomery/work',
+    '--ro-bind',
+    '/cache/tmp/1/deps',
+    '/bloomery/deps',
+    '--ro-bind',
+    '/srv/vendor',
+    '/bloomery/work/vendor',
+    '--bind',
+    '/cache/tmp/1/out',
+    '/bloomery/out',
+    '--chdir',
+    '/bloomery/work',
+    '--',
+    '/bloomery/rust/bin/rustc',
+    '-vV',
   ]);
-  assert.not(argv.some((word) => ['/home', '/root', '/var', '/etc', '/run', '/'].includes(word)), 'no folder with secrets');
+  assert.not(
+    argv.some((word) => ['/home', '/root', '/var', '/etc', '/run', '/'].includes(word)),
+    'no folder with secrets',
+  );
 });
 
 const translated: readonly (readonly [place: string, host: string])[] = [
@@ -64,7 +81,19 @@ test('any text of places and plain words survives the way there and back', () =>
   const random = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below;
   const places = Object.keys({ ...view.readOnly, ...view.writable });
   const pieces = [
-    ...places, ...places.map((place) => `${place}/a/b.rs`), ' ', ':', '=', '"', '\n', 'word', '-L', '/usr/lib', '/bloomery', ',', '\u00e9',
+    ...places,
+    ...places.map((place) => `${place}/a/b.rs`),
+    ' ',
+    ':',
+    '=',
+    '"',
+    '\n',
+    'word',
+    '-L',
+    '/usr/lib',
+    '/bloomery',
+    ',',
+    '\u00e9',
   ];
   for (let round = 0; round < 2000; round++) {
     const text = Array.from({ length: random(9) }, () => pieces[random(pieces.length)] ?? '').join('');
@@ -73,9 +102,14 @@ test('any text of places and plain words survives the way there and back', () =>
 });
 
 test('rustc is told to write places, the inner ones last because it takes the last that fits', () => {
-  const words = remapArgs({ readOnly: { '/bloomery/work': '/p', '/bloomery/src/x-1': '/p/vendor/x' }, writable: { '/bloomery/out': '/p/vendor' } });
+  const words = remapArgs({
+    readOnly: { '/bloomery/work': '/p', '/bloomery/src/x-1': '/p/vendor/x' },
+    writable: { '/bloomery/out': '/p/vendor' },
+  });
   assert.equal(words, [
-    '--remap-path-prefix=/p=/bloomery/work', '--remap-path-prefix=/p/vendor=/bloomery/out', '--remap-path-prefix=/p/vendor/x=/bloomery/src/x-1',
+    '--remap-path-prefix=/p=/bloomery/work',
+    '--remap-path-prefix=/p/vendor=/bloomery/out',
+    '--remap-path-prefix=/p/vendor/x=/bloomery/src/x-1',
   ]);
 });
 
@@ -108,23 +142,29 @@ test('inside, sources can be read and not written, and the output folder can be 
 
 test('inside, there is no home, no account, no program of others, and /tmp is empty', async () => {
   await withScratch(async ({ folder }) => {
-    const there = (await inside(
-      folder, `ls -d ${homedir()} /root /home /etc/passwd /etc/shadow /etc/ssh /var /run ${folder} 2>/dev/null; ls -A /tmp`,
-    )).stdout;
+    const there = (
+      await inside(folder, `ls -d ${homedir()} /root /home /etc/passwd /etc/shadow /etc/ssh /var /run ${folder} 2>/dev/null; ls -A /tmp`)
+    ).stdout;
     assert.is(there, '');
     assert.is((await inside(folder, 'echo /proc/[0-9]*')).stdout, '/proc/1\n');
     assert.is((await inside(folder, 'echo x > /tmp/x && cat /tmp/x')).stdout, 'x\n');
-    assert.equal((await inside(folder, 'env | sort')).stdout.split('\n').filter((line) => !/^(_|OLDPWD|SHLVL)=/.test(line)), [
-      'ONLY=this', 'PATH=/usr/bin:/bin', 'PWD=/bloomery/work', '',
-    ]);
+    assert.equal(
+      (await inside(folder, 'env | sort')).stdout.split('\n').filter((line) => !/^(_|OLDPWD|SHLVL)=/.test(line)),
+      ['ONLY=this', 'PATH=/usr/bin:/bin', 'PWD=/bloomery/work', ''],
+    );
   });
 });
 
 test('inside, there is no network: not even a socket that listens on this host is reached', async () => {
   await withScratch(async ({ folder }) => {
     let connections = 0;
-    const server = createServer((socket) => { connections++; socket.end(); });
-    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    const server = createServer((socket) => {
+      connections++;
+      socket.end();
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
     try {
       const { port } = server.address() as AddressInfo;
       const connect = ['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`];

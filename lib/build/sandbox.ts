@@ -14,7 +14,17 @@ export type Sandbox = { readonly kind: 'bubblewrap'; readonly program: string } 
 
 /** Folders of the host that compilers, linkers and scripts need; those that do not exist are left out by bubblewrap itself. */
 const hostPlaces = [
-  '/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/nix/store', '/etc/alternatives', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d',
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/nix/store',
+  '/etc/alternatives',
+  '/etc/ld.so.cache',
+  '/etc/ld.so.conf',
+  '/etc/ld.so.conf.d',
 ];
 
 /** The places of ours; nothing else of the host may carry these names. */
@@ -23,16 +33,28 @@ export const root = '/bloomery';
 /** The command line that runs `argv` in the sandbox. */
 export function bubblewrapArgv(program: string, argv: readonly string[], cwd: string, view: View): readonly string[] {
   const binds = (flag: string, places: Readonly<Record<string, string>>): string[] =>
-    Object.entries(places).sort(([a], [b]) => a.length - b.length).flatMap(([place, path]) => [flag, path, place]);
+    Object.entries(places)
+      .sort(([a], [b]) => a.length - b.length)
+      .flatMap(([place, path]) => [flag, path, place]);
   return [
     program,
-    '--unshare-all', '--as-pid-1', '--die-with-parent', '--new-session',
+    '--unshare-all',
+    '--as-pid-1',
+    '--die-with-parent',
+    '--new-session',
     ...hostPlaces.flatMap((place) => ['--ro-bind-try', place, place]),
-    '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp',
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--tmpfs',
+    '/tmp',
     ...binds('--ro-bind', view.readOnly),
     ...binds('--bind', view.writable),
-    '--chdir', cwd,
-    '--', ...argv,
+    '--chdir',
+    cwd,
+    '--',
+    ...argv,
   ];
 }
 
@@ -43,7 +65,10 @@ export function toHostPaths(text: string, view: View): string {
 
 /** The other way round, for what a command without a sandbox said. */
 export function toPlaces(text: string, view: View): string {
-  return replaceAll(text, Object.entries({ ...view.readOnly, ...view.writable }).map(([place, path]) => [path, place]));
+  return replaceAll(
+    text,
+    Object.entries({ ...view.readOnly, ...view.writable }).map(([place, path]) => [path, place]),
+  );
 }
 
 /** `--remap-path-prefix` for rustc, so that artifacts made without a sandbox name places too. rustc takes the last one that fits. */

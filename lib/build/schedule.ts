@@ -24,10 +24,14 @@ export function schedule(graph: Graph): Schedule {
   const count = graph.dependencies.length;
   const dependents: number[][] = Array.from({ length: count }, () => []);
   const missing = graph.dependencies.map((list) => new Set(list).size);
-  graph.dependencies.forEach((list, node) => { for (const dependency of new Set(list)) dependents[dependency]?.push(node); });
+  graph.dependencies.forEach((list, node) => {
+    for (const dependency of new Set(list)) dependents[dependency]?.push(node);
+  });
   const lengths = pathLengths(graph, dependents);
   const ready = new Set<number>();
-  missing.forEach((number, node) => { if (number === 0) ready.add(node); });
+  missing.forEach((number, node) => {
+    if (number === 0) ready.add(node);
+  });
   let remaining = count;
 
   return {

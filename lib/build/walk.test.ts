@@ -26,7 +26,14 @@ class Puppets {
       return puppet.promise.finally(() => this.running.delete(node));
     };
     const walked = walk({ dependencies, weights }, jobs, this.abort.signal, { lookUp, run });
-    this.ended = walked.then(() => 'done', (error: unknown) => error).finally(() => { this.over = true; });
+    this.ended = walked
+      .then(
+        () => 'done',
+        (error: unknown) => error,
+      )
+      .finally(() => {
+        this.over = true;
+      });
   }
 
   /** Lets everything happen that can happen without a puppet's ending; gives what runs then. */
@@ -64,7 +71,10 @@ test('a graph without nodes, and one of hits alone, is done at once', async () =
 });
 
 test('at most so many run at once, and a place that gets free is taken', async () => {
-  const puppets = new Puppets(Array.from({ length: 7 }, () => []), { jobs: 3 });
+  const puppets = new Puppets(
+    Array.from({ length: 7 }, () => []),
+    { jobs: 3 },
+  );
   assert.is((await puppets.quiet()).length, 3);
   for (let left = 6; left >= 0; left--) {
     const [first = -1] = await puppets.quiet();
@@ -80,7 +90,13 @@ test('a node is looked up only when all that it needs is done, and once', async 
   await puppets.end(0);
   assert.equal(puppets.lookedUp, [0, 1]);
   await puppets.end(1);
-  assert.equal([puppets.lookedUp, puppets.started], [[0, 1], [0, 1]]);
+  assert.equal(
+    [puppets.lookedUp, puppets.started],
+    [
+      [0, 1],
+      [0, 1],
+    ],
+  );
 });
 
 test('of the misses that are known the one with the longest path behind it runs first', async () => {
@@ -121,7 +137,9 @@ test('of several failures the first is told', async () => {
 
 test('a look-up that fails ends the walk like a run that fails', async () => {
   const walked = walk({ dependencies: [[], [0]], weights: [1, 1] }, 2, new AbortController().signal, {
-    lookUp: async () => { throw new Error('unreadable'); },
+    lookUp: async () => {
+      throw new Error('unreadable');
+    },
     run: async () => undefined,
   });
   assert.is(await walked.catch((error: unknown) => (error as Error).message), 'unreadable');
@@ -150,7 +168,9 @@ test('a wide graph is walked to its end', async () => {
   const dependencies = [[], ...everyOther.slice(1).map(() => [0]), everyOther];
   await walk({ dependencies, weights: [] }, 4, new AbortController().signal, {
     lookUp: async (node) => node % 2 === 0 && Boolean(done.add(node)),
-    run: async (node) => { done.add(node); },
+    run: async (node) => {
+      done.add(node);
+    },
   });
   assert.is(done.size, count);
 });

@@ -20,10 +20,14 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
   const active = new Set<Promise<void>>();
 
   const track = (job: Promise<void>): void => {
-    const tracked: Promise<void> = job.catch((error: unknown) => { failures.push(error); }).finally(() => {
-      active.delete(tracked);
-      pump();
-    });
+    const tracked: Promise<void> = job
+      .catch((error: unknown) => {
+        failures.push(error);
+      })
+      .finally(() => {
+        active.delete(tracked);
+        pump();
+      });
     active.add(tracked);
   };
   const pump = (): void => {
@@ -32,11 +36,13 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
     while (limit.activeCount + limit.pendingCount < jobs) {
       const node = mostUrgent(misses, visits);
       if (node === undefined) break;
-      track(limit(async () => {
-        signal.throwIfAborted();
-        await work.run(node);
-        visits.finish(node);
-      }));
+      track(
+        limit(async () => {
+          signal.throwIfAborted();
+          await work.run(node);
+          visits.finish(node);
+        }),
+      );
     }
   };
   const visit = async (node: number): Promise<void> => {

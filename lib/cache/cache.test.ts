@@ -27,7 +27,7 @@ test('the folder of a process that is gone is swept, that of one that lives is k
   });
 });
 
-test('closing takes the process\'s own folder away', async () => {
+test("closing takes the process's own folder away", async () => {
   await withScratch(async ({ reopen, cache }) => {
     const other = await reopen();
     await writeFile(join(other.tmpDir, 'unfinished'), '');
@@ -40,17 +40,26 @@ test('closing takes it away even when the digests cannot be saved', async () => 
   await withScratch(async ({ reopen, cache }) => {
     const other = await reopen();
     await mkdir(join(cache.dir, 'file-digests', 'in-the-way'), { recursive: true });
-    assert.is(await other.close().then(() => 'closed', () => 'failed'), 'failed');
+    assert.is(
+      await other.close().then(
+        () => 'closed',
+        () => 'failed',
+      ),
+      'failed',
+    );
     assert.equal(await readdir(join(cache.dir, 'tmp')), [cache.tmpDir.split('/').at(-1)]);
     await rm(join(cache.dir, 'file-digests'), { recursive: true });
   });
 });
 
-test('a directory that cannot be written is the host\'s fault, and the hint names --cache', async () => {
+test("a directory that cannot be written is the host's fault, and the hint names --cache", async () => {
   const error: unknown = await openCache('/sys/bloomery', process.pid, () => undefined).catch((reason: unknown) => reason);
   assert.instance(error, Failure);
   const { message, exitCode, hint } = error as Failure;
-  assert.match(message, /^Cannot open the cache in "\/sys\/bloomery": (permission denied|operation not permitted|the file system is read-only)$/);
+  assert.match(
+    message,
+    /^Cannot open the cache in "\/sys\/bloomery": (permission denied|operation not permitted|the file system is read-only)$/,
+  );
   assert.equal([exitCode, hint], [69, 'choose another folder with --cache DIR']);
 });
 

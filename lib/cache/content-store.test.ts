@@ -16,7 +16,11 @@ async function flip({ blob }: Scratch, digest: Digest): Promise<void> {
   await writeFile(blob(digest), bytes);
 }
 
-const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false);
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 test('what was put is read back under the digest of its bytes', async () => {
   await withScratch(async ({ cache: { content } }) => {
@@ -60,7 +64,11 @@ test('a flipped byte makes a blob absent: it is dropped, and that is told once',
       assert.not(await ask(digest), way);
       assert.not(await ask(digest), `${way} again`);
       assert.not(await exists(scratch.blob(digest)), way);
-      assert.equal(scratch.repaired().filter((told) => told === digest), [digest], way);
+      assert.equal(
+        scratch.repaired().filter((told) => told === digest),
+        [digest],
+        way,
+      );
     }
     assert.equal(await filesBelow(scratch.folder), []);
   });
@@ -106,7 +114,7 @@ test('writing over a copy leaves the blob as it was', async () => {
   });
 });
 
-test('a link shares the blob\'s bytes, read-only', async () => {
+test("a link shares the blob's bytes, read-only", async () => {
   await withScratch(async ({ cache: { content }, folder, blob }) => {
     const digest = await content.putBytes('shared');
     await mkdir(join(folder, 'deep'));
@@ -122,7 +130,9 @@ test('writers of the same blob do not disturb each other', async () => {
     const files = await Promise.all([1, 2, 3].map((number) => write(`file-${number}`, 'the same')));
     const made = await Promise.all([
       ...files.map((path) => cache.content.adoptFile(path).then(({ digest }) => digest)),
-      cache.content.putBytes('the same'), other.content.putBytes('the same'), other.content.putBytes('the same'),
+      cache.content.putBytes('the same'),
+      other.content.putBytes('the same'),
+      other.content.putBytes('the same'),
     ]);
     assert.equal([...new Set(made)], [digestBytes('the same')]);
     assert.is((await other.content.read(digestBytes('the same')))?.toString(), 'the same');

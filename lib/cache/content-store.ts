@@ -78,10 +78,12 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
       return (await absentAsUndefined(stat(place(digest)))) !== undefined;
     },
     holds(digest) {
-      const known = verified.get(digest) ?? verify(digest).then((whole) => {
-        if (!whole) verified.delete(digest); // another process may bring it
-        return whole;
-      });
+      const known =
+        verified.get(digest) ??
+        verify(digest).then((whole) => {
+          if (!whole) verified.delete(digest); // another process may bring it
+          return whole;
+        });
       verified.set(digest, known);
       return known;
     },

@@ -84,7 +84,14 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       file: digestOf,
       async tree(dir, { gitignore = false, ignore = [] } = {}) {
         await digestOf(dir);
-        const names = await globby('**', { cwd: dir, dot: true, gitignore, ignore: [...ignore], onlyFiles: false, followSymbolicLinks: false });
+        const names = await globby('**', {
+          cwd: dir,
+          dot: true,
+          gitignore,
+          ignore: [...ignore],
+          onlyFiles: false,
+          followSymbolicLinks: false,
+        });
         names.sort(byCodeUnit);
         const rows = await Promise.all(names.map(async (name): Promise<Json> => [name, (await digestOf(join(dir, name))) ?? null]));
         return digestRecord(rows);

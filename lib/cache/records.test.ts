@@ -40,9 +40,10 @@ test('a record that was torn or changed anywhere is a miss, is dropped and told 
       ['empty', Buffer.alloc(0)],
       ['without its first line', whole.subarray(65)],
       ...[1, 32, 64, 65, 70, whole.length - 1].map((size): [string, Buffer] => [`torn after ${size}`, whole.subarray(0, size)]),
-      ...[0, 40, 64, 65, 75, whole.length - 1].map(
-        (at): [string, Buffer] => [`flipped at ${at}`, Buffer.from(whole.map((byte, index) => (index === at ? byte ^ 1 : byte)))],
-      ),
+      ...[0, 40, 64, 65, 75, whole.length - 1].map((at): [string, Buffer] => [
+        `flipped at ${at}`,
+        Buffer.from(whole.map((byte, index) => (index === at ? byte ^ 1 : byte))),
+      ]),
     ];
     for (const [how, bytes] of damages) {
       const before = repaired().length;

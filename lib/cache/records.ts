@@ -15,7 +15,12 @@ export interface Records<T extends Json> {
 }
 
 /** Opens the records in `dir`. `is` decides whether a stored value still has the shape wanted; one of an older shape is a miss. */
-export async function openRecords<T extends Json>(dir: string, tmpDir: string, is: (value: Json) => value is T, report: Report): Promise<Records<T>> {
+export async function openRecords<T extends Json>(
+  dir: string,
+  tmpDir: string,
+  is: (value: Json) => value is T,
+  report: Report,
+): Promise<Records<T>> {
   await mkdir(dir, { recursive: true });
   let serial = 0;
   const place = (key: Digest): string => join(dir, key.slice(0, 2), key);

@@ -30,12 +30,14 @@ const table: readonly (readonly [name: string, text: string, lines: readonly str
   ['back-space takes a character back', 'lpgin\b\b\b\bogin:', ['login:']],
   ['back-space at the beginning of a line is nothing', '\b\ba', ['a']],
   ['TAB stays, NUL and BEL go', 'a\tb\0c\x07d', ['a\tbcd']],
-  ['control characters above ASCII go: a person\'s terminal would obey them', 'a\u009b2Jb\u0085c', ['a2Jbc']],
+  ["control characters above ASCII go: a person's terminal would obey them", 'a\u009b2Jb\u0085c', ['a2Jbc']],
   ['UTF-8', 'naïve — ✓\n', ['naïve — ✓']],
 ];
 
 for (const [name, text, lines] of table) {
-  test(name, () => { assert.equal(cleaned(Buffer.from(text)), lines); });
+  test(name, () => {
+    assert.equal(cleaned(Buffer.from(text)), lines);
+  });
 }
 
 test('bytes that are not UTF-8 are replaced and lose nothing around them', () => {
@@ -52,7 +54,10 @@ test('the unfinished line is visible while it grows', () => {
 
 test('a line without end is cut, so that it cannot fill the memory', () => {
   const lines = cleaned(Buffer.from('x'.repeat(2 * longestLine + 5)), () => 1000);
-  assert.equal(lines.map((line) => line.length), [longestLine, longestLine, 5]);
+  assert.equal(
+    lines.map((line) => line.length),
+    [longestLine, longestLine, 5],
+  );
 });
 
 test('any chunking gives the same lines', () => {
@@ -66,8 +71,16 @@ test('any chunking gives the same lines', () => {
     });
     const bytes = Buffer.concat(parts);
     const whole = cleaned(bytes);
-    assert.equal(cleaned(bytes, () => 1), whole, `round ${round}, a byte at a time`);
-    assert.equal(cleaned(bytes, () => next() % 97), whole, `round ${round}, in random chunks`);
+    assert.equal(
+      cleaned(bytes, () => 1),
+      whole,
+      `round ${round}, a byte at a time`,
+    );
+    assert.equal(
+      cleaned(bytes, () => next() % 97),
+      whole,
+      `round ${round}, in random chunks`,
+    );
   }
 });
 

@@ -26,7 +26,11 @@ test('steps are done in their order, each after what it waits for', () => {
 });
 
 test('a text is used up: the same text expected twice must come twice', () => {
-  const dialogue = new Dialogue([{ kind: 'expect', text: 'ok' }, { kind: 'expect', text: 'ok' }, { kind: 'expect', text: 'ok' }]);
+  const dialogue = new Dialogue([
+    { kind: 'expect', text: 'ok' },
+    { kind: 'expect', text: 'ok' },
+    { kind: 'expect', text: 'ok' },
+  ]);
   talk(dialogue, 'ok o');
   assert.is(dialogue.waitingFor, 'ok');
   talk(dialogue, 'k\n');
@@ -36,7 +40,11 @@ test('a text is used up: the same text expected twice must come twice', () => {
 });
 
 test('texts that come at once meet several expectations', () => {
-  const dialogue = new Dialogue([{ kind: 'expect', text: 'one' }, { kind: 'expect', text: 'two' }, { kind: 'send', text: 'go' }]);
+  const dialogue = new Dialogue([
+    { kind: 'expect', text: 'one' },
+    { kind: 'expect', text: 'two' },
+    { kind: 'send', text: 'go' },
+  ]);
   assert.equal(talk(dialogue, 'one\ntwo\n'), ['go\r']);
 });
 

@@ -48,25 +48,54 @@ function judged(told: readonly Told[], timed = true): Judgement {
 }
 
 test('milestones, then a prompt on an unfinished line, then the grace window: booted, at the time of the prompt', () => {
-  const { verdict, milestones } = judged([[100, 'loader up\nkernel up\n'], [900, 'init up\nhost login: '], [2900, '']]);
+  const { verdict, milestones } = judged([
+    [100, 'loader up\nkernel up\n'],
+    [900, 'init up\nhost login: '],
+    [2900, ''],
+  ]);
   assert.equal(verdict, { kind: 'booted', line: 'host login:', afterMs: 900 });
-  assert.equal(milestones.map(({ name, atMs }) => `${name} ${atMs}`), ['loader 100', 'kernel 100', 'init 900', 'prompt 900']);
+  assert.equal(
+    milestones.map(({ name, atMs }) => `${name} ${atMs}`),
+    ['loader 100', 'kernel 100', 'init 900', 'prompt 900'],
+  );
 });
 
 test('a fatal panic decides at its first line and tells the stage', () => {
   const { verdict } = judged([[1, 'loader up\nkernel up\nPANIC: no init\nmore\n']]);
-  assert.equal(verdict, { kind: 'failed', failure: 'kernel-panic', line: 'PANIC: no init', stage: 'kernel', lastMilestone: 'kernel', afterMs: 1 });
+  assert.equal(verdict, {
+    kind: 'failed',
+    failure: 'kernel-panic',
+    line: 'PANIC: no init',
+    stage: 'kernel',
+    lastMilestone: 'kernel',
+    afterMs: 1,
+  });
 });
 
 test('a panic within the grace window is a failure, a later one a finding', () => {
-  assert.is(judged([[0, 'host login: '], [1999, '\nPANIC\n']]).verdict.kind, 'failed');
-  const late = judged([[0, 'host login: '], [2000, '\nPANIC\n']]);
+  assert.is(
+    judged([
+      [0, 'host login: '],
+      [1999, '\nPANIC\n'],
+    ]).verdict.kind,
+    'failed',
+  );
+  const late = judged([
+    [0, 'host login: '],
+    [2000, '\nPANIC\n'],
+  ]);
   assert.is(late.verdict.kind, 'booted');
   assert.equal(late.findings, [{ kind: 'kernel-panic', line: 'PANIC', count: 1 }]);
 });
 
 test('a panic on the line of the prompt, after it, is seen', () => {
-  assert.is(judged([[0, 'host login: \rPANIC\n'], [5000, '']]).verdict.kind, 'failed');
+  assert.is(
+    judged([
+      [0, 'host login: \rPANIC\n'],
+      [5000, ''],
+    ]).verdict.kind,
+    'failed',
+  );
 });
 
 test('without times, a panic after the prompt is a finding, and no clock decides', () => {
@@ -80,22 +109,41 @@ test('without times, a panic after the prompt is a finding, and no clock decides
 test('whose crash it is decides: init is fatal, a daemon is a finding, by whole name or part of a path', () => {
   assert.is(judged([[0, 'killed /sbin/init\n']]).verdict.kind, 'failed');
   assert.is(judged([[0, 'killed init\n']]).verdict.kind, 'failed');
-  const { verdict, findings } = judged([[0, 'killed /bin/netd\nkilled /bin/initd\nhost login: '], [9000, '']]);
+  const { verdict, findings } = judged([
+    [0, 'killed /bin/netd\nkilled /bin/initd\nhost login: '],
+    [9000, ''],
+  ]);
   assert.is(verdict.kind, 'booted');
-  assert.equal(findings.map(({ line }) => line), ['killed /bin/netd', 'killed /bin/initd']);
+  assert.equal(
+    findings.map(({ line }) => line),
+    ['killed /bin/netd', 'killed /bin/initd'],
+  );
 });
 
 test('a fault is fatal when nobody claims it: by the clock, by the lines that follow, at the end', () => {
   const fault = { kind: 'failed', failure: 'page-fault', line: 'Page fault at 0', stage: 'firmware' };
-  assert.equal(judged([[5, 'Page fault at 0\n'], [3005, 'x\n']]).verdict, { ...fault, afterMs: 5 });
+  assert.equal(
+    judged([
+      [5, 'Page fault at 0\n'],
+      [3005, 'x\n'],
+    ]).verdict,
+    { ...fault, afterMs: 5 },
+  );
   assert.equal(judged([[5, `Page fault at 0\n${'x\n'.repeat(claimLines + 1)}`]]).verdict, { ...fault, afterMs: 5 });
   assert.equal(judged([[5, 'Page fault at 0\nx\n']]).verdict, { ...fault, afterMs: 5 });
 });
 
 test('a fault that a daemon claims is a finding, and one that init claims is fatal as the fault', () => {
-  const { verdict, findings } = judged([[5, 'Page fault at 0\nrax\nkilled netd\n'], [9, 'host login:'], [9000, '']]);
+  const { verdict, findings } = judged([
+    [5, 'Page fault at 0\nrax\nkilled netd\n'],
+    [9, 'host login:'],
+    [9000, ''],
+  ]);
   assert.is(verdict.kind, 'booted');
-  assert.equal(findings.map(({ kind }) => kind), ['page-fault', 'rust-panic']);
+  assert.equal(
+    findings.map(({ kind }) => kind),
+    ['page-fault', 'rust-panic'],
+  );
   assert.match(JSON.stringify(judged([[5, 'Page fault at 0\nkilled init\n']]).verdict), '"failure":"page-fault"');
 });
 
@@ -105,7 +153,13 @@ test('of a fault and the panic after it the more telling is reported', () => {
 });
 
 test('a prompt that comes after a fault shows that the system lived on', () => {
-  assert.is(judged([[0, 'Page fault at 0\nhost login: '], [9000, '']]).verdict.kind, 'booted');
+  assert.is(
+    judged([
+      [0, 'Page fault at 0\nhost login: '],
+      [9000, ''],
+    ]).verdict.kind,
+    'booted',
+  );
 });
 
 test('decoys are neither prompts nor panics', () => {
@@ -114,7 +168,11 @@ test('decoys are neither prompts nor panics', () => {
 });
 
 test('silence stalls the boot, with the last milestone and how long nothing was said', () => {
-  const { verdict } = judged([[0, 'loader up\n'], [3000, 'x\n'], [13_000, '']]);
+  const { verdict } = judged([
+    [0, 'loader up\n'],
+    [3000, 'x\n'],
+    [13_000, ''],
+  ]);
   assert.equal(verdict, { kind: 'stalled', stage: 'loader', lastMilestone: 'loader', silentMs: 10_000, afterMs: 13_000 });
 });
 
@@ -130,33 +188,78 @@ test('a loader that returns after the kernel has spoken is a boot loop', () => {
 });
 
 test('a machine that ends before its prompt exited early; so it did when it goes in the grace window unasked', () => {
-  const { verdict } = judged([[7, 'kernel up\n'], [9, exited]]);
+  const { verdict } = judged([
+    [7, 'kernel up\n'],
+    [9, exited],
+  ]);
   assert.equal(verdict, { kind: 'exited-early', stage: 'kernel', lastMilestone: 'kernel', afterMs: 9 });
-  assert.is(judged([[7, 'host login: '], [9, exited]]).verdict.kind, 'exited-early');
+  assert.is(
+    judged([
+      [7, 'host login: '],
+      [9, exited],
+    ]).verdict.kind,
+    'exited-early',
+  );
 });
 
 test('a machine that said that it ends, after its prompt, has booted; before it, it exited early', () => {
-  assert.is(judged([[7, 'host login: \nPower down\n'], [9, exited]]).verdict.kind, 'booted');
-  assert.is(judged([[7, 'Power down\n'], [9, exited]]).verdict.kind, 'exited-early');
+  assert.is(
+    judged([
+      [7, 'host login: \nPower down\n'],
+      [9, exited],
+    ]).verdict.kind,
+    'booted',
+  );
+  assert.is(
+    judged([
+      [7, 'Power down\n'],
+      [9, exited],
+    ]).verdict.kind,
+    'exited-early',
+  );
 });
 
 test('a dialogue: the boot is done when it is over, and its grace window begins then', () => {
-  const booted = judged([[0, expectsOk], [1, 'host login: '], [5000, 'ok\n'], [5000, dialogueOver], [7000, '']]);
+  const booted = judged([
+    [0, expectsOk],
+    [1, 'host login: '],
+    [5000, 'ok\n'],
+    [5000, dialogueOver],
+    [7000, ''],
+  ]);
   assert.is(booted.verdict.kind, 'booted');
-  const crashed = judged([[0, expectsOk], [1, 'host login: '], [5000, 'ok\n'], [5000, dialogueOver], [6000, 'PANIC\n']]);
+  const crashed = judged([
+    [0, expectsOk],
+    [1, 'host login: '],
+    [5000, 'ok\n'],
+    [5000, dialogueOver],
+    [6000, 'PANIC\n'],
+  ]);
   assert.is(crashed.verdict.kind, 'failed');
-  const poweredOff = judged([[0, expectsOk], [1, 'host login: '], [2, dialogueOver], [3, exited]]);
+  const poweredOff = judged([
+    [0, expectsOk],
+    [1, 'host login: '],
+    [2, dialogueOver],
+    [3, exited],
+  ]);
   assert.is(poweredOff.verdict.kind, 'booted');
 });
 
 test('a text that never comes stalls the boot even after the prompt, and says what was expected', () => {
-  const { verdict } = judged([[0, expectsOk], [1, 'host login: '], [10_001, '']]);
+  const { verdict } = judged([
+    [0, expectsOk],
+    [1, 'host login: '],
+    [10_001, ''],
+  ]);
   assert.equal(verdict, { kind: 'stalled', stage: 'prompt', lastMilestone: 'prompt', silentMs: 10_000, waitingFor: 'ok', afterMs: 10_001 });
 });
 
 test('findings of a like are counted together, under their first line', () => {
   const { findings } = judged([[0, 'WARN: port 1\nWARN: port 22\nWARN: other\n']]);
-  assert.equal(findings, [{ kind: 'warning', line: 'WARN: port 1', count: 2 }, { kind: 'warning', line: 'WARN: other', count: 1 }]);
+  assert.equal(findings, [
+    { kind: 'warning', line: 'WARN: port 1', count: 2 },
+    { kind: 'warning', line: 'WARN: other', count: 1 },
+  ]);
 });
 
 test('the last lines are the aftermath of a panic, at most 40', () => {
@@ -168,7 +271,10 @@ test('the last lines are the aftermath of a panic, at most 40', () => {
 test('any chunking of the same bytes gives the same judgement', () => {
   const texts = [
     'loader up\r\nkernel up\r\r\n\x1b[32mWARN: x\x1b[0m\r\ninit up\rDHCP host login: eth0 up\nPANIC\n',
-    'Page fault at 0\nrax 0\nkilled netd\nhost login: ', 'kernel up\nPANIC: x\nhost login: ', 'loader up\nkernel up\nloader up\n', 'nothing at all',
+    'Page fault at 0\nrax 0\nkilled netd\nhost login: ',
+    'kernel up\nPANIC: x\nhost login: ',
+    'loader up\nkernel up\nloader up\n',
+    'nothing at all',
   ];
   for (const text of texts) {
     const bytes = Buffer.from(text);

@@ -84,7 +84,8 @@ export class Judge {
   /** When the clock will decide if nothing more is heard; undefined when it has no say any more. */
   get dueMs(): number | undefined {
     if (this.#verdict || !this.#timed) return undefined;
-    if (this.#prompt && this.#expecting === undefined) return this.#fault ? this.#fault.atMs + claimMs : this.#graceFromMs + this.#limits.graceMs;
+    if (this.#prompt && this.#expecting === undefined)
+      return this.#fault ? this.#fault.atMs + claimMs : this.#graceFromMs + this.#limits.graceMs;
     const silence = Math.min(this.#lastHeardMs + this.#limits.silenceMs, this.#limits.timeoutMs);
     return this.#fault ? Math.min(silence, this.#fault.atMs + claimMs) : silence;
   }
@@ -230,7 +231,14 @@ export class Judge {
   #stalled(atMs: number): Verdict {
     const silentMs = Math.max(0, atMs - this.#lastHeardMs);
     const { kind, stage } = { kind: 'stalled', stage: this.#stage } as const;
-    return { kind, stage, ...this.#lastMilestone(), ...this.#at('silentMs', silentMs), ...this.#waitingFor(), ...this.#at('afterMs', atMs) };
+    return {
+      kind,
+      stage,
+      ...this.#lastMilestone(),
+      ...this.#at('silentMs', silentMs),
+      ...this.#waitingFor(),
+      ...this.#at('afterMs', atMs),
+    };
   }
 
   #lastMilestone(): { lastMilestone?: string } {
@@ -243,6 +251,6 @@ export class Judge {
   }
 
   #at<Key extends 'atMs' | 'afterMs' | 'silentMs'>(key: Key, ms: number): { [key in Key]?: number } {
-    return this.#timed ? { [key]: Math.round(ms) } as { [key in Key]?: number } : {};
+    return this.#timed ? ({ [key]: Math.round(ms) } as { [key in Key]?: number }) : {};
   }
 }

@@ -13,12 +13,18 @@ const rules: ConsoleRules = {
   milestones: [{ name: 'kernel', stage: 'kernel', pattern: /^kernel up/, ...from }],
   prompts: [{ pattern: /^login:/, ...from }],
   panics: [{ kind: 'kernel-panic', fatal: 'always', pattern: /^PANIC/, ...from }],
-  findings: [], decoys: [], powerOffs: [],
+  findings: [],
+  decoys: [],
+  powerOffs: [],
   limits: { timeoutMs: 60_000, silenceMs: 10_000, graceMs: 2000 },
 };
 let root = '';
-test.before.each(async () => { root = await mkdtemp(join(tmpdir(), 'replay-')); });
-test.after.each(async () => { await rm(root, { recursive: true }); });
+test.before.each(async () => {
+  root = await mkdtemp(join(tmpdir(), 'replay-'));
+});
+test.after.each(async () => {
+  await rm(root, { recursive: true });
+});
 
 /** Records a boot whose prompt comes at 1 s and whose panic comes at `panicMs`. */
 function recorded(panicMs: number): string {

@@ -9,8 +9,18 @@ export type Stage = 'firmware' | 'loader' | 'kernel' | 'init' | 'userland' | 'pr
 
 /** What kind of failure a boot ended in. A closed set: scripts compare these words. */
 export type FailureKind =
-  | 'kernel-panic' | 'rust-panic' | 'page-fault' | 'oops' | 'oom' | 'emergency-mode'
-  | 'service-failed' | 'hang' | 'boot-loop' | 'no-bootdev' | 'firmware' | 'other';
+  | 'kernel-panic'
+  | 'rust-panic'
+  | 'page-fault'
+  | 'oops'
+  | 'oom'
+  | 'emergency-mode'
+  | 'service-failed'
+  | 'hang'
+  | 'boot-loop'
+  | 'no-bootdev'
+  | 'firmware'
+  | 'other';
 
 /** A pattern, where it was learned, and a line that it matches. */
 export interface LineRule {

@@ -9,12 +9,17 @@ import { readTranscript, transcript } from './transcript.ts';
 import type { Recorded } from './transcript.ts';
 
 let root = '';
-test.before.each(async () => { root = await mkdtemp(join(tmpdir(), 'transcript-')); });
-test.after.each(async () => { await rm(root, { recursive: true }); });
+test.before.each(async () => {
+  root = await mkdtemp(join(tmpdir(), 'transcript-'));
+});
+test.after.each(async () => {
+  await rm(root, { recursive: true });
+});
 
 async function all(path: string): Promise<readonly Recorded[]> {
   const pieces: Recorded[] = [];
-  for await (const piece of readTranscript(path)) pieces.push(piece.kind === 'bytes' ? { ...piece, bytes: Uint8Array.from(piece.bytes) } : piece);
+  for await (const piece of readTranscript(path))
+    pieces.push(piece.kind === 'bytes' ? { ...piece, bytes: Uint8Array.from(piece.bytes) } : piece);
   return pieces;
 }
 
@@ -39,7 +44,7 @@ test('what is recorded is read back: the bytes as they were, when they came, and
     else record.mark(piece.atMs, piece.mark);
   }
   record.close();
-  assert.equal([...await readFile(path)], [0, 255, 13, 10, 27, 65]);
+  assert.equal([...(await readFile(path))], [0, 255, 13, 10, 27, 65]);
   assert.equal(await all(path), pieces);
 });
 
@@ -56,7 +61,10 @@ test('a record cut by SIGKILL: bytes without a time have the last, a half-writte
   record.close();
   await appendFile(path, 'cd');
   await appendFile(`${path}.times`, '12');
-  assert.equal((await all(path)).map((piece) => piece.kind === 'bytes' ? `${piece.atMs} ${String(Buffer.from(piece.bytes))}` : ''), ['5 ab', '5 cd']);
+  assert.equal(
+    (await all(path)).map((piece) => (piece.kind === 'bytes' ? `${piece.atMs} ${String(Buffer.from(piece.bytes))}` : '')),
+    ['5 ab', '5 cd'],
+  );
 });
 
 test('times that do not fit, or are none, are told as such', async () => {

@@ -36,11 +36,15 @@ export function transcript(path: string): Transcript {
   });
   return {
     path,
-    bytes: (atMs, bytes) => attempt(() => {
-      for (let from = 0; from < bytes.length;) from += writeSync(log, bytes, from);
-      writeSync(times, `${atMs} ${bytes.length}\n`);
-    }),
-    mark: (atMs, mark) => attempt(() => { writeSync(times, `${atMs} ${markText(mark)}\n`); }),
+    bytes: (atMs, bytes) =>
+      attempt(() => {
+        for (let from = 0; from < bytes.length;) from += writeSync(log, bytes, from);
+        writeSync(times, `${atMs} ${bytes.length}\n`);
+      }),
+    mark: (atMs, mark) =>
+      attempt(() => {
+        writeSync(times, `${atMs} ${markText(mark)}\n`);
+      }),
     close: () => {
       closeSync(log);
       closeSync(times);
@@ -70,7 +74,7 @@ export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
       yield { kind: 'mark', atMs, mark: what };
       continue;
     }
-    while (untold.length < what && await more());
+    while (untold.length < what && (await more()));
     if (untold.length < what) {
       const file = timesPath(path);
       const hint = `remove "${file}" to judge the bytes alone`;
@@ -79,7 +83,7 @@ export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
     yield { kind: 'bytes', atMs, bytes: untold.subarray(0, what) };
     untold = untold.subarray(what);
   }
-  while (untold.length > 0 || await more()) {
+  while (untold.length > 0 || (await more())) {
     yield { kind: 'bytes', atMs: lastMs, bytes: untold };
     untold = Buffer.alloc(0);
   }
@@ -87,7 +91,7 @@ export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
 
 /** Is there a file of times beside the bytes? */
 export async function hasTimes(path: string): Promise<boolean> {
-  return await timesOf(path) !== undefined;
+  return (await timesOf(path)) !== undefined;
 }
 
 function timesPath(path: string): string {
@@ -104,13 +108,16 @@ async function timesOf(path: string): Promise<readonly { atMs: number; what: num
     throw cannotBecause(`read "${file}"`, error);
   }
   // Without its line end the last line was cut by a kill and is not believed.
-  return text.split('\n').slice(0, -1).map((line, index) => {
-    const blank = line.indexOf(' ');
-    const atMs = blank > 0 ? Number(line.slice(0, blank)) : NaN;
-    const what = blank > 0 ? parsedWhat(line.slice(blank + 1)) : undefined;
-    if (atMs >= 0 && what !== undefined) return { atMs, what };
-    throw cannot(`read "${file}"`, `line ${index + 1} is not "<ms> <bytes>"`, { hint: 'remove the file to judge the bytes alone' });
-  });
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line, index) => {
+      const blank = line.indexOf(' ');
+      const atMs = blank > 0 ? Number(line.slice(0, blank)) : NaN;
+      const what = blank > 0 ? parsedWhat(line.slice(blank + 1)) : undefined;
+      if (atMs >= 0 && what !== undefined) return { atMs, what };
+      throw cannot(`read "${file}"`, `line ${index + 1} is not "<ms> <bytes>"`, { hint: 'remove the file to judge the bytes alone' });
+    });
 }
 
 function markText(mark: Mark): string {

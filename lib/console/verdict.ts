@@ -7,11 +7,11 @@ import type { FailureKind, Stage } from './rules.ts';
 /** Times are milliseconds since the machine was started; they are absent when a record has no times. */
 export type Verdict =
   | { readonly kind: 'booted'; readonly line: string; readonly afterMs?: number }
-  | { readonly kind: 'failed'; readonly failure: FailureKind; readonly line: string } & Progress
+  | ({ readonly kind: 'failed'; readonly failure: FailureKind; readonly line: string } & Progress)
   /** Neither prompt nor panic came in time. `waitingFor` is the text that a dialogue expected. */
-  | { readonly kind: 'stalled'; readonly silentMs?: number; readonly waitingFor?: string } & Progress
+  | ({ readonly kind: 'stalled'; readonly silentMs?: number; readonly waitingFor?: string } & Progress)
   /** The machine ended by itself before the boot was done. */
-  | { readonly kind: 'exited-early'; readonly waitingFor?: string } & Progress;
+  | ({ readonly kind: 'exited-early'; readonly waitingFor?: string } & Progress);
 
 /** How far a boot that was not done had come, and when it ended. */
 interface Progress {

@@ -24,7 +24,11 @@ function jsonOf(random: () => number, depth = 3): Json {
 function reversed(value: Json): Json {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map(reversed);
-  return Object.fromEntries(Object.entries(value).reverse().map(([key, item]) => [key, reversed(item)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, item]) => [key, reversed(item)]),
+  );
 }
 
 /** Park and Miller's generator: the same numbers on every run. */
@@ -62,15 +66,32 @@ test('canonical JSON does not depend on the order in which keys were inserted, a
 });
 
 test('values that differ have different canonical text', () => {
-  const values: readonly Json[] = [null, false, 0, '', '0', [], {}, [null], [[]], ['a', 'b'], ['b', 'a'], ['ab'], { a: null },
-    { a: 'b' }, { b: 'a' }, { a: { b: 1 } }, 'null'];
+  const values: readonly Json[] = [
+    null,
+    false,
+    0,
+    '',
+    '0',
+    [],
+    {},
+    [null],
+    [[]],
+    ['a', 'b'],
+    ['b', 'a'],
+    ['ab'],
+    { a: null },
+    { a: 'b' },
+    { b: 'a' },
+    { a: { b: 1 } },
+    'null',
+  ];
   assert.is(new Set(values.map(canonicalJson)).size, values.length);
   assert.is(new Set(values.map(digestRecord)).size, values.length);
 });
 
 test('the order is by code unit and not by locale', () => {
   assert.equal(['b', 'é', 'B', 'a', '10', '9'].sort(byCodeUnit), ['10', '9', 'B', 'a', 'b', 'é']);
-  assert.is(canonicalJson({ b: 1, B: 2, 'é': 3, 9: 4, 10: 5 }), '{"10":5,"9":4,"B":2,"b":1,"é":3}');
+  assert.is(canonicalJson({ b: 1, B: 2, é: 3, 9: 4, 10: 5 }), '{"10":5,"9":4,"B":2,"b":1,"é":3}');
 });
 
 test('only 64 lower-case hex digits are a digest', () => {

@@ -11,7 +11,7 @@ test('a failure is the sentence "Cannot <do what>: <why>", and its blame is its 
   assert.is(cannot('a', 'b', { blame: 'interrupted' }).exitCode, 130);
 });
 
-test('an error of the operating system gets words, and a full disk is the host\'s fault', () => {
+test("an error of the operating system gets words, and a full disk is the host's fault", () => {
   const full = cannotBecause('write "x"', Object.assign(new Error('ENOSPC: ...'), { code: 'ENOSPC' }));
   assert.instance(full, Failure);
   assert.is((full as Failure).message, 'Cannot write "x": no space left on the device');

@@ -28,7 +28,9 @@ export class Failure extends Error {
 
 /** `cannot('read "x"', 'it is a folder', { hint })`: the one way a user's mistake or a host's lack is told. Blame defaults to "failed". */
 export function cannot(
-  what: string, why: string, more: { blame?: Blame; hint?: string | undefined; detail?: string | undefined; cause?: unknown } = {},
+  what: string,
+  why: string,
+  more: { blame?: Blame; hint?: string | undefined; detail?: string | undefined; cause?: unknown } = {},
 ): Failure {
   return new Failure(more.blame ?? 'failed', `Cannot ${what}: ${why}`, more);
 }
@@ -43,8 +45,16 @@ const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?
   EACCES: { why: 'permission denied', blame: 'host' },
   EPERM: { why: 'operation not permitted', blame: 'host' },
   EROFS: { why: 'the file system is read-only', blame: 'host' },
-  ENOSPC: { why: 'no space left on the device', blame: 'host', hint: 'free some space, or choose another folder with --cache DIR or --out DIR' },
-  EDQUOT: { why: 'the disk quota is used up', blame: 'host', hint: 'free some space, or choose another folder with --cache DIR or --out DIR' },
+  ENOSPC: {
+    why: 'no space left on the device',
+    blame: 'host',
+    hint: 'free some space, or choose another folder with --cache DIR or --out DIR',
+  },
+  EDQUOT: {
+    why: 'the disk quota is used up',
+    blame: 'host',
+    hint: 'free some space, or choose another folder with --cache DIR or --out DIR',
+  },
   EMFILE: { why: 'too many open files', blame: 'host', hint: 'raise the limit with ulimit -n, or lower --jobs' },
   ENOTDIR: { why: 'a part of the path is not a folder', blame: 'failed' },
   EISDIR: { why: 'it is a folder', blame: 'failed' },

@@ -6,15 +6,31 @@ import type { Event } from './events.ts';
 
 test('a phase reports its start and its end, and gives the value of its work', async () => {
   const events: Event[] = [];
-  assert.is(await phase('plan', (event) => events.push(event), async () => 7), 7);
-  assert.equal(events.map(({ kind }) => kind), ['phase-started', 'phase-finished']);
+  assert.is(
+    await phase(
+      'plan',
+      (event) => events.push(event),
+      async () => 7,
+    ),
+    7,
+  );
+  assert.equal(
+    events.map(({ kind }) => kind),
+    ['phase-started', 'phase-finished'],
+  );
   const [, end] = events;
   assert.ok(end?.kind === 'phase-finished' && end.durationMs >= 0);
 });
 
 test('a phase whose work fails does not report an end', async () => {
   const kinds: string[] = [];
-  const failing = phase('plan', ({ kind }) => kinds.push(kind), async () => { throw new Error('no'); });
+  const failing = phase(
+    'plan',
+    ({ kind }) => kinds.push(kind),
+    async () => {
+      throw new Error('no');
+    },
+  );
   assert.is(await failing.catch((error: unknown) => (error as Error).message), 'no');
   assert.equal(kinds, ['phase-started']);
 });

@@ -19,8 +19,8 @@ async function withMemory(use: (memory: Memory) => Promise<void>): Promise<void>
   const cacheDir = join(folder, 'cache');
   const witness = join(folder, 'witness');
   let computed = 0;
-  const ask = (question = 'a'): Promise<number> => remembered<number>(cacheDir, 'test', { question },
-    async () => ({ value: ++computed, witnesses: [witness] }));
+  const ask = (question = 'a'): Promise<number> =>
+    remembered<number>(cacheDir, 'test', { question }, async () => ({ value: ++computed, witnesses: [witness] }));
   try {
     await use({ cacheDir, witness, ask });
   } finally {
@@ -29,7 +29,9 @@ async function withMemory(use: (memory: Memory) => Promise<void>): Promise<void>
 }
 
 test('the same question is computed once', async () => {
-  await withMemory(async ({ ask }) => assert.equal([await ask(), await ask(), await ask('b'), await ask('b'), await ask()], [1, 1, 2, 2, 1]));
+  await withMemory(async ({ ask }) =>
+    assert.equal([await ask(), await ask(), await ask('b'), await ask('b'), await ask()], [1, 1, 2, 2, 1]),
+  );
 });
 
 test('a witness that appears, changes or goes away makes it be computed again', async () => {
@@ -48,7 +50,15 @@ test('a damaged record is the same as none', async () => {
   await withMemory(async ({ ask, cacheDir }) => {
     await ask();
     const [name] = await readdir(join(cacheDir, 'remembered'));
-    for (const damage of ['', '{', '7', '{"value":9}', '{"value":9,"witnesses":7}', '{"value":9,"witnesses":[7]}', '{"value":9,"witnesses":[[]]}']) {
+    for (const damage of [
+      '',
+      '{',
+      '7',
+      '{"value":9}',
+      '{"value":9,"witnesses":7}',
+      '{"value":9,"witnesses":[7]}',
+      '{"value":9,"witnesses":[[]]}',
+    ]) {
       await writeFile(join(cacheDir, 'remembered', name ?? ''), damage);
       assert.is.not(await ask(), 9, damage);
     }

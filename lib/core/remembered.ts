@@ -6,7 +6,10 @@ import { digestRecord } from './digest.ts';
 import type { Json } from './digest.ts';
 import { cannotBecause } from './errors.ts';
 
-/** A value that JSON keeps as it is, and the files and folders whose change would change it. One that does not exist may be a witness: its appearance is a change. */
+/**
+ * A value that JSON keeps as it is, and the files and folders whose change would change it. One that does not exist may be a witness: its
+ * appearance is a change.
+ */
 export interface Witnessed<T> {
   readonly value: T;
   readonly witnesses: readonly string[];
@@ -37,7 +40,7 @@ const inFlight = new Map<string, Promise<unknown>>();
 
 async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>): Promise<T> {
   const kept = await keptRecord(path);
-  if (kept && await unchanged(kept)) return kept.value as T;
+  if (kept && (await unchanged(kept))) return kept.value as T;
   const { value, witnesses } = await compute();
   const stamps = await Promise.all(witnesses.map(stampOf));
   await publish(path, JSON.stringify({ value, witnesses: witnesses.map((witness, index) => [witness, stamps[index] ?? '']) }));
@@ -49,7 +52,8 @@ async function keptRecord(path: string): Promise<Kept | undefined> {
     const record: unknown = JSON.parse(await readFile(path, 'utf8'));
     if (typeof record !== 'object' || record === null || !('value' in record) || !('witnesses' in record)) return undefined;
     const { witnesses } = record;
-    const whole = Array.isArray(witnesses) && witnesses.every((pair) => Array.isArray(pair) && pair.every((part) => typeof part === 'string'));
+    const whole =
+      Array.isArray(witnesses) && witnesses.every((pair) => Array.isArray(pair) && pair.every((part) => typeof part === 'string'));
     if (!whole) return undefined;
     return record as Kept;
   } catch {

@@ -15,7 +15,7 @@ async function puppet(script: string, signal?: AbortSignal): Promise<{ child: Ch
   const { promise, resolve } = Promise.withResolvers<number>();
   const child = start(['sh', '-c', script], { ...plain, signal, onStderr: (chunk) => resolve(Number(chunk)) });
   const tooEarly = child.ended.then(({ stderr }) => assert.unreachable(`the puppet ended first: ${stderr}`));
-  return { child, saidPid: await Promise.race([promise, tooEarly]) ?? 0 };
+  return { child, saidPid: (await Promise.race([promise, tooEarly])) ?? 0 };
 }
 
 /** Waits until a process is gone (or a zombie that its parent has not asked about); fails after ten seconds. */
@@ -47,7 +47,11 @@ test('a command line may be longer than a shell would take', async () => {
 
 test('the child has the declared environment and nothing of ours', async () => {
   const { stdout } = await run(['env', '-0'], { cwd: '/', env: { ONE: '1', TWO: 'a\nb' } });
-  const names = stdout.split('\0').filter(Boolean).map((entry) => entry.split('=')[0]).map(String);
+  const names = stdout
+    .split('\0')
+    .filter(Boolean)
+    .map((entry) => entry.split('=')[0])
+    .map(String);
   assert.equal(names.sort(), ['ONE', 'PATH', 'TWO']);
   assert.ok(stdout.includes('TWO=a\nb\0'));
 });
@@ -136,10 +140,13 @@ test('kill -9 of the process that started a child ends the child', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-sh-'));
   try {
     const script = join(folder, 'parent.ts');
-    await writeFile(script, `
+    await writeFile(
+      script,
+      `
       import { start } from ${JSON.stringify(new URL('sh.ts', import.meta.url).href)};
       const child = start(['sh', '-c', 'echo $$ >&2; exec sleep 1000'], { cwd: '/', env: {}, onStderr: (chunk) => process.stderr.write(chunk) });
-      await child.ended;`);
+      await child.ended;`,
+    );
     const { child, saidPid } = await puppet(`exec '${process.execPath}' '${script}'`);
     assert.is.not(saidPid, child.pid, 'the id is that of the grandchild');
     process.kill(child.pid, 'SIGKILL');
@@ -150,7 +157,7 @@ test('kill -9 of the process that started a child ends the child', async () => {
   }
 });
 
-test('outputOf gives standard output, or a failure with the program\'s last words', async () => {
+test("outputOf gives standard output, or a failure with the program's last words", async () => {
   assert.is(await outputOf('greet', ['echo', 'hello'], plain), 'hello\n');
   try {
     await outputOf('greet', ['sh', '-c', 'echo nobody is here >&2; exit 4'], plain);
@@ -162,7 +169,7 @@ test('outputOf gives standard output, or a failure with the program\'s last word
 });
 
 test('programs are found on the path given and nowhere else', async () => {
-  assert.match(await findProgram('sh', '/usr/bin:/bin') ?? '', /^\/(usr\/)?bin\/sh$/);
+  assert.match((await findProgram('sh', '/usr/bin:/bin')) ?? '', /^\/(usr\/)?bin\/sh$/);
   assert.is(await findProgram('sh', '/nowhere'), undefined);
 });
 

@@ -72,7 +72,13 @@ export function start(argv: readonly string[], options: RunOptions): Child {
     killTimer = setTimeout(() => signalGroup(pid, 'SIGKILL'), stopGraceMs);
     killTimer.unref();
   };
-  const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => { timedOut = true; stop(); }, options.timeoutMs);
+  const timer =
+    options.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          timedOut = true;
+          stop();
+        }, options.timeoutMs);
   const { signal } = options;
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
@@ -106,8 +112,9 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
 export async function outputOf(what: string, argv: readonly string[], options: RunOptions): Promise<string> {
   const result = await run(argv, options);
   if (result.exitCode !== 0) {
-    throw cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`,
-      { detail: result.stderr.trim() || result.stdout.trim() });
+    throw cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`, {
+      detail: result.stderr.trim() || result.stdout.trim(),
+    });
   }
   return result.stdout;
 }
@@ -122,7 +129,9 @@ function spawnDirectly(argv: readonly string[], options: SpawnOptions): ChildPro
   const [program = '', ...words] = tether(argv);
   const child = spawn(program, words, { ...options, shell: false });
   child.stdin?.on('error', () => undefined); // a child need not read its input
-  child.once('exit', () => { if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL'); });
+  child.once('exit', () => {
+    if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+  });
   return child;
 }
 
@@ -138,7 +147,8 @@ function checkStartable(program: string, cwd: string, path: string): void {
   const what = `start "${program}"`;
   if (!existsSync(cwd)) throw cannot(what, `its working folder "${cwd}" does not exist`, { blame: 'host' });
   if (!program.includes('/')) {
-    if (!which.sync(program, { path, nothrow: true })) throw cannot(what, 'it is not installed', { blame: 'host', hint: `looked in ${path}` });
+    if (!which.sync(program, { path, nothrow: true }))
+      throw cannot(what, 'it is not installed', { blame: 'host', hint: `looked in ${path}` });
     return;
   }
   try {

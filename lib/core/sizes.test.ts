@@ -9,8 +9,15 @@ test('bytes are told in the largest binary unit that has at least one', () => {
 });
 
 test('times never show sixty seconds', () => {
-  assert.equal([0, 840, 12_300, 59_949, 59_950, 60_000, 125_000].map(formatMs),
-    ['0.0 s', '0.8 s', '12.3 s', '59.9 s', '1 min 0 s', '1 min 0 s', '2 min 5 s']);
+  assert.equal([0, 840, 12_300, 59_949, 59_950, 60_000, 125_000].map(formatMs), [
+    '0.0 s',
+    '0.8 s',
+    '12.3 s',
+    '59.9 s',
+    '1 min 0 s',
+    '1 min 0 s',
+    '2 min 5 s',
+  ]);
 });
 
 test('a count agrees with its noun', () => {

@@ -6,7 +6,11 @@ export const GiB = 1024 * MiB;
 
 /** "512 MiB", "3.4 KiB", "17 bytes". */
 export function formatBytes(bytes: number): string {
-  for (const [unit, name] of [[GiB, 'GiB'], [MiB, 'MiB'], [KiB, 'KiB']] as const) {
+  for (const [unit, name] of [
+    [GiB, 'GiB'],
+    [MiB, 'MiB'],
+    [KiB, 'KiB'],
+  ] as const) {
     if (bytes >= unit) return `${trimmed(bytes / unit)} ${name}`;
   }
   return bytes === 1 ? '1 byte' : `${bytes} bytes`;

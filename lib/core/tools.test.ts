@@ -9,7 +9,7 @@ test('a program is found on PATH and in the sbin folders', async () => {
   assert.match(searchPath('/x'), /^\/x:.*\/usr\/sbin/);
 });
 
-test('a missing program is the host\'s lack and its hint names the package', async () => {
+test("a missing program is the host's lack and its hint names the package", async () => {
   const error: unknown = await tool('no-such-tool', '/nowhere').catch((reason: unknown) => reason);
   assert.instance(error, Failure);
   assert.equal([(error as Failure).exitCode, (error as Failure).message], [69, 'Cannot find "no-such-tool": it is not installed']);
@@ -18,7 +18,8 @@ test('a missing program is the host\'s lack and its hint names the package', asy
 
 test('every row names its package for every family of distributions', () => {
   for (const [name, packages] of Object.entries(toolPackages)) {
-    for (const family of ['debian', 'fedora', 'arch', 'nix'] as const) assert.match(packages[family], /^[\w.+-]+( [\w.+-]+)*$/, `${name} ${family}`);
+    for (const family of ['debian', 'fedora', 'arch', 'nix'] as const)
+      assert.match(packages[family], /^[\w.+-]+( [\w.+-]+)*$/, `${name} ${family}`);
   }
 });
 

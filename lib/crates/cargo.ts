@@ -32,7 +32,14 @@ export interface CargoConfig {
 
 /** All packages that a project's build could need. */
 export async function metadata(cargo: Cargo, project: Project, sources: readonly string[], context: Context): Promise<Metadata> {
-  const args = ['metadata', '--format-version', '1', ...(await lockArgs(project.dir)), ...project.cargoConfigs.flatMap((file) => ['--config', file]), ...sources];
+  const args = [
+    'metadata',
+    '--format-version',
+    '1',
+    ...(await lockArgs(project.dir)),
+    ...project.cargoConfigs.flatMap((file) => ['--config', file]),
+    ...sources,
+  ];
   return parseMetadata(await ask(cargo, project.dir, args, {}, context));
 }
 
@@ -41,9 +48,21 @@ export async function stdMetadata(cargo: Cargo, { libraryDir }: RustSrc, context
   return parseMetadata(await ask(cargo, libraryDir, ['metadata', '--format-version', '1', '--offline', '--locked'], {}, context));
 }
 
-export async function unitGraph(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, sources: readonly string[], context: Context): Promise<UnitGraph> {
+export async function unitGraph(
+  cargo: Cargo,
+  project: Project,
+  rustSrc: RustSrc | undefined,
+  sources: readonly string[],
+  context: Context,
+): Promise<UnitGraph> {
   const args = [
-    'build', '--unit-graph', '-Z', 'unstable-options', ...(await lockArgs(project.dir)), ...selectionArgs(project, cargo.toolchain.host), ...sources,
+    'build',
+    '--unit-graph',
+    '-Z',
+    'unstable-options',
+    ...(await lockArgs(project.dir)),
+    ...selectionArgs(project, cargo.toolchain.host),
+    ...sources,
   ];
   // The variable is cargo's own way to name another place than the sysroot.
   const env: Record<string, string> = rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {};
@@ -52,7 +71,15 @@ export async function unitGraph(cargo: Cargo, project: Project, rustSrc: RustSrc
 
 /** The configuration that holds for a folder, merged by cargo from all its files. */
 export async function configuration(cargo: Cargo, project: Project, context: Context): Promise<CargoConfig> {
-  const args = ['-Z', 'unstable-options', 'config', 'get', '--format', 'json', ...project.cargoConfigs.flatMap((file) => ['--config', file])];
+  const args = [
+    '-Z',
+    'unstable-options',
+    'config',
+    'get',
+    '--format',
+    'json',
+    ...project.cargoConfigs.flatMap((file) => ['--config', file]),
+  ];
   const config: CargoConfig = JSON.parse(await ask(cargo, project.dir, args, {}, context));
   return config;
 }
@@ -63,7 +90,9 @@ export async function configuration(cargo: Cargo, project: Project, context: Con
  */
 export async function stdSources({ cache }: Cargo, { vendorDir }: RustSrc, packages: Metadata): Promise<readonly string[]> {
   if (!vendorDir) return [];
-  const registry = [...packages.packages.values()].filter((candidate) => candidate.source?.startsWith('registry+') || candidate.source?.startsWith('sparse+'));
+  const registry = [...packages.packages.values()].filter(
+    (candidate) => candidate.source?.startsWith('registry+') || candidate.source?.startsWith('sparse+'),
+  );
   if (registry.length === 0) return sourceArgs(vendorDir);
   const links = new Map<string, string>();
   for (const name of await readdir(vendorDir)) links.set(name, join(vendorDir, name));
@@ -87,7 +116,12 @@ export async function stdSources({ cache }: Cargo, { vendorDir }: RustSrc, packa
 }
 
 function sourceArgs(folder: string): readonly string[] {
-  return ['--config', 'source.crates-io.replace-with="bloomery-std"', '--config', `source.bloomery-std.directory=${JSON.stringify(folder)}`];
+  return [
+    '--config',
+    'source.crates-io.replace-with="bloomery-std"',
+    '--config',
+    `source.bloomery-std.directory=${JSON.stringify(folder)}`,
+  ];
 }
 
 /** A lock file is law where there is one; without one cargo makes it, as it always does. */
@@ -98,14 +132,26 @@ async function lockArgs(dir: string): Promise<readonly string[]> {
   }
 }
 
-async function ask({ toolchain, hostEnv, cache }: Cargo, cwd: string, args: readonly string[], more: Readonly<Record<string, string>>, { signal }: Context): Promise<string> {
+async function ask(
+  { toolchain, hostEnv, cache }: Cargo,
+  cwd: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>>,
+  { signal }: Context,
+): Promise<string> {
   if (!(await absentAsUndefined(stat(join(cwd, 'Cargo.toml'))))) {
     throw cannot(`plan "${cwd}"`, 'there is no Cargo.toml', { hint: 'name the folder of a Cargo project' });
   }
   const inherited = ['HOME', 'CARGO_HOME'].flatMap((name) => (hostEnv[name] === undefined ? [] : [[name, hostEnv[name]] as const]));
   const env = {
-    ...Object.fromEntries(inherited), PATH: hostEnv['PATH'] ?? '/usr/bin:/bin', RUSTC: toolchain.rustc, RUSTC_BOOTSTRAP: '1', CARGO_TERM_COLOR: 'never',
-    CARGO_TARGET_DIR: join(cache.dir, 'planning'), CARGO_BUILD_RUSTC_WRAPPER: '', ...more,
+    ...Object.fromEntries(inherited),
+    PATH: hostEnv['PATH'] ?? '/usr/bin:/bin',
+    RUSTC: toolchain.rustc,
+    RUSTC_BOOTSTRAP: '1',
+    CARGO_TERM_COLOR: 'never',
+    CARGO_TARGET_DIR: join(cache.dir, 'planning'),
+    CARGO_BUILD_RUSTC_WRAPPER: '',
+    ...more,
   };
   const answer = await run([toolchain.cargo, ...args], { cwd, env, signal });
   if (answer.exitCode !== 0) throw refusal(cwd, answer.stderr.trim());

@@ -20,7 +20,13 @@ interface World {
   readonly dir: string;
   readonly project: Project;
   readonly events: Event[];
-  readonly build: (more?: { project?: Partial<Project>; options?: Partial<CompileOptions>; signal?: AbortSignal; onEvent?: (event: Event) => void; cache?: string }) => Promise<Compiled>;
+  readonly build: (more?: {
+    project?: Partial<Project>;
+    options?: Partial<CompileOptions>;
+    signal?: AbortSignal;
+    onEvent?: (event: Event) => void;
+    cache?: string;
+  }) => Promise<Compiled>;
   readonly answer: () => Promise<string>;
 }
 
@@ -36,17 +42,42 @@ test.before.each(async (context) => {
   await cp(fixture, checkout, { recursive: true });
   const events: Event[] = [];
   const project: Project = {
-    name: 'fixture', dir: checkout, packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'dev', triple: undefined,
-    buildStd: [], buildStdFeatures: [], cargoConfigs: [], env: {},
+    name: 'fixture',
+    dir: checkout,
+    packages: [],
+    bins: [],
+    lib: false,
+    features: [],
+    defaultFeatures: true,
+    profile: 'dev',
+    triple: undefined,
+    buildStd: [],
+    buildStdFeatures: [],
+    cargoConfigs: [],
+    env: {},
   };
   const world: World = {
-    dir, project, events,
+    dir,
+    project,
+    events,
     async build({ project: changes = {}, options = {}, signal = new AbortController().signal, onEvent, cache: cacheName = 'cache' } = {}) {
-      const report = (event: Event): void => { events.push(event); onEvent?.(event); };
+      const report = (event: Event): void => {
+        events.push(event);
+        onEvent?.(event);
+      };
       await cp(hostFacts, join(dir, cacheName, 'remembered'), { recursive: true });
       const cache = await openCache(join(dir, cacheName), process.pid, report);
       try {
-        const shared = { cache, hostEnv, toolchain: undefined, rustSrc: undefined, jobs: 2, sandbox: true, shorten: (path: string) => path, colour: false };
+        const shared = {
+          cache,
+          hostEnv,
+          toolchain: undefined,
+          rustSrc: undefined,
+          jobs: 2,
+          sandbox: true,
+          shorten: (path: string) => path,
+          colour: false,
+        };
         const compiled = await compile([{ ...project, ...changes }], { ...shared, ...options }, { report, signal });
         for (const one of compiled.projects) await publish(one, join(dir, 'out'), cache);
         return compiled;
@@ -144,7 +175,8 @@ test("a compile error is rustc's own, shown once with the user's path, and what 
 
 test('a warning is shown when it arises and again when its unit is a hit', async ({ world }) => {
   await writeFile(join(world.project.dir, 'greeter/src/main.rs'), 'fn main() { let idle = 1; }\n');
-  const warnings = (): number => world.events.splice(0).filter((event) => event.kind === 'diagnostic' && /unused variable: `idle`/.test(event.text)).length;
+  const warnings = (): number =>
+    world.events.splice(0).filter((event) => event.kind === 'diagnostic' && /unused variable: `idle`/.test(event.text)).length;
   await world.build();
   assert.is(warnings(), 1);
   assert.is((await world.build()).misses, 0);
@@ -193,7 +225,9 @@ test('an interrupt in the middle keeps what was finished, and the next run goes 
   let finished = 0;
   const interrupted = world.build({
     signal: abort.signal,
-    onEvent: (event) => { if (event.kind === 'unit-finished' && ++finished === 3) abort.abort(new Failure('interrupted', 'Cannot finish: interrupted')); },
+    onEvent: (event) => {
+      if (event.kind === 'unit-finished' && ++finished === 3) abort.abort(new Failure('interrupted', 'Cannot finish: interrupted'));
+    },
   });
   assert.is((await failureOf(interrupted)).exitCode, 130);
   assert.equal(await readdir(join(world.dir, 'cache/v1/tmp')), []);
@@ -217,7 +251,7 @@ test('a full disk is told in a sentence, and the cache is usable afterwards', as
   }
 });
 
-test('a cargo that is missing is the host\'s lack', async ({ world }) => {
+test("a cargo that is missing is the host's lack", async ({ world }) => {
   const bare = { PATH: '/nowhere', HOME: world.dir, RUSTUP_HOME: join(world.dir, 'none') };
   const failure = await failureOf(world.build({ options: { hostEnv: bare } }));
   assert.is(failure.exitCode, 69);

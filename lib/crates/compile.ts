@@ -101,17 +101,34 @@ async function planAll(projects: readonly Project[], options: CompileOptions, co
   const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
     const needsRustSrc = project.buildStd.length > 0;
-    const request = { env: options.hostEnv, cacheDir: options.cache.root, wanted: options.toolchain, project: project.dir, needsRustSrc, rustSrc: options.rustSrc, otherCacheDir: options.otherCacheDir };
+    const request = {
+      env: options.hostEnv,
+      cacheDir: options.cache.root,
+      wanted: options.toolchain,
+      project: project.dir,
+      needsRustSrc,
+      rustSrc: options.rustSrc,
+      otherCacheDir: options.otherCacheDir,
+    };
     const choice: ToolchainChoice = await chooseToolchain(request, context);
     if (needsRustSrc) reasons.set(choice.why, [...(reasons.get(choice.why) ?? []), project.name]);
-    requests.push({ cargo: { toolchain: choice.toolchain, hostEnv: options.hostEnv, cache: options.cache }, project, rustSrc: choice.rustSrc });
+    requests.push({
+      cargo: { toolchain: choice.toolchain, hostEnv: options.hostEnv, cache: options.cache },
+      project,
+      rustSrc: choice.rustSrc,
+    });
   }
   for (const [why, names] of reasons) context.report({ kind: 'note', text: `${names.join(', ')} with ${why}` });
   return plan(requests, context);
 }
 
 async function walkOnce(
-  { units }: Plan, actions: ActionCache, sandbox: Sandbox, outcomes: Map<number, 'hit' | 'built'>, options: CompileOptions, context: Context,
+  { units }: Plan,
+  actions: ActionCache,
+  sandbox: Sandbox,
+  outcomes: Map<number, 'hit' | 'built'>,
+  options: CompileOptions,
+  context: Context,
 ): Promise<ReadonlyMap<number, BuiltUnit>> {
   const jobs = options.jobs ?? availableParallelism();
   const built = new Map<number, BuiltUnit>();
@@ -127,42 +144,54 @@ async function walkOnce(
     const unit = unitAt(node);
     const directives = isScriptRun(unit.unit) ? parseDirectives(result.stdout, unit.owner.name) : undefined;
     built.set(node, { planned: unit, result, directives });
-    for (const { level, rendered } of messages(unit, job, result.stderr, options)) if (level === 'warning') context.report({ kind: 'diagnostic', unit: unit.label, text: rendered });
-    if (!unit.place.foreign) for (const text of directives?.warnings ?? []) context.report({ kind: 'diagnostic', unit: unit.label, text: `warning: ${unit.owner.name}: ${text}` });
+    for (const { level, rendered } of messages(unit, job, result.stderr, options))
+      if (level === 'warning') context.report({ kind: 'diagnostic', unit: unit.label, text: rendered });
+    if (!unit.place.foreign)
+      for (const text of directives?.warnings ?? [])
+        context.report({ kind: 'diagnostic', unit: unit.label, text: `warning: ${unit.owner.name}: ${text}` });
   };
-  await walk({ dependencies: units.map((unit) => unit.dependencies.map(({ index }) => index)), weights: units.map(() => 1) }, jobs, context.signal, {
-    lookUp: (node) => reading(async () => {
-      const unit = unitAt(node);
-      const job = await jobOf(unit, { built, tools: await tools(unit), sandbox: sandbox.kind, cache: options.cache, jobs });
-      const hit = await actions.lookUp(job);
-      if (!hit) {
-        pending.set(node, job);
-        return false;
-      }
-      done(node, job, hit.result);
-      if (!outcomes.has(node)) {
-        outcomes.set(node, 'hit');
-        context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'hit', durationMs: 0, key: hit.key });
-      }
-      return true;
-    }),
-    run: async (node) => {
-      const unit = unitAt(node);
-      const job = pending.get(node);
-      if (!job) throw new Error(`${unit.label} runs before it was looked up`);
-      context.report({ kind: 'unit-started', unit: unit.label });
-      const made = await actions.make(job, sandbox, context);
-      if (!made.ok) {
-        context.report({ kind: 'unit-failed', unit: unit.label });
-        throw failure(unit, job, made, options);
-      }
-      const errors = isScriptRun(unit.unit) ? parseDirectives(made.result.stdout, unit.owner.name).errors : [];
-      if (errors.length > 0) throw cannot(`build ${unit.owner.name}`, 'its build script says so', { detail: errors.map((error) => `error: ${error}`).join('\n') });
-      done(node, job, made.result);
-      outcomes.set(node, 'built');
-      context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'built', durationMs: made.result.durationMs, key: made.key });
+  await walk(
+    { dependencies: units.map((unit) => unit.dependencies.map(({ index }) => index)), weights: units.map(() => 1) },
+    jobs,
+    context.signal,
+    {
+      lookUp: (node) =>
+        reading(async () => {
+          const unit = unitAt(node);
+          const job = await jobOf(unit, { built, tools: await tools(unit), sandbox: sandbox.kind, cache: options.cache, jobs });
+          const hit = await actions.lookUp(job);
+          if (!hit) {
+            pending.set(node, job);
+            return false;
+          }
+          done(node, job, hit.result);
+          if (!outcomes.has(node)) {
+            outcomes.set(node, 'hit');
+            context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'hit', durationMs: 0, key: hit.key });
+          }
+          return true;
+        }),
+      run: async (node) => {
+        const unit = unitAt(node);
+        const job = pending.get(node);
+        if (!job) throw new Error(`${unit.label} runs before it was looked up`);
+        context.report({ kind: 'unit-started', unit: unit.label });
+        const made = await actions.make(job, sandbox, context);
+        if (!made.ok) {
+          context.report({ kind: 'unit-failed', unit: unit.label });
+          throw failure(unit, job, made, options);
+        }
+        const errors = isScriptRun(unit.unit) ? parseDirectives(made.result.stdout, unit.owner.name).errors : [];
+        if (errors.length > 0)
+          throw cannot(`build ${unit.owner.name}`, 'its build script says so', {
+            detail: errors.map((error) => `error: ${error}`).join('\n'),
+          });
+        done(node, job, made.result);
+        outcomes.set(node, 'built');
+        context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'built', durationMs: made.result.durationMs, key: made.key });
+      },
     },
-  });
+  );
   return built;
 }
 
@@ -190,7 +219,14 @@ function toolsOf(options: CompileOptions, context: Context): (unit: PlannedUnit)
 
 /** Scripts of -sys crates ask pkg-config: a library that was installed, removed or updated changes its .pc file. */
 async function nativeLibrariesIdentity({ digests }: Cache): Promise<Digest> {
-  const folders = ['/usr/lib/x86_64-linux-gnu/pkgconfig', '/usr/lib/aarch64-linux-gnu/pkgconfig', '/usr/lib64/pkgconfig', '/usr/lib/pkgconfig', '/usr/share/pkgconfig', '/usr/local/lib/pkgconfig'];
+  const folders = [
+    '/usr/lib/x86_64-linux-gnu/pkgconfig',
+    '/usr/lib/aarch64-linux-gnu/pkgconfig',
+    '/usr/lib64/pkgconfig',
+    '/usr/lib/pkgconfig',
+    '/usr/share/pkgconfig',
+    '/usr/local/lib/pkgconfig',
+  ];
   return digestRecord(await Promise.all(folders.map((folder) => digests.tree(folder).catch(() => null))));
 }
 
@@ -200,18 +236,35 @@ function messages(unit: PlannedUnit, job: Job, stderr: string, { shorten, colour
   return diagnosticsOf(stderr, { mounts: job.action.mounts, baseDir, shorten, colour });
 }
 
-function failure(unit: PlannedUnit, job: Job, made: { readonly stdout: string; readonly stderr: string; readonly exitCode: number | null }, options: CompileOptions): Error {
+function failure(
+  unit: PlannedUnit,
+  job: Job,
+  made: { readonly stdout: string; readonly stderr: string; readonly exitCode: number | null },
+  options: CompileOptions,
+): Error {
   if (isScriptRun(unit.unit)) {
-    const said = [made.stdout, made.stderr].map((text) => text.trim()).filter((text) => text !== '').join('\n');
-    return cannot(`run the build script of ${unit.owner.name} ${unit.owner.version}`, `it ended with status ${made.exitCode ?? 'of a signal'}`, {
-      detail: said, hint: 'it sees declared variables only: --env NAME=VALUE declares one',
-    });
+    const said = [made.stdout, made.stderr]
+      .map((text) => text.trim())
+      .filter((text) => text !== '')
+      .join('\n');
+    return cannot(
+      `run the build script of ${unit.owner.name} ${unit.owner.version}`,
+      `it ended with status ${made.exitCode ?? 'of a signal'}`,
+      {
+        detail: said,
+        hint: 'it sees declared variables only: --env NAME=VALUE declares one',
+      },
+    );
   }
   const all = messages(unit, job, made.stderr, options);
   const errors = all.filter(({ level }) => level.startsWith('error'));
-  return cannot(`compile ${unit.label}`, errors.length > 0 ? `rustc found ${plural(errors.length, 'error')}` : `rustc ended with status ${made.exitCode ?? 'of a signal'}`, {
-    detail: all.map(({ rendered }) => rendered.trimEnd()).join('\n\n'),
-  });
+  return cannot(
+    `compile ${unit.label}`,
+    errors.length > 0 ? `rustc found ${plural(errors.length, 'error')}` : `rustc ended with status ${made.exitCode ?? 'of a signal'}`,
+    {
+      detail: all.map(({ rendered }) => rendered.trimEnd()).join('\n\n'),
+    },
+  );
 }
 
 /** Linked files of the units that were asked for, under the names that cargo gives them. */
@@ -220,7 +273,10 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
   for (const root of roots) {
     const unit = built.get(root);
     if (!unit || isScriptRun(unit.planned.unit)) continue;
-    const { hash, unit: { target } } = unit.planned;
+    const {
+      hash,
+      unit: { target },
+    } = unit.planned;
     for (const artifact of unit.result.artifacts) {
       if (/\.(d|rmeta)$/.test(artifact.path)) continue;
       const plain = artifact.path.replace(`-${hash}`, '');

@@ -9,20 +9,26 @@ import { parseDepInfo } from './dep-info.ts';
 
 test('a real rustc names sources, included files and variables, set or not, spaces and all', async () => {
   await withScratch(async ({ folder, cacheDir, write }) => {
-    await write('a b/lib.rs', `
+    await write(
+      'a b/lib.rs',
+      `
       mod inner;
       pub const TEXT: &str = include_str!("../data/some text.txt");
       pub const SET: &str = env!("IS_SET");
       pub const UNSET: Option<&str> = option_env!("IS_NOT_SET");
       pub const ODD: &str = env!("ODD");
-    `);
+    `,
+    );
     await write('a b/inner.rs', '');
     const data = await write('data/some text.txt', 'x');
     const absolute = await write('abs:olute.rs', '');
     await write('a b/inner.rs', `include!(${JSON.stringify(absolute)});`);
     await mkdir(join(folder, 'out'));
     const args = ['--crate-type', 'lib', '--crate-name', 'x', 'a b/lib.rs', '--emit=dep-info,metadata', '--out-dir', 'out'];
-    const { exitCode, stderr } = await rustc(await realToolchain(process.env, cacheDir), args, folder, { IS_SET: 'a=b', ODD: 'two\nlines: x' });
+    const { exitCode, stderr } = await rustc(await realToolchain(process.env, cacheDir), args, folder, {
+      IS_SET: 'a=b',
+      ODD: 'two\nlines: x',
+    });
     assert.is(exitCode, 0, stderr);
     const { files, variables } = parseDepInfo(await readFile(join(folder, 'out/x.d'), 'utf8'));
     assert.equal(files.toSorted(), ['a b/inner.rs', 'a b/lib.rs', absolute, `a b/../data/${data.split('/').at(-1)}`].toSorted());

@@ -29,14 +29,17 @@ async function messagesOf(path: string, root: (folder: string) => string): Promi
   return said;
 }
 
-const showing = (more: Partial<Showing> = {}): Showing =>
-  ({
-    mounts: { '/bloomery/work': '/users/me/p' }, baseDir: '/users/me/p', shorten: (path) => path.replace('/users/me/', '~/'), colour: false, ...more,
-  });
+const showing = (more: Partial<Showing> = {}): Showing => ({
+  mounts: { '/bloomery/work': '/users/me/p' },
+  baseDir: '/users/me/p',
+  shorten: (path) => path.replace('/users/me/', '~/'),
+  colour: false,
+  ...more,
+});
 
 const text = (diagnostics: readonly Diagnostic[]): string => diagnostics.map(({ rendered }) => rendered).join('');
 
-test('a relative path is shown as the user\'s own, code that holds the same letters is not touched', async () => {
+test("a relative path is shown as the user's own, code that holds the same letters is not touched", async () => {
   const { stderr } = await messagesOf('src/lib.rs', () => '');
   const all = diagnosticsOf(stderr, showing());
   const shown = text(all);
@@ -46,14 +49,14 @@ test('a relative path is shown as the user\'s own, code that holds the same lett
   assert.equal(all.filter(({ level }) => level === 'error').length, 2);
 });
 
-test('in colour the paths are the same, and the colours are rustc\'s', async () => {
+test("in colour the paths are the same, and the colours are rustc's", async () => {
   const { stderr } = await messagesOf('src/lib.rs', () => '');
   const [plain, coloured] = [showing(), showing({ colour: true })].map((how) => text(diagnosticsOf(stderr, how)));
   assert.match(coloured ?? '', /\x1b\[/);
   assert.is((coloured ?? '').replace(/\x1b\[[0-9;]*m/g, ''), plain);
 });
 
-test('an absolute path in a place is shown as the user\'s own, in pointers and in words', async () => {
+test("an absolute path in a place is shown as the user's own, in pointers and in words", async () => {
   const { stderr, folder } = await messagesOf('/src/lib.rs', (root) => root);
   const shown = text(diagnosticsOf(stderr.replaceAll(folder, '/bloomery/work'), showing()));
   assert.match(shown, /^ +--> ~\/p\/src\/lib\.rs:3:18$/m);
@@ -70,17 +73,24 @@ test('sums that rustc draws are left out, its hint is kept', async () => {
 });
 
 test('every message is there once, in order, with its level', () => {
-  const message = (level: string, words: string): string => JSON.stringify(
-    { $message_type: 'diagnostic', level, message: words, spans: [], children: [], rendered: `${level}: ${words}\n` },
-  );
+  const message = (level: string, words: string): string =>
+    JSON.stringify({ $message_type: 'diagnostic', level, message: words, spans: [], children: [], rendered: `${level}: ${words}\n` });
   const stderr = [
-    message('warning', 'a'), message('error', 'b'), message('warning', '1 warning emitted'), message('warning', '12 warnings emitted'), '',
+    message('warning', 'a'),
+    message('error', 'b'),
+    message('warning', '1 warning emitted'),
+    message('warning', '12 warnings emitted'),
+    '',
   ].join('\n');
-  assert.equal(diagnosticsOf(stderr, showing()), [{ level: 'warning', rendered: 'warning: a\n' }, { level: 'error', rendered: 'error: b\n' }]);
+  assert.equal(diagnosticsOf(stderr, showing()), [
+    { level: 'warning', rendered: 'warning: a\n' },
+    { level: 'error', rendered: 'error: b\n' },
+  ]);
 });
 
 test('what is no message is kept as it is: a crash of rustc is not swallowed', () => {
-  const stderr = 'error: the compiler unexpectedly panicked\n{not json\n\n{"$message_type":"future_incompat","future_incompat_report":[]}\n';
+  const stderr =
+    'error: the compiler unexpectedly panicked\n{not json\n\n{"$message_type":"future_incompat","future_incompat_report":[]}\n';
   assert.equal(text(diagnosticsOf(stderr, showing())), 'error: the compiler unexpectedly panicked{not json');
   assert.equal(diagnosticsOf('', showing()), []);
 });

@@ -20,12 +20,15 @@ export interface Showing {
 
 /** The messages of one rustc run, in order; lines that are not messages (a crash of rustc) are kept as they are. */
 export function diagnosticsOf(stderr: string, showing: Showing): readonly Diagnostic[] {
-  return stderr.split('\n').filter((line) => line.trim() !== '').flatMap((line): Diagnostic[] => {
-    const message = line.startsWith('{') ? messageOf(line) : undefined;
-    if (!message) return [{ level: 'error', rendered: line }];
-    if (message.rendered === undefined || /^(aborting due to|\d+ warnings? emitted)/.test(message.text)) return [];
-    return [{ level: message.level, rendered: shown(message.rendered, message.files, showing) }];
-  });
+  return stderr
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .flatMap((line): Diagnostic[] => {
+      const message = line.startsWith('{') ? messageOf(line) : undefined;
+      if (!message) return [{ level: 'error', rendered: line }];
+      if (message.rendered === undefined || /^(aborting due to|\d+ warnings? emitted)/.test(message.text)) return [];
+      return [{ level: message.level, rendered: shown(message.rendered, message.files, showing) }];
+    });
 }
 
 function shown(rendered: string, files: ReadonlySet<string>, { mounts, baseDir, shorten, colour }: Showing): string {

@@ -6,8 +6,17 @@ import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
 
 const nothing: Directives = {
-  linkLibs: [], linkSearch: [], linkArgs: [], cfgs: [], checkCfgs: [], env: {}, warnings: [], errors: [],
-  rerunIfChanged: [], rerunIfEnvChanged: [], metadata: {},
+  linkLibs: [],
+  linkSearch: [],
+  linkArgs: [],
+  cfgs: [],
+  checkCfgs: [],
+  env: {},
+  warnings: [],
+  errors: [],
+  rerunIfChanged: [],
+  rerunIfEnvChanged: [],
+  metadata: {},
 };
 
 /** Directives that mean the same in both syntaxes. */
@@ -34,15 +43,20 @@ const both: readonly (readonly [line: string, meaning: Partial<Directives>])[] =
 
 test('every directive means the same with one colon and with two', () => {
   for (const [line, meaning] of both) {
-    for (const prefix of ['cargo:', 'cargo::']) assert.equal(parseDirectives(`${prefix}${line}\n`, 'x'), { ...nothing, ...meaning }, prefix + line);
+    for (const prefix of ['cargo:', 'cargo::'])
+      assert.equal(parseDirectives(`${prefix}${line}\n`, 'x'), { ...nothing, ...meaning }, prefix + line);
   }
 });
 
 test('error and metadata are directives with two colons; with one, any other key is metadata', () => {
   const told = parseDirectives(
-    'cargo::error=no zlib\ncargo::metadata=include=/a=b\ncargo:error=x\ncargo:metadata=y=z\ncargo:root-dir=/r\ncargo:constructor=c', 'x',
+    'cargo::error=no zlib\ncargo::metadata=include=/a=b\ncargo:error=x\ncargo:metadata=y=z\ncargo:root-dir=/r\ncargo:constructor=c',
+    'x',
   );
-  assert.equal([told.errors, told.metadata], [['no zlib'], { include: '/a=b', error: 'x', metadata: 'y=z', 'root-dir': '/r', constructor: 'c' }]);
+  assert.equal(
+    [told.errors, told.metadata],
+    [['no zlib'], { include: '/a=b', error: 'x', metadata: 'y=z', 'root-dir': '/r', constructor: 'c' }],
+  );
   assert.equal(told.linkArgs, []);
 });
 
@@ -54,9 +68,18 @@ test('lines are trimmed, other output and what is not UTF-8 is passed over, and 
 
 test('what cargo refuses is refused with the line and the package', () => {
   const lines = [
-    'cargo::rustc-flag=-lz', 'cargo::root=/x', 'cargo::rustc-cfg', 'cargo:rustc-cfg', 'cargo::', 'cargo::metadata=x',
-    'cargo:rustc-env=A', 'cargo:rustc-link-arg-bin=-x',
-    'cargo:rustc-flags=-z', 'cargo:rustc-flags=foo', 'cargo:rustc-flags=-l', 'cargo:rustc-flags=-lz -O2',
+    'cargo::rustc-flag=-lz',
+    'cargo::root=/x',
+    'cargo::rustc-cfg',
+    'cargo:rustc-cfg',
+    'cargo::',
+    'cargo::metadata=x',
+    'cargo:rustc-env=A',
+    'cargo:rustc-link-arg-bin=-x',
+    'cargo:rustc-flags=-z',
+    'cargo:rustc-flags=foo',
+    'cargo:rustc-flags=-l',
+    'cargo:rustc-flags=-lz -O2',
   ];
   for (const line of lines) {
     try {
@@ -70,7 +93,7 @@ test('what cargo refuses is refused with the line and the package', () => {
   }
 });
 
-test('a script may not open the compiler\'s gates: RUSTC_BOOTSTRAP is not set, and that is said', () => {
+test("a script may not open the compiler's gates: RUSTC_BOOTSTRAP is not set, and that is said", () => {
   const told = parseDirectives('cargo:rustc-env=RUSTC_BOOTSTRAP=1\ncargo:rustc-env=A=1', 'x');
   assert.equal(told.env, { A: '1' });
   assert.match(told.warnings.join(), /RUSTC_BOOTSTRAP/);

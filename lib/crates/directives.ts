@@ -26,15 +26,17 @@ export interface LinkArg {
   readonly for: 'all' | 'bins' | 'tests' | 'benches' | 'examples' | 'cdylib' | { readonly bin: string };
 }
 
-const linkArgKinds: ReadonlyMap<string, LinkArg['for']> = new Map<string, LinkArg['for']>(Object.entries({
-  'rustc-link-arg': 'all',
-  'rustc-link-arg-bins': 'bins',
-  'rustc-link-arg-tests': 'tests',
-  'rustc-link-arg-benches': 'benches',
-  'rustc-link-arg-examples': 'examples',
-  'rustc-link-arg-cdylib': 'cdylib',
-  'rustc-cdylib-link-arg': 'cdylib',
-} as const));
+const linkArgKinds: ReadonlyMap<string, LinkArg['for']> = new Map<string, LinkArg['for']>(
+  Object.entries({
+    'rustc-link-arg': 'all',
+    'rustc-link-arg-bins': 'bins',
+    'rustc-link-arg-tests': 'tests',
+    'rustc-link-arg-benches': 'benches',
+    'rustc-link-arg-examples': 'examples',
+    'rustc-link-arg-cdylib': 'cdylib',
+    'rustc-cdylib-link-arg': 'cdylib',
+  } as const),
+);
 
 /** Cargo refuses it as well: it would let a crate decide that a stable compiler is none. */
 const bootstrapWarning = 'it wants to set RUSTC_BOOTSTRAP, which is for the person who builds; it is not set';

@@ -9,8 +9,14 @@ import { cannot } from '../core/errors.ts';
 
 /** Is this a `library` folder that cargo's build-std can plan from? */
 export async function isLibrary(folder: string): Promise<boolean> {
-  const parts = await Promise.all(['Cargo.lock', 'core/src/lib.rs', 'alloc/src/lib.rs']
-    .map((part) => stat(join(folder, part)).then(() => true, () => false)));
+  const parts = await Promise.all(
+    ['Cargo.lock', 'core/src/lib.rs', 'alloc/src/lib.rs'].map((part) =>
+      stat(join(folder, part)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
   return parts.every(Boolean);
 }
 
@@ -57,13 +63,17 @@ export interface TreeDigest {
 export async function digestLibrary(libraryDir: string): Promise<TreeDigest> {
   const entries = (await readdir(libraryDir, { recursive: true })).sort(byCodeUnit);
   const limit = pLimit(16);
-  const records = await Promise.all(entries.map((entry) => limit(async () => {
-    const path = join(libraryDir, entry);
-    const about = await lstat(path);
-    if (about.isDirectory()) return [entry, 'folder'];
-    if (about.isSymbolicLink()) return [entry, 'link', await linkWithin(libraryDir, path)];
-    return [entry, about.mode & 0o100 ? 'program' : 'file', digestBytes(await readFile(path))];
-  })));
+  const records = await Promise.all(
+    entries.map((entry) =>
+      limit(async () => {
+        const path = join(libraryDir, entry);
+        const about = await lstat(path);
+        if (about.isDirectory()) return [entry, 'folder'];
+        if (about.isSymbolicLink()) return [entry, 'link', await linkWithin(libraryDir, path)];
+        return [entry, about.mode & 0o100 ? 'program' : 'file', digestBytes(await readFile(path))];
+      }),
+    ),
+  );
   return { digest: digestRecord(records), paths: [libraryDir, ...entries.map((entry) => join(libraryDir, entry))] };
 }
 
@@ -78,5 +88,8 @@ async function linkWithin(root: string, path: string): Promise<string> {
 
 async function subfolders(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => join(folder, entry.name)).sort(byCodeUnit);
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map((entry) => join(folder, entry.name))
+    .sort(byCodeUnit);
 }

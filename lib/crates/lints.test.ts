@@ -21,27 +21,33 @@ test('by priority, then by name backwards, whatever the tool', () => {
     unnecessary_semicolon = "warn"
     all = { level = "warn", priority = -1 }`;
   assert.equal(flags(toml), [
-    '--deny=rust_2018_idioms', '--warn=clippy::all',
-    '--allow=clippy::used_underscore_binding', '--allow=unused_qualifications',
-    '--warn=clippy::unnecessary_semicolon', '--allow=clippy::unnecessary_cast',
+    '--deny=rust_2018_idioms',
+    '--warn=clippy::all',
+    '--allow=clippy::used_underscore_binding',
+    '--allow=unused_qualifications',
+    '--warn=clippy::unnecessary_semicolon',
+    '--allow=clippy::unnecessary_cast',
     '--forbid=unsafe_code',
   ]);
 });
 
-test('of two tools\' lints of one name the order is that of the flags, not that of the file', () => {
+test("of two tools' lints of one name the order is that of the flags, not that of the file", () => {
   const [rust, clippy] = ['[rust]\nx = "warn"', '[clippy]\nx = "allow"'];
   assert.equal(flags(`${rust}\n${clippy}`), ['--allow=clippy::x', '--warn=x']);
   assert.equal(flags(`${clippy}\n${rust}`), ['--allow=clippy::x', '--warn=x']);
 });
 
-test('cargo\'s own lints are not rustc\'s, and expectations stand apart from levels', () => {
-  const lints = parse('[cargo]\nx = "warn"\n[rust]\nunexpected_cfgs = { level = "warn", check-cfg = [\'cfg(fuzzing)\', \'cfg(a, values("b"))\'] }');
-  assert.equal(
-    flagsOf(lints), { flags: ['--warn=unexpected_cfgs'], checkCfg: ['--check-cfg', 'cfg(fuzzing)', '--check-cfg', 'cfg(a, values("b"))'] },
+test("cargo's own lints are not rustc's, and expectations stand apart from levels", () => {
+  const lints = parse(
+    '[cargo]\nx = "warn"\n[rust]\nunexpected_cfgs = { level = "warn", check-cfg = [\'cfg(fuzzing)\', \'cfg(a, values("b"))\'] }',
   );
+  assert.equal(flagsOf(lints), {
+    flags: ['--warn=unexpected_cfgs'],
+    checkCfg: ['--check-cfg', 'cfg(fuzzing)', '--check-cfg', 'cfg(a, values("b"))'],
+  });
 });
 
-test('a member takes the workspace\'s table when it says so, and none when it says nothing', async () => {
+test("a member takes the workspace's table when it says so, and none when it says nothing", async () => {
   await withScratch(async ({ folder, write }) => {
     await write('Cargo.toml', '[workspace]\n[workspace.lints.rust]\nunsafe_code = "forbid"\n');
     const inheriting = await write('a/Cargo.toml', '[package]\nname = "a"\n[lints]\nworkspace = true\n');

@@ -46,7 +46,7 @@ async function readToml(path: string): Promise<TomlTable> {
   try {
     return parse(text);
   } catch (error) {
-    throw cannot(`read "${path}"`, error instanceof Error ? error.message.split('\n')[0] ?? '' : 'it is not TOML', { cause: error });
+    throw cannot(`read "${path}"`, error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'it is not TOML', { cause: error });
   }
 }
 

@@ -18,7 +18,9 @@ interface Row {
 
 /** A bin (0) over a lib (1) over a lib (2), all with one lto setting. */
 const chain = (lto: string): readonly Unit[] => [
-  unitOf(targets.bin, { ...withLto(lto), ...on(1) }), unitOf({}, { ...withLto(lto), ...on(2) }), unitOf({}, withLto(lto)),
+  unitOf(targets.bin, { ...withLto(lto), ...on(1) }),
+  unitOf({}, { ...withLto(lto), ...on(2) }),
+  unitOf({}, withLto(lto)),
 ];
 
 const rows: readonly Row[] = [
@@ -59,24 +61,30 @@ const rows: readonly Row[] = [
     name: 'a proc macro and what it needs, and a build script and what it needs, take no part',
     units: [
       unitOf(targets.bin, { ...withLto('fat'), ...on(1, 3) }),
-      unitOf(targets.macro, { ...withLto('fat'), ...on(2) }), unitOf({}, withLto('fat')),
+      unitOf(targets.macro, { ...withLto('fat'), ...on(2) }),
+      unitOf({}, withLto('fat')),
       unitOf(targets.script, { ...withLto('fat'), mode: 'run-custom-build', ...on(4) }),
-      unitOf(targets.script, { ...withLto('fat'), ...on(5) }), unitOf({}, withLto('fat')),
+      unitOf(targets.script, { ...withLto('fat'), ...on(5) }),
+      unitOf({}, withLto('fat')),
     ],
     states: ['run fat', 'only-object', 'only-object', 'only-object', 'only-object', 'only-object'],
   },
   {
     name: 'a crate that a bin and a proc macro share serves both, and so does what is below it, though it was seen before',
     units: [
-      unitOf(targets.bin, { ...withLto('fat'), ...on(1, 2) }), unitOf(targets.macro, { ...withLto('fat'), ...on(2) }),
-      unitOf({}, { ...withLto('fat'), ...on(3) }), unitOf({}, withLto('fat')),
+      unitOf(targets.bin, { ...withLto('fat'), ...on(1, 2) }),
+      unitOf(targets.macro, { ...withLto('fat'), ...on(2) }),
+      unitOf({}, { ...withLto('fat'), ...on(3) }),
+      unitOf({}, withLto('fat')),
     ],
     states: ['run fat', 'only-object', 'object-and-bitcode', 'object-and-bitcode'],
   },
   {
     name: 'two roots with different needs',
     units: [
-      unitOf(targets.bin, { ...withLto('thin'), ...on(2) }), unitOf(targets.bin, { ...withLto('false'), ...on(2) }), unitOf({}, withLto('thin')),
+      unitOf(targets.bin, { ...withLto('thin'), ...on(2) }),
+      unitOf(targets.bin, { ...withLto('false'), ...on(2) }),
+      unitOf({}, withLto('thin')),
     ],
     roots: [0, 1],
     states: ['run thin', 'only-object', 'object-and-bitcode'],
@@ -89,10 +97,11 @@ test('every unit of a graph holds what its users need', () => {
 });
 
 test('the order of the roots does not matter', () => {
-  for (const { name, units, roots = [0], states } of rows) assert.equal(ltoStates({ units, roots: roots.toReversed() }).map(said), states, name);
+  for (const { name, units, roots = [0], states } of rows)
+    assert.equal(ltoStates({ units, roots: roots.toReversed() }).map(said), states, name);
 });
 
-test('each state has cargo\'s words', () => {
+test("each state has cargo's words", () => {
   assert.equal(ltoArgs({ kind: 'run', how: '' }), ['-C', 'lto']);
   assert.equal(ltoArgs({ kind: 'run', how: 'thin' }), ['-C', 'lto=thin']);
   assert.equal(ltoArgs({ kind: 'off' }), ['-C', 'lto=off', '-C', 'embed-bitcode=no']);

@@ -4,7 +4,8 @@ import { isProcMacro } from './unit-graph.ts';
 import type { Unit, UnitGraph } from './unit-graph.ts';
 
 /** `run` is a final link with LTO of that kind ("" is the plain `-C lto`). */
-export type Lto = { readonly kind: 'run'; readonly how: string } | { readonly kind: 'off' | 'only-bitcode' | 'only-object' | 'object-and-bitcode' };
+export type Lto =
+  { readonly kind: 'run'; readonly how: string } | { readonly kind: 'off' | 'only-bitcode' | 'only-object' | 'object-and-bitcode' };
 
 const linked = ['bin', 'staticlib', 'cdylib'];
 const dynamic = ['dylib', 'cdylib', 'proc-macro'];
@@ -32,11 +33,16 @@ export function ltoStates({ units, roots }: UnitGraph): readonly Lto[] {
 /** The arguments that a state comes to. */
 export function ltoArgs(lto: Lto): readonly string[] {
   switch (lto.kind) {
-    case 'run': return ['-C', lto.how === '' ? 'lto' : `lto=${lto.how}`];
-    case 'off': return ['-C', 'lto=off', '-C', 'embed-bitcode=no'];
-    case 'only-bitcode': return ['-C', 'linker-plugin-lto'];
-    case 'only-object': return ['-C', 'embed-bitcode=no'];
-    case 'object-and-bitcode': return [];
+    case 'run':
+      return ['-C', lto.how === '' ? 'lto' : `lto=${lto.how}`];
+    case 'off':
+      return ['-C', 'lto=off', '-C', 'embed-bitcode=no'];
+    case 'only-bitcode':
+      return ['-C', 'linker-plugin-lto'];
+    case 'only-object':
+      return ['-C', 'embed-bitcode=no'];
+    case 'object-and-bitcode':
+      return [];
   }
 }
 

@@ -46,7 +46,10 @@ export interface Plan {
 }
 
 /** Plans projects one after the other (cargo uses all cores) and joins them. Cargo's refusals are Failures. */
-export async function plan(requests: readonly { readonly cargo: Cargo; readonly project: Project; readonly rustSrc: RustSrc | undefined }[], context: Context): Promise<Plan> {
+export async function plan(
+  requests: readonly { readonly cargo: Cargo; readonly project: Project; readonly rustSrc: RustSrc | undefined }[],
+  context: Context,
+): Promise<Plan> {
   const units: PlannedUnit[] = [];
   const known = new Map<string, number>();
   const roots: { project: Project; units: number[] }[] = [];
@@ -54,7 +57,10 @@ export async function plan(requests: readonly { readonly cargo: Cargo; readonly 
     const own = await planProject(cargo, project, rustSrc, context);
     const joined: number[] = [];
     for (const unit of own.units) {
-      const renamed = { ...unit, dependencies: unit.dependencies.map((dependency) => ({ ...dependency, index: joined[dependency.index] ?? -1 })) };
+      const renamed = {
+        ...unit,
+        dependencies: unit.dependencies.map((dependency) => ({ ...dependency, index: joined[dependency.index] ?? -1 })),
+      };
       const identity = JSON.stringify([
         unit.hash,
         renamed.dependencies.map(({ index }) => index),
@@ -71,7 +77,12 @@ export async function plan(requests: readonly { readonly cargo: Cargo; readonly 
 }
 
 /** The units of one project, each after its dependencies. */
-async function planProject(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
+async function planProject(
+  cargo: Cargo,
+  project: Project,
+  rustSrc: RustSrc | undefined,
+  context: Context,
+): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
   const { graph, packages, stdPackages, workspaceRoot, config, lints } = await resolveProject(cargo, project, rustSrc, context);
   const owners = ownersOf(packages, stdPackages);
   const { toolchain } = cargo;
@@ -97,7 +108,9 @@ async function planProject(cargo: Cargo, project: Project, rustSrc: RustSrc | un
     const forTarget = unit.platform !== undefined;
     const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir);
     const compilation: Compilation = {
-      unit, owner, place,
+      unit,
+      owner,
+      place,
       source: sourceOf(unit, owner, place.dir, place.cwd),
       lto: lto[index] ?? { kind: 'only-object' },
       lints: lints[owner.manifestPath] ?? { flags: [], checkCfg: [] },
@@ -105,17 +118,27 @@ async function planProject(cargo: Cargo, project: Project, rustSrc: RustSrc | un
       linker: forTarget ? config.target?.[triple]?.linker : undefined,
       rustflags: forTarget ? flags : [],
     };
-    const dependencies = unit.dependencies.map(({ index: on, externCrateName, noprelude }) => ({ index: position.get(on) ?? -1, name: externCrateName, noprelude }));
+    const dependencies = unit.dependencies.map(({ index: on, externCrateName, noprelude }) => ({
+      index: position.get(on) ?? -1,
+      name: externCrateName,
+      noprelude,
+    }));
     planned.push({
       ...compilation,
       label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
-      hash: identityOf(compilation, dependencies.map(({ index: on, name }) => [name, planned[on]?.hash ?? '']), toolchain, targetFile?.digest),
+      hash: identityOf(
+        compilation,
+        dependencies.map(({ index: on, name }) => [name, planned[on]?.hash ?? '']),
+        toolchain,
+        targetFile?.digest,
+      ),
       dependencies,
       primary: primaries.has(unit.pkgId) && !unit.isStd,
       triple: forTarget ? (isJson ? basename(triple, '.json') : triple) : toolchain.host,
       cfgs: forTarget ? cfgs : hostCfgs,
       targetFile: forTarget ? targetFile : undefined,
-      toolchain, rustSrc,
+      toolchain,
+      rustSrc,
       declaredEnv: project.env,
       configEnv: configEnvOf(config, project),
       profileName: ['dev', 'test'].includes(project.profile) ? 'debug' : 'release',
@@ -142,7 +165,12 @@ function sourceOf(unit: Unit, owner: Package, dir: string, cwd: string): string 
 }
 
 /** What a unit is, without where it lies: two checkouts, machines or projects agree on it. */
-function identityOf(compilation: Compilation, dependencies: readonly (readonly [string, string])[], toolchain: Toolchain, targetDigest: Digest | undefined): string {
+function identityOf(
+  compilation: Compilation,
+  dependencies: readonly (readonly [string, string])[],
+  toolchain: Toolchain,
+  targetDigest: Digest | undefined,
+): string {
   const { unit, owner, place, rustflags } = compilation;
   const record: Json = {
     package: [owner.name, owner.version, owner.source ?? place.dir],
@@ -172,10 +200,12 @@ function rustflagsOf(config: CargoConfig, triple: string): readonly string[] {
 }
 
 function configEnvOf(config: CargoConfig, project: Project): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(config.env ?? {}).map(([name, entry]) => {
-    if (typeof entry === 'string') return [name, entry];
-    return [name, entry.relative ? join(project.dir, entry.value) : entry.value];
-  }));
+  return Object.fromEntries(
+    Object.entries(config.env ?? {}).map(([name, entry]) => {
+      if (typeof entry === 'string') return [name, entry];
+      return [name, entry.relative ? join(project.dir, entry.value) : entry.value];
+    }),
+  );
 }
 
 /** Indexes with every unit after its dependencies; stable for one graph. */

@@ -7,8 +7,19 @@ import { selectionArgs, systemProfile } from './project.ts';
 import type { Project } from './project.ts';
 
 const defaults: Project = {
-  name: 'unnamed', dir: '/', packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'system', triple: undefined,
-  buildStd: [], buildStdFeatures: [], cargoConfigs: [], env: { LANG: 'C' },
+  name: 'unnamed',
+  dir: '/',
+  packages: [],
+  bins: [],
+  lib: false,
+  features: [],
+  defaultFeatures: true,
+  profile: 'system',
+  triple: undefined,
+  buildStd: [],
+  buildStdFeatures: [],
+  cargoConfigs: [],
+  env: { LANG: 'C' },
 };
 const file = '/sets/all.toml';
 const read = (text: string): readonly Project[] => projectSet(text, file, defaults);
@@ -33,17 +44,30 @@ test('every field reaches the project; paths are relative to the file', () => {
     build-std = ["core", "alloc"]
     build-std-features = ["compiler-builtins-mem"]`);
   assert.equal(project, {
-    ...defaults, dir: '/sets/kernel', name: 'k', packages: [
-      'a',
-    ], bins: ['b'], lib: true, features: ['f'], defaultFeatures: false, triple: '/sets/targets/x.json', profile: 'release',
-    env: { LANG: 'C', A: '1' }, buildStd: ['core', 'alloc'], buildStdFeatures: ['compiler-builtins-mem'],
+    ...defaults,
+    dir: '/sets/kernel',
+    name: 'k',
+    packages: ['a'],
+    bins: ['b'],
+    lib: true,
+    features: ['f'],
+    defaultFeatures: false,
+    triple: '/sets/targets/x.json',
+    profile: 'release',
+    env: { LANG: 'C', A: '1' },
+    buildStd: ['core', 'alloc'],
+    buildStdFeatures: ['compiler-builtins-mem'],
   });
   assert.is(read('[[project]]\npath = "/abs"\ntriple = "x86_64-unknown-none"')[0]?.triple, 'x86_64-unknown-none');
 });
 
 const refused: readonly (readonly [text: string, message: string | RegExp, hint?: RegExp])[] = [
   ['[[project]]\npath = "x"\nbin = ["a"]', 'project[0] has an unknown field "bin"', /did you mean bins\?/],
-  ['[[project]]\npath = "x"\n[[project]]\npath = "y"\nfeature = ["a"]', 'project[1] has an unknown field "feature"', /did you mean features\?/],
+  [
+    '[[project]]\npath = "x"\n[[project]]\npath = "y"\nfeature = ["a"]',
+    'project[1] has an unknown field "feature"',
+    /did you mean features\?/,
+  ],
   ['[[project]]\npath = "x"\nzzzzzz = 1', 'project[0] has an unknown field "zzzzzz"', /the fields are path, name,/],
   ['[[project]]\nname = "x"', 'project[0].path must be given'],
   ['[[project]]\npath = 7', 'project[0].path must be a text'],
@@ -82,18 +106,49 @@ test('a project without wishes is built whole, for the host by name, with the pr
   const args = selectionArgs(defaults, 'x86_64-unknown-linux-gnu');
   assert.equal(args.slice(0, 4), ['--target', 'x86_64-unknown-linux-gnu', '--profile', 'release']);
   const config = args.slice(4);
-  assert.equal(config, Object.entries(systemProfile).flatMap(([key, value]) => ['--config', `profile.release.${key}=${value}`]));
+  assert.equal(
+    config,
+    Object.entries(systemProfile).flatMap(([key, value]) => ['--config', `profile.release.${key}=${value}`]),
+  );
 });
 
-test('wishes become cargo\'s words', () => {
+test("wishes become cargo's words", () => {
   const project: Project = {
-    ...defaults, profile: 'dev', packages: ['a', 'b'], bins: ['c'], lib: true, features: ['d', 'e/f'], defaultFeatures: false, triple: '/t/x.json',
-    buildStd: ['core', 'alloc'], buildStdFeatures: ['g'], cargoConfigs: ['/c.toml'],
+    ...defaults,
+    profile: 'dev',
+    packages: ['a', 'b'],
+    bins: ['c'],
+    lib: true,
+    features: ['d', 'e/f'],
+    defaultFeatures: false,
+    triple: '/t/x.json',
+    buildStd: ['core', 'alloc'],
+    buildStdFeatures: ['g'],
+    cargoConfigs: ['/c.toml'],
   };
   assert.equal(selectionArgs(project, 'host'), [
-    '--target', '/t/x.json', '--profile', 'dev', '--package', 'a', '--package', 'b', '--bin', 'c', '--lib',
-    '--features', 'd,e/f', '--no-default-features',
-    '--config', '/c.toml', '-Z', 'build-std=core,alloc', '-Z', 'build-std-features=g', '-Z', 'json-target-spec',
+    '--target',
+    '/t/x.json',
+    '--profile',
+    'dev',
+    '--package',
+    'a',
+    '--package',
+    'b',
+    '--bin',
+    'c',
+    '--lib',
+    '--features',
+    'd,e/f',
+    '--no-default-features',
+    '--config',
+    '/c.toml',
+    '-Z',
+    'build-std=core,alloc',
+    '-Z',
+    'build-std-features=g',
+    '-Z',
+    'json-target-spec',
   ]);
 });
 

@@ -6,14 +6,26 @@ import { cannot, nearest } from '../core/errors.ts';
 import type { Project } from './project.ts';
 
 const fields = [
-  'path', 'name', 'package', 'bins', 'lib', 'features', 'default-features', 'triple', 'profile', 'env', 'build-std', 'build-std-features',
+  'path',
+  'name',
+  'package',
+  'bins',
+  'lib',
+  'features',
+  'default-features',
+  'triple',
+  'profile',
+  'env',
+  'build-std',
+  'build-std-features',
 ];
 
 /** The projects of a set file. `defaults` gives what a table leaves out; paths are relative to the file. */
 export function projectSet(text: string, file: string, defaults: Project): readonly Project[] {
   const projects = tablesOf(text, file).map((table, index): Project => {
     const where = `project[${index}]`;
-    const wrong = (field: string, wanted: string): Error => cannot(`read "${file}"`, `${where}.${field} must be ${wanted}`, { blame: 'usage' });
+    const wrong = (field: string, wanted: string): Error =>
+      cannot(`read "${file}"`, `${where}.${field} must be ${wanted}`, { blame: 'usage' });
     for (const field of Object.keys(table)) {
       if (fields.includes(field)) continue;
       const near = nearest(field, fields);
@@ -29,7 +41,10 @@ export function projectSet(text: string, file: string, defaults: Project): reado
       const value = table[field];
       if (value === undefined) return undefined;
       if (!Array.isArray(value)) throw wrong(field, 'a list of texts');
-      return value.map((item: unknown) => { if (typeof item !== 'string') throw wrong(field, 'a list of texts'); return item; });
+      return value.map((item: unknown) => {
+        if (typeof item !== 'string') throw wrong(field, 'a list of texts');
+        return item;
+      });
     };
     const flag = (field: string): boolean | undefined => {
       const value = table[field];
@@ -57,7 +72,11 @@ export function projectSet(text: string, file: string, defaults: Project): reado
     };
   });
   const twice = projects.find(({ name }, index) => projects.findIndex((other) => other.name === name) !== index);
-  if (twice) throw cannot(`read "${file}"`, `two projects are called "${twice.name}"`, { blame: 'usage', hint: 'give one of them another with name = "..."' });
+  if (twice)
+    throw cannot(`read "${file}"`, `two projects are called "${twice.name}"`, {
+      blame: 'usage',
+      hint: 'give one of them another with name = "..."',
+    });
   return projects;
 }
 
@@ -66,7 +85,10 @@ function tablesOf(text: string, file: string): readonly Readonly<Record<string, 
   try {
     parsed = parse(text);
   } catch (error) {
-    throw cannot(`read "${file}"`, 'it is not valid TOML', { blame: 'usage', detail: error instanceof Error ? error.message : String(error) });
+    throw cannot(`read "${file}"`, 'it is not valid TOML', {
+      blame: 'usage',
+      detail: error instanceof Error ? error.message : String(error),
+    });
   }
   const { project, ...others } = parsed;
   for (const field of Object.keys(others)) {
@@ -87,8 +109,10 @@ function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
 function envOf(value: unknown, wrong: () => Error): Readonly<Record<string, string>> {
   if (value === undefined) return {};
   if (!isTable(value)) throw wrong();
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => {
-    if (typeof item !== 'string') throw wrong();
-    return [name, item];
-  }));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => {
+      if (typeof item !== 'string') throw wrong();
+      return [name, item];
+    }),
+  );
 }

@@ -42,7 +42,8 @@ export const systemProfile: Readonly<Record<string, string>> = {
 export function selectionArgs(project: Project, hostTriple: string): readonly string[] {
   const repeated = (flag: string, values: readonly string[]): string[] => values.flatMap((value) => [flag, value]);
   return [
-    '--target', project.triple ?? hostTriple,
+    '--target',
+    project.triple ?? hostTriple,
     ...profileArgs(project.profile),
     ...repeated('--package', project.packages),
     ...repeated('--bin', project.bins),
@@ -58,5 +59,9 @@ export function selectionArgs(project: Project, hostTriple: string): readonly st
 
 function profileArgs(profile: string): readonly string[] {
   if (profile !== 'system') return ['--profile', profile];
-  return ['--profile', 'release', ...Object.entries(systemProfile).flatMap(([key, value]) => ['--config', `profile.release.${key}=${value}`])];
+  return [
+    '--profile',
+    'release',
+    ...Object.entries(systemProfile).flatMap(([key, value]) => ['--config', `profile.release.${key}=${value}`]),
+  ];
 }

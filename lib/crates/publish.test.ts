@@ -12,16 +12,29 @@ import type { Project } from './project.ts';
 import { publish } from './publish.ts';
 
 const project: Project = {
-  name: 'tools', dir: '/', packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'release',
-  triple: undefined, buildStd: [], buildStdFeatures: [], cargoConfigs: [], env: {},
+  name: 'tools',
+  dir: '/',
+  packages: [],
+  bins: [],
+  lib: false,
+  features: [],
+  defaultFeatures: true,
+  profile: 'release',
+  triple: undefined,
+  buildStd: [],
+  buildStdFeatures: [],
+  cargoConfigs: [],
+  env: {},
 };
 
 /** A project whose outputs have their own names as their text. Linkers mark shared libraries executable, too. */
 async function compiled({ cache }: Scratch, names: readonly string[]): Promise<CompiledProject> {
-  const outputs = await Promise.all(names.map(async (name): Promise<readonly [string, Output]> => {
-    const digest = await cache.content.putBytes(name);
-    return [name, { path: 'x', digest, sizeBytes: name.length, executable: !/\.(a|rlib)$/.test(name), program: !name.startsWith('lib') }];
-  }));
+  const outputs = await Promise.all(
+    names.map(async (name): Promise<readonly [string, Output]> => {
+      const digest = await cache.content.putBytes(name);
+      return [name, { path: 'x', digest, sizeBytes: name.length, executable: !/\.(a|rlib)$/.test(name), program: !name.startsWith('lib') }];
+    }),
+  );
   return { project, outputs: new Map(outputs) };
 }
 
@@ -78,7 +91,8 @@ test('what cannot be written is said with the folder and how to choose another',
 test('a blob that is gone or damaged is not written in part', async () => {
   await withScratch(async (scratch) => {
     const files = {
-      project, outputs: new Map([['tool', { path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, program: true }]]),
+      project,
+      outputs: new Map([['tool', { path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, program: true }]]),
     };
     const error: unknown = await publish(files, join(scratch.folder, 'out'), scratch.cache).catch((reason: unknown) => reason);
     assert.match((error as Failure).message, /its blob in the cache was damaged$/);

@@ -10,7 +10,11 @@ import { makeFolder } from '../core/folders.ts';
 import type { CompiledProject } from './compile.ts';
 
 /** The programs of a project: name -> absolute path. */
-export async function publish({ project, outputs }: CompiledProject, outDir: string, cache: Cache): Promise<Readonly<Record<string, string>>> {
+export async function publish(
+  { project, outputs }: CompiledProject,
+  outDir: string,
+  cache: Cache,
+): Promise<Readonly<Record<string, string>>> {
   const bins: Record<string, string> = {};
   try {
     for (const [name, output] of outputs) {

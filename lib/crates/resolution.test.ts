@@ -21,8 +21,19 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
     const [found] = await listToolchains({ env, cacheDir: join(dir, 'cache') }, context);
     assert.ok(found, 'no Rust toolchain is installed');
     const project = {
-      name: 'fixture', dir: checkout, packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'dev', triple: undefined,
-      buildStd: [], buildStdFeatures: [], cargoConfigs: [], env: {},
+      name: 'fixture',
+      dir: checkout,
+      packages: [],
+      bins: [],
+      lib: false,
+      features: [],
+      defaultFeatures: true,
+      profile: 'dev',
+      triple: undefined,
+      buildStd: [],
+      buildStdFeatures: [],
+      cargoConfigs: [],
+      env: {},
     };
     const ask = async (cargo: string): Promise<Resolution> => {
       const cache = await openCache(join(dir, 'cache'), process.pid, () => {});
@@ -51,16 +62,35 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
     assert.equal(first.packages.map(({ name }) => name).sort(), ['greeter', 'native', 'shout']);
 
     const changes: readonly (readonly [string, () => Promise<void>])[] = [
-      ['a new binary that cargo discovers', async () => {
-        await mkdir(join(checkout, 'greeter/src/bin'), { recursive: true });
-        await writeFile(join(checkout, 'greeter/src/bin/second.rs'), 'fn main() {}\n');
-      }],
-      ['a configuration file in a folder above', async () => {
-        await mkdir(join(dir, '.cargo'), { recursive: true });
-        await writeFile(join(dir, '.cargo/config.toml'), '[build]\nrustflags = ["--cfg", "above"]\n');
-      }],
-      ['a manifest', async () => { await writeFile(join(checkout, 'shout/Cargo.toml'), '[package]\nname = "shout"\nversion = "0.1.0"\nedition = "2021"\n\n[lib]\nproc-macro = true\n'); }],
-      ['a build script that appears', async () => { await writeFile(join(checkout, 'shout/build.rs'), 'fn main() {}\n'); }],
+      [
+        'a new binary that cargo discovers',
+        async () => {
+          await mkdir(join(checkout, 'greeter/src/bin'), { recursive: true });
+          await writeFile(join(checkout, 'greeter/src/bin/second.rs'), 'fn main() {}\n');
+        },
+      ],
+      [
+        'a configuration file in a folder above',
+        async () => {
+          await mkdir(join(dir, '.cargo'), { recursive: true });
+          await writeFile(join(dir, '.cargo/config.toml'), '[build]\nrustflags = ["--cfg", "above"]\n');
+        },
+      ],
+      [
+        'a manifest',
+        async () => {
+          await writeFile(
+            join(checkout, 'shout/Cargo.toml'),
+            '[package]\nname = "shout"\nversion = "0.1.0"\nedition = "2021"\n\n[lib]\nproc-macro = true\n',
+          );
+        },
+      ],
+      [
+        'a build script that appears',
+        async () => {
+          await writeFile(join(checkout, 'shout/build.rs'), 'fn main() {}\n');
+        },
+      ],
     ];
     for (const [what, change] of changes) {
       await change();

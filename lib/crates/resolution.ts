@@ -42,8 +42,12 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
   const { cache, toolchain, hostEnv } = cargo;
   const records = await cache.records<Remembered>('plans', isRemembered);
   const question = digestRecord({
-    dir: project.dir, selection: [...selectionArgs(project, toolchain.host)], cargo: toolchain.cargo, rustc: toolchain.verbose,
-    rustSrc: rustSrc ? [rustSrc.libraryDir, rustSrc.digest] : null, home: hostEnv['CARGO_HOME'] ?? hostEnv['HOME'] ?? '',
+    dir: project.dir,
+    selection: [...selectionArgs(project, toolchain.host)],
+    cargo: toolchain.cargo,
+    rustc: toolchain.verbose,
+    rustSrc: rustSrc ? [rustSrc.libraryDir, rustSrc.digest] : null,
+    home: hostEnv['CARGO_HOME'] ?? hostEnv['HOME'] ?? '',
   });
   const kept = await records.get(question);
   if (kept && (await holds(kept.witnesses, cache))) {
@@ -51,13 +55,23 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     return resolution;
   }
   const { resolution, manifests } = await ask(cargo, project, rustSrc, context);
-  const paths = [...configFiles(project, hostEnv), join(resolution.workspaceRoot, 'Cargo.lock'), ...manifests, ...discoveredFolders(resolution)];
+  const paths = [
+    ...configFiles(project, hostEnv),
+    join(resolution.workspaceRoot, 'Cargo.lock'),
+    ...manifests,
+    ...discoveredFolders(resolution),
+  ];
   const witnesses = await Promise.all([...new Set(paths)].map(async (path): Promise<Witness> => [path, await witness(path, cache)]));
   await records.put(question, { witnesses, resolution: JSON.stringify(resolution) });
   return resolution;
 }
 
-async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<{ resolution: Resolution; manifests: readonly string[] }> {
+async function ask(
+  cargo: Cargo,
+  project: Project,
+  rustSrc: RustSrc | undefined,
+  context: Context,
+): Promise<{ resolution: Resolution; manifests: readonly string[] }> {
   const plain = await metadata(cargo, project, [], context);
   const sources = rustSrc ? await stdSources(cargo, rustSrc, plain) : [];
   const [known, std, graph, config] = await Promise.all([
@@ -70,11 +84,14 @@ async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined,
   const usedOf = (from: Metadata | undefined): readonly Package[] => [...(from?.packages.values() ?? [])].filter(({ id }) => used.has(id));
   const [packages, stdPackages] = [usedOf(known), usedOf(std)];
   const { workspaceRoot } = known;
-  const lints = await Promise.all([...packages, ...stdPackages].map(async ({ manifestPath, source, dir }) => {
-    // Only a member of the workspace, or of the standard library's, can inherit a table.
-    const inheritedFrom = source !== undefined ? dir : rustSrc && !relative(rustSrc.libraryDir, dir).startsWith('..') ? rustSrc.libraryDir : workspaceRoot;
-    return [manifestPath, await lintArgs(manifestPath, inheritedFrom)] as const;
-  }));
+  const lints = await Promise.all(
+    [...packages, ...stdPackages].map(async ({ manifestPath, source, dir }) => {
+      // Only a member of the workspace, or of the standard library's, can inherit a table.
+      const inheritedFrom =
+        source !== undefined ? dir : rustSrc && !relative(rustSrc.libraryDir, dir).startsWith('..') ? rustSrc.libraryDir : workspaceRoot;
+      return [manifestPath, await lintArgs(manifestPath, inheritedFrom)] as const;
+    }),
+  );
   const resolution = { graph, packages, stdPackages, workspaceRoot, config, lints: Object.fromEntries(lints) };
   const manifests = [...plain.packages.values()].map(({ manifestPath }) => manifestPath);
   return { resolution, manifests: [join(workspaceRoot, 'Cargo.toml'), ...manifests] };
@@ -111,5 +128,7 @@ async function witness(path: string, { digests }: Cache): Promise<Digest | null>
 }
 
 function isRemembered(value: Json): value is Remembered {
-  return typeof value === 'object' && value !== null && 'witnesses' in value && 'resolution' in value && typeof value['resolution'] === 'string';
+  return (
+    typeof value === 'object' && value !== null && 'witnesses' in value && 'resolution' in value && typeof value['resolution'] === 'string'
+  );
 }

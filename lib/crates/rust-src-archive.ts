@@ -38,20 +38,35 @@ export async function keptLibraries(cacheDir: string): Promise<readonly KeptLibr
  * The copy of an archive (anything that tar reads, or a .deb), unpacked now unless it was before. `origin` says in words where it comes from.
  * An archive that tar refuses, or that has no standard library, is a Failure and leaves nothing.
  */
-export async function keepArchive(archive: string, origin: string, { cacheDir, env }: ArchiveCache, context: Context): Promise<KeptLibrary> {
+export async function keepArchive(
+  archive: string,
+  origin: string,
+  { cacheDir, env }: ArchiveCache,
+  context: Context,
+): Promise<KeptLibrary> {
   const what = `use the standard library source "${archive}"`;
   try {
-    const sha256 = await remembered<Digest>(cacheDir, 'rust-src-archive', { archive },
-      async () => ({ value: await digestFile(archive), witnesses: [archive] }));
+    const sha256 = await remembered<Digest>(cacheDir, 'rust-src-archive', { archive }, async () => ({
+      value: await digestFile(archive),
+      witnesses: [archive],
+    }));
     const folder = join(cacheDir, 'rust-src', sha256);
-    return await keptLibrary(folder) ?? await phase(`unpack ${basename(archive)}`, context.report,
-      () => unpack(archive, folder, origin, env, context));
+    return (
+      (await keptLibrary(folder)) ??
+      (await phase(`unpack ${basename(archive)}`, context.report, () => unpack(archive, folder, origin, env, context)))
+    );
   } catch (error) {
     throw cannotBecause(what, error);
   }
 }
 
-async function unpack(archive: string, folder: string, origin: string, env: ArchiveCache['env'], { signal }: Context): Promise<KeptLibrary> {
+async function unpack(
+  archive: string,
+  folder: string,
+  origin: string,
+  env: ArchiveCache['env'],
+  { signal }: Context,
+): Promise<KeptLibrary> {
   const what = `use the standard library source "${archive}"`;
   await mkdir(dirname(folder), { recursive: true });
   const partial = await mkdtemp(`${folder}.partial-`);
@@ -60,10 +75,12 @@ async function unpack(archive: string, folder: string, origin: string, env: Arch
     await mkdir(whole);
     const result = await run(await unpackCommand(archive, whole, env['PATH'] ?? ''), { cwd: partial, env, signal });
     // tar refuses members with ".." or a leading "/" by itself and then ends with a status other than 0.
-    if (result.exitCode !== 0) throw cannot(what, 'it could not be unpacked', { detail: result.stderr.trim(), hint: 'give a tar archive or a .deb' });
+    if (result.exitCode !== 0)
+      throw cannot(what, 'it could not be unpacked', { detail: result.stderr.trim(), hint: 'give a tar archive or a .deb' });
     const found = await libraryIn(whole);
-    if (!found) throw cannot(what, 'there is no library/core in it', { blame: 'usage', hint: 'a rust-src archive has the folder library/ in it' });
-    const version = await versionOf(found, whole) || versionInName(basename(archive));
+    if (!found)
+      throw cannot(what, 'there is no library/core in it', { blame: 'usage', hint: 'a rust-src archive has the folder library/ in it' });
+    const version = (await versionOf(found, whole)) || versionInName(basename(archive));
     const { digest } = await digestLibrary(found);
     await rename(found, join(partial, 'library'));
     await rm(whole, { recursive: true, force: true });
@@ -92,7 +109,8 @@ async function publish(partial: string, folder: string): Promise<void> {
 async function keptLibrary(folder: string): Promise<KeptLibrary | undefined> {
   try {
     const record: unknown = JSON.parse(await readFile(join(folder, recordName), 'utf8'));
-    if (typeof record !== 'object' || record === null || !('version' in record && 'origin' in record && 'digest' in record)) return undefined;
+    if (typeof record !== 'object' || record === null || !('version' in record && 'origin' in record && 'digest' in record))
+      return undefined;
     const { version, origin, digest } = record;
     return typeof version === 'string' && typeof origin === 'string' && isDigest(digest) ? { folder, version, origin, digest } : undefined;
   } catch {

@@ -25,7 +25,10 @@ async function pack(fake: FakeHost, archive: string, ...argv: readonly string[])
 }
 
 async function refusal(work: Promise<unknown>): Promise<Failure> {
-  const error: unknown = await work.then(() => assert.unreachable('it was accepted'), (reason: unknown) => reason);
+  const error: unknown = await work.then(
+    () => assert.unreachable('it was accepted'),
+    (reason: unknown) => reason,
+  );
   assert.instance(error, Failure, String(error));
   return error as Failure;
 }
@@ -41,12 +44,19 @@ test('versions fit when their first two numbers are equal', () => {
 });
 
 test('the version is read from the names that rustup, Debian and the sources give', () => {
-  const names = ['rust-src-1.97.1', 'rustc-1.97.1-src', 'rust-src_1.97.1+dfsg1-1_all.deb', '1.97.1-x86_64-unknown-linux-gnu',
-    'nightly-2026-05-19', 'hexyl-0.16.0', 'x-1.97.1'];
+  const names = [
+    'rust-src-1.97.1',
+    'rustc-1.97.1-src',
+    'rust-src_1.97.1+dfsg1-1_all.deb',
+    '1.97.1-x86_64-unknown-linux-gnu',
+    'nightly-2026-05-19',
+    'hexyl-0.16.0',
+    'x-1.97.1',
+  ];
   assert.equal(names.map(versionInName), ['1.97.1', '1.97.1', '1.97.1', '1.97.1', '', '', '']);
 });
 
-test('the sysroot has it: rustup\'s is the compiler\'s own, Debian\'s says its version by where it leads', async () => {
+test("the sysroot has it: rustup's is the compiler's own, Debian's says its version by where it leads", async () => {
   await withFakeHost(async (fake) => {
     const own = await toolchain(fake, '1.95.0');
     await fakeLibrary(fake, 'rustup/toolchains/1.95.0/lib/rustlib/src/rust/library');
@@ -115,11 +125,17 @@ test('two at once unpack the same archive to the same place', async () => {
 
 test('what is not there, is no archive, or has no library is refused and leaves nothing', async () => {
   await withFakeHost(async (fake) => {
-    assert.match((await refusal(namedRustSrc(join(fake.folder, 'nowhere'), fake, context))).message, /^Cannot use .*nowhere": it does not exist/);
+    assert.match(
+      (await refusal(namedRustSrc(join(fake.folder, 'nowhere'), fake, context))).message,
+      /^Cannot use .*nowhere": it does not exist/,
+    );
     const text = await refusal(namedRustSrc(await fake.write('x.tar.xz', 'no archive'), fake, context));
     assert.match(text.message, /^Cannot use .*x\.tar\.xz": it could not be unpacked/);
     await fake.write('other/README', '');
-    assert.match((await refusal(namedRustSrc(await pack(fake, 'other.tar', 'other'), fake, context))).message, /there is no library\/core in it/);
+    assert.match(
+      (await refusal(namedRustSrc(await pack(fake, 'other.tar', 'other'), fake, context))).message,
+      /there is no library\/core in it/,
+    );
     assert.match((await refusal(namedRustSrc(join(fake.folder, 'other'), fake, context))).message, /there is no library\/core in it/);
     assert.equal(await kept(fake), []);
   });

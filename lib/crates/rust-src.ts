@@ -46,7 +46,7 @@ export async function findRustSrc(toolchain: Toolchain, search: RustSrcSearch, c
   const own = join(toolchain.sysroot, 'lib/rustlib/src/rust/library');
   if (await isLibrary(own)) {
     // rustup writes no version down: a sysroot's source is its compiler's own, unless a path says otherwise (Debian's does).
-    const version = await versionOf(await realpath(own)) || toolchain.release;
+    const version = (await versionOf(await realpath(own))) || toolchain.release;
     if (fits(toolchain, version)) return installed(own, version, `the sysroot of ${toolchain.name}`, search.cacheDir);
   }
   const caches = [search.cacheDir, ...(search.otherCacheDir === undefined ? [] : [search.otherCacheDir])];
@@ -63,27 +63,35 @@ export function fits(toolchain: Pick<Toolchain, 'release'>, version: string): bo
 export async function namedRustSrc(path: string, search: RustSrcSearch, context: Context): Promise<RustSrc> {
   const what = `use the standard library source "${path}"`;
   const about = await stat(path).catch(() => undefined);
-  if (!about) throw cannot(what, 'it does not exist',
-    { blame: 'usage', hint: 'give --rust-src (or BLOOMERY_RUST_SRC) a folder or an archive with library/core in it' });
+  if (!about)
+    throw cannot(what, 'it does not exist', {
+      blame: 'usage',
+      hint: 'give --rust-src (or BLOOMERY_RUST_SRC) a folder or an archive with library/core in it',
+    });
   if (!about.isDirectory()) {
     const kept = await keepArchive(path, `the archive "${path}"`, search, context);
     return described(join(kept.folder, 'library'), kept);
   }
   const libraryDir = await libraryIn(path);
-  if (!libraryDir) throw cannot(what, 'there is no library/core in it', { blame: 'usage', hint: 'it should be the folder that has library/ in it' });
+  if (!libraryDir)
+    throw cannot(what, 'there is no library/core in it', { blame: 'usage', hint: 'it should be the folder that has library/ in it' });
   const { digest } = await rememberedDigest(libraryDir, search.cacheDir, (paths) => paths);
   return described(libraryDir, { version: await versionOf(libraryDir), origin: `the folder "${path}"`, digest });
 }
 
 /** A source that a package manager installed: its files change together, so a few of them bear witness for all. */
 async function installed(libraryDir: string, version: string, origin: string, cacheDir: string): Promise<RustSrc> {
-  const { digest } = await rememberedDigest(libraryDir, cacheDir,
-    () => ['.', 'Cargo.lock', 'core/src/lib.rs', 'std/src/lib.rs'].map((path) => join(libraryDir, path)));
+  const { digest } = await rememberedDigest(libraryDir, cacheDir, () =>
+    ['.', 'Cargo.lock', 'core/src/lib.rs', 'std/src/lib.rs'].map((path) => join(libraryDir, path)),
+  );
   return described(libraryDir, { version, origin, digest });
 }
 
-async function rememberedDigest(libraryDir: string, cacheDir: string,
-  witnessesOf: (paths: readonly string[]) => readonly string[]): Promise<{ digest: Digest }> {
+async function rememberedDigest(
+  libraryDir: string,
+  cacheDir: string,
+  witnessesOf: (paths: readonly string[]) => readonly string[],
+): Promise<{ digest: Digest }> {
   return remembered(cacheDir, 'rust-src', { libraryDir }, async () => {
     const { digest, paths } = await digestLibrary(libraryDir);
     return { value: { digest }, witnesses: witnessesOf(paths) };
@@ -92,6 +100,9 @@ async function rememberedDigest(libraryDir: string, cacheDir: string,
 
 async function described(libraryDir: string, { version, origin, digest }: Omit<KeptLibrary, 'folder'>): Promise<RustSrc> {
   const vendorDir = join(libraryDir, 'vendor');
-  const vendored = await stat(vendorDir).then((about) => about.isDirectory(), () => false);
+  const vendored = await stat(vendorDir).then(
+    (about) => about.isDirectory(),
+    () => false,
+  );
   return { libraryDir, ...(vendored ? { vendorDir } : {}), digest, version, origin };
 }

@@ -10,10 +10,18 @@ import type { Compilation, Linkage } from './rustc-args.ts';
 const triple = 'x86_64-unknown-linux-gnu';
 
 const plain: Compilation = {
-  unit: unitOf(targets.lib), owner: packageOf(), place: workPlace, source: 'src/lib.rs', lto: { kind: 'only-object' }, lints: {
-    flags: [], checkCfg: [],
+  unit: unitOf(targets.lib),
+  owner: packageOf(),
+  place: workPlace,
+  source: 'src/lib.rs',
+  lto: { kind: 'only-object' },
+  lints: {
+    flags: [],
+    checkCfg: [],
   },
-  target: triple, linker: undefined, rustflags: [],
+  target: triple,
+  linker: undefined,
+  rustflags: [],
 };
 const alone: Linkage = { hash: '0123456789abcdef', externs: [], own: undefined, search: [] };
 const directives = (...lines: readonly string[]): Directives => parseDirectives(lines.join('\n'), 'x');
@@ -24,55 +32,110 @@ function lines(compilation: Partial<Compilation>, linkage: Partial<Linkage> = {}
   const words = rustcArgs({ ...plain, ...compilation }, { ...alone, ...linkage });
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
-    out.push(/^(-[CZLl]|--(crate-name|crate-type|cfg|check-cfg|target|out-dir|extern|cap-lints))$/.test(word) ? `${word} ${words[++at]}` : word);
+    out.push(
+      /^(-[CZLl]|--(crate-name|crate-type|cfg|check-cfg|target|out-dir|extern|cap-lints))$/.test(word) ? `${word} ${words[++at]}` : word,
+    );
   }
   return out;
 }
 
 const start = (crate: string, edition: string, source: string): string[] => [
-  `--crate-name ${crate}`, `--edition=${edition}`, source, '--error-format=json', '--json=diagnostic-rendered-ansi,future-incompat',
+  `--crate-name ${crate}`,
+  `--edition=${edition}`,
+  source,
+  '--error-format=json',
+  '--json=diagnostic-rendered-ansi,future-incompat',
 ];
 const noFeatures = ['--check-cfg cfg(docsrs,test)', '--check-cfg cfg(feature, values())'];
-const end = ['-C metadata=0123456789abcdef', '-C extra-filename=-0123456789abcdef', '--out-dir /bloomery/out', '-L dependency=/bloomery/deps'];
+const end = [
+  '-C metadata=0123456789abcdef',
+  '-C extra-filename=-0123456789abcdef',
+  '--out-dir /bloomery/out',
+  '-L dependency=/bloomery/deps',
+];
 
 test('a plain library', () => {
   assert.equal(lines({}), [
-    ...start(
-      'my_lib', '2021', 'src/lib.rs',
-    ), '--crate-type lib', '--emit=dep-info,metadata,link', '-C opt-level=3', '-C embed-bitcode=no', ...noFeatures, `--target ${triple}`, ...end,
+    ...start('my_lib', '2021', 'src/lib.rs'),
+    '--crate-type lib',
+    '--emit=dep-info,metadata,link',
+    '-C opt-level=3',
+    '-C embed-bitcode=no',
+    ...noFeatures,
+    `--target ${triple}`,
+    ...end,
   ]);
 });
 
 test('a program in a workspace with dependencies, features, lints and flags of the configuration', () => {
   const unit = unitOf(targets.bin, { profile: { ...dev, splitDebuginfo: 'unpacked' }, features: ['a', 'default'] });
   const args = lines(
-    { unit, owner: packageOf({ features: ['a', 'b', 'default'] }), source: 'src/main.rs', lints: {
-      flags: ['--warn=x'], checkCfg: ['--check-cfg', 'cfg(y)'],
-    }, linker: 'ld', rustflags: ['-C', 'target-cpu=native'] },
-    { externs: [
-      { name: 'serde', path: '/bloomery/deps/libserde-1.rlib', noprelude: false },
-    ], search: ['native=/usr/lib/x', 'native=/bloomery/build/z/out', '/usr/lib/x'] },
+    {
+      unit,
+      owner: packageOf({ features: ['a', 'b', 'default'] }),
+      source: 'src/main.rs',
+      lints: {
+        flags: ['--warn=x'],
+        checkCfg: ['--check-cfg', 'cfg(y)'],
+      },
+      linker: 'ld',
+      rustflags: ['-C', 'target-cpu=native'],
+    },
+    {
+      externs: [{ name: 'serde', path: '/bloomery/deps/libserde-1.rlib', noprelude: false }],
+      search: ['native=/usr/lib/x', 'native=/bloomery/build/z/out', '/usr/lib/x'],
+    },
   );
   assert.equal(args, [
-    ...start(
-      'my_bin', '2024', 'src/main.rs',
-    ), '--crate-type bin', '--emit=dep-info,link', '-C embed-bitcode=no', '-C debuginfo=2', '-C split-debuginfo=unpacked',
-    '--warn=x', '--check-cfg cfg(y)', '--cfg feature="a"', '--cfg feature="default"',
-    '--check-cfg cfg(docsrs,test)', '--check-cfg cfg(feature, values("a", "b", "default"))',
-    `--target ${triple}`, '-C linker=ld', ...end, '--extern serde=/bloomery/deps/libserde-1.rlib', '-C target-cpu=native',
-    '-L native=/bloomery/build/z/out', '-L native=/usr/lib/x', '-L /usr/lib/x',
+    ...start('my_bin', '2024', 'src/main.rs'),
+    '--crate-type bin',
+    '--emit=dep-info,link',
+    '-C embed-bitcode=no',
+    '-C debuginfo=2',
+    '-C split-debuginfo=unpacked',
+    '--warn=x',
+    '--check-cfg cfg(y)',
+    '--cfg feature="a"',
+    '--cfg feature="default"',
+    '--check-cfg cfg(docsrs,test)',
+    '--check-cfg cfg(feature, values("a", "b", "default"))',
+    `--target ${triple}`,
+    '-C linker=ld',
+    ...end,
+    '--extern serde=/bloomery/deps/libserde-1.rlib',
+    '-C target-cpu=native',
+    '-L native=/bloomery/build/z/out',
+    '-L native=/usr/lib/x',
+    '-L /usr/lib/x',
   ]);
 });
 
 test('a program with link-time optimisation, one codegen unit, abort and strip', () => {
   const unit = unitOf(targets.bin, {
-    profile: { ...release, lto: 'fat', codegenUnits: 1, panic: 'abort', strip: 'symbols', debuginfo: 'line-tables-only', rustflags: ['-Zx'] },
+    profile: {
+      ...release,
+      lto: 'fat',
+      codegenUnits: 1,
+      panic: 'abort',
+      strip: 'symbols',
+      debuginfo: 'line-tables-only',
+      rustflags: ['-Zx'],
+    },
   });
   assert.equal(lines({ unit, source: 'src/main.rs', lto: { kind: 'run', how: 'fat' } }), [
-    ...start(
-      'my_bin', '2024', 'src/main.rs',
-    ), '--crate-type bin', '--emit=dep-info,link', '-C opt-level=3', '-C panic=abort', '-C lto=fat', '-C codegen-units=1',
-    '-C debuginfo=line-tables-only', '-Zx', ...noFeatures, `--target ${triple}`, '-C strip=symbols', ...end,
+    ...start('my_bin', '2024', 'src/main.rs'),
+    '--crate-type bin',
+    '--emit=dep-info,link',
+    '-C opt-level=3',
+    '-C panic=abort',
+    '-C lto=fat',
+    '-C codegen-units=1',
+    '-C debuginfo=line-tables-only',
+    '-Zx',
+    ...noFeatures,
+    `--target ${triple}`,
+    '-C strip=symbols',
+    ...end,
   ]);
 });
 
@@ -81,31 +144,43 @@ test('a proc macro and a build script of a registry package, for the host', () =
   const host = { place, target: undefined, source: '/bloomery/src/x-1.0.0/x.rs' };
   const profile = { ...release, optLevel: '0' };
   assert.equal(lines({ ...host, unit: unitOf(targets.macro, { profile, platform: undefined }) }), [
-    ...start(
-      'my_macro', '2021', host.source,
-    ), '--crate-type proc-macro', '--emit=dep-info,link', '-C prefer-dynamic', '-C embed-bitcode=no', '-C debug-assertions=off',
-    ...noFeatures, '--cap-lints allow', ...end, '--extern proc_macro',
+    ...start('my_macro', '2021', host.source),
+    '--crate-type proc-macro',
+    '--emit=dep-info,link',
+    '-C prefer-dynamic',
+    '-C embed-bitcode=no',
+    '-C debug-assertions=off',
+    ...noFeatures,
+    '--cap-lints allow',
+    ...end,
+    '--extern proc_macro',
   ]);
   assert.equal(lines({ ...host, unit: unitOf(targets.script, { profile, platform: undefined }) }), [
-    ...start(
-      'build_script_build', '2021', host.source,
-    ), '--crate-type bin', '--emit=dep-info,link', '-C embed-bitcode=no', '-C debug-assertions=off', ...noFeatures, '--cap-lints allow', ...end,
+    ...start('build_script_build', '2021', host.source),
+    '--crate-type bin',
+    '--emit=dep-info,link',
+    '-C embed-bitcode=no',
+    '-C debug-assertions=off',
+    ...noFeatures,
+    '--cap-lints allow',
+    ...end,
   ]);
 });
 
 test('a unit of the standard library, and a crate that is handed one without its prelude', () => {
-  assert.equal(lines({ unit: unitOf({ name: 'alloc' }, { isStd: true }) }).slice(-6), [
-    `--target ${triple}`, '-Z force-unstable-if-unmarked', '--cap-lints allow', ...end,
-  ].slice(-6));
+  assert.equal(
+    lines({ unit: unitOf({ name: 'alloc' }, { isStd: true }) }).slice(-6),
+    [`--target ${triple}`, '-Z force-unstable-if-unmarked', '--cap-lints allow', ...end].slice(-6),
+  );
   const user = lines({}, { externs: [{ name: 'core', path: '/bloomery/deps/libcore-1.rmeta', noprelude: true }] });
   assert.equal(user.slice(-2), ['--extern noprelude:core=/bloomery/deps/libcore-1.rmeta', '-Z unstable-options']);
 });
 
 test('assertions and overflow checks are said only where they differ from what is implied', () => {
   const said = (optLevel: string, debugAssertions: boolean, overflowChecks: boolean): readonly string[] =>
-    lines(
-      { unit: unitOf({}, { profile: { ...release, optLevel, debugAssertions, overflowChecks } }) },
-    ).filter((line) => /assertions|overflow/.test(line));
+    lines({ unit: unitOf({}, { profile: { ...release, optLevel, debugAssertions, overflowChecks } }) }).filter((line) =>
+      /assertions|overflow/.test(line),
+    );
   const [assertions, checks] = [(on: string): string => `-C debug-assertions=${on}`, (on: string): string => `-C overflow-checks=${on}`];
   assert.equal(said('0', true, true), []);
   assert.equal(said('0', false, false), [assertions('off')]);
@@ -118,7 +193,12 @@ test('assertions and overflow checks are said only where they differ from what i
 });
 
 test('libraries of the own script are linked by the library, or by the programs of a package without one', () => {
-  const own = directives('cargo:rustc-link-lib=z', 'cargo:rustc-link-search=native=/x', 'cargo:rustc-cfg=has_z', 'cargo:rustc-check-cfg=cfg(has_z)');
+  const own = directives(
+    'cargo:rustc-link-lib=z',
+    'cargo:rustc-link-search=native=/x',
+    'cargo:rustc-cfg=has_z',
+    'cargo:rustc-check-cfg=cfg(has_z)',
+  );
   const added = (target: typeof targets.lib, hasLibrary: boolean): readonly string[] => {
     const compilation = { unit: unitOf(target), owner: packageOf({ hasLibrary }) };
     return lines(compilation, { own }).slice(lines(compilation).length);
@@ -132,9 +212,14 @@ test('libraries of the own script are linked by the library, or by the programs 
 
 test('an argument for the linker reaches the targets that it is for', () => {
   const own = directives(
-    'cargo:rustc-link-arg=all', 'cargo:rustc-link-arg-bins=bins', 'cargo:rustc-link-arg-bin=my-bin=mine', 'cargo:rustc-link-arg-bin=other=other',
-    'cargo:rustc-link-arg-cdylib=cdylib', 'cargo:rustc-link-arg-tests=tests',
-    'cargo:rustc-link-arg-benches=benches', 'cargo:rustc-link-arg-examples=examples',
+    'cargo:rustc-link-arg=all',
+    'cargo:rustc-link-arg-bins=bins',
+    'cargo:rustc-link-arg-bin=my-bin=mine',
+    'cargo:rustc-link-arg-bin=other=other',
+    'cargo:rustc-link-arg-cdylib=cdylib',
+    'cargo:rustc-link-arg-tests=tests',
+    'cargo:rustc-link-arg-benches=benches',
+    'cargo:rustc-link-arg-examples=examples',
   );
   const reached = (target: Partial<typeof targets.lib>): readonly string[] =>
     lines({ unit: unitOf(target) }, { own }).flatMap((line) => /^-C link-arg=(.*)$/.exec(line)?.[1] ?? []);

@@ -7,14 +7,22 @@ import type { Toolchain } from './toolchain.ts';
 
 /** The lines of `rustc --print cfg`: `unix`, `target_os="linux"`. `target` is a triple or a JSON file; `flags` may change the answer. */
 export async function targetCfgs(
-  toolchain: Toolchain, target: string, flags: readonly string[], cacheDir: string, { signal }: Context,
+  toolchain: Toolchain,
+  target: string,
+  flags: readonly string[],
+  cacheDir: string,
+  { signal }: Context,
 ): Promise<readonly string[]> {
   // Only for a JSON target: a stable rustc that is allowed unstable things also tells unstable cfgs, which scripts then take for granted.
   const unstable = target.endsWith('.json');
   const question: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags, unstable };
   return remembered<string[]>(cacheDir, 'cfg', question, async () => {
     const argv = [toolchain.rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
-    const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd: '/', env: unstable ? { RUSTC_BOOTSTRAP: '1' } : {}, signal });
+    const text = await outputOf(`ask rustc about the target "${target}"`, argv, {
+      cwd: '/',
+      env: unstable ? { RUSTC_BOOTSTRAP: '1' } : {},
+      signal,
+    });
     return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(unstable ? [target] : [])] };
   });
 }

@@ -60,13 +60,19 @@ export async function chooseToolchain(request: ToolchainRequest, context: Contex
   if (first) return withRustSrc([first, ...newestFirst(usable, first)], `${wish.whose} asks for it`, request, context);
   const [newest, ...others] = newestFirst(usable);
   if (!newest) throw noToolchain(all);
-  const why = wish ? `${wish.whose} asks for "${wish.name}", which is not installed; this is the newest that is`
+  const why = wish
+    ? `${wish.whose} asks for "${wish.name}", which is not installed; this is the newest that is`
     : 'it is the only kind of toolchain installed';
   return withRustSrc([newest, ...others], why, request, context);
 }
 
 /** The first candidate for which a source is at hand; `why` is the reason for the first of them. */
-async function withRustSrc(candidates: readonly Toolchain[], why: string, request: ToolchainRequest, context: Context): Promise<ToolchainChoice> {
+async function withRustSrc(
+  candidates: readonly Toolchain[],
+  why: string,
+  request: ToolchainRequest,
+  context: Context,
+): Promise<ToolchainChoice> {
   const [first] = candidates;
   if (!first) throw noToolchain([]);
   if (!request.needsRustSrc) return { toolchain: first, why: `${title(first)}: ${why}` };
@@ -74,8 +80,13 @@ async function withRustSrc(candidates: readonly Toolchain[], why: string, reques
   for (const toolchain of candidates) {
     const rustSrc = await findRustSrc(toolchain, search, context);
     if (!rustSrc) continue;
-    const reason = toolchain === first ? why : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand`;
-    return { toolchain, rustSrc, why: `${title(toolchain)}: ${reason}; source of the standard library ${rustSrc.version} from ${rustSrc.origin}` };
+    const reason =
+      toolchain === first ? why : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand`;
+    return {
+      toolchain,
+      rustSrc,
+      why: `${title(toolchain)}: ${reason}; source of the standard library ${rustSrc.version} from ${rustSrc.origin}`,
+    };
   }
   throw noRustSrc(candidates, request.rustSrc);
 }
@@ -98,7 +109,13 @@ async function wishesFor({ env, project }: ToolchainRequest): Promise<readonly W
 async function projectChannel(folder: string): Promise<Wish | undefined> {
   for (const file of ['rust-toolchain', 'rust-toolchain.toml']) {
     const path = join(folder, file);
-    if (!await stat(path).then((about) => about.isFile(), () => false)) continue;
+    if (
+      !(await stat(path).then(
+        (about) => about.isFile(),
+        () => false,
+      ))
+    )
+      continue;
     const text = (await readFile(path, 'utf8')).trim();
     if (file === 'rust-toolchain' && /^[\w.-]+$/.test(text)) return { name: text, whose: `"${path}"` };
     const table = tableOf(text, path)['toolchain'];
@@ -118,9 +135,13 @@ function tableOf(text: string, path: string): Readonly<Record<string, unknown>> 
 
 /** "nightly" is nightly-<host>, "1.95" any release 1.95.x; a full name is itself. */
 function matching(toolchains: readonly Toolchain[], wanted: string): Toolchain | undefined {
-  return toolchains.find(({ name }) => name === wanted)
-    ?? toolchains.find(({ name, host }) => name === `${wanted}-${host}`)
-    ?? toolchains.find(({ release }) => release === wanted || (/^\d+\.\d+$/.test(wanted) && minorOf(release) === wanted && !release.includes('-')));
+  return (
+    toolchains.find(({ name }) => name === wanted) ??
+    toolchains.find(({ name, host }) => name === `${wanted}-${host}`) ??
+    toolchains.find(
+      ({ release }) => release === wanted || (/^\d+\.\d+$/.test(wanted) && minorOf(release) === wanted && !release.includes('-')),
+    )
+  );
 }
 
 function newestFirst(toolchains: readonly Toolchain[], except?: Toolchain): readonly Toolchain[] {
@@ -132,15 +153,22 @@ function title({ name, release }: Toolchain): string {
 }
 
 function noSuchToolchain(wanted: string, usable: readonly Toolchain[]): Failure {
-  const near = nearest(wanted, usable.flatMap(({ name, host }) => [name, name.replace(`-${host}`, '')]));
+  const near = nearest(
+    wanted,
+    usable.flatMap(({ name, host }) => [name, name.replace(`-${host}`, '')]),
+  );
   const hint = near ? `did you mean ${near}?` : `run "rustup toolchain install ${wanted}"`;
-  return cannot(`use the toolchain "${wanted}"`,
-    `it is not installed (there ${usable.length === 1 ? 'is' : 'are'} ${usable.map(title).join(', ') || 'none'})`, { blame: 'host', hint });
+  return cannot(
+    `use the toolchain "${wanted}"`,
+    `it is not installed (there ${usable.length === 1 ? 'is' : 'are'} ${usable.map(title).join(', ') || 'none'})`,
+    { blame: 'host', hint },
+  );
 }
 
 /** Also what doctor prints: how a person gets a Rust toolchain. */
-export const toolchainHint = `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable"), `
-  + 'or a distribution\'s packages rustc and cargo if they are that new (Debian 13\'s are)';
+export const toolchainHint =
+  `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable"), ` +
+  "or a distribution's packages rustc and cargo if they are that new (Debian 13's are)";
 
 function noToolchain(tooOld: readonly Toolchain[]): Failure {
   const why = tooOld.length > 0 ? `${tooOld.map(title).join(', ')} is older than ${leastRelease}` : 'rustc and cargo are not installed';
@@ -149,8 +177,8 @@ function noToolchain(tooOld: readonly Toolchain[]): Failure {
 
 function noRustSrc(candidates: readonly Toolchain[], named: string | undefined): Failure {
   const what = `find the standard library's source for ${candidates.map(title).join(' or ')}`;
-  if (named !== undefined) return cannot(what, `"${named}" is of another version`,
-    { blame: 'host', hint: 'the first two numbers of the versions must be equal' });
+  if (named !== undefined)
+    return cannot(what, `"${named}" is of another version`, { blame: 'host', hint: 'the first two numbers of the versions must be equal' });
   return cannot(what, 'it is neither in a sysroot nor in the cache', {
     blame: 'host',
     hint: 'run npx zx tasks/doctor.ts --install, or "rustup component add rust-src", or give --rust-src DIR|ARCHIVE',

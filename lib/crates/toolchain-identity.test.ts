@@ -23,8 +23,13 @@ test('a compiler is its programs, its libraries and the standard library, by con
     let before = await identity();
     await utimes(join(it.sysroot, 'lib/librustc_driver-1.so'), 1, 1);
     assert.is(await identity(), before);
-    for (const part of ['bin/rustc', 'bin/cargo', 'lib/librustc_driver-1.so', `lib/rustlib/${host}/lib/libstd-1.rlib`,
-      `lib/rustlib/${host}/lib/new.rlib`]) {
+    for (const part of [
+      'bin/rustc',
+      'bin/cargo',
+      'lib/librustc_driver-1.so',
+      `lib/rustlib/${host}/lib/libstd-1.rlib`,
+      `lib/rustlib/${host}/lib/new.rlib`,
+    ]) {
       await writeFile(join(it.sysroot, part), `other bytes of ${part}`);
       const after = await identity();
       assert.is.not(after, before, part);
@@ -57,14 +62,16 @@ test('the linker of this host has an identity, the same from an empty memory as 
   assert.is(new Set(identities).size, 1);
 });
 
-test('another cc is another linker, and none is the host\'s lack', async () => {
+test("another cc is another linker, and none is the host's lack", async () => {
   await withFakeHost(async (fake) => {
     const search = { env: { PATH: `${fake.folder}/usr/bin:/usr/bin:/bin` }, cacheDir: fake.cacheDir };
     const real = await linkerIdentity(search, context);
     const cc = await fake.write('usr/bin/cc', '#!/bin/sh\nexec /usr/bin/cc "$@"\n');
     await chmod(cc, 0o755);
     assert.is.not(await linkerIdentity(search, context), real);
-    const error: unknown = await linkerIdentity({ env: { PATH: '/nowhere' }, cacheDir: fake.cacheDir }, context).catch((reason: unknown) => reason);
+    const error: unknown = await linkerIdentity({ env: { PATH: '/nowhere' }, cacheDir: fake.cacheDir }, context).catch(
+      (reason: unknown) => reason,
+    );
     assert.instance(error, Failure);
     assert.is((error as Failure).exitCode, 69);
     assert.match((error as Failure).hint ?? '', /gcc/);

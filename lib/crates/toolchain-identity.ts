@@ -38,8 +38,25 @@ export async function targetIdentity({ sysroot }: Toolchain, triple: string, cac
 }
 
 /** What a C compiler adds to a program that it links, besides the program's own objects. */
-const linkedIn = ['crt1.o', 'Scrt1.o', 'crti.o', 'crtn.o', 'crtbegin.o', 'crtbeginS.o', 'crtend.o', 'crtendS.o',
-  'libc.so', 'libc.so.6', 'libc_nonshared.a', 'libm.so.6', 'libgcc.a', 'libgcc_s.so.1', 'collect2', 'ld', 'lld'];
+const linkedIn = [
+  'crt1.o',
+  'Scrt1.o',
+  'crti.o',
+  'crtn.o',
+  'crtbegin.o',
+  'crtbeginS.o',
+  'crtend.o',
+  'crtendS.o',
+  'libc.so',
+  'libc.so.6',
+  'libc_nonshared.a',
+  'libm.so.6',
+  'libgcc.a',
+  'libgcc_s.so.1',
+  'collect2',
+  'ld',
+  'lld',
+];
 
 /**
  * cc, the programs that it runs to link, and the files that it adds to every program, by content. Without cc: a Failure (host).
@@ -69,18 +86,24 @@ async function asked(cc: string, name: string, path: string, signal: AbortSignal
 /** [path relative to the sysroot, absolute path] of the plain files of a folder; none when there is no such folder. */
 async function filesIn(folder: string, sysroot: string): Promise<readonly (readonly [string, string])[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isFile()).map((entry) => {
-    const path = join(folder, entry.name);
-    return [path.slice(sysroot.length + 1), path] as const;
-  });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => {
+      const path = join(folder, entry.name);
+      return [path.slice(sysroot.length + 1), path] as const;
+    });
 }
 
 async function digests(parts: Parts): Promise<Readonly<Record<string, Digest>>> {
   const limit = pLimit(4);
   const names = Object.keys(parts).sort(byCodeUnit);
-  const entries = await Promise.all(names.map((name) => limit(async () => {
-    const file = await realpath(parts[name] ?? '');
-    return (await stat(file)).isFile() ? [[name, await digestFile(file)] as const] : [];
-  })));
+  const entries = await Promise.all(
+    names.map((name) =>
+      limit(async () => {
+        const file = await realpath(parts[name] ?? '');
+        return (await stat(file)).isFile() ? [[name, await digestFile(file)] as const] : [];
+      }),
+    ),
+  );
   return Object.fromEntries(entries.flat());
 }

@@ -11,16 +11,21 @@ import type { Toolchain } from './toolchain.ts';
 const installed = (toolchains: readonly Toolchain[], folder: string): readonly Toolchain[] =>
   toolchains.filter(({ sysroot }) => sysroot.startsWith(folder));
 
-test('rustup\'s toolchains are found in its folder and named by their own programs', async () => {
+test("rustup's toolchains are found in its folder and named by their own programs", async () => {
   await withFakeHost(async (fake) => {
     await fake.rustup(`stable-${host}`, '1.95.0');
     const folder = await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
     await fake.proxies();
     const found = installed(await listToolchains(fake, context), fake.folder);
-    assert.equal(found.map(({ name, release }) => `${name} ${release}`), [`nightly-${host} 1.97.0-nightly`, `stable-${host} 1.95.0`]);
+    assert.equal(
+      found.map(({ name, release }) => `${name} ${release}`),
+      [`nightly-${host} 1.97.0-nightly`, `stable-${host} 1.95.0`],
+    );
     const [nightly] = found;
-    assert.equal([nightly?.rustc, nightly?.cargo, nightly?.sysroot, nightly?.host],
-      [join(folder, 'bin/rustc'), join(folder, 'bin/cargo'), folder, host]);
+    assert.equal(
+      [nightly?.rustc, nightly?.cargo, nightly?.sysroot, nightly?.host],
+      [join(folder, 'bin/rustc'), join(folder, 'bin/cargo'), folder, host],
+    );
   });
 });
 
@@ -31,7 +36,7 @@ test('a folder without cargo is no toolchain', async () => {
   });
 });
 
-test('a distribution\'s rustc on PATH is found, rustup\'s proxy is not', async () => {
+test("a distribution's rustc on PATH is found, rustup's proxy is not", async () => {
   await withFakeHost(async (fake) => {
     const sysroot = await fake.onPath('1.85.0');
     const [found] = installed(await listToolchains(fake, context), fake.folder);
@@ -52,7 +57,7 @@ test('rustc is asked once, and again when it was replaced', async () => {
   });
 });
 
-test('rustup\'s default and overrides are read, a damaged file counts as none', async () => {
+test("rustup's default and overrides are read, a damaged file counts as none", async () => {
   await withFakeHost(async (fake) => {
     assert.equal(await rustupSettings(fake.env), { overrides: {} });
     await fake.write('rustup/settings.toml', 'default_toolchain = "stable"\n[overrides]\n"/x" = "nightly"\n');

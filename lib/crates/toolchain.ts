@@ -63,7 +63,11 @@ export async function listToolchains(search: ToolchainSearch, context: Context):
 
 /** A toolchain by its folder (that has bin/rustc and bin/cargo), or undefined. */
 export async function toolchainAt(
-  folder: string, name: string, origin: Toolchain['origin'], search: ToolchainSearch, context: Context,
+  folder: string,
+  name: string,
+  origin: Toolchain['origin'],
+  search: ToolchainSearch,
+  context: Context,
 ): Promise<Toolchain | undefined> {
   const [rustc, cargo, rustdoc] = await Promise.all(['rustc', 'cargo', 'rustdoc'].map((program) => existing(join(folder, 'bin', program))));
   if (!rustc || !cargo) return undefined;
@@ -131,5 +135,8 @@ async function aboutRustc(rustc: string, { env, cacheDir }: ToolchainSearch, { s
 }
 
 async function existing(path: string): Promise<string | undefined> {
-  return stat(path).then(() => path, () => undefined);
+  return stat(path).then(
+    () => path,
+    () => undefined,
+  );
 }

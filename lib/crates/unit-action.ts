@@ -82,7 +82,9 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   });
   const files = await linkedFiles(metadataOnly ? (own ? [own] : []) : [...scripts], context.cache);
   const search = [...scripts].flatMap((script) => script.directives?.linkSearch ?? []);
-  const bootstrap = unit.isStd || (!/nightly|dev/.test(planned.toolchain.release) && (externs.some(({ noprelude }) => noprelude) || planned.targetFile !== undefined));
+  const bootstrap =
+    unit.isStd ||
+    (!/nightly|dev/.test(planned.toolchain.release) && (externs.some(({ noprelude }) => noprelude) || planned.targetFile !== undefined));
   return {
     label: planned.label,
     record: {
@@ -125,8 +127,14 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     Object.assign(inputs, outDirInputs(dependency));
   }
   const run = {
-    outDir: outDirOf(planned), target: planned.triple, host: planned.toolchain.host, cfgs: planned.cfgs, linker: planned.linker,
-    rustflags: planned.rustflags, profileName: planned.profileName, dependencies: native,
+    outDir: outDirOf(planned),
+    target: planned.triple,
+    host: planned.toolchain.host,
+    cfgs: planned.cfgs,
+    linker: planned.linker,
+    rustflags: planned.rustflags,
+    profileName: planned.profileName,
+    dependencies: native,
   };
   return {
     label: planned.label,
@@ -179,7 +187,12 @@ function outDirInputs(script: BuiltUnit): Readonly<Record<string, Digest>> {
 async function linkedFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
   const files: Record<string, Digest | null> = {};
   for (const { planned, result, directives } of scripts) {
-    if (planned.place.immutable || !directives || directives.linkArgs.length + directives.linkLibs.length + directives.linkSearch.length === 0) continue;
+    if (
+      planned.place.immutable ||
+      !directives ||
+      directives.linkArgs.length + directives.linkLibs.length + directives.linkSearch.length === 0
+    )
+      continue;
     for (const place of scriptReads(planned, result).files) files[place] = await digestOfPlace(place, mountsOf(planned), cache);
   }
   return files;
@@ -200,7 +213,12 @@ function mountsOf({ place, toolchain, targetFile, target }: PlannedUnit): Readon
   };
 }
 
-async function rustcReads(planned: PlannedUnit, result: ActionResult, action: Action, { cache, built }: ActionContext): Promise<Discovered> {
+async function rustcReads(
+  planned: PlannedUnit,
+  result: ActionResult,
+  action: Action,
+  { cache, built }: ActionContext,
+): Promise<Discovered> {
   const depInfo = result.artifacts.find(({ path }) => path.endsWith('.d'));
   const text = depInfo && (await cache.content.read(depInfo.digest));
   const { files, variables } = parseDepInfo(text?.toString() ?? '');
@@ -213,7 +231,10 @@ async function rustcReads(planned: PlannedUnit, result: ActionResult, action: Ac
     return known.some((prefix) => place.startsWith(`${prefix}/`)) ? [] : [place];
   });
   // A proc macro may read any variable, and rustc does not know of it.
-  const opaque = planned.dependencies.some(({ index }) => { const unit = built.get(index)?.planned.unit; return unit !== undefined && isProcMacro(unit); });
+  const opaque = planned.dependencies.some(({ index }) => {
+    const unit = built.get(index)?.planned.unit;
+    return unit !== undefined && isProcMacro(unit);
+  });
   return { files: placesRead, variables: opaque ? [anyVariable] : variables };
 }
 

@@ -64,7 +64,8 @@ export function parseUnitGraph(text: string): UnitGraph {
   const graph = record(JSON.parse(text), 'the unit graph');
   if (graph['version'] !== 1) {
     throw cannot('read the unit graph', `this cargo prints version ${String(graph['version'])}, and only version 1 is known`, {
-      blame: 'host', hint: 'use another toolchain with --toolchain',
+      blame: 'host',
+      hint: 'use another toolchain with --toolchain',
     });
   }
   const units = list(graph['units'], 'units').map((unit, index) => parseUnit(record(unit, `units[${index}]`), `units[${index}]`));
@@ -97,7 +98,8 @@ export function isLinkable(unit: Unit): boolean {
 function parseUnit(unit: Fields, path: string): Unit {
   const target = record(unit['target'], `${path}.target`);
   const mode = text(unit['mode'], `${path}.mode`);
-  if (mode !== 'build' && mode !== 'run-custom-build') throw cannot('read the unit graph', `${path} has the mode "${mode}", which is not a build`);
+  if (mode !== 'build' && mode !== 'run-custom-build')
+    throw cannot('read the unit graph', `${path} has the mode "${mode}", which is not a build`);
   return {
     pkgId: text(unit['pkg_id'], `${path}.pkg_id`),
     target: {

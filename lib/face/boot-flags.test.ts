@@ -11,7 +11,14 @@ import type { Task } from './task.ts';
 const project = join(import.meta.dirname, '../..');
 
 function parsed(...words: readonly string[]): CommandLine {
-  const usage = { command: 'test', words: '<system>', about: '', count: [0, 1], flags: { ...machineFlags, ...verdictFlags }, examples: [] } as const;
+  const usage = {
+    command: 'test',
+    words: '<system>',
+    about: '',
+    count: [0, 1],
+    flags: { ...machineFlags, ...verdictFlags },
+    examples: [],
+  } as const;
   return parseCommandLine(usage, words);
 }
 
@@ -27,7 +34,7 @@ function taskOf(...words: readonly string[]): Task {
   };
 }
 
-test('clocks are the system\'s own, except those that are given, in seconds', () => {
+test("clocks are the system's own, except those that are given, in seconds", () => {
   const own = { timeoutMs: 1, silenceMs: 2, graceMs: 3 };
   assert.equal(bootLimits(parsed(), own), own);
   assert.equal(bootLimits(parsed('--timeout', '90', '--grace', '0.5'), own), { timeoutMs: 90_000, silenceMs: 2, graceMs: 500 });
@@ -35,7 +42,10 @@ test('clocks are the system\'s own, except those that are given, in seconds', ()
 
 test('--expect and --send keep the order in which they were typed', () => {
   const steps = dialogueSteps(parsed('--send', 'a', '--expect', 'b', '--timeout', '3', '--expect', 'c', '--send=d'));
-  assert.equal(steps.map(({ kind, text }) => `${kind} ${text}`), ['send a', 'expect b', 'expect c', 'send d']);
+  assert.equal(
+    steps.map(({ kind, text }) => `${kind} ${text}`),
+    ['send a', 'expect b', 'expect c', 'send d'],
+  );
 });
 
 test('the machine of a system and its image: the built one, or the one that is named', async () => {

@@ -48,7 +48,10 @@ function acceleratorChoice(args: CommandLine): AcceleratorChoice {
   const choice = accelerators.find((name) => name === given);
   if (choice) return choice;
   const near = nearest(given, accelerators);
-  throw cannot(`use --accel "${given}"`, `it must be ${accelerators.join(', ')}`, { blame: 'usage', hint: near && `did you mean ${near}?` });
+  throw cannot(`use --accel "${given}"`, `it must be ${accelerators.join(', ')}`, {
+    blame: 'usage',
+    hint: near && `did you mean ${near}?`,
+  });
 }
 
 /** The system's own clocks, except where the command line sets another. */

@@ -21,17 +21,33 @@ test('a good boot is its sentence and its transcript', () => {
 test('a failed boot shows the end of the console, the findings, the line, the stage and the kind', () => {
   const verdict = { kind: 'failed', failure: 'kernel-panic', line: 'PANIC', stage: 'init', lastMilestone: 'kernel', afterMs: 500 } as const;
   assert.equal(lines({ verdict, lastLines: ['up', 'PANIC'], findings: [{ kind: 'warning', line: 'hot', count: 3 }] }), [
-    'The last 2 lines of the console:', '  | up', '  | PANIC',
-    'Findings that did not decide: 1 kind', '  3 x warning: hot',
+    'The last 2 lines of the console:',
+    '  | up',
+    '  | PANIC',
+    'Findings that did not decide: 1 kind',
+    '  3 x warning: hot',
     'FAIL x.img failed to boot after 0.5 s in stage init (kernel-panic): "PANIC"',
     'Transcript: /x.log',
   ]);
 });
 
 test('a stalled boot says where, for how long, and what was waited for', () => {
-  const stalled = { kind: 'stalled', stage: 'prompt', lastMilestone: 'prompt', silentMs: 30_000, waitingFor: 'ok', afterMs: 40_000 } as const;
-  assert.match(lines({ verdict: stalled }).join('\n'), 'stalled after 40.0 s in stage prompt, after milestone "prompt", waiting for "ok", silent for 30.0 s');
-  assert.match(lines({ verdict: { kind: 'stalled', stage: 'firmware' } }).join('\n'), 'FAIL x.img stalled in stage firmware, before any milestone');
+  const stalled = {
+    kind: 'stalled',
+    stage: 'prompt',
+    lastMilestone: 'prompt',
+    silentMs: 30_000,
+    waitingFor: 'ok',
+    afterMs: 40_000,
+  } as const;
+  assert.match(
+    lines({ verdict: stalled }).join('\n'),
+    'stalled after 40.0 s in stage prompt, after milestone "prompt", waiting for "ok", silent for 30.0 s',
+  );
+  assert.match(
+    lines({ verdict: { kind: 'stalled', stage: 'firmware' } }).join('\n'),
+    'FAIL x.img stalled in stage firmware, before any milestone',
+  );
 });
 
 test('a machine that went away', () => {

@@ -28,7 +28,9 @@ export async function build(task: Task): Promise<Outcome> {
   const system = await loadSystem(repository, args.words[0] ?? '');
   const profile = args.text('profile') ?? 'default';
   const sources = sourcesOf(task);
-  const say = (text: string): void => { if (!args.has('quiet')) report({ kind: 'note', text }); };
+  const say = (text: string): void => {
+    if (!args.has('quiet')) report({ kind: 'note', text });
+  };
   const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title}), from ${sourceWords(sources)}`;
   const env = declaredEnv(args.list('env'), host.env);
   if (args.has('dry-run')) {
@@ -38,7 +40,9 @@ export async function build(task: Task): Promise<Outcome> {
       print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
     }
     for (const { name, fileSystem, sizeBytes, files } of system.image.partitions) {
-      print(`  partition ${name}: ${fileSystem.kind}, ${sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes)}, ${Object.keys(files).length} entries`);
+      print(
+        `  partition ${name}: ${fileSystem.kind}, ${sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes)}, ${Object.keys(files).length} entries`,
+      );
     }
     return {};
   }
@@ -51,9 +55,25 @@ export async function build(task: Task): Promise<Outcome> {
     const seconds = Math.round((performance.now() - startMs) / 10) / 100;
     say(summary(compiled, seconds));
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-    say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources)}; boot it with npx zx test-boot.ts ${system.name}`);
+    say(
+      `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources)}; boot it with npx zx test-boot.ts ${system.name}`,
+    );
     const { units, hits, misses } = compiled;
-    return { json: { system: system.name, profile, sources: sources.kind, image: imagePath, manifest: manifestPath, bytes: image.bytes, sha256: image.sha256, units, hits, misses, seconds } };
+    return {
+      json: {
+        system: system.name,
+        profile,
+        sources: sources.kind,
+        image: imagePath,
+        manifest: manifestPath,
+        bytes: image.bytes,
+        sha256: image.sha256,
+        units,
+        hits,
+        misses,
+        seconds,
+      },
+    };
   } finally {
     await cache.close();
   }

@@ -53,7 +53,11 @@ test('an unknown flag with a value, and one that is like nothing, are refused as
 test('too few words, too many, and a value where none belongs are usage errors', () => {
   assert.match(complaint(() => parse()).message, /it needs <system>/);
   assert.match(complaint(() => parse('redox', 'asterinas')).message, /"asterinas" is one word too many/);
-  for (const argv of [['redox', '--json=yes'], ['redox', '--jobs'], ['redox', '-x']]) {
+  for (const argv of [
+    ['redox', '--json=yes'],
+    ['redox', '--jobs'],
+    ['redox', '-x'],
+  ]) {
     assert.is(complaint(() => parse(...argv)).exitCode, 2, argv.join(' '));
   }
 });
@@ -61,7 +65,11 @@ test('too few words, too many, and a value where none belongs are usage errors',
 test('a count is a whole number of at least what is asked', () => {
   assert.is(parse('redox', '--jobs', '12').count('jobs', 1), 12);
   for (const bad of ['0', '-1', '1.5', 'three', '', ' ', 'NaN', 'Infinity', '1e400']) {
-    assert.match(complaint(() => parse('redox', `--jobs=${bad}`).count('jobs', 1)).message, /must be a whole number of at least 1/, `"${bad}"`);
+    assert.match(
+      complaint(() => parse('redox', `--jobs=${bad}`).count('jobs', 1)).message,
+      /must be a whole number of at least 1/,
+      `"${bad}"`,
+    );
   }
 });
 

@@ -52,7 +52,10 @@ export function parseCommandLine(usage: Usage, argv: readonly string[]): Command
     const name = /^--([^=]+)/.exec(word)?.[1];
     if (name !== undefined && !(name in flags)) {
       const near = nearest(name, Object.keys(flags));
-      throw cannot('read the command line', `there is no flag "--${name}"`, { blame: 'usage', hint: near ? `did you mean --${near}? ${hint}` : hint });
+      throw cannot('read the command line', `there is no flag "--${name}"`, {
+        blame: 'usage',
+        hint: near ? `did you mean --${near}? ${hint}` : hint,
+      });
     }
   }
   const parsed = parsedOr(flags, argv, hint);
@@ -69,7 +72,8 @@ export function parseCommandLine(usage: Usage, argv: readonly string[]): Command
   const number = (flag: string, valid: (value: number) => boolean, wanted: string): number | undefined => {
     const value = text(flag);
     if (value === undefined) return undefined;
-    if (value.trim() === '' || !valid(Number(value))) throw cannot(`use --${flag} "${value}"`, `it must be ${wanted}`, { blame: 'usage', hint });
+    if (value.trim() === '' || !valid(Number(value)))
+      throw cannot(`use --${flag} "${value}"`, `it must be ${wanted}`, { blame: 'usage', hint });
     return Number(value);
   };
   return {
@@ -81,9 +85,12 @@ export function parseCommandLine(usage: Usage, argv: readonly string[]): Command
       const value = parsed.values[flag];
       return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
     },
-    sequence: (wanted) => (parsed.tokens ?? []).flatMap((token) => {
-      return token.kind === 'option' && wanted.includes(token.name) && token.value !== undefined ? [{ flag: token.name, value: token.value }] : [];
-    }),
+    sequence: (wanted) =>
+      (parsed.tokens ?? []).flatMap((token) => {
+        return token.kind === 'option' && wanted.includes(token.name) && token.value !== undefined
+          ? [{ flag: token.name, value: token.value }]
+          : [];
+      }),
     count: (flag, least = 0) => number(flag, (value) => Number.isInteger(value) && value >= least, `a whole number of at least ${least}`),
     seconds: (flag) => {
       const value = number(flag, (seconds) => seconds >= 0 && seconds < 1e6, 'a number of seconds');
@@ -112,11 +119,13 @@ export function helpText(usage: Usage): string {
 }
 
 function parsedOr(flags: Record<string, Flag>, argv: readonly string[], hint: string): ReturnType<typeof parseArgs> {
-  const options = Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { type: flag.type, multiple: flag.multiple ?? false }]));
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, flag]) => [name, { type: flag.type, multiple: flag.multiple ?? false }]),
+  );
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true, tokens: true });
   } catch (error) {
-    const why = error instanceof Error ? error.message.split('. ')[0] ?? error.message : String(error);
+    const why = error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error);
     throw cannot('read the command line', why.charAt(0).toLowerCase() + why.slice(1), { blame: 'usage', hint });
   }
 }

@@ -16,20 +16,35 @@ const checkout = join(dir, 'checkout');
 await cp(join(project, 'fixtures/crates'), checkout, { recursive: true });
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-const command = (words: readonly string[]): readonly string[] => [process.execPath, join(project, 'tasks/crates.ts'), ...words, '--cache', join(dir, 'cache')];
+const command = (words: readonly string[]): readonly string[] => [
+  process.execPath,
+  join(project, 'tasks/crates.ts'),
+  ...words,
+  '--cache',
+  join(dir, 'cache'),
+];
 
 function crates(...words: readonly string[]): Promise<RunResult> {
   return run(command(words), { cwd: dir, env });
 }
 
-function lastJson({ stdout }: RunResult): { projects: { name: string; bins: Record<string, string> }[]; units: number; hits: number; misses: number } {
+function lastJson({ stdout }: RunResult): {
+  projects: { name: string; bins: Record<string, string> }[];
+  units: number;
+  hits: number;
+  misses: number;
+} {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
 }
 
 test('a program is where --json says, and the second time nothing is built', async () => {
   const first = await crates(checkout, '--out', 'o', '--json');
   assert.is(first.exitCode, 0, first.stderr);
-  const { projects: [only], units, misses } = lastJson(first);
+  const {
+    projects: [only],
+    units,
+    misses,
+  } = lastJson(first);
   assert.is(only?.bins['greeter'], join(dir, 'o/bin/greeter'));
   assert.is(misses, units);
   assert.match(await outputOf('run it', [join(dir, 'o/bin/greeter')], { cwd: dir, env: {} }), 'HELLO');
@@ -40,10 +55,16 @@ test('a program is where --json says, and the second time nothing is built', asy
 test('several projects in one command share their units', async () => {
   const other = join(dir, 'other');
   await cp(checkout, other, { recursive: true });
-  await writeFile(join(dir, 'set.toml'), '[[project]]\npath = "checkout"\n[[project]]\npath = "other"\nname = "twin"\nbins = ["greeter"]\n');
+  await writeFile(
+    join(dir, 'set.toml'),
+    '[[project]]\npath = "checkout"\n[[project]]\npath = "other"\nname = "twin"\nbins = ["greeter"]\n',
+  );
   const result = await crates('--set', 'set.toml', '--out', 'both', '--json');
   assert.is(result.exitCode, 0, result.stderr);
-  assert.equal(lastJson(result).projects.map(({ name }) => name), ['checkout', 'twin']);
+  assert.equal(
+    lastJson(result).projects.map(({ name }) => name),
+    ['checkout', 'twin'],
+  );
   assert.is(lastJson(result).misses, 0);
   for (const name of ['checkout', 'twin']) assert.ok((await stat(join(dir, 'both', name, 'bin/greeter'))).isFile());
 });
@@ -64,7 +85,7 @@ test('what is wrong on the command line is a sentence with exit 2', async () => 
   }
 });
 
-test('an output folder that cannot be written is the host\'s lack, told in a sentence', async () => {
+test("an output folder that cannot be written is the host's lack, told in a sentence", async () => {
   const { exitCode, stderr } = await crates(checkout, '--out', '/proc/nowhere');
   assert.ok(exitCode === 69 || exitCode === 1);
   assert.match(stderr, 'Cannot write the programs of checkout to "/proc/nowhere"');
@@ -75,11 +96,17 @@ test('^C ends the compilers with exit 130, and the next run goes on', async () =
   const slow = join(dir, 'slow');
   await cp(checkout, slow, { recursive: true });
   // The script says that it runs and then waits for a file that never comes.
-  await writeFile(join(slow, 'native/build.rs'), 'fn main() { println!("cargo:warning=x"); loop { std::thread::sleep(std::time::Duration::from_secs(1)); } }\n');
+  await writeFile(
+    join(slow, 'native/build.rs'),
+    'fn main() { println!("cargo:warning=x"); loop { std::thread::sleep(std::time::Duration::from_secs(1)); } }\n',
+  );
   const child = start(command([slow, '--out', 'o3']), {
-    cwd: dir, env,
+    cwd: dir,
+    env,
     // The line about a built script is the last before its run begins.
-    onStderr: (text) => { if (text.includes('built native 0.1.0 (build script)')) process.kill(child.pid, 'SIGINT'); },
+    onStderr: (text) => {
+      if (text.includes('built native 0.1.0 (build script)')) process.kill(child.pid, 'SIGINT');
+    },
   });
   const { exitCode, stderr } = await child.ended;
   assert.is(exitCode, 130, stderr);
@@ -91,7 +118,10 @@ test('^C ends the compilers with exit 130, and the next run goes on', async () =
 
 test('a declared variable is NAME=VALUE, or NAME with the value that it has', () => {
   assert.equal(declaredEnv(['A=b=c', 'HOME', 'EMPTY='], { HOME: '/h' }), { A: 'b=c', HOME: '/h', EMPTY: '' });
-  assert.throws(() => declaredEnv(['=x'], {}), (error: unknown) => error instanceof Failure && error.exitCode === 2);
+  assert.throws(
+    () => declaredEnv(['=x'], {}),
+    (error: unknown) => error instanceof Failure && error.exitCode === 2,
+  );
 });
 
 test('the summary counts units, hits and what was built', () => {

@@ -17,7 +17,12 @@ import type { Outcome, Task } from './task.ts';
 export const compilerFlags = {
   toolchain: { type: 'string', value: 'T', help: 'a toolchain by rustup name, channel or folder (default: what rustup would take)' },
   'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library, for build-std' },
-  env: { type: 'string', value: 'NAME[=VALUE]', multiple: true, help: 'declare a variable for build scripts and env!(); no others are seen' },
+  env: {
+    type: 'string',
+    value: 'NAME[=VALUE]',
+    multiple: true,
+    help: 'declare a variable for build scripts and env!(); no others are seen',
+  },
   jobs: { type: 'string', value: 'N', help: `how many compilers run at once (default ${availableParallelism()} here)` },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
   'no-sandbox': { type: 'boolean', help: 'run compilers and build scripts without bubblewrap' },
@@ -61,7 +66,9 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     const seconds = (performance.now() - startMs) / 1000;
     if (!args.has('quiet')) report({ kind: 'note', text: summary(compiled, seconds) });
     const { units, hits, misses } = compiled;
-    const cpuSeconds = rounded((await childCpuSeconds()) - childrenBefore + process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6);
+    const cpuSeconds = rounded(
+      (await childCpuSeconds()) - childrenBefore + process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
+    );
     return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), cpuSeconds } };
   } finally {
     await cache.close();
@@ -98,13 +105,16 @@ export function compilerOptions({ args, host, path }: Task): Omit<Parameters<typ
 
 /** `--env NAME=VALUE`, or `--env NAME` for the value it has here. */
 export function declaredEnv(list: readonly string[], env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(list.map((word) => {
-    const at = word.indexOf('=');
-    if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
-    const value = env[word];
-    if (at === 0 || value === undefined) throw cannot(`declare the variable "${word}"`, 'it has no value here', { blame: 'usage', hint: 'write --env NAME=VALUE' });
-    return [word, value];
-  }));
+  return Object.fromEntries(
+    list.map((word) => {
+      const at = word.indexOf('=');
+      if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
+      const value = env[word];
+      if (at === 0 || value === undefined)
+        throw cannot(`declare the variable "${word}"`, 'it has no value here', { blame: 'usage', hint: 'write --env NAME=VALUE' });
+      return [word, value];
+    }),
+  );
 }
 
 async function projectsOf(task: Task): Promise<readonly Project[]> {
@@ -112,7 +122,10 @@ async function projectsOf(task: Task): Promise<readonly Project[]> {
   const [dir] = args.words;
   const set = args.text('set');
   if ((dir === undefined) === (set === undefined)) {
-    throw cannot('read the command line', 'it needs either <cargo project> or --set FILE', { blame: 'usage', hint: 'see npx zx tasks/crates.ts --help' });
+    throw cannot('read the command line', 'it needs either <cargo project> or --set FILE', {
+      blame: 'usage',
+      hint: 'see npx zx tasks/crates.ts --help',
+    });
   }
   const split = (values: readonly string[]): string[] => values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== '');
   const triple = args.text('triple');
@@ -133,7 +146,9 @@ async function projectsOf(task: Task): Promise<readonly Project[]> {
   };
   if (dir !== undefined) return [{ ...defaults, name: basename(path(dir)), dir: path(dir) }];
   const file = path(set ?? '');
-  const text = await readFile(file, 'utf8').catch((error: unknown) => { throw cannot(`read "${file}"`, 'it cannot be opened', { blame: 'usage', cause: error }); });
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw cannot(`read "${file}"`, 'it cannot be opened', { blame: 'usage', cause: error });
+  });
   return projectSet(text, file, defaults);
 }
 

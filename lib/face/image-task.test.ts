@@ -17,7 +17,10 @@ import { imageFlags, inspectImage } from './image-task.ts';
 
 const script = fileURLToPath(new URL('../../tasks/image.ts', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'image-task-test-'));
-const tree = fileTree([['bin/init', file(Buffer.from([0, 255, 10, 13]), 0o755)], ['etc', symlink('bin')]]);
+const tree = fileTree([
+  ['bin/init', file(Buffer.from([0, 255, 10, 13]), 0o755)],
+  ['etc', symlink('bin')],
+]);
 writeFileSync(join(dir, 'initfs'), writeInitfs(tree, undefined, { generation: 'older', timestampSec: 0 }));
 test.after(() => rmSync(dir, { recursive: true }));
 
@@ -29,10 +32,14 @@ test('ls lists, also as JSON', async () => {
   const { stdout, exitCode } = await image('ls', 'initfs', '--json');
   assert.is(exitCode, 0);
   const lines = stdout.trimEnd().split('\n');
-  assert.equal(lines.slice(0, -1).map((line) => line.replace(/ +/g, ' ')), [
-    'drwxr-xr-x 0:0 0 /', 'drwxr-xr-x 0:0 0 bin', '-rwxr-xr-x 0:0 4 bin/init', 'lrwxrwxrwx 0:0 0 etc -> bin',
-  ]);
-  assert.equal(JSON.parse(lines.at(-1) ?? '').entries.map((entry: { path: string }) => entry.path), ['/', 'bin', 'bin/init', 'etc']);
+  assert.equal(
+    lines.slice(0, -1).map((line) => line.replace(/ +/g, ' ')),
+    ['drwxr-xr-x 0:0 0 /', 'drwxr-xr-x 0:0 0 bin', '-rwxr-xr-x 0:0 4 bin/init', 'lrwxrwxrwx 0:0 0 etc -> bin'],
+  );
+  assert.equal(
+    JSON.parse(lines.at(-1) ?? '').entries.map((entry: { path: string }) => entry.path),
+    ['/', 'bin', 'bin/init', 'etc'],
+  );
 });
 
 test('extract writes a tree, once', async () => {
@@ -47,14 +54,18 @@ test('cat gives the bytes as they are, and stops when nobody reads any more', as
   const usage = { command: 'image', words: '', about: '', count: [2, 3], flags: imageFlags, examples: [] } as const;
   const written: Uint8Array[] = [];
   const context = { signal: new AbortController().signal, report: () => {} };
-  const cat = (image: string, path: string, reads: boolean): ReturnType<typeof inspectImage> => inspectImage({
-    args: parseCommandLine(usage, ['cat', image, path]),
-    host: { cwd: dir, env: { PATH: process.env['PATH'] ?? '' }, cacheDir: dir },
-    path: (text) => join(dir, text),
-    print: () => assert.unreachable('cat prints no lines'),
-    write: async (bytes) => { written.push(Uint8Array.from(bytes)); return reads; },
-    ...context,
-  });
+  const cat = (image: string, path: string, reads: boolean): ReturnType<typeof inspectImage> =>
+    inspectImage({
+      args: parseCommandLine(usage, ['cat', image, path]),
+      host: { cwd: dir, env: { PATH: process.env['PATH'] ?? '' }, cacheDir: dir },
+      path: (text) => join(dir, text),
+      print: () => assert.unreachable('cat prints no lines'),
+      write: async (bytes) => {
+        written.push(Uint8Array.from(bytes));
+        return reads;
+      },
+      ...context,
+    });
   await cat('initfs', 'bin/init', true);
   assert.ok(Buffer.concat(written).equals(Buffer.from([0, 255, 10, 13])));
   written.length = 0;

@@ -52,8 +52,9 @@ async function cat(it: Task, image: OpenImage): Promise<Outcome> {
   const path = it.args.words[2];
   if (path === undefined) throw cannot('read the command line', 'cat needs IMAGE PATH', { blame: 'usage', hint: help });
   const { volume, entry } = await findInImage(image, path, it.args.text('partition'));
-  if (entry.kind !== 'file') throw cannot(`print "${path}"`, entry.kind === 'symlink' ? `it is a link to "${entry.target}"` : 'it is not a file');
-  for await (const bytes of fileBytes(volume, entry)) if (!await it.write(bytes)) break;
+  if (entry.kind !== 'file')
+    throw cannot(`print "${path}"`, entry.kind === 'symlink' ? `it is a link to "${entry.target}"` : 'it is not a file');
+  for await (const bytes of fileBytes(volume, entry)) if (!(await it.write(bytes))) break;
   return { json: { image: image.path, path, bytes: entry.sizeBytes } };
 }
 

@@ -10,7 +10,16 @@ const key = digestBytes('');
 /** What is written for a row of events. */
 function written(events: readonly Event[], { columns, quiet = false }: { columns?: number; quiet?: boolean } = {}): string {
   let text = '';
-  const face = progress({ write: (part) => { text += part; }, columns, colour: false }, quiet);
+  const face = progress(
+    {
+      write: (part) => {
+        text += part;
+      },
+      columns,
+      colour: false,
+    },
+    quiet,
+  );
   for (const event of events) face.report(event);
   face.clear();
   return text;
@@ -18,7 +27,10 @@ function written(events: readonly Event[], { columns, quiet = false }: { columns
 
 /** What a terminal shows in the end: the text with every rewritten line gone. */
 function shown(text: string): string {
-  return text.split('\n').map((line) => line.slice(line.lastIndexOf('\r\x1b[K') + (line.includes('\r\x1b[K') ? 4 : 0))).join('\n');
+  return text
+    .split('\n')
+    .map((line) => line.slice(line.lastIndexOf('\r\x1b[K') + (line.includes('\r\x1b[K') ? 4 : 0)))
+    .join('\n');
 }
 
 const build: readonly Event[] = [
@@ -40,20 +52,32 @@ test('on a terminal the status line counts, names what runs, fits, and is gone i
   for (const line of text.split(/\r\x1b\[K|\n/)) assert.ok(line.length < 30, line);
 });
 
-test('quiet says nothing but a compiler\'s own messages', () => {
-  const events: readonly Event[] = [...build, { kind: 'note', text: 'x' }, { kind: 'unit-failed', unit: 'a' },
-    { kind: 'diagnostic', unit: 'a', text: 'error[E0308]' }];
+test("quiet says nothing but a compiler's own messages", () => {
+  const events: readonly Event[] = [
+    ...build,
+    { kind: 'note', text: 'x' },
+    { kind: 'unit-failed', unit: 'a' },
+    { kind: 'diagnostic', unit: 'a', text: 'error[E0308]' },
+  ];
   assert.is(written(events, { quiet: true, columns: 80 }), 'error[E0308]\n');
 });
 
 test('a diagnostic is written as it is, whether or not it ends its line', () => {
-  assert.is(written([{ kind: 'diagnostic', unit: 'a', text: 'one\n' }, { kind: 'diagnostic', unit: 'a', text: 'two' }]), 'one\ntwo\n');
+  assert.is(
+    written([
+      { kind: 'diagnostic', unit: 'a', text: 'one\n' },
+      { kind: 'diagnostic', unit: 'a', text: 'two' },
+    ]),
+    'one\ntwo\n',
+  );
 });
 
 test('a short phase leaves no line, a long one or one with a note does', () => {
   const phases: readonly Event[] = [
-    { kind: 'phase-started', phase: 'plan' }, { kind: 'phase-finished', phase: 'plan', durationMs: 20 },
-    { kind: 'phase-started', phase: 'assemble' }, { kind: 'progress', phase: 'assemble', done: 1, total: 3 },
+    { kind: 'phase-started', phase: 'plan' },
+    { kind: 'phase-finished', phase: 'plan', durationMs: 20 },
+    { kind: 'phase-started', phase: 'assemble' },
+    { kind: 'progress', phase: 'assemble', done: 1, total: 3 },
     { kind: 'phase-finished', phase: 'assemble', durationMs: 2000 },
     { kind: 'phase-finished', phase: 'verify', durationMs: 1, note: 'all good' },
   ];

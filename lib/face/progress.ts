@@ -39,9 +39,7 @@ export function progress(terminal: Terminal, quiet: boolean): Progress {
   const status = (): void => {
     if (quiet || terminal.columns === undefined) return;
     const names = [...running.keys()].map((unit) => unit.split(' ')[0]).join(', ');
-    const text = running.size > 0
-      ? `[${finished}/${units}] ${plural(hits, 'hit')} · ${names}`
-      : `${phaseName}${phaseShare}`;
+    const text = running.size > 0 ? `[${finished}/${units}] ${plural(hits, 'hit')} · ${names}` : `${phaseName}${phaseShare}`;
     if (text === '') return;
     terminal.write(`\r\x1b[K${text.slice(0, terminal.columns - 1)}`);
     shown = true;

@@ -52,8 +52,10 @@ async function withPuppet(use: (play: Play, script: string) => Promise<void>): P
 }
 
 test('an error is its detail, its sentence, its hint; a stack only for a bug of ours', () => {
-  assert.is(errorText(cannot('read "x"', 'it is a folder', { hint: 'give a file', detail: 'cat: x' }), false),
-    'cat: x\nerror: Cannot read "x": it is a folder\nhint: give a file\n');
+  assert.is(
+    errorText(cannot('read "x"', 'it is a folder', { hint: 'give a file', detail: 'cat: x' }), false),
+    'cat: x\nerror: Cannot read "x": it is a folder\nhint: give a file\n',
+  );
   const bug = errorText(new TypeError('oops'), false);
   assert.match(bug, /^bug: .*report this/);
   assert.match(bug, /TypeError: oops\n +at /);
@@ -69,7 +71,11 @@ test('the arguments begin after the script, under zx and under node', () => {
   assert.equal(scriptArguments(['/bin/node', '/x/zx/build/cli.js', 'tasks/build.ts', 'redox', '--json']), ['redox', '--json']);
   assert.equal(scriptArguments(['/bin/node', '/x/tasks/build.ts', 'redox']), ['redox']);
   assert.equal(scriptArguments(['/bin/node', '/x/tasks/build.ts']), []);
-  assert.equal(scriptArguments(['/bin/node', '/x/tasks/test.ts', 'lib/core/sh.test.ts']), ['lib/core/sh.test.ts'], 'only the first is the script');
+  assert.equal(
+    scriptArguments(['/bin/node', '/x/tasks/test.ts', 'lib/core/sh.test.ts']),
+    ['lib/core/sh.test.ts'],
+    'only the first is the script',
+  );
 });
 
 test('under zx and under node the same task says the same', async () => {
@@ -95,7 +101,12 @@ test('the cache directory is BLOOMERY_CACHE, else below XDG_CACHE_HOME, else bel
 
 test('the exit code carries the blame, and only a bug shows a stack', async () => {
   await withPuppet(async (play) => {
-    for (const [word, code] of [['usage', 2], ['host', 69], ['bug', 70], ['seven', 7]] as const) {
+    for (const [word, code] of [
+      ['usage', 2],
+      ['host', 69],
+      ['bug', 70],
+      ['seven', 7],
+    ] as const) {
       const result = await play([word]);
       assert.is(result.exitCode, code, word);
       assert.is(/^ +at /m.test(result.stderr), word === 'bug', word);

@@ -40,12 +40,23 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   const abort = new AbortController();
   const colour = process.stderr.isTTY === true && !process.env['NO_COLOR'];
   const columns = process.stderr.isTTY === true ? process.stderr.columns : undefined;
-  const face = progress({ write: (text) => { process.stderr.write(text); }, columns, colour }, process.argv.includes('--quiet'));
-  const onSignal = (): void => abort.abort(new Failure('interrupted', 'Cannot finish: interrupted',
-    { hint: 'run the same command again: finished work is kept' }));
+  const face = progress(
+    {
+      write: (text) => {
+        process.stderr.write(text);
+      },
+      columns,
+      colour,
+    },
+    process.argv.includes('--quiet'),
+  );
+  const onSignal = (): void =>
+    abort.abort(new Failure('interrupted', 'Cannot finish: interrupted', { hint: 'run the same command again: finished work is kept' }));
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
   // A reader that goes away (| head) is not a fault of ours.
-  process.stdout.on('error', (error) => { if (errnoOf(error) !== 'EPIPE') throw error; });
+  process.stdout.on('error', (error) => {
+    if (errnoOf(error) !== 'EPIPE') throw error;
+  });
 
   try {
     const args = parseCommandLine(usage, scriptArguments(process.argv));
@@ -60,8 +71,14 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
       signal: abort.signal,
       report: face.report,
       path: (text) => resolve(host.cwd, text),
-      print: (line) => { face.clear(); process.stdout.write(`${line}\n`); },
-      write: (bytes) => new Promise((resolve) => { process.stdout.write(bytes, (error) => resolve(!error)); }),
+      print: (line) => {
+        face.clear();
+        process.stdout.write(`${line}\n`);
+      },
+      write: (bytes) =>
+        new Promise((resolve) => {
+          process.stdout.write(bytes, (error) => resolve(!error));
+        }),
     });
     face.clear();
     if (outcome?.json !== undefined && args.has('json')) process.stdout.write(`${JSON.stringify(outcome.json)}\n`);
@@ -84,7 +101,7 @@ export function errorText(error: unknown, colour: boolean): string {
     const hint = error.hint ? `${colours.dim('hint:')} ${error.hint}\n` : '';
     return `${detail}${colours.red('error:')} ${error.message}\n${hint}`;
   }
-  const stack = error instanceof Error ? error.stack ?? error.message : String(error);
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `${colours.red('bug:')} Bloomery itself went wrong; please report this with the command that you ran.\n${stack}\n`;
 }
 

@@ -15,12 +15,26 @@ function serialPair(): { serial: Duplex; typed: () => string; say: (text: string
       done();
     },
   });
-  return { serial, typed: () => heard, say: (text) => { serial.push(text); }, close: () => { serial.destroy(); } };
+  return {
+    serial,
+    typed: () => heard,
+    say: (text) => {
+      serial.push(text);
+    },
+    close: () => {
+      serial.destroy();
+    },
+  };
 }
 
 function terminal(): { stdin: PassThrough & { isTTY: boolean; setRawMode: (raw: boolean) => void }; stdout: PassThrough; raw: boolean[] } {
   const raw: boolean[] = [];
-  const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (on: boolean) => { raw.push(on); } });
+  const stdin = Object.assign(new PassThrough(), {
+    isTTY: true,
+    setRawMode: (on: boolean) => {
+      raw.push(on);
+    },
+  });
   return { stdin, stdout: new PassThrough(), raw };
 }
 

@@ -29,7 +29,9 @@ export async function joinTerminal(serial: Duplex, { stdin, stdout }: Terminal, 
       serial.write(leaving === -1 ? keys : keys.subarray(0, leaving));
       if (leaving !== -1) leave();
     };
-    const onOutput = (bytes: Buffer): void => { stdout.write(bytes); };
+    const onOutput = (bytes: Buffer): void => {
+      stdout.write(bytes);
+    };
     if (stdin.isTTY) stdin.setRawMode?.(true);
     stdin.on('data', onKeys);
     serial.on('data', onOutput);

@@ -12,8 +12,12 @@ const project = join(import.meta.dirname, '../..');
 const patienceMs = 60_000;
 let root = '';
 
-test.before.each(async () => { root = await mkdtemp(join(tmpdir(), 'test-boot-')); });
-test.after.each(async () => { await rm(root, { recursive: true }); });
+test.before.each(async () => {
+  root = await mkdtemp(join(tmpdir(), 'test-boot-'));
+});
+test.after.each(async () => {
+  await rm(root, { recursive: true });
+});
 
 function command(words: readonly string[]): { argv: string[]; cwd: string; env: Record<string, string> } {
   const env = { PATH: process.env['PATH'] ?? '', HOME: root, TMPDIR: root, XDG_CACHE_HOME: join(root, 'cache') };
@@ -100,7 +104,10 @@ test('^C ends the machine with the test: exit 130, and no file is left', async (
   assert.is(exitCode, 130, stderr);
   assert.match(stderr, 'Cannot finish: interrupted');
   assert.not.ok(isAlive(qemu));
-  assert.equal((await readdir(root)).filter((name) => name.startsWith('bloomery-')), []);
+  assert.equal(
+    (await readdir(root)).filter((name) => name.startsWith('bloomery-')),
+    [],
+  );
 });
 
 test('no machine survives SIGKILL of the test, and the next run sweeps up', async () => {
@@ -111,7 +118,10 @@ test('no machine survives SIGKILL of the test, and the next run sweeps up', asyn
   const next = await running();
   process.kill(next.child.pid, 'SIGTERM');
   assert.is((await next.child.ended).exitCode, 130);
-  assert.equal((await readdir(root)).filter((name) => name.startsWith('bloomery-')), []);
+  assert.equal(
+    (await readdir(root)).filter((name) => name.startsWith('bloomery-')),
+    [],
+  );
 });
 
 async function qemuOf(image: string): Promise<number | undefined> {
@@ -128,9 +138,11 @@ function isAlive(pid: number): boolean {
 
 async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
   const giveUpMs = performance.now() + patienceMs;
-  while (!await holds()) {
+  while (!(await holds())) {
     if (performance.now() > giveUpMs) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
   }
 }
 

@@ -23,14 +23,25 @@ async function tried(files: Readonly<Record<string, string>>, words: readonly st
     let printed = '';
     const env = { PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}` };
     const context = { signal: new AbortController().signal, report: () => undefined };
-    const { passed, failed } = await runTests({ root: folder, words, jobs: 2, env, print: (line) => { printed += `${line}\n`; } }, context);
+    const { passed, failed } = await runTests(
+      {
+        root: folder,
+        words,
+        jobs: 2,
+        env,
+        print: (line) => {
+          printed += `${line}\n`;
+        },
+      },
+      context,
+    );
     return { counts: `${passed} passed, ${failed} failed`, printed };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-test('uvu\'s closing lines are read, and without them nothing has run', () => {
+test("uvu's closing lines are read, and without them nothing has run", () => {
   assert.equal(uvuCounts('  Total:     5\n  Passed:    4\n  Skipped:   0\n'), { passed: 4, failed: 1 });
   assert.equal(uvuCounts(''), { passed: 0, failed: 0 });
 });
@@ -57,12 +68,17 @@ test('a file without test.run(), one that crashes and one that dies in the middl
 });
 
 test('a skipped test does not count as passed', async () => {
-  assert.is((await tried({ 'a.test.ts': `${uvu}test('x', () => {}); test.skip('y', () => {}); test.run();` })).counts, '1 passed, 0 failed');
+  assert.is(
+    (await tried({ 'a.test.ts': `${uvu}test('x', () => {}); test.skip('y', () => {}); test.run();` })).counts,
+    '1 passed, 0 failed',
+  );
 });
 
 test('words choose files by their path', async () => {
-  const files = { 'core/a.test.ts': `${uvu}test('x', () => {}); test.run();`,
-    'face/a.test.ts': `${uvu}test('x', () => assert.ok(false)); test.run();` };
+  const files = {
+    'core/a.test.ts': `${uvu}test('x', () => {}); test.run();`,
+    'face/a.test.ts': `${uvu}test('x', () => assert.ok(false)); test.run();`,
+  };
   assert.is((await tried(files, ['core'])).counts, '1 passed, 0 failed');
 });
 

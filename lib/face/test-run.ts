@@ -24,19 +24,28 @@ export async function runTests(tests: TestRun, { signal }: Context): Promise<{ p
   const limit = pLimit(tests.jobs);
   let passed = 0;
   let failed = 0;
-  await Promise.all(files.map((file) => limit(async () => {
-    const result = await run(['node', file], { cwd: tests.root, env: { ...tests.env, FORCE_COLOR: '0' }, signal, timeoutMs: fileTimeoutMs });
-    const counts = uvuCounts(result.stdout);
-    const broken = result.exitCode !== 0 && counts.failed === 0;
-    const ran = counts.passed + counts.failed;
-    passed += counts.passed;
-    failed += counts.failed + (broken || ran === 0 ? 1 : 0);
-    const good = counts.failed === 0 && !broken && ran > 0;
-    tests.print(`${good ? 'ok  ' : 'FAIL'} ${file}: ${counts.passed} of ${ran} (${formatMs(result.durationMs)})`);
-    if (good) return;
-    const remark = result.timedOut ? `stopped after ${formatMs(fileTimeoutMs)}\n` : ran === 0 ? 'no test ran\n' : '';
-    tests.print(`${result.stdout}${result.stderr}${remark}`);
-  })));
+  await Promise.all(
+    files.map((file) =>
+      limit(async () => {
+        const result = await run(['node', file], {
+          cwd: tests.root,
+          env: { ...tests.env, FORCE_COLOR: '0' },
+          signal,
+          timeoutMs: fileTimeoutMs,
+        });
+        const counts = uvuCounts(result.stdout);
+        const broken = result.exitCode !== 0 && counts.failed === 0;
+        const ran = counts.passed + counts.failed;
+        passed += counts.passed;
+        failed += counts.failed + (broken || ran === 0 ? 1 : 0);
+        const good = counts.failed === 0 && !broken && ran > 0;
+        tests.print(`${good ? 'ok  ' : 'FAIL'} ${file}: ${counts.passed} of ${ran} (${formatMs(result.durationMs)})`);
+        if (good) return;
+        const remark = result.timedOut ? `stopped after ${formatMs(fileTimeoutMs)}\n` : ran === 0 ? 'no test ran\n' : '';
+        tests.print(`${result.stdout}${result.stderr}${remark}`);
+      }),
+    ),
+  );
   return { passed, failed };
 }
 

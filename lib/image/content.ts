@@ -32,9 +32,12 @@ export interface OpenContent {
 /** Opens content for reading; a host file that is missing or has another size is a Failure. */
 export function openContent(content: Content): OpenContent {
   switch (content.kind) {
-    case 'bytes': return openPieces(content.bytes.length, [{ atBytes: 0, bytes: content.bytes }]);
-    case 'sparse': return openPieces(content.sizeBytes, content.pieces);
-    case 'host': return openHostFile(content.path, content.sizeBytes);
+    case 'bytes':
+      return openPieces(content.bytes.length, [{ atBytes: 0, bytes: content.bytes }]);
+    case 'sparse':
+      return openPieces(content.sizeBytes, content.pieces);
+    case 'host':
+      return openHostFile(content.path, content.sizeBytes);
   }
 }
 

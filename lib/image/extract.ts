@@ -36,7 +36,12 @@ export async function extractVolumes(volumes: readonly ImageVolume[], outDir: st
   }
 }
 
-async function extractVolume({ name, volume }: ImageVolume, to: string, done: { files: number; bytes: number }, context: Context): Promise<void> {
+async function extractVolume(
+  { name, volume }: ImageVolume,
+  to: string,
+  done: { files: number; bytes: number },
+  context: Context,
+): Promise<void> {
   if (!volume) return;
   const turn = pace(context);
   if (name !== '') mkdirSync(to);

@@ -28,18 +28,24 @@ const attributes = { mode: 0o755, uid: 0, gid: 0 } as const;
 export function fatVolume({ imagePath, offsetBytes, sizeBytes, scratchDir }: FatPlace, host: ImageHost, context: Context): Volume {
   const drive = `${imagePath}@@${offsetBytes}`;
   let dir: Promise<string> | undefined;
-  const ownDir = (): Promise<string> => dir ??= mkdtemp(join(scratchDir, 'bloomery-fat-'));
+  const ownDir = (): Promise<string> => (dir ??= mkdtemp(join(scratchDir, 'bloomery-fat-')));
   let listed: Promise<ReadonlyMap<string, VolumeEntry['kind']>> | undefined;
-  const kinds = (): Promise<ReadonlyMap<string, VolumeEntry['kind']>> => listed ??= list();
+  const kinds = (): Promise<ReadonlyMap<string, VolumeEntry['kind']>> => (listed ??= list());
   const copies = new Map<string, Promise<string>>();
 
   async function list(): Promise<ReadonlyMap<string, VolumeEntry['kind']>> {
     const text = await ran({ what: `list the FAT in "${imagePath}"`, argv: ['mdir', '-a', '-b', '-/', '-i', drive, '::/'] }, host, context);
-    const paths = text.split('\n').filter((line) => line.startsWith('::/') && line !== '::/').map((line) => line.slice(3));
+    const paths = text
+      .split('\n')
+      .filter((line) => line.startsWith('::/') && line !== '::/')
+      .map((line) => line.slice(3));
     const found = new Map<string, VolumeEntry['kind']>([['', 'directory']]);
     for (const path of paths.sort(byCodeUnit)) {
       const plain = path.replace(/\/$/, '');
-      const why = plain.split('/').map(badName).find((bad) => bad !== undefined);
+      const why = plain
+        .split('/')
+        .map(badName)
+        .find((bad) => bad !== undefined);
       if (why) throw cannot(`read "${plain}"`, why);
       found.set(plain, path.endsWith('/') ? 'directory' : 'file');
     }
@@ -53,25 +59,33 @@ export function fatVolume({ imagePath, offsetBytes, sizeBytes, scratchDir }: Fat
     const copy = ownDir().then(async (own) => {
       const to = join(own, String(copies.size));
       const pattern = path.replace(/[*?[\]\\]/g, '\\$&');
-      await ran({ what: `read "${path}" of the FAT in "${imagePath}"`, argv: ['mcopy', '-n', '-i', drive, `::/${pattern}`, to] }, host, context);
+      await ran(
+        { what: `read "${path}" of the FAT in "${imagePath}"`, argv: ['mcopy', '-n', '-i', drive, `::/${pattern}`, to] },
+        host,
+        context,
+      );
       return to;
     });
     copies.set(path, copy);
     return copy;
   };
 
-  const entryOf = async (path: string, kind: VolumeEntry['kind']): Promise<VolumeEntry> => (
-    { path, kind, ...attributes, sizeBytes: kind === 'file' ? statSync(await copied(path)).size : 0 });
+  const entryOf = async (path: string, kind: VolumeEntry['kind']): Promise<VolumeEntry> => ({
+    path,
+    kind,
+    ...attributes,
+    sizeBytes: kind === 'file' ? statSync(await copied(path)).size : 0,
+  });
 
   return {
-    async * entries() {
+    async *entries() {
       for (const [path, kind] of await kinds()) yield await entryOf(path, kind);
     },
     async find(path) {
       const kind = (await kinds()).get(path);
-      return kind && await entryOf(path, kind);
+      return kind && (await entryOf(path, kind));
     },
-    async * pieces(path) {
+    async *pieces(path) {
       const fd = openSync(await copied(path), 'r');
       try {
         const bytes = Buffer.alloc(MiB);
@@ -88,7 +102,9 @@ export function fatVolume({ imagePath, offsetBytes, sizeBytes, scratchDir }: Fat
       await copyVolume(imagePath, offsetBytes, sizeBytes, copy, context);
       const result = await tried({ what: `check the FAT in "${imagePath}"`, argv: ['fsck.vfat', '-n', copy] }, host, context);
       await rm(copy);
-      const lines = result.stdout.split('\n').map((line) => line.trim())
+      const lines = result.stdout
+        .split('\n')
+        .map((line) => line.trim())
         .filter((line) => line !== '' && !line.startsWith('fsck.fat') && !line.startsWith(copy));
       if (result.exitCode !== 0) return { findings: [{ path: '(FAT)', why: lines.join('; ') || 'fsck.vfat refuses it' }], paths: 0 };
       return { findings: [], paths: (await kinds()).size };

@@ -36,7 +36,12 @@ const argumentsPerCall = 1000;
 
 /** Makes the file system inside the image file and fills it. `stagingDir` is ours alone, and gone afterwards. Owners and modes are lost. */
 export async function writeFat(
-  tree: FileTree, imagePath: string, stagingDir: string, options: FatOptions, host: ImageHost, context: Context,
+  tree: FileTree,
+  imagePath: string,
+  stagingDir: string,
+  options: FatOptions,
+  host: ImageHost,
+  context: Context,
 ): Promise<WrittenFat> {
   refuseForFat(tree);
   const { timestampSec } = options;
@@ -103,7 +108,9 @@ async function stagedFiles(tree: FileTree, directory: string, names: readonly st
     await mkdir(join(stagingDir, directory), { recursive: true });
     if (entry.content.kind === 'host') {
       const { path: hostPath, sizeBytes } = entry.content;
-      const { size } = await stat(hostPath).catch((error: unknown) => { throw cannotBecause(`read "${hostPath}"`, error); });
+      const { size } = await stat(hostPath).catch((error: unknown) => {
+        throw cannotBecause(`read "${hostPath}"`, error);
+      });
       if (size !== sizeBytes) throw cannot(`read "${hostPath}"`, `it has ${size} bytes instead of ${sizeBytes}`);
       await symlink(hostPath, path);
     } else {

@@ -14,9 +14,9 @@ export interface Attributes {
 }
 
 export type Entry =
-  | Attributes & { readonly kind: 'directory' }
-  | Attributes & { readonly kind: 'file'; readonly content: Content }
-  | Attributes & { readonly kind: 'symlink'; readonly target: string };
+  | (Attributes & { readonly kind: 'directory' })
+  | (Attributes & { readonly kind: 'file'; readonly content: Content })
+  | (Attributes & { readonly kind: 'symlink'; readonly target: string });
 
 /** Paths have no leading slash; the root is ''. Sorted by code unit, so a directory comes before what it holds; complete in its parents. */
 export interface FileTree {
@@ -101,7 +101,12 @@ export function badName(name: string): string | undefined {
 }
 
 function badPath(path: string): string | undefined {
-  return path === '' ? undefined : path.split('/').map(badName).find((why) => why !== undefined);
+  return path === ''
+    ? undefined
+    : path
+        .split('/')
+        .map(badName)
+        .find((why) => why !== undefined);
 }
 
 function badEntry(path: string, entry: Entry): string | undefined {

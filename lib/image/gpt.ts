@@ -21,17 +21,24 @@ export interface Gpt {
 
 /** Writes the table into an image file that has its full size. */
 export async function writeGpt(gpt: Gpt, imagePath: string, host: ImageHost, context: Context): Promise<void> {
-  await ran({
-    what: `write the partition table of "${imagePath}"`,
-    argv: ['sfdisk', '--quiet', '--no-reread', '--no-tell-kernel', '--wipe', 'never', '--wipe-partitions', 'never', imagePath],
-    stdin: sfdiskScript(gpt),
-  }, host, context);
+  await ran(
+    {
+      what: `write the partition table of "${imagePath}"`,
+      argv: ['sfdisk', '--quiet', '--no-reread', '--no-tell-kernel', '--wipe', 'never', '--wipe-partitions', 'never', imagePath],
+      stdin: sfdiskScript(gpt),
+    },
+    host,
+    context,
+  );
 }
 
 export function sfdiskScript({ diskGuid, partitions }: Gpt): string {
-  const rows = partitions.map(({ startLba, sectors, typeGuid, guid, name }) =>
-    `start=${startLba}, size=${sectors}, type=${typeGuid}, uuid=${guid}, name="${name}"`);
-  return ['label: gpt', `label-id: ${diskGuid}`, 'unit: sectors', `sector-size: ${sectorBytes}`, 'first-lba: 34', '', ...rows, ''].join('\n');
+  const rows = partitions.map(
+    ({ startLba, sectors, typeGuid, guid, name }) => `start=${startLba}, size=${sectors}, type=${typeGuid}, uuid=${guid}, name="${name}"`,
+  );
+  return ['label: gpt', `label-id: ${diskGuid}`, 'unit: sectors', `sector-size: ${sectorBytes}`, 'first-lba: 34', '', ...rows, ''].join(
+    '\n',
+  );
 }
 
 /** The table of an image, or undefined when it has no GPT. */
@@ -45,7 +52,9 @@ export async function readGpt(imagePath: string, host: ImageHost, context: Conte
 }
 
 /** The parts we need of what `sfdisk --json` prints; undefined when they are not there. */
-export function sfdiskTable(text: string): { readonly label: string; readonly id: string; readonly partitions: readonly GptPartition[] } | undefined {
+export function sfdiskTable(
+  text: string,
+): { readonly label: string; readonly id: string; readonly partitions: readonly GptPartition[] } | undefined {
   const table = recordIn(recordOf(parsed(text)), 'partitiontable');
   const label = table?.['label'];
   const id = table?.['id'];

@@ -12,5 +12,7 @@ export function guidFrom(text: string): Uint8Array {
 
 /** 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx', the bytes in the order they are in. */
 export function guidText(guid: Uint8Array): string {
-  return Buffer.from(guid).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return Buffer.from(guid)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -52,7 +52,11 @@ export const imageWorkload: ImageWorkload = {
 
 /** Runs in a directory of its own below `scratchDir`, which is gone afterwards. */
 export async function benchmarkImage(
-  workload: ImageWorkload, repetitions: number, scratchDir: string, host: ImageHost, context: Context,
+  workload: ImageWorkload,
+  repetitions: number,
+  scratchDir: string,
+  host: ImageHost,
+  context: Context,
 ): Promise<ImageBenchmark> {
   const dir = await mkdtemp(join(scratchDir, 'bloomery-bench-'));
   const command = async (...argv: string[]): Promise<void> => {
@@ -67,7 +71,11 @@ export async function benchmarkImage(
       cpMs.push(await measured(() => command('cp', '-r', '--reflink=never', 'content', 'copy')));
       await command('rm', '-r', 'copy');
       await command('sync');
-      assembleMs.push(await measured(async () => { await assemble(layoutOf(workload, tree), join(dir, 'image'), host, context); }));
+      assembleMs.push(
+        await measured(async () => {
+          await assemble(layoutOf(workload, tree), join(dir, 'image'), host, context);
+        }),
+      );
       await rm(join(dir, 'image'));
       context.report({ kind: 'progress', phase: 'measuring', done: i + 1, total: repetitions });
     }
@@ -133,5 +141,5 @@ async function measured(work: () => Promise<void>): Promise<number> {
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] ?? 0 : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }

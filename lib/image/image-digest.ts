@@ -29,7 +29,9 @@ export interface RunningDigest {
 export function startDigest(order: DigestOrder): RunningDigest {
   const worker = new Worker(new URL('./image-digest-thread.ts', import.meta.url), { workerData: order });
   const digest = new Promise<Digest>((resolve, reject) => {
-    worker.once('message', (text: unknown) => { if (isDigest(text)) resolve(text); });
+    worker.once('message', (text: unknown) => {
+      if (isDigest(text)) resolve(text);
+    });
     worker.once('error', reject);
     worker.once('exit', () => reject(new Error('the digest thread was stopped')));
   });
@@ -37,6 +39,8 @@ export function startDigest(order: DigestOrder): RunningDigest {
   return {
     final: (endBytes, zerosFromBytes = endBytes) => worker.postMessage({ endBytes, zerosFromBytes } satisfies FinalRange),
     digest,
-    stop: async () => { await worker.terminate(); },
+    stop: async () => {
+      await worker.terminate();
+    },
   };
 }

@@ -49,19 +49,37 @@ export async function openImage(path: string, scratchDir: string, host: ImageHos
   // A FAT begins with what may pass for a partition table.
   const gpt = bare === 'unknown' ? await readGpt(path, host, context) : undefined;
   if (bare === 'unknown' && !gpt) {
-    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT or an initfs', { hint: 'build.ts makes images that can be read' });
+    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT or an initfs', {
+      hint: 'build.ts makes images that can be read',
+    });
   }
   const whole = [{ name: '', offsetBytes: 0, sizeBytes }];
-  const places = gpt?.partitions.map(({ startLba, sectors }, i) => (
-    { name: volumeName(gpt, i), offsetBytes: startLba * sectorBytes, sizeBytes: sectors * sectorBytes })) ?? whole;
+  const places =
+    gpt?.partitions.map(({ startLba, sectors }, i) => ({
+      name: volumeName(gpt, i),
+      offsetBytes: startLba * sectorBytes,
+      sizeBytes: sectors * sectorBytes,
+    })) ?? whole;
   const volumes = places.map((place): ImageVolume => {
     const kind = gpt ? kindAt(path, place.offsetBytes) : bare;
-    const volume = kind === 'redoxfs' ? redoxfsVolume(path, place.offsetBytes, context)
-      : kind === 'fat' ? fatVolume({ imagePath: path, offsetBytes: place.offsetBytes, sizeBytes: place.sizeBytes, scratchDir }, host, context)
-        : kind === 'initfs' && !gpt ? initfsVolume(path) : undefined;
+    const volume =
+      kind === 'redoxfs'
+        ? redoxfsVolume(path, place.offsetBytes, context)
+        : kind === 'fat'
+          ? fatVolume({ imagePath: path, offsetBytes: place.offsetBytes, sizeBytes: place.sizeBytes, scratchDir }, host, context)
+          : kind === 'initfs' && !gpt
+            ? initfsVolume(path)
+            : undefined;
     return { ...place, kind, volume };
   });
-  return { path, gpt, volumes, close: async () => { for (const { volume } of volumes) await volume?.close(); } };
+  return {
+    path,
+    gpt,
+    volumes,
+    close: async () => {
+      for (const { volume } of volumes) await volume?.close();
+    },
+  };
 }
 
 /** Where a path leads that a person wrote. */

@@ -41,7 +41,11 @@ export async function ran(call: ToolCall, host: ImageHost, context: Context): Pr
 export function toolFailure({ what, argv }: ToolCall, result: RunResult): Error {
   const detail = result.stderr.trim() || result.stdout.trim();
   if (/no space left on device/i.test(detail)) {
-    return cannot(what, 'no space left on the device', { blame: 'host', hint: 'free some space, or choose another folder with --out DIR', detail });
+    return cannot(what, 'no space left on the device', {
+      blame: 'host',
+      hint: 'free some space, or choose another folder with --out DIR',
+      detail,
+    });
   }
   return cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`, { detail });
 }

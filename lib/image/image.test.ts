@@ -1,7 +1,18 @@
 // Whole images, assembled with the real tools: their table and file systems judged by sfdisk and fsck.vfat, read back, damaged, too
 // small, interrupted, on a full disk.
 import { Buffer } from 'node:buffer';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -49,11 +60,17 @@ function layout(more: { sizeBytes?: number; espBytes?: number; esp?: FileTree; r
     timestampSec: 1_700_000_000,
     partitions: [
       {
-        name: 'EFI', typeGuid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B', startLba: 2048, sizeBytes: more.espBytes ?? 40 * MiB,
+        name: 'EFI',
+        typeGuid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
+        startLba: 2048,
+        sizeBytes: more.espBytes ?? 40 * MiB,
         contents: { kind: 'fat', label: 'EFI', tree: more.esp ?? esp },
       },
       {
-        name: 'root', typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', startLba: 'next', sizeBytes: 'rest',
+        name: 'root',
+        typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+        startLba: 'next',
+        sizeBytes: 'rest',
         contents: { kind: 'redoxfs', tree: more.root ?? root },
       },
     ],
@@ -65,7 +82,10 @@ async function ran(program: string, ...words: string[]): Promise<RunResult> {
 }
 
 async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  const error = await work.then(() => assert.unreachable('it should have failed'), (thrown: unknown) => thrown);
+  const error = await work.then(
+    () => assert.unreachable('it should have failed'),
+    (thrown: unknown) => thrown,
+  );
   if (!(error instanceof Failure)) throw error;
   return error;
 }
@@ -79,17 +99,20 @@ async function withImage(imagePath: string, work: (image: OpenImage) => Promise<
   }
 }
 
-test('the table has no errors, the digest is the file\'s, and nothing else is left', async () => {
+test("the table has no errors, the digest is the file's, and nothing else is left", async () => {
   const out = join(dir, 'fresh', 'a.img');
   const image = await assemble(layout(), out, host, context);
   assert.is(statSync(out).size, 64 * MiB);
   assert.is(image.sha256, await digestFile(out));
   assert.equal(readdirSync(join(dir, 'fresh')), ['a.img']);
   assert.match((await ran('sfdisk', '--verify', out)).stdout, /No errors detected/);
-  assert.equal(image.partitions.map(({ name, startLba, sizeBytes, fileSystem }) => ({ name, startLba, sizeBytes, fileSystem })), [
-    { name: 'EFI', startLba: 2048, sizeBytes: 40 * MiB, fileSystem: 'fat' },
-    { name: 'root', startLba: 83_968, sizeBytes: 23 * MiB - 20 * KiB, fileSystem: 'redoxfs' },
-  ]);
+  assert.equal(
+    image.partitions.map(({ name, startLba, sizeBytes, fileSystem }) => ({ name, startLba, sizeBytes, fileSystem })),
+    [
+      { name: 'EFI', startLba: 2048, sizeBytes: 40 * MiB, fileSystem: 'fat' },
+      { name: 'root', startLba: 83_968, sizeBytes: 23 * MiB - 20 * KiB, fileSystem: 'redoxfs' },
+    ],
+  );
   const bytes = readFileSync(out);
   assert.is(bytes.readUInt16LE(510), 0xaa55);
   assert.is(bytes[450], 0xee, 'the protective MBR');
@@ -97,7 +120,11 @@ test('the table has no errors, the digest is the file\'s, and nothing else is le
 });
 
 test('the FAT pleases fsck.vfat, for every width of FAT', async () => {
-  for (const [espBytes, bits] of [[1 * MiB, 12], [16 * MiB, 16], [40 * MiB, 32]] as const) {
+  for (const [espBytes, bits] of [
+    [1 * MiB, 12],
+    [16 * MiB, 16],
+    [40 * MiB, 32],
+  ] as const) {
     const out = join(dir, 'fat.img');
     await assemble(layout({ espBytes }), out, host, context);
     const fat = join(dir, 'fat');
@@ -120,7 +147,13 @@ test('everything is listed, printed and extracted as it was put in; nothing is w
   const out = join(dir, 'read.img');
   await assemble(layout(), out, host, context);
   await withImage(out, async (image) => {
-    assert.equal(image.volumes.map(({ name, kind }) => [name, kind]), [['EFI', 'fat'], ['root', 'redoxfs']]);
+    assert.equal(
+      image.volumes.map(({ name, kind }) => [name, kind]),
+      [
+        ['EFI', 'fat'],
+        ['root', 'redoxfs'],
+      ],
+    );
     for (const [written, tree, inside] of [
       ['root/etc/hostname', root, 'etc/hostname'],
       ['/startup.nsh', esp, 'startup.nsh'],
@@ -130,7 +163,10 @@ test('everything is listed, printed and extracted as it was put in; nothing is w
       const parts: Uint8Array[] = [];
       for await (const bytes of fileBytes(volume, entry)) parts.push(Uint8Array.from(bytes));
       const expected = tree.entries.get(inside);
-      assert.ok(expected?.kind === 'file' && expected.content.kind === 'bytes' && Buffer.concat(parts).equals(expected.content.bytes), written);
+      assert.ok(
+        expected?.kind === 'file' && expected.content.kind === 'bytes' && Buffer.concat(parts).equals(expected.content.bytes),
+        written,
+      );
     }
     const to = join(dir, 'extracted');
     mkdirSync(to);
@@ -147,7 +183,13 @@ test('everything is listed, printed and extracted as it was put in; nothing is w
 
 test('an image that names a directory ".." is refused, and nothing is written', async () => {
   // Only by going round fileTree() can such an image be made here.
-  const evil: FileTree = { entries: new Map([['', directory()], ['..', directory()], ['../evil', file('evil')]]) };
+  const evil: FileTree = {
+    entries: new Map([
+      ['', directory()],
+      ['..', directory()],
+      ['../evil', file('evil')],
+    ]),
+  };
   const out = join(dir, 'evil.img');
   await assemble(layout({ root: evil }), out, host, context);
   await withImage(out, async (image) => {
@@ -194,9 +236,15 @@ test('too small an image, partition or FAT says how many bytes are missing, and 
   const large = fileTree([['large', file(Buffer.alloc(30 * MiB, 1))]]);
   const out = join(dir, 'small', 'a.img');
   for (const [wrong, why] of [
-    [layout({ sizeBytes: 16 * MiB }), /^Cannot place partition "EFI": the image of 16 MiB is too small: 26231296 bytes \(25.0 MiB\) are missing/],
+    [
+      layout({ sizeBytes: 16 * MiB }),
+      /^Cannot place partition "EFI": the image of 16 MiB is too small: 26231296 bytes \(25.0 MiB\) are missing/,
+    ],
     [layout({ root: large }), /^Cannot write the RedoxFS "root": its 23.0 MiB are too small: \d+ bytes \(8\.\d MiB\) are missing/],
-    [layout({ espBytes: 16 * MiB, esp: large }), /^Cannot write the FAT "EFI": its 16 MiB are too small: about \d+ bytes \(14\.\d MiB\) are missing/],
+    [
+      layout({ espBytes: 16 * MiB, esp: large }),
+      /^Cannot write the FAT "EFI": its 16 MiB are too small: about \d+ bytes \(14\.\d MiB\) are missing/,
+    ],
   ] as const) {
     const failure = await failureOf(assemble(wrong, out, host, context));
     assert.match(failure.message, why);
@@ -212,16 +260,27 @@ test('the times of a FAT are the timestamp, not the time of the run', async () =
   const [date, time] = [((2023 - 1980) << 9) | (11 << 5) | 14, (22 << 11) | (13 << 5) | 10]; // 1,700,000,000 s is 2023-11-14 22:13:20 UTC
   for (const name of ['EFI        \x10', 'BOOT       \x10', 'BOOTX64 EFI', 'STARTUP NSH']) {
     const entry = bytes.subarray(bytes.indexOf(name, 1 * MiB + 512));
-    assert.equal([14, 16, 18, 22, 24].map((at) => entry.readUInt16LE(at)), [time, date, date, time, date], name);
+    assert.equal(
+      [14, 16, 18, 22, 24].map((at) => entry.readUInt16LE(at)),
+      [time, date, date, time, date],
+      name,
+    );
   }
 });
 
 test('links and colliding names are refused for a FAT', async () => {
   for (const [tree, why] of [
     [fileTree([['a', symlink('b')]]), /FAT has no symbolic links/],
-    [fileTree([['a', file('')], ['A', file('')]]), /differs from it only in case/],
+    [
+      fileTree([
+        ['a', file('')],
+        ['A', file('')],
+      ]),
+      /differs from it only in case/,
+    ],
     [fileTree([['a?', file('')]]), /FAT allows no control characters/],
-  ] as const) assert.match((await failureOf(assemble(layout({ esp: tree }), join(dir, 'refused.img'), host, context))).message, why);
+  ] as const)
+    assert.match((await failureOf(assemble(layout({ esp: tree }), join(dir, 'refused.img'), host, context))).message, why);
 });
 
 test('an interrupted run ends with its reason and leaves nothing', async () => {
@@ -234,8 +293,21 @@ test('an interrupted run ends with its reason and leaves nothing', async () => {
     if (existsSync(partial)) abort.abort(reason);
     return pieces;
   };
-  const tree = fileTree([['a', file({ kind: 'sparse', sizeBytes: 16 * MiB, get pieces() { return interrupting(); } })]]);
-  const failure = await failureOf(assemble(layout({ root: tree }), join(dir, 'stopped', 'a.img'), host, { ...context, signal: abort.signal }));
+  const tree = fileTree([
+    [
+      'a',
+      file({
+        kind: 'sparse',
+        sizeBytes: 16 * MiB,
+        get pieces() {
+          return interrupting();
+        },
+      }),
+    ],
+  ]);
+  const failure = await failureOf(
+    assemble(layout({ root: tree }), join(dir, 'stopped', 'a.img'), host, { ...context, signal: abort.signal }),
+  );
   assert.is(failure, reason);
   assert.equal(readdirSync(join(dir, 'stopped')), []);
 });
@@ -250,14 +322,14 @@ test('what a killed run left does not disturb the next', async () => {
   assert.equal(readdirSync(join(dir, 'killed')), ['a.img']);
 });
 
-test('a missing tool is the host\'s fault, and the package is named', async () => {
+test("a missing tool is the host's fault, and the package is named", async () => {
   const failure = await failureOf(assemble(layout(), join(dir, 'tool', 'a.img'), { path: '/nowhere' }, context));
   assert.is(failure.exitCode, 69);
   assert.match(failure.hint ?? '', /install the package mtools/);
   assert.equal(readdirSync(join(dir, 'tool')), []);
 });
 
-test('a full disk is the host\'s fault, and nothing is left', async () => {
+test("a full disk is the host's fault, and nothing is left", async () => {
   const disk = join(dir, 'disk');
   mkdirSync(disk);
   const mounted = await run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk], { cwd: dir, env: { PATH: path } });

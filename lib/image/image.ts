@@ -21,8 +21,7 @@ import type { PartitionPlace, PartitionRequest } from './partitions.ts';
 import { writeRedoxfs } from './redoxfs-writer.ts';
 
 export type PartitionContents =
-  | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
-  | { readonly kind: 'redoxfs'; readonly tree: FileTree };
+  { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree } | { readonly kind: 'redoxfs'; readonly tree: FileTree };
 
 export interface PartitionLayout extends PartitionRequest {
   readonly typeGuid: string;
@@ -108,7 +107,11 @@ interface WrittenFileSystem {
 }
 
 async function writeContents(
-  contents: PartitionContents, place: GptPartition, image: PartialImage, host: ImageHost, context: Context,
+  contents: PartitionContents,
+  place: GptPartition,
+  image: PartialImage,
+  host: ImageHost,
+  context: Context,
 ): Promise<WrittenFileSystem> {
   const offsetBytes = place.startLba * sectorBytes;
   const where = { name: place.name, offsetBytes, sizeBytes: place.sectors * sectorBytes, timestampSec: image.timestampSec };
@@ -127,14 +130,23 @@ function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
   const seed = digestRecord({
     sizeBytes: layout.sizeBytes,
     partitions: layout.partitions.map(({ name, typeGuid, contents }, i) => ({
-      name, typeGuid, kind: contents.kind, start: places[i]?.startLba ?? 0, sectors: places[i]?.sectors ?? 0, tree: describedTree(contents.tree),
+      name,
+      typeGuid,
+      kind: contents.kind,
+      start: places[i]?.startLba ?? 0,
+      sectors: places[i]?.sectors ?? 0,
+      tree: describedTree(contents.tree),
     })),
   });
   const guid = (of: string): string => guidText(guidFrom(`${seed} ${of}`)).toUpperCase();
   return {
     diskGuid: guid('disk'),
     partitions: layout.partitions.map(({ name, typeGuid }, i) => ({
-      name, typeGuid, guid: guid(`partition ${i}`), startLba: places[i]?.startLba ?? 0, sectors: places[i]?.sectors ?? 0,
+      name,
+      typeGuid,
+      guid: guid(`partition ${i}`),
+      startLba: places[i]?.startLba ?? 0,
+      sectors: places[i]?.sectors ?? 0,
     })),
   };
 }

@@ -81,7 +81,14 @@ export function decodeInode(bytes: Buffer, generation: InitfsGeneration): Inode 
     const kind = (['file', 'directory', 'symlink'] as const)[first >>> 28];
     return kind && { kind, mode: first & 0o7777, uid: bytes.readUInt32LE(12), gid: bytes.readUInt32LE(16), ...place };
   }
-  const known = ([['file', 0o644], ['file', 0o755], ['directory', 0o755], ['symlink', 0o777]] as const)[first];
+  const known = (
+    [
+      ['file', 0o644],
+      ['file', 0o755],
+      ['directory', 0o755],
+      ['symlink', 0o777],
+    ] as const
+  )[first];
   return known && { kind: known[0], mode: known[1], uid: 0, gid: 0, ...place };
 }
 

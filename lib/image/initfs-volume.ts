@@ -10,18 +10,21 @@ import type { Volume, VolumeEntry } from './volume.ts';
 /** `path` is a file that is an initfs from its first byte on. */
 export function initfsVolume(path: string): Volume {
   let read: Promise<Initfs> | undefined;
-  const bytes = (): Promise<Uint8Array> => readFile(path).catch((error: unknown) => { throw cannotBecause(`read "${path}"`, error); });
-  const open = (): Promise<Initfs> => read ??= bytes().then(readInitfs);
+  const bytes = (): Promise<Uint8Array> =>
+    readFile(path).catch((error: unknown) => {
+      throw cannotBecause(`read "${path}"`, error);
+    });
+  const open = (): Promise<Initfs> => (read ??= bytes().then(readInitfs));
   const entryAt = async (inside: string): Promise<Entry | undefined> => (await open()).tree.entries.get(inside);
   return {
-    async * entries() {
+    async *entries() {
       for (const [inside, entry] of (await open()).tree.entries) yield volumeEntry(inside, entry);
     },
     async find(inside) {
       const entry = await entryAt(inside);
       return entry && volumeEntry(inside, entry);
     },
-    async * pieces(inside) {
+    async *pieces(inside) {
       const entry = await entryAt(inside);
       if (entry?.kind === 'file') yield { atBytes: 0, bytes: contentBytes(entry.content) };
     },

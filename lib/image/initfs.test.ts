@@ -22,9 +22,17 @@ test('the older generation keeps modes and owners, the newer one whether a file 
   assert.equal([...older.tree.entries], [...tree.entries]);
   const newer = readInitfs(writeInitfs(tree, elf, { generation: 'newer', timestampSec: 5 }));
   assert.is(newer.generation, 'newer');
-  assert.equal([...newer.tree.entries].map(([path, { mode }]) => [path, mode]), [
-    ['', 0o755], ['bin', 0o755], ['bin/init', 0o755], ['bin/sh', 0o777], ['empty', 0o644], ['etc', 0o755],
-  ]);
+  assert.equal(
+    [...newer.tree.entries].map(([path, { mode }]) => [path, mode]),
+    [
+      ['', 0o755],
+      ['bin', 0o755],
+      ['bin/init', 0o755],
+      ['bin/sh', 0o777],
+      ['empty', 0o644],
+      ['etc', 0o755],
+    ],
+  );
 });
 
 test('the bootstrap program lies at offset 4096 and its entry point at 0x1a of the header', () => {

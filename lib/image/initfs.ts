@@ -17,7 +17,8 @@ export interface InitfsOptions {
 
 /** The bytes of an initfs. `bootstrapElf` goes to offset 4096 and its entry point into the header. Link targets are kept as they are given. */
 export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined, options: InitfsOptions): Uint8Array {
-  if (tree.entries.size > mostInodes) throw cannot('write an initfs', `it has ${tree.entries.size} files, and the format allows ${mostInodes}`);
+  if (tree.entries.size > mostInodes)
+    throw cannot('write an initfs', `it has ${tree.entries.size} files, and the format allows ${mostInodes}`);
   const { generation } = options;
   const names = namesByDirectory(tree);
   const parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
@@ -65,8 +66,10 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
   const writeChild = (path: string): number => {
     const entry = tree.entries.get(path);
     if (!entry) throw new Error(`"${path}" is not in the tree it came from`);
-    const place = entry.kind === 'directory' ? writeDirectory(path)
-      : append(entry.kind === 'file' ? contentBytes(entry.content) : Buffer.from(entry.target));
+    const place =
+      entry.kind === 'directory'
+        ? writeDirectory(path)
+        : append(entry.kind === 'file' ? contentBytes(entry.content) : Buffer.from(entry.target));
     const number = nextInode++;
     putInode(number, entry, place);
     return number;
@@ -75,7 +78,16 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
   const root = tree.entries.get('');
   if (root) putInode(0, root, writeDirectory(''));
   const bootstrapEntry = bootstrapElf ? elfEntry(bootstrapElf) : noBootstrap;
-  put(0, encodeInitfsHeader({ inodeTableOffset, createdSec: options.timestampSec, inodeCount: tree.entries.size, bootstrapEntry, sizeBytes: end }));
+  put(
+    0,
+    encodeInitfsHeader({
+      inodeTableOffset,
+      createdSec: options.timestampSec,
+      inodeCount: tree.entries.size,
+      bootstrapEntry,
+      sizeBytes: end,
+    }),
+  );
 
   const image = Buffer.alloc(end);
   for (const { offset, bytes } of parts) image.set(bytes, offset);

@@ -14,14 +14,23 @@ test('modes are shown as ls shows them', () => {
     ['file', 0o2644, '-rw-r-Sr--'],
     ['symlink', 0o777, 'lrwxrwxrwx'],
     ['other', 0, '?---------'],
-  ] as const) assert.is(modeText({ kind, mode }), text);
+  ] as const)
+    assert.is(modeText({ kind, mode }), text);
 });
 
 test('a line has owner, size, partition and target', () => {
   const link = { path: 'bin', kind: 'symlink', mode: 0o777, uid: 1, gid: 20, sizeBytes: 7, target: 'usr/bin' } as const;
   assert.is(listingLine(root, link, 4), 'lrwxrwxrwx      1:20    7 root/bin -> usr/bin');
   assert.is(listingLine({ ...root, name: '' }, { ...link, path: '' }, 1), 'lrwxrwxrwx      1:20 7 / -> usr/bin');
-  assert.equal(listingRecord(root, link), { path: 'root/bin', kind: 'symlink', mode: '0777', uid: 1, gid: 20, bytes: 7, target: 'usr/bin' });
+  assert.equal(listingRecord(root, link), {
+    path: 'root/bin',
+    kind: 'symlink',
+    mode: '0777',
+    uid: 1,
+    gid: 20,
+    bytes: 7,
+    target: 'usr/bin',
+  });
 });
 
 test.run();

@@ -14,7 +14,11 @@ export function listingLine(volume: ImageVolume, entry: VolumeEntry, sizeColumns
 /** As ls shows it: the kind, three times rwx, with s and t for the set-id and sticky bits. */
 export function modeText({ kind, mode }: Pick<VolumeEntry, 'kind' | 'mode'>): string {
   const letter = { directory: 'd', file: '-', symlink: 'l', other: '?' }[kind];
-  const special = [[0o4000, 'sS'], [0o2000, 'sS'], [0o1000, 'tT']] as const;
+  const special = [
+    [0o4000, 'sS'],
+    [0o2000, 'sS'],
+    [0o1000, 'tT'],
+  ] as const;
   const triples = special.map(([bit, letters], i) => {
     const bits = (mode >> (6 - 3 * i)) & 7;
     const execute = (bits & 1) !== 0;

@@ -11,10 +11,13 @@ import type { BlockPointer } from './redoxfs-pointer.ts';
 import { seahash } from './seahash.ts';
 
 /** The block of `lz4 -9` 1.9 for `text`: literals, long and overlapping matches, long runs. */
-const compressed = Buffer.from('8RdsaW5lIDAgb2YgYSB0ZXh0IHRoYXQgcmVwZWF0cyBpdHNlbGYsICYAHzEmABIfMiYAEh8zJgASHzQmABIfNSYAEh82JgANDwoB'
-  + '/////////9IfQQEA//+q/xhhaGNtanV1aGl5YnN5cnl1ZGFtbHlhcHNrcGlxbHVzZGNxcmdrYmcnACVQYW1seWE=', 'base64');
+const compressed = Buffer.from(
+  '8RdsaW5lIDAgb2YgYSB0ZXh0IHRoYXQgcmVwZWF0cyBpdHNlbGYsICYAHzEmABIfMiYAEh8zJgASHzQmABIfNSYAEh82JgANDwoB' +
+    '/////////9IfQQEA//+q/xhhaGNtanV1aGl5YnN5cnl1ZGFtbHlhcHNrcGlxbHVzZGNxcmdrYmcnACVQYW1seWE=',
+  'base64',
+);
 const lines = Array.from({ length: 60 }, (_, i) => `line ${i % 7} of a text that repeats itself, `).join('');
-const letters = Array.from({ length: 100 }, (_, i) => String.fromCharCode(97 + (i * i * 7 + Math.floor(i / 3)) % 26)).join('');
+const letters = Array.from({ length: 100 }, (_, i) => String.fromCharCode(97 + ((i * i * 7 + Math.floor(i / 3)) % 26))).join('');
 const text = Buffer.from(`${lines}${'A'.repeat(700)}${letters}`);
 
 test('decompresses what the lz4 tool made', () => {
@@ -48,8 +51,12 @@ test('a compressed record is read through its pointer; a length beyond its block
   const fd = openSync(path, 'r');
   try {
     const blocks = new RedoxfsBlocks(fd, 0, 8, undefined);
-    const pointer = (index: number): BlockPointer => (
-      { index, level: 0, decompressedLevel: 5, hash: seahash(image.subarray(index * 4096, (index + 1) * 4096)) });
+    const pointer = (index: number): BlockPointer => ({
+      index,
+      level: 0,
+      decompressedLevel: 5,
+      hash: seahash(image.subarray(index * 4096, (index + 1) * 4096)),
+    });
     assert.ok(text.equals(blocks.record(pointer(5), 5, 'x')));
     assert.throws(() => blocks.record(pointer(6), 5, 'x'), 'Cannot read "x": block 6 cannot be decompressed');
     assert.throws(() => blocks.record(pointer(5), 4, 'x'), 'Cannot read "x": block 5 is larger than its record');

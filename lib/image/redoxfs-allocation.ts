@@ -60,7 +60,9 @@ export class BlockAllocator {
   freeExtents(): readonly Extent[] {
     const parts = this.pieces.flatMap((list, level) => list.map((index) => ({ index, end: index + 2 ** level })));
     parts.push({ index: this.untouched, end: this.blockCount });
-    return joined(parts.map(({ index, end }) => ({ index, count: Math.min(end, this.blockCount) - index })).filter(({ count }) => count > 0));
+    return joined(
+      parts.map(({ index, end }) => ({ index, count: Math.min(end, this.blockCount) - index })).filter(({ count }) => count > 0),
+    );
   }
 
   /** Cuts [start, end) into the largest aligned pieces. */
@@ -106,7 +108,9 @@ export function encodeAllocationLog(log: AllocationLogBlock): Buffer {
 
 /** Entries with a count of 0 are empty and left out. */
 export function decodeAllocationLog(block: Buffer): AllocationLogBlock {
-  const entries = Array.from({ length: entriesPerLogBlock }, (_, i): AllocationEntry => (
-    { index: Number(block.readBigUInt64LE(pointerBytes * (i + 1))), count: Number(block.readBigInt64LE(pointerBytes * (i + 1) + 8)) }));
+  const entries = Array.from({ length: entriesPerLogBlock }, (_, i): AllocationEntry => ({
+    index: Number(block.readBigUInt64LE(pointerBytes * (i + 1))),
+    count: Number(block.readBigInt64LE(pointerBytes * (i + 1) + 8)),
+  }));
   return { previous: readPointer(block, 0), entries: entries.filter(({ count }) => count !== 0) };
 }

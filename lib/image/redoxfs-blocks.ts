@@ -35,7 +35,8 @@ export class RedoxfsBlocks {
 
   /** The bytes of a record of at most 4096 << mostLevel bytes, decompressed; shorter means zeros follow. */
   record(pointer: BlockPointer, mostLevel: number, path: string): Uint8Array {
-    if (Math.max(pointer.level, pointer.decompressedLevel) > mostLevel) throw damaged(path, `block ${pointer.index} is larger than its record`);
+    if (Math.max(pointer.level, pointer.decompressedLevel) > mostLevel)
+      throw damaged(path, `block ${pointer.index} is larger than its record`);
     const stored = this.stored(pointer, path);
     if (pointer.decompressedLevel === 0) return stored;
     const end = lengthBytes + stored.readUInt16LE(0);

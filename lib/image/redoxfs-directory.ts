@@ -111,8 +111,10 @@ export function encodeHtree(entries: readonly HtreeEntry[]): Buffer {
 
 /** The entries in use. undefined when they are out of order, or one follows an unused one. */
 export function decodeHtree(block: Buffer): readonly HtreeEntry[] | undefined {
-  const all = Array.from({ length: htreeEntries }, (_, i): HtreeEntry => (
-    { hash: block.readUInt32LE(i * htreeEntryBytes), pointer: readPointer(block, i * htreeEntryBytes + 4) }));
+  const all = Array.from({ length: htreeEntries }, (_, i): HtreeEntry => ({
+    hash: block.readUInt32LE(i * htreeEntryBytes),
+    pointer: readPointer(block, i * htreeEntryBytes + 4),
+  }));
   const firstUnused = all.findIndex(({ pointer }) => isNull(pointer));
   const used = firstUnused === -1 ? all : all.slice(0, firstUnused);
   const unused = all.slice(used.length);

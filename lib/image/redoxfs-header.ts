@@ -41,7 +41,9 @@ export function encodeHeader(header: Header): Buffer {
 }
 
 /** What a block says if it is a header of version 8 with the right hash; why it cannot be used if it only looks like a header. */
-export function decodeHeader(block: Buffer): { readonly header: Header; readonly encrypted: boolean } | { readonly bad: string | undefined } {
+export function decodeHeader(
+  block: Buffer,
+): { readonly header: Header; readonly encrypted: boolean } | { readonly bad: string | undefined } {
   if (!block.subarray(0, signature.length).equals(signature)) return { bad: undefined };
   const version = block.readBigUInt64LE(at.version);
   if (version !== redoxfsVersion) return { bad: `it is RedoxFS version ${version}, and only version ${redoxfsVersion} can be read` };

@@ -16,7 +16,19 @@ const dataAt = 128;
 export const mostInlineBytes = blockBytes - dataAt - 1;
 const inlineFlag = 1;
 
-const at = { mode: 0, uid: 2, gid: 6, links: 10, size: 14, blocks: 22, ctime: 30, mtime: 42, atime: 54, recordLevel: 66, flags: 70 } as const;
+const at = {
+  mode: 0,
+  uid: 2,
+  gid: 6,
+  links: 10,
+  size: 14,
+  blocks: 22,
+  ctime: 30,
+  mtime: 42,
+  atime: 54,
+  recordLevel: 66,
+  flags: 70,
+} as const;
 
 export interface Node {
   /** Type bits and 12 permission bits. */

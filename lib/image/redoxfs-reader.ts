@@ -78,11 +78,11 @@ export class Redoxfs {
   }
 
   /** Everything below the root, each directory before what it holds, in the order of a file tree's listing by directory. */
-  * walk(): Generator<RedoxfsEntry> {
+  *walk(): Generator<RedoxfsEntry> {
     yield* this.walkFrom('', rootId, new Set());
   }
 
-  private * walkFrom(path: string, id: number, above: ReadonlySet<number>): Generator<RedoxfsEntry> {
+  private *walkFrom(path: string, id: number, above: ReadonlySet<number>): Generator<RedoxfsEntry> {
     const node = this.node(id, path);
     yield { path, id, node };
     if (typeOf(node) !== nodeTypes.directory) return;
@@ -94,7 +94,8 @@ export class Redoxfs {
   find(path: string): RedoxfsEntry | undefined {
     let found: RedoxfsEntry = { path: '', id: rootId, node: this.node(rootId, '') };
     for (const name of path === '' ? [] : path.split('/')) {
-      const child = typeOf(found.node) === nodeTypes.directory ? this.list(found.node, found.path).find((entry) => entry.name === name) : undefined;
+      const child =
+        typeOf(found.node) === nodeTypes.directory ? this.list(found.node, found.path).find((entry) => entry.name === name) : undefined;
       if (!child) return undefined;
       const childPath = joinPath(found.path, name);
       found = { path: childPath, id: child.id, node: this.node(child.id, childPath) };
@@ -113,14 +114,14 @@ export class Redoxfs {
   }
 
   /** The lists of a directory in the order of its H-tree; `maxHash` is what the tree says of each (none when there is no tree). */
-  * dirLists(node: Node, path: string): Generator<{ readonly entries: readonly DirectoryEntry[]; readonly maxHash: number | undefined }> {
-    const [marker, root] = 'pointers' in node.data ? node.data.pointers[0] ?? [] : [];
+  *dirLists(node: Node, path: string): Generator<{ readonly entries: readonly DirectoryEntry[]; readonly maxHash: number | undefined }> {
+    const [marker, root] = 'pointers' in node.data ? (node.data.pointers[0] ?? []) : [];
     if (!marker || !root || isNull(marker)) return;
     if (!isMarker(marker)) throw damaged(path, 'the directory does not begin with a marker');
     yield* this.dirListsBelow(root, marker.level, undefined, path);
   }
 
-  private * dirListsBelow(pointer: BlockPointer, depth: number, maxHash: number | undefined, path: string): ReturnType<Redoxfs['dirLists']> {
+  private *dirListsBelow(pointer: BlockPointer, depth: number, maxHash: number | undefined, path: string): ReturnType<Redoxfs['dirLists']> {
     const block = this.blocks.meta(pointer, path);
     if (depth === 0) {
       const entries = decodeDirList(block);
@@ -136,7 +137,7 @@ export class Redoxfs {
   }
 
   /** The bytes of a file or of a link's target. */
-  * pieces(node: Node, path: string): Generator<FilePiece> {
+  *pieces(node: Node, path: string): Generator<FilePiece> {
     if ('inline' in node.data) {
       if (node.data.inline.length > 0) yield { atBytes: 0, bytes: node.data.inline };
       return;
@@ -150,7 +151,7 @@ export class Redoxfs {
   }
 
   /** The pointers to a node's records, by their number; holes are left out, records past the end (a used image may have some) are not. */
-  * records(node: Node, path: string): Generator<{ readonly record: number; readonly pointer: BlockPointer }> {
+  *records(node: Node, path: string): Generator<{ readonly record: number; readonly pointer: BlockPointer }> {
     if (node.recordLevel > deepestRecord) throw damaged(path, `its record level ${node.recordLevel} cannot be`);
     let first = 0;
     for (const [depth, pointers] of ('pointers' in node.data ? node.data.pointers : []).entries()) {
@@ -161,7 +162,7 @@ export class Redoxfs {
     }
   }
 
-  private * recordsBelow(pointer: BlockPointer, depth: number, first: number, path: string): ReturnType<Redoxfs['records']> {
+  private *recordsBelow(pointer: BlockPointer, depth: number, first: number, path: string): ReturnType<Redoxfs['records']> {
     if (isNull(pointer)) return;
     if (depth === 0) {
       yield { record: first, pointer };

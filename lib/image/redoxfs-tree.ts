@@ -15,7 +15,7 @@ const allOnes = (1n << BigInt(slotsPerList)) - 1n;
 /** The id of the n-th slot: n in base 254, a digit to a byte. Slot 0 is reserved and slot 1 is the root. */
 export function idOfSlot(slot: number): number {
   let id = 0;
-  for (let level = treeLevels - 1; level >= 0; level--) id = id * 256 + Math.floor(slot / slotsPerList ** level) % slotsPerList;
+  for (let level = treeLevels - 1; level >= 0; level--) id = id * 256 + (Math.floor(slot / slotsPerList ** level) % slotsPerList);
   return id;
 }
 

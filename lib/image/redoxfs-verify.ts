@@ -84,7 +84,8 @@ class RedoxfsJudge {
       const marked = ((list.bitmap >> BigInt(slot)) & 1n) === 1n;
       const there = child !== undefined && !isNull(child);
       const expected = level === 0 ? there || id === 0 : there && this.tree(child, level - 1, id);
-      if (marked !== expected) this.find(treePath, `the bitmap of the level-${level} list in block ${pointer.index} is wrong at slot ${slot}`);
+      if (marked !== expected)
+        this.find(treePath, `the bitmap of the level-${level} list in block ${pointer.index} is wrong at slot ${slot}`);
       if (level === 0 && there) this.ids.add(id);
     }
     return isFull(list);

@@ -11,9 +11,9 @@ import type { Volume, VolumeEntry } from './volume.ts';
 /** Opens nothing before it is asked for something, so that a volume without a usable header can still be judged. */
 export function redoxfsVolume(imagePath: string, offsetBytes: number, context: Context): Volume {
   let opened: Redoxfs | undefined;
-  const open = (): Redoxfs => opened ??= openRedoxfs(imagePath, offsetBytes);
+  const open = (): Redoxfs => (opened ??= openRedoxfs(imagePath, offsetBytes));
   return {
-    async * entries() {
+    async *entries() {
       for (const entry of open().walk()) {
         context.signal.throwIfAborted();
         yield volumeEntry(open(), entry);
@@ -23,7 +23,7 @@ export function redoxfsVolume(imagePath: string, offsetBytes: number, context: C
       const entry = open().find(path);
       return entry && volumeEntry(open(), entry);
     },
-    async * pieces(path) {
+    async *pieces(path) {
       const entry = open().find(path);
       if (!entry) return;
       for (const piece of open().pieces(entry.node, path)) {

@@ -46,7 +46,11 @@ async function roundTrip(tree: FileTree, sizeBytes = 8 * MiB): Promise<void> {
       paths.add(path);
       const entry = tree.entries.get(path);
       assert.ok(entry, path);
-      assert.equal([typeOf(node), permissionsOf(node), node.uid, node.gid], [nodeTypes[entry.kind], entry.mode, entry.uid, entry.gid], path);
+      assert.equal(
+        [typeOf(node), permissionsOf(node), node.uid, node.gid],
+        [nodeTypes[entry.kind], entry.mode, entry.uid, entry.gid],
+        path,
+      );
       if (entry.kind === 'symlink') assert.is(fs.linkTarget(node, path), entry.target);
       if (entry.kind === 'file') assertSameBytes(entry.content, node.sizeBytes, fs.pieces(node, path), path);
     }
@@ -57,7 +61,12 @@ async function roundTrip(tree: FileTree, sizeBytes = 8 * MiB): Promise<void> {
 }
 
 /** What no piece covers must be a hole or zeros of the content. */
-function assertSameBytes(content: Content, sizeBytes: number, pieces: Iterable<{ atBytes: number; bytes: Uint8Array }>, path: string): void {
+function assertSameBytes(
+  content: Content,
+  sizeBytes: number,
+  pieces: Iterable<{ atBytes: number; bytes: Uint8Array }>,
+  path: string,
+): void {
   const open = openContent(content);
   assert.is(sizeBytes, open.sizeBytes, path);
   let end = 0;
@@ -65,7 +74,10 @@ function assertSameBytes(content: Content, sizeBytes: number, pieces: Iterable<{
     if (open.isHole(end, to - end)) return;
     const bytes = Buffer.alloc(to - end);
     open.read(end, bytes);
-    assert.ok(bytes.every((byte) => byte === 0), path);
+    assert.ok(
+      bytes.every((byte) => byte === 0),
+      path,
+    );
   };
   for (const { atBytes, bytes } of pieces) {
     assertZeros(atBytes);
@@ -96,7 +108,10 @@ function randomTree(seed: number): FileTree {
   const sizes = [0, 1, 3967, 3968, 3969, 4096, 4097, 128 * KiB - 1, 128 * KiB, 128 * KiB + 1, 300 * KiB];
   for (let i = 0; i < 120; i++) {
     const parent = directories[random(directories.length)] ?? '';
-    const name = Array.from({ length: 1 + random(random(10) === 0 ? 80 : 12) }, () => 'abcXYZ0-_. é漢'[random(13)]).join('').trim() + i;
+    const name =
+      Array.from({ length: 1 + random(random(10) === 0 ? 80 : 12) }, () => 'abcXYZ0-_. é漢'[random(13)])
+        .join('')
+        .trim() + i;
     const path = parent === '' ? name : `${parent}/${name}`;
     const owner = { uid: random(2 ** 32), gid: random(70_000) };
     const kind = random(4);
@@ -147,7 +162,10 @@ test('names whose hashes are equal stay in one list and are both found', async (
 });
 
 test('a file of 300 MiB that is mostly holes takes only what it holds', async () => {
-  const pieces = [{ atBytes: 0, bytes: Buffer.from('begin') }, { atBytes: 299 * MiB + 77, bytes: Buffer.alloc(300 * KiB, 'x') }];
+  const pieces = [
+    { atBytes: 0, bytes: Buffer.from('begin') },
+    { atBytes: 299 * MiB + 77, bytes: Buffer.alloc(300 * KiB, 'x') },
+  ];
   await roundTrip(fileTree([['large', file({ kind: 'sparse', sizeBytes: 300 * MiB, pieces })]]));
   assert.ok(statSync(image).size < 8 * MiB);
 });
@@ -180,8 +198,13 @@ test('the header is as the byte table says, in slots 0 and 1', async () => {
 });
 
 test('tree, node, directory and log are as the byte tables say', async () => {
-  const blocksIn = 8 * MiB / 4096;
-  await write(fileTree([['b', file('hello', 0o640, { uid: 7, gid: 8 })], ['a', directory()]]));
+  const blocksIn = (8 * MiB) / 4096;
+  await write(
+    fileTree([
+      ['b', file('hello', 0o640, { uid: 7, gid: 8 })],
+      ['a', directory()],
+    ]),
+  );
   const bytes = readFileSync(image);
   const block = (pointerAt: number): Buffer => {
     const index = Number(bytes.readBigUInt64LE(pointerAt) >> 8n);
@@ -207,7 +230,10 @@ test('tree, node, directory and log are as the byte tables say', async () => {
   const node = block(at(list, 48));
   assert.equal([node.readUInt16LE(0), node.readUInt32LE(2), node.readUInt32LE(6)], [0o100640, 7, 8], 'mode and owner');
   assert.equal([node.readUInt32LE(66), node.readUInt32LE(70)], [5, 1], 'record level and the inline flag');
-  assert.equal([30, 42, 54].map((time) => Number(node.readBigUInt64LE(time))), [timestampSec, timestampSec, timestampSec]);
+  assert.equal(
+    [30, 42, 54].map((time) => Number(node.readBigUInt64LE(time))),
+    [timestampSec, timestampSec, timestampSec],
+  );
   assert.is(node.toString('latin1', 128, 133), 'hello');
   const log = block(64);
   assert.is(log.readBigUInt64LE(0), 0n, 'no block before it');
@@ -218,7 +244,13 @@ test('tree, node, directory and log are as the byte tables say', async () => {
 
 test('a damaged block is reported by the path it belongs to', async () => {
   const large = file(Buffer.alloc(400 * KiB, 'x'));
-  await write(fileTree([['usr/bin/x', large], ['usr/bin/y', file(Buffer.alloc(10_000, 'y'))], ['small', file('inline')]]));
+  await write(
+    fileTree([
+      ['usr/bin/x', large],
+      ['usr/bin/y', file(Buffer.alloc(10_000, 'y'))],
+      ['small', file('inline')],
+    ]),
+  );
   const fs = openRedoxfs(image, 0);
   const { node } = entryAt(fs, 'usr/bin/x');
   const record = [...fs.records(node, '')][2]?.pointer.index ?? 0;
@@ -235,12 +267,17 @@ test('a damaged block is reported by the path it belongs to', async () => {
 });
 
 test('whichever block in use is damaged, the verdict finds it', async () => {
-  const tree = fileTree([...Array.from({ length: 400 }, (_, i) => [`d/file-${i}`, file('x')] as const), ['big', file(Buffer.alloc(20_000, 'b'))]]);
+  const tree = fileTree([
+    ...Array.from({ length: 400 }, (_, i) => [`d/file-${i}`, file('x')] as const),
+    ['big', file(Buffer.alloc(20_000, 'b'))],
+  ]);
   await write(tree, 4 * MiB);
   const { usedBytes } = await verifyRedoxfs(image, 0, context);
   let found = 0;
   for (let index = 257; index < 1024; index += 7) {
-    const used = readFileSync(image).subarray(index * 4096, (index + 1) * 4096).some((byte) => byte !== 0);
+    const used = readFileSync(image)
+      .subarray(index * 4096, (index + 1) * 4096)
+      .some((byte) => byte !== 0);
     flipByte(index * 4096 + 5);
     if ((await verifyRedoxfs(image, 0, context)).findings.length > 0) found++;
     else assert.not(used, `block ${index} is in use, and its damage was not found`);
@@ -259,25 +296,52 @@ test('the loss of the newest header is survived by the one before it', async () 
 
 test('an image that is too small says exactly how much is missing', async () => {
   const tree = randomTree(3);
-  const error = await write(tree, 2 * MiB).then(() => assert.unreachable(), (thrown: unknown) => thrown);
+  const error = await write(tree, 2 * MiB).then(
+    () => assert.unreachable(),
+    (thrown: unknown) => thrown,
+  );
   const message = error instanceof Error ? error.message : '';
   assert.match(message, /^Cannot write the RedoxFS "test": its 2 MiB are too small: \d+ bytes \(.*\) are missing$/);
   const missing = Number(/(\d+) bytes/.exec(message)?.[1]);
-  assert.match(await write(tree, 2 * MiB + missing - 4096).then(() => '', (thrown: unknown) => String(thrown)), /4096 bytes/);
+  assert.match(
+    await write(tree, 2 * MiB + missing - 4096).then(
+      () => '',
+      (thrown: unknown) => String(thrown),
+    ),
+    /4096 bytes/,
+  );
   await roundTrip(tree, 2 * MiB + missing);
 });
 
 test('names that RedoxFS cannot hold are refused by path', async () => {
   await roundTrip(fileTree([['é'.repeat(126), file('252 bytes')]]));
-  for (const [path, why] of [[`d/${'é'.repeat(126)}x`, /its name has 253 bytes/], ['d/a:b', /RedoxFS forbids ":"/]] as const) {
-    assert.match(await write(fileTree([[path, file('')]])).then(() => '', (thrown: unknown) => String(thrown)), why);
+  for (const [path, why] of [
+    [`d/${'é'.repeat(126)}x`, /its name has 253 bytes/],
+    ['d/a:b', /RedoxFS forbids ":"/],
+  ] as const) {
+    assert.match(
+      await write(fileTree([[path, file('')]])).then(
+        () => '',
+        (thrown: unknown) => String(thrown),
+      ),
+      why,
+    );
   }
 });
 
 test('a host file that is not as long as was said is refused', async () => {
-  for (const [sizeBytes, why] of [[1 * MiB, /it ended at/], [4096 + 10, /it is longer than/]] as const) {
+  for (const [sizeBytes, why] of [
+    [1 * MiB, /it ended at/],
+    [4096 + 10, /it is longer than/],
+  ] as const) {
     const tree = fileTree([['f', file({ kind: 'host', path: new URL(import.meta.url).pathname, sizeBytes })]]);
-    assert.match(await write(tree).then(() => '', (thrown: unknown) => String(thrown)), why);
+    assert.match(
+      await write(tree).then(
+        () => '',
+        (thrown: unknown) => String(thrown),
+      ),
+      why,
+    );
   }
 });
 

@@ -20,7 +20,16 @@ import type { Header } from './redoxfs-header.ts';
 import { encodeNode, mostInlineBytes, nodeTypes, pointersAtDepth } from './redoxfs-node.ts';
 import type { Node } from './redoxfs-node.ts';
 import {
-  blockBytes, bytesOfLevel, fileRecordLevel, isNull, levelFor, markerPointer, nullPointer, pointerBytes, pointerTo, writePointer,
+  blockBytes,
+  bytesOfLevel,
+  fileRecordLevel,
+  isNull,
+  levelFor,
+  markerPointer,
+  nullPointer,
+  pointerBytes,
+  pointerTo,
+  writePointer,
 } from './redoxfs-pointer.ts';
 import type { BlockPointer } from './redoxfs-pointer.ts';
 import { encodeTreeList, idOfSlot, isFull, mostNodes, slotsPerList, treeLevels } from './redoxfs-tree.ts';
@@ -52,7 +61,8 @@ const zeros = Buffer.alloc(bytesOfLevel(fileRecordLevel));
 export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsOptions, context: Context): Promise<WrittenRedoxfs> {
   const writer = new RedoxfsWriter(fd, options, context);
   const ids = new Map([...tree.entries.keys()].map((path, i) => [path, idOfSlot(i + 1)]));
-  if (ids.size > mostNodes) throw cannot(`write the RedoxFS "${options.name}"`, `it has ${ids.size} files, and RedoxFS allows ${mostNodes}`);
+  if (ids.size > mostNodes)
+    throw cannot(`write the RedoxFS "${options.name}"`, `it has ${ids.size} files, and RedoxFS allows ${mostNodes}`);
   const names = namesByDirectory(tree);
   const nodes: BlockPointer[] = [];
   for (const [path, entry] of tree.entries) {
@@ -93,7 +103,8 @@ class RedoxfsWriter {
     const recordLevel = entry.kind === 'file' ? fileRecordLevel : 0;
     const content = openContent(entry.kind === 'file' ? entry.content : { kind: 'bytes', bytes: Buffer.from(entry.target) });
     try {
-      const data = content.sizeBytes <= mostInlineBytes ? { inline: readAll(content) } : { pointers: await this.writeRecords(content, recordLevel) };
+      const data =
+        content.sizeBytes <= mostInlineBytes ? { inline: readAll(content) } : { pointers: await this.writeRecords(content, recordLevel) };
       return this.writeNode({ ...common, recordLevel, sizeBytes: content.sizeBytes, data });
     } finally {
       content.close();
@@ -167,7 +178,10 @@ class RedoxfsWriter {
     let blocks = level.length;
     let depth = 0;
     for (; level.length > 1; depth++) {
-      level = grouped(level, htreeEntries).map((group) => ({ hash: group.at(-1)?.hash ?? 0, pointer: this.writeBlock(encodeHtree(group), 0) }));
+      level = grouped(level, htreeEntries).map((group) => ({
+        hash: group.at(-1)?.hash ?? 0,
+        pointer: this.writeBlock(encodeHtree(group), 0),
+      }));
       blocks += level.length;
     }
     if (depth > deepestHtree) throw cannot(`write the directory "${path}" into a RedoxFS`, 'it has too many entries');
@@ -177,9 +191,19 @@ class RedoxfsWriter {
 
   /** The four levels of lists over the nodes (in order of their ids), the log, and the headers of generations 0 and 1. */
   writeTreeAndHeaders(nodes: readonly BlockPointer[]): Header {
-    let level = grouped([nullPointer, ...nodes], slotsPerList).map((pointers) => this.writeTreeList(pointers, pointers.map(() => true)));
+    let level = grouped([nullPointer, ...nodes], slotsPerList).map((pointers) =>
+      this.writeTreeList(
+        pointers,
+        pointers.map(() => true),
+      ),
+    );
     for (let above = 1; above < treeLevels; above++) {
-      level = grouped(level, slotsPerList).map((lists) => this.writeTreeList(lists.map(({ pointer }) => pointer), lists.map(({ full }) => full)));
+      level = grouped(level, slotsPerList).map((lists) =>
+        this.writeTreeList(
+          lists.map(({ pointer }) => pointer),
+          lists.map(({ full }) => full),
+        ),
+      );
     }
     const tree = level[0]?.pointer ?? nullPointer;
     const alloc = this.writeAllocationLog();
@@ -195,7 +219,10 @@ class RedoxfsWriter {
     return header;
   }
 
-  private writeTreeList(pointers: readonly BlockPointer[], taken: readonly boolean[]): { readonly pointer: BlockPointer; readonly full: boolean } {
+  private writeTreeList(
+    pointers: readonly BlockPointer[],
+    taken: readonly boolean[],
+  ): { readonly pointer: BlockPointer; readonly full: boolean } {
     const bitmap = taken.reduce((bits, bit, i) => (bit ? bits | (1n << BigInt(i)) : bits), 0n);
     const list = { pointers, bitmap };
     return { pointer: this.writeBlock(encodeTreeList(list), 0), full: isFull(list) };
@@ -219,7 +246,9 @@ class RedoxfsWriter {
   private failForRoom(): never {
     const bytes = this.blocks.missingBlocks * blockBytes;
     const why = `its ${formatBytes(this.options.sizeBytes)} are too small: ${bytes} bytes (${formatBytes(bytes)}) are missing`;
-    throw cannot(`write the RedoxFS "${this.options.name}"`, why, { hint: 'make the image or the partition larger, or leave something out' });
+    throw cannot(`write the RedoxFS "${this.options.name}"`, why, {
+      hint: 'make the image or the partition larger, or leave something out',
+    });
   }
 
   /** Takes room for a block and writes it. Where there is no room left it goes on counting, and the end of the writing fails. */

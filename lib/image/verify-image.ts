@@ -15,8 +15,13 @@ export interface ImageVerdict {
 }
 
 /** Reads everything that `volumes` hold; the table is judged when the image has one. */
-export async function verifyImage(image: OpenImage, volumes: readonly ImageVolume[], host: ImageHost, context: Context): Promise<ImageVerdict> {
-  const findings: Finding[] = image.gpt ? [...await verifyGpt(image.path, host, context)] : [];
+export async function verifyImage(
+  image: OpenImage,
+  volumes: readonly ImageVolume[],
+  host: ImageHost,
+  context: Context,
+): Promise<ImageVerdict> {
+  const findings: Finding[] = image.gpt ? [...(await verifyGpt(image.path, host, context))] : [];
   const notes: string[] = [];
   let paths = 0;
   for (const each of volumes) {
@@ -37,7 +42,10 @@ export async function verifyImage(image: OpenImage, volumes: readonly ImageVolum
 async function verifyGpt(path: string, host: ImageHost, context: Context): Promise<readonly Finding[]> {
   const call: ToolCall = { what: `check the partition table of "${path}"`, argv: ['sfdisk', '--verify', path] };
   const { exitCode, stdout, stderr } = await tried(call, host, context);
-  const lines = stderr.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   if (exitCode === 0 && /No errors detected/.test(stdout) && !lines.some((line) => /corrupt|mismatch/i.test(line))) return [];
   return [{ path: '(partition table)', why: lines.join('; ') || stdout.trim() || 'sfdisk refuses it' }];
 }

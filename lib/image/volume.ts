@@ -48,10 +48,10 @@ export interface Volume {
 }
 
 /** The bytes of a file from its start to its end, holes as zeros. */
-export async function * fileBytes(volume: Volume, { path, sizeBytes }: VolumeEntry): AsyncGenerator<Uint8Array> {
+export async function* fileBytes(volume: Volume, { path, sizeBytes }: VolumeEntry): AsyncGenerator<Uint8Array> {
   const zeros = new Uint8Array(MiB);
   let end = 0;
-  const upTo = function * (to: number): Generator<Uint8Array> {
+  const upTo = function* (to: number): Generator<Uint8Array> {
     for (; end < to; end += Math.min(zeros.length, to - end)) yield zeros.subarray(0, Math.min(zeros.length, to - end));
   };
   for await (const { atBytes, bytes } of volume.pieces(path)) {

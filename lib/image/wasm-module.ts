@@ -46,11 +46,27 @@ export const op = {
 export function wasmModule(pages: number, fn: WasmFunction): Uint8Array<ArrayBuffer> {
   const code = [...vector(fn.locals.map((type) => [1, typeCodes[type]])), ...fn.body.flat(), ...op.end];
   return Uint8Array.from([
-    0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
-    ...section(1, vector([[0x60, ...vector(fn.params.map((type) => [typeCodes[type]])), ...vector(fn.results.map((type) => [typeCodes[type]]))]])),
+    0x00,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
+    ...section(
+      1,
+      vector([[0x60, ...vector(fn.params.map((type) => [typeCodes[type]])), ...vector(fn.results.map((type) => [typeCodes[type]]))]]),
+    ),
     ...section(3, vector([[0]])),
     ...section(5, vector([[0x00, ...unsigned(pages)]])),
-    ...section(7, vector([[...name('memory'), 0x02, 0], [...name(fn.name), 0x00, 0]])),
+    ...section(
+      7,
+      vector([
+        [...name('memory'), 0x02, 0],
+        [...name(fn.name), 0x00, 0],
+      ]),
+    ),
     ...section(10, vector([[...unsigned(code.length), ...code]])),
   ]);
 }

@@ -12,8 +12,12 @@ import { qemuProgram } from './qemu.ts';
 const context = { signal: new AbortController().signal, report: () => undefined };
 let root = '';
 
-test.before.each(async () => { root = await mkdtemp(join(tmpdir(), 'accel-')); });
-test.after.each(async () => { await rm(root, { recursive: true }); });
+test.before.each(async () => {
+  root = await mkdtemp(join(tmpdir(), 'accel-'));
+});
+test.after.each(async () => {
+  await rm(root, { recursive: true });
+});
 
 /** A puppet QEMU that notes that it was called, says something and ends. */
 async function puppet(says: string, status: number): Promise<string> {

@@ -16,7 +16,9 @@ test.before.each(async () => {
   root = await mkdtemp(join(tmpdir(), 'firmware-test-'));
   qemu = await put('nix/store/qemu/bin/qemu-system-x86_64');
 });
-test.after.each(async () => { await rm(root, { recursive: true }); });
+test.after.each(async () => {
+  await rm(root, { recursive: true });
+});
 
 async function put(path: string): Promise<string> {
   const file = join(root, path);
@@ -37,7 +39,11 @@ test('the 4 MiB build is taken before the 2 MiB one, with the variables of its o
     await put(`usr/share/OVMF/OVMF_VARS${size}.fd`);
   }
   const flash = await uefiFlash(qemu, root);
-  assert.equal(flash, { code: join(root, 'usr/share/OVMF/OVMF_CODE_4M.fd'), variables: join(root, 'usr/share/OVMF/OVMF_VARS_4M.fd'), format: 'raw' });
+  assert.equal(flash, {
+    code: join(root, 'usr/share/OVMF/OVMF_CODE_4M.fd'),
+    variables: join(root, 'usr/share/OVMF/OVMF_VARS_4M.fd'),
+    format: 'raw',
+  });
 });
 
 test('code without its variables is passed over', async () => {
@@ -53,7 +59,7 @@ test("Fedora's qcow2 firmware is told apart", async () => {
   assert.is((await uefiFlash(qemu, root)).format, 'qcow2');
 });
 
-test("the firmware beside QEMU is found through a link, as in a Nix profile", async () => {
+test('the firmware beside QEMU is found through a link, as in a Nix profile', async () => {
   await put('nix/store/qemu/share/qemu/edk2-x86_64-code.fd');
   await put('nix/store/qemu/share/qemu/edk2-i386-vars.fd');
   await symlink(qemu, join(root, 'qemu'));

@@ -35,7 +35,7 @@ export async function uefiFlash(qemu: string, root = '/'): Promise<Flash> {
   const prefix = dirname(dirname(await realpath(qemu)));
   for (const [folder, pair] of [...pairs.map((pair) => [root, pair] as const), [prefix, besideQemu] as const]) {
     const flash: Flash = { code: join(folder, pair.code), variables: join(folder, pair.variables), format: pair.format };
-    if (await isFile(flash.code) && await isFile(flash.variables)) return flash;
+    if ((await isFile(flash.code)) && (await isFile(flash.variables))) return flash;
   }
   throw cannot('find UEFI firmware', `none of ${pairs.length + 1} known places has OVMF`, {
     blame: 'host',

@@ -22,8 +22,12 @@ const qemu = await tool(qemuProgram, process.env['PATH'] ?? '');
 const patienceMs = 30_000;
 let root = '';
 
-test.before(async () => { root = await mkdtemp(join(tmpdir(), 'launch-test-')); });
-test.after(async () => { await rm(root, { recursive: true }); });
+test.before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'launch-test-'));
+});
+test.after(async () => {
+  await rm(root, { recursive: true });
+});
 
 async function plan(steps: readonly GuestStep[], more: Partial<Launch> = {}): Promise<Launch> {
   const path = join(root, `disk ${Math.abs(JSON.stringify(steps).length)}, with a comma.img`);
@@ -41,7 +45,10 @@ async function heard(machine: RunningMachine, wanted: string): Promise<string> {
       machine.serial.off('data', hear);
       end();
     };
-    const timer = setTimeout(() => done(() => reject(new Error(`waited in vain for "${wanted}"; heard ${JSON.stringify(text)}`))), patienceMs);
+    const timer = setTimeout(
+      () => done(() => reject(new Error(`waited in vain for "${wanted}"; heard ${JSON.stringify(text)}`))),
+      patienceMs,
+    );
     const hear = (bytes: Buffer): void => {
       text += String(bytes);
       if (text.includes(wanted)) done(() => resolve(text));
@@ -134,7 +141,9 @@ test('when we are killed by SIGKILL, QEMU dies with us and no file is left', asy
     machine.serial.once('data', async () => { await machine.release(); process.stderr.write('pid ' + machine.pid); });`;
   let said = '';
   let tell = (): void => undefined;
-  const up = new Promise<void>((resolve) => { tell = resolve; });
+  const up = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
   const parent = start([process.execPath, '--input-type=module', '-e', code], {
     cwd: root,
     env: { PATH: process.env['PATH'] ?? '' },
@@ -161,7 +170,9 @@ async function until(holds: () => boolean, what: string): Promise<void> {
   const giveUpMs = performance.now() + patienceMs;
   while (!holds()) {
     if (performance.now() > giveUpMs) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
   }
 }
 

@@ -60,7 +60,7 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
   };
   try {
     const serialSocket = join(directory, 'serial');
-    const flash = plan.flash && await privateFlash(plan.flash, directory);
+    const flash = plan.flash && (await privateFlash(plan.flash, directory));
     server.listen(serialSocket);
     await once(server, 'listening');
     const argv = [plan.qemu, ...qemuArguments({ ...plan, flash, serialSocket })];
@@ -103,7 +103,9 @@ async function connected(server: Server, child: Child, signal: AbortSignal): Pro
 
 async function endOf(child: Child, serial: Socket): Promise<MachineEnd> {
   serial.on('error', () => undefined); // a reset when QEMU is killed: `close` follows
-  const closed = new Promise<void>((resolve) => { serial.once('close', () => resolve()); });
+  const closed = new Promise<void>((resolve) => {
+    serial.once('close', () => resolve());
+  });
   const { exitCode, killedBy, stderr } = await child.ended;
   await closed;
   return { exitCode, killedBy, hostLines: stderr.split('\n').filter((line) => line.trim() !== '') };
@@ -112,10 +114,14 @@ async function endOf(child: Child, serial: Socket): Promise<MachineEnd> {
 /** Whoever connects after QEMU talks to the console beside us. */
 function attachOthers(server: Server, serial: Socket): void {
   server.on('connection', (visitor: Socket) => {
-    const hear = (bytes: Uint8Array): void => { visitor.write(bytes); };
+    const hear = (bytes: Uint8Array): void => {
+      visitor.write(bytes);
+    };
     serial.on('data', hear);
     serial.once('close', () => visitor.destroy());
-    visitor.on('data', (bytes) => { serial.write(bytes); });
+    visitor.on('data', (bytes) => {
+      serial.write(bytes);
+    });
     visitor.on('error', () => undefined);
     visitor.once('close', () => serial.off('data', hear));
   });

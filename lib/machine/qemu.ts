@@ -53,8 +53,10 @@ export function sizeArguments({ memoryBytes, cpus }: Pick<MachineDescription, 'm
 
 export function flashArguments({ code, variables, format }: Flash): string[] {
   return [
-    '-drive', `if=pflash,unit=0,readonly=on,format=${format},file=${optionValue(code)}`,
-    '-drive', `if=pflash,unit=1,format=${format},file=${optionValue(variables)}`,
+    '-drive',
+    `if=pflash,unit=0,readonly=on,format=${format},file=${optionValue(code)}`,
+    '-drive',
+    `if=pflash,unit=1,format=${format},file=${optionValue(variables)}`,
   ];
 }
 

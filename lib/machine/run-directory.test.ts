@@ -9,8 +9,12 @@ import { removeRunDirectory, runDirectory } from './run-directory.ts';
 
 let root = '';
 
-test.before.each(async () => { root = await mkdtemp(join(tmpdir(), 'run-dir-')); });
-test.after.each(async () => { await rm(root, { recursive: true }); });
+test.before.each(async () => {
+  root = await mkdtemp(join(tmpdir(), 'run-dir-'));
+});
+test.after.each(async () => {
+  await rm(root, { recursive: true });
+});
 
 test('a run directory is ours alone and says whose it is', async () => {
   const path = await runDirectory(root);

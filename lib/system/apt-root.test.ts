@@ -30,15 +30,23 @@ async function unsignedRepository(folder: string): Promise<string> {
 }
 
 test('everything of a root lies in its folder, and only how to fetch is taken over from the host', () => {
-  const dump = ['APT::Update::Post-Invoke:: "rm -rf x";', 'Acquire::http::Proxy "http://proxy.example:1";', 'Acquire::Check-Valid-Until "false";',
-    'Acquire::AllowInsecureRepositories "1";', 'Dir::State "var";', 'Acquire::Languages:: "de";'].join('\n');
+  const dump = [
+    'APT::Update::Post-Invoke:: "rm -rf x";',
+    'Acquire::http::Proxy "http://proxy.example:1";',
+    'Acquire::Check-Valid-Until "false";',
+    'Acquire::AllowInsecureRepositories "1";',
+    'Dir::State "var";',
+    'Acquire::Languages:: "de";',
+  ].join('\n');
   const lines = aptConfiguration('/c/apt/sid', dump).split('\n');
   assert.ok(lines.includes('Dir "/c/apt/sid/";'));
-  assert.equal(lines.filter((line) => dump.includes(line) && line !== ''),
-    ['Acquire::http::Proxy "http://proxy.example:1";', 'Acquire::Check-Valid-Until "false";']);
+  assert.equal(
+    lines.filter((line) => dump.includes(line) && line !== ''),
+    ['Acquire::http::Proxy "http://proxy.example:1";', 'Acquire::Check-Valid-Until "false";'],
+  );
 });
 
-test('an index without a signature is refused, and the host is blamed with apt\'s own words', async () => {
+test("an index without a signature is refused, and the host is blamed with apt's own words", async () => {
   await withFolder(async (folder) => {
     const uri = await unsignedRepository(join(folder, 'repository'));
     const host = { env: { PATH: process.env['PATH'] ?? '', HOME: folder }, cacheDir: join(folder, 'cache') };
@@ -50,7 +58,7 @@ test('an index without a signature is refused, and the host is blamed with apt\'
   });
 });
 
-test('packages are read and fetched from a root, and the host\'s apt is as it was', async () => {
+test("packages are read and fetched from a root, and the host's apt is as it was", async () => {
   await withFolder(async (folder) => {
     // A root like those of aptRoot, but for a repository that apt is told to trust: signatures are the matter of the test above.
     await unsignedRepository(join(folder, 'repository'));
@@ -66,8 +74,11 @@ test('packages are read and fetched from a root, and the host\'s apt is as it wa
     const before = await hostState();
     const host = { env, cacheDir: join(folder, 'cache') };
     await aptRoot('sid', { uri: `file:${folder}/repository` }, host, context).catch(() => undefined); // makes the folders, then refuses
-    const root = { folder: join(folder, 'cache/apt/sid'), suite: 'sid',
-      env: { ...env, APT_CONFIG: join(folder, 'cache/apt/sid/apt.conf'), LC_ALL: 'C' } };
+    const root = {
+      folder: join(folder, 'cache/apt/sid'),
+      suite: 'sid',
+      env: { ...env, APT_CONFIG: join(folder, 'cache/apt/sid/apt.conf'), LC_ALL: 'C' },
+    };
     await writeFile(join(root.folder, 'etc/apt/sources.list'), `deb [trusted=yes] file:${folder}/repository sid main\n`);
     await outputOf('update', ['apt-get', 'update'], { cwd: folder, env: root.env });
     assert.is(await offeredVersion(root, 'rust-src', context), '1.97.1');

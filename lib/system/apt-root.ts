@@ -39,8 +39,14 @@ export async function hostMirror(etc = '/etc/apt'): Promise<DebianMirror | undef
 export async function aptRoot(suite: string, mirror: DebianMirror, host: AptHost, { signal }: Context): Promise<AptRoot> {
   const folder = join(host.cacheDir, 'apt', suite);
   const env = { ...host.env, APT_CONFIG: join(folder, 'apt.conf'), LC_ALL: 'C' };
-  for (const part of ['etc/apt/apt.conf.d', 'etc/apt/preferences.d', 'var/lib/apt/lists/partial', 'var/lib/dpkg',
-    'var/cache/apt/archives/partial', 'var/log/apt']) {
+  for (const part of [
+    'etc/apt/apt.conf.d',
+    'etc/apt/preferences.d',
+    'var/lib/apt/lists/partial',
+    'var/lib/dpkg',
+    'var/cache/apt/archives/partial',
+    'var/log/apt',
+  ]) {
     await mkdir(join(folder, part), { recursive: true });
   }
   const path = host.env['PATH'] ?? '';
@@ -49,15 +55,19 @@ export async function aptRoot(suite: string, mirror: DebianMirror, host: AptHost
   await writeFile(join(folder, 'etc/apt/sources.list'), sourcesLine(suite, mirror));
   await writeFile(join(folder, 'var/lib/dpkg/status'), '');
   const update = [await tool('apt-get', path), 'update', '--error-on=any'];
-  await outputOf(`read Debian's index of ${suite}`, update, { cwd: folder, env, signal })
-    .catch((error: unknown) => { throw asHostFailure(error, signal); });
+  await outputOf(`read Debian's index of ${suite}`, update, { cwd: folder, env, signal }).catch((error: unknown) => {
+    throw asHostFailure(error, signal);
+  });
   return { folder, suite, env };
 }
 
 /** The version of a package that the suite offers, or undefined. */
 export async function offeredVersion(root: AptRoot, name: string, { signal }: Context): Promise<string | undefined> {
-  const text = await outputOf(`ask for the package ${name}`, [await tool('apt-cache', root.env['PATH'] ?? ''), 'madison', name],
-    { cwd: root.folder, env: root.env, signal });
+  const text = await outputOf(`ask for the package ${name}`, [await tool('apt-cache', root.env['PATH'] ?? ''), 'madison', name], {
+    cwd: root.folder,
+    env: root.env,
+    signal,
+  });
   return text.split('\n')[0]?.split('|')[1]?.trim() || undefined; // "rust-src | 1.97.1+dfsg1-1 | mirror sid/main amd64 Packages"
 }
 
@@ -67,8 +77,11 @@ export async function withPackage<T>(root: AptRoot, name: string, use: (deb: str
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   try {
-    await outputOf(`download Debian's package ${name}`, [await tool('apt-get', root.env['PATH'] ?? ''), 'download', name],
-      { cwd: folder, env: root.env, signal });
+    await outputOf(`download Debian's package ${name}`, [await tool('apt-get', root.env['PATH'] ?? ''), 'download', name], {
+      cwd: folder,
+      env: root.env,
+      signal,
+    });
     const deb = (await readdir(folder)).find((file) => file.endsWith('.deb'));
     if (deb === undefined) throw cannot(`download Debian's package ${name}`, 'apt-get left no file', { blame: 'host' });
     return await use(join(folder, deb));

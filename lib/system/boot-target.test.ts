@@ -28,7 +28,7 @@ test('the transcript is named after the system and the image', async () => {
   assert.is((await bootTarget({ ...words, image: '/tmp/redox-old.img' })).log, join(root, 'out/logs/redox-old.log'));
 });
 
-test('rules are a system\'s own; firmware has rules and cannot be booted', async () => {
+test("rules are a system's own; firmware has rules and cannot be booted", async () => {
   assert.ok((await consoleRules(root, 'redox')).prompts.length > 0);
   assert.is((await consoleRules(root, 'firmware')).prompts.length, 0);
   assert.is((await failureOf(bootTarget({ root, system: 'firmware', profile: 'default', image: undefined }))).exitCode, 2);

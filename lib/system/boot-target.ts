@@ -47,11 +47,14 @@ export async function bootTarget({ root, system: name, profile, image }: BootWor
 export async function consoleRules(root: string, name: string): Promise<ConsoleRules> {
   const file = join(root, 'systems', name, 'console.ts');
   const known = (await systemNames(root)).includes(name);
-  if (known || !/^[\w-]+$/.test(name) || !await exists(file)) return (await loadSystem(root, name)).console;
+  if (known || !/^[\w-]+$/.test(name) || !(await exists(file))) return (await loadSystem(root, name)).console;
   const page: { console: ConsoleRules } = await import(pathToFileURL(file).href);
   return page.console;
 }
 
 async function exists(path: string): Promise<boolean> {
-  return await access(path).then(() => true, () => false);
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }

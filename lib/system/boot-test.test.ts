@@ -27,15 +27,28 @@ test.before.each(async () => {
   root = await mkdtemp(join(tmpdir(), 'boot-test-'));
   log = join(root, 'x.log');
 });
-test.after.each(async () => { await rm(root, { recursive: true }); });
+test.after.each(async () => {
+  await rm(root, { recursive: true });
+});
 
-async function booted(guest: readonly GuestStep[], more: Partial<BootTest> = {}, signal = new AbortController().signal): Promise<Judgement> {
+async function booted(
+  guest: readonly GuestStep[],
+  more: Partial<BootTest> = {},
+  signal = new AbortController().signal,
+): Promise<Judgement> {
   const image = join(root, 'guest.img');
   await writeFile(image, bootSectorDisk(guest));
   const test: BootTest = {
     machine: { firmware: 'bios', memoryBytes: 32 << 20, cpus: 1, imageInterface: 'ide' },
-    image, accelerator: 'tcg', cacheDir: join(root, 'cache'), env: { PATH: process.env['PATH'] ?? '', TMPDIR: root },
-    rules: redoxConsole, limits: patient, steps: [], log, ...more,
+    image,
+    accelerator: 'tcg',
+    cacheDir: join(root, 'cache'),
+    env: { PATH: process.env['PATH'] ?? '', TMPDIR: root },
+    rules: redoxConsole,
+    limits: patient,
+    steps: [],
+    log,
+    ...more,
   };
   const judgement = await bootTest(test, { signal, report: () => undefined });
   assert.equal(await replay(log, test.rules, test.limits), judgement, 'the record gives the same judgement');
@@ -56,7 +69,10 @@ test('a prompt, and quiet after it: booted; the milestones have their times; the
   const steps: GuestStep[] = [{ say: 'Redox OS Bootloader 1 on x\r\nRedox OS starting...\r\nredox login: ' }, { end: 'halt' }];
   const { verdict, milestones } = await booted(steps);
   assert.is(verdict.kind, 'booted');
-  assert.equal(milestones.map(({ name }) => name), ['bootloader', 'kernel', 'prompt']);
+  assert.equal(
+    milestones.map(({ name }) => name),
+    ['bootloader', 'kernel', 'prompt'],
+  );
   assert.ok(milestones.every(({ atMs }) => atMs !== undefined && atMs > 0));
   await writeFile(join(root, 'again.img'), bootSectorDisk(steps));
   assert.is(await digestFile(join(root, 'guest.img')), await digestFile(join(root, 'again.img')));
@@ -92,14 +108,28 @@ test('a guest that resets or powers off before its prompt: exited-early', async 
 test('a dialogue is typed in its order, and a crash that it brings about is a failure', async () => {
   const session: GuestStep[] = [{ say: 'redox login: ' }, { await: 'enter' }, { say: 'redox# ' }, { await: 'enter' }];
   const guest: GuestStep[] = [...session, { say: '\r\nKERNEL PANIC: asked for\r\n' }, { end: 'halt' }];
-  const steps: Step[] = [{ kind: 'send', text: 'user' }, { kind: 'expect', text: 'redox# ' }, { kind: 'send', text: 'panic' }];
+  const steps: Step[] = [
+    { kind: 'send', text: 'user' },
+    { kind: 'expect', text: 'redox# ' },
+    { kind: 'send', text: 'panic' },
+  ];
   const { verdict } = await booted(guest, { steps });
   assert.match(JSON.stringify(verdict), '"line":"KERNEL PANIC: asked for"');
 });
 
 test('a machine that powers off because it was told to has booted', async () => {
   const guest: GuestStep[] = [{ say: 'redox login: ' }, { await: 'enter' }, { say: 'bye' }, { end: 'power-off' }];
-  assert.is((await booted(guest, { steps: [{ kind: 'send', text: 'off' }, { kind: 'expect', text: 'bye' }] })).verdict.kind, 'booted');
+  assert.is(
+    (
+      await booted(guest, {
+        steps: [
+          { kind: 'send', text: 'off' },
+          { kind: 'expect', text: 'bye' },
+        ],
+      })
+    ).verdict.kind,
+    'booted',
+  );
 });
 
 test('an expected text that never comes: stalled, and it is named', async () => {
@@ -118,14 +148,18 @@ test('an empty disk under UEFI firmware: no boot device, as soon as the firmware
 test('a kept machine lives on after its verdict until it is interrupted', async () => {
   const abort = new AbortController();
   let kind = '';
-  const judgement = await booted([{ say: 'redox login: ' }, { end: 'spin' }], {
-    keep: true,
-    onVerdict: ({ verdict }, { pid }) => {
-      kind = verdict.kind;
-      assert.ok(existsSync(`/proc/${pid}/exe`));
-      abort.abort();
+  const judgement = await booted(
+    [{ say: 'redox login: ' }, { end: 'spin' }],
+    {
+      keep: true,
+      onVerdict: ({ verdict }, { pid }) => {
+        kind = verdict.kind;
+        assert.ok(existsSync(`/proc/${pid}/exe`));
+        abort.abort();
+      },
     },
-  }, abort.signal);
+    abort.signal,
+  );
   assert.is(kind, 'booted');
   assert.is(judgement.verdict.kind, 'booted');
   assert.equal(await leftovers(), []);

@@ -121,7 +121,10 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
       for (const line of over ? [] : hostLines) report({ kind: 'note', text: `QEMU: ${line}` });
       attempt(() => {
         if (!heard && exitCode !== 0) {
-          throw cannot('boot the machine', `QEMU ended with ${killedBy ?? `status ${exitCode}`}`, { blame: 'host', detail: hostLines.join('\n') });
+          throw cannot('boot the machine', `QEMU ended with ${killedBy ?? `status ${exitCode}`}`, {
+            blame: 'host',
+            detail: hostLines.join('\n'),
+          });
         }
         mark({ kind: 'exited' });
       });

@@ -21,16 +21,25 @@ const small: System = {
   name: 'small',
   title: 'Small',
   components: {
-    greeter: { title: 'a program', bundled: 'fixtures/crates', upstream: { git: 'https://example.invalid/greeter.git', branch: 'main' }, cargo: { packages: ['greeter'], bins: ['greeter'] } },
+    greeter: {
+      title: 'a program',
+      bundled: 'fixtures/crates',
+      upstream: { git: 'https://example.invalid/greeter.git', branch: 'main' },
+      cargo: { packages: ['greeter'], bins: ['greeter'] },
+    },
   },
   profiles: { default: { title: 'the only one', cargoProfile: 'dev' } },
   image: {
     sizeBytes: 40 * MiB,
     timestampSec: 1_767_225_600,
-    partitions: [{
-      name: 'root', typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', fileSystem: { kind: 'redoxfs' },
-      files: { 'usr/bin/greeter': { made: 'greeter/greeter' }, 'etc/hostname': { text: 'small\n' } },
-    }],
+    partitions: [
+      {
+        name: 'root',
+        typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+        fileSystem: { kind: 'redoxfs' },
+        files: { 'usr/bin/greeter': { made: 'greeter/greeter' }, 'etc/hostname': { text: 'small\n' } },
+      },
+    ],
   },
   machine,
   console: redoxConsole,
@@ -43,8 +52,25 @@ async function build(out: string, changes: Partial<BuildRequest> = {}): Promise<
   const context = { signal: new AbortController().signal, report: () => {} };
   const cache = await openCache(join(dir, 'cache'), process.pid, context.report);
   try {
-    const compile = { cache, hostEnv, toolchain: undefined, rustSrc: undefined, jobs: 2, sandbox: true, shorten: (path: string) => path, colour: false };
-    const request = { system: small, profile: 'default', sources: { kind: 'bundled', local: {} }, root, outDir: join(dir, out), env: {}, compile } as const;
+    const compile = {
+      cache,
+      hostEnv,
+      toolchain: undefined,
+      rustSrc: undefined,
+      jobs: 2,
+      sandbox: true,
+      shorten: (path: string) => path,
+      colour: false,
+    };
+    const request = {
+      system: small,
+      profile: 'default',
+      sources: { kind: 'bundled', local: {} },
+      root,
+      outDir: join(dir, out),
+      env: {},
+      compile,
+    } as const;
     return await buildSystem({ ...request, ...changes }, context);
   } finally {
     await cache.close();
@@ -86,7 +112,10 @@ test('an image that is too small says how much is missing and leaves no image', 
   const failure = await failureOf(build('tiny', { system: tiny }));
   assert.is(failure.exitCode, 1);
   assert.match(failure.message, /bytes|MiB|KiB/);
-  assert.equal((await readdir(join(dir, 'tiny'))).filter((name) => /\.(img|json|partial)/.test(name)), []);
+  assert.equal(
+    (await readdir(join(dir, 'tiny'))).filter((name) => /\.(img|json|partial)/.test(name)),
+    [],
+  );
 });
 
 test('a folder that cannot be written is told before anything is compiled', async () => {

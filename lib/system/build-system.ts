@@ -52,7 +52,11 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const stem = `${system.name}-${request.profile}`;
   const projects = projectsOf(request);
   await prepare(outDir);
-  const compiled = await compile([...projects.values()].map(({ project }) => project), options, context);
+  const compiled = await compile(
+    [...projects.values()].map(({ project }) => project),
+    options,
+    context,
+  );
   const made = await phase('publishing programs', context.report, () => publishOutputs(compiled, join(outDir, stem), options.cache));
   const imagePath = join(outDir, `${stem}.img`);
   const image = await phase('assembling the image', context.report, () => assembleOnce(request, imagePath, compiled, made, context));
@@ -64,9 +68,15 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
 
 /** An image that was made of the same things and has not been touched since is left as it is. */
 async function assembleOnce(
-  { system, compile: { cache, hostEnv } }: BuildRequest, imagePath: string, compiled: Compiled, made: ReadonlyMap<string, string>, context: Context,
+  { system, compile: { cache, hostEnv } }: BuildRequest,
+  imagePath: string,
+  compiled: Compiled,
+  made: ReadonlyMap<string, string>,
+  context: Context,
 ): Promise<AssembledImage> {
-  const outputs = compiled.projects.flatMap(({ project, outputs: all }) => [...all].map(([name, { digest }]) => [`${project.name}/${name}`, digest] as const));
+  const outputs = compiled.projects.flatMap(({ project, outputs: all }) =>
+    [...all].map(([name, { digest }]) => [`${project.name}/${name}`, digest] as const),
+  );
   const question = {
     imagePath,
     facts: digestBytes(JSON.stringify(system.image)),
@@ -89,27 +99,51 @@ interface ComponentProject {
 }
 
 /** The Cargo project of each component, from the source that was chosen for it. */
-export function projectsOf({ system, profile, sources, root, env }: Omit<BuildRequest, 'compile' | 'outDir'>): ReadonlyMap<string, ComponentProject> {
+export function projectsOf({
+  system,
+  profile,
+  sources,
+  root,
+  env,
+}: Omit<BuildRequest, 'compile' | 'outDir'>): ReadonlyMap<string, ComponentProject> {
   const names = Object.keys(system.components);
   for (const name of Object.keys(sources.local)) {
     if (names.includes(name)) continue;
     const near = nearest(name, names);
-    throw cannot(`use a local source for "${name}"`, `${system.name} has no such component`, { blame: 'usage', hint: near ? `did you mean ${near}?` : `its components are ${names.join(', ')}` });
+    throw cannot(`use a local source for "${name}"`, `${system.name} has no such component`, {
+      blame: 'usage',
+      hint: near ? `did you mean ${near}?` : `its components are ${names.join(', ')}`,
+    });
   }
   if (sources.kind === 'upstream') {
-    throw cannot(`build ${system.name} from upstream's sources`, 'they have not been fetched', { hint: 'use --sources bundled, or a checkout of your own with --source NAME=DIR' });
+    throw cannot(`build ${system.name} from upstream's sources`, 'they have not been fetched', {
+      hint: 'use --sources bundled, or a checkout of your own with --source NAME=DIR',
+    });
   }
   const { cargoProfile } = profileOf(system, profile);
-  return new Map(Object.entries(system.components).map(([name, component]) => {
-    const local = sources.local[name];
-    const folder = local ?? join(root, component.bundled);
-    return [name, { kind: local === undefined ? 'bundled' : 'local', folder, path: local ?? component.bundled, project: projectOf(name, component, folder, cargoProfile, env) }];
-  }));
+  return new Map(
+    Object.entries(system.components).map(([name, component]) => {
+      const local = sources.local[name];
+      const folder = local ?? join(root, component.bundled);
+      return [
+        name,
+        {
+          kind: local === undefined ? 'bundled' : 'local',
+          folder,
+          path: local ?? component.bundled,
+          project: projectOf(name, component, folder, cargoProfile, env),
+        },
+      ];
+    }),
+  );
 }
 
 function projectOf(name: string, { cargo }: Component, dir: string, profile: string, env: Readonly<Record<string, string>>): Project {
   return {
-    name, dir, profile, env,
+    name,
+    dir,
+    profile,
+    env,
     packages: cargo.packages ?? [],
     bins: cargo.bins ?? [],
     lib: false,
@@ -148,7 +182,11 @@ async function publishOutputs(compiled: Compiled, folder: string, cache: Cache):
   return made;
 }
 
-async function componentRecords(projects: ReadonlyMap<string, ComponentProject>, compiled: Compiled, cache: Cache): Promise<Readonly<Record<string, ComponentRecord>>> {
+async function componentRecords(
+  projects: ReadonlyMap<string, ComponentProject>,
+  compiled: Compiled,
+  cache: Cache,
+): Promise<Readonly<Record<string, ComponentRecord>>> {
   const records: Record<string, ComponentRecord> = {};
   for (const { project, outputs } of compiled.projects) {
     const source = projects.get(project.name);

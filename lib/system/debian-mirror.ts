@@ -19,8 +19,9 @@ const debianSuites = new Set(['bullseye', 'bookworm', 'trixie', 'forky', 'sid', 
 /** The first source with a suite of Debian itself and its component main; other vendors use the suites' names with components of their own. */
 export function debianMirror(files: readonly { readonly path: string; readonly text: string }[]): DebianMirror | undefined {
   const sources = files.flatMap(({ path, text }) => (path.endsWith('.sources') ? stanzas(text) : lines(text)));
-  const source = sources.find(({ uri, suites, components }) =>
-    /^https?:/.test(uri) && components.includes('main') && suites.some((suite) => debianSuites.has(suite)));
+  const source = sources.find(
+    ({ uri, suites, components }) => /^https?:/.test(uri) && components.includes('main') && suites.some((suite) => debianSuites.has(suite)),
+  );
   return source && { uri: source.uri, ...(source.signedBy?.startsWith('/') ? { signedBy: source.signedBy } : {}) };
 }
 
@@ -36,9 +37,13 @@ function lines(text: string): readonly Source[] {
 /** The deb822 format: stanzas of `Field: value`, continued by indented lines, with # for comments. */
 function stanzas(text: string): readonly Source[] {
   return text.split(/\n\s*\n/).flatMap((stanza) => {
-    const kept = stanza.split('\n').filter((line) => !line.startsWith('#')).join('\n');
-    const fields = new Map([...kept.matchAll(/^([\w-]+):((?:.*)(?:\n[ \t].*)*)/gm)]
-      .map(([, name = '', value = '']) => [name.toLowerCase(), value.trim()]));
+    const kept = stanza
+      .split('\n')
+      .filter((line) => !line.startsWith('#'))
+      .join('\n');
+    const fields = new Map(
+      [...kept.matchAll(/^([\w-]+):((?:.*)(?:\n[ \t].*)*)/gm)].map(([, name = '', value = '']) => [name.toLowerCase(), value.trim()]),
+    );
     if (!words(fields.get('types') ?? '').includes('deb') || /^no$/i.test(fields.get('enabled') ?? '')) return [];
     const [suites, components] = [words(fields.get('suites') ?? ''), words(fields.get('components') ?? '')];
     return words(fields.get('uris') ?? '').map((uri) => ({ uri, suites, components, signedBy: fields.get('signed-by') }));

@@ -13,36 +13,53 @@ const missing: Check = { name: 'b', found: false, needed: true, detail: 'package
 const warning: Check = { name: 'c', found: false, needed: false, detail: 'no c', hint: 'slower' };
 
 test('the table says ok, missing or warning, and a hint only for what is not there', () => {
-  assert.equal([{ ...ok, hint: 'never shown' }, missing, warning].map((check) => checkLine(check).replace(/ +/g, ' ')),
-    ['ok a /usr/bin/a', 'missing b package deb-b', 'warning c no c: slower']);
+  assert.equal(
+    [{ ...ok, hint: 'never shown' }, missing, warning].map((check) => checkLine(check).replace(/ +/g, ' ')),
+    ['ok a /usr/bin/a', 'missing b package deb-b', 'warning c no c: slower'],
+  );
 });
 
 test('a warning is no complaint, something needed is: exit 69 with the command for each distribution', () => {
   assert.is(complaint([ok, warning]), undefined);
-  const failure = complaint([ok, warning, missing,
-    { ...missing, name: 'rust', detail: 'none', hint: 'install it', packages: undefined } as unknown as Check]);
+  const failure = complaint([
+    ok,
+    warning,
+    missing,
+    { ...missing, name: 'rust', detail: 'none', hint: 'install it', packages: undefined } as unknown as Check,
+  ]);
   assert.equal([failure?.exitCode, failure?.message], [69, 'Cannot build and boot here: b, rust are missing']);
-  for (const part of ['apt-get install --no-install-recommends deb-b', 'dnf install fed-b', 'pacman -S --needed arch-b',
-    'nix-shell -p nix-b', 'rust: install it']) {
+  for (const part of [
+    'apt-get install --no-install-recommends deb-b',
+    'dnf install fed-b',
+    'pacman -S --needed arch-b',
+    'nix-shell -p nix-b',
+    'rust: install it',
+  ]) {
     assert.ok(failure?.hint?.includes(part), part);
   }
 });
 
 test('Node runs TypeScript from 22.18 on', () => {
-  assert.equal(['20.19.0', '22.17.1', '22.18.0', '24.0.0'].map((version) => nodeCheck(version).found), [false, false, true, true]);
+  assert.equal(
+    ['20.19.0', '22.17.1', '22.18.0', '24.0.0'].map((version) => nodeCheck(version).found),
+    [false, false, true, true],
+  );
 });
 
 test('a host with nothing lacks what is needed, and the rest are warnings', async () => {
   await withFakeHost(async (fake) => {
-    const checks = await examine({ env: { PATH: '/nowhere', HOME: fake.folder }, cacheDir: fake.cacheDir, nodeVersion: '24.0.0',
-      root: false }, false, context);
+    const checks = await examine(
+      { env: { PATH: '/nowhere', HOME: fake.folder }, cacheDir: fake.cacheDir, nodeVersion: '24.0.0', root: false },
+      false,
+      context,
+    );
     const names = lacking(checks).map(({ name }) => name);
     for (const name of ['cc', 'qemu-system-x86_64', 'rust']) assert.ok(names.includes(name), name);
     for (const name of ['node', 'bwrap', 'sandbox', 'kvm', 'rust-src']) assert.not(names.includes(name), name);
   });
 });
 
-test('a toolchain without the library\'s source is told so, and with it which one is taken', async () => {
+test("a toolchain without the library's source is told so, and with it which one is taken", async () => {
   await withFakeHost(async (fake) => {
     await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
     const looked = async (rustSrc?: string): Promise<Check | undefined> => {

@@ -67,8 +67,13 @@ export function checkLine({ name, found, needed, detail, hint }: Check): string 
 export function nodeCheck(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const found = major > leastNode[0] || (major === leastNode[0] && minor >= leastNode[1]);
-  return { name: 'node', found, needed: true, detail: version,
-    hint: `Node ${leastNode.join('.')} or newer is needed; npm ci brings one, npx uses it` };
+  return {
+    name: 'node',
+    found,
+    needed: true,
+    detail: version,
+    hint: `Node ${leastNode.join('.')} or newer is needed; npm ci brings one, npx uses it`,
+  };
 }
 
 async function toolCheck(name: string, packages: Packages, host: CheckedHost, context: Context): Promise<Check> {
@@ -93,40 +98,66 @@ async function linker({ env, cacheDir }: CheckedHost, { signal }: Context): Prom
 
 async function firmware(path: string): Promise<string | undefined> {
   const qemu = await findProgram('qemu-system-x86_64', searchPath(path));
-  return uefiFlash(qemu ?? '/').then(({ code }) => code, () => undefined);
+  return uefiFlash(qemu ?? '/').then(
+    ({ code }) => code,
+    () => undefined,
+  );
 }
 
 /** A toolchain, and one with the standard library's source, as the builds would choose them. */
 async function rustChecks(host: CheckedHost, context: Context): Promise<readonly Check[]> {
   const request = { env: host.env, cacheDir: host.cacheDir, rustSrc: host.rustSrc };
-  const toolchain = await asCheck('rust', toolchainHint, async () => (await chooseToolchain({ ...request, needsRustSrc: false }, context)).why);
+  const toolchain = await asCheck(
+    'rust',
+    toolchainHint,
+    async () => (await chooseToolchain({ ...request, needsRustSrc: false }, context)).why,
+  );
   if (!toolchain.found) return [toolchain];
-  return [toolchain, await asCheck('rust-src', undefined, async () => (await chooseToolchain({ ...request, needsRustSrc: true }, context)).why)];
+  return [
+    toolchain,
+    await asCheck('rust-src', undefined, async () => (await chooseToolchain({ ...request, needsRustSrc: true }, context)).why),
+  ];
 }
 
 /** bubblewrap really starts something here. Asked once per boot and kernel setting, since it costs a process. */
 async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<Check> {
   const path = env['PATH'] ?? '';
-  const [boot, clone, apparmor, limit] = await Promise.all([
-    '/proc/sys/kernel/random/boot_id', '/proc/sys/kernel/unprivileged_userns_clone',
-    '/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '/proc/sys/user/max_user_namespaces',
-  ].map((file) => readFile(file, 'utf8').catch(() => '')));
+  const [boot, clone, apparmor, limit] = await Promise.all(
+    [
+      '/proc/sys/kernel/random/boot_id',
+      '/proc/sys/kernel/unprivileged_userns_clone',
+      '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
+      '/proc/sys/user/max_user_namespaces',
+    ].map((file) => readFile(file, 'utf8').catch(() => '')),
+  );
   const program = await findProgram('bwrap', path);
   const user = env['USER'] ?? env['HOME'] ?? '';
   const question = { program: program ?? null, boot: boot ?? '', settings: [clone ?? '', apparmor ?? '', limit ?? ''], user };
   const why = await remembered<string>(cacheDir, 'sandbox', question, async () => {
     const probe = await probeSandbox(true, path, signal);
-    return { value: probe.sandbox.kind === 'none' ? probe.why ?? 'it does not work here' : '', witnesses: program === undefined ? [] : [program] };
+    return {
+      value: probe.sandbox.kind === 'none' ? (probe.why ?? 'it does not work here') : '',
+      witnesses: program === undefined ? [] : [program],
+    };
   });
-  const hint = 'builds then run without a sandbox; as root: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
+  const hint =
+    'builds then run without a sandbox; as root: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
   return { name: 'sandbox', found: why === '', needed: false, detail: why === '' ? 'bubblewrap can start programs' : why, hint };
 }
 
 /** Only whether the device is there; a machine that is booted probes whether it works (facts: it may exist and not work). */
 async function kvmCheck(): Promise<Check> {
-  const found = await stat('/dev/kvm').then(() => true, () => false);
-  return { name: 'kvm', found, needed: false, detail: found ? '/dev/kvm' : 'no /dev/kvm',
-    hint: 'machines are then emulated, which is several times slower' };
+  const found = await stat('/dev/kvm').then(
+    () => true,
+    () => false,
+  );
+  return {
+    name: 'kvm',
+    found,
+    needed: false,
+    detail: found ? '/dev/kvm' : 'no /dev/kvm',
+    hint: 'machines are then emulated, which is several times slower',
+  };
 }
 
 async function asCheck(name: string, hint: string | undefined, look: () => Promise<string>): Promise<Check> {

@@ -14,7 +14,10 @@ const context = { signal: new AbortController().signal, report: () => undefined 
 const wanted = [toolPackages['cc'], toolPackages['bwrap']].filter((row): row is Packages => row !== undefined);
 
 /** Runs the installation where the only programs are these scripts; gives what happened and what they wrote down. */
-async function installed(scripts: Readonly<Record<string, string>>, root: boolean): Promise<{ result: boolean | Failure; log: readonly string[] }> {
+async function installed(
+  scripts: Readonly<Record<string, string>>,
+  root: boolean,
+): Promise<{ result: boolean | Failure; log: readonly string[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-install-'));
   try {
     for (const [name, body] of Object.entries(scripts)) {
@@ -26,7 +29,14 @@ async function installed(scripts: Readonly<Record<string, string>>, root: boolea
       return error as Failure;
     });
     const log = await readFile(join(folder, 'log'), 'utf8').catch(() => '');
-    return { result, log: log.replaceAll(`${folder}/`, '').trim().split('\n').filter((line) => line !== '' && line !== 'apt-get update') };
+    return {
+      result,
+      log: log
+        .replaceAll(`${folder}/`, '')
+        .trim()
+        .split('\n')
+        .filter((line) => line !== '' && line !== 'apt-get update'),
+    };
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -42,7 +52,10 @@ test('an ordinary user does it through sudo where sudo asks for nothing', async 
   const sudo = 'case "$*" in "-n true") ;; *) shift 2; exec "$@" ;; esac';
   const { result, log } = await installed({ 'apt-get': 'exit 0', sudo }, false);
   assert.is(result, true);
-  assert.equal(log.filter((line) => !line.endsWith('update')), ['sudo -n true', `sudo -n DEBIAN_FRONTEND=noninteractive ${install}`, install]);
+  assert.equal(
+    log.filter((line) => !line.endsWith('update')),
+    ['sudo -n true', `sudo -n DEBIAN_FRONTEND=noninteractive ${install}`, install],
+  );
 });
 
 test('without permission, or without apt-get, nothing is started', async () => {
@@ -50,13 +63,13 @@ test('without permission, or without apt-get, nothing is started', async () => {
   assert.equal(await installed({}, true), { result: false, log: [] });
 });
 
-test('an installation that fails is the host\'s lack, with apt\'s own words', async () => {
+test("an installation that fails is the host's lack, with apt's own words", async () => {
   const { result } = await installed({ 'apt-get': 'echo "E: Unable to locate package gcc" >&2; exit 100' }, true);
   assert.instance(result, Failure);
   assert.equal([(result as Failure).exitCode, (result as Failure).detail], [69, 'E: Unable to locate package gcc']);
 });
 
-test('the commands for a person name each distribution\'s own packages', () => {
+test("the commands for a person name each distribution's own packages", () => {
   assert.equal(installCommands([...wanted, ...wanted]), [
     'Debian, Ubuntu: sudo apt-get install --no-install-recommends bubblewrap gcc libc6-dev',
     'Fedora:         sudo dnf install bubblewrap gcc',

@@ -26,14 +26,14 @@ async function permission({ env, root }: InstallingHost, signal: AbortSignal): P
 export async function installPackages(packages: readonly Packages[], host: InstallingHost, context: Context): Promise<boolean> {
   const { signal } = context;
   const aptGet = await findProgram('apt-get', searchPath(host.env['PATH'] ?? ''));
-  const prefix = aptGet && await permission(host, signal);
+  const prefix = aptGet && (await permission(host, signal));
   if (!aptGet || !prefix) return false;
   const names = [...new Set(packages.flatMap(({ debian }) => debian.split(' ')))].sort(byCodeUnit);
   const options = { cwd: '/', env: { ...host.env, DEBIAN_FRONTEND: 'noninteractive' }, signal };
   const install = [...prefix, aptGet, 'install', '--yes', '--no-install-recommends', ...names];
   const update = (): ReturnType<typeof run> => run([...prefix, aptGet, 'update'], options);
   await phase(`install ${names.join(', ')}`, context.report, async () => {
-    const fresh = !await hasIndex();
+    const fresh = !(await hasIndex());
     if (fresh) await update();
     let result = await run(install, options);
     if (result.exitCode !== 0 && !fresh) {
@@ -41,8 +41,11 @@ export async function installPackages(packages: readonly Packages[], host: Insta
       result = await run(install, options);
     }
     if (result.exitCode !== 0) {
-      throw cannot(`install ${names.join(', ')}`, 'apt-get failed',
-        { blame: 'host', detail: result.stderr.trim(), hint: `run ${['apt-get install', ...names].join(' ')} by hand` });
+      throw cannot(`install ${names.join(', ')}`, 'apt-get failed', {
+        blame: 'host',
+        detail: result.stderr.trim(),
+        hint: `run ${['apt-get install', ...names].join(' ')} by hand`,
+      });
     }
   });
   return true;

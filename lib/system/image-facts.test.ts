@@ -31,8 +31,8 @@ const facts: ImageFacts = {
       files: {
         'usr/bin/tool': { made: 'tools/tool' },
         'etc/shadow': { text: 'root;\n', mode: 0o600, uid: 3 },
-        'bin': { link: 'usr/bin' },
-        'tmp': { folder: true, mode: 0o1777 },
+        bin: { link: 'usr/bin' },
+        tmp: { folder: true, mode: 0o1777 },
         'boot/initfs': { initfs: { generation: 'newer', bootstrap: 'tools/tool', files: { 'etc/motd': { text: 'hello\n' } } } },
       },
     },

@@ -27,14 +27,15 @@ export interface PartitionFacts {
 /** Path without a leading slash -> what is there. Folders that only hold others need no row. */
 export type FileFacts = Readonly<Record<string, FileFact>>;
 
-export type FileFact = Attributes & (
+export type FileFact = Attributes &
   /** A file that a component made: "kernel/kernel" is the output "kernel" of the component "kernel". */
-  | { readonly made: string }
-  | { readonly text: string }
-  | { readonly link: string }
-  | { readonly folder: true }
-  | { readonly initfs: { readonly generation: InitfsGeneration; readonly bootstrap: string; readonly files: FileFacts } }
-);
+  (
+    | { readonly made: string }
+    | { readonly text: string }
+    | { readonly link: string }
+    | { readonly folder: true }
+    | { readonly initfs: { readonly generation: InitfsGeneration; readonly bootstrap: string; readonly files: FileFacts } }
+  );
 
 interface Attributes {
   readonly mode?: number;

@@ -4,7 +4,8 @@ import type { Packages } from '../core/tools.ts';
 
 /** The commands that install `packages`, one a line, for each family of distributions. */
 export function installCommands(packages: readonly Packages[]): readonly string[] {
-  const names = (family: keyof Packages): string => [...new Set(packages.flatMap((entry) => entry[family].split(' ')))].sort(byCodeUnit).join(' ');
+  const names = (family: keyof Packages): string =>
+    [...new Set(packages.flatMap((entry) => entry[family].split(' ')))].sort(byCodeUnit).join(' ');
   return [
     `Debian, Ubuntu: sudo apt-get install --no-install-recommends ${names('debian')}`,
     `Fedora:         sudo dnf install ${names('fedora')}`,

@@ -33,10 +33,20 @@ test.before(async () => {
 });
 
 async function boot(path: string, steps: readonly Step[] = [], limits = patient): Promise<Judgement> {
-  return await bootTest({
-    machine: system.machine, image: path, accelerator: 'tcg', cacheDir: join(dir, 'cache'), env: { PATH: hostEnv['PATH'] ?? '' },
-    rules: system.console, limits, steps, log: `${path}.log`,
-  }, context);
+  return await bootTest(
+    {
+      machine: system.machine,
+      image: path,
+      accelerator: 'tcg',
+      cacheDir: join(dir, 'cache'),
+      env: { PATH: hostEnv['PATH'] ?? '' },
+      rules: system.console,
+      limits,
+      steps,
+      log: `${path}.log`,
+    },
+    context,
+  );
 }
 
 /** After the prompt: logs in and types a command. */
@@ -54,9 +64,9 @@ function assertFailed(verdict: Verdict, failure: string, line: RegExp, stage: st
 
 /** An image like the real one, smaller, with other files on its root; `rootBytes` is where that begins. */
 async function variant(name: string, change: (files: FileFacts) => FileFacts): Promise<{ path: string; rootBytes: number }> {
-  const partitions = system.image.partitions.map((partition) => partition.fileSystem.kind === 'fat'
-    ? { ...partition, sizeBytes: 34 * MiB }
-    : { ...partition, files: change(partition.files) });
+  const partitions = system.image.partitions.map((partition) =>
+    partition.fileSystem.kind === 'fat' ? { ...partition, sizeBytes: 34 * MiB } : { ...partition, files: change(partition.files) },
+  );
   const layout = await layoutOf({ ...system.image, sizeBytes: 64 * MiB, partitions }, (output) => join(dir, 'redox-default', output));
   const path = join(dir, `${name}.img`);
   const { partitions: places } = await assemble(layout, path, { path: hostEnv['PATH'] ?? '' }, context);
@@ -67,7 +77,10 @@ test('the image reaches the login prompt, milestone by milestone; its console an
   const session = [...typed('cat /etc/hostname', 'redox\n'), ...typed('poweroff', 'Shutting down').slice(2)];
   const { verdict, milestones } = await boot(image, session);
   assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
-  assert.equal(milestones.map(({ name }) => name), ['bootloader', 'file system', 'initfs loaded', 'kernel', 'memory', 'bootstrap', 'prompt']);
+  assert.equal(
+    milestones.map(({ name }) => name),
+    ['bootloader', 'file system', 'initfs loaded', 'kernel', 'memory', 'bootstrap', 'prompt'],
+  );
 });
 
 test('panic: a kernel panic, by its first line', async () => {

@@ -42,8 +42,11 @@ test('when every way fails each says why, and the host is blamed', async () => {
     assert.instance(result, Failure);
     const { message, exitCode, hint } = result as Failure;
     assert.is(exitCode, 69);
-    assert.is(message, 'Cannot get the source of the standard library: rustup could not add it (could not download file); '
-      + 'this host has no Debian mirror to take its package rust-src from');
+    assert.is(
+      message,
+      'Cannot get the source of the standard library: rustup could not add it (could not download file); ' +
+        'this host has no Debian mirror to take its package rust-src from',
+    );
     assert.match(hint ?? '', /--rust-src DIR\|ARCHIVE/);
   });
 });

@@ -44,12 +44,16 @@ export async function obtainRustSrc(toolchains: readonly Toolchain[], host: AptH
 async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained | string> {
   const toolchain = toolchains.find(({ origin }) => origin === 'rustup');
   if (!toolchain) return 'no toolchain is managed by rustup';
-  const rustup = await findProgram('rustup', `${host.env['PATH'] ?? ''}:${host.env['CARGO_HOME'] || `${host.env['HOME'] ?? ''}/.cargo`}/bin`);
+  const rustup = await findProgram(
+    'rustup',
+    `${host.env['PATH'] ?? ''}:${host.env['CARGO_HOME'] || `${host.env['HOME'] ?? ''}/.cargo`}/bin`,
+  );
   if (!rustup) return 'rustup itself is not there';
   const argv = [rustup, 'component', 'add', 'rust-src', '--toolchain', toolchain.name];
   const env = { ...host.env, RUSTUP_HOME: rustupHome(host.env), RUST_BACKTRACE: '0' };
   const result = await phase(`add rust-src to ${toolchain.name}`, context.report, () =>
-    run(argv, { cwd: '/', env, signal: context.signal, timeoutMs: rustupTimeoutMs }));
+    run(argv, { cwd: '/', env, signal: context.signal, timeoutMs: rustupTimeoutMs }),
+  );
   const rustSrc = result.exitCode === 0 ? await findRustSrc(toolchain, host, context) : undefined;
   if (!rustSrc) return `rustup could not add it (${complaintOf(result.stderr)})`;
   context.report({ kind: 'note', text: `rust-src: rustup added it to ${toolchain.name}` });
@@ -59,7 +63,8 @@ async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context
 /** Debian's package from the first suite whose version fits one of the toolchains; else what the suites offer. */
 async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained | string> {
   const mirror = await hostMirror();
-  if (!mirror || !await findProgram('apt-get', host.env['PATH'] ?? '')) return 'this host has no Debian mirror to take its package rust-src from';
+  if (!mirror || !(await findProgram('apt-get', host.env['PATH'] ?? '')))
+    return 'this host has no Debian mirror to take its package rust-src from';
   const offers: string[] = [];
   for (const suite of suites) {
     try {
@@ -69,8 +74,9 @@ async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, conte
       const toolchain = version === undefined ? undefined : toolchains.find((candidate) => fits(candidate, version));
       if (version === undefined || !toolchain) continue;
       const origin = `Debian's package rust-src ${version} (${suite})`;
-      await phase('download rust-src', context.report,
-        () => withPackage(root, 'rust-src', (deb) => keepArchive(deb, origin, host, context), context));
+      await phase('download rust-src', context.report, () =>
+        withPackage(root, 'rust-src', (deb) => keepArchive(deb, origin, host, context), context),
+      );
       const rustSrc = await findRustSrc(toolchain, host, context);
       if (!rustSrc) return `${origin} has no standard library`;
       context.report({ kind: 'note', text: `rust-src: took ${origin}, which fits ${toolchain.name} (${toolchain.release})` });
@@ -85,6 +91,9 @@ async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, conte
 
 /** The line of a program's complaint that says what is wrong; back-traces and causes follow it. */
 function complaintOf(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   return (lines.find((line) => /^(error|E): /i.test(line)) ?? lines[0] ?? 'it said nothing').replace(/^(error|E): /i, '');
 }

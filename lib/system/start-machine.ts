@@ -41,7 +41,10 @@ async function checkImage(path: string): Promise<void> {
     await access(path, constants.R_OK);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw cannot(what, 'there is no image at that path', { blame: 'usage', hint: 'npx zx tasks/build.ts <system> makes out/<system>-default.img' });
+      throw cannot(what, 'there is no image at that path', {
+        blame: 'usage',
+        hint: 'npx zx tasks/build.ts <system> makes out/<system>-default.img',
+      });
     }
     throw cannotBecause(what, error);
   }

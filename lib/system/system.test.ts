@@ -22,7 +22,10 @@ test('an unknown system or profile is a usage error that suggests the nearest', 
   assert.instance(unknown, Failure);
   assert.equal(unknown instanceof Failure && [unknown.exitCode, unknown.hint], [2, 'did you mean redox?']);
   const redox = await loadSystem(root, 'redox');
-  assert.throws(() => profileOf(redox, 'defualt'), (error: unknown) => error instanceof Failure && error.exitCode === 2 && error.hint === 'did you mean default?');
+  assert.throws(
+    () => profileOf(redox, 'defualt'),
+    (error: unknown) => error instanceof Failure && error.exitCode === 2 && error.hint === 'did you mean default?',
+  );
 });
 
 test.run();

@@ -34,7 +34,10 @@ export interface System {
 /** The names of all systems, sorted. */
 export async function systemNames(root: string): Promise<readonly string[]> {
   const files = await readdir(join(root, 'systems'));
-  return files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3)).sort(byCodeUnit);
+  return files
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.slice(0, -3))
+    .sort(byCodeUnit);
 }
 
 /** The page of a system. An unknown name is a Failure (usage, exit 2) that suggests the nearest one. */
@@ -42,7 +45,10 @@ export async function loadSystem(root: string, name: string): Promise<System> {
   const names = await systemNames(root);
   if (!names.includes(name)) {
     const near = nearest(name, names);
-    throw cannot(`find system "${name}"`, `the systems are ${names.join(', ')}`, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
+    throw cannot(`find system "${name}"`, `the systems are ${names.join(', ')}`, {
+      blame: 'usage',
+      hint: near ? `did you mean ${near}?` : undefined,
+    });
   }
   const page: { system: System } = await import(pathToFileURL(join(root, 'systems', `${name}.ts`)).href);
   return page.system;
@@ -54,5 +60,8 @@ export function profileOf(system: System, name: string): SystemProfile {
   if (profile) return profile;
   const names = Object.keys(system.profiles);
   const near = nearest(name, names);
-  throw cannot(`find profile "${name}" of ${system.name}`, `its profiles are ${names.join(', ')}`, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
+  throw cannot(`find profile "${name}" of ${system.name}`, `its profiles are ${names.join(', ')}`, {
+    blame: 'usage',
+    hint: near ? `did you mean ${near}?` : undefined,
+  });
 }

@@ -26,8 +26,11 @@ const bannedCode: readonly Ban[] = [
   { pattern: /\bprocess\.argv\b/g, instead: 'args, passed on by lib/face/task.ts', allowed: inFace },
   { pattern: /\.localeCompare\(/g, instead: 'byCodeUnit of lib/core/digest.ts', allowed: nowhere },
   { pattern: /\.toLocale\w+\(/g, instead: 'lib/core/sizes.ts: the same on every machine', allowed: nowhere },
-  { pattern: /^\s*(?:export\s+)?(?:const\s+|declare\s+)?enum\s/gm,
-    instead: 'a union of strings: Node strips types, it does not compile them', allowed: nowhere },
+  {
+    pattern: /^\s*(?:export\s+)?(?:const\s+|declare\s+)?enum\s/gm,
+    instead: 'a union of strings: Node strips types, it does not compile them',
+    allowed: nowhere,
+  },
   { pattern: /^\s*(?:export\s+)?(?:declare\s+)?namespace\s/gm, instead: 'a module', allowed: nowhere },
   { pattern: /(?::|\bas|<)\s*any\b(?!\s*\()/g, instead: 'unknown and a check, or the real type', allowed: nowhere },
 ];
@@ -50,11 +53,19 @@ export const calls: Rule = (file) => [
   ...matches(file, codeOf(file.text), bannedCode),
   ...(file.path.startsWith('lib/tidy/') ? [] : matches(file, file.text, bannedText)),
   ...importsOf(file.text).flatMap(({ name, line }) =>
-    bannedImports.filter(({ pattern, allowed }) => pattern.test(name) && !allowed(file.path)).slice(0, 1)
-      .map(({ instead }) => complaint(file, line, `no import of "${name}" here; instead: ${instead}`))),
+    bannedImports
+      .filter(({ pattern, allowed }) => pattern.test(name) && !allowed(file.path))
+      .slice(0, 1)
+      .map(({ instead }) => complaint(file, line, `no import of "${name}" here; instead: ${instead}`)),
+  ),
 ];
 
 function matches(file: SourceFile, text: string, bans: readonly Ban[]): readonly string[] {
-  return bans.filter(({ allowed }) => !allowed(file.path)).flatMap(({ pattern, instead }) =>
-    [...text.matchAll(pattern)].map((match) => complaint(file, lineAt(text, match.index), `no "${match[0].trim()}" here; instead: ${instead}`)));
+  return bans
+    .filter(({ allowed }) => !allowed(file.path))
+    .flatMap(({ pattern, instead }) =>
+      [...text.matchAll(pattern)].map((match) =>
+        complaint(file, lineAt(text, match.index), `no "${match[0].trim()}" here; instead: ${instead}`),
+      ),
+    );
 }

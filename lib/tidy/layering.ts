@@ -27,15 +27,17 @@ export const layering: Rule = (file) => {
   if (room === undefined) return [];
   const below = roomsBelow[room];
   if (!below) return [complaint(file, 1, `"${room}" is not a room of lib/; the rooms are ${Object.keys(roomsBelow).join(', ')}`)];
-  return importsOf(file.text).filter(({ name }) => name.startsWith('.')).flatMap(({ name, line }) => {
-    const target = posix.join(posix.dirname(file.path), name);
-    const other = roomOf(target);
-    if (!name.endsWith('.ts')) return [complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`)];
-    if (isTest(file.path) && /^(?:fixtures|systems)\//.test(target)) return [];
-    if (other === undefined) return [complaint(file, line, `lib/ does not import "${target}", which is outside of it`)];
-    if (other === room || below.includes(other)) return [];
-    return [complaint(file, line, `${room} does not import from ${other}; it may import from ${below.join(', ') || 'no other room'}`)];
-  });
+  return importsOf(file.text)
+    .filter(({ name }) => name.startsWith('.'))
+    .flatMap(({ name, line }) => {
+      const target = posix.join(posix.dirname(file.path), name);
+      const other = roomOf(target);
+      if (!name.endsWith('.ts')) return [complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`)];
+      if (isTest(file.path) && /^(?:fixtures|systems)\//.test(target)) return [];
+      if (other === undefined) return [complaint(file, line, `lib/ does not import "${target}", which is outside of it`)];
+      if (other === room || below.includes(other)) return [];
+      return [complaint(file, line, `${room} does not import from ${other}; it may import from ${below.join(', ') || 'no other room'}`)];
+    });
 };
 
 /** "core" of "lib/core/sh.ts"; undefined for what lies outside of lib/ or in none of its rooms. */

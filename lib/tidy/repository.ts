@@ -12,8 +12,15 @@ export function typeScript(root: string): Promise<readonly SourceFile[]> {
 
 /** Everything else that was written by hand. Lock files and recorded transcripts are as programs wrote them. */
 export function otherText(root: string): Promise<readonly SourceFile[]> {
-  return read(root, ['*.{json,md}', 'justfile', '.ci/*', 'fixtures/**/*.{rs,toml,ld,md}', 'systems/**/*.toml', '!package-lock.json',
-    '!**/target/**']);
+  return read(root, [
+    '*.{json,md}',
+    'justfile',
+    '.ci/*',
+    'fixtures/**/*.{rs,toml,ld,md}',
+    'systems/**/*.toml',
+    '!package-lock.json',
+    '!**/target/**',
+  ]);
 }
 
 async function read(root: string, patterns: readonly string[]): Promise<readonly SourceFile[]> {

@@ -19,7 +19,7 @@ export function codeOf(text: string): string {
     const char = text.charAt(at);
     if (rest === '//') blank(endOr(text, text.indexOf('\n', at)));
     else if (rest === '/*') blank(endOr(text, text.indexOf('*/', at) + 2));
-    else if (char === '\'' || char === '"') blank(endOfQuoted(text, at, char));
+    else if (char === "'" || char === '"') blank(endOfQuoted(text, at, char));
     else if (char === '/' && beforeExpression.test(out.slice(-80))) blank(endOfExpression(text, at));
     else if (char === '`' || (char === '}' && templates.at(-1) === depth)) {
       if (char === '}') templates.pop();
@@ -38,7 +38,8 @@ export function codeOf(text: string): string {
 
 /** The modules that a file imports, as written: "../core/sh.ts", "zx". Those that are only written in a template are not ours. */
 export function importsOf(text: string): readonly { readonly name: string; readonly line: number }[] {
-  const pattern = /^(?:import|export)\b[^;'"`(]*?\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]\s*\)/gm;
+  const pattern =
+    /^(?:import|export)\b[^;'"`(]*?\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]\s*\)/gm;
   const code = codeOf(text);
   return [...text.matchAll(pattern)]
     .filter((match) => /^(?:import|export)/.test(code.slice(match.index, match.index + 6)))

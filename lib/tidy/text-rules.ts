@@ -17,13 +17,19 @@ export const header: Rule = (file) => {
 export const length: Rule = (file) => {
   const count = file.text.split('\n').length - 1;
   if (/^tasks\/[^/]+\.ts$/.test(file.path) && (count < taskLines.least || count > taskLines.most)) {
-    return [complaint(file, count, `a task has ${taskLines.least} to ${taskLines.most} lines, this one ${count}: its work belongs in lib/`)];
+    return [
+      complaint(file, count, `a task has ${taskLines.least} to ${taskLines.most} lines, this one ${count}: its work belongs in lib/`),
+    ];
   }
   return count > longestFile ? [complaint(file, count, `${count} lines are more than ${longestFile}: it is more than one thing`)] : [];
 };
 
-export const width: Rule = (file) => file.text.split('\n').flatMap((line, index) =>
-  ([...line].length > longestLine ? [complaint(file, index + 1, `${[...line].length} columns are more than ${longestLine}`)] : []));
+export const width: Rule = (file) =>
+  file.text
+    .split('\n')
+    .flatMap((line, index) =>
+      [...line].length > longestLine ? [complaint(file, index + 1, `${[...line].length} columns are more than ${longestLine}`)] : [],
+    );
 
 export const ending: Rule = (file) => {
   if (!file.text.endsWith('\n')) return [complaint(file, lineAt(file.text, file.text.length), 'the last line has no end')];
@@ -33,26 +39,34 @@ export const ending: Rule = (file) => {
 const vagueNames = /(^|\/)(index|utils?|types|helpers?|common|misc)\.ts$/;
 
 export const naming: Rule = (file) =>
-  (vagueNames.test(file.path) ? [complaint(file, 1, 'its name says nothing; name the one thing that it has')] : []);
+  vagueNames.test(file.path) ? [complaint(file, 1, 'its name says nothing; name the one thing that it has')] : [];
 
 /** A test file without it passes by testing nothing. */
 export const testRun: Rule = (file) =>
-  (isTest(file.path) && !/^\w+\.run\(\);$/m.test(codeOf(file.text)) ? [complaint(file, 1, 'a test file says test.run();')] : []);
+  isTest(file.path) && !/^\w+\.run\(\);$/m.test(codeOf(file.text)) ? [complaint(file, 1, 'a test file says test.run();')] : [];
 
 const places: readonly { pattern: RegExp; what: string }[] = [
   { pattern: /(?<![\w.])\/(?:work|root|home\/\w+)\/\w/g, what: 'a path of one machine' },
   // By the shape of such names: not even this rule names one.
-  { pattern: /\b(?:registry|static|index|deb|archive|security|mirrors?|proxy)\.[\w-]+\.(?:org|io|com|net)\b/g, what: 'the name of a registry\'s host' },
+  {
+    pattern: /\b(?:registry|static|index|deb|archive|security|mirrors?|proxy)\.[\w-]+\.(?:org|io|com|net)\b/g,
+    what: "the name of a registry's host",
+  },
 ];
 
 /** Nothing ties the project to the machine that it was written on, or to one mirror. */
-export const portable: Rule = (file) => places.flatMap(({ pattern, what }) =>
-  [...file.text.matchAll(pattern)].map((match) => complaint(file, lineAt(file.text, match.index), `"${match[0]}" is ${what}`)));
+export const portable: Rule = (file) =>
+  places.flatMap(({ pattern, what }) =>
+    [...file.text.matchAll(pattern)].map((match) => complaint(file, lineAt(file.text, match.index), `"${match[0]}" is ${what}`)),
+  );
 
 /** What a system is stands on its page; lib/ would work without it. */
-export const systemNames = (names: readonly string[]): Rule => (file: SourceFile) => {
-  if (!file.path.startsWith('lib/') || isTest(file.path)) return [];
-  const pattern = new RegExp(`(['"\`])(?:${names.join('|')})\\1`, 'g');
-  return [...file.text.matchAll(pattern)]
-    .map((match) => complaint(file, lineAt(file.text, match.index), `${match[0]} is a system: what is special to it belongs in systems/`));
-};
+export const systemNames =
+  (names: readonly string[]): Rule =>
+  (file: SourceFile) => {
+    if (!file.path.startsWith('lib/') || isTest(file.path)) return [];
+    const pattern = new RegExp(`(['"\`])(?:${names.join('|')})\\1`, 'g');
+    return [...file.text.matchAll(pattern)].map((match) =>
+      complaint(file, lineAt(file.text, match.index), `${match[0]} is a system: what is special to it belongs in systems/`),
+    );
+  };

@@ -30,23 +30,43 @@ function clean(rule: Rule, files: readonly SourceFile[]): void {
 }
 
 test('code is told from comments, strings, templates and regular expressions', () => {
-  const text = 'a(); // b()\n/* c()\n d() */ e("f()", \'g\\\'()\', `h() ${i(`j()`)} k()`) / l; const m = /n()["\'`]/.test(o);';
+  const text = "a(); // b()\n/* c()\n d() */ e(\"f()\", 'g\\'()', `h() ${i(`j()`)} k()`) / l; const m = /n()[\"'`]/.test(o);";
   const code = codeOf(text);
   assert.is(code.length, text.length);
   assert.equal([...code.matchAll(/\w+/g)].map(String), ['a', 'e', 'i', 'l', 'const', 'm', 'test', 'o']);
 });
 
 test('imports are found in every form, and not in strings', () => {
-  const text = ['import a from \'x\';', 'import {', '  b,', '} from "./y.ts";', 'export { c } from \'../z.ts\';', 'import \'w\';',
-    'await import(\'v\');', 'const s = `', 'import no from \'no\';', '`;', ''].join('\n');
-  assert.equal(importsOf(text).map(({ name, line }) => `${line} ${name}`), ['1 x', '2 ./y.ts', '5 ../z.ts', '6 w', '7 v']);
+  const text = [
+    "import a from 'x';",
+    'import {',
+    '  b,',
+    '} from "./y.ts";',
+    "export { c } from '../z.ts';",
+    "import 'w';",
+    "await import('v');",
+    'const s = `',
+    "import no from 'no';",
+    '`;',
+    '',
+  ].join('\n');
+  assert.equal(
+    importsOf(text).map(({ name, line }) => `${line} ${name}`),
+    ['1 x', '2 ./y.ts', '5 ../z.ts', '6 w', '7 v'],
+  );
   assert.equal(importsOf('export function a(b: string) {\n  return b.split(".");\n}\n'), []);
 });
 
 test('rooms import downward only', () => {
   assert.equal(linesOf(layering, file('lib/core/x.ts', '// x', 'import { a } from "../cache/a.ts";', 'import { b } from "./b.ts";')), [2]);
-  assert.equal(linesOf(layering, file('lib/machine/x.ts', 'import { a } from "../console/a.ts";', 'import { b } from "../core/b.ts";')), [1]);
-  assert.equal(linesOf(layering, file('lib/system/x.ts', 'import { a } from "../face/a.ts";', 'import { b } from "../../systems/b.ts";')), [1, 2]);
+  assert.equal(
+    linesOf(layering, file('lib/machine/x.ts', 'import { a } from "../console/a.ts";', 'import { b } from "../core/b.ts";')),
+    [1],
+  );
+  assert.equal(
+    linesOf(layering, file('lib/system/x.ts', 'import { a } from "../face/a.ts";', 'import { b } from "../../systems/b.ts";')),
+    [1, 2],
+  );
   assert.equal(linesOf(layering, file('lib/cellar/x.ts', '// x')), [1]);
   assert.equal(linesOf(layering, file('lib/face/x.ts', 'import { a } from "../system/a";')), [1]);
   clean(layering, sources);
@@ -54,18 +74,40 @@ test('rooms import downward only', () => {
 
 test('banned calls are found, with what to use instead', () => {
   const bad = [
-    'process.exit(1)', 'console.log(1)', 'Date.now()', 'new Date()', 'Math.random()', 'process.env', 'process.cwd()', 'process.argv',
+    'process.exit(1)',
+    'console.log(1)',
+    'Date.now()',
+    'new Date()',
+    'Math.random()',
+    'process.env',
+    'process.cwd()',
+    'process.argv',
     'a.localeCompare(b)',
-    'enum A {}', 'const a: any = 1', 'a as any', 'new Map<any, 1>()', '// @ts-ignore', '// TODO', 'import { $ } from "zx";', 'import "zx/globals";',
-    'import { spawn } from "node:child_process";', 'import { test } from "uvu";',
+    'enum A {}',
+    'const a: any = 1',
+    'a as any',
+    'new Map<any, 1>()',
+    '// @ts-ignore',
+    '// TODO',
+    'import { $ } from "zx";',
+    'import "zx/globals";',
+    'import { spawn } from "node:child_process";',
+    'import { test } from "uvu";',
   ];
   for (const line of bad) {
     const found = calls(file('lib/image/x.ts', line));
     assert.is(found.length, 1, line);
     assert.match(found[0] ?? '', /^lib\/image\/x\.ts:1: .*instead: \w/);
   }
-  const good = ['// process.exit(1)', '"Date.now()"', 'new Date(0)', 'anyone(a)', 'const company: Any = 1', 'performance.now()',
-    'import { a } from "zxcvbn";'];
+  const good = [
+    '// process.exit(1)',
+    '"Date.now()"',
+    'new Date(0)',
+    'anyone(a)',
+    'const company: Any = 1',
+    'performance.now()',
+    'import { a } from "zxcvbn";',
+  ];
   for (const line of good) assert.equal(calls(file('lib/image/x.ts', line)), [], line);
   clean(calls, sources);
 });
@@ -94,7 +136,8 @@ test('every file ends with one end of line', () => {
 });
 
 test('files are named after the thing that they have', () => {
-  for (const path of ['lib/core/utils.ts', 'lib/index.ts', 'tasks/types.ts', 'helpers.ts']) assert.is(naming(file(path, '')).length, 1, path);
+  for (const path of ['lib/core/utils.ts', 'lib/index.ts', 'tasks/types.ts', 'helpers.ts'])
+    assert.is(naming(file(path, '')).length, 1, path);
   clean(naming, sources);
 });
 
@@ -114,7 +157,7 @@ test('nothing names a path of one machine or the host of a registry', () => {
 
 test('lib/ does not know any system by name', async () => {
   const names = ['redox', 'asterinas', 'rust-nixos'];
-  assert.is(systemNames(names)(file('lib/system/x.ts', 'if (name === \'redox\') {}')).length, 1);
+  assert.is(systemNames(names)(file('lib/system/x.ts', "if (name === 'redox') {}")).length, 1);
   assert.is(systemNames(names)(file('lib/image/x.ts', 'import { a } from "./redoxfs-header.ts";')).length, 0);
   clean(systemNames(names), sources);
 });
@@ -125,7 +168,11 @@ test('every module that does something is reached by a test of its room', () => 
   assert.is(untested([module, file('lib/core/a.test.ts', 'import { a } from "./a.ts";')], {}).length, 0);
   const between = file('lib/core/b.ts', 'import { a } from "./a.ts";');
   assert.is(untested([module, between, file('lib/core/b.test.ts', 'import "./b.ts";')], {}).length, 0);
-  assert.is(untested([module, file('lib/face/x.test.ts', 'import "../core/a.ts";')], {}).length, 1, 'a test of another room does not count');
+  assert.is(
+    untested([module, file('lib/face/x.test.ts', 'import "../core/a.ts";')], {}).length,
+    1,
+    'a test of another room does not count',
+  );
   assert.is(untested([file('lib/core/a.ts', 'export interface A {}', 'export const b = 1;')], {}).length, 0);
   assert.is(untested([module], { 'lib/core/a.ts': 'a reason' }).length, 0);
   assert.is(untested([], { 'lib/core/a.ts': 'a reason' }).length, 1);
@@ -133,8 +180,12 @@ test('every module that does something is reached by a test of its room', () => 
 });
 
 test('every package that is asked for is used', async () => {
-  assert.is(unusedPackages('{ "dependencies": { "left-pad": "1", "zx": "1", "@a/b": "1" } }',
-    [file('a.ts', 'import { $ } from "zx";', 'import b from "@a/b/c";')]).length, 1);
+  assert.is(
+    unusedPackages('{ "dependencies": { "left-pad": "1", "zx": "1", "@a/b": "1" } }', [
+      file('a.ts', 'import { $ } from "zx";', 'import b from "@a/b/c";'),
+    ]).length,
+    1,
+  );
   assert.is(unusedPackages(await readFile(join(root, 'package.json'), 'utf8'), sources).join('\n'), '');
 });
 

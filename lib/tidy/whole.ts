@@ -46,7 +46,9 @@ function reachedByTests(files: readonly SourceFile[]): ReadonlySet<string> {
 
 function sameRoom(path: string, text: string): readonly string[] {
   const room = posix.dirname(path);
-  return importsOf(text).filter(({ name }) => name.startsWith('./')).map(({ name }) => posix.join(room, name));
+  return importsOf(text)
+    .filter(({ name }) => name.startsWith('./'))
+    .map(({ name }) => posix.join(room, name));
 }
 
 /** Exports a function or a class; types and tables alone need no test. */
@@ -55,5 +57,8 @@ function doesSomething(text: string): boolean {
 }
 
 function packageOf(name: string): string {
-  return name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/');
+  return name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/');
 }
