@@ -1,6 +1,9 @@
 # One line per task and no logic: every recipe is a command that can be typed without just. `npx just` where the host has no just.
 system := "redox"
 
+# Node keeps what it compiled: a task starts in half the time.
+export NODE_COMPILE_CACHE := justfile_directory() / "node_modules/.cache/node"
+
 # Lists the recipes.
 default:
     @just --list --unsorted
