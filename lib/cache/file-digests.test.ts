@@ -130,7 +130,8 @@ test('a file that changed just before it was read is not remembered', async () =
     const path = await write('a', 'text');
     await cache.digests.file(path);
     await cache.digests.save();
-    assert.not((await readFile(join(cache.dir, 'file-digests'), 'utf8')).includes(path));
+    const memory = await readFile(join(cache.dir, 'file-digests'), 'utf8').catch(() => '');
+    assert.not(memory.includes(path));
   });
 });
 
