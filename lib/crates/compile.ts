@@ -45,6 +45,8 @@ export interface CompileOptions {
   /** How a path is shown to the person, and whether in colour. */
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
+  /** Sees the action of every unit as it is looked up: the differential test compares them with cargo's calls. */
+  readonly observe?: (unit: PlannedUnit, job: Job) => void;
 }
 
 export interface CompiledProject {
@@ -159,6 +161,7 @@ async function walkOnce(
         reading(async () => {
           const unit = unitAt(node);
           const job = await jobOf(unit, { built, tools: await tools(unit), sandbox: sandbox.kind, cache: options.cache, jobs });
+          options.observe?.(unit, job);
           const hit = await actions.lookUp(job);
           if (!hit) {
             pending.set(node, job);
