@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { byCodeUnit } from '../core/digest.ts';
-import { cannot } from '../core/errors.ts';
+import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
@@ -79,7 +79,8 @@ async function stageInputs(action: Action, stage: string, cache: Cache): Promise
   for (const [place, digest] of Object.entries(action.record.inputs)) {
     if (!(await cache.content.holds(digest))) throw new DamagedInput(digest);
     await folder(dirname(join(stage, place)));
-    await cache.content.linkTo(digest, join(stage, place));
+    // It was there a moment ago: garbage collection of another process took it.
+    if (!(await absentAsUndefined(cache.content.linkTo(digest, join(stage, place)).then(() => true)))) throw new DamagedInput(digest);
     const top = `${root}/${place.split('/')[2] ?? ''}`;
     readOnly[top] = join(stage, top);
   }

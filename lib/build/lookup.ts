@@ -13,6 +13,7 @@ import type { Context } from '../core/events.ts';
 import { actionKey, resultJson, resultOf } from './action.ts';
 import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
 import { execute } from './execute.ts';
+import { openHistory } from './explain-history.ts';
 import type { Execution } from './execute.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -46,6 +47,8 @@ export type Made = ({ readonly ok: true } & Done) | Exclude<Execution, { readonl
 export interface ActionCache {
   /** A remembered result whose artifacts are all present, or undefined: a miss. */
   lookUp(job: Job): Promise<Done | undefined>;
+  /** Why a job is a miss: what changed since the last result of its label that is nearest, as clauses for people. */
+  explain(job: Job): Promise<readonly string[]>;
   /** Executes the action and remembers what it made. */
   make(job: Job, sandbox: Sandbox, context: Context): Promise<Made>;
 }
@@ -57,6 +60,8 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   const results: Records<Json> = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
   const inputs: Records<Json> = await cache.records('inputs', (value): value is Json => Array.isArray(value));
 
+  const history = await openHistory(cache);
+
   const complete = async (job: Job, found: Discovered, digests: Looks): Promise<ActionRecord> => {
     const files = await Promise.all(
       [...found.files].sort(byCodeUnit).map(async (place) => {
@@ -66,7 +71,11 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
     const any = found.variables.includes(anyVariable);
     const variables = Object.entries(job.declaredEnv).filter(([name]) => any || found.variables.includes(name));
     const { record } = job.action;
-    return { ...record, files: Object.fromEntries(files), env: { ...record.env, ...Object.fromEntries(variables) } };
+    return {
+      ...record,
+      files: { ...record.files, ...Object.fromEntries(files) },
+      env: { ...record.env, ...Object.fromEntries(variables) },
+    };
   };
   const setsOf = async (job: Job): Promise<readonly Discovered[]> => {
     const stored = await inputs.get(actionKey(job.action.record));
@@ -84,6 +93,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
       }
       return undefined;
     },
+    explain: (job) => history.reasons(job.action.label, ({ discovered }) => complete(job, discovered, cache.digests)),
     async make(job, sandbox, context) {
       const execution = await execute(
         { ...job.action, ambientEnv: { ...job.action.ambientEnv, ...job.declaredEnv } },
@@ -99,6 +109,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
       const key = actionKey(record);
       if (execution.shareable && (await unchangedSince(execution.startedMs, job.action, now))) {
         await results.put(key, resultJson(result));
+        await history.remember(key, { ...job.action, record, discovered: found });
         const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
         const sets = [found, ...others].slice(0, rememberedSets);
         await inputs.put(

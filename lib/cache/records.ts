@@ -1,11 +1,15 @@
 // Small JSON records by key, each with the digest of its own text in the first line, so that a torn or flipped record is a miss and
 // never a wrong answer. The action cache, remembered inputs and remembered plans are all kept this way.
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { canonicalJson, digestBytes } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
+
+/** A record that was read says so by its time of change, but not more often than this: gc takes the least recently used. */
+export const useStampMs = 24 * 60 * 60 * 1000;
 
 export interface Records<T extends Json> {
   /** The record, or undefined when there is none or it was damaged. */
@@ -22,8 +26,13 @@ export async function openRecords<T extends Json>(
   report: Report,
 ): Promise<Records<T>> {
   await mkdir(dir, { recursive: true });
+  const openedMs = (await stat(tmpDir)).mtimeMs; // by the file system's own clock
   let serial = 0;
   const place = (key: Digest): string => join(dir, key.slice(0, 2), key);
+  const stampUse = async (path: string): Promise<void> => {
+    const stats = statSync(path, { throwIfNoEntry: false }); // an asynchronous one costs ten times as much
+    if (stats && stats.mtimeMs < openedMs - useStampMs) await utimes(path, openedMs / 1000, openedMs / 1000).catch(() => undefined);
+  };
   return {
     async get(key) {
       const text = await absentAsUndefined(readFile(place(key), 'utf8'));
@@ -34,6 +43,7 @@ export async function openRecords<T extends Json>(
         if (await absentAsUndefined(rm(place(key)).then(() => true))) report({ kind: 'repaired', digest: key });
         return undefined;
       }
+      await stampUse(place(key));
       const value: Json = JSON.parse(body);
       return is(value) ? value : undefined;
     },

@@ -9,8 +9,11 @@ export type Event =
   | { kind: 'progress'; phase: string; done: number; total: number }
   /** The unit graph is known. */
   | { kind: 'planned'; units: number }
+  /** Told when it was asked for (--explain): what changed since the unit's last result, as short clauses. */
+  | { kind: 'unit-missed'; unit: string; reasons: readonly string[] }
   | { kind: 'unit-started'; unit: string }
-  | { kind: 'unit-finished'; unit: string; outcome: 'hit' | 'built'; durationMs: number; key: Digest }
+  /** `durationMs`: of the command that was run. `savedMs`, of a hit: how long the command took when it was run. */
+  | { kind: 'unit-finished'; unit: string; outcome: 'hit' | 'built'; durationMs: number; savedMs?: number; key: Digest }
   | { kind: 'unit-failed'; unit: string }
   /** A compiler's or build script's own message, already rendered and with the user's paths. */
   | { kind: 'diagnostic'; unit: string; text: string }
