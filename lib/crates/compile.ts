@@ -42,6 +42,8 @@ export interface CompileOptions {
   readonly jobs: number | undefined;
   /** False: --no-sandbox. */
   readonly sandbox: boolean;
+  /** --explain: report for each miss what changed. */
+  readonly explain?: boolean;
   /** How a path is shown to the person, and whether in colour. */
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
@@ -164,13 +166,15 @@ async function walkOnce(
           options.observe?.(unit, job);
           const hit = await actions.lookUp(job);
           if (!hit) {
+            if (options.explain) context.report({ kind: 'unit-missed', unit: unit.label, reasons: await actions.explain(job) });
             pending.set(node, job);
             return false;
           }
           done(node, job, hit.result);
           if (!outcomes.has(node)) {
             outcomes.set(node, 'hit');
-            context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'hit', durationMs: 0, key: hit.key });
+            const savedMs = hit.result.durationMs;
+            context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'hit', durationMs: 0, savedMs, key: hit.key });
           }
           return true;
         }),
