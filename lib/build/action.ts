@@ -26,6 +26,8 @@ export interface ActionRecord {
   readonly outputDir: string;
   /** What keeps undeclared things out: results made without a sandbox are never taken for results made in one. */
   readonly sandbox: 'bubblewrap' | 'none';
+  /** There where a person allowed the host's network; what came over it is not counted. */
+  readonly network?: true;
 }
 
 export interface Action {
@@ -34,6 +36,8 @@ export interface Action {
   readonly record: ActionRecord;
   /** Where the places of the record lie on this host, read-only: place -> absolute path. */
   readonly mounts: Readonly<Record<string, string>>;
+  /** Of the mounts, the places that the sandbox shows, where that is less than all: folders or files at or below a mount. */
+  readonly shown?: readonly string[];
   /** Variables that do not change the result (NUM_JOBS), kept out of the key. */
   readonly ambientEnv: Readonly<Record<string, string>>;
 }

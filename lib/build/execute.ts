@@ -11,6 +11,7 @@ import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import type { Action, ActionResult, Artifact } from './action.ts';
+import { shownMounts } from './mounts.ts';
 import { bubblewrapArgv, remapArgs, root, toHostPaths, toPlaces } from './sandbox.ts';
 import type { Sandbox, View } from './sandbox.ts';
 
@@ -68,8 +69,8 @@ async function isFull(dir: string): Promise<boolean> {
 }
 
 /** Links every input to its place below `stage` and makes the output folder. Inputs are mounted by the folder below the root. */
-async function stageInputs(action: Action, stage: string, cache: Cache): Promise<View> {
-  const readOnly: Record<string, string> = { ...action.mounts };
+export async function stageInputs(action: Action, stage: string, cache: Cache): Promise<View> {
+  const readOnly: Record<string, string> = { ...shownMounts(action) };
   const made = new Set<string>();
   const folder = async (path: string): Promise<void> => {
     if (made.has(path)) return;
@@ -86,7 +87,7 @@ async function stageInputs(action: Action, stage: string, cache: Cache): Promise
   }
   const outDir = join(stage, action.record.outputDir);
   await folder(outDir);
-  return { readOnly, writable: { [action.record.outputDir]: outDir } };
+  return { readOnly, writable: { [action.record.outputDir]: outDir }, network: action.record.network === true };
 }
 
 /** Without a sandbox: the host's paths in place of ours, and for rustc the remapping back. */

@@ -2,7 +2,6 @@
 // says it read, the files a build script says it depends on): their names are remembered by the key of the record without them, and
 // their contents complete the record. So a file that was not read changes nothing, and switching a branch back costs nothing.
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Looks } from '../cache/file-digests.ts';
 import type { Records } from '../cache/records.ts';
@@ -12,9 +11,11 @@ import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { actionKey, resultJson, resultOf } from './action.ts';
 import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
-import { execute } from './execute.ts';
+import { executeDeclared } from './declared.ts';
+import type { Declares } from './declared.ts';
 import { openHistory } from './explain-history.ts';
 import type { Execution } from './execute.ts';
+import { hostPath } from './mounts.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /**
@@ -35,6 +36,8 @@ export interface Job {
   /** Variables the user declared: the command sees all of them, the key takes those that were read. */
   readonly declaredEnv: Readonly<Record<string, string>>;
   readonly discover: (result: ActionResult) => Promise<Discovered>;
+  /** Where the sandbox hides sources: the places that the command's words declare. */
+  readonly declares?: Declares;
 }
 
 export interface Done {
@@ -95,8 +98,9 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
     },
     explain: (job) => history.reasons(job.action.label, ({ discovered }) => complete(job, discovered, cache.digests)),
     async make(job, sandbox, context) {
-      const execution = await execute(
+      const execution = await executeDeclared(
         { ...job.action, ambientEnv: { ...job.action.ambientEnv, ...job.declaredEnv } },
+        job.declares,
         sandbox,
         cache,
         context,
@@ -132,12 +136,6 @@ export async function digestOfPlace(
   const isFolder = place.endsWith('/') || (await absentAsUndefined(stat(path)))?.isDirectory();
   const digest = await (isFolder ? digests.tree(path, { gitignore: place.endsWith('/'), ignore: ['target', '.git'] }) : digests.file(path));
   return digest ?? null;
-}
-
-function hostPath(place: string, mounts: Action['mounts']): string {
-  const around = Object.keys(mounts).filter((candidate) => place === candidate || place.startsWith(`${candidate}/`));
-  const [mount] = around.sort((a, b) => b.length - a.length);
-  return mount === undefined ? place : join(mounts[mount] ?? '', place.slice(mount.length));
 }
 
 /**

@@ -38,6 +38,8 @@ test('the command line binds outer places before inner ones and shuts the networ
     '--bind',
     '/cache/tmp/1/out',
     '/bloomery/out',
+    '--remount-ro',
+    '/',
     '--chdir',
     '/bloomery/work',
     '--',
@@ -45,9 +47,11 @@ test('the command line binds outer places before inner ones and shuts the networ
     '-vV',
   ]);
   assert.not(
-    argv.some((word) => ['/home', '/root', '/var', '/etc', '/run', '/'].includes(word)),
+    argv.some((word, index) => ['/home', '/root', '/var', '/etc', '/run', '/'].includes(word) && argv[index - 1] !== '--remount-ro'),
     'no folder with secrets',
   );
+  const open = bubblewrapArgv('/usr/bin/bwrap', ['true'], '/', { ...view, network: true });
+  assert.ok(open.includes('--share-net') && open.includes('/etc/resolv.conf'), 'a network is useless without names');
 });
 
 const translated: readonly (readonly [place: string, host: string])[] = [
@@ -142,6 +146,7 @@ test('inside, sources can be read and not written, and the output folder can be 
 
 test('inside, there is no home, no account, no program of others, and /tmp is empty', async () => {
   await withScratch(async ({ folder }) => {
+    assert.match((await inside(folder, 'echo x > /bloomery/lost')).stderr, /Read-only file system/);
     const there = (
       await inside(folder, `ls -d ${homedir()} /root /home /etc/passwd /etc/shadow /etc/ssh /var /run ${folder} 2>/dev/null; ls -A /tmp`)
     ).stdout;

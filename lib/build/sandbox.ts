@@ -8,6 +8,8 @@ import { findProgram, run } from '../core/sh.ts';
 export interface View {
   readonly readOnly: Readonly<Record<string, string>>;
   readonly writable: Readonly<Record<string, string>>;
+  /** The host's network, its resolver and its certificates too. */
+  readonly network?: boolean;
 }
 
 export type Sandbox = { readonly kind: 'bubblewrap'; readonly program: string } | { readonly kind: 'none' };
@@ -27,6 +29,9 @@ const hostPlaces = [
   '/etc/ld.so.conf.d',
 ];
 
+/** What names and certificates of hosts are looked up in; shown only together with the network. */
+const networkPlaces = ['/etc/resolv.conf', '/etc/hosts', '/etc/nsswitch.conf', '/etc/ssl', '/etc/pki', '/etc/ca-certificates'];
+
 /** The places of ours; nothing else of the host may carry these names. */
 export const root = '/bloomery';
 
@@ -39,10 +44,11 @@ export function bubblewrapArgv(program: string, argv: readonly string[], cwd: st
   return [
     program,
     '--unshare-all',
+    ...(view.network ? ['--share-net'] : []),
     '--as-pid-1',
     '--die-with-parent',
     '--new-session',
-    ...hostPlaces.flatMap((place) => ['--ro-bind-try', place, place]),
+    ...[...hostPlaces, ...(view.network ? networkPlaces : [])].flatMap((place) => ['--ro-bind-try', place, place]),
     '--proc',
     '/proc',
     '--dev',
@@ -51,6 +57,9 @@ export function bubblewrapArgv(program: string, argv: readonly string[], cwd: st
     '/tmp',
     ...binds('--ro-bind', view.readOnly),
     ...binds('--bind', view.writable),
+    // The root itself is made of folders that only lead to mounts: what is written there would be lost without a word.
+    '--remount-ro',
+    '/',
     '--chdir',
     cwd,
     '--',
