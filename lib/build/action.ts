@@ -40,6 +40,10 @@ export interface Action {
   readonly shown?: readonly string[];
   /** Variables that do not change the result (NUM_JOBS), kept out of the key. */
   readonly ambientEnv: Readonly<Record<string, string>>;
+  /** Places beside the record's, kept out of the key: place -> absolute path (the pipe of the jobserver). Writable. */
+  readonly ambientMounts?: Readonly<Record<string, string>>;
+  /** The artifact that the command announces before it ends, and who waits for it. */
+  readonly early?: { readonly path: string; readonly there: (artifact: Artifact) => void };
 }
 
 /** A file that an action wrote, relative to its output folder. */
@@ -56,6 +60,10 @@ export interface ActionResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly durationMs: number;
+}
+
+export function isActionKey(value: Json): value is ActionKey {
+  return isDigest(value);
 }
 
 export function actionKey(record: ActionRecord): ActionKey {

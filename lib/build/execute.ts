@@ -9,6 +9,8 @@ import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
+import type { RunOptions } from '../core/sh.ts';
+import { watchEarly, withoutAnnouncements } from './early-artifact.ts';
 import { MiB } from '../core/sizes.ts';
 import type { Action, ActionResult, Artifact } from './action.ts';
 import { shownMounts } from './mounts.ts';
@@ -40,10 +42,14 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     const startedMs = (await stat(stage)).ctimeMs;
     const view = await stageInputs(action, stage, cache);
     const env = { ...action.record.env, ...action.ambientEnv };
+    const outDir = view.writable[action.record.outputDir] ?? stage;
+    const early = action.early && watchEarly(action.early, outDir, cache);
+    const options = { cwd: stage, env, signal, ...(early ? { onStderr: early.hear } : {}) };
     const output =
       sandbox.kind === 'bubblewrap'
-        ? await run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), { cwd: stage, env, signal })
-        : await runBare(action, env, view, signal);
+        ? await run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), options)
+        : await runBare(action, view, options);
+    await early?.settled();
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage))) {
         const hint = 'free some space, or choose another folder with --cache DIR';
@@ -51,11 +57,10 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
       }
       return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode };
     }
-    const outDir = view.writable[action.record.outputDir] ?? stage;
     const shareable = sandbox.kind === 'bubblewrap' || !(await mentions(outDir, Object.values({ ...view.readOnly, ...view.writable })));
     await resolveLinks(outDir, join(stage, 'link-target'));
     const artifacts = await adopt(outDir, '', cache);
-    const result = { artifacts, stdout: output.stdout, stderr: output.stderr, durationMs: Math.round(output.durationMs) };
+    const result = { artifacts, stdout: output.stdout, stderr: withoutAnnouncements(output.stderr), durationMs: Math.round(output.durationMs) };
     return { ok: true, result, shareable, startedMs };
   } finally {
     await rm(stage, { recursive: true, force: true });
@@ -87,16 +92,15 @@ export async function stageInputs(action: Action, stage: string, cache: Cache): 
   }
   const outDir = join(stage, action.record.outputDir);
   await folder(outDir);
-  return { readOnly, writable: { [action.record.outputDir]: outDir }, network: action.record.network === true };
+  return { readOnly, writable: { ...action.ambientMounts, [action.record.outputDir]: outDir }, network: action.record.network === true };
 }
 
 /** Without a sandbox: the host's paths in place of ours, and for rustc the remapping back. */
-async function runBare(action: Action, env: Readonly<Record<string, string>>, view: View, signal: AbortSignal): ReturnType<typeof run> {
-  const { record } = action;
+async function runBare({ record }: Action, view: View, options: RunOptions): ReturnType<typeof run> {
   const argv = record.argv.map((word) => toHostPaths(word, view));
   const remap = record.kind === 'rustc' ? remapArgs(view) : [];
-  const hostEnv = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, toHostPaths(value, view)]));
-  const output = await run([...argv, ...remap], { cwd: toHostPaths(record.cwd, view), env: hostEnv, signal });
+  const hostEnv = Object.fromEntries(Object.entries(options.env).map(([name, value]) => [name, toHostPaths(value, view)]));
+  const output = await run([...argv, ...remap], { ...options, cwd: toHostPaths(record.cwd, view), env: hostEnv });
   return { ...output, stdout: toPlaces(output.stdout, view), stderr: toPlaces(output.stderr, view) };
 }
 

@@ -1,8 +1,10 @@
 // The walk over a graph: how many run at once, in which order, and how it ends. What runs here are puppets: promises that the test resolves.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Graph } from './schedule.ts';
+import type { Edge } from './schedule.ts';
 import { walk } from './walk.ts';
+
+const late = (lists: readonly (readonly number[])[]): readonly (readonly Edge[])[] => lists.map((list) => list.map((on) => ({ on, early: false })));
 
 /** A walk whose work waits until it is told to end. */
 class Puppets {
@@ -13,7 +15,7 @@ class Puppets {
   readonly ended: Promise<unknown>;
   over = false;
 
-  constructor(dependencies: Graph['dependencies'], options: { jobs?: number; hits?: readonly number[]; weights?: readonly number[] } = {}) {
+  constructor(dependencies: readonly (readonly number[])[], options: { jobs?: number; hits?: readonly number[]; weights?: readonly number[] } = {}) {
     const { jobs = 2, hits = [], weights = dependencies.map(() => 1) } = options;
     const lookUp = async (node: number): Promise<boolean> => {
       this.lookedUp.push(node);
@@ -25,7 +27,7 @@ class Puppets {
       this.running.set(node, puppet);
       return puppet.promise.finally(() => this.running.delete(node));
     };
-    const walked = walk({ dependencies, weights }, jobs, this.abort.signal, { lookUp, run });
+    const walked = walk({ dependencies: late(dependencies), weights }, jobs, this.abort.signal, { lookUp, run });
     this.ended = walked
       .then(
         () => 'done',
@@ -136,7 +138,7 @@ test('of several failures the first is told', async () => {
 });
 
 test('a look-up that fails ends the walk like a run that fails', async () => {
-  const walked = walk({ dependencies: [[], [0]], weights: [1, 1] }, 2, new AbortController().signal, {
+  const walked = walk({ dependencies: late([[], [0]]), weights: [1, 1] }, 2, new AbortController().signal, {
     lookUp: async () => {
       throw new Error('unreadable');
     },
@@ -166,7 +168,7 @@ test('a wide graph is walked to its end', async () => {
   const done = new Set<number>();
   const everyOther = Array.from({ length: count - 1 }, (_, node) => node);
   const dependencies = [[], ...everyOther.slice(1).map(() => [0]), everyOther];
-  await walk({ dependencies, weights: [] }, 4, new AbortController().signal, {
+  await walk({ dependencies: late(dependencies), weights: [] }, 4, new AbortController().signal, {
     lookUp: async (node) => node % 2 === 0 && Boolean(done.add(node)),
     run: async (node) => {
       done.add(node);

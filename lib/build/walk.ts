@@ -7,8 +7,8 @@ import { schedule } from './schedule.ts';
 export interface Work {
   /** Called when all dependencies of a node are done. True: it is done as well (a hit). False: it has to run. */
   readonly lookUp: (node: number) => Promise<boolean>;
-  /** Runs a node. Throwing ends the walk. */
-  readonly run: (node: number) => Promise<void>;
+  /** Runs a node. Throwing ends the walk. It calls `announce` when those that wait for it early may go on. */
+  readonly run: (node: number, announce: () => void) => Promise<void>;
 }
 
 /** Resolves when every node is done; rejects with the first failure after all that had started has ended. */
@@ -39,7 +39,10 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
       track(
         limit(async () => {
           signal.throwIfAborted();
-          await work.run(node);
+          await work.run(node, () => {
+            visits.announce(node);
+            pump();
+          });
           visits.finish(node);
         }),
       );

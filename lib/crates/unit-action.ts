@@ -9,6 +9,7 @@ import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
 import { places } from './places.ts';
+import { mountsOf, rustcView, scriptView, treesOf } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv } from './unit-env.ts';
@@ -31,6 +32,8 @@ export interface Tools {
   readonly nativeLibraries: Digest;
 }
 
+export { mountsOf, treesOf };
+
 export interface ActionContext {
   /** Built units by index in the plan; all dependencies of the unit are there. */
   readonly built: ReadonlyMap<number, BuiltUnit>;
@@ -51,6 +54,7 @@ export async function jobOf(planned: PlannedUnit, context: ActionContext): Promi
     action,
     // Whether a package was asked for by name is seldom read; it counts where it is, so that projects share what they have in common.
     declaredEnv: { ...planned.declaredEnv, ...(planned.primary && !isScriptRun(planned.unit) ? { CARGO_PRIMARY_PACKAGE: '1' } : {}) },
+    ...(isScriptRun(planned.unit) ? { declares: (stdout: string) => declaredPlaces(planned, stdout) } : {}),
     discover: async (result) => (isScriptRun(planned.unit) ? scriptReads(planned, result) : rustcReads(planned, result, action, context)),
   };
 }
@@ -85,6 +89,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const bootstrap =
     unit.isStd ||
     (!/nightly|dev/.test(planned.toolchain.release) && (externs.some(({ noprelude }) => noprelude) || planned.targetFile !== undefined));
+  const view = await rustcView(planned, context.cache);
   return {
     label: planned.label,
     record: {
@@ -102,13 +107,13 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
         ...(context.tools.target !== undefined && planned.target !== undefined ? { target: context.tools.target } : {}),
         ...(metadataOnly ? {} : { linker: context.tools.linker }),
       },
-      trees: await treesOf(planned, context.cache),
-      files: { ...files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
+      trees: view.trees,
+      files: { ...view.files, ...files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
       outputDir: places.out,
       sandbox: context.sandbox,
     },
-    mounts: mountsOf(planned),
+    mounts: view.mounts,
     ambientEnv: {},
   };
 }
@@ -136,6 +141,10 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     profileName: planned.profileName,
     dependencies: native,
   };
+  // Declared to the script: what it is linked from, and whose script told it something.
+  const helpers = script.planned.dependencies.flatMap(({ index }) => context.built.get(index)?.planned ?? []);
+  const told = dependencies.flatMap(({ directives, planned: unit }) => (directives && unit.owner.links ? [unit] : []));
+  const view = await scriptView(planned, [...helpers, ...told], context.sandbox, context.cache);
   return {
     label: planned.label,
     record: {
@@ -145,13 +154,15 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
       cwd: planned.place.dir,
       env: { ...planned.configEnv, ...packageEnv(planned.owner, planned.place), ...scriptEnv(planned.unit, planned.owner, run) },
       tools: { rustc: context.tools.rustc, linker: context.tools.linker, nativeLibraries: context.tools.nativeLibraries },
-      trees: await treesOf(planned, context.cache),
-      files: planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {},
+      trees: view.trees,
+      files: { ...view.files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
       outputDir: outDirOf(planned),
       sandbox: context.sandbox,
+      ...(planned.granted?.network ? { network: true } : {}),
     },
-    mounts: mountsOf(planned),
+    mounts: view.mounts,
+    ...(view.shown ? { shown: view.shown } : {}),
     ambientEnv: { NUM_JOBS: String(context.jobs) },
   };
 }
@@ -198,21 +209,6 @@ async function linkedFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise
   return files;
 }
 
-/** Immutable sources count as a whole; of the user's own, what was read counts. The standard library's digest is known already. */
-async function treesOf({ place, rustSrc }: PlannedUnit, cache: Cache): Promise<Readonly<Record<string, Digest>>> {
-  if (!place.immutable) return {};
-  if (place.mount === places.library && rustSrc) return { [place.mount]: rustSrc.digest };
-  return { [place.mount]: await cache.digests.tree(place.hostDir) };
-}
-
-function mountsOf({ place, toolchain, targetFile, target }: PlannedUnit): Readonly<Record<string, string>> {
-  return {
-    [places.toolchain]: toolchain.sysroot,
-    [place.mount]: place.hostDir,
-    ...(targetFile && target !== undefined ? { [target]: targetFile.path } : {}),
-  };
-}
-
 async function rustcReads(
   planned: PlannedUnit,
   result: ActionResult,
@@ -245,4 +241,10 @@ function scriptReads(planned: PlannedUnit, result: ActionResult): Discovered {
   const { rerunIfChanged, rerunIfEnvChanged } = parseDirectives(result.stdout, planned.owner.name);
   if (rerunIfChanged.length + rerunIfEnvChanged.length === 0) return { files: [`${planned.place.dir}/`], variables };
   return { files: rerunIfChanged.map((path) => (path.startsWith('/') ? path : `${planned.place.dir}/${path}`)), variables };
+}
+
+/** What a script says it reads, whatever else it says: it may have failed in the middle. */
+function declaredPlaces({ place }: PlannedUnit, stdout: string): readonly string[] {
+  const paths = [...stdout.matchAll(/^cargo::?rerun-if-changed=(.+)$/gm)].map((match) => match[1] ?? '');
+  return paths.map((path) => (path.startsWith('/') ? path : `${place.dir}/${path}`));
 }

@@ -1,0 +1,64 @@
+// Tokens bound what runs at once, among our processes and the threads of theirs; one process may always run.
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openJobserver } from './jobserver.ts';
+import type { Jobserver } from './jobserver.ts';
+
+const context = { signal: new AbortController().signal, report: () => {} };
+
+async function withJobserver(jobs: number, use: (jobserver: Jobserver) => Promise<void>): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'bloomery-jobserver-'));
+  const jobserver = await openJobserver(dir, jobs, context);
+  try {
+    await use(jobserver);
+  } finally {
+    jobserver.close();
+    await rm(dir, { recursive: true });
+  }
+}
+
+test('no more than the tokens allow run at once', async () => {
+  await withJobserver(2, async ({ hold }) => {
+    const started: number[] = [];
+    const ends: (() => void)[] = [];
+    const work = [0, 1, 2].map((number) => hold(() => new Promise<void>((resolve) => { started.push(number); ends[number] = resolve; })));
+    assert.equal(started, [0, 1]);
+    ends[0]?.();
+    await work[0];
+    while (started.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(started, [0, 1, 2]);
+    ends[1]?.();
+    ends[2]?.();
+    await Promise.all(work);
+  });
+});
+
+test('a program that took the tokens for its threads makes others wait, but never the only one', async () => {
+  await withJobserver(2, async ({ hold, path }) => {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const tokens = Buffer.alloc(2);
+    assert.is(readSync(fd, tokens), 2);
+    let second = false;
+    await hold(async () => {
+      const waiting = hold(async () => { second = true; });
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.not(second);
+      writeSync(fd, tokens);
+      await waiting;
+    });
+    assert.ok(second);
+    closeSync(fd);
+  });
+});
+
+test('what is told to programs names the pipe where an action sees it', async () => {
+  await withJobserver(1, async ({ env, place }) => {
+    assert.is(env['CARGO_MAKEFLAGS'], `-j --jobserver-auth=fifo:${place}`);
+  });
+});
+
+test.run();
