@@ -4,6 +4,7 @@ import { basename, join, relative } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestFile, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
+import type { Granted } from './allowance.ts';
 import type { Cargo, CargoConfig } from './cargo.ts';
 import { ltoStates } from './lto.ts';
 import type { Package } from './package.ts';
@@ -37,6 +38,8 @@ export interface PlannedUnit extends Compilation {
   /** [env] of cargo's configuration. */
   readonly configEnv: Readonly<Record<string, string>>;
   readonly profileName: string;
+  /** What a person allowed its package (lib/crates/allowance.ts). */
+  readonly granted?: Granted;
 }
 
 export interface Plan {
