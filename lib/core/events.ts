@@ -12,7 +12,9 @@ export type Event =
   /** Told when it was asked for (--explain): what changed since the unit's last result, as short clauses. */
   | { kind: 'unit-missed'; unit: string; reasons: readonly string[] }
   | { kind: 'unit-started'; unit: string }
-  /** `durationMs`: of the command that was run. `savedMs`, of a hit: how long the command took when it was run. */
+  /** The unit still runs, but what its users need to start is there (pipelining). */
+  | { kind: 'unit-metadata-ready'; unit: string }
+  /** `durationMs`: of the command, or of a hit's look-up. `savedMs`, of a hit: how long the command took when it was run. */
   | { kind: 'unit-finished'; unit: string; outcome: 'hit' | 'built'; durationMs: number; savedMs?: number; key: Digest }
   | { kind: 'unit-failed'; unit: string }
   /** A compiler's or build script's own message, already rendered and with the user's paths. */

@@ -6,8 +6,9 @@ import { formatBytes } from '../core/sizes.ts';
 import { buildSystem, projectsOf } from '../system/build-system.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { loadSystem, profileOf } from '../system/system.ts';
+import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
-import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, summary } from './crates-task.ts';
+import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const buildFlags = {
@@ -48,12 +49,13 @@ export async function build(task: Task): Promise<Outcome> {
   }
   say(`building ${about}`);
   const outDir = task.path(args.text('out') ?? join(repository, 'out'));
-  const cache = await openCache(cacheDirOf(task), process.pid, report);
+  const watch = watchBuild(task);
+  const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
     const request = { system, profile, sources, root: repository, outDir, env, compile: { cache, ...compilerOptions(task) } };
-    const { imagePath, manifestPath, image, compiled } = await buildSystem(request, { report, signal });
+    const { imagePath, manifestPath, image, compiled } = await buildSystem(request, { report: watch.report, signal });
     const seconds = Math.round((performance.now() - startMs) / 10) / 100;
-    say(summary(compiled, seconds));
+    const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled);
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
     say(
       `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources)}; boot it with npx zx test-boot.ts ${system.name}`,
@@ -72,9 +74,11 @@ export async function build(task: Task): Promise<Outcome> {
         hits,
         misses,
         seconds,
+        ...watched,
       },
     };
   } finally {
+    watch.stop();
     await cache.close();
   }
 }

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import { outputOf, run, start } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
-import { declaredEnv, summary } from './crates-task.ts';
+import { declaredEnv } from './crates-task.ts';
 
 const project = join(import.meta.dirname, '../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -122,10 +122,6 @@ test('a declared variable is NAME=VALUE, or NAME with the value that it has', ()
     () => declaredEnv(['=x'], {}),
     (error: unknown) => error instanceof Failure && error.exitCode === 2,
   );
-});
-
-test('the summary counts units, hits and what was built', () => {
-  assert.is(summary({ units: 3, hits: 1, misses: 2 }, 1.25), '3 units: 1 hit, 2 built, in 1.3 s');
 });
 
 test.run();

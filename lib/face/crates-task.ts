@@ -1,15 +1,15 @@
-// What tasks/crates.ts does: flags to projects, projects to programs, and the summary.
+// What tasks/crates.ts does: flags to projects, and projects to programs.
 import { availableParallelism } from 'node:os';
 import { basename, relative, resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { openCache } from '../cache/cache.ts';
 import { cannot } from '../core/errors.ts';
-import { formatMs, plural } from '../core/sizes.ts';
+import { parseAllowances } from '../crates/allowance.ts';
 import { compile } from '../crates/compile.ts';
-import type { Compiled } from '../crates/compile.ts';
 import { projectSet } from '../crates/project-set.ts';
 import { publish } from '../crates/publish.ts';
 import type { Project } from '../crates/project.ts';
+import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
 import type { Outcome, Task } from './task.ts';
 
@@ -23,9 +23,17 @@ export const compilerFlags = {
     multiple: true,
     help: 'declare a variable for build scripts and env!(); no others are seen',
   },
+  allow: {
+    type: 'string',
+    value: 'NAME=net|PATH',
+    multiple: true,
+    help: 'let a package use the network in its build script, or read PATH',
+  },
   jobs: { type: 'string', value: 'N', help: `how many compilers run at once (default ${availableParallelism()} here)` },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
   'no-sandbox': { type: 'boolean', help: 'run compilers and build scripts without bubblewrap' },
+  explain: { type: 'boolean', help: 'say for each unit that has to be built what changed since its last result' },
+  timings: { type: 'string', value: 'FILE', help: 'write the timeline of the build as an HTML page' },
   json: { type: 'boolean', help: 'print one JSON object as the last line of standard output' },
   quiet: { type: 'boolean', help: 'no progress, only errors and results' },
 } as const satisfies Record<string, Flag>;
@@ -48,14 +56,15 @@ export const projectFlags = {
 } as const satisfies Record<string, Flag>;
 
 export async function compileProjects(task: Task): Promise<Outcome> {
-  const { args, host, signal, report } = task;
+  const { args, host, signal } = task;
   const startMs = performance.now();
   const childrenBefore = await childCpuSeconds();
   const projects = await projectsOf(task);
   const out = task.path(args.text('out') ?? 'out');
-  const cache = await openCache(cacheDirOf(task), process.pid, report);
+  const watch = watchBuild(task);
+  const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
-    const compiled = await compile(projects, { cache, ...compilerOptions(task) }, { signal, report });
+    const compiled = await compile(projects, { cache, ...compilerOptions(task) }, { signal, report: watch.report });
     const set = args.text('set') !== undefined;
     const published = [];
     for (const project of compiled.projects) {
@@ -64,20 +73,16 @@ export async function compileProjects(task: Task): Promise<Outcome> {
       if (!args.has('json')) for (const path of Object.values(bins)) task.print(relative(host.cwd, path) || path);
     }
     const seconds = (performance.now() - startMs) / 1000;
-    if (!args.has('quiet')) report({ kind: 'note', text: summary(compiled, seconds) });
     const { units, hits, misses } = compiled;
+    const watched = await watch.finish(projects.map(({ name }) => name).join(', '), { units, hits, misses });
     const cpuSeconds = rounded(
       (await childCpuSeconds()) - childrenBefore + process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
     );
-    return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), cpuSeconds } };
+    return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), cpuSeconds, ...watched } };
   } finally {
+    watch.stop();
     await cache.close();
   }
-}
-
-/** "70 units: 65 hits, 5 built, in 12.3 s". */
-export function summary({ units, hits, misses }: Pick<Compiled, 'units' | 'hits' | 'misses'>, seconds: number): string {
-  return `${plural(units, 'unit')}: ${plural(hits, 'hit')}, ${misses} built, in ${formatMs(seconds * 1000)}`;
 }
 
 export function cacheDirOf({ args, host, path }: Task): string {
@@ -94,7 +99,9 @@ export function compilerOptions({ args, host, path }: Task): Omit<Parameters<typ
     rustSrc: rustSrc === undefined ? undefined : path(rustSrc),
     otherCacheDir: host.cacheDir,
     jobs: args.count('jobs', 1),
+    allow: parseAllowances(args.list('allow'), path),
     sandbox: !args.has('no-sandbox'),
+    explain: args.has('explain'),
     shorten: (file) => {
       const inside = relative(host.cwd, file);
       return inside.startsWith('..') ? file : inside;

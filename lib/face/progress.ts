@@ -17,9 +17,17 @@ export interface Progress {
   readonly clear: () => void;
 }
 
-export function progress(terminal: Terminal, quiet: boolean): Progress {
+/** How often the times of running units are written anew. */
+const tickMs = 500;
+
+/** Reasons of a miss in one line; tasks/explain.ts tells all. */
+const shownReasons = 4;
+
+/** `now` is a monotonic clock in milliseconds. */
+export function progress(terminal: Terminal, quiet: boolean, now: () => number = () => performance.now()): Progress {
   const colours = new Chalk({ level: terminal.colour ? 1 : 0 });
   const running = new Map<string, number>();
+  let ticking: NodeJS.Timeout | undefined;
   let phaseName = '';
   let phaseShare = '';
   let units = 0;
@@ -38,8 +46,8 @@ export function progress(terminal: Terminal, quiet: boolean): Progress {
   };
   const status = (): void => {
     if (quiet || terminal.columns === undefined) return;
-    const names = [...running.keys()].map((unit) => unit.split(' ')[0]).join(', ');
-    const text = running.size > 0 ? `[${finished}/${units}] ${plural(hits, 'hit')} · ${names}` : `${phaseName}${phaseShare}`;
+    const times = [...running].map(([unit, startMs]) => `${unit.split(' ')[0]} ${formatMs(now() - startMs)}`).join(', ');
+    const text = running.size > 0 ? `[${finished}/${units}] ${plural(hits, 'hit')} · ${times}` : `${phaseName}${phaseShare}`;
     if (text === '') return;
     terminal.write(`\r\x1b[K${text.slice(0, terminal.columns - 1)}`);
     shown = true;
@@ -65,8 +73,15 @@ export function progress(terminal: Terminal, quiet: boolean): Progress {
         units += event.units;
         break;
       case 'unit-started':
-        running.set(event.unit, performance.now());
+        running.set(event.unit, now());
         break;
+      case 'unit-missed': {
+        const rest = event.reasons.length - shownReasons;
+        const reasons = [...event.reasons.slice(0, shownReasons), ...(rest > 0 ? [`and ${rest} more`] : [])];
+        clear();
+        terminal.write(`${colours.yellow('missed')} ${event.unit}: ${reasons.join('; ')}\n`); // asked for, so --quiet does not silence it
+        break;
+      }
       case 'unit-finished':
         running.delete(event.unit);
         finished++;
@@ -92,6 +107,13 @@ export function progress(terminal: Terminal, quiet: boolean): Progress {
         break;
     }
     status();
+    tick();
+  };
+  const tick = (): void => {
+    if (running.size === 0 || quiet || terminal.columns === undefined) {
+      clearInterval(ticking);
+      ticking = undefined;
+    } else ticking ??= setInterval(status, tickMs).unref();
   };
   return { report, clear };
 }

@@ -1,0 +1,52 @@
+// What the compiling tasks keep of a build while it runs and say of it afterwards: the summary, --timings FILE, the reasons of --explain.
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import type { Json } from '../core/digest.ts';
+import { cannotBecause } from '../core/errors.ts';
+import type { Report } from '../core/events.ts';
+import { plural } from '../core/sizes.ts';
+import { summary } from './build-summary.ts';
+import type { Task } from './task.ts';
+import { watchCpu } from './timings-cpu.ts';
+import { timingsPage } from './timings-page.ts';
+import { recordTimings } from './timings.ts';
+
+export interface BuildWatch {
+  /** What the build reports to. */
+  readonly report: Report;
+  /** After a build that went well: says its summary, writes its timeline, gives what --json adds. */
+  finish(title: string, counts: { readonly units: number; readonly hits: number; readonly misses: number }): Promise<Record<string, Json>>;
+  /** Ends the sampling; must be called however the build ended. */
+  stop(): void;
+}
+
+export function watchBuild({ args, report, path }: Pick<Task, 'args' | 'report' | 'path'>): BuildWatch {
+  const now = (): number => performance.now();
+  const file = args.text('timings');
+  const cpu = file === undefined ? undefined : watchCpu(now);
+  const recorder = recordTimings(report, now, cpu?.samples);
+  return {
+    report: recorder.report,
+    async finish(title, counts) {
+      const timings = recorder.timings();
+      if (!args.has('quiet')) for (const text of summary(counts, timings.totalMs / 1000, timings)) report({ kind: 'note', text });
+      if (file !== undefined) {
+        const page = timingsPage(
+          timings,
+          `Building ${title}`,
+          `${plural(counts.units, 'unit')} on ${plural(availableParallelism(), 'processor')}`,
+        );
+        await writeFile(path(file), page).catch((error: unknown) => {
+          throw cannotBecause(`write the timeline "${file}"`, error, 'choose another file with --timings FILE');
+        });
+      }
+      const missed = timings.missed.map(({ unit, reasons }): Json => ({ unit, reasons: [...reasons] }));
+      return {
+        savedSeconds: Math.round(timings.savedMs / 10) / 100,
+        repaired: timings.repaired,
+        ...(args.has('explain') ? { missed } : {}),
+      };
+    },
+    stop: () => cpu?.stop(),
+  };
+}

@@ -1,0 +1,104 @@
+// What a build did and when, kept from its events: which units ran from when to when, what was a hit, what was repaired. Passes every
+// event on. Knows neither how it is shown nor where the events come from.
+import type { Report } from '../core/events.ts';
+
+/** A unit that was built. Times are milliseconds since the build began. */
+export interface TimedUnit {
+  readonly unit: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** When its metadata was there and its users could start; undefined where nobody could start before its end. */
+  readonly metadataMs: number | undefined;
+}
+
+/** Share of the machine's processors that was busy, 0 to 1, at a time since the build began. */
+export interface CpuSample {
+  readonly atMs: number;
+  readonly busy: number;
+}
+
+export interface Timings {
+  readonly totalMs: number;
+  /** By start. */
+  readonly built: readonly TimedUnit[];
+  readonly hits: readonly { readonly unit: string; readonly savedMs: number }[];
+  /** What the hits took to make once, less what it took to look them up now. */
+  readonly savedMs: number;
+  readonly repaired: number;
+  readonly missed: readonly { readonly unit: string; readonly reasons: readonly string[] }[];
+  readonly cpu: readonly CpuSample[];
+}
+
+export interface Recorder {
+  readonly report: Report;
+  /** What happened until now. */
+  timings(): Timings;
+}
+
+/** Records events on their way to `report`. `now` is a monotonic clock in milliseconds; `cpu` gives the samples taken so far. */
+export function recordTimings(report: Report, now: () => number, cpu: () => readonly CpuSample[] = () => []): Recorder {
+  const beganMs = now();
+  // Two units may have one label (one for the host, one for the target): the first that began is the first that ends.
+  const running = new Map<string, { startMs: number; metadataMs: number | undefined }[]>();
+  const built: TimedUnit[] = [];
+  const hits: { unit: string; savedMs: number }[] = [];
+  const missed: { unit: string; reasons: readonly string[] }[] = [];
+  let savedMs = 0;
+  let repaired = 0;
+
+  return {
+    report: (event) => {
+      const atMs = now() - beganMs;
+      switch (event.kind) {
+        case 'unit-started':
+          running.set(event.unit, [...(running.get(event.unit) ?? []), { startMs: atMs, metadataMs: undefined }]);
+          break;
+        case 'unit-metadata-ready': {
+          const first = running.get(event.unit)?.find(({ metadataMs }) => metadataMs === undefined);
+          if (first) first.metadataMs = atMs;
+          break;
+        }
+        case 'unit-finished':
+          if (event.outcome === 'hit') {
+            hits.push({ unit: event.unit, savedMs: event.savedMs ?? 0 });
+            savedMs += (event.savedMs ?? 0) - event.durationMs;
+          } else {
+            const { startMs, metadataMs } = running.get(event.unit)?.shift() ?? { startMs: atMs - event.durationMs, metadataMs: undefined };
+            built.push({ unit: event.unit, startMs, endMs: atMs, metadataMs });
+          }
+          break;
+        case 'unit-missed':
+          missed.push({ unit: event.unit, reasons: event.reasons });
+          break;
+        case 'repaired':
+          repaired++;
+          break;
+      }
+      report(event);
+    },
+    timings: () => ({
+      totalMs: now() - beganMs,
+      built: [...built].sort((a, b) => a.startMs - b.startMs),
+      hits,
+      savedMs: Math.max(0, savedMs),
+      repaired,
+      missed,
+      cpu: cpu(),
+    }),
+  };
+}
+
+/** The built units that took longest, the longest first. */
+export function slowest({ built }: Timings, count: number): readonly TimedUnit[] {
+  return [...built].sort((a, b) => b.endMs - b.startMs - (a.endMs - a.startMs)).slice(0, count);
+}
+
+/** How many units ran at once, as the times at which the number changes. */
+export function concurrency(built: readonly TimedUnit[]): readonly { readonly atMs: number; readonly running: number }[] {
+  const steps = built.flatMap(({ startMs, endMs }) => [
+    { atMs: startMs, by: 1 },
+    { atMs: endMs, by: -1 },
+  ]);
+  let running = 0;
+  return steps.sort((a, b) => a.atMs - b.atMs || a.by - b.by).map(({ atMs, by }) => ({ atMs, running: (running += by) }));
+}
