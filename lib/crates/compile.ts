@@ -16,6 +16,8 @@ import { cannot } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { plural } from '../core/sizes.ts';
+import { grant } from './allowance.ts';
+import type { Allowances } from './allowance.ts';
 import { diagnosticsOf } from './diagnostics.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { parseDirectives } from './directives.ts';
@@ -42,6 +44,8 @@ export interface CompileOptions {
   readonly jobs: number | undefined;
   /** False: --no-sandbox. */
   readonly sandbox: boolean;
+  /** --allow: what packages may do beyond the sandbox. */
+  readonly allow?: Allowances;
   /** --explain: report for each miss what changed. */
   readonly explain?: boolean;
   /** How a path is shown to the person, and whether in colour. */
@@ -123,155 +127,8 @@ async function planAll(projects: readonly Project[], options: CompileOptions, co
     });
   }
   for (const [why, names] of reasons) context.report({ kind: 'note', text: `${names.join(', ')} with ${why}` });
-  return plan(requests, context);
-}
-
-async function walkOnce(
-  { units }: Plan,
-  actions: ActionCache,
-  sandbox: Sandbox,
-  outcomes: Map<number, 'hit' | 'built'>,
-  options: CompileOptions,
-  context: Context,
-): Promise<ReadonlyMap<number, BuiltUnit>> {
-  const jobs = options.jobs ?? availableParallelism();
-  const built = new Map<number, BuiltUnit>();
-  const pending = new Map<number, Job>();
-  const tools = toolsOf(options, context);
-  const reading = pLimit(32);
-  const unitAt = (node: number): PlannedUnit => {
-    const unit = units[node];
-    if (!unit) throw new Error(`the plan has no unit ${node}`);
-    return unit;
-  };
-  const done = (node: number, job: Job, result: BuiltUnit['result']): void => {
-    const unit = unitAt(node);
-    const directives = isScriptRun(unit.unit) ? parseDirectives(result.stdout, unit.owner.name) : undefined;
-    built.set(node, { planned: unit, result, directives });
-    for (const { level, rendered } of messages(unit, job, result.stderr, options))
-      if (level === 'warning') context.report({ kind: 'diagnostic', unit: unit.label, text: rendered });
-    if (!unit.place.foreign)
-      for (const text of directives?.warnings ?? [])
-        context.report({ kind: 'diagnostic', unit: unit.label, text: `warning: ${unit.owner.name}: ${text}` });
-  };
-  await walk(
-    { dependencies: units.map((unit) => unit.dependencies.map(({ index }) => index)), weights: units.map(() => 1) },
-    jobs,
-    context.signal,
-    {
-      lookUp: (node) =>
-        reading(async () => {
-          const unit = unitAt(node);
-          const job = await jobOf(unit, { built, tools: await tools(unit), sandbox: sandbox.kind, cache: options.cache, jobs });
-          options.observe?.(unit, job);
-          const hit = await actions.lookUp(job);
-          if (!hit) {
-            if (options.explain) context.report({ kind: 'unit-missed', unit: unit.label, reasons: await actions.explain(job) });
-            pending.set(node, job);
-            return false;
-          }
-          done(node, job, hit.result);
-          if (!outcomes.has(node)) {
-            outcomes.set(node, 'hit');
-            const savedMs = hit.result.durationMs;
-            context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'hit', durationMs: 0, savedMs, key: hit.key });
-          }
-          return true;
-        }),
-      run: async (node) => {
-        const unit = unitAt(node);
-        const job = pending.get(node);
-        if (!job) throw new Error(`${unit.label} runs before it was looked up`);
-        context.report({ kind: 'unit-started', unit: unit.label });
-        const made = await actions.make(job, sandbox, context);
-        if (!made.ok) {
-          context.report({ kind: 'unit-failed', unit: unit.label });
-          throw failure(unit, job, made, options);
-        }
-        const errors = isScriptRun(unit.unit) ? parseDirectives(made.result.stdout, unit.owner.name).errors : [];
-        if (errors.length > 0)
-          throw cannot(`build ${unit.owner.name}`, 'its build script says so', {
-            detail: errors.map((error) => `error: ${error}`).join('\n'),
-          });
-        done(node, job, made.result);
-        outcomes.set(node, 'built');
-        context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'built', durationMs: made.result.durationMs, key: made.key });
-      },
-    },
-  );
-  return built;
-}
-
-/** Identities of what the host adds, each found out once. */
-function toolsOf(options: CompileOptions, context: Context): (unit: PlannedUnit) => Promise<Tools> {
-  const cacheDir = options.cache.root;
-  const known = new Map<string, Promise<Tools>>();
-  const find = async ({ toolchain, rustSrc, triple }: PlannedUnit): Promise<Tools> => {
-    const ownStd = triple === toolchain.host || rustSrc !== undefined;
-    const [rustc, target, linker, nativeLibraries] = await Promise.all([
-      toolchainIdentity(toolchain, cacheDir),
-      ownStd ? undefined : targetIdentity(toolchain, triple, cacheDir),
-      linkerIdentity({ env: options.hostEnv, cacheDir }, context),
-      nativeLibrariesIdentity(options.cache),
-    ]);
-    return { rustc, target, linker, nativeLibraries };
-  };
-  return (unit) => {
-    const name = `${unit.toolchain.rustc} ${unit.triple} ${unit.rustSrc === undefined}`;
-    const tools = known.get(name) ?? find(unit);
-    known.set(name, tools);
-    return tools;
-  };
-}
-
-/** Scripts of -sys crates ask pkg-config: a library that was installed, removed or updated changes its .pc file. */
-async function nativeLibrariesIdentity({ digests }: Cache): Promise<Digest> {
-  const folders = [
-    '/usr/lib/x86_64-linux-gnu/pkgconfig',
-    '/usr/lib/aarch64-linux-gnu/pkgconfig',
-    '/usr/lib64/pkgconfig',
-    '/usr/lib/pkgconfig',
-    '/usr/share/pkgconfig',
-    '/usr/local/lib/pkgconfig',
-  ];
-  return digestRecord(await Promise.all(folders.map((folder) => digests.tree(folder).catch(() => null))));
-}
-
-function messages(unit: PlannedUnit, job: Job, stderr: string, { shorten, colour }: CompileOptions): readonly Diagnostic[] {
-  if (isScriptRun(unit.unit) || stderr === '') return [];
-  const baseDir = unit.place.cwd === places.work ? unit.place.hostDir : unit.owner.dir;
-  return diagnosticsOf(stderr, { mounts: job.action.mounts, baseDir, shorten, colour });
-}
-
-function failure(
-  unit: PlannedUnit,
-  job: Job,
-  made: { readonly stdout: string; readonly stderr: string; readonly exitCode: number | null },
-  options: CompileOptions,
-): Error {
-  if (isScriptRun(unit.unit)) {
-    const said = [made.stdout, made.stderr]
-      .map((text) => text.trim())
-      .filter((text) => text !== '')
-      .join('\n');
-    return cannot(
-      `run the build script of ${unit.owner.name} ${unit.owner.version}`,
-      `it ended with status ${made.exitCode ?? 'of a signal'}`,
-      {
-        detail: said,
-        hint: 'it sees declared variables only: --env NAME=VALUE declares one',
-      },
-    );
-  }
-  const all = messages(unit, job, made.stderr, options);
-  const errors = all.filter(({ level }) => level.startsWith('error'));
-  return cannot(
-    `compile ${unit.label}`,
-    errors.length > 0 ? `rustc found ${plural(errors.length, 'error')}` : `rustc ended with status ${made.exitCode ?? 'of a signal'}`,
-    {
-      detail: all.map(({ rendered }) => rendered.trimEnd()).join('\n\n'),
-    },
-  );
+  const { units, roots } = await plan(requests, context);
+  return { units: await grant(units, options.allow ?? {}, options.cache), roots };
 }
 
 /** Linked files of the units that were asked for, under the names that cargo gives them. */
