@@ -3,7 +3,7 @@
 import type { Cache } from '../cache/cache.ts';
 import type { Records } from '../cache/records.ts';
 import type { Digest, Json } from '../core/digest.ts';
-import { digestRecord, isDigest } from '../core/digest.ts';
+import { byCodeUnit, digestRecord, isDigest } from '../core/digest.ts';
 import type { Action, ActionKey, ActionRecord } from './action.ts';
 import { differences, reasonsOf } from './explain.ts';
 
@@ -20,6 +20,8 @@ export interface Origin {
 export interface History {
   remember(key: ActionKey, origin: Origin): Promise<void>;
   origin(key: Digest): Promise<Origin | undefined>;
+  /** Labels of all units that there are results of, by code unit. */
+  labels(): Promise<readonly string[]>;
   /** Keys of the last results under a label, the latest first. */
   keysOf(label: string): Promise<readonly Digest[]>;
   /**
@@ -47,6 +49,10 @@ export async function openHistory(cache: Cache): Promise<History> {
   return {
     origin,
     keysOf,
+    async labels() {
+      const rows = await Promise.all((await latest.keys()).map(async (key) => historyOf((await latest.get(key)) ?? null)?.label ?? []));
+      return rows.flat().sort(byCodeUnit);
+    },
     async remember(key, { label, record, mounts, ambientEnv, discovered }) {
       const { files, variables } = discovered;
       const row = { label, record: { ...record }, mounts: { ...mounts }, ambientEnv: { ...ambientEnv } };

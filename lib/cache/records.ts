@@ -1,10 +1,10 @@
 // Small JSON records by key, each with the digest of its own text in the first line, so that a torn or flipped record is a miss and
 // never a wrong answer. The action cache, remembered inputs and remembered plans are all kept this way.
 import { statSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
-import { canonicalJson, digestBytes } from '../core/digest.ts';
+import { canonicalJson, digestBytes, isDigest } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 
@@ -14,6 +14,8 @@ export const useStampMs = 24 * 60 * 60 * 1000;
 export interface Records<T extends Json> {
   /** The record, or undefined when there is none or it was damaged. */
   get(key: Digest): Promise<T | undefined>;
+  /** The keys of all records there are, in no order. */
+  keys(): Promise<readonly Digest[]>;
   /** Publishes by rename; the last writer of a key wins. */
   put(key: Digest, value: T): Promise<void>;
 }
@@ -46,6 +48,9 @@ export async function openRecords<T extends Json>(
       await stampUse(place(key));
       const value: Json = JSON.parse(body);
       return is(value) ? value : undefined;
+    },
+    async keys() {
+      return (await readdir(dir, { recursive: true })).map((path) => basename(path)).filter(isDigest);
     },
     async put(key, value) {
       const body = canonicalJson(value);

@@ -1,0 +1,20 @@
+#!/usr/bin/env zx
+// Prints what a unit's last result was made from: every argument, variable, tool, source and artifact that its key took in.
+import { explainFlags, explainUnit } from '../lib/face/explain-task.ts';
+import { task } from '../lib/face/task.ts';
+
+await task(
+  {
+    command: 'npx zx tasks/explain.ts',
+    words: 'UNIT',
+    about: [
+      "Prints the record of a unit's last result, and what changed since the result before it.",
+      '',
+      'UNIT is what the build calls it ("serde 1.0.2", "serde 1.0.2 (build script)"), or a package: then all its units are listed.',
+    ].join('\n'),
+    count: [1, 1],
+    flags: explainFlags,
+    examples: ['npx zx tasks/explain.ts kernel', 'npx zx tasks/explain.ts "kernel 0.1.0 (bin kernel)" --json'],
+  },
+  explainUnit,
+);
