@@ -43,9 +43,12 @@ export interface Job {
 export interface Done {
   readonly key: ActionKey;
   readonly result: ActionResult;
+  /** The files that were discovered, as they were: place -> digest. */
+  readonly files: Readonly<Record<string, Digest | null>>;
 }
 
-export type Made = ({ readonly ok: true } & Done) | Exclude<Execution, { readonly ok: true }>;
+/** `files` is absent when the result was not remembered. */
+export type Made = ({ readonly ok: true } & Omit<Done, 'files'> & Partial<Pick<Done, 'files'>>) | Exclude<Execution, { readonly ok: true }>;
 
 export interface ActionCache {
   /** A remembered result whose artifacts are all present, or undefined: a miss. */
@@ -88,11 +91,12 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   return {
     async lookUp(job) {
       for (const set of await setsOf(job)) {
-        const key = actionKey(await complete(job, set, cache.digests));
+        const record = await complete(job, set, cache.digests);
+        const key = actionKey(record);
         const result = resultOf((await results.get(key)) ?? null);
         if (!result) continue;
         const present = await Promise.all(result.artifacts.map((artifact) => cache.content.has(artifact.digest)));
-        if (present.every(Boolean)) return { key, result };
+        if (present.every(Boolean)) return { key, result, files: filesOf(record, set) };
       }
       return undefined;
     },
@@ -120,6 +124,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
           actionKey(job.action.record),
           sets.map(({ files, variables }) => ({ files: [...files], variables: [...variables] })),
         );
+        return { ok: true, key, result, files: filesOf(record, found) };
       }
       return { ok: true, key, result };
     },
@@ -147,6 +152,10 @@ async function unchangedSince(startedMs: number, { record, mounts }: Action, now
     if (hostPath(place, mounts) !== place && (await digestOfPlace(place, mounts, { digests: now })) !== digest) return false;
   }
   return now.newestChangeMs() < Math.floor(startedMs);
+}
+
+function filesOf(record: ActionRecord, { files }: Discovered): Done['files'] {
+  return Object.fromEntries(files.map((place) => [place, record.files[place] ?? null]));
 }
 
 function discoveredOf(value: Json): Discovered | undefined {

@@ -1,36 +1,28 @@
 // Compiles projects: plan, look every unit up, run what is missing, hand back what was asked for. One walk over one graph for all
 // projects. Knows neither tasks nor systems.
-import pLimit from 'p-limit';
 import { availableParallelism } from 'node:os';
 import type { Artifact } from '../build/action.ts';
 import { DamagedInput } from '../build/execute.ts';
+import { openJobserver } from '../build/jobserver.ts';
+import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
-import type { ActionCache, Job } from '../build/lookup.ts';
+import type { Job } from '../build/lookup.ts';
 import { probeSandbox } from '../build/sandbox.ts';
-import type { Sandbox } from '../build/sandbox.ts';
-import { walk } from '../build/walk.ts';
 import type { Cache } from '../cache/cache.ts';
-import { digestRecord } from '../core/digest.ts';
-import type { Digest } from '../core/digest.ts';
-import { cannot } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
-import { plural } from '../core/sizes.ts';
 import { grant } from './allowance.ts';
 import type { Allowances } from './allowance.ts';
-import { diagnosticsOf } from './diagnostics.ts';
-import type { Diagnostic } from './diagnostics.ts';
-import { parseDirectives } from './directives.ts';
-import { places } from './places.ts';
+import { openDeepKeys } from './deep-key.ts';
+import { toolsOf } from './host-tools.ts';
 import { plan } from './plan.ts';
 import type { Plan, PlannedUnit } from './plan.ts';
 import type { Project } from './project.ts';
 import { chooseToolchain } from './toolchain-choice.ts';
 import type { ToolchainChoice } from './toolchain-choice.ts';
-import { linkerIdentity, targetIdentity, toolchainIdentity } from './toolchain-identity.ts';
-import { jobOf } from './unit-action.ts';
-import type { BuiltUnit, Tools } from './unit-action.ts';
+import type { BuiltUnit } from './unit-action.ts';
 import { isScriptRun } from './unit-graph.ts';
+import { buildUnits } from './unit-walk.ts';
 
 export interface CompileOptions {
   readonly cache: Cache;
@@ -81,19 +73,42 @@ export async function compile(projects: readonly Project[], options: CompileOpti
   const path = options.hostEnv['PATH'] ?? '';
   const { sandbox, why } = await probeSandbox(options.sandbox, path, context.signal);
   if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
-  const outcomes = new Map<number, 'hit' | 'built'>();
-  // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
-  for (;;) {
-    try {
-      const built = await walkOnce(planned, actions, sandbox, outcomes, options, context);
-      const projects = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
-      await checkOutputs(projects, options.cache);
-      const misses = [...outcomes.values()].filter((outcome) => outcome === 'built').length;
-      const counts = { units: planned.units.length, hits: planned.units.length - misses, misses };
-      return { projects, ...counts };
-    } catch (error) {
-      if (!(error instanceof DamagedInput)) throw error;
+  const deep = await openDeepKeys(options.cache, sandbox.kind);
+  const jobs = options.jobs ?? availableParallelism();
+  let pipe: Promise<Jobserver> | undefined;
+  const jobserver = (): Promise<Jobserver> => (pipe ??= openJobserver(options.cache.tmpDir, jobs, context));
+  const { cache, explain = false, observe, shorten, colour } = options;
+  const tools = toolsOf(options, context);
+  const ran = new Set<number>();
+  const work = {
+    plan: planned,
+    cache,
+    actions,
+    deep,
+    sandbox,
+    tools,
+    jobs,
+    jobserver,
+    showing: { shorten, colour },
+    explain,
+    observe,
+    ran,
+  };
+  try {
+    // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
+    for (;;) {
+      try {
+        const built = await buildUnits(work, context);
+        const outputs = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
+        await checkOutputs(outputs, cache);
+        const units = planned.units.length;
+        return { projects: outputs, units, hits: units - ran.size, misses: ran.size };
+      } catch (error) {
+        if (!(error instanceof DamagedInput)) throw error;
+      }
     }
+  } finally {
+    (await pipe)?.close();
   }
 }
 

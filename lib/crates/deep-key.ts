@@ -42,7 +42,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
 
   /** What a unit is, apart from its own source files and its dependencies. */
   const statics = async (unit: PlannedUnit, tools: Tools): Promise<Digest> => {
-    const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile } = unit;
+    const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, granted } = unit;
     return digestRecord({
       format: 1,
       hash,
@@ -52,6 +52,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
       tools: Object.fromEntries(Object.entries(tools).filter(([, digest]) => digest !== undefined)),
       trees: await treesOf(unit, cache),
       target: targetFile?.digest ?? null,
+      granted: granted ? { network: granted.network, paths: { ...granted.paths } } : null,
       sandbox,
     });
   };

@@ -36,7 +36,7 @@ export function plannedArgs({ unit, owner, place, source, lto, lints, target, li
     `--edition=${unit.target.edition}`,
     source,
     '--error-format=json',
-    '--json=diagnostic-rendered-ansi,future-incompat',
+    '--json=diagnostic-rendered-ansi,artifacts,future-incompat',
     ...unit.target.crateTypes.flatMap((type) => ['--crate-type', type]),
     isPlainLibrary(unit) ? '--emit=dep-info,metadata,link' : '--emit=dep-info,link',
     ...(isProcMacro(unit) ? code('prefer-dynamic') : []),

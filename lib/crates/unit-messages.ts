@@ -1,0 +1,53 @@
+// What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not.
+import { cannot } from '../core/errors.ts';
+import { plural } from '../core/sizes.ts';
+import { diagnosticsOf } from './diagnostics.ts';
+import type { Diagnostic } from './diagnostics.ts';
+import { places } from './places.ts';
+import type { PlannedUnit } from './plan.ts';
+import { mountsOf } from './unit-action.ts';
+import { isScriptRun } from './unit-graph.ts';
+
+/** How paths are shown, and whether in colour. */
+export interface Showing {
+  readonly shorten: (path: string) => string;
+  readonly colour: boolean;
+}
+
+/** The messages of a rustc run, as the person reads them. */
+export function messages(unit: PlannedUnit, stderr: string, { shorten, colour }: Showing): readonly Diagnostic[] {
+  if (isScriptRun(unit.unit) || stderr === '') return [];
+  const baseDir = unit.place.cwd === places.work ? unit.place.hostDir : unit.owner.dir;
+  return diagnosticsOf(stderr, { mounts: mountsOf(unit), baseDir, shorten, colour });
+}
+
+/** What a failed run is told as: one sentence, with what the compiler or the script said. */
+export function failure(
+  unit: PlannedUnit,
+  made: { readonly stdout: string; readonly stderr: string; readonly exitCode: number | null },
+  showing: Showing,
+): Error {
+  if (isScriptRun(unit.unit)) {
+    const said = [made.stdout, made.stderr]
+      .map((text) => text.trim())
+      .filter((text) => text !== '')
+      .join('\n');
+    return cannot(
+      `run the build script of ${unit.owner.name} ${unit.owner.version}`,
+      `it ended with status ${made.exitCode ?? 'of a signal'}`,
+      {
+        detail: said,
+        hint: 'it sees declared variables only: --env NAME=VALUE declares one',
+      },
+    );
+  }
+  const all = messages(unit, made.stderr, showing);
+  const errors = all.filter(({ level }) => level.startsWith('error'));
+  return cannot(
+    `compile ${unit.label}`,
+    errors.length > 0 ? `rustc found ${plural(errors.length, 'error')}` : `rustc ended with status ${made.exitCode ?? 'of a signal'}`,
+    {
+      detail: all.map(({ rendered }) => rendered.trimEnd()).join('\n\n'),
+    },
+  );
+}

@@ -1,0 +1,208 @@
+// Gets every unit that a plan's results need: by its deep key where nothing it was made from has changed, else by the key of its action, else
+// by running it. The roots are asked for first, so that a project with nothing new visits nothing below them.
+import pLimit from 'p-limit';
+import type { ActionKey, ActionResult } from '../build/action.ts';
+import type { Jobserver } from '../build/jobserver.ts';
+import type { ActionCache, Job } from '../build/lookup.ts';
+import type { Sandbox } from '../build/sandbox.ts';
+import type { Edge } from '../build/schedule.ts';
+import { walk } from '../build/walk.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Json } from '../core/digest.ts';
+import { digestBytes } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import type { DeepKey, DeepKeys, SourceFiles } from './deep-key.ts';
+import { parseDirectives } from './directives.ts';
+import type { Plan, PlannedUnit } from './plan.ts';
+import { jobOf } from './unit-action.ts';
+import type { BuiltUnit, Tools } from './unit-action.ts';
+import { isPlainLibrary, isScriptRun } from './unit-graph.ts';
+import { failure, messages } from './unit-messages.ts';
+import type { Showing } from './unit-messages.ts';
+
+export interface UnitWalk {
+  readonly plan: Plan;
+  readonly cache: Cache;
+  readonly actions: ActionCache;
+  readonly deep: DeepKeys;
+  readonly sandbox: Sandbox;
+  readonly tools: (unit: PlannedUnit) => Promise<Tools>;
+  readonly jobs: number;
+  /** Opened when the first unit has to run. */
+  readonly jobserver: () => Promise<Jobserver>;
+  readonly showing: Showing;
+  readonly explain: boolean;
+  readonly observe: ((unit: PlannedUnit, job: Job) => void) | undefined;
+  /** Nodes that were run, over all walks of this build. */
+  readonly ran: Set<number>;
+}
+
+/** How long a unit probably takes when it was never timed. */
+const guessedMs = 500;
+
+/** The units that are needed for the plan's roots; a failing one is a Failure, and what was finished is kept. */
+export async function buildUnits(work: UnitWalk, context: Context): Promise<ReadonlyMap<number, BuiltUnit>> {
+  const { plan, actions, deep, cache } = work;
+  const { units } = plan;
+  const built = new Map<number, BuiltUnit>();
+  const keys = [...(await deep.ofPlan(units, work.tools))];
+  /** Of units that came through the walk: what their deep keys follow from. */
+  const found = new Map<number, { readonly key: ActionKey; readonly files: SourceFiles }>();
+  const durations = await cache.records<number>('durations', (value): value is number & Json => typeof value === 'number');
+  const unitAt = (node: number): PlannedUnit => {
+    const unit = units[node];
+    if (!unit) throw new Error(`the plan has no unit ${node}`);
+    return unit;
+  };
+  const done = (node: number, result: ActionResult): void => {
+    const unit = unitAt(node);
+    const directives = isScriptRun(unit.unit) ? parseDirectives(result.stdout, unit.owner.name) : undefined;
+    built.set(node, { planned: unit, result, directives });
+    for (const { level, rendered } of messages(unit, result.stderr, work.showing)) {
+      if (level === 'warning') context.report({ kind: 'diagnostic', unit: unit.label, text: rendered });
+    }
+    if (unit.place.foreign) return;
+    for (const text of directives?.warnings ?? []) {
+      context.report({ kind: 'diagnostic', unit: unit.label, text: `warning: ${unit.owner.name}: ${text}` });
+    }
+  };
+  const hit = (node: number, key: ActionKey, result: ActionResult): void => {
+    done(node, result);
+    if (work.ran.has(node)) return;
+    const unit = unitAt(node).label;
+    context.report({ kind: 'unit-finished', unit, outcome: 'hit', durationMs: 0, savedMs: result.durationMs, key });
+  };
+  const takeDeep = async (node: number): Promise<void> => {
+    const key = keys[node];
+    const there = key && !built.has(node) ? await deep.lookUp(key) : undefined;
+    if (there) hit(node, there.key, there.result);
+  };
+
+  const roots = [...new Set(plan.roots.flatMap((root) => root.units))];
+  await Promise.all(roots.map(takeDeep));
+  const needed = reachable(
+    units,
+    roots.filter((node) => !built.has(node)),
+  );
+  // Warnings of the person's own packages are shown again although nothing below a root is needed.
+  const own = units.flatMap((unit, node) => (unit.place.foreign || unit.unit.isStd ? [] : [node]));
+  await Promise.all([...new Set([...needed, ...own])].map(takeDeep));
+  const missing = [...needed].filter((node) => !built.has(node)).sort((a, b) => a - b);
+
+  try {
+    await walkMissing();
+  } finally {
+    await rememberDeep();
+  }
+  return built;
+
+  async function walkMissing(): Promise<void> {
+    const position = new Map(missing.map((node, at) => [node, at]));
+    const edges = missing.map((node) =>
+      edgesOf(node, units).flatMap(({ on, early }): Edge[] => {
+        const at = position.get(on);
+        return at === undefined ? [] : [{ on: at, early }];
+      }),
+    );
+    const weights = await Promise.all(missing.map(async (node) => (await durations.get(digestBytes(unitAt(node).hash))) ?? guessedMs));
+    const pending = new Map<number, Job>();
+    const reading = pLimit(32);
+    const nodeAt = (at: number): number => missing[at] ?? -1;
+    await walk({ dependencies: edges, weights }, work.jobs, context.signal, {
+      lookUp: (at) =>
+        reading(async () => {
+          const node = nodeAt(at);
+          const unit = unitAt(node);
+          const job = await jobOf(unit, { built, tools: await work.tools(unit), sandbox: work.sandbox.kind, cache, jobs: work.jobs });
+          work.observe?.(unit, job);
+          const there = await actions.lookUp(job);
+          if (there) {
+            found.set(node, there);
+            hit(node, there.key, there.result);
+            return true;
+          }
+          if (work.explain) context.report({ kind: 'unit-missed', unit: unit.label, reasons: await actions.explain(job) });
+          pending.set(node, job);
+          return false;
+        }),
+      run: async (at, announce) => {
+        const job = pending.get(nodeAt(at));
+        if (!job) throw new Error(`${unitAt(nodeAt(at)).label} runs before it was looked up`);
+        await runUnit(nodeAt(at), job, announce);
+      },
+    });
+  }
+
+  async function runUnit(node: number, job: Job, announce: () => void): Promise<void> {
+    const unit = unitAt(node);
+    const jobserver = await work.jobserver();
+    const early = isPlainLibrary(unit.unit) && !isScriptRun(unit.unit) ? earlyMetadata(node, unit, announce) : undefined;
+    const action = {
+      ...job.action,
+      ambientEnv: { ...job.action.ambientEnv, ...jobserver.env },
+      ambientMounts: { [jobserver.place]: jobserver.path },
+      ...(early ? { early } : {}),
+    };
+    const made = await jobserver.hold(() => {
+      context.report({ kind: 'unit-started', unit: unit.label });
+      return actions.make({ ...job, action }, work.sandbox, context);
+    });
+    if (!made.ok) {
+      context.report({ kind: 'unit-failed', unit: unit.label });
+      throw failure(unit, made, work.showing);
+    }
+    const errors = isScriptRun(unit.unit) ? parseDirectives(made.result.stdout, unit.owner.name).errors : [];
+    if (errors.length > 0) {
+      const detail = errors.map((error) => `error: ${error}`).join('\n');
+      throw cannot(`build ${unit.owner.name}`, 'its build script says so', { detail });
+    }
+    done(node, made.result);
+    work.ran.add(node);
+    if (made.files) found.set(node, { key: made.key, files: made.files });
+    const { durationMs } = made.result;
+    await durations.put(digestBytes(unit.hash), durationMs);
+    context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'built', durationMs, key: made.key });
+  }
+
+  /** Who needs only the metadata of a library may start when rustc has written it. */
+  function earlyMetadata(node: number, unit: PlannedUnit, announce: () => void): NonNullable<Job['action']['early']> {
+    return {
+      path: `lib${unit.unit.target.name.replaceAll('-', '_')}-${unit.hash}.rmeta`,
+      there: (artifact) => {
+        built.set(node, { planned: unit, result: { artifacts: [artifact], stdout: '', stderr: '', durationMs: 0 }, directives: undefined });
+        announce();
+      },
+    };
+  }
+
+  /** In the plan's order, so that a unit's dependencies have their keys before it. */
+  async function rememberDeep(): Promise<void> {
+    for (const node of missing) {
+      const unit = unitAt(node);
+      const one = found.get(node);
+      const below = unit.dependencies.map(({ index }) => keys[index]);
+      const known = below.every((key): key is DeepKey => key !== undefined);
+      keys[node] = one && known ? await deep.remember(unit, await work.tools(unit), below, one.files, one.key) : undefined;
+    }
+  }
+}
+
+/** What a unit waits for. A plain library needs only the metadata of plain libraries. */
+function edgesOf(node: number, units: readonly PlannedUnit[]): readonly Edge[] {
+  const plain = (unit: PlannedUnit | undefined): boolean => unit !== undefined && isPlainLibrary(unit.unit) && !isScriptRun(unit.unit);
+  const unit = units[node];
+  return (unit?.dependencies ?? []).map(({ index }) => ({ on: index, early: plain(unit) && plain(units[index]) }));
+}
+
+/** The units and everything below them. */
+function reachable(units: readonly PlannedUnit[], from: readonly number[]): ReadonlySet<number> {
+  const seen = new Set<number>();
+  const open = [...from];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const { index } of units[node]?.dependencies ?? []) open.push(index);
+  }
+  return seen;
+}
