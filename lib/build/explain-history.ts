@@ -11,6 +11,8 @@ import { differences, reasonsOf } from './explain.ts';
 export interface Origin {
   readonly label: string;
   readonly record: ActionRecord;
+  /** The key of the record as it was before the run: what the discovered inputs are remembered by. */
+  readonly base: ActionKey;
   readonly mounts: Action['mounts'];
   readonly ambientEnv: Action['ambientEnv'];
   /** What the run turned out to read: the rest of the record was known before. */
@@ -53,9 +55,9 @@ export async function openHistory(cache: Cache): Promise<History> {
       const rows = await Promise.all((await latest.keys()).map(async (key) => historyOf((await latest.get(key)) ?? null)?.label ?? []));
       return rows.flat().sort(byCodeUnit);
     },
-    async remember(key, { label, record, mounts, ambientEnv, discovered }) {
+    async remember(key, { label, record, base, mounts, ambientEnv, discovered }) {
       const { files, variables } = discovered;
-      const row = { label, record: { ...record }, mounts: { ...mounts }, ambientEnv: { ...ambientEnv } };
+      const row = { label, record: { ...record }, base, mounts: { ...mounts }, ambientEnv: { ...ambientEnv } };
       await origins.put(key, { ...row, discovered: { files: [...files], variables: [...variables] } });
       // Units of one label may end at once: one after the other, or a key is lost.
       const add = async (): Promise<void> => {
@@ -91,8 +93,15 @@ export function historyOf(value: Json): { readonly label: string; readonly keys:
 /** Reads a stored origin; undefined when it has another shape. A record is taken as it is: it was checked by its own digest. */
 export function originOf(value: Json): Origin | undefined {
   if (!isObject(value)) return undefined;
-  const { label, record, mounts, ambientEnv, discovered } = value;
-  if (typeof label !== 'string' || !isObject(record) || !isObject(mounts) || !isObject(ambientEnv) || !isObject(discovered))
+  const { label, record, base, mounts, ambientEnv, discovered } = value;
+  if (
+    typeof label !== 'string' ||
+    !isDigest(base) ||
+    !isObject(record) ||
+    !isObject(mounts) ||
+    !isObject(ambientEnv) ||
+    !isObject(discovered)
+  )
     return undefined;
   if (record['format'] !== 1 || !Array.isArray(record['argv']) || !isObject(record['inputs']) || !isObject(record['files']))
     return undefined;

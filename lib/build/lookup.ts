@@ -38,6 +38,8 @@ export interface Job {
   readonly discover: (result: ActionResult) => Promise<Discovered>;
   /** Where the sandbox hides sources: the places that the command's words declare. */
   readonly declares?: Declares;
+  /** The person's home folder, which no action sees: a failure there is told by its path. */
+  readonly home?: string;
 }
 
 export interface Done {
@@ -104,7 +106,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
     async make(job, sandbox, context) {
       const execution = await executeDeclared(
         { ...job.action, ambientEnv: { ...job.action.ambientEnv, ...job.declaredEnv } },
-        job.declares,
+        job,
         sandbox,
         cache,
         context,
@@ -117,7 +119,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
       const key = actionKey(record);
       if (execution.shareable && (await unchangedSince(execution.startedMs, job.action, now))) {
         await results.put(key, resultJson(result));
-        await history.remember(key, { ...job.action, record, discovered: found });
+        await history.remember(key, { ...job.action, record, base: actionKey(job.action.record), discovered: found });
         const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
         const sets = [found, ...others].slice(0, rememberedSets);
         await inputs.put(

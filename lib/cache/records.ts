@@ -20,6 +20,13 @@ export interface Records<T extends Json> {
   put(key: Digest, value: T): Promise<void>;
 }
 
+/** The JSON of a stored record; undefined when it is torn or flipped. */
+export function recordBody(text: string): string | undefined {
+  const end = text.indexOf('\n');
+  const body = text.slice(end + 1);
+  return text.slice(0, end) === digestBytes(body) ? body : undefined;
+}
+
 /** Opens the records in `dir`. `is` decides whether a stored value still has the shape wanted; one of an older shape is a miss. */
 export async function openRecords<T extends Json>(
   dir: string,
@@ -39,9 +46,8 @@ export async function openRecords<T extends Json>(
     async get(key) {
       const text = await absentAsUndefined(readFile(place(key), 'utf8'));
       if (text === undefined) return undefined;
-      const end = text.indexOf('\n');
-      const body = text.slice(end + 1);
-      if (text.slice(0, end) !== digestBytes(body)) {
+      const body = recordBody(text);
+      if (body === undefined) {
         if (await absentAsUndefined(rm(place(key)).then(() => true))) report({ kind: 'repaired', digest: key });
         return undefined;
       }

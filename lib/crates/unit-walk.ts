@@ -171,6 +171,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
       path: `lib${unit.unit.target.name.replaceAll('-', '_')}-${unit.hash}.rmeta`,
       there: (artifact) => {
         built.set(node, { planned: unit, result: { artifacts: [artifact], stdout: '', stderr: '', durationMs: 0 }, directives: undefined });
+        context.report({ kind: 'unit-metadata-ready', unit: unit.label });
         announce();
       },
     };
@@ -188,11 +189,19 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
   }
 }
 
-/** What a unit waits for. A plain library needs only the metadata of plain libraries. */
+/**
+ * What a unit waits for. A plain library needs only the metadata of plain libraries, which comes early; what is linked needs all libraries
+ * below it whole, and a library that is whole says nothing of those below it.
+ */
 function edgesOf(node: number, units: readonly PlannedUnit[]): readonly Edge[] {
   const plain = (unit: PlannedUnit | undefined): boolean => unit !== undefined && isPlainLibrary(unit.unit) && !isScriptRun(unit.unit);
   const unit = units[node];
-  return (unit?.dependencies ?? []).map(({ index }) => ({ on: index, early: plain(unit) && plain(units[index]) }));
+  if (unit === undefined || plain(unit)) return (unit?.dependencies ?? []).map(({ index }) => ({ on: index, early: plain(units[index]) }));
+  const below = reachable(
+    units,
+    unit.dependencies.map(({ index }) => index),
+  );
+  return [...below].map((on) => ({ on, early: false }));
 }
 
 /** The units and everything below them. */
