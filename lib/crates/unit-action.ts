@@ -75,7 +75,8 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const inputs: Record<string, Digest> = {};
   for (const library of libraries) {
     const artifact = libraryArtifact(library, metadataOnly);
-    if (artifact) inputs[`${places.deps}/${artifact.path}`] = artifact.digest;
+    if (!artifact) throw new Error(`${planned.label} is to be linked before ${library.planned.label} is whole`);
+    inputs[`${places.deps}/${artifact.path}`] = artifact.digest;
   }
   for (const script of metadataOnly ? (own ? [own] : []) : scripts) Object.assign(inputs, outDirInputs(script));
   const externs = planned.dependencies.flatMap(({ index, name, noprelude }) => {
