@@ -16,6 +16,7 @@ import type { Action, ActionResult, Artifact } from './action.ts';
 import { shownMounts } from './mounts.ts';
 import { bubblewrapArgv, remapArgs, root, toHostPaths, toPlaces } from './sandbox.ts';
 import type { Sandbox, View } from './sandbox.ts';
+import type { Violation } from './violation.ts';
 
 /**
  * How an action ended. `shareable` is false when, without a sandbox, an artifact holds a path of this host. `startedMs` is when it
@@ -23,7 +24,14 @@ import type { Sandbox, View } from './sandbox.ts';
  */
 export type Execution =
   | { readonly ok: true; readonly result: ActionResult; readonly shareable: boolean; readonly startedMs: number }
-  | { readonly ok: false; readonly stdout: string; readonly stderr: string; readonly exitCode: number | null };
+  | {
+      readonly ok: false;
+      readonly stdout: string;
+      readonly stderr: string;
+      readonly exitCode: number | null;
+      /** What the sandbox refused it, where that was looked into. */
+      readonly violations?: readonly Violation[];
+    };
 
 /** An input's blob turned out damaged while it was staged: its maker has to run again first. */
 export class DamagedInput extends Error {
@@ -60,7 +68,12 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     const shareable = sandbox.kind === 'bubblewrap' || !(await mentions(outDir, Object.values({ ...view.readOnly, ...view.writable })));
     await resolveLinks(outDir, join(stage, 'link-target'));
     const artifacts = await adopt(outDir, '', cache);
-    const result = { artifacts, stdout: output.stdout, stderr: withoutAnnouncements(output.stderr), durationMs: Math.round(output.durationMs) };
+    const result = {
+      artifacts,
+      stdout: output.stdout,
+      stderr: withoutAnnouncements(output.stderr),
+      durationMs: Math.round(output.durationMs),
+    };
     return { ok: true, result, shareable, startedMs };
   } finally {
     await rm(stage, { recursive: true, force: true });

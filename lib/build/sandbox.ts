@@ -15,7 +15,7 @@ export interface View {
 export type Sandbox = { readonly kind: 'bubblewrap'; readonly program: string } | { readonly kind: 'none' };
 
 /** Folders of the host that compilers, linkers and scripts need; those that do not exist are left out by bubblewrap itself. */
-const hostPlaces = [
+export const hostPlaces: readonly string[] = [
   '/usr',
   '/bin',
   '/sbin',

@@ -88,6 +88,7 @@ export async function compile(projects: readonly Project[], options: CompileOpti
     sandbox,
     tools,
     jobs,
+    home: options.hostEnv['HOME'],
     jobserver,
     showing: { shorten, colour },
     explain,

@@ -5,7 +5,6 @@
 // Any other folder of the workspace is hidden until the script declares it with rerun-if-changed: then it is counted, and the script is run
 // again with it in view (lib/build/declared.ts). A script that reads first and declares later fails where the file is needed for both; then
 // the person decides with --allow. Without a sandbox nothing can be hidden.
-import { digestOfPlace } from '../build/lookup.ts';
 import type { ActionRecord } from '../build/action.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
@@ -35,21 +34,23 @@ export async function scriptView(
   sandbox: ActionRecord['sandbox'],
   cache: Cache,
 ): Promise<SourceView> {
-  const others = companions.filter(({ owner }) => owner.dir !== planned.owner.dir);
   const own = mountsOf(planned);
-  const around: Mounts = Object.assign({}, ...others.map(({ place }) => ({ [place.mount]: place.hostDir })), own);
+  const around: Mounts = Object.assign({}, ...companions.map(({ place }) => ({ [place.mount]: place.hostDir })), own);
   const granted = grantedView(planned, around);
-  const trees = await Promise.all([planned, ...others].map((unit) => treesOf(unit, cache)));
-  const files: Record<string, Digest | null> = { ...granted.files };
-  for (const { place } of others) if (!place.immutable) files[`${place.dir}/`] = await digestOfPlace(`${place.dir}/`, around, cache);
-  const folders = [planned, ...others].map(({ place }) => (place.immutable ? place.mount : place.dir));
+  const trees = await Promise.all([planned, ...companions].map((unit) => treesOf(unit, cache)));
+  const folders = [planned, ...companions].map(({ place }) => (place.immutable ? place.mount : place.dir));
   const hosts = Object.keys(own).filter((place) => place !== planned.place.mount);
   return {
     mounts: granted.mounts,
     ...(sandbox === 'none' ? {} : { shown: [...new Set([...folders, ...hosts, ...Object.keys(granted.files)])] }),
     trees: Object.assign({}, ...trees),
-    files,
+    files: granted.files,
   };
+}
+
+/** Packages that may change, as inputs that a script's run turns out to have. */
+export function wholeFolders(companions: readonly PlannedUnit[]): readonly string[] {
+  return companions.flatMap(({ place }) => (place.immutable ? [] : [`${place.dir}/`]));
 }
 
 /** What every action of a package has mounted: its toolchain, its source, its target specification. */

@@ -9,7 +9,7 @@ import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
 import { places } from './places.ts';
-import { mountsOf, rustcView, scriptView, treesOf } from './source-view.ts';
+import { mountsOf, rustcView, scriptView, treesOf, wholeFolders } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv } from './unit-env.ts';
@@ -41,6 +41,8 @@ export interface ActionContext {
   readonly sandbox: ActionRecord['sandbox'];
   readonly cache: Cache;
   readonly jobs: number;
+  /** The person's home folder: no action sees it, and a failure that comes of it says so. */
+  readonly home?: string | undefined;
 }
 
 /** Where a build script's run writes. */
@@ -55,7 +57,12 @@ export async function jobOf(planned: PlannedUnit, context: ActionContext): Promi
     // Whether a package was asked for by name is seldom read; it counts where it is, so that projects share what they have in common.
     declaredEnv: { ...planned.declaredEnv, ...(planned.primary && !isScriptRun(planned.unit) ? { CARGO_PRIMARY_PACKAGE: '1' } : {}) },
     ...(isScriptRun(planned.unit) ? { declares: (stdout: string) => declaredPlaces(planned, stdout) } : {}),
-    discover: async (result) => (isScriptRun(planned.unit) ? scriptReads(planned, result) : rustcReads(planned, result, action, context)),
+    ...(context.home === undefined ? {} : { home: context.home }),
+    discover: async (result) => {
+      if (!isScriptRun(planned.unit)) return rustcReads(planned, result, action, context);
+      const { files, variables } = scriptReads(planned, result);
+      return { files: [...new Set([...files, ...wholeFolders(companionsOf(planned, context.built))])], variables };
+    },
   };
 }
 
@@ -142,10 +149,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     profileName: planned.profileName,
     dependencies: native,
   };
-  // Declared to the script: what it is linked from, and whose script told it something.
-  const helpers = script.planned.dependencies.flatMap(({ index }) => context.built.get(index)?.planned ?? []);
-  const told = dependencies.flatMap(({ directives, planned: unit }) => (directives && unit.owner.links ? [unit] : []));
-  const view = await scriptView(planned, [...helpers, ...told], context.sandbox, context.cache);
+  const view = await scriptView(planned, companionsOf(planned, context.built), context.sandbox, context.cache);
   return {
     label: planned.label,
     record: {
@@ -166,6 +170,16 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     ...(view.shown ? { shown: view.shown } : {}),
     ambientEnv: { NUM_JOBS: String(context.jobs) },
   };
+}
+
+/** Packages that were declared to a script: what it is linked from, and whose own script told it something. */
+function companionsOf(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly PlannedUnit[] {
+  const dependencies = planned.dependencies.flatMap(({ index }) => built.get(index) ?? []);
+  const companions = dependencies.flatMap(({ planned: unit }) => {
+    if (isScriptRun(unit.unit)) return unit.owner.links === undefined ? [] : [unit];
+    return unit.dependencies.flatMap(({ index }) => built.get(index)?.planned ?? []);
+  });
+  return companions.filter(({ owner }) => owner.dir !== planned.owner.dir);
 }
 
 /** Everything that rustc may have to load for this unit: libraries below it, and proc macros, whose own libraries it never sees. */

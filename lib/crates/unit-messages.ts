@@ -1,11 +1,13 @@
 // What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not.
+import type { Made } from '../build/lookup.ts';
 import { cannot } from '../core/errors.ts';
 import { plural } from '../core/sizes.ts';
 import { diagnosticsOf } from './diagnostics.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
-import { mountsOf } from './unit-action.ts';
+import { refusal } from './refusal.ts';
+import { mountsOf } from './source-view.ts';
 import { isScriptRun } from './unit-graph.ts';
 
 /** How paths are shown, and whether in colour. */
@@ -22,21 +24,19 @@ export function messages(unit: PlannedUnit, stderr: string, { shorten, colour }:
 }
 
 /** What a failed run is told as: one sentence, with what the compiler or the script said. */
-export function failure(
-  unit: PlannedUnit,
-  made: { readonly stdout: string; readonly stderr: string; readonly exitCode: number | null },
-  showing: Showing,
-): Error {
+export function failure(unit: PlannedUnit, made: Extract<Made, { readonly ok: false }>, showing: Showing): Error {
+  const said = isScriptRun(unit.unit)
+    ? [made.stdout, made.stderr].map((text) => text.trim())
+    : messages(unit, made.stderr, showing).map(({ rendered }) => rendered.trimEnd());
+  const detail = said.filter((text) => text !== '').join('\n');
+  const [first, ...others] = made.violations ?? [];
+  if (first) return refusal(unit, [first, ...others], detail, showing.shorten);
   if (isScriptRun(unit.unit)) {
-    const said = [made.stdout, made.stderr]
-      .map((text) => text.trim())
-      .filter((text) => text !== '')
-      .join('\n');
     return cannot(
       `run the build script of ${unit.owner.name} ${unit.owner.version}`,
       `it ended with status ${made.exitCode ?? 'of a signal'}`,
       {
-        detail: said,
+        detail,
         hint: 'it sees declared variables only: --env NAME=VALUE declares one',
       },
     );

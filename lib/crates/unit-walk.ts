@@ -29,6 +29,8 @@ export interface UnitWalk {
   readonly sandbox: Sandbox;
   readonly tools: (unit: PlannedUnit) => Promise<Tools>;
   readonly jobs: number;
+  /** The person's home folder. */
+  readonly home: string | undefined;
   /** Opened when the first unit has to run. */
   readonly jobserver: () => Promise<Jobserver>;
   readonly showing: Showing;
@@ -114,7 +116,14 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
         reading(async () => {
           const node = nodeAt(at);
           const unit = unitAt(node);
-          const job = await jobOf(unit, { built, tools: await work.tools(unit), sandbox: work.sandbox.kind, cache, jobs: work.jobs });
+          const job = await jobOf(unit, {
+            built,
+            tools: await work.tools(unit),
+            sandbox: work.sandbox.kind,
+            cache,
+            jobs: work.jobs,
+            home: work.home,
+          });
           work.observe?.(unit, job);
           const there = await actions.lookUp(job);
           if (there) {

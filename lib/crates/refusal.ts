@@ -1,0 +1,51 @@
+// A failure that the sandbox caused, in words: which package, what it tried, and how it would be allowed. Pure.
+import { posix } from 'node:path';
+import { hostPath } from '../build/mounts.ts';
+import type { Violation } from '../build/violation.ts';
+import { cannot } from '../core/errors.ts';
+import type { Failure } from '../core/errors.ts';
+import type { PlannedUnit } from './plan.ts';
+import { mountsOf } from './source-view.ts';
+import { isScriptRun } from './unit-graph.ts';
+
+/** The first violation is the error, the others and what was said its detail. `said` are the words of the run. */
+export function refusal(
+  planned: PlannedUnit,
+  violations: readonly [Violation, ...Violation[]],
+  said: string,
+  shorten: (path: string) => string,
+): Failure {
+  const [first, ...others] = violations;
+  const { name, version } = planned.owner;
+  const script = isScriptRun(planned.unit);
+  const what = script ? `run the build script of ${name} ${version}` : `compile ${planned.label}`;
+  const why = `${script ? 'it' : 'a procedural macro'} ${words(first, planned)}`;
+  const more = others.slice(0, 5).map((violation) => `it also ${words(violation, planned)}`);
+  return cannot(what, why, { detail: [said, ...more].filter((line) => line !== '').join('\n'), hint: hint(first, planned, shorten) });
+}
+
+function words(violation: Violation, planned: PlannedUnit): string {
+  if (violation.act === 'network') return `tried to use the network${violation.peer === '' ? '' : ` (${violation.peer})`}`;
+  if (violation.place === '') return `tried to ${violation.act} a file that is not its own`;
+  const path = pathOf(violation.place, planned);
+  if (violation.act === 'read') return `tried to read "${path}", which is outside its package`;
+  return `tried to write "${path}", and ${path.startsWith('/') ? 'it writes only its output folder' : 'sources are read-only'}`;
+}
+
+function hint(violation: Violation, planned: PlannedUnit, shorten: (path: string) => string): string {
+  const { name } = planned.owner;
+  if (violation.act === 'write') return 'a build script writes to the folder that OUT_DIR names, and a macro writes nothing';
+  if (violation.act === 'network') {
+    return isScriptRun(planned.unit)
+      ? `if it may: --allow ${name}=net`
+      : 'what it fetches can be fetched before the build, and read as a file';
+  }
+  const path = pathOf(violation.place, planned);
+  const allow = `--allow ${name}=${shorten(hostPath(violation.place, mountsOf(planned)))}`;
+  return path.startsWith('/') ? `if it may: ${allow}` : `let it say cargo::rerun-if-changed=${path} before it reads, or allow it: ${allow}`;
+}
+
+/** As a person would say it: relative to the package where it lies in the same checkout, else absolute. */
+function pathOf(place: string, { place: { mount, dir } }: PlannedUnit): string {
+  return place === mount || place.startsWith(`${mount}/`) ? posix.relative(dir, place) || '.' : place;
+}
