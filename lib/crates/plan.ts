@@ -26,8 +26,6 @@ export interface PlannedUnit extends Compilation {
   /** Names its files: 16 hex digits over what it is and what it depends on, and never over where it lies. */
   readonly hash: string;
   readonly dependencies: readonly { readonly index: number; readonly name: string; readonly noprelude: boolean }[];
-  /** Was the package asked for by name (CARGO_PRIMARY_PACKAGE)? */
-  readonly primary: boolean;
   /** What it is compiled for: cfgs, and the digest of a JSON target. */
   readonly triple: string;
   readonly cfgs: readonly string[];
@@ -120,6 +118,7 @@ async function planProject(
       target: forTarget ? target : undefined,
       linker: forTarget ? config.target?.[triple]?.linker : undefined,
       rustflags: forTarget ? flags : [],
+      primary: primaries.has(unit.pkgId) && !unit.isStd,
     };
     const dependencies = unit.dependencies.map(({ index: on, externCrateName, noprelude }) => ({
       index: position.get(on) ?? -1,
@@ -136,7 +135,6 @@ async function planProject(
         targetFile?.digest,
       ),
       dependencies,
-      primary: primaries.has(unit.pkgId) && !unit.isStd,
       triple: forTarget ? (isJson ? basename(triple, '.json') : triple) : toolchain.host,
       cfgs: forTarget ? cfgs : hostCfgs,
       targetFile: forTarget ? targetFile : undefined,

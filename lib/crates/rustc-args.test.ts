@@ -21,9 +21,10 @@ const plain: Compilation = {
   },
   target: triple,
   linker: undefined,
+  primary: true,
   rustflags: [],
 };
-const alone: Linkage = { hash: '0123456789abcdef', externs: [], own: undefined, search: [] };
+const alone: Linkage = { hash: '0123456789abcdef', externs: [], scripts: [] };
 const directives = (...lines: readonly string[]): Directives => parseDirectives(lines.join('\n'), 'x');
 
 /** The words as one line each: "-C" and the like are joined to what they say. */
@@ -44,15 +45,11 @@ const start = (crate: string, edition: string, source: string): string[] => [
   `--edition=${edition}`,
   source,
   '--error-format=json',
-  '--json=diagnostic-rendered-ansi,future-incompat',
+  '--json=diagnostic-rendered-ansi,artifacts,future-incompat',
 ];
 const noFeatures = ['--check-cfg cfg(docsrs,test)', '--check-cfg cfg(feature, values())'];
-const end = [
-  '-C metadata=0123456789abcdef',
-  '-C extra-filename=-0123456789abcdef',
-  '--out-dir /bloomery/out',
-  '-L dependency=/bloomery/deps',
-];
+const named = ['-C metadata=0123456789abcdef', '-C extra-filename=-0123456789abcdef', '--out-dir /bloomery/out'];
+const dependencies = '-L dependency=/bloomery/deps';
 
 test('a plain library', () => {
   assert.equal(lines({}), [
@@ -62,8 +59,9 @@ test('a plain library', () => {
     '-C opt-level=3',
     '-C embed-bitcode=no',
     ...noFeatures,
+    ...named,
     `--target ${triple}`,
-    ...end,
+    dependencies,
   ]);
 });
 
@@ -83,7 +81,13 @@ test('a program in a workspace with dependencies, features, lints and flags of t
     },
     {
       externs: [{ name: 'serde', path: '/bloomery/deps/libserde-1.rlib', noprelude: false }],
-      search: ['native=/usr/lib/x', 'native=/bloomery/build/z/out', '/usr/lib/x'],
+      scripts: [
+        { own: true, directives: directives('cargo:rustc-link-search=native=/usr/lib/x') },
+        {
+          own: false,
+          directives: directives('cargo:rustc-link-search=native=/bloomery/build/z/out', 'cargo:rustc-link-search=/usr/lib/x'),
+        },
+      ],
     },
   );
   assert.equal(args, [
@@ -99,9 +103,10 @@ test('a program in a workspace with dependencies, features, lints and flags of t
     '--cfg feature="default"',
     '--check-cfg cfg(docsrs,test)',
     '--check-cfg cfg(feature, values("a", "b", "default"))',
+    ...named,
     `--target ${triple}`,
     '-C linker=ld',
-    ...end,
+    dependencies,
     '--extern serde=/bloomery/deps/libserde-1.rlib',
     '-C target-cpu=native',
     '-L native=/bloomery/build/z/out',
@@ -133,9 +138,10 @@ test('a program with link-time optimisation, one codegen unit, abort and strip',
     '-C debuginfo=line-tables-only',
     '-Zx',
     ...noFeatures,
+    ...named,
     `--target ${triple}`,
     '-C strip=symbols',
-    ...end,
+    dependencies,
   ]);
 });
 
@@ -151,9 +157,10 @@ test('a proc macro and a build script of a registry package, for the host', () =
     '-C embed-bitcode=no',
     '-C debug-assertions=off',
     ...noFeatures,
-    '--cap-lints allow',
-    ...end,
+    ...named,
+    dependencies,
     '--extern proc_macro',
+    '--cap-lints allow',
   ]);
   assert.equal(lines({ ...host, unit: unitOf(targets.script, { profile, platform: undefined }) }), [
     ...start('build_script_build', '2021', host.source),
@@ -162,16 +169,19 @@ test('a proc macro and a build script of a registry package, for the host', () =
     '-C embed-bitcode=no',
     '-C debug-assertions=off',
     ...noFeatures,
+    ...named,
+    dependencies,
     '--cap-lints allow',
-    ...end,
   ]);
 });
 
 test('a unit of the standard library, and a crate that is handed one without its prelude', () => {
-  assert.equal(
-    lines({ unit: unitOf({ name: 'alloc' }, { isStd: true }) }).slice(-6),
-    [`--target ${triple}`, '-Z force-unstable-if-unmarked', '--cap-lints allow', ...end].slice(-6),
-  );
+  assert.equal(lines({ unit: unitOf({ name: 'alloc' }, { isStd: true }) }).slice(-4), [
+    `--target ${triple}`,
+    '-Z force-unstable-if-unmarked',
+    dependencies,
+    '--cap-lints allow',
+  ]);
   const user = lines({}, { externs: [{ name: 'core', path: '/bloomery/deps/libcore-1.rmeta', noprelude: true }] });
   assert.equal(user.slice(-2), ['--extern noprelude:core=/bloomery/deps/libcore-1.rmeta', '-Z unstable-options']);
 });
@@ -201,7 +211,7 @@ test('libraries of the own script are linked by the library, or by the programs 
   );
   const added = (target: typeof targets.lib, hasLibrary: boolean): readonly string[] => {
     const compilation = { unit: unitOf(target), owner: packageOf({ hasLibrary }) };
-    return lines(compilation, { own }).slice(lines(compilation).length);
+    return lines(compilation, { scripts: [{ own: true, directives: own }] }).slice(lines(compilation).length);
   };
   const rest = ['--cfg has_z', '--check-cfg cfg(has_z)'];
   assert.equal(added(targets.lib, true), ['-L native=/x', '-l z', ...rest]);
@@ -211,7 +221,7 @@ test('libraries of the own script are linked by the library, or by the programs 
 });
 
 test('an argument for the linker reaches the targets that it is for', () => {
-  const own = directives(
+  const said = directives(
     'cargo:rustc-link-arg=all',
     'cargo:rustc-link-arg-bins=bins',
     'cargo:rustc-link-arg-bin=my-bin=mine',
@@ -221,15 +231,27 @@ test('an argument for the linker reaches the targets that it is for', () => {
     'cargo:rustc-link-arg-benches=benches',
     'cargo:rustc-link-arg-examples=examples',
   );
-  const reached = (target: Partial<typeof targets.lib>): readonly string[] =>
-    lines({ unit: unitOf(target) }, { own }).flatMap((line) => /^-C link-arg=(.*)$/.exec(line)?.[1] ?? []);
+  const reached = (target: Partial<typeof targets.lib>, own = true): readonly string[] =>
+    lines({ unit: unitOf(target) }, { scripts: [{ own, directives: said }] }).flatMap((line) => /^-C link-arg=(.*)$/.exec(line)?.[1] ?? []);
   assert.equal(reached(targets.bin), ['all', 'bins', 'mine']);
   assert.equal(reached({ ...targets.bin, name: 'other' }), ['all', 'bins', 'other']);
   assert.equal(reached({ kind: ['cdylib'], crateTypes: ['cdylib'] }), ['all', 'cdylib']);
   assert.equal(reached({ kind: ['lib', 'cdylib'], crateTypes: ['lib', 'cdylib'] }), ['all', 'cdylib']);
-  assert.equal(reached(targets.macro), ['all'], 'a proc macro is linked as well');
+  assert.equal(reached(targets.macro), ['all']);
   assert.equal(reached({ ...targets.bin, kind: ['example'] }), ['all', 'examples']);
-  assert.equal(reached(targets.lib), [], 'a plain library is not');
+  assert.equal(reached(targets.lib), ['all'], 'cargo hands it to plain libraries as well, where it does nothing');
+  assert.equal(reached(targets.bin, false), [], 'of another package');
+  assert.equal(reached({ kind: ['cdylib'], crateTypes: ['cdylib'] }, false), ['cdylib'], 'a slip of cargo that stayed');
+});
+
+test('a shared library of the own sources has no hash in its name, and std inside only where it was asked for', () => {
+  const dylib = unitOf({ kind: ['dylib'], crateTypes: ['dylib'] });
+  const about = (words: readonly string[]): readonly string[] => words.filter((word) => /prefer-dynamic|extra-filename/.test(word));
+  assert.equal(about(lines({ unit: dylib })), []);
+  assert.equal(about(lines({ unit: dylib, primary: false })), ['-C prefer-dynamic']);
+  assert.equal(about(lines({ unit: unitOf({ kind: ['cdylib'], crateTypes: ['cdylib'] }), primary: false })), []);
+  const owner = packageOf({ source: 'registry+https://example.org' });
+  assert.equal(about(lines({ unit: dylib, owner })), ['-C extra-filename=-0123456789abcdef']);
 });
 
 test.run();

@@ -22,12 +22,57 @@ export interface Compilation {
   /** `--target`: a triple or the place of a JSON target; undefined for the host's own units. */
   readonly target: string | undefined;
   readonly linker: string | undefined;
+  /** Was the package asked for by name (CARGO_PRIMARY_PACKAGE)? */
+  readonly primary: boolean;
   /** Of cargo's configuration; they come last. */
   readonly rustflags: readonly string[];
 }
 
 /** The arguments that follow from the plan. They hold no path of the host. */
-export function plannedArgs({ unit, owner, place, source, lto, lints, target, linker }: Compilation): readonly string[] {
+export function plannedArgs(compilation: Compilation): readonly string[] {
+  return [...crateArgs(compilation), ...platformArgs(compilation), ...capArgs(compilation)];
+}
+
+/** What the results of dependencies add. */
+export interface Linkage {
+  /** The hash that tells this unit's files from others of its name. */
+  readonly hash: string;
+  readonly externs: readonly { readonly name: string; readonly path: string; readonly noprelude: boolean }[];
+  /** Build scripts of everything that it links, in cargo's order: its own first. */
+  readonly scripts: readonly LinkedScript[];
+}
+
+export interface LinkedScript {
+  /** Of the unit's own package? */
+  readonly own: boolean;
+  readonly directives: Directives;
+}
+
+/** The whole command line after the program's name. */
+export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: Linkage): readonly string[] {
+  const { unit, target, rustflags } = compilation;
+  return [
+    ...crateArgs(compilation),
+    '-C',
+    `metadata=${hash}`,
+    ...(hasPlainName(compilation) ? [] : ['-C', `extra-filename=-${hash}`]),
+    ...(unit.profile.rpath ? ['-C', 'rpath'] : []),
+    '--out-dir',
+    places.out,
+    ...platformArgs(compilation),
+    '-L',
+    `dependency=${places.deps}`,
+    ...externs.flatMap(({ name, path, noprelude }) => ['--extern', `${noprelude ? 'noprelude:' : ''}${name}=${path}`]),
+    ...(isProcMacro(unit) ? ['--extern', 'proc_macro'] : []),
+    ...(externs.some(({ noprelude }) => noprelude) || target?.endsWith('.json') ? ['-Z', 'unstable-options'] : []),
+    ...capArgs(compilation),
+    ...rustflags,
+    ...scriptArgs(compilation, scripts),
+  ];
+}
+
+/** The crate and how it is compiled: all that comes before the unit's name. */
+function crateArgs({ unit, owner, source, lto, lints, primary }: Compilation): readonly string[] {
   const { profile } = unit;
   const code = (...options: readonly string[]): string[] => options.flatMap((option) => ['-C', option]);
   return [
@@ -39,7 +84,7 @@ export function plannedArgs({ unit, owner, place, source, lto, lints, target, li
     '--json=diagnostic-rendered-ansi,artifacts,future-incompat',
     ...unit.target.crateTypes.flatMap((type) => ['--crate-type', type]),
     isPlainLibrary(unit) ? '--emit=dep-info,metadata,link' : '--emit=dep-info,link',
-    ...(isProcMacro(unit) ? code('prefer-dynamic') : []),
+    ...(isProcMacro(unit) || (unit.target.crateTypes.includes('dylib') && !primary) ? code('prefer-dynamic') : []),
     ...(profile.optLevel === '0' ? [] : code(`opt-level=${profile.optLevel}`)),
     ...(profile.panic === 'unwind' ? [] : code(`panic=${profile.panic}`)),
     ...ltoArgs(lto),
@@ -55,69 +100,54 @@ export function plannedArgs({ unit, owner, place, source, lto, lints, target, li
     'cfg(docsrs,test)',
     '--check-cfg',
     `cfg(feature, values(${owner.features.map((feature) => `"${feature}"`).join(', ')}))`,
-    ...(profile.rpath ? code('rpath') : []),
+  ];
+}
+
+/** What it is compiled for. */
+function platformArgs({ unit, target, linker }: Compilation): readonly string[] {
+  return [
     ...(target === undefined ? [] : ['--target', target]),
-    ...(linker === undefined ? [] : code(`linker=${linker}`)),
-    ...(profile.strip === 'none' ? [] : code(`strip=${profile.strip}`)),
+    ...(linker === undefined ? [] : ['-C', `linker=${linker}`]),
+    ...(unit.profile.strip === 'none' ? [] : ['-C', `strip=${unit.profile.strip}`]),
     ...(unit.isStd ? ['-Z', 'force-unstable-if-unmarked'] : []),
-    ...(place.foreign || unit.isStd ? ['--cap-lints', 'allow'] : []),
   ];
 }
 
-/** What the results of dependencies add. */
-export interface Linkage {
-  /** The hash that tells this unit's files from others of its name. */
-  readonly hash: string;
-  readonly externs: readonly { readonly name: string; readonly path: string; readonly noprelude: boolean }[];
-  /** The unit's own build script. */
-  readonly own: Directives | undefined;
-  /** `-L` of every build script in what it links. */
-  readonly search: readonly string[];
+/** Warnings of packages that nobody here will mend are not asked for. */
+function capArgs({ unit, place }: Compilation): readonly string[] {
+  return place.foreign || unit.isStd ? ['--cap-lints', 'allow'] : [];
 }
 
-/** The whole command line after the program's name. */
-export function rustcArgs(compilation: Compilation, { hash, externs, own, search }: Linkage): readonly string[] {
-  const { unit, target, rustflags } = compilation;
-  return [
-    ...plannedArgs(compilation),
-    '-C',
-    `metadata=${hash}`,
-    '-C',
-    `extra-filename=-${hash}`,
-    '--out-dir',
-    places.out,
-    '-L',
-    `dependency=${places.deps}`,
-    ...externs.flatMap(({ name, path, noprelude }) => ['--extern', `${noprelude ? 'noprelude:' : ''}${name}=${path}`]),
-    ...(isProcMacro(unit) ? ['--extern', 'proc_macro'] : []),
-    ...(externs.some(({ noprelude }) => noprelude) || target?.endsWith('.json') ? ['-Z', 'unstable-options'] : []),
-    ...rustflags,
-    ...searchArgs(search, own),
-    ...(own ? ownScriptArgs(compilation, own) : []),
-  ];
+/** The name of a shared library is written into what links it, so one of the person's own has no hash in it. */
+function hasPlainName({ unit, owner, target }: Compilation): boolean {
+  const { crateTypes } = unit.target;
+  if (crateTypes.includes('bin')) return target?.startsWith('wasm32-') === true;
+  return owner.source === undefined && (crateTypes.includes('dylib') || crateTypes.includes('cdylib'));
 }
 
-/** `-L`, those inside of a build script's folder before the host's, each once. */
-function searchArgs(search: readonly string[], own: Directives | undefined): readonly string[] {
-  const all = [...new Set([...(own?.linkSearch ?? []), ...search])];
+function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]): readonly string[] {
+  const { unit, owner } = compilation;
   const inside = (path: string): boolean => path.replace(/^\w+=/, '').startsWith(`${places.build}/`);
-  return [...all.filter(inside), ...all.filter((path) => !inside(path))].flatMap((path) => ['-L', path]);
-}
-
-function ownScriptArgs({ unit, owner }: Compilation, own: Directives): readonly string[] {
+  const search = scripts.flatMap(({ directives }) => directives.linkSearch);
   const takesLibs = !unit.target.kind.includes('custom-build') && (!owner.hasLibrary || !unit.target.kind.includes('bin'));
+  const own = scripts.find((script) => script.own)?.directives;
   return [
-    ...(takesLibs ? own.linkLibs.flatMap((lib) => ['-l', lib]) : []),
-    ...own.linkArgs.filter((arg) => reaches(arg, unit)).flatMap(({ arg }) => ['-C', `link-arg=${arg}`]),
-    ...own.cfgs.flatMap((cfg) => ['--cfg', cfg]),
-    ...own.checkCfgs.flatMap((cfg) => ['--check-cfg', cfg]),
+    // Those inside of a build script's folder before the host's.
+    ...[...search.filter(inside), ...search.filter((path) => !inside(path))].flatMap((path) => ['-L', path]),
+    ...scripts.flatMap(({ own: isOwn, directives: { linkLibs, linkArgs } }) => [
+      ...(isOwn && takesLibs ? linkLibs.flatMap((lib) => ['-l', lib]) : []),
+      // Those for a cdylib reach it from any package below it: a slip of cargo 1.50 that stayed (cargo issue 9562).
+      ...linkArgs.filter((arg) => reaches(arg, unit) && (isOwn || arg.for === 'cdylib')).flatMap(({ arg }) => ['-C', `link-arg=${arg}`]),
+    ]),
+    ...(own?.cfgs ?? []).flatMap((cfg) => ['--cfg', cfg]),
+    ...(own?.checkCfgs ?? []).flatMap((cfg) => ['--check-cfg', cfg]),
   ];
 }
 
-/** Is the link argument for this target? Plain libraries are not linked and take none. */
+/** Is the link argument for this target? */
 function reaches({ for: whom }: LinkArg, { target }: Unit): boolean {
   const bin = target.kind.includes('bin');
-  if (whom === 'all') return target.crateTypes.some((type) => type !== 'lib' && type !== 'rlib');
+  if (whom === 'all') return true;
   if (whom === 'bins') return bin;
   if (whom === 'cdylib') return target.crateTypes.includes('cdylib');
   if (typeof whom === 'object') return bin && target.name === whom.bin;

@@ -66,11 +66,17 @@ export async function jobOf(planned: PlannedUnit, context: ActionContext): Promi
   };
 }
 
-/** The artifact that users of a library link to (rlib, .so) or, for a library's own compilation, only its metadata. */
-export function libraryArtifact({ planned, result }: BuiltUnit, metadataOnly: boolean): Artifact | undefined {
-  const has = (suffix: string): Artifact | undefined => result.artifacts.find(({ path }) => path.endsWith(suffix));
-  if (isProcMacro(planned.unit)) return has('.so') ?? has('.dylib');
-  return (metadataOnly ? has('.rmeta') : undefined) ?? has('.rlib') ?? has('.so');
+/**
+ * What users of a library link to: its rlib, its shared library, or both where it is made as both; for a library's own compilation only its
+ * metadata, where it has any. In the order of its crate types.
+ */
+export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly Artifact[] {
+  const has = (suffix: string): readonly Artifact[] => result.artifacts.filter(({ path }) => path.endsWith(suffix));
+  if (metadataOnly && isPlainLibrary(planned.unit)) return has('.rmeta');
+  return planned.unit.target.crateTypes.flatMap((type) => {
+    if (type === 'dylib' || type === 'proc-macro') return [...has('.so'), ...has('.dylib')];
+    return type === 'lib' || type === 'rlib' ? has('.rlib') : [];
+  });
 }
 
 async function rustcAction(planned: PlannedUnit, context: ActionContext): Promise<Action> {
@@ -78,22 +84,23 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const metadataOnly = isPlainLibrary(unit);
   const libraries = linkClosure(planned, context.built);
   const own = ownScript(planned, context.built);
-  const scripts = new Set([...(own ? [own] : []), ...libraries.flatMap((library) => ownScript(library.planned, context.built) ?? [])]);
+  // A proc macro was linked when it was made: what its script said is of no concern here.
+  const linked = libraries.filter((library) => !isProcMacro(library.planned.unit));
+  const scripts = new Set([...(own ? [own] : []), ...linked.flatMap((library) => ownScript(library.planned, context.built) ?? [])]);
   const inputs: Record<string, Digest> = {};
   for (const library of libraries) {
-    const artifact = libraryArtifact(library, metadataOnly);
-    if (!artifact) throw new Error(`${planned.label} is to be linked before ${library.planned.label} is whole`);
-    inputs[`${places.deps}/${artifact.path}`] = artifact.digest;
+    const artifacts = libraryArtifacts(library, metadataOnly);
+    if (artifacts.length === 0) throw new Error(`${planned.label} is to be linked before ${library.planned.label} is whole`);
+    for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
   }
   for (const script of metadataOnly ? (own ? [own] : []) : scripts) Object.assign(inputs, outDirInputs(script));
   const externs = planned.dependencies.flatMap(({ index, name, noprelude }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];
-    const artifact = libraryArtifact(dependency, metadataOnly);
-    return artifact ? [{ name, path: `${places.deps}/${artifact.path}`, noprelude }] : [];
+    return libraryArtifacts(dependency, metadataOnly).map(({ path }) => ({ name, path: `${places.deps}/${path}`, noprelude }));
   });
   const files = await linkedFiles(metadataOnly ? (own ? [own] : []) : [...scripts], context.cache);
-  const search = [...scripts].flatMap((script) => script.directives?.linkSearch ?? []);
+  const said = [...scripts].flatMap((script) => (script.directives ? [{ own: script === own, directives: script.directives }] : []));
   const bootstrap =
     unit.isStd ||
     (!/nightly|dev/.test(planned.toolchain.release) && (externs.some(({ noprelude }) => noprelude) || planned.targetFile !== undefined));
@@ -103,7 +110,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     record: {
       format: 1,
       kind: 'rustc',
-      argv: [`${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, own: own?.directives, search })],
+      argv: [`${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said })],
       cwd: planned.place.cwd,
       env: {
         ...planned.configEnv,

@@ -76,6 +76,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
     context.report({ kind: 'unit-finished', unit, outcome: 'hit', durationMs: 0, savedMs: result.durationMs, key });
   };
   const takeDeep = async (node: number): Promise<void> => {
+    if (work.observe) return; // it is to see the action of every unit
     const key = keys[node];
     const there = key && !built.has(node) ? await deep.lookUp(key) : undefined;
     if (there) hit(node, there.key, there.result);
