@@ -82,7 +82,7 @@ async function logOf(
 /** Is there something on the host, at the path that the place stands for, which the sandbox does not show? */
 async function isHidden(place: string, { mounts, shown, record }: Action): Promise<boolean> {
   const inputs = Object.keys(record.inputs).map((input) => `${root}/${input.split('/')[2] ?? ''}`);
-  const visible = [...hostPlaces, ...(shown ?? Object.keys(mounts)), ...inputs, record.outputDir, '/proc', '/dev', '/tmp', '/sys', logDir];
+  const visible = [...hostPlaces, ...(shown ?? Object.keys(mounts)), ...inputs, record.outputDir, '/proc', '/dev', logDir];
   const leads = visible.some((folder) => folder.startsWith(`${place}/`)) || place === '/';
   if (leads || isBelow(place, visible)) return false;
   return (await stat(hostPath(place, mounts)).catch(() => undefined)) !== undefined;
