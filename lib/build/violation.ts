@@ -21,7 +21,7 @@ const everyday =
  */
 export async function violationsOf(log: string, isHidden: (place: string) => Promise<boolean>): Promise<readonly Violation[]> {
   const found: Violation[] = [];
-  for (const line of [...new Set(log.split('\n'))].reverse()) {
+  for (const line of new Set(log.split('\n').reverse())) {
     const [, act, errno, what = ''] = /^(\w+) (\d+) (.+)$/.exec(line) ?? [];
     const place = posix.normalize(what);
     if (act === 'connect' || act === 'resolve') found.push({ act: 'network', peer: what });
