@@ -86,6 +86,7 @@ async function planProject(
 ): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
   const { graph, packages, stdPackages, workspaceRoot, config, lints } = await resolveProject(cargo, project, rustSrc, context);
   const owners = ownersOf(packages, stdPackages);
+  const lintsOf = new Map(lints.map(({ manifestPath, args }) => [manifestPath, args]));
   const { toolchain } = cargo;
   const lto = ltoStates(graph);
   const triple = project.triple ?? toolchain.host;
@@ -114,7 +115,7 @@ async function planProject(
       place,
       source: sourceOf(unit, owner, place.dir, place.cwd),
       lto: lto[index] ?? { kind: 'only-object' },
-      lints: lints[owner.manifestPath] ?? { flags: [], checkCfg: [] },
+      lints: lintsOf.get(owner.manifestPath) ?? { flags: [], checkCfg: [] },
       target: forTarget ? target : undefined,
       linker: forTarget ? config.target?.[triple]?.linker : undefined,
       rustflags: forTarget ? flags : [],

@@ -35,10 +35,15 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
       cargoConfigs: [],
       env: {},
     };
-    const ask = async (cargo: string): Promise<Resolution> => {
+    const ask = async (cargo: string, where = checkout): Promise<Resolution> => {
       const cache = await openCache(join(dir, 'cache'), process.pid, () => {});
       try {
-        return await resolveProject({ toolchain: { ...found, cargo }, hostEnv: env, cache }, project, undefined, context);
+        return await resolveProject(
+          { toolchain: { ...found, cargo }, hostEnv: env, cache },
+          { ...project, dir: where },
+          undefined,
+          context,
+        );
       } finally {
         await cache.close();
       }
@@ -48,8 +53,8 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
     const log = join(dir, 'starts');
     await writeFile(log, '');
     await writeFile(counting, `#!/bin/sh\necho start >>"${log}"\nexec "${found.cargo}" "$@"\n`, { mode: 0o755 });
-    const starts = async (): Promise<number> => {
-      await ask(counting);
+    const starts = async (where = checkout): Promise<number> => {
+      await ask(counting, where);
       const count = (await readFile(log, 'utf8')).split('\n').length - 1;
       await writeFile(log, '');
       return count;
@@ -60,6 +65,13 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
     const first = await ask(counting);
     assert.is(first.graph.units.length, 8);
     assert.equal(first.packages.map(({ name }) => name).sort(), ['greeter', 'native', 'shout']);
+
+    const elsewhere = join(dir, 'some/where/else');
+    await cp(checkout, elsewhere, { recursive: true });
+    assert.is(await starts(elsewhere), 0, 'a second checkout is resolved from what the first was told');
+    const moved = await ask(counting, elsewhere);
+    assert.equal([moved.workspaceRoot, moved.packages.every((one) => one.dir.startsWith(elsewhere))], [elsewhere, true]);
+    assert.is(moved.graph.units.find(({ target }) => target.kind.includes('bin'))?.target.srcPath, join(elsewhere, 'greeter/src/main.rs'));
 
     const changes: readonly (readonly [string, () => Promise<void>])[] = [
       [

@@ -1,7 +1,7 @@
 // What cargo makes of a project: the unit graph, the packages in it, the configuration. Its answer is remembered with a witness for
-// everything that it was made from, so that an unchanged project never starts cargo.
+// everything that it was made from, so that an unchanged project never starts cargo, in this checkout or another.
 import { readdir } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
@@ -11,9 +11,12 @@ import type { Cargo, CargoConfig } from './cargo.ts';
 import { lintArgs } from './lints.ts';
 import type { LintArgs } from './lints.ts';
 import type { Metadata, Package } from './package.ts';
+import { commonFolder, localPath, localValue, portablePath, portableText } from './portable-paths.ts';
+import type { Base } from './portable-paths.ts';
 import { selectionArgs } from './project.ts';
 import type { Project } from './project.ts';
 import type { RustSrc } from './rust-src.ts';
+import { toolchainIdentity } from './toolchain-identity.ts';
 import type { UnitGraph } from './unit-graph.ts';
 
 export interface Resolution {
@@ -24,46 +27,92 @@ export interface Resolution {
   /** Absolute. */
   readonly workspaceRoot: string;
   readonly config: CargoConfig;
-  /** [lints] by the path of the manifest. */
-  readonly lints: Readonly<Record<string, LintArgs>>;
+  /** [lints] of each package. */
+  readonly lints: readonly { readonly manifestPath: string; readonly args: LintArgs }[];
 }
 
 /** A file by its digest, or a folder (closing slash) by the names in it; null where there is none. */
 type Witness = readonly [path: string, digest: Digest | null];
 
+/** One answer of cargo's. Paths are portable: what one checkout was told holds in another that is laid out alike. */
 interface Remembered {
   readonly [key: string]: Json;
+  /** From the project's folder to the folder that holds everything of its own. */
+  readonly base: string;
   readonly witnesses: readonly Witness[];
   readonly resolution: string;
+  readonly config: string;
 }
+
+/** The fields of a resolution that are paths, or ids with a path in them. */
+const pathFields: ReadonlySet<string> = new Set(['srcPath', 'pkgId', 'id', 'dir', 'manifestPath', 'workspaceRoot', 'platform']);
+
+/** How many answers are kept for projects that look alike from outside: members of a workspace that differ between branches. */
+const keptAnswers = 4;
 
 /** Resolves a project by cargo, or from memory when nothing that cargo would look at has changed. Cargo's refusals are Failures. */
 export async function resolveProject(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<Resolution> {
-  const { cache, toolchain, hostEnv } = cargo;
-  const records = await cache.records<Remembered>('plans', isRemembered);
-  const question = digestRecord({
-    dir: project.dir,
-    selection: [...selectionArgs(project, toolchain.host)],
-    cargo: toolchain.cargo,
-    rustc: toolchain.verbose,
-    rustSrc: rustSrc ? [rustSrc.libraryDir, rustSrc.digest] : null,
-    home: hostEnv['CARGO_HOME'] ?? hostEnv['HOME'] ?? '',
-  });
-  const kept = await records.get(question);
-  if (kept && (await holds(kept.witnesses, cache))) {
-    const resolution: Resolution = JSON.parse(kept.resolution);
-    return resolution;
+  const { cache, hostEnv } = cargo;
+  const records = await cache.records<readonly Remembered[]>('plans', areRemembered);
+  const question = await questionOf(cargo, project, rustSrc);
+  const basesFrom = (base: string): readonly Base[] => [
+    { token: '\u0001', path: resolve(project.dir, base) },
+    { token: '\u0002', path: cargoHome(hostEnv) },
+    ...(rustSrc ? [{ token: '\u0003', path: rustSrc.libraryDir }] : []),
+  ];
+  const answers = (await records.get(question)) ?? [];
+  for (const answer of answers) {
+    const bases = basesFrom(answer.base);
+    if (!(await holds(answer.witnesses, bases, cache))) continue;
+    const kept = localValue(answer.resolution, pathFields, bases) as Omit<Resolution, 'config'>;
+    return { ...kept, config: JSON.parse(answer.config) };
   }
   const { resolution, manifests } = await ask(cargo, project, rustSrc, context);
-  const paths = [
-    ...configFiles(project, hostEnv),
-    join(resolution.workspaceRoot, 'Cargo.lock'),
-    ...manifests,
-    ...discoveredFolders(resolution),
-  ];
-  const witnesses = await Promise.all([...new Set(paths)].map(async (path): Promise<Witness> => [path, await witness(path, cache)]));
-  await records.put(question, { witnesses, resolution: JSON.stringify(resolution) });
+  const { config, ...rest } = resolution;
+  const base = relative(project.dir, baseOf(resolution, project, hostEnv, rustSrc)) || '.';
+  const bases = basesFrom(base);
+  const paths = [join(resolution.workspaceRoot, 'Cargo.lock'), ...manifests, ...discoveredFolders(resolution)];
+  const witnesses = await Promise.all(
+    [...new Set(paths)].map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
+  );
+  const answer = { base, witnesses, resolution: portableText(rest, pathFields, bases), config: JSON.stringify(config) };
+  await records.put(question, [answer, ...answers].slice(0, keptAnswers));
   return resolution;
+}
+
+/** What is asked of cargo, without where the checkout lies: the words, the tools, and the files that stand at fixed places. */
+async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project, rustSrc: RustSrc | undefined): Promise<Digest> {
+  const words = selectionArgs(project, toolchain.host).map((word) => (word.startsWith('/') ? relative(project.dir, word) : word));
+  const files = [join(project.dir, 'Cargo.toml'), ...project.cargoConfigs, ...configFiles(project, hostEnv), ...lockFiles(project.dir)];
+  const present: Json[] = [];
+  for (const path of files) {
+    const digest = await cache.digests.file(path);
+    const home = cargoHome(hostEnv);
+    const name = path.startsWith(`${home}/`) ? `CARGO_HOME${path.slice(home.length)}` : relative(project.dir, path);
+    if (digest !== undefined) present.push([name, digest]);
+  }
+  return digestRecord({
+    words,
+    toolchain: await toolchainIdentity(toolchain, cache.root),
+    rustSrc: rustSrc?.digest ?? null,
+    files: present,
+  });
+}
+
+/** The deepest folder that holds the project and everything of its own: not the registry's packages, not the standard library. */
+function baseOf(
+  { packages, workspaceRoot }: Resolution,
+  { dir }: Project,
+  hostEnv: Cargo['hostEnv'],
+  rustSrc: RustSrc | undefined,
+): string {
+  const elsewhere = [cargoHome(hostEnv), ...(rustSrc ? [rustSrc.libraryDir] : [])];
+  const own = packages.map((one) => one.dir).filter((path) => !elsewhere.some((folder) => path.startsWith(`${folder}/`)));
+  return commonFolder(dir, [workspaceRoot, ...own]);
+}
+
+function cargoHome(hostEnv: Cargo['hostEnv']): string {
+  return hostEnv['CARGO_HOME'] ?? join(hostEnv['HOME'] ?? '/', '.cargo');
 }
 
 async function ask(
@@ -89,22 +138,26 @@ async function ask(
       // Only a member of the workspace, or of the standard library's, can inherit a table.
       const inheritedFrom =
         source !== undefined ? dir : rustSrc && !relative(rustSrc.libraryDir, dir).startsWith('..') ? rustSrc.libraryDir : workspaceRoot;
-      return [manifestPath, await lintArgs(manifestPath, inheritedFrom)] as const;
+      return { manifestPath, args: await lintArgs(manifestPath, inheritedFrom) };
     }),
   );
-  const resolution = { graph, packages, stdPackages, workspaceRoot, config, lints: Object.fromEntries(lints) };
+  const resolution = { graph, packages, stdPackages, workspaceRoot, config, lints };
   const manifests = [...plain.packages.values()].map(({ manifestPath }) => manifestPath);
   return { resolution, manifests: [join(workspaceRoot, 'Cargo.toml'), ...manifests] };
 }
 
 /** Every place where cargo looks for configuration, there or not. */
-function configFiles({ dir, cargoConfigs }: Project, hostEnv: Readonly<Record<string, string>>): readonly string[] {
-  const folders = [join(hostEnv['CARGO_HOME'] ?? join(hostEnv['HOME'] ?? '/', '.cargo'))];
-  for (let folder = dir; ; folder = dirname(folder)) {
-    folders.push(join(folder, '.cargo'));
-    if (folder === dirname(folder)) break;
-  }
-  return [...cargoConfigs, ...folders.flatMap((folder) => [join(folder, 'config.toml'), join(folder, 'config')])];
+function configFiles({ dir }: Project, hostEnv: Readonly<Record<string, string>>): readonly string[] {
+  const folders = [cargoHome(hostEnv), ...foldersUp(dir).map((folder) => join(folder, '.cargo'))];
+  return folders.flatMap((folder) => [join(folder, 'config.toml'), join(folder, 'config')]);
+}
+
+function lockFiles(dir: string): readonly string[] {
+  return foldersUp(dir).map((folder) => join(folder, 'Cargo.lock'));
+}
+
+function foldersUp(dir: string): readonly string[] {
+  return dir === dirname(dir) ? [dir] : [dir, ...foldersUp(dirname(dir))];
 }
 
 /** Folders of the person's packages in which a new file is a new target, or a new folder a new member. */
@@ -115,9 +168,9 @@ function discoveredFolders({ packages, workspaceRoot }: Resolution): readonly st
   return [...targets, ...parents.map((parent) => `${parent}/`)];
 }
 
-async function holds(witnesses: readonly Witness[], cache: Cache): Promise<boolean> {
-  const now = await Promise.all(witnesses.map(([path]) => witness(path, cache)));
-  return witnesses.every(([, digest], index) => now[index] === digest);
+async function holds(witnesses: readonly Witness[], bases: readonly Base[], cache: Cache): Promise<boolean> {
+  for (const [path, digest] of witnesses) if ((await witness(localPath(path, bases), cache)) !== digest) return false;
+  return true;
 }
 
 async function witness(path: string, { digests }: Cache): Promise<Digest | null> {
@@ -127,8 +180,9 @@ async function witness(path: string, { digests }: Cache): Promise<Digest | null>
   return names ? digestRecord(names.filter((name) => name !== 'target' && name !== 'Cargo.lock').sort(byCodeUnit)) : null;
 }
 
-function isRemembered(value: Json): value is Remembered {
+function areRemembered(value: Json): value is readonly Remembered[] {
   return (
-    typeof value === 'object' && value !== null && 'witnesses' in value && 'resolution' in value && typeof value['resolution'] === 'string'
+    Array.isArray(value) &&
+    value.every((answer: Json) => typeof answer === 'object' && answer !== null && 'base' in answer && 'config' in answer)
   );
 }
