@@ -1,5 +1,6 @@
 // Why an action was a miss: the difference of its record and an earlier one, and that difference in words. The key is the digest of
 // the record, so what changed a key is always among the differences. Pure; knows neither where records are kept nor what a unit is.
+import { posix } from 'node:path';
 import type { Json } from '../core/digest.ts';
 import { byCodeUnit, canonicalJson } from '../core/digest.ts';
 import type { ActionRecord } from './action.ts';
@@ -129,7 +130,7 @@ function verb(before: string | undefined, after: string | undefined): string {
 
 function valueVerb(before: string | undefined, after: string | undefined): string {
   if (before === undefined) return after ? `is new: ${quoted(after)}` : 'is new';
-  if (after === undefined) return 'is gone';
+  if (after === undefined) return before ? `is gone (it was ${quoted(before)})` : 'is gone';
   return `changed from ${quoted(before)} to ${quoted(after)}`;
 }
 
@@ -144,7 +145,7 @@ function shownPlace(place: string): string {
   if (!place.startsWith(`${root}/`)) return place;
   const inside = place.slice(root.length + 1);
   const cut = inside.indexOf('/');
-  return cut === -1 || cut === inside.length - 1 ? inside : inside.slice(cut + 1);
+  return cut === -1 || cut === inside.length - 1 ? inside : posix.normalize(inside.slice(cut + 1));
 }
 
 /** Artifacts of other actions by who made them; the hash in their names says nothing to people. */
@@ -153,6 +154,6 @@ function inputWords(place: string): string {
   const library = /^lib(.+)\.(?:rlib|rmeta|so|dylib|a)$/.exec(shown);
   if (library) return `the dependency ${library[1] ?? ''}`;
   const [owner = '', ...rest] = shown.split('/');
-  if (rest[0] === 'out') return `what the build script of ${owner} wrote (${rest.slice(1).join('/')})`;
+  if (rest[0] === 'out') return `what the build script of ${owner} wrote`;
   return rest[0] === 'build-script-build' ? `the build script of ${owner}` : shown;
 }

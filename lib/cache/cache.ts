@@ -28,7 +28,7 @@ export interface Cache {
 }
 
 /** The layout of the cache directory; a change that old records cannot be read with gets the next number. */
-const layout = 'v1';
+export const layout = 'v1';
 
 /** Opens (and makes) the cache in `dir`, and sweeps what killed processes left behind. `pid` is this process's. */
 export async function openCache(dir: string, pid: number, report: Report): Promise<Cache> {
@@ -66,7 +66,8 @@ async function sweep(tmp: string): Promise<void> {
   }
 }
 
-function alive(pid: number): boolean {
+/** Is there a process of that number? */
+export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

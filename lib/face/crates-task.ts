@@ -1,9 +1,9 @@
 // What tasks/crates.ts does: flags to projects, and projects to programs.
 import { availableParallelism } from 'node:os';
-import { basename, relative, resolve } from 'node:path';
-import { readFile } from 'node:fs/promises';
-import { openCache } from '../cache/cache.ts';
-import { cannot } from '../core/errors.ts';
+import { basename, join, relative, resolve } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { layout, openCache } from '../cache/cache.ts';
+import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { parseAllowances } from '../crates/allowance.ts';
 import { compile } from '../crates/compile.ts';
 import { projectSet } from '../crates/project-set.ts';
@@ -88,6 +88,15 @@ export async function compileProjects(task: Task): Promise<Outcome> {
 export function cacheDirOf({ args, host, path }: Task): string {
   const given = args.text('cache');
   return given === undefined ? host.cacheDir : path(given);
+}
+
+/** For tasks that look at a cache and make none: a folder named with --cache must be one. */
+export async function existingCacheDir(task: Task): Promise<string> {
+  const dir = cacheDirOf(task);
+  if (task.args.text('cache') !== undefined && !(await absentAsUndefined(stat(join(dir, layout))))) {
+    throw cannot(`open the cache in "${dir}"`, 'there is none', { blame: 'usage', hint: 'a build with the same --cache makes it' });
+  }
+  return dir;
 }
 
 /** What every compiling task hands to `compile`, from the flags of `compilerFlags`. */

@@ -10,7 +10,7 @@ import { byCodeUnit } from '../core/digest.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import { formatBytes, formatMs } from '../core/sizes.ts';
 import type { Flag } from './command-line.ts';
-import { cacheDirOf } from './crates-task.ts';
+import { existingCacheDir } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const explainFlags = {
@@ -30,7 +30,7 @@ interface Explained {
 export async function explainUnit(task: Task): Promise<Outcome> {
   const { args, print, report } = task;
   const [wanted = ''] = args.words;
-  const cache = await openCache(cacheDirOf(task), process.pid, report);
+  const cache = await openCache(await existingCacheDir(task), process.pid, report);
   try {
     const history = await openHistory(cache);
     const results = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);

@@ -1,0 +1,97 @@
+// What lies in a cache directory: blobs, records of every kind, unfinished work. Lists and measures; reads no contents.
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import pLimit from 'p-limit';
+import type { Digest } from '../core/digest.ts';
+import { byCodeUnit, isDigest } from '../core/digest.ts';
+import { absentAsUndefined, errnoOf } from '../core/errors.ts';
+import type { Cache } from './cache.ts';
+
+export interface StoredBlob {
+  readonly digest: Digest;
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** When it was published or last staged, by the clock of the file system. */
+  readonly changedMs: number;
+  /** More than one: an action that runs has it staged. */
+  readonly links: number;
+}
+
+export interface StoredRecord {
+  /** The folder that it lies in: "actions", "inputs", ... */
+  readonly kind: string;
+  readonly key: Digest;
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** When it was written or last read, to within a day. */
+  readonly usedMs: number;
+}
+
+/** The folder of a process that works with the cache now. */
+export interface RunningProcess {
+  readonly pid: number;
+  readonly startedMs: number;
+  readonly sizeBytes: number;
+}
+
+export interface Inventory {
+  /** By digest. */
+  readonly blobs: readonly StoredBlob[];
+  /** By kind, then key. */
+  readonly records: readonly StoredRecord[];
+  readonly running: readonly RunningProcess[];
+  /** Files of the cache directory that are neither: memories of the host, sources of the standard library, incremental state. */
+  readonly otherBytes: number;
+}
+
+/** Lists a cache. What another process adds or removes meanwhile may be missing; this process's own folder is left out. */
+export async function inventory(cache: Cache): Promise<Inventory> {
+  const limit = pLimit(64);
+  const blobs: StoredBlob[] = [];
+  const records: StoredRecord[] = [];
+  let otherBytes = 0;
+  const look = async (path: string): Promise<void> => {
+    const stats = await absentAsUndefined(stat(path));
+    if (!stats?.isFile()) return;
+    const [top = '', folder = '', name = ''] = path.startsWith(`${cache.dir}/`) ? path.slice(cache.dir.length + 1).split('/') : [];
+    const named = isDigest(name) && folder === name.slice(0, 2) && basename(path) === name;
+    if (!named) otherBytes += stats.size;
+    else if (top === 'content') blobs.push({ digest: name, path, sizeBytes: stats.size, changedMs: stats.ctimeMs, links: stats.nlink });
+    else records.push({ kind: top, key: name, path, sizeBytes: stats.size, usedMs: stats.mtimeMs });
+  };
+  const tmp = join(cache.dir, 'tmp');
+  const paths = (await filesBelow(cache.root)).filter((path) => !path.startsWith(`${tmp}/`));
+  await Promise.all(paths.map((path) => limit(() => look(path))));
+  blobs.sort((a, b) => byCodeUnit(a.digest, b.digest));
+  records.sort((a, b) => byCodeUnit(a.kind, b.kind) || byCodeUnit(a.key, b.key));
+  return { blobs, records, running: await runningIn(tmp, basename(cache.tmpDir)), otherBytes };
+}
+
+/** Folders of `tmp` are named after their processes; those of dead ones were swept when the cache was opened. */
+async function runningIn(tmp: string, own: string): Promise<readonly RunningProcess[]> {
+  const names = (await readdir(tmp)).filter((name) => name !== own);
+  const found = await Promise.all(
+    names.map(async (name): Promise<RunningProcess[]> => {
+      const stats = await absentAsUndefined(stat(join(tmp, name)));
+      if (!stats) return [];
+      const sizes = await Promise.all(
+        (await filesBelow(join(tmp, name))).map(async (path) => (await absentAsUndefined(stat(path)))?.size ?? 0),
+      );
+      // Where the file system keeps no time of birth, it is 0: then everything counts as newer.
+      return [{ pid: Number.parseInt(name, 10), startedMs: stats.birthtimeMs, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) }];
+    }),
+  );
+  return found.flat();
+}
+
+/** Absolute paths of everything below `dir` that is no folder. Folders that go away meanwhile are left out. */
+async function filesBelow(dir: string): Promise<readonly string[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  });
+  const below = await Promise.all(
+    entries.map((entry) => (entry.isDirectory() ? filesBelow(join(dir, entry.name)) : [join(dir, entry.name)])),
+  );
+  return below.flat();
+}

@@ -1,0 +1,78 @@
+// Reads a whole cache and says what in it is damaged: blobs that are not what their names say, records that are torn, have a shape that
+// nobody writes, or name blobs that are gone. Changes nothing unless it is asked to remove what it found.
+import { readFile, rm } from 'node:fs/promises';
+import pLimit from 'p-limit';
+import type { Digest, Json } from '../core/digest.ts';
+import { digestFile } from '../core/digest.ts';
+import { absentAsUndefined } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import type { Cache } from './cache.ts';
+import { inventory } from './inventory.ts';
+import type { StoredBlob, StoredRecord } from './inventory.ts';
+import { recordBody } from './records.ts';
+
+export interface Damage {
+  /** A path of the cache directory. */
+  readonly path: string;
+  readonly why: string;
+}
+
+export interface Verification {
+  readonly blobs: number;
+  readonly records: number;
+  readonly bytes: number;
+  readonly damage: readonly Damage[];
+}
+
+/** What the records of one kind must be: the blobs that a value needs, or undefined where it is none of that kind. */
+export type RecordShape = (value: Json) => readonly Digest[] | undefined;
+
+const readAtOnce = 8;
+
+/** Reads every blob and record. `shapes` are by kind; of kinds without one only their own digest counts. */
+export async function verifyCache(cache: Cache, shapes: Readonly<Record<string, RecordShape>>, context: Context): Promise<Verification> {
+  const { blobs, records } = await inventory(cache);
+  const limit = pLimit(readAtOnce);
+  const totalBytes = [...blobs, ...records].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let doneBytes = 0;
+  const counted = async (thing: StoredBlob | StoredRecord, why: Promise<string | undefined>): Promise<Damage | undefined> => {
+    const found = await why;
+    doneBytes += thing.sizeBytes;
+    context.report({ kind: 'progress', phase: 'verifying', done: doneBytes, total: totalBytes });
+    return found === undefined ? undefined : { path: thing.path, why: found };
+  };
+  // One that is gone by now was collected by another process, which is no damage.
+  const blobDamage = async ({ digest, path }: StoredBlob): Promise<string | undefined> => {
+    const actual = await absentAsUndefined(digestFile(path));
+    return actual === undefined || actual === digest ? undefined : 'the blob does not have the bytes that it is named after';
+  };
+  const check = <T extends StoredBlob | StoredRecord>(
+    thing: T,
+    damage: (thing: T) => Promise<string | undefined>,
+  ): Promise<Damage | undefined> =>
+    limit(async () => {
+      context.signal.throwIfAborted();
+      return counted(thing, damage(thing));
+    });
+  const ofBlobs = await Promise.all(blobs.map((blob) => check(blob, blobDamage)));
+  const recordDamage = async ({ kind, path }: StoredRecord): Promise<string | undefined> => {
+    const text = await absentAsUndefined(readFile(path, 'utf8'));
+    if (text === undefined) return undefined;
+    const body = recordBody(text);
+    if (body === undefined) return `the record of kind "${kind}" is not what was written`;
+    const shape = shapes[kind];
+    if (!shape) return undefined;
+    const needed = shape(JSON.parse(body) as Json);
+    if (!needed) return `the record of kind "${kind}" has a shape of another version`;
+    for (const digest of needed) if (!(await cache.content.has(digest))) return `the result needs the blob ${digest}, which is gone`;
+    return undefined;
+  };
+  const ofRecords = await Promise.all(records.map((record) => check(record, recordDamage)));
+  const damage = [...ofBlobs, ...ofRecords].flatMap((found) => found ?? []);
+  return { blobs: blobs.length, records: records.length, bytes: totalBytes, damage };
+}
+
+/** Removes what was found damaged, so that it is a miss; results that lack a blob by that are found by the next verification. */
+export async function removeDamage(damage: readonly Damage[]): Promise<void> {
+  for (const { path } of damage) await rm(path, { force: true });
+}
