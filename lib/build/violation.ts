@@ -1,6 +1,7 @@
 // What a command wanted that the sandbox refused it, judged from what a witness wrote down (witness.c) or, without one, from the command's own
 // words. Most refusals are daily life (a program looked for along a search path), so only what the host has and the sandbox hides counts.
 import { posix } from 'node:path';
+import { isBelow } from './mounts.ts';
 
 export type Violation =
   /** `peer` is "192.0.2.1 port 80", a name that was looked up, or "" where nobody knows. */
@@ -11,9 +12,30 @@ export type Violation =
 
 const readOnlyFileSystem = 30; // EROFS
 
-/** Files that libraries look for in any program, whoever wrote it. */
-const everyday =
-  /^\/etc\/(?:ld\.so\.preload|nsswitch\.conf|passwd|group|resolv\.conf|hosts?|host\.conf|gai\.conf|localtime|services|protocols|locale.*|selinux\/.*|gitconfig|ssl\/.*|inputrc|profile|bash.*)$/;
+/** Files below /etc that libraries and shells look for in any program, whoever wrote it. */
+const everyday = [
+  ...[
+    'ld.so.preload',
+    'nsswitch.conf',
+    'passwd',
+    'group',
+    'resolv.conf',
+    'host',
+    'hosts',
+    'host.conf',
+    'gai.conf',
+    'localtime',
+    'services',
+  ],
+  ...['protocols', 'locale.alias', 'selinux', 'gitconfig', 'ssl', 'inputrc', 'profile', 'bash.bashrc', 'xattr.conf'],
+];
+
+function isEveryday(place: string): boolean {
+  return isBelow(
+    place,
+    everyday.map((name) => `/etc/${name}`),
+  );
+}
 
 /**
  * The witness's lines as violations: the network first, then writes, then reads; of each the last first, because it is the nearest to the end of
@@ -27,7 +49,7 @@ export async function violationsOf(log: string, isHidden: (place: string) => Pro
     if (act === 'connect' || act === 'resolve') found.push({ act: 'network', peer: what });
     else if (act === 'write' && (Number(errno) === readOnlyFileSystem || (await isHidden(posix.dirname(place)))))
       found.push({ act, place });
-    else if (act === 'read' && !everyday.test(place) && (await isHidden(place))) found.push({ act, place });
+    else if (act === 'read' && !isEveryday(place) && (await isHidden(place))) found.push({ act, place });
   }
   const order: readonly Violation['act'][] = ['network', 'write', 'read'];
   return order.flatMap((act) => found.filter((violation) => violation.act === act));
