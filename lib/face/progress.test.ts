@@ -52,6 +52,20 @@ test('on a terminal the status line counts, names what runs, fits, and is gone i
   for (const line of text.split(/\r\x1b\[K|\n/)) assert.ok(line.length < 30, line);
 });
 
+test('running units have their times, and a miss its reasons, told although --quiet', () => {
+  let clock = 0;
+  let text = '';
+  const face = progress({ write: (part) => (text += part), columns: 80, colour: false }, false, () => clock);
+  face.report({ kind: 'planned', units: 9 });
+  face.report({ kind: 'unit-started', unit: 'core 0.0.0' });
+  clock = 1500;
+  face.report({ kind: 'unit-started', unit: 'kernel 0.1.0' });
+  assert.match(text, /\[0\/9\] 0 hits · core 1\.5 s, kernel 0\.0 s$/);
+  for (const unit of ['core 0.0.0', 'kernel 0.1.0']) face.report({ kind: 'unit-finished', unit, outcome: 'built', durationMs: 1, key });
+  const missed: Event = { kind: 'unit-missed', unit: 'a 1.0', reasons: ['a', 'b', 'c', 'd', 'e', 'f'] };
+  assert.is(written([missed], { quiet: true }), 'missed a 1.0: a; b; c; d; and 2 more\n');
+});
+
 test("quiet says nothing but a compiler's own messages", () => {
   const events: readonly Event[] = [
     ...build,
