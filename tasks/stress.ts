@@ -1,0 +1,55 @@
+#!/usr/bin/env zx
+// Ill-treats builds of real projects and checks that nothing comes of it: kill -9, several at once, damaged blobs.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cannot } from '../lib/core/errors.ts';
+import { stressConcurrent, stressFlip, stressKill } from '../lib/face/stress.ts';
+import { undisturbed } from '../lib/face/stress-build.ts';
+import type { Calm } from '../lib/face/stress-build.ts';
+import { task } from '../lib/face/task.ts';
+
+await task(
+  {
+    command: 'npx zx tasks/stress.ts',
+    words: 'kill|concurrent|flip <cargo project>...',
+    about: [
+      'Ill-treats builds in caches of their own, and compares what they make with an undisturbed build.',
+      '',
+      '  kill        SIGKILL at random instants, each followed by a run to the end (--rounds, default 50)',
+      '  concurrent  several builds of the same thing at once in one empty cache (--rounds, default 1; --builds)',
+      '  flip        a flipped byte in random blobs of the store (--blobs, default 100)',
+    ].join('\n'),
+    count: [2, 20],
+    flags: {
+      rounds: { type: 'string', value: 'N', help: 'how often it is done' },
+      builds: { type: 'string', value: 'N', help: 'concurrent: how many builds at once (default 2)' },
+      blobs: { type: 'string', value: 'N', help: 'flip: how many blobs are damaged' },
+      seed: { type: 'string', value: 'N', help: 'the same seed, the same instants and blobs (default 1)' },
+      profile: { type: 'string', value: 'P', help: 'the profile of the builds (default dev)' },
+      json: { type: 'boolean', help: 'print one JSON object as the last line' },
+    },
+    examples: ['npx zx tasks/stress.ts kill ../hexyl ../dotenv-linter --rounds 50', 'npx zx tasks/stress.ts flip fixtures/crates'],
+  },
+  async ({ args, host, path, print, report, signal }) => {
+    const [how, ...projects] = args.words;
+    const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-stress-'));
+    const flags = ['--profile', args.text('profile') ?? 'dev'];
+    const subject = { projects: projects.map(path), flags, scratch, node: process.execPath, env: host.env };
+    const [rounds, seed, context] = [args.count('rounds', 1), args.count('seed', 0) ?? 1, { report, signal }];
+    const stresses = new Map([
+      ['kill', (calm: Calm) => stressKill(subject, calm, rounds ?? 50, seed, context)],
+      ['concurrent', (calm: Calm) => stressConcurrent(subject, calm, args.count('builds', 2) ?? 2, rounds ?? 1, context)],
+      ['flip', (calm: Calm) => stressFlip(subject, calm, args.count('blobs', 1) ?? 100, seed, process.pid, context)],
+    ]);
+    try {
+      const stress = stresses.get(how ?? '');
+      if (!stress) throw cannot(`stress by "${how}"`, 'the ways are: kill, concurrent, flip', { blame: 'usage' });
+      const { sentence, faults } = await stress(await undisturbed(subject, context));
+      for (const fault of faults) print(`fault  ${fault}`);
+      print(`${how}: ${sentence}`);
+      return { exitCode: faults.length === 0 ? 0 : 1, json: { how: how ?? '', sentence, faults: [...faults] } };
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
+  },
+);
