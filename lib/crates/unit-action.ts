@@ -12,7 +12,7 @@ import { places } from './places.ts';
 import { mountsOf, rustcView, scriptView, treesOf, wholeFolders } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
-import { depEnv, packageEnv, rustcEnv, scriptEnv } from './unit-env.ts';
+import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
 import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 
 /** A unit that is done. `directives` are those of a build script's run. */
@@ -164,7 +164,12 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
       kind: 'build-script',
       argv: [place],
       cwd: planned.place.dir,
-      env: { ...planned.configEnv, ...packageEnv(planned.owner, planned.place), ...scriptEnv(planned.unit, planned.owner, run) },
+      env: {
+        ...timelessEnv,
+        ...planned.configEnv,
+        ...packageEnv(planned.owner, planned.place),
+        ...scriptEnv(planned.unit, planned.owner, run),
+      },
       tools: { rustc: context.tools.rustc, linker: context.tools.linker, nativeLibraries: context.tools.nativeLibraries },
       trees: view.trees,
       files: { ...view.files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },

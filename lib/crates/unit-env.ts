@@ -55,6 +55,12 @@ export function rustcEnv(unit: Unit, options: RustcRun): Env {
   };
 }
 
+/**
+ * What a build script sees beyond what cargo tells it, so that what it makes is the same at any time: archives without dates (ar of cctools and
+ * the cc crate), and the moment that tools take for now (1980, the first that a zip file can name). A declared variable goes before.
+ */
+export const timelessEnv: Env = { SOURCE_DATE_EPOCH: '315532800', ZERO_AR_DATE: '1' };
+
 export interface ScriptRun {
   readonly outDir: string;
   /** The triple that the package is built for; the stem of a JSON target. */
