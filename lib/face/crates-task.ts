@@ -11,6 +11,7 @@ import { publish } from '../crates/publish.ts';
 import type { Project } from '../crates/project.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
+import { processCost } from './process-cost.ts';
 import type { Outcome, Task } from './task.ts';
 
 /** Flags of everything that compiles. */
@@ -58,7 +59,6 @@ export const projectFlags = {
 export async function compileProjects(task: Task): Promise<Outcome> {
   const { args, host, signal } = task;
   const startMs = performance.now();
-  const childrenBefore = await childCpuSeconds();
   const projects = await projectsOf(task);
   const out = task.path(args.text('out') ?? 'out');
   const watch = watchBuild(task);
@@ -75,10 +75,9 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     const seconds = (performance.now() - startMs) / 1000;
     const { units, hits, misses } = compiled;
     const watched = await watch.finish(projects.map(({ name }) => name).join(', '), { units, hits, misses });
-    const cpuSeconds = rounded(
-      (await childCpuSeconds()) - childrenBefore + process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
-    );
-    return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), cpuSeconds, ...watched } };
+    const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
+    const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
+    return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...watched } };
   } finally {
     watch.stop();
     await cache.close();
@@ -166,13 +165,6 @@ async function projectsOf(task: Task): Promise<readonly Project[]> {
     throw cannot(`read "${file}"`, 'it cannot be opened', { blame: 'usage', cause: error });
   });
   return projectSet(text, file, defaults);
-}
-
-/** CPU seconds of all children that ended, as the kernel adds them up. */
-async function childCpuSeconds(): Promise<number> {
-  const text = await readFile('/proc/self/stat', 'utf8').catch(() => '');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) / 100;
 }
 
 function rounded(seconds: number): number {

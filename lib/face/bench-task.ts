@@ -1,0 +1,76 @@
+// What tasks/bench.ts does: one benchmark by name, its figures as they were measured, and the machine they are of.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Json } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
+import { outputOf } from '../core/sh.ts';
+import { formatBytes, formatMs } from '../core/sizes.ts';
+import { benchmarkImage, imageWorkload } from '../image/image-benchmark.ts';
+import type { Flag } from './command-line.ts';
+import { rowOf, tableOf } from './crates-benchmark-table.ts';
+import { benchmarkCrates } from './crates-benchmark.ts';
+import { openWorkload } from './crates-workload.ts';
+import type { Outcome, Task } from './task.ts';
+
+export const benchFlags = {
+  repeat: { type: 'string', value: 'N', help: 'how often each thing is measured (image: 5, crates: 3); the median counts' },
+  corpus: { type: 'string', value: 'DIR', help: 'crates: programs with all their dependencies, offline (default: a small fixture)' },
+  set: { type: 'string', value: 'FILE', help: 'crates: which programs of the corpus and how, as for tasks/crates.ts' },
+  programs: { type: 'string', value: 'A,B', help: 'crates: only these programs' },
+  json: { type: 'boolean', help: 'print one JSON object as the last line' },
+} as const satisfies Record<string, Flag>;
+
+const benchmarks: Readonly<Record<string, (task: Task) => Promise<Outcome>>> = { image: measureImage, crates: measureCrates };
+
+export async function measure(task: Task): Promise<Outcome> {
+  const [name = ''] = task.args.words;
+  const work = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+  if (!work) throw cannot(`measure "${name}"`, `the benchmarks are: ${Object.keys(benchmarks).join(', ')}`, { blame: 'usage' });
+  return work(task);
+}
+
+async function measureImage(task: Task): Promise<Outcome> {
+  const { args, host, print } = task;
+  const { PATH: path = '', TMPDIR: scratchDir = '/tmp' } = host.env;
+  const result = await benchmarkImage(imageWorkload, args.count('repeat', 1) ?? 5, scratchDir, { path }, task);
+  const machine = machineWords();
+  const times = (values: readonly number[]): string => values.map((ms) => (ms / 1000).toFixed(2)).join(' ');
+  print(`machine   ${machine}`);
+  print(`content   ${formatBytes(result.contentBytes)} in ${result.files} files, image ${formatBytes(result.imageBytes)}`);
+  print(`cp        median ${formatMs(result.medianCpMs)} of ${times(result.cpMs)}`);
+  print(`assemble  median ${formatMs(result.medianAssembleMs)} of ${times(result.assembleMs)}, SHA-256 included`);
+  const goal = result.medianAssembleMs <= result.goalMs ? 'met' : 'missed';
+  print(`ratio     ${result.ratio.toFixed(2)}; goal 2 x cp + 1 s = ${formatMs(result.goalMs)}: ${goal}`);
+  print(`memory    peak ${formatBytes(result.peakRssBytes)}`);
+  return { json: { benchmark: 'image', machine, ...result, cpMs: [...result.cpMs], assembleMs: [...result.assembleMs] } };
+}
+
+async function measureCrates(task: Task): Promise<Outcome> {
+  const { args, host, path, print, signal } = task;
+  const [corpus, set] = [args.text('corpus'), args.text('set')];
+  const root = corpus === undefined ? resolve(import.meta.dirname, '../../fixtures/crates') : path(corpus);
+  const only = (args.text('programs') ?? '').split(/[\s,]+/).filter((name) => name !== '');
+  const repeat = args.count('repeat', 1) ?? 3;
+  const workload = await openWorkload(root, set === undefined ? undefined : path(set), only);
+  const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
+  try {
+    const versions = await Promise.all(
+      ['cargo', 'rustc'].map((tool) => outputOf(`ask ${tool}`, [tool, '--version'], { cwd: scratch, env: host.env, signal })),
+    );
+    const machine = `${machineWords()}, ${versions.map((text) => text.trim()).join(', ')}`;
+    const cases = await benchmarkCrates({ workload, repeat, scratch, env: host.env }, task);
+    const rows = cases.map(rowOf);
+    print(machine);
+    for (const line of tableOf(rows)) print(line);
+    const json = rows.map((row): Json => ({ ...row, sccacheMs: row.sccacheMs ?? null }));
+    return { json: { benchmark: 'crates', machine, programs: workload.projects.map(({ name }) => name), rows: json } };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function machineWords(): string {
+  const { node, openssl } = process.versions;
+  return `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, ${formatBytes(totalmem())}, Linux ${release()}, Node ${node}, OpenSSL ${openssl}`;
+}
