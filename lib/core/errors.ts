@@ -69,6 +69,14 @@ export function cannotBecause(what: string, error: unknown, hint?: string): unkn
   return cannot(what, sentence.why, { blame: sentence.blame, hint: hint ?? sentence.hint, cause: error });
 }
 
+/**
+ * What a host may run out of at any write, wherever it happens: a Failure instead of a bug. Other errors of the system are told where they
+ * arise, or are bugs.
+ */
+export function hostExhausted(error: unknown): unknown {
+  return ['ENOSPC', 'EDQUOT', 'EMFILE'].includes(errnoOf(error) ?? '') ? cannotBecause('finish', error) : error;
+}
+
 /** The word of `known` that `given` was probably meant to be: at most two edits (a swap counts as one), and fewer than half its letters. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   let best: string | undefined;

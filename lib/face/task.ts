@@ -3,7 +3,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Chalk } from 'chalk';
-import { errnoOf, exitCodes, Failure } from '../core/errors.ts';
+import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
 import type { Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { helpText, parseCommandLine } from './command-line.ts';
@@ -85,7 +85,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
     process.exitCode = outcome?.exitCode ?? exitCodes.done;
   } catch (error) {
     face.clear();
-    const told = abort.signal.aborted ? abort.signal.reason : error;
+    const told = abort.signal.aborted ? abort.signal.reason : hostExhausted(error);
     process.stderr.write(errorText(told, colour));
     process.exitCode = told instanceof Failure ? told.exitCode : exitCodes.bug;
   } finally {
