@@ -2,8 +2,7 @@
 // Digest strings are branded so that a path or a key cannot be passed for one.
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { open } from 'node:fs/promises';
 
 /** SHA-256, 64 lower-case hex digits. */
 export type Digest = string & { readonly __digest: true };
@@ -27,10 +26,20 @@ export function finished(hash: Hash): Digest {
   return hash.digest('hex') as Digest;
 }
 
+/** Read in large pieces into one buffer: a stream would allocate each anew, which costs a third more on a toolchain's libraries. */
 export async function digestFile(path: string): Promise<Digest> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return finished(hash);
+  const file = await open(path);
+  try {
+    const hash = createHash('sha256');
+    const piece = Buffer.allocUnsafe(1 << 20);
+    for (;;) {
+      const { bytesRead } = await file.read(piece, 0, piece.length, null);
+      if (bytesRead === 0) return finished(hash);
+      hash.update(piece.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** JSON with keys sorted by code unit and no white space: equal values have equal text, so its digest names the value. */
