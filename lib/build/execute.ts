@@ -59,7 +59,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
         : await runBare(action, view, options);
     await early?.settled();
     if (output.exitCode !== 0) {
-      if (/No space left on device/.test(output.stderr) || (await isFull(stage))) {
+      if (/No space left on device/.test(output.stderr) || (await isFull(stage, output.stderr))) {
         const hint = 'free some space, or choose another folder with --cache DIR';
         throw cannot(`build ${action.label}`, 'no space left on the device', { blame: 'host', hint });
       }
@@ -80,10 +80,10 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
   }
 }
 
-/** Linkers that write through memory maps die of a full disk by a signal, without a word about it. */
-async function isFull(dir: string): Promise<boolean> {
+/** Linkers that write through memory maps die of a full disk by a signal, without a word about it, and their file goes with them. */
+async function isFull(dir: string, stderr: string): Promise<boolean> {
   const { bavail, bsize } = await statfs(dir);
-  return bavail * bsize < 4 * MiB;
+  return bavail * bsize < (/signal 7 \[Bus error\]|SIGBUS/.test(stderr) ? 256 : 4) * MiB;
 }
 
 /** Links every input to its place below `stage` and makes the output folder. Inputs are mounted by the folder below the root. */
