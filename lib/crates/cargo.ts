@@ -7,6 +7,8 @@ import { digestRecord } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
+import { hasRelativeEnv, withAbsoluteEnv } from './cargo-config.ts';
+import type { CargoConfig } from './cargo-config.ts';
 import { parseMetadata } from './package.ts';
 import type { Metadata } from './package.ts';
 import { selectionArgs } from './project.ts';
@@ -21,13 +23,6 @@ export interface Cargo {
   /** The person's variables: of these cargo sees PATH, HOME and CARGO_HOME. */
   readonly hostEnv: Readonly<Record<string, string>>;
   readonly cache: Cache;
-}
-
-/** Cargo's merged configuration, as far as it reaches rustc. */
-export interface CargoConfig {
-  readonly build?: { readonly rustflags?: readonly string[] | string };
-  readonly target?: Readonly<Record<string, { readonly rustflags?: readonly string[] | string; readonly linker?: string }>>;
-  readonly env?: Readonly<Record<string, string | { readonly value: string; readonly force?: boolean; readonly relative?: boolean }>>;
 }
 
 /** All packages that a project's build could need. */
@@ -69,19 +64,14 @@ export async function unitGraph(
   return parseUnitGraph(await ask(cargo, project.dir, args, env, context));
 }
 
-/** The configuration that holds for a folder, merged by cargo from all its files. */
+/** The configuration that holds for a folder, merged by cargo from all its files. Paths in [env] are absolute. */
 export async function configuration(cargo: Cargo, project: Project, context: Context): Promise<CargoConfig> {
-  const args = [
-    '-Z',
-    'unstable-options',
-    'config',
-    'get',
-    '--format',
-    'json',
-    ...project.cargoConfigs.flatMap((file) => ['--config', file]),
-  ];
-  const config: CargoConfig = JSON.parse(await ask(cargo, project.dir, args, {}, context));
-  return config;
+  const get = (...what: readonly string[]): Promise<string> => {
+    const files = project.cargoConfigs.flatMap((file) => ['--config', file]);
+    return ask(cargo, project.dir, ['-Z', 'unstable-options', 'config', 'get', ...what, ...files], {}, context);
+  };
+  const config: CargoConfig = JSON.parse(await get('--format', 'json'));
+  return hasRelativeEnv(config) ? withAbsoluteEnv(config, await get('env', '--show-origin')) : config;
 }
 
 /**

@@ -5,7 +5,8 @@ import type { Digest, Json } from '../core/digest.ts';
 import { digestFile, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
-import type { Cargo, CargoConfig } from './cargo.ts';
+import { configEnvOf, linkerOf, rustflagsOf } from './cargo-config.ts';
+import type { Cargo } from './cargo.ts';
 import { ltoStates } from './lto.ts';
 import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
@@ -25,7 +26,7 @@ export interface PlannedUnit extends Compilation {
   readonly label: string;
   /** Names its files: 16 hex digits over what it is and what it depends on, and never over where it lies. */
   readonly hash: string;
-  readonly dependencies: readonly { readonly index: number; readonly name: string; readonly noprelude: boolean }[];
+  readonly dependencies: readonly { readonly index: number; readonly name: string; readonly options: readonly string[] }[];
   /** What it is compiled for: cfgs, and the digest of a JSON target. */
   readonly triple: string;
   readonly cfgs: readonly string[];
@@ -67,6 +68,8 @@ export async function plan(
         renamed.dependencies.map(({ index }) => index),
         unit.place.immutable ? null : unit.place.hostDir,
         unit.place.immutable && !isScriptRun(unit.unit) ? null : { ...unit.declaredEnv },
+        { ...unit.configEnv },
+        unit.profileName,
       ]);
       const index = known.get(identity) ?? units.push(renamed) - 1;
       known.set(identity, index);
@@ -84,7 +87,12 @@ async function planProject(
   rustSrc: RustSrc | undefined,
   context: Context,
 ): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
-  const { graph, packages, stdPackages, workspaceRoot, config, lints } = await resolveProject(cargo, project, rustSrc, context);
+  const { graph, packages, stdPackages, workspaceRoot, config, lints, profileRoot } = await resolveProject(
+    cargo,
+    project,
+    rustSrc,
+    context,
+  );
   const owners = ownersOf(packages, stdPackages);
   const lintsOf = new Map(lints.map(({ manifestPath, args }) => [manifestPath, args]));
   const { toolchain } = cargo;
@@ -93,11 +101,16 @@ async function planProject(
   const isJson = triple.endsWith('.json');
   const targetFile = isJson ? { path: triple, digest: await digestFile(triple) } : undefined;
   const target = isJson ? `${places.target}/${basename(triple)}` : triple;
-  const flags = rustflagsOf(config, triple);
-  const [cfgs, hostCfgs] = await Promise.all([
-    targetCfgs(toolchain, triple, flags, cargo.cache.root, context),
-    targetCfgs(toolchain, toolchain.host, [], cargo.cache.root, context),
-  ]);
+  const ask = (of: string, flags: readonly string[]): Promise<readonly string[]> =>
+    targetCfgs(toolchain, of, flags, cargo.cache.root, context);
+  const [plainCfgs, hostCfgs] = await Promise.all([ask(triple, []), ask(toolchain.host, [])]);
+  // A flag may hold only under a condition, and may change what conditions hold: cargo asks a second time, and so do we.
+  const cfgs = await ask(triple, rustflagsOf(config, triple, plainCfgs));
+  const flags = rustflagsOf(config, triple, cfgs);
+  // Flags are for the target alone; the linker of the host's triple is for the host's units too.
+  const linkers = { target: linkerOf(config, triple, cfgs), host: linkerOf(config, toolchain.host, hostCfgs) };
+  const { env: configEnv, forced } = configEnvOf(config, project.env);
+  const declaredEnv = Object.fromEntries(Object.entries(project.env).filter(([name]) => !forced.includes(name)));
   const primaries = new Set(graph.roots.map((root) => graph.units[root]?.pkgId));
 
   const order = topological(graph.units);
@@ -117,14 +130,14 @@ async function planProject(
       lto: lto[index] ?? { kind: 'only-object' },
       lints: lintsOf.get(owner.manifestPath) ?? { flags: [], checkCfg: [] },
       target: forTarget ? target : undefined,
-      linker: forTarget ? config.target?.[triple]?.linker : undefined,
+      linker: forTarget ? linkers.target : linkers.host,
       rustflags: forTarget ? flags : [],
       primary: primaries.has(unit.pkgId) && !unit.isStd,
     };
-    const dependencies = unit.dependencies.map(({ index: on, externCrateName, noprelude }) => ({
+    const dependencies = unit.dependencies.map(({ index: on, externCrateName, options }) => ({
       index: position.get(on) ?? -1,
       name: externCrateName,
-      noprelude,
+      options,
     }));
     planned.push({
       ...compilation,
@@ -141,9 +154,9 @@ async function planProject(
       targetFile: forTarget ? targetFile : undefined,
       toolchain,
       rustSrc,
-      declaredEnv: project.env,
-      configEnv: configEnvOf(config, project),
-      profileName: ['dev', 'test'].includes(project.profile) ? 'debug' : 'release',
+      declaredEnv,
+      configEnv,
+      profileName: profileRoot,
     });
   }
   return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
@@ -193,21 +206,6 @@ function labelSuffix(unit: Unit): string {
   if (isProcMacro(unit)) return ' (proc macro)';
   if (unit.target.kind.includes('bin')) return ` (bin ${unit.target.name})`;
   return '';
-}
-
-/** target.<triple>.rustflags, else build.rustflags: of the two cargo takes one. */
-function rustflagsOf(config: CargoConfig, triple: string): readonly string[] {
-  const flags = config.target?.[triple]?.rustflags ?? config.build?.rustflags ?? [];
-  return typeof flags === 'string' ? flags.split(/\s+/).filter((flag) => flag !== '') : flags;
-}
-
-function configEnvOf(config: CargoConfig, project: Project): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(config.env ?? {}).map(([name, entry]) => {
-      if (typeof entry === 'string') return [name, entry];
-      return [name, entry.relative ? join(project.dir, entry.value) : entry.value];
-    }),
-  );
 }
 
 /** Indexes with every unit after its dependencies; stable for one graph. */

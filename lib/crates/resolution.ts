@@ -7,12 +7,16 @@ import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { configuration, metadata, stdMetadata, stdSources, unitGraph } from './cargo.ts';
-import type { Cargo, CargoConfig } from './cargo.ts';
+import { withPlacedEnv } from './cargo-config.ts';
+import type { CargoConfig } from './cargo-config.ts';
+import type { Cargo } from './cargo.ts';
 import { lintArgs } from './lints.ts';
 import type { LintArgs } from './lints.ts';
 import type { Metadata, Package } from './package.ts';
 import { commonFolder, localPath, localValue, portablePath, portableText } from './portable-paths.ts';
 import type { Base } from './portable-paths.ts';
+import { profileRoot } from './profile-root.ts';
+import type { ProfileRoot } from './profile-root.ts';
 import { selectionArgs } from './project.ts';
 import type { Project } from './project.ts';
 import type { RustSrc } from './rust-src.ts';
@@ -29,6 +33,7 @@ export interface Resolution {
   readonly config: CargoConfig;
   /** [lints] of each package. */
   readonly lints: readonly { readonly manifestPath: string; readonly args: LintArgs }[];
+  readonly profileRoot: ProfileRoot;
 }
 
 /** A file by its digest, or a folder (closing slash) by the names in it; null where there is none. */
@@ -92,6 +97,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
+    format: 2, // raised when a resolution is written down in another way
     words,
     toolchain: await toolchainIdentity(toolchain, cache.root),
     rustSrc: rustSrc?.digest ?? null,
@@ -141,7 +147,16 @@ async function ask(
       return { manifestPath, args: await lintArgs(manifestPath, inheritedFrom) };
     }),
   );
-  const resolution = { graph, packages, stdPackages, workspaceRoot, config, lints };
+  const root = await profileRoot(project.profile, workspaceRoot, config);
+  const resolution = {
+    graph,
+    packages,
+    stdPackages,
+    workspaceRoot,
+    config: withPlacedEnv(config, workspaceRoot),
+    lints,
+    profileRoot: root,
+  };
   const manifests = [...plain.packages.values()].map(({ manifestPath }) => manifestPath);
   return { resolution, manifests: [join(workspaceRoot, 'Cargo.toml'), ...manifests] };
 }

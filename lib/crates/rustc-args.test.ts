@@ -80,7 +80,7 @@ test('a program in a workspace with dependencies, features, lints and flags of t
       rustflags: ['-C', 'target-cpu=native'],
     },
     {
-      externs: [{ name: 'serde', path: '/bloomery/deps/libserde-1.rlib', noprelude: false }],
+      externs: [{ name: 'serde', path: '/bloomery/deps/libserde-1.rlib', options: [] }],
       scripts: [
         { own: true, directives: directives('cargo:rustc-link-search=native=/usr/lib/x') },
         {
@@ -182,8 +182,8 @@ test('a unit of the standard library, and a crate that is handed one without its
     dependencies,
     '--cap-lints allow',
   ]);
-  const user = lines({}, { externs: [{ name: 'core', path: '/bloomery/deps/libcore-1.rmeta', noprelude: true }] });
-  assert.equal(user.slice(-2), ['--extern noprelude:core=/bloomery/deps/libcore-1.rmeta', '-Z unstable-options']);
+  const user = lines({}, { externs: [{ name: 'core', path: '/bloomery/deps/libcore-1.rmeta', options: ['noprelude', 'nounused'] }] });
+  assert.equal(user.slice(-2), ['--extern noprelude,nounused:core=/bloomery/deps/libcore-1.rmeta', '-Z unstable-options']);
 });
 
 test('assertions and overflow checks are said only where they differ from what is implied', () => {

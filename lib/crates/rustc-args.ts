@@ -37,7 +37,7 @@ export function plannedArgs(compilation: Compilation): readonly string[] {
 export interface Linkage {
   /** The hash that tells this unit's files from others of its name. */
   readonly hash: string;
-  readonly externs: readonly { readonly name: string; readonly path: string; readonly noprelude: boolean }[];
+  readonly externs: readonly { readonly name: string; readonly path: string; readonly options: readonly string[] }[];
   /** Build scripts of everything that it links, in cargo's order: its own first. */
   readonly scripts: readonly LinkedScript[];
 }
@@ -50,7 +50,7 @@ export interface LinkedScript {
 
 /** The whole command line after the program's name. */
 export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: Linkage): readonly string[] {
-  const { unit, target, rustflags } = compilation;
+  const { unit, rustflags } = compilation;
   return [
     ...crateArgs(compilation),
     '-C',
@@ -62,9 +62,9 @@ export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: 
     ...platformArgs(compilation),
     '-L',
     `dependency=${places.deps}`,
-    ...externs.flatMap(({ name, path, noprelude }) => ['--extern', `${noprelude ? 'noprelude:' : ''}${name}=${path}`]),
+    ...externs.flatMap(({ name, path, options }) => ['--extern', `${options.join()}${options.length > 0 ? ':' : ''}${name}=${path}`]),
     ...(isProcMacro(unit) ? ['--extern', 'proc_macro'] : []),
-    ...(externs.some(({ noprelude }) => noprelude) || target?.endsWith('.json') ? ['-Z', 'unstable-options'] : []),
+    ...(externs.some(({ options }) => options.length > 0) ? ['-Z', 'unstable-options'] : []),
     ...capArgs(compilation),
     ...rustflags,
     ...scriptArgs(compilation, scripts),
@@ -107,6 +107,7 @@ function crateArgs({ unit, owner, source, lto, lints, primary }: Compilation): r
 function platformArgs({ unit, target, linker }: Compilation): readonly string[] {
   return [
     ...(target === undefined ? [] : ['--target', target]),
+    ...(target?.endsWith('.json') ? ['-Zunstable-options'] : []),
     ...(linker === undefined ? [] : ['-C', `linker=${linker}`]),
     ...(unit.profile.strip === 'none' ? [] : ['-C', `strip=${unit.profile.strip}`]),
     ...(unit.isStd ? ['-Z', 'force-unstable-if-unmarked'] : []),

@@ -94,16 +94,17 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
   }
   for (const script of metadataOnly ? (own ? [own] : []) : scripts) Object.assign(inputs, outDirInputs(script));
-  const externs = planned.dependencies.flatMap(({ index, name, noprelude }) => {
+  const externs = planned.dependencies.flatMap(({ index, name, options }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];
-    return libraryArtifacts(dependency, metadataOnly).map(({ path }) => ({ name, path: `${places.deps}/${path}`, noprelude }));
+    return libraryArtifacts(dependency, metadataOnly).map(({ path }) => ({ name, path: `${places.deps}/${path}`, options }));
   });
   const files = await linkedFiles(metadataOnly ? (own ? [own] : []) : [...scripts], context.cache);
   const said = [...scripts].flatMap((script) => (script.directives ? [{ own: script === own, directives: script.directives }] : []));
   const bootstrap =
     unit.isStd ||
-    (!/nightly|dev/.test(planned.toolchain.release) && (externs.some(({ noprelude }) => noprelude) || planned.targetFile !== undefined));
+    (!/nightly|dev/.test(planned.toolchain.release) &&
+      (externs.some(({ options }) => options.length > 0) || planned.targetFile !== undefined));
   const view = await rustcView(planned, context.cache);
   return {
     label: planned.label,

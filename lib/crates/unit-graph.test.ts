@@ -149,12 +149,12 @@ test('fields may be added, and what cargo leaves out has its meaning', () => {
   );
   assert.equal(read({ profile: { ...profile, codegen_units: 16, rustflags: ['-Zx'] } })?.profile.codegenUnits, 16);
   const dependencies = [
-    { index: 0, extern_crate_name: 'core', public: true, noprelude: true },
+    { index: 0, extern_crate_name: 'core', public: true, noprelude: true, nounused: true },
     { index: 0, extern_crate_name: 'y' },
   ];
   assert.equal(
-    read({ dependencies })?.dependencies.map(({ noprelude }) => noprelude),
-    [true, false],
+    read({ dependencies })?.dependencies.map(({ options }) => options),
+    [['noprelude', 'nounused'], []],
   );
 });
 

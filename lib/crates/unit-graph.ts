@@ -39,7 +39,8 @@ export interface Dependency {
   /** Index into the graph's units. */
   readonly index: number;
   readonly externCrateName: string;
-  readonly noprelude: boolean;
+  /** What stands before the name at `--extern`: "noprelude", "nounused". */
+  readonly options: readonly string[];
 }
 
 export interface Unit {
@@ -119,7 +120,7 @@ function parseUnit(unit: Fields, path: string): Unit {
       return {
         index: Number(dependency['index']),
         externCrateName: text(dependency['extern_crate_name'], `${path}.dependencies[${index}].extern_crate_name`),
-        noprelude: dependency['noprelude'] === true,
+        options: ['noprelude', 'nounused'].filter((option) => dependency[option] === true),
       };
     }),
   };
