@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { filesBelow, withScratch } from '../../fixtures/cache/scratch.ts';
 import type { Scratch } from '../../fixtures/cache/scratch.ts';
 import { bothSandboxes } from '../../fixtures/cache/sandboxes.ts';
+import { asRoot, withSmallDisk } from '../../fixtures/cache/small-disk.ts';
 import { places, shellAction } from '../../fixtures/cache/shell-action.ts';
 import { openCache } from '../cache/cache.ts';
 import { digestBytes } from '../core/digest.ts';
@@ -145,57 +146,41 @@ test('without a sandbox a result that mentions a path of the host is not shareab
   });
 });
 
-/** A file system of 16 MiB. Only root may mount one, if only the root of a user namespace. */
-async function withSmallDisk(use: (dir: string) => Promise<void>): Promise<void> {
-  await withScratch(async ({ folder }) => {
-    const dir = join(folder, 'disk');
-    await mkdir(dir);
-    const { exitCode, stderr } = await run(['mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', dir], { cwd: '/', env: {} });
-    if (exitCode !== 0) throw new Error(`this test needs to mount a small file system: ${stderr.trim()}`);
-    try {
-      await use(dir);
-    } finally {
-      await run(['umount', '-l', dir], { cwd: '/', env: {} });
+test("a full disk is the host's fault, and the cache can be used when there is room again", async () => {
+  await asRoot(import.meta.filename, async () => {
+    for (const sandbox of await bothSandboxes()) {
+      await withSmallDisk(async (dir) => {
+        const context = { signal: new AbortController().signal, report: () => undefined };
+        const cache = await openCache(join(dir, 'cache'), process.pid, context.report);
+        const source = join(dir, 'source');
+        await mkdir(source);
+        const error: unknown = await execute(
+          shellAction('head -c 40000000 /dev/zero > $OUT/x', source, sandbox),
+          sandbox,
+          cache,
+          context,
+        ).catch((reason: unknown) => reason);
+        assert.instance(error, Failure, String(error));
+        assert.equal([(error as Failure).exitCode, (error as Failure).message], [69, 'Cannot build script: no space left on the device']);
+        assert.match((error as Failure).hint ?? '', /--cache DIR/);
+        assert.equal(
+          [await filesBelow(join(cache.dir, 'content')), (await readdir(cache.tmpDir)).filter((name) => name !== 'tick')],
+          [[], []],
+        );
+        assert.equal(
+          resultOf(await execute(shellAction('echo x > $OUT/x', source, sandbox), sandbox, cache, context)).artifacts.map(
+            ({ path }) => path,
+          ),
+          ['x'],
+        );
+        await writeFile(join(dir, 'filler'), Buffer.alloc(20_000_000)).catch(() => undefined);
+        const full: unknown = await cache.content.putBytes(Buffer.alloc(100_000)).catch((reason: unknown) => reason);
+        assert.is((full as NodeJS.ErrnoException).code, 'ENOSPC');
+        await rm(join(dir, 'filler'));
+        assert.ok(await cache.content.holds(await cache.content.putBytes(Buffer.alloc(100_000))));
+      });
     }
   });
-}
-
-test("a full disk is the host's fault, and the cache can be used when there is room again", async () => {
-  if (process.getuid?.() !== 0) {
-    const asRoot = await run(['unshare', '-Urm', '--', process.execPath, import.meta.filename], { cwd: '/', env: {} });
-    assert.is(asRoot.exitCode, 0, `this test needs root or user namespaces: ${asRoot.stdout}${asRoot.stderr}`);
-    return;
-  }
-  for (const sandbox of await bothSandboxes()) {
-    await withSmallDisk(async (dir) => {
-      const context = { signal: new AbortController().signal, report: () => undefined };
-      const cache = await openCache(join(dir, 'cache'), process.pid, context.report);
-      const source = join(dir, 'source');
-      await mkdir(source);
-      const error: unknown = await execute(
-        shellAction('head -c 40000000 /dev/zero > $OUT/x', source, sandbox),
-        sandbox,
-        cache,
-        context,
-      ).catch((reason: unknown) => reason);
-      assert.instance(error, Failure, String(error));
-      assert.equal([(error as Failure).exitCode, (error as Failure).message], [69, 'Cannot build script: no space left on the device']);
-      assert.match((error as Failure).hint ?? '', /--cache DIR/);
-      assert.equal(
-        [await filesBelow(join(cache.dir, 'content')), (await readdir(cache.tmpDir)).filter((name) => name !== 'tick')],
-        [[], []],
-      );
-      assert.equal(
-        resultOf(await execute(shellAction('echo x > $OUT/x', source, sandbox), sandbox, cache, context)).artifacts.map(({ path }) => path),
-        ['x'],
-      );
-      await writeFile(join(dir, 'filler'), Buffer.alloc(20_000_000)).catch(() => undefined);
-      const full: unknown = await cache.content.putBytes(Buffer.alloc(100_000)).catch((reason: unknown) => reason);
-      assert.is((full as NodeJS.ErrnoException).code, 'ENOSPC');
-      await rm(join(dir, 'filler'));
-      assert.ok(await cache.content.holds(await cache.content.putBytes(Buffer.alloc(100_000))));
-    });
-  }
 });
 
 test.run();

@@ -1,7 +1,7 @@
 // How a failure is worded, whose fault it is, and which word a mistyped one was meant to be.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cannot, cannotBecause, errnoOf, exitCodes, Failure, nearest } from './errors.ts';
+import { cannot, cannotBecause, errnoOf, exitCodes, Failure, hostExhausted, nearest } from './errors.ts';
 
 test('a failure is the sentence "Cannot <do what>: <why>", and its blame is its exit code', () => {
   assert.is(cannot('read "x"', 'it is a folder').message, 'Cannot read "x": it is a folder');
@@ -17,6 +17,13 @@ test("an error of the operating system gets words, and a full disk is the host's
   assert.is((full as Failure).message, 'Cannot write "x": no space left on the device');
   assert.is((full as Failure).blame, 'host');
   assert.match((full as Failure).hint ?? '', /--cache DIR/);
+});
+
+test('what a host runs out of at any write is its lack; any other error stays what it was', () => {
+  const full = hostExhausted(Object.assign(new Error('ENOSPC: ...'), { code: 'ENOSPC' }));
+  assert.equal([(full as Failure).message, (full as Failure).exitCode], ['Cannot finish: no space left on the device', 69]);
+  const bug = Object.assign(new Error('ENOENT: ...'), { code: 'ENOENT' });
+  assert.is(hostExhausted(bug), bug);
 });
 
 test('an error without words of ours stays what it was, and a failure is not wrapped again', () => {
