@@ -32,6 +32,7 @@ export const variableRows: readonly Row[] = [
   { what: /^(CARGO_MAKEFLAGS|MAKEFLAGS|MFLAGS|NUM_JOBS)=/, reason: 'how many may run at once; no result depends on it' },
   { what: /^(RUSTC|RUSTDOC)=/, reason: 'the programs of the toolchain: cargo hands on how it was told to call them, we name their place' },
   { what: /^SSL_CERT_(DIR|FILE)=/, reason: 'set by cargo for its own downloads' },
+  { what: /^(SOURCE_DATE_EPOCH|ZERO_AR_DATE)=/, reason: 'ours alone, on purpose: what scripts pack has one constant time' },
   { what: /^LD_LIBRARY_PATH=/, reason: "where the caller's own libraries lie" },
 ];
 

@@ -5,7 +5,6 @@ import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openCache } from '../cache/cache.ts';
 import { Failure } from '../core/errors.ts';
 import { outputOf } from '../core/sh.ts';
 import { compareCalls, compareWithCargo } from './differential.ts';
@@ -29,12 +28,8 @@ async function checkout(name: string): Promise<string> {
   return to;
 }
 
-let scratches = 0;
-
-/** Compares a project; the caches of all tests are one, because the results of one profile help the next. */
+/** Compares a project; all tests share a scratch folder, because the results of one profile help the next. */
 async function compare(at: string, changes: Partial<Project> = {}, env: Readonly<Record<string, string>> = {}): Promise<Comparison> {
-  const cache = await openCache(join(dir, 'cache'), process.pid, report);
-  const scratch = join(dir, `scratch-${scratches++}`);
   const project: Project = {
     name: 'x',
     dir: at,
@@ -51,22 +46,15 @@ async function compare(at: string, changes: Partial<Project> = {}, env: Readonly
     env: {},
   };
   const options = {
-    cache,
     hostEnv: { ...hostEnv, ...env },
     toolchain: undefined,
     rustSrc: hostEnv['BLOOMERY_RUST_SRC'],
     otherCacheDir: hostEnv['BLOOMERY_CACHE'] ?? join(homedir(), '.cache/bloomery'),
     jobs: 2,
-    sandbox: true,
     shorten: (path: string) => path,
     colour: false,
   };
-  try {
-    await mkdir(scratch);
-    return await compareWithCargo({ ...project, ...changes }, options, scratch, { report, signal });
-  } finally {
-    await cache.close();
-  }
+  return compareWithCargo({ ...project, ...changes }, options, { dir, pid: process.pid }, { report, signal });
 }
 
 function assertSame({ units, differences }: Comparison, expected: number): void {

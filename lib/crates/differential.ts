@@ -1,9 +1,13 @@
 // The differential test: what cargo does for a project beside what we do for it, unit by unit. Ours are the actions that the compiler
-// executes, seen by its own hook. Every unit must have its partner, and the partners the same words.
-import { resolve } from 'node:path';
+// executes, seen by its own hook. Every unit must have its partner, and the partners the same words. Build scripts and what they are made of
+// run in earnest on both sides; of what is compiled for a target both see empty files, because only the calls are compared.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Action } from '../build/action.ts';
 import type { Job } from '../build/lookup.ts';
+import { openCache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
+import { tool } from '../core/tools.ts';
 import { metadata, stdSources } from './cargo.ts';
 import { compile } from './compile.ts';
 import type { CompileOptions } from './compile.ts';
@@ -11,7 +15,7 @@ import { makersOf, normalCall } from './differential-call.ts';
 import type { NormalCall } from './differential-call.ts';
 import type { PlannedUnit } from './plan.ts';
 import type { Project } from './project.ts';
-import { recordCargo } from './recorded-calls.ts';
+import { recordCargo, sandboxStandIn } from './recorded-calls.ts';
 import type { RecordedCall } from './recorded-calls.ts';
 
 /** One unit that differs. `only` are the words that one side has and the other has not; where only the order differs, the first that do. */
@@ -26,13 +30,33 @@ export interface Comparison {
   readonly differences: readonly Difference[];
 }
 
-/** Builds a project with us and has cargo build it for the record, and compares. `scratchDir` is an empty folder. */
+/** Where a comparison works: everything in `dir` is its own, empty files of libraries among it, and of no use to others. */
+export interface Scratch {
+  readonly dir: string;
+  readonly pid: number;
+}
+
+/** Builds a project with us and has cargo build it, both for the record, and compares. A scratch folder serves several comparisons. */
 export async function compareWithCargo(
   project: Project,
-  options: CompileOptions,
-  scratchDir: string,
+  settings: Omit<CompileOptions, 'cache' | 'sandbox' | 'observe'>,
+  { dir, pid }: Scratch,
   context: Context,
 ): Promise<Comparison> {
+  const path = settings.hostEnv['PATH'] ?? '';
+  const standIn = await sandboxStandIn(join(dir, 'bin'), await tool('bwrap', path));
+  const scratchDir = await mkdtemp(join(dir, 'cargo-'));
+  const cache = await openCache(join(dir, 'cache'), pid, context.report);
+  try {
+    const options = { ...settings, cache, sandbox: true, hostEnv: { ...settings.hostEnv, PATH: `${standIn}:${path}` } };
+    return await compareIn(project, options, scratchDir, context);
+  } finally {
+    await cache.close();
+    await rm(scratchDir, { recursive: true, force: true });
+  }
+}
+
+async function compareIn(project: Project, options: CompileOptions, scratchDir: string, context: Context): Promise<Comparison> {
   const seen: { unit: PlannedUnit; job: Job }[] = [];
   await compile([project], { ...options, observe: (unit, job) => seen.push({ unit, job }) }, context);
   const [first] = seen;

@@ -39,6 +39,36 @@ export interface RecordingOptions {
   readonly scratchDir: string;
 }
 
+/** Shell: what a call of rustc ("$@") says about the files that it writes. */
+const readCall = `crate= out= extra= types= before= needs= emit= target=
+for word; do
+  case "$before $word" in
+    '--crate-name '*) crate=$word;;
+    '--crate-type '*) types="$types $word";;
+    '--out-dir '*) out=$word;;
+    '--target '*) target=$word;;
+    '-C extra-filename='*) extra=\${word#*=};;
+    '--extern '*=*) needs="$needs \${word#*=}";;
+  esac
+  case $word in --emit=*) emit=$word;; esac
+  before=$word
+done
+`;
+
+/** Shell: writes these files, empty, and remembers in $made what they are called. */
+const writeEmpty = `for type in $types; do
+  made=lib$crate$extra
+  case $type in
+    lib|rlib) : >"$out/$made.rlib";;
+    dylib|cdylib|proc-macro) : >"$out/$made.so";;
+    staticlib) : >"$out/$made.a";;
+    bin) made=$crate$extra; : >"$out/$made"; chmod +x "$out/$made";;
+  esac
+done
+case $emit in *metadata*) : >"$out/lib$crate$extra.rmeta";; esac
+echo "$out/$crate$extra.d:" >"$out/$crate$extra.d"
+`;
+
 /**
  * $notes/call.* is one call, in parts that end with a zero byte: kind, folder, number of arguments, arguments, NAME=VALUE of the
  * environment. $notes/unmade/FILE is a library that cargo believes in: the line that makes it, for when a build script needs it.
@@ -67,19 +97,7 @@ if [ "$1" = --script ]; then program=$2; shift 2; note build-script "$@"; exec "
 [ -n "$CARGO_CRATE_NAME" ] || exec "$@"
 rustc=$1; shift
 note rustc "$@"
-crate= out= extra= types= before= needs= emit=
-for word; do
-  case "$before $word" in
-    '--crate-name '*) crate=$word;;
-    '--crate-type '*) types="$types $word";;
-    '--out-dir '*) out=$word;;
-    '-C extra-filename='*) extra=\${word#*=};;
-    '--extern '*=*) needs="$needs \${word#*=}";;
-  esac
-  case $word in --emit=*) emit=$word;; esac
-  before=$word
-done
-case $crate in build_script_*)
+${readCall}case $crate in build_script_*)
   make $needs
   "$rustc" "$@"
   program=$out/$crate$extra
@@ -88,17 +106,7 @@ case $crate in build_script_*)
   chmod +x "$program"
   exit;;
 esac
-for type in $types; do
-  case $type in
-    lib|rlib) : >"$out/lib$crate$extra.rlib"; made=lib$crate$extra;;
-    dylib|cdylib|proc-macro) : >"$out/lib$crate$extra.so"; made=lib$crate$extra;;
-    staticlib) : >"$out/lib$crate$extra.a"; made=lib$crate$extra;;
-    bin) : >"$out/$crate$extra"; made=$crate$extra;;
-  esac
-done
-case $emit in *metadata*) : >"$out/lib$crate$extra.rmeta";; esac
-echo "$out/$crate$extra.d:" >"$out/$crate$extra.d"
-{ printf '%s\\0' "$PWD"; env -0; printf '%s\\0' "$rustc" "$@"; } >"$notes/unmade/$made"
+${writeEmpty}{ printf '%s\\0' "$PWD"; env -0; printf '%s\\0' "$rustc" "$@"; } >"$notes/unmade/$made"
 echo "$needs" >"$notes/unmade/$made.needs"
 `;
 
@@ -137,4 +145,27 @@ export function callOf(text: string): RecordedCall {
     return [entry.slice(0, at), entry.slice(at + 1)];
   });
   return { kind: kind === 'build-script' ? kind : 'rustc', argv, cwd, env: Object.fromEntries(env) };
+}
+
+/**
+ * A folder with a program "bwrap" that stands in for bubblewrap: it writes empty files where rustc would compile for a target (any triple that
+ * is named), and hands all else to the real one. What is for the host is made in earnest: build scripts are of it.
+ */
+export async function sandboxStandIn(dir: string, bubblewrap: string): Promise<string> {
+  const program = join(dir, 'bwrap');
+  const script = `#!/bin/sh
+set -e
+${readCall}
+[ -n "$crate" ] && [ -n "$target" ] || exec '${bubblewrap}' "$@"
+older= before=
+for word; do
+  [ "$older $word" != "--bind $out" ] || folder=$before
+  older=$before before=$word
+done
+out=$folder
+${writeEmpty}`;
+  await mkdir(dir, { recursive: true });
+  await writeFile(program, script);
+  await chmod(program, 0o755);
+  return dir;
 }
