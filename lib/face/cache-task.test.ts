@@ -14,6 +14,7 @@ import type { RunResult } from '../core/sh.ts';
 import { KiB, MiB } from '../core/sizes.ts';
 import { parseAge, parseSize } from './cache-amounts.ts';
 import { roleOf } from './cache-results.ts';
+import { cacheFlags, strayFlag } from './cache-task.ts';
 import { matching } from './explain-task.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -174,6 +175,15 @@ test('mistakes are sentences with exit 2, and leave nothing behind', async () =>
     assert.not.match(stderr, /^ +at /m);
   }
   assert.is(await stat(none).catch(() => undefined), undefined);
+});
+
+test('every flag that is not for all verbs is for one', () => {
+  const own = Object.keys(cacheFlags).filter((flag) => !['cache', 'json'].includes(flag));
+  assert.ok(own.length >= 6);
+  for (const flag of own) {
+    const takers = ['stats', 'verify', 'gc'].filter((verb) => strayFlag(verb, (given) => given === flag) === undefined);
+    assert.is(takers.length, 1, flag);
+  }
 });
 
 test('sizes and ages are read as people write them', () => {

@@ -43,10 +43,8 @@ export async function manageCache(task: Task): Promise<Outcome> {
   const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
   const hint = 'see npx zx tasks/cache.ts --help';
   if (!work) throw cannot(`do "${verb}" with the cache`, `the verbs are ${Object.keys(verbs).join(', ')}`, { blame: 'usage', hint });
-  for (const [owner, flags] of Object.entries(verbFlags)) {
-    const stray = owner === verb ? undefined : flags.find((flag) => args.has(flag) || args.text(flag) !== undefined);
-    if (stray) throw cannot('read the command line', `--${stray} belongs to ${owner}`, { blame: 'usage', hint });
-  }
+  const stray = strayFlag(verb, (flag) => args.has(flag) || args.text(flag) !== undefined);
+  if (stray) throw cannot('read the command line', `--${stray.flag} belongs to ${stray.verb}`, { blame: 'usage', hint });
   gcRequest(task); // what is wrong with the command line shows before the cache is touched
   args.count('rebuild', 1);
   const cache = await openCache(await existingCacheDir(task), process.pid, report);
@@ -55,6 +53,15 @@ export async function manageCache(task: Task): Promise<Outcome> {
   } finally {
     await cache.close();
   }
+}
+
+/** A flag that was given and means something only to another verb. */
+export function strayFlag(verb: string, given: (flag: string) => boolean): { readonly flag: string; readonly verb: string } | undefined {
+  for (const [owner, flags] of Object.entries(verbFlags)) {
+    const flag = owner === verb ? undefined : flags.find(given);
+    if (flag) return { flag, verb: owner };
+  }
+  return undefined;
 }
 
 async function stats({ print }: Task, cache: Cache): Promise<Outcome> {

@@ -43,12 +43,17 @@ function averageRunning({ built, totalMs }: Timings): number {
 const style = `
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: ${chart.width + chart.left}px; padding: 0 1em; color: #222; background: #fff }
 h1 { font-size: 1.4em } h2 { font-size: 1.1em; margin-top: 2em }
-dl { display: flex; flex-wrap: wrap; gap: 0 2.5em } dt { color: #666; font-size: .85em } dd { margin: 0; font-size: 1.15em }
+dl { display: flex; flex-wrap: wrap; gap: 0 2.5em }
+dt { color: #666; font-size: .85em } dd { margin: 0; font-size: 1.15em }
 svg { display: block; width: 100%; height: auto } svg text { font: 11px system-ui, sans-serif; fill: #333 }
-.grid { stroke: #ddd } .bar { fill: #4c78a8 } .bar.tail { fill: #9ecae9 } .bar.script { fill: #e49444 } .running { fill: none; stroke: #4c78a8; stroke-width: 1.5 }
-.cpu { fill: #eeca3b; fill-opacity: .35; stroke: #c9a400 } .key { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em; vertical-align: -.1em }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .15em .8em .15em 0; border-bottom: 1px solid #eee } .number { text-align: right }
-@media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b } svg text { fill: #ccc } .grid { stroke: #333 } th, td { border-color: #333 } dt { color: #999 } }
+.grid { stroke: #ddd } .bar { fill: #4c78a8 } .bar.tail { fill: #9ecae9 } .bar.script { fill: #e49444 }
+.running { fill: none; stroke: #4c78a8; stroke-width: 1.5 } .cpu { fill: #eeca3b; fill-opacity: .35; stroke: #c9a400 }
+.key { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em; vertical-align: -.1em }
+table { border-collapse: collapse; width: 100% } .number { text-align: right }
+th, td { text-align: left; padding: .15em .8em .15em 0; border-bottom: 1px solid #eee }
+@media (prefers-color-scheme: dark) {
+  body { color: #ddd; background: #1b1b1b } svg text { fill: #ccc } .grid { stroke: #333 } th, td { border-color: #333 } dt { color: #999 }
+}
 `;
 
 /** Running units as a line (its axis on the left), busy processors as an area (0 to 100 %). */
