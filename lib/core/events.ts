@@ -16,6 +16,8 @@ export type Event =
   | { kind: 'unit-metadata-ready'; unit: string }
   /** `durationMs`: of the command, or of a hit's look-up. `savedMs`, of a hit: how long the command took when it was run. */
   | { kind: 'unit-finished'; unit: string; outcome: 'hit' | 'built'; durationMs: number; savedMs?: number; key: Digest }
+  /** Units below hits that nothing needed, so that they were not looked up. */
+  | { kind: 'units-skipped'; units: number; savedMs: number }
   | { kind: 'unit-failed'; unit: string }
   /** A compiler's or build script's own message, already rendered and with the user's paths. */
   | { kind: 'diagnostic'; unit: string; text: string }

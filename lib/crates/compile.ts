@@ -18,6 +18,7 @@ import { toolsOf } from './host-tools.ts';
 import { plan } from './plan.ts';
 import type { Plan, PlannedUnit } from './plan.ts';
 import type { Project } from './project.ts';
+import { recordedMs } from './saved-time.ts';
 import { chooseToolchain } from './toolchain-choice.ts';
 import type { ToolchainChoice } from './toolchain-choice.ts';
 import type { BuiltUnit } from './unit-action.ts';
@@ -102,6 +103,8 @@ export async function compile(projects: readonly Project[], options: CompileOpti
         const built = await buildUnits(work, context);
         const outputs = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
         await checkOutputs(outputs, cache);
+        const skipped = planned.units.flatMap(({ hash }, node) => (built.has(node) ? [] : [hash]));
+        context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = planned.units.length;
         return { projects: outputs, units, hits: units - ran.size, misses: ran.size };
       } catch (error) {

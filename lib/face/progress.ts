@@ -88,6 +88,10 @@ export function progress(terminal: Terminal, quiet: boolean, now: () => number =
         if (event.outcome === 'hit') hits++;
         else line(`${colours.green('built')} ${event.unit} ${colours.dim(formatMs(event.durationMs))}`);
         break;
+      case 'units-skipped':
+        finished += event.units;
+        hits += event.units;
+        break;
       case 'unit-failed':
         running.delete(event.unit);
         line(`${colours.red('failed')} ${event.unit}`);

@@ -13,7 +13,7 @@ export function timingsPage(timings: Timings, title: string, note: string): stri
   const facts: readonly (readonly [string, string])[] = [
     ['Wall time', formatMs(totalMs)],
     ['Built', plural(built.length, 'unit')],
-    ['Hits', plural(hits.length, 'unit')],
+    ['Hits', plural(hits, 'unit')],
     ['Saved by the cache', formatMs(savedMs)],
     ['Running at once', `${averageRunning(timings).toFixed(2)} on average`],
     ...(repaired > 0 ? [['Repaired', plural(repaired, 'entry', 'entries')] as const] : []),

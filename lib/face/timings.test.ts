@@ -44,7 +44,8 @@ function recorded(rows: readonly (readonly [atMs: number, event: Event])[], tota
 
 const build = recorded(
   [
-    [0, hit('core 0.0.0', 4000, 10)],
+    [0, hit('core 0.0.0', 3000, 10)],
+    [0, { kind: 'units-skipped', units: 2, savedMs: 1000 }],
     [0, { kind: 'unit-missed', unit: 'a 1.0', reasons: ['a.rs changed'] }],
     [100, started('a 1.0')],
     [200, started('b 1.0 (run build script)')],
@@ -64,7 +65,7 @@ test('units have their start, metadata and end; hits what they saved', () => {
     { unit: 'b 1.0 (run build script)', startMs: 200, endMs: 700, metadataMs: undefined },
     { unit: 'c <&> "quoted"', startMs: 900, endMs: 1900, metadataMs: undefined },
   ]);
-  assert.equal([build.savedMs, build.repaired, build.hits.length, build.totalMs], [3990, 1, 1, 2000]);
+  assert.equal([build.savedMs, build.repaired, build.hits, build.totalMs], [3990, 1, 3, 2000]);
   assert.equal(build.missed, [{ unit: 'a 1.0', reasons: ['a.rs changed'] }]);
 });
 

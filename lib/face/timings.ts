@@ -21,7 +21,8 @@ export interface Timings {
   readonly totalMs: number;
   /** By start. */
   readonly built: readonly TimedUnit[];
-  readonly hits: readonly { readonly unit: string; readonly savedMs: number }[];
+  /** How many units were hits, or below a hit and not even looked up. */
+  readonly hits: number;
   /** What the hits took to make once, less what it took to look them up now. */
   readonly savedMs: number;
   readonly repaired: number;
@@ -41,7 +42,7 @@ export function recordTimings(report: Report, now: () => number, cpu: () => read
   // Two units may have one label (one for the host, one for the target): the first that began is the first that ends.
   const running = new Map<string, { startMs: number; metadataMs: number | undefined }[]>();
   const built: TimedUnit[] = [];
-  const hits: { unit: string; savedMs: number }[] = [];
+  let hits = 0;
   const missed: { unit: string; reasons: readonly string[] }[] = [];
   let savedMs = 0;
   let repaired = 0;
@@ -60,12 +61,16 @@ export function recordTimings(report: Report, now: () => number, cpu: () => read
         }
         case 'unit-finished':
           if (event.outcome === 'hit') {
-            hits.push({ unit: event.unit, savedMs: event.savedMs ?? 0 });
+            hits++;
             savedMs += (event.savedMs ?? 0) - event.durationMs;
           } else {
             const { startMs, metadataMs } = running.get(event.unit)?.shift() ?? { startMs: atMs - event.durationMs, metadataMs: undefined };
             built.push({ unit: event.unit, startMs, endMs: atMs, metadataMs });
           }
+          break;
+        case 'units-skipped':
+          hits += event.units;
+          savedMs += event.savedMs;
           break;
         case 'unit-missed':
           missed.push({ unit: event.unit, reasons: event.reasons });
