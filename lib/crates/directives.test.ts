@@ -17,6 +17,8 @@ const nothing: Directives = {
   rerunIfChanged: [],
   rerunIfEnvChanged: [],
   metadata: {},
+  newSyntax: false,
+  wantsBootstrap: false,
 };
 
 /** Directives that mean the same in both syntaxes. */
@@ -44,7 +46,7 @@ const both: readonly (readonly [line: string, meaning: Partial<Directives>])[] =
 test('every directive means the same with one colon and with two', () => {
   for (const [line, meaning] of both) {
     for (const prefix of ['cargo:', 'cargo::'])
-      assert.equal(parseDirectives(`${prefix}${line}\n`, 'x'), { ...nothing, ...meaning }, prefix + line);
+      assert.equal(parseDirectives(`${prefix}${line}\n`, 'x'), { ...nothing, ...meaning, newSyntax: prefix === 'cargo::' }, prefix + line);
   }
 });
 
@@ -63,7 +65,7 @@ test('error and metadata are directives with two colons; with one, any other key
 test('lines are trimmed, other output and what is not UTF-8 is passed over, and the last word on a variable counts', () => {
   const passed = 'hello\ncargo\nCARGO:rustc-cfg=b\nx cargo:rustc-cfg=c\ncargo:rustc-cfg=\uFFFD\n\n';
   const stdout = `${passed}  cargo:rustc-cfg=a \r\ncargo::rustc-env=A=1\ncargo:rustc-env=A=2\n`;
-  assert.equal(parseDirectives(stdout, 'x'), { ...nothing, cfgs: ['a'], env: { A: '2' } });
+  assert.equal(parseDirectives(stdout, 'x'), { ...nothing, cfgs: ['a'], env: { A: '2' }, newSyntax: true });
 });
 
 test('what cargo refuses is refused with the line and the package', () => {

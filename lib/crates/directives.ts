@@ -18,6 +18,10 @@ export interface Directives {
   readonly rerunIfEnvChanged: readonly string[];
   /** What dependents see as DEP_<LINKS>_<KEY>. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Did it say anything as `cargo::KEY=VALUE`? */
+  readonly newSyntax: boolean;
+  /** Did it want to set RUSTC_BOOTSTRAP? That is never done. */
+  readonly wantsBootstrap: boolean;
 }
 
 /** An argument for the linker and the targets that it is for; `bin` names one binary. */
@@ -54,11 +58,14 @@ export function parseDirectives(stdout: string, packageName: string): Directives
   const rerunIfChanged: string[] = [];
   const rerunIfEnvChanged: string[] = [];
   const metadata: Record<string, string> = {};
+  let newSyntax = false;
+  let wantsBootstrap = false;
 
   for (const line of stdout.split('\n')) {
     const match = /^cargo(::?)(.*)$/.exec(line.trim());
     if (!match || line.includes('\uFFFD')) continue; // not UTF-8: cargo passes over it, too
     const [, colons, rest = ''] = match;
+    newSyntax ||= colons === '::';
     const refuse = (why: string): Error => cannot(`run the build script of ${packageName}`, `${why}: "${line.trim()}"`);
     const split = (text: string): readonly [string, string] => {
       const at = text.indexOf('=');
@@ -75,8 +82,10 @@ export function parseDirectives(stdout: string, packageName: string): Directives
     else if (key === 'rustc-link-search') linkSearch.push(value);
     else if (key === 'rustc-cfg') cfgs.push(value);
     else if (key === 'rustc-check-cfg') checkCfgs.push(value);
-    else if (key === 'rustc-env' && pair()[0] === 'RUSTC_BOOTSTRAP') warnings.push(bootstrapWarning);
-    else if (key === 'rustc-env') env[pair()[0]] = pair()[1];
+    else if (key === 'rustc-env' && pair()[0] === 'RUSTC_BOOTSTRAP') {
+      wantsBootstrap = true;
+      warnings.push(bootstrapWarning);
+    } else if (key === 'rustc-env') env[pair()[0]] = pair()[1];
     else if (key === 'warning') warnings.push(value);
     else if (key === 'rerun-if-changed') rerunIfChanged.push(value);
     else if (key === 'rerun-if-env-changed') rerunIfEnvChanged.push(value);
@@ -85,7 +94,21 @@ export function parseDirectives(stdout: string, packageName: string): Directives
     else if (colons === '::') throw refuse('there is no such directive');
     else metadata[key] = value;
   }
-  return { linkLibs, linkSearch, linkArgs, cfgs, checkCfgs, env, warnings, errors, rerunIfChanged, rerunIfEnvChanged, metadata };
+  return {
+    linkLibs,
+    linkSearch,
+    linkArgs,
+    cfgs,
+    checkCfgs,
+    env,
+    warnings,
+    errors,
+    rerunIfChanged,
+    rerunIfEnvChanged,
+    metadata,
+    newSyntax,
+    wantsBootstrap,
+  };
 }
 
 /** `rustc-flags` may hold only -l and -L, with or without a space. */

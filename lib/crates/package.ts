@@ -28,6 +28,8 @@ export interface Package {
   /** Names of its targets of kind bin. */
   readonly bins: readonly string[];
   readonly hasLibrary: boolean;
+  /** Kinds of all its targets: lib, bin, test, ... */
+  readonly kinds: readonly string[];
 }
 
 export interface Metadata {
@@ -83,6 +85,7 @@ function packageOf(raw: RawPackage): Package {
     links: raw.links ?? undefined,
     features: Object.keys(raw.features),
     bins: raw.targets.filter((target) => target.kind.includes('bin')).map((target) => target.name),
+    kinds: [...new Set(raw.targets.flatMap((target) => target.kind))],
     hasLibrary: raw.targets.some((target) => target.kind.some((kind) => libraryKinds.includes(kind))),
   };
 }

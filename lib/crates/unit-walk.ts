@@ -10,11 +10,11 @@ import { walk } from '../build/walk.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Json } from '../core/digest.ts';
 import { digestBytes } from '../core/digest.ts';
-import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { DeepKey, DeepKeys, SourceFiles } from './deep-key.ts';
 import { parseDirectives } from './directives.ts';
 import type { Plan, PlannedUnit } from './plan.ts';
+import { scriptRefusal } from './script-refusal.ts';
 import { jobOf } from './unit-action.ts';
 import type { BuiltUnit, Tools } from './unit-action.ts';
 import { isPlainLibrary, isScriptRun } from './unit-graph.ts';
@@ -60,6 +60,8 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
   const done = (node: number, result: ActionResult): void => {
     const unit = unitAt(node);
     const directives = isScriptRun(unit.unit) ? parseDirectives(result.stdout, unit.owner.name) : undefined;
+    const refusal = directives && scriptRefusal(directives, unit.owner, unit.toolchain.release);
+    if (refusal) throw refusal;
     built.set(node, { planned: unit, result, directives });
     for (const { level, rendered } of messages(unit, result.stderr, work.showing)) {
       if (level === 'warning') context.report({ kind: 'diagnostic', unit: unit.label, text: rendered });
@@ -161,11 +163,6 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
     if (!made.ok) {
       context.report({ kind: 'unit-failed', unit: unit.label });
       throw failure(unit, made, work.showing);
-    }
-    const errors = isScriptRun(unit.unit) ? parseDirectives(made.result.stdout, unit.owner.name).errors : [];
-    if (errors.length > 0) {
-      const detail = errors.map((error) => `error: ${error}`).join('\n');
-      throw cannot(`build ${unit.owner.name}`, 'its build script says so', { detail });
     }
     done(node, made.result);
     work.ran.add(node);

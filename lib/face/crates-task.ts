@@ -132,7 +132,7 @@ export function declaredEnv(list: readonly string[], env: Readonly<Record<string
   );
 }
 
-async function projectsOf(task: Task): Promise<readonly Project[]> {
+export async function projectsOf(task: Task): Promise<readonly Project[]> {
   const { args, host, path } = task;
   const [dir] = args.words;
   const set = args.text('set');
