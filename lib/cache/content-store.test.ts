@@ -1,5 +1,5 @@
 // The content store gives back what was put in, or nothing: never other bytes, whatever happened to its files.
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -137,6 +137,23 @@ test('writers of the same blob do not disturb each other', async () => {
     assert.equal([...new Set(made)], [digestBytes('the same')]);
     assert.is((await other.content.read(digestBytes('the same')))?.toString(), 'the same');
     assert.equal([await filesBelow(cache.tmpDir).then((files) => files.filter((name) => name.startsWith('blob'))), repaired()], [[], []]);
+  });
+});
+
+test('after one damaged blob none is said to be there that was not read; one that was collected meanwhile is absent again', async () => {
+  await withScratch(async (scratch) => {
+    const digests = await Promise.all(['one', 'two', 'three'].map((text) => scratch.cache.content.putBytes(text)));
+    const [one, two, three] = digests;
+    if (!one || !two || !three) throw new Error('three were put');
+    for (const digest of [one, two]) await flip(scratch, digest);
+    const { content } = await scratch.reopen();
+    assert.equal([await content.has(one), await content.has(two), await content.has(three)], [true, true, true]);
+    assert.not(await content.holds(one));
+    assert.equal([await content.has(two), await content.has(three)], [false, true]);
+    assert.equal(scratch.repaired(), [one, two]);
+    await rm(scratch.blob(three));
+    await content.linkTo(three, join(scratch.folder, 'link')).catch(() => undefined);
+    assert.not(await content.has(three));
   });
 });
 

@@ -17,7 +17,7 @@ export interface ContentStore {
   adoptFile(path: string): Promise<{ digest: Digest; sizeBytes: number }>;
   /** The bytes of a blob, verified; undefined when it is absent or was damaged. */
   read(digest: Digest): Promise<Buffer | undefined>;
-  /** Is there a blob of that name? Says nothing of its bytes. */
+  /** Is there a blob of that name? Says nothing of its bytes, until one was found damaged: from then on none is believed unread. */
   has(digest: Digest): Promise<boolean>;
   /** Is the blob there and whole? Verified once for each opened store. */
   holds(digest: Digest): Promise<boolean>;
@@ -37,9 +37,12 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
   const temporary = (): string => join(tmpDir, `blob-${serial++}`);
   const place = (digest: Digest): string => join(dir, digest.slice(0, 2), digest);
   const verified = new Map<Digest, Promise<boolean>>();
+  // Damage seldom comes alone, and who stumbles over each blob by itself starts over for each.
+  let doubtful = false;
 
   const drop = async (digest: Digest): Promise<void> => {
     verified.delete(digest);
+    doubtful = true;
     // Of two that find the damage at once, one tells.
     if (await absentAsUndefined(rm(place(digest)).then(() => true))) report({ kind: 'repaired', digest });
   };
@@ -53,6 +56,17 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
     const actual = await absentAsUndefined(digestFile(place(digest)));
     if (actual !== undefined && actual !== digest) await drop(digest);
     return actual === digest;
+  };
+
+  const holds = (digest: Digest): Promise<boolean> => {
+    const known =
+      verified.get(digest) ??
+      verify(digest).then((whole) => {
+        if (!whole) verified.delete(digest); // another process may bring it
+        return whole;
+      });
+    verified.set(digest, known);
+    return known;
   };
 
   return {
@@ -75,22 +89,14 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
       return undefined;
     },
     async has(digest) {
-      return (await absentAsUndefined(stat(place(digest)))) !== undefined;
+      return doubtful ? holds(digest) : (await absentAsUndefined(stat(place(digest)))) !== undefined;
     },
-    holds(digest) {
-      const known =
-        verified.get(digest) ??
-        verify(digest).then((whole) => {
-          if (!whole) verified.delete(digest); // another process may bring it
-          return whole;
-        });
-      verified.set(digest, known);
-      return known;
-    },
+    holds,
     async linkTo(digest, path) {
       try {
         await link(place(digest), path);
       } catch (error) {
+        if (errnoOf(error) === 'ENOENT') verified.delete(digest); // another process collected it
         if (!['EXDEV', 'EMLINK', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
         await copyFile(place(digest), path);
       }

@@ -95,6 +95,7 @@ export async function compile(projects: readonly Project[], options: CompileOpti
     explain,
     observe,
     ran,
+    told: new Set<number>(),
   };
   try {
     // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.

@@ -36,8 +36,9 @@ export interface UnitWalk {
   readonly showing: Showing;
   readonly explain: boolean;
   readonly observe: ((unit: PlannedUnit, job: Job) => void) | undefined;
-  /** Nodes that were run, over all walks of this build. */
+  /** Nodes that were run, over all walks of this build, and nodes that were told to be hits. */
   readonly ran: Set<number>;
+  readonly told: Set<number>;
 }
 
 /** How long a unit probably takes when it was never timed. */
@@ -73,7 +74,8 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
   };
   const hit = (node: number, key: ActionKey, result: ActionResult): void => {
     done(node, result);
-    if (work.ran.has(node)) return;
+    if (work.ran.has(node) || work.told.has(node)) return;
+    work.told.add(node);
     const unit = unitAt(node).label;
     context.report({ kind: 'unit-finished', unit, outcome: 'hit', durationMs: 0, savedMs: result.durationMs, key });
   };
