@@ -1,5 +1,5 @@
 // A remembered value is computed once per state of its witnesses.
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -80,6 +80,21 @@ test('a cache that cannot be written is a failure that names it', async () => {
     assert.instance(error, Failure);
     assert.match((error as Failure).message, /^Cannot write ".*remembered.*": a part of the path is not a folder/);
   });
+});
+
+test('a record with one flipped bit, still valid JSON, is computed anew', async () => {
+  const cacheDir = await mkdtemp(join(tmpdir(), 'bloomery-remembered-'));
+  try {
+    const ask = (value: string): Promise<string> => remembered(cacheDir, 'flip', null, async () => ({ value, witnesses: [] }));
+    assert.is(await ask('aaaa'), 'aaaa');
+    const [name = ''] = await readdir(join(cacheDir, 'remembered'));
+    const path = join(cacheDir, 'remembered', name);
+    await writeFile(path, (await readFile(path, 'utf8')).replace('aaaa', 'aaba'));
+    assert.is(await ask('cccc'), 'cccc');
+    assert.is(await ask('dddd'), 'cccc');
+  } finally {
+    await rm(cacheDir, { recursive: true, force: true });
+  }
 });
 
 test.run();

@@ -2,7 +2,7 @@
 // things that a package manager installs (compilers, linkers, their sources), never used for a person's own sources.
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { digestRecord } from './digest.ts';
+import { digestBytes, digestRecord } from './digest.ts';
 import type { Json } from './digest.ts';
 import { cannotBecause } from './errors.ts';
 
@@ -22,7 +22,8 @@ interface Kept {
 
 /**
  * The value for `question` (what it depends on besides files), computed at most once per state of its witnesses.
- * Records lie at `<cacheDir>/remembered/<name>-<digest of the question>.json`; one that cannot be read is computed anew.
+ * Records lie at `<cacheDir>/remembered/<name>-<digest of the question>.json`, after a line with the digest of their text; one that is damaged is
+ * computed anew.
  */
 export async function remembered<T>(cacheDir: string, name: string, question: Json, compute: () => Promise<Witnessed<T>>): Promise<T> {
   const path = join(cacheDir, 'remembered', `${name}-${digestRecord(question).slice(0, 16)}.json`);
@@ -43,13 +44,17 @@ async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>): Pr
   if (kept && (await unchanged(kept))) return kept.value as T;
   const { value, witnesses } = await compute();
   const stamps = await Promise.all(witnesses.map(stampOf));
-  await publish(path, JSON.stringify({ value, witnesses: witnesses.map((witness, index) => [witness, stamps[index] ?? '']) }));
+  const body = JSON.stringify({ value, witnesses: witnesses.map((witness, index) => [witness, stamps[index] ?? '']) });
+  await publish(path, `${digestBytes(body)}\n${body}`);
   return value;
 }
 
 async function keptRecord(path: string): Promise<Kept | undefined> {
   try {
-    const record: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const text = await readFile(path, 'utf8');
+    const body = text.slice(text.indexOf('\n') + 1);
+    if (!text.startsWith(`${digestBytes(body)}\n`)) return undefined; // a flipped bit would make another toolchain of this one
+    const record: unknown = JSON.parse(body);
     if (typeof record !== 'object' || record === null || !('value' in record) || !('witnesses' in record)) return undefined;
     const { witnesses } = record;
     const whole =
