@@ -26,9 +26,10 @@ export async function stressKill(subject: Subject, calm: Calm, rounds: number, s
   for (let round = 1; round <= rounds; round++) {
     const site = await newSite(subject, `kill-${round}`, round % 2 === 0 ? calm : undefined);
     const atMs = Math.round(random() * usualMs);
-    if (await killedAt(await startBuild(subject, site, context), atMs, context)) killed++;
+    const inTime = await killedAt(await startBuild(subject, site, context), atMs, context);
+    if (inTime) killed++;
     const before = await filesBelow(join(site.cache, layout, 'actions'));
-    if (before.length > 0) kept++;
+    if (inTime && before.length > 0) kept++;
     const what = `round ${round}, killed after ${atMs} ms`;
     await mustBuild(subject, site, context);
     if (!same(await programsOf(site), calm.programs)) faults.push(`${what}: other programs than undisturbed`);
