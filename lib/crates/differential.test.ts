@@ -122,6 +122,15 @@ test('a unit that one side lacks is told, and so are other words and another ord
   });
 });
 
+test('a configuration that speaks for a build script is refused in a sentence', async () => {
+  const override = join(dir, 'override.toml');
+  await writeFile(override, '[target.x86_64-unknown-linux-gnu.old-native]\nrustc-link-lib = ["m"]\n');
+  await compare(join(dir, 'crates-traps'), { cargoConfigs: [override] }).then(
+    () => assert.unreachable(),
+    (error: unknown) => assert.match(String(error), /Cannot build old-sys: the configuration speaks for its build script/),
+  );
+});
+
 test("what cargo itself cannot build is cargo's refusal", async () => {
   const at = join(dir, 'broken');
   await mkdir(at);

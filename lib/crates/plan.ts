@@ -3,6 +3,7 @@
 import { basename, join, relative } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestFile, digestRecord } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
 import { configEnvOf, linkerOf, rustflagsOf } from './cargo-config.ts';
@@ -120,6 +121,15 @@ async function planProject(
     const unit = graph.units[index];
     if (!unit) continue;
     const owner = owners(unit);
+    if (isScriptRun(unit) && !unit.dependencies.some(({ index: on }) => isBuildScript(graph.units[on] ?? unit))) {
+      throw cannot(
+        `build ${owner.name}`,
+        `the configuration speaks for its build script (target.<triple>.${owner.links}), which is not supported`,
+        {
+          hint: 'let the script run: take that table out of .cargo/config.toml',
+        },
+      );
+    }
     const forTarget = unit.platform !== undefined;
     const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir);
     const compilation: Compilation = {
