@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import { commonFolder, localPath, localValue, portablePath, portableText } from './portable-paths.ts';
 
 const here = [
-  { token: '\u0001', path: '/home/me/one' },
-  { token: '\u0002', path: '/home/me/one/library' },
+  { token: '\u0001', path: '/data/me/one' },
+  { token: '\u0002', path: '/data/me/one/library' },
 ];
 const there = [
   { token: '\u0001', path: '/srv/two' },
@@ -15,13 +15,13 @@ const fields = new Set(['path']);
 
 test('a path of this checkout becomes one of the other', () => {
   const cases = [
-    ['/home/me/one/apps/x/src/main.rs', '/srv/two/apps/x/src/main.rs'],
-    ['/home/me/one/apps/../vendor/x', '/srv/two/apps/../vendor/x'],
-    ['path+file:///home/me/one/x#0.1.0', 'path+file:///srv/two/x#0.1.0'],
-    ['path+file:///home/me/one#x@0.1.0', 'path+file:///srv/two#x@0.1.0'],
-    ['/home/me/one/library/core', '/opt/library/core'],
-    ['/home/me/one', '/srv/two'],
-    ['/home/me/one-more/x', '/home/me/one-more/x'],
+    ['/data/me/one/apps/x/src/main.rs', '/srv/two/apps/x/src/main.rs'],
+    ['/data/me/one/apps/../vendor/x', '/srv/two/apps/../vendor/x'],
+    ['path+file:///data/me/one/x#0.1.0', 'path+file:///srv/two/x#0.1.0'],
+    ['path+file:///data/me/one#x@0.1.0', 'path+file:///srv/two#x@0.1.0'],
+    ['/data/me/one/library/core', '/opt/library/core'],
+    ['/data/me/one', '/srv/two'],
+    ['/data/me/one-more/x', '/data/me/one-more/x'],
     ['/usr/x', '/usr/x'],
   ] as const;
   for (const [from, to] of cases) {
@@ -31,8 +31,8 @@ test('a path of this checkout becomes one of the other', () => {
 });
 
 test('only fields that are paths are touched', () => {
-  const text = portableText({ path: '/home/me/one/x', flag: '-L/home/me/one/x', list: [{ path: '/home/me/one' }] }, fields, here);
-  assert.equal(localValue(text, fields, there), { path: '/srv/two/x', flag: '-L/home/me/one/x', list: [{ path: '/srv/two' }] });
+  const text = portableText({ path: '/data/me/one/x', flag: '-L/data/me/one/x', list: [{ path: '/data/me/one' }] }, fields, here);
+  assert.equal(localValue(text, fields, there), { path: '/srv/two/x', flag: '-L/data/me/one/x', list: [{ path: '/srv/two' }] });
 });
 
 test('the common folder is the deepest that holds all', () => {

@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
+import { fidelityFlags } from './fidelity-task.ts';
 
 const project = join(import.meta.dirname, '../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -35,6 +36,10 @@ test('what is no project is a sentence', async () => {
   const { exitCode, stderr } = await fidelity('nowhere');
   assert.is(exitCode, 1);
   assert.match(stderr, 'there is no Cargo.toml');
+});
+
+test('every flag says what it does', () => {
+  for (const [name, { help }] of Object.entries(fidelityFlags)) assert.ok(help.length > 10, name);
 });
 
 test.run();
