@@ -9,7 +9,7 @@ import type { Records } from '../cache/records.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { PlannedUnit } from './plan.ts';
-import { mountsOf, treesOf } from './unit-action.ts';
+import { mountsOf, treesOf } from './source-view.ts';
 import type { Tools } from './unit-action.ts';
 import { packageEnv } from './unit-env.ts';
 
@@ -46,7 +46,8 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
     return digestRecord({
       format: 1,
       hash,
-      env: { ...configEnv, ...packageEnv(owner, place), ...declaredEnv },
+      // Apart, not merged: which of two values of one name counts is the action's business, and a change of either must show.
+      env: [{ ...configEnv }, packageEnv(owner, place), { ...declaredEnv }],
       scripts: [owner.links ?? null, owner.hasLibrary, profileName, primary],
       place: [place.mount, place.dir, place.cwd],
       tools: Object.fromEntries(Object.entries(tools).filter(([, digest]) => digest !== undefined)),

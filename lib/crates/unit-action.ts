@@ -9,7 +9,7 @@ import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
 import { places } from './places.ts';
-import { mountsOf, rustcView, scriptView, treesOf, wholeFolders } from './source-view.ts';
+import { mountsOf, rustcView, scriptView, wholeFolders } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
@@ -31,8 +31,6 @@ export interface Tools {
   /** The native libraries that build scripts can find (pkg-config's files). */
   readonly nativeLibraries: Digest;
 }
-
-export { mountsOf, treesOf };
 
 export interface ActionContext {
   /** Built units by index in the plan; all dependencies of the unit are there. */
