@@ -25,7 +25,15 @@ test('no more than the tokens allow run at once', async () => {
   await withJobserver(2, async ({ hold }) => {
     const started: number[] = [];
     const ends: (() => void)[] = [];
-    const work = [0, 1, 2].map((number) => hold(() => new Promise<void>((resolve) => { started.push(number); ends[number] = resolve; })));
+    const work = [0, 1, 2].map((number) =>
+      hold(
+        () =>
+          new Promise<void>((resolve) => {
+            started.push(number);
+            ends[number] = resolve;
+          }),
+      ),
+    );
     assert.equal(started, [0, 1]);
     ends[0]?.();
     await work[0];
@@ -44,7 +52,9 @@ test('a program that took the tokens for its threads makes others wait, but neve
     assert.is(readSync(fd, tokens), 2);
     let second = false;
     await hold(async () => {
-      const waiting = hold(async () => { second = true; });
+      const waiting = hold(async () => {
+        second = true;
+      });
       await new Promise((resolve) => setImmediate(resolve));
       assert.not(second);
       writeSync(fd, tokens);

@@ -4,7 +4,8 @@ import * as assert from 'uvu/assert';
 import { schedule } from './schedule.ts';
 import type { Edge } from './schedule.ts';
 
-const late = (lists: readonly (readonly number[])[]): readonly (readonly Edge[])[] => lists.map((list) => list.map((on) => ({ on, early: false })));
+const late = (lists: readonly (readonly number[])[]): readonly (readonly Edge[])[] =>
+  lists.map((list) => list.map((on) => ({ on, early: false })));
 import type { Schedule } from './schedule.ts';
 
 /** Everything that is ready now. */

@@ -4,7 +4,8 @@ import * as assert from 'uvu/assert';
 import type { Edge } from './schedule.ts';
 import { walk } from './walk.ts';
 
-const late = (lists: readonly (readonly number[])[]): readonly (readonly Edge[])[] => lists.map((list) => list.map((on) => ({ on, early: false })));
+const late = (lists: readonly (readonly number[])[]): readonly (readonly Edge[])[] =>
+  lists.map((list) => list.map((on) => ({ on, early: false })));
 
 /** A walk whose work waits until it is told to end. */
 class Puppets {
@@ -15,7 +16,10 @@ class Puppets {
   readonly ended: Promise<unknown>;
   over = false;
 
-  constructor(dependencies: readonly (readonly number[])[], options: { jobs?: number; hits?: readonly number[]; weights?: readonly number[] } = {}) {
+  constructor(
+    dependencies: readonly (readonly number[])[],
+    options: { jobs?: number; hits?: readonly number[]; weights?: readonly number[] } = {},
+  ) {
     const { jobs = 2, hits = [], weights = dependencies.map(() => 1) } = options;
     const lookUp = async (node: number): Promise<boolean> => {
       this.lookedUp.push(node);
