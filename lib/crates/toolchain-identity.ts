@@ -10,19 +10,23 @@ import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { installHint } from '../core/tools.ts';
+import { rustupRecord } from './rustup-record.ts';
 import type { Toolchain, ToolchainSearch } from './toolchain.ts';
 
 /** Names of files by what they are called in the record, absolute. */
 type Parts = Readonly<Record<string, string>>;
 
-/** rustc, cargo, the compiler's libraries and the standard library of its host, by content; read anew only when one of them changes. */
+/**
+ * rustc, cargo, the compiler's libraries and the standard library of its host, by content, or by the archive that rustup verified and unpacked
+ * them from; looked at anew only when one of them changes.
+ */
 export async function toolchainIdentity(toolchain: Toolchain, cacheDir: string): Promise<Digest> {
   const { sysroot, rustc, cargo, host, verbose } = toolchain;
   return remembered<Digest>(cacheDir, 'toolchain', { sysroot, rustc, cargo, verbose }, async () => {
     const folders = [join(sysroot, 'lib'), join(sysroot, 'lib/rustlib', host, 'lib'), join(sysroot, 'lib/rustlib', host, 'bin')];
     const libraries = (await Promise.all(folders.map((folder) => filesIn(folder, sysroot)))).flat();
     const parts = { ...Object.fromEntries(libraries), rustc, cargo };
-    return { value: digestRecord({ verbose, files: await digests(parts) }), witnesses: [...folders, ...Object.values(parts)] };
+    return { value: digestRecord({ verbose, files: await digests(parts, sysroot) }), witnesses: [...folders, ...Object.values(parts)] };
   });
 }
 
@@ -32,7 +36,7 @@ export async function targetIdentity({ sysroot }: Toolchain, triple: string, cac
   const value = await remembered<Digest | null>(cacheDir, 'target', { sysroot, triple }, async () => {
     const parts = Object.fromEntries(await filesIn(folder, sysroot));
     const present = Object.keys(parts).length > 0;
-    return { value: present ? digestRecord(await digests(parts)) : null, witnesses: [folder, ...Object.values(parts)] };
+    return { value: present ? digestRecord(await digests(parts, sysroot)) : null, witnesses: [folder, ...Object.values(parts)] };
   });
   return value ?? undefined;
 }
@@ -94,13 +98,18 @@ async function filesIn(folder: string, sysroot: string): Promise<readonly (reado
     });
 }
 
-async function digests(parts: Parts): Promise<Readonly<Record<string, Digest>>> {
+/** What each file is. One that is no plain file is left out. */
+async function digests(parts: Parts, sysroot?: string): Promise<Readonly<Record<string, string>>> {
   const limit = pLimit(4);
   const names = Object.keys(parts).sort(byCodeUnit);
+  const installed = sysroot === undefined ? undefined : await rustupRecord(sysroot);
   const entries = await Promise.all(
     names.map((name) =>
       limit(async () => {
-        const file = await realpath(parts[name] ?? '');
+        const path = parts[name] ?? '';
+        const archive = await installed?.(path.slice((sysroot ?? '').length + 1));
+        if (archive !== undefined) return [[name, archive] as const];
+        const file = await realpath(path);
         return (await stat(file)).isFile() ? [[name, await digestFile(file)] as const] : [];
       }),
     ),
