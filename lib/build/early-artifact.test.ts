@@ -33,7 +33,12 @@ test('an announced file that is not there is an error', async () => {
   await withScratch(async ({ cache }) => {
     const watch = watchEarly({ path: 'none', there: () => {} }, join(cache.tmpDir, 'nowhere'), cache);
     watch.hear(line('none'));
-    assert.ok(await watch.settled().then(() => false, () => true));
+    assert.ok(
+      await watch.settled().then(
+        () => false,
+        () => true,
+      ),
+    );
   });
 });
 

@@ -1,15 +1,27 @@
 // An artifact that is whole before its command ends: rustc says when it has written a crate's metadata, and goes on with the code. The line
 // is taken from standard error as it comes (rustc's `--json=artifacts`), the file is copied to the store, and who waits for it may go on.
+import type { Stats } from 'node:fs';
 import { copyFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import type { Action } from './action.ts';
+import type { Action, Artifact } from './action.ts';
 
 export interface EarlyWatch {
   /** Takes a chunk of standard error. */
   readonly hear: (chunk: string) => void;
-  /** Resolves when nothing of the output folder is being read any more; rejects if that went wrong. */
-  readonly settled: () => Promise<void>;
+  /** Resolves when nothing of the output folder is being read any more, with what was taken; rejects if that went wrong. */
+  readonly settled: () => Promise<Taken | undefined>;
+}
+
+/** An artifact that is in the store already, and the state in which its file was when it was read (`stampOf`). */
+export interface Taken {
+  readonly artifact: Artifact;
+  readonly stamp: string;
+}
+
+/** Equal for one file that was not written in between. */
+export function stampOf({ ino, size, mtimeMs }: Stats): string {
+  return `${ino} ${size} ${mtimeMs}`;
 }
 
 const announcement = '{"$message_type":"artifact"';
@@ -17,12 +29,14 @@ const announcement = '{"$message_type":"artifact"';
 /** Watches for the artifact of `early` in `outDir`. */
 export function watchEarly({ path, there }: NonNullable<Action['early']>, outDir: string, cache: Cache): EarlyWatch {
   let rest = '';
-  let copying: Promise<void> | undefined;
-  const take = async (): Promise<void> => {
+  let copying: Promise<Taken> | undefined;
+  const take = async (): Promise<Taken> => {
     const copy = join(outDir, '..', `early-${basename(path)}`);
+    const about = await stat(join(outDir, path));
     await copyFile(join(outDir, path), copy);
-    const executable = ((await stat(copy)).mode & 0o111) !== 0;
-    there({ path, executable, ...(await cache.content.adoptFile(copy)) });
+    const artifact = { path, executable: (about.mode & 0o111) !== 0, ...(await cache.content.adoptFile(copy)) };
+    there(artifact);
+    return { artifact, stamp: stampOf(about) };
   };
   return {
     hear(chunk) {

@@ -1,7 +1,7 @@
 // Carries out one action: stages its inputs, runs the command in the sandbox, and turns what it wrote into artifacts of the store.
 // Knows neither what the command means nor when it is needed.
-import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { copyFile, mkdtemp, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
@@ -10,7 +10,8 @@ import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import type { RunOptions } from '../core/sh.ts';
-import { watchEarly, withoutAnnouncements } from './early-artifact.ts';
+import { stampOf, watchEarly, withoutAnnouncements } from './early-artifact.ts';
+import type { Taken } from './early-artifact.ts';
 import { MiB } from '../core/sizes.ts';
 import type { Action, ActionResult, Artifact } from './action.ts';
 import { shownMounts } from './mounts.ts';
@@ -57,7 +58,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
       sandbox.kind === 'bubblewrap'
         ? await run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), options)
         : await runBare(action, view, options);
-    await early?.settled();
+    const taken = await early?.settled();
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage, output.stderr))) {
         const hint = 'free some space, or choose another folder with --cache DIR';
@@ -67,7 +68,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     }
     const shareable = sandbox.kind === 'bubblewrap' || !(await mentions(outDir, Object.values({ ...view.readOnly, ...view.writable })));
     await resolveLinks(outDir, join(stage, 'link-target'));
-    const artifacts = await adopt(outDir, '', cache);
+    const artifacts = await adopt(outDir, '', taken, cache);
     const result = {
       artifacts,
       stdout: output.stdout,
@@ -76,7 +77,8 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     };
     return { ok: true, result, shareable, startedMs };
   } finally {
-    await rm(stage, { recursive: true, force: true });
+    // Hundreds of links: one call costs a tenth of a promise for each.
+    rmSync(stage, { recursive: true, force: true });
   }
 }
 
@@ -90,21 +92,21 @@ async function isFull(dir: string, stderr: string): Promise<boolean> {
 export async function stageInputs(action: Action, stage: string, cache: Cache): Promise<View> {
   const readOnly: Record<string, string> = { ...shownMounts(action) };
   const made = new Set<string>();
-  const folder = async (path: string): Promise<void> => {
+  const folder = (path: string): void => {
     if (made.has(path)) return;
     made.add(path);
-    await mkdir(path, { recursive: true });
+    mkdirSync(path, { recursive: true });
   };
   for (const [place, digest] of Object.entries(action.record.inputs)) {
     if (!(await cache.content.holds(digest))) throw new DamagedInput(digest);
-    await folder(dirname(join(stage, place)));
+    folder(dirname(join(stage, place)));
     // It was there a moment ago: garbage collection of another process took it.
     if (!(await absentAsUndefined(cache.content.linkTo(digest, join(stage, place)).then(() => true)))) throw new DamagedInput(digest);
     const top = `${root}/${place.split('/')[2] ?? ''}`;
     readOnly[top] = join(stage, top);
   }
   const outDir = join(stage, action.record.outputDir);
-  await folder(outDir);
+  folder(outDir);
   return { readOnly, writable: { ...action.ambientMounts, [action.record.outputDir]: outDir }, network: action.record.network === true };
 }
 
@@ -136,17 +138,21 @@ async function resolveLinks(dir: string, spare: string): Promise<void> {
   }
 }
 
-/** Moves all files below `dir` into the store. */
-async function adopt(dir: string, prefix: string, cache: Cache): Promise<Artifact[]> {
+/** Moves all files below `dir` into the store, but for the one that was `taken` and is as it was then. */
+async function adopt(dir: string, prefix: string, taken: Taken | undefined, cache: Cache): Promise<Artifact[]> {
   const artifacts: Artifact[] = [];
   const entries = await readdir(join(dir, prefix), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => byCodeUnit(a.name, b.name))) {
     const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
-    if (entry.isDirectory()) artifacts.push(...(await adopt(dir, path, cache)));
+    if (entry.isDirectory()) artifacts.push(...(await adopt(dir, path, taken, cache)));
     if (!entry.isFile()) continue;
-    const { mode } = await stat(join(dir, path));
+    const about = await stat(join(dir, path));
+    if (taken?.artifact.path === path && taken.stamp === stampOf(about)) {
+      artifacts.push(taken.artifact);
+      continue;
+    }
     const { digest, sizeBytes } = await cache.content.adoptFile(join(dir, path));
-    artifacts.push({ path, digest, sizeBytes, executable: (mode & 0o111) !== 0 });
+    artifacts.push({ path, digest, sizeBytes, executable: (about.mode & 0o111) !== 0 });
   }
   return artifacts;
 }

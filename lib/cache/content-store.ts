@@ -1,7 +1,7 @@
 // The content store: blobs by digest, in one directory. A blob is published by rename and never changes; it is verified when it is
 // read, and one that is not what its name says is dropped, reported and counts as absent. Knows nothing of actions or crates.
-import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createReadStream, createWriteStream, linkSync } from 'node:fs';
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -94,7 +94,7 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
     holds,
     async linkTo(digest, path) {
       try {
-        await link(place(digest), path);
+        linkSync(place(digest), path); // tens of thousands in a build: a promise for each costs more than the link
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') verified.delete(digest); // another process collected it
         if (!['EXDEV', 'EMLINK', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
