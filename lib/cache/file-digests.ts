@@ -2,10 +2,9 @@
 // memory only saves work: a file whose stat differs, or that changed too lately for its time stamp to tell, is read. Looks are synchronous:
 // for tens of thousands of small files a promise for each costs ten times what the look costs.
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import type { Stats } from 'node:fs';
-import { lstat, readFile, rename, writeFile } from 'node:fs/promises';
+import type { Dirent, Stats } from 'node:fs';
+import { lstat, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { globby } from 'globby';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { errnoOf } from '../core/errors.ts';
@@ -13,14 +12,31 @@ import { errnoOf } from '../core/errors.ts';
 export interface Looks {
   /** The digest of a file's bytes (of a link: of what it leads to, and of its words); undefined when there is nothing at `path`. */
   file(path: string): Promise<Digest | undefined>;
+  /** The names in a folder; undefined where there is none. */
+  names(dir: string): readonly string[] | undefined;
   /** The digest of all files below `dir` with their relative names. `ignore` and ignore files leave things out. */
-  tree(dir: string, options?: { gitignore?: boolean; ignore?: readonly string[] }): Promise<Digest>;
+  tree(dir: string, options?: TreeOptions): Promise<Digest>;
   /** The newest change (ms by the file system's own clock) of anything that was looked at; of what is absent, that of the folder it would be in. */
   newestChangeMs(): number;
 }
 
+export interface TreeOptions {
+  readonly gitignore?: boolean;
+  readonly ignore?: readonly string[];
+}
+
+/** Looks that can be written down, so that a later run can tell at the cost of a stat for each whether they would find the same again. */
+interface RecordedLooks extends Looks {
+  /** Takes note of a file that was just written with these bytes, so that the next run need not read it. */
+  learn(path: string, digest: Digest): void;
+  /** Everything that was looked at so far, and what was found, as text; undefined where a name cannot be written down. */
+  record(): string | undefined;
+  /** Would every look of the record find what it found? What has other time stamps is read. */
+  holds(record: string): Promise<boolean>;
+}
+
 /** Each path is looked at once, so that a run sees one state of it. */
-export interface FileDigests extends Looks {
+export interface FileDigests extends RecordedLooks {
   /** Looks of their own: what was asked before is looked at again, because a command may have run since. */
   again(): Looks;
   /** Writes the memory down for the next run. */
@@ -32,7 +48,8 @@ const settleMs = 50;
 
 /** Opens the memory kept in `file`; `tmpDir` is on the same file system. */
 export async function openFileDigests(file: string, tmpDir: string): Promise<FileDigests> {
-  const remembered = await load(file);
+  let memory: ReadonlyMap<string, string> | undefined;
+  const remembered = (): ReadonlyMap<string, string> => (memory ??= load(file));
   const used = new Map<string, string>();
   let learned = false;
   // The file system's own clock: the only one that can be compared with its time stamps.
@@ -40,62 +57,132 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
   await writeFile(tick, '');
   const startedMs = (await lstat(tick)).mtimeMs;
 
-  const looks = (): Looks => {
-    const asked = new Map<string, Digest | undefined>();
+  const looks = (): RecordedLooks => {
+    const asked = new Map<string, Looked>();
+    const listed = new Map<string, Listed>();
     const trees = new Map<string, Digest>();
     let newestMs = 0;
     const note = ({ ctimeMs }: Stats): void => {
       newestMs = Math.max(newestMs, Math.floor(ctimeMs));
     };
-    const noteAbsence = (path: string): undefined => {
+    const noteAbsence = (path: string): void => {
       const folder = dirname(path);
       const stats = statSync(folder, { throwIfNoEntry: false });
-      if (!stats) return noteAbsence(folder);
-      note(stats);
-      return undefined;
+      if (stats) note(stats);
+      else noteAbsence(folder);
     };
-    const look = (path: string): Digest | undefined => {
+    /** What tells later that nothing changed; nothing does where a change may follow within one tick. */
+    const trusted = (stats: Stats): string => (stats.ctimeMs < startedMs - settleMs ? stampOf(stats) : '');
+    const look = (path: string): Looked => {
       const own = statOrAbsent(lstatSync, path);
-      if (!own) return noteAbsence(path);
+      if (!own) {
+        noteAbsence(path);
+        return { digest: undefined, stamp: absent };
+      }
       note(own);
-      if (own.isSymbolicLink()) return digestRecord([readlinkSync(path), content(path, statOrAbsent(statSync, path)) ?? null]);
-      return content(path, own);
+      if (own.isSymbolicLink()) {
+        const target = content(path, statOrAbsent(statSync, path));
+        return { digest: digestRecord([readlinkSync(path), target?.digest ?? null]), stamp: '' };
+      }
+      return content(path, own) ?? { digest: undefined, stamp: '' };
     };
-    const content = (path: string, stats: Stats | undefined): Digest | undefined => {
+    const content = (path: string, stats: Stats | undefined): Looked | undefined => {
       if (!stats) return undefined;
       note(stats);
-      if (!stats.isFile()) return digestBytes('not a file');
-      const stamp = `${stats.size} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.ino}`;
-      const before = used.get(path) ?? remembered.get(path);
+      if (!stats.isFile()) return { digest: notAFile, stamp: stats.isDirectory() ? aFolder : '' };
+      const stamp = stampOf(stats);
+      const before = used.get(path) ?? remembered().get(path);
       if (before?.startsWith(`${stamp}|`)) {
         used.set(path, before);
-        return before.slice(stamp.length + 1) as Digest;
+        return { digest: before.slice(stamp.length + 1) as Digest, stamp };
       }
       const digest = digestBytes(readFileSync(path));
-      // A tab or a line feed in a name would end its line of the memory.
-      if (stats.ctimeMs < startedMs - settleMs && !/[\t\n]/.test(path)) {
+      if (stats.ctimeMs < startedMs - settleMs && isOneField(path)) {
         used.set(path, `${stamp}|${digest}`);
         learned = true;
       }
-      return digest;
+      return { digest, stamp: trusted(stats) };
     };
     const digestOf = (path: string): Digest | undefined => {
-      if (!asked.has(path)) asked.set(path, look(path));
-      return asked.get(path);
+      const known = asked.get(path);
+      if (known) return known.digest;
+      const looked = look(path);
+      asked.set(path, looked);
+      return looked.digest;
+    };
+    const list = (dir: string): Listed => {
+      const known = listed.get(dir);
+      if (known) return known;
+      const stats = statOrAbsent(statSync, dir); // before its names are read, so that a later one shows
+      if (stats) note(stats);
+      const entries = stats?.isDirectory() ? readdirSync(dir, { withFileTypes: true }) : undefined;
+      const found = { entries, stamp: stats ? trusted(stats) : absent };
+      listed.set(dir, found);
+      return found;
+    };
+    /** Names of everything below `dir`, folders too; `ignore` leaves out what stands directly in it. */
+    const filesBelow = (dir: string, ignore: ReadonlySet<string>): string[] => {
+      const names: string[] = [];
+      const visit = (prefix: string): void => {
+        for (const entry of list(prefix === '' ? dir : `${dir}/${prefix}`).entries ?? []) {
+          if (prefix === '' && ignore.has(entry.name)) continue;
+          const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
+          names.push(name);
+          if (!entry.isDirectory()) continue;
+          asked.set(`${dir}/${name}`, { digest: notAFile, stamp: aFolder });
+          visit(name);
+        }
+      };
+      visit('');
+      return names;
+    };
+    const tree = async (dir: string, options: TreeOptions = {}): Promise<Digest> => {
+      const question = JSON.stringify([dir, options]);
+      const known = trees.get(question);
+      if (known) return known;
+      digestOf(dir);
+      const names = options.gitignore ? await unignoredBelow(dir, options.ignore ?? []) : filesBelow(dir, new Set(options.ignore));
+      const digest = digestRecord(names.sort(byCodeUnit).map((name): Json => [name, digestOf(`${dir}/${name}`) ?? null]));
+      trees.set(question, digest);
+      return digest;
     };
     return {
       file: async (path) => digestOf(path),
-      async tree(dir, options = {}) {
-        const question = JSON.stringify([dir, options]);
-        const known = trees.get(question);
-        if (known) return known;
-        digestOf(dir);
-        const names = options.gitignore ? await unignoredBelow(dir, options.ignore ?? []) : filesBelow(dir, new Set(options.ignore));
-        const digest = digestRecord(names.sort(byCodeUnit).map((name): Json => [name, digestOf(`${dir}/${name}`) ?? null]));
-        trees.set(question, digest);
-        return digest;
-      },
+      names: (dir) => list(dir).entries?.map(({ name }) => name),
+      tree,
       newestChangeMs: () => newestMs,
+      learn(path, digest) {
+        const stats = statOrAbsent(statSync, path);
+        if (!stats || !isOneField(path)) return;
+        used.set(path, `${stampOf(stats)}|${digest}`);
+        asked.set(path, { digest, stamp: stampOf(stats) });
+        learned = true;
+      },
+      record() {
+        const names = [...listed].map(([dir, { entries, stamp }]) => ['N', dir, stamp, namesDigest(entries)]);
+        const files = [...asked].map(([path, { digest, stamp }]) => ['F', path, stamp, short(digest)]);
+        const ignoring = [...trees].filter(([question]) => question.includes('"gitignore":true'));
+        const rows = [...names, ...files, ...ignoring.map(([question, digest]) => ['T', question, '', short(digest)])];
+        if (rows.some(([, path = '']) => !isOneField(path))) return undefined;
+        return rows.map((row) => row.join('\t')).join('\n');
+      },
+      async holds(record) {
+        for (const row of record.split('\n')) {
+          const [kind, path = '', stamp = '', digest = ''] = row.split('\t');
+          if (kind === 'N') {
+            const stats = statOrAbsent(statSync, path);
+            if (stamp !== '' && (stats ? stampOf(stats) : absent) === stamp) continue;
+            if (namesDigest(list(path).entries) !== digest) return false;
+          } else if (kind === 'F') {
+            if (stamp !== '' && stampNow(path) === stamp) continue;
+            if (short(digestOf(path)) !== digest) return false;
+          } else {
+            const [dir, options] = JSON.parse(path) as [string, TreeOptions];
+            if (short(await tree(dir, options)) !== digest) return false;
+          }
+        }
+        return true;
+      },
     };
   };
 
@@ -104,7 +191,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     again: looks,
     async save() {
       if (!learned) return;
-      const lines = [...remembered, ...used].map(([path, value]) => `${path}\t${value}`);
+      const lines = [...remembered(), ...used].map(([path, value]) => `${path}\t${value}`);
       const partial = join(tmpDir, 'digests.partial');
       await writeFile(partial, [...new Map(lines.map((line) => [line.split('\t')[0], line])).values()].join('\n'));
       await rename(partial, file);
@@ -112,23 +199,48 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
   };
 }
 
-/** Names of everything below `dir`, folders too; `ignore` leaves out what stands directly in it. */
-function filesBelow(dir: string, ignore: ReadonlySet<string>): string[] {
-  const names: string[] = [];
-  const visit = (prefix: string): void => {
-    for (const entry of readdirSync(prefix === '' ? dir : `${dir}/${prefix}`, { withFileTypes: true })) {
-      if (prefix === '' && ignore.has(entry.name)) continue;
-      const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
-      names.push(name);
-      if (entry.isDirectory()) visit(name);
-    }
-  };
-  visit('');
-  return names;
+async function unignoredBelow(dir: string, ignore: readonly string[]): Promise<string[]> {
+  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
+  return globby('**', { cwd: dir, dot: true, gitignore: true, ignore: [...ignore], onlyFiles: false, followSymbolicLinks: false });
 }
 
-function unignoredBelow(dir: string, ignore: readonly string[]): Promise<string[]> {
-  return globby('**', { cwd: dir, dot: true, gitignore: true, ignore: [...ignore], onlyFiles: false, followSymbolicLinks: false });
+/** What is found at a path: its digest, and the stamp by which a later run knows it again; an empty one says that it has to look. */
+interface Looked {
+  readonly digest: Digest | undefined;
+  readonly stamp: string;
+}
+
+interface Listed {
+  readonly entries: readonly Dirent[] | undefined;
+  readonly stamp: string;
+}
+
+const notAFile = digestBytes('not a file');
+const absent = '-';
+const aFolder = 'folder';
+
+function stampNow(path: string): string {
+  const stats = statOrAbsent(lstatSync, path);
+  if (!stats) return absent;
+  return stats.isDirectory() ? aFolder : stampOf(stats);
+}
+
+function namesDigest(entries: readonly Dirent[] | undefined): string {
+  return entries ? short(digestRecord(entries.map(({ name }) => name).sort(byCodeUnit))) : absent;
+}
+
+/** Half of a digest, which is enough to tell two apart, and is not taken for the name of a blob. */
+function short(digest: Digest | undefined): string {
+  return digest?.slice(0, 32) ?? absent;
+}
+
+function stampOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
+  return `${size} ${mtimeMs} ${ctimeMs} ${ino}`;
+}
+
+/** A tab or a line feed in a name would end its line of the memory. */
+function isOneField(path: string): boolean {
+  return !/[\t\n]/.test(path);
 }
 
 function statOrAbsent(ask: (path: string) => Stats, path: string): Stats | undefined {
@@ -140,8 +252,13 @@ function statOrAbsent(ask: (path: string) => Stats, path: string): Stats | undef
   }
 }
 
-async function load(file: string): Promise<Map<string, string>> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+function load(file: string): Map<string, string> {
+  let text = '';
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return new Map(); // the memory only saves work
+  }
   const rows = text.split('\n').map((line) => line.split('\t'));
   return new Map(rows.flatMap(([path, value]) => (path && value ? [[path, value] as const] : [])));
 }

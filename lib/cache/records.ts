@@ -14,6 +14,8 @@ export const useStampMs = 24 * 60 * 60 * 1000;
 export interface Records<T extends Json> {
   /** The record, or undefined when there is none or it was damaged. */
   get(key: Digest): Promise<T | undefined>;
+  /** Is there any? */
+  any(): Promise<boolean>;
   /** The keys of all records there are, in no order. */
   keys(): Promise<readonly Digest[]>;
   /** Publishes by rename; the last writer of a key wins. */
@@ -54,6 +56,9 @@ export async function openRecords<T extends Json>(
       await stampUse(place(key));
       const value: Json = JSON.parse(body);
       return is(value) ? value : undefined;
+    },
+    async any() {
+      return (await readdir(dir)).length > 0;
     },
     async keys() {
       return (await readdir(dir, { recursive: true })).map((path) => basename(path)).filter(isDigest);
