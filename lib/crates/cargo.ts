@@ -116,9 +116,14 @@ function sourceArgs(folder: string): readonly string[] {
 
 /** A lock file is law where there is one; without one cargo makes it, as it always does. */
 async function lockArgs(dir: string): Promise<readonly string[]> {
+  return (await isLocked(dir)) ? ['--offline', '--locked'] : ['--offline'];
+}
+
+/** Is there a lock file for the project in `dir`, there or above? */
+export async function isLocked(dir: string): Promise<boolean> {
   for (let folder = dir; ; folder = join(folder, '..')) {
-    if (await absentAsUndefined(stat(join(folder, 'Cargo.lock')))) return ['--offline', '--locked'];
-    if (folder === '/') return ['--offline'];
+    if (await absentAsUndefined(stat(join(folder, 'Cargo.lock')))) return true;
+    if (folder === '/') return false;
   }
 }
 

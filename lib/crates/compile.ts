@@ -44,6 +44,11 @@ export interface CompileOptions {
   /** How a path is shown to the person, and whether in colour. */
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
+  /**
+   * Takes over what a project was compiled to. It throws DamagedInput where a blob turns out damaged: then its maker runs again, and all projects
+   * are handed over anew. Without it, the outputs are only checked to be whole.
+   */
+  readonly handOver?: (compiled: CompiledProject) => Promise<void>;
   /** Sees the action of every unit as it is looked up: the differential test compares them with cargo's calls. */
   readonly observe?: (unit: PlannedUnit, job: Job) => void;
 }
@@ -68,17 +73,20 @@ export interface Compiled {
 
 /** Compiles all projects. A compile error, a script's failure or cargo's refusal is a Failure (exit 1); finished units are kept. */
 export async function compile(projects: readonly Project[], options: CompileOptions, context: Context): Promise<Compiled> {
-  const planned = await phase('planning', context.report, () => planAll(projects, options, context));
-  context.report({ kind: 'planned', units: planned.units.length });
-  const actions = await openActionCache(options.cache);
   const path = options.hostEnv['PATH'] ?? '';
-  const { sandbox, why } = await probeSandbox(options.sandbox, path, context.signal);
+  const [planned, actions, { sandbox, why }] = await Promise.all([
+    phase('planning', context.report, () => planAll(projects, options, context)),
+    openActionCache(options.cache),
+    probeSandbox(options.sandbox, path, context.signal),
+  ]);
+  context.report({ kind: 'planned', units: planned.units.length });
   if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
   const deep = await openDeepKeys(options.cache, sandbox.kind);
   const jobs = options.jobs ?? availableParallelism();
   let pipe: Promise<Jobserver> | undefined;
   const jobserver = (): Promise<Jobserver> => (pipe ??= openJobserver(options.cache.tmpDir, jobs, context));
   const { cache, explain = false, observe, shorten, colour } = options;
+  const handOver = options.handOver ?? ((compiled: CompiledProject) => checkOutputs(compiled, cache));
   const tools = toolsOf(options, context);
   const ran = new Set<number>();
   const work = {
@@ -103,7 +111,7 @@ export async function compile(projects: readonly Project[], options: CompileOpti
       try {
         const built = await buildUnits(work, context);
         const outputs = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
-        await checkOutputs(outputs, cache);
+        for (const output of outputs) await handOver(output);
         const skipped = planned.units.flatMap(({ hash }, node) => (built.has(node) ? [] : [hash]));
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = planned.units.length;
@@ -118,10 +126,8 @@ export async function compile(projects: readonly Project[], options: CompileOpti
 }
 
 /** What is handed out must be whole: a hit says only that its blobs are there. */
-async function checkOutputs(projects: readonly CompiledProject[], { content }: Cache): Promise<void> {
-  for (const { outputs } of projects) {
-    for (const { digest } of outputs.values()) if (!(await content.holds(digest))) throw new DamagedInput(digest);
-  }
+async function checkOutputs({ outputs }: CompiledProject, { content }: Cache): Promise<void> {
+  for (const { digest } of outputs.values()) if (!(await content.holds(digest))) throw new DamagedInput(digest);
 }
 
 async function planAll(projects: readonly Project[], options: CompileOptions, context: Context): Promise<Plan> {

@@ -70,6 +70,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
 
   return {
     async ofPlan(units, toolsOf) {
+      if (!(await pointers.any())) return units.map(() => undefined); // a new cache: compilers need not wait until every source is read
       const keys: (DeepKey | undefined)[] = [];
       for (const unit of units) {
         const dependencies = unit.dependencies.map(({ index }) => keys[index]);

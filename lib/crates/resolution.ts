@@ -1,12 +1,11 @@
 // What cargo makes of a project: the unit graph, the packages in it, the configuration. Its answer is remembered with a witness for
 // everything that it was made from, so that an unchanged project never starts cargo, in this checkout or another.
-import { readdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { configuration, metadata, stdMetadata, stdSources, unitGraph } from './cargo.ts';
+import { configuration, isLocked, metadata, stdMetadata, stdSources, unitGraph } from './cargo.ts';
 import { withPlacedEnv } from './cargo-config.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import type { Cargo } from './cargo.ts';
@@ -127,14 +126,19 @@ async function ask(
   rustSrc: RustSrc | undefined,
   context: Context,
 ): Promise<{ resolution: Resolution; manifests: readonly string[] }> {
-  const plain = await metadata(cargo, project, [], context);
-  const sources = rustSrc ? await stdSources(cargo, rustSrc, plain) : [];
-  const [known, std, graph, config] = await Promise.all([
-    sources.length > 0 ? metadata(cargo, project, sources, context) : plain,
+  const asked = metadata(cargo, project, [], context);
+  // Nothing that cargo is asked waits for an answer of its, but for the standard library's packages and for a lock file that it has yet to write.
+  const sources = rustSrc ? await stdSources(cargo, rustSrc, await asked) : [];
+  if (!(await isLocked(project.dir))) await asked;
+  const answers = [
+    asked,
+    sources.length > 0 ? metadata(cargo, project, sources, context) : asked,
     rustSrc ? stdMetadata(cargo, rustSrc, context) : undefined,
     unitGraph(cargo, project, rustSrc, sources, context),
     configuration(cargo, project, context),
-  ]);
+  ] as const;
+  await Promise.allSettled(answers); // of several refusals, always the same one is told
+  const [plain, known, std, graph, config] = await Promise.all(answers);
   const used = new Set(graph.units.map(({ pkgId }) => pkgId));
   const usedOf = (from: Metadata | undefined): readonly Package[] => [...(from?.packages.values() ?? [])].filter(({ id }) => used.has(id));
   const [packages, stdPackages] = [usedOf(known), usedOf(std)];
@@ -190,7 +194,7 @@ async function holds(witnesses: readonly Witness[], bases: readonly Base[], cach
 
 async function witness(path: string, { digests }: Cache): Promise<Digest | null> {
   if (!path.endsWith('/')) return (await digests.file(path)) ?? null;
-  const names = await readdir(path).catch(() => undefined);
+  const names = digests.names(path.slice(0, -1));
   // What a build leaves behind is no target.
   return names ? digestRecord(names.filter((name) => name !== 'target' && name !== 'Cargo.lock').sort(byCodeUnit)) : null;
 }

@@ -1,6 +1,7 @@
 // Gets every unit that a plan's results need: by its deep key where nothing it was made from has changed, else by the key of its action, else
 // by running it. The roots are asked for first, so that a project with nothing new visits nothing below them.
 import pLimit from 'p-limit';
+import { actionKey } from '../build/action.ts';
 import type { ActionKey, ActionResult } from '../build/action.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import type { ActionCache, Job } from '../build/lookup.ts';
@@ -116,21 +117,19 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
     const pending = new Map<number, Job>();
     const reading = pLimit(32);
     const nodeAt = (at: number): number => missing[at] ?? -1;
-    await walk({ dependencies: edges, weights }, work.jobs, context.signal, {
-      lookUp: (at) =>
-        reading(async () => {
+    // Projects that declare different variables plan units apart whose actions turn out to be the same: the second waits for the first.
+    const underway = new Map<ActionKey, PromiseWithResolvers<void>>();
+    const release = (): void => underway.forEach(({ resolve }) => resolve());
+    context.signal.addEventListener('abort', release);
+    try {
+      await walk({ dependencies: edges, weights }, work.jobs, context.signal, {
+        lookUp: async (at) => {
           const node = nodeAt(at);
           const unit = unitAt(node);
-          const job = await jobOf(unit, {
-            built,
-            tools: await work.tools(unit),
-            sandbox: work.sandbox.kind,
-            cache,
-            jobs: work.jobs,
-            home: work.home,
-          });
-          work.observe?.(unit, job);
-          const there = await actions.lookUp(job);
+          const job = await reading(() => describe(unit));
+          const base = actionKey(job.action.record);
+          await underway.get(base)?.promise;
+          const there = await reading(() => actions.lookUp(job));
           if (there) {
             found.set(node, there);
             hit(node, there.key, there.result);
@@ -138,14 +137,31 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
           }
           if (work.explain) context.report({ kind: 'unit-missed', unit: unit.label, reasons: await actions.explain(job) });
           pending.set(node, job);
+          underway.set(base, Promise.withResolvers());
           return false;
-        }),
-      run: async (at, announce) => {
-        const job = pending.get(nodeAt(at));
-        if (!job) throw new Error(`${unitAt(nodeAt(at)).label} runs before it was looked up`);
-        await runUnit(nodeAt(at), job, announce);
-      },
-    });
+        },
+        run: async (at, announce) => {
+          const job = pending.get(nodeAt(at));
+          if (!job) throw new Error(`${unitAt(nodeAt(at)).label} runs before it was looked up`);
+          try {
+            await runUnit(nodeAt(at), job, announce);
+            underway.get(actionKey(job.action.record))?.resolve();
+          } catch (error) {
+            release(); // nothing new is started, so what is waited for may never come
+            throw error;
+          }
+        },
+      });
+    } finally {
+      context.signal.removeEventListener('abort', release);
+    }
+  }
+
+  async function describe(unit: PlannedUnit): Promise<Job> {
+    const { sandbox, jobs, home } = work;
+    const job = await jobOf(unit, { built, tools: await work.tools(unit), sandbox: sandbox.kind, cache, jobs, home });
+    work.observe?.(unit, job);
+    return job;
   }
 
   async function runUnit(node: number, job: Job, announce: () => void): Promise<void> {

@@ -6,6 +6,7 @@ import { layout, openCache } from '../cache/cache.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { parseAllowances } from '../crates/allowance.ts';
 import { compile } from '../crates/compile.ts';
+import type { CompiledProject } from '../crates/compile.ts';
 import { projectSet } from '../crates/project-set.ts';
 import { publish } from '../crates/publish.ts';
 import type { Project } from '../crates/project.ts';
@@ -64,14 +65,16 @@ export async function compileProjects(task: Task): Promise<Outcome> {
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
-    const compiled = await compile(projects, { cache, ...compilerOptions(task) }, { signal, report: watch.report });
     const set = args.text('set') !== undefined;
-    const published = [];
-    for (const project of compiled.projects) {
-      const bins = await publish(project, set ? resolve(out, project.project.name) : out, cache);
-      published.push({ name: project.project.name, bins });
-      if (!args.has('json')) for (const path of Object.values(bins)) task.print(relative(host.cwd, path) || path);
-    }
+    const bins = new Map<string, Readonly<Record<string, string>>>();
+    const handOver = async (compiled: CompiledProject): Promise<void> => {
+      const { name } = compiled.project;
+      bins.set(name, await publish(compiled, set ? resolve(out, name) : out, cache));
+    };
+    const compiled = await compile(projects, { cache, ...compilerOptions(task), handOver }, { signal, report: watch.report });
+    if (!args.has('json'))
+      for (const path of [...bins.values()].flatMap((one) => Object.values(one))) task.print(relative(host.cwd, path) || path);
+    const published = compiled.projects.map(({ project: { name } }) => ({ name, bins: { ...bins.get(name) } }));
     const seconds = (performance.now() - startMs) / 1000;
     const { units, hits, misses } = compiled;
     const watched = await watch.finish(projects.map(({ name }) => name).join(', '), { units, hits, misses });

@@ -12,7 +12,7 @@ import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { remembered } from '../core/remembered.ts';
 import { compile } from '../crates/compile.ts';
-import type { Compiled, CompileOptions } from '../crates/compile.ts';
+import type { Compiled, CompiledProject, CompileOptions } from '../crates/compile.ts';
 import { materialize } from '../crates/publish.ts';
 import type { Project } from '../crates/project.ts';
 import { assemble } from '../image/image.ts';
@@ -52,12 +52,15 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const stem = `${system.name}-${request.profile}`;
   const projects = projectsOf(request);
   await prepare(outDir);
+  const made = new Map<string, string>();
+  const handOver = async (one: CompiledProject): Promise<void> => {
+    for (const [name, path] of await publishOutputs(one, join(outDir, stem), options.cache)) made.set(name, path);
+  };
   const compiled = await compile(
     [...projects.values()].map(({ project }) => project),
-    options,
+    { ...options, handOver },
     context,
   );
-  const made = await phase('publishing programs', context.report, () => publishOutputs(compiled, join(outDir, stem), options.cache));
   const imagePath = join(outDir, `${stem}.img`);
   const image = await phase('assembling the image', context.report, () => assembleOnce(request, imagePath, compiled, made, context));
   const manifestPath = join(outDir, `${stem}.json`);
@@ -168,16 +171,18 @@ async function prepare(outDir: string): Promise<void> {
   }
 }
 
-/** Copies what each component made to `folder`/<component>/; "component/output" -> path. */
-async function publishOutputs(compiled: Compiled, folder: string, cache: Cache): Promise<ReadonlyMap<string, string>> {
-  const made = new Map<string, string>();
-  for (const { project, outputs } of compiled.projects) {
-    await mkdir(join(folder, project.name), { recursive: true });
-    for (const [name, artifact] of outputs) {
-      const path = join(folder, project.name, name);
-      await materialize(artifact, path, cache);
-      made.set(`${project.name}/${name}`, path);
-    }
+/** Copies what a component made to `folder`/<component>/; "component/output" -> path. */
+async function publishOutputs(
+  { project, outputs }: CompiledProject,
+  folder: string,
+  cache: Cache,
+): Promise<readonly (readonly [string, string])[]> {
+  await mkdir(join(folder, project.name), { recursive: true });
+  const made: [string, string][] = [];
+  for (const [name, artifact] of outputs) {
+    const path = join(folder, project.name, name);
+    await materialize(artifact, path, cache);
+    made.push([`${project.name}/${name}`, path]);
   }
   return made;
 }
