@@ -1,12 +1,14 @@
 #!/usr/bin/env zx
 // Boots a system's image and judges its serial console: booted, failed, stalled or exited-early. Exit code 0 means booted.
 import { basename } from 'node:path';
-import { replay } from './lib/console/replay.ts';
-import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './lib/face/boot-flags.ts';
-import { attachLines, bootOutcome, milestoneLine, reportLines } from './lib/face/boot-report.ts';
-import { task } from './lib/face/task.ts';
-import { consoleRules, namedSystem } from './lib/system/boot-target.ts';
-import { bootTest } from './lib/system/boot-test.ts';
+import './lib/face/compile-cache.ts';
+
+const { replay } = await import('./lib/console/replay.ts');
+const { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } = await import('./lib/face/boot-flags.ts');
+const { attachLines, bootOutcome, milestoneLine, reportLines } = await import('./lib/face/boot-report.ts');
+const { task } = await import('./lib/face/task.ts');
+const { consoleRules, namedSystem } = await import('./lib/system/boot-target.ts');
+const { bootTest } = await import('./lib/system/boot-test.ts');
 
 const root = import.meta.dirname;
 

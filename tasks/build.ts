@@ -1,7 +1,9 @@
 #!/usr/bin/env zx
 // Builds a system: its components from Rust source through the cache, and of them a bootable image, without root.
-import { build, buildFlags } from '../lib/face/build-task.ts';
-import { task } from '../lib/face/task.ts';
+import '../lib/face/compile-cache.ts';
+
+const { build, buildFlags } = await import('../lib/face/build-task.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {

@@ -1,7 +1,9 @@
 #!/usr/bin/env zx
 // Looks after the cache: what is in it, whether it is whole, and what may go.
-import { cacheFlags, manageCache } from '../lib/face/cache-task.ts';
-import { task } from '../lib/face/task.ts';
+import '../lib/face/compile-cache.ts';
+
+const { cacheFlags, manageCache } = await import('../lib/face/cache-task.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {

@@ -1,7 +1,9 @@
 #!/usr/bin/env zx
 // Compiles a Cargo project (or several) with every crate cached by the content of what it is made from.
-import { compileProjects, projectFlags } from '../lib/face/crates-task.ts';
-import { task } from '../lib/face/task.ts';
+import '../lib/face/compile-cache.ts';
+
+const { compileProjects, projectFlags } = await import('../lib/face/crates-task.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {

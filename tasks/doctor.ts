@@ -1,8 +1,10 @@
 #!/usr/bin/env zx
 // Looks whether this host can build and boot a system, and with --install gets what is missing: system packages and the standard library's source.
-import { complaint, examine } from '../lib/system/doctor.ts';
-import { checkLine } from '../lib/system/host-checks.ts';
-import { task } from '../lib/face/task.ts';
+import '../lib/face/compile-cache.ts';
+
+const { complaint, examine } = await import('../lib/system/doctor.ts');
+const { checkLine } = await import('../lib/system/host-checks.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {

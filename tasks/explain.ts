@@ -1,7 +1,9 @@
 #!/usr/bin/env zx
 // Prints what a unit's last result was made from: every argument, variable, tool, source and artifact that its key took in.
-import { explainFlags, explainUnit } from '../lib/face/explain-task.ts';
-import { task } from '../lib/face/task.ts';
+import '../lib/face/compile-cache.ts';
+
+const { explainFlags, explainUnit } = await import('../lib/face/explain-task.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {

@@ -1,7 +1,9 @@
 #!/usr/bin/env zx
 // Shows that the crate compiler calls rustc and build scripts as cargo does, word for word.
-import { compareProjects, fidelityFlags } from '../lib/face/fidelity-task.ts';
-import { task } from '../lib/face/task.ts';
+import '../lib/face/compile-cache.ts';
+
+const { compareProjects, fidelityFlags } = await import('../lib/face/fidelity-task.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {

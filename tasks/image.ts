@@ -1,7 +1,9 @@
 #!/usr/bin/env zx
 // Looks into an image without mounting it: lists, prints and extracts what is in it, and judges it.
-import { imageFlags, inspectImage } from '../lib/face/image-task.ts';
-import { task } from '../lib/face/task.ts';
+import '../lib/face/compile-cache.ts';
+
+const { imageFlags, inspectImage } = await import('../lib/face/image-task.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {

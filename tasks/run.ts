@@ -1,10 +1,12 @@
 #!/usr/bin/env zx
 // Boots a system's image with its serial console on this terminal. Ctrl-] ends the machine; the image is not changed.
 import { join } from 'node:path';
-import { machineFlags, orderedMachine } from '../lib/face/boot-flags.ts';
-import { task } from '../lib/face/task.ts';
-import { joinTerminal } from '../lib/face/terminal.ts';
-import { startMachine } from '../lib/system/start-machine.ts';
+import '../lib/face/compile-cache.ts';
+
+const { machineFlags, orderedMachine } = await import('../lib/face/boot-flags.ts');
+const { task } = await import('../lib/face/task.ts');
+const { joinTerminal } = await import('../lib/face/terminal.ts');
+const { startMachine } = await import('../lib/system/start-machine.ts');
 
 const root = join(import.meta.dirname, '..');
 

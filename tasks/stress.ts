@@ -2,11 +2,13 @@
 // Ill-treats builds of real projects and checks that nothing comes of it: kill -9, several at once, damaged blobs.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cannot } from '../lib/core/errors.ts';
-import { stressConcurrent, stressFlip, stressKill } from '../lib/face/stress.ts';
-import { undisturbed } from '../lib/face/stress-build.ts';
+import '../lib/face/compile-cache.ts';
 import type { Calm } from '../lib/face/stress-build.ts';
-import { task } from '../lib/face/task.ts';
+
+const { cannot } = await import('../lib/core/errors.ts');
+const { stressConcurrent, stressFlip, stressKill } = await import('../lib/face/stress.ts');
+const { undisturbed } = await import('../lib/face/stress-build.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {

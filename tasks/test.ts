@@ -1,7 +1,9 @@
 #!/usr/bin/env zx
 // Runs the tests: every lib/**/x.test.ts (or those whose path has one of the words given) in a process of its own, some at a time.
-import { runTests } from '../lib/face/test-run.ts';
-import { task } from '../lib/face/task.ts';
+import '../lib/face/compile-cache.ts';
+
+const { runTests } = await import('../lib/face/test-run.ts');
+const { task } = await import('../lib/face/task.ts');
 
 await task(
   {
