@@ -44,6 +44,8 @@ export interface Action {
   readonly ambientMounts?: Readonly<Record<string, string>>;
   /** The artifact that the command announces before it ends, and who waits for it. */
   readonly early?: { readonly path: string; readonly there: (artifact: Artifact) => void };
+  /** Runs the command when it may use a processor: what it needs is laid out before, what it made is stored after. */
+  readonly slot?: <T>(command: () => Promise<T>) => Promise<T>;
 }
 
 /** A file that an action wrote, relative to its output folder. */

@@ -13,7 +13,8 @@ import { digestBytes } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import { run } from '../core/sh.ts';
 import type { ActionRecord, ActionResult } from './action.ts';
-import { DamagedInput, execute } from './execute.ts';
+import { execute } from './execute.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
 import type { Execution } from './execute.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -116,8 +117,8 @@ behaviour('a damaged input is told before anything runs', async (scratch, sandbo
   const fresh = await scratch.reopen();
   const action = shellAction('echo ran >&2', scratch.folder, sandbox, { inputs: { [`${places.deps}/x`]: digest } });
   const error: unknown = await execute(action, sandbox, fresh, scratch.context).catch((reason: unknown) => reason);
-  assert.instance(error, DamagedInput);
-  assert.is((error as DamagedInput).digest, digest);
+  assert.instance(error, DamagedBlob);
+  assert.is((error as DamagedBlob).message, `blob ${digest} is damaged`);
   assert.equal([scratch.repaired(), (await readdir(fresh.tmpDir)).filter((name) => name.startsWith('action'))], [[digest], []]);
 });
 

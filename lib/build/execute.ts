@@ -4,7 +4,7 @@ import { createReadStream, mkdirSync, rmSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import type { Digest } from '../core/digest.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -34,16 +34,6 @@ export type Execution =
       readonly violations?: readonly Violation[];
     };
 
-/** An input's blob turned out damaged while it was staged: its maker has to run again first. */
-export class DamagedInput extends Error {
-  readonly digest: Digest;
-
-  constructor(digest: Digest) {
-    super(`blob ${digest} is damaged`);
-    this.digest = digest;
-  }
-}
-
 /** Runs the action. Its folder is removed whatever happens. */
 export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { signal }: Context): Promise<Execution> {
   const stage = await mkdtemp(join(cache.tmpDir, 'action-'));
@@ -54,10 +44,11 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     const outDir = view.writable[action.record.outputDir] ?? stage;
     const early = action.early && watchEarly(action.early, outDir, cache);
     const options = { cwd: stage, env, signal, ...(early ? { onStderr: early.hear } : {}) };
-    const output =
+    const command = (): ReturnType<typeof run> =>
       sandbox.kind === 'bubblewrap'
-        ? await run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), options)
-        : await runBare(action, view, options);
+        ? run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), options)
+        : runBare(action, view, options);
+    const output = await (action.slot ? action.slot(command) : command());
     const taken = await early?.settled();
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage, output.stderr))) {
@@ -98,10 +89,10 @@ export async function stageInputs(action: Action, stage: string, cache: Cache): 
     mkdirSync(path, { recursive: true });
   };
   for (const [place, digest] of Object.entries(action.record.inputs)) {
-    if (!(await cache.content.holds(digest))) throw new DamagedInput(digest);
+    if (!(await cache.content.holds(digest))) throw new DamagedBlob(digest);
     folder(dirname(join(stage, place)));
     // It was there a moment ago: garbage collection of another process took it.
-    if (!(await absentAsUndefined(cache.content.linkTo(digest, join(stage, place)).then(() => true)))) throw new DamagedInput(digest);
+    if (!(await absentAsUndefined(cache.content.linkTo(digest, join(stage, place)).then(() => true)))) throw new DamagedBlob(digest);
     const top = `${root}/${place.split('/')[2] ?? ''}`;
     readOnly[top] = join(stage, top);
   }

@@ -3,7 +3,6 @@
 // --jobs. Whatever happens to a token holder, one process may always run.
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf } from '../core/sh.ts';
@@ -20,8 +19,15 @@ export interface Jobserver {
   close(): void;
 }
 
+interface Waiting {
+  readonly resolve: (held: boolean) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
 /** How long a process waits before it asks for a token again: threads of others give theirs back at any time. */
 const askAgainMs = 5;
+/** How long a token that was given back is left to the threads of what runs: what was begun first is finished first. */
+const headStartMs = 1;
 
 /** Makes the pipe in `dir` with `jobs` tokens. */
 export async function openJobserver(dir: string, jobs: number, { signal }: Context): Promise<Jobserver> {
@@ -40,6 +46,30 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
       throw error;
     }
   };
+  /** Whether with a token, or undefined: it has to wait. */
+  const enter = (): boolean | undefined => {
+    const held = take();
+    if (!held && holders > 0) return undefined;
+    holders++;
+    return held;
+  };
+  const waiting: Waiting[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const admit = (): void => {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      const held = signal.aborted ? false : enter();
+      if (held === undefined) return;
+      waiting.shift();
+      if (signal.aborted) next.reject(signal.reason);
+      else next.resolve(held);
+    }
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const wait = (one: Waiting): void => {
+    waiting.push(one);
+    timer ??= setInterval(admit, askAgainMs);
+  };
   const place = `${root}/jobserver`;
   const flags = `-j --jobserver-auth=fifo:${place}`;
   return {
@@ -47,18 +77,14 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
     place,
     env: { CARGO_MAKEFLAGS: flags, MAKEFLAGS: flags },
     async hold(work) {
-      let held = take();
-      while (!held && holders > 0) {
-        await sleep(askAgainMs);
-        signal.throwIfAborted();
-        held = take();
-      }
-      holders++;
+      const held = holders === 0 || waiting.length === 0 ? enter() : undefined;
+      const got = held ?? (await new Promise<boolean>((resolve, reject) => wait({ resolve, reject })));
       try {
         return await work();
       } finally {
         holders--;
-        if (held) writeSync(fd, token);
+        if (got) writeSync(fd, token);
+        if (waiting.length > 0) setTimeout(admit, headStartMs);
       }
     },
     close: () => closeSync(fd),

@@ -4,7 +4,8 @@ import type { Cache } from '../cache/cache.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import type { ActionResult } from './action.ts';
-import { DamagedInput, execute } from './execute.ts';
+import { execute } from './execute.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
 import type { Origin } from './explain-history.ts';
 import { digestOfPlace } from './lookup.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -30,7 +31,7 @@ export async function rebuild(origin: Origin, result: ActionResult, sandbox: San
     const differing = differingPaths(result, execution.result);
     return differing.length === 0 ? { kind: 'same' } : { kind: 'differs', differing };
   } catch (error) {
-    if (error instanceof DamagedInput) return { kind: 'skipped', why: 'artifacts that it was made from are gone' };
+    if (error instanceof DamagedBlob) return { kind: 'skipped', why: 'artifacts that it was made from are gone' };
     throw error;
   }
 }

@@ -30,6 +30,13 @@ export interface ContentStore {
 /** Blobs are executable for all because a hard link shares its blob's mode and some blobs are programs. */
 const blobMode = 0o555;
 
+/** A blob turned out damaged, or gone, when it was needed: its maker has to run again first. */
+export class DamagedBlob extends Error {
+  constructor(digest: Digest) {
+    super(`blob ${digest} is damaged`);
+  }
+}
+
 /** Opens (and makes) the store in `dir`; `tmpDir` must lie on the same file system. */
 export async function openContentStore(dir: string, tmpDir: string, report: Report): Promise<ContentStore> {
   await mkdir(dir, { recursive: true });

@@ -117,7 +117,8 @@ test('a file that has not changed is not read again by a later process', async (
     // A digest planted under the right stamp comes back only if nobody reads the file.
     const memory = join(first.dir, 'file-digests');
     const planted = digestBytes('planted');
-    await writeFile(memory, (await readFile(memory, 'utf8')).replace(digestBytes('text'), planted));
+    const [, ...lines] = (await readFile(memory, 'utf8')).replace(digestBytes('text'), planted).split('\n');
+    await writeFile(memory, `${digestBytes(lines.join('\n'))}\n${lines.join('\n')}`);
     assert.is(await (await scratch.reopen()).digests.file(path), planted);
     await writeFile(path, 'new!');
     assert.is(await (await scratch.reopen()).digests.file(path), digestBytes('new!'), 'same length, other stamp');
@@ -138,13 +139,22 @@ test('a file that changed just before it was read is not remembered', async () =
 test('a memory that cannot be read, or a name that would break its lines, costs work and nothing else', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a\tb\nc', 'text');
+    const other = await scratch.write('other', 'text');
     await settle(scratch);
     const cache = await scratch.reopen();
     assert.is(await cache.digests.file(path), digestBytes('text'));
     await cache.digests.save();
     assert.is(await (await scratch.reopen()).digests.file(path), digestBytes('text'));
-    await writeFile(join(cache.dir, 'file-digests'), 'no\tmemory\n\0\n\t\t\n');
-    assert.is(await (await scratch.reopen()).digests.file(path), digestBytes('text'));
+    await cache.digests.file(other);
+    await cache.digests.save();
+    const memory = join(cache.dir, 'file-digests');
+    for (const text of [
+      'no\tmemory\n\0\n\t\t\n',
+      (await readFile(memory, 'utf8')).replaceAll(digestBytes('text'), digestBytes('flipped')),
+    ]) {
+      await writeFile(memory, text);
+      for (const one of [path, other]) assert.is(await (await scratch.reopen()).digests.file(one), digestBytes('text'));
+    }
   });
 });
 
@@ -165,6 +175,82 @@ test('one process sees one state of a file; asking again sees the present one an
     const whole = digests.again();
     await whole.tree(join(folder, 'src'));
     assert.is(whole.newestChangeMs(), gone.newestChangeMs());
+  });
+});
+
+test('looks that were written down hold until one of them would find something else', async () => {
+  await withScratch(async (scratch) => {
+    const { folder, write } = scratch;
+    await write('src/main.rs', 'fn main() {}');
+    await write('src/lib.rs', '');
+    await write('read', 'text');
+    await write('asked/.gitignore', '*.log');
+    await symlink('read', join(folder, 'link'));
+    await settle(scratch);
+    const first = await scratch.reopen();
+    await first.digests.tree(join(folder, 'src'));
+    await first.digests.tree(join(folder, 'asked'), { gitignore: true });
+    first.digests.names(folder);
+    for (const name of ['read', 'absent', 'link']) await first.digests.file(join(folder, name));
+    let record = first.digests.record() ?? '';
+    const steps: readonly (readonly [string, boolean, () => Promise<unknown>])[] = [
+      ['nothing', true, async () => {}],
+      ['touched', true, () => utimes(join(folder, 'src/main.rs'), 1, 1)],
+      ['written again', true, () => write('src/main.rs', 'fn main() {}')],
+      ['edited below a tree', false, () => write('src/main.rs', 'fn main() { }')],
+      ['edited back', true, () => write('src/main.rs', 'fn main() {}')],
+      ['new below a tree', false, () => write('src/new.rs', '')],
+      ['gone again', true, () => rm(join(folder, 'src/new.rs'))],
+      ['what git ignores', true, () => write('asked/a.log', '')],
+      ['what git does not ignore', false, () => write('asked/b', '')],
+      ['gone again', true, () => rm(join(folder, 'asked/b'))],
+      ['edited', false, () => write('read', 'else')],
+      ['edited back', true, () => write('read', 'text')],
+      ['what was absent', false, () => write('absent', '')],
+      ['absent again', true, () => rm(join(folder, 'absent'))],
+      ['a new name', false, () => write('another', '')],
+      ['without it', true, () => rm(join(folder, 'another'))],
+      ['a folder in place of a file', false, () => rm(join(folder, 'src/lib.rs')).then(() => mkdir(join(folder, 'src/lib.rs')))],
+    ];
+    for (const [what, holds, step] of steps) {
+      await step();
+      const now = await (await scratch.reopen()).digests.holds(record);
+      assert.is(now !== undefined, holds, what);
+      record = now ?? record;
+    }
+  });
+});
+
+test('a record that holds has the time stamps of now, so that what was only touched is read once', async () => {
+  await withScratch(async (scratch) => {
+    const path = await scratch.write('a', 'text');
+    await settle(scratch);
+    const first = await scratch.reopen();
+    await first.digests.file(path);
+    const record = first.digests.record() ?? '';
+    await utimes(path, 1, 1);
+    await settle(scratch);
+    const now = (await (await scratch.reopen()).digests.holds(record)) ?? '';
+    assert.is.not(now, record);
+    assert.is(await (await scratch.reopen()).digests.holds(now), now);
+  });
+});
+
+test('what was learned is known to the next process without being read, and is nothing that has to hold', async () => {
+  await withScratch(async (scratch) => {
+    const { cache, write, reopen } = scratch;
+    const path = await write('out', 'text');
+    await cache.digests.file(path);
+    const planted = digestBytes('planted');
+    cache.digests.learn(path, planted);
+    const record = cache.digests.record() ?? '';
+    const next = await reopen();
+    assert.is(await next.digests.holds(record), record);
+    assert.is(await next.digests.file(path), planted);
+    await write('out', 'other');
+    const third = await reopen();
+    assert.is(await third.digests.holds(record), record);
+    assert.is(await third.digests.file(path), digestBytes('other'));
   });
 });
 

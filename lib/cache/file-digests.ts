@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { errnoOf } from '../core/errors.ts';
+import { recordBody } from './records.ts';
 
 export interface Looks {
   /** The digest of a file's bytes (of a link: of what it leads to, and of its words); undefined when there is nothing at `path`. */
@@ -29,10 +30,15 @@ export interface TreeOptions {
 interface RecordedLooks extends Looks {
   /** Takes note of a file that was just written with these bytes, so that the next run need not read it. */
   learn(path: string, digest: Digest): void;
-  /** Everything that was looked at so far, and what was found, as text; undefined where a name cannot be written down. */
+  /**
+   * Everything that was looked at so far, and what was found, as text: undefined where a name cannot be written down. What was learned is in it
+   * as something to know, not as something to hold.
+   */
   record(): string | undefined;
-  /** Would every look of the record find what it found? What has other time stamps is read. */
-  holds(record: string): Promise<boolean>;
+  /**
+   * The record with the time stamps of now, if every look of it finds what it found; else undefined. Only what has other time stamps is read.
+   */
+  holds(record: string): Promise<string | undefined>;
 }
 
 /** Each path is looked at once, so that a run sees one state of it. */
@@ -61,6 +67,8 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     const asked = new Map<string, Looked>();
     const listed = new Map<string, Listed>();
     const trees = new Map<string, Digest>();
+    const ignoring = new Map<string, Readonly<Record<string, string>>>();
+    const known = new Map<string, string>();
     let newestMs = 0;
     const note = ({ ctimeMs }: Stats): void => {
       newestMs = Math.max(newestMs, Math.floor(ctimeMs));
@@ -82,7 +90,11 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       note(own);
       if (own.isSymbolicLink()) {
         const target = content(path, statOrAbsent(statSync, path));
-        return { digest: digestRecord([readlinkSync(path), target?.digest ?? null]), stamp: '' };
+        const whole = trusted(own) !== '' && target?.stamp !== '';
+        return {
+          digest: digestRecord([readlinkSync(path), target?.digest ?? null]),
+          stamp: whole ? linkStamp(own, target?.stamp ?? absent) : '',
+        };
       }
       return content(path, own) ?? { digest: undefined, stamp: '' };
     };
@@ -104,15 +116,15 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       return { digest, stamp: trusted(stats) };
     };
     const digestOf = (path: string): Digest | undefined => {
-      const known = asked.get(path);
-      if (known) return known.digest;
+      const before = asked.get(path);
+      if (before) return before.digest;
       const looked = look(path);
       asked.set(path, looked);
       return looked.digest;
     };
     const list = (dir: string): Listed => {
-      const known = listed.get(dir);
-      if (known) return known;
+      const before = listed.get(dir);
+      if (before) return before;
       const stats = statOrAbsent(statSync, dir); // before its names are read, so that a later one shows
       if (stats) note(stats);
       const entries = stats?.isDirectory() ? readdirSync(dir, { withFileTypes: true }) : undefined;
@@ -138,14 +150,27 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     };
     const tree = async (dir: string, options: TreeOptions = {}): Promise<Digest> => {
       const question = JSON.stringify([dir, options]);
-      const known = trees.get(question);
-      if (known) return known;
+      const before = trees.get(question);
+      if (before) return before;
       digestOf(dir);
       const names = options.gitignore ? await unignoredBelow(dir, options.ignore ?? []) : filesBelow(dir, new Set(options.ignore));
       const digest = digestRecord(names.sort(byCodeUnit).map((name): Json => [name, digestOf(`${dir}/${name}`) ?? null]));
       trees.set(question, digest);
+      if (options.gitignore) ignoring.set(question, foldersOf(dir, names));
       return digest;
     };
+    /** The folders of a tree that git ignores parts of, with their stamps: while these are the same, so are the names. Empty where that cannot be told. */
+    const foldersOf = (dir: string, names: readonly string[]): Readonly<Record<string, string>> => {
+      const folders = [dir, ...names.map((name) => join(dir, name)).filter((path) => asked.get(path)?.stamp === aFolder)];
+      const stamps = folders.map((path) => [path, trusted(statSync(path))] as const);
+      return stamps.every(([, stamp]) => stamp !== '') ? Object.fromEntries(stamps) : {};
+    };
+    const treeRow = (question: string): readonly string[] => [
+      'T',
+      question,
+      JSON.stringify(ignoring.get(question) ?? {}),
+      short(trees.get(question)),
+    ];
     return {
       file: async (path) => digestOf(path),
       names: (dir) => list(dir).entries?.map(({ name }) => name),
@@ -154,34 +179,57 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       learn(path, digest) {
         const stats = statOrAbsent(statSync, path);
         if (!stats || !isOneField(path)) return;
-        used.set(path, `${stampOf(stats)}|${digest}`);
-        asked.set(path, { digest, stamp: stampOf(stats) });
+        const value = `${stampOf(stats)}|${digest}`;
+        known.set(path, value);
+        if (used.get(path) === value) return;
+        used.set(path, value);
         learned = true;
       },
       record() {
-        const names = [...listed].map(([dir, { entries, stamp }]) => ['N', dir, stamp, namesDigest(entries)]);
-        const files = [...asked].map(([path, { digest, stamp }]) => ['F', path, stamp, short(digest)]);
-        const ignoring = [...trees].filter(([question]) => question.includes('"gitignore":true'));
-        const rows = [...names, ...files, ...ignoring.map(([question, digest]) => ['T', question, '', short(digest)])];
+        const rows = [
+          ...[...listed].map(([dir, { entries, stamp }]) => ['N', dir, stamp, namesDigest(entries)]),
+          ...[...asked].filter(([path]) => !known.has(path) && !listed.has(path)).map(([path, looked]) => fileRow(path, looked)),
+          ...[...ignoring.keys()].map(treeRow),
+          ...[...known].map(([path, value]) => ['K', path, value, '']),
+        ];
         if (rows.some(([, path = '']) => !isOneField(path))) return undefined;
         return rows.map((row) => row.join('\t')).join('\n');
       },
       async holds(record) {
-        for (const row of record.split('\n')) {
+        const rows = record.split('\n');
+        let renewed = false;
+        const renew = (at: number, row: readonly string[]): void => {
+          rows[at] = row.join('\t');
+          renewed = true;
+        };
+        for (const [at, row] of rows.entries()) {
           const [kind, path = '', stamp = '', digest = ''] = row.split('\t');
-          if (kind === 'N') {
+          if (kind === 'K') {
+            if (!used.has(path)) used.set(path, stamp);
+            known.set(path, stamp);
+          } else if (kind === 'N') {
             const stats = statOrAbsent(statSync, path);
             if (stamp !== '' && (stats ? stampOf(stats) : absent) === stamp) continue;
-            if (namesDigest(list(path).entries) !== digest) return false;
+            const found = list(path);
+            if (namesDigest(found.entries) !== digest) return undefined;
+            renew(at, ['N', path, found.stamp, digest]);
           } else if (kind === 'F') {
             if (stamp !== '' && stampNow(path) === stamp) continue;
-            if (short(digestOf(path)) !== digest) return false;
+            if (short(digestOf(path)) !== digest) return undefined;
+            renew(at, fileRow(path, asked.get(path)));
           } else {
+            const folders = Object.entries(JSON.parse(stamp) as Readonly<Record<string, string>>);
+            const same = ([folder, before]: readonly [string, string]): boolean => {
+              const stats = statOrAbsent(statSync, folder);
+              return stats !== undefined && stampOf(stats) === before;
+            };
+            if (folders.length > 0 && folders.every(same)) continue;
             const [dir, options] = JSON.parse(path) as [string, TreeOptions];
-            if (short(await tree(dir, options)) !== digest) return false;
+            if (short(await tree(dir, options)) !== digest) return undefined;
+            renew(at, treeRow(path));
           }
         }
-        return true;
+        return renewed ? rows.join('\n') : record;
       },
     };
   };
@@ -192,8 +240,9 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     async save() {
       if (!learned) return;
       const lines = [...remembered(), ...used].map(([path, value]) => `${path}\t${value}`);
+      const text = [...new Map(lines.map((line) => [line.split('\t')[0], line])).values()].join('\n');
       const partial = join(tmpDir, 'digests.partial');
-      await writeFile(partial, [...new Map(lines.map((line) => [line.split('\t')[0], line])).values()].join('\n'));
+      await writeFile(partial, `${digestBytes(text)}\n${text}`);
       await rename(partial, file);
     },
   };
@@ -220,13 +269,26 @@ const absent = '-';
 const aFolder = 'folder';
 
 function stampNow(path: string): string {
-  const stats = statOrAbsent(lstatSync, path);
+  const own = statOrAbsent(lstatSync, path);
+  if (!own?.isSymbolicLink()) return stampOrAbsent(own);
+  return linkStamp(own, stampOrAbsent(statOrAbsent(statSync, path)));
+}
+
+function stampOrAbsent(stats: Stats | undefined): string {
   if (!stats) return absent;
   return stats.isDirectory() ? aFolder : stampOf(stats);
 }
 
+function linkStamp(own: Stats, target: string): string {
+  return `${stampOf(own)} to ${target}`;
+}
+
 function namesDigest(entries: readonly Dirent[] | undefined): string {
   return entries ? short(digestRecord(entries.map(({ name }) => name).sort(byCodeUnit))) : absent;
+}
+
+function fileRow(path: string, looked: Looked | undefined): readonly string[] {
+  return ['F', path, looked?.stamp ?? '', short(looked?.digest)];
 }
 
 /** Half of a digest, which is enough to tell two apart, and is not taken for the name of a blob. */
@@ -243,22 +305,24 @@ function isOneField(path: string): boolean {
   return !/[\t\n]/.test(path);
 }
 
-function statOrAbsent(ask: (path: string) => Stats, path: string): Stats | undefined {
+/** Undefined where there is nothing, also below a file. An exception for each absent file would cost more than the look. */
+function statOrAbsent(ask: typeof lstatSync, path: string): Stats | undefined {
   try {
-    return ask(path);
+    return ask(path, { throwIfNoEntry: false });
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+    if (errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }
 
 function load(file: string): Map<string, string> {
-  let text = '';
+  let text: string | undefined;
   try {
-    text = readFileSync(file, 'utf8');
+    text = recordBody(readFileSync(file, 'utf8'));
   } catch {
-    return new Map(); // the memory only saves work
+    // it is not there
   }
+  if (text === undefined) return new Map(); // the memory only saves work
   const rows = text.split('\n').map((line) => line.split('\t'));
   return new Map(rows.flatMap(([path, value]) => (path && value ? [[path, value] as const] : [])));
 }

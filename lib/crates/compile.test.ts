@@ -1,10 +1,12 @@
 // The crate compiler as a whole, on a small workspace with a build script, a proc macro and a native library, beside cargo itself.
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCache } from '../cache/cache.ts';
+import { canonicalJson } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import type { Event } from '../core/events.ts';
 import { outputOf, run } from '../core/sh.ts';
@@ -106,6 +108,55 @@ test('an unchanged project has no miss, and an edit of a file that no crate read
   assert.is((await world.build()).misses, 8);
   await writeFile(join(world.project.dir, 'greeter/README.md'), 'another text');
   assert.is((await world.build()).misses, 0);
+});
+
+test('a build with nothing new plans nothing and tells what one that plans would tell', async ({ world }) => {
+  await writeFile(join(world.project.dir, 'greeter/src/main.rs'), 'fn main() { let idle = 1; }\n');
+  const first = await world.build();
+  const told = async (options: Partial<CompileOptions>): Promise<{ planning: boolean; words: readonly unknown[]; bytes: unknown }> => {
+    world.events.splice(0);
+    const bytes = digestsOf(await world.build({ options }));
+    const words = world.events.flatMap((event) =>
+      ['unit-finished', 'diagnostic', 'units-skipped', 'planned'].includes(event.kind) ? [canonicalJson({ ...event })] : [],
+    );
+    return { planning: world.events.some(({ kind }) => kind === 'phase-started'), words: words.sort(), bytes };
+  };
+  const quick = await told({});
+  const slow = await told({ explain: true });
+  assert.equal([quick.planning, slow.planning], [false, true]);
+  assert.equal(quick.words, slow.words);
+  assert.equal(quick.bytes, digestsOf(first));
+});
+
+test('whatever could lead to another build is planned, and what could not is not', async ({ world }) => {
+  const { dir } = world.project;
+  const at = (name: string): string => join(dir, name);
+  const steps: readonly (readonly [string, boolean, () => Promise<unknown>])[] = [
+    ['at first', true, async () => {}],
+    ['touched', false, () => utimes(at('greeter/src/lib.rs'), 1, 1)],
+    ['a file that nothing reads', false, () => writeFile(at('greeter/README.md'), 'another text')],
+    ['a source', true, () => writeFile(at('shout/src/lib.rs'), `${readFileSync(at('shout/src/lib.rs'), 'utf8')}\n`)],
+    ['a file that a script reads', true, () => writeFile(at('greeter/words.txt'), 'one two')],
+    ['a manifest', true, () => writeFile(at('greeter/Cargo.toml'), `${readFileSync(at('greeter/Cargo.toml'), 'utf8')}\n`)],
+    ['a new program', true, () => mkdir(at('greeter/src/bin')).then(() => writeFile(at('greeter/src/bin/more.rs'), 'fn main() {}'))],
+    ['configuration', true, () => mkdir(at('.cargo')).then(() => writeFile(at('.cargo/config.toml'), ''))],
+  ];
+  for (const [what, plans, step] of steps) {
+    await step();
+    world.events.splice(0);
+    await world.build();
+    assert.is(
+      world.events.some(({ kind }) => kind === 'phase-started'),
+      plans,
+      what,
+    );
+    world.events.splice(0);
+    await world.build();
+    assert.not(
+      world.events.some(({ kind }) => kind === 'phase-started'),
+      `${what}, once more`,
+    );
+  }
 });
 
 test('an edit rebuilds what reads the file, and taking it back rebuilds nothing', async ({ world }) => {

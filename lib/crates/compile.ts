@@ -1,29 +1,17 @@
-// Compiles projects: plan, look every unit up, run what is missing, hand back what was asked for. One walk over one graph for all
-// projects. Knows neither tasks nor systems.
+// Compiles projects: hands out what a remembered build came to where nothing it looked at has changed, else builds. Knows neither tasks nor
+// systems.
 import { availableParallelism } from 'node:os';
 import type { Artifact } from '../build/action.ts';
-import { DamagedInput } from '../build/execute.ts';
-import { openJobserver } from '../build/jobserver.ts';
-import type { Jobserver } from '../build/jobserver.ts';
-import { openActionCache } from '../build/lookup.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
 import type { Job } from '../build/lookup.ts';
-import { probeSandbox } from '../build/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
-import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
-import { grant } from './allowance.ts';
 import type { Allowances } from './allowance.ts';
-import { openDeepKeys } from './deep-key.ts';
-import { toolsOf } from './host-tools.ts';
-import { plan } from './plan.ts';
-import type { Plan, PlannedUnit } from './plan.ts';
+import type { PlannedUnit, ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
-import { recordedMs } from './saved-time.ts';
+import { openBuildMemory } from './remembered-build.ts';
+import type { BuildAnswer } from './remembered-build.ts';
 import { chooseToolchain } from './toolchain-choice.ts';
-import type { ToolchainChoice } from './toolchain-choice.ts';
-import type { BuiltUnit } from './unit-action.ts';
-import { isScriptRun } from './unit-graph.ts';
-import { buildUnits } from './unit-walk.ts';
 
 export interface CompileOptions {
   readonly cache: Cache;
@@ -45,7 +33,7 @@ export interface CompileOptions {
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
   /**
-   * Takes over what a project was compiled to. It throws DamagedInput where a blob turns out damaged: then its maker runs again, and all projects
+   * Takes over what a project was compiled to. It throws DamagedBlob where a blob turns out damaged: then its maker runs again, and all projects
    * are handed over anew. Without it, the outputs are only checked to be whole.
    */
   readonly handOver?: (compiled: CompiledProject) => Promise<void>;
@@ -73,65 +61,52 @@ export interface Compiled {
 
 /** Compiles all projects. A compile error, a script's failure or cargo's refusal is a Failure (exit 1); finished units are kept. */
 export async function compile(projects: readonly Project[], options: CompileOptions, context: Context): Promise<Compiled> {
-  const path = options.hostEnv['PATH'] ?? '';
-  const [planned, actions, { sandbox, why }] = await Promise.all([
-    phase('planning', context.report, () => planAll(projects, options, context)),
-    openActionCache(options.cache),
-    probeSandbox(options.sandbox, path, context.signal),
-  ]);
-  context.report({ kind: 'planned', units: planned.units.length });
-  if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
-  const deep = await openDeepKeys(options.cache, sandbox.kind);
-  const jobs = options.jobs ?? availableParallelism();
-  let pipe: Promise<Jobserver> | undefined;
-  const jobserver = (): Promise<Jobserver> => (pipe ??= openJobserver(options.cache.tmpDir, jobs, context));
-  const { cache, explain = false, observe, shorten, colour } = options;
+  const { cache } = options;
   const handOver = options.handOver ?? ((compiled: CompiledProject) => checkOutputs(compiled, cache));
-  const tools = toolsOf(options, context);
-  const ran = new Set<number>();
-  const work = {
-    plan: planned,
-    cache,
-    actions,
-    deep,
-    sandbox,
-    tools,
-    jobs,
-    home: options.hostEnv['HOME'],
-    jobserver,
-    showing: { shorten, colour },
-    explain,
-    observe,
-    ran,
-    told: new Set<number>(),
-  };
-  try {
-    // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
-    for (;;) {
-      try {
-        const built = await buildUnits(work, context);
-        const outputs = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
-        for (const output of outputs) await handOver(output);
-        const skipped = planned.units.flatMap(({ hash }, node) => (built.has(node) ? [] : [hash]));
-        context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
-        const units = planned.units.length;
-        return { projects: outputs, units, hits: units - ran.size, misses: ran.size };
-      } catch (error) {
-        if (!(error instanceof DamagedInput)) throw error;
-      }
+  const jobs = options.jobs ?? availableParallelism();
+  const requests = await chooseToolchains(projects, options, context);
+  const plain = !options.explain && !options.observe && Object.keys(options.allow ?? {}).length === 0;
+  const memory = plain ? await openBuildMemory({ requests, options, jobs }, context) : undefined;
+  const before = await memory?.recall();
+  if (before) {
+    try {
+      return await repeat(before, projects, handOver, context);
+    } catch (error) {
+      if (!(error instanceof DamagedBlob)) throw error; // dropped by now: its maker is missing, and runs again
     }
-  } finally {
-    (await pipe)?.close();
   }
+
+  const { compileAnew } = await import('./compile-anew.ts'); // most of the compiler, which a build with nothing new does without
+  const { compiled, answer } = await compileAnew(requests, { ...options, handOver, jobs }, context);
+  if (answer) await memory?.keep(answer);
+  return compiled;
+}
+
+/** A build with nothing new. */
+async function repeat(
+  { units, told, outputs }: BuildAnswer,
+  projects: readonly Project[],
+  handOver: (compiled: CompiledProject) => Promise<void>,
+  { report }: Context,
+): Promise<Compiled> {
+  const compiled = projects.map((project, index) => ({ project, outputs: outputs[index] ?? new Map<string, Output>() }));
+  for (const one of compiled) await handOver(one);
+  report({ kind: 'planned', units });
+  for (const event of told) report(event);
+  return { projects: compiled, units, hits: units, misses: 0 };
 }
 
 /** What is handed out must be whole: a hit says only that its blobs are there. */
 async function checkOutputs({ outputs }: CompiledProject, { content }: Cache): Promise<void> {
-  for (const { digest } of outputs.values()) if (!(await content.holds(digest))) throw new DamagedInput(digest);
+  for (const { digest } of outputs.values()) if (!(await content.holds(digest))) throw new DamagedBlob(digest);
 }
 
-async function planAll(projects: readonly Project[], options: CompileOptions, context: Context): Promise<Plan> {
-  const requests = [];
+async function chooseToolchains(
+  projects: readonly Project[],
+  options: CompileOptions,
+  context: Context,
+): Promise<readonly ProjectRequest[]> {
+  const requests: ProjectRequest[] = [];
   const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
     const needsRustSrc = project.buildStd.length > 0;
@@ -144,38 +119,10 @@ async function planAll(projects: readonly Project[], options: CompileOptions, co
       rustSrc: options.rustSrc,
       otherCacheDir: options.otherCacheDir,
     };
-    const choice: ToolchainChoice = await chooseToolchain(request, context);
-    if (needsRustSrc) reasons.set(choice.why, [...(reasons.get(choice.why) ?? []), project.name]);
-    requests.push({
-      cargo: { toolchain: choice.toolchain, hostEnv: options.hostEnv, cache: options.cache },
-      project,
-      rustSrc: choice.rustSrc,
-    });
+    const { toolchain, rustSrc, why } = await chooseToolchain(request, context);
+    if (needsRustSrc) reasons.set(why, [...(reasons.get(why) ?? []), project.name]);
+    requests.push({ cargo: { toolchain, hostEnv: options.hostEnv, cache: options.cache }, project, rustSrc });
   }
   for (const [why, names] of reasons) context.report({ kind: 'note', text: `${names.join(', ')} with ${why}` });
-  const { units, roots } = await plan(requests, context);
-  return { units: await grant(units, options.allow ?? {}, options.cache), roots };
-}
-
-/** Linked files of the units that were asked for, under the names that cargo gives them. */
-function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
-  const outputs = new Map<string, Output>();
-  for (const root of roots) {
-    const unit = built.get(root);
-    if (!unit || isScriptRun(unit.planned.unit)) continue;
-    const {
-      hash,
-      unit: { target },
-    } = unit.planned;
-    for (const artifact of unit.result.artifacts) {
-      if (/\.(d|rmeta)$/.test(artifact.path)) continue;
-      const plain = artifact.path.replace(`-${hash}`, '');
-      const crate = target.name.replaceAll('-', '_');
-      // A program is called as its target, dashes and all; its file is called as its crate.
-      const program = target.kind.includes('bin');
-      const name = program && plain.startsWith(crate) ? target.name + plain.slice(crate.length) : plain;
-      outputs.set(name, { ...artifact, program });
-    }
-  }
-  return { project, outputs };
+  return requests;
 }

@@ -4,25 +4,43 @@ import type { Digest } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import type { PlannedUnit } from './plan.ts';
+import type { Toolchain } from './toolchain.ts';
 import { linkerIdentity, targetIdentity, toolchainIdentity } from './toolchain-identity.ts';
 import type { Tools } from './unit-action.ts';
 
-/** Identities of what the host adds, each found out once. */
-export function toolsOf(
-  options: { readonly cache: Cache; readonly hostEnv: Readonly<Record<string, string>> },
+/** The programs that make a unit, and the standard library that they add. */
+export type Compilers = Omit<Tools, 'nativeLibraries'>;
+
+interface Host {
+  readonly cache: Cache;
+  readonly hostEnv: Readonly<Record<string, string>>;
+}
+
+/** What compiles for a triple. `ownStd`: the standard library is the host's own, or compiled with the rest. */
+export async function compilersFor(
+  { toolchain, triple, ownStd }: { readonly toolchain: Toolchain; readonly triple: string; readonly ownStd: boolean },
+  { cache, hostEnv }: Host,
   context: Context,
-): (unit: PlannedUnit) => Promise<Tools> {
-  const cacheDir = options.cache.root;
+): Promise<Compilers> {
+  const cacheDir = cache.root;
+  const [rustc, target, linker] = await Promise.all([
+    toolchainIdentity(toolchain, cacheDir),
+    ownStd ? undefined : targetIdentity(toolchain, triple, cacheDir),
+    linkerIdentity({ env: hostEnv, cacheDir }, context),
+  ]);
+  return { rustc, target, linker };
+}
+
+/** Identities of what the host adds, each found out once. */
+export function toolsOf(host: Host, context: Context): (unit: PlannedUnit) => Promise<Tools> {
   const known = new Map<string, Promise<Tools>>();
   const find = async ({ toolchain, rustSrc, triple }: PlannedUnit): Promise<Tools> => {
     const ownStd = triple === toolchain.host || rustSrc !== undefined;
-    const [rustc, target, linker, nativeLibraries] = await Promise.all([
-      toolchainIdentity(toolchain, cacheDir),
-      ownStd ? undefined : targetIdentity(toolchain, triple, cacheDir),
-      linkerIdentity({ env: options.hostEnv, cacheDir }, context),
-      nativeLibrariesIdentity(options.cache),
+    const [compilers, nativeLibraries] = await Promise.all([
+      compilersFor({ toolchain, triple, ownStd }, host, context),
+      nativeLibrariesIdentity(host.cache),
     ]);
-    return { rustc, target, linker, nativeLibraries };
+    return { ...compilers, nativeLibraries };
   };
   return (unit) => {
     const name = `${unit.toolchain.rustc} ${unit.triple} ${unit.rustSrc === undefined}`;

@@ -1,8 +1,9 @@
 // From projects to one plan: cargo resolves each project, the answers are joined and every unit gets an identity. Units that two
 // projects have in common (same package, features, profile, target, toolchain) are one unit of the plan.
 import { basename, join, relative } from 'node:path';
+import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
-import { digestFile, digestRecord } from '../core/digest.ts';
+import { digestRecord } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
@@ -48,11 +49,16 @@ export interface Plan {
   readonly roots: readonly { readonly project: Project; readonly units: readonly number[] }[];
 }
 
+/** A project with what plans and compiles it. */
+export interface ProjectRequest {
+  readonly cargo: Cargo;
+  readonly project: Project;
+  /** Present when it compiles the standard library. */
+  readonly rustSrc: RustSrc | undefined;
+}
+
 /** Plans projects one after the other (cargo uses all cores) and joins them. Cargo's refusals are Failures. */
-export async function plan(
-  requests: readonly { readonly cargo: Cargo; readonly project: Project; readonly rustSrc: RustSrc | undefined }[],
-  context: Context,
-): Promise<Plan> {
+export async function plan(requests: readonly ProjectRequest[], context: Context): Promise<Plan> {
   const units: PlannedUnit[] = [];
   const known = new Map<string, number>();
   const roots: { project: Project; units: number[] }[] = [];
@@ -100,7 +106,7 @@ async function planProject(
   const lto = ltoStates(graph);
   const triple = project.triple ?? toolchain.host;
   const isJson = triple.endsWith('.json');
-  const targetFile = isJson ? { path: triple, digest: await digestFile(triple) } : undefined;
+  const targetFile = isJson ? await targetFileAt(triple, cargo.cache) : undefined;
   const target = isJson ? `${places.target}/${basename(triple)}` : triple;
   const ask = (of: string, flags: readonly string[]): Promise<readonly string[]> =>
     targetCfgs(toolchain, of, flags, cargo.cache.root, context);
@@ -170,6 +176,12 @@ async function planProject(
     });
   }
   return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
+}
+
+async function targetFileAt(path: string, { digests }: Cache): Promise<PlannedUnit['targetFile']> {
+  const digest = await digests.file(path);
+  if (digest === undefined) throw cannot(`read the target "${path}"`, 'it does not exist');
+  return { path, digest };
 }
 
 /** The package of a unit. The standard library's workspace and the project's may both know a package of one name and version. */

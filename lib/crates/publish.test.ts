@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { filesBelow, withScratch } from '../../fixtures/cache/scratch.ts';
 import type { Scratch } from '../../fixtures/cache/scratch.ts';
-import { DamagedInput } from '../build/execute.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
 import { digestBytes } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import type { CompiledProject, Output } from './compile.ts';
@@ -96,7 +96,7 @@ test('a blob that is gone or damaged is not written in part', async () => {
       outputs: new Map([['tool', { path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, program: true }]]),
     };
     const error: unknown = await publish(files, join(scratch.folder, 'out'), scratch.cache).catch((reason: unknown) => reason);
-    assert.instance(error, DamagedInput);
+    assert.instance(error, DamagedBlob);
     assert.equal(await filesBelow(scratch.folder), []);
   });
 });

@@ -3,13 +3,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Artifact } from '../build/action.ts';
-import { DamagedInput } from '../build/execute.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
 import type { CompiledProject } from './compile.ts';
 
-/** The programs of a project: name -> absolute path. A blob that is gone or damaged is thrown as DamagedInput: its maker has to run again. */
+/** The programs of a project: name -> absolute path. A blob that is gone or damaged is thrown as DamagedBlob: its maker has to run again. */
 export async function publish(
   { project, outputs }: CompiledProject,
   outDir: string,
@@ -24,17 +24,18 @@ export async function publish(
       if (output.program) bins[name.replace(/\.(efi|exe)$/, '')] = join(folder, name);
     }
   } catch (error) {
-    if (error instanceof DamagedInput) throw error;
+    if (error instanceof DamagedBlob) throw error;
     throw cannotBecause(`write the programs of ${project.name} to "${outDir}"`, error, 'choose another folder with --out DIR');
   }
   return bins;
 }
 
-/** Writes one artifact to `path` unless its bytes are there already, as a program where it is one. Throws DamagedInput. */
+/** Writes one artifact to `path` unless its bytes are there already, as a program where it is one. Throws DamagedBlob. */
 export async function materialize(artifact: Artifact, path: string, cache: Cache): Promise<void> {
   const present = await absentAsUndefined(stat(path));
   const fits = present?.isFile() && present.size === artifact.sizeBytes && (present.mode & 0o100) === (artifact.executable ? 0o100 : 0);
-  if (fits && (await cache.digests.file(path)) === artifact.digest) return;
-  if (!(await cache.content.copyTo(artifact.digest, path, artifact.executable ? 0o755 : 0o644))) throw new DamagedInput(artifact.digest);
+  const same = fits && (await cache.digests.file(path)) === artifact.digest;
+  if (!same && !(await cache.content.copyTo(artifact.digest, path, artifact.executable ? 0o755 : 0o644)))
+    throw new DamagedBlob(artifact.digest);
   cache.digests.learn(path, artifact.digest);
 }

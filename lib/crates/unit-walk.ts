@@ -42,17 +42,28 @@ export interface UnitWalk {
   readonly told: Set<number>;
 }
 
+/** So many units more than may run have their inputs laid out, or their results stored. */
+const laidOutAhead = 1;
+
 /** How long a unit probably takes when it was never timed. */
 const guessedMs = 500;
 
-/** The units that are needed for the plan's roots; a failing one is a Failure, and what was finished is kept. */
-export async function buildUnits(work: UnitWalk, context: Context): Promise<ReadonlyMap<number, BuiltUnit>> {
+export interface Walked {
+  /** The units that are needed for the plan's roots, by index in the plan. */
+  readonly built: ReadonlyMap<number, BuiltUnit>;
+  /** Of the units that no deep key led to, the source files that they were made from; undefined where these changed meanwhile. */
+  readonly sources: ReadonlyMap<PlannedUnit, SourceFiles | undefined>;
+}
+
+/** Gets the units; a failing one is a Failure, and what was finished is kept. */
+export async function buildUnits(work: UnitWalk, context: Context): Promise<Walked> {
   const { plan, actions, deep, cache } = work;
   const { units } = plan;
   const built = new Map<number, BuiltUnit>();
   const keys = [...(await deep.ofPlan(units, work.tools))];
   /** Of units that came through the walk: what their deep keys follow from. */
   const found = new Map<number, { readonly key: ActionKey; readonly files: SourceFiles }>();
+  let failed: unknown;
   const durations = await cache.records<number>('durations', (value): value is number & Json => typeof value === 'number');
   const unitAt = (node: number): PlannedUnit => {
     const unit = units[node];
@@ -103,7 +114,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
   } finally {
     await rememberDeep();
   }
-  return built;
+  return { built, sources: new Map(missing.map((node) => [unitAt(node), found.get(node)?.files])) };
 
   async function walkMissing(): Promise<void> {
     const position = new Map(missing.map((node, at) => [node, at]));
@@ -122,7 +133,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
     const release = (): void => underway.forEach(({ resolve }) => resolve());
     context.signal.addEventListener('abort', release);
     try {
-      await walk({ dependencies: edges, weights }, work.jobs, context.signal, {
+      await walk({ dependencies: edges, weights }, work.jobs + laidOutAhead, context.signal, {
         lookUp: async (at) => {
           const node = nodeAt(at);
           const unit = unitAt(node);
@@ -147,6 +158,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
             await runUnit(nodeAt(at), job, announce);
             underway.get(actionKey(job.action.record))?.resolve();
           } catch (error) {
+            failed ??= error;
             release(); // nothing new is started, so what is waited for may never come
             throw error;
           }
@@ -168,16 +180,22 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Read
     const unit = unitAt(node);
     const jobserver = await work.jobserver();
     const early = isPlainLibrary(unit.unit) && !isScriptRun(unit.unit) ? earlyMetadata(node, unit, announce) : undefined;
+    let started = false;
+    const slot = <T>(command: () => Promise<T>): Promise<T> =>
+      jobserver.hold(() => {
+        if (failed) throw failed; // nothing new is started then
+        if (!started) context.report({ kind: 'unit-started', unit: unit.label });
+        started = true;
+        return command();
+      });
     const action = {
       ...job.action,
       ambientEnv: { ...job.action.ambientEnv, ...jobserver.env },
       ambientMounts: { [jobserver.place]: jobserver.path },
+      slot,
       ...(early ? { early } : {}),
     };
-    const made = await jobserver.hold(() => {
-      context.report({ kind: 'unit-started', unit: unit.label });
-      return actions.make({ ...job, action }, work.sandbox, context);
-    });
+    const made = await actions.make({ ...job, action }, work.sandbox, context);
     if (!made.ok) {
       context.report({ kind: 'unit-failed', unit: unit.label });
       throw failure(unit, made, work.showing);

@@ -1,0 +1,147 @@
+// A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
+import { DamagedBlob } from '../cache/content-store.ts';
+import { openJobserver } from '../build/jobserver.ts';
+import type { Jobserver } from '../build/jobserver.ts';
+import { openActionCache } from '../build/lookup.ts';
+import { probeSandbox } from '../build/sandbox.ts';
+import { phase } from '../core/events.ts';
+import type { Context, Event } from '../core/events.ts';
+import { grant } from './allowance.ts';
+import type { Compiled, CompiledProject, CompileOptions, Output } from './compile.ts';
+import { openDeepKeys } from './deep-key.ts';
+import { toolsOf } from './host-tools.ts';
+import { plan } from './plan.ts';
+import type { Plan, ProjectRequest } from './plan.ts';
+import type { Project } from './project.ts';
+import type { BuildAnswer } from './remembered-build.ts';
+import { recordedMs } from './saved-time.ts';
+import { sameSources } from './same-sources.ts';
+import type { BuiltUnit } from './unit-action.ts';
+import { isScriptRun } from './unit-graph.ts';
+import { buildUnits } from './unit-walk.ts';
+import type { UnitWalk } from './unit-walk.ts';
+
+type Options = CompileOptions & Required<Pick<CompileOptions, 'handOver'>> & { readonly jobs: number };
+
+/** The build, and what the same build with nothing new comes to; no answer where that cannot be said. */
+export async function compileAnew(
+  requests: readonly ProjectRequest[],
+  options: Options,
+  context: Context,
+): Promise<{ readonly compiled: Compiled; readonly answer: BuildAnswer | undefined }> {
+  const { cache, handOver } = options;
+  const told = new Map<string, Event[]>();
+  const report = (event: Event): void => {
+    if (event.kind === 'unit-finished' || event.kind === 'diagnostic') told.set(event.unit, [...(told.get(event.unit) ?? []), event]);
+    context.report(event);
+  };
+  const { planned, work, close } = await open(requests, options, context);
+  try {
+    // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
+    for (let walks = 1; ; walks++) {
+      try {
+        const { built, sources } = await buildUnits(work, { ...context, report });
+        const projects = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
+        for (const one of projects) await handOver(one);
+        const skipped = planned.units.flatMap(({ hash }, node) => (built.has(node) ? [] : [hash]));
+        context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
+        const units = planned.units.length;
+        // After a second walk, not everything that was told is in its place.
+        const asWanted = walks === 1 && (work.sandbox.kind === 'bubblewrap') === options.sandbox;
+        const answer = asWanted && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
+        return { compiled: { projects, units, hits: units - work.ran.size, misses: work.ran.size }, answer };
+      } catch (error) {
+        if (!(error instanceof DamagedBlob)) throw error;
+      }
+    }
+  } finally {
+    await close();
+  }
+}
+
+/** Everything that getting the units needs. */
+async function open(
+  requests: readonly ProjectRequest[],
+  options: Options,
+  context: Context,
+): Promise<{ readonly planned: Plan; readonly work: UnitWalk; readonly close: () => Promise<void> }> {
+  const path = options.hostEnv['PATH'] ?? '';
+  const [planned, actions, { sandbox, why }] = await Promise.all([
+    phase('planning', context.report, () => planAll(requests, options, context)),
+    openActionCache(options.cache),
+    probeSandbox(options.sandbox, path, context.signal),
+  ]);
+  context.report({ kind: 'planned', units: planned.units.length });
+  if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
+  let pipe: Promise<Jobserver> | undefined;
+  const { cache, jobs, explain = false, observe, shorten, colour } = options;
+  const work = {
+    plan: planned,
+    cache,
+    actions,
+    deep: await openDeepKeys(cache, sandbox.kind),
+    sandbox,
+    tools: toolsOf(options, context),
+    jobs,
+    home: options.hostEnv['HOME'],
+    jobserver: (): Promise<Jobserver> => (pipe ??= openJobserver(cache.tmpDir, jobs, context)),
+    showing: { shorten, colour },
+    explain,
+    observe,
+    ran: new Set<number>(),
+    told: new Set<number>(),
+  };
+  return { planned, work, close: async () => (await pipe)?.close() };
+}
+
+/** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
+async function answerOf(
+  { units, roots }: Plan,
+  projects: readonly CompiledProject[],
+  told: ReadonlyMap<string, readonly Event[]>,
+  { shorten, cache }: CompileOptions,
+): Promise<BuildAnswer> {
+  const asked = new Set(roots.flatMap((root) => root.units));
+  const shownUnits = units.filter(({ place, unit }, node) => asked.has(node) || !(place.foreign || unit.isStd));
+  const labels = [...new Set(shownUnits.map(({ label }) => label))];
+  const hits = labels.flatMap((label) => told.get(label) ?? []).map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
+  const others = units.filter((unit) => !shownUnits.includes(unit)).map(({ hash }) => hash);
+  return {
+    units: units.length,
+    told: [...hits, { kind: 'units-skipped', units: others.length, savedMs: await recordedMs(others, cache) }],
+    outputs: projects.map(({ outputs }) => outputs),
+    shown: Object.fromEntries(shownUnits.map(({ owner }) => [owner.dir, shorten(owner.dir)])),
+  };
+}
+
+function asHit({ savedMs, durationMs, ...event }: Extract<Event, { kind: 'unit-finished' }>): Event {
+  return { ...event, outcome: 'hit', durationMs: 0, savedMs: savedMs ?? durationMs };
+}
+
+async function planAll(requests: readonly ProjectRequest[], options: CompileOptions, context: Context): Promise<Plan> {
+  const { units, roots } = await plan(requests, context);
+  return { units: await grant(units, options.allow ?? {}, options.cache), roots };
+}
+
+/** Linked files of the units that were asked for, under the names that cargo gives them. */
+function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
+  const outputs = new Map<string, Output>();
+  for (const root of roots) {
+    const unit = built.get(root);
+    if (!unit || isScriptRun(unit.planned.unit)) continue;
+    const {
+      hash,
+      unit: { target },
+    } = unit.planned;
+    for (const artifact of unit.result.artifacts) {
+      if (/\.(d|rmeta)$/.test(artifact.path)) continue;
+      const plain = artifact.path.replace(`-${hash}`, '');
+      const crate = target.name.replaceAll('-', '_');
+      // A program is called as its target, dashes and all; its file is called as its crate.
+      const program = target.kind.includes('bin');
+      const name = program && plain.startsWith(crate) ? target.name + plain.slice(crate.length) : plain;
+      outputs.set(name, { ...artifact, program });
+    }
+  }
+  return { project, outputs };
+}

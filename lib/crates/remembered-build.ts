@@ -1,0 +1,111 @@
+// A whole build that is remembered with everything it looked at: when all of that is as it was, the next build of the same projects hands
+// out the same files without planning anything. It only saves work: whatever differs leads to a build as usual, which is remembered in its stead.
+import { basename } from 'node:path';
+import type { Digest, Json } from '../core/digest.ts';
+import { digestRecord } from '../core/digest.ts';
+import type { Context, Event } from '../core/events.ts';
+import type { CompileOptions, Output } from './compile.ts';
+import { compilersFor } from './host-tools.ts';
+import type { ProjectRequest } from './plan.ts';
+import type { Project } from './project.ts';
+
+/** What is wanted, and by what it is made. */
+export interface BuildQuestion {
+  readonly requests: readonly ProjectRequest[];
+  readonly options: CompileOptions;
+  readonly jobs: number;
+}
+
+/** What a build came to. */
+export interface BuildAnswer {
+  readonly units: number;
+  /** Hits and messages of the same build with nothing new, in the order in which they are told. */
+  readonly told: readonly Event[];
+  /** The outputs of each project. */
+  readonly outputs: readonly ReadonlyMap<string, Output>[];
+  /** How the folders of the person's packages were shown to him in messages. */
+  readonly shown: Readonly<Record<string, string>>;
+}
+
+export interface BuildMemory {
+  /** What the same build came to, if everything it looked at is as it was. */
+  recall(): Promise<BuildAnswer | undefined>;
+  /** Remembers a build with what the cache looked at so far. */
+  keep(answer: BuildAnswer): Promise<void>;
+}
+
+interface Kept {
+  readonly [key: string]: Json;
+  readonly units: number;
+  readonly told: readonly Json[];
+  readonly outputs: readonly Json[];
+  readonly shown: Readonly<Record<string, string>>;
+  readonly looks: string;
+}
+
+/** The kind of its records in the cache. */
+export const buildsKind = 'builds';
+
+export async function openBuildMemory(question: BuildQuestion, context: Context): Promise<BuildMemory> {
+  const { cache, shorten } = question.options;
+  const records = await cache.records<Kept>(buildsKind, isKept);
+  const key = await keyOf(question, context);
+  return {
+    async recall() {
+      const kept = await records.get(key);
+      if (!kept || !Object.entries(kept.shown).every(([path, text]) => shorten(path) === text)) return undefined;
+      const looks = await cache.digests.holds(kept.looks);
+      if (looks === undefined) return undefined;
+      if (looks !== kept.looks) await records.put(key, { ...kept, looks });
+      return answerOf(kept);
+    },
+    async keep({ units, told, outputs, shown }) {
+      const looks = cache.digests.record();
+      if (looks === undefined) return;
+      const rows = outputs.map((ofProject) => [...ofProject].map(([name, output]): Json => [name, { ...output }]));
+      await records.put(key, { units, told: told.map((event): Json => ({ ...event })), outputs: rows, shown, looks });
+    },
+  };
+}
+
+async function keyOf({ requests, options, jobs }: BuildQuestion, context: Context): Promise<Digest> {
+  const { hostEnv, sandbox, colour } = options;
+  const wanted = await Promise.all(
+    requests.map(async ({ cargo: { toolchain }, project, rustSrc }): Promise<Json> => {
+      const triple = project.triple?.endsWith('.json') ? basename(project.triple, '.json') : project.triple;
+      const ownStd = triple === undefined || triple === toolchain.host || rustSrc !== undefined;
+      const { rustc, target, linker } = await compilersFor({ toolchain, triple: triple ?? toolchain.host, ownStd }, options, context);
+      return [projectJson(project), rustc, target ?? null, linker, rustSrc?.digest ?? null];
+    }),
+  );
+  return digestRecord({
+    format: 1, // raised when an answer is written down in another way
+    wanted,
+    given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
+    sandbox,
+    colour,
+    jobs,
+  });
+}
+
+function projectJson(project: Project): Json {
+  const { packages, bins, features, triple, buildStd, buildStdFeatures, cargoConfigs, env, ...words } = project;
+  const lists = { packages, bins, features, buildStd, buildStdFeatures, cargoConfigs };
+  return { ...words, triple: triple ?? null, lists: Object.entries(lists).map(([name, list]) => [name, [...list]]), env: { ...env } };
+}
+
+function answerOf({ units, told, outputs, shown }: Kept): BuildAnswer {
+  return {
+    units,
+    told: told as unknown as readonly Event[],
+    outputs: outputs.map((rows) => new Map(rows as unknown as readonly [string, Output][])),
+    shown,
+  };
+}
+
+/** Records carry the digest of their text, so what has the right fields was written by `keep`. */
+function isKept(value: Json): value is Kept {
+  if (typeof value !== 'object' || value === null || !('looks' in value) || !('shown' in value)) return false;
+  const { told, outputs, looks } = value;
+  return typeof looks === 'string' && Array.isArray(told) && Array.isArray(outputs);
+}
