@@ -23,6 +23,15 @@ test('a record comes back, and the last writer of a key wins', async () => {
   });
 });
 
+test('one kind that was opened twice is written at once without harm', async () => {
+  await withScratch(async ({ cache }) => {
+    const opened = await Promise.all([0, 1].map(() => cache.records('things', isShape)));
+    const keys = Array.from({ length: 20 }, (_, at) => digestBytes(String(at)));
+    await Promise.all(keys.map((one, at) => opened[at % 2]?.put(one, { name: String(at) })));
+    for (const [at, one] of keys.entries()) assert.equal(await opened[0]?.get(one), { name: String(at) });
+  });
+});
+
 test('records of different kinds do not meet', async () => {
   await withScratch(async ({ cache }) => {
     await (await cache.records('things', isShape)).put(key, { name: 'x' });

@@ -22,6 +22,9 @@ export interface Records<T extends Json> {
   put(key: Digest, value: T): Promise<void>;
 }
 
+/** Tells unfinished records apart: one kind may be open more than once. */
+let serial = 0;
+
 /** The JSON of a stored record; undefined when it is torn or flipped. */
 export function recordBody(text: string): string | undefined {
   const end = text.indexOf('\n');
@@ -38,7 +41,6 @@ export async function openRecords<T extends Json>(
 ): Promise<Records<T>> {
   await mkdir(dir, { recursive: true });
   const openedMs = (await stat(tmpDir)).mtimeMs; // by the file system's own clock
-  let serial = 0;
   const place = (key: Digest): string => join(dir, key.slice(0, 2), key);
   const stampUse = async (path: string): Promise<void> => {
     const stats = statSync(path, { throwIfNoEntry: false }); // an asynchronous one costs ten times as much

@@ -9,7 +9,7 @@ import type { Context, Event } from '../core/events.ts';
 import { grant } from './allowance.ts';
 import type { Compiled, CompiledProject, CompileOptions, Output } from './compile.ts';
 import { openDeepKeys } from './deep-key.ts';
-import { toolsOf } from './host-tools.ts';
+import { compilersFor, toolsOf } from './host-tools.ts';
 import { plan } from './plan.ts';
 import type { Plan, ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
@@ -66,6 +66,10 @@ async function open(
   context: Context,
 ): Promise<{ readonly planned: Plan; readonly work: UnitWalk; readonly close: () => Promise<void> }> {
   const path = options.hostEnv['PATH'] ?? '';
+  const compilers = requests.map(({ cargo: { toolchain } }) =>
+    compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
+  );
+  void Promise.allSettled(compilers); // found out beside planning; who needs them asks again
   const [planned, actions, { sandbox, why }] = await Promise.all([
     phase('planning', context.report, () => planAll(requests, options, context)),
     openActionCache(options.cache),

@@ -1,6 +1,7 @@
 // From projects to one plan: cargo resolves each project, the answers are joined and every unit gets an identity. Units that two
 // projects have in common (same package, features, profile, target, toolchain) are one unit of the plan.
 import { basename, join, relative } from 'node:path';
+import pLimit from 'p-limit';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
@@ -57,13 +58,19 @@ export interface ProjectRequest {
   readonly rustSrc: RustSrc | undefined;
 }
 
-/** Plans projects one after the other (cargo uses all cores) and joins them. Cargo's refusals are Failures. */
+/** So many projects are planned at once. */
+const planners = 2;
+
+/** Plans projects and joins them. Cargo's refusals are Failures; of several, that of the first project. */
 export async function plan(requests: readonly ProjectRequest[], context: Context): Promise<Plan> {
+  const limit = pLimit(planners);
+  const plans = requests.map(({ cargo, project, rustSrc }) => limit(() => planProject(cargo, project, rustSrc, context)));
+  await Promise.allSettled(plans);
   const units: PlannedUnit[] = [];
   const known = new Map<string, number>();
   const roots: { project: Project; units: number[] }[] = [];
-  for (const { cargo, project, rustSrc } of requests) {
-    const own = await planProject(cargo, project, rustSrc, context);
+  for (const [at, { project }] of requests.entries()) {
+    const own = (await plans[at]) ?? { units: [], roots: [] };
     const joined: number[] = [];
     for (const unit of own.units) {
       const renamed = {

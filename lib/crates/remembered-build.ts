@@ -47,23 +47,25 @@ interface Kept {
 export const buildsKind = 'builds';
 
 export async function openBuildMemory(question: BuildQuestion, context: Context): Promise<BuildMemory> {
+  let known: Promise<Digest> | undefined;
+  const key = (): Promise<Digest> => (known ??= keyOf(question, context));
   const { cache, shorten } = question.options;
   const records = await cache.records<Kept>(buildsKind, isKept);
-  const key = await keyOf(question, context);
   return {
     async recall() {
-      const kept = await records.get(key);
+      // In a new cache, planning need not wait until compilers are known.
+      const kept = (await records.any()) ? await records.get(await key()) : undefined;
       if (!kept || !Object.entries(kept.shown).every(([path, text]) => shorten(path) === text)) return undefined;
       const looks = await cache.digests.holds(kept.looks);
       if (looks === undefined) return undefined;
-      if (looks !== kept.looks) await records.put(key, { ...kept, looks });
+      if (looks !== kept.looks) await records.put(await key(), { ...kept, looks });
       return answerOf(kept);
     },
     async keep({ units, told, outputs, shown }) {
       const looks = cache.digests.record();
       if (looks === undefined) return;
       const rows = outputs.map((ofProject) => [...ofProject].map(([name, output]): Json => [name, { ...output }]));
-      await records.put(key, { units, told: told.map((event): Json => ({ ...event })), outputs: rows, shown, looks });
+      await records.put(await key(), { units, told: told.map((event): Json => ({ ...event })), outputs: rows, shown, looks });
     },
   };
 }
