@@ -20,7 +20,7 @@ export interface Jobserver {
 }
 
 interface Waiting {
-  readonly resolve: (held: boolean) => void;
+  readonly resolve: (withToken: boolean) => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -37,31 +37,39 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
   const token = Buffer.from('+');
   for (let count = 0; count < jobs; count++) writeSync(fd, token);
   let holders = 0;
+  let held = 0;
 
   const take = (): boolean => {
+    if (held === jobs) return false; // there are no others
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0; // no token is no news, and it is asked for often
     try {
-      return readSync(fd, Buffer.alloc(1)) === 1;
+      const taken = readSync(fd, Buffer.alloc(1)) === 1;
+      if (taken) held++;
+      return taken;
     } catch (error) {
       if (errnoOf(error) === 'EAGAIN') return false;
       throw error;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
     }
   };
   /** Whether with a token, or undefined: it has to wait. */
   const enter = (): boolean | undefined => {
-    const held = take();
-    if (!held && holders > 0) return undefined;
+    const withToken = take();
+    if (!withToken && holders > 0) return undefined;
     holders++;
-    return held;
+    return withToken;
   };
   const waiting: Waiting[] = [];
   let timer: NodeJS.Timeout | undefined;
   const admit = (): void => {
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-      const held = signal.aborted ? false : enter();
-      if (held === undefined) return;
+      const withToken = signal.aborted ? false : enter();
+      if (withToken === undefined) return;
       waiting.shift();
       if (signal.aborted) next.reject(signal.reason);
-      else next.resolve(held);
+      else next.resolve(withToken);
     }
     clearInterval(timer);
     timer = undefined;
@@ -77,13 +85,16 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
     place,
     env: { CARGO_MAKEFLAGS: flags, MAKEFLAGS: flags },
     async hold(work) {
-      const held = holders === 0 || waiting.length === 0 ? enter() : undefined;
-      const got = held ?? (await new Promise<boolean>((resolve, reject) => wait({ resolve, reject })));
+      const atOnce = holders === 0 || waiting.length === 0 ? enter() : undefined;
+      const withToken = atOnce ?? (await new Promise<boolean>((resolve, reject) => wait({ resolve, reject })));
       try {
         return await work();
       } finally {
         holders--;
-        if (got) writeSync(fd, token);
+        if (withToken) {
+          held--;
+          writeSync(fd, token);
+        }
         if (waiting.length > 0) setTimeout(admit, headStartMs);
       }
     },
