@@ -27,7 +27,7 @@ await task(
       builds: { type: 'string', value: 'N', help: 'concurrent: how many builds at once (default 2)' },
       blobs: { type: 'string', value: 'N', help: 'flip: how many blobs are damaged' },
       seed: { type: 'string', value: 'N', help: 'the same seed, the same instants and blobs (default 1)' },
-      profile: { type: 'string', value: 'P', help: 'the profile of the builds (default dev)' },
+      profile: { type: 'string', value: 'P', help: 'the profile of the builds (default release; dev has other bytes each time)' },
       json: { type: 'boolean', help: 'print one JSON object as the last line' },
     },
     examples: ['npx zx tasks/stress.ts kill ../hexyl ../dotenv-linter --rounds 50', 'npx zx tasks/stress.ts flip fixtures/crates'],
@@ -35,7 +35,7 @@ await task(
   async ({ args, host, path, print, report, signal }) => {
     const [how, ...projects] = args.words;
     const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-stress-'));
-    const flags = ['--profile', args.text('profile') ?? 'dev'];
+    const flags = ['--profile', args.text('profile') ?? 'release'];
     const subject = { projects: projects.map(path), flags, scratch, node: process.execPath, env: host.env };
     const [rounds, seed, context] = [args.count('rounds', 1), args.count('seed', 0) ?? 1, { report, signal }];
     const stresses = new Map([

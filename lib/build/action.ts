@@ -26,6 +26,8 @@ export interface ActionRecord {
   readonly outputDir: string;
   /** What keeps undeclared things out: results made without a sandbox are never taken for results made in one. */
   readonly sandbox: 'bubblewrap' | 'none';
+  /** Of a compilation that goes on from half-done work: the checkout whose work it is, which no other's result may be taken for. */
+  readonly checkout?: Digest;
   /** There where a person allowed the host's network; what came over it is not counted. */
   readonly network?: true;
 }

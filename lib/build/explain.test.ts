@@ -51,6 +51,7 @@ test('each field of a record has its words', () => {
   const cases: readonly (readonly [change: Partial<ActionRecord>, words: readonly string[]])[] = [
     [{}, []],
     [{ tools: { ...base.tools, rustc: digest('new') } }, ['the compiler changed']],
+    [{ checkout: digest('a checkout') }, ['it is compiled incrementally now']],
     [{ tools: { ...base.tools, linker: digest('new') } }, ['the linker changed']],
     [{ files: { ...base.files, '/bloomery/work/app/words.txt': digest('new') } }, ['app/words.txt changed']],
     [{ files: { ...base.files, '/bloomery/work/app/words.txt': null } }, ['app/words.txt is gone']],

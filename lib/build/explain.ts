@@ -70,7 +70,7 @@ const toolWords: Readonly<Record<string, string>> = {
 };
 
 /** In this order they are told: causes before what follows from them. */
-const fieldOrder = ['format', 'kind', 'tools', 'sandbox', 'files', 'trees', 'argv', 'env', 'inputs'];
+const fieldOrder = ['format', 'kind', 'tools', 'sandbox', 'checkout', 'files', 'trees', 'argv', 'env', 'inputs'];
 
 /**
  * Differences as short clauses for people, the most telling first, each said once: "greeter/words.txt changed", "the compiler changed". What
@@ -112,6 +112,8 @@ function clauseOf({ field, name, before, after }: Difference): string {
       return name === 'order' ? 'the order of its arguments changed' : `the argument ${name} ${valueVerb(before, after)}`;
     case 'sandbox':
       return after === 'none' ? 'it is built without a sandbox now' : 'it was built without a sandbox';
+    case 'checkout':
+      return before === undefined ? 'it is compiled incrementally now' : 'its last result belongs to another checkout';
     default:
       return `its ${field}${name && ` ${name}`} ${valueVerb(before, after)}`;
   }

@@ -1,11 +1,11 @@
 // Carries a remembered action out again and compares what it writes with what it wrote: a compiler that is not reproducible, a changed
 // tool behind an unchanged name, or a hole in a key would show. Never touches the remembered result.
 import type { Cache } from '../cache/cache.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import type { ActionResult } from './action.ts';
 import { execute } from './execute.ts';
-import { DamagedBlob } from '../cache/content-store.ts';
 import type { Origin } from './explain-history.ts';
 import { digestOfPlace } from './lookup.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -21,6 +21,7 @@ export type Rebuilt =
 export async function rebuild(origin: Origin, result: ActionResult, sandbox: Sandbox, cache: Cache, context: Context): Promise<Rebuilt> {
   const { label, record, mounts, ambientEnv } = origin;
   if (record.sandbox !== sandbox.kind) return { kind: 'skipped', why: `it was made with sandbox "${record.sandbox}"` };
+  if (record.checkout !== undefined) return { kind: 'skipped', why: 'it went on from half-done work' };
   for (const [place, digest] of Object.entries({ ...record.trees, ...record.files })) {
     const now = await digestOfPlace(place, mounts, cache).catch(() => undefined);
     if (now !== digest) return { kind: 'skipped', why: `${place} is not as it was` };

@@ -8,6 +8,7 @@ import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { alive } from './cache.ts';
 import type { Cache } from './cache.ts';
+import { sweepCheckouts } from './checkouts.ts';
 import { planGc } from './gc-plan.ts';
 import type { GcKinds, GcRequest, ReadRecord } from './gc-plan.ts';
 import { inventory } from './inventory.ts';
@@ -55,6 +56,9 @@ export async function collectGarbage(
     goneBlobs++;
     freedBytes += blob.sizeBytes;
   }
+  // A compiler that runs has its checkout's folder open.
+  const before = request.olderThanMs === undefined ? undefined : nowMs - request.olderThanMs;
+  if (running.length === 0) freedBytes += await sweepCheckouts(cache, before, request.dryRun);
   if (!request.dryRun) await removePartials(join(cache.root, 'remembered'));
   return { records: goneRecords, blobs: goneBlobs, freedBytes, keptBytes: plan.keptBytes, running: running.length };
 }

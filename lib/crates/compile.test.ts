@@ -193,19 +193,48 @@ test('features, profile and one package are as cargo would choose them', async (
 });
 
 test('two checkouts with two empty caches give the same bytes', async ({ world }) => {
-  const first = await world.build();
+  const first = await world.build({ project: { profile: 'release' } });
   const other = join(world.dir, 'somewhere/else');
   await cp(fixture, other, { recursive: true });
-  const second = await world.build({ project: { dir: other }, cache: 'cache2' });
+  const second = await world.build({ project: { dir: other, profile: 'release' }, cache: 'cache2' });
   assert.is(second.misses, first.misses);
   assert.equal(digestsOf(second), digestsOf(first));
 });
 
 test('a second checkout takes everything from the cache of the first', async ({ world }) => {
-  await world.build();
+  await world.build({ project: { profile: 'release' } });
   const other = join(world.dir, 'somewhere/else');
   await cp(fixture, other, { recursive: true });
+  assert.is((await world.build({ project: { dir: other, profile: 'release' } })).misses, 0);
+});
+
+test('incremental compilation goes on from the half-done work of its own checkout, whose results no other takes', async ({ world }) => {
+  const halfDone = async (): Promise<readonly string[]> => {
+    const found = await readdir(join(world.dir, 'cache/v1/checkouts'), { recursive: true }).catch(() => []);
+    return found.filter((path) => path.endsWith('/dep-graph.bin')).map((path) => path.split('/')[0] ?? '');
+  };
+  await world.build({ project: { profile: 'release' } });
+  assert.equal(await halfDone(), []);
+  await world.build();
+  const first = new Set(await halfDone());
+  assert.is(first.size, 1);
+  const other = join(world.dir, 'somewhere/else');
+  await cp(fixture, other, { recursive: true });
+  world.events.splice(0);
+  await world.build({ project: { dir: other } });
+  const built = world.events.flatMap((event) => (event.kind === 'unit-finished' && event.outcome === 'built' ? [event.unit] : []));
+  assert.ok(built.includes('greeter 0.1.0') && built.includes('shout 0.1.0 (proc macro)'), String(built));
+  assert.not(
+    built.some((unit) => unit.endsWith('(run build script)')),
+    'what was compiled has the same bytes',
+  );
+  assert.is(new Set(await halfDone()).size, 2);
   assert.is((await world.build({ project: { dir: other } })).misses, 0);
+
+  await rm(join(world.dir, 'cache/v1/checkouts'), { recursive: true });
+  await writeFile(join(other, 'greeter/words.txt'), 'only two');
+  assert.is((await world.build({ project: { dir: other } })).misses, 3);
+  assert.match(await world.answer(), / 2 words/);
 });
 
 test('without a sandbox the program is the same in words', async ({ world }) => {
@@ -254,7 +283,7 @@ test('a project that does not parse, a stale lock file and a missing project are
 });
 
 test('damaged blobs are found, reported and repaired, and the program has the same bytes', async ({ world }) => {
-  const before = digestsOf(await world.build());
+  const before = digestsOf(await world.build({ project: { profile: 'release' } }));
   const store = join(world.dir, 'cache/v1/content');
   for (const entry of await readdir(store, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
@@ -266,7 +295,7 @@ test('damaged blobs are found, reported and repaired, and the program has the sa
   }
   await rm(join(world.dir, 'out'), { recursive: true });
   world.events.length = 0;
-  assert.equal(digestsOf(await world.build()), before);
+  assert.equal(digestsOf(await world.build({ project: { profile: 'release' } })), before);
   assert.ok(world.events.some(({ kind }) => kind === 'repaired'));
   assert.match(await world.answer(), /HELLO/);
 });

@@ -42,7 +42,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
 
   /** What a unit is, apart from its own source files and its dependencies. */
   const statics = async (unit: PlannedUnit, tools: Tools): Promise<Digest> => {
-    const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, granted } = unit;
+    const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, checkout, granted } = unit;
     return digestRecord({
       format: 1,
       hash,
@@ -55,6 +55,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
       target: targetFile?.digest ?? null,
       granted: granted ? { network: granted.network, paths: { ...granted.paths } } : null,
       sandbox,
+      ...(checkout ? { checkout: checkout.id } : {}),
     });
   };
   const keyOf = (unit: Digest, dependencies: readonly DeepKey[], files: SourceFiles): DeepKey =>

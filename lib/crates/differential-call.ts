@@ -17,11 +17,7 @@ export const argumentRows: readonly Row[] = [
   { what: /^-C metadata=[0-9a-f]{16}$/, becomes: '-C metadata=#', reason: 'a name for the unit; cargo takes in the path of the checkout' },
   { what: /^-C extra-filename=-[0-9a-f]{16}$/, becomes: '-C extra-filename=-#', reason: 'as above' },
   { what: /^--out-dir .*/, reason: 'where the caller wants files' },
-  {
-    what: /^-C incremental=/,
-    reason:
-      'a difference that is known: cargo keeps half-done work on own packages; our results go to every checkout, so each is made whole',
-  },
+  { what: /^-C incremental=.*/, becomes: '-C incremental=#', reason: 'where the caller keeps half-done work' },
   { what: /^-L dependency=.*/, reason: "where the caller's libraries lie; which they are is compared at --extern" },
 ];
 

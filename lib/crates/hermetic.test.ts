@@ -64,7 +64,7 @@ async function build(name: string, { env = {}, allow = {}, from = checkout, sand
       lib: false,
       features: [],
       defaultFeatures: true,
-      profile: 'dev',
+      profile: 'release',
       triple: undefined,
       buildStd: [],
       buildStdFeatures: [],

@@ -13,6 +13,7 @@ export const places = {
   build: `${root}/build`,
   out: `${root}/out`,
   target: `${root}/target`,
+  incremental: `${root}/incremental`,
 } as const;
 
 export interface Place {

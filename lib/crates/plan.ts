@@ -3,6 +3,8 @@
 import { basename, join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import type { Cache } from '../cache/cache.ts';
+import { checkoutAt } from '../cache/checkouts.ts';
+import type { Checkout } from '../cache/checkouts.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
@@ -40,6 +42,8 @@ export interface PlannedUnit extends Compilation {
   /** [env] of cargo's configuration. */
   readonly configEnv: Readonly<Record<string, string>>;
   readonly profileName: string;
+  /** Where cargo would keep half-done work: whose it is. */
+  readonly checkout: Checkout | undefined;
   /** What a person allowed its package (lib/crates/allowance.ts). */
   readonly granted?: Granted;
 }
@@ -180,6 +184,7 @@ async function planProject(
       declaredEnv,
       configEnv,
       profileName: profileRoot,
+      checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.hostDir) : undefined,
     });
   }
   return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };

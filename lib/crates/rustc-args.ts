@@ -109,6 +109,7 @@ function platformArgs({ unit, target, linker }: Compilation): readonly string[] 
     ...(target === undefined ? [] : ['--target', target]),
     ...(target?.endsWith('.json') ? ['-Zunstable-options'] : []),
     ...(linker === undefined ? [] : ['-C', `linker=${linker}`]),
+    ...(unit.profile.incremental ? ['-C', `incremental=${places.incremental}`] : []),
     ...(unit.profile.strip === 'none' ? [] : ['-C', `strip=${unit.profile.strip}`]),
     ...(unit.isStd ? ['-Z', 'force-unstable-if-unmarked'] : []),
   ];

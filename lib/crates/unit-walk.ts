@@ -1,5 +1,6 @@
 // Gets every unit that a plan's results need: by its deep key where nothing it was made from has changed, else by the key of its action, else
 // by running it. The roots are asked for first, so that a project with nothing new visits nothing below them.
+import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { actionKey } from '../build/action.ts';
 import type { ActionKey, ActionResult } from '../build/action.ts';
@@ -9,11 +10,14 @@ import type { Sandbox } from '../build/sandbox.ts';
 import type { Edge } from '../build/schedule.ts';
 import { walk } from '../build/walk.ts';
 import type { Cache } from '../cache/cache.ts';
+import { folderOf } from '../cache/checkouts.ts';
 import type { Json } from '../core/digest.ts';
 import { digestBytes } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
+import { makeFolder } from '../core/folders.ts';
 import type { DeepKey, DeepKeys, SourceFiles } from './deep-key.ts';
 import { parseDirectives } from './directives.ts';
+import { places } from './places.ts';
 import type { Plan, PlannedUnit } from './plan.ts';
 import { scriptRefusal } from './script-refusal.ts';
 import { jobOf } from './unit-action.ts';
@@ -191,7 +195,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
     const action = {
       ...job.action,
       ambientEnv: { ...job.action.ambientEnv, ...jobserver.env },
-      ambientMounts: { [jobserver.place]: jobserver.path },
+      ambientMounts: { [jobserver.place]: jobserver.path, ...(await halfDoneWork(unit)) },
       slot,
       ...(early ? { early } : {}),
     };
@@ -206,6 +210,13 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
     const { durationMs } = made.result;
     await durations.put(digestBytes(unit.hash), durationMs);
     context.report({ kind: 'unit-finished', unit: unit.label, outcome: 'built', durationMs, key: made.key });
+  }
+
+  async function halfDoneWork({ checkout }: PlannedUnit): Promise<Readonly<Record<string, string>>> {
+    if (!checkout) return {};
+    const dir = join(await folderOf(checkout, cache), 'incremental');
+    await makeFolder(dir);
+    return { [places.incremental]: dir };
   }
 
   /** Who needs only the metadata of a library may start when rustc has written it. */

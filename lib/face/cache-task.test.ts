@@ -52,7 +52,7 @@ function jsonOf({ stdout, stderr }: RunResult): Json {
 }
 
 async function build(...words: readonly string[]): Promise<{ readonly json: Json; readonly stderr: string; readonly program: Digest }> {
-  const result = await task('crates', checkout, '--out', 'out', '--json', ...words);
+  const result = await task('crates', checkout, '--release', '--out', 'out', '--json', ...words);
   assert.is(result.exitCode, 0, result.stderr);
   return { json: jsonOf(result), stderr: result.stderr, program: await digestFile(join(dir, 'out/bin/greeter')) };
 }

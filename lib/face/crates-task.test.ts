@@ -38,7 +38,7 @@ function lastJson({ stdout }: RunResult): {
 }
 
 test('a program is where --json says, and the second time nothing is built', async () => {
-  const first = await crates(checkout, '--out', 'o', '--json');
+  const first = await crates(checkout, '--release', '--out', 'o', '--json');
   assert.is(first.exitCode, 0, first.stderr);
   const {
     projects: [only],
@@ -48,7 +48,7 @@ test('a program is where --json says, and the second time nothing is built', asy
   assert.is(only?.bins['greeter'], join(dir, 'o/bin/greeter'));
   assert.is(misses, units);
   assert.match(await outputOf('run it', [join(dir, 'o/bin/greeter')], { cwd: dir, env: {} }), 'HELLO');
-  const second = await crates(checkout, '--out', 'o2', '--json', '--quiet');
+  const second = await crates(checkout, '--release', '--out', 'o2', '--json', '--quiet');
   assert.equal([lastJson(second).misses, second.stderr], [0, '']);
 });
 
@@ -59,7 +59,7 @@ test('several projects in one command share their units', async () => {
     join(dir, 'set.toml'),
     '[[project]]\npath = "checkout"\n[[project]]\npath = "other"\nname = "twin"\nbins = ["greeter"]\n',
   );
-  const result = await crates('--set', 'set.toml', '--out', 'both', '--json');
+  const result = await crates('--set', 'set.toml', '--release', '--out', 'both', '--json');
   assert.is(result.exitCode, 0, result.stderr);
   assert.equal(
     lastJson(result).projects.map(({ name }) => name),

@@ -1,0 +1,56 @@
+// What is kept for one checkout alone: half-done work of compilers, which no other checkout may see. A folder for each, with the checkout's
+// path in it, so that garbage collection knows when it is gone.
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestBytes } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { absentAsUndefined } from '../core/errors.ts';
+import { makeFolder } from '../core/folders.ts';
+import type { Cache } from './cache.ts';
+
+/** A folder of a person's sources. */
+export interface Checkout {
+  /** Absolute. */
+  readonly path: string;
+  /** Tells it from others in keys. */
+  readonly id: Digest;
+}
+
+export function checkoutAt(path: string): Checkout {
+  return { path, id: digestBytes(path) };
+}
+
+/** The folder of a checkout; making it says that the checkout is in use. */
+export async function folderOf({ path, id }: Checkout, cache: Cache): Promise<string> {
+  const dir = join(cache.dir, 'checkouts', id.slice(0, 16));
+  await makeFolder(dir);
+  await writeFile(join(dir, pathFile), path);
+  return dir;
+}
+
+/** Removes the folders of checkouts that are no more, or that were not used since `beforeMs`; gives their bytes. */
+export async function sweepCheckouts(cache: Cache, beforeMs: number | undefined, dryRun: boolean): Promise<number> {
+  const all = join(cache.dir, 'checkouts');
+  let bytes = 0;
+  for (const name of (await absentAsUndefined(readdir(all))) ?? []) {
+    const file = join(all, name, pathFile);
+    const [path, about] = [await absentAsUndefined(readFile(file, 'utf8')), await absentAsUndefined(stat(file))];
+    const unused = beforeMs !== undefined && about !== undefined && about.mtimeMs < beforeMs;
+    if (path !== undefined && (await absentAsUndefined(stat(path))) && !unused) continue;
+    bytes += await sizeOf(join(all, name));
+    if (!dryRun) await rm(join(all, name), { recursive: true, force: true });
+  }
+  return bytes;
+}
+
+const pathFile = 'path';
+
+async function sizeOf(dir: string): Promise<number> {
+  const entries = await readdir(dir, { withFileTypes: true, recursive: true });
+  const sizes = await Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => (await absentAsUndefined(stat(join(entry.parentPath, entry.name))))?.size ?? 0),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
