@@ -203,27 +203,26 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
           renewed = true;
         };
         for (const [at, row] of rows.entries()) {
-          const [kind, path = '', stamp = '', digest = ''] = row.split('\t');
+          // Nearly every row is a file that is as it was: nothing but its path is cut out.
+          const stampAt = row.indexOf('\t', 2) + 1;
+          const path = row.slice(2, stampAt - 1);
+          const same = (stamp: string): boolean => row.startsWith(stamp, stampAt) && row[stampAt + stamp.length] === '\t';
+          if (row[0] === 'F' && same(stampNow(path))) continue;
+          if (row[0] === 'N' && same(stampOfFolder(path))) continue;
+          const [kind, , stamp = '', digest = ''] = row.split('\t');
           if (kind === 'K') {
             if (!used.has(path)) used.set(path, stamp);
             known.set(path, stamp);
           } else if (kind === 'N') {
-            const stats = statOrAbsent(statSync, path);
-            if (stamp !== '' && (stats ? stampOf(stats) : absent) === stamp) continue;
             const found = list(path);
             if (namesDigest(found.entries) !== digest) return undefined;
             renew(at, ['N', path, found.stamp, digest]);
           } else if (kind === 'F') {
-            if (stamp !== '' && stampNow(path) === stamp) continue;
             if (short(digestOf(path)) !== digest) return undefined;
             renew(at, fileRow(path, asked.get(path)));
           } else {
             const folders = Object.entries(JSON.parse(stamp) as Readonly<Record<string, string>>);
-            const same = ([folder, before]: readonly [string, string]): boolean => {
-              const stats = statOrAbsent(statSync, folder);
-              return stats !== undefined && stampOf(stats) === before;
-            };
-            if (folders.length > 0 && folders.every(same)) continue;
+            if (folders.length > 0 && folders.every(([folder, before]) => stampOfFolder(folder) === before)) continue;
             const [dir, options] = JSON.parse(path) as [string, TreeOptions];
             if (short(await tree(dir, options)) !== digest) return undefined;
             renew(at, treeRow(path));
@@ -274,6 +273,12 @@ function stampNow(path: string): string {
   return linkStamp(own, stampOrAbsent(statOrAbsent(statSync, path)));
 }
 
+/** Of what stands where a folder was listed, whatever it is. */
+function stampOfFolder(path: string): string {
+  const stats = statOrAbsent(statSync, path);
+  return stats ? stampOf(stats) : absent;
+}
+
 function stampOrAbsent(stats: Stats | undefined): string {
   if (!stats) return absent;
   return stats.isDirectory() ? aFolder : stampOf(stats);
@@ -296,8 +301,9 @@ function short(digest: Digest | undefined): string {
   return digest?.slice(0, 32) ?? absent;
 }
 
-function stampOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
-  return `${size} ${mtimeMs} ${ctimeMs} ${ino}`;
+/** The time of the last change of anything about a file: nobody can set it, and setting the other times sets it. */
+function stampOf({ size, ctimeMs, ino }: Stats): string {
+  return `${size} ${ctimeMs} ${ino}`;
 }
 
 /** A tab or a line feed in a name would end its line of the memory. */

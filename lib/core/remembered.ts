@@ -1,6 +1,7 @@
 // A value that was computed from files and is kept until one of them changes. "Changed" is judged by size, mtime and inode: right for
 // things that a package manager installs (compilers, linkers, their sources), never used for a person's own sources.
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestBytes, digestRecord } from './digest.ts';
 import type { Json } from './digest.ts';
@@ -41,9 +42,9 @@ const inFlight = new Map<string, Promise<unknown>>();
 
 async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>): Promise<T> {
   const kept = await keptRecord(path);
-  if (kept && (await unchanged(kept))) return kept.value as T;
+  if (kept && unchanged(kept)) return kept.value as T;
   const { value, witnesses } = await compute();
-  const stamps = await Promise.all(witnesses.map(stampOf));
+  const stamps = witnesses.map(stampOf);
   const body = JSON.stringify({ value, witnesses: witnesses.map((witness, index) => [witness, stamps[index] ?? '']) });
   await publish(path, `${digestBytes(body)}\n${body}`);
   return value;
@@ -66,15 +67,14 @@ async function keptRecord(path: string): Promise<Kept | undefined> {
   }
 }
 
-async function unchanged({ witnesses }: Kept): Promise<boolean> {
-  const stamps = await Promise.all(witnesses.map(([path]) => stampOf(path)));
-  return witnesses.every(([, stamp], index) => stamps[index] === stamp);
+function unchanged({ witnesses }: Kept): boolean {
+  return witnesses.every(([path, stamp]) => stampOf(path) === stamp);
 }
 
 /** "absent", or size, mtime (ns) and inode of what the path leads to. */
-async function stampOf(path: string): Promise<string> {
+function stampOf(path: string): string {
   try {
-    const { size, mtimeNs, ino } = await stat(path, { bigint: true });
+    const { size, mtimeNs, ino } = statSync(path, { bigint: true });
     return `${size} ${mtimeNs} ${ino}`;
   } catch {
     return 'absent';

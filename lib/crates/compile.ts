@@ -11,6 +11,7 @@ import type { PlannedUnit, ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
 import { openBuildMemory } from './remembered-build.ts';
 import type { BuildAnswer } from './remembered-build.ts';
+import { listToolchains } from './toolchain.ts';
 import { chooseToolchain } from './toolchain-choice.ts';
 
 export interface CompileOptions {
@@ -106,6 +107,7 @@ async function chooseToolchains(
   options: CompileOptions,
   context: Context,
 ): Promise<readonly ProjectRequest[]> {
+  const installed = await listToolchains({ env: options.hostEnv, cacheDir: options.cache.root }, context);
   const requests: ProjectRequest[] = [];
   const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
@@ -118,6 +120,7 @@ async function chooseToolchains(
       needsRustSrc,
       rustSrc: options.rustSrc,
       otherCacheDir: options.otherCacheDir,
+      installed,
     };
     const { toolchain, rustSrc, why } = await chooseToolchain(request, context);
     if (needsRustSrc) reasons.set(why, [...(reasons.get(why) ?? []), project.name]);

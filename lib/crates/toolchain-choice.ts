@@ -26,6 +26,8 @@ export interface ToolchainRequest {
   /** --rust-src or BLOOMERY_RUST_SRC, absolute. */
   readonly rustSrc?: string | undefined;
   readonly otherCacheDir?: string | undefined;
+  /** What `listToolchains` gave, for who chooses for several projects. */
+  readonly installed?: readonly Toolchain[];
 }
 
 export interface ToolchainChoice {
@@ -44,7 +46,7 @@ interface Wish {
 
 /** Chooses a toolchain. No toolchain at all, one wanted by name that is not there, or none with a fitting source: a Failure (host, exit 69). */
 export async function chooseToolchain(request: ToolchainRequest, context: Context): Promise<ToolchainChoice> {
-  const all = await listToolchains(request, context);
+  const all = request.installed ?? (await listToolchains(request, context));
   const usable = all.filter(({ release }) => compareReleases(release, leastRelease) >= 0);
   if (request.wanted !== undefined) {
     const toolchain = isAbsolute(request.wanted)
