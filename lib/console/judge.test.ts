@@ -17,7 +17,10 @@ const rules: ConsoleRules = {
     { name: 'kernel', stage: 'kernel', pattern: /^kernel up/, ...from },
     { name: 'init', stage: 'init', pattern: /^init up/, ...from },
   ],
-  prompts: [{ pattern: /(?:^|\s)host login:/, ...from }],
+  prompts: [
+    { pattern: /(?:^|\s)host login:/, ...from },
+    { pattern: /^~ # /, shell: true, ...from },
+  ],
   panics: [
     { kind: 'page-fault', fatal: 'unless-claimed', pattern: /^Page fault/, ...from },
     { kind: 'kernel-panic', fatal: 'always', pattern: /^PANIC/, ...from },
@@ -27,6 +30,7 @@ const rules: ConsoleRules = {
   findings: [{ kind: 'warning', pattern: /^WARN/, ...from }],
   decoys: [{ pattern: /PANIC timeout is|after host login:/, ...from }],
   powerOffs: [{ pattern: /^Power down/, ...from }],
+  stamp: { pattern: /\[ *(?<seconds>\d+\.\d{6})\] /, ...from },
   limits,
 };
 
@@ -104,6 +108,21 @@ test('without times, a panic after the prompt is a finding, and no clock decides
   assert.is(findings.length, 1);
   assert.equal(milestones, [{ name: 'prompt' }]);
   assert.equal(judged([[0, 'kernel up\n']], false).verdict, { kind: 'stalled', stage: 'kernel', lastMilestone: 'kernel' });
+});
+
+test("without times, the kernel's own stamps put a panic within the grace window or after it", () => {
+  const said = (text: string): string => judged([[0, text]], false).verdict.kind;
+  assert.is(said('[    3.000000] x\nhost login: \n[    4.900000] y\nPANIC\n'), 'failed');
+  assert.is(said('[    3.000000] x\nhost login: [    4.900000] y\nPANIC\n'), 'failed');
+  assert.is(said('[    3.000000] x\nhost login: \n[    5.100000] y\nPANIC\n'), 'booted');
+  assert.is(said('[    3.000000] x\nhost login: \nPANIC\n'), 'booted', 'no stamp after the prompt');
+});
+
+test("without times, a shell's prompt on which something was typed is a session that was under way", () => {
+  const said = (text: string, timed: boolean): string => judged([[0, text]], timed).verdict.kind;
+  assert.is(said('~ # ', false), 'booted');
+  assert.is(said('~ # /root/test\nPANIC\n', false), 'failed');
+  assert.is(said('~ # /root/test\n', true), 'booted');
 });
 
 test('whose crash it is decides: init is fatal, a daemon is a finding, by whole name or part of a path', () => {
@@ -284,6 +303,43 @@ test('any chunking of the same bytes gives the same judgement', () => {
     judge.mark(0, { kind: 'ended' });
     assert.equal(judge.judgement(), whole, text);
   }
+});
+
+test('a prompt that kernel lines cut is seen, and a decoy that they cut is not', () => {
+  const said = (text: string): string => judged([[0, text]], false).verdict.kind;
+  assert.is(said('ho[    7.130130] sysrq: Show Memory\nst login: '), 'booted');
+  assert.is(said('ho[    7.130130] sysrq: Show Memory\n[    7.130140] more\nst lo[    7.2] no stamp\n'), 'stalled');
+  assert.is(said('ho[    7.130130] one\n[    7.130140] two\nst lo[    7.130150] three\ngin: \n'), 'booted');
+  assert.is(said('after ho[    7.130130] one\nst login: '), 'stalled');
+  assert.is(said('ho[    7.130130] one\nanother line\nst login: '), 'stalled');
+});
+
+test('a phrase that the kernel cut, or that the console wrapped at its last column, is seen', () => {
+  const line = `PANIC${'x'.repeat(90)}`;
+  const rules2 = {
+    ...rules,
+    panics: [{ kind: 'other' as const, fatal: 'always' as const, pattern: /Nothing to boot: No such file/, ...from }],
+  };
+  const failed = (text: string): boolean => {
+    const judge = new Judge(rules2, limits, false);
+    judge.read(0, Buffer.from(text));
+    return judge.judgement().verdict.kind === 'failed';
+  };
+  const start = `${'.'.repeat(80 - 'Nothing to b'.length)}Nothing to b`;
+  assert.ok(failed(`${start}\noot: No such file or directory\n`));
+  assert.not(failed(`${start}.\noot: No such file or directory\n`), 'not the last column');
+  assert.ok(failed('Nothing to[    1.000000] usb\n boot: No such file\n'));
+  assert.is(judged([[0, `${line}\n`]], false).verdict.kind, 'failed');
+});
+
+test('the kernel starting over is a loop: its time went back, or its first words came for the third time', () => {
+  const loop = judged([[0, '[    0.000000] Linux\n[    4.812005] x\n[    0.000000] Linux\n']], false).verdict;
+  assert.is(loop.kind === 'failed' && loop.failure, 'boot-loop');
+  for (const calm of ['[    0.000000] a\n[    0.900000] b\n[    0.500000] c\n', '[    9.000000] a\n[    8.999990] b\n']) {
+    assert.is(judged([[0, calm]], false).verdict.kind, 'stalled');
+  }
+  const banners = (times: number): string => judged([[0, 'loader up\n'.repeat(times)]], false).verdict.kind;
+  assert.equal([banners(1), banners(2), banners(3)], ['stalled', 'stalled', 'failed']);
 });
 
 test.run();

@@ -6,8 +6,10 @@
 //   waiting | expecting --silence limit or time limit over--> stalled
 //   waiting | expecting --the machine ended--> exited-early
 //
-// A panic after "booted" is a finding. Without times there is no window: every panic after the prompt is a finding.
+// A panic after "booted" is a finding. Without times every panic after the prompt is one, unless the kernel's stamps put it within the window.
 import { Cleaner } from './clean.ts';
+import { Continuation } from './continuation.ts';
+import { likeness } from './findings.ts';
 import { isOneOf, matcher } from './matcher.ts';
 import type { Matcher } from './matcher.ts';
 import { claimLines } from './rules.ts';
@@ -28,6 +30,11 @@ export type Mark =
 const keptLines = 40;
 /** Different findings that are told apart; further ones are not kept, so that a guest cannot fill our memory. */
 const keptFindings = 500;
+/** A machine that comes no further than its first words has started over when these come for the third time: some print them twice. */
+const loopsWithoutProgress = 3;
+/** The kernel's clock went back from later than this to earlier than that. Lines of several processors may be out of order by less. */
+const ranSeconds = 2;
+const restartedSeconds = 1;
 /** How long an unclaimed fault may stay the last word before it is fatal. */
 const claimMs = 3000;
 
@@ -46,11 +53,16 @@ export class Judge {
   readonly #limits: Limits;
   readonly #timed: boolean;
   readonly #cleaner = new Cleaner();
+  readonly #continuation: Continuation;
   readonly #milestones: SeenMilestone[] = [];
   readonly #findings = new Map<string, { kind: string; line: string; count: number }>();
   readonly #lastLines: string[] = [];
   #verdict: Verdict | undefined;
   #stage: Stage = 'firmware';
+  /** How often milestones came that come once, and the kernel's own clock. */
+  readonly #returned = new Map<number, number>();
+  #kernelSeconds = 0;
+  #promptSeconds = 0;
   #nextMilestone = 0;
   #lastHeardMs = 0;
   #prompt: { line: string; atMs: number } | undefined;
@@ -64,6 +76,7 @@ export class Judge {
   /** `timed`: the times given are real; else nothing is decided by a clock. */
   constructor(rules: ConsoleRules, limits: Limits, timed = true) {
     this.#match = matcher(rules);
+    this.#continuation = new Continuation(rules.stamp);
     this.#panics = rules.panics;
     this.#limits = limits;
     this.#timed = timed;
@@ -95,7 +108,8 @@ export class Judge {
     this.clock(atMs);
     const lines = this.#cleaner.push(bytes);
     for (const line of lines) this.#line(atMs, line);
-    this.#seePrompt(atMs, this.#cleaner.unfinished);
+    const { unfinished } = this.#cleaner;
+    if (this.#timed) for (const text of [unfinished, ...this.#continuation.wholes(unfinished)]) this.#seePrompt(atMs, text);
     this.#lastHeardMs = atMs;
     return lines;
   }
@@ -144,14 +158,24 @@ export class Judge {
   #line(atMs: number, line: string): void {
     this.#lastLines.push(line);
     if (this.#lastLines.length > 4 * keptLines) this.#lastLines.splice(0, 3 * keptLines);
-    this.#seePrompt(atMs, line);
+    const stamp = this.#continuation.stamped(line);
+    let meaning = this.#match.meaning(line);
+    const wholes = this.#continuation.end(line, stamp, meaning !== undefined);
+    for (const text of [line, ...wholes]) this.#seePrompt(atMs, text);
     if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath
-    const meaning = this.#match.meaning(line);
+    if (stamp) this.#kernelClock(atMs, stamp.seconds, line);
+    for (const text of wholes) meaning ??= this.#match.meaning(text);
     if (this.#fault && --this.#fault.linesLeft < 0) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
     if (meaning?.kind === 'panic') this.#panic(atMs, meaning.rule, meaning.who, line);
     else if (meaning?.kind === 'milestone') this.#milestone(atMs, meaning.index, meaning.milestone, line);
     else if (meaning?.kind === 'finding') this.#find(meaning.rule.kind, line);
     else if (meaning?.kind === 'power-off') this.#goesOnPurpose = true;
+  }
+
+  /** A kernel that has run for a while does not print its first second again. */
+  #kernelClock(atMs: number, seconds: number, line: string): void {
+    if (seconds < restartedSeconds && this.#kernelSeconds > ranSeconds && !this.#verdict) this.#fails(atMs, 'boot-loop', line);
+    this.#kernelSeconds = seconds;
   }
 
   #panic(atMs: number, rule: PanicRule, who: string | undefined, line: string): void {
@@ -178,9 +202,14 @@ export class Judge {
 
   #milestone(atMs: number, index: number, milestone: Milestone, line: string): void {
     if (this.#verdict) return;
-    if (milestone.once && index < this.#nextMilestone && stages.indexOf(this.#stage) > stages.indexOf(milestone.stage)) {
-      this.#fails(atMs, 'boot-loop', line);
-      return;
+    if (milestone.once) {
+      const times = (this.#returned.get(index) ?? 0) + 1;
+      this.#returned.set(index, times);
+      const further = index < this.#nextMilestone && stages.indexOf(this.#stage) > stages.indexOf(milestone.stage);
+      if (further || times >= loopsWithoutProgress) {
+        this.#fails(atMs, 'boot-loop', line);
+        return;
+      }
     }
     if (index < this.#nextMilestone) return;
     this.#nextMilestone = index + 1;
@@ -195,22 +224,25 @@ export class Judge {
   #seePrompt(atMs: number, line: string): void {
     if (this.#prompt || this.#verdict) return;
     const prompt = this.#match.prompt(line);
-    if (prompt === undefined) return;
+    if (prompt === undefined || (!this.#timed && prompt.rule.shell && prompt.behind.trim() !== '')) return;
     this.#survived();
-    this.#prompt = { line: prompt, atMs };
+    this.#prompt = { line: prompt.text, atMs };
+    this.#promptSeconds = this.#kernelSeconds;
     this.#graceFromMs = atMs;
     this.#reach(atMs, 'prompt', 'prompt');
   }
 
   #fails(atMs: number, failure: FailureKind, line: string): void {
     this.#fault = undefined;
-    const late = this.#verdict?.kind === 'booted' || (this.#prompt !== undefined && !this.#timed);
-    if (late) this.#find(failure, line);
+    // Without times, what the kernel stamped since the prompt says whether the window is over; nothing stamped says nothing.
+    const sincePromptMs = this.#kernelSeconds === this.#promptSeconds ? Infinity : (this.#kernelSeconds - this.#promptSeconds) * 1000;
+    const late = this.#prompt !== undefined && !this.#timed && sincePromptMs > this.#limits.graceMs;
+    if (this.#verdict?.kind === 'booted' || late) this.#find(failure, line);
     else this.#verdict ??= { kind: 'failed', failure, line, stage: this.#stage, ...this.#lastMilestone(), ...this.#at('afterMs', atMs) };
   }
 
   #find(kind: string, line: string): void {
-    const key = `${kind} ${line.replace(/\d+/g, '0')}`;
+    const key = likeness({ kind, line });
     const known = this.#findings.get(key);
     if (known) known.count++;
     else if (this.#findings.size < keptFindings) this.#findings.set(key, { kind, line: line.trim(), count: 1 });

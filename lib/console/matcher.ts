@@ -1,5 +1,5 @@
 // One line of a console to what it means by a system's rules. Keeps no state: what came before and the clock are judge.ts's.
-import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule } from './rules.ts';
+import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule, PromptRule } from './rules.ts';
 
 /** What a whole line means, besides a prompt; the first kind that fits, in this order. */
 export type Meaning =
@@ -8,9 +8,15 @@ export type Meaning =
   | { readonly kind: 'finding'; readonly rule: FindingRule }
   | { readonly kind: 'power-off' };
 
+export interface SeenPrompt {
+  readonly rule: PromptRule;
+  readonly text: string;
+  readonly behind: string;
+}
+
 export interface Matcher {
-  /** The text of a prompt on this line, which may be unfinished; more text on the line never changes the answer. */
-  prompt(line: string): string | undefined;
+  /** A prompt on this line, which may be unfinished; more text on the line changes only what is behind it. */
+  prompt(line: string): SeenPrompt | undefined;
   meaning(line: string): Meaning | undefined;
 }
 
@@ -32,11 +38,13 @@ export function matcher(rules: ConsoleRules): Matcher {
     if (rule) return { kind: 'finding', rule };
     return powerOff.test(line) ? { kind: 'power-off' } : undefined;
   };
-  const prompt = (line: string): string | undefined => {
-    for (const { pattern } of rules.prompts) {
-      const match = pattern.exec(line);
+  const prompt = (line: string): SeenPrompt | undefined => {
+    for (const rule of rules.prompts) {
+      const match = rule.pattern.exec(line);
+      if (!match) continue;
+      const end = match.index + match[0].length;
       // What comes after the prompt must not make it a decoy, or the answer would depend on how much of the line has arrived.
-      if (match && !decoy.test(line.slice(0, match.index + match[0].length))) return match[0].trim();
+      if (!decoy.test(line.slice(0, end))) return { rule, text: match[0].trim(), behind: line.slice(end) };
     }
     return undefined;
   };

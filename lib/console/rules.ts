@@ -30,6 +30,12 @@ export interface LineRule {
   readonly example: string;
 }
 
+/** The end of a good boot. */
+export interface PromptRule extends LineRule {
+  /** A shell's: in a record without times one with a command behind it is no end of a boot but a session that was under way. */
+  readonly shell?: true;
+}
+
 /** A line that a good boot prints on its way. */
 export interface Milestone extends LineRule {
   readonly name: string;
@@ -73,7 +79,7 @@ export interface ConsoleRules {
   /** In the order of a good boot. */
   readonly milestones: readonly Milestone[];
   /** The boot is done when one of these matches the beginning of a line, even of an unfinished one; what follows on the line does not matter. */
-  readonly prompts: readonly LineRule[];
+  readonly prompts: readonly PromptRule[];
   /** From the most telling to the least: when a fault and the panic that follows it both fit, the one that stands first is reported. */
   readonly panics: readonly PanicRule[];
   readonly findings: readonly FindingRule[];
@@ -81,6 +87,11 @@ export interface ConsoleRules {
   readonly decoys: readonly LineRule[];
   /** Lines that say that the machine ends on purpose: after one, a machine that goes away once it has booted did so because it was told to. */
   readonly powerOffs: readonly LineRule[];
+  /**
+   * How the kernel stamps its lines, at their beginning or where one cuts another text, with the time since its start as `(?<seconds>...)`. From it
+   * follow what text was cut, and that the kernel has started over: the time went back.
+   */
+  readonly stamp?: LineRule;
   readonly limits: Limits;
 }
 

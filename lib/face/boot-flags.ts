@@ -5,7 +5,7 @@ import { cannot, nearest } from '../core/errors.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
 import { bootTarget, namedSystem } from '../system/boot-target.ts';
 import type { BootTarget } from '../system/boot-target.ts';
-import type { MachineOrder } from '../system/start-machine.ts';
+import type { MachineOrder, MonitorChoice } from '../system/start-machine.ts';
 import type { CommandLine, Flag } from './command-line.ts';
 import type { Task } from './task.ts';
 
@@ -14,6 +14,7 @@ export const machineFlags = {
   image: { type: 'string', value: 'FILE', help: 'boot this image (with --system S) instead of out/<system>-<profile>.img' },
   system: { type: 'string', value: 'S', help: 'the system that --image or --replay is of' },
   profile: { type: 'string', value: 'P', help: 'which image of the system (default: default)' },
+  vmm: { type: 'string', value: 'qemu|cloud-hypervisor', help: 'the program that runs the machine (default qemu)' },
   accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory; it remembers whether KVM works' },
 } as const satisfies Record<string, Flag>;
@@ -28,30 +29,47 @@ export const verdictFlags = {
 } as const satisfies Record<string, Flag>;
 
 /** The machine that the command line asks for, and whose it is. `root` is the project's folder. */
-export async function orderedMachine({ args, host, path }: Task, root: string): Promise<{ target: BootTarget; order: MachineOrder }> {
+export async function orderedMachine(
+  { args, host, path }: Task,
+  root: string,
+  word = args.words[0],
+): Promise<{ target: BootTarget; order: MachineOrder }> {
   const image = args.text('image');
   const target = await bootTarget({
     root,
-    system: namedSystem(args.words[0], args.text('system')),
+    system: namedSystem(word, args.text('system')),
     profile: args.text('profile') ?? 'default',
     image: image === undefined ? undefined : path(image),
   });
   const cacheDir = path(args.text('cache') ?? host.cacheDir);
-  const order = { machine: target.system.machine, image: target.image, accelerator: acceleratorChoice(args), cacheDir, env: host.env };
+  const order = {
+    machine: target.system.machine,
+    image: target.image,
+    accelerator: acceleratorChoice(args),
+    monitor: monitorChoice(args),
+    cacheDir,
+    env: host.env,
+  };
   return { target, order };
 }
 
 const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];
+const monitors: readonly MonitorChoice[] = ['qemu', 'cloud-hypervisor'];
 
 function acceleratorChoice(args: CommandLine): AcceleratorChoice {
-  const given = args.text('accel') ?? 'auto';
-  const choice = accelerators.find((name) => name === given);
-  if (choice) return choice;
-  const near = nearest(given, accelerators);
-  throw cannot(`use --accel "${given}"`, `it must be ${accelerators.join(', ')}`, {
-    blame: 'usage',
-    hint: near && `did you mean ${near}?`,
-  });
+  return oneOf(args, 'accel', accelerators) ?? 'auto';
+}
+
+function monitorChoice(args: CommandLine): MonitorChoice {
+  return oneOf(args, 'vmm', monitors) ?? 'qemu';
+}
+
+function oneOf<T extends string>(args: CommandLine, flag: string, words: readonly T[]): T | undefined {
+  const given = args.text(flag);
+  const choice = words.find((word) => word === given);
+  if (choice !== undefined || given === undefined) return choice;
+  const near = nearest(given, words);
+  throw cannot(`use --${flag} "${given}"`, `it must be ${words.join(', ')}`, { blame: 'usage', hint: near && `did you mean ${near}?` });
 }
 
 /** The system's own clocks, except where the command line sets another. */

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Judgement } from '../console/verdict.ts';
-import { attachLines, bootOutcome, milestoneLine, reportLines } from './boot-report.ts';
+import { attachLines, bootOutcome, bootTable, changeLines, githubLines, milestoneLine, reportLines } from './boot-report.ts';
 
 const about = { system: 'redox', subject: 'x.img', transcript: '/x.log' };
 const nothing = { milestones: [], findings: [], lastLines: [] };
@@ -71,6 +71,29 @@ test('exit code 0 is for booted alone, and --json has the verdict, milestones, f
 test('a milestone, and how to reach a kept machine', () => {
   assert.is(milestoneLine({ name: 'kernel', atMs: 1234 }), '-- milestone "kernel" after 1.2 s');
   assert.match(attachLines({ pid: 7, attachPath: '/tmp/s' }).join('\n'), 'UNIX-CONNECT:/tmp/s');
+});
+
+test('several boots are a table, and what did not boot is an annotation in one line', () => {
+  const booted = { ...about, judgement: { ...nothing, verdict: { kind: 'booted', line: 'x', afterMs: 1000 } as const }, attempts: 2 };
+  const failed = {
+    ...about,
+    subject: 'long-name.img',
+    judgement: { ...nothing, verdict: { kind: 'failed', failure: 'oom', line: '100 %', stage: 'init' } as const, lastLines: ['a', 'b'] },
+    attempts: 1,
+  };
+  assert.equal(bootTable([booted, failed]), ['PASS x.img         booted 1.0 s, attempt 2', 'FAIL long-name.img failed (oom)']);
+  assert.equal(githubLines([booted, failed]), [
+    '::error title=boot of redox::long-name.img failed to boot in stage init (oom): "100 %25"%0Aa%0Ab',
+  ]);
+});
+
+test('findings against an earlier run', () => {
+  const one = { kind: 'warning', line: 'hot', count: 3 };
+  assert.equal(changeLines({ fresh: [one], gone: [], counts: [{ finding: one, before: 1 }] }), [
+    'new      3 x warning: hot',
+    'changed  1 -> 3 x warning: hot',
+  ]);
+  assert.equal(changeLines({ fresh: [], gone: [], counts: [] }), ['Findings are as in the earlier run']);
 });
 
 test.run();

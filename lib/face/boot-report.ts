@@ -1,5 +1,6 @@
 // A judgement as a person reads it at the end of a boot test. Knows no machine.
 import { judgementJson, verdictSentence } from '../console/verdict.ts';
+import type { FindingsChange } from '../console/findings.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
 import { exitCodes } from '../core/errors.ts';
 import { formatMs, plural } from '../core/sizes.ts';
@@ -39,6 +40,36 @@ export function attachLines({ pid, attachPath }: { readonly pid: number; readonl
     `The machine goes on as process ${pid} until ^C here. To talk to its console from another terminal:`,
     `  socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:${attachPath}     (Ctrl-] leaves)`,
   ];
+}
+
+/** Several boots, a line for each. */
+export function bootTable(boots: readonly (Reported & { readonly attempts: number })[]): readonly string[] {
+  const width = Math.max(...boots.map(({ subject }) => subject.length));
+  return boots.map(({ subject, judgement: { verdict }, attempts }) => {
+    const kind = verdict.kind === 'failed' ? `failed (${verdict.failure})` : verdict.kind;
+    const after = verdict.afterMs === undefined ? '' : ` ${formatMs(verdict.afterMs)}`;
+    return `${verdict.kind === 'booted' ? 'PASS' : 'FAIL'} ${subject.padEnd(width)} ${kind}${after}${attempts > 1 ? `, attempt ${attempts}` : ''}`;
+  });
+}
+
+/** Findings against those of an earlier run. */
+export function changeLines({ fresh, gone, counts }: FindingsChange): readonly string[] {
+  if (fresh.length + gone.length + counts.length === 0) return ['Findings are as in the earlier run'];
+  return [
+    ...fresh.map(({ kind, line, count }) => `new      ${count} x ${kind}: ${line}`),
+    ...gone.map(({ kind, line, count }) => `gone     ${count} x ${kind}: ${line}`),
+    ...counts.map(({ finding: { kind, line, count }, before }) => `changed  ${before} -> ${count} x ${kind}: ${line}`),
+  ];
+}
+
+/** What GitHub's runner shows beside a change: workflow commands, whose data escape %, CR and LF. */
+export function githubLines(boots: readonly Reported[]): readonly string[] {
+  const data = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  return boots.flatMap(({ subject, system, judgement: { verdict, lastLines } }) => {
+    if (verdict.kind === 'booted') return [];
+    const words = [verdictSentence(subject, verdict), ...lastLines.slice(-10)].join('\n');
+    return [`::error title=boot of ${data(system)}::${data(words)}`];
+  });
 }
 
 /** The exit code, and what --json says. */

@@ -43,6 +43,23 @@ export async function uefiFlash(qemu: string, root = '/'): Promise<Flash> {
   });
 }
 
+/** EDK II for Cloud Hypervisor: where its packages put it. */
+const cloudHypervisorPlaces = [
+  'usr/share/cloud-hypervisor/CLOUDHV.fd',
+  'usr/share/cloud-hypervisor/CLOUDHV_EFI.fd',
+  'usr/share/edk2/x64/CLOUDHV.fd',
+  'usr/lib/cloud-hypervisor/CLOUDHV.fd',
+];
+
+/** A Failure (host) when there is none. */
+export async function cloudHypervisorFirmware(root = '/'): Promise<string> {
+  for (const place of cloudHypervisorPlaces) if (await isFile(join(root, place))) return join(root, place);
+  throw cannot('find firmware for Cloud Hypervisor', `there is no CLOUDHV.fd in ${cloudHypervisorPlaces.length} known places`, {
+    blame: 'host',
+    hint: `put EDK II's CloudHv build at /${cloudHypervisorPlaces[0]}`,
+  });
+}
+
 async function isFile(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();

@@ -101,7 +101,8 @@ async function connected(server: Server, child: Child, signal: AbortSignal): Pro
   throw cannot('start the machine', `QEMU ended with ${how}`, { blame: 'host', detail: first.stderr.trim() });
 }
 
-async function endOf(child: Child, serial: Socket): Promise<MachineEnd> {
+/** How a machine ended, when every byte of its console has been read. */
+export async function endOf(child: Child, serial: Socket): Promise<MachineEnd> {
   serial.on('error', () => undefined); // a reset when QEMU is killed: `close` follows
   const closed = new Promise<void>((resolve) => {
     serial.once('close', () => resolve());

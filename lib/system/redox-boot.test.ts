@@ -38,6 +38,7 @@ async function boot(path: string, steps: readonly Step[] = [], limits = patient)
       machine: system.machine,
       image: path,
       accelerator: 'tcg',
+      monitor: 'qemu',
       cacheDir: join(dir, 'cache'),
       env: { PATH: hostEnv['PATH'] ?? '' },
       rules: system.console,

@@ -5,17 +5,23 @@ import type { Context } from '../core/events.ts';
 import { tool } from '../core/tools.ts';
 import { accelerator } from '../machine/accelerator.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
-import { uefiFlash } from '../machine/firmware.ts';
+import { cloudHypervisorFirmware, uefiFlash } from '../machine/firmware.ts';
+import { cloudHypervisorProgram, cloudHypervisorSettings } from '../machine/cloud-hypervisor.ts';
+import { launchCloudHypervisor } from '../machine/cloud-hypervisor-launch.ts';
 import { launch } from '../machine/launch.ts';
 import type { RunningMachine } from '../machine/launch.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import { qemuProgram } from '../machine/qemu.ts';
+
+/** The program that runs the machine. */
+export type MonitorChoice = 'qemu' | 'cloud-hypervisor';
 
 export interface MachineOrder {
   readonly machine: MachineDescription;
   /** Absolute. It is not changed. */
   readonly image: string;
   readonly accelerator: AcceleratorChoice;
+  readonly monitor: MonitorChoice;
   readonly cacheDir: string;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -23,12 +29,26 @@ export interface MachineOrder {
 /** Starts the machine. A missing QEMU, firmware or accelerator is a Failure (host); a missing image one of the command line. */
 export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {
   await checkImage(order.image);
+  if (order.monitor === 'cloud-hypervisor') return await startCloudHypervisor(order, context);
   const qemu = await tool(qemuProgram, order.env['PATH'] ?? '');
   const tempRoot = order.env['TMPDIR'] || '/tmp';
   const flash = order.machine.firmware === 'uefi' ? await uefiFlash(qemu) : undefined;
   const chosen = await accelerator(order.accelerator, { qemu, cacheDir: order.cacheDir, tempRoot }, context);
   const disk = { path: order.image, interface: order.machine.imageInterface };
   return await launch({ qemu, machine: order.machine, accelerator: chosen, disks: [disk], flash, tempRoot }, context);
+}
+
+/** Cloud Hypervisor knows no other accelerator than KVM. */
+async function startCloudHypervisor(order: MachineOrder, context: Context): Promise<RunningMachine> {
+  const path = order.env['PATH'] ?? '';
+  const settings = cloudHypervisorSettings(order.env);
+  const program = await tool(cloudHypervisorProgram, path);
+  const tempRoot = order.env['TMPDIR'] || '/tmp';
+  await access('/dev/kvm', constants.R_OK | constants.W_OK).catch((error: unknown) => {
+    throw cannotBecause('use Cloud Hypervisor', error, 'it needs KVM; --vmm qemu works without');
+  });
+  const firmware = await cloudHypervisorFirmware();
+  return await launchCloudHypervisor({ program, machine: order.machine, settings, firmware, image: order.image, tempRoot }, context);
 }
 
 /** Blamed on the command line, not on the boot: a script must not take a wrong path for a failed boot. */

@@ -83,8 +83,8 @@ export const console: ConsoleRules = {
       name: 'firmware',
       stage: 'firmware',
       once: true,
-      pattern: /^SeaBIOS \(version /,
-      source: 'own recording, SeaBIOS 1.16',
+      pattern: /^(?:SeaBIOS \(version |>>>>SecStartup)/,
+      source: 'own recording, SeaBIOS 1.16; the first words of EDK II on some servers',
       example: 'SeaBIOS (version 1.16.2-debian-1.16.2-1)',
     },
     {

@@ -1,0 +1,148 @@
+// What test-boot.ts does: boots one or several systems, or replays a record, and reports each verdict in every form that was asked for.
+import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
+import pLimit from 'p-limit';
+import { compareFindings } from '../console/findings.ts';
+import type { FindingsChange } from '../console/findings.ts';
+import { replay } from '../console/replay.ts';
+import { verdictSentence } from '../console/verdict.ts';
+import type { Finding } from '../console/verdict.ts';
+import type { Json } from '../core/digest.ts';
+import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
+import { consoleRules, namedSystem } from '../system/boot-target.ts';
+import { bootTest } from '../system/boot-test.ts';
+import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
+import { attachLines, bootOutcome, bootTable, changeLines, githubLines, milestoneLine, reportLines } from './boot-report.ts';
+import type { Reported } from './boot-report.ts';
+import type { Flag } from './command-line.ts';
+import { junitXml } from './junit.ts';
+import type { JUnitCase } from './junit.ts';
+import type { Outcome, Task } from './task.ts';
+
+export const bootFlags = {
+  ...machineFlags,
+  ...verdictFlags,
+  replay: { type: 'string', value: 'FILE', help: 'judge a recorded console (--system S) instead of booting' },
+  log: { type: 'string', value: 'FILE', help: 'the transcript (default: in out/logs); FILE.times says when its bytes came' },
+  retry: { type: 'string', value: 'N', help: 'boot up to N times more when it fails; a boot that then succeeds is told to be flaky' },
+  junit: { type: 'string', value: 'FILE', help: 'write the verdicts as a JUnit report' },
+  findings: { type: 'string', value: 'OLD.json', help: 'compare findings with those of an earlier run (its --json)' },
+  quiet: { type: 'boolean', help: 'do not show the console' },
+  keep: { type: 'boolean', help: 'leave the machine running after the verdict, until ^C' },
+  json: { type: 'boolean', help: 'print the verdict as one JSON object, as the last line' },
+} as const satisfies Record<string, Flag>;
+
+export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
+  const { args, path, print, report } = task;
+  const before = await earlierFindings(task);
+  const cases = args.text('replay') === undefined ? await bootAll(task, root) : [await replayed(task, root)];
+  const junit = args.text('junit');
+  if (junit !== undefined) {
+    await writeFile(path(junit), junitXml(cases)).catch((error: unknown) => {
+      throw cannotBecause(`write the report "${junit}"`, error, 'choose another file with --junit FILE');
+    });
+  }
+  if (cases.length > 1) for (const line of bootTable(cases)) print(line);
+  if (task.host.env['GITHUB_ACTIONS'] === 'true') for (const line of githubLines(cases)) print(line);
+  const outcomes = cases.map((one) => outcomeOf(one, before, print));
+  const failed = outcomes.find(({ exitCode }) => exitCode !== exitCodes.done);
+  const flaky = cases.filter(({ attempts, judgement }) => attempts > 1 && judgement.verdict.kind === 'booted');
+  for (const { subject, attempts } of flaky) report({ kind: 'note', text: `${subject} is flaky: it booted at attempt ${attempts}` });
+  const json = outcomes.length === 1 ? (outcomes[0]?.json ?? null) : { boots: outcomes.map((outcome) => outcome.json ?? null) };
+  return { exitCode: failed?.exitCode ?? exitCodes.done, json };
+}
+
+async function replayed(task: Task, root: string): Promise<JUnitCase> {
+  const { args, path, print } = task;
+  const file = path(args.text('replay') ?? '');
+  const system = namedSystem(args.words[0], args.text('system'));
+  const rules = await consoleRules(root, system);
+  const reported = {
+    system,
+    subject: basename(file),
+    judgement: await replay(file, rules, bootLimits(args, rules.limits)),
+    transcript: file,
+  };
+  for (const line of reportLines(reported)) print(line);
+  return { ...reported, attempts: 1 };
+}
+
+/** Boots what the command line names: one system as it is watched, several beside each other. */
+async function bootAll(task: Task, root: string): Promise<readonly JUnitCase[]> {
+  const { args } = task;
+  const words = args.words.length === 0 ? [undefined] : args.words;
+  if (words.length > 1) {
+    const one = (['image', 'system', 'log', 'keep', 'expect', 'send'] as const).find(
+      (flag) => args.has(flag) || args.list(flag).length > 0,
+    );
+    if (one) throw cannot('read the command line', `--${one} is for one system`, { blame: 'usage', hint: 'name one system' });
+  }
+  const limit = pLimit(availableParallelism());
+  return await Promise.all(words.map((word) => limit(() => bootWithRetries(task, root, word, words.length > 1))));
+}
+
+async function bootWithRetries(task: Task, root: string, word: string | undefined, many: boolean): Promise<JUnitCase> {
+  const most = (task.args.count('retry', 0) ?? 0) + 1;
+  for (let attempts = 1; ; attempts++) {
+    const reported = await bootOnce(task, root, word, many);
+    if (reported.judgement.verdict.kind === 'booted' || attempts === most) return { ...reported, attempts };
+    task.report({ kind: 'note', text: `attempt ${attempts} of ${most}: ${verdictSentence(reported.subject, reported.judgement.verdict)}` });
+  }
+}
+
+async function bootOnce(task: Task, root: string, word: string | undefined, many: boolean): Promise<Reported> {
+  const { args, path, print } = task;
+  const {
+    target: { system, image, log },
+    order,
+  } = await orderedMachine(task, root, word);
+  const reported = { system: system.name, subject: basename(image), transcript: path(args.text('log') ?? log) };
+  // Of several, nobody could tell whose console a line is of.
+  const report: Task['report'] = (event) => (many && event.kind === 'console' ? undefined : task.report(event));
+  const judgement = await bootTest(
+    {
+      ...order,
+      rules: system.console,
+      limits: bootLimits(args, system.console.limits),
+      steps: dialogueSteps(args),
+      log: reported.transcript,
+      keep: args.has('keep'),
+      onMilestone: (milestone) => report({ kind: 'note', text: `${many ? `${system.name}: ` : ''}${milestoneLine(milestone)}` }),
+      onVerdict: (judgement, machine) => {
+        for (const line of reportLines({ ...reported, judgement })) print(line);
+        if (args.has('keep')) for (const line of attachLines(machine)) print(line);
+      },
+    },
+    { signal: task.signal, report },
+  );
+  return { ...reported, judgement };
+}
+
+function outcomeOf(one: JUnitCase, before: readonly Finding[] | undefined, print: Task['print']): { exitCode: number; json: Json } {
+  const { exitCode = exitCodes.done, json } = bootOutcome(one);
+  const change: FindingsChange | undefined = before && compareFindings(before, one.judgement.findings);
+  if (change) for (const line of changeLines(change)) print(line);
+  const more = {
+    ...(one.attempts > 1 ? { attempts: one.attempts, flaky: exitCode === exitCodes.done } : {}),
+    ...(change ? { findingsChange: { new: change.fresh.length, gone: change.gone.length, counts: change.counts.length } } : {}),
+  };
+  return { exitCode, json: { ...(json as { readonly [key: string]: Json }), ...more } };
+}
+
+/** The findings of an earlier run: the last line of what its --json printed, or that object alone. */
+async function earlierFindings({ args, path }: Task): Promise<readonly Finding[] | undefined> {
+  const file = args.text('findings');
+  if (file === undefined) return undefined;
+  const what = `compare findings with "${file}"`;
+  const text = await readFile(path(file), 'utf8').catch((error: unknown) => {
+    throw cannotBecause(what, error);
+  });
+  try {
+    const { findings } = JSON.parse(text.trim().split('\n').at(-1) ?? '') as { findings?: unknown };
+    if (Array.isArray(findings)) return findings as readonly Finding[];
+  } catch {
+    // said below
+  }
+  throw cannot(what, 'it is not what --json prints', { blame: 'usage', hint: 'npx zx test-boot.ts <system> --json >OLD.json' });
+}

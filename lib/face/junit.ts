@@ -1,0 +1,58 @@
+// Boots as a JUnit report: a test suite with a test case for each, as CI systems read it (the schema of Jenkins' xunit plugin). Pure.
+import { verdictSentence } from '../console/verdict.ts';
+import type { Reported } from './boot-report.ts';
+
+export interface JUnitCase extends Reported {
+  /** 1, or more where the boot was tried again. */
+  readonly attempts: number;
+}
+
+/** The text of a report file. */
+export function junitXml(cases: readonly JUnitCase[]): string {
+  const bad = cases.filter(({ judgement }) => judgement.verdict.kind !== 'booted').length;
+  const seconds = cases.reduce((sum, one) => sum + secondsOf(one), 0).toFixed(3);
+  const counts = `tests="${cases.length}" failures="${bad}" errors="0" skipped="0" time="${seconds}"`;
+  const lines = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${counts}>`,
+    `  <testsuite name="boot" ${counts}>`,
+    ...cases.flatMap(caseLines),
+    '  </testsuite>',
+    '</testsuites>',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function caseLines(one: JUnitCase): readonly string[] {
+  const { system, subject, judgement, transcript, attempts } = one;
+  const { verdict, lastLines, findings } = judgement;
+  const open = `    <testcase classname="boot.${escaped(system)}" name="${escaped(subject)}" time="${secondsOf(one).toFixed(3)}">`;
+  const kind = verdict.kind === 'failed' ? verdict.failure : verdict.kind;
+  const failure =
+    verdict.kind === 'booted'
+      ? []
+      : [
+          `      <failure type="${kind}" message="${escaped(verdictSentence(subject, verdict))}">`,
+          ...lastLines.map((line) => escaped(line)),
+          '      </failure>',
+        ];
+  const notes = [
+    `transcript ${transcript}`,
+    ...(attempts > 1 ? [`flaky: booted at attempt ${attempts}`] : []),
+    ...findings.map(({ kind: what, line, count }) => `${count} x ${what}: ${line}`),
+  ];
+  return [open, ...failure, `      <system-out>${escaped(notes.join('\n'))}</system-out>`, '    </testcase>'];
+}
+
+function secondsOf({ judgement: { verdict } }: Reported): number {
+  return (verdict.afterMs ?? 0) / 1000;
+}
+
+/** XML 1.0 has no place for most control characters, nor for half a surrogate pair. */
+function escaped(text: string): string {
+  const marks: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+  return text
+    .toWellFormed()
+    .replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '\ufffd')
+    .replaceAll(/[&<>"]/g, (mark) => marks[mark] ?? mark);
+}

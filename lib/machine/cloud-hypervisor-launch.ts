@@ -1,0 +1,89 @@
+// Starts a machine in Cloud Hypervisor and ends it. It listens on the socket of the serial line and we connect, so its first bytes wait for us.
+// It has no overlay for writes: the image is copied, sparsely and by reference where the file system can.
+import { createConnection } from 'node:net';
+import type { Socket } from 'node:net';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cannot, cannotBecause } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { outputOf, start } from '../core/sh.ts';
+import type { Child } from '../core/sh.ts';
+import { cloudHypervisorArguments } from './cloud-hypervisor.ts';
+import type { CloudHypervisorSettings } from './cloud-hypervisor.ts';
+import { endOf } from './launch.ts';
+import type { MachineEnd, RunningMachine } from './launch.ts';
+import type { MachineDescription } from './machine.ts';
+import { removeRunDirectory, runDirectory } from './run-directory.ts';
+
+export interface CloudHypervisorLaunch {
+  /** The absolute path of the program. */
+  readonly program: string;
+  readonly machine: MachineDescription;
+  readonly settings: CloudHypervisorSettings;
+  readonly firmware: string;
+  /** Absolute; not changed. */
+  readonly image: string;
+  readonly tempRoot: string;
+}
+
+const lookAgainMs = 20;
+
+/** Starts a machine. A monitor that does not come up is a Failure (host) with its own words. */
+export async function launchCloudHypervisor(plan: CloudHypervisorLaunch, { signal }: Pick<Context, 'signal'>): Promise<RunningMachine> {
+  signal.throwIfAborted();
+  const directory = await runDirectory(plan.tempRoot);
+  const release = (): Promise<void> => removeRunDirectory(directory);
+  let child: Child | undefined;
+  try {
+    const [serialSocket, apiSocket, disk] = ['serial', 'api', basename(plan.image)].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const copy = ['cp', '--reflink=auto', '--sparse=always', plan.image, disk];
+    await outputOf(`copy "${plan.image}"`, copy, { cwd: directory, env: {}, signal });
+    const argv = [plan.program, ...cloudHypervisorArguments({ ...plan, disks: [disk], serialSocket, apiSocket })];
+    child = start(argv, { cwd: directory, env: {}, signal });
+    const serial = await connected(serialSocket, child, signal);
+    const ended = endOf(child, serial);
+    const stop = async (): Promise<MachineEnd> => {
+      child?.stop();
+      serial.resume();
+      const end = await ended;
+      await release();
+      return end;
+    };
+    return { pid: child.pid, accelerator: 'kvm', serial, attachPath: serialSocket, ended, release, stop };
+  } catch (error) {
+    child?.stop();
+    await child?.ended;
+    await release();
+    throw signal.aborted ? signal.reason : cannotBecause('start the machine', error);
+  }
+}
+
+async function connected(path: string, child: Child, signal: AbortSignal): Promise<Socket> {
+  let ended = false;
+  const end = child.ended.then((result) => {
+    ended = true;
+    return result;
+  });
+  while (!ended) {
+    signal.throwIfAborted();
+    const socket = await connection(path);
+    if (socket) return socket;
+    await sleep(lookAgainMs);
+  }
+  const { exitCode, killedBy, stderr } = await end;
+  const how = killedBy ?? `status ${exitCode}`;
+  throw cannot('start the machine', `Cloud Hypervisor ended with ${how}`, { blame: 'host', detail: stderr.trim() });
+}
+
+/** Undefined while nobody listens. */
+async function connection(path: string): Promise<Socket | undefined> {
+  return await new Promise((resolve) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', () => resolve(undefined));
+  });
+}

@@ -1,0 +1,45 @@
+// Cloud Hypervisor's command line, word by word, and what a person may set.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MiB } from '../core/sizes.ts';
+import { cloudHypervisorArguments, cloudHypervisorSettings } from './cloud-hypervisor.ts';
+
+const plan = {
+  machine: { firmware: 'uefi', memoryBytes: 1024 * MiB, cpus: 2, imageInterface: 'virtio' } as const,
+  settings: cloudHypervisorSettings({}),
+  firmware: '/usr/share/CLOUDHV.fd',
+  disks: ['/run/x/disk.img'],
+  serialSocket: '/run/x/serial',
+  apiSocket: '/run/x/api',
+};
+
+test('a machine is its firmware, sizes, disk, serial line and interface', () => {
+  assert.is(
+    cloudHypervisorArguments(plan).join(' '),
+    '--api-socket path=/run/x/api --firmware /usr/share/CLOUDHV.fd --cpus boot=2 --memory size=1024M ' +
+      '--disk path=/run/x/disk.img --serial socket=/run/x/serial --console off',
+  );
+});
+
+test('CH_CPUS, CH_MEMORY, CH_HUGEPAGES and CH_DIRECT_IO take the place of what the system wants', () => {
+  const settings = cloudHypervisorSettings({ CH_CPUS: '4', CH_MEMORY: '2G', CH_HUGEPAGES: '1', CH_DIRECT_IO: 'on' });
+  const words = cloudHypervisorArguments({ ...plan, settings, machine: { ...plan.machine, extraArguments: ['--seccomp', 'false'] } }).join(
+    ' ',
+  );
+  assert.match(words, '--cpus boot=4 --memory size=2048M,hugepages=on --disk path=/run/x/disk.img,direct=on');
+  assert.match(words, /--console off --seccomp false$/);
+});
+
+test('a setting that is none is told', () => {
+  for (const [name, value] of [
+    ['CH_CPUS', '0'],
+    ['CH_CPUS', 'two'],
+    ['CH_MEMORY', '2 G'],
+    ['CH_HUGEPAGES', 'maybe'],
+  ] as const) {
+    assert.throws(() => cloudHypervisorSettings({ [name]: value }), new RegExp(`Cannot use ${name}="${value}"`));
+  }
+  assert.equal(cloudHypervisorSettings({ CH_CPUS: '', CH_HUGEPAGES: 'off' }), { hugePages: false, directIo: false });
+});
+
+test.run();

@@ -1,0 +1,75 @@
+// A machine description to Cloud Hypervisor's command line, and what a person sets for it. Starts nothing and looks at no file. Options as in
+// its documentation (docs/disk_sharing, docs/memory.md, docs/device_model.md), version 50.
+import { cannot } from '../core/errors.ts';
+import { GiB, MiB } from '../core/sizes.ts';
+import type { MachineDescription } from './machine.ts';
+
+export const cloudHypervisorProgram = 'cloud-hypervisor';
+
+/** CH_CPUS, CH_MEMORY, CH_HUGEPAGES, CH_DIRECT_IO: what a person's machine is to have in place of the system's wishes. */
+export interface CloudHypervisorSettings {
+  readonly cpus?: number;
+  readonly memoryBytes?: number;
+  readonly hugePages: boolean;
+  readonly directIo: boolean;
+}
+
+export interface CloudHypervisorPlan {
+  readonly machine: MachineDescription;
+  readonly settings: CloudHypervisorSettings;
+  /** Absolute: CLOUDHV.fd of EDK II. */
+  readonly firmware: string;
+  /** Raw images; each is this run's own copy. */
+  readonly disks: readonly string[];
+  /** Unix sockets on which it listens: COM1, and its HTTP interface. */
+  readonly serialSocket: string;
+  readonly apiSocket: string;
+}
+
+/** All words after the program's name. */
+export function cloudHypervisorArguments({ machine, settings, firmware, disks, serialSocket, apiSocket }: CloudHypervisorPlan): string[] {
+  const memoryMiB = Math.ceil((settings.memoryBytes ?? machine.memoryBytes) / MiB);
+  return [
+    '--api-socket',
+    `path=${apiSocket}`,
+    '--firmware',
+    firmware,
+    '--cpus',
+    `boot=${settings.cpus ?? machine.cpus}`,
+    '--memory',
+    `size=${memoryMiB}M${settings.hugePages ? ',hugepages=on' : ''}`,
+    '--disk',
+    ...disks.map((path) => `path=${path}${settings.directIo ? ',direct=on' : ''}`),
+    '--serial',
+    `socket=${serialSocket}`,
+    '--console',
+    'off',
+    ...(machine.extraArguments ?? []),
+  ];
+}
+
+/** Reads the settings from a person's variables. What is no number or no switch is a Failure (usage). */
+export function cloudHypervisorSettings(env: Readonly<Record<string, string>>): CloudHypervisorSettings {
+  const given = (name: string): string | undefined => env[name] || undefined;
+  const cpus = given('CH_CPUS');
+  const memory = given('CH_MEMORY');
+  if (cpus !== undefined && !/^[1-9]\d*$/.test(cpus)) throw wrong('CH_CPUS', cpus, 'it must be a whole number of at least 1');
+  const size = memory === undefined ? undefined : /^([1-9]\d*)([MG])?$/.exec(memory);
+  if (memory !== undefined && !size) throw wrong('CH_MEMORY', memory, 'it must be a size like 2048M or 2G');
+  return {
+    ...(cpus === undefined ? {} : { cpus: Number(cpus) }),
+    ...(size ? { memoryBytes: Number(size[1]) * (size[2] === 'G' ? GiB : MiB) } : {}),
+    hugePages: isOn('CH_HUGEPAGES', given('CH_HUGEPAGES')),
+    directIo: isOn('CH_DIRECT_IO', given('CH_DIRECT_IO')),
+  };
+}
+
+function isOn(name: string, value: string | undefined): boolean {
+  if (value === undefined || ['0', 'off', 'no', 'false'].includes(value)) return false;
+  if (['1', 'on', 'yes', 'true'].includes(value)) return true;
+  throw wrong(name, value, 'it must be on or off');
+}
+
+function wrong(name: string, value: string, why: string): Error {
+  return cannot(`use ${name}="${value}"`, why, { blame: 'usage' });
+}
