@@ -9,8 +9,9 @@ const longest = 1000;
 
 /** A stamp on a line, and whether it says that the kernel's clock was set back. */
 export interface Stamped {
-  /** Characters before the stamp. */
+  /** Characters before the stamp, and up to its end. */
   readonly at: number;
+  readonly end: number;
   readonly seconds: number;
 }
 
@@ -20,14 +21,15 @@ export class Continuation {
   #wrapped = '';
 
   constructor(stamp: LineRule | undefined) {
-    this.#stamp = stamp?.pattern;
+    // A group with a name costs an object for each line.
+    this.#stamp = stamp && new RegExp(stamp.pattern.source.replace('(?<seconds>', '('));
   }
 
   /** The stamp on a line; undefined where it has none. */
   stamped(line: string): Stamped | undefined {
     if (!this.#stamp || !line.includes('[')) return undefined;
     const match = this.#stamp.exec(line);
-    return match ? { at: match.index, seconds: Number(match.groups?.['seconds']) } : undefined;
+    return match ? { at: match.index, end: match.index + match[0].length, seconds: Number(match[1]) } : undefined;
   }
 
   /** The texts that an unfinished line may be the rest of. */

@@ -159,7 +159,7 @@ export class Judge {
     this.#lastLines.push(line);
     if (this.#lastLines.length > 4 * keptLines) this.#lastLines.splice(0, 3 * keptLines);
     const stamp = this.#continuation.stamped(line);
-    let meaning = this.#match.meaning(line);
+    let meaning = this.#match.meaning(line, stamp && line.slice(stamp.end));
     const wholes = this.#continuation.end(line, stamp, meaning !== undefined);
     for (const text of [line, ...wholes]) this.#seePrompt(atMs, text);
     if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath

@@ -17,16 +17,22 @@ export interface SeenPrompt {
 export interface Matcher {
   /** A prompt on this line, which may be unfinished; more text on the line changes only what is behind it. */
   prompt(line: string): SeenPrompt | undefined;
-  meaning(line: string): Meaning | undefined;
+  /** `body`: the line without the kernel's stamp and what stands before it. */
+  meaning(line: string, body?: string): Meaning | undefined;
 }
 
 export function matcher(rules: ConsoleRules): Matcher {
   // Nearly every line means nothing: one pattern that is all of them decides that in one go.
-  const anyRule = oneOf([...rules.panics, ...rules.milestones, ...rules.findings, ...rules.powerOffs]);
+  const anyRule = anyOf([...rules.panics, ...rules.milestones, ...rules.findings, ...rules.powerOffs]);
   const decoy = oneOf(rules.decoys);
   const powerOff = oneOf(rules.powerOffs);
-  const meaning = (line: string): Meaning | undefined => {
-    if (!anyRule.test(line) || decoy.test(line)) return undefined;
+  const meaning = (line: string, body?: string): Meaning | undefined => {
+    const own = meaningOf(line);
+    if (own || body === undefined || !anyRule(body) || decoy.test(line)) return own;
+    return meaningOf(body);
+  };
+  const meaningOf = (line: string): Meaning | undefined => {
+    if (!anyRule(line) || decoy.test(line)) return undefined;
     for (const rule of rules.panics) {
       const match = rule.pattern.exec(line);
       if (match) return { kind: 'panic', rule, who: match.groups?.['who'] };
@@ -54,6 +60,26 @@ export function matcher(rules: ConsoleRules): Matcher {
 /** Is the crash of `who` fatal, when those of `names` are? A name fits as a whole or as a part of a path. */
 export function isOneOf(who: string | undefined, names: readonly string[]): boolean {
   return who !== undefined && names.some((name) => who === name || who.split('/').includes(name));
+}
+
+/** Does any rule fit? Patterns that begin with "^" are tried in one place, not in each. */
+function anyOf(rules: readonly LineRule[]): (line: string) => boolean {
+  const isAnchored = ({ pattern }: LineRule): boolean => pattern.source.startsWith('^') && !hasAlternatives(pattern.source);
+  const anchored = rules.filter(isAnchored);
+  const start = new RegExp(`^(?:${anchored.map(({ pattern }) => unnamed(pattern.source.slice(1))).join('|') || '(?!)'})`);
+  const anywhere = oneOf(rules.filter((rule) => !isAnchored(rule)));
+  return (line) => start.test(line) || anywhere.test(line);
+}
+
+/** Is there a "|" outside of every group? */
+function hasAlternatives(source: string): boolean {
+  let depth = 0;
+  for (const [piece] of source.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|[()|]/g)) {
+    if (piece === '(') depth++;
+    else if (piece === ')') depth--;
+    else if (piece === '|' && depth === 0) return true;
+  }
+  return false;
 }
 
 function oneOf(rules: readonly LineRule[]): RegExp {

@@ -1,7 +1,8 @@
 // What a system says on its serial console, as data: the milestones of a boot in order, the prompts that end it well, the
 // panics that end it badly, and lines that only look bad. This file knows the shape of such data, no system and no text of one.
 //
-// Patterns are matched against cleaned lines (clean.ts), one line at a time. They must be linear: no quantifier inside a
+// Patterns are matched against cleaned lines (clean.ts), one line at a time, and where a line has a stamp of the kernel's also against what is
+// behind it: "^" is the beginning of either. Those that begin with "^" cost next to nothing. They must be linear: no quantifier inside a
 // quantified group, no back-reference, no flags. Every rule names its source and a line that it matches; a test matches each example.
 
 /** The stage that a boot is in; a failure tells it, so that one knows where to look. */
