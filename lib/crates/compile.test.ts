@@ -300,6 +300,36 @@ test('damaged blobs are found, reported and repaired, and the program has the sa
   assert.match(await world.answer(), /HELLO/);
 });
 
+test('a library whose blob was lost below one that is there is made before those that need both', async ({ world }) => {
+  const dir = join(world.dir, 'chain');
+  const names = ['bottom', 'middle', 'top', 'program'];
+  for (const [at, name] of names.entries()) {
+    const below = names[at - 1];
+    const uses = below === undefined ? '1' : `${below}::value() + 1`;
+    await mkdir(join(dir, name, 'src'), { recursive: true });
+    const dependency = below === undefined ? '' : `[dependencies]\n${below} = { path = "../${below}" }\n`;
+    await writeFile(join(dir, name, 'Cargo.toml'), `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2021"\n${dependency}`);
+    const text = name === 'program' ? `fn main() { println!("{}", ${uses}); }\n` : `pub fn value() -> u32 { ${uses} }\n`;
+    await writeFile(join(dir, name, name === 'program' ? 'src/main.rs' : 'src/lib.rs'), text);
+  }
+  await writeFile(join(dir, 'Cargo.toml'), '[workspace]\nmembers = ["program", "top", "middle", "bottom"]\nresolver = "2"\n');
+  const project = { dir, profile: 'release', packages: ['program'] };
+  const before = digestsOf(await world.build({ project }));
+  const records = join(world.dir, 'cache/v1/actions');
+  const store = join(world.dir, 'cache/v1/content');
+  for (const entry of await readdir(records, { recursive: true })) {
+    const text = await readFile(join(records, entry), 'utf8').catch(() => ''); // folders
+    if (!/"(?:libbottom|libtop|program)-/.test(text)) continue;
+    for (const [digest] of text.split('\n')[1]?.matchAll(/(?<="digest":")[0-9a-f]{64}/g) ?? []) {
+      await rm(join(store, digest.slice(0, 2), digest), { force: true });
+    }
+  }
+  await rm(join(world.dir, 'cache/v1/builds'), { recursive: true });
+  const again = await world.build({ project });
+  assert.is(again.misses, 3);
+  assert.equal(digestsOf(again), before);
+});
+
 test('an interrupt in the middle keeps what was finished, and the next run goes on from there', async ({ world }) => {
   const abort = new AbortController();
   let finished = 0;

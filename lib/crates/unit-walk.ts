@@ -123,10 +123,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
   async function walkMissing(): Promise<void> {
     const position = new Map(missing.map((node, at) => [node, at]));
     const edges = missing.map((node) =>
-      edgesOf(node, units).flatMap(({ on, early }): Edge[] => {
-        const at = position.get(on);
-        return at === undefined ? [] : [{ on: at, early }];
-      }),
+      edgesOf(node, units, (other) => position.has(other)).map(({ on, early }) => ({ on: position.get(on) ?? -1, early })),
     );
     const weights = await Promise.all(missing.map(async (node) => (await durations.get(digestBytes(unitAt(node).hash))) ?? guessedMs));
     const pending = new Map<number, Job>();
@@ -244,27 +241,26 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
 }
 
 /**
- * What a unit waits for. A plain library needs only the metadata of plain libraries, which comes early; what is linked needs all libraries
- * below it whole, and a library that is whole says nothing of those below it.
+ * What a unit waits for, of the units that are missing. A plain library needs only the metadata of plain libraries, which comes early; what is
+ * linked needs all libraries below it whole, and a library that is whole says nothing of those below it. A library that is there says nothing
+ * of them either: a damaged blob may have made one of them missing, and rustc reads the metadata of all.
  */
-function edgesOf(node: number, units: readonly PlannedUnit[]): readonly Edge[] {
+function edgesOf(node: number, units: readonly PlannedUnit[], isMissing: (node: number) => boolean): readonly Edge[] {
   const plain = (unit: PlannedUnit | undefined): boolean => unit !== undefined && isPlainLibrary(unit.unit) && !isScriptRun(unit.unit);
   const unit = units[node];
-  if (unit === undefined || plain(unit)) return (unit?.dependencies ?? []).map(({ index }) => ({ on: index, early: plain(units[index]) }));
-  const below = reachable(
-    units,
-    unit.dependencies.map(({ index }) => index),
-  );
-  return [...below].map((on) => ({ on, early: false }));
+  const direct = (unit?.dependencies ?? []).map(({ index }) => index);
+  if (unit && !plain(unit)) return [...reachable(units, direct)].filter(isMissing).map((on) => ({ on, early: false }));
+  return [...reachable(units, direct, isMissing)].filter(isMissing).map((on) => ({ on, early: plain(units[on]) }));
 }
 
-/** The units and everything below them. */
-function reachable(units: readonly PlannedUnit[], from: readonly number[]): ReadonlySet<number> {
+/** The units and everything below them; nothing below those that `ends` says. */
+function reachable(units: readonly PlannedUnit[], from: readonly number[], ends = (_node: number): boolean => false): ReadonlySet<number> {
   const seen = new Set<number>();
   const open = [...from];
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
+    if (ends(node)) continue;
     for (const { index } of units[node]?.dependencies ?? []) open.push(index);
   }
   return seen;
