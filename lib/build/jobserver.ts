@@ -25,7 +25,7 @@ interface Waiting {
 }
 
 /** How long a process waits before it asks for a token again: threads of others give theirs back at any time. */
-const askAgainMs = 5;
+const askAgainMs = 10;
 /** How long a token that was given back is left to the threads of what runs: what was begun first is finished first. */
 const headStartMs = 1;
 

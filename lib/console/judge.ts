@@ -9,9 +9,10 @@
 // A panic after "booted" is a finding. Without times every panic after the prompt is one, unless the kernel's stamps put it within the window.
 import { Cleaner } from './clean.ts';
 import { Continuation } from './continuation.ts';
+import type { Stamped } from './continuation.ts';
 import { likeness } from './findings.ts';
 import { isOneOf, matcher } from './matcher.ts';
-import type { Matcher } from './matcher.ts';
+import type { Matcher, Meaning } from './matcher.ts';
 import { claimLines } from './rules.ts';
 import type { ConsoleRules, FailureKind, Limits, Milestone, PanicRule, Stage } from './rules.ts';
 import type { Finding, Judgement, SeenMilestone, Verdict } from './verdict.ts';
@@ -159,17 +160,21 @@ export class Judge {
     this.#lastLines.push(line);
     if (this.#lastLines.length > 4 * keptLines) this.#lastLines.splice(0, 3 * keptLines);
     const stamp = this.#continuation.stamped(line);
-    let meaning = this.#match.meaning(line, stamp && line.slice(stamp.end));
+    let meaning = this.#meaning(line, stamp);
     const wholes = this.#continuation.end(line, stamp, meaning !== undefined);
     for (const text of [line, ...wholes]) this.#seePrompt(atMs, text);
     if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath
     if (stamp) this.#kernelClock(atMs, stamp.seconds, line);
-    for (const text of wholes) meaning ??= this.#match.meaning(text);
+    for (const text of wholes) meaning ??= this.#meaning(text, this.#continuation.stamped(text));
     if (this.#fault && --this.#fault.linesLeft < 0) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
     if (meaning?.kind === 'panic') this.#panic(atMs, meaning.rule, meaning.who, line);
     else if (meaning?.kind === 'milestone') this.#milestone(atMs, meaning.index, meaning.milestone, line);
     else if (meaning?.kind === 'finding') this.#find(meaning.rule.kind, line);
     else if (meaning?.kind === 'power-off') this.#goesOnPurpose = true;
+  }
+
+  #meaning(line: string, stamp: Stamped | undefined): Meaning | undefined {
+    return this.#match.meaning(line, stamp && line.slice(stamp.end));
   }
 
   /** A kernel that has run for a while does not print its first second again. */
@@ -224,12 +229,17 @@ export class Judge {
   #seePrompt(atMs: number, line: string): void {
     if (this.#prompt || this.#verdict) return;
     const prompt = this.#match.prompt(line);
-    if (prompt === undefined || (!this.#timed && prompt.rule.shell && prompt.behind.trim() !== '')) return;
+    if (prompt === undefined || (!this.#timed && prompt.rule.shell && this.#isTyped(prompt.behind))) return;
     this.#survived();
     this.#prompt = { line: prompt.text, atMs };
     this.#promptSeconds = this.#kernelSeconds;
     this.#graceFromMs = atMs;
     this.#reach(atMs, 'prompt', 'prompt');
+  }
+
+  /** What stands behind a prompt: somebody's words, unless the kernel printed there. */
+  #isTyped(behind: string): boolean {
+    return behind.trim() !== '' && this.#continuation.stamped(behind)?.at !== 0;
   }
 
   #fails(atMs: number, failure: FailureKind, line: string): void {

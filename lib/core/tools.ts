@@ -13,8 +13,6 @@ export interface Packages {
 export const toolPackages: Readonly<Record<string, Packages>> = {
   bwrap: { debian: 'bubblewrap', fedora: 'bubblewrap', arch: 'bubblewrap', nix: 'bubblewrap' },
   cc: { debian: 'gcc libc6-dev', fedora: 'gcc', arch: 'gcc', nix: 'gcc' },
-  // Not in Debian 12: https://www.cloudhypervisor.org has static programs.
-  'cloud-hypervisor': { debian: 'cloud-hypervisor', fedora: 'cloud-hypervisor', arch: 'cloud-hypervisor', nix: 'cloud-hypervisor' },
   'mkfs.vfat': { debian: 'dosfstools', fedora: 'dosfstools', arch: 'dosfstools', nix: 'dosfstools' },
   // Firmware, no program: lib/machine/firmware.ts knows its files.
   OVMF: { debian: 'ovmf', fedora: 'edk2-ovmf', arch: 'edk2-ovmf', nix: 'OVMF.fd' },

@@ -2,7 +2,8 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { tool } from '../core/tools.ts';
+import { findProgram } from '../core/sh.ts';
+import { searchPath, tool } from '../core/tools.ts';
 import { accelerator } from '../machine/accelerator.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
 import { cloudHypervisorFirmware, uefiFlash } from '../machine/firmware.ts';
@@ -40,9 +41,12 @@ export async function startMachine(order: MachineOrder, context: Context): Promi
 
 /** Cloud Hypervisor knows no other accelerator than KVM. */
 async function startCloudHypervisor(order: MachineOrder, context: Context): Promise<RunningMachine> {
-  const path = order.env['PATH'] ?? '';
   const settings = cloudHypervisorSettings(order.env);
-  const program = await tool(cloudHypervisorProgram, path);
+  const program = await findProgram(cloudHypervisorProgram, searchPath(order.env['PATH'] ?? ''));
+  if (!program) {
+    const hint = 'its project has a static program for download; --vmm qemu works without';
+    throw cannot(`find "${cloudHypervisorProgram}"`, 'it is not installed', { blame: 'host', hint });
+  }
   const tempRoot = order.env['TMPDIR'] || '/tmp';
   await access('/dev/kvm', constants.R_OK | constants.W_OK).catch((error: unknown) => {
     throw cannotBecause('use Cloud Hypervisor', error, 'it needs KVM; --vmm qemu works without');
