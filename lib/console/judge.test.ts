@@ -121,8 +121,8 @@ test("without times, the kernel's own stamps put a panic within the grace window
 test("without times, a shell's prompt on which something was typed is a session that was under way", () => {
   const said = (text: string, timed: boolean): string => judged([[0, text]], timed).verdict.kind;
   assert.is(said('~ # ', false), 'booted');
-  assert.is(said('~ # /root/test\nPANIC\n', false), 'failed');
-  assert.is(said('~ # /root/test\n', true), 'booted');
+  assert.is(said('~ # /bin/test\nPANIC\n', false), 'failed');
+  assert.is(said('~ # /bin/test\n', true), 'booted');
 });
 
 test('whose crash it is decides: init is fatal, a daemon is a finding, by whole name or part of a path', () => {

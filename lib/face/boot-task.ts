@@ -73,9 +73,8 @@ async function bootAll(task: Task, root: string): Promise<readonly JUnitCase[]> 
   const { args } = task;
   const words = args.words.length === 0 ? [undefined] : args.words;
   if (words.length > 1) {
-    const one = (['image', 'system', 'log', 'keep', 'expect', 'send'] as const).find(
-      (flag) => args.has(flag) || args.list(flag).length > 0,
-    );
+    const given = (flag: string): boolean => (flag === 'keep' ? args.has(flag) : (args.text(flag) ?? args.list(flag)[0]) !== undefined);
+    const one = ['image', 'system', 'log', 'keep', 'expect', 'send'].find(given);
     if (one) throw cannot('read the command line', `--${one} is for one system`, { blame: 'usage', hint: 'name one system' });
   }
   const limit = pLimit(availableParallelism());

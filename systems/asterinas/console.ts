@@ -87,7 +87,7 @@ export const console: ConsoleRules = {
       fatal: 'unless-claimed',
       pattern: /^panicked at \S+:\d+:\d+:/,
       source: 'asterinas of 2024: a panic with no word before it; a program says "thread"',
-      example: 'panicked at /root/asterinas/kernel/src/fs/fs_resolver.rs:134:42:',
+      example: 'panicked at /src/asterinas/kernel/src/fs/fs_resolver.rs:134:42:',
     },
     {
       kind: 'rust-panic',

@@ -151,7 +151,7 @@ export const kernelEndings: readonly PanicRule[] = [
     kind: 'oops',
     fatal: 'always',
     pattern:
-      /^(?:traps: )?(?:general protection fault|divide error|invalid opcode|stack segment|double fault|alignment check|int3)(?:, probably for .+)?: [0-9a-f]{4} \[#\d+\]/,
+      /^(?:traps: )?(?:general protection fault|divide error|invalid opcode|stack segment|double fault|alignment check)[^:]*: [0-9a-f]{4} \[#\d+\]/,
     source: 'linux arch/x86/kernel/traps.c',
     example: '[ 1722.511384] general protection fault: 0000 [#1] SMP KASAN',
   },
@@ -241,7 +241,7 @@ export const linuxFindings: readonly FindingRule[] = [
   {
     kind: 'kernel-warning',
     pattern:
-      /^(?:WARNING: CPU: \d+|WARNING: (?:possible|suspicious|bad unlock)|\[ INFO: suspicious RCU|UBSAN: |BUG: (?:KASAN|KCSAN|KMSAN|KFENCE): |unreferenced object 0x)/,
+      /^(?:WARNING: (?:CPU: \d|possible|suspicious|bad unlock)|\[ INFO: suspicious RCU|UBSAN: |BUG: K[ACMF]\w+: |unreferenced object 0x)/,
     source: 'linux kernel/panic.c, lockdep, the sanitizers',
     example: '[   55.967976] WARNING: CPU: 1 PID: 8377 at arch/x86/kvm/x86.c:7209 kvm_arch_vcpu_ioctl_run+0x1f7/0x5a00',
   },

@@ -1,0 +1,75 @@
+// What test-boot.ts says of a record, in every form that was asked for. Booting itself is tested with real machines elsewhere.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bootFlags, judgeBoots } from './boot-task.ts';
+import { parseCommandLine } from './command-line.ts';
+import type { Outcome, Task } from './task.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const dir = await mkdtemp(join(tmpdir(), 'bloomery-boot-task-'));
+test.after(() => rm(dir, { recursive: true }));
+const good = join(dir, 'good.log');
+const bad = join(dir, 'bad.log');
+await writeFile(good, '[    1.000000] WARNING: CPU: 1 PID: 7 at x\nhost login: ');
+await writeFile(bad, '[    1.000000] Kernel panic - not syncing: <x>\n');
+
+async function judged(words: readonly string[], env: Task['host']['env'] = {}): Promise<{ outcome: Outcome; lines: readonly string[] }> {
+  const usage = { command: 'test-boot.ts', words: '', about: '', count: [0, 20], flags: bootFlags, examples: [] } as const;
+  const lines: string[] = [];
+  const outcome = await judgeBoots(
+    {
+      args: parseCommandLine(usage, words),
+      host: { cwd: dir, env, cacheDir: join(dir, 'cache') },
+      path: (text) => resolve(dir, text),
+      print: (line) => lines.push(line),
+      write: async () => true,
+      report: () => undefined,
+      signal: new AbortController().signal,
+    },
+    root,
+  );
+  return { outcome, lines };
+}
+
+test('a record that booted is exit 0, one that did not is exit 1, with a JUnit report of either', async () => {
+  const first = await judged(['--replay', good, '--system', 'linux', '--junit', 'good.xml']);
+  assert.is(first.outcome.exitCode, 0);
+  assert.match(await readFile(join(dir, 'good.xml'), 'utf8'), 'failures="0"');
+  const second = await judged(['--replay', bad, '--system', 'linux', '--junit', 'bad.xml']);
+  assert.is(second.outcome.exitCode, 1);
+  assert.match(await readFile(join(dir, 'bad.xml'), 'utf8'), '<failure type="kernel-panic"');
+});
+
+test('on GitHub a failure is an annotation, and nowhere else', async () => {
+  const words = ['--replay', bad, '--system', 'linux'];
+  assert.ok(
+    (await judged(words, { GITHUB_ACTIONS: 'true' })).lines.some((line) => line.startsWith('::error title=boot of linux::bad.log')),
+  );
+  assert.not((await judged(words)).lines.some((line) => line.startsWith('::')));
+});
+
+test('findings are compared with what --json printed before', async () => {
+  const words = ['--replay', good, '--system', 'linux'];
+  const { outcome } = await judged(words);
+  await writeFile(join(dir, 'old.json'), `a line of the console\n${JSON.stringify(outcome.json)}\n`);
+  assert.ok((await judged([...words, '--findings', 'old.json'])).lines.includes('Findings are as in the earlier run'));
+  await writeFile(join(dir, 'old.json'), '{"findings":[]}');
+  assert.ok((await judged([...words, '--findings', 'old.json'])).lines.some((line) => /^new +1 x kernel-warning: /.test(line)));
+});
+
+test('what cannot be is told before anything is booted', async () => {
+  const refused = async (...words: readonly string[]): Promise<string> =>
+    judged(words).then(
+      () => 'not refused',
+      (error: unknown) => String(error),
+    );
+  assert.match(await refused('--replay', good, '--system', 'linux', '--findings', good), 'it is not what --json prints');
+  assert.match(await refused('redox', 'other', '--keep'), '--keep is for one system');
+  assert.match(await refused('redox', 'other', '--image', 'x.img'), '--image is for one system');
+  assert.match(await refused('redox', '--retry', 'often'), 'Cannot use --retry "often"');
+});
+
+test.run();
