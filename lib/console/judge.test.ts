@@ -51,6 +51,32 @@ function judged(told: readonly Told[], timed = true): Judgement {
   return judge.judgement();
 }
 
+test('a guest that ends with its status of success has booted, whatever it printed; after a panic it has not', () => {
+  const passed: Mark = { kind: 'exited', passed: true };
+  const ended = { kind: 'booted', line: 'the guest ended with its status of success', afterMs: 500 } as const;
+  assert.equal(
+    judged([
+      [100, 'kernel up\n'],
+      [500, passed],
+    ]).verdict,
+    ended,
+  );
+  assert.is(
+    judged([
+      [100, 'PANIC: no\n'],
+      [500, passed],
+    ]).verdict.kind,
+    'failed',
+  );
+  assert.is(
+    judged([
+      [100, 'kernel up\n'],
+      [500, exited],
+    ]).verdict.kind,
+    'exited-early',
+  );
+});
+
 test('milestones, then a prompt on an unfinished line, then the grace window: booted, at the time of the prompt', () => {
   const { verdict, milestones } = judged([
     [100, 'loader up\nkernel up\n'],

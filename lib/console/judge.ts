@@ -23,10 +23,13 @@ export type Mark =
   | { readonly kind: 'expecting'; readonly text: string }
   /** The dialogue is over; the grace window begins anew. */
   | { readonly kind: 'dialogue-over' }
-  /** The machine ended by itself. */
-  | { readonly kind: 'exited' }
+  /** The machine ended by itself. `passed`: with the status by which a guest says that all went well. */
+  | { readonly kind: 'exited'; readonly passed?: true }
   /** Nobody listened any more. */
   | { readonly kind: 'ended' };
+
+/** In place of a prompt. */
+const passedLine = 'the guest ended with its status of success';
 
 const keptLines = 40;
 /** Different findings that are told apart; further ones are not kept, so that a guest cannot fill our memory. */
@@ -134,6 +137,7 @@ export class Judge {
         const lines = this.#cleaner.end();
         for (const line of lines) this.#line(atMs, line);
         if (this.#fault) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
+        if (mark.kind === 'exited' && mark.passed) this.#verdict ??= this.#booted({ line: passedLine, atMs });
         this.#verdict ??= this.#lastWord(atMs, mark.kind);
         return lines;
       }

@@ -38,6 +38,7 @@ test('what is recorded is read back: the bytes as they were, when they came, and
     { kind: 'bytes', atMs: 5, bytes: Uint8Array.of(65) },
     { kind: 'mark', atMs: 7, mark: { kind: 'dialogue-over' } },
     { kind: 'mark', atMs: 9, mark: { kind: 'exited' } },
+    { kind: 'mark', atMs: 9, mark: { kind: 'exited', passed: true } },
   ];
   for (const piece of pieces) {
     if (piece.kind === 'bytes') record.bytes(piece.atMs ?? 0, piece.bytes);

@@ -1,12 +1,16 @@
 // The flags that boot tests and interactive runs share, and what they mean. Starts nothing.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Step } from '../console/dialogue.ts';
 import type { Limits } from '../console/rules.ts';
-import { cannot, nearest } from '../core/errors.ts';
+import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
+import type { MachineRecord } from '../machine/run-directory.ts';
 import { bootTarget, namedSystem } from '../system/boot-target.ts';
 import type { BootTarget } from '../system/boot-target.ts';
 import type { MachineOrder, MonitorChoice } from '../system/start-machine.ts';
 import type { CommandLine, Flag } from './command-line.ts';
+import { changedMachine, machineChanges } from './machine-flags.ts';
 import type { Task } from './task.ts';
 
 /** Which machine: for everything that starts one. */
@@ -16,6 +20,7 @@ export const machineFlags = {
   profile: { type: 'string', value: 'P', help: 'which image of the system (default: default)' },
   vmm: { type: 'string', value: 'qemu|cloud-hypervisor', help: 'the program that runs the machine (default qemu)' },
   accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
+  ...machineChanges,
   cache: { type: 'string', value: 'DIR', help: 'the cache directory; it remembers whether KVM works' },
 } as const satisfies Record<string, Flag>;
 
@@ -43,14 +48,35 @@ export async function orderedMachine(
   });
   const cacheDir = path(args.text('cache') ?? host.cacheDir);
   const order = {
-    machine: target.system.machine,
-    image: target.image,
+    machine: changedMachine(target.system.machine, args, path),
+    // A kernel that is started directly needs no disk.
+    image: args.text('kernel') !== undefined && image === undefined ? undefined : target.image,
     accelerator: acceleratorChoice(args),
     monitor: monitorChoice(args),
     cacheDir,
     env: host.env,
   };
   return { target, order };
+}
+
+/** The same, or the machine of a snapshot with --restore. */
+export async function orderedOrRestored(task: Task, root: string): Promise<{ title: string; order: MachineOrder }> {
+  const { args, host, path } = task;
+  const given = args.text('restore');
+  if (given === undefined) {
+    const { target, order } = await orderedMachine(task, root);
+    return { title: target.system.title, order };
+  }
+  const folder = path(given);
+  const what = `go on from "${given}"`;
+  const text = await readFile(join(folder, 'machine.json'), 'utf8').catch((error: unknown) => {
+    throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER makes one');
+  });
+  const { machine, image, accelerator, monitor } = JSON.parse(text) as MachineRecord;
+  if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore takes it' });
+  const cacheDir = path(args.text('cache') ?? host.cacheDir);
+  const order = { machine, image: image ?? undefined, accelerator, monitor, cacheDir, env: host.env, restore: folder };
+  return { title: `the machine of ${given}`, order };
 }
 
 const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];

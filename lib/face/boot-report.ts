@@ -4,6 +4,7 @@ import type { FindingsChange } from '../console/findings.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
 import { exitCodes } from '../core/errors.ts';
 import { formatMs, plural } from '../core/sizes.ts';
+import type { Evidence } from '../system/evidence.ts';
 import type { Outcome } from './task.ts';
 
 /** What the lines are about. */
@@ -27,6 +28,16 @@ export function reportLines({ subject, judgement, transcript }: Reported): reado
     ...findings.map(({ kind, line, count }) => `  ${count} x ${kind}: ${line}`),
     `${good ? 'PASS' : 'FAIL'} ${verdictSentence(subject, verdict)}`,
     `Transcript: ${transcript}`,
+  ];
+}
+
+/** What a failed machine told besides its console. */
+export function evidenceLines({ screenshot, registersFile, processors, addresses }: Evidence): readonly string[] {
+  return [
+    ...(addresses.length === 0 ? [] : ['Addresses of the console by name:', ...addresses.map((line) => `  ${line}`)]),
+    ...processors,
+    ...(registersFile === undefined ? [] : [`Registers: ${registersFile}`]),
+    ...(screenshot === undefined ? [] : [`Screen: ${screenshot}`]),
   ];
 }
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { puppetTask } from '../../fixtures/task/puppet-task.ts';
 import { bootFlags, judgeBoots } from './boot-task.ts';
-import { parseCommandLine } from './command-line.ts';
 import type { Outcome, Task } from './task.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -17,20 +17,8 @@ await writeFile(good, '[    1.000000] WARNING: CPU: 1 PID: 7 at x\nhost login: '
 await writeFile(bad, '[    1.000000] Kernel panic - not syncing: <x>\n');
 
 async function judged(words: readonly string[], env: Task['host']['env'] = {}): Promise<{ outcome: Outcome; lines: readonly string[] }> {
-  const usage = { command: 'test-boot.ts', words: '', about: '', count: [0, 20], flags: bootFlags, examples: [] } as const;
-  const lines: string[] = [];
-  const outcome = await judgeBoots(
-    {
-      args: parseCommandLine(usage, words),
-      host: { cwd: dir, env, cacheDir: join(dir, 'cache') },
-      path: (text) => resolve(dir, text),
-      print: (line) => lines.push(line),
-      write: async () => true,
-      report: () => undefined,
-      signal: new AbortController().signal,
-    },
-    root,
-  );
+  const { task, lines } = puppetTask(bootFlags, words, dir, env);
+  const outcome = await judgeBoots(task, root);
   return { outcome, lines };
 }
 

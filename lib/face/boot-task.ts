@@ -13,7 +13,7 @@ import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
 import { consoleRules, namedSystem } from '../system/boot-target.ts';
 import { bootTest } from '../system/boot-test.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
-import { attachLines, bootOutcome, bootTable, changeLines, githubLines, milestoneLine, reportLines } from './boot-report.ts';
+import { attachLines, bootOutcome, bootTable, changeLines, evidenceLines, githubLines, milestoneLine, reportLines } from './boot-report.ts';
 import type { Reported } from './boot-report.ts';
 import type { Flag } from './command-line.ts';
 import { junitXml } from './junit.ts';
@@ -28,6 +28,7 @@ export const bootFlags = {
   retry: { type: 'string', value: 'N', help: 'boot up to N times more when it fails; a boot that then succeeds is told to be flaky' },
   junit: { type: 'string', value: 'FILE', help: 'write the verdicts as a JUnit report' },
   findings: { type: 'string', value: 'OLD.json', help: 'compare findings with those of an earlier run (its --json)' },
+  symbols: { type: 'string', value: 'ELF', help: 'the kernel with its symbols: addresses of a failed boot get names' },
   quiet: { type: 'boolean', help: 'do not show the console' },
   keep: { type: 'boolean', help: 'leave the machine running after the verdict, until ^C' },
   json: { type: 'boolean', help: 'print the verdict as one JSON object, as the last line' },
@@ -96,7 +97,12 @@ async function bootOnce(task: Task, root: string, word: string | undefined, many
     target: { system, image, log },
     order,
   } = await orderedMachine(task, root, word);
-  const reported = { system: system.name, subject: basename(image), transcript: path(args.text('log') ?? log) };
+  const reported = {
+    system: system.name,
+    subject: basename(order.image ?? order.machine.kernel?.image ?? image),
+    transcript: path(args.text('log') ?? log),
+  };
+  const symbols = args.text('symbols');
   // Of several, nobody could tell whose console a line is of.
   const report: Task['report'] = (event) => (many && event.kind === 'console' ? undefined : task.report(event));
   const judgement = await bootTest(
@@ -108,8 +114,9 @@ async function bootOnce(task: Task, root: string, word: string | undefined, many
       log: reported.transcript,
       keep: args.has('keep'),
       onMilestone: (milestone) => report({ kind: 'note', text: `${many ? `${system.name}: ` : ''}${milestoneLine(milestone)}` }),
-      onVerdict: (judgement, machine) => {
-        for (const line of reportLines({ ...reported, judgement })) print(line);
+      symbols: symbols === undefined ? undefined : path(symbols),
+      onVerdict: (judgement, machine, evidence) => {
+        for (const line of [...evidenceLines(evidence), ...reportLines({ ...reported, judgement })]) print(line);
         if (args.has('keep')) for (const line of attachLines(machine)) print(line);
       },
     },

@@ -13,16 +13,16 @@ import type { CloudHypervisorSettings } from './cloud-hypervisor.ts';
 import { endOf } from './launch.ts';
 import type { MachineEnd, RunningMachine } from './launch.ts';
 import type { MachineDescription } from './machine.ts';
-import { removeRunDirectory, runDirectory } from './run-directory.ts';
+import { controlName, removeRunDirectory, runDirectory, writeRecord } from './run-directory.ts';
 
 export interface CloudHypervisorLaunch {
   /** The absolute path of the program. */
   readonly program: string;
   readonly machine: MachineDescription;
   readonly settings: CloudHypervisorSettings;
-  readonly firmware: string;
-  /** Absolute; not changed. */
-  readonly image: string;
+  readonly firmware: string | undefined;
+  /** Absolute; not changed. Undefined: no disk. */
+  readonly image: string | undefined;
   readonly tempRoot: string;
 }
 
@@ -35,17 +35,19 @@ export async function launchCloudHypervisor(plan: CloudHypervisorLaunch, { signa
   const release = (): Promise<void> => removeRunDirectory(directory);
   let child: Child | undefined;
   try {
-    const [serialSocket, apiSocket, disk] = ['serial', 'api', basename(plan.image)].map((name) => join(directory, name)) as [
-      string,
-      string,
-      string,
-    ];
-    const copy = ['cp', '--reflink=auto', '--sparse=always', plan.image, disk];
-    await outputOf(`copy "${plan.image}"`, copy, { cwd: directory, env: {}, signal });
-    const argv = [plan.program, ...cloudHypervisorArguments({ ...plan, disks: [disk], serialSocket, apiSocket })];
+    const [serialSocket, apiSocket] = [join(directory, 'serial'), join(directory, controlName)];
+    const disks = plan.image === undefined ? [] : [await copied(plan.image, directory, signal)];
+    const argv = [plan.program, ...cloudHypervisorArguments({ ...plan, disks, serialSocket, apiSocket })];
     child = start(argv, { cwd: directory, env: {}, signal });
     const serial = await connected(serialSocket, child, signal);
     const ended = endOf(child, serial);
+    await writeRecord(directory, {
+      monitor: 'cloud-hypervisor',
+      pid: child.pid,
+      image: plan.image ?? null,
+      accelerator: 'kvm',
+      machine: plan.machine,
+    });
     const stop = async (): Promise<MachineEnd> => {
       child?.stop();
       serial.resume();
@@ -53,13 +55,20 @@ export async function launchCloudHypervisor(plan: CloudHypervisorLaunch, { signa
       await release();
       return end;
     };
-    return { pid: child.pid, accelerator: 'kvm', serial, attachPath: serialSocket, ended, release, stop };
+    return { pid: child.pid, accelerator: 'kvm', serial, attachPath: serialSocket, control: undefined, ended, release, stop };
   } catch (error) {
     child?.stop();
     await child?.ended;
     await release();
     throw signal.aborted ? signal.reason : cannotBecause('start the machine', error);
   }
+}
+
+async function copied(image: string, directory: string, signal: AbortSignal): Promise<string> {
+  const disk = join(directory, basename(image));
+  const argv = ['cp', '--reflink=auto', '--sparse=always', image, disk];
+  await outputOf(`copy "${image}"`, argv, { cwd: directory, env: {}, signal });
+  return disk;
 }
 
 async function connected(path: string, child: Child, signal: AbortSignal): Promise<Socket> {

@@ -30,6 +30,18 @@ test('CH_CPUS, CH_MEMORY, CH_HUGEPAGES and CH_DIRECT_IO take the place of what t
   assert.match(words, /--console off --seccomp false$/);
 });
 
+test('a kernel, a TAP device and room for processors', () => {
+  const kernel = { image: '/k', initrd: '/i', commandLine: 'console=ttyS0' };
+  const machine = { ...plan.machine, kernel, network: { kind: 'tap', device: 'tap0' }, maxCpus: 4 } as const;
+  assert.is(
+    cloudHypervisorArguments({ ...plan, machine, firmware: undefined, disks: [] }).join(' '),
+    '--api-socket path=/run/x/api --kernel /k --initramfs /i --cmdline console=ttyS0 --cpus boot=2,max=4 --memory size=1024M ' +
+      '--net tap=tap0 --serial socket=/run/x/serial --console off',
+  );
+  const userNetwork = { ...plan.machine, network: { kind: 'user', forwards: [] } } as const;
+  assert.throws(() => cloudHypervisorArguments({ ...plan, machine: userNetwork }), /has none without a TAP device/);
+});
+
 test('a setting that is none is told', () => {
   for (const [name, value] of [
     ['CH_CPUS', '0'],

@@ -2,7 +2,7 @@
 // its documentation (docs/disk_sharing, docs/memory.md, docs/device_model.md), version 50.
 import { cannot } from '../core/errors.ts';
 import { GiB, MiB } from '../core/sizes.ts';
-import type { MachineDescription } from './machine.ts';
+import type { MachineDescription, Network } from './machine.ts';
 
 export const cloudHypervisorProgram = 'cloud-hypervisor';
 
@@ -17,8 +17,8 @@ export interface CloudHypervisorSettings {
 export interface CloudHypervisorPlan {
   readonly machine: MachineDescription;
   readonly settings: CloudHypervisorSettings;
-  /** Absolute: CLOUDHV.fd of EDK II. */
-  readonly firmware: string;
+  /** Absolute: CLOUDHV.fd of EDK II. Undefined where a kernel is started directly. */
+  readonly firmware: string | undefined;
   /** Raw images; each is this run's own copy. */
   readonly disks: readonly string[];
   /** Unix sockets on which it listens: COM1, and its HTTP interface. */
@@ -32,20 +32,31 @@ export function cloudHypervisorArguments({ machine, settings, firmware, disks, s
   return [
     '--api-socket',
     `path=${apiSocket}`,
-    '--firmware',
-    firmware,
+    ...startArguments(machine, firmware),
     '--cpus',
-    `boot=${settings.cpus ?? machine.cpus}`,
+    `boot=${settings.cpus ?? machine.cpus}${machine.maxCpus === undefined ? '' : `,max=${machine.maxCpus}`}`,
     '--memory',
     `size=${memoryMiB}M${settings.hugePages ? ',hugepages=on' : ''}`,
-    '--disk',
-    ...disks.map((path) => `path=${path}${settings.directIo ? ',direct=on' : ''}`),
+    ...(disks.length > 0 ? ['--disk', ...disks.map((path) => `path=${path}${settings.directIo ? ',direct=on' : ''}`)] : []),
+    ...(machine.network ? ['--net', networkWords(machine.network)] : []),
     '--serial',
     `socket=${serialSocket}`,
     '--console',
     'off',
     ...(machine.extraArguments ?? []),
   ];
+}
+
+function startArguments({ kernel }: MachineDescription, firmware: string | undefined): string[] {
+  if (!kernel) return firmware === undefined ? [] : ['--firmware', firmware];
+  const { image, initrd, commandLine } = kernel;
+  return ['--kernel', image, ...(initrd === undefined ? [] : ['--initramfs', initrd]), '--cmdline', commandLine];
+}
+
+function networkWords(network: Network): string {
+  if (network.kind === 'tap') return `tap=${network.device}`;
+  const hint = 'npx zx tasks/net.ts up makes a TAP device; then --tap NAME';
+  throw cannot('give the machine a network', 'Cloud Hypervisor has none without a TAP device', { blame: 'usage', hint });
 }
 
 /** Reads the settings from a person's variables. What is no number or no switch is a Failure (usage). */

@@ -1,10 +1,13 @@
 // Starts a machine and ends it. We listen on a unix socket and QEMU connects to it, so no byte of the console is lost, and a QEMU
 // whose parent has just died finds nobody and ends. On every way out the process, the socket and the files are gone.
 import { copyFile, chmod } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createReadStream } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { start } from '../core/sh.ts';
@@ -12,7 +15,10 @@ import type { Child } from '../core/sh.ts';
 import type { Accelerator, Disk, MachineDescription } from './machine.ts';
 import { qemuArguments } from './qemu.ts';
 import type { Flash } from './qemu.ts';
-import { removeRunDirectory, runDirectory } from './run-directory.ts';
+import { openQmp } from './qmp.ts';
+import { qemuControl, snapshotState } from './qemu-control.ts';
+import type { QemuControl } from './qemu-control.ts';
+import { controlName, removeRunDirectory, runDirectory, writeRecord } from './run-directory.ts';
 
 export interface Launch {
   /** The absolute path of QEMU. */
@@ -23,6 +29,8 @@ export interface Launch {
   /** Pristine firmware; the variables are copied. Undefined for BIOS. */
   readonly flash: Flash | undefined;
   readonly tempRoot: string;
+  /** A snapshot's folder, whose state it goes on from; the disks are those of the snapshot. */
+  readonly restore?: string;
 }
 
 export interface MachineEnd {
@@ -40,6 +48,8 @@ export interface RunningMachine {
   readonly serial: Socket;
   /** A unix socket at which others may talk to COM1 as well. It lasts until `release()`. */
   readonly attachPath: string;
+  /** Only QEMU tells of a failed machine. */
+  readonly control: QemuControl | undefined;
   /** Resolves when QEMU has ended and every byte of the console has been read. Never rejects. */
   readonly ended: Promise<MachineEnd>;
   /** Nobody will attach any more: the files of the run are removed while it goes on, so that not even SIGKILL leaves any. */
@@ -52,30 +62,37 @@ export interface RunningMachine {
 export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>): Promise<RunningMachine> {
   signal.throwIfAborted();
   const directory = await runDirectory(plan.tempRoot);
-  const server = createServer();
+  const [server, monitor] = [createServer(), createServer()];
   let child: Child | undefined;
   const release = async (): Promise<void> => {
     server.close();
+    monitor.close();
     await removeRunDirectory(directory);
   };
   try {
-    const serialSocket = join(directory, 'serial');
+    const inside = (name: string): string => join(directory, name);
+    const [serialSocket, monitorSocket, controlSocket] = [inside('serial'), inside('monitor'), inside(controlName)];
     const flash = plan.flash && (await privateFlash(plan.flash, directory));
-    server.listen(serialSocket);
-    await once(server, 'listening');
-    const argv = [plan.qemu, ...qemuArguments({ ...plan, flash, serialSocket })];
+    await Promise.all([listening(server, serialSocket), listening(monitor, monitorSocket)]);
+    const incoming = plan.restore === undefined ? [] : ['-incoming', `unix:${inside('incoming')}`];
+    const argv = [plan.qemu, ...qemuArguments({ ...plan, flash, serialSocket, monitorSocket, controlSocket }), ...incoming];
     child = start(argv, { cwd: directory, env: { TMPDIR: directory }, signal });
-    const serial = await connected(server, child, signal);
+    const [serial, orders] = await Promise.all([connected(server, child, signal), connected(monitor, child, signal)]);
+    const control = qemuControl(openQmp(orders), plan.tempRoot);
     const ended = endOf(child, serial);
     attachOthers(server, serial);
+    if (plan.restore !== undefined) await goOn(plan.restore, inside('incoming'), child, control);
+    const image = plan.disks[0]?.path ?? null;
+    await writeRecord(directory, { monitor: 'qemu', pid: child.pid, image, accelerator: plan.accelerator, machine: plan.machine });
     const stop = async (): Promise<MachineEnd> => {
       child?.stop();
       serial.resume(); // unread bytes would keep the socket open
       const end = await ended;
+      control.close();
       await release();
       return end;
     };
-    return { pid: child.pid, accelerator: plan.accelerator, serial, attachPath: serialSocket, ended, release, stop };
+    return { pid: child.pid, accelerator: plan.accelerator, serial, attachPath: serialSocket, control, ended, release, stop };
   } catch (error) {
     child?.stop();
     await child?.ended;
@@ -90,6 +107,35 @@ async function privateFlash(flash: Flash, directory: string): Promise<Flash> {
   await copyFile(flash.variables, variables);
   await chmod(variables, 0o600);
   return { ...flash, variables };
+}
+
+async function listening(server: Server, path: string): Promise<void> {
+  server.listen(path);
+  await once(server, 'listening');
+}
+
+const lookAgainMs = 20;
+
+/** A snapshot is of a machine that is paused. */
+async function goOn(folder: string, socketPath: string, child: Child, control: QemuControl): Promise<void> {
+  await sendState(join(folder, snapshotState), socketPath, child);
+  while ((await control.info()).state === 'inmigrate') await sleep(lookAgainMs);
+  await control.resume();
+}
+
+/** QEMU listens for a snapshot's state when its devices are there; the end of the bytes lets it run. */
+async function sendState(file: string, socketPath: string, child: Child): Promise<void> {
+  let ended = false;
+  void child.ended.then(() => (ended = true));
+  const socket = createConnection(socketPath);
+  const open = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  if (open) return await pipeline(createReadStream(file), socket);
+  await sleep(lookAgainMs);
+  if (ended) throw cannot('go on from the snapshot', 'QEMU ended', { detail: (await child.ended).stderr.trim() });
+  await sendState(file, socketPath, child);
 }
 
 async function connected(server: Server, child: Child, signal: AbortSignal): Promise<Socket> {

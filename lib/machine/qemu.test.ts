@@ -1,7 +1,21 @@
 // Command lines as tables: what goes in, what QEMU is told.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { acceleratorArguments, diskArguments, flashArguments, optionValue, qemuArguments, serialArguments, sizeArguments } from './qemu.ts';
+import {
+  acceleratorArguments,
+  bareArguments,
+  controlArguments,
+  diskArguments,
+  flashArguments,
+  kernelArguments,
+  networkArguments,
+  optionValue,
+  qemuArguments,
+  serialArguments,
+  sizeArguments,
+} from './qemu.ts';
+
+const sockets = { serialSocket: '/s', monitorSocket: '/m', controlSocket: '/c' };
 
 const tables: readonly (readonly [name: string, built: readonly string[], expected: string])[] = [
   ['TCG is without cmpxchg16b', acceleratorArguments('tcg'), '-machine q35,accel=tcg -cpu max,-cx16'],
@@ -28,6 +42,46 @@ const tables: readonly (readonly [name: string, built: readonly string[], expect
     flashArguments({ code: '/C.fd', variables: '/V.fd', format: 'raw' }),
     '-drive if=pflash,unit=0,readonly=on,format=raw,file=/C.fd -drive if=pflash,unit=1,format=raw,file=/V.fd',
   ],
+  [
+    'room for processors, and a balloon',
+    sizeArguments({ memoryBytes: 2 ** 20, cpus: 1, maxCpus: 4 }),
+    '-m size=1M -smp cpus=1,maxcpus=4 -device virtio-balloon-pci,id=balloon0',
+  ],
+  [
+    'a disk of a snapshot',
+    diskArguments({ path: '/s', interface: 'ide', format: 'qcow2' }, 0),
+    '-drive if=none,id=disk0,format=qcow2,snapshot=on,file=/s -device ide-hd,drive=disk0,bus=ide.0',
+  ],
+  [
+    'a kernel with its initrd and words',
+    kernelArguments({ image: '/k', initrd: '/i', commandLine: 'a b' }),
+    '-kernel /k -initrd /i -append a b',
+  ],
+  ['a kernel alone', kernelArguments({ image: '/k', commandLine: '' }), '-kernel /k -append '],
+  [
+    'ports of the host lead into the guest, and from nowhere else',
+    networkArguments({
+      kind: 'user',
+      forwards: [
+        { hostPort: 2222, guestPort: 22 },
+        { hostPort: 80, guestPort: 8080 },
+      ],
+    }),
+    '-netdev user,id=net0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:127.0.0.1:80-:8080 -device virtio-net-pci,netdev=net0',
+  ],
+  [
+    'a TAP device that exists already',
+    networkArguments({ kind: 'tap', device: 'tap0' }),
+    '-netdev tap,id=net0,ifname=tap0,script=no,downscript=no -device virtio-net-pci,netdev=net0',
+  ],
+  [
+    'two places to give orders: QEMU connects to ours, and listens at the other',
+    controlArguments('/m', '/c'),
+    '-chardev socket,id=monitor0,path=/m -mon chardev=monitor0,mode=control ' +
+      '-chardev socket,id=control0,path=/c,server=on,wait=off -mon chardev=control0,mode=control',
+  ],
+  ['no screen unless one is wanted', bareArguments(), '-nodefaults -no-user-config -display none -vga none -no-reboot'],
+  ['a screen that nobody looks at', bareArguments(true), '-nodefaults -no-user-config -display none -vga std -no-reboot'],
   ['the serial port', serialArguments('/s'), '-chardev socket,id=serial0,path=/s -serial chardev:serial0'],
 ];
 
@@ -50,7 +104,7 @@ test('a whole command line: nothing that was not asked for, extra arguments last
       { path: '/b', interface: 'virtio' },
     ],
     flash: { code: '/C', variables: '/V', format: 'raw' },
-    serialSocket: '/s',
+    ...sockets,
   });
   assert.equal(words.slice(0, 2), ['-nodefaults', '-no-user-config']);
   assert.equal(words.slice(-2), ['-device', 'isa-debug-exit']);
@@ -63,7 +117,7 @@ test('a whole command line: nothing that was not asked for, extra arguments last
 
 test('BIOS firmware needs no flash', () => {
   const machine = { firmware: 'bios', memoryBytes: 2 ** 25, cpus: 1, imageInterface: 'ide' } as const;
-  const words = qemuArguments({ machine, accelerator: 'tcg', disks: [], flash: undefined, serialSocket: '/s' });
+  const words = qemuArguments({ machine, accelerator: 'tcg', disks: [], flash: undefined, ...sockets });
   assert.not.match(words.join(' '), 'pflash');
 });
 

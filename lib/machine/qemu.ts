@@ -1,7 +1,7 @@
 // A machine description to QEMU's command line: small pure functions, one per concern. Starts nothing and looks at no file.
 // Options as in QEMU's manual, "Invocation"; known to work with 7.2 and later.
 import { MiB } from '../core/sizes.ts';
-import type { Accelerator, Disk, MachineDescription } from './machine.ts';
+import type { Accelerator, DirectKernel, Disk, MachineDescription, Network } from './machine.ts';
 
 export const qemuProgram = 'qemu-system-x86_64';
 
@@ -22,24 +22,31 @@ export interface QemuPlan {
   readonly flash: Flash | undefined;
   /** A unix socket on which we listen and QEMU connects: COM1. */
   readonly serialSocket: string;
+  /** Unix sockets of QMP: at ours we listen and QEMU connects; at the other one it listens for `tasks/vm.ts`. */
+  readonly monitorSocket: string;
+  readonly controlSocket: string;
 }
 
 /** All words after the program's name. */
 export function qemuArguments(plan: QemuPlan): string[] {
   return [
-    ...bareArguments(),
+    ...bareArguments(plan.machine.display),
     ...acceleratorArguments(plan.accelerator),
     ...sizeArguments(plan.machine),
     ...(plan.flash ? flashArguments(plan.flash) : []),
     ...plan.disks.flatMap(diskArguments),
+    ...(plan.machine.kernel ? kernelArguments(plan.machine.kernel) : []),
+    ...(plan.machine.network ? networkArguments(plan.machine.network) : []),
+    ...(plan.machine.debugExit ? ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'] : []),
     ...serialArguments(plan.serialSocket),
+    ...controlArguments(plan.monitorSocket, plan.controlSocket),
     ...(plan.machine.extraArguments ?? []),
   ];
 }
 
 /** No device that was not asked for, no window; a reset ends the machine, so that a boot loop is seen. */
-export function bareArguments(): string[] {
-  return ['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none', '-no-reboot'];
+export function bareArguments(display = false): string[] {
+  return ['-nodefaults', '-no-user-config', '-display', 'none', '-vga', display ? 'std' : 'none', '-no-reboot'];
 }
 
 /** Without cx16 under TCG: QEMU 7.2 corrupts memory when the guest runs cmpxchg16b, and a quarter of the boots of a Linux fail. */
@@ -47,8 +54,11 @@ export function acceleratorArguments(accelerator: Accelerator): string[] {
   return ['-machine', `q35,accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max,-cx16'];
 }
 
-export function sizeArguments({ memoryBytes, cpus }: Pick<MachineDescription, 'memoryBytes' | 'cpus'>): string[] {
-  return ['-m', `size=${Math.ceil(memoryBytes / MiB)}M`, '-smp', `cpus=${cpus}`];
+/** A balloon only where the size may change: it is a device that the guest sees. */
+export function sizeArguments({ memoryBytes, cpus, maxCpus }: Pick<MachineDescription, 'memoryBytes' | 'cpus' | 'maxCpus'>): string[] {
+  const size = ['-m', `size=${Math.ceil(memoryBytes / MiB)}M`, '-smp'];
+  if (maxCpus === undefined) return [...size, `cpus=${cpus}`];
+  return [...size, `cpus=${cpus},maxcpus=${maxCpus}`, '-device', 'virtio-balloon-pci,id=balloon0'];
 }
 
 export function flashArguments({ code, variables, format }: Flash): string[] {
@@ -68,11 +78,33 @@ export function diskArguments(disk: Disk, index: number): string[] {
     virtio: `virtio-blk-pci,drive=${id}`,
     ide: `ide-hd,drive=${id},bus=ide.${index}`,
   }[disk.interface];
-  return ['-drive', `if=none,id=${id},format=raw,snapshot=on,file=${optionValue(disk.path)}`, '-device', device];
+  return ['-drive', `if=none,id=${id},format=${disk.format ?? 'raw'},snapshot=on,file=${optionValue(disk.path)}`, '-device', device];
 }
 
 export function serialArguments(socket: string): string[] {
   return ['-chardev', `socket,id=serial0,path=${optionValue(socket)}`, '-serial', 'chardev:serial0'];
+}
+
+/** QEMU loads it itself: Linux's boot protocol, or Multiboot. */
+export function kernelArguments({ image, initrd, commandLine }: DirectKernel): string[] {
+  return ['-kernel', image, ...(initrd === undefined ? [] : ['-initrd', initrd]), '-append', commandLine];
+}
+
+/** Ports of the host are reachable from the host alone. */
+export function networkArguments(network: Network): string[] {
+  const backend =
+    network.kind === 'user'
+      ? ['user', 'id=net0', ...network.forwards.map(({ hostPort, guestPort }) => `hostfwd=tcp:127.0.0.1:${hostPort}-:${guestPort}`)]
+      : ['tap', 'id=net0', `ifname=${optionValue(network.device)}`, 'script=no', 'downscript=no'];
+  return ['-netdev', backend.join(','), '-device', 'virtio-net-pci,netdev=net0'];
+}
+
+/** QMP serves one client at a socket, so there are two. */
+export function controlArguments(monitorSocket: string, controlSocket: string): string[] {
+  return [
+    ...['-chardev', `socket,id=monitor0,path=${optionValue(monitorSocket)}`, '-mon', 'chardev=monitor0,mode=control'],
+    ...['-chardev', `socket,id=control0,path=${optionValue(controlSocket)},server=on,wait=off`, '-mon', 'chardev=control0,mode=control'],
+  ];
 }
 
 /** In a list of options, a comma of a value is written twice. */

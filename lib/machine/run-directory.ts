@@ -1,23 +1,65 @@
 // The private directory of one run of a machine: its socket and its firmware variables. It is removed when the run ends, and a
 // killed run's is removed by the next run. Knows nothing of what lies in it.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannotBecause, errnoOf } from '../core/errors.ts';
+import type { Accelerator, MachineDescription } from './machine.ts';
 
 const prefix = 'bloomery-machine-';
 
 /** A unix socket's path may have 107 bytes (sun_path of unix(7)); a temporary folder with a longer name cannot hold one. */
 const longestRoot = 60;
 
+/** What other processes are told of a running machine: the file `machine.json` of its directory. */
+export interface MachineRecord {
+  readonly monitor: 'qemu' | 'cloud-hypervisor';
+  readonly pid: number;
+  /** The first disk; null where it has none. */
+  readonly image: string | null;
+  readonly accelerator: Accelerator;
+  readonly machine: MachineDescription;
+}
+
+/** A machine that runs, and where the sockets are that it is controlled by. */
+export interface RunningRecord extends MachineRecord {
+  readonly directory: string;
+}
+
+/** Names in the directory: the socket at which a monitor takes orders (QMP, or Cloud Hypervisor's HTTP). */
+export const controlName = 'control';
+const recordName = 'machine.json';
+
 /** Makes the directory `<root>/bloomery-machine-<our pid>-XXXXXX`, readable by us alone, after sweeping away what dead runs left. */
 export async function runDirectory(root: string): Promise<string> {
-  const usable = Buffer.byteLength(root) <= longestRoot ? root : '/tmp';
+  const usable = usableRoot(root);
   try {
     await sweep(usable);
     return await mkdtemp(join(usable, `${prefix}${process.pid}-`));
   } catch (error) {
     throw cannotBecause(`make a temporary folder in "${usable}"`, error, 'set TMPDIR to a folder that can be written');
   }
+}
+
+function usableRoot(root: string): string {
+  return Buffer.byteLength(root) <= longestRoot ? root : '/tmp';
+}
+
+export async function writeRecord(directory: string, record: MachineRecord): Promise<void> {
+  await writeFile(join(directory, recordName), JSON.stringify(record));
+}
+
+/** The machines that run now and can be reached, in no order; another user's cannot. */
+export async function runningMachines(root: string): Promise<readonly RunningRecord[]> {
+  const folder = usableRoot(root);
+  const names = (await readdir(folder)).filter((name) => name.startsWith(prefix));
+  const records = await Promise.all(
+    names.map(async (name) => {
+      const directory = join(folder, name);
+      const text = await readFile(join(directory, recordName), 'utf8').catch(() => undefined); // it has just begun, or is not ours
+      return text === undefined ? undefined : { ...(JSON.parse(text) as MachineRecord), directory };
+    }),
+  );
+  return records.filter((record) => record !== undefined).filter(({ pid }) => isAlive(pid));
 }
 
 export async function removeRunDirectory(path: string): Promise<void> {

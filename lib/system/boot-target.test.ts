@@ -34,6 +34,13 @@ test("rules are a system's own; firmware has rules and cannot be booted", async 
   assert.is((await failureOf(bootTarget({ root, system: 'firmware', profile: 'default', image: undefined }))).exitCode, 2);
 });
 
+test('a system that is not built here is booted by its console and its machine', async () => {
+  const { system, image } = await bootTarget({ root, system: 'linux', profile: 'default', image: '/tmp/debian.img' });
+  assert.is(system.machine.imageInterface, 'virtio');
+  assert.ok(system.console.prompts.length > 0);
+  assert.is(image, '/tmp/debian.img');
+});
+
 test('a system that there is not, however it is written, is a mistake of the command line', async () => {
   for (const name of ['redux', '../redox', '']) assert.is((await failureOf(consoleRules(root, name))).exitCode, 2);
 });

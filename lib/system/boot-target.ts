@@ -4,11 +4,15 @@ import { basename, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ConsoleRules } from '../console/rules.ts';
 import { cannot } from '../core/errors.ts';
+import type { MachineDescription } from '../machine/machine.ts';
 import { loadSystem, systemNames } from './system.ts';
 import type { System } from './system.ts';
 
+/** What of a system booting it needs: also of one that is not built here, and has no more than systems/<name>/{console,machine}.ts. */
+export type Bootable = Pick<System, 'name' | 'title' | 'machine' | 'console'>;
+
 export interface BootTarget {
-  readonly system: System;
+  readonly system: Bootable;
   /** Absolute. */
   readonly image: string;
   /** Where the transcript goes unless the person names another file. */
@@ -36,20 +40,34 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
 
 /** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
 export async function bootTarget({ root, system: name, profile, image }: BootWords): Promise<BootTarget> {
-  const system = await loadSystem(root, name);
+  const system = await bootable(root, name);
   const path = image ?? join(root, 'out', `${name}-${profile}.img`);
   const stem = basename(path, extname(path));
   const log = join(root, 'out', 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
   return { system, image: path, log };
 }
 
+/** A system, or the console and the machine alone of one that is not built here. */
+async function bootable(root: string, name: string): Promise<Bootable> {
+  const file = await pageOf(root, name, 'machine');
+  if (file === undefined) return await loadSystem(root, name);
+  const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);
+  return { name, title: name, machine: page.machine, console: await consoleRules(root, name) };
+}
+
 /** The console rules of a system, or those of systems/<name>/console.ts alone where there is no system to boot (firmware). */
 export async function consoleRules(root: string, name: string): Promise<ConsoleRules> {
-  const file = join(root, 'systems', name, 'console.ts');
-  const known = (await systemNames(root)).includes(name);
-  if (known || !/^[\w-]+$/.test(name) || !(await exists(file))) return (await loadSystem(root, name)).console;
+  const file = await pageOf(root, name, 'console');
+  if (file === undefined) return (await loadSystem(root, name)).console;
   const page: { console: ConsoleRules } = await import(pathToFileURL(file).href);
   return page.console;
+}
+
+/** systems/<name>/<part>.ts where there is no systems/<name>.ts that has it. */
+async function pageOf(root: string, name: string, part: string): Promise<string | undefined> {
+  const file = join(root, 'systems', name, `${part}.ts`);
+  const known = (await systemNames(root)).includes(name);
+  return known || !/^[\w-]+$/.test(name) || !(await exists(file)) ? undefined : file;
 }
 
 async function exists(path: string): Promise<boolean> {

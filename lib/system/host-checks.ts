@@ -38,7 +38,10 @@ const leastNode = [22, 18] as const;
 
 /** What a system can do without, and what it then lacks. Everything else in toolPackages is needed. */
 const optional: Readonly<Record<string, string>> = {
+  addr2line: 'test-boot.ts --symbols then names no address',
   bwrap: 'builds then run without a sandbox',
+  ip: 'tasks/net.ts then makes no network',
+  nft: 'tasks/net.ts then needs iptables',
   setpriv: 'children may outlive a task that is killed',
 };
 

@@ -1,5 +1,6 @@
 // A system's machine with an image in it, started on this host: finds QEMU, its firmware and the accelerator, then launches it.
 import { access, constants, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram } from '../core/sh.ts';
@@ -12,6 +13,7 @@ import { launchCloudHypervisor } from '../machine/cloud-hypervisor-launch.ts';
 import { launch } from '../machine/launch.ts';
 import type { RunningMachine } from '../machine/launch.ts';
 import type { MachineDescription } from '../machine/machine.ts';
+import { snapshotDisk } from '../machine/qemu-control.ts';
 import { qemuProgram } from '../machine/qemu.ts';
 
 /** The program that runs the machine. */
@@ -19,8 +21,10 @@ export type MonitorChoice = 'qemu' | 'cloud-hypervisor';
 
 export interface MachineOrder {
   readonly machine: MachineDescription;
-  /** Absolute. It is not changed. */
-  readonly image: string;
+  /** Absolute. It is not changed. Undefined: a kernel is started directly, without a disk. */
+  readonly image: string | undefined;
+  /** A snapshot's folder: the machine goes on from its state, with its disks. */
+  readonly restore?: string;
   readonly accelerator: AcceleratorChoice;
   readonly monitor: MonitorChoice;
   readonly cacheDir: string;
@@ -29,14 +33,19 @@ export interface MachineOrder {
 
 /** Starts the machine. A missing QEMU, firmware or accelerator is a Failure (host); a missing image one of the command line. */
 export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {
-  await checkImage(order.image);
+  if (order.image !== undefined) await checkImage(order.image);
+  for (const path of kernelFiles(order.machine)) await checkFile(path);
   if (order.monitor === 'cloud-hypervisor') return await startCloudHypervisor(order, context);
   const qemu = await tool(qemuProgram, order.env['PATH'] ?? '');
   const tempRoot = order.env['TMPDIR'] || '/tmp';
   const flash = order.machine.firmware === 'uefi' ? await uefiFlash(qemu) : undefined;
   const chosen = await accelerator(order.accelerator, { qemu, cacheDir: order.cacheDir, tempRoot }, context);
-  const disk = { path: order.image, interface: order.machine.imageInterface };
-  return await launch({ qemu, machine: order.machine, accelerator: chosen, disks: [disk], flash, tempRoot }, context);
+  const { machine, restore } = order;
+  const disk =
+    restore === undefined ? { path: order.image } : { path: order.image && join(restore, snapshotDisk('disk0')), format: 'qcow2' as const };
+  const disks = disk.path === undefined ? [] : [{ ...disk, path: disk.path, interface: machine.imageInterface }];
+  const going = restore === undefined ? {} : { restore };
+  return await launch({ qemu, machine, accelerator: chosen, disks, flash, tempRoot, ...going }, context);
 }
 
 /** Cloud Hypervisor knows no other accelerator than KVM. */
@@ -51,8 +60,18 @@ async function startCloudHypervisor(order: MachineOrder, context: Context): Prom
   await access('/dev/kvm', constants.R_OK | constants.W_OK).catch((error: unknown) => {
     throw cannotBecause('use Cloud Hypervisor', error, 'it needs KVM; --vmm qemu works without');
   });
-  const firmware = await cloudHypervisorFirmware();
+  const firmware = order.machine.kernel ? undefined : await cloudHypervisorFirmware();
   return await launchCloudHypervisor({ program, machine: order.machine, settings, firmware, image: order.image, tempRoot }, context);
+}
+
+function kernelFiles({ kernel }: MachineDescription): readonly string[] {
+  return kernel ? [kernel.image, ...(kernel.initrd === undefined ? [] : [kernel.initrd])] : [];
+}
+
+async function checkFile(path: string): Promise<void> {
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw cannotBecause(`boot "${path}"`, error);
+  });
 }
 
 /** Blamed on the command line, not on the boot: a script must not take a wrong path for a failed boot. */

@@ -1,0 +1,72 @@
+// The flags that change a system's machine for one run, and what they mean. Starts nothing.
+import { cannot } from '../core/errors.ts';
+import { GiB, MiB } from '../core/sizes.ts';
+import type { DirectKernel, Forward, MachineDescription, Network } from '../machine/machine.ts';
+import type { CommandLine, Flag } from './command-line.ts';
+
+export const machineChanges = {
+  cpus: { type: 'string', value: 'N', help: "how many processors, in place of the system's wish" },
+  memory: { type: 'string', value: 'SIZE', help: "how much memory (512M, 2G), in place of the system's wish" },
+  'max-cpus': { type: 'string', value: 'N', help: 'room for N processors, so that tasks/vm.ts can add some and take memory' },
+  kernel: { type: 'string', value: 'FILE', help: 'start this kernel directly, without firmware; a disk only with --image' },
+  initrd: { type: 'string', value: 'FILE', help: 'with --kernel' },
+  append: { type: 'string', value: 'TEXT', help: "the kernel's command line, with --kernel" },
+  net: { type: 'boolean', help: "a network behind the monitor's NAT" },
+  forward: { type: 'string', multiple: true, value: 'HOST:GUEST', help: 'the same, and a TCP port of this host that leads into the guest' },
+  tap: { type: 'string', value: 'NAME', help: 'a network through this TAP device (tasks/net.ts up makes one)' },
+  display: { type: 'boolean', help: 'a screen: a failed boot test leaves a picture of it beside its transcript' },
+  'debug-exit': { type: 'string', value: 'N', help: 'isa-debug-exit at port 0xf4: a guest that writes N there has booted' },
+} as const satisfies Record<string, Flag>;
+
+/** The machine of a system with what the command line changes. `path` makes a person's path absolute. */
+export function changedMachine(base: MachineDescription, args: CommandLine, path: (text: string) => string): MachineDescription {
+  const [cpus, maxCpus, memory] = [args.count('cpus', 1), args.count('max-cpus', 1), args.text('memory')];
+  const [kernel, network, success] = [kernelOf(args, path), networkOf(args), args.count('debug-exit', 0)];
+  const most = cpus ?? base.cpus;
+  if (maxCpus !== undefined && maxCpus < most) {
+    throw cannot(`use --max-cpus "${maxCpus}"`, `the machine begins with ${most}`, { blame: 'usage', hint: 'say --cpus N too' });
+  }
+  return {
+    ...base,
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(maxCpus === undefined ? {} : { maxCpus }),
+    ...(memory === undefined ? {} : { memoryBytes: sizeOf('memory', memory) }),
+    ...(kernel ? { kernel, firmware: 'bios' as const } : {}),
+    ...(network ? { network } : {}),
+    ...(args.has('display') ? { display: true as const } : {}),
+    ...(success === undefined ? {} : { debugExit: { success } }),
+  };
+}
+
+function kernelOf(args: CommandLine, path: (text: string) => string): DirectKernel | undefined {
+  const [image, initrd, commandLine] = ['kernel', 'initrd', 'append'].map((flag) => args.text(flag));
+  if (image !== undefined)
+    return { image: path(image), ...(initrd === undefined ? {} : { initrd: path(initrd) }), commandLine: commandLine ?? '' };
+  const alone = initrd === undefined ? (commandLine === undefined ? undefined : 'append') : 'initrd';
+  if (alone) throw cannot('read the command line', `--${alone} is for --kernel FILE`, { blame: 'usage' });
+  return undefined;
+}
+
+function networkOf(args: CommandLine): Network | undefined {
+  const [device, forwards] = [args.text('tap'), args.list('forward')];
+  if (device !== undefined && (forwards.length > 0 || args.has('net'))) {
+    const hint = 'a guest behind a TAP device has an address of its own';
+    throw cannot('read the command line', '--tap is another network than --net and --forward', { blame: 'usage', hint });
+  }
+  if (device !== undefined) return { kind: 'tap', device };
+  return forwards.length > 0 || args.has('net') ? { kind: 'user', forwards: forwards.map(forwardOf) } : undefined;
+}
+
+function forwardOf(text: string): Forward {
+  const [hostPort = 0, guestPort = 0] = (/^(\d+):(\d+)$/.exec(text)?.slice(1) ?? []).map(Number);
+  const good = (port: number): boolean => port >= 1 && port <= 65_535;
+  if (good(hostPort) && good(guestPort)) return { hostPort, guestPort };
+  throw cannot(`use --forward "${text}"`, 'it must be two ports, like 2222:22', { blame: 'usage' });
+}
+
+/** "512M", "2G". Anything else is a Failure (usage). */
+export function sizeOf(flag: string, text: string): number {
+  const [, count, unit] = /^([1-9]\d*)([MG])$/.exec(text) ?? [];
+  if (count === undefined) throw cannot(`use --${flag} "${text}"`, 'it must be a size like 512M or 2G', { blame: 'usage' });
+  return Number(count) * (unit === 'G' ? GiB : MiB);
+}

@@ -1,0 +1,67 @@
+// The verbs of a running machine as requests to Cloud Hypervisor's HTTP interface on a unix socket: paths, methods and bodies as in its
+// vmm/src/api/openapi/cloud-hypervisor.yaml, version 0.3.0.
+import { request } from 'node:http';
+import type { Json } from '../core/digest.ts';
+import { cannot, cannotBecause } from '../core/errors.ts';
+import type { MachineControl, MachineInfo } from './control.ts';
+
+/** `VmInfo`, as far as it is used. */
+interface VmInfo {
+  readonly state: string;
+  readonly memory_actual_size?: number;
+  readonly config?: { readonly cpus?: { readonly boot_vcpus?: number }; readonly memory?: { readonly size?: number } };
+}
+
+export function cloudHypervisorControl(apiSocket: string): MachineControl {
+  const put = async (verb: string, body?: Json): Promise<void> => void (await ask(apiSocket, 'PUT', verb, body));
+  const info = async (): Promise<MachineInfo> => {
+    const { state, config, memory_actual_size: actual } = JSON.parse(await ask(apiSocket, 'GET', 'vm.info')) as VmInfo;
+    return { state: state.toLowerCase(), cpus: config?.cpus?.boot_vcpus ?? 0, memoryBytes: actual ?? config?.memory?.size ?? 0 };
+  };
+  return {
+    info,
+    pause: () => put('vm.pause'),
+    resume: () => put('vm.resume'),
+    resize: ({ cpus, memoryBytes }) =>
+      put('vm.resize', {
+        ...(cpus === undefined ? {} : { desired_vcpus: cpus }),
+        ...(memoryBytes === undefined ? {} : { desired_ram: memoryBytes }),
+      }),
+    async snapshot(folder) {
+      const ran = (await info()).state === 'running';
+      if (ran) await put('vm.pause'); // it snapshots only what is paused
+      try {
+        await put('vm.snapshot', { destination_url: `file://${folder}` });
+      } finally {
+        if (ran) await put('vm.resume');
+      }
+    },
+    shutdown: () => put('vm.power-button'),
+    close: () => undefined,
+  };
+}
+
+/** The body of an answer that is none of an error. */
+async function ask(socketPath: string, method: 'GET' | 'PUT', verb: string, body?: Json): Promise<string> {
+  const what = `have Cloud Hypervisor do "${verb}"`;
+  const [status, text] = await new Promise<[number, string]>((resolve, reject) => {
+    const sent = body === undefined ? '' : JSON.stringify(body);
+    const headers = {
+      Accept: 'application/json',
+      ...(sent === '' ? {} : { 'Content-Type': 'application/json' }),
+      'Content-Length': sent.length,
+    };
+    const asked = request({ socketPath, method, path: `/api/v1/${verb}`, headers }, (answer) => {
+      let heard = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (heard += part));
+      answer.on('end', () => resolve([answer.statusCode ?? 0, heard]));
+      answer.on('error', reject);
+    });
+    asked.on('error', reject);
+    asked.end(sent);
+  }).catch((error: unknown) => {
+    throw cannotBecause(what, error);
+  });
+  if (status === 200 || status === 204) return text;
+  throw cannot(what, text.trim() === '' ? `it answers ${status}` : text.trim());
+}

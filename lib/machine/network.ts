@@ -1,0 +1,101 @@
+// A network for machines that are reached by an address of their own: a TAP device with NAT, as commands of iproute2 and nftables (or iptables).
+// Pure: it gives the steps, lib/face/net-task.ts takes them.
+
+export interface TapNetwork {
+  /** The TAP device. */
+  readonly device: string;
+  /** The host's address in the network, with its prefix length: "10.77.0.1/24". */
+  readonly address: string;
+  /** Who may attach a machine to it without being root. */
+  readonly user: string;
+}
+
+/** A command, or a file that is written. `unless`: a command whose success says that there is nothing to do. `mayFail`: what it removes may not be there. */
+export type NetworkStep =
+  | { readonly file: string; readonly content: string }
+  | { readonly argv: readonly string[]; readonly stdin?: string; readonly unless?: readonly string[]; readonly mayFail?: true };
+
+export type Firewall = 'nft' | 'iptables';
+
+/** Each step may be taken again without harm. */
+export function networkUp({ device, address, user }: TapNetwork, firewall: Firewall): readonly NetworkStep[] {
+  return [
+    {
+      argv: ['ip', 'tuntap', 'add', 'dev', device, 'mode', 'tap', 'user', user],
+      unless: ['ip', 'link', 'show', 'dev', device],
+    },
+    { argv: ['ip', 'address', 'replace', address, 'dev', device] },
+    { argv: ['ip', 'link', 'set', 'dev', device, 'up'] },
+    { file: '/proc/sys/net/ipv4/ip_forward', content: '1\n' },
+    ...(firewall === 'nft' ? [nftUp(device, address)] : iptablesRules(device, address).map(iptablesUp)),
+  ];
+}
+
+/** Forwarding stays as it is: something else may need it by now. */
+export function networkDown({ device, address }: TapNetwork, firewall: Firewall): readonly NetworkStep[] {
+  const rules: readonly NetworkStep[] =
+    firewall === 'nft'
+      ? [{ argv: ['nft', 'delete', 'table', 'ip', tableOf(device)], mayFail: true }]
+      : iptablesRules(device, address).map((rule) => ({ argv: ['iptables', ...iptablesWords('-D', rule)], mayFail: true }));
+  return [...rules, { argv: ['ip', 'link', 'delete', 'dev', device], mayFail: true }];
+}
+
+/** The step as a person would type it. */
+export function stepLine(step: NetworkStep): string {
+  if ('file' in step) return `echo ${step.content.trim()} >${step.file}`;
+  const { argv, stdin, unless } = step;
+  const command = argv.join(' ');
+  if (stdin !== undefined) return `${command} <<'end'\n${stdin}end`;
+  return unless ? `${unless.join(' ')} >/dev/null 2>&1 || ${command}` : command;
+}
+
+function tableOf(device: string): string {
+  return `bloomery_${device.replaceAll(/[^a-zA-Z0-9]/g, '_')}`;
+}
+
+/** A table of our own, made anew in one transaction: nobody else's rules are touched. */
+function nftUp(device: string, address: string): NetworkStep {
+  const table = `table ip ${tableOf(device)}`;
+  const lines = [
+    table,
+    `delete ${table}`,
+    `${table} {`,
+    '  chain postrouting {',
+    '    type nat hook postrouting priority srcnat;',
+    `    ip saddr ${networkOf(address)} oifname != "${device}" masquerade`,
+    '  }',
+    '}',
+  ];
+  return { argv: ['nft', '-f', '-'], stdin: `${lines.join('\n')}\n` };
+}
+
+interface IptablesRule {
+  readonly table: 'nat' | 'filter';
+  readonly words: readonly string[];
+}
+
+function iptablesRules(device: string, address: string): readonly IptablesRule[] {
+  return [
+    { table: 'nat', words: ['POSTROUTING', '-s', networkOf(address), '!', '-o', device, '-j', 'MASQUERADE'] },
+    { table: 'filter', words: ['FORWARD', '-i', device, '-j', 'ACCEPT'] },
+    { table: 'filter', words: ['FORWARD', '-o', device, '-j', 'ACCEPT'] },
+  ];
+}
+
+function iptablesWords(action: string, { table, words }: IptablesRule): readonly string[] {
+  return ['-t', table, action, ...words];
+}
+
+function iptablesUp(rule: IptablesRule): NetworkStep {
+  return { argv: ['iptables', ...iptablesWords('-A', rule)], unless: ['iptables', ...iptablesWords('-C', rule)] };
+}
+
+/** "10.77.0.1/24" is in 10.77.0.0/24. */
+export function networkOf(address: string): string {
+  const [host = '', length = '32'] = address.split('/');
+  const bits = host.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const size = 2 ** (32 - Number(length));
+  const base = Math.floor(bits / size) * size;
+  const parts = [24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256);
+  return `${parts.join('.')}/${length}`;
+}

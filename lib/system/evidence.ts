@@ -1,0 +1,99 @@
+// What a machine that failed tells besides its console: a picture of its screen, the registers of its processors, and the names behind the addresses
+// that its kernel printed. Everything here is worth having and nothing is needed: what cannot be had is left out.
+import { writeFile } from 'node:fs/promises';
+import type { Judgement } from '../console/verdict.ts';
+import { cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { findProgram, run } from '../core/sh.ts';
+import { searchPath } from '../core/tools.ts';
+import type { RunningMachine } from '../machine/launch.ts';
+
+export interface Evidence {
+  /** Of the screen; undefined where there is none. */
+  readonly screenshot?: string;
+  /** The whole dump is in `registersFile`; a line for each processor is here. */
+  readonly registersFile?: string;
+  readonly processors: readonly string[];
+  /** "0xffffffff80001234  kernel::main at src/main.rs:12", in the order in which the addresses were printed. */
+  readonly addresses: readonly string[];
+}
+
+export interface EvidenceRequest {
+  readonly machine: RunningMachine;
+  readonly judgement: Judgement;
+  /** Files are put beside it. */
+  readonly log: string;
+  readonly display: boolean;
+  /** --symbols: the kernel's ELF file. */
+  readonly symbols: string | undefined;
+  readonly path: string;
+}
+
+/** More addresses than a stack trace has are a memory dump. */
+const mostAddresses = 64;
+const controlTimeoutMs = 5000;
+
+/** Of a machine that has just been judged, and may have ended. */
+export async function evidenceOf(request: EvidenceRequest, context: Context): Promise<Evidence> {
+  const { machine, judgement, log, display, symbols } = request;
+  const { verdict, lastLines } = judgement;
+  if (verdict.kind === 'booted') return { processors: [], addresses: [] };
+  const picture = display ? await inTime(machine.control?.screenshot(`${log}.png`)) : undefined;
+  const hangs = verdict.kind === 'stalled' || (verdict.kind === 'failed' && verdict.failure === 'hang');
+  const dump = hangs ? await inTime(machine.control?.registers()) : undefined;
+  const registersFile = `${log}.registers`;
+  if (dump !== undefined) await writeFile(registersFile, dump);
+  const processors = dump === undefined ? [] : pointersOf(dump);
+  const texts = [...lastLines, ...processors];
+  const addresses = symbols === undefined ? [] : await resolved(symbols, addressesIn(texts), request.path, context);
+  return { ...(picture ? { screenshot: `${log}.png` } : {}), ...(dump === undefined ? {} : { registersFile }), processors, addresses };
+}
+
+/** Undefined where the machine has ended, or its monitor does not answer. */
+async function inTime<T>(asked: Promise<T> | undefined): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), controlTimeoutMs);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where each processor stands, from QEMU's "info registers -a". */
+export function pointersOf(dump: string): readonly string[] {
+  return dump.split(/^CPU#/m).flatMap((text) => {
+    const [cpu, pointer] = [/^(\d+)/.exec(text)?.[1], /\bR?IP=([0-9a-f]+)/.exec(text)?.[1] ?? /\bEIP=([0-9a-f]+)/.exec(text)?.[1]];
+    if (cpu === undefined || pointer === undefined) return [];
+    return [`CPU ${cpu} stands at 0x${pointer}${/HLT=1/.test(text) ? ', halted' : ''}`];
+  });
+}
+
+/** Numbers of 8 to 16 hexadecimal digits, each once, as "0x..." in lower case. */
+export function addressesIn(lines: readonly string[]): readonly string[] {
+  const found = lines.flatMap((line) =>
+    [...line.matchAll(/(?<![0-9a-zA-Z])(?:0x)?([0-9a-fA-F]{8,16})(?![0-9a-zA-Z])/g)].map(([, digits]) => digits ?? ''),
+  );
+  return [...new Set(found.map((digits) => `0x${digits.toLowerCase()}`))].slice(0, mostAddresses);
+}
+
+/** Those that the ELF file has a name for. A missing tool or file is a Failure: the person asked for it. */
+async function resolved(elf: string, addresses: readonly string[], path: string, { signal }: Context): Promise<readonly string[]> {
+  if (addresses.length === 0) return [];
+  const what = `name the addresses of "${elf}"`;
+  const program = (await findProgram('addr2line', searchPath(path))) ?? (await findProgram('llvm-addr2line', searchPath(path)));
+  if (!program) throw cannot(what, 'there is no addr2line', { blame: 'host', hint: 'install the package binutils' });
+  const argv = [program, '--exe', elf, '--functions', '--demangle', '--pretty-print', '--addresses', ...addresses];
+  const { exitCode, stdout, stderr } = await run(argv, { cwd: '/', env: { LC_ALL: 'C' }, signal });
+  if (exitCode !== 0) throw cannot(what, stderr.trim().split('\n').at(-1) ?? `addr2line ended with status ${exitCode}`);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => /^(0x[0-9a-f]+): (.*)$/.exec(line.trim()))
+    .filter((match) => match !== null && !match[2]?.startsWith('??'))
+    .map((match) => `${match?.[1]}  ${match?.[2]}`);
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env zx
+// Looks after machines that run (tasks/run.ts, or test-boot.ts --keep): pauses them, keeps them, changes their size.
+import '../lib/face/compile-cache.ts';
+
+const { controlMachine, vmFlags } = await import('../lib/face/vm-task.ts');
+const { task } = await import('../lib/face/task.ts');
+
+await task(
+  {
+    command: 'npx zx tasks/vm.ts',
+    words: 'list|info|pause|resume|resize|shutdown | snapshot FOLDER',
+    about: [
+      'Controls a machine that runs: the only one, or the one of --machine PID.',
+      '',
+      '  list      the machines that run',
+      '  info      its state, processors and memory',
+      '  pause     stops its processors; resume lets them go on',
+      '  snapshot  writes its state and what its disks differ by to a new folder (run.ts --restore FOLDER goes on from there)',
+      '  resize    asks for other amounts of processors or memory (--cpus, --memory)',
+      '  shutdown  presses its power button',
+    ].join('\n'),
+    count: [1, 2],
+    flags: vmFlags,
+    examples: ['npx zx tasks/vm.ts info', 'npx zx tasks/vm.ts pause --machine 4711', 'npx zx tasks/vm.ts snapshot before-the-crash'],
+  },
+  controlMachine,
+);
