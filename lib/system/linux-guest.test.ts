@@ -1,0 +1,219 @@
+// A real Linux in a real QEMU: logging in over the serial console while the kernel prints into it, and every verb of a running machine. One machine
+// serves most tests, in their order.
+import { mkdtemp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { guestPassword, linuxGuest } from '../../fixtures/linux-guest/linux-guest.ts';
+import { console as linuxConsole } from '../../systems/linux/console.ts';
+import { openShell } from '../console/shell.ts';
+import type { Shell } from '../console/shell.ts';
+import type { Judgement } from '../console/verdict.ts';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import { MiB } from '../core/sizes.ts';
+import { tool } from '../core/tools.ts';
+import { launch } from '../machine/launch.ts';
+import type { Launch, RunningMachine } from '../machine/launch.ts';
+import type { MachineDescription } from '../machine/machine.ts';
+import { qemuProgram } from '../machine/qemu.ts';
+import { runningMachines } from '../machine/run-directory.ts';
+import { bootTest } from './boot-test.ts';
+import type { BootTest } from './boot-test.ts';
+import type { Evidence } from './evidence.ts';
+
+const project = join(import.meta.dirname, '../..');
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env['HOME'] ?? '/root', '.cache'), 'bloomery');
+const context: Context = { signal: new AbortController().signal, report: () => undefined };
+const root = await mkdtemp(join(tmpdir(), 'linux-guest-'));
+const guest = await linuxGuest(cacheDir, env);
+const kernel = { image: guest.kernel, initrd: guest.initrd, commandLine: guest.commandLine };
+const hostPort = 20_000 + (process.pid % 20_000);
+
+const description: MachineDescription = {
+  firmware: 'bios',
+  memoryBytes: 256 * MiB,
+  cpus: 1,
+  maxCpus: 2,
+  imageInterface: 'ide',
+  kernel,
+  network: { kind: 'user', forwards: [{ hostPort, guestPort: 80 }] },
+};
+const plan: Launch = {
+  qemu: await tool(qemuProgram, env['PATH'] ?? ''),
+  machine: description,
+  accelerator: 'tcg',
+  disks: [{ path: join(root, 'disk.img'), interface: 'virtio' }],
+  flash: undefined,
+  tempRoot: root,
+};
+const shellOf = (machine: RunningMachine): Shell =>
+  openShell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
+
+let machine: RunningMachine;
+let shell: Shell;
+test.before(async () => {
+  await writeFile(join(root, 'disk.img'), Buffer.alloc(MiB));
+  machine = await launch(plan, context);
+  shell = shellOf(machine);
+});
+test.after(async () => {
+  await machine.stop();
+  await rm(root, { recursive: true });
+});
+
+test('one logs in over the serial console and has output and status of commands', async () => {
+  await shell.login('root', guestPassword);
+  assert.equal(await shell.run('uname -s; id -u; exit_with() { return 5; }; exit_with'), { output: 'Linux\n0\n', status: 5 });
+});
+
+test('what the kernel prints between and into lines is not taken for output', async () => {
+  const noise = 'for i in 1 2 3; do echo "<1>news $i" >/dev/kmsg; printf "wor"; echo "<1>cut $i" >/dev/kmsg; echo "ds $i"; done';
+  assert.equal(await shell.run(noise), { output: 'words 1\nwords 2\nwords 3\n', status: 0 });
+});
+
+test('a port of the host leads into the guest', async () => {
+  await shell.run('ip link set eth0 up; ip address add 10.0.2.15/24 dev eth0; echo from inside | nc -l -p 80 >/dev/null &');
+  let heard = '';
+  for (let tries = 0; heard === '' && tries < 50; tries++) {
+    const socket = createConnection(hostPort, '127.0.0.1');
+    socket.on('data', (bytes) => (heard += String(bytes)));
+    socket.on('error', () => undefined);
+    socket.setTimeout(2000, () => socket.destroy());
+    await new Promise((resolve) => socket.once('close', resolve));
+    if (heard === '') await sleep(100);
+  }
+  assert.is(heard, 'from inside\n');
+});
+
+/** tasks/vm.ts as a person would use it. */
+async function vm(...words: string[]): Promise<{ exitCode: number | null; stderr: string; json: Record<string, unknown> }> {
+  const argv = [process.execPath, join(project, 'tasks/vm.ts'), ...words, '--json'];
+  const { exitCode, stdout, stderr } = await run(argv, { cwd: root, env: { ...env, TMPDIR: root } });
+  return { exitCode, stderr, json: exitCode === 0 ? JSON.parse(stdout.trim().split('\n').at(-1) ?? '') : {} };
+}
+
+test('a paused machine says nothing until it goes on', async () => {
+  assert.is((await vm('info')).json['state'], 'running');
+  assert.is((await vm('pause')).json['state'], 'paused');
+  let answered = false;
+  const asked = shell.run('echo back').then((result) => {
+    answered = true;
+    return result.output;
+  });
+  assert.is((await vm('info')).json['state'], 'paused');
+  assert.not.ok(answered);
+  assert.is((await vm('resume')).json['state'], 'running');
+  assert.is(await asked, 'back\n');
+});
+
+test('a snapshot holds memory and disk, and a machine goes on from it', async () => {
+  await shell.run('echo kept >/tmp/memory; echo kept on disk | dd of=/dev/vda conv=notrunc 2>/dev/null; sync');
+  const kept = join(root, 'kept');
+  const { exitCode, stderr } = await vm('snapshot', kept);
+  assert.is(exitCode, 0, stderr);
+  assert.equal((await readdir(kept)).sort(), ['disk0.qcow2', 'machine.json', 'state']);
+  assert.is((await readFile(join(root, 'disk.img'))).length, MiB, 'the image is still there');
+  await shell.run('echo later >/tmp/memory; echo later | dd of=/dev/vda conv=notrunc 2>/dev/null; sync');
+  const network = { kind: 'user', forwards: [] } as const; // the port of the first machine is taken
+  const disks = [{ path: join(kept, 'disk0.qcow2'), interface: 'virtio', format: 'qcow2' } as const];
+  const second = await launch({ ...plan, machine: { ...description, network }, disks, restore: kept }, context);
+  try {
+    const there = shellOf(second);
+    assert.is((await there.run('cat /tmp/memory; echo 3 >/proc/sys/vm/drop_caches; head -n 1 /dev/vda')).output, 'kept\nkept on disk\n');
+  } finally {
+    await second.stop();
+  }
+  assert.is((await shell.run('cat /tmp/memory')).output, 'later\n');
+  assert.is((await vm('snapshot', kept)).exitCode, 1, 'a folder that is there is not overwritten');
+});
+
+test('processors are added and memory is taken back while the guest runs', async () => {
+  const { json, exitCode, stderr } = await vm('resize', '--cpus', '2', '--memory', '192M');
+  assert.is(exitCode, 0, stderr);
+  assert.is(json['cpus'], 2);
+  assert.is(
+    (
+      await shell.run(
+        'for i in $(seq 100); do [ -d /sys/devices/system/cpu/cpu1 ] && break; sleep 0.1; done; ls -d /sys/devices/system/cpu/cpu1',
+      )
+    ).status,
+    0,
+  );
+  for (let tries = 0; (await vm('info')).json['memoryBytes'] !== 192 * MiB; tries++)
+    if (tries === 50) throw new Error('the balloon does not fill');
+  const tooMany = await vm('resize', '--cpus', '3');
+  assert.is(tooMany.exitCode, 1);
+  assert.match(tooMany.stderr, 'Cannot have 3 processors: the machine has room for 2');
+});
+
+test('wrong words are told, and which machine is meant is asked', async () => {
+  assert.match((await vm('puase')).stderr, 'did you mean pause?');
+  assert.match((await vm('resize')).stderr, 'Cannot resize the machine: it needs --cpus N or --memory SIZE');
+  assert.match((await vm('pause', '--machine', '1')).stderr, 'Cannot find a machine: none runs as process 1');
+  assert.equal(((await vm('list')).json['machines'] as readonly unknown[]).length, 1);
+});
+
+test('the power button ends the guest in an orderly way', async () => {
+  assert.is((await vm('shutdown')).exitCode, 0);
+  const late = sleep(60_000, undefined, { ref: false }).then(() => ({ exitCode: 'still running' }));
+  assert.is((await Promise.race([machine.ended, late])).exitCode, 0);
+  await machine.stop();
+  assert.equal(await runningMachines(root), []);
+  assert.match((await vm('info')).stderr, 'Cannot find a machine: none runs');
+});
+
+const { network: _network, ...lonely } = description;
+
+/** Boots the guest with `more` on its command line and judges it. */
+async function judged(
+  name: string,
+  more: string,
+  change: Partial<MachineDescription>,
+  test: Partial<BootTest>,
+): Promise<[Judgement, Evidence]> {
+  let evidence: Evidence | undefined;
+  const folder = join(root, name);
+  await mkdir(folder);
+  const judgement = await bootTest(
+    {
+      machine: { ...lonely, kernel: { ...kernel, commandLine: `${kernel.commandLine} ${more}` }, ...change },
+      image: undefined,
+      accelerator: 'tcg',
+      monitor: 'qemu',
+      cacheDir: join(root, 'cache'),
+      env: { PATH: env['PATH'] ?? '', TMPDIR: root },
+      rules: linuxConsole,
+      limits: { timeoutMs: 120_000, silenceMs: 60_000, graceMs: 300 },
+      steps: [],
+      log: join(folder, 'boot.log'),
+      onVerdict: (_judgement, _machine, found) => (evidence = found),
+      ...test,
+    },
+    context,
+  );
+  assert.ok(evidence);
+  return [judgement, evidence!];
+}
+
+test('a kernel that is started directly boots to its login, without a disk', async () => {
+  const [{ verdict }] = await judged('login', '', {}, {});
+  assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
+  assert.is(verdict.kind === 'booted' && verdict.line, 'guest login:');
+});
+
+test('a guest that hangs leaves its registers, and a picture where it has a screen', async () => {
+  const limits = { timeoutMs: 120_000, silenceMs: 4000, graceMs: 300 };
+  const [{ verdict }, evidence] = await judged('hang', 'rdinit=/bin/busybox -- sleep 1000', { display: true, cpus: 2 }, { limits });
+  assert.is(verdict.kind, 'stalled', JSON.stringify(verdict));
+  assert.is(evidence.processors.length, 2);
+  assert.match(evidence.processors[0] ?? '', /^CPU 0 stands at 0x[0-9a-f]{16}/);
+  assert.match(await readFile(evidence.registersFile ?? '', 'utf8'), 'CR3=');
+  assert.equal([...(await readFile(evidence.screenshot ?? '')).subarray(1, 4)], [...Buffer.from('PNG')]);
+});
+
+test.run();
