@@ -1,27 +1,24 @@
 // The bundled Redox, built and booted for real: its own prompt and console, and images and commands that make it fail, each with
 // the verdict and the line that tell what went wrong. The build is a hit of the cache after the first time.
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { imageFaults } from '../../fixtures/redox/faults.ts';
 import { system } from '../../systems/redox.ts';
 import type { Step } from '../console/dialogue.ts';
 import type { Judgement, Verdict } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
-import { MiB } from '../core/sizes.ts';
-import { assemble } from '../image/image.ts';
-import { openRedoxfs } from '../image/redoxfs-reader.ts';
 import { bootTest } from './boot-test.ts';
-import { layoutOf } from './image-facts.ts';
-import type { FileFacts } from './image-facts.ts';
+import { faultyImages } from './faulty-images.ts';
+import type { BootFault } from './faulty-images.ts';
 
 const project = join(import.meta.dirname, '../..');
 const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const patient = { timeoutMs: 300_000, silenceMs: 120_000, graceMs: 500 };
-const kernelPath = 'usr/lib/boot/kernel';
 
 const dir = await mkdtemp(join(tmpdir(), 'redox-boot-'));
 const image = join(dir, 'redox-default.img');
@@ -63,15 +60,13 @@ function assertFailed(verdict: Verdict, failure: string, line: RegExp, stage: st
   assert.match(verdict.line, line);
 }
 
-/** An image like the real one, smaller, with other files on its root; `rootBytes` is where that begins. */
-async function variant(name: string, change: (files: FileFacts) => FileFacts): Promise<{ path: string; rootBytes: number }> {
-  const partitions = system.image.partitions.map((partition) =>
-    partition.fileSystem.kind === 'fat' ? { ...partition, sizeBytes: 34 * MiB } : { ...partition, files: change(partition.files) },
-  );
-  const layout = await layoutOf({ ...system.image, sizeBytes: 64 * MiB, partitions }, (output) => join(dir, 'redox-default', output));
+/** An image with a fault of the list. */
+async function faulty(name: string): Promise<{ fault: BootFault; path: string }> {
+  const fault = imageFaults.find((row) => row.name === name);
+  if (!fault) throw new Error(`there is no fault "${name}"`);
   const path = join(dir, `${name}.img`);
-  const { partitions: places } = await assemble(layout, path, { path: hostEnv['PATH'] ?? '' }, context);
-  return { path, rootBytes: 512 * (places.find(({ fileSystem }) => fileSystem === 'redoxfs')?.startLba ?? 0) };
+  await faultyImages(system, join(dir, 'redox-default'), hostEnv['PATH'] ?? '', context).make(fault, path);
+  return { fault, path };
 }
 
 test('the image reaches the login prompt, milestone by milestone; its console answers; a power-off that was asked for is a good end', async () => {
@@ -98,37 +93,20 @@ test('loop: stalled, silent since the command, waiting for the shell to come bac
 });
 
 test('a damaged block of the kernel: the loader says which file cannot be read', async () => {
-  const { path, rootBytes } = await variant('damaged', (files) => files);
-  const handle = await open(path, 'r+');
-  await handle.write(Buffer.from('damage'), 0, 6, rootBytes + firstBlock(path, rootBytes, kernelPath) * 4096 + 100);
-  await handle.close();
+  const { fault, path } = await faulty('a damaged kernel');
   const { verdict, findings } = await boot(path);
-  assertFailed(verdict, 'other', /^Failed to read `kernel` file: /, 'loader');
+  assertFailed(verdict, 'other', fault.line ?? /^$/, 'loader');
   assert.match(findings.map(({ line }) => line).join(), 'READ_BLOCK: INCORRECT HASH');
 });
 
 test('no kernel: the loader names it', async () => {
-  const { path } = await variant('no-kernel', (files) => Object.fromEntries(Object.entries(files).filter(([name]) => name !== kernelPath)));
-  assertFailed((await boot(path)).verdict, 'no-bootdev', /^Failed to find kernel file: /, 'loader');
+  const { fault, path } = await faulty('no kernel');
+  assertFailed((await boot(path)).verdict, 'no-bootdev', fault.line ?? /^$/, 'loader');
 });
 
 test('a disk without anything on it: no boot device', async () => {
-  const path = join(dir, 'empty.img');
-  await writeFile(path, Buffer.alloc(16 * MiB));
-  assertFailed((await boot(path)).verdict, 'no-bootdev', /^BdsDxe: /, 'firmware');
+  const { fault, path } = await faulty('nothing on the disk');
+  assertFailed((await boot(path)).verdict, 'no-bootdev', fault.line ?? /^$/, 'firmware');
 });
-
-/** The block in which a file's content begins. */
-function firstBlock(path: string, rootBytes: number, name: string): number {
-  const fs = openRedoxfs(path, rootBytes);
-  try {
-    const found = fs.find(name);
-    const record = found && [...fs.records(found.node, name)][0];
-    if (!record) throw new Error(`"${name}" has no block`);
-    return record.pointer.index;
-  } finally {
-    fs.close();
-  }
-}
 
 test.run();

@@ -1,0 +1,20 @@
+#!/usr/bin/env zx
+// Holds the boot verdict against texts that people have labelled, and prints the confusion table.
+import { join } from 'node:path';
+import '../lib/face/compile-cache.ts';
+
+const { score, scoreFlags } = await import('../lib/face/score-task.ts');
+const { task } = await import('../lib/face/task.ts');
+
+await task(
+  {
+    command: 'npx zx tasks/score.ts',
+    words: '[<folder>]',
+    about:
+      'Judges every labelled console text of a folder (index.tsv or index.toml; default fixtures/transcripts) and prints the confusion table.',
+    count: [0, 1],
+    flags: scoreFlags,
+    examples: ['npx zx tasks/score.ts', 'npx zx tasks/score.ts ../bootlogs/public'],
+  },
+  (task) => score(task, join(import.meta.dirname, '..')),
+);
