@@ -36,6 +36,10 @@ test-keep:
 run *flags:
     npx zx tasks/run.ts {{system}} {{flags}}
 
+# Looks after a machine that runs: list, info, pause, resume, resize, snapshot, shutdown.
+vm *words:
+    npx zx tasks/vm.ts {{words}}
+
 # Reads an image: ls, cat, extract, verify.
 image *words:
     npx zx tasks/image.ts {{words}}
