@@ -254,4 +254,23 @@ test('what was learned is known to the next process without being read, and is n
   });
 });
 
+test('trees that a second thread reads have the digests that they have without it, also when a file changes meanwhile', async () => {
+  await withScratch(async (scratch) => {
+    const { folder, write, reopen } = scratch;
+    const dirs = Array.from({ length: 40 }, (_, index) => join(folder, `crate-${index}`));
+    for (const [index, dir] of dirs.entries()) {
+      for (const name of ['Cargo.toml', 'src/lib.rs', 'src/deep/er/mod.rs']) await write(`crate-${index}/${name}`, `${name} of ${dir}`);
+    }
+    await settle(scratch);
+    const { digests: alone } = await reopen();
+    const { digests: helped } = await reopen();
+    helped.expect(dirs);
+    await new Promise((resolve) => setTimeout(resolve, 500)); // the thread has read some, or all, or none: it must not matter
+    await write('crate-39/src/lib.rs', 'changed after it was read');
+    await symlink('lib.rs', join(folder, 'crate-38/src/link.rs'));
+    for (const dir of dirs) assert.is(await helped.tree(dir), await alone.tree(dir), dir);
+    assert.is(await helped.file(join(folder, 'crate-39/src/lib.rs')), digestBytes('changed after it was read'));
+  });
+});
+
 test.run();

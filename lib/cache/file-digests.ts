@@ -8,7 +8,10 @@ import { dirname, join } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { errnoOf } from '../core/errors.ts';
+import { stampOf } from './file-stamp.ts';
 import { recordBody } from './records.ts';
+import { startTreeReader } from './tree-reader.ts';
+import type { TreeReader } from './tree-reader.ts';
 
 export interface Looks {
   /** The digest of a file's bytes (of a link: of what it leads to, and of its words); undefined when there is nothing at `path`. */
@@ -45,18 +48,30 @@ interface RecordedLooks extends Looks {
 export interface FileDigests extends RecordedLooks {
   /** Looks of their own: what was asked before is looked at again, because a command may have run since. */
   again(): Looks;
+  /** These trees will be asked for in this order: where many are new, a second thread begins to read them from the last. */
+  expect(dirs: readonly string[]): void;
   /** Writes the memory down for the next run. */
   save(): Promise<void>;
 }
 
 /** A file changed less than this before it was read may change again within one tick of its time stamp. */
 const settleMs = 50;
+/** Files of some twenty large projects; more would cost every build that reads the memory. */
+const mostRemembered = 200_000;
+/** A thread takes some 60 ms to begin. */
+const worthAThread = 32;
 
 /** Opens the memory kept in `file`; `tmpDir` is on the same file system. */
 export async function openFileDigests(file: string, tmpDir: string): Promise<FileDigests> {
   let memory: ReadonlyMap<string, string> | undefined;
   const remembered = (): ReadonlyMap<string, string> => (memory ??= load(file));
   const used = new Map<string, string>();
+  /** Of the second thread. A value is that of `used`. */
+  const offered = new Map<string, string>();
+  let reader: TreeReader | undefined;
+  const takeOffers = (): void => {
+    for (const files of reader?.take() ?? []) for (const [path, stamp, digest] of files) offered.set(path, `${stamp}|${digest}`);
+  };
   let learned = false;
   // The file system's own clock: the only one that can be compared with its time stamps.
   const tick = join(tmpDir, 'tick');
@@ -108,8 +123,10 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         used.set(path, before);
         return { digest: before.slice(stamp.length + 1) as Digest, stamp };
       }
-      const digest = digestBytes(readFileSync(path));
-      if (stats.ctimeMs < startedMs - settleMs && isOneField(path)) {
+      const settled = stats.ctimeMs < startedMs - settleMs;
+      const offer = settled ? offered.get(path) : undefined;
+      const digest = offer?.startsWith(`${stamp}|`) ? (offer.slice(stamp.length + 1) as Digest) : digestBytes(readFileSync(path));
+      if (settled && isOneField(path)) {
         used.set(path, `${stamp}|${digest}`);
         learned = true;
       }
@@ -152,6 +169,8 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       const question = JSON.stringify([dir, options]);
       const before = trees.get(question);
       if (before) return before;
+      takeOffers();
+      reader?.skip(dir);
       digestOf(dir);
       const names = options.gitignore ? await unignoredBelow(dir, options.ignore ?? []) : filesBelow(dir, new Set(options.ignore));
       const digest = digestRecord(names.sort(byCodeUnit).map((name): Json => [name, digestOf(`${dir}/${name}`) ?? null]));
@@ -236,10 +255,17 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
   return {
     ...looks(),
     again: looks,
+    expect(dirs) {
+      const unknown = [...new Set(dirs)].filter((dir) => !remembered().has(`${dir}/Cargo.toml`) && !used.has(`${dir}/Cargo.toml`));
+      if (unknown.length >= worthAThread) reader ??= startTreeReader(unknown);
+    },
     async save() {
+      reader?.stop();
       if (!learned) return;
-      const lines = [...remembered(), ...used].map(([path, value]) => `${path}\t${value}`);
-      const text = [...new Map(lines.map((line) => [line.split('\t')[0], line])).values()].join('\n');
+      // What was used now first; of the rest what was used latest, as far as there is room.
+      const others = [...remembered()].filter(([path]) => !used.has(path));
+      const rows = [...used, ...others].slice(0, mostRemembered);
+      const text = rows.map(([path, value]) => `${path}\t${value}`).join('\n');
       const partial = join(tmpDir, 'digests.partial');
       await writeFile(partial, `${digestBytes(text)}\n${text}`);
       await rename(partial, file);
@@ -299,11 +325,6 @@ function fileRow(path: string, looked: Looked | undefined): readonly string[] {
 /** Half of a digest, which is enough to tell two apart, and is not taken for the name of a blob. */
 function short(digest: Digest | undefined): string {
   return digest?.slice(0, 32) ?? absent;
-}
-
-/** The time of the last change of anything about a file: nobody can set it, and setting the other times sets it. */
-function stampOf({ size, ctimeMs, ino }: Stats): string {
-  return `${size} ${ctimeMs} ${ino}`;
 }
 
 /** A tab or a line feed in a name would end its line of the memory. */

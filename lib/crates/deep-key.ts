@@ -8,6 +8,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { Records } from '../cache/records.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
+import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
 import { mountsOf, treesOf } from './source-view.ts';
 import type { Tools } from './unit-action.ts';
@@ -72,6 +73,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
   return {
     async ofPlan(units, toolsOf) {
       if (!(await pointers.any())) return units.map(() => undefined); // a new cache: compilers need not wait until every source is read
+      cache.digests.expect(units.flatMap(({ place }) => (place.immutable && place.mount !== places.library ? [place.hostDir] : [])));
       const keys: (DeepKey | undefined)[] = [];
       for (const unit of units) {
         const dependencies = unit.dependencies.map(({ index }) => keys[index]);

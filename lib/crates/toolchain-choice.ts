@@ -6,7 +6,6 @@ import { parse } from 'smol-toml';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { findRustSrc } from './rust-src.ts';
 import type { RustSrc } from './rust-src.ts';
 import { compareReleases, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
@@ -80,6 +79,7 @@ async function withRustSrc(
   if (!request.needsRustSrc) return { toolchain: first, why: `${title(first)}: ${why}` };
   const search = { named: request.rustSrc, cacheDir: request.cacheDir, otherCacheDir: request.otherCacheDir, env: request.env };
   for (const toolchain of candidates) {
+    const { findRustSrc } = await import('./rust-src.ts'); // most builds do without it
     const rustSrc = await findRustSrc(toolchain, search, context);
     if (!rustSrc) continue;
     const reason =

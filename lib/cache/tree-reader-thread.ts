@@ -1,0 +1,26 @@
+// The thread of tree-reader.ts: reads the files of trees from the last tree to the first, and tells each tree's digests.
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
+import { digestBytes } from '../core/digest.ts';
+import { stampOf } from './file-stamp.ts';
+import type { ReaderOrder } from './tree-reader.ts';
+
+const { dirs, done, port }: ReaderOrder = workerData;
+
+for (let index = dirs.length - 1; index >= 0; index--) {
+  if (Atomics.load(done, index) !== 0) continue;
+  try {
+    port.postMessage(filesOf(dirs[index] ?? '').map((path) => [path, stampOf(lstatSync(path)), digestBytes(readFileSync(path))]));
+  } catch {
+    // whoever asks for it will see what is wrong with it
+  }
+}
+port.close();
+
+/** Regular files; what links lead to is looked at by whoever asks. */
+function filesOf(dir: string): string[] {
+  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+    const path = `${dir}/${entry.name}`;
+    return entry.isDirectory() ? filesOf(path) : entry.isFile() ? [path] : [];
+  });
+}
