@@ -49,7 +49,8 @@ export async function compileAnew(
         // After a second walk, not everything that was told is in its place.
         const asWanted = walks === 1 && (work.sandbox.kind === 'bubblewrap') === options.sandbox;
         const answer = asWanted && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
-        return { compiled: { projects, units, hits: units - work.ran.size, misses: work.ran.size }, answer };
+        const counts = { units, hits: units - work.ran.size, misses: work.ran.size, below: skipped.length, remembered: 0 };
+        return { compiled: { projects, ...counts }, answer };
       } catch (error) {
         if (!(error instanceof DamagedBlob)) throw error;
       }

@@ -58,6 +58,9 @@ export interface Compiled {
   readonly units: number;
   readonly hits: number;
   readonly misses: number;
+  /** Of the hits: below others, so that they were not looked up; and of a whole build that was remembered. */
+  readonly below: number;
+  readonly remembered: number;
 }
 
 /** Compiles all projects. A compile error, a script's failure or cargo's refusal is a Failure (exit 1); finished units are kept. */
@@ -94,7 +97,7 @@ async function repeat(
   for (const one of compiled) await handOver(one);
   report({ kind: 'planned', units });
   for (const event of told) report(event);
-  return { projects: compiled, units, hits: units, misses: 0 };
+  return { projects: compiled, units, hits: units, misses: 0, below: 0, remembered: units };
 }
 
 /** What is handed out must be whole: a hit says only that its blobs are there. */

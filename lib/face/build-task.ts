@@ -55,7 +55,7 @@ export async function build(task: Task): Promise<Outcome> {
     const request = { system, profile, sources, root: repository, outDir, env, compile: { cache, ...compilerOptions(task) } };
     const { imagePath, manifestPath, image, compiled } = await buildSystem(request, { report: watch.report, signal });
     const seconds = Math.round((performance.now() - startMs) / 10) / 100;
-    const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled);
+    const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
     say(
       `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources)}; boot it with npx zx test-boot.ts ${system.name}`,

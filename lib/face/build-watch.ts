@@ -1,21 +1,26 @@
 // What the compiling tasks keep of a build while it runs and say of it afterwards: the summary, --timings FILE, the reasons of --explain.
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import type { Cache } from '../cache/cache.ts';
+import { noteUsage } from '../cache/usage.ts';
 import type { Json } from '../core/digest.ts';
 import { cannotBecause } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { plural } from '../core/sizes.ts';
+import type { Compiled } from '../crates/compile.ts';
 import { summary } from './build-summary.ts';
 import type { Task } from './task.ts';
 import { watchCpu } from './timings-cpu.ts';
 import { timingsPage } from './timings-page.ts';
 import { recordTimings } from './timings.ts';
 
+export type BuildCounts = Pick<Compiled, 'units' | 'hits' | 'misses' | 'below' | 'remembered'>;
+
 export interface BuildWatch {
   /** What the build reports to. */
   readonly report: Report;
-  /** After a build that went well: says its summary, writes its timeline, gives what --json adds. */
-  finish(title: string, counts: { readonly units: number; readonly hits: number; readonly misses: number }): Promise<Record<string, Json>>;
+  /** After a build that went well: says its summary, writes its timeline, notes in the cache what it had of it, gives what --json adds. */
+  finish(title: string, counts: BuildCounts, of: { readonly cache: Cache; readonly name: string }): Promise<Record<string, Json>>;
   /** Ends the sampling; must be called however the build ended. */
   stop(): void;
 }
@@ -27,8 +32,11 @@ export function watchBuild({ args, report, path }: Pick<Task, 'args' | 'report' 
   const recorder = recordTimings(report, now, cpu?.samples);
   return {
     report: recorder.report,
-    async finish(title, counts) {
+    async finish(title, counts, { cache, name }) {
       const timings = recorder.timings();
+      const { hits, misses, below, remembered } = counts;
+      const usage = { builds: 1, built: misses, lookedUp: hits - below - remembered, below, remembered };
+      await noteUsage(cache.root, name, { ...usage, savedSeconds: Math.round(timings.savedMs) / 1000 });
       if (!args.has('quiet')) for (const text of summary(counts, timings.totalMs / 1000, timings)) report({ kind: 'note', text });
       if (file !== undefined) {
         const page = timingsPage(

@@ -38,6 +38,7 @@ interface Json {
   readonly savedSeconds: number;
   readonly bytes: number;
   readonly blobs: { readonly count: number };
+  readonly usage: Readonly<Record<string, { readonly builds: number; readonly built: number }>>;
   readonly roles: Readonly<Record<string, { readonly count: number }>>;
   readonly damage: readonly { readonly path: string }[];
   readonly rebuilt: { readonly same: number; readonly results: readonly unknown[] };
@@ -99,7 +100,9 @@ test('a miss is explained while it is built, and afterwards by name', async () =
 });
 
 test('stats tell programs from libraries', async () => {
-  const { bytes, blobs, roles } = jsonOf(await task('cache', 'stats', '--json'));
+  const { bytes, blobs, roles, usage } = jsonOf(await task('cache', 'stats', '--json'));
+  const own = usage['checkout'];
+  assert.ok(own && own.builds > 0 && own.built > 0, 'what the builds of this file had of the cache');
   assert.ok(bytes > 1 * MiB && blobs.count > 10);
   assert.ok((roles['programs']?.count ?? 0) >= 3 && (roles['libraries']?.count ?? 0) >= 3, JSON.stringify(roles));
 });

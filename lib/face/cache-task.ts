@@ -7,11 +7,12 @@ import { collectGarbage } from '../cache/gc.ts';
 import { inventory } from '../cache/inventory.ts';
 import { statsOf } from '../cache/stats.ts';
 import type { Share } from '../cache/stats.ts';
+import { readUsage } from '../cache/usage.ts';
 import { removeDamage, verifyCache } from '../cache/verify.ts';
 import type { RecordShape } from '../cache/verify.ts';
 import type { Json } from '../core/digest.ts';
 import { cannot, exitCodes } from '../core/errors.ts';
-import { formatBytes, plural } from '../core/sizes.ts';
+import { formatBytes, formatMs, plural } from '../core/sizes.ts';
 import type { Flag } from './command-line.ts';
 import { parseAge, parseSize } from './cache-amounts.ts';
 import { artifactRoles, rebuildSome } from './cache-results.ts';
@@ -74,11 +75,26 @@ async function stats({ print }: Task, cache: Cache): Promise<Outcome> {
   for (const [kind, its] of Object.entries(found.recordKinds)) print(`  ${share(its)} ${kind}`);
   if (found.unfinished.count > 0) print(`${share(found.unfinished)} running`);
   print(`${formatBytes(found.otherBytes).padStart(9)}  other: memories of this host, library sources`);
+  const usage = await readUsage(cache.root);
+  for (const [name, { builds, built, lookedUp, below, remembered, savedSeconds }] of usage) {
+    const hits = `${lookedUp} hits looked up, ${below} below them, ${remembered} of remembered builds`;
+    print(`${name}: ${plural(builds, 'build')}, ${plural(built, 'unit')} built, ${hits}; ${formatMs(savedSeconds * 1000)} saved`);
+  }
   const json = (shares: Readonly<Record<string, Share>>): Json =>
     Object.fromEntries(Object.entries(shares).map(([name, its]) => [name, { ...its }]));
   const { bytes, otherBytes } = found;
   const totals = { blobs: { ...found.blobs }, records: { ...found.records }, unfinished: { ...found.unfinished } };
-  return { json: { cache: cache.root, bytes, ...totals, roles: json(found.roles), recordKinds: json(found.recordKinds), otherBytes } };
+  return {
+    json: {
+      cache: cache.root,
+      bytes,
+      ...totals,
+      roles: json(found.roles),
+      recordKinds: json(found.recordKinds),
+      otherBytes,
+      usage: Object.fromEntries([...usage].map(([name, sums]) => [name, { ...sums }])),
+    },
+  };
 }
 
 /** What each kind of record must look like, and which blobs it needs. */

@@ -77,7 +77,8 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     const published = compiled.projects.map(({ project: { name } }) => ({ name, bins: { ...bins.get(name) } }));
     const seconds = (performance.now() - startMs) / 1000;
     const { units, hits, misses } = compiled;
-    const watched = await watch.finish(projects.map(({ name }) => name).join(', '), { units, hits, misses });
+    const title = projects.map(({ name }) => name).join(', ');
+    const watched = await watch.finish(title, compiled, { cache, name: title });
     const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
     const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
     return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...watched } };

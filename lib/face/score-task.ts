@@ -14,7 +14,8 @@ export const scoreFlags = {
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-type Label = 'pass' | 'fail' | 'incomplete';
+/** `either`: people disagree, and so may the verdict. */
+type Label = 'pass' | 'fail' | 'incomplete' | 'either';
 
 /** A text, and what a person says of it. */
 interface Labelled {
@@ -25,7 +26,7 @@ interface Labelled {
   readonly kind: string;
 }
 
-const labels: readonly Label[] = ['pass', 'fail', 'incomplete'];
+const labels: readonly Label[] = ['pass', 'fail', 'incomplete', 'either'];
 
 export async function score({ args, path, print, report, signal }: Task, root: string): Promise<Outcome> {
   const folder = args.words[0] === undefined ? join(root, 'fixtures/transcripts') : path(args.words[0]);
@@ -65,6 +66,7 @@ function said(verdict: Verdict): string {
 
 /** A text that only stops is rightly called stalled. */
 function fits(label: Label, kind: string, verdict: Verdict): boolean {
+  if (label === 'either') return true;
   if (label === 'pass') return verdict.kind === 'booted';
   if (label === 'incomplete') return verdict.kind === 'stalled' || verdict.kind === 'exited-early';
   if (verdict.kind === 'failed') return verdict.failure === kind;

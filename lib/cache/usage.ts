@@ -1,0 +1,69 @@
+// What builds had of a cache, for whom: a line for each build in `usage.log` of the cache, added up for `cache.ts stats`. Lines are appended whole, so
+// builds at once do not disturb each other; a line that cannot be read does not count.
+import { appendFile, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { absentAsUndefined } from '../core/errors.ts';
+import { MiB } from '../core/sizes.ts';
+
+/** How the units of builds came: built, or hits by how they were found. */
+export interface Usage {
+  readonly builds: number;
+  readonly built: number;
+  /** Hits that were looked up by their keys. */
+  readonly lookedUp: number;
+  /** Below a hit, so that they were not even looked at. */
+  readonly below: number;
+  /** Of a whole build that was remembered. */
+  readonly remembered: number;
+  /** How long the compilers of the hits once took. */
+  readonly savedSeconds: number;
+}
+
+const none: Usage = { builds: 0, built: 0, lookedUp: 0, below: 0, remembered: 0, savedSeconds: 0 };
+const fields = Object.keys(none) as readonly (keyof Usage)[];
+/** When the file has grown to this, the older half is added up into a line for each name. */
+const longestLog = MiB;
+
+function logOf(root: string): string {
+  return join(root, 'usage.log');
+}
+
+/** `name`: whose build it was, a system's or a project's. */
+export async function noteUsage(root: string, name: string, usage: Usage): Promise<void> {
+  const file = logOf(root);
+  await appendFile(file, lineOf(name, usage));
+  if ((await stat(file)).size < longestLog) return;
+  const sums = [...(await readUsage(root))].map(([who, sum]) => lineOf(who, sum));
+  await writeFile(`${file}.partial`, sums.join(''));
+  await rename(`${file}.partial`, file);
+}
+
+/** Sums by name, in the order in which the names came first. */
+export async function readUsage(root: string): Promise<ReadonlyMap<string, Usage>> {
+  const sums = new Map<string, Usage>();
+  const text = (await absentAsUndefined(readFile(logOf(root), 'utf8'))) ?? '';
+  for (const line of text.split('\n').slice(0, -1)) {
+    const row = parsed(line);
+    if (row) sums.set(row.name, added(sums.get(row.name) ?? none, row.usage));
+  }
+  return sums;
+}
+
+function lineOf(name: string, usage: Usage): string {
+  return `${JSON.stringify([name, ...fields.map((field) => usage[field])])}\n`;
+}
+
+function parsed(line: string): { readonly name: string; readonly usage: Usage } | undefined {
+  try {
+    const [name, ...numbers] = JSON.parse(line) as readonly unknown[];
+    if (typeof name !== 'string' || numbers.length !== fields.length || !numbers.every((number) => typeof number === 'number'))
+      return undefined;
+    return { name, usage: Object.fromEntries(fields.map((field, index) => [field, numbers[index]])) as unknown as Usage };
+  } catch {
+    return undefined;
+  }
+}
+
+function added(a: Usage, b: Usage): Usage {
+  return Object.fromEntries(fields.map((field) => [field, a[field] + b[field]])) as unknown as Usage;
+}
