@@ -1,5 +1,6 @@
 // What a compiler and a linker are, as digests of their content: part of every key, since a version text says too little about a patched compiler
 // (facts: crates, traps 20 and 33). Knows nothing of keys.
+import { existsSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -71,20 +72,26 @@ export async function linkerIdentity({ env, cacheDir }: ToolchainSearch, { signa
   const cc = await findProgram('cc', path);
   if (!cc) throw cannot('find the linker "cc"', 'it is not installed', { blame: 'host', hint: installHint('cc') });
   return remembered<Digest>(cacheDir, 'linker', { cc, path }, async () => {
-    const found = await Promise.all(linkedIn.map(async (name) => [name, await asked(cc, name, path, signal)] as const));
-    const parts = Object.fromEntries([['cc', cc], ...found.filter((entry): entry is [string, string] => entry[1] !== undefined)]);
+    const parts = { cc, ...(await foundBy(cc, linkedIn, path, signal)) };
     const version = await run([cc, '--version'], { cwd: '/', env: { PATH: path }, signal });
     return { value: digestRecord({ version: version.stdout, files: await digests(parts) }), witnesses: Object.values(parts) };
   });
 }
 
-/** Where cc would take a file or a program of its own from; undefined when it has none of that name. */
-async function asked(cc: string, name: string, path: string, signal: AbortSignal): Promise<string | undefined> {
-  const question = name.includes('.') ? `-print-file-name=${name}` : `-print-prog-name=${name}`;
-  const { stdout } = await run([cc, question], { cwd: '/', env: { PATH: path }, signal });
-  const answer = stdout.trim();
-  if (answer === '') return undefined;
-  return answer.startsWith('/') ? answer : findProgram(answer, path); // cc gives the bare name back when it would look on PATH, or has none
+/** Where cc would take a file or a program of its own from, by name; those that it has none of are left out. */
+async function foundBy(cc: string, names: readonly string[], path: string, signal: AbortSignal): Promise<Parts> {
+  const ask = async (question: string): Promise<string> => (await run([cc, question], { cwd: '/', env: { PATH: path }, signal })).stdout;
+  // What -print-file-name would look through for each: a question for each of twenty names took longer than planning.
+  const folders = /^libraries: =?(.*)$/m.exec(await ask('-print-search-dirs'))?.[1]?.split(':') ?? [];
+  const rows = await Promise.all(
+    names.map(async (name) => {
+      if (name.includes('.')) return [name, folders.map((folder) => join(folder, name)).find((file) => existsSync(file))] as const;
+      const answer = (await ask(`-print-prog-name=${name}`)).trim();
+      // cc gives the bare name back when it would look on PATH, or has none.
+      return [name, answer === '' || answer.startsWith('/') ? answer || undefined : await findProgram(answer, path)] as const;
+    }),
+  );
+  return Object.fromEntries(rows.filter((row): row is [string, string] => row[1] !== undefined));
 }
 
 /** [path relative to the sysroot, absolute path] of the plain files of a folder; none when there is no such folder. */
