@@ -1,7 +1,7 @@
 // What Asterinas says on the serial console, and AsterNixOS on it: the kernel's text of 2023 to early 2026, which changed its words several
 // times. Each rule names its source and a line that it matches. A fault of a user program is no failure of the kernel's.
 import type { ConsoleRules } from '../../lib/console/rules.ts';
-import { firmwareEndings } from '../firmware/console.ts';
+import { firmwareEndings, hostFindings } from '../firmware/console.ts';
 import { linuxPrompts, systemdMilestones, userlandEndings } from '../linux/console.ts';
 
 export const console: ConsoleRules = {
@@ -100,6 +100,7 @@ export const console: ConsoleRules = {
     ...firmwareEndings,
   ],
   findings: [
+    ...hostFindings,
     {
       kind: 'user-fault',
       pattern: /(?:WARN|ERROR) ?: page fault handler failed: /,

@@ -1,5 +1,5 @@
 // What firmware and boot loaders of PC machines say when there is nothing to boot: shared by the pages of all systems.
-import type { ConsoleRules, PanicRule } from '../../lib/console/rules.ts';
+import type { ConsoleRules, FindingRule, PanicRule } from '../../lib/console/rules.ts';
 
 /** Endings before any system has begun. */
 export const firmwareEndings: readonly PanicRule[] = [
@@ -77,6 +77,22 @@ export const firmwareEndings: readonly PanicRule[] = [
 ];
 
 /** Rules for a machine of which only the firmware is known: `--system firmware`. */
+/** Lines of the machine monitor that were recorded into the same file: the host speaks, not the guest. In a run of ours they never get there. */
+export const hostFindings: readonly FindingRule[] = [
+  {
+    kind: 'host',
+    pattern: /^qemu-system-\w+: /,
+    source: "QEMU's util/error-report.c: the program's name before each message",
+    example: 'qemu-system-x86_64: terminating on signal 15 from pid 4961 (timeout)',
+  },
+  {
+    kind: 'host',
+    pattern: /[ER]AX=[0-9a-f]{8,16} [ER]BX=[0-9a-f]{8,16} /,
+    source: "QEMU's target/i386/cpu-dump.c: registers, which may begin in the midst of a guest's line",
+    example: '[EFI stub] Decoding tEAX=00000000 EBX=00000000 ECX=00000000 EDX=000306a9',
+  },
+];
+
 export const console: ConsoleRules = {
   milestones: [
     {
@@ -97,7 +113,7 @@ export const console: ConsoleRules = {
   ],
   prompts: [],
   panics: firmwareEndings,
-  findings: [],
+  findings: hostFindings,
   decoys: [],
   powerOffs: [],
   limits: { timeoutMs: 120_000, silenceMs: 30_000, graceMs: 2000 },

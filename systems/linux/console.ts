@@ -1,7 +1,7 @@
 // What a Linux says on the serial console: the kernel, systemd, initramfs scripts of the common kinds, getty and shells. Texts of kernels from
 // 3.18 to 6.18. Each rule names its source and a line that it matches. Other systems with a Linux kernel, or systemd, take from here.
 import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule, PromptRule } from '../../lib/console/rules.ts';
-import { firmwareEndings } from '../firmware/console.ts';
+import { firmwareEndings, hostFindings } from '../firmware/console.ts';
 
 /** Loader and kernel: the machine has started over when one of these returns. */
 export const kernelMilestones: readonly Milestone[] = [
@@ -285,7 +285,7 @@ export const console: ConsoleRules = {
   milestones: [...kernelMilestones, ...systemdMilestones],
   prompts: linuxPrompts,
   panics: [...kernelEndings, ...userlandEndings, ...firmwareEndings],
-  findings: linuxFindings,
+  findings: [...linuxFindings, ...hostFindings],
   decoys: linuxDecoys,
   powerOffs: linuxPowerOffs,
   stamp: kernelStamp,

@@ -1,7 +1,7 @@
 // What Redox says on the serial console. Kernel and loader text is that of the branch "main" of early 2026; older shapes are kept
 // where reports still show them. Each rule names its source and a line that it matches.
 import type { ConsoleRules } from '../../lib/console/rules.ts';
-import { firmwareEndings } from '../firmware/console.ts';
+import { firmwareEndings, hostFindings } from '../firmware/console.ts';
 
 /** Programs without which nothing goes on; the crash of any other is a finding, and many images live with some. */
 const vital = ['init', 'bootstrap', '[bootstrap]', 'redoxfs', 'procmgr', '[kmain]'];
@@ -191,6 +191,7 @@ export const console: ConsoleRules = {
     ...firmwareEndings,
   ],
   findings: [
+    ...hostFindings,
     {
       kind: 'service-failed',
       pattern: /^init: failed to (?:execute|run|wait for|cd to|switch stdio to) '/,
