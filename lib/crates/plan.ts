@@ -62,8 +62,8 @@ export interface ProjectRequest {
   readonly rustSrc: RustSrc | undefined;
 }
 
-/** So many projects are planned at once. */
-const planners = 2;
+/** So many projects are planned at once: cargo waits for its own questions to rustc most of the time. */
+const planners = 8;
 
 /** Plans projects and joins them. Cargo's refusals are Failures; of several, that of the first project. */
 export async function plan(requests: readonly ProjectRequest[], context: Context): Promise<Plan> {
