@@ -56,8 +56,8 @@ export interface FileDigests extends RecordedLooks {
 
 /** A file changed less than this before it was read may change again within one tick of its time stamp. */
 const settleMs = 50;
-/** Files of some twenty large projects; more would cost every build that reads the memory. */
-const mostRemembered = 200_000;
+/** Files of some ten sets of large projects; more would cost every build that reads the memory. */
+const mostRemembered = 100_000;
 /** A thread takes some 60 ms to begin. */
 const worthAThread = 32;
 
