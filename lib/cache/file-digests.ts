@@ -58,7 +58,7 @@ export interface FileDigests extends RecordedLooks {
 const settleMs = 50;
 /** Files of some ten sets of large projects; more would cost every build that reads the memory. */
 const mostRemembered = 100_000;
-/** A thread takes some 60 ms to begin. */
+/** Fewer new trees than this are read without a second thread, which has to begin first. */
 const worthAThread = 32;
 
 /** Opens the memory kept in `file`; `tmpDir` is on the same file system. */

@@ -1,5 +1,5 @@
-// Digests of many trees by a second thread, which begins at the last of them while others are asked for from the first: hashing sources is most of
-// what a new checkout costs. What it finds is offered, never believed unseen: whoever asks compares the stamps.
+// Digests of many trees by a second thread, which begins at the last of them while others are asked for from the first: hashing sources is the
+// largest part of what a new checkout costs. What it finds is offered, never believed unseen: whoever asks compares the stamps.
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import type { Digest } from '../core/digest.ts';

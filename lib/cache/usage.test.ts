@@ -12,7 +12,9 @@ const one: Usage = { builds: 1, built: 2, lookedUp: 3, below: 4, remembered: 0, 
 test('builds are added up by whose they were', async () => {
   await withScratch(async ({ folder }) => {
     assert.is((await readUsage(folder)).size, 0);
-    await Promise.all(Array.from({ length: 20 }, (_, index) => noteUsage(folder, index % 2 === 0 ? 'redox' : 'hexyl', one)));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) => noteUsage({ root: folder, tmpDir: folder }, index % 2 === 0 ? 'redox' : 'hexyl', one)),
+    );
     const sums = await readUsage(folder);
     assert.equal(sums.get('redox'), { builds: 10, built: 20, lookedUp: 30, below: 40, remembered: 0, savedSeconds: 15 });
     assert.is(sums.size, 2);
@@ -21,7 +23,7 @@ test('builds are added up by whose they were', async () => {
 
 test('what is no line of ours, and one that was cut, do not count', async () => {
   await withScratch(async ({ folder }) => {
-    await noteUsage(folder, 'redox', one);
+    await noteUsage({ root: folder, tmpDir: folder }, 'redox', one);
     await appendFile(join(folder, 'usage.log'), 'no line\n["x",1]\n["redox",1,1');
     assert.equal([...(await readUsage(folder))], [['redox', one]]);
   });
@@ -30,7 +32,7 @@ test('what is no line of ours, and one that was cut, do not count', async () => 
 test('a file that has grown is added up, and its sums stay', async () => {
   await withScratch(async ({ folder }) => {
     await appendFile(join(folder, 'usage.log'), '["long",1,0,0,0,5,0.5]\n'.repeat(50_000));
-    await noteUsage(folder, 'redox', one);
+    await noteUsage({ root: folder, tmpDir: folder }, 'redox', one);
     assert.ok((await stat(join(folder, 'usage.log'))).size < 200);
     assert.equal((await readUsage(folder)).get('long'), {
       builds: 50_000,

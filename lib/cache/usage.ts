@@ -1,9 +1,10 @@
-// What builds had of a cache, for whom: a line for each build in `usage.log` of the cache, added up for `cache.ts stats`. Lines are appended whole, so
-// builds at once do not disturb each other; a line that cannot be read does not count.
+// What builds had of a cache, for whom: a line for each build in `usage.log` of the cache, added up for `cache.ts stats`. Lines are appended whole. It is a
+// statistic: a line that cannot be read does not count, nor one that another build appends in the instant in which a long file is added up.
 import { appendFile, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAsUndefined } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
+import type { Cache } from './cache.ts';
 
 /** How the units of builds came: built, or hits by how they were found. */
 export interface Usage {
@@ -21,7 +22,7 @@ export interface Usage {
 
 const none: Usage = { builds: 0, built: 0, lookedUp: 0, below: 0, remembered: 0, savedSeconds: 0 };
 const fields = Object.keys(none) as readonly (keyof Usage)[];
-/** When the file has grown to this, the older half is added up into a line for each name. */
+/** When the file has grown to this, it is added up into a line for each name. */
 const longestLog = MiB;
 
 function logOf(root: string): string {
@@ -29,13 +30,14 @@ function logOf(root: string): string {
 }
 
 /** `name`: whose build it was, a system's or a project's. */
-export async function noteUsage(root: string, name: string, usage: Usage): Promise<void> {
+export async function noteUsage({ root, tmpDir }: Pick<Cache, 'root' | 'tmpDir'>, name: string, usage: Usage): Promise<void> {
   const file = logOf(root);
   await appendFile(file, lineOf(name, usage));
   if ((await stat(file)).size < longestLog) return;
   const sums = [...(await readUsage(root))].map(([who, sum]) => lineOf(who, sum));
-  await writeFile(`${file}.partial`, sums.join(''));
-  await rename(`${file}.partial`, file);
+  const partial = join(tmpDir, 'usage.partial');
+  await writeFile(partial, sums.join(''));
+  await rename(partial, file);
 }
 
 /** Sums by name, in the order in which the names came first. */

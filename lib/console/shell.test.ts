@@ -73,6 +73,14 @@ test('the echo of what is typed is not taken for its answer', async () => {
   assert.match(String(error), 'Cannot run "true" in the guest: the guest has not answered within 0.1 s');
 });
 
+test('whoever waits hears at once that the run was interrupted', async () => {
+  const abort = new AbortController();
+  const asked = openShell(new Puppet(() => ''), { ...options, signal: abort.signal, timeoutMs: 60_000 }).run('true');
+  const error = asked.catch((reason: unknown) => reason);
+  abort.abort(new Error('interrupted'));
+  assert.match(String(await error), 'interrupted');
+});
+
 test('a login answers the prompts, and is done when a shell obeys', async () => {
   const puppet = new Puppet((line) => {
     if (line === 'root') return 'Password: ';

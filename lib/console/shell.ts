@@ -55,6 +55,7 @@ export function openShell(line: ShellLine, { stamp, signal, timeoutMs = defaultT
     wake();
   };
   line.on('data', hear);
+  signal.addEventListener('abort', () => wake(), { once: true });
 
   /** Waits until `find` finds something; `again` is done in each silence. */
   const until = async <T>(what: string, find: () => T | undefined, again?: () => void): Promise<T> => {

@@ -62,7 +62,7 @@ export interface ProjectRequest {
   readonly rustSrc: RustSrc | undefined;
 }
 
-/** So many projects are planned at once: cargo waits for its own questions to rustc most of the time. */
+/** So many projects are planned at once: the first compiler of seven began after 3.2 s, with two at once after 3.6 s. */
 const planners = 8;
 
 /** Plans projects and joins them. Cargo's refusals are Failures; of several, that of the first project. */

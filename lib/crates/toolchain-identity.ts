@@ -81,7 +81,7 @@ export async function linkerIdentity({ env, cacheDir }: ToolchainSearch, { signa
 /** Where cc would take a file or a program of its own from, by name; those that it has none of are left out. */
 async function foundBy(cc: string, names: readonly string[], path: string, signal: AbortSignal): Promise<Parts> {
   const ask = async (question: string): Promise<string> => (await run([cc, question], { cwd: '/', env: { PATH: path }, signal })).stdout;
-  // What -print-file-name would look through for each: a question for each of twenty names took longer than planning.
+  // What -print-file-name would look through, asked once for all names.
   const folders = /^libraries: =?(.*)$/m.exec(await ask('-print-search-dirs'))?.[1]?.split(':') ?? [];
   const rows = await Promise.all(
     names.map(async (name) => {

@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
-import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
+import { puppetTask } from '../../fixtures/task/puppet-task.ts';
+import { bootLimits, dialogueSteps, machineFlags, orderedMachine, orderedOrRestored, verdictFlags } from './boot-flags.ts';
 import { parseCommandLine } from './command-line.ts';
 import type { CommandLine } from './command-line.ts';
 import type { Task } from './task.ts';
@@ -65,6 +66,19 @@ test('an accelerator that there is not is answered with the nearest', async () =
   if (!(error instanceof Failure)) throw error;
   assert.is(error.exitCode, 2);
   assert.is(error.hint, 'did you mean tcg?');
+});
+
+test('a snapshot has its machine: words that would change it are refused, and a folder that is none is told', async () => {
+  const flags = { ...machineFlags, restore: { type: 'string', help: '' } } as const;
+  for (const [words, sentence] of [
+    [['redox', '--restore', 'x'], '"redox" cannot change it'],
+    [['--restore', 'x', '--cpus', '2'], '--cpus cannot change it'],
+    [['--restore', 'x', '--forward', '1:2'], '--forward cannot change it'],
+    [['--restore', 'x'], 'Cannot go on from "x"'],
+  ] as const) {
+    const { task } = puppetTask(flags, words, '/here');
+    assert.match(String(await orderedOrRestored(task, project).catch((reason: unknown) => reason)), sentence);
+  }
 });
 
 test.run();

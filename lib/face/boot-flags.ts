@@ -67,6 +67,12 @@ export async function orderedOrRestored(task: Task, root: string): Promise<{ tit
     const { target, order } = await orderedMachine(task, root);
     return { title: target.system.title, order };
   }
+  const { cache: _, ...changes } = machineFlags;
+  const more = Object.keys(changes).find((flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0);
+  if (more !== undefined || args.words.length > 0) {
+    const why = `a snapshot knows its machine: ${more === undefined ? `"${args.words[0]}"` : `--${more}`} cannot change it`;
+    throw cannot('read the command line', why, { blame: 'usage' });
+  }
   const folder = path(given);
   const what = `go on from "${given}"`;
   const text = await readFile(join(folder, 'machine.json'), 'utf8').catch((error: unknown) => {

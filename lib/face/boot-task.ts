@@ -1,5 +1,5 @@
 // What test-boot.ts does: boots one or several systems, or replays a record, and reports each verdict in every form that was asked for.
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import pLimit from 'p-limit';
@@ -103,6 +103,11 @@ async function bootOnce(task: Task, root: string, word: string | undefined, many
     transcript: path(args.text('log') ?? log),
   };
   const symbols = args.text('symbols');
+  if (symbols !== undefined) {
+    await access(path(symbols)).catch((error: unknown) => {
+      throw cannotBecause(`read "${symbols}"`, error, '--symbols wants the ELF file of the kernel');
+    });
+  }
   // Of several, nobody could tell whose console a line is of.
   const report: Task['report'] = (event) => (many && event.kind === 'console' ? undefined : task.report(event));
   const judgement = await bootTest(

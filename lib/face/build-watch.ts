@@ -36,7 +36,7 @@ export function watchBuild({ args, report, path }: Pick<Task, 'args' | 'report' 
       const timings = recorder.timings();
       const { hits, misses, below, remembered } = counts;
       const usage = { builds: 1, built: misses, lookedUp: hits - below - remembered, below, remembered };
-      await noteUsage(cache.root, name, { ...usage, savedSeconds: Math.round(timings.savedMs) / 1000 });
+      await noteUsage(cache, name, { ...usage, savedSeconds: Math.round(timings.savedMs) / 1000 });
       if (!args.has('quiet')) for (const text of summary(counts, timings.totalMs / 1000, timings)) report({ kind: 'note', text });
       if (file !== undefined) {
         const page = timingsPage(

@@ -1,7 +1,8 @@
 // The flags that change a system's machine for one run, and what they mean. Starts nothing.
 import { cannot } from '../core/errors.ts';
-import { GiB, MiB } from '../core/sizes.ts';
+import { MiB } from '../core/sizes.ts';
 import type { DirectKernel, Forward, MachineDescription, Network } from '../machine/machine.ts';
+import { parseSize } from './cache-amounts.ts';
 import type { CommandLine, Flag } from './command-line.ts';
 
 export const machineChanges = {
@@ -30,7 +31,7 @@ export function changedMachine(base: MachineDescription, args: CommandLine, path
     ...base,
     ...(cpus === undefined ? {} : { cpus }),
     ...(maxCpus === undefined ? {} : { maxCpus }),
-    ...(memory === undefined ? {} : { memoryBytes: sizeOf('memory', memory) }),
+    ...(memory === undefined ? {} : { memoryBytes: memoryOf(memory) }),
     ...(kernel ? { kernel, firmware: 'bios' as const } : {}),
     ...(network ? { network } : {}),
     ...(args.has('display') ? { display: true as const } : {}),
@@ -64,9 +65,9 @@ function forwardOf(text: string): Forward {
   throw cannot(`use --forward "${text}"`, 'it must be two ports, like 2222:22', { blame: 'usage' });
 }
 
-/** "512M", "2G". Anything else is a Failure (usage). */
-export function sizeOf(flag: string, text: string): number {
-  const [, count, unit] = /^([1-9]\d*)([MG])$/.exec(text) ?? [];
-  if (count === undefined) throw cannot(`use --${flag} "${text}"`, 'it must be a size like 512M or 2G', { blame: 'usage' });
-  return Number(count) * (unit === 'G' ? GiB : MiB);
+/** Bytes of --memory. A number alone is refused: it would be bytes here and MiB to QEMU. */
+export function memoryOf(text: string): number {
+  const bytes = parseSize('memory', text);
+  if (bytes >= MiB) return bytes;
+  throw cannot(`use --memory "${text}"`, 'it is less than a MiB', { blame: 'usage', hint: 'say 512M or 2G' });
 }

@@ -61,7 +61,8 @@ async function leftoversOf({ scratch, image }: BootSubject): Promise<readonly st
   return [...files.map((name) => `file ${name}`), ...(await machinesOf(image)).map((pid) => `process ${pid}`)];
 }
 
-async function machinesOf(image: string): Promise<readonly number[]> {
+/** Process ids of the QEMUs that have the image on their command lines. */
+export async function machinesOf(image: string): Promise<readonly number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(pids.map(async (pid) => [pid, await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')] as const));
   return lines.filter(([, words]) => /^[^\0]*qemu-system/.test(words) && words.includes(image)).map(([pid]) => Number(pid));

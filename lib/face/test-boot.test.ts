@@ -1,12 +1,13 @@
 // test-boot.ts as a person and a script meet it: exit codes, sentences, --json, ^C and SIGKILL.
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run, start } from '../core/sh.ts';
 import type { Child, RunResult } from '../core/sh.ts';
+import { machinesOf } from './stress-boot.ts';
 
 const project = join(import.meta.dirname, '../..');
 const patienceMs = 60_000;
@@ -93,7 +94,7 @@ async function running(): Promise<{ child: Child; qemu: number }> {
   const { argv, ...options } = command(['--image', image, '--system', 'redox', '--accel', 'tcg', '--log', join(root, 'x.log')]);
   const child = start(argv, options);
   let qemu: number | undefined;
-  await until(async () => (qemu = await qemuOf(image)) !== undefined, 'QEMU to start');
+  await until(async () => ([qemu] = await machinesOf(image))[0] !== undefined, 'QEMU to start');
   return { child, qemu: qemu ?? 0 };
 }
 
@@ -123,14 +124,6 @@ test('no machine survives SIGKILL of the test, and the next run sweeps up', asyn
     [],
   );
 });
-
-async function qemuOf(image: string): Promise<number | undefined> {
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (/^[^\0]*qemu-system/.test(words) && words.includes(image)) return Number(pid);
-  }
-  return undefined;
-}
 
 function isAlive(pid: number): boolean {
   return existsSync(`/proc/${pid}/exe`);

@@ -1,5 +1,5 @@
 // What tasks/vm.ts does: finds the machine that is meant among those that run, and has one thing done to it.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { once } from 'node:events';
 import { basename, join } from 'node:path';
@@ -13,7 +13,7 @@ import { openQmp } from '../machine/qmp.ts';
 import { controlName, runningMachines } from '../machine/run-directory.ts';
 import type { RunningRecord } from '../machine/run-directory.ts';
 import type { Flag } from './command-line.ts';
-import { sizeOf } from './machine-flags.ts';
+import { memoryOf } from './machine-flags.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const vmFlags = {
@@ -22,6 +22,8 @@ export const vmFlags = {
   memory: { type: 'string', value: 'SIZE', help: 'resize: so much memory, like 512M or 2G' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
+
+const answerMs = 5000;
 
 type Verb = (control: MachineControl, task: Task, record: RunningRecord) => Promise<string>;
 
@@ -41,7 +43,7 @@ const verbs: Readonly<Record<string, Verb>> = {
       throw cannot('resize the machine', 'it needs --cpus N or --memory SIZE', { blame: 'usage' });
     await control.resize({
       ...(cpus === undefined ? {} : { cpus }),
-      ...(memory === undefined ? {} : { memoryBytes: sizeOf('memory', memory) }),
+      ...(memory === undefined ? {} : { memoryBytes: memoryOf(memory) }),
     });
     return `was asked to change: ${infoWords(await control.info())}`;
   },
@@ -51,9 +53,14 @@ const verbs: Readonly<Record<string, Verb>> = {
     await mkdir(path(folder)).catch((error: unknown) => {
       throw cannotBecause(`write a snapshot to "${folder}"`, error, 'name a folder that is not there yet');
     });
-    await control.snapshot(path(folder));
-    const { directory: _, ...kept } = record;
-    await writeFile(join(path(folder), 'machine.json'), JSON.stringify(kept));
+    try {
+      await control.snapshot(path(folder));
+      const { directory: _, ...kept } = record;
+      await writeFile(join(path(folder), 'machine.json'), JSON.stringify(kept));
+    } catch (error) {
+      await rm(path(folder), { recursive: true, force: true });
+      throw error;
+    }
     return `is kept in ${folder}; npx zx tasks/run.ts --restore ${folder} goes on from there`;
   },
   shutdown: async (control) => {
@@ -116,7 +123,16 @@ async function controlOf(record: RunningRecord, tempRoot: string): Promise<Machi
   await once(socket, 'connect').catch((error: unknown) => {
     throw cannotBecause('reach the machine', error);
   });
-  return qemuControl(openQmp(socket), tempRoot);
+  const control = qemuControl(openQmp(socket), tempRoot);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), answerMs);
+  });
+  const first = await Promise.race([control.info(), late]);
+  clearTimeout(timer);
+  if (first !== 'late') return control;
+  control.close();
+  throw cannot('reach the machine', 'it does not answer', { hint: 'QMP serves one at a time: another vm.ts may be talking to it' });
 }
 
 function infoWords({ state, cpus, memoryBytes }: MachineInfo): string {

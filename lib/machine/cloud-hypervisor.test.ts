@@ -40,6 +40,9 @@ test('a kernel, a TAP device and room for processors', () => {
   );
   const userNetwork = { ...plan.machine, network: { kind: 'user', forwards: [] } } as const;
   assert.throws(() => cloudHypervisorArguments({ ...plan, machine: userNetwork }), /has none without a TAP device/);
+  for (const lacking of [{ display: true }, { debugExit: { success: 16 } }] as const) {
+    assert.throws(() => cloudHypervisorArguments({ ...plan, machine: { ...plan.machine, ...lacking } }), /it does not have /);
+  }
 });
 
 test('a setting that is none is told', () => {

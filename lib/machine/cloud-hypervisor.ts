@@ -28,6 +28,11 @@ export interface CloudHypervisorPlan {
 
 /** All words after the program's name. */
 export function cloudHypervisorArguments({ machine, settings, firmware, disks, serialSocket, apiSocket }: CloudHypervisorPlan): string[] {
+  const lacking = machine.debugExit ? 'isa-debug-exit' : machine.display ? 'a screen' : undefined;
+  if (lacking !== undefined) {
+    const hint = '--vmm qemu has it';
+    throw cannot('describe the machine to Cloud Hypervisor', `it does not have ${lacking}`, { blame: 'usage', hint });
+  }
   const memoryMiB = Math.ceil((settings.memoryBytes ?? machine.memoryBytes) / MiB);
   return [
     '--api-socket',

@@ -129,10 +129,14 @@ async function copyChanges(qmp: Qmp, { id, sizeBytes, image, imageFormat }: Chan
   await job(qmp, 'blockdev-create', { options: { driver: 'file', filename, size: 0 } });
   await qmp.execute('blockdev-add', { driver: 'file', 'node-name': file, filename });
   const overlay = { driver: 'qcow2', file, size: sizeBytes, 'backing-file': image, 'backing-fmt': imageFormat };
-  await job(qmp, 'blockdev-create', { options: overlay });
-  await qmp.execute('blockdev-add', { driver: 'qcow2', 'node-name': target, file, backing: null });
-  await job(qmp, 'blockdev-backup', { device: id, target, sync: 'top', 'auto-dismiss': false });
-  for (const node of [target, file]) await qmp.execute('blockdev-del', { 'node-name': node });
+  try {
+    await job(qmp, 'blockdev-create', { options: overlay });
+    await qmp.execute('blockdev-add', { driver: 'qcow2', 'node-name': target, file, backing: null });
+    await job(qmp, 'blockdev-backup', { device: id, target, sync: 'top', 'auto-dismiss': false });
+  } finally {
+    // One that was not made cannot be removed, and need not be.
+    for (const node of [target, file]) await qmp.execute('blockdev-del', { 'node-name': node }).catch(() => undefined);
+  }
 }
 
 /** A command whose work goes on after its answer; this waits for its end. */

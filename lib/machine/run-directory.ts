@@ -1,6 +1,6 @@
 // The private directory of one run of a machine: its socket and its firmware variables. It is removed when the run ends, and a
 // killed run's is removed by the next run. Knows nothing of what lies in it.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannotBecause, errnoOf } from '../core/errors.ts';
 import type { Accelerator, MachineDescription } from './machine.ts';
@@ -45,7 +45,9 @@ function usableRoot(root: string): string {
 }
 
 export async function writeRecord(directory: string, record: MachineRecord): Promise<void> {
-  await writeFile(join(directory, recordName), JSON.stringify(record));
+  const partial = join(directory, `${recordName}.partial`);
+  await writeFile(partial, JSON.stringify(record));
+  await rename(partial, join(directory, recordName));
 }
 
 /** The machines that run now and can be reached, in no order; another user's cannot. */

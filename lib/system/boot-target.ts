@@ -1,11 +1,13 @@
 // What a boot is about: which system, which of its images, which rules judge it. Reads the system's page; starts nothing.
 import { access } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { globby } from 'globby';
 import type { ConsoleRules } from '../console/rules.ts';
+import { byCodeUnit } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
-import { loadSystem, systemNames } from './system.ts';
+import { loadSystem, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
 
 /** What of a system booting it needs: also of one that is not built here, and has no more than systems/<name>/{console,machine}.ts. */
@@ -50,9 +52,19 @@ export async function bootTarget({ root, system: name, profile, image }: BootWor
 /** A system, or the console and the machine alone of one that is not built here. */
 async function bootable(root: string, name: string): Promise<Bootable> {
   const file = await pageOf(root, name, 'machine');
-  if (file === undefined) return await loadSystem(root, name);
+  if (file === undefined) {
+    const names = await bootableNames(root);
+    if (!names.includes(name)) throw unknownSystem(name, names);
+    return await loadSystem(root, name);
+  }
   const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);
   return { name, title: name, machine: page.machine, console: await consoleRules(root, name) };
+}
+
+/** Systems that are built here, and folders of systems/ that have a machine. */
+async function bootableNames(root: string): Promise<readonly string[]> {
+  const pages = await globby('*/machine.ts', { cwd: join(root, 'systems') });
+  return [...new Set([...(await systemNames(root)), ...pages.map(dirname)])].sort(byCodeUnit);
 }
 
 /** The console rules of a system, or those of systems/<name>/console.ts alone where there is no system to boot (firmware). */

@@ -2,7 +2,7 @@
 // that its kernel printed. Everything here is worth having and nothing is needed: what cannot be had is left out.
 import { writeFile } from 'node:fs/promises';
 import type { Judgement } from '../console/verdict.ts';
-import { cannot } from '../core/errors.ts';
+import { cannot, Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath } from '../core/tools.ts';
@@ -45,7 +45,7 @@ export async function evidenceOf(request: EvidenceRequest, context: Context): Pr
   if (dump !== undefined) await writeFile(registersFile, dump);
   const processors = dump === undefined ? [] : pointersOf(dump);
   const texts = [...lastLines, ...processors];
-  const addresses = symbols === undefined ? [] : await resolved(symbols, addressesIn(texts), request.path, context);
+  const addresses = symbols === undefined ? [] : await named(symbols, addressesIn(texts), request.path, context);
   return { ...(picture ? { screenshot: `${log}.png` } : {}), ...(dump === undefined ? {} : { registersFile }), processors, addresses };
 }
 
@@ -81,7 +81,18 @@ export function addressesIn(lines: readonly string[]): readonly string[] {
   return [...new Set(found.map((digits) => `0x${digits.toLowerCase()}`))].slice(0, mostAddresses);
 }
 
-/** Those that the ELF file has a name for. A missing tool or file is a Failure: the person asked for it. */
+/** As `resolved`; that names cannot be had is told, and does not cost the verdict. */
+async function named(elf: string, addresses: readonly string[], path: string, context: Context): Promise<readonly string[]> {
+  try {
+    return await resolved(elf, addresses, path, context);
+  } catch (error) {
+    if (!(error instanceof Failure) || context.signal.aborted) throw error;
+    context.report({ kind: 'note', text: error.hint === undefined ? error.message : `${error.message} (${error.hint})` });
+    return [];
+  }
+}
+
+/** Those that the ELF file has a name for. */
 async function resolved(elf: string, addresses: readonly string[], path: string, { signal }: Context): Promise<readonly string[]> {
   if (addresses.length === 0) return [];
   const what = `name the addresses of "${elf}"`;

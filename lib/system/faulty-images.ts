@@ -14,7 +14,7 @@ import type { System } from './system.ts';
 export interface BootFault {
   readonly name: string;
   /** Files that take the place of those of the named partition; undefined removes one. */
-  readonly files?: Readonly<Record<'EFI' | 'RedoxFS', Readonly<Record<string, FileFacts[string] | undefined>>>> | undefined;
+  readonly files?: Readonly<Record<string, Readonly<Record<string, FileFacts[string] | undefined>>>> | undefined;
   /** Bytes that are written over: the whole disk, the RedoxFS partition's beginning, or the first block of a file in it. */
   readonly damage?: 'disk' | 'root' | { readonly file: string };
   readonly steps?: readonly Step[];
@@ -35,7 +35,7 @@ export function faultyImages(system: System, made: string, path: string, context
     async make(fault, image) {
       if (fault.damage === 'disk') return await writeFile(image, Buffer.alloc(16 * MiB));
       const partitions = system.image.partitions.map((partition) => {
-        const files = changed(partition.files, fault.files?.[partition.name as 'EFI' | 'RedoxFS'] ?? {});
+        const files = changed(partition.files, fault.files?.[partition.name] ?? {});
         return partition.fileSystem.kind === 'fat' ? { ...partition, sizeBytes: 34 * MiB, files } : { ...partition, files };
       });
       const layout = await layoutOf({ ...system.image, sizeBytes: 64 * MiB, partitions }, (output) => join(made, output));

@@ -43,6 +43,8 @@ const description: MachineDescription = {
   kernel,
   network: { kind: 'user', forwards: [{ hostPort, guestPort: 80 }] },
 };
+const { network: _network, ...lonely } = description;
+
 const plan: Launch = {
   qemu: await tool(qemuProgram, env['PATH'] ?? ''),
   machine: description,
@@ -151,6 +153,23 @@ test('processors are added and memory is taken back while the guest runs', async
   assert.match(tooMany.stderr, 'Cannot have 3 processors: the machine has room for 2');
 });
 
+test('a snapshot that cannot be written leaves nothing, and a second order to a machine that is spoken to does not wait for ever', async () => {
+  const disks = [{ path: join(root, 'disk.img'), interface: 'nvme' } as const];
+  const other = await launch({ ...plan, machine: { ...lonely, imageInterface: 'nvme' }, disks }, context);
+  const [record] = (await runningMachines(root)).filter(({ pid }) => pid === other.pid);
+  const folder = join(root, 'never');
+  const { exitCode, stderr } = await vm('snapshot', folder, '--machine', String(other.pid));
+  assert.is(exitCode, 1);
+  assert.match(stderr, 'nvme');
+  assert.not((await readdir(root)).includes('never'));
+  const speaker = createConnection(join(record?.directory ?? '', 'control'));
+  await new Promise((resolve) => speaker.once('data', resolve));
+  assert.match((await vm('info', '--machine', String(other.pid))).stderr, 'another vm.ts may be talking to it');
+  speaker.destroy();
+  assert.is((await vm('info', '--machine', String(other.pid))).json['state'], 'running');
+  await other.stop();
+});
+
 test('wrong words are told, and which machine is meant is asked', async () => {
   assert.match((await vm('puase')).stderr, 'did you mean pause?');
   assert.match((await vm('resize')).stderr, 'Cannot resize the machine: it needs --cpus N or --memory SIZE');
@@ -166,8 +185,6 @@ test('the power button ends the guest in an orderly way', async () => {
   assert.equal(await runningMachines(root), []);
   assert.match((await vm('info')).stderr, 'Cannot find a machine: none runs');
 });
-
-const { network: _network, ...lonely } = description;
 
 /** Boots the guest with `more` on its command line and judges it. */
 async function judged(

@@ -86,7 +86,7 @@ async function checkImage(path: string): Promise<void> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw cannot(what, 'there is no image at that path', {
         blame: 'usage',
-        hint: 'npx zx tasks/build.ts <system> makes out/<system>-default.img',
+        hint: 'npx zx tasks/build.ts <system> makes out/<system>-default.img; --image FILE names another, --kernel FILE needs none',
       });
     }
     throw cannotBecause(what, error);

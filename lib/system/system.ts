@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ConsoleRules } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
+import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Component } from './component.ts';
 import type { ImageFacts } from './image-facts.ts';
@@ -43,15 +44,15 @@ export async function systemNames(root: string): Promise<readonly string[]> {
 /** The page of a system. An unknown name is a Failure (usage, exit 2) that suggests the nearest one. */
 export async function loadSystem(root: string, name: string): Promise<System> {
   const names = await systemNames(root);
-  if (!names.includes(name)) {
-    const near = nearest(name, names);
-    throw cannot(`find system "${name}"`, `the systems are ${names.join(', ')}`, {
-      blame: 'usage',
-      hint: near ? `did you mean ${near}?` : undefined,
-    });
-  }
+  if (!names.includes(name)) throw unknownSystem(name, names);
   const page: { system: System } = await import(pathToFileURL(join(root, 'systems', `${name}.ts`)).href);
   return page.system;
+}
+
+export function unknownSystem(name: string, names: readonly string[]): Failure {
+  const near = nearest(name, names);
+  const hint = near ? `did you mean ${near}?` : undefined;
+  return cannot(`find system "${name}"`, `the systems are ${names.join(', ')}`, { blame: 'usage', hint });
 }
 
 /** A profile of a system by name; an unknown one is a Failure (usage) that suggests the nearest. */
