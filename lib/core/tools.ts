@@ -18,8 +18,11 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   // Firmware, no program: lib/machine/firmware.ts knows its files.
   OVMF: { debian: 'ovmf', fedora: 'edk2-ovmf', arch: 'edk2-ovmf', nix: 'OVMF.fd' },
   ip: { debian: 'iproute2', fedora: 'iproute', arch: 'iproute2', nix: 'iproute2' },
+  mke2fs: { debian: 'e2fsprogs', fedora: 'e2fsprogs', arch: 'e2fsprogs', nix: 'e2fsprogs' },
+  mmdebstrap: { debian: 'mmdebstrap', fedora: 'mmdebstrap', arch: 'mmdebstrap', nix: 'mmdebstrap' },
   mcopy: { debian: 'mtools', fedora: 'mtools', arch: 'mtools', nix: 'mtools' },
   nft: { debian: 'nftables', fedora: 'nftables', arch: 'nftables', nix: 'nftables' },
+  patch: { debian: 'patch', fedora: 'patch', arch: 'patch', nix: 'patch' },
   'qemu-system-x86_64': { debian: 'qemu-system-x86', fedora: 'qemu-system-x86', arch: 'qemu-system-x86', nix: 'qemu' },
   setpriv: { debian: 'util-linux', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
   sfdisk: { debian: 'fdisk', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },

@@ -13,6 +13,7 @@ const fd = openSync(path, 'r');
 let done = 0;
 
 parentPort?.on('message', ({ zerosFromBytes, endBytes }: FinalRange) => {
+  if (done === sizeBytes) return; // told twice that the end is final
   while (done < zerosFromBytes) {
     const count = readSync(fd, buffer, 0, Math.min(buffer.length, zerosFromBytes - done), done);
     if (count === 0) throw new Error(`"${path}" became shorter while its digest was taken`);

@@ -20,7 +20,13 @@ export interface ToolCall {
 }
 
 /** Programs that come in the package of another one, which the table of tools has. */
-const packagedWith: Readonly<Record<string, string>> = { mmd: 'mcopy', mdir: 'mcopy', 'fsck.vfat': 'mkfs.vfat' };
+const packagedWith: Readonly<Record<string, string>> = {
+  mmd: 'mcopy',
+  mdir: 'mcopy',
+  debugfs: 'mke2fs',
+  e2fsck: 'mke2fs',
+  'fsck.vfat': 'mkfs.vfat',
+};
 
 /** Runs a program to its end whatever its exit code. A missing program is a Failure (exit 69) that says how to get it. */
 export async function tried(call: ToolCall, host: ImageHost, { signal }: Context): Promise<RunResult> {

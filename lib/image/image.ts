@@ -3,11 +3,12 @@
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { cannotBecause } from '../core/errors.ts';
+import { cannot, cannotBecause } from '../core/errors.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { contentSize } from './content.ts';
+import { writeExt4 } from './ext4.ts';
 import { writeFat } from './fat.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { guidFrom, guidText } from './guid.ts';
@@ -21,7 +22,9 @@ import type { PartitionPlace, PartitionRequest } from './partitions.ts';
 import { writeRedoxfs } from './redoxfs-writer.ts';
 
 export type PartitionContents =
-  { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree } | { readonly kind: 'redoxfs'; readonly tree: FileTree };
+  | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
+  | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree }
+  | { readonly kind: 'redoxfs'; readonly tree: FileTree };
 
 export interface PartitionLayout extends PartitionRequest {
   readonly typeGuid: string;
@@ -30,6 +33,8 @@ export interface PartitionLayout extends PartitionRequest {
 
 export interface ImageLayout {
   readonly sizeBytes: number;
+  /** 'none': the only partition is the whole image. Default: 'gpt'. */
+  readonly table?: 'gpt' | 'none';
   readonly partitions: readonly PartitionLayout[];
   /** All times in the image, in seconds since 1970. */
   readonly timestampSec: number;
@@ -43,14 +48,15 @@ export interface ImagePartition {
   readonly startLba: number;
   readonly sizeBytes: number;
   readonly fileSystem: PartitionContents['kind'];
-  /** The file system's own identifier: a FAT's volume id, a RedoxFS's UUID. */
+  /** The file system's own identifier: a FAT's volume id, the UUID of the others. */
   readonly fileSystemId: string;
 }
 
 export interface AssembledImage {
   readonly bytes: number;
   readonly sha256: Digest;
-  readonly diskGuid: string;
+  /** Of its partition table; absent where it has none. */
+  readonly diskGuid?: string;
   readonly partitions: readonly ImagePartition[];
 }
 
@@ -59,7 +65,8 @@ export interface AssembledImage {
  * that changed are Failures; a full disk or a missing tool is the host's. Whatever goes wrong, neither file is left.
  */
 export async function assemble(layout: ImageLayout, outPath: string, host: ImageHost, context: Context): Promise<AssembledImage> {
-  const places = partitionPlaces(layout.sizeBytes, layout.partitions);
+  const bare = layout.table === 'none';
+  const places = bare ? wholeImage(layout) : partitionPlaces(layout.sizeBytes, layout.partitions);
   const partialPath = `${outPath}.partial`;
   let fd: number | undefined;
   let digest: RunningDigest | undefined;
@@ -69,7 +76,7 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
     ftruncateSync(fd, layout.sizeBytes);
     digest = startDigest({ path: partialPath, sizeBytes: layout.sizeBytes });
     const gpt = gptOf(layout, places);
-    await writeGpt(gpt, partialPath, host, context);
+    if (!bare) await writeGpt(gpt, partialPath, host, context);
     const partitions: ImagePartition[] = [];
     for (const [i, partition] of gpt.partitions.entries()) {
       const wanted = layout.partitions[i];
@@ -84,7 +91,7 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
     const sha256 = await digest.digest;
     context.signal.throwIfAborted();
     await rename(partialPath, outPath);
-    return { bytes: layout.sizeBytes, sha256, diskGuid: gpt.diskGuid, partitions };
+    return { bytes: layout.sizeBytes, sha256, ...(bare ? {} : { diskGuid: gpt.diskGuid }), partitions };
   } catch (error) {
     throw cannotBecause(`write "${outPath}"`, error);
   } finally {
@@ -92,6 +99,14 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
     if (fd !== undefined) closeSync(fd);
     await rm(partialPath, { force: true });
   }
+}
+
+/** Without a table, one file system is the whole image. */
+function wholeImage({ sizeBytes, partitions }: ImageLayout): readonly PartitionPlace[] {
+  if (partitions.length !== 1)
+    throw cannot('lay out an image without a partition table', `it has ${partitions.length} partitions, not one`);
+  if (sizeBytes % sectorBytes !== 0) throw cannot('lay out an image', `its size of ${sizeBytes} bytes is not a multiple of ${sectorBytes}`);
+  return [{ startLba: 0, sectors: sizeBytes / sectorBytes }];
 }
 
 interface PartialImage {
@@ -118,6 +133,12 @@ async function writeContents(
   if (contents.kind === 'redoxfs') {
     const { uuid, usedEndBytes } = await writeRedoxfs(contents.tree, image.fd, where, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
+  }
+  if (contents.kind === 'ext4') {
+    const uuid = guidText(guidFrom(`${place.guid} ext4`));
+    const options = { ...where, label: contents.label, uuid };
+    await writeExt4(contents.tree, image.partialPath, `${image.partialPath}.d`, options, host, context);
+    return { fileSystemId: uuid, usedEndBytes: offsetBytes + where.sizeBytes };
   }
   const volumeId = digestBytes(place.guid).slice(0, 8);
   const options = { ...where, label: contents.label, volumeId };

@@ -1,0 +1,135 @@
+// ext4 file systems by mke2fs and debugfs, written in place at an offset of the image. `mke2fs -d` would take times and owners from files of the host
+// and their order from its folders; debugfs is told each entry, in the tree's order and with a time of its own, so the bytes depend on the tree
+// alone, whoever makes it. No journal: an image is booted from a copy.
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cannot, cannotBecause } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { formatBytes, KiB } from '../core/sizes.ts';
+import { contentBytes } from './content.ts';
+import type { Content } from './content.ts';
+import type { Entry, FileTree } from './file-tree.ts';
+import { toolFailure, tried } from './image-tools.ts';
+import type { ImageHost, ToolCall } from './image-tools.ts';
+
+export interface Ext4Options {
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  /** At most 16 bytes. */
+  readonly label: string;
+  /** As text, "8-4-4-4-12" hexadecimal digits; it also seeds the hashes of directories. */
+  readonly uuid: string;
+  readonly timestampSec: number;
+}
+
+const blockBytes = 4 * KiB;
+/** What a kernel since 4.4 reads, named one by one: distributions' own defaults differ. */
+const features = ['64bit', 'dir_index', 'ext_attr', 'extent', 'extra_isize', 'filetype', 'flex_bg', 'huge_file', 'large_file'].concat(
+  ...['metadata_csum', 'sparse_super'],
+);
+const bytesPerInode = 8 * KiB;
+
+/** Makes the file system inside the image file and fills it. `stagingDir` is ours alone, and gone afterwards. */
+export async function writeExt4(
+  tree: FileTree,
+  imagePath: string,
+  stagingDir: string,
+  options: Ext4Options,
+  host: ImageHost,
+  context: Context,
+): Promise<void> {
+  const { offsetBytes, sizeBytes, label, uuid, timestampSec } = options;
+  const what = `make the ext4 "${label}"`;
+  const extended = `offset=${offsetBytes},hash_seed=${uuid},nodiscard,lazy_itable_init=0,root_owner=0:0`;
+  const words = [
+    '-q',
+    '-F',
+    '-t',
+    'ext4',
+    '-b',
+    String(blockBytes),
+    '-I',
+    '256',
+    '-i',
+    String(bytesPerInode),
+    '-m',
+    '0',
+    '-L',
+    label,
+    '-U',
+    uuid,
+  ];
+  const size = `${Math.floor(sizeBytes / KiB)}k`;
+  const make: ToolCall['argv'] = ['mke2fs', ...words, '-O', `none,${features.join(',')}`, '-E', extended, imagePath, size];
+  const made = await tried({ what, argv: make, timestampSec }, host, context);
+  if (made.exitCode !== 0) throw toolFailure({ what, argv: make }, made);
+  try {
+    await rm(stagingDir, { recursive: true, force: true }); // of a run that was killed
+    await mkdir(stagingDir, { recursive: true });
+    const commands = join(stagingDir, 'commands');
+    await writeFile(commands, await commandsFor(tree, timestampSec, stagingDir));
+    const fill: ToolCall['argv'] = ['debugfs', '-w', '-f', commands, `${imagePath}?offset=${offsetBytes}`];
+    const { exitCode, stderr } = await tried({ what: `fill the ext4 "${label}"`, argv: fill, timestampSec }, host, context);
+    // It goes on after a failure and ends well: only what it says tells.
+    const complaints = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('debugfs '));
+    if (exitCode === 0 && complaints.length === 0) return;
+    if (complaints.some((line) => /could not allocate|no space left on device/i.test(line))) {
+      const full = complaints.some((line) => /no space left on device/i.test(line));
+      const hint = full ? 'free some space, or choose another folder with --out DIR' : 'make the partition larger, or leave something out';
+      const why = full ? 'no space left on the device' : `its ${formatBytes(sizeBytes)} are too small`;
+      throw cannot(`fill the ext4 "${label}"`, why, { hint, ...(full ? { blame: 'host' as const } : {}) });
+    }
+    throw cannot(`fill the ext4 "${label}"`, `debugfs ended with status ${exitCode}`, { detail: complaints.slice(0, 5).join('\n') });
+  } catch (error) {
+    throw cannotBecause(`write the ext4 "${label}"`, error);
+  } finally {
+    await rm(stagingDir, { recursive: true, force: true });
+  }
+}
+
+/** debugfs(8) commands that make every entry; host files are read by debugfs itself. */
+async function commandsFor(tree: FileTree, timestampSec: number, stagingDir: string): Promise<string> {
+  const lines = [`set_current_time @${timestampSec}`];
+  let staged = 0;
+  for (const [path, entry] of tree.entries) {
+    const name = quoted(`/${path}`);
+    if (path === '') lines.push(...attributes('/', entry, 0o755));
+    else if (entry.kind === 'directory') lines.push(`mkdir ${name}`, ...attributes(name, entry, 0o755));
+    else if (entry.kind === 'symlink') lines.push(`symlink ${name} ${quoted(entry.target)}`, ...attributes(name, entry, 0o777));
+    else {
+      const source = await sourceOf(entry.content, join(stagingDir, `f${staged++}`));
+      lines.push(`write ${quoted(source)} ${name}`, ...attributes(name, entry, undefined));
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** A file of the host with the content. */
+async function sourceOf(content: Content, path: string): Promise<string> {
+  if (content.kind !== 'host') {
+    await writeFile(path, contentBytes(content));
+    return path;
+  }
+  const { size } = await stat(content.path).catch((error: unknown) => {
+    throw cannotBecause(`read "${content.path}"`, error);
+  });
+  if (size !== content.sizeBytes) throw cannot(`read "${content.path}"`, `it has ${size} bytes instead of ${content.sizeBytes}`);
+  return content.path;
+}
+
+const fileType = { directory: 0o040000, file: 0o100000, symlink: 0o120000 } as const;
+
+/** What differs from what debugfs gives by itself: owner 0:0, and `usual` permissions (of a file: those of its source). */
+function attributes(name: string, { kind, mode, uid, gid }: Entry, usual: number | undefined): string[] {
+  return [
+    ...(mode === usual ? [] : [`set_inode_field ${name} mode 0${(fileType[kind] | mode).toString(8)}`]),
+    ...(uid === 0 ? [] : [`set_inode_field ${name} uid ${uid}`]),
+    ...(gid === 0 ? [] : [`set_inode_field ${name} gid ${gid}`]),
+  ];
+}
+
+/** One word of a debugfs command. */
+function quoted(text: string): string {
+  if (/[\n\r]/.test(text)) throw cannot(`write ${JSON.stringify(text)} into an ext4`, 'debugfs takes no line ends in names');
+  return `"${text.replaceAll('"', '""')}"`;
+}
