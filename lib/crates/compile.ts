@@ -65,6 +65,7 @@ export interface Compiled {
 
 /** Compiles all projects. A compile error, a script's failure or cargo's refusal is a Failure (exit 1); finished units are kept. */
 export async function compile(projects: readonly Project[], options: CompileOptions, context: Context): Promise<Compiled> {
+  if (projects.length === 0) return { projects: [], units: 0, hits: 0, misses: 0, below: 0, remembered: 0 };
   const { cache } = options;
   const handOver = options.handOver ?? ((compiled: CompiledProject) => checkOutputs(compiled, cache));
   const jobs = options.jobs ?? availableParallelism();
