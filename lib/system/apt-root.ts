@@ -32,11 +32,24 @@ export async function hostMirror(etc = '/etc/apt'): Promise<DebianMirror | undef
   return debianMirror(files);
 }
 
+export interface AptRootOptions {
+  /** Download the index (about 10 MB); without it the root only serves to fetch by URI. Default: true. */
+  readonly refresh?: boolean;
+  /** With the index of source packages. */
+  readonly sources?: boolean;
+}
+
 /**
- * Makes (or refreshes) the root of one suite: downloads its index (about 10 MB). A mirror that does not answer, or
- * whose signature is not right, is a Failure (host).
+ * Makes (or refreshes) the root of one suite. A mirror that does not answer, or whose signature is not right, is a
+ * Failure (host).
  */
-export async function aptRoot(suite: string, mirror: DebianMirror, host: AptHost, { signal }: Context): Promise<AptRoot> {
+export async function aptRoot(
+  suite: string,
+  mirror: DebianMirror,
+  host: AptHost,
+  { signal }: Context,
+  { refresh = true, sources = false }: AptRootOptions = {},
+): Promise<AptRoot> {
   const folder = join(host.cacheDir, 'apt', suite);
   const env = { ...host.env, APT_CONFIG: join(folder, 'apt.conf'), LC_ALL: 'C' };
   for (const part of [
@@ -52,8 +65,9 @@ export async function aptRoot(suite: string, mirror: DebianMirror, host: AptHost
   const path = host.env['PATH'] ?? '';
   const dump = await outputOf('read the settings of apt', [await tool('apt-config', path), 'dump'], { cwd: '/', env: host.env, signal });
   await writeFile(join(folder, 'apt.conf'), aptConfiguration(folder, dump));
-  await writeFile(join(folder, 'etc/apt/sources.list'), sourcesLine(suite, mirror));
+  await writeFile(join(folder, 'etc/apt/sources.list'), sourcesLines(suite, mirror, sources));
   await writeFile(join(folder, 'var/lib/dpkg/status'), '');
+  if (!refresh) return { folder, suite, env };
   const update = [await tool('apt-get', path), 'update', '--error-on=any'];
   await outputOf(`read Debian's index of ${suite}`, update, { cwd: folder, env, signal }).catch((error: unknown) => {
     throw asHostFailure(error, signal);
@@ -106,8 +120,9 @@ export function aptConfiguration(folder: string, hostDump: string): string {
   ].join('\n');
 }
 
-function sourcesLine(suite: string, { uri, signedBy }: DebianMirror): string {
-  return `deb ${signedBy === undefined ? '' : `[signed-by=${signedBy}] `}${uri} ${suite} main\n`;
+function sourcesLines(suite: string, { uri, signedBy }: DebianMirror, sources: boolean): string {
+  const from = `${signedBy === undefined ? '' : `[signed-by=${signedBy}] `}${uri} ${suite} main\n`;
+  return `deb ${from}${sources ? `deb-src ${from}` : ''}`;
 }
 
 /** A mirror that cannot be read is the host's lack, not a mistake in what was asked for. */

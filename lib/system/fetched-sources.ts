@@ -1,0 +1,65 @@
+// A system's sources from Debian as a build finds them: the lock beside its page, and the folder that fetch made of it. Downloads nothing.
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cannot } from '../core/errors.ts';
+import { missingArchives } from './archives.ts';
+import { crateFolderPath } from './crate-folder.ts';
+import type { CrateFolderRequest } from './crate-folder.ts';
+import type { DebianSource } from './source-facts.ts';
+import { readLock } from './source-lock.ts';
+import type { SourceLock } from './source-lock.ts';
+import type { System } from './system.ts';
+
+export interface SourceHost {
+  /** The repository: systems/ is below it. */
+  readonly root: string;
+  readonly cacheDir: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface FetchedSources {
+  readonly lock: SourceLock;
+  /** lib/system/crate-folder.ts. */
+  readonly folder: string;
+}
+
+export function lockPath({ root }: Pick<SourceHost, 'root'>, system: string): string {
+  return join(root, 'systems', system, 'sources.lock');
+}
+
+/** Cargo.lock of each component, as it was resolved when the lock was made. */
+export function cargoLockFolder({ root }: Pick<SourceHost, 'root'>, system: string): string {
+  return join(root, 'systems', system, 'locks');
+}
+
+/** What the folder of crates is made from. */
+export async function crateRequest(system: System, lock: SourceLock, host: SourceHost): Promise<CrateFolderRequest> {
+  const folder = cargoLockFolder(host, system.name);
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.lock'));
+  const locks = await Promise.all(names.map(async (name) => [name.slice(0, -5), await readFile(join(folder, name), 'utf8')] as const));
+  const components = Object.entries(system.components).flatMap(([name, { debian }]): [string, DebianSource][] =>
+    debian ? [[name, debian]] : [],
+  );
+  return {
+    components: Object.fromEntries(components),
+    stubs: system.sources?.stubs ?? [],
+    lock,
+    cargoLocks: Object.fromEntries(locks),
+    cacheDir: host.cacheDir,
+    env: host.env,
+  };
+}
+
+/** What has been fetched for a system that has sources in Debian; a system without is undefined. Not fetched, or not all of it: a Failure. */
+export async function fetchedSources(system: System, host: SourceHost): Promise<FetchedSources | undefined> {
+  if (!system.sources) return undefined;
+  const what = `build ${system.name}`;
+  const hint = `run npx zx tasks/fetch.ts ${system.name}`;
+  const lock = await readLock(lockPath(host, system.name));
+  if (!lock) throw cannot(what, 'it has no sources.lock', { hint: `${hint} --update` });
+  const folder = crateFolderPath(await crateRequest(system, lock, host));
+  const missing = missingArchives(host.cacheDir, lock.archives);
+  if (missing.length > 0 || !existsSync(folder)) throw cannot(what, 'its sources have not been fetched', { blame: 'host', hint });
+  return { lock, folder };
+}
