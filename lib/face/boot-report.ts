@@ -5,6 +5,7 @@ import type { Judgement, SeenMilestone } from '../console/verdict.ts';
 import { exitCodes } from '../core/errors.ts';
 import { formatMs, plural } from '../core/sizes.ts';
 import type { Evidence } from '../system/evidence.ts';
+import type { CheckResult } from '../system/guest-check.ts';
 import type { Outcome } from './task.ts';
 
 /** What the lines are about. */
@@ -14,6 +15,8 @@ export interface Reported {
   readonly subject: string;
   readonly judgement: Judgement;
   readonly transcript: string;
+  /** What was looked at in the guest. */
+  readonly checks?: readonly CheckResult[];
 }
 
 /** The verdict comes last but for where to read on, so that it stands at the foot of the terminal. */
@@ -39,6 +42,13 @@ export function evidenceLines({ screenshot, registersFile, processors, addresses
     ...(registersFile === undefined ? [] : [`Registers: ${registersFile}`]),
     ...(screenshot === undefined ? [] : [`Screen: ${screenshot}`]),
   ];
+}
+
+/** What was looked at in the guest, one line; those that failed are named. */
+export function checksLine(checks: readonly CheckResult[]): string {
+  const failed = checks.filter(({ passed }) => !passed);
+  const names = failed.map(({ name, seen }) => `\n  ${name}: ${seen ?? ''}`).join('');
+  return `${failed.length === 0 ? 'PASS' : 'FAIL'} in the guest: ${checks.length - failed.length} of ${plural(checks.length, 'check')} passed${names}`;
 }
 
 export function milestoneLine({ name, atMs }: SeenMilestone): string {
@@ -84,7 +94,11 @@ export function githubLines(boots: readonly Reported[]): readonly string[] {
 }
 
 /** The exit code, and what --json says. */
-export function bootOutcome({ system, judgement, transcript }: Reported): Outcome {
-  const exitCode = judgement.verdict.kind === 'booted' ? exitCodes.done : exitCodes.failed;
-  return { exitCode, json: { system, ...judgementJson(judgement), transcript } };
+export function bootOutcome({ system, judgement, transcript, checks }: Reported): Outcome {
+  const good = judgement.verdict.kind === 'booted' && (checks ?? []).every(({ passed }) => passed);
+  const told = checks && checks.map(({ name, passed, seen }) => ({ name, passed, ...(seen === undefined ? {} : { seen }) }));
+  return {
+    exitCode: good ? exitCodes.done : exitCodes.failed,
+    json: { system, ...judgementJson(judgement), ...(told && { checks: told }), transcript },
+  };
 }

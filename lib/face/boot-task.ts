@@ -12,8 +12,19 @@ import type { Json } from '../core/digest.ts';
 import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
 import { consoleRules, namedSystem } from '../system/boot-target.ts';
 import { bootTest } from '../system/boot-test.ts';
+import type { CheckResult } from '../system/guest-check.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
-import { attachLines, bootOutcome, bootTable, changeLines, evidenceLines, githubLines, milestoneLine, reportLines } from './boot-report.ts';
+import {
+  attachLines,
+  bootOutcome,
+  bootTable,
+  changeLines,
+  checksLine,
+  evidenceLines,
+  githubLines,
+  milestoneLine,
+  reportLines,
+} from './boot-report.ts';
 import type { Reported } from './boot-report.ts';
 import type { Flag } from './command-line.ts';
 import { junitXml } from './junit.ts';
@@ -30,6 +41,7 @@ export const bootFlags = {
   findings: { type: 'string', value: 'OLD.json', help: 'compare findings with those of an earlier run (its --json)' },
   symbols: { type: 'string', value: 'ELF', help: 'the kernel with its symbols: addresses of a failed boot get names' },
   quiet: { type: 'boolean', help: 'do not show the console' },
+  'no-checks': { type: 'boolean', help: "boot and judge only; do not log in for the profile's checks" },
   keep: { type: 'boolean', help: 'leave the machine running after the verdict, until ^C' },
   json: { type: 'boolean', help: 'print the verdict as one JSON object, as the last line' },
 } as const satisfies Record<string, Flag>;
@@ -108,6 +120,7 @@ async function bootOnce(task: Task, root: string, word: string | undefined, many
       throw cannotBecause(`read "${symbols}"`, error, '--symbols wants the ELF file of the kernel');
     });
   }
+  let checks: readonly CheckResult[] | undefined;
   // Of several, nobody could tell whose console a line is of.
   const report: Task['report'] = (event) => (many && event.kind === 'console' ? undefined : task.report(event));
   const judgement = await bootTest(
@@ -118,6 +131,10 @@ async function bootOnce(task: Task, root: string, word: string | undefined, many
       steps: dialogueSteps(args),
       log: reported.transcript,
       keep: args.has('keep'),
+      session: args.has('no-checks') || dialogueSteps(args).length > 0 ? undefined : system.session,
+      onChecks: (results) => {
+        checks = results;
+      },
       onMilestone: (milestone) => report({ kind: 'note', text: `${many ? `${system.name}: ` : ''}${milestoneLine(milestone)}` }),
       symbols: symbols === undefined ? undefined : path(symbols),
       onVerdict: (judgement, machine, evidence) => {
@@ -127,7 +144,8 @@ async function bootOnce(task: Task, root: string, word: string | undefined, many
     },
     { signal: task.signal, report },
   );
-  return { ...reported, judgement };
+  if (checks) print(checksLine(checks));
+  return { ...reported, judgement, ...(checks && { checks }) };
 }
 
 function outcomeOf(one: JUnitCase, before: readonly Finding[] | undefined, print: Task['print']): { exitCode: number; json: Json } {

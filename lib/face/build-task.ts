@@ -3,9 +3,11 @@ import { join, relative, resolve } from 'node:path';
 import { openCache } from '../cache/cache.ts';
 import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
-import { buildSystem, projectsOf } from '../system/build-system.ts';
+import { buildSystem } from '../system/build-system.ts';
+import { fetchedSources } from '../system/fetched-sources.ts';
+import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
-import { loadSystem, profileOf } from '../system/system.ts';
+import { imageOf, loadSystem, profileOf } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv } from './crates-task.ts';
@@ -35,12 +37,14 @@ export async function build(task: Task): Promise<Outcome> {
   const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title}), from ${sourceWords(sources)}`;
   const env = declaredEnv(args.list('env'), host.env);
   if (args.has('dry-run')) {
-    const projects = projectsOf({ system, profile, sources, root: repository, env });
+    const at = { root: repository, cacheDir: cacheDirOf(task), env: host.env };
+    const fetched = (await fetchedSources(system, at))?.folder;
+    const projects = projectsOf({ system, profile, sources, root: repository, env, fetched });
     print(about);
     for (const [name, { folder, project }] of projects) {
       print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
     }
-    for (const { name, fileSystem, sizeBytes, files } of system.image.partitions) {
+    for (const { name, fileSystem, sizeBytes, files } of imageOf(system, profile).partitions) {
       print(
         `  partition ${name}: ${fileSystem.kind}, ${sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes)}, ${Object.keys(files).length} entries`,
       );
@@ -53,7 +57,7 @@ export async function build(task: Task): Promise<Outcome> {
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
     const request = { system, profile, sources, root: repository, outDir, env, compile: { cache, ...compilerOptions(task) } };
-    const { imagePath, manifestPath, image, compiled } = await buildSystem(request, { report: watch.report, signal });
+    const { imagePath, manifestPath, image, sources: taken, compiled } = await buildSystem(request, { report: watch.report, signal });
     const seconds = Math.round((performance.now() - startMs) / 10) / 100;
     const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
@@ -65,7 +69,7 @@ export async function build(task: Task): Promise<Outcome> {
       json: {
         system: system.name,
         profile,
-        sources: sources.kind,
+        sources: taken,
         image: imagePath,
         manifest: manifestPath,
         bytes: image.bytes,

@@ -7,11 +7,16 @@ import type { ConsoleRules } from '../console/rules.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
+import type { GuestSession } from './guest-check.ts';
+import { kernelPath } from './system-image.ts';
 import { loadSystem, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
 
 /** What of a system booting it needs: also of one that is not built here, and has no more than systems/<name>/{console,machine}.ts. */
-export type Bootable = Pick<System, 'name' | 'title' | 'machine' | 'console'>;
+export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console'> {
+  /** What is done in the guest when it has booted. */
+  readonly session?: GuestSession;
+}
 
 export interface BootTarget {
   readonly system: Bootable;
@@ -42,7 +47,7 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
 
 /** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
 export async function bootTarget({ root, system: name, profile, image }: BootWords): Promise<BootTarget> {
-  const system = await bootable(root, name);
+  const system = await bootable(root, name, profile);
   const path = image ?? join(root, 'out', `${name}-${profile}.img`);
   const stem = basename(path, extname(path));
   const log = join(root, 'out', 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
@@ -50,15 +55,23 @@ export async function bootTarget({ root, system: name, profile, image }: BootWor
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */
-async function bootable(root: string, name: string): Promise<Bootable> {
+async function bootable(root: string, name: string, profile: string): Promise<Bootable> {
   const file = await pageOf(root, name, 'machine');
   if (file === undefined) {
     const names = await bootableNames(root);
     if (!names.includes(name)) throw unknownSystem(name, names);
-    return await loadSystem(root, name);
+    return withProfile(await loadSystem(root, name), profile, join(root, 'out'));
   }
   const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);
   return { name, title: name, machine: page.machine, console: await consoleRules(root, name) };
+}
+
+/** A system with what its profile says of booting it. A profile that it does not have is one of an image that was named. */
+function withProfile(system: System, name: string, outDir: string): Bootable {
+  const { kernel, session } = system.profiles[name] ?? {};
+  if (!kernel) return { ...system, ...(session && { session }) };
+  const direct = { image: kernelPath(outDir, system.name, name), commandLine: kernel.commandLine };
+  return { ...system, machine: { ...system.machine, kernel: direct }, ...(session && { session }) };
 }
 
 /** Systems that are built here, and folders of systems/ that have a machine. */

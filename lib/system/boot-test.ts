@@ -14,6 +14,8 @@ import type { RunningMachine } from '../machine/launch.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
+import { guestSession } from './guest-check.ts';
+import type { CheckResult, GuestSession } from './guest-check.ts';
 import { startMachine } from './start-machine.ts';
 import type { MachineOrder } from './start-machine.ts';
 
@@ -29,6 +31,9 @@ export interface BootTest extends MachineOrder {
   readonly onVerdict?: (judgement: Judgement, machine: RunningMachine, evidence: Evidence) => void;
   /** The kernel's ELF file, by which addresses on the console of a failed boot get names. */
   readonly symbols?: string | undefined;
+  /** What is done in the guest once it has booted; `onChecks` is told how it went. */
+  readonly session?: GuestSession | undefined;
+  readonly onChecks?: (results: readonly CheckResult[]) => void;
   /** Leave the machine running after the verdict, until it ends by itself or the run is interrupted. */
   readonly keep?: boolean;
 }
@@ -147,6 +152,16 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
     if (signal.aborted) onAbort();
     attempt(() => undefined);
   });
+  const judged = judge.judgement();
+  if (test.session && judged.verdict.kind === 'booted') {
+    const keep = (bytes: Buffer): void => record.bytes(nowMs(), bytes);
+    machine.serial.on('data', keep);
+    try {
+      test.onChecks?.(await guestSession(machine.serial, machine.ended, test.session, { stamp: test.rules.stamp, signal, report }));
+    } finally {
+      machine.serial.off('data', keep);
+    }
+  }
   mark({ kind: 'ended' });
   return judge.judgement();
 }

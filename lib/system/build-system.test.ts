@@ -12,6 +12,7 @@ import { Failure } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
 import { buildSystem } from './build-system.ts';
 import type { BuildRequest, BuiltSystem } from './build-system.ts';
+import { imageOf } from './system.ts';
 import type { System } from './system.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -108,7 +109,7 @@ test("a component is built from the person's own checkout", async () => {
 });
 
 test('an image that is too small says how much is missing and leaves no image', async () => {
-  const tiny = { ...small, image: { ...small.image, sizeBytes: 4 * MiB } };
+  const tiny = { ...small, image: { ...imageOf(small, 'default'), sizeBytes: 4 * MiB } };
   const failure = await failureOf(build('tiny', { system: tiny }));
   assert.is(failure.exitCode, 1);
   assert.match(failure.message, /bytes|MiB|KiB/);

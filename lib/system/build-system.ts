@@ -3,23 +3,21 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import { cannot, cannotBecause, nearest } from '../core/errors.ts';
+import { cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
-
-import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
-import { remembered } from '../core/remembered.ts';
 import { compile } from '../crates/compile.ts';
 import type { Compiled, CompiledProject, CompileOptions } from '../crates/compile.ts';
 import { materialize } from '../crates/publish.ts';
-import type { Project } from '../crates/project.ts';
-import { assemble } from '../image/image.ts';
 import type { AssembledImage } from '../image/image.ts';
-import type { Component, SourceChoice } from './component.ts';
-import { layoutOf } from './image-facts.ts';
-import { profileOf } from './system.ts';
+import type { SourceChoice } from './component.ts';
+import { projectsOf } from './component-projects.ts';
+import type { ComponentProject, SourceKind } from './component-projects.ts';
+import { fetchedSources } from './fetched-sources.ts';
+import { systemImage } from './system-image.ts';
+import type { SystemImage } from './system-image.ts';
 import type { System } from './system.ts';
 
 export interface BuildRequest {
@@ -37,20 +35,29 @@ export interface BuiltSystem {
   readonly imagePath: string;
   readonly manifestPath: string;
   readonly image: AssembledImage;
+  readonly sources: SourceChoice['kind'];
   readonly compiled: Compiled;
+}
+
+interface Manifest extends SystemImage {
+  readonly system: string;
+  readonly profile: string;
+  readonly sources: SourceChoice['kind'];
+  readonly components: Readonly<Record<string, ComponentRecord>>;
 }
 
 /** What the manifest says of a component. */
 interface ComponentRecord {
-  readonly source: { readonly kind: 'bundled' | 'upstream' | 'local'; readonly path: string; readonly digest: Digest };
+  readonly source: { readonly kind: SourceKind; readonly path: string; readonly digest: Digest };
   readonly outputs: Readonly<Record<string, { readonly bytes: number; readonly sha256: Digest }>>;
 }
 
 /** Builds the image and its manifest. A failing component, an image that is too small and a full disk are Failures; a half-made image is never left. */
 export async function buildSystem(request: BuildRequest, context: Context): Promise<BuiltSystem> {
-  const { system, outDir, compile: options } = request;
-  const stem = `${system.name}-${request.profile}`;
-  const projects = projectsOf(request);
+  const { system, profile, outDir, root, compile: options } = request;
+  const stem = `${system.name}-${profile}`;
+  const fetched = await fetchedSources(system, { root, cacheDir: options.cache.root, env: options.hostEnv });
+  const projects = projectsOf({ ...request, fetched: fetched?.folder });
   await prepare(outDir);
   const made = new Map<string, string>();
   const handOver = async (one: CompiledProject): Promise<void> => {
@@ -62,101 +69,13 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
     context,
   );
   const imagePath = join(outDir, `${stem}.img`);
-  const image = await phase('assembling the image', context.report, () => assembleOnce(request, imagePath, compiled, made, context));
+  const about = { system, profile, outDir, fetched, cache: options.cache, env: options.hostEnv };
+  const result = await phase('assembling the image', context.report, () => systemImage(about, imagePath, compiled, made, context));
   const manifestPath = join(outDir, `${stem}.json`);
   const components = await componentRecords(projects, compiled, options.cache);
-  await writeManifest(manifestPath, { system: system.name, profile: request.profile, sources: request.sources.kind, components, image });
-  return { imagePath, manifestPath, image, compiled };
-}
-
-/** An image that was made of the same things and has not been touched since is left as it is. */
-async function assembleOnce(
-  { system, compile: { cache, hostEnv } }: BuildRequest,
-  imagePath: string,
-  compiled: Compiled,
-  made: ReadonlyMap<string, string>,
-  context: Context,
-): Promise<AssembledImage> {
-  const outputs = compiled.projects.flatMap(({ project, outputs: all }) =>
-    [...all].map(([name, { digest }]) => [`${project.name}/${name}`, digest] as const),
-  );
-  const question = {
-    imagePath,
-    facts: digestBytes(JSON.stringify(system.image)),
-    outputs: digestRecord(Object.fromEntries(outputs)),
-    assembler: await cache.digests.tree(join(import.meta.dirname, '../image')),
-  };
-  return remembered<AssembledImage>(cache.root, 'image', question, async () => {
-    const layout = await layoutOf(system.image, (name) => made.get(name));
-    return { value: await assemble(layout, imagePath, { path: hostEnv['PATH'] ?? '' }, context), witnesses: [imagePath] };
-  });
-}
-
-interface ComponentProject {
-  readonly kind: 'bundled' | 'local';
-  /** Absolute. */
-  readonly folder: string;
-  /** As the page or the person wrote it, for the manifest. */
-  readonly path: string;
-  readonly project: Project;
-}
-
-/** The Cargo project of each component, from the source that was chosen for it. */
-export function projectsOf({
-  system,
-  profile,
-  sources,
-  root,
-  env,
-}: Omit<BuildRequest, 'compile' | 'outDir'>): ReadonlyMap<string, ComponentProject> {
-  const names = Object.keys(system.components);
-  for (const name of Object.keys(sources.local)) {
-    if (names.includes(name)) continue;
-    const near = nearest(name, names);
-    throw cannot(`use a local source for "${name}"`, `${system.name} has no such component`, {
-      blame: 'usage',
-      hint: near ? `did you mean ${near}?` : `its components are ${names.join(', ')}`,
-    });
-  }
-  if (sources.kind === 'upstream') {
-    throw cannot(`build ${system.name} from upstream's sources`, 'they have not been fetched', {
-      hint: 'use --sources bundled, or a checkout of your own with --source NAME=DIR',
-    });
-  }
-  const { cargoProfile } = profileOf(system, profile);
-  return new Map(
-    Object.entries(system.components).map(([name, component]) => {
-      const local = sources.local[name];
-      const folder = local ?? join(root, component.bundled);
-      return [
-        name,
-        {
-          kind: local === undefined ? 'bundled' : 'local',
-          folder,
-          path: local ?? component.bundled,
-          project: projectOf(name, component, folder, cargoProfile, env),
-        },
-      ];
-    }),
-  );
-}
-
-function projectOf(name: string, { cargo }: Component, dir: string, profile: string, env: Readonly<Record<string, string>>): Project {
-  return {
-    name,
-    dir,
-    profile,
-    env,
-    packages: cargo.packages ?? [],
-    bins: cargo.bins ?? [],
-    lib: false,
-    features: cargo.features ?? [],
-    defaultFeatures: cargo.defaultFeatures ?? true,
-    triple: cargo.triple?.endsWith('.json') ? join(dir, cargo.triple) : cargo.triple,
-    buildStd: cargo.buildStd ?? [],
-    buildStdFeatures: cargo.buildStdFeatures ?? [],
-    cargoConfigs: [],
-  };
+  const sources = system.sources ? 'upstream' : request.sources.kind;
+  await writeManifest(manifestPath, { system: system.name, profile, sources, components, ...result });
+  return { imagePath, manifestPath, image: result.image, sources, compiled };
 }
 
 /** Says at once that the folder cannot be written, not after an hour of compiling. */
@@ -203,7 +122,7 @@ async function componentRecords(
   return records;
 }
 
-async function writeManifest(path: string, manifest: object): Promise<void> {
+async function writeManifest(path: string, manifest: Manifest): Promise<void> {
   const partial = `${path}.partial`;
   try {
     await writeFile(partial, `${JSON.stringify(manifest, null, 2)}\n`);

@@ -1,11 +1,14 @@
 // A component: one upstream project of a system, where its source comes from, and what is built of it. Facts only.
+import type { DebianSource } from './source-facts.ts';
 
 export interface Component {
   readonly title: string;
-  /** A folder of this repository with a small source of our own that stands in for upstream's. */
-  readonly bundled: string;
+  /** A folder of this repository with a small source of our own: where there is an upstream's too, it stands in for that. */
+  readonly bundled?: string;
   /** Where upstream's source is. */
-  readonly upstream: { readonly git: string; readonly branch: string };
+  readonly upstream?: { readonly git: string; readonly branch: string };
+  /** Upstream's source as Debian has it; `tasks/fetch.ts` gets it. */
+  readonly debian?: DebianSource;
   readonly cargo: CargoBuild;
 }
 
@@ -19,6 +22,10 @@ export interface CargoBuild {
   readonly triple?: string;
   readonly buildStd?: readonly string[];
   readonly buildStdFeatures?: readonly string[];
+  /** Variables that its build scripts may see. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Files of Cargo configuration, within this repository. */
+  readonly configs?: readonly string[];
 }
 
 /** Which sources a build takes: upstream's, the bundled ones, and local checkouts by component (absolute folders). */

@@ -9,6 +9,7 @@ import { assemble } from '../image/image.ts';
 import { openRedoxfs } from '../image/redoxfs-reader.ts';
 import { layoutOf } from './image-facts.ts';
 import type { FileFacts } from './image-facts.ts';
+import { imageOf } from './system.ts';
 import type { System } from './system.ts';
 
 export interface BootFault {
@@ -34,11 +35,14 @@ export function faultyImages(system: System, made: string, path: string, context
   return {
     async make(fault, image) {
       if (fault.damage === 'disk') return await writeFile(image, Buffer.alloc(16 * MiB));
-      const partitions = system.image.partitions.map((partition) => {
+      const partitions = imageOf(system, 'default').partitions.map((partition) => {
         const files = changed(partition.files, fault.files?.[partition.name] ?? {});
         return partition.fileSystem.kind === 'fat' ? { ...partition, sizeBytes: 34 * MiB, files } : { ...partition, files };
       });
-      const layout = await layoutOf({ ...system.image, sizeBytes: 64 * MiB, partitions }, (output) => join(made, output));
+      const layout = await layoutOf(
+        { ...imageOf(system, 'default'), sizeBytes: 64 * MiB, partitions },
+        { made: (output) => join(made, output) },
+      );
       const { partitions: places } = await assemble(layout, image, { path }, context);
       const root = 512 * (places.find(({ fileSystem }) => fileSystem === 'redoxfs')?.startLba ?? 0);
       if (fault.damage === 'root') await damageAt(image, root, Buffer.alloc(2 * MiB));

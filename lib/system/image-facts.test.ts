@@ -43,7 +43,7 @@ test('each row has its kind, mode, owner and bytes, and an initfs is made of its
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-facts-'));
   try {
     await writeFile(join(dir, 'tool'), elf());
-    const layout = await layoutOf(facts, (name) => (name === 'tools/tool' ? join(dir, 'tool') : undefined));
+    const layout = await layoutOf(facts, { made: (name) => (name === 'tools/tool' ? join(dir, 'tool') : undefined) });
     const [partition] = layout.partitions;
     assert.is(partition?.sizeBytes, 'rest');
     const entries = partition?.contents.tree.entries;
@@ -63,7 +63,7 @@ test('each row has its kind, mode, owner and bytes, and an initfs is made of its
 });
 
 test('a row that names what no component made is told by its path', async () => {
-  const failure = await layoutOf(facts, () => undefined).catch((error: unknown) => error);
+  const failure = await layoutOf(facts, { made: () => undefined }).catch((error: unknown) => error);
   assert.instance(failure, Failure);
   assert.match(String(failure), 'Cannot put "usr/bin/tool" into the image: no component made "tools/tool"');
 });

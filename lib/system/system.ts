@@ -7,14 +7,31 @@ import { cannot, nearest } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Component } from './component.ts';
+import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';
+import type { Replacement } from './replacement.ts';
+import type { SourceFacts } from './source-facts.ts';
 
 /** A variant of a system's image. */
 export interface SystemProfile {
   readonly title: string;
   /** The profile of cargo that components are compiled with: "system", "dev", "release". */
   readonly cargoProfile: string;
+  /** Components that it has; absent: all. */
+  readonly components?: readonly string[];
+  /** Its own image, where it is not the system's. */
+  readonly image?: ImageFacts;
+  /** A kernel that the machine starts directly. */
+  readonly kernel?: KernelFacts;
+  /** What is done in the guest when it has booted. */
+  readonly session?: GuestSession;
+}
+
+/** A kernel out of a package that is taken alone (`single` of the system's sources). */
+export interface KernelFacts {
+  readonly from: string;
+  readonly commandLine: string;
 }
 
 export interface System {
@@ -25,7 +42,12 @@ export interface System {
   readonly components: Readonly<Record<string, Component>>;
   /** Variants of the image by name; "default" is what is built when none is named. */
   readonly profiles: Readonly<Record<string, SystemProfile>>;
-  readonly image: ImageFacts;
+  /** Unless each profile has its own. */
+  readonly image?: ImageFacts;
+  /** Sources that Debian has. */
+  readonly sources?: SourceFacts;
+  /** Programs of a base that give way to components, by name. */
+  readonly replacements?: Readonly<Record<string, Replacement>>;
   /** How its machine is started. */
   readonly machine: MachineDescription;
   /** What it must say on the serial console, and what ends a boot. */
@@ -65,4 +87,11 @@ export function profileOf(system: System, name: string): SystemProfile {
     blame: 'usage',
     hint: near ? `did you mean ${near}?` : undefined,
   });
+}
+
+/** The image of a profile. A system that has none for it is a bug of its page. */
+export function imageOf(system: System, profile: string): ImageFacts {
+  const image = profileOf(system, profile).image ?? system.image;
+  if (!image) throw new Error(`systems/${system.name}.ts has no image for the profile ${profile}`);
+  return image;
 }

@@ -1,0 +1,109 @@
+// What an image is made of, as a graph for its manifest: a node for each package and component with the bytes of its files that are there, and what it
+// refers to. lib/closure reads it. What a component refers to is found as Nix does it: names of shared libraries in its bytes.
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { byCodeUnit } from '../core/digest.ts';
+import { contentSize } from '../image/content.ts';
+import type { Entry } from '../image/file-tree.ts';
+import type { RootTree } from './root-tree.ts';
+
+export interface ClosureNode {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly kind: 'package' | 'component';
+  readonly bytes: number;
+  /** Ids, sorted. */
+  readonly references: readonly string[];
+}
+
+export interface ClosureRecord {
+  readonly root: string;
+  readonly nodes: readonly ClosureNode[];
+}
+
+/** The graph of an image called `name`. `versions`: of components, where known. Files that the page itself has belong to the root. */
+export async function closureRecord(
+  name: string,
+  entries: ReadonlyMap<string, Entry>,
+  tree: RootTree,
+  versions: Readonly<Record<string, string>>,
+): Promise<ClosureRecord> {
+  const owner = new Map<string, string>();
+  for (const one of tree.packages) for (const path of one.files) owner.set(path, packageId(one.name));
+  for (const [path, component] of tree.provided) owner.set(path, componentId(component));
+  const bytes = new Map<string, number>();
+  for (const [path, entry] of entries) {
+    const id = owner.get(path) ?? rootId(name);
+    if (entry.kind === 'file') bytes.set(id, (bytes.get(id) ?? 0) + contentSize(entry.content));
+  }
+  const present = new Set(tree.packages.map((one) => packageId(one.name)));
+  const packages = tree.packages.map(({ name: one, version, depends }): ClosureNode => ({
+    id: packageId(one),
+    name: one,
+    version,
+    kind: 'package',
+    bytes: bytes.get(packageId(one)) ?? 0,
+    references: depends
+      .map(packageId)
+      .filter((id) => present.has(id))
+      .sort(byCodeUnit),
+  }));
+  const components = await Promise.all(
+    tree.replaced.map(async ({ name: one }): Promise<ClosureNode> => {
+      const own = [...entries].filter(([path]) => tree.provided.get(path) === one);
+      const id = componentId(one);
+      const references = (await librariesOf(own, entries, owner)).filter((other) => other !== id);
+      return { id, name: one, version: versions[one] ?? '', kind: 'component', bytes: bytes.get(id) ?? 0, references };
+    }),
+  );
+  const all = [...packages, ...components];
+  // What nothing else refers to is there because the page asks for it; what is left over in circles too.
+  const used = new Set(all.flatMap(({ id, references }) => references.filter((other) => other !== id)));
+  const direct = all.map(({ id }) => id).filter((id) => !used.has(id));
+  const reached = reachable(direct, all);
+  for (const { id } of all) if (!reached.has(id)) direct.push(id);
+  const root: ClosureNode = {
+    id: rootId(name),
+    name,
+    version: '',
+    kind: 'component',
+    bytes: bytes.get(rootId(name)) ?? 0,
+    references: direct.sort(byCodeUnit),
+  };
+  return { root: root.id, nodes: [root, ...all].sort((a, b) => byCodeUnit(a.id, b.id)) };
+}
+
+/** Owners of the shared libraries whose names stand in programs' bytes. */
+async function librariesOf(
+  own: readonly (readonly [string, Entry])[],
+  entries: ReadonlyMap<string, Entry>,
+  owner: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
+  const libraries = new Map<string, string>();
+  for (const path of entries.keys()) {
+    const id = owner.get(path);
+    if (id !== undefined && /\.so(\.\d+)*$/.test(path)) libraries.set(basename(path), id);
+  }
+  const found = new Set<string>();
+  for (const [, entry] of own) {
+    if (entry.kind !== 'file' || entry.content.kind !== 'host') continue;
+    const text = (await readFile(entry.content.path)).toString('latin1');
+    for (const [word] of text.matchAll(/(?:lib|ld-)[\w.+-]{1,60}\.so(?:\.\d+)*/g)) {
+      const id = libraries.get(word);
+      if (id !== undefined) found.add(id);
+    }
+  }
+  return [...found].sort(byCodeUnit);
+}
+
+function reachable(from: readonly string[], nodes: readonly ClosureNode[]): ReadonlySet<string> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const found = new Set(from);
+  for (const id of found) for (const next of byId.get(id)?.references ?? []) found.add(next);
+  return found;
+}
+
+const packageId = (name: string): string => `package ${name}`;
+const componentId = (name: string): string => `component ${name}`;
+const rootId = (name: string): string => `image ${name}`;

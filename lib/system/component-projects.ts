@@ -1,0 +1,91 @@
+// The Cargo project of each component, from the source that was chosen for it: a checkout of the person's own, what was fetched, or the bundled one.
+import { join } from 'node:path';
+import { cannot, nearest } from '../core/errors.ts';
+import type { Project } from '../crates/project.ts';
+import type { Component, SourceChoice } from './component.ts';
+import { componentFolder } from './crate-folder.ts';
+import { profileOf } from './system.ts';
+import type { System } from './system.ts';
+
+export type SourceKind = 'bundled' | 'upstream' | 'local';
+
+export interface ComponentProject {
+  readonly kind: SourceKind;
+  /** Absolute. */
+  readonly folder: string;
+  /** As the page or the person wrote it, for the manifest. */
+  readonly path: string;
+  readonly project: Project;
+}
+
+export interface ProjectsRequest {
+  readonly system: System;
+  readonly profile: string;
+  readonly sources: SourceChoice;
+  /** The repository: bundled sources are below it. */
+  readonly root: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The folder that fetch made, where the system has sources in Debian. */
+  readonly fetched?: string | undefined;
+}
+
+/** By component. A local source for what is no component, and upstream's where there are none, are Failures. */
+export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, ComponentProject> {
+  const { system, profile, sources } = request;
+  const names = Object.keys(system.components);
+  for (const name of Object.keys(sources.local)) {
+    if (names.includes(name)) continue;
+    const near = nearest(name, names);
+    throw cannot(`use a local source for "${name}"`, `${system.name} has no such component`, {
+      blame: 'usage',
+      hint: near ? `did you mean ${near}?` : `its components are ${names.join(', ')}`,
+    });
+  }
+  const { cargoProfile, components = names } = profileOf(system, profile);
+  return new Map(
+    components.map((name) => {
+      const component = system.components[name];
+      if (!component) throw new Error(`systems/${system.name}.ts: the profile ${profile} has the component ${name}, which is none`);
+      const source = sourceOf(name, component, request);
+      return [name, { ...source, project: projectOf(name, component, source.folder, cargoProfile, request) }];
+    }),
+  );
+}
+
+function sourceOf(
+  name: string,
+  { bundled, debian }: Component,
+  { system, sources, root, fetched }: ProjectsRequest,
+): Omit<ComponentProject, 'project'> {
+  const local = sources.local[name];
+  if (local !== undefined) return { kind: 'local', folder: local, path: local };
+  if (debian && fetched !== undefined) return { kind: 'upstream', folder: componentFolder(fetched, name), path: originOf(debian.from) };
+  if (bundled !== undefined && (sources.kind === 'bundled' || system.sources)) {
+    return { kind: 'bundled', folder: join(root, bundled), path: bundled };
+  }
+  throw cannot(`build ${system.name} from upstream's sources`, 'they have not been fetched', {
+    hint: 'use --sources bundled, or a checkout of your own with --source NAME=DIR',
+  });
+}
+
+function originOf(from: { readonly crate: string } | { readonly tarball: string }): string {
+  return 'crate' in from ? `Debian's crate ${from.crate}` : `Debian's source package ${from.tarball}`;
+}
+
+function projectOf(name: string, { cargo }: Component, dir: string, profile: string, { env, root }: ProjectsRequest): Project {
+  return {
+    name,
+    dir,
+    profile,
+    env: { ...env, ...cargo.env },
+    packages: cargo.packages ?? [],
+    bins: cargo.bins ?? [],
+    lib: false,
+    features: cargo.features ?? [],
+    defaultFeatures: cargo.defaultFeatures ?? true,
+    triple: cargo.triple?.endsWith('.json') ? join(dir, cargo.triple) : cargo.triple,
+    buildStd: cargo.buildStd ?? [],
+    buildStdFeatures: cargo.buildStdFeatures ?? [],
+    cargoConfigs: (cargo.configs ?? []).map((config) => join(root, config)),
+  };
+}

@@ -1,0 +1,95 @@
+// The root file system of a profile: a base of packages, programs of which have given way to components. Facts and files in, entries and an account
+// of what became of each package out.
+import { posix } from 'node:path';
+import type { Context } from '../core/events.ts';
+import { remembered } from '../core/remembered.ts';
+import { outputOf } from '../core/sh.ts';
+import { file, parentOf, symlink } from '../image/file-tree.ts';
+import type { Entry } from '../image/file-tree.ts';
+import { baseRoot } from './base-root.ts';
+import type { BaseRequest } from './base-root.ts';
+import { entriesOf } from './image-facts.ts';
+import type { FileSources, RootFacts } from './image-facts.ts';
+import { installedPackages, statusPath, statusWithout, textOf } from './package-files.ts';
+import type { InstalledPackage } from './package-files.ts';
+import { goneWith, makeWay, refuseMissing } from './replacement.ts';
+import type { Multicall, Replaced, Replacement } from './replacement.ts';
+import { cannot } from '../core/errors.ts';
+
+export interface RootTree {
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Packages of which files are left, with only those. */
+  readonly packages: readonly InstalledPackage[];
+  readonly replaced: readonly Replaced[];
+  /** Path -> replacement that provides it. */
+  readonly provided: ReadonlyMap<string, string>;
+}
+
+export interface RootRequest extends Omit<BaseRequest, 'name'> {
+  readonly root: RootFacts;
+  readonly replacements: Readonly<Record<string, Replacement>>;
+}
+
+/** Makes the tree. A replacement that does not provide what it names is a Failure. */
+export async function rootTree(request: RootRequest, sources: FileSources, context: Context): Promise<RootTree> {
+  const { root, timestampSec } = request;
+  const base = await baseRoot({ ...request, name: root.base }, context);
+  const packages = await installedPackages(base);
+  const tree = new Map(base);
+  const added = new Map<string, Entry>();
+  const provided = new Map<string, string>();
+  const replaced: Replaced[] = [];
+  const gone = new Set<string>();
+  for (const name of root.replacements) {
+    const replacement = request.replacements[name];
+    if (!replacement) throw cannot(`replace ${name}`, 'there is no such replacement');
+    replaced.push(makeWay(tree, name, replacement, packages));
+    for (const one of goneWith(replacement)) gone.add(one);
+    const comes = await entriesOf(replacement.provides, sources, timestampSec);
+    const links = replacement.multicall ? await multicallEntries(name, replacement.multicall, sources, request, context) : [];
+    for (const [path, entry] of [...comes, ...links]) {
+      added.set(path, entry);
+      provided.set(path, name);
+    }
+  }
+  if (gone.size > 0 && tree.has(statusPath)) tree.set(statusPath, file(statusWithout(await textOf(base, statusPath), gone)));
+  if (root.keeps) keepOnly(tree, root.keeps);
+  const left = [...packages.values()].map((one) => ({ ...one, files: one.files.filter((path) => tree.has(path) && !added.has(path)) }));
+  return { entries: new Map([...tree, ...added]), packages: left.filter(({ files }) => files.length > 0), replaced, provided };
+}
+
+async function multicallEntries(
+  name: string,
+  multicall: Multicall,
+  sources: FileSources,
+  { cacheDir, env }: RootRequest,
+  { signal }: Context,
+): Promise<readonly [string, Entry][]> {
+  const { program, at, links } = multicall;
+  const path = sources.made(program);
+  if (path === undefined) throw cannot(`replace ${name}`, `no component made "${program}"`);
+  const listed = await remembered<readonly string[]>(cacheDir, 'multicall', { path }, async () => {
+    const text = await outputOf(`ask ${program} what it has`, [path, '--list'], { cwd: '/', env: { PATH: env['PATH'] ?? '' }, signal });
+    return { value: text.split(/\s+/).filter(Boolean), witnesses: [path] };
+  });
+  refuseMissing(name, multicall, new Set(listed));
+  const whole = await entriesOf({ [at]: { made: program } }, sources, 0);
+  return [...whole, ...Object.keys(links).map((link): [string, Entry] => [link, symlink(posix.relative(parentOf(link) ?? '', at))])];
+}
+
+/** Leaves what is named, what is below named folders, and the folders above them. */
+function keepOnly(tree: Map<string, Entry>, keeps: readonly string[]): void {
+  const exact = new Set(keeps);
+  const folders = keeps.filter((kept) => kept.endsWith('/'));
+  const above = new Set<string>(['']);
+  const stays = (path: string): boolean => exact.has(path) || folders.some((folder) => path.startsWith(folder) || `${path}/` === folder);
+  for (const path of tree.keys()) {
+    if (!stays(path)) continue;
+    for (let parent = parentOf(path); parent !== undefined; parent = parentOf(parent)) above.add(parent);
+  }
+  for (const kept of keeps) {
+    if (!above.has(kept.replace(/\/$/, '')) && !tree.has(kept.replace(/\/$/, '')))
+      throw cannot(`keep "${kept}"`, 'the base does not have it');
+  }
+  for (const path of [...tree.keys()]) if (!stays(path) && !above.has(path)) tree.delete(path);
+}

@@ -1,0 +1,144 @@
+// The image of a system's profile: facts of its page, outputs of its components and, where it has one, a root of packages, assembled once per state
+// of all of them. An image that was made of the same things and has not been touched since is left as it is.
+import { copyFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Cache } from '../cache/cache.ts';
+import { digestBytes, digestRecord } from '../core/digest.ts';
+import type { Json } from '../core/digest.ts';
+import { cannotBecause } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { makeFolder } from '../core/folders.ts';
+import { remembered } from '../core/remembered.ts';
+import type { Compiled } from '../crates/compile.ts';
+import { assemble } from '../image/image.ts';
+import type { AssembledImage } from '../image/image.ts';
+import { baseFolder } from './base-root.ts';
+import { closureRecord } from './closure-record.ts';
+import type { ClosureRecord } from './closure-record.ts';
+import type { FetchedSources } from './fetched-sources.ts';
+import { layoutOf } from './image-facts.ts';
+import type { FileSources, ImageFacts } from './image-facts.ts';
+import type { Replaced } from './replacement.ts';
+import { rootTree } from './root-tree.ts';
+import type { RootRequest, RootTree } from './root-tree.ts';
+import { packagedFile } from './single-package.ts';
+import { imageOf, profileOf } from './system.ts';
+import type { System } from './system.ts';
+
+export interface ImageRequest {
+  readonly system: System;
+  readonly profile: string;
+  readonly outDir: string;
+  readonly fetched: FetchedSources | undefined;
+  readonly cache: Cache;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface SystemImage {
+  readonly image: AssembledImage;
+  /** A kernel that the machine starts directly, beside the image. */
+  readonly kernel?: string;
+  /** Of a root of packages. */
+  readonly replaced?: readonly Replaced[];
+  readonly closure?: ClosureRecord;
+}
+
+/** Where the kernel of a profile that has one lies. */
+export function kernelPath(outDir: string, system: string, profile: string): string {
+  return join(outDir, `${system}-${profile}`, 'vmlinuz');
+}
+
+/** `made`: component/output -> path. */
+export async function systemImage(
+  request: ImageRequest,
+  imagePath: string,
+  compiled: Compiled,
+  made: ReadonlyMap<string, string>,
+  context: Context,
+): Promise<SystemImage> {
+  const { system, profile, cache, fetched } = request;
+  const facts = imageOf(system, profile);
+  const outputs = compiled.projects.flatMap(({ project, outputs: all }) =>
+    [...all].map(([name, { digest }]) => [`${project.name}/${name}`, digest] as const),
+  );
+  const kernel = profileOf(system, profile).kernel;
+  const question: Json = {
+    imagePath,
+    facts: digestBytes(JSON.stringify([facts, system.replacements ?? null, kernel ?? null])),
+    outputs: digestRecord(Object.fromEntries(outputs)),
+    bases: fetched ? basesOf(facts).map((base) => baseFolder(rootRequest(request, facts, fetched, base))) : [],
+    singles: fetched
+      ? fetched.lock.archives.filter(({ uses }) => uses.some((use) => use.startsWith('single '))).map(({ sha256 }) => sha256)
+      : [],
+    assembler: await cache.digests.tree(join(import.meta.dirname, '../image')),
+  };
+  return await remembered<SystemImage>(cache.root, 'image', question, async () => {
+    const value = await assembleImage(request, facts, imagePath, made, context);
+    return { value, witnesses: [imagePath, ...(value.kernel === undefined ? [] : [value.kernel])] };
+  });
+}
+
+async function assembleImage(
+  request: ImageRequest,
+  facts: ImageFacts,
+  imagePath: string,
+  made: ReadonlyMap<string, string>,
+  context: Context,
+): Promise<SystemImage> {
+  const { system, profile, env, fetched, cache } = request;
+  let tree: RootTree | undefined;
+  const sources: FileSources = {
+    made: (name) => made.get(name),
+    ...(fetched && {
+      packaged: (name) => packagedFile(name, { lock: fetched.lock, cacheDir: cache.root, env }, context),
+      root: async (root) => {
+        tree = await rootTree({ ...rootRequest(request, facts, fetched, root.base), root }, sources, context);
+        return tree.entries;
+      },
+    }),
+  };
+  const layout = await layoutOf(facts, sources);
+  const image = await assemble(layout, imagePath, { path: env['PATH'] ?? '' }, context);
+  const wanted = profileOf(system, profile).kernel;
+  const kernel = wanted && fetched ? kernelPath(request.outDir, system.name, profile) : undefined;
+  if (kernel !== undefined && wanted) await publishFile(await sourcePath(sources, wanted.from), kernel);
+  const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
+  const closure = tree && rooted && (await closureRecord(`${system.name}-${profile}`, rooted.contents.tree.entries, tree, {}));
+  return {
+    image,
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(tree && { replaced: tree.replaced }),
+    ...(closure && { closure }),
+  };
+}
+
+async function sourcePath(sources: FileSources, name: string): Promise<string> {
+  const path = await sources.packaged?.(name);
+  if (path === undefined) throw new Error(`no source for "${name}"`);
+  return path;
+}
+
+async function publishFile(from: string, to: string): Promise<void> {
+  try {
+    await makeFolder(dirname(to));
+    await copyFile(from, `${to}.partial`);
+    await rename(`${to}.partial`, to);
+  } catch (error) {
+    throw cannotBecause(`write "${to}"`, error);
+  }
+}
+
+function basesOf(facts: ImageFacts): readonly string[] {
+  return facts.partitions.flatMap(({ root }) => (root ? [root.base] : []));
+}
+
+function rootRequest(
+  { system, cache, env }: ImageRequest,
+  facts: ImageFacts,
+  { lock }: FetchedSources,
+  name: string,
+): Omit<RootRequest, 'root'> & { readonly name: string } {
+  const suite = system.sources?.suite ?? '';
+  const { timestampSec } = facts;
+  return { name, suite, lock, timestampSec, cacheDir: cache.root, env, replacements: system.replacements ?? {} };
+}

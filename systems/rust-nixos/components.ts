@@ -1,0 +1,39 @@
+// What is compiled for rust-nixos: programs of crates that Debian packages, and small ones of our own.
+import type { Component } from '../../lib/system/component.ts';
+
+/** expr and find link the host's oniguruma by pkg-config; the same library is in the base. */
+const onig = { RUSTONIG_SYSTEM_LIBONIG: '1' };
+
+export const components: Readonly<Record<string, Component>> = {
+  coreutils: {
+    title: 'uutils coreutils 0.0.30, one program for all commands',
+    debian: {
+      from: { tarball: 'rust-coreutils' },
+      // Debian's packagers put their patches into the tarball: versions relaxed to those of trixie, commands without crates left out.
+      series: 'debian/patches/series',
+      edits: [
+        {
+          file: 'src/uu/tr/src/operation.rs',
+          from: 'tag("[="),\n            (',
+          to: 'tag("[="),\n            nom::sequence::pair(',
+          why: 'trixie has nom 7, whose tuples are no parsers',
+        },
+      ],
+    },
+    cargo: {
+      bins: ['coreutils'],
+      features: ['feat_Tier1', 'feat_require_unix', 'feat_require_unix_hostid', 'feat_require_unix_utmpx'],
+      env: onig,
+    },
+  },
+  'sudo-rs': {
+    title: 'sudo-rs 0.2.5: sudo and visudo',
+    debian: { from: { crate: 'sudo-rs' } },
+    cargo: { bins: ['sudo', 'visudo'] },
+  },
+  findutils: {
+    title: 'uutils findutils 0.8: find and xargs',
+    debian: { from: { crate: 'findutils' } },
+    cargo: { bins: ['find', 'xargs'], env: onig },
+  },
+};

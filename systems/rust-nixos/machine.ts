@@ -1,0 +1,11 @@
+// The machine for rust-nixos. Debian's cloud kernel has NVMe and ext4 built in, so that a disk on NVMe needs no initial RAM disk.
+import { GiB } from '../../lib/core/sizes.ts';
+import type { MachineDescription } from '../../lib/machine/machine.ts';
+
+export const machine: MachineDescription = {
+  firmware: 'bios',
+  memoryBytes: GiB,
+  cpus: 2,
+  imageInterface: 'nvme',
+  network: { kind: 'user', forwards: [] },
+};

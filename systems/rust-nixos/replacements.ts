@@ -1,0 +1,66 @@
+// Which programs of Debian's base give way to Rust ones: what goes, what comes, what stays, and what is done in the guest to see that it works.
+import type { FileFacts } from '../../lib/system/image-facts.ts';
+import type { Replacement } from '../../lib/system/replacement.ts';
+
+/** Commands of GNU's coreutils that uutils has. Of the rest, factor lacks a crate in Debian, stdbuf and SELinux's two need C++ and libselinux. */
+const coreutils =
+  `[ arch b2sum base32 base64 basename basenc cat chgrp chmod chown cksum comm cp csplit cut date dd df dir dircolors dirname du
+  echo env expand expr false fmt fold groups head hostid id install join link ln logname ls md5sum mkdir mkfifo mknod mktemp mv nice nl nohup
+  nproc numfmt od paste pathchk pinky pr printenv printf ptx pwd readlink realpath rm rmdir seq sha1sum sha224sum sha256sum sha384sum sha512sum
+  shred shuf sleep sort split stat stty sum sync tac tail tee test timeout touch tr true truncate tsort tty uname unexpand uniq unlink users
+  vdir wc who whoami yes`.split(/\s+/);
+
+/** Every command as a link to the one program. */
+function links(names: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries([...names.map((name) => [`usr/bin/${name}`, name] as const), ['usr/sbin/chroot', 'chroot']]);
+}
+
+/** sudo-rs reads the same file as sudo does. */
+export const sudoers: FileFacts = {
+  'etc/sudoers': {
+    text:
+      'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"\n' +
+      'root ALL=(ALL:ALL) ALL\n%wheel ALL=(ALL:ALL) NOPASSWD: ALL\n',
+    mode: 0o440,
+  },
+};
+
+const pam =
+  '#%PAM-1.0\n@include common-auth\n@include common-account\n@include common-session-noninteractive\n' + 'session required pam_limits.so\n';
+
+export const replacements: Readonly<Record<string, Replacement>> = {
+  coreutils: {
+    original: ['coreutils'],
+    provides: {},
+    multicall: { program: 'coreutils/coreutils', at: 'usr/lib/rust/coreutils', links: links(coreutils) },
+    stays: ['usr/bin/chcon', 'usr/bin/factor', 'usr/bin/runcon', 'usr/bin/stdbuf', 'usr/libexec/coreutils/'],
+    checks: [
+      { name: 'ls is the one of uutils', run: 'ls --version', expect: /^ls (?:\(uutils coreutils\) )?0\.0\.30/m },
+      { name: 'sort and mktemp work', run: 'printf "b\\na\\n" | sort | tr "\\n" " "; test -f "$(mktemp)"', expect: /^a b / },
+      { name: 'GNU keeps factor', run: 'factor 42', expect: /^42: 2 3 7$/m },
+    ],
+  },
+  sudo: {
+    original: ['sudo'],
+    provides: {
+      'usr/bin/sudo': { made: 'sudo-rs/sudo', mode: 0o4755 },
+      'usr/sbin/visudo': { made: 'sudo-rs/visudo' },
+      'etc/pam.d/sudo': { text: pam },
+      'etc/pam.d/sudo-i': { text: pam },
+      'etc/sudoers.d': { folder: true, mode: 0o750 },
+    },
+    // What sudo-rs does without: plug-ins, logging to a server, editing with another user's rights.
+    dispensable: ['bin/cvtsudoers', 'bin/sudoedit', 'bin/sudoreplay', 'sbin/sudo_logsrvd', 'sbin/sudo_sendlog'].map(
+      (path) => `usr/${path}`,
+    ),
+    checks: [{ name: 'sudo is sudo-rs', run: 'sudo --version', expect: /^sudo-rs 0\.2\.5/m }],
+  },
+  findutils: {
+    original: ['findutils'],
+    provides: { 'usr/bin/find': { made: 'findutils/find' }, 'usr/bin/xargs': { made: 'findutils/xargs' } },
+    checks: [
+      { name: 'find is the one of uutils', run: 'find --version', expect: /^find \(Rust\) 0\.8\.0/m },
+      { name: 'find finds', run: 'find /etc -maxdepth 1 -name hostname | xargs cat', expect: /^rust-nixos$/m },
+    ],
+  },
+};
