@@ -34,15 +34,22 @@ export function checkServices(set: ServiceSet): CheckedServices {
   for (const [index, name] of (set.kernelModules ?? []).entries()) {
     must(/^[A-Za-z0-9_-]+$/.test(name), `kernelModules[${index}]`, `"${name}" is not a module's name`);
   }
-  for (const [path, file] of Object.entries(set.temporaryFiles ?? {})) checkTemporary(`temporaryFiles["${path}"]`, path, file, users, groups);
+  for (const [path, file] of Object.entries(set.temporaryFiles ?? {}))
+    checkTemporary(`temporaryFiles["${path}"]`, path, file, users, groups);
   for (const [name, link] of Object.entries(set.interfaces ?? {})) checkInterface(`interfaces.${name}`, name, link);
   for (const [index, address] of (set.dns?.nameservers ?? []).entries()) {
     must(isAddress(address), `dns.nameservers[${index}]`, `"${address}" is not an IPv4 address`);
   }
-  for (const [index, name] of (set.dns?.search ?? []).entries()) must(domain.test(name), `dns.search[${index}]`, `"${name}" is not a domain`);
+  for (const [index, name] of (set.dns?.search ?? []).entries())
+    must(domain.test(name), `dns.search[${index}]`, `"${name}" is not a domain`);
   const folders = Object.entries(set.temporaryFiles ?? {}).flatMap(([path, { kind }]) => (kind === 'folder' ? [`/${path}`] : []));
   for (const [name, service] of Object.entries(set.services)) {
-    checkService(`services.${name}`, name, service, { users, groups, services: Object.keys(set.services), folders: ['/var/log', ...folders] });
+    checkService(`services.${name}`, name, service, {
+      users,
+      groups,
+      services: Object.keys(set.services),
+      folders: ['/var/log', ...folders],
+    });
   }
   const levels = levelsOf(set.services);
   return {
@@ -103,7 +110,8 @@ function checkService(at: string, name: string, service: Service, known: Known):
     mustBePrintable(field, value);
   }
   for (const [index, need] of (service.needs ?? []).entries()) mustBeKnown(`${at}.needs[${index}]`, 'service', need, known.services);
-  if (typeof service.ready === 'object') must(isPath(service.ready.file), `${at}.ready.file`, `"${service.ready.file}" is not an absolute path`);
+  if (typeof service.ready === 'object')
+    must(isPath(service.ready.file), `${at}.ready.file`, `"${service.ready.file}" is not an absolute path`);
   for (const field of ['readyWithinSec', 'stopWithinSec'] as const) {
     must(isWhole(service[field] ?? 1, 1), `${at}.${field}`, `${service[field]} is not a whole number of seconds`);
   }
@@ -175,10 +183,15 @@ function checkTemporary(at: string, path: string, file: TemporaryFile, users: re
 
 function checkInterface(at: string, name: string, link: Interface): void {
   must(interfaceName.test(name) && name !== 'lo', at, `"${name}" is not the name of an interface to set up`);
-  if (link.kind === 'static') must(isNetwork(link.address), `${at}.address`, `"${link.address}" is not an IPv4 address with the length of its network`);
+  if (link.kind === 'static')
+    must(isNetwork(link.address), `${at}.address`, `"${link.address}" is not an IPv4 address with the length of its network`);
   for (const [index, { destination, gateway }] of (link.routes ?? []).entries()) {
     const field = `${at}.routes[${index}]`;
-    must(destination === 'default' || isNetwork(destination), `${field}.destination`, `"${destination}" is neither "default" nor a network`);
+    must(
+      destination === 'default' || isNetwork(destination),
+      `${field}.destination`,
+      `"${destination}" is neither "default" nor a network`,
+    );
     must(isAddress(gateway), `${field}.gateway`, `"${gateway}" is not an IPv4 address`);
   }
 }
