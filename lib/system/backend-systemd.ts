@@ -1,9 +1,10 @@
 // Renders services as systemd's units, tmpfiles.d, networkd's networks and the links that `systemctl enable` would make. For systemd 254 and later
 // (RestartMode=). Formats: systemd.service(5), systemd.unit(5), tmpfiles.d(5), systemd.network(5), modules-load.d(5).
+import { accountOf } from './accounts.ts';
 import type { FileFacts } from './image-facts.ts';
-import { defaultModes, hostFiles, octal, refused } from './service-backend.ts';
+import { defaultModes, givenVariables, hostFiles, octal, refused, refuseTaken } from './service-backend.ts';
 import type { Rendering, ServiceBackend } from './service-backend.ts';
-import type { CheckedServices, FullService, Interface, Route, TemporaryFile } from './services.ts';
+import type { Account, CheckedServices, FullService, Interface, Route, TemporaryFile } from './services.ts';
 
 export const systemdBackend: ServiceBackend = { name: 'systemd', render };
 
@@ -11,6 +12,11 @@ const units = 'etc/systemd/system';
 const installed = '/usr/lib/systemd/system';
 
 function render(set: CheckedServices): Rendering {
+  refuseTaken(
+    'systemd',
+    set.services,
+    /^(?:systemd-|initrd-|(?:dbus|udev|kmod|getty|emergency|rescue|user|autovt|console-getty|modprobe|quotaon)$)/,
+  );
   const interfaces = Object.entries(set.interfaces);
   // Without named servers, the file is resolved's, which hears from networkd what DHCP said.
   const resolved = set.dns.nameservers.length === 0 && interfaces.some(([, { kind }]) => kind === 'dhcp');
@@ -18,7 +24,9 @@ function render(set: CheckedServices): Rendering {
     ...hostFiles(set),
     ...enabled(`${installed}/multi-user.target`, 'default.target'),
     ...consoleFiles(set.console),
-    ...(set.kernelModules.length === 0 ? {} : { 'etc/modules-load.d/services.conf': { text: set.kernelModules.map((name) => `${name}\n`).join('') } }),
+    ...(set.kernelModules.length === 0
+      ? {}
+      : { 'etc/modules-load.d/services.conf': { text: set.kernelModules.map((name) => `${name}\n`).join('') } }),
     ...(Object.keys(set.temporaryFiles).length === 0 ? {} : { 'etc/tmpfiles.d/services.conf': { text: tmpfilesText(set.temporaryFiles) } }),
     ...Object.fromEntries(
       interfaces.map(([name, link]) => [`etc/systemd/network/10-${name}.network`, { text: networkText(name, link, set.dns) }]),
@@ -28,7 +36,7 @@ function render(set: CheckedServices): Rendering {
     ...failureFiles,
     ...Object.fromEntries(
       set.services.flatMap((service) => [
-        [`${units}/${service.name}.service`, { text: unitText(service) }],
+        [`${units}/${service.name}.service`, { text: unitText(service, accountOf(set, service.user)) }],
         [`${units}/multi-user.target.wants/${service.name}.service`, { link: `../${service.name}.service` }],
       ]),
     ),
@@ -105,8 +113,8 @@ const failureFiles: FileFacts = {
   },
 };
 
-/** The text of a service's unit. */
-export function unitText(service: FullService): string {
+/** The text of a service's unit. systemd itself would leave out a home or shell that is a placeholder. */
+export function unitText(service: FullService, account: Account): string {
   const { name, ready, restart, needsNetwork } = service;
   const needs = service.needs.map((need) => `${need}.service`);
   const online = needsNetwork ? ['network-online.target'] : [];
@@ -130,7 +138,9 @@ export function unitText(service: FullService): string {
     `User=${service.user}`,
     ...(service.group === undefined ? [] : [`Group=${service.group}`]),
     `WorkingDirectory=${service.directory}`,
-    ...Object.entries(service.environment).map(([variable, value]) => `Environment=${quoted(`${variable}=${value}`)}`),
+    ...Object.entries({ ...givenVariables(service.user, account), ...service.environment }).map(
+      ([variable, value]) => `Environment=${quoted(`${variable}=${value}`)}`,
+    ),
     `TimeoutStartSec=${service.readyWithinSec}`,
     `TimeoutStopSec=${service.stopWithinSec}`,
     ...(restart === 'never' ? ['Restart=no'] : [`Restart=${restart.when}`, 'RestartMode=direct', `RestartSec=${restart.delaySec}`]),
@@ -178,7 +188,6 @@ export function networkText(name: string, link: Interface, dns: CheckedServices[
     ...(link.kind === 'dhcp' ? ['DHCP=ipv4'] : [`Address=${link.address}`]),
     'LinkLocalAddressing=no',
     'IPv6AcceptRA=no',
-    'ConfigureWithoutCarrier=yes',
     ...(link.kind === 'dhcp' ? ['', '[DHCPv4]', `UseDNS=${useDns}`, `UseDomains=${useDomains}`, 'UseHostname=no'] : []),
     ...(link.routes ?? []).flatMap(routeLines),
     '',

@@ -5,7 +5,7 @@ import type { Failure } from '../core/errors.ts';
 import type { CheckedServices, FullService, Interface, Service, ServiceSet, TemporaryFile, User } from './services.ts';
 
 const accountName = /^[a-z_][a-z0-9_-]{0,30}$/;
-const serviceName = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+const serviceName = /^[A-Za-z][A-Za-z0-9_-]*$/;
 const hostName = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 const interfaceName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 const domain = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
@@ -25,7 +25,7 @@ export function checkServices(set: ServiceSet): CheckedServices {
   must(isWhole(set.console.baud, 1), 'console.baud', `${set.console.baud} is not a speed`);
   must(/^[A-Za-z0-9-]+$/.test(set.console.terminal), 'console.terminal', `"${set.console.terminal}" is not a terminal's name`);
   const groups = [...set.baseAccounts.groups, ...Object.keys(set.groups ?? {}), ...Object.keys(set.users)];
-  const users = [...set.baseAccounts.users, ...Object.keys(set.users)];
+  const users = [...Object.keys(set.baseAccounts.users), ...Object.keys(set.users)];
   for (const [name, id] of Object.entries(set.groups ?? {})) {
     checkAccount(`groups.${name}`, name, id);
   }
@@ -92,7 +92,7 @@ interface Known {
 }
 
 function checkService(at: string, name: string, service: Service, known: Known): void {
-  must(serviceName.test(name), at, `"${name}" is not a service's name: letters, digits, "-" and "_"`);
+  must(serviceName.test(name), at, `"${name}" is not a service's name: a letter, then letters, digits, "-" and "_"`);
   must(isPath(service.command[0]), `${at}.command[0]`, `"${service.command[0]}" is not an absolute path`);
   for (const [index, word] of service.command.entries()) mustBePrintable(`${at}.command[${index}]`, word);
   if (service.user !== undefined) mustBeKnown(`${at}.user`, 'user', service.user, known.users);
@@ -210,8 +210,17 @@ function mustBePrintable(field: string, text: string): void {
   must(!/[\0-\x1f\x7f]/.test(text) && text.isWellFormed(), field, 'it holds a control character or is not well-formed');
 }
 
+/** Absolute, in its shortest form, and of letters that no init's format or shell takes for its own. */
 function isPath(path: string): boolean {
-  return path.startsWith('/') && !/[\0-\x20\x7f"'\\%$]/.test(path) && !path.split('/').some((part) => part === '..' || part === '.');
+  if (path === '/') return true;
+  return (
+    path.startsWith('/') &&
+    !/[^A-Za-z0-9_.+,:@\/-]/.test(path) &&
+    !path
+      .slice(1)
+      .split('/')
+      .some((part) => ['', '.', '..'].includes(part))
+  );
 }
 
 function isWhole(value: number, least: number): boolean {

@@ -3,7 +3,7 @@
 import { cannot } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import type { FileFacts } from './image-facts.ts';
-import type { CheckedServices } from './services.ts';
+import type { Account, CheckedServices } from './services.ts';
 
 export interface ServiceBackend {
   readonly name: string;
@@ -36,6 +36,13 @@ export function refused(backend: string, field: string, why: string, hint?: stri
   return cannot(`render the services for ${backend}`, `${field}: ${why}`, { hint });
 }
 
+/** A service of the name of something that the init has already would replace it. */
+export function refuseTaken(backend: string, services: CheckedServices['services'], taken: RegExp): void {
+  for (const { name } of services) {
+    if (taken.test(name)) throw refused(backend, `services.${name}`, `${backend} has something of this name`, 'choose another name');
+  }
+}
+
 /** One word of a POSIX shell. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_\/.:=+,@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
@@ -47,3 +54,9 @@ export function octal(mode: number): string {
 
 /** Modes where the description says none. */
 export const defaultModes = { folder: 0o755, file: 0o644, link: 0o777 } as const;
+
+/** The environment that every service has besides its own. */
+export function givenVariables(user: string, { home, shell }: Account): Readonly<Record<string, string>> {
+  const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+  return { PATH: path, USER: user, LOGNAME: user, HOME: home, SHELL: shell };
+}

@@ -5,7 +5,7 @@ export interface ServiceSet {
   readonly hostName: string;
   readonly console: SerialConsole;
   /** Users and groups that the image has without us; all others are made. */
-  readonly baseAccounts: { readonly users: readonly string[]; readonly groups: readonly string[] };
+  readonly baseAccounts: { readonly users: Readonly<Record<string, Account>>; readonly groups: readonly string[] };
   /** By name. "root" may be here although the image has it: it gets this password and shell. */
   readonly users: Readonly<Record<string, User>>;
   /** Name -> number. Users have a group of their own name and number besides. */
@@ -25,6 +25,13 @@ export interface SerialConsole {
   readonly device: string;
   readonly baud: number;
   readonly terminal: string;
+}
+
+/** What a service's user brings. */
+export interface Account {
+  readonly group: string;
+  readonly home: string;
+  readonly shell: string;
 }
 
 export interface User {

@@ -4,7 +4,12 @@ import type { ServiceSet } from '../../lib/system/services.ts';
 
 /** What Debian's base-passwd brings, as far as somebody may want it. */
 export const debianAccounts: ServiceSet['baseAccounts'] = {
-  users: ['root', 'daemon', 'bin', 'sys', 'man', 'mail', 'www-data', 'backup', 'nobody'],
+  users: {
+    root: { group: 'root', home: '/root', shell: '/bin/bash' },
+    daemon: { group: 'daemon', home: '/usr/sbin', shell: '/usr/sbin/nologin' },
+    'www-data': { group: 'www-data', home: '/var/www', shell: '/usr/sbin/nologin' },
+    nobody: { group: 'nogroup', home: '/nonexistent', shell: '/usr/sbin/nologin' },
+  },
   groups: ['root', 'daemon', 'bin', 'sys', 'adm', 'tty', 'disk', 'man', 'mail', 'sudo', 'www-data', 'backup', 'utmp', 'users', 'nogroup'],
 };
 
