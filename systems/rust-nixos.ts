@@ -3,24 +3,32 @@
 import { MiB } from '../lib/core/sizes.ts';
 import type { GuestCheck, GuestSession } from '../lib/system/guest-check.ts';
 import type { ImageFacts, RootFacts } from '../lib/system/image-facts.ts';
-import type { System } from '../lib/system/system.ts';
+import type { System, SystemProfile } from '../lib/system/system.ts';
 import { console } from './linux/console.ts';
 import { components } from './rust-nixos/components.ts';
 import { common, login } from './rust-nixos/files.ts';
+import { rustInit, systemd, sysvinit } from './rust-nixos/init.ts';
+import type { Init } from './rust-nixos/init.ts';
 import { machine } from './rust-nixos/machine.ts';
 import { replacements } from './rust-nixos/replacements.ts';
+import { baseServices } from './rust-nixos/services.ts';
 import { sources } from './rust-nixos/sources.ts';
-import { systemd } from './rust-nixos/init.ts';
 
 /** One ext4 on the whole disk; the machine starts the kernel directly. */
-function image(root: RootFacts, files: ImageFacts['partitions'][number]['files'], sizeBytes = 512 * MiB): ImageFacts {
+function image(init: Init, replaced: readonly string[]): ImageFacts {
+  const services = { init: init.name, set: baseServices };
+  const root: RootFacts = { base: init.base, replacements: replaced, services, modules };
+  const files = { ...common, ...init.files };
   return {
-    sizeBytes,
+    sizeBytes: 512 * MiB,
     table: 'none',
     timestampSec: 1_767_225_600, // 2026-01-01
-    partitions: [{ name: 'root', typeGuid: '', fileSystem: { kind: 'ext4', label: 'nixos' }, root, files: { ...common, ...files } }],
+    partitions: [{ name: 'root', typeGuid: '', fileSystem: { kind: 'ext4', label: 'nixos' }, root, files }],
   };
 }
+
+/** What the cloud kernel has not built in, and a machine here may need. */
+const modules = { from: 'kernel', names: ['autofs4', 'dummy', 'virtio_balloon', 'virtio_blk', 'virtio_net', 'virtio_rng'] };
 
 const kernel = { from: 'kernel:boot/vmlinuz-*', commandLine: 'console=ttyS0 root=/dev/nvme0n1 rw panic=-1' };
 
@@ -38,6 +46,14 @@ function session(more: readonly GuestCheck[], replaced: readonly string[] = []):
 }
 
 const rust = ['coreutils', 'sudo', 'findutils'];
+const rustComponents = ['coreutils', 'sudo-rs', 'findutils'];
+
+/** A profile of full size. */
+function profile(title: string, init: Init, replaced: readonly string[], components: readonly string[]): SystemProfile {
+  const own = replaced.length === 0 ? [{ name: 'ls is GNU', run: 'ls --version', expect: /GNU coreutils/ }] : [];
+  const facts = { title, cargoProfile: 'system', components, image: image(init, replaced), kernel };
+  return { ...facts, session: session([...own, ...init.checks], replaced) };
+}
 
 export const system: System = {
   name: 'rust-nixos',
@@ -46,22 +62,10 @@ export const system: System = {
   sources,
   replacements,
   profiles: {
-    vanilla: {
-      title: 'the same system with the C programs',
-      cargoProfile: 'system',
-      components: [],
-      image: image({ base: 'systemd', replacements: [] }, systemd.files),
-      kernel,
-      session: session([{ name: 'ls is GNU', run: 'ls --version', expect: /GNU coreutils/ }, ...systemd.checks]),
-    },
-    rust: {
-      title: 'Rust programs under systemd',
-      cargoProfile: 'system',
-      components: ['coreutils', 'sudo-rs', 'findutils'],
-      image: image({ base: 'systemd', replacements: rust }, systemd.files),
-      kernel,
-      session: session(systemd.checks, rust),
-    },
+    rust: profile('Rust programs under systemd', systemd, rust, rustComponents),
+    vanilla: profile('the same system with the C programs', systemd, [], []),
+    'rust-init': profile('Rust programs under a Rust init', rustInit, [...rust, 'init'], [...rustComponents, 'init']),
+    sysvinit: profile('Rust programs under sysvinit', sysvinit, rust, rustComponents),
   },
   machine,
   console,

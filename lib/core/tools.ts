@@ -14,9 +14,16 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   addr2line: { debian: 'binutils', fedora: 'binutils', arch: 'binutils', nix: 'binutils' },
   bwrap: { debian: 'bubblewrap', fedora: 'bubblewrap', arch: 'bubblewrap', nix: 'bubblewrap' },
   cc: { debian: 'gcc libc6-dev', fedora: 'gcc', arch: 'gcc', nix: 'gcc' },
+  // Headers of libraries that programs of crates link: lib/system/host-checks.ts knows the files.
+  libpam: { debian: 'libpam0g-dev', fedora: 'pam-devel', arch: 'pam', nix: 'pam' },
+  oniguruma: { debian: 'libonig-dev', fedora: 'oniguruma-devel', arch: 'oniguruma', nix: 'oniguruma' },
+  'pkg-config': { debian: 'pkg-config', fedora: 'pkgconf', arch: 'pkgconf', nix: 'pkg-config' },
   'mkfs.vfat': { debian: 'dosfstools', fedora: 'dosfstools', arch: 'dosfstools', nix: 'dosfstools' },
   // Firmware, no program: lib/machine/firmware.ts knows its files.
   OVMF: { debian: 'ovmf', fedora: 'edk2-ovmf', arch: 'edk2-ovmf', nix: 'OVMF.fd' },
+  depmod: { debian: 'kmod', fedora: 'kmod', arch: 'kmod', nix: 'kmod' },
+  'dpkg-deb': { debian: 'dpkg', fedora: 'dpkg', arch: 'dpkg', nix: 'dpkg' },
+  'dpkg-scanpackages': { debian: 'dpkg-dev', fedora: 'dpkg-dev', arch: 'dpkg', nix: 'dpkg' },
   ip: { debian: 'iproute2', fedora: 'iproute', arch: 'iproute2', nix: 'iproute2' },
   mke2fs: { debian: 'e2fsprogs', fedora: 'e2fsprogs', arch: 'e2fsprogs', nix: 'e2fsprogs' },
   mmdebstrap: { debian: 'mmdebstrap', fedora: 'mmdebstrap', arch: 'mmdebstrap', nix: 'mmdebstrap' },

@@ -40,10 +40,22 @@ const leastNode = [22, 18] as const;
 const optional: Readonly<Record<string, string>> = {
   addr2line: 'test-boot.ts --symbols then names no address',
   bwrap: 'builds then run without a sandbox',
+  depmod: 'systems of Debian packages then cannot be built',
+  'dpkg-deb': 'systems of Debian packages then cannot be built',
+  'dpkg-scanpackages': 'systems of Debian packages then cannot be built',
+  libpam: 'sudo-rs then cannot be linked',
+  oniguruma: 'programs that match with it then cannot be linked',
+  'pkg-config': 'libraries of the host are then not found by crates',
   ip: 'tasks/net.ts then makes no network',
+  mke2fs: 'ext4 images then cannot be made',
+  mmdebstrap: 'systems of Debian packages then cannot be built',
   nft: 'tasks/net.ts then needs iptables',
+  patch: 'sources that are patched then cannot be fetched',
   setpriv: 'children may outlive a task that is killed',
 };
+
+/** By what a library's package for developers is known. */
+const headers: Readonly<Record<string, string>> = { libpam: '/usr/include/security/pam_appl.h', oniguruma: '/usr/include/oniguruma.h' };
 
 /** Looks at the host. Rows are in a fixed order; nothing throws but what stops the whole run. */
 export async function checkHost(host: CheckedHost, context: Context): Promise<readonly Check[]> {
@@ -81,10 +93,24 @@ export function nodeCheck(version: string): Check {
 
 async function toolCheck(name: string, packages: Packages, host: CheckedHost, context: Context): Promise<Check> {
   const path = host.env['PATH'] ?? '';
-  const place = await (name === 'OVMF' ? firmware(path) : name === 'cc' ? linker(host, context) : findProgram(name, searchPath(path)));
+  const place = await (name in headers
+    ? header(name)
+    : name === 'OVMF'
+      ? firmware(path)
+      : name === 'cc'
+        ? linker(host, context)
+        : findProgram(name, searchPath(path)));
   const without = optional[name];
   const detail = place ?? `package ${packages.debian}${without === undefined ? '' : ` (${without})`}`;
   return { name, found: place !== undefined, needed: without === undefined, detail, packages };
+}
+
+async function header(name: string): Promise<string | undefined> {
+  const path = headers[name] ?? '';
+  return await stat(path).then(
+    () => path,
+    () => undefined,
+  );
 }
 
 /** A cc that also finds the C library's start-up object: on Debian gcc comes without it unless libc6-dev is there too. */

@@ -8,6 +8,10 @@ import type { Entry, FileTree, Owner } from '../image/file-tree.ts';
 import type { ImageLayout } from '../image/image.ts';
 import { writeInitfs } from '../image/initfs.ts';
 import type { InitfsGeneration } from '../image/initfs-format.ts';
+import type { ServiceSet } from './services.ts';
+
+/** An init that services can be rendered for. */
+export type InitName = 'systemd' | 'sysvinit' | 'table';
 
 export interface ImageFacts {
   readonly sizeBytes: number;
@@ -35,6 +39,10 @@ export interface RootFacts {
   readonly base: string;
   /** Names of the system's replacements. */
   readonly replacements: readonly string[];
+  /** What runs, and the init that runs it. */
+  readonly services?: { readonly init: InitName; readonly set: ServiceSet };
+  /** Modules of the kernel, by name; what they depend on comes with them. `from`: a package that is taken alone. */
+  readonly modules?: { readonly from: string; readonly names: readonly string[] };
   /** Only these files of the base: paths, or folders ending with a slash. Absent: all. */
   readonly keeps?: readonly string[];
 }

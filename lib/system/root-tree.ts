@@ -1,20 +1,28 @@
 // The root file system of a profile: a base of packages, programs of which have given way to components. Facts and files in, entries and an account
 // of what became of each package out.
 import { posix } from 'node:path';
+import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { outputOf } from '../core/sh.ts';
 import { file, parentOf, symlink } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
+import { withAccounts } from './accounts.ts';
+import { systemdBackend } from './backend-systemd.ts';
+import { sysvBackend } from './backend-sysv.ts';
+import { tableBackend } from './backend-table.ts';
 import { baseRoot } from './base-root.ts';
-import type { BaseRequest } from './base-root.ts';
+import type { BaseRequest, BaseRoot } from './base-root.ts';
+import { checkServices } from './check-services.ts';
 import { entriesOf } from './image-facts.ts';
-import type { FileSources, RootFacts } from './image-facts.ts';
+import type { FileSources, InitName, RootFacts } from './image-facts.ts';
+import { kernelModules } from './kernel-modules.ts';
 import { installedPackages, statusPath, statusWithout, textOf } from './package-files.ts';
 import type { InstalledPackage } from './package-files.ts';
 import { goneWith, makeWay, refuseMissing } from './replacement.ts';
 import type { Multicall, Replaced, Replacement } from './replacement.ts';
-import { cannot } from '../core/errors.ts';
+import type { ServiceBackend } from './service-backend.ts';
+import type { CheckedServices } from './services.ts';
 
 export interface RootTree {
   readonly entries: ReadonlyMap<string, Entry>;
@@ -26,6 +34,8 @@ export interface RootTree {
 }
 
 export interface RootRequest extends Omit<BaseRequest, 'name'> {
+  /** Where a package that is taken alone was unpacked to. */
+  readonly single: (use: string) => Promise<string>;
   readonly root: RootFacts;
   readonly replacements: Readonly<Record<string, Replacement>>;
 }
@@ -53,9 +63,33 @@ export async function rootTree(request: RootRequest, sources: FileSources, conte
     }
   }
   if (gone.size > 0 && tree.has(statusPath)) tree.set(statusPath, file(statusWithout(await textOf(base, statusPath), gone)));
+  const { services, modules } = root;
+  const rendered = services && backends[services.init].render(checkServices(services.set));
+  for (const name of rendered?.packages ?? []) {
+    if (!packages.has(name)) throw cannot(`run services under ${services?.init}`, `the base ${root.base} lacks the package ${name}`);
+  }
+  if (rendered) for (const [path, entry] of await entriesOf(rendered.files, sources, timestampSec)) added.set(path, entry);
+  if (services) for (const [path, entry] of await accountFiles(base, checkServices(services.set))) added.set(path, entry);
+  if (modules) {
+    const found = await kernelModules(await request.single(modules.from), modules.names, request, context);
+    for (const [path, entry] of found) added.set(path, entry);
+  }
   if (root.keeps) keepOnly(tree, root.keeps);
   const left = [...packages.values()].map((one) => ({ ...one, files: one.files.filter((path) => tree.has(path) && !added.has(path)) }));
   return { entries: new Map([...tree, ...added]), packages: left.filter(({ files }) => files.length > 0), replaced, provided };
+}
+
+const backends: Readonly<Record<InitName, ServiceBackend>> = { systemd: systemdBackend, sysvinit: sysvBackend, table: tableBackend };
+
+/** The base's passwd, shadow and group with the users of the services. */
+async function accountFiles(base: BaseRoot, set: CheckedServices): Promise<readonly [string, Entry][]> {
+  const [passwd, shadow, group] = await Promise.all(['passwd', 'shadow', 'group'].map((name) => textOf(base, `etc/${name}`)));
+  const texts = withAccounts({ passwd: passwd ?? '', shadow: shadow ?? '', group: group ?? '' }, set);
+  return Object.entries(texts).map(([name, text]): [string, Entry] => {
+    const before = base.get(`etc/${name}`);
+    const { mode, ...owner } = before ?? { mode: 0o600, uid: 0, gid: 0 };
+    return [`etc/${name}`, file(text, mode, { uid: owner.uid, gid: owner.gid })];
+  });
 }
 
 async function multicallEntries(

@@ -18,16 +18,21 @@ export interface PackageHost {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** The folder that a package which is taken alone was unpacked to. */
+export async function packageFolder(use: string, host: PackageHost, context: Context): Promise<string> {
+  const [archive] = archivesFor(host.lock, `single ${use}`);
+  if (!archive) throw cannot(`find the package "${use}"`, 'the lock has none', { hint: 'fetch --update makes a new lock' });
+  return await unpacked(archive, host, context);
+}
+
 /** The path of "USE:PATTERN" ("kernel:boot/vmlinuz-*"). No such package, and none or several files that fit, are Failures. */
 export async function packagedFile(name: string, host: PackageHost, context: Context): Promise<string> {
   const at = name.indexOf(':');
   const [use, pattern] = [name.slice(0, at), name.slice(at + 1)];
-  const [archive] = archivesFor(host.lock, `single ${use}`);
-  if (!archive) throw cannot(`find "${name}"`, `the lock has no package for "${use}"`, { hint: 'fetch --update makes a new lock' });
-  const folder = await unpacked(archive, host, context);
+  const folder = await packageFolder(use, host, context);
   const found = await globby(pattern, { cwd: folder, dot: true });
   const [path] = found;
-  if (path === undefined || found.length > 1) throw cannot(`find "${name}"`, `${archive.name} has ${found.length} such files`);
+  if (path === undefined || found.length > 1) throw cannot(`find "${name}"`, `the package has ${found.length} such files`);
   return join(folder, path);
 }
 

@@ -21,7 +21,7 @@ import type { FileSources, ImageFacts } from './image-facts.ts';
 import type { Replaced } from './replacement.ts';
 import { rootTree } from './root-tree.ts';
 import type { RootRequest, RootTree } from './root-tree.ts';
-import { packagedFile } from './single-package.ts';
+import { packagedFile, packageFolder } from './single-package.ts';
 import { imageOf, profileOf } from './system.ts';
 import type { System } from './system.ts';
 
@@ -92,7 +92,8 @@ async function assembleImage(
     ...(fetched && {
       packaged: (name) => packagedFile(name, { lock: fetched.lock, cacheDir: cache.root, env }, context),
       root: async (root) => {
-        tree = await rootTree({ ...rootRequest(request, facts, fetched, root.base), root }, sources, context);
+        const single = (use: string): Promise<string> => packageFolder(use, { lock: fetched.lock, cacheDir: cache.root, env }, context);
+        tree = await rootTree({ ...rootRequest(request, facts, fetched, root.base), root, single }, sources, context);
         return tree.entries;
       },
     }),
@@ -137,7 +138,7 @@ function rootRequest(
   facts: ImageFacts,
   { lock }: FetchedSources,
   name: string,
-): Omit<RootRequest, 'root'> & { readonly name: string } {
+): Omit<RootRequest, 'root' | 'single'> & { readonly name: string } {
   const suite = system.sources?.suite ?? '';
   const { timestampSec } = facts;
   return { name, suite, lock, timestampSec, cacheDir: cache.root, env, replacements: system.replacements ?? {} };

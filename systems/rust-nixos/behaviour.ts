@@ -125,7 +125,7 @@ export const behaviourRows: readonly BehaviourRow[] = [
   {
     name: 'the host has its name and resolves it',
     run: 'cat /proc/sys/kernel/hostname; /usr/bin/probe resolve "$(cat /proc/sys/kernel/hostname)"',
-    expect: 'rnx\n127.0.1.1',
+    expect: 'rust-nixos\n127.0.1.1',
   },
   { name: 'what waits for the network has come after it', run: logOf('online'), expect: 'start online' },
 ];

@@ -36,4 +36,9 @@ export const components: Readonly<Record<string, Component>> = {
     debian: { from: { crate: 'findutils' } },
     cargo: { bins: ['find', 'xargs'], env: onig },
   },
+  init: {
+    title: 'a small process 1 of our own, and a program that shows how it treats services',
+    bundled: 'fixtures/rust-nixos',
+    cargo: { bins: ['init', 'probe'] },
+  },
 };

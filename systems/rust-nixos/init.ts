@@ -1,19 +1,45 @@
 // What each init needs beside its packages, and how one sees that it is the one that runs.
-import type { FileFacts } from '../../lib/system/image-facts.ts';
 import type { GuestCheck } from '../../lib/system/guest-check.ts';
+import type { FileFacts, InitName } from '../../lib/system/image-facts.ts';
 
-interface Init {
+export interface Init {
+  /** Who renders the services. */
+  readonly name: InitName;
+  readonly base: string;
   readonly files: FileFacts;
   readonly checks: readonly GuestCheck[];
 }
 
+const failed: GuestCheck = { name: 'no service has failed', run: 'services failed | wc -l', expect: /^0$/m };
+
 export const systemd: Init = {
-  files: {
-    'etc/machine-id': { text: '' },
-    'etc/systemd/system/default.target': { link: '/usr/lib/systemd/system/multi-user.target' },
-  },
+  name: 'systemd',
+  base: 'systemd',
+  files: { 'etc/machine-id': { text: '' } },
   checks: [
     { name: 'process 1 is systemd', run: 'sudo readlink /proc/1/exe', expect: /^\/usr\/lib\/systemd\/systemd$/m },
     { name: 'no unit has failed', run: 'systemctl --failed --no-legend --plain | wc -l', expect: /^0$/m },
+  ],
+};
+
+export const sysvinit: Init = {
+  name: 'sysvinit',
+  base: 'sysvinit',
+  files: {},
+  checks: [
+    { name: 'process 1 is init', run: 'sudo readlink /proc/1/exe', expect: /^\/usr\/sbin\/init$/m },
+    { name: 'it is the one of sysvinit', run: '/usr/sbin/init --version 2>&1', expect: /SysV init version/ },
+    failed,
+  ],
+};
+
+export const rustInit: Init = {
+  name: 'table',
+  base: 'sysvinit',
+  files: {},
+  checks: [
+    { name: 'process 1 is init', run: 'sudo readlink /proc/1/exe', expect: /^\/usr\/sbin\/init$/m },
+    { name: 'it is ours', run: 'cut -d" " -f1 /etc/init.table | sort -u | tr "\\n" " "', expect: /getty hostname interface/ },
+    failed,
   ],
 };

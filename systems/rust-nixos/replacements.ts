@@ -10,6 +10,9 @@ const coreutils =
   shred shuf sleep sort split stat stty sum sync tac tail tee test timeout touch tr true truncate tsort tty uname unexpand uniq unlink users
   vdir wc who whoami yes`.split(/\s+/);
 
+/** Paths below usr/. */
+const words = (text: string): readonly string[] => text.split(' ').map((path) => `usr/${path}`);
+
 /** Every command as a link to the one program. */
 function links(names: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries([...names.map((name) => [`usr/bin/${name}`, name] as const), ['usr/sbin/chroot', 'chroot']]);
@@ -20,7 +23,7 @@ export const sudoers: FileFacts = {
   'etc/sudoers': {
     text:
       'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"\n' +
-      'root ALL=(ALL:ALL) ALL\n%wheel ALL=(ALL:ALL) NOPASSWD: ALL\n',
+      'root ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) NOPASSWD: ALL\n',
     mode: 0o440,
   },
 };
@@ -54,6 +57,26 @@ export const replacements: Readonly<Record<string, Replacement>> = {
       (path) => `usr/${path}`,
     ),
     checks: [{ name: 'sudo is sudo-rs', run: 'sudo --version', expect: /^sudo-rs 0\.2\.5/m }],
+  },
+  init: {
+    // With what only it uses: its scripts, and the network's.
+    original: [
+      'sysvinit-core',
+      'initscripts',
+      'sysv-rc',
+      'insserv',
+      'startpar',
+      'ifupdown',
+      'udhcpc',
+      'busybox',
+      'orphan-sysvinit-scripts',
+    ],
+    // halt, poweroff and reboot are links that come with the services.
+    dispensable: words(
+      'bin/busybox bin/startpar sbin/fsck.nfs sbin/halt sbin/ifdown sbin/ifquery sbin/ifup sbin/insserv sbin/poweroff',
+    ).concat(words('sbin/reboot sbin/runlevel sbin/shutdown sbin/telinit sbin/udhcpc')),
+    provides: { 'usr/sbin/init': { made: 'init/init' }, 'usr/bin/probe': { made: 'init/probe' } },
+    checks: [],
   },
   findutils: {
     original: ['findutils'],

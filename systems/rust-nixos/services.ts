@@ -14,7 +14,7 @@ export const debianAccounts: ServiceSet['baseAccounts'] = {
 };
 
 export const baseServices: ServiceSet = {
-  hostName: 'rnx',
+  hostName: 'rust-nixos',
   console: { device: 'ttyS0', baud: 115_200, terminal: 'vt220' },
   baseAccounts: debianAccounts,
   users: {

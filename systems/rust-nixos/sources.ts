@@ -20,7 +20,7 @@ export const sources: SourceFacts = {
   bases: {
     systemd: words(`?essential bash dbus iproute2 kmod libonig5 libpam-systemd login passwd sudo systemd systemd-resolved systemd-sysv udev
       util-linux`),
-    sysvinit: words(`?essential bash ifupdown initscripts iproute2 libonig5 login passwd sudo sysvinit-core udhcpc util-linux`),
+    sysvinit: words(`?essential bash ifupdown initscripts iproute2 kmod libonig5 login passwd sudo sysvinit-core udhcpc util-linux`),
   },
   single: { kernel: 'linux-image-cloud-amd64', loader: 'systemd-boot-efi' },
   stubs: [],

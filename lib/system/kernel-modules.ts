@@ -1,0 +1,82 @@
+// Modules of a packaged kernel for a root: those that are named and what they depend on, with the indexes that depmod makes of just those.
+import { existsSync } from 'node:fs';
+import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { globby } from 'globby';
+import { byCodeUnit, digestRecord } from '../core/digest.ts';
+import { cannot, cannotBecause, nearest } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { outputOf } from '../core/sh.ts';
+import { tool } from '../core/tools.ts';
+import { file } from '../image/file-tree.ts';
+import type { Entry } from '../image/file-tree.ts';
+
+/** Raised when the same names give other files. */
+const version = 1;
+
+/** Entries below usr/lib/modules/. `kernel`: the unpacked package; names are those of files without ".ko". An unknown one is a Failure. */
+export async function kernelModules(
+  kernel: string,
+  names: readonly string[],
+  { cacheDir, env }: { readonly cacheDir: string; readonly env: Readonly<Record<string, string>> },
+  { signal }: Context,
+): Promise<ReadonlyMap<string, Entry>> {
+  const what = 'choose kernel modules';
+  const folder = join(cacheDir, 'modules', digestRecord({ version, kernel: basename(kernel), names: [...names] }).slice(0, 16));
+  if (!existsSync(folder)) {
+    const modules = join(kernel, 'usr/lib/modules');
+    const [release, ...others] = await readdir(modules).catch(() => []);
+    if (release === undefined || others.length > 0) throw cannot(what, 'the package has not the modules of one kernel');
+    const partial = `${folder}.partial-${process.pid}`;
+    try {
+      const depmod = await tool('depmod', env['PATH'] ?? '');
+      const run = async (words: readonly string[]): Promise<string> => await outputOf(what, [depmod, ...words], { cwd: '/', env, signal });
+      // depmod(8) looks below <base>/lib/modules.
+      const all = await run(['-n', '-b', join(kernel, 'usr'), release]);
+      for (const path of [...closureOf(names, all), 'modules.builtin', 'modules.builtin.modinfo', 'modules.order']) {
+        const to = join(partial, 'lib/modules', release, path);
+        await mkdir(dirname(to), { recursive: true });
+        await link(join(modules, release, path), to);
+      }
+      await run(['-b', partial, release]);
+      await rename(partial, folder);
+    } catch (error) {
+      throw cannotBecause(what, error);
+    } finally {
+      await rm(partial, { recursive: true, force: true });
+    }
+  }
+  const from = join(folder, 'lib/modules');
+  const found = (await globby('**/*', { cwd: from })).sort(byCodeUnit);
+  return new Map(
+    await Promise.all(
+      found.map(async (path): Promise<[string, Entry]> => {
+        const host = join(from, path);
+        return [`usr/lib/modules/${relative(from, host)}`, file({ kind: 'host', path: host, sizeBytes: (await stat(host)).size })];
+      }),
+    ),
+  );
+}
+
+/** Paths of the named modules and of all that they depend on, from the rows of modules.dep ("path: path path") among depmod's output. */
+export function closureOf(names: readonly string[], text: string): readonly string[] {
+  const needs = new Map<string, readonly string[]>();
+  for (const [, path = '', rest = ''] of text.matchAll(/^(kernel\/\S+\.ko\S*):(.*)$/gm)) needs.set(path, rest.split(' ').filter(Boolean));
+  const byName = new Map([...needs.keys()].map((path) => [nameOf(path), path]));
+  const found = new Set<string>();
+  for (const name of names) {
+    const path = byName.get(name);
+    if (path === undefined) {
+      const near = nearest(name, [...byName.keys()]);
+      throw cannot('choose kernel modules', `the kernel has no module "${name}"`, { hint: near ? `did you mean ${near}?` : undefined });
+    }
+    for (const one of [path, ...(needs.get(path) ?? [])]) found.add(one);
+  }
+  return [...found].sort(byCodeUnit);
+}
+
+function nameOf(path: string): string {
+  return basename(path)
+    .replace(/\.ko.*$/, '')
+    .replaceAll('-', '_');
+}
