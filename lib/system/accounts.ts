@@ -1,5 +1,6 @@
 // Users and groups of a description as the lines of /etc/passwd, /etc/shadow and /etc/group, added to those that an image has. The same for every
 // backend. Formats: passwd(5), shadow(5), group(5).
+import { badField } from './check-services.ts';
 import type { Account, CheckedServices } from './services.ts';
 
 /** The texts of the three files. */
@@ -17,7 +18,10 @@ export function accountOf({ users, baseAccounts }: Pick<CheckedServices, 'users'
   return { group: name, home: described?.home ?? home, shell: described?.shell ?? '/usr/sbin/nologin' };
 }
 
-/** `base` with the described users and groups; a line of the same name is replaced, except a group's, which only gains members. */
+/**
+ * `base` with the described users and groups; a line of the same name is replaced, except a group's, which only gains members. Throws a Failure
+ * where a number is another account's: packages give out theirs from 999 down.
+ */
 export function withAccounts(base: AccountTexts, set: Pick<CheckedServices, 'users' | 'groups' | 'baseAccounts'>): AccountTexts {
   const { users, groups } = set;
   const [passwd, shadow, group] = [lines(base.passwd), lines(base.shadow), lines(base.group)];
@@ -32,7 +36,20 @@ export function withAccounts(base: AccountTexts, set: Pick<CheckedServices, 'use
   for (const [name, user] of Object.entries(users)) {
     for (const other of user.groups ?? []) group.set(other, withMember(group.get(other) ?? `${other}:x:`, name));
   }
+  noNumberTwice('users', passwd);
+  noNumberTwice('groups', group);
   return { passwd: text(passwd), shadow: text(shadow), group: text(group) };
+}
+
+/** The third field of a line is the account's number. */
+function noNumberTwice(field: 'users' | 'groups', found: ReadonlyMap<string, string>): void {
+  const names = new Map<string, string>();
+  for (const [name, line] of found) {
+    const id = line.split(':')[2] ?? '';
+    const other = names.get(id);
+    if (other !== undefined) throw badField(`${field}.${name}`, `the image's "${other}" has ${id} too`, 'choose another number');
+    names.set(id, name);
+  }
 }
 
 function withMember(line: string, name: string): string {

@@ -36,7 +36,10 @@ function render(set: CheckedServices): Rendering {
     ...scriptFiles,
     ...Object.fromEntries(
       set.services.flatMap((service): [string, FileFacts[string]][] => [
-        [`etc/services/${service.name}`, { text: serviceFacts(service, accountOf(set, service.user)) }],
+        [
+          `etc/services/${service.name}`,
+          { text: serviceFacts(service, accountOf(set, service.user), set.users[service.user]?.groups ?? []) },
+        ],
         [`etc/init.d/${service.name}`, { text: initScript(service), mode: 0o755 }],
         ...links(service, levels).map((path): [string, FileFacts[string]] => [path, { link: `../init.d/${service.name}` }]),
       ]),

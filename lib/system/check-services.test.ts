@@ -114,4 +114,9 @@ test('accounts are added to those of the image', () => {
   });
 });
 
+test('a number of the image is not given to another account', () => {
+  const base = { passwd: '', shadow: '', group: 'systemd-x:x:901:\nweb:x:33:\n' };
+  assert.throws(() => withAccounts(base, checkServices(sampleServices)), `groups.logs: the image's "systemd-x" has 901 too`);
+});
+
 test.run();

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { guestPassword, linuxGuest } from '../../fixtures/linux-guest/linux-guest.ts';
 import { buildInit, guestModules, initGuest } from '../../fixtures/rust-nixos/init-guest.ts';
 import { console as linuxConsole } from '../../systems/linux/console.ts';
-import { behaviourRows, behaviourServices, consoleRows } from '../../systems/rust-nixos/behaviour.ts';
+import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from '../../systems/rust-nixos/behaviour.ts';
 import { openShell } from '../console/shell.ts';
 import type { Shell } from '../console/shell.ts';
 import { outputOf, run } from '../core/sh.ts';
@@ -62,6 +62,7 @@ async function within(name: string, files: FileFacts, commandLine: string, work:
         imageInterface: 'ide',
         kernel: { image: guest.kernel, initrd, commandLine: `${guest.commandLine} ${commandLine}` },
         network: { kind: 'user', forwards: [] },
+        extraArguments: behaviourMachine,
       },
       accelerator: 'tcg',
       disks: [],

@@ -177,7 +177,7 @@ test('sysvinit has scripts, and links in the order in which it starts and stops'
     'STOP_WITHIN=5',
     'LOG=/run/web/log',
     `program() { cd /run/web && exec env -i PATH=${path} USER=web LOGNAME=web HOME=/nonexistent SHELL=/usr/sbin/nologin ` +
-      `'GREETING=a "b" $C %d' PLAIN=x setpriv --reuid=web --regid=logs --init-groups -- /usr/bin/web --greeting 'it'\\''s $5, 100 %'; }`,
+      `'GREETING=a "b" $C %d' PLAIN=x setpriv --reuid=web --regid=logs --groups=logs -- /usr/bin/web --greeting 'it'\\''s $5, 100 %'; }`,
     '',
   ]);
 });

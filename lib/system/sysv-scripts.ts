@@ -110,6 +110,8 @@ start)
   done
   ;;
 stop)
+  read_state
+  case $state in starting | running | restarting) ;; *) exit 0 ;; esac
   start-stop-daemon --stop --quiet --oknodo --pidfile "$place.pid" --remove-pidfile --retry "TERM/$((STOP_WITHIN + 5))/KILL/5"
   ;;
 restart | force-reload) "$0" "$1" stop && "$0" "$1" start ;;
@@ -141,7 +143,7 @@ export const scriptFiles: FileFacts = Object.fromEntries(
 );
 
 /** /etc/services/NAME, which the scripts read: facts as variables, and `program`, which becomes the service. */
-export function serviceFacts(service: FullService, account: Account): string {
+export function serviceFacts(service: FullService, account: Account, furtherGroups: readonly string[]): string {
   const { ready, restart, user } = service;
   const limits = restart === 'never' ? { when: 'never', limit: 0, withinSec: 1, delaySec: 0 } : restart;
   const facts: Readonly<Record<string, string>> = {
@@ -158,9 +160,11 @@ export function serviceFacts(service: FullService, account: Account): string {
     LOG: service.log,
   };
   const variables = { ...givenVariables(user, account), ...service.environment };
+  const group = service.group ?? account.group;
+  const groups = [group, ...furtherGroups.filter((name) => name !== group)];
   const program = [
     ...['exec', 'env', '-i', ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)],
-    ...['setpriv', `--reuid=${user}`, `--regid=${service.group ?? account.group}`, '--init-groups', '--', ...service.command],
+    ...['setpriv', `--reuid=${user}`, `--regid=${group}`, `--groups=${groups.join(',')}`, '--', ...service.command],
   ];
   return [
     ...Object.entries(facts).map(([name, value]) => `${name}=${shellWord(value)}`),
