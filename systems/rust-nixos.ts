@@ -12,6 +12,7 @@ import type { Init } from './rust-nixos/init.ts';
 import { machine } from './rust-nixos/machine.ts';
 import { replacements } from './rust-nixos/replacements.ts';
 import { baseServices } from './rust-nixos/services.ts';
+import { smallKeeps } from './rust-nixos/small.ts';
 import { sources } from './rust-nixos/sources.ts';
 
 /** One ext4 on the whole disk; the machine starts the kernel directly. */
@@ -55,6 +56,26 @@ function profile(title: string, init: Init, replaced: readonly string[], compone
   return { ...facts, session: session([...own, ...init.checks], replaced) };
 }
 
+/** At most 40 MB with its kernel: what a login needs, and nothing that installs packages. */
+function small(): SystemProfile {
+  const replaced = ['coreutils-static', 'sudo', 'init'];
+  const whole = image(rustInit, replaced);
+  const partitions = whole.partitions.map((partition) => ({
+    ...partition,
+    ...(partition.root && { root: { ...partition.root, keeps: smallKeeps, modules: { from: 'kernel', names: ['dummy', 'virtio_net'] } } }),
+    files: { ...partition.files, 'boot/vmlinuz': { packaged: kernel.from } },
+  }));
+  const components = ['coreutils-static', 'sudo-rs', 'init'];
+  return {
+    title: 'a Rust init, static coreutils and little else, at most 40 MB',
+    cargoProfile: 'system',
+    components,
+    image: { ...whole, sizeBytes: 64 * MiB, partitions },
+    kernel,
+    session: session(rustInit.checks, replaced),
+  };
+}
+
 export const system: System = {
   name: 'rust-nixos',
   title: 'rust-nixos',
@@ -65,6 +86,7 @@ export const system: System = {
     rust: profile('Rust programs under systemd', systemd, rust, rustComponents),
     vanilla: profile('the same system with the C programs', systemd, [], []),
     'rust-init': profile('Rust programs under a Rust init', rustInit, [...rust, 'init'], [...rustComponents, 'init']),
+    small: small(),
     sysvinit: profile('Rust programs under sysvinit', sysvinit, rust, rustComponents),
   },
   machine,

@@ -40,7 +40,7 @@ export async function writeExt4(
 ): Promise<void> {
   const { offsetBytes, sizeBytes, label, uuid, timestampSec } = options;
   const what = `make the ext4 "${label}"`;
-  const extended = `offset=${offsetBytes},hash_seed=${uuid},nodiscard,lazy_itable_init=0,root_owner=0:0`;
+  const extended = `offset=${offsetBytes},hash_seed=${uuid},nodiscard,assume_storage_prezeroed=1,root_owner=0:0`;
   const words = [
     '-q',
     '-F',

@@ -1,29 +1,46 @@
 // What is compiled for rust-nixos: programs of crates that Debian packages, and small ones of our own.
 import type { Component } from '../../lib/system/component.ts';
+import type { DebianSource } from '../../lib/system/source-facts.ts';
+import { coreutils } from './commands.ts';
 
 /** expr and find link the host's oniguruma by pkg-config; the same library is in the base. */
 const onig = { RUSTONIG_SYSTEM_LIBONIG: '1' };
 
+const uutils: DebianSource = {
+  from: { tarball: 'rust-coreutils' },
+  // Debian's packagers put their patches into the tarball: versions relaxed to those of trixie, commands without crates left out.
+  series: 'debian/patches/series',
+  edits: [
+    {
+      file: 'src/uu/tr/src/operation.rs',
+      from: 'tag("[="),\n            (',
+      to: 'tag("[="),\n            nom::sequence::pair(',
+      why: 'trixie has nom 7, whose tuples are no parsers',
+    },
+  ],
+};
+
+/** One program has all of GNU's digests. */
+const digests = /^(?:b2|md5|sha\d+)sum$/;
+
 export const components: Readonly<Record<string, Component>> = {
   coreutils: {
     title: 'uutils coreutils 0.0.30, one program for all commands',
-    debian: {
-      from: { tarball: 'rust-coreutils' },
-      // Debian's packagers put their patches into the tarball: versions relaxed to those of trixie, commands without crates left out.
-      series: 'debian/patches/series',
-      edits: [
-        {
-          file: 'src/uu/tr/src/operation.rs',
-          from: 'tag("[="),\n            (',
-          to: 'tag("[="),\n            nom::sequence::pair(',
-          why: 'trixie has nom 7, whose tuples are no parsers',
-        },
-      ],
-    },
+    debian: uutils,
     cargo: {
       bins: ['coreutils'],
       features: ['feat_Tier1', 'feat_require_unix', 'feat_require_unix_hostid', 'feat_require_unix_utmpx'],
       env: onig,
+    },
+  },
+  'coreutils-static': {
+    title: 'the same without shared libraries, and so without expr, which matches with oniguruma',
+    debian: uutils,
+    cargo: {
+      bins: ['coreutils'],
+      defaultFeatures: false,
+      features: [...coreutils.filter((name) => name !== '[' && name !== 'expr' && !digests.test(name)), 'chroot', 'hashsum'],
+      configs: ['systems/rust-nixos/static.toml'],
     },
   },
   'sudo-rs': {

@@ -1,14 +1,7 @@
 // Which programs of Debian's base give way to Rust ones: what goes, what comes, what stays, and what is done in the guest to see that it works.
 import type { FileFacts } from '../../lib/system/image-facts.ts';
 import type { Replacement } from '../../lib/system/replacement.ts';
-
-/** Commands of GNU's coreutils that uutils has. Of the rest, factor lacks a crate in Debian, stdbuf and SELinux's two need C++ and libselinux. */
-const coreutils =
-  `[ arch b2sum base32 base64 basename basenc cat chgrp chmod chown cksum comm cp csplit cut date dd df dir dircolors dirname du
-  echo env expand expr false fmt fold groups head hostid id install join link ln logname ls md5sum mkdir mkfifo mknod mktemp mv nice nl nohup
-  nproc numfmt od paste pathchk pinky pr printenv printf ptx pwd readlink realpath rm rmdir seq sha1sum sha224sum sha256sum sha384sum sha512sum
-  shred shuf sleep sort split stat stty sum sync tac tail tee test timeout touch tr true truncate tsort tty uname unexpand uniq unlink users
-  vdir wc who whoami yes`.split(/\s+/);
+import { coreutils } from './commands.ts';
 
 /** Paths below usr/. */
 const words = (text: string): readonly string[] => text.split(' ').map((path) => `usr/${path}`);
@@ -42,6 +35,17 @@ export const replacements: Readonly<Record<string, Replacement>> = {
       { name: 'sort and mktemp work', run: 'printf "b\\na\\n" | sort | tr "\\n" " "; test -f "$(mktemp)"', expect: /^a b / },
       { name: 'GNU keeps factor', run: 'factor 42', expect: /^42: 2 3 7$/m },
     ],
+  },
+  'coreutils-static': {
+    original: ['coreutils'],
+    provides: {},
+    multicall: {
+      program: 'coreutils-static/coreutils',
+      at: 'usr/lib/rust/coreutils',
+      links: links(coreutils.filter((name) => name !== 'expr')),
+    },
+    dispensable: words('bin/chcon bin/expr bin/factor bin/runcon bin/stdbuf'),
+    checks: [{ name: 'ls is the one of uutils', run: 'ls --version', expect: /^ls (?:\(uutils coreutils\) )?0\.0\.30/m }],
   },
   sudo: {
     original: ['sudo'],
