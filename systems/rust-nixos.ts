@@ -3,7 +3,7 @@
 import { MiB } from '../lib/core/sizes.ts';
 import type { GuestCheck, GuestSession } from '../lib/system/guest-check.ts';
 import type { ImageFacts, RootFacts } from '../lib/system/image-facts.ts';
-import type { System, SystemProfile } from '../lib/system/system.ts';
+import type { KernelFacts, System, SystemProfile } from '../lib/system/system.ts';
 import { console } from './linux/console.ts';
 import { components } from './rust-nixos/components.ts';
 import { common, login } from './rust-nixos/files.ts';
@@ -31,7 +31,11 @@ function image(init: Init, replaced: readonly string[]): ImageFacts {
 /** What the cloud kernel has not built in, and a machine here may need. */
 const modules = { from: 'kernel', names: ['autofs4', 'dummy', 'virtio_balloon', 'virtio_blk', 'virtio_net', 'virtio_rng'] };
 
-const kernel = { from: 'kernel:boot/vmlinuz-*', commandLine: 'console=ttyS0 root=/dev/nvme0n1 rw panic=-1' };
+const kernelFile = 'kernel:boot/vmlinuz-*';
+
+function kernel({ kernelWords }: Init): KernelFacts {
+  return { from: kernelFile, commandLine: `console=ttyS0 root=/dev/nvme0n1 rw panic=-1${kernelWords}` };
+}
 
 /** What every profile is asked once it has booted, beside the checks of its replacements. */
 function session(more: readonly GuestCheck[], replaced: readonly string[] = []): GuestSession {
@@ -52,7 +56,7 @@ const rustComponents = ['coreutils', 'sudo-rs', 'findutils'];
 /** A profile of full size. */
 function profile(title: string, init: Init, replaced: readonly string[], components: readonly string[]): SystemProfile {
   const own = replaced.length === 0 ? [{ name: 'ls is GNU', run: 'ls --version', expect: /GNU coreutils/ }] : [];
-  const facts = { title, cargoProfile: 'system', components, image: image(init, replaced), kernel };
+  const facts = { title, cargoProfile: 'system', components, image: image(init, replaced), kernel: kernel(init) };
   return { ...facts, session: session([...own, ...init.checks], replaced) };
 }
 
@@ -63,7 +67,7 @@ function small(): SystemProfile {
   const partitions = whole.partitions.map((partition) => ({
     ...partition,
     ...(partition.root && { root: { ...partition.root, keeps: smallKeeps, modules: { from: 'kernel', names: ['dummy', 'virtio_net'] } } }),
-    files: { ...partition.files, 'boot/vmlinuz': { packaged: kernel.from } },
+    files: { ...partition.files, 'boot/vmlinuz': { packaged: kernelFile } },
   }));
   const components = ['coreutils-static', 'sudo-rs', 'init'];
   return {
@@ -71,7 +75,7 @@ function small(): SystemProfile {
     cargoProfile: 'system',
     components,
     image: { ...whole, sizeBytes: 64 * MiB, partitions },
-    kernel,
+    kernel: kernel(rustInit),
     session: session(rustInit.checks, replaced),
   };
 }

@@ -7,6 +7,8 @@ export interface Init {
   readonly name: InitName;
   readonly base: string;
   readonly files: FileFacts;
+  /** What it needs on the kernel's command line. */
+  readonly kernelWords: string;
   readonly checks: readonly GuestCheck[];
 }
 
@@ -16,6 +18,7 @@ export const systemd: Init = {
   name: 'systemd',
   base: 'systemd',
   files: { 'etc/machine-id': { text: '' } },
+  kernelWords: '',
   checks: [
     { name: 'process 1 is systemd', run: 'sudo readlink /proc/1/exe', expect: /^\/usr\/lib\/systemd\/systemd$/m },
     { name: 'no unit has failed', run: 'systemctl --failed --no-legend --plain | wc -l', expect: /^0$/m },
@@ -26,6 +29,8 @@ export const sysvinit: Init = {
   name: 'sysvinit',
   base: 'sysvinit',
   files: {},
+  // Without an initial RAM disk nobody has mounted /dev when it looks for its console.
+  kernelWords: ' devtmpfs.mount=1',
   checks: [
     { name: 'process 1 is init', run: 'sudo readlink /proc/1/exe', expect: /^\/usr\/sbin\/init$/m },
     { name: 'it is the one of sysvinit', run: '/usr/sbin/init --version 2>&1', expect: /SysV init version/ },
@@ -37,6 +42,7 @@ export const rustInit: Init = {
   name: 'table',
   base: 'sysvinit',
   files: {},
+  kernelWords: '',
   checks: [
     { name: 'process 1 is init', run: 'sudo readlink /proc/1/exe', expect: /^\/usr\/sbin\/init$/m },
     { name: 'it is ours', run: 'cut -d" " -f1 /etc/init.table | sort -u | tr "\\n" " "', expect: /getty hostname interface/ },
