@@ -19,6 +19,7 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   OVMF: { debian: 'ovmf', fedora: 'edk2-ovmf', arch: 'edk2-ovmf', nix: 'OVMF.fd' },
   ip: { debian: 'iproute2', fedora: 'iproute', arch: 'iproute2', nix: 'iproute2' },
   mcopy: { debian: 'mtools', fedora: 'mtools', arch: 'mtools', nix: 'mtools' },
+  'nix-store': { debian: 'nix-bin', fedora: 'nix', arch: 'nix', nix: 'nix' },
   nft: { debian: 'nftables', fedora: 'nftables', arch: 'nftables', nix: 'nftables' },
   'qemu-system-x86_64': { debian: 'qemu-system-x86', fedora: 'qemu-system-x86', arch: 'qemu-system-x86', nix: 'qemu' },
   setpriv: { debian: 'util-linux', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },

@@ -1,0 +1,118 @@
+// Swaps dependencies below a store path without building anything: every path that leads to them is copied with their names replaced in its bytes.
+// Rules: replacement-plan.ts. A new path is named as Nix names what is addressed by its content: "source", its references, and the SHA-256 of its
+// NAR without its own name. So the same replacement gives the same paths everywhere, and Nix takes them from a cache without a signature.
+import { rm } from 'node:fs/promises';
+import { byCodeUnit } from '../core/digest.ts';
+import { phase } from '../core/events.ts';
+import type { Context } from '../core/events.ts';
+import { pace } from '../core/pace.ts';
+import { toBase32 } from './base32.ts';
+import { moduloHash } from './modulo-hash.ts';
+import { narTally, observed } from './nar-summary.ts';
+import { restoreNar } from './nar-restore.ts';
+import { narOf } from './nar-writer.ts';
+import { replacementPlan } from './replacement-plan.ts';
+import type { Replacement } from './replacement-plan.ts';
+import { rewritten } from './rewrite.ts';
+import { withStaging } from './staging.ts';
+import type { Staging } from './staging.ts';
+import { closureInfos } from './store.ts';
+import type { PathInfo, Store } from './store.ts';
+import { plainName, sourcePath } from './store-path.ts';
+import type { StoreName } from './store-path.ts';
+
+export interface Request {
+  readonly root: StoreName;
+  readonly replacements: readonly Replacement[];
+  readonly cutoffs: readonly StoreName[];
+  /** The folder that gets the new paths; what did not change is not copied there. */
+  readonly to: string;
+}
+
+export interface Replaced {
+  /** What now stands for the root; the root itself where nothing had to change. */
+  readonly root: StoreName;
+  /** In the order in which they were made, dependencies first. */
+  readonly rewritten: readonly { readonly old: StoreName; readonly info: PathInfo }[];
+  /** All that the new root reaches, from either place. */
+  readonly closure: ReadonlyMap<StoreName, PathInfo>;
+}
+
+/** Notes of the plan are reported. On failure `to` is as it was. */
+export async function replaceDependencies(store: Store, request: Request, context: Context): Promise<Replaced> {
+  const { root, replacements, cutoffs, to } = request;
+  const known = await closureInfos(store, [root, ...replacements.map(({ new: by }) => by)], context);
+  const plan = replacementPlan(root, known, replacements, cutoffs);
+  for (const text of plan.notes) context.report({ kind: 'note', text });
+  const made = new Map<StoreName, PathInfo>();
+  const final = (name: StoreName): StoreName => made.get(plan.standsFor(name))?.name ?? plan.standsFor(name);
+  if (plan.rewrites.length > 0) {
+    await phase('rewrite', context.report, () =>
+      withStaging(to, context, async (staging) => {
+        for (const old of plan.rewrites) {
+          const info = known.get(old);
+          if (info) made.set(old, await rewritePath(store, info, final, staging, context));
+          context.report({ kind: 'progress', phase: 'rewrite', done: made.size, total: plan.rewrites.length });
+        }
+      }),
+    );
+  }
+  const all = new Map([...known, ...[...made.values()].map((info) => [info.name, info] as const)]);
+  return { root: final(root), rewritten: [...made].map(([old, info]) => ({ old, info })), closure: reached(final(root), all) };
+}
+
+/** Copies one path with its references replaced, its own name included. */
+async function rewritePath(
+  store: Store,
+  { name: old, references }: PathInfo,
+  final: (name: StoreName) => StoreName,
+  staging: Staging,
+  context: Context,
+): Promise<PathInfo> {
+  const others = references.filter((name) => name !== old);
+  const pairs = new Map(others.map((name) => [name, final(name)] as const).filter(([from, to]) => from !== to));
+  const first = staging.place(old);
+  await using nar = await store.nar(old, context);
+  // A name of a file may hold a hash too, and may then belong elsewhere in its folder.
+  await restoreNar(rewritten(nar.chunks, pairs), first, { what: `rewrite "${old}"`, order: 'any' }, context);
+
+  const { hash, self, sizeBytes } = await ownHash(first, old, context);
+  const newOthers = [...new Set(others.map(final))].sort(byCodeUnit);
+  const name = sourcePath(store.storeDir, plainName(old), hash, { others: newOthers, self });
+  const info = { name, references: [...newOthers, ...(self ? [name] : [])].sort(byCodeUnit) };
+  if (!self) {
+    staging.keep(first, name);
+    return { ...info, narHash: `sha256:${toBase32(Buffer.from(hash, 'hex'))}`, narSize: sizeBytes };
+  }
+  const second = staging.place(name);
+  const tally = narTally();
+  const chunks = observed(rewritten(narOf(first), new Map([[old, name]])), (chunk) => tally.update(chunk));
+  await restoreNar(chunks, second, { what: `rewrite "${old}"` }, context);
+  await rm(first, { recursive: true });
+  staging.keep(second, name);
+  return { ...info, narHash: tally.finish().hash, narSize: sizeBytes };
+}
+
+async function ownHash(path: string, own: StoreName, context: Context): Promise<{ hash: string; self: boolean; sizeBytes: number }> {
+  const modulo = moduloHash(own);
+  const turn = pace(context);
+  let sizeBytes = 0;
+  for (const chunk of narOf(path)) {
+    modulo.update(chunk);
+    sizeBytes += chunk.length;
+    await turn(chunk.length);
+  }
+  return { ...modulo.finish(), sizeBytes };
+}
+
+function reached(root: StoreName, infos: ReadonlyMap<StoreName, PathInfo>): ReadonlyMap<StoreName, PathInfo> {
+  const closure = new Map<StoreName, PathInfo>();
+  const wanted = new Set([root]);
+  for (const name of wanted) {
+    const info = infos.get(name);
+    if (!info) continue;
+    closure.set(name, info);
+    for (const next of info.references) wanted.add(next); // a set goes on to what is added while it is walked
+  }
+  return closure;
+}
