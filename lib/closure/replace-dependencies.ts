@@ -7,6 +7,7 @@ import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';
 import { toBase32 } from './base32.ts';
+import type { NarInfo } from './narinfo.ts';
 import { moduloHash } from './modulo-hash.ts';
 import { narTally, observed } from './nar-summary.ts';
 import { restoreNar } from './nar-restore.ts';
@@ -16,6 +17,7 @@ import type { Replacement } from './replacement-plan.ts';
 import { rewritten } from './rewrite.ts';
 import { withStaging } from './staging.ts';
 import type { Staging } from './staging.ts';
+import { keepRecords } from './store-record.ts';
 import { closureInfos } from './store.ts';
 import type { PathInfo, Store } from './store.ts';
 import { plainName, sourcePath } from './store-path.ts';
@@ -33,7 +35,7 @@ export interface Replaced {
   /** What now stands for the root; the root itself where nothing had to change. */
   readonly root: StoreName;
   /** In the order in which they were made, dependencies first. */
-  readonly rewritten: readonly { readonly old: StoreName; readonly info: PathInfo }[];
+  readonly rewritten: readonly { readonly old: StoreName; readonly info: NarInfo }[];
   /** All that the new root reaches, from either place. */
   readonly closure: ReadonlyMap<StoreName, PathInfo>;
 }
@@ -44,7 +46,7 @@ export async function replaceDependencies(store: Store, request: Request, contex
   const known = await closureInfos(store, [root, ...replacements.map(({ new: by }) => by)], context);
   const plan = replacementPlan(root, known, replacements, cutoffs);
   for (const text of plan.notes) context.report({ kind: 'note', text });
-  const made = new Map<StoreName, PathInfo>();
+  const made = new Map<StoreName, NarInfo>();
   const final = (name: StoreName): StoreName => made.get(plan.standsFor(name))?.name ?? plan.standsFor(name);
   if (plan.rewrites.length > 0) {
     await phase('rewrite', context.report, () =>
@@ -54,6 +56,7 @@ export async function replaceDependencies(store: Store, request: Request, contex
           if (info) made.set(old, await rewritePath(store, info, final, staging, context));
           context.report({ kind: 'progress', phase: 'rewrite', done: made.size, total: plan.rewrites.length });
         }
+        await keepRecords(staging, store.storeDir, made.values());
       }),
     );
   }
@@ -68,7 +71,7 @@ async function rewritePath(
   final: (name: StoreName) => StoreName,
   staging: Staging,
   context: Context,
-): Promise<PathInfo> {
+): Promise<NarInfo> {
   const others = references.filter((name) => name !== old);
   const pairs = new Map(others.map((name) => [name, final(name)] as const).filter(([from, to]) => from !== to));
   const first = staging.place(old);
@@ -79,10 +82,14 @@ async function rewritePath(
   const { hash, self, sizeBytes } = await ownHash(first, old, context);
   const newOthers = [...new Set(others.map(final))].sort(byCodeUnit);
   const name = sourcePath(store.storeDir, plainName(old), hash, { others: newOthers, self });
-  const info = { name, references: [...newOthers, ...(self ? [name] : [])].sort(byCodeUnit) };
+  const contentAddress = `fixed:r:sha256:${toBase32(Buffer.from(hash, 'hex'))}`;
+  const recorded = (narHash: string, narSize: number): NarInfo => ({
+    ...{ name, references: [...newOthers, ...(self ? [name] : [])].sort(byCodeUnit), contentAddress, signatures: [] },
+    ...{ narHash, narSize, url: `nar/${narHash.slice('sha256:'.length)}.nar`, compression: 'none' },
+  });
   if (!self) {
     staging.keep(first, name);
-    return { ...info, narHash: `sha256:${toBase32(Buffer.from(hash, 'hex'))}`, narSize: sizeBytes };
+    return recorded(`sha256:${toBase32(Buffer.from(hash, 'hex'))}`, sizeBytes);
   }
   const second = staging.place(name);
   const tally = narTally();
@@ -90,7 +97,7 @@ async function rewritePath(
   await restoreNar(chunks, second, { what: `rewrite "${old}"` }, context);
   await rm(first, { recursive: true });
   staging.keep(second, name);
-  return { ...info, narHash: tally.finish().hash, narSize: sizeBytes };
+  return recorded(tally.finish().hash, sizeBytes);
 }
 
 async function ownHash(path: string, own: StoreName, context: Context): Promise<{ hash: string; self: boolean; sizeBytes: number }> {

@@ -1,7 +1,7 @@
 // New store paths are made in a hidden folder beside their places and moved there when all are whole: a run that fails or is stopped leaves nothing.
-import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
 import type { Context } from '../core/events.ts';
@@ -11,8 +11,8 @@ import { narOf } from './nar-writer.ts';
 export interface Staging {
   /** A place of its own for something unfinished; nothing is there. */
   place(name: string): string;
-  /** What lies at `path` is to become `<dir>/<name>` at the end. */
-  keep(path: string, name: string): void;
+  /** What lies at `path` is to become `<dir>/<name>` at the end. What is there must be the same, unless it is to be replaced. */
+  keep(path: string, name: string, there?: 'same' | 'replace'): void;
 }
 
 /** Runs `work`, then moves what it kept into `dir`, which is made where it is missing. What is there already must have the same bytes. */
@@ -24,13 +24,18 @@ export async function withStaging<T>(dir: string, context: Context, work: (stagi
     await makeFolder(dir);
     folder = await mkdtemp(join(dir, '.partial-'));
     const home = folder;
-    const kept: { path: string; name: string }[] = [];
+    const kept: { path: string; name: string; there: 'same' | 'replace' }[] = [];
     let places = 0;
     const result = await work({
       place: (name) => join(home, `${++places}-${name}`.slice(0, 200)),
-      keep: (path, name) => void kept.push({ path, name }),
+      keep: (path, name, there = 'same') => void kept.push({ path, name, there }),
     });
-    for (const { path, name } of kept) await publish(path, join(dir, name), context);
+    const news: typeof kept = [];
+    for (const each of kept) if (each.there === 'replace' || !(await isThere(each.path, join(dir, each.name), context))) news.push(each);
+    for (const { path, name } of news) {
+      await makeFolder(dirname(join(dir, name)));
+      await rename(path, join(dir, name));
+    }
     return result;
   } catch (error) {
     throw cannotBecause(what, error, 'free some space, or choose another folder with --to DIR');
@@ -40,25 +45,14 @@ export async function withStaging<T>(dir: string, context: Context, work: (stagi
   }
 }
 
-async function publish(path: string, to: string, context: Context): Promise<void> {
-  if (lstatSync(to, { throwIfNoEntry: false }) === undefined) return await rename(path, to);
-  const [fresh, there] = [await summaryOf(narOf(path), [], context), await summaryOf(narOf(to), [], context)];
-  if (fresh.hash !== there.hash) {
-    throw cannot(`write "${to}"`, 'something else is there', { hint: 'it was changed or damaged; remove it, or choose another folder' });
-  }
+/** Something else there is a Failure; so nothing is moved before all was looked at. */
+async function isThere(path: string, to: string, context: Context): Promise<boolean> {
+  if (lstatSync(to, { throwIfNoEntry: false }) === undefined) return false;
+  const [fresh, old] = [await summaryOf(narOf(path), [], context), await summaryOf(narOf(to), [], context)];
+  if (fresh.hash === old.hash) return true;
+  throw cannot(`write "${to}"`, 'something else is there', { hint: 'it was changed or damaged; remove it, or choose another folder' });
 }
 
 async function removeEmpty(dir: string): Promise<void> {
   if ((await readdir(dir).catch(() => ['?'])).length === 0) await rmdir(dir);
-}
-
-/** A folder for work whose results nobody keeps. */
-export async function withTemporary<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
-  await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'bloomery-nar-'));
-  try {
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

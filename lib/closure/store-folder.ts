@@ -12,6 +12,7 @@ import { narOf } from './nar-writer.ts';
 import type { Nar, PathInfo, Store } from './store.ts';
 import { isStoreName, storeNameIn } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
+import { recordedStoreDir } from './store-record.ts';
 
 export interface StoreFolder extends Store {
   /** Where its files lie. */
@@ -20,8 +21,8 @@ export interface StoreFolder extends Store {
   names(): Promise<readonly StoreName[]>;
 }
 
-/** The store whose files lie in `dir`. `storeDir` is how its paths are named, where that is another folder. */
-export function storeFolder(dir: string, storeDir = dir): StoreFolder {
+/** The store whose files lie in `dir`. `storeDir` is the folder that its paths name: what is recorded, else `dir` itself. */
+export function storeFolder(dir: string, storeDir = recordedStoreDir(dir) ?? dir): StoreFolder {
   let listed: Promise<readonly StoreName[]> | undefined;
   const infos = new Map<StoreName, PathInfo>();
   const names = (): Promise<readonly StoreName[]> => (listed ??= namesIn(dir));

@@ -1,8 +1,11 @@
 // What a person means by A in `closure.ts size A`: an image by its system and profile, an image's manifest, or a store path.
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { openBinaryCache } from '../closure/binary-cache.ts';
+import type { BinaryCache } from '../closure/binary-cache.ts';
 import { manifestClosure } from '../closure/manifest-closure.ts';
 import { closureInfos, storeClosure } from '../closure/store.ts';
+import type { Store } from '../closure/store.ts';
 import { storeFolder } from '../closure/store-folder.ts';
 import type { StoreFolder } from '../closure/store-folder.ts';
 import { isStoreName } from '../closure/store-path.ts';
@@ -12,6 +15,7 @@ import { cannot } from '../core/errors.ts';
 import type { Task } from './task.ts';
 
 const defaultStore = '/nix/store';
+const help = 'see npx zx tasks/closure.ts --help';
 
 export interface NamedClosure {
   /** As it was typed. */
@@ -22,7 +26,7 @@ export interface NamedClosure {
 }
 
 export interface StorePlace {
-  readonly store: StoreFolder;
+  readonly store: Store;
   readonly name: StoreName;
 }
 
@@ -34,30 +38,50 @@ export async function namedClosure(text: string, task: Task): Promise<NamedClosu
     return { name: text, closure: await manifestClosure(join(out, `${image[1]}-${image[2]}.json`)) };
   }
   if (text.endsWith('.json') && storeNameOf(text) === undefined) return { name: text, closure: await manifestClosure(task.path(text)) };
-  const { store, name } = storePlace(text, task);
+  const { store, name } = await storePlace(text, task);
   return { name: text, closure: storeClosure(name, await closureInfos(store, [name], task)), storeDir: store.storeDir };
+}
+
+/** The store path in `text` and the store that has it: the binary cache of --from, else a folder as `folderPlace` finds it. */
+export async function storePlace(text: string, task: Task): Promise<StorePlace> {
+  const from = task.args.text('from');
+  if (from === undefined) return folderPlace(text, task);
+  const name = isStoreName(text) ? text : storeNameOf(task.path(text))?.name;
+  if (name === undefined) throw cannot(`find "${text}" in "${from}"`, 'it is no store path', { blame: 'usage', hint: help });
+  return { store: await cacheAt(from, task), name };
 }
 
 /**
  * The store path in `text`: a path in a store's folder, what lies in one, a link to one (result), or the bare name. --store DIR says where the
  * files of that store lie, where that is elsewhere.
  */
-export function storePlace(text: string, { args, path }: Task): StorePlace {
+export function folderPlace(text: string, { args, path }: Task): { readonly store: StoreFolder; readonly name: StoreName } {
   const dir = args.text('store');
   if (isStoreName(text)) return { store: openStore(path(dir ?? defaultStore)), name: text };
   const found = storeNameOf(path(text)) ?? storeNameOf(resolved(path(text)));
-  if (found) return { store: openStore(dir === undefined ? found.storeDir : path(dir), found.storeDir), name: found.name };
+  if (found) return { store: dir === undefined ? openStore(found.storeDir) : openStore(path(dir), found.storeDir), name: found.name };
   throw cannot(`use "${text}"`, 'it is neither <system>:<profile>, nor the manifest of an image (.json), nor a store path', {
     blame: 'usage',
-    hint: 'see npx zx tasks/closure.ts --help',
+    hint: help,
   });
+}
+
+/** The binary cache at a URL, or in a folder as the person wrote it. */
+export async function cacheAt(place: string, task: Task): Promise<BinaryCache> {
+  const { host } = task;
+  const known = /^\w+:/.test(place) ? place : task.path(place);
+  const cache =
+    caches.get(known) ?? openBinaryCache(known, { tempDir: host.env['TMPDIR'] || '/tmp', searchPath: host.env['PATH'] ?? '' }, task);
+  caches.set(known, cache);
+  return await cache;
 }
 
 /** One for all arguments, so that nothing is read twice. */
 const opened = new Map<string, StoreFolder>();
+const caches = new Map<string, Promise<BinaryCache>>();
 
-function openStore(dir: string, storeDir = dir): StoreFolder {
-  const key = `${dir}\n${storeDir}`;
+function openStore(dir: string, storeDir?: string): StoreFolder {
+  const key = `${dir}\n${storeDir ?? ''}`;
   const store = opened.get(key) ?? storeFolder(dir, storeDir);
   opened.set(key, store);
   return store;

@@ -1,21 +1,15 @@
 // What tasks/closure.ts does: a verb, and closures.
-import { join } from 'node:path';
-import type { Json } from '../core/digest.ts';
 import { cannot, nearest } from '../core/errors.ts';
-import { phase } from '../core/events.ts';
-import { plural } from '../core/sizes.ts';
 import { closureSizes } from '../closure/closure-size.ts';
 import { closureBytes, findNode } from '../closure/graph.ts';
-import { summaryOf } from '../closure/nar-summary.ts';
-import { narOf } from '../closure/nar-writer.ts';
 import { packageDiff } from '../closure/package-diff.ts';
 import { shortestPath } from '../closure/reference-path.ts';
-import { replaceDependencies } from '../closure/replace-dependencies.ts';
 import { treeLines } from '../closure/tree.ts';
 import { namedClosure, storePlace } from './closure-argument.ts';
 import type { NamedClosure } from './closure-argument.ts';
 import { changeJson, changeLine, closureJson, comparisonLines, packageLine, sizeLines } from './closure-tables.ts';
 import type { Flag } from './command-line.ts';
+import { copy, hash, replace, verify, writeCache } from './closure-store-verbs.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const closureFlags = {
@@ -25,9 +19,17 @@ export const closureFlags = {
     help: 'where the files of the store lie, if not where the paths say (default /nix/store for bare names)',
   },
   out: { type: 'string', value: 'DIR', help: 'where images and their manifests lie (default out)' },
+  from: { type: 'string', value: 'CACHE', help: 'store paths are in this binary cache: a folder, or a URL of file:, http: or https:' },
   to: { type: 'string', value: 'DIR', help: 'replace, copy, cache: the folder that is written' },
   replacement: { type: 'string', multiple: true, value: 'OLD=NEW', help: 'replace: NEW stands for OLD; names of the same length' },
   cutoff: { type: 'string', multiple: true, value: 'PATH', help: 'replace: PATH stays as it is, whatever it refers to' },
+  'trusted-key': {
+    type: 'string',
+    multiple: true,
+    value: 'KEY',
+    help: 'copy, verify: paths must be signed by this public key, or one of these',
+  },
+  'secret-key': { type: 'string', value: 'FILE', help: 'cache: sign with the key in FILE (nix key generate-secret)' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -45,6 +47,9 @@ const verbs: Readonly<Record<string, Verb>> = {
   why: { words: 'A B', count: [2, 2], work: why },
   hash: { words: 'PATH', count: [1, 1], work: hash },
   replace: { words: 'ROOT --replacement OLD=NEW --to DIR', count: [1, 1], work: replace },
+  copy: { words: 'CACHE PATH --to DIR', count: [2, 2], work: copy },
+  cache: { words: 'ROOT --to DIR', count: [1, 1], work: writeCache },
+  verify: { words: 'PATH', count: [1, 1], work: verify },
 };
 
 const help = 'see npx zx tasks/closure.ts --help';
@@ -101,42 +106,12 @@ async function tree(task: Task, words: readonly string[]): Promise<Outcome> {
 
 async function why(task: Task, [first = '', second = '']: readonly string[]): Promise<Outcome> {
   const { name, closure, storeDir } = await namedClosure(first, task);
-  const wanted = storeDir === undefined ? second : storePlace(second, task).name;
+  const wanted = storeDir === undefined ? second : (await storePlace(second, task)).name;
   const { id } = findNode(closure, wanted, name);
   const path = shortestPath(closure, closure.root, id) ?? [];
   for (const [depth, step] of path.entries())
     task.print(`${depth === 0 ? '' : `${'    '.repeat(depth - 1)}└───`}${labelOf(storeDir)(step)}`);
   return { json: { closures: [closureJson({ name, closure })], path: [...path] } };
-}
-
-async function hash(task: Task, [given = '']: readonly string[]): Promise<Outcome> {
-  const path = task.path(given);
-  const summary = await phase('hash', task.report, () => summaryOf(narOf(path), [], task));
-  task.print(`${summary.hash}  ${summary.sizeBytes}`);
-  return { json: { path, narHash: summary.hash, narSize: summary.sizeBytes } };
-}
-
-async function replace(task: Task, [given = '']: readonly string[]): Promise<Outcome> {
-  const { args, path, print } = task;
-  const to = neededFolder(task, 'replace');
-  const { store, name } = storePlace(given, task);
-  const replacements = args.list('replacement').map((pair) => {
-    const cut = pair.indexOf('=');
-    if (cut === -1) throw cannot(`use --replacement "${pair}"`, 'it is not OLD=NEW', { blame: 'usage', hint: help });
-    return { old: storePlace(pair.slice(0, cut), task).name, new: storePlace(pair.slice(cut + 1), task).name };
-  });
-  if (replacements.length === 0) throw cannot('replace', 'it needs --replacement OLD=NEW', { blame: 'usage', hint: help });
-  const cutoffs = args.list('cutoff').map((cutoff) => storePlace(cutoff, task).name);
-  const { root, rewritten } = await replaceDependencies(store, { root: name, replacements, cutoffs, to: path(to) }, task);
-  for (const { old, info } of rewritten) print(`${old} -> ${info.name}`);
-  const newPath = `${store.storeDir}/${root}`;
-  print(
-    rewritten.length === 0
-      ? `nothing had to be rewritten: ${newPath}`
-      : `${plural(rewritten.length, 'path')} in ${to}; the root is ${newPath}`,
-  );
-  const listed = rewritten.map(({ old, info }): Json => ({ old, new: info.name, narHash: info.narHash, bytes: info.narSize }));
-  return { json: { path: newPath, at: rewritten.length === 0 ? null : join(path(to), root), rewritten: listed } };
 }
 
 async function closuresOf(words: readonly string[], task: Task): Promise<readonly NamedClosure[]> {
@@ -147,10 +122,4 @@ async function closuresOf(words: readonly string[], task: Task): Promise<readonl
 
 function labelOf(storeDir: string | undefined): (id: string) => string {
   return storeDir === undefined ? (id) => id : (id) => `${storeDir}/${id}`;
-}
-
-function neededFolder({ args }: Task, verb: string): string {
-  const to = args.text('to');
-  if (to === undefined) throw cannot(verb, 'it needs --to DIR', { blame: 'usage', hint: help });
-  return to;
 }
