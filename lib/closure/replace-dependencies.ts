@@ -27,8 +27,10 @@ export interface Request {
   readonly root: StoreName;
   readonly replacements: readonly Replacement[];
   readonly cutoffs: readonly StoreName[];
-  /** The folder that gets the new paths; what did not change is not copied there. */
+  /** The folder that gets the new paths. */
   readonly to: string;
+  /** Also what did not change of the new root's closure. */
+  readonly whole?: boolean;
 }
 
 export interface Replaced {
@@ -42,26 +44,38 @@ export interface Replaced {
 
 /** Notes of the plan are reported. On failure `to` is as it was. */
 export async function replaceDependencies(store: Store, request: Request, context: Context): Promise<Replaced> {
-  const { root, replacements, cutoffs, to } = request;
+  const { root, replacements, cutoffs, to, whole = false } = request;
   const known = await closureInfos(store, [root, ...replacements.map(({ new: by }) => by)], context);
   const plan = replacementPlan(root, known, replacements, cutoffs);
   for (const text of plan.notes) context.report({ kind: 'note', text });
   const made = new Map<StoreName, NarInfo>();
   const final = (name: StoreName): StoreName => made.get(plan.standsFor(name))?.name ?? plan.standsFor(name);
-  if (plan.rewrites.length > 0) {
+  const all = new Map(known);
+  if (whole || plan.rewrites.length > 0) {
     await phase('rewrite', context.report, () =>
       withStaging(to, context, async (staging) => {
         for (const old of plan.rewrites) {
           const info = known.get(old);
-          if (info) made.set(old, await rewritePath(store, info, final, staging, context));
+          if (!info) continue;
+          const fresh = await rewritePath(store, info, final, staging, context);
+          made.set(old, fresh);
+          all.set(fresh.name, fresh);
           context.report({ kind: 'progress', phase: 'rewrite', done: made.size, total: plan.rewrites.length });
         }
+        if (whole)
+          for (const info of reached(final(root), all).values()) if (known.has(info.name)) await copyPath(store, info, staging, context);
         await keepRecords(staging, store.storeDir, made.values());
       }),
     );
   }
-  const all = new Map([...known, ...[...made.values()].map((info) => [info.name, info] as const)]);
   return { root: final(root), rewritten: [...made].map(([old, info]) => ({ old, info })), closure: reached(final(root), all) };
+}
+
+async function copyPath(store: Store, { name }: PathInfo, staging: Staging, context: Context): Promise<void> {
+  const place = staging.place(name);
+  await using nar = await store.nar(name, context);
+  await restoreNar(nar.chunks, place, { what: `copy "${name}"` }, context);
+  staging.keep(place, name);
 }
 
 /** Copies one path with its references replaced, its own name included. */

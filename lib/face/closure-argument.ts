@@ -66,6 +66,11 @@ export function folderPlace(text: string, { args, path }: Task): { readonly stor
   });
 }
 
+/** Whether `folderPlace` would find one. */
+export function isStorePath(text: string, { path }: Task): boolean {
+  return isStoreName(text) || storeNameOf(path(text)) !== undefined || storeNameOf(resolved(path(text))) !== undefined;
+}
+
 /** The binary cache at a URL, or in a folder as the person wrote it. */
 export async function cacheAt(place: string, task: Task): Promise<BinaryCache> {
   const { host } = task;

@@ -10,6 +10,7 @@ import type { Replacement } from '../closure/replacement-plan.ts';
 import { publicKey, secretKey } from '../closure/signature.ts';
 import type { PublicKey } from '../closure/signature.ts';
 import { storeFolder } from '../closure/store-folder.ts';
+import type { StoreFolder } from '../closure/store-folder.ts';
 import { isStoreName } from '../closure/store-path.ts';
 import type { StoreName } from '../closure/store-path.ts';
 import { closureInfos } from '../closure/store.ts';
@@ -18,7 +19,7 @@ import type { Json } from '../core/digest.ts';
 import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
-import { cacheAt, folderPlace, storePlace } from './closure-argument.ts';
+import { cacheAt, folderPlace, isStorePath, storePlace } from './closure-argument.ts';
 import type { Outcome, Task } from './task.ts';
 
 const help = 'see npx zx tasks/closure.ts --help';
@@ -42,7 +43,11 @@ export async function replace(task: Task, [given = '']: readonly string[]): Prom
   }
   if (replacements.length === 0) throw cannot('replace', 'it needs --replacement OLD=NEW', { blame: 'usage', hint: help });
   const cutoffs = await Promise.all(args.list('cutoff').map((cutoff) => nameOf(cutoff, task)));
-  const { root, rewritten } = await replaceDependencies(store, { root: name, replacements, cutoffs, to: path(to) }, task);
+  const { root, rewritten } = await replaceDependencies(
+    store,
+    { root: name, replacements, cutoffs, to: path(to), whole: args.has('whole') },
+    task,
+  );
   for (const { old, info } of rewritten) print(`${old} -> ${info.name}`);
   const newPath = `${store.storeDir}/${root}`;
   print(
@@ -91,13 +96,11 @@ export async function verify(task: Task, [given = '']: readonly string[]): Promi
   return { exitCode: damaged.length === 0 ? exitCodes.done : exitCodes.failed, json };
 }
 
-/** All paths of a store's folder, or the closure of one path. */
-async function meantPaths(given: string, task: Task): Promise<{ store: ReturnType<typeof storeFolder>; names: readonly StoreName[] }> {
-  const { args, path } = task;
-  if (!isStoreName(basename(given)) && (args.text('store') !== undefined || !path(given).split('/').some(isStoreName))) {
-    const store = storeFolder(path(args.text('store') ?? given));
-    const names = await store.names();
-    if (names.length > 0) return { store, names };
+/** The closure of a path, or all paths of a store's folder. */
+async function meantPaths(given: string, task: Task): Promise<{ store: StoreFolder; names: readonly StoreName[] }> {
+  if (!isStorePath(given, task)) {
+    const store = storeFolder(task.path(given));
+    return { store, names: await store.names() };
   }
   const { store, name } = folderPlace(given, task);
   return { store, names: [...(await closureInfos(store, [name], task)).keys()] };

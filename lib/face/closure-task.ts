@@ -23,6 +23,7 @@ export const closureFlags = {
   to: { type: 'string', value: 'DIR', help: 'replace, copy, cache: the folder that is written' },
   replacement: { type: 'string', multiple: true, value: 'OLD=NEW', help: 'replace: NEW stands for OLD; names of the same length' },
   cutoff: { type: 'string', multiple: true, value: 'PATH', help: 'replace: PATH stays as it is, whatever it refers to' },
+  whole: { type: 'boolean', help: 'replace: copy to DIR also what did not change, so that it has all that the new root needs' },
   'trusted-key': {
     type: 'string',
     multiple: true,
