@@ -43,9 +43,11 @@ const opened = (place: string): Promise<BinaryCache> => openBinaryCache(place, {
 let places = 0;
 const place = (): string => join(root, `place-${++places}`);
 
-// A key pair for tests, of no use elsewhere.
-const secretText = `test-1:${Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex').toString('base64')}`; // prettier-ignore
-const trustedText = `test-1:${Buffer.from('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex').toString('base64')}`;
+// The first key pair of RFC 8032, of no use elsewhere.
+const publicHex = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a';
+const keyText = (hex: string): string => `test-1:${Buffer.from(hex, 'hex').toString('base64')}`;
+const secretText = keyText(`9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60${publicHex}`);
+const trustedText = keyText(publicHex);
 const trusted = [publicKey(trustedText)];
 
 /** A store of one folder that needs a file, which is named as a source is; and a cache of both, signed unless the key is ''. */
@@ -79,7 +81,10 @@ async function refusal(cache: string, name: StoreName, keys = trusted): Promise<
       (reason: unknown) => reason,
     );
   if (error !== 'it was copied') assert.not.ok((await readdir(root)).includes(to.slice(root.length + 1)), 'something was left');
-  assert.equal((await readdir(root)).filter((left) => left.startsWith('bloomery-nar-')), []); // prettier-ignore
+  assert.equal(
+    (await readdir(root)).filter((left) => left.startsWith('bloomery-nar-')),
+    [],
+  );
   return error instanceof Failure ? `${error.exitCode} ${error.message}` : String(error);
 }
 
@@ -109,7 +114,10 @@ test('a store is verified by what was kept of it, and by names', async () => {
   const states = async (keys = trusted): Promise<string> => {
     const store = storeFolder(to);
     const results = await verifyPaths(store, await store.names(), keys, context);
-    return results.map((result) => `${result.name.slice(33)} ${result.state} ${result.state === 'good' ? result.by : ''}`.trim()).sort().join(', '); // prettier-ignore
+    return results
+      .map((result) => `${result.name.slice(33)} ${result.state} ${result.state === 'good' ? result.by : ''}`.trim())
+      .sort()
+      .join(', ');
   };
   assert.is(await states(), 'source good signature, user-1.0 good signature');
   assert.is(await states([]), 'source good narinfo, user-1.0 good narinfo');
@@ -178,7 +186,6 @@ test('what unpacks to more than is said is stopped, with every compression', asy
     ['bzip2', 'bzip2', '-k', '--stdout'],
     ['zstd', 'zstd', '-q', '--stdout'],
   ] as const) {
-    // prettier-ignore
     const { cache, user } = await sample();
     const archive = await archiveOf(cache, user);
     const packed = join(root, `packed.${compression}`);
@@ -283,7 +290,10 @@ test('^C leaves nothing', async () => {
 test('keys that are none are a matter of usage, and a secret is not told', () => {
   assert.throws(() => publicKey('x'), /Cannot use a public key/);
   assert.throws(() => publicKey(secretText), /Cannot use a public key/);
-  assert.throws(() => secretKey('name:c2VjcmV0'), (error: Failure) => error.exitCode === 2 && !/c2Vjcm/.test(`${error.message}${error.hint}`)); // prettier-ignore
+  assert.throws(
+    () => secretKey('name:c2VjcmV0'),
+    (error: Failure) => error.exitCode === 2 && !/c2Vjcm/.test(`${error.message}${error.hint}`),
+  );
   assert.is(secretKey(secretText).publicText, trustedText);
 });
 
@@ -357,7 +367,10 @@ in rec {
 });
 
 async function assertFails(work: () => Promise<string>, why: string): Promise<void> {
-  const error: unknown = await work().then(() => 'it did not fail', (reason: unknown) => reason); // prettier-ignore
+  const error: unknown = await work().then(
+    () => 'it did not fail',
+    (reason: unknown) => reason,
+  );
   assert.match(error instanceof Failure ? `${error.message} ${error.detail}` : String(error), why);
 }
 
