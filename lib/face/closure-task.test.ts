@@ -100,6 +100,36 @@ test('hash and replace', async () => {
   assert.match(lines.join(), 'nothing had to be rewritten');
 });
 
+test('a cache is written, asked, copied from and verified', async () => {
+  const { lines } = await ran('cache', 'result', '--to', 'cache');
+  assert.match(lines.join(), /^2 paths \(\d+ bytes\) in cache$/);
+  const asked = (await ran('size', app, '--from', 'cache')).outcome as { json: { closures: [{ nodes: number }] } };
+  assert.is(asked.json.closures[0].nodes, 2);
+  assert.match(
+    (await ran('copy', 'cache', join(store, app), '--to', 'copied')).lines.join(),
+    /^2 paths \(\d+ bytes\) in copied, 2 of them new$/,
+  );
+  assert.match(
+    (await ran('copy', `file://${root}/cache`, app, '--to', 'copied')).lines.join(),
+    /^2 paths \(\d+ bytes\) in copied, 0 of them new$/,
+  );
+  assert.equal((await ran('verify', 'copied')).lines, ['2 paths read, 0 damaged, 0 not known']);
+  await writeFile(join(root, 'copied', lib), 'bil');
+  const { outcome, lines: told } = await ran('verify', join('copied', app));
+  assert.is(outcome.exitCode, 1);
+  assert.match(told.join('\n'), new RegExp(`damaged ${lib}: its hash is .*\n2 paths read, 1 damaged`));
+  assert.match(await said('copy', 'cache', app, '--to', 'copied'), /^1 Cannot copy ".*-lib-1.0": ".*" is there and is something else/);
+  const { outcome: unknown } = await ran('verify', 'store');
+  assert.equal([unknown.exitCode, (unknown.json as { unknown: string[] }).unknown.length], [0, 3]);
+});
+
+test('a cache that is none, a key that is none', async () => {
+  assert.match(await said('copy', 'out', app, '--to', 'x'), /^1 Cannot use the binary cache ".*out": it has no nix-cache-info/);
+  assert.match(await said('copy', 'cache', app, '--to', 'x', '--trusted-key', 'k'), /^2 Cannot use a public key/);
+  assert.match(await said('copy', 'cache', 'bin', '--to', 'x'), /^2 Cannot copy "bin": it is no store path/);
+  assert.match(await said('cache', 'result', '--to', 'x', '--secret-key', 'nowhere'), /^1 Cannot read ".*nowhere": it does not exist/);
+});
+
 test('what is no verb, no closure, or too few words is a matter of usage', async () => {
   assert.match(await said('sise', 'x'), /^2 Cannot do "sise" with a closure: the verbs are size, .* \| did you mean size\?/);
   assert.match(await said('why', 'x'), /^2 Cannot read the command line: why needs A B/);
