@@ -13,14 +13,15 @@ export interface Packages {
 export const toolPackages: Readonly<Record<string, Packages>> = {
   addr2line: { debian: 'binutils', fedora: 'binutils', arch: 'binutils', nix: 'binutils' },
   bwrap: { debian: 'bubblewrap', fedora: 'bubblewrap', arch: 'bubblewrap', nix: 'bubblewrap' },
+  bzip2: { debian: 'bzip2', fedora: 'bzip2', arch: 'bzip2', nix: 'bzip2' },
   cc: { debian: 'gcc libc6-dev', fedora: 'gcc', arch: 'gcc', nix: 'gcc' },
   'mkfs.vfat': { debian: 'dosfstools', fedora: 'dosfstools', arch: 'dosfstools', nix: 'dosfstools' },
   // Firmware, no program: lib/machine/firmware.ts knows its files.
   OVMF: { debian: 'ovmf', fedora: 'edk2-ovmf', arch: 'edk2-ovmf', nix: 'OVMF.fd' },
   ip: { debian: 'iproute2', fedora: 'iproute', arch: 'iproute2', nix: 'iproute2' },
   mcopy: { debian: 'mtools', fedora: 'mtools', arch: 'mtools', nix: 'mtools' },
-  'nix-store': { debian: 'nix-bin', fedora: 'nix', arch: 'nix', nix: 'nix' },
   nft: { debian: 'nftables', fedora: 'nftables', arch: 'nftables', nix: 'nftables' },
+  'nix-store': { debian: 'nix-bin', fedora: 'nix', arch: 'nix', nix: 'nix' },
   'qemu-system-x86_64': { debian: 'qemu-system-x86', fedora: 'qemu-system-x86', arch: 'qemu-system-x86', nix: 'qemu' },
   setpriv: { debian: 'util-linux', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
   sfdisk: { debian: 'fdisk', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },

@@ -1,4 +1,5 @@
 // The verbs of tasks/closure.ts that read or write whole stores: hash, replace, copy, cache, verify.
+import { lstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeBinaryCache } from '../closure/cache-writer.ts';
@@ -26,7 +27,14 @@ const help = 'see npx zx tasks/closure.ts --help';
 
 export async function hash(task: Task, [given = '']: readonly string[]): Promise<Outcome> {
   const path = task.path(given);
-  const summary = await phase('hash', task.report, () => summaryOf(narOf(path), [], task));
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  const total = there?.isFile() ? there.size : 0;
+  let done = 0;
+  const progress = (bytes: number): void => {
+    done += bytes;
+    if (total > 0) task.report({ kind: 'progress', phase: 'hash', done: Math.min(done, total), total });
+  };
+  const summary = await phase('hash', task.report, () => summaryOf(narOf(path), [], task, progress));
   task.print(`${summary.hash}  ${summary.sizeBytes}`);
   return { json: { path, narHash: summary.hash, narSize: summary.sizeBytes } };
 }

@@ -40,9 +40,10 @@ const leastNode = [22, 18] as const;
 const optional: Readonly<Record<string, string>> = {
   addr2line: 'test-boot.ts --symbols then names no address',
   bwrap: 'builds then run without a sandbox',
+  bzip2: 'closure.ts then reads no archives of that kind from binary caches',
   ip: 'tasks/net.ts then makes no network',
-  'nix-store': 'what is computed for closures is then not compared with the real Nix by the tests',
   nft: 'tasks/net.ts then needs iptables',
+  'nix-store': 'what is computed for closures is then not compared with the real Nix by the tests',
   setpriv: 'children may outlive a task that is killed',
 };
 
