@@ -11,6 +11,7 @@ import type { Derivation } from './derivation.ts';
 import { derivationName, derivationPath, outputPaths } from './derivation-hash.ts';
 import { closureSizes } from './closure-size.ts';
 import { closureBytes, referencesFirst } from './graph.ts';
+import { packageDiff, versionsText } from './package-diff.ts';
 import { restoreNar } from './nar-restore.ts';
 import { narOf } from './nar-writer.ts';
 import { storeFolder } from './store-folder.ts';
@@ -50,10 +51,11 @@ test.before(async () => {
 });
 test.after(() => nix?.remove());
 
-test('without Nix: what was computed by it once is computed the same', () => {
-  const narSha256 = Buffer.from('e6b3b3a8e2a0d3b1', 'hex').toString('hex').padEnd(64, '0');
-  assert.is(sourcePath('/nix/store', 'x', narSha256, noReferences).length, 34);
-  assert.not.equal(sourcePath('/nix/store', 'x', narSha256, noReferences), sourcePath('/other', 'x', narSha256, noReferences));
+test('a folder that is no store has nothing', async () => {
+  const error: unknown = await storeFolder('/nowhere')
+    .names()
+    .catch((reason: unknown) => reason);
+  assert.match(String(error), 'Cannot read the store "/nowhere": it does not exist');
 });
 
 check('the closure is that of nix-store -qR', async ({ call, path }) => {
@@ -123,6 +125,32 @@ check('sources and texts are named by their content', async ({ storeDir, path })
   const hash = Buffer.from(fromBase32(infos.get(source)?.narHash.slice(7) ?? '') ?? []).toString('hex');
   assert.is(sourcePath(storeDir, 'generated-source', hash, noReferences), source);
   assert.is(textPath(storeDir, 'note.txt', await readFile(path(text)), []), text);
+});
+
+check('what differs between two closures is what nix store diff-closures says', async ({ build, call, path, storeDir }) => {
+  const expression = `
+let mk = name: script: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-e" "-c" script ]; PATH = "/usr/bin:/bin"; };
+    lib = mk "lib-1.0" "echo > $out"; same = mk "same-2" "echo same > $out"; none = mk "none" "seq 5000 > $out"; none2 = mk "none" "seq 90000 > $out";
+in { a = mk "sys-1" "echo \${lib} \${same} \${none} \${mk "gone-1.2b" "echo > $out"} \${mk "two-1" "echo 1 > $out"} > $out";
+     b = mk "sys-1" "echo \${mk "lib-1.1" "seq 10000 > $out"} \${same} \${none2} \${mk "new-3" "echo > $out"} \${mk "two-1" "echo 2 > $out"} > $out"; }`;
+  const [a, b] = namesIn((await build(expression, ['a', 'b'])).join('\n'));
+  assert.ok(a && b);
+  const now = storeFolder(storeDir); // the other was listed before these were built
+  const before = storeClosure(a, await closureInfos(now, [a], context));
+  const after = storeClosure(b, await closureInfos(now, [b], context));
+  const shownByNix = 8 * 1024;
+  const ours = packageDiff(before, after)
+    .map((change) => ({ ...change, delta: change.bytesAfter - change.bytesBefore, renamed: change.before.join() !== change.after.join() }))
+    .filter(({ delta, renamed }) => renamed || Math.abs(delta) >= shownByNix)
+    .map(({ name, before: old, after: fresh, delta, renamed }) => {
+      const size = Math.abs(delta) >= shownByNix ? `${delta > 0 ? '+' : ''}${(delta / 1024).toFixed(1)} KiB` : '';
+      return `${name}: ${[renamed ? versionsText(old, fresh) : '', size].filter((part) => part !== '').join(', ')}`;
+    });
+  const theirs = (await call('nix', 'store', 'diff-closures', path(a), path(b)))
+    .replaceAll(/\x1b\[[\d;]*m/g, '')
+    .trim()
+    .split('\n');
+  assert.equal(ours, theirs);
 });
 
 check('Nix restores our archives, we restore those of Nix, to the same tree', async ({ call, folder, path }) => {
