@@ -47,6 +47,8 @@ export async function openBinaryCache(place: string, host: CacheHost, context: C
   };
   return {
     url: files.url,
+    lookups: 16,
+
     storeDir,
     info,
     nar: async (name, reading) => await fetchedNar(files, await info(name, reading), host, reading),

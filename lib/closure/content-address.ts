@@ -39,7 +39,10 @@ export async function contentAddress(
   const bytes = await readFile(path);
   const flat = sha256().update(bytes).digest('hex');
   if (textPath(storeDir, plainName(name), bytes, references) === name) return `text:sha256:${base32Of(flat)}`;
-  return fixedPath(storeDir, plainName(name), '', 'sha256', flat) === name ? `fixed:sha256:${base32Of(flat)}` : undefined;
+  // References are no part of such a name, so it cannot vouch for any.
+  return references.length === 0 && fixedPath(storeDir, plainName(name), '', 'sha256', flat) === name
+    ? `fixed:sha256:${base32Of(flat)}`
+    : undefined;
 }
 
 function base32Of(hex: string): string {

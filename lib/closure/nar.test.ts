@@ -170,6 +170,30 @@ test('folders as deep as a path can be are read, and deeper ones end with a sent
   assert.match(await refusal(words(magic, ...node)), 'Cannot unpack it: its paths are longer than the system allows');
 });
 
+test('whatever is changed in an archive, it is refused or unpacked below its place, and nothing else happens', async () => {
+  const whole = words(
+    magic,
+    ...folder(entry('a', file('some contents')), entry('b', folder(entry('c', link('../a')))), entry('d', file(''))),
+  );
+  const before = await readdir(root);
+  let state = 1;
+  const random = (below: number): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) % below;
+  let refused = 0;
+  for (let round = 0; round < 1500; round++) {
+    const bytes = Buffer.from(whole);
+    for (let flips = 1 + random(3); flips > 0; flips--) bytes[random(bytes.length)] = [0, 0x2f, 0x2e, 0xff, random(256)][random(5)] ?? 0;
+    const to = join(root, 'mutant');
+    const error: unknown = await restoreNar([bytes], to, { what: 'unpack it', order: random(2) ? 'strict' : 'any' }, context).catch(
+      (reason: unknown) => reason,
+    );
+    if (error !== undefined) assert.instance(error, Failure, String(error));
+    if (error !== undefined) refused++;
+    await rm(to, { recursive: true, force: true });
+  }
+  assert.ok(refused > 1000, String(refused));
+  assert.equal(await readdir(root), before);
+});
+
 test('^C leaves nothing', async () => {
   const abort = new AbortController();
   const to = place();

@@ -156,8 +156,7 @@ check(
     assert.is(all, '');
     const again = storeFolder(to, storeDir);
     for (const { info } of result.rewritten) {
-      const there = info.references.filter((name) => result.rewritten.some(({ info: other }) => other.name === name));
-      assert.equal((await again.info(info.name, context)).references, there); // of what lies in the new folder
+      assert.equal((await again.info(info.name, context)).references, info.references);
     }
     assert.is(sorted([...result.closure.keys()]), 'app-1.0 aside-1 lib-2.0 names-1 plain-1 system-1.0');
   },

@@ -12,7 +12,7 @@ import { narOf } from './nar-writer.ts';
 import type { Nar, PathInfo, Store } from './store.ts';
 import { isStoreName, storeNameIn } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
-import { recordedStoreDir } from './store-record.ts';
+import { recordedStoreDir, recordOf } from './store-record.ts';
 
 export interface StoreFolder extends Store {
   /** Where its files lie. */
@@ -29,11 +29,12 @@ export function storeFolder(dir: string, storeDir = recordedStoreDir(dir) ?? dir
   return {
     storeDir,
     dir,
+    lookups: 1,
     names,
     info: async (name, context) => {
       const known = infos.get(name);
       if (known) return known;
-      const info = await scannedInfo(dir, name, await names(), context);
+      const info = await scannedInfo({ dir, storeDir }, name, await names(), context);
       infos.set(name, info);
       return info;
     },
@@ -44,13 +45,20 @@ export function storeFolder(dir: string, storeDir = recordedStoreDir(dir) ?? dir
   };
 }
 
-async function scannedInfo(dir: string, name: StoreName, names: readonly StoreName[], context: Context): Promise<PathInfo> {
+async function scannedInfo(
+  { dir, storeDir }: Pick<StoreFolder, 'dir' | 'storeDir'>,
+  name: StoreName,
+  names: readonly StoreName[],
+  context: Context,
+): Promise<PathInfo> {
   const path = present(dir, name);
   const { sizeBytes, hash, references } = await summaryOf(narOf(path), names, context);
   const info = { name, narHash: hash, narSize: sizeBytes };
   // A derivation names its outputs, and does not refer to them.
   if (name.endsWith('.drv') && lstatSync(path).isFile()) return { ...info, references: await derivationReferences(path) };
-  return { ...info, references };
+  // What the folder lacks cannot be found in bytes; where a record tells of it, its lack is told when it is asked for.
+  const recorded = (await recordOf(dir, storeDir, name))?.references ?? [];
+  return { ...info, references: [...new Set([...references, ...recorded])].sort(byCodeUnit) };
 }
 
 async function derivationReferences(path: string): Promise<readonly StoreName[]> {

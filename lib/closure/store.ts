@@ -1,4 +1,5 @@
 // What every place that has store paths can do, be it a folder of the host or a binary cache: tell what is known of a path, and give its NAR.
+import pLimit from 'p-limit';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { closureOf } from './graph.ts';
@@ -19,6 +20,8 @@ export interface PathInfo {
 export interface Store {
   /** The folder that paths of this store name: "/nix/store". Where its files really lie may be elsewhere. */
   readonly storeDir: string;
+  /** How many infos may be asked for at once. */
+  readonly lookups: number;
   /** A path that is not there, or cannot be read, is a Failure. */
   info(name: StoreName, context: Context): Promise<PathInfo>;
   /** The path's NAR, in chunks of which each is valid until the next is asked for. `dispose` it when read or not. */
@@ -33,14 +36,24 @@ export interface Nar extends AsyncDisposable {
 export async function closureInfos(store: Store, roots: readonly StoreName[], context: Context): Promise<ReadonlyMap<StoreName, PathInfo>> {
   const infos = new Map<StoreName, PathInfo>();
   await phase('read references', context.report, async () => {
-    const wanted = new Set(roots);
-    for (const name of wanted) {
-      context.signal.throwIfAborted();
-      const info = await store.info(name, context);
-      infos.set(name, info);
-      for (const reference of info.references) wanted.add(reference); // a set goes on to what is added while it is walked
-      context.report({ kind: 'progress', phase: 'read references', done: infos.size, total: wanted.size });
-    }
+    const limit = pLimit(store.lookups);
+    const wanted = new Set<StoreName>();
+    const look = async (names: readonly StoreName[]): Promise<void> => {
+      const fresh = names.filter((name) => !wanted.has(name));
+      for (const name of fresh) wanted.add(name);
+      await Promise.all(
+        fresh.map(async (name) => {
+          const info = await limit(() => {
+            context.signal.throwIfAborted();
+            return store.info(name, context);
+          });
+          infos.set(name, info);
+          context.report({ kind: 'progress', phase: 'read references', done: infos.size, total: wanted.size });
+          await look(info.references);
+        }),
+      );
+    };
+    await look([...new Set(roots)]).finally(() => limit.clearQueue());
   });
   return infos;
 }

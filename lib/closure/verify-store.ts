@@ -49,7 +49,8 @@ async function verified(store: StoreFolder, name: StoreName, trusted: readonly P
     }
     if (found.narSize !== info.narSize) return { state: 'damaged', why: `it has ${found.narSize} bytes, not ${info.narSize}` };
     if (found.narHash !== info.narHash) return { state: 'damaged', why: `its hash is ${found.narHash}, not ${info.narHash}` };
-    const missing = info.references.find((reference) => !found.references.includes(reference));
+    const there = new Set(await store.names());
+    const missing = info.references.find((reference) => !there.has(reference));
     if (missing !== undefined) return { state: 'damaged', why: `it refers to "${missing}", which is not there` };
     if (trusted.length === 0) return { state: 'good', by: 'narinfo' };
     if (signedBy(fingerprint(info, storeDir), info.signatures, trusted) !== undefined) return { state: 'good', by: 'signature' };
