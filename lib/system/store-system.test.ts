@@ -1,12 +1,12 @@
 // A system that is a closure: built by the real Nix, packed, booted in QEMU; then its tools are swapped without building anything, and it boots again with
 // the others. BLOOMERY_TEST_COREUTILS names the program that is swapped in: uutils' coreutils, say. Without it, Debian's toybox stands in.
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { linuxGuest } from '../../fixtures/linux-guest/linux-guest.ts';
-import { noNix } from '../../fixtures/nix/private-nix.ts';
+import { noNix, removeStore } from '../../fixtures/nix/private-nix.ts';
 import { buildStoreSystem, packInitramfs } from '../../fixtures/rust-nixos/store/store-system.ts';
 import { console as linuxConsole } from '../../systems/linux/console.ts';
 import { closureBytes } from '../closure/graph.ts';
@@ -27,7 +27,7 @@ const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry
 const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env['HOME'] ?? '/root', '.cache'), 'bloomery');
 const context = { signal: new AbortController().signal, report: () => undefined };
 const root = await mkdtemp(join(tmpdir(), 'store-system-'));
-test.after(() => rm(root, { recursive: true, force: true }));
+test.after(() => removeStore(root));
 
 const hasNix = (await findProgram('nix-store', env['PATH'] ?? '')) !== undefined;
 if (!hasNix) console.error(noNix);
