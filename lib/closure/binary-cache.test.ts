@@ -295,6 +295,18 @@ test('^C leaves nothing', async () => {
   assert.not.ok((await readdir(root)).includes(to.slice(root.length + 1)));
 });
 
+test('a cache is added to, unless it is one of another store', async () => {
+  const { cache, user, store } = await sample();
+  await writeFile(join(cache, 'nix-cache-info'), `StoreDir: ${store}\nWantMassQuery: 1\n`);
+  const folder = storeFolder(store);
+  const paths = [...(await closureInfos(folder, [user], context)).values()];
+  await writeBinaryCache(folder, { paths, to: cache }, context);
+  assert.match(await readFile(join(cache, 'nix-cache-info'), 'utf8'), 'WantMassQuery');
+  await writeFile(join(cache, 'nix-cache-info'), 'StoreDir: /nix/store\n');
+  const error: unknown = await writeBinaryCache(folder, { paths, to: cache }, context).catch((reason: unknown) => reason);
+  assert.match(String(error), 'it is one of "/nix/store", and the paths are of');
+});
+
 test('keys that are none are a matter of usage, and a secret is not told', () => {
   assert.throws(() => publicKey('x'), /Cannot use a public key/);
   assert.throws(() => publicKey(secretText), /Cannot use a public key/);

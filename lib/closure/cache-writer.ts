@@ -1,8 +1,9 @@
 // Writes a binary cache that Nix can copy from: plain archives, a narinfo for each path, signed where there is a key. What is named by its content is
 // marked so, which Nix takes without a signature.
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';
@@ -16,7 +17,7 @@ import { withStaging } from './staging.ts';
 import type { PathInfo } from './store.ts';
 import type { StoreFolder } from './store-folder.ts';
 import { hashPartOf } from './store-path.ts';
-import { cacheInfoName, printCacheInfo } from './store-record.ts';
+import { cacheInfoName, parseCacheInfo, printCacheInfo } from './store-record.ts';
 
 export interface CacheWriting {
   readonly paths: Iterable<PathInfo>;
@@ -37,8 +38,10 @@ export async function writeBinaryCache(
     withStaging(to, context, async (staging) => {
       const about = staging.place('about');
       await mkdir(about);
-      await writeFile(join(about, cacheInfoName), printCacheInfo(store.storeDir));
-      staging.keep(join(about, cacheInfoName), cacheInfoName);
+      if (!(await isCacheOf(to, store.storeDir))) {
+        await writeFile(join(about, cacheInfoName), printCacheInfo(store.storeDir));
+        staging.keep(join(about, cacheInfoName), cacheInfoName);
+      }
       for (const path of all) {
         const archive = staging.place('nar');
         const info = await archived(store, path, archive, context);
@@ -53,6 +56,16 @@ export async function writeBinaryCache(
     }),
   );
   return written;
+}
+
+/** False where there is no cache yet; one of another store is a Failure. */
+async function isCacheOf(to: string, storeDir: string): Promise<boolean> {
+  const what = `write the cache "${to}"`;
+  const text = await absentAsUndefined(readFile(join(to, cacheInfoName), 'utf8'));
+  if (text === undefined) return false;
+  const there = parseCacheInfo(text, what);
+  if (there !== storeDir) throw cannot(what, `it is one of "${there}", and the paths are of "${storeDir}"`);
+  return true;
 }
 
 /** Writes the plain archive of one path. */

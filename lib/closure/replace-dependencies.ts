@@ -23,7 +23,7 @@ import type { PathInfo, Store } from './store.ts';
 import { plainName, sourcePath } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
 
-export interface Request {
+export interface ReplaceRequest {
   readonly root: StoreName;
   readonly replacements: readonly Replacement[];
   readonly cutoffs: readonly StoreName[];
@@ -43,7 +43,7 @@ export interface Replaced {
 }
 
 /** Notes of the plan are reported. On failure `to` is as it was. */
-export async function replaceDependencies(store: Store, request: Request, context: Context): Promise<Replaced> {
+export async function replaceDependencies(store: Store, request: ReplaceRequest, context: Context): Promise<Replaced> {
   const { root, replacements, cutoffs, to, whole = false } = request;
   const known = await closureInfos(store, [root, ...replacements.map(({ new: by }) => by)], context);
   const plan = replacementPlan(root, known, replacements, cutoffs);
@@ -62,8 +62,8 @@ export async function replaceDependencies(store: Store, request: Request, contex
           all.set(fresh.name, fresh);
           context.report({ kind: 'progress', phase: 'rewrite', done: made.size, total: plan.rewrites.length });
         }
-        if (whole)
-          for (const info of reached(final(root), all).values()) if (known.has(info.name)) await copyPath(store, info, staging, context);
+        const unchanged = [...reached(final(root), all).keys()].filter((name) => known.has(name));
+        for (const name of whole ? unchanged : []) await copyPath(store, name, staging, context);
         await keepRecords(staging, store.storeDir, made.values());
       }),
     );
@@ -71,7 +71,7 @@ export async function replaceDependencies(store: Store, request: Request, contex
   return { root: final(root), rewritten: [...made].map(([old, info]) => ({ old, info })), closure: reached(final(root), all) };
 }
 
-async function copyPath(store: Store, { name }: PathInfo, staging: Staging, context: Context): Promise<void> {
+async function copyPath(store: Store, name: StoreName, staging: Staging, context: Context): Promise<void> {
   const place = staging.place(name);
   await using nar = await store.nar(name, context);
   await restoreNar(nar.chunks, place, { what: `copy "${name}"` }, context);

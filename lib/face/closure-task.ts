@@ -19,7 +19,11 @@ export const closureFlags = {
     help: 'where the files of the store lie, if not where the paths say (default /nix/store for bare names)',
   },
   out: { type: 'string', value: 'DIR', help: 'where images and their manifests lie (default out)' },
-  from: { type: 'string', value: 'CACHE', help: 'store paths are in this binary cache: a folder, or a URL of file:, http: or https:' },
+  from: {
+    type: 'string',
+    value: 'CACHE',
+    help: 'store paths are in this binary cache: a folder, or a URL of file:, http: or https: (copy alone checks signatures)',
+  },
   to: { type: 'string', value: 'DIR', help: 'replace, copy, cache: the folder that is written' },
   replacement: { type: 'string', multiple: true, value: 'OLD=NEW', help: 'replace: NEW stands for OLD; names of the same length' },
   cutoff: { type: 'string', multiple: true, value: 'PATH', help: 'replace: PATH stays as it is, whatever it refers to' },
