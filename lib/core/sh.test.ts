@@ -33,6 +33,19 @@ test('the exit code, standard output and standard error come back as they were',
   assert.equal([result.exitCode, result.stdout, result.stderr, result.killedBy, result.timedOut], [3, 'out\n', 'err\n', null, false]);
 });
 
+test('letters of several bytes are whole, wherever a pipe cuts them', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sh-letters-'));
+  try {
+    const text = '─'.repeat(300_000);
+    await writeFile(join(folder, 'text'), text);
+    const { stdout, stderr } = await run(['sh', '-c', 'cat text; cat text >&2'], { cwd: folder, env: {} });
+    assert.ok(stdout === text);
+    assert.ok(stderr === text);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 test('arguments reach the program letter by letter', async () => {
   const hard = ['', ' ', 'a b', '$HOME', '`id`', '$(id)', "it's", '"', '\\', '*', '-n', 'x;y', 'a\nb', 'ä€', '--'];
   const { stdout } = await run(['printf', '%s\\0', ...hard], plain);

@@ -60,6 +60,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   })`${argv}`;
   const pid = proc.pid;
   if (pid === undefined) throw cannot(`start "${argv[0]}"`, 'the process could not be created', { blame: 'host' });
+  const [stdout, stderr] = [heard(proc.stdout), heard(proc.stderr)];
   const decoder = new TextDecoder(); // a letter of several bytes may be cut by a chunk's end
   if (options.onStderr) proc.stderr.on('data', (chunk: Buffer) => options.onStderr?.(decoder.decode(chunk, { stream: true })));
 
@@ -91,8 +92,8 @@ export function start(argv: readonly string[], options: RunOptions): Child {
     return {
       exitCode: output.exitCode,
       killedBy: output.signal,
-      stdout: output.stdout,
-      stderr: output.stderr,
+      stdout: stdout(),
+      stderr: stderr(),
       timedOut,
       durationMs: performance.now() - startMs,
     };
@@ -122,6 +123,13 @@ export async function outputOf(what: string, argv: readonly string[], options: R
 /** The absolute path of a program on `path` (a PATH value), or undefined. */
 export async function findProgram(name: string, path: string): Promise<string | undefined> {
   return (await which(name, { path, nothrow: true })) ?? undefined;
+}
+
+/** Keeps what a stream says; gives it as text at the end. zx decodes chunk by chunk, and would break a letter that two of them share. */
+function heard(stream: NodeJS.ReadableStream): () => string {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
 }
 
 /** Without a shell between: arguments of any length and content, and no start-up files. What a child leaves running in its group ends with it. */

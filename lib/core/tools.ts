@@ -13,6 +13,7 @@ export interface Packages {
 export const toolPackages: Readonly<Record<string, Packages>> = {
   addr2line: { debian: 'binutils', fedora: 'binutils', arch: 'binutils', nix: 'binutils' },
   bwrap: { debian: 'bubblewrap', fedora: 'bubblewrap', arch: 'bubblewrap', nix: 'bubblewrap' },
+  bzip2: { debian: 'bzip2', fedora: 'bzip2', arch: 'bzip2', nix: 'bzip2' },
   cc: { debian: 'gcc libc6-dev', fedora: 'gcc', arch: 'gcc', nix: 'gcc' },
   // Headers of libraries that programs of crates link: lib/system/host-checks.ts knows the files.
   libpam: { debian: 'libpam0g-dev', fedora: 'pam-devel', arch: 'pam', nix: 'pam' },
@@ -30,6 +31,7 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   mcopy: { debian: 'mtools', fedora: 'mtools', arch: 'mtools', nix: 'mtools' },
   nft: { debian: 'nftables', fedora: 'nftables', arch: 'nftables', nix: 'nftables' },
   patch: { debian: 'patch', fedora: 'patch', arch: 'patch', nix: 'patch' },
+  'nix-store': { debian: 'nix-bin', fedora: 'nix', arch: 'nix', nix: 'nix' },
   'qemu-system-x86_64': { debian: 'qemu-system-x86', fedora: 'qemu-system-x86', arch: 'qemu-system-x86', nix: 'qemu' },
   setpriv: { debian: 'util-linux', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
   sfdisk: { debian: 'fdisk', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { ImageVolume } from './image-reader.ts';
-import { pace } from './pace.ts';
+import { pace } from '../core/pace.ts';
 import type { VolumeEntry } from './volume.ts';
 
 export interface Extracted {

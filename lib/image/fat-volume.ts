@@ -11,7 +11,7 @@ import { readFatGeometry, usedEndOfFat } from './fat-geometry.ts';
 import { badName } from './file-tree.ts';
 import { ran, tried } from './image-tools.ts';
 import type { ImageHost } from './image-tools.ts';
-import { pace } from './pace.ts';
+import { pace } from '../core/pace.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
 
 export interface FatPlace {

@@ -11,7 +11,7 @@ import type { OpenContent } from './content.ts';
 import { joinPath, namesByDirectory } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { guidFrom, guidText } from './guid.ts';
-import { pace } from './pace.ts';
+import { pace } from '../core/pace.ts';
 import { BlockAllocator, encodeAllocationLog, entriesPerLogBlock } from './redoxfs-allocation.ts';
 import { badRedoxfsName, cutIntoLists, deepestHtree, encodeDirList, encodeHtree, htreeEntries } from './redoxfs-directory.ts';
 import type { DirectoryEntry, HtreeEntry } from './redoxfs-directory.ts';

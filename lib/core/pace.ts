@@ -1,6 +1,6 @@
 // Long work on blocks is done synchronously, which is fastest; now and then it pauses, so that ^C is heard and others get a turn.
 import { setImmediate } from 'node:timers/promises';
-import type { Context } from '../core/events.ts';
+import type { Context } from './events.ts';
 
 const bytesPerTurn = 8 * 1024 * 1024;
 

@@ -1,0 +1,48 @@
+// Two closures compared by the names in them, whatever their hashes: which packages came, went or changed their version, and what that weighs. In
+// the spirit of `nix store diff-closures`. Only computes.
+import { byCodeUnit } from '../core/digest.ts';
+import type { Closure, ClosureNode, NodeKind } from './graph.ts';
+
+export interface PackageChange {
+  readonly name: string;
+  readonly kind: NodeKind;
+  readonly change: 'added' | 'removed' | 'changed' | 'same';
+  /** Sorted, each once; '' for none. */
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/** Every name of either, sorted. "changed": other versions or other sizes. */
+export function packageDiff(before: Closure, after: Closure): readonly PackageChange[] {
+  const [left, right] = [byName(before), byName(after)];
+  return [...new Set([...left.keys(), ...right.keys()])].sort(byCodeUnit).map((name) => {
+    const [a, b] = [left.get(name) ?? [], right.get(name) ?? []];
+    const change = { before: versionsOf(a), after: versionsOf(b), bytesBefore: bytesOf(a), bytesAfter: bytesOf(b) };
+    const same = change.before.join('\n') === change.after.join('\n') && change.bytesBefore === change.bytesAfter;
+    const kind = (a[0] ?? b[0])?.kind ?? 'package';
+    return { name, kind, change: a.length === 0 ? 'added' : b.length === 0 ? 'removed' : same ? 'same' : 'changed', ...change };
+  });
+}
+
+/** "a: 1.0 → 2.0"; ∅ stands for absent, ε for having no version. */
+export function versionsText(before: readonly string[], after: readonly string[]): string {
+  return `${versionText(before)} → ${versionText(after)}`;
+}
+
+export function versionText(versions: readonly string[]): string {
+  return versions.length === 0 ? '∅' : versions.map((version) => version || 'ε').join(', ');
+}
+
+function byName({ nodes }: Closure): ReadonlyMap<string, readonly ClosureNode[]> {
+  return Map.groupBy(nodes.values(), ({ name }) => name);
+}
+
+function versionsOf(nodes: readonly ClosureNode[]): readonly string[] {
+  return [...new Set(nodes.map(({ version }) => version))].sort(byCodeUnit);
+}
+
+function bytesOf(nodes: readonly ClosureNode[]): number {
+  return nodes.reduce((sum, { bytes }) => sum + bytes, 0);
+}

@@ -1,0 +1,88 @@
+// Compressed archives of binary caches made plain, file to file: zstd, gzip and Brotli by Node, xz and bzip2 by their tools, which may not write more
+// than the archive is said to have.
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { Transform } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
+import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import { tool } from '../core/tools.ts';
+
+/** Node's name for what cannot be decompressed begins so. */
+const damageCodes = /^(?:Z_|ZSTD_|ERR_BROTLI|ERR__ERROR_|ERR_ZSTD|ERR_ZLIB)/;
+
+const byNode: Readonly<Record<string, () => Duplex>> = { zstd: createZstdDecompress, gzip: createGunzip, br: createBrotliDecompress };
+const byTool: Readonly<Record<string, { readonly program: string; readonly ending: string }>> = {
+  xz: { program: 'xz', ending: '.xz' },
+  bzip2: { program: 'bzip2', ending: '.bz2' },
+};
+
+export interface Packed {
+  readonly path: string;
+  readonly compression: string;
+  /** What it unpacks to; more is refused. */
+  readonly sizeBytes: number;
+  /** For the error: 'fetch "<url>"'. */
+  readonly what: string;
+}
+
+/** Gives the path of the plain file, beside the packed one, whose place it may take. `searchPath` is a PATH value. */
+export async function unpacked(packed: Packed, searchPath: string, context: Context): Promise<string> {
+  const { path, compression, what } = packed;
+  if (compression === 'none') return path;
+  const decompress = Object.hasOwn(byNode, compression) ? byNode[compression] : undefined;
+  const named = Object.hasOwn(byTool, compression) ? byTool[compression] : undefined;
+  const to = `${path}.plain`;
+  if (decompress) await unpackByNode(packed, decompress(), to, context);
+  else if (named) {
+    await rename(path, to + named.ending);
+    await unpackByTool(packed, named.program, to + named.ending, searchPath, context);
+  } else
+    throw cannot(what, `its compression "${compression}" is not known`, {
+      hint: `known are none, ${Object.keys({ ...byNode, ...byTool }).join(', ')}`,
+    });
+  return to;
+}
+
+async function unpackByNode({ path, sizeBytes, what }: Packed, decompress: Duplex, to: string, { signal }: Context): Promise<void> {
+  let bytes = 0;
+  const limit = new Transform({
+    transform: (chunk: Buffer, _, done) => {
+      bytes += chunk.length;
+      if (bytes > sizeBytes) done(tooLong(what, sizeBytes));
+      else done(null, chunk);
+    },
+  });
+  try {
+    await pipeline(createReadStream(path), decompress, limit, createWriteStream(to), { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw damageCodes.test(errnoOf(error) ?? '')
+      ? cannot(what, 'the compressed archive is damaged', { cause: error })
+      : cannotBecause(what, error);
+  }
+}
+
+/** prlimit (util-linux) ends a tool that writes more. */
+async function unpackByTool(
+  { sizeBytes, what }: Packed,
+  program: string,
+  path: string,
+  searchPath: string,
+  { signal }: Context,
+): Promise<void> {
+  const prlimit = [await tool('prlimit', searchPath), `--fsize=${sizeBytes}`];
+  const argv = [...prlimit, await tool(program, searchPath), '--decompress', '--quiet', path];
+  const { exitCode, killedBy, stderr } = await run(argv, { cwd: '/', env: { PATH: searchPath, LC_ALL: 'C' }, signal });
+  if (exitCode === 0) return;
+  if (killedBy === 'SIGXFSZ' || /file too large/i.test(stderr)) throw tooLong(what, sizeBytes);
+  if (/no space left/i.test(stderr)) throw cannotBecause(what, Object.assign(new Error(stderr), { code: 'ENOSPC' }));
+  throw cannot(what, 'the compressed archive is damaged', { detail: stderr.trim() });
+}
+
+function tooLong(what: string, sizeBytes: number): Error {
+  return cannot(what, `it unpacks to more than the ${sizeBytes} bytes that it is said to have`);
+}
