@@ -17,7 +17,7 @@ import type { Task } from './task.ts';
 export const machineFlags = {
   image: { type: 'string', value: 'FILE', help: 'boot this image (with --system S) instead of out/<system>-<profile>.img' },
   system: { type: 'string', value: 'S', help: 'the system that --image or --replay is of' },
-  profile: { type: 'string', value: 'P', help: 'which image of the system (default: default)' },
+  profile: { type: 'string', value: 'P', help: "which image of the system (default: the system's own)" },
   vmm: { type: 'string', value: 'qemu|cloud-hypervisor', help: 'the program that runs the machine (default qemu)' },
   accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
   ...machineChanges,
@@ -43,7 +43,7 @@ export async function orderedMachine(
   const target = await bootTarget({
     root,
     system: namedSystem(word, args.text('system')),
-    profile: args.text('profile') ?? 'default',
+    profile: args.text('profile'),
     image: image === undefined ? undefined : path(image),
   });
   const cacheDir = path(args.text('cache') ?? host.cacheDir);

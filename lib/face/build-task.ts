@@ -7,14 +7,14 @@ import { buildSystem } from '../system/build-system.ts';
 import { fetchedSources } from '../system/fetched-sources.ts';
 import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
-import { imageOf, loadSystem, profileOf } from '../system/system.ts';
+import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const buildFlags = {
-  profile: { type: 'string', value: 'P', help: 'the variant of the image (default: default)' },
+  profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },
   sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },
   source: { type: 'string', value: 'NAME=DIR', multiple: true, help: 'build a component from your own checkout' },
   out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
@@ -29,7 +29,7 @@ export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
   const system = await loadSystem(repository, args.words[0] ?? '');
-  const profile = args.text('profile') ?? 'default';
+  const profile = args.text('profile') ?? defaultProfile(system);
   const sources = sourcesOf(task);
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });

@@ -9,7 +9,7 @@ import { cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { GuestSession } from './guest-check.ts';
 import { kernelPath } from './system-image.ts';
-import { loadSystem, systemNames, unknownSystem } from './system.ts';
+import { defaultProfile, loadSystem, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
 
 /** What of a system booting it needs: also of one that is not built here, and has no more than systems/<name>/{console,machine}.ts. */
@@ -30,7 +30,8 @@ export interface BootWords {
   /** The project's folder: systems/ and out/ are there. */
   readonly root: string;
   readonly system: string;
-  readonly profile: string;
+  /** undefined: the system's default. */
+  readonly profile: string | undefined;
   /** An image elsewhere, absolute. */
   readonly image: string | undefined;
 }
@@ -47,31 +48,32 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
 
 /** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
 export async function bootTarget({ root, system: name, profile, image }: BootWords): Promise<BootTarget> {
-  const system = await bootable(root, name, profile);
-  const path = image ?? join(root, 'out', `${name}-${profile}.img`);
+  const { profile: chosen, ...system } = await bootable(root, name, profile);
+  const path = image ?? join(root, 'out', `${name}-${chosen}.img`);
   const stem = basename(path, extname(path));
   const log = join(root, 'out', 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
   return { system, image: path, log };
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */
-async function bootable(root: string, name: string, profile: string): Promise<Bootable> {
+async function bootable(root: string, name: string, profile: string | undefined): Promise<Bootable & { readonly profile: string }> {
   const file = await pageOf(root, name, 'machine');
   if (file === undefined) {
     const names = await bootableNames(root);
     if (!names.includes(name)) throw unknownSystem(name, names);
-    return withProfile(await loadSystem(root, name), profile, join(root, 'out'));
+    const system = await loadSystem(root, name);
+    const chosen = profile ?? defaultProfile(system);
+    return { ...withProfile(system, chosen, join(root, 'out')), profile: chosen };
   }
   const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);
-  return { name, title: name, machine: page.machine, console: await consoleRules(root, name) };
+  return { name, title: name, machine: page.machine, console: await consoleRules(root, name), profile: profile ?? 'default' };
 }
 
 /** A system with what its profile says of booting it. A profile that it does not have is one of an image that was named. */
 function withProfile(system: System, name: string, outDir: string): Bootable {
-  const { kernel, session } = system.profiles[name] ?? {};
-  if (!kernel) return { ...system, ...(session && { session }) };
-  const direct = { image: kernelPath(outDir, system.name, name), commandLine: kernel.commandLine };
-  return { ...system, machine: { ...system.machine, kernel: direct }, ...(session && { session }) };
+  const { kernel, session, machine: own } = system.profiles[name] ?? {};
+  const direct = kernel && { image: kernelPath(outDir, system.name, name), commandLine: kernel.commandLine };
+  return { ...system, machine: { ...system.machine, ...own, ...(direct && { kernel: direct }) }, ...(session && { session }) };
 }
 
 /** Systems that are built here, and folders of systems/ that have a machine. */

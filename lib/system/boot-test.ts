@@ -1,5 +1,6 @@
 // A boot test: the machine is started, its console recorded, and the record judged until there is a verdict. Joins lib/machine and
 // lib/console, which do not know each other; prints nothing.
+import { readFile } from 'node:fs/promises';
 import { Dialogue } from '../console/dialogue.ts';
 import type { Step } from '../console/dialogue.ts';
 import { Judge } from '../console/judge.ts';
@@ -14,7 +15,7 @@ import type { RunningMachine } from '../machine/launch.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
-import { guestSession } from './guest-check.ts';
+import { consoleChecks, guestSession } from './guest-check.ts';
 import type { CheckResult, GuestSession } from './guest-check.ts';
 import { startMachine } from './start-machine.ts';
 import type { MachineOrder } from './start-machine.ts';
@@ -157,7 +158,9 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
     const keep = (bytes: Buffer): void => record.bytes(nowMs(), bytes);
     machine.serial.on('data', keep);
     try {
-      test.onChecks?.(await guestSession(machine.serial, machine.ended, test.session, { stamp: test.rules.stamp, signal, report }));
+      const results = await guestSession(machine.serial, machine.ended, test.session, { stamp: test.rules.stamp, signal, report });
+      const said = test.session.console === undefined ? [] : consoleChecks(await readFile(test.log), test.session.console);
+      test.onChecks?.([...results, ...said]);
     } finally {
       machine.serial.off('data', keep);
     }

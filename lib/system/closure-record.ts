@@ -22,9 +22,8 @@ export interface ClosureRecord {
   readonly nodes: readonly ClosureNode[];
 }
 
-/** The graph of an image called `name`. `versions`: of components, where known. Files that the page itself has belong to the root. */
+/** The graph of an image. `versions`: of components, where known. Files that nothing else has (the page's, caches of packages) are the root's. */
 export async function closureRecord(
-  name: string,
   entries: ReadonlyMap<string, Entry>,
   tree: RootTree,
   versions: Readonly<Record<string, string>>,
@@ -34,7 +33,7 @@ export async function closureRecord(
   for (const [path, component] of tree.provided) owner.set(path, componentId(component));
   const bytes = new Map<string, number>();
   for (const [path, entry] of entries) {
-    const id = owner.get(path) ?? rootId(name);
+    const id = owner.get(path) ?? rootId;
     if (entry.kind === 'file') bytes.set(id, (bytes.get(id) ?? 0) + contentSize(entry.content));
   }
   const present = new Set(tree.packages.map((one) => packageId(one.name)));
@@ -64,11 +63,11 @@ export async function closureRecord(
   const reached = reachable(direct, all);
   for (const { id } of all) if (!reached.has(id)) direct.push(id);
   const root: ClosureNode = {
-    id: rootId(name),
-    name,
+    id: rootId,
+    name: 'image',
     version: '',
     kind: 'component',
-    bytes: bytes.get(rootId(name)) ?? 0,
+    bytes: bytes.get(rootId) ?? 0,
     references: direct.sort(byCodeUnit),
   };
   return { root: root.id, nodes: [root, ...all].sort((a, b) => byCodeUnit(a.id, b.id)) };
@@ -106,4 +105,4 @@ function reachable(from: readonly string[], nodes: readonly ClosureNode[]): Read
 
 const packageId = (name: string): string => `package ${name}`;
 const componentId = (name: string): string => `component ${name}`;
-const rootId = (name: string): string => `image ${name}`;
+const rootId = 'image';

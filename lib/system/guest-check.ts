@@ -1,5 +1,6 @@
 // Checks in the guest: commands typed at the shell behind the login, each with what its output must show. Rows of data; the dialogue is the
 // console's (lib/console/shell.ts).
+import { Cleaner } from '../console/clean.ts';
 import { openShell } from '../console/shell.ts';
 import type { Shell, ShellLine } from '../console/shell.ts';
 import type { LineRule } from '../console/rules.ts';
@@ -10,8 +11,8 @@ export interface GuestCheck {
   readonly name: string;
   /** A POSIX shell's command. */
   readonly run: string;
-  /** What its output must match. */
-  readonly expect: RegExp;
+  /** What its output must match; a text is all of it, without spaces at its ends. */
+  readonly expect: RegExp | string;
   /** Its exit status (default 0). */
   readonly status?: number;
 }
@@ -24,6 +25,8 @@ export interface GuestLogin {
 export interface GuestSession {
   readonly login: GuestLogin;
   readonly checks: readonly GuestCheck[];
+  /** What the console must have said by the end, from the first line on. */
+  readonly console?: readonly { readonly name: string; readonly expect: RegExp }[];
   /** The command that powers the machine off; it must end by itself afterwards. */
   readonly powerOff?: string;
 }
@@ -70,10 +73,21 @@ export async function guestSession(
 async function checked(shell: Shell, { name, run, expect, status = 0 }: GuestCheck): Promise<CheckResult> {
   return await asCheck(name, async () => {
     const result = await shell.run(run);
-    if (result.status === status && expect.test(result.output)) return;
+    if (result.status === status && meets(result.output, expect)) return;
     const last = result.output.trim().split('\n').slice(-3).join(' / ');
     throw new Failure('failed', `"${run}" gave status ${result.status} and "${last}"`);
   });
+}
+
+function meets(output: string, expect: RegExp | string): boolean {
+  return typeof expect === 'string' ? output.trim() === expect : expect.test(output.trim());
+}
+
+/** Which of the console's rows its whole record has. */
+export function consoleChecks(record: Uint8Array, rows: GuestSession['console'] = []): readonly CheckResult[] {
+  const cleaner = new Cleaner();
+  const text = [...cleaner.push(record), cleaner.unfinished].join('\n');
+  return rows.map(({ name, expect }) => (expect.test(text) ? { name, passed: true } : { name, passed: false, seen: `no ${expect}` }));
 }
 
 async function asCheck(name: string, work: () => Promise<void>): Promise<CheckResult> {

@@ -150,9 +150,9 @@ test('only what is kept of a base is there, with the folders above it', async ()
 
 test('the closure of an image counts what is there, by package and component', async () => {
   const of = await tree(row);
-  const { root, nodes } = await closureRecord('sample', of.entries, of, { tools: '0.0.30' });
+  const { root, nodes } = await closureRecord(of.entries, of, { tools: '0.0.30' });
   const node = (id: string): unknown => nodes.find((one) => one.id === id);
-  assert.is(root, 'image sample');
+  assert.is(root, 'image');
   assert.equal(node('package libfoo1'), {
     id: 'package libfoo1',
     name: 'libfoo1',

@@ -1,7 +1,8 @@
 // The image of a system's profile: facts of its page, outputs of its components and, where it has one, a root of packages, assembled once per state
 // of all of them. An image that was made of the same things and has not been touched since is left as it is.
-import { copyFile, rename } from 'node:fs/promises';
+import { copyFile, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { parse } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
@@ -73,7 +74,7 @@ export async function systemImage(
     assembler: await cache.digests.tree(join(import.meta.dirname, '../image')),
   };
   return await remembered<SystemImage>(cache.root, 'image', question, async () => {
-    const value = await assembleImage(request, facts, imagePath, made, context);
+    const value = await assembleImage(request, facts, imagePath, compiled, made, context);
     return { value, witnesses: [imagePath, ...(value.kernel === undefined ? [] : [value.kernel])] };
   });
 }
@@ -82,6 +83,7 @@ async function assembleImage(
   request: ImageRequest,
   facts: ImageFacts,
   imagePath: string,
+  compiled: Compiled,
   made: ReadonlyMap<string, string>,
   context: Context,
 ): Promise<SystemImage> {
@@ -104,13 +106,28 @@ async function assembleImage(
   const kernel = wanted && fetched ? kernelPath(request.outDir, system.name, profile) : undefined;
   if (kernel !== undefined && wanted) await publishFile(await sourcePath(sources, wanted.from), kernel);
   const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
-  const closure = tree && rooted && (await closureRecord(`${system.name}-${profile}`, rooted.contents.tree.entries, tree, {}));
+  const closure = tree && rooted && (await closureRecord(rooted.contents.tree.entries, tree, await versionsOf(request, compiled)));
   return {
     image,
     ...(kernel === undefined ? {} : { kernel }),
     ...(tree && { replaced: tree.replaced }),
     ...(closure && { closure }),
   };
+}
+
+/** Versions of replacements: of the packages that their components are. */
+async function versionsOf({ system }: ImageRequest, { projects }: Compiled): Promise<Readonly<Record<string, string>>> {
+  const ofComponent = new Map<string, string>();
+  for (const { project } of projects) {
+    const manifest = parse(await readFile(join(project.dir, 'Cargo.toml'), 'utf8')) as { package?: { version?: unknown } };
+    if (typeof manifest.package?.version === 'string') ofComponent.set(project.name, manifest.package.version);
+  }
+  const rows = Object.entries(system.replacements ?? {}).flatMap(([name, { provides, multicall }]) => {
+    const programs = [multicall?.program, ...Object.values(provides).map((fact) => ('made' in fact ? fact.made : undefined))];
+    const version = programs.map((program) => ofComponent.get(program?.split('/')[0] ?? '')).find((found) => found !== undefined);
+    return version === undefined ? [] : [[name, version] as const];
+  });
+  return Object.fromEntries(rows);
 }
 
 async function sourcePath(sources: FileSources, name: string): Promise<string> {

@@ -24,6 +24,8 @@ export interface SystemProfile {
   readonly image?: ImageFacts;
   /** A kernel that the machine starts directly. */
   readonly kernel?: KernelFacts;
+  /** Where its machine is another than the system's. */
+  readonly machine?: Partial<MachineDescription>;
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
 }
@@ -40,8 +42,10 @@ export interface System {
   /** As read by people. */
   readonly title: string;
   readonly components: Readonly<Record<string, Component>>;
-  /** Variants of the image by name; "default" is what is built when none is named. */
+  /** Variants of the image by name. */
   readonly profiles: Readonly<Record<string, SystemProfile>>;
+  /** What is built when none is named: "default" unless said. */
+  readonly defaultProfile?: string;
   /** Unless each profile has its own. */
   readonly image?: ImageFacts;
   /** Sources that Debian has. */
@@ -87,6 +91,10 @@ export function profileOf(system: System, name: string): SystemProfile {
     blame: 'usage',
     hint: near ? `did you mean ${near}?` : undefined,
   });
+}
+
+export function defaultProfile(system: System): string {
+  return system.defaultProfile ?? 'default';
 }
 
 /** The image of a profile. A system that has none for it is a bug of its page. */

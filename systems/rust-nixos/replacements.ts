@@ -79,9 +79,10 @@ export const replacements: Readonly<Record<string, Replacement>> = {
     dispensable: words(
       'bin/busybox bin/startpar sbin/fsck.nfs sbin/halt sbin/ifdown sbin/ifquery sbin/ifup sbin/insserv sbin/poweroff',
     ).concat(words('sbin/reboot sbin/runlevel sbin/shutdown sbin/telinit sbin/udhcpc')),
-    provides: { 'usr/sbin/init': { made: 'init/init' }, 'usr/bin/probe': { made: 'init/probe' } },
+    provides: { 'usr/sbin/init': { made: 'init/init' } },
     checks: [],
   },
+  probe: { original: [], provides: { 'usr/bin/probe': { made: 'init/probe' } }, checks: [] },
   findutils: {
     original: ['findutils'],
     provides: { 'usr/bin/find': { made: 'findutils/find' }, 'usr/bin/xargs': { made: 'findutils/xargs' } },
