@@ -32,7 +32,7 @@ export const replacements: Readonly<Record<string, Replacement>> = {
     stays: ['usr/bin/chcon', 'usr/bin/factor', 'usr/bin/runcon', 'usr/bin/stdbuf', 'usr/libexec/coreutils/'],
     checks: [
       { name: 'ls is the one of uutils', run: 'ls --version', expect: /^ls (?:\(uutils coreutils\) )?0\.0\.30/m },
-      { name: 'sort and mktemp work', run: 'printf "b\\na\\n" | sort | tr "\\n" " "; test -f "$(mktemp)"', expect: /^a b / },
+      { name: 'sort and mktemp work', run: 'printf "b\\na\\n" | sort | tr "\\n" " "; test -f "$(mktemp)"', expect: /^a b/ },
       { name: 'GNU keeps factor', run: 'factor 42', expect: /^42: 2 3 7$/m },
     ],
   },
