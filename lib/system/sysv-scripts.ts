@@ -21,7 +21,7 @@ seconds() { read -r up _ </proc/uptime; echo "\${up%%.*}"; }
 runs() { [ -e "/proc/$child/exe" ]; }
 stop() {
   stopping=1
-  [ -n "$child" ] && kill -TERM -- "-$child" 2>/dev/null
+  [ -n "$child" ] && kill -s TERM -- "-$child" 2>/dev/null
 }
 trap stop TERM
 
@@ -37,7 +37,7 @@ while :; do
   *)
     while runs; do
       if [ "$READY" = file ] && [ -e "$READY_FILE" ]; then state running "$child"; : >"$place.ready"; break; fi
-      if [ $(($(seconds) - since)) -ge "$READY_WITHIN" ]; then tell "is not ready in time"; kill -KILL -- "-$child"; break; fi
+      if [ $(($(seconds) - since)) -ge "$READY_WITHIN" ]; then tell "is not ready in time"; kill -s KILL -- "-$child"; break; fi
       [ -z "$stopping" ] || break
       sleep 0.1
     done
@@ -49,13 +49,13 @@ while :; do
       tries=$((STOP_WITHIN * 10))
       while runs && [ "$tries" -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
       ! runs || tell "does not stop: it is killed"
-      kill -KILL -- "-$child" 2>/dev/null
+      kill -s KILL -- "-$child" 2>/dev/null
     fi
     wait "$child"
     status=$?
     runs || break
   done
-  kill -KILL -- "-$child" 2>/dev/null
+  kill -s KILL -- "-$child" 2>/dev/null
   [ -z "$stopping" ] || { state stopped; exit 0; }
   if [ "$status" = 0 ]; then
     [ "$READY" = exits ] && : >"$place.ready"

@@ -25,8 +25,10 @@ const services: ServiceSet['services'] = {
   // Described in another order than they start in.
   fourth: { command: probe('serve', 'fourth'), needs: ['third', 'witness'] },
   third: {
-    command: probe('serve', 'third'),
+    command: probe('serve', 'third', '/run/probe/third.ready'),
     needs: ['second', 'witness'],
+    // Also when another user makes the file. What is only "started" may write its first line after those that need it.
+    ready: { file: '/run/probe/third.ready' },
     user: 'probe',
     group: 'probers',
     directory: '/run/probe',
@@ -79,7 +81,7 @@ export const behaviourRows: readonly BehaviourRow[] = [
   {
     name: 'services start in the order of their needs, each when the one before is ready',
     run: logOf('first', 'second', 'third', 'fourth'),
-    expect: 'start first\nstart second\nready second\nstart third\nstart fourth',
+    expect: 'start first\nstart second\nready second\nstart third\nready third\nstart fourth',
   },
   { name: 'a crash is followed by restarts until it serves', run: logOf('crasher'), expect: 'start crasher\nstart crasher\nstart crasher' },
   { name: 'restarts end at their limit', run: logOf('broken'), expect: 'start broken\nstart broken\nstart broken' },
