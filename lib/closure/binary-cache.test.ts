@@ -64,7 +64,7 @@ async function sample(key = secretText): Promise<{ cache: string; user: StoreNam
   await rm(join(store, 'tmp'));
   const user = `${'1'.repeat(32)}-user-1.0` as StoreName;
   await mkdir(join(store, user));
-  await writeFile(join(store, user, 'big'), Buffer.concat([Buffer.alloc(3 << 20, 'x'), Buffer.from(source)]));
+  await writeFile(join(store, user, 'big'), Buffer.concat([Buffer.alloc(3 << 20, '.'), Buffer.from(source)]));
   const cache = place();
   const folder = storeFolder(store);
   const infos = await closureInfos(folder, [user], context);

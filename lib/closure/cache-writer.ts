@@ -8,7 +8,7 @@ import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';
 import { contentAddress } from './content-address.ts';
-import { fingerprint, printNarInfo } from './narinfo.ts';
+import { fingerprint, plainNarInfo, printNarInfo } from './narinfo.ts';
 import type { NarInfo } from './narinfo.ts';
 import { narTally } from './nar-summary.ts';
 import { signed } from './signature.ts';
@@ -85,9 +85,6 @@ async function archived(store: StoreFolder, { name, references }: PathInfo, to: 
   }
   const { hash, sizeBytes } = tally.finish();
   const address = await contentAddress(join(store.dir, name), name, store.storeDir, references, context);
-  return {
-    ...{ name, references, narHash: hash, narSize: sizeBytes, fileHash: hash, fileSize: sizeBytes },
-    ...{ url: `nar/${hash.slice('sha256:'.length)}.nar`, compression: 'none', signatures: [] },
-    ...(address === undefined ? {} : { contentAddress: address }),
-  };
+  const info = plainNarInfo({ name, references, narHash: hash, narSize: sizeBytes });
+  return address === undefined ? info : { ...info, contentAddress: address };
 }

@@ -53,6 +53,12 @@ export function parseNarInfo(text: string, storeDir: string, what: string): NarI
   };
 }
 
+/** What a cache would say of a path whose archive it has as it is. */
+export function plainNarInfo({ name, narHash, narSize, references }: PathInfo): NarInfo {
+  const url = `nar/${narHash.slice('sha256:'.length)}.nar`;
+  return { name, url, compression: 'none', fileHash: narHash, fileSize: narSize, narHash, narSize, references, signatures: [] };
+}
+
 export function printNarInfo(info: NarInfo, storeDir: string): string {
   const rows: readonly (readonly [string, string | number | undefined])[] = [
     ['StorePath', `${storeDir}/${info.name}`],

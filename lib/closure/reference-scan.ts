@@ -35,6 +35,7 @@ export function referenceScan(candidates: Iterable<StoreName>): ReferenceScan {
   };
   return {
     update: (chunk) => {
+      if (wanted.size === 0) return;
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       scan(Buffer.concat([tail, bytes.subarray(0, hashPartLength - 1)]));
       scan(bytes);

@@ -7,8 +7,9 @@ import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';
 import { toBase32 } from './base32.ts';
-import type { NarInfo } from './narinfo.ts';
 import { moduloHash } from './modulo-hash.ts';
+import { plainNarInfo } from './narinfo.ts';
+import type { NarInfo } from './narinfo.ts';
 import { narTally, observed } from './nar-summary.ts';
 import { restoreNar } from './nar-restore.ts';
 import { narOf } from './nar-writer.ts';
@@ -62,9 +63,9 @@ export async function replaceDependencies(store: Store, request: ReplaceRequest,
           all.set(fresh.name, fresh);
           context.report({ kind: 'progress', phase: 'rewrite', done: made.size, total: plan.rewrites.length });
         }
-        const unchanged = [...reached(final(root), all).keys()].filter((name) => known.has(name));
-        for (const name of whole ? unchanged : []) await copyPath(store, name, staging, context);
-        await keepRecords(staging, store.storeDir, made.values());
+        const unchanged = whole ? [...reached(final(root), all).values()].filter(({ name }) => known.has(name)) : [];
+        for (const { name } of unchanged) await copyPath(store, name, staging, context);
+        await keepRecords(staging, store.storeDir, [...made.values(), ...unchanged.map(plainNarInfo)]);
       }),
     );
   }
@@ -97,10 +98,10 @@ async function rewritePath(
   const newOthers = [...new Set(others.map(final))].sort(byCodeUnit);
   const name = sourcePath(store.storeDir, plainName(old), hash, { others: newOthers, self });
   const contentAddress = `fixed:r:sha256:${toBase32(Buffer.from(hash, 'hex'))}`;
-  const recorded = (narHash: string, narSize: number): NarInfo => ({
-    ...{ name, references: [...newOthers, ...(self ? [name] : [])].sort(byCodeUnit), contentAddress, signatures: [] },
-    ...{ narHash, narSize, url: `nar/${narHash.slice('sha256:'.length)}.nar`, compression: 'none' },
-  });
+  const newReferences = [...newOthers, ...(self ? [name] : [])].sort(byCodeUnit);
+  const recorded = (narHash: string, narSize: number): NarInfo => {
+    return { ...plainNarInfo({ name, narHash, narSize, references: newReferences }), contentAddress };
+  };
   if (!self) {
     staging.keep(first, name);
     return recorded(`sha256:${toBase32(Buffer.from(hash, 'hex'))}`, sizeBytes);

@@ -5,6 +5,7 @@ import { closureSizes, sizesByKind } from '../closure/closure-size.ts';
 import { closureBytes, nodeOf, referencesFirst } from '../closure/graph.ts';
 import { versionsText, versionText } from '../closure/package-diff.ts';
 import type { PackageChange } from '../closure/package-diff.ts';
+import { isStoreName, plainName } from '../closure/store-path.ts';
 import type { NamedClosure } from './closure-argument.ts';
 
 /** How many of the largest differences `size A B` shows. */
@@ -42,10 +43,15 @@ export function comparisonLines(a: NamedClosure, b: NamedClosure, changes: reado
   const shown = largest.slice(0, shownDifferences).map(changeLine);
   const rest = largest.length - shown.length;
   return [
-    ...table([['', '', a.name, '', b.name, 'difference'], ...rows, row('in all', left ?? none, right ?? none)]),
+    ...table([['', '', heading(a), '', heading(b), 'difference'], ...rows, row('in all', left ?? none, right ?? none)]),
     ...(shown.length > 0 ? ['', ...shown] : []),
     ...(rest > 0 ? [`and ${rest} smaller differences: closure.ts packages ${a.name} ${b.name}`] : []),
   ];
+}
+
+/** Of a store path its plain name: whole ones are wider than a screen. */
+function heading({ name, closure, storeDir }: NamedClosure): string {
+  return storeDir !== undefined && isStoreName(closure.root) ? plainName(closure.root) : name;
 }
 
 interface Count {

@@ -123,6 +123,15 @@ test('a cache is written, asked, copied from and verified', async () => {
   assert.equal([unknown.exitCode, (unknown.json as { unknown: string[] }).unknown.length], [0, 3]);
 });
 
+test('what is swapped may come from a cache, and is the same', async () => {
+  for (const path of ['result', join(store, by)]) await ran('cache', path, '--to', 'both');
+  const pair = `${lib}=${by}`;
+  const here = (await ran('replace', 'result', '--replacement', pair, '--to', 'swapped-here')).outcome.json;
+  const there = (await ran('replace', app, '--from', 'both', '--replacement', pair, '--to', 'swapped-there', '--whole')).outcome.json;
+  assert.is((here as { path: string }).path, (there as { path: string }).path);
+  assert.equal((await ran('verify', 'swapped-there')).lines, ['2 paths read, 0 damaged, 0 not known']);
+});
+
 test('a cache that is none, a key that is none', async () => {
   assert.match(await said('copy', 'out', app, '--to', 'x'), /^1 Cannot use the binary cache ".*out": it has no nix-cache-info/);
   assert.match(await said('copy', 'cache', app, '--to', 'x', '--trusted-key', 'k'), /^2 Cannot use a public key/);
