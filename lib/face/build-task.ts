@@ -8,6 +8,7 @@ import { fetchedSources } from '../system/fetched-sources.ts';
 import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
+import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv } from './crates-task.ts';
@@ -34,7 +35,7 @@ export async function build(task: Task): Promise<Outcome> {
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });
   };
-  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title}), from ${sourceWords(sources)}`;
+  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title}), from ${sourceWords(sources, system)}`;
   const env = declaredEnv(args.list('env'), host.env);
   if (args.has('dry-run')) {
     const at = { root: repository, cacheDir: cacheDirOf(task), env: host.env };
@@ -62,7 +63,7 @@ export async function build(task: Task): Promise<Outcome> {
     const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
     say(
-      `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources)}; boot it with npx zx test-boot.ts ${system.name}`,
+      `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources, system)}; boot it with npx zx test-boot.ts ${system.name}`,
     );
     const { units, hits, misses } = compiled;
     return {
@@ -100,8 +101,9 @@ function sourcesOf({ args, path }: Task): SourceChoice {
   return { kind, local: Object.fromEntries(local) };
 }
 
-function sourceWords({ kind, local }: SourceChoice): string {
+function sourceWords({ kind, local }: SourceChoice, { sources }: System): string {
   const own = Object.entries(local).map(([name, dir]) => `${name} from ${dir}`);
-  const rest = kind === 'bundled' ? "bundled sources (small fixtures of ours; upstream's are not fetched)" : "upstream's sources";
+  const bundled = "bundled sources (small fixtures of ours; upstream's are not fetched)";
+  const rest = sources ? `what was fetched of Debian ${sources.suite}` : kind === 'bundled' ? bundled : "upstream's sources";
   return own.length === 0 ? rest : `${rest}, but ${own.join(', ')}`;
 }

@@ -4,7 +4,7 @@ import type { GuestCheck, GuestSession } from '../../lib/system/guest-check.ts';
 import type { ImageFacts, PartitionFacts } from '../../lib/system/image-facts.ts';
 import type { ServiceSet } from '../../lib/system/services.ts';
 import type { KernelFacts, SystemProfile } from '../../lib/system/system.ts';
-import { behaviourRows, behaviourServices, consoleRows } from './behaviour.ts';
+import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from './behaviour.ts';
 import { common, login } from './files.ts';
 import { rustInit, systemd, sysvinit } from './init.ts';
 import type { Init } from './init.ts';
@@ -107,7 +107,7 @@ function behaviour(of: SystemProfile): SystemProfile {
   return {
     ...of,
     title: `${of.title}, with the services of the behaviour suite`,
-    machine: { extraArguments: ['-nic', 'user,model=virtio-net-pci'] },
+    machine: { extraArguments: behaviourMachine },
     session: { login, checks, console: consoleRows, powerOff: 'sudo poweroff' },
   };
 }
