@@ -69,6 +69,9 @@ test('kinds, modes, owners, times and contents are those of the tree', async () 
 test('the same tree gives the same bytes, another one an other identity', async () => {
   const first = await make('one.img', tree, { table: 'none' });
   assert.is((await make('two.img', tree, { table: 'none' })).sha256, first.sha256);
+  const told = (await asked('debugfs', '-R', 'show_super_stats -h', 'one.img')).text;
+  const times = [...told.matchAll(/^(Filesystem created|Last write time|Last checked): +(.*)$/gm)].map(([, , time]) => time);
+  assert.equal(times, Array(3).fill('Tue Nov 14 22:13:20 2023'), 'two images of one second could be equal by chance');
   const other = await make('three.img', fileTree([['x', file('x')]]), { table: 'none' });
   assert.is.not(other.partitions[0]?.fileSystemId, first.partitions[0]?.fileSystemId);
 });

@@ -31,7 +31,9 @@ const packagedWith: Readonly<Record<string, string>> = {
 /** Runs a program to its end whatever its exit code. A missing program is a Failure (exit 69) that says how to get it. */
 export async function tried(call: ToolCall, host: ImageHost, { signal }: Context): Promise<RunResult> {
   const [program, ...words] = call.argv;
-  const env = { PATH: host.path, LC_ALL: 'C.UTF-8', TZ: 'UTC', MTOOLSRC: '/dev/null', SOURCE_DATE_EPOCH: String(call.timestampSec ?? 0) };
+  const epoch = String(call.timestampSec ?? 0);
+  const now = { SOURCE_DATE_EPOCH: epoch, E2FSPROGS_FAKE_TIME: epoch }; // e2fsprogs heeds the former since 1.47.1 only
+  const env = { PATH: host.path, LC_ALL: 'C.UTF-8', TZ: 'UTC', MTOOLSRC: '/dev/null', ...now };
   const options: RunOptions = { cwd: '/', env, signal, ...(call.stdin === undefined ? {} : { stdin: call.stdin }) };
   await tool(packagedWith[program] ?? program, host.path);
   return await run([await tool(program, host.path), ...words], options);

@@ -14,7 +14,7 @@ import { assemble } from '../image/image.ts';
 import type { ImageLayout } from '../image/image.ts';
 
 /** Raised when the same entries give other bytes. */
-const version = 1;
+const version = 2;
 
 /**
  * The base for a layout whose only partition is an ext4 without a table. `below`: entries of packages. Those that the layout replaces by other files
