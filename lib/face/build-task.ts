@@ -44,7 +44,9 @@ export async function build(task: Task): Promise<Outcome> {
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });
   };
-  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${base ? ' on the base nix' : ''}, from ${sourceWords(sources)}`;
+  const onlyNix = base && profileOf(system, profile).components?.length === 0;
+  const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, system);
+  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${base ? ' on the base nix' : ''}, from ${from}`;
   const env = declaredEnv(args.list('env'), host.env);
   if (args.has('dry-run')) {
     const at = { root: repository, cacheDir: cacheDirOf(task), env: host.env };
@@ -77,7 +79,7 @@ export async function build(task: Task): Promise<Outcome> {
     const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
     const how = nix ? bootWords(system.name, imagePath, nix) : `npx zx test-boot.ts ${system.name}`;
-    say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources)}; boot it with ${how}`);
+    say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${from}; boot it with ${how}`);
     const { units, hits, misses } = compiled;
     return {
       json: {
@@ -129,8 +131,9 @@ function sourcesOf({ args, path }: Task): SourceChoice {
   return { kind, local: Object.fromEntries(local) };
 }
 
-function sourceWords({ kind, local }: SourceChoice): string {
+function sourceWords({ kind, local }: SourceChoice, { sources }: System): string {
   const own = Object.entries(local).map(([name, dir]) => `${name} from ${dir}`);
-  const rest = kind === 'bundled' ? "bundled sources (small fixtures of ours; upstream's are not fetched)" : "upstream's sources";
+  const bundled = "bundled sources (small fixtures of ours; upstream's are not fetched)";
+  const rest = sources ? `what was fetched of Debian ${sources.suite}` : kind === 'bundled' ? bundled : "upstream's sources";
   return own.length === 0 ? rest : `${rest}, but ${own.join(', ')}`;
 }

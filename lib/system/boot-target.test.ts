@@ -34,13 +34,29 @@ test("rules are a system's own; firmware has rules and cannot be booted", async 
   assert.is((await failureOf(bootTarget({ root, system: 'firmware', profile: 'default', image: undefined }))).exitCode, 2);
 });
 
+test("a profile's own kernel, machine and session are those of its boot", async () => {
+  const rust = await bootTarget({ root, system: 'rust-nixos', profile: undefined, image: undefined });
+  assert.is(rust.image, join(root, 'out/rust-nixos-rust.img'));
+  assert.is(rust.system.machine.kernel?.image, join(root, 'out/rust-nixos-rust/vmlinuz'));
+  assert.match(rust.system.machine.kernel?.commandLine ?? '', 'root=/dev/nvme0n1 rw');
+  assert.is(rust.system.session?.powerOff, 'sudo poweroff');
+  const uefi = await bootTarget({ root, system: 'rust-nixos', profile: 'rust-uefi', image: undefined });
+  assert.equal([uefi.system.machine.firmware, uefi.system.machine.kernel], ['uefi', undefined]);
+});
+
+test('a profile that is none is refused, unless an image is named', async () => {
+  const failure = await failureOf(bootTarget({ root, system: 'rust-nixos', profile: 'smal', image: undefined }));
+  assert.equal([failure.exitCode, failure.hint], [2, 'did you mean small?']);
+  assert.is((await bootTarget({ root, system: 'redox', profile: 'mine', image: '/tmp/x.img' })).image, '/tmp/x.img');
+});
+
 test('a system that is not built here is booted by its console and its machine', async () => {
   const { system, image } = await bootTarget({ root, system: 'linux', profile: 'default', image: '/tmp/debian.img' });
   assert.is(system.machine.imageInterface, 'virtio');
   assert.ok(system.console.prompts.length > 0);
   assert.is(image, '/tmp/debian.img');
   const { message, hint } = await failureOf(bootTarget({ root, system: 'linus', profile: 'default', image: undefined }));
-  assert.is(`${message}; ${hint}`, 'Cannot find system "linus": the systems are asterinas, linux, redox; did you mean linux?');
+  assert.is(`${message}; ${hint}`, 'Cannot find system "linus": the systems are asterinas, linux, redox, rust-nixos; did you mean linux?');
 });
 
 test('a system that there is not, however it is written, is a mistake of the command line', async () => {

@@ -9,7 +9,7 @@ import { cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { GuestSession } from './guest-check.ts';
 import { kernelPath } from './system-image.ts';
-import { defaultProfile, loadSystem, systemNames, unknownSystem } from './system.ts';
+import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
 
 /** What of a system booting it needs: also of one that is not built here, and has no more than systems/<name>/{console,machine}.ts. */
@@ -48,7 +48,7 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
 
 /** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
 export async function bootTarget({ root, system: name, profile, image }: BootWords): Promise<BootTarget> {
-  const { profile: chosen, ...system } = await bootable(root, name, profile);
+  const { profile: chosen, ...system } = await bootable(root, name, profile, image === undefined);
   const path = image ?? join(root, 'out', `${name}-${chosen}.img`);
   const stem = basename(path, extname(path));
   const log = join(root, 'out', 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
@@ -56,13 +56,19 @@ export async function bootTarget({ root, system: name, profile, image }: BootWor
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */
-async function bootable(root: string, name: string, profile: string | undefined): Promise<Bootable & { readonly profile: string }> {
+async function bootable(
+  root: string,
+  name: string,
+  profile: string | undefined,
+  strict: boolean,
+): Promise<Bootable & { readonly profile: string }> {
   const file = await pageOf(root, name, 'machine');
   if (file === undefined) {
     const names = await bootableNames(root);
     if (!names.includes(name)) throw unknownSystem(name, names);
     const system = await loadSystem(root, name);
     const chosen = profile ?? defaultProfile(system);
+    if (strict) profileOf(system, chosen);
     return { ...withProfile(system, chosen, join(root, 'out')), profile: chosen };
   }
   const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);

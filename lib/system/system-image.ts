@@ -101,12 +101,14 @@ async function assembleImage(
     }),
   };
   const layout = await layoutOf(facts, sources);
-  const image = await assemble(layout, imagePath, { path: env['PATH'] ?? '' }, context);
   const wanted = profileOf(system, profile).kernel;
   const kernel = wanted && fetched ? kernelPath(request.outDir, system.name, profile) : undefined;
   if (kernel !== undefined && wanted) await publishFile(await sourcePath(sources, wanted.from), kernel);
   const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
-  const closure = tree && rooted && (await closureRecord(rooted.contents.tree.entries, tree, await versionsOf(request, compiled)));
+  const [image, closure] = await Promise.all([
+    assemble(layout, imagePath, { path: env['PATH'] ?? '' }, context),
+    tree && rooted && closureRecord(rooted.contents.tree.entries, tree, await versionsOf(request, compiled)),
+  ]);
   return {
     image,
     ...(kernel === undefined ? {} : { kernel }),

@@ -3,17 +3,24 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
-import { loadSystem, profileOf, systemNames } from './system.ts';
+import { defaultProfile, imageOf, loadSystem, profileOf, systemNames } from './system.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-test('every page of systems/ can be loaded, under its own name and with a default profile', async () => {
+test('every page of systems/ can be loaded, under its own name and with profiles of what it has', async () => {
   const names = await systemNames(root);
   assert.ok(names.includes('redox'));
   for (const name of names) {
     const system = await loadSystem(root, name);
     assert.is(system.name, name);
-    assert.ok(profileOf(system, 'default').title);
+    assert.ok(profileOf(system, defaultProfile(system)).title);
+    for (const [profile, { components = [] }] of Object.entries(system.profiles)) {
+      for (const component of components) assert.ok(system.components[component], `${name} ${profile}: ${component}`);
+      for (const { root: facts } of imageOf(system, profile).partitions) {
+        for (const one of facts?.replacements ?? []) assert.ok(system.replacements?.[one], `${name} ${profile}: ${one}`);
+        if (facts) assert.ok(system.sources?.bases[facts.base], `${name} ${profile}: ${facts.base}`);
+      }
+    }
   }
 });
 

@@ -75,7 +75,11 @@ const logOf = (...names: string[]): string => `grep -E '^(start|ready|stop) (${n
 export const behaviourRows: readonly BehaviourRow[] = [
   {
     name: 'every service has come to its end or its rest',
-    run: 'for i in $(seq 300); do services failed | grep -q broken && grep -q online /run/probe/log && break; sleep 0.2; done; echo $?',
+    run: [
+      'for i in $(seq 300); do',
+      'services failed | grep -q broken && grep -q online /run/probe/log && grep -q fourth /run/probe/log',
+      '&& [ "$(grep -c crasher /run/probe/log)" = 3 ] && break; sleep 0.2; done; echo $?',
+    ].join(' '),
     expect: '0',
   },
   {

@@ -4,7 +4,7 @@ import type { GuestCheck, GuestSession } from '../../lib/system/guest-check.ts';
 import type { ImageFacts, PartitionFacts } from '../../lib/system/image-facts.ts';
 import type { ServiceSet } from '../../lib/system/services.ts';
 import type { KernelFacts, SystemProfile } from '../../lib/system/system.ts';
-import { behaviourRows, behaviourServices, consoleRows } from './behaviour.ts';
+import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from './behaviour.ts';
 import { common, login } from './files.ts';
 import { rustInit, systemd, sysvinit } from './init.ts';
 import type { Init } from './init.ts';
@@ -30,7 +30,7 @@ function rootPartition(init: Init, replaced: readonly string[], set: ServiceSet)
 }
 
 /** One ext4 on the whole disk; the machine starts the kernel directly. */
-function bareImage(root: PartitionFacts, sizeBytes = 512 * MiB): ImageFacts {
+function bareImage(root: PartitionFacts, sizeBytes = 256 * MiB): ImageFacts {
   return { sizeBytes, table: 'none', timestampSec, partitions: [root] };
 }
 
@@ -97,7 +97,7 @@ function uefi(): SystemProfile {
   };
   const { files: texts, ...root } = rootPartition(systemd, rust, baseServices);
   const fstab = { 'etc/fstab': { text: '/dev/nvme0n1p2 / ext4 defaults 0 0\n' } };
-  const image = { sizeBytes: 512 * MiB, timestampSec, partitions: [esp, { ...root, files: { ...texts, ...fstab } }] };
+  const image = { sizeBytes: 384 * MiB, timestampSec, partitions: [esp, { ...root, files: { ...texts, ...fstab } }] };
   return { ...profile, image, machine: { firmware: 'uefi' } };
 }
 
@@ -107,7 +107,7 @@ function behaviour(of: SystemProfile): SystemProfile {
   return {
     ...of,
     title: `${of.title}, with the services of the behaviour suite`,
-    machine: { extraArguments: ['-nic', 'user,model=virtio-net-pci'] },
+    machine: { extraArguments: behaviourMachine },
     session: { login, checks, console: consoleRows, powerOff: 'sudo poweroff' },
   };
 }
