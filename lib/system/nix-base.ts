@@ -6,7 +6,7 @@ import type { Cache } from '../cache/cache.ts';
 import { closureInfos, storeClosure } from '../closure/store.ts';
 import type { ClosureNode } from '../closure/graph.ts';
 import { storeFolder } from '../closure/store-folder.ts';
-import { storeNameIn } from '../closure/store-path.ts';
+import { isStoreName, storeNameIn } from '../closure/store-path.ts';
 import type { StoreName } from '../closure/store-path.ts';
 import { digestBytes } from '../core/digest.ts';
 import { absentAsUndefined, cannot, cannotBecause, nearest } from '../core/errors.ts';
@@ -141,7 +141,7 @@ async function imageOfClosure(request: NixRequest, storeDir: string, name: Store
   // The kernel and stage 1 heed the last init=.
   const commandLine = `${words} init=${toplevel}/init`.trim();
   const closure = storeClosure(name, await closureInfos(storeFolder(storeDir), [name], context));
-  const tree = await treeOf(base.image, storeDir, name, [...closure.nodes.keys()] as StoreName[], context);
+  const tree = await treeOf(base.image, storeDir, name, [...closure.nodes.keys()].filter(isStoreName), context);
   const contents = { kind: 'ext4' as const, label, tree };
   const partition = { name: 'root', typeGuid: linuxRoot, startLba: 'next' as const, sizeBytes: 'rest' as const, contents };
   const layout = { sizeBytes: imageBytes(tree, spareBytes), table: 'none' as const, timestampSec, partitions: [partition] };

@@ -1,10 +1,10 @@
 // The host's Nix: whether it is there and knows nixpkgs, and the two things that are asked of it. Its settings are the person's (NIX_PATH, nix.conf).
+import { basename } from 'node:path';
 import { isStoreName } from '../closure/store-path.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, outputOf, run } from '../core/sh.ts';
 import { installHint } from '../core/tools.ts';
-import { basename } from 'node:path';
 
 export interface NixHost {
   /** Puts a folder into the store under its own name; gives its path. */
@@ -27,7 +27,7 @@ export async function nixHost(system: string, env: Readonly<Record<string, strin
   if (found.exitCode !== 0) {
     throw cannot(what, 'Nix does not find nixpkgs', {
       blame: 'host',
-      hint: 'get nixpkgs (24.11 or later) and set NIX_PATH=nixpkgs=DIR',
+      hint: 'get nixpkgs (24.11 or later) and set NIX_PATH=nixpkgs=DIR (absolute)',
       detail: found.stderr.trim(),
     });
   }
