@@ -10,7 +10,7 @@ import { run } from '../core/sh.ts';
 import { KiB, MiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
-import type { FileTree } from './file-tree.ts';
+import type { Entry, FileTree } from './file-tree.ts';
 import { assemble } from './image.ts';
 import type { AssembledImage, ImageLayout } from './image.ts';
 
@@ -71,6 +71,25 @@ test('the same tree gives the same bytes, another one an other identity', async 
   assert.is((await make('two.img', tree, { table: 'none' })).sha256, first.sha256);
   const other = await make('three.img', fileTree([['x', file('x')]]), { table: 'none' });
   assert.is.not(other.partitions[0]?.fileSystemId, first.partitions[0]?.fileSystemId);
+});
+
+test('a file system goes on from one that has a part of it: what is new, what is changed, folders with other attributes', async () => {
+  const part = fileTree([...tree.entries].filter(([name]) => !name.startsWith('etc')));
+  const { partitions } = await make('part.img', part, { table: 'none' });
+  const base = { path: join(dir, 'part.img'), uuid: partitions[0]?.fileSystemId ?? '', entries: part.entries };
+  const changed = fileTree(
+    [...tree.entries, ['usr/bin', directory(0o711, { uid: 7, gid: 0 })]].filter(([name], at, all) => {
+      return all.findLastIndex(([other]) => other === name) === at;
+    }) as [string, Entry][],
+  );
+  const contents = { kind: 'ext4', label: 'nixos', tree: changed, base } as const;
+  const whole = { name: 'root', typeGuid: '', startLba: 'next', sizeBytes: 'rest', contents } as const;
+  const first = await make('onto.img', changed, { table: 'none', partitions: [whole] });
+  assert.is((await make('again.img', changed, { table: 'none', partitions: [whole] })).sha256, first.sha256);
+  assert.is((await asked('e2fsck', '-fn', 'onto.img')).exitCode, 0);
+  assert.match((await asked('debugfs', '-R', 'stat /usr/bin', 'onto.img')).text, /Type: directory +Mode: +0711[^]*User: +7 /);
+  assert.match((await asked('debugfs', '-R', 'stat /etc/empty', 'onto.img')).text, /Size: 0\b/);
+  assert.match((await asked('debugfs', '-R', 'stat /usr/bin/sudo', 'onto.img')).text, /Mode: +04755/);
 });
 
 test('it lies in a partition as well', async () => {

@@ -22,6 +22,14 @@ export interface Ext4Options {
   readonly timestampSec: number;
 }
 
+/** A file system that was made before, by this module, as a file of the same size; what it has need not be written again. */
+export interface Ext4Base {
+  readonly path: string;
+  readonly uuid: string;
+  /** What it has, as it was asked for. */
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
 const blockBytes = 4 * KiB;
 /** What a kernel since 4.4 reads, named one by one: distributions' own defaults differ. */
 const features = ['64bit', 'dir_index', 'ext_attr', 'extent', 'extra_isize', 'filetype', 'flex_bg', 'huge_file', 'large_file'].concat(
@@ -29,45 +37,36 @@ const features = ['64bit', 'dir_index', 'ext_attr', 'extent', 'extra_isize', 'fi
 );
 const bytesPerInode = 8 * KiB;
 
-/** Makes the file system inside the image file and fills it. `stagingDir` is ours alone, and gone afterwards. */
+/**
+ * Makes the file system inside the image file and fills it. `stagingDir` is ours alone, and gone afterwards. With a base (offset 0 only) the image is
+ * a copy of that, and only what differs is written: all that it has must be in the tree, as it is there or, of folders, with other attributes.
+ */
 export async function writeExt4(
   tree: FileTree,
   imagePath: string,
   stagingDir: string,
-  options: Ext4Options,
+  options: Ext4Options & { readonly base?: Ext4Base | undefined },
   host: ImageHost,
   context: Context,
 ): Promise<void> {
-  const { offsetBytes, sizeBytes, label, uuid, timestampSec } = options;
-  const what = `make the ext4 "${label}"`;
-  const extended = `offset=${offsetBytes},hash_seed=${uuid},nodiscard,assume_storage_prezeroed=1,root_owner=0:0`;
-  const words = [
-    '-q',
-    '-F',
-    '-t',
-    'ext4',
-    '-b',
-    String(blockBytes),
-    '-I',
-    '256',
-    '-i',
-    String(bytesPerInode),
-    '-m',
-    '0',
-    '-L',
-    label,
-    '-U',
-    uuid,
-  ];
-  const size = `${Math.floor(sizeBytes / KiB)}k`;
-  const make: ToolCall['argv'] = ['mke2fs', ...words, '-O', `none,${features.join(',')}`, '-E', extended, imagePath, size];
-  const made = await tried({ what, argv: make, timestampSec }, host, context);
-  if (made.exitCode !== 0) throw toolFailure({ what, argv: make }, made);
+  if (options.base) await copyBase(options.base, imagePath, host, context);
+  else await makeEmpty(imagePath, options, host, context);
+  await fill(tree, imagePath, stagingDir, options, host, context);
+}
+
+async function fill(
+  tree: FileTree,
+  imagePath: string,
+  stagingDir: string,
+  { sizeBytes, label, timestampSec, offsetBytes, base }: Parameters<typeof writeExt4>[3],
+  host: ImageHost,
+  context: Context,
+): Promise<void> {
   try {
     await rm(stagingDir, { recursive: true, force: true }); // of a run that was killed
     await mkdir(stagingDir, { recursive: true });
     const commands = join(stagingDir, 'commands');
-    await writeFile(commands, await commandsFor(tree, timestampSec, stagingDir));
+    await writeFile(commands, await commandsFor(tree, base?.entries ?? new Map(), timestampSec, stagingDir));
     const fill: ToolCall['argv'] = ['debugfs', '-w', '-f', commands, `${imagePath}?offset=${offsetBytes}`];
     const { exitCode, stderr } = await tried({ what: `fill the ext4 "${label}"`, argv: fill, timestampSec }, host, context);
     // It goes on after a failure and ends well: only what it says tells.
@@ -87,13 +86,39 @@ export async function writeExt4(
   }
 }
 
+async function makeEmpty(
+  imagePath: string,
+  { offsetBytes, sizeBytes, label, uuid, timestampSec }: Ext4Options,
+  host: ImageHost,
+  context: Context,
+): Promise<void> {
+  const what = `make the ext4 "${label}"`;
+  const extended = `offset=${offsetBytes},hash_seed=${uuid},nodiscard,assume_storage_prezeroed=1,root_owner=0:0`;
+  const words = `-q -F -t ext4 -b ${blockBytes} -I 256 -i ${bytesPerInode} -m 0 -U ${uuid}`.split(' ');
+  const size = `${Math.floor(sizeBytes / KiB)}k`;
+  const make: ToolCall['argv'] = ['mke2fs', ...words, '-L', label, '-O', `none,${features.join(',')}`, '-E', extended, imagePath, size];
+  const made = await tried({ what, argv: make, timestampSec }, host, context);
+  if (made.exitCode !== 0) throw toolFailure({ what, argv: make }, made);
+}
+
+/** Holes stay holes. */
+async function copyBase({ path }: Ext4Base, imagePath: string, host: ImageHost, context: Context): Promise<void> {
+  const argv: ToolCall['argv'] = ['cp', '--sparse=auto', '--reflink=auto', '--', path, imagePath];
+  const what = `copy "${path}"`;
+  const copied = await tried({ what, argv }, host, context);
+  if (copied.exitCode !== 0) throw toolFailure({ what, argv }, copied);
+}
+
 /** debugfs(8) commands that make every entry; host files are read by debugfs itself. */
-async function commandsFor(tree: FileTree, timestampSec: number, stagingDir: string): Promise<string> {
+async function commandsFor(tree: FileTree, there: ReadonlyMap<string, Entry>, timestampSec: number, stagingDir: string): Promise<string> {
   const lines = [`set_current_time @${timestampSec}`];
   let staged = 0;
   for (const [path, entry] of tree.entries) {
     const name = quoted(`/${path}`);
-    if (path === '') lines.push(...attributes('/', entry, 0o755));
+    const before = there.get(path);
+    if (before === entry) continue;
+    if (before) lines.push(...attributes(name, entry, undefined, before));
+    else if (path === '') lines.push(...attributes('/', entry, 0o755));
     else if (entry.kind === 'directory') lines.push(`mkdir ${name}`, ...attributes(name, entry, 0o755));
     else if (entry.kind === 'symlink') lines.push(`symlink ${name} ${quoted(entry.target)}`, ...attributes(name, entry, 0o777));
     else {
@@ -119,12 +144,12 @@ async function sourceOf(content: Content, path: string): Promise<string> {
 
 const fileType = { directory: 0o040000, file: 0o100000, symlink: 0o120000 } as const;
 
-/** What differs from what debugfs gives by itself: owner 0:0, and `usual` permissions (of a file: those of its source). */
-function attributes(name: string, { kind, mode, uid, gid }: Entry, usual: number | undefined): string[] {
+/** What differs from what is there: by debugfs itself owner 0:0, and `usual` permissions (of a file: those of its source). */
+function attributes(name: string, { kind, mode, uid, gid }: Entry, usual: number | undefined, there = { uid: 0, gid: 0 }): string[] {
   return [
     ...(mode === usual ? [] : [`set_inode_field ${name} mode 0${(fileType[kind] | mode).toString(8)}`]),
-    ...(uid === 0 ? [] : [`set_inode_field ${name} uid ${uid}`]),
-    ...(gid === 0 ? [] : [`set_inode_field ${name} gid ${gid}`]),
+    ...(uid === there.uid ? [] : [`set_inode_field ${name} uid ${uid}`]),
+    ...(gid === there.gid ? [] : [`set_inode_field ${name} gid ${gid}`]),
   ];
 }
 

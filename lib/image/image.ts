@@ -9,6 +9,7 @@ import type { Digest, Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { contentSize } from './content.ts';
 import { writeExt4 } from './ext4.ts';
+import type { Ext4Base } from './ext4.ts';
 import { writeFat } from './fat.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { guidFrom, guidText } from './guid.ts';
@@ -23,7 +24,7 @@ import { writeRedoxfs } from './redoxfs-writer.ts';
 
 export type PartitionContents =
   | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
-  | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree }
+  | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree; readonly base?: Ext4Base }
   | { readonly kind: 'redoxfs'; readonly tree: FileTree };
 
 export interface PartitionLayout extends PartitionRequest {
@@ -135,8 +136,9 @@ async function writeContents(
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
   }
   if (contents.kind === 'ext4') {
-    const uuid = guidText(guidFrom(`${place.guid} ext4`));
-    const options = { ...where, label: contents.label, uuid };
+    const { base } = contents;
+    const uuid = base?.uuid ?? guidText(guidFrom(`${place.guid} ext4`));
+    const options = { ...where, label: contents.label, uuid, base };
     await writeExt4(contents.tree, image.partialPath, `${image.partialPath}.d`, options, host, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + where.sizeBytes };
   }

@@ -27,7 +27,10 @@ export interface BaseRequest {
 export type BaseRoot = ReadonlyMap<string, Entry>;
 
 /** Raised when the same list gives another tree. */
-const version = 1;
+const version = 2;
+
+/** It names the repository that the packages came from, which is a folder of this host's cache. */
+const ours = 'etc/apt/sources.list';
 
 /** What no program reads: a third of the size. Licences stay. */
 const leftOut = ['/usr/share/man/*', '/usr/share/info/*', '/usr/share/locale/*', '/usr/share/doc/*', '/usr/share/lintian/*'];
@@ -81,7 +84,7 @@ async function makeBase(request: BaseRequest, folder: string, context: Context):
     await mkdir(files);
     const words = ['-xf', archive, '-C', files, '--no-same-owner', '--no-same-permissions', '--exclude=./dev/*'];
     await run('unpack the base', ['tar', ...words], '/');
-    await writeFile(join(partial, 'tree.json'), JSON.stringify(rowsOf(listing)));
+    await writeFile(join(partial, 'tree.json'), JSON.stringify(rowsOf(listing).filter(([path]) => path !== ours)));
     await rm(archive);
     await rm(repository, { recursive: true });
     await rename(partial, folder);

@@ -29,6 +29,8 @@ export interface RootTree {
   /** Packages of which files are left, with only those. */
   readonly packages: readonly InstalledPackage[];
   readonly replaced: readonly Replaced[];
+  /** Of the entries: those of packages alone, which stay the same when a component changes. */
+  readonly below: ReadonlyMap<string, Entry>;
   /** Path -> replacement that provides it. */
   readonly provided: ReadonlyMap<string, string>;
 }
@@ -76,7 +78,7 @@ export async function rootTree(request: RootRequest, sources: FileSources, conte
   }
   if (root.keeps) keepOnly(tree, root.keeps);
   const left = [...packages.values()].map((one) => ({ ...one, files: one.files.filter((path) => tree.has(path) && !added.has(path)) }));
-  return { entries: new Map([...tree, ...added]), packages: left.filter(({ files }) => files.length > 0), replaced, provided };
+  return { entries: new Map([...tree, ...added]), below: tree, packages: left.filter(({ files }) => files.length > 0), replaced, provided };
 }
 
 const backends: Readonly<Record<InitName, ServiceBackend>> = { systemd: systemdBackend, sysvinit: sysvBackend, table: tableBackend };

@@ -11,8 +11,9 @@ import type { Context } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
 import { remembered } from '../core/remembered.ts';
 import type { Compiled } from '../crates/compile.ts';
+import type { Ext4Base } from '../image/ext4.ts';
 import { assemble } from '../image/image.ts';
-import type { AssembledImage } from '../image/image.ts';
+import type { AssembledImage, ImageLayout } from '../image/image.ts';
 import { baseFolder } from './base-root.ts';
 import { closureRecord } from './closure-record.ts';
 import type { ClosureRecord } from './closure-record.ts';
@@ -20,6 +21,7 @@ import type { FetchedSources } from './fetched-sources.ts';
 import { layoutOf } from './image-facts.ts';
 import type { FileSources, ImageFacts } from './image-facts.ts';
 import type { Replaced } from './replacement.ts';
+import { rootBaseImage } from './root-base-image.ts';
 import { rootTree } from './root-tree.ts';
 import type { RootRequest, RootTree } from './root-tree.ts';
 import { packagedFile, packageFolder } from './single-package.ts';
@@ -105,8 +107,9 @@ async function assembleImage(
   const kernel = wanted && fetched ? kernelPath(request.outDir, system.name, profile) : undefined;
   if (kernel !== undefined && wanted) await publishFile(await sourcePath(sources, wanted.from), kernel);
   const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
+  const base = tree && (await rootBaseImage(layout, tree.below, { cacheDir: cache.root, path: env['PATH'] ?? '' }, context));
   const [image, closure] = await Promise.all([
-    assemble(layout, imagePath, { path: env['PATH'] ?? '' }, context),
+    assemble(base ? withBase(layout, base) : layout, imagePath, { path: env['PATH'] ?? '' }, context),
     tree && rooted && closureRecord(rooted.contents.tree.entries, tree, await versionsOf(request, compiled)),
   ]);
   return {
@@ -115,6 +118,13 @@ async function assembleImage(
     ...(tree && { replaced: tree.replaced }),
     ...(closure && { closure }),
   };
+}
+
+function withBase(layout: ImageLayout, base: Ext4Base): ImageLayout {
+  const partitions = layout.partitions.map((partition) =>
+    partition.contents.kind === 'ext4' ? { ...partition, contents: { ...partition.contents, base } } : partition,
+  );
+  return { ...layout, partitions };
 }
 
 /** Versions of replacements: of the packages that their components are. */

@@ -1,0 +1,62 @@
+// The part of an image that packages alone make, as a file system of its own, kept in the cache: a component that changed is then a copy and a few
+// files. An image is always made from it, also the first time, so that its bytes do not tell whether it was there.
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { contentSize } from '../image/content.ts';
+import { digestBytes, digestRecord } from '../core/digest.ts';
+import type { Json } from '../core/digest.ts';
+import type { Context } from '../core/events.ts';
+import { remembered } from '../core/remembered.ts';
+import type { Ext4Base } from '../image/ext4.ts';
+import { fileTree } from '../image/file-tree.ts';
+import type { Entry, FileTree } from '../image/file-tree.ts';
+import { assemble } from '../image/image.ts';
+import type { ImageLayout } from '../image/image.ts';
+
+/** Raised when the same entries give other bytes. */
+const version = 1;
+
+/**
+ * The base for a layout whose only partition is an ext4 without a table. `below`: entries of packages. Those that the layout replaces by other files
+ * are left out; folders stay, whatever their attributes.
+ */
+export async function rootBaseImage(
+  layout: ImageLayout,
+  below: ReadonlyMap<string, Entry>,
+  { cacheDir, path }: { readonly cacheDir: string; readonly path: string },
+  context: Context,
+): Promise<Ext4Base | undefined> {
+  const [partition] = layout.partitions;
+  if (layout.table !== 'none' || partition?.contents.kind !== 'ext4') return undefined;
+  const { tree, label } = partition.contents;
+  const kept = [...below].filter(([name, entry]) => {
+    const there = tree.entries.get(name);
+    return there === entry || (entry.kind === 'directory' && there?.kind === 'directory');
+  });
+  const lower = fileTree(kept);
+  const image = join(
+    cacheDir,
+    'roots',
+    `${digestRecord([version, layout.sizeBytes, layout.timestampSec, label, described(lower)]).slice(0, 16)}.img`,
+  );
+  const uuid = await remembered<string>(cacheDir, 'root', { image }, async () => {
+    const partitions = [{ ...partition, contents: { kind: 'ext4' as const, label, tree: lower } }];
+    const own = `${image}.${process.pid}`; // two builds may make it at once
+    const made = await assemble({ ...layout, partitions }, own, { path }, context);
+    await rename(own, image);
+    return { value: made.partitions[0]?.fileSystemId ?? '', witnesses: [image] };
+  });
+  return { path: image, uuid, entries: lower.entries };
+}
+
+/** Files of the cache are known by their paths: a folder there is named after what is in it. */
+function described({ entries }: FileTree): Json {
+  return [...entries].map(([path, entry]) => {
+    const what = entry.kind === 'file' ? contentOf(entry) : entry.kind === 'symlink' ? entry.target : null;
+    return [path, entry.kind, entry.mode, entry.uid, entry.gid, what];
+  });
+}
+
+function contentOf({ content }: Extract<Entry, { kind: 'file' }>): Json {
+  return content.kind === 'bytes' ? digestBytes(content.bytes) : [content.kind === 'host' ? content.path : '', contentSize(content)];
+}
