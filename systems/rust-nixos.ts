@@ -4,6 +4,7 @@ import type { System } from '../lib/system/system.ts';
 import { console } from './linux/console.ts';
 import { components } from './rust-nixos/components.ts';
 import { machine } from './rust-nixos/machine.ts';
+import { nixBase } from './rust-nixos/nix-base.ts';
 import { profiles } from './rust-nixos/profiles.ts';
 import { replacements } from './rust-nixos/replacements.ts';
 import { sources } from './rust-nixos/sources.ts';
@@ -16,6 +17,7 @@ export const system: System = {
   replacements,
   profiles,
   defaultProfile: 'rust',
+  nixBase,
   machine,
   console,
 };

@@ -15,6 +15,7 @@ await task(
     examples: [
       'npx zx tasks/build.ts redox',
       'npx zx tasks/build.ts redox --source kernel=../kernel   # your own checkout of one component',
+      'npx zx tasks/build.ts rust-nixos --base nix              # a closure of NixOS instead of packages of Debian',
       'npx zx tasks/build.ts redox --dry-run',
     ],
   },

@@ -40,6 +40,10 @@ test('what is wrong on the command line is a sentence, a hint and exit 2', async
     [['redox', '--profile', 'defualt'], 'Cannot find profile "defualt" of redox', 'did you mean default?'],
     [['redox', '--sources', 'mine'], 'Cannot use --sources "mine": it must be upstream or bundled', ''],
     [['redox', '--source', 'kernel'], 'Cannot use --source "kernel": it must be NAME=DIR', ''],
+    [['redox', '--base', 'debain'], 'Cannot use --base "debain": it must be debian or nix', ''],
+    [['redox', '--base', 'nix'], 'Cannot build redox on the base nix: its page has no such base', ''],
+    [['redox', '--base', 'debian'], 'Cannot build redox on the base debian: its page has no such base', ''],
+    [['rust-nixos', '--base', 'nix', '--profile', 'vanila'], 'there its profiles are rust, vanilla, nixos-nix', 'did you mean vanilla?'],
     [['redox', '--dry-run', '--source', 'kernal=x'], 'redox has no such component', 'did you mean kernel?'],
   ];
   for (const [words, sentence, hint] of cases) {
@@ -49,6 +53,15 @@ test('what is wrong on the command line is a sentence, a hint and exit 2', async
     assert.match(stderr, hint);
     assert.not.match(stderr, /^ +at /m);
   }
+});
+
+test('the base nix without Nix is a sentence, a hint and exit 69, whether the sources were fetched or not', async () => {
+  const env = { PATH: dir, HOME: dir };
+  const words = [process.execPath, join(repository, 'tasks/build.ts'), 'rust-nixos', '--base', 'nix', '--out', join(dir, 'out')];
+  const { exitCode, stderr } = await run(words, { cwd: dir, env });
+  assert.is(exitCode, 69);
+  assert.match(stderr, 'error: Cannot build rust-nixos on the base nix: Nix is not installed\nhint: run npx zx tasks/doctor.ts --install');
+  assert.not.match(stderr, /^ +at /m);
 });
 
 test.run();

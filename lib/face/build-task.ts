@@ -7,6 +7,8 @@ import { buildSystem } from '../system/build-system.ts';
 import { fetchedSources } from '../system/fetched-sources.ts';
 import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
+import { nixBaseOf, onNix } from '../system/nix-base.ts';
+import type { NixImage } from '../system/nix-base.ts';
 import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
@@ -16,6 +18,11 @@ import type { Outcome, Task } from './task.ts';
 
 export const buildFlags = {
   profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },
+  base: {
+    type: 'string',
+    value: 'debian|nix',
+    help: 'what the programs are put on: packages of Debian (the default), or a closure that Nix builds',
+  },
   sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },
   source: { type: 'string', value: 'NAME=DIR', multiple: true, help: 'build a component from your own checkout' },
   out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
@@ -29,13 +36,17 @@ export const repository = resolve(import.meta.dirname, '../..');
 export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
-  const system = await loadSystem(repository, args.words[0] ?? '');
-  const profile = args.text('profile') ?? defaultProfile(system);
+  const page = await loadSystem(repository, args.words[0] ?? '');
+  const profile = args.text('profile') ?? defaultProfile(page);
+  const base = baseOf(task, page);
+  const system = base ? onNix(page, profile) : page;
   const sources = sourcesOf(task);
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });
   };
-  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title}), from ${sourceWords(sources, system)}`;
+  const onlyNix = base && profileOf(system, profile).components?.length === 0;
+  const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, system);
+  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${base ? ' on the base nix' : ''}, from ${from}`;
   const env = declaredEnv(args.list('env'), host.env);
   if (args.has('dry-run')) {
     const at = { root: repository, cacheDir: cacheDirOf(task), env: host.env };
@@ -44,6 +55,11 @@ export async function build(task: Task): Promise<Outcome> {
     print(about);
     for (const [name, { folder, project }] of projects) {
       print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
+    }
+    if (base) {
+      const { base: on, profile: from } = nixBaseOf(page, profile);
+      print(`  nix-build ${on.expression} -A ${from.attribute}, with ${Object.keys(from.packages).join(', ') || 'no package of ours'}`);
+      return {};
     }
     for (const { name, fileSystem, sizeBytes, files } of imageOf(system, profile).partitions) {
       print(
@@ -57,14 +73,13 @@ export async function build(task: Task): Promise<Outcome> {
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
-    const request = { system, profile, sources, root: repository, outDir, env, compile: { cache, ...compilerOptions(task) } };
-    const { imagePath, manifestPath, image, sources: taken, compiled } = await buildSystem(request, { report: watch.report, signal });
+    const request = { system: page, base, profile, sources, root: repository, outDir, env, compile: { cache, ...compilerOptions(task) } };
+    const { imagePath, manifestPath, image, sources: taken, compiled, nix } = await buildSystem(request, { report: watch.report, signal });
     const seconds = Math.round((performance.now() - startMs) / 10) / 100;
     const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-    say(
-      `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${sourceWords(sources, system)}; boot it with npx zx test-boot.ts ${system.name}`,
-    );
+    const how = nix ? bootWords(system.name, imagePath, nix) : `npx zx test-boot.ts ${system.name}`;
+    say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${from}; boot it with ${how}`);
     const { units, hits, misses } = compiled;
     return {
       json: {
@@ -75,6 +90,7 @@ export async function build(task: Task): Promise<Outcome> {
         manifest: manifestPath,
         bytes: image.bytes,
         sha256: image.sha256,
+        ...(nix && { kernel: nix.kernel, initrd: nix.initrd ?? null, commandLine: nix.commandLine }),
         units,
         hits,
         misses,
@@ -86,6 +102,20 @@ export async function build(task: Task): Promise<Outcome> {
     watch.stop();
     await cache.close();
   }
+}
+
+function baseOf({ args }: Task, { name, sources }: System): 'nix' | undefined {
+  const base = args.text('base');
+  if (base === undefined || base === 'nix') return base;
+  if (base !== 'debian') throw cannot(`use --base "${base}"`, 'it must be debian or nix', { blame: 'usage' });
+  if (!sources) throw cannot(`build ${name} on the base debian`, 'its page has no such base', { blame: 'usage' });
+  return undefined;
+}
+
+/** The machine starts the kernel of the closure directly. */
+function bootWords(system: string, imagePath: string, { kernel, initrd, commandLine }: NixImage): string {
+  const words = ['npx zx test-boot.ts --system', system, '--no-checks --image', imagePath, '--kernel', kernel];
+  return [...words, ...(initrd === undefined ? [] : ['--initrd', initrd]), `--append "${commandLine}"`].join(' ');
 }
 
 function sourcesOf({ args, path }: Task): SourceChoice {

@@ -16,12 +16,17 @@ import type { SourceChoice } from './component.ts';
 import { projectsOf } from './component-projects.ts';
 import type { ComponentProject, SourceKind } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
+import { nixBaseOf, nixImage, onNix } from './nix-base.ts';
+import type { NixImage } from './nix-base.ts';
+import { nixHost } from './nix-host.ts';
 import { systemImage } from './system-image.ts';
 import type { SystemImage } from './system-image.ts';
 import type { System } from './system.ts';
 
 export interface BuildRequest {
   readonly system: System;
+  /** What the image is made on; absent: what the profile says. */
+  readonly base?: 'nix' | undefined;
   readonly profile: string;
   readonly sources: SourceChoice;
   /** The repository: bundled sources are below it. */
@@ -35,11 +40,14 @@ export interface BuiltSystem {
   readonly imagePath: string;
   readonly manifestPath: string;
   readonly image: AssembledImage;
+  /** Of a closure of Nix: how its kernel is started. */
+  readonly nix?: NixImage;
   readonly sources: SourceChoice['kind'];
   readonly compiled: Compiled;
 }
 
-interface Manifest extends SystemImage {
+interface Manifest extends Omit<SystemImage, 'closure'> {
+  readonly closure?: SystemImage['closure'] | NixImage['closure'];
   readonly system: string;
   readonly profile: string;
   readonly sources: SourceChoice['kind'];
@@ -54,10 +62,12 @@ interface ComponentRecord {
 
 /** Builds the image and its manifest. A failing component, an image that is too small and a full disk are Failures; a half-made image is never left. */
 export async function buildSystem(request: BuildRequest, context: Context): Promise<BuiltSystem> {
-  const { system, profile, outDir, root, compile: options } = request;
-  const stem = `${system.name}-${profile}`;
+  const { profile, outDir, root, base, compile: options } = request;
+  const system = base ? onNix(request.system, profile) : request.system;
+  const nix = base && (await nixHost(system.name, options.hostEnv, context));
+  const stem = `${system.name}-${profile}${base ? `-${base}` : ''}`;
   const fetched = await fetchedSources(system, { root, cacheDir: options.cache.root, env: options.hostEnv });
-  const projects = projectsOf({ ...request, fetched: fetched?.folder });
+  const projects = projectsOf({ ...request, system, fetched: fetched?.folder });
   await prepare(outDir);
   const made = new Map<string, string>();
   const handOver = async (one: CompiledProject): Promise<void> => {
@@ -70,12 +80,18 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   );
   const imagePath = join(outDir, `${stem}.img`);
   const about = { system, profile, outDir, fetched, cache: options.cache, env: options.hostEnv };
-  const result = await phase('assembling the image', context.report, () => systemImage(about, imagePath, compiled, made, context));
+  const onStore = nix && {
+    ...{ ...nixBaseOf(system, profile), nix, root, folder: join(outDir, stem), imagePath, made },
+    ...{ cache: options.cache, env: options.hostEnv },
+  };
+  const closed = onStore && (await nixImage(onStore, context));
+  const result =
+    closed ?? (await phase('assembling the image', context.report, () => systemImage(about, imagePath, compiled, made, context)));
   const manifestPath = join(outDir, `${stem}.json`);
   const components = await componentRecords(projects, compiled, options.cache);
   const sources = system.sources ? 'upstream' : request.sources.kind;
   await writeManifest(manifestPath, { system: system.name, profile, sources, components, ...result });
-  return { imagePath, manifestPath, image: result.image, sources, compiled };
+  return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
 }
 
 /** Says at once that the folder cannot be written, not after an hour of compiling. */

@@ -54,7 +54,7 @@ export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, Compon
 
 function sourceOf(
   name: string,
-  { bundled, debian }: Component,
+  { bundled, debian, upstream }: Component,
   { system, sources, root, fetched }: ProjectsRequest,
 ): Omit<ComponentProject, 'project'> {
   const local = sources.local[name];
@@ -62,6 +62,12 @@ function sourceOf(
   if (debian && fetched !== undefined) return { kind: 'upstream', folder: componentFolder(fetched, name), path: originOf(debian.from) };
   if (bundled !== undefined && (sources.kind === 'bundled' || system.sources)) {
     return { kind: 'bundled', folder: join(root, bundled), path: bundled };
+  }
+  if (bundled === undefined && upstream) {
+    const folder = upstream.folder === undefined ? '' : `, folder ${upstream.folder}`;
+    throw cannot(`build ${system.name}`, `its component ${name} has only upstream's source, which is not fetched`, {
+      hint: `clone ${upstream.git} (branch ${upstream.branch}${folder}) and add --source ${name}=DIR`,
+    });
   }
   throw cannot(`build ${system.name} from upstream's sources`, 'they have not been fetched', {
     hint: 'use --sources bundled, or a checkout of your own with --source NAME=DIR',

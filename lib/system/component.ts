@@ -6,7 +6,7 @@ export interface Component {
   /** A folder of this repository with a small source of our own: where there is an upstream's too, it stands in for that. */
   readonly bundled?: string;
   /** Where upstream's source is. */
-  readonly upstream?: { readonly git: string; readonly branch: string };
+  readonly upstream?: { readonly git: string; readonly branch: string; /** Within it. */ readonly folder?: string };
   /** Upstream's source as Debian has it; `tasks/fetch.ts` gets it. */
   readonly debian?: DebianSource;
   readonly cargo: CargoBuild;

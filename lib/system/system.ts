@@ -10,6 +10,7 @@ import type { Component } from './component.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';
+import type { NixBase } from './nix-base.ts';
 import type { Replacement } from './replacement.ts';
 import type { SourceFacts } from './source-facts.ts';
 
@@ -52,6 +53,8 @@ export interface System {
   readonly sources?: SourceFacts;
   /** Programs of a base that give way to components, by name. */
   readonly replacements?: Readonly<Record<string, Replacement>>;
+  /** A closure that Nix builds, in place of its images. */
+  readonly nixBase?: NixBase;
   /** How its machine is started. */
   readonly machine: MachineDescription;
   /** What it must say on the serial console, and what ends a boot. */

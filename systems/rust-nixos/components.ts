@@ -1,4 +1,4 @@
-// What is compiled for rust-nixos: programs of crates that Debian packages, and small ones of our own.
+// What is compiled for rust-nixos: programs of crates that Debian packages, small ones of our own, and two experimental ones that only upstream has.
 import type { Component } from '../../lib/system/component.ts';
 import type { DebianSource } from '../../lib/system/source-facts.ts';
 import { coreutils } from './commands.ts';
@@ -57,5 +57,21 @@ export const components: Readonly<Record<string, Component>> = {
     title: 'a small process 1 of our own, and a program that shows how it treats services',
     bundled: 'fixtures/rust-nixos',
     cargo: { bins: ['init', 'probe'] },
+  },
+  'shell-launcher': {
+    title: 'what /usr/bin/bash is where brush is the shell: the terminal and the arguments as brush needs them',
+    bundled: 'fixtures/rust-nixos',
+    cargo: { bins: ['launcher'] },
+  },
+  // The last two are experimental: Debian does not have them, and the image boots without.
+  brush: {
+    title: 'brush, a shell that follows bash',
+    upstream: { git: 'https://github.com/reubeno/brush', branch: 'main' },
+    cargo: { bins: ['brush'] },
+  },
+  'rust-systemd': {
+    title: "upstream's rewrite of systemd",
+    upstream: { git: 'https://github.com/overby-me/overby-me', branch: 'main', folder: 'rust/systemd' },
+    cargo: { bins: ['systemd', 'systemctl'] },
   },
 };

@@ -127,6 +127,8 @@ export const profiles: Readonly<Record<string, SystemProfile>> = {
   sysvinit: whole('Rust programs under sysvinit', sysvinit, rust, rustComponents),
   small: small('a Rust init, static coreutils and little else, at most 40 MB', baseServices),
   'rust-uefi': uefi(),
+  experimental: whole('as rust, with brush as the shell', systemd, [...rust, 'shell'], [...rustComponents, 'shell-launcher', 'brush']),
+  'experimental-systemd': whole('as rust, under the systemd in Rust', systemd, [...rust, 'systemd'], [...rustComponents, 'rust-systemd']),
   'suite-systemd': watched(systemd, rust),
   'suite-sysvinit': watched(sysvinit, rust),
   'suite-init': watched(rustInit, [...rust, 'init']),

@@ -83,6 +83,24 @@ export const replacements: Readonly<Record<string, Replacement>> = {
     checks: [],
   },
   probe: { original: [], provides: { 'usr/bin/probe': { made: 'init/probe' } }, checks: [] },
+  shell: {
+    original: ['bash'],
+    provides: { 'usr/bin/bash': { made: 'shell-launcher/launcher' }, 'usr/bin/brush': { made: 'brush/brush' } },
+    // Its start-up files are read by brush as well.
+    stays: ['etc/bash.bashrc', 'etc/skel/', 'usr/bin/clear_console', 'usr/share/debianutils/shells.d/bash'],
+    // brush cannot be restricted: under that name it would only seem so.
+    dispensable: words('bin/bashbug bin/rbash'),
+    checks: [
+      { name: 'the login shell is brush', run: 'readlink /proc/$$/exe', expect: /^\/usr\/bin\/brush$/m },
+      { name: 'bash takes flags in one word', run: 'bash -euc "false; echo on"; echo "status $?"', expect: /^status 1$/m },
+    ],
+  },
+  /** Over the units and rules of the one in C. */
+  systemd: {
+    original: [],
+    provides: { 'usr/lib/systemd/systemd': { made: 'rust-systemd/systemd' }, 'usr/bin/systemctl': { made: 'rust-systemd/systemctl' } },
+    checks: [],
+  },
   findutils: {
     original: ['findutils'],
     provides: { 'usr/bin/find': { made: 'findutils/find' }, 'usr/bin/xargs': { made: 'findutils/xargs' } },

@@ -1,0 +1,184 @@
+// A system on the base of a closure that Nix builds, in place of a root of packages. What of it is a system's own is data of its page: an expression,
+// the attribute for each profile, what components make into packages that the expression is handed. The image is assembled here.
+import { copyFile, mkdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import type { Cache } from '../cache/cache.ts';
+import { closureInfos, storeClosure } from '../closure/store.ts';
+import type { ClosureNode } from '../closure/graph.ts';
+import { storeFolder } from '../closure/store-folder.ts';
+import { isStoreName, storeNameIn } from '../closure/store-path.ts';
+import type { StoreName } from '../closure/store-path.ts';
+import { digestBytes } from '../core/digest.ts';
+import { absentAsUndefined, cannot, cannotBecause, nearest } from '../core/errors.ts';
+import { phase } from '../core/events.ts';
+import type { Context } from '../core/events.ts';
+import { remembered } from '../core/remembered.ts';
+import { directory, fileTree, symlink } from '../image/file-tree.ts';
+import type { FileTree } from '../image/file-tree.ts';
+import { assemble } from '../image/image.ts';
+import type { AssembledImage } from '../image/image.ts';
+import { entriesOf } from './image-facts.ts';
+import type { FileFacts } from './image-facts.ts';
+import type { NixHost } from './nix-host.ts';
+import { imageBytes, storeEntries, writePackage } from './store-files.ts';
+import type { System } from './system.ts';
+
+export interface NixBase {
+  /** A folder of the repository with a default.nix: a function of `nixpkgs` and `rustPackages` whose attributes are systems. */
+  readonly expression: string;
+  /** By the name that the system's profile has. */
+  readonly profiles: Readonly<Record<string, NixProfile>>;
+  readonly image: NixImageFacts;
+}
+
+export interface NixProfile {
+  readonly attribute: string;
+  readonly components: readonly string[];
+  /** What `rustPackages` has: packages by name, each with its files. */
+  readonly packages: Readonly<Record<string, FileFacts>>;
+}
+
+/** One ext4 on the whole disk: the closure, and little else. */
+export interface NixImageFacts {
+  readonly label: string;
+  readonly timestampSec: number;
+  /** Room for what the system writes. */
+  readonly spareBytes: number;
+  readonly files: FileFacts;
+  /** A link to the system ("nix/var/nix/profiles/system"). */
+  readonly link: string;
+}
+
+export interface NixImage {
+  readonly image: AssembledImage;
+  /** Beside the image, for a machine that starts the kernel directly. */
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly commandLine: string;
+  readonly closure: { readonly root: string; readonly nodes: readonly ClosureNode[] };
+}
+
+export interface NixRequest {
+  readonly base: NixBase;
+  readonly profile: NixProfile;
+  readonly nix: NixHost;
+  /** The repository. */
+  readonly root: string;
+  /** For what lies beside the image. */
+  readonly folder: string;
+  readonly imagePath: string;
+  readonly cache: Cache;
+  /** component/output -> path. */
+  readonly made: ReadonlyMap<string, string>;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The base and its profile; a system or a profile without is a Failure (usage). */
+export function nixBaseOf({ name, nixBase }: System, profile: string): { readonly base: NixBase; readonly profile: NixProfile } {
+  const what = `build ${name} on the base nix`;
+  if (!nixBase) throw cannot(what, 'its page has no such base', { blame: 'usage' });
+  const found = nixBase.profiles[profile];
+  if (found) return { base: nixBase, profile: found };
+  const names = Object.keys(nixBase.profiles);
+  const near = nearest(profile, names);
+  const hint = near ? `did you mean ${near}?` : undefined;
+  throw cannot(what, `there its profiles are ${names.join(', ')}, and not "${profile}"`, { blame: 'usage', hint });
+}
+
+/** The page with the components that the profile has on that base, and no sources that none of them needs. */
+export function onNix(system: System, profile: string): System {
+  const { components } = nixBaseOf(system, profile).profile;
+  const { sources, ...page } = system;
+  const given = system.profiles[profile] ?? { title: 'a closure of Nix', cargoProfile: 'system' };
+  const fetches = components.some((name) => system.components[name]?.debian);
+  return { ...page, ...(fetches && sources && { sources }), profiles: { ...system.profiles, [profile]: { ...given, components } } };
+}
+
+/** Hands the packages to Nix, lets it build the system, and makes the image of its closure. What Nix refuses is a Failure with its words. */
+export async function nixImage(request: NixRequest, context: Context): Promise<NixImage> {
+  const { base, nix, root, folder, imagePath, cache } = request;
+  const packages = await phase('adding packages to the store', context.report, () => addPackages(request, context));
+  const expression = join(root, base.expression);
+  const link = join(folder, 'result');
+  const built = await phase('building with Nix', context.report, () =>
+    nix.build(expression, request.profile.attribute, packages, link, context),
+  );
+  const storeDir = dirname(built);
+  const name = storeNameIn(built, storeDir);
+  const assembler = await cache.digests.tree(join(import.meta.dirname, '../image'));
+  const question = { imagePath, built, facts: digestBytes(JSON.stringify(base.image)), assembler };
+  return await remembered<NixImage>(cache.root, 'nix-image', question, async () => {
+    const value = await imageOfClosure(request, storeDir, name, context);
+    return { value, witnesses: [imagePath, value.kernel, ...(value.initrd === undefined ? [] : [value.initrd])] };
+  });
+}
+
+/** Name -> store path. */
+async function addPackages({ profile, made, folder, nix }: NixRequest, context: Context): Promise<Readonly<Record<string, string>>> {
+  const paths: Record<string, string> = {};
+  for (const [name, files] of Object.entries(profile.packages)) {
+    const staging = join(folder, 'packages', name);
+    try {
+      await writePackage(fileTree(await entriesOf(files, { made: (output) => made.get(output) }, 0)), staging);
+      paths[name] = await nix.add(staging, context);
+    } catch (error) {
+      throw cannotBecause(`write "${staging}"`, error);
+    } finally {
+      await rm(join(folder, 'packages'), { recursive: true, force: true });
+    }
+  }
+  return paths;
+}
+
+async function imageOfClosure(request: NixRequest, storeDir: string, name: StoreName, context: Context): Promise<NixImage> {
+  const { base, folder, imagePath, env } = request;
+  const { label, timestampSec, spareBytes } = base.image;
+  const toplevel = join(storeDir, name);
+  const kernel = await besideImage(join(toplevel, 'kernel'), join(folder, 'kernel'));
+  if (kernel === undefined) throw cannot(`boot "${toplevel}"`, 'the system that Nix built has no kernel');
+  const initrd = await besideImage(join(toplevel, 'initrd'), join(folder, 'initrd'));
+  const words = (await absentAsUndefined(readFile(join(toplevel, 'kernel-params'), 'utf8')))?.trim() ?? '';
+  // The kernel and stage 1 heed the last init=.
+  const commandLine = `${words} init=${toplevel}/init`.trim();
+  const closure = storeClosure(name, await closureInfos(storeFolder(storeDir), [name], context));
+  const tree = await treeOf(base.image, storeDir, name, [...closure.nodes.keys()].filter(isStoreName), context);
+  const contents = { kind: 'ext4' as const, label, tree };
+  const partition = { name: 'root', typeGuid: linuxRoot, startLba: 'next' as const, sizeBytes: 'rest' as const, contents };
+  const layout = { sizeBytes: imageBytes(tree, spareBytes), table: 'none' as const, timestampSec, partitions: [partition] };
+  const image = await phase('assembling the image', context.report, () =>
+    assemble(layout, imagePath, { path: env['PATH'] ?? '' }, context),
+  );
+  const nodes = [...closure.nodes.values()];
+  return { image, kernel, ...(initrd !== undefined && { initrd }), commandLine, closure: { root: closure.root, nodes } };
+}
+
+/** A partition type of the Discoverable Partitions Specification; without a table nobody reads it. */
+const linuxRoot = '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709';
+/** The store's folder as Nix makes it, with the group of its builders. */
+const storeFolderEntry = directory(0o1775, { uid: 0, gid: 30_000 });
+
+async function treeOf(
+  { files, link, timestampSec }: NixImageFacts,
+  storeDir: string,
+  name: StoreName,
+  names: readonly StoreName[],
+  { signal }: Context,
+): Promise<FileTree> {
+  const at = relative('/', storeDir);
+  const own = await entriesOf(files, { made: () => undefined }, timestampSec);
+  return fileTree([...own, [link, symlink(join(storeDir, name))], [at, storeFolderEntry], ...storeEntries(storeDir, names, signal)]);
+}
+
+/** A file of the system, which may be a link into the store, copied to `to`; undefined where there is none. */
+async function besideImage(from: string, to: string): Promise<string | undefined> {
+  const source = await absentAsUndefined(realpath(from));
+  if (source === undefined) return undefined;
+  try {
+    await mkdir(dirname(to), { recursive: true });
+    await copyFile(source, `${to}.partial`);
+    await rename(`${to}.partial`, to);
+    return to;
+  } catch (error) {
+    throw cannotBecause(`write "${to}"`, error);
+  }
+}

@@ -1,0 +1,34 @@
+// rust-nixos on NixOS instead of Debian (`build.ts rust-nixos --base nix`): the systems of nixos/default.nix, and what of ours they are handed. Programs
+// there must be static, since NixOS has no /lib64; what links libraries (sudo-rs, say) is nixpkgs' own.
+import { MiB } from '../../lib/core/sizes.ts';
+import type { FileFacts } from '../../lib/system/image-facts.ts';
+import type { NixBase } from '../../lib/system/nix-base.ts';
+import { replacements } from './replacements.ts';
+
+/** The commands of the static coreutils, as links beside it. */
+function coreutils(): FileFacts {
+  const names = Object.values(replacements['coreutils-static']?.multicall?.links ?? {});
+  const links = names.map((name): [string, FileFacts[string]] => [`bin/${name}`, { link: 'coreutils' }]);
+  return { 'bin/coreutils': { made: 'coreutils-static/coreutils' }, ...Object.fromEntries(links) };
+}
+
+const vanilla = { attribute: 'vanilla', components: [], packages: {} };
+
+export const nixBase: NixBase = {
+  expression: 'systems/rust-nixos/nixos',
+  profiles: {
+    rust: { attribute: 'rust', components: ['coreutils-static'], packages: { coreutils: coreutils() } },
+    vanilla,
+    'nixos-nix': vanilla,
+  },
+  image: {
+    label: 'nixos',
+    timestampSec: 1_767_225_600, // 2026-01-01
+    spareBytes: 512 * MiB,
+    files: {
+      'etc/NIXOS': { text: '' },
+      ...Object.fromEntries(['dev', 'proc', 'run', 'sys', 'var'].map((name) => [name, { folder: true }])),
+    },
+    link: 'nix/var/nix/profiles/system',
+  },
+};
