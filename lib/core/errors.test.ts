@@ -24,6 +24,8 @@ test('what a host runs out of at any write is its lack; any other error stays wh
   assert.equal([(full as Failure).message, (full as Failure).exitCode], ['Cannot finish: no space left on the device', 69]);
   const bug = Object.assign(new Error('ENOENT: ...'), { code: 'ENOENT' });
   assert.is(hostExhausted(bug), bug);
+  const told = hostExhausted(cannot('unpack x', 'tar ended with status 2', { detail: 'tar: x: Cannot write: No space left on device' }));
+  assert.equal([(told as Failure).message, (told as Failure).exitCode], ['Cannot unpack x: no space left on the device', 69]);
 });
 
 test('an error without words of ours stays what it was, and a failure is not wrapped again', () => {

@@ -70,10 +70,14 @@ export function cannotBecause(what: string, error: unknown, hint?: string): unkn
 }
 
 /**
- * What a host may run out of at any write, wherever it happens: a Failure instead of a bug. Other errors of the system are told where they
- * arise, or are bugs.
+ * What a host may run out of at any write, wherever it happens, also where another program's last words say so: a Failure of the host. Other
+ * errors of the system are told where they arise, or are bugs.
  */
 export function hostExhausted(error: unknown): unknown {
+  if (error instanceof Failure && error.blame === 'failed' && /^.{0,200}no space left on device/im.test(error.detail ?? '')) {
+    const [what = error.message] = error.message.replace(/^Cannot /, '').split(': ');
+    return cannot(what, 'no space left on the device', { ...errnoSentences['ENOSPC'], detail: error.detail, cause: error });
+  }
   return ['ENOSPC', 'EDQUOT', 'EMFILE'].includes(errnoOf(error) ?? '') ? cannotBecause('finish', error) : error;
 }
 

@@ -50,9 +50,9 @@ test('--expect and --send keep the order in which they were typed', () => {
 });
 
 test('the machine of a system and its image: the built one, or the one that is named', async () => {
-  const built = await orderedMachine(taskOf('redox', '--profile', 'big'), project);
-  assert.is(built.order.image, join(project, 'out/redox-big.img'));
-  assert.is(built.target.log, join(project, 'out/logs/redox-big.log'));
+  const built = await orderedMachine(taskOf('rust-nixos', '--profile', 'small'), project);
+  assert.is(built.order.image, join(project, 'out/rust-nixos-small.img'));
+  assert.is(built.target.log, join(project, 'out/logs/rust-nixos-small.log'));
   assert.is(built.order.accelerator, 'auto');
   assert.is(built.order.cacheDir, '/cache');
   const named = await orderedMachine(taskOf('--system', 'redox', '--image', 'my.img', '--accel', 'tcg', '--cache', 'c'), project);

@@ -53,6 +53,19 @@ export const components: Readonly<Record<string, Component>> = {
     debian: { from: { crate: 'findutils' } },
     cargo: { bins: ['find', 'xargs'], env: onig },
   },
+  bat: {
+    title: 'bat 0.25, without its look at git',
+    debian: { from: { crate: 'bat' } },
+    cargo: { bins: ['bat'], defaultFeatures: false, features: ['minimal-application'], env: onig },
+  },
+  eza: {
+    title: 'eza 0.21, without its look at git',
+    debian: { from: { crate: 'eza' } },
+    cargo: { bins: ['eza'], defaultFeatures: false },
+  },
+  hexyl: { title: 'hexyl 0.8', debian: { from: { crate: 'hexyl' } }, cargo: { bins: ['hexyl'] } },
+  just: { title: 'just 1.40', debian: { from: { crate: 'just' } }, cargo: { bins: ['just'] } },
+  tokei: { title: 'tokei 12', debian: { from: { crate: 'tokei' } }, cargo: { bins: ['tokei'] } },
   init: {
     title: 'a small process 1 of our own, and a program that shows how it treats services',
     bundled: 'fixtures/rust-nixos',

@@ -8,7 +8,7 @@ import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from 
 import { common, login } from './files.ts';
 import { rustInit, systemd, sysvinit } from './init.ts';
 import type { Init } from './init.ts';
-import { replacements } from './replacements.ts';
+import { extras, replacements } from './replacements.ts';
 import { baseServices } from './services.ts';
 import { smallKeeps } from './small.ts';
 
@@ -126,6 +126,12 @@ export const profiles: Readonly<Record<string, SystemProfile>> = {
   'rust-init': whole('Rust programs under a Rust init', rustInit, [...rust, 'init'], [...rustComponents, 'init']),
   sysvinit: whole('Rust programs under sysvinit', sysvinit, rust, rustComponents),
   small: small('a Rust init, static coreutils and little else, at most 40 MB', baseServices),
+  extras: whole(
+    `Rust programs under systemd, with ${Object.keys(extras).join(', ')} besides`,
+    systemd,
+    [...rust, ...Object.keys(extras)],
+    [...rustComponents, ...Object.keys(extras)],
+  ),
   'rust-uefi': uefi(),
   experimental: whole('as rust, with brush as the shell', systemd, [...rust, 'shell'], [...rustComponents, 'shell-launcher', 'brush']),
   'experimental-systemd': whole('as rust, under the systemd in Rust', systemd, [...rust, 'systemd'], [...rustComponents, 'rust-systemd']),

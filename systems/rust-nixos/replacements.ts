@@ -24,7 +24,21 @@ export const sudoers: FileFacts = {
 const pam =
   '#%PAM-1.0\n@include common-auth\n@include common-account\n@include common-session-noninteractive\n' + 'session required pam_limits.so\n';
 
+/** A program that takes nobody's place. */
+function extra(name: string, version: string): Replacement {
+  const says = new RegExp(`^${name} v?${version.replaceAll('.', '\\.')}`, 'm');
+  return {
+    original: [],
+    provides: { [`usr/bin/${name}`]: { made: `${name}/${name}` } },
+    checks: [{ name: `${name} runs`, run: `${name} --version`, expect: says }],
+  };
+}
+
+/** Programs of the profile that has more than the rest. */
+export const extras = { bat: '0.25', eza: '- A modern', hexyl: '0.8', just: '1.40', tokei: '12.1' } as const;
+
 export const replacements: Readonly<Record<string, Replacement>> = {
+  ...Object.fromEntries(Object.entries(extras).map(([name, version]) => [name, extra(name, version)])),
   coreutils: {
     original: ['coreutils'],
     provides: {},
