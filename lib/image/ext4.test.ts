@@ -1,5 +1,5 @@
 // ext4 file systems as e2fsck and debugfs judge them: whole, with the attributes that were asked for, the same bytes each time.
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -9,10 +9,13 @@ import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import { KiB, MiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
+import { contentBytes } from './content.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { assemble } from './image.ts';
 import type { AssembledImage, ImageLayout } from './image.ts';
+import { openImage } from './image-reader.ts';
+import type { VolumeEntry } from './volume.ts';
 
 const path = process.env['PATH'] ?? '';
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
@@ -99,6 +102,52 @@ test('it lies in a partition as well', async () => {
   const { partitions } = await make('gpt.img', tree);
   assert.is(partitions[0]?.startLba, 2048);
   assert.match((await asked('debugfs', '-R', 'ls -p /usr/bin', `gpt.img?offset=${2048 * 512}`)).text, '/sudo/');
+});
+
+test('it is read back as it was written, whole and in a partition', async () => {
+  await make('read.img', tree, { table: 'none' });
+  await make('read-gpt.img', tree);
+  for (const name of ['read.img', 'read-gpt.img']) {
+    const image = await openImage(join(dir, name), dir, { path }, context);
+    try {
+      const [found] = image.volumes;
+      assert.is(found?.kind, 'ext4');
+      const volume = found?.volume;
+      assert.ok(volume);
+      const seen = new Map<string, VolumeEntry>();
+      for await (const entry of volume.entries()) if (!entry.path.startsWith('lost+found')) seen.set(entry.path, entry);
+      assert.equal([...seen.keys()], [...tree.entries.keys()]);
+      for (const [at, entry] of tree.entries) {
+        const { kind, mode, uid, gid, target } = seen.get(at) ?? { kind: 'other' };
+        assert.equal(
+          [kind, mode, uid, gid, target],
+          [entry.kind, entry.mode, entry.uid, entry.gid, entry.kind === 'symlink' ? entry.target : undefined],
+          at,
+        );
+        if (entry.kind !== 'file') continue;
+        const chunks: Uint8Array[] = [];
+        for await (const { bytes } of volume.pieces(at)) chunks.push(Buffer.from(bytes));
+        assert.ok(Buffer.concat(chunks).equals(contentBytes(entry.content)), at);
+      }
+      assert.equal(await volume.verify(), { findings: [], paths: tree.entries.size + 1 });
+    } finally {
+      await image.close();
+    }
+  }
+});
+
+test('damage is a finding', async () => {
+  await make('damaged.img', tree, { table: 'none' });
+  const fd = openSync(join(dir, 'damaged.img'), 'r+');
+  writeSync(fd, Buffer.alloc(4096, 0xff), 0, 4096, 4096); // the group descriptors
+  closeSync(fd);
+  const image = await openImage(join(dir, 'damaged.img'), dir, { path }, context);
+  try {
+    const verdict = await image.volumes[0]?.volume?.verify();
+    assert.is(verdict?.findings.length, 1);
+  } finally {
+    await image.close();
+  }
 });
 
 test('too small a file system and a name that debugfs cannot take leave nothing', async () => {

@@ -1,9 +1,10 @@
-// Opens an image for reading, whatever it is: a GPT with any number of partitions, a bare RedoxFS or FAT, or an initfs. Gives its
+// Opens an image for reading, whatever it is: a GPT with any number of partitions, a bare RedoxFS, FAT or ext4, or an initfs. Gives its
 // volumes names, and resolves paths that a person writes to a volume and a path in it.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { ext4Magic, ext4Volume } from './ext4-volume.ts';
 import { fatVolume } from './fat-volume.ts';
 import { badName } from './file-tree.ts';
 import { readGpt } from './gpt.ts';
@@ -19,7 +20,7 @@ import type { Volume, VolumeEntry } from './volume.ts';
 export interface ImageVolume {
   /** The partition's name where it can be one, else 'partition-N'; '' when the image is the volume. */
   readonly name: string;
-  readonly kind: 'redoxfs' | 'fat' | 'initfs' | 'unknown';
+  readonly kind: 'redoxfs' | 'fat' | 'ext4' | 'initfs' | 'unknown';
   readonly offsetBytes: number;
   readonly sizeBytes: number;
   /** undefined when its kind is unknown. */
@@ -49,7 +50,7 @@ export async function openImage(path: string, scratchDir: string, host: ImageHos
   // A FAT begins with what may pass for a partition table.
   const gpt = bare === 'unknown' ? await readGpt(path, host, context) : undefined;
   if (bare === 'unknown' && !gpt) {
-    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT or an initfs', {
+    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT, an ext4 or an initfs', {
       hint: 'build.ts makes images that can be read',
     });
   }
@@ -67,9 +68,11 @@ export async function openImage(path: string, scratchDir: string, host: ImageHos
         ? redoxfsVolume(path, place.offsetBytes, context)
         : kind === 'fat'
           ? fatVolume({ imagePath: path, offsetBytes: place.offsetBytes, sizeBytes: place.sizeBytes, scratchDir }, host, context)
-          : kind === 'initfs' && !gpt
-            ? initfsVolume(path)
-            : undefined;
+          : kind === 'ext4'
+            ? ext4Volume({ imagePath: path, offsetBytes: place.offsetBytes, scratchDir }, host, context)
+            : kind === 'initfs' && !gpt
+              ? initfsVolume(path)
+              : undefined;
     return { ...place, kind, volume };
   });
   return {
@@ -149,5 +152,6 @@ function kindAt(path: string, offsetBytes: number): ImageVolume['kind'] {
   if (ring.subarray(0, initfsMagic.length).equals(initfsMagic)) return 'initfs';
   for (let at = 0; at < ring.length; at += blockBytes) if (ring.toString('latin1', at, at + 8) === 'RedoxFS\0') return 'redoxfs';
   const fat = ring.readUInt16LE(510) === 0xaa55 && (ring.toString('latin1', 54, 57) === 'FAT' || ring.toString('latin1', 82, 85) === 'FAT');
-  return fat ? 'fat' : 'unknown';
+  if (fat) return 'fat';
+  return ring.readUInt16LE(ext4Magic.atBytes) === ext4Magic.value ? 'ext4' : 'unknown';
 }
