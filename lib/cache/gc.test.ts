@@ -7,6 +7,7 @@ import { filesBelow, withScratch } from '../../fixtures/cache/scratch.ts';
 import type { Scratch } from '../../fixtures/cache/scratch.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestBytes } from '../core/digest.ts';
+import { markUsed } from './derived.ts';
 import { collectGarbage } from './gc.ts';
 import type { Collected } from './gc.ts';
 import type { GcRequest } from './gc-plan.ts';
@@ -32,6 +33,35 @@ async function result(scratch: Scratch, text: string, daysAgo: number): Promise<
   await utimes(path, (mtimeMs - daysAgo * day) / 1000, (mtimeMs - daysAgo * day) / 1000);
   return { blob, path };
 }
+
+test('what is derived goes when its mark is old, and stays where it has none', async () => {
+  await withScratch(async (scratch) => {
+    const { root } = scratch.cache;
+    await mkdir(join(root, 'roots'), { recursive: true });
+    for (const [name, daysAgo] of [
+      ['old', 40],
+      ['young', 1],
+    ] as const) {
+      await mkdir(join(root, 'bases', name), { recursive: true });
+      for (const path of [join(root, 'bases', name, 'file'), join(root, 'roots', `${name}.img`)]) await writeFile(path, 'x'.repeat(5000));
+      for (const path of [join(root, 'bases', name), join(root, 'roots', `${name}.img`)]) {
+        await markUsed(path);
+        const { mtimeMs } = await stat(`${path}.used`);
+        await utimes(`${path}.used`, (mtimeMs - daysAgo * day) / 1000, (mtimeMs - daysAgo * day) / 1000);
+      }
+    }
+    await mkdir(join(root, 'bases', 'unmarked'));
+    const dry = await collect(scratch, { olderThanMs: 30 * day, dryRun: true });
+    const before = (await filesBelow(root)).filter((path) => /^(?:bases|roots)/.test(path));
+    assert.is(before.length, 8);
+    assert.is((await collect(scratch, { olderThanMs: 30 * day })).freedBytes, dry.freedBytes);
+    assert.ok(dry.freedBytes >= 10_000);
+    const left = (await filesBelow(root)).filter((path) => /^(?:bases|roots)/.test(path)).sort();
+    assert.equal(left, ['bases/young.used', 'bases/young/file', 'roots/young.img', 'roots/young.img.used']);
+    assert.ok((await stat(join(root, 'bases/unmarked'))).isDirectory());
+    assert.is((await collect(scratch, {})).freedBytes, 0);
+  });
+});
 
 test('what is old goes and frees what it says; a dry run says the same and removes nothing', async () => {
   await withScratch(async (scratch) => {

@@ -9,6 +9,7 @@ import type { Context } from '../core/events.ts';
 import { alive } from './cache.ts';
 import type { Cache } from './cache.ts';
 import { sweepCheckouts } from './checkouts.ts';
+import { sweepDerived } from './derived.ts';
 import { planGc } from './gc-plan.ts';
 import type { GcKinds, GcRequest, ReadRecord } from './gc-plan.ts';
 import { inventory } from './inventory.ts';
@@ -58,7 +59,10 @@ export async function collectGarbage(
   }
   // A compiler that runs has its checkout's folder open.
   const before = request.olderThanMs === undefined ? undefined : nowMs - request.olderThanMs;
-  if (running.length === 0) freedBytes += await sweepCheckouts(cache, before, request.dryRun);
+  if (running.length === 0) {
+    freedBytes += await sweepCheckouts(cache, before, request.dryRun);
+    if (before !== undefined) freedBytes += await sweepDerived(cache.root, before, request.dryRun);
+  }
   if (!request.dryRun) await removePartials(join(cache.root, 'remembered'));
   return { records: goneRecords, blobs: goneBlobs, freedBytes, keptBytes: plan.keptBytes, running: running.length };
 }

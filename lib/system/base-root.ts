@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { markUsed } from '../cache/derived.ts';
 import { digestFile, digestRecord } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
@@ -44,6 +45,7 @@ export async function baseRoot(request: BaseRequest, context: Context): Promise<
   if (!existsSync(folder)) {
     await phase(`installing the packages of the base ${request.name}`, context.report, () => makeBase(request, folder, context));
   }
+  await markUsed(folder);
   const rows = JSON.parse(await readFile(join(folder, 'tree.json'), 'utf8')) as readonly Row[];
   return new Map(rows.map((row) => [row[0], entryOf(row, join(folder, 'files'))]));
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { markUsed } from '../cache/derived.ts';
 import { cannot } from '../core/errors.ts';
 import { missingArchives } from './archives.ts';
 import { crateFolderPath } from './crate-folder.ts';
@@ -61,5 +62,6 @@ export async function fetchedSources(system: System, host: SourceHost): Promise<
   const folder = crateFolderPath(await crateRequest(system, lock, host));
   const missing = missingArchives(host.cacheDir, lock.archives);
   if (missing.length > 0 || !existsSync(folder)) throw cannot(what, 'its sources have not been fetched', { blame: 'host', hint });
+  await markUsed(folder);
   return { lock, folder };
 }

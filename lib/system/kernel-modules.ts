@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { globby } from 'globby';
+import { markUsed } from '../cache/derived.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -46,6 +47,7 @@ export async function kernelModules(
       await rm(partial, { recursive: true, force: true });
     }
   }
+  await markUsed(folder);
   const from = join(folder, 'lib/modules');
   const found = (await globby('**/*', { cwd: from })).sort(byCodeUnit);
   return new Map(

@@ -2,6 +2,7 @@
 // files. An image is always made from it, also the first time, so that its bytes do not tell whether it was there.
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { markUsed } from '../cache/derived.ts';
 import { contentSize } from '../image/content.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
@@ -46,6 +47,7 @@ export async function rootBaseImage(
     await rename(own, image);
     return { value: made.partitions[0]?.fileSystemId ?? '', witnesses: [image] };
   });
+  await markUsed(image);
   return { path: image, uuid, entries: lower.entries };
 }
 

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { globby } from 'globby';
+import { markUsed } from '../cache/derived.ts';
 import { digestFile } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -22,7 +23,9 @@ export interface PackageHost {
 export async function packageFolder(use: string, host: PackageHost, context: Context): Promise<string> {
   const [archive] = archivesFor(host.lock, `single ${use}`);
   if (!archive) throw cannot(`find the package "${use}"`, 'the lock has none', { hint: 'fetch --update makes a new lock' });
-  return await unpacked(archive, host, context);
+  const folder = await unpacked(archive, host, context);
+  await markUsed(folder);
+  return folder;
 }
 
 /** The path of "USE:PATTERN" ("kernel:boot/vmlinuz-*"). No such package, and none or several files that fit, are Failures. */
