@@ -78,7 +78,8 @@ export async function build(task: Task): Promise<Outcome> {
     const seconds = Math.round((performance.now() - startMs) / 10) / 100;
     const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-    const how = nix ? bootWords(system.name, imagePath, nix) : `npx zx test-boot.ts ${system.name}`;
+    const own = profile === defaultProfile(page) ? '' : ` --profile ${profile}`;
+    const how = nix ? bootWords(system.name, imagePath, nix) : `npx zx test-boot.ts ${system.name}${own}`;
     say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${from}; boot it with ${how}`);
     const { units, hits, misses } = compiled;
     return {

@@ -1,15 +1,14 @@
 // An ext4 as a volume, read by debugfs and judged by e2fsck, in place. Inodes are asked for by number, so that nothing the image calls its files
 // becomes a word of a command or a path of the host. Source of the forms: debugfs(8), `ls -p` and `stat`.
-import { closeSync, openSync, readSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { MiB } from '../core/sizes.ts';
 import { badName, joinPath } from './file-tree.ts';
 import { ran, tried } from './image-tools.ts';
 import type { ImageHost } from './image-tools.ts';
+import { hostPieces } from './volume.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
 
 export interface Ext4Place {
@@ -82,15 +81,9 @@ export function ext4Volume({ imagePath, offsetBytes, scratchDir }: Ext4Place, ho
       if (node?.kind !== 'file') throw cannot(`read "${path}"`, 'it is not a file');
       const copy = join(await ownDir(), 'file');
       await answers([`dump <${node.inode}> ${copy}`]);
-      const fd = openSync(copy, 'r');
       try {
-        const bytes = Buffer.alloc(MiB);
-        for (let atBytes = 0, count = 1; count > 0; atBytes += count) {
-          count = readSync(fd, bytes, 0, bytes.length, atBytes);
-          if (count > 0) yield { atBytes, bytes: bytes.subarray(0, count) };
-        }
+        yield* hostPieces(copy);
       } finally {
-        closeSync(fd);
         await rm(copy, { force: true });
       }
     },

@@ -12,6 +12,7 @@ import { badName } from './file-tree.ts';
 import { ran, tried } from './image-tools.ts';
 import type { ImageHost } from './image-tools.ts';
 import { pace } from '../core/pace.ts';
+import { hostPieces } from './volume.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
 
 export interface FatPlace {
@@ -86,16 +87,7 @@ export function fatVolume({ imagePath, offsetBytes, sizeBytes, scratchDir }: Fat
       return kind && (await entryOf(path, kind));
     },
     async *pieces(path) {
-      const fd = openSync(await copied(path), 'r');
-      try {
-        const bytes = Buffer.alloc(MiB);
-        for (let atBytes = 0, count = 1; count > 0; atBytes += count) {
-          count = readSync(fd, bytes, 0, bytes.length, atBytes);
-          if (count > 0) yield { atBytes, bytes: bytes.subarray(0, count) };
-        }
-      } finally {
-        closeSync(fd);
-      }
+      yield* hostPieces(await copied(path));
     },
     async verify() {
       const copy = join(await ownDir(), 'volume');

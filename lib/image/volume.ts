@@ -1,5 +1,6 @@
 // A file system inside an image as the readers of this room show it: one shape for RedoxFS, FAT and initfs. A volume is for reading;
 // it believes nothing that it has not checked.
+import { closeSync, openSync, readSync } from 'node:fs';
 import { MiB } from '../core/sizes.ts';
 
 export interface VolumeEntry {
@@ -45,6 +46,20 @@ export interface Volume {
   /** Looks at everything; damage is a finding. */
   verify(): Promise<VolumeVerdict>;
   close(): Promise<void>;
+}
+
+/** A file of the host in pieces, for volumes whose tools copy a file out. Each is valid until the next is asked for. */
+export function* hostPieces(path: string): Generator<FilePiece> {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(MiB);
+    for (let atBytes = 0, count = 1; count > 0; atBytes += count) {
+      count = readSync(fd, bytes, 0, bytes.length, atBytes);
+      if (count > 0) yield { atBytes, bytes: bytes.subarray(0, count) };
+    }
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The bytes of a file from its start to its end, holes as zeros. */

@@ -40,6 +40,8 @@ test("a profile's own kernel, machine and session are those of its boot", async 
   assert.is(rust.system.machine.kernel?.image, join(root, 'out/rust-nixos-rust/vmlinuz'));
   assert.match(rust.system.machine.kernel?.commandLine ?? '', 'root=/dev/nvme0n1 rw');
   assert.is(rust.system.session?.powerOff, 'sudo poweroff');
+  const elsewhere = await bootTarget({ root, system: 'rust-nixos', profile: 'small', image: '/out/of/here.img' });
+  assert.is(elsewhere.system.machine.kernel?.image, '/out/of/rust-nixos-small/vmlinuz', 'beside the image that is named');
   const uefi = await bootTarget({ root, system: 'rust-nixos', profile: 'rust-uefi', image: undefined });
   assert.equal([uefi.system.machine.firmware, uefi.system.machine.kernel], ['uefi', undefined]);
 });

@@ -48,7 +48,7 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
 
 /** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
 export async function bootTarget({ root, system: name, profile, image }: BootWords): Promise<BootTarget> {
-  const { profile: chosen, ...system } = await bootable(root, name, profile, image === undefined);
+  const { profile: chosen, ...system } = await bootable(root, name, profile, image);
   const path = image ?? join(root, 'out', `${name}-${chosen}.img`);
   const stem = basename(path, extname(path));
   const log = join(root, 'out', 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
@@ -60,7 +60,7 @@ async function bootable(
   root: string,
   name: string,
   profile: string | undefined,
-  strict: boolean,
+  image: string | undefined,
 ): Promise<Bootable & { readonly profile: string }> {
   const file = await pageOf(root, name, 'machine');
   if (file === undefined) {
@@ -68,8 +68,8 @@ async function bootable(
     if (!names.includes(name)) throw unknownSystem(name, names);
     const system = await loadSystem(root, name);
     const chosen = profile ?? defaultProfile(system);
-    if (strict) profileOf(system, chosen);
-    return { ...withProfile(system, chosen, join(root, 'out')), profile: chosen };
+    if (image === undefined) profileOf(system, chosen);
+    return { ...withProfile(system, chosen, image === undefined ? join(root, 'out') : dirname(image)), profile: chosen };
   }
   const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);
   return { name, title: name, machine: page.machine, console: await consoleRules(root, name), profile: profile ?? 'default' };

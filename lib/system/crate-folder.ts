@@ -14,7 +14,7 @@ import { outputOf } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { archivePath } from './archives.ts';
 import { crateUse } from './lock-update.ts';
-import { editedManifest } from './manifest-edit.ts';
+import { manifestWithoutTests } from './manifest-edit.ts';
 import type { DebianSource, StubCrate } from './source-facts.ts';
 import { archivesFor } from './source-lock.ts';
 import type { SourceLock } from './source-lock.ts';
@@ -117,12 +117,9 @@ async function makeComponent(
   else await unpackTarball(source.from.tarball, folder, request, context);
   if (source.series !== undefined) await applySeries(folder, source.series, request.env, context);
   const manifests = (await globby('**/Cargo.toml', { cwd: folder, ignore: ['target/**'] })).sort(byCodeUnit);
-  for (const path of Object.keys(source.manifests ?? {})) {
-    if (!manifests.includes(path)) throw cannot(`edit "${path}" of ${name}`, 'it is not there');
-  }
   for (const path of manifests) {
     const file = join(folder, path);
-    await writeFile(file, editedManifest(`${name}/${path}`, await readFile(file, 'utf8'), source.manifests?.[path]));
+    await writeFile(file, manifestWithoutTests(`${name}/${path}`, await readFile(file, 'utf8')));
   }
   for (const { file, from, to } of source.edits ?? []) {
     const path = resolve(folder, file);

@@ -74,7 +74,6 @@ const system: System = {
       debian: {
         from: { tarball: 'tool' },
         series: 'patches/series',
-        manifests: { 'Cargo.toml': { 'dependencies.leaf': '1' } },
         edits: [{ file: 'src/main.rs', from: 'one', to: 'two', why: 'a test' }],
       },
       cargo: {},
@@ -196,7 +195,6 @@ test('an edit that does not fit, a patch that does not apply and a stub of a rea
       'is there 0 times, not once',
     ],
     [with_({ components: { tool: { ...tool, edits: [{ file: '../../x', from: 'a', to: '', why: '' }] } } }), 'it is outside of the source'],
-    [with_({ components: { tool: { ...tool, manifests: { 'Cargo.toml': { 'package.absent.x': '1' } } } } }), 'there is no "absent"'],
     [with_({ components: { tool: { ...tool, series: 'patches/hello.diff' } } }), 'Cannot apply'],
     [with_({ stubs: [{ name: 'leaf', version: '1.0.0' }] }), 'the archive has the real one'],
     [with_({ components: { other: { from: { crate: 'other' } } } }), 'no package of the lock has that crate'],

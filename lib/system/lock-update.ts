@@ -1,5 +1,4 @@
 // Makes a lock from what the archive offers now: asks apt, whose index is signed, for every archive that a system's sources name.
-import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
@@ -23,15 +22,11 @@ export async function newLock(facts: SourceFacts, mirror: DebianMirror, host: Ap
   const root = await readIndex(facts.suite, mirror, host, context);
   const index = await indexOf(root, context);
   const byFile = new Map(index.map((offered) => [basename(offered.path), offered]));
-  const archives: LockedArchive[] = crateClosure(index, facts.crates).packages.map((offered) => locked(offered, crateUse));
-  for (const [suite, names] of Object.entries(facts.cratesElsewhere ?? {})) {
-    const elsewhere = await readIndex(suite, mirror, host, context);
-    const offered = await indexOf(elsewhere, context);
-    for (const name of names) archives.push(locked(theOne(offered, name, suite), crateUse));
-    await rm(elsewhere.folder, { recursive: true });
-  }
-  for (const [name, packages] of Object.entries(facts.bases)) {
-    for (const file of await solved(root, packages, context)) {
+  const { packages, unsatisfied } = crateClosure(index, facts.crates);
+  for (const [crate, by] of unsatisfied) context.report({ kind: 'note', text: `${by} asks for ${crate}, which the archive does not have` });
+  const archives: LockedArchive[] = packages.map((offered) => locked(offered, crateUse));
+  for (const [name, wanted] of Object.entries(facts.bases)) {
+    for (const file of await solved(root, wanted, context)) {
       const offered = byFile.get(file);
       if (!offered) throw cannot(`lock the base ${name}`, `apt chose "${file}", which its index does not have`);
       archives.push(locked(offered, `base ${name}`));

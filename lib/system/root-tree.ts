@@ -66,12 +66,13 @@ export async function rootTree(request: RootRequest, sources: FileSources, conte
   }
   if (gone.size > 0 && tree.has(statusPath)) tree.set(statusPath, file(statusWithout(await textOf(base, statusPath), gone)));
   const { services, modules } = root;
-  const rendered = services && backends[services.init].render(checkServices(services.set));
+  const set = services && checkServices(services.set);
+  const rendered = services && set && backends[services.init].render(set);
   for (const name of rendered?.packages ?? []) {
     if (!packages.has(name)) throw cannot(`run services under ${services?.init}`, `the base ${root.base} lacks the package ${name}`);
   }
   if (rendered) for (const [path, entry] of await entriesOf(rendered.files, sources, timestampSec)) added.set(path, entry);
-  if (services) for (const [path, entry] of await accountFiles(base, checkServices(services.set))) added.set(path, entry);
+  if (set) for (const [path, entry] of await accountFiles(base, set)) added.set(path, entry);
   if (modules) {
     const found = await kernelModules(await request.single(modules.from), modules.names, request, context);
     for (const [path, entry] of found) added.set(path, entry);

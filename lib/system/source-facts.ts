@@ -6,8 +6,6 @@ export interface SourceFacts {
   readonly suite: string;
   /** Packages of crates; what they depend on comes with them. */
   readonly crates: readonly string[];
-  /** Packages of crates from another suite, alone: for a version that this suite does not have. */
-  readonly cratesElsewhere?: Readonly<Record<string, readonly string[]>>;
   /** Source packages of which the upstream tarball is taken. */
   readonly tarballs: readonly string[];
   /** Root file systems: what is asked for by name; apt's solver adds what it depends on. "?essential" is every essential package. */
@@ -31,13 +29,9 @@ export interface DebianSource {
   readonly from: { readonly crate: string } | { readonly tarball: string };
   /** A series of patches within the source, applied in its order (quilt's: a file of names beside the patches). */
   readonly series?: string;
-  /** Values of its Cargo.toml files that are set anew: file -> dotted key -> value (undefined removes it). */
-  readonly manifests?: Readonly<Record<string, Readonly<Record<string, ManifestValue | undefined>>>>;
   /** Texts of its files that are replaced; each is there exactly once. */
   readonly edits?: readonly SourceEdit[];
 }
-
-export type ManifestValue = string | boolean | readonly string[] | { readonly [key: string]: ManifestValue };
 
 export interface SourceEdit {
   readonly file: string;

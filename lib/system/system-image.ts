@@ -73,7 +73,8 @@ export async function systemImage(
     singles: fetched
       ? fetched.lock.archives.filter(({ uses }) => uses.some((use) => use.startsWith('single '))).map(({ sha256 }) => sha256)
       : [],
-    assembler: await cache.digests.tree(join(import.meta.dirname, '../image')),
+    // What makes trees and file systems of the facts: a newer Bloomery may make others.
+    makers: [await cache.digests.tree(join(import.meta.dirname, '../image')), await cache.digests.tree(import.meta.dirname)],
   };
   return await remembered<SystemImage>(cache.root, 'image', question, async () => {
     const value = await assembleImage(request, facts, imagePath, compiled, made, context);
