@@ -65,6 +65,49 @@ test('a program that took the tokens for its threads makes others wait, but neve
   });
 });
 
+test('who waits is handed the token of one that ended, before threads can take it', async () => {
+  await withJobserver(1, async ({ hold, path }) => {
+    const thread = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const tokensLeft = (): number => {
+      try {
+        return readSync(thread, Buffer.alloc(2));
+      } catch {
+        return 0;
+      }
+    };
+    const left: number[] = [];
+    const first = hold(async () => new Promise<void>((resolve) => setImmediate(resolve)));
+    const second = hold(async () => {
+      left.push(tokensLeft());
+    });
+    await first;
+    await second;
+    assert.equal(left, [0]);
+    assert.is(tokensLeft(), 1, 'and it is given back when nobody waits');
+    closeSync(thread);
+  });
+});
+
+test('who ran without a token leaves the next to get one of its own', async () => {
+  await withJobserver(1, async ({ hold, path }) => {
+    const thread = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const token = Buffer.alloc(1);
+    assert.is(readSync(thread, token), 1);
+    let ended = false;
+    const first = hold(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      writeSync(thread, token);
+      ended = true;
+    });
+    await hold(async () => {
+      assert.ok(ended);
+      assert.throws(() => readSync(thread, token), /EAGAIN/);
+    });
+    await first;
+    closeSync(thread);
+  });
+});
+
 test('what is told to programs names the pipe where an action sees it', async () => {
   await withJobserver(1, async ({ env, place }) => {
     assert.is(env['CARGO_MAKEFLAGS'], `-j --jobserver-auth=fifo:${place}`);

@@ -1,6 +1,7 @@
 // A jobserver in the manner of GNU make: a named pipe with one token for each process or thread that may run. rustc takes tokens for the
 // threads of its code generator, make and cc for theirs, and we take one for each process that we start; so all of them together keep to
-// --jobs. Whatever happens to a token holder, one process may always run.
+// --jobs. Whatever happens to a token holder, one process may always run. A process that waits goes before threads: it is handed the token of one
+// that ended, because rustc 1.95 keeps a thread's token to itself while it optimises across units, and uses one core then.
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
@@ -26,8 +27,6 @@ interface Waiting {
 
 /** How long a process waits before it asks for a token again: threads of others give theirs back at any time. */
 const askAgainMs = 10;
-/** How long a token that was given back is left to the threads of what runs: what was begun first is finished first. */
-const headStartMs = 1;
 
 /** Makes the pipe in `dir` with `jobs` tokens. */
 export async function openJobserver(dir: string, jobs: number, { signal }: Context): Promise<Jobserver> {
@@ -90,12 +89,17 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
       try {
         return await work();
       } finally {
-        holders--;
-        if (withToken) {
-          held--;
-          writeSync(fd, token);
+        const next = withToken && !signal.aborted ? waiting.shift() : undefined;
+        if (next) {
+          next.resolve(true);
+        } else {
+          holders--;
+          if (withToken) {
+            held--;
+            writeSync(fd, token);
+          }
+          admit();
         }
-        if (waiting.length > 0) setTimeout(admit, headStartMs);
       }
     },
     close: () => closeSync(fd),

@@ -160,6 +160,15 @@ test('inside, there is no home, no account, no program of others, and /tmp is em
   });
 });
 
+test('inside, allocators see whether the kernel gives huge pages, and nothing else of it', async () => {
+  const settings = '/sys/kernel/mm/transparent_hugepage/enabled';
+  const outside = await readFile(settings, 'utf8').catch(() => '');
+  await withScratch(async ({ folder }) => {
+    const { stdout } = await inside(folder, `cat ${settings}; find /sys -type f`);
+    assert.is(stdout, outside === '' ? '' : `${outside}${settings}\n`);
+  });
+});
+
 test('inside, there is no network: not even a socket that listens on this host is reached', async () => {
   await withScratch(async ({ folder }) => {
     let connections = 0;

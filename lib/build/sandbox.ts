@@ -27,6 +27,7 @@ export const hostPlaces: readonly string[] = [
   '/etc/ld.so.cache',
   '/etc/ld.so.conf',
   '/etc/ld.so.conf.d',
+  '/sys/kernel/mm/transparent_hugepage/enabled', // without it rustc's allocator asks for no huge pages
 ];
 
 /** What names and certificates of hosts are looked up in; shown only together with the network. */
