@@ -273,4 +273,35 @@ test('trees that a second thread reads have the digests that they have without i
   });
 });
 
+test('a second thread begins although planning looked at the manifests, and not where the trees were read or are remembered', async () => {
+  await withScratch(async (scratch) => {
+    const { folder, write, reopen } = scratch;
+    const dirs = Array.from({ length: 40 }, (_, index) => join(folder, `crate-${index}`));
+    for (const index of dirs.keys()) await write(`crate-${index}/Cargo.toml`, '');
+    await settle(scratch);
+    let threads = 0;
+    const count = (): void => {
+      threads++;
+    };
+    process.on('worker', count);
+    try {
+      const { digests } = await reopen();
+      for (const dir of dirs) await digests.file(join(dir, 'Cargo.toml'));
+      digests.expect(dirs);
+      for (const dir of dirs) await digests.tree(dir);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.is(threads, 1);
+      await digests.save();
+      const alone = (await reopen()).digests;
+      for (const dir of dirs) await alone.tree(dir);
+      alone.expect(dirs);
+      (await reopen()).digests.expect(dirs);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.is(threads, 1);
+    } finally {
+      process.off('worker', count);
+    }
+  });
+});
+
 test.run();

@@ -6,7 +6,7 @@ import type { Dirent, Stats } from 'node:fs';
 import { lstat, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
-import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
+import { byCodeUnit, digestBytes, digestFileSync, digestRecord } from '../core/digest.ts';
 import { errnoOf } from '../core/errors.ts';
 import { stampOf } from './file-stamp.ts';
 import { recordBody } from './records.ts';
@@ -69,6 +69,8 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
   /** Of the second thread. A value is that of `used`. */
   const offered = new Map<string, string>();
   let reader: TreeReader | undefined;
+  /** Planning looks at manifests alone, so a file of a tree that was looked at says nothing of the rest. */
+  const treesRead = new Set<string>();
   const takeOffers = (): void => {
     for (const files of reader?.take() ?? []) for (const [path, stamp, digest] of files) offered.set(path, `${stamp}|${digest}`);
   };
@@ -125,7 +127,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       }
       const settled = stats.ctimeMs < startedMs - settleMs;
       const offer = settled ? offered.get(path) : undefined;
-      const digest = offer?.startsWith(`${stamp}|`) ? (offer.slice(stamp.length + 1) as Digest) : digestBytes(readFileSync(path));
+      const digest = offer?.startsWith(`${stamp}|`) ? (offer.slice(stamp.length + 1) as Digest) : digestFileSync(path);
       if (settled && isOneField(path)) {
         used.set(path, `${stamp}|${digest}`);
         learned = true;
@@ -171,6 +173,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       if (before) return before;
       takeOffers();
       reader?.skip(dir);
+      treesRead.add(dir);
       digestOf(dir);
       const names = options.gitignore ? await unignoredBelow(dir, options.ignore ?? []) : filesBelow(dir, new Set(options.ignore));
       const digest = digestRecord(names.sort(byCodeUnit).map((name): Json => [name, digestOf(`${dir}/${name}`) ?? null]));
@@ -215,39 +218,49 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         return rows.map((row) => row.join('\t')).join('\n');
       },
       async holds(record) {
-        const rows = record.split('\n');
-        let renewed = false;
-        const renew = (at: number, row: readonly string[]): void => {
-          rows[at] = row.join('\t');
-          renewed = true;
+        const renewals: { readonly from: number; readonly end: number; readonly row: string }[] = [];
+        let from = 0;
+        let end = 0;
+        const renew = (row: readonly string[]): void => {
+          renewals.push({ from, end, row: row.join('\t') });
         };
-        for (const [at, row] of rows.entries()) {
+        // Line by line without splitting: a copy of thousands of rows would only be collected as garbage.
+        for (; from < record.length; from = end + 1) {
+          const next = record.indexOf('\n', from);
+          end = next < 0 ? record.length : next;
+          const kind = record[from];
           // Nearly every row is a file that is as it was: nothing but its path is cut out.
-          const stampAt = row.indexOf('\t', 2) + 1;
-          const path = row.slice(2, stampAt - 1);
-          const same = (stamp: string): boolean => row.startsWith(stamp, stampAt) && row[stampAt + stamp.length] === '\t';
-          if (row[0] === 'F' && same(stampNow(path))) continue;
-          if (row[0] === 'N' && same(stampOfFolder(path))) continue;
-          const [kind, , stamp = '', digest = ''] = row.split('\t');
+          const stampAt = record.indexOf('\t', from + 2) + 1;
+          const path = record.slice(from + 2, stampAt - 1);
+          const same = (stamp: string): boolean => record.startsWith(stamp, stampAt) && record[stampAt + stamp.length] === '\t';
+          if (kind === 'F' && same(stampNow(path))) continue;
+          if (kind === 'N' && same(stampOfFolder(path))) continue;
+          const [stamp = '', digest = ''] = record.slice(stampAt, end).split('\t');
           if (kind === 'K') {
             if (!used.has(path)) used.set(path, stamp);
             known.set(path, stamp);
           } else if (kind === 'N') {
             const found = list(path);
             if (namesDigest(found.entries) !== digest) return undefined;
-            renew(at, ['N', path, found.stamp, digest]);
+            renew(['N', path, found.stamp, digest]);
           } else if (kind === 'F') {
             if (short(digestOf(path)) !== digest) return undefined;
-            renew(at, fileRow(path, asked.get(path)));
+            renew(fileRow(path, asked.get(path)));
           } else {
             const folders = Object.entries(JSON.parse(stamp) as Readonly<Record<string, string>>);
             if (folders.length > 0 && folders.every(([folder, before]) => stampOfFolder(folder) === before)) continue;
             const [dir, options] = JSON.parse(path) as [string, TreeOptions];
             if (short(await tree(dir, options)) !== digest) return undefined;
-            renew(at, treeRow(path));
+            renew(treeRow(path));
           }
         }
-        return renewed ? rows.join('\n') : record;
+        let text = '';
+        let copied = 0;
+        for (const renewal of renewals) {
+          text += record.slice(copied, renewal.from) + renewal.row;
+          copied = renewal.end;
+        }
+        return text + record.slice(copied);
       },
     };
   };
@@ -256,7 +269,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     ...looks(),
     again: looks,
     expect(dirs) {
-      const unknown = [...new Set(dirs)].filter((dir) => !remembered().has(`${dir}/Cargo.toml`) && !used.has(`${dir}/Cargo.toml`));
+      const unknown = [...new Set(dirs)].filter((dir) => !remembered().has(`${dir}/Cargo.toml`) && !treesRead.has(dir));
       if (unknown.length >= worthAThread) reader ??= startTreeReader(unknown);
     },
     async save() {

@@ -1,7 +1,7 @@
 // The thread of tree-reader.ts: reads the files of trees from the last tree to the first, and tells each tree's digests.
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { digestBytes } from '../core/digest.ts';
+import { digestFileSync } from '../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
 import type { ReaderOrder } from './tree-reader.ts';
 
@@ -10,7 +10,7 @@ const { dirs, done, port }: ReaderOrder = workerData;
 for (let index = dirs.length - 1; index >= 0; index--) {
   if (Atomics.load(done, index) !== 0) continue;
   try {
-    port.postMessage(filesOf(dirs[index] ?? '').map((path) => [path, stampOf(lstatSync(path)), digestBytes(readFileSync(path))]));
+    port.postMessage(filesOf(dirs[index] ?? '').map((path) => [path, stampOf(lstatSync(path)), digestFileSync(path)]));
   } catch {
     // whoever asks for it will see what is wrong with it
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { byCodeUnit, canonicalJson, digestBytes, digestFile, digestRecord, finished, isDigest, sha256 } from './digest.ts';
+import { byCodeUnit, canonicalJson, digestBytes, digestFile, digestFileSync, digestRecord, finished, isDigest, sha256 } from './digest.ts';
 import type { Json } from './digest.ts';
 
 /** A value from a seed: every kind of JSON, keys that sort differently by locale, nested a few deep. */
@@ -47,9 +47,12 @@ test('SHA-256 is the one of the standard (FIPS 180-4, "abc"), by bytes, by text 
 test('a file has the digest of its bytes, however many chunks it takes to read', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-digest-'));
   try {
-    const bytes = new Uint8Array(3 * 2 ** 20 + 17).map((_, index) => index * 31);
-    await writeFile(join(folder, 'x'), bytes);
-    assert.is(await digestFile(join(folder, 'x')), digestBytes(bytes));
+    for (const size of [0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 3 * 2 ** 20 + 17]) {
+      const bytes = new Uint8Array(size).map((_, index) => index * 31);
+      await writeFile(join(folder, 'x'), bytes);
+      assert.is(await digestFile(join(folder, 'x')), digestBytes(bytes), `${size} bytes`);
+      assert.is(digestFileSync(join(folder, 'x')), digestBytes(bytes), `${size} bytes at once`);
+    }
   } finally {
     await rm(folder, { recursive: true });
   }

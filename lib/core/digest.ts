@@ -47,6 +47,20 @@ export async function digestFile(path: string): Promise<Digest> {
   }
 }
 
+/** At once: for thousands of files that fit in one piece, to which a buffer and a look at the size for each would add a third. */
+export function digestFileSync(path: string): Digest {
+  const file = openSync(path, 'r');
+  try {
+    let bytesRead = readSync(file, piece, 0, piece.length, null);
+    if (bytesRead < piece.length) return digestBytes(piece.subarray(0, bytesRead));
+    const whole = createHash('sha256');
+    for (; bytesRead > 0; bytesRead = readSync(file, piece, 0, piece.length, null)) whole.update(piece.subarray(0, bytesRead));
+    return finished(whole);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** JSON with keys sorted by code unit and no white space: equal values have equal text, so its digest names the value. */
 export function canonicalJson(value: Json): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);

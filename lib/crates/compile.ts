@@ -11,7 +11,7 @@ import type { PlannedUnit, ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
 import { openBuildMemory } from './remembered-build.ts';
 import type { BuildAnswer } from './remembered-build.ts';
-import { listToolchains } from './toolchain.ts';
+import { listToolchains, rustupSettings } from './toolchain.ts';
 import { chooseToolchain } from './toolchain-choice.ts';
 
 export interface CompileOptions {
@@ -112,6 +112,7 @@ async function chooseToolchains(
   context: Context,
 ): Promise<readonly ProjectRequest[]> {
   const installed = await listToolchains({ env: options.hostEnv, cacheDir: options.cache.root }, context);
+  const settings = await rustupSettings(options.hostEnv);
   const requests: ProjectRequest[] = [];
   const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
@@ -125,6 +126,7 @@ async function chooseToolchains(
       rustSrc: options.rustSrc,
       otherCacheDir: options.otherCacheDir,
       installed,
+      settings,
     };
     const { toolchain, rustSrc, why } = await chooseToolchain(request, context);
     if (needsRustSrc) reasons.set(why, [...(reasons.get(why) ?? []), project.name]);

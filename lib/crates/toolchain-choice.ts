@@ -1,6 +1,7 @@
 // Which installed toolchain builds a project, and why, as a sentence. The order is rustup's (the person's word, the project's file, a folder
 // override, the default); with build-std only a toolchain for which the standard library's source is at hand will do.
-import { readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'smol-toml';
 import { cannot, nearest } from '../core/errors.ts';
@@ -8,7 +9,7 @@ import type { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { RustSrc } from './rust-src.ts';
 import { compareReleases, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
-import type { Toolchain } from './toolchain.ts';
+import type { RustupSettings, Toolchain } from './toolchain.ts';
 
 /** The oldest cargo that plans as we need: its lock file format (4), edition 2024 and unit graph. */
 export const leastRelease = '1.85.0';
@@ -27,6 +28,8 @@ export interface ToolchainRequest {
   readonly otherCacheDir?: string | undefined;
   /** What `listToolchains` gave, for who chooses for several projects. */
   readonly installed?: readonly Toolchain[];
+  /** What `rustupSettings` gave, likewise. */
+  readonly settings?: RustupSettings;
 }
 
 export interface ToolchainChoice {
@@ -94,8 +97,8 @@ async function withRustSrc(
 }
 
 /** What rustup would obey, first wins. */
-async function wishesFor({ env, project }: ToolchainRequest): Promise<readonly Wish[]> {
-  const { defaultName, overrides } = await rustupSettings(env);
+async function wishesFor({ env, project, settings }: ToolchainRequest): Promise<readonly Wish[]> {
+  const { defaultName, overrides } = settings ?? (await rustupSettings(env));
   const wishes: Wish[] = [];
   for (let folder = project; folder !== undefined; folder = folder === dirname(folder) ? undefined : dirname(folder)) {
     const override = overrides[folder];
@@ -111,13 +114,7 @@ async function wishesFor({ env, project }: ToolchainRequest): Promise<readonly W
 async function projectChannel(folder: string): Promise<Wish | undefined> {
   for (const file of ['rust-toolchain', 'rust-toolchain.toml']) {
     const path = join(folder, file);
-    if (
-      !(await stat(path).then(
-        (about) => about.isFile(),
-        () => false,
-      ))
-    )
-      continue;
+    if (!isFile(path)) continue;
     const text = (await readFile(path, 'utf8')).trim();
     if (file === 'rust-toolchain' && /^[\w.-]+$/.test(text)) return { name: text, whose: `"${path}"` };
     const table = tableOf(text, path)['toolchain'];
@@ -125,6 +122,15 @@ async function projectChannel(folder: string): Promise<Wish | undefined> {
     if (typeof channel === 'string') return { name: channel, whose: `"${path}"` };
   }
   return undefined;
+}
+
+/** Asked for each folder above each project: a promise for each would cost more than the look. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch {
+    return false; // below a file, or not to be read
+  }
 }
 
 function tableOf(text: string, path: string): Readonly<Record<string, unknown>> {

@@ -11,7 +11,6 @@ import type { Compiled } from '../crates/compile.ts';
 import { summary } from './build-summary.ts';
 import type { Task } from './task.ts';
 import { watchCpu } from './timings-cpu.ts';
-import { timingsPage } from './timings-page.ts';
 import { recordTimings } from './timings.ts';
 
 export type BuildCounts = Pick<Compiled, 'units' | 'hits' | 'misses' | 'below' | 'remembered'>;
@@ -39,6 +38,7 @@ export function watchBuild({ args, report, path }: Pick<Task, 'args' | 'report' 
       await noteUsage(cache, name, { ...usage, savedSeconds: Math.round(timings.savedMs) / 1000 });
       if (!args.has('quiet')) for (const text of summary(counts, timings.totalMs / 1000, timings)) report({ kind: 'note', text });
       if (file !== undefined) {
+        const { timingsPage } = await import('./timings-page.ts'); // few builds draw one
         const page = timingsPage(
           timings,
           `Building ${title}`,
