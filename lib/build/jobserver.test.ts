@@ -45,66 +45,68 @@ test('no more than the tokens allow run at once', async () => {
   });
 });
 
+/** A program's thread: takes and gives tokens at the pipe itself. */
+async function withThread(path: string, use: (thread: { take(): number; give(count: number): void }) => Promise<void>): Promise<void> {
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const take = (): number => {
+    try {
+      return readSync(fd, Buffer.alloc(9));
+    } catch {
+      return 0; // EAGAIN: there is none
+    }
+  };
+  try {
+    await use({ take, give: (count) => writeSync(fd, '+'.repeat(count)) });
+  } finally {
+    closeSync(fd);
+  }
+}
+
 test('a program that took the tokens for its threads makes others wait, but never the only one', async () => {
   await withJobserver(2, async ({ hold, path }) => {
-    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    const tokens = Buffer.alloc(2);
-    assert.is(readSync(fd, tokens), 2);
-    let second = false;
-    await hold(async () => {
-      const waiting = hold(async () => {
-        second = true;
+    await withThread(path, async ({ take, give }) => {
+      assert.is(take(), 2);
+      let second = false;
+      await hold(async () => {
+        const waiting = hold(async () => {
+          second = true;
+        });
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.not(second);
+        give(2);
+        await waiting;
       });
-      await new Promise((resolve) => setImmediate(resolve));
-      assert.not(second);
-      writeSync(fd, tokens);
-      await waiting;
+      assert.ok(second);
     });
-    assert.ok(second);
-    closeSync(fd);
   });
 });
 
 test('who waits is handed the token of one that ended, before threads can take it', async () => {
   await withJobserver(1, async ({ hold, path }) => {
-    const thread = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    const tokensLeft = (): number => {
-      try {
-        return readSync(thread, Buffer.alloc(2));
-      } catch {
-        return 0;
-      }
-    };
-    const left: number[] = [];
-    const first = hold(async () => new Promise<void>((resolve) => setImmediate(resolve)));
-    const second = hold(async () => {
-      left.push(tokensLeft());
+    await withThread(path, async ({ take }) => {
+      const first = hold(() => new Promise<void>((resolve) => setImmediate(resolve)));
+      const ending = Promise.withResolvers<void>();
+      const second = hold(() => ending.promise);
+      await first;
+      assert.is(take(), 0);
+      ending.resolve();
+      await second;
+      assert.is(take(), 1, 'given back when nobody waits');
     });
-    await first;
-    await second;
-    assert.equal(left, [0]);
-    assert.is(tokensLeft(), 1, 'and it is given back when nobody waits');
-    closeSync(thread);
   });
 });
 
 test('who ran without a token leaves the next to get one of its own', async () => {
   await withJobserver(1, async ({ hold, path }) => {
-    const thread = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    const token = Buffer.alloc(1);
-    assert.is(readSync(thread, token), 1);
-    let ended = false;
-    const first = hold(async () => {
-      await new Promise((resolve) => setImmediate(resolve));
-      writeSync(thread, token);
-      ended = true;
+    await withThread(path, async ({ take, give }) => {
+      assert.is(take(), 1);
+      const first = hold(async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        give(1);
+      });
+      await hold(async () => assert.is(take(), 0));
+      await first;
     });
-    await hold(async () => {
-      assert.ok(ended);
-      assert.throws(() => readSync(thread, token), /EAGAIN/);
-    });
-    await first;
-    closeSync(thread);
   });
 });
 

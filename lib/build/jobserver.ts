@@ -1,7 +1,7 @@
 // A jobserver in the manner of GNU make: a named pipe with one token for each process or thread that may run. rustc takes tokens for the
 // threads of its code generator, make and cc for theirs, and we take one for each process that we start; so all of them together keep to
 // --jobs. Whatever happens to a token holder, one process may always run. A process that waits goes before threads: it is handed the token of one
-// that ended, because rustc 1.95 keeps a thread's token to itself while it optimises across units, and uses one core then.
+// that ended.
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';

@@ -218,49 +218,39 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         return rows.map((row) => row.join('\t')).join('\n');
       },
       async holds(record) {
-        const renewals: { readonly from: number; readonly end: number; readonly row: string }[] = [];
-        let from = 0;
-        let end = 0;
-        const renew = (row: readonly string[]): void => {
-          renewals.push({ from, end, row: row.join('\t') });
+        const rows = record.split('\n');
+        let renewed = false;
+        const renew = (at: number, row: readonly string[]): void => {
+          rows[at] = row.join('\t');
+          renewed = true;
         };
-        // Line by line without splitting: a copy of thousands of rows would only be collected as garbage.
-        for (; from < record.length; from = end + 1) {
-          const next = record.indexOf('\n', from);
-          end = next < 0 ? record.length : next;
-          const kind = record[from];
+        for (const [at, row] of rows.entries()) {
           // Nearly every row is a file that is as it was: nothing but its path is cut out.
-          const stampAt = record.indexOf('\t', from + 2) + 1;
-          const path = record.slice(from + 2, stampAt - 1);
-          const same = (stamp: string): boolean => record.startsWith(stamp, stampAt) && record[stampAt + stamp.length] === '\t';
-          if (kind === 'F' && same(stampNow(path))) continue;
-          if (kind === 'N' && same(stampOfFolder(path))) continue;
-          const [stamp = '', digest = ''] = record.slice(stampAt, end).split('\t');
+          const stampAt = row.indexOf('\t', 2) + 1;
+          const path = row.slice(2, stampAt - 1);
+          const same = (stamp: string): boolean => row.startsWith(stamp, stampAt) && row[stampAt + stamp.length] === '\t';
+          if (row[0] === 'F' && same(stampNow(path))) continue;
+          if (row[0] === 'N' && same(stampOfFolder(path))) continue;
+          const [kind, , stamp = '', digest = ''] = row.split('\t');
           if (kind === 'K') {
             if (!used.has(path)) used.set(path, stamp);
             known.set(path, stamp);
           } else if (kind === 'N') {
             const found = list(path);
             if (namesDigest(found.entries) !== digest) return undefined;
-            renew(['N', path, found.stamp, digest]);
+            renew(at, ['N', path, found.stamp, digest]);
           } else if (kind === 'F') {
             if (short(digestOf(path)) !== digest) return undefined;
-            renew(fileRow(path, asked.get(path)));
+            renew(at, fileRow(path, asked.get(path)));
           } else {
             const folders = Object.entries(JSON.parse(stamp) as Readonly<Record<string, string>>);
             if (folders.length > 0 && folders.every(([folder, before]) => stampOfFolder(folder) === before)) continue;
             const [dir, options] = JSON.parse(path) as [string, TreeOptions];
             if (short(await tree(dir, options)) !== digest) return undefined;
-            renew(treeRow(path));
+            renew(at, treeRow(path));
           }
         }
-        let text = '';
-        let copied = 0;
-        for (const renewal of renewals) {
-          text += record.slice(copied, renewal.from) + renewal.row;
-          copied = renewal.end;
-        }
-        return text + record.slice(copied);
+        return renewed ? rows.join('\n') : record;
       },
     };
   };

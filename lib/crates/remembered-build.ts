@@ -6,7 +6,6 @@ import { digestRecord } from '../core/digest.ts';
 import type { Context, Event } from '../core/events.ts';
 import type { CompileOptions, Output } from './compile.ts';
 import { compilersFor } from './host-tools.ts';
-import type { Compilers } from './host-tools.ts';
 import type { ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
 
@@ -73,15 +72,11 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
 
 async function keyOf({ requests, options, jobs }: BuildQuestion, context: Context): Promise<Digest> {
   const { hostEnv, sandbox, colour } = options;
-  const found = new Map<string, Promise<Compilers>>();
   const wanted = await Promise.all(
     requests.map(async ({ cargo: { toolchain }, project, rustSrc }): Promise<Json> => {
       const triple = project.triple?.endsWith('.json') ? basename(project.triple, '.json') : project.triple;
       const ownStd = triple === undefined || triple === toolchain.host || rustSrc !== undefined;
-      const name = `${toolchain.rustc} ${triple} ${ownStd}`;
-      const compilers = found.get(name) ?? compilersFor({ toolchain, triple: triple ?? toolchain.host, ownStd }, options, context);
-      found.set(name, compilers);
-      const { rustc, target, linker } = await compilers;
+      const { rustc, target, linker } = await compilersFor({ toolchain, triple: triple ?? toolchain.host, ownStd }, options, context);
       return [projectJson(project), rustc, target ?? null, linker, rustSrc?.digest ?? null];
     }),
   );
