@@ -1,6 +1,6 @@
 // Starts a machine and ends it. We listen on a unix socket and QEMU connects to it, so no byte of the console is lost, and a QEMU
 // whose parent has just died finds nobody and ends. On every way out the process, the socket and the files are gone.
-import { copyFile, chmod } from 'node:fs/promises';
+import { access, chmod, copyFile } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cannot, cannotBecause } from '../core/errors.ts';
+import { cannot, cannotBecause, errnoOf, Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { start } from '../core/sh.ts';
 import type { Child } from '../core/sh.ts';
@@ -118,23 +118,41 @@ const lookAgainMs = 20;
 
 /** A snapshot is of a machine that is paused. */
 async function goOn(folder: string, socketPath: string, child: Child, control: QemuControl): Promise<void> {
-  await sendState(join(folder, snapshotState), socketPath, child);
-  while ((await control.info()).state === 'inmigrate') await sleep(lookAgainMs);
-  await control.resume();
+  const what = 'go on from the snapshot';
+  await access(join(folder, snapshotState)).catch((error: unknown) => {
+    throw cannotBecause(what, error);
+  });
+  try {
+    await sendState(join(folder, snapshotState), socketPath, child);
+    while ((await control.info()).state === 'inmigrate') await sleep(lookAgainMs);
+    await control.resume();
+  } catch (cause) {
+    if (!(cause instanceof Failure)) throw cause;
+    child.stop();
+    const detail = (await child.ended).stderr.trim();
+    throw cannot(what, 'QEMU does not take its state', { detail, hint: 'only a QEMU like the one that wrote it can', cause });
+  }
 }
 
-/** QEMU listens for a snapshot's state when its devices are there; the end of the bytes lets it run. */
+/** QEMU listens for a snapshot's state when its devices are there, and closes the connection when it needs no more of it, or ends. */
 async function sendState(file: string, socketPath: string, child: Child): Promise<void> {
   let ended = false;
   void child.ended.then(() => (ended = true));
-  const socket = createConnection(socketPath);
+  const socket = createConnection({ path: socketPath, allowHalfOpen: true }); // else QEMU's end would cut ours short
   const open = await once(socket, 'connect').then(
     () => true,
     () => false,
   );
-  if (open) return await pipeline(createReadStream(file), socket);
+  if (open) {
+    socket.on('error', () => undefined);
+    await pipeline(createReadStream(file), socket).catch((error: unknown) => {
+      if (!['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '')) throw error; // what it made of the bytes, its status tells
+    });
+    socket.destroy();
+    return;
+  }
   await sleep(lookAgainMs);
-  if (ended) throw cannot('go on from the snapshot', 'QEMU ended', { detail: (await child.ended).stderr.trim() });
+  if (ended) throw cannot('go on from the snapshot', 'QEMU ended');
   await sendState(file, socketPath, child);
 }
 

@@ -123,7 +123,8 @@ test('a snapshot holds memory and disk, and a machine goes on from it', async ()
   await shell.run('echo later >/tmp/memory; echo later | dd of=/dev/vda conv=notrunc 2>/dev/null; sync');
   const network = { kind: 'user', forwards: [] } as const; // the port of the first machine is taken
   const disks = [{ path: join(kept, 'disk0.qcow2'), interface: 'virtio', format: 'qcow2' } as const];
-  const second = await launch({ ...plan, machine: { ...description, network }, disks, restore: kept }, context);
+  const again = { ...plan, machine: { ...description, network }, disks };
+  const second = await launch({ ...again, restore: kept }, context);
   try {
     const there = shellOf(second);
     assert.is((await there.run('cat /tmp/memory; echo 3 >/proc/sys/vm/drop_caches; head -n 1 /dev/vda')).output, 'kept\nkept on disk\n');
@@ -132,6 +133,17 @@ test('a snapshot holds memory and disk, and a machine goes on from it', async ()
   }
   assert.is((await shell.run('cat /tmp/memory')).output, 'later\n');
   assert.is((await vm('snapshot', kept)).exitCode, 1, 'a folder that is there is not overwritten');
+  const state = await readFile(join(kept, 'state'));
+  for (const [damaged, why] of [
+    [Buffer.alloc(4 * MiB), /Cannot go on from the snapshot: QEMU does not take its state/],
+    [state.subarray(0, state.length / 2), /Cannot go on from the snapshot: QEMU does not take its state/],
+    [undefined, /Cannot go on from the snapshot: it does not exist/],
+  ] as const) {
+    await (damaged ? writeFile(join(kept, 'state'), damaged) : rm(join(kept, 'state')));
+    const refused: unknown = await launch({ ...again, restore: kept }, context).catch((error: unknown) => error);
+    assert.match((refused as Error).message, why);
+  }
+  assert.is((await runningMachines(root)).length, 1, 'a machine that did not start leaves nothing');
 });
 
 test('processors are added and memory is taken back while the guest runs', async () => {
