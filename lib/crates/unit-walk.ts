@@ -22,6 +22,7 @@ import type { Plan, PlannedUnit } from './plan.ts';
 import { scriptRefusal } from './script-refusal.ts';
 import { jobOf } from './unit-action.ts';
 import type { BuiltUnit, Tools } from './unit-action.ts';
+import { guessedMs } from './unit-cost.ts';
 import { isPlainLibrary, isScriptRun } from './unit-graph.ts';
 import { failure, messages } from './unit-messages.ts';
 import type { Showing } from './unit-messages.ts';
@@ -48,9 +49,6 @@ export interface UnitWalk {
 
 /** So many units more than may run have their inputs laid out, or their results stored. */
 const laidOutAhead = 1;
-
-/** How long a unit probably takes when it was never timed. */
-const guessedMs = 500;
 
 export interface Walked {
   /** The units that are needed for the plan's roots, by index in the plan. */
@@ -125,7 +123,10 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
     const edges = missing.map((node) =>
       edgesOf(node, units, (other) => position.has(other)).map(({ on, early }) => ({ on: position.get(on) ?? -1, early })),
     );
-    const weights = await Promise.all(missing.map(async (node) => (await durations.get(digestBytes(unitAt(node).hash))) ?? guessedMs));
+    const linked = (node: number): number => (isPlainLibrary(unitAt(node).unit) ? 0 : reachable(units, [node]).size - 1);
+    const weights = await Promise.all(
+      missing.map(async (node) => (await durations.get(digestBytes(unitAt(node).hash))) ?? guessedMs(unitAt(node), linked(node))),
+    );
     const pending = new Map<number, Job>();
     const reading = pLimit(32);
     const nodeAt = (at: number): number => missing[at] ?? -1;
