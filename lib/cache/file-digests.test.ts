@@ -264,7 +264,7 @@ test('trees that a second thread reads have the digests that they have without i
     await settle(scratch);
     const { digests: alone } = await reopen();
     const { digests: helped } = await reopen();
-    helped.expect(dirs);
+    for (let from = 0; from < dirs.length; from += 8) helped.expect(dirs.slice(from, from + 8)); // as projects are planned
     await new Promise((resolve) => setTimeout(resolve, 500)); // the thread has read some, or all, or none: it must not matter
     await write('crate-39/src/lib.rs', 'changed after it was read');
     await symlink('lib.rs', join(folder, 'crate-38/src/link.rs'));

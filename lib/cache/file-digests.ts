@@ -48,7 +48,7 @@ interface RecordedLooks extends Looks {
 export interface FileDigests extends RecordedLooks {
   /** Looks of their own: what was asked before is looked at again, because a command may have run since. */
   again(): Looks;
-  /** These trees will be asked for in this order: where many are new, a second thread begins to read them from the last. */
+  /** These trees will be asked for, in this order, after those that were told before: where many are new, a second thread reads them from the last. */
   expect(dirs: readonly string[]): void;
   /** Writes the memory down for the next run. */
   save(): Promise<void>;
@@ -69,6 +69,8 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
   /** Of the second thread. A value is that of `used`. */
   const offered = new Map<string, string>();
   let reader: TreeReader | undefined;
+  /** Trees that the thread was told of, and such that are too few for one. */
+  const [expected, untold] = [new Set<string>(), new Set<string>()];
   /** Planning looks at manifests alone, so a file of a tree that was looked at says nothing of the rest. */
   const treesRead = new Set<string>();
   const takeOffers = (): void => {
@@ -259,8 +261,12 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     ...looks(),
     again: looks,
     expect(dirs) {
-      const unknown = [...new Set(dirs)].filter((dir) => !remembered().has(`${dir}/Cargo.toml`) && !treesRead.has(dir));
-      if (unknown.length >= worthAThread) reader ??= startTreeReader(unknown);
+      for (const dir of dirs) if (!remembered().has(`${dir}/Cargo.toml`) && !treesRead.has(dir) && !expected.has(dir)) untold.add(dir);
+      if (untold.size === 0 || (!reader && untold.size < worthAThread)) return;
+      reader ??= startTreeReader();
+      reader.add([...untold]);
+      for (const dir of untold) expected.add(dir);
+      untold.clear();
     },
     async save() {
       reader?.stop();

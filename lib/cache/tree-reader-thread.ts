@@ -1,21 +1,22 @@
-// The thread of tree-reader.ts: reads the files of trees from the last tree to the first, and tells each tree's digests.
+// The thread of tree-reader.ts: reads the files of trees from the last tree of an order to the first, and tells each tree's digests.
 import { lstatSync, readdirSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { digestFileSync } from '../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
-import type { ReaderOrder } from './tree-reader.ts';
+import type { ReaderOrder, ReaderPort } from './tree-reader.ts';
 
-const { dirs, done, port }: ReaderOrder = workerData;
+const { port }: ReaderPort = workerData;
 
-for (let index = dirs.length - 1; index >= 0; index--) {
-  if (Atomics.load(done, index) !== 0) continue;
-  try {
-    port.postMessage(filesOf(dirs[index] ?? '').map((path) => [path, stampOf(lstatSync(path)), digestFileSync(path)]));
-  } catch {
-    // whoever asks for it will see what is wrong with it
+port.on('message', ({ dirs, done }: ReaderOrder) => {
+  for (let index = dirs.length - 1; index >= 0; index--) {
+    if (Atomics.load(done, index) !== 0) continue;
+    try {
+      port.postMessage(filesOf(dirs[index] ?? '').map((path) => [path, stampOf(lstatSync(path)), digestFileSync(path)]));
+    } catch {
+      // whoever asks for it will see what is wrong with it
+    }
   }
-}
-port.close();
+});
 
 /** Regular files; what links lead to is looked at by whoever asks. */
 function filesOf(dir: string): string[] {

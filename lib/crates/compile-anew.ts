@@ -1,4 +1,5 @@
 // A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
+import pLimit from 'p-limit';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
@@ -21,6 +22,9 @@ import { isScriptRun } from './unit-graph.ts';
 import { buildUnits } from './unit-walk.ts';
 import type { UnitWalk } from './unit-walk.ts';
 
+/** Projects whose programs are written at once: one is hashed while others wait for the disk. */
+const handing = pLimit(4);
+
 type Options = CompileOptions & Required<Pick<CompileOptions, 'handOver'>> & { readonly jobs: number };
 
 /** The build, and what the same build with nothing new comes to; no answer where that cannot be said. */
@@ -42,7 +46,9 @@ export async function compileAnew(
       try {
         const { built, sources } = await buildUnits(work, { ...context, report });
         const projects = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
-        for (const one of projects) await handOver(one);
+        const handed = projects.map((one) => handing(() => handOver(one)));
+        await Promise.allSettled(handed); // nothing is written any more when one of them fails
+        await Promise.all(handed);
         const skipped = planned.units.flatMap(({ hash }, node) => (built.has(node) ? [] : [hash]));
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = planned.units.length;

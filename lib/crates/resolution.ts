@@ -69,6 +69,8 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     const bases = basesFrom(answer.base);
     if (!(await holds(answer.witnesses, bases, cache))) continue;
     const kept = localValue(answer.resolution, pathFields, bases) as Omit<Resolution, 'config'>;
+    // What was planned was built, so keys will be asked for: a second thread may begin with their sources.
+    cache.digests.expect(kept.packages.flatMap(({ source, dir }) => (source === undefined || source.startsWith('git+') ? [] : [dir])));
     return { ...kept, config: JSON.parse(answer.config) };
   }
   const { resolution, manifests } = await ask(cargo, project, rustSrc, context);

@@ -6,4 +6,7 @@ import { join } from 'node:path';
 
 const packages = join(import.meta.dirname, '../../node_modules');
 // Where the packages lie elsewhere, nothing is written beside somebody's sources. A person's NODE_COMPILE_CACHE is obeyed.
-if (existsSync(packages)) enableCompileCache(join(packages, '.cache/node'));
+if (existsSync(packages)) {
+  enableCompileCache(join(packages, '.cache/node'));
+  process.env['NODE_COMPILE_CACHE'] ??= join(packages, '.cache/node'); // threads know it by this alone: one begins in 50 ms instead of 115
+}
