@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Called with each chunk of standard error as it arrives, beside its being kept. */
   readonly onStderr?: (chunk: string) => void;
+  /** Open files that the child gets beside its standard streams, as numbers 3, 4, ... */
+  readonly files?: readonly number[];
 }
 
 export interface RunResult {
@@ -50,7 +52,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
     nothrow: true,
     quiet: true,
     detached: true,
-    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.files ?? [])],
     ...(stdin === undefined ? {} : { input: typeof stdin === 'string' ? stdin : Buffer.from(stdin) }),
     // zx would hand its line to a shell; the line is only a label here. bash reads ~/.bashrc when its input is a socket, as Node's pipes are.
     shell: '/bin/sh',
