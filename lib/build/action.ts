@@ -36,18 +36,34 @@ export interface Action {
   /** For people; not in the key. */
   readonly label: string;
   readonly record: ActionRecord;
-  /** Where the places of the record lie on this host, read-only: place -> absolute path. */
+  /** What the sandbox shows of this host, read-only: place -> absolute path. */
   readonly mounts: Readonly<Record<string, string>>;
-  /** Of the mounts, the places that the sandbox shows, where that is less than all: folders or files at or below a mount. */
-  readonly shown?: readonly string[];
   /** Variables that do not change the result (NUM_JOBS), kept out of the key. */
   readonly ambientEnv: Readonly<Record<string, string>>;
   /** Places beside the record's, kept out of the key: place -> absolute path (the pipe of the jobserver). Writable. */
   readonly ambientMounts?: Readonly<Record<string, string>>;
   /** The artifact that the command announces before it ends, and who waits for it. */
   readonly early?: { readonly path: string; readonly there: (artifact: Artifact) => void };
+  /** Present for actions of the user's own packages: what they read becomes part of their inputs. */
+  readonly own?: OwnView;
+  /** The tracer's program on this host (lib/build/tracer.ts), for an action with `own`. */
+  readonly tracer?: string;
+  /** Folders that get a writable copy of themselves, of which nothing is kept: places. */
+  readonly shadowed?: readonly string[];
   /** Runs the command when it may use a processor: what it needs is laid out before, what it made is stored after. */
   readonly slot?: <T>(command: () => Promise<T>) => Promise<T>;
+}
+
+/** What an action of the user's own packages may see, and what of it counts. */
+export interface OwnView {
+  /** Places below which everything that was read counts. */
+  readonly counted: readonly string[];
+  /** Where the folders around the user's own would be, none of which is shown: place -> absolute path of the host. */
+  readonly around: Readonly<Record<string, string>>;
+  /** The user's own text (manifests, sources, configuration): a path outside of `counted` is shown only where this text spells it. */
+  readonly spelled: () => string;
+  /** The user's home folder, an absolute path of the host: hidden entries of it are never shown. */
+  readonly home: string | undefined;
 }
 
 /** A file that an action wrote, relative to its output folder. */

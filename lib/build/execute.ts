@@ -9,14 +9,16 @@ import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
-import type { RunOptions } from '../core/sh.ts';
+import type { RunOptions, RunResult } from '../core/sh.ts';
 import { stampOf, watchEarly, withoutAnnouncements } from './early-artifact.ts';
 import type { Taken } from './early-artifact.ts';
 import { MiB } from '../core/sizes.ts';
 import type { Action, ActionResult, Artifact } from './action.ts';
-import { shownMounts } from './mounts.ts';
+import { isBelow } from './mounts.ts';
 import { bubblewrapArgv, remapArgs, root, toHostPaths, toPlaces } from './sandbox.ts';
 import type { Sandbox, View } from './sandbox.ts';
+import { runTraced, tracedArgv } from './tracer.ts';
+import type { Trace } from './tracer.ts';
 import type { Violation } from './violation.ts';
 
 /**
@@ -24,12 +26,20 @@ import type { Violation } from './violation.ts';
  * began by the clock of the file system: a source changed later than that may not be what was read.
  */
 export type Execution =
-  | { readonly ok: true; readonly result: ActionResult; readonly shareable: boolean; readonly startedMs: number }
+  | {
+      readonly ok: true;
+      readonly result: ActionResult;
+      readonly shareable: boolean;
+      readonly startedMs: number;
+      /** What it did with paths, where it ran under the tracer. */
+      readonly trace?: Trace;
+    }
   | {
       readonly ok: false;
       readonly stdout: string;
       readonly stderr: string;
       readonly exitCode: number | null;
+      readonly trace?: Trace;
       /** What the sandbox refused it, where that was looked into. */
       readonly violations?: readonly Violation[];
     };
@@ -44,18 +54,16 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     const outDir = view.writable[action.record.outputDir] ?? stage;
     const early = action.early && watchEarly(action.early, outDir, cache);
     const options = { cwd: stage, env, signal, ...(early ? { onStderr: early.hear } : {}) };
-    const command = (): ReturnType<typeof run> =>
-      sandbox.kind === 'bubblewrap'
-        ? run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), options)
-        : runBare(action, view, options);
+    const command = (): Promise<Output> => (sandbox.kind === 'bubblewrap' ? runShut(action, sandbox, view, options, stage) : runBare(action, view, options, stage));
     const output = await (action.slot ? action.slot(command) : command());
+    const { trace } = output;
     const taken = await early?.settled();
     if (output.exitCode !== 0) {
       if (/No space left on device/.test(output.stderr) || (await isFull(stage, output.stderr))) {
         const hint = 'free some space, or choose another folder with --cache DIR';
         throw cannot(`build ${action.label}`, 'no space left on the device', { blame: 'host', hint });
       }
-      return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode };
+      return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode, ...(trace ? { trace } : {}) };
     }
     const shareable = sandbox.kind === 'bubblewrap' || !(await mentions(outDir, Object.values({ ...view.readOnly, ...view.writable })));
     await resolveLinks(outDir, join(stage, 'link-target'));
@@ -66,7 +74,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
       stderr: withoutAnnouncements(output.stderr),
       durationMs: Math.round(output.durationMs),
     };
-    return { ok: true, result, shareable, startedMs };
+    return { ok: true, result, shareable, startedMs, ...(trace ? { trace } : {}) };
   } finally {
     // Hundreds of links: one call costs a tenth of a promise for each.
     rmSync(stage, { recursive: true, force: true });
@@ -81,7 +89,7 @@ async function isFull(dir: string, stderr: string): Promise<boolean> {
 
 /** Links every input to its place below `stage` and makes the output folder. Inputs are mounted by the folder below the root. */
 export async function stageInputs(action: Action, stage: string, cache: Cache): Promise<View> {
-  const readOnly: Record<string, string> = { ...shownMounts(action) };
+  const readOnly: Record<string, string> = { ...action.mounts };
   const made = new Set<string>();
   const folder = (path: string): void => {
     if (made.has(path)) return;
@@ -101,12 +109,39 @@ export async function stageInputs(action: Action, stage: string, cache: Cache): 
   return { readOnly, writable: { ...action.ambientMounts, [action.record.outputDir]: outDir }, network: action.record.network === true };
 }
 
+type Output = RunResult & { readonly trace?: Trace };
+
+/** Where the tracer's program is in the sandbox. */
+const tracerPlace = `${root}/tracer`;
+
+/** Folders in which nothing counts: the host's tools are known by identity, and the rest is no file of the user's. */
+const untraced = ['/usr', '/lib', '/lib32', '/lib64', '/bin', '/sbin', '/nix/store', '/proc', '/sys', '/dev'];
+
+async function runShut(
+  { record, own, tracer }: Action,
+  { program }: Extract<Sandbox, { kind: 'bubblewrap' }>,
+  view: View,
+  options: RunOptions,
+  stage: string,
+): Promise<Output> {
+  if (!own || tracer === undefined) return run(bubblewrapArgv(program, record.argv, record.cwd, view), options);
+  const counted = [...own.counted, ...Object.keys(own.around)];
+  const others = Object.keys({ ...view.readOnly, ...view.writable }).filter((place) => !isBelow(place, counted));
+  const traced = tracedArgv(tracerPlace, record.argv, [...untraced, '/tmp', ...others]);
+  const wider = { ...view, readOnly: { ...view.readOnly, [tracerPlace]: tracer } };
+  return runTraced(bubblewrapArgv(program, traced, record.cwd, wider), stage, options);
+}
+
 /** Without a sandbox: the host's paths in place of ours, and for rustc the remapping back. */
-async function runBare({ record }: Action, view: View, options: RunOptions): ReturnType<typeof run> {
+async function runBare({ record, own, tracer }: Action, view: View, options: RunOptions, stage: string): Promise<Output> {
   const argv = record.argv.map((word) => toHostPaths(word, view));
   const remap = record.kind === 'rustc' ? remapArgs(view) : [];
   const hostEnv = Object.fromEntries(Object.entries(options.env).map(([name, value]) => [name, toHostPaths(value, view)]));
-  const output = await run([...argv, ...remap], { ...options, cwd: toHostPaths(record.cwd, view), env: hostEnv });
+  const whole = [...argv, ...remap];
+  const bare = { ...options, cwd: toHostPaths(record.cwd, view), env: hostEnv };
+  const others = Object.entries(view.readOnly).flatMap(([place, path]) => (own && isBelow(place, own.counted) ? [] : [path]));
+  const ignored = [...untraced, '/etc/ld.so.cache', '/etc/ld.so.preload', ...others, stage];
+  const output: Output = own && tracer !== undefined ? await runTraced(tracedArgv(tracer, whole, ignored), stage, bare) : await run(whole, bare);
   return { ...output, stdout: toPlaces(output.stdout, view), stderr: toPlaces(output.stderr, view) };
 }
 

@@ -7,7 +7,8 @@ import type { Context } from '../core/events.ts';
 import type { ActionResult } from './action.ts';
 import { execute } from './execute.ts';
 import type { Origin } from './explain-history.ts';
-import { digestOfPlace } from './lookup.ts';
+import { hostPath } from './mounts.ts';
+import { digestOfPlace, digestOfTree } from './place-digest.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** `differing`: paths of artifacts that came out otherwise, or in only one of the two runs. */
@@ -22,9 +23,12 @@ export async function rebuild(origin: Origin, result: ActionResult, sandbox: San
   const { label, record, mounts, ambientEnv } = origin;
   if (record.sandbox !== sandbox.kind) return { kind: 'skipped', why: `it was made with sandbox "${record.sandbox}"` };
   if (record.checkout !== undefined) return { kind: 'skipped', why: 'it went on from half-done work' };
-  for (const [place, digest] of Object.entries({ ...record.trees, ...record.files })) {
+  for (const [place, digest] of Object.entries(record.files)) {
     const now = await digestOfPlace(place, mounts, cache).catch(() => undefined);
     if (now !== digest) return { kind: 'skipped', why: `${place} is not as it was` };
+  }
+  for (const [place, digest] of Object.entries(record.trees)) {
+    if ((await digestOfTree(hostPath(place, mounts), cache)) !== digest) return { kind: 'skipped', why: `${place} is not as it was` };
   }
   try {
     const execution = await execute({ label, record, mounts, ambientEnv }, sandbox, cache, context);

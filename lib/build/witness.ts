@@ -8,7 +8,7 @@ import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
 import type { Action } from './action.ts';
 import { stageInputs } from './execute.ts';
-import { hostPath, isBelow } from './mounts.ts';
+import { hostPath, isBelow, pathsOf } from './mounts.ts';
 import { bubblewrapArgv, hostPlaces, root } from './sandbox.ts';
 import type { Sandbox } from './sandbox.ts';
 import { violationsInWords, violationsOf } from './violation.ts';
@@ -80,10 +80,11 @@ async function logOf(
 }
 
 /** Is there something on the host, at the path that the place stands for, which the sandbox does not show? */
-async function isHidden(place: string, { mounts, shown, record }: Action): Promise<boolean> {
+async function isHidden(place: string, action: Action): Promise<boolean> {
+  const { mounts, record } = action;
   const inputs = Object.keys(record.inputs).map((input) => `${root}/${input.split('/')[2] ?? ''}`);
-  const visible = [...hostPlaces, ...(shown ?? Object.keys(mounts)), ...inputs, record.outputDir, '/proc', '/dev', logDir];
+  const visible = [...hostPlaces, ...Object.keys(mounts), ...inputs, record.outputDir, '/proc', '/dev', logDir];
   const leads = visible.some((folder) => folder.startsWith(`${place}/`)) || place === '/';
   if (leads || isBelow(place, visible)) return false;
-  return (await stat(hostPath(place, mounts)).catch(() => undefined)) !== undefined;
+  return (await stat(hostPath(place, pathsOf(action))).catch(() => undefined)) !== undefined;
 }

@@ -1,9 +1,8 @@
 // Cargo's merged configuration, as far as it reaches rustc: flags, the linker, variables. Of several places that could say a thing cargo
 // takes one, or joins them; here is which. Pure.
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { cfgHolds } from './cfg-expression.ts';
-import { places } from './places.ts';
 
 export interface CargoConfig {
   readonly build?: { readonly rustflags?: Words };
@@ -78,11 +77,20 @@ export function withAbsoluteEnv(config: CargoConfig, origins: string): CargoConf
   return { ...config, env: Object.fromEntries(env) };
 }
 
-/** Relative variables, absolute by now, as paths of places where they lie in the workspace: all checkouts agree on them. */
-export function withPlacedEnv(config: CargoConfig, workspaceRoot: string): CargoConfig {
+/** Relative variables, absolute by now, as paths from the workspace: all checkouts agree on them. */
+export function withPortableEnv(config: CargoConfig, workspaceRoot: string): CargoConfig {
+  return withEnvPaths(config, (path) => relative(workspaceRoot, path) || '.');
+}
+
+/** Relative variables, portable so far, as paths that the actions see. `placeOf` maps a path of the host to its place. */
+export function withPlacedEnv(config: CargoConfig, workspaceRoot: string, placeOf: (path: string) => string): CargoConfig {
+  return withEnvPaths(config, (path) => placeOf(resolve(workspaceRoot, path)));
+}
+
+function withEnvPaths(config: CargoConfig, change: (path: string) => string): CargoConfig {
   const env = Object.entries(config.env ?? {}).map(([name, entry]) => {
     const isPath = typeof entry === 'object' && entry.relative === true;
-    return [name, isPath ? { ...entry, value: placeOfPath(entry.value, workspaceRoot) } : entry] as const;
+    return [name, isPath ? { ...entry, value: change(entry.value) } : entry] as const;
   });
   return { ...config, env: Object.fromEntries(env) };
 }
@@ -99,11 +107,6 @@ function tablesFor(config: CargoConfig, triple: string, cfgs: readonly string[])
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .filter(([key]) => cfgHolds(key, cfgs));
   return [...(own ? [own] : []), ...conditional.map(([, table]) => table)];
-}
-
-function placeOfPath(path: string, workspaceRoot: string): string {
-  const inside = relative(workspaceRoot, path);
-  return inside === '..' || inside.startsWith('../') ? path : join(places.work, inside);
 }
 
 function wordsOf(words: Words | undefined): readonly string[] {

@@ -5,6 +5,8 @@ import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
 import { probeSandbox } from '../build/sandbox.ts';
+import { openTracer } from '../build/tracer.ts';
+import type { Tracer } from '../build/tracer.ts';
 import { phase } from '../core/events.ts';
 import type { Context, Event } from '../core/events.ts';
 import { grant } from './allowance.ts';
@@ -85,6 +87,7 @@ async function open(
   context.report({ kind: 'planned', units: planned.units.length });
   if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
   let pipe: Promise<Jobserver> | undefined;
+  let tracer: Promise<Tracer | undefined> | undefined;
   const { cache, jobs, explain = false, observe, shorten, colour } = options;
   const work = {
     plan: planned,
@@ -96,6 +99,7 @@ async function open(
     jobs,
     home: options.hostEnv['HOME'],
     jobserver: (): Promise<Jobserver> => (pipe ??= openJobserver(cache.tmpDir, jobs, context)),
+    tracer: (): Promise<Tracer | undefined> => (tracer ??= openTracer(cache, context)),
     showing: { shorten, colour },
     explain,
     observe,

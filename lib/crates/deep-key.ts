@@ -3,14 +3,14 @@
 // stops a rebuild where they came out the same; both lead to the same result.
 import type { ActionKey, ActionRecord, ActionResult } from '../build/action.ts';
 import { isActionKey, resultOf } from '../build/action.ts';
-import { digestOfPlace } from '../build/lookup.ts';
+import { digestOfPlace } from '../build/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Records } from '../cache/records.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
-import { mountsOf, treesOf } from './source-view.ts';
+import { pathsOfUnit, treesOf } from './source-view.ts';
 import type { Tools } from './unit-action.ts';
 import { packageEnv } from './unit-env.ts';
 
@@ -66,7 +66,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
     return Array.isArray(stored) ? stored.map((list: Json) => (Array.isArray(list) ? list.map(String) : [])) : [];
   };
   const digestsOf = async (unit: PlannedUnit, places: readonly string[]): Promise<SourceFiles> => {
-    const mounts = mountsOf(unit);
+    const mounts = pathsOfUnit(unit);
     return Object.fromEntries(await Promise.all(places.map(async (place) => [place, await digestOfPlace(place, mounts, cache)] as const)));
   };
 

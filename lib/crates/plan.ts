@@ -10,11 +10,14 @@ import { digestRecord } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
-import { configEnvOf, linkerOf, rustflagsOf } from './cargo-config.ts';
+import { configEnvOf, linkerOf, rustflagsOf, withPlacedEnv } from './cargo-config.ts';
 import type { Cargo } from './cargo.ts';
 import { ltoStates } from './lto.ts';
+import { ownPlace, ownTrees } from './own-trees.ts';
+import type { OwnTrees } from './own-trees.ts';
 import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
+import type { Place } from './places.ts';
 import type { Project } from './project.ts';
 import { resolveProject } from './resolution.ts';
 import type { RustSrc } from './rust-src.ts';
@@ -44,7 +47,9 @@ export interface PlannedUnit extends Compilation {
   readonly profileName: string;
   /** Where cargo would keep half-done work: whose it is. */
   readonly checkout: Checkout | undefined;
-  /** What a person allowed its package (lib/crates/allowance.ts). */
+  /** The folders of the user's own packages in its project. */
+  readonly trees: OwnTrees;
+  /** What the user allowed its package (lib/crates/allowance.ts). */
   readonly granted?: Granted;
 }
 
@@ -84,7 +89,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
       const identity = JSON.stringify([
         unit.hash,
         renamed.dependencies.map(({ index }) => index),
-        unit.place.immutable ? null : unit.place.hostDir,
+        unit.place.immutable ? null : [unit.trees.common, ...unit.trees.roots],
         unit.place.immutable && !isScriptRun(unit.unit) ? null : { ...unit.declaredEnv },
         { ...unit.configEnv },
         unit.profileName,
@@ -105,12 +110,15 @@ async function planProject(
   rustSrc: RustSrc | undefined,
   context: Context,
 ): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
-  const { graph, packages, stdPackages, workspaceRoot, config, lints, profileRoot } = await resolveProject(
-    cargo,
-    project,
-    rustSrc,
-    context,
-  );
+  const resolution = await resolveProject(cargo, project, rustSrc, context);
+  const { graph, packages, stdPackages, workspaceRoot, lints, profileRoot } = resolution;
+  const trees = await ownTrees({
+    workspaceRoot,
+    packages: packages.filter(({ source }) => source === undefined).map(({ dir }) => dir),
+    home: cargo.hostEnv['HOME'],
+    digests: cargo.cache.digests,
+  });
+  const config = withPlacedEnv(resolution.config, workspaceRoot, (path) => ownPlace(trees, path) ?? path);
   const owners = ownersOf(packages, stdPackages);
   const lintsOf = new Map(lints.map(({ manifestPath, args }) => [manifestPath, args]));
   const { toolchain } = cargo;
@@ -148,12 +156,12 @@ async function planProject(
       );
     }
     const forTarget = unit.platform !== undefined;
-    const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir);
+    const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir, trees);
     const compilation: Compilation = {
       unit,
       owner,
       place,
-      source: sourceOf(unit, owner, place.dir, place.cwd),
+      source: sourceOf(unit, owner, place),
       lto: lto[index] ?? { kind: 'only-object' },
       lints: lintsOf.get(owner.manifestPath) ?? { flags: [], checkCfg: [] },
       target: forTarget ? target : undefined,
@@ -184,7 +192,8 @@ async function planProject(
       declaredEnv,
       configEnv,
       profileName: profileRoot,
-      checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.hostDir) : undefined,
+      checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? workspaceRoot : owner.dir) : undefined,
+      trees,
     });
   }
   return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
@@ -208,9 +217,9 @@ function ownersOf(packages: readonly Package[], stdPackages: readonly Package[])
 }
 
 /** The source file as rustc is told: relative in a workspace, so that file!() says what it says under cargo. */
-function sourceOf(unit: Unit, owner: Package, dir: string, cwd: string): string {
+function sourceOf(unit: Unit, owner: Package, { dir, cwd, inWorkspace }: Place): string {
   const absolute = join(dir, relative(owner.dir, unit.target.srcPath));
-  return cwd === places.work ? relative(cwd, absolute) : absolute;
+  return inWorkspace ? relative(cwd, absolute) : absolute;
 }
 
 /** What a unit is, without where it lies: two checkouts, machines or projects agree on it. */

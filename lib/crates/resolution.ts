@@ -6,7 +6,7 @@ import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { configuration, isLocked, metadata, stdMetadata, stdSources, unitGraph } from './cargo.ts';
-import { withPlacedEnv } from './cargo-config.ts';
+import { withPortableEnv } from './cargo-config.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import type { Cargo } from './cargo.ts';
 import { lintArgs } from './lints.ts';
@@ -98,7 +98,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
-    format: 3, // raised when a resolution is written down in another way
+    format: 4, // raised when a resolution is written down in another way
     words,
     toolchain: await toolchainIdentity(toolchain, cache.root),
     rustSrc: rustSrc?.digest ?? null,
@@ -159,7 +159,7 @@ async function ask(
     packages,
     stdPackages,
     workspaceRoot,
-    config: withPlacedEnv(config, workspaceRoot),
+    config: withPortableEnv(config, workspaceRoot),
     lints,
     profileRoot: root,
   };
