@@ -46,7 +46,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
     const options = { cwd: stage, env, signal, ...(early ? { onStderr: early.hear } : {}) };
     const command = (): ReturnType<typeof run> =>
       sandbox.kind === 'bubblewrap'
-        ? run(bubblewrapArgv(sandbox.program, action.record.argv, action.record.cwd, view), options)
+        ? run(bubblewrapArgv(sandbox, action.record.argv, action.record.cwd, view), options)
         : runBare(action, view, options);
     const output = await (action.slot ? action.slot(command) : command());
     const taken = await early?.settled();

@@ -10,7 +10,7 @@ import type { Action } from './action.ts';
 import { stageInputs } from './execute.ts';
 import { hostPath, isBelow } from './mounts.ts';
 import { bubblewrapArgv, hostPlaces, root } from './sandbox.ts';
-import type { Sandbox } from './sandbox.ts';
+import type { Bubblewrap, Sandbox } from './sandbox.ts';
 import { violationsInWords, violationsOf } from './violation.ts';
 import type { Violation } from './violation.ts';
 
@@ -41,7 +41,7 @@ export async function witnessed(
     const made = cc && (await run([cc, '-shared', '-fPIC', '-w', '-o', object, source, '-ldl'], { cwd: stage, env: {}, signal }));
     if (!made || made.exitCode !== 0) return violationsInWords(words);
     for (const told of home === undefined ? [{}] : [{}, { HOME: home }]) {
-      const log = await logOf(action, told, object, join(stage, `run-${Object.keys(told).length}`), sandbox.program, cache, signal);
+      const log = await logOf(action, told, object, join(stage, `run-${Object.keys(told).length}`), sandbox, cache, signal);
       const found = await violationsOf(log, (place) => isHidden(place, action));
       if (found.length > 0) return found;
     }
@@ -56,7 +56,7 @@ async function logOf(
   told: Readonly<Record<string, string>>,
   object: string,
   stage: string,
-  program: string,
+  sandbox: Bubblewrap,
   cache: Cache,
   signal: AbortSignal,
 ): Promise<string> {
@@ -70,7 +70,7 @@ async function logOf(
     writable: { ...view.writable, [logDir]: log },
   };
   const loaded = { LD_PRELOAD: library, BLOOMERY_WITNESS: `${logDir}/log`, ...told };
-  await run(bubblewrapArgv(program, argv, cwd, wider), {
+  await run(bubblewrapArgv(sandbox, argv, cwd, wider), {
     cwd: stage,
     env: { ...env, ...action.ambientEnv, ...loaded },
     signal,

@@ -4,7 +4,7 @@ import { DamagedBlob } from '../cache/content-store.ts';
 import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
-import { probeSandbox } from '../build/sandbox.ts';
+import { requireSandbox } from '../build/sandbox.ts';
 import { phase } from '../core/events.ts';
 import type { Context, Event } from '../core/events.ts';
 import { grant } from './allowance.ts';
@@ -53,8 +53,7 @@ export async function compileAnew(
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = planned.units.length;
         // After a second walk, not everything that was told is in its place.
-        const asWanted = walks === 1 && (work.sandbox.kind === 'bubblewrap') === options.sandbox;
-        const answer = asWanted && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
+        const answer = walks === 1 && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
         const counts = { units, hits: units - work.ran.size, misses: work.ran.size, below: skipped.length, remembered: 0 };
         return { compiled: { projects, ...counts }, answer };
       } catch (error) {
@@ -77,13 +76,12 @@ async function open(
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );
   void Promise.allSettled(compilers); // found out beside planning; who needs them asks again
-  const [planned, actions, { sandbox, why }] = await Promise.all([
+  const [planned, actions, sandbox] = await Promise.all([
     phase('planning', context.report, () => planAll(requests, options, context)),
     openActionCache(options.cache),
-    probeSandbox(options.sandbox, path, context.signal),
+    requireSandbox(options.sandbox, path, context.signal),
   ]);
   context.report({ kind: 'planned', units: planned.units.length });
-  if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
   let pipe: Promise<Jobserver> | undefined;
   const { cache, jobs, explain = false, observe, shorten, colour } = options;
   const work = {

@@ -3,7 +3,7 @@ import { resultOf } from '../build/action.ts';
 import type { ActionResult, Artifact } from '../build/action.ts';
 import { openHistory } from '../build/explain-history.ts';
 import { rebuild } from '../build/rebuild.ts';
-import { probeSandbox } from '../build/sandbox.ts';
+import { requireSandbox } from '../build/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
@@ -34,7 +34,7 @@ async function resultsOf(cache: Cache): Promise<readonly (readonly [Digest, Acti
 export async function rebuildSome(wanted: number, task: Task, cache: Cache): Promise<{ readonly differs: boolean; readonly json: Json }> {
   const { args, host, print, report, signal } = task;
   const seed = args.text('seed') ?? String(performance.timeOrigin);
-  const { sandbox } = await probeSandbox(!args.has('no-sandbox'), host.env['PATH'] ?? '', signal);
+  const sandbox = await requireSandbox(!args.has('no-sandbox'), host.env['PATH'] ?? '', signal);
   const history = await openHistory(cache);
   const lot = new Map((await resultsOf(cache)).map(([key, result]) => [digestRecord([seed, key]), [key, result] as const]));
   const rows: Json[] = [];
