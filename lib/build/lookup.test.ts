@@ -8,6 +8,7 @@ import type { Scratch } from '../../fixtures/cache/scratch.ts';
 import { bothSandboxes, bubblewrap } from '../../fixtures/cache/sandboxes.ts';
 import { jobOf, places, shellAction } from '../../fixtures/cache/shell-action.ts';
 import { run } from '../core/sh.ts';
+import { filesOfResult } from './action.ts';
 import { digestOfPlace, openActionCache } from './lookup.ts';
 import type { ActionCache, Job } from './lookup.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -138,7 +139,7 @@ test('of declared variables those count that were read, and the command sees all
       jobOf(shellAction('echo "$READ $UNREAD" > $OUT/x', scratch.folder, sandbox), [], declared, ['READ']);
     assert.is(await built(scratch, job({ READ: '1', UNREAD: '2' }), sandbox), 'built');
     const hit = await (await actionsOf(scratch)).lookUp(job({ READ: '1', UNREAD: 'other' }));
-    const [artifact] = hit?.result.artifacts ?? [];
+    const [artifact] = hit ? filesOfResult(hit.result) : [];
     assert.ok(artifact);
     assert.is(artifact && (await scratch.cache.content.read(artifact.digest))?.toString(), '1 2\n');
     assert.is(await built(scratch, job({ READ: '1' }), sandbox), 'hit');
@@ -196,7 +197,7 @@ test('a result whose artifact is gone is a miss', async () => {
     const job = jobOf(shellAction('echo x > $OUT/x; echo y > $OUT/y', scratch.folder, sandbox));
     const made = await (await actionsOf(scratch)).make(job, sandbox, scratch.context);
     assert.ok(made.ok && (await isHit(scratch, job)));
-    await rm(scratch.blob((made.ok && made.result.artifacts[1]?.digest) || ('' as never)));
+    await rm(scratch.blob((made.ok && filesOfResult(made.result)[1]?.digest) || ('' as never)));
     assert.is(await built(scratch, job, sandbox), 'built');
     assert.ok(await isHit(scratch, job));
   });
@@ -256,7 +257,8 @@ test("a source that is edited between its look-up and the command's start is rem
     await settle();
     assert.ok((await actions.make(job, sandbox, scratch.context)).ok);
     const textOf = async (): Promise<string | undefined> => {
-      const [artifact] = (await (await actionsOf(scratch)).lookUp(job))?.result.artifacts ?? [];
+      const done = await (await actionsOf(scratch)).lookUp(job);
+      const [artifact] = done ? filesOfResult(done.result) : [];
       return artifact && (await scratch.cache.content.read(artifact.digest))?.toString();
     };
     assert.is(await textOf(), 'third');

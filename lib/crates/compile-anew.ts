@@ -1,5 +1,6 @@
 // A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
 import pLimit from 'p-limit';
+import { filesOfResult } from '../build/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
@@ -142,8 +143,9 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
       hash,
       unit: { target },
     } = unit.planned;
-    for (const artifact of unit.result.artifacts) {
-      if (/\.(d|rmeta)$/.test(artifact.path)) continue;
+    for (const artifact of filesOfResult(unit.result)) {
+      // What a macro left in folders, or under names that no compiler writes, is no output of the crate.
+      if (/\.(d|rmeta)$|\/|[\ud800-\udfff]/u.test(artifact.path)) continue;
       const plain = artifact.path.replace(`-${hash}`, '');
       const crate = target.name.replaceAll('-', '_');
       // A program is called as its target, dashes and all; its file is called as its crate.

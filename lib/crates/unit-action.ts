@@ -1,10 +1,13 @@
 // From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
 // what else it read. Pure but for reading dep-info out of the store.
-import type { Action, ActionRecord, ActionResult, Artifact } from '../build/action.ts';
+import { filesOfResult } from '../build/action.ts';
+import type { Action, ActionRecord, ActionResult, FileArtifact, Staged } from '../build/action.ts';
 import { anyVariable, digestOfPlace } from '../build/lookup.ts';
 import type { Discovered, Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
+import { MiB } from '../core/sizes.ts';
 import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
@@ -77,8 +80,8 @@ export async function jobOf(planned: PlannedUnit, context: ActionContext): Promi
  * What users of a library link to: its rlib, its shared library, or both where it is made as both; for a library's own compilation only its
  * metadata, where it has any. In the order of its crate types.
  */
-export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly Artifact[] {
-  const has = (suffix: string): readonly Artifact[] => result.artifacts.filter(({ path }) => path.endsWith(suffix));
+export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly FileArtifact[] {
+  const has = (suffix: string): readonly FileArtifact[] => filesOfResult(result).filter(({ path }) => path.endsWith(suffix));
   if (metadataOnly && isPlainLibrary(planned.unit)) return has('.rmeta');
   return planned.unit.target.crateTypes.flatMap((type) => {
     if (type === 'dylib' || type === 'proc-macro') return [...has('.so'), ...has('.dylib')];
@@ -95,12 +98,13 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const linked = libraries.filter((library) => !isProcMacro(library.planned.unit));
   const scripts = new Set([...(own ? [own] : []), ...linked.flatMap((library) => ownScript(library.planned, context.built) ?? [])]);
   const inputs: Record<string, Digest> = {};
+  const layout: Record<string, Staged> = {};
   for (const library of libraries) {
     const artifacts = libraryArtifacts(library, metadataOnly);
-    if (artifacts.length === 0) throw new Error(`${planned.label} is to be linked before ${library.planned.label} is whole`);
+    if (artifacts.length === 0) throw cannot(`build ${planned.label}`, `the compilation of ${library.planned.label} left no library`);
     for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
   }
-  for (const script of metadataOnly ? (own ? [own] : []) : scripts) Object.assign(inputs, outDirInputs(script));
+  for (const script of metadataOnly ? (own ? [own] : []) : scripts) addOutDir(script, { inputs, layout }, false);
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];
@@ -116,7 +120,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   return {
     label: planned.label,
     record: {
-      format: 1,
+      format: 2,
       kind: 'rustc',
       argv: [`${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said })],
       cwd: planned.place.cwd,
@@ -133,6 +137,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       trees: view.trees,
       files: { ...view.files, ...files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
+      ...(Object.keys(layout).length > 0 ? { layout } : {}),
       outputDir: places.out,
       sandbox: context.sandbox,
       ...(planned.checkout ? { checkout: planned.checkout.id } : {}),
@@ -145,15 +150,16 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
 async function scriptAction(planned: PlannedUnit, context: ActionContext): Promise<Action> {
   const dependencies = planned.dependencies.flatMap(({ index }) => context.built.get(index) ?? []);
   const script = dependencies.find((dependency) => !isScriptRun(dependency.planned.unit));
-  const program = script?.result.artifacts.find(({ path, executable }) => executable && !path.endsWith('.d'));
-  if (!script || !program) throw new Error(`the build script of ${planned.label} was not compiled`);
+  const program = script && filesOfResult(script.result).find(({ path, executable }) => executable && !path.endsWith('.d'));
+  if (!script || !program) throw cannot(`run the build script of ${planned.label}`, 'its compilation left no program');
   const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/build-script-build`;
   const inputs: Record<string, Digest> = { [place]: program.digest };
+  const layout: Record<string, Staged> = {};
   const native: Record<string, string> = {};
   for (const dependency of dependencies) {
     if (!dependency.directives || dependency.planned.owner.links === undefined) continue;
     Object.assign(native, depEnv(dependency.planned.owner.links, dependency.directives.metadata));
-    Object.assign(inputs, outDirInputs(dependency));
+    addOutDir(dependency, { inputs, layout }, true);
   }
   const run = {
     outDir: outDirOf(planned),
@@ -169,7 +175,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
   return {
     label: planned.label,
     record: {
-      format: 1,
+      format: 2,
       kind: 'build-script',
       argv: [place],
       cwd: planned.place.dir,
@@ -183,6 +189,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
       trees: view.trees,
       files: { ...view.files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
+      ...(Object.keys(layout).length > 0 ? { layout } : {}),
       outputDir: outDirOf(planned),
       sandbox: context.sandbox,
       ...(planned.granted?.network ? { network: true } : {}),
@@ -223,9 +230,30 @@ function ownScript(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>):
   return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).find((dependency) => isScriptRun(dependency.planned.unit));
 }
 
-function outDirInputs(script: BuiltUnit): Readonly<Record<string, Digest>> {
-  return Object.fromEntries(script.result.artifacts.map(({ path, digest }) => [`${outDirOf(script.planned)}/${path}`, digest]));
+/**
+ * Adds the OUT_DIR of a script's run to the inputs of an action. `copies`: for another script, which may copy a file with its permissions and then
+ * write to the copy, so its files have cargo's permissions; compilers only read, and get links of the blobs, which cost less. Large files are
+ * always links.
+ */
+function addOutDir(
+  script: BuiltUnit,
+  { inputs, layout }: { readonly inputs: Record<string, Digest>; readonly layout: Record<string, Staged> },
+  copies: boolean,
+): void {
+  const outDir = outDirOf(script.planned);
+  if (script.result.artifacts.length === 0) layout[outDir] = 'folder';
+  for (const artifact of script.result.artifacts) {
+    const place = `${outDir}/${artifact.path}`;
+    if (artifact.kind === 'folder') layout[place] = 'folder';
+    if (artifact.kind === 'link') layout[place] = `link ${artifact.target}`;
+    if (artifact.kind !== 'file') continue;
+    inputs[place] = artifact.digest;
+    if (copies && artifact.sizeBytes <= largestCopyBytes) layout[place] = artifact.executable ? 'program' : 'data';
+  }
 }
+
+/** Templates and generated sources are smaller. Copying this much takes some 10 ms; libraries that scripts compiled are often larger. */
+const largestCopyBytes = 16 * MiB;
 
 /**
  * A script may hand the linker files of its own package (a linker script, a prebuilt library), which nothing else names. What the script
@@ -251,7 +279,7 @@ async function rustcReads(
   action: Action,
   { cache, built }: ActionContext,
 ): Promise<Discovered> {
-  const depInfo = result.artifacts.find(({ path }) => path.endsWith('.d'));
+  const depInfo = filesOfResult(result).find(({ path }) => path.endsWith('.d'));
   const text = depInfo && (await cache.content.read(depInfo.digest));
   const { files, variables } = parseDepInfo(text?.toString() ?? '');
   const ours = Object.entries(action.mounts);

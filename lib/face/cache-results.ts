@@ -1,6 +1,6 @@
 // What tasks/cache.ts knows of results: what their artifacts are for, and how some of them are compiled again.
-import { resultOf } from '../build/action.ts';
-import type { ActionResult, Artifact } from '../build/action.ts';
+import { filesOfResult, resultOf } from '../build/action.ts';
+import type { ActionResult, FileArtifact } from '../build/action.ts';
 import { openHistory } from '../build/explain-history.ts';
 import { rebuild } from '../build/rebuild.ts';
 import { requireSandbox } from '../build/sandbox.ts';
@@ -13,11 +13,11 @@ import type { Task } from './task.ts';
 /** What every artifact of a result is, by its digest. */
 export async function artifactRoles(cache: Cache): Promise<ReadonlyMap<Digest, string>> {
   const roles = new Map<Digest, string>();
-  for (const [, { artifacts }] of await resultsOf(cache)) for (const artifact of artifacts) roles.set(artifact.digest, roleOf(artifact));
+  for (const [, result] of await resultsOf(cache)) for (const artifact of filesOfResult(result)) roles.set(artifact.digest, roleOf(artifact));
   return roles;
 }
 
-export function roleOf({ path, executable }: Pick<Artifact, 'path' | 'executable'>): string {
+export function roleOf({ path, executable }: Pick<FileArtifact, 'path' | 'executable'>): string {
   if (/\.(?:rlib|a|so|dylib)$/.test(path)) return 'libraries';
   if (path.endsWith('.rmeta')) return 'metadata';
   return executable && !path.endsWith('.d') ? 'programs' : 'other artifacts';
