@@ -2,6 +2,7 @@
 // records. Reads the host's file system only to tell files, folders and links apart.
 import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
+import { decodeName, encodePath } from '../core/byte-path.ts';
 import type { Action, ActionRecord } from './action.ts';
 import { hostPath, isBelow, pathsOf, placeOfPath } from './mounts.ts';
 import { namesOf } from './place-digest.ts';
@@ -58,7 +59,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
     }
   }
   const written = trace.written.flatMap((path) => placesOf(path) ?? []).map((place) => posix.normalize(place));
-  return { inputs: [...inputs], wanted: [...wanted.values()], written: [...new Set(written)].filter((place) => isBelow(place, shown)) };
+  return { inputs: [...inputs], wanted: [...wanted.values()], written: [...new Set(written)].filter((place) => isBelow(place, [...own.counted, ...own.mayWrite])) };
 
   function take(place: string, read: boolean): void {
     const isFolder = read && kindAt(hostPath(place, paths)) === 'folder';
@@ -105,7 +106,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
 
 function linkTarget(path: string): string | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined;
+    return lstatSync(encodePath(path), { throwIfNoEntry: false })?.isSymbolicLink() ? decodeName(readlinkSync(encodePath(path), 'buffer')) : undefined;
   } catch {
     return undefined; // below a file, or not readable
   }
@@ -113,7 +114,7 @@ function linkTarget(path: string): string | undefined {
 
 function kindAt(path: string): 'folder' | 'other' {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? 'folder' : 'other';
+    return statSync(encodePath(path), { throwIfNoEntry: false })?.isDirectory() ? 'folder' : 'other';
   } catch {
     return 'other';
   }

@@ -7,7 +7,7 @@ import type { Records } from '../cache/records.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { actionKey, resultJson, resultOf } from './action.ts';
+import { actionKey, filesOfResult, resultJson, resultOf } from './action.ts';
 import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
 import { attempt } from './attempts.ts';
 import type { Declares } from './attempts.ts';
@@ -105,7 +105,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
         const key = actionKey(record);
         const result = resultOf((await results.get(key)) ?? null);
         if (!result) continue;
-        const present = await Promise.all(result.artifacts.map((artifact) => cache.content.has(artifact.digest)));
+        const present = await Promise.all(filesOfResult(result).map(({ digest }) => cache.content.has(digest)));
         if (present.every(Boolean)) return { key, result, files: filesOf(record, set) };
       }
       return undefined;

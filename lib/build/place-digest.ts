@@ -2,6 +2,7 @@
 // two slashes, which no path has.
 import { statSync } from 'node:fs';
 import type { Looks } from '../cache/file-digests.ts';
+import { encodePath } from '../core/byte-path.ts';
 import type { Digest } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Action } from './action.ts';
@@ -62,7 +63,7 @@ export async function digestOfTree(path: string, { digests }: { readonly digests
 
 function isFolder(path: string): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    return statSync(encodePath(path), { throwIfNoEntry: false })?.isDirectory() === true;
   } catch {
     return false; // below a file, or a link that leads to itself
   }

@@ -2,8 +2,9 @@
 // tool behind an unchanged name, or a hole in a key would show. Never touches the remembered result.
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
-import { byCodeUnit } from '../core/digest.ts';
+import { byCodeUnit, canonicalJson } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
+import { isFileArtifact } from './action.ts';
 import type { ActionResult } from './action.ts';
 import { execute } from './execute.ts';
 import type { Origin } from './explain-history.ts';
@@ -42,8 +43,8 @@ export async function rebuild(origin: Origin, result: ActionResult, sandbox: San
 }
 
 function differingPaths(before: ActionResult, after: ActionResult): readonly string[] {
-  const digests = ({ artifacts }: ActionResult): ReadonlyMap<string, string> =>
-    new Map(artifacts.map(({ path, digest }) => [path, digest]));
-  const [old, now] = [digests(before), digests(after)];
+  const contents = ({ artifacts }: ActionResult): ReadonlyMap<string, string> =>
+    new Map(artifacts.map((artifact) => [artifact.path, isFileArtifact(artifact) ? artifact.digest : canonicalJson({ ...artifact })]));
+  const [old, now] = [contents(before), contents(after)];
   return [...new Set([...old.keys(), ...now.keys()])].filter((path) => old.get(path) !== now.get(path)).sort(byCodeUnit);
 }

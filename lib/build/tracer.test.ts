@@ -72,7 +72,7 @@ test('in the sandbox it sees what the command sees, and the command cannot reach
       writable: {},
     };
     const script = 'cat source; (echo rforged >/proc/1/fd/3) 2>/dev/null && echo reached; exit 0';
-    const argv = bubblewrapArgv(sandbox.program, tracedArgv('/bloomery/tracer', ['/bin/sh', '-c', script], everyday), '/bloomery/work', view);
+    const argv = bubblewrapArgv(sandbox, tracedArgv('/bloomery/tracer', ['/bin/sh', '-c', script], everyday), '/bloomery/work', view);
     const { trace, stdout } = await runTraced(argv, scratch.cache.tmpDir, { cwd: '/', env: {} });
     assert.is(stdout, 'text');
     assert.equal(trace.read, ['/bloomery/work/source']);

@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, unli
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
+import { decodeName } from '../core/byte-path.ts';
 import { digestBytes } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -74,7 +75,7 @@ export function parseTrace(log: Buffer): Trace {
     const end = log.indexOf(0, at + 1);
     if (end < 0) return { read: [...read], looked: [...looked], written: [...written], complete: false };
     const set = sets[String.fromCharCode(log[at] ?? 0)];
-    if (set) set.add(log.toString('utf8', at + 1, end));
+    if (set) set.add(decodeName(log.subarray(at + 1, end)));
     else complete = false;
     at = end + 1;
   }

@@ -1,14 +1,16 @@
 // Digests of source files, remembered by what stat says (size, times, inode), so that an unchanged tree is not read again. The
 // memory only saves work: a file whose stat differs, or that changed too lately for its time stamp to tell, is read. Looks are synchronous:
 // for tens of thousands of small files a promise for each costs ten times what the look costs.
-import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
-import type { Dirent, Stats } from 'node:fs';
+import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { lstat, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { encodePath } from '../core/byte-path.ts';
 import type { Digest, Json } from '../core/digest.ts';
-import { byCodeUnit, digestBytes, digestFileSync, digestRecord } from '../core/digest.ts';
-import { errnoOf } from '../core/errors.ts';
+import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
+import { digestOfBytes, entriesOf, linkTarget, statOrAbsent } from './lenient-reads.ts';
+import type { Entry } from './lenient-reads.ts';
 import { recordBody } from './records.ts';
 import { startTreeReader } from './tree-reader.ts';
 import type { TreeReader } from './tree-reader.ts';
@@ -117,7 +119,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         const target = content(path, statOrAbsent(statSync, path));
         const whole = trusted(own) !== '' && target?.stamp !== '';
         return {
-          digest: digestRecord([readlinkSync(path), target?.digest ?? null]),
+          digest: digestRecord([linkTarget(path), target?.digest ?? null]),
           stamp: whole ? linkStamp(own, target?.stamp ?? absent) : '',
         };
       }
@@ -165,7 +167,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       const around = new Set<string>();
       const visit = (prefix: string): void => {
         const folder = prefix === '' ? dir : `${dir}/${prefix}`;
-        const real = follow ? realpathSync(folder) : folder;
+        const real = follow ? realpathSync(encodePath(folder)) : folder;
         if (around.has(real)) return; // a link to a folder above it
         around.add(real);
         for (const entry of list(folder).entries ?? []) {
@@ -323,12 +325,11 @@ interface Looked {
 }
 
 interface Listed {
-  readonly entries: readonly Dirent[] | undefined;
+  readonly entries: readonly Entry[] | undefined;
   readonly stamp: string;
 }
 
 const notAFile = digestBytes('not a file');
-const unreadable = digestBytes('unreadable');
 const absent = '-';
 const aFolder = 'folder';
 
@@ -353,7 +354,7 @@ function linkStamp(own: Stats, target: string): string {
   return `${stampOf(own)} to ${target}`;
 }
 
-function namesDigest(entries: readonly Dirent[] | undefined): string {
+function namesDigest(entries: readonly Entry[] | undefined): string {
   return entries ? short(digestRecord(entries.map(({ name }) => name).sort(byCodeUnit))) : absent;
 }
 
@@ -366,42 +367,9 @@ function short(digest: Digest | undefined): string {
   return digest?.slice(0, 32) ?? absent;
 }
 
-/** A tab or a line feed in a name would end its line of the memory. */
+/** A tab or a line feed in a name would end its line of the memory, and a byte that is not UTF-8 (byte-path.ts) would be lost. */
 function isOneField(path: string): boolean {
-  return !/[\t\n]/.test(path);
-}
-
-/** Below a file, at a link that leads to itself, in a folder that we may not enter: for an action, too, there is nothing. */
-const nothingThere: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG']);
-
-/** None in a folder that we may not read. */
-function entriesOf(dir: string): readonly Dirent[] {
-  try {
-    return readdirSync(dir, { withFileTypes: true });
-  } catch (error) {
-    if (nothingThere.has(errnoOf(error) ?? '')) return [];
-    throw error;
-  }
-}
-
-/** A file that we may not read is another than one without content. */
-function digestOfBytes(path: string): Digest {
-  try {
-    return digestFileSync(path);
-  } catch (error) {
-    if (errnoOf(error) === 'EACCES') return unreadable;
-    throw error;
-  }
-}
-
-/** Undefined where there is nothing, also below a file. An exception for each absent file would cost more than the look. */
-function statOrAbsent(ask: typeof lstatSync, path: string): Stats | undefined {
-  try {
-    return ask(path, { throwIfNoEntry: false });
-  } catch (error) {
-    if (nothingThere.has(errnoOf(error) ?? '')) return undefined;
-    throw error;
-  }
+  return !/[\t\n\u{dc80}-\u{dcff}]/u.test(path);
 }
 
 function load(file: string): Map<string, string> {

@@ -1,7 +1,7 @@
 // Which of cargo's configuration counts for a target, and what its variables come to.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { configEnvOf, hasRelativeEnv, linkerOf, rustflagsOf, withAbsoluteEnv, withPlacedEnv } from './cargo-config.ts';
+import { configEnvOf, hasRelativeEnv, linkerOf, rustflagsOf, withAbsoluteEnv, withPlacedEnv, withPortableEnv } from './cargo-config.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import { rootOf } from './profile-root.ts';
 
@@ -37,7 +37,7 @@ test("a variable counts unless the person declared it, and a forced one counts b
   assert.equal(configEnvOf(config, { A: 'x', C: 'x' }), { env: { B: 'b', C: 'c', D: 'd' }, forced: ['C'] });
 });
 
-test('a relative variable is a path from the folder above its file, and in a workspace a path of its place', () => {
+test('a relative variable is a path from the folder above its file, and in another checkout one of its own', () => {
   const config: CargoConfig = {
     env: { A: 'plain', B: { value: 'sub/dir', relative: true }, C: { value: '../up', relative: true }, D: { value: 'x', relative: false } },
   };
@@ -47,8 +47,9 @@ test('a relative variable is a path from the folder above its file, and in a wor
   ];
   assert.ok(hasRelativeEnv(config));
   assert.not.ok(hasRelativeEnv({ env: { A: 'plain' } }));
-  const { env } = configEnvOf(withPlacedEnv(withAbsoluteEnv(config, origins.join('\n')), '/w'), {});
-  assert.equal(env, { A: 'plain', B: '/bloomery/work/sub/dir', C: '/up', D: 'x' });
+  const portable = withPortableEnv(withAbsoluteEnv(config, origins.join('\n')), '/w');
+  const { env } = configEnvOf(withPlacedEnv(portable, '/elsewhere', (path) => `at ${path}`), {});
+  assert.equal(env, { A: 'plain', B: 'at /elsewhere/sub/dir', C: 'at /up', D: 'x' });
 });
 
 test('a profile is followed to the one of cargo that it comes from', () => {

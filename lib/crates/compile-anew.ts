@@ -1,10 +1,11 @@
 // A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
 import pLimit from 'p-limit';
+import { filesOfResult } from '../build/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
-import { probeSandbox } from '../build/sandbox.ts';
+import { requireSandbox } from '../build/sandbox.ts';
 import { openTracer } from '../build/tracer.ts';
 import type { Tracer } from '../build/tracer.ts';
 import { phase } from '../core/events.ts';
@@ -55,8 +56,7 @@ export async function compileAnew(
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = planned.units.length;
         // After a second walk, not everything that was told is in its place.
-        const asWanted = walks === 1 && (work.sandbox.kind === 'bubblewrap') === options.sandbox;
-        const answer = asWanted && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
+        const answer = walks === 1 && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
         const counts = { units, hits: units - work.ran.size, misses: work.ran.size, below: skipped.length, remembered: 0 };
         return { compiled: { projects, ...counts }, answer };
       } catch (error) {
@@ -79,13 +79,12 @@ async function open(
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );
   void Promise.allSettled(compilers); // found out beside planning; who needs them asks again
-  const [planned, actions, { sandbox, why }] = await Promise.all([
+  const [planned, actions, sandbox] = await Promise.all([
     phase('planning', context.report, () => planAll(requests, options, context)),
     openActionCache(options.cache),
-    probeSandbox(options.sandbox, path, context.signal),
+    requireSandbox(options.sandbox, path, context.signal),
   ]);
   context.report({ kind: 'planned', units: planned.units.length });
-  if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
   let pipe: Promise<Jobserver> | undefined;
   let tracer: Promise<Tracer | undefined> | undefined;
   const { cache, jobs, explain = false, observe, shorten, colour } = options;
@@ -148,8 +147,9 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
       hash,
       unit: { target },
     } = unit.planned;
-    for (const artifact of unit.result.artifacts) {
-      if (/\.(d|rmeta)$/.test(artifact.path)) continue;
+    for (const artifact of filesOfResult(unit.result)) {
+      // What a macro left in folders, or under names that no compiler writes, is no output of the crate.
+      if (/\.(d|rmeta)$|\/|[\ud800-\udfff]/u.test(artifact.path)) continue;
       const plain = artifact.path.replace(`-${hash}`, '');
       const crate = target.name.replaceAll('-', '_');
       // A program is called as its target, dashes and all; its file is called as its crate.

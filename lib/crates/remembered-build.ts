@@ -81,7 +81,7 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
     }),
   );
   return digestRecord({
-    format: 1, // raised when an answer is written down in another way
+    format: 2, // raised when an answer is written down in another way
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     sandbox,

@@ -50,6 +50,7 @@ function ownView(planned: PlannedUnit, home: string | undefined): OwnView {
   return {
     counted: Object.keys(treeMounts(planned)),
     around: ownMounts(trees),
+    mayWrite: [],
     home,
     spelled: () => ownText(owner.dir, trees.roots),
   };

@@ -2,7 +2,8 @@
 // what else it read. Pure but for reading dep-info out of the store.
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Action, ActionRecord, ActionResult, Artifact } from '../build/action.ts';
+import { filesOfResult } from '../build/action.ts';
+import type { Action, ActionRecord, ActionResult, FileArtifact, Staged } from '../build/action.ts';
 import { anyVariable } from '../build/lookup.ts';
 import type { Discovered, Job } from '../build/lookup.ts';
 import { hostPath, isBelow } from '../build/mounts.ts';
@@ -10,6 +11,8 @@ import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../bu
 import { root } from '../build/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
+import { MiB } from '../core/sizes.ts';
 import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
@@ -89,8 +92,8 @@ interface Described {
  * What users of a library link to: its rlib, its shared library, or both where it is made as both; for a library's own compilation only its
  * metadata, where it has any. In the order of its crate types.
  */
-export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly Artifact[] {
-  const has = (suffix: string): readonly Artifact[] => result.artifacts.filter(({ path }) => path.endsWith(suffix));
+export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly FileArtifact[] {
+  const has = (suffix: string): readonly FileArtifact[] => filesOfResult(result).filter(({ path }) => path.endsWith(suffix));
   if (metadataOnly && isPlainLibrary(planned.unit)) return has('.rmeta');
   return planned.unit.target.crateTypes.flatMap((type) => {
     if (type === 'dylib' || type === 'proc-macro') return [...has('.so'), ...has('.dylib')];
@@ -107,14 +110,15 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const linked = libraries.filter((library) => !isProcMacro(library.planned.unit));
   const scripts = new Set([...(own ? [own] : []), ...linked.flatMap((library) => ownScript(library.planned, context.built) ?? [])]);
   const inputs: Record<string, Digest> = {};
+  const layout: Record<string, Staged> = {};
   for (const library of libraries) {
     const artifacts = libraryArtifacts(library, metadataOnly);
-    if (artifacts.length === 0) throw new Error(`${planned.label} is to be linked before ${library.planned.label} is whole`);
+    if (artifacts.length === 0) throw cannot(`build ${planned.label}`, `the compilation of ${library.planned.label} left no library`);
     for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
   }
   const macros = libraries.filter(({ planned: { unit: one } }) => isProcMacro(one)).flatMap((macro) => [macro, ...below(macro, context.built)]);
   const near = [...(metadataOnly ? (own ? [own] : []) : scripts), ...macros.filter(({ planned: one }) => isScriptRun(one.unit))];
-  for (const script of near) Object.assign(inputs, outDirInputs(script));
+  for (const script of near) addOutDir(script, { inputs, layout }, false);
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];
@@ -131,7 +135,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const action: Action = {
     label: planned.label,
     record: {
-      format: 1,
+      format: 2,
       kind: 'rustc',
       argv: [`${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said })],
       cwd: planned.place.cwd,
@@ -149,12 +153,13 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       trees: view.trees,
       files: { ...view.files, ...files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
+      ...(Object.keys(layout).length > 0 ? { layout } : {}),
       outputDir: places.out,
       sandbox: context.sandbox,
       ...(planned.checkout ? { checkout: planned.checkout.id } : {}),
     },
     mounts: view.mounts,
-    ...(view.own ? { own: view.own } : {}),
+    ...(view.own ? { own: { ...view.own, mayWrite: own ? [outDirOf(own.planned)] : [] } } : {}),
     ambientEnv: { MALLOC_CONF: allocator(context.jobs) },
   };
   return { action, wholes: view.wholes };
@@ -174,10 +179,11 @@ function heeded(declared: Readonly<Record<string, string>>): Readonly<Record<str
 async function scriptAction(planned: PlannedUnit, context: ActionContext): Promise<Described> {
   const dependencies = planned.dependencies.flatMap(({ index }) => context.built.get(index) ?? []);
   const script = dependencies.find((dependency) => !isScriptRun(dependency.planned.unit));
-  const program = script?.result.artifacts.find(({ path, executable }) => executable && !path.endsWith('.d'));
-  if (!script || !program) throw new Error(`the build script of ${planned.label} was not compiled`);
+  const program = script && filesOfResult(script.result).find(({ path, executable }) => executable && !path.endsWith('.d'));
+  if (!script || !program) throw cannot(`run the build script of ${planned.label}`, 'its compilation left no program');
   const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/build-script-build`;
   const inputs: Record<string, Digest> = { [place]: program.digest };
+  const layout: Record<string, Staged> = {};
   const native: Record<string, string> = {};
   for (const dependency of dependencies) {
     if (!dependency.directives || dependency.planned.owner.links === undefined) continue;
@@ -185,7 +191,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
   }
   // A library of the script may lead it to a program that is in the package or the output folder of another below it, and a value of DEP_ too.
   const near = below({ planned, result: script.result, directives: undefined }, context.built).filter((one) => one !== script);
-  for (const one of near) if (isScriptRun(one.planned.unit)) Object.assign(inputs, outDirInputs(one));
+  for (const one of near) if (isScriptRun(one.planned.unit)) addOutDir(one, { inputs, layout }, true);
   const run = {
     outDir: outDirOf(planned),
     target: planned.triple,
@@ -201,7 +207,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
   const action: Action = {
     label: planned.label,
     record: {
-      format: 1,
+      format: 2,
       kind: 'build-script',
       argv: [place],
       cwd: planned.place.dir,
@@ -215,6 +221,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
       trees: view.trees,
       files: { ...view.files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
+      ...(Object.keys(layout).length > 0 ? { layout } : {}),
       outputDir: outDirOf(planned),
       sandbox: context.sandbox,
       ...(planned.granted?.network ? { network: true } : {}),
@@ -274,9 +281,30 @@ function ownScript(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>):
   return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).find((dependency) => isScriptRun(dependency.planned.unit));
 }
 
-function outDirInputs(script: BuiltUnit): Readonly<Record<string, Digest>> {
-  return Object.fromEntries(script.result.artifacts.map(({ path, digest }) => [`${outDirOf(script.planned)}/${path}`, digest]));
+/**
+ * Adds the OUT_DIR of a script's run to the inputs of an action. `copies`: for another script, which may copy a file with its permissions and then
+ * write to the copy, so its files have cargo's permissions; compilers only read, and get links of the blobs, which cost less. Large files are
+ * always links.
+ */
+function addOutDir(
+  script: BuiltUnit,
+  { inputs, layout }: { readonly inputs: Record<string, Digest>; readonly layout: Record<string, Staged> },
+  copies: boolean,
+): void {
+  const outDir = outDirOf(script.planned);
+  if (script.result.artifacts.length === 0) layout[outDir] = 'folder';
+  for (const artifact of script.result.artifacts) {
+    const place = `${outDir}/${artifact.path}`;
+    if (artifact.kind === 'folder') layout[place] = 'folder';
+    if (artifact.kind === 'link') layout[place] = `link ${artifact.target}`;
+    if (artifact.kind !== 'file') continue;
+    inputs[place] = artifact.digest;
+    if (copies && artifact.sizeBytes <= largestCopyBytes) layout[place] = artifact.executable ? 'program' : 'data';
+  }
 }
+
+/** Templates and generated sources are smaller. Copying this much takes some 10 ms; libraries that scripts compiled are often larger. */
+const largestCopyBytes = 16 * MiB;
 
 /** What a package's own script declares counts for the package's compilation too, as it does for cargo: macros and the linker may read it. */
 async function declaredFiles({ planned, directives }: BuiltUnit, cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
@@ -294,7 +322,7 @@ async function rustcReads(
   { record, own }: Action,
   context: ActionContext,
 ): Promise<Discovered> {
-  const depInfo = result.artifacts.find(({ path }) => path.endsWith('.d'));
+  const depInfo = filesOfResult(result).find(({ path }) => path.endsWith('.d'));
   const text = depInfo && (await context.cache.content.read(depInfo.digest));
   const { files, variables } = parseDepInfo(text?.toString() ?? '');
   const placesRead = files.map((file) => (file.startsWith('/') ? file : posix.join(record.cwd, file)));
