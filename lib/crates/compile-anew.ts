@@ -77,10 +77,13 @@ async function open(
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );
   void Promise.allSettled(compilers); // found out beside planning; who needs them asks again
+  const probed = probeSandbox(options.sandbox, path, context.signal);
+  const shutIn = probed.then(({ sandbox }) => sandbox);
+  const asked = requests.map((request) => ({ ...request, cargo: { ...request.cargo, sandbox: shutIn } }));
   const [planned, actions, { sandbox, why }] = await Promise.all([
-    phase('planning', context.report, () => planAll(requests, options, context)),
+    phase('planning', context.report, () => planAll(asked, options, context)),
     openActionCache(options.cache),
-    probeSandbox(options.sandbox, path, context.signal),
+    probed,
   ]);
   context.report({ kind: 'planned', units: planned.units.length });
   if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });

@@ -1,8 +1,7 @@
 // From projects to one plan: cargo resolves each project, the answers are joined and every unit gets an identity. Units that two
 // projects have in common (same package, features, profile, target, toolchain) are one unit of the plan.
-import { basename, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
-import type { Cache } from '../cache/cache.ts';
 import { checkoutAt } from '../cache/checkouts.ts';
 import type { Checkout } from '../cache/checkouts.ts';
 import type { Digest, Json } from '../core/digest.ts';
@@ -10,17 +9,20 @@ import { digestRecord } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
-import { configEnvOf, linkerOf, rustflagsOf } from './cargo-config.ts';
-import type { Cargo } from './cargo.ts';
+import { configEnvOf, wrappersOf } from './cargo-config.ts';
+import type { CargoConfig, ConfigPath } from './cargo-config.ts';
+import { hostProgram, isCompilerCache } from './host-program.ts';
+import type { HostProgram } from './host-program.ts';
 import { ltoStates } from './lto.ts';
 import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
+import { platformsOf } from './platforms.ts';
+import type { Cargo } from './planning.ts';
 import type { Project } from './project.ts';
 import { resolveProject } from './resolution.ts';
 import type { RustSrc } from './rust-src.ts';
 import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
-import { targetCfgs } from './target-info.ts';
 import type { Toolchain } from './toolchain.ts';
 import { isBuildScript, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Unit } from './unit-graph.ts';
@@ -36,6 +38,9 @@ export interface PlannedUnit extends Compilation {
   readonly triple: string;
   readonly cfgs: readonly string[];
   readonly targetFile: { readonly path: string; readonly digest: Digest } | undefined;
+  /** What the configuration names to link it with, and to start rustc by. */
+  readonly linkerProgram: HostProgram | undefined;
+  readonly wrappers: Wrappers;
   readonly toolchain: Toolchain;
   readonly rustSrc: RustSrc | undefined;
   readonly declaredEnv: Readonly<Record<string, string>>;
@@ -46,6 +51,12 @@ export interface PlannedUnit extends Compilation {
   readonly checkout: Checkout | undefined;
   /** What a person allowed its package (lib/crates/allowance.ts). */
   readonly granted?: Granted;
+}
+
+/** Programs that are started in front of rustc, the first one outermost. */
+export interface Wrappers {
+  readonly all: HostProgram | undefined;
+  readonly members: HostProgram | undefined;
 }
 
 export interface Plan {
@@ -105,7 +116,7 @@ async function planProject(
   rustSrc: RustSrc | undefined,
   context: Context,
 ): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
-  const { graph, packages, stdPackages, workspaceRoot, config, lints, profileRoot } = await resolveProject(
+  const { graph, packages, stdPackages, workspaceRoot, config, lints, profileRoot, flagsForHost, members } = await resolveProject(
     cargo,
     project,
     rustSrc,
@@ -115,20 +126,11 @@ async function planProject(
   const lintsOf = new Map(lints.map(({ manifestPath, args }) => [manifestPath, args]));
   const { toolchain } = cargo;
   const lto = ltoStates(graph);
-  const triple = project.triple ?? toolchain.host;
-  const isJson = triple.endsWith('.json');
-  const targetFile = isJson ? await targetFileAt(triple, cargo.cache) : undefined;
-  const target = isJson ? `${places.target}/${basename(triple)}` : triple;
-  const ask = (of: string, flags: readonly string[]): Promise<readonly string[]> =>
-    targetCfgs(toolchain, of, flags, cargo.cache.root, context);
-  const [plainCfgs, hostCfgs] = await Promise.all([ask(triple, []), ask(toolchain.host, [])]);
-  // A flag may hold only under a condition, and may change what conditions hold: cargo asks a second time, and so do we.
-  const cfgs = await ask(triple, rustflagsOf(config, triple, plainCfgs));
-  const flags = rustflagsOf(config, triple, cfgs);
-  // Flags are for the target alone; the linker of the host's triple is for the host's units too.
-  const linkers = { target: linkerOf(config, triple, cfgs), host: linkerOf(config, toolchain.host, hostCfgs) };
-  const { env: configEnv, forced } = configEnvOf(config, project.env);
+  const platformOf = await platformsOf(graph.units, { cargo, project, config, workspaceRoot, flagsForHost }, context);
+  const wrappers = await wrappersFor(cargo, project, config, workspaceRoot, context);
+  const { env: configEnv, forced } = configEnvOf(config, project.env, workspaceRoot);
   const declaredEnv = Object.fromEntries(Object.entries(project.env).filter(([name]) => !forced.includes(name)));
+  const memberIds = new Set(members.map(({ id }) => id));
   const primaries = new Set(graph.roots.map((root) => graph.units[root]?.pkgId));
 
   const order = topological(graph.units);
@@ -147,7 +149,7 @@ async function planProject(
         },
       );
     }
-    const forTarget = unit.platform !== undefined;
+    const platform = platformOf(unit);
     const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir);
     const compilation: Compilation = {
       unit,
@@ -156,9 +158,9 @@ async function planProject(
       source: sourceOf(unit, owner, place.dir, place.cwd),
       lto: lto[index] ?? { kind: 'only-object' },
       lints: lintsOf.get(owner.manifestPath) ?? { flags: [], checkCfg: [] },
-      target: forTarget ? target : undefined,
-      linker: forTarget ? linkers.target : linkers.host,
-      rustflags: forTarget ? flags : [],
+      target: platform.target,
+      linker: platform.linker?.word,
+      rustflags: platform.rustflags,
       primary: primaries.has(unit.pkgId) && !unit.isStd,
     };
     const dependencies = unit.dependencies.map(({ index: on, externCrateName, options }) => ({
@@ -166,6 +168,8 @@ async function planProject(
       name: externCrateName,
       options,
     }));
+    // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
+    const unitWrappers = { all: wrappers.all, members: memberIds.has(unit.pkgId) && !unit.isStd ? wrappers.members : undefined };
     planned.push({
       ...compilation,
       label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
@@ -173,12 +177,15 @@ async function planProject(
         compilation,
         dependencies.map(({ index: on, name }) => [name, planned[on]?.hash ?? '']),
         toolchain,
-        targetFile?.digest,
+        platform.targetFile?.digest,
+        unitWrappers,
       ),
       dependencies,
-      triple: forTarget ? (isJson ? basename(triple, '.json') : triple) : toolchain.host,
-      cfgs: forTarget ? cfgs : hostCfgs,
-      targetFile: forTarget ? targetFile : undefined,
+      triple: platform.triple,
+      cfgs: platform.cfgs,
+      targetFile: platform.targetFile,
+      linkerProgram: platform.linker,
+      wrappers: unitWrappers,
       toolchain,
       rustSrc,
       declaredEnv,
@@ -190,10 +197,23 @@ async function planProject(
   return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
 }
 
-async function targetFileAt(path: string, { digests }: Cache): Promise<PlannedUnit['targetFile']> {
-  const digest = await digests.file(path);
-  if (digest === undefined) throw cannot(`read the target "${path}"`, 'it does not exist');
-  return { path, digest };
+/** Programs that are started in front of rustc, of all packages and of the workspace's members alone; a cache of results is left out. */
+async function wrappersFor(
+  { cache, hostEnv }: Cargo,
+  project: Project,
+  config: CargoConfig,
+  workspaceRoot: string,
+  { report }: Context,
+): Promise<Wrappers> {
+  const named = wrappersOf(config, hostEnv, project.dir);
+  const found = async (path: ConfigPath | undefined): Promise<HostProgram | undefined> => {
+    if (path === undefined) return undefined;
+    if (!isCompilerCache(path)) return hostProgram(path, workspaceRoot, cache);
+    const name = typeof path === 'string' ? path : path.file;
+    report({ kind: 'note', text: `${project.name} is compiled without the wrapper "${name}": results are kept in the cache anyway` });
+    return undefined;
+  };
+  return { all: await found(named.all), members: await found(named.members) };
 }
 
 /** The package of a unit. The standard library's workspace and the project's may both know a package of one name and version. */
@@ -219,8 +239,10 @@ function identityOf(
   dependencies: readonly (readonly [string, string])[],
   toolchain: Toolchain,
   targetDigest: Digest | undefined,
+  wrappers: Wrappers,
 ): string {
   const { unit, owner, place, rustflags } = compilation;
+  const started = [wrappers.all?.word, wrappers.members?.word].filter((word) => word !== undefined);
   const record: Json = {
     package: [owner.name, owner.version, owner.source ?? place.dir],
     mode: unit.mode,
@@ -230,6 +252,7 @@ function identityOf(
     rustc: toolchain.verbose,
     targetDigest: targetDigest ?? null,
     dependencies: dependencies.map(([name, hash]) => [name, hash]),
+    ...(started.length > 0 ? { wrappers: started } : {}),
   };
   return digestRecord(record).slice(0, 16);
 }

@@ -5,20 +5,23 @@ import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { configuration, isLocked, metadata, stdMetadata, stdSources, unitGraph } from './cargo.ts';
-import { withPlacedEnv } from './cargo-config.ts';
+import { configuration, isLocked, metadata, stdMetadata, stdSources, targetsOf, unitGraph } from './cargo.ts';
 import type { CargoConfig } from './cargo-config.ts';
-import type { Cargo } from './cargo.ts';
+import { planningVariables } from './cargo-variables.ts';
+import { cargoHome, configFiles, configPlaces, foldersUp } from './config-files.ts';
 import { lintArgs } from './lints.ts';
 import type { LintArgs } from './lints.ts';
 import type { Metadata, Package } from './package.ts';
 import { commonFolder, localPath, localValue, portablePath, portableText } from './portable-paths.ts';
 import type { Base } from './portable-paths.ts';
+import { openPlanning } from './planning.ts';
+import type { Cargo } from './planning.ts';
 import { profileRoot } from './profile-root.ts';
 import type { ProfileRoot } from './profile-root.ts';
-import { selectionArgs } from './project.ts';
+import { selectionArgs, triplesOf } from './project.ts';
 import type { Project } from './project.ts';
 import type { RustSrc } from './rust-src.ts';
+import { isNightly } from './toolchain.ts';
 import { toolchainIdentity } from './toolchain-identity.ts';
 import type { UnitGraph } from './unit-graph.ts';
 
@@ -33,6 +36,10 @@ export interface Resolution {
   /** [lints] of each package. */
   readonly lints: readonly { readonly manifestPath: string; readonly args: LintArgs }[];
   readonly profileRoot: ProfileRoot;
+  /** The workspace's members that units belong to. */
+  readonly members: readonly { readonly id: string }[];
+  /** Whether no target was named to cargo: then flags are for the host's own units too. */
+  readonly flagsForHost: boolean;
 }
 
 /** A file by its digest, or a folder (closing slash) by the names in it; null where there is none. */
@@ -50,6 +57,9 @@ interface Remembered {
 
 /** The fields of a resolution that are paths, or ids with a path in them. */
 const pathFields: ReadonlySet<string> = new Set(['srcPath', 'pkgId', 'id', 'dir', 'manifestPath', 'workspaceRoot', 'platform']);
+
+/** The field of the configuration that is a path which cargo made absolute. */
+const configPathFields: ReadonlySet<string> = new Set(['file']);
 
 /** How many answers are kept for projects that look alike from outside: members of a workspace that differ between branches. */
 const keptAnswers = 4;
@@ -71,7 +81,7 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     const kept = localValue(answer.resolution, pathFields, bases) as Omit<Resolution, 'config'>;
     // What was planned was built, so keys will be asked for: a second thread may begin with their sources.
     cache.digests.expect(kept.packages.flatMap(({ source, dir }) => (source === undefined || source.startsWith('git+') ? [] : [dir])));
-    return { ...kept, config: JSON.parse(answer.config) };
+    return { ...kept, config: localValue(answer.config, configPathFields, bases) as CargoConfig };
   }
   const { resolution, manifests } = await ask(cargo, project, rustSrc, context);
   const { config, ...rest } = resolution;
@@ -81,27 +91,34 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
   const witnesses = await Promise.all(
     [...new Set(paths)].map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
   );
-  const answer = { base, witnesses, resolution: portableText(rest, pathFields, bases), config: JSON.stringify(config) };
+  const answer = { base, witnesses, resolution: portableText(rest, pathFields, bases), config: portableText(config, configPathFields, bases) };
   await records.put(question, [answer, ...answers].slice(0, keptAnswers));
   return resolution;
 }
 
 /** What is asked of cargo, without where the checkout lies: the words, the tools, and the files that stand at fixed places. */
 async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project, rustSrc: RustSrc | undefined): Promise<Digest> {
-  const words = selectionArgs(project, toolchain.host).map((word) => (word.startsWith('/') ? relative(project.dir, word) : word));
-  const files = [join(project.dir, 'Cargo.toml'), ...project.cargoConfigs, ...configFiles(project, hostEnv), ...lockFiles(project.dir)];
+  const words = selectionArgs(project, triplesOf(project)).map((word) => (word.startsWith('/') ? relative(project.dir, word) : word));
+  const { files: configured, absent } = configFiles(project, hostEnv);
+  const files = [
+    ...foldersUp(project.dir).flatMap((folder) => [join(folder, 'Cargo.toml'), join(folder, 'Cargo.lock')]),
+    ...configPlaces(project.dir, hostEnv),
+    ...configured.map(({ path }) => path),
+    ...absent,
+  ];
+  const home = cargoHome(hostEnv);
   const present: Json[] = [];
-  for (const path of files) {
+  for (const path of new Set(files)) {
     const digest = await cache.digests.file(path);
-    const home = cargoHome(hostEnv);
     const name = path.startsWith(`${home}/`) ? `CARGO_HOME${path.slice(home.length)}` : relative(project.dir, path);
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
-    format: 3, // raised when a resolution is written down in another way
+    format: 4, // raised when a resolution is written down in another way
     words,
     toolchain: await toolchainIdentity(toolchain, cache.root),
     rustSrc: rustSrc?.digest ?? null,
+    variables: { ...planningVariables(hostEnv, isNightly(toolchain)) },
     files: present,
   });
 }
@@ -118,29 +135,27 @@ function baseOf(
   return commonFolder(dir, [workspaceRoot, ...own]);
 }
 
-function cargoHome(hostEnv: Cargo['hostEnv']): string {
-  return hostEnv['CARGO_HOME'] ?? join(hostEnv['HOME'] ?? '/', '.cargo');
-}
-
 async function ask(
   cargo: Cargo,
   project: Project,
   rustSrc: RustSrc | undefined,
   context: Context,
 ): Promise<{ resolution: Resolution; manifests: readonly string[] }> {
-  const asked = metadata(cargo, project, [], context);
+  // Starts no rustc, and says what the others have to be asked with.
+  const config = await configuration(cargo, project, context);
+  const planning = await openPlanning(cargo, project, config, context);
+  const asked = metadata(planning, [], context);
   // Nothing that cargo is asked waits for an answer of its, but for the standard library's packages and for a lock file that it has yet to write.
-  const sources = rustSrc ? await stdSources(cargo, rustSrc, await asked) : [];
-  if (!(await isLocked(project.dir))) await asked;
+  const sources = rustSrc ? await stdSources(cargo, rustSrc, (await asked).metadata) : [];
+  if (!(await isLocked(project.dir, cargo.hostEnv))) await asked;
   const answers = [
     asked,
-    sources.length > 0 ? metadata(cargo, project, sources, context) : asked,
-    rustSrc ? stdMetadata(cargo, rustSrc, context) : undefined,
-    unitGraph(cargo, project, rustSrc, sources, context),
-    configuration(cargo, project, context),
+    sources.length > 0 ? metadata(planning, sources, context) : asked,
+    rustSrc ? stdMetadata(planning, rustSrc, context) : undefined,
+    unitGraph(planning, targetsOf(planning), rustSrc, sources, context),
   ] as const;
   await Promise.allSettled(answers); // of several refusals, always the same one is told
-  const [plain, known, std, graph, config] = await Promise.all(answers);
+  const [{ metadata: plain }, { metadata: known }, std, { graph }] = await Promise.all(answers);
   const used = new Set(graph.units.map(({ pkgId }) => pkgId));
   const usedOf = (from: Metadata | undefined): readonly Package[] => [...(from?.packages.values() ?? [])].filter(({ id }) => used.has(id));
   const [packages, stdPackages] = [usedOf(known), usedOf(std)];
@@ -159,26 +174,14 @@ async function ask(
     packages,
     stdPackages,
     workspaceRoot,
-    config: withPlacedEnv(config, workspaceRoot),
+    config,
     lints,
     profileRoot: root,
+    members: known.members.filter((id) => used.has(id)).map((id) => ({ id })),
+    flagsForHost: false,
   };
   const manifests = [...plain.packages.values()].map(({ manifestPath }) => manifestPath);
   return { resolution, manifests: [join(workspaceRoot, 'Cargo.toml'), ...manifests] };
-}
-
-/** Every place where cargo looks for configuration, there or not. */
-function configFiles({ dir }: Project, hostEnv: Readonly<Record<string, string>>): readonly string[] {
-  const folders = [cargoHome(hostEnv), ...foldersUp(dir).map((folder) => join(folder, '.cargo'))];
-  return folders.flatMap((folder) => [join(folder, 'config.toml'), join(folder, 'config')]);
-}
-
-function lockFiles(dir: string): readonly string[] {
-  return foldersUp(dir).map((folder) => join(folder, 'Cargo.lock'));
-}
-
-function foldersUp(dir: string): readonly string[] {
-  return dir === dirname(dir) ? [dir] : [dir, ...foldersUp(dirname(dir))];
 }
 
 /** Folders of the person's packages in which a new file is a new target, or a new folder a new member. */

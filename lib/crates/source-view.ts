@@ -8,6 +8,7 @@
 import type { ActionRecord } from '../build/action.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
+import { programMounts } from './host-program.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
 
@@ -54,8 +55,9 @@ export function wholeFolders(companions: readonly PlannedUnit[]): readonly strin
 }
 
 /** What every action of a package has mounted: its toolchain, its source, its target specification. */
-export function mountsOf({ place, toolchain, targetFile, target }: PlannedUnit): Mounts {
+export function mountsOf({ place, toolchain, targetFile, target, linkerProgram, wrappers }: PlannedUnit): Mounts {
   return {
+    ...programMounts([linkerProgram, wrappers.all, wrappers.members]),
     [places.toolchain]: toolchain.sysroot,
     [place.mount]: place.hostDir,
     ...(targetFile && target !== undefined ? { [target]: targetFile.path } : {}),
