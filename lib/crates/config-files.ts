@@ -65,6 +65,13 @@ export function tableOf(value: TomlValue | undefined): TomlTable {
   return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date) ? value : {};
 }
 
+/** Whether the configuration or a variable has a nightly cargo compile the standard library. Reads files: this is asked before every build. */
+export function configuresBuildStd(project: Pick<Project, 'dir' | 'cargoConfigs'>, hostEnv: Env): boolean {
+  if (hostEnv['CARGO_UNSTABLE_BUILD_STD'] !== undefined) return true;
+  const { files } = configFiles(project, hostEnv);
+  return files.some((file) => mayName(file.text, 'build-std') && tableOf(configTable(file)['unstable'])['build-std'] !== undefined);
+}
+
 function includesOf(path: string, text: string): readonly string[] {
   if (!mayName(text, 'include')) return [];
   const { include } = configTable({ path, text });

@@ -47,6 +47,8 @@ export interface PlannedUnit extends Compilation {
   /** [env] of cargo's configuration. */
   readonly configEnv: Readonly<Record<string, string>>;
   readonly profileName: string;
+  /** How its program is called, where that is not its target's name. */
+  readonly filename: string | undefined;
   /** Where cargo would keep half-done work: whose it is. */
   readonly checkout: Checkout | undefined;
   /** What a person allowed its package (lib/crates/allowance.ts). */
@@ -116,14 +118,15 @@ async function planProject(
   rustSrc: RustSrc | undefined,
   context: Context,
 ): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
-  const { graph, packages, stdPackages, workspaceRoot, config, lints, profileRoot, flagsForHost, members } = await resolveProject(
+  const { graph, packages, stdPackages, workspaceRoot, config, manifests, warnings, profileRoot, flagsForHost, members } = await resolveProject(
     cargo,
     project,
     rustSrc,
     context,
   );
   const owners = ownersOf(packages, stdPackages);
-  const lintsOf = new Map(lints.map(({ manifestPath, args }) => [manifestPath, args]));
+  for (const { warning } of warnings) context.report({ kind: 'diagnostic', unit: project.name, text: warning });
+  const manifestOf = new Map(manifests.map((manifest) => [manifest.manifestPath, manifest]));
   const { toolchain } = cargo;
   const lto = ltoStates(graph);
   const platformOf = await platformsOf(graph.units, { cargo, project, config, workspaceRoot, flagsForHost }, context);
@@ -150,6 +153,7 @@ async function planProject(
       );
     }
     const platform = platformOf(unit);
+    const manifest = manifestOf.get(owner.manifestPath);
     const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir);
     const compilation: Compilation = {
       unit,
@@ -157,7 +161,7 @@ async function planProject(
       place,
       source: sourceOf(unit, owner, place.dir, place.cwd),
       lto: lto[index] ?? { kind: 'only-object' },
-      lints: lintsOf.get(owner.manifestPath) ?? { flags: [], checkCfg: [] },
+      lints: manifest?.lints ?? { flags: [], checkCfg: [] },
       target: platform.target,
       linker: platform.linker?.word,
       rustflags: platform.rustflags,
@@ -191,6 +195,7 @@ async function planProject(
       declaredEnv,
       configEnv,
       profileName: profileRoot,
+      filename: unit.target.kind.includes('bin') ? manifest?.facts.filenames?.[unit.target.name] : undefined,
       checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.hostDir) : undefined,
     });
   }

@@ -13,7 +13,7 @@ import { withoutEnv } from './planning.ts';
 import { projectFolder } from './planning-rustc.ts';
 import type { Project } from './project.ts';
 import { resolveProject } from './resolution.ts';
-import type { Resolution } from './resolution.ts';
+import type { Resolution } from './resolve-anew.ts';
 import { isNightly, listToolchains } from './toolchain.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

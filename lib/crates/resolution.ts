@@ -1,46 +1,23 @@
 // What cargo makes of a project: the unit graph, the packages in it, the configuration. Its answer is remembered with a witness for
 // everything that it was made from, so that an unchanged project never starts cargo, in this checkout or another.
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { configuration, isLocked, metadata, stdMetadata, stdSources, targetsOf, unitGraph } from './cargo.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import { planningVariables } from './cargo-variables.ts';
 import { cargoHome, configFiles, configPlaces, foldersUp } from './config-files.ts';
-import { lintArgs } from './lints.ts';
-import type { LintArgs } from './lints.ts';
-import type { Metadata, Package } from './package.ts';
 import { commonFolder, localPath, localValue, portablePath, portableText } from './portable-paths.ts';
 import type { Base } from './portable-paths.ts';
-import { openPlanning } from './planning.ts';
 import type { Cargo } from './planning.ts';
-import { profileRoot } from './profile-root.ts';
-import type { ProfileRoot } from './profile-root.ts';
 import { selectionArgs, triplesOf } from './project.ts';
 import type { Project } from './project.ts';
+import { resolveAnew } from './resolve-anew.ts';
+import type { Resolution } from './resolve-anew.ts';
 import type { RustSrc } from './rust-src.ts';
 import { isNightly } from './toolchain.ts';
 import { toolchainIdentity } from './toolchain-identity.ts';
-import type { UnitGraph } from './unit-graph.ts';
-
-export interface Resolution {
-  readonly graph: UnitGraph;
-  /** The packages that units of the graph belong to. */
-  readonly packages: readonly Package[];
-  readonly stdPackages: readonly Package[];
-  /** Absolute. */
-  readonly workspaceRoot: string;
-  readonly config: CargoConfig;
-  /** [lints] of each package. */
-  readonly lints: readonly { readonly manifestPath: string; readonly args: LintArgs }[];
-  readonly profileRoot: ProfileRoot;
-  /** The workspace's members that units belong to. */
-  readonly members: readonly { readonly id: string }[];
-  /** Whether no target was named to cargo: then flags are for the host's own units too. */
-  readonly flagsForHost: boolean;
-}
 
 /** A file by its digest, or a folder (closing slash) by the names in it; null where there is none. */
 type Witness = readonly [path: string, digest: Digest | null];
@@ -56,7 +33,7 @@ interface Remembered {
 }
 
 /** The fields of a resolution that are paths, or ids with a path in them. */
-const pathFields: ReadonlySet<string> = new Set(['srcPath', 'pkgId', 'id', 'dir', 'manifestPath', 'workspaceRoot', 'platform']);
+const pathFields: ReadonlySet<string> = new Set(['srcPath', 'pkgId', 'id', 'dir', 'manifestPath', 'workspaceRoot', 'platform', 'warning']);
 
 /** The field of the configuration that is a path which cargo made absolute. */
 const configPathFields: ReadonlySet<string> = new Set(['file']);
@@ -83,13 +60,12 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     cache.digests.expect(kept.packages.flatMap(({ source, dir }) => (source === undefined || source.startsWith('git+') ? [] : [dir])));
     return { ...kept, config: localValue(answer.config, configPathFields, bases) as CargoConfig };
   }
-  const { resolution, manifests } = await ask(cargo, project, rustSrc, context);
+  const { resolution, looked } = await resolveAnew(cargo, project, rustSrc, context);
   const { config, ...rest } = resolution;
   const base = relative(project.dir, baseOf(resolution, project, hostEnv, rustSrc)) || '.';
   const bases = basesFrom(base);
-  const paths = [join(resolution.workspaceRoot, 'Cargo.lock'), ...manifests, ...discoveredFolders(resolution)];
   const witnesses = await Promise.all(
-    [...new Set(paths)].map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
+    looked.map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
   );
   const answer = { base, witnesses, resolution: portableText(rest, pathFields, bases), config: portableText(config, configPathFields, bases) };
   await records.put(question, [answer, ...answers].slice(0, keptAnswers));
@@ -133,63 +109,6 @@ function baseOf(
   const elsewhere = [cargoHome(hostEnv), ...(rustSrc ? [rustSrc.libraryDir] : [])];
   const own = packages.map((one) => one.dir).filter((path) => !elsewhere.some((folder) => path.startsWith(`${folder}/`)));
   return commonFolder(dir, [workspaceRoot, ...own]);
-}
-
-async function ask(
-  cargo: Cargo,
-  project: Project,
-  rustSrc: RustSrc | undefined,
-  context: Context,
-): Promise<{ resolution: Resolution; manifests: readonly string[] }> {
-  // Starts no rustc, and says what the others have to be asked with.
-  const config = await configuration(cargo, project, context);
-  const planning = await openPlanning(cargo, project, config, context);
-  const asked = metadata(planning, [], context);
-  // Nothing that cargo is asked waits for an answer of its, but for the standard library's packages and for a lock file that it has yet to write.
-  const sources = rustSrc ? await stdSources(cargo, rustSrc, (await asked).metadata) : [];
-  if (!(await isLocked(project.dir, cargo.hostEnv))) await asked;
-  const answers = [
-    asked,
-    sources.length > 0 ? metadata(planning, sources, context) : asked,
-    rustSrc ? stdMetadata(planning, rustSrc, context) : undefined,
-    unitGraph(planning, targetsOf(planning), rustSrc, sources, context),
-  ] as const;
-  await Promise.allSettled(answers); // of several refusals, always the same one is told
-  const [{ metadata: plain }, { metadata: known }, std, { graph }] = await Promise.all(answers);
-  const used = new Set(graph.units.map(({ pkgId }) => pkgId));
-  const usedOf = (from: Metadata | undefined): readonly Package[] => [...(from?.packages.values() ?? [])].filter(({ id }) => used.has(id));
-  const [packages, stdPackages] = [usedOf(known), usedOf(std)];
-  const { workspaceRoot } = known;
-  const lints = await Promise.all(
-    [...packages, ...stdPackages].map(async ({ manifestPath, source, dir }) => {
-      // Only a member of the workspace, or of the standard library's, can inherit a table.
-      const inheritedFrom =
-        source !== undefined ? dir : rustSrc && !relative(rustSrc.libraryDir, dir).startsWith('..') ? rustSrc.libraryDir : workspaceRoot;
-      return { manifestPath, args: await lintArgs(manifestPath, inheritedFrom) };
-    }),
-  );
-  const root = await profileRoot(project.profile, workspaceRoot, config);
-  const resolution = {
-    graph,
-    packages,
-    stdPackages,
-    workspaceRoot,
-    config,
-    lints,
-    profileRoot: root,
-    members: known.members.filter((id) => used.has(id)).map((id) => ({ id })),
-    flagsForHost: false,
-  };
-  const manifests = [...plain.packages.values()].map(({ manifestPath }) => manifestPath);
-  return { resolution, manifests: [join(workspaceRoot, 'Cargo.toml'), ...manifests] };
-}
-
-/** Folders of the person's packages in which a new file is a new target, or a new folder a new member. */
-function discoveredFolders({ packages, workspaceRoot }: Resolution): readonly string[] {
-  const own = packages.filter(({ source }) => source === undefined);
-  const targets = own.flatMap(({ dir }) => ['', 'src/', 'src/bin/'].map((folder) => `${dir}/${folder}`));
-  const parents = own.map(({ dir }) => dirname(dir)).filter((parent) => !relative(workspaceRoot, parent).startsWith('..'));
-  return [...targets, ...parents.map((parent) => `${parent}/`)];
 }
 
 async function holds(witnesses: readonly Witness[], bases: readonly Base[], cache: Cache): Promise<boolean> {
