@@ -2,76 +2,106 @@
 // the readers in unit-graph.ts and package.ts. Nothing here compiles.
 import { mkdir, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Cache } from '../cache/cache.ts';
 import { digestRecord } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { run } from '../core/sh.ts';
-import { hasRelativeEnv, withAbsoluteEnv } from './cargo-config.ts';
+import { hasRelativePaths, namesTargets, withAbsolutePaths } from './cargo-config.ts';
 import type { CargoConfig } from './cargo-config.ts';
+import { planningVariables } from './cargo-variables.ts';
+import { cargoHome, configFiles } from './config-files.ts';
 import { parseMetadata } from './package.ts';
 import type { Metadata } from './package.ts';
-import { selectionArgs } from './project.ts';
+import { askCargo } from './planning.ts';
+import type { Cargo, Planning } from './planning.ts';
+import { selectionArgs, triplesOf } from './project.ts';
 import type { Project } from './project.ts';
 import type { RustSrc } from './rust-src.ts';
-import type { Toolchain } from './toolchain.ts';
+import { isNightly } from './toolchain.ts';
 import { parseUnitGraph } from './unit-graph.ts';
 import type { UnitGraph } from './unit-graph.ts';
+import { workspaceRootOf } from './workspace-root.ts';
 
-export interface Cargo {
-  readonly toolchain: Toolchain;
-  /** The person's variables: of these cargo sees PATH, HOME and CARGO_HOME. */
-  readonly hostEnv: Readonly<Record<string, string>>;
-  readonly cache: Cache;
-}
-
-/** All packages that a project's build could need. */
-export async function metadata(cargo: Cargo, project: Project, sources: readonly string[], context: Context): Promise<Metadata> {
+/** All packages that a project's build could need, and what cargo says on standard error. A stable cargo refuses here what it refuses. */
+export async function metadata(
+  planning: Planning,
+  sources: readonly string[],
+  context: Context,
+): Promise<{ readonly metadata: Metadata; readonly warnings: string }> {
+  const { cargo, project, rustc, overrides } = planning;
   const args = [
     'metadata',
     '--format-version',
     '1',
-    ...(await lockArgs(project.dir)),
+    ...(await lockArgs(planning)),
     ...project.cargoConfigs.flatMap((file) => ['--config', file]),
     ...sources,
+    ...overrides,
   ];
-  return parseMetadata(await ask(cargo, project.dir, args, {}, context));
+  const env = { RUSTC: rustc.program, CARGO_TARGET_DIR: rustc.targetDir, CARGO_BUILD_BUILD_DIR: rustc.targetDir };
+  const { stdout, stderr } = await askCargo(cargo, project.dir, [cargo.toolchain.cargo, ...args], env, context);
+  return { metadata: parseMetadata(stdout), warnings: stderr };
 }
 
-/** The packages of the standard library's own workspace. */
-export async function stdMetadata(cargo: Cargo, { libraryDir }: RustSrc, context: Context): Promise<Metadata> {
-  return parseMetadata(await ask(cargo, libraryDir, ['metadata', '--format-version', '1', '--offline', '--locked'], {}, context));
+/** The packages of the standard library's own workspace, which is written with unstable features of cargo. */
+export async function stdMetadata({ cargo, rustc }: Planning, { libraryDir }: RustSrc, context: Context): Promise<Metadata> {
+  const argv = [cargo.toolchain.cargo, 'metadata', '--format-version', '1', '--offline', '--locked'];
+  const env = { RUSTC: rustc.program, CARGO_TARGET_DIR: rustc.targetDir, CARGO_BUILD_BUILD_DIR: rustc.targetDir, RUSTC_BOOTSTRAP: '1' };
+  return parseMetadata((await askCargo(cargo, libraryDir, argv, env, context)).stdout);
 }
 
+/** The values of --target: as cargo is called, or the host where nothing else is named; none leaves the choice to cargo's configuration. */
+export function targetsOf({ cargo: { toolchain, hostEnv }, project, config }: Planning): readonly string[] {
+  const asked = triplesOf(project);
+  if (asked.length > 0) return asked;
+  return namesTargets(config, planningVariables(hostEnv, false)) ? [] : [toolchain.host];
+}
+
+/** `targets`: for what it is built; none leaves the choice to the project's configuration. */
 export async function unitGraph(
-  cargo: Cargo,
-  project: Project,
+  planning: Planning,
+  targets: readonly string[],
   rustSrc: RustSrc | undefined,
   sources: readonly string[],
   context: Context,
-): Promise<UnitGraph> {
+): Promise<{ readonly graph: UnitGraph; readonly warnings: string }> {
+  const { cargo, project, rustc, overrides, hiding } = planning;
   const args = [
     'build',
     '--unit-graph',
     '-Z',
     'unstable-options',
-    ...(await lockArgs(project.dir)),
-    ...selectionArgs(project, cargo.toolchain.host),
+    ...(await lockArgs(planning)),
+    ...selectionArgs(project, targets),
     ...sources,
+    ...overrides,
   ];
-  // The variable is cargo's own way to name another place than the sysroot.
-  const env: Record<string, string> = rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {};
-  return parseUnitGraph(await ask(cargo, project.dir, args, env, context));
+  const env = {
+    RUSTC: rustc.program,
+    CARGO_TARGET_DIR: rustc.targetDir,
+    CARGO_BUILD_BUILD_DIR: rustc.targetDir,
+    ...stableEnv(cargo),
+    // The variable is cargo's own way to name another place than the sysroot.
+    ...(rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {}),
+  };
+  const { stdout, stderr } = await askCargo(cargo, project.dir, [...hiding, cargo.toolchain.cargo, ...args], env, context);
+  return { graph: parseUnitGraph(stdout), warnings: stderr };
 }
 
-/** The configuration that holds for a folder, merged by cargo from all its files. Paths in [env] are absolute. */
+/** The configuration that holds for a folder, merged by cargo from all its files. Its paths are absolute. Starts no rustc. */
 export async function configuration(cargo: Cargo, project: Project, context: Context): Promise<CargoConfig> {
-  const get = (...what: readonly string[]): Promise<string> => {
+  if (configFiles(project, cargo.hostEnv).files.length === 0) return {};
+  const get = async (...what: readonly string[]): Promise<string> => {
     const files = project.cargoConfigs.flatMap((file) => ['--config', file]);
-    return ask(cargo, project.dir, ['-Z', 'unstable-options', 'config', 'get', ...what, ...files], {}, context);
+    const argv = [cargo.toolchain.cargo, '-Z', 'unstable-options', 'config', 'get', ...what, ...files];
+    return (await askCargo(cargo, project.dir, argv, stableEnv(cargo), context)).stdout;
   };
   const config: CargoConfig = JSON.parse(await get('--format', 'json'));
-  return hasRelativeEnv(config) ? withAbsoluteEnv(config, await get('env', '--show-origin')) : config;
+  return hasRelativePaths(config) ? withAbsolutePaths(config, await get('--show-origin')) : config;
+}
+
+/** What a stable cargo needs for its unstable commands. */
+function stableEnv({ toolchain }: Cargo): Readonly<Record<string, string>> {
+  return isNightly(toolchain) ? {} : { RUSTC_BOOTSTRAP: '1' };
 }
 
 /**
@@ -115,52 +145,12 @@ function sourceArgs(folder: string): readonly string[] {
 }
 
 /** A lock file is law where there is one; without one cargo makes it, as it always does. */
-async function lockArgs(dir: string): Promise<readonly string[]> {
-  return (await isLocked(dir)) ? ['--offline', '--locked'] : ['--offline'];
+async function lockArgs({ project, cargo }: Planning): Promise<readonly string[]> {
+  return (await isLocked(project.dir, cargo.hostEnv)) ? ['--offline', '--locked'] : ['--offline'];
 }
 
-/** Is there a lock file for the project in `dir`, there or above? */
-export async function isLocked(dir: string): Promise<boolean> {
-  for (let folder = dir; ; folder = join(folder, '..')) {
-    if (await absentAsUndefined(stat(join(folder, 'Cargo.lock')))) return true;
-    if (folder === '/') return false;
-  }
-}
-
-async function ask(
-  { toolchain, hostEnv, cache }: Cargo,
-  cwd: string,
-  args: readonly string[],
-  more: Readonly<Record<string, string>>,
-  { signal }: Context,
-): Promise<string> {
-  if (!(await absentAsUndefined(stat(join(cwd, 'Cargo.toml'))))) {
-    throw cannot(`plan "${cwd}"`, 'there is no Cargo.toml', { hint: 'name the folder of a Cargo project' });
-  }
-  const inherited = ['HOME', 'CARGO_HOME'].flatMap((name) => (hostEnv[name] === undefined ? [] : [[name, hostEnv[name]] as const]));
-  const env = {
-    ...Object.fromEntries(inherited),
-    PATH: hostEnv['PATH'] ?? '/usr/bin:/bin',
-    RUSTC: toolchain.rustc,
-    RUSTC_BOOTSTRAP: '1',
-    CARGO_TERM_COLOR: 'never',
-    CARGO_TARGET_DIR: join(cache.dir, 'planning'),
-    CARGO_BUILD_RUSTC_WRAPPER: '',
-    ...more,
-  };
-  const answer = await run([toolchain.cargo, ...args], { cwd, env, signal });
-  if (answer.exitCode !== 0) throw refusal(cwd, answer.stderr.trim());
-  return answer.stdout;
-}
-
-/** Cargo's refusal in one sentence, its own words above it, and what to do. */
-function refusal(dir: string, words: string): Error {
-  const first = /^error: (.*)$/m.exec(words)?.[1] ?? words.split('\n')[0] ?? 'cargo gave no reason';
-  const hint = /--locked was passed|lock file needs to be updated|cannot update the lock file/.test(words)
-    ? 'Cargo.lock does not fit Cargo.toml: run cargo update --workspace (or cargo generate-lockfile) in the project'
-    : /no matching package|failed to get|can't checkout|--offline/.test(words)
-      ? 'nothing is downloaded during a build: run cargo fetch or cargo vendor in the project first'
-      : undefined;
-  const why = /--locked was passed|cannot update the lock file/.test(words) ? 'its Cargo.lock is out of date' : first.replace(/\.$/, '');
-  return cannot(`plan "${dir}"`, why, { detail: words, hint });
+/** Whether the workspace of the project in `dir` has a lock file. One of a member's own does not count. */
+export async function isLocked(dir: string, hostEnv: Cargo['hostEnv']): Promise<boolean> {
+  const lock = join(workspaceRootOf(dir, cargoHome(hostEnv)), 'Cargo.lock');
+  return (await absentAsUndefined(stat(lock))) !== undefined;
 }

@@ -1,6 +1,7 @@
 // A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
 import pLimit from 'p-limit';
 import { filesOfResult } from '../build/action.ts';
+import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
@@ -15,12 +16,13 @@ import type { Compiled, CompiledProject, CompileOptions, Output } from './compil
 import { openDeepKeys } from './deep-key.ts';
 import { compilersFor, toolsOf } from './host-tools.ts';
 import { plan } from './plan.ts';
-import type { Plan, ProjectRequest } from './plan.ts';
+import type { Plan, PlannedUnit, ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
-import type { BuildAnswer } from './remembered-build.ts';
+import type { BuildAnswer, TargetLibrary } from './remembered-build.ts';
 import { recordedMs } from './saved-time.ts';
 import { sameSources } from './same-sources.ts';
 import type { BuiltUnit } from './unit-action.ts';
+import { targetIdentity } from './toolchain-identity.ts';
 import { isScriptRun } from './unit-graph.ts';
 import { buildUnits } from './unit-walk.ts';
 import type { UnitWalk } from './unit-walk.ts';
@@ -42,7 +44,7 @@ export async function compileAnew(
     if (event.kind === 'unit-finished' || event.kind === 'diagnostic') told.set(event.unit, [...(told.get(event.unit) ?? []), event]);
     context.report(event);
   };
-  const { planned, work, close } = await open(requests, options, context);
+  const { planned, work, close } = await open(requests, options, { ...context, report });
   try {
     // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
     for (let walks = 1; ; walks++) {
@@ -79,10 +81,12 @@ async function open(
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );
   void Promise.allSettled(compilers); // found out beside planning; who needs them asks again
+  const shutIn = requireSandbox(options.sandbox, path, context.signal);
+  const asked = requests.map((request) => ({ ...request, cargo: { ...request.cargo, sandbox: shutIn } }));
   const [planned, actions, sandbox] = await Promise.all([
-    phase('planning', context.report, () => planAll(requests, options, context)),
+    phase('planning', context.report, () => planAll(asked, options, context)),
     openActionCache(options.cache),
-    requireSandbox(options.sandbox, path, context.signal),
+    shutIn,
   ]);
   context.report({ kind: 'planned', units: planned.units.length });
   let pipe: Promise<Jobserver> | undefined;
@@ -118,14 +122,29 @@ async function answerOf(
   const asked = new Set(roots.flatMap((root) => root.units));
   const shownUnits = units.filter(({ place, unit }, node) => asked.has(node) || !(place.foreign || unit.isStd));
   const labels = [...new Set(shownUnits.map(({ label }) => label))];
-  const hits = labels.flatMap((label) => told.get(label) ?? []).map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
+  const names = roots.map(({ project }) => project.name); // cargo's own warnings are told of a project
+  const hits = [...names, ...labels].flatMap((label) => told.get(label) ?? []).map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
   const others = units.filter((unit) => !shownUnits.includes(unit)).map(({ hash }) => hash);
   return {
     units: units.length,
     told: [...hits, { kind: 'units-skipped', units: others.length, savedMs: await recordedMs(others, cache) }],
     outputs: projects.map(({ outputs }) => outputs),
     shown: Object.fromEntries(shownUnits.map(({ owner }) => [owner.dir, shorten(owner.dir)])),
+    targets: await targetLibraries(units, cache),
   };
+}
+
+/** The standard libraries of other targets that units are compiled with. */
+async function targetLibraries(units: readonly PlannedUnit[], { root }: Cache): Promise<readonly TargetLibrary[]> {
+  const foreign = units.filter(({ triple, toolchain, rustSrc }) => triple !== toolchain.host && rustSrc === undefined);
+  const named = new Map(foreign.map(({ triple, toolchain }) => [`${toolchain.rustc} ${triple}`, { triple, toolchain }]));
+  return Promise.all(
+    [...named.values()].map(async ({ triple, toolchain }) => ({
+      rustc: toolchain.rustc,
+      triple,
+      digest: (await targetIdentity(toolchain, triple, root)) ?? null,
+    })),
+  );
 }
 
 function asHit({ savedMs, durationMs, ...event }: Extract<Event, { kind: 'unit-finished' }>): Event {
@@ -137,26 +156,28 @@ async function planAll(requests: readonly ProjectRequest[], options: CompileOpti
   return { units: await grant(units, options.allow ?? {}, options.cache), roots };
 }
 
-/** Linked files of the units that were asked for, under the names that cargo gives them. */
+/** Linked files of the units that were asked for, under the names that cargo gives them; in a folder for each target where there are several. */
 function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
   const outputs = new Map<string, Output>();
-  for (const root of roots) {
-    const unit = built.get(root);
-    if (!unit || isScriptRun(unit.planned.unit)) continue;
-    const {
-      hash,
-      unit: { target },
-    } = unit.planned;
-    for (const artifact of filesOfResult(unit.result)) {
-      // What a macro left in folders, or under names that no compiler writes, is no output of the crate.
-      if (/\.(d|rmeta)$|\/|[\ud800-\udfff]/u.test(artifact.path)) continue;
-      const plain = artifact.path.replace(`-${hash}`, '');
-      const crate = target.name.replaceAll('-', '_');
-      // A program is called as its target, dashes and all; its file is called as its crate.
-      const program = target.kind.includes('bin');
-      const name = program && plain.startsWith(crate) ? target.name + plain.slice(crate.length) : plain;
-      outputs.set(name, { ...artifact, program });
+  const asked = roots.flatMap((root) => built.get(root) ?? []).filter(({ planned }) => !isScriptRun(planned.unit));
+  const several = new Set(asked.map(({ planned }) => planned.triple)).size > 1;
+  for (const { planned, result } of asked) {
+    for (const artifact of filesOfResult(result)) {
+      const name = outputName(planned, artifact.path);
+      if (name === undefined) continue;
+      const program = planned.unit.target.kind.includes('bin');
+      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, program });
     }
   }
   return { project, outputs };
+}
+
+/** What a person calls an artifact; undefined for what only compilers read. */
+function outputName({ hash, unit: { target }, filename }: PlannedUnit, path: string): string | undefined {
+  if (/\.(d|rmeta)$/.test(path)) return undefined;
+  const plain = path.replace(`-${hash}`, '');
+  const crate = target.name.replaceAll('-', '_');
+  // A program is called as its target, dashes and all; its file is called as its crate.
+  const isProgram = target.kind.includes('bin') && plain.startsWith(crate);
+  return isProgram ? (filename ?? target.name) + plain.slice(crate.length) : plain;
 }

@@ -7,12 +7,13 @@ import type { Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
 import type { Allowances } from './allowance.ts';
+import { configuresBuildStd } from './config-files.ts';
 import type { PlannedUnit, ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
 import { openBuildMemory } from './remembered-build.ts';
 import type { BuildAnswer } from './remembered-build.ts';
-import { listToolchains, rustupSettings } from './toolchain.ts';
-import { chooseToolchain } from './toolchain-choice.ts';
+import { isNightly, listToolchains, rustupSettings } from './toolchain.ts';
+import { chooseToolchain, withSource } from './toolchain-choice.ts';
 
 export interface CompileOptions {
   readonly cache: Cache;
@@ -128,8 +129,11 @@ async function chooseToolchains(
       installed,
       settings,
     };
-    const { toolchain, rustSrc, why } = await chooseToolchain(request, context);
-    if (needsRustSrc) reasons.set(why, [...(reasons.get(why) ?? []), project.name]);
+    const choice = await chooseToolchain(request, context);
+    // A stable cargo ignores [unstable].
+    const configured = !needsRustSrc && isNightly(choice.toolchain) && configuresBuildStd(project, options.hostEnv);
+    const { toolchain, rustSrc, why } = configured ? await withSource(choice, request, context) : choice;
+    if (rustSrc) reasons.set(why, [...(reasons.get(why) ?? []), project.name]);
     requests.push({ cargo: { toolchain, hostEnv: options.hostEnv, cache: options.cache }, project, rustSrc });
   }
   for (const [why, names] of reasons) context.report({ kind: 'note', text: `${names.join(', ')} with ${why}` });

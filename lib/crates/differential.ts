@@ -8,7 +8,8 @@ import type { Job } from '../build/lookup.ts';
 import { openCache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
 import { tool } from '../core/tools.ts';
-import { metadata, stdSources } from './cargo.ts';
+import { configuration, metadata, stdSources, targetsOf } from './cargo.ts';
+import { openPlanning } from './planning.ts';
 import { compile } from './compile.ts';
 import type { CompileOptions } from './compile.ts';
 import { makersOf, normalCall } from './differential-call.ts';
@@ -64,8 +65,10 @@ async function compareIn(project: Project, options: CompileOptions, scratchDir: 
   const { toolchain, rustSrc } = first.unit;
   const { hostEnv, cache } = options;
   const cargo = { toolchain, hostEnv, cache };
-  const sources = rustSrc ? await stdSources(cargo, rustSrc, await metadata(cargo, project, [], context)) : [];
-  const recording = await recordCargo(project, { toolchain, hostEnv, rustSrc, sources, scratchDir }, context);
+  const planning = await openPlanning(cargo, project, await configuration(cargo, project, context), context);
+  const sources = rustSrc ? await stdSources(cargo, rustSrc, (await metadata(planning, [], context)).metadata) : [];
+  const targets = targetsOf(planning);
+  const recording = await recordCargo(project, { toolchain, hostEnv, rustSrc, sources, targets, scratchDir }, context);
   const ours = seen.map(({ job }) => ourCall(job));
   const folders = { ...foldersOf(seen.map(({ job }) => job.action)), [recording.targetDir]: '/bloomery/target' };
   const words = (calls: readonly RecordedCall[], baseEnv: Readonly<Record<string, string>>): readonly NormalCall[] => {

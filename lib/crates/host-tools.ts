@@ -9,7 +9,7 @@ import { linkerIdentity, targetIdentity, toolchainIdentity } from './toolchain-i
 import type { Tools } from './unit-action.ts';
 
 /** The programs that make a unit, and the standard library that they add. */
-export type Compilers = Omit<Tools, 'nativeLibraries'>;
+export type Compilers = Omit<Tools, 'nativeLibraries' | 'wrappers'>;
 
 interface Host {
   readonly cache: Cache;
@@ -34,16 +34,25 @@ export async function compilersFor(
 /** Identities of what the host adds, each found out once. */
 export function toolsOf(host: Host, context: Context): (unit: PlannedUnit) => Promise<Tools> {
   const known = new Map<string, Promise<Tools>>();
-  const find = async ({ toolchain, rustSrc, triple }: PlannedUnit): Promise<Tools> => {
+  const find = async ({ toolchain, rustSrc, triple, linkerProgram, wrappers }: PlannedUnit): Promise<Tools> => {
     const ownStd = triple === toolchain.host || rustSrc !== undefined;
     const [compilers, nativeLibraries] = await Promise.all([
       compilersFor({ toolchain, triple, ownStd }, host, context),
       nativeLibrariesIdentity(host.cache),
     ]);
-    return { ...compilers, nativeLibraries };
+    const inFront = [wrappers.all?.digest, wrappers.members?.digest].filter((digest) => digest !== undefined);
+    return {
+      ...compilers,
+      // What the configuration names to link with may call cc in the end, or not.
+      linker: linkerProgram?.digest === undefined ? compilers.linker : digestRecord([compilers.linker, linkerProgram.digest]),
+      wrappers: inFront.length === 0 ? undefined : digestRecord(inFront),
+      nativeLibraries,
+    };
   };
   return (unit) => {
-    const name = `${unit.toolchain.rustc} ${unit.triple} ${unit.rustSrc === undefined}`;
+    const { linkerProgram, wrappers } = unit;
+    const programs = [linkerProgram?.digest, wrappers.all?.digest, wrappers.members?.digest].join(' ');
+    const name = `${unit.toolchain.rustc} ${unit.triple} ${unit.rustSrc === undefined} ${programs}`;
     const tools = known.get(name) ?? find(unit);
     known.set(name, tools);
     return tools;

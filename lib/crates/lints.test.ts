@@ -54,7 +54,7 @@ test("a member takes the workspace's table when it says so, and none when it say
     const own = await write('b/Cargo.toml', '[package]\nname = "b"\n[lints.rust]\nunused = "deny"\n');
     const silent = await write('c/Cargo.toml', '[package]\nname = "c"\n');
     const args = await Promise.all(
-      [inheriting, own, silent, join(folder, 'none/Cargo.toml')].map(async (path) => (await lintArgs(path, folder)).flags),
+      [inheriting, own, silent, join(folder, 'none/Cargo.toml')].map(async (path) => (await lintArgs(path, () => folder)).flags),
     );
     assert.equal(args, [['--forbid=unsafe_code'], ['--deny=unused'], [], []]);
   });
@@ -63,7 +63,7 @@ test("a member takes the workspace's table when it says so, and none when it say
 test('a manifest that is no TOML is named', async () => {
   await withScratch(async ({ folder, write }) => {
     const path = await write('Cargo.toml', '[lints\n');
-    const error: unknown = await lintArgs(path, folder).catch((reason: unknown) => reason);
+    const error: unknown = await lintArgs(path, () => folder).catch((reason: unknown) => reason);
     assert.instance(error, Failure);
     assert.ok((error as Failure).message.startsWith(`Cannot read "${path}": `), (error as Failure).message);
   });

@@ -2,10 +2,10 @@
 // may take those of its workspace. Order and spelling follow cargo: by priority, then by name backwards, check-cfg apart.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
-import type { TomlTable, TomlValue } from 'smol-toml';
+import type { TomlTable } from 'smol-toml';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
+import { mayName, parseToml, tableOf } from './config-files.ts';
 
 export interface LintArgs {
   /** `--warn=unexpected_cfgs`, ... */
@@ -14,12 +14,11 @@ export interface LintArgs {
   readonly checkCfg: readonly string[];
 }
 
-/** The lint flags of the package whose manifest is given. `workspaceRoot` is where an inherited table is. */
-export async function lintArgs(manifestPath: string, workspaceRoot: string): Promise<LintArgs> {
-  const manifest = await readToml(manifestPath);
-  const own = table(manifest['lints']);
-  const lints = own['workspace'] === true ? table(table((await readToml(join(workspaceRoot, 'Cargo.toml')))['workspace'])['lints']) : own;
-  return flagsOf(lints);
+/** The lint flags of the package whose manifest is given. `workspaceRoot` tells the folder of the workspace whose table it may inherit. */
+export async function lintArgs(manifestPath: string, workspaceRoot: () => string): Promise<LintArgs> {
+  const own = tableOf((await readToml(manifestPath))['lints']);
+  if (own['workspace'] !== true) return flagsOf(own);
+  return flagsOf(tableOf(tableOf((await readToml(join(workspaceRoot(), 'Cargo.toml')))['workspace'])['lints']));
 }
 
 export function flagsOf(lints: TomlTable): LintArgs {
@@ -27,8 +26,8 @@ export function flagsOf(lints: TomlTable): LintArgs {
   const checkCfg: string[] = [];
   for (const [tool, entries] of Object.entries(lints)) {
     if (tool === 'cargo') continue;
-    for (const [name, value] of Object.entries(table(entries))) {
-      const config = typeof value === 'string' ? { level: value } : table(value);
+    for (const [name, value] of Object.entries(tableOf(entries))) {
+      const config = typeof value === 'string' ? { level: value } : tableOf(value);
       const level = typeof config['level'] === 'string' ? config['level'] : 'warn';
       const priority = typeof config['priority'] === 'bigint' || typeof config['priority'] === 'number' ? Number(config['priority']) : 0;
       rows.push({ flag: `--${level}=${tool === 'rust' ? name : `${tool}::${name}`}`, name, priority });
@@ -40,16 +39,13 @@ export function flagsOf(lints: TomlTable): LintArgs {
   return { flags: rows.map((row) => row.flag), checkCfg: checkCfg.flatMap((expectation) => ['--check-cfg', expectation]) };
 }
 
+/** A manifest that names no lints is not parsed. */
 async function readToml(path: string): Promise<TomlTable> {
   const text = await absentAsUndefined(readFile(path, 'utf8'));
-  if (text === undefined) return {};
+  if (text === undefined || !mayName(text, 'lints')) return {};
   try {
-    return parse(text);
+    return parseToml(text);
   } catch (error) {
     throw cannot(`read "${path}"`, error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'it is not TOML', { cause: error });
   }
-}
-
-function table(value: TomlValue | undefined): TomlTable {
-  return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date) ? value : {};
 }

@@ -33,6 +33,8 @@ export interface Package {
 }
 
 export interface Metadata {
+  /** Ids of the workspace's members. */
+  readonly members: readonly string[];
   readonly packages: ReadonlyMap<string, Package>;
   /** Absolute. */
   readonly workspaceRoot: string;
@@ -40,9 +42,10 @@ export interface Metadata {
 
 /** Reads what `cargo metadata --format-version 1` printed. */
 export function parseMetadata(text: string): Metadata {
-  const answer: { packages?: readonly RawPackage[]; workspace_root?: string } = JSON.parse(text);
+  const answer: { packages?: readonly RawPackage[]; workspace_members?: readonly string[]; workspace_root?: string } = JSON.parse(text);
   if (!answer.packages || !answer.workspace_root) throw cannot('read the metadata of cargo', 'it has no packages or no workspace_root');
-  return { packages: new Map(answer.packages.map((raw) => [raw.id, packageOf(raw)])), workspaceRoot: answer.workspace_root };
+  const packages = new Map(answer.packages.map((raw) => [raw.id, packageOf(raw)]));
+  return { packages, members: answer.workspace_members ?? [], workspaceRoot: answer.workspace_root };
 }
 
 interface RawPackage {

@@ -1,8 +1,7 @@
 // From projects to one plan: cargo resolves each project, the answers are joined and every unit gets an identity. Units that two
 // projects have in common (same package, features, profile, target, toolchain) are one unit of the plan.
-import { basename, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
-import type { Cache } from '../cache/cache.ts';
 import { checkoutAt } from '../cache/checkouts.ts';
 import type { Checkout } from '../cache/checkouts.ts';
 import type { Digest, Json } from '../core/digest.ts';
@@ -10,20 +9,23 @@ import { digestRecord } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
-import { configEnvOf, linkerOf, rustflagsOf, withPlacedEnv } from './cargo-config.ts';
-import type { Cargo } from './cargo.ts';
+import { configEnvOf, wrappersOf } from './cargo-config.ts';
+import type { CargoConfig, ConfigPath } from './cargo-config.ts';
+import { hostProgram, isCompilerCache } from './host-program.ts';
+import type { HostProgram } from './host-program.ts';
 import { ltoStates } from './lto.ts';
-import { ownPlace, ownTrees } from './own-trees.ts';
+import { ownTrees } from './own-trees.ts';
 import type { OwnTrees } from './own-trees.ts';
 import type { Package } from './package.ts';
-import { placeOf, places } from './places.ts';
+import { placeOf } from './places.ts';
 import type { Place } from './places.ts';
+import { platformsOf } from './platforms.ts';
+import type { Cargo } from './planning.ts';
 import type { Project } from './project.ts';
 import { resolveProject } from './resolution.ts';
 import type { RustSrc } from './rust-src.ts';
 import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
-import { targetCfgs } from './target-info.ts';
 import type { Toolchain } from './toolchain.ts';
 import { isBuildScript, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Unit } from './unit-graph.ts';
@@ -39,18 +41,29 @@ export interface PlannedUnit extends Compilation {
   readonly triple: string;
   readonly cfgs: readonly string[];
   readonly targetFile: { readonly path: string; readonly digest: Digest } | undefined;
+  /** What the configuration names to link it with, and to start rustc by. */
+  readonly linkerProgram: HostProgram | undefined;
+  readonly wrappers: Wrappers;
   readonly toolchain: Toolchain;
   readonly rustSrc: RustSrc | undefined;
   readonly declaredEnv: Readonly<Record<string, string>>;
   /** [env] of cargo's configuration. */
   readonly configEnv: Readonly<Record<string, string>>;
   readonly profileName: string;
+  /** How its program is called, where that is not its target's name. */
+  readonly filename: string | undefined;
   /** Where cargo would keep half-done work: whose it is. */
   readonly checkout: Checkout | undefined;
   /** The folders of the user's own packages in its project. */
   readonly trees: OwnTrees;
   /** What the user allowed its package (lib/crates/allowance.ts). */
   readonly granted?: Granted;
+}
+
+/** Programs that are started in front of rustc, the first one outermost. */
+export interface Wrappers {
+  readonly all: HostProgram | undefined;
+  readonly members: HostProgram | undefined;
 }
 
 export interface Plan {
@@ -111,32 +124,23 @@ async function planProject(
   context: Context,
 ): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
   const resolution = await resolveProject(cargo, project, rustSrc, context);
-  const { graph, packages, stdPackages, workspaceRoot, lints, profileRoot } = resolution;
+  const { graph, packages, stdPackages, workspaceRoot, config, manifests, warnings, profileRoot, flagsForHost, members } = resolution;
   const trees = await ownTrees({
     workspaceRoot,
     packages: packages.filter(({ source }) => source === undefined).map(({ dir }) => dir),
     home: cargo.hostEnv['HOME'],
     digests: cargo.cache.digests,
   });
-  const config = withPlacedEnv(resolution.config, workspaceRoot, (path) => ownPlace(trees, path) ?? path);
   const owners = ownersOf(packages, stdPackages);
-  const lintsOf = new Map(lints.map(({ manifestPath, args }) => [manifestPath, args]));
+  for (const { warning } of warnings) context.report({ kind: 'diagnostic', unit: project.name, text: warning });
+  const manifestOf = new Map(manifests.map((manifest) => [manifest.manifestPath, manifest]));
   const { toolchain } = cargo;
   const lto = ltoStates(graph);
-  const triple = project.triple ?? toolchain.host;
-  const isJson = triple.endsWith('.json');
-  const targetFile = isJson ? await targetFileAt(triple, cargo.cache) : undefined;
-  const target = isJson ? `${places.target}/${basename(triple)}` : triple;
-  const ask = (of: string, flags: readonly string[]): Promise<readonly string[]> =>
-    targetCfgs(toolchain, of, flags, cargo.cache.root, context);
-  const [plainCfgs, hostCfgs] = await Promise.all([ask(triple, []), ask(toolchain.host, [])]);
-  // A flag may hold only under a condition, and may change what conditions hold: cargo asks a second time, and so do we.
-  const cfgs = await ask(triple, rustflagsOf(config, triple, plainCfgs));
-  const flags = rustflagsOf(config, triple, cfgs);
-  // Flags are for the target alone; the linker of the host's triple is for the host's units too.
-  const linkers = { target: linkerOf(config, triple, cfgs), host: linkerOf(config, toolchain.host, hostCfgs) };
-  const { env: configEnv, forced } = configEnvOf(config, project.env);
+  const platformOf = await platformsOf(graph.units, { cargo, project, config, trees, flagsForHost }, context);
+  const wrappers = await wrappersFor(cargo, project, config, trees, context);
+  const { env: configEnv, forced } = configEnvOf(config, project.env, trees);
   const declaredEnv = Object.fromEntries(Object.entries(project.env).filter(([name]) => !forced.includes(name)));
+  const memberIds = new Set(members.map(({ id }) => id));
   const primaries = new Set(graph.roots.map((root) => graph.units[root]?.pkgId));
 
   const order = topological(graph.units);
@@ -155,7 +159,8 @@ async function planProject(
         },
       );
     }
-    const forTarget = unit.platform !== undefined;
+    const platform = platformOf(unit);
+    const manifest = manifestOf.get(owner.manifestPath);
     const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir, trees);
     const compilation: Compilation = {
       unit,
@@ -163,10 +168,10 @@ async function planProject(
       place,
       source: sourceOf(unit, owner, place),
       lto: lto[index] ?? { kind: 'only-object' },
-      lints: lintsOf.get(owner.manifestPath) ?? { flags: [], checkCfg: [] },
-      target: forTarget ? target : undefined,
-      linker: forTarget ? linkers.target : linkers.host,
-      rustflags: forTarget ? flags : [],
+      lints: manifest?.lints ?? { flags: [], checkCfg: [] },
+      target: platform.target,
+      linker: platform.linker?.word,
+      rustflags: platform.rustflags,
       primary: primaries.has(unit.pkgId) && !unit.isStd,
     };
     const dependencies = unit.dependencies.map(({ index: on, externCrateName, options }) => ({
@@ -174,6 +179,8 @@ async function planProject(
       name: externCrateName,
       options,
     }));
+    // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
+    const unitWrappers = { all: wrappers.all, members: memberIds.has(unit.pkgId) && !unit.isStd ? wrappers.members : undefined };
     planned.push({
       ...compilation,
       label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
@@ -181,12 +188,15 @@ async function planProject(
         compilation,
         dependencies.map(({ index: on, name }) => [name, planned[on]?.hash ?? '']),
         toolchain,
-        targetFile?.digest,
+        platform.targetFile?.digest,
+        unitWrappers,
       ),
       dependencies,
-      triple: forTarget ? (isJson ? basename(triple, '.json') : triple) : toolchain.host,
-      cfgs: forTarget ? cfgs : hostCfgs,
-      targetFile: forTarget ? targetFile : undefined,
+      triple: platform.triple,
+      cfgs: platform.cfgs,
+      targetFile: platform.targetFile,
+      linkerProgram: platform.linker,
+      wrappers: unitWrappers,
       toolchain,
       rustSrc,
       declaredEnv,
@@ -194,15 +204,29 @@ async function planProject(
       profileName: profileRoot,
       checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? workspaceRoot : owner.dir) : undefined,
       trees,
+      filename: unit.target.kind.includes('bin') ? manifest?.facts.filenames?.[unit.target.name] : undefined,
     });
   }
   return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
 }
 
-async function targetFileAt(path: string, { digests }: Cache): Promise<PlannedUnit['targetFile']> {
-  const digest = await digests.file(path);
-  if (digest === undefined) throw cannot(`read the target "${path}"`, 'it does not exist');
-  return { path, digest };
+/** Programs that are started in front of rustc, of all packages and of the workspace's members alone; a cache of results is left out. */
+async function wrappersFor(
+  { cache, hostEnv }: Cargo,
+  project: Project,
+  config: CargoConfig,
+  trees: OwnTrees,
+  { report }: Context,
+): Promise<Wrappers> {
+  const named = wrappersOf(config, hostEnv, project.dir);
+  const found = async (path: ConfigPath | undefined): Promise<HostProgram | undefined> => {
+    if (path === undefined) return undefined;
+    if (!isCompilerCache(path)) return hostProgram(path, trees, cache);
+    const name = typeof path === 'string' ? path : path.file;
+    report({ kind: 'note', text: `${project.name} is compiled without the wrapper "${name}": results are kept in the cache anyway` });
+    return undefined;
+  };
+  return { all: await found(named.all), members: await found(named.members) };
 }
 
 /** The package of a unit. The standard library's workspace and the project's may both know a package of one name and version. */
@@ -228,8 +252,10 @@ function identityOf(
   dependencies: readonly (readonly [string, string])[],
   toolchain: Toolchain,
   targetDigest: Digest | undefined,
+  wrappers: Wrappers,
 ): string {
   const { unit, owner, place, rustflags } = compilation;
+  const started = [wrappers.all?.word, wrappers.members?.word].filter((word) => word !== undefined);
   const record: Json = {
     package: [owner.name, owner.version, owner.source ?? place.dir],
     mode: unit.mode,
@@ -239,6 +265,7 @@ function identityOf(
     rustc: toolchain.verbose,
     targetDigest: targetDigest ?? null,
     dependencies: dependencies.map(([name, hash]) => [name, hash]),
+    ...(started.length > 0 ? { wrappers: started } : {}),
   };
   return digestRecord(record).slice(0, 16);
 }

@@ -2,17 +2,24 @@
 // answers says it.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
 import { absentAsUndefined } from '../core/errors.ts';
 import type { CargoConfig } from './cargo-config.ts';
+import { parseToml, tableOf } from './config-files.ts';
+
+/** Cargo's own, and ours for images: no manifest says what they come from. */
+const builtIn = new Set(['dev', 'test', 'debug', 'release', 'bench', 'system']);
 
 export type ProfileRoot = 'debug' | 'release';
 
 /** The root of a profile of a workspace. Cargo has read both files before and refused what is wrong in them. */
 export async function profileRoot(profile: string, workspaceRoot: string, config: CargoConfig): Promise<ProfileRoot> {
+  if (builtIn.has(profile)) return rootOf(profile, () => undefined);
   const text = await absentAsUndefined(readFile(join(workspaceRoot, 'Cargo.toml'), 'utf8'));
-  const manifest: { profile?: CargoConfig['profile'] } = text === undefined ? {} : parse(text);
-  return rootOf(profile, (name) => config.profile?.[name]?.inherits ?? manifest.profile?.[name]?.inherits);
+  const profiles = tableOf((text === undefined ? {} : parseToml(text))['profile']);
+  return rootOf(profile, (name) => {
+    const inherits = config.profile?.[name]?.inherits ?? tableOf(profiles[name])['inherits'];
+    return typeof inherits === 'string' ? inherits : undefined;
+  });
 }
 
 /** Follows `inherits`; "system" is our own release. */

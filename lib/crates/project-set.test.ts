@@ -103,7 +103,7 @@ test('what is wrong is named by its field, as a mistake of usage', () => {
 });
 
 test('a project without wishes is built whole, for the host by name, with the profile of images', () => {
-  const args = selectionArgs(defaults, 'x86_64-unknown-linux-gnu');
+  const args = selectionArgs(defaults, ['x86_64-unknown-linux-gnu']);
   assert.equal(args.slice(0, 4), ['--target', 'x86_64-unknown-linux-gnu', '--profile', 'release']);
   const config = args.slice(4);
   assert.equal(
@@ -126,7 +126,7 @@ test("wishes become cargo's words", () => {
     buildStdFeatures: ['g'],
     cargoConfigs: ['/c.toml'],
   };
-  assert.equal(selectionArgs(project, 'host'), [
+  assert.equal(selectionArgs(project, ['/t/x.json']), [
     '--target',
     '/t/x.json',
     '--profile',

@@ -16,6 +16,8 @@ export interface Project {
   readonly profile: string;
   /** A triple or the absolute path of a JSON target; undefined is the host. */
   readonly triple: string | undefined;
+  /** Further targets that it is built for in the same run. */
+  readonly moreTriples?: readonly string[];
   /** Crates of the standard library to compile; empty uses the toolchain's own. */
   readonly buildStd: readonly string[];
   readonly buildStdFeatures: readonly string[];
@@ -38,12 +40,11 @@ export const systemProfile: Readonly<Record<string, string>> = {
   incremental: 'false',
 };
 
-/** The arguments of `cargo build` that choose what is built and how. */
-export function selectionArgs(project: Project, hostTriple: string): readonly string[] {
+/** The arguments of `cargo build` that choose what is built and how. `targets`: for what; none leaves it to cargo's configuration. */
+export function selectionArgs(project: Project, targets: readonly string[]): readonly string[] {
   const repeated = (flag: string, values: readonly string[]): string[] => values.flatMap((value) => [flag, value]);
   return [
-    '--target',
-    project.triple ?? hostTriple,
+    ...repeated('--target', targets),
     ...profileArgs(project.profile),
     ...repeated('--package', project.packages),
     ...repeated('--bin', project.bins),
@@ -53,8 +54,13 @@ export function selectionArgs(project: Project, hostTriple: string): readonly st
     ...repeated('--config', project.cargoConfigs),
     ...(project.buildStd.length > 0 ? ['-Z', `build-std=${project.buildStd.join(',')}`] : []),
     ...(project.buildStdFeatures.length > 0 ? ['-Z', `build-std-features=${project.buildStdFeatures.join(',')}`] : []),
-    ...(project.triple?.endsWith('.json') ? ['-Z', 'json-target-spec'] : []),
+    ...(triplesOf(project).some((triple) => triple.endsWith('.json')) ? ['-Z', 'json-target-spec'] : []),
   ];
+}
+
+/** The targets that were asked for; none is the host, or what the project's configuration names. */
+export function triplesOf({ triple, moreTriples = [] }: Project): readonly string[] {
+  return triple === undefined ? [] : [...new Set([triple, ...moreTriples])];
 }
 
 function profileArgs(profile: string): readonly string[] {

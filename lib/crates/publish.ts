@@ -1,4 +1,5 @@
-// Puts the outputs of compiled projects where a person finds them: programs in bin/, other linked files in lib/. Copies, because
+// Puts the outputs of compiled projects where a person finds them: programs in bin/, other linked files in lib/, below a folder for each target
+// where there are several. Copies, because
 // people change and move their files; a file that is already right is left alone.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,10 +19,12 @@ export async function publish(
   const bins: Record<string, string> = {};
   try {
     for (const [name, output] of outputs) {
-      const folder = join(outDir, output.program ? 'bin' : 'lib');
+      const at = name.lastIndexOf('/'); // before it, the target where there are several
+      const folder = join(outDir, name.slice(0, Math.max(at, 0)), output.program ? 'bin' : 'lib');
+      const path = join(folder, name.slice(at + 1));
       await makeFolder(folder);
-      await materialize(output, join(folder, name), cache);
-      if (output.program) bins[name.replace(/\.(efi|exe)$/, '')] = join(folder, name);
+      await materialize(output, path, cache);
+      if (output.program) bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
   } catch (error) {
     if (error instanceof DamagedBlob) throw error;

@@ -7,9 +7,11 @@ import { byCodeUnit } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
+import { planningVariables } from './cargo-variables.ts';
 import { selectionArgs } from './project.ts';
 import type { Project } from './project.ts';
 import type { RustSrc } from './rust-src.ts';
+import { isNightly } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 
 export interface RecordedCall {
@@ -35,6 +37,8 @@ export interface RecordingOptions {
   readonly rustSrc: RustSrc | undefined;
   /** Further arguments of cargo: the sources of the standard library's packages. */
   readonly sources: readonly string[];
+  /** What `targetsOf` returns. */
+  readonly targets: readonly string[];
   /** An empty folder for cargo's target directory and our notes. */
   readonly scratchDir: string;
 }
@@ -112,7 +116,7 @@ echo "$needs" >"$notes/unmade/$made.needs"
 
 /** Has cargo build a project for the wrapper. What cargo says against it is a Failure. */
 export async function recordCargo(project: Project, options: RecordingOptions, { signal }: Context): Promise<Recording> {
-  const { toolchain, hostEnv, rustSrc, sources, scratchDir } = options;
+  const { toolchain, hostEnv, rustSrc, sources, targets, scratchDir } = options;
   const [notes, program, targetDir] = [join(scratchDir, 'notes'), join(scratchDir, 'wrapper'), join(scratchDir, 'target')];
   await mkdir(join(notes, 'unmade'), { recursive: true });
   await writeFile(program, wrapper(notes));
@@ -120,6 +124,7 @@ export async function recordCargo(project: Project, options: RecordingOptions, {
   const inherited = ['HOME', 'CARGO_HOME'].flatMap((name) => (hostEnv[name] === undefined ? [] : [[name, hostEnv[name]] as const]));
   const baseEnv: Record<string, string> = {
     ...Object.fromEntries(inherited),
+    ...planningVariables(hostEnv, isNightly(toolchain)),
     PATH: hostEnv['PATH'] ?? '/usr/bin:/bin',
     CARGO_TARGET_DIR: targetDir,
     RUSTC: toolchain.rustc,
@@ -128,7 +133,7 @@ export async function recordCargo(project: Project, options: RecordingOptions, {
     ...project.env,
   };
   // One at a time: two scripts may want the same library made.
-  const argv = [toolchain.cargo, 'build', '--offline', '--jobs', '1', ...selectionArgs(project, toolchain.host), ...sources];
+  const argv = [toolchain.cargo, 'build', '--offline', '--jobs', '1', ...selectionArgs(project, targets), ...sources];
   const { exitCode, stderr } = await run(argv, { cwd: project.dir, env: baseEnv, signal });
   if (exitCode !== 0) throw cannot(`record cargo's calls for "${project.dir}"`, `cargo ended with status ${exitCode}`, { detail: stderr });
   const names = (await readdir(notes)).filter((name) => name.startsWith('call.')).sort(byCodeUnit);

@@ -1,13 +1,14 @@
 // A whole build that is remembered with everything it looked at: when all of that is as it was, the next build of the same projects hands
 // out the same files without planning anything. It only saves work: whatever differs leads to a build as usual, which is remembered in its stead.
-import { basename } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context, Event } from '../core/events.ts';
+import { compilingVariables } from './cargo-variables.ts';
 import type { CompileOptions, Output } from './compile.ts';
 import { compilersFor } from './host-tools.ts';
 import type { ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
+import { targetIdentity } from './toolchain-identity.ts';
 
 /** What is wanted, and by what it is made. */
 export interface BuildQuestion {
@@ -25,6 +26,16 @@ export interface BuildAnswer {
   readonly outputs: readonly ReadonlyMap<string, Output>[];
   /** How the folders of the person's packages were shown to him in messages. */
   readonly shown: Readonly<Record<string, string>>;
+  /** The standard libraries of other targets that units were compiled with: what a project is compiled for may be known to its configuration alone. */
+  readonly targets: readonly TargetLibrary[];
+}
+
+/** The toolchain's own standard library of a target. */
+export interface TargetLibrary {
+  /** The path of the toolchain's rustc. */
+  readonly rustc: string;
+  readonly triple: string;
+  readonly digest: Digest | null;
 }
 
 export interface BuildMemory {
@@ -40,6 +51,7 @@ interface Kept {
   readonly told: readonly Json[];
   readonly outputs: readonly Json[];
   readonly shown: Readonly<Record<string, string>>;
+  readonly targets: readonly Json[];
   readonly looks: string;
 }
 
@@ -56,16 +68,18 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
       // In a new cache, planning need not wait until compilers are known.
       const kept = (await records.any()) ? await records.get(await key()) : undefined;
       if (!kept || !Object.entries(kept.shown).every(([path, text]) => shorten(path) === text)) return undefined;
+      if (!(await haveTargets(question, targetsIn(kept)))) return undefined;
       const looks = await cache.digests.holds(kept.looks);
       if (looks === undefined) return undefined;
       if (looks !== kept.looks) await records.put(await key(), { ...kept, looks });
       return answerOf(kept);
     },
-    async keep({ units, told, outputs, shown }) {
+    async keep({ units, told, outputs, shown, targets }) {
       const looks = cache.digests.record();
       if (looks === undefined) return;
       const rows = outputs.map((ofProject) => [...ofProject].map(([name, output]): Json => [name, { ...output }]));
-      await records.put(await key(), { units, told: told.map((event): Json => ({ ...event })), outputs: rows, shown, looks });
+      const libraries = targets.map((target): Json => ({ ...target }));
+      await records.put(await key(), { units, told: told.map((event): Json => ({ ...event })), outputs: rows, shown, targets: libraries, looks });
     },
   };
 }
@@ -74,16 +88,15 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
   const { hostEnv, sandbox, colour } = options;
   const wanted = await Promise.all(
     requests.map(async ({ cargo: { toolchain }, project, rustSrc }): Promise<Json> => {
-      const triple = project.triple?.endsWith('.json') ? basename(project.triple, '.json') : project.triple;
-      const ownStd = triple === undefined || triple === toolchain.host || rustSrc !== undefined;
-      const { rustc, target, linker } = await compilersFor({ toolchain, triple: triple ?? toolchain.host, ownStd }, options, context);
-      return [projectJson(project), rustc, target ?? null, linker, rustSrc?.digest ?? null];
+      const { rustc, linker } = await compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context);
+      return [projectJson(project), rustc, linker, rustSrc?.digest ?? null];
     }),
   );
   return digestRecord({
     format: 2, // raised when an answer is written down in another way
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
+    variables: { ...compilingVariables(hostEnv) },
     sandbox,
     colour,
     jobs,
@@ -91,23 +104,38 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
 }
 
 function projectJson(project: Project): Json {
-  const { packages, bins, features, triple, buildStd, buildStdFeatures, cargoConfigs, env, ...words } = project;
-  const lists = { packages, bins, features, buildStd, buildStdFeatures, cargoConfigs };
+  const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, cargoConfigs, env, ...words } = project;
+  const lists = { packages, bins, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
   return { ...words, triple: triple ?? null, lists: Object.entries(lists).map(([name, list]) => [name, [...list]]), env: { ...env } };
 }
 
-function answerOf({ units, told, outputs, shown }: Kept): BuildAnswer {
+/** Whether the toolchains still have the same standard libraries. */
+async function haveTargets({ requests, options }: BuildQuestion, targets: readonly TargetLibrary[]): Promise<boolean> {
+  for (const { rustc, triple, digest } of targets) {
+    const request = requests.find(({ cargo }) => cargo.toolchain.rustc === rustc);
+    if (!request || ((await targetIdentity(request.cargo.toolchain, triple, options.cache.root)) ?? null) !== digest) return false;
+  }
+  return true;
+}
+
+function targetsIn({ targets }: Kept): readonly TargetLibrary[] {
+  return targets as unknown as readonly TargetLibrary[];
+}
+
+function answerOf(kept: Kept): BuildAnswer {
+  const { units, told, outputs, shown } = kept;
   return {
     units,
     told: told as unknown as readonly Event[],
     outputs: outputs.map((rows) => new Map(rows as unknown as readonly [string, Output][])),
     shown,
+    targets: targetsIn(kept),
   };
 }
 
 /** Records carry the digest of their text, so what has the right fields was written by `keep`. */
 function isKept(value: Json): value is Kept {
-  if (typeof value !== 'object' || value === null || !('looks' in value) || !('shown' in value)) return false;
-  const { told, outputs, looks } = value;
-  return typeof looks === 'string' && Array.isArray(told) && Array.isArray(outputs);
+  if (typeof value !== 'object' || value === null || !('looks' in value) || !('shown' in value) || !('targets' in value)) return false;
+  const { told, outputs, targets, looks } = value;
+  return typeof looks === 'string' && [told, outputs, targets].every((list) => Array.isArray(list));
 }

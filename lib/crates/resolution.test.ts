@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCache } from '../cache/cache.ts';
 import { resolveProject } from './resolution.ts';
-import type { Resolution } from './resolution.ts';
+import type { Resolution } from './resolve-anew.ts';
 import { listToolchains } from './toolchain.ts';
 
 const fixture = resolve(import.meta.dirname, '../../fixtures/crates');

@@ -1,39 +1,23 @@
 // What cargo makes of a project: the unit graph, the packages in it, the configuration. Its answer is remembered with a witness for
 // everything that it was made from, so that an unchanged project never starts cargo, in this checkout or another.
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { configuration, isLocked, metadata, stdMetadata, stdSources, unitGraph } from './cargo.ts';
-import { withPortableEnv } from './cargo-config.ts';
 import type { CargoConfig } from './cargo-config.ts';
-import type { Cargo } from './cargo.ts';
-import { lintArgs } from './lints.ts';
-import type { LintArgs } from './lints.ts';
-import type { Metadata, Package } from './package.ts';
+import { planningVariables } from './cargo-variables.ts';
+import { cargoHome, configFiles, configPlaces, foldersUp } from './config-files.ts';
 import { commonFolder, localPath, localValue, portablePath, portableText } from './portable-paths.ts';
 import type { Base } from './portable-paths.ts';
-import { profileRoot } from './profile-root.ts';
-import type { ProfileRoot } from './profile-root.ts';
-import { selectionArgs } from './project.ts';
+import type { Cargo } from './planning.ts';
+import { selectionArgs, triplesOf } from './project.ts';
 import type { Project } from './project.ts';
+import { resolveAnew } from './resolve-anew.ts';
+import type { Resolution } from './resolve-anew.ts';
 import type { RustSrc } from './rust-src.ts';
+import { isNightly } from './toolchain.ts';
 import { toolchainIdentity } from './toolchain-identity.ts';
-import type { UnitGraph } from './unit-graph.ts';
-
-export interface Resolution {
-  readonly graph: UnitGraph;
-  /** The packages that units of the graph belong to. */
-  readonly packages: readonly Package[];
-  readonly stdPackages: readonly Package[];
-  /** Absolute. */
-  readonly workspaceRoot: string;
-  readonly config: CargoConfig;
-  /** [lints] of each package. */
-  readonly lints: readonly { readonly manifestPath: string; readonly args: LintArgs }[];
-  readonly profileRoot: ProfileRoot;
-}
 
 /** A file by its digest, or a folder (closing slash) by the names in it; null where there is none. */
 type Witness = readonly [path: string, digest: Digest | null];
@@ -49,7 +33,10 @@ interface Remembered {
 }
 
 /** The fields of a resolution that are paths, or ids with a path in them. */
-const pathFields: ReadonlySet<string> = new Set(['srcPath', 'pkgId', 'id', 'dir', 'manifestPath', 'workspaceRoot', 'platform']);
+const pathFields: ReadonlySet<string> = new Set(['srcPath', 'pkgId', 'id', 'dir', 'manifestPath', 'workspaceRoot', 'platform', 'warning']);
+
+/** The field of the configuration that is a path which cargo made absolute. */
+const configPathFields: ReadonlySet<string> = new Set(['file']);
 
 /** How many answers are kept for projects that look alike from outside: members of a workspace that differ between branches. */
 const keptAnswers = 4;
@@ -71,29 +58,34 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     const kept = localValue(answer.resolution, pathFields, bases) as Omit<Resolution, 'config'>;
     // What was planned was built, so keys will be asked for: a second thread may begin with their sources.
     cache.digests.expect(kept.packages.flatMap(({ source, dir }) => (source === undefined || source.startsWith('git+') ? [] : [dir])));
-    return { ...kept, config: JSON.parse(answer.config) };
+    return { ...kept, config: localValue(answer.config, configPathFields, bases) as CargoConfig };
   }
-  const { resolution, manifests } = await ask(cargo, project, rustSrc, context);
+  const { resolution, looked } = await resolveAnew(cargo, project, rustSrc, context);
   const { config, ...rest } = resolution;
   const base = relative(project.dir, baseOf(resolution, project, hostEnv, rustSrc)) || '.';
   const bases = basesFrom(base);
-  const paths = [join(resolution.workspaceRoot, 'Cargo.lock'), ...manifests, ...discoveredFolders(resolution)];
   const witnesses = await Promise.all(
-    [...new Set(paths)].map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
+    looked.map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
   );
-  const answer = { base, witnesses, resolution: portableText(rest, pathFields, bases), config: JSON.stringify(config) };
+  const answer = { base, witnesses, resolution: portableText(rest, pathFields, bases), config: portableText(config, configPathFields, bases) };
   await records.put(question, [answer, ...answers].slice(0, keptAnswers));
   return resolution;
 }
 
 /** What is asked of cargo, without where the checkout lies: the words, the tools, and the files that stand at fixed places. */
 async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project, rustSrc: RustSrc | undefined): Promise<Digest> {
-  const words = selectionArgs(project, toolchain.host).map((word) => (word.startsWith('/') ? relative(project.dir, word) : word));
-  const files = [join(project.dir, 'Cargo.toml'), ...project.cargoConfigs, ...configFiles(project, hostEnv), ...lockFiles(project.dir)];
+  const words = selectionArgs(project, triplesOf(project)).map((word) => (word.startsWith('/') ? relative(project.dir, word) : word));
+  const { files: configured, absent } = configFiles(project, hostEnv);
+  const files = [
+    ...foldersUp(project.dir).flatMap((folder) => [join(folder, 'Cargo.toml'), join(folder, 'Cargo.lock')]),
+    ...configPlaces(project.dir, hostEnv),
+    ...configured.map(({ path }) => path),
+    ...absent,
+  ];
+  const home = cargoHome(hostEnv);
   const present: Json[] = [];
-  for (const path of files) {
+  for (const path of new Set(files)) {
     const digest = await cache.digests.file(path);
-    const home = cargoHome(hostEnv);
     const name = path.startsWith(`${home}/`) ? `CARGO_HOME${path.slice(home.length)}` : relative(project.dir, path);
     if (digest !== undefined) present.push([name, digest]);
   }
@@ -102,6 +94,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     words,
     toolchain: await toolchainIdentity(toolchain, cache.root),
     rustSrc: rustSrc?.digest ?? null,
+    variables: { ...planningVariables(hostEnv, isNightly(toolchain)) },
     files: present,
   });
 }
@@ -116,77 +109,6 @@ function baseOf(
   const elsewhere = [cargoHome(hostEnv), ...(rustSrc ? [rustSrc.libraryDir] : [])];
   const own = packages.map((one) => one.dir).filter((path) => !elsewhere.some((folder) => path.startsWith(`${folder}/`)));
   return commonFolder(dir, [workspaceRoot, ...own]);
-}
-
-function cargoHome(hostEnv: Cargo['hostEnv']): string {
-  return hostEnv['CARGO_HOME'] ?? join(hostEnv['HOME'] ?? '/', '.cargo');
-}
-
-async function ask(
-  cargo: Cargo,
-  project: Project,
-  rustSrc: RustSrc | undefined,
-  context: Context,
-): Promise<{ resolution: Resolution; manifests: readonly string[] }> {
-  const asked = metadata(cargo, project, [], context);
-  // Nothing that cargo is asked waits for an answer of its, but for the standard library's packages and for a lock file that it has yet to write.
-  const sources = rustSrc ? await stdSources(cargo, rustSrc, await asked) : [];
-  if (!(await isLocked(project.dir))) await asked;
-  const answers = [
-    asked,
-    sources.length > 0 ? metadata(cargo, project, sources, context) : asked,
-    rustSrc ? stdMetadata(cargo, rustSrc, context) : undefined,
-    unitGraph(cargo, project, rustSrc, sources, context),
-    configuration(cargo, project, context),
-  ] as const;
-  await Promise.allSettled(answers); // of several refusals, always the same one is told
-  const [plain, known, std, graph, config] = await Promise.all(answers);
-  const used = new Set(graph.units.map(({ pkgId }) => pkgId));
-  const usedOf = (from: Metadata | undefined): readonly Package[] => [...(from?.packages.values() ?? [])].filter(({ id }) => used.has(id));
-  const [packages, stdPackages] = [usedOf(known), usedOf(std)];
-  const { workspaceRoot } = known;
-  const lints = await Promise.all(
-    [...packages, ...stdPackages].map(async ({ manifestPath, source, dir }) => {
-      // Only a member of the workspace, or of the standard library's, can inherit a table.
-      const inheritedFrom =
-        source !== undefined ? dir : rustSrc && !relative(rustSrc.libraryDir, dir).startsWith('..') ? rustSrc.libraryDir : workspaceRoot;
-      return { manifestPath, args: await lintArgs(manifestPath, inheritedFrom) };
-    }),
-  );
-  const root = await profileRoot(project.profile, workspaceRoot, config);
-  const resolution = {
-    graph,
-    packages,
-    stdPackages,
-    workspaceRoot,
-    config: withPortableEnv(config, workspaceRoot),
-    lints,
-    profileRoot: root,
-  };
-  const manifests = [...plain.packages.values()].map(({ manifestPath }) => manifestPath);
-  return { resolution, manifests: [join(workspaceRoot, 'Cargo.toml'), ...manifests] };
-}
-
-/** Every place where cargo looks for configuration, there or not. */
-function configFiles({ dir }: Project, hostEnv: Readonly<Record<string, string>>): readonly string[] {
-  const folders = [cargoHome(hostEnv), ...foldersUp(dir).map((folder) => join(folder, '.cargo'))];
-  return folders.flatMap((folder) => [join(folder, 'config.toml'), join(folder, 'config')]);
-}
-
-function lockFiles(dir: string): readonly string[] {
-  return foldersUp(dir).map((folder) => join(folder, 'Cargo.lock'));
-}
-
-function foldersUp(dir: string): readonly string[] {
-  return dir === dirname(dir) ? [dir] : [dir, ...foldersUp(dirname(dir))];
-}
-
-/** Folders of the person's packages in which a new file is a new target, or a new folder a new member. */
-function discoveredFolders({ packages, workspaceRoot }: Resolution): readonly string[] {
-  const own = packages.filter(({ source }) => source === undefined);
-  const targets = own.flatMap(({ dir }) => ['', 'src/', 'src/bin/'].map((folder) => `${dir}/${folder}`));
-  const parents = own.map(({ dir }) => dirname(dir)).filter((parent) => !relative(workspaceRoot, parent).startsWith('..'));
-  return [...targets, ...parents.map((parent) => `${parent}/`)];
 }
 
 async function holds(witnesses: readonly Witness[], bases: readonly Base[], cache: Cache): Promise<boolean> {

@@ -5,6 +5,7 @@ import type { ActionRecord, OwnView } from '../build/action.ts';
 import { digestOfTree, repositoryOf } from '../build/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
+import { programMounts } from './host-program.ts';
 import { ownMounts, ownPlace } from './own-trees.ts';
 import { ownText } from './own-text.ts';
 import { places } from './places.ts';
@@ -58,8 +59,9 @@ function ownView(planned: PlannedUnit, home: string | undefined): OwnView {
 
 /** What every action of a package has mounted: its toolchain, its source, its target specification. */
 export function mountsOf(planned: PlannedUnit): Mounts {
-  const { place, toolchain, targetFile, target } = planned;
+  const { place, toolchain, targetFile, target, linkerProgram, wrappers } = planned;
   return {
+    ...programMounts([linkerProgram, wrappers.all, wrappers.members]),
     [places.toolchain]: toolchain.sysroot,
     ...(place.immutable ? { [place.mount]: place.hostDir } : treeMounts(planned)),
     ...(targetFile && target !== undefined ? { [target]: targetFile.path } : {}),

@@ -5,24 +5,32 @@ import { outputOf } from '../core/sh.ts';
 import type { Context } from '../core/events.ts';
 import type { Toolchain } from './toolchain.ts';
 
-/** The lines of `rustc --print cfg`: `unix`, `target_os="linux"`. `target` is a triple or a JSON file; `flags` may change the answer. */
-export async function targetCfgs(
-  toolchain: Toolchain,
-  target: string,
-  flags: readonly string[],
-  cacheDir: string,
-  { signal }: Context,
-): Promise<readonly string[]> {
+export interface CfgQuestion {
+  readonly toolchain: Toolchain;
+  /** The rustc that is started: the toolchain's own, or what shuts it in where the project's flags or files reach it. */
+  readonly rustc: string;
+  /** A triple or a JSON file. */
+  readonly target: string;
+  /** May change the answer. */
+  readonly flags: readonly string[];
+  /** Relative paths of flags count from here. */
+  readonly cwd: string;
+  /** RUSTC_BOOTSTRAP of the configuration. */
+  readonly bootstrap: string | undefined;
+}
+
+/** The lines of `rustc --print cfg`: `unix`, `target_os="linux"`. */
+export async function targetCfgs(question: CfgQuestion, cacheDir: string, { signal }: Context): Promise<readonly string[]> {
+  const { toolchain, rustc, target, flags, cwd } = question;
   // Only for a JSON target: a stable rustc that is allowed unstable things also tells unstable cfgs, which scripts then take for granted.
   const unstable = target.endsWith('.json');
-  const question: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags, unstable };
-  return remembered<string[]>(cacheDir, 'cfg', question, async () => {
-    const argv = [toolchain.rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
-    const text = await outputOf(`ask rustc about the target "${target}"`, argv, {
-      cwd: '/',
-      env: unstable ? { RUSTC_BOOTSTRAP: '1' } : {},
-      signal,
-    });
+  const bootstrap = unstable ? '1' : question.bootstrap;
+  const place = flags.some((flag) => /[/@]/.test(flag)) ? cwd : null;
+  const asked: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags, bootstrap: bootstrap ?? null, place };
+  return remembered<string[]>(cacheDir, 'cfg', asked, async () => {
+    const argv = [rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
+    const env: Record<string, string> = bootstrap === undefined ? {} : { RUSTC_BOOTSTRAP: bootstrap };
+    const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd, env, signal });
     return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(unstable ? [target] : [])] };
   });
 }

@@ -96,6 +96,15 @@ async function withRustSrc(
   throw noRustSrc(candidates, request.rustSrc);
 }
 
+/** The same toolchain with the standard library's source, which the project's configuration turns out to need; without one a Failure. */
+export async function withSource(
+  { toolchain }: ToolchainChoice,
+  request: ToolchainRequest,
+  context: Context,
+): Promise<ToolchainChoice> {
+  return withRustSrc([toolchain], 'its configuration compiles the standard library', { ...request, needsRustSrc: true }, context);
+}
+
 /** What rustup would obey, first wins. */
 async function wishesFor({ env, project, settings }: ToolchainRequest): Promise<readonly Wish[]> {
   const { defaultName, overrides } = settings ?? (await rustupSettings(env));

@@ -47,6 +47,11 @@ export function compareReleases(a: string, b: string): number {
   return 0;
 }
 
+/** Whether its cargo and rustc do unstable things unasked. */
+export function isNightly({ release }: Pick<Toolchain, 'release'>): boolean {
+  return /nightly|dev/.test(release);
+}
+
 export function rustupHome(env: Readonly<Record<string, string>>): string {
   return env['RUSTUP_HOME'] || join(env['HOME'] ?? '/', '.rustup');
 }

@@ -37,6 +37,8 @@ export interface Tools {
   /** The standard library of the target, where it is the toolchain's own and not the host's. */
   readonly target: Digest | undefined;
   readonly linker: Digest;
+  /** Programs that the configuration starts in front of rustc. */
+  readonly wrappers: Digest | undefined;
   /** The native libraries that build scripts can find (pkg-config's files). */
   readonly nativeLibraries: Digest;
 }
@@ -137,7 +139,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     record: {
       format: 2,
       kind: 'rustc',
-      argv: [`${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said })],
+      argv: [...wrapperWords(planned), `${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said })],
       cwd: planned.place.cwd,
       env: {
         ...heeded(planned.declaredEnv),
@@ -149,6 +151,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
         rustc: context.tools.rustc,
         ...(context.tools.target !== undefined && planned.target !== undefined ? { target: context.tools.target } : {}),
         ...(metadataOnly ? {} : { linker: context.tools.linker }),
+        ...(context.tools.wrappers === undefined ? {} : { wrappers: context.tools.wrappers }),
       },
       trees: view.trees,
       files: { ...view.files, ...files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
@@ -216,6 +219,8 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
         ...scriptEnv(planned.unit, planned.owner, run),
+        ...(planned.wrappers.all ? { RUSTC_WRAPPER: planned.wrappers.all.word } : {}),
+        ...(planned.wrappers.members ? { RUSTC_WORKSPACE_WRAPPER: planned.wrappers.members.word } : {}),
       },
       tools: { rustc: context.tools.rustc, linker: context.tools.linker, nativeLibraries: context.tools.nativeLibraries },
       trees: view.trees,
@@ -231,6 +236,11 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     ambientEnv: { NUM_JOBS: String(context.jobs), ...homeOf(planned, context) },
   };
   return { action, wholes: view.wholes };
+}
+
+/** What rustc is started by: the wrapper for all packages is the outermost. */
+function wrapperWords({ wrappers: { all, members } }: PlannedUnit): readonly string[] {
+  return [all, members].flatMap((program) => program?.word ?? []);
 }
 
 /** Cargo and other tools that a script starts do not work without a home folder: in the sandbox it is an empty one. */

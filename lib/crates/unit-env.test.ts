@@ -172,7 +172,8 @@ test('a build script sees what it sees under a real cargo', async () => {
       const owner = unit && packages.get(unit.pkgId);
       assert.ok(unit && owner);
       if (!unit || !owner) return;
-      const cfgs = await targetCfgs(toolchain, toolchain.host, [], cacheDir, context);
+      const question = { toolchain, rustc: toolchain.rustc, target: toolchain.host, flags: [], cwd: '/', bootstrap: undefined };
+      const cfgs = await targetCfgs(question, cacheDir, context);
       const all = {
         ...packageEnv(owner, workPlace),
         ...scriptEnv(unit, owner, { ...scriptRun, target: toolchain.host, host: toolchain.host, cfgs }),

@@ -171,7 +171,7 @@ function words({ dir, packages, bins, features, defaultFeatures, env }: Project)
 
 /** As people call it: no target is named, so that cargo builds what host and target have in common once. */
 async function cargo(bench: Bench, project: Project, targetDir: string, wrapper?: string): Promise<Cost> {
-  const [, , ...selection] = selectionArgs(project, '');
+  const selection = selectionArgs(project, []);
   const env = { ...bench.env, ...project.env, CARGO_TARGET_DIR: targetDir, ...(wrapper === undefined ? {} : sccacheEnv(bench, wrapper)) };
   const { cost } = await costOf(
     `cargo cannot build ${project.name}`,

@@ -46,7 +46,7 @@ export const projectFlags = {
   lib: { type: 'boolean', help: 'build only the library' },
   release: { type: 'boolean', help: 'the release profile of the project' },
   profile: { type: 'string', value: 'P', help: 'dev (default), release, system (that of images) or one that the project declares' },
-  triple: { type: 'string', value: 'T', help: 'a target triple or a JSON target specification' },
+  triple: { type: 'string', value: 'T', multiple: true, help: 'a target triple or a JSON target specification; several: OUT/T/bin for each' },
   features: { type: 'string', value: 'F,..', multiple: true, help: 'features to turn on' },
   'no-default-features': { type: 'boolean', help: 'leave the default features off' },
   'build-std': { type: 'string', value: 'core,alloc', help: 'compile these crates of the standard library too' },
@@ -157,7 +157,7 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
     });
   }
   const split = (values: readonly string[]): string[] => values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== '');
-  const triple = args.text('triple');
+  const [triple, ...moreTriples] = args.list('triple').map((word) => (word.endsWith('.json') ? path(word) : word));
   const defaults: Project = {
     name: '',
     dir: '',
@@ -167,7 +167,8 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
     features: split(args.list('features')),
     defaultFeatures: !args.has('no-default-features'),
     profile: args.text('profile') ?? (args.has('release') ? 'release' : 'dev'),
-    triple: triple?.endsWith('.json') ? path(triple) : triple,
+    triple,
+    moreTriples,
     buildStd: split([args.text('build-std') ?? '']),
     buildStdFeatures: split([args.text('build-std-features') ?? '']),
     cargoConfigs: args.list('cargo-config').map(path),

@@ -1,0 +1,49 @@
+// A program of the host that cargo's configuration names for rustc: a linker, a wrapper. In the sandbox it has one place for all packages, and
+// what it is counts by content.
+import { basename, join } from 'node:path';
+import { hostPlaces } from '../build/sandbox.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Digest } from '../core/digest.ts';
+import { placeOfHostPath } from './cargo-config.ts';
+import type { ConfigPath } from './cargo-config.ts';
+import type { OwnTrees } from './own-trees.ts';
+
+export interface HostProgram {
+  /** How it is named in the sandbox: an absolute path, or a name that is looked for in PATH. */
+  readonly word: string;
+  /** Its file on the host; undefined where there is none. */
+  readonly path: string | undefined;
+  readonly digest: Digest | undefined;
+}
+
+/** Where actions look for programs: what lib/core/sh.ts gives a process without PATH. */
+const actionPath = ['/usr/bin', '/bin'];
+
+export async function hostProgram(named: ConfigPath, trees: OwnTrees, { digests }: Pick<Cache, 'digests'>): Promise<HostProgram> {
+  const path = typeof named === 'string' ? named : named.file;
+  if (path.startsWith('/')) {
+    const digest = await digests.file(path);
+    return { word: placeOfHostPath(path, trees), path: digest === undefined ? undefined : path, digest };
+  }
+  for (const candidate of actionPath.map((folder) => join(folder, path))) {
+    const digest = await digests.file(candidate);
+    if (digest !== undefined) return { word: path, path: candidate, digest };
+  }
+  return { word: path, path: undefined, digest: undefined };
+}
+
+/** Mounts for programs that the sandbox would not show: place -> path of the host. */
+export function programMounts(programs: readonly (HostProgram | undefined)[]): Readonly<Record<string, string>> {
+  const shown = (path: string): boolean => hostPlaces.some((folder) => path.startsWith(`${folder}/`));
+  return Object.fromEntries(
+    programs.flatMap((program) =>
+      program?.path !== undefined && program.word.startsWith('/') && !shown(program.word) ? [[program.word, program.path]] : [],
+    ),
+  );
+}
+
+/** Whether a wrapper only keeps results: then it is left out, since results are kept here. */
+export function isCompilerCache(named: ConfigPath): boolean {
+  const path = typeof named === 'string' ? named : named.file;
+  return ['sccache', 'kache', 'cachepot', 'ccache', 'zccache', 'mbx'].includes(basename(path).replace(/\.exe$/, ''));
+}
