@@ -252,8 +252,8 @@ function addOutDir(
   }
 }
 
-/** Templates and generated sources are smaller. Copying this much takes some 10 ms; libraries that scripts compiled are often larger. */
-const largestCopyBytes = 16 * MiB;
+/** Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger. A copy costs far more than a link. */
+const largestCopyBytes = 4 * MiB;
 
 /**
  * A script may hand the linker files of its own package (a linker script, a prebuilt library), which nothing else names. What the script
