@@ -313,8 +313,8 @@ function addOutDir(
   }
 }
 
-/** Templates and generated sources are smaller. Copying this much takes some 10 ms; libraries that scripts compiled are often larger. */
-const largestCopyBytes = 16 * MiB;
+/** Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger. A copy costs far more than a link. */
+const largestCopyBytes = 4 * MiB;
 
 /** What a package's own script declares counts for the package's compilation too, as it does for cargo: macros and the linker may read it. */
 async function declaredFiles({ planned, directives }: BuiltUnit, cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
