@@ -171,8 +171,10 @@ test('a script of an own package sees its neighbour in the workspace, and what i
   await writeFile(join(checkout, 'home-reader/src/unread.rs'), '');
   assert.is(await build('sibling-reader'), 0);
   const manifest = join(checkout, 'home-reader/Cargo.toml');
-  await writeFile(manifest, `${await readFile(manifest, 'utf8')}\n`);
+  const text = await readFile(manifest, 'utf8');
+  await writeFile(manifest, `${text}\n`);
   assert.ok((await build('sibling-reader')) > 0);
+  await writeFile(manifest, text);
 });
 
 test('a file beside the package may be read once the script declares it, and counts from then on', async () => {
