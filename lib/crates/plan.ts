@@ -9,6 +9,7 @@ import { digestRecord } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
+import { planningVariables } from './cargo-variables.ts';
 import { configEnvOf, wrappersOf } from './cargo-config.ts';
 import type { CargoConfig, ConfigPath } from './cargo-config.ts';
 import { hostProgram, isCompilerCache } from './host-program.ts';
@@ -16,6 +17,7 @@ import type { HostProgram } from './host-program.ts';
 import { ltoStates } from './lto.ts';
 import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
+import type { Place } from './places.ts';
 import { platformsOf } from './platforms.ts';
 import type { Cargo } from './planning.ts';
 import type { Project } from './project.ts';
@@ -23,9 +25,11 @@ import { resolveProject } from './resolution.ts';
 import type { RustSrc } from './rust-src.ts';
 import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
+import { isNightly } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
-import { isBuildScript, isProcMacro, isScriptRun } from './unit-graph.ts';
+import { isBuildScript, isLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Unit } from './unit-graph.ts';
+import { unstableFeatures } from './unstable-features.ts';
 
 /** A unit with everything that its action needs from the plan. */
 export interface PlannedUnit extends Compilation {
@@ -47,6 +51,8 @@ export interface PlannedUnit extends Compilation {
   /** [env] of cargo's configuration. */
   readonly configEnv: Readonly<Record<string, string>>;
   readonly profileName: string;
+  /** Scopes of -Ztrim-paths; "" for none. */
+  readonly trimPaths: string;
   /** How its program is called, where that is not its target's name. */
   readonly filename: string | undefined;
   /** Where cargo would keep half-done work: whose it is. */
@@ -131,6 +137,16 @@ async function planProject(
   const lto = ltoStates(graph);
   const platformOf = await platformsOf(graph.units, { cargo, project, config, workspaceRoot, flagsForHost }, context);
   const wrappers = await wrappersFor(cargo, project, config, workspaceRoot, context);
+  const nightly = isNightly(toolchain);
+  const manifestFeatures = packages.flatMap(({ manifestPath, source }) =>
+    source === undefined ? (manifestOf.get(manifestPath)?.facts.features ?? []) : [],
+  );
+  const features = unstableFeatures(
+    project.dir,
+    nightly ? (config.unstable ?? {}) : {},
+    nightly ? planningVariables(cargo.hostEnv, true) : {},
+    manifestFeatures,
+  );
   const { env: configEnv, forced } = configEnvOf(config, project.env, workspaceRoot);
   const declaredEnv = Object.fromEntries(Object.entries(project.env).filter(([name]) => !forced.includes(name)));
   const memberIds = new Set(members.map(({ id }) => id));
@@ -155,6 +171,7 @@ async function planProject(
     const platform = platformOf(unit);
     const manifest = manifestOf.get(owner.manifestPath);
     const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir);
+    const trimPaths = features.trimPaths ? (unit.profile.trimPaths ?? 'all') : '';
     const compilation: Compilation = {
       unit,
       owner,
@@ -165,12 +182,14 @@ async function planProject(
       target: platform.target,
       linker: platform.linker?.word,
       rustflags: platform.rustflags,
+      trimmed: trimArgs(trimPaths, place, owner, toolchain),
       primary: primaries.has(unit.pkgId) && !unit.isStd,
     };
-    const dependencies = unit.dependencies.map(({ index: on, externCrateName, options }) => ({
+    const tellsPrivate = isLibrary(unit) && (features.publicDependency || manifest?.facts.features?.includes('public-dependency'));
+    const dependencies = unit.dependencies.map(({ index: on, externCrateName, options, isPublic }) => ({
       index: position.get(on) ?? -1,
       name: externCrateName,
-      options,
+      options: tellsPrivate && !isPublic ? ['priv', ...options] : options,
     }));
     // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
     const unitWrappers = { all: wrappers.all, members: memberIds.has(unit.pkgId) && !unit.isStd ? wrappers.members : undefined };
@@ -179,7 +198,7 @@ async function planProject(
       label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
       hash: identityOf(
         compilation,
-        dependencies.map(({ index: on, name }) => [name, planned[on]?.hash ?? '']),
+        dependencies.map(({ index: on, name, options }) => [name, planned[on]?.hash ?? '', ...options]),
         toolchain,
         platform.targetFile?.digest,
         unitWrappers,
@@ -195,6 +214,7 @@ async function planProject(
       declaredEnv,
       configEnv,
       profileName: profileRoot,
+      trimPaths,
       filename: unit.target.kind.includes('bin') ? manifest?.facts.filenames?.[unit.target.name] : undefined,
       checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.hostDir) : undefined,
     });
@@ -232,6 +252,17 @@ function ownersOf(packages: readonly Package[], stdPackages: readonly Package[])
   };
 }
 
+/** Paths as -Ztrim-paths has them: of the workspace relative, of another package below its name, of the standard library as rustc's own. */
+function trimArgs(scopes: string, place: Place, owner: Package, { commitHash, release }: Toolchain): readonly string[] {
+  if (scopes === '') return [];
+  const remaps = {
+    [place.mount]: place.mount === places.work ? '.' : `${owner.name}-${owner.version}`,
+    [places.build]: '/cargo/build-dir',
+    [`${places.toolchain}/lib/rustlib/src/rust`]: `/rustc/${commitHash || release}`,
+  };
+  return [`--remap-path-scope=${scopes}`, ...Object.entries(remaps).map(([from, to]) => `--remap-path-prefix=${from}=${to}`)];
+}
+
 /** The source file as rustc is told: relative in a workspace, so that file!() says what it says under cargo. */
 function sourceOf(unit: Unit, owner: Package, dir: string, cwd: string): string {
   const absolute = join(dir, relative(owner.dir, unit.target.srcPath));
@@ -241,7 +272,7 @@ function sourceOf(unit: Unit, owner: Package, dir: string, cwd: string): string 
 /** What a unit is, without where it lies: two checkouts, machines or projects agree on it. */
 function identityOf(
   compilation: Compilation,
-  dependencies: readonly (readonly [string, string])[],
+  dependencies: readonly (readonly string[])[],
   toolchain: Toolchain,
   targetDigest: Digest | undefined,
   wrappers: Wrappers,
@@ -256,15 +287,17 @@ function identityOf(
     profile: unit.profile.name === 'dev' ? 'dev' : 'release',
     rustc: toolchain.verbose,
     targetDigest: targetDigest ?? null,
-    dependencies: dependencies.map(([name, hash]) => [name, hash]),
+    dependencies: dependencies.map((words) => [...words]),
     ...(started.length > 0 ? { wrappers: started } : {}),
   };
   return digestRecord(record).slice(0, 16);
 }
 
 function labelSuffix(unit: Unit): string {
-  if (isScriptRun(unit)) return ' (run build script)';
-  if (isBuildScript(unit)) return ' (build script)';
+  const script = unit.target.name.replace(/^build-script-(?:build$)?/, '');
+  const name = script === '' ? '' : `${script} `; // a nightly package may have several
+  if (isScriptRun(unit)) return ` (run ${name}build script)`;
+  if (isBuildScript(unit)) return ` (${name}build script)`;
   if (isProcMacro(unit)) return ' (proc macro)';
   if (unit.target.kind.includes('bin')) return ` (bin ${unit.target.name})`;
   return '';

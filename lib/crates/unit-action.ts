@@ -5,6 +5,7 @@ import { anyVariable, digestOfPlace } from '../build/lookup.ts';
 import type { Discovered, Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
+import { artifactsFor } from './artifact-dependencies.ts';
 import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
@@ -13,7 +14,7 @@ import { mountsOf, rustcView, scriptView, wholeFolders } from './source-view.ts'
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
-import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
+import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 
 /** A unit that is done. `directives` are those of a build script's run. */
 export interface BuiltUnit {
@@ -92,24 +93,25 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const { unit } = planned;
   const metadataOnly = isPlainLibrary(unit);
   const libraries = linkClosure(planned, context.built);
-  const own = ownScript(planned, context.built);
+  const own = ownScripts(planned, context.built);
   // A proc macro was linked when it was made: what its script said is of no concern here.
   const linked = libraries.filter((library) => !isProcMacro(library.planned.unit));
-  const scripts = new Set([...(own ? [own] : []), ...linked.flatMap((library) => ownScript(library.planned, context.built) ?? [])]);
-  const inputs: Record<string, Digest> = {};
+  const scripts = new Set([...own, ...linked.flatMap((library) => ownScripts(library.planned, context.built))]);
+  const artifacts = artifactsFor(planned, context.built);
+  const inputs: Record<string, Digest> = { ...artifacts.inputs };
   for (const library of libraries) {
     const artifacts = libraryArtifacts(library, metadataOnly);
     if (artifacts.length === 0) throw new Error(`${planned.label} is to be linked before ${library.planned.label} is whole`);
     for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
   }
-  for (const script of metadataOnly ? (own ? [own] : []) : scripts) Object.assign(inputs, outDirInputs(script));
+  for (const script of metadataOnly ? own : scripts) Object.assign(inputs, outDirInputs(script));
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];
     return libraryArtifacts(dependency, metadataOnly).map(({ path }) => ({ name, path: `${places.deps}/${path}`, options }));
   });
-  const files = await linkedFiles(metadataOnly ? (own ? [own] : []) : [...scripts], context.cache);
-  const said = [...scripts].flatMap((script) => (script.directives ? [{ own: script === own, directives: script.directives }] : []));
+  const files = await linkedFiles(metadataOnly ? own : [...scripts], context.cache);
+  const said = [...scripts].flatMap((script) => (script.directives ? [{ own: own.includes(script), directives: script.directives }] : []));
   const bootstrap =
     unit.isStd ||
     (!/nightly|dev/.test(planned.toolchain.release) &&
@@ -125,7 +127,8 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       env: {
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
-        ...rustcEnv(unit, { outDir: own && outDirOf(own.planned), scriptEnv: own?.directives?.env ?? {}, bootstrap }),
+        ...artifacts.env,
+        ...rustcEnv(unit, { outDirs: outDirsOf(own), scriptEnv: Object.assign({}, ...own.map(({ directives }) => directives?.env)), bootstrap }),
       },
       tools: {
         rustc: context.tools.rustc,
@@ -147,11 +150,12 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
 
 async function scriptAction(planned: PlannedUnit, context: ActionContext): Promise<Action> {
   const dependencies = planned.dependencies.flatMap(({ index }) => context.built.get(index) ?? []);
-  const script = dependencies.find((dependency) => !isScriptRun(dependency.planned.unit));
+  const script = dependencies.find((dependency) => isBuildScript(dependency.planned.unit));
   const program = script?.result.artifacts.find(({ path, executable }) => executable && !path.endsWith('.d'));
   if (!script || !program) throw new Error(`the build script of ${planned.label} was not compiled`);
-  const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/build-script-build`;
-  const inputs: Record<string, Digest> = { [place]: program.digest };
+  const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/${script.planned.unit.target.name}`;
+  const artifacts = artifactsFor(planned, context.built);
+  const inputs: Record<string, Digest> = { [place]: program.digest, ...artifacts.inputs };
   const native: Record<string, string> = {};
   for (const dependency of dependencies) {
     if (!dependency.directives || dependency.planned.owner.links === undefined) continue;
@@ -166,6 +170,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     linker: planned.linker,
     rustflags: planned.rustflags,
     profileName: planned.profileName,
+    trimPaths: planned.trimPaths,
     dependencies: native,
   };
   const view = await scriptView(planned, companionsOf(planned, context.built), context.sandbox, context.cache);
@@ -180,6 +185,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
         ...timelessEnv,
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
+        ...artifacts.env,
         ...scriptEnv(planned.unit, planned.owner, run),
         ...(planned.wrappers.all ? { RUSTC_WRAPPER: planned.wrappers.all.word } : {}),
         ...(planned.wrappers.members ? { RUSTC_WORKSPACE_WRAPPER: planned.wrappers.members.word } : {}),
@@ -228,9 +234,16 @@ function linkClosure(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>
   return [...found];
 }
 
-/** The run of the unit's own build script. */
-function ownScript(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): BuiltUnit | undefined {
-  return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).find((dependency) => isScriptRun(dependency.planned.unit));
+/** The runs of the unit's own build scripts: one, or several of a nightly package. */
+function ownScripts(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
+  return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).filter((dependency) => isScriptRun(dependency.planned.unit));
+}
+
+/** OUT_DIR is that of the first script; where there are several, each has a variable of its own. */
+function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string, string>> {
+  const [first] = scripts;
+  const named = scripts.map(({ planned }) => [`${planned.unit.target.name.replace(/^build-script-/, '')}_OUT_DIR`, outDirOf(planned)]);
+  return { ...(first ? { OUT_DIR: outDirOf(first.planned) } : {}), ...(scripts.length > 1 ? Object.fromEntries(named) : {}) };
 }
 
 function outDirInputs(script: BuiltUnit): Readonly<Record<string, Digest>> {
