@@ -278,7 +278,7 @@ function identityOf(
   wrappers: Wrappers,
 ): string {
   const { unit, owner, place, rustflags } = compilation;
-  const started = [wrappers.all?.word, wrappers.members?.word].filter((word) => word !== undefined);
+  const started = [wrappers.all?.word ?? null, wrappers.members?.word ?? null];
   const record: Json = {
     package: [owner.name, owner.version, owner.source ?? place.dir],
     mode: unit.mode,
@@ -288,7 +288,7 @@ function identityOf(
     rustc: toolchain.verbose,
     targetDigest: targetDigest ?? null,
     dependencies: dependencies.map((words) => [...words]),
-    ...(started.length > 0 ? { wrappers: started } : {}),
+    ...(started.some((word) => word !== null) ? { wrappers: started } : {}),
   };
   return digestRecord(record).slice(0, 16);
 }
