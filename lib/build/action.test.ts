@@ -9,7 +9,7 @@ import type { ActionRecord, ActionResult } from './action.ts';
 const [a, b] = [digestBytes('a'), digestBytes('b')];
 
 const record: ActionRecord = {
-  format: 1,
+  format: 2,
   kind: 'rustc',
   argv: ['rustc', 'x.rs'],
   cwd: '/bloomery/work',
@@ -23,7 +23,11 @@ const record: ActionRecord = {
 };
 
 const result: ActionResult = {
-  artifacts: [{ path: 'x', digest: a, sizeBytes: 1, executable: false }],
+  artifacts: [
+    { kind: 'file', path: 'x', digest: a, sizeBytes: 1, executable: false },
+    { kind: 'folder', path: 'y/empty' },
+    { kind: 'link', path: 'z\udcff', target: '../up' },
+  ],
   stdout: 'out',
   stderr: 'err',
   durationMs: 7,
@@ -54,6 +58,9 @@ test('the key changes with every field', () => {
     { inputs: { '/i': b } },
     { inputs: { '/j': a } },
     { inputs: {}, trees: { '/t': a, '/i': a } },
+    { layout: { '/i': 'program' } },
+    { layout: { '/i/folder': 'folder' } },
+    { layout: { '/i/folder': 'link target' } },
     { outputDir: '/bloomery/build' },
     { sandbox: 'none' },
   ];
@@ -68,6 +75,12 @@ test('the key changes with every field', () => {
 
 test('a result is read as it was written', () => {
   assert.equal(resultOf(JSON.parse(JSON.stringify(resultJson(result)))), result);
+});
+
+test('a result of format 1 has files only, without a kind', () => {
+  const { kind, ...older } = { kind: 'file', path: 'x', digest: a, sizeBytes: 1, executable: false };
+  const read = resultOf({ ...(resultJson(result) as { readonly [key: string]: Json }), artifacts: [older] });
+  assert.equal(read?.artifacts, [{ kind, ...older }]);
 });
 
 test('anything of another shape is no result', () => {
@@ -90,6 +103,9 @@ test('anything of another shape is no result', () => {
       { ...artifact, digest: 'x' },
       { ...artifact, sizeBytes: '1' },
       { ...artifact, executable: 1 },
+      { ...artifact, kind: 'pipe' },
+      { kind: 'link', path: 'x' },
+      { kind: 'folder' },
     ].map((wrong) => ({ ...stored, artifacts: [artifact, wrong] })),
   ];
   for (const other of others) assert.is(resultOf(other), undefined, JSON.stringify(other));

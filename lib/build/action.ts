@@ -8,8 +8,8 @@ export type ActionKey = Digest & { readonly __actionKey: true };
 
 /** Everything that may change the result of an action. Each field maps a name to a value or a digest. */
 export interface ActionRecord {
-  /** Raised when the meaning of a record changes. */
-  readonly format: 1;
+  /** Raised when the meaning of a record or of its result changes. */
+  readonly format: 2;
   readonly kind: 'rustc' | 'build-script';
   readonly argv: readonly string[];
   readonly cwd: string;
@@ -22,6 +22,8 @@ export interface ActionRecord {
   readonly files: Readonly<Record<string, Digest | null>>;
   /** Artifacts of other actions: place -> digest. */
   readonly inputs: Readonly<Record<string, Digest>>;
+  /** What is staged beside the contents of `inputs`, where there is any: place -> what is there. */
+  readonly layout?: Readonly<Record<string, Staged>>;
   /** The folder that the action writes; everything in it afterwards is its output. */
   readonly outputDir: string;
   /** What keeps undeclared things out: results made without a sandbox are never taken for results made in one. */
@@ -36,27 +38,67 @@ export interface Action {
   /** For people; not in the key. */
   readonly label: string;
   readonly record: ActionRecord;
-  /** Where the places of the record lie on this host, read-only: place -> absolute path. */
+  /** What the sandbox shows of this host, read-only: place -> absolute path. */
   readonly mounts: Readonly<Record<string, string>>;
-  /** Of the mounts, the places that the sandbox shows, where that is less than all: folders or files at or below a mount. */
-  readonly shown?: readonly string[];
   /** Variables that do not change the result (NUM_JOBS), kept out of the key. */
   readonly ambientEnv: Readonly<Record<string, string>>;
   /** Places beside the record's, kept out of the key: place -> absolute path (the pipe of the jobserver). Writable. */
   readonly ambientMounts?: Readonly<Record<string, string>>;
   /** The artifact that the command announces before it ends, and who waits for it. */
   readonly early?: { readonly path: string; readonly there: (artifact: Artifact) => void };
+  /** Present for actions of the user's own packages: what they read becomes part of their inputs. */
+  readonly own?: OwnView;
+  /** The tracer's program on this host (lib/build/tracer.ts), for an action with `own`. */
+  readonly tracer?: string;
+  /** Folders that get a writable copy of themselves, of which nothing is kept: places. */
+  readonly shadowed?: readonly string[];
   /** Runs the command when it may use a processor: what it needs is laid out before, what it made is stored after. */
   readonly slot?: <T>(command: () => Promise<T>) => Promise<T>;
 }
 
-/** A file that an action wrote, relative to its output folder. */
-export interface Artifact {
+/** What an action of the user's own packages may see, and what of it counts. */
+export interface OwnView {
+  /** Places below which everything that was read counts. */
+  readonly counted: readonly string[];
+  /** Where the folders around the user's own would be, none of which is shown: place -> absolute path of the host. */
+  readonly around: Readonly<Record<string, string>>;
+  /** Folders of inputs that the command may write to, though nothing of it is kept: the output folder of its package's build script. */
+  readonly mayWrite: readonly string[];
+  /** The user's own text (manifests, sources, configuration): a path outside of `counted` is shown only where this text spells it. */
+  readonly spelled: () => string;
+  /** The user's home folder, an absolute path of the host: hidden entries of it are never shown. */
+  readonly home: string | undefined;
+}
+
+/** What an action left in its output folder. Paths are relative to it and may have bytes that are not UTF-8 (lib/core/byte-path.ts). */
+export type Artifact = FileArtifact | FolderArtifact | LinkArtifact;
+
+export interface FileArtifact {
+  readonly kind: 'file';
   readonly path: string;
   readonly digest: Digest;
   readonly sizeBytes: number;
   readonly executable: boolean;
 }
+
+/** An empty folder; those with content follow from the paths in them. */
+export interface FolderArtifact {
+  readonly kind: 'folder';
+  readonly path: string;
+}
+
+/** A symbolic link with its target as it was written. */
+export interface LinkArtifact {
+  readonly kind: 'link';
+  readonly path: string;
+  readonly target: string;
+}
+
+/**
+ * An empty folder, a link with its target, or how a file of `inputs` is staged: as a copy that is a program or is none. Files that are not
+ * in the layout are read-only hard links of blobs, which are all executable.
+ */
+export type Staged = 'folder' | `link ${string}` | 'program' | 'data';
 
 /** What a successful action left: only success is remembered. */
 export interface ActionResult {
@@ -82,7 +124,16 @@ export function resultJson(result: ActionResult): Json {
   return { ...result, artifacts: result.artifacts.map((artifact) => ({ ...artifact })) };
 }
 
-/** Reads a stored result; undefined when it has another shape. */
+export function isFileArtifact(artifact: Artifact): artifact is FileArtifact {
+  return artifact.kind === 'file';
+}
+
+/** The files of a result. */
+export function filesOfResult({ artifacts }: Pick<ActionResult, 'artifacts'>): readonly FileArtifact[] {
+  return artifacts.filter(isFileArtifact);
+}
+
+/** Reads a stored result; undefined when it has another shape. Results of format 1 have files only, without a kind. */
 export function resultOf(value: Json): ActionResult | undefined {
   if (!isObject(value)) return undefined;
   const { artifacts, stdout, stderr, durationMs } = value;
@@ -90,12 +141,21 @@ export function resultOf(value: Json): ActionResult | undefined {
     return undefined;
   const read: Artifact[] = [];
   for (const artifact of artifacts as readonly Json[]) {
-    if (!isObject(artifact)) return undefined;
-    const { path, digest, sizeBytes, executable } = artifact;
-    if (typeof path !== 'string' || !isDigest(digest) || typeof sizeBytes !== 'number' || typeof executable !== 'boolean') return undefined;
-    read.push({ path, digest, sizeBytes, executable });
+    const one = artifactOf(artifact);
+    if (!one) return undefined;
+    read.push(one);
   }
   return { artifacts: read, stdout, stderr, durationMs };
+}
+
+function artifactOf(value: Json): Artifact | undefined {
+  if (!isObject(value)) return undefined;
+  const { kind = 'file', path, digest, sizeBytes, executable, target } = value;
+  if (typeof path !== 'string') return undefined;
+  if (kind === 'folder') return { kind, path };
+  if (kind === 'link') return typeof target === 'string' ? { kind, path, target } : undefined;
+  if (kind !== 'file' || !isDigest(digest) || typeof sizeBytes !== 'number' || typeof executable !== 'boolean') return undefined;
+  return { kind, path, digest, sizeBytes, executable };
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {

@@ -1,10 +1,11 @@
 // The announced artifact is in the store while its command still runs, whatever way its line is cut into chunks.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../fixtures/cache/scratch.ts';
+import { filesBelow, withScratch } from '../../fixtures/cache/scratch.ts';
 import { digestBytes } from '../core/digest.ts';
+import { run } from '../core/sh.ts';
 import type { Artifact } from './action.ts';
 import { watchEarly, withoutAnnouncements } from './early-artifact.ts';
 
@@ -24,21 +25,27 @@ test('the file is taken when its line is complete, once, and only it', async () 
     watch.hear(`\n${line('libx-1.rmeta')}`);
     await watch.settled();
     const digest = digestBytes('metadata');
-    assert.equal(taken, [{ path: 'libx-1.rmeta', digest, sizeBytes: 8, executable: false }]);
+    assert.equal(taken, [{ kind: 'file', path: 'libx-1.rmeta', digest, sizeBytes: 8, executable: false }]);
     assert.is((await content.read(digest))?.toString(), 'metadata');
   });
 });
 
-test('an announced file that is not there is an error', async () => {
-  await withScratch(async ({ cache }) => {
-    const watch = watchEarly({ path: 'none', there: () => {} }, join(cache.tmpDir, 'nowhere'), cache);
-    watch.hear(line('none'));
-    assert.ok(
-      await watch.settled().then(
-        () => false,
-        () => true,
-      ),
-    );
+test('an announced path that is absent, a link, a pipe, a folder or not readable is no early artifact', async () => {
+  await withScratch(async ({ cache, folder, write }) => {
+    const outDir = join(cache.tmpDir, 'action/out');
+    await mkdir(outDir, { recursive: true });
+    const secret = await write('secret', 'secret');
+    await symlink(secret, join(outDir, 'link'));
+    await symlink('loop', join(outDir, 'loop'));
+    await mkdir(join(outDir, 'folder'));
+    assert.is((await run(['mkfifo', 'pipe'], { cwd: outDir, env: {} })).exitCode, 0);
+    for (const path of ['absent', 'link', 'loop', 'folder', 'pipe']) {
+      const watch = watchEarly({ path, there: () => assert.unreachable(path) }, outDir, cache);
+      watch.hear(line(path));
+      assert.is(await watch.settled(), undefined, path);
+    }
+    assert.equal(await filesBelow(join(cache.dir, 'content')), []);
+    assert.equal(await readdir(folder), ['secret']);
   });
 });
 

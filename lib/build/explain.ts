@@ -70,7 +70,7 @@ const toolWords: Readonly<Record<string, string>> = {
 };
 
 /** In this order they are told: causes before what follows from them. */
-const fieldOrder = ['format', 'kind', 'tools', 'sandbox', 'checkout', 'files', 'trees', 'argv', 'env', 'inputs'];
+const fieldOrder = ['format', 'kind', 'tools', 'sandbox', 'checkout', 'files', 'trees', 'argv', 'env', 'inputs', 'layout'];
 
 /**
  * Differences as short clauses for people, the most telling first, each said once: "greeter/words.txt changed", "the compiler changed". What
@@ -85,7 +85,7 @@ export function reasonsOf(found: readonly Difference[]): readonly string[] {
 
 /** Does it differ only in hashes that name units? A new name of an input is told as a change of that input. */
 function onlyRenamed({ field, name, before, after }: Difference, all: readonly Difference[]): boolean {
-  if (field === 'inputs' || field === 'files' || field === 'trees' || field === 'tools') return false;
+  if (field === 'inputs' || field === 'layout' || field === 'files' || field === 'trees' || field === 'tools') return false;
   if (before !== undefined && after !== undefined) return withoutHashes(before) === withoutHashes(after);
   const twin = (other: Difference): boolean =>
     other.field === field && (other.before === undefined) !== (before === undefined) && withoutHashes(other.name) === withoutHashes(name);
@@ -105,6 +105,7 @@ function clauseOf({ field, name, before, after }: Difference): string {
     case 'trees':
       return `the source of ${shownPlace(name)} ${verb(before, after)}`;
     case 'inputs':
+    case 'layout':
       return `${inputWords(name)} changed`;
     case 'env':
       return `the variable ${name} ${valueVerb(before, after)}`;

@@ -45,6 +45,19 @@ test('no more than the tokens allow run at once', async () => {
   });
 });
 
+test('a pipe that an action filled takes no more tokens, which is no error', async () => {
+  await withJobserver(1, async ({ hold, path }) => {
+    await hold(async () => {
+      const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      assert.throws(() => {
+        for (;;) writeSync(fd, Buffer.alloc(4096, '+'));
+      }, /EAGAIN/);
+      closeSync(fd);
+    });
+    assert.is(await hold(async () => 'next'), 'next');
+  });
+});
+
 /** A program's thread: takes and gives tokens at the pipe itself. */
 async function withThread(path: string, use: (thread: { take(): number; give(count: number): void }) => Promise<void>): Promise<void> {
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);

@@ -53,6 +53,13 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
       Error.stackTraceLimit = stackTraceLimit;
     }
   };
+  const giveBack = (): void => {
+    try {
+      writeSync(fd, token);
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw error; // an action filled the pipe, so there is no lack of tokens
+    }
+  };
   /** Whether with a token, or undefined: it has to wait. */
   const enter = (): boolean | undefined => {
     const withToken = take();
@@ -96,7 +103,7 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
           holders--;
           if (withToken) {
             held--;
-            writeSync(fd, token);
+            giveBack();
           }
           admit();
         }

@@ -8,8 +8,10 @@ import type { Scratch } from '../../fixtures/cache/scratch.ts';
 import { bothSandboxes, bubblewrap } from '../../fixtures/cache/sandboxes.ts';
 import { jobOf, places, shellAction } from '../../fixtures/cache/shell-action.ts';
 import { run } from '../core/sh.ts';
-import { digestOfPlace, openActionCache } from './lookup.ts';
+import { filesOfResult } from './action.ts';
+import { openActionCache } from './lookup.ts';
 import type { ActionCache, Job } from './lookup.ts';
+import { allOf, digestOfPlace, namesOf, packageOf, repositoryOf } from './place-digest.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** As a new run of ours: nothing is known but what the cache directory holds. */
@@ -101,8 +103,9 @@ test('a folder that was read makes a miss when a file in it turns up, changes or
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
     await write('src/a', 'a');
+    await write('.git/HEAD', '');
     await write('src/.gitignore', '*.log\n');
-    const job = jobOf(shellAction('find src -type f | xargs cat > $OUT/x', folder, sandbox), ['src/']);
+    const job = jobOf(shellAction('find src -type f | xargs cat > $OUT/x', folder, sandbox), ['src//repository']);
     const steps: readonly (readonly [string, () => Promise<unknown>, 'hit' | 'built'])[] = [
       ['the first time', async () => undefined, 'built'],
       ['ignored', () => write('src/x.log', ''), 'hit'],
@@ -118,16 +121,43 @@ test('a folder that was read makes a miss when a file in it turns up, changes or
   });
 });
 
-test('a folder named without the slash counts with all that is in it', async () => {
+test('each aspect of a folder counts what it names, and nothing else', async () => {
   await withScratch(async ({ folder, write, reopen }) => {
     await write('.gitignore', '*.log\n');
+    await write('src/a', 'a');
+    await write('inner/Cargo.toml', '');
+    await mkdir(join(folder, 'linked'));
+    await write('elsewhere/x', '1');
+    await symlink('../elsewhere', join(folder, 'linked/out'));
+    await symlink('..', join(folder, 'linked/up'));
     const mounts = { [places.work]: folder };
-    const digest = async (place: string): Promise<string | null> => digestOfPlace(place, mounts, await reopen());
-    const before = [await digest(places.work), await digest(`${places.work}/`)];
-    await write('x.log', '');
-    const after = [await digest(places.work), await digest(`${places.work}/`)];
-    assert.equal([before[0] === after[0], before[1] === after[1]], [false, true]);
-    assert.is(await digest(`${places.work}/none`), null);
+    const aspects = [namesOf(places.work), allOf(`${places.work}/linked`), packageOf(places.work), repositoryOf(places.work), places.work];
+    const digests = async (): Promise<readonly (string | null)[]> => {
+      const cache = await reopen();
+      return Promise.all(aspects.map((place) => digestOfPlace(place, mounts, cache)));
+    };
+    const steps: readonly (readonly [what: string, step: () => Promise<unknown>, changed: readonly string[]])[] = [
+      ['a file below', () => write('src/a', 'b'), ['all', 'package', 'repository']],
+      ['behind a link', () => write('elsewhere/x', '2'), ['all', 'package', 'repository']],
+      ['in a package of its own', () => write('inner/lib.rs', ''), ['all', 'repository']],
+      ['in the target folder', () => write('target/x', ''), ['names', 'all']],
+      ['what git would ignore, outside of a repository', () => write('src/x.log', ''), ['all', 'package', 'repository']],
+      ['a repository begins', () => write('.git/HEAD', ''), ['names', 'all', 'package', 'repository']],
+      ['what git ignores', () => write('src/x.log', 'x'), ['all']],
+    ];
+    for (const [what, step, changed] of steps) {
+      const before = await digests();
+      await step();
+      const after = await digests();
+      const names = ['names', 'all', 'package', 'repository', 'file'];
+      assert.equal(
+        names.filter((_, at) => before[at] !== after[at]),
+        changed,
+        what,
+      );
+    }
+    assert.is(await digestOfPlace(`${places.work}/none`, mounts, await reopen()), null);
+    assert.is(await digestOfPlace(allOf(`${places.work}/none/`), mounts, await reopen()), null);
   });
 });
 
@@ -138,7 +168,7 @@ test('of declared variables those count that were read, and the command sees all
       jobOf(shellAction('echo "$READ $UNREAD" > $OUT/x', scratch.folder, sandbox), [], declared, ['READ']);
     assert.is(await built(scratch, job({ READ: '1', UNREAD: '2' }), sandbox), 'built');
     const hit = await (await actionsOf(scratch)).lookUp(job({ READ: '1', UNREAD: 'other' }));
-    const [artifact] = hit?.result.artifacts ?? [];
+    const [artifact] = hit ? filesOfResult(hit.result) : [];
     assert.ok(artifact);
     assert.is(artifact && (await scratch.cache.content.read(artifact.digest))?.toString(), '1 2\n');
     assert.is(await built(scratch, job({ READ: '1' }), sandbox), 'hit');
@@ -196,7 +226,7 @@ test('a result whose artifact is gone is a miss', async () => {
     const job = jobOf(shellAction('echo x > $OUT/x; echo y > $OUT/y', scratch.folder, sandbox));
     const made = await (await actionsOf(scratch)).make(job, sandbox, scratch.context);
     assert.ok(made.ok && (await isHit(scratch, job)));
-    await rm(scratch.blob((made.ok && made.result.artifacts[1]?.digest) || ('' as never)));
+    await rm(scratch.blob((made.ok && filesOfResult(made.result)[1]?.digest) || ('' as never)));
     assert.is(await built(scratch, job, sandbox), 'built');
     assert.ok(await isHit(scratch, job));
   });
@@ -220,8 +250,8 @@ test('a source that is edited while the command runs is used but not remembered:
   const edits: readonly (readonly [string, string, (scratch: Scratch) => Promise<unknown>])[] = [
     ['edited', 'src/a', ({ write }) => write('src/a', 'after')],
     ['removed', 'src/a', ({ folder }) => rm(join(folder, 'src/a'))],
-    ['edited in a folder', 'src/', ({ write }) => write('src/a', 'after')],
-    ['new in a folder', 'src/', ({ write }) => write('src/deep/b', 'new')],
+    ['edited in a folder', 'src//all', ({ write }) => write('src/a', 'after')],
+    ['new in a folder', 'src//all', ({ write }) => write('src/deep/b', 'new')],
   ];
   for (const [what, read, edit] of edits) {
     await withScratch(async (scratch) => {
@@ -256,7 +286,8 @@ test("a source that is edited between its look-up and the command's start is rem
     await settle();
     assert.ok((await actions.make(job, sandbox, scratch.context)).ok);
     const textOf = async (): Promise<string | undefined> => {
-      const [artifact] = (await (await actionsOf(scratch)).lookUp(job))?.result.artifacts ?? [];
+      const done = await (await actionsOf(scratch)).lookUp(job);
+      const [artifact] = done ? filesOfResult(done.result) : [];
       return artifact && (await scratch.cache.content.read(artifact.digest))?.toString();
     };
     assert.is(await textOf(), 'third');

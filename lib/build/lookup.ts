@@ -1,30 +1,35 @@
 // Looking an action up, and remembering what it made. Some inputs are known only after a first run (the source files that rustc
 // says it read, the files a build script says it depends on): their names are remembered by the key of the record without them, and
 // their contents complete the record. So a file that was not read changes nothing, and switching a branch back costs nothing.
-import { stat } from 'node:fs/promises';
 import type { Cache } from '../cache/cache.ts';
 import type { Looks } from '../cache/file-digests.ts';
 import type { Records } from '../cache/records.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
-import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { actionKey, resultJson, resultOf } from './action.ts';
+import { actionKey, filesOfResult, resultJson, resultOf } from './action.ts';
 import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
-import { executeDeclared } from './declared.ts';
-import type { Declares } from './declared.ts';
+import { attempt } from './attempts.ts';
+import type { Declares } from './attempts.ts';
 import { openHistory } from './explain-history.ts';
 import type { Execution } from './execute.ts';
-import { hostPath } from './mounts.ts';
+import { hostPath, pathsOf } from './mounts.ts';
+import { digestOfPlace, plainPlace } from './place-digest.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /**
- * What a run turned out to depend on: places of files (with a closing slash: all files of a folder), and names of variables, declared or
- * not: one that was looked for in vain counts once it is declared.
+ * What a run turned out to depend on: places with their aspect (place-digest.ts), and names of variables, declared or not: one that was looked
+ * for in vain counts once it is declared.
  */
 export interface Discovered {
   readonly files: readonly string[];
   readonly variables: readonly string[];
+  /** Places outside of the user's trees that had to be shown: the next run shows them at once. */
+  readonly shown?: readonly string[];
+  /** Folders that had to be writable. */
+  readonly shadowed?: readonly string[];
+  /** The command has to run every time, as its own words ask for. */
+  readonly always?: true;
 }
 
 /** In place of a name: the command may have read any variable. */
@@ -35,8 +40,9 @@ export interface Job {
   readonly action: Action;
   /** Variables the user declared: the command sees all of them, the key takes those that were read. */
   readonly declaredEnv: Readonly<Record<string, string>>;
-  readonly discover: (result: ActionResult) => Promise<Discovered>;
-  /** Where the sandbox hides sources: the places that the command's words declare. */
+  /** `read`: what was seen of its reads (accesses.ts); undefined where they are not known. */
+  readonly discover: (result: ActionResult, read: readonly string[] | undefined) => Promise<Discovered>;
+  /** The places that the command's words declare, from its standard output. */
   readonly declares?: Declares;
   /** The person's home folder, which no action sees: a failure there is told by its path. */
   readonly home?: string;
@@ -71,9 +77,10 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   const history = await openHistory(cache);
 
   const complete = async (job: Job, found: Discovered, digests: Looks): Promise<ActionRecord> => {
+    const paths = pathsOf(job.action);
     const files = await Promise.all(
       [...found.files].sort(byCodeUnit).map(async (place) => {
-        return [place, await digestOfPlace(place, job.action.mounts, { digests })] as const;
+        return [place, await digestOfPlace(place, paths, { digests })] as const;
       }),
     );
     const any = found.variables.includes(anyVariable);
@@ -82,7 +89,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
     return {
       ...record,
       files: { ...record.files, ...Object.fromEntries(files) },
-      env: { ...record.env, ...Object.fromEntries(variables) },
+      env: { ...Object.fromEntries(variables), ...record.env }, // what cargo and build scripts set wins over what the user declared
     };
   };
   const setsOf = async (job: Job): Promise<readonly Discovered[]> => {
@@ -93,65 +100,56 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
   return {
     async lookUp(job) {
       for (const set of await setsOf(job)) {
+        if (set.always) continue;
         const record = await complete(job, set, cache.digests);
         const key = actionKey(record);
         const result = resultOf((await results.get(key)) ?? null);
         if (!result) continue;
-        const present = await Promise.all(result.artifacts.map((artifact) => cache.content.has(artifact.digest)));
+        const present = await Promise.all(filesOfResult(result).map(({ digest }) => cache.content.has(digest)));
         if (present.every(Boolean)) return { key, result, files: filesOf(record, set) };
       }
       return undefined;
     },
     explain: (job) => history.reasons(job.action.label, ({ discovered }) => complete(job, discovered, cache.digests)),
     async make(job, sandbox, context) {
-      const execution = await executeDeclared(
-        { ...job.action, ambientEnv: { ...job.action.ambientEnv, ...job.declaredEnv } },
-        job,
-        sandbox,
-        cache,
-        context,
-      );
+      const [latest] = await setsOf(job);
+      const before = { shown: latest?.shown ?? [], shadowed: latest?.shadowed ?? [] };
+      const execution = await attempt(job, before, sandbox, cache, context);
       if (!execution.ok) return execution;
       const { result } = execution;
-      const found = await job.discover(result);
+      const { shown, shadowed } = execution.needed;
+      const found = {
+        ...(await job.discover(result, execution.read)),
+        ...(shown.length > 0 ? { shown } : {}),
+        ...(shadowed.length > 0 ? { shadowed } : {}),
+      };
       const now = cache.digests.again();
       const record = await complete(job, found, now);
       const key = actionKey(record);
       if (execution.shareable && (await unchangedSince(execution.startedMs, job.action, now))) {
         await results.put(key, resultJson(result));
-        await history.remember(key, { ...job.action, record, base: actionKey(job.action.record), discovered: found });
+        await history.remember(key, { ...job.action, mounts: execution.action.mounts, record, base: actionKey(job.action.record), discovered: found });
         const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
         const sets = [found, ...others].slice(0, rememberedSets);
         await inputs.put(
           actionKey(job.action.record),
-          sets.map(({ files, variables }) => ({ files: [...files], variables: [...variables] })),
+          sets.map((set) => ({ ...set })),
         );
-        return { ok: true, key, result, files: filesOf(record, found) };
+        return found.always ? { ok: true, key, result } : { ok: true, key, result, files: filesOf(record, found) };
       }
       return { ok: true, key, result };
     },
   };
 }
 
-/** What a source file or folder holds; null where there is none. Of a folder with a closing slash, what git would ignore does not count. */
-export async function digestOfPlace(
-  place: string,
-  mounts: Action['mounts'],
-  { digests }: { readonly digests: Looks },
-): Promise<Digest | null> {
-  const path = hostPath(place, mounts);
-  const isFolder = place.endsWith('/') || (await absentAsUndefined(stat(path)))?.isDirectory();
-  const digest = await (isFolder ? digests.tree(path, { gitignore: place.endsWith('/'), ignore: ['target', '.git'] }) : digests.file(path));
-  return digest ?? null;
-}
-
 /**
  * Is what the command read what the key says? A source edited while it ran, or between its look-up and its start, makes the result one that
  * is used but not remembered. `now` has looked at everything that was discovered.
  */
-async function unchangedSince(startedMs: number, { record, mounts }: Action, now: Looks): Promise<boolean> {
-  for (const [place, digest] of Object.entries(record.files)) {
-    if (hostPath(place, mounts) !== place && (await digestOfPlace(place, mounts, { digests: now })) !== digest) return false;
+async function unchangedSince(startedMs: number, action: Action, now: Looks): Promise<boolean> {
+  const paths = pathsOf(action);
+  for (const [place, digest] of Object.entries(action.record.files)) {
+    if (hostPath(plainPlace(place), paths) !== plainPlace(place) && (await digestOfPlace(place, paths, { digests: now })) !== digest) return false;
   }
   return now.newestChangeMs() < Math.floor(startedMs);
 }
@@ -163,5 +161,12 @@ function filesOf(record: ActionRecord, { files }: Discovered): Done['files'] {
 function discoveredOf(value: Json): Discovered | undefined {
   if (typeof value !== 'object' || value === null || !('files' in value) || !('variables' in value)) return undefined;
   const strings = (list: Json | undefined): string[] => (Array.isArray(list) ? list.filter((item: Json) => typeof item === 'string') : []);
-  return { files: strings(value['files']), variables: strings(value['variables']) };
+  const [shown, shadowed] = [strings(value['shown']), strings(value['shadowed'])];
+  return {
+    files: strings(value['files']),
+    variables: strings(value['variables']),
+    ...(shown.length > 0 ? { shown } : {}),
+    ...(shadowed.length > 0 ? { shadowed } : {}),
+    ...(value['always'] === true ? { always: true } : {}),
+  };
 }

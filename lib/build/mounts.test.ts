@@ -1,7 +1,7 @@
-// Which path of the host a place stands for, and what of the mounts is shown.
+// Which path of the host a place stands for, and the other way round.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hostPath, isBelow, shownMounts } from './mounts.ts';
+import { hostPath, isBelow, pathsOf, placeOfPath } from './mounts.ts';
 import { shellAction } from '../../fixtures/cache/shell-action.ts';
 
 const mounts = { '/bloomery/work': '/users/me/project', '/bloomery/work/vendor': '/srv/vendor', '/srv/data': '/srv/data' };
@@ -20,13 +20,17 @@ test('the innermost mount decides, and a place in none is a path of the host', (
   for (const [place, path] of rows) assert.is(hostPath(place, mounts), path);
 });
 
-test('all mounts are shown, or only the places that are named', () => {
-  const action = { ...shellAction(':', '/x', { kind: 'none' }), mounts };
-  assert.equal(shownMounts(action), mounts);
-  assert.equal(shownMounts({ ...action, shown: ['/bloomery/work/a', '/srv/data'] }), {
-    '/bloomery/work/a': '/users/me/project/a',
-    '/srv/data': '/srv/data',
-  });
+test('places around the user\'s folders have a path although they are not shown', () => {
+  const own = { counted: [], around: { '/bloomery/above': '/users' }, mayWrite: [], spelled: () => '', home: undefined };
+  const paths = pathsOf({ ...shellAction(':', '/x', { kind: 'none' }), mounts, own });
+  assert.is(hostPath('/bloomery/above/you/file', paths), '/users/you/file');
+  assert.is(hostPath('/bloomery/work/a', paths), '/users/me/project/a');
+});
+
+test('the place of a path is in the innermost folder that is mounted', () => {
+  assert.is(placeOfPath('/users/me/project/a/b', mounts), '/bloomery/work/a/b');
+  assert.is(placeOfPath('/srv/vendor', mounts), '/bloomery/work/vendor');
+  assert.is(placeOfPath('/users/me/projects', mounts), undefined);
 });
 
 test('below means in a folder, not only beginning like it', () => {

@@ -1,4 +1,4 @@
-// Which path of the host a place stands for, and which mounts the sandbox shows of an action. Pure.
+// Which path of the host a place stands for, and the other way round. Pure.
 import { join } from 'node:path';
 import type { Action } from './action.ts';
 
@@ -8,9 +8,19 @@ export function hostPath(place: string, mounts: Action['mounts']): string {
   return mount === undefined ? place : join(mounts[mount] ?? '', place.slice(mount.length));
 }
 
-/** What the sandbox binds: place -> path of the host. */
-export function shownMounts({ mounts, shown }: Action): Readonly<Record<string, string>> {
-  return shown ? Object.fromEntries(shown.map((place) => [place, hostPath(place, mounts)])) : mounts;
+/** Where places are on the host, also those around the user's folders that the sandbox does not show. */
+export function pathsOf({ mounts, own }: Pick<Action, 'mounts' | 'own'>): Readonly<Record<string, string>> {
+  return own ? { ...own.around, ...mounts } : mounts;
+}
+
+/** Of several folders of the host with one path inside, the innermost decides: the place of a path, undefined where no mount has it. */
+export function placeOfPath(path: string, mounts: Readonly<Record<string, string>>): string | undefined {
+  let found: readonly [place: string, folder: string] | undefined;
+  for (const [place, folder] of Object.entries(mounts)) {
+    const within = path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`);
+    if (within && (!found || folder.length > found[1].length)) found = [place, folder];
+  }
+  return found && (join(found[0], path.slice(found[1].length)) || undefined);
 }
 
 /** Is the place one of these, or below one? */

@@ -2,12 +2,14 @@
 // tool behind an unchanged name, or a hole in a key would show. Never touches the remembered result.
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
-import { byCodeUnit } from '../core/digest.ts';
+import { byCodeUnit, canonicalJson } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
+import { isFileArtifact } from './action.ts';
 import type { ActionResult } from './action.ts';
 import { execute } from './execute.ts';
 import type { Origin } from './explain-history.ts';
-import { digestOfPlace } from './lookup.ts';
+import { hostPath } from './mounts.ts';
+import { digestOfPlace, digestOfTree } from './place-digest.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** `differing`: paths of artifacts that came out otherwise, or in only one of the two runs. */
@@ -22,9 +24,12 @@ export async function rebuild(origin: Origin, result: ActionResult, sandbox: San
   const { label, record, mounts, ambientEnv } = origin;
   if (record.sandbox !== sandbox.kind) return { kind: 'skipped', why: `it was made with sandbox "${record.sandbox}"` };
   if (record.checkout !== undefined) return { kind: 'skipped', why: 'it went on from half-done work' };
-  for (const [place, digest] of Object.entries({ ...record.trees, ...record.files })) {
+  for (const [place, digest] of Object.entries(record.files)) {
     const now = await digestOfPlace(place, mounts, cache).catch(() => undefined);
     if (now !== digest) return { kind: 'skipped', why: `${place} is not as it was` };
+  }
+  for (const [place, digest] of Object.entries(record.trees)) {
+    if ((await digestOfTree(hostPath(place, mounts), cache)) !== digest) return { kind: 'skipped', why: `${place} is not as it was` };
   }
   try {
     const execution = await execute({ label, record, mounts, ambientEnv }, sandbox, cache, context);
@@ -38,8 +43,8 @@ export async function rebuild(origin: Origin, result: ActionResult, sandbox: San
 }
 
 function differingPaths(before: ActionResult, after: ActionResult): readonly string[] {
-  const digests = ({ artifacts }: ActionResult): ReadonlyMap<string, string> =>
-    new Map(artifacts.map(({ path, digest }) => [path, digest]));
-  const [old, now] = [digests(before), digests(after)];
+  const contents = ({ artifacts }: ActionResult): ReadonlyMap<string, string> =>
+    new Map(artifacts.map((artifact) => [artifact.path, isFileArtifact(artifact) ? artifact.digest : canonicalJson({ ...artifact })]));
+  const [old, now] = [contents(before), contents(after)];
   return [...new Set([...old.keys(), ...now.keys()])].filter((path) => old.get(path) !== now.get(path)).sort(byCodeUnit);
 }

@@ -8,10 +8,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../fixtures/cache/scratch.ts';
 import { bubblewrap } from '../../fixtures/cache/sandboxes.ts';
+import { Failure } from '../core/errors.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
-import { bubblewrapArgv, checkPlace, probeSandbox, remapArgs, toHostPaths, toPlaces } from './sandbox.ts';
-import type { View } from './sandbox.ts';
+import { bubblewrapArgv, checkPlace, probeBubblewrap, remapArgs, requireSandbox, toHostPaths, toPlaces } from './sandbox.ts';
+import type { Isolation, View } from './sandbox.ts';
+
+const wrapper = { program: '/usr/bin/bwrap', isolation: 'no-nested-namespaces' } as const;
 
 const view: View = {
   readOnly: { '/bloomery/work': '/users/me/project', '/bloomery/work/vendor': '/srv/vendor', '/bloomery/deps': '/cache/tmp/1/deps' },
@@ -19,13 +22,16 @@ const view: View = {
 };
 
 test('the command line binds outer places before inner ones and shuts the network, processes and terminals out', () => {
-  const argv = bubblewrapArgv('/usr/bin/bwrap', ['/bloomery/rust/bin/rustc', '-vV'], '/bloomery/work', view);
+  const argv = bubblewrapArgv(wrapper, ['/bloomery/rust/bin/rustc', '-vV'], '/bloomery/work', view);
   for (const flag of ['--unshare-all', '--die-with-parent', '--new-session']) assert.ok(argv.includes(flag), flag);
   assert.not(argv.includes('--share-net'));
   const own = argv.slice(argv.indexOf('--tmpfs'));
   assert.equal(own, [
     '--tmpfs',
     '/tmp',
+    '--bind',
+    '/cache/tmp/1/out',
+    '/bloomery/out',
     '--ro-bind',
     '/users/me/project',
     '/bloomery/work',
@@ -35,9 +41,6 @@ test('the command line binds outer places before inner ones and shuts the networ
     '--ro-bind',
     '/srv/vendor',
     '/bloomery/work/vendor',
-    '--bind',
-    '/cache/tmp/1/out',
-    '/bloomery/out',
     '--remount-ro',
     '/',
     '--chdir',
@@ -50,7 +53,11 @@ test('the command line binds outer places before inner ones and shuts the networ
     argv.some((word, index) => ['/home', '/root', '/var', '/etc', '/run', '/'].includes(word) && argv[index - 1] !== '--remount-ro'),
     'no folder with secrets',
   );
-  const open = bubblewrapArgv('/usr/bin/bwrap', ['true'], '/', { ...view, network: true });
+  const root = (isolation: Isolation): string => bubblewrapArgv({ ...wrapper, isolation }, ['true'], '/', view).join(' ');
+  assert.match(root('no-nested-namespaces'), / --unshare-all --unshare-user --disable-userns --cap-drop ALL .*\/proc --ro-bind \/proc\/sys \/proc\/sys /);
+  assert.match(root('user-namespace'), / --unshare-all --unshare-user --cap-drop ALL .*\/proc --ro-bind \/proc\/sys \/proc\/sys /);
+  assert.match(root('host-user'), / --unshare-all --cap-drop ALL .*\/proc --ro-bind \/proc\/sys \/proc\/sys /);
+  const open = bubblewrapArgv(wrapper, ['true'], '/', { ...view, network: true });
   assert.ok(open.includes('--share-net') && open.includes('/etc/resolv.conf'), 'a network is useless without names');
 });
 
@@ -126,11 +133,11 @@ test('a place is absolute and plain', () => {
 
 /** Runs a script in the sandbox with the folder as its read-only source and one writable folder. */
 async function inside(folder: string, script: string): Promise<RunResult> {
-  const { program } = await bubblewrap();
+  const sandbox = await bubblewrap();
   await mkdir(join(folder, 'source'), { recursive: true });
   await mkdir(join(folder, 'out'), { recursive: true });
   const own: View = { readOnly: { '/bloomery/work': join(folder, 'source') }, writable: { '/bloomery/out': join(folder, 'out') } };
-  return run(bubblewrapArgv(program, ['/bin/sh', '-c', script], '/bloomery/work', own), { cwd: '/', env: { ONLY: 'this' } });
+  return run(bubblewrapArgv(sandbox, ['/bin/sh', '-c', script], '/bloomery/work', own), { cwd: '/', env: { ONLY: 'this' } });
 }
 
 test('inside, sources can be read and not written, and the output folder can be written', async () => {
@@ -204,14 +211,53 @@ test('inside, what a command leaves running ends with it', async () => {
   });
 });
 
-test('without bubblewrap the kind is none, with a reason; --no-sandbox needs none', async () => {
+test('root has no capability inside, cannot mount anything writable again, and the settings of the kernel are read-only', async () => {
+  await withScratch(async ({ folder, write }) => {
+    await write('source/a', 'text');
+    const script = `
+      sed -n 's/^Cap[EPB][a-z]*:\\s*//p' /proc/self/status | sort -u
+      for at in /usr /bloomery/work /proc/sys /; do mount -o remount,bind,rw $at 2> /dev/null && echo mounted $at; done
+      setting=/proc/sys/kernel/printk_ratelimit_burst
+      sh -c "cat $setting > /bloomery/out/was; cat /bloomery/out/was > $setting" 2> /dev/null && echo wrote
+      unshare -Urm true 2> /dev/null && echo nested
+      echo done`;
+    assert.is((await inside(folder, script)).stdout, '0000000000000000\ndone\n');
+  });
+});
+
+test('the isolation of a host is the strongest that works there', async () => {
   const { signal } = new AbortController();
-  assert.equal(await probeSandbox(false, '/usr/bin:/bin', signal), { sandbox: { kind: 'none' } });
-  assert.equal(await probeSandbox(true, '/nowhere', signal), { sandbox: { kind: 'none' }, why: 'bubblewrap is not installed' });
+  await withScratch(async ({ folder, write }) => {
+    const refuses = async (pattern: string): Promise<unknown> => {
+      const script = `#!/bin/sh\ncase "$*" in ${pattern}) echo "bwrap: no $*" >&2; exit 1;; esac\n`;
+      await chmod(await write('bwrap', script), 0o755);
+      const probe = await probeBubblewrap(folder, signal);
+      return probe.kind === 'bubblewrap' ? probe.isolation : probe.kind;
+    };
+    assert.is(await refuses('nothing'), 'no-nested-namespaces');
+    assert.is(await refuses('*--disable-userns*'), 'user-namespace');
+    assert.is(await refuses('*--unshare-user*'), 'host-user');
+    assert.is(await refuses('*--cap-drop*'), 'broken');
+  });
+});
+
+test('a build without bubblewrap is refused with the reason; only --no-sandbox does without', async () => {
+  const { signal } = new AbortController();
+  const refusal = async (path: string): Promise<readonly unknown[]> => {
+    const error: unknown = await requireSandbox(true, path, signal).catch((reason: unknown) => reason);
+    assert.instance(error, Failure);
+    const { exitCode, message, hint } = error as Failure;
+    assert.match(hint ?? '', /doctor\.ts --install.*--no-sandbox/);
+    return [exitCode, message];
+  };
+  assert.equal(await requireSandbox(false, '/usr/bin:/bin', signal), { kind: 'none' });
+  assert.equal(await refusal('/nowhere'), [69, 'Cannot build in a sandbox: bubblewrap is not installed']);
   await withScratch(async ({ folder, write }) => {
     await chmod(await write('bwrap', '#!/bin/sh\necho bwrap: No permissions to create a new namespace >&2\nexit 1\n'), 0o755);
-    const { sandbox, why } = await probeSandbox(true, folder, signal);
-    assert.equal([sandbox, why], [{ kind: 'none' }, 'bubblewrap does not work here (bwrap: No permissions to create a new namespace)']);
+    const why = 'bubblewrap does not work here (bwrap: No permissions to create a new namespace)';
+    assert.equal(await refusal(folder), [69, `Cannot build in a sandbox: ${why}`]);
+    await write('bwrap', '#!/bin/sh\nexit 1\n');
+    assert.equal(await refusal(folder), [69, 'Cannot build in a sandbox: bubblewrap does not work here (it printed nothing)']);
   });
 });
 

@@ -1,6 +1,6 @@
 // How an action is shut in: the command line of bubblewrap, as a pure function. Inside, every action of every machine sees the same
-// places; sources and inputs are read-only, there is no network, no home and an empty /tmp. Without bubblewrap the places are
-// replaced by the host's own paths, and rustc is told to write the places in their stead.
+// places; sources and inputs are read-only, there is no network, no home and an empty /tmp, and root has no capabilities. With --no-sandbox the
+// places are replaced by the host's own paths, and rustc is told to write the places in their stead.
 import { cannot } from '../core/errors.ts';
 import { findProgram, run } from '../core/sh.ts';
 
@@ -12,7 +12,25 @@ export interface View {
   readonly network?: boolean;
 }
 
-export type Sandbox = { readonly kind: 'bubblewrap'; readonly program: string } | { readonly kind: 'none' };
+/** The words of bubblewrap about users, by what the host allows, strongest first. */
+const isolations = {
+  /** A user namespace of its own, below which no other can be created. bubblewrap has the option since version 0.8. */
+  'no-nested-namespaces': ['--unshare-user', '--disable-userns'],
+  'user-namespace': ['--unshare-user'],
+  /** The host has no user namespaces, so only root (or a set-uid bubblewrap) gets here. */
+  'host-user': [],
+} as const;
+
+export type Isolation = keyof typeof isolations;
+
+export interface Bubblewrap {
+  readonly kind: 'bubblewrap';
+  readonly program: string;
+  /** The strongest isolation that works on this host. */
+  readonly isolation: Isolation;
+}
+
+export type Sandbox = Bubblewrap | { readonly kind: 'none' };
 
 /** Folders of the host that compilers, linkers and scripts need; those that do not exist are left out by bubblewrap itself. */
 export const hostPlaces: readonly string[] = [
@@ -37,14 +55,25 @@ const networkPlaces = ['/etc/resolv.conf', '/etc/hosts', '/etc/nsswitch.conf', '
 export const root = '/bloomery';
 
 /** The command line that runs `argv` in the sandbox. */
-export function bubblewrapArgv(program: string, argv: readonly string[], cwd: string, view: View): readonly string[] {
-  const binds = (flag: string, places: Readonly<Record<string, string>>): string[] =>
-    Object.entries(places)
-      .sort(([a], [b]) => a.length - b.length)
-      .flatMap(([place, path]) => [flag, path, place]);
+export function bubblewrapArgv(
+  { program, isolation }: Pick<Bubblewrap, 'program' | 'isolation'>,
+  argv: readonly string[],
+  cwd: string,
+  view: View,
+): readonly string[] {
+  // A folder before what is mounted in it, whichever of the two is writable.
+  const binds = [
+    ...Object.entries(view.readOnly).map(([place, path]) => ['--ro-bind', path, place] as const),
+    ...Object.entries(view.writable).map(([place, path]) => ['--bind', path, place] as const),
+  ];
+  const order = binds.sort(([, , a], [, , b]) => a.length - b.length);
   return [
     program,
     '--unshare-all',
+    ...isolations[isolation],
+    // Root would otherwise keep all capabilities inside, and could mount every read-only folder writable again.
+    '--cap-drop',
+    'ALL',
     ...(view.network ? ['--share-net'] : []),
     '--as-pid-1',
     '--die-with-parent',
@@ -52,12 +81,15 @@ export function bubblewrapArgv(program: string, argv: readonly string[], cwd: st
     ...[...hostPlaces, ...(view.network ? networkPlaces : [])].flatMap((place) => ['--ro-bind-try', place, place]),
     '--proc',
     '/proc',
+    // Settings of the kernel belong to root whatever the capabilities: core_pattern runs programs on the host.
+    '--ro-bind',
+    '/proc/sys',
+    '/proc/sys',
     '--dev',
     '/dev',
     '--tmpfs',
     '/tmp',
-    ...binds('--ro-bind', view.readOnly),
-    ...binds('--bind', view.writable),
+    ...order.flat(),
     // The root itself is made of folders that only lead to mounts: what is written there would be lost without a word.
     '--remount-ro',
     '/',
@@ -87,15 +119,32 @@ export function remapArgs(view: View): readonly string[] {
   return pairs.map(([place, path]) => `--remap-path-prefix=${path}=${place}`);
 }
 
-/** bubblewrap where it works here (it needs user namespaces, or root), else none. `wanted: false` is --no-sandbox. */
-export async function probeSandbox(wanted: boolean, path: string, signal: AbortSignal): Promise<{ sandbox: Sandbox; why?: string }> {
-  if (!wanted) return { sandbox: { kind: 'none' } };
+/** The strongest isolation by bubblewrap that works on this host, or the reason why none does. `path` is a PATH value. */
+export async function probeBubblewrap(path: string, signal: AbortSignal): Promise<Bubblewrap | { readonly kind: 'broken'; readonly why: string }> {
   const program = await findProgram('bwrap', path);
-  if (!program) return { sandbox: { kind: 'none' }, why: 'bubblewrap is not installed' };
-  const argv = bubblewrapArgv(program, ['/bin/sh', '-c', ':'], '/', { readOnly: {}, writable: {} });
-  const result = await run(argv, { cwd: '/', env: {}, signal, timeoutMs: 10_000 });
-  if (result.exitCode === 0) return { sandbox: { kind: 'bubblewrap', program } };
-  return { sandbox: { kind: 'none' }, why: `bubblewrap does not work here (${result.stderr.trim().split('\n')[0] ?? ''})` };
+  if (!program) return { kind: 'broken', why: 'bubblewrap is not installed' };
+  let words = '';
+  for (const isolation of Object.keys(isolations) as readonly Isolation[]) {
+    const argv = bubblewrapArgv({ program, isolation }, ['/bin/sh', '-c', ':'], '/', { readOnly: {}, writable: {} });
+    const result = await run(argv, { cwd: '/', env: {}, signal, timeoutMs: 10_000 });
+    if (result.exitCode === 0) return { kind: 'bubblewrap', program, isolation };
+    words = result.stderr.trim().split('\n')[0] ?? '';
+  }
+  return { kind: 'broken', why: `bubblewrap does not work here (${words || 'it printed nothing'})` };
+}
+
+/**
+ * The sandbox of a build: bubblewrap, or none where the user gave --no-sandbox (`wanted` is false). Throws a Failure of the host where bubblewrap
+ * is wanted and does not work: third-party code never runs unconfined because a program is missing.
+ */
+export async function requireSandbox(wanted: boolean, path: string, signal: AbortSignal): Promise<Sandbox> {
+  if (!wanted) return { kind: 'none' };
+  const probe = await probeBubblewrap(path, signal);
+  if (probe.kind === 'bubblewrap') return probe;
+  throw cannot('build in a sandbox', probe.why, {
+    blame: 'host',
+    hint: 'npx zx tasks/doctor.ts --install gets bubblewrap; --no-sandbox runs build scripts and macros with all rights of yours',
+  });
 }
 
 /** A place must be absolute and plain, so that text replacement and mounts agree. */

@@ -1,16 +1,18 @@
 // Runs an action that failed in the sandbox once more, with a witness (witness.c) loaded into it, to learn what it was refused. Only failures
 // pay for it, and what the second run makes is thrown away. Does not judge what it finds: violation.ts.
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { withRegularFile } from '../core/regular-file.ts';
+import { removeTree } from '../core/remove-tree.ts';
 import { findProgram, run } from '../core/sh.ts';
+import { MiB } from '../core/sizes.ts';
 import type { Action } from './action.ts';
-import { stageInputs } from './execute.ts';
-import { hostPath, isBelow } from './mounts.ts';
+import { hostPath, isBelow, pathsOf } from './mounts.ts';
 import { bubblewrapArgv, hostPlaces, root } from './sandbox.ts';
-import type { Sandbox } from './sandbox.ts';
+import type { Bubblewrap, Sandbox } from './sandbox.ts';
+import { stageInputs, topOf } from './stage.ts';
 import { violationsInWords, violationsOf } from './violation.ts';
 import type { Violation } from './violation.ts';
 
@@ -41,13 +43,13 @@ export async function witnessed(
     const made = cc && (await run([cc, '-shared', '-fPIC', '-w', '-o', object, source, '-ldl'], { cwd: stage, env: {}, signal }));
     if (!made || made.exitCode !== 0) return violationsInWords(words);
     for (const told of home === undefined ? [{}] : [{}, { HOME: home }]) {
-      const log = await logOf(action, told, object, join(stage, `run-${Object.keys(told).length}`), sandbox.program, cache, signal);
+      const log = await logOf(action, told, object, join(stage, `run-${Object.keys(told).length}`), sandbox, cache, signal);
       const found = await violationsOf(log, (place) => isHidden(place, action));
       if (found.length > 0) return found;
     }
     return violationsInWords(words);
   } finally {
-    await rm(stage, { recursive: true, force: true });
+    removeTree(stage);
   }
 }
 
@@ -56,7 +58,7 @@ async function logOf(
   told: Readonly<Record<string, string>>,
   object: string,
   stage: string,
-  program: string,
+  sandbox: Bubblewrap,
   cache: Cache,
   signal: AbortSignal,
 ): Promise<string> {
@@ -70,20 +72,23 @@ async function logOf(
     writable: { ...view.writable, [logDir]: log },
   };
   const loaded = { LD_PRELOAD: library, BLOOMERY_WITNESS: `${logDir}/log`, ...told };
-  await run(bubblewrapArgv(program, argv, cwd, wider), {
+  await run(bubblewrapArgv(sandbox, argv, cwd, wider), {
     cwd: stage,
     env: { ...env, ...action.ambientEnv, ...loaded },
     signal,
     timeoutMs,
+    mostOutputBytes: 64 * MiB,
   });
-  return (await absentAsUndefined(readFile(join(log, 'log'), 'utf8'))) ?? '';
+  // The command knows the name of the log, and may have put anything there.
+  return (await withRegularFile(join(log, 'log'), (opened) => readFile(opened, 'utf8'))) ?? '';
 }
 
 /** Is there something on the host, at the path that the place stands for, which the sandbox does not show? */
-async function isHidden(place: string, { mounts, shown, record }: Action): Promise<boolean> {
-  const inputs = Object.keys(record.inputs).map((input) => `${root}/${input.split('/')[2] ?? ''}`);
-  const visible = [...hostPlaces, ...(shown ?? Object.keys(mounts)), ...inputs, record.outputDir, '/proc', '/dev', logDir];
+async function isHidden(place: string, action: Action): Promise<boolean> {
+  const { mounts, record } = action;
+  const inputs = Object.keys({ ...record.inputs, ...record.layout }).map(topOf);
+  const visible = [...hostPlaces, ...Object.keys(mounts), ...inputs, record.outputDir, '/proc', '/dev', logDir];
   const leads = visible.some((folder) => folder.startsWith(`${place}/`)) || place === '/';
   if (leads || isBelow(place, visible)) return false;
-  return (await stat(hostPath(place, mounts)).catch(() => undefined)) !== undefined;
+  return (await stat(hostPath(place, pathsOf(action))).catch(() => undefined)) !== undefined;
 }

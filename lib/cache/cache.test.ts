@@ -1,8 +1,9 @@
 // The cache directory as a whole: it can be opened or says why not, and what killed processes left is swept.
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { asUser } from '../../fixtures/cache/as-user.ts';
 import { withScratch } from '../../fixtures/cache/scratch.ts';
 import { Failure } from '../core/errors.ts';
 import { start } from '../core/sh.ts';
@@ -24,6 +25,22 @@ test('the folder of a process that is gone is swept, that of one that lives is k
       living.stop();
       await living.ended;
     }
+  });
+});
+
+test('what a process left that nobody may enter or write is swept too', async () => {
+  await asUser(import.meta.filename, async () => {
+    await withScratch(async ({ cache, reopen }) => {
+      const dead = start(['true'], plain);
+      await dead.ended;
+      const left = join(cache.dir, 'tmp', `${dead.pid}-abc/action-1/out`);
+      await mkdir(join(left, 'closed'), { recursive: true });
+      await writeFile(join(left, 'file'), '');
+      await chmod(join(left, 'closed'), 0);
+      await chmod(left, 0o500);
+      const other = await reopen();
+      assert.equal((await readdir(join(cache.dir, 'tmp'))).sort(), [cache, other].map(({ tmpDir }) => basename(tmpDir)).sort());
+    });
   });
 });
 

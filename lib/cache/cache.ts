@@ -1,11 +1,12 @@
 // One cache directory, shared by all checkouts of a user: the content store, the action cache, remembered inputs and digests, and a
 // folder of this process for unfinished work. Knows where things lie; not what an action is.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../core/digest.ts';
 import { cannotBecause, errnoOf } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
+import { removeTree } from '../core/remove-tree.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
 import { openFileDigests } from './file-digests.ts';
@@ -50,7 +51,7 @@ export async function openCache(dir: string, pid: number, report: Report): Promi
         try {
           await digests.save();
         } finally {
-          await rm(tmpDir, { recursive: true, force: true });
+          removeTree(tmpDir);
         }
       },
     };
@@ -59,10 +60,10 @@ export async function openCache(dir: string, pid: number, report: Report): Promi
   }
 }
 
-/** Removes the folders of processes that are no more. */
+/** Removes the folders of processes that have ended. One that cannot be removed does not keep the cache from opening. */
 async function sweep(tmp: string): Promise<void> {
   for (const name of await readdir(tmp)) {
-    if (!alive(Number.parseInt(name, 10))) await rm(join(tmp, name), { recursive: true, force: true });
+    if (!alive(Number.parseInt(name, 10))) removeTree(join(tmp, name));
   }
 }
 

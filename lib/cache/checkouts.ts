@@ -1,11 +1,12 @@
 // What is kept for one checkout alone: half-done work of compilers, which no other checkout may see. A folder for each, with the checkout's
 // path in it, so that garbage collection knows when it is gone.
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
+import { removeTree } from '../core/remove-tree.ts';
 import type { Cache } from './cache.ts';
 
 /** A folder of a person's sources. */
@@ -38,7 +39,7 @@ export async function sweepCheckouts(cache: Cache, beforeMs: number | undefined,
     const unused = beforeMs !== undefined && about !== undefined && about.mtimeMs < beforeMs;
     if (path !== undefined && (await absentAsUndefined(stat(path))) && !unused) continue;
     bytes += await sizeOf(join(all, name));
-    if (!dryRun) await rm(join(all, name), { recursive: true, force: true });
+    if (!dryRun) removeTree(join(all, name)); // macros may write to it
   }
   return bytes;
 }
@@ -46,7 +47,7 @@ export async function sweepCheckouts(cache: Cache, beforeMs: number | undefined,
 const pathFile = 'path';
 
 async function sizeOf(dir: string): Promise<number> {
-  const entries = await readdir(dir, { withFileTypes: true, recursive: true });
+  const entries = await readdir(dir, { withFileTypes: true, recursive: true }).catch(() => []); // it may have folders without permissions
   const sizes = await Promise.all(
     entries
       .filter((entry) => entry.isFile())

@@ -1,6 +1,6 @@
 // The content store: blobs by digest, in one directory. A blob is published by rename and never changes; it is verified when it is
 // read, and one that is not what its name says is dropped, reported and counts as absent. Knows nothing of actions or crates.
-import { createReadStream, createWriteStream, linkSync } from 'node:fs';
+import { chmodSync, constants, copyFileSync, createReadStream, createWriteStream, linkSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -23,6 +23,8 @@ export interface ContentStore {
   holds(digest: Digest): Promise<boolean>;
   /** Gives a blob the name `path` without copying where the file system allows (a hard link, read-only). The blob must be held. */
   linkTo(digest: Digest, path: string): Promise<void>;
+  /** Puts a copy with the given mode at `path`, a clone where the file system has them. The blob must be held. */
+  cloneTo(digest: Digest, path: string, mode: number): Promise<void>;
   /** Writes a copy with the given mode, verified on the way, by rename. False when the blob is absent or was damaged. */
   copyTo(digest: Digest, path: string, mode: number): Promise<boolean>;
 }
@@ -106,6 +108,15 @@ export async function openContentStore(dir: string, tmpDir: string, report: Repo
         if (errnoOf(error) === 'ENOENT') verified.delete(digest); // another process collected it
         if (!['EXDEV', 'EMLINK', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
         await copyFile(place(digest), path);
+      }
+    },
+    async cloneTo(digest, path, mode) {
+      try {
+        copyFileSync(place(digest), path, constants.COPYFILE_FICLONE);
+        chmodSync(path, mode);
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT') verified.delete(digest); // another process collected it
+        throw error;
       }
     },
     async copyTo(digest, path, mode) {

@@ -59,6 +59,7 @@ test('a tree changes with what is in it and with nothing else', async () => {
 test('what git ignores does not count when asked, nor does what is left out by name', async () => {
   await withScratch(async (scratch) => {
     const { write } = scratch;
+    await write('.git/HEAD', '');
     await write('.gitignore', '/made\n*.log\n');
     await write('kept', '');
     const options = { gitignore: true, ignore: ['target', '.git'] };
@@ -184,6 +185,7 @@ test('looks that were written down hold until one of them would find something e
     await write('src/main.rs', 'fn main() {}');
     await write('src/lib.rs', '');
     await write('read', 'text');
+    await write('.git/HEAD', '');
     await write('asked/.gitignore', '*.log');
     await symlink('read', join(folder, 'link'));
     await settle(scratch);

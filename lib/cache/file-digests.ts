@@ -1,14 +1,16 @@
 // Digests of source files, remembered by what stat says (size, times, inode), so that an unchanged tree is not read again. The
 // memory only saves work: a file whose stat differs, or that changed too lately for its time stamp to tell, is read. Looks are synchronous:
 // for tens of thousands of small files a promise for each costs ten times what the look costs.
-import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import type { Dirent, Stats } from 'node:fs';
+import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { lstat, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { encodePath } from '../core/byte-path.ts';
 import type { Digest, Json } from '../core/digest.ts';
-import { byCodeUnit, digestBytes, digestFileSync, digestRecord } from '../core/digest.ts';
-import { errnoOf } from '../core/errors.ts';
+import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
+import { digestOfBytes, entriesOf, linkTarget, statOrAbsent } from './lenient-reads.ts';
+import type { Entry } from './lenient-reads.ts';
 import { recordBody } from './records.ts';
 import { startTreeReader } from './tree-reader.ts';
 import type { TreeReader } from './tree-reader.ts';
@@ -18,15 +20,21 @@ export interface Looks {
   file(path: string): Promise<Digest | undefined>;
   /** The names in a folder; undefined where there is none. */
   names(dir: string): readonly string[] | undefined;
-  /** The digest of all files below `dir` with their relative names. `ignore` and ignore files leave things out. */
+  /** The digest of all files below `dir` with their relative names. */
   tree(dir: string, options?: TreeOptions): Promise<Digest>;
   /** The newest change (ms by the file system's own clock) of anything that was looked at; of what is absent, that of the folder it would be in. */
   newestChangeMs(): number;
 }
 
 export interface TreeOptions {
+  /** Leaves out what git ignores, where the folder is in a git repository. */
   readonly gitignore?: boolean;
+  /** Names directly in the folder that are left out. */
   readonly ignore?: readonly string[];
+  /** False: folders below that have a Cargo.toml, which are packages of their own, are left out. */
+  readonly nested?: boolean;
+  /** Goes through links to folders, but not in circles. */
+  readonly follow?: boolean;
 }
 
 /** Looks that can be written down, so that a later run can tell at the cost of a stat for each whether they would find the same again. */
@@ -111,7 +119,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         const target = content(path, statOrAbsent(statSync, path));
         const whole = trusted(own) !== '' && target?.stamp !== '';
         return {
-          digest: digestRecord([readlinkSync(path), target?.digest ?? null]),
+          digest: digestRecord([linkTarget(path), target?.digest ?? null]),
           stamp: whole ? linkStamp(own, target?.stamp ?? absent) : '',
         };
       }
@@ -119,7 +127,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     };
     const content = (path: string, stats: Stats | undefined): Looked | undefined => {
       if (!stats) return undefined;
-      note(stats);
+      if (!stats.isDirectory()) note(stats);
       if (!stats.isFile()) return { digest: notAFile, stamp: stats.isDirectory() ? aFolder : '' };
       const stamp = stampOf(stats);
       const before = used.get(path) ?? remembered().get(path);
@@ -129,7 +137,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       }
       const settled = stats.ctimeMs < startedMs - settleMs;
       const offer = settled ? offered.get(path) : undefined;
-      const digest = offer?.startsWith(`${stamp}|`) ? (offer.slice(stamp.length + 1) as Digest) : digestFileSync(path);
+      const digest = offer?.startsWith(`${stamp}|`) ? (offer.slice(stamp.length + 1) as Digest) : digestOfBytes(path);
       if (settled && isOneField(path)) {
         used.set(path, `${stamp}|${digest}`);
         learned = true;
@@ -148,26 +156,46 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       if (before) return before;
       const stats = statOrAbsent(statSync, dir); // before its names are read, so that a later one shows
       if (stats) note(stats);
-      const entries = stats?.isDirectory() ? readdirSync(dir, { withFileTypes: true }) : undefined;
+      const entries = stats?.isDirectory() ? entriesOf(dir) : undefined;
       const found = { entries, stamp: stats ? trusted(stats) : absent };
       listed.set(dir, found);
       return found;
     };
-    /** Names of everything below `dir`, folders too; `ignore` leaves out what stands directly in it. */
-    const filesBelow = (dir: string, ignore: ReadonlySet<string>): string[] => {
+    /** Names of everything below `dir`, folders too; `ignore` leaves out what is directly in it. */
+    const filesBelow = (dir: string, ignore: ReadonlySet<string>, follow: boolean): string[] => {
       const names: string[] = [];
+      const around = new Set<string>();
       const visit = (prefix: string): void => {
-        for (const entry of list(prefix === '' ? dir : `${dir}/${prefix}`).entries ?? []) {
+        const folder = prefix === '' ? dir : `${dir}/${prefix}`;
+        const real = follow ? realpathSync(encodePath(folder)) : folder;
+        if (around.has(real)) return; // a link to a folder above it
+        around.add(real);
+        for (const entry of list(folder).entries ?? []) {
           if (prefix === '' && ignore.has(entry.name)) continue;
           const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
           names.push(name);
-          if (!entry.isDirectory()) continue;
-          asked.set(`${dir}/${name}`, { digest: notAFile, stamp: aFolder });
-          visit(name);
+          if (entry.isDirectory()) {
+            asked.set(`${dir}/${name}`, { digest: notAFile, stamp: aFolder });
+            visit(name);
+          } else if (follow && entry.isSymbolicLink() && statOrAbsent(statSync, `${dir}/${name}`)?.isDirectory()) visit(name);
         }
+        around.delete(real);
       };
       visit('');
       return names;
+    };
+    /** A repository around the folder may begin or end: its ".git" is looked for. */
+    const isInRepository = (dir: string): boolean => {
+      for (let folder = dir; ; folder = dirname(folder)) {
+        if (digestOf(join(folder, '.git')) !== undefined) return true;
+        if (folder === dirname(folder)) return false;
+      }
+    };
+    const namesBelow = async (dir: string, { gitignore, ignore = [], nested = true, follow = false }: TreeOptions): Promise<string[]> => {
+      const names = gitignore && isInRepository(dir) ? await unignoredBelow(dir, ignore) : filesBelow(dir, new Set(ignore), follow);
+      if (nested) return names;
+      const packages = names.filter((name) => name.endsWith('/Cargo.toml')).map((name) => name.slice(0, -'Cargo.toml'.length));
+      return names.filter((name) => !packages.some((one) => name.startsWith(one)));
     };
     const tree = async (dir: string, options: TreeOptions = {}): Promise<Digest> => {
       const question = JSON.stringify([dir, options]);
@@ -177,7 +205,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       reader?.skip(dir);
       treesRead.add(dir);
       digestOf(dir);
-      const names = options.gitignore ? await unignoredBelow(dir, options.ignore ?? []) : filesBelow(dir, new Set(options.ignore));
+      const names = await namesBelow(dir, options);
       const digest = digestRecord(names.sort(byCodeUnit).map((name): Json => [name, digestOf(`${dir}/${name}`) ?? null]));
       trees.set(question, digest);
       if (options.gitignore) ignoring.set(question, foldersOf(dir, names));
@@ -186,7 +214,10 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     /** The folders of a tree that git ignores parts of, with their stamps: while these are the same, so are the names. Empty where that cannot be told. */
     const foldersOf = (dir: string, names: readonly string[]): Readonly<Record<string, string>> => {
       const folders = [dir, ...names.map((name) => join(dir, name)).filter((path) => asked.get(path)?.stamp === aFolder)];
-      const stamps = folders.map((path) => [path, trusted(statSync(path))] as const);
+      const stamps = folders.map((path) => {
+        const stats = statOrAbsent(statSync, path);
+        return [path, stats ? trusted(stats) : ''] as const;
+      });
       return stamps.every(([, stamp]) => stamp !== '') ? Object.fromEntries(stamps) : {};
     };
     const treeRow = (question: string): readonly string[] => [
@@ -294,7 +325,7 @@ interface Looked {
 }
 
 interface Listed {
-  readonly entries: readonly Dirent[] | undefined;
+  readonly entries: readonly Entry[] | undefined;
   readonly stamp: string;
 }
 
@@ -323,7 +354,7 @@ function linkStamp(own: Stats, target: string): string {
   return `${stampOf(own)} to ${target}`;
 }
 
-function namesDigest(entries: readonly Dirent[] | undefined): string {
+function namesDigest(entries: readonly Entry[] | undefined): string {
   return entries ? short(digestRecord(entries.map(({ name }) => name).sort(byCodeUnit))) : absent;
 }
 
@@ -336,19 +367,9 @@ function short(digest: Digest | undefined): string {
   return digest?.slice(0, 32) ?? absent;
 }
 
-/** A tab or a line feed in a name would end its line of the memory. */
+/** A tab or a line feed in a name would end its line of the memory, and a byte that is not UTF-8 (byte-path.ts) would be lost. */
 function isOneField(path: string): boolean {
-  return !/[\t\n]/.test(path);
-}
-
-/** Undefined where there is nothing, also below a file. An exception for each absent file would cost more than the look. */
-function statOrAbsent(ask: typeof lstatSync, path: string): Stats | undefined {
-  try {
-    return ask(path, { throwIfNoEntry: false });
-  } catch (error) {
-    if (errnoOf(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
+  return !/[\t\n\u{dc80}-\u{dcff}]/u.test(path);
 }
 
 function load(file: string): Map<string, string> {

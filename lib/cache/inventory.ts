@@ -75,7 +75,7 @@ async function runningIn(tmp: string, own: string): Promise<readonly RunningProc
       const stats = await absentAsUndefined(stat(join(tmp, name)));
       if (!stats) return [];
       const sizes = await Promise.all(
-        (await filesBelow(join(tmp, name))).map(async (path) => (await absentAsUndefined(stat(path)))?.size ?? 0),
+        (await filesBelow(join(tmp, name))).map(async (path) => (await stat(path).catch(() => undefined))?.size ?? 0),
       );
       // Where the file system keeps no time of birth, it is 0: then everything counts as newer.
       return [{ pid: Number.parseInt(name, 10), startedMs: stats.birthtimeMs, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) }];
@@ -84,10 +84,13 @@ async function runningIn(tmp: string, own: string): Promise<readonly RunningProc
   return found.flat();
 }
 
-/** Absolute paths of everything below `dir` that is no folder. Folders that go away meanwhile are left out. */
+/**
+ * Absolute paths of everything below `dir` that is no folder. Folders that go away meanwhile are left out, as are those that an action of another
+ * process made unreadable or too deep.
+ */
 async function filesBelow(dir: string): Promise<readonly string[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return [];
+    if (['ENOENT', 'EACCES', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')) return [];
     throw error;
   });
   const below = await Promise.all(

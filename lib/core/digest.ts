@@ -4,6 +4,7 @@ import { createHash, hash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { encodePath } from './byte-path.ts';
 
 /** SHA-256, 64 lower-case hex digits. */
 export type Digest = string & { readonly __digest: true };
@@ -49,7 +50,7 @@ export async function digestFile(path: string): Promise<Digest> {
 
 /** At once, for thousands of small files: a buffer and a look at the size for each would cost a tenth more. */
 export function digestFileSync(path: string): Digest {
-  const file = openSync(path, 'r');
+  const file = openSync(encodePath(path), 'r');
   try {
     let bytesRead = readSync(file, piece, 0, piece.length, null);
     if (bytesRead < piece.length) return digestBytes(piece.subarray(0, bytesRead));

@@ -25,6 +25,8 @@ export type Event =
   | { kind: 'repaired'; digest: Digest }
   /** Something the user should know, in one sentence. */
   | { kind: 'note'; text: string }
+  /** A note that concerns the user's security, so it is printed although --quiet. */
+  | { kind: 'warning'; text: string }
   /** Lines of a machine's serial console as they arrive (cleaned). */
   | { kind: 'console'; line: string };
 

@@ -117,6 +117,14 @@ test('a child that takes too long is stopped and the result says so', async () =
   assert.equal([result.timedOut, result.exitCode, result.killedBy], [true, null, 'SIGTERM']);
 });
 
+test('a child that prints more than it may is killed, and what it printed before is kept', async () => {
+  const endless = await run(['sh', '-c', 'trap "" TERM; echo first; exec yes'], { cwd: '/', env: {}, mostOutputBytes: 1 << 20 });
+  assert.equal([endless.printedTooMuch, endless.killedBy, endless.stdout.startsWith('first\n')], [true, 'SIGKILL', true]);
+  assert.ok(endless.stdout.length <= 1 << 20);
+  const both = await run(['sh', '-c', 'echo 12345; echo 12345 >&2'], { cwd: '/', env: {}, mostOutputBytes: 12 });
+  assert.equal([both.printedTooMuch, both.exitCode], [false, 0]);
+});
+
 test('a child that ignores SIGTERM is killed', async () => {
   const { child } = await puppet('trap "" TERM; echo $$ >&2; while :; do sleep 1000; done');
   child.stop();

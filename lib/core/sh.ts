@@ -5,6 +5,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { $, which } from 'zx';
+import { decodeName, mayHaveLostBytes } from './byte-path.ts';
 import { cannot } from './errors.ts';
 
 export interface RunOptions {
@@ -15,8 +16,12 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array;
   /** Ask the child to stop after this long; the result then says `timedOut`. */
   readonly timeoutMs?: number;
+  /** The child is killed when it has printed more than this; the result then says `printedTooMuch`. Default: no limit. */
+  readonly mostOutputBytes?: number;
   /** Called with each chunk of standard error as it arrives, beside its being kept. */
   readonly onStderr?: (chunk: string) => void;
+  /** Open files that the child gets beside its standard streams, as numbers 3, 4, ... */
+  readonly files?: readonly number[];
 }
 
 export interface RunResult {
@@ -26,6 +31,7 @@ export interface RunResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly timedOut: boolean;
+  readonly printedTooMuch: boolean;
   readonly durationMs: number;
 }
 
@@ -50,7 +56,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
     nothrow: true,
     quiet: true,
     detached: true,
-    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.files ?? [])],
     ...(stdin === undefined ? {} : { input: typeof stdin === 'string' ? stdin : Buffer.from(stdin) }),
     // zx would hand its line to a shell; the line is only a label here. bash reads ~/.bashrc when its input is a socket, as Node's pipes are.
     shell: '/bin/sh',
@@ -60,7 +66,14 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   })`${argv}`;
   const pid = proc.pid;
   if (pid === undefined) throw cannot(`start "${argv[0]}"`, 'the process could not be created', { blame: 'host' });
-  const [stdout, stderr] = [heard(proc.stdout), heard(proc.stderr)];
+  let printedBytes = 0;
+  const { mostOutputBytes = Infinity } = options;
+  const fits = (bytes: number): boolean => {
+    printedBytes += bytes;
+    if (printedBytes > mostOutputBytes) signalGroup(pid, 'SIGKILL'); // zx keeps a copy of everything as well
+    return printedBytes <= mostOutputBytes;
+  };
+  const [stdout, stderr] = [heard(proc.stdout, fits), heard(proc.stderr, fits)];
   const decoder = new TextDecoder(); // a letter of several bytes may be cut by a chunk's end
   if (options.onStderr) proc.stderr.on('data', (chunk: Buffer) => options.onStderr?.(decoder.decode(chunk, { stream: true })));
 
@@ -95,6 +108,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
       stdout: stdout(),
       stderr: stderr(),
       timedOut,
+      printedTooMuch: printedBytes > mostOutputBytes,
       durationMs: performance.now() - startMs,
     };
   });
@@ -125,11 +139,19 @@ export async function findProgram(name: string, path: string): Promise<string | 
   return (await which(name, { path, nothrow: true })) ?? undefined;
 }
 
-/** Keeps what a stream says; gives it as text at the end. zx decodes chunk by chunk, and would break a letter that two of them share. */
-function heard(stream: NodeJS.ReadableStream): () => string {
+/** Keeps what a stream says as long as it fits; gives it as text at the end. zx decodes chunk by chunk, and would break a letter that two of them share. */
+function heard(stream: NodeJS.ReadableStream, fits: (bytes: number) => boolean): () => string {
   const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return () => Buffer.concat(chunks).toString();
+  stream.on('data', (chunk: Buffer) => {
+    if (fits(chunk.length)) chunks.push(chunk);
+  });
+  return () => textOf(Buffer.concat(chunks));
+}
+
+/** Bytes that are not UTF-8 are kept as lone surrogates (byte-path.ts), so that a caller can tell them from a U+FFFD that was written. */
+function textOf(bytes: Buffer): string {
+  const text = bytes.toString();
+  return mayHaveLostBytes(text) ? decodeName(bytes) : text;
 }
 
 /** Without a shell between: arguments of any length and content, and no start-up files. What a child leaves running in its group ends with it. */

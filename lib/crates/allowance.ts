@@ -42,7 +42,7 @@ export interface Granted {
  * error: what is allowed in vain is a mistake.
  */
 export async function grant(units: readonly PlannedUnit[], allowances: Allowances, cache: Cache): Promise<readonly PlannedUnit[]> {
-  const { digestOfPlace } = await import('../build/lookup.ts'); // reading the words of --allow does without it
+  const { allOf, digestOfPlace } = await import('../build/place-digest.ts'); // reading the words of --allow does without it
   const packages = [...new Set(units.map(({ owner }) => owner.name))];
   const granted = new Map<string, Granted>();
   for (const [name, { network, paths }] of Object.entries(allowances)) {
@@ -54,7 +54,7 @@ export async function grant(units: readonly PlannedUnit[], allowances: Allowance
     const digests: Record<string, Digest | null> = {};
     for (const path of paths) {
       if (!(await absentAsUndefined(stat(path)))) throw cannot(`allow "${path}" to ${name}`, 'it does not exist', { blame: 'usage' });
-      digests[path] = await digestOfPlace(path, {}, cache);
+      digests[path] = await digestOfPlace(allOf(path), {}, cache);
     }
     granted.set(name, { network, paths: digests });
   }

@@ -1,6 +1,7 @@
 // Artifact dependencies (nightly): programs and libraries of other packages that a compilation or a build script is given as files, by variables
 // of cargo's. The unit graph has them as dependencies on what no crate links to.
-import type { Artifact } from '../build/action.ts';
+import { filesOfResult } from '../build/action.ts';
+import type { FileArtifact } from '../build/action.ts';
 import type { Digest } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
@@ -27,7 +28,7 @@ export function artifactsFor(
     const dependencyName = nameOf(planned, owner.name, name);
     const upper = dependencyName.toUpperCase().replaceAll('-', '_');
     const type = kind.toUpperCase();
-    for (const { path, digest } of dependency.result.artifacts.filter((artifact) => isFileOf(kind, artifact))) {
+    for (const { path, digest } of filesOfResult(dependency.result).filter((artifact) => isFileOf(kind, artifact))) {
       const place = `${folder}/${path}`;
       inputs[place] = digest;
       env[`CARGO_${type}_DIR_${upper}`] = folder;
@@ -46,7 +47,7 @@ function kindOf({ unit }: PlannedUnit): Kind | undefined {
   return others.length === 0 && (only === 'cdylib' || only === 'staticlib') ? only : undefined;
 }
 
-function isFileOf(kind: Kind, { path, executable }: Artifact): boolean {
+function isFileOf(kind: Kind, { path, executable }: FileArtifact): boolean {
   if (kind === 'staticlib') return /\.(?:a|lib)$/.test(path);
   if (kind === 'cdylib') return /\.(?:so|dylib|dll|wasm)$/.test(path);
   return executable && !/\.(?:d|dwp|dwo|pdb)$/.test(path);

@@ -1,7 +1,9 @@
 // Which of cargo's configuration counts for a target, and what its variables come to.
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configEnvOf, hasRelativePaths, linkerOf, rustflagsOf, withAbsolutePaths, wrappersOf } from './cargo-config.ts';
+import { here } from '../../fixtures/cargo/sample-units.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import { rootOf } from './profile-root.ts';
 
@@ -65,11 +67,11 @@ test('a linker and a wrapper of a variable count from the working folder, those 
 
 test("a variable counts unless the person declared it, and a forced one counts before the person's", () => {
   const config: CargoConfig = { env: { A: 'a', B: { value: 'b' }, C: { value: 'c', force: true }, D: { value: 'd', force: true } } };
-  assert.equal(configEnvOf(config, {}, '/w'), { env: { A: 'a', B: 'b', C: 'c', D: 'd' }, forced: [] });
-  assert.equal(configEnvOf(config, { A: 'x', C: 'x' }, '/w'), { env: { B: 'b', C: 'c', D: 'd' }, forced: ['C'] });
+  assert.equal(configEnvOf(config, {}, { common: '/w' }), { env: { A: 'a', B: 'b', C: 'c', D: 'd' }, forced: [] });
+  assert.equal(configEnvOf(config, { A: 'x', C: 'x' }, { common: '/w' }), { env: { B: 'b', C: 'c', D: 'd' }, forced: ['C'] });
 });
 
-test('a relative variable is a path from the folder above its file, and in a workspace a path of its place', () => {
+test('a relative variable is a path from the folder above its file, and in another checkout one of its own', () => {
   const config: CargoConfig = {
     env: { A: 'plain', B: { value: 'sub/dir', relative: true }, C: { value: '../up', relative: true }, D: { value: 'x', relative: false } },
   };
@@ -79,8 +81,8 @@ test('a relative variable is a path from the folder above its file, and in a wor
   ];
   assert.ok(hasRelativePaths(config));
   assert.not.ok(hasRelativePaths({ env: { A: 'plain' } }));
-  const { env } = configEnvOf(withAbsolutePaths(config, origins.join('\n')), {}, '/w');
-  assert.equal(env, { A: 'plain', B: '/bloomery/work/sub/dir', C: '/up', D: 'x' });
+  const { env } = configEnvOf(withAbsolutePaths(config, origins.join('\n')), {}, { common: '/w' });
+  assert.equal(env, { A: 'plain', B: `${here}/sub/dir`, C: join(here, '../up'), D: 'x' });
 });
 
 test('a profile is followed to the one of cargo that it comes from', () => {

@@ -1,10 +1,11 @@
 // Cargo's merged configuration, as far as it reaches rustc: flags, the linker, wrappers, variables. Of several places that could say a thing cargo
 // takes one, or joins them; here is which. Pure.
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { targetVariable } from './cargo-variables.ts';
 import { cfgHolds } from './cfg-expression.ts';
-import { places } from './places.ts';
+import { ownPlace } from './own-trees.ts';
+import type { OwnTrees } from './own-trees.ts';
 
 export interface CargoConfig {
   readonly build?: BuildConfig;
@@ -104,7 +105,7 @@ export function namesTargets({ build }: CargoConfig, variables: Env): boolean {
 export function configEnvOf(
   config: CargoConfig,
   declared: Env,
-  workspaceRoot: string,
+  trees: Pick<OwnTrees, 'common'>,
 ): { readonly env: Env; readonly forced: readonly string[] } {
   const env: Record<string, string> = {};
   const forced: string[] = [];
@@ -112,7 +113,7 @@ export function configEnvOf(
     const { value = '', file, force = false } = typeof entry === 'string' ? { value: entry } : entry;
     if (declared[name] !== undefined && !force) continue;
     if (declared[name] !== undefined) forced.push(name);
-    env[name] = file === undefined ? value : placeOfHostPath(file, workspaceRoot);
+    env[name] = file === undefined ? value : placeOfHostPath(file, trees);
   }
   return { env, forced };
 }
@@ -163,10 +164,9 @@ export function hasRelativePaths({ env, target, build }: CargoConfig): boolean {
   );
 }
 
-/** Where a path of the host is in the sandbox: all checkouts agree on those in the workspace. */
-export function placeOfHostPath(path: string, workspaceRoot: string): string {
-  const inside = relative(workspaceRoot, path);
-  return inside === '..' || inside.startsWith('../') ? path : join(places.work, inside);
+/** Where a path of the host is in the sandbox: all checkouts agree on those in and beside the user's folders. */
+export function placeOfHostPath(path: string, trees: Pick<OwnTrees, 'common'>): string {
+  return ownPlace(trees, path) ?? path;
 }
 
 /** The table of the triple, empty where there is none, then those with a condition that holds, sorted as cargo sorts them. */

@@ -1,11 +1,14 @@
 // A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
 import pLimit from 'p-limit';
+import { filesOfResult } from '../build/action.ts';
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
-import { probeSandbox } from '../build/sandbox.ts';
+import { requireSandbox } from '../build/sandbox.ts';
+import { openTracer } from '../build/tracer.ts';
+import type { Tracer } from '../build/tracer.ts';
 import { phase } from '../core/events.ts';
 import type { Context, Event } from '../core/events.ts';
 import { grant } from './allowance.ts';
@@ -55,8 +58,7 @@ export async function compileAnew(
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = planned.units.length;
         // After a second walk, not everything that was told is in its place.
-        const asWanted = walks === 1 && (work.sandbox.kind === 'bubblewrap') === options.sandbox;
-        const answer = asWanted && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
+        const answer = walks === 1 && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
         const counts = { units, hits: units - work.ran.size, misses: work.ran.size, below: skipped.length, remembered: 0 };
         return { compiled: { projects, ...counts }, answer };
       } catch (error) {
@@ -79,17 +81,16 @@ async function open(
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );
   void Promise.allSettled(compilers); // found out beside planning; who needs them asks again
-  const probed = probeSandbox(options.sandbox, path, context.signal);
-  const shutIn = probed.then(({ sandbox }) => sandbox);
+  const shutIn = requireSandbox(options.sandbox, path, context.signal);
   const asked = requests.map((request) => ({ ...request, cargo: { ...request.cargo, sandbox: shutIn } }));
-  const [planned, actions, { sandbox, why }] = await Promise.all([
+  const [planned, actions, sandbox] = await Promise.all([
     phase('planning', context.report, () => planAll(asked, options, context)),
     openActionCache(options.cache),
-    probed,
+    shutIn,
   ]);
   context.report({ kind: 'planned', units: planned.units.length });
-  if (why) context.report({ kind: 'note', text: `building without a sandbox: ${why}` });
   let pipe: Promise<Jobserver> | undefined;
+  let tracer: Promise<Tracer | undefined> | undefined;
   const { cache, jobs, explain = false, observe, shorten, colour } = options;
   const work = {
     plan: planned,
@@ -101,6 +102,7 @@ async function open(
     jobs,
     home: options.hostEnv['HOME'],
     jobserver: (): Promise<Jobserver> => (pipe ??= openJobserver(cache.tmpDir, jobs, context)),
+    tracer: (): Promise<Tracer | undefined> => (tracer ??= openTracer(cache, context)),
     showing: { shorten, colour },
     explain,
     observe,
@@ -160,7 +162,7 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
   const asked = roots.flatMap((root) => built.get(root) ?? []).filter(({ planned }) => !isScriptRun(planned.unit));
   const several = new Set(asked.map(({ planned }) => planned.triple)).size > 1;
   for (const { planned, result } of asked) {
-    for (const artifact of result.artifacts) {
+    for (const artifact of filesOfResult(result)) {
       const name = outputName(planned, artifact.path);
       if (name === undefined) continue;
       const program = planned.unit.target.kind.includes('bin');

@@ -1,7 +1,7 @@
 // Compiles projects: hands out what a remembered build came to where nothing it looked at has changed, else builds. Knows neither tasks nor
 // systems.
 import { availableParallelism } from 'node:os';
-import type { Artifact } from '../build/action.ts';
+import type { FileArtifact } from '../build/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -49,7 +49,7 @@ export interface CompiledProject {
   readonly outputs: ReadonlyMap<string, Output>;
 }
 
-export interface Output extends Artifact {
+export interface Output extends FileArtifact {
   /** A program; else a library. */
   readonly program: boolean;
 }

@@ -2,15 +2,15 @@
 // fetches that program and visits nothing below it. The key of an action (lib/build/action.ts) takes the bytes of dependencies instead, and so
 // stops a rebuild where they came out the same; both lead to the same result.
 import type { ActionKey, ActionRecord, ActionResult } from '../build/action.ts';
-import { isActionKey, resultOf } from '../build/action.ts';
-import { digestOfPlace } from '../build/lookup.ts';
+import { filesOfResult, isActionKey, resultOf } from '../build/action.ts';
+import { digestOfPlace } from '../build/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Records } from '../cache/records.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
-import { mountsOf, treesOf } from './source-view.ts';
+import { pathsOfUnit, treesOf } from './source-view.ts';
 import type { Tools } from './unit-action.ts';
 import { packageEnv } from './unit-env.ts';
 
@@ -45,7 +45,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
   const statics = async (unit: PlannedUnit, tools: Tools): Promise<Digest> => {
     const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, checkout, granted } = unit;
     return digestRecord({
-      format: 1,
+      format: 2,
       hash,
       // Apart, not merged: which of two values of one name counts is the action's business, and a change of either must show.
       env: [{ ...configEnv }, packageEnv(owner, place), { ...declaredEnv }],
@@ -66,7 +66,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
     return Array.isArray(stored) ? stored.map((list: Json) => (Array.isArray(list) ? list.map(String) : [])) : [];
   };
   const digestsOf = async (unit: PlannedUnit, places: readonly string[]): Promise<SourceFiles> => {
-    const mounts = mountsOf(unit);
+    const mounts = pathsOfUnit(unit);
     return Object.fromEntries(await Promise.all(places.map(async (place) => [place, await digestOfPlace(place, mounts, cache)] as const)));
   };
 
@@ -85,7 +85,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
       const key = await pointers.get(deepKey);
       const result = key && resultOf((await actions.get(key)) ?? null);
       if (!key || !result) return undefined;
-      const there = await Promise.all(result.artifacts.map(({ digest }) => cache.content.has(digest)));
+      const there = await Promise.all(filesOfResult(result).map(({ digest }) => cache.content.has(digest)));
       return there.every(Boolean) ? { key, result } : undefined;
     },
     async remember(unit, tools, dependencies, files, key) {

@@ -63,7 +63,7 @@ test('error and metadata are directives with two colons; with one, any other key
 });
 
 test('lines are trimmed, other output and what is not UTF-8 is passed over, and the last word on a variable counts', () => {
-  const passed = 'hello\ncargo\nCARGO:rustc-cfg=b\nx cargo:rustc-cfg=c\ncargo:rustc-cfg=\uFFFD\n\n';
+  const passed = 'hello\ncargo\nCARGO:rustc-cfg=b\nx cargo:rustc-cfg=c\ncargo:rustc-cfg=\uDCFF\n\n';
   const stdout = `${passed}  cargo:rustc-cfg=a \r\ncargo::rustc-env=A=1\ncargo:rustc-env=A=2\n`;
   assert.equal(parseDirectives(stdout, 'x'), { ...nothing, cfgs: ['a'], env: { A: '2' }, newSyntax: true });
 });

@@ -62,11 +62,12 @@ export function parseDirectives(stdout: string, packageName: string): Directives
   let wantsBootstrap = false;
 
   for (const line of stdout.split('\n')) {
-    const match = /^cargo(::?)(.*)$/.exec(line.trim());
-    if (!match || line.includes('\uFFFD')) continue; // not UTF-8: cargo passes over it, too
+    if (/[\u{dc80}-\u{dcff}]/u.test(line)) continue; // a byte that is not UTF-8 (lib/core/byte-path.ts): cargo skips the line, too
+    const match = /^cargo(::?)(.*)$/s.exec(trimmed(line));
+    if (!match) continue;
     const [, colons, rest = ''] = match;
     newSyntax ||= colons === '::';
-    const refuse = (why: string): Error => cannot(`run the build script of ${packageName}`, `${why}: "${line.trim()}"`);
+    const refuse = (why: string): Error => cannot(`run the build script of ${packageName}`, `${why}: "${trimmed(line)}"`);
     const split = (text: string): readonly [string, string] => {
       const at = text.indexOf('=');
       if (at < 0) throw refuse('NAME=VALUE is wanted');
@@ -109,6 +110,11 @@ export function parseDirectives(stdout: string, packageName: string): Directives
     newSyntax,
     wantsBootstrap,
   };
+}
+
+/** Without white space around it, as Rust's str::trim has it: U+0085 counts, U+FEFF does not. */
+function trimmed(line: string): string {
+  return line.replace(/^[\p{White_Space}]+|[\p{White_Space}]+$/gu, '');
 }
 
 /** `rustc-flags` may hold only -l and -L, with or without a space. */

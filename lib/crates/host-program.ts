@@ -6,6 +6,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { placeOfHostPath } from './cargo-config.ts';
 import type { ConfigPath } from './cargo-config.ts';
+import type { OwnTrees } from './own-trees.ts';
 
 export interface HostProgram {
   /** How it is named in the sandbox: an absolute path, or a name that is looked for in PATH. */
@@ -18,11 +19,11 @@ export interface HostProgram {
 /** Where actions look for programs: what lib/core/sh.ts gives a process without PATH. */
 const actionPath = ['/usr/bin', '/bin'];
 
-export async function hostProgram(named: ConfigPath, workspaceRoot: string, { digests }: Pick<Cache, 'digests'>): Promise<HostProgram> {
+export async function hostProgram(named: ConfigPath, trees: OwnTrees, { digests }: Pick<Cache, 'digests'>): Promise<HostProgram> {
   const path = typeof named === 'string' ? named : named.file;
   if (path.startsWith('/')) {
     const digest = await digests.file(path);
-    return { word: placeOfHostPath(path, workspaceRoot), path: digest === undefined ? undefined : path, digest };
+    return { word: placeOfHostPath(path, trees), path: digest === undefined ? undefined : path, digest };
   }
   for (const candidate of actionPath.map((folder) => join(folder, path))) {
     const digest = await digests.file(candidate);

@@ -1,12 +1,14 @@
 // Where packages lie in the sandbox: the same for every checkout and machine.
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packageOf } from '../../fixtures/cargo/sample-units.ts';
+import { here, packageOf } from '../../fixtures/cargo/sample-units.ts';
 import { placeOf } from './places.ts';
 import type { Package } from './package.ts';
 
 const registry = 'registry+https://example.invalid/index';
 const library = '/rust/lib/rustlib/src/rust/library';
+const trees = { common: '/ws', roots: ['/ws', '/other'], gitFolders: [] };
 const cargoHome = '/users/me/.cargo';
 
 type Row = readonly [
@@ -22,49 +24,20 @@ type Row = readonly [
 ];
 
 const rows: readonly Row[] = [
-  ['the root of a workspace', { dir: '/ws' }, false, '/bloomery/work', '/ws', '/bloomery/work', '/bloomery/work', false, false],
-  ['a member', { dir: '/ws/crates/a' }, false, '/bloomery/work', '/ws', '/bloomery/work/crates/a', '/bloomery/work', false, false],
+  ['the root of a workspace', { dir: '/ws' }, false, here, '/ws', here, here, false, false],
+  ['a member', { dir: '/ws/crates/a' }, false, here, '/ws', `${here}/crates/a`, here, false, false],
   [
     'a member with an odd name',
     { dir: '/ws/..odd' },
     false,
-    '/bloomery/work',
+    here,
     '/ws',
-    '/bloomery/work/..odd',
-    '/bloomery/work',
+    `${here}/..odd`,
+    here,
     false,
     false,
   ],
-  [
-    'a folder beside the workspace',
-    {
-      dir: '/other',
-      name: 'o',
-      version: '0.1.0',
-    },
-    false,
-    '/bloomery/src/o-0.1.0',
-    '/other',
-    '/bloomery/src/o-0.1.0',
-    '/bloomery/src/o-0.1.0',
-    false,
-    false,
-  ],
-  [
-    'a folder whose name begins alike',
-    {
-      dir: '/ws-2',
-      name: 'o',
-      version: '0.1.0',
-    },
-    false,
-    '/bloomery/src/o-0.1.0',
-    '/ws-2',
-    '/bloomery/src/o-0.1.0',
-    '/bloomery/src/o-0.1.0',
-    false,
-    false,
-  ],
+  ['a package in another tree', { dir: '/other/o' }, false, `${here}/../other`, '/other', `${here}/../other/o`, `${here}/../other/o`, false, false],
   [
     'a registry package',
     { dir: `${cargoHome}/registry/src/x/a-1.0.0`, name: 'a', version: '1.0.0', source: registry },
@@ -142,18 +115,21 @@ const rows: readonly Row[] = [
 
 test('each kind of package has its place', () => {
   for (const [what, owner, isStd, mount, hostDir, dir, cwd, immutable, foreign] of rows) {
-    assert.equal(placeOf(packageOf(owner), isStd, '/ws', library), { mount, hostDir, dir, cwd, immutable, foreign }, what);
+    const inWorkspace = cwd === here;
+    const expected = { mount: join(mount), hostDir, dir: join(dir), cwd: join(cwd), immutable, inWorkspace, foreign };
+    assert.equal(placeOf(packageOf(owner), isStd, '/ws', library, trees), expected, what);
   }
 });
 
 test('another checkout gives the same places', () => {
   for (const [what, owner, isStd] of rows.slice(0, 3)) {
-    const { hostDir: _here, ...here } = placeOf(packageOf(owner), isStd, '/ws', library);
+    const { hostDir: _here, ...here } = placeOf(packageOf(owner), isStd, '/ws', library, trees);
     const { hostDir: _there, ...there } = placeOf(
       packageOf({ ...owner, dir: (owner.dir ?? '').replace('/ws', '/elsewhere/x') }),
       isStd,
       '/elsewhere/x',
       undefined,
+      { common: '/elsewhere/x', roots: ['/elsewhere/x'], gitFolders: [] },
     );
     assert.equal(there, here, what);
   }

@@ -15,6 +15,8 @@ import type { CargoConfig, ConfigPath } from './cargo-config.ts';
 import { hostProgram, isCompilerCache } from './host-program.ts';
 import type { HostProgram } from './host-program.ts';
 import { ltoStates } from './lto.ts';
+import { ownTrees } from './own-trees.ts';
+import type { OwnTrees } from './own-trees.ts';
 import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
 import type { Place } from './places.ts';
@@ -57,7 +59,9 @@ export interface PlannedUnit extends Compilation {
   readonly filename: string | undefined;
   /** Where cargo would keep half-done work: whose it is. */
   readonly checkout: Checkout | undefined;
-  /** What a person allowed its package (lib/crates/allowance.ts). */
+  /** The folders of the user's own packages in its project. */
+  readonly trees: OwnTrees;
+  /** What the user allowed its package (lib/crates/allowance.ts). */
   readonly granted?: Granted;
 }
 
@@ -103,7 +107,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
       const identity = JSON.stringify([
         unit.hash,
         renamed.dependencies.map(({ index }) => index),
-        unit.place.immutable ? null : unit.place.hostDir,
+        unit.place.immutable ? null : [unit.trees.common, ...unit.trees.roots],
         unit.place.immutable && !isScriptRun(unit.unit) ? null : { ...unit.declaredEnv },
         { ...unit.configEnv },
         unit.profileName,
@@ -124,19 +128,21 @@ async function planProject(
   rustSrc: RustSrc | undefined,
   context: Context,
 ): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
-  const { graph, packages, stdPackages, workspaceRoot, config, manifests, warnings, profileRoot, flagsForHost, members } = await resolveProject(
-    cargo,
-    project,
-    rustSrc,
-    context,
-  );
+  const resolution = await resolveProject(cargo, project, rustSrc, context);
+  const { graph, packages, stdPackages, workspaceRoot, config, manifests, warnings, profileRoot, flagsForHost, members } = resolution;
+  const trees = await ownTrees({
+    workspaceRoot,
+    packages: packages.filter(({ source }) => source === undefined).map(({ dir }) => dir),
+    home: cargo.hostEnv['HOME'],
+    digests: cargo.cache.digests,
+  });
   const owners = ownersOf(packages, stdPackages);
   for (const { warning } of warnings) context.report({ kind: 'diagnostic', unit: project.name, text: warning });
   const manifestOf = new Map(manifests.map((manifest) => [manifest.manifestPath, manifest]));
   const { toolchain } = cargo;
   const lto = ltoStates(graph);
-  const platformOf = await platformsOf(graph.units, { cargo, project, config, workspaceRoot, flagsForHost }, context);
-  const wrappers = await wrappersFor(cargo, project, config, workspaceRoot, context);
+  const platformOf = await platformsOf(graph.units, { cargo, project, config, trees, flagsForHost }, context);
+  const wrappers = await wrappersFor(cargo, project, config, trees, context);
   const nightly = isNightly(toolchain);
   const manifestFeatures = packages.flatMap(({ manifestPath, source }) =>
     source === undefined ? (manifestOf.get(manifestPath)?.facts.features ?? []) : [],
@@ -147,7 +153,7 @@ async function planProject(
     nightly ? planningVariables(cargo.hostEnv, true) : {},
     manifestFeatures,
   );
-  const { env: configEnv, forced } = configEnvOf(config, project.env, workspaceRoot);
+  const { env: configEnv, forced } = configEnvOf(config, project.env, trees);
   const declaredEnv = Object.fromEntries(Object.entries(project.env).filter(([name]) => !forced.includes(name)));
   const memberIds = new Set(members.map(({ id }) => id));
   const primaries = new Set(graph.roots.map((root) => graph.units[root]?.pkgId));
@@ -170,13 +176,13 @@ async function planProject(
     }
     const platform = platformOf(unit);
     const manifest = manifestOf.get(owner.manifestPath);
-    const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir);
+    const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir, trees);
     const trimPaths = features.trimPaths ? (unit.profile.trimPaths ?? 'all') : '';
     const compilation: Compilation = {
       unit,
       owner,
       place,
-      source: sourceOf(unit, owner, place.dir, place.cwd),
+      source: sourceOf(unit, owner, place),
       lto: lto[index] ?? { kind: 'only-object' },
       lints: manifest?.lints ?? { flags: [], checkCfg: [] },
       target: platform.target,
@@ -215,8 +221,9 @@ async function planProject(
       configEnv,
       profileName: profileRoot,
       trimPaths,
+      checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? workspaceRoot : owner.dir) : undefined,
+      trees,
       filename: unit.target.kind.includes('bin') ? manifest?.facts.filenames?.[unit.target.name] : undefined,
-      checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.hostDir) : undefined,
     });
   }
   return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
@@ -227,13 +234,13 @@ async function wrappersFor(
   { cache, hostEnv }: Cargo,
   project: Project,
   config: CargoConfig,
-  workspaceRoot: string,
+  trees: OwnTrees,
   { report }: Context,
 ): Promise<Wrappers> {
   const named = wrappersOf(config, hostEnv, project.dir);
   const found = async (path: ConfigPath | undefined): Promise<HostProgram | undefined> => {
     if (path === undefined) return undefined;
-    if (!isCompilerCache(path)) return hostProgram(path, workspaceRoot, cache);
+    if (!isCompilerCache(path)) return hostProgram(path, trees, cache);
     const name = typeof path === 'string' ? path : path.file;
     report({ kind: 'note', text: `${project.name} is compiled without the wrapper "${name}": results are kept in the cache anyway` });
     return undefined;
@@ -256,7 +263,7 @@ function ownersOf(packages: readonly Package[], stdPackages: readonly Package[])
 function trimArgs(scopes: string, place: Place, owner: Package, { commitHash, release }: Toolchain): readonly string[] {
   if (scopes === '') return [];
   const remaps = {
-    [place.mount]: place.mount === places.work ? '.' : `${owner.name}-${owner.version}`,
+    ...(place.inWorkspace ? { [place.cwd]: '.' } : { [place.dir]: `${owner.name}-${owner.version}` }),
     [places.build]: '/cargo/build-dir',
     [`${places.toolchain}/lib/rustlib/src/rust`]: `/rustc/${commitHash || release}`,
   };
@@ -264,9 +271,9 @@ function trimArgs(scopes: string, place: Place, owner: Package, { commitHash, re
 }
 
 /** The source file as rustc is told: relative in a workspace, so that file!() says what it says under cargo. */
-function sourceOf(unit: Unit, owner: Package, dir: string, cwd: string): string {
+function sourceOf(unit: Unit, owner: Package, { dir, cwd, inWorkspace }: Place): string {
   const absolute = join(dir, relative(owner.dir, unit.target.srcPath));
-  return cwd === places.work ? relative(cwd, absolute) : absolute;
+  return inWorkspace ? relative(cwd, absolute) : absolute;
 }
 
 /** What a unit is, without where it lies: two checkouts, machines or projects agree on it. */

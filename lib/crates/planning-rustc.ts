@@ -48,7 +48,7 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
   const shown = [toolchain.sysroot, ...(program === own ? [] : [program]), ...request.visible];
   const view = (folder: string): readonly string[] => {
     const readOnly = Object.fromEntries([...shown, folder].map((path) => [path, path]));
-    const words = bubblewrapArgv(sandbox.program, [], request.cwd, { readOnly, writable: {} });
+    const words = bubblewrapArgv(sandbox, [], request.cwd, { readOnly, writable: {} });
     return [...words.slice(1, words.lastIndexOf('--')), ...(bootstrap ? ['--setenv', 'RUSTC_BOOTSTRAP', '1'] : ['--unsetenv', 'RUSTC_BOOTSTRAP'])];
   };
   const compiler = await toolchainIdentity(toolchain, cache.root); // or answers of another compiler in its place would be taken for its own

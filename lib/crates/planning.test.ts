@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../fixtures/cache/scratch.ts';
-import { probeSandbox } from '../build/sandbox.ts';
+import { requireSandbox } from '../build/sandbox.ts';
 import { openCache } from '../cache/cache.ts';
 import { Failure } from '../core/errors.ts';
 import { outputOf } from '../core/sh.ts';
@@ -46,7 +46,7 @@ async function resolve(dir: string, files: Readonly<Record<string, string>>): Pr
     const installed = await listToolchains({ env, cacheDir: cache.root }, context);
     const toolchain = installed.find((one) => !isNightly(one));
     if (!toolchain) return undefined;
-    const sandbox = probeSandbox(true, env['PATH'] ?? '', context.signal).then((probe) => probe.sandbox);
+    const sandbox = requireSandbox(true, env['PATH'] ?? '', context.signal);
     return await resolveProject({ toolchain, hostEnv: env, cache, sandbox }, project, undefined, context);
   } finally {
     await cache.close();
@@ -60,7 +60,6 @@ __attribute__((constructor)) static void loaded(void) { FILE *file = fopen("${pa
 
 test('what the configuration would have cargo start or load on the host is neither started nor loaded', async () => {
   await withScratch(async ({ folder: dir }) => {
-    if ((await probeSandbox(true, env['PATH'] ?? '', context.signal)).sandbox.kind === 'none') return;
     const trace = join(dir, 'trace');
     await mkdir(join(dir, 'app'), { recursive: true });
     await writeFile(join(dir, 'evil.c'), writing(trace));

@@ -10,6 +10,7 @@ import type { CargoConfig } from './cargo-config.ts';
 import { planningVariables } from './cargo-variables.ts';
 import { hostProgram } from './host-program.ts';
 import type { HostProgram } from './host-program.ts';
+import type { OwnTrees } from './own-trees.ts';
 import { places } from './places.ts';
 import { planningRustc, projectFolder } from './planning-rustc.ts';
 import type { Cargo } from './planning.ts';
@@ -32,7 +33,7 @@ export interface PlatformRequest {
   readonly cargo: Cargo;
   readonly project: Project;
   readonly config: CargoConfig;
-  readonly workspaceRoot: string;
+  readonly trees: OwnTrees;
   /** Whether flags are for the host's own units too: for cargo they are where no target is named at all. */
   readonly flagsForHost: boolean;
 }
@@ -50,7 +51,7 @@ export async function platformsOf(units: readonly Unit[], request: PlatformReque
 }
 
 async function platformAt(name: string | undefined, request: PlatformRequest, context: Context): Promise<Platform> {
-  const { cargo, project, config, workspaceRoot, flagsForHost } = request;
+  const { cargo, project, config, trees, flagsForHost } = request;
   const { toolchain, cache, hostEnv } = cargo;
   const variables = planningVariables(hostEnv, false);
   const target = name ?? toolchain.host;
@@ -73,7 +74,7 @@ async function platformAt(name: string | undefined, request: PlatformRequest, co
     targetFile: isJson ? await targetFileAt(target, cache) : undefined,
     cfgs,
     rustflags: flagged ? rustflagsOf(config, triple, cfgs, variables) : [],
-    linker: linker === undefined ? undefined : await hostProgram(linker, workspaceRoot, cache),
+    linker: linker === undefined ? undefined : await hostProgram(linker, trees, cache),
   };
 }
 

@@ -3,7 +3,7 @@
 // people change and move their files; a file that is already right is left alone.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Artifact } from '../build/action.ts';
+import type { FileArtifact } from '../build/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
@@ -34,7 +34,7 @@ export async function publish(
 }
 
 /** Writes one artifact to `path` unless its bytes are there already, as a program where it is one. Throws DamagedBlob. */
-export async function materialize(artifact: Artifact, path: string, cache: Cache): Promise<void> {
+export async function materialize(artifact: FileArtifact, path: string, cache: Cache): Promise<void> {
   const present = await absentAsUndefined(stat(path));
   const fits = present?.isFile() && present.size === artifact.sizeBytes && (present.mode & 0o100) === (artifact.executable ? 0o100 : 0);
   const same = fits && (await cache.digests.file(path)) === artifact.digest;

@@ -5,7 +5,7 @@ import type { Violation } from '../build/violation.ts';
 import { cannot } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import type { PlannedUnit } from './plan.ts';
-import { mountsOf } from './source-view.ts';
+import { pathsOfUnit } from './source-view.ts';
 import { isScriptRun } from './unit-graph.ts';
 
 /** The first violation is the error, the others and what was said its detail. `said` are the words of the run. */
@@ -41,7 +41,7 @@ function hint(violation: Violation, planned: PlannedUnit, shorten: (path: string
       : 'what it fetches can be fetched before the build, and read as a file';
   }
   const path = pathOf(violation.place, planned);
-  const allow = `--allow ${name}=${shorten(hostPath(violation.place, mountsOf(planned)))}`;
+  const allow = `--allow ${name}=${shorten(hostPath(violation.place, pathsOfUnit(planned)))}`;
   return path.startsWith('/') ? `if it may: ${allow}` : `let it say cargo::rerun-if-changed=${path} before it reads, or allow it: ${allow}`;
 }
 

@@ -1,15 +1,15 @@
 // Whether sources are still what units were made from.
-import { digestOfPlace } from '../build/lookup.ts';
+import { digestOfPlace } from '../build/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { SourceFiles } from './deep-key.ts';
 import type { PlannedUnit } from './plan.ts';
-import { mountsOf } from './source-view.ts';
+import { pathsOfUnit } from './source-view.ts';
 
 /** Has everything that was made in this build the sources that it was made from still? Looks at them, so that they are among what was looked at. */
 export async function sameSources(made: ReadonlyMap<PlannedUnit, SourceFiles | undefined>, cache: Cache): Promise<boolean> {
   for (const [unit, files] of made) {
     if (!files) return false; // they changed while it was made
-    const mounts = mountsOf(unit);
+    const mounts = pathsOfUnit(unit);
     for (const [place, digest] of Object.entries(files)) if ((await digestOfPlace(place, mounts, cache)) !== digest) return false;
   }
   return true;

@@ -1,14 +1,13 @@
-// Which sources an action may see. rustc sees the mount of its package as a whole (the workspace): its dep-info names what it read. A
-// build script tells only what it wants to, so it sees its own package and those that its manifest declares to it, and these count as a whole:
-//   - packages that its script depends on (openssl-src carries the C sources that the script of openssl-sys compiles),
-//   - packages whose script told it something (DEP_ROOT may name a folder of their sources).
-// Any other folder of the workspace is hidden until the script declares it with rerun-if-changed: then it is counted, and the script is run
-// again with it in view (lib/build/declared.ts). A script that reads first and declares later fails where the file is needed for both; then
-// the person decides with --allow. Without a sandbox nothing can be hidden.
-import type { ActionRecord } from '../build/action.ts';
+// What an action may see of sources. An action of the user's own packages sees all of the user's trees (own-trees.ts), and what it reads of them
+// is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole. Both see what their dependencies
+// provide while they run: the packages of procedural macros, of the libraries of a build script, and of scripts that name files to link.
+import type { ActionRecord, OwnView } from '../build/action.ts';
+import { digestOfTree, repositoryOf } from '../build/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { programMounts } from './host-program.ts';
+import { ownMounts, ownPlace } from './own-trees.ts';
+import { ownText } from './own-text.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
 
@@ -16,62 +15,77 @@ type Mounts = Readonly<Record<string, string>>;
 
 export interface SourceView {
   readonly mounts: Mounts;
-  /** Places of the mounts that the sandbox shows; absent: all. */
-  readonly shown?: readonly string[];
   readonly trees: ActionRecord['trees'];
   readonly files: ActionRecord['files'];
+  /** Present for the user's own packages. */
+  readonly own?: OwnView;
+  /** Packages of the user's that a package from elsewhere sees: they count as a whole, as inputs that its run turns out to have. */
+  readonly wholes: readonly string[];
 }
 
-/** What the compilation of a unit may see. */
-export async function rustcView(planned: PlannedUnit, cache: Cache): Promise<SourceView> {
-  const granted = grantedView(planned, mountsOf(planned));
-  return { mounts: granted.mounts, trees: await treesOf(planned, cache), files: granted.files };
-}
-
-/** What the run of a build script may see. `companions` are units of the packages that were declared to it. */
-export async function scriptView(
+/** What an action of the unit may see. `companions` are units of packages that its dependencies bring into view. */
+export async function sourceView(
   planned: PlannedUnit,
   companions: readonly PlannedUnit[],
-  sandbox: ActionRecord['sandbox'],
+  home: string | undefined,
   cache: Cache,
 ): Promise<SourceView> {
-  const own = mountsOf(planned);
-  const around: Mounts = Object.assign({}, ...companions.map(({ place }) => ({ [place.mount]: place.hostDir })), own);
-  const granted = grantedView(planned, around);
-  const trees = await Promise.all([planned, ...companions].map((unit) => treesOf(unit, cache)));
-  const folders = [planned, ...companions].map(({ place }) => (place.immutable ? place.mount : place.dir));
-  const hosts = Object.keys(own).filter((place) => place !== planned.place.mount);
+  const foreign = companions.filter(({ place }) => place.immutable);
+  const users = planned.place.immutable ? companions.filter(({ place }) => !place.immutable) : [];
+  const mounts: Record<string, string> = { ...mountsOf(planned) };
+  for (const { place } of foreign) mounts[place.mount] = place.hostDir;
+  for (const { place, owner } of users) mounts[place.dir] = owner.dir;
+  const granted = grantedView(planned, mounts);
+  const trees = await Promise.all([planned, ...foreign].map((unit) => treesOf(unit, cache)));
   return {
     mounts: granted.mounts,
-    ...(sandbox === 'none' ? {} : { shown: [...new Set([...folders, ...hosts, ...Object.keys(granted.files)])] }),
     trees: Object.assign({}, ...trees),
     files: granted.files,
+    wholes: [...new Set(users.map(({ place }) => repositoryOf(place.dir)))],
+    ...(planned.place.immutable ? {} : { own: ownView(planned, home) }),
   };
 }
 
-/** Packages that may change, as inputs that a script's run turns out to have. */
-export function wholeFolders(companions: readonly PlannedUnit[]): readonly string[] {
-  return companions.flatMap(({ place }) => (place.immutable ? [] : [`${place.dir}/`]));
+function ownView(planned: PlannedUnit, home: string | undefined): OwnView {
+  const { trees, owner } = planned;
+  return {
+    counted: Object.keys(treeMounts(planned)),
+    around: ownMounts(trees),
+    mayWrite: [],
+    home,
+    spelled: () => ownText(owner.dir, trees.roots),
+  };
 }
 
 /** What every action of a package has mounted: its toolchain, its source, its target specification. */
-export function mountsOf({ place, toolchain, targetFile, target, linkerProgram, wrappers }: PlannedUnit): Mounts {
+export function mountsOf(planned: PlannedUnit): Mounts {
+  const { place, toolchain, targetFile, target, linkerProgram, wrappers } = planned;
   return {
     ...programMounts([linkerProgram, wrappers.all, wrappers.members]),
     [places.toolchain]: toolchain.sysroot,
-    [place.mount]: place.hostDir,
+    ...(place.immutable ? { [place.mount]: place.hostDir } : treeMounts(planned)),
     ...(targetFile && target !== undefined ? { [target]: targetFile.path } : {}),
   };
+}
+
+function treeMounts({ trees }: PlannedUnit): Mounts {
+  const roots = trees.roots.map((path) => [ownPlace(trees, path) ?? path, path] as const);
+  return { ...Object.fromEntries(roots), ...Object.fromEntries(trees.gitFolders.map((path) => [path, path])) };
+}
+
+/** Where the places of a unit are on the host, also those that its actions are not shown. */
+export function pathsOfUnit(planned: PlannedUnit): Mounts {
+  return { ...ownMounts(planned.trees), ...mountsOf(planned) };
 }
 
 /** Immutable sources count as a whole; of the user's own, what was read counts. The standard library's digest is known already. */
 export async function treesOf({ place, rustSrc }: PlannedUnit, cache: Cache): Promise<ActionRecord['trees']> {
   if (!place.immutable) return {};
   if (place.mount === places.library && rustSrc) return { [place.mount]: rustSrc.digest };
-  return { [place.mount]: await cache.digests.tree(place.hostDir) };
+  return { [place.mount]: await digestOfTree(place.hostDir, cache) };
 }
 
-/** Granted paths lie where they lie on the host, or at their place within what is mounted. */
+/** Granted paths are at their path of the host, or at their place within what is mounted. */
 function grantedView({ granted }: PlannedUnit, mounts: Mounts): { readonly mounts: Mounts; readonly files: ActionRecord['files'] } {
   const more: Record<string, string> = { ...mounts };
   const files: Record<string, Digest | null> = {};
@@ -79,7 +93,7 @@ function grantedView({ granted }: PlannedUnit, mounts: Mounts): { readonly mount
     const mount = Object.entries(mounts).find(([, hostDir]) => path === hostDir || path.startsWith(`${hostDir}/`));
     const place = mount ? mount[0] + path.slice(mount[1].length) : path;
     if (!mount) more[place] = path;
-    files[place] = digest;
+    files[`${place}//all`] = digest;
   }
   return { mounts: more, files };
 }

@@ -1,16 +1,25 @@
 // From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
 // what else it read. Pure but for reading dep-info out of the store.
-import type { Action, ActionRecord, ActionResult, Artifact } from '../build/action.ts';
-import { anyVariable, digestOfPlace } from '../build/lookup.ts';
+import { existsSync } from 'node:fs';
+import { posix } from 'node:path';
+import { filesOfResult } from '../build/action.ts';
+import type { Action, ActionRecord, ActionResult, FileArtifact, Staged } from '../build/action.ts';
+import { anyVariable } from '../build/lookup.ts';
 import type { Discovered, Job } from '../build/lookup.ts';
+import { hostPath, isBelow } from '../build/mounts.ts';
+import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../build/place-digest.ts';
+import { root } from '../build/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
+import { MiB } from '../core/sizes.ts';
 import { artifactsFor } from './artifact-dependencies.ts';
 import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
 import { places } from './places.ts';
-import { mountsOf, rustcView, scriptView, wholeFolders } from './source-view.ts';
+import { ownPlace, ownPlaces } from './own-trees.ts';
+import { pathsOfUnit, sourceView } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
@@ -61,27 +70,33 @@ export function outDirOf(planned: PlannedUnit): string {
 }
 
 export async function jobOf(planned: PlannedUnit, context: ActionContext): Promise<Job> {
-  const action = isScriptRun(planned.unit) ? await scriptAction(planned, context) : await rustcAction(planned, context);
+  const isRun = isScriptRun(planned.unit);
+  const { action, wholes } = isRun ? await scriptAction(planned, context) : await rustcAction(planned, context);
   return {
     action,
     // Whether a package was asked for by name is seldom read; it counts where it is, so that projects share what they have in common.
-    declaredEnv: { ...planned.declaredEnv, ...(planned.primary && !isScriptRun(planned.unit) ? { CARGO_PRIMARY_PACKAGE: '1' } : {}) },
-    ...(isScriptRun(planned.unit) ? { declares: (stdout: string) => declaredPlaces(planned, stdout) } : {}),
+    declaredEnv: { ...planned.declaredEnv, ...(planned.primary && !isRun ? { CARGO_PRIMARY_PACKAGE: '1' } : {}) },
+    ...(isRun && !planned.place.immutable ? { declares: (stdout: string) => declaredPlaces(planned, stdout) } : {}),
     ...(context.home === undefined ? {} : { home: context.home }),
-    discover: async (result) => {
-      if (!isScriptRun(planned.unit)) return rustcReads(planned, result, action, context);
-      const { files, variables } = scriptReads(planned, result);
-      return { files: [...new Set([...files, ...wholeFolders(companionsOf(planned, context.built))])], variables };
+    discover: async (result, read) => {
+      const found = isRun ? scriptReads(planned, result, read) : await rustcReads(planned, result, read, action, context);
+      return { ...found, files: [...new Set([...found.files, ...wholes])] };
     },
   };
+}
+
+/** An action, and the user's folders of which everything counts. */
+interface Described {
+  readonly action: Action;
+  readonly wholes: readonly string[];
 }
 
 /**
  * What users of a library link to: its rlib, its shared library, or both where it is made as both; for a library's own compilation only its
  * metadata, where it has any. In the order of its crate types.
  */
-export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly Artifact[] {
-  const has = (suffix: string): readonly Artifact[] => result.artifacts.filter(({ path }) => path.endsWith(suffix));
+export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly FileArtifact[] {
+  const has = (suffix: string): readonly FileArtifact[] => filesOfResult(result).filter(({ path }) => path.endsWith(suffix));
   if (metadataOnly && isPlainLibrary(planned.unit)) return has('.rmeta');
   return planned.unit.target.crateTypes.flatMap((type) => {
     if (type === 'dylib' || type === 'proc-macro') return [...has('.so'), ...has('.dylib')];
@@ -89,7 +104,7 @@ export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: b
   });
 }
 
-async function rustcAction(planned: PlannedUnit, context: ActionContext): Promise<Action> {
+async function rustcAction(planned: PlannedUnit, context: ActionContext): Promise<Described> {
   const { unit } = planned;
   const metadataOnly = isPlainLibrary(unit);
   const libraries = linkClosure(planned, context.built);
@@ -99,32 +114,37 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const scripts = new Set([...own, ...linked.flatMap((library) => ownScripts(library.planned, context.built))]);
   const artifacts = artifactsFor(planned, context.built);
   const inputs: Record<string, Digest> = { ...artifacts.inputs };
+  const layout: Record<string, Staged> = {};
   for (const library of libraries) {
     const artifacts = libraryArtifacts(library, metadataOnly);
-    if (artifacts.length === 0) throw new Error(`${planned.label} is to be linked before ${library.planned.label} is whole`);
+    if (artifacts.length === 0) throw cannot(`build ${planned.label}`, `the compilation of ${library.planned.label} left no library`);
     for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
   }
-  for (const script of metadataOnly ? own : scripts) Object.assign(inputs, outDirInputs(script));
+  const macros = libraries.filter(({ planned: { unit: one } }) => isProcMacro(one)).flatMap((macro) => [macro, ...below(macro, context.built)]);
+  const near = [...(metadataOnly ? own : scripts), ...macros.filter(({ planned: one }) => isScriptRun(one.unit))];
+  for (const script of near) addOutDir(script, { inputs, layout }, false);
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];
     return libraryArtifacts(dependency, metadataOnly).map(({ path }) => ({ name, path: `${places.deps}/${path}`, options }));
   });
-  const files = await linkedFiles(metadataOnly ? own : [...scripts], context.cache);
+  const files = planned.place.immutable ? {} : await declaredFiles(own, context.cache);
   const said = [...scripts].flatMap((script) => (script.directives ? [{ own: own.includes(script), directives: script.directives }] : []));
   const bootstrap =
     unit.isStd ||
     (!/nightly|dev/.test(planned.toolchain.release) &&
       (externs.some(({ options }) => options.length > 0) || planned.targetFile !== undefined));
-  const view = await rustcView(planned, context.cache);
-  return {
+  const linkers = metadataOnly ? [] : [...scripts].filter(({ directives }) => directives && namesFilesToLink(directives));
+  const view = await sourceView(planned, companionsOf(planned, [...macros, ...linkers]), context.home, context.cache);
+  const action: Action = {
     label: planned.label,
     record: {
-      format: 1,
+      format: 2,
       kind: 'rustc',
       argv: [...wrapperWords(planned), `${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said })],
       cwd: planned.place.cwd,
       env: {
+        ...heeded(planned.declaredEnv),
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
         ...artifacts.env,
@@ -139,29 +159,46 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       trees: view.trees,
       files: { ...view.files, ...files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
+      ...(Object.keys(layout).length > 0 ? { layout } : {}),
       outputDir: places.out,
       sandbox: context.sandbox,
       ...(planned.checkout ? { checkout: planned.checkout.id } : {}),
     },
     mounts: view.mounts,
+    ...(view.own ? { own: { ...view.own, mayWrite: own.map((script) => outDirOf(script.planned)) } } : {}),
     ambientEnv: { MALLOC_CONF: allocator(context.jobs) },
   };
+  return { action, wholes: view.wholes };
 }
 
-async function scriptAction(planned: PlannedUnit, context: ActionContext): Promise<Action> {
+/** Can its words name files beside its output folder that the linker reads? */
+function namesFilesToLink({ linkArgs, linkLibs, linkSearch }: Directives): boolean {
+  return linkArgs.length + linkLibs.length + linkSearch.length > 0;
+}
+
+/** Declared variables that rustc, the linker or the loader themselves heed: they count although no source asks for them. */
+function heeded(declared: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const names = /^(?:RUST|CARGO_|LD_|GCC_|COLLECT_|COMPILER_PATH$|LIBRARY_PATH$|PATH$|LANG$|LC_|TMPDIR$|SDKROOT$|SOURCE_DATE_EPOCH$)/;
+  return Object.fromEntries(Object.entries(declared).filter(([name]) => names.test(name)));
+}
+
+async function scriptAction(planned: PlannedUnit, context: ActionContext): Promise<Described> {
   const dependencies = planned.dependencies.flatMap(({ index }) => context.built.get(index) ?? []);
   const script = dependencies.find((dependency) => isBuildScript(dependency.planned.unit));
-  const program = script?.result.artifacts.find(({ path, executable }) => executable && !path.endsWith('.d'));
-  if (!script || !program) throw new Error(`the build script of ${planned.label} was not compiled`);
+  const program = script && filesOfResult(script.result).find(({ path, executable }) => executable && !path.endsWith('.d'));
+  if (!script || !program) throw cannot(`run the build script of ${planned.label}`, 'its compilation left no program');
   const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/${script.planned.unit.target.name}`;
   const artifacts = artifactsFor(planned, context.built);
   const inputs: Record<string, Digest> = { [place]: program.digest, ...artifacts.inputs };
+  const layout: Record<string, Staged> = {};
   const native: Record<string, string> = {};
   for (const dependency of dependencies) {
     if (!dependency.directives || dependency.planned.owner.links === undefined) continue;
     Object.assign(native, depEnv(dependency.planned.owner.links, dependency.directives.metadata));
-    Object.assign(inputs, outDirInputs(dependency));
   }
+  // A library of the script may lead it to a program that is in the package or the output folder of another below it, and a value of DEP_ too.
+  const near = below({ planned, result: script.result, directives: undefined }, context.built).filter((one) => one !== script);
+  for (const one of near) if (isScriptRun(one.planned.unit)) addOutDir(one, { inputs, layout }, true);
   const run = {
     outDir: outDirOf(planned),
     target: planned.triple,
@@ -173,16 +210,17 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     trimPaths: planned.trimPaths,
     dependencies: native,
   };
-  const view = await scriptView(planned, companionsOf(planned, context.built), context.sandbox, context.cache);
-  return {
+  const view = await sourceView(planned, companionsOf(planned, near), context.home, context.cache);
+  const defaults = Object.entries(timelessEnv).filter(([name]) => planned.declaredEnv[name] === undefined);
+  const action: Action = {
     label: planned.label,
     record: {
-      format: 1,
+      format: 2,
       kind: 'build-script',
       argv: [place],
       cwd: planned.place.dir,
       env: {
-        ...timelessEnv,
+        ...Object.fromEntries(defaults),
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
         ...artifacts.env,
@@ -194,14 +232,16 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
       trees: view.trees,
       files: { ...view.files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,
+      ...(Object.keys(layout).length > 0 ? { layout } : {}),
       outputDir: outDirOf(planned),
       sandbox: context.sandbox,
       ...(planned.granted?.network ? { network: true } : {}),
     },
     mounts: view.mounts,
-    ...(view.shown ? { shown: view.shown } : {}),
-    ambientEnv: { NUM_JOBS: String(context.jobs) },
+    ...(view.own ? { own: view.own } : {}),
+    ambientEnv: { NUM_JOBS: String(context.jobs), ...homeOf(planned, context) },
   };
+  return { action, wholes: view.wholes };
 }
 
 /** What rustc is started by: the wrapper for all packages is the outermost. */
@@ -209,14 +249,32 @@ function wrapperWords({ wrappers: { all, members } }: PlannedUnit): readonly str
   return [all, members].flatMap((program) => program?.word ?? []);
 }
 
-/** Packages that were declared to a script: what it is linked from, and whose own script told it something. */
-function companionsOf(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly PlannedUnit[] {
-  const dependencies = planned.dependencies.flatMap(({ index }) => built.get(index) ?? []);
-  const companions = dependencies.flatMap(({ planned: unit }) => {
-    if (isScriptRun(unit.unit)) return unit.owner.links === undefined ? [] : [unit];
-    return unit.dependencies.flatMap(({ index }) => built.get(index)?.planned ?? []);
-  });
-  return companions.filter(({ owner }) => owner.dir !== planned.owner.dir);
+/** Cargo and other tools that a script starts do not work without a home folder: in the sandbox it is an empty one. */
+function homeOf({ declaredEnv }: PlannedUnit, { sandbox, home }: ActionContext): Readonly<Record<string, string>> {
+  if (declaredEnv['HOME'] !== undefined) return {};
+  return sandbox === 'none' ? (home === undefined ? {} : { HOME: home }) : { HOME: '/tmp' };
+}
+
+/** One unit for each other package. */
+function companionsOf(planned: PlannedUnit, units: readonly BuiltUnit[]): readonly PlannedUnit[] {
+  const byFolder = new Map(units.map((one) => [one.planned.owner.dir, one.planned]));
+  byFolder.delete(planned.owner.dir);
+  return [...byFolder.values()];
+}
+
+/** Everything below a unit: libraries, macros, build scripts and their runs. */
+function below({ planned }: BuiltUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
+  const found = new Set<BuiltUnit>();
+  const visit = (unit: PlannedUnit): void => {
+    for (const { index } of unit.dependencies) {
+      const dependency = built.get(index);
+      if (!dependency || found.has(dependency)) continue;
+      found.add(dependency);
+      visit(dependency.planned);
+    }
+  };
+  visit(planned);
+  return [...found];
 }
 
 /** Everything that rustc may have to load for this unit: libraries below it, and proc macros, whose own libraries it never sees. */
@@ -246,64 +304,91 @@ function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string, strin
   return { ...(first ? { OUT_DIR: outDirOf(first.planned) } : {}), ...(scripts.length > 1 ? Object.fromEntries(named) : {}) };
 }
 
-function outDirInputs(script: BuiltUnit): Readonly<Record<string, Digest>> {
-  return Object.fromEntries(script.result.artifacts.map(({ path, digest }) => [`${outDirOf(script.planned)}/${path}`, digest]));
+/**
+ * Adds the OUT_DIR of a script's run to the inputs of an action. `copies`: for another script, which may copy a file with its permissions and then
+ * write to the copy, so its files have cargo's permissions; compilers only read, and get links of the blobs, which cost less. Large files are
+ * always links.
+ */
+function addOutDir(
+  script: BuiltUnit,
+  { inputs, layout }: { readonly inputs: Record<string, Digest>; readonly layout: Record<string, Staged> },
+  copies: boolean,
+): void {
+  const outDir = outDirOf(script.planned);
+  if (script.result.artifacts.length === 0) layout[outDir] = 'folder';
+  for (const artifact of script.result.artifacts) {
+    const place = `${outDir}/${artifact.path}`;
+    if (artifact.kind === 'folder') layout[place] = 'folder';
+    if (artifact.kind === 'link') layout[place] = `link ${artifact.target}`;
+    if (artifact.kind !== 'file') continue;
+    inputs[place] = artifact.digest;
+    if (copies && artifact.sizeBytes <= largestCopyBytes) layout[place] = artifact.executable ? 'program' : 'data';
+  }
 }
 
-/**
- * A script may hand the linker files of its own package (a linker script, a prebuilt library), which nothing else names. What the script
- * itself depends on then counts for the link too, as it does for cargo.
- */
-async function linkedFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
+/** Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger. A copy costs far more than a link. */
+const largestCopyBytes = 4 * MiB;
+
+/** What a package's own script declares counts for the package's compilation too, as it does for cargo: macros and the linker may read it. */
+async function declaredFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
   const files: Record<string, Digest | null> = {};
-  for (const { planned, result, directives } of scripts) {
-    if (
-      planned.place.immutable ||
-      !directives ||
-      directives.linkArgs.length + directives.linkLibs.length + directives.linkSearch.length === 0
-    )
-      continue;
-    for (const place of scriptReads(planned, result).files) files[place] = await digestOfPlace(place, mountsOf(planned), cache);
+  for (const { planned, directives } of scripts) {
+    const paths = pathsOfUnit(planned);
+    for (const place of declaredInputs(planned, directives?.rerunIfChanged ?? [])) files[place] = await digestOfPlace(place, paths, cache);
   }
   return files;
 }
 
+/** What rustc read, by the tracer, else by its dep-info and, because macros and the linker read more, all of the user's trees. */
 async function rustcReads(
   planned: PlannedUnit,
   result: ActionResult,
-  action: Action,
-  { cache, built }: ActionContext,
+  read: readonly string[] | undefined,
+  { record, own }: Action,
+  context: ActionContext,
 ): Promise<Discovered> {
-  const depInfo = result.artifacts.find(({ path }) => path.endsWith('.d'));
-  const text = depInfo && (await cache.content.read(depInfo.digest));
+  const depInfo = filesOfResult(result).find(({ path }) => path.endsWith('.d'));
+  const text = depInfo && (await context.cache.content.read(depInfo.digest));
   const { files, variables } = parseDepInfo(text?.toString() ?? '');
-  const ours = Object.entries(action.mounts);
-  const placesRead = files.flatMap((file) => {
-    const absolute = file.startsWith('/') ? file : `${planned.place.cwd}/${file}`;
-    const mount = ours.find(([, hostDir]) => absolute.startsWith(`${hostDir}/`));
-    const place = mount ? mount[0] + absolute.slice(mount[1].length) : absolute;
-    const known = [places.build, places.out, places.deps, places.toolchain, ...(planned.place.immutable ? [planned.place.mount] : [])];
-    return known.some((prefix) => place.startsWith(`${prefix}/`)) ? [] : [place];
-  });
-  // A proc macro may read any variable, and rustc does not know of it.
-  const opaque = planned.dependencies.some(({ index }) => {
-    const unit = built.get(index)?.planned.unit;
-    return unit !== undefined && isProcMacro(unit);
-  });
-  return { files: placesRead, variables: opaque ? [anyVariable] : variables };
+  const placesRead = files.map((file) => (file.startsWith('/') ? file : posix.join(record.cwd, file)));
+  const ours = placesRead.filter((place) => isBelow(place, own?.counted ?? []));
+  const all = read ?? (own?.counted ?? []).map(repositoryOf);
+  return { files: [...new Set([...ours, ...all])], variables: mayReadAny(planned, context) ? [anyVariable] : variables };
 }
 
-/** A script depends on what it says, or on its whole package; on every declared variable, because it may read them unsaid. */
-function scriptReads(planned: PlannedUnit, result: ActionResult): Discovered {
+/** A procedural macro may read any variable, and so may a linker or a wrapper that the user chose; rustc does not know of it. */
+function mayReadAny(planned: PlannedUnit, { built }: ActionContext): boolean {
+  if (planned.linker !== undefined && !isPlainLibrary(planned.unit)) return true;
+  return linkClosure(planned, built).some((library) => isProcMacro(library.planned.unit));
+}
+
+/** A script depends on what it read and declares, or on its whole package; on every declared variable, because it may read them unsaid. */
+function scriptReads(planned: PlannedUnit, result: ActionResult, read: readonly string[] | undefined): Discovered {
   const variables = [anyVariable];
-  if (planned.place.immutable) return { files: [], variables };
+  const { place, trees } = planned;
+  if (place.immutable) return { files: [], variables };
   const { rerunIfChanged, rerunIfEnvChanged } = parseDirectives(result.stdout, planned.owner.name);
-  if (rerunIfChanged.length + rerunIfEnvChanged.length === 0) return { files: [`${planned.place.dir}/`], variables };
-  return { files: rerunIfChanged.map((path) => (path.startsWith('/') ? path : `${planned.place.dir}/${path}`)), variables };
+  const silent = rerunIfChanged.length + rerunIfEnvChanged.length === 0;
+  const declared = silent ? [packageOf(place.dir)] : declaredInputs(planned, rerunIfChanged);
+  const roots = trees.roots.map((path) => repositoryOf(ownPlace(trees, path) ?? path));
+  const files = [...new Set([...declared, ...(read ?? roots)])];
+  const paths = pathsOfUnit(planned);
+  const missing = silent ? [] : declared.filter((one) => !existsSync(hostPath(plainPlace(one), paths)));
+  return { files, variables, ...(missing.length > 0 ? { always: true } : {}) };
 }
 
 /** What a script says it reads, whatever else it says: it may have failed in the middle. */
-function declaredPlaces({ place }: PlannedUnit, stdout: string): readonly string[] {
-  const paths = [...stdout.matchAll(/^cargo::?rerun-if-changed=(.+)$/gm)].map((match) => match[1] ?? '');
-  return paths.map((path) => (path.startsWith('/') ? path : `${place.dir}/${path}`));
+function declaredPlaces(planned: PlannedUnit, stdout: string): readonly string[] {
+  const paths = [...stdout.matchAll(/^cargo::?rerun-if-changed=([^\n]+)$/gm)].map((match) => match[1] ?? '');
+  return declaredInputs(planned, paths).map(plainPlace);
+}
+
+/** Declared paths as inputs: places of the user's folders and paths of the host, not what the sandbox itself brings. */
+function declaredInputs({ place }: PlannedUnit, paths: readonly string[]): readonly string[] {
+  return paths.flatMap((path) => {
+    const absolute = posix.resolve(place.dir, path);
+    if (absolute.startsWith(`${root}/`) && !isBelow(absolute, [ownPlaces])) return [];
+    // A folder around the package has its target folder in it.
+    return [isBelow(place.dir, [absolute]) ? repositoryOf(absolute) : allOf(absolute)];
+  });
 }

@@ -1,13 +1,13 @@
 // What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not.
 import type { Made } from '../build/lookup.ts';
+import { hostPath } from '../build/mounts.ts';
 import { cannot } from '../core/errors.ts';
 import { plural } from '../core/sizes.ts';
 import { diagnosticsOf } from './diagnostics.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
 import { refusal } from './refusal.ts';
-import { mountsOf } from './source-view.ts';
+import { pathsOfUnit } from './source-view.ts';
 import { isScriptRun } from './unit-graph.ts';
 
 /** How paths are shown, and whether in colour. */
@@ -19,8 +19,8 @@ export interface Showing {
 /** The messages of a rustc run, as the person reads them. */
 export function messages(unit: PlannedUnit, stderr: string, { shorten, colour }: Showing): readonly Diagnostic[] {
   if (isScriptRun(unit.unit) || stderr === '') return [];
-  const baseDir = unit.place.cwd === places.work ? unit.place.hostDir : unit.owner.dir;
-  return diagnosticsOf(stderr, { mounts: mountsOf(unit), baseDir, shorten, colour });
+  const mounts = pathsOfUnit(unit);
+  return diagnosticsOf(stderr, { mounts, baseDir: hostPath(unit.place.cwd, mounts), shorten, colour });
 }
 
 /** What a failed run is told as: one sentence, with what the compiler or the script said. */

@@ -7,6 +7,7 @@ import type { ActionKey, ActionResult } from '../build/action.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import type { ActionCache, Job } from '../build/lookup.ts';
 import type { Sandbox } from '../build/sandbox.ts';
+import type { Tracer } from '../build/tracer.ts';
 import type { Edge } from '../build/schedule.ts';
 import { walk } from '../build/walk.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -39,6 +40,8 @@ export interface UnitWalk {
   readonly home: string | undefined;
   /** Opened when the first unit has to run. */
   readonly jobserver: () => Promise<Jobserver>;
+  /** Opened when the first unit of the user's own has to run; undefined where the host has none. */
+  readonly tracer: () => Promise<Tracer | undefined>;
   readonly showing: Showing;
   readonly explain: boolean;
   readonly observe: ((unit: PlannedUnit, job: Job) => void) | undefined;
@@ -180,7 +183,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
 
   async function runUnit(node: number, job: Job, announce: () => void): Promise<void> {
     const unit = unitAt(node);
-    const jobserver = await work.jobserver();
+    const [jobserver, tracer] = await Promise.all([work.jobserver(), job.action.own ? work.tracer() : undefined]);
     const early = isPlainLibrary(unit.unit) && !isScriptRun(unit.unit) ? earlyMetadata(node, unit, announce) : undefined;
     let started = false;
     const slot = <T>(command: () => Promise<T>): Promise<T> =>
@@ -195,6 +198,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
       ambientEnv: { ...job.action.ambientEnv, ...jobserver.env },
       ambientMounts: { [jobserver.place]: jobserver.path, ...(await halfDoneWork(unit)) },
       slot,
+      ...(tracer ? { tracer: tracer.program } : {}),
       ...(early ? { early } : {}),
     };
     const made = await actions.make({ ...job, action }, work.sandbox, context);

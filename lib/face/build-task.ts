@@ -13,7 +13,7 @@ import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system
 import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
-import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv } from './crates-task.ts';
+import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const buildFlags = {
@@ -81,6 +81,7 @@ export async function build(task: Task): Promise<Outcome> {
     const own = profile === defaultProfile(page) ? '' : ` --profile ${profile}`;
     const how = nix ? bootWords(system.name, imagePath, nix) : `npx zx test-boot.ts ${system.name}${own}`;
     say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${from}; boot it with ${how}`);
+    noteBareBuild(task);
     const { units, hits, misses } = compiled;
     return {
       json: {

@@ -1,9 +1,9 @@
 // What tasks/cache.ts knows of results: what their artifacts are for, and how some of them are compiled again.
-import { resultOf } from '../build/action.ts';
-import type { ActionResult, Artifact } from '../build/action.ts';
+import { filesOfResult, resultOf } from '../build/action.ts';
+import type { ActionResult, FileArtifact } from '../build/action.ts';
 import { openHistory } from '../build/explain-history.ts';
 import { rebuild } from '../build/rebuild.ts';
-import { probeSandbox } from '../build/sandbox.ts';
+import { requireSandbox } from '../build/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
@@ -13,11 +13,11 @@ import type { Task } from './task.ts';
 /** What every artifact of a result is, by its digest. */
 export async function artifactRoles(cache: Cache): Promise<ReadonlyMap<Digest, string>> {
   const roles = new Map<Digest, string>();
-  for (const [, { artifacts }] of await resultsOf(cache)) for (const artifact of artifacts) roles.set(artifact.digest, roleOf(artifact));
+  for (const [, result] of await resultsOf(cache)) for (const artifact of filesOfResult(result)) roles.set(artifact.digest, roleOf(artifact));
   return roles;
 }
 
-export function roleOf({ path, executable }: Pick<Artifact, 'path' | 'executable'>): string {
+export function roleOf({ path, executable }: Pick<FileArtifact, 'path' | 'executable'>): string {
   if (/\.(?:rlib|a|so|dylib)$/.test(path)) return 'libraries';
   if (path.endsWith('.rmeta')) return 'metadata';
   return executable && !path.endsWith('.d') ? 'programs' : 'other artifacts';
@@ -34,7 +34,7 @@ async function resultsOf(cache: Cache): Promise<readonly (readonly [Digest, Acti
 export async function rebuildSome(wanted: number, task: Task, cache: Cache): Promise<{ readonly differs: boolean; readonly json: Json }> {
   const { args, host, print, report, signal } = task;
   const seed = args.text('seed') ?? String(performance.timeOrigin);
-  const { sandbox } = await probeSandbox(!args.has('no-sandbox'), host.env['PATH'] ?? '', signal);
+  const sandbox = await requireSandbox(!args.has('no-sandbox'), host.env['PATH'] ?? '', signal);
   const history = await openHistory(cache);
   const lot = new Map((await resultsOf(cache)).map(([key, result]) => [digestRecord([seed, key]), [key, result] as const]));
   const rows: Json[] = [];

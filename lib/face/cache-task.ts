@@ -1,5 +1,5 @@
 // What tasks/cache.ts does: a verb and the cache directory. Knows what the kinds of records mean, which lib/cache does not.
-import { resultOf } from '../build/action.ts';
+import { filesOfResult, resultOf } from '../build/action.ts';
 import { historyKind, historyOf, originOf, originsKind } from '../build/explain-history.ts';
 import { openCache } from '../cache/cache.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -99,7 +99,10 @@ async function stats({ print }: Task, cache: Cache): Promise<Outcome> {
 
 /** What each kind of record must look like, and which blobs it needs. */
 const shapes: Readonly<Record<string, RecordShape>> = {
-  actions: (value) => resultOf(value)?.artifacts.map(({ digest }) => digest),
+  actions: (value) => {
+    const result = resultOf(value);
+    return result && filesOfResult(result).map(({ digest }) => digest);
+  },
   [originsKind]: (value) => originOf(value) && [],
   [historyKind]: (value) => historyOf(value) && [],
 };

@@ -1,5 +1,5 @@
 // tasks/crates.ts as a person and a script meet it: programs where they are said to be, --json, sentences, exit codes, ^C.
-import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -50,6 +50,23 @@ test('a program is where --json says, and the second time nothing is built', asy
   assert.match(await outputOf('run it', [join(dir, 'o/bin/greeter')], { cwd: dir, env: {} }), 'HELLO');
   const second = await crates(checkout, '--release', '--out', 'o2', '--json', '--quiet');
   assert.equal([lastJson(second).misses, second.stderr], [0, '']);
+});
+
+test('without a working bubblewrap a build is refused, and one with --no-sandbox is reported although --quiet', async () => {
+  const broken = join(dir, 'broken');
+  await mkdir(broken);
+  await writeFile(join(broken, 'bwrap'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  const bare = (...words: readonly string[]): Promise<RunResult> =>
+    run(command([checkout, '--bin', 'greeter', '--out', 'o4', '--quiet', ...words]), {
+      cwd: dir,
+      env: { ...env, PATH: `${broken}:${env['PATH'] ?? ''}` },
+    });
+  const refused = await bare('--release', '--env', 'UNSEEN=1');
+  assert.is(refused.exitCode, 69);
+  assert.match(refused.stderr, /^error: Cannot build in a sandbox: bubblewrap does not work here/);
+  const built = await bare('--no-sandbox');
+  assert.is(built.exitCode, 0, built.stderr);
+  assert.match(built.stderr, /^warning: built without a sandbox \(--no-sandbox\): [^\n]*\n$/);
 });
 
 test('several projects in one command share their units', async () => {

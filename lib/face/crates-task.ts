@@ -79,6 +79,7 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     const { units, hits, misses } = compiled;
     const title = projects.map(({ name }) => name).join(', ');
     const watched = await watch.finish(title, compiled, { cache, name: title });
+    noteBareBuild(task);
     const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
     const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
     return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...watched } };
@@ -100,6 +101,15 @@ export async function existingCacheDir(task: Task): Promise<string> {
     throw cannot(`open the cache in "${dir}"`, 'there is none', { blame: 'usage', hint: 'a build with the same --cache makes it' });
   }
   return dir;
+}
+
+/** Reports at the end of a build that it had no sandbox. */
+export function noteBareBuild({ args, report }: Pick<Task, 'args' | 'report'>): void {
+  if (!args.has('no-sandbox')) return;
+  report({
+    kind: 'warning',
+    text: 'built without a sandbox (--no-sandbox): build scripts and macros could read and change your files, and use the network',
+  });
 }
 
 /** What every compiling task hands to `compile`, from the flags of `compilerFlags`. */

@@ -1,6 +1,6 @@
 // What tasks/explain.ts does: finds a unit by name, and prints what its last result was made from and how that differs from the one before.
 import { resultOf } from '../build/action.ts';
-import type { ActionRecord, ActionResult } from '../build/action.ts';
+import type { ActionRecord, ActionResult, Artifact } from '../build/action.ts';
 import { differences, reasonsOf } from '../build/explain.ts';
 import { openHistory } from '../build/explain-history.ts';
 import type { History, Origin } from '../build/explain-history.ts';
@@ -88,7 +88,7 @@ function pageOf({ label, key, origin, result, reasons }: Explained): readonly st
     return names.length === 0 ? [] : ['', title, ...names.map((name) => `  ${name}  ${rows[name] ?? 'absent'}`)];
   };
   const artifacts = Object.fromEntries(
-    (result?.artifacts ?? []).map(({ path, digest, sizeBytes }) => [path, `${digest}  ${formatBytes(sizeBytes)}`]),
+    (result?.artifacts ?? []).map((artifact) => [artifact.path, artifactWords(artifact)]),
   );
   return [
     label,
@@ -103,9 +103,15 @@ function pageOf({ label, key, origin, result, reasons }: Explained): readonly st
     ...table('source trees', record.trees),
     ...table('source files', record.files),
     ...table('artifacts of other units', record.inputs),
+    ...table('folders, links and copies of other units', record.layout ?? {}),
     ...table('artifacts', artifacts),
     ...table('places on this host', mounts),
   ];
+}
+
+function artifactWords(artifact: Artifact): string {
+  if (artifact.kind === 'file') return `${artifact.digest}  ${formatBytes(artifact.sizeBytes)}`;
+  return artifact.kind === 'link' ? `link to ${artifact.target}` : 'empty folder';
 }
 
 /** One option a line, with its value. */

@@ -106,6 +106,10 @@ export function progress(terminal: Terminal, quiet: boolean, now: () => number =
       case 'note':
         line(event.text);
         break;
+      case 'warning':
+        clear();
+        terminal.write(`${colours.yellow('warning:')} ${event.text}\n`);
+        break;
       case 'console':
         line(event.line);
         break;

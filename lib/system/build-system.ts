@@ -79,7 +79,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
     context,
   );
   const imagePath = join(outDir, `${stem}.img`);
-  const about = { system, profile, outDir, fetched, cache: options.cache, env: options.hostEnv };
+  const about = { system, profile, outDir, fetched, sandbox: options.sandbox, cache: options.cache, env: options.hostEnv };
   const onStore = nix && {
     ...{ ...nixBaseOf(system, profile), nix, root, folder: join(outDir, stem), imagePath, made },
     ...{ cache: options.cache, env: options.hostEnv },

@@ -1,7 +1,7 @@
 // What a host must have to build and boot, and what it would be good to have, each looked at without changing anything. What a warm answer needs
 // is remembered, so that a host that has everything is told so at the cost of some stat calls. Installing is host-install.ts.
 import { readFile, stat } from 'node:fs/promises';
-import { probeSandbox } from '../build/sandbox.ts';
+import { probeBubblewrap } from '../build/sandbox.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
@@ -39,7 +39,6 @@ const leastNode = [22, 18] as const;
 /** What a system can do without, and what it then lacks. Everything else in toolPackages is needed. */
 const optional: Readonly<Record<string, string>> = {
   addr2line: 'test-boot.ts --symbols then names no address',
-  bwrap: 'builds then run without a sandbox',
   depmod: 'systems of Debian packages then cannot be built',
   'dpkg-deb': 'systems of Debian packages then cannot be built',
   'dpkg-scanpackages': 'systems of Debian packages then cannot be built',
@@ -165,15 +164,15 @@ async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context)
   const user = env['USER'] ?? env['HOME'] ?? '';
   const question = { program: program ?? null, boot: boot ?? '', settings: [clone ?? '', apparmor ?? '', limit ?? ''], user };
   const why = await remembered<string>(cacheDir, 'sandbox', question, async () => {
-    const probe = await probeSandbox(true, path, signal);
+    const probe = await probeBubblewrap(path, signal);
     return {
-      value: probe.sandbox.kind === 'none' ? (probe.why ?? 'it does not work here') : '',
+      value: probe.kind === 'broken' ? probe.why : '',
       witnesses: program === undefined ? [] : [program],
     };
   });
   const hint =
-    'builds then run without a sandbox; as root: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
-  return { name: 'sandbox', found: why === '', needed: false, detail: why === '' ? 'bubblewrap can start programs' : why, hint };
+    'builds are then refused without --no-sandbox; as root: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
+  return { name: 'sandbox', found: why === '', needed: true, detail: why === '' ? 'bubblewrap can start programs' : why, hint };
 }
 
 /** Only whether the device is there; a machine that is booted probes whether it works (facts: it may exist and not work). */

@@ -1,6 +1,7 @@
 // The root file system of a profile: a base of packages, programs of which have given way to components. Facts and files in, entries and an account
 // of what became of each package out.
 import { posix } from 'node:path';
+import { bubblewrapArgv, requireSandbox, root as sandboxRoot } from '../build/sandbox.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
@@ -36,6 +37,8 @@ export interface RootTree {
 }
 
 export interface RootRequest extends Omit<BaseRequest, 'name'> {
+  /** False: --no-sandbox. */
+  readonly sandbox: boolean;
   /** Where a package that is taken alone was unpacked to. */
   readonly single: (use: string) => Promise<string>;
   readonly root: RootFacts;
@@ -99,14 +102,21 @@ async function multicallEntries(
   name: string,
   multicall: Multicall,
   sources: FileSources,
-  { cacheDir, env }: RootRequest,
+  { cacheDir, env, sandbox: wanted }: RootRequest,
   { signal }: Context,
 ): Promise<readonly [string, Entry][]> {
   const { program, at, links } = multicall;
   const path = sources.made(program);
   if (path === undefined) throw cannot(`replace ${name}`, `no component made "${program}"`);
   const listed = await remembered<readonly string[]>(cacheDir, 'multicall', { path }, async () => {
-    const text = await outputOf(`ask ${program} what it has`, [path, '--list'], { cwd: '/', env: { PATH: env['PATH'] ?? '' }, signal });
+    const hostPath = env['PATH'] ?? '';
+    const sandbox = await requireSandbox(wanted, hostPath, signal);
+    const place = `${sandboxRoot}/program`;
+    const argv =
+      sandbox.kind === 'none'
+        ? [path, '--list']
+        : bubblewrapArgv(sandbox, [place, '--list'], '/', { readOnly: { [place]: path }, writable: {} });
+    const text = await outputOf(`ask ${program} what it has`, argv, { cwd: '/', env: { PATH: hostPath }, signal });
     return { value: text.split(/\s+/).filter(Boolean), witnesses: [path] };
   });
   refuseMissing(name, multicall, new Set(listed));

@@ -33,6 +33,8 @@ export interface ImageRequest {
   readonly profile: string;
   readonly outDir: string;
   readonly fetched: FetchedSources | undefined;
+  /** False: --no-sandbox. */
+  readonly sandbox: boolean;
   readonly cache: Cache;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -164,12 +166,12 @@ function basesOf(facts: ImageFacts): readonly string[] {
 }
 
 function rootRequest(
-  { system, cache, env }: ImageRequest,
+  { system, sandbox, cache, env }: ImageRequest,
   facts: ImageFacts,
   { lock }: FetchedSources,
   name: string,
 ): Omit<RootRequest, 'root' | 'single'> & { readonly name: string } {
   const suite = system.sources?.suite ?? '';
   const { timestampSec } = facts;
-  return { name, suite, lock, timestampSec, cacheDir: cache.root, env, replacements: system.replacements ?? {} };
+  return { name, suite, lock, timestampSec, cacheDir: cache.root, env, sandbox, replacements: system.replacements ?? {} };
 }

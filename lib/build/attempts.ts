@@ -1,0 +1,120 @@
+// Runs an action, and once more with more in view where it asked for something that exists beside the user's folders and that the user's own text
+// or links name, or that its own words declare. What it was shown is counted, so it may be read. A failure is explained by a last run with a
+// witness (witness.ts). Does not know how a command declares anything.
+import type { Cache } from '../cache/cache.ts';
+import type { Context } from '../core/events.ts';
+import { accessesOf } from './accesses.ts';
+import type { Accesses } from './accesses.ts';
+import type { Action } from './action.ts';
+import { execute } from './execute.ts';
+import type { Execution } from './execute.ts';
+import { hostPath, isBelow, pathsOf } from './mounts.ts';
+import type { Sandbox } from './sandbox.ts';
+import { mayBeShown } from './surroundings.ts';
+import { witnessed } from './witness.ts';
+
+/** From a command's standard output to the places that it says it depends on. */
+export type Declares = (stdout: string) => readonly string[];
+
+/** An action, and what is known of how it behaves. */
+export interface Attempted {
+  readonly action: Action;
+  /** Variables that the user declared; the action's own win over them. */
+  readonly declaredEnv: Readonly<Record<string, string>>;
+  readonly declares?: Declares;
+  /** The user's home folder, which no action sees: a failure there is explained by its path. */
+  readonly home?: string;
+}
+
+/** What an action needed beyond what it is shown at first. */
+export interface Needed {
+  /** Places outside of the user's trees. */
+  readonly shown: readonly string[];
+  /** Folders that got a writable copy. */
+  readonly shadowed: readonly string[];
+}
+
+type Failed = Exclude<Execution, { readonly ok: true }>;
+
+/** An execution that ended well, with what the action read (places; undefined where that is not known) and needed. */
+export type Attempt =
+  | (Extract<Execution, { readonly ok: true }> & {
+      readonly read: readonly string[] | undefined;
+      readonly needed: Needed;
+      readonly action: Action;
+    })
+  | Failed;
+
+/** A file that was read may declare others, and a link may lead to a link; a command that goes on for longer than this would never end. */
+const mostRuns = 5;
+
+/** Executes the action. `before` is what an earlier run of it needed. */
+export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, cache: Cache, context: Context): Promise<Attempt> {
+  const first = { ...job.action, record: { ...job.action.record, env: { ...job.declaredEnv, ...job.action.record.env } } };
+  let action = widened(first, before);
+  for (let runs = 1; ; runs++) {
+    const execution = await execute(action, sandbox, cache, context);
+    const accesses = execution.trace?.complete ? accessesOf(execution.trace, action, sandbox.kind) : undefined;
+    const stdout = execution.ok ? execution.result.stdout : execution.stdout;
+    const more = runs < mostRuns && sandbox.kind !== 'none' ? neededBy(action, execution, accesses, job.declares?.(stdout) ?? []) : nothing;
+    if (more.shown.length + more.shadowed.length === 0) {
+      if (!execution.ok) return explained(execution, action);
+      const needed = { shown: added(action, first), shadowed: action.shadowed ?? [] };
+      return { ...execution, read: accesses?.inputs, needed, action };
+    }
+    action = widened(action, more);
+  }
+
+  async function explained(execution: Failed, last: Action): Promise<Failed> {
+    const words = execution.stdout + execution.stderr;
+    if (last.record.kind === 'rustc' && !macroPanicked.test(words)) return execution; // a compile error needs no second look
+    return { ...execution, violations: await witnessed(last, words, sandbox, cache, job.home, context) };
+  }
+}
+
+/** A procedural macro runs inside of rustc. */
+const macroPanicked = /(?:proc.macro|custom attribute)[^\n]* panicked/;
+
+const nothing: Needed = { shown: [], shadowed: [] };
+
+/** What the next run is to show, and which folders it may write. */
+function neededBy(action: Action, execution: Execution, accesses: Accesses | undefined, declared: readonly string[]): Needed {
+  const { own, mounts } = action;
+  if (!own) return nothing;
+  const wanted = [
+    ...(accesses?.wanted ?? []).map(({ place, byLink }) => ({ place, reason: byLink ? ('link' as const) : ('read' as const) })),
+    ...declared.map((place) => ({ place, reason: 'declared' as const })),
+  ];
+  const hidden = wanted.filter(({ place }) => !isBelow(place, Object.keys(mounts)));
+  const shown = hidden.flatMap(({ place, reason }) => mayBeShown({ place, reason, own, paths: pathsOf(action) }) ?? []);
+  const written = execution.ok ? [] : (accesses?.written ?? []);
+  const shadowed = written.filter((place) => mayWrite(place, action)).map((place) => place.slice(0, place.lastIndexOf('/')));
+  const fresh = (places: readonly string[], known: readonly string[]): readonly string[] =>
+    [...new Set(places)].filter((place) => !known.includes(place));
+  return { shown: fresh(shown, Object.keys(mounts)), shadowed: fresh(shadowed, action.shadowed ?? []) };
+}
+
+/**
+ * A linker may write a map beside the sources, and cargo in a script its lock file. Any other script that writes into sources would not find there
+ * what it wrote, so it fails.
+ */
+function mayWrite(place: string, { record }: Action): boolean {
+  return record.kind === 'rustc' || place.endsWith('/Cargo.lock');
+}
+
+function widened(action: Action, { shown, shadowed }: Needed): Action {
+  if (shown.length + shadowed.length === 0) return action;
+  const paths = pathsOf(action);
+  const mounts = Object.fromEntries(shown.map((place) => [place, hostPath(place, paths)]));
+  const counted = [...(action.own?.counted ?? []), ...shown];
+  return {
+    ...action,
+    mounts: { ...mounts, ...action.mounts },
+    ...(action.own ? { own: { ...action.own, counted } } : {}),
+    shadowed: [...(action.shadowed ?? []), ...shadowed],
+  };
+}
+
+function added({ mounts }: Action, first: Action): readonly string[] {
+  return Object.keys(mounts).filter((place) => !(place in first.mounts));
+}

@@ -1,0 +1,107 @@
+// From the folder that an action wrote to its artifacts. The command has ended, and everything that it started with it; what it left may be of any
+// kind, name, depth and permissions. Nothing here follows a link.
+import { createReadStream, lstatSync, renameSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
+import { posix } from 'node:path';
+import type { Cache } from '../cache/cache.ts';
+import { byCodeUnit } from '../core/digest.ts';
+import { TreePaths } from '../core/tree-paths.ts';
+import type { Artifact, FileArtifact } from './action.ts';
+import { stampOf } from './early-artifact.ts';
+import type { Taken } from './early-artifact.ts';
+
+export interface OutputFolder {
+  /** Absolute. */
+  readonly dir: string;
+  /** A free path on the same file system. */
+  readonly spare: string;
+  /** The artifact that is in the store already. */
+  readonly taken: Taken | undefined;
+  /** From a link's target as it was written to the one that is kept. */
+  readonly target: (written: string) => string;
+  /** Paths of the host that no file should hold. */
+  readonly hostPaths: readonly string[];
+}
+
+export interface Collected {
+  /** By folder, then by name. */
+  readonly artifacts: readonly Artifact[];
+  /** Whether a file holds one of the host's paths. */
+  readonly holdsHostPath: boolean;
+}
+
+/**
+ * Moves all files of the folder into the store. Folders that are empty and links are kept as they are; pipes, sockets and devices are left out.
+ * Permissions that would keep the owner out are lifted.
+ */
+export async function collectOutputs({ dir, spare, taken, target, hostPaths }: OutputFolder, cache: Cache): Promise<Collected> {
+  const paths = new TreePaths();
+  const artifacts: Artifact[] = [];
+  let holdsHostPath = false;
+  const file = async (path: string): Promise<FileArtifact> => {
+    let place = paths.at(`${dir}/${path}`);
+    const about = lstatSync(place);
+    if ((about.mode & 0o400) === 0) chmodSync(place, 0o600);
+    if (typeof place !== 'string') {
+      renameSync(place, spare);
+      place = spare;
+    }
+    holdsHostPath ||= await mentions(place, hostPaths);
+    if (taken?.artifact.path === path && taken.stamp === stampOf(about)) return taken.artifact;
+    const { digest, sizeBytes } = await cache.content.adoptFile(place);
+    return { kind: 'file', path, digest, sizeBytes, executable: (about.mode & 0o111) !== 0 };
+  };
+  try {
+    // A list instead of a recursion: the command decides how deep the nesting is.
+    const open: { readonly path: string; readonly kind: Artifact['kind'] }[] = [{ path: '', kind: 'folder' }];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { path, kind } = next;
+      if (kind === 'file') artifacts.push(await file(path));
+      if (kind === 'link') artifacts.push({ kind, path, target: target(paths.linkTarget(`${dir}/${path}`)) });
+      if (kind !== 'folder') continue;
+      const inside = contentOf(path === '' ? dir : `${dir}/${path}`, paths);
+      if (inside.length === 0 && path !== '') artifacts.push({ kind, path });
+      for (const entry of inside) open.push({ path: path === '' ? entry.name : `${path}/${entry.name}`, kind: entry.kind });
+    }
+  } finally {
+    paths.close();
+  }
+  return { artifacts, holdsHostPath };
+}
+
+/** Entries that are kept, the last by name first. */
+function contentOf(dir: string, paths: TreePaths): readonly { readonly name: string; readonly kind: Artifact['kind'] }[] {
+  paths.openFolder(dir, lstatSync(paths.at(dir)).mode);
+  const kept = paths.entries(dir).flatMap(({ name, kind }) => (kind === 'other' ? [] : [{ name, kind }]));
+  return kept.sort((a, b) => byCodeUnit(b.name, a.name));
+}
+
+/**
+ * The files of a compilation: its dependents look for files by their names, so a link to a file of the same folder is that file. Other links,
+ * and folders, are left out.
+ */
+export function onlyFiles(artifacts: readonly Artifact[]): readonly FileArtifact[] {
+  const known = new Map(artifacts.map((artifact) => [artifact.path, artifact]));
+  return artifacts.flatMap(({ path }): readonly FileArtifact[] => {
+    let found = known.get(path);
+    for (let steps = 0; found?.kind === 'link' && steps < mostLinks; steps++)
+      found = known.get(posix.join(posix.dirname(found.path), found.target));
+    return found?.kind === 'file' ? [{ ...found, path }] : [];
+  });
+}
+
+/** Linux follows as many links in one path. */
+const mostLinks = 40;
+
+async function mentions(path: string, hostPaths: readonly string[]): Promise<boolean> {
+  if (hostPaths.length === 0) return false;
+  const needles = hostPaths.map((hostPath) => Buffer.from(hostPath));
+  const longest = Math.max(...needles.map((needle) => needle.length));
+  let tail = Buffer.alloc(0);
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    const window = Buffer.concat([tail, chunk as Buffer]);
+    if (needles.some((needle) => window.includes(needle))) return true;
+    tail = window.subarray(Math.max(0, window.length - longest));
+  }
+  return false;
+}

@@ -1,0 +1,93 @@
+// Which paths outside of the user's own folders an action of the user's packages may be shown. The rule keeps a third-party macro or build
+// dependency from reading the home folder: it can ask for any path, but it cannot write the user's sources, make links in them, or change the
+// permissions of the host's files.
+import { statSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
+import type { OwnView } from './action.ts';
+import { hostPath, isBelow } from './mounts.ts';
+
+export interface Question {
+  readonly place: string;
+  /** Who names the path: a link in the user's folders, the action's words (rerun-if-changed), or only the access itself. */
+  readonly reason: 'link' | 'declared' | 'read';
+  readonly own: OwnView;
+  /** Where places are on the host. */
+  readonly paths: Readonly<Record<string, string>>;
+}
+
+/**
+ * The place that may be shown for it: itself, or a folder around it that the user's text names; undefined where nothing is there or it may not.
+ * Beside the user's folders ("../proto") that is what a link of the user's leads to and what the user's own text spells. Elsewhere on the host it is
+ * what every user of the host may read, when a link leads to it or the action declares it. Never is it a folder around the user's folders, an
+ * entry of the home folder that begins with a dot, or anything else in the home folder that neither a link nor text spells.
+ */
+export function mayBeShown({ place, reason, own, paths }: Question): string | undefined {
+  const path = hostPath(place, paths);
+  if (!exists(path) || isPrivate(path, own.home) || leadsTo(place, own.counted)) return undefined;
+  const beside = besideName(path, own, paths);
+  if (beside !== undefined) {
+    if (reason === 'link') return place;
+    const spelled = spelledPart(beside, own.spelled());
+    if (spelled !== undefined) return place.slice(0, place.length - beside.length) + spelled;
+    if (reason === 'declared' && everyName(beside, own.spelled())) return place;
+  }
+  const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
+  return reason !== 'read' && !inHome && isPublic(path) ? place : undefined;
+}
+
+/** The path from the innermost folder that it shares with one of the user's folders; undefined where that is the root folder alone. */
+function besideName(path: string, own: OwnView, paths: Question['paths']): string | undefined {
+  const names = own.counted.map((place) => {
+    let around = hostPath(place, paths);
+    while (path !== around && !path.startsWith(around === '/' ? around : `${around}/`)) around = dirname(around);
+    return around === '/' ? undefined : relative(around, path);
+  });
+  const known = names.filter((name): name is string => name !== undefined && name !== '');
+  return known.sort((a, b) => a.length - b.length)[0];
+}
+
+/** The longest part of a name that the text spells behind a "../". */
+function spelledPart(name: string, text: string): string | undefined {
+  for (let part = name; part !== '' && part !== '.'; part = dirname(part)) if (hasWord(text, `../${part}`)) return part;
+  return undefined;
+}
+
+function everyName(name: string, text: string): boolean {
+  return name.split('/').every((part) => hasWord(text, part));
+}
+
+/** Does the text have the word, not as a part of a longer name? */
+function hasWord(text: string, word: string): boolean {
+  const partOfName = /[\p{L}\p{N}_.-]/u;
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    const [before = '', after = ''] = [text[at - 1], text[at + word.length]];
+    if (!partOfName.test(after) && (word.startsWith('.') || !partOfName.test(before))) return true;
+  }
+  return false;
+}
+
+function isPrivate(path: string, home: string | undefined): boolean {
+  return home !== undefined && (path === home || path.startsWith(`${home}/.`) || home.startsWith(path === '/' ? path : `${path}/`));
+}
+
+function leadsTo(place: string, folders: readonly string[]): boolean {
+  return place === '/' || folders.some((folder) => isBelow(folder, [place]));
+}
+
+function exists(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** May every user of the host read it? */
+function isPublic(path: string): boolean {
+  for (let at = path; at !== '/'; at = dirname(at)) {
+    const { mode } = statSync(at);
+    const folder = at !== path || statSync(at).isDirectory();
+    if ((mode & (at === path ? 0o004 : 0o001)) === 0 || (folder && (mode & 0o001) === 0)) return false;
+  }
+  return true;
+}

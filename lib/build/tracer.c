@@ -1,0 +1,310 @@
+/* Runs a command and records every path that it and its children open, look at, run or write, by seccomp's user notification
+   (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear their environment are recorded too. It changes nothing
+   that the command sees: each system call goes on as if nobody had looked.
+
+   tracer LOG [IGNORED...] -- PROGRAM [ARGUMENT...]
+
+   LOG is the number of an open file. A record is one letter (r: opened for reading, or run; l: looked at; w: written, created, removed or
+   renamed; u: a path that could not be read; o: more paths than are kept) and the absolute path as the command spelled it, which ends with a
+   zero byte. A path below an IGNORED folder is not recorded. The exit status is the command's; 125 means that the kernel refuses to notify. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#define NATIVE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define NATIVE AUDIT_ARCH_RISCV64
+#else
+#error "this architecture is not known to the tracer"
+#endif
+
+enum { REFUSED = 125, MOST_PATHS = 1 << 20 };
+
+/* Where a system call has the folder and the path, and what it does with them. NONE: the folder is the working directory. */
+enum { NONE = -1 };
+enum use { OPEN, OPEN2, LOOK, RUN, WRITE };
+struct call { int number, folder, path, flags; enum use use; };
+static const struct call calls[] = {
+#ifdef SYS_open
+  { SYS_open, NONE, 0, 1, OPEN }, { SYS_creat, NONE, 0, NONE, WRITE }, { SYS_stat, NONE, 0, NONE, LOOK }, { SYS_lstat, NONE, 0, NONE, LOOK },
+  { SYS_access, NONE, 0, NONE, LOOK }, { SYS_readlink, NONE, 0, NONE, LOOK }, { SYS_mkdir, NONE, 0, NONE, WRITE },
+  { SYS_unlink, NONE, 0, NONE, WRITE }, { SYS_rename, NONE, 1, NONE, WRITE }, { SYS_symlink, NONE, 1, NONE, WRITE },
+  { SYS_link, NONE, 1, NONE, WRITE },
+#endif
+#ifdef SYS_renameat
+  { SYS_renameat, 2, 3, NONE, WRITE },
+#endif
+#ifdef SYS_newfstatat
+  { SYS_newfstatat, 0, 1, 3, LOOK },
+#endif
+  { SYS_openat, 0, 1, 2, OPEN }, { SYS_openat2, 0, 1, 2, OPEN2 }, { SYS_statx, 0, 1, 2, LOOK }, { SYS_faccessat, 0, 1, NONE, LOOK },
+  { SYS_faccessat2, 0, 1, NONE, LOOK }, { SYS_readlinkat, 0, 1, NONE, LOOK }, { SYS_execve, NONE, 0, NONE, RUN },
+  { SYS_execveat, 0, 1, NONE, RUN }, { SYS_mkdirat, 0, 1, NONE, WRITE }, { SYS_unlinkat, 0, 1, NONE, WRITE },
+  { SYS_renameat2, 2, 3, NONE, WRITE }, { SYS_symlinkat, 1, 2, NONE, WRITE }, { SYS_linkat, 2, 3, NONE, WRITE },
+};
+enum { CALLS = sizeof calls / sizeof *calls };
+
+/* Notifies of the calls above, but for a look at an open file by its number (fstat: AT_EMPTY_PATH), which names no path. */
+static int listener_of_this_process(void) {
+  struct sock_filter program[4 + 5 * CALLS + 1], *next = program;
+  *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+  *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+  for (int at = 0; at < CALLS; at++) {
+    int byNumber = calls[at].use == LOOK && calls[at].flags != NONE;
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[at].number, 0, byNumber ? 4 : 1);
+    if (byNumber) {
+      *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 8 * calls[at].flags);
+      *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, AT_EMPTY_PATH, 1, 0);
+    }
+    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    if (byNumber) *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  }
+  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  struct sock_fprog filter = { .len = (unsigned short)(next - program), .filter = program };
+  return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+}
+
+static void send_file(int socket, int file) {
+  char byte = 0;
+  union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr header; } control = { 0 };
+  struct iovec part = { &byte, 1 };
+  struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+  if (file >= 0) {
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &file, sizeof file);
+  }
+  while (sendmsg(socket, &message, 0) < 0 && errno == EINTR) {}
+}
+
+static int received_file(int socket) {
+  char byte;
+  union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr header; } control = { 0 };
+  struct iovec part = { &byte, 1 };
+  struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes };
+  int file = -1;
+  while (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) < 0)
+    if (errno != EINTR) return -1;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&file, CMSG_DATA(header), sizeof file);
+  return file;
+}
+
+static char **ignored;
+static int ignoredCount, logFile;
+static char buffer[1 << 16];
+static size_t buffered;
+
+static void flush(void) {
+  for (size_t at = 0; at < buffered;) {
+    ssize_t written = write(logFile, buffer + at, buffered - at);
+    if (written < 0 && errno != EINTR) break;
+    if (written > 0) at += (size_t)written;
+  }
+  buffered = 0;
+}
+
+/* Every record is written once. */
+static int is_new(char use, const char *path) {
+  static char **known;
+  static size_t size, used;
+  if (2 * used >= size) {
+    size_t before = size;
+    char **old = known;
+    size = size ? 2 * size : 1 << 12;
+    if (size > MOST_PATHS || !(known = calloc(size, sizeof *known))) return -1;
+    for (size_t at = 0; at < before; at++)
+      if (old[at]) {
+        uint64_t hash = 1469598103934665603u;
+        for (const char *byte = old[at]; *byte; byte++) hash = (hash ^ (unsigned char)*byte) * 1099511628211u;
+        size_t place = hash & (size - 1);
+        while (known[place]) place = (place + 1) & (size - 1);
+        known[place] = old[at];
+      }
+    free(old);
+  }
+  uint64_t hash = (1469598103934665603u ^ (unsigned char)use) * 1099511628211u;
+  for (const char *byte = path; *byte; byte++) hash = (hash ^ (unsigned char)*byte) * 1099511628211u;
+  size_t place = hash & (size - 1);
+  for (; known[place]; place = (place + 1) & (size - 1))
+    if (known[place][0] == use && strcmp(known[place] + 1, path) == 0) return 0;
+  size_t length = strlen(path);
+  char *record = malloc(length + 2);
+  if (!record) return -1;
+  record[0] = use;
+  memcpy(record + 1, path, length + 1);
+  known[place] = record;
+  used++;
+  return 1;
+}
+
+static void put(char use, const char *path) {
+  size_t length = strlen(path) + 1;
+  if (buffered + 1 + length > sizeof buffer) flush();
+  buffer[buffered++] = use;
+  memcpy(buffer + buffered, path, length);
+  buffered += length;
+}
+
+static void record(char use, const char *path) {
+  static int full;
+  for (int at = 0; at < ignoredCount; at++) {
+    size_t length = strlen(ignored[at]);
+    if (strncmp(path, ignored[at], length) == 0 && (path[length] == '/' || path[length] == 0)) return;
+  }
+  int fresh = full ? -1 : is_new(use, path);
+  if (fresh > 0) put(use, path);
+  if (fresh < 0 && !full) {
+    full = 1;
+    put('o', "");
+  }
+}
+
+/* A text of another process: at most two pages of it, because the second need not be mapped. False when it cannot be read. */
+static int text_of(pid_t process, uint64_t address, char *text, size_t size) {
+  size_t page = 4096, first = page - (address & (page - 1));
+  if (first > size) first = size;
+  struct iovec here = { text, size };
+  struct iovec there[2] = { { (void *)(uintptr_t)address, first }, { (void *)(uintptr_t)(address + first), size - first } };
+  ssize_t length = process_vm_readv(process, &here, 1, there, 2, 0);
+  return length > 0 && memchr(text, 0, (size_t)length) != NULL;
+}
+
+static void note(const struct seccomp_notif *request) {
+  char path[2 * PATH_MAX + 2], given[PATH_MAX], link[64];
+  const struct call *call = calls;
+  while (call < calls + CALLS && call->number != request->data.nr) call++;
+  if (call == calls + CALLS) return;
+  const __u64 *words = request->data.args;
+  pid_t process = (pid_t)request->pid;
+  if (!text_of(process, words[call->path], given, sizeof given)) {
+    if (words[call->path] != 0) put('u', "");
+    return;
+  }
+  if (!*given) return;
+  size_t length = 0;
+  if (*given != '/') {
+    int folder = call->folder == NONE ? AT_FDCWD : (int)words[call->folder];
+    if (folder == AT_FDCWD) snprintf(link, sizeof link, "/proc/%d/cwd", process);
+    else snprintf(link, sizeof link, "/proc/%d/fd/%d", process, folder);
+    ssize_t read = readlink(link, path, PATH_MAX);
+    if (read <= 0 || path[0] != '/') {
+      put('u', "");
+      return;
+    }
+    length = (size_t)read;
+    if (length > 1) path[length++] = '/';
+  }
+  strcpy(path + length, given);
+  uint64_t flags = call->flags == NONE ? 0 : words[call->flags];
+  if (call->use == OPEN2) {
+    struct iovec here = { &flags, sizeof flags }, there = { (void *)(uintptr_t)flags, sizeof flags };
+    if (process_vm_readv(process, &here, 1, &there, 1, 0) != sizeof flags) flags = 0;
+  }
+  if (call->use == OPEN || call->use == OPEN2) {
+    if (flags & O_PATH) record('l', path);
+    else {
+      if ((flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC)) record('w', path);
+      if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC)) record('r', path);
+    }
+  } else record(call->use == LOOK ? 'l' : call->use == RUN ? 'r' : 'w', path);
+}
+
+static void answer(int listener) {
+  struct seccomp_notif request = { 0 };
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
+  note(&request);
+  struct seccomp_notif_resp response = { .id = request.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+  ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+/* Collects ended processes; true with the status of the command when it is among them. */
+static int has_ended(pid_t command, int *status) {
+  int one, found = 0;
+  for (pid_t process; (process = waitpid(-1, &one, WNOHANG)) > 0;)
+    if (process == command) *status = one, found = 1;
+  return found;
+}
+
+int main(int count, char **words) {
+  int at = 2;
+  while (at < count && strcmp(words[at], "--") != 0) at++;
+  if (count < 4 || at + 1 >= count) return REFUSED;
+  logFile = atoi(words[1]);
+  ignored = words + 2;
+  ignoredCount = at - 2;
+  fcntl(logFile, F_SETFD, FD_CLOEXEC);
+  int sockets[2];
+  sigset_t child, every;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigfillset(&every);
+  sigprocmask(SIG_BLOCK, &every, NULL);
+  int ends = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (ends < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0) return REFUSED;
+  pid_t command = fork();
+  if (command < 0) return REFUSED;
+  if (command == 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    int listener = listener_of_this_process();
+    send_file(sockets[1], listener);
+    if (listener < 0) _exit(REFUSED);
+    close(listener);
+    execvp(words[at + 1], words + at + 1);
+    _exit(errno == ENOENT ? 127 : 126);
+  }
+  close(sockets[1]);
+  prctl(PR_SET_DUMPABLE, 0); /* no other process may open the log through /proc */
+  int listener = received_file(sockets[0]), status = 0;
+  if (listener < 0) {
+    waitpid(command, &status, 0);
+    return REFUSED;
+  }
+  struct pollfd events[2] = { { listener, POLLIN, 0 }, { ends, POLLIN, 0 } };
+  for (;;) {
+    if (poll(events, 2, -1) < 0) continue;
+    if (events[0].revents & POLLIN) answer(listener);
+    if (!(events[1].revents & POLLIN)) continue;
+    struct signalfd_siginfo about;
+    while (read(ends, &about, sizeof about) > 0) {}
+    if (has_ended(command, &status)) break;
+  }
+  flush();
+  if (WIFEXITED(status)) return WEXITSTATUS(status);
+  int signal = WTERMSIG(status);
+  sigprocmask(SIG_UNBLOCK, &every, NULL);
+  kill(getpid(), signal); /* without effect for the first process of a namespace */
+  return 128 + signal;
+}
