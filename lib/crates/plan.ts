@@ -15,6 +15,7 @@ import type { CargoConfig, ConfigPath } from './cargo-config.ts';
 import { hostProgram, isCompilerCache } from './host-program.ts';
 import type { HostProgram } from './host-program.ts';
 import { ltoStates } from './lto.ts';
+import { collisions } from './collisions.ts';
 import { ownTrees } from './own-trees.ts';
 import type { OwnTrees } from './own-trees.ts';
 import type { Package } from './package.ts';
@@ -226,7 +227,9 @@ async function planProject(
       filename: unit.target.kind.includes('bin') ? manifest?.facts.filenames?.[unit.target.name] : undefined,
     });
   }
-  return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
+  const roots = graph.roots.map((root) => position.get(root) ?? -1);
+  for (const text of collisions(roots.flatMap((root) => planned[root] ?? []))) context.report({ kind: 'diagnostic', unit: project.name, text });
+  return { units: planned, roots };
 }
 
 /** Programs that are started in front of rustc, of all packages and of the workspace's members alone; a cache of results is left out. */
