@@ -172,9 +172,9 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
   return { project, outputs };
 }
 
-/** What a person calls an artifact; undefined for what only compilers read. */
+/** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */
 function outputName({ hash, unit: { target }, filename }: PlannedUnit, path: string): string | undefined {
-  if (/\.(d|rmeta)$/.test(path)) return undefined;
+  if (/\.(?:d|rmeta|s|ll|bc|o|mir|dwo)$/.test(path)) return undefined;
   const plain = path.replace(`-${hash}`, '');
   const crate = target.name.replaceAll('-', '_');
   // A program is called as its target, dashes and all; its file is called as its crate.

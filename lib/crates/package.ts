@@ -28,6 +28,8 @@ export interface Package {
   /** Names of its targets of kind bin. */
   readonly bins: readonly string[];
   readonly hasLibrary: boolean;
+  /** Dependencies of which it takes artifacts (nightly): the package's name, and what the manifest calls it. */
+  readonly artifacts: readonly { readonly name: string; readonly as: string }[];
   /** Kinds of all its targets: lib, bin, test, ... */
   readonly kinds: readonly string[];
 }
@@ -64,6 +66,7 @@ interface RawPackage {
   readonly rust_version: string | null;
   readonly links: string | null;
   readonly features: Readonly<Record<string, unknown>>;
+  readonly dependencies: readonly { readonly name: string; readonly rename: string | null; readonly artifact?: unknown }[];
   readonly targets: readonly { readonly kind: readonly string[]; readonly name: string }[];
 }
 
@@ -89,6 +92,7 @@ function packageOf(raw: RawPackage): Package {
     features: Object.keys(raw.features),
     bins: raw.targets.filter((target) => target.kind.includes('bin')).map((target) => target.name),
     kinds: [...new Set(raw.targets.flatMap((target) => target.kind))],
+    artifacts: raw.dependencies.flatMap(({ name, rename, artifact }) => (artifact == null ? [] : [{ name, as: rename ?? name }])),
     hasLibrary: raw.targets.some((target) => target.kind.some((kind) => libraryKinds.includes(kind))),
   };
 }

@@ -9,15 +9,17 @@ import { digestRecord } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
+import { planningVariables } from './cargo-variables.ts';
 import { configEnvOf, wrappersOf } from './cargo-config.ts';
 import type { CargoConfig, ConfigPath } from './cargo-config.ts';
 import { hostProgram, isCompilerCache } from './host-program.ts';
 import type { HostProgram } from './host-program.ts';
 import { ltoStates } from './lto.ts';
+import { collisions } from './collisions.ts';
 import { ownTrees } from './own-trees.ts';
 import type { OwnTrees } from './own-trees.ts';
 import type { Package } from './package.ts';
-import { placeOf } from './places.ts';
+import { placeOf, places } from './places.ts';
 import type { Place } from './places.ts';
 import { platformsOf } from './platforms.ts';
 import type { Cargo } from './planning.ts';
@@ -26,9 +28,11 @@ import { resolveProject } from './resolution.ts';
 import type { RustSrc } from './rust-src.ts';
 import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
+import { isNightly } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
-import { isBuildScript, isProcMacro, isScriptRun } from './unit-graph.ts';
+import { isBuildScript, isLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Unit } from './unit-graph.ts';
+import { unstableFeatures } from './unstable-features.ts';
 
 /** A unit with everything that its action needs from the plan. */
 export interface PlannedUnit extends Compilation {
@@ -50,6 +54,8 @@ export interface PlannedUnit extends Compilation {
   /** [env] of cargo's configuration. */
   readonly configEnv: Readonly<Record<string, string>>;
   readonly profileName: string;
+  /** Scopes of -Ztrim-paths; "" for none. */
+  readonly trimPaths: string;
   /** How its program is called, where that is not its target's name. */
   readonly filename: string | undefined;
   /** Where cargo would keep half-done work: whose it is. */
@@ -138,6 +144,16 @@ async function planProject(
   const lto = ltoStates(graph);
   const platformOf = await platformsOf(graph.units, { cargo, project, config, trees, flagsForHost }, context);
   const wrappers = await wrappersFor(cargo, project, config, trees, context);
+  const nightly = isNightly(toolchain);
+  const manifestFeatures = packages.flatMap(({ manifestPath, source }) =>
+    source === undefined ? (manifestOf.get(manifestPath)?.facts.features ?? []) : [],
+  );
+  const features = unstableFeatures(
+    project.dir,
+    nightly ? (config.unstable ?? {}) : {},
+    nightly ? planningVariables(cargo.hostEnv, true) : {},
+    manifestFeatures,
+  );
   const { env: configEnv, forced } = configEnvOf(config, project.env, trees);
   const declaredEnv = Object.fromEntries(Object.entries(project.env).filter(([name]) => !forced.includes(name)));
   const memberIds = new Set(members.map(({ id }) => id));
@@ -162,6 +178,7 @@ async function planProject(
     const platform = platformOf(unit);
     const manifest = manifestOf.get(owner.manifestPath);
     const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir, trees);
+    const trimPaths = features.trimPaths ? (unit.profile.trimPaths ?? 'all') : '';
     const compilation: Compilation = {
       unit,
       owner,
@@ -172,12 +189,14 @@ async function planProject(
       target: platform.target,
       linker: platform.linker?.word,
       rustflags: platform.rustflags,
+      trimmed: trimArgs(trimPaths, place, owner, toolchain),
       primary: primaries.has(unit.pkgId) && !unit.isStd,
     };
-    const dependencies = unit.dependencies.map(({ index: on, externCrateName, options }) => ({
+    const tellsPrivate = isLibrary(unit) && (features.publicDependency || manifest?.facts.features?.includes('public-dependency'));
+    const dependencies = unit.dependencies.map(({ index: on, externCrateName, options, isPublic }) => ({
       index: position.get(on) ?? -1,
       name: externCrateName,
-      options,
+      options: tellsPrivate && !isPublic ? ['priv', ...options] : options,
     }));
     // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
     const unitWrappers = { all: wrappers.all, members: memberIds.has(unit.pkgId) && !unit.isStd ? wrappers.members : undefined };
@@ -186,7 +205,7 @@ async function planProject(
       label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
       hash: identityOf(
         compilation,
-        dependencies.map(({ index: on, name }) => [name, planned[on]?.hash ?? '']),
+        dependencies.map(({ index: on, name, options }) => [name, planned[on]?.hash ?? '', ...options]),
         toolchain,
         platform.targetFile?.digest,
         unitWrappers,
@@ -202,12 +221,15 @@ async function planProject(
       declaredEnv,
       configEnv,
       profileName: profileRoot,
+      trimPaths,
       checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? workspaceRoot : owner.dir) : undefined,
       trees,
       filename: unit.target.kind.includes('bin') ? manifest?.facts.filenames?.[unit.target.name] : undefined,
     });
   }
-  return { units: planned, roots: graph.roots.map((root) => position.get(root) ?? -1) };
+  const roots = graph.roots.map((root) => position.get(root) ?? -1);
+  for (const text of collisions(roots.flatMap((root) => planned[root] ?? []))) context.report({ kind: 'diagnostic', unit: project.name, text });
+  return { units: planned, roots };
 }
 
 /** Programs that are started in front of rustc, of all packages and of the workspace's members alone; a cache of results is left out. */
@@ -240,6 +262,17 @@ function ownersOf(packages: readonly Package[], stdPackages: readonly Package[])
   };
 }
 
+/** Paths as -Ztrim-paths has them: of the workspace relative, of another package below its name, of the standard library as rustc's own. */
+function trimArgs(scopes: string, place: Place, owner: Package, { commitHash, release }: Toolchain): readonly string[] {
+  if (scopes === '') return [];
+  const remaps = {
+    ...(place.inWorkspace ? { [place.cwd]: '.' } : { [place.dir]: `${owner.name}-${owner.version}` }),
+    [places.build]: '/cargo/build-dir',
+    [`${places.toolchain}/lib/rustlib/src/rust`]: `/rustc/${commitHash || release}`,
+  };
+  return [`--remap-path-scope=${scopes}`, ...Object.entries(remaps).map(([from, to]) => `--remap-path-prefix=${from}=${to}`)];
+}
+
 /** The source file as rustc is told: relative in a workspace, so that file!() says what it says under cargo. */
 function sourceOf(unit: Unit, owner: Package, { dir, cwd, inWorkspace }: Place): string {
   const absolute = join(dir, relative(owner.dir, unit.target.srcPath));
@@ -249,13 +282,13 @@ function sourceOf(unit: Unit, owner: Package, { dir, cwd, inWorkspace }: Place):
 /** What a unit is, without where it lies: two checkouts, machines or projects agree on it. */
 function identityOf(
   compilation: Compilation,
-  dependencies: readonly (readonly [string, string])[],
+  dependencies: readonly (readonly string[])[],
   toolchain: Toolchain,
   targetDigest: Digest | undefined,
   wrappers: Wrappers,
 ): string {
   const { unit, owner, place, rustflags } = compilation;
-  const started = [wrappers.all?.word, wrappers.members?.word].filter((word) => word !== undefined);
+  const started = [wrappers.all?.word ?? null, wrappers.members?.word ?? null];
   const record: Json = {
     package: [owner.name, owner.version, owner.source ?? place.dir],
     mode: unit.mode,
@@ -264,15 +297,17 @@ function identityOf(
     profile: unit.profile.name === 'dev' ? 'dev' : 'release',
     rustc: toolchain.verbose,
     targetDigest: targetDigest ?? null,
-    dependencies: dependencies.map(([name, hash]) => [name, hash]),
-    ...(started.length > 0 ? { wrappers: started } : {}),
+    dependencies: dependencies.map((words) => [...words]),
+    ...(started.some((word) => word !== null) ? { wrappers: started } : {}),
   };
   return digestRecord(record).slice(0, 16);
 }
 
 function labelSuffix(unit: Unit): string {
-  if (isScriptRun(unit)) return ' (run build script)';
-  if (isBuildScript(unit)) return ' (build script)';
+  const script = unit.target.name.replace(/^build-script-(?:build$)?/, '');
+  const name = script === '' ? '' : `${script} `; // a nightly package may have several
+  if (isScriptRun(unit)) return ` (run ${name}build script)`;
+  if (isBuildScript(unit)) return ` (${name}build script)`;
   if (isProcMacro(unit)) return ' (proc macro)';
   if (unit.target.kind.includes('bin')) return ` (bin ${unit.target.name})`;
   return '';

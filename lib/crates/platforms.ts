@@ -59,7 +59,7 @@ async function platformAt(name: string | undefined, request: PlatformRequest, co
   const triple = isJson ? basename(target, '.json') : target;
   const ask = async (flags: readonly string[]): Promise<readonly string[]> => {
     // Flags and files of the project reach only a rustc that is shut in.
-    const rustc = flags.length > 0 || isJson ? await shutIn(request, target) : toolchain.rustc;
+    const rustc = flags.length > 0 || isJson ? await shutIn(request, target, isJson || bootstrapOf(config) !== undefined) : toolchain.rustc;
     const question = { toolchain, rustc, target, flags, cwd: project.dir, bootstrap: bootstrapOf(config) };
     return targetCfgs(question, cache.root, context);
   };
@@ -78,7 +78,7 @@ async function platformAt(name: string | undefined, request: PlatformRequest, co
   };
 }
 
-async function shutIn({ cargo, project }: PlatformRequest, target: string): Promise<string> {
+async function shutIn({ cargo, project }: PlatformRequest, target: string, bootstrap: boolean): Promise<string> {
   const { toolchain, cache, hostEnv, sandbox } = cargo;
   const { program } = await planningRustc({
     toolchain,
@@ -86,7 +86,7 @@ async function shutIn({ cargo, project }: PlatformRequest, target: string): Prom
     sandbox: (await sandbox) ?? { kind: 'none' },
     visible: [projectFolder(project.dir, hostEnv['HOME']), ...(target.endsWith('.json') ? [target] : [])],
     cwd: project.dir,
-    bootstrap: true,
+    bootstrap,
   });
   return program;
 }

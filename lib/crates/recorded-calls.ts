@@ -161,7 +161,7 @@ export async function sandboxStandIn(dir: string, bubblewrap: string): Promise<s
   const script = `#!/bin/sh
 set -e
 ${readCall}
-[ -n "$crate" ] && [ -n "$target" ] || exec '${bubblewrap}' "$@"
+[ -n "$crate" ] && [ -n "$target" ] && [ -n "$out" ] || exec '${bubblewrap}' "$@"
 older= before=
 for word; do
   [ "$older $word" != "--bind $out" ] || folder=$before

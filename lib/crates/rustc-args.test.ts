@@ -23,6 +23,7 @@ const plain: Compilation = {
   linker: undefined,
   primary: true,
   rustflags: [],
+  trimmed: [],
 };
 const alone: Linkage = { hash: '0123456789abcdef', externs: [], scripts: [] };
 const directives = (...lines: readonly string[]): Directives => parseDirectives(lines.join('\n'), 'x');

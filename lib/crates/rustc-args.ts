@@ -24,6 +24,8 @@ export interface Compilation {
   readonly linker: string | undefined;
   /** Was the package asked for by name (CARGO_PRIMARY_PACKAGE)? */
   readonly primary: boolean;
+  /** Of -Ztrim-paths: how paths are shortened in what it makes. */
+  readonly trimmed: readonly string[];
   /** Of cargo's configuration; they come last. */
   readonly rustflags: readonly string[];
 }
@@ -72,7 +74,7 @@ export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: 
 }
 
 /** The crate and how it is compiled: all that comes before the unit's name. */
-function crateArgs({ unit, owner, source, lto, lints, primary }: Compilation): readonly string[] {
+function crateArgs({ unit, owner, source, lto, lints, primary, trimmed }: Compilation): readonly string[] {
   const { profile } = unit;
   const code = (...options: readonly string[]): string[] => options.flatMap((option) => ['-C', option]);
   return [
@@ -91,6 +93,7 @@ function crateArgs({ unit, owner, source, lto, lints, primary }: Compilation): r
     ...(profile.codegenBackend === undefined ? [] : ['-Z', `codegen-backend=${profile.codegenBackend}`]),
     ...(profile.codegenUnits === undefined ? [] : code(`codegen-units=${profile.codegenUnits}`)),
     ...debugArgs(unit),
+    ...trimmed,
     ...lints.flags,
     ...lints.checkCfg,
     ...profile.rustflags,
@@ -132,7 +135,7 @@ function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]):
   const inside = (path: string): boolean => path.replace(/^\w+=/, '').startsWith(`${places.build}/`);
   const search = scripts.flatMap(({ directives }) => directives.linkSearch);
   const takesLibs = !unit.target.kind.includes('custom-build') && (!owner.hasLibrary || !unit.target.kind.includes('bin'));
-  const own = scripts.find((script) => script.own)?.directives;
+  const own = scripts.filter((script) => script.own).map(({ directives }) => directives);
   return [
     // Those inside of a build script's folder before the host's.
     ...[...search.filter(inside), ...search.filter((path) => !inside(path))].flatMap((path) => ['-L', path]),
@@ -141,8 +144,8 @@ function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]):
       // Those for a cdylib reach it from any package below it: a slip of cargo 1.50 that stayed (cargo issue 9562).
       ...linkArgs.filter((arg) => reaches(arg, unit) && (isOwn || arg.for === 'cdylib')).flatMap(({ arg }) => ['-C', `link-arg=${arg}`]),
     ]),
-    ...(own?.cfgs ?? []).flatMap((cfg) => ['--cfg', cfg]),
-    ...(own?.checkCfgs ?? []).flatMap((cfg) => ['--check-cfg', cfg]),
+    ...own.flatMap(({ cfgs }) => cfgs).flatMap((cfg) => ['--cfg', cfg]),
+    ...own.flatMap(({ checkCfgs }) => checkCfgs).flatMap((cfg) => ['--check-cfg', cfg]),
   ];
 }
 

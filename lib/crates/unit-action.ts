@@ -13,6 +13,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
+import { artifactsFor } from './artifact-dependencies.ts';
 import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import type { Directives } from './directives.ts';
@@ -22,7 +23,7 @@ import { pathsOfUnit, sourceView } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
-import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
+import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 
 /** A unit that is done. `directives` are those of a build script's run. */
 export interface BuiltUnit {
@@ -107,11 +108,12 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const { unit } = planned;
   const metadataOnly = isPlainLibrary(unit);
   const libraries = linkClosure(planned, context.built);
-  const own = ownScript(planned, context.built);
+  const own = ownScripts(planned, context.built);
   // A proc macro was linked when it was made: what its script said is of no concern here.
   const linked = libraries.filter((library) => !isProcMacro(library.planned.unit));
-  const scripts = new Set([...(own ? [own] : []), ...linked.flatMap((library) => ownScript(library.planned, context.built) ?? [])]);
-  const inputs: Record<string, Digest> = {};
+  const scripts = new Set([...own, ...linked.flatMap((library) => ownScripts(library.planned, context.built))]);
+  const artifacts = artifactsFor(planned, context.built);
+  const inputs: Record<string, Digest> = { ...artifacts.inputs };
   const layout: Record<string, Staged> = {};
   for (const library of libraries) {
     const artifacts = libraryArtifacts(library, metadataOnly);
@@ -119,15 +121,15 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
   }
   const macros = libraries.filter(({ planned: { unit: one } }) => isProcMacro(one)).flatMap((macro) => [macro, ...below(macro, context.built)]);
-  const near = [...(metadataOnly ? (own ? [own] : []) : scripts), ...macros.filter(({ planned: one }) => isScriptRun(one.unit))];
+  const near = [...(metadataOnly ? own : scripts), ...macros.filter(({ planned: one }) => isScriptRun(one.unit))];
   for (const script of near) addOutDir(script, { inputs, layout }, false);
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];
     return libraryArtifacts(dependency, metadataOnly).map(({ path }) => ({ name, path: `${places.deps}/${path}`, options }));
   });
-  const files = own && !planned.place.immutable ? await declaredFiles(own, context.cache) : {};
-  const said = [...scripts].flatMap((script) => (script.directives ? [{ own: script === own, directives: script.directives }] : []));
+  const files = planned.place.immutable ? {} : await declaredFiles(own, context.cache);
+  const said = [...scripts].flatMap((script) => (script.directives ? [{ own: own.includes(script), directives: script.directives }] : []));
   const bootstrap =
     unit.isStd ||
     (!/nightly|dev/.test(planned.toolchain.release) &&
@@ -145,7 +147,8 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
         ...heeded(planned.declaredEnv),
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
-        ...rustcEnv(unit, { outDir: own && outDirOf(own.planned), scriptEnv: own?.directives?.env ?? {}, bootstrap }),
+        ...artifacts.env,
+        ...rustcEnv(unit, { outDirs: outDirsOf(own), scriptEnv: Object.assign({}, ...own.map(({ directives }) => directives?.env)), bootstrap }),
       },
       tools: {
         rustc: context.tools.rustc,
@@ -162,7 +165,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       ...(planned.checkout ? { checkout: planned.checkout.id } : {}),
     },
     mounts: view.mounts,
-    ...(view.own ? { own: { ...view.own, mayWrite: own ? [outDirOf(own.planned)] : [] } } : {}),
+    ...(view.own ? { own: { ...view.own, mayWrite: own.map((script) => outDirOf(script.planned)) } } : {}),
     ambientEnv: { MALLOC_CONF: allocator(context.jobs) },
   };
   return { action, wholes: view.wholes };
@@ -181,11 +184,12 @@ function heeded(declared: Readonly<Record<string, string>>): Readonly<Record<str
 
 async function scriptAction(planned: PlannedUnit, context: ActionContext): Promise<Described> {
   const dependencies = planned.dependencies.flatMap(({ index }) => context.built.get(index) ?? []);
-  const script = dependencies.find((dependency) => !isScriptRun(dependency.planned.unit));
+  const script = dependencies.find((dependency) => isBuildScript(dependency.planned.unit));
   const program = script && filesOfResult(script.result).find(({ path, executable }) => executable && !path.endsWith('.d'));
   if (!script || !program) throw cannot(`run the build script of ${planned.label}`, 'its compilation left no program');
-  const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/build-script-build`;
-  const inputs: Record<string, Digest> = { [place]: program.digest };
+  const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/${script.planned.unit.target.name}`;
+  const artifacts = artifactsFor(planned, context.built);
+  const inputs: Record<string, Digest> = { [place]: program.digest, ...artifacts.inputs };
   const layout: Record<string, Staged> = {};
   const native: Record<string, string> = {};
   for (const dependency of dependencies) {
@@ -203,6 +207,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     linker: planned.linker,
     rustflags: planned.rustflags,
     profileName: planned.profileName,
+    trimPaths: planned.trimPaths,
     dependencies: native,
   };
   const view = await sourceView(planned, companionsOf(planned, near), context.home, context.cache);
@@ -218,6 +223,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
         ...Object.fromEntries(defaults),
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
+        ...artifacts.env,
         ...scriptEnv(planned.unit, planned.owner, run),
         ...(planned.wrappers.all ? { RUSTC_WRAPPER: planned.wrappers.all.word } : {}),
         ...(planned.wrappers.members ? { RUSTC_WORKSPACE_WRAPPER: planned.wrappers.members.word } : {}),
@@ -286,9 +292,16 @@ function linkClosure(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>
   return [...found];
 }
 
-/** The run of the unit's own build script. */
-function ownScript(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): BuiltUnit | undefined {
-  return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).find((dependency) => isScriptRun(dependency.planned.unit));
+/** The runs of the unit's own build scripts: one, or several of a nightly package. */
+function ownScripts(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
+  return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).filter((dependency) => isScriptRun(dependency.planned.unit));
+}
+
+/** OUT_DIR is that of the first script; where there are several, each has a variable of its own. */
+function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string, string>> {
+  const [first] = scripts;
+  const named = scripts.map(({ planned }) => [`${planned.unit.target.name.replace(/^build-script-/, '')}_OUT_DIR`, outDirOf(planned)]);
+  return { ...(first ? { OUT_DIR: outDirOf(first.planned) } : {}), ...(scripts.length > 1 ? Object.fromEntries(named) : {}) };
 }
 
 /**
@@ -317,10 +330,12 @@ function addOutDir(
 const largestCopyBytes = 4 * MiB;
 
 /** What a package's own script declares counts for the package's compilation too, as it does for cargo: macros and the linker may read it. */
-async function declaredFiles({ planned, directives }: BuiltUnit, cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
+async function declaredFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
   const files: Record<string, Digest | null> = {};
-  const paths = pathsOfUnit(planned);
-  for (const place of declaredInputs(planned, directives?.rerunIfChanged ?? [])) files[place] = await digestOfPlace(place, paths, cache);
+  for (const { planned, directives } of scripts) {
+    const paths = pathsOfUnit(planned);
+    for (const place of declaredInputs(planned, directives?.rerunIfChanged ?? [])) files[place] = await digestOfPlace(place, paths, cache);
+  }
   return files;
 }
 

@@ -62,7 +62,7 @@ test('cfgs with several values are joined, flags are empty, assertions follow th
 });
 
 test('a crate is told its name, and a program its own: a build script is none', () => {
-  const options = { outDir: undefined, scriptEnv: {}, bootstrap: false };
+  const options = { outDirs: {}, scriptEnv: {}, bootstrap: false };
   const told = (target: typeof targets.bin): readonly (string | undefined)[] =>
     ['CARGO_CRATE_NAME', 'CARGO_BIN_NAME'].map((name) => rustcEnv(unitOf(target), options)[name]);
   assert.equal(told(targets.bin), ['my_bin', 'my-bin']);
@@ -71,9 +71,9 @@ test('a crate is told its name, and a program its own: a build script is none', 
 });
 
 test('a crate with a script is told where it wrote and what it set', () => {
-  const env = rustcEnv(unitOf({}), { outDir: '/bloomery/build/x/out', scriptEnv: { A: '1' }, bootstrap: true });
+  const env = rustcEnv(unitOf({}), { outDirs: { OUT_DIR: '/bloomery/build/x/out' }, scriptEnv: { A: '1' }, bootstrap: true });
   assert.equal([env['OUT_DIR'], env['A'], env['RUSTC_BOOTSTRAP']], ['/bloomery/build/x/out', '1', '1']);
-  const plain = rustcEnv(unitOf({}), { outDir: undefined, scriptEnv: {}, bootstrap: false });
+  const plain = rustcEnv(unitOf({}), { outDirs: {}, scriptEnv: {}, bootstrap: false });
   for (const name of ['OUT_DIR', 'RUSTC_BOOTSTRAP']) assert.not(name in plain, name);
 });
 
@@ -85,6 +85,7 @@ const scriptRun: ScriptRun = {
   linker: undefined,
   rustflags: [],
   profileName: 'release',
+  trimPaths: '',
   dependencies: {},
 };
 

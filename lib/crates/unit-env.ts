@@ -35,9 +35,9 @@ export function packageEnv(owner: Package, place: Place): Env {
 }
 
 export interface RustcRun {
-  /** Was the package asked for by name? */
-  /** Where the package's build script wrote, and the variables that it set. */
-  readonly outDir: string | undefined;
+  /** OUT_DIR and the like: where the package's build scripts wrote. */
+  readonly outDirs: Env;
+  /** The variables that they set. */
   readonly scriptEnv: Env;
   /** Are unstable features for this call? */
   readonly bootstrap: boolean;
@@ -48,7 +48,7 @@ export function rustcEnv(unit: Unit, options: RustcRun): Env {
   return {
     CARGO_CRATE_NAME: unit.target.name.replaceAll('-', '_'),
     ...(unit.target.kind.some((kind) => kind === 'bin' || kind === 'example') ? { CARGO_BIN_NAME: unit.target.name } : {}),
-    ...(options.outDir === undefined ? {} : { OUT_DIR: options.outDir }),
+    ...options.outDirs,
     ...(options.bootstrap ? { RUSTC_BOOTSTRAP: '1' } : {}),
     ...options.scriptEnv,
     LD_LIBRARY_PATH: `${places.deps}:${places.toolchain}/lib`,
@@ -71,6 +71,8 @@ export interface ScriptRun {
   readonly rustflags: readonly string[];
   /** "release" or "debug". */
   readonly profileName: string;
+  /** Of -Ztrim-paths; "" for none. */
+  readonly trimPaths: string;
   /** DEP_<LINKS>_<KEY> of direct dependencies. */
   readonly dependencies: Env;
 }
@@ -89,6 +91,7 @@ export function scriptEnv(unit: Unit, owner: Package, run: ScriptRun): Env {
     RUSTDOC: `${places.toolchain}/bin/rustdoc`,
     CARGO_ENCODED_RUSTFLAGS: run.rustflags.join('\x1f'),
     ...(run.linker === undefined ? {} : { RUSTC_LINKER: run.linker }),
+    ...(run.trimPaths === '' ? {} : { CARGO_TRIM_PATHS: run.trimPaths }),
     ...(owner.links === undefined ? {} : { CARGO_MANIFEST_LINKS: owner.links }),
     ...Object.fromEntries(features),
     ...cfgEnv(run.cfgs, unit.profile.debugAssertions, unit.features),

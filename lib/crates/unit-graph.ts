@@ -33,6 +33,8 @@ export interface Profile {
   /** "none", "debuginfo", "symbols". */
   readonly strip: string;
   readonly rustflags: readonly string[];
+  /** Scopes joined by commas, "" for none; undefined where cargo prints null: all of them, or the feature is off. */
+  readonly trimPaths: string | undefined;
 }
 
 export interface Dependency {
@@ -41,6 +43,7 @@ export interface Dependency {
   readonly externCrateName: string;
   /** What stands before the name at `--extern`: "noprelude", "nounused". */
   readonly options: readonly string[];
+  readonly isPublic: boolean;
 }
 
 export interface Unit {
@@ -91,6 +94,11 @@ export function isPlainLibrary(unit: Unit): boolean {
   return unit.target.crateTypes.every((type) => type === 'lib' || type === 'rlib');
 }
 
+/** A target of [lib], of any type. */
+export function isLibrary({ target }: Unit): boolean {
+  return !['bin', 'custom-build', 'example', 'test', 'bench'].some((kind) => target.kind.includes(kind));
+}
+
 /** Does it make something that other crates of the same platform link to? */
 export function isLinkable(unit: Unit): boolean {
   return unit.target.crateTypes.some((type) => ['lib', 'rlib', 'dylib', 'proc-macro'].includes(type));
@@ -121,6 +129,7 @@ function parseUnit(unit: Fields, path: string): Unit {
         index: Number(dependency['index']),
         externCrateName: text(dependency['extern_crate_name'], `${path}.dependencies[${index}].extern_crate_name`),
         options: ['noprelude', 'nounused'].filter((option) => dependency[option] === true),
+        isPublic: dependency['public'] === true,
       };
     }),
   };
@@ -129,6 +138,7 @@ function parseUnit(unit: Fields, path: string): Unit {
 function parseProfile(profile: Fields, path: string): Profile {
   const optional = (name: string): string | undefined => (profile[name] == null ? undefined : String(profile[name]));
   const rustflags = profile['rustflags'];
+  const trimPaths = profile['trim_paths'];
   return {
     name: text(profile['name'], `${path}.name`),
     optLevel: text(profile['opt_level'], `${path}.opt_level`),
@@ -144,6 +154,7 @@ function parseProfile(profile: Fields, path: string): Profile {
     panic: text(profile['panic'], `${path}.panic`),
     strip: stripOf(profile['strip']),
     rustflags: Array.isArray(rustflags) ? rustflags.map(String) : [],
+    trimPaths: Array.isArray(trimPaths) ? trimPaths.join() : undefined,
   };
 }
 
