@@ -133,7 +133,13 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
       const key = actionKey(record);
       if (execution.shareable && (await unchangedSince(execution.startedMs, job.action, now))) {
         await results.put(key, resultJson(result));
-        await history.remember(key, { ...job.action, mounts: execution.action.mounts, record, base: actionKey(job.action.record), discovered: found });
+        await history.remember(key, {
+          ...job.action,
+          mounts: execution.action.mounts,
+          record,
+          base: actionKey(job.action.record),
+          discovered: found,
+        });
         const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
         const sets = [found, ...others].slice(0, rememberedSets);
         await inputs.put(
@@ -154,7 +160,8 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
 async function unchangedSince(startedMs: number, action: Action, now: Looks): Promise<boolean> {
   const paths = pathsOf(action);
   for (const [place, digest] of Object.entries(action.record.files)) {
-    if (hostPath(plainPlace(place), paths) !== plainPlace(place) && (await digestOfPlace(place, paths, { digests: now })) !== digest) return false;
+    if (hostPath(plainPlace(place), paths) !== plainPlace(place) && (await digestOfPlace(place, paths, { digests: now })) !== digest)
+      return false;
   }
   return now.newestChangeMs() < Math.floor(startedMs);
 }
