@@ -9,7 +9,9 @@ await task(
   {
     command: 'npx zx tasks/fidelity.ts',
     words: '[<cargo project>]',
-    about: 'Compares every call of rustc and every run of a build script with those that the real cargo makes (dev and release).',
+    about:
+      'Compares every call of rustc and every run of a build script with those that the real cargo makes (dev and release). ' +
+      'Cargo runs build scripts and macros without a sandbox.',
     count: [0, 1],
     flags: fidelityFlags,
     examples: [

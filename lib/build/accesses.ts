@@ -37,6 +37,11 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
   const links = new Map<string, string | undefined>();
   const inputs = new Set<string>();
   const wanted = new Map<string, Wanted>();
+  const ownWork = new Set(trace.written);
+  /** Without a sandbox, temporary files of the action are in the host's folders. */
+  const isOwnWork = (place: string): boolean => ownWork.has(place) || (place !== '/' && isOwnWork(posix.dirname(place)));
+  const isHostFile = (place: string, read: boolean): boolean =>
+    !isBelow(place, shown) && !isOwnWork(place) && (read || kindAt(place) !== 'folder');
   const counted = (place: string): boolean => isBelow(place, own.counted);
   const leadsToShown = (place: string): boolean => shown.some((one) => one === place || one.startsWith(`${place}/`));
   const placesOf = (path: string): string | undefined =>
@@ -55,7 +60,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
       else if (isBelow(place, around) && !leadsToShown(place)) {
         take(place, read);
         wanted.set(place, { place, byLink: false });
-      } else if (sandbox === 'none' && !isBelow(place, shown)) take(place, read);
+      } else if (sandbox === 'none' && isHostFile(place, read)) take(place, read);
     }
   }
   const written = trace.written.flatMap((path) => placesOf(path) ?? []).map((place) => posix.normalize(place));

@@ -1,6 +1,8 @@
 // Runs an action, and once more with more in view where it asked for something that exists beside the user's folders and that the user's own text
 // or links name, or that its own words declare. What it was shown is counted, so it may be read. A failure is explained by a last run with a
 // witness (witness.ts). Does not know how a command declares anything.
+import { existsSync } from 'node:fs';
+import { posix } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
 import { accessesOf } from './accesses.ts';
@@ -58,18 +60,26 @@ export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, 
     const stdout = execution.ok ? execution.result.stdout : execution.stdout;
     const more = runs < mostRuns && sandbox.kind !== 'none' ? neededBy(action, execution, accesses, job.declares?.(stdout) ?? []) : nothing;
     if (more.shown.length + more.shadowed.length === 0) {
-      if (!execution.ok) return explained(execution, action);
+      if (!execution.ok) return explained(execution, action, accesses);
       const needed = { shown: added(action, first), shadowed: action.shadowed ?? [] };
       return { ...execution, read: accesses?.inputs, needed, action };
     }
     action = widened(action, more);
   }
 
-  async function explained(execution: Failed, last: Action): Promise<Failed> {
+  async function explained(execution: Failed, last: Action, accesses: Accesses | undefined): Promise<Failed> {
     const words = execution.stdout + execution.stderr;
+    const hidden = (accesses?.wanted ?? []).flatMap(({ place }) => (isHidden(place, last, words) ? [{ act: 'read' as const, place }] : []));
+    if (hidden.length > 0) return { ...execution, violations: hidden };
     if (last.record.kind === 'rustc' && !macroPanicked.test(words)) return execution; // a compile error needs no second look
     return { ...execution, violations: await witnessed(last, words, sandbox, cache, job.home, context) };
   }
+}
+
+/** Whether the command failed for a path that the host has and that it was not shown: its words name the file. */
+function isHidden(place: string, action: Action, words: string): boolean {
+  const named = words.includes(posix.basename(place)) || action.record.kind === 'build-script';
+  return named && !isBelow(place, Object.keys(action.mounts)) && existsSync(hostPath(place, pathsOf(action)));
 }
 
 /** A procedural macro runs inside of rustc. */

@@ -1,5 +1,7 @@
 // Runs the command of an action: shut in by bubblewrap, or bare with the host's paths in place of ours. An action of the user's own packages runs
 // under the tracer where there is one.
+import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { run } from '../core/sh.ts';
 import type { RunOptions, RunResult } from '../core/sh.ts';
 import type { Action } from './action.ts';
@@ -43,8 +45,18 @@ export async function runBare({ record, own, tracer }: Action, view: View, optio
   const env = Object.fromEntries(Object.entries(options.env).map(([name, value]) => [name, toHostPaths(value, view)]));
   const bare = { ...options, cwd: toHostPaths(record.cwd, view), env };
   const others = Object.entries(view.readOnly).flatMap(([place, path]) => (own && isBelow(place, own.counted) ? [] : [path]));
-  const ignored = [...untraced, '/etc/ld.so.cache', '/etc/ld.so.preload', ...others, stage];
+  const ignored = [...untraced, '/etc/ld.so.cache', '/etc/ld.so.preload', root, ...others, stage];
   const output: Output =
     own && tracer !== undefined ? await runTraced(tracedArgv(tracer, argv, ignored), stage, bare) : await run(argv, bare);
+  if (record.kind === 'rustc') placeDepInfo(view.writable[record.outputDir] ?? stage, view);
   return { ...output, stdout: toPlaces(output.stdout, view), stderr: toPlaces(output.stderr, view) };
+}
+
+/** Dep-info names the action's own folder, which no remapping of rustc's changes and nobody shares. */
+function placeDepInfo(outDir: string, view: View): void {
+  const names = existsSync(outDir) ? readdirSync(outDir).filter((name) => name.endsWith('.d')) : [];
+  for (const name of names) {
+    const path = join(outDir, name);
+    if (lstatSync(path).isFile()) writeFileSync(path, toPlaces(readFileSync(path, 'utf8'), view));
+  }
 }

@@ -1,7 +1,7 @@
 // Which paths outside of the user's own folders an action of the user's packages may be shown. The rule keeps a third-party macro or build
 // dependency from reading the home folder: it can ask for any path, but it cannot write the user's sources, make links in them, or change the
 // permissions of the host's files.
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import type { OwnView } from './action.ts';
 import { hostPath, isBelow } from './mounts.ts';
@@ -23,7 +23,8 @@ export interface Question {
  */
 export function mayBeShown({ place, reason, own, paths }: Question): string | undefined {
   const path = hostPath(place, paths);
-  if (!exists(path) || isPrivate(path, own.home) || leadsTo(place, own.counted)) return undefined;
+  const real = realPath(path);
+  if (real === undefined || [path, real].some((one) => isPrivate(one, own.home)) || leadsTo(place, own.counted)) return undefined;
   const beside = besideName(path, own, paths);
   if (beside !== undefined) {
     if (reason === 'link') return place;
@@ -32,7 +33,7 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
     if (reason === 'declared' && everyName(beside, own.spelled())) return place;
   }
   const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
-  return reason !== 'read' && !inHome && isPublic(path) ? place : undefined;
+  return reason !== 'read' && !inHome && isPublic(real) ? place : undefined;
 }
 
 /** The path from the innermost folder that it shares with one of the user's folders; undefined where that is the root folder alone. */
@@ -74,20 +75,19 @@ function leadsTo(place: string, folders: readonly string[]): boolean {
   return place === '/' || folders.some((folder) => isBelow(folder, [place]));
 }
 
-function exists(path: string): boolean {
+/** Where the path leads in the end; undefined where nothing is there. */
+function realPath(path: string): string | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+    return realpathSync(path);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
 /** May every user of the host read it? */
 function isPublic(path: string): boolean {
-  for (let at = path; at !== '/'; at = dirname(at)) {
-    const { mode } = statSync(at);
-    const folder = at !== path || statSync(at).isDirectory();
-    if ((mode & (at === path ? 0o004 : 0o001)) === 0 || (folder && (mode & 0o001) === 0)) return false;
-  }
+  const needed = statSync(path).isDirectory() ? 0o005 : 0o004;
+  if ((statSync(path).mode & needed) !== needed) return false;
+  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) if ((statSync(folder).mode & 0o001) === 0) return false;
   return true;
 }

@@ -184,12 +184,13 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       visit('');
       return names;
     };
-    /** A repository around the folder may begin or end: its ".git" is looked for. */
+    /** A repository around the folder may begin or end, so its ".git" is looked for; what else changes in the folders above says nothing. */
     const isInRepository = (dir: string): boolean => {
-      for (let folder = dir; ; folder = dirname(folder)) {
-        if (digestOf(join(folder, '.git')) !== undefined) return true;
-        if (folder === dirname(folder)) return false;
-      }
+      const before = newestMs;
+      let folder = dir;
+      while (digestOf(join(folder, '.git')) === undefined && folder !== dirname(folder)) folder = dirname(folder);
+      newestMs = before;
+      return digestOf(join(folder, '.git')) !== undefined;
     };
     const namesBelow = async (dir: string, { gitignore, ignore = [], nested = true, follow = false }: TreeOptions): Promise<string[]> => {
       const names = gitignore && isInRepository(dir) ? await unignoredBelow(dir, ignore) : filesBelow(dir, new Set(ignore), follow);

@@ -91,7 +91,7 @@ async function open(
   context.report({ kind: 'planned', units: planned.units.length });
   let pipe: Promise<Jobserver> | undefined;
   let tracer: Promise<Tracer | undefined> | undefined;
-  const { cache, jobs, explain = false, observe, shorten, colour } = options;
+  const { cache, jobs, explain = false, observe, shorten, colour, verbose = false } = options;
   const work = {
     plan: planned,
     cache,
@@ -103,7 +103,7 @@ async function open(
     home: options.hostEnv['HOME'],
     jobserver: (): Promise<Jobserver> => (pipe ??= openJobserver(cache.tmpDir, jobs, context)),
     tracer: (): Promise<Tracer | undefined> => (tracer ??= openTracer(cache, context)),
-    showing: { shorten, colour },
+    showing: { shorten, colour, verbose },
     explain,
     observe,
     ran: new Set<number>(),

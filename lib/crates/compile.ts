@@ -34,6 +34,8 @@ export interface CompileOptions {
   /** How a path is shown to the person, and whether in colour. */
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
+  /** --verbose: report what build scripts print. */
+  readonly verbose?: boolean;
   /**
    * Takes over what a project was compiled to. It throws DamagedBlob where a blob turns out damaged: then its maker runs again, and all projects
    * are handed over anew. Without it, the outputs are only checked to be whole.
@@ -71,7 +73,7 @@ export async function compile(projects: readonly Project[], options: CompileOpti
   const handOver = options.handOver ?? ((compiled: CompiledProject) => checkOutputs(compiled, cache));
   const jobs = options.jobs ?? availableParallelism();
   const requests = await chooseToolchains(projects, options, context);
-  const plain = !options.explain && !options.observe && Object.keys(options.allow ?? {}).length === 0;
+  const plain = !options.explain && !options.observe && !options.verbose && Object.keys(options.allow ?? {}).length === 0;
   const memory = plain ? await openBuildMemory({ requests, options, jobs }, context) : undefined;
   const before = await memory?.recall();
   if (before) {

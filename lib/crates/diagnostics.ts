@@ -3,6 +3,7 @@ import type { View } from '../build/sandbox.ts';
 import { toHostPaths } from '../build/sandbox.ts';
 
 export interface Diagnostic {
+  /** rustc's own word ("warning", "error"), or "printed" for a line that is no message: what a macro printed, or a crash of rustc. */
   readonly level: string;
   readonly rendered: string;
 }
@@ -25,7 +26,7 @@ export function diagnosticsOf(stderr: string, showing: Showing): readonly Diagno
     .filter((line) => line.trim() !== '')
     .flatMap((line): Diagnostic[] => {
       const message = line.startsWith('{') ? messageOf(line) : undefined;
-      if (!message) return [{ level: 'error', rendered: line }];
+      if (!message) return [{ level: 'printed', rendered: line }];
       if (message.rendered === undefined || /^(aborting due to|\d+ warnings? emitted)/.test(message.text)) return [];
       return [{ level: message.level, rendered: shown(message.rendered, message.files, showing) }];
     });

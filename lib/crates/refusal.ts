@@ -1,9 +1,10 @@
 // A failure that the sandbox caused, in words: which package, what it tried, and how it would be allowed. Pure.
 import { posix } from 'node:path';
-import { hostPath } from '../build/mounts.ts';
+import { hostPath, isBelow } from '../build/mounts.ts';
 import type { Violation } from '../build/violation.ts';
 import { cannot } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
+import { ownPlaces } from './own-trees.ts';
 import type { PlannedUnit } from './plan.ts';
 import { pathsOfUnit } from './source-view.ts';
 import { isScriptRun } from './unit-graph.ts';
@@ -19,7 +20,7 @@ export function refusal(
   const { name, version } = planned.owner;
   const script = isScriptRun(planned.unit);
   const what = script ? `run the build script of ${name} ${version}` : `compile ${planned.label}`;
-  const why = `${script ? 'it' : 'a procedural macro'} ${words(first, planned)}`;
+  const why = `${!script && /(?:proc.macro|custom attribute)[^\n]* panicked/.test(said) ? 'a procedural macro' : 'it'} ${words(first, planned)}`;
   const more = others.slice(0, 5).map((violation) => `it also ${words(violation, planned)}`);
   return cannot(what, why, { detail: [said, ...more].filter((line) => line !== '').join('\n'), hint: hint(first, planned, shorten) });
 }
@@ -40,12 +41,10 @@ function hint(violation: Violation, planned: PlannedUnit, shorten: (path: string
       ? `if it may: --allow ${name}=net`
       : 'what it fetches can be fetched before the build, and read as a file';
   }
-  const path = pathOf(violation.place, planned);
-  const allow = `--allow ${name}=${shorten(hostPath(violation.place, pathsOfUnit(planned)))}`;
-  return path.startsWith('/') ? `if it may: ${allow}` : `let it say cargo::rerun-if-changed=${path} before it reads, or allow it: ${allow}`;
+  return `if it may: --allow ${name}=${shorten(hostPath(violation.place, pathsOfUnit(planned)))}`;
 }
 
-/** As a person would say it: relative to the package where it lies in the same checkout, else absolute. */
+/** As the user would write it: relative to the package where it is in or beside the user's folders, else absolute. */
 function pathOf(place: string, { place: { mount, dir } }: PlannedUnit): string {
-  return place === mount || place.startsWith(`${mount}/`) ? posix.relative(dir, place) || '.' : place;
+  return isBelow(place, [mount, ownPlaces]) ? posix.relative(dir, place) || '.' : place;
 }

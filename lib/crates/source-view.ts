@@ -2,11 +2,11 @@
 // is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole. Both see what their dependencies
 // provide while they run: the packages of procedural macros, of the libraries of a build script, and of scripts that name files to link.
 import type { ActionRecord, OwnView } from '../build/action.ts';
-import { digestOfTree, repositoryOf } from '../build/place-digest.ts';
+import { allOf, digestOfTree, repositoryOf } from '../build/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { programMounts } from './host-program.ts';
-import { ownMounts, ownPlace } from './own-trees.ts';
+import { isWithin, ownMounts, ownPlace } from './own-trees.ts';
 import { ownText } from './own-text.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
@@ -85,15 +85,18 @@ export async function treesOf({ place, rustSrc }: PlannedUnit, cache: Cache): Pr
   return { [place.mount]: await digestOfTree(place.hostDir, cache) };
 }
 
-/** Granted paths are at their path of the host, or at their place within what is mounted. */
-function grantedView({ granted }: PlannedUnit, mounts: Mounts): { readonly mounts: Mounts; readonly files: ActionRecord['files'] } {
+/** Granted paths are at their path of the host, and for the user's own packages also at their place beside or within the user's folders. */
+function grantedView(
+  { granted, place, trees }: PlannedUnit,
+  mounts: Mounts,
+): { readonly mounts: Mounts; readonly files: ActionRecord['files'] } {
   const more: Record<string, string> = { ...mounts };
   const files: Record<string, Digest | null> = {};
   for (const [path, digest] of Object.entries(granted?.paths ?? {})) {
-    const mount = Object.entries(mounts).find(([, hostDir]) => path === hostDir || path.startsWith(`${hostDir}/`));
-    const place = mount ? mount[0] + path.slice(mount[1].length) : path;
-    if (!mount) more[place] = path;
-    files[`${place}//all`] = digest;
+    const mount = Object.entries(mounts).find(([, hostDir]) => isWithin(path, hostDir));
+    const own = mount ? mount[0] + path.slice(mount[1].length) : place.immutable ? undefined : ownPlace(trees, path);
+    if (!mount) for (const shown of [path, own]) if (shown !== undefined) more[shown] = path;
+    files[allOf(own ?? path)] = digest;
   }
   return { mounts: more, files };
 }

@@ -1,4 +1,5 @@
 // What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not.
+import type { ActionResult } from '../build/action.ts';
 import type { Made } from '../build/lookup.ts';
 import { hostPath } from '../build/mounts.ts';
 import { cannot } from '../core/errors.ts';
@@ -14,6 +15,8 @@ import { isScriptRun } from './unit-graph.ts';
 export interface Showing {
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
+  /** Also what build scripts print. */
+  readonly verbose: boolean;
 }
 
 /** The messages of a rustc run, as the person reads them. */
@@ -21,6 +24,19 @@ export function messages(unit: PlannedUnit, stderr: string, { shorten, colour }:
   if (isScriptRun(unit.unit) || stderr === '') return [];
   const mounts = pathsOfUnit(unit);
   return diagnosticsOf(stderr, { mounts, baseDir: hostPath(unit.place.cwd, mounts), shorten, colour });
+}
+
+/** How Rust, shells and other programs say that a variable is missing. */
+const asksForVariable = /environment variable|\bNotPresent\b|VarError|unbound variable|parameter not set|\bnot set\b|\b(?:un)?defined variable/i;
+
+/** What is shown of a unit that is done: warnings, what macros printed, and with `verbose` what its build script printed, as `cargo -vv` does. */
+export function shownOf(unit: PlannedUnit, { stdout, stderr }: ActionResult, showing: Showing): readonly string[] {
+  if (isScriptRun(unit.unit)) {
+    const lines = showing.verbose ? [stdout, stderr].flatMap((text) => text.split('\n').filter((line) => line !== '')) : [];
+    return lines.map((line) => `[${unit.owner.name} ${unit.owner.version}] ${line}`);
+  }
+  const shown = messages(unit, stderr, showing).filter(({ level }) => level === 'warning' || level === 'printed');
+  return [...(stdout.trim() === '' ? [] : [stdout.trimEnd()]), ...shown.map(({ rendered }) => rendered)];
 }
 
 /** What a failed run is told as: one sentence, with what the compiler or the script said. */
@@ -35,10 +51,7 @@ export function failure(unit: PlannedUnit, made: Extract<Made, { readonly ok: fa
     return cannot(
       `run the build script of ${unit.owner.name} ${unit.owner.version}`,
       `it ended with status ${made.exitCode ?? 'of a signal'}`,
-      {
-        detail,
-        hint: 'it sees declared variables only: --env NAME=VALUE declares one',
-      },
+      { detail, ...(asksForVariable.test(detail) ? { hint: 'it sees declared variables only: --env NAME=VALUE declares one' } : {}) },
     );
   }
   const all = messages(unit, made.stderr, showing);

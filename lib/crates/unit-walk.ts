@@ -25,7 +25,7 @@ import { jobOf } from './unit-action.ts';
 import type { BuiltUnit, Tools } from './unit-action.ts';
 import { guessedMs } from './unit-cost.ts';
 import { isPlainLibrary, isScriptRun } from './unit-graph.ts';
-import { failure, messages } from './unit-messages.ts';
+import { failure, shownOf } from './unit-messages.ts';
 import type { Showing } from './unit-messages.ts';
 
 export interface UnitWalk {
@@ -81,9 +81,7 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
     const refusal = directives && scriptRefusal(directives, unit.owner, unit.toolchain.release);
     if (refusal) throw refusal;
     built.set(node, { planned: unit, result, directives });
-    for (const { level, rendered } of messages(unit, result.stderr, work.showing)) {
-      if (level === 'warning') context.report({ kind: 'diagnostic', unit: unit.label, text: rendered });
-    }
+    for (const text of shownOf(unit, result, work.showing)) context.report({ kind: 'diagnostic', unit: unit.label, text });
     if (unit.place.foreign) return;
     for (const text of directives?.warnings ?? []) {
       context.report({ kind: 'diagnostic', unit: unit.label, text: `warning: ${unit.owner.name}: ${text}` });

@@ -38,6 +38,7 @@ export const compilerFlags = {
   timings: { type: 'string', value: 'FILE', help: 'write the timeline of the build as an HTML page' },
   json: { type: 'boolean', help: 'print one JSON object as the last line of standard output' },
   quiet: { type: 'boolean', help: 'no progress, only errors and results' },
+  verbose: { type: 'boolean', help: 'also show what build scripts print' },
 } as const satisfies Record<string, Flag>;
 
 export const projectFlags = {
@@ -124,6 +125,7 @@ export function compilerOptions({ args, host, path }: Task): Omit<Parameters<typ
     allow: parseAllowances(args.list('allow'), path),
     sandbox: !args.has('no-sandbox'),
     explain: args.has('explain'),
+    verbose: args.has('verbose'),
     shorten: (file) => {
       const inside = relative(host.cwd, file);
       return inside.startsWith('..') ? file : inside;
