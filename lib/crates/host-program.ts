@@ -1,5 +1,6 @@
 // A program of the host that cargo's configuration names for rustc: a linker, a wrapper. In the sandbox it has one place for all packages, and
 // what it is counts by content.
+import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hostPlaces } from '../build/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -22,14 +23,22 @@ const actionPath = ['/usr/bin', '/bin'];
 export async function hostProgram(named: ConfigPath, trees: OwnTrees, { digests }: Pick<Cache, 'digests'>): Promise<HostProgram> {
   const path = typeof named === 'string' ? named : named.file;
   if (path.startsWith('/')) {
+    const word = placeOfHostPath(path, trees);
+    // What is no program is not shown: a configuration that names a private key gets nothing by it.
+    if (!(await isProgram(path))) return { word, path: undefined, digest: undefined };
     const digest = await digests.file(path);
-    return { word: placeOfHostPath(path, trees), path: digest === undefined ? undefined : path, digest };
+    return { word, path: digest === undefined ? undefined : path, digest };
   }
   for (const candidate of actionPath.map((folder) => join(folder, path))) {
     const digest = await digests.file(candidate);
     if (digest !== undefined) return { word: path, path: candidate, digest };
   }
   return { word: path, path: undefined, digest: undefined };
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  const about = await stat(path).catch(() => undefined);
+  return about !== undefined && about.isFile() && (about.mode & 0o111) !== 0;
 }
 
 /** Mounts for programs that the sandbox would not show: place -> path of the host. */

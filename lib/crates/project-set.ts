@@ -65,7 +65,7 @@ export function projectSet(text: string, file: string, defaults: Project): reado
       features: list('features') ?? defaults.features,
       defaultFeatures: flag('default-features') ?? defaults.defaultFeatures,
       triple: triple?.endsWith('.json') ? resolve(dirname(file), triple) : triple,
-      moreTriples: text('triple') === undefined ? (defaults.moreTriples ?? []) : [],
+      ...(text('triple') === undefined || !defaults.moreTriples ? {} : { moreTriples: [] }),
       profile: text('profile') ?? defaults.profile,
       buildStd: list('build-std') ?? defaults.buildStd,
       buildStdFeatures: list('build-std-features') ?? defaults.buildStdFeatures,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Context } from '../core/events.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import { configuration, isLocked, metadata, stdMetadata, stdSources, targetsOf, unitGraph } from './cargo.ts';
-import { cargoHome } from './config-files.ts';
+import { cargoHome, configFiles, mayName } from './config-files.ts';
 import { lintArgs } from './lints.ts';
 import type { LintArgs } from './lints.ts';
 import { manifestFacts } from './manifest-facts.ts';
@@ -47,9 +47,10 @@ export async function resolveAnew(
   rustSrc: RustSrc | undefined,
   context: Context,
 ): Promise<{ readonly resolution: Resolution; readonly looked: readonly string[] }> {
-  // Starts no rustc, and says what the others have to be asked with.
-  const config = await configuration(cargo, project, context);
-  const planning = await openPlanning(cargo, project, config, context);
+  // Starts no rustc, and says what the others have to be asked with, unless no file may say anything about that.
+  const configured = configuration(cargo, project, context);
+  configured.catch(() => undefined); // it is waited for below
+  const planning = await openPlanning(cargo, project, mayDecide(project, cargo.hostEnv) ? await configured : {}, context);
   const asked = metadata(planning, [], context);
   // Nothing that cargo is asked waits for an answer of its, but for the standard library's packages and for a lock file that it has yet to write.
   const sources = rustSrc ? await stdSources(cargo, rustSrc, (await asked).metadata) : [];
@@ -59,9 +60,10 @@ export async function resolveAnew(
     sources.length > 0 ? metadata(planning, sources, context) : asked,
     rustSrc ? stdMetadata(planning, rustSrc, context) : undefined,
     graphOf(planning, asked, rustSrc, sources, context),
+    configured,
   ] as const;
   await Promise.allSettled(answers); // of several refusals, always the same one is told
-  const [{ metadata: plain }, { metadata: known }, std, { graph, warnings, flagsForHost }] = await Promise.all(answers);
+  const [{ metadata: plain }, { metadata: known }, std, { graph, warnings, flagsForHost }, config] = await Promise.all(answers);
   const used = new Set(graph.units.map(({ pkgId }) => pkgId));
   const usedOf = (from: Metadata | undefined): readonly Package[] => [...(from?.packages.values() ?? [])].filter(({ id }) => used.has(id));
   const [packages, stdPackages] = [usedOf(known), usedOf(std)];
@@ -87,6 +89,11 @@ export async function resolveAnew(
     warnings: warningsOf(warnings, isNightly(cargo.toolchain)).map((warning) => ({ warning })),
   };
   return { resolution, looked: await lookedAt([...plain.packages.values()], workspaceRoot, home) };
+}
+
+/** Whether a configuration file may say what cargo has to be asked with: its variables, targets, flags, unstable features. */
+function mayDecide(project: Project, hostEnv: Cargo['hostEnv']): boolean {
+  return configFiles(project, hostEnv).files.some(({ text }) => mayName(text, 'env', 'unstable', 'build', 'target', 'rustflags'));
 }
 
 /**
