@@ -5,7 +5,7 @@ import type { FileArtifact } from '../build/action.ts';
 import type { Digest } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
-import type { BuiltUnit } from './unit-action.ts';
+import type { BuiltUnit } from './built-unit.ts';
 import { isBuildScript, isScriptRun } from './unit-graph.ts';
 
 type Env = Readonly<Record<string, string>>;

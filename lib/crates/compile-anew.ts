@@ -21,7 +21,7 @@ import type { Project } from './project.ts';
 import type { BuildAnswer, TargetLibrary } from './remembered-build.ts';
 import { recordedMs } from './saved-time.ts';
 import { sameSources } from './same-sources.ts';
-import type { BuiltUnit } from './unit-action.ts';
+import type { BuiltUnit } from './built-unit.ts';
 import { targetIdentity } from './toolchain-identity.ts';
 import { isScriptRun } from './unit-graph.ts';
 import { buildUnits } from './unit-walk.ts';

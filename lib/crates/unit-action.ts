@@ -1,36 +1,23 @@
 // From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
-// what else it read. Pure but for reading dep-info out of the store.
-import { existsSync } from 'node:fs';
-import { posix } from 'node:path';
+// what else it read.
 import { filesOfResult } from '../build/action.ts';
-import type { Action, ActionRecord, ActionResult, FileArtifact, Staged } from '../build/action.ts';
-import { anyVariable } from '../build/lookup.ts';
-import type { Discovered, Job } from '../build/lookup.ts';
-import { hostPath, isBelow } from '../build/mounts.ts';
-import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../build/place-digest.ts';
-import { root } from '../build/sandbox.ts';
+import type { Action, ActionRecord, FileArtifact, Staged } from '../build/action.ts';
+import type { Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
 import { artifactsFor } from './artifact-dependencies.ts';
-import { parseDepInfo } from './dep-info.ts';
-import { parseDirectives } from './directives.ts';
+import { below, linkClosure, ownScripts } from './built-unit.ts';
+import type { BuiltUnit } from './built-unit.ts';
 import type { Directives } from './directives.ts';
 import { places } from './places.ts';
-import { ownPlace, ownPlaces } from './own-trees.ts';
-import { pathsOfUnit, sourceView } from './source-view.ts';
+import { sourceView } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
-import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
-
-/** A unit that is done. `directives` are those of a build script's run. */
-export interface BuiltUnit {
-  readonly planned: PlannedUnit;
-  readonly result: ActionResult;
-  readonly directives: Directives | undefined;
-}
+import { isBuildScript, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
+import { declaredFiles, declaredPlaces, rustcReads, scriptReads } from './unit-reads.ts';
 
 /** What the host adds to keys. */
 export interface Tools {
@@ -272,41 +259,6 @@ function companionsOf(planned: PlannedUnit, units: readonly BuiltUnit[]): readon
   return [...byFolder.values()];
 }
 
-/** Everything below a unit: libraries, macros, build scripts and their runs. */
-function below({ planned }: BuiltUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
-  const found = new Set<BuiltUnit>();
-  const visit = (unit: PlannedUnit): void => {
-    for (const { index } of unit.dependencies) {
-      const dependency = built.get(index);
-      if (!dependency || found.has(dependency)) continue;
-      found.add(dependency);
-      visit(dependency.planned);
-    }
-  };
-  visit(planned);
-  return [...found];
-}
-
-/** Everything that rustc may have to load for this unit: libraries below it, and proc macros, whose own libraries it never sees. */
-function linkClosure(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
-  const found = new Set<BuiltUnit>();
-  const visit = (unit: PlannedUnit): void => {
-    for (const { index } of unit.dependencies) {
-      const dependency = built.get(index);
-      if (!dependency || found.has(dependency) || isScriptRun(dependency.planned.unit) || !isLinkable(dependency.planned.unit)) continue;
-      found.add(dependency);
-      if (!isProcMacro(dependency.planned.unit)) visit(dependency.planned);
-    }
-  };
-  visit(planned);
-  return [...found];
-}
-
-/** The runs of the unit's own build scripts: one, or several of a nightly package. */
-function ownScripts(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
-  return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).filter((dependency) => isScriptRun(dependency.planned.unit));
-}
-
 /** OUT_DIR is that of the first script; where there are several, each has a variable of its own. */
 function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string, string>> {
   const [first] = scripts;
@@ -339,66 +291,3 @@ function addOutDir(
 /** Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger. A copy costs far more than a link. */
 const largestCopyBytes = 4 * MiB;
 
-/** What a package's own script declares counts for the package's compilation too, as it does for cargo: macros and the linker may read it. */
-async function declaredFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
-  const files: Record<string, Digest | null> = {};
-  for (const { planned, directives } of scripts) {
-    const paths = pathsOfUnit(planned);
-    for (const place of declaredInputs(planned, directives?.rerunIfChanged ?? [])) files[place] = await digestOfPlace(place, paths, cache);
-  }
-  return files;
-}
-
-/** What rustc read, by the tracer, else by its dep-info and, because macros and the linker read more, all of the user's trees. */
-async function rustcReads(
-  planned: PlannedUnit,
-  result: ActionResult,
-  read: readonly string[] | undefined,
-  { record, own }: Action,
-  context: ActionContext,
-): Promise<Discovered> {
-  const depInfo = filesOfResult(result).find(({ path }) => path.endsWith('.d'));
-  const text = depInfo && (await context.cache.content.read(depInfo.digest));
-  const { files, variables } = parseDepInfo(text?.toString() ?? '');
-  const placesRead = files.map((file) => (file.startsWith('/') ? file : posix.join(record.cwd, file)));
-  const ours = placesRead.filter((place) => isBelow(place, own?.counted ?? []));
-  const all = read ?? (own?.counted ?? []).map(repositoryOf);
-  return { files: [...new Set([...ours, ...all])], variables: mayReadAny(planned, context) ? [anyVariable] : variables };
-}
-
-/** A procedural macro may read any variable, and so may a linker or a wrapper that the user chose; rustc does not know of it. */
-function mayReadAny(planned: PlannedUnit, { built }: ActionContext): boolean {
-  if (planned.linker !== undefined && !isPlainLibrary(planned.unit)) return true;
-  return linkClosure(planned, built).some((library) => isProcMacro(library.planned.unit));
-}
-
-/** A script depends on what it read and declares, or on its whole package; on every declared variable, because it may read them unsaid. */
-function scriptReads(planned: PlannedUnit, result: ActionResult, read: readonly string[] | undefined): Discovered {
-  const variables = [anyVariable];
-  const { place, trees } = planned;
-  if (place.immutable) return { files: [], variables };
-  const { rerunIfChanged, rerunIfEnvChanged } = parseDirectives(result.stdout, planned.owner.name);
-  const silent = rerunIfChanged.length + rerunIfEnvChanged.length === 0;
-  const declared = silent ? [packageOf(place.dir)] : declaredInputs(planned, rerunIfChanged);
-  const roots = trees.roots.map((path) => repositoryOf(ownPlace(trees, path) ?? path));
-  const files = [...new Set([...declared, ...(read ?? roots)])];
-  const paths = pathsOfUnit(planned);
-  const missing = silent ? [] : declared.filter((one) => !existsSync(hostPath(plainPlace(one), paths)));
-  return { files, variables, ...(missing.length > 0 ? { always: true } : {}) };
-}
-
-/** What a script says it reads, whatever else it says: it may have failed in the middle. */
-function declaredPlaces(planned: PlannedUnit, stdout: string): readonly string[] {
-  const paths = [...stdout.matchAll(/^cargo::?rerun-if-changed=([^\n]+)$/gm)].map((match) => match[1] ?? '');
-  return declaredInputs(planned, paths).map(plainPlace);
-}
-
-/** Declared paths as inputs: places of the user's folders and paths of the host, not what the sandbox itself brings. */
-function declaredInputs({ place }: PlannedUnit, paths: readonly string[]): readonly string[] {
-  return paths.flatMap((path) => {
-    const absolute = posix.resolve(place.dir, path);
-    if (absolute.startsWith(`${root}/`) && !isBelow(absolute, [ownPlaces])) return [];
-    // A folder around the package has its target folder in it.
-    return [isBelow(place.dir, [absolute]) ? repositoryOf(absolute) : allOf(absolute)];
-  });
-}
