@@ -60,7 +60,8 @@ test('a linker and a wrapper in a folder above are found from everywhere, and co
     'app/src/main.rs':
       'extern "C" { static marker: u8; }\nfn main() { println!("{} {} {}", unsafe { &marker as *const u8 as usize & 0xf }, cfg!(wrapped), out::V); }\n',
     'out/Cargo.toml': '[package]\nname = "out"\nversion = "0.1.0"\nedition = "2021"\n',
-    'out/build.rs': 'fn main() { println!("cargo::rustc-env=V={}", std::env::var("RUSTC_WRAPPER").unwrap().rsplit(\'/\').next().unwrap()); }\n',
+    'out/build.rs':
+      'fn main() { println!("cargo::rustc-env=V={}", std::env::var("RUSTC_WRAPPER").unwrap().rsplit(\'/\').next().unwrap()); }\n',
     'out/src/lib.rs': 'pub const V: &str = env!("V");\n',
     '.cargo/config.toml': '[build]\nrustc-wrapper = "tools/w"\n[target."cfg(unix)"]\nlinker = "tools/my-gcc"\n',
     'tools/w': '#!/bin/sh\nexec "$@" --cfg wrapped\n',
@@ -108,7 +109,10 @@ test('artifacts of dependencies are files, and each build script counts', async 
     'c-lib/src/lib.rs': '#[no_mangle]\npub extern "C" fn answer() -> u8 {\n  42\n}\n',
   };
   assert.is(await printed('artifacts', files, { toolchain }), 'tool 2 true true');
-  assert.is(await printed('artifacts', { 'tool/src/main.rs': 'fn main() { println!("tool again"); }\n' }, { toolchain }), 'tool again 2 true true');
+  assert.is(
+    await printed('artifacts', { 'tool/src/main.rs': 'fn main() { println!("tool again"); }\n' }, { toolchain }),
+    'tool again 2 true true',
+  );
 });
 
 test.run();

@@ -9,14 +9,18 @@ import type { Package } from './package.ts';
 
 test('folders of targets, folders that globs list, workspaces of others, patches, and manifests that may appear between', async () => {
   await withScratch(async ({ folder, write }) => {
-    await write('ws/Cargo.toml', '[workspace]\nmembers = ["app", "crates/*", "deep/**/x"]\n[patch.crates-io]\np = { path = "../patched" }\n');
+    await write(
+      'ws/Cargo.toml',
+      '[workspace]\nmembers = ["app", "crates/*", "deep/**/x"]\n[patch.crates-io]\np = { path = "../patched" }\n',
+    );
     await write('ws/app/Cargo.toml', '[package]\nname = "app"\n');
     await write('ws/app/src/bin/tool/helper.rs', '');
     await write('ws/crates/empty/README', '');
     await write('ws/deep/a/b/README', '');
     await write('others/Cargo.toml', '[workspace]\nmembers = ["group/util"]\n');
     await write('others/group/util/Cargo.toml', '[package]\nname = "util"\nversion.workspace = true\n');
-    const at = (path: string): Package => packageOf({ source: undefined, dir: join(folder, path), manifestPath: join(folder, path, 'Cargo.toml') });
+    const at = (path: string): Package =>
+      packageOf({ source: undefined, dir: join(folder, path), manifestPath: join(folder, path, 'Cargo.toml') });
     const looked = await lookedAt([at('ws/app'), at('others/group/util')], join(folder, 'ws'), '/nowhere');
     const names = new Set(looked.map((path) => relative(folder, path) + (path.endsWith('/') ? '/' : '')));
     for (const name of [

@@ -14,7 +14,8 @@ test("cargo's warnings are told once each with their further lines, and a stable
     'warning: /w/Cargo.toml: unused manifest key: workspace.foo',
     '',
   ].join('\n');
-  const profiles = 'warning: profiles for the non root package will be ignored, specify profiles at the workspace root:\npackage:   /w/a/Cargo.toml';
+  const profiles =
+    'warning: profiles for the non root package will be ignored, specify profiles at the workspace root:\npackage:   /w/a/Cargo.toml';
   const unused = 'warning: /w/Cargo.toml: unused manifest key: workspace.foo';
   assert.equal(warningsOf(said, false), [profiles, unused]);
   assert.equal(warningsOf(said, true).length, 3);
@@ -27,7 +28,8 @@ test('an unstable feature that would have to be honoured and is not is refused b
     publicDependency: true,
   });
   assert.equal(unstableFeatures('/p', { sbom: false }, {}, []), { trimPaths: false, publicDependency: false });
-  const refusal = (name: string): RegExp => new RegExp(`^Cannot build "/p": it uses cargo's unstable feature "${name}", which is not supported$`);
+  const refusal = (name: string): RegExp =>
+    new RegExp(`^Cannot build "/p": it uses cargo's unstable feature "${name}", which is not supported$`);
   assert.throws(() => unstableFeatures('/p', { sbom: true }, {}, []), refusal('sbom'));
   assert.throws(() => unstableFeatures('/p', {}, { CARGO_UNSTABLE_HOST_CONFIG: 'true' }, []), refusal('host-config'));
   assert.throws(() => unstableFeatures('/p', {}, {}, ['metabuild']), refusal('metabuild'));

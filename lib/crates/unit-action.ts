@@ -290,4 +290,3 @@ function addOutDir(
 
 /** Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger. A copy costs far more than a link. */
 const largestCopyBytes = 4 * MiB;
-
