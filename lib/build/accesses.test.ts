@@ -15,7 +15,13 @@ const here = '/bloomery/above/here';
 
 function accesses({ folder }: Scratch, trace: Partial<Trace>, sandbox: ActionRecord['sandbox'] = 'bubblewrap'): Accesses {
   const app = join(folder, 'app');
-  const own = { counted: [here], around: { [here]: app, '/bloomery/above': dirname(app) }, mayWrite: [], spelled: () => '', home: undefined };
+  const own = {
+    counted: [here],
+    around: { [here]: app, '/bloomery/above': dirname(app) },
+    mayWrite: [],
+    spelled: () => '',
+    home: undefined,
+  };
   const action = { ...shellAction(':', app, { kind: 'none' }), mounts: { [here]: app, '/bloomery/rust': '/toolchain' }, own };
   return accessesOf({ read: [], looked: [], written: [], complete: true, ...trace }, action, sandbox);
 }
@@ -60,14 +66,14 @@ test('a link that leads out of view is wanted by what it leads to, in the middle
   });
 });
 
-test('writes into what is shown are told apart from the action\'s own output', async () => {
+test("writes into what is shown are told apart from the action's own output", async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'app'));
     assert.equal(accesses(scratch, { written: [`${here}/src/../app.map`, '/bloomery/out/x', '/tmp/y'] }).written, [`${here}/app.map`]);
   });
 });
 
-test('without a sandbox, files of the host count beside the places of the user\'s folders, but not the action\'s own temporary files', async () => {
+test("without a sandbox, files of the host count beside the places of the user's folders, but not the action's own temporary files", async () => {
   await withScratch(async (scratch) => {
     const source = await scratch.write('app/src/main.rs', '');
     const work = join(scratch.folder, 'rustc123');

@@ -44,8 +44,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
     !isBelow(place, shown) && !isOwnWork(place) && (read || kindAt(place) !== 'folder');
   const counted = (place: string): boolean => isBelow(place, own.counted);
   const leadsToShown = (place: string): boolean => shown.some((one) => one === place || one.startsWith(`${place}/`));
-  const placesOf = (path: string): string | undefined =>
-    sandbox === 'none' ? (placeOfPath(path, mounts) ?? path) : path;
+  const placesOf = (path: string): string | undefined => (sandbox === 'none' ? (placeOfPath(path, mounts) ?? path) : path);
 
   for (const [accessed, read] of [
     [trace.read, true],
@@ -64,7 +63,11 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
     }
   }
   const written = trace.written.flatMap((path) => placesOf(path) ?? []).map((place) => posix.normalize(place));
-  return { inputs: [...inputs], wanted: [...wanted.values()], written: [...new Set(written)].filter((place) => isBelow(place, [...own.counted, ...own.mayWrite])) };
+  return {
+    inputs: [...inputs],
+    wanted: [...wanted.values()],
+    written: [...new Set(written)].filter((place) => isBelow(place, [...own.counted, ...own.mayWrite])),
+  };
 
   function take(place: string, read: boolean): void {
     const isFolder = read && kindAt(hostPath(place, paths)) === 'folder';
@@ -111,7 +114,9 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
 
 function linkTarget(path: string): string | undefined {
   try {
-    return lstatSync(encodePath(path), { throwIfNoEntry: false })?.isSymbolicLink() ? decodeName(readlinkSync(encodePath(path), 'buffer')) : undefined;
+    return lstatSync(encodePath(path), { throwIfNoEntry: false })?.isSymbolicLink()
+      ? decodeName(readlinkSync(encodePath(path), 'buffer'))
+      : undefined;
   } catch {
     return undefined; // below a file, or not readable
   }

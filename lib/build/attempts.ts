@@ -1,7 +1,7 @@
 // Runs an action, and once more with more in view where it asked for something that exists beside the user's folders and that the user's own text
 // or links name, or that its own words declare. What it was shown is counted, so it may be read. A failure is explained by a last run with a
 // witness (witness.ts). Does not know how a command declares anything.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
@@ -116,11 +116,13 @@ function widened(action: Action, { shown, shadowed }: Needed): Action {
   if (shown.length + shadowed.length === 0) return action;
   const paths = pathsOf(action);
   const mounts = Object.fromEntries(shown.map((place) => [place, hostPath(place, paths)]));
-  const counted = [...(action.own?.counted ?? []), ...shown];
+  const { own } = action;
+  const sources = Object.entries(mounts).flatMap(([place, path]) => (place.endsWith('.rs') ? [path] : []));
+  const spelled = (): string => [own?.spelled() ?? '', ...sources.map((path) => readFileSync(path, 'utf8'))].join('\n');
   return {
     ...action,
     mounts: { ...mounts, ...action.mounts },
-    ...(action.own ? { own: { ...action.own, counted } } : {}),
+    ...(own ? { own: { ...own, counted: [...own.counted, ...shown], spelled } } : {}),
     shadowed: [...(action.shadowed ?? []), ...shadowed],
   };
 }

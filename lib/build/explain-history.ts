@@ -104,7 +104,12 @@ export function originOf(value: Json): Origin | undefined {
   )
     return undefined;
   // Records of format 1 have no layout; that is among the differences that an explanation names.
-  if (![1, 2].includes(Number(record['format'])) || !Array.isArray(record['argv']) || !isObject(record['inputs']) || !isObject(record['files']))
+  if (
+    ![1, 2].includes(Number(record['format'])) ||
+    !Array.isArray(record['argv']) ||
+    !isObject(record['inputs']) ||
+    !isObject(record['files'])
+  )
     return undefined;
   if (!Array.isArray(discovered['files']) || !Array.isArray(discovered['variables'])) return undefined;
   return value as unknown as Origin;

@@ -13,7 +13,7 @@ import { attempt } from './attempts.ts';
 import type { Declares } from './attempts.ts';
 import { openHistory } from './explain-history.ts';
 import type { Execution } from './execute.ts';
-import { hostPath, pathsOf } from './mounts.ts';
+import { hostPath, isBelow, pathsOf } from './mounts.ts';
 import { digestOfPlace, plainPlace } from './place-digest.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -76,11 +76,14 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
 
   const history = await openHistory(cache);
 
-  const complete = async (job: Job, found: Discovered, digests: Looks): Promise<ActionRecord> => {
+  /** `aside` looks at what is around the user's folders: these are busy places (the home folder, /tmp), whose changes say nothing of a race. */
+  const complete = async (job: Job, found: Discovered, digests: Looks, aside = digests): Promise<ActionRecord> => {
     const paths = pathsOf(job.action);
+    const counted = job.action.own?.counted;
     const files = await Promise.all(
       [...found.files].sort(byCodeUnit).map(async (place) => {
-        return [place, await digestOfPlace(place, paths, { digests })] as const;
+        const within = counted === undefined || isBelow(plainPlace(place), counted);
+        return [place, await digestOfPlace(place, paths, { digests: within ? digests : aside })] as const;
       }),
     );
     const any = found.variables.includes(anyVariable);
@@ -124,11 +127,19 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
         ...(shadowed.length > 0 ? { shadowed } : {}),
       };
       const now = cache.digests.again();
-      const record = await complete(job, found, now);
+      const { own } = execution.action;
+      const ran = own ? { ...job, action: { ...job.action, own } } : job;
+      const record = await complete(ran, found, now, cache.digests.again());
       const key = actionKey(record);
       if (execution.shareable && (await unchangedSince(execution.startedMs, job.action, now))) {
         await results.put(key, resultJson(result));
-        await history.remember(key, { ...job.action, mounts: execution.action.mounts, record, base: actionKey(job.action.record), discovered: found });
+        await history.remember(key, {
+          ...job.action,
+          mounts: execution.action.mounts,
+          record,
+          base: actionKey(job.action.record),
+          discovered: found,
+        });
         const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
         const sets = [found, ...others].slice(0, rememberedSets);
         await inputs.put(
@@ -149,7 +160,8 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
 async function unchangedSince(startedMs: number, action: Action, now: Looks): Promise<boolean> {
   const paths = pathsOf(action);
   for (const [place, digest] of Object.entries(action.record.files)) {
-    if (hostPath(plainPlace(place), paths) !== plainPlace(place) && (await digestOfPlace(place, paths, { digests: now })) !== digest) return false;
+    if (hostPath(plainPlace(place), paths) !== plainPlace(place) && (await digestOfPlace(place, paths, { digests: now })) !== digest)
+      return false;
   }
   return now.newestChangeMs() < Math.floor(startedMs);
 }

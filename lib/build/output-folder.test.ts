@@ -114,27 +114,30 @@ behaviour('names that are not UTF-8, and nesting deeper than one path may be, co
   assert.equal(await leftovers(scratch), []);
 });
 
-behaviour('what another script left is staged as it was: empty folders, links to folders and files, permissions', async (scratch, sandbox) => {
-  const at = '/bloomery/build/x/out';
-  const [tool, text] = [await scratch.cache.content.putBytes('#!/bin/sh\necho ran\n'), await scratch.cache.content.putBytes('text')];
-  const inputs = { [`${at}/bin/tool`]: tool, [`${at}/v1/text`]: text, [`${at}/large`]: text };
-  const layout = {
-    [`${at}/bin/tool`]: 'program',
-    [`${at}/v1/text`]: 'data',
-    [`${at}/current`]: 'link v1',
-    [`${at}/absolute`]: `link ${at}/v1/text`,
-    [`${at}/loop`]: 'link loop',
-    [`${at}/secret`]: 'link /etc/shadow',
-    [`${at}/empty`]: 'folder',
-    '/bloomery/build/y/out': 'folder',
-  } as const;
-  const script = `
+behaviour(
+  'what another script left is staged as it was: empty folders, links to folders and files, permissions',
+  async (scratch, sandbox) => {
+    const at = '/bloomery/build/x/out';
+    const [tool, text] = [await scratch.cache.content.putBytes('#!/bin/sh\necho ran\n'), await scratch.cache.content.putBytes('text')];
+    const inputs = { [`${at}/bin/tool`]: tool, [`${at}/v1/text`]: text, [`${at}/large`]: text };
+    const layout = {
+      [`${at}/bin/tool`]: 'program',
+      [`${at}/v1/text`]: 'data',
+      [`${at}/current`]: 'link v1',
+      [`${at}/absolute`]: `link ${at}/v1/text`,
+      [`${at}/loop`]: 'link loop',
+      [`${at}/secret`]: 'link /etc/shadow',
+      [`${at}/empty`]: 'folder',
+      '/bloomery/build/y/out': 'folder',
+    } as const;
+    const script = `
     cd $IN; ls empty ../../y/out | sort; cat current/text absolute; bin/tool; readlink loop secret
     cp -p v1/text $OUT/text; echo more >> $OUT/text; cat $OUT/text; stat -c %a v1/text bin/tool large`;
-  const { stdout } = resultOf(await executed(scratch, script, sandbox, { inputs, layout, env: { IN: at } }));
-  assert.is(stdout, '\n../../y/out:\nempty:\ntexttextran\nloop\n/etc/shadow\ntextmore\n644\n755\n555\n');
-  assert.is((await scratch.cache.content.read(text))?.toString(), 'text', 'the blob is not what was written to');
-});
+    const { stdout } = resultOf(await executed(scratch, script, sandbox, { inputs, layout, env: { IN: at } }));
+    assert.is(stdout, '\n../../y/out:\nempty:\ntexttextran\nloop\n/etc/shadow\ntextmore\n644\n755\n555\n');
+    assert.is((await scratch.cache.content.read(text))?.toString(), 'text', 'the blob is not what was written to');
+  },
+);
 
 test('what keeps its owner out is read and removed all the same, and the cache can be opened again', async () => {
   await asUser(import.meta.filename, async () => {

@@ -35,7 +35,11 @@ export function plainPlace(place: string): string {
 }
 
 /** What is at a place, by its aspect; null where there is nothing. */
-export async function digestOfPlace(place: string, mounts: Action['mounts'], { digests }: { readonly digests: Looks }): Promise<Digest | null> {
+export async function digestOfPlace(
+  place: string,
+  mounts: Action['mounts'],
+  { digests }: { readonly digests: Looks },
+): Promise<Digest | null> {
   const at = place.indexOf('//');
   const path = hostPath(plainPlace(place), mounts);
   switch (at < 0 ? '' : place.slice(at + 2)) {

@@ -33,7 +33,8 @@ export async function runShut(
   const others = Object.keys({ ...view.readOnly, ...view.writable }).filter(
     (place) => !isBelow(place, counted) && !own.mayWrite.some((one) => isBelow(one, [place])),
   );
-  const traced = tracedArgv(tracerPlace, record.argv, [...untraced, '/tmp', ...others]);
+  const ignored = [...untraced, '/tmp', ...others].filter((folder) => !counted.some((place) => isBelow(place, [folder])));
+  const traced = tracedArgv(tracerPlace, record.argv, ignored);
   const wider = { ...view, readOnly: { ...view.readOnly, [tracerPlace]: tracer } };
   return runTraced(bubblewrapArgv(sandbox, traced, record.cwd, wider), stage, options);
 }

@@ -54,7 +54,10 @@ test('the command line binds outer places before inner ones and shuts the networ
     'no folder with secrets',
   );
   const root = (isolation: Isolation): string => bubblewrapArgv({ ...wrapper, isolation }, ['true'], '/', view).join(' ');
-  assert.match(root('no-nested-namespaces'), / --unshare-all --unshare-user --disable-userns --cap-drop ALL .*\/proc --ro-bind \/proc\/sys \/proc\/sys /);
+  assert.match(
+    root('no-nested-namespaces'),
+    / --unshare-all --unshare-user --disable-userns --cap-drop ALL .*\/proc --ro-bind \/proc\/sys \/proc\/sys /,
+  );
   assert.match(root('user-namespace'), / --unshare-all --unshare-user --cap-drop ALL .*\/proc --ro-bind \/proc\/sys \/proc\/sys /);
   assert.match(root('host-user'), / --unshare-all --cap-drop ALL .*\/proc --ro-bind \/proc\/sys \/proc\/sys /);
   const open = bubblewrapArgv(wrapper, ['true'], '/', { ...view, network: true });

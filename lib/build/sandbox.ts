@@ -120,7 +120,10 @@ export function remapArgs(view: View): readonly string[] {
 }
 
 /** The strongest isolation by bubblewrap that works on this host, or the reason why none does. `path` is a PATH value. */
-export async function probeBubblewrap(path: string, signal: AbortSignal): Promise<Bubblewrap | { readonly kind: 'broken'; readonly why: string }> {
+export async function probeBubblewrap(
+  path: string,
+  signal: AbortSignal,
+): Promise<Bubblewrap | { readonly kind: 'broken'; readonly why: string }> {
   const program = await findProgram('bwrap', path);
   if (!program) return { kind: 'broken', why: 'bubblewrap is not installed' };
   let words = '';

@@ -11,7 +11,11 @@ import type { Question } from './surroundings.ts';
 const here = '/bloomery/above/above/here';
 
 /** Asks about places when the user's folder is `home/src/app` of the scratch folder and his text is `text`. */
-function asker({ folder }: Scratch, text: string, home = join(folder, 'home')): (place: string, reason: Question['reason']) => string | undefined {
+function asker(
+  { folder }: Scratch,
+  text: string,
+  home = join(folder, 'home'),
+): (place: string, reason: Question['reason']) => string | undefined {
   const src = join(folder, 'home/src');
   const around = { [here]: join(src, 'app'), '/bloomery/above/above': src, '/bloomery/above': join(folder, 'home') };
   const own = { counted: [here], around, mayWrite: [], spelled: () => text, home };
@@ -45,7 +49,7 @@ test('what a script declares is shown when its names are in the text; what a lin
   });
 });
 
-test('hidden entries of the home folder, the home folder and folders around the user\'s own are never shown, whoever names them', async () => {
+test("hidden entries of the home folder, the home folder and folders around the user's own are never shown, whoever names them", async () => {
   await withScratch(async (scratch) => {
     for (const name of ['.ssh/id_rsa', '.netrc', 'src/app/x']) await scratch.write(`home/${name}`, '');
     await symlink('../../.ssh/id_rsa', join(scratch.folder, 'home/src/app/key'));

@@ -17,7 +17,7 @@ export interface Question {
 
 /**
  * The place that may be shown for it: itself, or a folder around it that the user's text names; undefined where nothing is there or it may not.
- * Beside the user's folders ("../proto") that is what a link of the user's leads to and what the user's own text spells. Elsewhere on the host it is
+ * Beside the user's folders ("../proto") that is what a link of the user's leads to, what the user's own text spells, and the modules of such a source. Elsewhere on the host it is
  * what every user of the host may read, when a link leads to it or the action declares it. Never is it a folder around the user's folders, an
  * entry of the home folder that begins with a dot, or anything else in the home folder that neither a link nor text spells.
  */
@@ -30,6 +30,7 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
     if (reason === 'link') return place;
     const spelled = spelledPart(beside, own.spelled());
     if (spelled !== undefined) return place.slice(0, place.length - beside.length) + spelled;
+    if (isModule(place, own)) return place;
     if (reason === 'declared' && everyName(beside, own.spelled())) return place;
   }
   const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
@@ -51,6 +52,17 @@ function besideName(path: string, own: OwnView, paths: Question['paths']): strin
 function spelledPart(name: string, text: string): string | undefined {
   for (let part = name; part !== '' && part !== '.'; part = dirname(part)) if (hasWord(text, `../${part}`)) return part;
   return undefined;
+}
+
+/** A module that a source file of the same folder, which is shown already, declares. */
+function isModule(place: string, { counted, spelled }: OwnView): boolean {
+  const [, folder, name] = /^(.*)\/([^/]+?)(?:\/mod)?\.rs$/.exec(place) ?? [];
+  const beside = counted.some((shown) => shown.endsWith('.rs') && shown.slice(0, shown.lastIndexOf('/')) === folder);
+  return beside && name !== undefined && new RegExp(`\\bmod\\s+(?:r#)?${escaped(name)}\\s*;`).test(spelled());
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[^\w]/g, '\\$&');
 }
 
 function everyName(name: string, text: string): boolean {

@@ -20,7 +20,11 @@ async function tracerOf({ cache, context }: Scratch): Promise<Tracer> {
   return tracer;
 }
 
-async function traced(scratch: Scratch, argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<RunResult & { trace: Trace }> {
+async function traced(
+  scratch: Scratch,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunResult & { trace: Trace }> {
   const { program } = await tracerOf(scratch);
   return runTraced(tracedArgv(program, argv, everyday), scratch.cache.tmpDir, { cwd: scratch.folder, env });
 }
@@ -34,7 +38,10 @@ test('files that are read, folders that are listed, paths that are looked at and
     assert.is(exitCode, 127);
     assert.ok(trace.complete);
     for (const path of [`${scratch.folder}/a/../a/one.txt`, at('a/none'), at('a'), at('a/one.txt'), at('a/./gone')]) {
-      assert.ok([...trace.read, ...trace.looked].some((seen) => seen === path || join(seen) === path), path);
+      assert.ok(
+        [...trace.read, ...trace.looked].some((seen) => seen === path || join(seen) === path),
+        path,
+      );
     }
     assert.ok(trace.looked.includes(at('other')));
     assert.equal(trace.written, [at('two')]);
@@ -84,10 +91,17 @@ test('many processes and threads at once lose nothing', async () => {
     await mkdir(join(scratch.folder, 'files'));
     const names = Array.from({ length: 400 }, (_, index) => `f${index}`);
     for (const name of names) await writeFile(join(scratch.folder, 'files', name), name);
-    const { trace, exitCode } = await traced(scratch, ['/bin/sh', '-c', 'ls files | xargs -P 16 -n 5 sh -c \'cd files; cat "$@" >/dev/null\' sh']);
+    const { trace, exitCode } = await traced(scratch, [
+      '/bin/sh',
+      '-c',
+      'ls files | xargs -P 16 -n 5 sh -c \'cd files; cat "$@" >/dev/null\' sh',
+    ]);
     assert.is(exitCode, 0);
     const read = new Set(trace.read);
-    assert.equal(names.filter((name) => !read.has(join(scratch.folder, 'files', name))), []);
+    assert.equal(
+      names.filter((name) => !read.has(join(scratch.folder, 'files', name))),
+      [],
+    );
     assert.equal((await readdir(scratch.folder)).sort(), ['files']);
   });
 });

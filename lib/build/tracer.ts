@@ -58,7 +58,7 @@ let serial = 0;
 /** From its start: the child has moved the position that it shares with us. */
 function contentOf(file: number): Buffer {
   const bytes = Buffer.alloc(fstatSync(file).size);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const count = readSync(file, bytes, at, bytes.length - at, at);
     if (count === 0) break;
     at += count;
@@ -71,7 +71,7 @@ export function parseTrace(log: Buffer): Trace {
   const [read, looked, written] = [new Set<string>(), new Set<string>(), new Set<string>()];
   const sets: Readonly<Record<string, Set<string>>> = { r: read, l: looked, w: written };
   let complete = true;
-  for (let at = 0; at < log.length; ) {
+  for (let at = 0; at < log.length;) {
     const end = log.indexOf(0, at + 1);
     if (end < 0) return { read: [...read], looked: [...looked], written: [...written], complete: false };
     const set = sets[String.fromCharCode(log[at] ?? 0)];

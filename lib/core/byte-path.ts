@@ -9,7 +9,7 @@ export function decodeName(bytes: Uint8Array): string {
   const whole = decoded(bytes);
   if (whole !== undefined) return whole;
   let name = '';
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const first = bytes[at] ?? 0;
     const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     const character = decoded(bytes.subarray(at, at + length));

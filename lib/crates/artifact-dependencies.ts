@@ -56,6 +56,7 @@ function isFileOf(kind: Kind, { path, executable }: FileArtifact): boolean {
 /** What the manifest calls the dependency. The unit graph has that name where it differs from the package's, else the name of the crate. */
 function nameOf({ owner }: PlannedUnit, packageName: string, externName: string): string {
   const named = owner.artifacts.filter(({ name }) => name === packageName);
-  const found = named.find((entry) => entry.as.replaceAll('-', '_') === externName) ?? named.find((entry) => entry.as === packageName) ?? named[0];
+  const found =
+    named.find((entry) => entry.as.replaceAll('-', '_') === externName) ?? named.find((entry) => entry.as === packageName) ?? named[0];
   return found?.as ?? packageName;
 }

@@ -64,7 +64,13 @@ export function rustflagsOf(config: CargoConfig, triple: string, cfgs: readonly 
 /**
  * The linker that is named for a target. Two conditions that name one are a Failure, as they are for cargo. A variable's path is relative to `cwd`.
  */
-export function linkerOf(config: CargoConfig, triple: string, cfgs: readonly string[], variables: Env, cwd: string): ConfigPath | undefined {
+export function linkerOf(
+  config: CargoConfig,
+  triple: string,
+  cfgs: readonly string[],
+  variables: Env,
+  cwd: string,
+): ConfigPath | undefined {
   const named = variables[targetVariable(triple, 'LINKER')];
   if (named) return fromVariable(named, cwd);
   const [own, ...conditional] = tablesFor(config, triple, cfgs);
@@ -157,7 +163,11 @@ export function withAbsolutePaths(config: CargoConfig, origins: string): CargoCo
 }
 
 export function hasRelativePaths({ env, target, build }: CargoConfig): boolean {
-  const programs = [...Object.values(target ?? {}).map(({ linker }) => linker), build?.['rustc-wrapper'], build?.['rustc-workspace-wrapper']];
+  const programs = [
+    ...Object.values(target ?? {}).map(({ linker }) => linker),
+    build?.['rustc-wrapper'],
+    build?.['rustc-workspace-wrapper'],
+  ];
   return (
     Object.values(env ?? {}).some((entry) => typeof entry === 'object' && entry.relative === true) ||
     programs.some((path) => typeof path === 'string' && isRelative(path))

@@ -123,7 +123,9 @@ async function answerOf(
   const shownUnits = units.filter(({ place, unit }, node) => asked.has(node) || !(place.foreign || unit.isStd));
   const labels = [...new Set(shownUnits.map(({ label }) => label))];
   const names = roots.map(({ project }) => project.name); // cargo's own warnings are told of a project
-  const hits = [...names, ...labels].flatMap((label) => told.get(label) ?? []).map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
+  const hits = [...names, ...labels]
+    .flatMap((label) => told.get(label) ?? [])
+    .map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
   const others = units.filter((unit) => !shownUnits.includes(unit)).map(({ hash }) => hash);
   return {
     units: units.length,

@@ -25,7 +25,11 @@ export async function lookedAt(packages: readonly Package[], workspaceRoot: stri
       ...packages.map(({ manifestPath }) => manifestPath),
       ...roots.map((root) => join(root, 'Cargo.toml')),
       // One that appears may make a workspace around a package.
-      ...own.flatMap((dir) => foldersUp(dir).filter((folder) => `${folder}/`.startsWith(`${around}/`)).map((folder) => join(folder, 'Cargo.toml'))),
+      ...own.flatMap((dir) =>
+        foldersUp(dir)
+          .filter((folder) => `${folder}/`.startsWith(`${around}/`))
+          .map((folder) => join(folder, 'Cargo.toml')),
+      ),
       ...discovered.flat(),
       ...members.flat(),
     ]),

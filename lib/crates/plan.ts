@@ -228,7 +228,8 @@ async function planProject(
     });
   }
   const roots = graph.roots.map((root) => position.get(root) ?? -1);
-  for (const text of collisions(roots.flatMap((root) => planned[root] ?? []))) context.report({ kind: 'diagnostic', unit: project.name, text });
+  for (const text of collisions(roots.flatMap((root) => planned[root] ?? [])))
+    context.report({ kind: 'diagnostic', unit: project.name, text });
   return { units: planned, roots };
 }
 

@@ -49,7 +49,10 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
   const view = (folder: string): readonly string[] => {
     const readOnly = Object.fromEntries([...shown, folder].map((path) => [path, path]));
     const words = bubblewrapArgv(sandbox, [], request.cwd, { readOnly, writable: {} });
-    return [...words.slice(1, words.lastIndexOf('--')), ...(bootstrap ? ['--setenv', 'RUSTC_BOOTSTRAP', '1'] : ['--unsetenv', 'RUSTC_BOOTSTRAP'])];
+    return [
+      ...words.slice(1, words.lastIndexOf('--')),
+      ...(bootstrap ? ['--setenv', 'RUSTC_BOOTSTRAP', '1'] : ['--unsetenv', 'RUSTC_BOOTSTRAP']),
+    ];
   };
   const compiler = await toolchainIdentity(toolchain, cache.root); // or answers of another compiler in its place would be taken for its own
   const name = digestRecord({ script, view: view(''), bwrap: sandbox.program, program, compiler }).slice(0, 16);
@@ -57,7 +60,12 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
   if (!(await absentAsUndefined(stat(folder)))) {
     const partial = `${folder}.${process.pid}.partial`;
     await mkdir(join(partial, 'target'), { recursive: true });
-    await writeFile(join(partial, 'view'), view(folder).map((word) => `${word}\0`).join(''));
+    await writeFile(
+      join(partial, 'view'),
+      view(folder)
+        .map((word) => `${word}\0`)
+        .join(''),
+    );
     await symlink(sandbox.program, join(partial, 'bwrap'));
     await symlink(program, join(partial, 'program'));
     await writeFile(join(partial, 'rustc'), script, { mode: 0o755 });

@@ -50,8 +50,7 @@ export async function openPlanning(cargo: Cargo, project: Project, config: Cargo
   const nightly = isNightly(toolchain);
   const flags = planningVariables(hostEnv, nightly);
   const jsonTargets = triplesOf(project).filter((triple) => triple.endsWith('.json'));
-  const mayNameFiles =
-    jsonTargets.length > 0 || Object.keys(flags).length > 0 || mayName(JSON.stringify(config), 'rustflags', '.json');
+  const mayNameFiles = jsonTargets.length > 0 || Object.keys(flags).length > 0 || mayName(JSON.stringify(config), 'rustflags', '.json');
   const rustc = await planningRustc({
     toolchain,
     cache,

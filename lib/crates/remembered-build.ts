@@ -79,7 +79,14 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
       if (looks === undefined) return;
       const rows = outputs.map((ofProject) => [...ofProject].map(([name, output]): Json => [name, { ...output }]));
       const libraries = targets.map((target): Json => ({ ...target }));
-      await records.put(await key(), { units, told: told.map((event): Json => ({ ...event })), outputs: rows, shown, targets: libraries, looks });
+      await records.put(await key(), {
+        units,
+        told: told.map((event): Json => ({ ...event })),
+        outputs: rows,
+        shown,
+        targets: libraries,
+        looks,
+      });
     },
   };
 }

@@ -67,7 +67,12 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
   const witnesses = await Promise.all(
     looked.map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
   );
-  const answer = { base, witnesses, resolution: portableText(rest, pathFields, bases), config: portableText(config, configPathFields, bases) };
+  const answer = {
+    base,
+    witnesses,
+    resolution: portableText(rest, pathFields, bases),
+    config: portableText(config, configPathFields, bases),
+  };
   await records.put(question, [answer, ...answers].slice(0, keptAnswers));
   return resolution;
 }

@@ -97,11 +97,7 @@ async function withRustSrc(
 }
 
 /** The same toolchain with the standard library's source, which the project's configuration turns out to need; without one a Failure. */
-export async function withSource(
-  { toolchain }: ToolchainChoice,
-  request: ToolchainRequest,
-  context: Context,
-): Promise<ToolchainChoice> {
+export async function withSource({ toolchain }: ToolchainChoice, request: ToolchainRequest, context: Context): Promise<ToolchainChoice> {
   return withRustSrc([toolchain], 'its configuration compiles the standard library', { ...request, needsRustSrc: true }, context);
 }
 

@@ -120,7 +120,9 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     if (artifacts.length === 0) throw cannot(`build ${planned.label}`, `the compilation of ${library.planned.label} left no library`);
     for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
   }
-  const macros = libraries.filter(({ planned: { unit: one } }) => isProcMacro(one)).flatMap((macro) => [macro, ...below(macro, context.built)]);
+  const macros = libraries
+    .filter(({ planned: { unit: one } }) => isProcMacro(one))
+    .flatMap((macro) => [macro, ...below(macro, context.built)]);
   const near = [...(metadataOnly ? own : scripts), ...macros.filter(({ planned: one }) => isScriptRun(one.unit))];
   for (const script of near) addOutDir(script, { inputs, layout }, false);
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
@@ -141,14 +143,22 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     record: {
       format: 2,
       kind: 'rustc',
-      argv: [...wrapperWords(planned), `${places.toolchain}/bin/rustc`, ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said })],
+      argv: [
+        ...wrapperWords(planned),
+        `${places.toolchain}/bin/rustc`,
+        ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said }),
+      ],
       cwd: planned.place.cwd,
       env: {
         ...heeded(planned.declaredEnv),
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
         ...artifacts.env,
-        ...rustcEnv(unit, { outDirs: outDirsOf(own), scriptEnv: Object.assign({}, ...own.map(({ directives }) => directives?.env)), bootstrap }),
+        ...rustcEnv(unit, {
+          outDirs: outDirsOf(own),
+          scriptEnv: Object.assign({}, ...own.map(({ directives }) => directives?.env)),
+          bootstrap,
+        }),
       },
       tools: {
         rustc: context.tools.rustc,

@@ -27,7 +27,8 @@ export function messages(unit: PlannedUnit, stderr: string, { shorten, colour }:
 }
 
 /** How Rust, shells and other programs say that a variable is missing. */
-const asksForVariable = /environment variable|\bNotPresent\b|VarError|unbound variable|parameter not set|\bnot set\b|\b(?:un)?defined variable/i;
+const asksForVariable =
+  /environment variable|\bNotPresent\b|VarError|unbound variable|parameter not set|\bnot set\b|\b(?:un)?defined variable/i;
 
 /** What is shown of a unit that is done: warnings, what macros printed, and with `verbose` what its build script printed, as `cargo -vv` does. */
 export function shownOf(unit: PlannedUnit, { stdout, stderr }: ActionResult, showing: Showing): readonly string[] {

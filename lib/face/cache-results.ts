@@ -13,7 +13,8 @@ import type { Task } from './task.ts';
 /** What every artifact of a result is, by its digest. */
 export async function artifactRoles(cache: Cache): Promise<ReadonlyMap<Digest, string>> {
   const roles = new Map<Digest, string>();
-  for (const [, result] of await resultsOf(cache)) for (const artifact of filesOfResult(result)) roles.set(artifact.digest, roleOf(artifact));
+  for (const [, result] of await resultsOf(cache))
+    for (const artifact of filesOfResult(result)) roles.set(artifact.digest, roleOf(artifact));
   return roles;
 }
 

@@ -47,7 +47,12 @@ export const projectFlags = {
   lib: { type: 'boolean', help: 'build only the library' },
   release: { type: 'boolean', help: 'the release profile of the project' },
   profile: { type: 'string', value: 'P', help: 'dev (default), release, system (that of images) or one that the project declares' },
-  triple: { type: 'string', value: 'T', multiple: true, help: 'a target triple or a JSON target specification; several: OUT/T/bin for each' },
+  triple: {
+    type: 'string',
+    value: 'T',
+    multiple: true,
+    help: 'a target triple or a JSON target specification; several: OUT/T/bin for each',
+  },
   features: { type: 'string', value: 'F,..', multiple: true, help: 'features to turn on' },
   'no-default-features': { type: 'boolean', help: 'leave the default features off' },
   'build-std': { type: 'string', value: 'core,alloc', help: 'compile these crates of the standard library too' },

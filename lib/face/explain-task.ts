@@ -87,9 +87,7 @@ function pageOf({ label, key, origin, result, reasons }: Explained): readonly st
     const names = Object.keys(rows).sort(byCodeUnit);
     return names.length === 0 ? [] : ['', title, ...names.map((name) => `  ${name}  ${rows[name] ?? 'absent'}`)];
   };
-  const artifacts = Object.fromEntries(
-    (result?.artifacts ?? []).map((artifact) => [artifact.path, artifactWords(artifact)]),
-  );
+  const artifacts = Object.fromEntries((result?.artifacts ?? []).map((artifact) => [artifact.path, artifactWords(artifact)]));
   return [
     label,
     `  key      ${key}`,

@@ -77,7 +77,11 @@ const row: Replacement = {
 
 async function tree(replacement: Replacement, more: Partial<RootFacts> = {}): Promise<RootTree> {
   const root: RootFacts = { base: 'small', replacements: ['tools'], ...more };
-  return await rootTree({ ...request, sandbox: true, root, replacements: { tools: replacement }, single: async () => dir }, sources, context);
+  return await rootTree(
+    { ...request, sandbox: true, root, replacements: { tools: replacement }, single: async () => dir },
+    sources,
+    context,
+  );
 }
 
 const failureOf = async (promise: Promise<unknown>): Promise<Failure> => {
