@@ -6,7 +6,7 @@ import { run } from '../core/sh.ts';
 import type { RunOptions, RunResult } from '../core/sh.ts';
 import type { Action } from './action.ts';
 import { isBelow } from './mounts.ts';
-import { bubblewrapArgv, remapArgs, root, toHostPaths, toPlaces } from './sandbox.ts';
+import { bubblewrapArgv, outsideEnv, remapArgs, root, toHostPaths, toPlaces } from './sandbox.ts';
 import type { Bubblewrap, View } from './sandbox.ts';
 import { runTraced, tracedArgv } from './tracer.ts';
 import type { Trace } from './tracer.ts';
@@ -28,7 +28,8 @@ export async function runShut(
   options: RunOptions,
   stage: string,
 ): Promise<Output> {
-  if (!own || tracer === undefined) return run(bubblewrapArgv(sandbox, record.argv, record.cwd, view), options);
+  const outside = { ...options, env: outsideEnv(options.env) };
+  if (!own || tracer === undefined) return run(bubblewrapArgv(sandbox, record.argv, record.cwd, view, options.env), outside);
   const counted = [...own.counted, ...Object.keys(own.around)];
   const others = Object.keys({ ...view.readOnly, ...view.writable }).filter(
     (place) => !isBelow(place, counted) && !own.mayWrite.some((one) => isBelow(one, [place])),
@@ -36,7 +37,7 @@ export async function runShut(
   const ignored = [...untraced, '/tmp', ...others].filter((folder) => !counted.some((place) => isBelow(place, [folder])));
   const traced = tracedArgv(tracerPlace, record.argv, ignored);
   const wider = { ...view, readOnly: { ...view.readOnly, [tracerPlace]: tracer } };
-  return runTraced(bubblewrapArgv(sandbox, traced, record.cwd, wider), stage, options);
+  return runTraced(bubblewrapArgv(sandbox, traced, record.cwd, wider, options.env), stage, outside);
 }
 
 /** Runs it without a sandbox, and for rustc with the remapping back. */

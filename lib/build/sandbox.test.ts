@@ -11,7 +11,7 @@ import { bubblewrap } from '../../fixtures/cache/sandboxes.ts';
 import { Failure } from '../core/errors.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
-import { bubblewrapArgv, checkPlace, probeBubblewrap, remapArgs, requireSandbox, toHostPaths, toPlaces } from './sandbox.ts';
+import { bubblewrapArgv, outsideEnv, checkPlace, probeBubblewrap, remapArgs, requireSandbox, toHostPaths, toPlaces } from './sandbox.ts';
 import type { Isolation, View } from './sandbox.ts';
 
 const wrapper = { program: '/usr/bin/bwrap', isolation: 'no-nested-namespaces' } as const;
@@ -262,6 +262,15 @@ test('a build without bubblewrap is refused with the reason; only --no-sandbox d
     await write('bwrap', '#!/bin/sh\nexit 1\n');
     assert.equal(await refusal(folder), [69, 'Cannot build in a sandbox: bubblewrap does not work here (it printed nothing)']);
   });
+});
+
+test('what the loader of the host would heed is set inside of the sandbox only', () => {
+  const env = { LD_PRELOAD: '/project/x.so', LD_LIBRARY_PATH: '/deps', GLIBC_TUNABLES: 'a=b', GCONV_PATH: '/project', MALLOC_CONF: 'thp:always', A: '1' };
+  assert.equal(outsideEnv(env), { MALLOC_CONF: 'thp:always', A: '1' });
+  const argv = bubblewrapArgv({ program: 'bwrap', isolation: 'user-namespace' }, ['x'], '/', { readOnly: {}, writable: {} }, env);
+  const set = argv.flatMap((word, at) => (word === '--setenv' ? [`${argv[at + 1]}=${argv[at + 2]}`] : []));
+  assert.equal(set, ['LD_PRELOAD=/project/x.so', 'LD_LIBRARY_PATH=/deps', 'GLIBC_TUNABLES=a=b', 'GCONV_PATH=/project']);
+  assert.ok(argv.indexOf('--setenv') < argv.indexOf('--'));
 });
 
 test.run();

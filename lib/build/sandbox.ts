@@ -60,6 +60,7 @@ export function bubblewrapArgv(
   argv: readonly string[],
   cwd: string,
   view: View,
+  env: Env = {},
 ): readonly string[] {
   // A folder before what is mounted in it, whichever of the two is writable.
   const binds = [
@@ -90,6 +91,7 @@ export function bubblewrapArgv(
     '--tmpfs',
     '/tmp',
     ...order.flat(),
+    ...Object.entries(env).flatMap(([name, value]) => (isForLoader(name) ? ['--setenv', name, value] : [])),
     // The root itself is made of folders that only lead to mounts: what is written there would be lost without a word.
     '--remount-ro',
     '/',
@@ -98,6 +100,21 @@ export function bubblewrapArgv(
     '--',
     ...argv,
   ];
+}
+
+type Env = Readonly<Record<string, string>>;
+
+/**
+ * The variables that bubblewrap itself is started with: those of the command without what a loader or the C library on the host would heed. The
+ * project chooses them (a script's LD_PRELOAD for rustc), and its files would be loaded outside of the sandbox. `bubblewrapArgv` sets them inside.
+ */
+export function outsideEnv(env: Env): Env {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isForLoader(name)));
+}
+
+/** ld.so(8), and what the C library reads files by. */
+function isForLoader(name: string): boolean {
+  return /^(?:LD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|GETCONF_DIR|MALLOC_(?!CONF$).*|TZDIR)$/.test(name);
 }
 
 /** Replaces places by the host's paths, the longest place first, in one text (an argument, a variable, a directive). */

@@ -10,7 +10,7 @@ import { findProgram, run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import type { Action } from './action.ts';
 import { hostPath, isBelow, pathsOf } from './mounts.ts';
-import { bubblewrapArgv, hostPlaces, root } from './sandbox.ts';
+import { bubblewrapArgv, hostPlaces, outsideEnv, root } from './sandbox.ts';
 import type { Bubblewrap, Sandbox } from './sandbox.ts';
 import { stageInputs, topOf } from './stage.ts';
 import { violationsInWords, violationsOf } from './violation.ts';
@@ -72,9 +72,10 @@ async function logOf(
     writable: { ...view.writable, [logDir]: log },
   };
   const loaded = { LD_PRELOAD: library, BLOOMERY_WITNESS: `${logDir}/log`, ...told };
-  await run(bubblewrapArgv(sandbox, argv, cwd, wider), {
+  const inside = { ...env, ...action.ambientEnv, ...loaded };
+  await run(bubblewrapArgv(sandbox, argv, cwd, wider, inside), {
     cwd: stage,
-    env: { ...env, ...action.ambientEnv, ...loaded },
+    env: outsideEnv(inside),
     signal,
     timeoutMs,
     mostOutputBytes: 64 * MiB,

@@ -17,6 +17,22 @@ export interface HostProgram {
   readonly digest: Digest | undefined;
 }
 
+/** Programs that are started in front of rustc, the first one outermost. */
+export interface Wrappers {
+  readonly all: HostProgram | undefined;
+  readonly members: HostProgram | undefined;
+}
+
+/** What rustc is started by. */
+export function wrapperWords({ all, members }: Wrappers): readonly string[] {
+  return [all, members].flatMap((program) => program?.word ?? []);
+}
+
+/** What a build script is told of wrappers. */
+export function wrapperEnv({ all, members }: Wrappers): Readonly<Record<string, string>> {
+  return { ...(all ? { RUSTC_WRAPPER: all.word } : {}), ...(members ? { RUSTC_WORKSPACE_WRAPPER: members.word } : {}) };
+}
+
 /** Where actions look for programs: what lib/core/sh.ts gives a process without PATH. */
 const actionPath = ['/usr/bin', '/bin'];
 

@@ -13,7 +13,7 @@ import { planningVariables } from './cargo-variables.ts';
 import { configEnvOf, wrappersOf } from './cargo-config.ts';
 import type { CargoConfig, ConfigPath } from './cargo-config.ts';
 import { hostProgram, isCompilerCache } from './host-program.ts';
-import type { HostProgram } from './host-program.ts';
+import type { HostProgram, Wrappers } from './host-program.ts';
 import { ltoStates } from './lto.ts';
 import { collisions } from './collisions.ts';
 import { ownTrees } from './own-trees.ts';
@@ -64,12 +64,6 @@ export interface PlannedUnit extends Compilation {
   readonly trees: OwnTrees;
   /** What the user allowed its package (lib/crates/allowance.ts). */
   readonly granted?: Granted;
-}
-
-/** Programs that are started in front of rustc, the first one outermost. */
-export interface Wrappers {
-  readonly all: HostProgram | undefined;
-  readonly members: HostProgram | undefined;
 }
 
 export interface Plan {

@@ -11,6 +11,7 @@ import { artifactsFor } from './artifact-dependencies.ts';
 import { below, linkClosure, ownScripts } from './built-unit.ts';
 import type { BuiltUnit } from './built-unit.ts';
 import type { Directives } from './directives.ts';
+import { wrapperEnv, wrapperWords } from './host-program.ts';
 import { places } from './places.ts';
 import { sourceView } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
@@ -131,7 +132,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       format: 2,
       kind: 'rustc',
       argv: [
-        ...wrapperWords(planned),
+        ...wrapperWords(planned.wrappers),
         `${places.toolchain}/bin/rustc`,
         ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said }),
       ],
@@ -222,8 +223,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
         ...packageEnv(planned.owner, planned.place),
         ...artifacts.env,
         ...scriptEnv(planned.unit, planned.owner, run),
-        ...(planned.wrappers.all ? { RUSTC_WRAPPER: planned.wrappers.all.word } : {}),
-        ...(planned.wrappers.members ? { RUSTC_WORKSPACE_WRAPPER: planned.wrappers.members.word } : {}),
+        ...wrapperEnv(planned.wrappers),
       },
       tools: { rustc: context.tools.rustc, linker: context.tools.linker, nativeLibraries: context.tools.nativeLibraries },
       trees: view.trees,
@@ -239,11 +239,6 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     ambientEnv: { NUM_JOBS: String(context.jobs), ...homeOf(planned, context) },
   };
   return { action, wholes: view.wholes };
-}
-
-/** What rustc is started by: the wrapper for all packages is the outermost. */
-function wrapperWords({ wrappers: { all, members } }: PlannedUnit): readonly string[] {
-  return [all, members].flatMap((program) => program?.word ?? []);
 }
 
 /** Cargo and other tools that a script starts do not work without a home folder: in the sandbox it is an empty one. */
