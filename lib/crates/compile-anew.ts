@@ -167,11 +167,15 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
     for (const artifact of filesOfResult(result)) {
       const name = outputName(planned, artifact.path);
       if (name === undefined) continue;
-      const program = planned.unit.target.kind.includes('bin');
-      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, program });
+      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role: roleOf(planned, name) });
     }
   }
   return { project, outputs };
+}
+
+function roleOf({ unit: { target } }: PlannedUnit, name: string): Output['role'] {
+  if (!target.kind.includes('bin')) return 'library';
+  return /\.(?:dwp|pdb)$/.test(name) ? 'debug-information' : 'program';
 }
 
 /** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */

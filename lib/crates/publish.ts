@@ -20,11 +20,11 @@ export async function publish(
   try {
     for (const [name, output] of outputs) {
       const at = name.lastIndexOf('/'); // before it, the target where there are several
-      const folder = join(outDir, name.slice(0, Math.max(at, 0)), output.program ? 'bin' : 'lib');
+      const folder = join(outDir, name.slice(0, Math.max(at, 0)), output.role === 'library' ? 'lib' : 'bin');
       const path = join(folder, name.slice(at + 1));
       await makeFolder(folder);
       await materialize(output, path, cache);
-      if (output.program) bins[name.replace(/\.(efi|exe)$/, '')] = path;
+      if (output.role === 'program') bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
   } catch (error) {
     if (error instanceof DamagedBlob) throw error;
