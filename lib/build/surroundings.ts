@@ -26,27 +26,32 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
   const path = hostPath(place, paths);
   const real = realPath(path);
   if (real === undefined || [path, real].some((one) => isPrivate(one, own.home)) || leadsTo(place, own.counted)) return undefined;
-  const beside = besideName(path, own, paths);
-  if (beside !== undefined) {
+  const beside = besideNames(path, own, paths);
+  if (beside.length > 0) {
     if (reason === 'link') return place;
-    const spelled = spelledPart(beside, own.spelled());
-    if (spelled !== undefined) return place.slice(0, place.length - beside.length) + spelled;
+    for (const name of beside) {
+      const spelled = spelledPart(name, own.spelled());
+      if (spelled !== undefined) return place.slice(0, place.length - name.length) + spelled;
+    }
     if (isModule(place, own)) return place;
-    if (reason === 'declared' && everyName(beside, own.spelled())) return place;
+    if (reason === 'declared' && beside.some((name) => everyName(name, own.spelled()))) return place;
   }
   const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
   return reason !== 'read' && !inHome && isPublic(real) ? place : undefined;
 }
 
-/** The path from the innermost folder that it shares with one of the user's folders; undefined where that is the root folder alone. */
-function besideName(path: string, own: OwnView, paths: Question['paths']): string | undefined {
+/**
+ * The path from the innermost folder that it shares with each of the user's folders and of what is shown already, shortest first; none where that
+ * is the root folder alone.
+ */
+function besideNames(path: string, own: OwnView, paths: Question['paths']): readonly string[] {
   const names = own.counted.map((place) => {
     let around = hostPath(place, paths);
     while (path !== around && !path.startsWith(around === '/' ? around : `${around}/`)) around = dirname(around);
     return around === '/' ? undefined : relative(around, path);
   });
   const known = names.filter((name): name is string => name !== undefined && name !== '');
-  return known.sort((a, b) => a.length - b.length)[0];
+  return [...new Set(known)].sort((a, b) => a.length - b.length);
 }
 
 /** The longest part of a name that the text spells behind a "../". */
