@@ -1,6 +1,6 @@
 // Repeated runs in the real sandbox and under the real tracer: what a later run is shown, what counts, and what stays hidden.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, symlink } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -111,8 +111,13 @@ test('a map of the linker and the lock file of a nested cargo are written to a c
   await withScratch(async (scratch) => {
     await scratch.write('home/src/app/src/lib.rs', 'source');
     const app = join(scratch.folder, 'home/src/app');
-    const map = successOf(await attempted(scratch, 'echo map >app.map; cat app.map src/lib.rs', { kind: 'rustc' }));
-    assert.is(map.result.stdout, 'map\nsource');
+    const odd = (name: string): Buffer => Buffer.concat([Buffer.from(`${app}/${name}`), Buffer.from([0xff])]); // no UTF-8
+    await writeFile(odd('file'), 'odd');
+    await mkdir(odd('folder'));
+    const map = successOf(
+      await attempted(scratch, 'echo map >app.map; cat app.map src/lib.rs; ls -d folder* >/dev/null; cat file*', { kind: 'rustc' }),
+    );
+    assert.is(map.result.stdout, 'map\nsourceodd');
     assert.equal(map.needed, { shown: [], shadowed: [here] });
     successOf(await attempted(scratch, 'echo lock >src/Cargo.lock'));
     const failed = await attempted(scratch, 'echo more >>src/lib.rs');

@@ -3,6 +3,7 @@
 // permissions of the host's files.
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
+import { decodeName, encodePath } from '../core/byte-path.ts';
 import type { OwnView } from './action.ts';
 import { hostPath, isBelow } from './mounts.ts';
 
@@ -96,7 +97,7 @@ function leadsTo(place: string, folders: readonly string[]): boolean {
 /** Where the path leads in the end; undefined where nothing is there. */
 function realPath(path: string): string | undefined {
   try {
-    return realpathSync(path);
+    return decodeName(realpathSync.native(encodePath(path), 'buffer'));
   } catch {
     return undefined;
   }
@@ -104,8 +105,10 @@ function realPath(path: string): string | undefined {
 
 /** May every user of the host read it? */
 function isPublic(path: string): boolean {
-  const needed = statSync(path).isDirectory() ? 0o005 : 0o004;
-  if ((statSync(path).mode & needed) !== needed) return false;
-  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) if ((statSync(folder).mode & 0o001) === 0) return false;
+  const about = statSync(encodePath(path));
+  const needed = about.isDirectory() ? 0o005 : 0o004;
+  if ((about.mode & needed) !== needed) return false;
+  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder))
+    if ((statSync(encodePath(folder)).mode & 0o001) === 0) return false;
   return true;
 }
