@@ -64,6 +64,6 @@ const mostCharacters = 600;
 
 /** The lines in which a build says why it failed, else its last words. */
 function reasonOf(text: string): string {
-  const lines = text.split('\n').filter((line) => /^(?:error|bug|hint|Caused by|thread )|^  (?!note|warning)\S/.test(line));
+  const lines = text.split('\n').filter((line) => /^(?:error|bug|hint|Caused by|thread )|^  (?!note|warning|[|=]|-->)\S/.test(line));
   return (lines.length > 0 ? lines.join('\n').slice(0, mostCharacters) : text.trim().slice(-mostCharacters)).trim();
 }
