@@ -15,7 +15,10 @@ import { startTreeReader } from './tree-reader.ts';
 import type { TreeReader } from './tree-reader.ts';
 
 export interface Looks {
-  /** The digest of a file's bytes (of a link: of what it leads to, and of its words); undefined when there is nothing at `path`. */
+  /**
+   * The digest of a file's bytes (of a link: of what it leads to, and of its words); undefined when there is nothing at `path`. That of a file
+   * that may be executed is `programDigest` of the bytes' digest: a build script can start a file of its package, or cannot.
+   */
   file(path: string): Promise<Digest | undefined>;
   /** The names in a folder; undefined where there is none. */
   names(dir: string): readonly string[] | undefined;
@@ -132,7 +135,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       const before = used.get(path) ?? remembered().get(path);
       if (before?.startsWith(`${stamp}|`)) {
         used.set(path, before);
-        return { digest: before.slice(stamp.length + 1) as Digest, stamp };
+        return { digest: withPermission(before.slice(stamp.length + 1) as Digest, stats), stamp };
       }
       const settled = stats.ctimeMs < startedMs - settleMs;
       const offer = settled ? offered.get(path) : undefined;
@@ -141,7 +144,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         used.set(path, `${stamp}|${digest}`);
         learned = true;
       }
-      return { digest, stamp: trusted(stats) };
+      return { digest: withPermission(digest, stats), stamp: trusted(stats) };
     };
     const digestOf = (path: string): Digest | undefined => {
       const before = asked.get(path);
@@ -312,6 +315,15 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       await rename(partial, file);
     },
   };
+}
+
+/** The digest of an executable file, by that of its bytes. */
+export function programDigest(bytes: Digest): Digest {
+  return digestRecord(['executable', bytes]);
+}
+
+function withPermission(bytes: Digest, { mode }: Stats): Digest {
+  return (mode & 0o111) === 0 ? bytes : programDigest(bytes);
 }
 
 async function unignoredBelow(dir: string, ignore: readonly string[]): Promise<string[]> {
