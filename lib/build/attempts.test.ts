@@ -68,6 +68,15 @@ test("a path beside the user's folder that the text spells is shown by a second 
   });
 });
 
+test("a path that leaves the user's folder and comes back by the folder's name is the user's own", async () => {
+  await withScratch(async (scratch) => {
+    await scratch.write('home/src/app/data/x.txt', 'x');
+    const found = successOf(await attempted(scratch, 'cat ../app/data/x.txt'));
+    assert.is(found.result.stdout, 'x');
+    assert.ok(found.read?.includes(join(here, '../app/data/x.txt')), String(found.read));
+  });
+});
+
 test('a path that only the command names stays hidden, and the failure names it', async () => {
   await withScratch(async (scratch) => {
     await scratch.write('home/src/secret.txt', 'secret');

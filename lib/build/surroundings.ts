@@ -25,6 +25,8 @@ export interface Question {
  */
 export function mayBeShown({ place, reason, own, paths }: Question): string | undefined {
   const path = hostPath(place, paths);
+  const again = byItsName(place, path, own, paths);
+  if (again !== undefined) return again;
   const real = realPath(path);
   if (real === undefined || [path, real].some((one) => isPrivate(one, own.home)) || leadsTo(place, own.counted)) return undefined;
   const beside = besideNames(path, own, paths);
@@ -39,6 +41,15 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
   }
   const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
   return reason !== 'read' && !inHome && isPublic(real) ? place : undefined;
+}
+
+/** The place of one of the user's folders by its own name on the host, for a path that leaves the folder and comes back ("../project/src"). */
+function byItsName(place: string, path: string, own: OwnView, paths: Question['paths']): string | undefined {
+  const folder = own.counted.map((one) => hostPath(one, paths)).find((one) => path === one || path.startsWith(`${one}/`));
+  if (folder === undefined || realPath(folder) === undefined) return undefined;
+  const inside = path.slice(folder.length);
+  const found = place.slice(0, place.length - inside.length);
+  return place.endsWith(inside) && !leadsTo(found, own.counted) ? found : undefined;
 }
 
 /**
