@@ -134,6 +134,10 @@ test('a map of the linker and the lock file of a nested cargo are written to a c
     );
     assert.is(map.result.stdout, 'map\nsourceodd');
     assert.equal(map.needed, { shown: [], shadowed: [here] });
+    assert.equal(
+      map.result.artifacts.map(({ path }) => path),
+      ['written/app.map'],
+    );
     successOf(await attempted(scratch, 'echo lock >src/Cargo.lock'));
     const failed = await attempted(scratch, 'echo more >>src/lib.rs');
     assert.not.ok(failed.ok);

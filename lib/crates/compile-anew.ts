@@ -7,6 +7,7 @@ import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
 import { requireSandbox } from '../build/sandbox.ts';
+import { writtenFolder } from '../build/shadow.ts';
 import { openTracer } from '../build/tracer.ts';
 import type { Tracer } from '../build/tracer.ts';
 import { phase } from '../core/events.ts';
@@ -178,19 +179,21 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
     for (const artifact of filesOfResult(result)) {
       const name = outputName(planned, artifact.path);
       if (name === undefined) continue;
-      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role: roleOf(planned, name) });
+      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role: roleOf(planned, artifact.path) });
     }
   }
   return { project, outputs };
 }
 
-function roleOf({ unit: { target } }: PlannedUnit, name: string): Output['role'] {
+function roleOf({ unit: { target } }: PlannedUnit, path: string): Output['role'] {
+  if (path.startsWith(`${writtenFolder}/`)) return 'written';
   if (!target.kind.includes('bin')) return 'library';
-  return /\.(?:dwp|pdb)$/.test(name) ? 'debug-information' : 'program';
+  return /\.(?:dwp|pdb)$/.test(path) ? 'debug-information' : 'program';
 }
 
 /** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */
 function outputName({ hash, unit: { target }, filename }: PlannedUnit, path: string): string | undefined {
+  if (path.startsWith(`${writtenFolder}/`)) return path;
   if (/\.(?:d|rmeta|s|ll|bc|o|mir|dwo)$/.test(path)) return undefined;
   const plain = path.replace(`-${hash}`, '');
   const crate = target.name.replaceAll('-', '_');
