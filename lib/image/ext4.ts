@@ -11,6 +11,7 @@ import type { Content } from './content.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { toolFailure, tried } from './image-tools.ts';
 import type { ImageHost, ToolCall } from './image-tools.ts';
+import { largestFolders } from './tree-sizes.ts';
 
 export interface Ext4Options {
   readonly offsetBytes: number;
@@ -74,7 +75,8 @@ async function fill(
     if (exitCode === 0 && complaints.length === 0) return;
     if (complaints.some((line) => /could not allocate|no space left on device/i.test(line))) {
       const full = complaints.some((line) => /no space left on device/i.test(line));
-      const hint = full ? 'free some space, or choose another folder with --out DIR' : 'make the partition larger, or leave something out';
+      const smaller = `make the partition larger, or leave something out; the largest folders are ${largestFolders(tree)}`;
+      const hint = full ? 'free some space, or choose another folder with --out DIR' : smaller;
       const why = full ? 'no space left on the device' : `its ${formatBytes(sizeBytes)} are too small`;
       throw cannot(`fill the ext4 "${label}"`, why, { hint, ...(full ? { blame: 'host' as const } : {}) });
     }
