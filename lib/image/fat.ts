@@ -123,7 +123,8 @@ async function stagedFiles(tree: FileTree, directory: string, names: readonly st
   return staged;
 }
 
-function refuseForFat(tree: FileTree): void {
+/** Throws a Failure that names the path if a FAT cannot hold an entry of the tree. */
+export function refuseForFat(tree: FileTree): void {
   const lower = new Set<string>();
   for (const [path, { kind }] of tree.entries) {
     const what = `write "${path}" into a FAT`;

@@ -47,6 +47,8 @@ export function openRedoxfs(imagePath: string, offsetBytes: number, seen?: Block
 
 export class Redoxfs {
   readonly header: Header;
+  /** Where block 0 is in the file. */
+  readonly startBytes: number;
   readonly blocks: RedoxfsBlocks;
   private readonly fd: number;
   private readonly lists = new Map<number, TreeList>();
@@ -54,6 +56,7 @@ export class Redoxfs {
   constructor(fd: number, header: Header, startBytes: number, seen: BlockSeen | undefined) {
     this.fd = fd;
     this.header = header;
+    this.startBytes = startBytes;
     this.blocks = new RedoxfsBlocks(fd, startBytes, header.sizeBytes / blockBytes, seen);
   }
 
@@ -63,10 +66,15 @@ export class Redoxfs {
 
   /** The node of an id; `path` is what it is wanted for. */
   node(id: number, path: string): Node {
+    return decodeNode(this.nodeBlock(id, path));
+  }
+
+  /** The block of a node as it is stored. */
+  nodeBlock(id: number, path: string): Buffer {
     let pointer: BlockPointer | undefined = this.header.tree;
     for (const slot of slotsOfId(id) ?? []) pointer = pointer && this.treeList(pointer, path).pointers[slot];
     if (!slotsOfId(id) || !pointer || isNull(pointer)) throw damaged(path, `node ${id} does not exist`);
-    return decodeNode(this.blocks.meta(pointer, path));
+    return this.blocks.meta(pointer, path);
   }
 
   treeList(pointer: BlockPointer, path: string): TreeList {
