@@ -6,6 +6,7 @@ import type { Context } from '../core/events.ts';
 import { formatBytes } from '../core/sizes.ts';
 import { writeGpt } from './gpt.ts';
 import type { GptPartition } from './gpt.ts';
+import { withImageLock } from './image-lock.ts';
 import type { ImageVolume, OpenImage } from './image-reader.ts';
 import type { ImageHost } from './image-tools.ts';
 import { gptSectorsAtEnd, partitionPlaces, sectorBytes } from './partitions.ts';
@@ -41,11 +42,12 @@ export async function growImage(image: OpenImage, sizeBytes: number | undefined,
   const blockCount = Math.floor((endBytes - startBytes) / blockBytes);
   const grown = { imageBytes, beforeBytes, afterBytes: blockCount * blockBytes };
   if (grown.afterBytes <= beforeBytes && imageBytes === image.sizeBytes) return { ...grown, afterBytes: beforeBytes };
-  await onCopy(image.path, what, host, context, async (copy) => {
+  const change = async (copy: string): Promise<void> => {
     if (imageBytes > image.sizeBytes) extend(copy, image, imageBytes);
     if (image.gpt) await writeGpt({ ...image.gpt, partitions }, copy, host, context);
     if (grown.afterBytes > beforeBytes) await growRedoxfs(copy, volume.offsetBytes, blockCount, what);
-  });
+  };
+  await withImageLock(image.path, what, () => onCopy(image.path, what, host, context, change));
   return grown;
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { parentOf } from './file-tree.ts';
+import { withImageLock } from './image-lock.ts';
 import { chosenVolumes, imagePathOf } from './image-reader.ts';
 import type { ImageVolume, OpenImage } from './image-reader.ts';
 import type { ImageHost } from './image-tools.ts';
@@ -30,6 +31,17 @@ export interface PutOutcome {
  * files that tools need. Whatever fails, the image is as it was.
  */
 export async function putIntoImage(
+  image: OpenImage,
+  request: PutRequest,
+  only: string | undefined,
+  scratchDir: string,
+  host: ImageHost,
+  context: Context,
+): Promise<PutOutcome> {
+  return await withImageLock(image.path, request.what, () => putWhileLocked(image, request, only, scratchDir, host, context));
+}
+
+async function putWhileLocked(
   image: OpenImage,
   request: PutRequest,
   only: string | undefined,

@@ -209,9 +209,9 @@ function newestHeader(fd: number, imagePath: string, offsetBytes: number): { rea
     if (ringStart < 0) continue;
     const startBytes = offsetBytes + ringStart * blockBytes;
     let newest = found;
-    for (let slot = 0; slot < headerRingBlocks; slot++) {
-      const other = readBlocks(fd, startBytes + slot * blockBytes, blockBytes);
-      const decoded = other && decodeHeader(other);
+    const ring = readBlocks(fd, startBytes, headerRingBlocks * blockBytes);
+    for (let slot = 0; ring && slot < headerRingBlocks; slot++) {
+      const decoded = decodeHeader(ring.subarray(slot * blockBytes, (slot + 1) * blockBytes));
       if (decoded && 'header' in decoded && decoded.header.generation > newest.header.generation) newest = decoded;
     }
     if (newest.encrypted) throw cannot(what, 'it is encrypted');
