@@ -16,6 +16,7 @@ const skipBits = 6;
 
 /** Writes the block into `out` and returns its length, or undefined when it does not fit there. */
 export function compressedLz4(source: Buffer, out: Buffer): number | undefined {
+  const words = new DataView(source.buffer, source.byteOffset, source.length);
   table.fill(-1);
   const matchEnd = source.length - lastLiterals;
   const searchEnd = source.length - noMatchBytes;
@@ -23,11 +24,11 @@ export function compressedLz4(source: Buffer, out: Buffer): number | undefined {
   let anchor = 0;
   let misses = 0;
   for (let at = 0; at < searchEnd;) {
-    const word = wordAt(source, at);
+    const word = words.getInt32(at, true);
     const slot = Math.imul(word, 0x9e3779b1) >>> (32 - hashBits);
     const candidate = table[slot] ?? -1;
     table[slot] = at;
-    if (candidate < 0 || at - candidate > farthest || wordAt(source, candidate) !== word) {
+    if (candidate < 0 || at - candidate > farthest || words.getInt32(candidate, true) !== word) {
       at += 1 + (misses++ >> skipBits);
       continue;
     }
@@ -55,7 +56,7 @@ function writeSequence(source: Buffer, from: number, end: number, match: Match |
   if (to + 1 + runBytes(literals) + literals + (match ? 2 + runBytes(matched) : 0) > out.length) return undefined;
   out[to++] = (Math.min(literals, longRun) << 4) | Math.min(matched, longRun);
   to = writeRun(literals, out, to);
-  source.copy(out, to, from, end);
+  out.set(source.subarray(from, end), to);
   to += literals;
   if (!match) return to;
   out[to++] = match.distance & 255;
@@ -74,8 +75,4 @@ function writeRun(length: number, out: Buffer, to: number): number {
   for (; rest >= 255; rest -= 255) out[to++] = 255;
   out[to++] = rest;
   return to;
-}
-
-function wordAt(source: Buffer, at: number): number {
-  return (source[at] ?? 0) | ((source[at + 1] ?? 0) << 8) | ((source[at + 2] ?? 0) << 16) | ((source[at + 3] ?? 0) << 24);
 }
