@@ -3,6 +3,7 @@
 // witness (witness.ts). Does not know how a command declares anything.
 import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import { encodePath } from '../core/byte-path.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
 import { accessesOf } from './accesses.ts';
@@ -79,7 +80,7 @@ export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, 
 /** Whether the command failed for a path that the host has and that it was not shown: its words name the file. */
 function isHidden(place: string, action: Action, words: string): boolean {
   const named = words.includes(posix.basename(place)) || action.record.kind === 'build-script';
-  return named && !isBelow(place, Object.keys(action.mounts)) && existsSync(hostPath(place, pathsOf(action)));
+  return named && !isBelow(place, Object.keys(action.mounts)) && existsSync(encodePath(hostPath(place, pathsOf(action))));
 }
 
 /** A procedural macro runs inside of rustc. */
@@ -118,7 +119,7 @@ function widened(action: Action, { shown, shadowed }: Needed): Action {
   const mounts = Object.fromEntries(shown.map((place) => [place, hostPath(place, paths)]));
   const { own } = action;
   const sources = Object.entries(mounts).flatMap(([place, path]) => (place.endsWith('.rs') ? [path] : []));
-  const spelled = (): string => [own?.spelled() ?? '', ...sources.map((path) => readFileSync(path, 'utf8'))].join('\n');
+  const spelled = (): string => [own?.spelled() ?? '', ...sources.map((path) => readFileSync(encodePath(path), 'utf8'))].join('\n');
   return {
     ...action,
     mounts: { ...mounts, ...action.mounts },

@@ -2,6 +2,7 @@
 // read-only, and new files go into the action's stage. What is written there is not kept.
 import { copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeName, encodePath } from '../core/byte-path.ts';
 import type { Action } from './action.ts';
 import { hostPath } from './mounts.ts';
 import type { View } from './sandbox.ts';
@@ -17,12 +18,12 @@ export function shadowFolders({ shadowed = [] }: Action, view: View, stage: stri
     const real = hostPath(place, view.readOnly);
     const copy = join(stage, `shadow-${index}`);
     mkdirSync(copy);
-    for (const name of readdirSync(real)) {
-      const [from, to] = [join(real, name), join(copy, name)];
+    for (const name of readdirSync(encodePath(real), 'buffer').map(decodeName)) {
+      const [from, to] = [encodePath(join(real, name)), encodePath(join(copy, name))];
       const about = lstatSync(from);
-      if (about.isSymbolicLink()) symlinkSync(readlinkSync(from), to);
+      if (about.isSymbolicLink()) symlinkSync(readlinkSync(from, 'buffer'), to);
       else if (about.isFile() && about.size <= largestCopyBytes) copyFileSync(from, to);
-      else readOnly[`${place}/${name}`] = from;
+      else readOnly[`${place}/${name}`] = join(real, name);
     }
     writable[place] = copy;
   }

@@ -52,8 +52,7 @@ export interface CompiledProject {
 }
 
 export interface Output extends FileArtifact {
-  /** A program; else a library. */
-  readonly program: boolean;
+  readonly role: 'program' | 'debug-information' | 'library';
 }
 
 export interface Compiled {

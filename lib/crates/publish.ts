@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { FileArtifact } from '../build/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
+import { programDigest } from '../cache/file-digests.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
 import type { CompiledProject } from './compile.ts';
@@ -20,11 +21,11 @@ export async function publish(
   try {
     for (const [name, output] of outputs) {
       const at = name.lastIndexOf('/'); // before it, the target where there are several
-      const folder = join(outDir, name.slice(0, Math.max(at, 0)), output.program ? 'bin' : 'lib');
+      const folder = join(outDir, name.slice(0, Math.max(at, 0)), output.role === 'library' ? 'lib' : 'bin');
       const path = join(folder, name.slice(at + 1));
       await makeFolder(folder);
       await materialize(output, path, cache);
-      if (output.program) bins[name.replace(/\.(efi|exe)$/, '')] = path;
+      if (output.role === 'program') bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
   } catch (error) {
     if (error instanceof DamagedBlob) throw error;
@@ -37,7 +38,7 @@ export async function publish(
 export async function materialize(artifact: FileArtifact, path: string, cache: Cache): Promise<void> {
   const present = await absentAsUndefined(stat(path));
   const fits = present?.isFile() && present.size === artifact.sizeBytes && (present.mode & 0o100) === (artifact.executable ? 0o100 : 0);
-  const same = fits && (await cache.digests.file(path)) === artifact.digest;
+  const same = fits && (await cache.digests.file(path)) === (artifact.executable ? programDigest(artifact.digest) : artifact.digest);
   if (!same && !(await cache.content.copyTo(artifact.digest, path, artifact.executable ? 0o755 : 0o644)))
     throw new DamagedBlob(artifact.digest);
   cache.digests.learn(path, artifact.digest);
