@@ -1,5 +1,5 @@
-// Makes an image larger: the file, the last partition with both copies of the table, and the RedoxFS in it. All on a copy that
-// replaces the image, because sfdisk cannot be stopped at any point without damage.
+// Makes an image larger: the file, the last partition with both copies of the table, and the RedoxFS in it. It works on a copy
+// that replaces the image, because sfdisk cannot be stopped at any point without damage.
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';

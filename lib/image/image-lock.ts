@@ -1,4 +1,5 @@
-// Keeps two processes from changing an image at the same time: a file next to the image with the number of the process that changes it.
+// Keeps two processes from changing an image at the same time: a file next to the image has the number of the
+// process that changes it.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
 

@@ -1,5 +1,5 @@
-// Compresses one LZ4 block (lz4 project, "LZ4 Block Format Description"): greedy, with a table of the last place of each hash of four
-// bytes. The same input gives the same output.
+// Compresses one LZ4 block (lz4 project, "LZ4 Block Format Description"): it takes the first match that a table of hashes of
+// four bytes gives. The same input gives the same output.
 import type { Buffer } from 'node:buffer';
 
 const shortestMatch = 4;

@@ -1,5 +1,5 @@
-// Changes of an image on a copy of its own that replaces it by a rename: for tools that cannot change an image safely in place, and for
-// images with several hard links, of which the others must keep their bytes.
+// Changes an image on a copy that replaces it by a rename. Some tools cannot change an image safely in place, and the other hard links
+// of an image must keep their bytes.
 import { rm, rename } from 'node:fs/promises';
 import { cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';

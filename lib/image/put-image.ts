@@ -1,5 +1,5 @@
-// Writes one file into an image: finds the volume that a path means, and lets its file system write it. RedoxFS is changed in place
-// and safely; a FAT or an ext4 is changed by its tools on a copy of the image.
+// Writes one file into an image: finds the volume that a path means, and has its file system write the file. A RedoxFS is changed in
+// place and safely. A FAT or an ext4 is changed by its tools on a copy of the image.
 import { closeSync, openSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';

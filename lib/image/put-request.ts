@@ -1,4 +1,4 @@
-// A request to write one file into an image, and the rules for its path. Knows no file system.
+// Describes a file that is to be written into an image, and checks its path. It knows no file system.
 import { cannot } from '../core/errors.ts';
 import type { Content } from './content.ts';
 import { badName } from './file-tree.ts';

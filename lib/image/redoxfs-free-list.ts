@@ -1,6 +1,6 @@
-// The free blocks of an existing RedoxFS as extents: replayed from the allocation log, allocated from, and extended. Blocks that a
-// transaction releases are kept apart: they must not be written before the next header is valid.
-import { decodeAllocationLog, joined } from './redoxfs-allocation.ts';
+// Keeps the free blocks of an existing RedoxFS as extents: replays the allocation log and allocates from them. Blocks that a
+// transaction releases are not added, because they must not be written before the next header is valid.
+import { decodeAllocationLog } from './redoxfs-allocation.ts';
 import type { AllocationEntry, Extent } from './redoxfs-allocation.ts';
 import { damaged } from './redoxfs-blocks.ts';
 import { isNull } from './redoxfs-pointer.ts';
@@ -34,20 +34,15 @@ export function readAllocationLog(fs: Redoxfs): AllocationLog {
 
 export class FreeList {
   /** Ascending, apart from each other. */
-  private extents: { index: number; count: number }[] = [];
+  private readonly extents: { index: number; count: number }[] = [];
   /** Blocks of the file system. Allocations that find no room are placed after them. */
   private readonly blockCount: number;
   private end: number;
 
-  constructor(extents: readonly Extent[], blockCount: number) {
-    this.extents = joined(extents).map(({ index, count }) => ({ index, count }));
+  /** A list in which nothing is free yet. */
+  constructor(blockCount: number) {
     this.blockCount = blockCount;
     this.end = blockCount;
-    this.extents.forEach(({ index, count }, i) => {
-      const next = this.extents[i + 1];
-      if (index + count > blockCount) throw damaged(logPath, `it names block ${index + count - 1}, and there are ${blockCount}`);
-      if (next && index + count > next.index) throw damaged(logPath, `block ${next.index} is free twice`);
-    });
   }
 
   /** How many blocks were allocated beyond the end of the file system. */
@@ -83,32 +78,38 @@ export class FreeList {
     this.extents.splice(at, 1, ...[before, after].filter(({ count }) => count > 0));
   }
 
-  /** Takes blocks that the log says are allocated; false when one of them is not free. */
+  /** Removes blocks that the log allocates; false when one of them is not free. */
   take(index: number, count: number): boolean {
     const at = this.extents.findIndex((extent) => extent.index <= index && index + count <= extent.index + extent.count);
     if (at === -1) return false;
     this.cut(at, index, count);
     return true;
   }
+
+  /** Adds blocks that the log frees; false when one of them is free already or does not exist. */
+  give(index: number, count: number): boolean {
+    const found = this.extents.findIndex((extent) => extent.index > index);
+    const at = found === -1 ? this.extents.length : found;
+    const [before, after] = [this.extents[at - 1], this.extents[at]];
+    const beforeEnd = before ? before.index + before.count : 0;
+    const afterIndex = after?.index ?? this.blockCount;
+    if (beforeEnd > index || index + count > afterIndex) return false;
+    const joinsBefore = before !== undefined && beforeEnd === index;
+    const joinsAfter = after !== undefined && afterIndex === index + count;
+    const start = joinsBefore ? before.index : index;
+    const end = joinsAfter ? after.index + after.count : index + count;
+    this.extents.splice(at - Number(joinsBefore), Number(joinsBefore) + Number(joinsAfter), { index: start, count: end - start });
+    return true;
+  }
 }
 
-/** The free blocks that the log describes, for a file system of `blockCount` blocks. */
+/** Returns the free blocks that the log describes, for a file system of `blockCount` blocks. */
 export function replayed({ entries }: AllocationLog, blockCount: number): FreeList {
-  let list = new FreeList([], blockCount);
-  let freed: Extent[] = [];
-  const flush = (): void => {
-    if (freed.length > 0) list = new FreeList([...list.list(), ...freed], blockCount);
-    freed = [];
-  };
-  for (const entry of entries) {
-    if (entry.count > 0) {
-      freed.push(entry);
-      continue;
-    }
-    flush();
-    const { index, count } = { index: entry.index, count: -entry.count };
-    if (!list.take(index, count)) throw damaged(logPath, `it takes blocks from ${index} on that are not free`);
+  const list = new FreeList(blockCount);
+  for (const { index, count } of entries) {
+    const done = count > 0 ? list.give(index, count) : list.take(index, -count);
+    if (!done)
+      throw damaged(logPath, `it ${count > 0 ? 'frees' : 'takes'} blocks from ${index} on that are not ${count > 0 ? 'taken' : 'free'}`);
   }
-  flush();
   return list;
 }

@@ -1,5 +1,5 @@
 // Lists every block that belongs to a node besides the node itself: records and block lists of a file, lists and H-tree of a directory.
-// What a change of the node must release.
+// A transaction that replaces the contents of the node releases these blocks.
 import { decodeHtree } from './redoxfs-directory.ts';
 import { damaged } from './redoxfs-blocks.ts';
 import { nodeTypes, typeOf } from './redoxfs-node.ts';

@@ -1,4 +1,5 @@
-// Writes one file into an existing RedoxFS, in place, as one transaction: contents, node, the directory that names it.
+// Writes one file into an existing RedoxFS, in place, as one transaction: its contents, its node, and the directory
+// that names it.
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';

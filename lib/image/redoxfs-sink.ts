@@ -1,4 +1,5 @@
-// Where encoders of RedoxFS structures send finished blocks: a new file system, a transaction, or an allocation without any writing.
+// Defines where encoders of RedoxFS structures send finished blocks: to a new file system, to a transaction, or to an allocator that
+// writes nothing.
 import type { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
 import { blockBytes } from './redoxfs-pointer.ts';

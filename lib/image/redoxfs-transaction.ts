@@ -1,4 +1,4 @@
-// A change of an existing RedoxFS by copy-on-write (facts: RedoxFS 1.4, 1.5, 1.11): new blocks go into free space only, and the change
+// Changes an existing RedoxFS by copy-on-write (facts: RedoxFS 1.4, 1.5, 1.11): new blocks go into free space only, and the change
 // becomes visible by one write, the header of the next generation. A process that ends at any point leaves the file system as it was
 // before or as it is afterwards.
 //
@@ -9,8 +9,8 @@ import { formatBytes } from '../core/sizes.ts';
 import { joined } from './redoxfs-allocation.ts';
 import type { Extent } from './redoxfs-allocation.ts';
 import { damaged } from './redoxfs-blocks.ts';
-import { FreeList, readAllocationLog, replayed } from './redoxfs-free-list.ts';
-import type { AllocationLog } from './redoxfs-free-list.ts';
+import { readAllocationLog, replayed } from './redoxfs-free-list.ts';
+import type { AllocationLog, FreeList } from './redoxfs-free-list.ts';
 import { encodeHeader } from './redoxfs-header.ts';
 import type { Header } from './redoxfs-header.ts';
 import { writeAllocationLog } from './redoxfs-log-writer.ts';
@@ -63,11 +63,13 @@ export class RedoxfsTransaction implements BlockSink {
   constructor(target: Target, log: AllocationLog) {
     const { fs, blockCount } = target;
     const before = fs.header.sizeBytes / blockBytes;
-    const added = blockCount > before ? [{ index: before, count: blockCount - before }] : [];
     this.fs = fs;
     this.target = target;
     this.log = log;
-    this.free = new FreeList([...replayed(log, before).list(), ...added], blockCount);
+    this.free = replayed(log, blockCount);
+    if (blockCount > before && !this.free.give(before, blockCount - before)) {
+      throw damaged('(allocation log)', `it names blocks from ${before} on, which do not exist`);
+    }
   }
 
   /** How many blocks the change lacks. */

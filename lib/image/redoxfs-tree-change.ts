@@ -1,4 +1,4 @@
-// Changes of the tree of a RedoxFS (facts: RedoxFS 1.7): finds free ids, and rewrites the lists that lead to changed nodes. Lists that
+// Changes the tree of a RedoxFS (facts: RedoxFS 1.7): finds free ids, and rewrites the lists that lead to changed nodes. Lists that
 // lead to no changed node are kept.
 import { isNull, nullPointer } from './redoxfs-pointer.ts';
 import type { BlockPointer } from './redoxfs-pointer.ts';

@@ -1,4 +1,4 @@
-// The folders of a file tree that need the most room: what a message names when an image is too small.
+// Finds the folders of a file tree that need the most room. Messages about images that are too small name them.
 import { byCodeUnit } from '../core/digest.ts';
 import { formatBytes } from '../core/sizes.ts';
 import { contentSize } from './content.ts';
@@ -6,7 +6,7 @@ import type { FileTree } from './file-tree.ts';
 
 const namedFolders = 4;
 
-/** The largest folders two levels deep, with the size of the files below them: "usr/lib 210 MiB, usr/bin 80 MiB". */
+/** Returns the largest folders two levels deep, with the size of the files below them: "usr/lib 210 MiB, usr/bin 80 MiB". */
 export function largestFolders({ entries }: FileTree): string {
   const sizes = new Map<string, number>();
   for (const [path, entry] of entries) {
