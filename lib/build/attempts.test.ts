@@ -12,6 +12,7 @@ import type { ActionRecord } from './action.ts';
 import { attempt } from './attempts.ts';
 import type { Attempt, Declares, Needed } from './attempts.ts';
 import { here } from './sandbox.ts';
+import type { Sandbox } from './sandbox.ts';
 import { openTracer } from './tracer.ts';
 
 interface Case {
@@ -20,14 +21,19 @@ interface Case {
   readonly text?: string;
   readonly declares?: Declares;
   readonly before?: Needed;
+  readonly bare?: boolean;
 }
 
 const nothing: Needed = { shown: [], shadowed: [] };
 
 /** Runs a script in the user's folder home/src/app of the scratch folder, as an action of one of the user's own packages. */
-async function attempted(scratch: Scratch, script: string, { kind = 'build-script', text = '', ...more }: Case = {}): Promise<Attempt> {
+async function attempted(
+  scratch: Scratch,
+  script: string,
+  { kind = 'build-script', text = '', bare, ...more }: Case = {},
+): Promise<Attempt> {
   const { folder, cache, context } = scratch;
-  const sandbox = await bubblewrap();
+  const sandbox: Sandbox = bare ? { kind: 'none' } : await bubblewrap();
   const src = join(folder, 'home/src');
   await mkdir(join(src, 'app'), { recursive: true });
   const tracer = await openTracer(cache, context);
@@ -133,6 +139,14 @@ test('a map of the linker and the lock file of a nested cargo are written to a c
     assert.not.ok(failed.ok);
     assert.is(await readFile(join(app, 'src/lib.rs'), 'utf8'), 'source');
     assert.equal([existsSync(join(app, 'app.map')), existsSync(join(app, 'src/Cargo.lock'))], [false, false]);
+  });
+});
+
+test('a command that writes sources, as it can without a sandbox, is told from one that does not', async () => {
+  await withScratch(async (scratch) => {
+    await scratch.write('home/src/app/src/lib.rs', 'source');
+    assert.is(successOf(await attempted(scratch, 'cat src/lib.rs; echo x >$OUT/x', { bare: true })).wroteSources, false);
+    assert.is(successOf(await attempted(scratch, 'echo more >src/new.rs', { bare: true })).wroteSources, true);
   });
 });
 

@@ -44,6 +44,8 @@ export type Attempt =
   | (Extract<Execution, { readonly ok: true }> & {
       readonly read: readonly string[] | undefined;
       readonly needed: Needed;
+      /** Whether it wrote to the user's folders, as it can without a sandbox: a result without these files is no result. */
+      readonly wroteSources: boolean;
       readonly action: Action;
     })
   | Failed;
@@ -63,7 +65,9 @@ export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, 
     if (more.shown.length + more.shadowed.length === 0) {
       if (!execution.ok) return explained(execution, action, accesses);
       const needed = { shown: added(action, first), shadowed: action.shadowed ?? [] };
-      return { ...execution, read: accesses?.inputs, needed, action };
+      const counted = action.own?.counted ?? [];
+      const wroteSources = sandbox.kind === 'none' && (accesses?.written ?? []).some((place) => isBelow(place, counted));
+      return { ...execution, read: accesses?.inputs, needed, wroteSources, action };
     }
     action = widened(action, more);
   }
