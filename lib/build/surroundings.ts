@@ -18,7 +18,7 @@ export interface Question {
 /**
  * The place that may be shown for it: itself, or a folder around it that the user's text names; undefined where nothing is there or it may not.
  * Beside the user's folders ("../proto") that is what a link of the user's leads to, what the user's own text spells, and the modules of such a
- * source. Elsewhere on the host it is what every user of the host may read, when a link leads to it or the action declares it. Never is it a folder
+ * source and what it includes. Elsewhere on the host it is what every user of the host may read, when a link leads to it or the action declares it. Never is it a folder
  * around the user's folders, an entry of the home folder that begins with a dot, or anything else in the home folder that neither a link nor text
  * spells.
  */
@@ -26,27 +26,35 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
   const path = hostPath(place, paths);
   const real = realPath(path);
   if (real === undefined || [path, real].some((one) => isPrivate(one, own.home)) || leadsTo(place, own.counted)) return undefined;
-  const beside = besideName(path, own, paths);
-  if (beside !== undefined) {
-    if (reason === 'link') return place;
-    const spelled = spelledPart(beside, own.spelled());
-    if (spelled !== undefined) return place.slice(0, place.length - beside.length) + spelled;
-    if (isModule(place, own)) return place;
-    if (reason === 'declared' && everyName(beside, own.spelled())) return place;
+  const names = besideNames(path, own, paths);
+  if (names.length > 0 && reason === 'link') return place;
+  for (const name of names) {
+    const spelled = spelledPart(name, own.spelled());
+    if (spelled !== undefined) return folderAbove(place, depthOf(name) - depthOf(spelled));
   }
+  if (names.length > 0 && (isNamedBeside(place, own) || (reason === 'declared' && names.some((name) => everyName(name, own.spelled())))))
+    return place;
   const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
   return reason !== 'read' && !inHome && isPublic(real) ? place : undefined;
 }
 
-/** The path from the innermost folder that it shares with one of the user's folders; undefined where that is the root folder alone. */
-function besideName(path: string, own: OwnView, paths: Question['paths']): string | undefined {
+/** Its paths from the innermost folders that it shares with each of the user's folders, the shortest first; the root folder does not count. */
+function besideNames(path: string, own: OwnView, paths: Question['paths']): readonly string[] {
   const names = own.counted.map((place) => {
     let around = hostPath(place, paths);
     while (path !== around && !path.startsWith(around === '/' ? around : `${around}/`)) around = dirname(around);
     return around === '/' ? undefined : relative(around, path);
   });
   const known = names.filter((name): name is string => name !== undefined && name !== '');
-  return known.sort((a, b) => a.length - b.length)[0];
+  return [...new Set(known)].sort((a, b) => a.length - b.length);
+}
+
+function depthOf(name: string): number {
+  return name.split('/').length;
+}
+
+function folderAbove(place: string, levels: number): string {
+  return levels === 0 ? place : folderAbove(dirname(place), levels - 1);
 }
 
 /** The longest part of a name that the text spells behind a "../". */
@@ -55,11 +63,15 @@ function spelledPart(name: string, text: string): string | undefined {
   return undefined;
 }
 
-/** A module that a source file of the same folder, which is shown already, declares. */
-function isModule(place: string, { counted, spelled }: OwnView): boolean {
-  const [, folder, name] = /^(.*)\/([^/]+?)(?:\/mod)?\.rs$/.exec(place) ?? [];
-  const beside = counted.some((shown) => shown.endsWith('.rs') && shown.slice(0, shown.lastIndexOf('/')) === folder);
-  return beside && name !== undefined && new RegExp(`\\bmod\\s+(?:r#)?${escaped(name)}\\s*;`).test(spelled());
+/** What a source file that is shown already names relative to its own folder: a module that it declares, or a file that it includes. */
+function isNamedBeside(place: string, { counted, spelled }: OwnView): boolean {
+  const folders = counted.filter((shown) => shown.endsWith('.rs')).map((shown) => dirname(shown));
+  const names = folders.filter((folder) => isBelow(place, [folder])).map((folder) => relative(folder, place));
+  return names.some((name) => {
+    const [, module] = /^([^/]+?)(?:\/mod)?\.rs$/.exec(name) ?? [];
+    const declared = module !== undefined && new RegExp(`\\bmod\\s+(?:r#)?${escaped(module)}\\s*;`).test(spelled());
+    return declared || spelled().includes(`"${name}"`);
+  });
 }
 
 function escaped(text: string): string {

@@ -154,6 +154,48 @@ export const manifestFeatures: readonly Feature[] = [
     ],
   },
   {
+    name: 'unified-features',
+    roles: ['util', 'base'],
+    files: {
+      '{beside}/leaf_@/Cargo.toml':
+        '[package]\nname = "leaf-@"\nversion = "0.1.0"\nedition = "2021"\n\n[features]\nx = []\ny = []\n\n[workspace]\n',
+      '{beside}/leaf_@/src/lib.rs': 'pub const W: (bool, bool) = (cfg!(feature = "x"), cfg!(feature = "y"));\n',
+    },
+    manifest: { dependencies: 'leaf-@ = { path = "{tobeside}/leaf_@", features = [] }' },
+    user: {
+      manifest: { dependencies: 'leaf-@ = { path = "{userbeside}/leaf_@", features = ["y"] }' },
+      print: 'format!("{:?}", leaf_@::W)',
+    },
+    print: 'format!("{:?}", leaf_@::W)',
+    edits: [
+      swap('{pkg}/Cargo.toml', 'leaf_@", features = []', 'leaf_@", features = ["x"]'),
+      swap('{beside}/leaf_@/src/lib.rs', '"x"', '"y"'),
+      { ...swap('{beside}/leaf_@/Cargo.toml', 'x = []', 'x = ["y"]'), does: 'a feature with another' },
+    ],
+  },
+  {
+    name: 'workspace-dependency',
+    files: {
+      '{beside}/kin_@/Cargo.toml': '[package]\nname = "kin-@"\nversion = "0.1.0"\nedition = "2021"\n\n[features]\nx = []\n\n[workspace]\n',
+      '{beside}/kin_@/src/lib.rs': 'pub const W: (&str, bool) = (env!("CARGO_PKG_VERSION"), cfg!(feature = "x"));\n',
+    },
+    root: { 'workspace.dependencies': 'kin-@ = { path = "{rootbeside}/kin_@", features = [] }' },
+    manifest: { dependencies: 'kin-@ = { workspace = true }' },
+    print: 'format!("{:?}", kin_@::W)',
+    edits: [
+      swap('{root}/Cargo.toml', 'kin_@", features = []', 'kin_@", features = ["x"]'),
+      swap('{beside}/kin_@/Cargo.toml', '"0.1.0"', '"0.1.5"'),
+      swap('{beside}/kin_@/src/lib.rs', 'env!("CARGO_PKG_VERSION")', '"no version"'),
+    ],
+  },
+  {
+    name: 'library-kinds',
+    once: 'lib',
+    roles: ['util', 'base'],
+    manifest: { lib: 'crate-type = ["rlib", "cdylib"]' },
+    edits: [swap('{pkg}/Cargo.toml', '["rlib", "cdylib"]', '["lib"]'), swap('{pkg}/Cargo.toml', '"cdylib"', '"staticlib"')],
+  },
+  {
     name: 'build-dependency',
     files: {
       '{pkg}/b@/Cargo.toml': '[package]\nname = "tool-@"\nversion = "0.1.0"\nedition = "2021"\n',

@@ -197,4 +197,80 @@ export const scriptFeatures: readonly Feature[] = [
     print: 'env!("PROFILE_@")',
     edits: [],
   },
+  {
+    name: 'script-elsewhere',
+    once: 'build',
+    manifest: { package: 'build = "scripts/@.rs"' },
+    files: { '{pkg}/scripts/@.rs': '#[path = "../build.rs"]\nmod inner;\nfn main() { inner::main() }\n' },
+    script: 'println!("cargo::rerun-if-changed=build.rs");',
+    edits: [{ does: 'a second source', operations: [{ op: 'append', path: '{pkg}/scripts/@.rs', text: '// more\n' }] }],
+  },
+  {
+    name: 'script-absolute-path',
+    files: { '{pkg}/{data}/{name}.txt': 'one\n' },
+    script: lines(
+      'let path = format!("{}/{data}/{name}.txt", env::var("CARGO_MANIFEST_DIR").unwrap());',
+      'println!("cargo::rerun-if-changed={path}"); println!("cargo::rustc-env=ABSOLUTE_@={}", read(&path));',
+    ),
+    print: 'env!("ABSOLUTE_@")',
+    edits: contents('{pkg}/{data}/{name}.txt', 'two\n', 'three\n'),
+  },
+  {
+    name: 'script-generates-include',
+    files: { '{pkg}/{data}/g_@.txt': 'one\n' },
+    script: lines(
+      'let path = format!("{}/{data}/g_@.txt", env::var("CARGO_MANIFEST_DIR").unwrap());',
+      'println!("cargo::rerun-if-changed=build.rs");',
+      'fs::write(format!("{}/g_@.rs", env::var("OUT_DIR").unwrap()), format!("include_str!({path:?})")).unwrap();',
+    ),
+    print: 'include!(concat!(env!("OUT_DIR"), "/g_@.rs")).trim()',
+    edits: contents('{pkg}/{data}/g_@.txt', 'two\n', 'three\n'),
+  },
+  {
+    name: 'script-folder-outside',
+    files: { '{beside}/r_@/a.txt': 'one\n', '{beside}/r_@/deep/b.txt': 'b\n' },
+    script: lines(
+      'println!("cargo::rerun-if-changed={tobeside}/r_@");',
+      'let deep = fs::read_to_string("{tobeside}/r_@/deep/b.txt").unwrap_or_default();',
+      'println!("cargo::rustc-env=AROUND_@={} {}", read("{tobeside}/r_@/a.txt"), deep.trim());',
+    ),
+    print: 'env!("AROUND_@")',
+    edits: [
+      ...contents('{beside}/r_@/a.txt', 'two\n', 'three\n'),
+      ...contents('{beside}/r_@/deep/b.txt', 'c\n', 'd\n'),
+      ...overlooked([{ does: 'remove a deep file', operations: [{ op: 'remove', path: '{beside}/r_@/deep/b.txt' }] }]),
+    ],
+  },
+  {
+    name: 'script-links-folder',
+    roles: ['util', 'base'],
+    once: 'links',
+    files: { '{pkg}/folder_@.txt': 'one\n' },
+    manifest: { package: 'links = "folder_@"' },
+    script: lines(
+      'let out = env::var("OUT_DIR").unwrap(); println!("cargo:rerun-if-changed=folder_@.txt"); println!("cargo:dir={out}");',
+      'fs::write(format!("{out}/w.txt"), read("folder_@.txt")).unwrap();',
+    ),
+    user: {
+      script: lines(
+        'println!("cargo::rerun-if-changed=build.rs");',
+        'let word = read(&format!("{}/w.txt", env::var("DEP_FOLDER_@_DIR".to_uppercase()).unwrap()));',
+        'println!("cargo::rustc-env=FOLDER_@={word}");',
+      ),
+      print: 'env!("FOLDER_@")',
+    },
+    edits: contents('{pkg}/folder_@.txt', 'two\n', 'three\n'),
+  },
+  {
+    name: 'script-copies-file',
+    files: { '{pkg}/tools/c_@.sh': { exe: '#!/bin/sh\necho one\n' } },
+    script: lines(
+      'let out = env::var("OUT_DIR").unwrap(); println!("cargo::rerun-if-changed=tools");',
+      'fs::copy("tools/c_@.sh", format!("{out}/c.sh")).unwrap();',
+      'let words = std::process::Command::new(format!("{out}/c.sh")).output().unwrap().stdout;',
+      'println!("cargo::rustc-env=COPIED_@={}", String::from_utf8(words).unwrap().trim());',
+    ),
+    print: 'concat!(env!("COPIED_@"), include_str!(concat!(env!("OUT_DIR"), "/c.sh")))',
+    edits: [swap('{pkg}/tools/c_@.sh', 'one', 'two'), swap('{pkg}/tools/c_@.sh', 'echo', 'echo more')],
+  },
 ];
