@@ -16,10 +16,11 @@ function asker(
   text: string,
   home = join(folder, 'home'),
   counted: readonly string[] = [here],
+  named: readonly string[] = [],
 ): (place: string, reason: Question['reason']) => string | undefined {
   const src = join(folder, 'home/src');
   const around = { [here]: join(src, 'app'), '/bloomery/above/above': src, '/bloomery/above': join(folder, 'home') };
-  const own = { counted, around, mayWrite: [], spelled: () => text, home };
+  const own = { counted, around, mayWrite: [], named, spelled: () => text, home };
   return (place, reason) => mayBeShown({ place, reason, own, paths: around });
 }
 
@@ -59,6 +60,16 @@ test('what a source file beside them names in its own folder is shown: modules a
     assert.is(ask(`${beside}/deep/x.txt`, 'read'), `${beside}/deep/x.txt`);
     assert.is(ask(`${beside}/secret.txt`, 'read'), undefined);
     assert.is(asker(scratch, 'include_str!("deep/x.txt")')(`${beside}/deep/x.txt`, 'read'), undefined);
+  });
+});
+
+test("what the configuration names is shown, unless that is a folder around the user's own", async () => {
+  await withScratch(async (scratch) => {
+    for (const name of ['app/a', 'conf/x/y.txt', 'other/z.txt']) await scratch.write(`home/src/${name}`, '');
+    const around = '/bloomery/above/above';
+    const ask = asker(scratch, '', undefined, [here], [`${around}/conf`, around]);
+    assert.is(ask(`${around}/conf/x/y.txt`, 'read'), `${around}/conf`);
+    assert.is(ask(`${around}/other/z.txt`, 'read'), undefined);
   });
 });
 

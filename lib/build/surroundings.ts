@@ -18,7 +18,7 @@ export interface Question {
 /**
  * The place that may be shown for it: itself, or a folder around it that the user's text names; undefined where nothing is there or it may not.
  * Beside the user's folders ("../proto") that is what a link of the user's leads to, what the user's own text spells, and the modules of such a
- * source and what it includes. Elsewhere on the host it is what every user of the host may read, when a link leads to it or the action declares it. Never is it a folder
+ * source and what it includes, and what the configuration names. Elsewhere on the host it is what every user of the host may read, when a link leads to it or the action declares it. Never is it a folder
  * around the user's folders, an entry of the home folder that begins with a dot, or anything else in the home folder that neither a link nor text
  * spells.
  */
@@ -26,6 +26,8 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
   const path = hostPath(place, paths);
   const real = realPath(path);
   if (real === undefined || [path, real].some((one) => isPrivate(one, own.home)) || leadsTo(place, own.counted)) return undefined;
+  const named = own.named.find((one) => isBelow(place, [one]) && !leadsTo(one, own.counted));
+  if (named !== undefined) return named;
   const names = besideNames(path, own, paths);
   if (names.length > 0 && reason === 'link') return place;
   for (const name of names) {
