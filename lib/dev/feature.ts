@@ -58,7 +58,8 @@ export interface Feature extends PackageText {
  * package with macros, `{root}` its workspace, `{config}` the folder with .cargo, `{beside}` a folder for files outside of packages. `{tobeside}`
  * and `{togit}`: from the package to that folder and to the repository, `{userbeside}` and `{rootbeside}` to that folder from the package's user and
  * workspace; `{data}`: a folder for data in the package, `{databeside}` from there to
- * `{beside}`; `{name}`: a file name; `{crate}`: the name of the package. `@` is a letter, different for each feature of a project.
+ * `{beside}`; `{name}`: a file name; `{crate}`: the name of the package; `{arguments}`: all arguments of
+ * a shell script. `@` is a letter, different for each feature of a project.
  */
 export type Places = Readonly<Record<string, string>>;
 

@@ -52,7 +52,10 @@ export async function stressHistories(stress: HistoryStress, context: Context): 
       counts.compared += compared;
       counts.fresh += fresh;
       counts.refused += refused;
-      if (!fault && compared === 1) counts.void++;
+      if (!fault && compared === 1 && history.steps.length > 0) {
+        counts.void++;
+        context.report({ kind: 'note', text: `cargo refuses the project of seed ${history.seed}` });
+      }
       if (fault) faults.push(await follow(stress, history, fault, context));
       context.report({ kind: 'progress', phase: 'replaying histories', done: counts.histories, total: stress.histories.length });
     }

@@ -124,6 +124,7 @@ function placesOf(plan: Plan, shape: Shape, { role, id, data, name }: Part): Pla
   return {
     pkg,
     '@': id,
+    arguments: '"$@"',
     data,
     name,
     crate: role,

@@ -273,4 +273,49 @@ export const scriptFeatures: readonly Feature[] = [
     print: 'concat!(env!("COPIED_@"), include_str!(concat!(env!("OUT_DIR"), "/c.sh")))',
     edits: [swap('{pkg}/tools/c_@.sh', 'one', 'two'), swap('{pkg}/tools/c_@.sh', 'echo', 'echo more')],
   },
+  {
+    name: 'script-words-of-cargo',
+    script: lines(
+      'println!("cargo::rerun-if-changed=build.rs");',
+      'let words = ["CARGO_CFG_TARGET_OS", "CARGO_CFG_DEBUG_ASSERTIONS", "CARGO_CFG_PANIC", "CARGO_ENCODED_RUSTFLAGS", "TARGET", "HOST"];',
+      'let mut values: Vec<String> = words.iter().map(|word| format!("{:?}", env::var(word).ok())).collect();',
+      'values.extend(env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CARGO_FEATURE_") || name.starts_with("DEP_")));',
+      'println!("cargo::rustc-env=WORDS_@={}", values.join(" "));',
+    ),
+    print: 'env!("WORDS_@")',
+    edits: [],
+  },
+  {
+    name: 'script-runs-rustc',
+    files: { '{pkg}/probe_@.rs': 'pub fn probe() { let _: u8 = 1; }\n' },
+    script: lines(
+      'println!("cargo::rerun-if-changed=probe_@.rs");',
+      'let probe = std::process::Command::new(env::var("RUSTC").unwrap())',
+      '    .args(["--crate-type=lib", "--emit=metadata", "--out-dir", &env::var("OUT_DIR").unwrap(), "probe_@.rs"]).output().unwrap();',
+      'println!("cargo::rustc-env=PROBE_@={}", probe.status.success());',
+    ),
+    print: 'env!("PROBE_@")',
+    edits: [swap('{pkg}/probe_@.rs', ': u8 = 1', ': u8 = "1"')],
+  },
+  {
+    name: 'script-walks-up',
+    files: { '{root}/marker_@.txt': 'one\n' },
+    script: lines(
+      'println!("cargo::rerun-if-changed=build.rs"); let start = env::var("CARGO_MANIFEST_DIR").unwrap();',
+      'let found = std::path::Path::new(&start).ancestors().map(|dir| dir.join("marker_@.txt")).find(|path| path.exists());',
+      'let word = found.map_or("none".into(), |path| fs::read_to_string(path).unwrap()); println!("cargo::rustc-env=MARKER_@={}", word.trim());',
+    ),
+    print: 'env!("MARKER_@")',
+    edits: overlooked([...contents('{root}/marker_@.txt', 'two\n', 'three\n'), ...contents('{pkg}/marker_@.txt', 'nearer\n')]),
+  },
+  {
+    name: 'script-appears',
+    print: 'option_env!("APPEARED_@").unwrap_or("none")',
+    edits: [
+      {
+        does: 'a new build script',
+        operations: [{ op: 'write', path: '{pkg}/build.rs', text: 'fn main() { println!("cargo::rustc-env=APPEARED_@=yes"); }\n' }],
+      },
+    ],
+  },
 ];
