@@ -19,6 +19,7 @@ function accesses({ folder }: Scratch, trace: Partial<Trace>, sandbox: ActionRec
     counted: [here],
     around: { [here]: app, '/bloomery/above': dirname(app) },
     mayWrite: [],
+    named: [],
     spelled: () => '',
     home: undefined,
   };
