@@ -13,6 +13,7 @@ import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system
 import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
+import { configurationFlags, configuredBuild, leftOutWords } from './configured-build.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
 
@@ -26,6 +27,7 @@ export const buildFlags = {
   sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },
   source: { type: 'string', value: 'NAME=DIR', multiple: true, help: 'build a component from your own checkout' },
   out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
+  ...configurationFlags,
   'dry-run': { type: 'boolean', help: 'say what would be built, and build nothing' },
   ...compilerFlags,
 } as const satisfies Record<string, Flag>;
@@ -36,11 +38,11 @@ export const repository = resolve(import.meta.dirname, '../..');
 export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
-  const page = await loadSystem(repository, args.words[0] ?? '');
-  const profile = args.text('profile') ?? defaultProfile(page);
+  const loaded = await loadSystem(repository, args.words[0] ?? '');
+  const sources = sourcesOf(task);
+  const { system: page, profile, packages } = await configuredBuild(task, loaded, sources, repository);
   const base = baseOf(task, page);
   const system = base ? onNix(page, profile) : page;
-  const sources = sourcesOf(task);
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });
   };
@@ -69,17 +71,28 @@ export async function build(task: Task): Promise<Outcome> {
     return {};
   }
   say(`building ${about}`);
+  const leftOut = packages && leftOutWords(packages);
+  if (leftOut !== undefined) say(leftOut);
   const outDir = task.path(args.text('out') ?? join(repository, 'out'));
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
-    const request = { system: page, base, profile, sources, root: repository, outDir, env, compile: { cache, ...compilerOptions(task) } };
+    const request = {
+      system: page,
+      base,
+      profile,
+      packages,
+      sources,
+      root: repository,
+      outDir,
+      env,
+      compile: { cache, ...compilerOptions(task) },
+    };
     const { imagePath, manifestPath, image, sources: taken, compiled, nix } = await buildSystem(request, { report: watch.report, signal });
     const seconds = Math.round((performance.now() - startMs) / 10) / 100;
     const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-    const own = profile === defaultProfile(page) ? '' : ` --profile ${profile}`;
-    const how = nix ? bootWords(system.name, imagePath, nix) : `npx zx test-boot.ts ${system.name}${own}`;
+    const how = nix ? bootWords(system.name, imagePath, nix) : bootCommand(task, page, profile, imagePath);
     say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${from}; boot it with ${how}`);
     noteBareBuild(task);
     const { units, hits, misses } = compiled;
@@ -92,6 +105,7 @@ export async function build(task: Task): Promise<Outcome> {
         manifest: manifestPath,
         bytes: image.bytes,
         sha256: image.sha256,
+        ...(packages && { packages: { ...packages } }),
         ...(nix && { kernel: nix.kernel, initrd: nix.initrd ?? null, commandLine: nix.commandLine }),
         units,
         hits,
@@ -112,6 +126,11 @@ function baseOf({ args }: Task, { name, sources }: System): 'nix' | undefined {
   if (base !== 'debian') throw cannot(`use --base "${base}"`, 'it must be debian or nix', { blame: 'usage' });
   if (!sources) throw cannot(`build ${name} on the base debian`, 'its page has no such base', { blame: 'usage' });
   return undefined;
+}
+
+function bootCommand({ args, host }: Task, { name, ...page }: System, profile: string, imagePath: string): string {
+  if (args.text('config') !== undefined) return `npx zx test-boot.ts --system ${name} --image ${relative(host.cwd, imagePath)}`;
+  return `npx zx test-boot.ts ${name}${profile === defaultProfile({ name, ...page }) ? '' : ` --profile ${profile}`}`;
 }
 
 /** The machine starts the kernel of the closure directly. */

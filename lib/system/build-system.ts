@@ -14,6 +14,7 @@ import { materialize } from '../crates/publish.ts';
 import type { AssembledImage } from '../image/image.ts';
 import type { SourceChoice } from './component.ts';
 import { projectsOf } from './component-projects.ts';
+import type { ConfiguredPackages } from './configured-system.ts';
 import type { ComponentProject, SourceKind } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
 import { nixBaseOf, nixImage, onNix } from './nix-base.ts';
@@ -29,6 +30,8 @@ export interface BuildRequest {
   readonly base?: 'nix' | undefined;
   readonly profile: string;
   readonly sources: SourceChoice;
+  /** Of a configured system: what its packages are. */
+  readonly packages?: ConfiguredPackages | undefined;
   /** The repository: bundled sources are below it. */
   readonly root: string;
   readonly outDir: string;
@@ -52,6 +55,7 @@ interface Manifest extends Omit<SystemImage, 'closure'> {
   readonly profile: string;
   readonly sources: SourceChoice['kind'];
   readonly components: Readonly<Record<string, ComponentRecord>>;
+  readonly packages?: ConfiguredPackages;
 }
 
 /** What the manifest says of a component. */
@@ -62,7 +66,7 @@ interface ComponentRecord {
 
 /** Builds the image and its manifest. A failing component, an image that is too small and a full disk are Failures; a half-made image is never left. */
 export async function buildSystem(request: BuildRequest, context: Context): Promise<BuiltSystem> {
-  const { profile, outDir, root, base, compile: options } = request;
+  const { profile, outDir, root, base, packages, compile: options } = request;
   const system = base ? onNix(request.system, profile) : request.system;
   const nix = base && (await nixHost(system.name, options.hostEnv, context));
   const stem = `${system.name}-${profile}${base ? `-${base}` : ''}`;
@@ -90,7 +94,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const manifestPath = join(outDir, `${stem}.json`);
   const components = await componentRecords(projects, compiled, options.cache);
   const sources = system.sources ? 'upstream' : request.sources.kind;
-  await writeManifest(manifestPath, { system: system.name, profile, sources, components, ...result });
+  await writeManifest(manifestPath, { system: system.name, profile, sources, components, ...(packages && { packages }), ...result });
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
 }
 
