@@ -1,7 +1,6 @@
 // Redox: a microkernel operating system in Rust. This page is its facts: what it is made of, how its disk is laid out, how its
 // machine is started, what it says on the serial console. Each profile's root file system is a file of redox/config. Layout and texts follow
-// upstream; the bundled sources are small fixtures
-// of our own in the same shape.
+// upstream; the bundled sources are small fixtures of our own in the same shape.
 import { MiB } from '../lib/core/sizes.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './redox/console.ts';

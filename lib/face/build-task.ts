@@ -13,7 +13,7 @@ import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system
 import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
-import { configurationFlags, configuredBuild, leftOutWords } from './configured-build.ts';
+import { configurationFlags, configuredBuild, packageNotes } from './configured-build.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
 
@@ -39,8 +39,7 @@ export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
   const loaded = await loadSystem(repository, args.words[0] ?? '');
-  const sources = sourcesOf(task);
-  const { system: page, profile, packages } = await configuredBuild(task, loaded, sources, repository);
+  const { system: page, profile, packages, sources, recipes } = await configuredBuild(task, loaded, sourcesOf(task), repository);
   const base = baseOf(task, page);
   const system = base ? onNix(page, profile) : page;
   const say = (text: string): void => {
@@ -63,6 +62,7 @@ export async function build(task: Task): Promise<Outcome> {
       print(`  nix-build ${on.expression} -A ${from.attribute}, with ${Object.keys(from.packages).join(', ') || 'no package of ours'}`);
       return {};
     }
+    for (const text of packages ? packageNotes(packages) : []) print(`  ${text}`);
     for (const { name, fileSystem, sizeBytes, files } of imageOf(system, profile).partitions) {
       print(
         `  partition ${name}: ${fileSystem.kind}, ${sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes)}, ${Object.keys(files).length} entries`,
@@ -71,8 +71,7 @@ export async function build(task: Task): Promise<Outcome> {
     return {};
   }
   say(`building ${about}`);
-  const leftOut = packages && leftOutWords(packages);
-  if (leftOut !== undefined) say(leftOut);
+  for (const text of packages ? packageNotes(packages) : []) say(text);
   const outDir = task.path(args.text('out') ?? join(repository, 'out'));
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
@@ -82,6 +81,7 @@ export async function build(task: Task): Promise<Outcome> {
       base,
       profile,
       packages,
+      recipes,
       sources,
       root: repository,
       outDir,

@@ -1,7 +1,10 @@
 // The flags that say what is in an image, and the system that they come to: a profile of the page, or the user's own configuration.
 import { cannot } from '../core/errors.ts';
+import { openCookbook } from '../cookbook/cookbook.ts';
+import type { BuildRequest } from '../system/build-system.ts';
 import { configuredSystem, isConfigured } from '../system/configured-system.ts';
 import type { ConfiguredPackages } from '../system/configured-system.ts';
+import { hostTriple } from '../system/recipe-packages.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { defaultProfile, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
@@ -10,14 +13,19 @@ import type { Task } from './task.ts';
 
 export const configurationFlags = {
   config: { type: 'string', value: 'FILE', help: 'a configuration of your own in place of a profile: users, network, packages, files' },
+  cookbook: { type: 'string', value: 'DIR', help: "a cookbook like Redox's: its recipes are built for packages of their names" },
+  'keep-going': { type: 'boolean', help: 'after a recipe failed, build those that do not depend on it' },
   size: { type: 'string', value: 'MB', help: "the size of the image (default: the configuration's)" },
 } as const satisfies Record<string, Flag>;
 
 export interface ConfiguredBuild {
   readonly system: System;
   readonly profile: string;
+  /** Without those of recipes. */
+  readonly sources: SourceChoice;
   /** Of a system that has configurations. */
   readonly packages?: ConfiguredPackages;
+  readonly recipes?: BuildRequest['recipes'];
 }
 
 /** A profile that no configuration makes is the page's as it is; the flags of configurations are refused for it. */
@@ -33,18 +41,30 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   const profile = named ?? defaultProfile(page);
   profileOf(page, profile);
   const sizeMiB = args.count('size', 1);
+  const folder = args.text('cookbook');
   if (config === undefined && !isConfigured(page, profile)) {
-    if (sizeMiB !== undefined)
-      throw cannot('use --size', `the image of ${page.name}, profile ${profile}, has one size`, { blame: 'usage' });
-    return { system: page, profile };
+    for (const flag of ['size', 'cookbook']) {
+      if (args.text(flag) === undefined) continue;
+      throw cannot(`use --${flag}`, `no configuration makes the image of ${page.name}, profile ${profile}`, { blame: 'usage' });
+    }
+    return { system: page, profile, sources };
   }
-  return await configuredSystem({
-    ...{ system: page, profile, sources, root, sizeMiB, recipes: new Set<string>() },
-    config: config === undefined ? undefined : path(config),
-  });
+  const cookbook = folder === undefined ? undefined : await openCookbook(path(folder));
+  const recipes = new Set(cookbook?.paths.keys());
+  const local = Object.entries(sources.local);
+  const own = { ...sources, local: Object.fromEntries(local.filter(([name]) => !recipes.has(name))) };
+  const request = { system: page, profile, sources: own, root, sizeMiB, recipes, cookbook: cookbook?.folder };
+  const configured = await configuredSystem({ ...request, config: config === undefined ? undefined : path(config) });
+  if (!cookbook) return { ...configured, sources: own };
+  const ofRecipes = Object.fromEntries(local.filter(([name]) => recipes.has(name)));
+  const wanted = configured.packages.recipes;
+  return { ...configured, sources: own, recipes: { cookbook, wanted, local: ofRecipes, keepGoing: args.has('keep-going') } };
 }
 
-/** "left out: ion, uutils (only upstream's sources have them)"; undefined where nothing is. */
-export function leftOutWords({ leftOut }: ConfiguredPackages): string | undefined {
-  return leftOut.length === 0 ? undefined : `left out, because only upstream's sources have them: ${leftOut.join(', ')}`;
+/** What a user should know of the packages before they are built. */
+export function packageNotes({ recipes, leftOut }: ConfiguredPackages): readonly string[] {
+  const notes = [];
+  if (recipes.length > 0) notes.push(`from recipes, compiled for ${hostTriple()} with the host's C library: ${recipes.join(', ')}`);
+  if (leftOut.length > 0) notes.push(`left out, because only upstream's sources have them: ${leftOut.join(', ')}`);
+  return notes;
 }

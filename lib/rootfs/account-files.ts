@@ -25,11 +25,10 @@ export async function accountRows({ users, groups }: Pick<Configuration, 'users'
     const hash = given ?? (password === undefined ? '!' : password === '' ? '' : await passwordHash(password, { name: account, uid }));
     lines.shadow += `${account};${hash}\n`;
   }
-  const rows = new Map<string, TreeRow>([
-    ['etc/passwd', { text: lines.passwd }],
-    ['etc/group', { text: groupText(groups, accounts) }],
-    ['etc/shadow', { text: lines.shadow, mode: 0o600 }],
-  ]);
+  const rows = new Map<string, TreeRow>();
+  // Without users and groups, the files are those of a package.
+  if (accounts.length > 0) rows.set('etc/passwd', { text: lines.passwd }).set('etc/shadow', { text: lines.shadow, mode: 0o600 });
+  if (accounts.length + groups.size > 0) rows.set('etc/group', { text: groupText(groups, accounts) });
   for (const { home, uid, gid } of accounts) {
     if (home !== '/') rows.set(home.slice(1), { folder: true, mode: 0o700, uid, gid });
   }

@@ -3,6 +3,7 @@
 import { basename, join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
+import { recipeName } from '../cookbook/recipe-graph.ts';
 import type { Configuration } from '../rootfs/configuration.ts';
 import { configuredRows } from '../rootfs/configured-rows.ts';
 import { cookbookFolders, loadConfiguration } from '../rootfs/load-configuration.ts';
@@ -37,7 +38,7 @@ export interface ConfigurationRequest {
   readonly config?: string | undefined;
   /** Absolute. */
   readonly cookbook?: string | undefined;
-  /** Packages that the cookbook has recipes for. */
+  /** Names of the cookbook's recipes. */
   readonly recipes: ReadonlySet<string>;
   readonly sources: SourceChoice;
   /** Size of the image in MiB, in place of the configuration's. */
@@ -82,13 +83,14 @@ export async function configuredSystem(request: ConfigurationRequest): Promise<C
     join(root, facts.folder),
   ];
   const configuration = await loadConfiguration(path, folders);
-  const image = await configuredImage(
+  const page = await configuredImage(
     imageOf(system, config === undefined ? profile : request.profile),
     facts,
     configuration,
     request.sizeMiB,
   );
   const packages = packagesOf(configuration, facts, request);
+  const image = withoutBuiltHere(page, facts, packages.recipes);
   const components = [...new Set([...componentsOf(image), ...packages.components])].filter((name) => name in system.components);
   const title = base?.title ?? `configured by ${path}`;
   const configured = { title, cargoProfile: base?.cargoProfile ?? profileOf(system, request.profile).cargoProfile, components, image };
@@ -116,6 +118,17 @@ async function configuredImage(
   return { ...image, sizeBytes: sizeMiB * MiB, partitions };
 }
 
+/** Without the root's files of components that are recipes in this build: their stages have them. */
+function withoutBuiltHere(image: ImageFacts, { rootPartition }: ConfigurationFacts, recipes: readonly string[]): ImageFacts {
+  const stays = (made: string): boolean => !recipes.includes(made.split('/')[0] ?? '');
+  const partitions = image.partitions.map((partition) => {
+    if (partition.name !== rootPartition) return partition;
+    const files = Object.entries(partition.files).filter(([, fact]) => !('made' in fact) || stays(fact.made));
+    return { ...partition, files: Object.fromEntries(files) };
+  });
+  return { ...image, partitions };
+}
+
 function packagesOf(
   { packages }: Configuration,
   { packages: upstream }: ConfigurationFacts,
@@ -124,7 +137,7 @@ function packagesOf(
   const found = { components: [] as string[], recipes: [] as string[], leftOut: [] as string[] };
   for (const [name, file] of packages) {
     const component = system.components[name];
-    if (recipes.has(name)) found.recipes.push(name);
+    if (recipes.has(recipeName(name, recipes))) found.recipes.push(name);
     else if (component && (component.bundled !== undefined || name in sources.local || sources.kind === 'upstream'))
       found.components.push(name);
     else if (component || Object.hasOwn(upstream, name)) found.leftOut.push(name);

@@ -1,0 +1,65 @@
+// Where the source of a recipe is: a folder of the host, with the patches and the script that change a copy of it. Downloads nothing.
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { cannot } from '../core/errors.ts';
+import type { Cookbook } from './cookbook.ts';
+import type { Recipe } from './recipe.ts';
+
+export interface SourceFolder {
+  /** Absolute; undefined for a recipe without a source. */
+  readonly folder: string | undefined;
+  /** Absolute paths, in the order in which they are applied. */
+  readonly patches: readonly string[];
+  readonly script: string;
+}
+
+export interface SourceRequest {
+  readonly cookbook: Cookbook;
+  /** Sources of the user's own by recipe: absolute folders, taken as they are. */
+  readonly local: Readonly<Record<string, string>>;
+  /** Where the source of a recipe was fetched to; undefined where it was not. */
+  readonly fetched: (recipe: Recipe) => Promise<string | undefined>;
+}
+
+/** The source of a recipe. One that has to be fetched first is the host's lack. */
+export async function sourceFolder(recipe: Recipe, request: SourceRequest, above: readonly string[] = []): Promise<SourceFolder> {
+  const { name, source } = recipe;
+  const own = request.local[name];
+  const plain = { patches: [], script: '' };
+  if (own !== undefined) return { folder: existing(own, name), ...plain };
+  const here = dirname(recipe.path);
+  switch (source.kind) {
+    case 'none':
+      return { folder: undefined, ...plain };
+    case 'path':
+      return { folder: existing(resolve(here, source.path), name), ...plain };
+    case 'same-as': {
+      const other = basename(resolve(here, source.path));
+      if (above.includes(other) || other === name) {
+        throw cannot(`find the source of the recipe ${name}`, `same_as forms a cycle: ${[...above, name, other].join(' -> ')}`);
+      }
+      return await sourceFolder(await request.cookbook.recipe(other), request, [...above, name]);
+    }
+    case 'git':
+    case 'tar': {
+      const folder = await request.fetched(recipe);
+      const patches = source.patches.map((patch) => existingPatch(join(here, patch), name));
+      if (folder !== undefined) return { folder, patches, script: source.script ?? '' };
+      const from = source.kind === 'git' ? source.git : source.tar;
+      throw cannot(`build the recipe ${name}`, `it lacks its source, ${from}, which has not been fetched`, {
+        blame: 'host',
+        hint: `fetch it, or name a folder of your own with --source ${name}=DIR`,
+      });
+    }
+  }
+}
+
+function existing(folder: string, name: string): string {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return folder;
+  throw cannot(`build the recipe ${name}`, `its source "${folder}" ${existsSync(folder) ? 'is not a folder' : 'does not exist'}`);
+}
+
+function existingPatch(path: string, name: string): string {
+  if (existsSync(path)) return path;
+  throw cannot(`build the recipe ${name}`, `its patch "${path}" does not exist`);
+}
