@@ -198,7 +198,7 @@ test('a fetched source is patched, then its script runs; the source itself stays
   assert.is(await source.text('x', 'words'), 'patched\nscripted\n');
   await write('patched', { 'x/fix.patch': patch('other') });
   const { message, detail } = await failure(build('patched', ['x'], fetched));
-  assert.is(message, 'Cannot build the recipe x: it lacks a patch that applies: fix.patch');
+  assert.is(message, 'Cannot build the recipe x: it lacks a patch that applies: fix.patch (hunk 1, at line 1, does not)');
   assert.match(detail ?? '', 'Hunk #1 FAILED at 1');
 });
 

@@ -21,7 +21,7 @@ import type { HostPrograms } from './host-programs.ts';
 import { recipeJob, stageOf } from './recipe-action.ts';
 import type { ScriptToolchain } from './recipe-action.ts';
 import { recipeFailure } from './recipe-failure.ts';
-import { allDependencies } from './recipe-graph.ts';
+import { allDependencies, recipeName } from './recipe-graph.ts';
 import { callsCargo, requiredPrograms } from './recipe-script.ts';
 import { sourceFolder } from './recipe-source.ts';
 import type { SourceRequest } from './recipe-source.ts';
@@ -45,8 +45,8 @@ export interface RecipeRequest extends Omit<SourceRequest, 'cookbook'> {
   /** Build what does not depend on a recipe that failed. */
   readonly keepGoing: boolean;
   readonly explain: boolean;
-  /** Where the log of each recipe goes. */
-  readonly logDir: string;
+  /** Where the log of each recipe goes; undefined: nowhere. */
+  readonly logDir: string | undefined;
 }
 
 export interface BuiltRecipes {
@@ -143,7 +143,8 @@ class RecipeBuild {
   }
 
   #needs({ build }: Recipe): readonly string[] {
-    return [...build.dependencies, ...build.devDependencies];
+    const names = new Set(this.#request.order.map(({ name }) => name));
+    return [...build.dependencies, ...build.devDependencies].map((name) => recipeName(name, names));
   }
 
   async #done(name: string, result: ActionResult): Promise<void> {
@@ -169,9 +170,11 @@ class RecipeBuild {
 
   /** Writes what the command printed; an older log of the same result is kept. */
   async #log(name: string, { stdout, stderr }: Pick<ActionResult, 'stdout' | 'stderr'>, fresh: boolean): Promise<string> {
-    const path = join(this.#request.logDir, `${name}.log`);
+    const { logDir } = this.#request;
+    if (logDir === undefined) return 'no file';
+    const path = join(logDir, `${name}.log`);
     try {
-      await mkdir(this.#request.logDir, { recursive: true });
+      await mkdir(logDir, { recursive: true });
       if (fresh || !existsSync(path)) await writeFile(path, `${stdout}${stderr}`);
     } catch (error) {
       throw cannotBecause(`write "${path}"`, error);
@@ -207,6 +210,19 @@ export async function preparedSources(recipes: readonly Recipe[], request: Recip
     request,
     context,
   );
+}
+
+/** The stages that a build would find: recipes whose results are in the cache. Builds nothing. */
+export async function rememberedRecipes(request: RecipeRequest, context: Context): Promise<ReadonlyMap<string, Stage>> {
+  const build = new RecipeBuild({ ...request, keepGoing: true, logDir: undefined }, await openActionCache(request.cache), context);
+  const names = new Set(request.order.map(({ name }) => name));
+  // What the crate compiler would build is not looked up here.
+  for (const recipe of request.order.filter(({ build: { template } }) => template !== 'cargo')) {
+    const needed = [...recipe.build.dependencies, ...recipe.build.devDependencies].map((name) => recipeName(name, names));
+    const known = needed.every((name) => build.stages.has(name));
+    if (known && !request.compiled.has(recipe.name)) await build.lookUp({ recipe, makes: 'stage' });
+  }
+  return build.stages;
 }
 
 async function buildNodes(nodes: readonly Node[], request: RecipeRequest, context: Context): Promise<BuiltRecipes> {

@@ -19,7 +19,10 @@ function script({ name }: Recipe, { stdout, stderr, exitCode }: Exclude<Made, { 
   const words = `${stdout}${stderr}`.trimEnd();
   const detail = words.split('\n').slice(-shownLines).join('\n');
   const hint = `the whole log is in ${log}`;
-  const lack = /^lacks: (.*)$/m.exec(words)?.[1];
+  const hunk = /^Hunk #(\d+) FAILED at (\d+)/m.exec(words);
+  const where = hunk ? ` (hunk ${hunk[1]}, at line ${hunk[2]}, does not)` : '';
+  const found = /^lacks: (.*)$/m.exec(words)?.[1];
+  const lack = found === undefined ? undefined : `${found}${where}`;
   if (lack !== undefined)
     return cannot(`build the recipe ${name}`, `it lacks ${lack}`, { blame: exitCode === lacksCode ? 'host' : 'failed', detail, hint });
   const unknown = /: line \d+: ([\w.+-]+): command not found$/m.exec(words)?.[1];

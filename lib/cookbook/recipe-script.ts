@@ -47,9 +47,7 @@ export function programWords({ build, source }: Recipe): readonly string[] {
   const scripts = [build.template === 'custom' ? build.script : '', 'script' in source ? (source.script ?? '') : ''];
   const words = new Set(scripts.flatMap((script) => script.match(/[A-Za-z_][\w.+-]*/g) ?? []));
   const called = [...words].flatMap((word) => (Object.hasOwn(ofFunction, word) ? (ofFunction[word] ?? []) : []));
-  return [
-    ...new Set([...always, ...(ofTemplate[build.template] ?? []), ...called, ...words, ...('patches' in source ? ['patch'] : [])]),
-  ].sort();
+  return [...new Set([...always, ...(ofTemplate[build.template] ?? []), ...called, ...words, ...patching(source)])].sort();
 }
 
 /** Whether a script calls cargo, so that the sandbox shows a toolchain. */
@@ -64,5 +62,9 @@ export function requiredPrograms({ build, source }: Recipe): readonly string[] {
     cmake: ['cmake', 'cc'],
     meson: ['meson', 'ninja', 'cc'],
   };
-  return [...(needed[build.template] ?? []), ...('patches' in source && source.patches.length > 0 ? ['patch'] : [])];
+  return [...(needed[build.template] ?? []), ...patching(source)];
+}
+
+function patching(source: Recipe['source']): readonly string[] {
+  return 'patches' in source && source.patches.length > 0 ? ['patch'] : [];
 }

@@ -32,7 +32,7 @@ export async function sourceFolder(recipe: Recipe, request: SourceRequest, above
     case 'none':
       return { folder: undefined, ...plain };
     case 'path':
-      return { folder: existing(resolve(here, source.path), name), ...plain };
+      return { folder: existing(resolve(here, source.path), name), ...changesOf(recipe) };
     case 'same-as': {
       const other = basename(resolve(here, source.path));
       if (above.includes(other) || other === name) {
@@ -43,8 +43,9 @@ export async function sourceFolder(recipe: Recipe, request: SourceRequest, above
     case 'git':
     case 'tar': {
       const folder = await request.fetched(recipe);
-      const patches = source.patches.map((patch) => existingPatch(join(here, patch), name));
-      if (folder !== undefined) return { folder, patches, script: source.script ?? '' };
+      if (folder !== undefined) return { folder, ...changesOf(recipe) };
+      // Redox's own tool fetches to this folder, and applies patches and script there.
+      if (existsSync(join(here, 'source'))) return { folder: existing(join(here, 'source'), name), ...plain };
       const from = source.kind === 'git' ? source.git : source.tar;
       throw cannot(`build the recipe ${name}`, `it lacks its source, ${from}, which has not been fetched`, {
         blame: 'host',
@@ -52,6 +53,12 @@ export async function sourceFolder(recipe: Recipe, request: SourceRequest, above
       });
     }
   }
+}
+
+/** What changes a copy of the source. */
+function changesOf({ name, path, source }: Recipe): Omit<SourceFolder, 'folder'> {
+  if (!('patches' in source)) return { patches: [], script: '' };
+  return { patches: source.patches.map((patch) => existingPatch(join(dirname(path), patch), name)), script: source.script ?? '' };
 }
 
 function existing(folder: string, name: string): string {

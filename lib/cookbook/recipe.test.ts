@@ -78,7 +78,7 @@ test('what is wrong with a recipe is named by its path', async () => {
     ['[build]\ntemplate = "none"\ndependencies = "a"\n', 'build.dependencies: it must be an array of strings'],
     ['[source]\ngit = "a"\ntar = "b"\n', 'source.tar: there is git too'],
     ['[source]\npath = ""\n', 'source.path: it is empty'],
-    ['[source]\npath = "source"\npatches = ["a"]\n', 'source.patches: a source by path is taken as it is'],
+    ['[source]\nsame_as = "../y"\npatches = ["a"]\n', 'source.patches: the source of another recipe'],
     ['[source]\npatches = ["a"]\n', 'source.patches: there is no source'],
     ['[package]\nsize = 1\n', 'package.size: there is no such field'],
     ['[[optional-packages]]\nfiles = []\n', 'optional-packages[0].name: an optional package needs one'],
@@ -136,7 +136,7 @@ test('a source is a folder, or a lack that is named', async () => {
     gone: '[source]\npath = "nowhere"\n',
     same: '[source]\nsame_as = "../here"\n',
     round: '[source]\nsame_as = "../round"\n',
-    git: '[source]\ngit = "https://example.invalid/x.git"\npatches = ["no.patch"]\n',
+    patched: '[source]\npath = "."\npatches = ["no.patch"]\n',
     tar: '[source]\ntar = "https://example.invalid/x.tar.gz"\n',
     none: '',
   });
@@ -147,7 +147,7 @@ test('a source is a folder, or a lack that is named', async () => {
   assert.equal([await of('here'), await of('same'), await of('tar'), await of('none')], [here, here, here, undefined]);
   assert.match(await message(() => of('gone')), 'its source "');
   assert.match(await message(() => of('round')), 'same_as forms a cycle: round -> round');
-  assert.match(await message(() => of('git')), 'its patch "');
+  assert.match(await message(() => of('patched')), 'its patch "');
   const lacking = await sourceFolder(parsed('[source]\ngit = "https://example.invalid/x.git"\n'), request).catch((error: unknown) => error);
   assert.ok(lacking instanceof Failure);
   assert.is(lacking.exitCode, 69);

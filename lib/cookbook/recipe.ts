@@ -24,13 +24,13 @@ export interface OptionalPackage {
 export type RecipeSource =
   | { readonly kind: 'none' }
   /** A folder, relative to the recipe's. */
-  | { readonly kind: 'path'; readonly path: string }
+  | (Changes & { readonly kind: 'path'; readonly path: string })
   /** The source of another recipe: the path of its folder, relative to this one's. */
   | { readonly kind: 'same-as'; readonly path: string }
   | (Changes & { readonly kind: 'git'; readonly git: string; readonly branch?: string; readonly rev?: string })
   | (Changes & { readonly kind: 'tar'; readonly tar: string; readonly blake3?: string });
 
-/** What is done to a source that was fetched. */
+/** What is done to a copy of a source. */
 export interface Changes {
   /** Files next to recipe.toml, in the order in which they are applied. */
   readonly patches: readonly string[];
@@ -101,10 +101,11 @@ function sourceOf(fields: Fields): RecipeSource {
   if (kind === 'git')
     return { kind, git: text, ...changes, ...(branch === undefined ? {} : { branch }), ...(rev === undefined ? {} : { rev }) };
   if (kind === 'tar') return { kind, tar: text, ...changes, ...(blake3 === undefined ? {} : { blake3 }) };
+  if (kind === 'path') return { kind, path: text, ...changes };
   if (changes.patches.length > 0 || changes.script !== undefined) {
-    throw fields.bad(changes.patches.length > 0 ? 'patches' : 'script', `a source by ${kind} is taken as it is`);
+    throw fields.bad(changes.patches.length > 0 ? 'patches' : 'script', 'the source of another recipe is taken as that has it');
   }
-  return kind === 'path' ? { kind, path: text } : { kind: 'same-as', path: text };
+  return { kind: 'same-as', path: text };
 }
 
 const noCargo = { path: '.', packages: [], examples: [] };

@@ -6,7 +6,7 @@ import { configuredSystem, isConfigured } from '../system/configured-system.ts';
 import type { ConfiguredPackages } from '../system/configured-system.ts';
 import { hostTriple } from '../system/recipe-packages.ts';
 import type { SourceChoice } from '../system/component.ts';
-import { defaultProfile, profileOf } from '../system/system.ts';
+import { defaultProfile } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import type { Flag } from './command-line.ts';
 import type { Task } from './task.ts';
@@ -39,7 +39,6 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
     });
   }
   const profile = named ?? defaultProfile(page);
-  profileOf(page, profile);
   const sizeMiB = args.count('size', 1);
   const folder = args.text('cookbook');
   if (config === undefined && !isConfigured(page, profile)) {

@@ -121,7 +121,7 @@ export async function compileAll(
 }
 
 /** Says at once that the folder cannot be written, not after an hour of compiling. */
-async function prepare(outDir: string): Promise<void> {
+export async function prepare(outDir: string): Promise<void> {
   const probe = join(outDir, `.probe-${process.pid}`);
   try {
     await makeFolder(outDir);
@@ -133,7 +133,7 @@ async function prepare(outDir: string): Promise<void> {
 }
 
 /** Copies what a component made to `folder`/<component>/; "component/output" -> path. */
-async function publishOutputs(
+export async function publishOutputs(
   { project, outputs }: CompiledProject,
   folder: string,
   cache: Cache,
