@@ -1,6 +1,8 @@
 // Stages: what recipes installed, and what several of them come to in one tree. Two recipes that install the same path are refused with both names.
 import { posix } from 'node:path';
 import type { Artifact } from '../build/action.ts';
+import { digestRecord } from '../core/digest.ts';
+import type { Digest, Json } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { OptionalPackage } from './recipe.ts';
 
@@ -52,4 +54,27 @@ function patternOf(glob: string): RegExp {
     .split(/(\*\*|\*|\?)/)
     .map((part) => (part === '**' ? '.*' : part === '*' ? '[^/]*' : part === '?' ? '[^/]' : part.replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')));
   return new RegExp(`^${parts.join('')}(?:/.*)?$`);
+}
+
+/** What the manifest says of a package. */
+export interface PackageRecord {
+  readonly bytes: number;
+  readonly files: number;
+  /** Of everything that it installs. */
+  readonly digest: Digest;
+}
+
+export function packageRecords(stages: readonly Stage[]): Readonly<Record<string, PackageRecord>> {
+  return Object.fromEntries(
+    stages.map((stage) => {
+      const files = stage.artifacts.filter((one) => one.kind === 'file');
+      const bytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      return [stage.name, { bytes, files: files.length, digest: digestRecord(stageRecord(stage)) }];
+    }),
+  );
+}
+
+/** What stages are made of, for a question about an image. */
+export function stageRecord({ name, artifacts }: Stage): Json {
+  return [name, artifacts.map((one) => ({ ...one }))];
 }

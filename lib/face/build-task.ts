@@ -3,7 +3,6 @@ import { join, relative, resolve } from 'node:path';
 import { openCache } from '../cache/cache.ts';
 import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
-import { buildComponent } from '../system/build-component.ts';
 import { buildSystem } from '../system/build-system.ts';
 import type { BuildRequest } from '../system/build-system.ts';
 import { fetchedSources } from '../system/fetched-sources.ts';
@@ -104,6 +103,7 @@ export async function build(task: Task): Promise<Outcome> {
 async function buildPart(task: Task, name: string, request: BuildRequest, watch: BuildWatch, startMs: number): Promise<Outcome> {
   const { args, host, print, signal } = task;
   const { system, profile, compile } = request;
+  const { buildComponent } = await import('../system/build-component.ts'); // few builds are of one part
   const { outputs, compiled } = await buildComponent(request, name, { report: watch.report, signal });
   const watched = await watch.finish(`${system.name}, ${name}`, compiled, { cache: compile.cache, name: system.name });
   if (!args.has('json')) for (const path of Object.values(outputs)) print(relative(host.cwd, path) || path);

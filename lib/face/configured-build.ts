@@ -1,10 +1,9 @@
 // The flags that say what is in an image, and the system that they come to: a profile of the page, or the user's own configuration.
 import { cannot } from '../core/errors.ts';
-import { openCookbook } from '../cookbook/cookbook.ts';
+import { hostTriple } from '../cookbook/host-triple.ts';
 import type { BuildRequest } from '../system/build-system.ts';
 import { configuredSystem, isConfigured } from '../system/configured-system.ts';
 import type { ConfiguredPackages } from '../system/configured-system.ts';
-import { hostTriple } from '../system/recipe-packages.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { defaultProfile } from '../system/system.ts';
 import type { System } from '../system/system.ts';
@@ -48,7 +47,8 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
     }
     return { system: page, profile, sources };
   }
-  const cookbook = folder === undefined ? undefined : await openCookbook(path(folder));
+  const opened = folder === undefined ? undefined : await import('../cookbook/cookbook.ts');
+  const cookbook = await opened?.openCookbook(path(folder ?? ''));
   const recipes = new Set(cookbook?.paths.keys());
   const local = Object.entries(sources.local);
   const own = { ...sources, local: Object.fromEntries(local.filter(([name]) => !recipes.has(name))) };

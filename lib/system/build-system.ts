@@ -7,6 +7,8 @@ import { cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
+import { packageRecords } from '../cookbook/stages.ts';
+import type { PackageRecord } from '../cookbook/stages.ts';
 import type { Digest } from '../core/digest.ts';
 import { checkOutputs, compile } from '../crates/compile.ts';
 import type { Compiled, CompiledProject, CompileOptions } from '../crates/compile.ts';
@@ -21,8 +23,7 @@ import { fetchedSources } from './fetched-sources.ts';
 import { nixBaseOf, nixImage, onNix } from './nix-base.ts';
 import type { NixImage } from './nix-base.ts';
 import { nixHost } from './nix-host.ts';
-import { recipePackages, recipeRecords } from './recipe-packages.ts';
-import type { InstalledPackages, PackageRecord, RecipesRequest } from './recipe-packages.ts';
+import type { InstalledPackages, RecipesRequest } from './recipe-packages.ts';
 import { systemImage } from './system-image.ts';
 import type { SystemImage } from './system-image.ts';
 import type { System } from './system.ts';
@@ -98,7 +99,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const manifestPath = join(outDir, `${stem}.json`);
   const components = await componentRecords(projects, compiled, options.cache);
   const sources = system.sources ? 'upstream' : request.sources.kind;
-  const recipes = installed && recipeRecords(installed);
+  const recipes = installed && packageRecords(installed.stages);
   const about = { system: system.name, profile, sources, components, ...(packages && { packages }), ...(recipes && { recipes }) };
   await writeManifest(manifestPath, { ...about, ...result });
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
@@ -112,6 +113,7 @@ export async function compileAll(
   context: Context,
 ): Promise<{ readonly compiled: Compiled; readonly installed: InstalledPackages | undefined }> {
   if (!wanted) return { compiled: await compile(projects, options, context), installed: undefined };
+  const { recipePackages } = await import('./recipe-packages.ts'); // most images have no recipes
   const recipes = await recipePackages({ ...wanted, outDir, env, compile: options }, context);
   const compiled = await compile([...projects, ...(await recipes.projects())], options, context);
   const installed = await recipes.finish(compiled.projects);

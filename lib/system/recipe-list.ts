@@ -4,6 +4,7 @@ import type { Cache } from '../cache/cache.ts';
 import { rememberedRecipes } from '../cookbook/build-recipes.ts';
 import type { RecipeRequest } from '../cookbook/build-recipes.ts';
 import type { Cookbook } from '../cookbook/cookbook.ts';
+import { hostTriple } from '../cookbook/host-triple.ts';
 import { lintRecipes } from '../cookbook/lint.ts';
 import type { Lint } from '../cookbook/lint.ts';
 import { recipeGraph } from '../cookbook/recipe-graph.ts';
@@ -14,7 +15,6 @@ import type { Context } from '../core/events.ts';
 import { toolchainIdentity } from '../crates/toolchain-identity.ts';
 import { chooseToolchain } from '../crates/toolchain-choice.ts';
 import type { LastBuild } from './component-list.ts';
-import { hostTriple } from './recipe-packages.ts';
 
 export interface ListedRecipe {
   readonly name: string;

@@ -3,21 +3,21 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { availableParallelism, machine } from 'node:os';
+import { availableParallelism } from 'node:os';
 import type { Artifact } from '../build/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { buildRecipes, preparedSources } from '../cookbook/build-recipes.ts';
 import type { BuiltRecipes, RecipeRequest } from '../cookbook/build-recipes.ts';
 import { cargoRecipe, compiledStage, projectName } from '../cookbook/cargo-recipe.ts';
 import type { Cookbook } from '../cookbook/cookbook.ts';
+import { hostTriple } from '../cookbook/host-triple.ts';
 import { recipeGraph, recipeName } from '../cookbook/recipe-graph.ts';
 import type { RecipeGraph } from '../cookbook/recipe-graph.ts';
 import { sourceFolder } from '../cookbook/recipe-source.ts';
 import type { Recipe } from '../cookbook/recipe.ts';
-import { merged, packageStage } from '../cookbook/stages.ts';
+import { merged, packageStage, stageRecord } from '../cookbook/stages.ts';
 import type { Stage } from '../cookbook/stages.ts';
 import { digestRecord } from '../core/digest.ts';
-import type { Digest, Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import type { CompiledProject, CompileOptions } from '../crates/compile.ts';
 import type { Project } from '../crates/project.ts';
@@ -156,11 +156,6 @@ export class RecipePackages {
   }
 }
 
-/** The triple of the host's own programs. */
-export function hostTriple(): string {
-  return `${machine()}-unknown-linux-gnu`;
-}
-
 async function putArtifact(artifact: Artifact, path: string, { cache }: CompileOptions): Promise<void> {
   if (artifact.kind === 'folder') await mkdir(path, { recursive: true });
   else {
@@ -174,29 +169,6 @@ async function putArtifact(artifact: Artifact, path: string, { cache }: CompileO
 /** Reads the recipes that are wanted and everything that they need. */
 export async function recipePackages(request: RecipesRequest, context: Context): Promise<RecipePackages> {
   return new RecipePackages(await recipeGraph(request.wanted, request.cookbook), request, context);
-}
-
-/** What the manifest says of a package. */
-export interface PackageRecord {
-  readonly bytes: number;
-  readonly files: number;
-  /** Of everything that it installs. */
-  readonly digest: Digest;
-}
-
-export function recipeRecords({ stages }: InstalledPackages): Readonly<Record<string, PackageRecord>> {
-  return Object.fromEntries(
-    stages.map((stage) => {
-      const files = stage.artifacts.filter((one) => one.kind === 'file');
-      const bytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      return [stage.name, { bytes, files: files.length, digest: digestRecord(stageRecord(stage)) }];
-    }),
-  );
-}
-
-/** What stages are made of, for a question about an image. */
-export function stageRecord({ name, artifacts }: Stage): Json {
-  return [name, artifacts.map((one) => ({ ...one }))];
 }
 
 /**

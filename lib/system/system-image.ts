@@ -4,6 +4,7 @@ import { copyFile, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
+import { stageRecord } from '../cookbook/stages.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
 import { cannotBecause } from '../core/errors.ts';
@@ -22,7 +23,6 @@ import type { FetchedSources } from './fetched-sources.ts';
 import { layoutOf } from './image-facts.ts';
 import type { FileSources, ImageFacts, PartitionFacts } from './image-facts.ts';
 import { tooSmall, sizesOf } from './package-sizes.ts';
-import { packageEntries, stageRecord } from './recipe-packages.ts';
 import type { InstalledPackages } from './recipe-packages.ts';
 import type { Replaced } from './replacement.ts';
 import { rootBaseImage } from './root-base-image.ts';
@@ -144,6 +144,7 @@ async function installedEntries(
     return fact && 'link' in fact ? fact.link : undefined;
   };
   const folder = join(outDir, `${system.name}-${profile}`, 'packages');
+  const { packageEntries } = await import('./recipe-packages.ts'); // most images have no recipes
   const entries = await packageEntries(installed.stages, { folder, cache, linkAt });
   return new Map([...entries].map(([path, { entry }]) => [path, entry]));
 }
