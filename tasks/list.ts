@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Lists what a system is made of: components and recipes with versions, pins, sizes, and whether the cache has them; --check looks for mistakes.
+// Lists the components and recipes of a system with versions, pins, sizes and cache state. --check finds mistakes in recipes.
 import '../lib/face/compile-cache.ts';
 
 const { listFlags, listSystem } = await import('../lib/face/list-task.ts');

@@ -1,6 +1,6 @@
-// Recipes of every template, built for real in the sandbox: stages, sysroots, patches, what is built again and what is not, and how each failure is told.
+// Builds recipes of every template in the sandbox: stages, sysroots, patches, rebuilds, and the message of each failure.
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { machine, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,6 +11,7 @@ import { buildRecipes, preparedSources } from './build-recipes.ts';
 import type { BuiltRecipes, RecipeRequest } from './build-recipes.ts';
 import { openCookbook } from './cookbook.ts';
 import { sandboxPath } from './host-programs.ts';
+import { hostTriple } from './host-triple.ts';
 import { recipeGraph } from './recipe-graph.ts';
 import type { Stage } from './stages.ts';
 
@@ -42,7 +43,7 @@ async function build(book: string, wanted: readonly string[], changes: Partial<R
     const request: RecipeRequest = {
       ...{ cookbook, order, cache, env, local: {}, compiled: new Map(), sandbox: true, jobs: 2, keepGoing: false, explain: false },
       fetched: () => Promise.resolve(undefined),
-      target: `${machine()}-unknown-linux-gnu`,
+      target: hostTriple(),
       toolchain: () => Promise.reject(new Error('no script here calls cargo')),
       logDir: join(dir, book, 'logs'),
       ...changes,

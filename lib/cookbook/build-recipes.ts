@@ -1,5 +1,5 @@
-// Builds recipes: each is looked up by what it is made from, and what is missing runs in the sandbox, dependencies first. Recipes that the crate compiler
-// has built come in as stages.
+// Builds recipes, dependencies first. Each recipe is looked up in the action cache; a miss runs in the sandbox. The stages of recipes that the crate
+// compiler built are part of the request.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export interface RecipeRequest extends Omit<SourceRequest, 'cookbook'> {
   readonly cookbook: Cookbook;
   /** All recipes of the build, dependencies first. */
   readonly order: readonly Recipe[];
-  /** What the crate compiler built: recipe -> stage. */
+  /** Stages of the recipes that the crate compiler built, by recipe. */
   readonly compiled: ReadonlyMap<string, Stage>;
   readonly cache: Cache;
   readonly env: Readonly<Record<string, string>>;
@@ -40,12 +40,12 @@ export interface RecipeRequest extends Omit<SourceRequest, 'cookbook'> {
   readonly sandbox: boolean;
   readonly jobs: number;
   readonly target: string;
-  /** Found when the first script calls cargo. */
+  /** Returns the toolchain for scripts that call cargo. */
   readonly toolchain: () => Promise<ScriptToolchain>;
-  /** Build what does not depend on a recipe that failed. */
+  /** After a failure, the recipes that do not depend on the failed one are built. */
   readonly keepGoing: boolean;
   readonly explain: boolean;
-  /** Where the log of each recipe goes; undefined: nowhere. */
+  /** Folder for the logs, one per recipe. No logs are written if it is undefined. */
   readonly logDir: string | undefined;
 }
 
@@ -60,7 +60,7 @@ interface Node {
   readonly makes: 'stage' | 'source';
 }
 
-/** The state of one build: what was found, what ran, what failed. */
+/** The state of one build: the stages so far, the recipes that ran and those that failed. */
 class RecipeBuild {
   readonly #request: RecipeRequest;
   readonly #actions: ActionCache;
@@ -89,7 +89,7 @@ class RecipeBuild {
     return this.#told.size - this.#ran.size;
   }
 
-  /** Takes a remembered result; false where there is none. */
+  /** Uses the cached result of a recipe. Returns false for a miss. */
   async lookUp(node: Node): Promise<boolean> {
     const { recipe } = node;
     return await this.#orFailed(recipe.name, async () => {
@@ -153,7 +153,7 @@ class RecipeBuild {
     await this.#log(name, result, this.#ran.has(name));
   }
 
-  /** Counts a recipe once, also where a walk starts over. */
+  /** Reports a recipe once, even if the walk is repeated. */
   #tell(unit: string, outcome: 'hit' | 'built', durationMs: number, key: Digest): void {
     if (this.#told.has(unit)) return;
     this.#told.add(unit);
@@ -168,7 +168,7 @@ class RecipeBuild {
     });
   }
 
-  /** Writes what the command printed; an older log of the same result is kept. */
+  /** Writes the output of the command to the log and returns its path. A cached result does not replace an existing log. */
   async #log(name: string, { stdout, stderr }: Pick<ActionResult, 'stdout' | 'stderr'>, fresh: boolean): Promise<string> {
     const { logDir } = this.#request;
     if (logDir === undefined) return 'no file';
@@ -182,7 +182,7 @@ class RecipeBuild {
     return path;
   }
 
-  /** With --keep-going a failing recipe counts as done, and what depends on it fails too. */
+  /** With --keep-going a failing recipe counts as done. Recipes that depend on it fail, too. */
   async #orFailed(name: string, work: () => Promise<boolean>): Promise<boolean> {
     try {
       return await work();
@@ -194,16 +194,16 @@ class RecipeBuild {
   }
 }
 
-/** A damaged blob is dropped when it is found; its maker then runs again, which may happen a few times. */
+/** A damaged blob is removed when it is found, and the walk is repeated. */
 const mostWalks = 5;
 
-/** Builds all recipes but those that were compiled. A recipe that fails or lacks something is a Failure. */
+/** Builds all recipes except those in `compiled`. Throws a Failure for a recipe that fails or lacks something. */
 export async function buildRecipes(request: RecipeRequest, context: Context): Promise<BuiltRecipes> {
   const nodes = request.order.filter(({ name }) => !request.compiled.has(name)).map((recipe): Node => ({ recipe, makes: 'stage' }));
   return await buildNodes(nodes, request, context);
 }
 
-/** The sources of recipes with their patches applied, for the crate compiler: recipe -> the files, as a stage. */
+/** Returns the sources of recipes with their patches applied, each as a stage, for the crate compiler. */
 export async function preparedSources(recipes: readonly Recipe[], request: RecipeRequest, context: Context): Promise<BuiltRecipes> {
   return await buildNodes(
     recipes.map((recipe): Node => ({ recipe, makes: 'source' })),
@@ -212,11 +212,11 @@ export async function preparedSources(recipes: readonly Recipe[], request: Recip
   );
 }
 
-/** The stages that a build would find: recipes whose results are in the cache. Builds nothing. */
+/** Returns the stages of the recipes whose results are in the cache. Builds nothing. */
 export async function rememberedRecipes(request: RecipeRequest, context: Context): Promise<ReadonlyMap<string, Stage>> {
   const build = new RecipeBuild({ ...request, keepGoing: true, logDir: undefined }, await openActionCache(request.cache), context);
   const names = new Set(request.order.map(({ name }) => name));
-  // What the crate compiler would build is not looked up here.
+  // The crate compiler has a cache of its own.
   for (const recipe of request.order.filter(({ build: { template } }) => template !== 'cargo')) {
     const needed = [...recipe.build.dependencies, ...recipe.build.devDependencies].map((name) => recipeName(name, names));
     const known = needed.every((name) => build.stages.has(name));

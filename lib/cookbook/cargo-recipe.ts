@@ -1,5 +1,5 @@
-// A recipe of the template cargo as a project of the crate compiler, and what it was compiled to as a stage: programs in usr/bin, as cargo install
-// puts them.
+// Converts a recipe of the template cargo to a project of the crate compiler, and its compiled programs to a stage. Programs go to usr/bin, as with
+// `cargo install --root STAGE/usr`.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot } from '../core/errors.ts';
@@ -9,20 +9,20 @@ import type { Recipe } from './recipe.ts';
 import type { Stage } from './stages.ts';
 
 export interface CargoRecipeRequest {
-  /** Absolute: the source, with its patches applied. */
+  /** Absolute path of the source, with its patches applied. */
   readonly source: string;
-  /** undefined: the host. */
+  /** The host's triple if it is undefined. */
   readonly triple: string | undefined;
   /** Variables that the user declared. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Names projects of recipes apart from those of components. */
+/** Returns the name of a recipe's project, which is different from the names of components. */
 export function projectName(recipe: string): string {
   return `recipe ${recipe}`;
 }
 
-/** The project. Flags that the crate compiler does not have are a Failure that names them. */
+/** Returns the project. Throws a Failure that names the flag if the crate compiler does not have it. */
 export function cargoRecipe(recipe: Recipe, { source, triple, env }: CargoRecipeRequest): Project {
   const { name, build } = recipe;
   const chosen = choice(recipe);
@@ -56,7 +56,7 @@ interface Choice {
   readonly manifest: string | undefined;
 }
 
-/** What `cargoflags` say. */
+/** Parses `cargoflags`. */
 function choice(recipe: Recipe): Choice {
   const values = {
     package: [] as string[],
@@ -89,7 +89,7 @@ function choice(recipe: Recipe): Choice {
 }
 
 const short: Readonly<Record<string, string>> = { '-p': '--package', '-F': '--features' };
-/** They hold for every build. */
+/** Flags without effect, because they apply to every build. */
 const implied = ['--release', '--locked', '--offline', '--frozen', '--bins'];
 
 function isValued<T extends object>(name: string, values: T): name is string & keyof T {
@@ -100,7 +100,7 @@ function lacks({ name }: Recipe, what: string): Error {
   return cannot(`build the recipe ${name}`, `it lacks ${what}`);
 }
 
-/** The programs of a compiled recipe. */
+/** Returns the stage of a compiled recipe. */
 export function compiledStage(name: string, { outputs }: CompiledProject): Stage {
   const programs = [...outputs].filter(([, { program }]) => program);
   return {

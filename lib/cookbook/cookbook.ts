@@ -1,5 +1,5 @@
-// A cookbook: a folder with recipes/**/<name>/recipe.toml, as Redox's repository has it. Recipes are found by name at once and read when they are asked
-// for, so that one that is wrong concerns only those who want it.
+// A cookbook: a folder with recipes/**/<name>/recipe.toml, as in Redox's repository. The names are found at once. A recipe is read when it is needed, so
+// that an invalid recipe affects only the builds that use it.
 import { basename, dirname, join } from 'node:path';
 import { stat } from 'node:fs/promises';
 import { globby } from 'globby';
@@ -12,13 +12,13 @@ import type { Recipe } from './recipe.ts';
 export interface Cookbook {
   /** Absolute. */
   readonly folder: string;
-  /** Names of recipes, sorted -> the paths of their recipe.toml. */
+  /** Paths of the recipe.toml files by recipe, sorted by name. */
   readonly paths: ReadonlyMap<string, string>;
-  /** Reads a recipe, once. An unknown name and a wrong recipe are Failures. */
+  /** Returns a recipe, which is read once. Throws a Failure for an unknown name and for an invalid recipe. */
   recipe(name: string): Promise<Recipe>;
 }
 
-/** Finds the recipes of a folder. A folder without any and a name that two recipes have are Failures. */
+/** Finds the recipes of a folder. Throws a Failure if there are none, or if two have the same name. */
 export async function openCookbook(folder: string): Promise<Cookbook> {
   if (!(await absentAsUndefined(stat(folder)))) throw cannot(`read the cookbook "${folder}"`, 'it does not exist');
   // Sources that were fetched next to a recipe may hold cookbooks of their own.

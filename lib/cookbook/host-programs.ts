@@ -1,4 +1,4 @@
-// The programs of the host that recipes run, as digests of their content: part of the key of each action that may run them.
+// Digests of the host's programs. They are part of the key of each action that may run them.
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
@@ -7,17 +7,17 @@ import type { Digest } from '../core/digest.ts';
 import { remembered } from '../core/remembered.ts';
 import { findProgram, run } from '../core/sh.ts';
 
-/** What the sandbox has of the host's PATH. */
+/** PATH in the sandbox. */
 export const sandboxPath = '/usr/local/bin:/usr/bin:/bin';
 
 export interface HostPrograms {
-  /** Identities of those that exist: name -> digest. */
+  /** Returns the digests of the programs that exist, by name. */
   identities(names: readonly string[]): Promise<Readonly<Record<string, Digest>>>;
-  /** The first that does not exist. */
+  /** Returns the first name for which there is no program. */
   missing(names: readonly string[]): Promise<string | undefined>;
 }
 
-/** Compilers run others, which do the work. */
+/** Programs that a compiler runs. */
 const parts = ['cc1', 'cc1plus', 'as', 'ld', 'collect2'];
 
 export function hostPrograms(cache: Cache, signal: AbortSignal): HostPrograms {

@@ -49,7 +49,7 @@ test('each problem is reported once, and what cannot be looked at is told', asyn
     const found = problems.map(({ recipe, message }) => `${recipe}: ${message.replaceAll(dir, '').replace(/^Cannot /, '')}`);
     assert.equal(found, [
       'key: read "/recipes/key/recipe.toml": biuld: there is no such field',
-      'magic: read "/recipes/magic/recipe.toml": build.template: "magic" is none of none, remote, cargo, configure, cmake, meson, custom',
+      'magic: read "/recipes/magic/recipe.toml": build.template: "magic" is not a template; the templates are none, remote, cargo, configure, cmake, meson, custom',
       'a: build the recipe a: its dependencies form a cycle: a -> b -> a',
       'lost: build the recipe lost: it depends on "zlib", which the cookbook does not have',
       'sourceless: build the recipe sourceless: its source "/recipes/sourceless/nowhere" does not exist',

@@ -1,5 +1,5 @@
-// What is wrong with the recipes of a cookbook, found without building any: files that cannot be read, dependencies that are missing or form a cycle,
-// sources and patches that do not exist, patches that do not apply. Problems are sentences.
+// Finds mistakes in the recipes of a cookbook without building them: files that cannot be read, dependencies that are missing or form a cycle, sources and
+// patches that do not exist, patches that do not apply.
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { preparedSources } from './build-recipes.ts';
@@ -17,11 +17,11 @@ export interface Problem {
 
 export interface Lint {
   readonly problems: readonly Problem[];
-  /** Recipes whose patches could not be tried, because their sources are not here. */
+  /** Recipes whose patches were not tried, because their sources have not been fetched. */
   readonly unchecked: readonly string[];
 }
 
-/** Looks at every recipe. Each problem is reported once, at the recipe that has it. */
+/** Checks every recipe. Each problem is returned once. */
 export async function lintRecipes(request: Omit<RecipeRequest, 'order' | 'compiled' | 'keepGoing'>, context: Context): Promise<Lint> {
   const { cookbook } = request;
   const problems: Problem[] = [];
@@ -61,7 +61,7 @@ export async function lintRecipes(request: Omit<RecipeRequest, 'order' | 'compil
   return { problems, unchecked };
 }
 
-/** The same for a cycle wherever one enters it. */
+/** Returns the same key for all messages about one cycle. */
 function keyOf(message: string): string {
   const [, names] = /cycle: (.*)$/.exec(message) ?? [];
   return names === undefined ? message : [...new Set(names.split(' -> '))].sort().join(' ');

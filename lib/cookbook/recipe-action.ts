@@ -1,5 +1,5 @@
-// The action of a recipe: its command, its places in the sandbox, and everything that may change its stage. The source counts as a whole tree; stages
-// of dependencies count by content, so that a dependency that is rebuilt to the same bytes rebuilds nothing.
+// The action of a recipe: its command, its places in the sandbox, and its key. The source is an input as a whole tree. The stages of dependencies are
+// inputs by content, so that a dependency that is rebuilt to the same bytes rebuilds nothing.
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Artifact, Staged } from '../build/action.ts';
@@ -29,7 +29,7 @@ export interface ScriptToolchain {
 
 export interface RecipeActionRequest {
   readonly recipe: Recipe;
-  /** 'source': the stage is the source with its patches and its script applied, for a compiler that reads it as a project. */
+  /** 'source': the output is the source with its patches and its script applied. */
   readonly makes: 'stage' | 'source';
   readonly source: SourceFolder;
   /** Stages of build dependencies, direct and indirect, and of dev-dependencies. */
@@ -54,12 +54,12 @@ const places = {
   toolchain: `${root}/toolchain`,
   work: `${root}/work`,
 };
-/** Within the output folder; its name begins the path of every artifact of a recipe. */
+/** The folder of the stage in the output folder: the first part of the path of every artifact. */
 export const stageFolder = 'stage';
 
 const copySource = 'cp -R --preserve=mode,links "${COOKBOOK_SOURCE}/." "${COOKBOOK_STAGE}/"\nCOOKBOOK_NOSTRIP=1\n';
 
-/** The job for the action cache. Two dependencies that install the same path are a Failure. */
+/** Returns the job for the action cache. Throws a Failure if two dependencies install the same path. */
 export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
   const { recipe, makes, source, target, cache, programs, sandbox, jobs } = request;
   const words = makes === 'source' ? ['bash', 'cp', 'find', 'patch', 'touch', ...programWords(recipe)] : programWords(recipe);
@@ -102,7 +102,7 @@ export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
   };
 }
 
-/** What an action installed: paths without the stage's folder. */
+/** Returns the artifacts of an action as a stage, with paths below the stage's folder. */
 export function stageOf(name: string, artifacts: readonly Artifact[]): Stage {
   const prefix = `${stageFolder}/`;
   return {
@@ -140,7 +140,7 @@ function environment({ name, build }: Recipe, target: string, cargo: boolean): R
   };
 }
 
-/** Patches, scripts, and the files next to recipe.toml, as inputs by content. */
+/** Returns the digests of patches, scripts and the files next to recipe.toml, by place. */
 async function givenFiles({ recipe, makes, source, cache }: RecipeActionRequest): Promise<Readonly<Record<string, Digest>>> {
   const own = async (name: string): Promise<Digest> => await putFile(join(import.meta.dirname, name), cache);
   const inputs: Record<string, Digest> = {
@@ -156,7 +156,7 @@ async function givenFiles({ recipe, makes, source, cache }: RecipeActionRequest)
   return inputs;
 }
 
-/** Plain files of the recipe's folder; what recipe.toml says is in the record already. */
+/** Returns the plain files next to recipe.toml, whose own content is in the record already. */
 function filesNextTo({ path }: Recipe): readonly string[] {
   const folder = dirname(path);
   const names = readdirSync(folder).filter((name) => name !== 'recipe.toml');
@@ -171,7 +171,7 @@ async function putFile(path: string, { digests, content }: Cache): Promise<Diges
   return digest !== undefined && (await content.has(digest)) ? digest : await content.putBytes(readFileSync(path));
 }
 
-/** The stages of dependencies in one tree. Its bin, include, lib and share are those of usr, where scripts look for them. */
+/** Returns the inputs of a sysroot composed of stages. Its bin, include, lib and share are links to the folders in usr. */
 function sysroot(
   place: string,
   what: string,

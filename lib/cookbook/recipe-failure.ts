@@ -1,11 +1,11 @@
-// What went wrong with a recipe, as a sentence: what it lacks, or how its script ended, with the last lines of its log.
+// The failures of a recipe as sentences: what it lacks, or how its script ended, with the last lines of its log.
 import type { Made } from '../build/lookup.ts';
 import { cannot, Failure } from '../core/errors.ts';
 import { installHint, toolPackages } from '../core/tools.ts';
 import type { Recipe } from './recipe.ts';
 
 const shownLines = 30;
-/** The exit code by which our script functions report a lack. */
+/** Exit code of `lacks` in script-functions.sh. */
 const lacksCode = 69;
 
 export const recipeFailure = { lacksProgram, script, several };
@@ -33,7 +33,7 @@ function script({ name }: Recipe, { stdout, stderr, exitCode }: Exclude<Made, { 
   return cannot(`build the recipe ${name}`, `its script ${end}`, { detail, hint });
 }
 
-/** After --keep-going: every failure, one after the other. */
+/** Returns one Failure for all failures of a build with --keep-going. */
 function several(failed: ReadonlyMap<string, unknown>, all: number): Failure {
   const failures = [...failed.values()].filter((error): error is Failure => error instanceof Failure);
   const [only] = failures;

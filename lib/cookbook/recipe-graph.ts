@@ -1,4 +1,4 @@
-// The recipes that a wish comes to: what is installed, what is built for it, in which order. Names in, names out.
+// The graph of recipes: which recipes are built for a set of packages, in which order, and which packages are installed.
 import { cannot, nearest } from '../core/errors.ts';
 import type { Cookbook } from './cookbook.ts';
 import type { Recipe } from './recipe.ts';
@@ -6,11 +6,11 @@ import type { Recipe } from './recipe.ts';
 export interface RecipeGraph {
   /** All recipes that have to be built, dependencies first. */
   readonly order: readonly Recipe[];
-  /** Packages to install, with what their own `package.dependencies` add: recipes, or optional packages "<recipe>.<name>". */
+  /** Packages to install, including their `package.dependencies`: names of recipes, or "<recipe>.<name>" for optional packages. */
   readonly installed: readonly string[];
 }
 
-/** The graph of packages. A dependency that does not exist and a cycle of build dependencies (a -> b -> a) are Failures. */
+/** Returns the graph. Throws a Failure for a dependency that does not exist and for a cycle of build dependencies (a -> b -> a). */
 export async function recipeGraph(wanted: readonly string[], cookbook: Cookbook): Promise<RecipeGraph> {
   const order: Recipe[] = [];
   const done = new Set<string>();
@@ -37,12 +37,12 @@ export async function recipeGraph(wanted: readonly string[], cookbook: Cookbook)
   return { order, installed };
 }
 
-/** The recipe of a package: "gcc" of "gcc.cxx", unless there is a recipe of the whole name. */
+/** Returns the recipe of a package: "gcc" for "gcc.cxx", unless there is a recipe of the whole name. */
 export function recipeName(packageName: string, recipes: { has(name: string): boolean }): string {
   return recipes.has(packageName) ? packageName : (packageName.split('.')[0] ?? packageName);
 }
 
-/** Every build dependency of a recipe, direct and indirect: what its sysroot holds. */
+/** Returns all build dependencies of a recipe, direct and indirect. */
 export function allDependencies(recipe: Recipe, order: readonly Recipe[], kind: 'dependencies' | 'devDependencies'): readonly string[] {
   const byName = new Map(order.map((one) => [one.name, one]));
   const found = new Set<string>();

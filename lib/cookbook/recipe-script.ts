@@ -1,7 +1,7 @@
-// The shell text that builds a recipe, and the programs of the host that it may run. Pure.
+// The shell script that builds a recipe, and the programs of the host that it may run. Pure.
 import type { Recipe } from './recipe.ts';
 
-/** The build as text for bash, after script-functions.sh. The templates none, remote and cargo have none. */
+/** Returns the script for bash, which runs after script-functions.sh. It is empty for the templates none and cargo. */
 export function buildScript({ build }: Recipe): string {
   const flags = build.flags.map((flag) => ` ${doubleQuoted(flag)}`).join('');
   switch (build.template) {
@@ -20,7 +20,7 @@ export function buildScript({ build }: Recipe): string {
   }
 }
 
-/** Variables are replaced in flags, as in Redox's build tool ("--with-zlib=${COOKBOOK_SYSROOT}"). */
+/** Quotes a flag. Variables in it are expanded, as in Redox's build tool ("--with-zlib=${COOKBOOK_SYSROOT}"). */
 function doubleQuoted(text: string): string {
   return `"${text.replaceAll(/["\\`]/g, '\\$&')}"`;
 }
@@ -31,7 +31,7 @@ const ofTemplate: Partial<Record<Recipe['build']['template'], readonly string[]>
   cmake: ['cmake', 'cc', 'c++', 'ar', 'ninja', 'make'],
   meson: ['meson', 'ninja', 'cc', 'c++', 'ar'],
 };
-/** What our functions run, by a word of the script that calls them. */
+/** Programs that the functions of script-functions.sh run, by function. */
 const ofFunction: Readonly<Record<string, readonly string[]>> = {
   cookbook_configure: ofTemplate.configure ?? [],
   cookbook_cmake: ofTemplate.cmake ?? [],
@@ -42,7 +42,7 @@ const ofFunction: Readonly<Record<string, readonly string[]>> = {
   autotools_recursive_regenerate: ['autoreconf', 'automake', 'autoconf', 'm4', 'libtoolize'],
 };
 
-/** Names of programs that a build may run: those of the template, and every word of a script that could be one. */
+/** Returns the names of programs that a build may run: those of the template, and every word of its scripts. */
 export function programWords({ build, source }: Recipe): readonly string[] {
   const scripts = [build.template === 'custom' ? build.script : '', 'script' in source ? (source.script ?? '') : ''];
   const words = new Set(scripts.flatMap((script) => script.match(/[A-Za-z_][\w.+-]*/g) ?? []));
@@ -55,7 +55,7 @@ export function callsCargo({ build }: Recipe): boolean {
   return build.template === 'custom' && /\bcookbook_cargo\w*|\bCOOKBOOK_CARGO\b|\bcargo\b|\brustc\b/.test(build.script);
 }
 
-/** Programs without which a template does not even begin. */
+/** Returns the programs that a template always needs. */
 export function requiredPrograms({ build, source }: Recipe): readonly string[] {
   const needed: Partial<Record<Recipe['build']['template'], readonly string[]>> = {
     configure: ['make', 'cc'],

@@ -1,4 +1,4 @@
-// Where the source of a recipe is: a folder of the host, with the patches and the script that change a copy of it. Downloads nothing.
+// Finds the source of a recipe: a folder of the host, and the patches and the script that change a copy of it. Downloads nothing.
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { cannot } from '../core/errors.ts';
@@ -15,13 +15,13 @@ export interface SourceFolder {
 
 export interface SourceRequest {
   readonly cookbook: Cookbook;
-  /** Sources of the user's own by recipe: absolute folders, taken as they are. */
+  /** The user's own sources by recipe, as absolute folders. Patches and scripts are not applied to them. */
   readonly local: Readonly<Record<string, string>>;
-  /** Where the source of a recipe was fetched to; undefined where it was not. */
+  /** Returns the folder of a source that was fetched; undefined if it was not. */
   readonly fetched: (recipe: Recipe) => Promise<string | undefined>;
 }
 
-/** The source of a recipe. One that has to be fetched first is the host's lack. */
+/** Returns the source of a recipe. Throws a Failure with the blame "host" if it has not been fetched. */
 export async function sourceFolder(recipe: Recipe, request: SourceRequest, above: readonly string[] = []): Promise<SourceFolder> {
   const { name, source } = recipe;
   const own = request.local[name];
@@ -30,7 +30,11 @@ export async function sourceFolder(recipe: Recipe, request: SourceRequest, above
   const here = dirname(recipe.path);
   switch (source.kind) {
     case 'none':
-      return { folder: undefined, ...plain };
+      if (recipe.build.template !== 'remote') return { folder: undefined, ...plain };
+      throw cannot(`build the recipe ${name}`, 'it lacks its binary package, which has not been fetched', {
+        blame: 'host',
+        hint: `name a folder with its files: --source ${name}=DIR`,
+      });
     case 'path':
       return { folder: existing(resolve(here, source.path), name), ...changesOf(recipe) };
     case 'same-as': {
@@ -44,7 +48,7 @@ export async function sourceFolder(recipe: Recipe, request: SourceRequest, above
     case 'tar': {
       const folder = await request.fetched(recipe);
       if (folder !== undefined) return { folder, ...changesOf(recipe) };
-      // Redox's own tool fetches to this folder, and applies patches and script there.
+      // Redox's own tool fetches sources to this folder and applies patches and script there.
       if (existsSync(join(here, 'source'))) return { folder: existing(join(here, 'source'), name), ...plain };
       const from = source.kind === 'git' ? source.git : source.tar;
       throw cannot(`build the recipe ${name}`, `it lacks its source, ${from}, which has not been fetched`, {
@@ -55,7 +59,7 @@ export async function sourceFolder(recipe: Recipe, request: SourceRequest, above
   }
 }
 
-/** What changes a copy of the source. */
+/** Returns the patches and the script of a source. */
 function changesOf({ name, path, source }: Recipe): Omit<SourceFolder, 'folder'> {
   if (!('patches' in source)) return { patches: [], script: '' };
   return { patches: source.patches.map((patch) => existingPatch(join(dirname(path), patch), name)), script: source.script ?? '' };

@@ -71,8 +71,12 @@ test('a recipe has its source, its build and its packages', () => {
 
 test('what is wrong with a recipe is named by its path', async () => {
   const cases: readonly (readonly [text: string, why: string])[] = [
-    ['[build]\ntemplate = "magic"\n', 'build.template: "magic" is none of none, remote, cargo, configure, cmake, meson, custom'],
-    ['[build]\n', 'build.template: it needs one of'],
+    [
+      '[build]\ntemplate = "magic"\n',
+      'build.template: "magic" is not a template; the templates are none, remote, cargo, configure, cmake, meson, custom',
+    ],
+    ['[build]\n', 'build.template: it is missing; the templates are'],
+    ['[build]\ntemplat = "none"\n', 'build.templat: there is no such field'],
     ['[build]\ntemplate = "custom"\n', 'build.script: the template custom needs it'],
     ['[build]\ntemplate = "cargo"\nscript = "x"\n', 'build.script: there is no such field'],
     ['[build]\ntemplate = "none"\ndependencies = "a"\n', 'build.dependencies: it must be an array of strings'],
@@ -139,12 +143,14 @@ test('a source is a folder, or a lack that is named', async () => {
     patched: '[source]\npath = "."\npatches = ["no.patch"]\n',
     tar: '[source]\ntar = "https://example.invalid/x.tar.gz"\n',
     none: '',
+    remote: '[build]\ntemplate = "remote"\n',
   });
   const here = join(dir, 'sources/recipes/here/source');
   await mkdir(here);
   const request = { cookbook: book, local: { tar: here }, fetched: () => Promise.resolve(undefined) };
   const of = async (name: string): Promise<string | undefined> => (await sourceFolder(await book.recipe(name), request)).folder;
   assert.equal([await of('here'), await of('same'), await of('tar'), await of('none')], [here, here, here, undefined]);
+  assert.match(await message(() => of('remote')), 'it lacks its binary package');
   assert.match(await message(() => of('gone')), 'its source "');
   assert.match(await message(() => of('round')), 'same_as forms a cycle: round -> round');
   assert.match(await message(() => of('patched')), 'its patch "');

@@ -1,4 +1,4 @@
-// A recipe of a cookbook: recipe.toml as Redox's build tool reads it, each value checked once. Knows neither where sources lie nor how they are built.
+// A recipe of a cookbook: recipe.toml as Redox's build tool reads it. Each value is checked once. Does not look for sources and builds nothing.
 import type { Fields } from '../core/fields.ts';
 
 export interface Recipe {
@@ -7,7 +7,7 @@ export interface Recipe {
   readonly path: string;
   readonly source: RecipeSource;
   readonly build: RecipeBuild;
-  /** What must be installed together with it. */
+  /** Packages that are installed together with it. */
   readonly packageDependencies: readonly string[];
   readonly version: string | undefined;
   /** Parts of the stage that are packages of their own, "<recipe>.<name>". */
@@ -30,7 +30,7 @@ export type RecipeSource =
   | (Changes & { readonly kind: 'git'; readonly git: string; readonly branch?: string; readonly rev?: string })
   | (Changes & { readonly kind: 'tar'; readonly tar: string; readonly blake3?: string });
 
-/** What is done to a copy of a source. */
+/** Changes to a copy of a source. */
 export interface Changes {
   /** Files next to recipe.toml, in the order in which they are applied. */
   readonly patches: readonly string[];
@@ -48,14 +48,14 @@ export interface RecipeBuild {
   readonly dependencies: readonly string[];
   /** Recipes whose programs run during the build. */
   readonly devDependencies: readonly string[];
-  /** Of the template cargo. */
+  /** Fields of the template cargo. */
   readonly cargo: { readonly path: string; readonly packages: readonly string[]; readonly examples: readonly string[] };
 }
 
 export const templates = ['none', 'remote', 'cargo', 'configure', 'cmake', 'meson', 'custom'] as const;
 export type Template = (typeof templates)[number];
 
-/** Names of fields by template; the older name of a field first. */
+/** Field with the flags, by template. */
 const flagFields: Partial<Record<Template, string>> = {
   cargo: 'cargoflags',
   configure: 'configureflags',
@@ -63,7 +63,7 @@ const flagFields: Partial<Record<Template, string>> = {
   meson: 'mesonflags',
 };
 
-/** Reads a recipe's document. Unknown fields, a wrong type and an unknown template are Failures with the field's path. */
+/** Reads a recipe's document. Throws a Failure with the path of the field for an unknown field, a wrong type and an unknown template. */
 export function recipeOf(name: string, document: Fields): Recipe {
   const source = document.table('source');
   const build = document.table('build');
@@ -90,7 +90,7 @@ function sourceOf(fields: Fields): RecipeSource {
   const text = kind === undefined ? undefined : (fields.text(kind) ?? '');
   const changes = { patches: fields.texts('patches') ?? [], script: fields.text('script') };
   const [branch, rev, blake3] = [fields.text('branch'), fields.text('rev'), fields.text('blake3')];
-  fields.text('upstream'); // where a fork is from: for people
+  fields.text('upstream'); // the origin of a fork, which has no effect
   fields.flag('shallow_clone');
   fields.done();
   if (text === undefined) {
@@ -113,8 +113,11 @@ const emptyBuild: RecipeBuild = { template: 'none', script: '', flags: [], depen
 
 function buildOf(fields: Fields): RecipeBuild {
   const template = fields.text('template');
-  if (template === undefined) throw fields.bad('template', `it needs one of ${templates.join(', ')}`);
-  if (!isTemplate(template)) throw fields.bad('template', `"${template}" is none of ${templates.join(', ')}`);
+  if (template === undefined) {
+    fields.done(); // a misspelt field is the better message
+    throw fields.bad('template', `it is missing; the templates are ${templates.join(', ')}`);
+  }
+  if (!isTemplate(template)) throw fields.bad('template', `"${template}" is not a template; the templates are ${templates.join(', ')}`);
   const dependencies = fields.texts('dependencies') ?? [];
   const devDependencies = (fields.texts('dev-dependencies') ?? []).map((name) => name.replace(/^host:/, ''));
   const script = template === 'custom' ? fields.text('script') : undefined;

@@ -1,4 +1,5 @@
-// Stages: what recipes installed, and what several of them come to in one tree. Two recipes that install the same path are refused with both names.
+// A stage is the set of files that a recipe installs. Merges several stages to one tree; two stages that install the same path are a Failure with both
+// names.
 import { posix } from 'node:path';
 import type { Artifact } from '../build/action.ts';
 import { digestRecord } from '../core/digest.ts';
@@ -6,13 +7,13 @@ import type { Digest, Json } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { OptionalPackage } from './recipe.ts';
 
-/** What a package installs. Paths are relative to the root of the file system. */
+/** The files of a package. Paths are relative to the root of the file system. */
 export interface Stage {
   readonly name: string;
   readonly artifacts: readonly Artifact[];
 }
 
-/** Everything that several stages install: path -> artifact, and whose it is. Folders may be shared. */
+/** Returns all artifacts of several stages by path, with the name of the stage. Stages may share folders. */
 export function merged(stages: readonly Stage[], what: string): ReadonlyMap<string, { readonly artifact: Artifact; readonly by: string }> {
   const all = new Map<string, { readonly artifact: Artifact; readonly by: string }>();
   for (const { name, artifacts } of stages) {
@@ -39,7 +40,7 @@ function conflict(what: string, path: string, one: string, other: string): Error
   return cannot(what, both, { hint: 'leave one of them out, or change its recipe' });
 }
 
-/** The part of a recipe's stage that is a package: the recipe's own, or one of its optional packages. */
+/** Returns the part of a recipe's stage that belongs to a package: the recipe's own, or one of its optional packages. */
 export function packageStage(stage: Stage, packageName: string, optional: readonly OptionalPackage[]): Stage {
   const matchers = optional.map(({ name, files }) => ({ name: `${stage.name}.${name}`, patterns: files.map(patternOf) }));
   const owner = (path: string): string =>
@@ -47,7 +48,7 @@ export function packageStage(stage: Stage, packageName: string, optional: readon
   return { name: packageName, artifacts: stage.artifacts.filter(({ path }) => owner(path) === packageName) };
 }
 
-/** "*" is anything but a slash, "**" anything; a pattern of a folder has what is in it. */
+/** Converts a pattern: "*" matches anything except a slash, "**" matches anything. A pattern that matches a folder matches its content. */
 function patternOf(glob: string): RegExp {
   const parts = glob
     .replace(/^\/+/, '')
@@ -56,11 +57,11 @@ function patternOf(glob: string): RegExp {
   return new RegExp(`^${parts.join('')}(?:/.*)?$`);
 }
 
-/** What the manifest says of a package. */
+/** A package in the manifest. */
 export interface PackageRecord {
   readonly bytes: number;
   readonly files: number;
-  /** Of everything that it installs. */
+  /** Digest over all paths and contents. */
   readonly digest: Digest;
 }
 
@@ -74,7 +75,7 @@ export function packageRecords(stages: readonly Stage[]): Readonly<Record<string
   );
 }
 
-/** What stages are made of, for a question about an image. */
+/** Returns a stage as JSON, for digests. */
 export function stageRecord({ name, artifacts }: Stage): Json {
   return [name, artifacts.map((one) => ({ ...one }))];
 }

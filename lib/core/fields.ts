@@ -1,11 +1,11 @@
-// A parsed document (TOML, JSON) read field by field into a checked type. An unknown field and a value of another type are Failures that name the
-// file and the path of the field. Knows no file format's meaning.
+// Reads a parsed document (TOML, JSON) field by field into a checked type. Throws a Failure with the file and the path of the field for an unknown field
+// and for a value of another type.
 import { readFile } from 'node:fs/promises';
 import { parse, TomlError } from 'smol-toml';
 import { cannot, cannotBecause, nearest } from './errors.ts';
 import type { Failure } from './errors.ts';
 
-/** One table of a document. Every field that a reader asks for is known; `done` refuses the others. */
+/** One table of a document. The fields that a reader asked for are known; `done` refuses all others. */
 export class Fields {
   readonly #table: Readonly<Record<string, unknown>>;
   readonly #file: string;
@@ -23,12 +23,12 @@ export class Fields {
     return this.#file;
   }
 
-  /** The names of all fields, in the document's order. */
+  /** Returns the names of all fields, in the document's order. */
   names(): readonly string[] {
     return Object.keys(this.#table);
   }
 
-  /** The value as it is, for a field that may have several types. */
+  /** Returns the value of a field that may have several types. */
   value(name: string): unknown {
     this.#known.add(name);
     return Object.hasOwn(this.#table, name) ? this.#table[name] : undefined;
@@ -46,7 +46,7 @@ export class Fields {
     throw this.bad(name, 'it must be true or false');
   }
 
-  /** A whole number from `least` to `most`. */
+  /** Returns a whole number from `least` to `most`. */
   count(name: string, most: number, least = 0): number | undefined {
     const value = this.value(name);
     if (value === undefined) return undefined;
@@ -69,20 +69,20 @@ export class Fields {
     return new Fields(value, this.#file, this.pathOf(name));
   }
 
-  /** An array of tables; an absent field has none. */
+  /** Returns the tables of an array; none for an absent field. */
   tables(name: string): readonly Fields[] {
     const value = this.value(name) ?? [];
     if (!Array.isArray(value) || !value.every(isTable)) throw this.bad(name, 'it must be an array of tables');
     return value.map((item, index) => new Fields(item, this.#file, this.pathOf(`${name}[${index}]`)));
   }
 
-  /** A table of tables by their names; an absent field has none. */
+  /** Returns the tables in a table, with their names; none for an absent field. */
   named(name: string): readonly (readonly [string, Fields])[] {
     const outer = this.table(name);
     return outer ? outer.names().map((inner) => [inner, outer.table(inner) ?? new Fields({}, this.#file)]) : [];
   }
 
-  /** A Failure about a field of this table. */
+  /** Returns a Failure about a field of this table. */
   bad(name: string, why: string, hint?: string): Failure {
     return cannot(`read "${this.#file}"`, `${this.pathOf(name)}: ${why}`, { hint });
   }
@@ -96,14 +96,14 @@ export class Fields {
     throw this.bad(unknown, 'there is no such field', near === undefined ? known : `did you mean ${near}? ${known}`);
   }
 
-  /** "users.admin.gid". */
+  /** Returns the path of a field in the document: "users.admin.gid". */
   pathOf(name: string): string {
     const plain = /^[\w-]+(?:\[\d+\])?$/.test(name) ? name : JSON.stringify(name);
     return this.#path === '' ? plain : `${this.#path}.${plain}`;
   }
 }
 
-/** Reads a TOML file. A file that is missing or no TOML is a Failure. */
+/** Reads a TOML file. Throws a Failure if the file is missing or is not TOML. */
 export async function readTomlFields(path: string): Promise<Fields> {
   let text: string;
   try {
@@ -114,7 +114,7 @@ export async function readTomlFields(path: string): Promise<Fields> {
   return parseTomlFields(text, path);
 }
 
-/** `file` names the text in messages. */
+/** Parses TOML. `file` names the text in messages. */
 export function parseTomlFields(text: string, file: string): Fields {
   try {
     return new Fields(parse(text), file);

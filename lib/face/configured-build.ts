@@ -1,4 +1,4 @@
-// The flags that say what is in an image, and the system that they come to: a profile of the page, or the user's own configuration.
+// The flags for the content of an image, and the system that they select: a profile of the page, or the user's own configuration.
 import { cannot } from '../core/errors.ts';
 import { hostTriple } from '../cookbook/host-triple.ts';
 import type { BuildRequest } from '../system/build-system.ts';
@@ -20,14 +20,14 @@ export const configurationFlags = {
 export interface ConfiguredBuild {
   readonly system: System;
   readonly profile: string;
-  /** Without those of recipes. */
+  /** Sources of components; those of recipes are in `recipes`. */
   readonly sources: SourceChoice;
-  /** Of a system that has configurations. */
+  /** Present for a profile that has a configuration. */
   readonly packages?: ConfiguredPackages;
   readonly recipes?: BuildRequest['recipes'];
 }
 
-/** A profile that no configuration makes is the page's as it is; the flags of configurations are refused for it. */
+/** Returns the system with its configuration applied. Throws a Failure for flags that need a configuration if the profile has none. */
 export async function configuredBuild(task: Task, page: System, sources: SourceChoice, root: string): Promise<ConfiguredBuild> {
   const { args, path } = task;
   const [config, named] = [args.text('config'), args.text('profile')];
@@ -60,7 +60,7 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   return { ...configured, sources: own, recipes: { cookbook, wanted, local: ofRecipes, keepGoing: args.has('keep-going') } };
 }
 
-/** What a user should know of the packages before they are built. */
+/** Returns notes about the packages, which are printed before the build. */
 export function packageNotes({ recipes, leftOut }: ConfiguredPackages): readonly string[] {
   const notes = [];
   if (recipes.length > 0) notes.push(`from recipes, compiled for ${hostTriple()} with the host's C library: ${recipes.join(', ')}`);

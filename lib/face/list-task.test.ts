@@ -87,7 +87,7 @@ test('a check ends with 1 where there is a problem', async () => {
   await writeFile(join(dir, 'recipes/c/recipe.toml'), '[build]\ntemplate = "magic"\n');
   const wrong = await list('redox', '--cookbook', dir, '--check', '--json');
   assert.is(wrong.exitCode, 1);
-  assert.match(wrong.stdout, 'build.template: "magic" is none of');
+  assert.match(wrong.stdout, 'build.template: "magic" is not a template');
   const { recipes } = JSON.parse((await list('redox', '--cookbook', dir, '--json')).stdout) as Listed;
   assert.match(recipes.find(({ name }) => name === 'c')?.problem ?? '', 'magic');
   assert.is((await list('redox', '--check')).stdout, '0 problems found, the configuration can be read\n');

@@ -1,4 +1,4 @@
-// What tasks/list.ts does: a system and its flags to tables, a tree, or problems.
+// The work of tasks/list.ts: prints tables, a tree, or problems.
 import { join } from 'node:path';
 import { openCache } from '../cache/cache.ts';
 import type { Cache } from '../cache/cache.ts';
@@ -84,17 +84,17 @@ async function check(task: Task, recipes: RecipeListRequest | undefined): Promis
   return { exitCode: problems.length > 0 ? exitCodes.failed : exitCodes.done, json };
 }
 
-/** Looking something up is no build: nothing of it is told. */
+/** Look-ups are not reported. */
 function quiet({ signal }: Task): Pick<Task, 'signal' | 'report'> {
   return { signal, report: () => {} };
 }
 
-/** Undefined where nothing was fetched: the list then says where it would be from. */
+/** Returns undefined if nothing was fetched. The list then shows the origin of the source. */
 async function fetchedFolder(system: System, at: Parameters<typeof fetchedSources>[1]): Promise<string | undefined> {
   return (await fetchedSources(system, at).catch(() => undefined))?.folder;
 }
 
-/** A row as JSON. */
+/** Returns a row as JSON. */
 function plain(row: ListedComponent | ListedRecipe): Json {
   const fields = Object.entries(row).map(([name, value]: [string, Json]) => [name, value] as const);
   return Object.fromEntries(fields);

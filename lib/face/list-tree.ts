@@ -1,4 +1,4 @@
-// What an image installs as a tree: packages, and below each what it was built with. A recipe that was shown before is not unfolded again.
+// Prints the packages of an image as a tree, with the dependencies of each. A recipe is unfolded once.
 import type { ListedComponent } from '../system/component-list.ts';
 import type { ListedRecipe } from '../system/recipe-list.ts';
 import type { System } from '../system/system.ts';

@@ -1,5 +1,5 @@
-// Redox's /etc/passwd, /etc/group and /etc/shadow, and the home folders, from the users and groups of a configuration. Fields are apart by semicolons:
-// name;uid;gid;person;home;shell, name;gid;members, name;hash. An empty hash needs no password, "!" lets nobody in.
+// Redox's /etc/passwd, /etc/group and /etc/shadow, and the home folders, from the users and groups of a configuration. Semicolons separate the fields:
+// name;uid;gid;full name;home;shell, name;gid;members, name;hash. With an empty hash no password is needed; "!" refuses every login.
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Configuration, User } from './configuration.ts';
@@ -16,7 +16,7 @@ interface Account extends User {
 const firstUid = 1000;
 const defaultShell = '/bin/ion';
 
-/** The rows of the three files and of the home folders. A number that two users have is a Failure. */
+/** Returns the rows of the three files and of the home folders. Throws a Failure if two users have the same number. */
 export async function accountRows({ users, groups }: Pick<Configuration, 'users' | 'groups'>): Promise<ReadonlyMap<string, TreeRow>> {
   const accounts = accountsOf(users);
   const lines = { passwd: '', shadow: '' };
@@ -26,7 +26,7 @@ export async function accountRows({ users, groups }: Pick<Configuration, 'users'
     lines.shadow += `${account};${hash}\n`;
   }
   const rows = new Map<string, TreeRow>();
-  // Without users and groups, the files are those of a package.
+  // Without users and groups, a package may install these files.
   if (accounts.length > 0) rows.set('etc/passwd', { text: lines.passwd }).set('etc/shadow', { text: lines.shadow, mode: 0o600 });
   if (accounts.length + groups.size > 0) rows.set('etc/group', { text: groupText(groups, accounts) });
   for (const { home, uid, gid } of accounts) {
@@ -35,7 +35,7 @@ export async function accountRows({ users, groups }: Pick<Configuration, 'users'
   return rows;
 }
 
-/** Sorted by number. Users without one get the first that is free, from 1000 up, in the order of their names. */
+/** Returns the users sorted by number. Users without a number get the first free one from 1000, in the order of their names. */
 function accountsOf(users: Configuration['users']): readonly Account[] {
   const taken = new Map<number, string>();
   const uids = new Map<string, number>();
@@ -62,7 +62,7 @@ function accountsOf(users: Configuration['users']): readonly Account[] {
     .sort((a, b) => a.uid - b.uid);
 }
 
-/** Groups that are described, and one for each user whose gid is no group yet. */
+/** Returns the text of /etc/group: the described groups, and one for each user whose gid has no group. */
 function groupText(groups: Configuration['groups'], accounts: readonly Account[]): string {
   const rows = new Map<number, { readonly name: string; readonly members: readonly string[] }>();
   const names = new Set<string>();

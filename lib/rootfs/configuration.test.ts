@@ -45,7 +45,7 @@ test('what is wrong is named by its path', async () => {
     ['[users."a;b"]\n', 'users: "a;b" is no name of a user or group'],
     ['[general]\nfilesystem_size = 0\n', 'general.filesystem_size: it must be a whole number from 1'],
     ['[general]\nencrypt_disk = "secret"\n', 'general.encrypt_disk: a password for the disk'],
-    ['[packages]\nion = "often"\n', 'packages.ion: its rule "often" is none of'],
+    ['[packages]\nion = "often"\n', 'packages.ion: "often" is not a rule'],
     ['[packages]\nion = { rev = "1" }\n', 'packages.ion.rev: there is no such field'],
     ['[[files]]\ndata = "x"\n', 'files[0].path: a file needs one'],
     ['[[files]]\npath = "etc/motd"\ndata = "x"\n', 'files[0].path: "etc/motd" is not a plain absolute path'],

@@ -1,18 +1,18 @@
-// A configuration of a root file system, in the dialect of Redox's installer (config/**/*.toml) with two tables of our own, `network` and `aliases`:
-// what a file may say, each value checked once. Knows neither packages' contents nor images.
+// A configuration of a root file system, in the dialect of Redox's installer (config/**/*.toml) with two additional tables, `network` and `aliases`. Each
+// value is checked once. Does not read packages or images.
 import { isIPv4 } from 'node:net';
 import type { Fields } from '../core/fields.ts';
 
 export interface Configuration {
   readonly general: General;
-  /** Names of packages -> the file that asked for it last. */
+  /** Names of packages -> the last file that names the package. */
   readonly packages: ReadonlyMap<string, string>;
   /** Later rows of a path replace earlier ones, unless they append. */
   readonly files: readonly ConfiguredFile[];
   readonly users: ReadonlyMap<string, User>;
   readonly groups: ReadonlyMap<string, Group>;
   readonly network: Network | undefined;
-  /** Name in /usr/bin -> the program it stands for. */
+  /** Name in /usr/bin -> target of the link. */
   readonly aliases: ReadonlyMap<string, string>;
 }
 
@@ -34,11 +34,11 @@ export interface ConfiguredFile {
 export interface User {
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
-  /** The person's name; absent: the name of the user. */
+  /** Full name; the default is the name of the user. */
   readonly name?: string | undefined;
   readonly home?: string | undefined;
   readonly shell?: string | undefined;
-  /** '' needs none to log in; absent: the user cannot log in. */
+  /** With '' the user logs in without a password; if it is absent, the user cannot log in. */
   readonly password?: string | undefined;
   /** An argon2 hash in its text form, in place of `password`. */
   readonly passwordHash?: string | undefined;
@@ -49,7 +49,7 @@ export interface Group {
   readonly members?: readonly string[] | undefined;
 }
 
-/** Addresses of IPv4. With dhcp they hold until dhcpd has asked. */
+/** IPv4 addresses. With dhcp they are valid until dhcpd has an answer. */
 export interface Network {
   readonly mode: 'dhcp' | 'static';
   readonly address: string | undefined;
@@ -61,16 +61,16 @@ export interface Network {
 /** A configuration as one file has it, before its includes are merged in. */
 export interface ConfigurationFile extends Configuration {
   readonly include: readonly string[];
-  /** Packages that earlier files asked for and this one does not want. */
+  /** Packages that this file removes from the earlier files. */
   readonly ignored: readonly string[];
 }
 
 const mostMiB = 1024 * 1024;
 const mostId = 0xffff_ffff - 1;
-/** What newer installers write after a package's name: where it comes from. This build decides that itself, except for "ignore". */
+/** Values of newer installers for the origin of a package. Only "ignore" has an effect here. */
 const packageRules = ['source', 'binary', 'local', 'recipe', 'ignore'];
 
-/** Reads one file's document. Unknown fields and wrong values are Failures with the field's path. */
+/** Reads one file's document. Throws a Failure with the path of the field for an unknown field or a wrong value. */
 export function configurationOf(document: Fields): ConfigurationFile {
   const include = document.texts('include') ?? [];
   const general = document.table('general');
@@ -96,7 +96,7 @@ export function configurationOf(document: Fields): ConfigurationFile {
 function generalOf(fields: Fields): General {
   const filesystemMiB = fields.count('filesystem_size', mostMiB, 1);
   const efiPartitionMiB = fields.count('efi_partition_size', mostMiB, 1);
-  // The installer asks questions with it; a build never does.
+  // They control prompts and binary packages of the installer.
   fields.flag('prompt');
   fields.flag('repo_binary');
   for (const name of ['live_disk', 'skip_partitions']) {
@@ -115,7 +115,7 @@ function packagesOf(document: Fields): Pick<ConfigurationFile, 'packages' | 'ign
   for (const name of table?.names() ?? []) {
     const rule = table?.value(name);
     if (typeof rule !== 'string') table?.table(name)?.done();
-    else if (!packageRules.includes(rule)) throw table?.bad(name, `its rule "${rule}" is none of ${packageRules.join(', ')}`);
+    else if (!packageRules.includes(rule)) throw table?.bad(name, `"${rule}" is not a rule; the rules are ${packageRules.join(', ')}`);
     if (rule === 'ignore') ignored.push(name);
     else packages.set(name, document.file);
   }
@@ -132,7 +132,7 @@ function fileOf(fields: Fields): ConfiguredFile {
   const data = fields.text('data');
   const kinds = (['symlink', 'directory', 'append'] as const).filter((kind) => fields.flag(kind) === true);
   if (kinds.length > 1) throw fields.bad(kinds[1] ?? '', `a file cannot be ${kinds.join(' and ')} at once`);
-  // Files of the configuration replace those of packages in any case, which is what postinstall is for.
+  // Files of the configuration always replace those of packages, which is the effect of postinstall.
   fields.flag('postinstall');
   if (fields.flag('recursive_chown') === true) throw fields.bad('recursive_chown', 'give each file its uid and gid');
   const [kind] = kinds;
@@ -203,7 +203,7 @@ function aliasesOf(document: Fields): ReadonlyMap<string, string> {
   return new Map(rows);
 }
 
-/** Fields of passwd are apart by semicolons, records by ends of lines. */
+/** Returns a field of /etc/passwd, in which semicolons and line ends are separators. */
 function plainText(fields: Fields, name: string): string | undefined {
   const text = fields.text(name);
   if (text !== undefined && /[;\n\0]/.test(text)) throw fields.bad(name, 'it holds a semicolon or an end of line');

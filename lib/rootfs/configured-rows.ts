@@ -1,4 +1,4 @@
-// The rows that a configuration puts into the root file system: accounts, network, aliases, then its own files, which replace what is before them.
+// The rows of a configuration in the root file system: accounts, network, aliases, then its own files, which replace earlier rows.
 import { cannot } from '../core/errors.ts';
 import { accountRows } from './account-files.ts';
 import type { Configuration, ConfiguredFile, Network } from './configuration.ts';
@@ -18,7 +18,7 @@ export async function configuredRows(configuration: Configuration): Promise<Read
   return rows;
 }
 
-/** The files that smolnetd and dhcpd read, and the script by which init starts them. */
+/** Returns the files that smolnetd and dhcpd read, and the script by which init starts them. */
 export function networkRows(network: Network | undefined): ReadonlyMap<string, TreeRow> {
   if (!network) return new Map();
   const rows = new Map<string, TreeRow>();
@@ -45,7 +45,7 @@ function linkOf(row: TreeRow | undefined): string | undefined {
   return row && 'link' in row ? row.link : undefined;
 }
 
-/** "/etc/a" as a file and "/etc/a/b" in the same configuration. */
+/** Throws a Failure if a configuration has "/etc/a" as a file, and "/etc/a/b". */
 function refuseFilesAsFolders(rows: ReadonlyMap<string, TreeRow>): void {
   for (const path of rows.keys()) {
     for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {

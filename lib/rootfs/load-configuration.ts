@@ -1,4 +1,4 @@
-// Loads a configuration with everything that it includes: what a file includes comes first, what it says itself replaces that.
+// Loads a configuration and the files that it includes. The content of a file replaces that of its includes.
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../core/errors.ts';
@@ -12,8 +12,8 @@ export interface LoadedConfiguration extends Configuration {
 }
 
 /**
- * Reads `path` and its includes. An include is looked for next to the file that names it, then in `folders`. A missing file, a cycle and a wrong
- * field are Failures.
+ * Reads `path` and its includes. An include is looked for next to the file that names it, then in `folders`. Throws a Failure for a missing
+ * file, a cycle and a wrong field.
  */
 export async function loadConfiguration(path: string, folders: readonly string[]): Promise<LoadedConfiguration> {
   const read: string[] = [];
@@ -69,7 +69,7 @@ function mergeEach<T extends object>(earlier: ReadonlyMap<string, T>, later: Rea
   return merged;
 }
 
-/** Folders of a cookbook in which its configurations are, in the order of search. */
+/** Returns the folders of a cookbook's configurations, in the order of search. */
 export function cookbookFolders(cookbook: string, architecture: string): readonly string[] {
   return [join(cookbook, 'config', architecture), join(cookbook, 'config')];
 }

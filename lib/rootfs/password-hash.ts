@@ -5,15 +5,15 @@ import { promisify } from 'node:util';
 import { digestRecord } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 
-/** The cost that OWASP names for Argon2id (and the default of the Rust crates rust-argon2 and argon2): 19 MiB, two passes, one lane. */
+/** The cost that OWASP recommends for Argon2id, which is also the default of the Rust crates rust-argon2 and argon2. */
 const cost = { memoryKiB: 19_456, passes: 2, parallelism: 1, tagLength: 32 } as const;
 const version = 19;
 const saltBytes = 16;
 
 /**
- * The hash for a user. The same configuration must give the same image, so the salt is not random: it is a digest of the user's name and number,
- * which differ for each user of an image. The password is no part of it. A salt that followed from the password would let guesses be tried against
- * a fast digest, and the slow hash would protect nothing.
+ * Returns the hash for a user. The same configuration must give the same image, so the salt is not random: it is a digest of the user's name and number,
+ * which differ for each user of an image. The salt does not depend on the password. Otherwise an attacker could test guesses against the fast digest
+ * instead of the slow hash.
  */
 export async function passwordHash(password: string, user: { readonly name: string; readonly uid: number }): Promise<string> {
   // A namespace import, because a Node before 24.7 lacks the function, and configurations without passwords do not need it.

@@ -1,4 +1,4 @@
-// A row of a root file system that is text alone: what a configuration can put into an image. An entry of an image's facts may be such a row.
+// A row of a root file system that needs no file of the host: a text, a link or a folder. An entry of an image's facts may be such a row.
 import { posix } from 'node:path';
 import { parentOf } from '../image/file-tree.ts';
 
@@ -8,12 +8,12 @@ export type TreeRow = {
   readonly gid?: number;
 } & ({ readonly text: string } | { readonly link: string } | { readonly folder: true });
 
-/** Linux follows as many links in one path. */
+/** Limit of Linux for one path. */
 const mostLinks = 40;
 
 /**
- * Where a file goes whose folder is behind a link: "usr/bin/ls" for "bin/ls" where bin leads to usr/bin. `linkAt` returns the target of the link at a
- * path, or undefined where there is none. The last part of the path is not followed. A target out of the tree is not followed either.
+ * Returns a path with the links of its folders resolved: "usr/bin/ls" for "bin/ls" if bin is a link to usr/bin. `linkAt` returns the target of the link
+ * at a path, or undefined if there is no link. The last part of the path is not resolved.
  */
 export function throughLinks(path: string, linkAt: (path: string) => string | undefined): string {
   let at = path;
@@ -27,7 +27,7 @@ export function throughLinks(path: string, linkAt: (path: string) => string | un
   return path;
 }
 
-/** 'usr' and 'usr/bin' of 'usr/bin/ls'. */
+/** Returns 'usr' and 'usr/bin' for 'usr/bin/ls'. */
 function parentsOf(path: string): readonly string[] {
   const parts = path.split('/');
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));

@@ -1,4 +1,4 @@
-// Builds one part of a system, a component or a recipe, and no image: its outputs go to the folder in which a build of the whole has them too.
+// Builds one component or recipe of a system without an image. The outputs go to the same folder as in a build of the system.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
@@ -18,7 +18,7 @@ export interface BuiltPart {
   readonly compiled: Compiled;
 }
 
-/** Builds the component or recipe of that name. An unknown name is a Failure (usage) that suggests the nearest. */
+/** Builds the component or recipe `name`. Throws a Failure (usage) with the nearest name for an unknown one. */
 export async function buildComponent(request: BuildRequest, name: string, context: Context): Promise<BuiltPart> {
   const { system, profile, outDir, recipes, compile: options } = request;
   const folder = join(outDir, `${system.name}-${profile}`);

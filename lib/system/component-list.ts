@@ -1,5 +1,4 @@
-// The components of a system as a list: where the source of each is from, its version and pin, what it came to in the last build, and whether the cache has
-// that. Builds nothing.
+// Lists the components of a system: source, version and pin of each, its size in the last build, and whether its outputs are in the cache. Builds nothing.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -17,15 +16,15 @@ export interface ListedComponent {
   readonly version: string | null;
   /** "bundled fixtures/redox", "local ../kernel", or where upstream's source would be fetched from. */
   readonly source: string;
-  /** The content of the source that is here; null where it has not been fetched, and follows upstream's branch. */
+  /** Digest of the source; null if it has not been fetched and follows upstream's branch. */
   readonly pin: string | null;
   /** Sum of its outputs in the last build. */
   readonly bytes: number | null;
-  /** The last build was of the same source, and the cache has its outputs. */
+  /** Whether the last build had the same source and its outputs are in the cache. */
   readonly cached: boolean;
 }
 
-/** What the manifest of a build has for this list. */
+/** The part of a manifest that this list needs. */
 export interface LastBuild {
   readonly components: Readonly<
     Record<string, { readonly digest: string; readonly outputs: readonly { readonly bytes: number; readonly sha256: string }[] }>
@@ -33,7 +32,7 @@ export interface LastBuild {
   readonly recipes: Readonly<Record<string, { readonly bytes: number }>>;
 }
 
-/** Components of the profile, in the page's order. One whose source is not here is listed too. */
+/** Returns the components of the profile, in the page's order, including those whose source has not been fetched. */
 export async function listComponents(request: ProjectsRequest, last: LastBuild, cache: Cache): Promise<readonly ListedComponent[]> {
   const { system, profile } = request;
   const names = profileOf(system, profile).components ?? Object.keys(system.components);
@@ -75,7 +74,7 @@ function originOf({ upstream, debian }: Component): string {
   return debian ? "Debian's, not fetched" : 'nowhere';
 }
 
-/** The version in a package's manifest, which may be its workspace's. */
+/** Returns the version of a package, which may be that of its workspace. */
 export async function packageVersion(folder: string, name: string | undefined): Promise<string | null> {
   const manifests = [...(name === undefined ? [] : [join(folder, name, 'Cargo.toml')]), join(folder, 'Cargo.toml')];
   for (const path of manifests) {
@@ -103,7 +102,7 @@ async function manifestAt(path: string): Promise<VersionFields | undefined> {
   }
 }
 
-/** What the manifest of the last build says; nothing where there is none or it has another shape. */
+/** Reads the manifest of the last build. Returns an empty one if it is missing or damaged. */
 export async function lastBuild(manifestPath: string): Promise<LastBuild> {
   const text = await absentAsUndefined(readFile(manifestPath, 'utf8'));
   const manifest = text === undefined ? undefined : jsonOf(text);

@@ -1,5 +1,5 @@
-// A system as a configuration makes it: the page's image with the configuration's root file system, its size, and the components that it needs. The
-// configuration is a profile's own, or one that the user names.
+// Applies a configuration to a system: root file system, sizes of the image, and the components that are needed. The configuration is that of a profile, or
+// the user's own.
 import { basename, join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
@@ -12,7 +12,7 @@ import type { FileFacts, ImageFacts, PartitionFacts } from './image-facts.ts';
 import { imageOf, profileOf } from './system.ts';
 import type { System } from './system.ts';
 
-/** What a page says of configurations. */
+/** The part of a page about configurations. */
 export interface ConfigurationFacts {
   /** Where included files are, within the repository; profiles name files in it. */
   readonly folder: string;
@@ -48,29 +48,29 @@ export interface ConfigurationRequest {
 }
 
 export interface ConfiguredSystem {
-  /** The page with the profile `profile` as it was configured. */
+  /** The page, in which the profile `profile` has the configured image. */
   readonly system: System;
   readonly profile: string;
   readonly packages: ConfiguredPackages;
 }
 
-/** What becomes of the packages of a configuration; names are sorted. */
+/** The packages of a configuration by origin, sorted by name. */
 export interface ConfiguredPackages {
   readonly components: readonly string[];
   readonly recipes: readonly string[];
-  /** Only upstream's sources have them, and these are not built. */
+  /** Packages that only upstream's sources have, in a build of the bundled sources. */
   readonly leftOut: readonly string[];
 }
 
-/** The smallest FAT32 has 32 MiB and its tables. */
+/** Smallest size of a FAT32, with its tables. */
 const leastEfiMiB = 34;
 
-/** Whether a profile of a system is made by a configuration. */
+/** Whether a profile of a system has a configuration. */
 export function isConfigured(system: System, profile: string): boolean {
   return system.configurations !== undefined && system.profiles[profile]?.configuration !== undefined;
 }
 
-/** Reads the configuration and puts it into the system. Everything that is wrong with it is a Failure. */
+/** Reads the configuration and applies it to the system. Throws a Failure for every mistake in it. */
 export async function configuredSystem(request: ConfigurationRequest): Promise<ConfiguredSystem> {
   const { system, config, root } = request;
   const facts = system.configurations;
@@ -97,7 +97,7 @@ export async function configuredSystem(request: ConfigurationRequest): Promise<C
   return { system: { ...system, profiles: { ...system.profiles, [profile]: configured } }, profile, packages };
 }
 
-/** The page's image with the rows and sizes of a configuration. */
+/** Returns the page's image with the rows and sizes of a configuration. */
 async function configuredImage(
   image: ImageFacts,
   facts: ConfigurationFacts,
@@ -108,7 +108,7 @@ async function configuredImage(
   const sizeMiB = wantedMiB ?? configuration.general.filesystemMiB ?? image.sizeBytes / MiB;
   const efi = (own: number | undefined): number => {
     const wished = configuration.general.efiPartitionMiB ?? (own ?? 0) / MiB;
-    // Of a small disk the firmware's partition takes at most two fifths, so that there is room for the system.
+    // On a small disk the ESP takes at most two fifths, so that there is room for the system.
     return Math.max(leastEfiMiB, Math.min(wished, Math.floor((sizeMiB * 2) / 5))) * MiB;
   };
   const partitions = image.partitions.map((partition): PartitionFacts => {
@@ -118,7 +118,7 @@ async function configuredImage(
   return { ...image, sizeBytes: sizeMiB * MiB, partitions };
 }
 
-/** Without the root's files of components that are recipes in this build: their stages have them. */
+/** Removes files of components that are recipes in this build, because their stages have these files. */
 function withoutBuiltHere(image: ImageFacts, { rootPartition }: ConfigurationFacts, recipes: readonly string[]): ImageFacts {
   const stays = (made: string): boolean => !recipes.includes(made.split('/')[0] ?? '');
   const partitions = image.partitions.map((partition) => {
@@ -160,7 +160,7 @@ function unknownPackage(name: string, file: string, known: readonly string[]): E
   });
 }
 
-/** The components whose outputs an image's files are. */
+/** Returns the components whose outputs are files of an image. */
 function componentsOf(image: ImageFacts): readonly string[] {
   const of = (files: FileFacts): readonly string[] =>
     Object.values(files).flatMap((fact) => {

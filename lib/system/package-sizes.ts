@@ -1,4 +1,4 @@
-// What takes the room of an image that is too small: sizes by package, the largest first.
+// Sizes by package, the largest first, for the message about an image that is too small.
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot, Failure } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
@@ -11,7 +11,7 @@ export interface PackageSize {
   readonly bytes: number;
 }
 
-/** Sizes of the packages, and of everything else in each partition. */
+/** Returns the sizes of the packages, and of all other files of each partition. */
 export function sizesOf({ partitions }: Pick<ImageLayout, 'partitions'>, stages: readonly Stage[]): readonly PackageSize[] {
   const packages = stages.map(({ name, artifacts }) => ({
     name,
@@ -20,7 +20,7 @@ export function sizesOf({ partitions }: Pick<ImageLayout, 'partitions'>, stages:
   const all = partitions.map(({ name, contents }) => ({ name, bytes: treeBytes([...contents.tree.entries.values()]) }));
   const largest = all.reduce((best, one) => (one.bytes > best.bytes ? one : best), { name: '', bytes: -1 });
   const installed = packages.reduce((sum, { bytes }) => sum + bytes, 0);
-  // Packages are in the largest partition, the root.
+  // Packages are in the largest partition, which is the root file system.
   const rest = all.map(({ name, bytes }) => ({
     name: `other files of ${name}`,
     bytes: Math.max(0, name === largest.name ? bytes - installed : bytes),
@@ -34,7 +34,7 @@ function treeBytes(
   return entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? contentSize(entry.content) : 0), 0);
 }
 
-/** The error of an image that is too small, with sizes; any other as it is. */
+/** Adds sizes to the Failure about an image that is too small. Returns any other error unchanged. */
 export function tooSmall(error: unknown, sizes: readonly PackageSize[]): unknown {
   if (!(error instanceof Failure) || !/\b(?:is|are) too small\b/.test(error.message)) return error;
   const [what = '', ...why] = error.message.replace(/^Cannot /, '').split(': ');

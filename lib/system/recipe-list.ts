@@ -1,4 +1,4 @@
-// The recipes of a cookbook as a list: source, pin, dependencies, what each came to, and whether the cache has its stage. Builds nothing.
+// Lists the recipes of a cookbook: source, pin, dependencies and size of each, and whether its stage is in the cache. Builds nothing.
 import { availableParallelism } from 'node:os';
 import type { Cache } from '../cache/cache.ts';
 import { rememberedRecipes } from '../cookbook/build-recipes.ts';
@@ -18,7 +18,7 @@ import type { LastBuild } from './component-list.ts';
 
 export interface ListedRecipe {
   readonly name: string;
-  /** Of recipe.toml, relative to the cookbook. */
+  /** Path of recipe.toml, relative to the cookbook. */
   readonly path: string;
   readonly template: string | null;
   readonly version: string | null;
@@ -29,7 +29,7 @@ export interface ListedRecipe {
   readonly wanted: boolean;
   readonly bytes: number | null;
   readonly cached: boolean;
-  /** Why it cannot be read. */
+  /** Message of the error if the recipe cannot be read. */
   readonly problem?: string;
 }
 
@@ -71,12 +71,12 @@ export async function listRecipes(request: RecipeListRequest, last: LastBuild, c
   return rows;
 }
 
-/** What is wrong with a cookbook's recipes. */
+/** Finds mistakes in a cookbook's recipes. */
 export async function checkRecipes(request: RecipeListRequest, context: Context): Promise<Lint> {
   return await lintRecipes(recipeRequest(request, context), context);
 }
 
-/** Sizes of the stages that the cache has. */
+/** Returns the sizes of the stages that are in the cache, by recipe. */
 async function knownStages(request: RecipeListRequest, context: Context): Promise<ReadonlyMap<string, number>> {
   const { cookbook } = request;
   const order = new Map<string, Recipe>();

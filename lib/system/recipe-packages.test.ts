@@ -1,4 +1,4 @@
-// A system whose image is made of recipes: a Rust program by the crate compiler, a file by a script, and what is told when they do not fit together.
+// Builds an image of recipes: a Rust program by the crate compiler, a file by a script, and packages that conflict or do not fit.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
-// The recipes of a configured system: planned before anything is compiled, those of the template cargo handed to the crate compiler with the
-// components, the others built as actions, and what they install as entries of an image.
+// Builds the recipes of a configured system. Those of the template cargo are projects of the crate compiler, in one graph with the components. The others
+// are actions. Their stages become entries of an image.
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -40,14 +40,14 @@ export interface RecipesRequest {
   readonly compile: CompileOptions;
 }
 
-/** Packages as they will be installed. */
+/** The packages of an image. */
 export interface InstalledPackages {
   readonly stages: readonly Stage[];
   readonly hits: number;
   readonly misses: number;
 }
 
-/** One build of recipes, in the order: `projects`, the crate compiler, `finish`. */
+/** One build of recipes. The order of calls is: `projects`, the crate compiler, `finish`. */
 export class RecipePackages {
   readonly #graph: RecipeGraph;
   readonly #request: RecipesRequest;
@@ -64,7 +64,7 @@ export class RecipePackages {
     return this.#graph.order;
   }
 
-  /** The projects of recipes of the template cargo. */
+  /** Returns the projects of the recipes with the template cargo. */
   async projects(): Promise<readonly Project[]> {
     const cargo = this.#graph.order.filter(({ build }) => build.template === 'cargo');
     const request = this.#recipeRequest(new Map());
@@ -81,7 +81,7 @@ export class RecipePackages {
     return projects;
   }
 
-  /** Builds the rest. `compiled`: what the crate compiler made of `projects`, among others. */
+  /** Builds all other recipes. `compiled` contains the compiled `projects`. */
   async finish(compiled: readonly CompiledProject[]): Promise<InstalledPackages> {
     const byName = new Map(compiled.map((one) => [one.project.name, one]));
     const stages = new Map<string, Stage>();
@@ -101,7 +101,7 @@ export class RecipePackages {
     return { stages: installed, hits: built.hits + this.#prepared.hits, misses: built.misses + this.#prepared.misses };
   }
 
-  /** A blob that turns out damaged is dropped, and its maker runs again. */
+  /** Builds the recipes again if a blob is damaged. The store removes such a blob. */
   async #build(compiled: ReadonlyMap<string, Stage>): Promise<BuiltRecipes> {
     let misses = 0;
     for (let again = 0; ; again++) {
@@ -132,7 +132,7 @@ export class RecipePackages {
       fetched: () => Promise.resolve(undefined),
       sandbox: compile.sandbox,
       jobs: compile.jobs ?? availableParallelism(),
-      // No C library of the system itself is at hand, so recipes are built for the host.
+      // There is no C library of the system itself yet, so recipes are built for the host.
       target: hostTriple(),
       toolchain: async () => {
         const found = await chosen();
@@ -143,7 +143,7 @@ export class RecipePackages {
     };
   }
 
-  /** A prepared source as a folder of the cache, named after its content. */
+  /** Writes a prepared source to a folder of the cache, which is named after its content. */
   async #preparedFolder(stage: Stage): Promise<string> {
     const { cache } = this.#request.compile;
     const folder = join(cache.root, 'sources', `recipe-${stage.name}-${digestRecord(stageRecord(stage)).slice(0, 16)}`);
@@ -166,14 +166,14 @@ async function putArtifact(artifact: Artifact, path: string, { cache }: CompileO
   }
 }
 
-/** Reads the recipes that are wanted and everything that they need. */
+/** Reads the wanted recipes and their dependencies. */
 export async function recipePackages(request: RecipesRequest, context: Context): Promise<RecipePackages> {
   return new RecipePackages(await recipeGraph(request.wanted, request.cookbook), request, context);
 }
 
 /**
- * What packages put into a root file system: path -> entry, and whose it is. Files are copied to `folder`/<package>. `linkAt` returns the target of a link of
- * the image, so that bin/x of a package is usr/bin/x where bin is a link.
+ * Returns the entries of packages by path, with the name of the package. Files are copied to `folder`/<package>. `linkAt` returns the target of a link
+ * of the image, so that bin/x of a package becomes usr/bin/x if bin is a link.
  */
 export async function packageEntries(
   stages: readonly Stage[],

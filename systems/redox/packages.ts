@@ -1,4 +1,4 @@
-// The packages that the profiles name and that only upstream's sources have. A build of the bundled sources leaves them out and says so.
+// The packages of the profiles that only upstream's sources have. A build of the bundled sources leaves them out and reports it.
 import type { UpstreamPackage } from '../../lib/system/configured-system.ts';
 
 const redoxOs = (name: string): string => `https://gitlab.redox-os.org/redox-os/${name}.git`;
