@@ -3,6 +3,7 @@
 // permissions of the host's files.
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
+import { decodeName, encodePath } from '../core/byte-path.ts';
 import type { OwnView } from './action.ts';
 import { hostPath, isBelow } from './mounts.ts';
 
@@ -24,29 +25,45 @@ export interface Question {
  */
 export function mayBeShown({ place, reason, own, paths }: Question): string | undefined {
   const path = hostPath(place, paths);
+  const again = byItsName(place, path, own, paths);
+  if (again !== undefined) return again;
   const real = realPath(path);
   if (real === undefined || [path, real].some((one) => isPrivate(one, own.home)) || leadsTo(place, own.counted)) return undefined;
-  const beside = besideName(path, own, paths);
-  if (beside !== undefined) {
+  const beside = besideNames(path, own, paths);
+  if (beside.length > 0) {
     if (reason === 'link') return place;
-    const spelled = spelledPart(beside, own.spelled());
-    if (spelled !== undefined) return place.slice(0, place.length - beside.length) + spelled;
+    for (const name of beside) {
+      const spelled = spelledPart(name, own.spelled());
+      if (spelled !== undefined) return place.slice(0, place.length - name.length) + spelled;
+    }
     if (isModule(place, own)) return place;
-    if (reason === 'declared' && everyName(beside, own.spelled())) return place;
+    if (reason === 'declared' && beside.some((name) => everyName(name, own.spelled()))) return place;
   }
   const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
   return reason !== 'read' && !inHome && isPublic(real) ? place : undefined;
 }
 
-/** The path from the innermost folder that it shares with one of the user's folders; undefined where that is the root folder alone. */
-function besideName(path: string, own: OwnView, paths: Question['paths']): string | undefined {
+/** The place of one of the user's folders by its own name on the host, for a path that leaves the folder and comes back ("../project/src"). */
+function byItsName(place: string, path: string, own: OwnView, paths: Question['paths']): string | undefined {
+  const folder = own.counted.map((one) => hostPath(one, paths)).find((one) => path === one || path.startsWith(`${one}/`));
+  if (folder === undefined || realPath(folder) === undefined) return undefined;
+  const inside = path.slice(folder.length);
+  const found = place.slice(0, place.length - inside.length);
+  return place.endsWith(inside) && !leadsTo(found, own.counted) ? found : undefined;
+}
+
+/**
+ * The path from the innermost folder that it shares with each of the user's folders and of what is shown already, shortest first; none where that
+ * is the root folder alone.
+ */
+function besideNames(path: string, own: OwnView, paths: Question['paths']): readonly string[] {
   const names = own.counted.map((place) => {
     let around = hostPath(place, paths);
     while (path !== around && !path.startsWith(around === '/' ? around : `${around}/`)) around = dirname(around);
     return around === '/' ? undefined : relative(around, path);
   });
   const known = names.filter((name): name is string => name !== undefined && name !== '');
-  return known.sort((a, b) => a.length - b.length)[0];
+  return [...new Set(known)].sort((a, b) => a.length - b.length);
 }
 
 /** The longest part of a name that the text spells behind a "../". */
@@ -91,7 +108,7 @@ function leadsTo(place: string, folders: readonly string[]): boolean {
 /** Where the path leads in the end; undefined where nothing is there. */
 function realPath(path: string): string | undefined {
   try {
-    return realpathSync(path);
+    return decodeName(realpathSync.native(encodePath(path), 'buffer'));
   } catch {
     return undefined;
   }
@@ -99,8 +116,10 @@ function realPath(path: string): string | undefined {
 
 /** May every user of the host read it? */
 function isPublic(path: string): boolean {
-  const needed = statSync(path).isDirectory() ? 0o005 : 0o004;
-  if ((statSync(path).mode & needed) !== needed) return false;
-  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) if ((statSync(folder).mode & 0o001) === 0) return false;
+  const about = statSync(encodePath(path));
+  const needed = about.isDirectory() ? 0o005 : 0o004;
+  if ((about.mode & needed) !== needed) return false;
+  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder))
+    if ((statSync(encodePath(folder)).mode & 0o001) === 0) return false;
   return true;
 }

@@ -1,5 +1,5 @@
 // Digests of sources follow their content and nothing else, and the memory never says what a look would not.
-import { mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,6 +7,7 @@ import { withScratch } from '../../fixtures/cache/scratch.ts';
 import type { Scratch } from '../../fixtures/cache/scratch.ts';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
+import { programDigest } from './file-digests.ts';
 
 /** The digest of the scratch folder as a new process sees it. */
 async function tree({ folder, reopen }: Scratch, options?: { gitignore?: boolean; ignore?: readonly string[] }): Promise<Digest> {
@@ -24,6 +25,19 @@ test('a file has the digest of its bytes, and what is not there has none', async
     assert.is(await digests.file(await write('a', 'text')), digestBytes('text'));
     assert.is(await digests.file(join(folder, 'none')), undefined);
     assert.is(await digests.file(join(folder, 'a/below-a-file')), undefined);
+  });
+});
+
+test('whether a file may be executed counts, beside its bytes', async () => {
+  await withScratch(async (scratch) => {
+    const path = await scratch.write('tool.sh', '#!/bin/sh');
+    const plain = await tree(scratch);
+    await chmod(path, 0o755);
+    const { digests } = await scratch.reopen();
+    assert.is(await digests.file(path), programDigest(digestBytes('#!/bin/sh')));
+    assert.is.not(await digests.tree(scratch.folder), plain);
+    await chmod(path, 0o600);
+    assert.is(await tree(scratch), plain);
   });
 });
 
@@ -105,6 +119,20 @@ test('a link to a folder above ends the walk instead of running in circles', asy
     await scratch.write('deep/file', '');
     await symlink('..', join(scratch.folder, 'deep/up'));
     assert.is(await tree(scratch), await tree(scratch));
+  });
+});
+
+test('folders whose names are not UTF-8 are walked through links', async () => {
+  await withScratch(async (scratch) => {
+    await mkdir(join(scratch.folder, 'data'));
+    const odd = Buffer.concat([Buffer.from(join(scratch.folder, 'data/a')), Buffer.of(0xff)]);
+    await mkdir(odd);
+    const file = Buffer.concat([odd, Buffer.from('/file')]);
+    await writeFile(file, 'one');
+    const digest = async (): Promise<Digest> => (await scratch.reopen()).digests.tree(join(scratch.folder, 'data'), { follow: true });
+    const first = await digest();
+    await writeFile(file, 'two');
+    assert.is.not(await digest(), first);
   });
 });
 

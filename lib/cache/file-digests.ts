@@ -1,11 +1,10 @@
 // Digests of source files, remembered by what stat says (size, times, inode), so that an unchanged tree is not read again. The
 // memory only saves work: a file whose stat differs, or that changed too lately for its time stamp to tell, is read. Looks are synchronous:
 // for tens of thousands of small files a promise for each costs ten times what the look costs.
-import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { lstat, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { encodePath } from '../core/byte-path.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
@@ -16,7 +15,10 @@ import { startTreeReader } from './tree-reader.ts';
 import type { TreeReader } from './tree-reader.ts';
 
 export interface Looks {
-  /** The digest of a file's bytes (of a link: of what it leads to, and of its words); undefined when there is nothing at `path`. */
+  /**
+   * The digest of a file's bytes (of a link: of what it leads to, and of its words); undefined when there is nothing at `path`. That of a file
+   * that may be executed is `programDigest` of the bytes' digest: a build script can start a file of its package, or cannot.
+   */
   file(path: string): Promise<Digest | undefined>;
   /** The names in a folder; undefined where there is none. */
   names(dir: string): readonly string[] | undefined;
@@ -133,7 +135,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       const before = used.get(path) ?? remembered().get(path);
       if (before?.startsWith(`${stamp}|`)) {
         used.set(path, before);
-        return { digest: before.slice(stamp.length + 1) as Digest, stamp };
+        return { digest: withPermission(before.slice(stamp.length + 1) as Digest, stats), stamp };
       }
       const settled = stats.ctimeMs < startedMs - settleMs;
       const offer = settled ? offered.get(path) : undefined;
@@ -142,7 +144,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         used.set(path, `${stamp}|${digest}`);
         learned = true;
       }
-      return { digest, stamp: trusted(stats) };
+      return { digest: withPermission(digest, stats), stamp: trusted(stats) };
     };
     const digestOf = (path: string): Digest | undefined => {
       const before = asked.get(path);
@@ -167,7 +169,8 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       const around = new Set<string>();
       const visit = (prefix: string): void => {
         const folder = prefix === '' ? dir : `${dir}/${prefix}`;
-        const real = follow ? realpathSync(encodePath(folder)) : folder;
+        const stats = follow ? statOrAbsent(statSync, folder) : undefined;
+        const real = stats ? `${stats.dev}:${stats.ino}` : folder;
         if (around.has(real)) return; // a link to a folder above it
         around.add(real);
         for (const entry of list(folder).entries ?? []) {
@@ -312,6 +315,15 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       await rename(partial, file);
     },
   };
+}
+
+/** The digest of an executable file, by that of its bytes. */
+export function programDigest(bytes: Digest): Digest {
+  return digestRecord(['executable', bytes]);
+}
+
+function withPermission(bytes: Digest, { mode }: Stats): Digest {
+  return (mode & 0o111) === 0 ? bytes : programDigest(bytes);
 }
 
 async function unignoredBelow(dir: string, ignore: readonly string[]): Promise<string[]> {

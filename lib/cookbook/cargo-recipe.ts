@@ -102,7 +102,7 @@ function lacks({ name }: Recipe, what: string): Error {
 
 /** Returns the stage of a compiled recipe. */
 export function compiledStage(name: string, { outputs }: CompiledProject): Stage {
-  const programs = [...outputs].filter(([, { program }]) => program);
+  const programs = [...outputs].filter(([, { role }]) => role === 'program');
   return {
     name,
     artifacts: programs.map(([file, { digest, sizeBytes }]) => {

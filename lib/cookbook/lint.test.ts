@@ -8,6 +8,7 @@ import { openCache } from '../cache/cache.ts';
 import { openCookbook } from './cookbook.ts';
 import { sandboxPath } from './host-programs.ts';
 import { lintRecipes } from './lint.ts';
+import { templates } from './recipe.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-lint-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
@@ -49,7 +50,7 @@ test('each problem is reported once, and what cannot be looked at is told', asyn
     const found = problems.map(({ recipe, message }) => `${recipe}: ${message.replaceAll(dir, '').replace(/^Cannot /, '')}`);
     assert.equal(found, [
       'key: read "/recipes/key/recipe.toml": biuld: there is no such field',
-      'magic: read "/recipes/magic/recipe.toml": build.template: "magic" is not a template; the templates are none, remote, cargo, configure, cmake, meson, custom',
+      'magic: read "/recipes/magic/recipe.toml": build.template: "magic" is not a template; the templates are ' + templates.join(', '),
       'a: build the recipe a: its dependencies form a cycle: a -> b -> a',
       'lost: build the recipe lost: it depends on "zlib", which the cookbook does not have',
       'sourceless: build the recipe sourceless: its source "/recipes/sourceless/nowhere" does not exist',

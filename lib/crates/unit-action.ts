@@ -19,6 +19,7 @@ import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
 import { isBuildScript, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import { declaredFiles, declaredPlaces, rustcReads, scriptReads } from './unit-reads.ts';
+import { verifyVendored } from './vendored-package.ts';
 
 /** What the host adds to keys. */
 export interface Tools {
@@ -59,6 +60,7 @@ export function outDirOf(planned: PlannedUnit): string {
 
 export async function jobOf(planned: PlannedUnit, context: ActionContext): Promise<Job> {
   const isRun = isScriptRun(planned.unit);
+  if (planned.place.immutable && planned.owner.source !== undefined) await verifyVendored(planned.owner.dir, planned.label, context.cache);
   const { action, wholes } = isRun ? await scriptAction(planned, context) : await rustcAction(planned, context);
   return {
     action,

@@ -10,6 +10,7 @@ import { hostPath, isBelow } from '../build/mounts.ts';
 import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../build/place-digest.ts';
 import { root } from '../build/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
+import { encodePath } from '../core/byte-path.ts';
 import type { Digest } from '../core/digest.ts';
 import { linkClosure } from './built-unit.ts';
 import type { BuiltUnit } from './built-unit.ts';
@@ -70,7 +71,7 @@ export function scriptReads(planned: PlannedUnit, result: ActionResult, read: re
   const roots = trees.roots.map((path) => repositoryOf(ownPlace(trees, path) ?? path));
   const files = [...new Set([...declared, ...(read ?? roots)])];
   const paths = pathsOfUnit(planned);
-  const missing = silent ? [] : declared.filter((one) => !existsSync(hostPath(plainPlace(one), paths)));
+  const missing = silent ? [] : declared.filter((one) => !existsSync(encodePath(hostPath(plainPlace(one), paths))));
   return { files, variables, ...(missing.length > 0 ? { always: true } : {}) };
 }
 

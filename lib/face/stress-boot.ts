@@ -4,10 +4,10 @@ import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../core/events.ts';
+import { randomNumbers } from '../core/random-numbers.ts';
 import { start } from '../core/sh.ts';
 import type { Child, RunResult } from '../core/sh.ts';
 import type { BootFault, FaultyImages } from '../system/faulty-images.ts';
-import { randomNumbers } from './stress-build.ts';
 import type { Stressed } from './stress.ts';
 
 export interface BootSubject {

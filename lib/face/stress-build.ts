@@ -101,11 +101,3 @@ export async function filesBelow(dir: string, folders = false): Promise<readonly
     .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1))
     .sort(byCodeUnit);
 }
-
-/** Numbers in [0, 1) that are the same for the same seed (Park and Miller's generator). */
-export function randomNumbers(seed: number): () => number {
-  let state = (seed % 2_147_483_646) + 1;
-  const next = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
-  next();
-  return next;
-}

@@ -6,7 +6,8 @@ import { layout, openCache } from '../cache/cache.ts';
 import { isDigest } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { filesBelow, leftoversOf, missesOf, mustBuild, newSite, programsOf, randomNumbers, startBuild } from './stress-build.ts';
+import { randomNumbers } from '../core/random-numbers.ts';
+import { filesBelow, leftoversOf, missesOf, mustBuild, newSite, programsOf, startBuild } from './stress-build.ts';
 import type { Calm, Site, Subject } from './stress-build.ts';
 
 export interface Stressed {

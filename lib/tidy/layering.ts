@@ -19,7 +19,8 @@ export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   machine: ['core'],
   console: ['core'],
   system: parts,
-  face: [...parts, 'system'],
+  dev: ['core'],
+  face: [...parts, 'system', 'dev'],
   tidy: ['core'],
 };
 

@@ -1,0 +1,69 @@
+// What came of a build: refused, or programs with what they print. Builds by cargo and by tasks/crates.ts have the same shape, so that they can be
+// compared.
+import { byCodeUnit } from '../core/digest.ts';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import type { Settings } from './checkout.ts';
+
+/** How one program ended, and its standard output. */
+export interface ProgramOutput {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+}
+
+export type BuildOutcome =
+  | { readonly kind: 'built'; readonly outputs: Readonly<Record<string, ProgramOutput>>; readonly units: number }
+  /** `text`: the messages of the build. */
+  | { readonly kind: 'refused'; readonly text: string }
+  /** It ended in a way that no project may cause. */
+  | { readonly kind: 'crashed'; readonly text: string };
+
+/** Builds the project in a folder; `place` is a folder for what the build writes and finds again the next time. */
+export type Builder = (folder: string, place: string, settings: Settings, context: Context) => Promise<BuildOutcome>;
+
+const longestRunMs = 10_000;
+
+/** Runs each program, given by name and path, without the variables of the build. */
+export async function outputsOf(
+  programs: Readonly<Record<string, string>>,
+  { signal }: Context,
+): Promise<Readonly<Record<string, ProgramOutput>>> {
+  const outputs: Record<string, ProgramOutput> = {};
+  for (const name of Object.keys(programs).sort(byCodeUnit)) {
+    const { exitCode, stdout } = await run([programs[name] ?? ''], { cwd: '/', env: {}, signal, timeoutMs: longestRunMs });
+    outputs[name] = { exitCode, stdout };
+  }
+  return outputs;
+}
+
+/** Returns how `ours` differs from `theirs`, the right outcome, as one sentence; undefined if it does not. */
+export function difference(ours: BuildOutcome, theirs: BuildOutcome): { readonly kind: string; readonly text: string } | undefined {
+  if (ours.kind === 'crashed') return { kind: 'crash', text: ours.text };
+  if (theirs.kind !== 'built')
+    return ours.kind === 'built' ? { kind: 'accepted', text: `cargo refuses it: ${reasonOf(theirs.text)}` } : undefined;
+  if (ours.kind !== 'built') return { kind: 'refused', text: `cargo builds it, ours does not: ${reasonOf(ours.text)}` };
+  const names = [...new Set([...Object.keys(ours.outputs), ...Object.keys(theirs.outputs)])].sort(byCodeUnit);
+  for (const name of names) {
+    const [own, right] = [ours.outputs[name], theirs.outputs[name]];
+    if (!own) return { kind: 'programs', text: `there is no program "${name}"` };
+    if (!right) return { kind: 'programs', text: `cargo builds no program "${name}"` };
+    if (own.exitCode !== right.exitCode)
+      return { kind: 'differs', text: `"${name}" ends with ${own.exitCode}, cargo's with ${right.exitCode}` };
+    if (own.stdout !== right.stdout) return { kind: 'differs', text: `"${name}" prints ${firstDifference(own.stdout, right.stdout)}` };
+  }
+  return undefined;
+}
+
+function firstDifference(own: string, right: string): string {
+  const [lines, rightLines] = [own.split('\n'), right.split('\n')];
+  const index = rightLines.findIndex((line, at) => line !== lines[at]);
+  return `${JSON.stringify(lines[index] ?? '')}, cargo's ${JSON.stringify(rightLines[index] ?? '')}`;
+}
+
+const mostCharacters = 600;
+
+/** The lines in which a build says why it failed, else its last words. */
+function reasonOf(text: string): string {
+  const lines = text.split('\n').filter((line) => /^(?:error|bug|hint|Caused by|thread )|^  (?!note|warning|[|=]|-->)\S/.test(line));
+  return (lines.length > 0 ? lines.join('\n').slice(0, mostCharacters) : text.trim().slice(-mostCharacters)).trim();
+}

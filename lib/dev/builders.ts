@@ -1,0 +1,61 @@
+// The two builders that are compared: the real cargo, and tasks/crates.ts, each as a process of its own.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { outputOf, run } from '../core/sh.ts';
+import { outputsOf } from './build-outcome.ts';
+import type { BuildOutcome, Builder } from './build-outcome.ts';
+import type { Settings } from './checkout.ts';
+
+export type Env = Readonly<Record<string, string>>;
+
+const task = join(import.meta.dirname, '../../tasks/crates.ts');
+/** Exit codes with which tasks/crates.ts reports that a project cannot be built. */
+const refusals: readonly (number | null)[] = [1, 2];
+
+/** The host's triple, which cargo is told so that it treats the host as a target, as tasks/crates.ts does. */
+export async function hostTriple(env: Env, { signal }: Context): Promise<string> {
+  const text = await outputOf('ask rustc for its host', ['rustc', '-vV'], { cwd: '/', env, signal });
+  const triple = /^host: (.+)$/m.exec(text)?.[1];
+  if (triple === undefined) throw cannot('ask rustc for its host', 'its answer has no line "host:"', { blame: 'host', detail: text });
+  return triple;
+}
+
+/** A builder with cargo; its place is cargo's target folder. */
+export function cargoBuilder(env: Env, triple: string): Builder {
+  return async (folder, place, { variables, flags }: Settings, context) => {
+    const words = ['build', '--offline', '--target', triple, '--message-format', 'json-render-diagnostics', ...flags];
+    const own = { CARGO_TARGET_DIR: place, CARGO_INCREMENTAL: '0', CARGO_TERM_COLOR: 'never' };
+    const { exitCode, stdout, stderr } = await run(['cargo', ...words], {
+      cwd: folder,
+      env: { ...env, ...variables, ...own },
+      signal: context.signal,
+    });
+    if (exitCode !== 0) return { kind: 'refused', text: stderr };
+    const messages = stdout.split('\n').filter((line) => line.startsWith('{'));
+    const programs: Record<string, string> = {};
+    let units = 0;
+    for (const line of messages) {
+      const message: { reason: string; executable?: string | null; fresh?: boolean; target?: { name: string; kind: string[] } } =
+        JSON.parse(line);
+      if (message.reason === 'compiler-artifact' && message.fresh === false) units++;
+      if (message.executable && message.target?.kind.includes('bin')) programs[message.target.name] = message.executable;
+    }
+    return { kind: 'built', outputs: await outputsOf(programs, context), units };
+  };
+}
+
+/** A builder with tasks/crates.ts and one cache; its place is the folder of programs. */
+export function ownBuilder(env: Env, node: string, cache: string): Builder {
+  return async (folder, place, { variables, flags }, context): Promise<BuildOutcome> => {
+    await mkdir(place, { recursive: true });
+    const declared = Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+    const words = [folder, '--cache', cache, '--out', place, '--json', '--quiet', ...flags, ...declared];
+    const { exitCode, stdout, stderr } = await run([node, task, ...words], { cwd: place, env, signal: context.signal });
+    if (refusals.includes(exitCode)) return { kind: 'refused', text: stderr };
+    if (exitCode !== 0) return { kind: 'crashed', text: `exit code ${exitCode}: ${stderr.trim()}` };
+    const result: { misses: number; projects: { bins: Record<string, string> }[] } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+    return { kind: 'built', outputs: await outputsOf(result.projects[0]?.bins ?? {}, context), units: result.misses };
+  };
+}

@@ -1,0 +1,193 @@
+// A checkout of a generated project: the folder that edits change, and the variables and flags of its builds. Each edit can be taken back unless
+// it ran git or made a copy.
+import { chmod, cp, lstat, mkdir, readFile, readlink, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import { absentAsUndefined } from '../core/errors.ts';
+import { outputOf } from '../core/sh.ts';
+import { writeFiles } from './content.ts';
+import type { Operation } from './operation.ts';
+import type { Project } from './project.ts';
+
+/** What a build gets beside the folder. */
+export interface Settings {
+  readonly variables: Readonly<Record<string, string>>;
+  /** Flags that cargo and tasks/crates.ts share. */
+  readonly flags: readonly string[];
+}
+
+type Undo = () => Promise<void>;
+
+/** Commits have the same names each time, whatever the user's configuration of git says. */
+export const gitEnv = {
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_AUTHOR_NAME: 'A',
+  GIT_AUTHOR_EMAIL: 'a@example.com',
+  GIT_AUTHOR_DATE: '2020-01-01T00:00:00Z',
+  GIT_COMMITTER_NAME: 'A',
+  GIT_COMMITTER_EMAIL: 'a@example.com',
+  GIT_COMMITTER_DATE: '2020-01-01T00:00:00Z',
+};
+
+export class Checkout {
+  readonly #project: Project;
+  #top: string;
+  #copies = 0;
+  #settings: Settings;
+  /** Takes back the last edit, in reverse order; undefined if that cannot be done. */
+  #undo: readonly Undo[] | undefined;
+
+  private constructor(project: Project, top: string) {
+    this.#project = project;
+    this.#top = top;
+    this.#settings = { variables: project.variables, flags: [] };
+  }
+
+  /** Writes the project below `top`, a folder that does not exist yet. */
+  static async create(project: Project, top: string): Promise<Checkout> {
+    await writeFiles(top, project.files);
+    const checkout = new Checkout(project, top);
+    if (project.git !== undefined) {
+      for (const words of [
+        ['init', '-q', '-b', 'main'],
+        ['add', '-A'],
+        ['commit', '-q', '-m', 'first'],
+        ['checkout', '-q', '-b', 'other'],
+        ['commit', '-q', '--allow-empty', '-m', 'second'],
+        ['checkout', '-q', 'main'],
+      ])
+        await checkout.#git(words);
+    }
+    return checkout;
+  }
+
+  /** Where a build is started. */
+  get folder(): string {
+    return join(this.#top, this.#project.build);
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** Whether the last edit can be taken back. */
+  get reversible(): boolean {
+    return this.#undo !== undefined;
+  }
+
+  async apply(operations: readonly Operation[]): Promise<void> {
+    const undo: Undo[] = [];
+    let reversible = true;
+    for (const operation of operations) {
+      const back = await this.#applyOne(operation);
+      if (back) undo.unshift(back);
+      else reversible = false;
+    }
+    this.#undo = reversible ? undo : undefined;
+  }
+
+  /** Takes back the last edit if it can be. */
+  async undo(): Promise<void> {
+    for (const back of this.#undo ?? []) await back();
+    this.#undo = undefined;
+  }
+
+  /** Returns how the operation is taken back, if it can be. */
+  async #applyOne(operation: Operation): Promise<Undo | undefined> {
+    const before = this.#settings;
+    const restore: Undo = async () => void (this.#settings = before);
+    switch (operation.op) {
+      case 'variable': {
+        const { [operation.name]: _, ...others } = before.variables;
+        const { name, value } = operation;
+        this.#settings = { ...before, variables: value === undefined ? others : { ...others, [name]: value } };
+        return restore;
+      }
+      case 'flags':
+        this.#settings = { ...before, flags: operation.flags };
+        return restore;
+      case 'git':
+        if (this.#project.git !== undefined) await this.#git(operation.words);
+        return undefined;
+      case 'copy': {
+        const copy = `${this.#top.replace(/-\d+$/, '')}-${++this.#copies}`;
+        await cp(this.#top, copy, { recursive: true, verbatimSymlinks: true });
+        this.#top = copy;
+        return undefined;
+      }
+      case 'undo':
+        throw new RangeError('an undo stands alone in its step');
+      default:
+        return this.#changeFile(operation);
+    }
+  }
+
+  async #changeFile(operation: Exclude<Operation, { op: 'variable' | 'flags' | 'git' | 'copy' | 'undo' }>): Promise<Undo> {
+    const given = join(this.#top, posix.normalize(operation.path));
+    const path = ['remove', 'move', 'link'].includes(operation.op) ? given : ((await absentAsUndefined(realpath(given))) ?? given);
+    const there = await absentAsUndefined(lstat(path));
+    if (!there && operation.op !== 'write') return async () => undefined;
+    if (operation.op === 'move') return moved(path, join(this.#top, posix.normalize(operation.to)));
+    const back = await saved(path);
+    switch (operation.op) {
+      case 'write':
+        if (there?.isSymbolicLink()) await rm(path); // it leads nowhere
+        await writeFile(path, operation.text);
+        break;
+      case 'swap': {
+        const text = await readFile(path, 'utf8');
+        const { from, to } = operation;
+        await writeFile(path, text.includes(from) ? text.replace(from, () => to) : to === '' ? text : text.replace(to, () => from));
+        break;
+      }
+      case 'append':
+        await writeFile(path, (await readFile(path, 'utf8')) + operation.text);
+        break;
+      case 'touch':
+        await writeFile(path, await readFile(path));
+        break;
+      case 'mode':
+        await chmod(path, operation.mode);
+        break;
+      case 'remove':
+        await rm(path);
+        break;
+      case 'link':
+        await rm(path);
+        await symlink(operation.target, path);
+    }
+    return back;
+  }
+
+  async #git(words: readonly string[]): Promise<void> {
+    const cwd = join(this.#top, this.#project.git ?? '.');
+    // A commit without changes is refused by git and is no fault of the project.
+    const quiet = words[0] === 'commit' ? [...words, '--allow-empty'] : words;
+    await outputOf('run git in a generated project', ['git', ...quiet], { cwd, env: gitEnv });
+  }
+}
+
+/** Moves a file or folder; what was at the new path is lost. */
+async function moved(path: string, to: string): Promise<Undo> {
+  const created = await mkdir(dirname(to), { recursive: true });
+  await rm(to, { recursive: true, force: true });
+  await rename(path, to);
+  return async () => {
+    await rename(to, path);
+    if (created !== undefined) await rm(created, { recursive: true, force: true });
+  };
+}
+
+/** Returns how what is at the path now is put there again. Folders for the path are created. */
+async function saved(path: string): Promise<Undo> {
+  const stats = await absentAsUndefined(lstat(path));
+  const created = await mkdir(dirname(path), { recursive: true });
+  if (!stats) return async () => rm(created ?? path, { recursive: true, force: true });
+  const target = stats.isSymbolicLink() ? await readlink(path) : undefined;
+  const bytes = target === undefined ? await readFile(path) : undefined;
+  return async () => {
+    await rm(path, { force: true });
+    if (target !== undefined) await symlink(target, path);
+    else if (bytes) await writeFile(path, bytes).then(() => chmod(path, stats.mode & 0o777));
+  };
+}

@@ -1,0 +1,110 @@
+// Replays the histories of many seeds, each in a folder of its own, and adds up what was compared. Keeps and minimises those with a fault.
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { absentAsUndefined } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { removeTree } from '../core/remove-tree.ts';
+import { cargoBuilder, hostTriple, ownBuilder } from './builders.ts';
+import type { Env } from './builders.ts';
+import type { History } from './history.ts';
+import { minimise } from './minimise.ts';
+import { replay } from './replay.ts';
+import type { Builders, Fault, Replayed } from './replay.ts';
+
+export interface HistoryStress {
+  readonly histories: readonly History[];
+  /** How many are replayed at once. */
+  readonly jobs: number;
+  /** The folder of the stress: absolute; the caller removes it. */
+  readonly scratch: string;
+  /** Histories with a fault are kept below this folder. */
+  readonly keep: string | undefined;
+  readonly minimise: boolean;
+  /** Returns the builders for a history whose cache is in this folder. */
+  readonly builders: (cache: string) => Builders;
+}
+
+export interface StressCounts {
+  histories: number;
+  /** Edits of the histories, whether or not a fault came before them. */
+  edits: number;
+  compared: number;
+  fresh: number;
+  refused: number;
+  /** Histories whose initial state cargo refuses, so that nothing was tried. */
+  void: number;
+}
+
+export interface StressResult {
+  readonly counts: Readonly<StressCounts>;
+  readonly faults: readonly Fault[];
+}
+
+export async function stressHistories(stress: HistoryStress, context: Context): Promise<StressResult> {
+  const counts: StressCounts = { histories: 0, edits: 0, compared: 0, fresh: 0, refused: 0, void: 0 };
+  const faults: Fault[] = [];
+  const waiting = [...stress.histories];
+  const work = async (): Promise<void> => {
+    for (let history = waiting.shift(); history; history = waiting.shift()) {
+      const { compared, fresh, refused, fault } = await replayApart(stress, history, context);
+      counts.histories++;
+      counts.edits += history.steps.length;
+      counts.compared += compared;
+      counts.fresh += fresh;
+      counts.refused += refused;
+      if (!fault && compared === 1) counts.void++;
+      if (fault) faults.push(await follow(stress, history, fault, context));
+      context.report({ kind: 'progress', phase: 'replaying histories', done: counts.histories, total: stress.histories.length });
+    }
+  };
+  await Promise.all(Array.from({ length: stress.jobs }, work));
+  return { counts, faults };
+}
+
+/** Replays a history in a folder that is removed afterwards, unless it is kept for its fault. */
+async function replayApart({ scratch, builders }: HistoryStress, history: History, context: Context, keepAt?: string): Promise<Replayed> {
+  const folder = join(scratch, `seed-${history.seed}`);
+  const cache = join(folder, 'cache');
+  try {
+    await mkdir(folder, { recursive: true });
+    // What Bloomery found out about the compiler, which takes seconds, is the same for all caches.
+    await absentAsUndefined(cp(join(scratch, 'remembered'), join(cache, 'remembered'), { recursive: true }));
+    const replayed = await replay(history, folder, builders(cache), context);
+    await absentAsUndefined(cp(join(cache, 'remembered'), join(scratch, 'remembered'), { recursive: true, force: true }));
+    if (keepAt !== undefined)
+      await cp(folder, keepAt, { recursive: true, verbatimSymlinks: true, filter: (path) => path !== join(folder, 'target') });
+    return replayed;
+  } finally {
+    removeTree(folder);
+  }
+}
+
+/** Reports the fault, minimises its history and keeps it, as far as that was asked for. */
+async function follow(stress: HistoryStress, history: History, fault: Fault, context: Context): Promise<Fault> {
+  context.report({ kind: 'note', text: sentenceOf(fault) });
+  const trial = async (smaller: History): Promise<Fault | undefined> => (await replayApart(stress, smaller, context)).fault;
+  const least = stress.minimise ? await minimise(history, fault, trial) : { history, fault };
+  if (stress.minimise) context.report({ kind: 'note', text: `minimised: ${sentenceOf(least.fault)}; ${describe(least.history)}` });
+  if (stress.keep !== undefined) {
+    const folder = join(stress.keep, `seed-${history.seed}`);
+    await replayApart(stress, least.history, context, folder);
+    await writeFile(join(folder, 'history.json'), `${JSON.stringify({ ...least.history, fault: least.fault }, undefined, 2)}\n`);
+  }
+  return least.fault;
+}
+
+export function sentenceOf({ seed, step, after, kind, text }: Fault): string {
+  return `seed ${seed}, step ${step}, ${kind} after ${after}: ${text}`;
+}
+
+/** What a history consists of, in one line. */
+function describe({ plan, steps }: History): string {
+  const parts = plan.parts.map(({ feature, role }) => `${feature} in ${role}`).join(', ');
+  return `${plan.shape}${plan.git === undefined ? '' : ` in git at "${plan.git}"`}: ${parts}; edits: ${steps.map(({ name }) => name).join('; ') || 'none'}`;
+}
+
+/** The builders of a real stress. `node`: Node's own path. */
+export async function realBuilders(env: Env, node: string, context: Context): Promise<HistoryStress['builders']> {
+  const triple = await hostTriple(env, context);
+  return (cache) => ({ cargo: cargoBuilder(env, triple), ours: ownBuilder(env, node, cache) });
+}
