@@ -79,7 +79,7 @@ export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
       record: {
         format: 2,
         kind: 'recipe',
-        argv: ['bash', `${places.script}/run.sh`, root],
+        argv: ['bash', `${places.script}/run.sh`, places.tree, places.patches, places.script],
         cwd: places.work,
         env: environment(recipe, target, toolchain !== undefined),
         tools: { ...(await programs.identities(words)), ...(toolchain ? { rust: toolchain.identity } : {}) },

@@ -9,6 +9,7 @@ import { machine } from '../../systems/redox/machine.ts';
 import { openCache } from '../cache/cache.ts';
 import { openCookbook } from '../cookbook/cookbook.ts';
 import { Failure } from '../core/errors.ts';
+import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import { openImage } from '../image/image-reader.ts';
 import { buildSystem } from './build-system.ts';
@@ -128,6 +129,28 @@ test('programs, files and links of recipes are in the image, below the files of 
   const again = await build(config);
   assert.is(again.compiled.misses, 0);
   assert.is(again.image.sha256, built.image.sha256);
+});
+
+test('a Rust source is patched for the crate compiler, and a script may call cargo itself', async () => {
+  const main = (word: string): string => `fn main() { println!("${word}"); }\n`;
+  const manifest = (name: string): string => `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2021"\n`;
+  await write({
+    'book/recipes/patched/recipe.toml': '[source]\npath = "source"\npatches = ["word.patch"]\n[build]\ntemplate = "cargo"\n',
+    'book/recipes/patched/word.patch': `--- a/src/main.rs\n+++ b/src/main.rs\n@@ -1 +1 @@\n-${main('old')}+${main('new')}`,
+    'book/recipes/patched/source/Cargo.toml': manifest('patched'),
+    'book/recipes/patched/source/src/main.rs': main('old'),
+    'book/recipes/own/recipe.toml':
+      '[source]\npath = "source"\n' +
+      custom('DYNAMIC_INIT\ncookbook_cargo\nmkdir -p ${COOKBOOK_STAGE}/etc\n${COOKBOOK_STAGE}/usr/bin/own > ${COOKBOOK_STAGE}/etc/own'),
+    'book/recipes/own/source/Cargo.toml': manifest('own'),
+    'book/recipes/own/source/src/main.rs': main('by cargo'),
+  });
+  const { imagePath } = await build('[packages]\npatched = {}\nown = {}\n');
+  assert.is((await contents(imagePath))['usr/bin/patched'], 'file 755');
+  const packages = join(dir, 'out/empty-my/packages');
+  assert.is(await readFile(join(packages, 'own/etc/own'), 'utf8'), 'by cargo\n');
+  const ran = await run([join(packages, 'patched/usr/bin/patched')], { cwd: dir, env: {} });
+  assert.is(ran.stdout, 'new\n');
 });
 
 test('two packages that install the same path are named', async () => {
