@@ -19,6 +19,7 @@ function accesses({ folder }: Scratch, trace: Partial<Trace>, sandbox: ActionRec
     counted: [here],
     around: { [here]: app, '/bloomery/above': dirname(app) },
     mayWrite: [],
+    named: [],
     spelled: () => '',
     home: undefined,
   };
@@ -70,6 +71,15 @@ test("writes into what is shown are told apart from the action's own output", as
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'app'));
     assert.equal(accesses(scratch, { written: [`${here}/src/../app.map`, '/bloomery/out/x', '/tmp/y'] }).written, [`${here}/app.map`]);
+  });
+});
+
+test('a file that is looked at and then written is no input; one that is read and then written is', async () => {
+  await withScratch(async (scratch) => {
+    for (const name of ['app.map', 'counter']) await scratch.write(`app/${name}`, '');
+    const [map, counter] = [`${here}/app.map`, `${here}/counter`];
+    const { inputs } = accesses(scratch, { read: [counter], looked: [map, counter], written: [map, counter] });
+    assert.equal(inputs, [counter]);
   });
 });
 

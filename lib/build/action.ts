@@ -66,6 +66,8 @@ export interface OwnView {
   readonly mayWrite: readonly string[];
   /** The user's own text (manifests, sources, configuration): a path outside of `counted` is shown only where this text spells it. */
   readonly spelled: () => string;
+  /** Places that the user's configuration names by a path of its own; those outside of `counted` are shown where they are asked for. */
+  readonly named: readonly string[];
   /** The user's home folder, an absolute path of the host: hidden entries of it are never shown. */
   readonly home: string | undefined;
 }

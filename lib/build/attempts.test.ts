@@ -46,6 +46,7 @@ async function attempted(
       counted: [here],
       around: { [here]: join(src, 'app'), [above]: src, [join(above, '..')]: join(folder, 'home') },
       mayWrite: [],
+      named: [],
       spelled: () => text,
       home: join(folder, 'home'),
     },

@@ -21,7 +21,7 @@ test('the innermost mount decides, and a place in none is a path of the host', (
 });
 
 test("places around the user's folders have a path although they are not shown", () => {
-  const own = { counted: [], around: { '/bloomery/above': '/users' }, mayWrite: [], spelled: () => '', home: undefined };
+  const own = { counted: [], around: { '/bloomery/above': '/users' }, mayWrite: [], named: [], spelled: () => '', home: undefined };
   const paths = pathsOf({ ...shellAction(':', '/x', { kind: 'none' }), mounts, own });
   assert.is(hostPath('/bloomery/above/you/file', paths), '/users/you/file');
   assert.is(hostPath('/bloomery/work/a', paths), '/users/me/project/a');

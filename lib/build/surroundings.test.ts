@@ -15,10 +15,12 @@ function asker(
   { folder }: Scratch,
   text: string,
   home = join(folder, 'home'),
+  counted: readonly string[] = [here],
+  named: readonly string[] = [],
 ): (place: string, reason: Question['reason']) => string | undefined {
   const src = join(folder, 'home/src');
   const around = { [here]: join(src, 'app'), '/bloomery/above/above': src, '/bloomery/above': join(folder, 'home') };
-  const own = { counted: [here], around, mayWrite: [], spelled: () => text, home };
+  const own = { counted, around, mayWrite: [], named, spelled: () => text, home };
   return (place, reason) => mayBeShown({ place, reason, own, paths: around });
 }
 
@@ -34,6 +36,40 @@ test('a path beside the user\'s folder is shown when his text spells it with its
     assert.is(ask('/bloomery/above/above/proto-2/x', 'read'), undefined);
     assert.is(ask('/bloomery/above/above/other/secret.txt', 'read'), undefined);
     assert.is(ask('/bloomery/above/above/missing.md', 'read'), undefined);
+  });
+});
+
+test("each of several folders of the user's can be the one from which the text spells a path", async () => {
+  await withScratch(async (scratch) => {
+    for (const name of ['app/assets/x.txt', 'app/inner/a', 'other/b']) await scratch.write(`home/src/${name}`, '');
+    const counted = [`${here}/inner`, '/bloomery/above/above/other'];
+    const place = `${here}/assets/x.txt`;
+    for (const text of ['"../../app/assets/x.txt"', '"../assets/x.txt"'])
+      assert.is(asker(scratch, text, undefined, counted)(place, 'read'), place);
+    assert.is(asker(scratch, '"assets/x.txt"', undefined, counted)(place, 'read'), undefined);
+  });
+});
+
+test('what a source file beside them names in its own folder is shown: modules and included files', async () => {
+  await withScratch(async (scratch) => {
+    for (const name of ['app/a', 'beside/m.rs', 'beside/n.rs', 'beside/deep/x.txt', 'beside/secret.txt'])
+      await scratch.write(`home/src/${name}`, '');
+    const beside = '/bloomery/above/above/beside';
+    const ask = asker(scratch, 'mod n; include_str!("deep/x.txt"); secret.txt', undefined, [here, `${beside}/m.rs`]);
+    assert.is(ask(`${beside}/n.rs`, 'read'), `${beside}/n.rs`);
+    assert.is(ask(`${beside}/deep/x.txt`, 'read'), `${beside}/deep/x.txt`);
+    assert.is(ask(`${beside}/secret.txt`, 'read'), undefined);
+    assert.is(asker(scratch, 'include_str!("deep/x.txt")')(`${beside}/deep/x.txt`, 'read'), undefined);
+  });
+});
+
+test("what the configuration names is shown, unless that is a folder around the user's own", async () => {
+  await withScratch(async (scratch) => {
+    for (const name of ['app/a', 'conf/x/y.txt', 'other/z.txt']) await scratch.write(`home/src/${name}`, '');
+    const around = '/bloomery/above/above';
+    const ask = asker(scratch, '', undefined, [here], [`${around}/conf`, around]);
+    assert.is(ask(`${around}/conf/x/y.txt`, 'read'), `${around}/conf`);
+    assert.is(ask(`${around}/other/z.txt`, 'read'), undefined);
   });
 });
 

@@ -18,10 +18,10 @@ export interface Question {
 
 /**
  * The place that may be shown for it: itself, or a folder around it that the user's text names; undefined where nothing is there or it may not.
- * Beside the user's folders ("../proto") that is what a link of the user's leads to, what the user's own text spells, and the modules of such a
- * source. Elsewhere on the host it is what every user of the host may read, when a link leads to it or the action declares it. Never is it a folder
- * around the user's folders, an entry of the home folder that begins with a dot, or anything else in the home folder that neither a link nor text
- * spells.
+ * Beside the user's folders ("../proto") that is what a link of the user's leads to, what the user's own text spells, the modules of such a source
+ * and what it includes, and what the configuration names. Elsewhere on the host it is what every user of the host may read, when a link leads to it
+ * or the action declares it. Never is it a folder around the user's folders, an entry of the home folder that begins with a dot, or anything else
+ * in the home folder that neither a link nor text spells.
  */
 export function mayBeShown({ place, reason, own, paths }: Question): string | undefined {
   const path = hostPath(place, paths);
@@ -29,16 +29,16 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
   if (again !== undefined) return again;
   const real = realPath(path);
   if (real === undefined || [path, real].some((one) => isPrivate(one, own.home)) || leadsTo(place, own.counted)) return undefined;
-  const beside = besideNames(path, own, paths);
-  if (beside.length > 0) {
-    if (reason === 'link') return place;
-    for (const name of beside) {
-      const spelled = spelledPart(name, own.spelled());
-      if (spelled !== undefined) return place.slice(0, place.length - name.length) + spelled;
-    }
-    if (isModule(place, own)) return place;
-    if (reason === 'declared' && beside.some((name) => everyName(name, own.spelled()))) return place;
+  const named = own.named.find((one) => isBelow(place, [one]) && !leadsTo(one, own.counted));
+  if (named !== undefined) return named;
+  const names = besideNames(path, own, paths);
+  if (names.length > 0 && reason === 'link') return place;
+  for (const name of names) {
+    const spelled = spelledPart(name, own.spelled());
+    if (spelled !== undefined) return folderAbove(place, depthOf(name) - depthOf(spelled));
   }
+  if (names.length > 0 && (isNamedBeside(place, own) || (reason === 'declared' && names.some((name) => everyName(name, own.spelled())))))
+    return place;
   const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
   return reason !== 'read' && !inHome && isPublic(real) ? place : undefined;
 }
@@ -52,10 +52,7 @@ function byItsName(place: string, path: string, own: OwnView, paths: Question['p
   return place.endsWith(inside) && !leadsTo(found, own.counted) ? found : undefined;
 }
 
-/**
- * The path from the innermost folder that it shares with each of the user's folders and of what is shown already, shortest first; none where that
- * is the root folder alone.
- */
+/** Its paths from the innermost folders that it shares with each of the user's folders, the shortest first; the root folder does not count. */
 function besideNames(path: string, own: OwnView, paths: Question['paths']): readonly string[] {
   const names = own.counted.map((place) => {
     let around = hostPath(place, paths);
@@ -66,17 +63,29 @@ function besideNames(path: string, own: OwnView, paths: Question['paths']): read
   return [...new Set(known)].sort((a, b) => a.length - b.length);
 }
 
+function depthOf(name: string): number {
+  return name.split('/').length;
+}
+
+function folderAbove(place: string, levels: number): string {
+  return levels === 0 ? place : folderAbove(dirname(place), levels - 1);
+}
+
 /** The longest part of a name that the text spells behind a "../". */
 function spelledPart(name: string, text: string): string | undefined {
   for (let part = name; part !== '' && part !== '.'; part = dirname(part)) if (hasWord(text, `../${part}`)) return part;
   return undefined;
 }
 
-/** A module that a source file of the same folder, which is shown already, declares. */
-function isModule(place: string, { counted, spelled }: OwnView): boolean {
-  const [, folder, name] = /^(.*)\/([^/]+?)(?:\/mod)?\.rs$/.exec(place) ?? [];
-  const beside = counted.some((shown) => shown.endsWith('.rs') && shown.slice(0, shown.lastIndexOf('/')) === folder);
-  return beside && name !== undefined && new RegExp(`\\bmod\\s+(?:r#)?${escaped(name)}\\s*;`).test(spelled());
+/** What a source file that is shown already names relative to its own folder: a module that it declares, or a file that it includes. */
+function isNamedBeside(place: string, { counted, spelled }: OwnView): boolean {
+  const folders = counted.filter((shown) => shown.endsWith('.rs')).map((shown) => dirname(shown));
+  const names = folders.filter((folder) => isBelow(place, [folder])).map((folder) => relative(folder, place));
+  return names.some((name) => {
+    const [, module] = /^([^/]+?)(?:\/mod)?\.rs$/.exec(name) ?? [];
+    const declared = module !== undefined && new RegExp(`\\bmod\\s+(?:r#)?${escaped(module)}\\s*;`).test(spelled());
+    return declared || spelled().includes(`"${name}"`);
+  });
 }
 
 function escaped(text: string): string {
@@ -119,7 +128,6 @@ function isPublic(path: string): boolean {
   const about = statSync(encodePath(path));
   const needed = about.isDirectory() ? 0o005 : 0o004;
   if ((about.mode & needed) !== needed) return false;
-  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder))
-    if ((statSync(encodePath(folder)).mode & 0o001) === 0) return false;
+  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) if ((statSync(encodePath(folder)).mode & 0o001) === 0) return false;
   return true;
 }

@@ -2,11 +2,12 @@
 // is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole. Both see what their dependencies
 // provide while they run: the packages of procedural macros, of the libraries of a build script, and of scripts that name files to link.
 import type { ActionRecord, OwnView } from '../build/action.ts';
+import { isBelow } from '../build/mounts.ts';
 import { allOf, digestOfTree, repositoryOf } from '../build/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { programMounts } from './host-program.ts';
-import { isWithin, ownMounts, ownPlace } from './own-trees.ts';
+import { isWithin, ownMounts, ownPlace, ownPlaces } from './own-trees.ts';
 import { ownText } from './own-text.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
@@ -47,12 +48,13 @@ export async function sourceView(
 }
 
 function ownView(planned: PlannedUnit, home: string | undefined): OwnView {
-  const { trees, owner } = planned;
+  const { trees, owner, configEnv } = planned;
   return {
     counted: Object.keys(treeMounts(planned)),
     around: ownMounts(trees),
     mayWrite: [],
     home,
+    named: Object.values(configEnv).filter((value) => isBelow(value, [ownPlaces])),
     spelled: () => ownText(owner.dir, trees.roots),
   };
 }

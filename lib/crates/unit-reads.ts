@@ -66,7 +66,7 @@ export function scriptReads(planned: PlannedUnit, result: ActionResult, read: re
   const { place, trees } = planned;
   if (place.immutable) return { files: [], variables };
   const { rerunIfChanged, rerunIfEnvChanged } = parseDirectives(result.stdout, planned.owner.name);
-  const silent = rerunIfChanged.length + rerunIfEnvChanged.length === 0;
+  const silent = rerunIfChanged.length + rerunIfEnvChanged.length === 0 && !planned.scriptOutput;
   const declared = silent ? [packageOf(place.dir)] : declaredInputs(planned, rerunIfChanged);
   const roots = trees.roots.map((path) => repositoryOf(ownPlace(trees, path) ?? path));
   const files = [...new Set([...declared, ...(read ?? roots)])];

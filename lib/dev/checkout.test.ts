@@ -103,13 +103,15 @@ test('variables and flags are those of the builds that follow', async () => {
   assert.equal(checkout.settings, { variables: { WORD: 'one' }, flags: [] });
 });
 
-test('an operation whose file is absent does nothing', async () => {
+test('an operation whose file is absent, in the way or a folder does nothing', async () => {
   const checkout = await create();
   const before = await stateOf(checkout.folder);
   await checkout.apply([
     { op: 'remove', path: 'project/gone.txt' },
     { op: 'swap', path: 'project/gone.txt', from: 'a', to: 'b' },
     { op: 'move', path: 'project/gone.txt', to: 'project/x.txt' },
+    { op: 'move', path: 'project/a.txt', to: 'project/t.sh' },
+    { op: 'write', path: '.', text: 'over a folder' },
   ]);
   assert.equal(await stateOf(checkout.folder), before);
 });

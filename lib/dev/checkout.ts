@@ -107,7 +107,7 @@ export class Checkout {
         this.#settings = { ...before, flags: operation.flags };
         return restore;
       case 'git':
-        if (this.#project.git !== undefined) await this.#git(operation.words);
+        if (await this.#hasRepository()) await this.#git(operation.words);
         return undefined;
       case 'copy': {
         const copy = `${this.#top.replace(/-\d+$/, '')}-${++this.#copies}`;
@@ -126,7 +126,8 @@ export class Checkout {
     const given = join(this.#top, posix.normalize(operation.path));
     const path = ['remove', 'move', 'link'].includes(operation.op) ? given : ((await absentAsUndefined(realpath(given))) ?? given);
     const there = await absentAsUndefined(lstat(path));
-    if (!there && operation.op !== 'write') return async () => undefined;
+    const fits = there ? operation.op === 'move' || !there.isDirectory() : operation.op === 'write';
+    if (!fits) return async () => undefined;
     if (operation.op === 'move') return moved(path, join(this.#top, posix.normalize(operation.to)));
     const back = await saved(path);
     switch (operation.op) {
@@ -159,6 +160,11 @@ export class Checkout {
     return back;
   }
 
+  async #hasRepository(): Promise<boolean> {
+    const { git } = this.#project;
+    return git !== undefined && (await absentAsUndefined(lstat(join(this.#top, git, '.git')))) !== undefined;
+  }
+
   async #git(words: readonly string[]): Promise<void> {
     const cwd = join(this.#top, this.#project.git ?? '.');
     // A commit without changes is refused by git and is no fault of the project.
@@ -167,10 +173,10 @@ export class Checkout {
   }
 }
 
-/** Moves a file or folder; what was at the new path is lost. */
+/** Moves a file or folder; does nothing if something is at the new path. */
 async function moved(path: string, to: string): Promise<Undo> {
+  if (await absentAsUndefined(lstat(to))) return async () => undefined;
   const created = await mkdir(dirname(to), { recursive: true });
-  await rm(to, { recursive: true, force: true });
   await rename(path, to);
   return async () => {
     await rename(to, path);

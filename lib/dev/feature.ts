@@ -56,8 +56,10 @@ export interface Feature extends PackageText {
 /**
  * Values of the placeholders of one feature in one package, all without slash at the end. Relative to the top: `{pkg}` the package, `{macros}` the
  * package with macros, `{root}` its workspace, `{config}` the folder with .cargo, `{beside}` a folder for files outside of packages. `{tobeside}`
- * and `{togit}`: from the package to that folder and to the repository; `{data}`: a folder for data in the package, `{databeside}` from there to
- * `{beside}`; `{name}`: a file name; `{crate}`: the name of the package. `@` is a letter, different for each feature of a project.
+ * and `{togit}`: from the package to that folder and to the repository, `{userbeside}` and `{rootbeside}` to that folder from the package's user and
+ * workspace; `{data}`: a folder for data in the package, `{databeside}` from there to
+ * `{beside}`; `{name}`: a file name; `{crate}`: the name of the package; `{arguments}`: all arguments of
+ * a shell script. `@` is a letter, different for each feature of a project.
  */
 export type Places = Readonly<Record<string, string>>;
 

@@ -108,6 +108,37 @@ export const generalEdits: readonly GeneralEdit[] = [
       shapeOf(plan.shape).workspaces.map(({ folder }) => ({ op: 'remove', path: posix.join(folder, 'Cargo.lock') })),
     idle: unlessSilent,
   },
+  {
+    name: 'another edition',
+    operations: (project, random) =>
+      onePath(project, random, /Cargo\.toml$/, (path) => [{ op: 'swap', path, from: 'edition = "2021"', to: 'edition = "2024"' }]),
+  },
+  {
+    name: 'another package name',
+    operations: (_project, _random, { shape }) => [
+      { op: 'swap', path: posix.join(shapeOf(shape).folders.app, 'Cargo.toml'), from: 'name = "app"', to: 'name = "app-2"' },
+    ],
+  },
+  {
+    name: 'move the package util',
+    operations: ({ files }, _random, plan) => {
+      const { app, util } = shapeOf(plan.shape).folders;
+      const path = posix.join(app, 'Cargo.toml');
+      if (!files.has(posix.join(util, 'Cargo.toml')) || !shapeOf(plan.shape).workspaces.some(({ members }) => members !== 'paths'))
+        return [];
+      const from = posix.relative(app, util);
+      return [
+        { op: 'move', path: util, to: `${util}-moved` },
+        { op: 'swap', path, from: `path = "${from}"`, to: `path = "${from}-moved"` },
+      ];
+    },
+  },
+  {
+    name: 'the repository disappears',
+    operations: (_project, _random, { git }) =>
+      git === undefined ? [] : [{ op: 'move', path: posix.join(git, '.git'), to: posix.join(git, 'git-off') }],
+    overlooked: true,
+  },
   { name: 'an unread variable', operations: () => [{ op: 'variable', name: 'NOBODY_READS', value: 'it' }] },
 ];
 

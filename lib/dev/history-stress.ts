@@ -52,12 +52,17 @@ export async function stressHistories(stress: HistoryStress, context: Context): 
       counts.compared += compared;
       counts.fresh += fresh;
       counts.refused += refused;
-      if (!fault && compared === 1) counts.void++;
+      if (!fault && compared === 1 && history.steps.length > 0) {
+        counts.void++;
+        context.report({ kind: 'note', text: `cargo refuses the project of seed ${history.seed}` });
+      }
       if (fault) faults.push(await follow(stress, history, fault, context));
       context.report({ kind: 'progress', phase: 'replaying histories', done: counts.histories, total: stress.histories.length });
     }
   };
-  await Promise.all(Array.from({ length: stress.jobs }, work));
+  // All have ended before the caller removes the folder, also when one of them fails.
+  const ends = await Promise.allSettled(Array.from({ length: stress.jobs }, work));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return { counts, faults };
 }
 
@@ -69,13 +74,25 @@ async function replayApart({ scratch, builders }: HistoryStress, history: Histor
     await mkdir(folder, { recursive: true });
     // What Bloomery found out about the compiler, which takes seconds, is the same for all caches.
     await absentAsUndefined(cp(join(scratch, 'remembered'), join(cache, 'remembered'), { recursive: true }));
-    const replayed = await replay(history, folder, builders(cache), context);
+    const replayed = await replayOrExplain(history, folder, builders(cache), context);
     await absentAsUndefined(cp(join(cache, 'remembered'), join(scratch, 'remembered'), { recursive: true, force: true }));
     if (keepAt !== undefined)
       await cp(folder, keepAt, { recursive: true, verbatimSymlinks: true, filter: (path) => path !== join(folder, 'target') });
     return replayed;
   } finally {
     removeTree(folder);
+  }
+}
+
+/** An error of the generator is a fault of its own kind, so that the other histories go on. */
+async function replayOrExplain(history: History, folder: string, builders: Builders, context: Context): Promise<Replayed> {
+  try {
+    return await replay(history, folder, builders, context);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const fault = { seed: history.seed, step: history.steps.length, after: 'an unknown edit', kind: 'generator', text };
+    return { compared: 0, fresh: 0, refused: 0, fault };
   }
 }
 

@@ -27,7 +27,11 @@ test('no placeholder is left in a project or its edits', () => {
   for (const seed of seeds) {
     const { plan, steps } = historyOf(seed, 20);
     const text = JSON.stringify([[...projectOf(plan).files], steps]);
-    assert.not.match(text, /\{(?:pkg|macros|root|config|beside|tobeside|togit|data|databeside|name|crate)\}|@(?!c>)/, `seed ${seed}`);
+    assert.not.match(
+      text,
+      /\{(?:pkg|macros|root|config|beside|tobeside|userbeside|rootbeside|togit|data|databeside|name|crate)\}|@(?!c>|\\")/,
+      `seed ${seed}`,
+    );
   }
 });
 

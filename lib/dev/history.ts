@@ -14,6 +14,8 @@ export interface History {
 }
 
 const featureShare = 0.6;
+/** How many steps are two edits at once: builds cost more than edits. */
+const togetherShare = 0.3;
 
 /** Returns the history of a seed; `edits` is the number of its steps. */
 export function historyOf(seed: number, edits: number): History {
@@ -23,7 +25,9 @@ export function historyOf(seed: number, edits: number): History {
   const steps: Step[] = [];
   while (steps.length < edits) {
     const step = random.chance(featureShare) ? featureStep(project, random) : generalStep(project, plan, random);
-    if (step) steps.push(step);
+    if (!step) continue;
+    const more = stands(step) && random.chance(togetherShare) ? featureStep(project, random) : undefined;
+    steps.push(more ? together(step, more) : step);
   }
   return { seed, plan, steps };
 }
@@ -32,4 +36,18 @@ function featureStep({ edits, always }: Project, random: Random): Step | undefin
   if (edits.length === 0) return undefined;
   const { feature, does, operations, reference = 'incremental', idle = false } = random.pick(edits);
   return { name: `${feature}: ${does}`, operations, reference, idle: idle && !always };
+}
+
+/** Whether another edit may follow in the same step: not after an undo, and not where the step shows that nothing is built. */
+function stands({ operations, idle }: Step): boolean {
+  return !idle && operations.every(({ op }) => op !== 'undo');
+}
+
+function together(one: Step, other: Step): Step {
+  return {
+    name: `${one.name}, ${other.name}`,
+    operations: [...one.operations, ...other.operations],
+    reference: one.reference === 'fresh' ? 'fresh' : other.reference,
+    idle: false,
+  };
 }

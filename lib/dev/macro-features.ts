@@ -1,5 +1,5 @@
 // Features of procedural macros: what they read while they expand.
-import { contents, overlooked, variable } from './feature.ts';
+import { contents, overlooked, swap, variable } from './feature.ts';
 import type { Feature } from './feature.ts';
 
 /** A procedural macro without arguments. */
@@ -57,5 +57,31 @@ export const macroFeatures: readonly Feature[] = [
     macros: procMacro('built_@', 'text(include_str!("../built_@.txt"))'),
     print: 'macros::built_@!().trim()',
     edits: contents('{macros}/built_@.txt', 'two\n', 'three\n'),
+  },
+  {
+    name: 'macro-reads-manifest',
+    silent: true,
+    macros: procMacro('manifest_@', 'text(&std::fs::read_to_string(of_user("Cargo.toml")).unwrap().len().to_string())'),
+    print: 'macros::manifest_@!()',
+    edits: overlooked([{ does: 'a comment', operations: [{ op: 'append', path: '{pkg}/Cargo.toml', text: '\n# one more line\n' }] }]),
+  },
+  {
+    name: 'macro-words-of-cargo',
+    macros: procMacro(
+      'words_@',
+      'text(&["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_CRATE_NAME", "CARGO_BIN_NAME", "CARGO_PRIMARY_PACKAGE"]' +
+        '.map(|word| std::env::var(word).unwrap_or("none".into())).join(" "))',
+    ),
+    print: 'macros::words_@!()',
+    edits: [swap('{pkg}/Cargo.toml', 'version = "0.1.', 'version = "0.3.')],
+  },
+  {
+    name: 'macro-reads-out-dir',
+    files: { '{pkg}/o_@.txt': 'one\n' },
+    script:
+      'println!("cargo::rerun-if-changed=o_@.txt"); fs::write(format!("{}/o", env::var("OUT_DIR").unwrap()), read("o_@.txt")).unwrap();',
+    macros: procMacro('out_@', 'read(&format!("{}/o", std::env::var("OUT_DIR").unwrap()))'),
+    print: 'macros::out_@!()',
+    edits: contents('{pkg}/o_@.txt', 'two\n', 'three\n'),
   },
 ];

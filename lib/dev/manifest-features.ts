@@ -26,7 +26,7 @@ export const manifestFeatures: readonly Feature[] = [
   },
   {
     name: 'profile-dev',
-    once: 'profile-dev',
+    once: 'panic',
     roles: ['app'],
     root: { 'profile.dev': 'opt-level = 0\noverflow-checks = true' },
     print: 'std::panic::catch_unwind(|| { let x = std::hint::black_box(255u8); x + 1 }).is_ok()',
@@ -154,6 +154,48 @@ export const manifestFeatures: readonly Feature[] = [
     ],
   },
   {
+    name: 'unified-features',
+    roles: ['util', 'base'],
+    files: {
+      '{beside}/leaf_@/Cargo.toml':
+        '[package]\nname = "leaf-@"\nversion = "0.1.0"\nedition = "2021"\n\n[features]\nx = []\ny = []\n\n[workspace]\n',
+      '{beside}/leaf_@/src/lib.rs': 'pub const W: (bool, bool) = (cfg!(feature = "x"), cfg!(feature = "y"));\n',
+    },
+    manifest: { dependencies: 'leaf-@ = { path = "{tobeside}/leaf_@", features = [] }' },
+    user: {
+      manifest: { dependencies: 'leaf-@ = { path = "{userbeside}/leaf_@", features = ["y"] }' },
+      print: 'format!("{:?}", leaf_@::W)',
+    },
+    print: 'format!("{:?}", leaf_@::W)',
+    edits: [
+      swap('{pkg}/Cargo.toml', 'leaf_@", features = []', 'leaf_@", features = ["x"]'),
+      swap('{beside}/leaf_@/src/lib.rs', '"x"', '"y"'),
+      { ...swap('{beside}/leaf_@/Cargo.toml', 'x = []', 'x = ["y"]'), does: 'a feature with another' },
+    ],
+  },
+  {
+    name: 'workspace-dependency',
+    files: {
+      '{beside}/kin_@/Cargo.toml': '[package]\nname = "kin-@"\nversion = "0.1.0"\nedition = "2021"\n\n[features]\nx = []\n\n[workspace]\n',
+      '{beside}/kin_@/src/lib.rs': 'pub const W: (&str, bool) = (env!("CARGO_PKG_VERSION"), cfg!(feature = "x"));\n',
+    },
+    root: { 'workspace.dependencies': 'kin-@ = { path = "{rootbeside}/kin_@", features = [] }' },
+    manifest: { dependencies: 'kin-@ = { workspace = true }' },
+    print: 'format!("{:?}", kin_@::W)',
+    edits: [
+      swap('{root}/Cargo.toml', 'kin_@", features = []', 'kin_@", features = ["x"]'),
+      swap('{beside}/kin_@/Cargo.toml', '"0.1.0"', '"0.1.5"'),
+      swap('{beside}/kin_@/src/lib.rs', 'env!("CARGO_PKG_VERSION")', '"no version"'),
+    ],
+  },
+  {
+    name: 'library-kinds',
+    once: 'lib',
+    roles: ['util', 'base'],
+    manifest: { lib: 'crate-type = ["rlib", "cdylib"]' },
+    edits: [swap('{pkg}/Cargo.toml', '["rlib", "cdylib"]', '["lib"]'), swap('{pkg}/Cargo.toml', '"cdylib"', '"staticlib"')],
+  },
+  {
     name: 'build-dependency',
     files: {
       '{pkg}/b@/Cargo.toml': '[package]\nname = "tool-@"\nversion = "0.1.0"\nedition = "2021"\n',
@@ -246,5 +288,65 @@ export const manifestFeatures: readonly Feature[] = [
     script: 'println!("cargo::rustc-env=IGNORED_@={}", read("ignored_@.txt"));',
     print: 'env!("IGNORED_@")',
     edits: overlooked(contents('{pkg}/ignored_@.txt', 'two\n', 'three\n')),
+  },
+  {
+    name: 'config-linker',
+    roles: ['app'],
+    once: 'linker',
+    files: { '{config}/tools/ld_@.sh': { exe: '#!/bin/sh\nexec cc {arguments} -Wl,--defsym=linked_@=0x11\n' } },
+    config: { "target.'cfg(all())'": 'linker = "tools/ld_@.sh"' },
+    items: 'extern "C" { static linked_@: u8; }',
+    print: '(unsafe { &raw const linked_@ }) as usize & 0xfff',
+    edits: overlooked([swap('{config}/tools/ld_@.sh', '0x11', '0x22')]),
+  },
+  {
+    name: 'config-wrapper',
+    once: 'wrapper',
+    files: { '{config}/tools/wrap_@.sh': { exe: '#!/bin/sh\nexec {arguments} --cfg \'wrapped="one"\'\n' } },
+    config: { build: 'rustc-wrapper = "tools/wrap_@.sh"' },
+    print: 'cfg!(wrapped = "two")',
+    edits: overlooked([swap('{config}/tools/wrap_@.sh', '"one"', '"two"')]),
+  },
+  {
+    name: 'config-script-override',
+    roles: ['util', 'base'],
+    once: 'links',
+    manifest: { package: 'links = "over_@"' },
+    script: 'println!("cargo::rerun-if-changed=build.rs"); println!("cargo::metadata=word=script");',
+    config: { 'target.x86_64-unknown-linux-gnu.over_@': 'word = "config"\nrustc-cfg = ["overridden"]' },
+    print: 'cfg!(overridden)',
+    user: {
+      script:
+        'println!("cargo::rerun-if-changed=build.rs"); println!("cargo::rustc-env=OVER_@={}", env::var("DEP_OVER_@_WORD".to_uppercase()).unwrap());',
+      print: 'env!("OVER_@")',
+    },
+    edits: [
+      swap('{config}/.cargo/config.toml', 'word = "config"', 'word = "other"'),
+      swap('{config}/.cargo/config.toml', 'x86_64-unknown-linux-gnu.over_@', 'x86_64-unknown-linux-gnu.under_@'),
+    ],
+  },
+  {
+    name: 'optional-dependency',
+    roles: ['app'],
+    files: {
+      '{pkg}/p@/Cargo.toml': '[package]\nname = "opt-@"\nversion = "0.1.0"\nedition = "2021"\n',
+      '{pkg}/p@/src/lib.rs': 'pub const W: u8 = 1;\n',
+    },
+    manifest: { dependencies: 'opt-@ = { path = "p@", optional = true }', features: 'with_@ = ["dep:opt-@"]' },
+    items: '#[cfg(feature = "with_@")]\nuse opt_@::W as W_@;\n#[cfg(not(feature = "with_@"))]\nconst W_@: u8 = 0;',
+    print: 'W_@',
+    edits: [
+      { does: 'turn it on', operations: [{ op: 'flags', flags: ['--features', 'with_@'] }] },
+      { does: 'default flags', operations: [{ op: 'flags', flags: [] }] },
+      swap('{pkg}/p@/src/lib.rs', '= 1', '= 2'),
+    ],
+  },
+  {
+    name: 'profile-panic',
+    once: 'panic',
+    roles: ['app'],
+    root: { 'profile.dev': 'panic = "abort"', 'profile.release': 'lto = "thin"\ncodegen-units = 1\nstrip = true' },
+    print: 'cfg!(panic = "abort")',
+    edits: [swap('{root}/Cargo.toml', 'panic = "abort"', 'panic = "unwind"'), swap('{root}/Cargo.toml', 'lto = "thin"', 'lto = true')],
   },
 ];

@@ -27,10 +27,16 @@ export async function minimise(
   return best;
 }
 
-/** Histories with one edit, feature or oddity less. Edits first, because each costs a build in all the others. */
+/** Histories with one edit, operation, feature or oddity less. Edits first, because each costs a build in all the others. */
 function* smallerOnes(history: History): Generator<History> {
   const { plan, steps } = history;
   for (let index = steps.length - 1; index >= 0; index--) yield { ...history, steps: steps.toSpliced(index, 1) };
+  for (const [at, step] of steps.entries()) {
+    if (step.operations.length < 2) continue;
+    for (const index of step.operations.keys()) {
+      yield { ...history, steps: steps.with(at, { ...step, operations: step.operations.toSpliced(index, 1) }) };
+    }
+  }
   for (let index = plan.parts.length - 1; index >= 0; index--)
     yield { ...history, plan: { ...plan, parts: plan.parts.toSpliced(index, 1) } };
   for (const plainer of plainerOnes(plan)) yield { ...history, plan: plainer };

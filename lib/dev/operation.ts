@@ -1,5 +1,5 @@
 // What an edit does to a checkout, as data that can be kept in a file. Paths are relative to the top of the checkout. An operation whose file
-// is absent does nothing, so that a history stays valid when a part of its project is dropped.
+// is absent, or a folder, does nothing, so that a history stays valid when a part of its project is dropped.
 export type Operation =
   | { readonly op: 'write'; readonly path: string; readonly text: string }
   /** Replaces the first `from` by `to`, or `to` by `from` where only that is found. */

@@ -71,7 +71,7 @@ export class PackageDraft {
     });
     const files = new Map([['Cargo.toml', this.manifest.text]]);
     if (this.#script.length > 0) {
-      files.set('build.rs', [scriptHead, ...this.#scriptItems, 'fn main() {', ...this.#script, '}', ''].join('\n'));
+      files.set('build.rs', [scriptHead, ...this.#scriptItems, 'pub fn main() {', ...this.#script, '}', ''].join('\n'));
     }
     const calls = this.#reported.map((crate) => `${crate}::report();`);
     const report = (head: string): string => [...this.#items, `${head} {`, ...this.#prints, ...calls, '}', ''].join('\n');

@@ -26,14 +26,15 @@ export interface Project {
 
 export function projectOf(plan: Plan): Project {
   const shape = shapeOf(plan.shape);
-  const packages = new Map(rolesOf(plan).map((role) => [role, new PackageDraft(role)]));
+  const roles = rolesOf(plan);
+  const packages = new Map(roles.map((role) => [role, new PackageDraft(role)]));
   const roots = new Map(shape.workspaces.map(({ folder }) => [folder, new ManifestDraft()]));
   const config = new ManifestDraft();
   const files = new Map<string, Content>();
   const chosen = plan.parts.map((part) => ({ part, feature: featureOf(part.feature), places: placesOf(plan, shape, part) }));
   for (const { part, feature, places } of chosen) {
     packages.get(part.role)?.add(`${feature.name}-${part.id}`, filledText(feature, places));
-    packages.get(userOf(part.role, packages))?.add(`${feature.name}-${part.id}-user`, filledText(feature.user ?? {}, places));
+    packages.get(userOf(part.role, roles))?.add(`${feature.name}-${part.id}-user`, filledText(feature.user ?? {}, places));
     packages.get('macros')?.addMacros(filled(feature.macros ?? '', places));
     if (feature.macros !== undefined) packages.get(part.role)?.manifest.add(pathTo(plan, shape, part.role, 'macros'));
     roots.get(workspaceOf(shape, part.role).folder)?.add(filledTables(feature.root ?? {}, places));
@@ -64,8 +65,8 @@ function rolesOf({ parts }: Plan): readonly Role[] {
 }
 
 /** The package that depends on the one with this role. */
-function userOf(role: Role, packages: ReadonlyMap<Role, PackageDraft>): Role {
-  return role === 'base' && packages.has('util') ? 'util' : 'app';
+function userOf(role: Role, present: readonly Role[]): Role {
+  return role === 'base' && present.includes('util') ? 'util' : 'app';
 }
 
 function workspaceOf(shape: Shape, role: Role): Workspace {
@@ -83,7 +84,7 @@ function pathTo({ renamed }: Plan, { folders }: Shape, from: Role, to: Role): Ta
 function connect(plan: Plan, shape: Shape, packages: ReadonlyMap<Role, PackageDraft>): void {
   for (const role of ['util', 'base'] as const) {
     if (!packages.has(role)) continue;
-    const user = userOf(role, packages);
+    const user = userOf(role, [...packages.keys()]);
     packages.get(user)?.depend(plan.renamed && role === 'util' ? 'tools' : role, pathTo(plan, shape, user, role)['dependencies'] ?? '');
   }
 }
@@ -123,6 +124,7 @@ function placesOf(plan: Plan, shape: Shape, { role, id, data, name }: Part): Pla
   return {
     pkg,
     '@': id,
+    arguments: '"$@"',
     data,
     name,
     crate: role,
@@ -132,6 +134,8 @@ function placesOf(plan: Plan, shape: Shape, { role, id, data, name }: Part): Pla
     beside: plan.beside,
     git: plan.git ?? '.',
     tobeside: posix.relative(pkg, plan.beside),
+    userbeside: posix.relative(shape.folders[userOf(role, rolesOf(plan))], plan.beside),
+    rootbeside: posix.relative(workspaceOf(shape, role).folder, plan.beside),
     togit: posix.relative(pkg, plan.git ?? '.') || '.',
     databeside: posix.relative(posix.join(pkg, data), plan.beside),
   };

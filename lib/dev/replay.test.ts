@@ -38,7 +38,7 @@ function history(...steps: readonly Step[]): History {
   const parts = (['include-text', 'script-file', 'env-of-user', 'path-module'] as const).map((feature, index) => {
     return { feature, role: 'app', id: 'abcd'.charAt(index), data: 'data', name: 'abcd'.charAt(index) } as const;
   });
-  const plan = { shape: 'nested', git: 'project', config: 'project', beside: 'beside', renamed: true, library: true, parts };
+  const plan = { shape: 'nested', config: 'project', beside: 'beside', renamed: true, library: true, parts };
   return { seed: 1, plan, steps };
 }
 
@@ -106,7 +106,7 @@ test('a history with a fault is made as small as it can be', async () => {
     ['write project/data/b.txt'],
   );
   assert.ok(least.history.plan.parts.length <= 1);
-  assert.equal([least.history.plan.git, least.history.plan.library, least.history.plan.renamed], [undefined, false, false]);
+  assert.equal([least.history.plan.library, least.history.plan.renamed], [false, false]);
   assert.is(least.fault.step, 1);
 });
 

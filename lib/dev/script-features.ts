@@ -197,4 +197,125 @@ export const scriptFeatures: readonly Feature[] = [
     print: 'env!("PROFILE_@")',
     edits: [],
   },
+  {
+    name: 'script-elsewhere',
+    once: 'build',
+    manifest: { package: 'build = "scripts/@.rs"' },
+    files: { '{pkg}/scripts/@.rs': '#[path = "../build.rs"]\nmod inner;\nfn main() { inner::main() }\n' },
+    script: 'println!("cargo::rerun-if-changed=build.rs");',
+    edits: [{ does: 'a second source', operations: [{ op: 'append', path: '{pkg}/scripts/@.rs', text: '// more\n' }] }],
+  },
+  {
+    name: 'script-absolute-path',
+    files: { '{pkg}/{data}/{name}.txt': 'one\n' },
+    script: lines(
+      'let path = format!("{}/{data}/{name}.txt", env::var("CARGO_MANIFEST_DIR").unwrap());',
+      'println!("cargo::rerun-if-changed={path}"); println!("cargo::rustc-env=ABSOLUTE_@={}", read(&path));',
+    ),
+    print: 'env!("ABSOLUTE_@")',
+    edits: contents('{pkg}/{data}/{name}.txt', 'two\n', 'three\n'),
+  },
+  {
+    name: 'script-generates-include',
+    files: { '{pkg}/{data}/g_@.txt': 'one\n' },
+    script: lines(
+      'let path = format!("{}/{data}/g_@.txt", env::var("CARGO_MANIFEST_DIR").unwrap());',
+      'println!("cargo::rerun-if-changed=build.rs");',
+      'fs::write(format!("{}/g_@.rs", env::var("OUT_DIR").unwrap()), format!("include_str!({path:?})")).unwrap();',
+    ),
+    print: 'include!(concat!(env!("OUT_DIR"), "/g_@.rs")).trim()',
+    edits: contents('{pkg}/{data}/g_@.txt', 'two\n', 'three\n'),
+  },
+  {
+    name: 'script-folder-outside',
+    files: { '{beside}/r_@/a.txt': 'one\n', '{beside}/r_@/deep/b.txt': 'b\n' },
+    script: lines(
+      'println!("cargo::rerun-if-changed={tobeside}/r_@");',
+      'let deep = fs::read_to_string("{tobeside}/r_@/deep/b.txt").unwrap_or_default();',
+      'println!("cargo::rustc-env=AROUND_@={} {}", read("{tobeside}/r_@/a.txt"), deep.trim());',
+    ),
+    print: 'env!("AROUND_@")',
+    edits: [
+      ...contents('{beside}/r_@/a.txt', 'two\n', 'three\n'),
+      ...contents('{beside}/r_@/deep/b.txt', 'c\n', 'd\n'),
+      ...overlooked([{ does: 'remove a deep file', operations: [{ op: 'remove', path: '{beside}/r_@/deep/b.txt' }] }]),
+    ],
+  },
+  {
+    name: 'script-links-folder',
+    roles: ['util', 'base'],
+    once: 'links',
+    files: { '{pkg}/folder_@.txt': 'one\n' },
+    manifest: { package: 'links = "folder_@"' },
+    script: lines(
+      'let out = env::var("OUT_DIR").unwrap(); println!("cargo:rerun-if-changed=folder_@.txt"); println!("cargo:dir={out}");',
+      'fs::write(format!("{out}/w.txt"), read("folder_@.txt")).unwrap();',
+    ),
+    user: {
+      script: lines(
+        'println!("cargo::rerun-if-changed=build.rs");',
+        'let word = read(&format!("{}/w.txt", env::var("DEP_FOLDER_@_DIR".to_uppercase()).unwrap()));',
+        'println!("cargo::rustc-env=FOLDER_@={word}");',
+      ),
+      print: 'env!("FOLDER_@")',
+    },
+    edits: contents('{pkg}/folder_@.txt', 'two\n', 'three\n'),
+  },
+  {
+    name: 'script-copies-file',
+    files: { '{pkg}/tools/c_@.sh': { exe: '#!/bin/sh\necho one\n' } },
+    script: lines(
+      'let out = env::var("OUT_DIR").unwrap(); println!("cargo::rerun-if-changed=tools");',
+      'fs::copy("tools/c_@.sh", format!("{out}/c.sh")).unwrap();',
+      'let words = std::process::Command::new(format!("{out}/c.sh")).output().unwrap().stdout;',
+      'println!("cargo::rustc-env=COPIED_@={}", String::from_utf8(words).unwrap().trim());',
+    ),
+    print: 'concat!(env!("COPIED_@"), include_str!(concat!(env!("OUT_DIR"), "/c.sh")))',
+    edits: [swap('{pkg}/tools/c_@.sh', 'one', 'two'), swap('{pkg}/tools/c_@.sh', 'echo', 'echo more')],
+  },
+  {
+    name: 'script-words-of-cargo',
+    script: lines(
+      'println!("cargo::rerun-if-changed=build.rs");',
+      'let words = ["CARGO_CFG_TARGET_OS", "CARGO_CFG_DEBUG_ASSERTIONS", "CARGO_CFG_PANIC", "CARGO_ENCODED_RUSTFLAGS", "TARGET", "HOST"];',
+      'let mut values: Vec<String> = words.iter().map(|word| format!("{:?}", env::var(word).ok())).collect();',
+      'values.extend(env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CARGO_FEATURE_") || name.starts_with("DEP_")));',
+      'println!("cargo::rustc-env=WORDS_@={}", values.join(" "));',
+    ),
+    print: 'env!("WORDS_@")',
+    edits: [],
+  },
+  {
+    name: 'script-runs-rustc',
+    files: { '{pkg}/probe_@.rs': 'pub fn probe() { let _: u8 = 1; }\n' },
+    script: lines(
+      'println!("cargo::rerun-if-changed=probe_@.rs");',
+      'let probe = std::process::Command::new(env::var("RUSTC").unwrap())',
+      '    .args(["--crate-type=lib", "--emit=metadata", "--out-dir", &env::var("OUT_DIR").unwrap(), "probe_@.rs"]).output().unwrap();',
+      'println!("cargo::rustc-env=PROBE_@={}", probe.status.success());',
+    ),
+    print: 'env!("PROBE_@")',
+    edits: [swap('{pkg}/probe_@.rs', ': u8 = 1', ': u8 = "1"')],
+  },
+  {
+    name: 'script-walks-up',
+    files: { '{root}/marker_@.txt': 'one\n' },
+    script: lines(
+      'println!("cargo::rerun-if-changed=build.rs"); let start = env::var("CARGO_MANIFEST_DIR").unwrap();',
+      'let found = std::path::Path::new(&start).ancestors().map(|dir| dir.join("marker_@.txt")).find(|path| path.exists());',
+      'let word = found.map_or("none".into(), |path| fs::read_to_string(path).unwrap()); println!("cargo::rustc-env=MARKER_@={}", word.trim());',
+    ),
+    print: 'env!("MARKER_@")',
+    edits: overlooked([...contents('{root}/marker_@.txt', 'two\n', 'three\n'), ...contents('{pkg}/marker_@.txt', 'nearer\n')]),
+  },
+  {
+    name: 'script-appears',
+    print: 'option_env!("APPEARED_@").unwrap_or("none")',
+    edits: [
+      {
+        does: 'a new build script',
+        operations: [{ op: 'write', path: '{pkg}/build.rs', text: 'fn main() { println!("cargo::rustc-env=APPEARED_@=yes"); }\n' }],
+      },
+    ],
+  },
 ];

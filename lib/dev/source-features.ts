@@ -119,4 +119,22 @@ export const sourceFeatures: readonly Feature[] = [
     print: 's_@::W',
     edits: [swap('{beside}/s@.rs', 'one', 'two')],
   },
+  {
+    name: 'words-of-cargo',
+    print:
+      'format!("{:?} {:?} {:?}", option_env!("CARGO_PRIMARY_PACKAGE"), option_env!("CARGO_BIN_NAME"), option_env!("CARGO_PKG_README"))',
+    edits: [],
+  },
+  {
+    name: 'own-path',
+    print: 'format!("{} {} {}", if file!().starts_with(\'/\') { "absolute" } else { file!() }, line!(), module_path!())',
+    edits: [],
+  },
+  {
+    name: 'include-source',
+    files: { '{beside}/i_@.rs': 'fn i_@() -> u8 { 1 }\n' },
+    items: 'include!("../{tobeside}/i_@.rs");',
+    print: 'i_@()',
+    edits: [swap('{beside}/i_@.rs', '{ 1 }', '{ 2 }'), swap('{beside}/i_@.rs', 'u8', 'u16')],
+  },
 ];
