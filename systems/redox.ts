@@ -1,11 +1,12 @@
 // Redox: a microkernel operating system in Rust. This page is its facts: what it is made of, how its disk is laid out, how its
-// machine is started, what it says on the serial console. Layout and texts follow upstream; the bundled sources are small fixtures
-// of our own in the same shape.
+// machine is started, what it says on the serial console. Each profile's root file system is a file of redox/config. Layout and texts follow
+// upstream; the bundled sources are small fixtures of our own in the same shape.
 import { MiB } from '../lib/core/sizes.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './redox/console.ts';
-import { initfs, root } from './redox/files.ts';
+import { initfs } from './redox/files.ts';
 import { machine } from './redox/machine.ts';
+import { packages } from './redox/packages.ts';
 
 export const system: System = {
   name: 'redox',
@@ -51,7 +52,17 @@ export const system: System = {
   },
 
   profiles: {
-    default: { title: 'a text console on the serial port', cargoProfile: 'system' },
+    minimal: { title: 'a shell that init starts, and little else', cargoProfile: 'system', configuration: 'minimal.toml' },
+    default: { title: 'a text console on the serial port', cargoProfile: 'system', configuration: 'default.toml' },
+    graphical: { title: 'the desktop Orbital, with sound', cargoProfile: 'system', configuration: 'graphical.toml' },
+    cloud: { title: 'as default, with a fixed address in a TAP network', cargoProfile: 'system', configuration: 'cloud.toml' },
+  },
+  configurations: {
+    folder: 'systems/redox/config',
+    rootPartition: 'RedoxFS',
+    bootPartition: 'EFI',
+    architecture: 'x86_64',
+    packages,
   },
 
   image: {
@@ -73,8 +84,8 @@ export const system: System = {
         // The bootloader looks at the file system, not at the type; this is the one for Linux data, which tools show well.
         typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
         fileSystem: { kind: 'redoxfs' },
+        // The rest is the configuration's.
         files: {
-          ...root,
           // Bootloaders before commit a8dc023 read boot/; later ones usr/lib/boot.
           'boot/kernel': { made: 'kernel/kernel' },
           'boot/initfs': { initfs },

@@ -10,7 +10,7 @@ export type ActionKey = Digest & { readonly __actionKey: true };
 export interface ActionRecord {
   /** Raised when the meaning of a record or of its result changes. */
   readonly format: 2;
-  readonly kind: 'rustc' | 'build-script';
+  readonly kind: 'rustc' | 'build-script' | 'recipe';
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;

@@ -76,6 +76,7 @@ export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, 
     const words = execution.stdout + execution.stderr;
     const hidden = (accesses?.wanted ?? []).flatMap(({ place }) => (isHidden(place, last, words) ? [{ act: 'read' as const, place }] : []));
     if (hidden.length > 0) return { ...execution, violations: hidden };
+    if (last.record.kind === 'recipe') return execution; // a build of minutes is not run again for an explanation
     if (last.record.kind === 'rustc' && !macroPanicked.test(words)) return execution; // a compile error needs no second look
     return { ...execution, violations: await witnessed(last, words, sandbox, cache, job.home, context) };
   }

@@ -42,9 +42,19 @@ export async function metadata(
   return { metadata: parseMetadata(stdout), warnings: stderr };
 }
 
-/** The packages of the standard library's own workspace, which is written with unstable features of cargo. */
-export async function stdMetadata({ cargo, rustc }: Planning, { libraryDir }: RustSrc, context: Context): Promise<Metadata> {
-  const argv = [cargo.toolchain.cargo, 'metadata', '--format-version', '1', '--offline', '--locked'];
+/**
+ * Returns the packages of the standard library's own workspace, which uses unstable features of cargo. A unit graph may turn on any of its features.
+ * `sources`: those of the unit graph, so that both have a package in the same folder.
+ */
+export async function stdMetadata(
+  { cargo, rustc }: Planning,
+  { libraryDir, vendorDir }: RustSrc,
+  sources: readonly string[],
+  context: Context,
+): Promise<Metadata> {
+  // The library's own configuration names its vendored packages, and cargo refuses two sources with one folder.
+  const own = vendorDir !== undefined && sources.join() === sourceArgs(vendorDir).join() ? [] : sources;
+  const argv = [cargo.toolchain.cargo, 'metadata', '--format-version', '1', '--all-features', '--offline', '--locked', ...own];
   const env = { RUSTC: rustc.program, CARGO_TARGET_DIR: rustc.targetDir, CARGO_BUILD_BUILD_DIR: rustc.targetDir, RUSTC_BOOTSTRAP: '1' };
   return parseMetadata((await askCargo(cargo, libraryDir, argv, env, context)).stdout);
 }

@@ -106,7 +106,7 @@ async function repeat(
 }
 
 /** What is handed out must be whole: a hit says only that its blobs are there. */
-async function checkOutputs({ outputs }: CompiledProject, { content }: Cache): Promise<void> {
+export async function checkOutputs({ outputs }: CompiledProject, { content }: Cache): Promise<void> {
   for (const { digest } of outputs.values()) if (!(await content.holds(digest))) throw new DamagedBlob(digest);
 }
 

@@ -121,6 +121,7 @@ function without(lines: readonly string[], others: readonly string[]): readonly 
 }
 
 function ourCall({ action: { record }, declaredEnv }: Job): RecordedCall {
+  if (record.kind === 'recipe') throw new Error('cargo runs no recipes');
   return { kind: record.kind, argv: record.argv.slice(1), cwd: record.cwd, env: { ...record.env, ...declaredEnv } };
 }
 

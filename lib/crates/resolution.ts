@@ -95,7 +95,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
-    format: 5, // raised when a resolution is written down in another way
+    format: 7, // raised when a resolution is written down in another way
     words,
     toolchain: await toolchainIdentity(toolchain, cache.root),
     rustSrc: rustSrc?.digest ?? null,

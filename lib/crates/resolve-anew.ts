@@ -71,7 +71,7 @@ async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined,
   const answers = [
     asked,
     sources.length > 0 ? metadata(planning, sources, context) : asked,
-    rustSrc ? stdMetadata(planning, rustSrc, context) : undefined,
+    rustSrc ? stdMetadata(planning, rustSrc, sources, context) : undefined,
     graphOf(planning, asked, rustSrc, sources, context),
     configured,
   ] as const;

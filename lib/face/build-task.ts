@@ -4,6 +4,7 @@ import { openCache } from '../cache/cache.ts';
 import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
 import { buildSystem } from '../system/build-system.ts';
+import type { BuildRequest } from '../system/build-system.ts';
 import { fetchedSources } from '../system/fetched-sources.ts';
 import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
@@ -12,9 +13,16 @@ import type { NixImage } from '../system/nix-base.ts';
 import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
+import type { BuildWatch } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
+import { configurationFlags, configuredBuild, packageNotes } from './configured-build.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
+
+export const sourceFlags = {
+  sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },
+  source: { type: 'string', value: 'NAME=DIR', multiple: true, help: 'take your own folder as the source of a component or recipe' },
+} as const satisfies Record<string, Flag>;
 
 export const buildFlags = {
   profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },
@@ -23,9 +31,10 @@ export const buildFlags = {
     value: 'debian|nix',
     help: 'what the programs are put on: packages of Debian (the default), or a closure that Nix builds',
   },
-  sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },
-  source: { type: 'string', value: 'NAME=DIR', multiple: true, help: 'build a component from your own checkout' },
+  ...sourceFlags,
   out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
+  component: { type: 'string', value: 'C', help: 'build only this component or recipe, and no image' },
+  ...configurationFlags,
   'dry-run': { type: 'boolean', help: 'say what would be built, and build nothing' },
   ...compilerFlags,
 } as const satisfies Record<string, Flag>;
@@ -36,11 +45,10 @@ export const repository = resolve(import.meta.dirname, '../..');
 export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
-  const page = await loadSystem(repository, args.words[0] ?? '');
-  const profile = args.text('profile') ?? defaultProfile(page);
+  const loaded = await loadSystem(repository, args.words[0] ?? '');
+  const { system: page, profile, packages, sources, recipes } = await configuredBuild(task, loaded, sourcesOf(task), repository);
   const base = baseOf(task, page);
   const system = base ? onNix(page, profile) : page;
-  const sources = sourcesOf(task);
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });
   };
@@ -48,38 +56,22 @@ export async function build(task: Task): Promise<Outcome> {
   const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, system);
   const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${base ? ' on the base nix' : ''}, from ${from}`;
   const env = declaredEnv(args.list('env'), host.env);
-  if (args.has('dry-run')) {
-    const at = { root: repository, cacheDir: cacheDirOf(task), env: host.env };
-    const fetched = (await fetchedSources(system, at))?.folder;
-    const projects = projectsOf({ system, profile, sources, root: repository, env, fetched });
-    print(about);
-    for (const [name, { folder, project }] of projects) {
-      print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
-    }
-    if (base) {
-      const { base: on, profile: from } = nixBaseOf(page, profile);
-      print(`  nix-build ${on.expression} -A ${from.attribute}, with ${Object.keys(from.packages).join(', ') || 'no package of ours'}`);
-      return {};
-    }
-    for (const { name, fileSystem, sizeBytes, files } of imageOf(system, profile).partitions) {
-      print(
-        `  partition ${name}: ${fileSystem.kind}, ${sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes)}, ${Object.keys(files).length} entries`,
-      );
-    }
-    return {};
-  }
-  say(`building ${about}`);
+  if (args.has('dry-run')) return await dryRun(task, about, { page, base, system, profile, packages, sources, env });
+  const part = args.text('component');
+  say(`building ${part === undefined ? '' : `${part} of `}${about}`);
+  for (const text of packages && part === undefined ? packageNotes(packages) : []) say(text);
   const outDir = task.path(args.text('out') ?? join(repository, 'out'));
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
-    const request = { system: page, base, profile, sources, root: repository, outDir, env, compile: { cache, ...compilerOptions(task) } };
+    const compile = { cache, ...compilerOptions(task) };
+    const request = { system: page, base, profile, packages, recipes, sources, root: repository, outDir, env, compile };
+    if (part !== undefined) return await buildPart(task, part, request, watch, startMs);
     const { imagePath, manifestPath, image, sources: taken, compiled, nix } = await buildSystem(request, { report: watch.report, signal });
-    const seconds = Math.round((performance.now() - startMs) / 10) / 100;
+    const seconds = secondsSince(startMs);
     const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-    const own = profile === defaultProfile(page) ? '' : ` --profile ${profile}`;
-    const how = nix ? bootWords(system.name, imagePath, nix) : `npx zx test-boot.ts ${system.name}${own}`;
+    const how = nix ? bootWords(system.name, imagePath, nix) : bootCommand(task, page, profile, imagePath);
     say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${from}; boot it with ${how}`);
     noteBareBuild(task);
     const { units, hits, misses } = compiled;
@@ -92,6 +84,7 @@ export async function build(task: Task): Promise<Outcome> {
         manifest: manifestPath,
         bytes: image.bytes,
         sha256: image.sha256,
+        ...(packages && { packages: { ...packages } }),
         ...(nix && { kernel: nix.kernel, initrd: nix.initrd ?? null, commandLine: nix.commandLine }),
         units,
         hits,
@@ -106,6 +99,54 @@ export async function build(task: Task): Promise<Outcome> {
   }
 }
 
+/** One component or recipe, without an image. */
+async function buildPart(task: Task, name: string, request: BuildRequest, watch: BuildWatch, startMs: number): Promise<Outcome> {
+  const { args, host, print, signal } = task;
+  const { system, profile, compile } = request;
+  const { buildComponent } = await import('../system/build-component.ts'); // few builds are of one part
+  const { outputs, compiled } = await buildComponent(request, name, { report: watch.report, signal });
+  const watched = await watch.finish(`${system.name}, ${name}`, compiled, { cache: compile.cache, name: system.name });
+  if (!args.has('json')) for (const path of Object.values(outputs)) print(relative(host.cwd, path) || path);
+  noteBareBuild(task);
+  const { units, hits, misses } = compiled;
+  return {
+    json: { system: system.name, profile, component: name, outputs, units, hits, misses, seconds: secondsSince(startMs), ...watched },
+  };
+}
+
+interface DryRun extends Pick<BuildRequest, 'profile' | 'packages' | 'sources' | 'env'> {
+  readonly page: System;
+  readonly base: 'nix' | undefined;
+  readonly system: System;
+}
+
+/** Prints what would be built. */
+async function dryRun({ host, print, ...task }: Task, about: string, request: DryRun): Promise<Outcome> {
+  const { page, base, system, profile, packages } = request;
+  const at = { root: repository, cacheDir: cacheDirOf({ host, print, ...task }), env: host.env };
+  const fetched = (await fetchedSources(system, at))?.folder;
+  const projects = projectsOf({ ...request, root: repository, fetched });
+  print(about);
+  for (const [name, { folder, project }] of projects) {
+    print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
+  }
+  if (base) {
+    const { base: on, profile: from } = nixBaseOf(page, profile);
+    print(`  nix-build ${on.expression} -A ${from.attribute}, with ${Object.keys(from.packages).join(', ') || 'no package of ours'}`);
+    return {};
+  }
+  for (const text of packages ? packageNotes(packages) : []) print(`  ${text}`);
+  for (const { name, fileSystem, sizeBytes, files } of imageOf(system, profile).partitions) {
+    const size = sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes);
+    print(`  partition ${name}: ${fileSystem.kind}, ${size}, ${Object.keys(files).length} entries`);
+  }
+  return {};
+}
+
+function secondsSince(startMs: number): number {
+  return Math.round((performance.now() - startMs) / 10) / 100;
+}
+
 function baseOf({ args }: Task, { name, sources }: System): 'nix' | undefined {
   const base = args.text('base');
   if (base === undefined || base === 'nix') return base;
@@ -114,13 +155,18 @@ function baseOf({ args }: Task, { name, sources }: System): 'nix' | undefined {
   return undefined;
 }
 
+function bootCommand({ args, host }: Task, { name, ...page }: System, profile: string, imagePath: string): string {
+  if (args.text('config') !== undefined) return `npx zx test-boot.ts --system ${name} --image ${relative(host.cwd, imagePath)}`;
+  return `npx zx test-boot.ts ${name}${profile === defaultProfile({ name, ...page }) ? '' : ` --profile ${profile}`}`;
+}
+
 /** The machine starts the kernel of the closure directly. */
 function bootWords(system: string, imagePath: string, { kernel, initrd, commandLine }: NixImage): string {
   const words = ['npx zx test-boot.ts --system', system, '--no-checks --image', imagePath, '--kernel', kernel];
   return [...words, ...(initrd === undefined ? [] : ['--initrd', initrd]), `--append "${commandLine}"`].join(' ');
 }
 
-function sourcesOf({ args, path }: Task): SourceChoice {
+export function sourcesOf({ args, path }: Task): SourceChoice {
   const kind = args.text('sources') ?? 'bundled';
   if (kind !== 'upstream' && kind !== 'bundled') {
     throw cannot(`use --sources "${kind}"`, 'it must be upstream or bundled', { blame: 'usage' });

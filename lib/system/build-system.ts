@@ -7,18 +7,23 @@ import { cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
+import { packageRecords } from '../cookbook/stages.ts';
+import type { PackageRecord } from '../cookbook/stages.ts';
 import type { Digest } from '../core/digest.ts';
-import { compile } from '../crates/compile.ts';
+import { checkOutputs, compile } from '../crates/compile.ts';
 import type { Compiled, CompiledProject, CompileOptions } from '../crates/compile.ts';
+import type { Project } from '../crates/project.ts';
 import { materialize } from '../crates/publish.ts';
 import type { AssembledImage } from '../image/image.ts';
 import type { SourceChoice } from './component.ts';
 import { projectsOf } from './component-projects.ts';
+import type { ConfiguredPackages } from './configured-system.ts';
 import type { ComponentProject, SourceKind } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
 import { nixBaseOf, nixImage, onNix } from './nix-base.ts';
 import type { NixImage } from './nix-base.ts';
 import { nixHost } from './nix-host.ts';
+import type { InstalledPackages, RecipesRequest } from './recipe-packages.ts';
 import { systemImage } from './system-image.ts';
 import type { SystemImage } from './system-image.ts';
 import type { System } from './system.ts';
@@ -29,6 +34,10 @@ export interface BuildRequest {
   readonly base?: 'nix' | undefined;
   readonly profile: string;
   readonly sources: SourceChoice;
+  /** Of a configured system: what its packages are. */
+  readonly packages?: ConfiguredPackages | undefined;
+  /** Packages that are built from recipes. */
+  readonly recipes?: Pick<RecipesRequest, 'cookbook' | 'wanted' | 'local' | 'keepGoing'> | undefined;
   /** The repository: bundled sources are below it. */
   readonly root: string;
   readonly outDir: string;
@@ -52,6 +61,8 @@ interface Manifest extends Omit<SystemImage, 'closure'> {
   readonly profile: string;
   readonly sources: SourceChoice['kind'];
   readonly components: Readonly<Record<string, ComponentRecord>>;
+  readonly packages?: ConfiguredPackages;
+  readonly recipes?: Readonly<Record<string, PackageRecord>>;
 }
 
 /** What the manifest says of a component. */
@@ -62,7 +73,7 @@ interface ComponentRecord {
 
 /** Builds the image and its manifest. A failing component, an image that is too small and a full disk are Failures; a half-made image is never left. */
 export async function buildSystem(request: BuildRequest, context: Context): Promise<BuiltSystem> {
-  const { profile, outDir, root, base, compile: options } = request;
+  const { profile, outDir, root, base, packages, compile: options } = request;
   const system = base ? onNix(request.system, profile) : request.system;
   const nix = base && (await nixHost(system.name, options.hostEnv, context));
   const stem = `${system.name}-${profile}${base ? `-${base}` : ''}`;
@@ -71,31 +82,48 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   await prepare(outDir);
   const made = new Map<string, string>();
   const handOver = async (one: CompiledProject): Promise<void> => {
+    if (!projects.has(one.project.name)) return await checkOutputs(one, options.cache);
     for (const [name, path] of await publishOutputs(one, join(outDir, stem), options.cache)) made.set(name, path);
   };
-  const compiled = await compile(
-    [...projects.values()].map(({ project }) => project),
-    { ...options, handOver },
-    context,
-  );
+  const wanted = [...projects.values()].map(({ project }) => project);
+  const { compiled, installed } = await compileAll(wanted, request, { ...options, handOver }, context);
   const imagePath = join(outDir, `${stem}.img`);
-  const about = { system, profile, outDir, fetched, sandbox: options.sandbox, cache: options.cache, env: options.hostEnv };
+  const image = { system, profile, outDir, fetched, installed, sandbox: options.sandbox, cache: options.cache, env: options.hostEnv };
   const onStore = nix && {
     ...{ ...nixBaseOf(system, profile), nix, root, folder: join(outDir, stem), imagePath, made },
     ...{ cache: options.cache, env: options.hostEnv },
   };
   const closed = onStore && (await nixImage(onStore, context));
   const result =
-    closed ?? (await phase('assembling the image', context.report, () => systemImage(about, imagePath, compiled, made, context)));
+    closed ?? (await phase('assembling the image', context.report, () => systemImage(image, imagePath, compiled, made, context)));
   const manifestPath = join(outDir, `${stem}.json`);
   const components = await componentRecords(projects, compiled, options.cache);
   const sources = system.sources ? 'upstream' : request.sources.kind;
-  await writeManifest(manifestPath, { system: system.name, profile, sources, components, ...result });
+  const recipes = installed && packageRecords(installed.stages);
+  const about = { system: system.name, profile, sources, components, ...(packages && { packages }), ...(recipes && { recipes }) };
+  await writeManifest(manifestPath, { ...about, ...result });
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
 }
 
+/** Compiles projects together with those of recipes, then builds the other recipes. Counts are of both. */
+export async function compileAll(
+  projects: readonly Project[],
+  { recipes: wanted, outDir, env }: Pick<BuildRequest, 'recipes' | 'outDir' | 'env'>,
+  options: CompileOptions,
+  context: Context,
+): Promise<{ readonly compiled: Compiled; readonly installed: InstalledPackages | undefined }> {
+  if (!wanted) return { compiled: await compile(projects, options, context), installed: undefined };
+  const { recipePackages } = await import('./recipe-packages.ts'); // most images have no recipes
+  const recipes = await recipePackages({ ...wanted, outDir, env, compile: options }, context);
+  const compiled = await compile([...projects, ...(await recipes.projects())], options, context);
+  const installed = await recipes.finish(compiled.projects);
+  const { hits, misses } = installed;
+  const counts = { units: compiled.units + hits + misses, hits: compiled.hits + hits, misses: compiled.misses + misses };
+  return { compiled: { ...compiled, ...counts }, installed };
+}
+
 /** Says at once that the folder cannot be written, not after an hour of compiling. */
-async function prepare(outDir: string): Promise<void> {
+export async function prepare(outDir: string): Promise<void> {
   const probe = join(outDir, `.probe-${process.pid}`);
   try {
     await makeFolder(outDir);
@@ -107,7 +135,7 @@ async function prepare(outDir: string): Promise<void> {
 }
 
 /** Copies what a component made to `folder`/<component>/; "component/output" -> path. */
-async function publishOutputs(
+export async function publishOutputs(
   { project, outputs }: CompiledProject,
   folder: string,
   cache: Cache,

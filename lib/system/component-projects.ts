@@ -66,10 +66,12 @@ function sourceOf(
   if (bundled === undefined && upstream) {
     const folder = upstream.folder === undefined ? '' : `, folder ${upstream.folder}`;
     throw cannot(`build ${system.name}`, `its component ${name} has only upstream's source, which is not fetched`, {
+      blame: 'host',
       hint: `clone ${upstream.git} (branch ${upstream.branch}${folder}) and add --source ${name}=DIR`,
     });
   }
   throw cannot(`build ${system.name} from upstream's sources`, 'they have not been fetched', {
+    blame: 'host',
     hint: 'use --sources bundled, or a checkout of your own with --source NAME=DIR',
   });
 }

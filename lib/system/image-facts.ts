@@ -78,6 +78,8 @@ export interface FileSources {
   readonly made: (name: string) => string | undefined;
   /** Where a file of a package lies ("kernel:boot/vmlinuz-*"). */
   readonly packaged?: (name: string) => Promise<string>;
+  /** What packages install into a partition, below its own files. */
+  readonly installed?: (facts: PartitionFacts) => Promise<ReadonlyMap<string, Entry> | undefined>;
   /** The entries of a root, without the partition's own files. */
   readonly root?: (facts: RootFacts) => Promise<ReadonlyMap<string, Entry>>;
 }
@@ -85,8 +87,9 @@ export interface FileSources {
 /** The layout that `assemble` takes. A file that no component made is a Failure that names the row. */
 export async function layoutOf(facts: ImageFacts, sources: FileSources): Promise<ImageLayout> {
   const partitions = [];
-  for (const { name, typeGuid, sizeBytes, fileSystem, root, files } of facts.partitions) {
-    const below = root && (await sources.root?.(root));
+  for (const partition of facts.partitions) {
+    const { name, typeGuid, sizeBytes, fileSystem, root, files } = partition;
+    const below = root ? await sources.root?.(root) : await sources.installed?.(partition);
     const tree = await treeOf(files, sources, facts.timestampSec, below);
     const contents = { ...fileSystem, tree };
     partitions.push({ name, typeGuid, startLba: 'next' as const, sizeBytes: sizeBytes ?? ('rest' as const), contents });

@@ -4,6 +4,7 @@ import { copyFile, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
+import { stageRecord } from '../cookbook/stages.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
 import { cannotBecause } from '../core/errors.ts';
@@ -12,6 +13,7 @@ import { makeFolder } from '../core/folders.ts';
 import { remembered } from '../core/remembered.ts';
 import type { Compiled } from '../crates/compile.ts';
 import type { Ext4Base } from '../image/ext4.ts';
+import type { Entry } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import type { AssembledImage, ImageLayout } from '../image/image.ts';
 import { baseFolder } from './base-root.ts';
@@ -19,7 +21,9 @@ import { closureRecord } from './closure-record.ts';
 import type { ClosureRecord } from './closure-record.ts';
 import type { FetchedSources } from './fetched-sources.ts';
 import { layoutOf } from './image-facts.ts';
-import type { FileSources, ImageFacts } from './image-facts.ts';
+import type { FileSources, ImageFacts, PartitionFacts } from './image-facts.ts';
+import { tooSmall, sizesOf } from './package-sizes.ts';
+import type { InstalledPackages } from './recipe-packages.ts';
 import type { Replaced } from './replacement.ts';
 import { rootBaseImage } from './root-base-image.ts';
 import { rootTree } from './root-tree.ts';
@@ -36,6 +40,8 @@ export interface ImageRequest {
   /** False: --no-sandbox. */
   readonly sandbox: boolean;
   readonly cache: Cache;
+  /** Packages of recipes. */
+  readonly installed?: InstalledPackages | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -75,6 +81,7 @@ export async function systemImage(
     singles: fetched
       ? fetched.lock.archives.filter(({ uses }) => uses.some((use) => use.startsWith('single '))).map(({ sha256 }) => sha256)
       : [],
+    packages: (request.installed?.stages ?? []).map(stageRecord),
     // What makes trees and file systems of the facts: a newer Bloomery may make others.
     makers: [await cache.digests.tree(join(import.meta.dirname, '../image')), await cache.digests.tree(import.meta.dirname)],
   };
@@ -96,6 +103,7 @@ async function assembleImage(
   let tree: RootTree | undefined;
   const sources: FileSources = {
     made: (name) => made.get(name),
+    installed: (partition) => installedEntries(request, partition),
     ...(fetched && {
       packaged: (name) => packagedFile(name, { lock: fetched.lock, cacheDir: cache.root, env }, context),
       root: async (root) => {
@@ -112,7 +120,9 @@ async function assembleImage(
   const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
   const base = tree && (await rootBaseImage(layout, tree.below, { cacheDir: cache.root, path: env['PATH'] ?? '' }, context));
   const [image, closure] = await Promise.all([
-    assemble(base ? withBase(layout, base) : layout, imagePath, { path: env['PATH'] ?? '' }, context),
+    assemble(base ? withBase(layout, base) : layout, imagePath, { path: env['PATH'] ?? '' }, context).catch((error: unknown) => {
+      throw tooSmall(error, sizesOf(layout, request.installed?.stages ?? []));
+    }),
     tree && rooted && closureRecord(rooted.contents.tree.entries, tree, await versionsOf(request, compiled)),
   ]);
   return {
@@ -121,6 +131,22 @@ async function assembleImage(
     ...(tree && { replaced: tree.replaced }),
     ...(closure && { closure }),
   };
+}
+
+/** What packages put into the partition of the root file system. */
+async function installedEntries(
+  { system, profile, outDir, cache, installed }: ImageRequest,
+  { name, files }: PartitionFacts,
+): Promise<ReadonlyMap<string, Entry> | undefined> {
+  if (!installed || name !== system.configurations?.rootPartition) return undefined;
+  const linkAt = (path: string): string | undefined => {
+    const fact = files[path];
+    return fact && 'link' in fact ? fact.link : undefined;
+  };
+  const folder = join(outDir, `${system.name}-${profile}`, 'packages');
+  const { packageEntries } = await import('./recipe-packages.ts'); // most images have no recipes
+  const entries = await packageEntries(installed.stages, { folder, cache, linkAt });
+  return new Map([...entries].map(([path, { entry }]) => [path, entry]));
 }
 
 function withBase(layout: ImageLayout, base: Ext4Base): ImageLayout {

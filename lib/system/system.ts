@@ -7,6 +7,7 @@ import { cannot, nearest } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Component } from './component.ts';
+import type { ConfigurationFacts } from './configured-system.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';
@@ -29,6 +30,8 @@ export interface SystemProfile {
   readonly machine?: Partial<MachineDescription>;
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
+  /** The file of its root file system, in the folder of the system's configurations. */
+  readonly configuration?: string;
 }
 
 /** A kernel out of a package that is taken alone (`single` of the system's sources). */
@@ -53,6 +56,8 @@ export interface System {
   readonly sources?: SourceFacts;
   /** Programs of a base that give way to components, by name. */
   readonly replacements?: Readonly<Record<string, Replacement>>;
+  /** Root file systems by configuration. */
+  readonly configurations?: ConfigurationFacts;
   /** A closure that Nix builds, in place of its images. */
   readonly nixBase?: NixBase;
   /** How its machine is started. */

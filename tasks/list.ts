@@ -1,0 +1,22 @@
+#!/usr/bin/env zx
+// Lists the components and recipes of a system with versions, pins, sizes and cache state. --check finds mistakes in recipes.
+import '../lib/face/compile-cache.ts';
+
+const { listFlags, listSystem } = await import('../lib/face/list-task.ts');
+const { task } = await import('../lib/face/task.ts');
+
+await task(
+  {
+    command: 'npx zx tasks/list.ts',
+    words: '<system>',
+    about: 'Lists the components of a system and the recipes of a cookbook. Builds and downloads nothing.',
+    count: [1, 1],
+    flags: listFlags,
+    examples: [
+      'npx zx tasks/list.ts redox',
+      'npx zx tasks/list.ts redox --cookbook ../redox --tree    # recipes below what needs them',
+      'npx zx tasks/list.ts redox --cookbook ../redox --check   # unknown keys, missing dependencies, cycles, patches',
+    ],
+  },
+  listSystem,
+);
