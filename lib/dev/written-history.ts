@@ -2,6 +2,7 @@
 // edit and build it. Both builders take each build, and their programs must print the same.
 import { cp, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import pLimit from 'p-limit';
 import { parse } from 'smol-toml';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -47,7 +48,34 @@ export interface WrittenBuild {
 /** Reads all histories of a folder, in the order of their names. */
 export async function writtenHistories(folder: string): Promise<readonly WrittenHistory[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.toml')).sort();
-  return Promise.all(names.map(async (name) => historyFrom(basename(name, '.toml'), await readFile(join(folder, name), 'utf8'))));
+  return Promise.all(names.map(async (name) => writtenHistory(join(folder, name))));
+}
+
+/** Reads the history in a file. */
+export async function writtenHistory(path: string): Promise<WrittenHistory> {
+  return historyFrom(basename(path, '.toml'), await readFile(path, 'utf8'));
+}
+
+/**
+ * Replays histories in folders below `top`, two at once, each with a cache of its own. Returns a promise for each, by name. What Bloomery found out
+ * about the compiler takes seconds and is the same for all caches: it is copied from the first one.
+ */
+export function replayAllWritten(
+  histories: readonly WrittenHistory[],
+  top: string,
+  builders: (cache: string) => Builders,
+  context: Context,
+): ReadonlyMap<string, Promise<string | undefined>> {
+  const [first, ...others] = histories;
+  const faultOf = async (history: WrittenHistory): Promise<string | undefined> => {
+    const cache = join(top, history.name, 'cache');
+    if (first && history !== first) await cp(join(top, first.name, 'cache/remembered'), join(cache, 'remembered'), { recursive: true });
+    return replayWritten(history, join(top, history.name), builders(cache), context);
+  };
+  const limit = pLimit(2); // one waits for cargo while the other waits for ours
+  const warmed = first ? faultOf(first) : Promise.resolve(undefined);
+  const rest = others.map((history) => [history.name, warmed.catch(() => undefined).then(() => limit(faultOf, history))] as const);
+  return new Map([...(first ? [[first.name, warmed] as const] : []), ...rest]);
 }
 
 const stepFields = ['edit', 'copy', 'build', 'folder', 'checkout', 'variables', 'units', 'fresh'];
