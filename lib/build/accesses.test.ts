@@ -74,6 +74,15 @@ test("writes into what is shown are told apart from the action's own output", as
   });
 });
 
+test('a file that is looked at and then written is no input; one that is read and then written is', async () => {
+  await withScratch(async (scratch) => {
+    for (const name of ['app.map', 'counter']) await scratch.write(`app/${name}`, '');
+    const [map, counter] = [`${here}/app.map`, `${here}/counter`];
+    const { inputs } = accesses(scratch, { read: [counter], looked: [map, counter], written: [map, counter] });
+    assert.equal(inputs, [counter]);
+  });
+});
+
 test("without a sandbox, files of the host count beside the places of the user's folders, but not the action's own temporary files", async () => {
   await withScratch(async (scratch) => {
     const source = await scratch.write('app/src/main.rs', '');

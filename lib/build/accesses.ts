@@ -37,6 +37,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
   const links = new Map<string, string | undefined>();
   const inputs = new Set<string>();
   const wanted = new Map<string, Wanted>();
+  const contents = new Set<string>();
   const ownWork = new Set(trace.written);
   /** Without a sandbox, temporary files of the action are in the host's folders. */
   const isOwnWork = (place: string): boolean => ownWork.has(place) || (place !== '/' && isOwnWork(posix.dirname(place)));
@@ -55,6 +56,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
       const { place, link } = given === undefined ? { place: undefined } : resolved(given);
       if (link !== undefined && !isBelow(link, shown)) wanted.set(link, { place: link, byLink: true });
       if (place === undefined) continue;
+      if (read) contents.add(place);
       if (counted(place)) take(place, read);
       else if (isBelow(place, around) && !leadsToShown(place)) {
         take(place, read);
@@ -63,6 +65,8 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
     }
   }
   const written = trace.written.flatMap((path) => placesOf(path) ?? []).map((place) => posix.normalize(place));
+  // A linker looks at its map before it writes it: what was there before has no part in the result.
+  for (const place of written) if (!contents.has(place)) inputs.delete(place);
   return {
     inputs: [...inputs],
     wanted: [...wanted.values()],

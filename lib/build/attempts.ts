@@ -3,6 +3,7 @@
 // witness (witness.ts). Does not know how a command declares anything.
 import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import { encodePath } from '../core/byte-path.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
 import { accessesOf } from './accesses.ts';
@@ -43,6 +44,8 @@ export type Attempt =
   | (Extract<Execution, { readonly ok: true }> & {
       readonly read: readonly string[] | undefined;
       readonly needed: Needed;
+      /** Whether it wrote to the user's folders, as it can without a sandbox: a result without these files is no result. */
+      readonly wroteSources: boolean;
       readonly action: Action;
     })
   | Failed;
@@ -62,7 +65,9 @@ export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, 
     if (more.shown.length + more.shadowed.length === 0) {
       if (!execution.ok) return explained(execution, action, accesses);
       const needed = { shown: added(action, first), shadowed: action.shadowed ?? [] };
-      return { ...execution, read: accesses?.inputs, needed, action };
+      const counted = action.own?.counted ?? [];
+      const wroteSources = sandbox.kind === 'none' && (accesses?.written ?? []).some((place) => isBelow(place, counted));
+      return { ...execution, read: accesses?.inputs, needed, wroteSources, action };
     }
     action = widened(action, more);
   }
@@ -79,7 +84,7 @@ export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, 
 /** Whether the command failed for a path that the host has and that it was not shown: its words name the file. */
 function isHidden(place: string, action: Action, words: string): boolean {
   const named = words.includes(posix.basename(place)) || action.record.kind === 'build-script';
-  return named && !isBelow(place, Object.keys(action.mounts)) && existsSync(hostPath(place, pathsOf(action)));
+  return named && !isBelow(place, Object.keys(action.mounts)) && existsSync(encodePath(hostPath(place, pathsOf(action))));
 }
 
 /** A procedural macro runs inside of rustc. */
@@ -118,7 +123,7 @@ function widened(action: Action, { shown, shadowed }: Needed): Action {
   const mounts = Object.fromEntries(shown.map((place) => [place, hostPath(place, paths)]));
   const { own } = action;
   const sources = Object.entries(mounts).flatMap(([place, path]) => (place.endsWith('.rs') ? [path] : []));
-  const spelled = (): string => [own?.spelled() ?? '', ...sources.map((path) => readFileSync(path, 'utf8'))].join('\n');
+  const spelled = (): string => [own?.spelled() ?? '', ...sources.map((path) => readFileSync(encodePath(path), 'utf8'))].join('\n');
   return {
     ...action,
     mounts: { ...mounts, ...action.mounts },

@@ -50,7 +50,8 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
   const stage = await mkdtemp(join(cache.tmpDir, 'action-'));
   try {
     const startedMs = (await stat(stage)).ctimeMs;
-    const view = shadowFolders(action, await stageInputs(action, stage, cache), stage);
+    const shadows = shadowFolders(action, await stageInputs(action, stage, cache), stage);
+    const { view } = shadows;
     const env = { ...action.record.env, ...action.ambientEnv };
     const outDir = view.writable[action.record.outputDir] ?? stage;
     const early = action.early && watchEarly(action.early, outDir, cache);
@@ -68,6 +69,7 @@ export async function execute(action: Action, sandbox: Sandbox, cache: Cache, { 
       }
       return { ok: false, stdout: output.stdout, stderr: output.stderr, exitCode: output.exitCode, ...(trace ? { trace } : {}) };
     }
+    if (action.record.kind === 'rustc') shadows.moveWritten(outDir);
     const bare = sandbox.kind === 'none';
     const hostPaths = bare ? Object.values({ ...view.readOnly, ...view.writable }) : [];
     const target = (written: string): string => (bare ? toPlaces(written, view) : written);

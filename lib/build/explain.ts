@@ -5,7 +5,8 @@ import type { Json } from '../core/digest.ts';
 import { byCodeUnit, canonicalJson } from '../core/digest.ts';
 import type { ActionRecord } from './action.ts';
 import { recordJson } from './action.ts';
-import { root } from './sandbox.ts';
+import { plainPlace } from './place-digest.ts';
+import { here, root } from './sandbox.ts';
 
 /**
  * One thing that two records do not have in common. `field` is that of the record; `name` is the tool, variable, place or argument within it, ""
@@ -101,7 +102,7 @@ function clauseOf({ field, name, before, after }: Difference): string {
     case 'tools':
       return `${toolWords[name] ?? `the tool ${name}`} changed`;
     case 'files':
-      return fileClause(shownPlace(name), before, after);
+      return fileClause(name, before, after);
     case 'trees':
       return `the source of ${shownPlace(name)} ${verb(before, after)}`;
     case 'inputs':
@@ -120,10 +121,14 @@ function clauseOf({ field, name, before, after }: Difference): string {
   }
 }
 
-function fileClause(path: string, before: string | undefined, after: string | undefined): string {
+/** A place of `files`, which may have an aspect: the names in a folder, or everything below it. */
+function fileClause(place: string, before: string | undefined, after: string | undefined): string {
+  const path = shownPlace(plainPlace(place));
   const isHere = after !== undefined && after !== 'absent';
   const wasHere = before !== undefined && before !== 'absent';
-  if (isHere && wasHere) return path.endsWith('/') ? `a file in ${path} changed` : `${path} changed`;
+  if (place.endsWith('//names'))
+    return isHere && wasHere ? `the names in ${path} changed` : `the folder ${path} is ${isHere ? 'new' : 'gone'}`;
+  if (isHere && wasHere) return /\/\/(?:package|repository)$/.test(place) ? `a file in ${path} changed` : `${path} changed`;
   return isHere ? `${path} is new` : `${path} is gone`;
 }
 
@@ -143,8 +148,9 @@ function quoted(value: string): string {
   return `"${value.length > longestValue ? `${value.slice(0, longestValue)}...` : value}"`;
 }
 
-/** A place below the root is <root>/<what lies there>/..., and people know the rest. */
+/** A place of the user's, relative to the user's common folder; of another place below the root, what follows the word for its kind. */
 function shownPlace(place: string): string {
+  if (place.startsWith(`${root}/above/`)) return posix.relative(here, place) || '.';
   if (!place.startsWith(`${root}/`)) return place;
   const inside = place.slice(root.length + 1);
   const cut = inside.indexOf('/');

@@ -131,7 +131,7 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
       const ran = own ? { ...job, action: { ...job.action, own } } : job;
       const record = await complete(ran, found, now, cache.digests.again());
       const key = actionKey(record);
-      if (execution.shareable && (await unchangedSince(execution.startedMs, job.action, now))) {
+      if (execution.shareable && !execution.wroteSources && (await unchangedSince(execution.startedMs, job.action, now))) {
         await results.put(key, resultJson(result));
         await history.remember(key, {
           ...job.action,

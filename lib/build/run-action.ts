@@ -1,7 +1,8 @@
 // Runs the command of an action: shut in by bubblewrap, or bare with the host's paths in place of ours. An action of the user's own packages runs
 // under the tracer where there is one.
-import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encodePath } from '../core/byte-path.ts';
 import { run } from '../core/sh.ts';
 import type { RunOptions, RunResult } from '../core/sh.ts';
 import type { Action } from './action.ts';
@@ -29,7 +30,10 @@ export async function runShut(
   stage: string,
 ): Promise<Output> {
   const outside = { ...options, env: outsideEnv(options.env) };
-  if (!own || tracer === undefined) return run(bubblewrapArgv(sandbox, record.argv, record.cwd, view, options.env), outside);
+  if (!own || tracer === undefined) {
+    const argv = bubblewrapArgv(sandbox, record.argv, record.cwd, view, options.env);
+    return withArgumentFile(argv, 3, stage, (words, files) => run(words, { ...outside, files }));
+  }
   const counted = [...own.counted, ...Object.keys(own.around)];
   const others = Object.keys({ ...view.readOnly, ...view.writable }).filter(
     (place) => !isBelow(place, counted) && !own.mayWrite.some((one) => isBelow(one, [place])),
@@ -37,8 +41,35 @@ export async function runShut(
   const ignored = [...untraced, '/tmp', ...others].filter((folder) => !counted.some((place) => isBelow(place, [folder])));
   const traced = tracedArgv(tracerPlace, record.argv, ignored);
   const wider = { ...view, readOnly: { ...view.readOnly, [tracerPlace]: tracer } };
-  return runTraced(bubblewrapArgv(sandbox, traced, record.cwd, wider, options.env), stage, outside);
+  const argv = bubblewrapArgv(sandbox, traced, record.cwd, wider, options.env);
+  return withArgumentFile(argv, 4, stage, (words, files) => runTraced(words, stage, { ...outside, files }));
 }
+
+/**
+ * Node passes arguments as UTF-8. Where the path of a mount is not UTF-8, bubblewrap reads its own arguments from an open file, which the child
+ * gets as number `fd`.
+ */
+async function withArgumentFile(
+  argv: readonly string[],
+  fd: number,
+  stage: string,
+  start: (argv: readonly string[], files: readonly number[]) => Promise<Output>,
+): Promise<Output> {
+  if (argv.every((word) => typeof encodePath(word) === 'string')) return start(argv, []);
+  const [program = '', ...words] = argv;
+  const end = words.indexOf('--');
+  const path = join(stage, `arguments-${serial++}`);
+  writeFileSync(path, Buffer.concat(words.slice(0, end).map((word) => Buffer.concat([Buffer.from(encodePath(word)), Buffer.of(0)]))));
+  const file = openSync(path, 'r');
+  try {
+    return await start([program, '--args', String(fd), ...words.slice(end)], [file]);
+  } finally {
+    closeSync(file);
+    rmSync(path);
+  }
+}
+
+let serial = 0;
 
 /** Runs it without a sandbox, and for rustc with the remapping back. */
 export async function runBare({ record, own, tracer }: Action, view: View, options: RunOptions, stage: string): Promise<Output> {

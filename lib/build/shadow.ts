@@ -1,30 +1,70 @@
 // Folders that an action may write although their files are only shown: a copy of the folder's own level, in which every entry is the real one,
-// read-only, and new files go into the action's stage. What is written there is not kept.
-import { copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+// read-only, and new files go into the action's stage. What a compilation writes there (the linker's map) is moved to its output folder.
+import { copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { decodeName, encodePath } from '../core/byte-path.ts';
 import type { Action } from './action.ts';
 import { hostPath } from './mounts.ts';
+import { here } from './sandbox.ts';
 import type { View } from './sandbox.ts';
+
+/** The part of an output folder in which there is what the action wrote to other folders. */
+export const writtenFolder = 'written';
+
+export interface Shadows {
+  /** The view with the action's shadowed folders. */
+  readonly view: View;
+  /** Moves regular files that the action created or changed to `written/` in its output folder, by their path from the user's common folder. */
+  moveWritten(outDir: string): void;
+}
 
 /** Files up to this size are copied, so that the action may also write over them. */
 const largestCopyBytes = 1 << 20;
 
-/** The view with the action's shadowed folders. `stage` is the action's own folder. */
-export function shadowFolders({ shadowed = [] }: Action, view: View, stage: string): View {
+/** Copies the action's shadowed folders. `stage` is the action's own folder. */
+export function shadowFolders({ shadowed = [] }: Action, view: View, stage: string): Shadows {
   const readOnly: Record<string, string> = { ...view.readOnly };
   const writable: Record<string, string> = { ...view.writable };
   for (const [index, place] of shadowed.entries()) {
     const real = hostPath(place, view.readOnly);
     const copy = join(stage, `shadow-${index}`);
     mkdirSync(copy);
-    for (const name of readdirSync(real)) {
-      const [from, to] = [join(real, name), join(copy, name)];
+    for (const name of readdirSync(encodePath(real), 'buffer').map(decodeName)) {
+      const [from, to] = [encodePath(join(real, name)), encodePath(join(copy, name))];
       const about = lstatSync(from);
-      if (about.isSymbolicLink()) symlinkSync(readlinkSync(from), to);
+      if (about.isSymbolicLink()) symlinkSync(readlinkSync(from, 'buffer'), to);
       else if (about.isFile() && about.size <= largestCopyBytes) copyFileSync(from, to);
-      else readOnly[`${place}/${name}`] = from;
+      else readOnly[`${place}/${name}`] = join(real, name);
     }
     writable[place] = copy;
   }
-  return { ...view, readOnly, writable };
+  const before = new Map(shadowed.flatMap((place) => filesIn(writable[place] ?? '')));
+  return {
+    view: { ...view, readOnly, writable },
+    moveWritten: (outDir) => {
+      for (const place of shadowed) {
+        for (const [path, stamp] of filesIn(writable[place] ?? '')) {
+          if (before.get(path) === stamp) continue;
+          const to = join(outDir, writtenFolder, nameOf(`${place}${path.slice(path.lastIndexOf('/'))}`));
+          mkdirSync(encodePath(dirname(to)), { recursive: true });
+          renameSync(encodePath(path), encodePath(to));
+        }
+      }
+    },
+  };
+}
+
+/** The regular files of a folder: path -> what changes when it is written. */
+function filesIn(folder: string): readonly (readonly [path: string, stamp: string])[] {
+  return readdirSync(encodePath(folder), 'buffer').flatMap((name) => {
+    const path = join(folder, decodeName(name));
+    const about = lstatSync(encodePath(path), { bigint: true });
+    return about.isFile() ? [[path, `${about.ino}:${about.size}:${about.mtimeNs}`] as const] : [];
+  });
+}
+
+/** The path from the user's common folder; of a file elsewhere (an output folder of a build script) its name. */
+function nameOf(place: string): string {
+  const name = posix.relative(here, place);
+  return name.startsWith('../') ? posix.basename(place) : name;
 }

@@ -3,6 +3,7 @@
 // permissions of the host's files.
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
+import { decodeName, encodePath } from '../core/byte-path.ts';
 import type { OwnView } from './action.ts';
 import { hostPath, isBelow } from './mounts.ts';
 
@@ -17,13 +18,20 @@ export interface Question {
 
 /**
  * The place that may be shown for it: itself, or a folder around it that the user's text names; undefined where nothing is there or it may not.
+<<<<<<< HEAD
  * Beside the user's folders ("../proto") that is what the configuration names, what a link of the user's leads to, what the user's own text spells,
  * and the modules of such a source and what it includes. Elsewhere on the host it is what every user of the host may read, when a link leads to it
+=======
+ * Beside the user's folders ("../proto") that is what a link of the user's leads to, what the user's own text spells, the modules of such a source
+ * and what it includes, and what the configuration names. Elsewhere on the host it is what every user of the host may read, when a link leads to it
+>>>>>>> 9558236bc88ceb9c98c77759650a983d424425ab
  * or the action declares it. Never is it a folder around the user's folders, an entry of the home folder that begins with a dot, or anything else
  * in the home folder that neither a link nor text spells.
  */
 export function mayBeShown({ place, reason, own, paths }: Question): string | undefined {
   const path = hostPath(place, paths);
+  const again = byItsName(place, path, own, paths);
+  if (again !== undefined) return again;
   const real = realPath(path);
   if (real === undefined || [path, real].some((one) => isPrivate(one, own.home)) || leadsTo(place, own.counted)) return undefined;
   const named = own.named.find((one) => isBelow(place, [one]) && !leadsTo(one, own.counted));
@@ -38,6 +46,15 @@ export function mayBeShown({ place, reason, own, paths }: Question): string | un
     return place;
   const inHome = own.home !== undefined && (path === own.home || path.startsWith(`${own.home}/`));
   return reason !== 'read' && !inHome && isPublic(real) ? place : undefined;
+}
+
+/** The place of one of the user's folders by its own name on the host, for a path that leaves the folder and comes back ("../project/src"). */
+function byItsName(place: string, path: string, own: OwnView, paths: Question['paths']): string | undefined {
+  const folder = own.counted.map((one) => hostPath(one, paths)).find((one) => path === one || path.startsWith(`${one}/`));
+  if (folder === undefined || realPath(folder) === undefined) return undefined;
+  const inside = path.slice(folder.length);
+  const found = place.slice(0, place.length - inside.length);
+  return place.endsWith(inside) && !leadsTo(found, own.counted) ? found : undefined;
 }
 
 /** Its paths from the innermost folders that it shares with each of the user's folders, the shortest first; the root folder does not count. */
@@ -105,7 +122,7 @@ function leadsTo(place: string, folders: readonly string[]): boolean {
 /** Where the path leads in the end; undefined where nothing is there. */
 function realPath(path: string): string | undefined {
   try {
-    return realpathSync(path);
+    return decodeName(realpathSync.native(encodePath(path), 'buffer'));
   } catch {
     return undefined;
   }
@@ -113,8 +130,9 @@ function realPath(path: string): string | undefined {
 
 /** May every user of the host read it? */
 function isPublic(path: string): boolean {
-  const needed = statSync(path).isDirectory() ? 0o005 : 0o004;
-  if ((statSync(path).mode & needed) !== needed) return false;
-  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) if ((statSync(folder).mode & 0o001) === 0) return false;
+  const about = statSync(encodePath(path));
+  const needed = about.isDirectory() ? 0o005 : 0o004;
+  if ((about.mode & needed) !== needed) return false;
+  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) if ((statSync(encodePath(folder)).mode & 0o001) === 0) return false;
   return true;
 }

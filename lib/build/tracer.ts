@@ -46,7 +46,7 @@ export async function runTraced(
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     unlinkSync(path); // no other process opens it, and nothing is left of it
-    const result = await run(argv, { ...options, files: [file] });
+    const result = await run(argv, { ...options, files: [file, ...(options.files ?? [])] });
     return { ...result, trace: parseTrace(contentOf(file)) };
   } finally {
     closeSync(file);

@@ -122,6 +122,20 @@ test('a link to a folder above ends the walk instead of running in circles', asy
   });
 });
 
+test('folders whose names are not UTF-8 are walked through links', async () => {
+  await withScratch(async (scratch) => {
+    await mkdir(join(scratch.folder, 'data'));
+    const odd = Buffer.concat([Buffer.from(join(scratch.folder, 'data/a')), Buffer.of(0xff)]);
+    await mkdir(odd);
+    const file = Buffer.concat([odd, Buffer.from('/file')]);
+    await writeFile(file, 'one');
+    const digest = async (): Promise<Digest> => (await scratch.reopen()).digests.tree(join(scratch.folder, 'data'), { follow: true });
+    const first = await digest();
+    await writeFile(file, 'two');
+    assert.is.not(await digest(), first);
+  });
+});
+
 test('a file that has not changed is not read again by a later process', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');

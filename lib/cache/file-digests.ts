@@ -1,11 +1,10 @@
 // Digests of source files, remembered by what stat says (size, times, inode), so that an unchanged tree is not read again. The
 // memory only saves work: a file whose stat differs, or that changed too lately for its time stamp to tell, is read. Looks are synchronous:
 // for tens of thousands of small files a promise for each costs ten times what the look costs.
-import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { lstat, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { encodePath } from '../core/byte-path.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
@@ -170,7 +169,8 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       const around = new Set<string>();
       const visit = (prefix: string): void => {
         const folder = prefix === '' ? dir : `${dir}/${prefix}`;
-        const real = follow ? realpathSync(encodePath(folder)) : folder;
+        const stats = follow ? statOrAbsent(statSync, folder) : undefined;
+        const real = stats ? `${stats.dev}:${stats.ino}` : folder;
         if (around.has(real)) return; // a link to a folder above it
         around.add(real);
         for (const entry of list(folder).entries ?? []) {

@@ -12,7 +12,7 @@ export interface BuiltUnit {
 }
 
 /** Everything below a unit: libraries, macros, build scripts and their runs. */
-export function below({ planned }: BuiltUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
+export function below(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
   const found = new Set<BuiltUnit>();
   const visit = (unit: PlannedUnit): void => {
     for (const { index } of unit.dependencies) {

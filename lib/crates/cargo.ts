@@ -1,7 +1,7 @@
 // Cargo as a planner: its own programs are started with a closed environment and without the network, and its answers are text for
 // the readers in unit-graph.ts and package.ts. Nothing here compiles.
-import { mkdir, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { digestRecord } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -126,11 +126,13 @@ export async function stdSources({ cache }: Cargo, { vendorDir }: RustSrc, packa
   }
   const folder = join(cache.dir, 'sources', digestRecord(Object.fromEntries(links)));
   if (!(await absentAsUndefined(stat(folder)))) {
-    const partial = `${folder}.partial`;
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true });
+    const partial = await mkdtemp(join(cache.tmpDir, 'sources-'));
     for (const [name, dir] of links) await symlink(dir, join(partial, name));
-    await rename(partial, folder);
+    await mkdir(dirname(folder), { recursive: true });
+    await rename(partial, folder).catch(async (error: unknown) => {
+      await rm(partial, { recursive: true, force: true });
+      if (!(await absentAsUndefined(stat(folder)))) throw error; // else another project was first
+    });
   }
   return sourceArgs(folder);
 }
@@ -144,7 +146,15 @@ function sourceArgs(folder: string): readonly string[] {
   ];
 }
 
-/** A lock file is law where there is one; without one cargo makes it, as it always does. */
+/** Lets cargo update a lock file that does not fit the manifests, as `cargo build` does. Fails where that needs the network. */
+export async function updateLock({ cargo, project, rustc, overrides }: Planning, context: Context): Promise<void> {
+  const configs = project.cargoConfigs.flatMap((file) => ['--config', file]);
+  const argv = [cargo.toolchain.cargo, 'metadata', '--format-version', '1', '--offline', ...configs, ...overrides];
+  const env = { RUSTC: rustc.program, CARGO_TARGET_DIR: rustc.targetDir, CARGO_BUILD_BUILD_DIR: rustc.targetDir };
+  await askCargo(cargo, project.dir, argv, env, context);
+}
+
+/** An existing lock file has to fit, so that cargo's runs next to each other do not write it; without one cargo writes it. */
 async function lockArgs({ project, cargo }: Planning): Promise<readonly string[]> {
   return (await isLocked(project.dir, cargo.hostEnv)) ? ['--offline', '--locked'] : ['--offline'];
 }

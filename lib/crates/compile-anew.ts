@@ -7,6 +7,7 @@ import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
 import { requireSandbox } from '../build/sandbox.ts';
+import { writtenFolder } from '../build/shadow.ts';
 import { openTracer } from '../build/tracer.ts';
 import type { Tracer } from '../build/tracer.ts';
 import { phase } from '../core/events.ts';
@@ -80,14 +81,18 @@ async function open(
   const compilers = requests.map(({ cargo: { toolchain } }) =>
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );
-  void Promise.allSettled(compilers); // found out beside planning; who needs them asks again
+  const identified = Promise.allSettled(compilers); // beside planning; the functions that need them ask again
   const shutIn = requireSandbox(options.sandbox, path, context.signal);
   const asked = requests.map((request) => ({ ...request, cargo: { ...request.cargo, sandbox: shutIn } }));
-  const [planned, actions, sandbox] = await Promise.all([
+  const steps = [
     phase('planning', context.report, () => planAll(asked, options, context)),
     openActionCache(options.cache),
     shutIn,
-  ]);
+  ] as const;
+  const [planned, actions, sandbox] = await Promise.all(steps).catch(async (error: unknown) => {
+    await Promise.allSettled([identified, ...steps]); // nothing writes to the cache after the error
+    throw error;
+  });
   context.report({ kind: 'planned', units: planned.units.length });
   let pipe: Promise<Jobserver> | undefined;
   let tracer: Promise<Tracer | undefined> | undefined;
@@ -109,7 +114,14 @@ async function open(
     ran: new Set<number>(),
     told: new Set<number>(),
   };
-  return { planned, work, close: async () => (await pipe)?.close() };
+  return {
+    planned,
+    work,
+    close: async () => {
+      await tracer?.catch(() => undefined);
+      await (await pipe)?.close();
+    },
+  };
 }
 
 /** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
@@ -167,15 +179,21 @@ function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMa
     for (const artifact of filesOfResult(result)) {
       const name = outputName(planned, artifact.path);
       if (name === undefined) continue;
-      const program = planned.unit.target.kind.includes('bin');
-      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, program });
+      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role: roleOf(planned, artifact.path) });
     }
   }
   return { project, outputs };
 }
 
+function roleOf({ unit: { target } }: PlannedUnit, path: string): Output['role'] {
+  if (path.startsWith(`${writtenFolder}/`)) return 'written';
+  if (!target.kind.includes('bin')) return 'library';
+  return /\.(?:dwp|pdb)$/.test(path) ? 'debug-information' : 'program';
+}
+
 /** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */
 function outputName({ hash, unit: { target }, filename }: PlannedUnit, path: string): string | undefined {
+  if (path.startsWith(`${writtenFolder}/`)) return path;
   if (/\.(?:d|rmeta|s|ll|bc|o|mir|dwo)$/.test(path)) return undefined;
   const plain = path.replace(`-${hash}`, '');
   const crate = target.name.replaceAll('-', '_');

@@ -270,15 +270,19 @@ test('a build script that fails is named, with what it said', async ({ world }) 
   assert.match(failure.detail ?? '', 'the sky is green');
 });
 
-test('a project that does not parse, a stale lock file and a missing project are told in a sentence', async ({ world }) => {
+test('a project that does not parse, a stale lock file that is law and a missing project are told in a sentence', async ({ world }) => {
   const manifest = join(world.project.dir, 'greeter/Cargo.toml');
   const good = await readFile(manifest, 'utf8');
   await writeFile(manifest, good.replace('[package]', '[package'));
   assert.match((await failureOf(world.build())).message, /^Cannot plan ".*": /);
   await writeFile(manifest, good.replace('version.workspace = true', 'version = "9.0.0"'));
-  const stale = await failureOf(world.build());
+  const stale = await failureOf(world.build({ project: { locked: true } }));
   assert.match(stale.message, 'its Cargo.lock is out of date');
   assert.match(stale.hint ?? '', 'cargo update');
+  const lock = join(world.project.dir, 'Cargo.lock');
+  const before = await readFile(lock, 'utf8');
+  await world.build();
+  assert.is(await readFile(lock, 'utf8'), before.replace(/(?<=name = "greeter"\nversion = ")[^"]*/, '9.0.0'));
   assert.match((await failureOf(world.build({ project: { dir: join(world.dir, 'nowhere') } }))).message, 'there is no Cargo.toml');
 });
 

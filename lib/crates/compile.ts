@@ -7,6 +7,7 @@ import type { Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
 import type { Allowances } from './allowance.ts';
+import { compilingVariables } from './cargo-variables.ts';
 import { configuresBuildStd } from './config-files.ts';
 import type { PlannedUnit, ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
@@ -52,8 +53,8 @@ export interface CompiledProject {
 }
 
 export interface Output extends FileArtifact {
-  /** A program; else a library. */
-  readonly program: boolean;
+  /** `written`: what the linker wrote to other folders, a map for example. */
+  readonly role: 'program' | 'debug-information' | 'library' | 'written';
 }
 
 export interface Compiled {
@@ -120,6 +121,8 @@ async function chooseToolchains(
   const reasons = new Map<string, readonly string[]>();
   for (const project of projects) {
     const needsRustSrc = project.buildStd.length > 0;
+    // What the user declares for a project is as good as the user's environment.
+    const hostEnv = { ...options.hostEnv, ...compilingVariables(project.env) };
     const request = {
       env: options.hostEnv,
       cacheDir: options.cache.root,
@@ -133,10 +136,10 @@ async function chooseToolchains(
     };
     const choice = await chooseToolchain(request, context);
     // A stable cargo ignores [unstable].
-    const configured = !needsRustSrc && isNightly(choice.toolchain) && configuresBuildStd(project, options.hostEnv);
+    const configured = !needsRustSrc && isNightly(choice.toolchain) && configuresBuildStd(project, hostEnv);
     const { toolchain, rustSrc, why } = configured ? await withSource(choice, request, context) : choice;
     if (rustSrc) reasons.set(why, [...(reasons.get(why) ?? []), project.name]);
-    requests.push({ cargo: { toolchain, hostEnv: options.hostEnv, cache: options.cache }, project, rustSrc });
+    requests.push({ cargo: { toolchain, hostEnv, cache: options.cache }, project, rustSrc });
   }
   for (const [why, names] of reasons) context.report({ kind: 'note', text: `${names.join(', ')} with ${why}` });
   return requests;

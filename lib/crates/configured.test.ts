@@ -1,11 +1,11 @@
 // What the configuration, the user's variables and a nightly manifest set is what the compiled program shows, as with cargo.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCache } from '../cache/cache.ts';
-import { outputOf } from '../core/sh.ts';
+import { findProgram, outputOf } from '../core/sh.ts';
 import { compile } from './compile.ts';
 import type { Project } from './project.ts';
 import { publish } from './publish.ts';
@@ -70,6 +70,24 @@ test('a linker and a wrapper in a folder above are found from everywhere, and co
   assert.is(await printed('linker', files), '1 true w');
   assert.is(await printed('linker', { 'tools/my-gcc': '#!/bin/sh\nexec cc "$@" -Wl,--defsym=marker=2\n' }), '2 true w');
   assert.is(await printed('linker', { 'tools/w': '#!/bin/sh\nexec "$@"\n' }), '2 false w');
+});
+
+test('split debug information is packed next to the program, where debuggers look for it', async () => {
+  const files = {
+    'app/Cargo.toml': app('[dependencies]\nout = { path = "out" }\n[profile.dev]\nsplit-debuginfo = "unpacked"\n'),
+    'app/src/main.rs': 'fn main() {\n    println!("{}", out::deep(4));\n}\n',
+    'app/out/Cargo.toml': '[package]\nname = "out"\nversion = "0.1.0"\nedition = "2021"\n',
+    'app/out/src/lib.rs': 'pub fn deep(x: u32) -> u32 {\n    x + 1\n}\n',
+  };
+  assert.is(await printed('split', files), '5');
+  const bin = join(dir, 'out/split/bin');
+  assert.equal((await readdir(bin)).sort(), ['app', 'app.dwp']);
+  const run = (...argv: readonly string[]): Promise<string> =>
+    outputOf('read the program', argv, { cwd: bin, env: { PATH: '/usr/bin:/bin' } });
+  assert.match(await run('readelf', '--sections', '--wide', 'app.dwp'), /\.debug_info\.dwo/);
+  if (await findProgram('gdb', '/usr/bin:/bin')) {
+    assert.match(await run('gdb', '-nx', '-batch', '-ex', 'break out::deep', 'app'), /Breakpoint 1 at .* line 2\./);
+  }
 });
 
 test("the user's flags and profiles are heeded, also by a build that is remembered", async () => {

@@ -18,6 +18,11 @@ export const argumentRows: readonly Row[] = [
   { what: /^-C extra-filename=-[0-9a-f]{16}$/, becomes: '-C extra-filename=-#', reason: 'as above' },
   { what: /^--out-dir .*/, reason: 'where the caller wants files' },
   { what: /^-C incremental=.*/, becomes: '-C incremental=#', reason: 'where the caller keeps half-done work' },
+  {
+    what: /^-C split-debuginfo=unpacked$/,
+    becomes: '-C split-debuginfo=packed',
+    reason: 'ours is packed, so that debuggers find it: unpacked, programs name the files of it by their paths',
+  },
   { what: /^-L dependency=.*/, reason: "where the caller's libraries lie; which they are is compared at --extern" },
 ];
 

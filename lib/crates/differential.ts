@@ -69,7 +69,7 @@ async function compareIn(project: Project, options: CompileOptions, scratchDir: 
   const sources = rustSrc ? await stdSources(cargo, rustSrc, (await metadata(planning, [], context)).metadata) : [];
   const targets = targetsOf(planning);
   const recording = await recordCargo(project, { toolchain, hostEnv, rustSrc, sources, targets, scratchDir }, context);
-  const ours = seen.map(({ job }) => ourCall(job));
+  const ours = seen.filter(({ unit }) => !unit.scriptOutput).map(({ job }) => ourCall(job)); // cargo runs no script that is overridden
   const folders = { ...foldersOf(seen.map(({ job }) => job.action)), [recording.targetDir]: '/bloomery/target' };
   const words = (calls: readonly RecordedCall[], baseEnv: Readonly<Record<string, string>>): readonly NormalCall[] => {
     const makers = makersOf(calls);

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { FileDigests } from '../cache/file-digests.ts';
-import { root } from '../build/sandbox.ts';
+import { here, levelsAbove, root } from '../build/sandbox.ts';
 
 export interface OwnTrees {
   /** The deepest folder that holds all roots, at `here` in the sandbox. Absolute, as all paths here. */
@@ -14,12 +14,6 @@ export interface OwnTrees {
   readonly gitFolders: readonly string[];
 }
 
-/** So many folders above the common one have a place, for paths with "..". */
-const levels = 4;
-
-/** The place of the common folder. The folders above it hold nothing but what is shown of the user's. */
-const here = `${root}/${'above/'.repeat(levels)}here`;
-
 /** The folder in which all of the user's own places lie. */
 export const ownPlaces = `${root}/above`;
 
@@ -27,12 +21,12 @@ export const ownPlaces = `${root}/above`;
 export function ownPlace({ common }: Pick<OwnTrees, 'common'>, path: string): string | undefined {
   const inside = relative(common, path);
   const ups = inside.split('/').filter((part) => part === '..').length;
-  return ups > levels ? undefined : join(here, inside);
+  return ups > levelsAbove ? undefined : join(here, inside);
 }
 
 /** Which folder of the host each place stands for: the common folder's and those of the folders above it. */
 export function ownMounts({ common }: Pick<OwnTrees, 'common'>): Readonly<Record<string, string>> {
-  const rows = Array.from({ length: levels + 1 }, (_, ups) => '../'.repeat(ups));
+  const rows = Array.from({ length: levelsAbove + 1 }, (_, ups) => '../'.repeat(ups));
   return Object.fromEntries(rows.map((ups) => [join(here, ups).replace(/\/$/, ''), resolve(common, ups)]));
 }
 

@@ -6,7 +6,6 @@ import { checkoutAt } from '../cache/checkouts.ts';
 import type { Checkout } from '../cache/checkouts.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
-import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { Granted } from './allowance.ts';
 import { planningVariables } from './cargo-variables.ts';
@@ -20,6 +19,7 @@ import { ownTrees } from './own-trees.ts';
 import type { OwnTrees } from './own-trees.ts';
 import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
+import type { LintArgs } from './lints.ts';
 import type { Place } from './places.ts';
 import { platformsOf } from './platforms.ts';
 import type { Cargo } from './planning.ts';
@@ -28,7 +28,8 @@ import { resolveProject } from './resolution.ts';
 import type { RustSrc } from './rust-src.ts';
 import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
-import { isNightly } from './toolchain.ts';
+import { overrideOf } from './script-override.ts';
+import { compareReleases, isNightly } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 import { isBuildScript, isLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Unit } from './unit-graph.ts';
@@ -62,6 +63,8 @@ export interface PlannedUnit extends Compilation {
   readonly checkout: Checkout | undefined;
   /** The folders of the user's own packages in its project. */
   readonly trees: OwnTrees;
+  /** Lines of the configuration in place of its build script's output. */
+  readonly scriptOutput?: readonly string[];
   /** What the user allowed its package (lib/crates/allowance.ts). */
   readonly granted?: Granted;
 }
@@ -160,16 +163,9 @@ async function planProject(
     const unit = graph.units[index];
     if (!unit) continue;
     const owner = owners(unit);
-    if (isScriptRun(unit) && !unit.dependencies.some(({ index: on }) => isBuildScript(graph.units[on] ?? unit))) {
-      throw cannot(
-        `build ${owner.name}`,
-        `the configuration speaks for its build script (target.<triple>.${owner.links}), which is not supported`,
-        {
-          hint: 'let the script run: take that table out of .cargo/config.toml',
-        },
-      );
-    }
     const platform = platformOf(unit);
+    const isOverridden = isScriptRun(unit) && !unit.dependencies.some(({ index: on }) => isBuildScript(graph.units[on] ?? unit));
+    const scriptOutput = isOverridden ? (overrideOf(config, platform.triple, owner.links) ?? []) : undefined;
     const manifest = manifestOf.get(owner.manifestPath);
     const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir, trees);
     const trimPaths = features.trimPaths ? (unit.profile.trimPaths ?? 'all') : '';
@@ -179,7 +175,7 @@ async function planProject(
       place,
       source: sourceOf(unit, owner, place),
       lto: lto[index] ?? { kind: 'only-object' },
-      lints: manifest?.lints ?? { flags: [], checkCfg: [] },
+      lints: lintsFor(manifest?.lints, place, toolchain),
       target: platform.target,
       linker: platform.linker?.word,
       rustflags: platform.rustflags,
@@ -203,7 +199,9 @@ async function planProject(
         toolchain,
         platform.targetFile?.digest,
         unitWrappers,
+        scriptOutput,
       ),
+      ...(scriptOutput ? { scriptOutput } : {}),
       dependencies,
       triple: platform.triple,
       cfgs: platform.cfgs,
@@ -281,6 +279,7 @@ function identityOf(
   toolchain: Toolchain,
   targetDigest: Digest | undefined,
   wrappers: Wrappers,
+  scriptOutput: readonly string[] | undefined,
 ): string {
   const { unit, owner, place, rustflags } = compilation;
   const started = [wrappers.all?.word ?? null, wrappers.members?.word ?? null];
@@ -294,8 +293,15 @@ function identityOf(
     targetDigest: targetDigest ?? null,
     dependencies: dependencies.map((words) => [...words]),
     ...(started.some((word) => word !== null) ? { wrappers: started } : {}),
+    ...(scriptOutput ? { scriptOutput: [...scriptOutput] } : {}),
   };
   return digestRecord(record).slice(0, 16);
+}
+
+/** Since 1.99 cargo passes no lints to packages whose lints are capped. */
+function lintsFor(lints: LintArgs | undefined, { foreign }: Place, { release }: Toolchain): LintArgs {
+  const { flags, checkCfg } = lints ?? { flags: [], checkCfg: [] };
+  return { flags: foreign && compareReleases(release, '1.99.0') >= 0 ? [] : flags, checkCfg };
 }
 
 function labelSuffix(unit: Unit): string {

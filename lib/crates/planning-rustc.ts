@@ -1,7 +1,7 @@
 // The rustc that cargo asks while it plans: the toolchain's own in a sandbox, because the project's flags reach it (-Zcodegen-backend, --sysroot),
 // and what they name would be loaded by a process of the host. cargo is given a small script that starts it.
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { bubblewrapArgv } from '../build/sandbox.ts';
@@ -23,7 +23,7 @@ export interface PlanningRustc {
 
 export interface PlanningRustcRequest {
   readonly toolchain: Toolchain;
-  readonly cache: Pick<Cache, 'dir' | 'root'>;
+  readonly cache: Pick<Cache, 'dir' | 'root' | 'tmpDir'>;
   readonly sandbox: Sandbox;
   /** Folders and files of the host that the project's flags may name. */
   readonly visible: readonly string[];
@@ -58,8 +58,9 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
   const name = digestRecord({ script, view: view(''), bwrap: sandbox.program, program, compiler }).slice(0, 16);
   const folder = join(planning, name);
   if (!(await absentAsUndefined(stat(folder)))) {
-    const partial = `${folder}.${process.pid}.partial`;
-    await mkdir(join(partial, 'target'), { recursive: true });
+    await mkdir(planning, { recursive: true });
+    const partial = await mkdtemp(join(cache.tmpDir, 'planning-')); // projects are planned at once, also by one process
+    await mkdir(join(partial, 'target'));
     await writeFile(
       join(partial, 'view'),
       view(folder)

@@ -1,7 +1,7 @@
 // How cargo is started to plan a project so that nothing of the project's runs on the host and that a stable cargo stays stable: its rustc is
 // shut in (planning-rustc.ts), wrappers are left out, [env] reaches no program of the host, and [unstable] is hidden where cargo would ignore it.
 import { existsSync } from 'node:fs';
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
@@ -120,7 +120,7 @@ async function hidingUnstable(cargo: Cargo, project: Project, sandbox: Sandbox, 
   const { files } = configFiles(project, cargo.hostEnv);
   const binds: string[] = [];
   for (const file of files) {
-    const copy = await withoutUnstable(file, cargo.cache.dir);
+    const copy = await withoutUnstable(file, cargo.cache);
     if (copy !== undefined) binds.push('--ro-bind', copy, file.path);
   }
   if (!program) {
@@ -133,14 +133,14 @@ async function hidingUnstable(cargo: Cargo, project: Project, sandbox: Sandbox, 
 }
 
 /** The path of a copy of a configuration file without [unstable]; undefined where it has none. */
-async function withoutUnstable(file: ConfigFile, cacheDir: string): Promise<string | undefined> {
+async function withoutUnstable(file: ConfigFile, cache: Cache): Promise<string | undefined> {
   if (!mayName(file.text, 'unstable')) return undefined;
   const { unstable, ...rest } = configTable(file);
   if (unstable === undefined) return undefined;
   const text = stringify(rest);
-  const path = join(cacheDir, 'planning', `config-${digestBytes(text).slice(0, 16)}.toml`);
+  const path = join(cache.dir, 'planning', `config-${digestBytes(text).slice(0, 16)}.toml`);
   if (existsSync(path)) return path;
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = join(await mkdtemp(join(cache.tmpDir, 'config-')), 'config.toml');
   await mkdir(dirname(path), { recursive: true });
   await writeFile(partial, text);
   await rename(partial, path);

@@ -23,6 +23,8 @@ export interface Project {
   readonly buildStdFeatures: readonly string[];
   /** Absolute paths of further configuration files. */
   readonly cargoConfigs: readonly string[];
+  /** Refuse a Cargo.lock that does not fit, as `cargo --locked` does; else cargo updates it. */
+  readonly locked?: boolean;
   /** Declared variables: build scripts and env!() see these and no others. */
   readonly env: Readonly<Record<string, string>>;
 }

@@ -33,8 +33,9 @@ async function compiled({ cache }: Scratch, names: readonly string[]): Promise<C
   const outputs = await Promise.all(
     names.map(async (name): Promise<readonly [string, Output]> => {
       const digest = await cache.content.putBytes(name);
-      const [executable, program] = [!/\.(a|rlib)$/.test(name), !name.startsWith('lib')];
-      return [name, { kind: 'file', path: 'x', digest, sizeBytes: name.length, executable, program }];
+      const executable = !/\.(a|rlib)$/.test(name);
+      const role = name.startsWith('lib') ? 'library' : 'program';
+      return [name, { kind: 'file', path: 'x', digest, sizeBytes: name.length, executable, role }];
     }),
   );
   return { project, outputs: new Map(outputs) };
@@ -92,7 +93,7 @@ test('what cannot be written is said with the folder and how to choose another',
 
 test('a blob that is gone or damaged is not written in part', async () => {
   await withScratch(async (scratch) => {
-    const tool: Output = { kind: 'file', path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, program: true };
+    const tool: Output = { kind: 'file', path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, role: 'program' };
     const files = { project, outputs: new Map([['tool', tool]]) };
     const error: unknown = await publish(files, join(scratch.folder, 'out'), scratch.cache).catch((reason: unknown) => reason);
     assert.instance(error, DamagedBlob);

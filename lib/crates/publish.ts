@@ -1,15 +1,15 @@
-// Puts the outputs of compiled projects where a person finds them: programs in bin/, other linked files in lib/, below a folder for each target
-// where there are several. Copies, because
-// people change and move their files; a file that is already right is left alone.
+// Puts the outputs of compiled projects where a person finds them: programs in bin/, other linked files in lib/, what the linker wrote
+// elsewhere in written/, below a folder for each target where there are several. Copies, because users change and move their files. A file that
+// already has the right content is left alone.
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { FileArtifact } from '../build/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import { programDigest } from '../cache/file-digests.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
-import type { CompiledProject } from './compile.ts';
+import type { CompiledProject, Output } from './compile.ts';
 
 /** The programs of a project: name -> absolute path. A blob that is gone or damaged is thrown as DamagedBlob: its maker has to run again. */
 export async function publish(
@@ -20,18 +20,22 @@ export async function publish(
   const bins: Record<string, string> = {};
   try {
     for (const [name, output] of outputs) {
-      const at = name.lastIndexOf('/'); // before it, the target where there are several
-      const folder = join(outDir, name.slice(0, Math.max(at, 0)), output.program ? 'bin' : 'lib');
-      const path = join(folder, name.slice(at + 1));
-      await makeFolder(folder);
+      const path = join(outDir, pathOf(name, output.role));
+      await makeFolder(dirname(path));
       await materialize(output, path, cache);
-      if (output.program) bins[name.replace(/\.(efi|exe)$/, '')] = path;
+      if (output.role === 'program') bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
   } catch (error) {
     if (error instanceof DamagedBlob) throw error;
     throw cannotBecause(`write the programs of ${project.name} to "${outDir}"`, error, 'choose another folder with --out DIR');
   }
   return bins;
+}
+
+/** Names of several targets begin with the target; files that were written elsewhere have a path of their own. */
+function pathOf(name: string, role: Output['role']): string {
+  if (role === 'written') return name;
+  return join(dirname(name), role === 'library' ? 'lib' : 'bin', basename(name));
 }
 
 /** Writes one artifact to `path` unless its bytes are there already, as a program where it is one. Throws DamagedBlob. */

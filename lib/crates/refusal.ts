@@ -35,7 +35,8 @@ function words(violation: Violation, planned: PlannedUnit): string {
 
 function hint(violation: Violation, planned: PlannedUnit, shorten: (path: string) => string): string {
   const { name } = planned.owner;
-  if (violation.act === 'write') return 'a build script writes to the folder that OUT_DIR names, and a macro writes nothing';
+  if (violation.act === 'write')
+    return 'a build script writes to the folder that OUT_DIR names, and a macro writes nothing; with --no-sandbox they may write anywhere';
   if (violation.act === 'network') {
     return isScriptRun(planned.unit)
       ? `if it may: --allow ${name}=net`

@@ -100,7 +100,7 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
     }),
   );
   return digestRecord({
-    format: 2, // raised when an answer is written down in another way
+    format: 3, // raised when an answer is written down in another way
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     variables: { ...compilingVariables(hostEnv) },

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Context } from '../core/events.ts';
 import type { CargoConfig } from './cargo-config.ts';
-import { configuration, isLocked, metadata, stdMetadata, stdSources, targetsOf, unitGraph } from './cargo.ts';
+import { configuration, isLocked, metadata, stdMetadata, stdSources, targetsOf, unitGraph, updateLock } from './cargo.ts';
 import { cargoHome, configFiles, mayName } from './config-files.ts';
 import { lintArgs } from './lints.ts';
 import type { LintArgs } from './lints.ts';
@@ -10,6 +10,7 @@ import { manifestFacts } from './manifest-facts.ts';
 import type { ManifestFacts } from './manifest-facts.ts';
 import type { Metadata, Package } from './package.ts';
 import { lookedAt } from './plan-witnesses.ts';
+import { isStaleLock } from './plan-error.ts';
 import { openPlanning } from './planning.ts';
 import type { Cargo, Planning } from './planning.ts';
 import { profileRoot } from './profile-root.ts';
@@ -40,13 +41,25 @@ export interface Resolution {
   readonly warnings: readonly { readonly warning: string }[];
 }
 
-/** Asks cargo. `looked`: absolute paths of files, and of folders (closing slash) by the names in them, that the answer depends on. */
-export async function resolveAnew(
-  cargo: Cargo,
-  project: Project,
-  rustSrc: RustSrc | undefined,
-  context: Context,
-): Promise<{ readonly resolution: Resolution; readonly looked: readonly string[] }> {
+interface Answer {
+  readonly resolution: Resolution;
+  readonly looked: readonly string[];
+}
+
+/** Asks cargo, and lets it update a lock file that does not fit unless the project is locked. */
+export async function resolveAnew(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<Answer> {
+  try {
+    return await ask(cargo, project, rustSrc, context);
+  } catch (error) {
+    if (project.locked || !isStaleLock(error)) throw error;
+    await updateLock(await openPlanning(cargo, project, await configuration(cargo, project, context), context), context);
+    context.report({ kind: 'note', text: `Cargo.lock of ${project.name} was updated, because it did not fit the manifests` });
+    return await ask(cargo, project, rustSrc, context);
+  }
+}
+
+/** `looked`: absolute paths of files, and of folders (closing slash) by the names in them, that the answer depends on. */
+async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<Answer> {
   // Starts no rustc, and says what the others have to be asked with, unless no file may say anything about that.
   const configured = configuration(cargo, project, context);
   configured.catch(() => undefined); // it is waited for below

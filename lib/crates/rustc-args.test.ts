@@ -97,7 +97,7 @@ test('a program in a workspace with dependencies, features, lints and flags of t
     '--emit=dep-info,link',
     '-C embed-bitcode=no',
     '-C debuginfo=2',
-    '-C split-debuginfo=unpacked',
+    '-C split-debuginfo=packed',
     '--warn=x',
     '--check-cfg cfg(y)',
     '--cfg feature="a"',

@@ -53,7 +53,7 @@ export interface LinkedScript {
 /** The whole command line after the program's name. */
 export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: Linkage): readonly string[] {
   const { unit, rustflags } = compilation;
-  return [
+  const words = [
     ...crateArgs(compilation),
     '-C',
     `metadata=${hash}`,
@@ -71,6 +71,15 @@ export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: 
     ...rustflags,
     ...scriptArgs(compilation, scripts),
   ];
+  return words.map(packedDebugInfo);
+}
+
+/**
+ * The word for split debug information that is packed, in place of the word for the unpacked kind. Unpacked, it is in files next to the objects, which
+ * a program names by their paths: those of the sandbox. Packed, it is one file next to the program, which debuggers find by the program's name.
+ */
+function packedDebugInfo(word: string): string {
+  return word.replace(/^((?:-C|--codegen=)?)split-debuginfo=unpacked$/, '$1split-debuginfo=packed');
 }
 
 /** The crate and how it is compiled: all that comes before the unit's name. */

@@ -19,6 +19,7 @@ import { rustcArgs } from './rustc-args.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
 import { isBuildScript, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import { declaredFiles, declaredPlaces, rustcReads, scriptReads } from './unit-reads.ts';
+import { verifyVendored } from './vendored-package.ts';
 
 /** What the host adds to keys. */
 export interface Tools {
@@ -59,6 +60,7 @@ export function outDirOf(planned: PlannedUnit): string {
 
 export async function jobOf(planned: PlannedUnit, context: ActionContext): Promise<Job> {
   const isRun = isScriptRun(planned.unit);
+  if (planned.place.immutable && planned.owner.source !== undefined) await verifyVendored(planned.owner.dir, planned.label, context.cache);
   const { action, wholes } = isRun ? await scriptAction(planned, context) : await rustcAction(planned, context);
   return {
     action,
@@ -110,7 +112,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   }
   const macros = libraries
     .filter(({ planned: { unit: one } }) => isProcMacro(one))
-    .flatMap((macro) => [macro, ...below(macro, context.built)]);
+    .flatMap((macro) => [macro, ...below(macro.planned, context.built)]);
   const near = [...(metadataOnly ? own : scripts), ...macros.filter(({ planned: one }) => isScriptRun(one.unit))];
   for (const script of near) addOutDir(script, { inputs, layout }, false);
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
@@ -184,10 +186,11 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
   const dependencies = planned.dependencies.flatMap(({ index }) => context.built.get(index) ?? []);
   const script = dependencies.find((dependency) => isBuildScript(dependency.planned.unit));
   const program = script && filesOfResult(script.result).find(({ path, executable }) => executable && !path.endsWith('.d'));
-  if (!script || !program) throw cannot(`run the build script of ${planned.label}`, 'its compilation left no program');
-  const place = `${places.build}/${planned.owner.name}-${script.planned.hash}/${script.planned.unit.target.name}`;
+  const { scriptOutput } = planned;
+  if (!scriptOutput && !(script && program)) throw cannot(`run the build script of ${planned.label}`, 'its compilation left no program');
+  const place = script && `${places.build}/${planned.owner.name}-${script.planned.hash}/${script.planned.unit.target.name}`;
   const artifacts = artifactsFor(planned, context.built);
-  const inputs: Record<string, Digest> = { [place]: program.digest, ...artifacts.inputs };
+  const inputs: Record<string, Digest> = { ...(place !== undefined && program ? { [place]: program.digest } : {}), ...artifacts.inputs };
   const layout: Record<string, Staged> = {};
   const native: Record<string, string> = {};
   for (const dependency of dependencies) {
@@ -195,7 +198,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     Object.assign(native, depEnv(dependency.planned.owner.links, dependency.directives.metadata));
   }
   // A library of the script may lead it to a program that is in the package or the output folder of another below it, and a value of DEP_ too.
-  const near = below({ planned, result: script.result, directives: undefined }, context.built).filter((one) => one !== script);
+  const near = below(planned, context.built).filter((one) => one !== script);
   for (const one of near) if (isScriptRun(one.planned.unit)) addOutDir(one, { inputs, layout }, true);
   const run = {
     outDir: outDirOf(planned),
@@ -215,7 +218,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     record: {
       format: 2,
       kind: 'build-script',
-      argv: [place],
+      argv: scriptOutput ? ['/usr/bin/printf', '%s\\n', ...scriptOutput] : [place ?? ''],
       cwd: planned.place.dir,
       env: {
         ...Object.fromEntries(defaults),

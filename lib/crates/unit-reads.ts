@@ -10,6 +10,7 @@ import { hostPath, isBelow } from '../build/mounts.ts';
 import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../build/place-digest.ts';
 import { root } from '../build/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
+import { encodePath } from '../core/byte-path.ts';
 import type { Digest } from '../core/digest.ts';
 import { linkClosure } from './built-unit.ts';
 import type { BuiltUnit } from './built-unit.ts';
@@ -65,12 +66,12 @@ export function scriptReads(planned: PlannedUnit, result: ActionResult, read: re
   const { place, trees } = planned;
   if (place.immutable) return { files: [], variables };
   const { rerunIfChanged, rerunIfEnvChanged } = parseDirectives(result.stdout, planned.owner.name);
-  const silent = rerunIfChanged.length + rerunIfEnvChanged.length === 0;
+  const silent = rerunIfChanged.length + rerunIfEnvChanged.length === 0 && !planned.scriptOutput;
   const declared = silent ? [packageOf(place.dir)] : declaredInputs(planned, rerunIfChanged);
   const roots = trees.roots.map((path) => repositoryOf(ownPlace(trees, path) ?? path));
   const files = [...new Set([...declared, ...(read ?? roots)])];
   const paths = pathsOfUnit(planned);
-  const missing = silent ? [] : declared.filter((one) => !existsSync(hostPath(plainPlace(one), paths)));
+  const missing = silent ? [] : declared.filter((one) => !existsSync(encodePath(hostPath(plainPlace(one), paths))));
   return { files, variables, ...(missing.length > 0 ? { always: true } : {}) };
 }
 

@@ -49,21 +49,8 @@ export function cargoBuilder(env: Env, triple: string): Builder {
   };
 }
 
-/**
- * A builder with tasks/crates.ts and one cache; its place is the folder of programs. A lock file that does not fit is an error for it and not for
- * cargo build: the builder then does what the error's hint says, as a user would.
- */
+/** A builder with tasks/crates.ts and one cache; its place is the folder of programs. */
 export function ownBuilder(env: Env, node: string, cache: string): Builder {
-  const build = plainOwnBuilder(env, node, cache);
-  return async (folder, place, settings, context) => {
-    const outcome = await build(folder, place, settings, context);
-    if (outcome.kind !== 'refused' || !outcome.text.includes('its Cargo.lock is out of date')) return outcome;
-    const { exitCode } = await run(['cargo', 'update', '--workspace', '--offline'], { cwd: folder, env, signal: context.signal });
-    return exitCode === 0 ? build(folder, place, settings, context) : outcome;
-  };
-}
-
-function plainOwnBuilder(env: Env, node: string, cache: string): Builder {
   return async (folder, place, { variables, flags }, context): Promise<BuildOutcome> => {
     await mkdir(place, { recursive: true });
     const given = Object.entries(variables).filter(([name]) => ofCargo.test(name));

@@ -18,7 +18,7 @@ export interface Settings {
 type Undo = () => Promise<void>;
 
 /** Commits have the same names each time, whatever the user's configuration of git says. */
-const gitEnv = {
+export const gitEnv = {
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_AUTHOR_NAME: 'A',

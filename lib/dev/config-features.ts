@@ -79,4 +79,22 @@ export const configFeatures: readonly Feature[] = [
       ...variable('CARGO_PROFILE_DEV_DEBUG_ASSERTIONS', 'false', undefined),
     ],
   },
+  {
+    name: 'config-script-override',
+    roles: ['util', 'base'],
+    once: 'links',
+    manifest: { package: 'links = "over_@"' },
+    script: 'println!("cargo::rerun-if-changed=build.rs"); println!("cargo::metadata=word=script");',
+    config: { 'target.x86_64-unknown-linux-gnu.over_@': 'word = "config"\nrustc-cfg = ["overridden"]' },
+    print: 'cfg!(overridden)',
+    user: {
+      script:
+        'println!("cargo::rerun-if-changed=build.rs"); println!("cargo::rustc-env=OVER_@={}", env::var("DEP_OVER_@_WORD".to_uppercase()).unwrap());',
+      print: 'env!("OVER_@")',
+    },
+    edits: [
+      swap('{config}/.cargo/config.toml', 'word = "config"', 'word = "other"'),
+      swap('{config}/.cargo/config.toml', 'x86_64-unknown-linux-gnu.over_@', 'x86_64-unknown-linux-gnu.under_@'),
+    ],
+  },
 ];

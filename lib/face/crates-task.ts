@@ -58,6 +58,7 @@ export const projectFlags = {
   'build-std': { type: 'string', value: 'core,alloc', help: 'compile these crates of the standard library too' },
   'build-std-features': { type: 'string', value: 'F,..', help: 'features of the standard library (compiler-builtins-mem)' },
   'cargo-config': { type: 'string', value: 'FILE', multiple: true, help: 'a further cargo configuration file' },
+  locked: { type: 'boolean', help: 'refuse a Cargo.lock that does not fit the manifests; without it cargo updates the file' },
   set: { type: 'string', value: 'FILE', help: 'several projects in one graph: TOML with [[project]] tables' },
   out: { type: 'string', value: 'DIR', help: 'where programs go: DIR/bin, or DIR/<name>/bin with --set (default out)' },
   ...compilerFlags,
@@ -179,6 +180,7 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
     buildStd: split([args.text('build-std') ?? '']),
     buildStdFeatures: split([args.text('build-std-features') ?? '']),
     cargoConfigs: args.list('cargo-config').map(path),
+    locked: args.has('locked'),
     env: declaredEnv(args.list('env'), host.env),
   };
   if (dir !== undefined) return [{ ...defaults, name: basename(path(dir)), dir: path(dir) }];

@@ -1,6 +1,6 @@
 // tasks/image.ts as a person runs it: what each verb prints, and how mistakes end.
 import { Buffer } from 'node:buffer';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,6 +92,32 @@ test('verify ends with 1 where something is damaged', async () => {
   assert.match(cut.stdout, /^damaged .*beyond|^damaged .*bytes/);
 });
 
+test('put, diff and grow print what they did, and diff ends with 1 where images differ', async () => {
+  const bare = join(dir, 'bare');
+  const fd = openSync(bare, 'w+');
+  ftruncateSync(fd, 4 * MiB);
+  const home = fileTree([['home/old', file('old', 0o600)]]);
+  const options = { name: 'bare', offsetBytes: 0, sizeBytes: 4 * MiB, timestampSec: 0 };
+  await writeRedoxfs(home, fd, options, { signal: new AbortController().signal, report: () => {} });
+  closeSync(fd);
+  copyFileSync(bare, join(dir, 'before'));
+  writeFileSync(join(dir, 'blob'), Buffer.alloc(200 * KiB, 'b'), { mode: 0o640 });
+  assert.is((await image('diff', 'before', 'bare')).stdout, 'no differences\n');
+  const added = await image('put', 'bare', 'blob', '/home/blob', '--uid', '7');
+  assert.equal([added.exitCode, added.stdout], [0, 'added home/blob (200 KiB)\n'], added.stderr);
+  const replaced = await image('put', 'bare', 'blob', 'home/old', '--mode', '4755', '--json');
+  const json = JSON.parse(replaced.stdout.trim().split('\n').at(-1) ?? '');
+  assert.equal(json, { image: bare, path: 'home/old', bytes: 200 * KiB, replaced: true, copied: false });
+  const differ = await image('diff', 'before', 'bare');
+  assert.is(differ.exitCode, 1);
+  const line = 'changed home/old: mode -rw------- -> -rwsr-xr-x, size 3 -> 204800';
+  assert.is(differ.stdout, `${line}\nadded home/blob\n2 differences\n`);
+  assert.match((await image('ls', 'bare', 'home/blob')).stdout, /^-rw-r----- +7:0 204800 home\/blob\n$/);
+  assert.is((await image('verify', 'bare')).exitCode, 0);
+  assert.is((await image('grow', 'bare')).stdout, 'the RedoxFS fills its partition already\n');
+  assert.is((await image('grow', 'bare', '--size', '6M')).stdout, 'the RedoxFS grew from 4 MiB to 6 MiB\n');
+});
+
 test('mistakes are told in a sentence, and nothing is made', async () => {
   for (const [words, exitCode, why] of [
     [['lst', 'initfs'], 2, /Cannot do "lst" with an image/],
@@ -99,6 +125,15 @@ test('mistakes are told in a sentence, and nothing is made', async () => {
     [['ls', '.'], 1, /it is not a file/],
     [['ls', script], 1, /it is neither a GPT image nor/],
     [['cat', 'initfs'], 2, /cat needs IMAGE PATH/],
+    [['cat', 'initfs', 'a', 'b'], 2, /"b" is one word too many/],
+    [['put', 'initfs', 'initfs'], 2, /put needs IMAGE FILE PATH/],
+    [['put', 'initfs', 'none', 'x'], 1, /Cannot read ".*none": it does not exist/],
+    [['put', 'initfs', '.', 'x'], 1, /Cannot read ".*": it is a folder/],
+    [['put', 'initfs', 'initfs', '../x'], 2, /a name is "\.\."/],
+    [['put', 'initfs', 'initfs', 'x', '--mode', '888'], 2, /it must be octal/],
+    [['put', script, 'initfs', 'x'], 1, /it is neither a GPT image nor/],
+    [['grow', 'initfs'], 1, /of kind initfs/],
+    [['diff', 'initfs', 'none'], 1, /Cannot read ".*none": it does not exist/],
     [['ls', 'initfs', '--partition', 'root'], 2, /Cannot find partition "root"/],
     [['extract', script, 'new'], 1, /it is neither/],
   ] as const) {

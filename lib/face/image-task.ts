@@ -2,29 +2,40 @@
 import { cannot, exitCodes } from '../core/errors.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
 import { extractVolumes } from '../image/extract.ts';
-import { chosenVolumes, findInImage, openImage } from '../image/image-reader.ts';
+import { chosenVolumes, findInImage } from '../image/image-reader.ts';
 import type { ImageVolume, OpenImage } from '../image/image-reader.ts';
-import type { ImageHost } from '../image/image-tools.ts';
 import { listingLine, listingRecord } from '../image/listing.ts';
 import { verifyImage } from '../image/verify-image.ts';
 import { fileBytes } from '../image/volume.ts';
 import type { VolumeEntry } from '../image/volume.ts';
 import type { Flag } from './command-line.ts';
+import { diff } from './image-diff-task.ts';
+import { grow, put } from './image-change-task.ts';
+import { hostOf, openedImage, takeWords } from './image-argument.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const imageFlags = {
   partition: { type: 'string', value: 'NAME', help: 'only this partition; PATH is then a path inside it' },
+  mode: { type: 'string', value: 'OCTAL', help: "put: permission bits; default: those of the file that is replaced, else FILE's" },
+  uid: { type: 'string', value: 'N', help: 'put: owner; default: that of the file that is replaced, else 0' },
+  gid: { type: 'string', value: 'N', help: 'put: group; default: that of the file that is replaced, else 0' },
+  parents: { type: 'boolean', help: 'put: create missing directories of PATH' },
+  compress: { type: 'boolean', help: 'put: compress the contents with LZ4 (RedoxFS)' },
+  size: { type: 'string', value: 'SIZE', help: 'grow: new size of the image, for example 1G; default: its size' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-const help = 'see npx zx tasks/image.ts --help';
-const verbs: Readonly<Record<string, (it: Task, image: OpenImage) => Promise<Outcome>>> = { ls, cat, extract, verify };
+const verbs: Readonly<Record<string, (it: Task, image: OpenImage) => Promise<Outcome>>> = { ls, cat, extract, verify, diff, put, grow };
 
 export async function inspectImage(it: Task): Promise<Outcome> {
   const [verb = '', imagePath = ''] = it.args.words;
   const work = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  if (!work) throw cannot(`do "${verb}" with an image`, `the verbs are ${Object.keys(verbs).join(', ')}`, { blame: 'usage', hint: help });
-  const image = await openImage(it.path(imagePath), it.host.env['TMPDIR'] ?? '/tmp', hostOf(it), it);
+  if (!work)
+    throw cannot(`do "${verb}" with an image`, `the verbs are ${Object.keys(verbs).join(', ')}`, {
+      blame: 'usage',
+      hint: 'see npx zx tasks/image.ts --help',
+    });
+  const image = await openedImage(it, imagePath);
   try {
     return await work(it, image);
   } finally {
@@ -33,7 +44,7 @@ export async function inspectImage(it: Task): Promise<Outcome> {
 }
 
 async function ls(it: Task, image: OpenImage): Promise<Outcome> {
-  const path = it.args.words[2];
+  const [path] = takeWords(it, 'ls', 0, 'PATH');
   const only = it.args.text('partition');
   const below = path === undefined ? undefined : await findInImage(image, path, only);
   const listed: [ImageVolume, VolumeEntry][] = [];
@@ -49,8 +60,7 @@ async function ls(it: Task, image: OpenImage): Promise<Outcome> {
 }
 
 async function cat(it: Task, image: OpenImage): Promise<Outcome> {
-  const path = it.args.words[2];
-  if (path === undefined) throw cannot('read the command line', 'cat needs IMAGE PATH', { blame: 'usage', hint: help });
+  const [path = ''] = takeWords(it, 'cat', 1, 'PATH');
   const { volume, entry } = await findInImage(image, path, it.args.text('partition'));
   if (entry.kind !== 'file')
     throw cannot(`print "${path}"`, entry.kind === 'symlink' ? `it is a link to "${entry.target}"` : 'it is not a file');
@@ -59,8 +69,7 @@ async function cat(it: Task, image: OpenImage): Promise<Outcome> {
 }
 
 async function extract(it: Task, image: OpenImage): Promise<Outcome> {
-  const dir = it.args.words[2];
-  if (dir === undefined) throw cannot('read the command line', 'extract needs IMAGE DIR', { blame: 'usage', hint: help });
+  const [dir = ''] = takeWords(it, 'extract', 1, 'DIR');
   const { files, bytes } = await extractVolumes(chosenVolumes(image, it.args.text('partition')), it.path(dir), it);
   it.print(`extracted ${plural(files, 'file')} (${formatBytes(bytes)}) to ${dir}`);
   return { json: { image: image.path, dir: it.path(dir), files, bytes } };
@@ -76,8 +85,4 @@ async function verify(it: Task, image: OpenImage): Promise<Outcome> {
   it.print(findings.length === 0 ? `${plural(paths, 'path')} read, no damage` : `${plural(findings.length, 'damage')} found`);
   const json = { image: image.path, paths, findings: findings.map(({ path, why }) => ({ path, why })), notes: [...notes] };
   return { exitCode: findings.length === 0 ? exitCodes.done : exitCodes.failed, json };
-}
-
-function hostOf({ host }: Task): ImageHost {
-  return { path: host.env['PATH'] ?? '' };
 }

@@ -11,6 +11,7 @@ import type { Content } from './content.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { toolFailure, tried } from './image-tools.ts';
 import type { ImageHost, ToolCall } from './image-tools.ts';
+import { largestFolders } from './tree-sizes.ts';
 
 export interface Ext4Options {
   readonly offsetBytes: number;
@@ -51,14 +52,22 @@ export async function writeExt4(
 ): Promise<void> {
   if (options.base) await copyBase(options.base, imagePath, host, context);
   else await makeEmpty(imagePath, options, host, context);
-  await fill(tree, imagePath, stagingDir, options, host, context);
+  await addToExt4(tree, imagePath, stagingDir, { ...options, there: options.base?.entries ?? new Map() }, host, context);
 }
 
-async function fill(
+export interface Ext4Addition extends Omit<Ext4Options, 'uuid'> {
+  /** What the file system has already; entries of the tree that are the same values are not written. */
+  readonly there: ReadonlyMap<string, Entry>;
+  /** Files that are removed first. */
+  readonly removed?: readonly string[];
+}
+
+/** Writes the entries of the tree into the ext4 at `offsetBytes` of the image. `stagingDir` is ours alone, and is removed afterwards. */
+export async function addToExt4(
   tree: FileTree,
   imagePath: string,
   stagingDir: string,
-  { sizeBytes, label, timestampSec, offsetBytes, base }: Parameters<typeof writeExt4>[3],
+  { sizeBytes, label, timestampSec, offsetBytes, there, removed = [] }: Ext4Addition,
   host: ImageHost,
   context: Context,
 ): Promise<void> {
@@ -66,7 +75,8 @@ async function fill(
     await rm(stagingDir, { recursive: true, force: true }); // of a run that was killed
     await mkdir(stagingDir, { recursive: true });
     const commands = join(stagingDir, 'commands');
-    await writeFile(commands, await commandsFor(tree, base?.entries ?? new Map(), timestampSec, stagingDir));
+    const removals = removed.map((path) => `rm ${quoted(`/${path}`)}\n`).join('');
+    await writeFile(commands, removals + (await commandsFor(tree, there, timestampSec, stagingDir)));
     const fill: ToolCall['argv'] = ['debugfs', '-w', '-f', commands, `${imagePath}?offset=${offsetBytes}`];
     const { exitCode, stderr } = await tried({ what: `fill the ext4 "${label}"`, argv: fill, timestampSec }, host, context);
     // It goes on after a failure and ends well: only what it says tells.
@@ -74,7 +84,8 @@ async function fill(
     if (exitCode === 0 && complaints.length === 0) return;
     if (complaints.some((line) => /could not allocate|no space left on device/i.test(line))) {
       const full = complaints.some((line) => /no space left on device/i.test(line));
-      const hint = full ? 'free some space, or choose another folder with --out DIR' : 'make the partition larger, or leave something out';
+      const smaller = `make the partition larger, or leave something out; the largest folders are ${largestFolders(tree)}`;
+      const hint = full ? 'free some space, or choose another folder with --out DIR' : smaller;
       const why = full ? 'no space left on the device' : `its ${formatBytes(sizeBytes)} are too small`;
       throw cannot(`fill the ext4 "${label}"`, why, { hint, ...(full ? { blame: 'host' as const } : {}) });
     }

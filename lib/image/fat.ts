@@ -14,6 +14,7 @@ import type { FileTree } from './file-tree.ts';
 import { ran, toolFailure, tried } from './image-tools.ts';
 import type { ImageHost, ToolCall } from './image-tools.ts';
 import { sectorBytes } from './partitions.ts';
+import { largestFolders } from './tree-sizes.ts';
 
 export interface FatOptions {
   readonly offsetBytes: number;
@@ -78,7 +79,8 @@ export async function writeFat(
     const missing = withOpenFile(imagePath, (fd) => missingBytes(tree, readFatGeometry(fd, options.offsetBytes)));
     if (missing <= 0) throw toolFailure(call, result);
     const why = `its ${formatBytes(options.sizeBytes)} are too small: about ${missing} bytes (${formatBytes(missing)}) are missing`;
-    throw cannot(`write the FAT "${options.label}"`, why, { hint: 'make the partition larger, or leave something out' });
+    const hint = `make the partition larger, or leave something out; the largest folders are ${largestFolders(tree)}`;
+    throw cannot(`write the FAT "${options.label}"`, why, { hint });
   }
 }
 
@@ -121,7 +123,8 @@ async function stagedFiles(tree: FileTree, directory: string, names: readonly st
   return staged;
 }
 
-function refuseForFat(tree: FileTree): void {
+/** Throws a Failure that names the path if a FAT cannot hold an entry of the tree. */
+export function refuseForFat(tree: FileTree): void {
   const lower = new Set<string>();
   for (const [path, { kind }] of tree.entries) {
     const what = `write "${path}" into a FAT`;

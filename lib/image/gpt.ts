@@ -1,7 +1,8 @@
-// Partition tables (GPT), written and read by sfdisk: protective MBR, primary and backup table. Only knows the words of its script
-// and of its JSON.
+// Partition tables (GPT): protective MBR, primary and backup table. Written by sfdisk, and read by it where the primary table is
+// damaged. Only knows the words of its script and of its JSON.
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { readPrimaryGpt } from './gpt-reader.ts';
 import { ran, tried } from './image-tools.ts';
 import type { ImageHost } from './image-tools.ts';
 import type { PartitionPlace } from './partitions.ts';
@@ -43,6 +44,11 @@ export function sfdiskScript({ diskGuid, partitions }: Gpt): string {
 
 /** The table of an image, or undefined when it has no GPT. */
 export async function readGpt(imagePath: string, host: ImageHost, context: Context): Promise<Gpt | undefined> {
+  return readPrimaryGpt(imagePath) ?? (await readGptBySfdisk(imagePath, host, context));
+}
+
+/** As `readGpt`, by sfdisk, which takes the backup table when the primary one is damaged. */
+export async function readGptBySfdisk(imagePath: string, host: ImageHost, context: Context): Promise<Gpt | undefined> {
   const what = `read the partition table of "${imagePath}"`;
   const result = await tried({ what, argv: ['sfdisk', '--json', imagePath] }, host, context);
   if (result.exitCode !== 0) return undefined;

@@ -29,6 +29,7 @@ export interface ImageVolume {
 
 export interface OpenImage {
   readonly path: string;
+  readonly sizeBytes: number;
   /** undefined when it has no partition table. */
   readonly gpt: Gpt | undefined;
   readonly volumes: readonly ImageVolume[];
@@ -77,6 +78,7 @@ export async function openImage(path: string, scratchDir: string, host: ImageHos
   });
   return {
     path,
+    sizeBytes,
     gpt,
     volumes,
     close: async () => {

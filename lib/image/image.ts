@@ -25,7 +25,8 @@ import { writeRedoxfs } from './redoxfs-writer.ts';
 export type PartitionContents =
   | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
   | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree; readonly base?: Ext4Base }
-  | { readonly kind: 'redoxfs'; readonly tree: FileTree };
+  /** `compress`: records are compressed with LZ4 where that saves blocks. */
+  | { readonly kind: 'redoxfs'; readonly tree: FileTree; readonly compress?: boolean };
 
 export interface PartitionLayout extends PartitionRequest {
   readonly typeGuid: string;
@@ -132,7 +133,7 @@ async function writeContents(
   const offsetBytes = place.startLba * sectorBytes;
   const where = { name: place.name, offsetBytes, sizeBytes: place.sectors * sectorBytes, timestampSec: image.timestampSec };
   if (contents.kind === 'redoxfs') {
-    const { uuid, usedEndBytes } = await writeRedoxfs(contents.tree, image.fd, where, context);
+    const { uuid, usedEndBytes } = await writeRedoxfs(contents.tree, image.fd, { ...where, compress: contents.compress }, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
   }
   if (contents.kind === 'ext4') {
@@ -156,6 +157,7 @@ function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
       name,
       typeGuid,
       kind: contents.kind,
+      ...(contents.kind === 'redoxfs' && contents.compress ? { compress: true } : {}),
       start: places[i]?.startLba ?? 0,
       sectors: places[i]?.sectors ?? 0,
       tree: describedTree(contents.tree),

@@ -37,7 +37,8 @@ export function lz4Block(source: Uint8Array, mostBytes: number): Uint8Array | un
     const length = more + shortestMatch;
     if (distance === 0 || distance > to || to + length > mostBytes) return undefined;
     // A match may overlap what it writes, and then repeats it: byte by byte, forwards.
-    for (let i = 0; i < length; i++) out[to + i] = out[to + i - distance] ?? 0;
+    if (distance >= length) out.copyWithin(to, to - distance, to - distance + length);
+    else for (let i = 0; i < length; i++) out[to + i] = out[to + i - distance] ?? 0;
     to += length;
   }
   return undefined;

@@ -7,7 +7,7 @@ export const sectorBytes = 512;
 const alignmentSectors = MiB / sectorBytes;
 /** Protective MBR, header and 128 entries of 128 bytes in front; entries and header again at the end. */
 const gptSectorsInFront = 34;
-const gptSectorsAtEnd = 33;
+export const gptSectorsAtEnd = 33;
 
 /** What is asked for. */
 export interface PartitionRequest {

@@ -41,9 +41,11 @@ export interface Node {
   readonly blocks: number;
   readonly recordLevel: number;
   readonly timeSec: number;
-  /** The bytes themselves, or the pointers of each depth (absent ones are null). */
-  readonly data: { readonly inline: Uint8Array } | { readonly pointers: readonly (readonly BlockPointer[])[] };
+  readonly data: NodeData;
 }
+
+/** The bytes themselves, or the pointers of each depth (absent ones are null). */
+export type NodeData = { readonly inline: Uint8Array } | { readonly pointers: readonly (readonly BlockPointer[])[] };
 
 export function typeOf(node: Node): number {
   return node.mode & typeMask;
@@ -55,19 +57,28 @@ export function permissionsOf(node: Node): number {
 
 export function encodeNode(node: Node): Buffer {
   const block = Buffer.alloc(blockBytes);
+  block.writeUInt32LE(node.links, at.links);
+  for (const time of [at.ctime, at.mtime, at.atime]) block.writeBigUInt64LE(BigInt(node.timeSec), time);
+  return changedNode(block, node);
+}
+
+/** A copy of a node's block with other contents and attributes. Links and times stay as they are. */
+export function changedNode(before: Buffer, node: Omit<Node, 'links' | 'timeSec'>): Buffer {
+  const block = Buffer.from(before);
   block.writeUInt16LE(node.mode, at.mode);
   block.writeUInt32LE(node.uid, at.uid);
   block.writeUInt32LE(node.gid, at.gid);
-  block.writeUInt32LE(node.links, at.links);
   block.writeBigUInt64LE(BigInt(node.sizeBytes), at.size);
   block.writeBigUInt64LE(BigInt(node.blocks), at.blocks);
-  for (const time of [at.ctime, at.mtime, at.atime]) block.writeBigUInt64LE(BigInt(node.timeSec), time);
   block.writeUInt32LE(node.recordLevel, at.recordLevel);
+  block.fill(0, dataAt);
+  const flags = block.readUInt32LE(at.flags) & ~inlineFlag;
   if ('inline' in node.data) {
-    block.writeUInt32LE(inlineFlag, at.flags);
+    block.writeUInt32LE((flags | inlineFlag) >>> 0, at.flags);
     block.set(node.data.inline, dataAt);
     return block;
   }
+  block.writeUInt32LE(flags >>> 0, at.flags);
   for (const [depth, pointers] of node.data.pointers.entries()) {
     for (const [i, pointer] of pointers.entries()) writePointer(block, depthAt(depth) + i * pointerBytes, pointer);
   }

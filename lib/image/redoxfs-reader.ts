@@ -47,6 +47,8 @@ export function openRedoxfs(imagePath: string, offsetBytes: number, seen?: Block
 
 export class Redoxfs {
   readonly header: Header;
+  /** Where block 0 is in the file. */
+  readonly startBytes: number;
   readonly blocks: RedoxfsBlocks;
   private readonly fd: number;
   private readonly lists = new Map<number, TreeList>();
@@ -54,6 +56,7 @@ export class Redoxfs {
   constructor(fd: number, header: Header, startBytes: number, seen: BlockSeen | undefined) {
     this.fd = fd;
     this.header = header;
+    this.startBytes = startBytes;
     this.blocks = new RedoxfsBlocks(fd, startBytes, header.sizeBytes / blockBytes, seen);
   }
 
@@ -63,10 +66,15 @@ export class Redoxfs {
 
   /** The node of an id; `path` is what it is wanted for. */
   node(id: number, path: string): Node {
+    return decodeNode(this.nodeBlock(id, path));
+  }
+
+  /** The block of a node as it is stored. */
+  nodeBlock(id: number, path: string): Buffer {
     let pointer: BlockPointer | undefined = this.header.tree;
     for (const slot of slotsOfId(id) ?? []) pointer = pointer && this.treeList(pointer, path).pointers[slot];
     if (!slotsOfId(id) || !pointer || isNull(pointer)) throw damaged(path, `node ${id} does not exist`);
-    return decodeNode(this.blocks.meta(pointer, path));
+    return this.blocks.meta(pointer, path);
   }
 
   treeList(pointer: BlockPointer, path: string): TreeList {
@@ -201,9 +209,9 @@ function newestHeader(fd: number, imagePath: string, offsetBytes: number): { rea
     if (ringStart < 0) continue;
     const startBytes = offsetBytes + ringStart * blockBytes;
     let newest = found;
-    for (let slot = 0; slot < headerRingBlocks; slot++) {
-      const other = readBlocks(fd, startBytes + slot * blockBytes, blockBytes);
-      const decoded = other && decodeHeader(other);
+    const ring = readBlocks(fd, startBytes, headerRingBlocks * blockBytes);
+    for (let slot = 0; ring && slot < headerRingBlocks; slot++) {
+      const decoded = decodeHeader(ring.subarray(slot * blockBytes, (slot + 1) * blockBytes));
       if (decoded && 'header' in decoded && decoded.header.generation > newest.header.generation) newest = decoded;
     }
     if (newest.encrypted) throw cannot(what, 'it is encrypted');

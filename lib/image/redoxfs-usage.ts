@@ -1,10 +1,10 @@
 // Who uses which blocks of a RedoxFS, and which are free by its allocation log. Two accounts of the same thing, kept apart so that
 // they can be compared.
-import { bytesOfLevel, headerRingBlocks, isNull } from './redoxfs-pointer.ts';
+import { bytesOfLevel, headerRingBlocks } from './redoxfs-pointer.ts';
 import type { BlockPointer } from './redoxfs-pointer.ts';
-import { decodeAllocationLog, firstUsableBlock } from './redoxfs-allocation.ts';
-import type { AllocationEntry } from './redoxfs-allocation.ts';
+import { firstUsableBlock } from './redoxfs-allocation.ts';
 import { damaged } from './redoxfs-blocks.ts';
+import { readAllocationLog } from './redoxfs-free-list.ts';
 import type { Redoxfs } from './redoxfs-reader.ts';
 import type { Finding } from './volume.ts';
 
@@ -58,17 +58,8 @@ export class BlockUsage {
 
 /** Replays the log from its oldest block: a byte for each block, 1 where it is free. Nonsense in the log is a Failure. */
 export function freeBlocks(fs: Redoxfs, blockCount: number, logPath: string): Uint8Array {
-  const groups: (readonly AllocationEntry[])[] = [];
-  const seen = new Set<number>();
-  for (let pointer = fs.header.alloc; !isNull(pointer);) {
-    if (seen.has(pointer.index)) throw damaged(logPath, 'the chain of its blocks is a ring');
-    seen.add(pointer.index);
-    const { previous, entries } = decodeAllocationLog(fs.blocks.meta(pointer, logPath));
-    groups.push(entries);
-    pointer = previous;
-  }
   const free = new Uint8Array(blockCount);
-  for (const { index, count } of groups.reverse().flat()) {
+  for (const { index, count } of readAllocationLog(fs).entries) {
     const length = Math.abs(count);
     if (index + length > blockCount) throw damaged(logPath, `it speaks of block ${index + length - 1}, and there are ${blockCount}`);
     const range = free.subarray(index, index + length);

@@ -47,7 +47,7 @@ export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, Compon
       const component = system.components[name];
       if (!component) throw new Error(`systems/${system.name}.ts: the profile ${profile} has the component ${name}, which is none`);
       const source = sourceOf(name, component, request);
-      return [name, { ...source, project: projectOf(name, component, source.folder, cargoProfile, request) }];
+      return [name, { ...source, project: projectOf(name, component, source, cargoProfile, request) }];
     }),
   );
 }
@@ -78,7 +78,13 @@ function originOf(from: { readonly crate: string } | { readonly tarball: string 
   return 'crate' in from ? `Debian's crate ${from.crate}` : `Debian's source package ${from.tarball}`;
 }
 
-function projectOf(name: string, { cargo }: Component, dir: string, profile: string, { env, root }: ProjectsRequest): Project {
+function projectOf(
+  name: string,
+  { cargo }: Component,
+  { kind, folder: dir }: Omit<ComponentProject, 'project'>,
+  profile: string,
+  { env, root }: ProjectsRequest,
+): Project {
   return {
     name,
     dir,
@@ -87,6 +93,7 @@ function projectOf(name: string, { cargo }: Component, dir: string, profile: str
     packages: cargo.packages ?? [],
     bins: cargo.bins ?? [],
     lib: false,
+    locked: kind !== 'local', // a developer's own checkout is treated as cargo treats it
     features: cargo.features ?? [],
     defaultFeatures: cargo.defaultFeatures ?? true,
     triple: cargo.triple?.endsWith('.json') ? join(dir, cargo.triple) : cargo.triple,

@@ -27,7 +27,7 @@ const facts: ImageFacts = {
     {
       name: 'root',
       typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
-      fileSystem: { kind: 'redoxfs' },
+      fileSystem: { kind: 'redoxfs', compress: true },
       files: {
         'usr/bin/tool': { made: 'tools/tool' },
         'etc/shadow': { text: 'root;\n', mode: 0o600, uid: 3 },
@@ -46,6 +46,7 @@ test('each row has its kind, mode, owner and bytes, and an initfs is made of its
     const layout = await layoutOf(facts, { made: (name) => (name === 'tools/tool' ? join(dir, 'tool') : undefined) });
     const [partition] = layout.partitions;
     assert.is(partition?.sizeBytes, 'rest');
+    assert.ok(partition?.contents.kind === 'redoxfs' && partition.contents.compress);
     const entries = partition?.contents.tree.entries;
     const tool = entries?.get('usr/bin/tool');
     assert.equal(tool, { kind: 'file', mode: 0o755, uid: 0, gid: 0, content: { kind: 'host', path: join(dir, 'tool'), sizeBytes: 64 } });

@@ -27,7 +27,9 @@ export interface PartitionFacts {
   readonly typeGuid: string;
   /** Absent: what is left. */
   readonly sizeBytes?: number;
-  readonly fileSystem: { readonly kind: 'fat' | 'ext4'; readonly label: string } | { readonly kind: 'redoxfs' };
+  /** `compress` (default: false): contents of files are compressed with LZ4 where that saves blocks. */
+  readonly fileSystem:
+    { readonly kind: 'fat' | 'ext4'; readonly label: string } | { readonly kind: 'redoxfs'; readonly compress?: boolean };
   /** Packages that its files lie on top of. */
   readonly root?: RootFacts;
   readonly files: FileFacts;
@@ -86,7 +88,7 @@ export async function layoutOf(facts: ImageFacts, sources: FileSources): Promise
   for (const { name, typeGuid, sizeBytes, fileSystem, root, files } of facts.partitions) {
     const below = root && (await sources.root?.(root));
     const tree = await treeOf(files, sources, facts.timestampSec, below);
-    const contents = fileSystem.kind === 'redoxfs' ? { kind: fileSystem.kind, tree } : { ...fileSystem, tree };
+    const contents = { ...fileSystem, tree };
     partitions.push({ name, typeGuid, startLba: 'next' as const, sizeBytes: sizeBytes ?? ('rest' as const), contents });
   }
   const table = facts.table === undefined ? {} : { table: facts.table };

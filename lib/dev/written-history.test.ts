@@ -1,0 +1,45 @@
+// The histories of fixtures/histories by the real builders, and what a written history may contain.
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { absentAsUndefined } from '../core/errors.ts';
+import type { Builder } from './build-outcome.ts';
+import { realBuilders } from './history-stress.ts';
+import { historyFrom, replayWritten, writtenHistories } from './written-history.ts';
+
+const top = await mkdtemp(join(tmpdir(), 'bloomery-written-'));
+test.after(() => rm(top, { recursive: true, force: true }));
+const context = { report: () => undefined, signal: new AbortController().signal };
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const builders = await realBuilders(env, process.execPath, context);
+
+for (const history of await writtenHistories(resolve(import.meta.dirname, '../../fixtures/histories')))
+  test(`${history.name}: ${history.what}`, async () => {
+    const folder = join(top, history.name);
+    await mkdir(folder);
+    // What Bloomery found out about the compiler is the same for all caches; what it built is not shared.
+    await absentAsUndefined(cp(join(top, 'remembered'), join(folder, 'cache/remembered'), { recursive: true }));
+    assert.is(await replayWritten(history, folder, builders(join(folder, 'cache')), context), undefined);
+    await absentAsUndefined(cp(join(folder, 'cache/remembered'), join(top, 'remembered'), { recursive: true, force: true }));
+  });
+
+const small = 'what = "w"\nsteps = [{ build = [], units = 0 }]\n[files]\n"a/b" = "text"\n';
+
+test('an output that differs from that of cargo in an empty folder is a fault, and so are more units than may be', async () => {
+  const printing = (stdout: string, units: number): Builder => {
+    return async () => ({ kind: 'built', outputs: { p: { exitCode: 0, stdout } }, units });
+  };
+  const tried = async (name: string, ours: Builder): Promise<string | undefined> =>
+    replayWritten(historyFrom('small', small), join(top, name), { cargo: printing('new', 1), ours }, context);
+  assert.is(await tried('same', printing('new', 0)), undefined);
+  assert.match((await tried('stale', printing('old', 0))) ?? '', /^step 1: "p" prints "old", cargo's "new"$/);
+  assert.match((await tried('needless', printing('new', 2))) ?? '', /^step 1: 2 units were built, at most 0 may be$/);
+});
+
+test('an unknown field is named', () => {
+  assert.throws(() => historyFrom('x', small.replace('units', 'unit')), /Cannot read the history "x": it has the unknown field "unit"/);
+});
+
+test.run();

@@ -1,0 +1,99 @@
+// Histories that were written by hand, each after a fault that a user's project showed: a file of TOML with the files of a project, and steps that
+// edit and build it. Both builders take each build, and their programs must print the same.
+import { cp, readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { parse } from 'smol-toml';
+import { cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { removeTree } from '../core/remove-tree.ts';
+import { outputOf } from '../core/sh.ts';
+import { difference } from './build-outcome.ts';
+import type { BuildOutcome } from './build-outcome.ts';
+import { gitEnv } from './checkout.ts';
+import { writeFiles } from './content.ts';
+import type { Content } from './content.ts';
+import type { Builders } from './replay.ts';
+
+export interface WrittenHistory {
+  readonly name: string;
+  /** The sentence that the history shows. */
+  readonly what: string;
+  /** Where builds are started unless a step has a folder of its own; relative to the top. */
+  readonly folder: string;
+  readonly files: ReadonlyMap<string, Content>;
+  readonly steps: readonly WrittenStep[];
+}
+
+export type WrittenStep =
+  /** A script of bash, which runs in the top folder. */
+  | { readonly edit: string; readonly checkout?: string }
+  /** A further checkout of this name: a copy of the present one. */
+  | { readonly copy: string }
+  | WrittenBuild;
+
+export interface WrittenBuild {
+  /** Flags for both builders. */
+  readonly build: readonly string[];
+  readonly folder?: string;
+  readonly checkout?: string;
+  /** Variables that the user sets and declares. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** The most units that may be built. */
+  readonly units?: number;
+  /** Cargo's incremental build overlooks this edit, so that only one in an empty folder is right. */
+  readonly fresh?: boolean;
+}
+
+/** Reads all histories of a folder, in the order of their names. */
+export async function writtenHistories(folder: string): Promise<readonly WrittenHistory[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.toml')).sort();
+  return Promise.all(names.map(async (name) => historyFrom(basename(name, '.toml'), await readFile(join(folder, name), 'utf8'))));
+}
+
+const stepFields = ['edit', 'copy', 'build', 'folder', 'checkout', 'variables', 'units', 'fresh'];
+
+/** Reads one history. Throws a usage failure that names an unknown field. */
+export function historyFrom(name: string, text: string): WrittenHistory {
+  const page = parse(text) as unknown as Omit<WrittenHistory, 'name' | 'files'> & { readonly files: Readonly<Record<string, Content>> };
+  const { what, folder = '.', files, steps, ...others } = page;
+  const unknown = [...Object.keys(others), ...steps.flatMap((step) => Object.keys(step).filter((key) => !stepFields.includes(key)))];
+  if (unknown.length > 0) throw cannot(`read the history "${name}"`, `it has the unknown field "${unknown[0]}"`, { blame: 'usage' });
+  return { name, what, folder, files: new Map(Object.entries(files)), steps };
+}
+
+/** Replays a history in `top`, which does not exist yet; returns the first difference as a sentence, undefined if there is none. */
+export async function replayWritten(
+  { folder, files, steps }: WrittenHistory,
+  top: string,
+  builders: Builders,
+  context: Context,
+): Promise<string | undefined> {
+  const checkoutAt = (name = 'first'): string => join(top, name);
+  await writeFiles(checkoutAt(), files);
+  for (const [index, step] of steps.entries()) {
+    if ('edit' in step) {
+      const env = { ...gitEnv, PATH: '/usr/bin:/bin' };
+      await outputOf(`edit (step ${index + 1})`, ['bash', '-ec', step.edit], { cwd: checkoutAt(step.checkout), env });
+    } else if ('copy' in step) await cp(checkoutAt(), checkoutAt(step.copy), { recursive: true, verbatimSymlinks: true });
+    else {
+      const fault = await compare(step, join(checkoutAt(step.checkout), step.folder ?? folder), join(top, `${step.checkout ?? 'first'}-`));
+      if (fault !== undefined) return `step ${index + 1}: ${fault}`;
+    }
+  }
+  return undefined;
+
+  async function compare(
+    { build, variables = {}, units, fresh = false }: WrittenBuild,
+    at: string,
+    beside: string,
+  ): Promise<string | undefined> {
+    const [target, out, settings] = [`${beside}target`, `${beside}out`, { variables, flags: build }];
+    const own = await builders.ours(at, out, settings, context);
+    if (own.kind === 'built' && own.units > (units ?? Infinity)) return `${own.units} units were built, at most ${units} may be`;
+    const cargo = (): Promise<BuildOutcome> => builders.cargo(at, target, settings, context);
+    const first = fresh ? undefined : difference(own, await cargo());
+    if (!fresh && !first) return undefined;
+    removeTree(target);
+    return difference(own, await cargo())?.text;
+  }
+}

@@ -1,0 +1,30 @@
+// `tasks/image.ts diff`: prints how two images differ, a line for each file. Exit code 1 when they do.
+import { exitCodes } from '../core/errors.ts';
+import { plural } from '../core/sizes.ts';
+import { imageDifferences } from '../image/image-diff.ts';
+import type { Difference } from '../image/image-diff.ts';
+import type { OpenImage } from '../image/image-reader.ts';
+import { openedImage, takeWords } from './image-argument.ts';
+import type { Outcome, Task } from './task.ts';
+
+export async function diff(it: Task, before: OpenImage): Promise<Outcome> {
+  const [other = ''] = takeWords(it, 'diff', 1, 'IMAGE');
+  const after = await openedImage(it, other);
+  try {
+    const differences: Difference[] = [];
+    for await (const difference of imageDifferences(before, after, it)) {
+      differences.push(difference);
+      it.print(differenceLine(difference));
+    }
+    it.print(differences.length === 0 ? 'no differences' : plural(differences.length, 'difference'));
+    const rows = differences.map(({ change, path, details }) => ({ change, path, details: [...details] }));
+    const json = { before: before.path, after: after.path, differences: rows };
+    return { exitCode: differences.length === 0 ? exitCodes.done : exitCodes.failed, json };
+  } finally {
+    await after.close();
+  }
+}
+
+function differenceLine({ change, path, details }: Difference): string {
+  return details.length === 0 ? `${change} ${path}` : `${change} ${path}: ${details.join(', ')}`;
+}

@@ -1,0 +1,67 @@
+// Reads the primary partition table of an image without a program (UEFI specification 2.10, chapter 5.3). It believes only a table
+// whose two checksums are right; others are for sfdisk, which also knows the backup table.
+import { Buffer } from 'node:buffer';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import type { Gpt, GptPartition } from './gpt.ts';
+import { sectorBytes } from './partitions.ts';
+
+const at = {
+  signature: 0,
+  headerBytes: 12,
+  headerCrc: 16,
+  ownLba: 24,
+  diskGuid: 56,
+  entriesLba: 72,
+  entries: 80,
+  entryBytes: 84,
+  entriesCrc: 88,
+} as const;
+const inEntry = { type: 0, guid: 16, firstLba: 32, lastLba: 40, name: 56, end: 128 } as const;
+const headerBytes = 92;
+const mostEntries = 1024;
+
+/** The primary table, with GUIDs in upper case; undefined when it is not there or not as its checksums say. */
+export function readPrimaryGpt(imagePath: string): Gpt | undefined {
+  const fd = openSync(imagePath, 'r');
+  try {
+    const header = Buffer.alloc(sectorBytes);
+    readSync(fd, header, 0, header.length, sectorBytes);
+    const count = header.readUInt32LE(at.entries);
+    if (!isSound(header) || count > mostEntries) return undefined;
+    const entries = Buffer.alloc(count * inEntry.end);
+    readSync(fd, entries, 0, entries.length, Number(header.readBigUInt64LE(at.entriesLba)) * sectorBytes);
+    if (crc32(entries) !== header.readUInt32LE(at.entriesCrc)) return undefined;
+    const rows = Array.from({ length: count }, (_, i) => entries.subarray(i * inEntry.end, (i + 1) * inEntry.end));
+    const used = rows.filter((row) => row.subarray(inEntry.type, inEntry.guid).some((byte) => byte !== 0));
+    return { diskGuid: guidAt(header, at.diskGuid), partitions: used.map(partitionOf) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isSound(header: Buffer): boolean {
+  const known = header.toString('latin1', 0, 8) === 'EFI PART' && header.readUInt32LE(at.headerBytes) === headerBytes;
+  if (!known || header.readBigUInt64LE(at.ownLba) !== 1n || header.readUInt32LE(at.entryBytes) !== inEntry.end) return false;
+  const covered = Buffer.from(header.subarray(0, headerBytes));
+  covered.writeUInt32LE(0, at.headerCrc);
+  return crc32(covered) === header.readUInt32LE(at.headerCrc);
+}
+
+function partitionOf(row: Buffer): GptPartition {
+  const startLba = Number(row.readBigUInt64LE(inEntry.firstLba));
+  return {
+    name: row.toString('utf16le', inEntry.name, inEntry.end).replace(/\0[^]*$/, ''),
+    typeGuid: guidAt(row, inEntry.type),
+    guid: guidAt(row, inEntry.guid),
+    startLba,
+    sectors: Number(row.readBigUInt64LE(inEntry.lastLba)) + 1 - startLba,
+  };
+}
+
+/** The first three groups of a GUID are stored with their lowest byte first. */
+function guidAt(bytes: Buffer, offset: number): string {
+  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  const hex = Buffer.from(order.map((i) => bytes[offset + i] ?? 0)).toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5').toUpperCase();
+}
