@@ -18,13 +18,8 @@ export interface Question {
 
 /**
  * The place that may be shown for it: itself, or a folder around it that the user's text names; undefined where nothing is there or it may not.
-<<<<<<< HEAD
- * Beside the user's folders ("../proto") that is what the configuration names, what a link of the user's leads to, what the user's own text spells,
- * and the modules of such a source and what it includes. Elsewhere on the host it is what every user of the host may read, when a link leads to it
-=======
  * Beside the user's folders ("../proto") that is what a link of the user's leads to, what the user's own text spells, the modules of such a source
  * and what it includes, and what the configuration names. Elsewhere on the host it is what every user of the host may read, when a link leads to it
->>>>>>> 9558236bc88ceb9c98c77759650a983d424425ab
  * or the action declares it. Never is it a folder around the user's folders, an entry of the home folder that begins with a dot, or anything else
  * in the home folder that neither a link nor text spells.
  */
