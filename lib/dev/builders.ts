@@ -14,6 +14,9 @@ const task = join(import.meta.dirname, '../../tasks/crates.ts');
 /** Exit codes with which tasks/crates.ts reports that a project cannot be built. */
 const refusals: readonly (number | null)[] = [1, 2];
 
+/** Variables that cargo itself heeds: tasks/crates.ts takes them from its environment too, and others by --env only. */
+const ofCargo = /^(?:RUSTFLAGS$|CARGO_)/;
+
 /** The host's triple, which cargo is told so that it treats the host as a target, as tasks/crates.ts does. */
 export async function hostTriple(env: Env, { signal }: Context): Promise<string> {
   const text = await outputOf('ask rustc for its host', ['rustc', '-vV'], { cwd: '/', env, signal });
@@ -50,9 +53,14 @@ export function cargoBuilder(env: Env, triple: string): Builder {
 export function ownBuilder(env: Env, node: string, cache: string): Builder {
   return async (folder, place, { variables, flags }, context): Promise<BuildOutcome> => {
     await mkdir(place, { recursive: true });
-    const declared = Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+    const given = Object.entries(variables).filter(([name]) => ofCargo.test(name));
+    const declared = Object.entries(variables).flatMap(([name, value]) => (ofCargo.test(name) ? [] : ['--env', `${name}=${value}`]));
     const words = [folder, '--cache', cache, '--out', place, '--json', '--quiet', ...flags, ...declared];
-    const { exitCode, stdout, stderr } = await run([node, task, ...words], { cwd: place, env, signal: context.signal });
+    const { exitCode, stdout, stderr } = await run([node, task, ...words], {
+      cwd: place,
+      env: { ...env, ...Object.fromEntries(given) },
+      signal: context.signal,
+    });
     if (refusals.includes(exitCode)) return { kind: 'refused', text: stderr };
     if (exitCode !== 0) return { kind: 'crashed', text: `exit code ${exitCode}: ${stderr.trim()}` };
     const result: { misses: number; projects: { bins: Record<string, string> }[] } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');

@@ -48,6 +48,8 @@ const rows: readonly Operation[] = [
   { op: 'write', path: 'project/new/deep/b.txt', text: 'new\n' },
   { op: 'swap', path: 'project/a.txt', from: 'one', to: 'two' },
   { op: 'swap', path: 'project/a.txt', from: 'two', to: 'one' },
+  { op: 'write', path: 'project/a.txt', text: 'renamed\n', manner: 'renamed' },
+  { op: 'swap', path: 'project/t.sh', from: 'sh', to: 'bash', manner: 'dated back' },
   { op: 'append', path: 'project/a.txt', text: 'more\n' },
   { op: 'remove', path: 'project/t.sh' },
   { op: 'remove', path: 'project/l.txt' },

@@ -1,11 +1,11 @@
 // A checkout of a generated project: the folder that edits change, and the variables and flags of its builds. Each edit can be taken back unless
 // it ran git or made a copy.
-import { chmod, cp, lstat, mkdir, readFile, readlink, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readFile, readlink, realpath, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { absentAsUndefined } from '../core/errors.ts';
 import { outputOf } from '../core/sh.ts';
 import { writeFiles } from './content.ts';
-import type { Operation } from './operation.ts';
+import type { Manner, Operation } from './operation.ts';
 import type { Project } from './project.ts';
 
 /** What a build gets beside the folder. */
@@ -133,12 +133,13 @@ export class Checkout {
     switch (operation.op) {
       case 'write':
         if (there?.isSymbolicLink()) await rm(path); // it leads nowhere
-        await writeFile(path, operation.text);
+        await replaceText(path, operation.text, operation.manner);
         break;
       case 'swap': {
         const text = await readFile(path, 'utf8');
         const { from, to } = operation;
-        await writeFile(path, text.includes(from) ? text.replace(from, () => to) : to === '' ? text : text.replace(to, () => from));
+        const swapped = text.includes(from) ? text.replace(from, () => to) : to === '' ? text : text.replace(to, () => from);
+        await replaceText(path, swapped, operation.manner);
         break;
       }
       case 'append':
@@ -171,6 +172,16 @@ export class Checkout {
     const quiet = words[0] === 'commit' ? [...words, '--allow-empty'] : words;
     await outputOf('run git in a generated project', ['git', ...quiet], { cwd, env: gitEnv });
   }
+}
+
+async function replaceText(path: string, text: string, manner: Manner | undefined): Promise<void> {
+  const before = await absentAsUndefined(stat(path));
+  if (manner === 'renamed') {
+    await writeFile(`${path}~`, text);
+    if (before) await chmod(`${path}~`, before.mode & 0o777);
+    await rename(`${path}~`, path);
+  } else await writeFile(path, text);
+  if (manner === 'dated back' && before) await utimes(path, before.atime, before.mtime);
 }
 
 /** Moves a file or folder; does nothing if something is at the new path. */

@@ -26,6 +26,8 @@ export interface PackageText {
   readonly scriptItems?: string;
   /** Functions of the package with procedural macros. What package-draft.ts puts before them can be called. */
   readonly macros?: string;
+  /** Text for the manifest of that package. */
+  readonly macrosManifest?: Tables;
   readonly manifest?: Tables;
 }
 
@@ -56,8 +58,8 @@ export interface Feature extends PackageText {
 /**
  * Values of the placeholders of one feature in one package, all without slash at the end. Relative to the top: `{pkg}` the package, `{macros}` the
  * package with macros, `{root}` its workspace, `{config}` the folder with .cargo, `{beside}` a folder for files outside of packages. `{tobeside}`
- * and `{togit}`: from the package to that folder and to the repository, `{userbeside}` and `{rootbeside}` to that folder from the package's user and
- * workspace; `{data}`: a folder for data in the package, `{databeside}` from there to
+ * and `{togit}`: from the package to that folder and to the repository, `{userbeside}`, `{rootbeside}` and `{macrosbeside}` to that folder from
+ * the package's user, workspace and macros; `{data}`: a folder for data in the package, `{databeside}` from there to
  * `{beside}`; `{name}`: a file name; `{crate}`: the name of the package; `{arguments}`: all arguments of
  * a shell script. `@` is a letter, different for each feature of a project.
  */

@@ -82,6 +82,8 @@ export const generalEdits: readonly GeneralEdit[] = [
     idle: (_project, { parts }) => parts.some(({ feature }) => feature === 'shared-state'),
   },
   { name: 'release', operations: () => [{ op: 'flags', flags: ['--release'] }] },
+  { name: 'one program', operations: () => [{ op: 'flags', flags: ['--bin', 'app'] }] },
+  { name: 'one package', operations: () => [{ op: 'flags', flags: ['--package', 'app'] }] },
   { name: 'dev', operations: () => [{ op: 'flags', flags: [] }] },
   {
     name: 'a new member',

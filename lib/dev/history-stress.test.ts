@@ -28,11 +28,11 @@ const stressOf = (name: string, seeds: readonly number[], more: Partial<HistoryS
 
 test('the crate compiler agrees with cargo on a few histories', async () => {
   const { counts, faults } = await stressHistories(
-    ...stressOf('real', [1, 2, 3], { builders: await realBuilders(env, process.execPath, context) }),
+    ...stressOf('real', [25, 57, 217], { builders: await realBuilders(env, process.execPath, context) }),
   );
   assert.equal(faults, []);
   assert.equal([counts.histories, counts.edits], [3, 9]);
-  assert.ok(counts.compared > 9);
+  assert.equal([counts.void, counts.compared >= 12], [0, true]);
 });
 
 test('a history with a fault is kept with its files, and nothing else is left', async () => {

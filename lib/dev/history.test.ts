@@ -29,7 +29,7 @@ test('no placeholder is left in a project or its edits', () => {
     const text = JSON.stringify([[...projectOf(plan).files], steps]);
     assert.not.match(
       text,
-      /\{(?:pkg|macros|root|config|beside|tobeside|userbeside|rootbeside|togit|data|databeside|name|crate)\}|@(?!c>|\\")/,
+      /\{(?:pkg|macros|root|config|beside|tobeside|userbeside|rootbeside|macrosbeside|arguments|togit|data|databeside|name|crate)\}|@(?!c>|\\")/,
       `seed ${seed}`,
     );
   }

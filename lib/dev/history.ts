@@ -1,6 +1,6 @@
 // A history: a project, and the edits that are made to it one after the other. All of it follows from a seed.
 import { generalStep } from './general-edits.ts';
-import type { Step } from './operation.ts';
+import type { Manner, Step } from './operation.ts';
 import { randomPlan } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { projectOf } from './project.ts';
@@ -14,6 +14,7 @@ export interface History {
 }
 
 const featureShare = 0.6;
+const manners: readonly (Manner | undefined)[] = [undefined, undefined, undefined, 'renamed', 'dated back'];
 /** How many steps are two edits at once: builds cost more than edits. */
 const togetherShare = 0.3;
 
@@ -35,7 +36,16 @@ export function historyOf(seed: number, edits: number): History {
 function featureStep({ edits, always }: Project, random: Random): Step | undefined {
   if (edits.length === 0) return undefined;
   const { feature, does, operations, reference = 'incremental', idle = false } = random.pick(edits);
-  return { name: `${feature}: ${does}`, operations, reference, idle: idle && !always };
+  const manner = random.pick(manners);
+  const inManner = operations.map((operation) =>
+    manner !== undefined && (operation.op === 'write' || operation.op === 'swap') ? { ...operation, manner } : operation,
+  );
+  return {
+    name: `${feature}: ${does}${manner === undefined ? '' : ` (${manner})`}`,
+    operations: inManner,
+    reference: manner === 'dated back' ? 'fresh' : reference,
+    idle: idle && !always,
+  };
 }
 
 /** Whether another edit may follow in the same step: not after an undo, and not where the step shows that nothing is built. */

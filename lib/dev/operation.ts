@@ -1,9 +1,9 @@
 // What an edit does to a checkout, as data that can be kept in a file. Paths are relative to the top of the checkout. An operation whose file
 // is absent, or a folder, does nothing, so that a history stays valid when a part of its project is dropped.
 export type Operation =
-  | { readonly op: 'write'; readonly path: string; readonly text: string }
+  | { readonly op: 'write'; readonly path: string; readonly text: string; readonly manner?: Manner }
   /** Replaces the first `from` by `to`, or `to` by `from` where only that is found. */
-  | { readonly op: 'swap'; readonly path: string; readonly from: string; readonly to: string }
+  | { readonly op: 'swap'; readonly path: string; readonly from: string; readonly to: string; readonly manner?: Manner }
   | { readonly op: 'append'; readonly path: string; readonly text: string }
   | { readonly op: 'remove'; readonly path: string }
   | { readonly op: 'move'; readonly path: string; readonly to: string }
@@ -21,6 +21,9 @@ export type Operation =
   | { readonly op: 'copy' }
   /** Takes back the operations of the step before. */
   | { readonly op: 'undo' };
+
+/** How a file gets another content: a new file is renamed to its name, as editors do, or its time of modification is set back, as archivers do. */
+export type Manner = 'renamed' | 'dated back';
 
 /** Which cargo build decides what is right: cargo's incremental build overlooks some edits, a build in an empty folder overlooks none. */
 export type Reference = 'incremental' | 'fresh';

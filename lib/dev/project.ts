@@ -36,6 +36,7 @@ export function projectOf(plan: Plan): Project {
     packages.get(part.role)?.add(`${feature.name}-${part.id}`, filledText(feature, places));
     packages.get(userOf(part.role, roles))?.add(`${feature.name}-${part.id}-user`, filledText(feature.user ?? {}, places));
     packages.get('macros')?.addMacros(filled(feature.macros ?? '', places));
+    packages.get('macros')?.manifest.add(filledTables(feature.macrosManifest ?? {}, places));
     if (feature.macros !== undefined) packages.get(part.role)?.manifest.add(pathTo(plan, shape, part.role, 'macros'));
     roots.get(workspaceOf(shape, part.role).folder)?.add(filledTables(feature.root ?? {}, places));
     config.add(filledTables(feature.config ?? {}, places));
@@ -134,6 +135,7 @@ function placesOf(plan: Plan, shape: Shape, { role, id, data, name }: Part): Pla
     beside: plan.beside,
     git: plan.git ?? '.',
     tobeside: posix.relative(pkg, plan.beside),
+    macrosbeside: posix.relative(shape.folders.macros, plan.beside),
     userbeside: posix.relative(shape.folders[userOf(role, rolesOf(plan))], plan.beside),
     rootbeside: posix.relative(workspaceOf(shape, role).folder, plan.beside),
     togit: posix.relative(pkg, plan.git ?? '.') || '.',
