@@ -102,7 +102,7 @@ function neededBy(action: Action, execution: Execution, accesses: Accesses | und
   if (!own) return nothing;
   const wanted = [
     ...(accesses?.wanted ?? []).map(({ place, byLink }) => ({ place, reason: byLink ? ('link' as const) : ('read' as const) })),
-    ...declared.map((place) => ({ place, reason: 'declared' as const })),
+    ...[...new Set(declared)].map((place) => ({ place, reason: 'declared' as const })),
   ];
   const hidden = wanted.filter(({ place }) => !isBelow(place, Object.keys(mounts)));
   const shown = hidden.flatMap(({ place, reason }) => mayBeShown({ place, reason, own, paths: pathsOf(action) }) ?? []);
@@ -131,7 +131,9 @@ function widened(action: Action, { shown, shadowed }: Needed): Action {
   const mounts = Object.fromEntries(shown.map((place) => [place, hostPath(place, paths)]));
   const { own } = action;
   const sources = Object.entries(mounts).flatMap(([place, path]) => (place.endsWith('.rs') ? [path] : []));
-  const spelled = (): string => [own?.spelled() ?? '', ...sources.map((path) => readFileSync(encodePath(path), 'utf8'))].join('\n');
+  let text: string | undefined;
+  const spelled = (): string =>
+    (text ??= [own?.spelled() ?? '', ...sources.map((path) => readFileSync(encodePath(path), 'utf8'))].join('\n'));
   return {
     ...action,
     mounts: { ...mounts, ...action.mounts },
