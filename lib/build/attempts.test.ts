@@ -1,6 +1,6 @@
 // Repeated runs in the real sandbox and under the real tracer: what a later run is shown, what counts, and what stays hidden.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -144,6 +144,38 @@ test('a map of the linker and the lock file of a nested cargo are written to a c
     assert.not.ok(failed.ok);
     assert.is(await readFile(join(app, 'src/lib.rs'), 'utf8'), 'source');
     assert.equal([existsSync(join(app, 'app.map')), existsSync(join(app, 'src/Cargo.lock'))], [false, false]);
+  });
+});
+
+test("a link of an action's to the host is not followed when its written files are moved", async () => {
+  await withScratch(async (scratch) => {
+    const victim = join(scratch.folder, 'victim');
+    await mkdir(victim);
+    const script = `echo evil >keys && ln -s ${victim} $OUT/written && chmod 500 $OUT`;
+    const found = successOf(await attempted(scratch, script, { kind: 'rustc' }));
+    assert.equal(
+      found.result.artifacts.map(({ path }) => path),
+      ['written/keys'],
+    );
+    assert.equal(await readdir(victim), []);
+  });
+});
+
+test("a compilation that writes where there is no folder, or beside the user's folder, fails with its own words", async () => {
+  await withScratch(async (scratch) => {
+    for (const command of ['echo x >none/deep/x', 'mkdir .', 'echo x >../x', 'echo x >../../../../../x']) {
+      const failed = await attempted(scratch, `(${command}) 2>/dev/null || echo reason >&2; exit 1`, { kind: 'rustc' });
+      assert.not.ok(failed.ok);
+      assert.is((failed as Extract<Attempt, { ok: false }>).stderr, 'reason\n');
+    }
+  });
+});
+
+test('what an earlier run needed may be gone', async () => {
+  await withScratch(async (scratch) => {
+    const before = { shown: [join(here, '../gone.rs')], shadowed: [join(here, 'gone')] };
+    const found = successOf(await attempted(scratch, 'cat ../gone.rs 2>/dev/null || echo fine', { before, kind: 'rustc' }));
+    assert.is(found.result.stdout, 'fine\n');
   });
 });
 

@@ -13,6 +13,7 @@ import { execute } from './execute.ts';
 import type { Execution } from './execute.ts';
 import { hostPath, isBelow, pathsOf } from './mounts.ts';
 import type { Sandbox } from './sandbox.ts';
+import { isFolder } from './shadow.ts';
 import { mayBeShown } from './surroundings.ts';
 import { witnessed } from './witness.ts';
 
@@ -56,7 +57,10 @@ const mostRuns = 5;
 /** Executes the action. `before` is what an earlier run of it needed. */
 export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, cache: Cache, context: Context): Promise<Attempt> {
   const first = { ...job.action, record: { ...job.action.record, env: { ...job.declaredEnv, ...job.action.record.env } } };
-  let action = widened(first, before);
+  // What an earlier run was shown may be gone, and bubblewrap fails for a mount of nothing.
+  const paths = pathsOf(job.action);
+  const present = before.shown.filter((place) => existsSync(encodePath(hostPath(place, paths))));
+  let action = widened(first, { ...before, shown: present });
   for (let runs = 1; ; runs++) {
     const execution = await execute(action, sandbox, cache, context);
     const accesses = execution.trace?.complete ? accessesOf(execution.trace, action, sandbox.kind) : undefined;
@@ -99,12 +103,16 @@ function neededBy(action: Action, execution: Execution, accesses: Accesses | und
   if (!own) return nothing;
   const wanted = [
     ...(accesses?.wanted ?? []).map(({ place, byLink }) => ({ place, reason: byLink ? ('link' as const) : ('read' as const) })),
-    ...declared.map((place) => ({ place, reason: 'declared' as const })),
+    ...[...new Set(declared)].map((place) => ({ place, reason: 'declared' as const })),
   ];
   const hidden = wanted.filter(({ place }) => !isBelow(place, Object.keys(mounts)));
   const shown = hidden.flatMap(({ place, reason }) => mayBeShown({ place, reason, own, paths: pathsOf(action) }) ?? []);
   const written = execution.ok ? [] : (accesses?.written ?? []);
-  const shadowed = written.filter((place) => mayWrite(place, action)).map((place) => place.slice(0, place.lastIndexOf('/')));
+  const folders = written.filter((place) => mayWrite(place, action)).map((place) => place.slice(0, place.lastIndexOf('/')));
+  // What holds the user's folders is no folder of the user's, and one that is not there cannot be copied.
+  const shadowed = folders.filter((place) =>
+    isBelow(place, own.counted) ? isFolder(hostPath(place, pathsOf(action))) : isBelow(place, own.mayWrite),
+  );
   const fresh = (places: readonly string[], known: readonly string[]): readonly string[] =>
     [...new Set(places)].filter((place) => !known.includes(place));
   return { shown: fresh(shown, Object.keys(mounts)), shadowed: fresh(shadowed, action.shadowed ?? []) };
@@ -124,7 +132,9 @@ function widened(action: Action, { shown, shadowed }: Needed): Action {
   const mounts = Object.fromEntries(shown.map((place) => [place, hostPath(place, paths)]));
   const { own } = action;
   const sources = Object.entries(mounts).flatMap(([place, path]) => (place.endsWith('.rs') ? [path] : []));
-  const spelled = (): string => [own?.spelled() ?? '', ...sources.map((path) => readFileSync(encodePath(path), 'utf8'))].join('\n');
+  let text: string | undefined;
+  const spelled = (): string =>
+    (text ??= [own?.spelled() ?? '', ...sources.map((path) => readFileSync(encodePath(path), 'utf8'))].join('\n'));
   return {
     ...action,
     mounts: { ...mounts, ...action.mounts },

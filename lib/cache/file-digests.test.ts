@@ -1,5 +1,5 @@
 // Digests of sources follow their content and nothing else, and the memory never says what a look would not.
-import { chmod, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, rmdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -213,6 +213,7 @@ test('looks that were written down hold until one of them would find something e
     await write('src/main.rs', 'fn main() {}');
     await write('src/lib.rs', '');
     await write('read', 'text');
+    await write('listed', '');
     await write('.git/HEAD', '');
     await write('asked/.gitignore', '*.log');
     await symlink('read', join(folder, 'link'));
@@ -240,6 +241,12 @@ test('looks that were written down hold until one of them would find something e
       ['absent again', true, () => rm(join(folder, 'absent'))],
       ['a new name', false, () => write('another', '')],
       ['without it', true, () => rm(join(folder, 'another'))],
+      [
+        'a folder in place of a file that was only listed',
+        false,
+        () => rm(join(folder, 'listed')).then(() => mkdir(join(folder, 'listed'))),
+      ],
+      ['the file again', true, () => rmdir(join(folder, 'listed')).then(() => write('listed', ''))],
       ['a folder in place of a file', false, () => rm(join(folder, 'src/lib.rs')).then(() => mkdir(join(folder, 'src/lib.rs')))],
     ];
     for (const [what, holds, step] of steps) {

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
-import { digestOfBytes, entriesOf, linkTarget, statOrAbsent } from './lenient-reads.ts';
+import { digestOfBytes, entriesOf, linkTarget, nameWithKind, statOrAbsent } from './lenient-reads.ts';
 import type { Entry } from './lenient-reads.ts';
 import { recordBody } from './records.ts';
 import { startTreeReader } from './tree-reader.ts';
@@ -20,7 +20,7 @@ export interface Looks {
    * that may be executed is `programDigest` of the bytes' digest: a build script can start a file of its package, or cannot.
    */
   file(path: string): Promise<Digest | undefined>;
-  /** The names in a folder; undefined where there is none. */
+  /** The names in a folder, that of a folder with a slash behind it and that of a link with two; undefined where there is none. */
   names(dir: string): readonly string[] | undefined;
   /** The digest of all files below `dir` with their relative names. */
   tree(dir: string, options?: TreeOptions): Promise<Digest>;
@@ -232,7 +232,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     ];
     return {
       file: async (path) => digestOf(path),
-      names: (dir) => list(dir).entries?.map(({ name }) => name),
+      names: (dir) => list(dir).entries?.map(nameWithKind),
       tree,
       newestChangeMs: () => newestMs,
       learn(path, digest) {
@@ -368,7 +368,7 @@ function linkStamp(own: Stats, target: string): string {
 }
 
 function namesDigest(entries: readonly Entry[] | undefined): string {
-  return entries ? short(digestRecord(entries.map(({ name }) => name).sort(byCodeUnit))) : absent;
+  return entries ? short(digestRecord(entries.map(nameWithKind).sort(byCodeUnit))) : absent;
 }
 
 function fileRow(path: string, looked: Looked | undefined): readonly string[] {

@@ -13,6 +13,9 @@ const unreadable = digestBytes('unreadable');
 
 const nothingThere: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG']);
 
+/** Files of /proc and /sys also fail with the others. */
+const notReadable: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EIO', 'EINVAL', 'ENXIO', 'ENODEV', 'EOPNOTSUPP', 'ESRCH']);
+
 /** None in a folder that we may not read. */
 export function entriesOf(dir: string): readonly Entry[] {
   try {
@@ -30,6 +33,11 @@ export function entriesOf(dir: string): readonly Entry[] {
   }
 }
 
+/** A command that lists a folder gets the kinds of its entries, and need not look at each. A name has no slash. */
+export function nameWithKind(entry: Entry): string {
+  return entry.name + (entry.isDirectory() ? '/' : entry.isSymbolicLink() ? '//' : '');
+}
+
 export function linkTarget(path: string): string {
   return decodeName(readlinkSync(encodePath(path), 'buffer'));
 }
@@ -39,7 +47,7 @@ export function digestOfBytes(path: string): Digest {
   try {
     return digestFileSync(path);
   } catch (error) {
-    if (errnoOf(error) === 'EACCES') return unreadable;
+    if (notReadable.has(errnoOf(error) ?? '')) return unreadable;
     throw error;
   }
 }

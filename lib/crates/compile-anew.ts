@@ -16,6 +16,7 @@ import { grant } from './allowance.ts';
 import type { Compiled, CompiledProject, CompileOptions, Output } from './compile.ts';
 import { openDeepKeys } from './deep-key.ts';
 import { compilersFor, toolsOf } from './host-tools.ts';
+import { userHome } from './own-trees.ts';
 import { plan } from './plan.ts';
 import type { Plan, PlannedUnit, ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
@@ -105,7 +106,7 @@ async function open(
     sandbox,
     tools: toolsOf(options, context),
     jobs,
-    home: options.hostEnv['HOME'],
+    home: userHome(options.hostEnv),
     jobserver: (): Promise<Jobserver> => (pipe ??= openJobserver(cache.tmpDir, jobs, context)),
     tracer: (): Promise<Tracer | undefined> => (tracer ??= openTracer(cache, context)),
     showing: { shorten, colour, verbose },

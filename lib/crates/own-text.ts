@@ -19,7 +19,7 @@ export function ownText(packageDir: string, roots: readonly string[]): string {
       const path = join(folder, entry.name);
       if (texts.length >= mostFiles) return;
       if (entry.isFile() && statSync(path).size <= largestFile) attempt(() => read(path));
-      const nested = entry.name === 'target' || entry.name === '.git' || isPackage(path);
+      const nested = entry.name === 'target' || entry.name === '.git' || isPackage(path) || isMade(path);
       if (entry.isDirectory() && !nested) attempt(() => visit(path));
     }
   };
@@ -29,6 +29,11 @@ export function ownText(packageDir: string, roots: readonly string[]): string {
     if (folder !== packageDir) attempt(() => read(join(folder, 'Cargo.toml')));
   }
   return texts.join('\n');
+}
+
+/** A target folder of another name, and files that a compilation wrote (publish.ts): third-party code may have written their text. */
+function isMade(folder: string): boolean {
+  return statSync(join(folder, 'CACHEDIR.TAG'), { throwIfNoEntry: false }) !== undefined;
 }
 
 function isPackage(folder: string): boolean {

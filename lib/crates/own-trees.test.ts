@@ -1,5 +1,5 @@
 // Which folders of the user's are shown for a project, with real git repositories.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,7 +7,7 @@ import { withScratch } from '../../fixtures/cache/scratch.ts';
 import type { Scratch } from '../../fixtures/cache/scratch.ts';
 import { here } from '../../fixtures/cargo/sample-units.ts';
 import { outputOf } from '../core/sh.ts';
-import { ownMounts, ownPlace, ownTrees } from './own-trees.ts';
+import { ownMounts, ownPlace, ownTrees, userHome } from './own-trees.ts';
 import type { OwnTrees } from './own-trees.ts';
 
 /** `git` in a folder of the scratch folder. */
@@ -43,6 +43,17 @@ test('a workspace alone is a tree; so is the repository around it, but not one t
     assert.equal(shortOf(scratch, await treesOf(scratch, 'mono/rust')), ['mono', ['mono'], []]);
     assert.equal(shortOf(scratch, await treesOf(scratch, 'mono/rust', [], 'mono')), ['mono/rust', ['mono/rust'], []]);
     assert.equal(shortOf(scratch, await treesOf(scratch, 'mono/rust', [], 'mono/rust/user')), ['mono/rust', ['mono/rust'], []]);
+  });
+});
+
+test('a home folder that HOME names by a link is no tree, whichever way the package is named', async () => {
+  await withScratch(async (scratch) => {
+    await repository(scratch, 'real');
+    await mkdir(join(scratch.folder, 'real/app'));
+    await symlink('real', join(scratch.folder, 'link'));
+    const home = userHome({ HOME: join(scratch.folder, 'link/') })?.slice(scratch.folder.length + 1);
+    assert.is(home, 'real');
+    for (const app of ['real/app', 'link/app']) assert.equal(shortOf(scratch, await treesOf(scratch, app, [], home)), [app, [app], []]);
   });
 });
 

@@ -1,6 +1,6 @@
 // The user's own folders that a project is made of: whole repositories, else whole workspaces, so that "../", links, git and prebuilt files
 // work as they do with cargo. Each is one mount; a folder that only leads to them (the home folder, say) is never shown.
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { FileDigests } from '../cache/file-digests.ts';
 import { here, levelsAbove, root } from '../build/sandbox.ts';
@@ -64,7 +64,7 @@ interface Repository {
 /** The repository around a folder: of a submodule the outer one. One that is the whole home folder, or above it, does not count. */
 async function repositoryOf(folder: string, home: string | undefined, digests: Search['digests']): Promise<Repository | undefined> {
   for (let at = folder; ; at = dirname(at)) {
-    if (at === '/' || (home !== undefined && isWithin(home, at))) return undefined;
+    if (holdsHome(at, home)) return undefined;
     const git = join(at, '.git');
     if ((await digests.file(git)) === undefined) continue;
     const named = textOf(git) === undefined ? undefined : /^gitdir: (.*)$/m.exec(textOf(git) ?? '')?.[1];
@@ -85,11 +85,32 @@ function alternates(gitFolder: string): readonly string[] {
 
 /** The workspace that a package outside of the project's belongs to, as far as its manifest says so; else the package's own folder. */
 async function workspaceOf(folder: string, home: string | undefined, digests: Search['digests']): Promise<string> {
-  for (let at = folder; at !== '/' && !(home !== undefined && isWithin(home, at)); at = dirname(at)) {
+  for (let at = folder; !holdsHome(at, home); at = dirname(at)) {
     const manifest = join(at, 'Cargo.toml');
     if ((await digests.file(manifest)) !== undefined && /^\s*\[\s*workspace\b/m.test(textOf(manifest) ?? '')) return at;
   }
   return folder;
+}
+
+/**
+ * The user's home folder without links, undefined where HOME is not set. Cargo names packages by paths without links, and where HOME has one (/home
+ * leads to /var/home), no path would be seen to be in the home folder.
+ */
+export function userHome(env: Readonly<Record<string, string>>): string | undefined {
+  return env['HOME'] ? realPath(env['HOME']) : undefined;
+}
+
+/** Is the folder the home folder, or around it? */
+export function holdsHome(folder: string, home: string | undefined): boolean {
+  return folder === '/' || (home !== undefined && isWithin(home, realPath(folder)));
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path); // nothing is there
+  }
 }
 
 /** Is `path` the folder, or in it? */

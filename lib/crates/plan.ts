@@ -15,7 +15,7 @@ import { hostProgram, isCompilerCache } from './host-program.ts';
 import type { HostProgram, Wrappers } from './host-program.ts';
 import { ltoStates } from './lto.ts';
 import { collisions } from './collisions.ts';
-import { ownTrees } from './own-trees.ts';
+import { ownTrees, userHome } from './own-trees.ts';
 import type { OwnTrees } from './own-trees.ts';
 import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
@@ -131,7 +131,7 @@ async function planProject(
   const trees = await ownTrees({
     workspaceRoot,
     packages: packages.filter(({ source }) => source === undefined).map(({ dir }) => dir),
-    home: cargo.hostEnv['HOME'],
+    home: userHome(cargo.hostEnv),
     digests: cargo.cache.digests,
   });
   const owners = ownersOf(packages, stdPackages);

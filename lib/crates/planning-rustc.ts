@@ -10,6 +10,7 @@ import type { Cache } from '../cache/cache.ts';
 import { digestRecord } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
 import { foldersUp } from './config-files.ts';
+import { holdsHome } from './own-trees.ts';
 import type { Toolchain } from './toolchain.ts';
 import { toolchainIdentity } from './toolchain-identity.ts';
 
@@ -81,6 +82,6 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
 /** The folder that a project's flags may name files of: the outermost above `dir` that belongs to it by its looks, never a home folder. */
 export function projectFolder(dir: string, home: string = homedir()): string {
   const marks = ['Cargo.toml', '.cargo', '.git'];
-  const candidates = foldersUp(dir).filter((folder) => folder !== '/' && !`${home}/`.startsWith(`${folder}/`));
+  const candidates = foldersUp(dir).filter((folder) => !holdsHome(folder, home));
   return candidates.findLast((folder) => marks.some((mark) => existsSync(join(folder, mark)))) ?? dir;
 }

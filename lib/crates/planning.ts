@@ -10,6 +10,7 @@ import { digestBytes } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
+import { userHome } from './own-trees.ts';
 import { planError } from './plan-error.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import { noWrappers, planningVariables } from './cargo-variables.ts';
@@ -55,7 +56,7 @@ export async function openPlanning(cargo: Cargo, project: Project, config: Cargo
     toolchain,
     cache,
     sandbox,
-    visible: mayNameFiles ? [projectFolder(project.dir, hostEnv['HOME']), ...jsonTargets] : [],
+    visible: mayNameFiles ? [projectFolder(project.dir, userHome(hostEnv)), ...jsonTargets] : [],
     cwd: mayNameFiles ? project.dir : '/',
     bootstrap: project.buildStd.length > 0 || jsonTargets.length > 0 || config.env?.['RUSTC_BOOTSTRAP'] !== undefined,
   });

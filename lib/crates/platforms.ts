@@ -10,6 +10,7 @@ import type { CargoConfig } from './cargo-config.ts';
 import { planningVariables } from './cargo-variables.ts';
 import { hostProgram } from './host-program.ts';
 import type { HostProgram } from './host-program.ts';
+import { userHome } from './own-trees.ts';
 import type { OwnTrees } from './own-trees.ts';
 import { places } from './places.ts';
 import { planningRustc, projectFolder } from './planning-rustc.ts';
@@ -84,7 +85,7 @@ async function shutIn({ cargo, project }: PlatformRequest, target: string, boots
     toolchain,
     cache,
     sandbox: (await sandbox) ?? { kind: 'none' },
-    visible: [projectFolder(project.dir, hostEnv['HOME']), ...(target.endsWith('.json') ? [target] : [])],
+    visible: [projectFolder(project.dir, userHome(hostEnv)), ...(target.endsWith('.json') ? [target] : [])],
     cwd: project.dir,
     bootstrap,
   });

@@ -9,6 +9,7 @@ import { DamagedBlob } from '../cache/content-store.ts';
 import { digestBytes } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import type { CompiledProject, Output } from './compile.ts';
+import { ownText } from './own-text.ts';
 import type { Project } from './project.ts';
 import { publish } from './publish.ts';
 
@@ -34,12 +35,21 @@ async function compiled({ cache }: Scratch, names: readonly string[]): Promise<C
     names.map(async (name): Promise<readonly [string, Output]> => {
       const digest = await cache.content.putBytes(name);
       const executable = !/\.(a|rlib)$/.test(name);
-      const role = name.startsWith('lib') ? 'library' : 'program';
+      const role = name.includes('/') ? 'written' : name.startsWith('lib') ? 'library' : 'program';
       return [name, { kind: 'file', path: 'x', digest, sizeBytes: name.length, executable, role }];
     }),
   );
   return { project, outputs: new Map(outputs) };
 }
+
+test("what a compilation wrote elsewhere is not taken for the user's own text where the folder is in his package", async () => {
+  await withScratch(async (scratch) => {
+    await scratch.write('app/src/main.rs', 'own');
+    await publish(await compiled(scratch, ['written/src/evil.txt']), join(scratch.folder, 'app/out'), scratch.cache);
+    assert.equal(await filesBelow(join(scratch.folder, 'app/out')), ['written/CACHEDIR.TAG', 'written/src/evil.txt']);
+    assert.is(ownText(join(scratch.folder, 'app'), []), 'own');
+  });
+});
 
 test('programs go to bin and are told, libraries go to lib, whether the linker marked them executable or not', async () => {
   await withScratch(async (scratch) => {

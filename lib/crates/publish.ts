@@ -1,9 +1,10 @@
 // Puts the outputs of compiled projects where a person finds them: programs in bin/, other linked files in lib/, what the linker wrote
 // elsewhere in written/, below a folder for each target where there are several. Copies, because users change and move their files. A file that
 // already has the right content is left alone.
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FileArtifact } from '../build/action.ts';
+import { writtenFolder } from '../build/shadow.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import { programDigest } from '../cache/file-digests.ts';
@@ -22,6 +23,7 @@ export async function publish(
     for (const [name, output] of outputs) {
       const path = join(outDir, pathOf(name, output.role));
       await makeFolder(dirname(path));
+      if (output.role === 'written') await markMade(name, outDir);
       await materialize(output, path, cache);
       if (output.role === 'program') bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
@@ -30,6 +32,15 @@ export async function publish(
     throw cannotBecause(`write the programs of ${project.name} to "${outDir}"`, error, 'choose another folder with --out DIR');
   }
   return bins;
+}
+
+/**
+ * Marks the folder of written files, as cargo marks its target folder. A procedural macro may have written their text, which is not the user's own
+ * where the folder is in his package (own-text.ts). Format: https://bford.info/cachedir/
+ */
+async function markMade(name: string, outDir: string): Promise<void> {
+  const [above = ''] = name.split(`${writtenFolder}/`);
+  await writeFile(join(outDir, above, writtenFolder, 'CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55\n');
 }
 
 /** Names of several targets begin with the target; files that were written elsewhere have a path of their own. */

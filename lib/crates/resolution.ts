@@ -125,7 +125,7 @@ async function witness(path: string, { digests }: Cache): Promise<Digest | null>
   if (!path.endsWith('/')) return (await digests.file(path)) ?? null;
   const names = digests.names(path.slice(0, -1));
   // What a build leaves behind is no target.
-  return names ? digestRecord(names.filter((name) => name !== 'target' && name !== 'Cargo.lock').sort(byCodeUnit)) : null;
+  return names ? digestRecord(names.filter((name) => !/^(?:target\/*|Cargo\.lock)$/.test(name)).sort(byCodeUnit)) : null;
 }
 
 function areRemembered(value: Json): value is readonly Remembered[] {

@@ -49,13 +49,14 @@ export async function sourceView(
 
 function ownView(planned: PlannedUnit, home: string | undefined): OwnView {
   const { trees, owner, configEnv } = planned;
+  let text: string | undefined;
   return {
     counted: Object.keys(treeMounts(planned)),
     around: ownMounts(trees),
     mayWrite: [],
     home,
     named: Object.values(configEnv).filter((value) => isBelow(value, [ownPlaces])),
-    spelled: () => ownText(owner.dir, trees.roots),
+    spelled: () => (text ??= ownText(owner.dir, trees.roots)), // a script may declare a hundred thousand paths
   };
 }
 

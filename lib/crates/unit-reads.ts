@@ -70,9 +70,10 @@ export function scriptReads(planned: PlannedUnit, result: ActionResult, read: re
   const declared = silent ? [packageOf(place.dir)] : declaredInputs(planned, rerunIfChanged);
   const roots = trees.roots.map((path) => repositoryOf(ownPlace(trees, path) ?? path));
   const files = [...new Set([...declared, ...(read ?? roots)])];
-  const paths = pathsOfUnit(planned);
+  const always = rerunIfChanged.some((path) => isKernels(posix.resolve(place.dir, path)));
+  const paths = silent || declared.length === 0 ? {} : pathsOfUnit(planned);
   const missing = silent ? [] : declared.filter((one) => !existsSync(encodePath(hostPath(plainPlace(one), paths))));
-  return { files, variables, ...(missing.length > 0 ? { always: true } : {}) };
+  return { files, variables, ...(always || missing.length > 0 ? { always: true } : {}) };
 }
 
 /** What a script says it reads, whatever else it says: it may have failed in the middle. */
@@ -85,8 +86,16 @@ export function declaredPlaces(planned: PlannedUnit, stdout: string): readonly s
 function declaredInputs({ place }: PlannedUnit, paths: readonly string[]): readonly string[] {
   return paths.flatMap((path) => {
     const absolute = posix.resolve(place.dir, path);
-    if (absolute.startsWith(`${root}/`) && !isBelow(absolute, [ownPlaces])) return [];
+    if ((absolute.startsWith(`${root}/`) && !isBelow(absolute, [ownPlaces])) || isKernels(absolute)) return [];
     // A folder around the package has its target folder in it.
     return [isBelow(place.dir, [absolute]) ? repositoryOf(absolute) : allOf(absolute)];
   });
+}
+
+/**
+ * Files that the kernel makes up, and the root folder, which holds them: to read one may never end (/proc/kmsg) or fail. Their times are those of
+ * the look, so cargo runs the script every time.
+ */
+function isKernels(path: string): boolean {
+  return path === '/' || isBelow(path, ['/proc', '/sys', '/dev']);
 }
