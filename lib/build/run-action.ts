@@ -39,7 +39,7 @@ export async function runShut(
     (place) => !isBelow(place, counted) && !own.mayWrite.some((one) => isBelow(one, [place])),
   );
   const ignored = [...untraced, '/tmp', ...others].filter((folder) => !counted.some((place) => isBelow(place, [folder])));
-  const traced = tracedArgv(tracerPlace, record.argv, ignored);
+  const traced = tracedArgv(tracerPlace, record.argv, ignored, own.mayWrite);
   const wider = { ...view, readOnly: { ...view.readOnly, [tracerPlace]: tracer } };
   const argv = bubblewrapArgv(sandbox, traced, record.cwd, wider, options.env);
   return withArgumentFile(argv, 4, stage, (words, files) => runTraced(words, stage, { ...outside, files }));

@@ -1,12 +1,15 @@
 /* Runs a command and records every path that it and its children open, look at, run or write, by seccomp's user notification
-   (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear their environment are recorded too. It changes nothing
-   that the command sees: each system call goes on as if nobody had looked.
+   (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear their environment are recorded too. Each system
+   call of a path goes on as if nobody had looked.
 
-   tracer LOG [IGNORED...] -- PROGRAM [ARGUMENT...]
+   tracer LOG [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
 
    LOG is the number of an open file. A record is one letter (r: opened for reading, or run; l: looked at; w: written, created, removed or
    renamed; u: a path that could not be read; o: more paths than are kept) and the absolute path as the command spelled it, which ends with a
-   zero byte. A path below an IGNORED folder is not recorded. The exit status is the command's; 125 means that the kernel refuses to notify. */
+   zero byte. A path below an IGNORED folder is not recorded, unless a link there leads out of it: then the path without links is. A path
+   below a LINKED folder is recorded, and the path without links too where it leads out. The exit
+   status is the command's; 125 means that the kernel refuses to notify. Two ways around the notification are closed: io_uring is not
+   implemented (as in Docker), and calls of another architecture are told as paths that could not be read. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +54,7 @@ static const struct call calls[] = {
   { SYS_open, NONE, 0, 1, OPEN }, { SYS_creat, NONE, 0, NONE, WRITE }, { SYS_stat, NONE, 0, NONE, LOOK }, { SYS_lstat, NONE, 0, NONE, LOOK },
   { SYS_access, NONE, 0, NONE, LOOK }, { SYS_readlink, NONE, 0, NONE, LOOK }, { SYS_mkdir, NONE, 0, NONE, WRITE },
   { SYS_unlink, NONE, 0, NONE, WRITE }, { SYS_rename, NONE, 1, NONE, WRITE }, { SYS_symlink, NONE, 1, NONE, WRITE },
-  { SYS_link, NONE, 1, NONE, WRITE },
+  { SYS_link, NONE, 1, NONE, WRITE }, { SYS_link, NONE, 0, NONE, LOOK },
 #endif
 #ifdef SYS_renameat
   { SYS_renameat, 2, 3, NONE, WRITE },
@@ -63,16 +66,19 @@ static const struct call calls[] = {
   { SYS_faccessat2, 0, 1, NONE, LOOK }, { SYS_readlinkat, 0, 1, NONE, LOOK }, { SYS_execve, NONE, 0, NONE, RUN },
   { SYS_execveat, 0, 1, NONE, RUN }, { SYS_mkdirat, 0, 1, NONE, WRITE }, { SYS_unlinkat, 0, 1, NONE, WRITE },
   { SYS_renameat2, 2, 3, NONE, WRITE }, { SYS_symlinkat, 1, 2, NONE, WRITE }, { SYS_linkat, 2, 3, NONE, WRITE },
+  { SYS_linkat, 0, 1, NONE, LOOK }, { SYS_chdir, NONE, 0, NONE, LOOK }, { SYS_statfs, NONE, 0, NONE, LOOK },
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
 /* Notifies of the calls above, but for a look at an open file by its number (fstat: AT_EMPTY_PATH), which names no path. */
 static int listener_of_this_process(void) {
-  struct sock_filter program[4 + 5 * CALLS + 1], *next = program;
+  struct sock_filter program[6 + 5 * CALLS + 1], *next = program;
   *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
   *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
-  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
   *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+  *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
   for (int at = 0; at < CALLS; at++) {
     int byNumber = calls[at].use == LOOK && calls[at].flags != NONE;
     *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[at].number, 0, byNumber ? 4 : 1);
@@ -174,18 +180,52 @@ static void put(char use, const char *path) {
   buffered += length;
 }
 
+static int is_below(const char *path, const char *folder) {
+  size_t length = strlen(folder);
+  return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
+}
+
+static int is_ignored(const char *path) {
+  for (int at = 0; at < ignoredCount; at++)
+    if (is_below(path, ignored[at])) return 1;
+  return 0;
+}
+
+static int is_linked(const char *path) {
+  for (int at = 0; at < ignoredCount; at++)
+    if (*ignored[at] == '+' && is_below(path, ignored[at] + 1)) return 1;
+  return 0;
+}
+
 static void record(char use, const char *path) {
   static int full;
-  for (int at = 0; at < ignoredCount; at++) {
-    size_t length = strlen(ignored[at]);
-    if (strncmp(path, ignored[at], length) == 0 && (path[length] == '/' || path[length] == 0)) return;
-  }
   int fresh = full ? -1 : is_new(use, path);
   if (fresh > 0) put(use, path);
   if (fresh < 0 && !full) {
     full = 1;
     put('o', "");
   }
+}
+
+/* A path in an ignored or linked folder, without links: of what is written without its last name's, which is replaced itself. False where it leads nowhere
+   else, as in the host's own folders, which have too many files to look for links in. */
+static int leads_out(pid_t process, char use, const char *path, char *real) {
+  static const char *const plain[] = { "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/sys" };
+  char own[2 * PATH_MAX + 64], last[PATH_MAX + 1] = "";
+  for (size_t at = 0; at < sizeof plain / sizeof *plain; at++)
+    if (is_below(path, plain[at])) return 0;
+  if (strncmp(path, "/proc/self/", 11) == 0) snprintf(own, sizeof own, "/proc/%d/%s", process, path + 11);
+  else if (strncmp(path, "/dev/fd/", 8) == 0) snprintf(own, sizeof own, "/proc/%d/fd/%s", process, path + 8);
+  else snprintf(own, sizeof own, "%s", path);
+  if (use == 'w' || !realpath(own, real)) {
+    char *slash = strrchr(own, '/');
+    if (!slash || slash == own || strlen(slash) > PATH_MAX) return 0;
+    strcpy(last, slash);
+    *slash = 0;
+    if (!realpath(own, real) || strlen(real) + strlen(last) >= 2 * PATH_MAX) return 0;
+    strcat(real, last);
+  }
+  return !is_ignored(real) && !is_linked(real);
 }
 
 /* A text of another process: at most two pages of it, because the second need not be mapped. False when it cannot be read. */
@@ -198,11 +238,15 @@ static int text_of(pid_t process, uint64_t address, char *text, size_t size) {
   return length > 0 && memchr(text, 0, (size_t)length) != NULL;
 }
 
-static void note(const struct seccomp_notif *request) {
+static void record_of(pid_t process, char use, const char *path) {
+  char real[2 * PATH_MAX + 2];
+  int ignore = is_ignored(path);
+  if (!ignore) record(use, path);
+  if ((ignore || is_linked(path)) && leads_out(process, use, path, real)) record(use, real);
+}
+
+static void note_call(const struct seccomp_notif *request, const struct call *call) {
   char path[2 * PATH_MAX + 2], given[PATH_MAX], link[64];
-  const struct call *call = calls;
-  while (call < calls + CALLS && call->number != request->data.nr) call++;
-  if (call == calls + CALLS) return;
   const __u64 *words = request->data.args;
   pid_t process = (pid_t)request->pid;
   if (!text_of(process, words[call->path], given, sizeof given)) {
@@ -230,12 +274,22 @@ static void note(const struct seccomp_notif *request) {
     if (process_vm_readv(process, &here, 1, &there, 1, 0) != sizeof flags) flags = 0;
   }
   if (call->use == OPEN || call->use == OPEN2) {
-    if (flags & O_PATH) record('l', path);
+    if (flags & O_PATH) record_of(process, 'l', path);
     else {
-      if ((flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC)) record('w', path);
-      if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC)) record('r', path);
+      if ((flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC)) record_of(process, 'w', path);
+      if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC)) record_of(process, 'r', path);
     }
-  } else record(call->use == LOOK ? 'l' : call->use == RUN ? 'r' : 'w', path);
+  } else record_of(process, call->use == LOOK ? 'l' : call->use == RUN ? 'r' : 'w', path);
+}
+
+static void note(const struct seccomp_notif *request) {
+  static int foreign;
+  if (request->data.arch != NATIVE) {
+    if (!foreign++) put('u', "");
+    return;
+  }
+  for (const struct call *call = calls; call < calls + CALLS; call++)
+    if (call->number == request->data.nr) note_call(request, call);
 }
 
 static void answer(int listener) {

@@ -1,5 +1,5 @@
 // The tracer against real programs: what it records, and that the command is not disturbed.
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -57,6 +57,42 @@ test('a static program, and one whose parent clears its environment, is recorded
     const { trace, exitCode } = await traced(scratch, ['/usr/bin/env', '-i', './reads']);
     assert.is(exitCode, 3);
     assert.ok(trace.read.includes(join(scratch.folder, 'static.txt')));
+  });
+});
+
+test('what is read through a link in an ignored or linked folder, through /proc, or by changing to a folder is recorded', async () => {
+  await withScratch(async (scratch) => {
+    for (const name of ['data/one', 'data/two', 'near']) await scratch.write(name, name);
+    for (const folder of ['ignored', 'linked']) {
+      await mkdir(join(scratch.folder, folder));
+      await symlink(join(scratch.folder, 'data'), join(scratch.folder, folder, 'link'));
+    }
+    const { program } = await tracerOf(scratch);
+    const at = (name: string): string => join(scratch.folder, name);
+    const script = 'cat ignored/link/one linked/link/two /proc/self/cwd/near ignored/link/none; rm ignored/link; cd gone; cd data';
+    const argv = tracedArgv(program, ['/bin/sh', '-c', script], [...everyday, at('ignored')], [at('linked')]);
+    const { trace } = await runTraced(argv, scratch.cache.tmpDir, { cwd: scratch.folder, env: {} });
+    assert.equal(trace.read.slice(0, 5), [at('data/one'), at('linked/link/two'), at('data/two'), at('near'), at('data/none')]);
+    for (const name of ['gone', 'data']) assert.ok(trace.looked.includes(at(name)), name);
+    assert.equal(trace.written, []);
+  });
+});
+
+test('io_uring is not implemented, and calls of another architecture make the trace incomplete', async () => {
+  await withScratch(async (scratch) => {
+    const foreign = '#ifdef __x86_64__\n  long id; __asm__ volatile("int $0x80" : "=a"(id) : "a"(20));\n#endif\n';
+    const source = `#include <errno.h>\n#include <sys/syscall.h>\n#include <unistd.h>\nint main(int count, char **words) {
+  if (count > 1) {\n${foreign}  return 0;\n  }\n  return syscall(SYS_io_uring_setup, 1, 0) < 0 && errno == ENOSYS ? 0 : 1;\n}\n`;
+    await scratch.write('calls.c', source);
+    const made = await run(['cc', '-o', 'calls', 'calls.c'], { cwd: scratch.folder, env: {} });
+    assert.is(made.exitCode, 0, made.stderr);
+    const ring = await traced(scratch, ['./calls']);
+    assert.equal([ring.exitCode, ring.trace.complete], [0, true]);
+    const other = await traced(scratch, ['./calls', 'foreign']);
+    assert.ok(
+      other.killedBy !== null || other.trace.complete === (process.arch !== 'x64'),
+      'a kernel without such calls kills the process',
+    );
   });
 });
 
