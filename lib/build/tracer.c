@@ -2,14 +2,16 @@
    (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear their environment are recorded too. Each system
    call of a path goes on as if nobody had looked.
 
-   tracer LOG [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
+   tracer LOG [sealed] [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
 
    LOG is the number of an open file. A record is one letter (r: opened for reading, or run; l: looked at; w: written, created, removed or
    renamed; u: a path that could not be read; o: more paths than are kept) and the absolute path as the command spelled it, which ends with a
    zero byte. A path below an IGNORED folder is not recorded, unless a link there leads out of it: then the path without links is. A path
    below a LINKED folder is recorded, and the path without links too where it leads out. The exit
    status is the command's; 125 means that the kernel refuses to notify. Two ways around the notification are closed: io_uring is not
-   implemented (as in Docker), and calls of another architecture are told as paths that could not be read. */
+   implemented (as in Docker), and calls of another architecture are told as paths that could not be read.
+   A "sealed" command cannot connect to a socket that has a path outside of IGNORED folders: a read-only mount does not keep it from a server
+   of the host's (a database) that listens in the user's folders. Datagram sockets, which need no connection, it gets none. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,14 +74,27 @@ static const struct call calls[] = {
 enum { CALLS = sizeof calls / sizeof *calls };
 
 /* Notifies of the calls above, but for a look at an open file by its number (fstat: AT_EMPTY_PATH), which names no path. */
-static int listener_of_this_process(void) {
-  struct sock_filter program[6 + 5 * CALLS + 1], *next = program;
+static int listener_of_this_process(int sealed) {
+  struct sock_filter program[16 + 5 * CALLS + 1], *next = program;
   *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
   *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
   *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
   *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
   *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1);
   *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+  if (sealed) {
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_connect, 0, 1);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 1, 0);
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socketpair, 0, 7);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args));
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 0, 4);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 8);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf);
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 0, 1);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  }
   for (int at = 0; at < CALLS; at++) {
     int byNumber = calls[at].use == LOOK && calls[at].flags != NONE;
     *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[at].number, 0, byNumber ? 4 : 1);
@@ -292,9 +308,57 @@ static void note(const struct seccomp_notif *request) {
     if (call->number == request->data.nr) note_call(request, call);
 }
 
+/* The connection that the request asks for, made in the command's stead: an address that the command could change meanwhile decides nothing.
+   Returns 0 or a negative error number. */
+static int connected(const struct seccomp_notif *request) {
+  char path[PATH_MAX], line[64];
+  struct sockaddr_storage address = { 0 };
+  struct sockaddr_un *named = (struct sockaddr_un *)&address;
+  size_t size = request->data.args[2];
+  int leader = 0;
+  if (size > sizeof address) return -EINVAL;
+  struct iovec here = { &address, size }, there = { (void *)(uintptr_t)request->data.args[1], size };
+  if (process_vm_readv((pid_t)request->pid, &here, 1, &there, 1, 0) != (ssize_t)size) return -EFAULT;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)request->pid);
+  FILE *status = fopen(path, "re");
+  while (status && fgets(line, sizeof line, status) && sscanf(line, "Tgid: %d", &leader) != 1) {}
+  int process = (int)syscall(SYS_pidfd_open, leader, 0);
+  int file = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, (int)request->data.args[0], 0);
+  if (file < 0) return errno == EBADF ? -EBADF : -EACCES;
+  if (address.ss_family == AF_UNIX && size > offsetof(struct sockaddr_un, sun_path) && *named->sun_path) {
+    snprintf(path, sizeof path, "/proc/%d/cwd", (int)request->pid);
+    if (chdir(path) < 0) return -EACCES;
+    char name[sizeof named->sun_path + 1] = "";
+    memcpy(name, named->sun_path, size - offsetof(struct sockaddr_un, sun_path) < sizeof name ? size - offsetof(struct sockaddr_un, sun_path) : sizeof name - 1);
+    int socket = open(name, O_PATH | O_CLOEXEC);
+    if (socket < 0) return -errno;
+    snprintf(line, sizeof line, "/proc/self/fd/%d", socket);
+    ssize_t length = readlink(line, path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = 0;
+    if (!is_ignored(path)) return -EACCES;
+    memset(named->sun_path, 0, sizeof named->sun_path);
+    strcpy(named->sun_path, line);
+    size = sizeof *named;
+  }
+  return connect(file, (struct sockaddr *)&address, (socklen_t)size) < 0 ? -errno : 0;
+}
+
+/* A process of its own waits for the other end. */
+static void answer_connect(int listener, const struct seccomp_notif *request) {
+  pid_t helper = fork();
+  if (helper > 0) return;
+  struct seccomp_notif_resp response = { .id = request->id, .error = helper < 0 ? -EAGAIN : connected(request) };
+  ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+  if (helper == 0) _exit(0);
+}
+
 static void answer(int listener) {
   struct seccomp_notif request = { 0 };
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
+  if (request.data.arch == NATIVE && request.data.nr == SYS_connect) {
+    answer_connect(listener, &request);
+    return;
+  }
   note(&request);
   struct seccomp_notif_resp response = { .id = request.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
@@ -309,7 +373,7 @@ static int has_ended(pid_t command, int *status) {
 }
 
 int main(int count, char **words) {
-  int at = 2;
+  int at = 2, sealed = count > 2 && strcmp(words[2], "sealed") == 0;
   while (at < count && strcmp(words[at], "--") != 0) at++;
   if (count < 4 || at + 1 >= count) return REFUSED;
   logFile = atoi(words[1]);
@@ -332,7 +396,7 @@ int main(int count, char **words) {
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    int listener = listener_of_this_process();
+    int listener = listener_of_this_process(sealed);
     send_file(sockets[1], listener);
     if (listener < 0) _exit(REFUSED);
     close(listener);

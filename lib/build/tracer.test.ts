@@ -1,5 +1,6 @@
 // The tracer against real programs: what it records, and that the command is not disturbed.
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -119,6 +120,33 @@ test('in the sandbox it sees what the command sees, and the command cannot reach
     const { trace, stdout } = await runTraced(argv, scratch.cache.tmpDir, { cwd: '/', env: {} });
     assert.is(stdout, 'text');
     assert.equal(trace.read, ['/bloomery/work/source']);
+  });
+});
+
+test("a sealed command reaches no server of the host's by its socket in the user's folders, and its own servers it does", async () => {
+  await withScratch(async (scratch) => {
+    const { program } = await tracerOf(scratch);
+    const sandbox = await bubblewrap();
+    await mkdir(join(scratch.folder, 'work'));
+    const server = createServer((socket) => socket.end('host'));
+    await new Promise<void>((done) => server.listen(join(scratch.folder, 'work/db.sock'), done));
+    try {
+      const perl = `use IO::Socket; use IO::Socket::UNIX; $| = 1;
+        for my $path ('db.sock', '/bloomery/work/db.sock') {
+          print(IO::Socket::UNIX->new(Peer => $path) ? "host\n" : "$!\n");
+        }
+        my $own = IO::Socket::UNIX->new(Local => '/tmp/own', Listen => 1) or die;
+        print(IO::Socket::UNIX->new(Peer => '/tmp/own') ? "own\n" : "$!\n");
+        print(IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => '/tmp/gram') ? "datagrams\n" : "$!\n");`;
+      const view = { readOnly: { '/bloomery/tracer': program, '/bloomery/work': join(scratch.folder, 'work') }, writable: {} };
+      const words = tracedArgv('/bloomery/tracer', ['/usr/bin/perl', '-e', perl], ['sealed', ...everyday, '/tmp']);
+      const argv = bubblewrapArgv(sandbox, words, '/bloomery/work', view);
+      const { stdout, stderr } = await runTraced(argv, scratch.cache.tmpDir, { cwd: '/', env: {} });
+      const refused = 'Permission denied\n';
+      assert.equal([stdout, stderr], [`${refused}${refused}own\n${refused}`, '']);
+    } finally {
+      server.close();
+    }
   });
 });
 
