@@ -16,7 +16,7 @@ import type { Trace } from './tracer.ts';
 export type Output = RunResult & { readonly trace?: Trace };
 
 /** Where the tracer's program is in the sandbox. */
-const tracerPlace = `${root}/tracer`;
+export const tracerPlace = `${root}/tracer`;
 
 /** Folders in which nothing counts: the host's tools are known by identity, and the rest is no file of the user's. */
 const untraced = ['/usr', '/lib', '/lib32', '/lib64', '/bin', '/sbin', '/nix/store', '/proc', '/sys', '/dev'];
@@ -39,7 +39,7 @@ export async function runShut(
     (place) => !isBelow(place, counted) && !own.mayWrite.some((one) => isBelow(one, [place])),
   );
   const ignored = [...untraced, '/tmp', ...others].filter((folder) => !counted.some((place) => isBelow(place, [folder])));
-  const traced = tracedArgv(tracerPlace, record.argv, ignored);
+  const traced = tracedArgv(tracerPlace, record.argv, ['sealed', ...ignored], own.mayWrite);
   const wider = { ...view, readOnly: { ...view.readOnly, [tracerPlace]: tracer } };
   const argv = bubblewrapArgv(sandbox, traced, record.cwd, wider, options.env);
   return withArgumentFile(argv, 4, stage, (words, files) => runTraced(words, stage, { ...outside, files }));

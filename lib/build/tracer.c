@@ -1,12 +1,17 @@
 /* Runs a command and records every path that it and its children open, look at, run or write, by seccomp's user notification
-   (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear their environment are recorded too. It changes nothing
-   that the command sees: each system call goes on as if nobody had looked.
+   (seccomp_unotify(2), Linux 5.5 or later). Static programs and programs that clear their environment are recorded too. Each system
+   call of a path goes on as if nobody had looked.
 
-   tracer LOG [IGNORED...] -- PROGRAM [ARGUMENT...]
+   tracer LOG [sealed] [IGNORED...] [+LINKED...] -- PROGRAM [ARGUMENT...]
 
    LOG is the number of an open file. A record is one letter (r: opened for reading, or run; l: looked at; w: written, created, removed or
    renamed; u: a path that could not be read; o: more paths than are kept) and the absolute path as the command spelled it, which ends with a
-   zero byte. A path below an IGNORED folder is not recorded. The exit status is the command's; 125 means that the kernel refuses to notify. */
+   zero byte. A path below an IGNORED folder is not recorded, unless a link there leads out of it: then the path without links is. A path
+   below a LINKED folder is recorded, and the path without links too where it leads out. The exit
+   status is the command's; 125 means that the kernel refuses to notify. Two ways around the notification are closed: io_uring is not
+   implemented (as in Docker), and calls of another architecture are told as paths that could not be read.
+   A "sealed" command cannot connect to a socket that has a path outside of IGNORED folders: a read-only mount does not keep it from a server
+   of the host's (a database) that listens in the user's folders. Datagram sockets, which need no connection, it gets none. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,7 +57,7 @@ static const struct call calls[] = {
   { SYS_open, NONE, 0, 1, OPEN }, { SYS_creat, NONE, 0, NONE, WRITE }, { SYS_stat, NONE, 0, NONE, LOOK }, { SYS_lstat, NONE, 0, NONE, LOOK },
   { SYS_access, NONE, 0, NONE, LOOK }, { SYS_readlink, NONE, 0, NONE, LOOK }, { SYS_mkdir, NONE, 0, NONE, WRITE },
   { SYS_unlink, NONE, 0, NONE, WRITE }, { SYS_rename, NONE, 1, NONE, WRITE }, { SYS_symlink, NONE, 1, NONE, WRITE },
-  { SYS_link, NONE, 1, NONE, WRITE },
+  { SYS_link, NONE, 1, NONE, WRITE }, { SYS_link, NONE, 0, NONE, LOOK },
 #endif
 #ifdef SYS_renameat
   { SYS_renameat, 2, 3, NONE, WRITE },
@@ -63,16 +69,32 @@ static const struct call calls[] = {
   { SYS_faccessat2, 0, 1, NONE, LOOK }, { SYS_readlinkat, 0, 1, NONE, LOOK }, { SYS_execve, NONE, 0, NONE, RUN },
   { SYS_execveat, 0, 1, NONE, RUN }, { SYS_mkdirat, 0, 1, NONE, WRITE }, { SYS_unlinkat, 0, 1, NONE, WRITE },
   { SYS_renameat2, 2, 3, NONE, WRITE }, { SYS_symlinkat, 1, 2, NONE, WRITE }, { SYS_linkat, 2, 3, NONE, WRITE },
+  { SYS_linkat, 0, 1, NONE, LOOK }, { SYS_chdir, NONE, 0, NONE, LOOK }, { SYS_statfs, NONE, 0, NONE, LOOK },
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
 /* Notifies of the calls above, but for a look at an open file by its number (fstat: AT_EMPTY_PATH), which names no path. */
-static int listener_of_this_process(void) {
-  struct sock_filter program[4 + 5 * CALLS + 1], *next = program;
+static int listener_of_this_process(int sealed) {
+  struct sock_filter program[16 + 5 * CALLS + 1], *next = program;
   *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
   *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
-  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
   *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+  *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1);
+  *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+  if (sealed) {
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_connect, 0, 1);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 1, 0);
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socketpair, 0, 7);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args));
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 0, 4);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 8);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf);
+    *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 0, 1);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES);
+    *next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  }
   for (int at = 0; at < CALLS; at++) {
     int byNumber = calls[at].use == LOOK && calls[at].flags != NONE;
     *next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[at].number, 0, byNumber ? 4 : 1);
@@ -174,18 +196,52 @@ static void put(char use, const char *path) {
   buffered += length;
 }
 
+static int is_below(const char *path, const char *folder) {
+  size_t length = strlen(folder);
+  return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
+}
+
+static int is_ignored(const char *path) {
+  for (int at = 0; at < ignoredCount; at++)
+    if (is_below(path, ignored[at])) return 1;
+  return 0;
+}
+
+static int is_linked(const char *path) {
+  for (int at = 0; at < ignoredCount; at++)
+    if (*ignored[at] == '+' && is_below(path, ignored[at] + 1)) return 1;
+  return 0;
+}
+
 static void record(char use, const char *path) {
   static int full;
-  for (int at = 0; at < ignoredCount; at++) {
-    size_t length = strlen(ignored[at]);
-    if (strncmp(path, ignored[at], length) == 0 && (path[length] == '/' || path[length] == 0)) return;
-  }
   int fresh = full ? -1 : is_new(use, path);
   if (fresh > 0) put(use, path);
   if (fresh < 0 && !full) {
     full = 1;
     put('o', "");
   }
+}
+
+/* A path in an ignored or linked folder, without links: of what is written without its last name's, which is replaced itself. False where it leads nowhere
+   else, as in the host's own folders, which have too many files to look for links in. */
+static int leads_out(pid_t process, char use, const char *path, char *real) {
+  static const char *const plain[] = { "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/sys" };
+  char own[2 * PATH_MAX + 64], last[PATH_MAX + 1] = "";
+  for (size_t at = 0; at < sizeof plain / sizeof *plain; at++)
+    if (is_below(path, plain[at])) return 0;
+  if (strncmp(path, "/proc/self/", 11) == 0) snprintf(own, sizeof own, "/proc/%d/%s", process, path + 11);
+  else if (strncmp(path, "/dev/fd/", 8) == 0) snprintf(own, sizeof own, "/proc/%d/fd/%s", process, path + 8);
+  else snprintf(own, sizeof own, "%s", path);
+  if (use == 'w' || !realpath(own, real)) {
+    char *slash = strrchr(own, '/');
+    if (!slash || slash == own || strlen(slash) > PATH_MAX) return 0;
+    strcpy(last, slash);
+    *slash = 0;
+    if (!realpath(own, real) || strlen(real) + strlen(last) >= 2 * PATH_MAX) return 0;
+    strcat(real, last);
+  }
+  return !is_ignored(real) && !is_linked(real);
 }
 
 /* A text of another process: at most two pages of it, because the second need not be mapped. False when it cannot be read. */
@@ -198,11 +254,15 @@ static int text_of(pid_t process, uint64_t address, char *text, size_t size) {
   return length > 0 && memchr(text, 0, (size_t)length) != NULL;
 }
 
-static void note(const struct seccomp_notif *request) {
+static void record_of(pid_t process, char use, const char *path) {
+  char real[2 * PATH_MAX + 2];
+  int ignore = is_ignored(path);
+  if (!ignore) record(use, path);
+  if ((ignore || is_linked(path)) && leads_out(process, use, path, real)) record(use, real);
+}
+
+static void note_call(const struct seccomp_notif *request, const struct call *call) {
   char path[2 * PATH_MAX + 2], given[PATH_MAX], link[64];
-  const struct call *call = calls;
-  while (call < calls + CALLS && call->number != request->data.nr) call++;
-  if (call == calls + CALLS) return;
   const __u64 *words = request->data.args;
   pid_t process = (pid_t)request->pid;
   if (!text_of(process, words[call->path], given, sizeof given)) {
@@ -230,17 +290,75 @@ static void note(const struct seccomp_notif *request) {
     if (process_vm_readv(process, &here, 1, &there, 1, 0) != sizeof flags) flags = 0;
   }
   if (call->use == OPEN || call->use == OPEN2) {
-    if (flags & O_PATH) record('l', path);
+    if (flags & O_PATH) record_of(process, 'l', path);
     else {
-      if ((flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC)) record('w', path);
-      if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC)) record('r', path);
+      if ((flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC)) record_of(process, 'w', path);
+      if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC)) record_of(process, 'r', path);
     }
-  } else record(call->use == LOOK ? 'l' : call->use == RUN ? 'r' : 'w', path);
+  } else record_of(process, call->use == LOOK ? 'l' : call->use == RUN ? 'r' : 'w', path);
+}
+
+static void note(const struct seccomp_notif *request) {
+  static int foreign;
+  if (request->data.arch != NATIVE) {
+    if (!foreign++) put('u', "");
+    return;
+  }
+  for (const struct call *call = calls; call < calls + CALLS; call++)
+    if (call->number == request->data.nr) note_call(request, call);
+}
+
+/* The connection that the request asks for, made in the command's stead: an address that the command could change meanwhile decides nothing.
+   Returns 0 or a negative error number. */
+static int connected(const struct seccomp_notif *request) {
+  char path[PATH_MAX], line[64];
+  struct sockaddr_storage address = { 0 };
+  struct sockaddr_un *named = (struct sockaddr_un *)&address;
+  size_t size = request->data.args[2];
+  int leader = 0;
+  if (size > sizeof address) return -EINVAL;
+  struct iovec here = { &address, size }, there = { (void *)(uintptr_t)request->data.args[1], size };
+  if (process_vm_readv((pid_t)request->pid, &here, 1, &there, 1, 0) != (ssize_t)size) return -EFAULT;
+  snprintf(path, sizeof path, "/proc/%d/status", (int)request->pid);
+  FILE *status = fopen(path, "re");
+  while (status && fgets(line, sizeof line, status) && sscanf(line, "Tgid: %d", &leader) != 1) {}
+  int process = (int)syscall(SYS_pidfd_open, leader, 0);
+  int file = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, (int)request->data.args[0], 0);
+  if (file < 0) return errno == EBADF ? -EBADF : -EACCES;
+  if (address.ss_family == AF_UNIX && size > offsetof(struct sockaddr_un, sun_path) && *named->sun_path) {
+    snprintf(path, sizeof path, "/proc/%d/cwd", (int)request->pid);
+    if (chdir(path) < 0) return -EACCES;
+    char name[sizeof named->sun_path + 1] = "";
+    memcpy(name, named->sun_path, size - offsetof(struct sockaddr_un, sun_path) < sizeof name ? size - offsetof(struct sockaddr_un, sun_path) : sizeof name - 1);
+    int socket = open(name, O_PATH | O_CLOEXEC);
+    if (socket < 0) return -errno;
+    snprintf(line, sizeof line, "/proc/self/fd/%d", socket);
+    ssize_t length = readlink(line, path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = 0;
+    if (!is_ignored(path)) return -EACCES;
+    memset(named->sun_path, 0, sizeof named->sun_path);
+    strcpy(named->sun_path, line);
+    size = sizeof *named;
+  }
+  return connect(file, (struct sockaddr *)&address, (socklen_t)size) < 0 ? -errno : 0;
+}
+
+/* A process of its own waits for the other end. */
+static void answer_connect(int listener, const struct seccomp_notif *request) {
+  pid_t helper = fork();
+  if (helper > 0) return;
+  struct seccomp_notif_resp response = { .id = request->id, .error = helper < 0 ? -EAGAIN : connected(request) };
+  ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+  if (helper == 0) _exit(0);
 }
 
 static void answer(int listener) {
   struct seccomp_notif request = { 0 };
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) return;
+  if (request.data.arch == NATIVE && request.data.nr == SYS_connect) {
+    answer_connect(listener, &request);
+    return;
+  }
   note(&request);
   struct seccomp_notif_resp response = { .id = request.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
@@ -255,7 +373,7 @@ static int has_ended(pid_t command, int *status) {
 }
 
 int main(int count, char **words) {
-  int at = 2;
+  int at = 2, sealed = count > 2 && strcmp(words[2], "sealed") == 0;
   while (at < count && strcmp(words[at], "--") != 0) at++;
   if (count < 4 || at + 1 >= count) return REFUSED;
   logFile = atoi(words[1]);
@@ -278,7 +396,7 @@ int main(int count, char **words) {
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    int listener = listener_of_this_process();
+    int listener = listener_of_this_process(sealed);
     send_file(sockets[1], listener);
     if (listener < 0) _exit(REFUSED);
     close(listener);

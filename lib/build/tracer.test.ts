@@ -1,5 +1,6 @@
 // The tracer against real programs: what it records, and that the command is not disturbed.
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -60,6 +61,42 @@ test('a static program, and one whose parent clears its environment, is recorded
   });
 });
 
+test('what is read through a link in an ignored or linked folder, through /proc, or by changing to a folder is recorded', async () => {
+  await withScratch(async (scratch) => {
+    for (const name of ['data/one', 'data/two', 'near']) await scratch.write(name, name);
+    for (const folder of ['ignored', 'linked']) {
+      await mkdir(join(scratch.folder, folder));
+      await symlink(join(scratch.folder, 'data'), join(scratch.folder, folder, 'link'));
+    }
+    const { program } = await tracerOf(scratch);
+    const at = (name: string): string => join(scratch.folder, name);
+    const script = 'cat ignored/link/one linked/link/two /proc/self/cwd/near ignored/link/none; rm ignored/link; cd gone; cd data';
+    const argv = tracedArgv(program, ['/bin/sh', '-c', script], [...everyday, at('ignored')], [at('linked')]);
+    const { trace } = await runTraced(argv, scratch.cache.tmpDir, { cwd: scratch.folder, env: {} });
+    assert.equal(trace.read.slice(0, 5), [at('data/one'), at('linked/link/two'), at('data/two'), at('near'), at('data/none')]);
+    for (const name of ['gone', 'data']) assert.ok(trace.looked.includes(at(name)), name);
+    assert.equal(trace.written, []);
+  });
+});
+
+test('io_uring is not implemented, and calls of another architecture make the trace incomplete', async () => {
+  await withScratch(async (scratch) => {
+    const foreign = '#ifdef __x86_64__\n  long id; __asm__ volatile("int $0x80" : "=a"(id) : "a"(20));\n#endif\n';
+    const source = `#include <errno.h>\n#include <sys/syscall.h>\n#include <unistd.h>\nint main(int count, char **words) {
+  if (count > 1) {\n${foreign}  return 0;\n  }\n  return syscall(SYS_io_uring_setup, 1, 0) < 0 && errno == ENOSYS ? 0 : 1;\n}\n`;
+    await scratch.write('calls.c', source);
+    const made = await run(['cc', '-o', 'calls', 'calls.c'], { cwd: scratch.folder, env: {} });
+    assert.is(made.exitCode, 0, made.stderr);
+    const ring = await traced(scratch, ['./calls']);
+    assert.equal([ring.exitCode, ring.trace.complete], [0, true]);
+    const other = await traced(scratch, ['./calls', 'foreign']);
+    assert.ok(
+      other.killedBy !== null || other.trace.complete === (process.arch !== 'x64'),
+      'a kernel without such calls kills the process',
+    );
+  });
+});
+
 test('standard output, exit codes and signals are those of the command', async () => {
   await withScratch(async (scratch) => {
     const said = await traced(scratch, ['/bin/sh', '-c', 'echo out; echo err >&2; exit 7'], { A: 'b' });
@@ -83,6 +120,33 @@ test('in the sandbox it sees what the command sees, and the command cannot reach
     const { trace, stdout } = await runTraced(argv, scratch.cache.tmpDir, { cwd: '/', env: {} });
     assert.is(stdout, 'text');
     assert.equal(trace.read, ['/bloomery/work/source']);
+  });
+});
+
+test("a sealed command reaches no server of the host's by its socket in the user's folders, and its own servers it does", async () => {
+  await withScratch(async (scratch) => {
+    const { program } = await tracerOf(scratch);
+    const sandbox = await bubblewrap();
+    await mkdir(join(scratch.folder, 'work'));
+    const server = createServer((socket) => socket.end('host'));
+    await new Promise<void>((done) => server.listen(join(scratch.folder, 'work/db.sock'), done));
+    try {
+      const perl = `use IO::Socket; use IO::Socket::UNIX; $| = 1;
+        for my $path ('db.sock', '/bloomery/work/db.sock') {
+          print(IO::Socket::UNIX->new(Peer => $path) ? "host\n" : "$!\n");
+        }
+        my $own = IO::Socket::UNIX->new(Local => '/tmp/own', Listen => 1) or die;
+        print(IO::Socket::UNIX->new(Peer => '/tmp/own') ? "own\n" : "$!\n");
+        print(IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => '/tmp/gram') ? "datagrams\n" : "$!\n");`;
+      const view = { readOnly: { '/bloomery/tracer': program, '/bloomery/work': join(scratch.folder, 'work') }, writable: {} };
+      const words = tracedArgv('/bloomery/tracer', ['/usr/bin/perl', '-e', perl], ['sealed', ...everyday, '/tmp']);
+      const argv = bubblewrapArgv(sandbox, words, '/bloomery/work', view);
+      const { stdout, stderr } = await runTraced(argv, scratch.cache.tmpDir, { cwd: '/', env: {} });
+      const refused = 'Permission denied\n';
+      assert.equal([stdout, stderr], [`${refused}${refused}own\n${refused}`, '']);
+    } finally {
+      server.close();
+    }
   });
 });
 

@@ -31,9 +31,17 @@ export interface Tracer {
 /** The number of the log's open file in the child. */
 const logNumber = 3;
 
-/** The command line that runs `argv` under the tracer at `program`. Paths below `ignored` folders are not recorded. */
-export function tracedArgv(program: string, argv: readonly string[], ignored: readonly string[]): readonly string[] {
-  return [program, String(logNumber), ...ignored, '--', ...argv];
+/**
+ * The command line that runs `argv` under the tracer at `program`. Paths below `ignored` folders are not recorded, unless a link there leads out.
+ * Paths below `linked` folders are recorded with where a link there leads.
+ */
+export function tracedArgv(
+  program: string,
+  argv: readonly string[],
+  ignored: readonly string[],
+  linked: readonly string[] = [],
+): readonly string[] {
+  return [program, String(logNumber), ...ignored, ...linked.map((folder) => `+${folder}`), '--', ...argv];
 }
 
 /** Runs a command line that starts the tracer (`tracedArgv`), perhaps inside a sandbox. `folder` is for the log, which has no name. */

@@ -10,6 +10,7 @@ import { findProgram, run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import type { Action } from './action.ts';
 import { hostPath, isBelow, pathsOf } from './mounts.ts';
+import { tracerPlace } from './run-action.ts';
 import { bubblewrapArgv, hostPlaces, outsideEnv, root } from './sandbox.ts';
 import type { Bubblewrap, Sandbox } from './sandbox.ts';
 import { stageInputs, topOf } from './stage.ts';
@@ -18,6 +19,9 @@ import type { Violation } from './violation.ts';
 
 const library = `${root}/witness.so`;
 const logDir = `${root}/witnessed`;
+
+/** The number of no open file. */
+const noLog = '1000000';
 
 /** A command that takes longer keeps its secret: its own words must do. */
 const timeoutMs = 60_000;
@@ -66,14 +70,17 @@ async function logOf(
   const log = join(stage, 'witnessed');
   await mkdir(log, { recursive: true });
   const view = await stageInputs(action, stage, cache);
+  // The tracer also keeps an action of the user's packages from servers of the host; what it records is not wanted here.
+  const { own, tracer } = action;
+  const sealed = own && tracer !== undefined ? [tracerPlace, noLog, 'sealed', '/tmp', action.record.outputDir, '--', ...argv] : argv;
   const wider = {
     ...view,
-    readOnly: { ...view.readOnly, [library]: object },
+    readOnly: { ...view.readOnly, [library]: object, ...(tracer === undefined ? {} : { [tracerPlace]: tracer }) },
     writable: { ...view.writable, [logDir]: log },
   };
   const loaded = { LD_PRELOAD: library, BLOOMERY_WITNESS: `${logDir}/log`, ...told };
   const inside = { ...env, ...action.ambientEnv, ...loaded };
-  await run(bubblewrapArgv(sandbox, argv, cwd, wider, inside), {
+  await run(bubblewrapArgv(sandbox, sealed, cwd, wider, inside), {
     cwd: stage,
     env: outsideEnv(inside),
     signal,
