@@ -9,7 +9,7 @@ import type { ActionRecord, ActionResult } from './action.ts';
 const [a, b] = [digestBytes('a'), digestBytes('b')];
 
 const record: ActionRecord = {
-  format: 2,
+  format: 3,
   kind: 'rustc',
   argv: ['rustc', 'x.rs'],
   cwd: '/bloomery/work',

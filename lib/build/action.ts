@@ -9,7 +9,7 @@ export type ActionKey = Digest & { readonly __actionKey: true };
 /** Everything that may change the result of an action. Each field maps a name to a value or a digest. */
 export interface ActionRecord {
   /** Raised when the meaning of a record or of its result changes. */
-  readonly format: 2;
+  readonly format: 3;
   readonly kind: 'rustc' | 'build-script' | 'recipe';
   readonly argv: readonly string[];
   readonly cwd: string;

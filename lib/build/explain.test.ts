@@ -8,7 +8,7 @@ import { differences, reasonsOf } from './explain.ts';
 
 const digest = digestBytes;
 const base: ActionRecord = {
-  format: 2,
+  format: 3,
   kind: 'rustc',
   argv: [
     '/bloomery/rust/bin/rustc',

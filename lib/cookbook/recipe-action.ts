@@ -77,7 +77,7 @@ export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
     action: {
       label: makes === 'source' ? `${recipe.name} (source)` : recipe.name,
       record: {
-        format: 2,
+        format: 3,
         kind: 'recipe',
         argv: ['bash', `${places.script}/run.sh`, places.tree, places.patches, places.script],
         cwd: places.work,

@@ -45,7 +45,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
   const statics = async (unit: PlannedUnit, tools: Tools): Promise<Digest> => {
     const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, checkout, granted } = unit;
     return digestRecord({
-      format: 2,
+      format: 3,
       hash,
       // Apart, not merged: which of two values of one name counts is the action's business, and a change of either must show.
       env: [{ ...configEnv }, packageEnv(owner, place), { ...declaredEnv }],

@@ -131,7 +131,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const action: Action = {
     label: planned.label,
     record: {
-      format: 2,
+      format: 3,
       kind: 'rustc',
       argv: [
         ...wrapperWords(planned.wrappers),
@@ -216,7 +216,7 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
   const action: Action = {
     label: planned.label,
     record: {
-      format: 2,
+      format: 3,
       kind: 'build-script',
       argv: scriptOutput ? ['/usr/bin/printf', '%s\\n', ...scriptOutput] : [place ?? ''],
       cwd: planned.place.dir,
