@@ -105,7 +105,7 @@ export function originOf(value: Json): Origin | undefined {
     return undefined;
   // Records of format 1 have no layout; that is among the differences that an explanation names.
   if (
-    ![1, 2].includes(Number(record['format'])) ||
+    ![1, 2, 3].includes(Number(record['format'])) ||
     !Array.isArray(record['argv']) ||
     !isObject(record['inputs']) ||
     !isObject(record['files'])
