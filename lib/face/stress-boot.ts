@@ -3,6 +3,7 @@
 import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { randomNumbers } from '../core/random-numbers.ts';
 import { start } from '../core/sh.ts';
@@ -104,7 +105,7 @@ export async function stressBootKills(subject: BootSubject, rounds: number, seed
     const atMs = Math.round(random() * usualMs);
     await sleep(atMs, undefined, { signal: context.signal });
     if ((await machinesOf(subject.image)).length > 0) ran++;
-    process.kill(child.pid, 'SIGKILL');
+    killBoot(child.pid);
     await child.ended;
     let waitedMs = 0;
     for (; (await machinesOf(subject.image)).length > 0 && waitedMs < survivalMs; waitedMs += 20) await sleep(20);
@@ -117,6 +118,15 @@ export async function stressBootKills(subject: BootSubject, rounds: number, seed
   for (const left of await leftoversOf(subject)) faults.push(`after the next boot there is ${left}`);
   const sentence = `${rounds} boot tests killed within ${Math.round(usualMs)} ms, ${ran} of them with a machine running: ${faults.length} faults`;
   return { sentence, faults };
+}
+
+/** Kills a boot test, unless it has ended by itself. */
+function killBoot(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error;
+  }
 }
 
 /** Boots what must go wrong; each must get its own verdict. */
