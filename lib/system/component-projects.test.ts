@@ -26,7 +26,7 @@ test('a component that only upstream has is refused in a sentence that says what
     if (!(thrown instanceof Failure)) return;
     assert.is(thrown.message, `Cannot build rust-nixos: its component ${name} has only upstream's source, which is not fetched`);
     assert.match(thrown.hint ?? '', hint);
-    assert.is(thrown.exitCode, 1);
+    assert.is(thrown.exitCode, 69);
   }
 });
 
