@@ -1,5 +1,6 @@
 // Replays the histories of many seeds, each in a folder of its own, and adds up what was compared. Keeps and minimises those with a fault.
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -75,13 +76,23 @@ async function replayApart({ scratch, builders }: HistoryStress, history: Histor
     // What Bloomery found out about the compiler, which takes seconds, is the same for all caches.
     await absentAsUndefined(cp(join(scratch, 'remembered'), join(cache, 'remembered'), { recursive: true }));
     const replayed = await replayOrExplain(history, folder, builders(cache), context);
-    await absentAsUndefined(cp(join(cache, 'remembered'), join(scratch, 'remembered'), { recursive: true, force: true }));
+    await keepRemembered(join(cache, 'remembered'), folder, join(scratch, 'remembered'));
     if (keepAt !== undefined)
       await cp(folder, keepAt, { recursive: true, verbatimSymlinks: true, filter: (path) => path !== join(folder, 'target') });
     return replayed;
   } finally {
     removeTree(folder);
   }
+}
+
+/** Copies the folder to `to` unless that exists. It appears by a rename, because other histories run at the same time. */
+async function keepRemembered(from: string, folder: string, to: string): Promise<void> {
+  if (existsSync(to) || !existsSync(from)) return;
+  const partial = join(folder, 'remembered');
+  await cp(from, partial, { recursive: true });
+  await rename(partial, to).catch((error: unknown) => {
+    if (!existsSync(to)) throw error; // else another history was first
+  });
 }
 
 /** An error of the generator is a fault of its own kind, so that the other histories go on. */
