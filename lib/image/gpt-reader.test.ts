@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import type { Context } from '../core/events.ts';
 import { MiB } from '../core/sizes.ts';
 import { readGpt, readGptBySfdisk, writeGpt } from './gpt.ts';
-import type { Gpt } from './gpt.ts';
+import type { Gpt } from './partitions.ts';
 import { readPrimaryGpt } from './gpt-reader.ts';
 
 const host = { path: process.env['PATH'] ?? '' };

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import type { Gpt, GptPartition } from './gpt.ts';
+import type { Gpt, GptPartition } from './partitions.ts';
 import { sectorBytes } from './partitions.ts';
 
 const at = {

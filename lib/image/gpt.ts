@@ -5,20 +5,8 @@ import type { Context } from '../core/events.ts';
 import { readPrimaryGpt } from './gpt-reader.ts';
 import { ran, tried } from './image-tools.ts';
 import type { ImageHost } from './image-tools.ts';
-import type { PartitionPlace } from './partitions.ts';
+import type { Gpt, GptPartition } from './partitions.ts';
 import { sectorBytes } from './partitions.ts';
-
-export interface GptPartition extends PartitionPlace {
-  readonly name: string;
-  /** GUIDs in upper case, as sfdisk prints them. */
-  readonly typeGuid: string;
-  readonly guid: string;
-}
-
-export interface Gpt {
-  readonly diskGuid: string;
-  readonly partitions: readonly GptPartition[];
-}
 
 /** Writes the table into an image file that has its full size. */
 export async function writeGpt(gpt: Gpt, imagePath: string, host: ImageHost, context: Context): Promise<void> {

@@ -5,7 +5,7 @@ import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { formatBytes } from '../core/sizes.ts';
 import { writeGpt } from './gpt.ts';
-import type { GptPartition } from './gpt.ts';
+import type { GptPartition } from './partitions.ts';
 import { withImageLock } from './image-lock.ts';
 import type { ImageVolume, OpenImage } from './image-reader.ts';
 import type { ImageHost } from './image-tools.ts';

@@ -8,7 +8,7 @@ import { ext4Magic, ext4Volume } from './ext4-volume.ts';
 import { fatVolume } from './fat-volume.ts';
 import { badName } from './file-tree.ts';
 import { readGpt } from './gpt.ts';
-import type { Gpt } from './gpt.ts';
+import type { Gpt } from './partitions.ts';
 import type { ImageHost } from './image-tools.ts';
 import { initfsMagic } from './initfs-format.ts';
 import { initfsVolume } from './initfs-volume.ts';

@@ -14,7 +14,7 @@ import { writeFat } from './fat.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { guidFrom, guidText } from './guid.ts';
 import { writeGpt } from './gpt.ts';
-import type { Gpt, GptPartition } from './gpt.ts';
+import type { Gpt, GptPartition } from './partitions.ts';
 import type { ImageHost } from './image-tools.ts';
 import { startDigest } from './image-digest.ts';
 import type { RunningDigest } from './image-digest.ts';

@@ -52,3 +52,15 @@ export function partitionPlaces(imageBytes: number, requests: readonly Partition
   }
   return places;
 }
+
+export interface GptPartition extends PartitionPlace {
+  readonly name: string;
+  /** GUIDs in upper case, as sfdisk prints them. */
+  readonly typeGuid: string;
+  readonly guid: string;
+}
+
+export interface Gpt {
+  readonly diskGuid: string;
+  readonly partitions: readonly GptPartition[];
+}
