@@ -16,7 +16,7 @@ const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry
 const builders = await realBuilders(env, process.execPath, context);
 
 const buildsIn = ({ steps }: WrittenHistory): number => steps.filter((step) => 'build' in step).length;
-// All of them take ten minutes: npx zx tasks/replay-histories.ts fixtures/histories/*.toml
+// The others are for npx zx tasks/replay-histories.ts fixtures/histories/*.toml
 const histories = (await writtenHistories(resolve(import.meta.dirname, '../../fixtures/histories'))).filter((one) => buildsIn(one) <= 3);
 const faults = replayAllWritten(histories, top, builders, context);
 for (const fault of faults.values()) fault.catch(() => undefined); // the tests below report it

@@ -7,7 +7,7 @@ import { cannot, nearest } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Component } from './component.ts';
-import type { ConfigurationFacts } from './configured-system.ts';
+import type { ConfigurationFacts } from './configuration-facts.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';

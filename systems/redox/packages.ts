@@ -1,5 +1,5 @@
 // The packages of the profiles that only upstream's sources have. A build of the bundled sources leaves them out and reports it.
-import type { UpstreamPackage } from '../../lib/system/configured-system.ts';
+import type { UpstreamPackage } from '../../lib/system/configuration-facts.ts';
 
 const redoxOs = (name: string): string => `https://gitlab.redox-os.org/redox-os/${name}.git`;
 
