@@ -15,6 +15,8 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   bwrap: { debian: 'bubblewrap', fedora: 'bubblewrap', arch: 'bubblewrap', nix: 'bubblewrap' },
   bzip2: { debian: 'bzip2', fedora: 'bzip2', arch: 'bzip2', nix: 'bzip2' },
   cc: { debian: 'gcc libc6-dev', fedora: 'gcc', arch: 'gcc', nix: 'gcc' },
+  curl: { debian: 'curl', fedora: 'curl', arch: 'curl', nix: 'curl' },
+  git: { debian: 'git', fedora: 'git-core', arch: 'git', nix: 'git' },
   // Headers of libraries that programs of crates link: lib/system/host-checks.ts knows the files.
   libpam: { debian: 'libpam0g-dev', fedora: 'pam-devel', arch: 'pam', nix: 'pam' },
   oniguruma: { debian: 'libonig-dev', fedora: 'oniguruma-devel', arch: 'oniguruma', nix: 'oniguruma' },

@@ -4,7 +4,7 @@ import { complaint, isTest } from './rule.ts';
 import type { Rule } from './rule.ts';
 import { importsOf } from './source-text.ts';
 
-const parts = ['core', 'cache', 'build', 'crates', 'cookbook', 'image', 'rootfs', 'closure', 'machine', 'console'] as const;
+const parts = ['core', 'cache', 'build', 'crates', 'upstream', 'cookbook', 'image', 'rootfs', 'closure', 'machine', 'console'] as const;
 
 /** A room imports from itself and from these. */
 export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
@@ -12,7 +12,8 @@ export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   cache: ['core'],
   build: ['core', 'cache'],
   crates: ['core', 'cache', 'build'],
-  cookbook: ['core', 'cache', 'build', 'crates'],
+  upstream: ['core', 'cache'],
+  cookbook: ['core', 'cache', 'build', 'crates', 'upstream'],
   image: ['core'],
   rootfs: ['core', 'image'],
   closure: ['core'],
