@@ -13,6 +13,8 @@ export interface CargoRecipeRequest {
   readonly source: string;
   /** The host's triple if it is undefined. */
   readonly triple: string | undefined;
+  /** Files of Cargo configuration, absolute. */
+  readonly cargoConfigs: readonly string[];
   /** Variables that the user declared. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -23,7 +25,7 @@ export function projectName(recipe: string): string {
 }
 
 /** Returns the project. Throws a Failure that names the flag if the crate compiler does not have it. */
-export function cargoRecipe(recipe: Recipe, { source, triple, env }: CargoRecipeRequest): Project {
+export function cargoRecipe(recipe: Recipe, { source, triple, env, cargoConfigs }: CargoRecipeRequest): Project {
   const { name, build } = recipe;
   const chosen = choice(recipe);
   const dir = join(source, chosen.manifest ?? build.cargo.path);
@@ -41,7 +43,7 @@ export function cargoRecipe(recipe: Recipe, { source, triple, env }: CargoRecipe
     triple,
     buildStd: [],
     buildStdFeatures: [],
-    cargoConfigs: [],
+    cargoConfigs,
     env,
   };
 }

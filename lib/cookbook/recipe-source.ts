@@ -53,7 +53,7 @@ export async function sourceFolder(recipe: Recipe, request: SourceRequest, above
       const from = source.kind === 'git' ? source.git : source.tar;
       throw cannot(`build the recipe ${name}`, `it lacks its source, ${from}, which has not been fetched`, {
         blame: 'host',
-        hint: `fetch it, or name a folder of your own with --source ${name}=DIR`,
+        hint: `run npx zx tasks/fetch.ts redox --cookbook ${request.cookbook.folder}, or name a folder of your own with --source ${name}=DIR`,
       });
     }
   }

@@ -179,6 +179,7 @@ test('the template cargo is a project, and flags that the compiler lacks are nam
       source,
       triple: undefined,
       env: {},
+      cargoConfigs: [],
     });
   const { bins, features, defaultFeatures, profile, dir: folder } = project('--bin hx --no-default-features --features=a,b -F c --locked');
   assert.equal([bins, features, defaultFeatures, profile, folder], [['hx'], ['a', 'b', 'c'], false, 'release', join(source, 'cli')]);

@@ -10,6 +10,7 @@ import type { Lint } from '../cookbook/lint.ts';
 import { recipeGraph } from '../cookbook/recipe-graph.ts';
 import type { Recipe } from '../cookbook/recipe.ts';
 import type { Stage } from '../cookbook/stages.ts';
+import { fetchedRecipes } from '../cookbook/upstream-recipes.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { toolchainIdentity } from '../crates/toolchain-identity.ts';
@@ -100,7 +101,7 @@ function recipeRequest(
 ): Omit<RecipeRequest, 'order' | 'compiled' | 'keepGoing'> {
   return {
     ...{ cookbook, local, cache, env, sandbox, explain: false, logDir: undefined, jobs: availableParallelism(), target: hostTriple() },
-    fetched: () => Promise.resolve(undefined),
+    fetched: fetchedRecipes(cookbook, cache.root),
     toolchain: async () => {
       const { toolchain } = await chooseToolchain({ env, cacheDir: cache.root, project: cookbook.folder, needsRustSrc: false }, context);
       return { sysroot: toolchain.sysroot, identity: await toolchainIdentity(toolchain, cache.root) };

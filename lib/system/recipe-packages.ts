@@ -17,6 +17,7 @@ import { sourceFolder } from '../cookbook/recipe-source.ts';
 import type { Recipe } from '../cookbook/recipe.ts';
 import { merged, packageStage, stageRecord } from '../cookbook/stages.ts';
 import type { Stage } from '../cookbook/stages.ts';
+import { fetchedRecipes, vendoredConfigs } from '../cookbook/upstream-recipes.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import type { CompiledProject, CompileOptions } from '../crates/compile.ts';
@@ -76,7 +77,8 @@ export class RecipePackages {
     for (const { recipe, source } of sources) {
       const stage = stages.get(recipe.name);
       const folder = stage ? await this.#preparedFolder(stage) : (source.folder ?? dirname(recipe.path));
-      projects.push(cargoRecipe(recipe, { source: folder, triple: undefined, env: this.#request.env }));
+      const cargoConfigs = await vendoredConfigs(recipe, folder, this.#request.compile.cache.root);
+      projects.push(cargoRecipe(recipe, { source: folder, triple: undefined, env: this.#request.env, cargoConfigs }));
     }
     return projects;
   }
@@ -129,7 +131,7 @@ export class RecipePackages {
     const chosen = async () => (await chooseToolchain(search, this.#context)).toolchain;
     return {
       ...{ cookbook, local, keepGoing, cache, env, compiled, order: this.#graph.order },
-      fetched: () => Promise.resolve(undefined),
+      fetched: fetchedRecipes(cookbook, cache.root),
       sandbox: compile.sandbox,
       jobs: compile.jobs ?? availableParallelism(),
       // There is no C library of the system itself yet, so recipes are built for the host.

@@ -1,0 +1,65 @@
+// Sources of recipes that are downloaded: what fetch takes of a cookbook, and what a build finds of it.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { makeRepository } from '../../fixtures/upstream/repositories.ts';
+import type { Context } from '../core/events.ts';
+import { fetchUpstream } from '../upstream/fetch.ts';
+import { openCookbook } from './cookbook.ts';
+import type { Cookbook } from './cookbook.ts';
+import { cookbookLockPath, fetchedRecipes, recipeSources } from './upstream-recipes.ts';
+
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const context: Context = { signal: new AbortController().signal, report: () => undefined };
+const dir = mkdtempSync(join(tmpdir(), 'upstream-recipes-'));
+test.after(() => rmSync(dir, { recursive: true, force: true }));
+
+async function cookbook(name: string, recipes: Readonly<Record<string, string>>): Promise<Cookbook> {
+  for (const [recipe, text] of Object.entries(recipes)) {
+    mkdirSync(join(dir, name, 'recipes', recipe), { recursive: true });
+    writeFileSync(join(dir, name, 'recipes', recipe, 'recipe.toml'), text);
+  }
+  return await openCookbook(join(dir, name));
+}
+
+test('git and tar sources are downloads, paths and sources of other recipes are not', async () => {
+  const rev = '0123456789abcdef0123456789abcdef01234567';
+  const book = await cookbook('kinds', {
+    branch: '[source]\ngit = "https://x/branch.git"\nbranch = "dev"\n',
+    pinned: `[source]\ngit = "https://x/pinned.git"\nrev = "${rev}"\n[build]\ntemplate = "cargo"\npackage_path = "cli"\n`,
+    tagged: '[source]\ngit = "https://x/tagged.git"\nrev = "v1.2"\n',
+    packed: '[source]\ntar = "https://x/packed.tar.gz"\nblake3 = "00"\n',
+    folder: '[source]\npath = "source"\n',
+    same: '[source]\nsame_as = "../branch"\n',
+  });
+  assert.equal(await recipeSources(book), [
+    { name: 'branch', source: { git: 'https://x/branch.git', branch: 'dev' }, cargoFolders: ['.'] },
+    { name: 'packed', source: { tar: 'https://x/packed.tar.gz', blake3: '00' }, cargoFolders: ['.'] },
+    { name: 'pinned', source: { git: 'https://x/pinned.git', rev }, cargoFolders: ['.', 'cli'] },
+    { name: 'tagged', source: { git: 'https://x/tagged.git', tag: 'v1.2' }, cargoFolders: ['.'] },
+  ]);
+});
+
+test('a build takes what the lock has, and nothing after the recipe names another branch', async () => {
+  const upstream = join(dir, 'upstream');
+  mkdirSync(upstream);
+  const repository = await makeRepository(upstream, 'words');
+  await repository.commit('words', { 'words.txt': 'words\n' });
+  const recipe = (branch: string): string => `[source]\ngit = "file://${repository.path}"\nbranch = "${branch}"\n`;
+  const cacheDir = join(dir, 'cache');
+  const folder = async (): Promise<string | undefined> => {
+    const book = await openCookbook(join(dir, 'book'));
+    return await fetchedRecipes(book, cacheDir)(await book.recipe('words'));
+  };
+  const book = await cookbook('book', { words: recipe('main') });
+  assert.is(await folder(), undefined);
+  const request = { only: [], update: false, dryRun: false, cacheDir, host: { env, mirrors: [] }, sysroot: () => Promise.resolve('') };
+  await fetchUpstream({ ...request, sources: await recipeSources(book), lockPath: cookbookLockPath(book) }, context);
+  assert.is(readFileSync(join((await folder()) ?? '', 'words.txt'), 'utf8'), 'words\n');
+  await cookbook('book', { words: recipe('other') });
+  assert.is(await folder(), undefined);
+});
+
+test.run();
