@@ -4,9 +4,9 @@
 import { MiB } from '../lib/core/sizes.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './redox/console.ts';
+import { files, origins, packages } from './redox/components.ts';
 import { initfs } from './redox/files.ts';
 import { machine } from './redox/machine.ts';
-import { packages } from './redox/packages.ts';
 
 export const system: System = {
   name: 'redox',
@@ -16,7 +16,7 @@ export const system: System = {
     bootloader: {
       title: 'UEFI bootloader',
       bundled: 'fixtures/redox',
-      upstream: { git: 'https://gitlab.redox-os.org/redox-os/bootloader.git', branch: 'master' },
+      upstream: origins.bootloader,
       cargo: {
         packages: ['bootloader'],
         bins: ['bootloader'],
@@ -28,7 +28,7 @@ export const system: System = {
     kernel: {
       title: 'microkernel',
       bundled: 'fixtures/redox',
-      upstream: { git: 'https://gitlab.redox-os.org/redox-os/kernel.git', branch: 'master' },
+      upstream: origins.kernel,
       cargo: {
         packages: ['kernel'],
         bins: ['kernel'],
@@ -40,7 +40,7 @@ export const system: System = {
     bootstrap: {
       title: 'first program of the initfs',
       bundled: 'fixtures/redox',
-      upstream: { git: 'https://gitlab.redox-os.org/redox-os/base.git', branch: 'main' },
+      upstream: origins.bootstrap,
       cargo: {
         packages: ['bootstrap'],
         bins: ['bootstrap'],
@@ -63,6 +63,7 @@ export const system: System = {
     bootPartition: 'EFI',
     architecture: 'x86_64',
     packages,
+    upstreamFiles: files,
   },
 
   image: {

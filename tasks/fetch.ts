@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Fetches the sources of a system, verified: what its lock names, or with --update what the archive has now.
+// Fetches the sources of a system, verified: what its lock names, or with --update what archives and branches have now.
 import '../lib/face/compile-cache.ts';
 
 const { fetchFlags, fetchTask } = await import('../lib/face/fetch-task.ts');
@@ -9,11 +9,21 @@ const { task } = await import('../lib/face/task.ts');
 await task(
   {
     command: 'npx zx tasks/fetch.ts',
-    words: '<system>',
-    about: 'Fetches the sources that systems/<system>/sources.lock names, each by its digest. What is there is not fetched again.',
-    count: [1, 1],
+    words: '<system> [NAME...]',
+    about: [
+      'Fetches the sources that systems/<system>/sources.lock names, each by its digest or revision, and the crates of their Cargo.lock files.',
+      'What is there is not fetched again. A source that the lock lacks is resolved and added to it.',
+      'NAME fetches only these sources; with --update only these move.',
+    ].join('\n'),
+    count: [1, Infinity],
     flags: fetchFlags,
-    examples: ['npx zx tasks/fetch.ts rust-nixos', 'npx zx tasks/fetch.ts rust-nixos --update --json'],
+    examples: [
+      'npx zx tasks/fetch.ts redox',
+      'npx zx tasks/fetch.ts redox kernel base --update',
+      'npx zx tasks/fetch.ts redox --mirror https://gitlab.redox-os.org/=https://git.example.org/',
+      'npx zx tasks/fetch.ts redox --cookbook ../redox',
+      'npx zx tasks/fetch.ts rust-nixos --update --json',
+    ],
   },
   (task) => fetchTask(task, repository),
 );

@@ -10,6 +10,7 @@ import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { nixBaseOf, onNix } from '../system/nix-base.ts';
 import type { NixImage } from '../system/nix-base.ts';
+import { hasUpstreamLock, originsFor } from '../system/upstream-sources.ts';
 import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
@@ -46,7 +47,13 @@ export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
   const loaded = await loadSystem(repository, args.words[0] ?? '');
-  const { system: page, profile, packages, sources, recipes } = await configuredBuild(task, loaded, sourcesOf(task), repository);
+  const {
+    system: page,
+    profile,
+    packages,
+    sources,
+    recipes,
+  } = await configuredBuild(task, loaded, await sourcesOf(task, loaded), repository);
   const base = baseOf(task, page);
   const system = base ? onNix(page, profile) : page;
   const say = (text: string): void => {
@@ -125,7 +132,8 @@ async function dryRun({ host, print, ...task }: Task, about: string, request: Dr
   const { page, base, system, profile, packages } = request;
   const at = { root: repository, cacheDir: cacheDirOf({ host, print, ...task }), env: host.env };
   const fetched = (await fetchedSources(system, at))?.folder;
-  const projects = projectsOf({ ...request, root: repository, fetched });
+  const origins = await originsFor(request, at);
+  const projects = projectsOf({ ...request, root: repository, fetched, origins });
   print(about);
   for (const [name, { folder, project }] of projects) {
     print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
@@ -166,8 +174,9 @@ function bootWords(system: string, imagePath: string, { kernel, initrd, commandL
   return [...words, ...(initrd === undefined ? [] : ['--initrd', initrd]), `--append "${commandLine}"`].join(' ');
 }
 
-export function sourcesOf({ args, path }: Task): SourceChoice {
-  const kind = args.text('sources') ?? 'bundled';
+/** Returns which sources are built. Without the flag they are upstream's if all of them are in the system's lock. */
+export async function sourcesOf({ args, path }: Task, system: System): Promise<SourceChoice> {
+  const kind = args.text('sources') ?? ((await hasUpstreamLock(system, repository)) ? 'upstream' : 'bundled');
   if (kind !== 'upstream' && kind !== 'bundled') {
     throw cannot(`use --sources "${kind}"`, 'it must be upstream or bundled', { blame: 'usage' });
   }

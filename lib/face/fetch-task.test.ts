@@ -1,4 +1,5 @@
 // tasks/fetch.ts as a person types it, as far as nothing is fetched; fetching itself is lib/system/fetch.test.ts.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,10 +13,19 @@ async function fetched(...words: string[]): Promise<{ exitCode: number | null; s
   return await run([process.execPath, join(root, 'tasks/fetch.ts'), ...words], { cwd: root, env });
 }
 
-test('a system whose page names nothing to fetch is refused', async () => {
-  const { exitCode, stderr } = await fetched('redox');
+test('upstream repositories that cannot be reached are a lack of the host, and no lock is written', async () => {
+  const mirrors = ['https://gitlab.redox-os.org/', 'https://github.com/'].flatMap((from) => ['--mirror', `${from}=http://127.0.0.1:9/`]);
+  const { exitCode, stderr } = await fetched('redox', ...mirrors);
+  assert.is(exitCode, 69, stderr);
+  assert.match(stderr, /Cannot resolve the .* of \w+, https:.*: its server cannot be reached/);
+  assert.match(stderr, 'check the network, or name a copy with --mirror FROM=TO');
+  assert.not.ok(existsSync(join(root, 'systems/redox/sources.lock')));
+});
+
+test('a source that the system does not have is named with the nearest one', async () => {
+  const { exitCode, stderr } = await fetched('redox', 'kernl');
   assert.equal(
-    [exitCode, stderr.includes('Cannot fetch the sources of redox: its page names none that can be fetched')],
+    [exitCode, /Cannot fetch "kernl": there is no source of that name[^]*did you mean kernel\?/.test(stderr)],
     [2, true],
     stderr,
   );

@@ -1,4 +1,4 @@
-// What tasks/fetch.ts does: one system's sources, from where the host gets Debian's packages, or from the mirror that the command line names.
+// What tasks/fetch.ts does: the sources of one system, from Debian's archive or from upstream's repositories, or from mirrors that the command line names.
 import { relative } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
@@ -11,12 +11,18 @@ import { cacheDirOf } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const fetchFlags = {
-  update: { type: 'boolean', help: 'take the versions that the archive has now, and write sources.lock anew' },
+  update: { type: 'boolean', help: 'take the versions that archives and branches have now, and write sources.lock anew' },
+  cookbook: {
+    type: 'string',
+    value: 'DIR',
+    help: 'fetch the sources of the recipes of this cookbook; DIR/sources.lock has their revisions',
+  },
+  'dry-run': { type: 'boolean', help: 'report what would be downloaded, and download nothing' },
   mirror: {
     type: 'string',
     value: 'FROM=TO',
     multiple: true,
-    help: 'fetch from TO what the host would fetch from FROM (prefixes of URIs)',
+    help: 'fetch from TO what would be fetched from FROM (prefixes of addresses; the longest wins); crates-io=URL names an index of crates',
   },
   cache: { type: 'string', value: 'DIR', help: 'where archives and unpacked sources are kept' },
   json: { type: 'boolean', help: 'print what was fetched as one JSON object, as the last line' },
@@ -26,6 +32,14 @@ export const fetchFlags = {
 export async function fetchTask(task: Task, root: string): Promise<Outcome> {
   const { args, host, signal, report, print } = task;
   const system = await loadSystem(root, args.words[0] ?? '');
+  if (!system.sources || args.text('cookbook') !== undefined) {
+    const { fetchUpstreamTask } = await import('./fetch-upstream-task.ts');
+    return await fetchUpstreamTask(task, system, root);
+  }
+  if (args.words.length > 1 || args.has('dry-run')) {
+    const what = args.has('dry-run') ? 'use --dry-run' : `fetch "${args.words[1]}" alone`;
+    throw cannot(what, `the sources of ${system.name} are archives that are fetched together`, { blame: 'usage' });
+  }
   const mirror = await mirrorOf(args.list('mirror'));
   const sourceHost = { root, cacheDir: cacheDirOf(task), env: host.env };
   const { archives, bytes, fetched, folder, updated } = await fetchSources(

@@ -12,6 +12,7 @@ import { checkRecipes, listRecipes } from '../system/recipe-list.ts';
 import type { ListedRecipe, RecipeListRequest } from '../system/recipe-list.ts';
 import { loadSystem } from '../system/system.ts';
 import type { System } from '../system/system.ts';
+import { presentOrigins } from '../system/upstream-sources.ts';
 import { repository, sourceFlags, sourcesOf } from './build-task.ts';
 import type { Flag } from './command-line.ts';
 import { configurationFlags, configuredBuild } from './configured-build.ts';
@@ -35,7 +36,7 @@ export const listFlags = {
 export async function listSystem(task: Task): Promise<Outcome> {
   const { args, host, report } = task;
   const page = await loadSystem(repository, args.words[0] ?? '');
-  const configured = await configuredBuild(task, page, sourcesOf(task), repository);
+  const configured = await configuredBuild(task, page, await sourcesOf(task, page), repository);
   const cache = await openCache(cacheDirOf(task), process.pid, report);
   try {
     const { recipes: wanted } = configured;
@@ -53,15 +54,13 @@ async function list(task: Task, configured: ConfiguredBuild, recipes: RecipeList
   const last = await lastBuild(join(task.path(args.text('out') ?? join(repository, 'out')), `${system.name}-${profile}.json`));
   const at = { root: repository, cacheDir: cacheDirOf(task), env: host.env };
   const fetched = await fetchedFolder(system, at);
-  const components = await listComponents(
-    { system, profile, sources: configured.sources, root: repository, env: {}, fetched },
-    last,
-    cache,
-  );
+  const { sources } = configured;
+  const origins = sources.kind === 'upstream' ? await presentOrigins(system, at) : undefined;
+  const components = await listComponents({ system, profile, sources, root: repository, env: {}, fetched, origins }, last, cache);
   const rows = recipes ? await listRecipes(recipes, last, quiet(task)) : [];
   const leftOut = (packages?.leftOut ?? []).map((name) => {
     const upstream = system.configurations?.packages[name];
-    return { name, title: upstream?.title ?? '', source: upstream?.git ?? '' };
+    return { name, title: upstream?.title ?? '', source: upstream?.upstream.git ?? '' };
   });
   if (!args.has('json')) {
     const text = args.has('tree') ? listTree({ system, profile, components, recipes: rows, leftOut }) : tables(components, rows, leftOut);

@@ -11,6 +11,7 @@ import { projectsOf } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
 import { packageEntries } from './recipe-packages.ts';
 import { profileOf } from './system.ts';
+import { originsFor } from './upstream-sources.ts';
 
 export interface BuiltPart {
   /** Name or path in the stage -> absolute path. */
@@ -37,7 +38,8 @@ export async function buildComponent(request: BuildRequest, name: string, contex
   const only = { ...profileOf(system, profile), components: [name] };
   const fetched = await fetchedSources(system, { root: request.root, cacheDir: options.cache.root, env: options.hostEnv });
   const one = { ...system, profiles: { ...system.profiles, [profile]: only } };
-  const projects = projectsOf({ ...request, system: one, fetched: fetched?.folder });
+  const origins = await originsFor({ ...request, system: one }, { root: request.root, cacheDir: options.cache.root });
+  const projects = projectsOf({ ...request, system: one, fetched: fetched?.folder, origins });
   await prepare(outDir);
   const outputs: Record<string, string> = {};
   const handOver = async (built: CompiledProject): Promise<void> => {

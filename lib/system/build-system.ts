@@ -27,6 +27,8 @@ import type { InstalledPackages, RecipesRequest } from './recipe-packages.ts';
 import { systemImage } from './system-image.ts';
 import type { SystemImage } from './system-image.ts';
 import type { System } from './system.ts';
+import { originsFor } from './upstream-sources.ts';
+import type { FetchedOrigin } from './upstream-sources.ts';
 
 export interface BuildRequest {
   readonly system: System;
@@ -78,7 +80,8 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const nix = base && (await nixHost(system.name, options.hostEnv, context));
   const stem = `${system.name}-${profile}${base ? `-${base}` : ''}`;
   const fetched = await fetchedSources(system, { root, cacheDir: options.cache.root, env: options.hostEnv });
-  const projects = projectsOf({ ...request, system, fetched: fetched?.folder });
+  const origins = await originsFor({ ...request, system }, { root, cacheDir: options.cache.root });
+  const projects = projectsOf({ ...request, system, fetched: fetched?.folder, origins });
   await prepare(outDir);
   const made = new Map<string, string>();
   const handOver = async (one: CompiledProject): Promise<void> => {
@@ -88,7 +91,18 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const wanted = [...projects.values()].map(({ project }) => project);
   const { compiled, installed } = await compileAll(wanted, request, { ...options, handOver }, context);
   const imagePath = join(outDir, `${stem}.img`);
-  const image = { system, profile, outDir, fetched, installed, sandbox: options.sandbox, cache: options.cache, env: options.hostEnv };
+  const folders = sourceFolders(projects, origins, request.sources);
+  const image = {
+    system,
+    profile,
+    outDir,
+    fetched,
+    installed,
+    folders,
+    sandbox: options.sandbox,
+    cache: options.cache,
+    env: options.hostEnv,
+  };
   const onStore = nix && {
     ...{ ...nixBaseOf(system, profile), nix, root, folder: join(outDir, stem), imagePath, made },
     ...{ cache: options.cache, env: options.hostEnv },
@@ -103,6 +117,17 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const about = { system: system.name, profile, sources, components, ...(packages && { packages }), ...(recipes && { recipes }) };
   await writeManifest(manifestPath, { ...about, ...result });
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
+}
+
+/** Returns the folders of sources by component, for rows of the image that name files of sources. */
+function sourceFolders(
+  projects: ReadonlyMap<string, ComponentProject>,
+  origins: ReadonlyMap<string, FetchedOrigin> | undefined,
+  { local }: SourceChoice,
+): ReadonlyMap<string, string> {
+  const ofProjects = [...projects].map(([name, { folder }]) => [name, folder] as const);
+  const ofOrigins = [...(origins ?? [])].map(([name, { folder }]) => [name, folder] as const);
+  return new Map([...ofProjects, ...ofOrigins, ...Object.entries(local)]);
 }
 
 /** Compiles projects together with those of recipes, then builds the other recipes. Counts are of both. */

@@ -1,11 +1,13 @@
 // The Cargo project of each component, from the source that was chosen for it: a checkout of the person's own, what was fetched, or the bundled one.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Project } from '../crates/project.ts';
-import type { Component, SourceChoice } from './component.ts';
+import type { CargoBuild, Component, SourceChoice } from './component.ts';
 import { componentFolder } from './crate-folder.ts';
 import { profileOf } from './system.ts';
 import type { System } from './system.ts';
+import type { FetchedOrigin } from './upstream-sources.ts';
 
 export type SourceKind = 'bundled' | 'upstream' | 'local';
 
@@ -27,6 +29,8 @@ export interface ProjectsRequest {
   readonly env: Readonly<Record<string, string>>;
   /** The folder that fetch made, where the system has sources in Debian. */
   readonly fetched?: string | undefined;
+  /** Fetched sources of upstream's repositories, by component. */
+  readonly origins?: ReadonlyMap<string, FetchedOrigin> | undefined;
 }
 
 /** By component. A local source for what is no component, and upstream's where there are none, are Failures. */
@@ -55,19 +59,22 @@ export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, Compon
 function sourceOf(
   name: string,
   { bundled, debian, upstream }: Component,
-  { system, sources, root, fetched }: ProjectsRequest,
+  { system, sources, root, fetched, origins }: ProjectsRequest,
 ): Omit<ComponentProject, 'project'> {
   const local = sources.local[name];
   if (local !== undefined) return { kind: 'local', folder: local, path: local };
   if (debian && fetched !== undefined) return { kind: 'upstream', folder: componentFolder(fetched, name), path: originOf(debian.from) };
+  const origin = sources.kind === 'upstream' ? origins?.get(name) : undefined;
+  if (origin) return { kind: 'upstream', folder: join(origin.folder, upstream?.folder ?? '.'), path: origin.label };
   if (bundled !== undefined && (sources.kind === 'bundled' || system.sources)) {
     return { kind: 'bundled', folder: join(root, bundled), path: bundled };
   }
   if (bundled === undefined && upstream) {
     const folder = upstream.folder === undefined ? '' : `, folder ${upstream.folder}`;
+    const pin = upstream.tag === undefined ? `branch ${upstream.branch ?? 'HEAD'}` : `tag ${upstream.tag}`;
     throw cannot(`build ${system.name}`, `its component ${name} has only upstream's source, which is not fetched`, {
       blame: 'host',
-      hint: `clone ${upstream.git} (branch ${upstream.branch}${folder}) and add --source ${name}=DIR`,
+      hint: `clone ${upstream.git} (${pin}${folder}) and add --source ${name}=DIR`,
     });
   }
   throw cannot(`build ${system.name} from upstream's sources`, 'they have not been fetched', {
@@ -80,13 +87,29 @@ function originOf(from: { readonly crate: string } | { readonly tarball: string 
   return 'crate' in from ? `Debian's crate ${from.crate}` : `Debian's source package ${from.tarball}`;
 }
 
+/** Returns how a source is built. A local checkout is upstream's if it has the target of upstream's build. */
+function buildOf(
+  { cargo, upstream }: Component,
+  { kind, folder }: Omit<ComponentProject, 'project'>,
+  { sources }: ProjectsRequest,
+): CargoBuild {
+  if (!upstream?.cargo || kind === 'bundled') return cargo;
+  const target = upstream.cargo.triple;
+  const ofUpstream = target?.endsWith('.json') ? existsSync(join(folder, target)) : sources.kind === 'upstream';
+  return ofUpstream ? upstream.cargo : cargo;
+}
+
 function projectOf(
   name: string,
-  { cargo }: Component,
-  { kind, folder: dir }: Omit<ComponentProject, 'project'>,
+  component: Component,
+  source: Omit<ComponentProject, 'project'>,
   profile: string,
-  { env, root }: ProjectsRequest,
+  request: ProjectsRequest,
 ): Project {
+  const { kind, folder: dir } = source;
+  const { env, root, origins } = request;
+  const cargo = buildOf(component, source, request);
+  const vendored = kind === 'upstream' ? origins?.get(name)?.cargoConfig : undefined;
   return {
     name,
     dir,
@@ -101,6 +124,6 @@ function projectOf(
     triple: cargo.triple?.endsWith('.json') ? join(dir, cargo.triple) : cargo.triple,
     buildStd: cargo.buildStd ?? [],
     buildStdFeatures: cargo.buildStdFeatures ?? [],
-    cargoConfigs: (cargo.configs ?? []).map((config) => join(root, config)),
+    cargoConfigs: [...(vendored === undefined ? [] : [vendored]), ...(cargo.configs ?? []).map((config) => join(root, config))],
   };
 }

@@ -1,15 +1,24 @@
 // A component: one upstream project of a system, where its source comes from, and what is built of it. Facts only.
+import type { GitSource } from '../upstream/source.ts';
 import type { DebianSource } from './source-facts.ts';
 
 export interface Component {
   readonly title: string;
   /** A folder of this repository with a small source of our own: where there is an upstream's too, it stands in for that. */
   readonly bundled?: string;
-  /** Where upstream's source is. */
-  readonly upstream?: { readonly git: string; readonly branch: string; /** Within it. */ readonly folder?: string };
+  /** Upstream's own source, which `tasks/fetch.ts` gets from its git repository. */
+  readonly upstream?: UpstreamOrigin;
   /** Upstream's source as Debian has it; `tasks/fetch.ts` gets it. */
   readonly debian?: DebianSource;
   readonly cargo: CargoBuild;
+}
+
+/** A component's git repository. */
+export interface UpstreamOrigin extends GitSource {
+  /** The folder of its Cargo project, within the repository. */
+  readonly folder?: string;
+  /** How upstream's source is built, if that differs from the bundled one. */
+  readonly cargo?: CargoBuild;
 }
 
 /** What cargo would be asked for. */

@@ -1,4 +1,6 @@
 // What the page of a system says about configurations in its own dialect.
+import type { UpstreamOrigin } from './component.ts';
+import type { FileFacts } from './image-facts.ts';
 
 /** The part of a page about configurations. */
 export interface ConfigurationFacts {
@@ -12,9 +14,14 @@ export interface ConfigurationFacts {
   readonly architecture: string;
   /** Packages that only upstream's sources have, by name. */
   readonly packages: Readonly<Record<string, UpstreamPackage>>;
+  /** Rows of the root partition that take the place of the page's in a build of upstream's sources. */
+  readonly upstreamFiles?: FileFacts;
 }
 
 export interface UpstreamPackage {
   readonly title: string;
-  readonly git: string;
+  /** A package whose origin has no `cargo` is not compiled. */
+  readonly upstream: UpstreamOrigin;
+  /** Its rows of the root partition. They name its outputs ("ion/ion") and files of its source ("base:init.d"). */
+  readonly install?: FileFacts;
 }

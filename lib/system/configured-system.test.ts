@@ -77,10 +77,21 @@ test('a package is a recipe, a component, or left out; an unknown one is named w
   assert.is(hint, 'did you mean kernel?');
 });
 
-test("upstream's sources that were not fetched are the host's lack", async () => {
-  const { message, exitCode } = await failure(configuredSystem({ ...bundled, sources: { kind: 'upstream', local: {} } }));
-  assert.match(message, "Cannot build redox from upstream's sources: those of base, bat, ");
-  assert.is(exitCode, 69);
+test("packages of upstream's sources are components with rows of their own, and the initfs is upstream's", async () => {
+  const { system, packages } = await configuredSystem({ ...bundled, sources: { kind: 'upstream', local: {} } });
+  assert.equal(packages.leftOut, []);
+  assert.ok(packages.components.includes('ion') && system.components['ion']?.cargo.triple === 'x86_64-unknown-redox');
+  const files = imageOf(system, 'default').partitions[1]?.files ?? {};
+  assert.equal(files['usr/bin/ion'], { made: 'ion/ion' });
+  const initfs = files['boot/initfs'];
+  assert.ok(initfs && 'initfs' in initfs && 'bin/pcid' in initfs.initfs.files);
+});
+
+test('a local checkout of a package is installed although the other sources are bundled', async () => {
+  const { system, packages } = await configuredSystem({ ...bundled, sources: { kind: 'bundled', local: { ion: '/mine/ion' } } });
+  assert.ok(packages.components.includes('ion'));
+  assert.not.ok(packages.leftOut.includes('ion'));
+  assert.ok('usr/bin/sh' in (imageOf(system, 'default').partitions[1]?.files ?? {}));
 });
 
 test('a system without configurations takes none', async () => {

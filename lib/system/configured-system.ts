@@ -7,7 +7,7 @@ import { recipeName } from '../cookbook/recipe-graph.ts';
 import type { Configuration } from '../rootfs/configuration.ts';
 import { configuredRows } from '../rootfs/configured-rows.ts';
 import { cookbookFolders, loadConfiguration } from '../rootfs/load-configuration.ts';
-import type { SourceChoice } from './component.ts';
+import type { Component, SourceChoice } from './component.ts';
 import type { FileFacts, ImageFacts, PartitionFacts } from './image-facts.ts';
 import { imageOf, profileOf } from './system.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
@@ -72,11 +72,12 @@ export async function configuredSystem(request: ConfigurationRequest): Promise<C
     request.sizeMiB,
   );
   const packages = packagesOf(configuration, facts, request);
-  const image = withoutBuiltHere(page, facts, packages.recipes);
-  const components = [...new Set([...componentsOf(image), ...packages.components])].filter((name) => name in system.components);
+  const image = withoutBuiltHere(withUpstream(page, facts, packages.components, request.sources), facts, packages.recipes);
+  const all = { ...system.components, ...upstreamComponents(facts, packages.components) };
+  const components = [...new Set([...componentsOf(image), ...packages.components])].filter((name) => name in all);
   const title = base?.title ?? `configured by ${path}`;
   const configured = { title, cargoProfile: base?.cargoProfile ?? profileOf(system, request.profile).cargoProfile, components, image };
-  return { system: { ...system, profiles: { ...system.profiles, [profile]: configured } }, profile, packages };
+  return { system: { ...system, components: all, profiles: { ...system.profiles, [profile]: configured } }, profile, packages };
 }
 
 /** Returns the page's image with the rows and sizes of a configuration. */
@@ -100,6 +101,27 @@ async function configuredImage(
   return { ...image, sizeBytes: sizeMiB * MiB, partitions };
 }
 
+/** Adds the rows of packages from upstream's sources. A row of the configuration wins over a package's. */
+function withUpstream(image: ImageFacts, facts: ConfigurationFacts, names: readonly string[], { kind }: SourceChoice): ImageFacts {
+  const rows = names.map((name) => facts.packages[name]?.install ?? {});
+  const instead = kind === 'upstream' ? facts.upstreamFiles : {};
+  const partitions = image.partitions.map((partition) =>
+    partition.name === facts.rootPartition
+      ? { ...partition, files: Object.assign({}, ...rows, partition.files, instead) as FileFacts }
+      : partition,
+  );
+  return { ...image, partitions };
+}
+
+/** Returns the components of packages that are compiled from upstream's sources. */
+function upstreamComponents({ packages }: ConfigurationFacts, names: readonly string[]): Readonly<Record<string, Component>> {
+  const rows = names.flatMap((name): [string, Component][] => {
+    const { title, upstream } = packages[name] ?? {};
+    return title !== undefined && upstream?.cargo ? [[name, { title, upstream, cargo: upstream.cargo }]] : [];
+  });
+  return Object.fromEntries(rows);
+}
+
 /** Removes files of components that are recipes in this build, because their stages have these files. */
 function withoutBuiltHere(image: ImageFacts, { rootPartition }: ConfigurationFacts, recipes: readonly string[]): ImageFacts {
   const stays = (made: string): boolean => !recipes.includes(made.split('/')[0] ?? '');
@@ -120,19 +142,15 @@ function packagesOf(
   for (const [name, file] of packages) {
     const component = system.components[name];
     if (recipes.has(recipeName(name, recipes))) found.recipes.push(name);
-    else if (component && (component.bundled !== undefined || name in sources.local || sources.kind === 'upstream'))
+    else if (
+      component?.bundled !== undefined ||
+      ((component || name in upstream) && (name in sources.local || sources.kind === 'upstream'))
+    )
       found.components.push(name);
     else if (component || Object.hasOwn(upstream, name)) found.leftOut.push(name);
     else throw unknownPackage(name, file, [...recipes, ...Object.keys(system.components), ...Object.keys(upstream)]);
   }
-  const leftOut = found.leftOut.sort();
-  if (sources.kind === 'upstream' && leftOut.length > 0) {
-    throw cannot(`build ${system.name} from upstream's sources`, `those of ${leftOut.join(', ')} have not been fetched`, {
-      blame: 'host',
-      hint: `run npx zx tasks/fetch.ts ${system.name}, or use --sources bundled`,
-    });
-  }
-  return { components: found.components.sort(), recipes: found.recipes.sort(), leftOut };
+  return { components: found.components.sort(), recipes: found.recipes.sort(), leftOut: found.leftOut.sort() };
 }
 
 function unknownPackage(name: string, file: string, known: readonly string[]): Error {

@@ -1,7 +1,9 @@
 // An image as facts a person can read: partitions, and for each file where its bytes come from. Turned into the layout that
 // lib/image assembles once the components are built.
-import { readFile, stat } from 'node:fs/promises';
-import { cannot } from '../core/errors.ts';
+import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { join, posix, relative } from 'node:path';
+import { byCodeUnit } from '../core/digest.ts';
+import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { contentBytes } from '../image/content.ts';
 import { directory, file, fileTree, symlink } from '../image/file-tree.ts';
 import type { Entry, FileTree, Owner } from '../image/file-tree.ts';
@@ -63,6 +65,8 @@ export type FileFact = Attributes &
     | { readonly folder: true }
     /** A file of a package that is taken alone: "kernel:boot/vmlinuz-*", of which there must be one. */
     | { readonly packaged: string }
+    /** A file or folder of a component's source: "base:init.d". */
+    | { readonly source: string }
     | { readonly initfs: { readonly generation: InitfsGeneration; readonly bootstrap: string; readonly files: FileFacts } }
   );
 
@@ -78,10 +82,19 @@ export interface FileSources {
   readonly made: (name: string) => string | undefined;
   /** Where a file of a package lies ("kernel:boot/vmlinuz-*"). */
   readonly packaged?: (name: string) => Promise<string>;
+  /** Where a file or folder of a component's source is ("base:init.d"). */
+  readonly source?: (name: string) => string | undefined;
   /** What packages install into a partition, below its own files. */
   readonly installed?: (facts: PartitionFacts) => Promise<ReadonlyMap<string, Entry> | undefined>;
   /** The entries of a root, without the partition's own files. */
   readonly root?: (facts: RootFacts) => Promise<ReadonlyMap<string, Entry>>;
+}
+
+/** Returns the rows of an image that name files of components' sources: "base:init.d". */
+export function sourceRows({ partitions }: ImageFacts): readonly string[] {
+  const of = (files: FileFacts): readonly string[] =>
+    Object.values(files).flatMap((fact) => ('source' in fact ? [fact.source] : 'initfs' in fact ? of(fact.initfs.files) : []));
+  return partitions.flatMap(({ files }) => of(files));
 }
 
 /** The layout that `assemble` takes. A file that no component made is a Failure that names the row. */
@@ -117,7 +130,34 @@ export async function entriesOf(
 ): Promise<ReadonlyMap<string, Entry>> {
   const entries = new Map<string, Entry>();
   for (const [path, fact] of Object.entries(files)) {
-    entries.set(path, 'append' in fact ? appended(path, fact.append, below.get(path)) : await entryOf(path, fact, sources, timestampSec));
+    if ('append' in fact) entries.set(path, appended(path, fact.append, below.get(path)));
+    else if ('source' in fact) for (const [at, entry] of await sourceEntries(path, fact, sources)) entries.set(at, entry);
+    else entries.set(path, await entryOf(path, fact, sources, timestampSec));
+  }
+  return entries;
+}
+
+/** Returns the entries of a file or folder of a component's source, by path. */
+async function sourceEntries(
+  path: string,
+  fact: Extract<FileFact, { source: string }>,
+  { source }: FileSources,
+): Promise<ReadonlyMap<string, Entry>> {
+  const what = `put "${path}" into the image`;
+  const from = source?.(fact.source);
+  const about = from === undefined ? undefined : await absentAsUndefined(lstat(from));
+  if (from === undefined || !about) throw cannot(what, `no source of a component has "${fact.source}"`);
+  const owner = { uid: fact.uid ?? 0, gid: fact.gid ?? 0 };
+  const rows = about.isDirectory() ? await readdir(from, { recursive: true, withFileTypes: true }) : [];
+  const paths = about.isDirectory() ? rows.map((row) => join(row.parentPath, row.name)).sort(byCodeUnit) : [from];
+  const entries = new Map<string, Entry>();
+  for (const one of paths) {
+    const at = posix.join(path, relative(from, one));
+    const stats = await lstat(one);
+    if (stats.isDirectory()) entries.set(at, directory(0o755, owner));
+    else if (stats.isSymbolicLink()) entries.set(at, symlink(await readlink(one), owner));
+    else if (stats.isFile()) entries.set(at, await hostFile(one, fact.mode ?? ((stats.mode & 0o100) === 0 ? 0o644 : 0o755), owner));
+    else throw cannot(what, `"${one}" is not a file, a folder or a link`);
   }
   return entries;
 }
@@ -129,7 +169,7 @@ function appended(path: string, text: string, below: Entry | undefined): Entry {
 
 async function entryOf(
   path: string,
-  fact: Exclude<FileFact, { append: string }>,
+  fact: Exclude<FileFact, { append: string } | { source: string }>,
   sources: FileSources,
   timestampSec: number,
 ): Promise<Entry> {

@@ -1,13 +1,13 @@
 // The image of a system's profile: facts of its page, outputs of its components and, where it has one, a root of packages, assembled once per state
 // of all of them. An image that was made of the same things and has not been touched since is left as it is.
-import { copyFile, readFile, rename } from 'node:fs/promises';
+import { copyFile, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
 import { stageRecord } from '../cookbook/stages.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
-import { cannotBecause } from '../core/errors.ts';
+import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
 import { remembered } from '../core/remembered.ts';
@@ -20,7 +20,7 @@ import { baseFolder } from './base-root.ts';
 import { closureRecord } from './closure-record.ts';
 import type { ClosureRecord } from './closure-record.ts';
 import type { FetchedSources } from './fetched-sources.ts';
-import { layoutOf } from './image-facts.ts';
+import { layoutOf, sourceRows } from './image-facts.ts';
 import type { FileSources, ImageFacts, PartitionFacts } from './image-facts.ts';
 import { tooSmall, sizesOf } from './package-sizes.ts';
 import type { InstalledPackages } from './recipe-packages.ts';
@@ -40,6 +40,8 @@ export interface ImageRequest {
   /** False: --no-sandbox. */
   readonly sandbox: boolean;
   readonly cache: Cache;
+  /** Folders of components' sources. */
+  readonly folders: ReadonlyMap<string, string>;
   /** Packages of recipes. */
   readonly installed?: InstalledPackages | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -81,6 +83,7 @@ export async function systemImage(
     singles: fetched
       ? fetched.lock.archives.filter(({ uses }) => uses.some((use) => use.startsWith('single '))).map(({ sha256 }) => sha256)
       : [],
+    sources: await sourceDigests(request, facts),
     packages: (request.installed?.stages ?? []).map(stageRecord),
     // What makes trees and file systems of the facts: a newer Bloomery may make others.
     makers: [await cache.digests.tree(join(import.meta.dirname, '../image')), await cache.digests.tree(import.meta.dirname)],
@@ -103,6 +106,7 @@ async function assembleImage(
   let tree: RootTree | undefined;
   const sources: FileSources = {
     made: (name) => made.get(name),
+    source: (name) => sourceAt(name, request.folders),
     installed: (partition) => installedEntries(request, partition),
     ...(fetched && {
       packaged: (name) => packagedFile(name, { lock: fetched.lock, cacheDir: cache.root, env }, context),
@@ -131,6 +135,23 @@ async function assembleImage(
     ...(tree && { replaced: tree.replaced }),
     ...(closure && { closure }),
   };
+}
+
+function sourceAt(row: string, folders: ReadonlyMap<string, string>): string | undefined {
+  const at = row.indexOf(':');
+  const folder = folders.get(row.slice(0, at));
+  return folder === undefined ? undefined : join(folder, row.slice(at + 1));
+}
+
+/** Returns the digests of the files of components' sources that an image has. */
+async function sourceDigests({ folders, cache }: ImageRequest, facts: ImageFacts): Promise<Json> {
+  const rows = sourceRows(facts).map(async (row) => {
+    const path = sourceAt(row, folders);
+    const about = path === undefined ? undefined : await absentAsUndefined(stat(path));
+    if (path === undefined || !about) return [row, null] as const;
+    return [row, about.isDirectory() ? await cache.digests.tree(path) : ((await cache.digests.file(path)) ?? null)] as const;
+  });
+  return Object.fromEntries(await Promise.all(rows));
 }
 
 /** What packages put into the partition of the root file system. */

@@ -1,27 +1,219 @@
-// The packages of the profiles that only upstream's sources have. A build of the bundled sources leaves them out and reports it.
+// Redox's own sources: where each component's repository is, what is built of it, and where its files go. A build of the bundled sources uses none of
+// this. Components that the page does not pin follow their branch; sources.lock, which tasks/fetch.ts writes, has the revisions.
+import type { UpstreamOrigin } from '../../lib/system/component.ts';
 import type { UpstreamPackage } from '../../lib/system/configuration-facts.ts';
+import type { FileFacts } from '../../lib/system/image-facts.ts';
 
 const redoxOs = (name: string): string => `https://gitlab.redox-os.org/redox-os/${name}.git`;
+const github = (name: string): string => `https://github.com/${name}.git`;
 
+/** Redox's user programs. rustc has the triple built in; its standard library is compiled from source. */
+const userland = {
+  triple: 'x86_64-unknown-redox',
+  buildStd: ['core', 'alloc', 'std', 'panic_abort'],
+  buildStdFeatures: ['compiler-builtins-mem'],
+} as const;
+
+const freestanding = { buildStd: ['core', 'alloc'], buildStdFeatures: ['compiler-builtins-mem'] } as const;
+
+/** The sources of the components that the bundled system has, too. */
+export const origins = {
+  bootloader: {
+    git: redoxOs('bootloader'),
+    branch: 'master',
+    cargo: {
+      packages: ['bootloader'],
+      bins: ['bootloader'],
+      triple: 'x86_64-unknown-uefi',
+      ...freestanding,
+      configs: ['systems/redox/cargo/bootloader.toml'],
+    },
+  },
+  kernel: {
+    git: redoxOs('kernel'),
+    branch: 'master',
+    cargo: {
+      packages: ['kernel'],
+      bins: ['kernel'],
+      triple: 'targets/x86_64-unknown-kernel.json',
+      ...freestanding,
+      configs: ['systems/redox/cargo/kernel.toml'],
+    },
+  },
+  bootstrap: {
+    git: redoxOs('base'),
+    branch: 'main',
+    folder: 'bootstrap',
+    cargo: { packages: ['bootstrap'], bins: ['bootstrap'], ...userland, configs: ['systems/redox/cargo/bootstrap.toml'] },
+  },
+} as const satisfies Readonly<Record<string, UpstreamOrigin>>;
+
+/** Programs of base, by folder of the file system. */
+const base = {
+  initfs: {
+    bin: [
+      ...['init', 'logd', 'ramfs', 'randd', 'zerod', 'acpid', 'fbbootlogd', 'fbcond', 'hwd', 'inputd', 'lived'],
+      ...['pcid', 'pcid-spawner', 'rtcd', 'vesad', 'ps2d'],
+    ],
+    'lib/drivers': ['nvmed', 'virtio-blkd', 'virtio-gpud', 'ahcid', 'ided'],
+  },
+  root: {
+    'usr/bin': ['inputd', 'pcid', 'pcid-spawner', 'redoxerd', 'audiod', 'dhcpd', 'ipcd', 'ptyd', 'netstack'],
+    'usr/lib/drivers': [
+      ...['e1000d', 'ihdad', 'ihdgd', 'ixgbed', 'rtl8139d', 'rtl8168d', 'usbctl', 'usbhidd', 'usbhubd', 'usbscsid', 'virtio-netd'],
+      ...['xhcid', 'ac97d', 'sb16d', 'vboxd'],
+    ],
+  },
+};
+
+/** Returns a row for each program of a component: "usr/bin/ls" is the output "ls". */
+function programs(component: string, folders: Readonly<Record<string, readonly string[]>>): FileFacts {
+  const rows = Object.entries(folders).flatMap(([folder, names]) =>
+    names.map((name) => [`${folder}/${name}`, { made: `${component}/${name}` }] as const),
+  );
+  return Object.fromEntries(rows);
+}
+
+const inUsrBin = (component: string, ...names: readonly string[]): FileFacts => programs(component, { 'usr/bin': names });
+
+/** Rows of the root file system that take the place of the page's in a build of upstream's sources. */
+export const files: FileFacts = Object.fromEntries(
+  ['boot/initfs', 'usr/lib/boot/initfs'].map((path) => [
+    path,
+    {
+      initfs: {
+        generation: 'newer',
+        bootstrap: 'bootstrap/bootstrap',
+        files: {
+          ...programs('base', base.initfs),
+          'bin/redoxfs': { made: 'redoxfs/redoxfs' },
+          'lib/init.d': { source: 'base:init.initfs.d' },
+          'lib/pcid.d/initfs.toml': { source: 'base:drivers/initfs.toml' },
+        },
+      },
+    },
+  ]),
+);
+
+const allBase = [...new Set([...Object.values(base.initfs).flat(), ...Object.values(base.root).flat()])];
+
+/** Packages of the configurations that have no bundled source. A build of the bundled sources leaves them out and reports it. */
 export const packages: Readonly<Record<string, UpstreamPackage>> = {
-  base: { title: 'drivers, init and daemons', git: redoxOs('base') },
-  redoxfs: { title: 'the file system', git: redoxOs('redoxfs') },
-  ion: { title: 'the shell', git: redoxOs('ion') },
-  uutils: { title: 'coreutils in Rust', git: 'https://github.com/uutils/coreutils.git' },
-  binutils: { title: 'strings, hex, hexdump', git: redoxOs('binutils') },
-  extrautils: { title: 'grep, tar, gzip, less and others', git: redoxOs('extrautils') },
-  netutils: { title: 'dhcpd, dns, ping, ifconfig', git: redoxOs('netutils') },
-  userutils: { title: 'getty, login, passwd, su, sudo', git: redoxOs('userutils') },
-  helix: { title: 'an editor', git: redoxOs('helix') },
-  sodium: { title: 'a small editor', git: redoxOs('sodium') },
-  ripgrep: { title: 'rg', git: 'https://github.com/BurntSushi/ripgrep.git' },
-  fd: { title: 'a find', git: 'https://github.com/sharkdp/fd.git' },
-  bat: { title: 'a cat with colours', git: 'https://github.com/sharkdp/bat.git' },
-  hexyl: { title: 'a hex viewer', git: 'https://github.com/sharkdp/hexyl.git' },
-  zoxide: { title: 'a cd that remembers', git: 'https://github.com/ajeetdsouza/zoxide.git' },
-  dust: { title: 'a du', git: 'https://github.com/bootandy/dust.git' },
-  orbital: { title: 'the desktop', git: redoxOs('orbital') },
-  orbterm: { title: 'its terminal', git: redoxOs('orbterm') },
-  orbutils: { title: 'login, launcher, background', git: redoxOs('orbutils') },
-  orbdata: { title: 'icons and fonts of the desktop', git: redoxOs('orbdata') },
+  base: {
+    title: 'drivers, init and daemons',
+    upstream: {
+      git: redoxOs('base'),
+      branch: 'main',
+      cargo: { bins: allBase, ...userland, configs: ['systems/redox/cargo/base.toml'] },
+    },
+    install: {
+      ...programs('base', base.root),
+      'usr/bin/smolnetd': { made: 'base/netstack' }, // upstream installs netstack by this name
+      'usr/lib/init.d': { source: 'base:init.d' },
+    },
+  },
+  redoxfs: {
+    title: 'the file system',
+    upstream: { git: redoxOs('redoxfs'), cargo: { bins: ['redoxfs', 'redoxfs-mkfs'], defaultFeatures: false, ...userland } },
+    install: inUsrBin('redoxfs', 'redoxfs', 'redoxfs-mkfs'),
+  },
+  ion: {
+    title: 'the shell',
+    upstream: { git: redoxOs('ion'), cargo: { bins: ['ion'], ...userland } },
+    install: { ...inUsrBin('ion', 'ion'), 'usr/bin/sh': { link: 'ion' } },
+  },
+  uutils: {
+    title: 'coreutils in Rust',
+    upstream: {
+      git: github('uutils/coreutils'),
+      tag: '0.0.27',
+      cargo: { bins: ['coreutils'], defaultFeatures: false, features: ['feat_os_unix_redox', 'kill'], ...userland },
+    },
+    install: inUsrBin('uutils', 'coreutils'),
+  },
+  binutils: {
+    title: 'strings, hex, hexdump',
+    upstream: { git: redoxOs('binutils'), cargo: { bins: ['strings', 'hex', 'hexdump'], ...userland } },
+    install: inUsrBin('binutils', 'strings', 'hex', 'hexdump'),
+  },
+  extrautils: {
+    title: 'grep, tar, gzip, less and others',
+    upstream: { git: redoxOs('extrautils'), cargo: { bins: ['grep', 'tar', 'gzip', 'less', 'dmesg', 'watch'], ...userland } },
+    install: inUsrBin('extrautils', 'grep', 'tar', 'gzip', 'less', 'dmesg', 'watch'),
+  },
+  netutils: {
+    title: 'dns, ping, ifconfig, nc',
+    upstream: { git: redoxOs('netutils'), cargo: { bins: ['dns', 'ping', 'ifconfig', 'nc'], ...userland } },
+    install: inUsrBin('netutils', 'dns', 'ping', 'ifconfig', 'nc'),
+  },
+  userutils: {
+    title: 'getty, login, passwd, su, sudo',
+    upstream: { git: redoxOs('userutils'), cargo: { bins: ['getty', 'login', 'passwd', 'su', 'sudo'], ...userland } },
+    install: inUsrBin('userutils', 'getty', 'login', 'passwd', 'su', 'sudo'),
+  },
+  helix: {
+    title: 'an editor',
+    upstream: {
+      git: redoxOs('helix'),
+      branch: 'redox',
+      cargo: { packages: ['helix-term'], bins: ['hx'], ...userland, env: { HELIX_DISABLE_AUTO_GRAMMAR_BUILD: '1' } },
+    },
+    install: { 'usr/bin/helix': { made: 'helix/hx' } },
+  },
+  sodium: {
+    title: 'a small editor',
+    upstream: { git: redoxOs('sodium'), cargo: { bins: ['sodium'], defaultFeatures: false, features: ['ansi'], ...userland } },
+    install: { ...inUsrBin('sodium', 'sodium'), 'usr/bin/vi': { link: 'sodium' } },
+  },
+  ripgrep: {
+    title: 'rg',
+    upstream: { git: github('BurntSushi/ripgrep'), tag: '14.1.1', cargo: { bins: ['rg'], ...userland } },
+    install: inUsrBin('ripgrep', 'rg'),
+  },
+  fd: {
+    title: 'a find',
+    upstream: { git: github('sharkdp/fd'), tag: 'v10.2.0', cargo: { bins: ['fd'], ...userland } },
+    install: inUsrBin('fd', 'fd'),
+  },
+  bat: {
+    title: 'a cat with colours',
+    upstream: { git: github('sharkdp/bat'), tag: 'v0.24.0', cargo: { bins: ['bat'], ...userland } },
+    install: inUsrBin('bat', 'bat'),
+  },
+  hexyl: {
+    title: 'a hex viewer',
+    upstream: { git: github('sharkdp/hexyl'), tag: 'v0.14.0', cargo: { bins: ['hexyl'], ...userland } },
+    install: inUsrBin('hexyl', 'hexyl'),
+  },
+  zoxide: {
+    title: 'a cd that remembers',
+    upstream: { git: github('ajeetdsouza/zoxide'), tag: 'v0.9.4', cargo: { bins: ['zoxide'], ...userland } },
+    install: inUsrBin('zoxide', 'zoxide'),
+  },
+  dust: {
+    title: 'a du',
+    upstream: { git: github('bootandy/dust'), tag: 'v1.0.0', cargo: { bins: ['dust'], ...userland } },
+    install: inUsrBin('dust', 'dust'),
+  },
+  orbital: {
+    title: 'the desktop',
+    upstream: { git: redoxOs('orbital'), cargo: { bins: ['orbital'], ...userland } },
+    install: inUsrBin('orbital', 'orbital'),
+  },
+  orbterm: {
+    title: 'its terminal',
+    upstream: { git: redoxOs('orbterm'), cargo: { bins: ['orbterm'], ...userland } },
+    install: inUsrBin('orbterm', 'orbterm'),
+  },
+  orbutils: {
+    title: 'login, background',
+    upstream: { git: redoxOs('orbutils'), cargo: { bins: ['orblogin', 'background'], ...userland } },
+    install: inUsrBin('orbutils', 'orblogin', 'background'),
+  },
+  orbdata: {
+    title: 'icons and fonts of the desktop',
+    upstream: { git: redoxOs('orbdata') },
+    install: { ui: { source: 'orbdata:ui' } },
+  },
+  relibc: { title: 'the C library', upstream: { git: redoxOs('relibc') } },
 };
