@@ -35,7 +35,8 @@ export async function buildComponent(request: BuildRequest, name: string, contex
     return { outputs: Object.fromEntries(outputs), compiled };
   }
   if (!Object.hasOwn(system.components, name)) throw unknown(name, request);
-  const only = { ...profileOf(system, profile), components: [name] };
+  const { image: _, ...ofProfile } = profileOf(system, profile); // sources whose files only the image has are not needed
+  const only = { ...ofProfile, components: [name] };
   const fetched = await fetchedSources(system, { root: request.root, cacheDir: options.cache.root, env: options.hostEnv });
   const one = { ...system, profiles: { ...system.profiles, [profile]: only } };
   const origins = await originsFor({ ...request, system: one }, { root: request.root, cacheDir: options.cache.root });

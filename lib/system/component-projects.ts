@@ -109,7 +109,7 @@ function projectOf(
   const { kind, folder: dir } = source;
   const { env, root, origins } = request;
   const cargo = buildOf(component, source, request);
-  const vendored = kind === 'upstream' ? origins?.get(name)?.cargoConfig : undefined;
+  const vendored = kind === 'bundled' ? undefined : origins?.get(name)?.cargoConfig;
   return {
     name,
     dir,

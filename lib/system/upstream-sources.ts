@@ -65,7 +65,25 @@ export async function originsFor(
   const named = image ? sourceRows(image).map((row) => row.slice(0, row.indexOf(':'))) : [];
   const origins = originsOf(system);
   const wanted = [...new Set([...components, ...named])].filter((name) => origins.has(name) && !(name in sources.local));
-  return await fetchedOrigins(wanted, system, at);
+  const fetched = await fetchedOrigins(wanted, system, at);
+  return new Map([...fetched, ...(await localOrigins(sources, system, at.cacheDir))]);
+}
+
+/** Returns the user's own checkouts. One with the same Cargo.lock as what was fetched uses the same vendored crates. */
+async function localOrigins(
+  { local }: SourceChoice,
+  system: System,
+  cacheDir: string,
+): Promise<readonly (readonly [name: string, origin: FetchedOrigin])[]> {
+  const origins = originsOf(system);
+  const found = Object.entries(local).filter(([name]) => origins.has(name));
+  return await Promise.all(
+    found.map(async ([name, folder]) => {
+      const config = await vendorConfig(folder, cacheDir);
+      const cargoConfig = config !== undefined && existsSync(config) ? { cargoConfig: config } : {};
+      return [name, { folder, ...cargoConfig, label: folder }] as const;
+    }),
+  );
 }
 
 /** Returns all origins that were fetched. */
