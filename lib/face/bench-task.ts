@@ -12,16 +12,21 @@ import { rowOf, tableOf } from './crates-benchmark-table.ts';
 import { benchmarkCrates } from './crates-benchmark.ts';
 import { openWorkload } from './crates-workload.ts';
 import type { Outcome, Task } from './task.ts';
+import { benchmarkWorkspace } from './workspace-benchmark.ts';
 
 export const benchFlags = {
-  repeat: { type: 'string', value: 'N', help: 'how often each thing is measured (image: 5, crates: 3); the median counts' },
+  repeat: { type: 'string', value: 'N', help: 'how often each thing is measured (image and redox: 5, crates: 3); the median counts' },
   corpus: { type: 'string', value: 'DIR', help: 'crates: programs with all their dependencies, offline (default: a small fixture)' },
   set: { type: 'string', value: 'FILE', help: 'crates: which programs of the corpus and how, as for tasks/crates.ts' },
   programs: { type: 'string', value: 'A,B', help: 'crates: only these programs' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-const benchmarks: Readonly<Record<string, (task: Task) => Promise<Outcome>>> = { image: measureImage, crates: measureCrates };
+const benchmarks: Readonly<Record<string, (task: Task) => Promise<Outcome>>> = {
+  image: measureImage,
+  crates: measureCrates,
+  redox: measureRedox,
+};
 
 export async function measure(task: Task): Promise<Outcome> {
   const [name = ''] = task.args.words;
@@ -47,7 +52,7 @@ async function measureImage(task: Task): Promise<Outcome> {
 }
 
 async function measureCrates(task: Task): Promise<Outcome> {
-  const { args, host, path, print, signal } = task;
+  const { args, host, path, print } = task;
   const [corpus, set] = [args.text('corpus'), args.text('set')];
   const root = corpus === undefined ? resolve(import.meta.dirname, '../../fixtures/crates') : path(corpus);
   const only = (args.text('programs') ?? '').split(/[\s,]+/).filter((name) => name !== '');
@@ -55,10 +60,7 @@ async function measureCrates(task: Task): Promise<Outcome> {
   const workload = await openWorkload(root, set === undefined ? undefined : path(set), only);
   const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
   try {
-    const versions = await Promise.all(
-      ['cargo', 'rustc'].map((tool) => outputOf(`ask ${tool}`, [tool, '--version'], { cwd: scratch, env: host.env, signal })),
-    );
-    const machine = `${machineWords()}, ${versions.map((text) => text.trim()).join(', ')}`;
+    const machine = await machineWithCompiler(task, scratch);
     const cases = await benchmarkCrates({ workload, repeat, scratch, env: host.env }, task);
     const rows = cases.map(rowOf);
     print(machine);
@@ -68,6 +70,36 @@ async function measureCrates(task: Task): Promise<Outcome> {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+async function measureRedox(task: Task): Promise<Outcome> {
+  const { args, host, print } = task;
+  const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
+  try {
+    const machine = await machineWithCompiler(task, scratch);
+    const sizes = { members: 45, components: 30, crates: 200 };
+    const request = { scratch, env: host.env, repeat: args.count('repeat', 1) ?? 5, ...sizes };
+    const { edits, unchangedMs } = await benchmarkWorkspace(request, task);
+    const seconds = (ms: number): string => (ms / 1000).toFixed(2);
+    const median = [...unchangedMs].sort((a, b) => a - b)[unchangedMs.length >> 1] ?? Number.NaN;
+    print(machine);
+    print('a workspace of 45 members, release profile | cargo: compilations, s | ours: compilations, s');
+    for (const { name, cargo, ours } of edits) {
+      print(`${name} | ${cargo.compilations}, ${seconds(cargo.wallMs)} | ${ours.compilations}, ${seconds(ours.wallMs)}`);
+    }
+    print(`30 components with 200 crates, nothing changed: median ${seconds(median)} s of ${unchangedMs.map(seconds).join(' ')}`);
+    const rows = edits.map(({ name, cargo, ours }): Json => ({ name, cargo: { ...cargo }, ours: { ...ours } }));
+    return { json: { benchmark: 'redox', machine, edits: rows, unchangedMs: [...unchangedMs] } };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function machineWithCompiler({ host, signal }: Task, cwd: string): Promise<string> {
+  const versions = await Promise.all(
+    ['cargo', 'rustc'].map((tool) => outputOf(`ask ${tool}`, [tool, '--version'], { cwd, env: host.env, signal })),
+  );
+  return `${machineWords()}, ${versions.map((text) => text.trim()).join(', ')}`;
 }
 
 function machineWords(): string {
