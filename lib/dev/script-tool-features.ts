@@ -15,16 +15,16 @@ export const scriptToolFeatures: readonly Feature[] = [
   },
   {
     name: 'script-static',
-    files: { '{pkg}/c/@.c': '#include "@.h"\nint word_@(void) { return WORD + 1; }\n', '{pkg}/c/@.h': '#define WORD 1\n' },
+    files: { '{pkg}/native/@.c': '#include "@.h"\nint word_@(void) { return WORD + 1; }\n', '{pkg}/native/@.h': '#define WORD 1\n' },
     scriptItems:
       'fn must_@(words: &[&str]) { assert!(std::process::Command::new(words[0]).args(&words[1..]).status().unwrap().success()); }',
     script:
-      'let out = env::var("OUT_DIR").unwrap(); must_@(&["cc", "-c", "c/@.c", "-o", &format!("{out}/@.o")]);\n' +
+      'let out = env::var("OUT_DIR").unwrap(); must_@(&["cc", "-c", "native/@.c", "-o", &format!("{out}/@.o")]);\n' +
       'must_@(&["ar", "crs", &format!("{out}/libword_@.a"), &format!("{out}/@.o")]);\n' +
-      'println!("cargo::rerun-if-changed=c/@.c"); println!("cargo::rustc-link-search=native={out}"); println!("cargo::rustc-link-lib=static=word_@");',
+      'println!("cargo::rerun-if-changed=native/@.c"); println!("cargo::rustc-link-search=native={out}"); println!("cargo::rustc-link-lib=static=word_@");',
     items: 'extern "C" { fn word_@() -> i32; }',
     print: 'unsafe { word_@() }',
-    edits: [swap('{pkg}/c/@.c', '+ 1', '+ 2'), ...overlooked(contents('{pkg}/c/@.h', '#define WORD 3\n', '#define WORD 4\n'))],
+    edits: [swap('{pkg}/native/@.c', '+ 1', '+ 2'), ...overlooked(contents('{pkg}/native/@.h', '#define WORD 3\n', '#define WORD 4\n'))],
   },
   {
     name: 'script-links',
