@@ -15,7 +15,7 @@ import type { Outcome, Task } from './task.ts';
 import { benchmarkWorkspace } from './workspace-benchmark.ts';
 
 export const benchFlags = {
-  repeat: { type: 'string', value: 'N', help: 'how often each thing is measured (image and redox: 5, crates: 3); the median counts' },
+  repeat: { type: 'string', value: 'N', help: 'how often each thing is measured (image and workspace: 5, crates: 3); the median counts' },
   corpus: { type: 'string', value: 'DIR', help: 'crates: programs with all their dependencies, offline (default: a small fixture)' },
   set: { type: 'string', value: 'FILE', help: 'crates: which programs of the corpus and how, as for tasks/crates.ts' },
   programs: { type: 'string', value: 'A,B', help: 'crates: only these programs' },
@@ -25,13 +25,18 @@ export const benchFlags = {
 const benchmarks: Readonly<Record<string, (task: Task) => Promise<Outcome>>> = {
   image: measureImage,
   crates: measureCrates,
-  redox: measureRedox,
+  workspace: measureWorkspace,
 };
 
-export async function measure(task: Task): Promise<Outcome> {
-  const [name = ''] = task.args.words;
+/** Measures the benchmark that the command line names. `aliases` are further names of benchmarks. */
+export async function measure(task: Task, aliases: Readonly<Record<string, string>>): Promise<Outcome> {
+  const [word = ''] = task.args.words;
+  const name = aliases[word] ?? word;
   const work = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
-  if (!work) throw cannot(`measure "${name}"`, `the benchmarks are: ${Object.keys(benchmarks).join(', ')}`, { blame: 'usage' });
+  if (!work)
+    throw cannot(`measure "${name}"`, `the benchmarks are: ${[...Object.keys(benchmarks), ...Object.keys(aliases)].join(', ')}`, {
+      blame: 'usage',
+    });
   return work(task);
 }
 
@@ -72,7 +77,7 @@ async function measureCrates(task: Task): Promise<Outcome> {
   }
 }
 
-async function measureRedox(task: Task): Promise<Outcome> {
+async function measureWorkspace(task: Task): Promise<Outcome> {
   const { args, host, print } = task;
   const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
   try {
@@ -89,7 +94,7 @@ async function measureRedox(task: Task): Promise<Outcome> {
     }
     print(`30 components with 200 crates, nothing changed: median ${seconds(median)} s of ${unchangedMs.map(seconds).join(' ')}`);
     const rows = edits.map(({ name, cargo, ours }): Json => ({ name, cargo: { ...cargo }, ours: { ...ours } }));
-    return { json: { benchmark: 'redox', machine, edits: rows, unchangedMs: [...unchangedMs] } };
+    return { json: { benchmark: 'workspace', machine, edits: rows, unchangedMs: [...unchangedMs] } };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
