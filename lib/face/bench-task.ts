@@ -29,7 +29,7 @@ const benchmarks: Readonly<Record<string, (task: Task) => Promise<Outcome>>> = {
 };
 
 /** Measures the benchmark that the command line names. `aliases` are further names of benchmarks. */
-export async function measure(task: Task, aliases: Readonly<Record<string, string>>): Promise<Outcome> {
+export async function measure(task: Task, aliases: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   const [word = ''] = task.args.words;
   const name = aliases[word] ?? word;
   const work = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
