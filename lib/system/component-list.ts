@@ -7,7 +7,7 @@ import { isDigest } from '../core/digest.ts';
 import { absentAsUndefined, Failure } from '../core/errors.ts';
 import type { ComponentProject, ProjectsRequest } from './component-projects.ts';
 import { projectsOf } from './component-projects.ts';
-import { refWords } from '../upstream/source.ts';
+import { pinWords } from '../upstream/source.ts';
 import type { Component } from './component.ts';
 import { profileOf } from './system.ts';
 
@@ -71,7 +71,7 @@ function projectOf(name: string, request: ProjectsRequest): ComponentProject | u
 }
 
 function originOf({ upstream, debian }: Component): string {
-  if (upstream) return `${upstream.git} (${refWords(upstream)})`;
+  if (upstream) return `${upstream.git} (${pinWords(upstream)})`;
   return debian ? "Debian's, not fetched" : 'nowhere';
 }
 

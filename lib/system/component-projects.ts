@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Project } from '../crates/project.ts';
+import { pinWords } from '../upstream/source.ts';
 import type { CargoBuild, Component, SourceChoice } from './component.ts';
 import { componentFolder } from './crate-folder.ts';
 import { profileOf } from './system.ts';
@@ -71,10 +72,9 @@ function sourceOf(
   }
   if (bundled === undefined && upstream) {
     const folder = upstream.folder === undefined ? '' : `, folder ${upstream.folder}`;
-    const pin = upstream.tag === undefined ? `branch ${upstream.branch ?? 'HEAD'}` : `tag ${upstream.tag}`;
     throw cannot(`build ${system.name}`, `its component ${name} has only upstream's source, which is not fetched`, {
       blame: 'host',
-      hint: `clone ${upstream.git} (${pin}${folder}) and add --source ${name}=DIR`,
+      hint: `clone ${upstream.git} (${pinWords(upstream)}${folder}) and add --source ${name}=DIR`,
     });
   }
   throw cannot(`build ${system.name} from upstream's sources`, 'they have not been fetched', {

@@ -33,6 +33,11 @@ export function refWords({ branch, tag, rev }: GitSource): string {
   return branch === undefined ? 'default branch' : `branch "${branch}"`;
 }
 
+/** Returns the pin of a git source for lists: `branch main`. */
+export function pinWords(source: GitSource): string {
+  return refWords(source).replaceAll('"', '');
+}
+
 /** Returns the address of a source. */
 export function urlOf(source: UpstreamSource): string {
   return 'git' in source ? source.git : source.tar;
