@@ -12,7 +12,8 @@ import { checkRecipes, listRecipes } from '../system/recipe-list.ts';
 import type { ListedRecipe, RecipeListRequest } from '../system/recipe-list.ts';
 import { loadSystem } from '../system/system.ts';
 import type { System } from '../system/system.ts';
-import { presentOrigins } from '../system/upstream-sources.ts';
+import { lockedPins, presentOrigins } from '../system/upstream-sources.ts';
+import { pinWords } from '../upstream/source.ts';
 import { repository, sourceFlags, sourcesOf } from './build-task.ts';
 import type { Flag } from './command-line.ts';
 import { configurationFlags, configuredBuild } from './configured-build.ts';
@@ -58,9 +59,11 @@ async function list(task: Task, configured: ConfiguredBuild, recipes: RecipeList
   const origins = sources.kind === 'upstream' ? await presentOrigins(system, at) : undefined;
   const components = await listComponents({ system, profile, sources, root: repository, env: {}, fetched, origins }, last, cache);
   const rows = recipes ? await listRecipes(recipes, last, quiet(task)) : [];
+  const pins = await lockedPins(system, repository);
   const leftOut = (packages?.leftOut ?? []).map((name) => {
     const upstream = system.configurations?.packages[name];
-    return { name, title: upstream?.title ?? '', source: upstream?.upstream.git ?? '' };
+    const source = upstream === undefined ? '' : `${upstream.upstream.git} (${pinWords(upstream.upstream)})`;
+    return { name, title: upstream?.title ?? '', source, pin: pins.get(name) ?? null };
   });
   if (!args.has('json')) {
     const text = args.has('tree') ? listTree({ system, profile, components, recipes: rows, leftOut }) : tables(components, rows, leftOut);
@@ -102,7 +105,7 @@ function plain(row: ListedComponent | ListedRecipe): Json {
 function tables(
   components: readonly ListedComponent[],
   recipes: readonly ListedRecipe[],
-  leftOut: readonly { readonly name: string; readonly title: string; readonly source: string }[],
+  leftOut: readonly { readonly name: string; readonly title: string; readonly source: string; readonly pin: string | null }[],
 ): readonly string[] {
   const size = (bytes: number | null): string => (bytes === null ? '-' : formatBytes(bytes));
   const cached = (there: boolean): string => (there ? 'cached' : '');
@@ -118,8 +121,8 @@ function tables(
     parts.push('', ...table(['recipe (* installed)', 'version', 'size', '', 'template', 'source'], rows));
   }
   if (leftOut.length > 0) {
-    const rows = leftOut.map(({ name, title, source }) => [name, title, source]);
-    parts.push('', ...table(["only upstream's sources have", 'which is', 'source'], rows));
+    const rows = leftOut.map(({ name, title, source, pin }) => [name, title, pin?.slice(0, 12) ?? 'not locked', source]);
+    parts.push('', ...table(["only upstream's sources have", 'which is', 'pin', 'source'], rows));
   }
   return parts;
 }

@@ -21,6 +21,13 @@ export async function hasUpstreamLock(system: System, root: string): Promise<boo
   return lock !== undefined && sources.length > 0 && sources.every(({ name }) => lock.has(name));
 }
 
+/** Returns the locked revisions of a system's upstream sources, by name. */
+export async function lockedPins(system: System, root: string): Promise<ReadonlyMap<string, string>> {
+  if (system.sources) return new Map();
+  const lock: UpstreamLock = (await readUpstreamLock(upstreamLockPath(root, system.name))) ?? new Map();
+  return new Map([...lock.values()].flatMap((row) => ('rev' in row ? [[row.name, row.rev] as const] : [])));
+}
+
 /** The fetched source of a component. */
 export interface FetchedOrigin {
   /** Absolute path of the repository's files. */
