@@ -1,6 +1,6 @@
 // The sources of a cookbook's recipes that are downloaded: git repositories and archives. sources.lock of the cookbook's folder has their revisions.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
 import { lockedFolder } from '../upstream/fetch.ts';
 import { isLockOf, readUpstreamLock } from '../upstream/lock.ts';
@@ -14,7 +14,7 @@ export async function recipeSources(cookbook: Cookbook): Promise<readonly NamedS
   const recipes = await Promise.all([...cookbook.paths.keys()].map((name) => cookbook.recipe(name)));
   return recipes.flatMap((recipe) => {
     const source = upstreamOf(recipe);
-    return source ? [{ name: recipe.name, source, cargoFolders: cargoFolders(recipe) }] : [];
+    return source ? [{ name: recipe.name, source, cargoFolders: cargoFolders(recipe), ...patchesOf(recipe) }] : [];
   });
 }
 
@@ -26,6 +26,12 @@ export function upstreamOf({ source }: Recipe): UpstreamSource | undefined {
   // A recipe may pin a tag in its field rev.
   const pin = rev === undefined ? { ...(branch !== undefined && { branch }) } : /^[0-9a-f]{40}$/.test(rev) ? { rev } : { tag: rev };
   return { git, ...pin };
+}
+
+/** A patch may change Cargo.lock, so the crates of a patched source are fetched. The build applies the patches in an action of its own. */
+function patchesOf({ path, source, build }: Recipe): Pick<NamedSource, 'patches'> {
+  if (!('patches' in source) || source.patches.length === 0 || build.template !== 'cargo') return {};
+  return { patches: source.patches.map((patch) => join(dirname(path), patch)) };
 }
 
 /** Returns the folders with a Cargo.lock that the build needs. */

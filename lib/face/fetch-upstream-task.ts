@@ -20,7 +20,7 @@ export async function fetchUpstreamTask(task: Task, system: System, root: string
   const { args, host, path, print, report, signal } = task;
   const folder = args.text('cookbook');
   const cookbook = folder === undefined ? undefined : await openCookbook(path(folder));
-  const sources = cookbook ? await recipeSources(cookbook) : upstreamSources(system);
+  const sources = cookbook ? await recipeSources(cookbook) : upstreamSources(system, root);
   if (sources.length === 0) {
     const of = cookbook ? `the cookbook "${folder}"` : system.name;
     throw cannot(`fetch the sources of ${of}`, 'it names none that can be fetched', { blame: 'usage' });

@@ -17,6 +17,8 @@ export interface Component {
 export interface UpstreamOrigin extends GitSource {
   /** The folder of its Cargo project, within the repository. */
   readonly folder?: string;
+  /** Patches within this repository, in the order in which they are applied. */
+  readonly patches?: readonly string[];
   /** How upstream's source is built, if that differs from the bundled one. */
   readonly cargo?: CargoBuild;
 }

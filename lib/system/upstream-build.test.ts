@@ -64,7 +64,7 @@ test('a fetched kernel is built for its JSON target with its linker script, subm
       cargoFolders: ['.'],
     };
     assert.equal(
-      upstreamSources(redox).find(({ name }) => name === 'kernel'),
+      upstreamSources(redox, root).find(({ name }) => name === 'kernel'),
       branch,
     );
     await renameBranch(upstream);

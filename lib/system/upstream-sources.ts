@@ -6,6 +6,7 @@ import { cannot } from '../core/errors.ts';
 import { lockedFolder } from '../upstream/fetch.ts';
 import { isLockOf, readUpstreamLock } from '../upstream/lock.ts';
 import type { UpstreamLock } from '../upstream/lock.ts';
+import { patchedFolder } from '../upstream/patched.ts';
 import type { GitSource, NamedSource } from '../upstream/source.ts';
 import { vendorConfig } from '../upstream/vendor.ts';
 import type { SourceChoice, UpstreamOrigin } from './component.ts';
@@ -17,7 +18,7 @@ import type { System } from './system.ts';
 export async function hasUpstreamLock(system: System, root: string): Promise<boolean> {
   if (system.sources) return false; // its lock is one of Debian's archives
   const lock = await readUpstreamLock(upstreamLockPath(root, system.name));
-  const sources = upstreamSources(system);
+  const sources = upstreamSources(system, root);
   return lock !== undefined && sources.length > 0 && sources.every(({ name }) => lock.has(name));
 }
 
@@ -46,12 +47,17 @@ export function originsOf({ components, configurations }: System): ReadonlyMap<s
 }
 
 /** Returns the sources that fetch takes for a system. */
-export function upstreamSources(system: System): readonly NamedSource[] {
+export function upstreamSources(system: System, root: string): readonly NamedSource[] {
   return [...originsOf(system)].map(([name, origin]) => ({
     name,
     source: pinOf(origin),
     cargoFolders: origin.cargo ? [origin.folder ?? '.'] : [],
+    ...(origin.patches && { patches: patchesOf(origin, root) }),
   }));
+}
+
+function patchesOf({ patches = [] }: UpstreamOrigin, root: string): readonly string[] {
+  return patches.map((path) => join(root, path));
 }
 
 function pinOf({ git, branch, tag, rev }: UpstreamOrigin): GitSource {
@@ -103,7 +109,7 @@ export async function presentOrigins(
   for (const [name, origin] of originsOf(system)) {
     const locked = lock.get(name);
     if (!locked || !isLockOf(locked, pinOf(origin))) continue;
-    const folder = lockedFolder(locked, cacheDir);
+    const folder = await patchedFolder(name, lockedFolder(locked, cacheDir), patchesOf(origin, root));
     if (!existsSync(folder)) continue;
     const cargoConfig = origin.cargo && (await vendorConfig(join(folder, origin.folder ?? '.'), cacheDir));
     if (cargoConfig !== undefined && !existsSync(cargoConfig)) continue;

@@ -12,6 +12,7 @@ import { historyBetween } from './history.ts';
 import type { History } from './history.ts';
 import { isLockOf, readUpstreamLock, upstreamLockText, writeUpstreamLock } from './lock.ts';
 import type { LockedGit, LockedSource, UpstreamLock } from './lock.ts';
+import { patched } from './patched.ts';
 import { resolveRevision } from './remote.ts';
 import { snapshot, snapshotFolder } from './snapshot.ts';
 import { refWords, urlOf } from './source.ts';
@@ -38,7 +39,7 @@ export interface UpstreamRequest {
 export interface FetchedSource {
   readonly name: string;
   readonly locked: LockedSource;
-  /** Absent if it was not fetched (a dry run). */
+  /** With its patches. Absent if it was not fetched (a dry run). */
   readonly folder?: string;
   /** Whether something was downloaded now. */
   readonly fetched: boolean;
@@ -209,7 +210,7 @@ async function keepLock(after: UpstreamLock, before: UpstreamLock, path: string)
 }
 
 async function fetchOne(
-  { name, source }: NamedSource,
+  { name, source, patches = [] }: NamedSource,
   locked: LockedSource | undefined,
   { cacheDir, host, update }: UpstreamRequest,
   context: Context,
@@ -218,12 +219,13 @@ async function fetchOne(
     const same = locked && 'tar' in locked && isLockOf(locked, source) && !update ? locked : undefined;
     const there = same !== undefined && existsSync(tarFolder(cacheDir, same.sha256));
     const found = await fetchTar({ name, source, locked: same, cacheDir, host }, context);
-    return { name, locked: found, folder: tarFolder(cacheDir, found.sha256), fetched: !there };
+    const folder = await patched({ name, folder: tarFolder(cacheDir, found.sha256), patches, host }, context);
+    return { name, locked: found, folder, fetched: !there };
   }
   if (!locked || !('rev' in locked)) throw new Error(`the source ${name} was not resolved`);
   const there = existsSync(snapshotFolder(cacheDir, locked.rev));
-  const folder = await snapshot({ name, source, rev: locked.rev, cacheDir, host }, context);
-  return { name, locked, folder, fetched: !there };
+  const plain = await snapshot({ name, source, rev: locked.rev, cacheDir, host }, context);
+  return { name, locked, folder: await patched({ name, folder: plain, patches, host }, context), fetched: !there };
 }
 
 /** Vendors crates one lock at a time, because cargo locks its home. */

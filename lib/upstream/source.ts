@@ -24,6 +24,8 @@ export interface NamedSource {
   readonly source: UpstreamSource;
   /** Folders within the source whose Cargo.lock names crates that the build needs. Folders without a Cargo.lock are ignored. */
   readonly cargoFolders: readonly string[];
+  /** Absolute paths of patches, in the order in which they are applied. */
+  readonly patches?: readonly string[];
 }
 
 /** Returns the words for the pin of a git source: `branch "main"`. */
