@@ -1,5 +1,6 @@
-// A recording of a console that terminals play back: asciicast version 2 (docs.asciinema.org, "asciicast v2"). The first line is a header, each
-// further line is [seconds, "o", text]. Only output is recorded. The clock is the caller's.
+// A recording of a console that terminals play back: asciicast version 2 (docs.asciinema.org, "asciicast
+// v2"). The first line is a header, each further line is [seconds, "o", text]. Only output is recorded. The
+// clock is the caller's.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { cannotBecause } from '../core/errors.ts';
@@ -17,8 +18,8 @@ export function castHeader({ width, height, title }: CastHeader): string {
 }
 
 /**
- * Bytes of a console to events. A character of several bytes that arrives in pieces is in the event of its last piece. Bytes that are not UTF-8
- * become U+FFFD, because JSON has only text.
+ * Bytes of a console to events. A character of several bytes that arrives in pieces is in the event of its
+ * last piece. Bytes that are not UTF-8 become U+FFFD, because JSON has only text.
  */
 export class CastEvents {
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -46,7 +47,10 @@ export interface Cast {
   close(): void;
 }
 
-/** Begins a recording at `path` and replaces an older one. Each event is written at once, so a run that is killed leaves a recording. */
+/**
+ * Begins a recording at `path` and replaces an older one. Each event is written at once, so a run that is
+ * killed leaves a recording.
+ */
 export async function castFile(path: string, header: CastHeader): Promise<Cast> {
   const failure = (error: unknown): unknown =>
     cannotBecause(`write the recording "${path}"`, error, 'choose another file with --cast FILE');

@@ -1,4 +1,5 @@
-// Answers menus on a serial console that would stop a boot until a key is pressed. Types nothing itself: it returns what is to be typed.
+// Answers menus on a serial console that would stop a boot until a key is pressed. Types nothing itself: it
+// returns what is to be typed.
 import { Cleaner } from './clean.ts';
 import type { MenuRule } from './rules.ts';
 

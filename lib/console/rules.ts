@@ -76,7 +76,10 @@ export interface Limits {
   readonly graceMs: number;
 }
 
-/** A line by which a program on the way to the system says that it waits for a key, and the text that is typed in answer. */
+/**
+ * A line by which a program on the way to the system says that it waits for a key, and the text that is typed
+ * in answer.
+ */
 export interface MenuRule extends LineRule {
   readonly answer: string;
 }

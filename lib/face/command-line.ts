@@ -9,7 +9,10 @@ export interface Flag {
   readonly multiple?: true;
   /** How the value is written in --help: "DIR", "N", "qemu|cloud-hypervisor". */
   readonly value?: string;
-  /** Makes the value of a string optional. `follows`: whether the next word is meant to be the value, and not a word of its own. */
+  /**
+   * Makes the value of a string optional. `follows`: whether the next word is meant to be the value, and not
+   * a word of its own.
+   */
   readonly implied?: { readonly value: string; readonly follows: (word: string) => boolean };
   readonly help: string;
 }

@@ -1,4 +1,5 @@
-// The flags for the devices of a machine beyond disk and network: its screen, shared folders, and the server for gdb. Starts nothing.
+// The flags for the devices of a machine beyond disk and network: its screen, shared folders, and the server
+// for gdb. Starts nothing.
 import { basename } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Display, MachineDescription, ShareDriver, SharedFolder, WindowToolkit } from '../machine/machine.ts';

@@ -1,4 +1,5 @@
-// What tasks/run.ts does: starts a machine, joins its serial console to the terminal, and records it where that is asked for.
+// What tasks/run.ts does: starts a machine, joins its serial console to the terminal, and records it where
+// that is asked for.
 import { access } from 'node:fs/promises';
 import { castFile } from '../console/cast.ts';
 import type { Cast } from '../console/cast.ts';
@@ -88,7 +89,10 @@ async function graphical(machine: MachineDescription, env: Readonly<Record<strin
   return { ...machine, display: { kind: 'vnc', host, number: port - firstVncPort } };
 }
 
-/** Where a user finds the screen. A server that other hosts reach is worth a second sentence, because it has no password. */
+/**
+ * Where a user finds the screen. A server that other hosts reach is worth a second sentence, because it has
+ * no password.
+ */
 export function screenNotes(display: Display | undefined): readonly string[] {
   if (display?.kind !== 'vnc') return [];
   const { host, number } = display;

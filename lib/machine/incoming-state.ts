@@ -31,7 +31,10 @@ export async function goOn(folder: string, socketPath: string, child: Child, con
   }
 }
 
-/** QEMU listens for a snapshot's state when its devices are there, and closes the connection when it needs no more of it, or ends. */
+/**
+ * QEMU listens for a snapshot's state when its devices are there, and closes the connection when it needs no
+ * more of it, or ends.
+ */
 async function sendState(file: string, socketPath: string, child: Child): Promise<void> {
   let ended = false;
   void child.ended.then(() => (ended = true));

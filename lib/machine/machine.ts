@@ -33,7 +33,10 @@ export interface MachineDescription {
    * every other one that it did not.
    */
   readonly debugExit?: { readonly success: number };
-  /** Whether a run on a terminal uses Cloud Hypervisor where that is installed and KVM works. Without it QEMU runs the machine. */
+  /**
+   * Whether a run on a terminal uses Cloud Hypervisor where that is installed and KVM works. Without it QEMU
+   * runs the machine.
+   */
   readonly prefersCloudHypervisor?: true;
   /** Further words for the machine monitor, at the end of its command line. */
   readonly extraArguments?: readonly string[];

@@ -1,5 +1,5 @@
-// TCP ports of this host at which a machine's monitor is to listen: checked before the monitor starts, whose own words about an occupied port
-// do not say which flag to change.
+// TCP ports of this host at which a machine's monitor is to listen: checked before the monitor starts, whose
+// own words about an occupied port do not say which flag to change.
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { cannot, errnoOf } from '../core/errors.ts';

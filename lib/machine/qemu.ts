@@ -112,8 +112,9 @@ export function networkArguments(network: Network): string[] {
 }
 
 /**
- * Folders of the host. A daemon of virtio-fs reads the guest's memory, so that is shared with it. With 9P, `security_model=none` makes what the
- * guest creates ordinary files of the user; a change of owner that the host refuses is ignored.
+ * Folders of the host. A daemon of virtio-fs reads the guest's memory, so that is shared with it. With 9P,
+ * `security_model=none` makes what the guest creates ordinary files of the user; a change of owner that the
+ * host refuses is ignored.
  */
 export function shareArguments(shares: readonly AttachedShare[], memoryBytes: number): string[] {
   const size = `${Math.ceil(memoryBytes / MiB)}M`;

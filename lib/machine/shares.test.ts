@@ -1,4 +1,5 @@
-// Shared folders with a stand-in for virtiofsd, which listens at its socket, and with programs that fail or are of another kind.
+// Shared folders with a stand-in for virtiofsd, which listens at its socket, and with programs that fail or
+// are of another kind.
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// Serves the shared folders of a machine: one virtiofsd for each folder, or none where QEMU itself serves them over 9P.
+// Serves the shared folders of a machine: one virtiofsd for each folder, or none where QEMU itself serves
+// them over 9P.
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,8 +26,9 @@ const lookAgainMs = 20;
 const places = ['usr/libexec/virtiofsd', 'usr/lib/virtiofsd'];
 
 /**
- * Returns the absolute path of virtiofsd, or undefined. The program of that name that was a part of QEMU before version 8 is ignored: it needs
- * root and has other options. `root` is the folder that distributions' paths are under ("/").
+ * Returns the absolute path of virtiofsd, or undefined. The program of that name that was a part of QEMU
+ * before version 8 is ignored: it needs root and has other options. `root` is the folder that distributions'
+ * paths are under ("/").
  */
 export async function findVirtiofsd(path: string, signal: AbortSignal, root = '/'): Promise<string | undefined> {
   const inPath = await findProgram('virtiofsd', searchPath(path));

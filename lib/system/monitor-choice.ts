@@ -13,8 +13,9 @@ import { findVirtiofsd } from '../machine/shares.ts';
 import type { MachineOrder } from './start-machine.ts';
 
 /**
- * Returns Cloud Hypervisor where the page of the system prefers it, the host has it with its firmware, KVM works, and the machine needs no
- * device that only QEMU has. Else returns QEMU. `root` is the folder that distributions' paths are under ("/").
+ * Returns Cloud Hypervisor where the page of the system prefers it, the host has it with its firmware, KVM
+ * works, and the machine needs no device that only QEMU has. Else returns QEMU. `root` is the folder that
+ * distributions' paths are under ("/").
  */
 export async function chosenMonitor(order: MachineOrder, context: Context, root = '/'): Promise<Monitor> {
   if (!suitsCloudHypervisor(order)) return 'qemu';
@@ -45,8 +46,9 @@ async function succeeds(work: Promise<unknown>): Promise<boolean> {
 }
 
 /**
- * Returns the path of virtiofsd if it is to serve the shared folders of the machine, and undefined if QEMU serves them over 9P or there are
- * none. Without a wish, QEMU serves folders that are read-only: older versions of virtiofsd cannot. Reports how a Linux mounts each.
+ * Returns the path of virtiofsd if it is to serve the shared folders of the machine, and undefined if QEMU
+ * serves them over 9P or there are none. Without a wish, QEMU serves folders that are read-only: older
+ * versions of virtiofsd cannot. Reports how a Linux mounts each.
  */
 export async function shareServer(
   monitor: Monitor,

@@ -1,5 +1,6 @@
-// The screen of the bundled Redox, for real: the boot test answers the bootloader's menu, the kernel draws its test picture on the frame buffer
-// of the firmware, and the screen dump of QEMU has every pixel of it. tasks/run.ts and tasks/vm.ts are used as a user would.
+// The screen of the bundled Redox, for real: the boot test answers the bootloader's menu, the kernel draws
+// its test picture on the frame buffer of the firmware, and the screen dump of QEMU has every pixel of it.
+// tasks/run.ts and tasks/vm.ts are used as a user would.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
