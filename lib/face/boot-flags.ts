@@ -22,7 +22,7 @@ export const machineFlags = {
   vmm: {
     type: 'string',
     value: 'auto|qemu|cloud-hypervisor',
-    help: 'the program that runs the machine: run.ts takes auto, which is Cloud Hypervisor where the system and the host suit it; else qemu',
+    help: 'what runs the machine (default: auto in run.ts, which prefers Cloud Hypervisor where it suits; else qemu)',
   },
   accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
   ...machineChanges,
