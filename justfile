@@ -36,7 +36,7 @@ test-keep:
 run *flags:
     npx zx tasks/run.ts {{system}} {{flags}}
 
-# Looks after a machine that runs: list, info, pause, resume, resize, snapshot, shutdown.
+# Looks after a machine that runs: list, info, pause, resume, resize, snapshot, screenshot, shutdown.
 vm *words:
     npx zx tasks/vm.ts {{words}}
 

@@ -76,6 +76,14 @@ export interface Limits {
   readonly graceMs: number;
 }
 
+/**
+ * A line by which a program on the way to the system says that it waits for a key, and the text that is typed
+ * in answer.
+ */
+export interface MenuRule extends LineRule {
+  readonly answer: string;
+}
+
 export interface ConsoleRules {
   /** In the order of a good boot. */
   readonly milestones: readonly Milestone[];
@@ -88,6 +96,8 @@ export interface ConsoleRules {
   readonly decoys: readonly LineRule[];
   /** Lines that say that the machine ends on purpose: after one, a machine that goes away once it has booted did so because it was told to. */
   readonly powerOffs: readonly LineRule[];
+  /** Menus that would stop a boot until a user chooses. Each is answered once. */
+  readonly menus?: readonly MenuRule[];
   /**
    * How the kernel stamps its lines, at their beginning or where one cuts another text, with the time since its start as `(?<seconds>...)`. From it
    * follow what text was cut, and that the kernel has started over: the time went back.

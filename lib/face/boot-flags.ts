@@ -10,6 +10,7 @@ import { bootTarget, namedSystem } from '../system/boot-target.ts';
 import type { BootTarget } from '../system/boot-target.ts';
 import type { MachineOrder, MonitorChoice } from '../system/start-machine.ts';
 import type { CommandLine, Flag } from './command-line.ts';
+import { gdbOf } from './device-flags.ts';
 import { changedMachine, machineChanges } from './machine-flags.ts';
 import type { Task } from './task.ts';
 
@@ -18,7 +19,11 @@ export const machineFlags = {
   image: { type: 'string', value: 'FILE', help: 'boot this image (with --system S) instead of out/<system>-<profile>.img' },
   system: { type: 'string', value: 'S', help: 'the system that --image or --replay is of' },
   profile: { type: 'string', value: 'P', help: "which image of the system (default: the system's own)" },
-  vmm: { type: 'string', value: 'qemu|cloud-hypervisor', help: 'the program that runs the machine (default qemu)' },
+  vmm: {
+    type: 'string',
+    value: 'auto|qemu|cloud-hypervisor',
+    help: 'what runs the machine (default: auto in run.ts, which prefers Cloud Hypervisor where it suits; else qemu)',
+  },
   accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
   ...machineChanges,
   cache: { type: 'string', value: 'DIR', help: 'the cache directory; it remembers whether KVM works' },
@@ -38,6 +43,7 @@ export async function orderedMachine(
   { args, host, path }: Task,
   root: string,
   word = args.words[0],
+  monitor: MonitorChoice = 'qemu',
 ): Promise<{ target: BootTarget; order: MachineOrder }> {
   const image = args.text('image');
   const target = await bootTarget({
@@ -52,20 +58,27 @@ export async function orderedMachine(
     // A kernel that is started directly needs no disk.
     image: args.text('kernel') !== undefined && image === undefined ? undefined : target.image,
     accelerator: acceleratorChoice(args),
-    monitor: monitorChoice(args),
+    monitor: oneOf(args, 'vmm', monitors) ?? monitor,
     cacheDir,
     env: host.env,
   };
   return { target, order };
 }
 
-/** The same, or the machine of a snapshot with --restore. */
-export async function orderedOrRestored(task: Task, root: string): Promise<{ title: string; order: MachineOrder }> {
+export interface InteractiveOrder {
+  readonly title: string;
+  readonly order: MachineOrder;
+  /** Undefined for a snapshot, which does not record its system. */
+  readonly target: BootTarget | undefined;
+}
+
+/** The machine of a run on a terminal: as `orderedMachine`, or the machine of a snapshot with --restore. */
+export async function orderedOrRestored(task: Task, root: string): Promise<InteractiveOrder> {
   const { args, host, path } = task;
   const given = args.text('restore');
   if (given === undefined) {
-    const { target, order } = await orderedMachine(task, root);
-    return { title: target.system.title, order };
+    const { target, order } = await orderedMachine(task, root, args.words[0], 'auto');
+    return { title: target.system.title, order, target };
   }
   const { cache: _, ...changes } = machineFlags;
   const more = Object.keys(changes).find((flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0);
@@ -78,22 +91,20 @@ export async function orderedOrRestored(task: Task, root: string): Promise<{ tit
   const text = await readFile(join(folder, 'machine.json'), 'utf8').catch((error: unknown) => {
     throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER makes one');
   });
-  const { machine, image, accelerator, monitor } = JSON.parse(text) as MachineRecord;
+  const { machine: recorded, image, accelerator, monitor } = JSON.parse(text) as MachineRecord;
   if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore takes it' });
   const cacheDir = path(args.text('cache') ?? host.cacheDir);
-  const order = { machine, image: image ?? undefined, accelerator, monitor, cacheDir, env: host.env, restore: folder };
-  return { title: `the machine of ${given}`, order };
+  const { gdb: _gdb, ...machine } = recorded;
+  const gdb = gdbOf(args);
+  const order = { accelerator, monitor, cacheDir, env: host.env, image: image ?? undefined, restore: folder };
+  return { title: `the machine of ${given}`, order: { ...order, machine: { ...machine, ...(gdb ? { gdb } : {}) } }, target: undefined };
 }
 
 const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];
-const monitors: readonly MonitorChoice[] = ['qemu', 'cloud-hypervisor'];
+const monitors: readonly MonitorChoice[] = ['auto', 'qemu', 'cloud-hypervisor'];
 
 function acceleratorChoice(args: CommandLine): AcceleratorChoice {
   return oneOf(args, 'accel', accelerators) ?? 'auto';
-}
-
-function monitorChoice(args: CommandLine): MonitorChoice {
-  return oneOf(args, 'vmm', monitors) ?? 'qemu';
 }
 
 function oneOf<T extends string>(args: CommandLine, flag: string, words: readonly T[]): T | undefined {

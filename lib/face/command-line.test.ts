@@ -31,6 +31,22 @@ function complaint(work: () => unknown): Failure {
   return assert.unreachable('it was accepted') as never;
 }
 
+test('a value that may be left out is taken only from a word that is meant to be one', () => {
+  const flags = {
+    gdb: { type: 'string', value: 'PORT', implied: { value: '1234', follows: (word: string) => /^\d+$/.test(word) }, help: 'x' },
+  } as const;
+  const given = (...argv: string[]): readonly unknown[] => {
+    const args = parseCommandLine({ ...usage, count: [0, 2], flags }, argv);
+    return [args.text('gdb'), ...args.words];
+  };
+  assert.equal(given('--gdb'), ['1234']);
+  assert.equal(given('--gdb', 'redox'), ['1234', 'redox']);
+  assert.equal(given('--gdb', '9', 'redox'), ['9', 'redox']);
+  assert.equal(given('--gdb=9', 'redox'), ['9', 'redox']);
+  assert.equal(given('--', '--gdb'), [undefined, '--gdb']);
+  assert.match(helpText({ ...usage, flags }), '--gdb [PORT]');
+});
+
 test('words, switches, values and repeated values are told apart', () => {
   const args = parse('redox', '--json', '--jobs=3', '--source', 'a=b', '--source', 'c=d');
   assert.equal([args.words, args.has('json'), args.text('jobs'), args.list('source')], [['redox'], true, '3', ['a=b', 'c=d']]);

@@ -9,6 +9,11 @@ export interface Flag {
   readonly multiple?: true;
   /** How the value is written in --help: "DIR", "N", "qemu|cloud-hypervisor". */
   readonly value?: string;
+  /**
+   * Makes the value of a string optional. `follows`: whether the next word is meant to be the value, and not
+   * a word of its own.
+   */
+  readonly implied?: { readonly value: string; readonly follows: (word: string) => boolean };
   readonly help: string;
 }
 
@@ -58,7 +63,7 @@ export function parseCommandLine(usage: Usage, argv: readonly string[]): Command
       });
     }
   }
-  const parsed = parsedOr(flags, argv, hint);
+  const parsed = parsedOr(flags, withImplied(flags, argv), hint);
   const help = parsed.values['help'] === true;
   const [min, max] = usage.count;
   if (!help && parsed.positionals.length < min) throw cannot('read the command line', `it needs ${usage.words}`, { blame: 'usage', hint });
@@ -102,7 +107,7 @@ export function parseCommandLine(usage: Usage, argv: readonly string[]): Command
 /** What --help prints. */
 export function helpText(usage: Usage): string {
   const rows = Object.entries({ ...usage.flags, ...helpFlag }).map(([name, flag]: [string, Flag]) => {
-    const value = flag.type === 'string' ? ` ${flag.value ?? 'TEXT'}` : '';
+    const value = flag.type === 'boolean' ? '' : flag.implied ? ` [${flag.value ?? 'TEXT'}]` : ` ${flag.value ?? 'TEXT'}`;
     return [`--${name}${value}${flag.multiple ? ' ...' : ''}`, flag.help] as const;
   });
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
@@ -116,6 +121,17 @@ export function helpText(usage: Usage): string {
     'Examples:',
     ...usage.examples.map((example) => `  ${example}`),
   ].join('\n');
+}
+
+/** Gives each flag whose value was left out the value that it implies. */
+function withImplied(flags: Record<string, Flag>, argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return argv.map((word, index) => {
+    const implied = end !== -1 && index > end ? undefined : flags[/^--([^=]+)$/.exec(word)?.[1] ?? '']?.implied;
+    if (!implied) return word;
+    const next = argv[index + 1];
+    return next !== undefined && implied.follows(next) ? word : `${word}=${implied.value}`;
+  });
 }
 
 function parsedOr(flags: Record<string, Flag>, argv: readonly string[], hint: string): ReturnType<typeof parseArgs> {

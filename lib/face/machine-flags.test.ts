@@ -15,7 +15,7 @@ test('without flags it is as the system wants it', () => {
 
 test('sizes, a screen, a status of success', () => {
   const words = ['--cpus', '4', '--max-cpus', '8', '--memory', '512M', '--display', '--debug-exit', '16'];
-  const more = { cpus: 4, maxCpus: 8, memoryBytes: 2 ** 29, display: true, debugExit: { success: 16 } };
+  const more = { cpus: 4, maxCpus: 8, memoryBytes: 2 ** 29, display: { kind: 'hidden' }, debugExit: { success: 16 } };
   assert.equal(changed(...words), { ...base, ...more });
   assert.is(memoryOf('3G'), 3 * 2 ** 30);
 });

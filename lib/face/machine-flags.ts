@@ -4,6 +4,7 @@ import { MiB } from '../core/sizes.ts';
 import type { DirectKernel, Forward, MachineDescription, Network } from '../machine/machine.ts';
 import { parseSize } from './cache-amounts.ts';
 import type { CommandLine, Flag } from './command-line.ts';
+import { deviceFlags, devicesOf } from './device-flags.ts';
 
 export const machineChanges = {
   cpus: { type: 'string', value: 'N', help: "how many processors, in place of the system's wish" },
@@ -15,7 +16,7 @@ export const machineChanges = {
   net: { type: 'boolean', help: "a network behind the monitor's NAT" },
   forward: { type: 'string', multiple: true, value: 'HOST:GUEST', help: 'the same, and a TCP port of this host that leads into the guest' },
   tap: { type: 'string', value: 'NAME', help: 'a network through this TAP device (tasks/net.ts up makes one)' },
-  display: { type: 'boolean', help: 'a screen: a failed boot test leaves a picture of it beside its transcript' },
+  ...deviceFlags,
   'debug-exit': { type: 'string', value: 'N', help: 'isa-debug-exit at port 0xf4: a guest that writes N there has booted' },
 } as const satisfies Record<string, Flag>;
 
@@ -34,7 +35,7 @@ export function changedMachine(base: MachineDescription, args: CommandLine, path
     ...(memory === undefined ? {} : { memoryBytes: memoryOf(memory) }),
     ...(kernel ? { kernel, firmware: 'bios' as const } : {}),
     ...(network ? { network } : {}),
-    ...(args.has('display') ? { display: true as const } : {}),
+    ...devicesOf(args, path),
     ...(success === undefined ? {} : { debugExit: { success } }),
   };
 }

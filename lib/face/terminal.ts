@@ -5,7 +5,12 @@ import type { Duplex } from 'node:stream';
 /** A terminal, or a file or pipe in its place (`isTTY` is not true then). */
 export interface Terminal {
   readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
-  readonly stdout: NodeJS.WritableStream;
+  readonly stdout: NodeJS.WritableStream & { readonly columns?: number; readonly rows?: number };
+}
+
+/** In characters; 80 by 24 for a file or a pipe. */
+export function terminalSize({ stdout }: Terminal): { readonly width: number; readonly height: number } {
+  return { width: stdout.columns || 80, height: stdout.rows || 24 };
 }
 
 /** Ctrl-], as telnet has it: it means nothing to a shell or an editor in the guest. */

@@ -20,6 +20,11 @@ async function said(...words: string[]): Promise<string> {
   return error instanceof Failure ? `${error.message} | ${error.hint}` : error === undefined ? lines.join('\n') : String(error);
 }
 
+async function json(...words: string[]): Promise<string> {
+  const { task } = puppetTask(vmFlags, words, root, { TMPDIR: root });
+  return JSON.stringify((await controlMachine(task)).json);
+}
+
 /** A machine that this process is said to run; nobody listens at its socket. */
 async function pretend(name: string): Promise<void> {
   const folder = join(root, `bloomery-machine-${process.pid}-${name}`);
@@ -41,6 +46,8 @@ test('what is no verb is told with the nearest', async () => {
 test('of several, one has to be named; one that nobody listens for cannot be reached', async () => {
   await pretend('a');
   assert.match(await said('list'), `${process.pid} (qemu, a.img)`);
+  const folder = join(root, `bloomery-machine-${process.pid}-a`);
+  assert.match(await json('list'), `"control":"${join(folder, 'control')}"`);
   assert.match(await said('pause'), 'Cannot reach the machine');
   assert.match(await said('pause', '--machine', '1'), 'none runs as process 1');
   await pretend('b');

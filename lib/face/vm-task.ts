@@ -1,13 +1,13 @@
 // What tasks/vm.ts does: finds the machine that is meant among those that run, and has one thing done to it.
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { once } from 'node:events';
-import { basename, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import type { Json } from '../core/digest.ts';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
 import { cloudHypervisorControl } from '../machine/cloud-hypervisor-control.ts';
-import type { MachineControl, MachineInfo } from '../machine/control.ts';
+import type { MachineControl, MachineInfo, PictureFormat } from '../machine/control.ts';
 import { qemuControl } from '../machine/qemu-control.ts';
 import { openQmp } from '../machine/qmp.ts';
 import { controlName, runningMachines } from '../machine/run-directory.ts';
@@ -24,6 +24,11 @@ export const vmFlags = {
 } as const satisfies Record<string, Flag>;
 
 const answerMs = 5000;
+
+const pictureFormats: readonly PictureFormat[] = ['png', 'ppm'];
+
+/** Verbs with a second word. */
+const withFile = ['snapshot', 'screenshot'];
 
 type Verb = (control: MachineControl, task: Task, record: RunningRecord) => Promise<string>;
 
@@ -63,6 +68,21 @@ const verbs: Readonly<Record<string, Verb>> = {
     }
     return `is kept in ${folder}; npx zx tasks/run.ts --restore ${folder} goes on from there`;
   },
+  screenshot: async (control, { args, path }) => {
+    const file = args.words[1];
+    if (file === undefined) throw cannot('write a picture', 'it needs a file', { blame: 'usage', hint: 'vm.ts screenshot FILE.png' });
+    const format = pictureFormats.find((name) => extname(file).toLowerCase() === `.${name}`);
+    if (!format) throw cannot(`write a picture to "${file}"`, 'the name must end in .png or .ppm', { blame: 'usage' });
+    const partial = `${path(file)}.${process.pid}.partial`;
+    try {
+      await control.screenshot(partial, format);
+      await rename(partial, path(file));
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw cannotBecause(`write a picture to "${file}"`, error);
+    }
+    return `wrote its screen to ${file}`;
+  },
   shutdown: async (control) => {
     await control.shutdown();
     return 'was told to power off';
@@ -84,7 +104,7 @@ export async function controlMachine(task: Task): Promise<Outcome> {
     const near = nearest(word, names);
     throw cannot(`do "${word}"`, `the verbs are ${names.join(', ')}`, { blame: 'usage', hint: near && `did you mean ${near}?` });
   }
-  if (args.words.length > 1 && word !== 'snapshot') {
+  if (args.words.length > 1 && !withFile.includes(word)) {
     throw cannot('read the command line', `"${args.words[1]}" is one word too many`, {
       blame: 'usage',
       hint: '--machine PID names a machine',
@@ -143,6 +163,7 @@ function machineWords({ pid, monitor, image }: RunningRecord): string {
   return `${pid} (${monitor}, ${image === null ? 'no disk' : basename(image)})`;
 }
 
-function machineJson({ pid, monitor, image, accelerator }: RunningRecord): { readonly [key: string]: Json } {
-  return { pid, monitor, image, accelerator };
+/** `control`: the socket at which the monitor takes orders, QMP or Cloud Hypervisor's HTTP. */
+function machineJson({ pid, monitor, image, accelerator, directory }: RunningRecord): { readonly [key: string]: Json } {
+  return { pid, monitor, image, accelerator, control: join(directory, controlName) };
 }

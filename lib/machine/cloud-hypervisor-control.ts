@@ -36,6 +36,8 @@ export function cloudHypervisorControl(apiSocket: string): MachineControl {
         if (ran) await put('vm.resume');
       }
     },
+    screenshot: () =>
+      Promise.reject(cannot('take a picture of the screen', 'Cloud Hypervisor has no screen', { hint: '--vmm qemu has one' })),
     shutdown: () => put('vm.power-button'),
     close: () => undefined,
   };

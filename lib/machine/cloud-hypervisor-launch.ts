@@ -13,6 +13,8 @@ import type { CloudHypervisorSettings } from './cloud-hypervisor.ts';
 import { endOf } from './launch.ts';
 import type { MachineEnd, RunningMachine } from './launch.ts';
 import type { MachineDescription } from './machine.ts';
+import { serveShares } from './shares.ts';
+import type { ServedShares } from './shares.ts';
 import { controlName, removeRunDirectory, runDirectory, writeRecord } from './run-directory.ts';
 
 export interface CloudHypervisorLaunch {
@@ -24,6 +26,8 @@ export interface CloudHypervisorLaunch {
   /** Absolute; not changed. Undefined: no disk. */
   readonly image: string | undefined;
   readonly tempRoot: string;
+  /** The absolute path of virtiofsd, which serves the shared folders; undefined where there are none. */
+  readonly virtiofsd?: string;
 }
 
 const lookAgainMs = 20;
@@ -34,10 +38,13 @@ export async function launchCloudHypervisor(plan: CloudHypervisorLaunch, { signa
   const directory = await runDirectory(plan.tempRoot);
   const release = (): Promise<void> => removeRunDirectory(directory);
   let child: Child | undefined;
+  let served: ServedShares | undefined;
   try {
     const [serialSocket, apiSocket] = [join(directory, 'serial'), join(directory, controlName)];
     const disks = plan.image === undefined ? [] : [await copied(plan.image, directory, signal)];
-    const argv = [plan.program, ...cloudHypervisorArguments({ ...plan, disks, serialSocket, apiSocket })];
+    served = await serveShares(plan.machine.shares ?? [], plan.virtiofsd, directory, signal);
+    const { shares } = served;
+    const argv = [plan.program, ...cloudHypervisorArguments({ ...plan, disks, shares, serialSocket, apiSocket })];
     child = start(argv, { cwd: directory, env: {}, signal });
     const serial = await connected(serialSocket, child, signal);
     const ended = endOf(child, serial);
@@ -52,6 +59,7 @@ export async function launchCloudHypervisor(plan: CloudHypervisorLaunch, { signa
       child?.stop();
       serial.resume();
       const end = await ended;
+      await served?.stop();
       await release();
       return end;
     };
@@ -59,6 +67,7 @@ export async function launchCloudHypervisor(plan: CloudHypervisorLaunch, { signa
   } catch (error) {
     child?.stop();
     await child?.ended;
+    await served?.stop();
     await release();
     throw signal.aborted ? signal.reason : cannotBecause('start the machine', error);
   }

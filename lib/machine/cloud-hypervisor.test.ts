@@ -9,6 +9,7 @@ const plan = {
   settings: cloudHypervisorSettings({}),
   firmware: '/usr/share/CLOUDHV.fd',
   disks: ['/run/x/disk.img'],
+  shares: [],
   serialSocket: '/run/x/serial',
   apiSocket: '/run/x/api',
 };
@@ -40,9 +41,27 @@ test('a kernel, a TAP device and room for processors', () => {
   );
   const userNetwork = { ...plan.machine, network: { kind: 'user', forwards: [] } } as const;
   assert.throws(() => cloudHypervisorArguments({ ...plan, machine: userNetwork }), /has none without a TAP device/);
-  for (const lacking of [{ display: true }, { debugExit: { success: 16 } }] as const) {
+  const devices = [
+    { display: { kind: 'hidden' } },
+    { debugExit: { success: 16 } },
+    { gdb: { port: 1234, wait: false } },
+    { shares: [], shareDriver: '9p' },
+  ] as const;
+  for (const lacking of devices) {
     assert.throws(() => cloudHypervisorArguments({ ...plan, machine: { ...plan.machine, ...lacking } }), /it does not have /);
   }
+});
+
+test('shared folders are served by daemons, which read the memory of the guest', () => {
+  const shares = [
+    { path: '/a', tag: 'one', readOnly: false, socket: '/run/x/share0' },
+    { path: '/b', tag: 'two', readOnly: true, socket: '/run/x/share1' },
+  ];
+  assert.match(
+    cloudHypervisorArguments({ ...plan, shares }).join(' '),
+    '--memory size=1024M,shared=on --disk path=/run/x/disk.img ' +
+      '--fs tag=one,socket=/run/x/share0,num_queues=1,queue_size=512 tag=two,socket=/run/x/share1,num_queues=1,queue_size=512 --serial',
+  );
 });
 
 test('a setting that is none is told', () => {

@@ -1,8 +1,9 @@
 // A machine description to Cloud Hypervisor's command line, and what a person sets for it. Starts nothing and looks at no file. Options as in
-// its documentation (docs/disk_sharing, docs/memory.md, docs/device_model.md), version 50.
+// its documentation (docs/disk_sharing, docs/fs.md, docs/memory.md, docs/device_model.md), version 50.
 import { cannot } from '../core/errors.ts';
 import { GiB, MiB } from '../core/sizes.ts';
 import type { MachineDescription, Network } from './machine.ts';
+import type { AttachedShare } from './shares.ts';
 
 export const cloudHypervisorProgram = 'cloud-hypervisor';
 
@@ -21,14 +22,17 @@ export interface CloudHypervisorPlan {
   readonly firmware: string | undefined;
   /** Raw images; each is this run's own copy. */
   readonly disks: readonly string[];
+  /** The shared folders of the machine; each has a daemon's socket. */
+  readonly shares: readonly AttachedShare[];
   /** Unix sockets on which it listens: COM1, and its HTTP interface. */
   readonly serialSocket: string;
   readonly apiSocket: string;
 }
 
 /** All words after the program's name. */
-export function cloudHypervisorArguments({ machine, settings, firmware, disks, serialSocket, apiSocket }: CloudHypervisorPlan): string[] {
-  const lacking = machine.debugExit ? 'isa-debug-exit' : machine.display ? 'a screen' : undefined;
+export function cloudHypervisorArguments(plan: CloudHypervisorPlan): string[] {
+  const { machine, settings, firmware, disks, shares, serialSocket, apiSocket } = plan;
+  const lacking = lackingDevice(machine);
   if (lacking !== undefined) {
     const hint = '--vmm qemu has it';
     throw cannot('describe the machine to Cloud Hypervisor', `it does not have ${lacking}`, { blame: 'usage', hint });
@@ -41,8 +45,9 @@ export function cloudHypervisorArguments({ machine, settings, firmware, disks, s
     '--cpus',
     `boot=${settings.cpus ?? machine.cpus}${machine.maxCpus === undefined ? '' : `,max=${machine.maxCpus}`}`,
     '--memory',
-    `size=${memoryMiB}M${settings.hugePages ? ',hugepages=on' : ''}`,
+    `size=${memoryMiB}M${settings.hugePages ? ',hugepages=on' : ''}${shares.length > 0 ? ',shared=on' : ''}`,
     ...(disks.length > 0 ? ['--disk', ...disks.map((path) => `path=${path}${settings.directIo ? ',direct=on' : ''}`)] : []),
+    ...(shares.length > 0 ? ['--fs', ...shares.map(shareWords)] : []),
     ...(machine.network ? ['--net', networkWords(machine.network)] : []),
     '--serial',
     `socket=${serialSocket}`,
@@ -50,6 +55,20 @@ export function cloudHypervisorArguments({ machine, settings, firmware, disks, s
     'off',
     ...(machine.extraArguments ?? []),
   ];
+}
+
+/** A device of the machine that Cloud Hypervisor does not have. */
+export function lackingDevice({ debugExit, display, gdb, shares, shareDriver }: MachineDescription): string | undefined {
+  if (debugExit) return 'isa-debug-exit';
+  if (display) return 'a screen';
+  if (gdb) return 'a server for gdb'; // only builds with its feature "guest_debug" have one
+  return shares && shareDriver === '9p' ? 'shared folders over 9P' : undefined;
+}
+
+/** Sizes of the queue as in its documentation (docs/fs.md). */
+function shareWords({ tag, socket }: AttachedShare): string {
+  if (socket === undefined) throw new Error(`no daemon serves the folder with the tag "${tag}"`);
+  return `tag=${tag},socket=${socket},num_queues=1,queue_size=512`;
 }
 
 function startArguments({ kernel }: MachineDescription, firmware: string | undefined): string[] {

@@ -12,6 +12,8 @@ export interface MachineSize {
   readonly memoryBytes?: number;
 }
 
+export type PictureFormat = 'ppm' | 'png';
+
 /** Every verb fails with a Failure in the monitor's own words. */
 export interface MachineControl {
   info(): Promise<MachineInfo>;
@@ -21,6 +23,8 @@ export interface MachineControl {
   resize(size: MachineSize): Promise<void>;
   /** Writes the machine's state, and what its disks differ by, into a folder that exists; then goes on as it was. */
   snapshot(folder: string): Promise<void>;
+  /** Writes a picture of the screen to an absolute path. */
+  screenshot(file: string, format: PictureFormat): Promise<void>;
   /** Presses the power button. */
   shutdown(): Promise<void>;
   close(): void;

@@ -1,14 +1,11 @@
 // Starts a machine and ends it. We listen on a unix socket and QEMU connects to it, so no byte of the console is lost, and a QEMU
 // whose parent has just died finds nobody and ends. On every way out the process, the socket and the files are gone.
-import { access, chmod, copyFile } from 'node:fs/promises';
-import { createReadStream } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
+import { chmod, copyFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import { pipeline } from 'node:stream/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { cannot, cannotBecause, errnoOf, Failure } from '../core/errors.ts';
+import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { start } from '../core/sh.ts';
 import type { Child } from '../core/sh.ts';
@@ -16,8 +13,11 @@ import type { Accelerator, Disk, MachineDescription } from './machine.ts';
 import { qemuArguments } from './qemu.ts';
 import type { Flash } from './qemu.ts';
 import { openQmp } from './qmp.ts';
-import { qemuControl, snapshotState } from './qemu-control.ts';
+import { goOn } from './incoming-state.ts';
+import { qemuControl } from './qemu-control.ts';
 import type { QemuControl } from './qemu-control.ts';
+import { serveShares } from './shares.ts';
+import type { ServedShares } from './shares.ts';
 import { controlName, removeRunDirectory, runDirectory, writeRecord } from './run-directory.ts';
 
 export interface Launch {
@@ -29,6 +29,10 @@ export interface Launch {
   /** Pristine firmware; the variables are copied. Undefined for BIOS. */
   readonly flash: Flash | undefined;
   readonly tempRoot: string;
+  /** The absolute path of virtiofsd, which then serves the shared folders. Without it QEMU does, over 9P. */
+  readonly virtiofsd?: string;
+  /** Variables by which a window finds the desktop of its user. QEMU has no others. */
+  readonly desktop?: Readonly<Record<string, string>>;
   /** A snapshot's folder, whose state it goes on from; the disks are those of the snapshot. */
   readonly restore?: string;
 }
@@ -64,6 +68,7 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
   const directory = await runDirectory(plan.tempRoot);
   const [server, monitor] = [createServer(), createServer()];
   let child: Child | undefined;
+  let served: ServedShares | undefined;
   const release = async (): Promise<void> => {
     server.close();
     monitor.close();
@@ -73,10 +78,12 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
     const inside = (name: string): string => join(directory, name);
     const [serialSocket, monitorSocket, controlSocket] = [inside('serial'), inside('monitor'), inside(controlName)];
     const flash = plan.flash && (await privateFlash(plan.flash, directory));
+    served = await serveShares(plan.machine.shares ?? [], plan.virtiofsd, directory, signal);
+    const { shares } = served;
     await Promise.all([listening(server, serialSocket), listening(monitor, monitorSocket)]);
     const incoming = plan.restore === undefined ? [] : ['-incoming', `unix:${inside('incoming')}`];
-    const argv = [plan.qemu, ...qemuArguments({ ...plan, flash, serialSocket, monitorSocket, controlSocket }), ...incoming];
-    child = start(argv, { cwd: directory, env: { TMPDIR: directory }, signal });
+    const argv = [plan.qemu, ...qemuArguments({ ...plan, flash, shares, serialSocket, monitorSocket, controlSocket }), ...incoming];
+    child = start(argv, { cwd: directory, env: { ...plan.desktop, TMPDIR: directory }, signal });
     const [serial, orders] = await Promise.all([connected(server, child, signal), connected(monitor, child, signal)]);
     const control = qemuControl(openQmp(orders), plan.tempRoot);
     const ended = endOf(child, serial);
@@ -88,6 +95,7 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
       child?.stop();
       serial.resume(); // unread bytes would keep the socket open
       const end = await ended;
+      await served?.stop();
       control.close();
       await release();
       return end;
@@ -96,6 +104,7 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
   } catch (error) {
     child?.stop();
     await child?.ended;
+    await served?.stop();
     await release();
     throw signal.aborted ? signal.reason : cannotBecause('start the machine', error);
   }
@@ -112,48 +121,6 @@ async function privateFlash(flash: Flash, directory: string): Promise<Flash> {
 async function listening(server: Server, path: string): Promise<void> {
   server.listen(path);
   await once(server, 'listening');
-}
-
-const lookAgainMs = 20;
-
-/** A snapshot is of a machine that is paused. */
-async function goOn(folder: string, socketPath: string, child: Child, control: QemuControl): Promise<void> {
-  const what = 'go on from the snapshot';
-  await access(join(folder, snapshotState)).catch((error: unknown) => {
-    throw cannotBecause(what, error);
-  });
-  try {
-    await sendState(join(folder, snapshotState), socketPath, child);
-    while ((await control.info()).state === 'inmigrate') await sleep(lookAgainMs);
-    await control.resume();
-  } catch (cause) {
-    if (!(cause instanceof Failure)) throw cause;
-    child.stop();
-    const detail = (await child.ended).stderr.trim();
-    throw cannot(what, 'QEMU does not take its state', { detail, hint: 'only a QEMU like the one that wrote it can', cause });
-  }
-}
-
-/** QEMU listens for a snapshot's state when its devices are there, and closes the connection when it needs no more of it, or ends. */
-async function sendState(file: string, socketPath: string, child: Child): Promise<void> {
-  let ended = false;
-  void child.ended.then(() => (ended = true));
-  const socket = createConnection({ path: socketPath, allowHalfOpen: true }); // else QEMU's end would cut ours short
-  const open = await once(socket, 'connect').then(
-    () => true,
-    () => false,
-  );
-  if (open) {
-    socket.on('error', () => undefined);
-    await pipeline(createReadStream(file), socket).catch((error: unknown) => {
-      if (!['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '')) throw error; // what it made of the bytes, its status tells
-    });
-    socket.destroy();
-    return;
-  }
-  await sleep(lookAgainMs);
-  if (ended) throw cannot('go on from the snapshot', 'QEMU ended');
-  await sendState(file, socketPath, child);
 }
 
 async function connected(server: Server, child: Child, signal: AbortSignal): Promise<Socket> {

@@ -4,6 +4,8 @@
 export type Firmware = 'uefi' | 'bios';
 export type DiskInterface = 'nvme' | 'virtio' | 'ide';
 export type Accelerator = 'kvm' | 'tcg';
+/** The program that runs the machine. */
+export type Monitor = 'qemu' | 'cloud-hypervisor';
 
 /** The machine that a system wants: a part of its page. */
 export interface MachineDescription {
@@ -18,16 +20,51 @@ export interface MachineDescription {
   readonly kernel?: DirectKernel;
   /** Without it the machine has no network. */
   readonly network?: Network;
-  /** A text or graphics screen, of which a failed boot leaves a picture. */
-  readonly display?: true;
+  /** A text or graphics screen; without it there is none. A failed boot leaves a picture of it. */
+  readonly display?: Display;
+  /** Folders of the host that the guest sees. */
+  readonly shares?: readonly SharedFolder[];
+  /** How the folders are attached; without it virtio-fs where the host can, else 9P. */
+  readonly shareDriver?: ShareDriver;
+  /** QEMU's server for gdb on the host's loopback. `wait`: the processors start when gdb lets them. */
+  readonly gdb?: { readonly port: number; readonly wait: boolean };
   /**
    * The guest may end the machine with a status of its own by writing it to port 0xf4 (QEMU's isa-debug-exit): this one says that it booted,
    * every other one that it did not.
    */
   readonly debugExit?: { readonly success: number };
+  /**
+   * Whether a run on a terminal uses Cloud Hypervisor where that is installed and KVM works. Without it QEMU
+   * runs the machine.
+   */
+  readonly prefersCloudHypervisor?: true;
   /** Further words for the machine monitor, at the end of its command line. */
   readonly extraArguments?: readonly string[];
 }
+
+/** What shows the screen of a machine. */
+export type Display =
+  /** Nothing: the screen is only read by screen dumps. */
+  | { readonly kind: 'hidden' }
+  /** A window on the desktop of the host. */
+  | { readonly kind: 'window'; readonly toolkit: WindowToolkit }
+  /** A VNC server at TCP port 5900 + `number` of an address of this host. It has no password. */
+  | { readonly kind: 'vnc'; readonly host: string; readonly number: number };
+
+export type WindowToolkit = 'gtk' | 'sdl';
+
+/** The TCP port of VNC display 0. */
+export const firstVncPort = 5900;
+
+/** A folder of the host, by an absolute path, that the guest mounts by its tag. */
+export interface SharedFolder {
+  readonly path: string;
+  readonly tag: string;
+  readonly readOnly: boolean;
+}
+
+/** `virtiofs` needs the daemon virtiofsd on the host. QEMU itself serves `9p`. */
+export type ShareDriver = 'virtiofs' | '9p';
 
 /** A kernel as a boot loader would start it; paths are absolute. */
 export interface DirectKernel {

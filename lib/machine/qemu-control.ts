@@ -12,8 +12,6 @@ import type { MachineControl, MachineSize } from './control.ts';
 import type { Qmp, QmpArguments } from './qmp.ts';
 
 export interface QemuControl extends MachineControl {
-  /** Writes what the screen shows as a PNG. False where there is no screen. */
-  screenshot(file: string): Promise<boolean>;
   /** The registers of every processor, as QEMU prints them. */
   registers(): Promise<string>;
 }
@@ -72,13 +70,9 @@ export function qemuControl(qmp: Qmp, tempRoot: string): QemuControl {
       }
     },
     shutdown: async () => void (await qmp.execute('system_powerdown')),
-    async screenshot(filename) {
-      try {
-        await qmp.execute('screendump', { filename, format: 'png' });
-        return true;
-      } catch {
-        return false; // QEMU has no other word for "there is none"
-      }
+    async screenshot(filename, format) {
+      // QEMU before 7.1 refuses the argument `format`, and PPM is its default.
+      await qmp.execute('screendump', format === 'ppm' ? { filename } : { filename, format });
     },
     async registers() {
       return String(await qmp.execute('human-monitor-command', { 'command-line': 'info registers -a' }));

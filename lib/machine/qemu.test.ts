@@ -7,15 +7,17 @@ import {
   controlArguments,
   diskArguments,
   flashArguments,
+  gdbArguments,
   kernelArguments,
   networkArguments,
   optionValue,
   qemuArguments,
   serialArguments,
+  shareArguments,
   sizeArguments,
 } from './qemu.ts';
 
-const sockets = { serialSocket: '/s', monitorSocket: '/m', controlSocket: '/c' };
+const sockets = { serialSocket: '/s', monitorSocket: '/m', controlSocket: '/c', shares: [] };
 
 const tables: readonly (readonly [name: string, built: readonly string[], expected: string])[] = [
   ['TCG is without cmpxchg16b', acceleratorArguments('tcg'), '-machine q35,accel=tcg -cpu max,-cx16'],
@@ -81,7 +83,48 @@ const tables: readonly (readonly [name: string, built: readonly string[], expect
       '-chardev socket,id=control0,path=/c,server=on,wait=off -mon chardev=control0,mode=control',
   ],
   ['no screen unless one is wanted', bareArguments(), '-nodefaults -no-user-config -display none -vga none -no-reboot'],
-  ['a screen that nobody looks at', bareArguments(true), '-nodefaults -no-user-config -display none -vga std -no-reboot'],
+  ['a hidden screen', bareArguments({ kind: 'hidden' }), '-nodefaults -no-user-config -display none -vga std -no-reboot'],
+  [
+    'a screen in a window',
+    bareArguments({ kind: 'window', toolkit: 'gtk' }),
+    '-nodefaults -no-user-config -display gtk -vga std -no-reboot',
+  ],
+  [
+    'a screen for VNC viewers',
+    bareArguments({ kind: 'vnc', host: '127.0.0.1', number: 5 }),
+    '-nodefaults -no-user-config -display vnc=127.0.0.1:5 -vga std -no-reboot',
+  ],
+  [
+    'VNC at an address of IPv6',
+    bareArguments({ kind: 'vnc', host: '::1', number: 0 }),
+    '-nodefaults -no-user-config -display vnc=[::1]:0 -vga std -no-reboot',
+  ],
+  [
+    'a folder over 9P',
+    shareArguments([{ path: '/a,b', tag: 'share', readOnly: false }], 2 ** 30),
+    '-fsdev local,id=share0,path=/a,,b,security_model=none,multidevs=remap -device virtio-9p-pci,fsdev=share0,mount_tag=share',
+  ],
+  [
+    'a folder that the guest cannot write to',
+    shareArguments([{ path: '/a', tag: 'docs', readOnly: true }], 2 ** 30),
+    '-fsdev local,id=share0,path=/a,security_model=none,multidevs=remap,readonly=on -device virtio-9p-pci,fsdev=share0,mount_tag=docs',
+  ],
+  [
+    'folders over virtio-fs, whose daemons read the memory of the guest',
+    shareArguments(
+      [
+        { path: '/a', tag: 'one', readOnly: false, socket: '/s0' },
+        { path: '/b', tag: 'two', readOnly: true, socket: '/s1' },
+      ],
+      2 ** 30 + 1,
+    ),
+    '-object memory-backend-memfd,id=memory,size=1025M,share=on -machine memory-backend=memory ' +
+      '-chardev socket,id=share0,path=/s0 -device vhost-user-fs-pci,chardev=share0,tag=one ' +
+      '-chardev socket,id=share1,path=/s1 -device vhost-user-fs-pci,chardev=share1,tag=two',
+  ],
+  ['no shared folder', shareArguments([], 2 ** 30), ''],
+  ['a server for gdb', gdbArguments({ port: 1234, wait: false }), '-gdb tcp:127.0.0.1:1234'],
+  ['a machine that waits for gdb', gdbArguments({ port: 9000, wait: true }), '-gdb tcp:127.0.0.1:9000 -S'],
   ['the serial port', serialArguments('/s'), '-chardev socket,id=serial0,path=/s -serial chardev:serial0'],
 ];
 

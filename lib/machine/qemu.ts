@@ -1,7 +1,8 @@
 // A machine description to QEMU's command line: small pure functions, one per concern. Starts nothing and looks at no file.
 // Options as in QEMU's manual, "Invocation"; known to work with 7.2 and later.
 import { MiB } from '../core/sizes.ts';
-import type { Accelerator, DirectKernel, Disk, MachineDescription, Network } from './machine.ts';
+import type { Accelerator, DirectKernel, Disk, Display, MachineDescription, Network } from './machine.ts';
+import type { AttachedShare } from './shares.ts';
 
 export const qemuProgram = 'qemu-system-x86_64';
 
@@ -20,6 +21,8 @@ export interface QemuPlan {
   readonly disks: readonly Disk[];
   /** Undefined for BIOS firmware, which QEMU has built in. */
   readonly flash: Flash | undefined;
+  /** The shared folders of the machine, as they are served. */
+  readonly shares: readonly AttachedShare[];
   /** A unix socket on which we listen and QEMU connects: COM1. */
   readonly serialSocket: string;
   /** Unix sockets of QMP: at ours we listen and QEMU connects; at the other one it listens for `tasks/vm.ts`. */
@@ -37,6 +40,8 @@ export function qemuArguments(plan: QemuPlan): string[] {
     ...plan.disks.flatMap(diskArguments),
     ...(plan.machine.kernel ? kernelArguments(plan.machine.kernel) : []),
     ...(plan.machine.network ? networkArguments(plan.machine.network) : []),
+    ...shareArguments(plan.shares, plan.machine.memoryBytes),
+    ...(plan.machine.gdb ? gdbArguments(plan.machine.gdb) : []),
     ...(plan.machine.debugExit ? ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'] : []),
     ...serialArguments(plan.serialSocket),
     ...controlArguments(plan.monitorSocket, plan.controlSocket),
@@ -44,9 +49,16 @@ export function qemuArguments(plan: QemuPlan): string[] {
   ];
 }
 
-/** No device that was not asked for, no window; a reset ends the machine, so that a boot loop is seen. */
-export function bareArguments(display = false): string[] {
-  return ['-nodefaults', '-no-user-config', '-display', 'none', '-vga', display ? 'std' : 'none', '-no-reboot'];
+/** No device that was not asked for; a reset ends the machine, so that a boot loop is seen. */
+export function bareArguments(display?: Display): string[] {
+  return ['-nodefaults', '-no-user-config', '-display', displayWord(display), '-vga', display ? 'std' : 'none', '-no-reboot'];
+}
+
+function displayWord(display: Display | undefined): string {
+  if (display === undefined || display.kind === 'hidden') return 'none';
+  if (display.kind === 'window') return display.toolkit;
+  const host = display.host.includes(':') ? `[${display.host}]` : display.host;
+  return `vnc=${host}:${display.number}`;
 }
 
 /** Without cx16 under TCG: QEMU 7.2 corrupts memory when the guest runs cmpxchg16b, and a quarter of the boots of a Linux fail. */
@@ -97,6 +109,34 @@ export function networkArguments(network: Network): string[] {
       ? ['user', 'id=net0', ...network.forwards.map(({ hostPort, guestPort }) => `hostfwd=tcp:127.0.0.1:${hostPort}-:${guestPort}`)]
       : ['tap', 'id=net0', `ifname=${optionValue(network.device)}`, 'script=no', 'downscript=no'];
   return ['-netdev', backend.join(','), '-device', 'virtio-net-pci,netdev=net0'];
+}
+
+/**
+ * Folders of the host. A daemon of virtio-fs reads the guest's memory, so that is shared with it. With 9P,
+ * `security_model=none` makes what the guest creates ordinary files of the user; a change of owner that the
+ * host refuses is ignored.
+ */
+export function shareArguments(shares: readonly AttachedShare[], memoryBytes: number): string[] {
+  const size = `${Math.ceil(memoryBytes / MiB)}M`;
+  const memory = ['-object', `memory-backend-memfd,id=memory,size=${size},share=on`, '-machine', 'memory-backend=memory'];
+  return [
+    ...(shares.some(({ socket }) => socket !== undefined) ? memory : []),
+    ...shares.flatMap(({ path, tag, readOnly, socket }, index) => {
+      const id = `share${index}`;
+      if (socket !== undefined) {
+        const device = `vhost-user-fs-pci,chardev=${id},tag=${optionValue(tag)}`;
+        return ['-chardev', `socket,id=${id},path=${optionValue(socket)}`, '-device', device];
+      }
+      const rights = readOnly ? ',readonly=on' : '';
+      const folder = `local,id=${id},path=${optionValue(path)},security_model=none,multidevs=remap${rights}`;
+      return ['-fsdev', folder, '-device', `virtio-9p-pci,fsdev=${id},mount_tag=${optionValue(tag)}`];
+    }),
+  ];
+}
+
+/** A client of the server controls the guest, so the server listens on the loopback alone. */
+export function gdbArguments({ port, wait }: { readonly port: number; readonly wait: boolean }): string[] {
+  return ['-gdb', `tcp:127.0.0.1:${port}`, ...(wait ? ['-S'] : [])];
 }
 
 /** QMP serves one client at a socket, so there are two. */

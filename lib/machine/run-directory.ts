@@ -3,7 +3,7 @@
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannotBecause, errnoOf } from '../core/errors.ts';
-import type { Accelerator, MachineDescription } from './machine.ts';
+import type { Accelerator, MachineDescription, Monitor } from './machine.ts';
 
 const prefix = 'bloomery-machine-';
 
@@ -12,7 +12,7 @@ const longestRoot = 60;
 
 /** What other processes are told of a running machine: the file `machine.json` of its directory. */
 export interface MachineRecord {
-  readonly monitor: 'qemu' | 'cloud-hypervisor';
+  readonly monitor: Monitor;
   readonly pid: number;
   /** The first disk; null where it has none. */
   readonly image: string | null;

@@ -5,6 +5,7 @@ import { Dialogue } from '../console/dialogue.ts';
 import type { Step } from '../console/dialogue.ts';
 import { Judge } from '../console/judge.ts';
 import type { Mark } from '../console/judge.ts';
+import { MenuAnswers } from '../console/menu.ts';
 import type { ConsoleRules, Limits } from '../console/rules.ts';
 import { transcript } from '../console/transcript.ts';
 import type { Transcript } from '../console/transcript.ts';
@@ -50,7 +51,7 @@ export async function bootTest(test: BootTest, context: Context): Promise<Judgem
     try {
       const judgement = await judgeBoot(machine, test, record, context);
       const { log, symbols, env } = test;
-      const about = { machine, judgement, log, display: test.machine.display ?? false, symbols, path: env['PATH'] ?? '' };
+      const about = { machine, judgement, log, display: test.machine.display !== undefined, symbols, path: env['PATH'] ?? '' };
       test.onVerdict?.(judgement, machine, await evidenceOf(about, context));
       if (test.keep) await machine.ended;
       return judgement;
@@ -74,6 +75,7 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
   const nowMs = (): number => Math.round(performance.now() - startMs);
   const judge = new Judge(test.rules, test.limits);
   const dialogue = new Dialogue(test.steps);
+  const menus = new MenuAnswers(test.rules.menus ?? []);
   let heard = false;
   let milestones = 0;
 
@@ -101,7 +103,7 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
     record.bytes(atMs, bytes);
     show(judge.read(atMs, bytes));
     const before = dialogue.waitingFor;
-    for (const text of dialogue.hear(bytes, judge.prompted)) machine.serial.write(text);
+    for (const text of [...menus.hear(bytes), ...dialogue.hear(bytes, judge.prompted)]) machine.serial.write(text);
     markDialogue(before);
   };
 

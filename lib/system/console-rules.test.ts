@@ -11,7 +11,15 @@ const root = join(import.meta.dirname, '../..');
 const files = (await globby('systems/*/console.ts', { cwd: root })).sort();
 
 function allRules(rules: ConsoleRules): readonly LineRule[] {
-  return [...rules.milestones, ...rules.prompts, ...rules.panics, ...rules.findings, ...rules.decoys, ...rules.powerOffs];
+  return [
+    ...rules.milestones,
+    ...rules.prompts,
+    ...rules.panics,
+    ...rules.findings,
+    ...rules.decoys,
+    ...rules.powerOffs,
+    ...(rules.menus ?? []),
+  ];
 }
 
 test('there are rules to look at', () => {

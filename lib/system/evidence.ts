@@ -38,7 +38,8 @@ export async function evidenceOf(request: EvidenceRequest, context: Context): Pr
   const { machine, judgement, log, display, symbols } = request;
   const { verdict, lastLines } = judgement;
   if (verdict.kind === 'booted') return { processors: [], addresses: [] };
-  const picture = display ? await inTime(machine.control?.screenshot(`${log}.png`)) : undefined;
+  const screenshot = `${log}.png`;
+  const picture = display ? await inTime(machine.control?.screenshot(screenshot, 'png').then(() => screenshot)) : undefined;
   const hangs = verdict.kind === 'stalled' || (verdict.kind === 'failed' && verdict.failure === 'hang');
   const dump = hangs ? await inTime(machine.control?.registers()) : undefined;
   const registersFile = `${log}.registers`;
@@ -46,7 +47,7 @@ export async function evidenceOf(request: EvidenceRequest, context: Context): Pr
   const processors = dump === undefined ? [] : pointersOf(dump);
   const texts = [...lastLines, ...processors];
   const addresses = symbols === undefined ? [] : await named(symbols, addressesIn(texts), request.path, context);
-  return { ...(picture ? { screenshot: `${log}.png` } : {}), ...(dump === undefined ? {} : { registersFile }), processors, addresses };
+  return { ...(picture === undefined ? {} : { screenshot }), ...(dump === undefined ? {} : { registersFile }), processors, addresses };
 }
 
 /** Undefined where the machine has ended, or its monitor does not answer. */

@@ -237,7 +237,12 @@ test('a kernel that is started directly boots to its login, without a disk', asy
 
 test('a guest that hangs leaves its registers, and a picture where it has a screen', async () => {
   const limits = { timeoutMs: 120_000, silenceMs: 4000, graceMs: 300 };
-  const [{ verdict }, evidence] = await judged('hang', 'rdinit=/bin/busybox -- sleep 1000', { display: true, cpus: 2 }, { limits });
+  const [{ verdict }, evidence] = await judged(
+    'hang',
+    'rdinit=/bin/busybox -- sleep 1000',
+    { display: { kind: 'hidden' }, cpus: 2 },
+    { limits },
+  );
   assert.is(verdict.kind, 'stalled', JSON.stringify(verdict));
   assert.is(evidence.processors.length, 2);
   assert.match(evidence.processors[0] ?? '', /^CPU 0 stands at 0x[0-9a-f]{16}/);

@@ -1,6 +1,6 @@
 // The bundled Redox, built and booted for real: its own prompt and console, and images and commands that make it fail, each with
 // the verdict and the line that tell what went wrong. The build is a hit of the cache after the first time.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -77,6 +77,7 @@ test('the image reaches the login prompt, milestone by milestone; its console an
     milestones.map(({ name }) => name),
     ['bootloader', 'file system', 'initfs loaded', 'kernel', 'memory', 'bootstrap', 'prompt'],
   );
+  assert.not.match(await readFile(`${image}.log`, 'utf8'), /Arrow keys|FRAMEBUFFER|Framebuffer/, 'without a screen there is no menu');
 });
 
 test('panic: a kernel panic, by its first line', async () => {

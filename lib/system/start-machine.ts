@@ -3,7 +3,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { findProgram } from '../core/sh.ts';
+import { findProgram, run } from '../core/sh.ts';
 import { searchPath, tool } from '../core/tools.ts';
 import { accelerator } from '../machine/accelerator.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
@@ -12,12 +12,14 @@ import { cloudHypervisorProgram, cloudHypervisorSettings } from '../machine/clou
 import { launchCloudHypervisor } from '../machine/cloud-hypervisor-launch.ts';
 import { launch } from '../machine/launch.ts';
 import type { RunningMachine } from '../machine/launch.ts';
-import type { MachineDescription } from '../machine/machine.ts';
+import type { Display, MachineDescription, Monitor } from '../machine/machine.ts';
+import { checkPorts } from '../machine/ports.ts';
 import { snapshotDisk } from '../machine/qemu-control.ts';
 import { qemuProgram } from '../machine/qemu.ts';
+import { chosenMonitor, shareServer } from './monitor-choice.ts';
 
-/** The program that runs the machine. */
-export type MonitorChoice = 'qemu' | 'cloud-hypervisor';
+/** `auto`: Cloud Hypervisor where the page prefers it and the host has it, else QEMU. */
+export type MonitorChoice = Monitor | 'auto';
 
 export interface MachineOrder {
   readonly machine: MachineDescription;
@@ -35,17 +37,49 @@ export interface MachineOrder {
 export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {
   if (order.image !== undefined) await checkImage(order.image);
   for (const path of kernelFiles(order.machine)) await checkFile(path);
-  if (order.monitor === 'cloud-hypervisor') return await startCloudHypervisor(order, context);
+  const monitor = order.monitor === 'auto' ? await chosenMonitor(order, context) : order.monitor;
+  if (monitor === 'cloud-hypervisor') {
+    if (order.monitor === 'auto') context.report({ kind: 'note', text: 'Cloud Hypervisor runs the machine. --vmm qemu takes QEMU.' });
+    return await startCloudHypervisor(order, context);
+  }
+  return await startQemu(order, context);
+}
+
+async function startQemu(order: MachineOrder, context: Context): Promise<RunningMachine> {
   const qemu = await tool(qemuProgram, order.env['PATH'] ?? '');
   const tempRoot = order.env['TMPDIR'] || '/tmp';
   const flash = order.machine.firmware === 'uefi' ? await uefiFlash(qemu) : undefined;
   const chosen = await accelerator(order.accelerator, { qemu, cacheDir: order.cacheDir, tempRoot }, context);
   const { machine, restore } = order;
+  if (machine.display?.kind === 'window') await checkToolkit(qemu, machine.display, context);
+  await checkPorts(machine);
+  const virtiofsd = await shareServer('qemu', machine, order.env['PATH'] ?? '', context);
   const disk =
     restore === undefined ? { path: order.image } : { path: order.image && join(restore, snapshotDisk('disk0')), format: 'qcow2' as const };
   const disks = disk.path === undefined ? [] : [{ ...disk, path: disk.path, interface: machine.imageInterface }];
-  const going = restore === undefined ? {} : { restore };
-  return await launch({ qemu, machine, accelerator: chosen, disks, flash, tempRoot, ...going }, context);
+  const more = { ...(restore === undefined ? {} : { restore }), ...(virtiofsd === undefined ? {} : { virtiofsd }) };
+  return await launch({ qemu, machine, accelerator: chosen, disks, flash, tempRoot, ...more, ...desktopOf(order) }, context);
+}
+
+/** Distributions put the toolkits of QEMU into a package of their own. */
+async function checkToolkit(qemu: string, display: Extract<Display, { kind: 'window' }>, { signal }: Context): Promise<void> {
+  const { stdout } = await run([qemu, '-display', 'help'], { cwd: '/', env: {}, signal });
+  const known = stdout
+    .split('\n')
+    .slice(1)
+    .filter((line) => line !== '');
+  if (known.includes(display.toolkit)) return;
+  const hint = 'install the package qemu-system-gui, or use --vnc 0';
+  throw cannot('open a window', `this QEMU does not have "${display.toolkit}", it has ${known.join(', ')}`, { blame: 'host', hint });
+}
+
+/** What a program needs to find the desktop of its user. */
+const desktopVariables = ['DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR', 'HOME'];
+
+function desktopOf({ machine, env }: MachineOrder): { readonly desktop?: Readonly<Record<string, string>> } {
+  if (machine.display?.kind !== 'window') return {};
+  const entries = desktopVariables.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
+  return { desktop: Object.fromEntries(entries) };
 }
 
 /** Cloud Hypervisor knows no other accelerator than KVM. */
@@ -61,7 +95,10 @@ async function startCloudHypervisor(order: MachineOrder, context: Context): Prom
     throw cannotBecause('use Cloud Hypervisor', error, 'it needs KVM; --vmm qemu works without');
   });
   const firmware = order.machine.kernel ? undefined : await cloudHypervisorFirmware();
-  return await launchCloudHypervisor({ program, machine: order.machine, settings, firmware, image: order.image, tempRoot }, context);
+  const { machine, image } = order;
+  const virtiofsd = await shareServer('cloud-hypervisor', machine, order.env['PATH'] ?? '', context);
+  const more = virtiofsd === undefined ? {} : { virtiofsd };
+  return await launchCloudHypervisor({ program, machine, settings, firmware, image, tempRoot, ...more }, context);
 }
 
 function kernelFiles({ kernel }: MachineDescription): readonly string[] {

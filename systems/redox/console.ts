@@ -243,6 +243,15 @@ export const console: ConsoleRules = {
       example: 'kernel::arch::x86_shared::stop:INFO -- Shutting down (ACPI)',
     },
   ],
+  menus: [
+    {
+      // The bootloader waits here on a machine with a screen. Enter takes the best mode.
+      pattern: /Arrow keys and enter select mode/,
+      answer: '\r',
+      source: 'redox-os/bootloader, main.rs',
+      example: 'Arrow keys and enter select mode',
+    },
+  ],
   // A TCG boot to the prompt takes 60 to 120 s for the real system, seconds for the bundled one.
   limits: { timeoutMs: 300_000, silenceMs: 60_000, graceMs: 2000 },
 };

@@ -8,4 +8,6 @@ export const machine: MachineDescription = {
   memoryBytes: 2 * GiB,
   cpus: 2,
   imageInterface: 'nvme',
+  // It has no screen, so the bootloader does not stop at its menu of screen modes.
+  prefersCloudHypervisor: true,
 };
