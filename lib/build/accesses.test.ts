@@ -67,6 +67,19 @@ test('a link that leads out of view is wanted by what it leads to, in the middle
   });
 });
 
+test('a link to a link that leads out of view is wanted by what the last one leads to; links into themselves end', async () => {
+  await withScratch(async (scratch) => {
+    await mkdir(join(scratch.folder, 'app/src'), { recursive: true });
+    await symlink('second', join(scratch.folder, 'app/first'));
+    await symlink('src/third', join(scratch.folder, 'app/second'));
+    await symlink('../../shared', join(scratch.folder, 'app/src/third'));
+    await symlink('grow/grow', join(scratch.folder, 'app/grow'));
+    const { inputs, wanted } = accesses(scratch, { read: [`${here}/first/a.txt`, `${here}/grow/grow/a`] });
+    assert.equal(wanted, [{ place: '/bloomery/above/shared', byLink: true }]);
+    assert.equal(inputs, [`${here}/first/a.txt`, `${here}/grow/grow/a`]);
+  });
+});
+
 test("writes into what is shown are told apart from the action's own output", async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'app'));

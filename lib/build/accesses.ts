@@ -35,6 +35,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
   const shown = Object.keys(mounts);
   const around = Object.keys(own.around);
   const links = new Map<string, string | undefined>();
+  const behind = new Map<string, string | undefined>();
   const inputs = new Set<string>();
   const wanted = new Map<string, Wanted>();
   const contents = new Set<string>();
@@ -83,7 +84,6 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
     const rest = path.split('/').filter((part) => part !== '' && part !== '.');
     let at = '';
     let followed = 0;
-    let link: string | undefined;
     for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
       if (part === '..') {
         at = posix.dirname(at || '/').replace(/^\/$/, '');
@@ -98,9 +98,11 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
       if (++followed > mostLinks) return { place: posix.normalize(path) };
       const leads = posix.resolve(at || '/', target);
       if (!isBelow(leads, shown) && !leadsToShown(leads)) {
-        link ??= leads;
-        return { place: [next, ...rest].join('/'), link };
+        return { place: [next, ...rest].join('/'), link: leads };
       }
+      // A link in view may lead to one that leads out of view.
+      const link = linkBehind(leads);
+      if (link !== undefined) return { place: [next, ...rest].join('/'), link };
       // What is read behind a link is named by the link's own path, unless a ".." follows.
       if (rest.includes('..')) {
         rest.unshift(...leads.split('/').filter((name) => name !== ''));
@@ -108,6 +110,15 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
       } else at = next;
     }
     return { place: at || '/' };
+  }
+
+  /** Where links behind a link lead out of view. Each path is resolved once, so that links that lead to themselves end. */
+  function linkBehind(place: string): string | undefined {
+    if (!behind.has(place)) {
+      behind.set(place, undefined);
+      behind.set(place, resolved(place).link);
+    }
+    return behind.get(place);
   }
 
   function linkAt(place: string): string | undefined {
