@@ -34,7 +34,7 @@ export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, Compon
   const { system, profile, sources } = request;
   const names = Object.keys(system.components);
   for (const name of Object.keys(sources.local)) {
-    if (names.includes(name)) continue;
+    if (names.includes(name) || name === system.cLibrary?.name) continue;
     const near = nearest(name, names);
     throw cannot(`use a local source for "${name}"`, `${system.name} has no such component`, {
       blame: 'usage',
@@ -52,10 +52,10 @@ export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, Compon
   );
 }
 
-function sourceOf(
+export function sourceOf(
   name: string,
-  { bundled, debian, upstream }: Component,
-  { system, sources, root, fetched }: ProjectsRequest,
+  { bundled, debian, upstream }: Pick<Component, 'bundled' | 'debian' | 'upstream'>,
+  { system, sources, root, fetched }: Pick<ProjectsRequest, 'system' | 'sources' | 'root' | 'fetched'>,
 ): Omit<ComponentProject, 'project'> {
   const local = sources.local[name];
   if (local !== undefined) return { kind: 'local', folder: local, path: local };
