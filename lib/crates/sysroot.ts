@@ -31,15 +31,17 @@ interface Inputs {
  * Whether a unit of the sysroot's triple may read it: what is linked, a library with a build script, which may name native libraries, and the run of
  * a script. A script of the user's own sees it always. One of another package sees it where it has dependencies or links a native library. Other
  * third-party scripts ask rustc for its version or write a source file. They do not run again when the C library changes, and since they do not see
- * it, their results cannot depend on it. compiler_builtins has `links` for rustc's sake.
+ * it, their results cannot depend on it. Those of the standard library never see it: compiler_builtins has `links`, so that all scripts run after its
+ * own, and compiles no C.
  */
 export function mayReadSysroot(
   { unit, owner, place }: Pick<PlannedUnit, 'unit' | 'owner' | 'place'>,
   below: readonly PlannedUnit[],
 ): boolean {
   if (!isScriptRun(unit)) return !isPlainLibrary(unit) || below.some((one) => isScriptRun(one.unit));
-  const hasDependencies = below.some((one) => !isBuildScript(one.unit) || one.dependencies.length > 0);
-  return !place.immutable || (owner.links !== undefined && !unit.isStd) || hasDependencies;
+  const ofOthers = below.filter((one) => !one.unit.isStd);
+  const hasDependencies = ofOthers.some((one) => !isBuildScript(one.unit) || one.dependencies.length > 0);
+  return !unit.isStd && (!place.immutable || owner.links !== undefined || hasDependencies);
 }
 
 /** Adds the libraries and objects that a linker may read. */
