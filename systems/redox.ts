@@ -59,6 +59,7 @@ export const system: System = {
     make: { arguments: [], programs: ['clang', 'ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objcopy', 'cbindgen', 'cargo'] },
     triple: 'x86_64-unknown-redox',
     cargoConfig: 'systems/redox/cargo.toml',
+    supplement: 'systems/redox/unwinder/recipe.toml',
     buildStd: ['std', 'panic_abort'],
   },
 

@@ -69,6 +69,8 @@ interface Manifest extends Omit<SystemImage, 'closure'> {
   readonly components: Readonly<Record<string, ComponentRecord>>;
   readonly packages?: ConfiguredPackages;
   readonly recipes?: Readonly<Record<string, PackageRecord>>;
+  /** What its programs are linked with, by name. */
+  readonly cLibrary?: Readonly<Record<string, PackageRecord>>;
 }
 
 /** What the manifest says of a component. */
@@ -92,7 +94,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
     for (const [name, path] of await publishOutputs(one, join(outDir, stem), options.cache)) made.set(name, path);
   };
   const wanted = [...projects.values()].map(({ project }) => project);
-  const { compiled, installed } = await compileAll(wanted, { ...request, system }, { ...options, handOver }, context);
+  const { compiled, installed, library } = await compileAll(wanted, { ...request, system }, { ...options, handOver }, context);
   const imagePath = join(outDir, `${stem}.img`);
   const image = { system, profile, outDir, fetched, installed, sandbox: options.sandbox, cache: options.cache, env: options.hostEnv };
   const onStore = nix && {
@@ -106,7 +108,16 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const components = await componentRecords(projects, compiled, options.cache);
   const sources = system.sources ? 'upstream' : request.sources.kind;
   const recipes = installed && packageRecords(installed.stages);
-  const about = { system: system.name, profile, sources, components, ...(packages && { packages }), ...(recipes && { recipes }) };
+  const linked = library && { cLibrary: packageRecords([library.stage]) };
+  const about = {
+    system: system.name,
+    profile,
+    sources,
+    components,
+    ...(packages && { packages }),
+    ...(recipes && { recipes }),
+    ...linked,
+  };
   await writeManifest(manifestPath, { ...about, ...result });
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
 }
@@ -127,7 +138,7 @@ export async function compileAll(
       const linked = library ? projects.map((project) => linkedWith(project, library)) : projects;
       const { compiled, installed } = await compileWith(linked, library, request, options, context);
       const counts = { units: compiled.units + hits + misses, hits: compiled.hits + hits, misses: compiled.misses + misses };
-      return { compiled: { ...compiled, ...counts }, installed };
+      return { compiled: { ...compiled, ...counts }, installed, library };
     } catch (error) {
       if (!(error instanceof DamagedBlob) || again === 2) throw error;
     }
@@ -137,6 +148,8 @@ export async function compileAll(
 interface CompiledAll {
   readonly compiled: Compiled;
   readonly installed: InstalledPackages | undefined;
+  /** Present if something was linked with it. */
+  readonly library: BuiltCLibrary | undefined;
 }
 
 async function compileWith(
@@ -145,7 +158,7 @@ async function compileWith(
   { recipes: wanted, outDir, env }: Pick<BuildRequest, 'recipes' | 'outDir' | 'env'>,
   options: CompileOptions,
   context: Context,
-): Promise<CompiledAll> {
+): Promise<Omit<CompiledAll, 'library'>> {
   if (!wanted) return { compiled: await compile(projects, options, context), installed: undefined };
   const { recipePackages } = await import('./recipe-packages.ts'); // most images have no recipes
   const recipes = await recipePackages({ ...wanted, outDir, env, compile: options, target: library }, context);

@@ -1,5 +1,5 @@
 // Programs of a system's own triple, linked with a C library that make builds: what is linked, and which actions a change of the library repeats.
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'uvu';
@@ -84,6 +84,8 @@ interface Built {
   /** Labels of the actions that ran, sorted. */
   readonly ran: readonly string[];
   readonly program: Buffer;
+  /** The path of the blob of libc.a. */
+  readonly blob: string;
   /** Files of packages: "<package> <path>" -> content. */
   readonly packages: ReadonlyMap<string, Buffer>;
 }
@@ -104,14 +106,16 @@ async function build(local: Readonly<Record<string, string>> = { 'small-libc': l
     };
     const recipes = wanted && { cookbook: await openCookbook(join(dir, 'book')), wanted, local: {}, keepGoing: false };
     const request = { system, sources: { kind: 'bundled', local }, root, outDir: join(dir, 'out'), env: project.env, recipes } as const;
-    const { compiled, installed } = await compileAll(wanted ? [] : [project], request, options, context);
+    const { compiled, installed, library: linked } = await compileAll(wanted ? [] : [project], request, options, context);
     const packages = new Map<string, Buffer>();
     for (const { name, artifacts } of installed?.stages ?? []) {
       for (const one of artifacts)
         if (one.kind === 'file') packages.set(`${name} ${one.path}`, (await cache.content.read(one.digest)) ?? Buffer.of());
     }
     const output = compiled.projects[0]?.outputs.get('app');
-    return { ran: ran.sort(), program: (output && (await cache.content.read(output.digest))) ?? Buffer.of(), packages };
+    const digest = linked?.sysroot.files['usr/lib/libc.a'] ?? '';
+    const blob = join(cache.dir, 'content', digest.slice(0, 2), digest);
+    return { ran: ran.sort(), program: (output && (await cache.content.read(output.digest))) ?? Buffer.of(), packages, blob };
   } finally {
     await cache.close();
   }
@@ -168,6 +172,16 @@ test('a change of a header reaches what C code makes of it', async () => {
   const { ran } = await build();
   assert.ok(ran.includes('native 0.1.0') && ran.includes('native 0.1.0 (run build script)'), ran.join());
   assert.not.ok(ran.includes('plain 0.1.0') || ran.includes('std 0.0.0'), ran.join());
+});
+
+test('a library whose blob is damaged is built again', async () => {
+  const { blob } = await build();
+  await writeFile(join(project.dir, 'src/main.rs'), 'fn main() { println!("{}", plain::word().len() as i32 + native::answer()); }\n');
+  await chmod(blob, 0o644);
+  await writeFile(blob, 'damaged');
+  const { ran, program } = await build();
+  assert.equal(ran, ['app 0.1.0 (bin app)', 'small-libc']);
+  assert.equal(program.subarray(0, 4).toString('latin1'), '\x7fELF');
 });
 
 /** Recipes of the same sources: the C library, the program, a script, and one whose program runs on the host. */

@@ -20,6 +20,8 @@ export interface CLibrary extends Pick<Component, 'title' | 'bundled' | 'upstrea
   readonly triple: string;
   /** A file of Cargo configuration with the flags for the triple, within the repository. */
   readonly cargoConfig: string;
+  /** A recipe within the repository that builds what programs name and the library may lack. It is linked with, and not installed. */
+  readonly supplement?: string;
   /** Crates of the standard library that programs compile if the toolchain does not have it for the triple. */
   readonly buildStd: readonly string[];
 }
@@ -35,6 +37,7 @@ export interface MakeBuild {
 /** A C library that has been built, and what it means for projects and recipes. */
 export interface BuiltCLibrary {
   readonly facts: CLibrary;
+  /** What it installs itself. */
   readonly stage: Stage;
   readonly sysroot: Sysroot;
   readonly cross: Cross;
@@ -77,11 +80,18 @@ function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** What a stage means for the builds that use it. */
-export async function builtLibrary(facts: CLibrary, stage: Stage, root: string, cache: Cache, signal: AbortSignal): Promise<BuiltCLibrary> {
+/** What the stage of a library means for the builds that use it. `supplement`: of this, files count that the library does not have. */
+export async function builtLibrary(
+  facts: CLibrary,
+  { stage, supplement }: { readonly stage: Stage; readonly supplement: Stage | undefined },
+  { root, cache, signal }: { readonly root: string; readonly cache: Cache; readonly signal: AbortSignal },
+): Promise<BuiltCLibrary> {
   const { triple, cargoConfig } = facts;
-  const sysroot = await crossSysroot(triple, stage, hostPrograms(cache, signal).identities);
-  return { facts, stage, sysroot, cross: { library: stage, cargoConfig: join(root, cargoConfig) } };
+  const own = new Set(stage.artifacts.map(({ path }) => path));
+  const missing = supplement?.artifacts.filter(({ kind, path }) => kind !== 'folder' && !own.has(path)) ?? [];
+  const library = { name: stage.name, artifacts: [...stage.artifacts, ...missing] };
+  const sysroot = await crossSysroot(triple, library, hostPrograms(cache, signal).identities);
+  return { facts, stage, sysroot, cross: { library, cargoConfig: join(root, cargoConfig) } };
 }
 
 /** A project whose programs are linked with the library. Other projects are returned as they are. */

@@ -87,7 +87,7 @@ export class RecipePackages {
       const project = byName.get(projectName(name));
       if (project) stages.set(name, compiledStage(name, project));
       // The C library is built before everything that is linked with it.
-      const library = this.#request.target?.cross.library;
+      const library = this.#request.target?.stage;
       if (library?.name === name) stages.set(name, library);
     }
     const built = await this.#build(stages);

@@ -13,8 +13,8 @@ import { chooseToolchain } from '../crates/toolchain-choice.ts';
 import { toolchainIdentity } from '../crates/toolchain-identity.ts';
 import type { BuiltCLibrary } from './c-library.ts';
 
-/** The system's own triple for recipes. The sysroot is absent while the C library itself is built. */
-export type RecipeTarget = Pick<BuiltCLibrary, 'facts' | 'cross'> & Partial<Pick<BuiltCLibrary, 'sysroot'>>;
+/** The system's own triple for recipes. Stage and sysroot are absent while the C library itself is built. */
+export type RecipeTarget = Pick<BuiltCLibrary, 'facts' | 'cross'> & Partial<Pick<BuiltCLibrary, 'stage' | 'sysroot'>>;
 
 export interface RecipesRequest {
   readonly cookbook: Cookbook;
