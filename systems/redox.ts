@@ -51,6 +51,18 @@ export const system: System = {
     },
   },
 
+  // What programs of the user's space are linked with. The bundled sources have none: they need no C library.
+  cLibrary: {
+    name: 'relibc',
+    title: 'C library',
+    upstream: { git: 'https://gitlab.redox-os.org/redox-os/relibc.git', branch: 'master' },
+    make: { arguments: [], programs: ['clang', 'ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objcopy', 'cbindgen', 'cargo'] },
+    triple: 'x86_64-unknown-redox',
+    cargoConfig: 'systems/redox/cargo.toml',
+    supplement: 'systems/redox/unwinder/recipe.toml',
+    buildStd: ['std', 'panic_abort'],
+  },
+
   profiles: {
     minimal: { title: 'a shell that init starts, and little else', cargoProfile: 'system', configuration: 'minimal.toml' },
     default: { title: 'a text console on the serial port', cargoProfile: 'system', configuration: 'default.toml' },

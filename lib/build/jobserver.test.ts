@@ -21,6 +21,12 @@ async function withJobserver(jobs: number, use: (jobserver: Jobserver) => Promis
   }
 }
 
+test('one can be opened in the same folder after another was closed', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'bloomery-jobserver-'));
+  for (let times = 0; times < 2; times++) (await openJobserver(dir, 1, context)).close();
+  await rm(dir, { recursive: true });
+});
+
 test('no more than the tokens allow run at once', async () => {
   await withJobserver(2, async ({ hold }) => {
     const started: number[] = [];

@@ -2,7 +2,7 @@
 // threads of its code generator, make and cc for theirs, and we take one for each process that we start; so all of them together keep to
 // --jobs. Whatever happens to a token holder, one process may always run. A process that waits goes before threads: it is handed the token of one
 // that ended.
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -109,6 +109,9 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
         }
       }
     },
-    close: () => closeSync(fd),
+    close: () => {
+      closeSync(fd);
+      rmSync(path, { force: true }); // the process may build once more
+    },
   };
 }

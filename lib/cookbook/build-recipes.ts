@@ -18,8 +18,9 @@ import type { Context } from '../core/events.ts';
 import type { Cookbook } from './cookbook.ts';
 import { hostPrograms } from './host-programs.ts';
 import type { HostPrograms } from './host-programs.ts';
+import { hostTriple } from './host-triple.ts';
 import { recipeJob, stageOf } from './recipe-action.ts';
-import type { ScriptToolchain } from './recipe-action.ts';
+import type { Cross, ScriptToolchain } from './recipe-action.ts';
 import { recipeFailure } from './recipe-failure.ts';
 import { allDependencies, recipeName } from './recipe-graph.ts';
 import { callsCargo, requiredPrograms } from './recipe-script.ts';
@@ -40,6 +41,10 @@ export interface RecipeRequest extends Omit<SourceRequest, 'cookbook'> {
   readonly sandbox: boolean;
   readonly jobs: number;
   readonly target: string;
+  /** Present if that is not the host's. */
+  readonly cross?: Cross | undefined;
+  /** Recipes that are built for the host in any case, because other recipes run their programs. */
+  readonly forHost?: ReadonlySet<string>;
   /** Returns the toolchain for scripts that call cargo. */
   readonly toolchain: () => Promise<ScriptToolchain>;
   /** After a failure, the recipes that do not depend on the failed one are built. */
@@ -112,7 +117,7 @@ class RecipeBuild {
     const { report } = this.#context;
     const { sandbox, env, explain } = this.#request;
     await this.#orFailed(name, async () => {
-      const missing = await this.#programs.missing(requiredPrograms(recipe));
+      const missing = await this.#programs.missing(requiredPrograms(recipe, this.#cross(recipe) !== undefined));
       if (missing !== undefined) throw recipeFailure.lacksProgram(recipe, missing);
       if (explain) report({ kind: 'unit-missed', unit: name, reasons: await this.#actions.explain(job) });
       report({ kind: 'unit-started', unit: name });
@@ -130,16 +135,26 @@ class RecipeBuild {
   }
 
   async #job({ recipe, makes }: Node): Promise<Job> {
-    const { order, sandbox, target, jobs, cache, toolchain } = this.#request;
+    const { order, sandbox, jobs, cache, toolchain } = this.#request;
+    const cross = this.#cross(recipe);
     const staged = (names: readonly string[]): readonly Stage[] => names.flatMap((one) => this.stages.get(one) ?? []);
     return await recipeJob({
-      ...{ recipe, makes, target, jobs, cache, programs: this.#programs },
+      ...{ recipe, makes, jobs, cache, cross, programs: this.#programs },
+      target: this.#isForHost(recipe) ? hostTriple() : this.#request.target,
       source: await sourceFolder(recipe, this.#request),
       dependencies: makes === 'source' ? [] : staged(allDependencies(recipe, order, 'dependencies')),
       devDependencies: makes === 'source' ? [] : staged(allDependencies(recipe, order, 'devDependencies')),
       toolchain: makes === 'stage' && callsCargo(recipe) ? await toolchain() : undefined,
       sandbox: sandbox ? 'bubblewrap' : 'none',
     });
+  }
+
+  #isForHost({ name }: Recipe): boolean {
+    return this.#request.forHost?.has(name) === true;
+  }
+
+  #cross(recipe: Recipe): Cross | undefined {
+    return this.#isForHost(recipe) ? undefined : this.#request.cross;
   }
 
   #needs({ build }: Recipe): readonly string[] {

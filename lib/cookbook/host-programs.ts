@@ -1,8 +1,8 @@
 // Digests of the host's programs. They are part of the key of each action that may run them.
-import { realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import { digestFile, digestRecord } from '../core/digest.ts';
+import { byCodeUnit, digestFile, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { remembered } from '../core/remembered.ts';
 import { findProgram, run } from '../core/sh.ts';
@@ -27,7 +27,7 @@ export function hostPrograms(cache: Cache, signal: AbortSignal): HostPrograms {
     if (path === undefined) return undefined;
     return ['cc', 'c++', 'gcc', 'g++', 'clang'].includes(name)
       ? await compilerIdentity(path, cache, signal)
-      : await cache.digests.file(await realpath(path));
+      : await programIdentity(path, cache);
   };
   const once = (name: string): Promise<Digest | undefined> => {
     const found = known.get(name) ?? identity(name);
@@ -46,9 +46,27 @@ export function hostPrograms(cache: Cache, signal: AbortSignal): HostPrograms {
   };
 }
 
+/** The program's own file, and LLVM's libraries where it is one of LLVM's programs: these are small, and the libraries do the work. */
+async function programIdentity(path: string, { digests }: Cache): Promise<Digest | undefined> {
+  const file = await realpath(path);
+  const libraries = await llvmLibraries(file);
+  const own = await digests.file(file);
+  if (libraries.length === 0 || own === undefined) return own;
+  return digestRecord([own, ...(await Promise.all(libraries.map(async (one) => (await digests.file(one)) ?? null)))]);
+}
+
+/** The shared libraries of LLVM next to a program's folder: lib/libLLVM-14.so.1 for llvm-14/bin/clang. */
+async function llvmLibraries(file: string): Promise<readonly string[]> {
+  const folder = join(dirname(dirname(file)), 'lib');
+  if (!/(?:^|\/)llvm[^/]*$/.test(dirname(folder))) return [];
+  const found = (await readdir(folder).catch(() => [])).filter((name) => /^lib(?:LLVM|clang-cpp|lld).*\.so/.test(name)).sort(byCodeUnit);
+  return [...new Set(await Promise.all(found.map((name) => realpath(join(folder, name)))))];
+}
+
 async function compilerIdentity(compiler: string, { root }: Cache, signal: AbortSignal): Promise<Digest> {
   return await remembered<Digest>(root, 'compiler', { compiler }, async () => {
-    const files = [await realpath(compiler)];
+    const own = await realpath(compiler);
+    const files = [own, ...(await llvmLibraries(own))];
     for (const part of parts) {
       const asked = await run([compiler, `-print-prog-name=${part}`], { cwd: '/', env: { PATH: sandboxPath }, signal });
       const answer = asked.stdout.trim();

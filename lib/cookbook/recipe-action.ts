@@ -1,6 +1,6 @@
 // The action of a recipe: its command, its places in the sandbox, and its key. The source is an input as a whole tree. The stages of dependencies are
 // inputs by content, so that a dependency that is rebuilt to the same bytes rebuilds nothing.
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Artifact, Staged } from '../build/action.ts';
 import type { Job } from '../build/lookup.ts';
@@ -12,13 +12,22 @@ import type { Cache } from '../cache/cache.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { timelessEnv } from '../crates/unit-env.ts';
+import { crossEnv, crossNames, crossPlaces, crossPrograms } from './cross-tools.ts';
 import { sandboxPath } from './host-programs.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { buildScript, callsCargo, programWords } from './recipe-script.ts';
 import type { SourceFolder } from './recipe-source.ts';
 import type { Recipe } from './recipe.ts';
-import { merged } from './stages.ts';
 import type { Stage } from './stages.ts';
+import { composedSysroot, storedFile } from './sysroot.ts';
+
+/** What a build for another triple than the host's has in addition. */
+export interface Cross {
+  /** The stage of the C library; undefined for the C library itself. */
+  readonly library: Stage | undefined;
+  /** Absolute path of the Cargo configuration with the flags that programs are linked by. */
+  readonly cargoConfig: string;
+}
 
 /** The toolchain of scripts that call cargo themselves. */
 export interface ScriptToolchain {
@@ -37,6 +46,8 @@ export interface RecipeActionRequest {
   readonly devDependencies: readonly Stage[];
   /** The triple that recipes are built for. */
   readonly target: string;
+  /** Present if that is not the host's. */
+  readonly cross?: Cross | undefined;
   readonly toolchain: ScriptToolchain | undefined;
   readonly programs: HostPrograms;
   readonly jobs: number;
@@ -62,11 +73,15 @@ const copySource = 'cp -R --preserve=mode,links "${COOKBOOK_SOURCE}/." "${COOKBO
 /** Returns the job for the action cache. Throws a Failure if two dependencies install the same path. */
 export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
   const { recipe, makes, source, target, cache, programs, sandbox, jobs } = request;
-  const words = makes === 'source' ? ['bash', 'cp', 'find', 'patch', 'touch', ...programWords(recipe)] : programWords(recipe);
+  const cross = makes === 'stage' ? request.cross : undefined;
+  const named = makes === 'source' ? ['bash', 'cp', 'find', 'patch', 'touch', ...programWords(recipe)] : programWords(recipe);
+  const words = [...named, ...(cross ? crossPrograms : [])];
   const toolchain = makes === 'stage' && callsCargo(recipe) ? request.toolchain : undefined;
   const files = await givenFiles(request);
+  const others = request.dependencies.filter(({ name }) => name !== cross?.library?.name);
+  const added = cross && (await crossFiles(target, cross, cache));
   const sysroots = [
-    sysroot(places.sysroot, `build the recipe ${recipe.name}`, request.dependencies),
+    sysroot(places.sysroot, `build the recipe ${recipe.name}`, cross?.library ? [cross.library, ...others] : others),
     sysroot(places.host, `build the recipe ${recipe.name}`, request.devDependencies),
   ];
   const mounts = {
@@ -81,15 +96,16 @@ export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
         kind: 'recipe',
         argv: ['bash', `${places.script}/run.sh`, places.tree, places.patches, places.script],
         cwd: places.work,
-        env: environment(recipe, target, toolchain !== undefined),
+        env: environment(recipe, target, toolchain !== undefined, cross !== undefined),
         tools: { ...(await programs.identities(words)), ...(toolchain ? { rust: toolchain.identity } : {}) },
         trees: source.folder === undefined ? {} : { [places.tree]: await digestOfTree(source.folder, cache) },
         files: {},
-        inputs: { ...files, ...sysroots[0]?.inputs, ...sysroots[1]?.inputs },
+        inputs: { ...files, ...sysroots[0]?.inputs, ...sysroots[1]?.inputs, ...added?.inputs },
         layout: {
           ...Object.fromEntries(Object.keys(files).map((place) => [place, 'data' as const])),
           ...sysroots[0]?.layout,
           ...sysroots[1]?.layout,
+          ...added?.layout,
         },
         outputDir: places.work,
         sandbox,
@@ -111,11 +127,13 @@ export function stageOf(name: string, artifacts: readonly Artifact[]): Stage {
   };
 }
 
-function environment({ name, build }: Recipe, target: string, cargo: boolean): Readonly<Record<string, string>> {
+function environment({ name, build }: Recipe, target: string, cargo: boolean, cross: boolean): Readonly<Record<string, string>> {
   const work = (folder: string): string => `${places.work}/${folder}`;
   return {
     ...timelessEnv,
-    PATH: [`${places.host}/usr/bin`, ...(cargo ? [`${places.toolchain}/bin`] : []), sandboxPath].join(':'),
+    PATH: [`${places.host}/usr/bin`, ...(cross ? [crossPlaces.bin] : []), ...(cargo ? [`${places.toolchain}/bin`] : []), sandboxPath].join(
+      ':',
+    ),
     HOME: '/tmp',
     LC_ALL: 'C.UTF-8',
     TZ: 'UTC',
@@ -135,24 +153,32 @@ function environment({ name, build }: Recipe, target: string, cargo: boolean): R
     COOKBOOK_CARGO: 'cargo',
     COOKBOOK_DYNAMIC: build.template === 'custom' ? '' : '1',
     COOKBOOK_OFFLINE: '1',
+    ...(cross ? crossEnv(target) : {}),
     CARGO_HOME: '/tmp/cargo',
     CARGO_TARGET_DIR: `${places.work}/build/cargo`,
   };
 }
 
+/** The functions of a build for another triple come before the script. */
+function scriptOf(recipe: Recipe, cross: Cross | undefined): string {
+  const functions = cross ? `cross="${dirname(crossPlaces.functions)}"\n. "${crossPlaces.functions}"\n` : '';
+  return `${functions}${buildScript(recipe)}`;
+}
+
 /** Returns the digests of patches, scripts and the files next to recipe.toml, by place. */
-async function givenFiles({ recipe, makes, source, cache }: RecipeActionRequest): Promise<Readonly<Record<string, Digest>>> {
-  const own = async (name: string): Promise<Digest> => await putFile(join(import.meta.dirname, name), cache);
+async function givenFiles({ recipe, makes, source, cross, cache }: RecipeActionRequest): Promise<Readonly<Record<string, Digest>>> {
+  const own = async (name: string): Promise<Digest> => await storedFile(join(import.meta.dirname, name), cache);
   const inputs: Record<string, Digest> = {
     [`${places.script}/run.sh`]: await own('run-recipe.sh'),
     [`${places.script}/functions.sh`]: await own('script-functions.sh'),
-    [`${places.script}/build.sh`]: await cache.content.putBytes(makes === 'source' ? copySource : buildScript(recipe)),
+    [`${places.script}/build.sh`]: await cache.content.putBytes(makes === 'source' ? copySource : scriptOf(recipe, cross)),
     [`${places.script}/source.sh`]: await cache.content.putBytes(source.script),
   };
   for (const [index, patch] of source.patches.entries()) {
-    inputs[`${places.patches}/${String(index + 1).padStart(3, '0')}-${basename(patch)}`] = await putFile(patch, cache);
+    inputs[`${places.patches}/${String(index + 1).padStart(3, '0')}-${basename(patch)}`] = await storedFile(patch, cache);
   }
-  if (makes === 'stage') for (const path of filesNextTo(recipe)) inputs[`${places.recipe}/${basename(path)}`] = await putFile(path, cache);
+  if (makes === 'stage')
+    for (const path of filesNextTo(recipe)) inputs[`${places.recipe}/${basename(path)}`] = await storedFile(path, cache);
   return inputs;
 }
 
@@ -166,38 +192,37 @@ function filesNextTo({ path }: Recipe): readonly string[] {
     .filter((file) => lstatSync(file).isFile());
 }
 
-async function putFile(path: string, { digests, content }: Cache): Promise<Digest> {
-  const digest = await digests.file(path);
-  return digest !== undefined && (await content.has(digest)) ? digest : await content.putBytes(readFileSync(path));
-}
-
-/** Returns the inputs of a sysroot composed of stages. Its bin, include, lib and share are links to the folders in usr. */
+/** Returns the inputs of a sysroot composed of stages, and what is staged between them. */
 function sysroot(
   place: string,
   what: string,
   stages: readonly Stage[],
 ): { readonly inputs: Readonly<Record<string, Digest>>; readonly layout: Readonly<Record<string, Staged>> } {
   const inputs: Record<string, Digest> = {};
-  const layout: Record<string, Staged> = { [`${place}/usr`]: 'folder' };
-  const moved = stages.map(({ name, artifacts }) => ({ name, artifacts: artifacts.map((one) => ({ ...one, path: inUsr(one.path) })) }));
-  for (const [path, { artifact }] of merged(moved, what)) {
-    const at = `${place}/${path}`;
-    if (artifact.kind === 'folder') layout[at] = 'folder';
-    else if (artifact.kind === 'link') layout[at] = `link ${artifact.target}`;
-    else {
-      inputs[at] = artifact.digest;
-      layout[at] = artifact.executable ? 'program' : 'data';
-    }
-  }
-  for (const name of usrFolders) {
-    layout[`${place}/usr/${name}`] ??= 'folder';
-    layout[`${place}/${name}`] = `link usr/${name}`;
+  const layout: Record<string, Staged> = {};
+  const composed = composedSysroot(what, stages);
+  for (const [path, staged] of Object.entries(composed.layout)) layout[`${place}/${path}`] = staged;
+  for (const [path, { digest, executable }] of Object.entries(composed.files)) {
+    inputs[`${place}/${path}`] = digest;
+    layout[`${place}/${path}`] = executable ? 'program' : 'data';
   }
   return { inputs, layout };
 }
 
-const usrFolders = ['bin', 'include', 'lib', 'share'];
-
-function inUsr(path: string): string {
-  return usrFolders.some((name) => path.startsWith(`${name}/`)) ? `usr/${path}` : path;
+/** Returns the tools and functions of a build for another triple, by place. */
+async function crossFiles(target: string, cross: Cross, cache: Cache): Promise<Pick<ReturnType<typeof sysroot>, 'inputs' | 'layout'>> {
+  const own = (name: string): Promise<Digest> => storedFile(join(import.meta.dirname, name), cache);
+  const tool = await own('cross-tool.sh');
+  const programs = crossNames(target).map((name) => `${crossPlaces.bin}/${name}`);
+  const inputs = {
+    ...Object.fromEntries(programs.map((place) => [place, tool])),
+    [crossPlaces.functions]: await own('cross-functions.sh'),
+    [crossPlaces.cargo]: await storedFile(cross.cargoConfig, cache),
+  };
+  return {
+    inputs,
+    layout: Object.fromEntries(
+      Object.keys(inputs).map((place) => [place, programs.includes(place) ? ('program' as const) : ('data' as const)]),
+    ),
+  };
 }

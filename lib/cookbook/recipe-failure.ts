@@ -11,7 +11,7 @@ const lacksCode = 69;
 export const recipeFailure = { lacksProgram, script, several };
 
 function lacksProgram({ name }: Recipe, program: string): Failure {
-  const hint = Object.hasOwn(toolPackages, program) ? installHint(program) : `install the package that has ${program}`;
+  const hint = Object.hasOwn(toolPackages, program) ? installHint(program) : `install the package ${packageOf(program)}`;
   return cannot(`build the recipe ${name}`, `the host lacks ${program}`, { blame: 'host', hint });
 }
 
@@ -31,6 +31,13 @@ function script({ name }: Recipe, { stdout, stderr, exitCode }: Exclude<Made, { 
   }
   const end = exitCode === null ? 'was killed by a signal' : `exited with ${exitCode}`;
   return cannot(`build the recipe ${name}`, `its script ${end}`, { detail, hint });
+}
+
+/** The package of a tool that only builds for other triples need, as most distributions call it. */
+function packageOf(program: string): string {
+  if (program.startsWith('llvm-')) return 'llvm';
+  if (program === 'ld.lld') return 'lld';
+  return program.startsWith('clang') ? 'clang' : `that has ${program}`;
 }
 
 /** Returns one Failure for all failures of a build with --keep-going. */

@@ -55,6 +55,35 @@ export function allDependencies(recipe: Recipe, order: readonly Recipe[], kind: 
   return [...found];
 }
 
+/**
+ * Returns the recipes that are built for the host in a build for another triple: those whose programs other recipes run, and what these need. Throws a
+ * Failure for a recipe that is part of the system too.
+ */
+export function hostRecipes({ order, installed }: RecipeGraph): ReadonlySet<string> {
+  const byName = new Map(order.map((one) => [one.name, one]));
+  const closure = (from: readonly string[], kinds: readonly ('dependencies' | 'devDependencies')[]): ReadonlySet<string> => {
+    const found = new Set<string>();
+    const open = from.map((name) => recipeName(name, byName));
+    for (let name = open.shift(); name !== undefined; name = open.shift()) {
+      if (found.has(name)) continue;
+      found.add(name);
+      const build = byName.get(name)?.build;
+      for (const kind of kinds) open.push(...(build?.[kind] ?? []).map((needed) => recipeName(needed, byName)));
+    }
+    return found;
+  };
+  const ofSystem = closure(installed, ['dependencies']);
+  const forHost = closure(
+    order.flatMap(({ build }) => build.devDependencies),
+    ['dependencies', 'devDependencies'],
+  );
+  const both = [...forHost].find((name) => ofSystem.has(name));
+  if (both === undefined) return forHost;
+  throw cannot(`build the recipe ${both}`, 'other recipes run its programs on the host, and it is a part of the system too', {
+    hint: 'give the two uses recipes of their own: one with same_as = "../NAME" takes the same source',
+  });
+}
+
 function installDependencies(recipe: Recipe, packageName: string): readonly string[] {
   if (packageName === recipe.name) return recipe.packageDependencies;
   const part = packageName.slice(recipe.name.length + 1);

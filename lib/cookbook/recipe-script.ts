@@ -55,12 +55,13 @@ export function callsCargo({ build }: Recipe): boolean {
   return build.template === 'custom' && /\bcookbook_cargo\w*|\bCOOKBOOK_CARGO\b|\bcargo\b|\brustc\b/.test(build.script);
 }
 
-/** Returns the programs that a template always needs. */
-export function requiredPrograms({ build, source }: Recipe): readonly string[] {
+/** Returns the programs that a template always needs. `cross`: for another triple than the host's. */
+export function requiredPrograms({ build, source }: Recipe, cross = false): readonly string[] {
+  const cc = cross ? ['clang', 'ld.lld', 'llvm-ar'] : ['cc'];
   const needed: Partial<Record<Recipe['build']['template'], readonly string[]>> = {
-    configure: ['make', 'cc'],
-    cmake: ['cmake', 'cc'],
-    meson: ['meson', 'ninja', 'cc'],
+    configure: ['make', ...cc],
+    cmake: ['cmake', ...cc],
+    meson: ['meson', 'ninja', ...cc],
   };
   return [...(needed[build.template] ?? []), ...patching(source)];
 }

@@ -9,6 +9,7 @@ import { hasRelativePaths, namesTargets, withAbsolutePaths } from './cargo-confi
 import type { CargoConfig } from './cargo-config.ts';
 import { planningVariables } from './cargo-variables.ts';
 import { cargoHome, configFiles } from './config-files.ts';
+import { lockedPackages } from './locked-packages.ts';
 import { parseMetadata } from './package.ts';
 import type { Metadata } from './package.ts';
 import { askCargo } from './planning.ts';
@@ -134,6 +135,7 @@ export async function stdSources({ cache }: Cargo, { vendorDir }: RustSrc, packa
     }
     links.set(`${name}-${version}`, await realpath(dir));
   }
+  for (const [name, dir] of await lockedPackages(packages.workspaceRoot, registry)) links.set(name, await realpath(dir));
   const folder = join(cache.dir, 'sources', digestRecord(Object.fromEntries(links)));
   if (!(await absentAsUndefined(stat(folder)))) {
     const partial = await mkdtemp(join(cache.tmpDir, 'sources-'));

@@ -23,6 +23,7 @@ import type { Project } from './project.ts';
 import type { BuildAnswer, TargetLibrary } from './remembered-build.ts';
 import { recordedMs } from './saved-time.ts';
 import { sameSources } from './same-sources.ts';
+import { isWhole } from './sysroot.ts';
 import type { BuiltUnit } from './built-unit.ts';
 import { targetIdentity } from './toolchain-identity.ts';
 import { isScriptRun } from './unit-graph.ts';
@@ -64,12 +65,18 @@ export async function compileAnew(
         const counts = { units, hits: units - work.ran.size, misses: work.ran.size, below: skipped.length, remembered: 0 };
         return { compiled: { projects, ...counts }, answer };
       } catch (error) {
-        if (!(error instanceof DamagedBlob)) throw error;
+        if (!(error instanceof DamagedBlob) || !(await haveSysroots(requests, cache))) throw error;
       }
     }
   } finally {
     await close();
   }
+}
+
+/** Whether the files of all sysroots are there. No unit makes them, so another walk would not. */
+async function haveSysroots(requests: readonly ProjectRequest[], cache: Cache): Promise<boolean> {
+  const sysroots = new Set(requests.flatMap(({ project }) => project.sysroot ?? []));
+  return (await Promise.all([...sysroots].map((sysroot) => isWhole(sysroot, cache)))).every(Boolean);
 }
 
 /** Everything that getting the units needs. */

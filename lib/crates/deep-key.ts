@@ -11,6 +11,7 @@ import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
 import { pathsOfUnit, treesOf } from './source-view.ts';
+import { sysrootDigest } from './sysroot.ts';
 import type { Tools } from './unit-action.ts';
 import { packageEnv } from './unit-env.ts';
 
@@ -43,7 +44,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
 
   /** What a unit is, apart from its own source files and its dependencies. */
   const statics = async (unit: PlannedUnit, tools: Tools): Promise<Digest> => {
-    const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, checkout, granted } = unit;
+    const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, checkout, granted, sysroot } = unit;
     return digestRecord({
       format: 3,
       hash,
@@ -56,6 +57,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
       target: targetFile?.digest ?? null,
       granted: granted ? { network: granted.network, paths: { ...granted.paths } } : null,
       sandbox,
+      ...(sysroot ? { sysroot: sysrootDigest(sysroot) } : {}),
       ...(checkout ? { checkout: checkout.id } : {}),
     });
   };

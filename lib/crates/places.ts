@@ -15,6 +15,7 @@ export const places = {
   out: `${root}/out`,
   target: `${root}/target`,
   incremental: `${root}/incremental`,
+  sysroot: `${root}/sysroot`,
 } as const;
 
 export interface Place {

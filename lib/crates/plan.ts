@@ -29,6 +29,8 @@ import type { RustSrc } from './rust-src.ts';
 import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
 import { overrideOf } from './script-override.ts';
+import { mayReadSysroot, sysrootDigest } from './sysroot.ts';
+import type { Sysroot } from './sysroot.ts';
 import { compareReleases, isNightly } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 import { isBuildScript, isLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
@@ -65,6 +67,8 @@ export interface PlannedUnit extends Compilation {
   readonly trees: OwnTrees;
   /** Lines of the configuration in place of its build script's output. */
   readonly scriptOutput?: readonly string[];
+  /** Present for units of the sysroot's triple that may read it. */
+  readonly sysroot?: Sysroot;
   /** What the user allowed its package (lib/crates/allowance.ts). */
   readonly granted?: Granted;
 }
@@ -109,6 +113,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
         unit.place.immutable && !isScriptRun(unit.unit) ? null : { ...unit.declaredEnv },
         { ...unit.configEnv },
         unit.profileName,
+        unit.sysroot ? sysrootDigest(unit.sysroot) : null,
       ]);
       const index = known.get(identity) ?? units.push(renamed) - 1;
       known.set(identity, index);
@@ -188,6 +193,9 @@ async function planProject(
       name: externCrateName,
       options: tellsPrivate && !isPublic ? ['priv', ...options] : options,
     }));
+    const below = dependencies.flatMap(({ index: on }) => planned[on] ?? []);
+    const sysroot =
+      project.sysroot && platform.target === project.sysroot.triple && mayReadSysroot(compilation, below) ? project.sysroot : undefined;
     // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
     const unitWrappers = { all: wrappers.all, members: memberIds.has(unit.pkgId) && !unit.isStd ? wrappers.members : undefined };
     planned.push({
@@ -202,6 +210,7 @@ async function planProject(
         scriptOutput,
       ),
       ...(scriptOutput ? { scriptOutput } : {}),
+      ...(sysroot ? { sysroot } : {}),
       dependencies,
       triple: platform.triple,
       cfgs: platform.cfgs,

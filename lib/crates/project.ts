@@ -1,4 +1,5 @@
 // What is wanted of one Cargo project: the words of cargo's command line as data.
+import type { Sysroot } from './sysroot.ts';
 
 export interface Project {
   /** Names its results where several projects are built at once. */
@@ -27,6 +28,8 @@ export interface Project {
   readonly locked?: boolean;
   /** Declared variables: build scripts and env!() see these and no others. */
   readonly env: Readonly<Record<string, string>>;
+  /** What programs of its triple are linked with; absent: nothing of the kind is shown. */
+  readonly sysroot?: Sysroot | undefined;
 }
 
 /** The profile of images: one for all components, so that they share units; no LTO, so that an edit is cheap. */

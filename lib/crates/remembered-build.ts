@@ -8,6 +8,7 @@ import type { CompileOptions, Output } from './compile.ts';
 import { compilersFor } from './host-tools.ts';
 import type { ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';
+import { sysrootDigest } from './sysroot.ts';
 import { targetIdentity } from './toolchain-identity.ts';
 
 /** What is wanted, and by what it is made. */
@@ -111,9 +112,15 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
 }
 
 function projectJson(project: Project): Json {
-  const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, cargoConfigs, env, ...words } = project;
+  const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, cargoConfigs, env, sysroot, ...words } = project;
   const lists = { packages, bins, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
-  return { ...words, triple: triple ?? null, lists: Object.entries(lists).map(([name, list]) => [name, [...list]]), env: { ...env } };
+  return {
+    ...words,
+    triple: triple ?? null,
+    lists: Object.entries(lists).map(([name, list]) => [name, [...list]]),
+    env: { ...env },
+    ...(sysroot ? { sysroot: sysrootDigest(sysroot) } : {}),
+  };
 }
 
 /** Whether the toolchains still have the same standard libraries. */

@@ -23,6 +23,9 @@ const vendored: Readonly<Record<string, string>> = {
   'vendor/small/.cargo-checksum.json': '{"files":{}}',
 };
 
+/** As lock files name the registry of crates. */
+const index = 'https://github.com/rust-lang/crates.io-index';
+
 /** Plans the library of a project for a triple without its own std. Returns the labels of its units. */
 async function planned(folder: string, files: Readonly<Record<string, string>>): Promise<readonly string[]> {
   const dir = join(folder, 'app');
@@ -62,6 +65,26 @@ test('the standard library is planned with the features that a unit graph turns 
         );
     }
     assert.ok(both.some((label) => label.startsWith('small 1.0.0')));
+  });
+});
+
+test('a vendored package that only a feature needs which is not turned on is there for cargo to resolve', async () => {
+  await withScratch(async ({ folder }) => {
+    const lock = `version = 4
+[[package]]
+name = "app"
+version = "0.1.0"
+dependencies = ["small", "unused"]
+${['small', 'unused'].map((name) => `[[package]]\nname = "${name}"\nversion = "1.0.0"\nsource = "registry+${index}"\n`).join('')}`;
+    const labels = await planned(folder, {
+      ...vendored,
+      'Cargo.toml': (vendored['Cargo.toml'] ?? '').replace('[workspace]', 'unused = { version = "1", optional = true }\n[workspace]'),
+      'Cargo.lock': lock,
+      'vendor/unused/Cargo.toml': '[package]\nname = "unused"\nversion = "1.0.0"\n',
+      'vendor/unused/src/lib.rs': '',
+      'vendor/unused/.cargo-checksum.json': '{"files":{}}',
+    });
+    assert.not.ok(labels.some((label) => label.startsWith('unused ')));
   });
 });
 

@@ -16,6 +16,7 @@ import { places } from './places.ts';
 import { sourceView } from './source-view.ts';
 import type { PlannedUnit } from './plan.ts';
 import { rustcArgs } from './rustc-args.ts';
+import { addBundled, addLibraries, addSysroot, scriptAdditions } from './sysroot.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';
 import { isBuildScript, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import { declaredFiles, declaredPlaces, rustcReads, scriptReads } from './unit-reads.ts';
@@ -115,6 +116,10 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     .flatMap((macro) => [macro, ...below(macro.planned, context.built)]);
   const near = [...(metadataOnly ? own : scripts), ...macros.filter(({ planned: one }) => isScriptRun(one.unit))];
   for (const script of near) addOutDir(script, { inputs, layout }, false);
+  if (planned.sysroot && metadataOnly) {
+    const named = own.flatMap(({ directives }) => directives?.linkLibs ?? []);
+    addBundled(planned.sysroot, named, { inputs, layout });
+  } else if (planned.sysroot) addLibraries(planned.sysroot, { inputs, layout });
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];
@@ -200,6 +205,8 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
   // A library of the script may lead it to a program that is in the package or the output folder of another below it, and a value of DEP_ too.
   const near = below(planned, context.built).filter((one) => one !== script);
   for (const one of near) if (isScriptRun(one.planned.unit)) addOutDir(one, { inputs, layout }, true);
+  if (planned.sysroot) addSysroot(planned.sysroot, { inputs, layout });
+  const additions = planned.sysroot && scriptAdditions(planned.sysroot, planned.declaredEnv);
   const run = {
     outDir: outDirOf(planned),
     target: planned.triple,
@@ -222,13 +229,19 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
       cwd: planned.place.dir,
       env: {
         ...Object.fromEntries(defaults),
+        ...additions?.env,
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
         ...artifacts.env,
         ...scriptEnv(planned.unit, planned.owner, run),
         ...wrapperEnv(planned.wrappers),
       },
-      tools: { rustc: context.tools.rustc, linker: context.tools.linker, nativeLibraries: context.tools.nativeLibraries },
+      tools: {
+        rustc: context.tools.rustc,
+        linker: context.tools.linker,
+        nativeLibraries: context.tools.nativeLibraries,
+        ...additions?.tools,
+      },
       trees: view.trees,
       files: { ...view.files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
       inputs,

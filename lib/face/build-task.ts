@@ -63,10 +63,10 @@ export async function build(task: Task): Promise<Outcome> {
   const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, system);
   const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${base ? ' on the base nix' : ''}, from ${from}`;
   const env = declaredEnv(args.list('env'), host.env);
-  if (args.has('dry-run')) return await dryRun(task, about, { page, base, system, profile, packages, sources, env });
+  if (args.has('dry-run')) return await dryRun(task, about, { page, base, system, profile, packages, recipes, sources, env });
   const part = args.text('component');
   say(`building ${part === undefined ? '' : `${part} of `}${about}`);
-  for (const text of packages && part === undefined ? packageNotes(packages) : []) say(text);
+  for (const text of part === undefined ? packageNotes({ system: page, sources, packages, recipes }) : []) say(text);
   const outDir = task.path(args.text('out') ?? join(repository, 'out'));
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
@@ -121,7 +121,7 @@ async function buildPart(task: Task, name: string, request: BuildRequest, watch:
   };
 }
 
-interface DryRun extends Pick<BuildRequest, 'profile' | 'packages' | 'sources' | 'env'> {
+interface DryRun extends Pick<BuildRequest, 'profile' | 'packages' | 'recipes' | 'sources' | 'env'> {
   readonly page: System;
   readonly base: 'nix' | undefined;
   readonly system: System;
@@ -129,7 +129,7 @@ interface DryRun extends Pick<BuildRequest, 'profile' | 'packages' | 'sources' |
 
 /** Prints what would be built. */
 async function dryRun({ host, print, ...task }: Task, about: string, request: DryRun): Promise<Outcome> {
-  const { page, base, system, profile, packages } = request;
+  const { page, base, system, profile, packages, recipes, sources } = request;
   const at = { root: repository, cacheDir: cacheDirOf({ host, print, ...task }), env: host.env };
   const fetched = (await fetchedSources(system, at))?.folder;
   const origins = await originsFor(request, at);
@@ -143,7 +143,7 @@ async function dryRun({ host, print, ...task }: Task, about: string, request: Dr
     print(`  nix-build ${on.expression} -A ${from.attribute}, with ${Object.keys(from.packages).join(', ') || 'no package of ours'}`);
     return {};
   }
-  for (const text of packages ? packageNotes(packages) : []) print(`  ${text}`);
+  for (const text of packageNotes({ system: page, sources, packages, recipes })) print(`  ${text}`);
   for (const { name, fileSystem, sizeBytes, files } of imageOf(system, profile).partitions) {
     const size = sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes);
     print(`  partition ${name}: ${fileSystem.kind}, ${size}, ${Object.keys(files).length} entries`);

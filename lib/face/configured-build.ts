@@ -2,6 +2,7 @@
 import { cannot } from '../core/errors.ts';
 import { hostTriple } from '../cookbook/host-triple.ts';
 import type { BuildRequest } from '../system/build-system.ts';
+import { libraryAtHand } from '../system/c-library.ts';
 import { configuredSystem, isConfigured } from '../system/configured-system.ts';
 import type { ConfiguredPackages } from '../system/configured-system.ts';
 import type { SourceChoice } from '../system/component.ts';
@@ -23,7 +24,7 @@ export interface ConfiguredBuild {
   /** Sources of components; those of recipes are in `recipes`. */
   readonly sources: SourceChoice;
   /** Present for a profile that has a configuration. */
-  readonly packages?: ConfiguredPackages;
+  readonly packages?: ConfiguredPackages | undefined;
   readonly recipes?: BuildRequest['recipes'];
 }
 
@@ -61,9 +62,13 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
 }
 
 /** Returns notes about the packages, which are printed before the build. */
-export function packageNotes({ recipes, leftOut }: ConfiguredPackages): readonly string[] {
+export function packageNotes({ system, sources, packages, recipes: of }: Omit<ConfiguredBuild, 'profile'>): readonly string[] {
+  if (!packages) return [];
+  const { recipes, leftOut } = packages;
+  const library = libraryAtHand(system.cLibrary, sources.local, of?.cookbook.paths);
+  const how = library ? `${library.triple} with ${library.name}` : `${hostTriple()} with the host's C library`;
   const notes = [];
-  if (recipes.length > 0) notes.push(`from recipes, compiled for ${hostTriple()} with the host's C library: ${recipes.join(', ')}`);
+  if (recipes.length > 0) notes.push(`from recipes, compiled for ${how}: ${recipes.join(', ')}`);
   if (leftOut.length > 0) notes.push(`left out, because only upstream's sources have them: ${leftOut.join(', ')}`);
   return notes;
 }

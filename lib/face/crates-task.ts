@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { readFile, stat } from 'node:fs/promises';
 import { layout, openCache } from '../cache/cache.ts';
+import type { Cache } from '../cache/cache.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { parseAllowances } from '../crates/allowance.ts';
 import { compile } from '../crates/compile.ts';
@@ -10,6 +11,7 @@ import type { CompiledProject } from '../crates/compile.ts';
 import { projectSet } from '../crates/project-set.ts';
 import { publish } from '../crates/publish.ts';
 import type { Project } from '../crates/project.ts';
+import type { Sysroot } from '../crates/sysroot.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
 import { processCost } from './process-cost.ts';
@@ -58,6 +60,7 @@ export const projectFlags = {
   'build-std': { type: 'string', value: 'core,alloc', help: 'compile these crates of the standard library too' },
   'build-std-features': { type: 'string', value: 'F,..', help: 'features of the standard library (compiler-builtins-mem)' },
   'cargo-config': { type: 'string', value: 'FILE', multiple: true, help: 'a further cargo configuration file' },
+  sysroot: { type: 'string', value: 'DIR', help: 'the C library of --triple (lib/, include/): at /bloomery/sysroot for what is linked' },
   locked: { type: 'boolean', help: 'refuse a Cargo.lock that does not fit the manifests; without it cargo updates the file' },
   set: { type: 'string', value: 'FILE', help: 'several projects in one graph: TOML with [[project]] tables' },
   out: { type: 'string', value: 'DIR', help: 'where programs go: DIR/bin, or DIR/<name>/bin with --set (default out)' },
@@ -78,7 +81,9 @@ export async function compileProjects(task: Task): Promise<Outcome> {
       const { name } = compiled.project;
       bins.set(name, await publish(compiled, set ? resolve(out, name) : out, cache));
     };
-    const compiled = await compile(projects, { cache, ...compilerOptions(task), handOver }, { signal, report: watch.report });
+    const sysroot = await sysrootOf(task, cache);
+    const linked = sysroot ? projects.map((project) => ({ ...project, sysroot })) : projects;
+    const compiled = await compile(linked, { cache, ...compilerOptions(task), handOver }, { signal, report: watch.report });
     if (!args.has('json'))
       for (const path of [...bins.values()].flatMap((one) => Object.values(one))) task.print(relative(host.cwd, path) || path);
     const published = compiled.projects.map(({ project: { name } }) => ({ name, bins: { ...bins.get(name) } }));
@@ -189,6 +194,20 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
     throw cannot(`read "${file}"`, 'it cannot be opened', { blame: 'usage', cause: error });
   });
   return projectSet(text, file, defaults);
+}
+
+/** The folder of --sysroot, for the one triple that it has a C library of. */
+async function sysrootOf({ args, path, signal }: Task, cache: Cache): Promise<Sysroot | undefined> {
+  const folder = args.text('sysroot');
+  if (folder === undefined) return undefined;
+  const [triple, other] = args.list('triple');
+  if (triple === undefined || other !== undefined || triple.endsWith('.json')) {
+    throw cannot('use --sysroot', 'it is for one triple, which --triple has to name', { blame: 'usage' });
+  }
+  const { crossSysroot } = await import('../cookbook/cross-tools.ts'); // few builds have one
+  const { hostPrograms } = await import('../cookbook/host-programs.ts');
+  const { folderStage } = await import('../cookbook/sysroot.ts');
+  return await crossSysroot(triple, await folderStage('sysroot', path(folder), cache), hostPrograms(cache, signal).identities);
 }
 
 function rounded(seconds: number): number {

@@ -1,14 +1,18 @@
 // Builds one component or recipe of a system without an image. The outputs go to the same folder as in a build of the system.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Cache } from '../cache/cache.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { checkOutputs, compile } from '../crates/compile.ts';
+import { checkOutputs } from '../crates/compile.ts';
 import type { Compiled, CompiledProject } from '../crates/compile.ts';
 import { compileAll, prepare, publishOutputs } from './build-system.ts';
 import type { BuildRequest } from './build-system.ts';
 import { projectsOf } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
+import type { Stage } from '../cookbook/stages.ts';
+import { stageOfLibrary } from './build-c-library.ts';
+import type { CLibrary } from './c-library.ts';
 import { packageEntries } from './recipe-packages.ts';
 import { profileOf } from './system.ts';
 import { originsFor } from './upstream-sources.ts';
@@ -27,13 +31,9 @@ export async function buildComponent(request: BuildRequest, name: string, contex
     await prepare(outDir);
     const { compiled, installed } = await compileAll([], { ...request, recipes: { ...recipes, wanted: [name] } }, options, context);
     const stages = (installed?.stages ?? []).filter((stage) => stage.name === name);
-    const packages = join(folder, 'packages');
-    const entries = await packageEntries(stages, { folder: packages, cache: options.cache, linkAt: () => undefined });
-    const outputs = [...entries].flatMap(([path, { entry }]) =>
-      entry.kind === 'file' ? [[path, join(packages, name, path)] as const] : [],
-    );
-    return { outputs: Object.fromEntries(outputs), compiled };
+    return { outputs: await published(stages, folder, options.cache), compiled };
   }
+  if (name === system.cLibrary?.name) return await buildLibrary(system.cLibrary, request, folder, context);
   if (!Object.hasOwn(system.components, name)) throw unknown(name, request);
   const { image: _, ...ofProfile } = profileOf(system, profile); // sources whose files only the image has are not needed
   const only = { ...ofProfile, components: [name] };
@@ -48,16 +48,32 @@ export async function buildComponent(request: BuildRequest, name: string, contex
     await mkdir(folder, { recursive: true });
     for (const [made, path] of await publishOutputs(built, folder, options.cache)) outputs[made.slice(name.length + 1)] = path;
   };
-  const compiled = await compile(
-    [...projects.values()].map(({ project }) => project),
-    { ...options, handOver },
-    context,
-  );
+  const none = recipes && { ...recipes, wanted: [] };
+  const wanted = [...projects.values()].map(({ project }) => project);
+  const { compiled } = await compileAll(wanted, { ...request, recipes: none, origins }, { ...options, handOver }, context);
   return { outputs, compiled };
 }
 
+async function buildLibrary(facts: CLibrary, request: BuildRequest, folder: string, context: Context): Promise<BuiltPart> {
+  await prepare(request.outDir);
+  const built = await stageOfLibrary(facts, request, true, context);
+  if (!built) throw new Error(`the C library ${facts.name} has no source`);
+  const { stage, hits, misses } = built;
+  const outputs = await published([stage], folder, request.compile.cache);
+  return { outputs, compiled: { projects: [], units: hits + misses, hits, misses, below: 0, remembered: 0 } };
+}
+
+/** Copies the files of one stage to packages/<its name>. Returns their paths by path in the stage. */
+async function published(stages: readonly Stage[], folder: string, cache: Cache): Promise<BuiltPart['outputs']> {
+  const packages = join(folder, 'packages');
+  const entries = await packageEntries(stages, { folder: packages, cache, linkAt: () => undefined });
+  const files = [...entries].flatMap(([path, { entry, by }]) => (entry.kind === 'file' ? [[path, join(packages, by, path)] as const] : []));
+  return Object.fromEntries(files);
+}
+
 function unknown(name: string, { system, recipes }: BuildRequest): Error {
-  const names = [...Object.keys(system.components), ...(recipes?.cookbook.paths.keys() ?? [])];
+  const library = system.cLibrary ? [system.cLibrary.name] : [];
+  const names = [...Object.keys(system.components), ...library, ...(recipes?.cookbook.paths.keys() ?? [])];
   const near = nearest(name, names);
   return cannot(`build the component "${name}"`, `${system.name} has ${Object.keys(system.components).join(', ')}`, {
     blame: 'usage',

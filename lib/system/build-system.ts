@@ -3,6 +3,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
 import { cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
 import { phase } from '../core/events.ts';
@@ -23,7 +24,12 @@ import { fetchedSources } from './fetched-sources.ts';
 import { nixBaseOf, nixImage, onNix } from './nix-base.ts';
 import type { NixImage } from './nix-base.ts';
 import { nixHost } from './nix-host.ts';
-import type { InstalledPackages, RecipesRequest } from './recipe-packages.ts';
+import { prepareLibrary } from './build-c-library.ts';
+import type { LibraryRequest } from './build-c-library.ts';
+import { linkedWith } from './c-library.ts';
+import type { BuiltCLibrary } from './c-library.ts';
+import type { InstalledPackages } from './recipe-packages.ts';
+import type { RecipesRequest } from './recipe-request.ts';
 import { systemImage } from './system-image.ts';
 import type { SystemImage } from './system-image.ts';
 import type { System } from './system.ts';
@@ -65,6 +71,8 @@ interface Manifest extends Omit<SystemImage, 'closure'> {
   readonly components: Readonly<Record<string, ComponentRecord>>;
   readonly packages?: ConfiguredPackages;
   readonly recipes?: Readonly<Record<string, PackageRecord>>;
+  /** What its programs are linked with, by name. */
+  readonly cLibrary?: Readonly<Record<string, PackageRecord>>;
 }
 
 /** What the manifest says of a component. */
@@ -89,7 +97,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
     for (const [name, path] of await publishOutputs(one, join(outDir, stem), options.cache)) made.set(name, path);
   };
   const wanted = [...projects.values()].map(({ project }) => project);
-  const { compiled, installed } = await compileAll(wanted, request, { ...options, handOver }, context);
+  const { compiled, installed, library } = await compileAll(wanted, { ...request, system, origins }, { ...options, handOver }, context);
   const imagePath = join(outDir, `${stem}.img`);
   const folders = sourceFolders(projects, origins, request.sources);
   const image = {
@@ -114,7 +122,16 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const components = await componentRecords(projects, compiled, options.cache);
   const sources = system.sources ? 'upstream' : request.sources.kind;
   const recipes = installed && packageRecords(installed.stages);
-  const about = { system: system.name, profile, sources, components, ...(packages && { packages }), ...(recipes && { recipes }) };
+  const linked = library && { cLibrary: packageRecords([library.stage]) };
+  const about = {
+    system: system.name,
+    profile,
+    sources,
+    components,
+    ...(packages && { packages }),
+    ...(recipes && { recipes }),
+    ...linked,
+  };
   await writeManifest(manifestPath, { ...about, ...result });
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
 }
@@ -130,16 +147,46 @@ function sourceFolders(
   return new Map([...ofProjects, ...ofOrigins, ...Object.entries(local)]);
 }
 
-/** Compiles projects together with those of recipes, then builds the other recipes. Counts are of both. */
+/**
+ * Builds the C library if something is linked with it, compiles projects together with those of recipes, then builds the other recipes. Counts are of
+ * all. The C library is built again if one of its blobs turns out damaged, because no unit of the crate compiler makes it.
+ */
 export async function compileAll(
   projects: readonly Project[],
+  request: Omit<LibraryRequest, 'compile'>,
+  options: CompileOptions,
+  context: Context,
+): Promise<CompiledAll> {
+  for (let again = 0; ; again++) {
+    try {
+      const { library, hits, misses } = await prepareLibrary({ ...request, compile: options }, projects, context);
+      const linked = library ? projects.map((project) => linkedWith(project, library)) : projects;
+      const { compiled, installed } = await compileWith(linked, library, request, options, context);
+      const counts = { units: compiled.units + hits + misses, hits: compiled.hits + hits, misses: compiled.misses + misses };
+      return { compiled: { ...compiled, ...counts }, installed, library };
+    } catch (error) {
+      if (!(error instanceof DamagedBlob) || again === 2) throw error;
+    }
+  }
+}
+
+interface CompiledAll {
+  readonly compiled: Compiled;
+  readonly installed: InstalledPackages | undefined;
+  /** Present if something was linked with it. */
+  readonly library: BuiltCLibrary | undefined;
+}
+
+async function compileWith(
+  projects: readonly Project[],
+  library: BuiltCLibrary | undefined,
   { recipes: wanted, outDir, env }: Pick<BuildRequest, 'recipes' | 'outDir' | 'env'>,
   options: CompileOptions,
   context: Context,
-): Promise<{ readonly compiled: Compiled; readonly installed: InstalledPackages | undefined }> {
+): Promise<Omit<CompiledAll, 'library'>> {
   if (!wanted) return { compiled: await compile(projects, options, context), installed: undefined };
   const { recipePackages } = await import('./recipe-packages.ts'); // most images have no recipes
-  const recipes = await recipePackages({ ...wanted, outDir, env, compile: options }, context);
+  const recipes = await recipePackages({ ...wanted, outDir, env, compile: options, target: library }, context);
   const compiled = await compile([...projects, ...(await recipes.projects())], options, context);
   const installed = await recipes.finish(compiled.projects);
   const { hits, misses } = installed;

@@ -39,7 +39,7 @@ export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, Compon
   const { system, profile, sources } = request;
   const names = Object.keys(system.components);
   for (const name of Object.keys(sources.local)) {
-    if (names.includes(name)) continue;
+    if (names.includes(name) || name === system.cLibrary?.name) continue;
     const near = nearest(name, names);
     throw cannot(`use a local source for "${name}"`, `${system.name} has no such component`, {
       blame: 'usage',
@@ -57,10 +57,10 @@ export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, Compon
   );
 }
 
-function sourceOf(
+export function sourceOf(
   name: string,
-  { bundled, debian, upstream }: Component,
-  { system, sources, root, fetched, origins }: ProjectsRequest,
+  { bundled, debian, upstream }: Pick<Component, 'bundled' | 'debian' | 'upstream'>,
+  { system, sources, root, fetched, origins }: Pick<ProjectsRequest, 'system' | 'sources' | 'root' | 'fetched' | 'origins'>,
 ): Omit<ComponentProject, 'project'> {
   const local = sources.local[name];
   if (local !== undefined) return { kind: 'local', folder: local, path: local };

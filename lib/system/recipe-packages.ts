@@ -3,43 +3,30 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { availableParallelism } from 'node:os';
 import type { Artifact } from '../build/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { buildRecipes, preparedSources } from '../cookbook/build-recipes.ts';
 import type { BuiltRecipes, RecipeRequest } from '../cookbook/build-recipes.ts';
 import { cargoRecipe, compiledStage, projectName } from '../cookbook/cargo-recipe.ts';
-import type { Cookbook } from '../cookbook/cookbook.ts';
-import { hostTriple } from '../cookbook/host-triple.ts';
-import { recipeGraph, recipeName } from '../cookbook/recipe-graph.ts';
+import { hostRecipes, recipeGraph, recipeName } from '../cookbook/recipe-graph.ts';
 import type { RecipeGraph } from '../cookbook/recipe-graph.ts';
 import { sourceFolder } from '../cookbook/recipe-source.ts';
 import type { Recipe } from '../cookbook/recipe.ts';
 import { merged, packageStage, stageRecord } from '../cookbook/stages.ts';
 import type { Stage } from '../cookbook/stages.ts';
-import { fetchedRecipes, vendoredConfigs } from '../cookbook/upstream-recipes.ts';
+import { vendoredConfigs } from '../cookbook/upstream-recipes.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import type { CompiledProject, CompileOptions } from '../crates/compile.ts';
 import type { Project } from '../crates/project.ts';
-import { toolchainIdentity } from '../crates/toolchain-identity.ts';
-import { chooseToolchain } from '../crates/toolchain-choice.ts';
+import { targetIdentity } from '../crates/toolchain-identity.ts';
 import { materialize } from '../crates/publish.ts';
 import { directory, file, symlink as link } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { throughLinks } from '../rootfs/tree-row.ts';
-
-export interface RecipesRequest {
-  readonly cookbook: Cookbook;
-  /** Packages that the configuration names and the cookbook has. */
-  readonly wanted: readonly string[];
-  /** Sources of the user's own by recipe: absolute folders. */
-  readonly local: Readonly<Record<string, string>>;
-  readonly keepGoing: boolean;
-  readonly outDir: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly compile: CompileOptions;
-}
+import { linkedWith } from './c-library.ts';
+import { recipeRequest, recipeToolchain } from './recipe-request.ts';
+import type { RecipesRequest } from './recipe-request.ts';
 
 /** The packages of an image. */
 export interface InstalledPackages {
@@ -77,10 +64,21 @@ export class RecipePackages {
     for (const { recipe, source } of sources) {
       const stage = stages.get(recipe.name);
       const folder = stage ? await this.#preparedFolder(stage) : (source.folder ?? dirname(recipe.path));
-      const cargoConfigs = await vendoredConfigs(recipe, folder, this.#request.compile.cache.root);
-      projects.push(cargoRecipe(recipe, { source: folder, triple: undefined, env: this.#request.env, cargoConfigs }));
+      projects.push(await this.#project(recipe, folder));
     }
     return projects;
+  }
+
+  /** A recipe of the system's own triple is linked with the sysroot. The standard library is compiled with it where the toolchain has none. */
+  async #project(recipe: Recipe, source: string): Promise<Project> {
+    const { env, target, compile } = this.#request;
+    const given = { source, env, cargoConfigs: await vendoredConfigs(recipe, source, compile.cache.root) };
+    if (!target?.sysroot || hostRecipes(this.#graph).has(recipe.name)) return cargoRecipe(recipe, { ...given, triple: undefined });
+    const { triple, buildStd } = target.facts;
+    const toolchain = await recipeToolchain(this.#request, this.#context);
+    const ready = await targetIdentity(toolchain, triple, compile.cache.root);
+    const project = { ...cargoRecipe(recipe, { ...given, triple }), buildStd: ready === undefined ? buildStd : [] };
+    return linkedWith(project, { ...target, sysroot: target.sysroot });
   }
 
   /** Builds all other recipes. `compiled` contains the compiled `projects`. */
@@ -90,6 +88,9 @@ export class RecipePackages {
     for (const { name } of this.#graph.order) {
       const project = byName.get(projectName(name));
       if (project) stages.set(name, compiledStage(name, project));
+      // The C library is built before everything that is linked with it.
+      const library = this.#request.target?.stage;
+      if (library?.name === name) stages.set(name, library);
     }
     const built = await this.#build(stages);
     const names = new Map(this.#graph.order.map((recipe) => [recipe.name, recipe]));
@@ -119,30 +120,7 @@ export class RecipePackages {
   }
 
   #recipeRequest(compiled: ReadonlyMap<string, Stage>): RecipeRequest {
-    const { cookbook, local, keepGoing, outDir, compile } = this.#request;
-    const { hostEnv: env, cache, toolchain } = compile;
-    const search = {
-      env,
-      cacheDir: cache.root,
-      project: cookbook.folder,
-      needsRustSrc: false,
-      ...(toolchain === undefined ? {} : { wanted: toolchain }),
-    };
-    const chosen = async () => (await chooseToolchain(search, this.#context)).toolchain;
-    return {
-      ...{ cookbook, local, keepGoing, cache, env, compiled, order: this.#graph.order },
-      fetched: fetchedRecipes(cookbook, cache.root),
-      sandbox: compile.sandbox,
-      jobs: compile.jobs ?? availableParallelism(),
-      // There is no C library of the system itself yet, so recipes are built for the host.
-      target: hostTriple(),
-      toolchain: async () => {
-        const found = await chosen();
-        return { sysroot: found.sysroot, identity: await toolchainIdentity(found, cache.root) };
-      },
-      explain: compile.explain === true,
-      logDir: join(outDir, 'logs', 'recipes'),
-    };
+    return recipeRequest(this.#request, this.#graph, compiled, this.#context);
   }
 
   /** Writes a prepared source to a folder of the cache, which is named after its content. */

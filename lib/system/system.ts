@@ -6,6 +6,7 @@ import type { ConsoleRules } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
+import type { CLibrary } from './c-library.ts';
 import type { Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
 import type { GuestSession } from './guest-check.ts';
@@ -46,6 +47,8 @@ export interface System {
   /** As read by people. */
   readonly title: string;
   readonly components: Readonly<Record<string, Component>>;
+  /** What programs of its own triple are linked with. */
+  readonly cLibrary?: CLibrary;
   /** Variants of the image by name. */
   readonly profiles: Readonly<Record<string, SystemProfile>>;
   /** What is built when none is named: "default" unless said. */

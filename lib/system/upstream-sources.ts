@@ -39,11 +39,12 @@ export interface FetchedOrigin {
   readonly label: string;
 }
 
-/** Returns the origins of a system by name: those of its components, and those of packages without a bundled source. */
-export function originsOf({ components, configurations }: System): ReadonlyMap<string, UpstreamOrigin> {
+/** Returns the origins of a system by name: those of its components, of packages without a bundled source, and of its C library. */
+export function originsOf({ components, configurations, cLibrary }: System): ReadonlyMap<string, UpstreamOrigin> {
   const ofComponents = Object.entries(components).flatMap(([name, { upstream }]) => (upstream ? [[name, upstream] as const] : []));
   const ofPackages = Object.entries(configurations?.packages ?? {}).map(([name, { upstream }]) => [name, upstream] as const);
-  return new Map([...ofComponents, ...ofPackages]);
+  const ofLibrary = cLibrary?.upstream ? [[cLibrary.name, cLibrary.upstream] as const] : [];
+  return new Map([...ofComponents, ...ofPackages, ...ofLibrary]);
 }
 
 /** Returns the sources that fetch takes for a system. */
@@ -51,7 +52,7 @@ export function upstreamSources(system: System, root: string): readonly NamedSou
   return [...originsOf(system)].map(([name, origin]) => ({
     name,
     source: pinOf(origin),
-    cargoFolders: origin.cargo ? [origin.folder ?? '.'] : [],
+    cargoFolders: origin.cargo || name === system.cLibrary?.name ? [origin.folder ?? '.'] : [],
     ...(origin.patches && { patches: patchesOf(origin, root) }),
   }));
 }
@@ -77,7 +78,9 @@ export async function originsFor(
   const { components = Object.keys(system.components), image = system.image } = profileOf(system, profile);
   const named = image ? sourceRows(image).map((row) => row.slice(0, row.indexOf(':'))) : [];
   const origins = originsOf(system);
-  const wanted = [...new Set([...components, ...named])].filter((name) => origins.has(name) && !(name in sources.local));
+  const triples = components.map((name) => origins.get(name)?.cargo?.triple);
+  const library = system.cLibrary && triples.includes(system.cLibrary.triple) ? [system.cLibrary.name] : [];
+  const wanted = [...new Set([...components, ...named, ...library])].filter((name) => origins.has(name) && !(name in sources.local));
   const fetched = await fetchedOrigins(wanted, system, at);
   return new Map([...fetched, ...(await localOrigins(sources, system, at.cacheDir))]);
 }

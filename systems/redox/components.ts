@@ -44,7 +44,8 @@ export const origins = {
     git: redoxOs('base'),
     branch: 'main',
     folder: 'bootstrap',
-    cargo: { packages: ['bootstrap'], bins: ['bootstrap'], ...userland, configs: ['systems/redox/cargo/bootstrap.toml'] },
+    // It is linked without the C library, so it does not have the triple of the programs that are.
+    cargo: { packages: ['bootstrap'], bins: ['bootstrap'], triple: 'x86_64-unknown-none', ...freestanding },
   },
 } as const satisfies Readonly<Record<string, UpstreamOrigin>>;
 
@@ -215,5 +216,4 @@ export const packages: Readonly<Record<string, UpstreamPackage>> = {
     upstream: { git: redoxOs('orbdata') },
     install: { ui: { source: 'orbdata:ui' } },
   },
-  relibc: { title: 'the C library', upstream: { git: redoxOs('relibc') } },
 };
