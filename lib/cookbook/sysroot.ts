@@ -34,7 +34,8 @@ export function composedSysroot(what: string, stages: readonly Stage[]): Compose
   return { files, layout };
 }
 
-function inUsr(path: string): string {
+/** The path in a composed sysroot: "usr/lib/libc.a" for "lib/libc.a". */
+export function inUsr(path: string): string {
   return usrFolders.some((name) => path.startsWith(`${name}/`)) ? `usr/${path}` : path;
 }
 

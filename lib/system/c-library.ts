@@ -7,6 +7,7 @@ import { hostPrograms } from '../cookbook/host-programs.ts';
 import type { Cross } from '../cookbook/recipe-action.ts';
 import type { Recipe } from '../cookbook/recipe.ts';
 import type { Stage } from '../cookbook/stages.ts';
+import { inUsr } from '../cookbook/sysroot.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Project } from '../crates/project.ts';
 import type { Sysroot } from '../crates/sysroot.ts';
@@ -56,7 +57,7 @@ export function libraryAtHand(
 export function makeRecipe({ name, make }: CLibrary, folder: string): { readonly recipe: Recipe; readonly local: SourceRequest['local'] } {
   const words = ['-C "${COOKBOOK_SOURCE}"', '-j"${COOKBOOK_MAKE_JOBS}"', 'DESTDIR="${COOKBOOK_STAGE}/usr"', ...make.arguments.map(quoted)];
   // What a script names counts by content, and with "cargo" the toolchain is there.
-  const script = `# Runs ${make.programs.join(', ')}.\nneeds make\nmake ${words.join(' ')} install\n`;
+  const script = `# Runs: ${make.programs.join(' ')}\nneeds make\nmake ${words.join(' ')} install\n`;
   const recipe: Recipe = {
     name,
     path: join(folder, 'recipe.toml'),
@@ -87,8 +88,8 @@ export async function builtLibrary(
   { root, cache, signal }: { readonly root: string; readonly cache: Cache; readonly signal: AbortSignal },
 ): Promise<BuiltCLibrary> {
   const { triple, cargoConfig } = facts;
-  const own = new Set(stage.artifacts.map(({ path }) => path));
-  const missing = supplement?.artifacts.filter(({ kind, path }) => kind !== 'folder' && !own.has(path)) ?? [];
+  const own = new Set(stage.artifacts.map(({ path }) => inUsr(path)));
+  const missing = supplement?.artifacts.filter(({ kind, path }) => kind !== 'folder' && !own.has(inUsr(path))) ?? [];
   const library = { name: stage.name, artifacts: [...stage.artifacts, ...missing] };
   const sysroot = await crossSysroot(triple, library, hostPrograms(cache, signal).identities);
   return { facts, stage, sysroot, cross: { library, cargoConfig: join(root, cargoConfig) } };
