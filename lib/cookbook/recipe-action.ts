@@ -19,6 +19,7 @@ import { buildScript, callsCargo, programWords } from './recipe-script.ts';
 import type { SourceFolder } from './recipe-source.ts';
 import type { Recipe } from './recipe.ts';
 import type { Stage } from './stages.ts';
+import { vendoredConfigs } from './upstream-recipes.ts';
 import { composedSysroot, storedFile } from './sysroot.ts';
 
 /** What a build for another triple than the host's has in addition. */
@@ -63,6 +64,7 @@ const places = {
   sysroot: `${root}/sysroot`,
   host: `${root}/host`,
   toolchain: `${root}/toolchain`,
+  crates: `${root}/crates`,
   work: `${root}/work`,
 };
 /** The folder of the stage in the output folder: the first part of the path of every artifact. */
@@ -78,6 +80,7 @@ export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
   const words = [...named, ...(cross ? crossPrograms : [])];
   const toolchain = makes === 'stage' && callsCargo(recipe) ? request.toolchain : undefined;
   const files = await givenFiles(request);
+  const crates = toolchain ? await cratesOf(request) : undefined;
   const others = request.dependencies.filter(({ name }) => name !== cross?.library?.name);
   const added = cross && (await crossFiles(target, cross, cache));
   const sysroots = [
@@ -87,6 +90,7 @@ export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
   const mounts = {
     ...(source.folder === undefined ? {} : { [places.tree]: source.folder }),
     ...(toolchain ? { [places.toolchain]: toolchain.sysroot } : {}),
+    ...(crates === undefined ? {} : { [places.crates]: crates }),
   };
   return {
     action: {
@@ -98,7 +102,10 @@ export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
         cwd: places.work,
         env: environment(recipe, target, toolchain !== undefined, cross !== undefined),
         tools: { ...(await programs.identities(words)), ...(toolchain ? { rust: toolchain.identity } : {}) },
-        trees: source.folder === undefined ? {} : { [places.tree]: await digestOfTree(source.folder, cache) },
+        trees: {
+          ...(source.folder === undefined ? {} : { [places.tree]: await digestOfTree(source.folder, cache) }),
+          ...(crates === undefined ? {} : { [places.crates]: await digestOfTree(crates, cache) }),
+        },
         files: {},
         inputs: { ...files, ...sysroots[0]?.inputs, ...sysroots[1]?.inputs, ...added?.inputs },
         layout: {
@@ -116,6 +123,12 @@ export async function recipeJob(request: RecipeActionRequest): Promise<Job> {
     declaredEnv: {},
     discover: () => Promise.resolve({ files: [], variables: [] }),
   };
+}
+
+/** Returns the folder of the vendored crates that the source's Cargo.lock names; undefined if they were not fetched. */
+async function cratesOf({ recipe, source, cache }: RecipeActionRequest): Promise<string | undefined> {
+  const [config] = source.folder === undefined ? [] : await vendoredConfigs(recipe, source.folder, cache.root);
+  return config === undefined ? undefined : dirname(dirname(config));
 }
 
 /** Returns the artifacts of an action as a stage, with paths below the stage's folder. */

@@ -6,6 +6,15 @@ tree="$1"
 patches="$2"
 scripts="$3"
 mkdir -p "${COOKBOOK_SOURCE}" "${COOKBOOK_BUILD}" "${COOKBOOK_STAGE}"
+# Crates that were fetched: every cargo of the build finds them by the configuration of its home. The path is relative to the folder of .cargo.
+crates="$(dirname "${tree}")/crates"
+if [ -f "${crates}/.cargo/config.toml" ]; then
+  mkdir -p "${CARGO_HOME}"
+  while IFS= read -r line; do
+    if [ "${line}" = 'directory = "vendor"' ]; then line="directory = \"${crates}/vendor\""; fi
+    printf '%s\n' "${line}"
+  done <"${crates}/.cargo/config.toml" >"${CARGO_HOME}/config.toml"
+fi
 
 if [ -d "${tree}" ]; then
   find "${tree}" -mindepth 1 -maxdepth 1 ! -name .git -exec cp -R --preserve=mode,links --reflink=auto {} "${COOKBOOK_SOURCE}/" ';'

@@ -4,11 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { serveCrates } from '../../fixtures/upstream/crate-registry.ts';
 import { makeRepository } from '../../fixtures/upstream/repositories.ts';
+import { openCache } from '../cache/cache.ts';
+import { digestBytes } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
+import { outputOf } from '../core/sh.ts';
 import { fetchUpstream } from '../upstream/fetch.ts';
+import { buildRecipes } from './build-recipes.ts';
+import type { RecipeRequest } from './build-recipes.ts';
 import { openCookbook } from './cookbook.ts';
 import type { Cookbook } from './cookbook.ts';
+import { hostTriple } from './host-triple.ts';
+import { recipeGraph } from './recipe-graph.ts';
 import { cookbookLockPath, fetchedRecipes, recipeSources } from './upstream-recipes.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -60,6 +68,52 @@ test('a build takes what the lock has, and nothing after the recipe names anothe
   assert.is(readFileSync(join((await folder()) ?? '', 'words.txt'), 'utf8'), 'words\n');
   await cookbook('book', { words: recipe('other') });
   assert.is(await folder(), undefined);
+});
+
+test('a script that calls cargo finds the crates that were fetched', async () => {
+  const upstream = join(dir, 'calls-cargo');
+  mkdirSync(upstream);
+  const registry = await serveCrates(
+    [{ name: 'leftpad', version: '1.0.0', files: { 'src/lib.rs': 'pub fn pad() -> u8 { 7 }\n' } }],
+    upstream,
+  );
+  try {
+    const repository = await makeRepository(upstream, 'app');
+    const source = 'registry+https://github.com/rust-lang/crates.io-index';
+    await repository.commit('app', {
+      'Cargo.toml': '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nleftpad = "1"\n',
+      'Cargo.lock': [
+        'version = 4\n',
+        '[[package]]\nname = "app"\nversion = "0.1.0"\ndependencies = [\n "leftpad",\n]\n',
+        `[[package]]\nname = "leftpad"\nversion = "1.0.0"\nsource = "${source}"\nchecksum = "${registry.checksum('leftpad')}"\n`,
+      ].join('\n'),
+      'src/main.rs': 'fn main() { std::process::exit(leftpad::pad().into()) }\n',
+    });
+    const recipe = `[source]\ngit = "file://${repository.path}"\n[build]\ntemplate = "custom"\nscript = "cookbook_cargo"\n`;
+    const book = await cookbook('calls', { app: recipe });
+    const cacheDir = join(dir, 'calls-cache');
+    const sysroot = (await outputOf('find the toolchain', ['/usr/bin/env', 'rustc', '--print', 'sysroot'], { cwd: '/', env })).trim();
+    const host = { env, mirrors: [{ from: 'crates-io', to: registry.url }] };
+    const request = { only: [], update: false, dryRun: false, cacheDir, host, sysroot: () => Promise.resolve(sysroot) };
+    await fetchUpstream({ ...request, sources: await recipeSources(book), lockPath: cookbookLockPath(book) }, context);
+    const cache = await openCache(cacheDir, process.pid, context.report);
+    try {
+      const { order } = await recipeGraph(['app'], book);
+      const build: RecipeRequest = {
+        ...{ cookbook: book, order, cache, env, local: {}, compiled: new Map(), sandbox: true, jobs: 2, keepGoing: false, explain: false },
+        fetched: fetchedRecipes(book, cacheDir),
+        target: hostTriple(),
+        toolchain: () => Promise.resolve({ sysroot, identity: digestBytes(sysroot) }),
+        logDir: undefined,
+      };
+      const { stages } = await buildRecipes(build, context);
+      assert.ok(stages.get('app')?.artifacts.some(({ path }) => path === 'usr/bin/app'));
+    } finally {
+      await cache.close();
+    }
+  } finally {
+    await registry.close();
+  }
 });
 
 test.run();
