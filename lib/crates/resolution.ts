@@ -30,6 +30,8 @@ interface Remembered {
   readonly witnesses: readonly Witness[];
   readonly resolution: string;
   readonly config: string;
+  /** The project's folder, if the answer holds for no other: its configuration names a file outside of everything of its own. */
+  readonly only: string | null;
 }
 
 /** The fields of a resolution that are paths, or ids with a path in them. */
@@ -53,6 +55,7 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
   ];
   const answers = (await records.get(question)) ?? [];
   for (const answer of answers) {
+    if (answer.only !== null && answer.only !== project.dir) continue;
     const bases = basesFrom(answer.base);
     if (!(await holds(answer.witnesses, bases, cache))) continue;
     const kept = localValue(answer.resolution, pathFields, bases) as Omit<Resolution, 'config'>;
@@ -72,6 +75,7 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     witnesses,
     resolution: portableText(rest, pathFields, bases),
     config: portableText(config, configPathFields, bases),
+    only: filesOf(config).every((path) => portablePath(path, bases.slice(0, 1)) !== path) ? null : project.dir,
   };
   await records.put(question, [answer, ...answers].slice(0, keptAnswers));
   return resolution;
@@ -95,7 +99,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
-    format: 7, // raised when a resolution is written down in another way
+    format: 8, // raised when a resolution is written down in another way
     words,
     toolchain: await toolchainIdentity(toolchain, cache.root),
     rustSrc: rustSrc?.digest ?? null,
@@ -116,6 +120,16 @@ function baseOf(
   return commonFolder(dir, [workspaceRoot, ...own]);
 }
 
+/** Returns the paths of a configuration that cargo made absolute. */
+function filesOf(config: CargoConfig): readonly string[] {
+  const files: string[] = [];
+  JSON.stringify(config, (key, item: unknown) => {
+    if (typeof item === 'string' && configPathFields.has(key)) files.push(item);
+    return item;
+  });
+  return files;
+}
+
 async function holds(witnesses: readonly Witness[], bases: readonly Base[], cache: Cache): Promise<boolean> {
   for (const [path, digest] of witnesses) if ((await witness(localPath(path, bases), cache)) !== digest) return false;
   return true;
@@ -131,6 +145,6 @@ async function witness(path: string, { digests }: Cache): Promise<Digest | null>
 function areRemembered(value: Json): value is readonly Remembered[] {
   return (
     Array.isArray(value) &&
-    value.every((answer: Json) => typeof answer === 'object' && answer !== null && 'base' in answer && 'config' in answer)
+    value.every((answer: Json) => typeof answer === 'object' && answer !== null && 'base' in answer && 'only' in answer)
   );
 }
