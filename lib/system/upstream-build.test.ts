@@ -11,7 +11,6 @@ import { system as redox } from '../../systems/redox.ts';
 import { openCache } from '../cache/cache.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { run } from '../core/sh.ts';
 import { chooseToolchain } from '../crates/toolchain-choice.ts';
 import { fetchUpstream } from '../upstream/fetch.ts';
 import { buildComponent } from './build-component.ts';
@@ -67,7 +66,6 @@ test('a fetched kernel is built for its JSON target with its linker script, subm
       upstreamSources(redox, root).find(({ name }) => name === 'kernel'),
       branch,
     );
-    await renameBranch(upstream);
     const sysroot = async (): Promise<string> => (await chooseToolchain({ env, cacheDir, needsRustSrc: false }, context)).toolchain.sysroot;
     const request = { sources: [branch], only: [], update: false, dryRun: false, lockPath: upstreamLockPath(root, 'redox'), cacheDir };
     await fetchUpstream({ ...request, host, sysroot }, context);
@@ -89,11 +87,5 @@ test("a local checkout with upstream's target is built as upstream's", async () 
   const { compiled } = await build({ kernel: checkout });
   assert.is(compiled.projects[0]?.project.triple, join(checkout, 'targets/x86_64-unknown-kernel.json'));
 });
-
-/** The page follows the branch master. */
-async function renameBranch(upstream: string): Promise<void> {
-  const words = ['git', `--git-dir=${join(upstream, 'kernel.git')}`, 'branch', '-m', 'main', 'master'];
-  await run(['/usr/bin/env', ...words], { cwd: '/', env });
-}
 
 test.run();
