@@ -115,4 +115,39 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
   }
 });
 
+test('a dependency that has only the root folder in common with checkouts keeps the checkouts apart', async () => {
+  const [dir, far] = [await mkdtemp(join(tmpdir(), 'bloomery-resolution-')), await mkdtemp('/var/tmp/bloomery-far-')];
+  const cache = await openCache(join(dir, 'cache'), process.pid, () => {});
+  try {
+    const manifest = (name: string): string => `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2021"\n`;
+    await mkdir(join(far, 'src'));
+    await writeFile(join(far, 'src/lib.rs'), '');
+    await writeFile(join(far, 'Cargo.toml'), manifest('far'));
+    const [toolchain] = await listToolchains({ env, cacheDir: cache.root }, context);
+    assert.ok(toolchain, 'no Rust toolchain is installed');
+    for (const name of ['one', 'two']) {
+      const checkout = join(dir, name);
+      await mkdir(join(checkout, 'src'), { recursive: true });
+      await writeFile(join(checkout, 'src/main.rs'), 'fn main() {}\n');
+      await writeFile(join(checkout, 'Cargo.toml'), `${manifest('app')}[dependencies]\nfar = { path = "${far}" }\n`);
+      const project = {
+        name: 'app',
+        dir: checkout,
+        packages: [],
+        bins: [],
+        lib: false,
+        features: [],
+        defaultFeatures: true,
+        profile: 'dev',
+      };
+      const rest = { triple: undefined, buildStd: [], buildStdFeatures: [], cargoConfigs: [], env: {} };
+      const { workspaceRoot } = await resolveProject({ toolchain, hostEnv: env, cache }, { ...project, ...rest }, undefined, context);
+      assert.is(workspaceRoot, checkout);
+    }
+  } finally {
+    await cache.close();
+    for (const folder of [dir, far]) await rm(folder, { recursive: true, force: true });
+  }
+});
+
 test.run();

@@ -30,7 +30,7 @@ interface Remembered {
   readonly witnesses: readonly Witness[];
   readonly resolution: string;
   readonly config: string;
-  /** The project's folder, if the answer holds for no other: its configuration names a file outside of everything of its own. */
+  /** The project's folder, if the answer holds for no other, because it names a path outside of everything that checkouts have alike. */
   readonly only: string | null;
 }
 
@@ -70,13 +70,9 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
   const witnesses = await Promise.all(
     looked.map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
   );
-  const answer = {
-    base,
-    witnesses,
-    resolution: portableText(rest, pathFields, bases),
-    config: portableText(config, configPathFields, bases),
-    only: filesOf(config).every((path) => portablePath(path, bases.slice(0, 1)) !== path) ? null : project.dir,
-  };
+  const texts = { resolution: portableText(rest, pathFields, bases), config: portableText(config, configPathFields, bases) };
+  const fixed = namesOnePlace(texts.resolution, pathFields) || namesOnePlace(texts.config, configPathFields);
+  const answer = { base, witnesses, ...texts, only: fixed ? project.dir : null };
   await records.put(question, [answer, ...answers].slice(0, keptAnswers));
   return resolution;
 }
@@ -120,14 +116,14 @@ function baseOf(
   return commonFolder(dir, [workspaceRoot, ...own]);
 }
 
-/** Returns the paths of a configuration that cargo made absolute. */
-function filesOf(config: CargoConfig): readonly string[] {
-  const files: string[] = [];
-  JSON.stringify(config, (key, item: unknown) => {
-    if (typeof item === 'string' && configPathFields.has(key)) files.push(item);
+/** Whether a portable text still has an absolute path in one of the fields: one outside of all folders that are known by tokens. */
+function namesOnePlace(text: string, fields: ReadonlySet<string>): boolean {
+  let found = false;
+  JSON.parse(text, (key, item: unknown) => {
+    found ||= typeof item === 'string' && fields.has(key) && /(?:^|\/\/)\//.test(item);
     return item;
   });
-  return files;
+  return found;
 }
 
 async function holds(witnesses: readonly Witness[], bases: readonly Base[], cache: Cache): Promise<boolean> {
