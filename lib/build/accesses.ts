@@ -90,7 +90,8 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
         continue;
       }
       const next = `${at}/${part}`;
-      const target = counted(next) ? linkAt(next) : undefined;
+      // What is mounted is no link in the sandbox, even if the host has one there.
+      const target = counted(next) && !shown.includes(next) ? linkAt(next) : undefined;
       if (target === undefined) {
         at = next;
         continue;
