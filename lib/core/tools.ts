@@ -15,6 +15,10 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   bwrap: { debian: 'bubblewrap', fedora: 'bubblewrap', arch: 'bubblewrap', nix: 'bubblewrap' },
   bzip2: { debian: 'bzip2', fedora: 'bzip2', arch: 'bzip2', nix: 'bzip2' },
   cc: { debian: 'gcc libc6-dev', fedora: 'gcc', arch: 'gcc', nix: 'gcc' },
+  // C for a system's own triple.
+  clang: { debian: 'clang', fedora: 'clang', arch: 'clang', nix: 'clang' },
+  'ld.lld': { debian: 'lld', fedora: 'lld', arch: 'lld', nix: 'lld' },
+  'llvm-ar': { debian: 'llvm', fedora: 'llvm', arch: 'llvm', nix: 'llvm' },
   curl: { debian: 'curl', fedora: 'curl', arch: 'curl', nix: 'curl' },
   git: { debian: 'git', fedora: 'git-core', arch: 'git', nix: 'git' },
   // Headers of libraries that programs of crates link: lib/system/host-checks.ts knows the files.

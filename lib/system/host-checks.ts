@@ -38,6 +38,11 @@ const leastNode = [22, 18] as const;
 
 /** What a system can do without, and what it then lacks. Everything else in toolPackages is needed. */
 const optional: Readonly<Record<string, string>> = {
+  clang: "C libraries and C code for a system's own triple then cannot be compiled",
+  'ld.lld': "C programs for a system's own triple then cannot be linked",
+  'llvm-ar': "C libraries for a system's own triple then cannot be made",
+  curl: 'archives of recipes then cannot be fetched',
+  git: "upstream's sources then cannot be fetched",
   addr2line: 'test-boot.ts --symbols then names no address',
   depmod: 'systems of Debian packages then cannot be built',
   'dpkg-deb': 'systems of Debian packages then cannot be built',
