@@ -2,7 +2,7 @@
 // (x86_64-unknown-redox-gcc). Scripts get them as programs in PATH, build scripts of crates as variables of the cc crate.
 import { root } from '../build/sandbox.ts';
 import { places } from '../crates/places.ts';
-import type { Sysroot } from '../crates/sysroot.ts';
+import type { Sysroot } from '../crates/project.ts';
 import type { HostPrograms } from './host-programs.ts';
 import type { Stage } from './stages.ts';
 import { composedSysroot } from './sysroot.ts';

@@ -58,7 +58,7 @@ export function fetchedRecipes(cookbook: Cookbook, cacheDir: string): (recipe: R
   };
 }
 
-/** Returns the configurations with the vendored crates of a recipe's source. There are none if its crates were not fetched. */
+/** Returns the configurations with the vendored crates of a recipe's source. The list is empty if its crates were not fetched. */
 export async function vendoredConfigs(recipe: Recipe, source: string, cacheDir: string): Promise<readonly string[]> {
   for (const part of cargoFolders(recipe).toReversed()) {
     const config = await vendorConfig(join(source, part), cacheDir);

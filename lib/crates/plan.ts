@@ -30,7 +30,7 @@ import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
 import { overrideOf } from './script-override.ts';
 import { mayReadSysroot, sysrootDigest } from './sysroot.ts';
-import type { Sysroot } from './sysroot.ts';
+import type { Sysroot } from './project.ts';
 import { compareReleases, isNightly } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 import { isBuildScript, isLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';

@@ -1,5 +1,19 @@
 // What is wanted of one Cargo project: the words of cargo's command line as data.
-import type { Sysroot } from './sysroot.ts';
+import type { Digest } from '../core/digest.ts';
+
+/** The C library and other files that programs of a triple are linked with. */
+export interface Sysroot {
+  /** The triple of the programs that are linked with it. */
+  readonly triple: string;
+  /** Files by their path in the sysroot: "usr/lib/libc.a". */
+  readonly files: Readonly<Record<string, Digest>>;
+  /** Empty folders and links by their path. */
+  readonly layout: Readonly<Record<string, 'folder' | `link ${string}`>>;
+  /** Variables of build scripts that see it: the C compiler for the triple and its flags. A declared variable wins over them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The programs that these variables name, by content. */
+  readonly tools: Readonly<Record<string, Digest>>;
+}
 
 export interface Project {
   /** Names its results where several projects are built at once. */

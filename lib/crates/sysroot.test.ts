@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { addBundled, addLibraries, addSysroot, sysrootDigest } from './sysroot.ts';
-import type { Sysroot } from './sysroot.ts';
+import type { Sysroot } from './project.ts';
 
 const sysroot: Sysroot = {
   triple: 'x86_64-unknown-redox',

@@ -6,20 +6,8 @@ import { digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './plan.ts';
+import type { Sysroot } from './project.ts';
 import { isBuildScript, isPlainLibrary, isScriptRun } from './unit-graph.ts';
-
-export interface Sysroot {
-  /** The triple of the programs that are linked with it. */
-  readonly triple: string;
-  /** Files by their path in the sysroot: "usr/lib/libc.a". */
-  readonly files: Readonly<Record<string, Digest>>;
-  /** Empty folders and links by their path. */
-  readonly layout: Readonly<Record<string, 'folder' | `link ${string}`>>;
-  /** Variables of build scripts that see it: the C compiler for the triple and its flags. A declared variable wins over them. */
-  readonly env: Readonly<Record<string, string>>;
-  /** The programs that these variables name, by content. */
-  readonly tools: Readonly<Record<string, Digest>>;
-}
 
 /** The inputs of an action, to which a sysroot is added. */
 interface Inputs {

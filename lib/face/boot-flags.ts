@@ -8,7 +8,7 @@ import type { AcceleratorChoice } from '../machine/accelerator.ts';
 import type { MachineRecord } from '../machine/run-directory.ts';
 import { bootTarget, namedSystem } from '../system/boot-target.ts';
 import type { BootTarget } from '../system/boot-target.ts';
-import type { MachineOrder, MonitorChoice } from '../system/start-machine.ts';
+import type { MachineOrder, MonitorChoice } from '../system/machine-order.ts';
 import type { CommandLine, Flag } from './command-line.ts';
 import { gdbOf } from './device-flags.ts';
 import { changedMachine, machineChanges } from './machine-flags.ts';

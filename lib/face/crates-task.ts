@@ -11,7 +11,7 @@ import type { CompiledProject } from '../crates/compile.ts';
 import { projectSet } from '../crates/project-set.ts';
 import { publish } from '../crates/publish.ts';
 import type { Project } from '../crates/project.ts';
-import type { Sysroot } from '../crates/sysroot.ts';
+import type { Sysroot } from '../crates/project.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
 import { processCost } from './process-cost.ts';

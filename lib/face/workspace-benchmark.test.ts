@@ -10,7 +10,7 @@ const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry
 const context = { signal: new AbortController().signal, report: () => undefined };
 const members = 13;
 
-test('one edited driver is one compilation; comments and files with the same bytes are none', async () => {
+test('one edited driver causes one compilation; comments and files with the same bytes cause no compilation', async () => {
   const scratch = mkdtempSync(join(tmpdir(), 'workspace-'));
   try {
     const request = { scratch, env, repeat: 1, members, components: 3, crates: 9 };

@@ -10,7 +10,7 @@ import type { Stage } from '../cookbook/stages.ts';
 import { inUsr } from '../cookbook/sysroot.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Project } from '../crates/project.ts';
-import type { Sysroot } from '../crates/sysroot.ts';
+import type { Sysroot } from '../crates/project.ts';
 import type { Component } from './component.ts';
 
 export interface CLibrary extends Pick<Component, 'title' | 'bundled' | 'upstream'> {

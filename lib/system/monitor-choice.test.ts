@@ -8,7 +8,7 @@ import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import { chosenMonitor, mountWords, shareServer, suitsCloudHypervisor } from './monitor-choice.ts';
-import type { MachineOrder } from './start-machine.ts';
+import type { MachineOrder } from './machine-order.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'monitor-choice-'));
 test.after(() => rm(root, { recursive: true }));

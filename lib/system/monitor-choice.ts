@@ -10,7 +10,7 @@ import { cloudHypervisorFirmware } from '../machine/firmware.ts';
 import type { MachineDescription, Monitor, ShareDriver, SharedFolder } from '../machine/machine.ts';
 import { qemuProgram } from '../machine/qemu.ts';
 import { findVirtiofsd } from '../machine/shares.ts';
-import type { MachineOrder } from './start-machine.ts';
+import type { MachineOrder } from './machine-order.ts';
 
 /**
  * Returns Cloud Hypervisor where the page of the system prefers it, the host has it with its firmware, KVM

@@ -6,32 +6,17 @@ import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath, tool } from '../core/tools.ts';
 import { accelerator } from '../machine/accelerator.ts';
-import type { AcceleratorChoice } from '../machine/accelerator.ts';
 import { cloudHypervisorFirmware, uefiFlash } from '../machine/firmware.ts';
 import { cloudHypervisorProgram, cloudHypervisorSettings } from '../machine/cloud-hypervisor.ts';
 import { launchCloudHypervisor } from '../machine/cloud-hypervisor-launch.ts';
 import { launch } from '../machine/launch.ts';
 import type { RunningMachine } from '../machine/launch.ts';
-import type { Display, MachineDescription, Monitor } from '../machine/machine.ts';
+import type { Display, MachineDescription } from '../machine/machine.ts';
 import { checkPorts } from '../machine/ports.ts';
 import { snapshotDisk } from '../machine/qemu-control.ts';
 import { qemuProgram } from '../machine/qemu.ts';
+import type { MachineOrder } from './machine-order.ts';
 import { chosenMonitor, shareServer } from './monitor-choice.ts';
-
-/** `auto`: Cloud Hypervisor where the page prefers it and the host has it, else QEMU. */
-export type MonitorChoice = Monitor | 'auto';
-
-export interface MachineOrder {
-  readonly machine: MachineDescription;
-  /** Absolute. It is not changed. Undefined: a kernel is started directly, without a disk. */
-  readonly image: string | undefined;
-  /** A snapshot's folder: the machine goes on from its state, with its disks. */
-  readonly restore?: string;
-  readonly accelerator: AcceleratorChoice;
-  readonly monitor: MonitorChoice;
-  readonly cacheDir: string;
-  readonly env: Readonly<Record<string, string>>;
-}
 
 /** Starts the machine. A missing QEMU, firmware or accelerator is a Failure (host); a missing image one of the command line. */
 export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {

@@ -29,7 +29,7 @@ export type UpstreamLock = ReadonlyMap<string, LockedSource>;
 const version = 1;
 const hint = 'remove the file, or take it from version control; fetch writes it anew';
 
-/** Reads a lock; undefined if there is none. Throws a Failure for one that cannot be read. */
+/** Reads a lock. Returns undefined if it does not exist. Throws a Failure for one that cannot be read. */
 export async function readUpstreamLock(path: string): Promise<UpstreamLock | undefined> {
   const text = await absentAsUndefined(readFile(path, 'utf8'));
   if (text === undefined) return undefined;

@@ -9,7 +9,7 @@ import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import type { DownloadHost } from './git.ts';
 
-/** Returns the folder of a source with its patches, which need not exist: the source's own folder if there are none. */
+/** Returns the folder of a source with its patches, which need not exist: the source's own folder if the list is empty. */
 export async function patchedFolder(name: string, folder: string, patches: readonly string[]): Promise<string> {
   if (patches.length === 0) return folder;
   const digests = await Promise.all(
