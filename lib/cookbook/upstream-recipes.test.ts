@@ -17,7 +17,7 @@ import { openCookbook } from './cookbook.ts';
 import type { Cookbook } from './cookbook.ts';
 import { hostTriple } from './host-triple.ts';
 import { recipeGraph } from './recipe-graph.ts';
-import { cookbookLockPath, fetchedRecipes, recipeSources } from './upstream-recipes.ts';
+import { cookbookLockPath, cookbookMirrors, fetchedRecipes, recipeSources } from './upstream-recipes.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
@@ -68,6 +68,19 @@ test('a build takes what the lock has, and nothing after the recipe names anothe
   assert.is(readFileSync(join((await folder()) ?? '', 'words.txt'), 'utf8'), 'words\n');
   await cookbook('book', { words: recipe('other') });
   assert.is(await folder(), undefined);
+});
+
+test('mirrors of cookbook.toml are rules for downloads', async () => {
+  const book = await cookbook('mirrored', { words: '[source]\ntar = "https://a.invalid/words.tar"\n' });
+  assert.equal(await cookbookMirrors(book), []);
+  writeFileSync(join(book.folder, 'cookbook.toml'), '[cook]\noffline = true\n[mirrors]\n"https://a.invalid" = "https://b.invalid/a"\n');
+  assert.equal(await cookbookMirrors(book), [{ from: 'https://a.invalid', to: 'https://b.invalid/a' }]);
+  writeFileSync(join(book.folder, 'cookbook.toml'), '[mirrors]\n"https://a.invalid" = 1\n');
+  const { message } = await cookbookMirrors(book).then(
+    () => new Error('accepted'),
+    (error: Error) => error,
+  );
+  assert.match(message, 'mirrors."https://a.invalid": it must be a string');
 });
 
 test('a script that calls cargo finds the crates that were fetched', async () => {

@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
+import { readTomlFields } from '../core/fields.ts';
 import { lockedFolder } from '../upstream/fetch.ts';
 import { isLockOf, readUpstreamLock } from '../upstream/lock.ts';
+import type { Mirror } from '../upstream/mirror.ts';
 import type { NamedSource, UpstreamSource } from '../upstream/source.ts';
 import { vendorConfig } from '../upstream/vendor.ts';
 import type { Cookbook } from './cookbook.ts';
@@ -37,6 +39,14 @@ function patchesOf({ path, source, build }: Recipe): Pick<NamedSource, 'patches'
 /** Returns the folders with a Cargo.lock that the build needs. */
 function cargoFolders({ build }: Recipe): readonly string[] {
   return build.template === 'cargo' ? [...new Set(['.', join(build.cargo.path)])] : ['.'];
+}
+
+/** Returns the rules of the table [mirrors] in the cookbook's cookbook.toml, which need not exist. */
+export async function cookbookMirrors({ folder }: Cookbook): Promise<readonly Mirror[]> {
+  const path = join(folder, 'cookbook.toml');
+  if (!existsSync(path)) return [];
+  const table = (await readTomlFields(path)).table('mirrors');
+  return (table?.names() ?? []).map((from) => ({ from, to: table?.text(from) ?? '' }));
 }
 
 export function cookbookLockPath({ folder }: Cookbook): string {

@@ -1,7 +1,7 @@
 // What tasks/fetch.ts does for a system whose sources are upstream's repositories, and for the sources of a cookbook.
 import { relative } from 'node:path';
 import { openCookbook } from '../cookbook/cookbook.ts';
-import { cookbookLockPath, recipeSources } from '../cookbook/upstream-recipes.ts';
+import { cookbookLockPath, cookbookMirrors, recipeSources } from '../cookbook/upstream-recipes.ts';
 import { cannot } from '../core/errors.ts';
 import type { Json } from '../core/digest.ts';
 import { chooseToolchain } from '../crates/toolchain-choice.ts';
@@ -27,9 +27,11 @@ export async function fetchUpstreamTask(task: Task, system: System, root: string
   }
   const lockPath = cookbook ? cookbookLockPath(cookbook) : upstreamLockPath(root, system.name);
   const cacheDir = cacheDirOf(task);
+  // Of two rules for the same prefix, that of the command line wins.
+  const mirrors = [...args.list('mirror').map(mirrorOf), ...(cookbook ? await cookbookMirrors(cookbook) : [])];
   const request = {
     ...{ sources, lockPath, cacheDir, only: args.words.slice(1), update: args.has('update'), dryRun: args.has('dry-run') },
-    host: { env: host.env, mirrors: args.list('mirror').map(mirrorOf) },
+    host: { env: host.env, mirrors },
     sysroot: async () => (await chooseToolchain({ env: host.env, cacheDir, needsRustSrc: false }, { signal, report })).toolchain.sysroot,
   };
   const fetched = await fetchUpstream(request, { signal, report });

@@ -5,7 +5,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { Json } from '../core/digest.ts';
 import { exitCodes } from '../core/errors.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
-import { lastBuild, listComponents } from '../system/component-list.ts';
+import { lastBuild, listComponents, targetOf } from '../system/component-list.ts';
 import type { ListedComponent } from '../system/component-list.ts';
 import { fetchedSources } from '../system/fetched-sources.ts';
 import { checkRecipes, listRecipes } from '../system/recipe-list.ts';
@@ -60,16 +60,17 @@ async function list(task: Task, configured: ConfiguredBuild, recipes: RecipeList
   const components = await listComponents({ system, profile, sources, root: repository, env: {}, fetched, origins }, last, cache);
   const rows = recipes ? await listRecipes(recipes, last, quiet(task)) : [];
   const pins = await lockedPins(system, repository);
-  const leftOut = (packages?.leftOut ?? []).map((name) => {
+  const leftOut = (packages?.leftOut ?? []).map((name): LeftOut => {
     const upstream = system.configurations?.packages[name];
     const source = upstream === undefined ? '' : `${upstream.upstream.git} (${pinWords(upstream.upstream)})`;
-    return { name, title: upstream?.title ?? '', source, pin: pins.get(name) ?? null };
+    const target = targetOf(upstream?.upstream.cargo?.triple);
+    return { name, title: upstream?.title ?? '', target, source, pin: pins.get(name) ?? null };
   });
   if (!args.has('json')) {
     const text = args.has('tree') ? listTree({ system, profile, components, recipes: rows, leftOut }) : tables(components, rows, leftOut);
     for (const line of text) print(line);
   }
-  const json = { system: system.name, profile, components: components.map(plain), recipes: rows.map(plain), leftOut };
+  const json = { system: system.name, profile, components: components.map(plain), recipes: rows.map(plain), leftOut: leftOut.map(plain) };
   return { json };
 }
 
@@ -97,21 +98,35 @@ async function fetchedFolder(system: System, at: Parameters<typeof fetchedSource
 }
 
 /** Returns a row as JSON. */
-function plain(row: ListedComponent | ListedRecipe): Json {
+function plain(row: ListedComponent | ListedRecipe | LeftOut): Json {
   const fields = Object.entries(row).map(([name, value]: [string, Json]) => [name, value] as const);
   return Object.fromEntries(fields);
 }
 
-function tables(
-  components: readonly ListedComponent[],
-  recipes: readonly ListedRecipe[],
-  leftOut: readonly { readonly name: string; readonly title: string; readonly source: string; readonly pin: string | null }[],
-): readonly string[] {
+/** A package that only upstream's sources have. */
+interface LeftOut {
+  readonly name: string;
+  readonly title: string;
+  readonly target: string | null;
+  readonly source: string;
+  /** Revision of the lock. */
+  readonly pin: string | null;
+}
+
+function tables(components: readonly ListedComponent[], recipes: readonly ListedRecipe[], leftOut: readonly LeftOut[]): readonly string[] {
   const size = (bytes: number | null): string => (bytes === null ? '-' : formatBytes(bytes));
   const cached = (there: boolean): string => (there ? 'cached' : '');
   const parts: string[] = table(
-    ['component', 'version', 'size', '', 'pin', 'source'],
-    components.map((one) => [one.name, one.version ?? '-', size(one.bytes), cached(one.cached), one.pin ?? 'not pinned', one.source]),
+    ['component', 'version', 'target', 'size', '', 'pin', 'source'],
+    components.map((one) => [
+      one.name,
+      one.version ?? '-',
+      one.target ?? 'host',
+      size(one.bytes),
+      cached(one.cached),
+      one.pin ?? 'not pinned',
+      one.source,
+    ]),
   );
   if (recipes.length > 0) {
     const rows = recipes.map((one) => {
@@ -121,8 +136,14 @@ function tables(
     parts.push('', ...table(['recipe (* installed)', 'version', 'size', '', 'template', 'source'], rows));
   }
   if (leftOut.length > 0) {
-    const rows = leftOut.map(({ name, title, source, pin }) => [name, title, pin?.slice(0, 12) ?? 'not locked', source]);
-    parts.push('', ...table(["only upstream's sources have", 'which is', 'pin', 'source'], rows));
+    const rows = leftOut.map(({ name, title, target, source, pin }) => [
+      name,
+      title,
+      target ?? '-',
+      pin?.slice(0, 12) ?? 'not locked',
+      source,
+    ]);
+    parts.push('', ...table(["only upstream's sources have", 'which is', 'target', 'pin', 'source'], rows));
   }
   return parts;
 }

@@ -1,6 +1,6 @@
 // Lists the components of a system: source, version and pin of each, its size in the last build, and whether its outputs are in the cache. Builds nothing.
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parse } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
 import { isDigest } from '../core/digest.ts';
@@ -15,6 +15,8 @@ export interface ListedComponent {
   readonly name: string;
   readonly title: string;
   readonly version: string | null;
+  /** What it is compiled for: a triple, or the name of a target file. Null: the host. */
+  readonly target: string | null;
   /** "bundled fixtures/redox", "local ../kernel", or where upstream's source would be fetched from. */
   readonly source: string;
   /** Digest of the source; null if it has not been fetched and follows upstream's branch. */
@@ -49,6 +51,7 @@ export async function listComponents(request: ProjectsRequest, last: LastBuild, 
     rows.push({
       name,
       title: component.title,
+      target: targetOf(project?.project.triple ?? component.upstream?.cargo?.triple ?? component.cargo.triple),
       version: project === undefined ? null : await packageVersion(project.folder, component.cargo.packages?.[0]),
       source: project === undefined ? originOf(component) : `${project.kind} ${project.path}`,
       pin: digest === undefined ? null : `sha256 ${digest.slice(0, 12)}`,
@@ -68,6 +71,11 @@ function projectOf(name: string, request: ProjectsRequest): ComponentProject | u
     if (error instanceof Failure && error.blame === 'host') return undefined; // its source has not been fetched
     throw error;
   }
+}
+
+/** Returns a triple, or the name of a target file without its folder. */
+export function targetOf(triple: string | undefined): string | null {
+  return triple === undefined ? null : basename(triple, '.json');
 }
 
 function originOf({ upstream, debian }: Component): string {

@@ -19,6 +19,8 @@ export interface UpstreamOrigin extends GitSource {
   readonly folder?: string;
   /** Patches within this repository, in the order in which they are applied. */
   readonly patches?: readonly string[];
+  /** A file of the source that its build reads the revision from, because fetched sources have no history. */
+  readonly revisionFile?: string;
   /** How upstream's source is built, if that differs from the bundled one. */
   readonly cargo?: CargoBuild;
 }

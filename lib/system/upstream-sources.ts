@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
 import { cannot } from '../core/errors.ts';
-import { lockedFolder } from '../upstream/fetch.ts';
+import { changesOf, lockedFolder } from '../upstream/fetch.ts';
 import { isLockOf, readUpstreamLock } from '../upstream/lock.ts';
 import type { UpstreamLock } from '../upstream/lock.ts';
 import { patchedFolder } from '../upstream/patched.ts';
@@ -53,12 +53,15 @@ export function upstreamSources(system: System, root: string): readonly NamedSou
     name,
     source: pinOf(origin),
     cargoFolders: origin.cargo || name === system.cLibrary?.name ? [origin.folder ?? '.'] : [],
-    ...(origin.patches && { patches: patchesOf(origin, root) }),
+    ...changedBy(origin, root),
   }));
 }
 
-function patchesOf({ patches = [] }: UpstreamOrigin, root: string): readonly string[] {
-  return patches.map((path) => join(root, path));
+function changedBy({ patches, revisionFile }: UpstreamOrigin, root: string): Pick<NamedSource, 'patches' | 'revisionFile'> {
+  return {
+    ...(patches && { patches: patches.map((path) => join(root, path)) }),
+    ...(revisionFile !== undefined && { revisionFile }),
+  };
 }
 
 function pinOf({ git, branch, tag, rev }: UpstreamOrigin): GitSource {
@@ -112,7 +115,7 @@ export async function presentOrigins(
   for (const [name, origin] of originsOf(system)) {
     const locked = lock.get(name);
     if (!locked || !isLockOf(locked, pinOf(origin))) continue;
-    const folder = await patchedFolder(name, lockedFolder(locked, cacheDir), patchesOf(origin, root));
+    const folder = await patchedFolder(name, lockedFolder(locked, cacheDir), changesOf(changedBy(origin, root), locked));
     if (!existsSync(folder)) continue;
     const cargoConfig = origin.cargo && (await vendorConfig(join(folder, origin.folder ?? '.'), cacheDir));
     if (cargoConfig !== undefined && !existsSync(cargoConfig)) continue;

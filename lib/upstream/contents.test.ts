@@ -133,6 +133,19 @@ test('patches are applied to a copy, and one that does not apply is named with i
   assert.equal(leftovers(fetching.cacheDir), []);
 });
 
+test('a file with the revision is written to a copy', async () => {
+  const repo = await repository();
+  const rev = await repo.commit('first', { 'a.txt': 'one\n' });
+  const fetching = newUser();
+  const sources = one('part', repo.file).map((source) => ({ ...source, revisionFile: 'git_revision.txt' }));
+  const { sources: fetched } = await fetching.fetch(sources);
+  const folder = fetched[0]?.folder ?? '';
+  assert.is(readFileSync(join(folder, 'git_revision.txt'), 'utf8'), `${rev}\n`);
+  assert.is(readFileSync(join(folder, 'a.txt'), 'utf8'), 'one\n');
+  const plain = await newUser().fetch(one('part', repo.file));
+  assert.not.ok(existsSync(join(plain.sources[0]?.folder ?? '', 'git_revision.txt')));
+});
+
 test('a dry run reports what would be downloaded and writes nothing', async () => {
   const repo = await repository();
   await repo.commit('first', { 'a.txt': 'one\n' });

@@ -13,6 +13,7 @@ import type { History } from './history.ts';
 import { isLockOf, readUpstreamLock, upstreamLockText, writeUpstreamLock } from './lock.ts';
 import type { LockedGit, LockedSource, UpstreamLock } from './lock.ts';
 import { patched } from './patched.ts';
+import type { Changes } from './patched.ts';
 import { resolveRevision } from './remote.ts';
 import { snapshot, snapshotFolder } from './snapshot.ts';
 import { refWords, urlOf } from './source.ts';
@@ -64,6 +65,11 @@ const atOnce = 4;
 /** Returns the folder of a locked source, which need not exist. */
 export function lockedFolder(locked: LockedSource, cacheDir: string): string {
   return 'rev' in locked ? snapshotFolder(cacheDir, locked.rev) : tarFolder(cacheDir, locked.sha256);
+}
+
+/** Returns what the copy of a locked source has that the source does not. */
+export function changesOf({ patches = [], revisionFile }: Pick<NamedSource, 'patches' | 'revisionFile'>, locked: LockedSource): Changes {
+  return { patches, files: revisionFile !== undefined && 'rev' in locked ? { [revisionFile]: `${locked.rev}\n` } : {} };
 }
 
 /** Fetches sources. Throws the first Failure after all other sources were fetched. */
@@ -210,22 +216,23 @@ async function keepLock(after: UpstreamLock, before: UpstreamLock, path: string)
 }
 
 async function fetchOne(
-  { name, source, patches = [] }: NamedSource,
+  one: NamedSource,
   locked: LockedSource | undefined,
   { cacheDir, host, update }: UpstreamRequest,
   context: Context,
 ): Promise<FetchedSource> {
+  const { name, source } = one;
   if ('tar' in source) {
     const same = locked && 'tar' in locked && isLockOf(locked, source) && !update ? locked : undefined;
     const there = same !== undefined && existsSync(tarFolder(cacheDir, same.sha256));
     const found = await fetchTar({ name, source, locked: same, cacheDir, host }, context);
-    const folder = await patched({ name, folder: tarFolder(cacheDir, found.sha256), patches, host }, context);
+    const folder = await patched({ name, folder: tarFolder(cacheDir, found.sha256), changes: changesOf(one, found), host }, context);
     return { name, locked: found, folder, fetched: !there };
   }
   if (!locked || !('rev' in locked)) throw new Error(`the source ${name} was not resolved`);
   const there = existsSync(snapshotFolder(cacheDir, locked.rev));
   const plain = await snapshot({ name, source, rev: locked.rev, cacheDir, host }, context);
-  return { name, locked, folder: await patched({ name, folder: plain, patches, host }, context), fetched: !there };
+  return { name, locked, folder: await patched({ name, folder: plain, changes: changesOf(one, locked), host }, context), fetched: !there };
 }
 
 /** Vendors crates one lock at a time, because cargo locks its home. */

@@ -1,7 +1,7 @@
-// A copy of a source with patches applied by patch(1), in a folder of the cache that is named after the source and the patches.
+// A copy of a source with patches applied by patch(1) and files added, in a folder of the cache that is named after the source and the changes.
 import { existsSync } from 'node:fs';
-import { cp, readFile, rename, rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -9,9 +9,18 @@ import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import type { DownloadHost } from './git.ts';
 
-/** Returns the folder of a source with its patches, which need not exist: the source's own folder if the list is empty. */
-export async function patchedFolder(name: string, folder: string, patches: readonly string[]): Promise<string> {
-  if (patches.length === 0) return folder;
+/** What a copy has that its source does not. */
+export interface Changes {
+  /** Absolute paths, in the order in which they are applied. */
+  readonly patches: readonly string[];
+  /** Files that are written into it: text by path. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Returns the folder of a source with its changes, which need not exist: the source's own folder if there are none. */
+export async function patchedFolder(name: string, folder: string, { patches, files }: Changes): Promise<string> {
+  const added = Object.entries(files);
+  if (patches.length === 0 && added.length === 0) return folder;
   const digests = await Promise.all(
     patches.map(async (path) => {
       const text = await readFile(path).catch((error: unknown) => {
@@ -20,7 +29,7 @@ export async function patchedFolder(name: string, folder: string, patches: reado
       return digestBytes(text);
     }),
   );
-  return `${folder}-patched-${digestBytes(digests.join('\n')).slice(0, 16)}`;
+  return `${folder}-patched-${digestBytes([...digests, ...added.flat()].join('\n')).slice(0, 16)}`;
 }
 
 /** Writes the patched copy unless it is there. Throws a Failure that names the patch and the hunk for one that does not apply. */
@@ -28,25 +37,26 @@ export async function patched(
   {
     name,
     folder,
-    patches,
+    changes,
     host,
-  }: { readonly name: string; readonly folder: string; readonly patches: readonly string[]; readonly host: DownloadHost },
+  }: { readonly name: string; readonly folder: string; readonly changes: Changes; readonly host: DownloadHost },
   { signal }: Context,
 ): Promise<string> {
-  const result = await patchedFolder(name, folder, patches);
+  const result = await patchedFolder(name, folder, changes);
   if (existsSync(result)) return result;
   const partial = `${result}.partial-${process.pid}`;
   const program = await tool('patch', host.env['PATH'] ?? '');
   try {
     await rm(partial, { recursive: true, force: true });
     await cp(folder, partial, { recursive: true, verbatimSymlinks: true });
-    for (const path of patches) {
+    for (const path of changes.patches) {
       const words = ['--strip=1', '--batch', '--forward', '--fuzz=0', '--no-backup-if-mismatch', '--reject-file=-', `--input=${path}`];
       const env = { PATH: host.env['PATH'] ?? '', LC_ALL: 'C' };
       const { exitCode, stdout } = await run([program, ...words], { cwd: partial, env, signal });
       signal.throwIfAborted();
       if (exitCode !== 0) throw notApplied(name, path, stdout);
     }
+    for (const [path, text] of Object.entries(changes.files)) await writeFile(join(partial, path), text);
     await rename(partial, result);
     return result;
   } catch (error) {

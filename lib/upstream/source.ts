@@ -26,6 +26,8 @@ export interface NamedSource {
   readonly cargoFolders: readonly string[];
   /** Absolute paths of patches, in the order in which they are applied. */
   readonly patches?: readonly string[];
+  /** A file that is written into the source, with its revision as the text. */
+  readonly revisionFile?: string;
 }
 
 /** Returns the words for the pin of a git source: `branch "main"`. */

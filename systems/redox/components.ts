@@ -75,6 +75,13 @@ function programs(component: string, folders: Readonly<Record<string, readonly s
   return Object.fromEntries(rows);
 }
 
+/** Commands of the program coreutils with the features that Redox has. Upstream installs no link for df. */
+const coreutils =
+  `[ b2sum b3sum base32 base64 basename basenc cat chmod cksum comm cp csplit cut date dd dir dircolors dirname du echo env expand expr
+  factor false fmt fold hashsum head join kill link ln ls md5sum mkdir mktemp more mv nl numfmt od paste pathchk pr printenv printf ptx pwd readlink
+  realpath rm rmdir seq sha1sum sha224sum sha256sum sha384sum sha512sum shred shuf sleep sort split stat sum tac tail tee test touch tr true truncate
+  tsort uname unexpand uniq unlink vdir wc yes`.split(/\s+/);
+
 const inUsrBin = (component: string, ...names: readonly string[]): FileFacts => programs(component, { 'usr/bin': names });
 
 /** Rows of the root file system that take the place of the page's in a build of upstream's sources. */
@@ -120,7 +127,7 @@ export const packages: Readonly<Record<string, UpstreamPackage>> = {
   },
   ion: {
     title: 'the shell',
-    upstream: { git: redoxOs('ion'), cargo: { bins: ['ion'], ...userland } },
+    upstream: { git: redoxOs('ion'), revisionFile: 'git_revision.txt', cargo: { bins: ['ion'], ...userland } },
     install: { ...inUsrBin('ion', 'ion'), 'usr/bin/sh': { link: 'ion' } },
   },
   uutils: {
@@ -130,7 +137,10 @@ export const packages: Readonly<Record<string, UpstreamPackage>> = {
       tag: '0.0.27',
       cargo: { bins: ['coreutils'], defaultFeatures: false, features: ['feat_os_unix_redox', 'kill'], ...userland },
     },
-    install: inUsrBin('uutils', 'coreutils'),
+    install: {
+      ...inUsrBin('uutils', 'coreutils'),
+      ...Object.fromEntries(coreutils.map((name) => [`usr/bin/${name}`, { link: 'coreutils' }] as const)),
+    },
   },
   binutils: {
     title: 'strings, hex, hexdump',
