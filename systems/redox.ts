@@ -109,6 +109,8 @@ export const system: System = {
     ],
   },
 
+  live: { component: 'bootloader', features: ['live'] },
+
   machine,
   console,
 };

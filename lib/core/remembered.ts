@@ -24,12 +24,18 @@ interface Kept {
 /**
  * The value for `question` (what it depends on besides files), computed at most once per state of its witnesses.
  * Records lie at `<cacheDir>/remembered/<name>-<digest of the question>.json`, after a line with the digest of their text; one that is damaged is
- * computed anew.
+ * computed anew, and so is one that `holds` says no to.
  */
-export async function remembered<T>(cacheDir: string, name: string, question: Json, compute: () => Promise<Witnessed<T>>): Promise<T> {
+export async function remembered<T>(
+  cacheDir: string,
+  name: string,
+  question: Json,
+  compute: () => Promise<Witnessed<T>>,
+  holds: (value: T) => boolean = () => true,
+): Promise<T> {
   const path = join(cacheDir, 'remembered', `${name}-${digestRecord(question).slice(0, 16)}.json`);
   // Asked twice at once, it is computed once.
-  const asked = (inFlight.get(path) ?? answer(path, compute)) as Promise<T>;
+  const asked = (inFlight.get(path) ?? answer(path, compute, holds)) as Promise<T>;
   inFlight.set(path, asked);
   try {
     return await asked;
@@ -40,9 +46,9 @@ export async function remembered<T>(cacheDir: string, name: string, question: Js
 
 const inFlight = new Map<string, Promise<unknown>>();
 
-async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>): Promise<T> {
+async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>, holds: (value: T) => boolean): Promise<T> {
   const kept = await keptRecord(path);
-  if (kept && unchanged(kept)) return kept.value as T;
+  if (kept && unchanged(kept) && holds(kept.value as T)) return kept.value as T;
   const { value, witnesses } = await compute();
   const stamps = witnesses.map(stampOf);
   const body = JSON.stringify({ value, witnesses: witnesses.map((witness, index) => [witness, stamps[index] ?? '']) });

@@ -19,6 +19,7 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   clang: { debian: 'clang', fedora: 'clang', arch: 'clang', nix: 'clang' },
   'ld.lld': { debian: 'lld', fedora: 'lld', arch: 'lld', nix: 'lld' },
   'llvm-ar': { debian: 'llvm', fedora: 'llvm', arch: 'llvm', nix: 'llvm' },
+  cpio: { debian: 'cpio', fedora: 'cpio', arch: 'cpio', nix: 'cpio' },
   curl: { debian: 'curl', fedora: 'curl', arch: 'curl', nix: 'curl' },
   git: { debian: 'git', fedora: 'git-core', arch: 'git', nix: 'git' },
   // Headers of libraries that programs of crates link: lib/system/host-checks.ts knows the files.
@@ -31,6 +32,12 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   depmod: { debian: 'kmod', fedora: 'kmod', arch: 'kmod', nix: 'kmod' },
   'dpkg-deb': { debian: 'dpkg', fedora: 'dpkg', arch: 'dpkg', nix: 'dpkg' },
   'dpkg-scanpackages': { debian: 'dpkg-dev', fedora: 'dpkg-dev', arch: 'dpkg', nix: 'dpkg' },
+  'grub-mkimage': {
+    debian: 'grub-common grub-efi-amd64-bin',
+    fedora: 'grub2-tools-minimal grub2-efi-x64-modules',
+    arch: 'grub',
+    nix: 'grub2_efi',
+  },
   ip: { debian: 'iproute2', fedora: 'iproute', arch: 'iproute2', nix: 'iproute2' },
   mke2fs: { debian: 'e2fsprogs', fedora: 'e2fsprogs', arch: 'e2fsprogs', nix: 'e2fsprogs' },
   mmdebstrap: { debian: 'mmdebstrap', fedora: 'mmdebstrap', arch: 'mmdebstrap', nix: 'mmdebstrap' },
@@ -42,6 +49,7 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   setpriv: { debian: 'util-linux', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
   sfdisk: { debian: 'fdisk', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
   tar: { debian: 'tar', fedora: 'tar', arch: 'tar', nix: 'gnutar' },
+  xorriso: { debian: 'xorriso', fedora: 'xorriso', arch: 'libisoburn', nix: 'xorriso' },
   xz: { debian: 'xz-utils', fedora: 'xz', arch: 'xz', nix: 'xz' },
 };
 

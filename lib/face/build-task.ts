@@ -11,12 +11,14 @@ import type { SourceChoice } from '../system/component.ts';
 import { nixBaseOf, onNix } from '../system/nix-base.ts';
 import type { NixImage } from '../system/nix-base.ts';
 import { hasUpstreamLock, originsFor } from '../system/upstream-sources.ts';
+import { liveSystem } from '../system/live-image.ts';
 import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
 import type { BuildWatch } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
 import { configurationFlags, configuredBuild, packageNotes } from './configured-build.ts';
+import { diskPassword, passwordFlags } from './disk-password.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
 
@@ -34,6 +36,9 @@ export const buildFlags = {
   },
   ...sourceFlags,
   out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
+  live: { type: 'boolean', help: 'build the variant that runs from memory' },
+  encrypt: { type: 'boolean', help: 'encrypt the RedoxFS of the image; asks for a password' },
+  ...passwordFlags,
   component: { type: 'string', value: 'C', help: 'build only this component or recipe, and no image' },
   ...configurationFlags,
   'dry-run': { type: 'boolean', help: 'say what would be built, and build nothing' },
@@ -48,12 +53,14 @@ export async function build(task: Task): Promise<Outcome> {
   const startMs = performance.now();
   const loaded = await loadSystem(repository, args.words[0] ?? '');
   const {
-    system: page,
+    system: configured,
     profile,
     packages,
     sources,
     recipes,
   } = await configuredBuild(task, loaded, await sourcesOf(task, loaded), repository);
+  const live = args.has('live');
+  const page = live ? liveSystem(configured) : configured;
   const base = baseOf(task, page);
   const system = base ? onNix(page, profile) : page;
   const say = (text: string): void => {
@@ -61,9 +68,11 @@ export async function build(task: Task): Promise<Outcome> {
   };
   const onlyNix = base && profileOf(system, profile).components?.length === 0;
   const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, system);
-  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${base ? ' on the base nix' : ''}, from ${from}`;
+  const variant = `${live ? ' as a live image' : ''}${base ? ' on the base nix' : ''}`;
+  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${variant}, from ${from}`;
   const env = declaredEnv(args.list('env'), host.env);
   if (args.has('dry-run')) return await dryRun(task, about, { page, base, system, profile, packages, recipes, sources, env });
+  const password = await passwordOf(task, page, profile);
   const part = args.text('component');
   say(`building ${part === undefined ? '' : `${part} of `}${about}`);
   for (const text of part === undefined ? packageNotes({ system: page, sources, packages, recipes }) : []) say(text);
@@ -72,7 +81,7 @@ export async function build(task: Task): Promise<Outcome> {
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
     const compile = { cache, ...compilerOptions(task) };
-    const request = { system: page, base, profile, packages, recipes, sources, root: repository, outDir, env, compile };
+    const request = { system: page, base, profile, live, packages, recipes, sources, password, root: repository, outDir, env, compile };
     if (part !== undefined) return await buildPart(task, part, request, watch, startMs);
     const { imagePath, manifestPath, image, sources: taken, compiled, nix } = await buildSystem(request, { report: watch.report, signal });
     const seconds = secondsSince(startMs);
@@ -151,6 +160,21 @@ async function dryRun({ host, print, ...task }: Task, about: string, request: Dr
   return {};
 }
 
+/** Returns the password of the image's disk if it is to be encrypted. */
+async function passwordOf(task: Task, system: System, profile: string): Promise<string | undefined> {
+  const { args } = task;
+  if (!args.has('encrypt')) {
+    if (args.text('password-file') !== undefined) {
+      throw cannot('use --password-file', 'the image is not to be encrypted', { blame: 'usage', hint: 'add --encrypt' });
+    }
+    return undefined;
+  }
+  if (!imageOf(system, profile).partitions.some(({ fileSystem }) => fileSystem.kind === 'redoxfs')) {
+    throw cannot(`encrypt the image of ${system.name}`, 'it has no RedoxFS', { blame: 'usage' });
+  }
+  return await diskPassword(task, { again: true });
+}
+
 function secondsSince(startMs: number): number {
   return Math.round((performance.now() - startMs) / 10) / 100;
 }
@@ -164,7 +188,8 @@ function baseOf({ args }: Task, { name, sources }: System): 'nix' | undefined {
 }
 
 function bootCommand({ args, host }: Task, { name, ...page }: System, profile: string, imagePath: string): string {
-  if (args.text('config') !== undefined) return `npx zx test-boot.ts --system ${name} --image ${relative(host.cwd, imagePath)}`;
+  if (args.text('config') !== undefined || args.has('live'))
+    return `npx zx test-boot.ts --system ${name} --image ${relative(host.cwd, imagePath)}`;
   return `npx zx test-boot.ts ${name}${profile === defaultProfile({ name, ...page }) ? '' : ` --profile ${profile}`}`;
 }
 

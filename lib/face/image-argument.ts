@@ -3,11 +3,12 @@ import { cannot } from '../core/errors.ts';
 import { openImage } from '../image/image-reader.ts';
 import type { OpenImage } from '../image/image-reader.ts';
 import type { ImageHost } from '../image/image-tools.ts';
+import { diskPassword } from './disk-password.ts';
 import type { Task } from './task.ts';
 
 /** Opens an image whose path is as the user wrote it. */
 export async function openedImage(it: Task, path: string): Promise<OpenImage> {
-  return await openImage(it.path(path), scratchDir(it), hostOf(it), it);
+  return await openImage(it.path(path), scratchDir(it), hostOf(it), it, async () => await diskPassword(it, { again: false }));
 }
 
 export function scratchDir({ host }: Task): string {

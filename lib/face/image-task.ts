@@ -9,6 +9,7 @@ import { verifyImage } from '../image/verify-image.ts';
 import { fileBytes } from '../image/volume.ts';
 import type { VolumeEntry } from '../image/volume.ts';
 import type { Flag } from './command-line.ts';
+import { passwordFlags } from './disk-password.ts';
 import { diff } from './image-diff-task.ts';
 import { grow, put } from './image-change-task.ts';
 import { hostOf, openedImage, takeWords } from './image-argument.ts';
@@ -22,6 +23,7 @@ export const imageFlags = {
   parents: { type: 'boolean', help: 'put: create missing directories of PATH' },
   compress: { type: 'boolean', help: 'put: compress the contents with LZ4 (RedoxFS)' },
   size: { type: 'string', value: 'SIZE', help: 'grow: new size of the image, for example 1G; default: its size' },
+  ...passwordFlags,
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 

@@ -1,11 +1,49 @@
 // A person's terminal joined to a serial console: keys go to the machine as they are typed, bytes come back as they are. The one
 // place that reads standard input.
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { Failure } from '../core/errors.ts';
 
 /** A terminal, or a file or pipe in its place (`isTTY` is not true then). */
 export interface Terminal {
   readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
   readonly stdout: NodeJS.WritableStream & { readonly columns?: number; readonly rows?: number };
+}
+
+/** Shows a question and returns the line that is typed after it, which is not shown. ^C is a Failure, as it is when the terminal handles it. */
+export async function hiddenLine(question: string, { stdin, stdout }: Terminal, signal: AbortSignal): Promise<string> {
+  stdout.write(question);
+  stdin.setRawMode?.(true);
+  let line = '';
+  try {
+    for (;;) {
+      const key = await nextKey(stdin, signal);
+      if (key === undefined || key === '\r' || key === '\n') return line;
+      if (key === '\x03') throw new Failure('interrupted', 'Cannot finish: interrupted');
+      if (key === '\x7f' || key === '\b') line = [...line].slice(0, -1).join('');
+      else line += key;
+    }
+  } finally {
+    stdin.setRawMode?.(false);
+    stdin.pause();
+    stdout.write('\n');
+  }
+}
+
+/** One character; undefined at the end of the input. The rest of what was typed stays for the next call. */
+async function nextKey(stdin: Terminal['stdin'], signal: AbortSignal): Promise<string | undefined> {
+  stdin.setEncoding('utf8');
+  for (;;) {
+    signal.throwIfAborted();
+    const text = stdin.read();
+    if (typeof text === 'string' && text !== '') {
+      const [key = '', ...rest] = text;
+      if (rest.length > 0) stdin.unshift(rest.join(''));
+      return key;
+    }
+    if (!stdin.readable) return undefined;
+    await once(stdin, 'readable', { signal });
+  }
 }
 
 /** In characters; 80 by 24 for a file or a pipe. */

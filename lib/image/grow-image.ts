@@ -45,7 +45,7 @@ export async function growImage(image: OpenImage, sizeBytes: number | undefined,
   const change = async (copy: string): Promise<void> => {
     if (imageBytes > image.sizeBytes) extend(copy, image, imageBytes);
     if (image.gpt) await writeGpt({ ...image.gpt, partitions }, copy, host, context);
-    if (grown.afterBytes > beforeBytes) await growRedoxfs(copy, volume.offsetBytes, blockCount, what);
+    if (grown.afterBytes > beforeBytes) await growRedoxfs(copy, volume, blockCount, what);
   };
   await withImageLock(image.path, what, () => onCopy(image.path, what, host, context, change));
   return grown;
@@ -83,14 +83,14 @@ function extend(path: string, { gpt, sizeBytes }: OpenImage, imageBytes: number)
   }
 }
 
-function fileSystem(path: string, { offsetBytes }: ImageVolume): { readonly startBytes: number; readonly sizeBytes: number } {
-  const fs = openRedoxfs(path, offsetBytes);
+function fileSystem(path: string, { offsetBytes, password }: ImageVolume): { readonly startBytes: number; readonly sizeBytes: number } {
+  const fs = openRedoxfs(path, offsetBytes, { password });
   fs.close();
   return { startBytes: fs.startBytes, sizeBytes: fs.header.sizeBytes };
 }
 
-async function growRedoxfs(path: string, offsetBytes: number, blockCount: number, what: string): Promise<void> {
-  const fs = openRedoxfs(path, offsetBytes);
+async function growRedoxfs(path: string, { offsetBytes, password }: ImageVolume, blockCount: number, what: string): Promise<void> {
+  const fs = openRedoxfs(path, offsetBytes, { password });
   const fd = openSync(path, 'r+');
   try {
     await commit({ fs, disk: fileDisk(fd, fs.startBytes), blockCount, what }, async () => {});

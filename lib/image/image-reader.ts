@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { gzipMagic, newcMagic } from './cpio.ts';
 import { ext4Magic, ext4Volume } from './ext4-volume.ts';
 import { fatVolume } from './fat-volume.ts';
 import { badName } from './file-tree.ts';
@@ -11,18 +12,21 @@ import { readGpt } from './gpt.ts';
 import type { Gpt } from './partitions.ts';
 import type { ImageHost } from './image-tools.ts';
 import { initfsMagic } from './initfs-format.ts';
-import { initfsVolume } from './initfs-volume.ts';
 import { sectorBytes } from './partitions.ts';
 import { blockBytes, headerRingBlocks } from './redoxfs-pointer.ts';
+import { isEncrypted } from './redoxfs-reader.ts';
 import { redoxfsVolume } from './redoxfs-volume.ts';
+import { cpioVolume, initfsVolume } from './tree-volume.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
 
 export interface ImageVolume {
   /** The partition's name where it can be one, else 'partition-N'; '' when the image is the volume. */
   readonly name: string;
-  readonly kind: 'redoxfs' | 'fat' | 'ext4' | 'initfs' | 'unknown';
+  readonly kind: 'redoxfs' | 'fat' | 'ext4' | 'initfs' | 'cpio' | 'unknown';
   readonly offsetBytes: number;
   readonly sizeBytes: number;
+  /** Of a RedoxFS that is encrypted, if it was given. */
+  readonly password?: string | undefined;
   /** undefined when its kind is unknown. */
   readonly volume: Volume | undefined;
 }
@@ -36,8 +40,17 @@ export interface OpenImage {
   close(): Promise<void>;
 }
 
+/** Says the password of an encrypted file system. It is asked once for an image, and only if something in it is encrypted. */
+export type PasswordSource = () => Promise<string | undefined>;
+
 /** Looks at the table and at the first bytes of each partition; `close` it. `scratchDir` is for copies that mtools makes. */
-export async function openImage(path: string, scratchDir: string, host: ImageHost, context: Context): Promise<OpenImage> {
+export async function openImage(
+  path: string,
+  scratchDir: string,
+  host: ImageHost,
+  context: Context,
+  passwordSource?: PasswordSource,
+): Promise<OpenImage> {
   let sizeBytes: number;
   try {
     const status = statSync(path);
@@ -51,7 +64,7 @@ export async function openImage(path: string, scratchDir: string, host: ImageHos
   // A FAT begins with what may pass for a partition table.
   const gpt = bare === 'unknown' ? await readGpt(path, host, context) : undefined;
   if (bare === 'unknown' && !gpt) {
-    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT, an ext4 or an initfs', {
+    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT, an ext4, an initfs or an initramfs', {
       hint: 'build.ts makes images that can be read',
     });
   }
@@ -62,19 +75,24 @@ export async function openImage(path: string, scratchDir: string, host: ImageHos
       offsetBytes: startLba * sectorBytes,
       sizeBytes: sectors * sectorBytes,
     })) ?? whole;
-  const volumes = places.map((place): ImageVolume => {
-    const kind = gpt ? kindAt(path, place.offsetBytes) : bare;
+  const kinds = places.map((place) => (gpt ? kindAt(path, place.offsetBytes) : bare));
+  const encrypted = places.some(({ offsetBytes }, i) => kinds[i] === 'redoxfs' && isEncrypted(path, offsetBytes));
+  const password = encrypted ? await passwordSource?.() : undefined;
+  const volumes = places.map((place, i): ImageVolume => {
+    const kind = kinds[i] ?? 'unknown';
     const volume =
       kind === 'redoxfs'
-        ? redoxfsVolume(path, place.offsetBytes, context)
+        ? redoxfsVolume(path, place.offsetBytes, context, password)
         : kind === 'fat'
           ? fatVolume({ imagePath: path, offsetBytes: place.offsetBytes, sizeBytes: place.sizeBytes, scratchDir }, host, context)
           : kind === 'ext4'
             ? ext4Volume({ imagePath: path, offsetBytes: place.offsetBytes, scratchDir }, host, context)
             : kind === 'initfs' && !gpt
               ? initfsVolume(path)
-              : undefined;
-    return { ...place, kind, volume };
+              : kind === 'cpio' && !gpt
+                ? cpioVolume(path)
+                : undefined;
+    return { ...place, kind, volume, ...(kind === 'redoxfs' && { password }) };
   });
   return {
     path,
@@ -152,6 +170,7 @@ function kindAt(path: string, offsetBytes: number): ImageVolume['kind'] {
     closeSync(fd);
   }
   if (ring.subarray(0, initfsMagic.length).equals(initfsMagic)) return 'initfs';
+  if (ring.toString('latin1', 0, newcMagic.length) === newcMagic || ring.subarray(0, gzipMagic.length).equals(gzipMagic)) return 'cpio';
   for (let at = 0; at < ring.length; at += blockBytes) if (ring.toString('latin1', at, at + 8) === 'RedoxFS\0') return 'redoxfs';
   const fat = ring.readUInt16LE(510) === 0xaa55 && (ring.toString('latin1', 54, 57) === 'FAT' || ring.toString('latin1', 82, 85) === 'FAT');
   if (fat) return 'fat';

@@ -1,13 +1,15 @@
 // Assembles a disk image from a description: partition table, file systems, digest. Without root, without loop devices, sparse, and
 // the same bytes for the same description. Published by rename: a killed run leaves nothing that looks like an image.
+import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { cannot, cannotBecause } from '../core/errors.ts';
+import { cannot, cannotBecause, Failure } from '../core/errors.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { contentSize } from './content.ts';
+import { writeCpio } from './cpio.ts';
 import { writeExt4 } from './ext4.ts';
 import type { Ext4Base } from './ext4.ts';
 import { writeFat } from './fat.ts';
@@ -20,13 +22,16 @@ import { startDigest } from './image-digest.ts';
 import type { RunningDigest } from './image-digest.ts';
 import { partitionPlaces, sectorBytes } from './partitions.ts';
 import type { PartitionPlace, PartitionRequest } from './partitions.ts';
+import { openRedoxfs } from './redoxfs-reader.ts';
 import { writeRedoxfs } from './redoxfs-writer.ts';
 
 export type PartitionContents =
   | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
   | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree; readonly base?: Ext4Base }
-  /** `compress`: records are compressed with LZ4 where that saves blocks. */
-  | { readonly kind: 'redoxfs'; readonly tree: FileTree; readonly compress?: boolean };
+  /** `compress`: records are compressed with LZ4 where that saves blocks. `password`: it is encrypted, with random keys that the password opens. */
+  | { readonly kind: 'redoxfs'; readonly tree: FileTree; readonly compress?: boolean; readonly password?: string }
+  /** An initramfs, which is the whole image and has the size that its content takes. */
+  | { readonly kind: 'cpio'; readonly tree: FileTree; readonly gzip?: boolean };
 
 export interface PartitionLayout extends PartitionRequest {
   readonly typeGuid: string;
@@ -52,6 +57,8 @@ export interface ImagePartition {
   readonly fileSystem: PartitionContents['kind'];
   /** The file system's own identifier: a FAT's volume id, the UUID of the others. */
   readonly fileSystemId: string;
+  /** Present if it is encrypted. */
+  readonly encrypted?: true;
 }
 
 export interface AssembledImage {
@@ -67,6 +74,8 @@ export interface AssembledImage {
  * that changed are Failures; a full disk or a missing tool is the host's. Whatever goes wrong, neither file is left.
  */
 export async function assemble(layout: ImageLayout, outPath: string, host: ImageHost, context: Context): Promise<AssembledImage> {
+  const archive = layout.partitions[0]?.contents;
+  if (archive?.kind === 'cpio') return await assembleArchive(layout, archive, outPath, context);
   const bare = layout.table === 'none';
   const places = bare ? wholeImage(layout) : partitionPlaces(layout.sizeBytes, layout.partitions);
   const partialPath = `${outPath}.partial`;
@@ -87,7 +96,8 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
       const { fileSystemId, usedEndBytes } = await writeContents(wanted.contents, partition, partial, host, context);
       const { name, typeGuid, guid, startLba, sectors } = partition;
       digest.final((startLba + sectors) * sectorBytes, usedEndBytes);
-      partitions.push({ name, typeGuid, guid, startLba, sizeBytes: sectors * sectorBytes, fileSystem: wanted.contents.kind, fileSystemId });
+      const about = { name, typeGuid, guid, startLba, sizeBytes: sectors * sectorBytes, fileSystem: wanted.contents.kind, fileSystemId };
+      partitions.push({ ...about, ...(isSecret(wanted.contents) && { encrypted: true }) });
     }
     digest.final(layout.sizeBytes);
     const sha256 = await digest.digest;
@@ -101,6 +111,43 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
     if (fd !== undefined) closeSync(fd);
     await rm(partialPath, { force: true });
   }
+}
+
+async function assembleArchive(
+  { partitions: [partition], timestampSec }: ImageLayout,
+  { tree, gzip = false }: Extract<PartitionContents, { kind: 'cpio' }>,
+  outPath: string,
+  { signal }: Context,
+): Promise<AssembledImage> {
+  const partialPath = `${outPath}.partial`;
+  try {
+    const bytes = writeCpio(tree, { timestampSec, gzip });
+    await mkdir(dirname(outPath), { recursive: true });
+    await writeFile(partialPath, bytes);
+    signal.throwIfAborted();
+    await rename(partialPath, outPath);
+    const sha256 = digestBytes(bytes);
+    const about = { name: partition?.name ?? '', typeGuid: partition?.typeGuid ?? '', guid: '', startLba: 0 };
+    return { bytes: bytes.length, sha256, partitions: [{ ...about, sizeBytes: bytes.length, fileSystem: 'cpio', fileSystemId: '' }] };
+  } catch (error) {
+    throw cannotBecause(`write "${outPath}"`, error);
+  } finally {
+    await rm(partialPath, { force: true });
+  }
+}
+
+/** Whether the password opens every encrypted file system of an image. */
+export function opensWith(imagePath: string, { partitions }: AssembledImage, password: string): boolean {
+  for (const { encrypted, startLba } of partitions) {
+    if (!encrypted) continue;
+    try {
+      openRedoxfs(imagePath, startLba * sectorBytes, { password }).close();
+    } catch (error) {
+      if (error instanceof Failure) return false;
+      throw error;
+    }
+  }
+  return true;
 }
 
 /** Without a table, one file system is the whole image. */
@@ -133,9 +180,11 @@ async function writeContents(
   const offsetBytes = place.startLba * sectorBytes;
   const where = { name: place.name, offsetBytes, sizeBytes: place.sectors * sectorBytes, timestampSec: image.timestampSec };
   if (contents.kind === 'redoxfs') {
-    const { uuid, usedEndBytes } = await writeRedoxfs(contents.tree, image.fd, { ...where, compress: contents.compress }, context);
+    const { tree, compress, password } = contents;
+    const { uuid, usedEndBytes } = await writeRedoxfs(tree, image.fd, { ...where, compress, password }, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
   }
+  if (contents.kind === 'cpio') throw cannot(`write the partition "${place.name}"`, 'an initramfs is no partition');
   if (contents.kind === 'ext4') {
     const { base } = contents;
     const uuid = base?.uuid ?? guidText(guidFrom(`${place.guid} ext4`));
@@ -149,7 +198,7 @@ async function writeContents(
   return { fileSystemId: volumeId, usedEndBytes: offsetBytes + usedEndBytes };
 }
 
-/** Identifiers come from what is known before anything is written: places, names, and the description of every tree. */
+/** Identifiers come from what is known before anything is written: places, names, and the description of every tree that is not encrypted. */
 function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
   const seed = digestRecord({
     sizeBytes: layout.sizeBytes,
@@ -160,7 +209,8 @@ function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
       ...(contents.kind === 'redoxfs' && contents.compress ? { compress: true } : {}),
       start: places[i]?.startLba ?? 0,
       sectors: places[i]?.sectors ?? 0,
-      tree: describedTree(contents.tree),
+      // An identifier must say nothing about what is encrypted.
+      tree: isSecret(contents) ? randomUUID() : describedTree(contents.tree),
     })),
   });
   const guid = (of: string): string => guidText(guidFrom(`${seed} ${of}`)).toUpperCase();
@@ -174,6 +224,10 @@ function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
       sectors: places[i]?.sectors ?? 0,
     })),
   };
+}
+
+function isSecret(contents: PartitionContents): boolean {
+  return contents.kind === 'redoxfs' && contents.password !== undefined;
 }
 
 function describedTree({ entries }: FileTree): Json {

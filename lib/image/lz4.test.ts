@@ -50,7 +50,7 @@ test('a compressed record is read through its pointer; a length beyond its block
   writeFileSync(path, image);
   const fd = openSync(path, 'r');
   try {
-    const blocks = new RedoxfsBlocks(fd, 0, 8, undefined);
+    const blocks = new RedoxfsBlocks(fd, 0, 8);
     const pointer = (index: number): BlockPointer => ({
       index,
       level: 0,

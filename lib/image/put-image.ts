@@ -69,8 +69,8 @@ async function putWhileLocked(
   return { path: imagePathOf(volume, path), replaced, copied };
 }
 
-async function putInPlace(imagePath: string, { offsetBytes }: ImageVolume, request: PutRequest, context: Context): Promise<void> {
-  const fs = openRedoxfs(imagePath, offsetBytes);
+async function putInPlace(imagePath: string, { offsetBytes, password }: ImageVolume, request: PutRequest, context: Context): Promise<void> {
+  const fs = openRedoxfs(imagePath, offsetBytes, { password });
   let fd: number | undefined;
   try {
     fd = openSync(imagePath, 'r+');

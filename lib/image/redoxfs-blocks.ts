@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { readSync } from 'node:fs';
 import { Failure } from '../core/errors.ts';
 import { lz4Block } from './lz4.ts';
+import type { BlockCipher } from './redoxfs-encryption.ts';
 import { blockBytes, bytesOfLevel, isMarker, isNull } from './redoxfs-pointer.ts';
 import type { BlockPointer } from './redoxfs-pointer.ts';
 import { seahash } from './seahash.ts';
@@ -11,20 +12,27 @@ import { seahash } from './seahash.ts';
 /** A block was read and has its hash. `path` is what it was read for. */
 export type BlockSeen = (pointer: BlockPointer, path: string) => void;
 
+/** How blocks are read. */
+export interface BlockReading {
+  readonly seen?: BlockSeen | undefined;
+  /** Of an encrypted file system. */
+  readonly cipher?: BlockCipher | undefined;
+}
+
 const lengthBytes = 2;
 
 export class RedoxfsBlocks {
   private readonly fd: number;
   private readonly startBytes: number;
   private readonly blockCount: number;
-  private readonly seen: BlockSeen | undefined;
+  private readonly reading: BlockReading;
 
   /** `startBytes`: where block 0 lies in the open file. */
-  constructor(fd: number, startBytes: number, blockCount: number, seen: BlockSeen | undefined) {
+  constructor(fd: number, startBytes: number, blockCount: number, reading: BlockReading = {}) {
     this.fd = fd;
     this.startBytes = startBytes;
     this.blockCount = blockCount;
-    this.seen = seen;
+    this.reading = reading;
   }
 
   /** A block of 4 KiB that describes something: never larger, never compressed. */
@@ -49,10 +57,11 @@ export class RedoxfsBlocks {
     const { index, level } = pointer;
     if (isNull(pointer) || isMarker(pointer)) throw damaged(path, 'a pointer that must lead to a block does not');
     if (index + 2 ** level > this.blockCount) throw damaged(path, `block ${index} lies beyond the end of the file system`);
-    const bytes = readBlocks(this.fd, this.startBytes + index * blockBytes, bytesOfLevel(level));
-    if (!bytes) throw damaged(path, `block ${index} lies beyond the end of the image`);
+    const onDisk = readBlocks(this.fd, this.startBytes + index * blockBytes, bytesOfLevel(level));
+    if (!onDisk) throw damaged(path, `block ${index} lies beyond the end of the image`);
+    const bytes = this.reading.cipher?.decrypted(index, onDisk) ?? onDisk;
     if (seahash(bytes) !== pointer.hash) throw damaged(path, `block ${index} does not have the hash its pointer says`);
-    this.seen?.(pointer, path);
+    this.reading.seen?.(pointer, path);
     return bytes;
   }
 }

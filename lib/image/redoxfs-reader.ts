@@ -3,13 +3,14 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync } from 'node:fs';
 import { byCodeUnit } from '../core/digest.ts';
-import { cannot, cannotBecause } from '../core/errors.ts';
+import { cannot, cannotBecause, Failure } from '../core/errors.ts';
 import { badName, joinPath } from './file-tree.ts';
 import { damaged, readBlocks, RedoxfsBlocks } from './redoxfs-blocks.ts';
-import type { BlockSeen } from './redoxfs-blocks.ts';
+import type { BlockReading, BlockSeen } from './redoxfs-blocks.ts';
 import { decodeDirList, decodeHtree } from './redoxfs-directory.ts';
 import type { DirectoryEntry } from './redoxfs-directory.ts';
-import { decodeHeader } from './redoxfs-header.ts';
+import type { BlockCipher } from './redoxfs-encryption.ts';
+import { cipherOf, decodeHeader } from './redoxfs-header.ts';
 import type { Header } from './redoxfs-header.ts';
 import { decodeNode, nodeTypes, typeOf } from './redoxfs-node.ts';
 import type { Node } from './redoxfs-node.ts';
@@ -28,8 +29,14 @@ export interface RedoxfsEntry {
 const pointersPerList = blockBytes / pointerBytes;
 const deepestRecord = 15;
 
-/** Opens the RedoxFS that begins at `offsetBytes` of the file; `close` it. No valid header, or an encrypted one, is a Failure. */
-export function openRedoxfs(imagePath: string, offsetBytes: number, seen?: BlockSeen): Redoxfs {
+export interface OpenOptions {
+  readonly seen?: BlockSeen | undefined;
+  /** Of an encrypted file system; not looked at if it is not encrypted. */
+  readonly password?: string | undefined;
+}
+
+/** Opens the RedoxFS that begins at `offsetBytes` of the file; `close` it. No valid header, or an encrypted one without its password, is a Failure. */
+export function openRedoxfs(imagePath: string, offsetBytes: number, { seen, password }: OpenOptions = {}): Redoxfs {
   let fd: number;
   try {
     fd = openSync(imagePath, 'r');
@@ -37,27 +44,52 @@ export function openRedoxfs(imagePath: string, offsetBytes: number, seen?: Block
     throw cannotBecause(`read "${imagePath}"`, error);
   }
   try {
-    const { header, startBytes } = newestHeader(fd, imagePath, offsetBytes);
-    return new Redoxfs(fd, header, startBytes, seen);
+    const what = `read the RedoxFS in "${imagePath}"`;
+    const { header, block, startBytes } = newestHeader(fd, what, offsetBytes);
+    const cipher = header.keySlots && openedCipher(block, header, password, what);
+    return new Redoxfs(fd, header, startBytes, { seen, cipher });
   } catch (error) {
     closeSync(fd);
     throw cannotBecause(`read "${imagePath}"`, error);
   }
 }
 
+/** Whether the file system there needs a password. A RedoxFS without a valid header does not. */
+export function isEncrypted(imagePath: string, offsetBytes: number): boolean {
+  const fd = openSync(imagePath, 'r');
+  try {
+    return newestHeader(fd, '', offsetBytes).header.keySlots !== undefined;
+  } catch (error) {
+    if (error instanceof Failure) return false;
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openedCipher(block: Buffer, header: Header, password: string | undefined, what: string): BlockCipher {
+  if (password === undefined) throw cannot(what, 'it is encrypted', { hint: '--password-file FILE gives its password' });
+  const cipher = cipherOf(block, header, password);
+  if (!cipher) throw cannot(what, 'the password does not open it', { hint: 'give the password with which it was written' });
+  return cipher;
+}
+
 export class Redoxfs {
   readonly header: Header;
+  /** Present if the file system is encrypted. */
+  readonly cipher: BlockCipher | undefined;
   /** Where block 0 is in the file. */
   readonly startBytes: number;
   readonly blocks: RedoxfsBlocks;
   private readonly fd: number;
   private readonly lists = new Map<number, TreeList>();
 
-  constructor(fd: number, header: Header, startBytes: number, seen: BlockSeen | undefined) {
+  constructor(fd: number, header: Header, startBytes: number, reading: BlockReading) {
     this.fd = fd;
     this.header = header;
     this.startBytes = startBytes;
-    this.blocks = new RedoxfsBlocks(fd, startBytes, header.sizeBytes / blockBytes, seen);
+    this.cipher = reading.cipher;
+    this.blocks = new RedoxfsBlocks(fd, startBytes, header.sizeBytes / blockBytes, reading);
   }
 
   close(): void {
@@ -193,9 +225,15 @@ export class Redoxfs {
 /** Blocks that may be the first slot of the ring (facts: RedoxFS 1.4). */
 const headerCandidates = 65_536;
 
+interface FoundHeader {
+  readonly header: Header;
+  /** The bytes of the header. */
+  readonly block: Buffer;
+  readonly startBytes: number;
+}
+
 /** The first valid header says where the ring begins; in the ring the highest valid generation wins. */
-function newestHeader(fd: number, imagePath: string, offsetBytes: number): { readonly header: Header; readonly startBytes: number } {
-  const what = `read the RedoxFS in "${imagePath}"`;
+function newestHeader(fd: number, what: string, offsetBytes: number): FoundHeader {
   let why = 'it has no RedoxFS signature';
   for (let candidate = 0; candidate < headerCandidates; candidate++) {
     const block = readBlocks(fd, offsetBytes + candidate * blockBytes, blockBytes);
@@ -208,14 +246,14 @@ function newestHeader(fd: number, imagePath: string, offsetBytes: number): { rea
     const ringStart = candidate - (found.header.generation % headerRingBlocks);
     if (ringStart < 0) continue;
     const startBytes = offsetBytes + ringStart * blockBytes;
-    let newest = found;
+    let newest = { header: found.header, block };
     const ring = readBlocks(fd, startBytes, headerRingBlocks * blockBytes);
     for (let slot = 0; ring && slot < headerRingBlocks; slot++) {
-      const decoded = decodeHeader(ring.subarray(slot * blockBytes, (slot + 1) * blockBytes));
-      if (decoded && 'header' in decoded && decoded.header.generation > newest.header.generation) newest = decoded;
+      const inSlot = ring.subarray(slot * blockBytes, (slot + 1) * blockBytes);
+      const decoded = decodeHeader(inSlot);
+      if ('header' in decoded && decoded.header.generation > newest.header.generation) newest = { header: decoded.header, block: inSlot };
     }
-    if (newest.encrypted) throw cannot(what, 'it is encrypted');
-    return { header: newest.header, startBytes };
+    return { ...newest, startBytes };
   }
   throw cannot(what, why);
 }

@@ -11,6 +11,7 @@ import type { Extent } from './redoxfs-allocation.ts';
 import { damaged } from './redoxfs-blocks.ts';
 import { readAllocationLog, replayed } from './redoxfs-free-list.ts';
 import type { AllocationLog, FreeList } from './redoxfs-free-list.ts';
+import { encryptedDisk } from './redoxfs-encryption.ts';
 import { encodeHeader } from './redoxfs-header.ts';
 import type { Header } from './redoxfs-header.ts';
 import { writeAllocationLog } from './redoxfs-log-writer.ts';
@@ -43,10 +44,11 @@ export async function commit(target: Target, change: (transaction: RedoxfsTransa
     const why = `the file system of ${formatBytes(target.blockCount * blockBytes)} has too little room: ${bytes} bytes (${formatBytes(bytes)}) are missing`;
     throw cannot(target.what, why, { hint: 'npx zx tasks/image.ts grow IMAGE --size MIB makes an image larger' });
   }
-  const transaction = new RedoxfsTransaction(target, log);
+  const { cipher } = target.fs;
+  const transaction = new RedoxfsTransaction({ ...target, disk: encryptedDisk(target.disk, cipher) }, log);
   await change(transaction);
   const header = transaction.finish();
-  target.disk.write(header.generation % headerRingBlocks, encodeHeader(header));
+  target.disk.write(header.generation % headerRingBlocks, encodeHeader(header, cipher));
   return header;
 }
 

@@ -29,9 +29,9 @@ const treePath = '(tree)';
 const logPath = '(allocation log)';
 
 /** Reads the RedoxFS that begins at `offsetBytes`. Only one without a usable header is a Failure; all else are findings. */
-export async function verifyRedoxfs(imagePath: string, offsetBytes: number, context: Context): Promise<RedoxfsVerdict> {
+export async function verifyRedoxfs(imagePath: string, offsetBytes: number, context: Context, password?: string): Promise<RedoxfsVerdict> {
   const usage = new BlockUsage();
-  const fs = openRedoxfs(imagePath, offsetBytes, (pointer, path) => usage.reach(pointer, path));
+  const fs = openRedoxfs(imagePath, offsetBytes, { seen: (pointer, path) => usage.reach(pointer, path), password });
   try {
     const judge = new RedoxfsJudge(fs, usage);
     judge.tree(fs.header.tree, treeLevels - 1, 0);

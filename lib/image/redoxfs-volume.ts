@@ -9,9 +9,9 @@ import { blockBytes } from './redoxfs-pointer.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
 
 /** Opens nothing before it is asked for something, so that a volume without a usable header can still be judged. */
-export function redoxfsVolume(imagePath: string, offsetBytes: number, context: Context): Volume {
+export function redoxfsVolume(imagePath: string, offsetBytes: number, context: Context, password?: string): Volume {
   let opened: Redoxfs | undefined;
-  const open = (): Redoxfs => (opened ??= openRedoxfs(imagePath, offsetBytes));
+  const open = (): Redoxfs => (opened ??= openRedoxfs(imagePath, offsetBytes, { password }));
   return {
     async *entries() {
       for (const entry of open().walk()) {
@@ -32,7 +32,7 @@ export function redoxfsVolume(imagePath: string, offsetBytes: number, context: C
       }
     },
     async verify() {
-      const { findings, paths, leakedBlocks } = await verifyRedoxfs(imagePath, offsetBytes, context);
+      const { findings, paths, leakedBlocks } = await verifyRedoxfs(imagePath, offsetBytes, context, password);
       if (leakedBlocks === 0) return { findings, paths };
       const leaked = `${plural(leakedBlocks, 'block')} (${formatBytes(leakedBlocks * blockBytes)})`;
       return { findings, paths, note: `${leaked} are taken, and nothing leads to them` };

@@ -1,6 +1,7 @@
 // Writes a file tree as a RedoxFS of version 8 (facts: RedoxFS 1.12): contents first, nodes above them, then the tree, the
 // allocation log and the headers. The bytes of each block are defined in the files that this one imports.
 import { Buffer } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
 import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
 import type { Context } from '../core/events.ts';
@@ -12,6 +13,8 @@ import { pace } from '../core/pace.ts';
 import { BlockAllocator } from './redoxfs-allocation.ts';
 import type { DirectoryEntry } from './redoxfs-directory.ts';
 import { grouped, writeDirectory } from './redoxfs-directory-writer.ts';
+import { encryptedDisk, newKeys } from './redoxfs-encryption.ts';
+import type { BlockCipher } from './redoxfs-encryption.ts';
 import { encodeHeader } from './redoxfs-header.ts';
 import type { Header } from './redoxfs-header.ts';
 import { writeAllocationLog } from './redoxfs-log-writer.ts';
@@ -35,6 +38,8 @@ export interface RedoxfsOptions {
   readonly timestampSec: number;
   /** Whether records are compressed with LZ4 where that saves blocks. Default: false. */
   readonly compress?: boolean | undefined;
+  /** Encrypts it with random keys that this password opens. The bytes then differ each time. */
+  readonly password?: string | undefined;
 }
 
 export interface WrittenRedoxfs {
@@ -65,6 +70,8 @@ export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsO
 
 class RedoxfsWriter implements BlockSink {
   private readonly disk: BlockDisk;
+  /** Present if the file system is to be encrypted. */
+  private readonly keys: { readonly cipher: BlockCipher; readonly keySlots: Buffer } | undefined;
   private readonly options: RedoxfsOptions;
   private readonly tree: FileTree;
   private readonly blocks: BlockAllocator;
@@ -72,7 +79,8 @@ class RedoxfsWriter implements BlockSink {
   private readonly records: RecordWriter;
 
   constructor(tree: FileTree, fd: number, options: RedoxfsOptions, context: Context) {
-    this.disk = fileDisk(fd, options.offsetBytes);
+    this.keys = options.password === undefined ? undefined : newKeys(options.password);
+    this.disk = encryptedDisk(fileDisk(fd, options.offsetBytes), this.keys?.cipher);
     this.options = options;
     this.tree = tree;
     this.blocks = new BlockAllocator(Math.floor(options.sizeBytes / blockBytes));
@@ -126,13 +134,15 @@ class RedoxfsWriter implements BlockSink {
     const alloc = writeAllocationLog({ allocate: () => this.blocks.allocate(0), freeExtents: () => this.blocks.freeExtents() }, this.disk);
     if (this.blocks.missingBlocks > 0) this.failForRoom();
     const sizeBytes = this.blocks.blockCount * blockBytes;
-    // The tree's pointer carries the hash of all below it, so the UUID names the content.
-    const uuid = guidFrom(`redoxfs ${sizeBytes} ${tree.index} ${tree.hash} ${alloc.index} ${alloc.hash}`);
-    const header = { uuid, sizeBytes, generation: 0, tree, alloc, release: nullPointer };
+    // The tree's pointer carries the hash of all below it, so the UUID names the content. That of an encrypted file system says nothing about it.
+    const keys = this.keys;
+    const content = keys ? randomUUID() : `${tree.index} ${tree.hash} ${alloc.index} ${alloc.hash}`;
+    const uuid = guidFrom(`redoxfs ${sizeBytes} ${content}`);
+    const header = { uuid, sizeBytes, generation: 0, tree, alloc, release: nullPointer, keySlots: keys?.keySlots };
     // Readers that are told the block look at slot 0 first and then take the highest generation, as upstream's own first commit is 1.
     // Slot 0 has the same pointers, so that the loss of slot 1 loses nothing.
-    this.disk.write(0, encodeHeader(header));
-    this.disk.write(1, encodeHeader({ ...header, generation: 1 }));
+    this.disk.write(0, encodeHeader(header, keys?.cipher));
+    this.disk.write(1, encodeHeader({ ...header, generation: 1 }, keys?.cipher));
     return header;
   }
 

@@ -99,11 +99,10 @@ function generalOf(fields: Fields): General {
   // They control prompts and binary packages of the installer.
   fields.flag('prompt');
   fields.flag('repo_binary');
-  for (const name of ['live_disk', 'skip_partitions']) {
-    if (fields.flag(name) === true) throw fields.bad(name, 'such images are not built from a configuration');
-  }
+  if (fields.flag('live_disk') === true) throw fields.bad('live_disk', 'build.ts --live builds a live image of any configuration');
+  if (fields.flag('skip_partitions') === true) throw fields.bad('skip_partitions', 'an image without partitions cannot be started');
   if (fields.text('encrypt_disk') !== undefined)
-    throw fields.bad('encrypt_disk', 'a password for the disk does not belong in a configuration');
+    throw fields.bad('encrypt_disk', 'a password for the disk does not belong in a configuration; build.ts --encrypt asks for it');
   fields.done();
   return { filesystemMiB, efiPartitionMiB };
 }

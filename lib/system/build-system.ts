@@ -41,6 +41,8 @@ export interface BuildRequest {
   /** What the image is made on; absent: what the profile says. */
   readonly base?: 'nix' | undefined;
   readonly profile: string;
+  /** Whether `system` is the live variant; its image has a name of its own. */
+  readonly live?: boolean;
   readonly sources: SourceChoice;
   /** Of a configured system: what its packages are. */
   readonly packages?: ConfiguredPackages | undefined;
@@ -48,6 +50,8 @@ export interface BuildRequest {
   readonly recipes?: Pick<RecipesRequest, 'cookbook' | 'wanted' | 'local' | 'keepGoing'> | undefined;
   /** The repository: bundled sources are below it. */
   readonly root: string;
+  /** The RedoxFS of the image is encrypted, and this password opens it. */
+  readonly password?: string | undefined;
   readonly outDir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly compile: CompileOptions;
@@ -86,7 +90,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const { profile, outDir, root, base, packages, compile: options } = request;
   const system = base ? onNix(request.system, profile) : request.system;
   const nix = base && (await nixHost(system.name, options.hostEnv, context));
-  const stem = `${system.name}-${profile}${base ? `-${base}` : ''}`;
+  const stem = `${system.name}-${profile}${base ? `-${base}` : ''}${request.live ? '-live' : ''}`;
   const fetched = await fetchedSources(system, { root, cacheDir: options.cache.root, env: options.hostEnv });
   const origins = await originsFor({ ...request, system }, { root, cacheDir: options.cache.root });
   const projects = projectsOf({ ...request, system, fetched: fetched?.folder, origins });
@@ -107,6 +111,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
     fetched,
     installed,
     folders,
+    password: request.password,
     sandbox: options.sandbox,
     cache: options.cache,
     env: options.hostEnv,

@@ -41,6 +41,7 @@ const optional: Readonly<Record<string, string>> = {
   clang: "C libraries and C code for a system's own triple then cannot be compiled",
   'ld.lld': "C programs for a system's own triple then cannot be linked",
   'llvm-ar': "C libraries for a system's own triple then cannot be made",
+  cpio: 'what is written for an initramfs is then not compared with it by the tests',
   curl: 'archives of recipes then cannot be fetched',
   git: "upstream's sources then cannot be fetched",
   addr2line: 'test-boot.ts --symbols then names no address',
@@ -51,12 +52,14 @@ const optional: Readonly<Record<string, string>> = {
   oniguruma: 'programs that match with it then cannot be linked',
   'pkg-config': 'libraries of the host are then not found by crates',
   bzip2: 'closure.ts then reads no archives of that kind from binary caches',
+  'grub-mkimage': 'images that GRUB boots then cannot be made',
   ip: 'tasks/net.ts then makes no network',
   mke2fs: 'ext4 images then cannot be made',
   mmdebstrap: 'systems of Debian packages then cannot be built',
   nft: 'tasks/net.ts then needs iptables',
   patch: 'sources that are patched then cannot be fetched',
   'nix-store': 'what is computed for closures is then not compared with the real Nix by the tests',
+  xorriso: 'ISO images then cannot be made',
   setpriv: 'children may outlive a task that is killed',
 };
 

@@ -31,7 +31,10 @@ export interface PartitionFacts {
   readonly sizeBytes?: number;
   /** `compress` (default: false): contents of files are compressed with LZ4 where that saves blocks. */
   readonly fileSystem:
-    { readonly kind: 'fat' | 'ext4'; readonly label: string } | { readonly kind: 'redoxfs'; readonly compress?: boolean };
+    | { readonly kind: 'fat' | 'ext4'; readonly label: string }
+    | { readonly kind: 'redoxfs'; readonly compress?: boolean }
+    /** An initramfs. The image has no table and the size that its content takes. */
+    | { readonly kind: 'cpio'; readonly gzip?: boolean };
   /** Packages that its files lie on top of. */
   readonly root?: RootFacts;
   readonly files: FileFacts;

@@ -1,20 +1,21 @@
 // The image of a system's profile: facts of its page, outputs of its components and, where it has one, a root of packages, assembled once per state
 // of all of them. An image that was made of the same things and has not been touched since is left as it is.
-import { copyFile, readFile, rename, stat } from 'node:fs/promises';
+import { copyFile, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
 import { stageRecord } from '../cookbook/stages.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
-import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
+import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
 import { remembered } from '../core/remembered.ts';
+import type { Witnessed } from '../core/remembered.ts';
 import type { Compiled } from '../crates/compile.ts';
 import type { Ext4Base } from '../image/ext4.ts';
 import type { Entry } from '../image/file-tree.ts';
-import { assemble } from '../image/image.ts';
+import { assemble, opensWith } from '../image/image.ts';
 import type { AssembledImage, ImageLayout } from '../image/image.ts';
 import { baseFolder } from './base-root.ts';
 import { closureRecord } from './closure-record.ts';
@@ -30,7 +31,7 @@ import { rootTree } from './root-tree.ts';
 import type { RootRequest, RootTree } from './root-tree.ts';
 import { packagedFile, packageFolder } from './single-package.ts';
 import { imageOf, profileOf } from './system.ts';
-import type { System } from './system.ts';
+import type { KernelFacts, System } from './system.ts';
 
 export interface ImageRequest {
   readonly system: System;
@@ -44,6 +45,8 @@ export interface ImageRequest {
   readonly folders: ReadonlyMap<string, string>;
   /** Packages of recipes. */
   readonly installed?: InstalledPackages | undefined;
+  /** The RedoxFS is encrypted, and this password opens it. */
+  readonly password?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -69,7 +72,7 @@ export async function systemImage(
   made: ReadonlyMap<string, string>,
   context: Context,
 ): Promise<SystemImage> {
-  const { system, profile, cache, fetched } = request;
+  const { system, profile, cache, fetched, password } = request;
   const facts = imageOf(system, profile);
   const outputs = compiled.projects.flatMap(({ project, outputs: all }) =>
     [...all].map(([name, { digest }]) => [`${project.name}/${name}`, digest] as const),
@@ -85,13 +88,17 @@ export async function systemImage(
       : [],
     sources: await sourceDigests(request, facts),
     packages: (request.installed?.stages ?? []).map(stageRecord),
+    // Nothing that is written down depends on the password itself.
+    encrypted: password !== undefined,
     // What makes trees and file systems of the facts: a newer Bloomery may make others.
     makers: [await cache.digests.tree(join(import.meta.dirname, '../image')), await cache.digests.tree(import.meta.dirname)],
   };
-  return await remembered<SystemImage>(cache.root, 'image', question, async () => {
+  const assembled = async (): Promise<Witnessed<SystemImage>> => {
     const value = await assembleImage(request, facts, imagePath, compiled, made, context);
     return { value, witnesses: [imagePath, ...(value.kernel === undefined ? [] : [value.kernel])] };
-  });
+  };
+  const holds = ({ image }: SystemImage): boolean => password === undefined || opensWith(imagePath, image, password);
+  return await remembered(cache.root, 'image', question, assembled, holds);
 }
 
 async function assembleImage(
@@ -119,14 +126,17 @@ async function assembleImage(
   };
   const layout = await layoutOf(facts, sources);
   const wanted = profileOf(system, profile).kernel;
-  const kernel = wanted && fetched ? kernelPath(request.outDir, system.name, profile) : undefined;
-  if (kernel !== undefined && wanted) await publishFile(await sourcePath(sources, wanted.from), kernel);
+  const kernel = wanted && ('made' in wanted || fetched) ? kernelPath(request.outDir, system.name, profile) : undefined;
+  if (kernel !== undefined && wanted) await publishKernel(wanted, sources, kernel);
   const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
+  const { password } = request;
   const base = tree && (await rootBaseImage(layout, tree.below, { cacheDir: cache.root, path: env['PATH'] ?? '' }, context));
   const [image, closure] = await Promise.all([
-    assemble(base ? withBase(layout, base) : layout, imagePath, { path: env['PATH'] ?? '' }, context).catch((error: unknown) => {
-      throw tooSmall(error, sizesOf(layout, request.installed?.stages ?? []));
-    }),
+    assemble(withPassword(base ? withBase(layout, base) : layout, password), imagePath, { path: env['PATH'] ?? '' }, context).catch(
+      (error: unknown) => {
+        throw tooSmall(error, sizesOf(layout, request.installed?.stages ?? []));
+      },
+    ),
     tree && rooted && closureRecord(rooted.contents.tree.entries, tree, await versionsOf(request, compiled)),
   ]);
   return {
@@ -177,6 +187,14 @@ function withBase(layout: ImageLayout, base: Ext4Base): ImageLayout {
   return { ...layout, partitions };
 }
 
+function withPassword(layout: ImageLayout, password: string | undefined): ImageLayout {
+  if (password === undefined) return layout;
+  const partitions = layout.partitions.map((partition) =>
+    partition.contents.kind === 'redoxfs' ? { ...partition, contents: { ...partition.contents, password } } : partition,
+  );
+  return { ...layout, partitions };
+}
+
 /** Versions of replacements: of the packages that their components are. */
 async function versionsOf({ system }: ImageRequest, { projects }: Compiled): Promise<Readonly<Record<string, string>>> {
   const ofComponent = new Map<string, string>();
@@ -198,10 +216,24 @@ async function sourcePath(sources: FileSources, name: string): Promise<string> {
   return path;
 }
 
-async function publishFile(from: string, to: string): Promise<void> {
+/** Where an ELF file has the number of its processor, and that of 32-bit x86 (source: the System V ABI). */
+const elfMachine = { atBytes: 18, i386: 3 } as const;
+
+async function publishKernel(facts: KernelFacts, sources: FileSources, to: string): Promise<void> {
+  if ('from' in facts) return await publishFile(await sourcePath(sources, facts.from), to);
+  const from = sources.made(facts.made);
+  if (from === undefined) throw cannot('publish the kernel', `no component made "${facts.made}"`);
+  await publishFile(from, to, facts.multiboot ? (bytes) => void bytes.writeUInt16LE(elfMachine.i386, elfMachine.atBytes) : undefined);
+}
+
+async function publishFile(from: string, to: string, change?: (bytes: Buffer) => void): Promise<void> {
   try {
     await makeFolder(dirname(to));
-    await copyFile(from, `${to}.partial`);
+    if (change) {
+      const bytes = await readFile(from);
+      change(bytes);
+      await writeFile(`${to}.partial`, bytes);
+    } else await copyFile(from, `${to}.partial`);
     await rename(`${to}.partial`, to);
   } catch (error) {
     throw cannotBecause(`write "${to}"`, error);

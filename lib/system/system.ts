@@ -11,6 +11,7 @@ import type { Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
+import type { LiveFacts } from './live-image.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { NixBase } from './nix-base.ts';
 import type { Replacement } from './replacement.ts';
@@ -35,11 +36,14 @@ export interface SystemProfile {
   readonly configuration?: string;
 }
 
-/** A kernel out of a package that is taken alone (`single` of the system's sources). */
-export interface KernelFacts {
-  readonly from: string;
+/** A kernel that the machine starts directly. */
+export type KernelFacts = {
   readonly commandLine: string;
-}
+} & (
+  | /** Out of a package that is taken alone (`single` of the system's sources). */ { readonly from: string }
+    /** An output of a component ("kernel/kernel"). `multiboot`: it is started by that protocol, for which QEMU takes 32-bit programs only. */
+  | { readonly made: string; readonly multiboot?: true }
+);
 
 export interface System {
   /** As typed on the command line. */
@@ -63,6 +67,8 @@ export interface System {
   readonly configurations?: ConfigurationFacts;
   /** A closure that Nix builds, in place of its images. */
   readonly nixBase?: NixBase;
+  /** Its variant that runs from memory. */
+  readonly live?: LiveFacts;
   /** How its machine is started. */
   readonly machine: MachineDescription;
   /** What it must say on the serial console, and what ends a boot. */

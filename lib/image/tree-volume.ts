@@ -1,24 +1,34 @@
-// An initfs as a volume.
+// A format whose whole tree is read at once, as a volume: initfs, and archives of an initramfs.
 import { readFile } from 'node:fs/promises';
 import { cannotBecause, Failure } from '../core/errors.ts';
 import { contentBytes, contentSize } from './content.ts';
-import type { Entry } from './file-tree.ts';
+import { readCpio } from './cpio.ts';
+import type { Entry, FileTree } from './file-tree.ts';
 import { readInitfs } from './initfs-reader.ts';
-import type { Initfs } from './initfs-reader.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
 
 /** `path` is a file that is an initfs from its first byte on. */
 export function initfsVolume(path: string): Volume {
-  let read: Promise<Initfs> | undefined;
+  return treeVolume(path, '(initfs)', (bytes) => readInitfs(bytes).tree);
+}
+
+/** `path` is a cpio archive, plain or in gzip. */
+export function cpioVolume(path: string): Volume {
+  return treeVolume(path, '(initramfs)', readCpio);
+}
+
+/** `name`: what findings about the whole are of. */
+function treeVolume(path: string, name: string, parse: (bytes: Uint8Array) => FileTree): Volume {
+  let read: Promise<FileTree> | undefined;
   const bytes = (): Promise<Uint8Array> =>
     readFile(path).catch((error: unknown) => {
       throw cannotBecause(`read "${path}"`, error);
     });
-  const open = (): Promise<Initfs> => (read ??= bytes().then(readInitfs));
-  const entryAt = async (inside: string): Promise<Entry | undefined> => (await open()).tree.entries.get(inside);
+  const open = (): Promise<FileTree> => (read ??= bytes().then(parse));
+  const entryAt = async (inside: string): Promise<Entry | undefined> => (await open()).entries.get(inside);
   return {
     async *entries() {
-      for (const [inside, entry] of (await open()).tree.entries) yield volumeEntry(inside, entry);
+      for (const [inside, entry] of (await open()).entries) yield volumeEntry(inside, entry);
     },
     async find(inside) {
       const entry = await entryAt(inside);
@@ -30,10 +40,10 @@ export function initfsVolume(path: string): Volume {
     },
     async verify() {
       try {
-        return { findings: [], paths: (await open()).tree.entries.size };
+        return { findings: [], paths: (await open()).entries.size };
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
-        return { findings: [{ path: '(initfs)', why: error.message }], paths: 0 };
+        return { findings: [{ path: name, why: error.message }], paths: 0 };
       }
     },
     async close() {},

@@ -1,0 +1,163 @@
+// Initramfs archives: cpio in the form newc (source: the Linux kernel's documentation, "initramfs buffer format"), plain or in gzip.
+import { Buffer } from 'node:buffer';
+import { constants, gunzipSync, gzipSync } from 'node:zlib';
+import { cannot } from '../core/errors.ts';
+import { contentBytes, contentSize } from './content.ts';
+import { directory, file, fileTree, symlink } from './file-tree.ts';
+import type { Entry, FileTree } from './file-tree.ts';
+
+/** The magic number of the form newc, which every header begins with. */
+export const newcMagic = '070701';
+/** The same with checksums of contents. */
+const newcMagicWithChecksums = '070702';
+export const gzipMagic = Buffer.from([0x1f, 0x8b]);
+
+const headerBytes = 110;
+const trailer = 'TRAILER!!!';
+const types = { directory: 0o040_000, file: 0o100_000, symlink: 0o120_000 } as const;
+const typeBits = 0o170_000;
+/** Fields of 8 hexadecimal digits behind the magic number, in their order. */
+const fieldNames = [
+  'inode',
+  'mode',
+  'uid',
+  'gid',
+  'links',
+  'time',
+  'size',
+  'major',
+  'minor',
+  'rmajor',
+  'rminor',
+  'nameSize',
+  'checksum',
+] as const;
+/** The format has 32 bits for a size. */
+const mostBytes = 0xffff_ffff;
+
+export interface CpioOptions {
+  /** All times, in seconds since 1970. */
+  readonly timestampSec: number;
+  readonly gzip: boolean;
+}
+
+/** Writes a tree as an archive. The same tree gives the same bytes. A file that is too large for the format is a Failure. */
+export function writeCpio(tree: FileTree, { timestampSec, gzip }: CpioOptions): Buffer {
+  const parts: Buffer[] = [];
+  let inode = 0;
+  for (const [path, entry] of tree.entries) {
+    const content = entry.kind === 'file' ? contentBytes(entry.content) : Buffer.from(entry.kind === 'symlink' ? entry.target : '');
+    if (content.length > mostBytes) throw cannot(`put "${path}" into an initramfs`, 'the format holds files of less than 4 GiB');
+    const { mode, uid, gid } = entry;
+    const name = path === '' ? '.' : path;
+    const links = entry.kind === 'directory' ? 2 : 1;
+    parts.push(
+      record(name, { inode: ++inode, mode: types[entry.kind] | mode, uid, gid, links, time: timestampSec, size: content.length }),
+      padded(content),
+    );
+  }
+  parts.push(record(trailer, { links: 1 }));
+  const archive = Buffer.concat(parts);
+  // The fastest level, because an initramfs is unpacked more often than it is stored. Node's header has no time.
+  return gzip ? gzipSync(archive, { level: constants.Z_BEST_SPEED }) : archive;
+}
+
+function record(name: string, fields: Partial<Record<(typeof fieldNames)[number], number>>): Buffer {
+  const named = Buffer.from(`${name}\0`);
+  const all = { ...fields, nameSize: named.length };
+  const digits = fieldNames.map((field) => (all[field] ?? 0).toString(16).toUpperCase().padStart(8, '0'));
+  return padded(Buffer.concat([Buffer.from(newcMagic + digits.join('')), named]));
+}
+
+/** To a multiple of four bytes. */
+function padded(bytes: Uint8Array): Buffer {
+  return Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+}
+
+/** Reads an archive, which may be in gzip. One that is cut, has another form or a name that leaves the root is a Failure. */
+export function readCpio(given: Uint8Array): FileTree {
+  const bytes = uncompressed(Buffer.from(given.buffer, given.byteOffset, given.byteLength));
+  const entries = new Map<string, Entry>();
+  // Of a file with several names, only the last of them has the content.
+  const contents = new Map<number, Uint8Array>();
+  const linked = new Map<string, number>();
+  for (let at = 0; ;) {
+    const found = entryAt(bytes, at);
+    if (!found) break;
+    const { path, entry, inode, links, next } = found;
+    // A later entry of the same path takes its place, as in the kernel.
+    if (entry) entries.set(path, entry);
+    if (entry?.kind === 'file' && links > 1) {
+      linked.set(path, inode);
+      if (contentSize(entry.content) > 0) contents.set(inode, contentBytes(entry.content));
+    }
+    at = next;
+  }
+  for (const [path, inode] of linked) {
+    const [entry, content] = [entries.get(path), contents.get(inode)];
+    if (entry?.kind === 'file' && content) entries.set(path, { ...entry, content: { kind: 'bytes', bytes: content } });
+  }
+  return fileTree(entries);
+}
+
+function uncompressed(bytes: Buffer): Buffer {
+  if (!bytes.subarray(0, gzipMagic.length).equals(gzipMagic)) return bytes;
+  try {
+    return gunzipSync(bytes);
+  } catch (error) {
+    throw bad(error instanceof Error && /unexpected end/.test(error.message) ? 'it is cut off' : 'its gzip is damaged');
+  }
+}
+
+interface FoundEntry {
+  readonly path: string;
+  /** undefined: a device or a socket, which no tree has. */
+  readonly entry: Entry | undefined;
+  readonly inode: number;
+  readonly links: number;
+  /** Where the next header is. */
+  readonly next: number;
+}
+
+/** Returns the entry whose header is at a byte; undefined for the trailer. */
+function entryAt(bytes: Buffer, at: number): FoundEntry | undefined {
+  const header = bytes.toString('latin1', at, at + headerBytes);
+  if (header.length < headerBytes) throw bad('it is cut off');
+  if (!header.startsWith(newcMagic) && !header.startsWith(newcMagicWithChecksums)) throw bad(`there is no header at byte ${at}`);
+  const field = (name: (typeof fieldNames)[number]): number => {
+    const start = newcMagic.length + fieldNames.indexOf(name) * 8;
+    const digits = header.slice(start, start + 8);
+    if (!/^[0-9a-f]{8}$/i.test(digits)) throw bad(`the header at byte ${at} is damaged`);
+    return Number.parseInt(digits, 16);
+  };
+  const [mode, size, nameEnd] = [field('mode'), field('size'), at + headerBytes + field('nameSize')];
+  const start = Math.ceil(nameEnd / 4) * 4;
+  if (start + size > bytes.length) throw bad('it is cut off');
+  const name = bytes.toString('utf8', at + headerBytes, nameEnd - 1);
+  if (name === trailer) return undefined;
+  const path = name.replace(/^(?:\.\/)+/, '').replace(/^\/+|\/+$/g, '');
+  if (path.split('/').includes('..')) throw bad(`the name "${name}" leaves the root`);
+  const content = bytes.subarray(start, start + size);
+  const owner = { uid: field('uid'), gid: field('gid') };
+  const next = start + Math.ceil(size / 4) * 4;
+  const [inode, links] = [field('inode'), field('links')];
+  return { path: path === '.' ? '' : path, entry: entryOf(mode, owner, content), inode, links, next };
+}
+
+function entryOf(mode: number, owner: { readonly uid: number; readonly gid: number }, content: Uint8Array): Entry | undefined {
+  const permissions = mode & 0o7777;
+  switch (mode & typeBits) {
+    case types.directory:
+      return directory(permissions, owner);
+    case types.file:
+      return file(content, permissions, owner);
+    case types.symlink:
+      return symlink(Buffer.from(content).toString(), owner);
+    default:
+      return undefined;
+  }
+}
+
+function bad(why: string): Error {
+  return cannot('read the initramfs', why, { hint: 'it must be a cpio archive in the form newc, plain or in gzip' });
+}
