@@ -258,6 +258,42 @@ test('looks that were written down hold until one of them would find something e
   });
 });
 
+test('a path that was listed and read holds as what it was, whether it is a folder or not', async () => {
+  await withScratch(async (scratch) => {
+    const { folder, write } = scratch;
+    const at = (name: string): string => join(folder, name);
+    await write('target', 'text');
+    await write('folder/file', '');
+    await write('other/file', '');
+    await symlink('target', at('to-file'));
+    await symlink('folder', at('to-folder'));
+    await write('file', 'text');
+    await settle(scratch);
+    const first = await scratch.reopen();
+    for (const name of ['to-file', 'to-folder', 'file', 'absent', 'folder']) {
+      first.digests.names(at(name));
+      await first.digests.file(at(name));
+    }
+    const record = first.digests.record() ?? '';
+    const edits: readonly (readonly [string, () => Promise<unknown>, () => Promise<unknown>])[] = [
+      ['a link leads to other bytes', () => write('target', 'else'), () => write('target', 'text')],
+      ['a file has other bytes', () => write('file', 'else'), () => write('file', 'text')],
+      ['a file appears', () => write('absent', ''), () => rm(at('absent'))],
+      [
+        'a link leads to another folder with the same names',
+        () => rm(at('to-folder')).then(() => symlink('other', at('to-folder'))),
+        () => rm(at('to-folder')).then(() => symlink('folder', at('to-folder'))),
+      ],
+    ];
+    for (const [what, edit, back] of edits) {
+      await edit();
+      assert.is(await (await scratch.reopen()).digests.holds(record), undefined, what);
+      await back();
+      assert.is.not(await (await scratch.reopen()).digests.holds(record), undefined, `${what}, and back`);
+    }
+  });
+});
+
 test('a record that holds has the time stamps of now, so that what was only touched is read once', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');

@@ -247,7 +247,10 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       record() {
         const rows = [
           ...[...listed].map(([dir, { entries, stamp }]) => ['N', dir, stamp, namesDigest(entries)]),
-          ...[...asked].filter(([path]) => !known.has(path) && !listed.has(path)).map(([path, looked]) => fileRow(path, looked)),
+          // The names of a folder say that it is one. What is no folder, or a link to one, may change without other names in it.
+          ...[...asked]
+            .filter(([path, { stamp }]) => !known.has(path) && !(stamp === aFolder && listed.has(path)))
+            .map(([path, looked]) => fileRow(path, looked)),
           ...[...ignoring.keys()].map(treeRow),
           ...[...known].map(([path, value]) => ['K', path, value, '']),
         ];
