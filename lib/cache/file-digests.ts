@@ -248,9 +248,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         const rows = [
           ...[...listed].map(([dir, { entries, stamp }]) => ['N', dir, stamp, namesDigest(entries)]),
           // The names of a folder say that it is one. What is no folder, or a link to one, may change without other names in it.
-          ...[...asked]
-            .filter(([path, { stamp }]) => !known.has(path) && !(stamp === aFolder && listed.has(path)))
-            .map(([path, looked]) => fileRow(path, looked)),
+          ...[...asked].filter(([path, looked]) => !known.has(path) && !(looked.stamp === aFolder && listed.has(path))).map(fileRow),
           ...[...ignoring.keys()].map(treeRow),
           ...[...known].map(([path, value]) => ['K', path, value, '']),
         ];
@@ -281,7 +279,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
             renew(at, ['N', path, found.stamp, digest]);
           } else if (kind === 'F') {
             if (short(digestOf(path)) !== digest) return undefined;
-            renew(at, fileRow(path, asked.get(path)));
+            renew(at, fileRow([path, asked.get(path)]));
           } else {
             const folders = Object.entries(JSON.parse(stamp) as Readonly<Record<string, string>>);
             if (folders.length > 0 && folders.every(([folder, before]) => stampOfFolder(folder) === before)) continue;
@@ -374,7 +372,7 @@ function namesDigest(entries: readonly Entry[] | undefined): string {
   return entries ? short(digestRecord(entries.map(nameWithKind).sort(byCodeUnit))) : absent;
 }
 
-function fileRow(path: string, looked: Looked | undefined): readonly string[] {
+function fileRow([path, looked]: readonly [string, Looked | undefined]): readonly string[] {
   return ['F', path, looked?.stamp ?? '', short(looked?.digest)];
 }
 

@@ -2,7 +2,7 @@
 // the same bytes for the same description. Published by rename: a killed run leaves nothing that looks like an image.
 import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannot, cannotBecause, Failure } from '../core/errors.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
@@ -22,6 +22,7 @@ import { startDigest } from './image-digest.ts';
 import type { RunningDigest } from './image-digest.ts';
 import { partitionPlaces, sectorBytes } from './partitions.ts';
 import type { PartitionPlace, PartitionRequest } from './partitions.ts';
+import { writeIso } from './iso.ts';
 import { openRedoxfs } from './redoxfs-reader.ts';
 import { writeRedoxfs } from './redoxfs-writer.ts';
 
@@ -31,7 +32,9 @@ export type PartitionContents =
   /** `compress`: records are compressed with LZ4 where that saves blocks. `password`: it is encrypted, with random keys that the password opens. */
   | { readonly kind: 'redoxfs'; readonly tree: FileTree; readonly compress?: boolean; readonly password?: string }
   /** An initramfs, which is the whole image and has the size that its content takes. */
-  | { readonly kind: 'cpio'; readonly tree: FileTree; readonly gzip?: boolean };
+  | { readonly kind: 'cpio'; readonly tree: FileTree; readonly gzip?: boolean }
+  /** ISO 9660, which is the whole image. `efiImage`: the path of the file that UEFI firmware starts from. */
+  | { readonly kind: 'iso'; readonly tree: FileTree; readonly label: string; readonly efiImage: string };
 
 export interface PartitionLayout extends PartitionRequest {
   readonly typeGuid: string;
@@ -75,7 +78,7 @@ export interface AssembledImage {
  */
 export async function assemble(layout: ImageLayout, outPath: string, host: ImageHost, context: Context): Promise<AssembledImage> {
   const archive = layout.partitions[0]?.contents;
-  if (archive?.kind === 'cpio') return await assembleArchive(layout, archive, outPath, context);
+  if (archive?.kind === 'cpio' || archive?.kind === 'iso') return await assembleWhole(layout, archive, outPath, host, context);
   const bare = layout.table === 'none';
   const places = bare ? wholeImage(layout) : partitionPlaces(layout.sizeBytes, layout.partitions);
   const partialPath = `${outPath}.partial`;
@@ -113,22 +116,25 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
   }
 }
 
-async function assembleArchive(
+/** An image whose only file system has no fixed size. */
+async function assembleWhole(
   { partitions: [partition], timestampSec }: ImageLayout,
-  { tree, gzip = false }: Extract<PartitionContents, { kind: 'cpio' }>,
+  contents: Extract<PartitionContents, { kind: 'cpio' | 'iso' }>,
   outPath: string,
-  { signal }: Context,
+  host: ImageHost,
+  context: Context,
 ): Promise<AssembledImage> {
   const partialPath = `${outPath}.partial`;
   try {
-    const bytes = writeCpio(tree, { timestampSec, gzip });
     await mkdir(dirname(outPath), { recursive: true });
-    await writeFile(partialPath, bytes);
-    signal.throwIfAborted();
+    if (contents.kind === 'iso') await writeIso(contents.tree, partialPath, { ...contents, timestampSec }, host, context);
+    else await writeFile(partialPath, writeCpio(contents.tree, { timestampSec, gzip: contents.gzip ?? false }));
+    const bytes = await readFile(partialPath);
+    context.signal.throwIfAborted();
     await rename(partialPath, outPath);
-    const sha256 = digestBytes(bytes);
-    const about = { name: partition?.name ?? '', typeGuid: partition?.typeGuid ?? '', guid: '', startLba: 0 };
-    return { bytes: bytes.length, sha256, partitions: [{ ...about, sizeBytes: bytes.length, fileSystem: 'cpio', fileSystemId: '' }] };
+    const about = { name: partition?.name ?? '', typeGuid: partition?.typeGuid ?? '', guid: '', startLba: 0, fileSystemId: '' };
+    const partitions = [{ ...about, sizeBytes: bytes.length, fileSystem: contents.kind }];
+    return { bytes: bytes.length, sha256: digestBytes(bytes), partitions };
   } catch (error) {
     throw cannotBecause(`write "${outPath}"`, error);
   } finally {
@@ -184,7 +190,9 @@ async function writeContents(
     const { uuid, usedEndBytes } = await writeRedoxfs(tree, image.fd, { ...where, compress, password }, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
   }
-  if (contents.kind === 'cpio') throw cannot(`write the partition "${place.name}"`, 'an initramfs is no partition');
+  if (contents.kind === 'cpio' || contents.kind === 'iso') {
+    throw cannot(`write the partition "${place.name}"`, `a file system of kind ${contents.kind} is no partition`);
+  }
   if (contents.kind === 'ext4') {
     const { base } = contents;
     const uuid = base?.uuid ?? guidText(guidFrom(`${place.guid} ext4`));

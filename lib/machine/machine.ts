@@ -2,7 +2,7 @@
 // boots or says.
 
 export type Firmware = 'uefi' | 'bios';
-export type DiskInterface = 'nvme' | 'virtio' | 'ide';
+export type DiskInterface = 'nvme' | 'virtio' | 'ide' | 'cdrom';
 export type Accelerator = 'kvm' | 'tcg';
 /** The program that runs the machine. */
 export type Monitor = 'qemu' | 'cloud-hypervisor';
@@ -14,8 +14,10 @@ export interface MachineDescription {
   readonly cpus: number;
   /** Room for processors that are plugged in while the machine runs; without it there is none. */
   readonly maxCpus?: number;
-  /** How the system's image is attached. */
-  readonly imageInterface: DiskInterface;
+  /** What QEMU emulates: a PC with PCI Express, or a small machine without firmware for a kernel that is started directly. Default: q35. */
+  readonly board?: 'q35' | 'microvm';
+  /** How the system's image is attached. `initrd`: it is the initramfs of the kernel, and there is no disk. */
+  readonly imageInterface: DiskInterface | 'initrd';
   /** A kernel that is started without firmware and boot loader. */
   readonly kernel?: DirectKernel;
   /** Without it the machine has no network. */

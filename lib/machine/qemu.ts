@@ -34,7 +34,7 @@ export interface QemuPlan {
 export function qemuArguments(plan: QemuPlan): string[] {
   return [
     ...bareArguments(plan.machine.display),
-    ...acceleratorArguments(plan.accelerator),
+    ...acceleratorArguments(plan.accelerator, plan.machine.board),
     ...sizeArguments(plan.machine),
     ...(plan.flash ? flashArguments(plan.flash) : []),
     ...plan.disks.flatMap(diskArguments),
@@ -62,8 +62,8 @@ function displayWord(display: Display | undefined): string {
 }
 
 /** Without cx16 under TCG: QEMU 7.2 corrupts memory when the guest runs cmpxchg16b, and a quarter of the boots of a Linux fail. */
-export function acceleratorArguments(accelerator: Accelerator): string[] {
-  return ['-machine', `q35,accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max,-cx16'];
+export function acceleratorArguments(accelerator: Accelerator, board: MachineDescription['board'] = 'q35'): string[] {
+  return ['-machine', `${board},accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max,-cx16'];
 }
 
 /** A balloon only where the size may change: it is a device that the guest sees. */
@@ -89,6 +89,7 @@ export function diskArguments(disk: Disk, index: number): string[] {
     nvme: `nvme,drive=${id},serial=${id}`,
     virtio: `virtio-blk-pci,drive=${id}`,
     ide: `ide-hd,drive=${id},bus=ide.${index}`,
+    cdrom: `ide-cd,drive=${id},bus=ide.${index}`,
   }[disk.interface];
   return ['-drive', `if=none,id=${id},format=${disk.format ?? 'raw'},snapshot=on,file=${optionValue(disk.path)}`, '-device', device];
 }

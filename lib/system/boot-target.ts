@@ -8,7 +8,8 @@ import { byCodeUnit } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { GuestSession } from './guest-check.ts';
-import { kernelPath } from './system-image.ts';
+import type { ImageFacts } from './image-facts.ts';
+import { imageFileName, kernelPath } from './system-image.ts';
 import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
 
@@ -48,8 +49,8 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
 
 /** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
 export async function bootTarget({ root, system: name, profile, image }: BootWords): Promise<BootTarget> {
-  const { profile: chosen, ...system } = await bootable(root, name, profile, image);
-  const path = image ?? join(root, 'out', `${name}-${chosen}.img`);
+  const { profile: chosen, facts, ...system } = await bootable(root, name, profile, image);
+  const path = image ?? join(root, 'out', imageFileName(`${name}-${chosen}`, facts));
   const stem = basename(path, extname(path));
   const log = join(root, 'out', 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
   return { system, image: path, log };
@@ -61,7 +62,7 @@ async function bootable(
   name: string,
   profile: string | undefined,
   image: string | undefined,
-): Promise<Bootable & { readonly profile: string }> {
+): Promise<Bootable & { readonly profile: string; readonly facts?: ImageFacts | undefined }> {
   const file = await pageOf(root, name, 'machine');
   if (file === undefined) {
     const names = await bootableNames(root);
@@ -69,7 +70,8 @@ async function bootable(
     const system = await loadSystem(root, name);
     const chosen = profile ?? defaultProfile(system);
     if (image === undefined) profileOf(system, chosen);
-    return { ...withProfile(system, chosen, image === undefined ? join(root, 'out') : dirname(image)), profile: chosen };
+    const facts = system.profiles[chosen]?.image ?? system.image;
+    return { ...withProfile(system, chosen, image === undefined ? join(root, 'out') : dirname(image)), profile: chosen, facts };
   }
   const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);
   return { name, title: name, machine: page.machine, console: await consoleRules(root, name), profile: profile ?? 'default' };

@@ -30,8 +30,9 @@ import { linkedWith } from './c-library.ts';
 import type { BuiltCLibrary } from './c-library.ts';
 import type { InstalledPackages } from './recipe-packages.ts';
 import type { RecipesRequest } from './recipe-request.ts';
-import { systemImage } from './system-image.ts';
+import { imageFileName, systemImage } from './system-image.ts';
 import type { SystemImage } from './system-image.ts';
+import { imageOf } from './system.ts';
 import type { System } from './system.ts';
 import { originsFor } from './upstream-sources.ts';
 import type { FetchedOrigin } from './upstream-sources.ts';
@@ -102,7 +103,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   };
   const wanted = [...projects.values()].map(({ project }) => project);
   const { compiled, installed, library } = await compileAll(wanted, { ...request, system, origins }, { ...options, handOver }, context);
-  const imagePath = join(outDir, `${stem}.img`);
+  const imagePath = join(outDir, imageFileName(stem, base ? undefined : imageOf(system, profile)));
   const folders = sourceFolders(projects, origins, request.sources);
   const image = {
     system,

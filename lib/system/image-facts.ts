@@ -5,11 +5,14 @@ import { join, posix, relative } from 'node:path';
 import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { contentBytes } from '../image/content.ts';
+import { writeCpio } from '../image/cpio.ts';
 import { directory, file, fileTree, symlink } from '../image/file-tree.ts';
 import type { Entry, FileTree, Owner } from '../image/file-tree.ts';
 import type { ImageLayout } from '../image/image.ts';
 import { writeInitfs } from '../image/initfs.ts';
 import type { InitfsGeneration } from '../image/initfs-format.ts';
+import { fatFile, grubFile } from './boot-files.ts';
+import type { FileMaker, GrubFacts } from './boot-files.ts';
 import type { ServiceSet } from './services.ts';
 
 /** An init that services can be rendered for. */
@@ -34,7 +37,9 @@ export interface PartitionFacts {
     | { readonly kind: 'fat' | 'ext4'; readonly label: string }
     | { readonly kind: 'redoxfs'; readonly compress?: boolean }
     /** An initramfs. The image has no table and the size that its content takes. */
-    | { readonly kind: 'cpio'; readonly gzip?: boolean };
+    | { readonly kind: 'cpio'; readonly gzip?: boolean }
+    /** An ISO 9660 image with Rock Ridge, which is the whole image. Firmware starts what is in the FAT file system `efiImage`, a path in it. */
+    | { readonly kind: 'iso'; readonly label: string; readonly efiImage: string };
   /** Packages that its files lie on top of. */
   readonly root?: RootFacts;
   readonly files: FileFacts;
@@ -70,6 +75,12 @@ export type FileFact = Attributes &
     | { readonly packaged: string }
     /** A file or folder of a component's source: "base:init.d". */
     | { readonly source: string }
+    /** An initramfs as a file. */
+    | { readonly initramfs: { readonly gzip: boolean; readonly files: FileFacts } }
+    /** A FAT file system as a file, for firmware. */
+    | { readonly fat: { readonly sizeBytes: number; readonly label: string; readonly files: FileFacts } }
+    /** GRUB for UEFI firmware. */
+    | { readonly grub: GrubFacts }
     | { readonly initfs: { readonly generation: InitfsGeneration; readonly bootstrap: string; readonly files: FileFacts } }
   );
 
@@ -89,6 +100,8 @@ export interface FileSources {
   readonly source?: (name: string) => string | undefined;
   /** What packages install into a partition, below its own files. */
   readonly installed?: (facts: PartitionFacts) => Promise<ReadonlyMap<string, Entry> | undefined>;
+  /** Makes files with programs of the host. */
+  readonly host?: FileMaker;
   /** The entries of a root, without the partition's own files. */
   readonly root?: (facts: RootFacts) => Promise<ReadonlyMap<string, Entry>>;
 }
@@ -96,7 +109,11 @@ export interface FileSources {
 /** Returns the rows of an image that name files of components' sources: "base:init.d". */
 export function sourceRows({ partitions }: ImageFacts): readonly string[] {
   const of = (files: FileFacts): readonly string[] =>
-    Object.values(files).flatMap((fact) => ('source' in fact ? [fact.source] : 'initfs' in fact ? of(fact.initfs.files) : []));
+    Object.values(files).flatMap((fact) => {
+      if ('source' in fact) return [fact.source];
+      const inner = 'initfs' in fact ? fact.initfs : 'initramfs' in fact ? fact.initramfs : 'fat' in fact ? fact.fat : undefined;
+      return inner ? of(inner.files) : [];
+    });
   return partitions.flatMap(({ files }) => of(files));
 }
 
@@ -186,6 +203,15 @@ async function entryOf(
     if (source === undefined) throw cannot(`put "${path}" into the image`, `there is no package with "${fact.packaged}"`);
     return await hostFile(source, fact.mode ?? 0o644, owner);
   }
+  if ('initramfs' in fact) {
+    const { gzip, files } = fact.initramfs;
+    return file(writeCpio(await treeOf(files, sources, timestampSec), { timestampSec, gzip }), fact.mode ?? 0o644, owner);
+  }
+  if ('grub' in fact) return file(await grubFile(fact.grub, timestampSec, makerOf(path, sources)), fact.mode ?? 0o644, owner);
+  if ('fat' in fact) {
+    const tree = await treeOf(fact.fat.files, sources, timestampSec);
+    return file(await fatFile(tree, { ...fact.fat, timestampSec }, makerOf(path, sources)), fact.mode ?? 0o644, owner);
+  }
   const bootstrap = await readFile(pathOf(path, fact.initfs.bootstrap, sources));
   const tree = await treeOf(fact.initfs.files, sources, timestampSec);
   return file(writeInitfs(tree, bootstrap, { generation: fact.initfs.generation, timestampSec }), fact.mode ?? 0o644, owner);
@@ -193,6 +219,11 @@ async function entryOf(
 
 async function hostFile(path: string, mode: number, owner: Owner): Promise<Entry> {
   return file({ kind: 'host', path, sizeBytes: (await stat(path)).size }, mode, owner);
+}
+
+function makerOf(path: string, { host }: FileSources): FileMaker {
+  if (!host) throw new Error(`"${path}" is made with programs of the host, and there is none`);
+  return host;
 }
 
 function pathOf(path: string, name: string, sources: FileSources): string {

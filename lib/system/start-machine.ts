@@ -35,15 +35,24 @@ async function startQemu(order: MachineOrder, context: Context): Promise<Running
   const tempRoot = order.env['TMPDIR'] || '/tmp';
   const flash = order.machine.firmware === 'uefi' ? await uefiFlash(qemu) : undefined;
   const chosen = await accelerator(order.accelerator, { qemu, cacheDir: order.cacheDir, tempRoot }, context);
-  const { machine, restore } = order;
+  const { restore } = order;
+  const machine = withInitrd(order);
   if (machine.display?.kind === 'window') await checkToolkit(qemu, machine.display, context);
   await checkPorts(machine);
   const virtiofsd = await shareServer('qemu', machine, order.env['PATH'] ?? '', context);
   const disk =
     restore === undefined ? { path: order.image } : { path: order.image && join(restore, snapshotDisk('disk0')), format: 'qcow2' as const };
-  const disks = disk.path === undefined ? [] : [{ ...disk, path: disk.path, interface: machine.imageInterface }];
+  const { imageInterface } = machine;
+  const attached = imageInterface === 'initrd' ? undefined : imageInterface;
+  const disks = disk.path === undefined || !attached ? [] : [{ ...disk, path: disk.path, interface: attached }];
   const more = { ...(restore === undefined ? {} : { restore }), ...(virtiofsd === undefined ? {} : { virtiofsd }) };
   return await launch({ qemu, machine, accelerator: chosen, disks, flash, tempRoot, ...more, ...desktopOf(order) }, context);
+}
+
+/** The machine with its image as the initramfs, if it is one. */
+function withInitrd({ machine, image }: MachineOrder): MachineDescription {
+  if (machine.imageInterface !== 'initrd' || !machine.kernel || image === undefined) return machine;
+  return { ...machine, kernel: { ...machine.kernel, initrd: image } };
 }
 
 /** Distributions put the toolkits of QEMU into a package of their own. */

@@ -64,6 +64,13 @@ export function kernelPath(outDir: string, system: string, profile: string): str
   return join(outDir, `${system}-${profile}`, 'vmlinuz');
 }
 
+/** Where the image of a profile is, below the folder of all outputs: its name ends as its kind does. */
+export function imageFileName(stem: string, facts: ImageFacts | undefined): string {
+  const kind = facts?.partitions[0]?.fileSystem;
+  if (kind?.kind === 'cpio') return `${stem}.cpio${kind.gzip ? '.gz' : ''}`;
+  return `${stem}.${kind?.kind === 'iso' ? 'iso' : 'img'}`;
+}
+
 /** `made`: component/output -> path. */
 export async function systemImage(
   request: ImageRequest,
@@ -115,6 +122,7 @@ async function assembleImage(
     made: (name) => made.get(name),
     source: (name) => sourceAt(name, request.folders),
     installed: (partition) => installedEntries(request, partition),
+    host: { host: { path: env['PATH'] ?? '' }, scratchDir: env['TMPDIR'] ?? '/tmp', context },
     ...(fetched && {
       packaged: (name) => packagedFile(name, { lock: fetched.lock, cacheDir: cache.root, env }, context),
       root: async (root) => {

@@ -56,7 +56,7 @@ export const systemdMilestones: readonly Milestone[] = [
   {
     name: 'systemd',
     stage: 'init',
-    pattern: /^(?:systemd\[1\]: )?(?:systemd \d+\S* running in system mode|Welcome to .+!$)/,
+    pattern: /^(?:systemd\[1\]: )?(?:systemd \d+\S* running in system mode|Welcome to (?!GRUB!).+!$)/,
     source: 'systemd, main.c',
     example: 'Welcome to Debian GNU/Linux 12 (bookworm)!',
   },

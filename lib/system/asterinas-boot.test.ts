@@ -1,0 +1,122 @@
+// The bundled Asterinas, built by tasks/build.ts and booted for real by every protocol that its kernel has; and its kernel failing in every way on purpose.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Step } from '../console/dialogue.ts';
+import type { Judgement, Verdict } from '../console/verdict.ts';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import { tool } from '../core/tools.ts';
+import { bootTarget } from './boot-target.ts';
+import { bootTest } from './boot-test.ts';
+
+const project = join(import.meta.dirname, '../..');
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const context: Context = { signal: new AbortController().signal, report: () => undefined };
+const dir = await mkdtemp(join(tmpdir(), 'asterinas-boot-'));
+test.after(() => rm(dir, { recursive: true, force: true }));
+
+const files = { direct: 'asterinas-direct.cpio.gz', pvh: 'asterinas-pvh.cpio.gz', iso: 'asterinas-iso.iso' } as const;
+type Profile = keyof typeof files;
+
+async function build(profile: Profile, out = dir): Promise<void> {
+  const words = ['tasks/build.ts', 'asterinas', '--profile', profile, '--out', out];
+  const built = await run([process.execPath, ...words], { cwd: project, env });
+  assert.is(built.exitCode, 0, built.stderr);
+}
+
+async function boot(profile: Profile, steps: readonly Step[] = [], silenceMs = 60_000): Promise<Judgement & { readonly text: string }> {
+  const { system, image } = await bootTarget({ root: project, system: 'asterinas', profile, image: join(dir, files[profile]) });
+  const log = join(dir, `${profile}.log`);
+  const judgement = await bootTest(
+    {
+      machine: system.machine,
+      image,
+      accelerator: 'tcg',
+      monitor: 'qemu',
+      cacheDir: join(dir, 'cache'),
+      env: { PATH: env['PATH'] ?? '' },
+      rules: system.console,
+      limits: { timeoutMs: 300_000, silenceMs, graceMs: 500 },
+      steps,
+      log,
+    },
+    context,
+  );
+  return { ...judgement, text: await readFile(log, 'utf8') };
+}
+
+const typed = (...commands: readonly string[]): readonly Step[] =>
+  commands.flatMap((text) => [{ kind: 'send', text }, ...(text === commands.at(-1) ? [] : [{ kind: 'expect', text: '~ # ' } as const])]);
+
+const protocols = { direct: 'multiboot', pvh: 'pvh', iso: 'multiboot2' } as const;
+for (const profile of ['direct', 'pvh', 'iso'] as const) {
+  test(`${profile}: the kernel is started by ${protocols[profile]}, and finds the command line and every file of the initramfs`, async () => {
+    await build(profile);
+    const { verdict, milestones, text } = await boot(profile);
+    assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
+    assert.equal(
+      milestones.map(({ name }) => name),
+      ['kernel', 'root', 'prompt'],
+    );
+    assert.match(text, `boot: protocol ${protocols[profile]}, `);
+    assert.match(text, /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(5\):\r\n {2}SHELL=\/bin\/sh\r\n/);
+    const program = await readFile(join(dir, `asterinas-${profile}/boot-hello/boot-hello`));
+    const { digestBytes } = await import('../core/digest.ts');
+    assert.match(text, `/test/boot_hello ${program.length} bytes sha256 ${digestBytes(program)}`);
+  });
+}
+
+test('two builds of the images have the same bytes', async () => {
+  const other = join(dir, 'other');
+  for (const profile of ['direct', 'iso'] as const) {
+    await build(profile, other);
+    assert.ok((await readFile(join(dir, files[profile]))).equals(await readFile(join(other, files[profile]))), profile);
+  }
+});
+
+test('the CD has a boot image for UEFI and its files, as xorriso reads it', async () => {
+  const words = ['-indev', join(dir, files.iso), '-report_el_torito', 'plain', '-find', '/', '-type', 'f', '-exec', 'echo'];
+  const { exitCode, stdout, stderr } = await run([await tool('xorriso', env['PATH'] ?? ''), ...words], { cwd: dir, env });
+  assert.is(exitCode, 0, stderr);
+  assert.match(stdout, /El Torito boot img : +1 +UEFI/);
+  for (const path of ['/boot/grub/grub.cfg', '/boot/asterinas-osdk-bin', '/boot/initramfs.cpio.gz']) assert.match(stdout, `'${path}'`);
+});
+
+const failures: readonly (readonly [command: string, failure: string, line: RegExp])[] = [
+  ['panic', 'rust-panic', /Uncaught panic:$/],
+  ['fault', 'page-fault', /kernel page fault: the address is outside the range of the linear mapping/],
+  ['heap', 'oom', /Heap allocation error, layout = Layout \{ size: \d+, align: 8 \(1 << 3\) \}/],
+  ['opcode', 'rust-panic', /Uncaught panic:$/],
+];
+for (const [command, failure, line] of failures) {
+  test(`"${command}" ends as ${failure}`, async () => {
+    const { verdict, text } = await boot('direct', typed(command));
+    const failed: Extract<Verdict, { kind: 'failed' }> | undefined = verdict.kind === 'failed' ? verdict : undefined;
+    assert.is(failed?.failure, failure, JSON.stringify(verdict));
+    assert.match(failed?.line ?? '', line);
+    assert.match(text, 'Printing stack trace:');
+  });
+}
+
+test('an error that the kernel recovers from is a finding, and an end that was asked for is a good one', async () => {
+  const { verdict, findings } = await boot('direct', typed('oops', 'sum /etc/hostname', 'poweroff'));
+  assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
+  assert.ok(findings.some(({ kind }) => kind === 'oops'));
+});
+
+test('a kernel that stops without a word is seen by its silence', async () => {
+  const { verdict } = await boot('direct', [...typed('hang'), { kind: 'expect', text: 'never' }], 3000);
+  assert.is.not(verdict.kind, 'booted', JSON.stringify(verdict));
+});
+
+test('every end of init but a power-off is a failure', async () => {
+  for (const command of ['exit 3', 'exit']) {
+    const { verdict } = await boot('direct', [...typed(command), { kind: 'expect', text: 'never' }]);
+    assert.is.not(verdict.kind, 'booted', `${command}: ${JSON.stringify(verdict)}`);
+  }
+});
+
+test.run();

@@ -1,0 +1,62 @@
+// What is in the images of Asterinas: the initramfs, and the files of GRUB.
+import { MiB } from '../../lib/core/sizes.ts';
+import type { FileFacts } from '../../lib/system/image-facts.ts';
+
+/** As upstream's tests start the kernel. */
+export const commandLine = 'SHELL=/bin/sh LOGNAME=root HOME=/ USER=root PATH=/bin:/benchmark console=ttyS0 -- sh -l';
+
+export const initramfs: FileFacts = {
+  init: { link: 'test/boot_hello' },
+  'test/boot_hello': { made: 'boot-hello/boot-hello' },
+  'etc/hostname': { text: 'asterinas\n' },
+  'etc/passwd': { text: 'root:x:0:0:root:/root:/bin/sh\n' },
+  'etc/group': { text: 'root:x:0:\n' },
+  dev: { folder: true },
+  proc: { folder: true },
+  sys: { folder: true },
+  root: { folder: true, mode: 0o700 },
+  tmp: { folder: true, mode: 0o1777 },
+};
+
+/** Modules of GRUB for finding the kernel on a CD or a disk and starting it by any protocol that the kernel has. */
+const modules = [
+  'iso9660',
+  'fat',
+  'ext2',
+  'part_gpt',
+  'search',
+  'search_fs_file',
+  'normal',
+  'configfile',
+  'multiboot2',
+  'linux',
+  'serial',
+  'terminal',
+  'echo',
+  'boot',
+  'gzio',
+  'acpi',
+  'reboot',
+  'halt',
+  'test',
+];
+
+/** GRUB looks for its configuration itself, because firmware does not say which disk it was loaded from. */
+export const grub: FileFacts[string] = {
+  grub: { modules, config: 'search --file --set=root /boot/grub/grub.cfg\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n' },
+};
+
+export const grubConfig = (kernel: string): string => `serial --unit=0 --speed=115200
+terminal_output serial
+set timeout_style=hidden
+set timeout=0
+set gfxpayload=text
+menuentry 'asterinas' {
+  multiboot2 /boot/${kernel} ${commandLine}
+  module2 --nounzip /boot/initramfs.cpio.gz
+  boot
+}
+`;
+
+/** The file system that firmware starts a CD from. */
+export const efiImage: FileFacts[string] = { fat: { sizeBytes: 8 * MiB, label: 'EFI', files: { 'EFI/BOOT/BOOTX64.EFI': grub } } };
