@@ -5,6 +5,7 @@ import type { ImageFacts } from '../lib/system/image-facts.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './asterinas/console.ts';
 import { commandLine, efiImage, grubConfig, initramfs } from './asterinas/files.ts';
+import { reference } from './asterinas/reference.ts';
 import { cd, direct, machine, microvm } from './asterinas/machine.ts';
 
 const kernelName = 'asterinas-osdk-bin';
@@ -93,6 +94,7 @@ export const system: System = {
     },
   },
   defaultProfile: 'direct',
+  reference,
   machine,
   console,
 };

@@ -7,6 +7,7 @@ import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
 import type { MachineRecord } from '../machine/run-directory.ts';
 import { bootTarget, namedSystem } from '../system/boot-target.ts';
+import { withReferenceKernel } from '../system/reference-kernel.ts';
 import type { BootTarget } from '../system/boot-target.ts';
 import type { MachineOrder, MonitorChoice } from '../system/machine-order.ts';
 import type { CommandLine, Flag } from './command-line.ts';
@@ -38,31 +39,53 @@ export const verdictFlags = {
   send: { type: 'string', multiple: true, value: 'TEXT', help: 'type TEXT and Enter; before any --expect it waits for the prompt' },
 } as const satisfies Record<string, Flag>;
 
+/** What of a system is booted. */
+export interface BootChoice {
+  /** Undefined: the system's default. */
+  readonly profile: string | undefined;
+  /** A kernel of the page, or a file. Undefined: the system's own. */
+  readonly kernel: string | undefined;
+}
+
 /** The machine that the command line asks for, and whose it is. `root` is the project's folder. */
 export async function orderedMachine(
-  { args, host, path }: Task,
+  { args, host, path, report, signal }: Task,
   root: string,
   word = args.words[0],
   monitor: MonitorChoice = 'qemu',
+  choice: BootChoice = { profile: args.text('profile'), kernel: args.text('kernel') },
 ): Promise<{ target: BootTarget; order: MachineOrder }> {
   const image = args.text('image');
   const target = await bootTarget({
     root,
     system: namedSystem(word, args.text('system')),
-    profile: args.text('profile'),
+    profile: choice.profile,
     image: image === undefined ? undefined : path(image),
   });
   const cacheDir = path(args.text('cache') ?? host.cacheDir);
+  const { kernel } = choice;
+  const named = kernel !== undefined && Object.hasOwn(target.system.reference?.kernels ?? {}, kernel) ? kernel : undefined;
+  const at = { root, cacheDir, env: host.env };
+  const machine = named
+    ? await withReferenceKernel(target.system, target.system.machine, named, at, { report, signal })
+    : target.system.machine;
   const order = {
-    machine: changedMachine(target.system.machine, args, path),
+    machine: changedMachine(machine, args, path, named !== undefined),
     // A kernel that is started directly needs no disk.
-    image: args.text('kernel') !== undefined && image === undefined ? undefined : target.image,
+    image: kernel !== undefined && !named && image === undefined ? undefined : target.image,
     accelerator: acceleratorChoice(args),
     monitor: oneOf(args, 'vmm', monitors) ?? monitor,
     cacheDir,
     env: host.env,
   };
-  return { target, order };
+  return { target: named ? withKernel(target, named) : target, order };
+}
+
+/** What the other kernel says is judged by its own rules, and written to a file of its own. */
+function withKernel(target: BootTarget, name: string): BootTarget {
+  const { system, log } = target;
+  const rules = system.reference?.kernels[name]?.console ?? system.console;
+  return { ...target, system: { ...system, console: rules }, log: log.replace(/\.log$/, `-${name}.log`) };
 }
 
 export interface InteractiveOrder {

@@ -13,7 +13,9 @@ import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
 import { consoleRules, namedSystem } from '../system/boot-target.ts';
 import { bootTest } from '../system/boot-test.ts';
 import type { CheckResult } from '../system/guest-check.ts';
+import { loadSystem } from '../system/system.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
+import type { BootChoice } from './boot-flags.ts';
 import {
   attachLines,
   bootOutcome,
@@ -41,6 +43,10 @@ export const bootFlags = {
   findings: { type: 'string', value: 'OLD.json', help: 'compare findings with those of an earlier run (its --json)' },
   symbols: { type: 'string', value: 'ELF', help: 'the kernel with its symbols: addresses of a failed boot get names' },
   quiet: { type: 'boolean', help: 'do not show the console' },
+  matrix: {
+    type: 'boolean',
+    help: 'boot every profile of one system, and with each other kernel of its page where a profile can have one',
+  },
   'no-checks': { type: 'boolean', help: "boot and judge only; do not log in for the profile's checks" },
   keep: { type: 'boolean', help: 'leave the machine running after the verdict, until ^C' },
   json: { type: 'boolean', help: 'print the verdict as one JSON object, as the last line' },
@@ -84,6 +90,7 @@ async function replayed(task: Task, root: string): Promise<JUnitCase> {
 /** Boots what the command line names: one system as it is watched, several beside each other. */
 async function bootAll(task: Task, root: string): Promise<readonly JUnitCase[]> {
   const { args } = task;
+  if (args.has('matrix')) return await bootMatrix(task, root);
   const words = args.words.length === 0 ? [undefined] : args.words;
   if (words.length > 1) {
     const given = (flag: string): boolean => (flag === 'keep' ? args.has(flag) : (args.text(flag) ?? args.list(flag)[0]) !== undefined);
@@ -94,24 +101,42 @@ async function bootAll(task: Task, root: string): Promise<readonly JUnitCase[]> 
   return await Promise.all(words.map((word) => limit(() => bootWithRetries(task, root, word, words.length > 1))));
 }
 
-async function bootWithRetries(task: Task, root: string, word: string | undefined, many: boolean): Promise<JUnitCase> {
+/** Boots each profile with each kernel, two at a time; a case is named after both. */
+async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[]> {
+  const { args } = task;
+  const other = ['image', 'profile', 'kernel', 'log', 'keep'].find((flag) =>
+    flag === 'keep' ? args.has(flag) : args.text(flag) !== undefined,
+  );
+  if (other) throw cannot('read the command line', `--${other} is for one boot, and --matrix is for all`, { blame: 'usage' });
+  const system = await loadSystem(root, namedSystem(args.words[0], args.text('system')));
+  const kernels = [undefined, ...Object.keys(system.reference?.kernels ?? {})];
+  const choices = Object.entries(system.profiles).flatMap(([profile, { kernel: direct }]) =>
+    kernels.filter((kernel) => kernel === undefined || direct !== undefined).map((kernel): BootChoice => ({ profile, kernel })),
+  );
+  const limit = pLimit(availableParallelism());
+  return await Promise.all(choices.map((choice) => limit(() => bootWithRetries(task, root, system.name, true, choice))));
+}
+
+async function bootWithRetries(task: Task, root: string, word: string | undefined, many: boolean, choice?: BootChoice): Promise<JUnitCase> {
   const most = (task.args.count('retry', 0) ?? 0) + 1;
   for (let attempts = 1; ; attempts++) {
-    const reported = await bootOnce(task, root, word, many);
+    const reported = await bootOnce(task, root, word, many, choice);
     if (reported.judgement.verdict.kind === 'booted' || attempts === most) return { ...reported, attempts };
     task.report({ kind: 'note', text: `attempt ${attempts} of ${most}: ${verdictSentence(reported.subject, reported.judgement.verdict)}` });
   }
 }
 
-async function bootOnce(task: Task, root: string, word: string | undefined, many: boolean): Promise<Reported> {
+async function bootOnce(task: Task, root: string, word: string | undefined, many: boolean, choice?: BootChoice): Promise<Reported> {
   const { args, path, print } = task;
   const {
     target: { system, image, log },
     order,
-  } = await orderedMachine(task, root, word);
+  } = await orderedMachine(task, root, word, 'qemu', choice);
   const reported = {
     system: system.name,
-    subject: basename(order.image ?? order.machine.kernel?.image ?? image),
+    subject: choice
+      ? `${choice.profile}, ${choice.kernel ?? 'its own kernel'}`
+      : basename(order.image ?? order.machine.kernel?.image ?? image),
     transcript: path(args.text('log') ?? log),
   };
   const symbols = args.text('symbols');
@@ -135,7 +160,8 @@ async function bootOnce(task: Task, root: string, word: string | undefined, many
       onChecks: (results) => {
         checks = results;
       },
-      onMilestone: (milestone) => report({ kind: 'note', text: `${many ? `${system.name}: ` : ''}${milestoneLine(milestone)}` }),
+      onMilestone: (milestone) =>
+        report({ kind: 'note', text: `${many ? `${choice ? reported.subject : system.name}: ` : ''}${milestoneLine(milestone)}` }),
       symbols: symbols === undefined ? undefined : path(symbols),
       onVerdict: (judgement, machine, evidence) => {
         for (const line of [...evidenceLines(evidence), ...reportLines({ ...reported, judgement })]) print(line);

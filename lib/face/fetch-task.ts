@@ -5,7 +5,9 @@ import { formatBytes } from '../core/sizes.ts';
 import { hostMirror } from '../system/apt-root.ts';
 import type { DebianMirror } from '../system/debian-mirror.ts';
 import { fetchSources } from '../system/fetch.ts';
+import { fetchReference } from '../system/reference-kernel.ts';
 import { loadSystem } from '../system/system.ts';
+import type { System } from '../system/system.ts';
 import type { Flag } from './command-line.ts';
 import { cacheDirOf } from './crates-task.ts';
 import type { Outcome, Task } from './task.ts';
@@ -32,6 +34,7 @@ export const fetchFlags = {
 export async function fetchTask(task: Task, root: string): Promise<Outcome> {
   const { args, host, signal, report, print } = task;
   const system = await loadSystem(root, args.words[0] ?? '');
+  if (system.reference && args.text('cookbook') === undefined && !system.sources) return await fetchOther(task, system, root);
   if (!system.sources || args.text('cookbook') !== undefined) {
     const { fetchUpstreamTask } = await import('./fetch-upstream-task.ts');
     return await fetchUpstreamTask(task, system, root);
@@ -49,6 +52,16 @@ export async function fetchTask(task: Task, root: string): Promise<Outcome> {
   const lock = updated ? `; wrote ${relative(host.cwd, `${root}/systems/${system.name}/sources.lock`)}` : '';
   if (!args.has('json')) print(`${system.title}: ${archives} archives, ${formatBytes(bytes)}, ${fetched} of them fetched now${lock}`);
   return { json: { system: system.name, archives, bytes, fetched, folder, updated } };
+}
+
+/** A system whose only sources to fetch are other kernels. */
+async function fetchOther({ args, host, signal, report, print, ...task }: Task, system: System, root: string): Promise<Outcome> {
+  const at = { root, cacheDir: cacheDirOf({ args, host, signal, report, print, ...task }), env: host.env };
+  const mirror = await mirrorOf(args.list('mirror'));
+  const fetched = await fetchReference(system, at, { update: args.has('update'), mirror }, { signal, report });
+  const { archives = 0, bytes = 0, fetched: now = 0 } = fetched ?? {};
+  if (!args.has('json')) print(`${system.title}, other kernels: ${archives} archives, ${formatBytes(bytes)}, ${now} of them fetched now`);
+  return { json: { system: system.name, archives, bytes, fetched: now } };
 }
 
 /** The host's mirror with its URI's beginning replaced; undefined where nothing is to be replaced. */

@@ -10,7 +10,11 @@ export const machineChanges = {
   cpus: { type: 'string', value: 'N', help: "how many processors, in place of the system's wish" },
   memory: { type: 'string', value: 'SIZE', help: "how much memory (512M, 2G), in place of the system's wish" },
   'max-cpus': { type: 'string', value: 'N', help: 'room for N processors, so that tasks/vm.ts can add some and take memory' },
-  kernel: { type: 'string', value: 'FILE', help: 'start this kernel directly, without firmware; a disk only with --image' },
+  kernel: {
+    type: 'string',
+    value: 'FILE|NAME',
+    help: 'start this kernel directly, without firmware; or another kernel of the page (linux)',
+  },
   initrd: { type: 'string', value: 'FILE', help: 'with --kernel' },
   append: { type: 'string', value: 'TEXT', help: "the kernel's command line, with --kernel" },
   net: { type: 'boolean', help: "a network behind the monitor's NAT" },
@@ -20,10 +24,18 @@ export const machineChanges = {
   'debug-exit': { type: 'string', value: 'N', help: 'isa-debug-exit at port 0xf4: a guest that writes N there has booted' },
 } as const satisfies Record<string, Flag>;
 
-/** The machine of a system with what the command line changes. `path` makes a person's path absolute. */
-export function changedMachine(base: MachineDescription, args: CommandLine, path: (text: string) => string): MachineDescription {
+/**
+ * The machine of a system with what the command line changes. `path` makes a user's path absolute. `named`: --kernel names a kernel of the page, which
+ * `base` has already.
+ */
+export function changedMachine(
+  base: MachineDescription,
+  args: CommandLine,
+  path: (text: string) => string,
+  named = false,
+): MachineDescription {
   const [cpus, maxCpus, memory] = [args.count('cpus', 1), args.count('max-cpus', 1), args.text('memory')];
-  const [kernel, network, success] = [kernelOf(args, path), networkOf(args), args.count('debug-exit', 0)];
+  const [kernel, network, success] = [named ? undefined : kernelOf(args, path), networkOf(args), args.count('debug-exit', 0)];
   const most = cpus ?? base.cpus;
   if (maxCpus !== undefined && maxCpus < most) {
     throw cannot(`use --max-cpus "${maxCpus}"`, `the machine begins with ${most}`, { blame: 'usage', hint: 'say --cpus N too' });

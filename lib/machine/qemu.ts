@@ -61,9 +61,12 @@ function displayWord(display: Display | undefined): string {
   return `vnc=${host}:${display.number}`;
 }
 
+/** Without ACPI, a microvm tells a kernel of its old timer and interrupt controller, which Linux needs in an emulator. */
+const boards = { q35: 'q35', microvm: 'microvm,acpi=off,pit=on,pic=on,rtc=on' } as const;
+
 /** Without cx16 under TCG: QEMU 7.2 corrupts memory when the guest runs cmpxchg16b, and a quarter of the boots of a Linux fail. */
 export function acceleratorArguments(accelerator: Accelerator, board: MachineDescription['board'] = 'q35'): string[] {
-  return ['-machine', `${board},accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max,-cx16'];
+  return ['-machine', `${boards[board]},accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max,-cx16'];
 }
 
 /** A balloon only where the size may change: it is a device that the guest sees. */

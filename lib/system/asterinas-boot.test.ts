@@ -11,10 +11,12 @@ import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { bootTarget } from './boot-target.ts';
 import { bootTest } from './boot-test.ts';
+import { withReferenceKernel } from './reference-kernel.ts';
 
 const project = join(import.meta.dirname, '../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
+const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env['HOME'] ?? '/root', '.cache'), 'bloomery');
 const dir = await mkdtemp(join(tmpdir(), 'asterinas-boot-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
@@ -27,18 +29,30 @@ async function build(profile: Profile, out = dir): Promise<void> {
   assert.is(built.exitCode, 0, built.stderr);
 }
 
-async function boot(profile: Profile, steps: readonly Step[] = [], silenceMs = 60_000): Promise<Judgement & { readonly text: string }> {
+interface Boot {
+  readonly steps?: readonly Step[];
+  readonly silenceMs?: number;
+  /** Another kernel of the page. */
+  readonly kernel?: string;
+}
+
+async function boot(
+  profile: Profile,
+  { steps = [], silenceMs = 60_000, kernel }: Boot = {},
+): Promise<Judgement & { readonly text: string }> {
   const { system, image } = await bootTarget({ root: project, system: 'asterinas', profile, image: join(dir, files[profile]) });
-  const log = join(dir, `${profile}.log`);
+  const log = join(dir, `${profile}${kernel ?? ''}.log`);
+  const at = { root: project, cacheDir, env };
+  const machine = kernel === undefined ? system.machine : await withReferenceKernel(system, system.machine, kernel, at, context);
   const judgement = await bootTest(
     {
-      machine: system.machine,
+      machine,
       image,
       accelerator: 'tcg',
       monitor: 'qemu',
       cacheDir: join(dir, 'cache'),
       env: { PATH: env['PATH'] ?? '' },
-      rules: system.console,
+      rules: (kernel === undefined ? undefined : system.reference?.kernels[kernel]?.console) ?? system.console,
       limits: { timeoutMs: 300_000, silenceMs, graceMs: 500 },
       steps,
       log,
@@ -69,6 +83,26 @@ for (const profile of ['direct', 'pvh', 'iso'] as const) {
   });
 }
 
+for (const profile of ['direct', 'pvh'] as const) {
+  test(`${profile}: Linux runs the program of the same initramfs, with the same arguments`, async () => {
+    const { verdict, text } = await boot(profile, { kernel: 'linux' });
+    assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
+    assert.match(text, /Linux version \d+\.\d+/);
+    assert.match(text, /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(\d+\):\r\n/);
+    for (const word of ['SHELL=/bin/sh', 'LOGNAME=root', 'PATH=/bin:/benchmark']) assert.match(text, `  ${word}\r\n`);
+  });
+}
+
+test('a kernel that the page does not have, and a profile whose boot loader starts its own, are refused', async () => {
+  const message = async (profile: Profile, kernel: string): Promise<string> =>
+    await boot(profile, { kernel }).then(
+      () => 'booted',
+      (error: Error) => error.message,
+    );
+  assert.is(await message('direct', 'linus'), 'Cannot start asterinas with the kernel linus: its other kernels are linux');
+  assert.is(await message('iso', 'linux'), 'Cannot start asterinas with the kernel linux: a boot loader in the image starts its kernel');
+});
+
 test('two builds of the images have the same bytes', async () => {
   const other = join(dir, 'other');
   for (const profile of ['direct', 'iso'] as const) {
@@ -93,7 +127,7 @@ const failures: readonly (readonly [command: string, failure: string, line: RegE
 ];
 for (const [command, failure, line] of failures) {
   test(`"${command}" ends as ${failure}`, async () => {
-    const { verdict, text } = await boot('direct', typed(command));
+    const { verdict, text } = await boot('direct', { steps: typed(command) });
     const failed: Extract<Verdict, { kind: 'failed' }> | undefined = verdict.kind === 'failed' ? verdict : undefined;
     assert.is(failed?.failure, failure, JSON.stringify(verdict));
     assert.match(failed?.line ?? '', line);
@@ -102,19 +136,19 @@ for (const [command, failure, line] of failures) {
 }
 
 test('an error that the kernel recovers from is a finding, and an end that was asked for is a good one', async () => {
-  const { verdict, findings } = await boot('direct', typed('oops', 'sum /etc/hostname', 'poweroff'));
+  const { verdict, findings } = await boot('direct', { steps: typed('oops', 'sum /etc/hostname', 'poweroff') });
   assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
   assert.ok(findings.some(({ kind }) => kind === 'oops'));
 });
 
 test('a kernel that stops without a word is seen by its silence', async () => {
-  const { verdict } = await boot('direct', [...typed('hang'), { kind: 'expect', text: 'never' }], 3000);
+  const { verdict } = await boot('direct', { steps: [...typed('hang'), { kind: 'expect', text: 'never' }], silenceMs: 3000 });
   assert.is.not(verdict.kind, 'booted', JSON.stringify(verdict));
 });
 
 test('every end of init but a power-off is a failure', async () => {
   for (const command of ['exit 3', 'exit']) {
-    const { verdict } = await boot('direct', [...typed(command), { kind: 'expect', text: 'never' }]);
+    const { verdict } = await boot('direct', { steps: [...typed(command), { kind: 'expect', text: 'never' }] });
     assert.is.not(verdict.kind, 'booted', `${command}: ${JSON.stringify(verdict)}`);
   }
 });

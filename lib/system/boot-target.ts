@@ -14,7 +14,7 @@ import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } fro
 import type { System } from './system.ts';
 
 /** What of a system booting it needs: also of one that is not built here, and has no more than systems/<name>/{console,machine}.ts. */
-export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console'> {
+export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console' | 'reference'> {
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
 }

@@ -17,8 +17,11 @@ import { readLock, writeLock } from './source-lock.ts';
 import type { SourceLock } from './source-lock.ts';
 import type { System } from './system.ts';
 
+/** What of a system fetching it needs. */
+export type FetchedSystem = Pick<System, 'name' | 'sources' | 'components'>;
+
 export interface FetchRequest {
-  readonly system: System;
+  readonly system: FetchedSystem;
   readonly host: SourceHost;
   /** Take the versions that the archive has now. */
   readonly update: boolean;
@@ -58,14 +61,14 @@ export async function fetchSources({ system, host, update, mirror: given }: Fetc
   return { archives: lock.archives.length, bytes, fetched: missing.length, folder, updated: !before };
 }
 
-async function unpack(system: System, lock: SourceLock, host: SourceHost, context: Context): Promise<string> {
+async function unpack(system: FetchedSystem, lock: SourceLock, host: SourceHost, context: Context): Promise<string> {
   const request = await crateRequest(system, lock, host);
   if (existsSync(crateFolderPath(request))) return crateFolderPath(request);
   return await phase('unpacking crates', context.report, () => makeCrateFolder(request, context));
 }
 
 /** With a new lock cargo resolves each component anew; what it chose is kept beside the lock. */
-async function unpackAnew(system: System, lock: SourceLock, host: SourceHost, context: Context): Promise<string> {
+async function unpackAnew(system: FetchedSystem, lock: SourceLock, host: SourceHost, context: Context): Promise<string> {
   const request = { ...(await crateRequest(system, lock, host)), cargoLocks: {} };
   const made = await phase('unpacking crates', context.report, () => makeCrateFolder(request, context));
   const locks = cargoLockFolder(host, system.name);

@@ -35,7 +35,11 @@ export function cargoLockFolder({ root }: Pick<SourceHost, 'root'>, system: stri
 }
 
 /** What the folder of crates is made from. */
-export async function crateRequest(system: System, lock: SourceLock, host: SourceHost): Promise<CrateFolderRequest> {
+export async function crateRequest(
+  system: Pick<System, 'name' | 'sources' | 'components'>,
+  lock: SourceLock,
+  host: SourceHost,
+): Promise<CrateFolderRequest> {
   const folder = cargoLockFolder(host, system.name);
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.lock'));
   const locks = await Promise.all(names.map(async (name) => [name.slice(0, -5), await readFile(join(folder, name), 'utf8')] as const));

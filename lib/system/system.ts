@@ -14,6 +14,7 @@ import type { ImageFacts } from './image-facts.ts';
 import type { LiveFacts } from './live-image.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { NixBase } from './nix-base.ts';
+import type { ReferenceFacts } from './reference-kernel.ts';
 import type { Replacement } from './replacement.ts';
 import type { SourceFacts } from './source-facts.ts';
 
@@ -67,6 +68,8 @@ export interface System {
   readonly configurations?: ConfigurationFacts;
   /** A closure that Nix builds, in place of its images. */
   readonly nixBase?: NixBase;
+  /** Other kernels that its images can be booted with. */
+  readonly reference?: ReferenceFacts;
   /** Its variant that runs from memory. */
   readonly live?: LiveFacts;
   /** How its machine is started. */

@@ -1,8 +1,15 @@
 // What Asterinas says on the serial console, and AsterNixOS on it: the kernel's text of 2023 to early 2026, which changed its words several
 // times. Each rule names its source and a line that it matches. A fault of a user program is no failure of the kernel's.
-import type { ConsoleRules } from '../../lib/console/rules.ts';
+import type { ConsoleRules, LineRule } from '../../lib/console/rules.ts';
 import { firmwareEndings, hostFindings } from '../firmware/console.ts';
 import { linuxPrompts, systemdMilestones, userlandEndings } from '../linux/console.ts';
+
+/** The last line of the boot test's program. */
+export const bootMark: LineRule = {
+  pattern: /^Successfully booted\./,
+  source: 'asterinas, test/boot_hello.sh',
+  example: 'Successfully booted.',
+};
 
 export const console: ConsoleRules = {
   milestones: [
@@ -30,14 +37,7 @@ export const console: ConsoleRules = {
     },
     ...systemdMilestones,
   ],
-  prompts: [
-    {
-      pattern: /^Successfully booted\./,
-      source: 'asterinas, test/boot_hello.sh',
-      example: 'Successfully booted.',
-    },
-    ...linuxPrompts,
-  ],
+  prompts: [bootMark, ...linuxPrompts],
   panics: [
     // What it was stands on a line after "Uncaught panic", or on the same.
     {

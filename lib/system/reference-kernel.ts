@@ -1,0 +1,86 @@
+// Kernels of Debian that boot the same image as a system's own kernel, so that a fault of the image can be told from one of the kernel. They are
+// fetched by a lock of their own when they are first asked for.
+import { join } from 'node:path';
+import type { ConsoleRules } from '../console/rules.ts';
+import { cannot, nearest } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import type { MachineDescription } from '../machine/machine.ts';
+import { missingArchives } from './archives.ts';
+import { fetchSources } from './fetch.ts';
+import type { Fetched } from './fetch.ts';
+import { lockPath } from './fetched-sources.ts';
+import type { SourceHost } from './fetched-sources.ts';
+import { packagedFile } from './single-package.ts';
+import type { SourceFacts } from './source-facts.ts';
+import { readLock } from './source-lock.ts';
+import type { System } from './system.ts';
+
+/** The part of a page about other kernels. */
+export interface ReferenceFacts {
+  /** Where they come from. */
+  readonly sources: SourceFacts;
+  readonly kernels: Readonly<Record<string, ReferenceKernel>>;
+}
+
+export interface ReferenceKernel {
+  readonly title: string;
+  /** A file of a package of the sources: "kernel:boot/vmlinuz-*". */
+  readonly packaged: string;
+  /** Words in front of the command line of the profile. */
+  readonly words: string;
+  /** What it says on the serial console. */
+  readonly console: ConsoleRules;
+}
+
+type WithReference = Pick<System, 'name' | 'reference'>;
+
+/** Fetches what the kernels are made from. Returns undefined for a system that has none. */
+export async function fetchReference(
+  { name, reference }: WithReference,
+  host: SourceHost,
+  options: { readonly update: boolean; readonly mirror?: Parameters<typeof fetchSources>[0]['mirror'] },
+  context: Context,
+): Promise<Fetched | undefined> {
+  if (!reference) return undefined;
+  return await fetchSources({ system: sourcesOf(name, reference), host, ...options }, context);
+}
+
+/** Returns the machine with another kernel and the same initramfs. A machine that starts no kernel directly, and a name that is not known, are Failures. */
+export async function withReferenceKernel(
+  { name, reference }: WithReference,
+  machine: MachineDescription,
+  wanted: string,
+  host: SourceHost,
+  context: Context,
+): Promise<MachineDescription> {
+  const kernel = reference?.kernels[wanted];
+  const what = `start ${name} with the kernel ${wanted}`;
+  if (!reference || !kernel) {
+    const names = Object.keys(reference?.kernels ?? {});
+    const near = nearest(wanted, names);
+    throw cannot(what, names.length === 0 ? 'it has no other kernels' : `its other kernels are ${names.join(', ')}`, {
+      blame: 'usage',
+      hint: near === undefined ? undefined : `did you mean ${near}?`,
+    });
+  }
+  if (!machine.kernel)
+    throw cannot(what, 'a boot loader in the image starts its kernel', {
+      blame: 'usage',
+      hint: 'choose a profile that starts it directly',
+    });
+  const path = lockPath(host, sourcesOf(name, reference).name);
+  const lock = await readLock(path);
+  if (!lock || missingArchives(host.cacheDir, lock.archives).length > 0) {
+    context.report({ kind: 'note', text: `fetching ${kernel.title}` });
+    await fetchReference({ name, reference }, host, { update: false }, context);
+  }
+  const fetched = await readLock(path);
+  if (!fetched) throw new Error(`no lock at ${path}`);
+  const image = await packagedFile(kernel.packaged, { lock: fetched, cacheDir: host.cacheDir, env: host.env }, context);
+  return { ...machine, kernel: { ...machine.kernel, image, commandLine: `${kernel.words} ${machine.kernel.commandLine}` } };
+}
+
+/** The sources as those of a system without components. Its lock is in the folder "reference" of the real one. */
+function sourcesOf(name: string, { sources }: ReferenceFacts): Pick<System, 'name' | 'title' | 'sources' | 'components'> {
+  return { name: join(name, 'reference'), title: name, sources, components: {} };
+}

@@ -1,0 +1,16 @@
+// Other kernels that boot the images of Asterinas: Linux, whose interface Asterinas has.
+import type { ReferenceFacts } from '../../lib/system/reference-kernel.ts';
+import { console as linux } from '../linux/console.ts';
+import { bootMark } from './console.ts';
+
+export const reference: ReferenceFacts = {
+  sources: { suite: 'trixie', crates: [], tarballs: [], bases: {}, single: { kernel: 'linux-image-cloud-amd64' }, stubs: [] },
+  kernels: {
+    linux: {
+      title: "Debian's kernel for clouds",
+      packaged: 'kernel:boot/vmlinuz-*',
+      words: 'panic=-1',
+      console: { ...linux, prompts: [bootMark, ...linux.prompts] },
+    },
+  },
+};
