@@ -12,6 +12,8 @@ import { readGpt } from './gpt.ts';
 import type { Gpt } from './partitions.ts';
 import type { ImageHost } from './image-tools.ts';
 import { initfsMagic } from './initfs-format.ts';
+import { isoMagic } from './iso-reader.ts';
+import { isoVolume } from './iso-volume.ts';
 import { sectorBytes } from './partitions.ts';
 import { blockBytes, headerRingBlocks } from './redoxfs-pointer.ts';
 import { isEncrypted } from './redoxfs-reader.ts';
@@ -22,7 +24,7 @@ import type { Volume, VolumeEntry } from './volume.ts';
 export interface ImageVolume {
   /** The partition's name where it can be one, else 'partition-N'; '' when the image is the volume. */
   readonly name: string;
-  readonly kind: 'redoxfs' | 'fat' | 'ext4' | 'initfs' | 'cpio' | 'unknown';
+  readonly kind: 'redoxfs' | 'fat' | 'ext4' | 'initfs' | 'cpio' | 'iso' | 'unknown';
   readonly offsetBytes: number;
   readonly sizeBytes: number;
   /** Of a RedoxFS that is encrypted, if it was given. */
@@ -64,7 +66,7 @@ export async function openImage(
   // A FAT begins with what may pass for a partition table.
   const gpt = bare === 'unknown' ? await readGpt(path, host, context) : undefined;
   if (bare === 'unknown' && !gpt) {
-    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT, an ext4, an initfs or an initramfs', {
+    throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT, an ext4, an ISO, an initfs or an initramfs', {
       hint: 'build.ts makes images that can be read',
     });
   }
@@ -80,18 +82,7 @@ export async function openImage(
   const password = encrypted ? await passwordSource?.() : undefined;
   const volumes = places.map((place, i): ImageVolume => {
     const kind = kinds[i] ?? 'unknown';
-    const volume =
-      kind === 'redoxfs'
-        ? redoxfsVolume(path, place.offsetBytes, context, password)
-        : kind === 'fat'
-          ? fatVolume({ imagePath: path, offsetBytes: place.offsetBytes, sizeBytes: place.sizeBytes, scratchDir }, host, context)
-          : kind === 'ext4'
-            ? ext4Volume({ imagePath: path, offsetBytes: place.offsetBytes, scratchDir }, host, context)
-            : kind === 'initfs' && !gpt
-              ? initfsVolume(path)
-              : kind === 'cpio' && !gpt
-                ? cpioVolume(path)
-                : undefined;
+    const volume = volumeOf(kind, { ...place, imagePath: path, scratchDir, whole: !gpt, password }, host, context);
     return { ...place, kind, volume, ...(kind === 'redoxfs' && { password }) };
   });
   return {
@@ -103,6 +94,37 @@ export async function openImage(
       for (const { volume } of volumes) await volume?.close();
     },
   };
+}
+
+interface VolumePlace {
+  readonly imagePath: string;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  readonly scratchDir: string;
+  /** Whether the image has no table. */
+  readonly whole: boolean;
+  readonly password: string | undefined;
+}
+
+/** Returns the volume at a place; undefined for a kind that cannot be read there. */
+function volumeOf(kind: ImageVolume['kind'], place: VolumePlace, host: ImageHost, context: Context): Volume | undefined {
+  const { imagePath, offsetBytes, whole, password } = place;
+  switch (kind) {
+    case 'redoxfs':
+      return redoxfsVolume(imagePath, offsetBytes, context, password);
+    case 'fat':
+      return fatVolume(place, host, context);
+    case 'ext4':
+      return ext4Volume(place, host, context);
+    case 'initfs':
+      return whole ? initfsVolume(imagePath) : undefined;
+    case 'cpio':
+      return whole ? cpioVolume(imagePath) : undefined;
+    case 'iso':
+      return whole ? isoVolume(imagePath) : undefined;
+    default:
+      return undefined;
+  }
 }
 
 /** Where a path leads that a person wrote. */
@@ -172,6 +194,7 @@ function kindAt(path: string, offsetBytes: number): ImageVolume['kind'] {
   if (ring.subarray(0, initfsMagic.length).equals(initfsMagic)) return 'initfs';
   if (ring.toString('latin1', 0, newcMagic.length) === newcMagic || ring.subarray(0, gzipMagic.length).equals(gzipMagic)) return 'cpio';
   for (let at = 0; at < ring.length; at += blockBytes) if (ring.toString('latin1', at, at + 8) === 'RedoxFS\0') return 'redoxfs';
+  if (ring.toString('latin1', isoMagic.atBytes, isoMagic.atBytes + isoMagic.text.length) === isoMagic.text) return 'iso';
   const fat = ring.readUInt16LE(510) === 0xaa55 && (ring.toString('latin1', 54, 57) === 'FAT' || ring.toString('latin1', 82, 85) === 'FAT');
   if (fat) return 'fat';
   return ring.readUInt16LE(ext4Magic.atBytes) === ext4Magic.value ? 'ext4' : 'unknown';
