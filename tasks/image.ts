@@ -11,7 +11,7 @@ await task(
     words: 'ls|cat|extract|verify|diff|put|grow IMAGE [WORDS]',
     about: [
       'Looks into an image without mounting it, compares images and changes them: a GPT image with any partitions, or a bare RedoxFS,',
-      'FAT, ext4 or initfs.',
+      'FAT, ext4, ISO, initramfs or initfs.',
       '',
       '  ls IMAGE [PATH]      lists it, or what is below PATH: kind and mode, uid:gid, size, path',
       '  cat IMAGE PATH       writes the bytes of a file to standard output',

@@ -126,7 +126,8 @@ async function bootWithRetries(task: Task, root: string, word: string | undefine
   }
 }
 
-async function bootOnce(task: Task, root: string, word: string | undefined, many: boolean, choice?: BootChoice): Promise<Reported> {
+/** Boots once; `choice` names what is booted in the place of the command line. */
+export async function bootOnce(task: Task, root: string, word: string | undefined, many: boolean, choice?: BootChoice): Promise<Reported> {
   const { args, path, print } = task;
   const {
     target: { system, image, log },

@@ -1,6 +1,7 @@
 // Kernels of Debian that boot the same image as a system's own kernel, so that a fault of the image can be told from one of the kernel. They are
 // fetched by a lock of their own when they are first asked for.
 import { join } from 'node:path';
+import type { OutputFacts } from '../console/program-output.ts';
 import type { ConsoleRules } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -20,6 +21,8 @@ export interface ReferenceFacts {
   /** Where they come from. */
   readonly sources: SourceFacts;
   readonly kernels: Readonly<Record<string, ReferenceKernel>>;
+  /** What of a console is compared between kernels. */
+  readonly output: OutputFacts;
 }
 
 export interface ReferenceKernel {

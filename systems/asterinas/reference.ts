@@ -5,6 +5,7 @@ import { bootMark } from './console.ts';
 
 export const reference: ReferenceFacts = {
   sources: { suite: 'trixie', crates: [], tarballs: [], bases: {}, single: { kernel: 'linux-image-cloud-amd64' }, stubs: [] },
+  output: { from: /^Arguments \(\d+\):/, to: bootMark.pattern, kernel: /^(?:\[ *\d+\.\d+\] |\[kernel\] )/ },
   kernels: {
     linux: {
       title: "Debian's kernel for clouds",
