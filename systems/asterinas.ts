@@ -1,10 +1,11 @@
 // Asterinas: a kernel in Rust with Linux's ABI, written with the framework OSTD. This page is its facts: what it is made of, its images, how its machine is
 // started, what it says on the serial console. The bundled kernel is a small fixture of our own that is started by the same protocols.
+import { MiB } from '../lib/core/sizes.ts';
 import type { Component } from '../lib/system/component.ts';
 import type { ImageFacts } from '../lib/system/image-facts.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './asterinas/console.ts';
-import { commandLine, efiImage, grubConfig, initramfs } from './asterinas/files.ts';
+import { commandLine, efiImage, grub, grubConfig, initramfs } from './asterinas/files.ts';
 import { reference } from './asterinas/reference.ts';
 import { cd, direct, machine, microvm } from './asterinas/machine.ts';
 
@@ -43,9 +44,34 @@ const iso: ImageFacts = {
       fileSystem: { kind: 'iso', label: 'ASTERINAS', efiImage: 'boot/efi.img' },
       files: {
         'boot/efi.img': efiImage,
-        'boot/grub/grub.cfg': { text: grubConfig(kernelName) },
+        'boot/grub/grub.cfg': { text: grubConfig(kernelName, 'initramfs.cpio.gz') },
         [`boot/${kernelName}`]: { made: `kernel/${kernelName}` },
         'boot/initramfs.cpio.gz': { initramfs: { gzip: true, files: initramfs } },
+      },
+    },
+  ],
+};
+
+const disk: ImageFacts = {
+  sizeBytes: 128 * MiB,
+  timestampSec,
+  partitions: [
+    {
+      name: 'boot',
+      typeGuid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B', // an EFI system partition
+      sizeBytes: 48 * MiB,
+      fileSystem: { kind: 'fat', label: 'boot' },
+      files: { 'EFI/BOOT/BOOTX64.EFI': grub },
+    },
+    {
+      name: 'nixos',
+      typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', // data of Linux
+      fileSystem: { kind: 'ext4', label: 'nixos', ext2: true },
+      files: {
+        'boot/grub/grub.cfg': { text: grubConfig(`kernels/${kernelName}`, 'kernels/initramfs.cpio.gz') },
+        [`boot/kernels/${kernelName}`]: { made: `kernel/${kernelName}` },
+        'boot/kernels/initramfs.cpio.gz': { initramfs: { gzip: true, files: initramfs } },
+        ...initramfs,
       },
     },
   ],
@@ -91,6 +117,12 @@ export const system: System = {
       components: ['kernel', 'boot-hello'],
       image: iso,
       machine: cd,
+    },
+    disk: {
+      title: 'a disk in the layout of AsterNixOS that UEFI firmware starts, with GRUB',
+      cargoProfile: 'system',
+      components: ['kernel', 'boot-hello'],
+      image: disk,
     },
   },
   defaultProfile: 'direct',

@@ -55,6 +55,20 @@ test('a file system is the whole image, and e2fsck finds it clean', async () => 
   assert.is(exitCode, 0, text);
 });
 
+test('an ext2 has the features that every reader knows, and the same entries', async () => {
+  const partition = { name: 'root', typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', startLba: 'next', sizeBytes: 'rest' } as const;
+  await make('ext2.img', tree, {
+    table: 'none',
+    partitions: [{ ...partition, contents: { kind: 'ext4', label: 'old', tree, ext2: true } }],
+  });
+  const { exitCode, text } = await asked('e2fsck', '-fn', 'ext2.img');
+  assert.is(exitCode, 0, text);
+  const { text: about } = await asked('debugfs', '-R', 'show_super_stats -h', 'ext2.img');
+  const features = /^Filesystem features: +(.*)$/m.exec(about)?.[1]?.split(' ');
+  assert.equal(features?.sort(), ['ext_attr', 'filetype', 'large_file', 'sparse_super']);
+  assert.match((await asked('debugfs', '-R', 'stat /home/user', 'ext2.img')).text, /Mode: +0700[^]*User: +1000 +Group: +100000/);
+});
+
 test('kinds, modes, owners, times and contents are those of the tree', async () => {
   await make('attributes.img', tree, { table: 'none' });
   const stat = async (name: string): Promise<string> => (await asked('debugfs', '-R', `stat "${name}"`, 'attributes.img')).text;

@@ -21,6 +21,8 @@ export interface Ext4Options {
   /** As text, "8-4-4-4-12" hexadecimal digits; it also seeds the hashes of directories. */
   readonly uuid: string;
   readonly timestampSec: number;
+  /** Makes an ext2, which kernels with a simple driver read. Default: false. */
+  readonly ext2?: boolean | undefined;
 }
 
 /** A file system that was made before, by this module, as a file of the same size; what it has need not be written again. */
@@ -36,6 +38,8 @@ const blockBytes = 4 * KiB;
 const features = ['64bit', 'dir_index', 'ext_attr', 'extent', 'extra_isize', 'filetype', 'flex_bg', 'huge_file', 'large_file'].concat(
   ...['metadata_csum', 'sparse_super'],
 );
+/** What every reader of ext2 knows. */
+const ext2Features = ['ext_attr', 'filetype', 'large_file', 'sparse_super'];
 const bytesPerInode = 8 * KiB;
 
 /**
@@ -99,15 +103,27 @@ export async function addToExt4(
 
 async function makeEmpty(
   imagePath: string,
-  { offsetBytes, sizeBytes, label, uuid, timestampSec }: Ext4Options,
+  { offsetBytes, sizeBytes, label, uuid, timestampSec, ext2 }: Ext4Options,
   host: ImageHost,
   context: Context,
 ): Promise<void> {
-  const what = `make the ext4 "${label}"`;
+  const kind = ext2 ? 'ext2' : 'ext4';
+  const what = `make the ${kind} "${label}"`;
   const extended = `offset=${offsetBytes},hash_seed=${uuid},nodiscard,assume_storage_prezeroed=1,root_owner=0:0`;
-  const words = `-q -F -t ext4 -b ${blockBytes} -I 256 -i ${bytesPerInode} -m 0 -U ${uuid}`.split(' ');
+  const words = `-q -F -t ${kind} -b ${blockBytes} -I 256 -i ${bytesPerInode} -m 0 -U ${uuid}`.split(' ');
   const size = `${Math.floor(sizeBytes / KiB)}k`;
-  const make: ToolCall['argv'] = ['mke2fs', ...words, '-L', label, '-O', `none,${features.join(',')}`, '-E', extended, imagePath, size];
+  const make: ToolCall['argv'] = [
+    'mke2fs',
+    ...words,
+    '-L',
+    label,
+    '-O',
+    `none,${(ext2 ? ext2Features : features).join(',')}`,
+    '-E',
+    extended,
+    imagePath,
+    size,
+  ];
   const made = await tried({ what, argv: make, timestampSec }, host, context);
   if (made.exitCode !== 0) throw toolFailure({ what, argv: make }, made);
 }

@@ -28,7 +28,7 @@ import { writeRedoxfs } from './redoxfs-writer.ts';
 
 export type PartitionContents =
   | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
-  | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree; readonly base?: Ext4Base }
+  | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree; readonly base?: Ext4Base; readonly ext2?: true }
   /** `compress`: records are compressed with LZ4 where that saves blocks. `password`: it is encrypted, with random keys that the password opens. */
   | { readonly kind: 'redoxfs'; readonly tree: FileTree; readonly compress?: boolean; readonly password?: string }
   /** An initramfs, which is the whole image and has the size that its content takes. */
@@ -194,9 +194,9 @@ async function writeContents(
     throw cannot(`write the partition "${place.name}"`, `a file system of kind ${contents.kind} is no partition`);
   }
   if (contents.kind === 'ext4') {
-    const { base } = contents;
+    const { base, ext2 } = contents;
     const uuid = base?.uuid ?? guidText(guidFrom(`${place.guid} ext4`));
-    const options = { ...where, label: contents.label, uuid, base };
+    const options = { ...where, label: contents.label, uuid, base, ext2 };
     await writeExt4(contents.tree, image.partialPath, `${image.partialPath}.d`, options, host, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + where.sizeBytes };
   }

@@ -20,7 +20,12 @@ const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env
 const dir = await mkdtemp(join(tmpdir(), 'asterinas-boot-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-const files = { direct: 'asterinas-direct.cpio.gz', pvh: 'asterinas-pvh.cpio.gz', iso: 'asterinas-iso.iso' } as const;
+const files = {
+  direct: 'asterinas-direct.cpio.gz',
+  pvh: 'asterinas-pvh.cpio.gz',
+  iso: 'asterinas-iso.iso',
+  disk: 'asterinas-disk.img',
+} as const;
 type Profile = keyof typeof files;
 
 async function build(profile: Profile, out = dir): Promise<void> {
@@ -65,8 +70,8 @@ async function boot(
 const typed = (...commands: readonly string[]): readonly Step[] =>
   commands.flatMap((text) => [{ kind: 'send', text }, ...(text === commands.at(-1) ? [] : [{ kind: 'expect', text: '~ # ' } as const])]);
 
-const protocols = { direct: 'multiboot', pvh: 'pvh', iso: 'multiboot2' } as const;
-for (const profile of ['direct', 'pvh', 'iso'] as const) {
+const protocols = { direct: 'multiboot', pvh: 'pvh', iso: 'multiboot2', disk: 'multiboot2' } as const;
+for (const profile of ['direct', 'pvh', 'iso', 'disk'] as const) {
   test(`${profile}: the kernel is started by ${protocols[profile]}, and finds the command line and every file of the initramfs`, async () => {
     await build(profile);
     const { verdict, milestones, text } = await boot(profile);
@@ -105,7 +110,7 @@ test('a kernel that the page does not have, and a profile whose boot loader star
 
 test('two builds of the images have the same bytes', async () => {
   const other = join(dir, 'other');
-  for (const profile of ['direct', 'iso'] as const) {
+  for (const profile of ['direct', 'iso', 'disk'] as const) {
     await build(profile, other);
     assert.ok((await readFile(join(dir, files[profile]))).equals(await readFile(join(other, files[profile]))), profile);
   }

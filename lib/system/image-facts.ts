@@ -34,7 +34,9 @@ export interface PartitionFacts {
   readonly sizeBytes?: number;
   /** `compress` (default: false): contents of files are compressed with LZ4 where that saves blocks. */
   readonly fileSystem:
-    | { readonly kind: 'fat' | 'ext4'; readonly label: string }
+    | { readonly kind: 'fat'; readonly label: string }
+    /** `ext2`: the older format, for kernels whose driver knows no other. */
+    | { readonly kind: 'ext4'; readonly label: string; readonly ext2?: true }
     | { readonly kind: 'redoxfs'; readonly compress?: boolean }
     /** An initramfs. The image has no table and the size that its content takes. */
     | { readonly kind: 'cpio'; readonly gzip?: boolean }

@@ -46,14 +46,15 @@ export const grub: FileFacts[string] = {
   grub: { modules, config: 'search --file --set=root /boot/grub/grub.cfg\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n' },
 };
 
-export const grubConfig = (kernel: string): string => `serial --unit=0 --speed=115200
+/** Paths are within /boot. */
+export const grubConfig = (kernel: string, archive: string): string => `serial --unit=0 --speed=115200
 terminal_output serial
 set timeout_style=hidden
 set timeout=0
 set gfxpayload=text
 menuentry 'asterinas' {
   multiboot2 /boot/${kernel} ${commandLine}
-  module2 --nounzip /boot/initramfs.cpio.gz
+  module2 --nounzip /boot/${archive}
   boot
 }
 `;
