@@ -100,7 +100,7 @@ export const system: System = {
       cargoProfile: 'system',
       components: ['kernel', 'boot-hello'],
       image: archive,
-      kernel: { made: `kernel/${kernelName}`, multiboot: true, commandLine },
+      kernel: { made: `kernel/${kernelName}`, protocol: 'multiboot', commandLine },
       machine: direct,
     },
     pvh: {
@@ -108,7 +108,7 @@ export const system: System = {
       cargoProfile: 'system',
       components: ['kernel-pvh', 'boot-hello'],
       image: archive,
-      kernel: { made: `kernel-pvh/${kernelName}`, commandLine },
+      kernel: { made: `kernel-pvh/${kernelName}`, protocol: 'pvh', commandLine },
       machine: microvm,
     },
     iso: {

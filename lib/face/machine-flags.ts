@@ -52,8 +52,15 @@ export function changedMachine(
   };
 }
 
+/** Of Linux on x86, and of Asterinas. */
+const longestCommandLine = 4095;
+
 function kernelOf(args: CommandLine, path: (text: string) => string): DirectKernel | undefined {
   const [image, initrd, commandLine] = ['kernel', 'initrd', 'append'].map((flag) => args.text(flag));
+  if (commandLine !== undefined && Buffer.byteLength(commandLine) > longestCommandLine) {
+    const why = `it has ${Buffer.byteLength(commandLine)} bytes, and kernels take ${longestCommandLine}`;
+    throw cannot('use --append', why, { blame: 'usage' });
+  }
   if (image !== undefined)
     return { image: path(image), ...(initrd === undefined ? {} : { initrd: path(initrd) }), commandLine: commandLine ?? '' };
   const alone = initrd === undefined ? (commandLine === undefined ? undefined : 'append') : 'initrd';

@@ -1,6 +1,6 @@
 // Boots judged for real (QEMU, TCG): a boot sector as the guest, so that each ending takes about a second.
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -201,6 +201,12 @@ test('no QEMU, no image, an image that is a folder or empty: a sentence, the rig
   assert.match((await failureOf(booted(guest, { image: root }))).message, 'it is a folder');
   await writeFile(join(root, 'zero.img'), '');
   assert.match((await failureOf(booted(guest, { image: join(root, 'zero.img') }))).message, 'the file is empty');
+  const kernel = { image: join(root, 'guest.img'), initrd: join(root, 'large'), commandLine: '' };
+  await writeFile(kernel.initrd, '');
+  await truncate(kernel.initrd, 2 ** 31);
+  const large = await failureOf(booted(guest, { machine: { ...redoxMachine, kernel } }));
+  assert.match(large.message, /^Cannot boot ".*large": an initramfs of 2147483648 bytes is larger than the 2 GiB that kernels take$/);
+  await rm(kernel.initrd);
   assert.equal((await readdir(root)).sort(), ['guest.img', 'zero.img']);
 });
 

@@ -22,6 +22,7 @@ import { chosenMonitor, shareServer } from './monitor-choice.ts';
 export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {
   if (order.image !== undefined) await checkImage(order.image);
   for (const path of kernelFiles(order.machine)) await checkFile(path);
+  await checkInitrd(order);
   const monitor = order.monitor === 'auto' ? await chosenMonitor(order, context) : order.monitor;
   if (monitor === 'cloud-hypervisor') {
     if (order.monitor === 'auto') context.report({ kind: 'note', text: 'Cloud Hypervisor runs the machine. --vmm qemu takes QEMU.' });
@@ -103,6 +104,16 @@ async function checkFile(path: string): Promise<void> {
   await access(path, constants.R_OK).catch((error: unknown) => {
     throw cannotBecause(`boot "${path}"`, error);
   });
+}
+
+/** Boot protocols place it below 2 GiB. */
+const largestInitrd = 2 ** 31 - 1;
+
+async function checkInitrd({ machine, image }: MachineOrder): Promise<void> {
+  const path = machine.imageInterface === 'initrd' ? image : machine.kernel?.initrd;
+  if (path === undefined) return;
+  const { size } = await stat(path);
+  if (size > largestInitrd) throw cannot(`boot "${path}"`, `an initramfs of ${size} bytes is larger than the 2 GiB that kernels take`);
 }
 
 /** Blamed on the command line, not on the boot: a script must not take a wrong path for a failed boot. */

@@ -18,6 +18,7 @@ import type { Entry } from '../image/file-tree.ts';
 import { assemble, opensWith } from '../image/image.ts';
 import type { AssembledImage, ImageLayout } from '../image/image.ts';
 import { baseFolder } from './base-root.ts';
+import { startable } from './boot-header.ts';
 import { closureRecord } from './closure-record.ts';
 import type { ClosureRecord } from './closure-record.ts';
 import type { FetchedSources } from './fetched-sources.ts';
@@ -224,24 +225,18 @@ async function sourcePath(sources: FileSources, name: string): Promise<string> {
   return path;
 }
 
-/** Where an ELF file has the number of its processor, and that of 32-bit x86 (source: the System V ABI). */
-const elfMachine = { atBytes: 18, i386: 3 } as const;
-
 async function publishKernel(facts: KernelFacts, sources: FileSources, to: string): Promise<void> {
   if ('from' in facts) return await publishFile(await sourcePath(sources, facts.from), to);
   const from = sources.made(facts.made);
   if (from === undefined) throw cannot('publish the kernel', `no component made "${facts.made}"`);
-  await publishFile(from, to, facts.multiboot ? (bytes) => void bytes.writeUInt16LE(elfMachine.i386, elfMachine.atBytes) : undefined);
+  await publishFile(from, to, (bytes) => startable(bytes, facts.protocol));
 }
 
-async function publishFile(from: string, to: string, change?: (bytes: Buffer) => void): Promise<void> {
+async function publishFile(from: string, to: string, change?: (bytes: Buffer) => Buffer): Promise<void> {
   try {
     await makeFolder(dirname(to));
-    if (change) {
-      const bytes = await readFile(from);
-      change(bytes);
-      await writeFile(`${to}.partial`, bytes);
-    } else await copyFile(from, `${to}.partial`);
+    if (change) await writeFile(`${to}.partial`, change(await readFile(from)));
+    else await copyFile(from, `${to}.partial`);
     await rename(`${to}.partial`, to);
   } catch (error) {
     throw cannotBecause(`write "${to}"`, error);

@@ -6,6 +6,7 @@ import type { ConsoleRules } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
+import type { DirectProtocol } from './boot-header.ts';
 import type { CLibrary } from './c-library.ts';
 import type { Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
@@ -42,8 +43,8 @@ export type KernelFacts = {
   readonly commandLine: string;
 } & (
   | /** Out of a package that is taken alone (`single` of the system's sources). */ { readonly from: string }
-    /** An output of a component ("kernel/kernel"). `multiboot`: it is started by that protocol, for which QEMU takes 32-bit programs only. */
-  | { readonly made: string; readonly multiboot?: true }
+    /** An output of a component ("kernel/kernel"), and how QEMU starts it. */
+  | { readonly made: string; readonly protocol: DirectProtocol }
 );
 
 export interface System {
