@@ -126,6 +126,7 @@ export const system: System = {
     },
   },
   defaultProfile: 'direct',
+  checkout: { source: 'asterinas', program: kernelName, components: { kernel: [], 'kernel-pvh': ['pvh_boot'] } },
   reference,
   machine,
   console,

@@ -11,6 +11,7 @@ import type { SourceChoice } from '../system/component.ts';
 import { nixBaseOf, onNix } from '../system/nix-base.ts';
 import type { NixImage } from '../system/nix-base.ts';
 import { hasUpstreamLock, originsFor } from '../system/upstream-sources.ts';
+import { withKernelCheckout } from '../system/kernel-checkout.ts';
 import { liveSystem } from '../system/live-image.ts';
 import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
@@ -36,6 +37,7 @@ export const buildFlags = {
   },
   ...sourceFlags,
   out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
+  scheme: { type: 'string', value: 'NAME', help: 'a scheme of the OSDK.toml of a checkout (--source asterinas=DIR)' },
   live: { type: 'boolean', help: 'build the variant that runs from memory' },
   encrypt: { type: 'boolean', help: 'encrypt the RedoxFS of the image; asks for a password' },
   ...passwordFlags,
@@ -52,13 +54,14 @@ export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
   const loaded = await loadSystem(repository, args.words[0] ?? '');
+  const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, args.text('scheme'));
   const {
     system: configured,
     profile,
     packages,
     sources,
     recipes,
-  } = await configuredBuild(task, loaded, await sourcesOf(task, loaded), repository);
+  } = await configuredBuild(task, chosen.system, chosen.sources, repository);
   const live = args.has('live');
   const page = live ? liveSystem(configured) : configured;
   const base = baseOf(task, page);

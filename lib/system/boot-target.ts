@@ -1,15 +1,15 @@
 // What a boot is about: which system, which of its images, which rules judge it. Reads the system's page; starts nothing.
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { globby } from 'globby';
 import type { ConsoleRules } from '../console/rules.ts';
 import { byCodeUnit } from '../core/digest.ts';
-import { cannot } from '../core/errors.ts';
+import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
-import { imageFileName, kernelPath } from './system-image.ts';
+import { commandLinePath, imageFileName, kernelPath } from './system-image.ts';
 import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
 
@@ -71,16 +71,18 @@ async function bootable(
     const chosen = profile ?? defaultProfile(system);
     if (image === undefined) profileOf(system, chosen);
     const facts = system.profiles[chosen]?.image ?? system.image;
-    return { ...withProfile(system, chosen, image === undefined ? join(root, 'out') : dirname(image)), profile: chosen, facts };
+    return { ...(await withProfile(system, chosen, image === undefined ? join(root, 'out') : dirname(image))), profile: chosen, facts };
   }
   const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);
   return { name, title: name, machine: page.machine, console: await consoleRules(root, name), profile: profile ?? 'default' };
 }
 
 /** A system with what its profile says of booting it. A profile that it does not have is one of an image that was named. */
-function withProfile(system: System, name: string, outDir: string): Bootable {
+async function withProfile(system: System, name: string, outDir: string): Promise<Bootable> {
   const { kernel, session, machine: own } = system.profiles[name] ?? {};
-  const direct = kernel && { image: kernelPath(outDir, system.name, name), commandLine: kernel.commandLine };
+  const image = kernelPath(outDir, system.name, name);
+  const built = kernel && (await absentAsUndefined(readFile(commandLinePath(image), 'utf8')));
+  const direct = kernel && { image, commandLine: built?.trimEnd() ?? kernel.commandLine };
   return { ...system, machine: { ...system.machine, ...own, ...(direct && { kernel: direct }) }, ...(session && { session }) };
 }
 

@@ -65,6 +65,11 @@ export function kernelPath(outDir: string, system: string, profile: string): str
   return join(outDir, `${system}-${profile}`, 'vmlinuz');
 }
 
+/** The file with the command line of a published kernel: that of the page, or of a checkout. */
+export function commandLinePath(kernel: string): string {
+  return `${kernel}.cmdline`;
+}
+
 /** Where the image of a profile is, below the folder of all outputs: its name ends as its kind does. */
 export function imageFileName(stem: string, facts: ImageFacts | undefined): string {
   const kind = facts?.partitions[0]?.fileSystem;
@@ -103,7 +108,7 @@ export async function systemImage(
   };
   const assembled = async (): Promise<Witnessed<SystemImage>> => {
     const value = await assembleImage(request, facts, imagePath, compiled, made, context);
-    return { value, witnesses: [imagePath, ...(value.kernel === undefined ? [] : [value.kernel])] };
+    return { value, witnesses: [imagePath, ...(value.kernel === undefined ? [] : [value.kernel, commandLinePath(value.kernel)])] };
   };
   const holds = ({ image }: SystemImage): boolean => password === undefined || opensWith(imagePath, image, password);
   return await remembered(cache.root, 'image', question, assembled, holds);
@@ -136,7 +141,10 @@ async function assembleImage(
   const layout = await layoutOf(facts, sources);
   const wanted = profileOf(system, profile).kernel;
   const kernel = wanted && ('made' in wanted || fetched) ? kernelPath(request.outDir, system.name, profile) : undefined;
-  if (kernel !== undefined && wanted) await publishKernel(wanted, sources, kernel);
+  if (kernel !== undefined && wanted) {
+    await publishKernel(wanted, sources, kernel);
+    await writeFile(commandLinePath(kernel), `${wanted.commandLine}\n`);
+  }
   const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
   const { password } = request;
   const base = tree && (await rootBaseImage(layout, tree.below, { cacheDir: cache.root, path: env['PATH'] ?? '' }, context));

@@ -12,6 +12,7 @@ import type { Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
+import type { CheckoutFacts } from './kernel-checkout.ts';
 import type { LiveFacts } from './live-image.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { NixBase } from './nix-base.ts';
@@ -71,6 +72,8 @@ export interface System {
   readonly nixBase?: NixBase;
   /** Other kernels that its images can be booted with. */
   readonly reference?: ReferenceFacts;
+  /** How its kernel is built from a checkout with an OSDK.toml. */
+  readonly checkout?: CheckoutFacts;
   /** Its variant that runs from memory. */
   readonly live?: LiveFacts;
   /** How its machine is started. */

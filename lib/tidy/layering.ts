@@ -4,7 +4,7 @@ import { complaint, isTest } from './rule.ts';
 import type { Rule } from './rule.ts';
 import { importsOf } from './source-text.ts';
 
-const parts = ['core', 'cache', 'build', 'crates', 'upstream', 'cookbook', 'image', 'rootfs', 'closure', 'machine', 'console'] as const;
+const parts = ['core', 'cache', 'build', 'crates', 'upstream', 'cookbook', 'image', 'rootfs', 'closure', 'osdk', 'machine', 'console'] as const;
 
 /** A room imports from itself and from these. */
 export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
@@ -17,6 +17,7 @@ export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   image: ['core'],
   rootfs: ['core', 'image'],
   closure: ['core'],
+  osdk: ['core'],
   machine: ['core'],
   console: ['core'],
   system: parts,

@@ -1,0 +1,59 @@
+// The program that is generated around a kernel: what is in it, and that it is written only when it differs.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parse } from 'smol-toml';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { baseCrateName, kernelPackage, writeBaseCrate } from './base-crate.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'bloomery-base-crate-'));
+test.after(() => rmSync(dir, { recursive: true }));
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(dir, path)), { recursive: true });
+  writeFileSync(join(dir, path), text);
+}
+
+write('Cargo.toml', '[workspace]\nmembers = ["kernel"]\n[profile.release]\nlto = "thin"\n');
+write('Cargo.lock', 'version = 4\n');
+write('kernel/Cargo.toml', '[package]\nname = "aster-kernel"\nversion = "1.2.3"\n[features]\ndefault = ["a"]\na = []\nb = ["a"]\n');
+
+test('the crate depends on the kernel, mirrors its features, and has the profiles of the workspace', async () => {
+  const kernel = await kernelPackage(dir);
+  assert.equal([kernel.name, kernel.features, baseCrateName(kernel)], ['aster-kernel', ['default', 'a', 'b'], 'aster-kernel-osdk-bin']);
+  const folder = await writeBaseCrate(kernel, 'the-kernel');
+  assert.is(folder, join(dir, 'target/osdk/aster-kernel-run-base'));
+  const manifest = JSON.parse(JSON.stringify(parse(readFileSync(join(folder, 'Cargo.toml'), 'utf8'))));
+  assert.equal(manifest.dependencies, { 'aster-kernel': { path: '../../../kernel', 'default-features': false } });
+  assert.equal(manifest.features, { default: ['aster-kernel/default'], a: ['aster-kernel/a'], b: ['aster-kernel/b'] });
+  assert.equal(manifest.profile, { release: { lto: 'thin' } });
+  assert.equal(manifest.bin, [{ name: 'the-kernel', path: 'src/main.rs', test: false, bench: false }]);
+  assert.match(readFileSync(join(folder, 'src/main.rs'), 'utf8'), 'extern crate aster_kernel;');
+  assert.is(readFileSync(join(folder, 'Cargo.lock'), 'utf8'), 'version = 4\n');
+});
+
+test('what is as it must be is not written again, and what was edited is', async () => {
+  const kernel = await kernelPackage(dir);
+  const folder = await writeBaseCrate(kernel, 'the-kernel');
+  const [script, main] = [join(folder, 'x86_64.ld'), join(folder, 'src/main.rs')];
+  const before = [readFileSync(script, 'utf8'), statSync(main).mtimeMs] as const;
+  writeFileSync(script, 'ENTRY(other)\n');
+  writeFileSync(join(folder, 'Cargo.lock'), 'version = 4\n# with the generated package\n');
+  await writeBaseCrate(kernel, 'the-kernel');
+  assert.equal([readFileSync(script, 'utf8'), statSync(main).mtimeMs], before);
+  assert.match(readFileSync(join(folder, 'Cargo.lock'), 'utf8'), 'generated');
+});
+
+test('a folder without a kernel is refused', async () => {
+  const message = async (folder: string): Promise<string> =>
+    await kernelPackage(folder).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+  assert.match(await message(join(dir, 'kernel')), /^Cannot build the kernel in ".*": it has no kernel\/Cargo.toml$/);
+  write('odd/kernel/Cargo.toml', '[package\n');
+  assert.match(await message(join(dir, 'odd')), /^Cannot read ".*kernel\/Cargo.toml": /);
+});
+
+test.run();

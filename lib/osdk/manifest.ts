@@ -1,0 +1,174 @@
+// OSDK.toml, the description of how a kernel that is written with OSTD is built, booted and run (source: Asterinas' book, "The OSDK manifest", of 2026).
+// A value of the chosen scheme counts before one of the action, and that before one of the file's top.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cannot, nearest } from '../core/errors.ts';
+import { readTomlFields } from '../core/fields.ts';
+import type { Fields } from '../core/fields.ts';
+
+export type OsdkAction = 'build' | 'run' | 'test';
+
+/** What an action does with a scheme. */
+export interface OsdkSettings {
+  readonly features: readonly string[];
+  /** The profile of cargo. */
+  readonly profile: string;
+  readonly stripElf: boolean;
+  /** How the payload of a bzImage is compressed. */
+  readonly encoding: 'raw' | 'gzip' | 'zlib';
+  readonly bootMethod: BootMethod;
+  readonly kernelArguments: readonly string[];
+  readonly initArguments: readonly string[];
+  /** Absolute. */
+  readonly initramfs: string | undefined;
+  readonly grubProtocol: GrubProtocol;
+  readonly grubMenu: boolean;
+  /** A path of grub-mkrescue. */
+  readonly grubMkrescue: string | undefined;
+  /** The program that runs the machine. */
+  readonly qemu: string | undefined;
+  /** Words for it, as the file has them: a shell expands variables and $(...). */
+  readonly qemuArguments: string | undefined;
+  readonly logFile: string | undefined;
+}
+
+export type BootMethod = 'direct-elf' | 'grub-rescue-iso' | 'grub-qcow2';
+export type GrubProtocol = 'multiboot' | 'multiboot2' | 'linux';
+
+export interface OsdkManifest {
+  /** The folder that it is in, absolute. */
+  readonly folder: string;
+  readonly projectType: 'kernel' | 'library' | undefined;
+  readonly supportedArchs: readonly string[];
+  readonly schemes: readonly string[];
+  /** Throws a Failure for a scheme that the file does not have. */
+  settings(action: OsdkAction, scheme?: string): OsdkSettings;
+}
+
+const bootMethods = ['direct-elf', 'grub-rescue-iso', 'grub-qcow2'] as const;
+/** Names that a newer one has taken the place of. */
+const olderMethods: Readonly<Record<string, BootMethod>> = { 'qemu-direct': 'direct-elf', 'vmm-direct': 'direct-elf' };
+const protocols = ['multiboot', 'multiboot2', 'linux'] as const;
+const encodings = ['raw', 'gzip', 'zlib'] as const;
+
+const defaults: OsdkSettings = {
+  features: [],
+  profile: 'dev',
+  stripElf: false,
+  encoding: 'raw',
+  bootMethod: 'direct-elf',
+  kernelArguments: [],
+  initArguments: [],
+  initramfs: undefined,
+  grubProtocol: 'multiboot2',
+  grubMenu: false,
+  grubMkrescue: undefined,
+  qemu: undefined,
+  qemuArguments: undefined,
+  logFile: undefined,
+};
+
+/** Finds the file of a package: in its folder, or in one above it. */
+export function osdkManifestPath(folder: string): string | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    const path = join(at, 'OSDK.toml');
+    if (existsSync(path)) return path;
+    if (at === dirname(at)) return undefined;
+  }
+}
+
+/** Reads the file. A field that there is not is a Failure with its path and the nearest one that there is. */
+export async function readOsdkManifest(path: string): Promise<OsdkManifest> {
+  const document = await readTomlFields(path);
+  const folder = dirname(path);
+  const projectType = oneOf(document, 'project_type', ['kernel', 'library'] as const);
+  const supportedArchs = document.texts('supported_archs') ?? [];
+  const top = levelOf(document, folder);
+  const schemes = new Map(
+    document.named('scheme').map(([name, scheme]) => {
+      const level = levelOf(scheme, folder);
+      scheme.done();
+      return [name, level] as const;
+    }),
+  );
+  document.done();
+  return {
+    folder,
+    projectType,
+    supportedArchs,
+    schemes: [...schemes.keys()],
+    settings(action, scheme) {
+      const chosen = scheme === undefined ? undefined : schemes.get(scheme);
+      if (scheme !== undefined && !chosen) {
+        const near = nearest(scheme, [...schemes.keys()]);
+        const names = [...schemes.keys()].join(', ') || 'none';
+        throw cannot(`use the scheme "${scheme}" of "${path}"`, `its schemes are ${names}`, {
+          blame: 'usage',
+          hint: near === undefined ? undefined : `did you mean ${near}?`,
+        });
+      }
+      const ofAction = action === 'build' ? 'run' : action; // what is built is what is run
+      const levels = [top.always, top[ofAction], chosen?.always, chosen?.[ofAction]];
+      return Object.assign({}, defaults, ...levels.map((level) => level ?? {}));
+    },
+  };
+}
+
+/** Values of the file's top or of a scheme: for every action, and for one. */
+interface Level {
+  readonly always: Partial<OsdkSettings>;
+  readonly run: Partial<OsdkSettings>;
+  readonly test: Partial<OsdkSettings>;
+}
+
+function levelOf(fields: Fields, folder: string): Level {
+  const [run, test] = [fields.table('run'), fields.table('test')];
+  const level = { always: settingsOf(fields, folder), run: run ? settingsOf(run, folder) : {}, test: test ? settingsOf(test, folder) : {} };
+  run?.done();
+  test?.done();
+  return level;
+}
+
+function settingsOf(fields: Fields, folder: string): Partial<OsdkSettings> {
+  const found: Partial<Record<keyof OsdkSettings, unknown>> = {};
+  const build = fields.table('build');
+  found.features = build?.texts('features');
+  found.profile = build?.text('profile');
+  found.stripElf = build?.flag('strip_elf');
+  found.encoding = build && oneOf(build, 'encoding', encodings);
+  build?.done();
+  const boot = fields.table('boot');
+  found.bootMethod = boot && oneOf(boot, 'method', bootMethods, olderMethods);
+  found.kernelArguments = boot?.texts('kcmd_args');
+  found.initArguments = boot?.texts('init_args');
+  const initramfs = boot?.text('initramfs');
+  found.initramfs = initramfs === undefined ? undefined : join(folder, initramfs);
+  boot?.done();
+  const grub = fields.table('grub');
+  found.grubMkrescue = grub?.text('mkrescue_path');
+  found.grubProtocol = grub && (oneOf(grub, 'boot_protocol', protocols) ?? oneOf(grub, 'protocol', protocols));
+  found.grubMenu = grub?.flag('display_grub_menu');
+  grub?.done();
+  const qemu = fields.table('qemu');
+  found.qemu = qemu?.text('path');
+  found.qemuArguments = qemu?.text('args');
+  found.logFile = qemu?.text('log_file');
+  // What a monitor of the machine is for matters to OSDK alone.
+  for (const name of ['bootdev_append_options', 'with_monitor']) qemu?.value(name);
+  qemu?.done();
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}
+
+function oneOf<T extends string>(
+  fields: Fields,
+  name: string,
+  values: readonly T[],
+  older: Readonly<Record<string, T>> = {},
+): T | undefined {
+  const text = fields.text(name);
+  if (text === undefined) return undefined;
+  const value = values.find((one) => one === text) ?? (Object.hasOwn(older, text) ? older[text] : undefined);
+  if (value !== undefined) return value;
+  const near = nearest(text, values);
+  throw fields.bad(name, `"${text}" is none of ${values.join(', ')}`, near === undefined ? undefined : `did you mean ${near}?`);
+}

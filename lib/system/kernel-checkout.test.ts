@@ -1,0 +1,98 @@
+// A kernel that is a library, built from a checkout with an OSDK.toml by tasks/build.ts, and booted: the miniature of Asterinas' workspace.
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import type { RunResult } from '../core/sh.ts';
+import { bootTarget } from './boot-target.ts';
+import { bootTest } from './boot-test.ts';
+import { withKernelCheckout } from './kernel-checkout.ts';
+import { loadSystem } from './system.ts';
+
+const project = join(import.meta.dirname, '../..');
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const context: Context = { signal: new AbortController().signal, report: () => undefined };
+const dir = await mkdtemp(join(tmpdir(), 'kernel-checkout-'));
+const checkout = join(dir, 'checkout');
+test.after(() => rm(dir, { recursive: true, force: true }));
+test.before(() => cp(join(project, 'fixtures/asterinas/miniature'), checkout, { recursive: true }));
+
+async function build(...words: readonly string[]): Promise<RunResult> {
+  const all = ['tasks/build.ts', 'asterinas', '--source', `asterinas=${checkout}`, '--out', dir, '--json', ...words];
+  return await run([process.execPath, ...all], { cwd: project, env });
+}
+
+/** What the console says. */
+async function booted(profile: 'direct' | 'pvh'): Promise<string> {
+  const { system, image } = await bootTarget({
+    root: project,
+    system: 'asterinas',
+    profile,
+    image: join(dir, `asterinas-${profile}.cpio.gz`),
+  });
+  const log = join(dir, `${profile}.log`);
+  const { verdict } = await bootTest(
+    {
+      machine: system.machine,
+      image,
+      accelerator: 'tcg',
+      monitor: 'qemu',
+      cacheDir: join(dir, 'cache'),
+      env: { PATH: env['PATH'] ?? '' },
+      rules: system.console,
+      limits: { timeoutMs: 300_000, silenceMs: 60_000, graceMs: 500 },
+      steps: [],
+      log,
+    },
+    context,
+  );
+  assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
+  return await readFile(log, 'utf8');
+}
+
+test('the kernel is built and booted with the arguments of OSDK.toml, and components of its section array run', async () => {
+  const built = await build();
+  assert.is(built.exitCode, 0, built.stderr);
+  const text = await booted('direct');
+  assert.match(text, /component: (?:clock|block)\r\ncomponent: (?:clock|block)\r\n/);
+  assert.match(text, /command line: .*SHELL=\/bin\/sh HOME=\/ console=ttyS0 -- sh -l\r\n/);
+  assert.match(text, 'built by bloomery');
+  assert.not.match(text, 'the feature loud is on');
+});
+
+test('a scheme changes features; PVH has a program of its own; an edit of the kernel alone is compiled', async () => {
+  const loud = await build('--scheme', 'loud', '--profile', 'pvh');
+  assert.is(loud.exitCode, 0, loud.stderr);
+  assert.match(await booted('pvh'), 'the feature loud is on');
+  const source = join(checkout, 'kernel/src/lib.rs');
+  await writeFile(source, (await readFile(source, 'utf8')).replace('built by', 'edited by'));
+  const edited = await build();
+  assert.is(JSON.parse(edited.stdout.trim().split('\n').at(-1) ?? '{}').misses, 2, edited.stderr);
+  assert.match(await booted('direct'), 'edited by bloomery');
+  const script = join(checkout, 'target/osdk/asterinas-run-base/x86_64.ld');
+  await writeFile(script, 'ENTRY(nothing)\n');
+  assert.is(JSON.parse((await build()).stdout.trim().split('\n').at(-1) ?? '{}').misses, 0, 'an edited linker script is written again');
+});
+
+test('a wrong key, an unknown scheme and a scheme without a checkout are named', async () => {
+  const wrong = await build('--scheme', 'lout');
+  assert.is(wrong.exitCode, 2);
+  assert.match(wrong.stderr, /its schemes are loud\nhint: did you mean loud\?/);
+  await writeFile(join(checkout, 'OSDK.toml'), '[boot]\nmethd = "direct-elf"\n');
+  const key = await build();
+  assert.is(key.exitCode, 1);
+  assert.match(key.stderr, 'boot.methd: there is no such field');
+  const system = await loadSystem(project, 'asterinas');
+  const bundled = { kind: 'bundled', local: {} } as const;
+  assert.is((await withKernelCheckout({ system, sources: bundled }, undefined)).system, system);
+  const alone = await withKernelCheckout({ system, sources: bundled }, 'loud').then(
+    () => '',
+    (error: Error) => error.message,
+  );
+  assert.is(alone, 'Cannot use the scheme "loud": schemes are those of an OSDK.toml');
+});
+
+test.run();

@@ -1,0 +1,66 @@
+// A system whose kernel is built from a checkout that has an OSDK.toml: its components are then the program that is generated around that kernel, and
+// the machine starts it with the arguments of the file.
+import { join } from 'node:path';
+import { cannot } from '../core/errors.ts';
+import { baseCrateName, kernelPackage, kernelTriple, writeBaseCrate } from '../osdk/base-crate.ts';
+import { readOsdkManifest } from '../osdk/manifest.ts';
+import type { OsdkSettings } from '../osdk/manifest.ts';
+import type { Component, SourceChoice } from './component.ts';
+import type { System, SystemProfile } from './system.ts';
+
+/** The part of a page about checkouts of its kernel. */
+export interface CheckoutFacts {
+  /** What --source names. */
+  readonly source: string;
+  /** The program that the kernel becomes; rows of images name it. */
+  readonly program: string;
+  /** The components that are built from it, with the features that make them what they are. */
+  readonly components: Readonly<Record<string, readonly string[]>>;
+}
+
+interface Checkout {
+  readonly system: System;
+  readonly sources: SourceChoice;
+}
+
+/** Returns the system with the kernel of the checkout that --source names; as it is if none is named. A scheme without a checkout is a Failure. */
+export async function withKernelCheckout({ system, sources }: Checkout, scheme: string | undefined): Promise<Checkout> {
+  const { checkout } = system;
+  const { [checkout?.source ?? '']: folder, ...local } = sources.local;
+  if (!checkout || folder === undefined) {
+    if (scheme === undefined) return { system, sources };
+    const hint = checkout ? `name a checkout: --source ${checkout.source}=DIR` : undefined;
+    throw cannot(`use the scheme "${scheme}"`, 'schemes are those of an OSDK.toml', { blame: 'usage', hint });
+  }
+  const settings = (await readOsdkManifest(join(folder, 'OSDK.toml'))).settings('build', scheme);
+  const kernel = await kernelPackage(folder);
+  const base = await writeBaseCrate(kernel, checkout.program);
+  const build = {
+    packages: [baseCrateName(kernel)],
+    bins: [checkout.program],
+    triple: kernelTriple,
+    buildStd: ['core', 'alloc', 'compiler_builtins'],
+    buildStdFeatures: ['compiler-builtins-mem'],
+    // Who built it is in no kernel of ours, so that everybody's is the same.
+    env: { OSDK_BUILD_USERNAME: 'bloomery', OSDK_BUILD_HOSTNAME: 'bloomery' },
+  };
+  const components = Object.entries(checkout.components).map(([name, features]): [string, Component] => [
+    name,
+    { title: system.components[name]?.title ?? name, cargo: { ...build, features: [...settings.features, ...features] } },
+  ]);
+  const profiles = Object.entries(system.profiles).map(([name, profile]) => [name, withSettings(profile, settings)] as const);
+  return {
+    system: {
+      ...system,
+      components: { ...system.components, ...Object.fromEntries(components) },
+      profiles: Object.fromEntries(profiles),
+    },
+    sources: { ...sources, local: { ...local, ...Object.fromEntries(components.map(([name]) => [name, base])) } },
+  };
+}
+
+function withSettings(profile: SystemProfile, { profile: cargoProfile, kernelArguments, initArguments }: OsdkSettings): SystemProfile {
+  const words = [...kernelArguments, ...(initArguments.length > 0 ? ['--', ...initArguments] : [])].join(' ');
+  const { kernel } = profile;
+  return { ...profile, cargoProfile, ...(kernel && words !== '' && { kernel: { ...kernel, commandLine: words } }) };
+}
