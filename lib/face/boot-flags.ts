@@ -126,7 +126,7 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
 const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];
 const monitors: readonly MonitorChoice[] = ['auto', 'qemu', 'cloud-hypervisor'];
 
-function acceleratorChoice(args: CommandLine): AcceleratorChoice {
+export function acceleratorChoice(args: CommandLine): AcceleratorChoice {
   return oneOf(args, 'accel', accelerators) ?? 'auto';
 }
 

@@ -16,6 +16,7 @@ import type { CheckResult } from '../system/guest-check.ts';
 import { loadSystem } from '../system/system.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
 import type { BootChoice } from './boot-flags.ts';
+import { sourceFlags } from './build-task.ts';
 import {
   attachLines,
   bootOutcome,
@@ -43,6 +44,14 @@ export const bootFlags = {
   findings: { type: 'string', value: 'OLD.json', help: 'compare findings with those of an earlier run (its --json)' },
   symbols: { type: 'string', value: 'ELF', help: 'the kernel with its symbols: addresses of a failed boot get names' },
   quiet: { type: 'boolean', help: 'do not show the console' },
+  ktest: {
+    type: 'string',
+    value: 'CRATE[::NAME]',
+    implied: { value: '', follows: (word) => !word.startsWith('-') },
+    help: 'build the kernel of a checkout with its tests (--source), and run them all, or those of one crate',
+  },
+  ...sourceFlags,
+  scheme: { type: 'string', value: 'NAME', help: 'with --ktest: a scheme of the OSDK.toml of the checkout' },
   matrix: {
     type: 'boolean',
     help: 'boot every profile of one system, and with each other kernel of its page where a profile can have one',
@@ -54,6 +63,7 @@ export const bootFlags = {
 
 export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
   const { args, path, print, report } = task;
+  if (args.text('ktest') !== undefined) return await (await import('./kernel-test-task.ts')).testKernel(task, root); // few boots are of tests
   const before = await earlierFindings(task);
   const cases = args.text('replay') === undefined ? await bootAll(task, root) : [await replayed(task, root)];
   const junit = args.text('junit');

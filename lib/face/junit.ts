@@ -23,6 +23,42 @@ export function junitXml(cases: readonly JUnitCase[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** One test of a suite. */
+export interface SuiteTest {
+  readonly path: string;
+  readonly result: string;
+  readonly output: readonly string[];
+  readonly ms: number;
+}
+
+/** The text of a report file about the tests of one suite. A test has passed, or its result says how it failed. */
+export function testSuiteXml(name: string, tests: readonly SuiteTest[]): string {
+  const bad = tests.filter(({ result }) => result !== 'passed').length;
+  const seconds = (ms: number): string => (ms / 1000).toFixed(3);
+  const time = seconds(tests.reduce((sum, { ms }) => sum + ms, 0));
+  const counts = `tests="${tests.length}" failures="${bad}" errors="0" skipped="0" time="${time}"`;
+  const cases = tests.flatMap(({ path, result, output, ms }) => {
+    const at = path.lastIndexOf('::');
+    const [group, own] = at === -1 ? ['', path] : [path.slice(0, at), path.slice(at + 2)];
+    const open = `    <testcase classname="${escaped(group)}" name="${escaped(own)}" time="${seconds(ms)}">`;
+    const text = output.map(escaped).join('\n');
+    const inner =
+      result === 'passed'
+        ? `      <system-out>${text}</system-out>`
+        : `      <failure type="${escaped(result)}" message="${escaped(output[0] ?? result)}">${text}</failure>`;
+    return [open, inner, '    </testcase>'];
+  });
+  const lines = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${counts}>`,
+    `  <testsuite name="${escaped(name)}" ${counts}>`,
+    ...cases,
+    '  </testsuite>',
+    '</testsuites>',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
 function caseLines(one: JUnitCase): readonly string[] {
   const { system, subject, judgement, transcript, attempts } = one;
   const { verdict, lastLines, findings } = judgement;

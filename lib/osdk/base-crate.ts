@@ -36,14 +36,18 @@ export function baseCrateName({ name }: Pick<KernelPackage, 'name'>): string {
   return `${name}-osdk-bin`;
 }
 
-/** Writes the crate below the target folder of the workspace, and returns its folder. `program`: what the program is called. */
-export async function writeBaseCrate(kernel: KernelPackage, program: string): Promise<string> {
-  const folder = join(kernel.workspace, 'target/osdk', `${kernel.name}-run-base`);
+/**
+ * Writes the crate below the target folder of the workspace, and returns its folder. `program`: what the program is called. `test`: it runs the tests of all
+ * crates, which are compiled with the configuration `ktest`.
+ */
+export async function writeBaseCrate(kernel: KernelPackage, program: string, test = false): Promise<string> {
+  const folder = join(kernel.workspace, 'target/osdk', `${kernel.name}-${test ? 'test' : 'run'}-base`);
+  const flags = test ? [...rustflags, '--cfg', 'ktest'] : rustflags;
   const files: Readonly<Record<string, string>> = {
     'Cargo.toml': await manifestOf(kernel, folder, program),
     'src/main.rs': mainOf(kernel.name),
     'x86_64.ld': linkerScript,
-    '.cargo/config.toml': `[target.${kernelTriple}]\nrustflags = ${JSON.stringify(rustflags)}\n`,
+    '.cargo/config.toml': `[target.${kernelTriple}]\nrustflags = ${JSON.stringify(flags)}\n`,
   };
   for (const [path, text] of Object.entries(files)) await writeChanged(join(folder, path), text);
   // Versions are those of the workspace; cargo adds the generated package to the copy.

@@ -23,8 +23,11 @@ interface Checkout {
   readonly sources: SourceChoice;
 }
 
-/** Returns the system with the kernel of the checkout that --source names; as it is if none is named. A scheme without a checkout is a Failure. */
-export async function withKernelCheckout({ system, sources }: Checkout, scheme: string | undefined): Promise<Checkout> {
+/**
+ * Returns the system with the kernel of the checkout that --source names; as it is if none is named. `test`: the kernel runs its tests. A scheme without a
+ * checkout is a Failure.
+ */
+export async function withKernelCheckout({ system, sources }: Checkout, scheme: string | undefined, test = false): Promise<Checkout> {
   const { checkout } = system;
   const { [checkout?.source ?? '']: folder, ...local } = sources.local;
   if (!checkout || folder === undefined) {
@@ -32,9 +35,9 @@ export async function withKernelCheckout({ system, sources }: Checkout, scheme: 
     const hint = checkout ? `name a checkout: --source ${checkout.source}=DIR` : undefined;
     throw cannot(`use the scheme "${scheme}"`, 'schemes are those of an OSDK.toml', { blame: 'usage', hint });
   }
-  const settings = (await readOsdkManifest(join(folder, 'OSDK.toml'))).settings('build', scheme);
+  const settings = (await readOsdkManifest(join(folder, 'OSDK.toml'))).settings(test ? 'test' : 'build', scheme);
   const kernel = await kernelPackage(folder);
-  const base = await writeBaseCrate(kernel, checkout.program);
+  const base = await writeBaseCrate(kernel, checkout.program, test);
   const build = {
     packages: [baseCrateName(kernel)],
     bins: [checkout.program],

@@ -1,0 +1,101 @@
+// The console of a kernel that runs its own tests, line by line (source: asterinas, osdk/deps/test-kernel): "test PATH ..." and then "ok" or "FAILED", and at the
+// end of a crate the text of each failure. A test that ends the kernel has neither word, and what follows its line is its text.
+
+export interface KernelTest {
+  /** As it is printed: "ostd::mm::tests::a_test". */
+  readonly path: string;
+  readonly result: 'passed' | 'failed' | 'unfinished';
+  /** What it printed, and of a failure why. */
+  readonly output: readonly string[];
+  /** From its first to its last line. */
+  readonly ms: number;
+}
+
+interface Running {
+  readonly path: string;
+  readonly startMs: number;
+  readonly output: string[];
+}
+
+/** Takes lines as they come. A line of a running test may be unfinished, so its end is looked for wherever it stands. */
+export class KernelTestLines {
+  readonly #tests: KernelTest[] = [];
+  #running: Running | undefined;
+  /** Of a line without its end. */
+  #begun: Running | undefined;
+  #announced: number | undefined;
+  #done = false;
+  /** The failure whose text is being printed at the end of a crate: index of its test. */
+  #explained: number | undefined;
+
+  /** How many tests the kernel said it has. */
+  get announced(): number | undefined {
+    return this.#announced;
+  }
+
+  /** Whether the kernel said that it is done, or gave its last result. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** The tests that have ended. */
+  get tests(): readonly KernelTest[] {
+    return this.#tests;
+  }
+
+  /** The test that runs. */
+  get running(): string | undefined {
+    return this.#running?.path;
+  }
+
+  /** The beginning of a line that has no end yet: a test may have begun, of which nothing more comes for long. */
+  unfinished(text: string, atMs: number): void {
+    const path = /^test (\S+) \.\.\./.exec(text)?.[1];
+    if (path === undefined || path === this.#begun?.path) return;
+    this.#begun = { path, startMs: atMs, output: [] };
+  }
+
+  line(text: string, atMs: number): void {
+    const count = /^\[ktest runner\] running (\d+) tests in \d+ crates/.exec(text)?.[1];
+    if (count !== undefined) this.#announced = Number(count);
+    if (/^\[ktest runner\] All crates tested\./.test(text)) this.#done = true;
+    const [, path, rest = ''] = /^test (\S+) \.\.\.(.*)$/.exec(text) ?? [];
+    if (path !== undefined && path !== 'result:') {
+      this.#running = this.#begun?.path === path ? this.#begun : { path, startMs: atMs, output: [] };
+      this.#begun = undefined;
+      this.#rest(rest, atMs);
+    } else if (this.#running) this.#rest(text, atMs);
+    else this.#explain(text);
+  }
+
+  /** The kernel has ended, or was ended: the test that ran did not. */
+  end(atMs: number): void {
+    if (this.#running) this.#finish('unfinished', atMs);
+  }
+
+  #rest(text: string, atMs: number): void {
+    const [, before = '', word] = /^(.*?) ?(ok|FAILED)$/.exec(text) ?? [];
+    const own = word === undefined ? text : before;
+    if (own.trim() !== '') this.#running?.output.push(own);
+    if (word !== undefined) this.#finish(word === 'ok' ? 'passed' : 'failed', atMs);
+  }
+
+  #finish(result: KernelTest['result'], atMs: number): void {
+    if (!this.#running) return;
+    const { path, startMs, output } = this.#running;
+    this.#tests.push({ path, result, output, ms: atMs - startMs });
+    this.#running = undefined;
+  }
+
+  /** "---- kernel/src/a.rs:1:2 - name ----", and the lines after it. */
+  #explain(text: string): void {
+    const name = /^---- \S+:\d+:\d+ - (\S+) ----$/.exec(text)?.[1];
+    if (name !== undefined) {
+      this.#explained = this.#tests.findLastIndex(({ path, result }) => result === 'failed' && path.endsWith(`::${name}`));
+    } else if (/^(?:running \d+ tests|\[ktest runner\])/.test(text)) this.#explained = undefined;
+    else if (this.#explained !== undefined && text.trim() !== '') {
+      const failed = this.#tests[this.#explained];
+      if (failed) this.#tests[this.#explained] = { ...failed, output: [...failed.output, text] };
+    }
+  }
+}

@@ -1,0 +1,98 @@
+// What test-boot.ts does with --ktest: builds the kernel of a checkout with its tests, boots it, and reports each test.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openCache } from '../cache/cache.ts';
+import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
+import { plural } from '../core/sizes.ts';
+import { bootTarget, namedSystem } from '../system/boot-target.ts';
+import { buildSystem } from '../system/build-system.ts';
+import { withKernelCheckout } from '../system/kernel-checkout.ts';
+import { runKernelTests } from '../system/kernel-tests.ts';
+import type { KernelTestResult } from '../system/kernel-tests.ts';
+import { kernelPath } from '../system/system-image.ts';
+import { defaultProfile, loadSystem, profileOf } from '../system/system.ts';
+import { acceleratorChoice } from './boot-flags.ts';
+import { sourcesOf } from './build-task.ts';
+import { watchBuild } from './build-watch.ts';
+import { cacheDirOf, compilerOptions } from './crates-task.ts';
+import { testSuiteXml } from './junit.ts';
+import { changedMachine } from './machine-flags.ts';
+import type { Outcome, Task } from './task.ts';
+
+const defaultSilenceMs = 10_000;
+
+export async function testKernel(task: Task, root: string): Promise<Outcome> {
+  const { args, host, path, print, report, signal } = task;
+  const name = namedSystem(args.words[0], args.text('system'));
+  const loaded = await loadSystem(root, name);
+  if (!loaded.checkout) throw cannot(`run the tests of the kernel of ${name}`, 'its page says nothing of a checkout', { blame: 'usage' });
+  const given = await sourcesOf(task, loaded);
+  if (!(loaded.checkout.source in given.local)) {
+    throw cannot(`run the tests of the kernel of ${name}`, 'no checkout is named', {
+      blame: 'usage',
+      hint: `add --source ${loaded.checkout.source}=DIR; the bundled kernel has no tests`,
+    });
+  }
+  const { system, sources } = await withKernelCheckout({ system: loaded, sources: given }, args.text('scheme'), true);
+  const profile = args.text('profile') ?? defaultProfile(system);
+  if (!profileOf(system, profile).kernel)
+    throw cannot('run the tests of the kernel', `the profile ${profile} does not start it directly`, { blame: 'usage' });
+  const outDir = join(root, 'out', 'ktest');
+  const watch = watchBuild(task);
+  const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
+  let image: string;
+  try {
+    const compile = { cache, ...compilerOptions(task) };
+    const request = { system, profile, sources, root, outDir, env: {}, compile };
+    image = (await buildSystem(request, { report: watch.report, signal })).imagePath;
+  } finally {
+    watch.stop();
+    await cache.close();
+  }
+  const target = await bootTarget({ root, system: name, profile, image });
+  const order = {
+    machine: changedMachine(target.system.machine, args, path),
+    image,
+    accelerator: acceleratorChoice(args),
+    monitor: 'qemu' as const,
+    cacheDir: cacheDirOf(task),
+    env: host.env,
+  };
+  const only = args.text('ktest') || undefined;
+  const silenceMs = args.seconds('silence') ?? defaultSilenceMs;
+  const onLine = (line: string): void => (args.has('quiet') ? undefined : report({ kind: 'console', line }));
+  const { results, notRun, boots } = await runKernelTests(
+    { order, only, silenceMs, onTest: (result) => print(resultLine(result)), onLine },
+    { signal, report },
+  );
+  for (const failed of results.filter(({ result }) => result !== 'passed')) for (const line of failureLines(failed)) print(line);
+  const passed = results.filter(({ result }) => result === 'passed').length;
+  const rest = notRun > 0 ? `, ${notRun} not run` : '';
+  print(`${plural(results.length, 'test')}: ${passed} passed, ${results.length - passed} failed${rest}; ${plural(boots, 'boot')}`);
+  const junit = args.text('junit');
+  if (junit !== undefined) {
+    await writeFile(path(junit), testSuiteXml(`${name} kernel`, results)).catch((error: unknown) => {
+      throw cannotBecause(`write the report "${junit}"`, error, 'choose another file with --junit FILE');
+    });
+  }
+  const good = passed === results.length && notRun === 0 && results.length > 0;
+  const rows = results.map(({ path: test, result, ms, output }) => ({ test, result, ms, output: [...output] }));
+  const json = {
+    system: name,
+    kernel: kernelPath(outDir, name, profile),
+    passed,
+    failed: results.length - passed,
+    notRun,
+    boots,
+    tests: rows,
+  };
+  return { exitCode: good ? exitCodes.done : exitCodes.failed, json };
+}
+
+function resultLine({ path, result, ms }: KernelTestResult): string {
+  return `${{ passed: 'PASS', failed: 'FAIL', 'timed out': 'TIME' }[result]} [${(ms / 1000).toFixed(3).padStart(8)}s] ${path}`;
+}
+
+function failureLines({ path, result, output }: KernelTestResult): readonly string[] {
+  return [`--- ${result}: ${path}`, ...output.map((line) => `    ${line}`)];
+}

@@ -1,0 +1,110 @@
+// Boots a kernel that runs its own tests, and reports each test. A test that ends the kernel, and one that is silent for too long, is a failure; the kernel is
+// then started again for the tests that are left, if it can be told to.
+import { Cleaner } from '../console/clean.ts';
+import { KernelTestLines } from '../console/kernel-test-lines.ts';
+import type { KernelTest } from '../console/kernel-test-lines.ts';
+import { cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import type { MachineOrder } from './machine-order.ts';
+import { startMachine } from './start-machine.ts';
+
+export interface KernelTestRequest {
+  /** Its machine has the kernel; words for the tests are added to its command line. */
+  readonly order: MachineOrder;
+  /** CRATE or CRATE::NAME; undefined: all. */
+  readonly only: string | undefined;
+  /** A test that prints nothing for so long has failed. */
+  readonly silenceMs: number;
+  /** Called when a test has ended. */
+  readonly onTest?: (result: KernelTestResult) => void;
+  /** Called with each line of the console. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface KernelTestResult {
+  readonly path: string;
+  readonly result: 'passed' | 'failed' | 'timed out';
+  readonly output: readonly string[];
+  readonly ms: number;
+}
+
+export interface KernelTestRun {
+  readonly results: readonly KernelTestResult[];
+  /** Tests that were not run, because a kernel that was started again began anew. */
+  readonly notRun: number;
+  readonly boots: number;
+}
+
+/** Runs the tests. A kernel that says nothing of tests is a Failure. */
+export async function runKernelTests(request: KernelTestRequest, context: Context): Promise<KernelTestRun> {
+  const results: KernelTestResult[] = [];
+  for (let boots = 1; ; boots++) {
+    const { lines, silent } = await bootOnce(request, results.length, context);
+    const { announced = 0 } = lines;
+    if (lines.announced === undefined) {
+      throw cannot('run the tests of the kernel', `it ${silent ? 'fell silent' : 'ended'} before it said how many it has`, {
+        hint: 'test-boot.ts without --ktest shows how it boots',
+      });
+    }
+    const again = boots > 1 && lines.tests[0]?.path === results[0]?.path;
+    if (again) return { results, notRun: announced - results.length, boots };
+    for (const test of lines.tests) {
+      const result = resultOf(test, silent);
+      results.push(result);
+      request.onTest?.(result);
+    }
+    if (lines.done || results.length >= announced || lines.tests.length === 0)
+      return { results, notRun: announced - results.length, boots };
+  }
+}
+
+function resultOf({ path, result, output, ms }: KernelTest, silent: boolean): KernelTestResult {
+  return { path, output, ms, result: result === 'passed' ? 'passed' : result === 'unfinished' && silent ? 'timed out' : 'failed' };
+}
+
+/** Boots until the kernel ends, or is silent for too long. */
+async function bootOnce(
+  { order, only, silenceMs, onLine }: KernelTestRequest,
+  skip: number,
+  context: Context,
+): Promise<{ readonly lines: KernelTestLines; readonly silent: boolean }> {
+  const { kernel } = order.machine;
+  if (!kernel) throw cannot('run the tests of the kernel', 'the machine does not start it directly');
+  const words = [...(skip > 0 ? [`ktest.skip=${skip}`] : []), ...(only === undefined ? [] : [`ktest.only=${only}`])].join(' ');
+  const own = { ...kernel, commandLine: words === '' ? kernel.commandLine : `${words} ${kernel.commandLine}` };
+  const machine = await startMachine({ ...order, machine: { ...order.machine, kernel: own } }, context);
+  const startMs = performance.now();
+  const cleaner = new Cleaner();
+  const lines = new KernelTestLines();
+  let silent = false;
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      silent = true;
+      void machine.stop();
+    }, silenceMs);
+  };
+  const take = (all: readonly string[]): void => {
+    for (const line of all) {
+      onLine?.(line);
+      lines.line(line, Math.round(performance.now() - startMs));
+    }
+  };
+  try {
+    wait();
+    for await (const bytes of machine.serial) {
+      wait();
+      take(cleaner.push(bytes as Uint8Array));
+      lines.unfinished(cleaner.unfinished, Math.round(performance.now() - startMs));
+    }
+    context.signal.throwIfAborted();
+    // The line of a test that was cut off has no end.
+    take(cleaner.end());
+    lines.end(Math.round(performance.now() - startMs));
+    return { lines, silent };
+  } finally {
+    clearTimeout(timer);
+    await machine.stop();
+  }
+}
