@@ -1,5 +1,5 @@
-// The console of a kernel that runs its own tests, line by line (source: asterinas, osdk/deps/test-kernel): "test PATH ..." and then "ok" or "FAILED", and at the
-// end of a crate the text of each failure. A test that ends the kernel has neither word, and what follows its line is its text.
+// The console of a kernel that runs its own tests, line by line (source: asterinas, osdk/deps/test-kernel): "test PATH ..." and then "ok" or "FAILED", and
+// at the end of a crate the text of each failure. A test that ends the kernel has neither word, and what follows its line is its text.
 
 export interface KernelTest {
   /** As it is printed: "ostd::mm::tests::a_test". */
