@@ -4,7 +4,7 @@ import { openCache } from '../cache/cache.ts';
 import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
 import { buildSystem } from '../system/build-system.ts';
-import type { BuildRequest } from '../system/build-system.ts';
+import type { BuildRequest } from '../system/build-request.ts';
 import { fetchedSources } from '../system/fetched-sources.ts';
 import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';

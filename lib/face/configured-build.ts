@@ -1,7 +1,7 @@
 // The flags for the content of an image, and the system that they select: a profile of the page, or the user's own configuration.
 import { cannot } from '../core/errors.ts';
 import { hostTriple } from '../cookbook/host-triple.ts';
-import type { BuildRequest } from '../system/build-system.ts';
+import type { BuildRequest } from '../system/build-request.ts';
 import { libraryAtHand } from '../system/c-library.ts';
 import { configuredSystem, isConfigured } from '../system/configured-system.ts';
 import type { ConfiguredPackages } from '../system/configured-system.ts';

@@ -10,7 +10,7 @@ import type { Context } from '../core/events.ts';
 import { readTomlFields } from '../core/fields.ts';
 import { compile } from '../crates/compile.ts';
 import type { Project } from '../crates/project.ts';
-import type { BuildRequest } from './build-system.ts';
+import type { BuildRequest } from './build-request.ts';
 import { builtLibrary, makeRecipe } from './c-library.ts';
 import type { BuiltCLibrary, CLibrary } from './c-library.ts';
 import { sourceOf } from './component-projects.ts';

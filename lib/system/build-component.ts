@@ -7,7 +7,7 @@ import type { Context } from '../core/events.ts';
 import { checkOutputs } from '../crates/compile.ts';
 import type { Compiled, CompiledProject } from '../crates/compile.ts';
 import { compileAll, prepare, publishOutputs } from './build-system.ts';
-import type { BuildRequest } from './build-system.ts';
+import type { BuildRequest } from './build-request.ts';
 import { projectsOf } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
 import type { Stage } from '../cookbook/stages.ts';

@@ -11,7 +11,8 @@ import { digestFile } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
 import { buildSystem } from './build-system.ts';
-import type { BuildRequest, BuiltSystem } from './build-system.ts';
+import type { BuildRequest } from './build-request.ts';
+import type { BuiltSystem } from './build-system.ts';
 import { imageOf } from './system.ts';
 import type { System } from './system.ts';
 

@@ -21,6 +21,7 @@ import { projectsOf } from './component-projects.ts';
 import type { ConfiguredPackages } from './configured-system.ts';
 import type { ComponentProject, SourceKind } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
+import type { BuildRequest } from './build-request.ts';
 import { nixBaseOf, nixImage, onNix } from './nix-base.ts';
 import type { NixImage } from './nix-base.ts';
 import { nixHost } from './nix-host.ts';
@@ -29,34 +30,11 @@ import type { LibraryRequest } from './build-c-library.ts';
 import { linkedWith } from './c-library.ts';
 import type { BuiltCLibrary } from './c-library.ts';
 import type { InstalledPackages } from './recipe-packages.ts';
-import type { RecipesRequest } from './recipe-request.ts';
 import { imageFileName, systemImage } from './system-image.ts';
 import type { SystemImage } from './system-image.ts';
 import { imageOf } from './system.ts';
-import type { System } from './system.ts';
 import { originsFor } from './upstream-sources.ts';
 import type { FetchedOrigin } from './upstream-sources.ts';
-
-export interface BuildRequest {
-  readonly system: System;
-  /** What the image is made on; absent: what the profile says. */
-  readonly base?: 'nix' | undefined;
-  readonly profile: string;
-  /** Whether `system` is the live variant; its image has a name of its own. */
-  readonly live?: boolean;
-  readonly sources: SourceChoice;
-  /** Of a configured system: what its packages are. */
-  readonly packages?: ConfiguredPackages | undefined;
-  /** Packages that are built from recipes. */
-  readonly recipes?: Pick<RecipesRequest, 'cookbook' | 'wanted' | 'local' | 'keepGoing'> | undefined;
-  /** The repository: bundled sources are below it. */
-  readonly root: string;
-  /** The RedoxFS of the image is encrypted, and this password opens it. */
-  readonly password?: string | undefined;
-  readonly outDir: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly compile: CompileOptions;
-}
 
 export interface BuiltSystem {
   readonly imagePath: string;

@@ -8,16 +8,6 @@ import type { OsdkSettings } from '../osdk/manifest.ts';
 import type { Component, SourceChoice } from './component.ts';
 import type { System, SystemProfile } from './system.ts';
 
-/** The part of a page about checkouts of its kernel. */
-export interface CheckoutFacts {
-  /** What --source names. */
-  readonly source: string;
-  /** The program that the kernel becomes; rows of images name it. */
-  readonly program: string;
-  /** The components that are built from it, with the features that make them what they are. */
-  readonly components: Readonly<Record<string, readonly string[]>>;
-}
-
 interface Checkout {
   readonly system: System;
   readonly sources: SourceChoice;

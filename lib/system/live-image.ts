@@ -3,13 +3,6 @@ import { cannot } from '../core/errors.ts';
 import type { CargoBuild } from './component.ts';
 import type { System } from './system.ts';
 
-/** What makes the live variant. */
-export interface LiveFacts {
-  readonly component: string;
-  /** Cargo features that the component is then compiled with, besides its own. */
-  readonly features: readonly string[];
-}
-
 /** Returns the system whose image is a live one. A system that has no such variant is a Failure. */
 export function liveSystem(system: System): System {
   const { live } = system;

@@ -20,7 +20,7 @@ import { bootTest } from './boot-test.ts';
 import { buildSystem } from './build-system.ts';
 import type { BuiltSystem } from './build-system.ts';
 import { nixBaseOf, onNix } from './nix-base.ts';
-import type { NixBase } from './nix-base.ts';
+import type { NixBase } from './nix-facts.ts';
 import { nixHost } from './nix-host.ts';
 import type { System } from './system.ts';
 

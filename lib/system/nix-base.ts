@@ -18,36 +18,10 @@ import type { FileTree } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import type { AssembledImage } from '../image/image.ts';
 import { entriesOf } from './image-facts.ts';
-import type { FileFacts } from './image-facts.ts';
+import type { NixBase, NixImageFacts, NixProfile } from './nix-facts.ts';
 import type { NixHost } from './nix-host.ts';
 import { imageBytes, storeEntries, writePackage } from './store-files.ts';
 import type { System } from './system.ts';
-
-export interface NixBase {
-  /** A folder of the repository with a default.nix: a function of `nixpkgs` and `rustPackages` whose attributes are systems. */
-  readonly expression: string;
-  /** By the name that the system's profile has. */
-  readonly profiles: Readonly<Record<string, NixProfile>>;
-  readonly image: NixImageFacts;
-}
-
-export interface NixProfile {
-  readonly attribute: string;
-  readonly components: readonly string[];
-  /** What `rustPackages` has: packages by name, each with its files. */
-  readonly packages: Readonly<Record<string, FileFacts>>;
-}
-
-/** One ext4 on the whole disk: the closure, and little else. */
-export interface NixImageFacts {
-  readonly label: string;
-  readonly timestampSec: number;
-  /** Room for what the system writes. */
-  readonly spareBytes: number;
-  readonly files: FileFacts;
-  /** A link to the system ("nix/var/nix/profiles/system"). */
-  readonly link: string;
-}
 
 export interface NixImage {
   readonly image: AssembledImage;

@@ -1,8 +1,6 @@
-// Kernels of Debian that boot the same image as a system's own kernel, so that a fault of the image can be told from one of the kernel. They are
+// Kernels of Debian that boot the same image as a system's own kernel, so that a fault of the image is distinguished from one of the kernel. They are
 // fetched by a lock of their own when they are first asked for.
 import { join } from 'node:path';
-import type { OutputFacts } from '../console/program-output.ts';
-import type { ConsoleRules } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { MachineDescription } from '../machine/machine.ts';
@@ -11,29 +9,10 @@ import { fetchSources } from './fetch.ts';
 import type { Fetched } from './fetch.ts';
 import { lockPath } from './fetched-sources.ts';
 import type { SourceHost } from './fetched-sources.ts';
+import type { ReferenceFacts } from './reference-facts.ts';
 import { packagedFile } from './single-package.ts';
-import type { SourceFacts } from './source-facts.ts';
 import { readLock } from './source-lock.ts';
 import type { System } from './system.ts';
-
-/** The part of a page about other kernels. */
-export interface ReferenceFacts {
-  /** Where they come from. */
-  readonly sources: SourceFacts;
-  readonly kernels: Readonly<Record<string, ReferenceKernel>>;
-  /** What of a console is compared between kernels. */
-  readonly output: OutputFacts;
-}
-
-export interface ReferenceKernel {
-  readonly title: string;
-  /** A file of a package of the sources: "kernel:boot/vmlinuz-*". */
-  readonly packaged: string;
-  /** Words in front of the command line of the profile. */
-  readonly words: string;
-  /** What it says on the serial console. */
-  readonly console: ConsoleRules;
-}
 
 type WithReference = Pick<System, 'name' | 'reference'>;
 

@@ -12,11 +12,9 @@ import type { Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
-import type { CheckoutFacts } from './kernel-checkout.ts';
-import type { LiveFacts } from './live-image.ts';
 import type { MachineDescription } from '../machine/machine.ts';
-import type { NixBase } from './nix-base.ts';
-import type { ReferenceFacts } from './reference-kernel.ts';
+import type { NixBase } from './nix-facts.ts';
+import type { ReferenceFacts } from './reference-facts.ts';
 import type { Replacement } from './replacement.ts';
 import type { SourceFacts } from './source-facts.ts';
 
@@ -47,6 +45,23 @@ export type KernelFacts = {
     /** An output of a component ("kernel/kernel"), and how QEMU starts it. */
   | { readonly made: string; readonly protocol: DirectProtocol }
 );
+
+/** The part of a page about checkouts of its kernel. */
+export interface CheckoutFacts {
+  /** What --source names. */
+  readonly source: string;
+  /** The program that the kernel becomes; rows of images name it. */
+  readonly program: string;
+  /** The components that are built from it, with the features that make them what they are. */
+  readonly components: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What makes the live variant. */
+export interface LiveFacts {
+  readonly component: string;
+  /** Cargo features that the component is then compiled with, besides its own. */
+  readonly features: readonly string[];
+}
 
 export interface System {
   /** As typed on the command line. */

@@ -151,7 +151,7 @@ test('nothing names a path of one machine or the host of a registry', () => {
   const slash = '/';
   assert.is(portable(file('a.md', `see ${slash}work${slash}x`)).length, 1);
   assert.is(portable(file('a.ts', `"http://${['deb', 'debian', 'org'].join('.')}/debian"`)).length, 1);
-  assert.is(portable(file('a.ts', '"./work/x", "/usr/bin"')).length, 0);
+  assert.is(portable(file('a.ts', `".${slash}work${slash}x", "/usr/bin"`)).length, 0);
   clean(portable, [...sources, ...others]);
 });
 

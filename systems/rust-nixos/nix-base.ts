@@ -2,7 +2,7 @@
 // there must be static, since NixOS has no /lib64; what links libraries (sudo-rs, say) is nixpkgs' own.
 import { MiB } from '../../lib/core/sizes.ts';
 import type { FileFacts } from '../../lib/system/image-facts.ts';
-import type { NixBase } from '../../lib/system/nix-base.ts';
+import type { NixBase } from '../../lib/system/nix-facts.ts';
 import { replacements } from './replacements.ts';
 
 /** The commands of the static coreutils, as links beside it. */

@@ -1,0 +1,23 @@
+// The part of a system's page about other kernels, which boot the same image.
+import type { OutputFacts } from '../console/program-output.ts';
+import type { ConsoleRules } from '../console/rules.ts';
+import type { SourceFacts } from './source-facts.ts';
+
+/** The part of a page about other kernels. */
+export interface ReferenceFacts {
+  /** Where they come from. */
+  readonly sources: SourceFacts;
+  readonly kernels: Readonly<Record<string, ReferenceKernel>>;
+  /** What of a console is compared between kernels. */
+  readonly output: OutputFacts;
+}
+
+export interface ReferenceKernel {
+  readonly title: string;
+  /** A file of a package of the sources: "kernel:boot/vmlinuz-*". */
+  readonly packaged: string;
+  /** Words in front of the command line of the profile. */
+  readonly words: string;
+  /** What it says on the serial console. */
+  readonly console: ConsoleRules;
+}
