@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot } from '../core/errors.ts';
-import type { CompiledProject } from '../crates/compile.ts';
+import type { CompiledProject } from '../crates/compiled.ts';
 import type { Project } from '../crates/project.ts';
 import type { Recipe } from './recipe.ts';
 import type { Stage } from './stages.ts';

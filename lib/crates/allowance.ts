@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { absentAsUndefined, cannot, nearest } from '../core/errors.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { Granted, PlannedUnit } from './planned-unit.ts';
 
 export interface Allowance {
   readonly network: boolean;
@@ -28,13 +28,6 @@ export function parseAllowances(words: readonly string[], absolute: (path: strin
     allowances[name] = what === 'net' ? { network: true, paths } : { network, paths: [...paths, absolute(what)] };
   }
   return allowances;
-}
-
-/** An allowance with what its paths hold now: what counts in keys. */
-export interface Granted {
-  readonly network: boolean;
-  /** Absolute path of the host -> digest of the file or of the whole folder. */
-  readonly paths: Readonly<Record<string, Digest | null>>;
 }
 
 /**

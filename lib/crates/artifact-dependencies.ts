@@ -4,7 +4,7 @@ import { filesOfResult } from '../build/action.ts';
 import type { FileArtifact } from '../build/action.ts';
 import type { Digest } from '../core/digest.ts';
 import { places } from './places.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import type { BuiltUnit } from './built-unit.ts';
 import { isBuildScript, isScriptRun } from './unit-graph.ts';
 

@@ -1,7 +1,7 @@
 // Units that are done, and what is below them in the graph.
 import type { ActionResult } from '../build/action.ts';
 import type { Directives } from './directives.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { isLinkable, isProcMacro, isScriptRun } from './unit-graph.ts';
 
 /** A unit that is done. `directives` are those of a build script's run. */

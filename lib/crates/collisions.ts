@@ -1,6 +1,6 @@
 // Programs that are asked for together and have one name: the last one is what is found. Cargo warns of it where it compiles, and its unit graph
 // does not. Pure.
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 
 /** A warning in cargo's words for each program that takes the place of another. */
 export function collisions(roots: readonly PlannedUnit[]): readonly string[] {

@@ -11,7 +11,7 @@ import { Failure } from '../core/errors.ts';
 import type { Event } from '../core/events.ts';
 import { outputOf, run } from '../core/sh.ts';
 import { compile } from './compile.ts';
-import type { Compiled, CompileOptions } from './compile.ts';
+import type { Compiled, CompileOptions } from './compiled.ts';
 import type { Project } from './project.ts';
 import { publish } from './publish.ts';
 

@@ -9,7 +9,7 @@ import type { Records } from '../cache/records.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import { places } from './places.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { pathsOfUnit, treesOf } from './source-view.ts';
 import { sysrootDigest } from './sysroot.ts';
 import type { Tools } from './unit-action.ts';

@@ -3,7 +3,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import type { Toolchain } from './toolchain.ts';
 import { linkerIdentity, targetIdentity, toolchainIdentity } from './toolchain-identity.ts';
 import type { Tools } from './unit-action.ts';

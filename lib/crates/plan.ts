@@ -3,11 +3,9 @@
 import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import { checkoutAt } from '../cache/checkouts.ts';
-import type { Checkout } from '../cache/checkouts.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import type { Granted } from './allowance.ts';
 import { planningVariables } from './cargo-variables.ts';
 import { configEnvOf, wrappersOf } from './cargo-config.ts';
 import type { CargoConfig, ConfigPath } from './cargo-config.ts';
@@ -21,6 +19,7 @@ import type { Package } from './package.ts';
 import { placeOf, places } from './places.ts';
 import type { LintArgs } from './lints.ts';
 import type { Place } from './places.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { platformsOf } from './platforms.ts';
 import type { Cargo } from './planning.ts';
 import type { Project } from './project.ts';
@@ -30,48 +29,11 @@ import { plannedArgs } from './rustc-args.ts';
 import type { Compilation } from './rustc-args.ts';
 import { overrideOf } from './script-override.ts';
 import { mayReadSysroot, sysrootDigest } from './sysroot.ts';
-import type { Sysroot } from './project.ts';
 import { compareReleases, isNightly } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 import { isBuildScript, isLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Unit } from './unit-graph.ts';
 import { unstableFeatures } from './unstable-features.ts';
-
-/** A unit with everything that its action needs from the plan. */
-export interface PlannedUnit extends Compilation {
-  /** "serde 1.0.2 (build script)", for people. */
-  readonly label: string;
-  /** Names its files: 16 hex digits over what it is and what it depends on, and never over where it lies. */
-  readonly hash: string;
-  readonly dependencies: readonly { readonly index: number; readonly name: string; readonly options: readonly string[] }[];
-  /** What it is compiled for: cfgs, and the digest of a JSON target. */
-  readonly triple: string;
-  readonly cfgs: readonly string[];
-  readonly targetFile: { readonly path: string; readonly digest: Digest } | undefined;
-  /** What the configuration names to link it with, and to start rustc by. */
-  readonly linkerProgram: HostProgram | undefined;
-  readonly wrappers: Wrappers;
-  readonly toolchain: Toolchain;
-  readonly rustSrc: RustSrc | undefined;
-  readonly declaredEnv: Readonly<Record<string, string>>;
-  /** [env] of cargo's configuration. */
-  readonly configEnv: Readonly<Record<string, string>>;
-  readonly profileName: string;
-  /** Scopes of -Ztrim-paths; "" for none. */
-  readonly trimPaths: string;
-  /** How its program is called, where that is not its target's name. */
-  readonly filename: string | undefined;
-  /** Where cargo would keep half-done work: whose it is. */
-  readonly checkout: Checkout | undefined;
-  /** The folders of the user's own packages in its project. */
-  readonly trees: OwnTrees;
-  /** Lines of the configuration in place of its build script's output. */
-  readonly scriptOutput?: readonly string[];
-  /** Present for units of the sysroot's triple that may read it. */
-  readonly sysroot?: Sysroot;
-  /** What the user allowed its package (lib/crates/allowance.ts). */
-  readonly granted?: Granted;
-}
 
 export interface Plan {
   readonly units: readonly PlannedUnit[];

@@ -10,7 +10,7 @@ import type { Cache } from '../cache/cache.ts';
 import { programDigest } from '../cache/file-digests.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
-import type { CompiledProject, Output } from './compile.ts';
+import type { CompiledProject, Output } from './compiled.ts';
 
 /** The programs of a project: name -> absolute path. A blob that is gone or damaged is thrown as DamagedBlob: its maker has to run again. */
 export async function publish(

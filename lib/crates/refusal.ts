@@ -5,7 +5,7 @@ import type { Violation } from '../build/violation.ts';
 import { cannot } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import { ownPlaces } from './own-trees.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { pathsOfUnit } from './source-view.ts';
 import { isScriptRun } from './unit-graph.ts';
 

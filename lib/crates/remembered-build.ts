@@ -4,7 +4,7 @@ import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context, Event } from '../core/events.ts';
 import { compilingVariables } from './cargo-variables.ts';
-import type { CompileOptions, Output } from './compile.ts';
+import type { CompileOptions, Output } from './compiled.ts';
 import { compilersFor } from './host-tools.ts';
 import type { ProjectRequest } from './plan.ts';
 import type { Project } from './project.ts';

@@ -2,7 +2,7 @@
 import { digestOfPlace } from '../build/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { SourceFiles } from './deep-key.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { pathsOfUnit } from './source-view.ts';
 
 /** Has everything that was made in this build the sources that it was made from still? Looks at them, so that they are among what was looked at. */

@@ -10,7 +10,7 @@ import { programMounts } from './host-program.ts';
 import { isWithin, ownMounts, ownPlace, ownPlaces } from './own-trees.ts';
 import { ownText } from './own-text.ts';
 import { places } from './places.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 
 type Mounts = Readonly<Record<string, string>>;
 

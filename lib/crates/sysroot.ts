@@ -5,7 +5,7 @@ import type { Cache } from '../cache/cache.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { places } from './places.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import type { Sysroot } from './project.ts';
 import { isBuildScript, isPlainLibrary, isScriptRun } from './unit-graph.ts';
 

@@ -14,7 +14,7 @@ import type { Directives } from './directives.ts';
 import { wrapperEnv, wrapperWords } from './host-program.ts';
 import { places } from './places.ts';
 import { sourceView } from './source-view.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { rustcArgs } from './rustc-args.ts';
 import { addBundled, addLibraries, addSysroot, scriptAdditions } from './sysroot.ts';
 import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './unit-env.ts';

@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { absentAsUndefined } from '../core/errors.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { isBuildScript, isScriptRun } from './unit-graph.ts';
 
 /** Of any unit, and of a build script. */

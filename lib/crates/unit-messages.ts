@@ -6,7 +6,7 @@ import { cannot } from '../core/errors.ts';
 import { plural } from '../core/sizes.ts';
 import { diagnosticsOf } from './diagnostics.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { refusal } from './refusal.ts';
 import { pathsOfUnit } from './source-view.ts';
 import { isScriptRun } from './unit-graph.ts';

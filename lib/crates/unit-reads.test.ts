@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf, workPlace } from '../../fixtures/cargo/sample-units.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { declaredPlaces, scriptReads } from './unit-reads.ts';
 
 test("a script that declares a file of the kernel's runs every time, and nothing reads the file", () => {

@@ -17,7 +17,7 @@ import type { BuiltUnit } from './built-unit.ts';
 import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import { ownPlace, ownPlaces } from './own-trees.ts';
-import type { PlannedUnit } from './plan.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { pathsOfUnit } from './source-view.ts';
 import { isPlainLibrary, isProcMacro } from './unit-graph.ts';
 

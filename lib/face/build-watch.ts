@@ -7,7 +7,7 @@ import type { Json } from '../core/digest.ts';
 import { cannotBecause } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 import { plural } from '../core/sizes.ts';
-import type { Compiled } from '../crates/compile.ts';
+import type { Compiled } from '../crates/compiled.ts';
 import { summary } from './build-summary.ts';
 import type { Task } from './task.ts';
 import { watchCpu } from './timings-cpu.ts';

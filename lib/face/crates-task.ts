@@ -7,7 +7,7 @@ import type { Cache } from '../cache/cache.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { parseAllowances } from '../crates/allowance.ts';
 import { compile } from '../crates/compile.ts';
-import type { CompiledProject } from '../crates/compile.ts';
+import type { CompiledProject } from '../crates/compiled.ts';
 import { projectSet } from '../crates/project-set.ts';
 import { publish } from '../crates/publish.ts';
 import type { Project } from '../crates/project.ts';

@@ -5,7 +5,7 @@ import type { Cache } from '../cache/cache.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { checkOutputs } from '../crates/compile.ts';
-import type { Compiled, CompiledProject } from '../crates/compile.ts';
+import type { Compiled, CompiledProject } from '../crates/compiled.ts';
 import { compileAll, prepare, publishOutputs } from './build-system.ts';
 import type { BuildRequest } from './build-request.ts';
 import { projectsOf } from './component-projects.ts';

@@ -1,5 +1,5 @@
 // What a build of a whole system is asked for.
-import type { CompileOptions } from '../crates/compile.ts';
+import type { CompileOptions } from '../crates/compiled.ts';
 import type { SourceChoice } from './component.ts';
 import type { ConfiguredPackages } from './configured-system.ts';
 import type { RecipesRequest } from './recipe-request.ts';

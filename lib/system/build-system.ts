@@ -12,7 +12,7 @@ import { packageRecords } from '../cookbook/stages.ts';
 import type { PackageRecord } from '../cookbook/stages.ts';
 import type { Digest } from '../core/digest.ts';
 import { checkOutputs, compile } from '../crates/compile.ts';
-import type { Compiled, CompiledProject, CompileOptions } from '../crates/compile.ts';
+import type { Compiled, CompiledProject, CompileOptions } from '../crates/compiled.ts';
 import type { Project } from '../crates/project.ts';
 import { materialize } from '../crates/publish.ts';
 import type { AssembledImage } from '../image/image.ts';

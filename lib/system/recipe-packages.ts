@@ -17,7 +17,7 @@ import type { Stage } from '../cookbook/stages.ts';
 import { vendoredConfigs } from '../cookbook/upstream-recipes.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import type { CompiledProject, CompileOptions } from '../crates/compile.ts';
+import type { CompiledProject, CompileOptions } from '../crates/compiled.ts';
 import type { Project } from '../crates/project.ts';
 import { targetIdentity } from '../crates/toolchain-identity.ts';
 import { materialize } from '../crates/publish.ts';

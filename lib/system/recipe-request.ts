@@ -8,7 +8,7 @@ import { hostRecipes } from '../cookbook/recipe-graph.ts';
 import type { RecipeGraph } from '../cookbook/recipe-graph.ts';
 import { fetchedRecipes } from '../cookbook/upstream-recipes.ts';
 import type { Context } from '../core/events.ts';
-import type { CompileOptions } from '../crates/compile.ts';
+import type { CompileOptions } from '../crates/compiled.ts';
 import type { Toolchain } from '../crates/toolchain.ts';
 import { chooseToolchain } from '../crates/toolchain-choice.ts';
 import { toolchainIdentity } from '../crates/toolchain-identity.ts';

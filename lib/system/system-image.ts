@@ -12,7 +12,7 @@ import type { Context } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
 import { remembered } from '../core/remembered.ts';
 import type { Witnessed } from '../core/remembered.ts';
-import type { Compiled } from '../crates/compile.ts';
+import type { Compiled } from '../crates/compiled.ts';
 import type { Ext4Base } from '../image/ext4.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { assemble, opensWith } from '../image/image.ts';
