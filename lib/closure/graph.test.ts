@@ -128,7 +128,7 @@ test('a manifest without a closure, or with a wrong one, is told by its field', 
   );
   assert.match(
     refused(([node]) => Object.assign(node ?? {}, { kind: 'thing' })),
-    '"closure.nodes[0].kind" is none of "package", "component"',
+    '"closure.nodes[0].kind" is not one of "package", "component"',
   );
   assert.match(
     refused(([node]) => Object.assign(node ?? {}, { references: [1] })),

@@ -44,7 +44,7 @@ function checkedNode(node: unknown, field: string, what: string): ClosureNode {
   if (!isRecord(node)) throw cannot(what, `"${field}" is not an object`);
   const { kind: givenKind, bytes, references } = node;
   const kind = kinds.find((known) => known === givenKind);
-  if (kind === undefined) throw cannot(what, `"${field}.kind" is none of ${kinds.map((known) => `"${known}"`).join(', ')}`);
+  if (kind === undefined) throw cannot(what, `"${field}.kind" is not one of ${kinds.map((known) => `"${known}"`).join(', ')}`);
   if (typeof bytes !== 'number' || !Number.isSafeInteger(bytes) || bytes < 0)
     throw cannot(what, `"${field}.bytes" is not a number of bytes`);
   if (!isTexts(references)) throw cannot(what, `"${field}.references" is not a list of texts`);

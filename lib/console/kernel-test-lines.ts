@@ -17,7 +17,7 @@ interface Running {
   readonly output: string[];
 }
 
-/** Takes lines as they come. A line of a running test may be unfinished, so its end is looked for wherever it stands. */
+/** Takes lines as they come. A line of a running test may be unfinished, so its end is looked for anywhere in the line. */
 export class KernelTestLines {
   readonly #tests: KernelTest[] = [];
   #running: Running | undefined;

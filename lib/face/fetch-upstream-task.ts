@@ -27,7 +27,7 @@ export async function fetchUpstreamTask(task: Task, system: System, root: string
   }
   const lockPath = cookbook ? cookbookLockPath(cookbook) : upstreamLockPath(root, system.name);
   const cacheDir = cacheDirOf(task);
-  // Of two rules for the same prefix, that of the command line wins.
+  // If two rules have the same prefix, the rule of the command line wins.
   const mirrors = [...args.list('mirror').map(mirrorOf), ...(cookbook ? await cookbookMirrors(cookbook) : [])];
   const request = {
     ...{ sources, lockPath, cacheDir, only: args.words.slice(1), update: args.has('update'), dryRun: args.has('dry-run') },

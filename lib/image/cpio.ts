@@ -78,7 +78,7 @@ function padded(bytes: Uint8Array): Buffer {
 export function readCpio(given: Uint8Array): FileTree {
   const bytes = uncompressed(Buffer.from(given.buffer, given.byteOffset, given.byteLength));
   const entries = new Map<string, Entry>();
-  // Of a file with several names, only the last of them has the content.
+  // If a file has several names, only the last one has the content.
   const contents = new Map<number, Uint8Array>();
   const linked = new Map<string, number>();
   for (let at = 0; ;) {

@@ -249,7 +249,7 @@ function targetOf(fields: readonly Field[]): string {
   return target;
 }
 
-/** The places of folders matter to nobody but this reader. */
+/** Only this reader uses the places of folders. */
 function withoutFolderExtents(entry: IsoEntry): IsoEntry {
   return entry.kind === 'file' ? entry : { ...entry, extents: [] };
 }

@@ -58,7 +58,7 @@ export class RedoxfsBlocks {
     if (isNull(pointer) || isMarker(pointer)) throw damaged(path, 'a pointer that must lead to a block does not');
     if (index + 2 ** level > this.blockCount) throw damaged(path, `block ${index} lies beyond the end of the file system`);
     const onDisk = readBlocks(this.fd, this.startBytes + index * blockBytes, bytesOfLevel(level));
-    if (!onDisk) throw damaged(path, `block ${index} lies beyond the end of the image`);
+    if (!onDisk) throw damaged(path, `block ${index} is beyond the end of the image`);
     const bytes = this.reading.cipher?.decrypted(index, onDisk) ?? onDisk;
     if (seahash(bytes) !== pointer.hash) throw damaged(path, `block ${index} does not have the hash its pointer says`);
     this.reading.seen?.(pointer, path);

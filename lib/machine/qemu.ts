@@ -61,7 +61,7 @@ function displayWord(display: Display | undefined): string {
   return `vnc=${host}:${display.number}`;
 }
 
-/** Without ACPI, a microvm tells a kernel of its old timer and interrupt controller, which Linux needs in an emulator. */
+/** Without ACPI, a microvm describes its old timer and interrupt controller to the kernel. Linux needs these in an emulator. */
 const boards = { q35: 'q35', microvm: 'microvm,acpi=off,pit=on,pic=on,rtc=on' } as const;
 
 /** Without cx16 under TCG: QEMU 7.2 corrupts memory when the guest runs cmpxchg16b, and a quarter of the boots of a Linux fail. */

@@ -85,7 +85,7 @@ test('what the file may not have is named with its path and the nearest right wo
     await refusal('[scheme."a b".run.qemu]\narg = ""\n'),
     /: scheme."a b".run.qemu.arg: there is no such field; did you mean args\?/,
   );
-  assert.match(await refusal('[boot]\nmethod = "direct-eld"\n'), /: boot.method: "direct-eld" is none of .*; did you mean direct-elf\?$/);
+  assert.match(await refusal('[boot]\nmethod = "direct-eld"\n'), /: boot.method: "direct-eld" is not one of .*; did you mean direct-elf\?$/);
   assert.match(await refusal('[build]\nfeatures = "all"\n'), /: build.features: it must be an array of strings/);
   assert.match(await refusal('[boot\n'), /^Cannot read "OSDK.toml": line 1: /);
   const { settings } = await manifest('[scheme.tdx]\n');

@@ -170,5 +170,5 @@ function oneOf<T extends string>(
   const value = values.find((one) => one === text) ?? (Object.hasOwn(older, text) ? older[text] : undefined);
   if (value !== undefined) return value;
   const near = nearest(text, values);
-  throw fields.bad(name, `"${text}" is none of ${values.join(', ')}`, near === undefined ? undefined : `did you mean ${near}?`);
+  throw fields.bad(name, `"${text}" is not one of ${values.join(', ')}`, near === undefined ? undefined : `did you mean ${near}?`);
 }

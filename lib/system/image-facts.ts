@@ -224,7 +224,7 @@ async function hostFile(path: string, mode: number, owner: Owner): Promise<Entry
 }
 
 function makerOf(path: string, { host }: FileSources): FileMaker {
-  if (!host) throw new Error(`"${path}" is made with programs of the host, and there is none`);
+  if (!host) throw new Error(`"${path}" is made with programs of the host, which this caller does not give`);
   return host;
 }
 

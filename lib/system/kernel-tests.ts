@@ -1,5 +1,5 @@
 // Boots a kernel that runs its own tests, and reports each test. A test that ends the kernel, and one that is silent for too long, is a failure; the kernel is
-// then started again for the tests that are left, if it can be told to.
+// then started again for the tests that are left, if its command line can name them.
 import { Cleaner } from '../console/clean.ts';
 import { KernelTestLines } from '../console/kernel-test-lines.ts';
 import type { KernelTest } from '../console/kernel-test-lines.ts';
