@@ -2,27 +2,13 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseCommandLine } from './command-line.ts';
 import { compare, compareFlags } from './compare-task.ts';
-import type { Task } from './task.ts';
+import { refusalOf } from './refusal-of.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 async function refusal(...argv: readonly string[]): Promise<string> {
-  const usage = { command: 'compare', words: '', about: '', count: [2, 2] as const, flags: compareFlags, examples: [] };
-  const task: Task = {
-    args: parseCommandLine(usage, argv),
-    host: { cwd: root, env: {}, cacheDir: '/nowhere' },
-    path: (text) => text,
-    print: () => {},
-    write: async () => true,
-    report: () => {},
-    signal: new AbortController().signal,
-  };
-  return await compare(task, root).then(
-    () => 'compared',
-    (error: Error) => error.message,
-  );
+  return await refusalOf(compare, root, { command: 'compare', count: [2, 2], flags: compareFlags }, argv);
 }
 
 test('what cannot be compared is refused', async () => {

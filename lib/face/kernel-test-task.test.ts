@@ -3,27 +3,13 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bootFlags } from './boot-task.ts';
-import { parseCommandLine } from './command-line.ts';
 import { testKernel } from './kernel-test-task.ts';
-import type { Task } from './task.ts';
+import { refusalOf } from './refusal-of.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 async function refusal(...argv: readonly string[]): Promise<string> {
-  const usage = { command: 'test-boot', words: '', about: '', count: [0, 20] as const, flags: bootFlags, examples: [] };
-  const task: Task = {
-    args: parseCommandLine(usage, argv),
-    host: { cwd: root, env: {}, cacheDir: '/nowhere' },
-    path: (text) => text,
-    print: () => {},
-    write: async () => true,
-    report: () => {},
-    signal: new AbortController().signal,
-  };
-  return await testKernel(task, root).then(
-    () => 'tested',
-    (error: Error) => error.message,
-  );
+  return await refusalOf(testKernel, root, { command: 'test-boot', count: [0, 20], flags: bootFlags }, argv);
 }
 
 test('a system without checkouts, no checkout, and a profile with a boot loader are refused', async () => {
