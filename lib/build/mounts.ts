@@ -2,6 +2,9 @@
 import { join } from 'node:path';
 import type { Action } from './action.ts';
 
+/** The part of an output folder in which there is what the action wrote to other folders. */
+export const writtenFolder = 'written';
+
 /** The host's path of a place; a place in no mount is a path of the host. */
 export function hostPath(place: string, mounts: Action['mounts']): string {
   const mount = innermost(place, Object.keys(mounts));

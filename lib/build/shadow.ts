@@ -17,12 +17,9 @@ import { decodeName, encodePath } from '../core/byte-path.ts';
 import { errnoOf } from '../core/errors.ts';
 import { removeTree } from '../core/remove-tree.ts';
 import type { Action } from './action.ts';
-import { hostPath, isBelow } from './mounts.ts';
+import { hostPath, isBelow, writtenFolder } from './mounts.ts';
 import { here } from './sandbox.ts';
 import type { View } from './sandbox.ts';
-
-/** The part of an output folder in which there is what the action wrote to other folders. */
-export const writtenFolder = 'written';
 
 export interface Shadows {
   /** The view with the action's shadowed folders. */

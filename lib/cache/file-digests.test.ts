@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../fixtures/cache/scratch.ts';
 import type { Scratch } from '../../fixtures/cache/scratch.ts';
+import { encodePath } from '../core/byte-path.ts';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { programDigest } from './file-digests.ts';
@@ -223,7 +224,7 @@ test('looks that were written down hold until one of them would find something e
     await first.digests.tree(join(folder, 'asked'), { gitignore: true });
     first.digests.names(folder);
     for (const name of ['read', 'absent', 'link']) await first.digests.file(join(folder, name));
-    let record = first.digests.record() ?? '';
+    let record = first.digests.record();
     const steps: readonly (readonly [string, boolean, () => Promise<unknown>])[] = [
       ['nothing', true, async () => {}],
       ['touched', true, () => utimes(join(folder, 'src/main.rs'), 1, 1)],
@@ -274,7 +275,7 @@ test('a path that was listed and read holds as what it was, whether it is a fold
       first.digests.names(at(name));
       await first.digests.file(at(name));
     }
-    const record = first.digests.record() ?? '';
+    const record = first.digests.record();
     const edits: readonly (readonly [string, () => Promise<unknown>, () => Promise<unknown>])[] = [
       ['a link leads to other bytes', () => write('target', 'else'), () => write('target', 'text')],
       ['a file has other bytes', () => write('file', 'else'), () => write('file', 'text')],
@@ -294,16 +295,36 @@ test('a path that was listed and read holds as what it was, whether it is a fold
   });
 });
 
+test('looks at names with tabs, line feeds and bytes that are not UTF-8 are written down and read as JSON', async () => {
+  await withScratch(async (scratch) => {
+    const { folder, write } = scratch;
+    const paths = ['a\tb', 'a\nb', 'caf\udce9', ' ', '-'].map((name) => join(folder, name));
+    for (const path of paths) await writeFile(encodePath(path), 'text');
+    await settle(scratch);
+    const first = await scratch.reopen();
+    for (const path of [...paths, join(folder, 'none\there')]) await first.digests.file(path);
+    const record = JSON.parse(JSON.stringify(first.digests.record()));
+    assert.equal(await (await scratch.reopen()).digests.holds(record), record);
+    for (const path of paths) {
+      await writeFile(encodePath(path), 'else');
+      assert.is(await (await scratch.reopen()).digests.holds(record), undefined, path);
+      await writeFile(encodePath(path), 'text');
+    }
+    await write('none\there', '');
+    assert.is(await (await scratch.reopen()).digests.holds(record), undefined);
+  });
+});
+
 test('a record that holds has the time stamps of now, so that what was only touched is read once', async () => {
   await withScratch(async (scratch) => {
     const path = await scratch.write('a', 'text');
     await settle(scratch);
     const first = await scratch.reopen();
     await first.digests.file(path);
-    const record = first.digests.record() ?? '';
+    const record = first.digests.record();
     await utimes(path, 1, 1);
     await settle(scratch);
-    const now = (await (await scratch.reopen()).digests.holds(record)) ?? '';
+    const now = (await (await scratch.reopen()).digests.holds(record)) ?? record;
     assert.is.not(now, record);
     assert.is(await (await scratch.reopen()).digests.holds(now), now);
   });
@@ -316,7 +337,7 @@ test('what was learned is known to the next process without being read, and is n
     await cache.digests.file(path);
     const planted = digestBytes('planted');
     cache.digests.learn(path, planted);
-    const record = cache.digests.record() ?? '';
+    const record = cache.digests.record();
     const next = await reopen();
     assert.is(await next.digests.holds(record), record);
     assert.is(await next.digests.file(path), planted);

@@ -10,9 +10,13 @@ import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
 import { digestOfBytes, entriesOf, linkTarget, nameWithKind, statOrAbsent } from './lenient-reads.ts';
 import type { Entry } from './lenient-reads.ts';
+import { absent } from './look-table.ts';
+import type { LookRow } from './look-table.ts';
 import { recordBody } from './records.ts';
 import { startTreeReader } from './tree-reader.ts';
 import type { TreeReader } from './tree-reader.ts';
+import { aFolder, linkStamp, looksNow, writtenLooks } from './written-looks.ts';
+import type { Looking, WrittenLooks } from './written-looks.ts';
 
 export interface Looks {
   /**
@@ -43,15 +47,10 @@ export interface TreeOptions {
 interface RecordedLooks extends Looks {
   /** Takes note of a file that was just written with these bytes, so that the next run need not read it. */
   learn(path: string, digest: Digest): void;
-  /**
-   * Everything that was looked at so far, and what was found, as text: undefined where a name cannot be written down. What was learned is in it
-   * as something to know, not as something to hold.
-   */
-  record(): string | undefined;
-  /**
-   * The record with the time stamps of now, if every look of it finds what it found; else undefined. Only what has other time stamps is read.
-   */
-  holds(record: string): Promise<string | undefined>;
+  /** Everything that was looked at so far, and what was found. */
+  record(): WrittenLooks;
+  /** The looks with the stamps of now, if each of them finds what it found; else undefined. Only what has another stamp is read. */
+  holds(written: WrittenLooks): Promise<WrittenLooks | undefined>;
 }
 
 /** Each path is looked at once, so that a run sees one state of it. */
@@ -224,12 +223,24 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       });
       return stamps.every(([, stamp]) => stamp !== '') ? Object.fromEntries(stamps) : {};
     };
-    const treeRow = (question: string): readonly string[] => [
-      'T',
-      question,
-      JSON.stringify(ignoring.get(question) ?? {}),
-      short(trees.get(question)),
-    ];
+    const fileRow = (path: string): LookRow => {
+      const looked = asked.get(path);
+      return { path, stamp: looked?.stamp ?? '', found: short(looked?.digest) };
+    };
+    const looking: Looking = {
+      file(path) {
+        digestOf(path);
+        return fileRow(path);
+      },
+      folder(path) {
+        const { entries, stamp } = list(path);
+        return { path, stamp, found: namesDigest(entries) };
+      },
+      async tree(question) {
+        const [dir, options] = JSON.parse(question) as [string, TreeOptions];
+        return { question, found: short(await tree(dir, options)), folders: ignoring.get(question) ?? {} };
+      },
+    };
     return {
       file: async (path) => digestOf(path),
       names: (dir) => list(dir).entries?.map(nameWithKind),
@@ -245,50 +256,22 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         learned = true;
       },
       record() {
-        const rows = [
-          ...[...listed].map(([dir, { entries, stamp }]) => ['N', dir, stamp, namesDigest(entries)]),
-          // The names of a folder say that it is one. What is no folder, or a link to one, may change without other names in it.
-          ...[...asked].filter(([path, looked]) => !known.has(path) && !(looked.stamp === aFolder && listed.has(path))).map(fileRow),
-          ...[...ignoring.keys()].map(treeRow),
-          ...[...known].map(([path, value]) => ['K', path, value, '']),
-        ];
-        if (rows.some(([, path = '']) => !isOneField(path))) return undefined;
-        return rows.map((row) => row.join('\t')).join('\n');
+        // The names of a folder say that it is one. What is no folder, or a link to one, may change without other names in it.
+        const read = [...asked].filter(([path, { stamp }]) => !known.has(path) && !(stamp === aFolder && listed.has(path)));
+        return writtenLooks({
+          files: read.map(([path]) => fileRow(path)),
+          folders: [...listed.keys()].map(looking.folder),
+          trees: [...ignoring].map(([question, folders]) => ({ question, found: short(trees.get(question)), folders })),
+          learned: [...known],
+        });
       },
-      async holds(record) {
-        const rows = record.split('\n');
-        let renewed = false;
-        const renew = (at: number, row: readonly string[]): void => {
-          rows[at] = row.join('\t');
-          renewed = true;
-        };
-        for (const [at, row] of rows.entries()) {
-          // Nearly every row is a file that is as it was: nothing but its path is cut out.
-          const stampAt = row.indexOf('\t', 2) + 1;
-          const path = row.slice(2, stampAt - 1);
-          const same = (stamp: string): boolean => row.startsWith(stamp, stampAt) && row[stampAt + stamp.length] === '\t';
-          if (row[0] === 'F' && same(stampNow(path))) continue;
-          if (row[0] === 'N' && same(stampOfFolder(path))) continue;
-          const [kind, , stamp = '', digest = ''] = row.split('\t');
-          if (kind === 'K') {
-            if (!used.has(path)) used.set(path, stamp);
-            known.set(path, stamp);
-          } else if (kind === 'N') {
-            const found = list(path);
-            if (namesDigest(found.entries) !== digest) return undefined;
-            renew(at, ['N', path, found.stamp, digest]);
-          } else if (kind === 'F') {
-            if (short(digestOf(path)) !== digest) return undefined;
-            renew(at, fileRow([path, asked.get(path)]));
-          } else {
-            const folders = Object.entries(JSON.parse(stamp) as Readonly<Record<string, string>>);
-            if (folders.length > 0 && folders.every(([folder, before]) => stampOfFolder(folder) === before)) continue;
-            const [dir, options] = JSON.parse(path) as [string, TreeOptions];
-            if (short(await tree(dir, options)) !== digest) return undefined;
-            renew(at, treeRow(path));
-          }
+      async holds(written) {
+        const now = await looksNow(written, looking);
+        for (const [path, value] of now?.learned ?? []) {
+          if (!used.has(path)) used.set(path, value);
+          known.set(path, value);
         }
-        return renewed ? rows.join('\n') : record;
+        return now;
       },
     };
   };
@@ -344,36 +327,9 @@ interface Listed {
 }
 
 const notAFile = digestBytes('not a file');
-const absent = '-';
-const aFolder = 'folder';
-
-function stampNow(path: string): string {
-  const own = statOrAbsent(lstatSync, path);
-  if (!own?.isSymbolicLink()) return stampOrAbsent(own);
-  return linkStamp(own, stampOrAbsent(statOrAbsent(statSync, path)));
-}
-
-/** Of what stands where a folder was listed, whatever it is. */
-function stampOfFolder(path: string): string {
-  const stats = statOrAbsent(statSync, path);
-  return stats ? stampOf(stats) : absent;
-}
-
-function stampOrAbsent(stats: Stats | undefined): string {
-  if (!stats) return absent;
-  return stats.isDirectory() ? aFolder : stampOf(stats);
-}
-
-function linkStamp(own: Stats, target: string): string {
-  return `${stampOf(own)} to ${target}`;
-}
 
 function namesDigest(entries: readonly Entry[] | undefined): string {
   return entries ? short(digestRecord(entries.map(nameWithKind).sort(byCodeUnit))) : absent;
-}
-
-function fileRow([path, looked]: readonly [string, Looked | undefined]): readonly string[] {
-  return ['F', path, looked?.stamp ?? '', short(looked?.digest)];
 }
 
 /** Half of a digest, which is enough to tell two apart, and is not taken for the name of a blob. */
@@ -389,7 +345,7 @@ function isOneField(path: string): boolean {
 function load(file: string): Map<string, string> {
   let text: string | undefined;
   try {
-    text = recordBody(readFileSync(file, 'utf8'));
+    text = recordBody(readFileSync(file));
   } catch {
     // it is not there
   }

@@ -56,9 +56,9 @@ export async function verifyCache(cache: Cache, shapes: Readonly<Record<string, 
     });
   const ofBlobs = await Promise.all(blobs.map((blob) => check(blob, blobDamage)));
   const recordDamage = async ({ kind, path }: StoredRecord): Promise<string | undefined> => {
-    const text = await absentAsUndefined(readFile(path, 'utf8'));
-    if (text === undefined) return undefined;
-    const body = recordBody(text);
+    const record = await absentAsUndefined(readFile(path));
+    if (record === undefined) return undefined;
+    const body = recordBody(record);
     if (body === undefined) return `the record of kind "${kind}" is not what was written`;
     const shape = shapes[kind];
     if (!shape) return undefined;

@@ -7,7 +7,7 @@ import { openJobserver } from '../build/jobserver.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
 import { requireSandbox } from '../build/sandbox.ts';
-import { writtenFolder } from '../build/shadow.ts';
+import { writtenFolder } from '../build/mounts.ts';
 import { openTracer } from '../build/tracer.ts';
 import type { Tracer } from '../build/tracer.ts';
 import { phase } from '../core/events.ts';

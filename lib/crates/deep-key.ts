@@ -11,7 +11,7 @@ import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './planned-unit.ts';
 import { pathsOfUnit, treesOf } from './source-view.ts';
-import { sysrootDigest } from './sysroot.ts';
+import { sysrootDigest } from './project.ts';
 import type { Tools } from './unit-action.ts';
 import { packageEnv } from './unit-env.ts';
 

@@ -1,4 +1,5 @@
 // What is wanted of one Cargo project: the words of cargo's command line as data.
+import { digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 
 /** The C library and other files that programs of a triple are linked with. */
@@ -90,3 +91,14 @@ function profileArgs(profile: string): readonly string[] {
     ...Object.entries(systemProfile).flatMap(([key, value]) => ['--config', `profile.release.${key}=${value}`]),
   ];
 }
+
+/** Digest of everything in a sysroot. */
+export function sysrootDigest(sysroot: Sysroot): Digest {
+  const { triple, files, layout, env, tools } = sysroot;
+  const digest =
+    digests.get(sysroot) ?? digestRecord({ triple, files: { ...files }, layout: { ...layout }, env: { ...env }, tools: { ...tools } });
+  digests.set(sysroot, digest);
+  return digest;
+}
+
+const digests = new WeakMap<Sysroot, Digest>();

@@ -4,7 +4,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FileArtifact } from '../build/action.ts';
-import { writtenFolder } from '../build/shadow.ts';
+import { writtenFolder } from '../build/mounts.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import { programDigest } from '../cache/file-digests.ts';

@@ -1,5 +1,7 @@
 // A whole build that is remembered with everything it looked at: when all of that is as it was, the next build of the same projects hands
 // out the same files without planning anything. It only saves work: whatever differs leads to a build as usual, which is remembered in its stead.
+import { isWrittenLooks } from '../cache/written-looks.ts';
+import type { WrittenLooks } from '../cache/written-looks.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context, Event } from '../core/events.ts';
@@ -7,8 +9,8 @@ import { compilingVariables } from './cargo-variables.ts';
 import type { CompileOptions, Output } from './compiled.ts';
 import { compilersFor } from './host-tools.ts';
 import type { ProjectRequest } from './plan.ts';
+import { sysrootDigest } from './project.ts';
 import type { Project } from './project.ts';
-import { sysrootDigest } from './sysroot.ts';
 import { targetIdentity } from './toolchain-identity.ts';
 
 /** What is wanted, and by what it is made. */
@@ -53,7 +55,7 @@ interface Kept {
   readonly outputs: readonly Json[];
   readonly shown: Readonly<Record<string, string>>;
   readonly targets: readonly Json[];
-  readonly looks: string;
+  readonly looks: WrittenLooks;
 }
 
 /** The kind of its records in the cache. */
@@ -76,8 +78,6 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
       return answerOf(kept);
     },
     async keep({ units, told, outputs, shown, targets }) {
-      const looks = cache.digests.record();
-      if (looks === undefined) return;
       const rows = outputs.map((ofProject) => [...ofProject].map(([name, output]): Json => [name, { ...output }]));
       const libraries = targets.map((target): Json => ({ ...target }));
       await records.put(await key(), {
@@ -86,7 +86,7 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
         outputs: rows,
         shown,
         targets: libraries,
-        looks,
+        looks: cache.digests.record(),
       });
     },
   };
@@ -94,14 +94,19 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
 
 async function keyOf({ requests, options, jobs }: BuildQuestion, context: Context): Promise<Digest> {
   const { hostEnv, sandbox, colour } = options;
-  const wanted = await Promise.all(
-    requests.map(async ({ cargo: { toolchain }, project, rustSrc }): Promise<Json> => {
-      const { rustc, linker } = await compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context);
-      return [projectJson(project), rustc, linker, rustSrc?.digest ?? null];
-    }),
-  );
+  const toolchains = new Map(requests.map(({ cargo: { toolchain } }) => [toolchain.rustc, toolchain]));
+  const identities = new Map<string, Json>();
+  for (const [path, toolchain] of toolchains) {
+    const { rustc, linker } = await compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context);
+    identities.set(path, [rustc, linker]);
+  }
+  const wanted = requests.map(({ cargo: { toolchain }, project, rustSrc }): Json => [
+    projectJson(project),
+    identities.get(toolchain.rustc) ?? null,
+    rustSrc?.digest ?? null,
+  ]);
   return digestRecord({
-    format: 3, // raised when an answer is written down in another way
+    format: 4, // raised when an answer is written down in another way
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     variables: { ...compilingVariables(hostEnv) },
@@ -151,5 +156,5 @@ function answerOf(kept: Kept): BuildAnswer {
 function isKept(value: Json): value is Kept {
   if (typeof value !== 'object' || value === null || !('looks' in value) || !('shown' in value) || !('targets' in value)) return false;
   const { told, outputs, targets, looks } = value;
-  return typeof looks === 'string' && [told, outputs, targets].every((list) => Array.isArray(list));
+  return isWrittenLooks(looks) && [told, outputs, targets].every((list) => Array.isArray(list));
 }

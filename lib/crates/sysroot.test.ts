@@ -3,7 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
-import { addBundled, addLibraries, addSysroot, sysrootDigest } from './sysroot.ts';
+import { sysrootDigest } from './project.ts';
+import { addBundled, addLibraries, addSysroot } from './sysroot.ts';
 import type { Sysroot } from './project.ts';
 
 const sysroot: Sysroot = {

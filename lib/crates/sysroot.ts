@@ -2,7 +2,6 @@
 // content. An action gets only the part that it may read, so that a change of the rest does not repeat it. Does not know how a C library is built.
 import type { ActionRecord, Staged } from '../build/action.ts';
 import type { Cache } from '../cache/cache.ts';
-import { digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './planned-unit.ts';
@@ -53,17 +52,6 @@ function add({ files, layout: given }: Sysroot, { inputs, layout }: Inputs, isWa
   for (const [path, digest] of Object.entries(files)) if (isWanted(path)) inputs[`${places.sysroot}/${path}`] = digest;
   for (const [path, staged] of Object.entries(given)) if (isWanted(path)) layout[`${places.sysroot}/${path}`] = staged;
 }
-
-/** Digest of everything in it. */
-export function sysrootDigest(sysroot: Sysroot): Digest {
-  const { triple, files, layout, env, tools } = sysroot;
-  const digest =
-    digests.get(sysroot) ?? digestRecord({ triple, files: { ...files }, layout: { ...layout }, env: { ...env }, tools: { ...tools } });
-  digests.set(sysroot, digest);
-  return digest;
-}
-
-const digests = new WeakMap<Sysroot, Digest>();
 
 /** The variables and tools of a script that sees the sysroot. */
 export function scriptAdditions({ env, tools }: Sysroot, declared: Readonly<Record<string, string>>): Pick<ActionRecord, 'env' | 'tools'> {

@@ -3,7 +3,6 @@
 import { existsSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import pLimit from 'p-limit';
 import { byCodeUnit, digestFile, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
@@ -11,7 +10,6 @@ import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { installHint } from '../core/tools.ts';
-import { rustupRecord } from './rustup-record.ts';
 import type { Toolchain, ToolchainSearch } from './toolchain.ts';
 
 /** Names of files by what they are called in the record, absolute. */
@@ -107,6 +105,7 @@ async function filesIn(folder: string, sysroot: string): Promise<readonly (reado
 
 /** What each file is. One that is no plain file is left out. */
 async function digests(parts: Parts, sysroot?: string): Promise<Readonly<Record<string, string>>> {
+  const [{ default: pLimit }, { rustupRecord }] = await Promise.all([import('p-limit'), import('./rustup-record.ts')]); // most builds know them
   const limit = pLimit(4);
   const names = Object.keys(parts).sort(byCodeUnit);
   const installed = sysroot === undefined ? undefined : await rustupRecord(sysroot);

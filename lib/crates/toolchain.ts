@@ -1,5 +1,6 @@
 // Installed Rust toolchains: rustup's, found in its folder, and rustc from a distribution, found on PATH. Their own programs are named, never
 // rustup's proxies, which obey the project's rust-toolchain file and want the network. What a project should be built with: toolchain-choice.ts.
+import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -111,6 +112,7 @@ async function systemBins(path: string): Promise<readonly string[]> {
   const seen = new Set<string>();
   const bins: string[] = [];
   for (const bin of path.split(':').filter((part) => part.startsWith('/'))) {
+    if (!existsSync(join(bin, 'rustc'))) continue;
     const rustc = await realpath(join(bin, 'rustc')).catch(() => undefined);
     if (rustc === undefined || seen.has(rustc)) continue;
     seen.add(rustc);
