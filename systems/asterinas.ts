@@ -2,12 +2,15 @@
 // started, what it says on the serial console. The bundled kernel is a small fixture of our own that is started by the same protocols.
 import { MiB } from '../lib/core/sizes.ts';
 import type { Component } from '../lib/system/component.ts';
-import type { ImageFacts } from '../lib/system/image-facts.ts';
+import type { FileFacts, ImageFacts } from '../lib/system/image-facts.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './asterinas/console.ts';
 import { commandLine, efiImage, grub, grubConfig, initramfs } from './asterinas/files.ts';
+import { console as installerConsole, machine as installing, medium } from './asterinas/installer.ts';
+import { nixBase } from './asterinas/nix-base.ts';
 import { reference } from './asterinas/reference.ts';
 import { cd, direct, machine, microvm } from './asterinas/machine.ts';
+import { schemes } from './asterinas/schemes.ts';
 
 const kernelName = 'asterinas-osdk-bin';
 const timestampSec = 1_767_225_600; // 2026-01-01
@@ -52,6 +55,15 @@ const iso: ImageFacts = {
   ],
 };
 
+/** What is in the two partitions of a disk. Firmware starts GRUB from the first. */
+const bootFiles: FileFacts = { 'EFI/BOOT/BOOTX64.EFI': grub };
+const rootFiles: FileFacts = {
+  'boot/grub/grub.cfg': { text: grubConfig(`kernels/${kernelName}`, 'kernels/initramfs.cpio.gz') },
+  [`boot/kernels/${kernelName}`]: { made: `kernel/${kernelName}` },
+  'boot/kernels/initramfs.cpio.gz': { initramfs: { gzip: true, files: initramfs } },
+  ...initramfs,
+};
+
 const disk: ImageFacts = {
   sizeBytes: 128 * MiB,
   timestampSec,
@@ -61,21 +73,23 @@ const disk: ImageFacts = {
       typeGuid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B', // an EFI system partition
       sizeBytes: 48 * MiB,
       fileSystem: { kind: 'fat', label: 'boot' },
-      files: { 'EFI/BOOT/BOOTX64.EFI': grub },
+      files: bootFiles,
     },
     {
       name: 'nixos',
       typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', // data of Linux
       fileSystem: { kind: 'ext4', label: 'nixos', ext2: true },
-      files: {
-        'boot/grub/grub.cfg': { text: grubConfig(`kernels/${kernelName}`, 'kernels/initramfs.cpio.gz') },
-        [`boot/kernels/${kernelName}`]: { made: `kernel/${kernelName}` },
-        'boot/kernels/initramfs.cpio.gz': { initramfs: { gzip: true, files: initramfs } },
-        ...initramfs,
-      },
+      files: rootFiles,
     },
   ],
 };
+
+/** A program of our own that Linux runs, without shared libraries. */
+const program = (title: string, name: string): Component => ({
+  title,
+  bundled: 'fixtures/asterinas',
+  cargo: { packages: [name], bins: [name], triple: 'x86_64-unknown-linux-gnu', configs: ['systems/asterinas/static.toml'] },
+});
 
 export const system: System = {
   name: 'asterinas',
@@ -83,16 +97,8 @@ export const system: System = {
   components: {
     kernel: kernel('the kernel, started by Multiboot', []),
     'kernel-pvh': kernel('the kernel, started by PVH', ['pvh_boot']),
-    'boot-hello': {
-      title: "the boot test's program",
-      bundled: 'fixtures/asterinas',
-      cargo: {
-        packages: ['boot-hello'],
-        bins: ['boot-hello'],
-        triple: 'x86_64-unknown-linux-gnu',
-        configs: ['systems/asterinas/static.toml'],
-      },
-    },
+    'boot-hello': program("the boot test's program", 'boot-hello'),
+    installer: program('the program that puts the system on an empty disk', 'installer'),
   },
   profiles: {
     direct: {
@@ -124,10 +130,27 @@ export const system: System = {
       components: ['kernel', 'boot-hello'],
       image: disk,
     },
+    nixos: {
+      title: 'a NixOS that Nix builds, with the kernel in the place of Linux',
+      cargoProfile: 'system',
+      base: 'nix',
+      components: ['kernel'],
+      machine: { firmware: 'bios', imageInterface: 'virtio' },
+    },
+    installer: {
+      title: 'a CD that installs the disk, with Linux',
+      cargoProfile: 'system',
+      components: ['kernel', 'boot-hello', 'installer'],
+      image: medium(bootFiles, rootFiles, timestampSec),
+      machine: installing,
+      console: installerConsole,
+    },
   },
   defaultProfile: 'direct',
   checkout: { source: 'asterinas', program: kernelName, components: { kernel: [], 'kernel-pvh': ['pvh_boot'] } },
   reference,
+  nixBase,
   machine,
+  schemes,
   console,
 };

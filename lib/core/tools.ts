@@ -21,6 +21,7 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   'llvm-ar': { debian: 'llvm', fedora: 'llvm', arch: 'llvm', nix: 'llvm' },
   cpio: { debian: 'cpio', fedora: 'cpio', arch: 'cpio', nix: 'cpio' },
   curl: { debian: 'curl', fedora: 'curl', arch: 'curl', nix: 'curl' },
+  gdb: { debian: 'gdb', fedora: 'gdb', arch: 'gdb', nix: 'gdb' },
   git: { debian: 'git', fedora: 'git-core', arch: 'git', nix: 'git' },
   // Headers of libraries that programs of crates link: lib/system/host-checks.ts knows the files.
   libpam: { debian: 'libpam0g-dev', fedora: 'pam-devel', arch: 'pam', nix: 'pam' },

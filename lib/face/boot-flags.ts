@@ -5,6 +5,7 @@ import type { Step } from '../console/dialogue.ts';
 import type { Limits } from '../console/rules.ts';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
+import type { MachineDescription } from '../machine/machine.ts';
 import type { MachineRecord } from '../machine/run-directory.ts';
 import { bootTarget, namedSystem } from '../system/boot-target.ts';
 import { withReferenceKernel } from '../system/reference-kernel.ts';
@@ -20,6 +21,11 @@ export const machineFlags = {
   image: { type: 'string', value: 'FILE', help: 'boot this image (with --system S) instead of out/<system>-<profile>.img' },
   system: { type: 'string', value: 'S', help: 'the system that --image or --replay is of' },
   profile: { type: 'string', value: 'P', help: "which image of the system (default: the system's own)" },
+  scheme: {
+    type: 'string',
+    value: 'NAME',
+    help: 'a way to run the machine that the page has (asterinas: normal, iommu, microvm); with --ktest a scheme of the OSDK.toml',
+  },
   vmm: {
     type: 'string',
     value: 'auto|qemu|cloud-hypervisor',
@@ -66,9 +72,8 @@ export async function orderedMachine(
   const { kernel } = choice;
   const named = kernel !== undefined && Object.hasOwn(target.system.reference?.kernels ?? {}, kernel) ? kernel : undefined;
   const at = { root, cacheDir, env: host.env };
-  const machine = named
-    ? await withReferenceKernel(target.system, target.system.machine, named, at, { report, signal })
-    : target.system.machine;
+  const own = schemed(target.system, args.text('scheme'));
+  const machine = named ? await withReferenceKernel(target.system, own, named, at, { report, signal }) : own;
   const order = {
     machine: changedMachine(machine, args, path, named !== undefined),
     // A kernel that is started directly needs no disk.
@@ -79,6 +84,19 @@ export async function orderedMachine(
     env: host.env,
   };
   return { target: named ? withKernel(target, named) : target, order };
+}
+
+/** The machine with what a scheme of the page changes. */
+function schemed({ name, machine, schemes = {} }: BootTarget['system'], wanted: string | undefined): MachineDescription {
+  if (wanted === undefined) return machine;
+  const scheme = Object.hasOwn(schemes, wanted) ? schemes[wanted] : undefined;
+  if (scheme) return { ...machine, ...scheme.machine };
+  const names = Object.keys(schemes);
+  const near = nearest(wanted, names);
+  throw cannot(`run ${name} by the scheme "${wanted}"`, names.length === 0 ? 'its page has none' : `its schemes are ${names.join(', ')}`, {
+    blame: 'usage',
+    hint: near && `did you mean ${near}?`,
+  });
 }
 
 /** What the other kernel says is judged by its own rules, and written to a file of its own. */

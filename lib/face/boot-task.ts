@@ -51,7 +51,6 @@ export const bootFlags = {
     help: 'build the kernel of a checkout with its tests (--source), and run them all, or those of one crate',
   },
   ...sourceFlags,
-  scheme: { type: 'string', value: 'NAME', help: 'with --ktest: a scheme of the OSDK.toml of the checkout' },
   matrix: {
     type: 'boolean',
     help: 'boot every profile of one system, and with each other kernel of its page where a profile can have one',
@@ -120,7 +119,9 @@ async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[
   if (other) throw cannot('read the command line', `--${other} is for one boot, and --matrix is for all`, { blame: 'usage' });
   const system = await loadSystem(root, namedSystem(args.words[0], args.text('system')));
   const kernels = [undefined, ...Object.keys(system.reference?.kernels ?? {})];
-  const choices = Object.entries(system.profiles).flatMap(([profile, { kernel: direct }]) =>
+  // A closure of Nix is booted by the words that its build gave.
+  const profiles = Object.entries(system.profiles).filter(([, { base }]) => base === undefined);
+  const choices = profiles.flatMap(([profile, { kernel: direct }]) =>
     kernels.filter((kernel) => kernel === undefined || direct !== undefined).map((kernel): BootChoice => ({ profile, kernel })),
   );
   const limit = pLimit(availableParallelism());

@@ -64,7 +64,7 @@ export async function build(task: Task): Promise<Outcome> {
   } = await configuredBuild(task, chosen.system, chosen.sources, repository);
   const live = args.has('live');
   const page = live ? liveSystem(configured) : configured;
-  const base = baseOf(task, page);
+  const base = baseOf(task, page, profile);
   const system = base ? onNix(page, profile) : page;
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });
@@ -182,8 +182,8 @@ function secondsSince(startMs: number): number {
   return Math.round((performance.now() - startMs) / 10) / 100;
 }
 
-function baseOf({ args }: Task, { name, sources }: System): 'nix' | undefined {
-  const base = args.text('base');
+function baseOf({ args }: Task, { name, sources, profiles }: System, profile: string): 'nix' | undefined {
+  const base = args.text('base') ?? profiles[profile]?.base;
   if (base === undefined || base === 'nix') return base;
   if (base !== 'debian') throw cannot(`use --base "${base}"`, 'it must be debian or nix', { blame: 'usage' });
   if (!sources) throw cannot(`build ${name} on the base debian`, 'its page has no such base', { blame: 'usage' });

@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
+import { GiB } from '../core/sizes.ts';
 import { parseCommandLine } from './command-line.ts';
 import type { CommandLine } from './command-line.ts';
 import { deviceFlags, devicesOf, gdbFlags } from './device-flags.ts';
@@ -36,6 +37,12 @@ test('a flag whose value may be left out does not take the word after it', () =>
     { display: { kind: 'hidden' }, gdb: { port: 1234, wait: false } },
   );
   assert.equal(parsed('--display', 'system').words, ['system']);
+});
+
+test('a second disk has the size that the system wishes, unless it is a file already', () => {
+  assert.equal(devices('--disk', 'd.img'), { targetDisk: { sizeBytes: 2 * GiB, path: '/cwd/d.img' } });
+  const own = devicesOf(parsed('--disk', 'd.img'), (text) => text, { sizeBytes: GiB });
+  assert.equal(own, { targetDisk: { sizeBytes: GiB, path: 'd.img' } });
 });
 
 test('a server for gdb', () => {

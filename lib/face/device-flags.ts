@@ -2,6 +2,7 @@
 // for gdb. Starts nothing.
 import { basename } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
+import { GiB } from '../core/sizes.ts';
 import type { Display, MachineDescription, ShareDriver, SharedFolder, WindowToolkit } from '../machine/machine.ts';
 import type { CommandLine, Flag } from './command-line.ts';
 
@@ -19,6 +20,12 @@ export const deviceFlags = {
     help: 'a screen: not shown (none, for pictures of it), or in a window. A failed boot test leaves a picture of it',
   },
   vnc: { type: 'string', value: '[HOST:]N', help: 'a screen, shown by a VNC server at port 5900 + N of HOST (default 127.0.0.1)' },
+  console: { type: 'string', value: 'ttyS0|hvc0', help: 'the device that is the console: the UART, or a virtio console' },
+  disk: {
+    type: 'string',
+    value: 'FILE',
+    help: 'a second disk, which the guest may write: an installer\'s target. An empty one of 2 GiB is made where there is none',
+  },
   share: {
     type: 'string',
     multiple: true,
@@ -48,15 +55,26 @@ export const gdbFlags = {
 export function devicesOf(
   args: CommandLine,
   path: (text: string) => string,
-): Pick<MachineDescription, 'display' | 'shares' | 'shareDriver' | 'gdb'> {
+  own?: MachineDescription['targetDisk'],
+): Pick<MachineDescription, 'console' | 'targetDisk' | 'display' | 'shares' | 'shareDriver' | 'gdb'> {
+  const [disk, console] = [args.text('disk'), consoleOf(args)];
   const [display, shares, driver, gdb] = [displayOf(args), sharesOf(args, path), driverOf(args), gdbOf(args)];
   if (driver !== undefined && shares.length === 0) throw unusable('--share-driver is for --share DIR');
   return {
+    ...(console ? { console } : {}),
+    ...(disk === undefined ? {} : { targetDisk: { sizeBytes: 2 * GiB, ...own, path: path(disk) } }),
     ...(display ? { display } : {}),
     ...(shares.length > 0 ? { shares } : {}),
     ...(driver ? { shareDriver: driver } : {}),
     ...(gdb ? { gdb } : {}),
   };
+}
+
+function consoleOf(args: CommandLine): MachineDescription['console'] {
+  const text = args.text('console');
+  if (text === undefined || text === 'ttyS0') return text && 'uart';
+  if (text === 'hvc0') return 'virtio';
+  throw cannot(`use --console "${text}"`, 'it must be ttyS0 or hvc0', { blame: 'usage' });
 }
 
 function displayOf(args: CommandLine): Display | undefined {

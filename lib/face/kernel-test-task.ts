@@ -1,11 +1,15 @@
 // What test-boot.ts does with --ktest: builds the kernel of a checkout with its tests, boots it, and reports each test.
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { here } from '../build/sandbox.ts';
 import { openCache } from '../cache/cache.ts';
 import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
 import { plural } from '../core/sizes.ts';
 import { bootTarget, namedSystem } from '../system/boot-target.ts';
 import { buildSystem } from '../system/build-system.ts';
+import { namedAddresses } from '../system/evidence.ts';
 import { withKernelCheckout } from '../system/kernel-checkout.ts';
 import { runKernelTests } from '../system/kernel-tests.ts';
 import type { KernelTestResult } from '../system/kernel-tests.ts';
@@ -61,10 +65,13 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
   const only = args.text('ktest') || undefined;
   const silenceMs = args.seconds('silence') ?? defaultSilenceMs;
   const onLine = (line: string): void => (args.has('quiet') ? undefined : report({ kind: 'console', line }));
-  const { results, notRun, boots } = await runKernelTests(
+  const { results: raw, notRun, boots } = await runKernelTests(
     { order, only, silenceMs, onTest: (result) => print(resultLine(result)), onLine },
     { signal, report },
   );
+  const checkout = given.local[loaded.checkout.source] ?? '';
+  const named = await Promise.all(raw.map((result) => withNames(result, target.symbols, host.env['PATH'] ?? '', { signal, report })));
+  const results = named.map((result) => ({ ...result, output: result.output.map((line) => withOwnPaths(line, checkout)) }));
   for (const failed of results.filter(({ result }) => result !== 'passed')) for (const line of failureLines(failed)) print(line);
   const passed = results.filter(({ result }) => result === 'passed').length;
   const rest = notRun > 0 ? `, ${notRun} not run` : '';
@@ -87,6 +94,22 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
     tests: rows,
   };
   return { exitCode: good ? exitCodes.done : exitCodes.failed, json };
+}
+
+/** The line with the user's folder in the place of the one that the sandbox shows: the repository that the checkout is in, or the checkout. */
+function withOwnPaths(line: string, checkout: string): string {
+  return line.replaceAll(`${here}/`, `${repositoryAround(checkout) ?? checkout}/`);
+}
+
+function repositoryAround(folder: string): string | undefined {
+  if (existsSync(join(folder, '.git'))) return folder;
+  return folder === dirname(folder) ? undefined : repositoryAround(dirname(folder));
+}
+
+/** The result with names for the addresses that a failed test printed, as those of a stack trace are. */
+async function withNames(result: KernelTestResult, elf: string | undefined, path: string, context: Context): Promise<KernelTestResult> {
+  if (result.result === 'passed' || elf === undefined) return result;
+  return { ...result, output: [...result.output, ...(await namedAddresses(elf, result.output, path, context))] };
 }
 
 function resultLine({ path, result, ms }: KernelTestResult): string {

@@ -40,16 +40,26 @@ export function changedMachine(
   if (maxCpus !== undefined && maxCpus < most) {
     throw cannot(`use --max-cpus "${maxCpus}"`, `the machine begins with ${most}`, { blame: 'usage', hint: 'say --cpus N too' });
   }
+  const devices = devicesOf(args, path, base.targetDisk);
   return {
     ...base,
     ...(cpus === undefined ? {} : { cpus }),
     ...(maxCpus === undefined ? {} : { maxCpus }),
     ...(memory === undefined ? {} : { memoryBytes: memoryOf(memory) }),
-    ...(kernel ? { kernel, firmware: 'bios' as const } : {}),
+    ...(kernel ? { firmware: 'bios' as const } : {}),
+    ...withConsole(kernel ?? base.kernel, devices.console),
     ...(network ? { network } : {}),
-    ...devicesOf(args, path),
+    ...devices,
     ...(success === undefined ? {} : { debugExit: { success } }),
   };
+}
+
+/** A kernel that is started directly is told which console it has. */
+function withConsole(kernel: DirectKernel | undefined, console: MachineDescription['console']): Pick<MachineDescription, 'kernel'> {
+  if (!kernel) return {};
+  const words = kernel.commandLine.split(' ');
+  if (console !== 'virtio') return { kernel };
+  return { kernel: { ...kernel, commandLine: words.map((word) => (word === 'console=ttyS0' ? 'console=hvc0' : word)).join(' ') } };
 }
 
 /** Of Linux on x86, and of Asterinas. */

@@ -46,6 +46,8 @@ test('a recording has the size of the terminal, or of a usual one', () => {
 test('words that exclude each other, and files that do not exist, are refused before a machine starts', async () => {
   for (const [words, sentence] of [
     [['--symbols', 'kernel'], '2 Cannot read the command line: --symbols is for --gdb'],
+    [['--vscode'], '2 Cannot read the command line: --vscode is for --gdb'],
+    [['--gdb', '--vscode'], '2 Cannot write .vscode/launch.json: it needs the kernel with its symbols'],
     [['--gdb', '--symbols', 'kernel'], '1 Cannot read "kernel": it does not exist'],
     [['--graphical', '--vnc', '1'], '2 Cannot read the command line: --graphical chooses what --display and --vnc name'],
     [['--share', 'none'], `2 Cannot share "${join(dir, 'none')}": it does not exist`],

@@ -1,13 +1,15 @@
 // What tasks/run.ts does: starts a machine, joins its serial console to the terminal, and records it where
 // that is asked for.
-import { access } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { castFile } from '../console/cast.ts';
 import type { Cast } from '../console/cast.ts';
 import { MenuAnswers } from '../console/menu.ts';
-import { cannot, cannotBecause } from '../core/errors.ts';
+import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import { firstVncPort } from '../machine/machine.ts';
 import type { Display, MachineDescription } from '../machine/machine.ts';
 import { freePort } from '../machine/ports.ts';
+import type { BootTarget } from '../system/boot-target.ts';
 import { startMachine } from '../system/start-machine.ts';
 import { machineFlags, orderedOrRestored } from './boot-flags.ts';
 import type { Flag } from './command-line.ts';
@@ -15,12 +17,14 @@ import { gdbFlags } from './device-flags.ts';
 import type { Task } from './task.ts';
 import { joinTerminal, terminalSize } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
+import { launchFile, launchText } from './vscode-launch.ts';
 
 export const runFlags = {
   ...machineFlags,
   graphical: { type: 'boolean', help: 'a screen: in a window where this host has a desktop, else at the first free VNC port of 127.0.0.1' },
   ...gdbFlags,
   symbols: { type: 'string', value: 'ELF', help: 'with --gdb: the kernel with its symbols, for the command that is printed' },
+  vscode: { type: 'boolean', help: 'with --gdb: write .vscode/launch.json, by which Visual Studio Code (CodeLLDB) debugs the kernel' },
   cast: { type: 'string', value: 'FILE', help: 'record the console as an asciicast of version 2, which asciinema plays' },
   restore: { type: 'string', value: 'FOLDER', help: 'go on from a snapshot (tasks/vm.ts snapshot FOLDER)' },
 } as const satisfies Record<string, Flag>;
@@ -33,7 +37,9 @@ export async function runMachine(task: Task, root: string, terminal: Terminal): 
     throw cannot('read the command line', 'a snapshot knows its machine: --graphical cannot change it', { blame: 'usage' });
   }
   const order = args.has('graphical') ? { ...ordered, machine: await graphical(ordered.machine, ordered.env) } : ordered;
-  const gdb = await gdbCommand(task, order.machine);
+  const elf = await symbolFile(task, order.machine, target);
+  const gdb = order.machine.gdb && gdbWords(order.machine.gdb.port, elf);
+  await writeLaunchFile(task, order.machine, title, elf);
   const file = args.text('cast');
   const cast = file === undefined ? undefined : await castFile(path(file), { ...terminalSize(terminal), title });
   try {
@@ -101,16 +107,33 @@ export function screenNotes(display: Display | undefined): readonly string[] {
   return [local ? where : `${where} It has no password: everybody who reaches that port controls the machine.`];
 }
 
-/** The command that attaches gdb; undefined without --gdb. */
-async function gdbCommand({ args, path }: Task, { gdb }: MachineDescription): Promise<string | undefined> {
+/** The kernel with its symbols: that of --symbols, or what was built; undefined without --gdb. */
+async function symbolFile({ args, path }: Task, { gdb }: MachineDescription, target: BootTarget | undefined): Promise<string | undefined> {
   const symbols = args.text('symbols');
   if (gdb === undefined && symbols !== undefined) throw cannot('read the command line', '--symbols is for --gdb', { blame: 'usage' });
-  if (gdb === undefined) return undefined;
-  if (symbols === undefined) return gdbWords(gdb.port, undefined);
+  if (symbols === undefined) return gdb && target?.symbols;
   await access(path(symbols)).catch((error: unknown) => {
     throw cannotBecause(`read "${symbols}"`, error, '--symbols wants the ELF file of the kernel');
   });
-  return gdbWords(gdb.port, path(symbols));
+  return path(symbols);
+}
+
+/** With --vscode: the file in the folder that the user is in. */
+async function writeLaunchFile({ args, path, report }: Task, { gdb }: MachineDescription, title: string, elf: string | undefined): Promise<void> {
+  if (!args.has('vscode')) return;
+  if (gdb === undefined) throw cannot('read the command line', '--vscode is for --gdb', { blame: 'usage' });
+  if (elf === undefined) {
+    throw cannot(`write ${launchFile}`, 'it needs the kernel with its symbols', { blame: 'usage', hint: 'name it with --symbols ELF' });
+  }
+  const file = path(launchFile);
+  const text = launchText(await absentAsUndefined(readFile(file, 'utf8')), { name: `Bloomery: ${title}`, elf, port: gdb.port });
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  } catch (error) {
+    throw cannotBecause(`write "${file}"`, error);
+  }
+  report({ kind: 'note', text: `${launchFile} has the configuration "Bloomery: ${title}"` });
 }
 
 /** As a shell reads it. */

@@ -58,8 +58,10 @@ export function cloudHypervisorArguments(plan: CloudHypervisorPlan): string[] {
 }
 
 /** A device of the machine that Cloud Hypervisor does not have. */
-export function lackingDevice({ debugExit, display, gdb, shares, shareDriver }: MachineDescription): string | undefined {
+export function lackingDevice({ debugExit, console, targetDisk, display, gdb, shares, shareDriver }: MachineDescription): string | undefined {
   if (debugExit) return 'isa-debug-exit';
+  if (console === 'virtio') return 'a virtio console'; // it has one, which nobody here listens to
+  if (targetDisk) return 'a second disk';
   if (display) return 'a screen';
   if (gdb) return 'a server for gdb'; // only builds with its feature "guest_debug" have one
   return shares && shareDriver === '9p' ? 'shared folders over 9P' : undefined;

@@ -1,6 +1,6 @@
 // Starts a machine and ends it. We listen on a unix socket and QEMU connects to it, so no byte of the console is lost, and a QEMU
 // whose parent has just died finds nobody and ends. On every way out the process, the socket and the files are gone.
-import { chmod, copyFile } from 'node:fs/promises';
+import { chmod, copyFile, open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
@@ -82,7 +82,8 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
     const { shares } = served;
     await Promise.all([listening(server, serialSocket), listening(monitor, monitorSocket)]);
     const incoming = plan.restore === undefined ? [] : ['-incoming', `unix:${inside('incoming')}`];
-    const argv = [plan.qemu, ...qemuArguments({ ...plan, flash, shares, serialSocket, monitorSocket, controlSocket }), ...incoming];
+    const disks = [...plan.disks, ...(await targetDisks(plan.machine, directory))];
+    const argv = [plan.qemu, ...qemuArguments({ ...plan, disks, flash, shares, serialSocket, monitorSocket, controlSocket }), ...incoming];
     child = start(argv, { cwd: directory, env: { ...plan.desktop, TMPDIR: directory }, signal });
     const [serial, orders] = await Promise.all([connected(server, child, signal), connected(monitor, child, signal)]);
     const control = qemuControl(openQmp(orders), plan.tempRoot);
@@ -116,6 +117,19 @@ async function privateFlash(flash: Flash, directory: string): Promise<Flash> {
   await copyFile(flash.variables, variables);
   await chmod(variables, 0o600);
   return { ...flash, variables };
+}
+
+/** The disk that the guest may write, made if there is none. */
+async function targetDisks({ targetDisk }: MachineDescription, directory: string): Promise<readonly Disk[]> {
+  if (!targetDisk) return [];
+  const path = targetDisk.path ?? join(directory, 'target-disk');
+  const file = await open(path, 'a', 0o644);
+  try {
+    if ((await file.stat()).size === 0) await file.truncate(targetDisk.sizeBytes);
+  } finally {
+    await file.close();
+  }
+  return [{ path, interface: 'virtio', keepsWrites: true }];
 }
 
 async function listening(server: Server, path: string): Promise<void> {

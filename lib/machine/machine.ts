@@ -18,10 +18,14 @@ export interface MachineDescription {
   readonly board?: 'q35' | 'microvm';
   /** How the system's image is attached. `initrd`: it is the initramfs of the kernel, and there is no disk. */
   readonly imageInterface: DiskInterface | 'initrd';
+  /** A second disk, which the guest may write: for systems that install another one. */
+  readonly targetDisk?: TargetDisk;
   /** A kernel that is started without firmware and boot loader. */
   readonly kernel?: DirectKernel;
   /** Without it the machine has no network. */
   readonly network?: Network;
+  /** The device that the console is: a UART (ttyS0 of a Linux), or a virtio console (hvc0). Default: the UART. */
+  readonly console?: 'uart' | 'virtio';
   /** A text or graphics screen; without it there is none. A failed boot leaves a picture of it. */
   readonly display?: Display;
   /** Folders of the host that the guest sees. */
@@ -86,10 +90,20 @@ export interface Forward {
   readonly guestPort: number;
 }
 
-/** A disk of a machine: an image that is never changed, because writes go to a temporary overlay. */
+/** A virtio disk that keeps what the guest writes. */
+export interface TargetDisk {
+  /** The size of an empty one. */
+  readonly sizeBytes: number;
+  /** Absolute; an empty file is made where there is none. Without it the disk is empty and ends with the machine. */
+  readonly path?: string;
+}
+
+/** A disk of a machine: an image that is never changed, because writes go to a temporary overlay, unless it says otherwise. */
 export interface Disk {
   readonly path: string;
   readonly interface: DiskInterface;
+  /** What the guest writes is written to the file. */
+  readonly keepsWrites?: true;
   /** Raw, except that of a snapshot. */
   readonly format?: 'raw' | 'qcow2';
 }

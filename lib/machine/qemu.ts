@@ -37,13 +37,13 @@ export function qemuArguments(plan: QemuPlan): string[] {
     ...acceleratorArguments(plan.accelerator, plan.machine.board),
     ...sizeArguments(plan.machine),
     ...(plan.flash ? flashArguments(plan.flash) : []),
-    ...plan.disks.flatMap(diskArguments),
+    ...plan.disks.flatMap((disk, index) => diskArguments(disk, index, plan.machine.board)),
     ...(plan.machine.kernel ? kernelArguments(plan.machine.kernel) : []),
     ...(plan.machine.network ? networkArguments(plan.machine.network) : []),
     ...shareArguments(plan.shares, plan.machine.memoryBytes),
     ...(plan.machine.gdb ? gdbArguments(plan.machine.gdb) : []),
     ...(plan.machine.debugExit ? ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'] : []),
-    ...serialArguments(plan.serialSocket),
+    ...serialArguments(plan.serialSocket, plan.machine),
     ...controlArguments(plan.monitorSocket, plan.controlSocket),
     ...(plan.machine.extraArguments ?? []),
   ];
@@ -85,20 +85,26 @@ export function flashArguments({ code, variables, format }: Flash): string[] {
   ];
 }
 
-/** Writes go to a temporary overlay (snapshot=on): a test never changes an image, and several may boot the same. */
-export function diskArguments(disk: Disk, index: number): string[] {
+/** Writes go to a temporary overlay (snapshot=on) unless the disk keeps them: a test never changes an image, and several may boot the same. */
+export function diskArguments(disk: Disk, index: number, board?: MachineDescription['board']): string[] {
   const id = `disk${index}`;
   const device = {
     nvme: `nvme,drive=${id},serial=${id}`,
-    virtio: `virtio-blk-pci,drive=${id}`,
+    virtio: `virtio-blk-${board === 'microvm' ? 'device' : 'pci'},drive=${id}`,
     ide: `ide-hd,drive=${id},bus=ide.${index}`,
     cdrom: `ide-cd,drive=${id},bus=ide.${index}`,
   }[disk.interface];
-  return ['-drive', `if=none,id=${id},format=${disk.format ?? 'raw'},snapshot=on,file=${optionValue(disk.path)}`, '-device', device];
+  const snapshot = disk.keepsWrites ? 'off' : 'on';
+  const drive = `if=none,id=${id},format=${disk.format ?? 'raw'},snapshot=${snapshot},file=${optionValue(disk.path)}`;
+  return ['-drive', drive, '-device', device];
 }
 
-export function serialArguments(socket: string): string[] {
-  return ['-chardev', `socket,id=serial0,path=${optionValue(socket)}`, '-serial', 'chardev:serial0'];
+/** Beside a virtio console there is a UART that nobody hears, because firmware and kernels write to it. */
+export function serialArguments(socket: string, { console, board }: Pick<MachineDescription, 'console' | 'board'> = {}): string[] {
+  const chardev = ['-chardev', `socket,id=serial0,path=${optionValue(socket)}`];
+  if (console !== 'virtio') return [...chardev, '-serial', 'chardev:serial0'];
+  const bus = board === 'microvm' ? 'virtio-serial-device' : 'virtio-serial-pci';
+  return [...chardev, '-serial', 'null', '-device', bus, '-device', 'virtconsole,chardev=serial0'];
 }
 
 /** QEMU loads it itself: Linux's boot protocol, or Multiboot. */

@@ -14,7 +14,7 @@ import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } fro
 import type { System } from './system.ts';
 
 /** What of a system booting it needs: also of one that is not built here, and has no more than systems/<name>/{console,machine}.ts. */
-export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console' | 'reference'> {
+export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console' | 'reference' | 'schemes'> {
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
 }
@@ -25,6 +25,8 @@ export interface BootTarget {
   readonly image: string;
   /** Where the transcript goes unless the person names another file. */
   readonly log: string;
+  /** The kernel with its symbols, absolute, where it was built here. */
+  readonly symbols?: string;
 }
 
 export interface BootWords {
@@ -53,7 +55,15 @@ export async function bootTarget({ root, system: name, profile, image }: BootWor
   const path = image ?? join(root, 'out', imageFileName(`${name}-${chosen}`, facts));
   const stem = basename(path, extname(path));
   const log = join(root, 'out', 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
-  return { system, image: path, log };
+  return { system, image: path, log, ...(await symbolsOf(system, chosen, dirname(path))) };
+}
+
+/** The kernel that a component of the profile made. */
+async function symbolsOf(system: Bootable & Partial<System>, profile: string, outDir: string): Promise<Pick<BootTarget, 'symbols'>> {
+  const { kernel } = system.profiles?.[profile] ?? {};
+  if (!kernel || !('made' in kernel)) return {};
+  const path = join(outDir, `${system.name}-${profile}`, kernel.made);
+  return (await exists(path)) ? { symbols: path } : {};
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */
@@ -79,11 +89,12 @@ async function bootable(
 
 /** A system with what its profile says of booting it. A profile that it does not have is one of an image that was named. */
 async function withProfile(system: System, name: string, outDir: string): Promise<Bootable> {
-  const { kernel, session, machine: own } = system.profiles[name] ?? {};
+  const { kernel, session, machine: own, console } = system.profiles[name] ?? {};
   const image = kernelPath(outDir, system.name, name);
   const built = kernel && (await absentAsUndefined(readFile(commandLinePath(image), 'utf8')));
   const direct = kernel && { image, commandLine: built?.trimEnd() ?? kernel.commandLine };
-  return { ...system, machine: { ...system.machine, ...own, ...(direct && { kernel: direct }) }, ...(session && { session }) };
+  const machine = { ...system.machine, ...own, ...(direct && { kernel: direct }) };
+  return { ...system, machine, ...(console && { console }), ...(session && { session }) };
 }
 
 /** Systems that are built here, and folders of systems/ that have a machine. */

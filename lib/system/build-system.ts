@@ -30,6 +30,8 @@ import type { LibraryRequest } from './build-c-library.ts';
 import { linkedWith } from './c-library.ts';
 import type { BuiltCLibrary } from './c-library.ts';
 import type { InstalledPackages } from './recipe-packages.ts';
+import { hasPackagedFiles } from './image-facts.ts';
+import type { SourceLock } from './source-lock.ts';
 import { imageFileName, systemImage } from './system-image.ts';
 import type { SystemImage } from './system-image.ts';
 import { imageOf } from './system.ts';
@@ -71,6 +73,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   const nix = base && (await nixHost(system.name, options.hostEnv, context));
   const stem = `${system.name}-${profile}${base ? `-${base}` : ''}${request.live ? '-live' : ''}`;
   const fetched = await fetchedSources(system, { root, cacheDir: options.cache.root, env: options.hostEnv });
+  const lock = fetched?.lock ?? (await packagesOf(request, context));
   const origins = await originsFor({ ...request, system }, { root, cacheDir: options.cache.root });
   const projects = projectsOf({ ...request, system, fetched: fetched?.folder, origins });
   await prepare(outDir);
@@ -88,6 +91,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
     profile,
     outDir,
     fetched,
+    lock,
     installed,
     folders,
     password: request.password,
@@ -118,6 +122,13 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   };
   await writeManifest(manifestPath, { ...about, ...result });
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
+}
+
+/** The packages of an image whose system has no sources of its own: those of its reference kernels. */
+async function packagesOf({ system, profile, root, base, compile: { cache, hostEnv } }: BuildRequest, context: Context): Promise<SourceLock | undefined> {
+  if (base || !hasPackagedFiles(imageOf(system, profile))) return undefined;
+  const { referenceLock } = await import('./reference-kernel.ts'); // most images have no such files
+  return await referenceLock(system, { root, cacheDir: cache.root, env: hostEnv }, context);
 }
 
 /** Returns the folders of sources by component, for rows of the image that name files of sources. */

@@ -82,6 +82,11 @@ export function addressesIn(lines: readonly string[]): readonly string[] {
   return [...new Set(found.map((digits) => `0x${digits.toLowerCase()}`))].slice(0, mostAddresses);
 }
 
+/** The names that the ELF file has for the addresses in lines: "0xffffffff80001234  kernel::main at src/main.rs:12". */
+export async function namedAddresses(elf: string, lines: readonly string[], path: string, context: Context): Promise<readonly string[]> {
+  return await named(elf, addressesIn(lines), path, context);
+}
+
 /** As `resolved`; that names cannot be had is told, and does not cost the verdict. */
 async function named(elf: string, addresses: readonly string[], path: string, context: Context): Promise<readonly string[]> {
   try {

@@ -43,6 +43,7 @@ const optional: Readonly<Record<string, string>> = {
   'llvm-ar': "C libraries for a system's own triple then cannot be made",
   cpio: 'what is written for an initramfs is then not compared with it by the tests',
   curl: 'archives of recipes then cannot be fetched',
+  gdb: 'a kernel then cannot be debugged',
   git: "upstream's sources then cannot be fetched",
   addr2line: 'test-boot.ts --symbols then names no address',
   depmod: 'systems of Debian packages then cannot be built',

@@ -55,10 +55,15 @@ export interface RootFacts {
   readonly replacements: readonly string[];
   /** What runs, and the init that runs it. */
   readonly services?: { readonly init: InitName; readonly set: ServiceSet };
-  /** Modules of the kernel, by name; what they depend on comes with them. `from`: a package that is taken alone. */
-  readonly modules?: { readonly from: string; readonly names: readonly string[] };
+  readonly modules?: ModuleFacts;
   /** Only these files of the base: paths, or folders ending with a slash. Absent: all. */
   readonly keeps?: readonly string[];
+}
+
+/** Modules of a kernel, by name; what they depend on comes with them. `from`: a package that is taken alone. */
+export interface ModuleFacts {
+  readonly from: string;
+  readonly names: readonly string[];
 }
 
 /** Path without a leading slash -> what is there. Folders that only hold others need no row. */
@@ -78,7 +83,7 @@ export type FileFact = Attributes &
     /** A file or folder of a component's source: "base:init.d". */
     | { readonly source: string }
     /** An initramfs as a file. */
-    | { readonly initramfs: { readonly gzip: boolean; readonly files: FileFacts } }
+    | { readonly initramfs: { readonly gzip: boolean; readonly files: FileFacts; readonly modules?: ModuleFacts } }
     /** A FAT file system as a file, for firmware. */
     | { readonly fat: { readonly sizeBytes: number; readonly label: string; readonly files: FileFacts } }
     /** GRUB for UEFI firmware. */
@@ -98,6 +103,8 @@ export interface FileSources {
   readonly made: (name: string) => string | undefined;
   /** Where a file of a package lies ("kernel:boot/vmlinuz-*"). */
   readonly packaged?: (name: string) => Promise<string>;
+  /** Modules of a kernel, below usr/lib/modules. */
+  readonly modules?: (facts: ModuleFacts) => Promise<ReadonlyMap<string, Entry>>;
   /** Where a file or folder of a component's source is ("base:init.d"). */
   readonly source?: (name: string) => string | undefined;
   /** What packages install into a partition, below its own files. */
@@ -109,12 +116,21 @@ export interface FileSources {
 }
 
 /** Returns the rows of an image that name files of components' sources: "base:init.d". */
-export function sourceRows({ partitions }: ImageFacts): readonly string[] {
-  const of = (files: FileFacts): readonly string[] =>
+export function sourceRows(facts: ImageFacts): readonly string[] {
+  return allRows(facts).flatMap((fact) => ('source' in fact ? [fact.source] : []));
+}
+
+/** Whether a file of the image comes from a package that is taken alone. */
+export function hasPackagedFiles(facts: ImageFacts): boolean {
+  return allRows(facts).some((fact) => 'packaged' in fact || ('initramfs' in fact && fact.initramfs.modules !== undefined));
+}
+
+/** Every row, also those of archives and file systems in the image. */
+function allRows({ partitions }: ImageFacts): readonly FileFact[] {
+  const of = (files: FileFacts): readonly FileFact[] =>
     Object.values(files).flatMap((fact) => {
-      if ('source' in fact) return [fact.source];
       const inner = 'initfs' in fact ? fact.initfs : 'initramfs' in fact ? fact.initramfs : 'fat' in fact ? fact.fat : undefined;
-      return inner ? of(inner.files) : [];
+      return [fact, ...(inner ? of(inner.files) : [])];
     });
   return partitions.flatMap(({ files }) => of(files));
 }
@@ -206,8 +222,9 @@ async function entryOf(
     return await hostFile(source, fact.mode ?? 0o644, owner);
   }
   if ('initramfs' in fact) {
-    const { gzip, files } = fact.initramfs;
-    return file(writeCpio(await treeOf(files, sources, timestampSec), { timestampSec, gzip }), fact.mode ?? 0o644, owner);
+    const { gzip, files, modules } = fact.initramfs;
+    const below = modules && (await sources.modules?.(modules));
+    return file(writeCpio(await treeOf(files, sources, timestampSec, below), { timestampSec, gzip }), fact.mode ?? 0o644, owner);
   }
   if ('grub' in fact) return file(await grubFile(fact.grub, timestampSec, makerOf(path, sources)), fact.mode ?? 0o644, owner);
   if ('fat' in fact) {

@@ -1,15 +1,18 @@
 // A kernel that is a library, built from a checkout with an OSDK.toml by tasks/build.ts, and booted: the miniature of Asterinas' workspace.
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from '../core/events.ts';
-import { run } from '../core/sh.ts';
+import { outputOf, run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
+import { freePort } from '../machine/ports.ts';
 import { bootTarget } from './boot-target.ts';
+import type { BootTarget } from './boot-target.ts';
 import { bootTest } from './boot-test.ts';
 import { withKernelCheckout } from './kernel-checkout.ts';
+import { startMachine } from './start-machine.ts';
 import { loadSystem } from './system.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -25,14 +28,13 @@ async function build(...words: readonly string[]): Promise<RunResult> {
   return await run([process.execPath, ...all], { cwd: project, env });
 }
 
+async function target(profile: 'direct' | 'pvh'): Promise<BootTarget> {
+  return await bootTarget({ root: project, system: 'asterinas', profile, image: join(dir, `asterinas-${profile}.cpio.gz`) });
+}
+
 /** What the console says. */
 async function booted(profile: 'direct' | 'pvh'): Promise<string> {
-  const { system, image } = await bootTarget({
-    root: project,
-    system: 'asterinas',
-    profile,
-    image: join(dir, `asterinas-${profile}.cpio.gz`),
-  });
+  const { system, image } = await target(profile);
   const log = join(dir, `${profile}.log`);
   const { verdict } = await bootTest(
     {
@@ -61,6 +63,56 @@ test('the kernel is built and booted with the arguments of OSDK.toml, and compon
   assert.match(text, /command line: .*SHELL=\/bin\/sh HOME=\/ console=ttyS0 -- sh -l\r\n/);
   assert.match(text, 'built by bloomery');
   assert.not.match(text, 'the feature loud is on');
+});
+
+test('gdb stops at a breakpoint of the kernel by its symbol', async () => {
+  const { system, image, symbols } = await target('direct');
+  assert.is(symbols, join(dir, 'asterinas-direct/kernel/asterinas-osdk-bin'));
+  const port = await freePort('127.0.0.1', 22_000 + (process.pid % 1000), 500);
+  assert.ok(port !== undefined);
+  const machine = { ...system.machine, gdb: { port, wait: true } };
+  const at = { cacheDir: join(dir, 'cache'), env: { PATH: env['PATH'] ?? '' } };
+  const running = await startMachine({ machine, image, accelerator: 'tcg', monitor: 'qemu', ...at }, context);
+  try {
+    running.serial.resume();
+    const words = [`target remote 127.0.0.1:${port}`, 'hbreak asterinas::clock', 'continue', 'backtrace 4', 'kill'];
+    const gdb = await run(['gdb', '-nx', '-batch', ...words.flatMap((word) => ['-ex', word]), symbols ?? ''], { cwd: dir, env, timeoutMs: 120_000 });
+    assert.match(gdb.stdout, /\bBreakpoint 1, asterinas::clock \(\) at src\/lib\.rs:\d+\n/, gdb.stderr);
+    assert.match(gdb.stdout, /#1 .*ostd::start/);
+  } finally {
+    await running.stop();
+  }
+});
+
+test('a git dependency of a local repository is built, and a commit that is locked stays', async () => {
+  const repository = join(dir, 'repository');
+  const git = async (...words: readonly string[]): Promise<string> => {
+    const own = { ...env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' };
+    const named = ['-c', 'user.name=nobody', '-c', 'user.email=nobody@example.org'];
+    return await outputOf('use git', ['git', '-C', repository, ...named, ...words], { cwd: dir, env: own });
+  };
+  await mkdir(join(repository, 'src'), { recursive: true });
+  await writeFile(join(repository, 'Cargo.toml'), '[package]\nname = "greeting"\nversion = "0.1.0"\nedition = "2021"\n');
+  const greet = (word: string): Promise<void> =>
+    writeFile(join(repository, 'src/lib.rs'), `#![no_std]\npub const WORD: &str = "${word}";\n`);
+  await greet('greetings from git');
+  for (const words of [['init', '-q'], ['add', '.'], ['commit', '-q', '-m', 'one']]) await git(...words);
+  const [manifest, source] = [join(checkout, 'kernel/Cargo.toml'), join(checkout, 'kernel/src/lib.rs')];
+  const before = [await readFile(manifest, 'utf8'), await readFile(source, 'utf8')] as const;
+  await writeFile(manifest, before[0].replace('[dependencies]', `[dependencies]\ngreeting = { git = "file://${repository}" }`));
+  await writeFile(source, before[1].replace('println!("Spawn', 'println!("{}", greeting::WORD);\n    println!("Spawn'));
+  const lockAndFetch = await run(['cargo', 'fetch'], { cwd: checkout, env });
+  assert.is(lockAndFetch.exitCode, 0, lockAndFetch.stderr);
+  assert.is((await build()).exitCode, 0);
+  assert.match(await booted('direct'), 'greetings from git');
+  await greet('something newer');
+  await git('commit', '-q', '-a', '-m', 'two');
+  const again = await build();
+  assert.is(JSON.parse(again.stdout.trim().split('\n').at(-1) ?? '{}').misses, 0, again.stderr);
+  await writeFile(manifest, before[0]);
+  await writeFile(source, before[1]);
+  await rm(join(checkout, 'Cargo.lock'));
+  await cp(join(project, 'fixtures/asterinas/miniature/Cargo.lock'), join(checkout, 'Cargo.lock'));
 });
 
 test('a scheme changes features; PVH has a program of its own; an edit of the kernel alone is compiled', async () => {

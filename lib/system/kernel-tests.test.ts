@@ -58,6 +58,10 @@ test('each test has its result, whatever the tests before it did to the kernel',
   assert.is(boots, 4, 'one more for each test that ended the kernel');
   const wrong = rows.find(({ test: path }) => path.endsWith('a_wrong_sum_fails'));
   assert.match(wrong?.output.join('\n') ?? '', /the sum is wrong\n {2}left: 2\n right: 3\n/);
+  const panicked = rows.find(({ test: path }) => path.endsWith('a_panic_fails'));
+  const said = panicked?.output.join('\n') ?? '';
+  assert.match(said, `asked to panic\n\tat ${join(dir, 'checkout/kernel/src/lib.rs')}:`);
+  assert.match(said, /\n *\d+: pc 0x[0-9a-f]{16}\n[^]*\n0x[0-9a-f]{16} {2}asterinas::tests::a_panic_fails at /);
   assert.ok((rows.find(({ result }) => result === 'timed out')?.ms ?? 0) >= 2500);
   const report = await readFile(junit, 'utf8');
   assert.is(report.match(/<testcase /g)?.length, 6);

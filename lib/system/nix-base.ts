@@ -1,6 +1,6 @@
 // A system on the base of a closure that Nix builds, in place of a root of packages. What of it is a system's own is data of its page: an expression,
 // the attribute for each profile, what components make into packages that the expression is handed. The image is assembled here.
-import { copyFile, mkdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import { closureInfos, storeClosure } from '../closure/store.ts';
@@ -17,6 +17,7 @@ import { directory, fileTree, symlink } from '../image/file-tree.ts';
 import type { FileTree } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import type { AssembledImage } from '../image/image.ts';
+import { startable } from './boot-header.ts';
 import { entriesOf } from './image-facts.ts';
 import type { NixBase, NixImageFacts, NixProfile } from './nix-facts.ts';
 import type { NixHost } from './nix-host.ts';
@@ -105,18 +106,19 @@ async function addPackages({ profile, made, folder, nix }: NixRequest, context: 
 }
 
 async function imageOfClosure(request: NixRequest, storeDir: string, name: StoreName, context: Context): Promise<NixImage> {
-  const { base, folder, imagePath, env } = request;
-  const { label, timestampSec, spareBytes } = base.image;
+  const { base, profile, folder, imagePath, env } = request;
+  const { label, ext2, timestampSec, spareBytes } = base.image;
   const toplevel = join(storeDir, name);
-  const kernel = await besideImage(join(toplevel, 'kernel'), join(folder, 'kernel'));
+  const { protocol } = profile;
+  const kernel = await besideImage(join(toplevel, 'kernel'), join(folder, 'boot/kernel'), protocol && ((bytes) => startable(bytes, protocol)));
   if (kernel === undefined) throw cannot(`boot "${toplevel}"`, 'the system that Nix built has no kernel');
-  const initrd = await besideImage(join(toplevel, 'initrd'), join(folder, 'initrd'));
+  const initrd = await besideImage(join(toplevel, 'initrd'), join(folder, 'boot/initrd'));
   const words = (await absentAsUndefined(readFile(join(toplevel, 'kernel-params'), 'utf8')))?.trim() ?? '';
   // The kernel and stage 1 heed the last init=.
   const commandLine = `${words} init=${toplevel}/init`.trim();
   const closure = storeClosure(name, await closureInfos(storeFolder(storeDir), [name], context));
   const tree = await treeOf(base.image, storeDir, name, [...closure.nodes.keys()].filter(isStoreName), context);
-  const contents = { kind: 'ext4' as const, label, tree };
+  const contents = { kind: 'ext4' as const, label, tree, ...(ext2 && { ext2 }) };
   const partition = { name: 'root', typeGuid: linuxRoot, startLba: 'next' as const, sizeBytes: 'rest' as const, contents };
   const layout = { sizeBytes: imageBytes(tree, spareBytes), table: 'none' as const, timestampSec, partitions: [partition] };
   const image = await phase('assembling the image', context.report, () =>
@@ -144,12 +146,13 @@ async function treeOf(
 }
 
 /** A file of the system, which may be a link into the store, copied to `to`; undefined where there is none. */
-async function besideImage(from: string, to: string): Promise<string | undefined> {
+async function besideImage(from: string, to: string, change?: (bytes: Buffer) => Buffer): Promise<string | undefined> {
   const source = await absentAsUndefined(realpath(from));
   if (source === undefined) return undefined;
   try {
     await mkdir(dirname(to), { recursive: true });
-    await copyFile(source, `${to}.partial`);
+    if (change) await writeFile(`${to}.partial`, change(await readFile(source)));
+    else await copyFile(source, `${to}.partial`);
     await rename(`${to}.partial`, to);
     return to;
   } catch (error) {

@@ -1,4 +1,5 @@
 // The part of a system's page about its variant that Nix builds.
+import type { DirectProtocol } from './boot-header.ts';
 import type { FileFacts } from './image-facts.ts';
 
 export interface NixBase {
@@ -11,6 +12,8 @@ export interface NixBase {
 
 export interface NixProfile {
   readonly attribute: string;
+  /** How QEMU starts the kernel of the system, where that is no Linux. */
+  readonly protocol?: DirectProtocol;
   readonly components: readonly string[];
   /** What `rustPackages` has: packages by name, each with its files. */
   readonly packages: Readonly<Record<string, FileFacts>>;
@@ -19,6 +22,8 @@ export interface NixProfile {
 /** One ext4 on the whole disk: the closure, and little else. */
 export interface NixImageFacts {
   readonly label: string;
+  /** The older format. */
+  readonly ext2?: true;
   readonly timestampSec: number;
   /** Room for what the system writes. */
   readonly spareBytes: number;

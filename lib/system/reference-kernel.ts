@@ -12,6 +12,7 @@ import type { SourceHost } from './fetched-sources.ts';
 import type { ReferenceFacts } from './reference-facts.ts';
 import { packagedFile } from './single-package.ts';
 import { readLock } from './source-lock.ts';
+import type { SourceLock } from './source-lock.ts';
 import type { System } from './system.ts';
 
 type WithReference = Pick<System, 'name' | 'reference'>;
@@ -25,6 +26,19 @@ export async function fetchReference(
 ): Promise<Fetched | undefined> {
   if (!reference) return undefined;
   return await fetchSources({ system: sourcesOf(name, reference), host, ...options }, context);
+}
+
+/** Returns the lock of what the kernels are made from, after it was fetched if it had not been. A system that has none is a Failure. */
+export async function referenceLock({ name, reference }: WithReference, host: SourceHost, context: Context): Promise<SourceLock> {
+  if (!reference) throw cannot(`find packages for ${name}`, 'its page names no sources');
+  const path = lockPath(host, sourcesOf(name, reference).name);
+  const lock = await readLock(path);
+  if (lock && missingArchives(host.cacheDir, lock.archives).length === 0) return lock;
+  context.report({ kind: 'note', text: `fetching ${Object.values(reference.sources.single).join(', ')}` });
+  await fetchReference({ name, reference }, host, { update: false }, context);
+  const fetched = await readLock(path);
+  if (!fetched) throw new Error(`no lock at ${path}`);
+  return fetched;
 }
 
 /** Returns the machine with another kernel and the same initramfs. A machine that starts no kernel directly, and a name that is not known, are Failures. */
@@ -50,15 +64,8 @@ export async function withReferenceKernel(
       blame: 'usage',
       hint: 'choose a profile that starts it directly',
     });
-  const path = lockPath(host, sourcesOf(name, reference).name);
-  const lock = await readLock(path);
-  if (!lock || missingArchives(host.cacheDir, lock.archives).length > 0) {
-    context.report({ kind: 'note', text: `fetching ${kernel.title}` });
-    await fetchReference({ name, reference }, host, { update: false }, context);
-  }
-  const fetched = await readLock(path);
-  if (!fetched) throw new Error(`no lock at ${path}`);
-  const image = await packagedFile(kernel.packaged, { lock: fetched, cacheDir: host.cacheDir, env: host.env }, context);
+  const lock = await referenceLock({ name, reference }, host, context);
+  const image = await packagedFile(kernel.packaged, { lock, cacheDir: host.cacheDir, env: host.env }, context);
   return { ...machine, kernel: { ...machine.kernel, image, commandLine: `${kernel.words} ${machine.kernel.commandLine}` } };
 }
 

@@ -27,10 +27,12 @@ import type { FileSources, ImageFacts, PartitionFacts } from './image-facts.ts';
 import { tooSmall, sizesOf } from './package-sizes.ts';
 import type { InstalledPackages } from './recipe-packages.ts';
 import type { Replaced } from './replacement.ts';
+import { kernelModules } from './kernel-modules.ts';
 import { rootBaseImage } from './root-base-image.ts';
 import { rootTree } from './root-tree.ts';
 import type { RootRequest, RootTree } from './root-tree.ts';
 import { packagedFile, packageFolder } from './single-package.ts';
+import type { SourceLock } from './source-lock.ts';
 import { imageOf, profileOf } from './system.ts';
 import type { KernelFacts, System } from './system.ts';
 
@@ -39,6 +41,8 @@ export interface ImageRequest {
   readonly profile: string;
   readonly outDir: string;
   readonly fetched: FetchedSources | undefined;
+  /** What has the packages that are taken alone. */
+  readonly lock: SourceLock | undefined;
   /** False: --no-sandbox. */
   readonly sandbox: boolean;
   readonly cache: Cache;
@@ -85,7 +89,7 @@ export async function systemImage(
   made: ReadonlyMap<string, string>,
   context: Context,
 ): Promise<SystemImage> {
-  const { system, profile, cache, fetched, password } = request;
+  const { system, profile, cache, fetched, lock, password } = request;
   const facts = imageOf(system, profile);
   const outputs = compiled.projects.flatMap(({ project, outputs: all }) =>
     [...all].map(([name, { digest }]) => [`${project.name}/${name}`, digest] as const),
@@ -96,9 +100,7 @@ export async function systemImage(
     facts: digestBytes(JSON.stringify([facts, system.replacements ?? null, kernel ?? null])),
     outputs: digestRecord(Object.fromEntries(outputs)),
     bases: fetched ? basesOf(facts).map((base) => baseFolder(rootRequest(request, facts, fetched, base))) : [],
-    singles: fetched
-      ? fetched.lock.archives.filter(({ uses }) => uses.some((use) => use.startsWith('single '))).map(({ sha256 }) => sha256)
-      : [],
+    singles: (lock?.archives ?? []).filter(({ uses }) => uses.some((use) => use.startsWith('single '))).map(({ sha256 }) => sha256),
     sources: await sourceDigests(request, facts),
     packages: (request.installed?.stages ?? []).map(stageRecord),
     // Nothing that is written down depends on the password itself.
@@ -122,15 +124,19 @@ async function assembleImage(
   made: ReadonlyMap<string, string>,
   context: Context,
 ): Promise<SystemImage> {
-  const { system, profile, env, fetched, cache } = request;
+  const { system, profile, env, fetched, lock, cache } = request;
   let tree: RootTree | undefined;
+  const packages = lock && { lock, cacheDir: cache.root, env };
   const sources: FileSources = {
     made: (name) => made.get(name),
     source: (name) => sourceAt(name, request.folders),
     installed: (partition) => installedEntries(request, partition),
     host: { host: { path: env['PATH'] ?? '' }, scratchDir: env['TMPDIR'] ?? '/tmp', context },
+    ...(packages && {
+      packaged: (name) => packagedFile(name, packages, context),
+      modules: async ({ from, names }) => await kernelModules(await packageFolder(from, packages, context), names, packages, context),
+    }),
     ...(fetched && {
-      packaged: (name) => packagedFile(name, { lock: fetched.lock, cacheDir: cache.root, env }, context),
       root: async (root) => {
         const single = (use: string): Promise<string> => packageFolder(use, { lock: fetched.lock, cacheDir: cache.root, env }, context);
         tree = await rootTree({ ...rootRequest(request, facts, fetched, root.base), root, single }, sources, context);

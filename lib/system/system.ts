@@ -23,6 +23,8 @@ export interface SystemProfile {
   readonly title: string;
   /** The profile of cargo that components are compiled with: "system", "dev", "release". */
   readonly cargoProfile: string;
+  /** It is built on this base unless --base names another. */
+  readonly base?: 'nix';
   /** Components that it has; absent: all. */
   readonly components?: readonly string[];
   /** Its own image, where it is not the system's. */
@@ -31,6 +33,8 @@ export interface SystemProfile {
   readonly kernel?: KernelFacts;
   /** Where its machine is another than the system's. */
   readonly machine?: Partial<MachineDescription>;
+  /** What it says on the serial console, where another system than the page's is started. */
+  readonly console?: ConsoleRules;
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
   /** The file of its root file system, in the folder of the system's configurations. */
@@ -54,6 +58,12 @@ export interface CheckoutFacts {
   readonly program: string;
   /** The components that are built from it, with the features that make them what they are. */
   readonly components: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What a way to run the machine changes. */
+export interface MachineScheme {
+  readonly title: string;
+  readonly machine: Partial<MachineDescription>;
 }
 
 /** What makes the live variant. */
@@ -93,6 +103,8 @@ export interface System {
   readonly live?: LiveFacts;
   /** How its machine is started. */
   readonly machine: MachineDescription;
+  /** Other ways to run the machine, by name. */
+  readonly schemes?: Readonly<Record<string, MachineScheme>>;
   /** What it must say on the serial console, and what ends a boot. */
   readonly console: ConsoleRules;
 }

@@ -59,5 +59,17 @@ menuentry 'asterinas' {
 }
 `;
 
+/** As `grubConfig`, for a Linux. Paths are absolute. */
+export const linuxConfig = (title: string, kernel: string, archive: string, words: string): string => `serial --unit=0 --speed=115200
+terminal_output serial
+set timeout_style=hidden
+set timeout=0
+set gfxpayload=text
+menuentry '${title}' {
+  linux ${kernel} ${words}
+  initrd ${archive}
+}
+`;
+
 /** The file system that firmware starts a CD from. */
 export const efiImage: FileFacts[string] = { fat: { sizeBytes: 8 * MiB, label: 'EFI', files: { 'EFI/BOOT/BOOTX64.EFI': grub } } };

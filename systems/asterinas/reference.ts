@@ -4,7 +4,7 @@ import { console as linux } from '../linux/console.ts';
 import { bootMark } from './console.ts';
 
 export const reference: ReferenceFacts = {
-  sources: { suite: 'trixie', crates: [], tarballs: [], bases: {}, single: { kernel: 'linux-image-cloud-amd64' }, stubs: [] },
+  sources: { suite: 'trixie', crates: [], tarballs: [], bases: {}, single: { kernel: 'linux-image-cloud-amd64', busybox: 'busybox-static' }, stubs: [] },
   output: { from: /^Arguments \(\d+\):/, to: bootMark.pattern, kernel: /^(?:\[ *\d+\.\d+\] |\[kernel\] )/ },
   kernels: {
     linux: {

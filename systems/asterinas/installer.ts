@@ -1,0 +1,73 @@
+// The medium that installs a disk: a CD with Linux, whose initramfs has the installer and what it installs. Asterinas starts on the disk alone.
+import type { ConsoleRules, LineRule } from '../../lib/console/rules.ts';
+import { GiB } from '../../lib/core/sizes.ts';
+import type { MachineDescription } from '../../lib/machine/machine.ts';
+import type { FileFacts, ImageFacts } from '../../lib/system/image-facts.ts';
+import { console as linux } from '../linux/console.ts';
+import { efiImage, linuxConfig } from './files.ts';
+import { cd } from './machine.ts';
+
+/** What Debian's kernel does not have built in: drivers of disks, FAT and its character sets. */
+const modules = ['virtio_blk', 'ahci', 'sd_mod', 'vfat', 'nls_ascii', 'nls_cp437'];
+
+const installed: LineRule = {
+  pattern: /^Congratulations! .* has been installed successfully!/,
+  source: 'asterinas, its installer',
+  example: 'Congratulations! Asterinas NixOS has been installed successfully!',
+};
+
+export const console: ConsoleRules = {
+  ...linux,
+  prompts: [installed],
+  panics: [
+    {
+      kind: 'other',
+      fatal: 'always',
+      pattern: /^Cannot install: /,
+      source: 'fixtures/asterinas/installer',
+      example: 'Cannot install: /dev/vda is not empty: installer.force overwrites what is on it',
+    },
+    ...linux.panics,
+  ],
+};
+
+/** The empty disk is thrown away unless --disk names a file. */
+export const machine: Partial<MachineDescription> = { ...cd, targetDisk: { sizeBytes: 2 * GiB } };
+
+/** The medium for a disk with these files in its two partitions. */
+export function medium(boot: FileFacts, root: FileFacts, timestampSec: number): ImageFacts {
+  const initramfs: FileFacts = {
+    init: { made: 'installer/installer' },
+    'bin/busybox': { packaged: 'busybox:{usr/,}bin/busybox', mode: 0o755 },
+    ...below('payload/boot', boot),
+    ...below('payload/root', root),
+    lib: { link: 'usr/lib' },
+    dev: { folder: true },
+    proc: { folder: true },
+    sys: { folder: true },
+  };
+  return {
+    sizeBytes: 0,
+    table: 'none',
+    timestampSec,
+    partitions: [
+      {
+        name: 'installer',
+        typeGuid: '',
+        fileSystem: { kind: 'iso', label: 'ASTERINAS_INSTALL', efiImage: 'boot/efi.img' },
+        files: {
+          'boot/efi.img': efiImage,
+          'boot/grub/grub.cfg': {
+            text: linuxConfig('asterinas installer', '/boot/vmlinuz', '/boot/initramfs.cpio.gz', 'console=ttyS0 panic=-1 quiet loglevel=4'),
+          },
+          'boot/vmlinuz': { packaged: 'kernel:boot/vmlinuz-*' },
+          'boot/initramfs.cpio.gz': { initramfs: { gzip: true, files: initramfs, modules: { from: 'kernel', names: modules } } },
+        },
+      },
+    ],
+  };
+}
+
+function below(folder: string, files: FileFacts): FileFacts {
+  return Object.fromEntries(Object.entries(files).map(([path, fact]) => [`${folder}/${path}`, fact]));
+}
