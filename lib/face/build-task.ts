@@ -8,7 +8,7 @@ import type { BuildRequest } from '../system/build-request.ts';
 import { fetchedSources } from '../system/fetched-sources.ts';
 import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
-import { nixBaseOf, onNix } from '../system/nix-base.ts';
+import { nixBaseOf, onNix } from '../system/nix-profile.ts';
 import type { NixImage } from '../system/nix-base.ts';
 import { hasUpstreamLock, originsFor } from '../system/upstream-sources.ts';
 import { withKernelCheckout } from '../system/kernel-checkout.ts';

@@ -3,10 +3,9 @@ import { cannot } from '../core/errors.ts';
 import { hostTriple } from '../cookbook/host-triple.ts';
 import type { BuildRequest } from '../system/build-request.ts';
 import { libraryAtHand } from '../system/c-library.ts';
-import { configuredSystem, isConfigured } from '../system/configured-system.ts';
 import type { ConfiguredPackages } from '../system/configured-system.ts';
 import type { SourceChoice } from '../system/component.ts';
-import { defaultProfile } from '../system/system.ts';
+import { defaultProfile, isConfigured } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import type { Flag } from './command-line.ts';
 import type { Task } from './task.ts';
@@ -54,6 +53,7 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   const local = Object.entries(sources.local);
   const own = { ...sources, local: Object.fromEntries(local.filter(([name]) => !recipes.has(name))) };
   const request = { system: page, profile, sources: own, root, sizeMiB, recipes, cookbook: cookbook?.folder };
+  const { configuredSystem } = await import('../system/configured-system.ts'); // most systems have no configurations
   const configured = await configuredSystem({ ...request, config: config === undefined ? undefined : path(config) });
   if (!cookbook) return { ...configured, sources: own };
   const ofRecipes = Object.fromEntries(local.filter(([name]) => recipes.has(name)));

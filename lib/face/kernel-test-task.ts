@@ -13,7 +13,7 @@ import { namedAddresses } from '../system/evidence.ts';
 import { withKernelCheckout } from '../system/kernel-checkout.ts';
 import { runKernelTests } from '../system/kernel-tests.ts';
 import type { KernelTestResult } from '../system/kernel-tests.ts';
-import { kernelPath } from '../system/system-image.ts';
+import { kernelPath } from '../system/image-request.ts';
 import { defaultProfile, loadSystem, profileOf } from '../system/system.ts';
 import { acceleratorChoice } from './boot-flags.ts';
 import { sourcesOf } from './build-task.ts';

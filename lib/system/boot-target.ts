@@ -2,14 +2,13 @@
 import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { globby } from 'globby';
 import type { ConsoleRules } from '../console/rules.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
-import { commandLinePath, imageFileName, kernelPath } from './system-image.ts';
+import { commandLinePath, imageFileName, kernelPath } from './image-request.ts';
 import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
 
@@ -99,6 +98,7 @@ async function withProfile(system: System, name: string, outDir: string): Promis
 
 /** Systems that are built here, and folders of systems/ that have a machine. */
 async function bootableNames(root: string): Promise<readonly string[]> {
+  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
   const pages = await globby('*/machine.ts', { cwd: join(root, 'systems') });
   return [...new Set([...(await systemNames(root)), ...pages.map(dirname)])].sort(byCodeUnit);
 }

@@ -9,7 +9,6 @@ import type { Stage } from '../cookbook/stages.ts';
 import type { Context } from '../core/events.ts';
 import { readTomlFields } from '../core/fields.ts';
 import { compile } from '../crates/compile.ts';
-import type { Project } from '../crates/project.ts';
 import type { BuildRequest } from './build-request.ts';
 import { builtLibrary, makeRecipe } from './c-library.ts';
 import type { BuiltCLibrary, CLibrary } from './c-library.ts';
@@ -37,12 +36,14 @@ export interface PreparedLibrary extends Counted {
   readonly library: BuiltCLibrary | undefined;
 }
 
-/** Builds the C library if projects or recipes need it. A project of its triple without its source is a Failure of the host. */
-export async function prepareLibrary(request: LibraryRequest, projects: readonly Project[], context: Context): Promise<PreparedLibrary> {
-  const facts = request.system.cLibrary;
-  const linked = projects.some(({ triple }) => triple !== undefined && triple === facts?.triple);
-  if (!facts || !(linked || (request.recipes?.wanted.length ?? 0) > 0)) return { library: undefined, hits: 0, misses: 0 };
-  const built = await stageOfLibrary(facts, request, linked, context);
+/** Builds the C library. `needed`: a project of its triple is linked with it, which without its source is a Failure of the host. */
+export async function prepareLibrary(
+  facts: CLibrary,
+  request: LibraryRequest,
+  needed: boolean,
+  context: Context,
+): Promise<PreparedLibrary> {
+  const built = await stageOfLibrary(facts, request, needed, context);
   if (!built) return { library: undefined, hits: 0, misses: 0 };
   const { root, compile: options } = request;
   const more = await supplementOf(facts, request, context);

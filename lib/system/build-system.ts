@@ -22,18 +22,18 @@ import type { ConfiguredPackages } from './configured-system.ts';
 import type { ComponentProject, SourceKind } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
 import type { BuildRequest } from './build-request.ts';
-import { nixBaseOf, nixImage, onNix } from './nix-base.ts';
 import type { NixImage } from './nix-base.ts';
+import { nixBaseOf, onNix } from './nix-profile.ts';
 import { nixHost } from './nix-host.ts';
-import { prepareLibrary } from './build-c-library.ts';
-import type { LibraryRequest } from './build-c-library.ts';
+import type { LibraryRequest, PreparedLibrary } from './build-c-library.ts';
 import { linkedWith } from './c-library.ts';
 import type { BuiltCLibrary } from './c-library.ts';
 import type { InstalledPackages } from './recipe-packages.ts';
 import { hasPackagedFiles } from './image-facts.ts';
 import type { SourceLock } from './source-lock.ts';
-import { imageFileName, systemImage } from './system-image.ts';
-import type { SystemImage } from './system-image.ts';
+import { imageFileName } from './image-request.ts';
+import type { SystemImage } from './image-request.ts';
+import { systemImage } from './system-image.ts';
 import { imageOf } from './system.ts';
 import { originsFor } from './upstream-sources.ts';
 import type { FetchedOrigin } from './upstream-sources.ts';
@@ -103,7 +103,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
     ...{ ...nixBaseOf(system, profile), nix, root, folder: join(outDir, stem), imagePath, made },
     ...{ cache: options.cache, env: options.hostEnv },
   };
-  const closed = onStore && (await nixImage(onStore, context));
+  const closed = onStore && (await (await import('./nix-base.ts')).nixImage(onStore, context)); // most builds have another base
   const result =
     closed ?? (await phase('assembling the image', context.report, () => systemImage(image, imagePath, compiled, made, context)));
   const manifestPath = join(outDir, `${stem}.json`);
@@ -154,7 +154,7 @@ export async function compileAll(
 ): Promise<CompiledAll> {
   for (let again = 0; ; again++) {
     try {
-      const { library, hits, misses } = await prepareLibrary({ ...request, compile: options }, projects, context);
+      const { library, hits, misses } = await libraryFor({ ...request, compile: options }, projects, context);
       const linked = library ? projects.map((project) => linkedWith(project, library)) : projects;
       const { compiled, installed } = await compileWith(linked, library, request, options, context);
       const counts = { units: compiled.units + hits + misses, hits: compiled.hits + hits, misses: compiled.misses + misses };
@@ -163,6 +163,15 @@ export async function compileAll(
       if (!(error instanceof DamagedBlob) || again === 2) throw error;
     }
   }
+}
+
+/** The C library of the page, where something is linked with it. */
+async function libraryFor(request: LibraryRequest, projects: readonly Project[], context: Context): Promise<PreparedLibrary> {
+  const { cLibrary } = request.system;
+  const linked = projects.some(({ triple }) => triple !== undefined && triple === cLibrary?.triple);
+  if (!cLibrary || !(linked || (request.recipes?.wanted.length ?? 0) > 0)) return { library: undefined, hits: 0, misses: 0 };
+  const { prepareLibrary } = await import('./build-c-library.ts'); // most builds link with none
+  return await prepareLibrary(cLibrary, request, linked, context);
 }
 
 interface CompiledAll {

@@ -7,9 +7,9 @@ import * as assert from 'uvu/assert';
 import { system as redox } from '../../systems/redox.ts';
 import { Failure } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
-import { configuredSystem, isConfigured } from './configured-system.ts';
+import { configuredSystem } from './configured-system.ts';
 import type { ConfigurationRequest, ConfiguredSystem } from './configured-system.ts';
-import { imageOf } from './system.ts';
+import { imageOf, isConfigured } from './system.ts';
 
 const root = join(import.meta.dirname, '../..');
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-configured-'));

@@ -47,11 +47,6 @@ export interface ConfiguredPackages {
 /** Smallest size of a FAT32, with its tables. */
 const leastEfiMiB = 34;
 
-/** Whether a profile of a system has a configuration. */
-export function isConfigured(system: System, profile: string): boolean {
-  return system.configurations !== undefined && system.profiles[profile]?.configuration !== undefined;
-}
-
 /** Reads the configuration and applies it to the system. Throws a Failure for every mistake in it. */
 export async function configuredSystem(request: ConfigurationRequest): Promise<ConfiguredSystem> {
   const { system, config, root } = request;

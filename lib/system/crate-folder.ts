@@ -4,8 +4,6 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { globby } from 'globby';
-import pLimit from 'p-limit';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
@@ -73,6 +71,7 @@ export async function makeCrateFolder(request: CrateFolderRequest, context: Cont
 async function unpackCrates({ lock, cacheDir, env }: CrateFolderRequest, partial: string, { signal, report }: Context): Promise<void> {
   const dpkg = await tool('dpkg-deb', env['PATH'] ?? '');
   const archives = archivesFor(lock, crateUse);
+  const { default: pLimit } = await import('p-limit');
   const limit = pLimit(atOnce);
   let done = 0;
   await Promise.all(
@@ -116,6 +115,7 @@ async function makeComponent(
   if ('crate' in source.from) await takeCrate(source.from.crate, join(partial, 'vendor'), folder);
   else await unpackTarball(source.from.tarball, folder, request, context);
   if (source.series !== undefined) await applySeries(folder, source.series, request.env, context);
+  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
   const manifests = (await globby('**/Cargo.toml', { cwd: folder, ignore: ['target/**'] })).sort(byCodeUnit);
   for (const path of manifests) {
     const file = join(folder, path);

@@ -7,7 +7,7 @@ import type { Context } from '../core/events.ts';
 import { MiB } from '../core/sizes.ts';
 import { assemble } from '../image/image.ts';
 import { openRedoxfs } from '../image/redoxfs-reader.ts';
-import { layoutOf } from './image-facts.ts';
+import { layoutOf } from './image-layout.ts';
 import type { FileFacts } from './image-facts.ts';
 import { imageOf } from './system.ts';
 import type { System } from './system.ts';

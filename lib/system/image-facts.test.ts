@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
 import { readInitfs } from '../image/initfs-reader.ts';
-import { layoutOf } from './image-facts.ts';
+import { layoutOf } from './image-layout.ts';
 import type { ImageFacts } from './image-facts.ts';
 
 /** The head of an ELF file of 64 bits whose entry point is 0x3000. */

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { globby } from 'globby';
 import { markUsed } from '../cache/derived.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
@@ -49,6 +48,7 @@ export async function kernelModules(
   }
   await markUsed(folder);
   const from = join(folder, 'lib/modules');
+  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
   const found = (await globby('**/*', { cwd: from })).sort(byCodeUnit);
   return new Map(
     await Promise.all(

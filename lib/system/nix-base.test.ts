@@ -19,9 +19,9 @@ import { tool } from '../core/tools.ts';
 import { bootTest } from './boot-test.ts';
 import { buildSystem } from './build-system.ts';
 import type { BuiltSystem } from './build-system.ts';
-import { nixBaseOf, onNix } from './nix-base.ts';
 import type { NixBase } from './nix-facts.ts';
 import { nixHost } from './nix-host.ts';
+import { nixBaseOf, onNix } from './nix-profile.ts';
 import type { System } from './system.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -9,7 +9,7 @@ import { storeFolder } from '../closure/store-folder.ts';
 import { isStoreName, storeNameIn } from '../closure/store-path.ts';
 import type { StoreName } from '../closure/store-path.ts';
 import { digestBytes } from '../core/digest.ts';
-import { absentAsUndefined, cannot, cannotBecause, nearest } from '../core/errors.ts';
+import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
@@ -18,11 +18,10 @@ import type { FileTree } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import type { AssembledImage } from '../image/image.ts';
 import { startable } from './boot-header.ts';
-import { entriesOf } from './image-facts.ts';
+import { entriesOf } from './image-layout.ts';
 import type { NixBase, NixImageFacts, NixProfile } from './nix-facts.ts';
 import type { NixHost } from './nix-host.ts';
 import { imageBytes, storeEntries, writePackage } from './store-files.ts';
-import type { System } from './system.ts';
 
 export interface NixImage {
   readonly image: AssembledImage;
@@ -46,27 +45,6 @@ export interface NixRequest {
   /** component/output -> path. */
   readonly made: ReadonlyMap<string, string>;
   readonly env: Readonly<Record<string, string>>;
-}
-
-/** The base and its profile; a system or a profile without is a Failure (usage). */
-export function nixBaseOf({ name, nixBase }: System, profile: string): { readonly base: NixBase; readonly profile: NixProfile } {
-  const what = `build ${name} on the base nix`;
-  if (!nixBase) throw cannot(what, 'its page has no such base', { blame: 'usage' });
-  const found = nixBase.profiles[profile];
-  if (found) return { base: nixBase, profile: found };
-  const names = Object.keys(nixBase.profiles);
-  const near = nearest(profile, names);
-  const hint = near ? `did you mean ${near}?` : undefined;
-  throw cannot(what, `there its profiles are ${names.join(', ')}, and not "${profile}"`, { blame: 'usage', hint });
-}
-
-/** The page with the components that the profile has on that base, and no sources that none of them needs. */
-export function onNix(system: System, profile: string): System {
-  const { components } = nixBaseOf(system, profile).profile;
-  const { sources, ...page } = system;
-  const given = system.profiles[profile] ?? { title: 'a closure of Nix', cargoProfile: 'system' };
-  const fetches = components.some((name) => system.components[name]?.debian);
-  return { ...page, ...(fetches && sources && { sources }), profiles: { ...system.profiles, [profile]: { ...given, components } } };
 }
 
 /** Hands the packages to Nix, lets it build the system, and makes the image of its closure. What Nix refuses is a Failure with its words. */

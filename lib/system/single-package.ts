@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { globby } from 'globby';
 import { markUsed } from '../cache/derived.ts';
 import { digestFile } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
@@ -33,6 +32,7 @@ export async function packagedFile(name: string, host: PackageHost, context: Con
   const at = name.indexOf(':');
   const [use, pattern] = [name.slice(0, at), name.slice(at + 1)];
   const folder = await packageFolder(use, host, context);
+  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
   const found = await globby(pattern, { cwd: folder, dot: true });
   const [path] = found;
   if (path === undefined || found.length > 1) throw cannot(`find "${name}"`, `the package has ${found.length} such files`);

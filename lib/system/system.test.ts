@@ -14,8 +14,12 @@ test('every page of systems/ can be loaded, under its own name and with profiles
     const system = await loadSystem(root, name);
     assert.is(system.name, name);
     assert.ok(profileOf(system, defaultProfile(system)).title);
-    for (const [profile, { components = [] }] of Object.entries(system.profiles)) {
+    for (const [profile, { components = [], base }] of Object.entries(system.profiles)) {
       for (const component of components) assert.ok(system.components[component], `${name} ${profile}: ${component}`);
+      if (base === 'nix') {
+        assert.ok(system.nixBase?.profiles[profile], `${name} ${profile}`);
+        continue;
+      }
       for (const { root: facts } of imageOf(system, profile).partitions) {
         for (const one of facts?.replacements ?? []) assert.ok(system.replacements?.[one], `${name} ${profile}: ${one}`);
         if (facts) assert.ok(system.sources?.bases[facts.base], `${name} ${profile}: ${facts.base}`);

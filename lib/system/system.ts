@@ -154,3 +154,8 @@ export function imageOf(system: System, profile: string): ImageFacts {
   if (!image) throw new Error(`systems/${system.name}.ts has no image for the profile ${profile}`);
   return image;
 }
+
+/** Whether a profile of a system has a configuration. */
+export function isConfigured(system: System, profile: string): boolean {
+  return system.configurations !== undefined && system.profiles[profile]?.configuration !== undefined;
+}

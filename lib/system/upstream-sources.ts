@@ -3,12 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
 import { cannot } from '../core/errors.ts';
-import { changesOf, lockedFolder } from '../upstream/fetch.ts';
 import { isLockOf, readUpstreamLock } from '../upstream/lock.ts';
 import type { UpstreamLock } from '../upstream/lock.ts';
-import { patchedFolder } from '../upstream/patched.ts';
 import type { GitSource, NamedSource } from '../upstream/source.ts';
-import { vendorConfig } from '../upstream/vendor.ts';
 import type { SourceChoice, UpstreamOrigin } from './component.ts';
 import { sourceRows } from './image-facts.ts';
 import { profileOf } from './system.ts';
@@ -96,6 +93,7 @@ async function localOrigins(
 ): Promise<readonly (readonly [name: string, origin: FetchedOrigin])[]> {
   const origins = originsOf(system);
   const found = Object.entries(local).filter(([name]) => origins.has(name));
+  const { vendorConfig } = await import('../upstream/vendor.ts'); // most builds are of bundled sources
   return await Promise.all(
     found.map(async ([name, folder]) => {
       const config = await vendorConfig(folder, cacheDir);
@@ -112,6 +110,11 @@ export async function presentOrigins(
 ): Promise<ReadonlyMap<string, FetchedOrigin>> {
   const lock: UpstreamLock = (await readUpstreamLock(upstreamLockPath(root, system.name))) ?? new Map();
   const found = new Map<string, FetchedOrigin>();
+  const [{ changesOf, lockedFolder }, { patchedFolder }, { vendorConfig }] = await Promise.all([
+    import('../upstream/fetch.ts'), // most builds are of bundled sources
+    import('../upstream/patched.ts'),
+    import('../upstream/vendor.ts'),
+  ]);
   for (const [name, origin] of originsOf(system)) {
     const locked = lock.get(name);
     if (!locked || !isLockOf(locked, pinOf(origin))) continue;

@@ -1,0 +1,76 @@
+// What is wanted of the image of a system's profile, what comes of it, and where its files are.
+import { join } from 'node:path';
+import type { Cache } from '../cache/cache.ts';
+import type { AssembledImage } from '../image/image.ts';
+import type { ClosureRecord } from './closure-record.ts';
+import type { FetchedSources } from './fetched-sources.ts';
+import type { ImageFacts } from './image-facts.ts';
+import type { InstalledPackages } from './recipe-packages.ts';
+import type { Replaced } from './replacement.ts';
+import type { RootRequest } from './root-tree.ts';
+import type { SourceLock } from './source-lock.ts';
+import type { System } from './system.ts';
+
+export interface ImageRequest {
+  readonly system: System;
+  readonly profile: string;
+  readonly outDir: string;
+  readonly fetched: FetchedSources | undefined;
+  /** What has the packages that are taken alone. */
+  readonly lock: SourceLock | undefined;
+  /** False: --no-sandbox. */
+  readonly sandbox: boolean;
+  readonly cache: Cache;
+  /** Folders of components' sources. */
+  readonly folders: ReadonlyMap<string, string>;
+  /** Packages of recipes. */
+  readonly installed?: InstalledPackages | undefined;
+  /** The RedoxFS is encrypted, and this password opens it. */
+  readonly password?: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface SystemImage {
+  readonly image: AssembledImage;
+  /** A kernel that the machine starts directly, beside the image. */
+  readonly kernel?: string;
+  /** Of a root of packages. */
+  readonly replaced?: readonly Replaced[];
+  readonly closure?: ClosureRecord;
+}
+
+/** Where the kernel of a profile that has one lies. */
+export function kernelPath(outDir: string, system: string, profile: string): string {
+  return join(outDir, `${system}-${profile}`, 'vmlinuz');
+}
+
+/** The file with the command line of a published kernel: that of the page, or of a checkout. */
+export function commandLinePath(kernel: string): string {
+  return `${kernel}.cmdline`;
+}
+
+/** Where the image of a profile is, below the folder of all outputs: its name ends as its kind does. */
+export function imageFileName(stem: string, facts: ImageFacts | undefined): string {
+  const kind = facts?.partitions[0]?.fileSystem;
+  if (kind?.kind === 'cpio') return `${stem}.cpio${kind.gzip ? '.gz' : ''}`;
+  return `${stem}.${kind?.kind === 'iso' ? 'iso' : 'img'}`;
+}
+
+/** Where a row that names a file of a component's source ("base:init.d") leads to. */
+export function sourceAt(row: string, folders: ReadonlyMap<string, string>): string | undefined {
+  const at = row.indexOf(':');
+  const folder = folders.get(row.slice(0, at));
+  return folder === undefined ? undefined : join(folder, row.slice(at + 1));
+}
+
+/** What a root of packages is made from. */
+export function rootRequest(
+  { system, sandbox, cache, env }: ImageRequest,
+  facts: ImageFacts,
+  { lock }: FetchedSources,
+  name: string,
+): Omit<RootRequest, 'root' | 'single'> & { readonly name: string } {
+  const suite = system.sources?.suite ?? '';
+  const { timestampSec } = facts;
+  return { name, suite, lock, timestampSec, cacheDir: cache.root, env, sandbox, replacements: system.replacements ?? {} };
+}
