@@ -44,7 +44,7 @@ export interface TreeOptions {
 }
 
 /** Looks that can be written down, so that a later run can tell at the cost of a stat for each whether they would find the same again. */
-interface RecordedLooks extends Looks {
+export interface RecordedLooks extends Looks {
   /** Takes note of a file that was just written with these bytes, so that the next run need not read it. */
   learn(path: string, digest: Digest): void;
   /** Everything that was looked at so far, and what was found. */
@@ -56,7 +56,7 @@ interface RecordedLooks extends Looks {
 /** Each path is looked at once, so that a run sees one state of it. */
 export interface FileDigests extends RecordedLooks {
   /** Looks of their own: what was asked before is looked at again, because a command may have run since. */
-  again(): Looks;
+  again(): RecordedLooks;
   /** These trees will be asked for, in this order, after those that were told before: where many are new, a second thread reads them from the last. */
   expect(dirs: readonly string[]): void;
   /** Writes the memory down for the next run. */

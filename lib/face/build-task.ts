@@ -172,7 +172,8 @@ async function passwordOf(task: Task, system: System, profile: string): Promise<
     }
     return undefined;
   }
-  if (!imageOf(system, profile).partitions.some(({ fileSystem }) => fileSystem.kind === 'redoxfs')) {
+  const image = profileOf(system, profile).image ?? system.image;
+  if (!image?.partitions.some(({ fileSystem }) => fileSystem.kind === 'redoxfs')) {
     throw cannot(`encrypt the image of ${system.name}`, 'it has no RedoxFS', { blame: 'usage' });
   }
   return await diskPassword(task, { again: true });

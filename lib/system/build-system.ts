@@ -3,6 +3,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
+import { knownTree } from '../cache/known-tree.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
@@ -235,7 +236,7 @@ async function componentRecords(
   for (const { project, outputs } of compiled.projects) {
     const source = projects.get(project.name);
     if (!source) continue;
-    const digest = await cache.digests.tree(source.folder, { gitignore: true, ignore: ['target', '.git'] });
+    const digest = await knownTree(cache, source.folder, { gitignore: true, ignore: ['target', '.git'] });
     const files = [...outputs].map(([name, { digest: sha256, sizeBytes }]) => [name, { bytes: sizeBytes, sha256 }] as const);
     records[project.name] = { source: { kind: source.kind, path: source.path, digest }, outputs: Object.fromEntries(files) };
   }

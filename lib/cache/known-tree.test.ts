@@ -1,0 +1,55 @@
+// A tree that is remembered has the digest that a look would find, whatever changes in it and in what git ignores.
+import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { settle, withScratch } from '../../fixtures/cache/scratch.ts';
+import { knownTree } from './known-tree.ts';
+
+const options = { gitignore: true, ignore: ['target'] };
+
+test('a remembered tree has the digest of the tree after every change', async () => {
+  await withScratch(async (scratch) => {
+    const { folder, write, reopen } = scratch;
+    const tree = join(folder, 'tree');
+    await write('tree/.git/HEAD', '');
+    await write('tree/.gitignore', '*.log');
+    await write('tree/src/main.rs', 'fn main() {}');
+    await write('tree/target/out', '');
+    await settle(scratch);
+    const steps: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ['nothing', async () => {}],
+      ['nothing', async () => {}],
+      ['touched', () => utimes(join(tree, 'src/main.rs'), 1, 1)],
+      ['edited', () => write('tree/src/main.rs', 'fn main() { }')],
+      ['what git ignores', () => write('tree/src/a.log', '')],
+      ['what is left out', () => write('tree/target/out', 'else')],
+      ['a new file', () => write('tree/src/b.rs', '')],
+      ['renamed', () => rename(join(tree, 'src/b.rs'), join(tree, 'src/c.rs'))],
+      ['a new folder', () => mkdir(join(tree, 'empty'))],
+      ['git ignores something else', () => write('tree/.gitignore', '*.rs')],
+      ['gone', () => rm(join(tree, 'src'), { recursive: true })],
+    ];
+    for (const [what, step] of steps) {
+      await step();
+      const wanted = await (await reopen()).digests.tree(tree, options);
+      assert.is(await knownTree(await reopen(), tree, options), wanted, what);
+      await settle(scratch);
+      assert.is(await knownTree(await reopen(), tree, options), wanted, `${what}, remembered`);
+    }
+  });
+});
+
+test('a damaged record is none', async () => {
+  await withScratch(async ({ folder, write, reopen }) => {
+    await write('tree/a', 'text');
+    const cache = await reopen();
+    const wanted = await knownTree(cache, join(folder, 'tree'), options);
+    const [key = ''] = await (await cache.records('trees', (value): value is never => value !== undefined)).keys();
+    const path = join(cache.dir, 'trees', key.slice(0, 2), key);
+    await writeFile(path, (await readFile(path, 'utf8')).replace(wanted, wanted.replace(/./, (digit) => (digit === '0' ? '1' : '0'))));
+    assert.is(await knownTree(await reopen(), join(folder, 'tree'), options), wanted);
+  });
+});
+
+test.run();
