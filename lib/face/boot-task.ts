@@ -17,6 +17,7 @@ import { loadSystem } from '../system/system.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
 import type { BootChoice } from './boot-flags.ts';
 import { sourceFlags } from './build-task.ts';
+import { checkoutFlags } from './checkout-flags.ts';
 import {
   attachLines,
   bootOutcome,
@@ -51,6 +52,7 @@ export const bootFlags = {
     help: 'build the kernel of a checkout with its tests (--source), and run them all, or those of one crate',
   },
   ...sourceFlags,
+  ...checkoutFlags,
   matrix: {
     type: 'boolean',
     help: 'boot every profile of one system, and with each other kernel of its page where a profile can have one',

@@ -18,6 +18,7 @@ import type { System } from '../system/system.ts';
 import { watchBuild } from './build-watch.ts';
 import type { BuildWatch } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
+import { checkoutFlags, kernelWishes } from './checkout-flags.ts';
 import { configurationFlags, configuredBuild, packageNotes } from './configured-build.ts';
 import { diskPassword, passwordFlags } from './disk-password.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
@@ -38,6 +39,7 @@ export const buildFlags = {
   ...sourceFlags,
   out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
   scheme: { type: 'string', value: 'NAME', help: 'a scheme of the OSDK.toml of a checkout (--source asterinas=DIR)' },
+  ...checkoutFlags,
   live: { type: 'boolean', help: 'build the variant that runs from memory' },
   encrypt: { type: 'boolean', help: 'encrypt the RedoxFS of the image; asks for a password' },
   ...passwordFlags,
@@ -54,7 +56,7 @@ export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
   const loaded = await loadSystem(repository, args.words[0] ?? '');
-  const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, args.text('scheme'));
+  const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, kernelWishes(args));
   const {
     system: configured,
     profile,

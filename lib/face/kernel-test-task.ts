@@ -18,6 +18,7 @@ import { defaultProfile, loadSystem, profileOf } from '../system/system.ts';
 import { acceleratorChoice } from './boot-flags.ts';
 import { sourcesOf } from './build-task.ts';
 import { watchBuild } from './build-watch.ts';
+import { kernelWishes } from './checkout-flags.ts';
 import { cacheDirOf, compilerOptions } from './crates-task.ts';
 import { testSuiteXml } from './junit.ts';
 import { changedMachine } from './machine-flags.ts';
@@ -37,7 +38,7 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
       hint: `add --source ${loaded.checkout.source}=DIR; the bundled kernel has no tests`,
     });
   }
-  const { system, sources } = await withKernelCheckout({ system: loaded, sources: given }, args.text('scheme'), true);
+  const { system, sources } = await withKernelCheckout({ system: loaded, sources: given }, kernelWishes(args), true);
   const profile = args.text('profile') ?? defaultProfile(system);
   if (!profileOf(system, profile).kernel)
     throw cannot('run the tests of the kernel', `the profile ${profile} does not start it directly`, { blame: 'usage' });

@@ -115,6 +115,16 @@ test('a git dependency of a local repository is built, and a commit that is lock
   await cp(join(project, 'fixtures/asterinas/miniature/Cargo.lock'), join(checkout, 'Cargo.lock'));
 });
 
+test('features, profile and arguments of the command line are added to those of OSDK.toml', async () => {
+  const words = ['--features', 'loud', '--release', '--kcmd-args', 'a.b=1 log=debug', '--init-args=-c true'];
+  const built = await build(...words, '--dry-run');
+  assert.is(built.exitCode, 0, built.stderr);
+  assert.is((await build(...words)).exitCode, 0);
+  const text = await booted('direct');
+  assert.match(text, 'the feature loud is on');
+  assert.match(text, /command line: .*console=ttyS0 a\.b=1 log=debug -- sh -l -c true\r\n/);
+});
+
 test('a scheme changes features; PVH has a program of its own; an edit of the kernel alone is compiled', async () => {
   const loud = await build('--scheme', 'loud', '--profile', 'pvh');
   assert.is(loud.exitCode, 0, loud.stderr);
@@ -139,12 +149,17 @@ test('a wrong key, an unknown scheme and a scheme without a checkout are named',
   assert.match(key.stderr, 'boot.methd: there is no such field');
   const system = await loadSystem(project, 'asterinas');
   const bundled = { kind: 'bundled', local: {} } as const;
-  assert.is((await withKernelCheckout({ system, sources: bundled }, undefined)).system, system);
-  const alone = await withKernelCheckout({ system, sources: bundled }, 'loud').then(
+  assert.is((await withKernelCheckout({ system, sources: bundled }, {})).system, system);
+  const alone = await withKernelCheckout({ system, sources: bundled }, { scheme: 'loud' }).then(
     () => '',
     (error: Error) => error.message,
   );
   assert.is(alone, 'Cannot use the scheme "loud": schemes are those of an OSDK.toml');
+  const more = await withKernelCheckout({ system, sources: bundled }, { features: ['loud'] }).then(
+    () => '',
+    (error: Error) => error.message,
+  );
+  assert.is(more, 'Cannot change the kernel of asterinas: it is not that of a checkout');
 });
 
 test.run();

@@ -13,19 +13,30 @@ interface Checkout {
   readonly sources: SourceChoice;
 }
 
+/** What the user says of the kernel, besides its OSDK.toml; lists are added to those of the file. */
+export interface KernelWishes {
+  readonly scheme?: string | undefined;
+  readonly features?: readonly string[];
+  readonly kernelArguments?: readonly string[];
+  readonly initArguments?: readonly string[];
+  readonly release?: boolean;
+}
+
 /**
- * Returns the system with the kernel of the checkout that --source names; as it is if none is named. `test`: the kernel runs its tests. A scheme without a
- * checkout is a Failure.
+ * Returns the system with the kernel of the checkout that --source names; as it is if none is named. `test`: the kernel runs its tests. Wishes without a
+ * checkout are a Failure.
  */
-export async function withKernelCheckout({ system, sources }: Checkout, scheme: string | undefined, test = false): Promise<Checkout> {
+export async function withKernelCheckout({ system, sources }: Checkout, wishes: KernelWishes, test = false): Promise<Checkout> {
+  const { scheme } = wishes;
   const { checkout } = system;
   const { [checkout?.source ?? '']: folder, ...local } = sources.local;
   if (!checkout || folder === undefined) {
-    if (scheme === undefined) return { system, sources };
     const hint = checkout ? `name a checkout: --source ${checkout.source}=DIR` : undefined;
-    throw cannot(`use the scheme "${scheme}"`, 'schemes are those of an OSDK.toml', { blame: 'usage', hint });
+    if (scheme !== undefined) throw cannot(`use the scheme "${scheme}"`, 'schemes are those of an OSDK.toml', { blame: 'usage', hint });
+    if (hasWishes(wishes)) throw cannot(`change the kernel of ${system.name}`, 'it is not that of a checkout', { blame: 'usage', hint });
+    return { system, sources };
   }
-  const settings = (await readOsdkManifest(join(folder, 'OSDK.toml'))).settings(test ? 'test' : 'build', scheme);
+  const settings = wished((await readOsdkManifest(join(folder, 'OSDK.toml'))).settings(test ? 'test' : 'build', scheme), wishes);
   const kernel = await kernelPackage(folder);
   const base = await writeBaseCrate(kernel, checkout.program, test);
   const build = {
@@ -49,6 +60,20 @@ export async function withKernelCheckout({ system, sources }: Checkout, scheme: 
       profiles: Object.fromEntries(profiles),
     },
     sources: { ...sources, local: { ...local, ...Object.fromEntries(components.map(([name]) => [name, base])) } },
+  };
+}
+
+function hasWishes({ features = [], kernelArguments = [], initArguments = [], release = false }: KernelWishes): boolean {
+  return release || [features, kernelArguments, initArguments].some((list) => list.length > 0);
+}
+
+function wished(settings: OsdkSettings, { features = [], kernelArguments = [], initArguments = [], release }: KernelWishes): OsdkSettings {
+  return {
+    ...settings,
+    features: [...settings.features, ...features],
+    kernelArguments: [...settings.kernelArguments, ...kernelArguments],
+    initArguments: [...settings.initArguments, ...initArguments],
+    ...(release && { profile: 'release' }),
   };
 }
 
