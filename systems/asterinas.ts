@@ -10,6 +10,7 @@ import { console as installerConsole, machine as installing, medium } from './as
 import { nixBase } from './asterinas/nix-base.ts';
 import { reference } from './asterinas/reference.ts';
 import { cd, direct, machine, microvm } from './asterinas/machine.ts';
+import { programs, session } from './asterinas/programs.ts';
 import { schemes } from './asterinas/schemes.ts';
 
 const kernelName = 'asterinas-osdk-bin';
@@ -129,6 +130,15 @@ export const system: System = {
       cargoProfile: 'system',
       components: ['kernel', 'boot-hello'],
       image: disk,
+    },
+    programs: {
+      title: 'as direct, with busybox for kernels that run programs',
+      cargoProfile: 'system',
+      components: ['kernel', 'boot-hello'],
+      image: { ...archive, partitions: archive.partitions.map((one) => ({ ...one, files: { ...initramfs, ...programs } })) },
+      kernel: { made: `kernel/${kernelName}`, protocol: 'multiboot', commandLine },
+      machine: direct,
+      referenceSession: session,
     },
     nixos: {
       title: 'a NixOS that Nix builds, with the kernel in the place of Linux',

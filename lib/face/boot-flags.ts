@@ -102,8 +102,9 @@ function schemed({ name, machine, schemes = {} }: BootTarget['system'], wanted: 
 /** What the other kernel says is judged by its own rules, and written to a file of its own. */
 function withKernel(target: BootTarget, name: string): BootTarget {
   const { system, log } = target;
+  const { session: _, referenceSession, ...rest } = system;
   const rules = system.reference?.kernels[name]?.console ?? system.console;
-  return { ...target, system: { ...system, console: rules }, log: log.replace(/\.log$/, `-${name}.log`) };
+  return { ...target, system: { ...rest, console: rules, ...(referenceSession && { session: referenceSession }) }, log: log.replace(/\.log$/, `-${name}.log`) };
 }
 
 export interface InteractiveOrder {

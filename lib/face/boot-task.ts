@@ -10,7 +10,7 @@ import { verdictSentence } from '../console/verdict.ts';
 import type { Finding } from '../console/verdict.ts';
 import type { Json } from '../core/digest.ts';
 import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
-import { consoleRules, namedSystem } from '../system/boot-target.ts';
+import { bootTarget, consoleRules, namedSystem } from '../system/boot-target.ts';
 import { bootTest } from '../system/boot-test.ts';
 import type { CheckResult } from '../system/guest-check.ts';
 import { loadSystem } from '../system/system.ts';
@@ -126,8 +126,20 @@ async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[
   const choices = profiles.flatMap(([profile, { kernel: direct }]) =>
     kernels.filter((kernel) => kernel === undefined || direct !== undefined).map((kernel): BootChoice => ({ profile, kernel })),
   );
+  const built = await Promise.all(choices.map(async (choice) => ((await isBuilt(root, system.name, choice)) ? choice : undefined)));
+  const found = built.filter((choice) => choice !== undefined);
+  const missing = [...new Set(choices.filter((choice) => !found.includes(choice)).map(({ profile }) => profile ?? ''))];
+  if (found.length > 0 && missing.length > 0) task.report({ kind: 'note', text: `left out, because they are not built: ${missing.join(', ')}` });
   const limit = pLimit(availableParallelism());
-  return await Promise.all(choices.map((choice) => limit(() => bootWithRetries(task, root, system.name, true, choice))));
+  return await Promise.all((found.length > 0 ? found : choices).map((choice) => limit(() => bootWithRetries(task, root, system.name, true, choice))));
+}
+
+async function isBuilt(root: string, system: string, { profile }: BootChoice): Promise<boolean> {
+  const { image } = await bootTarget({ root, system, profile, image: undefined });
+  return await access(image).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function bootWithRetries(task: Task, root: string, word: string | undefined, many: boolean, choice?: BootChoice): Promise<JUnitCase> {

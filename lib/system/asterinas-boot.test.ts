@@ -25,6 +25,7 @@ const files = {
   pvh: 'asterinas-pvh.cpio.gz',
   iso: 'asterinas-iso.iso',
   disk: 'asterinas-disk.img',
+  programs: 'asterinas-programs.cpio.gz',
 } as const;
 type Profile = keyof typeof files;
 
@@ -97,6 +98,28 @@ for (const profile of ['direct', 'pvh'] as const) {
     for (const word of ['SHELL=/bin/sh', 'LOGNAME=root', 'PATH=/bin:/benchmark']) assert.match(text, `  ${word}\r\n`);
   });
 }
+
+for (const flags of [[], ['--console', 'hvc0'], ['--scheme', 'iommu'], ['--scheme', 'normal']]) {
+  test(`programs ${flags.join(' ')}: Linux runs busybox, and the checks of the profile pass`, async () => {
+    await build('programs');
+    const image = ['--image', join(dir, files.programs), '--log', join(dir, 'programs.log'), '--accel', 'tcg', '--quiet', '--json'];
+    const words = ['test-boot.ts', '--system', 'asterinas', '--profile', 'programs', '--kernel', 'linux', ...image, ...flags];
+    const { exitCode, stdout, stderr } = await run([process.execPath, ...words], { cwd: project, env });
+    assert.is(exitCode, 0, stderr + stdout);
+    const { checks }: { readonly checks: readonly { readonly passed: boolean }[] } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
+    assert.equal([checks.length, checks.filter(({ passed }) => passed).length], [8, 8]);
+  });
+}
+
+test('a scheme and a console that there are not are named', async () => {
+  const refused = async (...words: readonly string[]): Promise<string> => {
+    const { stderr } = await run([process.execPath, 'test-boot.ts', 'asterinas', ...words], { cwd: project, env });
+    return stderr;
+  };
+  const schemes = 'its schemes are normal, test, iommu, microvm\nhint: did you mean iommu?';
+  assert.match(await refused('--scheme', 'imomu'), `Cannot run asterinas by the scheme "imomu": ${schemes}`);
+  assert.match(await refused('--console', 'ttyS1'), 'Cannot use --console "ttyS1": it must be ttyS0 or hvc0');
+});
 
 test('a kernel that the page does not have, and a profile whose boot loader starts its own, are refused', async () => {
   const message = async (profile: Profile, kernel: string): Promise<string> =>

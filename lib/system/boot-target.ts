@@ -16,6 +16,8 @@ import type { System } from './system.ts';
 export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console' | 'reference' | 'schemes'> {
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
+  /** The same with another kernel of the page. */
+  readonly referenceSession?: GuestSession;
 }
 
 export interface BootTarget {
@@ -88,12 +90,12 @@ async function bootable(
 
 /** A system with what its profile says of booting it. A profile that it does not have is one of an image that was named. */
 async function withProfile(system: System, name: string, outDir: string): Promise<Bootable> {
-  const { kernel, session, machine: own, console } = system.profiles[name] ?? {};
+  const { kernel, session, referenceSession, machine: own, console } = system.profiles[name] ?? {};
   const image = kernelPath(outDir, system.name, name);
   const built = kernel && (await absentAsUndefined(readFile(commandLinePath(image), 'utf8')));
   const direct = kernel && { image, commandLine: built?.trimEnd() ?? kernel.commandLine };
   const machine = { ...system.machine, ...own, ...(direct && { kernel: direct }) };
-  return { ...system, machine, ...(console && { console }), ...(session && { session }) };
+  return { ...system, machine, ...(console && { console }), ...(session && { session }), ...(referenceSession && { referenceSession }) };
 }
 
 /** Systems that are built here, and folders of systems/ that have a machine. */

@@ -37,6 +37,8 @@ export interface SystemProfile {
   readonly console?: ConsoleRules;
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
+  /** What is done when another kernel of the page has booted it, in the place of `session`. */
+  readonly referenceSession?: GuestSession;
   /** The file of its root file system, in the folder of the system's configurations. */
   readonly configuration?: string;
 }
