@@ -164,4 +164,17 @@ test('BIOS firmware needs no flash', () => {
   assert.not.match(words.join(' '), 'pflash');
 });
 
+test('a virtio console takes the place of the UART, which nobody hears then', () => {
+  assert.equal(serialArguments('/run/x/serial'), ['-chardev', 'socket,id=serial0,path=/run/x/serial', '-serial', 'chardev:serial0']);
+  const words = serialArguments('/run/x/serial', { console: 'virtio' }).join(' ');
+  assert.match(words, '-serial chardev:uart0 -device virtio-serial-pci -device virtconsole,chardev=serial0');
+  assert.match(serialArguments('/s', { console: 'virtio', board: 'microvm' }).join(' '), '-device virtio-serial-device -device virtconsole');
+});
+
+test('a disk that keeps what is written has no overlay', () => {
+  const [, drive] = diskArguments({ path: '/d', interface: 'virtio', keepsWrites: true }, 1);
+  assert.is(drive, 'if=none,id=disk1,format=raw,snapshot=off,file=/d');
+  assert.is(diskArguments({ path: '/d', interface: 'virtio' }, 0, 'microvm').at(-1), 'virtio-blk-device,drive=disk0');
+});
+
 test.run();

@@ -104,7 +104,8 @@ export function serialArguments(socket: string, { console, board }: Pick<Machine
   const chardev = ['-chardev', `socket,id=serial0,path=${optionValue(socket)}`];
   if (console !== 'virtio') return [...chardev, '-serial', 'chardev:serial0'];
   const bus = board === 'microvm' ? 'virtio-serial-device' : 'virtio-serial-pci';
-  return [...chardev, '-serial', 'null', '-device', bus, '-device', 'virtconsole,chardev=serial0'];
+  const unheard = ['-chardev', 'null,id=uart0', '-serial', 'chardev:uart0'];
+  return [...chardev, ...unheard, '-device', bus, '-device', 'virtconsole,chardev=serial0'];
 }
 
 /** QEMU loads it itself: Linux's boot protocol, or Multiboot. */
