@@ -33,7 +33,7 @@ export async function sourceFolder(recipe: Recipe, request: SourceRequest, above
       if (recipe.build.template !== 'remote') return { folder: undefined, ...plain };
       throw cannot(`build the recipe ${name}`, 'it lacks its binary package, which has not been fetched', {
         blame: 'host',
-        hint: `name a folder with its files: --source ${name}=DIR`,
+        hint: `name its package, or a folder with its files: --source ${name}=FILE.pkgar|DIR`,
       });
     case 'path':
       return { folder: existing(resolve(here, source.path), name), ...changesOf(recipe) };

@@ -26,7 +26,12 @@ import type { Outcome, Task } from './task.ts';
 
 export const sourceFlags = {
   sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },
-  source: { type: 'string', value: 'NAME=DIR', multiple: true, help: 'take your own folder as the source of a component or recipe' },
+  source: {
+    type: 'string',
+    value: 'NAME=DIR',
+    multiple: true,
+    help: 'take your own folder as the source of a component or recipe, or FILE.pkgar as that of a recipe of a binary package',
+  },
 } as const satisfies Record<string, Flag>;
 
 export const buildFlags = {

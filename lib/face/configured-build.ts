@@ -8,6 +8,7 @@ import type { SourceChoice } from '../system/component.ts';
 import { defaultProfile, isConfigured } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import type { Flag } from './command-line.ts';
+import { cacheDirOf } from './crates-task.ts';
 import type { Task } from './task.ts';
 
 export const configurationFlags = {
@@ -56,7 +57,8 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   const { configuredSystem } = await import('../system/configured-system.ts'); // most systems have no configurations
   const configured = await configuredSystem({ ...request, config: config === undefined ? undefined : path(config) });
   if (!cookbook) return { ...configured, sources: own };
-  const ofRecipes = Object.fromEntries(local.filter(([name]) => recipes.has(name)));
+  const { withPackages } = await import('../cookbook/pkgar.ts'); // most builds have no cookbook
+  const ofRecipes = await withPackages(Object.fromEntries(local.filter(([name]) => recipes.has(name))), cookbook, cacheDirOf(task));
   const wanted = configured.packages.recipes;
   return { ...configured, sources: own, recipes: { cookbook, wanted, local: ofRecipes, keepGoing: args.has('keep-going') } };
 }

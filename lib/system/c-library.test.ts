@@ -219,6 +219,13 @@ mkdir -p "\${COOKBOOK_STAGE}/usr/bin"
 \${CC} -O2 main.c -o "\${COOKBOOK_STAGE}/usr/bin/c-program"
 """
 `,
+  'recipes/by-cmake/recipe.toml': '[source]\npath = "source"\n[build]\ntemplate = "cmake"\n',
+  'recipes/by-cmake/source/CMakeLists.txt':
+    'cmake_minimum_required(VERSION 3.10)\nproject(by-cmake C)\nadd_executable(by-cmake main.c)\ninstall(TARGETS by-cmake DESTINATION bin)\n',
+  'recipes/by-cmake/source/main.c': '#include <stdio.h>\nint main(void) { return puts("words"); }\n',
+  'recipes/by-meson/recipe.toml': '[source]\npath = "source"\n[build]\ntemplate = "meson"\n',
+  'recipes/by-meson/source/meson.build': "project('by-meson', 'c')\nexecutable('by-meson', 'main.c', install: true)\n",
+  'recipes/by-meson/source/main.c': '#include <stdio.h>\nint main(void) { return puts("words"); }\n',
 };
 
 test('recipes are built for the triple if the cookbook has the C library, and share what is compiled', async () => {
@@ -238,9 +245,17 @@ test('scripts link C programs with the C library by clang and lld', async () => 
     process.stderr.write('skipped: the host has no clang and lld\n');
     return;
   }
-  const { packages } = await build({}, ['c-program']);
-  const program = packages.get('c-program usr/bin/c-program');
-  assert.ok(program && program.readBigUInt64LE(24) > 0n, 'it has no entry');
+  const tools = [['c-program', 'clang'], ['by-cmake', 'cmake'], ['by-meson', 'meson']] as const;
+  for (const [name, tool] of tools) {
+    if (!(await findProgram(tool, sandboxPath))) {
+      process.stderr.write(`skipped: the host has no ${tool}\n`);
+      continue;
+    }
+    const { packages } = await build({}, [name]);
+    const program = packages.get(`${name} usr/bin/${name}`);
+    assert.ok(program && program.readBigUInt64LE(24) > 0n, `${name} has no entry: ${[...packages.keys()].join(', ')}`);
+    assert.not.match(program.toString('latin1'), 'ld-linux'); // the loader of programs for the host
+  }
 });
 
 test('without a source of the C library the hint names the flag', async () => {
