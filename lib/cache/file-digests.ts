@@ -45,6 +45,8 @@ export interface TreeOptions {
 
 /** Looks that can be written down, so that a later run can tell at the cost of a stat for each whether they would find the same again. */
 export interface RecordedLooks extends Looks {
+  /** As `file`, but the look is not recorded: of an output that may be there already. */
+  present(path: string): Digest | undefined;
   /** Takes note of a file that was just written with these bytes, so that the next run need not read it. */
   learn(path: string, digest: Digest): void;
   /** Everything that was looked at so far, and what was found. */
@@ -186,16 +188,35 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       visit('');
       return names;
     };
-    /** A repository around the folder may begin or end, so its ".git" is looked for; what else changes in the folders above says nothing. */
-    const isInRepository = (dir: string): boolean => {
+    /** Looks that do not count for `newestChangeMs`. */
+    const withoutNews = <T>(work: () => T): T => {
       const before = newestMs;
-      let folder = dir;
-      while (digestOf(join(folder, '.git')) === undefined && folder !== dirname(folder)) folder = dirname(folder);
+      const result = work();
       newestMs = before;
-      return digestOf(join(folder, '.git')) !== undefined;
+      return result;
+    };
+    /** A repository around the folder may begin or end, so its ".git" is looked for; what else changes in the folders above says nothing. */
+    const repositoryAround = (dir: string): string | undefined =>
+      withoutNews(() => {
+        let folder = dir;
+        while (digestOf(join(folder, '.git')) === undefined && folder !== dirname(folder)) folder = dirname(folder);
+        return digestOf(join(folder, '.git')) === undefined ? undefined : folder;
+      });
+    /** Looks at every file by which git may ignore something in these folders of a repository, also where there is none. */
+    const ignoringFiles = (repository: string, folders: Iterable<string>): readonly string[] => {
+      const all = new Set<string>();
+      for (const start of folders) {
+        for (let folder = start; !all.has(folder); folder = dirname(folder)) {
+          all.add(folder);
+          if (folder === repository) break;
+        }
+      }
+      const files = [...all].map((folder) => join(folder, '.gitignore'));
+      withoutNews(() => files.forEach(digestOf));
+      return files;
     };
     const namesBelow = async (dir: string, { gitignore, ignore = [], nested = true, follow = false }: TreeOptions): Promise<string[]> => {
-      const names = gitignore && isInRepository(dir) ? await unignoredBelow(dir, ignore) : filesBelow(dir, new Set(ignore), follow);
+      const names = gitignore && repositoryAround(dir) ? await unignoredBelow(dir, ignore) : filesBelow(dir, new Set(ignore), follow);
       if (nested) return names;
       const packages = names.filter((name) => name.endsWith('/Cargo.toml')).map((name) => name.slice(0, -'Cargo.toml'.length));
       return names.filter((name) => !packages.some((one) => name.startsWith(one)));
@@ -214,9 +235,15 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       if (options.gitignore) ignoring.set(question, foldersOf(dir, names));
       return digest;
     };
-    /** The folders of a tree that git ignores parts of, with their stamps: while these are the same, so are the names. Empty where that cannot be told. */
+    /**
+     * The folders of a tree that git ignores parts of, with their stamps: while these and the files by which git ignores are the same, so are the names.
+     * Empty where that cannot be told, as where a pattern brings back what another one ignores.
+     */
     const foldersOf = (dir: string, names: readonly string[]): Readonly<Record<string, string>> => {
-      const folders = [dir, ...names.map((name) => join(dir, name)).filter((path) => asked.get(path)?.stamp === aFolder)];
+      const own = names.map((name) => join(dir, name)).filter((path) => asked.get(path)?.stamp === aFolder);
+      const folders = [...new Set([dir, ...own, ...names.flatMap((name) => foldersAround(dir, name))])];
+      const repository = repositoryAround(dir);
+      if (repository !== undefined && ignoringFiles(repository, folders).some(bringsBack)) return {};
       const stamps = folders.map((path) => {
         const stats = statOrAbsent(statSync, path);
         return [path, stats ? trusted(stats) : ''] as const;
@@ -246,6 +273,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       names: (dir) => list(dir).entries?.map(nameWithKind),
       tree,
       newestChangeMs: () => newestMs,
+      present: (path) => withoutNews(() => look(path).digest),
       learn(path, digest) {
         const stats = statOrAbsent(statSync, path);
         if (!stats || !isOneField(path)) return;
@@ -256,8 +284,9 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         learned = true;
       },
       record() {
-        // The names of a folder say that it is one. What is no folder, or a link to one, may change without other names in it.
-        const read = [...asked].filter(([path, { stamp }]) => !known.has(path) && !(stamp === aFolder && listed.has(path)));
+        // The names of a folder and of the one around it say that it is one. What is no folder, or a link to one, may change without other names in it.
+        const isListed = (path: string): boolean => listed.has(path) && listed.has(dirname(path));
+        const read = [...asked].filter(([path, { stamp }]) => !(stamp === aFolder && isListed(path)));
         return writtenLooks({
           files: read.map(([path]) => fileRow(path)),
           folders: [...listed.keys()].map(looking.folder),
@@ -308,6 +337,17 @@ export function programDigest(bytes: Digest): Digest {
 
 function withPermission(bytes: Digest, { mode }: Stats): Digest {
   return (mode & 0o111) === 0 ? bytes : programDigest(bytes);
+}
+
+/** The folders between `dir` and the file of that name in it. */
+function foldersAround(dir: string, name: string): readonly string[] {
+  const parts = name.split('/').slice(0, -1);
+  return parts.map((_, index) => join(dir, ...parts.slice(0, index + 1)));
+}
+
+/** Whether a file by which git ignores has a pattern that brings something back (gitignore(5)). */
+function bringsBack(path: string): boolean {
+  return statOrAbsent(statSync, path)?.isFile() === true && /^!/m.test(readFileSync(path, 'latin1'));
 }
 
 async function unignoredBelow(dir: string, ignore: readonly string[]): Promise<string[]> {

@@ -40,6 +40,33 @@ test('a remembered tree has the digest of the tree after every change', async ()
   });
 });
 
+const rules: readonly (readonly [what: string, before: Readonly<Record<string, string>>, edit: readonly [path: string, text: string]])[] = [
+  ['a rule in the folder above changes', { '.gitignore': '*.log', 'p/a.log': '' }, ['.gitignore', '*.txt']],
+  ['a rule in the folder above appears', { 'p/a.log': '' }, ['.gitignore', '*.log']],
+  ['a rule that ignores itself changes', { 'p/.gitignore': '.*\n*.log', 'p/a.log': '' }, ['p/.gitignore', '.*\n*.foo']],
+  ['a rule below that is ignored changes', { 'p/.gitignore': '.*', 'p/sub/.gitignore': '*.log', 'p/sub/a.log': '' }, ['p/sub/.gitignore', '*.foo']],
+  ['a file of a kind that is brought back', { 'p/.gitignore': '*\n!*/\n!*.rs', 'p/a/b/x.rs': '' }, ['p/a/b/c.rs', '']],
+  ['one in a folder of which nothing was seen', { 'p/.gitignore': '*\n!*/\n!*.rs', 'p/a/b/x.txt': '' }, ['p/a/b/c.rs', '']],
+  ['a path that is brought back', { 'p/.gitignore': '/a/*\n!/a/b/\n/a/b/*\n!/a/b/c', 'p/a/b/x': '' }, ['p/a/b/c', '']],
+];
+for (const [what, before, [path, text]] of rules) {
+  test(`what git ignores counts: ${what}`, async () => {
+    await withScratch(async (scratch) => {
+      const { folder, write, reopen } = scratch;
+      await write('.git/HEAD', '');
+      for (const [name, content] of Object.entries(before)) await write(name, content);
+      await settle(scratch);
+      const tree = join(folder, 'p');
+      const first = await knownTree(await reopen(), tree, options);
+      await settle(scratch);
+      await write(path, text);
+      const fresh = await (await reopen()).digests.tree(tree, options);
+      assert.is.not(fresh, first);
+      assert.is(await knownTree(await reopen(), tree, options), fresh);
+    });
+  });
+}
+
 test('a damaged record is none', async () => {
   await withScratch(async ({ folder, write, reopen }) => {
     await write('tree/a', 'text');

@@ -129,11 +129,11 @@ test('a record that holds has the time stamps of now, so that what was only touc
   });
 });
 
-test('what was learned is known to the next process without being read, and is nothing that has to hold', async () => {
+test('what was learned is known to the next process without being read, and has to hold only where it was looked at', async () => {
   await withScratch(async (scratch) => {
     const { cache, write, reopen } = scratch;
     const path = await write('out', 'text');
-    await cache.digests.file(path);
+    cache.digests.present(path);
     const planted = digestBytes('planted');
     cache.digests.learn(path, planted);
     const record = cache.digests.record();
@@ -144,6 +144,9 @@ test('what was learned is known to the next process without being read, and is n
     const third = await reopen();
     assert.is(await third.digests.holds(record), record);
     assert.is(await third.digests.file(path), digestBytes('other'));
+    await write('out', 'newer');
+    third.digests.learn(path, digestBytes('newer'));
+    assert.is(await (await reopen()).digests.holds(third.digests.record()), undefined, 'it was looked at before it was written');
   });
 });
 

@@ -53,7 +53,7 @@ function pathOf(name: string, role: Output['role']): string {
 export async function materialize(artifact: FileArtifact, path: string, cache: Cache): Promise<void> {
   const present = await absentAsUndefined(stat(path));
   const fits = present?.isFile() && present.size === artifact.sizeBytes && (present.mode & 0o100) === (artifact.executable ? 0o100 : 0);
-  const same = fits && (await cache.digests.file(path)) === (artifact.executable ? programDigest(artifact.digest) : artifact.digest);
+  const same = fits && cache.digests.present(path) === (artifact.executable ? programDigest(artifact.digest) : artifact.digest);
   if (!same && !(await cache.content.copyTo(artifact.digest, path, artifact.executable ? 0o755 : 0o644)))
     throw new DamagedBlob(artifact.digest);
   cache.digests.learn(path, artifact.digest);
