@@ -91,8 +91,20 @@ test('another key, a hostile path and a compressed package are refused by name',
   }
   const twice: readonly Row[] = [['a', 0o120777, '/tmp'], ['a', 0o100644, '']];
   assert.is(await refusal(unpacked(packed(twice), 'twice')), 'its path "a" is there twice');
-  const through: readonly Row[] = [['a', 0o120777, '/tmp'], ['a/b', 0o100644, '']];
-  assert.is.not(await refusal(unpacked(packed(through), 'through')), 'unpacked');
+  const outside = join(dir, 'outside');
+  await mkdir(outside);
+  for (const last of [0o120777, 0o100644]) {
+    for (const rest of ['l/x', 'l/d/x']) {
+      const through: readonly Row[] = [['l', 0o120777, outside], [rest, last, '/etc/passwd']];
+      assert.is(await refusal(unpacked(packed(through), 'through')), `its path "${rest}" is below a file or a link`);
+      assert.is(await refusal(unpacked(packed([...through].reverse()), 'through')), 'its path "l" is there twice');
+    }
+  }
+  assert.equal(await readdir(outside), []);
+  for (const target of ['', 'a\0b', 'x'.repeat(5000)]) {
+    assert.is(await refusal(unpacked(packed([['l', 0o120777, target]]), 'target')), 'the link "l" leads to no path');
+  }
+  assert.match(await refusal(unpacked(packed([['x'.repeat(256), 0o100644, '']]), 'long')), /is too long or no text$/);
   assert.is(await refusal(unpacked(packed([['dev', 0o020644, '']]), 'device')), '"dev" is neither a file nor a link');
   assert.is(await refusal(unpacked(packed(rows, { flags: 1 << 16 }), 'compressed')), 'it is compressed, which is not read here');
   assert.is(await refusal(unpacked(packed(rows, { flags: 1 }), 'version')), 'it has version 1 of the format, and only 0 is known');

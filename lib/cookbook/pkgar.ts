@@ -2,10 +2,11 @@
 // structures; all numbers are little-endian). Compressed packages are not read.
 import { createPublicKey, verify } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { digestBytes } from '../core/digest.ts';
+import { mayHaveLostBytes } from '../core/byte-path.ts';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import { readTomlFields } from '../core/fields.ts';
 import type { Cookbook } from './cookbook.ts';
@@ -19,6 +20,8 @@ const entryBytes = 308;
 const keyFile = 'id_ed25519.pub.toml';
 /** Of an Ed25519 key in DER, before its 32 bytes (RFC 8410). */
 const derPrefix = Buffer.from('302a300506032b6570032100', 'hex');
+/** Of Linux and Redox, without the byte behind it. */
+const longestLink = 4095;
 const [kindMask, fileKind, linkKind] = [0o170000, 0o100000, 0o120000];
 
 interface PackageEntry {
@@ -60,8 +63,7 @@ export async function pkgarFolder(path: string, cacheDir: string): Promise<strin
   try {
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
-    // Links last: nothing is written through one.
-    for (const entry of [...entries].sort((a, b) => Number(a.isLink) - Number(b.isLink))) await writeEntry(entry, partial);
+    for (const entry of entries) await writeEntry(entry, partial);
     await rename(partial, folder);
   } catch (error) {
     throw cannotBecause(what, error);
@@ -96,30 +98,50 @@ export function packageEntries(bytes: Buffer, key: Buffer, what: string): readon
   if (dataAt > bytes.length) throw bad('it is cut off in its list of files');
   const list = bytes.subarray(headerBytes, dataAt);
   if (!signed.subarray(32, 64).equals(Buffer.from(blake3(list)))) throw bad('its list of files is damaged');
-  const seen = new Set<string>();
+  const seen = new Map<string, 'entry' | 'folder'>();
   return Array.from({ length: count }, (_, index) => {
     const entry = list.subarray(index * entryBytes, (index + 1) * entryBytes);
     const [offset, size] = [Number(entry.readBigUInt64LE(32)), Number(entry.readBigUInt64LE(40))];
     const mode = entry.readUInt32LE(48);
     const name = entry.subarray(52, entryBytes);
     const path = name.subarray(0, name.includes(0) ? name.indexOf(0) : name.length).toString();
-    if (!isInside(path) || seen.has(path)) throw bad(`its path "${path}" ${seen.has(path) ? 'is there twice' : 'leads out of it'}`);
-    seen.add(path);
+    if (!name.includes(0) || mayHaveLostBytes(path)) throw bad(`its path "${path}" is too long or no text`);
+    if (!isInside(path)) throw bad(`its path "${path}" leads out of it`);
+    if (seen.has(path)) throw bad(`its path "${path}" is there twice`);
+    seen.set(path, 'entry');
+    // Nothing may be written through a link, whichever of the two comes first.
+    for (const folder of foldersOf(path)) {
+      if (seen.get(folder) === 'entry') throw bad(`its path "${path}" is below a file or a link`);
+      seen.set(folder, 'folder');
+    }
     const kind = mode & kindMask;
     if (kind !== fileKind && kind !== linkKind) throw bad(`"${path}" is neither a file nor a link`);
+    if (offset + size > bytes.length - dataAt) throw bad(`"${path}" is cut off`);
     const content = bytes.subarray(dataAt + offset, dataAt + offset + size);
     if (content.length !== size || !entry.subarray(0, 32).equals(Buffer.from(blake3(content)))) throw bad(`"${path}" is damaged`);
-    return { path, mode: mode & 0o777, isLink: kind === linkKind, content };
+    const isLink = kind === linkKind;
+    if (isLink && (size === 0 || size > longestLink || content.includes(0) || mayHaveLostBytes(content.toString()))) {
+      throw bad(`the link "${path}" leads to no path`);
+    }
+    return { path, mode: mode & 0o7777, isLink, content };
   });
 }
 
+function foldersOf(path: string): readonly string[] {
+  const parts = path.split('/');
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+
 function isInside(path: string): boolean {
-  return path !== '' && !path.includes('\ufffd') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  return path !== '' && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
 async function writeEntry({ path, mode, isLink, content }: PackageEntry, folder: string): Promise<void> {
   const at = join(folder, path);
   await mkdir(dirname(at), { recursive: true });
   if (isLink) await symlink(content.toString(), at);
-  else await writeFile(at, content, { mode: mode | 0o600, flag: 'wx' });
+  else {
+    await writeFile(at, content, { flag: 'wx' });
+    await chmod(at, mode | 0o600);
+  }
 }

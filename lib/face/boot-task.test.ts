@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { puppetTask } from '../../fixtures/task/puppet-task.ts';
+import { Failure } from '../core/errors.ts';
 import { bootFlags, judgeBoots } from './boot-task.ts';
 import type { Outcome, Task } from './task.ts';
 
@@ -29,6 +30,13 @@ test('a record that booted is exit 0, one that did not is exit 1, with a JUnit r
   const second = await judged(['--replay', bad, '--system', 'linux', '--junit', 'bad.xml']);
   assert.is(second.outcome.exitCode, 1);
   assert.match(await readFile(join(dir, 'bad.xml'), 'utf8'), '<failure type="kernel-panic"');
+});
+
+test('flags for what is built are refused where nothing is', async () => {
+  for (const words of [['--features', 'x'], ['--release'], ['--kcmd-args', 'x'], ['--source', 'asterinas=.'], ['--sources', 'bundled']]) {
+    const error: unknown = await judged(['asterinas', ...words]).catch((reason: unknown) => reason);
+    assert.is(error instanceof Failure && `${error.exitCode} ${error.message}`, `2 Cannot read the command line: ${words[0]} is for --ktest`);
+  }
 });
 
 test('on GitHub a failure is an annotation, and nowhere else', async () => {

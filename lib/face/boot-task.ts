@@ -64,6 +64,7 @@ export const bootFlags = {
 
 export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
   const { args, path, print, report } = task;
+  if (args.text('ktest') === undefined) refuseBuildFlags(args);
   if (args.text('ktest') !== undefined) return await (await import('./kernel-test-task.ts')).testKernel(task, root); // few boots are of tests
   const before = await earlierFindings(task);
   const cases = args.text('replay') === undefined ? await bootAll(task, root) : [await replayed(task, root)];
@@ -81,6 +82,13 @@ export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
   for (const { subject, attempts } of flaky) report({ kind: 'note', text: `${subject} is flaky: it booted at attempt ${attempts}` });
   const json = outcomes.length === 1 ? (outcomes[0]?.json ?? null) : { boots: outcomes.map((outcome) => outcome.json ?? null) };
   return { exitCode: failed?.exitCode ?? exitCodes.done, json };
+}
+
+/** A test boots what was built; only the tests of a kernel are built here. */
+function refuseBuildFlags(args: Task['args']): void {
+  const flag = Object.keys({ ...sourceFlags, ...checkoutFlags }).find((name) => args.has(name) || args.text(name) !== undefined || args.list(name).length > 0);
+  if (flag === undefined) return;
+  throw cannot('read the command line', `--${flag} is for --ktest`, { blame: 'usage', hint: 'tasks/build.ts has it for the image' });
 }
 
 async function replayed(task: Task, root: string): Promise<JUnitCase> {
@@ -105,7 +113,7 @@ async function bootAll(task: Task, root: string): Promise<readonly JUnitCase[]> 
   const words = args.words.length === 0 ? [undefined] : args.words;
   if (words.length > 1) {
     const given = (flag: string): boolean => (flag === 'keep' ? args.has(flag) : (args.text(flag) ?? args.list(flag)[0]) !== undefined);
-    const one = ['image', 'system', 'log', 'keep', 'expect', 'send'].find(given);
+    const one = ['image', 'system', 'log', 'keep', 'expect', 'send', 'disk'].find(given);
     if (one) throw cannot('read the command line', `--${one} is for one system`, { blame: 'usage', hint: 'name one system' });
   }
   const limit = pLimit(availableParallelism());
@@ -115,7 +123,7 @@ async function bootAll(task: Task, root: string): Promise<readonly JUnitCase[]> 
 /** Boots each profile with each kernel, two at a time; a case is named after both. */
 async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[]> {
   const { args } = task;
-  const other = ['image', 'profile', 'kernel', 'log', 'keep'].find((flag) =>
+  const other = ['image', 'profile', 'kernel', 'log', 'keep', 'disk'].find((flag) =>
     flag === 'keep' ? args.has(flag) : args.text(flag) !== undefined,
   );
   if (other) throw cannot('read the command line', `--${other} is for one boot, and --matrix is for all`, { blame: 'usage' });

@@ -58,6 +58,7 @@ export function devicesOf(
   own?: MachineDescription['targetDisk'],
 ): Pick<MachineDescription, 'console' | 'targetDisk' | 'display' | 'shares' | 'shareDriver' | 'gdb'> {
   const [disk, console] = [args.text('disk'), consoleOf(args)];
+  if (disk === '') throw cannot('use --disk ""', 'it must be a file', { blame: 'usage' });
   const [display, shares, driver, gdb] = [displayOf(args), sharesOf(args, path), driverOf(args), gdbOf(args)];
   if (driver !== undefined && shares.length === 0) throw unusable('--share-driver is for --share DIR');
   return {

@@ -50,6 +50,10 @@ test('words that exclude each other, and files that do not exist, are refused be
     [['--gdb', '--vscode'], '2 Cannot write .vscode/launch.json: it needs the kernel with its symbols'],
     [['--gdb', '--symbols', 'kernel'], '1 Cannot read "kernel": it does not exist'],
     [['--graphical', '--vnc', '1'], '2 Cannot read the command line: --graphical chooses what --display and --vnc name'],
+    [['--disk', '.'], `2 Cannot use the second disk "${dir}": it is a folder`],
+    [['--disk', '/dev/null'], '2 Cannot use the second disk "/dev/null": it is neither a file nor a disk'],
+    [['--disk', 'x.img'], `2 Cannot use the second disk "${join(dir, 'x.img')}": the machine has it already`],
+    [['--disk', 'none/x'], `2 Cannot use the second disk "${join(dir, 'none/x')}": its folder does not exist`],
     [['--share', 'none'], `2 Cannot share "${join(dir, 'none')}": it does not exist`],
     [['--cast', '.'], `1 Cannot write the recording "${dir}": it is a folder`],
   ] as const) {

@@ -126,8 +126,8 @@ async function writeLaunchFile({ args, path, report }: Task, { gdb }: MachineDes
     throw cannot(`write ${launchFile}`, 'it needs the kernel with its symbols', { blame: 'usage', hint: 'name it with --symbols ELF' });
   }
   const file = path(launchFile);
-  const text = launchText(await absentAsUndefined(readFile(file, 'utf8')), { name: `Bloomery: ${title}`, elf, port: gdb.port });
   try {
+    const text = launchText(await absentAsUndefined(readFile(file, 'utf8')), { name: `Bloomery: ${title}`, elf, port: gdb.port });
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, text);
   } catch (error) {

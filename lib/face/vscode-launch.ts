@@ -29,7 +29,7 @@ export function launchText(existing: string | undefined, { name, elf, port }: La
 function parsed(text: string): { readonly configurations: readonly unknown[] } {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     value = undefined;
   }

@@ -1,7 +1,8 @@
 // A system's machine with an image in it, started on this host: finds QEMU, its firmware and the accelerator, then launches it.
+import type { Stats } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { cannot, cannotBecause } from '../core/errors.ts';
+import { dirname, join } from 'node:path';
+import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath, tool } from '../core/tools.ts';
@@ -21,6 +22,7 @@ import { chosenMonitor, shareServer } from './monitor-choice.ts';
 /** Starts the machine. A missing QEMU, firmware or accelerator is a Failure (host); a missing image one of the command line. */
 export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {
   if (order.image !== undefined) await checkImage(order.image);
+  await checkTarget(order);
   for (const path of kernelFiles(order.machine)) await checkFile(path);
   await checkInitrd(order);
   const monitor = order.monitor === 'auto' ? await chosenMonitor(order, context) : order.monitor;
@@ -114,6 +116,27 @@ async function checkInitrd({ machine, image }: MachineOrder): Promise<void> {
   if (path === undefined) return;
   const { size } = await stat(path);
   if (size > largestInitrd) throw cannot(`boot "${path}"`, `an initramfs of ${size} bytes is larger than the 2 GiB that kernels take`);
+}
+
+/** The file of a second disk is one that is there, and no other disk of the machine, or one that can be made. */
+async function checkTarget({ machine: { targetDisk, kernel }, image }: MachineOrder): Promise<void> {
+  const path = targetDisk?.path;
+  if (path === undefined) return;
+  const refused = (why: string): Error => cannot(`use the second disk "${path}"`, why, { blame: 'usage', hint: '--disk FILE names a file' });
+  const about = async (file: string | undefined): Promise<Stats | undefined> => (file === undefined ? undefined : await absentAsUndefined(stat(file)));
+  const own = await about(path);
+  if (!own) {
+    if ((await about(dirname(path)))?.isDirectory() !== true) throw refused('its folder does not exist');
+    return;
+  }
+  if (!own.isFile() && !own.isBlockDevice()) throw refused(own.isDirectory() ? 'it is a folder' : 'it is neither a file nor a disk');
+  for (const other of [image, kernel?.image, kernel?.initrd]) {
+    const stats = await about(other);
+    if (stats && stats.dev === own.dev && stats.ino === own.ino) throw refused('the machine has it already');
+  }
+  await access(path, constants.R_OK | constants.W_OK).catch((error: unknown) => {
+    throw cannotBecause(`use the second disk "${path}"`, error);
+  });
 }
 
 /** Blamed on the command line, not on the boot: a script must not take a wrong path for a failed boot. */

@@ -136,7 +136,7 @@ export function unknownSystem(name: string, names: readonly string[]): Failure {
 
 /** A profile of a system by name; an unknown one is a Failure (usage) that suggests the nearest. */
 export function profileOf(system: System, name: string): SystemProfile {
-  const profile = system.profiles[name];
+  const profile = Object.hasOwn(system.profiles, name) ? system.profiles[name] : undefined;
   if (profile) return profile;
   const names = Object.keys(system.profiles);
   const near = nearest(name, names);
