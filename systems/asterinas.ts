@@ -47,7 +47,7 @@ const iso: ImageFacts = {
       typeGuid: '',
       fileSystem: { kind: 'iso', label: 'ASTERINAS', efiImage: 'boot/efi.img' },
       files: {
-        'boot/efi.img': efiImage,
+        'boot/efi.img': efiImage('ASTERINAS'),
         'boot/grub/grub.cfg': { text: grubConfig(kernelName, 'initramfs.cpio.gz') },
         [`boot/${kernelName}`]: { made: `kernel/${kernelName}` },
         'boot/initramfs.cpio.gz': { initramfs: { gzip: true, files: initramfs } },
@@ -57,7 +57,7 @@ const iso: ImageFacts = {
 };
 
 /** What is in the two partitions of a disk. Firmware starts GRUB from the first. */
-const bootFiles: FileFacts = { 'EFI/BOOT/BOOTX64.EFI': grub };
+const bootFiles: FileFacts = { 'EFI/BOOT/BOOTX64.EFI': grub('nixos') };
 const rootFiles: FileFacts = {
   'boot/grub/grub.cfg': { text: grubConfig(`kernels/${kernelName}`, 'kernels/initramfs.cpio.gz') },
   [`boot/kernels/${kernelName}`]: { made: `kernel/${kernelName}` },

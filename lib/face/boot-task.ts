@@ -137,7 +137,7 @@ async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[
   const built = await Promise.all(choices.map(async (choice) => ((await isBuilt(root, system.name, choice)) ? choice : undefined)));
   const found = built.filter((choice) => choice !== undefined);
   const missing = [...new Set(choices.filter((choice) => !found.includes(choice)).map(({ profile }) => profile ?? ''))];
-  if (found.length > 0 && missing.length > 0) task.report({ kind: 'note', text: `left out, because they are not built: ${missing.join(', ')}` });
+  if (found.length > 0 && missing.length > 0) task.print(`Left out, because they are not built: ${missing.join(', ')}`);
   const limit = pLimit(availableParallelism());
   return await Promise.all((found.length > 0 ? found : choices).map((choice) => limit(() => bootWithRetries(task, root, system.name, true, choice))));
 }
@@ -178,6 +178,10 @@ export async function bootOnce(task: Task, root: string, word: string | undefine
     await access(path(symbols)).catch((error: unknown) => {
       throw cannotBecause(`read "${symbols}"`, error, '--symbols wants the ELF file of the kernel');
     });
+  }
+  if (system.referenceSession && !system.session && !args.has('no-checks')) {
+    const kernels = Object.keys(system.reference?.kernels ?? {}).join(', ');
+    task.report({ kind: 'note', text: `the checks of this profile are for other kernels: --kernel ${kernels}` });
   }
   let checks: readonly CheckResult[] | undefined;
   // Of several, nobody could tell whose console a line is of.

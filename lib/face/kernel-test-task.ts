@@ -1,7 +1,6 @@
 // What test-boot.ts does with --ktest: builds the kernel of a checkout with its tests, boots it, and reports each test.
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { here } from '../build/sandbox.ts';
 import { openCache } from '../cache/cache.ts';
 import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
@@ -10,7 +9,7 @@ import { plural } from '../core/sizes.ts';
 import { bootTarget, namedSystem } from '../system/boot-target.ts';
 import { buildSystem } from '../system/build-system.ts';
 import { namedAddresses } from '../system/evidence.ts';
-import { withKernelCheckout } from '../system/kernel-checkout.ts';
+import { ownFolder, withKernelCheckout } from '../system/kernel-checkout.ts';
 import { runKernelTests } from '../system/kernel-tests.ts';
 import type { KernelTestResult } from '../system/kernel-tests.ts';
 import { kernelPath } from '../system/image-request.ts';
@@ -70,6 +69,9 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
     { order, only, silenceMs, onTest: (result) => print(resultLine(result)), onLine },
     { signal, report },
   );
+  if (only !== undefined && raw.length === 0) {
+    throw cannot(`run the tests "${only}"`, 'the kernel has no such tests', { blame: 'usage', hint: '--ktest alone runs all' });
+  }
   const checkout = given.local[loaded.checkout.source] ?? '';
   const named = await Promise.all(raw.map((result) => withNames(result, target.symbols, host.env['PATH'] ?? '', { signal, report })));
   const results = named.map((result) => ({ ...result, output: result.output.map((line) => withOwnPaths(line, checkout)) }));
@@ -99,12 +101,7 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
 
 /** The line with the user's folder in the place of the one that the sandbox shows: the repository that the checkout is in, or the checkout. */
 function withOwnPaths(line: string, checkout: string): string {
-  return line.replaceAll(`${here}/`, `${repositoryAround(checkout) ?? checkout}/`);
-}
-
-function repositoryAround(folder: string): string | undefined {
-  if (existsSync(join(folder, '.git'))) return folder;
-  return folder === dirname(folder) ? undefined : repositoryAround(dirname(folder));
+  return line.replaceAll(`${here}/`, `${ownFolder(checkout)}/`);
 }
 
 /** The result with names for the addresses that a failed test printed, as those of a stack trace are. */

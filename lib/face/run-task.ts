@@ -6,6 +6,7 @@ import { castFile } from '../console/cast.ts';
 import type { Cast } from '../console/cast.ts';
 import { MenuAnswers } from '../console/menu.ts';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
+import { here } from '../build/sandbox.ts';
 import { firstVncPort } from '../machine/machine.ts';
 import type { Display, MachineDescription } from '../machine/machine.ts';
 import { freePort } from '../machine/ports.ts';
@@ -38,8 +39,8 @@ export async function runMachine(task: Task, root: string, terminal: Terminal): 
   }
   const order = args.has('graphical') ? { ...ordered, machine: await graphical(ordered.machine, ordered.env) } : ordered;
   const elf = await symbolFile(task, order.machine, target);
-  const gdb = order.machine.gdb && gdbWords(order.machine.gdb.port, elf);
-  await writeLaunchFile(task, order.machine, title, elf);
+  const gdb = order.machine.gdb && gdbWords(order.machine.gdb.port, elf, target?.sourceFolder);
+  await writeLaunchFile(task, order.machine, title, elf, target?.sourceFolder);
   const file = args.text('cast');
   const cast = file === undefined ? undefined : await castFile(path(file), { ...terminalSize(terminal), title });
   try {
@@ -119,7 +120,13 @@ async function symbolFile({ args, path }: Task, { gdb }: MachineDescription, tar
 }
 
 /** With --vscode: the file in the folder that the user is in. */
-async function writeLaunchFile({ args, path, report }: Task, { gdb }: MachineDescription, title: string, elf: string | undefined): Promise<void> {
+async function writeLaunchFile(
+  { args, path, report }: Task,
+  { gdb }: MachineDescription,
+  title: string,
+  elf: string | undefined,
+  sources?: string,
+): Promise<void> {
   if (!args.has('vscode')) return;
   if (gdb === undefined) throw cannot('read the command line', '--vscode is for --gdb', { blame: 'usage' });
   if (elf === undefined) {
@@ -127,7 +134,7 @@ async function writeLaunchFile({ args, path, report }: Task, { gdb }: MachineDes
   }
   const file = path(launchFile);
   try {
-    const text = launchText(await absentAsUndefined(readFile(file, 'utf8')), { name: `Bloomery: ${title}`, elf, port: gdb.port });
+    const text = launchText(await absentAsUndefined(readFile(file, 'utf8')), { name: `Bloomery: ${title}`, elf, port: gdb.port, sources });
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, text);
   } catch (error) {
@@ -137,7 +144,8 @@ async function writeLaunchFile({ args, path, report }: Task, { gdb }: MachineDes
 }
 
 /** As a shell reads it. */
-export function gdbWords(port: number, elf: string | undefined): string {
+export function gdbWords(port: number, elf: string | undefined, sources?: string): string {
   const file = elf === undefined ? '' : ` ${/^[\w/.@%+-]+$/.test(elf) ? elf : `'${elf.replaceAll("'", `'\\''`)}'`}`;
-  return `gdb${file} -ex 'target remote 127.0.0.1:${port}'`;
+  const map = sources === undefined ? '' : ` -ex 'set substitute-path ${here} ${sources}'`;
+  return `gdb${file}${map} -ex 'target remote 127.0.0.1:${port}'`;
 }

@@ -1,4 +1,5 @@
 // The file by which Visual Studio Code attaches to the gdb server of a machine (source: the manual of CodeLLDB, "Remote debugging"). Pure.
+import { here } from '../build/sandbox.ts';
 import { cannot } from '../core/errors.ts';
 
 /** Where it is in a folder that is opened there. */
@@ -10,10 +11,12 @@ export interface LaunchConfiguration {
   readonly elf: string;
   /** On 127.0.0.1. */
   readonly port: number;
+  /** The user's folder that is a place of the sandbox in debug information. */
+  readonly sources?: string | undefined;
 }
 
 /** The text of the file with the configuration, in the place of one of the same name; other configurations stay. A file that is not plain JSON is a Failure. */
-export function launchText(existing: string | undefined, { name, elf, port }: LaunchConfiguration): string {
+export function launchText(existing: string | undefined, { name, elf, port, sources }: LaunchConfiguration): string {
   const file = existing === undefined ? { version: '0.2.0', configurations: [] } : parsed(existing);
   const own = {
     name,
@@ -21,6 +24,7 @@ export function launchText(existing: string | undefined, { name, elf, port }: La
     request: 'launch',
     targetCreateCommands: [`target create ${JSON.stringify(elf)}`],
     processCreateCommands: [`gdb-remote 127.0.0.1:${port}`],
+    ...(sources !== undefined && { sourceMap: { [here]: sources } }),
   };
   const others = file.configurations.filter((one) => !isRecord(one) || one['name'] !== name);
   return `${JSON.stringify({ ...file, configurations: [...others, own] }, null, 2)}\n`;

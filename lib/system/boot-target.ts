@@ -8,6 +8,7 @@ import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
+import { ownFolder } from './kernel-checkout.ts';
 import { commandLinePath, imageFileName, kernelPath } from './image-request.ts';
 import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
@@ -28,6 +29,8 @@ export interface BootTarget {
   readonly log: string;
   /** The kernel with its symbols, absolute, where it was built here. */
   readonly symbols?: string;
+  /** The user's folder that is a place of the sandbox in debug information, where the kernel is of a checkout. */
+  readonly sourceFolder?: string;
 }
 
 export interface BootWords {
@@ -59,12 +62,22 @@ export async function bootTarget({ root, system: name, profile, image }: BootWor
   return { system, image: path, log, ...(await symbolsOf(system, chosen, dirname(path))) };
 }
 
-/** The kernel that a component of the profile made. */
-async function symbolsOf(system: Bootable & Partial<System>, profile: string, outDir: string): Promise<Pick<BootTarget, 'symbols'>> {
+/** The kernel that a component of the profile made, and where its source is. */
+async function symbolsOf(
+  system: Bootable & Partial<System>,
+  profile: string,
+  outDir: string,
+): Promise<Pick<BootTarget, 'symbols' | 'sourceFolder'>> {
   const { kernel } = system.profiles?.[profile] ?? {};
   if (!kernel || !('made' in kernel)) return {};
-  const path = join(outDir, `${system.name}-${profile}`, kernel.made);
-  return (await exists(path)) ? { symbols: path } : {};
+  const stem = join(outDir, `${system.name}-${profile}`);
+  const path = join(stem, kernel.made);
+  if (!(await exists(path))) return {};
+  const text = await absentAsUndefined(readFile(`${stem}.json`, 'utf8'));
+  const manifest = (text === undefined ? {} : JSON.parse(text)) as { components?: Record<string, { source?: { kind?: string; path?: string } }> };
+  const source = manifest.components?.[kernel.made.split('/')[0] ?? '']?.source;
+  const folder = source?.kind === 'local' && source.path !== undefined ? ownFolder(source.path) : undefined;
+  return { symbols: path, ...(folder !== undefined && { sourceFolder: folder }) };
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */
@@ -94,7 +107,9 @@ async function withProfile(system: System, name: string, outDir: string): Promis
   const image = kernelPath(outDir, system.name, name);
   const built = kernel && (await absentAsUndefined(readFile(commandLinePath(image), 'utf8')));
   const direct = kernel && { image, commandLine: built?.trimEnd() ?? kernel.commandLine };
-  const machine = { ...system.machine, ...own, ...(direct && { kernel: direct }) };
+  const { debugExit, ...rest } = { ...system.machine, ...own, ...(direct && { kernel: direct }) };
+  // How a machine ends says something of the page's own kernel alone.
+  const machine = console || !debugExit ? rest : { ...rest, debugExit };
   return { ...system, machine, ...(console && { console }), ...(session && { session }), ...(referenceSession && { referenceSession }) };
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { here } from '../build/sandbox.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf, run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
@@ -66,8 +67,9 @@ test('the kernel is built and booted with the arguments of OSDK.toml, and compon
 });
 
 test('gdb stops at a breakpoint of the kernel by its symbol', async () => {
-  const { system, image, symbols } = await target('direct');
+  const { system, image, symbols, sourceFolder } = await target('direct');
   assert.is(symbols, join(dir, 'asterinas-direct/kernel/asterinas-osdk-bin'));
+  assert.is(sourceFolder, checkout);
   const port = await freePort('127.0.0.1', 22_000 + (process.pid % 1000), 500);
   assert.ok(port !== undefined);
   const machine = { ...system.machine, gdb: { port, wait: true } };
@@ -75,10 +77,11 @@ test('gdb stops at a breakpoint of the kernel by its symbol', async () => {
   const running = await startMachine({ machine, image, accelerator: 'tcg', monitor: 'qemu', ...at }, context);
   try {
     running.serial.resume();
-    const words = [`target remote 127.0.0.1:${port}`, 'hbreak asterinas::clock', 'continue', 'backtrace 4', 'kill'];
+    const words = [`set substitute-path ${here} ${checkout}`, `target remote 127.0.0.1:${port}`, 'hbreak asterinas::clock', 'continue', 'backtrace 4', 'kill'];
     const gdb = await run(['gdb', '-nx', '-batch', ...words.flatMap((word) => ['-ex', word]), symbols ?? ''], { cwd: dir, env, timeoutMs: 120_000 });
     assert.match(gdb.stdout, /\bBreakpoint 1, asterinas::clock \(\) at src\/lib\.rs:\d+\n/, gdb.stderr);
     assert.match(gdb.stdout, /#1 .*ostd::start/);
+    assert.match(gdb.stdout, /\n\d+\s+(?:fn clock|println!|#\[ostd::component)/, 'gdb shows the line');
   } finally {
     await running.stop();
   }

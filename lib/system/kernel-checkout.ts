@@ -1,6 +1,7 @@
 // A system whose kernel is built from a checkout that has an OSDK.toml: its components are then the program that is generated around that kernel, and
 // the machine starts it with the arguments of the file.
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { baseCrateName, kernelPackage, kernelTriple, writeBaseCrate } from '../osdk/base-crate.ts';
 import { readOsdkManifest } from '../osdk/manifest.ts';
@@ -61,6 +62,18 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
     },
     sources: { ...sources, local: { ...local, ...Object.fromEntries(components.map(([name]) => [name, base])) } },
   };
+}
+
+/**
+ * The user's folder that the sandbox shows to the kernel of a checkout as its common one: the repository that it is in, or the checkout. `folder` may be
+ * that of the program that is generated below it.
+ */
+export function ownFolder(folder: string): string {
+  const checkout = folder.replace(/\/target\/osdk\/[^/]*$/, '');
+  for (let at = checkout; ; at = dirname(at)) {
+    if (existsSync(join(at, '.git'))) return at;
+    if (at === dirname(at)) return checkout;
+  }
 }
 
 function hasWishes({ features = [], kernelArguments = [], initArguments = [], release = false }: KernelWishes): boolean {

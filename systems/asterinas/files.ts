@@ -25,7 +25,7 @@ const modules = [
   'ext2',
   'part_gpt',
   'search',
-  'search_fs_file',
+  'search_label',
   'normal',
   'configfile',
   'multiboot2',
@@ -41,10 +41,10 @@ const modules = [
   'test',
 ];
 
-/** GRUB looks for its configuration itself, because firmware does not say which disk it was loaded from. */
-export const grub: FileFacts[string] = {
-  grub: { modules, config: 'search --file --set=root /boot/grub/grub.cfg\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n' },
-};
+/** GRUB looks for the file system with its configuration by the label: firmware does not say which disk it was loaded from, and another one may have GRUB. */
+export const grub = (label: string): FileFacts[string] => ({
+  grub: { modules, config: `search --label --set=root ${label}\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n` },
+});
 
 /** Paths are within /boot. */
 export const grubConfig = (kernel: string, archive: string): string => `serial --unit=0 --speed=115200
@@ -72,4 +72,6 @@ menuentry '${title}' {
 `;
 
 /** The file system that firmware starts a CD from. */
-export const efiImage: FileFacts[string] = { fat: { sizeBytes: 8 * MiB, label: 'EFI', files: { 'EFI/BOOT/BOOTX64.EFI': grub } } };
+export const efiImage = (label: string): FileFacts[string] => ({
+  fat: { sizeBytes: 8 * MiB, label: 'EFI', files: { 'EFI/BOOT/BOOTX64.EFI': grub(label) } },
+});

@@ -31,6 +31,8 @@ export const console: ConsoleRules = {
   ],
 };
 
+const label = 'ASTERINAS_INSTALL';
+
 /** The empty disk is thrown away unless --disk names a file. */
 export const machine: Partial<MachineDescription> = { ...cd, targetDisk: { sizeBytes: 2 * GiB } };
 
@@ -54,9 +56,9 @@ export function medium(boot: FileFacts, root: FileFacts, timestampSec: number): 
       {
         name: 'installer',
         typeGuid: '',
-        fileSystem: { kind: 'iso', label: 'ASTERINAS_INSTALL', efiImage: 'boot/efi.img' },
+        fileSystem: { kind: 'iso', label, efiImage: 'boot/efi.img' },
         files: {
-          'boot/efi.img': efiImage,
+          'boot/efi.img': efiImage(label),
           'boot/grub/grub.cfg': {
             text: linuxConfig('asterinas installer', '/boot/vmlinuz', '/boot/initramfs.cpio.gz', 'console=ttyS0 panic=-1 quiet loglevel=4'),
           },
