@@ -1,5 +1,5 @@
-// The digest of a tree that git ignores parts of, remembered with everything that was looked at: asking what git ignores takes longer than all the rest of
-// a build with nothing new.
+// The digest of a tree, remembered with everything that was looked at: to ask what git ignores, and to read the memory of all files for a tree of some
+// hundred, takes longer than all the rest of a build with nothing new.
 import { digestRecord } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import type { Cache } from './cache.ts';

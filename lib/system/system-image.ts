@@ -2,6 +2,7 @@
 // packages. An image that was made of the same things and has not been touched since is left as it is; then nothing that assembles one is loaded.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { knownTree } from '../cache/known-tree.ts';
 import { stageRecord } from '../cookbook/stages.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
@@ -42,7 +43,7 @@ export async function systemImage(
     // Nothing that is written down depends on the password itself.
     encrypted: password !== undefined,
     // What makes trees and file systems of the facts: a newer Bloomery may make others.
-    makers: [await cache.digests.tree(join(import.meta.dirname, '../image')), await cache.digests.tree(import.meta.dirname)],
+    makers: [await knownTree(cache, join(import.meta.dirname, '../image'), {}), await knownTree(cache, import.meta.dirname, {})],
   };
   const assembled = async (): Promise<Witnessed<SystemImage>> => {
     const { assembleImage } = await import('./assemble-system-image.ts');
