@@ -202,7 +202,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         while (digestOf(join(folder, '.git')) === undefined && folder !== dirname(folder)) folder = dirname(folder);
         return digestOf(join(folder, '.git')) === undefined ? undefined : folder;
       });
-    /** Looks at every file by which git may ignore something in these folders of a repository, also where there is none. */
+    /** Looks at every file by which git may ignore something in these folders of a repository, and records those that are absent. */
     const ignoringFiles = (repository: string, folders: Iterable<string>): readonly string[] => {
       const all = new Set<string>();
       for (const start of folders) {
@@ -237,7 +237,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     };
     /**
      * The folders of a tree that git ignores parts of, with their stamps: while these and the files by which git ignores are the same, so are the names.
-     * Empty where that cannot be told, as where a pattern brings back what another one ignores.
+     * Empty where the stamps do not decide that, as where a pattern brings back what another one ignores.
      */
     const foldersOf = (dir: string, names: readonly string[]): Readonly<Record<string, string>> => {
       const own = names.map((name) => join(dir, name)).filter((path) => asked.get(path)?.stamp === aFolder);

@@ -67,7 +67,7 @@ for (const [what, before, [path, text]] of rules) {
   });
 }
 
-test('a damaged record is none', async () => {
+test('a damaged record is ignored', async () => {
   await withScratch(async ({ folder, write, reopen }) => {
     await write('tree/a', 'text');
     const cache = await reopen();

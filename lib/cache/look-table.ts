@@ -30,7 +30,7 @@ export interface LookTable {
 /** Numbers for each path. */
 const width = 3;
 const foundLength = 32;
-/** Of a path at which there is nothing. */
+/** The numbers of a path at which there is nothing. */
 const statsOfNothing = [NaN, NaN, NaN] as const;
 /** No file has a negative size, so that the path is always looked at. */
 const statsOfNoFile = [-1, 0, 0] as const;

@@ -60,12 +60,17 @@ function parsed(line: string): { readonly name: string; readonly usage: Usage } 
     const [name, ...numbers] = JSON.parse(line) as readonly unknown[];
     if (typeof name !== 'string' || numbers.length !== fields.length || !numbers.every((number) => typeof number === 'number'))
       return undefined;
-    return { name, usage: Object.fromEntries(fields.map((field, index) => [field, numbers[index]])) as unknown as Usage };
+    return { name, usage: usageOf((field) => Number(numbers[fields.indexOf(field)])) };
   } catch {
     return undefined;
   }
 }
 
 function added(a: Usage, b: Usage): Usage {
-  return Object.fromEntries(fields.map((field) => [field, a[field] + b[field]])) as unknown as Usage;
+  return usageOf((field) => a[field] + b[field]);
+}
+
+function usageOf(count: (field: keyof Usage) => number): Usage {
+  const [builds, built, lookedUp] = [count('builds'), count('built'), count('lookedUp')];
+  return { builds, built, lookedUp, below: count('below'), remembered: count('remembered'), savedSeconds: count('savedSeconds') };
 }

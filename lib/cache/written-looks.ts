@@ -24,7 +24,7 @@ export interface TreeLook {
   /** The folder and its options, as JSON. */
   readonly question: string;
   readonly found: string;
-  /** The folders in it with their stamps: while these are the same, so are the names. None where that cannot be told. */
+  /** The folders in it with their stamps: while these are the same, so are the names. Empty where stamps do not decide that. */
   readonly folders: Readonly<Record<string, string>>;
 }
 
@@ -112,7 +112,7 @@ function stampNow(path: string): string {
   return linkStamp(own, stampOrAbsent(statOrAbsent(statSync, path)));
 }
 
-/** Of what is where a folder was listed, whatever it is. */
+/** Returns the stamp of what is where a folder was listed, whatever it is. */
 function stampOfFolder(path: string): string {
   const stats = statOrAbsent(statSync, path);
   return stats ? stampOf(stats) : absent;

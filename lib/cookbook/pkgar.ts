@@ -18,9 +18,9 @@ const signatureBytes = 64;
 const entryBytes = 308;
 /** The file with the public key of a repository, beside its packages. */
 const keyFile = 'id_ed25519.pub.toml';
-/** Of an Ed25519 key in DER, before its 32 bytes (RFC 8410). */
+/** The beginning of an Ed25519 key in DER, before its 32 bytes (RFC 8410). */
 const derPrefix = Buffer.from('302a300506032b6570032100', 'hex');
-/** Of Linux and Redox, without the byte behind it. */
+/** The longest path on Linux and Redox, without the NUL after it. */
 const longestLink = 4095;
 const [kindMask, fileKind, linkKind] = [0o170000, 0o100000, 0o120000];
 

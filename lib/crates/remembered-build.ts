@@ -59,7 +59,7 @@ interface Kept {
 }
 
 /** The kind of its records in the cache. */
-export const buildsKind = 'builds';
+const buildsKind = 'builds';
 
 export async function openBuildMemory(question: BuildQuestion, context: Context): Promise<BuildMemory> {
   let known: Promise<Digest> | undefined;

@@ -54,7 +54,7 @@ export function changedMachine(
   };
 }
 
-/** A kernel that is started directly is told which console it has. */
+/** Names the console on the command line of a kernel that is started directly. */
 function withConsole(kernel: DirectKernel | undefined, console: MachineDescription['console']): Pick<MachineDescription, 'kernel'> {
   if (!kernel) return {};
   const words = kernel.commandLine.split(' ');

@@ -60,7 +60,7 @@ export function cloudHypervisorArguments(plan: CloudHypervisorPlan): string[] {
 /** A device of the machine that Cloud Hypervisor does not have. */
 export function lackingDevice({ debugExit, console, targetDisk, display, gdb, shares, shareDriver }: MachineDescription): string | undefined {
   if (debugExit) return 'isa-debug-exit';
-  if (console === 'virtio') return 'a virtio console'; // it has one, which nobody here listens to
+  if (console === 'virtio') return 'a virtio console'; // it has one, which is not connected here
   if (targetDisk) return 'a second disk';
   if (display) return 'a screen';
   if (gdb) return 'a server for gdb'; // only builds with its feature "guest_debug" have one

@@ -119,7 +119,7 @@ async function privateFlash(flash: Flash, directory: string): Promise<Flash> {
   return { ...flash, variables };
 }
 
-/** The disk that the guest may write, made if there is none. */
+/** Returns the disk that the guest may write. Makes its file if that does not exist. */
 async function targetDisks({ targetDisk }: MachineDescription, directory: string): Promise<readonly Disk[]> {
   if (!targetDisk) return [];
   const path = targetDisk.path ?? join(directory, 'target-disk');

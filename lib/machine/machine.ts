@@ -94,7 +94,7 @@ export interface Forward {
 export interface TargetDisk {
   /** The size of an empty one. */
   readonly sizeBytes: number;
-  /** Absolute; an empty file is made where there is none. Without it the disk is empty and ends with the machine. */
+  /** Absolute; an empty file is made if it does not exist. Without it the disk is empty and ends with the machine. */
   readonly path?: string;
 }
 

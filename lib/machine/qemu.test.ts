@@ -164,7 +164,7 @@ test('BIOS firmware needs no flash', () => {
   assert.not.match(words.join(' '), 'pflash');
 });
 
-test('a virtio console takes the place of the UART, which nobody hears then', () => {
+test('a virtio console takes the place of the UART, whose output is discarded', () => {
   assert.equal(serialArguments('/run/x/serial'), ['-chardev', 'socket,id=serial0,path=/run/x/serial', '-serial', 'chardev:serial0']);
   const words = serialArguments('/run/x/serial', { console: 'virtio' }).join(' ');
   assert.match(words, '-serial chardev:uart0 -device virtio-serial-pci -device virtconsole,chardev=serial0');

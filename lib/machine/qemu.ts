@@ -99,13 +99,13 @@ export function diskArguments(disk: Disk, index: number, board?: MachineDescript
   return ['-drive', drive, '-device', device];
 }
 
-/** Beside a virtio console there is a UART that nobody hears, because firmware and kernels write to it. */
+/** A machine with a virtio console has a UART too, because firmware and kernels write to one. Its output is discarded. */
 export function serialArguments(socket: string, { console, board }: Pick<MachineDescription, 'console' | 'board'> = {}): string[] {
   const chardev = ['-chardev', `socket,id=serial0,path=${optionValue(socket)}`];
   if (console !== 'virtio') return [...chardev, '-serial', 'chardev:serial0'];
   const bus = board === 'microvm' ? 'virtio-serial-device' : 'virtio-serial-pci';
-  const unheard = ['-chardev', 'null,id=uart0', '-serial', 'chardev:uart0'];
-  return [...chardev, ...unheard, '-device', bus, '-device', 'virtconsole,chardev=serial0'];
+  const discarded = ['-chardev', 'null,id=uart0', '-serial', 'chardev:uart0'];
+  return [...chardev, ...discarded, '-device', bus, '-device', 'virtconsole,chardev=serial0'];
 }
 
 /** QEMU loads it itself: Linux's boot protocol, or Multiboot. */

@@ -7,7 +7,7 @@ const more = ['test', 'true', 'uname', 'wc'];
 
 /** For a machine that only a test talks to. */
 const login = { user: 'root', password: 'asterinas' };
-/** Of the password: SHA-512 in the form of crypt(5). */
+/** The hash of the password: SHA-512 in the form of crypt(5). */
 const passwordHash = '$6$asterinas$I5pLWL5y6oa.Up03xfqwqAirEUNmLHvkEZUMcJye2M6Fr8jE9.6VJ/K7vHO.OAUdRQFxV3EBPOVCHai5AoBTr0';
 
 const inittab = `::sysinit:/bin/mount -t proc proc /proc
