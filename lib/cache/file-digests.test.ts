@@ -1,17 +1,23 @@
 // Digests of sources follow their content and nothing else, and the memory never says what a look would not.
 import { chmod, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { settle, withScratch } from '../../fixtures/cache/scratch.ts';
 import type { Scratch } from '../../fixtures/cache/scratch.ts';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
+import type { Cache } from './cache.ts';
 import { programDigest } from './file-digests.ts';
 
 /** The digest of the scratch folder as a new process sees it. */
 async function tree({ folder, reopen }: Scratch, options?: { gitignore?: boolean; ignore?: readonly string[] }): Promise<Digest> {
   return (await reopen()).digests.tree(folder, options);
+}
+
+/** The part of the memory that knows a path. */
+function memoryOf({ dir }: Cache, path: string): string {
+  return join(dir, 'digests', digestBytes(dirname(path)).slice(0, 2));
 }
 
 test('a file has the digest of its bytes, and what is not there has none', async () => {
@@ -138,7 +144,7 @@ test('a file that has not changed is not read again by a later process', async (
     await first.digests.file(path);
     await first.digests.save();
     // A digest planted under the right stamp comes back only if nobody reads the file.
-    const memory = join(first.dir, 'file-digests');
+    const memory = memoryOf(first, path);
     const planted = digestBytes('planted');
     const [, ...lines] = (await readFile(memory, 'utf8')).replace(digestBytes('text'), planted).split('\n');
     await writeFile(memory, `${digestBytes(lines.join('\n'))}\n${lines.join('\n')}`);
@@ -154,7 +160,7 @@ test('a file that changed just before it was read is not remembered', async () =
     const path = await write('a', 'text');
     await cache.digests.file(path);
     await cache.digests.save();
-    const memory = await readFile(join(cache.dir, 'file-digests'), 'utf8').catch(() => '');
+    const memory = await readFile(memoryOf(cache, path), 'utf8').catch(() => '');
     assert.not(memory.includes(path));
   });
 });
@@ -170,7 +176,7 @@ test('a memory that cannot be read, or a name that would break its lines, costs 
     assert.is(await (await scratch.reopen()).digests.file(path), digestBytes('text'));
     await cache.digests.file(other);
     await cache.digests.save();
-    const memory = join(cache.dir, 'file-digests');
+    const memory = memoryOf(cache, path);
     for (const text of [
       'no\tmemory\n\0\n\t\t\n',
       (await readFile(memory, 'utf8')).replaceAll(digestBytes('text'), digestBytes('flipped')),

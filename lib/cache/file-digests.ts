@@ -3,16 +3,16 @@
 // for tens of thousands of small files a promise for each costs ten times what the look costs.
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { lstat, rename, writeFile } from 'node:fs/promises';
+import { lstat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
+import { openDigestMemory } from './digest-memory.ts';
 import { stampOf } from './file-stamp.ts';
 import { digestOfBytes, entriesOf, linkTarget, nameWithKind, statOrAbsent } from './lenient-reads.ts';
 import type { Entry } from './lenient-reads.ts';
 import { absent } from './look-table.ts';
 import type { LookRow } from './look-table.ts';
-import { recordBody } from './records.ts';
 import { startTreeReader } from './tree-reader.ts';
 import type { TreeReader } from './tree-reader.ts';
 import { aFolder, linkStamp, looksNow, writtenLooks } from './written-looks.ts';
@@ -67,17 +67,13 @@ export interface FileDigests extends RecordedLooks {
 
 /** A file changed less than this before it was read may change again within one tick of its time stamp. */
 const settleMs = 50;
-/** Files of some ten sets of large projects; more would cost every build that reads the memory. */
-const mostRemembered = 100_000;
 /** Fewer new trees than this are read without a second thread, which has to begin first. */
 const worthAThread = 32;
 
-/** Opens the memory kept in `file`; `tmpDir` is on the same file system. */
-export async function openFileDigests(file: string, tmpDir: string): Promise<FileDigests> {
-  let memory: ReadonlyMap<string, string> | undefined;
-  const remembered = (): ReadonlyMap<string, string> => (memory ??= load(file));
-  const used = new Map<string, string>();
-  /** Of the second thread. A value is that of `used`. */
+/** Opens the memory kept in the folder `dir`; `tmpDir` is on the same file system. */
+export async function openFileDigests(dir: string, tmpDir: string): Promise<FileDigests> {
+  const memory = openDigestMemory(dir, tmpDir);
+  /** Of the second thread. A value is that of the memory. */
   const offered = new Map<string, string>();
   let reader: TreeReader | undefined;
   /** Trees that the thread was told of, and such that are too few for one. */
@@ -87,7 +83,6 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
   const takeOffers = (): void => {
     for (const files of reader?.take() ?? []) for (const [path, stamp, digest] of files) offered.set(path, `${stamp}|${digest}`);
   };
-  let learned = false;
   // The file system's own clock: the only one that can be compared with its time stamps.
   const tick = join(tmpDir, 'tick');
   await writeFile(tick, '');
@@ -133,18 +128,12 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       if (!stats.isDirectory()) note(stats);
       if (!stats.isFile()) return { digest: notAFile, stamp: stats.isDirectory() ? aFolder : '' };
       const stamp = stampOf(stats);
-      const before = used.get(path) ?? remembered().get(path);
-      if (before?.startsWith(`${stamp}|`)) {
-        used.set(path, before);
-        return { digest: withPermission(before.slice(stamp.length + 1) as Digest, stats), stamp };
-      }
+      const before = memory.get(path);
+      if (before?.startsWith(`${stamp}|`)) return { digest: withPermission(before.slice(stamp.length + 1) as Digest, stats), stamp };
       const settled = stats.ctimeMs < startedMs - settleMs;
       const offer = settled ? offered.get(path) : undefined;
       const digest = offer?.startsWith(`${stamp}|`) ? (offer.slice(stamp.length + 1) as Digest) : digestOfBytes(path);
-      if (settled && isOneField(path)) {
-        used.set(path, `${stamp}|${digest}`);
-        learned = true;
-      }
+      if (settled && isOneField(path)) memory.learn(path, `${stamp}|${digest}`);
       return { digest: withPermission(digest, stats), stamp: trusted(stats) };
     };
     const digestOf = (path: string): Digest | undefined => {
@@ -279,9 +268,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
         if (!stats || !isOneField(path)) return;
         const value = `${stampOf(stats)}|${digest}`;
         known.set(path, value);
-        if (used.get(path) === value) return;
-        used.set(path, value);
-        learned = true;
+        memory.learn(path, value);
       },
       record() {
         // The names of a folder and of the one around it say that it is one. What is no folder, or a link to one, may change without other names in it.
@@ -297,7 +284,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
       async holds(written) {
         const now = await looksNow(written, looking);
         for (const [path, value] of now?.learned ?? []) {
-          if (!used.has(path)) used.set(path, value);
+          memory.take(path, value);
           known.set(path, value);
         }
         return now;
@@ -309,7 +296,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     ...looks(),
     again: looks,
     expect(dirs) {
-      for (const dir of dirs) if (!remembered().has(`${dir}/Cargo.toml`) && !treesRead.has(dir) && !expected.has(dir)) untold.add(dir);
+      for (const dir of dirs) if (!memory.wasKnown(`${dir}/Cargo.toml`) && !treesRead.has(dir) && !expected.has(dir)) untold.add(dir);
       if (untold.size === 0 || (!reader && untold.size < worthAThread)) return;
       reader ??= startTreeReader();
       reader.add([...untold]);
@@ -318,14 +305,7 @@ export async function openFileDigests(file: string, tmpDir: string): Promise<Fil
     },
     async save() {
       reader?.stop();
-      if (!learned) return;
-      // What was used now first; of the rest what was used latest, as far as there is room.
-      const others = [...remembered()].filter(([path]) => !used.has(path));
-      const rows = [...used, ...others].slice(0, mostRemembered);
-      const text = rows.map(([path, value]) => `${path}\t${value}`).join('\n');
-      const partial = join(tmpDir, 'digests.partial');
-      await writeFile(partial, `${digestBytes(text)}\n${text}`);
-      await rename(partial, file);
+      await memory.save();
     },
   };
 }
@@ -380,16 +360,4 @@ function short(digest: Digest | undefined): string {
 /** A tab or a line feed in a name would end its line of the memory, and a byte that is not UTF-8 (byte-path.ts) would be lost. */
 function isOneField(path: string): boolean {
   return !/[\t\n\u{dc80}-\u{dcff}]/u.test(path);
-}
-
-function load(file: string): Map<string, string> {
-  let text: string | undefined;
-  try {
-    text = recordBody(readFileSync(file));
-  } catch {
-    // it is not there
-  }
-  if (text === undefined) return new Map(); // the memory only saves work
-  const rows = text.split('\n').map((line) => line.split('\t'));
-  return new Map(rows.flatMap(([path, value]) => (path && value ? [[path, value] as const] : [])));
 }

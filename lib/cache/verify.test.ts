@@ -1,5 +1,5 @@
 // Damage of every kind that a disk can do: each is found, named by its path, and gone after a repair; a whole cache has none.
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -87,7 +87,8 @@ test('a torn record, one of another shape, and a result whose blob is gone are t
 test('damage of files that are neither blobs nor records makes no difference, and no crash', async () => {
   await withScratch(async (scratch) => {
     await filled(scratch);
-    for (const path of [join(scratch.cache.dir, 'file-digests'), join(scratch.cacheDir, 'x'), join(scratch.cache.dir, 'content', 'x')]) {
+    await mkdir(join(scratch.cache.dir, 'digests'));
+    for (const path of [join(scratch.cache.dir, 'digests', '00'), join(scratch.cacheDir, 'x'), join(scratch.cache.dir, 'content', 'x')]) {
       await writeFile(path, '\0\n\xff|||\t\t'.repeat(1000));
     }
     assert.equal((await verify(scratch)).damage, []);
