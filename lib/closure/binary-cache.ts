@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { digestFile, sha256 } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { unpacked } from '../core/unpack.ts';
 import { toBase32 } from './base32.ts';
 import { parseNarInfo } from './narinfo.ts';
 import type { NarInfo } from './narinfo.ts';
@@ -15,7 +16,6 @@ import type { StoreName } from './store-path.ts';
 import { cacheInfoName, parseCacheInfo } from './store-record.ts';
 import { transport } from './transport.ts';
 import type { Transport } from './transport.ts';
-import { unpacked } from './unpack.ts';
 
 export interface BinaryCache extends Store {
   readonly url: string;

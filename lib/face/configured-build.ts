@@ -58,7 +58,8 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   const configured = await configuredSystem({ ...request, config: config === undefined ? undefined : path(config) });
   if (!cookbook) return { ...configured, sources: own };
   const { withPackages } = await import('../cookbook/pkgar.ts'); // most builds have no cookbook
-  const ofRecipes = await withPackages(Object.fromEntries(local.filter(([name]) => recipes.has(name))), cookbook, cacheDirOf(task));
+  const host = { cacheDir: cacheDirOf(task), searchPath: task.host.env['PATH'] ?? '', context: task };
+  const ofRecipes = await withPackages(Object.fromEntries(local.filter(([name]) => recipes.has(name))), cookbook, host);
   const wanted = configured.packages.recipes;
   return { ...configured, sources: own, recipes: { cookbook, wanted, local: ofRecipes, keepGoing: args.has('keep-going') } };
 }

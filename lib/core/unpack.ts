@@ -1,24 +1,33 @@
-// Compressed archives of binary caches made plain, file to file: zstd, gzip and Brotli by Node, xz and bzip2 by their tools, which may not write more
-// than the archive is said to have.
+// Compressed files made plain, file to file: zstd, gzip and Brotli by Node, xz, raw LZMA2 and bzip2 by their tools, which may not write more than the
+// file is said to have.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
-import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
-import type { Context } from '../core/events.ts';
-import { run } from '../core/sh.ts';
-import { tool } from '../core/tools.ts';
+import { cannot, cannotBecause, errnoOf } from './errors.ts';
+import type { Context } from './events.ts';
+import { run } from './sh.ts';
+import { tool } from './tools.ts';
 
 /** Node's name for what cannot be decompressed begins so. */
 const damageCodes = /^(?:Z_|ZSTD_|ERR_BROTLI|ERR__ERROR_|ERR_ZSTD|ERR_ZLIB)/;
 
 const byNode: Readonly<Record<string, () => Duplex>> = { zstd: createZstdDecompress, gzip: createGunzip, br: createBrotliDecompress };
-const byTool: Readonly<Record<string, { readonly program: string; readonly ending: string }>> = {
+const byTool: Readonly<Record<string, Tool>> = {
   xz: { program: 'xz', ending: '.xz' },
   bzip2: { program: 'bzip2', ending: '.bz2' },
 };
+
+/** A bare stream has no header, so the size of its dictionary has to be known. */
+const lzma2: Tool = { program: 'xz', ending: '.lzma2', flags: ['--format=raw', '--lzma2=dict=64MiB', '--suffix=.lzma2'] };
+
+interface Tool {
+  readonly program: string;
+  readonly ending: string;
+  readonly flags?: readonly string[];
+}
 
 export interface Packed {
   readonly path: string;
@@ -37,13 +46,18 @@ export async function unpacked(packed: Packed, searchPath: string, context: Cont
   const named = Object.hasOwn(byTool, compression) ? byTool[compression] : undefined;
   const to = `${path}.plain`;
   if (decompress) await unpackByNode(packed, decompress(), to, context);
-  else if (named) {
-    await rename(path, to + named.ending);
-    await unpackByTool(packed, named.program, to + named.ending, searchPath, context);
-  } else
+  else if (named) await unpackByTool(packed, named, to, searchPath, context);
+  else
     throw cannot(what, `its compression "${compression}" is not known`, {
       hint: `known are none, ${Object.keys({ ...byNode, ...byTool }).join(', ')}`,
     });
+  return to;
+}
+
+/** The same for a bare LZMA2 stream with a dictionary of at most 64 MiB, as in packages of Redox. */
+export async function unpackedLzma2(packed: Omit<Packed, 'compression'>, searchPath: string, context: Context): Promise<string> {
+  const to = `${packed.path}.plain`;
+  await unpackByTool(packed, lzma2, to, searchPath, context);
   return to;
 }
 
@@ -68,14 +82,16 @@ async function unpackByNode({ path, sizeBytes, what }: Packed, decompress: Duple
 
 /** prlimit (util-linux) ends a tool that writes more. */
 async function unpackByTool(
-  { sizeBytes, what }: Packed,
-  program: string,
-  path: string,
+  { path, sizeBytes, what }: Omit<Packed, 'compression'>,
+  { program, ending, flags = [] }: Tool,
+  to: string,
   searchPath: string,
   { signal }: Context,
 ): Promise<void> {
+  const named = to + ending; // the tools leave their ending out of the name of what they write
+  await rename(path, named);
   const prlimit = [await tool('prlimit', searchPath), `--fsize=${sizeBytes}`];
-  const argv = [...prlimit, await tool(program, searchPath), '--decompress', '--quiet', path];
+  const argv = [...prlimit, await tool(program, searchPath), '--decompress', '--quiet', ...flags, named];
   const { exitCode, killedBy, stderr } = await run(argv, { cwd: '/', env: { PATH: searchPath, LC_ALL: 'C' }, signal });
   if (exitCode === 0) return;
   if (killedBy === 'SIGXFSZ' || /file too large/i.test(stderr)) throw tooLong(what, sizeBytes);
