@@ -7,7 +7,9 @@ import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { AcceleratorChoice } from '../machine/accelerator.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { MachineRecord } from '../machine/run-directory.ts';
+import type { OsdkAction } from '../osdk/manifest.ts';
 import { bootTarget, namedSystem } from '../system/boot-target.ts';
+import { osdkMachine } from '../system/osdk-machine.ts';
 import { withReferenceKernel } from '../system/reference-kernel.ts';
 import type { BootTarget } from '../system/boot-target.ts';
 import type { MachineOrder, MonitorChoice } from '../system/machine-order.ts';
@@ -25,6 +27,10 @@ export const machineFlags = {
     type: 'string',
     value: 'NAME',
     help: 'a way to run the machine that the page has (asterinas: normal, iommu, microvm); with --ktest a scheme of the OSDK.toml',
+  },
+  'osdk-machine': {
+    type: 'boolean',
+    help: "the machine of the checkout's OSDK.toml: QEMU with the words of [qemu], which a shell expands. --scheme is then one of that file",
   },
   vmm: {
     type: 'string',
@@ -72,7 +78,9 @@ export async function orderedMachine(
   const { kernel } = choice;
   const named = kernel !== undefined && Object.hasOwn(target.system.reference?.kernels ?? {}, kernel) ? kernel : undefined;
   const at = { root, cacheDir, env: host.env };
-  const own = schemed(target.system, args.text('scheme'));
+  const own = args.has('osdk-machine')
+    ? await machineOfCheckout({ args, host, signal, report }, target.system.machine, target.checkout, 'run')
+    : schemed(target.system, args.text('scheme'));
   const machine = named ? await withReferenceKernel(target.system, own, named, at, { report, signal }) : own;
   const order = {
     machine: changedMachine(machine, args, path, named !== undefined),
@@ -84,6 +92,22 @@ export async function orderedMachine(
     env: host.env,
   };
   return { target: named ? withKernel(target, named) : target, order };
+}
+
+/** What --osdk-machine asks for. Flags that change what its words say are a Failure. */
+export async function machineOfCheckout(
+  { args, host, signal, report }: Pick<Task, 'args' | 'host' | 'signal' | 'report'>,
+  machine: MachineDescription,
+  checkout: string | undefined,
+  action: OsdkAction,
+): Promise<MachineDescription> {
+  const { kernel: _kernel, initrd: _initrd, append: _append, 'debug-exit': _exit, ...changes } = machineChanges;
+  const other = ['accel', 'vmm', ...Object.keys(changes)].find((flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0);
+  if (other !== undefined) {
+    const why = `--osdk-machine takes the machine of OSDK.toml as it is, and --${other} changes that of the page`;
+    throw cannot('read the command line', why, { blame: 'usage', hint: 'give one of them' });
+  }
+  return await osdkMachine({ machine, checkout, action, scheme: args.text('scheme'), env: host.env }, { signal, report });
 }
 
 /** The machine with what a scheme of the page changes. */

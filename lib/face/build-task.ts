@@ -61,7 +61,7 @@ export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
   const loaded = await loadSystem(repository, args.words[0] ?? '');
-  const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, kernelWishes(args));
+  const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, kernelWishes(task));
   const {
     system: configured,
     profile,

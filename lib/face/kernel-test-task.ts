@@ -14,7 +14,7 @@ import { runKernelTests } from '../system/kernel-tests.ts';
 import type { KernelTestResult } from '../system/kernel-tests.ts';
 import { kernelPath } from '../system/image-request.ts';
 import { defaultProfile, loadSystem, profileOf } from '../system/system.ts';
-import { acceleratorChoice } from './boot-flags.ts';
+import { acceleratorChoice, machineOfCheckout } from './boot-flags.ts';
 import { sourcesOf } from './build-task.ts';
 import { watchBuild } from './build-watch.ts';
 import { kernelWishes } from './checkout-flags.ts';
@@ -37,7 +37,7 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
       hint: `add --source ${loaded.checkout.source}=DIR; the bundled kernel has no tests`,
     });
   }
-  const { system, sources } = await withKernelCheckout({ system: loaded, sources: given }, kernelWishes(args), true);
+  const { system, sources } = await withKernelCheckout({ system: loaded, sources: given }, kernelWishes(task), true);
   const profile = args.text('profile') ?? defaultProfile(system);
   if (!profileOf(system, profile).kernel)
     throw cannot('run the tests of the kernel', `the profile ${profile} does not start it directly`, { blame: 'usage' });
@@ -54,8 +54,10 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
     await cache.close();
   }
   const target = await bootTarget({ root, system: name, profile, image });
+  const { machine: own } = target.system;
+  const machine = args.has('osdk-machine') ? await machineOfCheckout(task, own, given.local[loaded.checkout.source], 'test') : own;
   const order = {
-    machine: changedMachine(target.system.machine, args, path),
+    machine: changedMachine(machine, args, path),
     image,
     accelerator: acceleratorChoice(args),
     monitor: 'qemu' as const,

@@ -2,7 +2,7 @@
 // the same bytes for the same description. Published by rename: a killed run leaves nothing that looks like an image.
 import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannot, cannotBecause, Failure } from '../core/errors.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
@@ -32,7 +32,7 @@ export type PartitionContents =
   /** `compress`: records are compressed with LZ4 where that saves blocks. `password`: it is encrypted, with random keys that the password opens. */
   | { readonly kind: 'redoxfs'; readonly tree: FileTree; readonly compress?: boolean; readonly password?: string }
   /** An initramfs, which is the whole image and has the size that its content takes. */
-  | { readonly kind: 'cpio'; readonly tree: FileTree; readonly gzip?: boolean }
+  | { readonly kind: 'cpio'; readonly tree: FileTree; readonly gzip?: boolean; readonly file?: string }
   /** ISO 9660, which is the whole image. `efiImage`: the path of the file that UEFI firmware starts from. */
   | { readonly kind: 'iso'; readonly tree: FileTree; readonly label: string; readonly efiImage: string };
 
@@ -128,6 +128,7 @@ async function assembleWhole(
   try {
     await mkdir(dirname(outPath), { recursive: true });
     if (contents.kind === 'iso') await writeIso(contents.tree, partialPath, { ...contents, timestampSec }, host, context);
+    else if (contents.file !== undefined) await copyFile(contents.file, partialPath);
     else await writeFile(partialPath, writeCpio(contents.tree, { timestampSec, gzip: contents.gzip ?? false }));
     const bytes = await readFile(partialPath);
     context.signal.throwIfAborted();

@@ -84,7 +84,7 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
     const incoming = plan.restore === undefined ? [] : ['-incoming', `unix:${inside('incoming')}`];
     const disks = [...plan.disks, ...(await targetDisks(plan.machine, directory))];
     const argv = [plan.qemu, ...qemuArguments({ ...plan, disks, flash, shares, serialSocket, monitorSocket, controlSocket }), ...incoming];
-    child = start(argv, { cwd: directory, env: { ...plan.desktop, TMPDIR: directory }, signal });
+    child = start(argv, { cwd: plan.machine.written?.folder ?? directory, env: { ...plan.desktop, TMPDIR: directory }, signal });
     const [serial, orders] = await Promise.all([connected(server, child, signal), connected(monitor, child, signal)]);
     const control = qemuControl(openQmp(orders), plan.tempRoot);
     const ended = endOf(child, serial);

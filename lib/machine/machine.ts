@@ -1,6 +1,8 @@
 // What a machine is, as data: firmware, memory, processors, disks. Knows neither the program that runs it (qemu.ts) nor what it
 // boots or says.
 
+import type { WrittenArguments } from './written-arguments.ts';
+
 export type Firmware = 'uefi' | 'bios';
 export type DiskInterface = 'nvme' | 'virtio' | 'ide' | 'cdrom';
 export type Accelerator = 'kvm' | 'tcg';
@@ -44,6 +46,11 @@ export interface MachineDescription {
    * runs the machine.
    */
   readonly prefersCloudHypervisor?: true;
+  /**
+   * What QEMU is told in place of firmware, memory, processors, network and console of this description. Disks, the kernel, gdb's server and the control
+   * sockets are added to it.
+   */
+  readonly written?: WrittenArguments;
   /** Further words for the machine monitor, at the end of its command line. */
   readonly extraArguments?: readonly string[];
 }

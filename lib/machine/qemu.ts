@@ -3,6 +3,8 @@
 import { MiB } from '../core/sizes.ts';
 import type { Accelerator, DirectKernel, Disk, Display, MachineDescription, Network } from './machine.ts';
 import type { AttachedShare } from './shares.ts';
+import { withoutTerminal } from './written-arguments.ts';
+import type { WrittenArguments } from './written-arguments.ts';
 
 export const qemuProgram = 'qemu-system-x86_64';
 
@@ -32,6 +34,8 @@ export interface QemuPlan {
 
 /** All words after the program's name. */
 export function qemuArguments(plan: QemuPlan): string[] {
+  const { written } = plan.machine;
+  if (written) return writtenArguments(plan, written);
   return [
     ...bareArguments(plan.machine.display),
     ...acceleratorArguments(plan.accelerator, plan.machine.board),
@@ -42,12 +46,29 @@ export function qemuArguments(plan: QemuPlan): string[] {
     ...(plan.machine.network ? networkArguments(plan.machine.network) : []),
     ...shareArguments(plan.shares, plan.machine.memoryBytes),
     ...(plan.machine.gdb ? gdbArguments(plan.machine.gdb) : []),
-    ...(plan.machine.debugExit ? ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'] : []),
+    ...(plan.machine.debugExit ? debugExitArguments : []),
     ...serialArguments(plan.serialSocket, plan.machine),
     ...controlArguments(plan.monitorSocket, plan.controlSocket),
     ...(plan.machine.extraArguments ?? []),
   ];
 }
+
+/** A reset ends also such a machine. */
+function writtenArguments({ machine, disks, serialSocket, monitorSocket, controlSocket }: QemuPlan, { words }: WrittenArguments): string[] {
+  const tellsItsEnd = words.some((word) => word.startsWith('isa-debug-exit'));
+  return [
+    ...withoutTerminal(words, serialSocket),
+    '-no-reboot',
+    ...disks.flatMap((disk, index) => diskArguments(disk, index, machine.board)),
+    ...(machine.kernel ? kernelArguments(machine.kernel) : []),
+    ...(machine.gdb ? gdbArguments(machine.gdb) : []),
+    ...(machine.debugExit && !tellsItsEnd ? debugExitArguments : []),
+    ...controlArguments(monitorSocket, controlSocket),
+    ...(machine.extraArguments ?? []),
+  ];
+}
+
+const debugExitArguments = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'];
 
 /** No device that was not asked for; a reset ends the machine, so that a boot loop is seen. */
 export function bareArguments(display?: Display): string[] {

@@ -8,7 +8,7 @@ import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
-import { ownFolder } from './kernel-checkout.ts';
+import { checkoutOf, ownFolder } from './kernel-checkout.ts';
 import { commandLinePath, imageFileName, kernelPath } from './image-request.ts';
 import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';
@@ -31,6 +31,8 @@ export interface BootTarget {
   readonly symbols?: string;
   /** The user's folder that is a place of the sandbox in debug information, where the kernel is of a checkout. */
   readonly sourceFolder?: string;
+  /** The folder of the OSDK.toml of that checkout. */
+  readonly checkout?: string;
 }
 
 export interface BootWords {
@@ -67,7 +69,7 @@ async function symbolsOf(
   system: Bootable & Partial<System>,
   profile: string,
   outDir: string,
-): Promise<Pick<BootTarget, 'symbols' | 'sourceFolder'>> {
+): Promise<Pick<BootTarget, 'symbols' | 'sourceFolder' | 'checkout'>> {
   const { kernel } = system.profiles?.[profile] ?? {};
   if (!kernel || !('made' in kernel)) return {};
   const stem = join(outDir, `${system.name}-${profile}`);
@@ -76,8 +78,8 @@ async function symbolsOf(
   const text = await absentAsUndefined(readFile(`${stem}.json`, 'utf8'));
   const manifest = (text === undefined ? {} : JSON.parse(text)) as { components?: Record<string, { source?: { kind?: string; path?: string } }> };
   const source = manifest.components?.[kernel.made.split('/')[0] ?? '']?.source;
-  const folder = source?.kind === 'local' && source.path !== undefined ? ownFolder(source.path) : undefined;
-  return { symbols: path, ...(folder !== undefined && { sourceFolder: folder }) };
+  if (source?.kind !== 'local' || source.path === undefined) return { symbols: path };
+  return { symbols: path, sourceFolder: ownFolder(source.path), checkout: checkoutOf(source.path) };
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */

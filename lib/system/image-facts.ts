@@ -26,8 +26,8 @@ export interface PartitionFacts {
     /** `ext2`: the older format, for kernels whose driver knows no other. */
     | { readonly kind: 'ext4'; readonly label: string; readonly ext2?: true }
     | { readonly kind: 'redoxfs'; readonly compress?: boolean }
-    /** An initramfs. The image has no table and the size that its content takes. */
-    | { readonly kind: 'cpio'; readonly gzip?: boolean }
+    /** An initramfs. The image has no table and the size that its content takes. `file`: it is this file as it is, by an absolute path. */
+    | { readonly kind: 'cpio'; readonly gzip?: boolean; readonly file?: string }
     /** An ISO 9660 image with Rock Ridge, which is the whole image. Firmware starts what is in the FAT file system `efiImage`, a path in it. */
     | { readonly kind: 'iso'; readonly label: string; readonly efiImage: string };
   /** Packages that its files lie on top of. */
@@ -70,6 +70,8 @@ export type FileFact = Attributes &
     | { readonly packaged: string }
     /** A file or folder of a component's source: "base:init.d". */
     | { readonly source: string }
+    /** A file of the host, by an absolute path. */
+    | { readonly file: string }
     /** An initramfs as a file. */
     | { readonly initramfs: { readonly gzip: boolean; readonly files: FileFacts; readonly modules?: ModuleFacts } }
     /** A FAT file system as a file, for firmware. */
@@ -88,6 +90,30 @@ interface Attributes {
 /** Returns the rows of an image that name files of components' sources: "base:init.d". */
 export function sourceRows(facts: ImageFacts): readonly string[] {
   return allRows(facts).flatMap((fact) => ('source' in fact ? [fact.source] : []));
+}
+
+/** Returns the absolute paths of files of the host that are in an image as they are. */
+export function hostFiles(facts: ImageFacts): readonly string[] {
+  const whole = facts.partitions.flatMap(({ fileSystem }) => (fileSystem.kind === 'cpio' && fileSystem.file !== undefined ? [fileSystem.file] : []));
+  return [...whole, ...allRows(facts).flatMap((fact) => ('file' in fact ? [fact.file] : []))];
+}
+
+/** The image with a file of the host as the initramfs of the system's own kernel. That of a kernel with modules is another one. */
+export function withInitramfs(facts: ImageFacts, path: string): ImageFacts {
+  const replaced = (files: FileFacts): FileFacts => {
+    const rows = Object.entries(files).map(([name, fact]): readonly [string, FileFact] => {
+      if (!('initramfs' in fact)) return [name, fact];
+      const { initramfs } = fact;
+      return [name, initramfs.modules ? { ...fact, initramfs: { ...initramfs, files: replaced(initramfs.files) } } : { file: path }];
+    });
+    return Object.fromEntries(rows);
+  };
+  const partitions = facts.partitions.map((partition): PartitionFacts => {
+    const { fileSystem } = partition;
+    if (fileSystem.kind === 'cpio') return { ...partition, fileSystem: { ...fileSystem, file: path }, files: {} };
+    return { ...partition, files: replaced(partition.files) };
+  });
+  return { ...facts, partitions };
 }
 
 /** Whether a file of the image comes from a package that is taken alone. */

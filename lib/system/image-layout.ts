@@ -111,6 +111,7 @@ async function entryOf(
   if ('folder' in fact) return directory(fact.mode ?? 0o755, owner);
   if ('link' in fact) return symlink(fact.link, owner);
   if ('text' in fact) return file(fact.text, fact.mode ?? 0o644, owner);
+  if ('file' in fact) return await hostFile(fact.file, fact.mode ?? 0o644, owner);
   if ('made' in fact) return await hostFile(pathOf(path, fact.made, sources), fact.mode ?? 0o755, owner);
   if ('packaged' in fact) {
     const source = await sources.packaged?.(fact.packaged);

@@ -8,11 +8,16 @@ import { here } from '../build/sandbox.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf, run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
+import { writeCpio } from '../image/cpio.ts';
+import { file, fileTree } from '../image/file-tree.ts';
+import type { MachineDescription } from '../machine/machine.ts';
 import { freePort } from '../machine/ports.ts';
+import type { OsdkAction } from '../osdk/manifest.ts';
 import { bootTarget } from './boot-target.ts';
 import type { BootTarget } from './boot-target.ts';
 import { bootTest } from './boot-test.ts';
 import { withKernelCheckout } from './kernel-checkout.ts';
+import { osdkMachine } from './osdk-machine.ts';
 import { startMachine } from './start-machine.ts';
 import { loadSystem } from './system.ts';
 
@@ -34,12 +39,12 @@ async function target(profile: 'direct' | 'pvh'): Promise<BootTarget> {
 }
 
 /** What the console says. */
-async function booted(profile: 'direct' | 'pvh'): Promise<string> {
+async function booted(profile: 'direct' | 'pvh', other?: MachineDescription): Promise<string> {
   const { system, image } = await target(profile);
   const log = join(dir, `${profile}.log`);
   const { verdict } = await bootTest(
     {
-      machine: system.machine,
+      machine: other ?? system.machine,
       image,
       accelerator: 'tcg',
       monitor: 'qemu',
@@ -64,6 +69,38 @@ test('the kernel is built and booted with the arguments of OSDK.toml, and compon
   assert.match(text, /command line: .*SHELL=\/bin\/sh HOME=\/ console=ttyS0 -- sh -l\r\n/);
   assert.match(text, 'built by bloomery');
   assert.not.match(text, 'the feature loud is on');
+});
+
+test('the machine of OSDK.toml is that of its words, as a shell expands them, with the scheme and the variables of the user', async () => {
+  const { system, checkout: named } = await target('direct');
+  assert.is(named, checkout);
+  const of = (action: OsdkAction, scheme?: string, more = {}): Promise<MachineDescription> =>
+    osdkMachine({ machine: system.machine, checkout: named, action, scheme, env: { PATH: env['PATH'] ?? '', ...more } }, context);
+  const words = async (...wanted: Parameters<typeof of>): Promise<string> => (await of(...wanted)).written?.words.join(' ') ?? '';
+  assert.match(await words('run'), '-smp 1 -m 512M');
+  assert.match(await words('run', undefined, { SMP: '3' }), '-smp 3 ');
+  assert.match(await words('test'), '-smp 2 ');
+  assert.ok((await of('run', 'small')).written?.words.includes('a small one'), 'a quoted word is one');
+  assert.match(await booted('direct', await of('run')), 'built by bloomery');
+  assert.match(await readFile(join(checkout, 'target/qemu.log'), 'utf8'), 'built by bloomery', 'QEMU runs in the folder of the file');
+  assert.match(await booted('direct', await of('run', 'small')), 'built by bloomery', 'a machine without a console has one');
+});
+
+test('a shell that fails and a file without [qemu] are said', async () => {
+  const why = async (text: string): Promise<string> => {
+    const folder = await mkdtemp(join(dir, 'words-'));
+    await writeFile(join(folder, 'OSDK.toml'), text);
+    const { machine } = (await target('direct')).system;
+    return await osdkMachine({ machine, checkout: folder, action: 'run', scheme: undefined, env }, context).then(
+      () => 'expanded',
+      (error: Error) => error.message.replaceAll(folder, 'DIR'),
+    );
+  };
+  assert.is(await why('[boot]\nkcmd_args = []\n'), 'Cannot run the machine of an OSDK.toml: "DIR/OSDK.toml" has no [qemu]');
+  const expand = 'Cannot expand the arguments of QEMU in "DIR/OSDK.toml"';
+  assert.is(await why('[qemu]\nargs = "-m \'1G"\n'), `${expand}: the shell ended with status 2`);
+  assert.is(await why('[qemu]\nargs = "$(./no-such-script)"\n'), `${expand}: "$(./no-such-script)" expands to nothing`);
+  assert.is(await why('[qemu]\nargs = "-m *"\n'), 'expanded', 'a pattern is no list of files');
 });
 
 test('gdb stops at a breakpoint of the kernel by its symbol', async () => {
@@ -128,6 +165,28 @@ test('features, profile and arguments of the command line are added to those of 
   assert.match(text, /command line: .*console=ttyS0 a\.b=1 log=debug -- sh -l -c true\r\n/);
 });
 
+test('the initramfs of OSDK.toml, or of the command line, is taken as it is', async () => {
+  const [manifest, own, other] = [join(checkout, 'OSDK.toml'), join(checkout, 'own.cpio.gz'), join(dir, 'other.cpio.gz')];
+  const before = await readFile(manifest, 'utf8');
+  const image = join(dir, 'asterinas-direct.cpio.gz');
+  await writeFile(own, writeCpio(fileTree(new Map([['of-osdk', file('words\n', 0o644)]])), { timestampSec: 0, gzip: true }));
+  await writeFile(manifest, before.replace('[boot]', '[boot]\ninitramfs = "own.cpio.gz"'));
+  assert.is((await build()).exitCode, 0);
+  assert.ok((await readFile(image)).equals(await readFile(own)));
+  await writeFile(own, writeCpio(fileTree(new Map([['edited', file('words\n', 0o644)]])), { timestampSec: 0, gzip: true }));
+  assert.is((await build()).exitCode, 0);
+  assert.ok((await readFile(image)).equals(await readFile(own)), 'an edited one is a new image');
+  const missing = await build('--initramfs', other);
+  assert.is(missing.exitCode, 1);
+  assert.match(missing.stderr, `Cannot use the initramfs "${other}": there is no such file`);
+  await writeFile(other, writeCpio(fileTree(new Map([['of-flag', file('words\n', 0o644)]])), { timestampSec: 0, gzip: true }));
+  assert.is((await build('--initramfs', other)).exitCode, 0);
+  assert.ok((await readFile(image)).equals(await readFile(other)));
+  await writeFile(manifest, before);
+  assert.is((await build()).exitCode, 0);
+  assert.not((await readFile(image)).equals(await readFile(other)));
+});
+
 test('a scheme changes features; PVH has a program of its own; an edit of the kernel alone is compiled', async () => {
   const loud = await build('--scheme', 'loud', '--profile', 'pvh');
   assert.is(loud.exitCode, 0, loud.stderr);
@@ -145,7 +204,7 @@ test('a scheme changes features; PVH has a program of its own; an edit of the ke
 test('a wrong key, an unknown scheme and a scheme without a checkout are named', async () => {
   const wrong = await build('--scheme', 'lout');
   assert.is(wrong.exitCode, 2);
-  assert.match(wrong.stderr, /its schemes are loud\nhint: did you mean loud\?/);
+  assert.match(wrong.stderr, /its schemes are loud, small\nhint: did you mean loud\?/);
   await writeFile(join(checkout, 'OSDK.toml'), '[boot]\nmethd = "direct-elf"\n');
   const key = await build();
   assert.is(key.exitCode, 1);

@@ -1,12 +1,14 @@
 // A system whose kernel is built from a checkout that has an OSDK.toml: its components are then the program that is generated around that kernel, and
 // the machine starts it with the arguments of the file.
-import { existsSync } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { cannot } from '../core/errors.ts';
+import { cannot, cannotBecause } from '../core/errors.ts';
 import { baseCrateName, kernelPackage, kernelTriple, writeBaseCrate } from '../osdk/base-crate.ts';
 import { readOsdkManifest } from '../osdk/manifest.ts';
 import type { OsdkSettings } from '../osdk/manifest.ts';
 import type { Component, SourceChoice } from './component.ts';
+import { withInitramfs } from './image-facts.ts';
 import type { System, SystemProfile } from './system.ts';
 
 interface Checkout {
@@ -20,6 +22,8 @@ export interface KernelWishes {
   readonly features?: readonly string[];
   readonly kernelArguments?: readonly string[];
   readonly initArguments?: readonly string[];
+  /** In place of that of the file; absolute. */
+  readonly initramfs?: string | undefined;
   readonly release?: boolean;
 }
 
@@ -38,6 +42,7 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
     return { system, sources };
   }
   const settings = wished((await readOsdkManifest(join(folder, 'OSDK.toml'))).settings(test ? 'test' : 'build', scheme), wishes);
+  if (settings.initramfs !== undefined) await checkReadable(settings.initramfs);
   const kernel = await kernelPackage(folder);
   const base = await writeBaseCrate(kernel, checkout.program, test);
   const build = {
@@ -69,29 +74,44 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
  * that of the program that is generated below it.
  */
 export function ownFolder(folder: string): string {
-  const checkout = folder.replace(/\/target\/osdk\/[^/]*$/, '');
+  const checkout = checkoutOf(folder);
   for (let at = checkout; ; at = dirname(at)) {
     if (existsSync(join(at, '.git'))) return at;
     if (at === dirname(at)) return checkout;
   }
 }
 
-function hasWishes({ features = [], kernelArguments = [], initArguments = [], release = false }: KernelWishes): boolean {
-  return release || [features, kernelArguments, initArguments].some((list) => list.length > 0);
+/** The folder of a checkout, which may be given by that of the program that is generated below it. */
+export function checkoutOf(folder: string): string {
+  return folder.replace(/\/target\/osdk\/[^/]*$/, '');
 }
 
-function wished(settings: OsdkSettings, { features = [], kernelArguments = [], initArguments = [], release }: KernelWishes): OsdkSettings {
+function hasWishes({ features = [], kernelArguments = [], initArguments = [], initramfs, release = false }: KernelWishes): boolean {
+  return release || initramfs !== undefined || [features, kernelArguments, initArguments].some((list) => list.length > 0);
+}
+
+function wished(settings: OsdkSettings, wishes: KernelWishes): OsdkSettings {
+  const { features = [], kernelArguments = [], initArguments = [], initramfs = settings.initramfs, release } = wishes;
   return {
     ...settings,
     features: [...settings.features, ...features],
     kernelArguments: [...settings.kernelArguments, ...kernelArguments],
     initArguments: [...settings.initArguments, ...initArguments],
+    initramfs,
     ...(release && { profile: 'release' }),
   };
 }
 
-function withSettings(profile: SystemProfile, { profile: cargoProfile, kernelArguments, initArguments }: OsdkSettings): SystemProfile {
+async function checkReadable(path: string): Promise<void> {
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw cannotBecause(`use the initramfs "${path}"`, error, 'boot.initramfs of OSDK.toml or --initramfs names it');
+  });
+}
+
+function withSettings(profile: SystemProfile, settings: OsdkSettings): SystemProfile {
+  const { profile: cargoProfile, kernelArguments, initArguments, initramfs } = settings;
   const words = [...kernelArguments, ...(initArguments.length > 0 ? ['--', ...initArguments] : [])].join(' ');
-  const { kernel } = profile;
-  return { ...profile, cargoProfile, ...(kernel && words !== '' && { kernel: { ...kernel, commandLine: words } }) };
+  const { kernel, image } = profile;
+  const own = image && initramfs !== undefined ? { image: withInitramfs(image, initramfs) } : {};
+  return { ...profile, ...own, cargoProfile, ...(kernel && words !== '' && { kernel: { ...kernel, commandLine: words } }) };
 }

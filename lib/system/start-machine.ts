@@ -1,7 +1,7 @@
 // A system's machine with an image in it, started on this host: finds QEMU, its firmware and the accelerator, then launches it.
 import type { Stats } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
@@ -16,6 +16,8 @@ import type { Display, MachineDescription } from '../machine/machine.ts';
 import { checkPorts } from '../machine/ports.ts';
 import { snapshotDisk } from '../machine/qemu-control.ts';
 import { qemuProgram } from '../machine/qemu.ts';
+import { writtenAccelerator } from '../machine/written-arguments.ts';
+import type { WrittenArguments } from '../machine/written-arguments.ts';
 import type { MachineOrder } from './machine-order.ts';
 import { chosenMonitor, shareServer } from './monitor-choice.ts';
 
@@ -34,10 +36,13 @@ export async function startMachine(order: MachineOrder, context: Context): Promi
 }
 
 async function startQemu(order: MachineOrder, context: Context): Promise<RunningMachine> {
-  const qemu = await tool(qemuProgram, order.env['PATH'] ?? '');
+  const { written } = order.machine;
+  const qemu = await tool(programOf(written), order.env['PATH'] ?? '');
   const tempRoot = order.env['TMPDIR'] || '/tmp';
-  const flash = order.machine.firmware === 'uefi' ? await uefiFlash(qemu) : undefined;
-  const chosen = await accelerator(order.accelerator, { qemu, cacheDir: order.cacheDir, tempRoot }, context);
+  const flash = order.machine.firmware === 'uefi' && !written ? await uefiFlash(qemu) : undefined;
+  const chosen = written
+    ? writtenAccelerator(written.words)
+    : await accelerator(order.accelerator, { qemu, cacheDir: order.cacheDir, tempRoot }, context);
   const { restore } = order;
   const machine = withInitrd(order);
   if (machine.display?.kind === 'window') await checkToolkit(qemu, machine.display, context);
@@ -50,6 +55,12 @@ async function startQemu(order: MachineOrder, context: Context): Promise<Running
   const disks = disk.path === undefined || !attached ? [] : [{ ...disk, path: disk.path, interface: attached }];
   const more = { ...(restore === undefined ? {} : { restore }), ...(virtiofsd === undefined ? {} : { virtiofsd }) };
   return await launch({ qemu, machine, accelerator: chosen, disks, flash, tempRoot, ...more, ...desktopOf(order) }, context);
+}
+
+/** The program of written arguments: a path is relative to their folder. */
+function programOf(written: WrittenArguments | undefined): string {
+  const { program = qemuProgram, folder = '/' } = written ?? {};
+  return program.includes('/') ? resolve(folder, program) : program;
 }
 
 /** The machine with its image as the initramfs, if it is one. */

@@ -12,7 +12,7 @@ import { remembered } from '../core/remembered.ts';
 import type { Witnessed } from '../core/remembered.ts';
 import type { Compiled } from '../crates/compiled.ts';
 import { baseFolder } from './base-root.ts';
-import { sourceRows } from './image-facts.ts';
+import { hostFiles, sourceRows } from './image-facts.ts';
 import type { ImageFacts } from './image-facts.ts';
 import { commandLinePath, rootRequest, sourceAt } from './image-request.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
@@ -39,6 +39,7 @@ export async function systemImage(
     bases: fetched ? basesOf(facts).map((base) => baseFolder(rootRequest(request, facts, fetched, base))) : [],
     singles: (lock?.archives ?? []).filter(({ uses }) => uses.some((use) => use.startsWith('single '))).map(({ sha256 }) => sha256),
     sources: await sourceDigests(request, facts),
+    files: await Promise.all(hostFiles(facts).map(async (path) => (await cache.digests.file(path)) ?? null)),
     packages: (request.installed?.stages ?? []).map(stageRecord),
     // Nothing that is written down depends on the password itself.
     encrypted: password !== undefined,
