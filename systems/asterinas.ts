@@ -157,7 +157,7 @@ export const system: System = {
     },
   },
   defaultProfile: 'direct',
-  checkout: { source: 'asterinas', program: kernelName, components: { kernel: [], 'kernel-pvh': ['pvh_boot'] } },
+  checkout: { source: 'asterinas', program: kernelName, commandLine, components: { kernel: [], 'kernel-pvh': ['pvh_boot'] } },
   reference,
   nixBase,
   machine,

@@ -42,6 +42,38 @@ assertion failed
   );
 });
 
+test('tests that run side by side have their results when they end, and the tests that are expected are those of chosen crates', () => {
+  const { tests, expected, done, crateEnded } = read(`
+[ktest runner] running 9 tests in 3 crates
+
+[ktest runner] skipping crate "ostd".
+
+running 2 tests in crate "aster-kernel"
+
+a line of both
+test aster_kernel::a::tests::one ... ok
+test aster_kernel::b::tests::two ... FAILED
+
+test result: FAILED. 1 passed; 1 failed; 3 filtered out.
+
+failures:
+
+---- kernel/src/b.rs:3:5 - two ----
+
+test did not panic as expected
+`);
+  assert.equal([expected, done, crateEnded], [2, false, true]);
+  assert.equal(
+    tests.map(({ path, result, output }) => [path, result, output]),
+    [
+      ['aster_kernel::a::tests::one', 'passed', []],
+      ['aster_kernel::b::tests::two', 'failed', ['test did not panic as expected']],
+    ],
+  );
+  const begun = read('[ktest runner] running 9 tests in 3 crates\n\nrunning 4 tests in crate "ostd"\n\ntest a ... ok\n');
+  assert.equal([begun.expected, begun.crateEnded], [9, false]);
+});
+
 test('a test that ends the kernel is unfinished, with all that it printed', () => {
   const { tests, running } = read('test a::b ... ok\ntest a::c ...\n[  0.1] ERROR: Uncaught panic:\n\tasked to panic');
   assert.is(running, undefined);

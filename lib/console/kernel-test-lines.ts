@@ -1,5 +1,6 @@
 // The console of a kernel that runs its own tests, line by line (source: asterinas, osdk/deps/test-kernel): "test PATH ..." and then "ok" or "FAILED", and
-// at the end of a crate the text of each failure. A test that ends the kernel has neither word, and what follows its line is its text.
+// at the end of a crate the text of each failure. A test that ends the kernel has neither word, and what follows its line is its text. A newer runner, which
+// runs tests side by side, prints the whole line when a test has ended, so there a test that ends the kernel has no name.
 
 export interface KernelTest {
   /** As it is printed: "ostd::mm::tests::a_test". */
@@ -24,6 +25,10 @@ export class KernelTestLines {
   /** Of a line without its end. */
   #begun: Running | undefined;
   #announced: number | undefined;
+  /** Tests of the crates that were begun, without those that were filtered out. */
+  #selected = 0;
+  #isPartial = false;
+  #crateEnded = false;
   #done = false;
   /** The failure whose text is being printed at the end of a crate: index of its test. */
   #explained: number | undefined;
@@ -33,7 +38,17 @@ export class KernelTestLines {
     return this.#announced;
   }
 
-  /** Whether the kernel said that it is done, or gave its last result. */
+  /** How many tests should run: all, or where some were not chosen, those of the crates that were begun. */
+  get expected(): number {
+    return this.#isPartial ? this.#selected : (this.#announced ?? 0);
+  }
+
+  /** Whether the last crate that was begun has its result: where that is a failure, some runners end. */
+  get crateEnded(): boolean {
+    return this.#crateEnded;
+  }
+
+  /** Whether the kernel said that all crates were tested. */
   get done(): boolean {
     return this.#done;
   }
@@ -59,6 +74,17 @@ export class KernelTestLines {
     const count = /^\[ktest runner\] running (\d+) tests in \d+ crates/.exec(text)?.[1];
     if (count !== undefined) this.#announced = Number(count);
     if (/^\[ktest runner\] All crates tested\./.test(text)) this.#done = true;
+    if (text.startsWith('[ktest runner] skipping crate ')) this.#isPartial = true;
+    const selected = /^running (\d+) tests in crate /.exec(text)?.[1];
+    if (selected !== undefined) {
+      this.#selected += Number(selected);
+      this.#crateEnded = false;
+    }
+    const filtered = /^test result: .* (\d+) filtered out\.$/.exec(text)?.[1];
+    if (filtered !== undefined) {
+      this.#crateEnded = true;
+      if (filtered !== '0') this.#isPartial = true;
+    }
     const [, path, rest = ''] = /^test (\S+) \.\.\.(.*)$/.exec(text) ?? [];
     if (path !== undefined && path !== 'result:') {
       this.#running = this.#begun?.path === path ? this.#begun : { path, startMs: atMs, output: [] };

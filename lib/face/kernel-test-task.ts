@@ -12,6 +12,7 @@ import { namedAddresses } from '../system/evidence.ts';
 import { ownFolder, withKernelCheckout } from '../system/kernel-checkout.ts';
 import { runKernelTests } from '../system/kernel-tests.ts';
 import type { KernelTestResult } from '../system/kernel-tests.ts';
+import type { TestChoice } from '../osdk/base-crate.ts';
 import { kernelPath } from '../system/image-request.ts';
 import { defaultProfile, loadSystem, profileOf } from '../system/system.ts';
 import { acceleratorChoice, machineOfCheckout } from './boot-flags.ts';
@@ -37,7 +38,8 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
       hint: `add --source ${loaded.checkout.source}=DIR; the bundled kernel has no tests`,
     });
   }
-  const { system, sources } = await withKernelCheckout({ system: loaded, sources: given }, kernelWishes(task), true);
+  const only = args.text('ktest') || undefined;
+  const { system, sources } = await withKernelCheckout({ system: loaded, sources: given }, kernelWishes(task), testChoice(only));
   const profile = args.text('profile') ?? defaultProfile(system);
   if (!profileOf(system, profile).kernel)
     throw cannot('run the tests of the kernel', `the profile ${profile} does not start it directly`, { blame: 'usage' });
@@ -64,11 +66,10 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
     cacheDir: cacheDirOf(task),
     env: host.env,
   };
-  const only = args.text('ktest') || undefined;
   const silenceMs = args.seconds('silence') ?? defaultSilenceMs;
   const onLine = (line: string): void => (args.has('quiet') ? undefined : report({ kind: 'console', line }));
   const { results: raw, notRun, boots } = await runKernelTests(
-    { order, only, silenceMs, onTest: (result) => print(resultLine(result)), onLine },
+    { order, silenceMs, onTest: (result) => print(resultLine(result)), onLine },
     { signal, report },
   );
   if (only !== undefined && raw.length === 0) {
@@ -99,6 +100,12 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
     tests: rows,
   };
   return { exitCode: good ? exitCodes.done : exitCodes.failed, json };
+}
+
+/** CRATE, or CRATE::NAME with the end of a path. */
+function testChoice(only: string | undefined): TestChoice {
+  const [crate, ...names] = only?.split('::') ?? [];
+  return { crate, name: names.length > 0 ? names.join('::') : undefined };
 }
 
 /** The line with the user's folder in the place of the one that the sandbox shows: the repository that the checkout is in, or the checkout. */

@@ -45,6 +45,40 @@ test('what is as it must be is not written again, and what was edited is', async
   assert.match(readFileSync(join(folder, 'Cargo.lock'), 'utf8'), 'generated');
 });
 
+test('a lock of the workspace that changed is copied again', async () => {
+  const kernel = await kernelPackage(dir);
+  const folder = await writeBaseCrate(kernel, 'the-kernel');
+  write('Cargo.lock', 'version = 4\n# updated\n');
+  await writeBaseCrate(kernel, 'the-kernel');
+  assert.is(readFileSync(join(folder, 'Cargo.lock'), 'utf8'), 'version = 4\n# updated\n');
+});
+
+test('with the framework in the workspace or from a registry, the program has its allocators, and tests have its runner', async () => {
+  const kernel = await kernelPackage(dir);
+  write('Cargo.lock', 'version = 4\n\n[[package]]\nname = "ostd"\nversion = "0.18.0"\nsource = "registry+https://example.org"\n');
+  const manifestOf = (folder: string): { readonly dependencies: Readonly<Record<string, object>> } =>
+    JSON.parse(JSON.stringify(parse(readFileSync(join(folder, 'Cargo.toml'), 'utf8'))));
+  const registry = manifestOf(await writeBaseCrate(kernel, 'the-kernel')).dependencies;
+  assert.equal([registry['ostd'], registry['osdk-heap-allocator'], registry['osdk-test-kernel']], [{ version: '0.18.0' }, { version: '0.18.0' }, undefined]);
+  write('osdk/deps/frame-allocator/Cargo.toml', '');
+  const folder = await writeBaseCrate(kernel, 'the-kernel', { crate: 'aster-kernel', name: 'tests::one' });
+  const { dependencies } = manifestOf(folder);
+  assert.equal(
+    ['ostd', 'osdk-frame-allocator', 'osdk-test-kernel'].map((name) => dependencies[name]),
+    ['../../../ostd', '../../../osdk/deps/frame-allocator', '../../../osdk/deps/test-kernel'].map((path) => ({ path })),
+  );
+  const main = readFileSync(join(folder, 'src/main.rs'), 'utf8');
+  for (const text of [
+    '#![feature(linkage)]',
+    'static __GLOBAL_FRAME_ALLOCATOR_REF: ',
+    'extern crate osdk_test_kernel;',
+    'KTEST_TEST_WHITELIST: Option<&[&str]> = Some(&["tests::one"]);',
+    'KTEST_CRATE_WHITELIST: Option<&[&str]> = Some(&["aster-kernel"]);',
+  ]) {
+    assert.ok(main.includes(text), text);
+  }
+});
+
 test('a folder without a kernel is refused', async () => {
   const message = async (folder: string): Promise<string> =>
     await kernelPackage(folder).then(

@@ -48,22 +48,61 @@ test('a value of the scheme counts before one of the action, and that before one
     build.strip_elf = true
     [scheme."iommu"]
     boot.kcmd_args = ["of the scheme"]
+    qemu.args = "$(./tools/qemu_args.sh iommu)"
     run.boot.init_args = ["of run in the scheme"]
   `);
   assert.equal(schemes, ['microvm', 'iommu']);
   const top = settings('test');
-  assert.equal([top.features, top.kernelArguments, top.initArguments], [['top'], ['top'], []]);
+  assert.equal([top.features, top.defaultFeatures, top.kernelArguments, top.initArguments], [['top'], true, ['top'], []]);
   assert.is(top.qemuArguments, '$(./tools/qemu_args.sh test)');
   assert.is(top.initramfs, join(dir, 'build/initramfs.cpio.gz'));
   const run = settings('run');
-  assert.equal([run.kernelArguments, run.initArguments, run.qemuArguments], [['of run'], ['sh', '-l'], '$(./tools/qemu_args.sh normal)']);
+  assert.equal([run.kernelArguments, run.initArguments, run.qemuArguments], [['top', 'of run'], ['sh', '-l'], '$(./tools/qemu_args.sh normal)']);
   const micro = settings('run', 'microvm');
-  assert.equal([micro.bootMethod, micro.stripElf, micro.kernelArguments], ['direct-elf', true, ['of run']]);
+  assert.equal([micro.bootMethod, micro.stripElf, micro.kernelArguments], ['direct-elf', true, ['top', 'of run']]);
   const iommu = settings('build', 'iommu');
   assert.equal(
     [iommu.bootMethod, iommu.kernelArguments, iommu.initArguments],
-    ['grub-rescue-iso', ['of the scheme'], ['of run in the scheme']],
+    ['grub-rescue-iso', ['top', 'of the scheme', 'of run'], ['sh', '-l', 'of run in the scheme']],
   );
+  assert.is(settings('test', 'iommu').qemuArguments, '$(./tools/qemu_args.sh iommu)', 'also before that of the action');
+});
+
+test('a file in the shape of upstream is read: architectures of schemes, long texts, names of each age', async () => {
+  const { settings, schemes } = await manifest(`
+    project_type = "kernel"
+    supported_archs = ["x86_64", "riscv64"]
+    [boot]
+    method = "grub-rescue-iso"
+    [grub]
+    mkrescue_path = "/usr/bin/grub-mkrescue"
+    display_grub_menu = true
+    [qemu]
+    log_file = "serial.log"
+    args = """\\
+        -machine q35 \\
+        -smp $SMP \\
+    """
+    [test]
+    boot.method = "direct-elf"
+    [scheme."microvm"]
+    supported_archs = ["x86_64"]
+    build.no_default_features = true
+    build.linux_x86_legacy_boot = true
+    grub.grub_mkrescue = "mine"
+    [scheme."riscv"]
+    supported_archs = ["riscv64"]
+    build.strip_elf = false
+    qemu.with_monitor = true
+    [[scheme."riscv".qemu.daemons]]
+    path = "virtiofsd"
+    args = ["--socket-path=x"]
+  `);
+  assert.equal(schemes, ['microvm', 'riscv']);
+  assert.match(settings('run').qemuArguments ?? '', /^-machine q35 -smp \$SMP $/);
+  const { defaultFeatures, linuxLegacyBoot, grubMkrescue } = settings('run', 'microvm');
+  assert.equal([defaultFeatures, linuxLegacyBoot, grubMkrescue], [false, true, 'mine']);
+  assert.throws(() => settings('run', 'riscv'), 'it is for riscv64, and kernels are built for x86_64');
 });
 
 test('an empty file means the defaults, and older names mean the same as newer ones', async () => {

@@ -1,5 +1,6 @@
 // OSDK.toml, the description of how a kernel that is written with OSTD is built, booted and run (source: Asterinas' book, "The OSDK manifest", of 2026).
-// A value of the chosen scheme counts before one of the action, and that before one of the file's top.
+// A value of the chosen scheme counts before one of the action, and that before one of the file's top. Lists of features and of arguments are joined: those
+// of the top first, then the scheme's, then the action's.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
@@ -11,9 +12,12 @@ export type OsdkAction = 'build' | 'run' | 'test';
 /** What an action does with a scheme. */
 export interface OsdkSettings {
   readonly features: readonly string[];
+  readonly defaultFeatures: boolean;
   /** The profile of cargo. */
   readonly profile: string;
   readonly stripElf: boolean;
+  /** A bzImage has the entry of 32 bits in place of that for EFI. */
+  readonly linuxLegacyBoot: boolean;
   /** How the payload of a bzImage is compressed. */
   readonly encoding: 'raw' | 'gzip' | 'zlib';
   readonly bootMethod: BootMethod;
@@ -33,18 +37,22 @@ export interface OsdkSettings {
 }
 
 export type BootMethod = 'direct-elf' | 'grub-rescue-iso' | 'grub-qcow2';
+export type ProjectType = (typeof projectTypes)[number];
 export type GrubProtocol = 'multiboot' | 'multiboot2' | 'linux';
 
 export interface OsdkManifest {
   /** The folder that it is in, absolute. */
   readonly folder: string;
-  readonly projectType: 'kernel' | 'library' | undefined;
+  readonly projectType: ProjectType | undefined;
   readonly supportedArchs: readonly string[];
   readonly schemes: readonly string[];
   /** Throws a Failure for a scheme that the file does not have. */
   settings(action: OsdkAction, scheme?: string): OsdkSettings;
 }
 
+const projectTypes = ['kernel', 'library', 'module'] as const;
+/** The architecture that is built for here. */
+const ourArch = 'x86_64';
 const bootMethods = ['direct-elf', 'grub-rescue-iso', 'grub-qcow2'] as const;
 /** Names that a newer one has taken the place of. */
 const olderMethods: Readonly<Record<string, BootMethod>> = { 'qemu-direct': 'direct-elf', 'vmm-direct': 'direct-elf' };
@@ -53,8 +61,10 @@ const encodings = ['raw', 'gzip', 'zlib'] as const;
 
 const defaults: OsdkSettings = {
   features: [],
+  defaultFeatures: true,
   profile: 'dev',
   stripElf: false,
+  linuxLegacyBoot: false,
   encoding: 'raw',
   bootMethod: 'direct-elf',
   kernelArguments: [],
@@ -81,14 +91,15 @@ export function osdkManifestPath(folder: string): string | undefined {
 export async function readOsdkManifest(path: string): Promise<OsdkManifest> {
   const document = await readTomlFields(path);
   const folder = dirname(path);
-  const projectType = oneOf(document, 'project_type', ['kernel', 'library'] as const);
+  const projectType = oneOf(document, 'project_type', projectTypes);
   const supportedArchs = document.texts('supported_archs') ?? [];
   const top = levelOf(document, folder);
   const schemes = new Map(
     document.named('scheme').map(([name, scheme]) => {
+      const archs = scheme.texts('supported_archs') ?? [];
       const level = levelOf(scheme, folder);
       scheme.done();
-      return [name, level] as const;
+      return [name, { ...level, archs }] as const;
     }),
   );
   document.done();
@@ -107,9 +118,24 @@ export async function readOsdkManifest(path: string): Promise<OsdkManifest> {
           hint: near === undefined ? undefined : `did you mean ${near}?`,
         });
       }
+      if (chosen && chosen.archs.length > 0 && !chosen.archs.includes(ourArch)) {
+        throw cannot(`use the scheme "${scheme}" of "${path}"`, `it is for ${chosen.archs.join(', ')}, and kernels are built for ${ourArch}`, {
+          blame: 'usage',
+        });
+      }
       const ofAction = action === 'build' ? 'run' : action; // what is built is what is run
       const levels = [top.always, top[ofAction], chosen?.always, chosen?.[ofAction]];
-      return Object.assign({}, defaults, ...levels.map((level) => level ?? {}));
+      const single: OsdkSettings = Object.assign({}, defaults, ...levels.map((level) => level ?? {}));
+      const inOrder = [top.always, chosen?.always, top[ofAction], chosen?.[ofAction]];
+      const joined = (name: 'features' | 'kernelArguments' | 'initArguments'): readonly string[] => inOrder.flatMap((level) => level?.[name] ?? []);
+      return {
+        ...single,
+        features: joined('features'),
+        kernelArguments: joined('kernelArguments'),
+        initArguments: joined('initArguments'),
+        stripElf: levels.some((level) => level?.stripElf),
+        linuxLegacyBoot: levels.some((level) => level?.linuxLegacyBoot),
+      };
     },
   };
 }
@@ -133,8 +159,11 @@ function settingsOf(fields: Fields, folder: string): Partial<OsdkSettings> {
   const found: Partial<Record<keyof OsdkSettings, unknown>> = {};
   const build = fields.table('build');
   found.features = build?.texts('features');
+  const noDefaults = build?.flag('no_default_features');
+  found.defaultFeatures = noDefaults === undefined ? undefined : !noDefaults;
   found.profile = build?.text('profile');
   found.stripElf = build?.flag('strip_elf');
+  found.linuxLegacyBoot = build?.flag('linux_x86_legacy_boot');
   found.encoding = build && oneOf(build, 'encoding', encodings);
   build?.done();
   const boot = fields.table('boot');
@@ -145,7 +174,7 @@ function settingsOf(fields: Fields, folder: string): Partial<OsdkSettings> {
   found.initramfs = initramfs === undefined ? undefined : join(folder, initramfs);
   boot?.done();
   const grub = fields.table('grub');
-  found.grubMkrescue = grub?.text('mkrescue_path');
+  found.grubMkrescue = grub?.text('mkrescue_path') ?? grub?.text('grub_mkrescue');
   found.grubProtocol = grub && (oneOf(grub, 'boot_protocol', protocols) ?? oneOf(grub, 'protocol', protocols));
   found.grubMenu = grub?.flag('display_grub_menu');
   grub?.done();
@@ -153,8 +182,8 @@ function settingsOf(fields: Fields, folder: string): Partial<OsdkSettings> {
   found.qemu = qemu?.text('path');
   found.qemuArguments = qemu?.text('args');
   found.logFile = qemu?.text('log_file');
-  // What a monitor of the machine is for matters to OSDK alone.
-  for (const name of ['bootdev_append_options', 'with_monitor']) qemu?.value(name);
+  // Daemons for the time of a run, and what a monitor of the machine is for, matter to OSDK alone.
+  for (const name of ['bootdev_append_options', 'with_monitor', 'daemons']) qemu?.value(name);
   qemu?.done();
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }

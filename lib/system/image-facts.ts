@@ -100,20 +100,29 @@ export function hostFiles(facts: ImageFacts): readonly string[] {
 
 /** The image with a file of the host as the initramfs of the system's own kernel. That of a kernel with modules is another one. */
 export function withInitramfs(facts: ImageFacts, path: string): ImageFacts {
-  const replaced = (files: FileFacts): FileFacts => {
-    const rows = Object.entries(files).map(([name, fact]): readonly [string, FileFact] => {
-      if (!('initramfs' in fact)) return [name, fact];
-      const { initramfs } = fact;
-      return [name, initramfs.modules ? { ...fact, initramfs: { ...initramfs, files: replaced(initramfs.files) } } : { file: path }];
-    });
-    return Object.fromEntries(rows);
-  };
-  const partitions = facts.partitions.map((partition): PartitionFacts => {
+  const image = withFiles(facts, (fact) => ('initramfs' in fact && !fact.initramfs.modules ? { file: path } : fact));
+  const partitions = image.partitions.map((partition): PartitionFacts => {
     const { fileSystem } = partition;
-    if (fileSystem.kind === 'cpio') return { ...partition, fileSystem: { ...fileSystem, file: path }, files: {} };
-    return { ...partition, files: replaced(partition.files) };
+    return fileSystem.kind === 'cpio' ? { ...partition, fileSystem: { ...fileSystem, file: path }, files: {} } : partition;
   });
-  return { ...facts, partitions };
+  return { ...image, partitions };
+}
+
+/** The image with other words in the texts of its files. */
+export function withWords(facts: ImageFacts, from: string, to: string): ImageFacts {
+  return withFiles(facts, (fact) => ('text' in fact ? { ...fact, text: fact.text.replaceAll(from, () => to) } : fact));
+}
+
+/** The image with each row changed, also those of archives and file systems in it. */
+function withFiles(facts: ImageFacts, change: (fact: FileFact) => FileFact): ImageFacts {
+  const changed = (files: FileFacts): FileFacts => Object.fromEntries(Object.entries(files).map(([name, fact]) => [name, inner(change(fact))] as const));
+  const inner = (fact: FileFact): FileFact => {
+    if ('initramfs' in fact) return { ...fact, initramfs: { ...fact.initramfs, files: changed(fact.initramfs.files) } };
+    if ('fat' in fact) return { ...fact, fat: { ...fact.fat, files: changed(fact.fat.files) } };
+    if ('initfs' in fact) return { ...fact, initfs: { ...fact.initfs, files: changed(fact.initfs.files) } };
+    return fact;
+  };
+  return { ...facts, partitions: facts.partitions.map((partition) => ({ ...partition, files: changed(partition.files) })) };
 }
 
 /** Whether a file of the image comes from a package that is taken alone. */

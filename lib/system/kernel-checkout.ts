@@ -6,15 +6,19 @@ import { dirname, join } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { baseCrateName, kernelPackage, kernelTriple, writeBaseCrate } from '../osdk/base-crate.ts';
 import { readOsdkManifest } from '../osdk/manifest.ts';
+import type { TestChoice } from '../osdk/base-crate.ts';
 import type { OsdkSettings } from '../osdk/manifest.ts';
 import type { Component, SourceChoice } from './component.ts';
-import { withInitramfs } from './image-facts.ts';
+import { withInitramfs, withWords } from './image-facts.ts';
 import type { System, SystemProfile } from './system.ts';
 
 interface Checkout {
   readonly system: System;
   readonly sources: SourceChoice;
 }
+
+/** Flags for C of crates that are compiled for the target (the crate cc). */
+const cFlags = `CFLAGS_${kernelTriple}`;
 
 /** What the user says of the kernel, besides its OSDK.toml; lists are added to those of the file. */
 export interface KernelWishes {
@@ -28,10 +32,10 @@ export interface KernelWishes {
 }
 
 /**
- * Returns the system with the kernel of the checkout that --source names; as it is if none is named. `test`: the kernel runs its tests. Wishes without a
+ * Returns the system with the kernel of the checkout that --source names; as it is if none is named. `test`: the kernel runs these tests. Wishes without a
  * checkout are a Failure.
  */
-export async function withKernelCheckout({ system, sources }: Checkout, wishes: KernelWishes, test = false): Promise<Checkout> {
+export async function withKernelCheckout({ system, sources }: Checkout, wishes: KernelWishes, test?: TestChoice): Promise<Checkout> {
   const { scheme } = wishes;
   const { checkout } = system;
   const { [checkout?.source ?? '']: folder, ...local } = sources.local;
@@ -52,13 +56,14 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
     buildStd: ['core', 'alloc', 'compiler_builtins'],
     buildStdFeatures: ['compiler-builtins-mem'],
     // Who built it is in no kernel of ours, so that everybody's is the same.
-    env: { OSDK_BUILD_USERNAME: 'bloomery', OSDK_BUILD_HOSTNAME: 'bloomery' },
+    env: { OSDK_BUILD_USERNAME: 'bloomery', OSDK_BUILD_HOSTNAME: 'bloomery', [cFlags]: '-fPIC' },
   };
+  const defaults = settings.defaultFeatures ? {} : { defaultFeatures: false as const };
   const components = Object.entries(checkout.components).map(([name, features]): [string, Component] => [
     name,
-    { title: system.components[name]?.title ?? name, cargo: { ...build, features: [...settings.features, ...features] } },
+    { title: system.components[name]?.title ?? name, cargo: { ...build, ...defaults, features: [...settings.features, ...features] } },
   ]);
-  const profiles = Object.entries(system.profiles).map(([name, profile]) => [name, withSettings(profile, settings)] as const);
+  const profiles = Object.entries(system.profiles).map(([name, profile]) => [name, withSettings(profile, settings, checkout.commandLine)] as const);
   return {
     system: {
       ...system,
@@ -95,11 +100,25 @@ function wished(settings: OsdkSettings, wishes: KernelWishes): OsdkSettings {
   return {
     ...settings,
     features: [...settings.features, ...features],
-    kernelArguments: [...settings.kernelArguments, ...kernelArguments],
+    kernelArguments: withKernelArguments(settings.kernelArguments, kernelArguments),
     initArguments: [...settings.initArguments, ...initArguments],
     initramfs,
     ...(release && { profile: 'release' }),
   };
+}
+
+/** Words of the kernel's command line with more of them. One of a KEY=VALUE takes the place of another value, unless the key is there several times. */
+function withKernelArguments(own: readonly string[], more: readonly string[]): readonly string[] {
+  const keyOf = (word: string): string => word.replace(/=.*$/s, '');
+  const all = [...own];
+  for (const word of more) {
+    const key = keyOf(word);
+    const at = all.flatMap((one, index) => (keyOf(one) === key ? [index] : []));
+    const [only] = at;
+    if (word.includes('=') && at.length === 1 && only !== undefined) all[only] = word;
+    else if (!all.includes(word)) all.push(word);
+  }
+  return all;
 }
 
 async function checkReadable(path: string): Promise<void> {
@@ -108,10 +127,17 @@ async function checkReadable(path: string): Promise<void> {
   });
 }
 
-function withSettings(profile: SystemProfile, settings: OsdkSettings): SystemProfile {
+/** `pageWords`: the command line that the page's own files have. */
+function withSettings(profile: SystemProfile, settings: OsdkSettings, pageWords: string): SystemProfile {
   const { profile: cargoProfile, kernelArguments, initArguments, initramfs } = settings;
-  const words = [...kernelArguments, ...(initArguments.length > 0 ? ['--', ...initArguments] : [])].join(' ');
-  const { kernel, image } = profile;
-  const own = image && initramfs !== undefined ? { image: withInitramfs(image, initramfs) } : {};
-  return { ...profile, ...own, cargoProfile, ...(kernel && words !== '' && { kernel: { ...kernel, commandLine: words } }) };
+  const words = [...kernelArguments, ...(initArguments.length > 0 ? ['--', ...initArguments] : [])];
+  const { kernel } = profile;
+  const started = profile.image && words.length > 0 ? withWords(profile.image, pageWords, words.map(grubWord).join(' ')) : profile.image;
+  const image = started && initramfs !== undefined ? withInitramfs(started, initramfs) : started;
+  return { ...profile, ...(image && { image }), cargoProfile, ...(kernel && words.length > 0 && { kernel: { ...kernel, commandLine: words.join(' ') } }) };
+}
+
+/** A word as GRUB's configuration has it. */
+function grubWord(word: string): string {
+  return /^[\w.,:=/+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

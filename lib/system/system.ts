@@ -60,6 +60,8 @@ export interface CheckoutFacts {
   readonly program: string;
   /** The components that are built from it, with the features that make them what they are. */
   readonly components: Readonly<Record<string, readonly string[]>>;
+  /** The kernel's command line in texts of the images, in whose place that of the checkout comes. */
+  readonly commandLine: string;
 }
 
 /** What a way to run the machine changes. */
