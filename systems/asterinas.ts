@@ -2,6 +2,7 @@
 // started, what it says on the serial console. The bundled kernel is a small fixture of our own that is started by the same protocols.
 import { MiB } from '../lib/core/sizes.ts';
 import type { Component } from '../lib/system/component.ts';
+import { digestWord } from '../lib/system/image-facts.ts';
 import type { FileFacts, ImageFacts } from '../lib/system/image-facts.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './asterinas/console.ts';
@@ -59,9 +60,9 @@ const iso: ImageFacts = {
 /** What is in the two partitions of a disk. Firmware starts GRUB from the first. */
 const bootFiles: FileFacts = { 'EFI/BOOT/BOOTX64.EFI': grub('nixos') };
 const rootFiles: FileFacts = {
-  'boot/grub/grub.cfg': { text: grubConfig(`kernels/${kernelName}`, 'kernels/initramfs.cpio.gz') },
-  [`boot/kernels/${kernelName}`]: { made: `kernel/${kernelName}` },
-  'boot/kernels/initramfs.cpio.gz': { initramfs: { gzip: true, files: initramfs } },
+  'boot/grub/grub.cfg': { text: grubConfig(`kernels/${digestWord}-${kernelName}`, `kernels/${digestWord}-initramfs.cpio.gz`) },
+  [`boot/kernels/${digestWord}-${kernelName}`]: { made: `kernel/${kernelName}` },
+  [`boot/kernels/${digestWord}-initramfs.cpio.gz`]: { initramfs: { gzip: true, files: initramfs } },
   ...initramfs,
 };
 

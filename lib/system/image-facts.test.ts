@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { digestBytes } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
+import { contentBytes } from '../image/content.ts';
 import { readInitfs } from '../image/initfs-reader.ts';
-import { layoutOf } from './image-layout.ts';
-import type { ImageFacts } from './image-facts.ts';
+import { entriesOf, layoutOf } from './image-layout.ts';
+import type { FileFacts, ImageFacts } from './image-facts.ts';
 
 /** The head of an ELF file of 64 bits whose entry point is 0x3000. */
 function elf(): Buffer {
@@ -67,6 +69,27 @@ test('a row that names what no component made is told by its path', async () => 
   const failure = await layoutOf(facts, { made: () => undefined }).catch((error: unknown) => error);
   assert.instance(failure, Failure);
   assert.match(String(failure), 'Cannot put "usr/bin/tool" into the image: no component made "tools/tool"');
+});
+
+test('a file is named after its content, where a text has the name too, and another content is another name', async () => {
+  const names = async (content: string): Promise<readonly [paths: readonly string[], text: string]> => {
+    const files: FileFacts = {
+      'boot/grub.cfg': { text: 'linux /boot/kernels/<digest>-kernel\ninitrd /boot/kernels/<digest>-initrd\n' },
+      'boot/kernels/<digest>-kernel': { text: content },
+      'boot/kernels/<digest>-initrd': { initramfs: { gzip: true, files: { init: { text: 'x' } } } },
+    };
+    const entries = await entriesOf(files, { made: () => undefined }, 0);
+    const config = entries.get('boot/grub.cfg');
+    assert.ok(config?.kind === 'file');
+    return [[...entries.keys()], Buffer.from(contentBytes(config.content)).toString()];
+  };
+  const [paths, text] = await names('one');
+  const kernel = `boot/kernels/${digestBytes('one').slice(0, 32)}-kernel`;
+  assert.is(paths[1], kernel);
+  assert.match(paths[2] ?? '', /^boot\/kernels\/[0-9a-f]{32}-initrd$/);
+  assert.is(text, `linux /${paths[1]}\ninitrd /${paths[2]}\n`);
+  const [others] = await names('two');
+  assert.equal([others[1] === kernel, others[2]], [false, paths[2]]);
 });
 
 test.run();

@@ -54,8 +54,13 @@ export interface ModuleFacts {
   readonly names: readonly string[];
 }
 
-/** Path without a leading slash -> what is there. Folders that only hold others need no row. */
+/**
+ * Path without a leading slash -> what is there. Folders that only hold others need no row. `digestWord` in the name of a file stands for the digest of its
+ * content, also where a text of the same tree has that name.
+ */
 export type FileFacts = Readonly<Record<string, FileFact>>;
+
+export const digestWord = '<digest>';
 
 export type FileFact = Attributes &
   /** A file that a component made: "kernel/kernel" is the output "kernel" of the component "kernel". */

@@ -1,7 +1,7 @@
 // The facts of an image turned into the layout that lib/image assembles, once the components are built.
 import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join, posix, relative } from 'node:path';
-import { byCodeUnit } from '../core/digest.ts';
+import { byCodeUnit, digestBytes } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { contentBytes } from '../image/content.ts';
 import { writeCpio } from '../image/cpio.ts';
@@ -11,6 +11,7 @@ import type { ImageLayout } from '../image/image.ts';
 import { writeInitfs } from '../image/initfs.ts';
 import { fatFile, grubFile } from './boot-files.ts';
 import type { FileMaker } from './boot-files.ts';
+import { digestWord } from './image-facts.ts';
 import type { FileFact, FileFacts, ImageFacts, ModuleFacts, PartitionFacts, RootFacts } from './image-facts.ts';
 
 /** Where the files of an image come from that are not on its page. */
@@ -63,12 +64,31 @@ export async function entriesOf(
   below: ReadonlyMap<string, Entry> = new Map(),
 ): Promise<ReadonlyMap<string, Entry>> {
   const entries = new Map<string, Entry>();
-  for (const [path, fact] of Object.entries(files)) {
+  const named = await digestNames(files, sources, timestampSec);
+  for (const [name, row] of Object.entries(files)) {
+    const path = named.get(name) ?? name;
+    const fact = 'text' in row ? { ...row, text: withNames(row.text, named) } : row;
     if ('append' in fact) entries.set(path, appended(path, fact.append, below.get(path)));
     else if ('source' in fact) for (const [at, entry] of await sourceEntries(path, fact, sources)) entries.set(at, entry);
     else entries.set(path, await entryOf(path, fact, sources, timestampSec));
   }
   return entries;
+}
+
+/** The paths of files that are named after their content. */
+async function digestNames(files: FileFacts, sources: FileSources, timestampSec: number): Promise<ReadonlyMap<string, string>> {
+  const named = new Map<string, string>();
+  for (const [path, fact] of Object.entries(files)) {
+    if (!path.includes(digestWord) || 'append' in fact || 'source' in fact) continue;
+    const entry = await entryOf(path, fact, sources, timestampSec);
+    if (entry.kind !== 'file') throw cannot(`name "${path}" after its content`, 'it is no file');
+    named.set(path, path.replace(digestWord, digestBytes(contentBytes(entry.content)).slice(0, 32)));
+  }
+  return named;
+}
+
+function withNames(text: string, named: ReadonlyMap<string, string>): string {
+  return [...named].reduce((sum, [from, to]) => sum.replaceAll(posix.basename(from), posix.basename(to)), text);
 }
 
 /** Returns the entries of a file or folder of a component's source, by path. */
