@@ -5,6 +5,7 @@
 //   waiting | prompted --fatal panic--> failed
 //   waiting | expecting --silence limit or time limit over--> stalled
 //   waiting | expecting --the machine ended--> exited-early
+//   any --it said that it starts over, and does--> waiting, as often as the limits allow
 //
 // A panic after "booted" is a finding. Without times every panic after the prompt is one, unless the kernel's stamps put it within the window.
 import { Cleaner } from './clean.ts';
@@ -13,8 +14,11 @@ import type { Stamped } from './continuation.ts';
 import { likeness } from './findings.ts';
 import { isOneOf, matcher } from './matcher.ts';
 import type { Matcher, Meaning } from './matcher.ts';
+import type { SeenPrompt } from './matcher.ts';
+import { withoutPrefixes } from './prefixes.ts';
 import { claimLines } from './rules.ts';
 import type { ConsoleRules, FailureKind, Limits, Milestone, PanicRule, Stage } from './rules.ts';
+import { suspects } from './suspects.ts';
 import type { Finding, Judgement, SeenMilestone, Verdict } from './verdict.ts';
 
 /** What happened besides bytes. A record keeps these, so that a replay decides as the run did. */
@@ -32,6 +36,10 @@ export type Mark =
 const passedLine = 'the guest ended with its status of success';
 
 const keptLines = 40;
+/** Lines that are looked through for a suspicious one. */
+const weighedLines = 400;
+/** The restarts that a boot may announce, unless its limits say otherwise: a first boot, or a kernel that loads another. */
+const usualRestarts = 1;
 /** Different findings that are told apart; further ones are not kept, so that a guest cannot fill our memory. */
 const keptFindings = 500;
 /** A machine that comes no further than its first words has started over when these come for the third time: some print them twice. */
@@ -76,6 +84,15 @@ export class Judge {
   /** A dialogue may have told the machine to end, or it has said that it will. */
   #goesOnPurpose = false;
   #fault: Fault | undefined;
+  /** What makes a shell's prompt a failure. */
+  #forerunner: Fault | undefined;
+  /** A prompt that more text on its line would make another line. */
+  #bare: { prompt: SeenPrompt; atMs: number } | undefined;
+  /** The machine has said that it starts over, and how often it did. */
+  #restartAnnounced = false;
+  #restarts = 0;
+  /** Somebody has typed at a shell: a kernel's first words after it are printed by a program. */
+  #session = false;
 
   /** `timed`: the times given are real; else nothing is decided by a clock. */
   constructor(rules: ConsoleRules, limits: Limits, timed = true) {
@@ -101,6 +118,7 @@ export class Judge {
   /** When the clock will decide if nothing more is heard; undefined when it has no say any more. */
   get dueMs(): number | undefined {
     if (this.#verdict || !this.#timed) return undefined;
+    if (this.#bare && !this.#prompt) return this.#bare.atMs + this.#limits.graceMs;
     if (this.#prompt && this.#expecting === undefined)
       return this.#fault ? this.#fault.atMs + claimMs : this.#graceFromMs + this.#limits.graceMs;
     const silence = Math.min(this.#lastHeardMs + this.#limits.silenceMs, this.#limits.timeoutMs);
@@ -113,6 +131,7 @@ export class Judge {
     const lines = this.#cleaner.push(bytes);
     for (const line of lines) this.#line(atMs, line);
     const { unfinished } = this.#cleaner;
+    this.#bare = undefined;
     if (this.#timed) for (const text of [unfinished, ...this.#continuation.wholes(unfinished)]) this.#seePrompt(atMs, text);
     this.#lastHeardMs = atMs;
     return lines;
@@ -124,6 +143,7 @@ export class Judge {
     switch (mark.kind) {
       case 'expecting':
         this.#expecting = mark.text;
+        if (this.#prompt) this.#session = true;
         this.#goesOnPurpose = true;
         this.#lastHeardMs = atMs; // what was expected before has come, or input was sent
         return [];
@@ -136,6 +156,7 @@ export class Judge {
       case 'ended': {
         const lines = this.#cleaner.end();
         for (const line of lines) this.#line(atMs, line);
+        this.#lastPrompt(atMs);
         if (this.#fault) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
         if (mark.kind === 'exited' && mark.passed) this.#verdict ??= this.#booted({ line: passedLine, atMs });
         this.#verdict ??= this.#lastWord(atMs, mark.kind);
@@ -148,6 +169,7 @@ export class Judge {
   clock(atMs: number): void {
     for (let due = this.dueMs; due !== undefined && due <= atMs; due = this.dueMs) {
       if (this.#fault && due === this.#fault.atMs + claimMs) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
+      else if (this.#bare && !this.#prompt) this.#prompted(this.#bare.prompt, this.#bare.atMs);
       else if (this.#prompt && this.#expecting === undefined) this.#verdict = this.#booted(this.#prompt);
       else this.#verdict = this.#stalled(due);
     }
@@ -157,16 +179,18 @@ export class Judge {
   judgement(): Judgement {
     const verdict = this.#verdict ?? this.#lastWord(this.#lastHeardMs, 'ended');
     const findings: Finding[] = [...this.#findings.values()].map((finding) => ({ ...finding }));
-    return { verdict, milestones: [...this.#milestones], findings, lastLines: this.#lastLines.slice(-keptLines) };
+    const why = verdict.kind === 'stalled' || verdict.kind === 'exited-early' ? suspects(this.#lastLines) : [];
+    return { verdict, milestones: [...this.#milestones], findings, lastLines: this.#lastLines.slice(-keptLines), suspects: why };
   }
 
   #line(atMs: number, line: string): void {
     this.#lastLines.push(line);
-    if (this.#lastLines.length > 4 * keptLines) this.#lastLines.splice(0, 3 * keptLines);
+    if (this.#lastLines.length > 2 * weighedLines) this.#lastLines.splice(0, weighedLines);
     const stamp = this.#continuation.stamped(line);
     let meaning = this.#meaning(line, stamp);
     const wholes = this.#continuation.end(line, stamp, meaning !== undefined);
-    for (const text of [line, ...wholes]) this.#seePrompt(atMs, text);
+    this.#bare = undefined; // the line has ended
+    for (const text of [line, ...wholes]) this.#seePrompt(atMs, text, true);
     if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath
     if (stamp) this.#kernelClock(atMs, stamp.seconds, line);
     for (const text of wholes) meaning ??= this.#meaning(text, this.#continuation.stamped(text));
@@ -174,23 +198,57 @@ export class Judge {
     if (meaning?.kind === 'panic') this.#panic(atMs, meaning.rule, meaning.who, line);
     else if (meaning?.kind === 'milestone') this.#milestone(atMs, meaning.index, meaning.milestone, line);
     else if (meaning?.kind === 'finding') this.#find(meaning.rule.kind, line);
-    else if (meaning?.kind === 'power-off') this.#goesOnPurpose = true;
+    else if (meaning) this.#goesOnPurpose = true;
+    if (meaning?.kind === 'restart') this.#restartAnnounced = true;
+  }
+
+  get #kernelStamps(): boolean {
+    return this.#kernelSeconds > 0;
+  }
+
+  #isStamped(line: string): boolean {
+    return this.#continuation.stamped(line) !== undefined;
   }
 
   #meaning(line: string, stamp: Stamped | undefined): Meaning | undefined {
-    return this.#match.meaning(line, stamp && line.slice(stamp.end));
+    const body = stamp && line.slice(stamp.end);
+    const bodies = [body, withoutPrefixes(line), body && withoutPrefixes(body)];
+    return this.#match.meaning(line, ...bodies.filter((text) => text !== undefined));
   }
 
   /** A kernel that has run for a while does not print its first second again. */
   #kernelClock(atMs: number, seconds: number, line: string): void {
-    if (seconds < restartedSeconds && this.#kernelSeconds > ranSeconds && !this.#verdict) this.#fails(atMs, 'boot-loop', line);
+    const before = this.#kernelSeconds;
     this.#kernelSeconds = seconds;
+    if (seconds < restartedSeconds && before > ranSeconds && !this.#verdict) this.#startsOver(atMs, line, before);
+  }
+
+  /** The machine begins anew: as it said, or in a loop. */
+  #startsOver(atMs: number, line: string, kernelSeconds = this.#kernelSeconds): void {
+    if (this.#session) return; // somebody looks at what the kernel said
+    if (!this.#restartAnnounced || this.#restarts >= (this.#limits.reboots ?? usualRestarts)) {
+      const now = this.#kernelSeconds;
+      this.#kernelSeconds = kernelSeconds;
+      this.#fails(atMs, 'boot-loop', line);
+      this.#kernelSeconds = now;
+      return;
+    }
+    this.#restarts++;
+    this.#find('restart', line);
+    this.#restartAnnounced = false;
+    this.#goesOnPurpose = false;
+    this.#prompt = undefined;
+    this.#survived();
+    this.#returned.clear();
+    this.#nextMilestone = 0;
+    this.#stage = 'firmware';
   }
 
   #panic(atMs: number, rule: PanicRule, who: string | undefined, line: string): void {
-    if (rule.fatal === 'unless-claimed') {
-      this.#fault ??= { rule, line, atMs, linesLeft: claimLines };
-    } else if (rule.fatal === 'always' || isOneOf(who, rule.fatal.of)) {
+    const fault = { rule, line, atMs, linesLeft: claimLines };
+    if (rule.fatal === 'unless-claimed') this.#fault ??= fault;
+    else if (rule.fatal === 'if-shell-follows') this.#forerunner ??= fault;
+    else if (rule.fatal === 'always' || isOneOf(who, rule.fatal.of)) {
       const told = this.#fault && this.#isMoreTelling(this.#fault.rule, rule) ? this.#fault : { rule, line, atMs };
       this.#fails(told.atMs, told.rule.kind, told.line);
     } else {
@@ -211,17 +269,21 @@ export class Judge {
 
   #milestone(atMs: number, index: number, milestone: Milestone, line: string): void {
     if (this.#verdict) return;
+    // The kernel stamps all of its lines or none: this one is only printed by a program.
+    if (milestone.once && milestone.stage === 'kernel' && this.#kernelStamps && !this.#isStamped(line)) return;
     if (milestone.once) {
       const times = (this.#returned.get(index) ?? 0) + 1;
       this.#returned.set(index, times);
       const further = index < this.#nextMilestone && stages.indexOf(this.#stage) > stages.indexOf(milestone.stage);
       if (further || times >= loopsWithoutProgress) {
-        this.#fails(atMs, 'boot-loop', line);
-        return;
+        this.#startsOver(atMs, line);
+        if (this.#verdict || this.#nextMilestone > index) return;
+        this.#returned.set(index, 1);
       }
     }
     if (index < this.#nextMilestone) return;
     this.#nextMilestone = index + 1;
+    if (stages.indexOf(milestone.stage) >= stages.indexOf('kernel') && this.#fault?.rule.kind !== 'rust-panic') this.#survived(); // firmware found something else
     this.#reach(atMs, milestone.name, milestone.stage);
   }
 
@@ -230,15 +292,40 @@ export class Judge {
     this.#milestones.push({ name, ...this.#at('atMs', atMs) });
   }
 
-  #seePrompt(atMs: number, line: string): void {
-    if (this.#prompt || this.#verdict) return;
-    const prompt = this.#match.prompt(line);
-    if (prompt === undefined || (!this.#timed && prompt.rule.shell && this.#isTyped(prompt.behind))) return;
+  #seePrompt(atMs: number, line: string, whole = false): void {
+    if (this.#verdict || (this.#prompt && (this.#timed || this.#session))) return;
+    const body = withoutPrefixes(line);
+    const prompt = this.#match.prompt(line) ?? (body === undefined ? undefined : this.#match.prompt(body));
+    if (prompt === undefined) return;
+    if (!this.#timed && prompt.rule.shell && this.#isTyped(prompt.behind)) {
+      this.#session = true;
+      return;
+    }
+    if (this.#prompt) return;
+    if (!prompt.rule.bare || prompt.behind !== '') this.#prompted(prompt, atMs);
+    else if (!whole) this.#bare = { prompt, atMs };
+  }
+
+  #prompted(prompt: SeenPrompt, atMs: number): void {
+    this.#bare = undefined;
+    if (this.#forerunner && prompt.rule.shell) {
+      this.#fails(this.#forerunner.atMs, this.#forerunner.rule.kind, this.#forerunner.line);
+      return;
+    }
     this.#survived();
     this.#prompt = { line: prompt.text, atMs };
     this.#promptSeconds = this.#kernelSeconds;
     this.#graceFromMs = atMs;
     this.#reach(atMs, 'prompt', 'prompt');
+  }
+
+  /** Nothing will follow the last line: a prompt that was cut at its end, and one that other lines begin with, is one. */
+  #lastPrompt(atMs: number): void {
+    const last = this.#lastLines.findLast((line) => line.trim() !== '');
+    if (this.#prompt || this.#verdict || last === undefined) return;
+    const text = last.trimEnd();
+    const prompt = [last, `${text} `].map((line) => this.#match.prompt(line)).find((seen) => seen && seen.behind.trim() === '');
+    if (prompt) this.#prompted(prompt, atMs);
   }
 
   /** What stands behind a prompt: somebody's words, unless the kernel printed there. */

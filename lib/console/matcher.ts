@@ -6,6 +6,7 @@ export type Meaning =
   | { readonly kind: 'panic'; readonly rule: PanicRule; readonly who: string | undefined }
   | { readonly kind: 'milestone'; readonly index: number; readonly milestone: Milestone }
   | { readonly kind: 'finding'; readonly rule: FindingRule }
+  | { readonly kind: 'restart' }
   | { readonly kind: 'power-off' };
 
 export interface SeenPrompt {
@@ -17,19 +18,25 @@ export interface SeenPrompt {
 export interface Matcher {
   /** A prompt on this line, which may be unfinished; more text on the line changes only what is behind it. */
   prompt(line: string): SeenPrompt | undefined;
-  /** `body`: the line without the kernel's stamp and what stands before it. */
-  meaning(line: string, body?: string): Meaning | undefined;
+  /** `bodies`: the line without the kernel's stamp and what stands before it, and without the prefixes of recorders. */
+  meaning(line: string, ...bodies: readonly string[]): Meaning | undefined;
 }
 
 export function matcher(rules: ConsoleRules): Matcher {
   // Nearly every line means nothing: one pattern that is all of them decides that in one go.
-  const anyRule = anyOf([...rules.panics, ...rules.milestones, ...rules.findings, ...rules.powerOffs]);
+  const { restarts = [] } = rules;
+  const anyRule = anyOf([...rules.panics, ...rules.milestones, ...rules.findings, ...rules.powerOffs, ...restarts]);
   const decoy = oneOf(rules.decoys);
   const powerOff = oneOf(rules.powerOffs);
-  const meaning = (line: string, body?: string): Meaning | undefined => {
+  const restart = oneOf(restarts);
+  const meaning = (line: string, ...bodies: readonly string[]): Meaning | undefined => {
     const own = meaningOf(line);
-    if (own || body === undefined || !anyRule(body) || decoy.test(line)) return own;
-    return meaningOf(body);
+    if (own || decoy.test(line)) return own;
+    for (const body of bodies) {
+      const inner = meaningOf(body);
+      if (inner) return inner;
+    }
+    return undefined;
   };
   const meaningOf = (line: string): Meaning | undefined => {
     if (!anyRule(line) || decoy.test(line)) return undefined;
@@ -42,6 +49,7 @@ export function matcher(rules: ConsoleRules): Matcher {
     if (milestone) return { kind: 'milestone', index, milestone };
     const rule = rules.findings.find(({ pattern }) => pattern.test(line));
     if (rule) return { kind: 'finding', rule };
+    if (restart.test(line)) return { kind: 'restart' };
     return powerOff.test(line) ? { kind: 'power-off' } : undefined;
   };
   const prompt = (line: string): SeenPrompt | undefined => {

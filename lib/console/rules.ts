@@ -35,6 +35,8 @@ export interface LineRule {
 export interface PromptRule extends LineRule {
   /** A shell's: in a record without times one with a command behind it is no end of a boot but a session that was under way. */
   readonly shell?: true;
+  /** It is so short that other lines begin with it: it counts when nothing more comes on its line. */
+  readonly bare?: true;
 }
 
 /** A line that a good boot prints on its way. */
@@ -51,9 +53,10 @@ export interface Milestone extends LineRule {
  * - `always`;
  * - `{ of }`: when the program that the pattern captures as `(?<who>...)` is one of these (by its whole name, or by a part of its path);
  * - `unless-claimed`: a fault is printed before its owner is named. It is fatal unless one of the next `claimLines` lines
- *   matches an `{ of }` rule whose program is not one of the fatal ones.
+ *   matches an `{ of }` rule whose program is not one of the fatal ones, or the boot comes to a later stage;
+ * - `if-shell-follows`: when the next prompt is that of a shell and no login.
  */
-export type Fatality = 'always' | { readonly of: readonly string[] } | 'unless-claimed';
+export type Fatality = 'always' | { readonly of: readonly string[] } | 'unless-claimed' | 'if-shell-follows';
 
 /** A line that tells of a crash. When it is not fatal it is a finding. */
 export interface PanicRule extends LineRule {
@@ -74,6 +77,8 @@ export interface Limits {
   readonly silenceMs: number;
   /** How long the console is read on after the prompt. */
   readonly graceMs: number;
+  /** How often the machine may start over after it has said so (default 1). */
+  readonly reboots?: number;
 }
 
 /**
@@ -96,6 +101,8 @@ export interface ConsoleRules {
   readonly decoys: readonly LineRule[];
   /** Lines that say that the machine ends on purpose: after one, a machine that goes away once it has booted did so because it was told to. */
   readonly powerOffs: readonly LineRule[];
+  /** Lines that say that the machine, or its kernel, starts over on purpose: the boot is judged anew. */
+  readonly restarts?: readonly LineRule[];
   /** Menus that would stop a boot until a user chooses. Each is answered once. */
   readonly menus?: readonly MenuRule[];
   /**

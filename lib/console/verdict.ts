@@ -38,6 +38,8 @@ export interface Judgement {
   readonly findings: readonly Finding[];
   /** The end of the console's text, oldest first. */
   readonly lastLines: readonly string[];
+  /** Of a boot that stalled or ended early: lines that may say why. */
+  readonly suspects?: readonly string[];
 }
 
 /** One sentence. `subject` is what was booted. */
@@ -63,8 +65,9 @@ function where({ stage, lastMilestone, waitingFor }: { stage: Stage; lastMilesto
 }
 
 /** The keys `verdict`, `milestones` and `findings` of --json. */
-export function judgementJson({ verdict, milestones, findings }: Judgement): { [key: string]: Json } {
+export function judgementJson({ verdict, milestones, findings, suspects = [] }: Judgement): { [key: string]: Json } {
   return {
+    ...(suspects.length > 0 && { suspects: [...suspects] }),
     verdict: { ...verdict },
     milestones: milestones.map((seen) => ({ ...seen })),
     findings: findings.map((finding) => ({ ...finding })),

@@ -72,7 +72,8 @@ for (const file of (await globby('systems/*/console.ts', { cwd: root })).sort())
 
   test(`${file}: a prompt is found with kernel lines between its characters`, () => {
     if (!stampsLikeLinux) return;
-    for (const { example } of rules.prompts) {
+    for (const { example, bare: isBare } of rules.prompts) {
+      if (isBare) continue; // it counts on the last line alone
       const bare = example.replace(/\[ *\d+\.\d{6}\].*/, '');
       for (let at = 1; at < bare.length; at++) {
         const text = `a line\n${bare.slice(0, at)}${kernelLine}${kernelLine}${bare.slice(at)}\n`;

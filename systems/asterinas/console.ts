@@ -2,7 +2,9 @@
 // times. Each rule names its source and a line that it matches. A fault of a user program is no failure of the kernel's.
 import type { ConsoleRules, LineRule } from '../../lib/console/rules.ts';
 import { firmwareEndings, hostFindings } from '../firmware/console.ts';
-import { linuxPrompts, systemdMilestones, userlandEndings } from '../linux/console.ts';
+import { loaderEndings } from '../firmware/loaders.ts';
+import { systemdMilestones, userlandEndings } from '../linux/init.ts';
+import { linuxPrompts } from '../linux/shells.ts';
 
 /** The last line of the boot test's program. */
 export const bootMark: LineRule = {
@@ -92,12 +94,13 @@ export const console: ConsoleRules = {
     {
       kind: 'rust-panic',
       fatal: 'always',
-      pattern: /^[Pp]rinting stack trace:/,
+      pattern: /^(?:[Pp]rinting stack trace:|\[OSDK\] The kernel seems panicked)/,
       source: 'asterinas, ostd/src/panic.rs; its message may have been lost',
       example: 'Printing stack trace:',
     },
     ...userlandEndings,
     ...firmwareEndings,
+    ...loaderEndings,
   ],
   findings: [
     ...hostFindings,

@@ -1,5 +1,6 @@
 // What firmware and boot loaders of PC machines say when there is nothing to boot: shared by the pages of all systems.
 import type { ConsoleRules, FindingRule, PanicRule } from '../../lib/console/rules.ts';
+import { loaderEndings } from './loaders.ts';
 
 /** Endings before any system has begun. */
 export const firmwareEndings: readonly PanicRule[] = [
@@ -54,13 +55,6 @@ export const firmwareEndings: readonly PanicRule[] = [
     example: 'Boot from SAN device 0x80 failed: Input/output error (https://ipxe.org/1a852039)',
   },
   {
-    kind: 'no-bootdev',
-    fatal: 'always',
-    pattern: /^grub(?: rescue)?>/,
-    source: 'GRUB 2, its two prompts',
-    example: 'grub rescue> ',
-  },
-  {
     kind: 'firmware',
     fatal: 'always',
     pattern: /^!!!! [A-Z0-9]+ Exception Type - /,
@@ -70,13 +64,75 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'firmware',
     fatal: 'always',
-    pattern: /^ASSERT \S+\(\d+\): /,
+    pattern: /^(?:DXE_)?ASSERT(?:!:)? ?(?:\[\w+\] )?\S+ ?\(\d+\): /,
+    source: 'EDK II DebugLib of all ages',
+    example: 'ASSERT [PlatformPei] /home/u/edk2/OvmfPkg/PlatformPei/MemDetect.c(294): !(((INTN)(RETURN_STATUS)(Status)) < 0)',
+  },
+  {
+    kind: 'firmware',
+    fatal: 'always',
+    pattern: /^ASSERT_(?:EFI|RETURN)_ERROR \(Status = /,
     source: 'EDK II DebugLib',
-    example: 'ASSERT /build/MdePkg/Library/BaseLib/String.c(127): String != ((void *) 0)',
+    example: 'ASSERT_EFI_ERROR (Status = Device Error)',
+  },
+  {
+    kind: 'firmware',
+    fatal: 'always',
+    pattern: /^(?:Synchronous|SError|IRQ|FIQ|Data abort|Prefetch abort|Undefined Instruction|SWI|Reset) Exception (?:PC )?at 0x/,
+    source: 'EDK II ArmPkg DefaultExceptionHandlerLib',
+    example: 'Synchronous Exception at 0x000000005F0D2F8C',
+  },
+  {
+    kind: 'firmware',
+    fatal: 'always',
+    pattern: /^(?:KVM internal error\. Suberror: \d+|KVM: entry failed, hardware error|kvm run failed )/,
+    source: 'QEMU accel/kvm: the machine stops',
+    example: 'KVM internal error. Suberror: 1',
+  },
+  {
+    kind: 'no-bootdev',
+    fatal: 'unless-claimed',
+    pattern: /^(?:Boot failed: |PXE-[EM][0-9A-F]{2}: )/,
+    source: 'SeaBIOS boot.c, PXE of Intel: the next device may have something',
+    example: 'Boot failed: not a bootable disk',
+  },
+  {
+    kind: 'no-bootdev',
+    fatal: 'always',
+    pattern: /^(?:map: No mapping found\.|.{0,60}\bBoot Maintenance Manager\b)/,
+    source: 'EDK II: its shell without a disk, its menu',
+    example: 'map: No mapping found.',
+  },
+  {
+    kind: 'other',
+    fatal: 'unless-claimed',
+    pattern: /^qemu(?:-system-\w+)?: (?!terminating on signal|warning: |info: )/,
+    source: 'QEMU, when it says nothing more: in a run of ours these lines never get to the console',
+    example: 'qemu: linux kernel too old to load a ram disk',
+  },
+  {
+    kind: 'other',
+    fatal: 'unless-claimed',
+    pattern: /^Could not access KVM kernel module: /,
+    source: 'QEMU accel/kvm/kvm-all.c',
+    example: 'Could not access KVM kernel module: Permission denied',
+  },
+  {
+    kind: 'other',
+    fatal: 'always',
+    pattern: /^(?:Error booting VM: |Error: Cloud Hypervisor exited|VMM thread exited with error|Firecracker exiting with error|(?:\[\S+ )?(?:ERROR|error)(?:\]|:)? exiting with error \d+: |crosvm has exited with error)/,
+    source: 'Cloud Hypervisor, Firecracker, crosvm',
+    example: 'Error booting VM: VmBoot(KernelLoad(Elf(ReadKernelImage)))',
+  },
+  {
+    kind: 'no-bootdev',
+    fatal: 'always',
+    pattern: /^grub(?: rescue)?>/,
+    source: 'GRUB 2, its two prompts',
+    example: 'grub rescue> ',
   },
 ];
 
-/** Rules for a machine of which only the firmware is known: `--system firmware`. */
 /** Lines of the machine monitor that were recorded into the same file: the host speaks, not the guest. In a run of ours they never get there. */
 export const hostFindings: readonly FindingRule[] = [
   {
@@ -93,6 +149,7 @@ export const hostFindings: readonly FindingRule[] = [
   },
 ];
 
+/** Rules for a machine of which only the firmware is known: `--system firmware`. */
 export const console: ConsoleRules = {
   milestones: [
     {
@@ -112,7 +169,7 @@ export const console: ConsoleRules = {
     },
   ],
   prompts: [],
-  panics: firmwareEndings,
+  panics: [...firmwareEndings, ...loaderEndings],
   findings: hostFindings,
   decoys: [],
   powerOffs: [],
