@@ -210,7 +210,8 @@ export class Judge {
     return this.#continuation.stamped(line) !== undefined;
   }
 
-  #meaning(line: string, stamp: Stamped | undefined): Meaning | undefined {
+  #meaning(padded: string, stamp: Stamped | undefined): Meaning | undefined {
+    const line = padded.trimEnd();
     const body = stamp && line.slice(stamp.end);
     const bodies = [body, withoutPrefixes(line), body && withoutPrefixes(body)];
     return this.#match.meaning(line, ...bodies.filter((text) => text !== undefined));
@@ -323,8 +324,9 @@ export class Judge {
   #lastPrompt(atMs: number): void {
     const last = this.#lastLines.findLast((line) => line.trim() !== '');
     if (this.#prompt || this.#verdict || last === undefined) return;
-    const text = last.trimEnd();
-    const prompt = [last, `${text} `].map((line) => this.#match.prompt(line)).find((seen) => seen && seen.behind.trim() === '');
+    const whole = `${last.trimEnd()} `;
+    const texts = [last, whole, withoutPrefixes(last), withoutPrefixes(whole)].filter((text) => text !== undefined);
+    const prompt = texts.map((line) => this.#match.prompt(line)).find((seen) => seen && seen.behind.trim() === '');
     if (prompt) this.#prompted(prompt, atMs);
   }
 

@@ -46,6 +46,7 @@ export const machineFlags = {
 export const verdictFlags = {
   timeout: { type: 'string', value: 'S', help: 'give up after S seconds' },
   silence: { type: 'string', value: 'S', help: 'give up when the console is silent for S seconds' },
+  reboots: { type: 'string', value: 'N', help: 'the machine may start over N times after it has said so (default 1); further times are a boot loop' },
   grace: { type: 'string', value: 'S', help: 'read on for S seconds after the prompt (default 2)' },
   expect: { type: 'string', multiple: true, value: 'TEXT', help: 'wait for TEXT on the console; with --send, in the order given' },
   send: { type: 'string', multiple: true, value: 'TEXT', help: 'type TEXT and Enter; before any --expect it waits for the prompt' },
@@ -183,10 +184,12 @@ function oneOf<T extends string>(args: CommandLine, flag: string, words: readonl
 
 /** The system's own clocks, except where the command line sets another. */
 export function bootLimits(args: CommandLine, own: Limits): Limits {
+  const reboots = args.count('reboots', 0);
   return {
     timeoutMs: args.seconds('timeout') ?? own.timeoutMs,
     silenceMs: args.seconds('silence') ?? own.silenceMs,
     graceMs: args.seconds('grace') ?? own.graceMs,
+    ...(reboots === undefined ? {} : { reboots }),
   };
 }
 

@@ -21,12 +21,14 @@ export interface Reported {
 
 /** The verdict comes last but for where to read on, so that it stands at the foot of the terminal. */
 export function reportLines({ subject, judgement, transcript }: Reported): readonly string[] {
-  const { verdict, findings, lastLines } = judgement;
+  const { verdict, findings, lastLines, suspects = [] } = judgement;
   const good = verdict.kind === 'booted';
   const tail = good ? [] : [`The last ${plural(lastLines.length, 'line')} of the console:`, ...lastLines.map((line) => `  | ${line}`)];
   const found = findings.length === 0 ? [] : [`Findings that did not decide: ${plural(findings.length, 'kind')}`];
+  const suspicious = suspects.length === 0 ? [] : ['Lines that may say why:', ...suspects.map((line) => `  ? ${line}`)];
   return [
     ...tail,
+    ...suspicious,
     ...found,
     ...findings.map(({ kind, line, count }) => `  ${count} x ${kind}: ${line}`),
     `${good ? 'PASS' : 'FAIL'} ${verdictSentence(subject, verdict)}`,

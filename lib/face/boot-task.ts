@@ -189,6 +189,7 @@ export async function bootOnce(task: Task, root: string, word: string | undefine
   const judgement = await bootTest(
     {
       ...order,
+      ...(args.count('reboots', 0) ? { machine: { ...order.machine, resets: true as const } } : {}),
       rules: system.console,
       limits: bootLimits(args, system.console.limits),
       steps: dialogueSteps(args),

@@ -36,6 +36,26 @@ test('a text whose verdict is another than its label is named', async () => {
   assert.equal(json.table, { 'fail booted': 1, 'fail failed': 1 });
 });
 
+test('the figures count failures that were found and good boots that were missed, and a part that is held back is told by its figures alone', async () => {
+  const rows = Array.from({ length: 20 }, (_, index) => `a.log\tredox\t${index % 2 === 0 ? 'pass' : 'fail'}\toom`);
+  const names = await Promise.all(
+    rows.map(async (row, index) => {
+      await writeFile(join(root, `${index}.log`), index === 0 ? 'nothing\n' : 'redox login: ');
+      return row.replace('a.log', `${index}.log`);
+    }),
+  );
+  await writeFile(join(root, 'index.tsv'), ['path\tsystem\tlabel\tkind', ...names].join('\n'));
+  const whole = await scored(root);
+  assert.match(whole.text, 'all: of 10 failures found 0.0 %, right kind 0.0 %; wrong pass 10, wrong fail 0, pass missed 1');
+  const part = await scored(root, '--fold', '1');
+  const [, held = ''] = /held back: of (\d+) failures/.exec(part.text) ?? [];
+  const [, open = ''] = /all: of (\d+) failures/.exec(part.text) ?? [];
+  assert.is(Number(held) + Number(open), 10);
+  assert.is(part.text.match(/not as labelled {2}/g)?.length, Number(open) + (part.text.includes(' 0.log') ? 1 : 0));
+  const refused: unknown = await scored(root, '--fold', '5').catch((reason: unknown) => reason);
+  assert.instance(refused, Failure);
+});
+
 test('a folder without an index, and a label that is none, are told', async () => {
   const refused = async (folder: string): Promise<string> => {
     const error: unknown = await scored(folder).catch((reason: unknown) => reason);

@@ -4,13 +4,18 @@ import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { replay } from '../console/replay.ts';
 import type { Verdict } from '../console/verdict.ts';
+import { digestBytes } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { plural } from '../core/sizes.ts';
 import { consoleRules } from '../system/boot-target.ts';
 import type { Flag } from './command-line.ts';
 import type { Outcome, Task } from './task.ts';
 
+/** Parts that texts are held back in. */
+const folds = 5;
+
 export const scoreFlags = {
+  fold: { type: 'string', value: 'K', help: `hold back the texts of part K of ${folds}, and tell nothing of them but their numbers, while rules are written` },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -26,6 +31,10 @@ interface Labelled {
   readonly kind: string;
 }
 
+interface Judged extends Labelled {
+  readonly verdict: Verdict;
+}
+
 const labels: readonly Label[] = ['pass', 'fail', 'incomplete', 'either'];
 
 export async function score({ args, path, print, report, signal }: Task, root: string): Promise<Outcome> {
@@ -38,12 +47,18 @@ export async function score({ args, path, print, report, signal }: Task, root: s
     verdicts.push((await replay(join(folder, file), rules, rules.limits)).verdict);
     report({ kind: 'progress', phase: 'judging', done: index + 1, total: rows.length });
   }
+  const judged = rows.flatMap((row, index): Judged[] => {
+    const verdict = verdicts[index];
+    return verdict ? [{ ...row, verdict }] : [];
+  });
+  const fold = args.count('fold', 0);
+  if (fold !== undefined && fold >= folds) throw cannot(`use --fold ${fold}`, `the parts are 0 to ${folds - 1}`, { blame: 'usage' });
+  const isHeldBack = ({ file }: Judged): boolean => fold !== undefined && partOf(file) === fold;
+  const open = judged.filter((row) => !isHeldBack(row));
   const table = new Map<string, number>();
   const kinds = new Map<string, number>();
   const wrong: string[] = [];
-  for (const [index, { file, label, kind }] of rows.entries()) {
-    const verdict = verdicts[index];
-    if (!verdict) continue;
+  for (const { file, label, kind, verdict } of open) {
     add(table, `${label} ${verdict.kind}`);
     if (label === 'fail') add(kinds, `${kind} ${said(verdict)}`);
     if (!fits(label, kind, verdict)) wrong.push(`${file}: ${label}${kind === '' ? '' : ` (${kind})`}, judged ${said(verdict)}`);
@@ -52,8 +67,54 @@ export async function score({ args, path, print, report, signal }: Task, root: s
   print('');
   for (const line of kindLines(kinds)) print(line);
   for (const line of wrong) print(`not as labelled  ${line}`);
-  print(`${plural(rows.length, 'text')}, ${wrong.length} not as labelled`);
-  return { json: { texts: rows.length, table: Object.fromEntries(table), kinds: Object.fromEntries(kinds), wrong } };
+  const families = [...new Set(open.map(familyOf))].sort();
+  for (const family of families) print(figuresLine(family, figuresOf(open.filter((row) => familyOf(row) === family))));
+  const all = figuresOf(open);
+  print(figuresLine('all', all));
+  const heldBack = fold === undefined ? undefined : figuresOf(judged.filter(isHeldBack));
+  if (heldBack) print(figuresLine('held back', heldBack));
+  print(`${plural(open.length, 'text')}, ${wrong.length} not as labelled`);
+  const more = { figures: { ...all }, ...(heldBack && { heldBack: { ...heldBack } }) };
+  return { json: { texts: open.length, table: Object.fromEntries(table), kinds: Object.fromEntries(kinds), wrong, ...more } };
+}
+
+/** A text of a folder of its own is of a family. */
+const familyOf = ({ file }: Judged): string => (file.includes('/') ? file.replace(/\/.*/, '') : 'texts');
+
+/** The part that a text is held back with: the same for everybody, and not by any order. */
+function partOf(file: string): number {
+  return Number.parseInt(digestBytes(file).slice(0, 8), 16) % folds;
+}
+
+/** How often the verdict was right, in texts. */
+interface Figures {
+  readonly fails: number;
+  /** Failures that were found, and those whose kind was right too. */
+  readonly found: number;
+  readonly rightKind: number;
+  readonly wrongPass: number;
+  /** Good boots that were called failed, and those that were not called booted. */
+  readonly wrongFail: number;
+  readonly passMissed: number;
+}
+
+function figuresOf(rows: readonly Judged[]): Figures {
+  const of = (wanted: Label, fit: (row: Judged) => boolean): number => rows.filter((row) => row.label === wanted && fit(row)).length;
+  const isFound = ({ verdict, kind }: Judged): boolean => verdict.kind === 'failed' || fits('fail', kind, verdict);
+  return {
+    fails: of('fail', () => true),
+    found: of('fail', isFound),
+    rightKind: of('fail', ({ kind, verdict }) => fits('fail', kind, verdict)),
+    wrongPass: of('fail', ({ verdict }) => verdict.kind === 'booted'),
+    wrongFail: of('pass', ({ verdict }) => verdict.kind === 'failed'),
+    passMissed: of('pass', ({ verdict }) => verdict.kind !== 'booted'),
+  };
+}
+
+function figuresLine(name: string, { fails, found, rightKind, wrongPass, wrongFail, passMissed }: Figures): string {
+  const share = (count: number): string => (fails === 0 ? 'none' : `${((100 * count) / fails).toFixed(1)} %`);
+  const failures = `of ${plural(fails, 'failure')} found ${share(found)}, right kind ${share(rightKind)}`;
+  return `${name}: ${failures}; wrong pass ${wrongPass}, wrong fail ${wrongFail}, pass missed ${passMissed}`;
 }
 
 function add(counts: Map<string, number>, key: string): void {

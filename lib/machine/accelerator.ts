@@ -7,7 +7,7 @@ import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { run } from '../core/sh.ts';
 import type { Accelerator } from './machine.ts';
-import { acceleratorArguments, bareArguments } from './qemu.ts';
+import { acceleratorArguments, bareArguments, resetArguments } from './qemu.ts';
 import { removeRunDirectory, runDirectory } from './run-directory.ts';
 
 export type AcceleratorChoice = Accelerator | 'auto';
@@ -44,7 +44,7 @@ export async function probe(kind: Accelerator, host: ProbeHost, { signal }: Pick
   try {
     const firmware = join(directory, 'probe.bin');
     await writeFile(firmware, probeFirmware());
-    const words = [...bareArguments(), ...acceleratorArguments(kind), '-m', 'size=16M', '-bios', firmware];
+    const words = [...bareArguments(), ...resetArguments({}), ...acceleratorArguments(kind), '-m', 'size=16M', '-bios', firmware];
     const exit = ['-device', `isa-debug-exit,iobase=${debugExit.port},iosize=1`];
     const result = await run([host.qemu, ...words, ...exit], { cwd: directory, env: {}, signal, timeoutMs: probeTimeoutMs });
     if (result.exitCode === debugExit.status) return undefined;

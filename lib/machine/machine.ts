@@ -1,8 +1,6 @@
 // What a machine is, as data: firmware, memory, processors, disks. Knows neither the program that runs it (qemu.ts) nor what it
 // boots or says.
 
-import type { WrittenArguments } from './written-arguments.ts';
-
 export type Firmware = 'uefi' | 'bios';
 export type DiskInterface = 'nvme' | 'virtio' | 'ide' | 'cdrom';
 export type Accelerator = 'kvm' | 'tcg';
@@ -51,8 +49,19 @@ export interface MachineDescription {
    * sockets are added to it.
    */
   readonly written?: WrittenArguments;
+  /** A reset starts the machine over; without it, it ends the machine, so that a boot loop is seen. */
+  readonly resets?: true;
   /** Further words for the machine monitor, at the end of its command line. */
   readonly extraArguments?: readonly string[];
+}
+
+/** Words for QEMU by a person or a program, in place of those of a machine's description. */
+export interface WrittenArguments {
+  /** A name, or a path, which is relative to the folder. Default: qemu-system-x86_64. */
+  readonly program?: string;
+  readonly words: readonly string[];
+  /** Absolute: QEMU runs in it, so that relative paths in the words hold. */
+  readonly folder: string;
 }
 
 /** What shows the screen of a machine. */

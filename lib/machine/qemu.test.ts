@@ -82,22 +82,22 @@ const tables: readonly (readonly [name: string, built: readonly string[], expect
     '-chardev socket,id=monitor0,path=/m -mon chardev=monitor0,mode=control ' +
       '-chardev socket,id=control0,path=/c,server=on,wait=off -mon chardev=control0,mode=control',
   ],
-  ['no screen unless one is wanted', bareArguments(), '-nodefaults -no-user-config -display none -vga none -no-reboot'],
-  ['a hidden screen', bareArguments({ kind: 'hidden' }), '-nodefaults -no-user-config -display none -vga std -no-reboot'],
+  ['no screen unless one is wanted', bareArguments(), '-nodefaults -no-user-config -display none -vga none'],
+  ['a hidden screen', bareArguments({ kind: 'hidden' }), '-nodefaults -no-user-config -display none -vga std'],
   [
     'a screen in a window',
     bareArguments({ kind: 'window', toolkit: 'gtk' }),
-    '-nodefaults -no-user-config -display gtk -vga std -no-reboot',
+    '-nodefaults -no-user-config -display gtk -vga std',
   ],
   [
     'a screen for VNC viewers',
     bareArguments({ kind: 'vnc', host: '127.0.0.1', number: 5 }),
-    '-nodefaults -no-user-config -display vnc=127.0.0.1:5 -vga std -no-reboot',
+    '-nodefaults -no-user-config -display vnc=127.0.0.1:5 -vga std',
   ],
   [
     'VNC at an address of IPv6',
     bareArguments({ kind: 'vnc', host: '::1', number: 0 }),
-    '-nodefaults -no-user-config -display vnc=[::1]:0 -vga std -no-reboot',
+    '-nodefaults -no-user-config -display vnc=[::1]:0 -vga std',
   ],
   [
     'a folder over 9P',

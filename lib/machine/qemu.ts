@@ -1,10 +1,9 @@
 // A machine description to QEMU's command line: small pure functions, one per concern. Starts nothing and looks at no file.
 // Options as in QEMU's manual, "Invocation"; known to work with 7.2 and later.
 import { MiB } from '../core/sizes.ts';
-import type { Accelerator, DirectKernel, Disk, Display, MachineDescription, Network } from './machine.ts';
+import type { Accelerator, DirectKernel, Disk, Display, MachineDescription, Network, WrittenArguments } from './machine.ts';
 import type { AttachedShare } from './shares.ts';
 import { withoutTerminal } from './written-arguments.ts';
-import type { WrittenArguments } from './written-arguments.ts';
 
 export const qemuProgram = 'qemu-system-x86_64';
 
@@ -38,6 +37,7 @@ export function qemuArguments(plan: QemuPlan): string[] {
   if (written) return writtenArguments(plan, written);
   return [
     ...bareArguments(plan.machine.display),
+    ...resetArguments(plan.machine),
     ...acceleratorArguments(plan.accelerator, plan.machine.board),
     ...sizeArguments(plan.machine),
     ...(plan.flash ? flashArguments(plan.flash) : []),
@@ -53,12 +53,11 @@ export function qemuArguments(plan: QemuPlan): string[] {
   ];
 }
 
-/** A reset ends also such a machine. */
 function writtenArguments({ machine, disks, serialSocket, monitorSocket, controlSocket }: QemuPlan, { words }: WrittenArguments): string[] {
   const tellsItsEnd = words.some((word) => word.startsWith('isa-debug-exit'));
   return [
     ...withoutTerminal(words, serialSocket),
-    '-no-reboot',
+    ...resetArguments(machine),
     ...disks.flatMap((disk, index) => diskArguments(disk, index, machine.board)),
     ...(machine.kernel ? kernelArguments(machine.kernel) : []),
     ...(machine.gdb ? gdbArguments(machine.gdb) : []),
@@ -70,9 +69,14 @@ function writtenArguments({ machine, disks, serialSocket, monitorSocket, control
 
 const debugExitArguments = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'];
 
-/** No device that was not asked for; a reset ends the machine, so that a boot loop is seen. */
+/** No device that was not asked for. */
 export function bareArguments(display?: Display): string[] {
-  return ['-nodefaults', '-no-user-config', '-display', displayWord(display), '-vga', display ? 'std' : 'none', '-no-reboot'];
+  return ['-nodefaults', '-no-user-config', '-display', displayWord(display), '-vga', display ? 'std' : 'none'];
+}
+
+/** A reset ends the machine, unless it may start over. */
+export function resetArguments({ resets }: Pick<MachineDescription, 'resets'>): string[] {
+  return resets ? [] : ['-no-reboot'];
 }
 
 function displayWord(display: Display | undefined): string {

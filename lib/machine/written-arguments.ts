@@ -1,15 +1,6 @@
 // Arguments of QEMU that somebody wrote for a terminal, and how the console comes to us instead. Options as in QEMU's manual, "Invocation".
 import type { Accelerator } from './machine.ts';
 
-/** Words for QEMU by a person or a program, in place of those of a machine's description. */
-export interface WrittenArguments {
-  /** A name, or a path, which is relative to the folder. Default: qemu-system-x86_64. */
-  readonly program?: string;
-  readonly words: readonly string[];
-  /** Absolute: QEMU runs in it, so that relative paths in the words hold. */
-  readonly folder: string;
-}
-
 /** The name of the console's character device where the words have none for it. */
 const terminal = 'terminal';
 

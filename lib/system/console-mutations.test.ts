@@ -26,6 +26,10 @@ const mutations: readonly Mutation[] = [
   { name: 'no line end', change: (text) => text.replace(/\n$/, '') },
   { name: 'bytes that are no UTF-8', change: (text) => `\u00ff\u0080x\n${text}` },
   { name: 'wrapped at column 80', change: (text) => text.replaceAll(/^.{80}(?=.)/gm, '$&\n') },
+  { name: 'dates of a CI', change: (text) => text.replaceAll(/^(?=.)/gm, '2024-03-01T12:00:00.1234567Z ') },
+  { name: 'a container', change: (text) => text.replaceAll(/^(?=.)/gm, 'vm-1  | ') },
+  { name: 'indented', change: (text) => text.replaceAll(/^(?=.)/gm, '    ') },
+  { name: 'padded', change: (text) => text.replaceAll(/(?<=.)(?=\n)/g, ' '.repeat(7)) },
   { name: 'stamped lines around', stamped: true, change: (text) => kernelLine + text + kernelLine },
   { name: 'with callers', stamped: true, change: (text) => text.replaceAll(/^(\[ *\d+\.\d{6}\]) /gm, '$1[ T1234] ') },
 ];

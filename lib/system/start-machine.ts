@@ -12,12 +12,11 @@ import { cloudHypervisorProgram, cloudHypervisorSettings } from '../machine/clou
 import { launchCloudHypervisor } from '../machine/cloud-hypervisor-launch.ts';
 import { launch } from '../machine/launch.ts';
 import type { RunningMachine } from '../machine/launch.ts';
-import type { Display, MachineDescription } from '../machine/machine.ts';
+import type { Display, MachineDescription, WrittenArguments } from '../machine/machine.ts';
 import { checkPorts } from '../machine/ports.ts';
 import { snapshotDisk } from '../machine/qemu-control.ts';
 import { qemuProgram } from '../machine/qemu.ts';
 import { writtenAccelerator } from '../machine/written-arguments.ts';
-import type { WrittenArguments } from '../machine/written-arguments.ts';
 import type { MachineOrder } from './machine-order.ts';
 import { chosenMonitor, shareServer } from './monitor-choice.ts';
 

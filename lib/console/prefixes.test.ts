@@ -1,0 +1,38 @@
+// Prefixes of recorders are taken off a line, several of them too, and text that has none is left alone.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { withoutPrefixes } from './prefixes.ts';
+
+const text = 'Kernel panic - not syncing: Attempted to kill init!';
+
+test('what recorders put before a line is taken off', () => {
+  for (const prefix of [
+    '2024-03-01T12:00:00.1234567Z ',
+    '2024-03-01 12:00:00,123 ',
+    '[2024-03-01 12:00:00] ',
+    'Wed Apr 17 17:03:39 2019 kern.info kernel: ',
+    'Mar  1 12:00:00 host kernel: ',
+    '[12:00:00.123] ',
+    '<6>',
+    '[pid:1,cpu4,init]',
+    'INFO: ',
+    '[ERROR] ',
+    'vm-1  | ',
+    'machine # ',
+    'serial: ',
+    '| ',
+    '    ',
+    '2024-03-01T12:00:00Z INFO vm-1 | > ',
+    ']3008;start=44681544-a0ea-4ea1-85c8-1d9190d5a789;user=root;type=shell;cwd=/root\\',
+  ]) {
+    assert.is(withoutPrefixes(prefix + text), text, prefix);
+  }
+});
+
+test('a line without one is left alone, and a prefix alone is a text', () => {
+  for (const line of [text, '', 'login:', '[  OK  ] Started getty.', '/ # ', 'user@host:~$ ', '# ', 'INFO: ']) {
+    assert.is(withoutPrefixes(line), undefined, line);
+  }
+});
+
+test.run();
