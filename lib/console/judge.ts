@@ -213,8 +213,7 @@ export class Judge {
   #meaning(padded: string, stamp: Stamped | undefined): Meaning | undefined {
     const line = padded.trimEnd();
     const body = stamp && line.slice(stamp.end);
-    const bodies = [body, withoutPrefixes(line), body && withoutPrefixes(body)];
-    return this.#match.meaning(line, ...bodies.filter((text) => text !== undefined));
+    return this.#match.meaning(line, body, withoutPrefixes(line), body && withoutPrefixes(body));
   }
 
   /** A kernel that has run for a while does not print its first second again. */

@@ -43,15 +43,15 @@ for (const file of files) {
         String(rule.pattern),
       );
     for (const rule of rules.panics) {
-      const meaning = match.meaning(rule.example, bodyOf(rule.example) ?? '');
+      const meaning = match.meaning(rule.example, bodyOf(rule.example));
       assert.ok(meaning?.kind === 'panic' && meaning.rule === rule, `another rule takes "${rule.example}"`);
     }
     for (const milestone of rules.milestones) {
-      const meaning = match.meaning(milestone.example, bodyOf(milestone.example) ?? '');
+      const meaning = match.meaning(milestone.example, bodyOf(milestone.example));
       assert.ok(meaning?.kind === 'milestone' && meaning.milestone === milestone, `another rule takes "${milestone.example}"`);
     }
     for (const rule of rules.findings) {
-      const meaning = match.meaning(rule.example, bodyOf(rule.example) ?? '');
+      const meaning = match.meaning(rule.example, bodyOf(rule.example));
       assert.ok(meaning?.kind === 'finding' && meaning.rule === rule, `another rule takes "${rule.example}"`);
     }
     for (const { example } of rules.prompts) assert.ok(match.prompt(example) !== undefined, example);

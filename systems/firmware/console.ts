@@ -99,7 +99,7 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:map: No mapping found\.|.{0,60}\bBoot Maintenance Manager\b)/,
+    pattern: /^map: No mapping found\.|\bBoot Maintenance Manager\b/,
     source: 'EDK II: its shell without a disk, its menu',
     example: 'map: No mapping found.',
   },

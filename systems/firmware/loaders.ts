@@ -125,7 +125,7 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'unless-claimed',
-    pattern: /^(?:Wrong Image Format for \w+ command|ERROR: can't get kernel image!|Bad Linux \w+ Image magic!|SCRIPT FAILED: continuing|No (?:ethernet|valid device tree binary) found|Boot failed \(err=-?\d+\)|.{0,40}: no (?:bootable|valid) (?:image|partition) )/,
+    pattern: /^(?:Wrong Image Format for \w+ command|ERROR: can't get kernel image!|Bad Linux \w+ Image magic!|SCRIPT FAILED: continuing|No (?:ethernet|valid device tree binary) found|Boot failed \(err=-?\d+\))/,
     source: 'U-Boot cmd/bootm.c, arch/*/lib/image.c',
     example: 'Wrong Image Format for bootm command',
   },

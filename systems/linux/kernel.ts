@@ -168,7 +168,7 @@ export const kernelEndings: readonly PanicRule[] = [
   {
     kind: 'oops',
     fatal: 'always',
-    pattern: /^\w[\w ,'!:()./-]{2,100}\[#[1-9]\d*\](?::|\s|$)/,
+    pattern: /(?<=^\w[\w ,'!:()./-]{2,100})\[#[1-9]\d*\](?::|\s|$)/,
     source: 'linux: what die() of every architecture prints, the word and the count of such faults',
     example: 'Reserved instruction in kernel code[#1]:',
   },
@@ -266,7 +266,7 @@ export const linuxRestarts: readonly LineRule[] = [
     example: '[    6.100000] kexec_core: Starting new kernel',
   },
   {
-    pattern: /^(?:systemd-shutdown\[1\]: Rebooting\.|Requesting system reboot|The system is going down for reboot|INIT: Switching to runlevel: 6|.{0,60}\bRebooting (?:now|the system|in \d+))/,
+    pattern: /^(?:systemd-shutdown\[1\]: Rebooting\.|Requesting system reboot|The system is going down for reboot|INIT: Switching to runlevel: 6|Rebooting (?:now|the system|in \d+))/,
     source: 'systemd shutdown.c, busybox init, sysvinit',
     example: 'systemd-shutdown[1]: Rebooting.',
   },
