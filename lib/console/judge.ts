@@ -281,6 +281,8 @@ export class Judge {
         this.#returned.set(index, 1);
       }
     }
+    // The next device may have something.
+    if (milestone.stage === 'loader' && this.#fault?.rule.kind === 'no-bootdev') this.#survived();
     if (index < this.#nextMilestone) return;
     this.#nextMilestone = index + 1;
     if (stages.indexOf(milestone.stage) >= stages.indexOf('kernel') && this.#fault?.rule.kind !== 'rust-panic') this.#survived(); // firmware found something else

@@ -30,11 +30,13 @@ const signs = anyOf([
   /\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?:? /,
   /<\d{1,3}>/,
   /\[(?:pid|cpu|tid)[:=][^\]]{0,60}\] ?/,
+  // [6:           init:    1], of phones
+  /\[\d+: {0,14}[\w./-]{1,20}: {0,8}\d+\] /,
   /\[ ?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|trace|debug|info|warn|error) ?\][: ]{1,2}/,
   /(?:\(stdout\)|\[(?:stdout|serial|qemu|guest|vm|console)\]):? {1,2}/,
   // 1-service | text
   /\d[\w.-]{0,39} {0,6}\| /,
-  /[|>#] /,
+  /[|>#] |\|(?=\S)/,
   // What is left of the sequences by which a shell marks its prompts (OSC 3008) where a terminal took their beginning.
   /\]?\d{2,4};(?:start|end)=[0-9a-f-]{8,36}(?:;[a-z]{1,20}=[^;[\\]{0,80}){0,20}\\?/,
   /[ \t]+/,

@@ -57,7 +57,7 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'firmware',
     fatal: 'always',
-    pattern: /^!!!! [A-Z0-9]+ Exception Type - /,
+    pattern: /!!!! [A-Z0-9]+ Exception Type - /,
     source: 'EDK II CpuExceptionHandlerLib',
     example: '!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!',
   },
@@ -85,7 +85,7 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'firmware',
     fatal: 'always',
-    pattern: /^(?:KVM internal error\. Suberror: \d+|KVM: entry failed, hardware error|kvm run failed )/,
+    pattern: /^(?:KVM internal error\. Suberror: \d+|KVM: entry failed, hardware error|kvm run failed |qemu(?:-system-\w+)?: (?:fatal: |Trying to execute code outside RAM or ROM))/,
     source: 'QEMU accel/kvm: the machine stops',
     example: 'KVM internal error. Suberror: 1',
   },
@@ -120,16 +120,23 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'other',
     fatal: 'always',
-    pattern: /^(?:Error booting VM: |Error: Cloud Hypervisor exited|VMM thread exited with error|Firecracker exiting with error|(?:\[\S+ )?(?:ERROR|error)(?:\]|:)? exiting with error \d+: |crosvm has exited with error)/,
+    pattern: /^(?:Error booting VM: |Error: Cloud Hypervisor exited|Error: RunWith(?:out)?Api|VMM thread exited with error)|\bFirecracker exiting with error\b|\bcrosvm has exited (?:with error|due to a kernel panic)|\bexiting with error \d+: /,
     source: 'Cloud Hypervisor, Firecracker, crosvm',
     example: 'Error booting VM: VmBoot(KernelLoad(Elf(ReadKernelImage)))',
   },
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^grub(?: rescue)?>/,
+    pattern: /^(?:sh:)?grub(?: rescue)?>/,
     source: 'GRUB 2, its two prompts',
     example: 'grub rescue> ',
+  },
+  {
+    kind: 'no-bootdev',
+    fatal: 'unless-claimed',
+    pattern: /^(?:Shell|(?:FS|BLK)\d{1,3}:\\?[^>]{0,80})> ?$/,
+    source: 'EDK II, the prompt of its shell',
+    example: 'FS0:\\efi\\boot\\> ',
   },
 ];
 
@@ -148,6 +155,15 @@ export const hostFindings: readonly FindingRule[] = [
     example: '[EFI stub] Decoding tEAX=00000000 EBX=00000000 ECX=00000000 EDX=000306a9',
   },
 ];
+
+/** A board's own prompt of its loader: a word and a sign. Where a system may follow, it looks like that of a shell. */
+const loaderPrompt: PanicRule = {
+  kind: 'no-bootdev',
+  fatal: 'unless-claimed',
+  pattern: /^[\w.-]{1,20}(?: [#$>]|[#$>]|=>) ?$/,
+  source: 'U-Boot with the prompt of a board (CONFIG_SYS_PROMPT)',
+  example: '8311 # ',
+};
 
 /** Rules for a machine of which only the firmware is known: `--system firmware`. */
 export const console: ConsoleRules = {
@@ -169,7 +185,7 @@ export const console: ConsoleRules = {
     },
   ],
   prompts: [],
-  panics: [...firmwareEndings, ...loaderEndings],
+  panics: [...firmwareEndings, ...loaderEndings, loaderPrompt],
   findings: hostFindings,
   decoys: [],
   powerOffs: [],

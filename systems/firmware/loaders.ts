@@ -4,6 +4,13 @@ import type { PanicRule } from '../../lib/console/rules.ts';
 
 export const loaderEndings: readonly PanicRule[] = [
   {
+    kind: 'no-bootdev',
+    fatal: 'always',
+    pattern: /^SPL: failed to boot from all boot devices/,
+    source: 'U-Boot common/spl',
+    example: 'SPL: failed to boot from all boot devices',
+  },
+  {
     kind: 'firmware',
     fatal: 'always',
     pattern: /^\"(?:Synchronous Abort|Error|Irq|Fiq)\" handler, esr 0x/,
@@ -48,7 +55,7 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'firmware',
     fatal: 'always',
-    pattern: /^(?:\[\w+ *\] +)?(?:ASSERTION ERROR: file |Payload not loaded|Couldn't load (?:romstage|ramstage|payload))/,
+    pattern: /^(?:\[\w+ *\] +)?(?:ASSERTION ERROR: file |Couldn't load (?:romstage|ramstage))/,
     source: 'coreboot',
     example: "ASSERTION ERROR: file 'src/lib/cbmem.c', line 52",
   },
@@ -69,7 +76,7 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:Entering rescue mode\.\.\.|Minimal BASH-like line editing is supported|Failed to boot both default and fallback entries)/,
+    pattern: /^(?:\[ )?(?:Entering rescue mode\.\.\.|Minimal BASH-like line editing is supported|Failed to boot both default and fallback entries)/,
     source: 'GRUB 2, kern/rescue_reader.c, normal/main.c',
     example: 'Entering rescue mode...',
   },
@@ -90,7 +97,7 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:Error \d{1,2}: [A-Z]|GRUB (?:Hard Disk|Floppy|Geom|Read) Error)/,
+    pattern: /^(?:Error \d{1,2}: (?:[Ff]ile|[Cc]annot|[Ii]nvalid|[Uu]nknown|[Uu]nrecognized|[Dd]isk|[Ss]elected|[Nn]o such|[Mm]ust|[Ff]ilename|[Bb]ad|[Aa]ttempt|[Ii]nconsistent|[Kk]ernel|[Ll]oading|[Rr]ead|[Ww]rite|[Tt]oo|[Uu]nsupported)|GRUB (?:Hard Disk|Floppy|Geom|Read) Error)/,
     source: 'GRUB 0.97, stage1.S, common.c',
     example: 'Error 15: File not found',
   },
@@ -142,5 +149,19 @@ export const loaderEndings: readonly PanicRule[] = [
     pattern: /^System halt!$/,
     source: 'the boot ROM of MediaTek',
     example: 'System halt!',
+  },
+  {
+    kind: 'no-bootdev',
+    fatal: 'always',
+    pattern: /^(?:Payload not loaded|Couldn't load payload)/,
+    source: 'coreboot',
+    example: 'Payload not loaded.',
+  },
+  {
+    kind: 'no-bootdev',
+    fatal: 'always',
+    pattern: /^(?:No loader found\. Configuration files in |Failed to load ldlinux|please change disks and press a key)/,
+    source: 'systemd-boot and gummiboot, SYSLINUX',
+    example: 'No loader found. Configuration files in \\loader\\entries\\*.conf are needed.',
   },
 ];

@@ -207,6 +207,13 @@ export const kernelEndings: readonly PanicRule[] = [
     source: 'linux init/main.c: the last program that it looks for before a shell',
     example: '[    1.900000] Run /bin/init as init process',
   },
+  {
+    kind: 'oops',
+    fatal: 'always',
+    pattern: /^(?:\*\*\* [A-Z ]{3,40} \*\*\* +FORMAT=|BAD KERNEL TRAP: )/,
+    source: 'linux arch/m68k/kernel/traps.c',
+    example: '*** ILLEGAL INSTRUCTION ***   FORMAT=4',
+  },
 ];
 
 export const kernelFindings: readonly FindingRule[] = [
