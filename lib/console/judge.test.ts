@@ -1,60 +1,10 @@
 // The verdict over timed chunks, with rules of its own so that each part of the machinery is seen alone.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { dialogueOver, exited, expectsOk, judged, limits, rules } from '../../fixtures/console/small-rules.ts';
 import { Judge } from './judge.ts';
 import type { Mark } from './judge.ts';
-import type { ConsoleRules, Limits } from './rules.ts';
 import { claimLines } from './rules.ts';
-import type { Judgement } from './verdict.ts';
-
-const limits: Limits = { timeoutMs: 60_000, silenceMs: 10_000, graceMs: 2000 };
-const from = { source: 'this test', example: '' };
-
-/** A system of our own, so that each rule of the machinery is seen alone. */
-const rules: ConsoleRules = {
-  milestones: [
-    { name: 'loader', stage: 'loader', once: true, pattern: /^loader up/, ...from },
-    { name: 'kernel', stage: 'kernel', pattern: /^kernel up/, ...from },
-    { name: 'banner', stage: 'kernel', once: true, pattern: /^Linux version/, ...from },
-    { name: 'init', stage: 'init', pattern: /^init up/, ...from },
-  ],
-  prompts: [
-    { pattern: /(?:^|\s)host login:/, ...from },
-    { pattern: /^~ # /, shell: true, ...from },
-    { pattern: /^> (?=$|\[)/, shell: true, bare: true, ...from },
-  ],
-  panics: [
-    { kind: 'page-fault', fatal: 'unless-claimed', pattern: /^Page fault/, ...from },
-    { kind: 'kernel-panic', fatal: 'always', pattern: /^PANIC/, ...from },
-    { kind: 'other', fatal: 'unless-claimed', pattern: /^BANNER/, ...from },
-    { kind: 'no-bootdev', fatal: 'unless-claimed', pattern: /^no device/, ...from },
-    { kind: 'emergency-mode', fatal: 'if-shell-follows', pattern: /^last try/, ...from },
-    { kind: 'rust-panic', fatal: { of: ['init'] }, pattern: /^killed (?<who>\S+)/, ...from },
-  ],
-  findings: [{ kind: 'warning', pattern: /^WARN/, ...from }],
-  decoys: [{ pattern: /PANIC timeout is|after host login:/, ...from }],
-  powerOffs: [{ pattern: /^Power down/, ...from }],
-  restarts: [{ pattern: /^Restarting/, ...from }],
-  stamp: { pattern: /\[ *(?<seconds>\d+\.\d{6})\] /, ...from },
-  limits,
-};
-
-/** Text that arrives at a time, or something else that happens then. */
-type Told = readonly [atMs: number, what: string | Mark];
-
-const exited: Mark = { kind: 'exited' };
-const dialogueOver: Mark = { kind: 'dialogue-over' };
-const expectsOk: Mark = { kind: 'expecting', text: 'ok' };
-
-function judged(told: readonly Told[], timed = true): Judgement {
-  const judge = new Judge(rules, limits, timed);
-  for (const [atMs, what] of told) {
-    if (typeof what === 'string') judge.read(atMs, Buffer.from(what));
-    else judge.mark(atMs, what);
-  }
-  judge.mark(told.at(-1)?.[0] ?? 0, { kind: 'ended' });
-  return judge.judgement();
-}
 
 test('a guest that ends with its status of success has booted, whatever it printed; after a panic it has not', () => {
   const passed: Mark = { kind: 'exited', passed: true };
@@ -371,73 +321,6 @@ test('the kernel starting over is a loop: its time went back, or its first words
   }
   const banners = (times: number): string => judged([[0, 'loader up\n'.repeat(times)]], false).verdict.kind;
   assert.equal([banners(1), banners(2), banners(3)], ['stalled', 'stalled', 'failed']);
-});
-
-/** What a record without times is judged as: its verdict, or the kind of its failure. */
-function ofRecord(text: string, reboots?: number): string {
-  const judge = new Judge(rules, reboots === undefined ? limits : { ...limits, reboots }, false);
-  judge.read(0, Buffer.from(text));
-  judge.mark(0, { kind: 'ended' });
-  const { verdict } = judge.judgement();
-  return verdict.kind === 'failed' ? verdict.failure : verdict.kind;
-}
-
-const boot = '[    0.000000] Linux version 6\n[    3.000000] init up\n';
-
-test('a restart that was announced is judged anew, as often as the limits allow; one without a word is a loop', () => {
-  const restart = '[    6.000000] Restarting system\n';
-  assert.is(ofRecord(`${boot}${boot}host login: `), 'boot-loop');
-  assert.is(ofRecord(`${boot}${restart}${boot}host login: `), 'booted');
-  assert.is(ofRecord(`${boot}${restart}${boot}${restart}${boot}host login: `), 'boot-loop');
-  assert.is(ofRecord(`${boot}${restart}${boot}${restart}${boot}host login: `, 2), 'booted');
-  assert.is(ofRecord(`${boot}${restart}${boot}host login: `, 0), 'boot-loop');
-  assert.is(ofRecord(`${boot}host login: \n${restart}${boot}PANIC\n`), 'kernel-panic', 'the prompt before the restart counts no more');
-  assert.is(ofRecord(`${boot}${restart}${boot}`), 'stalled');
-});
-
-test("a kernel's first line that a program prints is no restart", () => {
-  assert.is(ofRecord(`${boot}Linux version 6\nhost login: `), 'booted', 'it has no stamp, and others have');
-  assert.is(ofRecord(`${boot}host login: root\n~ # dmesg\n${boot}~ # `), 'booted', 'somebody typed before it');
-  assert.is(ofRecord(`${boot}~ # logread\n${boot}~ # `), 'booted');
-  assert.is(ofRecord('Linux version 2.4\ninit up\nLinux version 2.4\ninit up\n'), 'boot-loop', 'a kernel that stamps nothing');
-});
-
-test('a shell is a failure behind what only leads to one; a login is not', () => {
-  assert.is(ofRecord(`${boot}last try\n~ # `), 'emergency-mode');
-  assert.is(ofRecord(`${boot}last try\nhost login: `), 'booted');
-  assert.is(ofRecord(`${boot}last try\n`), 'stalled');
-});
-
-test('a device that cannot be booted is forgiven when a kernel comes', () => {
-  assert.is(ofRecord('no device 1\n'), 'no-bootdev');
-  assert.is(ofRecord(`no device 1\n${boot}`), 'stalled');
-  assert.is(ofRecord(`no device 1\n${boot}host login: `), 'booted');
-});
-
-test('a prompt whose last blank was cut is one at the end of a text, and so is a bare sign; in the midst neither is', () => {
-  assert.is(ofRecord(`${boot}~ #`), 'booted');
-  assert.is(ofRecord(`${boot}  host login:\n`), 'booted');
-  assert.is(ofRecord(`${boot}> `), 'booted');
-  assert.is(ofRecord(`${boot}> \nmore text\n`), 'stalled');
-  assert.is(ofRecord(`${boot}> a remark\n`), 'stalled');
-  assert.is(ofRecord(`${boot}~ #\nmore text\n`), 'stalled');
-});
-
-test('a bare sign counts on a live console when nothing follows it for the grace window', () => {
-  const alone = judged([[100, '> '], [5000, '']]);
-  assert.is(alone.verdict.kind, 'booted');
-  const followed = judged([[100, '> '], [200, 'Subtest: a'], [300, '\n']]);
-  assert.is(followed.verdict.kind, 'stalled');
-});
-
-test('lines are judged without the prefixes of a recorder', () => {
-  assert.is(ofRecord('2024-03-01T12:00:00Z vm-1 | PANIC\n'), 'kernel-panic');
-  assert.is(ofRecord('2024-03-01T12:00:00Z vm-1 | host login: '), 'booted');
-});
-
-test('a boot that stalled names suspicious lines, and one that went well none', () => {
-  assert.equal(judged([[0, 'kernel up\nmount: no such device\n']]).suspects, ['mount: no such device']);
-  assert.equal(judged([[0, 'mount: no such device\nhost login: ']]).suspects ?? [], []);
 });
 
 test.run();

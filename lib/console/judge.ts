@@ -16,6 +16,7 @@ import { isOneOf, matcher } from './matcher.ts';
 import type { Matcher, Meaning } from './matcher.ts';
 import type { SeenPrompt } from './matcher.ts';
 import { withoutPrefixes } from './prefixes.ts';
+import { lastPromptOf, promptOf } from './prompt-search.ts';
 import { claimLines } from './rules.ts';
 import type { ConsoleRules, FailureKind, Limits, Milestone, PanicRule, Stage } from './rules.ts';
 import { suspects } from './suspects.ts';
@@ -213,7 +214,8 @@ export class Judge {
   #meaning(padded: string, stamp: Stamped | undefined): Meaning | undefined {
     const line = padded.trimEnd();
     const body = stamp && line.slice(stamp.end);
-    return this.#match.meaning(line, body, withoutPrefixes(line), body && withoutPrefixes(body));
+    if (body === undefined) return this.#match.meaning(line, withoutPrefixes(line));
+    return this.#match.meaning(line, [body, ...withoutPrefixes(line), ...withoutPrefixes(body)]);
   }
 
   /** A kernel that has run for a while does not print its first second again. */
@@ -296,8 +298,7 @@ export class Judge {
 
   #seePrompt(atMs: number, line: string, whole = false): void {
     if (this.#verdict || (this.#prompt && (this.#timed || this.#session))) return;
-    const body = withoutPrefixes(line);
-    const prompt = this.#match.prompt(line) ?? (body === undefined ? undefined : this.#match.prompt(body));
+    const prompt = promptOf(this.#match, line);
     if (prompt === undefined) return;
     if (!this.#timed && prompt.rule.shell && this.#isTyped(prompt.behind)) {
       this.#session = true;
@@ -323,11 +324,8 @@ export class Judge {
 
   /** Nothing will follow the last line: a prompt that was cut at its end, and one that other lines begin with, is one. */
   #lastPrompt(atMs: number): void {
-    const last = this.#lastLines.findLast((line) => line.trim() !== '');
-    if (this.#prompt || this.#verdict || last === undefined) return;
-    const whole = `${last.trimEnd()} `;
-    const texts = [last, whole, withoutPrefixes(last), withoutPrefixes(whole)].filter((text) => text !== undefined);
-    const prompt = texts.map((line) => this.#match.prompt(line)).find((seen) => seen && seen.behind.trim() === '');
+    if (this.#prompt || this.#verdict) return;
+    const prompt = lastPromptOf(this.#match, this.#lastLines);
     if (prompt) this.#prompted(prompt, atMs);
   }
 

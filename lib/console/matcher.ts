@@ -19,7 +19,7 @@ export interface Matcher {
   /** A prompt on this line, which may be unfinished; more text on the line changes only what is behind it. */
   prompt(line: string): SeenPrompt | undefined;
   /** `bodies`: the line without the kernel's stamp and what stands before it, and without the prefixes of recorders. */
-  meaning(line: string, ...bodies: readonly (string | undefined)[]): Meaning | undefined;
+  meaning(line: string, bodies?: readonly string[]): Meaning | undefined;
 }
 
 export function matcher(rules: ConsoleRules): Matcher {
@@ -29,11 +29,11 @@ export function matcher(rules: ConsoleRules): Matcher {
   const decoy = oneOf(rules.decoys);
   const powerOff = oneOf(rules.powerOffs);
   const restart = oneOf(restarts);
-  const meaning = (line: string, ...bodies: readonly (string | undefined)[]): Meaning | undefined => {
+  const meaning = (line: string, bodies: readonly string[] = []): Meaning | undefined => {
     const own = meaningOf(line);
     if (own || decoy.test(line)) return own;
     for (const body of bodies) {
-      const inner = body && meaningOf(body);
+      const inner = meaningOf(body);
       if (inner) return inner;
     }
     return undefined;

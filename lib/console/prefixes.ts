@@ -45,15 +45,18 @@ const signs = anyOf([
 /** A prefix more than these is a part of the text. */
 const most = 4;
 
-/** The line without prefixes, or undefined where it has none. */
-export function withoutPrefixes(line: string): string | undefined {
-  let rest = line;
-  for (let count = 0; count < most; count++) {
-    const match = prefixOf(rest);
-    if (!match || match[0].length === rest.length) break;
+const none: readonly string[] = [];
+
+/** The line without its first prefix, without the next, and so on: what looks like one may be a part of the text. */
+export function withoutPrefixes(line: string): readonly string[] {
+  let match = prefixOf(line);
+  if (!match || match[0].length === line.length) return none;
+  const texts: string[] = [];
+  for (let rest = line; match && match[0].length < rest.length && texts.length < most; match = prefixOf(rest)) {
     rest = rest.slice(match[0].length);
+    texts.push(rest);
   }
-  return rest === line ? undefined : rest;
+  return texts;
 }
 
 function prefixOf(line: string): RegExpExecArray | null {

@@ -4,6 +4,14 @@ import type { ConsoleRules, Limits } from './rules.ts';
 import { hasTimes, readTranscript } from './transcript.ts';
 import type { Judgement } from './verdict.ts';
 
+/** Judges a text without times. */
+export function judgedText(bytes: Uint8Array, rules: ConsoleRules): Judgement {
+  const judge = new Judge(rules, rules.limits, false);
+  judge.read(0, bytes);
+  judge.mark(0, { kind: 'ended' });
+  return judge.judgement();
+}
+
 /** Judges the record at `path`. Without X.log.times it says what the bytes alone decide. */
 export async function replay(path: string, rules: ConsoleRules, limits: Limits): Promise<Judgement> {
   const timed = await hasTimes(path);

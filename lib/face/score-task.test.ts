@@ -23,6 +23,10 @@ test('all of our own recordings are judged as they are labelled', async () => {
   assert.match(text, /\d+ texts, 0 not as labelled/);
 });
 
+test('no verdict of our own recordings changes when they come with other line ends, colours or prefixes', async () => {
+  assert.match((await scored('--mutate')).text, / texts in \d+ ways, 0 verdicts changed$/m);
+});
+
 test('a text whose verdict is another than its label is named', async () => {
   await writeFile(join(root, 'a.log'), 'Redox OS starting...\nredox login: ');
   await writeFile(join(root, 'b.log'), 'No bootable device.\n');

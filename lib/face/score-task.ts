@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
-import { replay } from '../console/replay.ts';
+import { mutations } from '../console/mutations.ts';
+import { judgedText, replay } from '../console/replay.ts';
+import { hasTimes } from '../console/transcript.ts';
 import type { Verdict } from '../console/verdict.ts';
 import { digestBytes } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
@@ -16,6 +18,7 @@ const folds = 5;
 
 export const scoreFlags = {
   fold: { type: 'string', value: 'K', help: `hold back the texts of part K of ${folds}, and tell nothing of them but their numbers, while rules are written` },
+  mutate: { type: 'boolean', help: 'count how often a verdict changes when the same text comes with other line ends, colours or prefixes' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -73,9 +76,26 @@ export async function score({ args, path, print, report, signal }: Task, root: s
   print(figuresLine('all', all));
   const heldBack = fold === undefined ? undefined : figuresOf(judged.filter(isHeldBack));
   if (heldBack) print(figuresLine('held back', heldBack));
+  if (args.has('mutate')) for (const line of await mutationLines(folder, root, open)) print(line);
   print(`${plural(open.length, 'text')}, ${wrong.length} not as labelled`);
   const more = { figures: { ...all }, ...(heldBack && { heldBack: { ...heldBack } }) };
   return { json: { texts: open.length, table: Object.fromEntries(table), kinds: Object.fromEntries(kinds), wrong, ...more } };
+}
+
+/** A line for each verdict that a mutation changes, and the count. Texts about which people disagree are left out. */
+async function mutationLines(folder: string, root: string, rows: readonly Judged[]): Promise<readonly string[]> {
+  const changed: string[] = [];
+  const clear = rows.filter(({ label }) => label !== 'either');
+  for (const { file, system, verdict } of clear) {
+    if (await hasTimes(join(folder, file))) continue; // they are of its bytes as they are
+    const text = await readFile(join(folder, file), 'latin1');
+    const rules = await consoleRules(root, system);
+    for (const { name, change } of mutations) {
+      const now = said(judgedText(Buffer.from(change(text), 'latin1'), rules).verdict);
+      if (now !== said(verdict)) changed.push(`changed  ${file} with ${name}: ${said(verdict)} became ${now}`);
+    }
+  }
+  return [...changed, `${clear.length} texts in ${mutations.length} ways, ${plural(changed.length, 'verdict')} changed`];
 }
 
 /** A text of a folder of its own is of a family. */

@@ -31,15 +31,15 @@ for (const file of files) {
   const rules = page.console;
   const match = matcher(rules);
   const continuation = new Continuation(rules.stamp);
-  const bodyOf = (line: string): string | undefined => {
+  const bodyOf = (line: string): readonly string[] => {
     const stamp = continuation.stamped(line);
-    return stamp && line.slice(stamp.end);
+    return stamp ? [line.slice(stamp.end)] : [];
   };
 
   test(`${file}: every rule has a source and decides its own example`, () => {
     for (const rule of allRules(rules))
       assert.ok(
-        rule.source !== '' && [rule.example, bodyOf(rule.example) ?? ''].some((text) => rule.pattern.test(text)),
+        rule.source !== '' && [rule.example, ...bodyOf(rule.example)].some((text) => rule.pattern.test(text)),
         String(rule.pattern),
       );
     for (const rule of rules.panics) {

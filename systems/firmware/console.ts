@@ -66,7 +66,7 @@ export const firmwareEndings: readonly PanicRule[] = [
     fatal: 'always',
     pattern: /^(?:DXE_)?ASSERT(?:!:)? ?(?:\[\w+\] )?\S+ ?\(\d+\): /,
     source: 'EDK II DebugLib of all ages',
-    example: 'ASSERT [PlatformPei] /home/u/edk2/OvmfPkg/PlatformPei/MemDetect.c(294): !(((INTN)(RETURN_STATUS)(Status)) < 0)',
+    example: 'ASSERT [PlatformPei] /build/edk2/OvmfPkg/PlatformPei/MemDetect.c(294): !(((INTN)(RETURN_STATUS)(Status)) < 0)',
   },
   {
     kind: 'firmware',
