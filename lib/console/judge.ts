@@ -287,7 +287,8 @@ export class Judge {
     if (milestone.stage === 'loader' && this.#fault?.rule.kind === 'no-bootdev') this.#survived();
     if (index < this.#nextMilestone) return;
     this.#nextMilestone = index + 1;
-    if (stages.indexOf(milestone.stage) >= stages.indexOf('kernel') && this.#fault?.rule.kind !== 'rust-panic') this.#survived(); // firmware found something else
+    // Firmware has found something else to start.
+    if (stages.indexOf(milestone.stage) >= stages.indexOf('kernel') && this.#fault?.rule.kind !== 'rust-panic') this.#survived();
     this.#reach(atMs, milestone.name, milestone.stage);
   }
 

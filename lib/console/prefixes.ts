@@ -19,7 +19,16 @@ const words = anyOf([
 ]);
 
 /** What a line must have to be worth a look for these: a sign, a time, or a level. */
-const hasWords = /^[\w.-]{1,40} {0,6}[|#] |^[A-Z][a-z]{2},? |^(?:TRACE|DEBUG|INFO|NOTICE|WARN|ERROR|FATAL|trace|debug|info|warn|error|kern|daemon|user|auth|syslog|local|serial|console|guest|vm|qemu|stdout|uart|ttyS)/;
+const hasWords = new RegExp(
+  [
+    /^[\w.-]{1,40} {0,6}[|#] /,
+    /^[A-Z][a-z]{2},? /,
+    /^(?:TRACE|DEBUG|INFO|NOTICE|WARN|ERROR|FATAL|trace|debug|info|warn|error|kern|daemon|user|auth|syslog|local)/,
+    /^(?:serial|console|guest|vm|qemu|stdout|uart|ttyS)/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
 
 /** Prefixes that begin otherwise. */
 const signs = anyOf([

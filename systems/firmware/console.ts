@@ -78,16 +78,30 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'firmware',
     fatal: 'always',
-    pattern: /^(?:Synchronous|SError|IRQ|FIQ|Data abort|Prefetch abort|Undefined Instruction|SWI|Reset) Exception (?:PC )?at 0x/,
+    pattern: /^(?:Synchronous|SError|IRQ|FIQ|Undefined Instruction|SWI|Reset) Exception at 0x/,
     source: 'EDK II ArmPkg DefaultExceptionHandlerLib',
     example: 'Synchronous Exception at 0x000000005F0D2F8C',
   },
   {
     kind: 'firmware',
     fatal: 'always',
-    pattern: /^(?:KVM internal error\. Suberror: \d+|KVM: entry failed, hardware error|kvm run failed |qemu(?:-system-\w+)?: (?:fatal: |Trying to execute code outside RAM or ROM))/,
+    pattern: /^(?:Data abort|Prefetch abort) Exception (?:PC )?at 0x/,
+    source: 'EDK II ArmPkg, 32 bits',
+    example: 'Data abort Exception PC at 0x5F0D2F8C',
+  },
+  {
+    kind: 'firmware',
+    fatal: 'always',
+    pattern: /^(?:KVM internal error\. Suberror: \d+|KVM: entry failed, hardware error|kvm run failed )/,
     source: 'QEMU accel/kvm: the machine stops',
     example: 'KVM internal error. Suberror: 1',
+  },
+  {
+    kind: 'firmware',
+    fatal: 'always',
+    pattern: /^qemu(?:-system-\w+)?: (?:fatal: |Trying to execute code outside RAM or ROM)/,
+    source: 'QEMU accel/tcg',
+    example: 'qemu: fatal: Trying to execute code outside RAM or ROM at 0xe59f300c',
   },
   {
     kind: 'no-bootdev',
@@ -120,9 +134,23 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'other',
     fatal: 'always',
-    pattern: /^(?:Error booting VM: |Error: Cloud Hypervisor exited|Error: RunWith(?:out)?Api|VMM thread exited with error)|\bFirecracker exiting with error\b|\bcrosvm has exited (?:with error|due to a kernel panic)|\bexiting with error \d+: /,
-    source: 'Cloud Hypervisor, Firecracker, crosvm',
+    pattern: /^(?:Error booting VM: |Error: Cloud Hypervisor exited|VMM thread exited with error)/,
+    source: 'Cloud Hypervisor',
     example: 'Error booting VM: VmBoot(KernelLoad(Elf(ReadKernelImage)))',
+  },
+  {
+    kind: 'other',
+    fatal: 'always',
+    pattern: /^Error: RunWith(?:out)?Api|\bFirecracker exiting with error\b/,
+    source: 'Firecracker',
+    example: '2026-02-12T17:18:27.185731205 [anonymous-instance:main] Firecracker exiting with error. exit_code=1',
+  },
+  {
+    kind: 'other',
+    fatal: 'always',
+    pattern: /\bcrosvm has exited (?:with error|due to a kernel panic)|\bexiting with error \d+: /,
+    source: 'crosvm',
+    example: '[ERROR crosvm] crosvm has exited with error: failed to create kvm: Permission denied (os error 13)',
   },
   {
     kind: 'no-bootdev',

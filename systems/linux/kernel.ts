@@ -273,9 +273,14 @@ export const linuxRestarts: readonly LineRule[] = [
     example: '[    6.100000] kexec_core: Starting new kernel',
   },
   {
-    pattern: /^(?:systemd-shutdown\[1\]: Rebooting\.|Requesting system reboot|The system is going down for reboot|INIT: Switching to runlevel: 6|Rebooting (?:now|the system|in \d+))/,
-    source: 'systemd shutdown.c, busybox init, sysvinit',
+    pattern: /^(?:systemd-shutdown\[1\]: Rebooting\.|Requesting system reboot|The system is going down for reboot)/,
+    source: 'systemd shutdown.c, busybox init, shutdown of sysvinit',
     example: 'systemd-shutdown[1]: Rebooting.',
+  },
+  {
+    pattern: /^(?:INIT: Switching to runlevel: 6|Rebooting (?:now|the system|in \d+))/,
+    source: 'sysvinit, scripts of first boots',
+    example: 'INIT: Switching to runlevel: 6',
   },
 ];
 

@@ -15,11 +15,22 @@ export const linuxPrompts: readonly PromptRule[] = [
     example: 'Please press Enter to activate this console.',
   },
   {
-    pattern:
-      /^(?!(?:dracut|initqueue|pre-\w+|mount|switch_root|cmdline|cleanup):\/#)(?:[/~]\S{0,80} |\S{1,80}:[/~]\S{0,80} ?|\[(?!rootfs )\S{1,60} \S{1,60}\]|\[\S{1,60}@\S{1,60}:\S{1,80}\]:?[/~]?\S{0,80}|(?:ba|da|z|k|a)?sh-\d[\d.]*)[#$] /,
+    pattern: /^(?!(?:dracut|initqueue|pre-\w+|mount|switch_root|cmdline|cleanup):\/#)(?:[/~]\S{0,80} |\S{1,80}:[/~]\S{0,80} ?)[#$] /,
     shell: true,
-    source: 'busybox sh, bash with the prompts of Debian, Red Hat, openSUSE and NixOS, mksh of Android',
+    source: 'busybox sh, bash with the prompts of Debian and openSUSE, mksh of Android; those of dracut are none',
     example: '/ # ',
+  },
+  {
+    pattern: /^\[(?:(?!rootfs )\S{1,60} \S{1,60}|\S{1,60}@\S{1,60}:\S{1,80})\]:?[/~]?\S{0,80}[#$] /,
+    shell: true,
+    source: 'bash with the prompts of Red Hat and NixOS; that of mkinitcpio is none',
+    example: '[root@localhost ~]# ',
+  },
+  {
+    pattern: /^(?:ba|da|z|k|a)?sh-\d[\d.]*[#$] /,
+    shell: true,
+    source: 'bash and its kin without a PS1',
+    example: 'bash-5.2# ',
   },
   {
     pattern: /^[\w.-]{1,64}(?:@[\w.-]{1,64})? [/~][^\s#$]{0,80} ?[#$%] /,
