@@ -166,6 +166,27 @@ export const firmwareEndings: readonly PanicRule[] = [
     source: 'EDK II, the prompt of its shell',
     example: 'FS0:\\efi\\boot\\> ',
   },
+  {
+    kind: 'firmware',
+    fatal: 'always',
+    pattern: /Exception happened, ExceptionNum is \d+, EIP = /,
+    source: 'EDK II SourceLevelDebugPkg',
+    example: 'Exception happened, ExceptionNum is 6, EIP = 0xE0000.',
+  },
+  {
+    kind: 'other',
+    fatal: 'always',
+    pattern: /^(?:Guest crashed on cpu \d+: |Failed to emulate instruction \[|vm exit\[\d+\]$)/,
+    source: 'QEMU for s390, bhyve, HyperKit',
+    example: 'Guest crashed on cpu 0: disabled-wait',
+  },
+  {
+    kind: 'other',
+    fatal: 'always',
+    pattern: /\bbhyve exited with status (?:[3-9]|\d\d)|^ *#? ?KVM exit reason: \d+ \(\"KVM_EXIT_(?!SHUTDOWN|SYSTEM)/,
+    source: 'vm-bhyve, kvmtool',
+    example: 'KVM exit reason: 17 ("KVM_EXIT_INTERNAL_ERROR")',
+  },
 ];
 
 /** Lines of the machine monitor that were recorded into the same file: the host speaks, not the guest. In a run of ours they never get there. */
@@ -193,6 +214,15 @@ const loaderPrompt: PanicRule = {
   example: '8311 # ',
 };
 
+/** A machine monitor or a loader in Rust. Where a system runs, the same words are those of any program. */
+const monitorPanic: PanicRule = {
+  kind: 'rust-panic',
+  fatal: 'always',
+  pattern: /^thread '[^']*'(?: \(\d+\))? panicked at /,
+  source: 'Rust std, panicking.rs, before and since 1.73',
+  example: "thread 'main' panicked at src/main.rs:10:5:",
+};
+
 /** Rules for a machine of which only the firmware is known: `--system firmware`. */
 export const console: ConsoleRules = {
   milestones: [
@@ -213,7 +243,7 @@ export const console: ConsoleRules = {
     },
   ],
   prompts: [],
-  panics: [...firmwareEndings, ...loaderEndings, loaderPrompt],
+  panics: [...firmwareEndings, ...loaderEndings, loaderPrompt, monitorPanic],
   findings: hostFindings,
   decoys: [],
   powerOffs: [],

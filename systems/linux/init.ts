@@ -255,7 +255,7 @@ export const userlandEndings: readonly PanicRule[] = [
     example: 's6-svscan: fatal: unable to chdir: No such file or directory',
   },
   {
-    kind: 'other',
+    kind: 'emergency-mode',
     fatal: 'always',
     pattern: /^(?:All services have stopped with no shutdown issued; boot failure\?|Choose: \(r\)eboot, r\(e\)covery, )/,
     source: 'dinit, dinit.cc',
@@ -330,5 +330,26 @@ export const userlandEndings: readonly PanicRule[] = [
     pattern: /^init: (?:InitFatalReboot: |panic: rebooting|Failed to mount required partitions|SELinux: +Could not load policy)/,
     source: 'Android init',
     example: 'init: InitFatalReboot: signal 6',
+  },
+  {
+    kind: 'emergency-mode',
+    fatal: 'always',
+    pattern: /^(?:\(or give root password for |Type control-d to proceed with normal startup|entering a warm and cozy REPL)/,
+    source: 'busybox sulogin of before 1.22, the initrd of Guix',
+    example: '(or give root password for system maintenance):',
+  },
+  {
+    kind: 'other',
+    fatal: 'always',
+    pattern: /^(?:boot program '.{1,200}' terminated|Enter runlevel: |LTSP boot error!)/,
+    source: 'the initrd of Guix, sysvinit without an inittab, LTSP',
+    example: "boot program '/gnu/store/8x0q3kzqf4bnw0rj7xnmsf2hl0dy6lgq-system/boot' terminated, rebooting",
+  },
+  {
+    kind: 'other',
+    fatal: 'always',
+    pattern: /^(?:\[FATAL tini |Couldn't exec(?:ute)? '\S{0,60}init'|s6-svscan crashed)/,
+    source: 'tini, libkrun, s6',
+    example: "Couldn't execute '/sbin/init': ENOENT",
   },
 ];

@@ -105,9 +105,16 @@ export const kernelEndings: readonly PanicRule[] = [
   {
     kind: 'kernel-panic',
     fatal: 'always',
-    pattern: /^(?:\(XEN\) )?(?:\[[-0-9: .]+\] )?(?:Panic on CPU \d+:|Hardware Dom0 (?:crashed|halted|shutdown): )/,
+    pattern: /^(?:\(XEN\) )?(?:\[[-0-9: .]+\] )?(?:Panic on CPU \d+:|FATAL TRAP|Xen BUG at|Hardware Dom0 (?:crashed|halted))/,
     source: 'xen common/panic, xen/arch/x86/traps.c',
     example: '(XEN) Panic on CPU 0:',
+  },
+  {
+    kind: 'kernel-panic',
+    fatal: 'always',
+    pattern: /^\(XEN\) (?:\[[-0-9: .]+\] )?(?:Assertion '.{1,100}' failed|----\[ Xen-\d)/,
+    source: 'xen, the head of its registers',
+    example: '(XEN) ----[ Xen-4.17.2  x86_64  debug=n  Not tainted ]----',
   },
   {
     kind: 'oops',
@@ -161,7 +168,7 @@ export const kernelEndings: readonly PanicRule[] = [
   {
     kind: 'oops',
     fatal: 'always',
-    pattern: /^Kernel Fault: Code=\d+ /,
+    pattern: /^[A-Z][\w /()?-]{3,60}: Code=\d+ \(.{1,60}\) at addr /,
     source: 'linux arch/parisc/kernel/traps.c',
     example: 'Kernel Fault: Code=26 (Data memory access rights trap) at addr 0000000000000000',
   },

@@ -74,4 +74,9 @@ export const linuxDecoys: readonly LineRule[] = [
     source: 'linux kernel/audit.c: names of profiles and units stand in these lines',
     example: '[    4.005254] audit: type=1400 audit(1568973482.659:4): apparmor="STATUS" name="libreoffice-oopslash"',
   },
+  {
+    pattern: /^\s*(?:echo|printf|exec|eval|grep|sed) ["'\/-]/,
+    source: 'scripts that are printed',
+    example: 'echo "initramfs emergency recovery shell launched"',
+  },
 ];
