@@ -1,8 +1,9 @@
 // Every compression gives back the bytes, and a file that unpacks to more than it is said to have, or is damaged, is refused.
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from './events.ts';
@@ -27,6 +28,7 @@ async function byTool(argv: readonly string[], ending: string): Promise<Buffer> 
 const packings: Readonly<Record<string, () => Buffer | Promise<Buffer>>> = {
   zstd: () => zstdCompressSync(plain),
   gzip: () => gzipSync(plain),
+  deflate: () => deflateSync(plain),
   br: () => brotliCompressSync(plain),
   xz: () => byTool(['xz'], '.xz'),
   bzip2: () => byTool(['bzip2'], '.bz2'),
@@ -60,6 +62,50 @@ for (const [compression, pack] of Object.entries(packings)) {
     assert.is(half, 'Cannot unpack it: the compressed archive is damaged');
   });
 }
+
+const damaged = 'Cannot unpack it: the compressed archive is damaged';
+
+for (const [compression, pack] of Object.entries(packings).filter(([name]) => ['zstd', 'gzip', 'xz', 'bzip2'].includes(name))) {
+  test(`joined files of ${compression} are unpacked to their end, wherever one ends`, async () => {
+    const bytes = await pack();
+    const many = Buffer.concat(Array.from({ length: 20 }, () => bytes));
+    const whole = Buffer.concat(Array.from({ length: 20 }, () => plain));
+    assert.ok((await unpackedFrom(many, compression, whole.length)).equals(whole));
+    const long = `Cannot unpack it: it unpacks to more than the ${whole.length - 1} bytes that it is said to have`;
+    assert.is(await refusal(many, compression, whole.length - 1), long);
+    assert.is(await refusal(many.subarray(0, -1), compression, whole.length), damaged);
+  });
+}
+
+for (const [compression, pack] of Object.entries(packings).filter(([name]) => ['zstd', 'gzip', 'xz'].includes(name))) {
+  test(`bytes behind a file of ${compression} that belong to none are refused`, async () => {
+    const bytes = await pack();
+    for (const rest of ['x', 'garbage', 'x'.repeat(100_000)])
+      assert.is(await refusal(Buffer.concat([bytes, Buffer.from(rest)]), compression), damaged, rest);
+  });
+}
+
+const skippable = Buffer.from([0x5f, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4]);
+
+test('zstd: frames of every form are found, and skippable ones skipped', async () => {
+  const noise = randomBytes(300_000);
+  const flags = (checksum: number, contentSize: number): object => ({
+    params: { [constants.ZSTD_c_checksumFlag]: checksum, [constants.ZSTD_c_contentSizeFlag]: contentSize },
+  });
+  const contents = [Buffer.alloc(0), Buffer.alloc(255, 'a'), Buffer.alloc(256, 'b'), Buffer.alloc(66_000), plain, noise];
+  const frames = contents.flatMap((bytes) => [
+    zstdCompressSync(bytes, flags(0, 0)),
+    skippable,
+    zstdCompressSync(bytes, flags(1, 1)),
+  ]);
+  const whole = Buffer.concat(contents.flatMap((bytes) => [bytes, bytes]));
+  assert.ok((await unpackedFrom(Buffer.concat([skippable, ...frames]), 'zstd', whole.length)).equals(whole));
+  for (const cut of [1, 5, 11]) {
+    const short = Buffer.concat([...frames, skippable.subarray(0, cut)]);
+    assert.is(await refusal(short, 'zstd', whole.length), damaged);
+  }
+  assert.is(await refusal(Buffer.alloc(0), 'zstd'), damaged);
+});
 
 test('a compression that nobody knows is named', async () => {
   assert.is(await refusal(plain, 'lzo'), 'Cannot unpack it: its compression "lzo" is not known');

@@ -1,20 +1,26 @@
-// Compressed files made plain, file to file: zstd, gzip and Brotli by Node, xz, raw LZMA2 and bzip2 by their tools, which may not write more than the
-// file is said to have.
+// Decompresses files, file to file: zstd, gzip, deflate and Brotli by Node, xz, raw LZMA2 and bzip2 by their tools. No more is written than the file
+// is said to have. Files that consist of several compressed ones (pzstd, pigz, pbzip2, cat) are decompressed to their end.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { cannot, cannotBecause, errnoOf } from './errors.ts';
 import type { Context } from './events.ts';
 import { run } from './sh.ts';
 import { tool } from './tools.ts';
+import { zstdFrames } from './zstd-frames.ts';
 
 /** Node's name for what cannot be decompressed begins so. */
 const damageCodes = /^(?:Z_|ZSTD_|ERR_BROTLI|ERR__ERROR_|ERR_ZSTD|ERR_ZLIB)/;
 
-const byNode: Readonly<Record<string, () => Duplex>> = { zstd: createZstdDecompress, gzip: createGunzip, br: createBrotliDecompress };
+const byNode: Readonly<Record<string, () => Duplex>> = {
+  zstd: createZstdDecompress,
+  gzip: createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
 const byTool: Readonly<Record<string, Tool>> = {
   xz: { program: 'xz', ending: '.xz' },
   bzip2: { program: 'bzip2', ending: '.bz2' },
@@ -45,7 +51,7 @@ export async function unpacked(packed: Packed, searchPath: string, context: Cont
   const decompress = Object.hasOwn(byNode, compression) ? byNode[compression] : undefined;
   const named = Object.hasOwn(byTool, compression) ? byTool[compression] : undefined;
   const to = `${path}.plain`;
-  if (decompress) await unpackByNode(packed, decompress(), to, context);
+  if (decompress) await unpackByNode(packed, decompress, to, context);
   else if (named) await unpackByTool(packed, named, to, searchPath, context);
   else
     throw cannot(what, `its compression "${compression}" is not known`, {
@@ -61,22 +67,27 @@ export async function unpackedLzma2(packed: Omit<Packed, 'compression'>, searchP
   return to;
 }
 
-async function unpackByNode({ path, sizeBytes, what }: Packed, decompress: Duplex, to: string, { signal }: Context): Promise<void> {
+async function unpackByNode(packed: Packed, decompress: () => Duplex, to: string, { signal }: Context): Promise<void> {
+  const { path, compression, sizeBytes, what } = packed;
+  const damage = (cause?: unknown): Error => cannot(what, 'the compressed archive is damaged', { cause });
   let bytes = 0;
-  const limit = new Transform({
-    transform: (chunk: Buffer, _, done) => {
-      bytes += chunk.length;
-      if (bytes > sizeBytes) done(tooLong(what, sizeBytes));
-      else done(null, chunk);
-    },
-  });
+  const limit = (): Transform =>
+    new Transform({
+      transform: (chunk: Buffer, _, done) => {
+        bytes += chunk.length;
+        if (bytes > sizeBytes) done(tooLong(what, sizeBytes));
+        else done(null, chunk);
+      },
+    });
   try {
-    await pipeline(createReadStream(path), decompress, limit, createWriteStream(to), { signal });
+    let flags = 'w';
+    for (const part of compression === 'zstd' ? zstdFrames(path, damage) : [{ start: 0 }]) {
+      await pipeline(createReadStream(path, part), decompress(), limit(), createWriteStream(to, { flags }), { signal });
+      flags = 'a';
+    }
   } catch (error) {
     signal.throwIfAborted();
-    throw damageCodes.test(errnoOf(error) ?? '')
-      ? cannot(what, 'the compressed archive is damaged', { cause: error })
-      : cannotBecause(what, error);
+    throw damageCodes.test(errnoOf(error) ?? '') ? damage(error) : cannotBecause(what, error);
   }
 }
 
