@@ -3,38 +3,33 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { digestFile, sha256 } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { unpacked } from '../core/unpack.ts';
 import { toBase32 } from './base32.ts';
+import { folderTransport } from './folder-transport.ts';
+import { httpTransport } from './http-transport.ts';
 import { parseNarInfo } from './narinfo.ts';
 import type { NarInfo } from './narinfo.ts';
 import type { Nar, Store } from './store.ts';
 import { hashPartOf } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
 import { cacheInfoName, parseCacheInfo } from './store-record.ts';
-import { transport } from './transport.ts';
-import type { Transport } from './transport.ts';
+import type { Transport, TransportHost } from './transport.ts';
 
 export interface BinaryCache extends Store {
   readonly url: string;
   info(name: StoreName, context: Context): Promise<NarInfo>;
 }
 
-export interface CacheHost {
-  /** A folder for archives while they are read. */
-  readonly tempDir: string;
-  /** A PATH value. */
-  readonly searchPath: string;
-}
-
 /** Compressed files may be a little longer than plain ones; one that is not told its length may have this much more. */
 const slackBytes = 1 << 20;
 
 /** Opens the cache at a folder or URL. One without nix-cache-info is none. */
-export async function openBinaryCache(place: string, host: CacheHost, context: Context): Promise<BinaryCache> {
-  const files = transport(place);
+export async function openBinaryCache(place: string, host: TransportHost, context: Context): Promise<BinaryCache> {
+  const files = transportTo(place, host);
   const what = `use the binary cache "${files.url}"`;
   const text = await files.text(cacheInfoName, context);
   if (text === undefined) throw cannot(what, `it has no ${cacheInfoName}`);
@@ -55,6 +50,15 @@ export async function openBinaryCache(place: string, host: CacheHost, context: C
   };
 }
 
+function transportTo(place: string, host: TransportHost): Transport {
+  if (/^https?:/.test(place)) return httpTransport(place, host);
+  const folder = place.startsWith('file:') ? fileURLToPath(place) : place;
+  if (/^\w+:/.test(folder)) {
+    throw cannot(`use the binary cache "${place}"`, 'it is neither a folder nor a URL of file:, http: or https:', { blame: 'usage' });
+  }
+  return folderTransport(folder, place.replace(/\/+$/, ''));
+}
+
 async function infoOf(files: Transport, storeDir: string, name: StoreName, context: Context): Promise<NarInfo> {
   const file = `${hashPartOf(name)}.narinfo`;
   const text = await files.text(file, context);
@@ -65,13 +69,15 @@ async function infoOf(files: Transport, storeDir: string, name: StoreName, conte
   return info;
 }
 
-async function fetchedNar(files: Transport, info: NarInfo, host: CacheHost, context: Context): Promise<Nar> {
+async function fetchedNar(files: Transport, info: NarInfo, host: TransportHost, context: Context): Promise<Nar> {
   const folder = await mkdtemp(join(host.tempDir, 'bloomery-nar-'));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const what = `fetch "${files.url}/${info.url}"`;
   try {
     const path = join(folder, 'archive');
-    await files.download(info.url, path, info.fileSize ?? info.narSize + slackBytes, context);
+    const { fileSize, narSize } = info;
+    const expected = fileSize === undefined ? { mostBytes: narSize + slackBytes } : { mostBytes: fileSize, exactBytes: fileSize };
+    await files.download(info.url, path, expected, context);
     await checkFile(path, info, what);
     const plain = await unpacked({ path, compression: info.compression, sizeBytes: info.narSize, what }, host.searchPath, context);
     return { chunks: checked(plain, info, what), [Symbol.asyncDispose]: remove };

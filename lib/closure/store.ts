@@ -38,14 +38,16 @@ export async function closureInfos(store: Store, roots: readonly StoreName[], co
   await phase('read references', context.report, async () => {
     const limit = pLimit(store.lookups);
     const wanted = new Set<StoreName>();
+    const stop = new AbortController(); // after one failure the other lookups end too, which may be waiting for a server
+    const lookUp = { ...context, signal: AbortSignal.any([context.signal, stop.signal]) };
     const look = async (names: readonly StoreName[]): Promise<void> => {
       const fresh = names.filter((name) => !wanted.has(name));
       for (const name of fresh) wanted.add(name);
       await Promise.all(
         fresh.map(async (name) => {
           const info = await limit(() => {
-            context.signal.throwIfAborted();
-            return store.info(name, context);
+            lookUp.signal.throwIfAborted();
+            return store.info(name, lookUp);
           });
           infos.set(name, info);
           context.report({ kind: 'progress', phase: 'read references', done: infos.size, total: wanted.size });
@@ -53,7 +55,10 @@ export async function closureInfos(store: Store, roots: readonly StoreName[], co
         }),
       );
     };
-    await look([...new Set(roots)]).finally(() => limit.clearQueue());
+    await look([...new Set(roots)]).finally(() => {
+      limit.clearQueue();
+      stop.abort();
+    });
   });
   return infos;
 }
