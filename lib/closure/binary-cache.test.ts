@@ -1,5 +1,6 @@
 // Binary caches: those that Nix writes are read, those that are written here Nix copies from; whatever is damaged, unsigned or too long is refused, and
 // leaves nothing.
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -72,16 +73,19 @@ async function sample(key = secretText): Promise<{ cache: string; user: StoreNam
   return { cache, user, source, store };
 }
 
-/** Copies and says how it failed; the folder must then not be there. */
+/** Copies and returns how it failed. Only whole paths that the other one needs may then be in the folder. */
 async function refusal(cache: string, name: StoreName, keys = trusted): Promise<string> {
   const to = place();
-  const error: unknown = await opened(cache)
-    .then((open) => copyClosure(open, { roots: [name], to, trusted: keys }, context))
-    .then(
-      () => 'it was copied',
-      (reason: unknown) => reason,
-    );
-  if (error !== 'it was copied') assert.not.ok((await readdir(root)).includes(to.slice(root.length + 1)), 'something was left');
+  const copying = opened(cache).then((open) => copyClosure(open, { roots: [name], to, trusted: keys }, context));
+  const error: unknown = await copying.then(
+    () => 'it was copied',
+    (reason: unknown) => reason,
+  );
+  if (error !== 'it was copied' && existsSync(to)) {
+    const [left, store] = [await readdir(to), storeFolder(to)];
+    assert.not.ok(left.some((entry) => entry === name || entry.startsWith('.partial')), left.join(' '));
+    for (const { state } of await verifyPaths(store, await store.names(), keys, context)) assert.is(state, 'good');
+  }
   assert.equal(
     (await readdir(root)).filter((left) => left.startsWith('bloomery-nar-')),
     [],
@@ -157,7 +161,7 @@ test('what is not signed by a trusted key is refused, unless its name vouches fo
 test('a name that is said to be that of its content, and is not, is refused', async () => {
   const { cache, user } = await sample('');
   await edit(cache, user, (text) => `${text}CA: fixed:r:sha256:${'0'.repeat(52)}\n`);
-  assert.match(await refusal(cache, user), 'it is not signed');
+  for (const keys of [trusted, []]) assert.match(await refusal(cache, user, keys), 'it claims to be named by its content, but');
 });
 
 test('sizes and hashes that differ are refused', async () => {
@@ -268,15 +272,15 @@ test('over http: copied, a server that fails or cuts is told', async () => {
   assert.match(await refusal('gopher://x', user), /^2 Cannot use the binary cache "gopher:\/\/x"/);
 });
 
-test('a full disk is the lack of the host, and leaves nothing', async () => {
+test('a full disk is the lack of the host, and leaves nothing partial', async () => {
   await asRoot(import.meta.filename, async () => {
-    const { cache, user } = await sample();
+    const { cache, user, source } = await sample();
     await withSmallDisk(async (disk) => {
       await writeFile(join(disk, 'filler'), Buffer.alloc(14 << 20));
       const request = { roots: [user], to: join(disk, 'new'), trusted };
       const error: unknown = await copyClosure(await opened(cache), request, context).catch((reason: unknown) => reason);
       assert.is((error as Failure).exitCode, 69, String(error));
-      assert.equal(await readdir(disk), ['filler']);
+      assert.equal((await readdir(join(disk, 'new'))).toSorted(), ['.narinfo', source]);
     });
   });
 });

@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { digestFile, sha256 } from '../core/digest.ts';
+import { sha256 } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { unpacked } from '../core/unpack.ts';
@@ -13,6 +13,7 @@ import { folderTransport } from './folder-transport.ts';
 import { httpTransport } from './http-transport.ts';
 import { parseNarInfo } from './narinfo.ts';
 import type { NarInfo } from './narinfo.ts';
+import { hashesOfFile, parseNixHash, printNixHash } from './nix-hash.ts';
 import type { Nar, Store } from './store.ts';
 import { hashPartOf } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
@@ -78,7 +79,7 @@ async function fetchedNar(files: Transport, info: NarInfo, host: TransportHost, 
     const { fileSize, narSize } = info;
     const expected = fileSize === undefined ? { mostBytes: narSize + slackBytes } : { mostBytes: fileSize, exactBytes: fileSize };
     await files.download(info.url, path, expected, context);
-    await checkFile(path, info, what);
+    await checkFile(path, info, what, context);
     const plain = await unpacked({ path, compression: info.compression, sizeBytes: info.narSize, what }, host.searchPath, context);
     return { chunks: checked(plain, info, what), [Symbol.asyncDispose]: remove };
   } catch (error) {
@@ -87,11 +88,12 @@ async function fetchedNar(files: Transport, info: NarInfo, host: TransportHost, 
   }
 }
 
-async function checkFile(path: string, { fileHash, fileSize }: NarInfo, what: string): Promise<void> {
+async function checkFile(path: string, { fileHash, fileSize }: NarInfo, what: string, context: Context): Promise<void> {
   const { size } = statSync(path);
   if (fileSize !== undefined && size !== fileSize) throw cannot(what, `it has ${size} bytes, not ${fileSize} as its narinfo says`);
   if (fileHash === undefined) return;
-  const hash = `sha256:${toBase32(Buffer.from(await digestFile(path), 'hex'))}`;
+  const [found] = await hashesOfFile(path, [parseNixHash(fileHash)?.algorithm ?? 'sha256'], context);
+  const hash = found && printNixHash(found);
   if (hash !== fileHash) throw cannot(what, `its hash is ${hash}, not ${fileHash} as its narinfo says`);
 }
 

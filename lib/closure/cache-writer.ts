@@ -7,7 +7,7 @@ import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';
-import { contentAddress } from './content-address.ts';
+import { contentAddress, printContentAddress } from './content-address.ts';
 import { fingerprint, plainNarInfo, printNarInfo } from './narinfo.ts';
 import type { NarInfo } from './narinfo.ts';
 import { narTally } from './nar-summary.ts';
@@ -84,7 +84,7 @@ async function archived(store: StoreFolder, { name, references }: PathInfo, to: 
     closeSync(fd);
   }
   const { hash, sizeBytes } = tally.finish();
-  const address = await contentAddress(join(store.dir, name), name, store.storeDir, references, context);
+  const address = await contentAddress({ path: join(store.dir, name), name, storeDir: store.storeDir, references }, context);
   const info = plainNarInfo({ name, references, narHash: hash, narSize: sizeBytes });
-  return address === undefined ? info : { ...info, contentAddress: address };
+  return address === undefined ? info : { ...info, contentAddress: printContentAddress(address) };
 }

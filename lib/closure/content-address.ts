@@ -1,50 +1,91 @@
-// Whether a store path is named by what it holds. Such a path vouches for itself: nobody can have something else under its name.
+// Whether a store path is named by what it holds. Such a path vouches for itself: no other content has its name. Nix writes what the name was computed
+// from as the CA field of a narinfo. Source: libstore/content-address.cc, libstore/store-api.cc.
 import { lstatSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { sha256 } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';
-import { toBase32 } from './base32.ts';
 import { moduloHash } from './modulo-hash.ts';
 import { narOf } from './nar-writer.ts';
-import { fixedPath, plainName, sourcePath, textPath } from './store-path.ts';
+import { hashAlgorithms, hasher, hashesOfFile, parseNixHash, printNixHash } from './nix-hash.ts';
+import type { HashAlgorithm, NixHash } from './nix-hash.ts';
+import { fixedPath, plainName, sourcePath, textPathOf } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
 
-/** A text that Nix wrote is a script, a list, a derivation: above this size a file is not tried as one. */
-const largestText = 64 << 20;
-
-/**
- * What Nix writes in the CA field for the path `name` whose files lie at `path`; undefined for one that is named otherwise (by how it is made), or
- * whose content is not the one of its name.
- */
-export async function contentAddress(
-  path: string,
-  name: StoreName,
-  storeDir: string,
-  references: readonly StoreName[],
-  context: Context,
-): Promise<string | undefined> {
-  const modulo = moduloHash(name);
-  const turn = pace(context);
-  for (const chunk of narOf(path)) {
-    modulo.update(chunk);
-    await turn(chunk.length);
-  }
-  const { hash, self } = modulo.finish();
-  const others = references.filter((reference) => reference !== name);
-  if (sourcePath(storeDir, plainName(name), hash, { others, self }) === name) return `fixed:r:sha256:${base32Of(hash)}`;
-
-  const there = lstatSync(path);
-  if (!there.isFile() || there.size > largestText) return undefined;
-  const bytes = await readFile(path);
-  const flat = sha256().update(bytes).digest('hex');
-  if (textPath(storeDir, plainName(name), bytes, references) === name) return `text:sha256:${base32Of(flat)}`;
-  // References are no part of such a name, so it cannot vouch for any.
-  return references.length === 0 && fixedPath(storeDir, plainName(name), '', 'sha256', flat) === name
-    ? `fixed:sha256:${base32Of(flat)}`
-    : undefined;
+export interface ContentAddress {
+  /** What is hashed: the NAR, with zeros for the path's own hash part; the bytes of a file; those of a file that Nix wrote, with references. */
+  readonly method: 'nar' | 'flat' | 'text';
+  readonly hash: NixHash;
 }
 
-function base32Of(hex: string): string {
-  return toBase32(Buffer.from(hex, 'hex'));
+/** A path in a store, and where its files are. */
+export interface AddressedPath {
+  readonly path: string;
+  readonly name: StoreName;
+  readonly storeDir: string;
+  readonly references: readonly StoreName[];
+}
+
+const prefixes = { nar: 'fixed:r:', flat: 'fixed:', text: 'text:' } as const;
+
+/** A CA field: "fixed:r:sha256:<hash>", "fixed:sha1:<hash>", "text:sha256:<hash>"; undefined for any other text. */
+export function parseContentAddress(text: string): ContentAddress | undefined {
+  const method = (['nar', 'flat', 'text'] as const).find((each) => text.startsWith(prefixes[each]));
+  const hash = method && parseNixHash(text.slice(prefixes[method].length));
+  return method && hash && { method, hash };
+}
+
+export function printContentAddress({ method, hash }: ContentAddress): string {
+  return `${prefixes[method]}${printNixHash(hash)}`;
+}
+
+/** Whether a path with this address has this name. The content is not read. */
+export function givesName(address: ContentAddress, { name, storeDir, references }: Omit<AddressedPath, 'path'>): boolean {
+  const { method, hash } = address;
+  const others = references.filter((reference) => reference !== name);
+  const self = others.length < references.length;
+  if (method === 'nar' && hash.algorithm === 'sha256') return sourcePath(storeDir, plainName(name), hash.hex, { others, self }) === name;
+  if (method === 'text') return hash.algorithm === 'sha256' && textPathOf(storeDir, plainName(name), hash.hex, references) === name;
+  // References are no part of such a name, so it cannot vouch for any.
+  return references.length === 0 && fixedPath(storeDir, plainName(name), method === 'nar' ? 'r:' : '', hash.algorithm, hash.hex) === name;
+}
+
+/** Whether the content of the path is that of the address. */
+export async function hasContent({ path, name }: AddressedPath, { method, hash }: ContentAddress, context: Context): Promise<boolean> {
+  const hashes = method === 'nar' ? await narHashes(path, name, [hash.algorithm], context) : await fileHashes(path, [hash.algorithm], context);
+  return hashes.some(({ hex }) => hex === hash.hex);
+}
+
+/** The address that the content of a path gives; undefined for one that is named otherwise (by how it is built), or holds something else. */
+export async function contentAddress(addressed: AddressedPath, context: Context): Promise<ContentAddress | undefined> {
+  const { path, name, references } = addressed;
+  const algorithms = references.length === 0 ? hashAlgorithms : (['sha256'] as const);
+  const byNar = (await narHashes(path, name, algorithms, context)).map((hash) => ({ method: 'nar', hash }) as const);
+  const found = byNar.find((address) => givesName(address, addressed));
+  if (found) return found;
+  const byFile = await fileHashes(path, algorithms, context);
+  const addresses = byFile.flatMap((hash) => [{ method: 'text', hash } as const, { method: 'flat', hash } as const]);
+  return addresses.find((address) => givesName(address, addressed));
+}
+
+/** Hashes of the path's NAR. With SHA-256 its own hash part counts as zeros; a path that is named by another hash cannot have it. */
+async function narHashes(
+  path: string,
+  name: StoreName,
+  algorithms: readonly HashAlgorithm[],
+  context: Context,
+): Promise<readonly NixHash[]> {
+  const modulo = moduloHash(name);
+  const hashes = algorithms.filter((algorithm) => algorithm !== 'sha256').map((algorithm) => ({ algorithm, hash: hasher(algorithm) }));
+  const turn = pace(context);
+  for (const chunk of narOf(path)) {
+    if (hashes.length < algorithms.length) modulo.update(chunk);
+    for (const { hash } of hashes) hash.update(chunk);
+    await turn(chunk.length);
+  }
+  const others = hashes.map(({ algorithm, hash }) => ({ algorithm, hex: hash.digest('hex') }));
+  return hashes.length < algorithms.length ? [{ algorithm: 'sha256', hex: modulo.finish().hash }, ...others] : others;
+}
+
+/** None for a folder or a link. */
+async function fileHashes(path: string, algorithms: readonly HashAlgorithm[], context: Context): Promise<readonly NixHash[]> {
+  return lstatSync(path).isFile() ? await hashesOfFile(path, algorithms, context) : [];
 }

@@ -1,12 +1,13 @@
-// Copies a closure out of a binary cache into a folder. Every path must be vouched for, by a signature of a trusted key or by its own name, unless no key
-// is asked for; and must be what the narinfo says. The narinfo is kept beside (store-record.ts).
+// Copies a closure out of a binary cache into a folder. Every path must be vouched for, by a signature of a trusted key or by a name that is that of its
+// content, unless no key is given. It must be what the narinfo says. The narinfo is kept next to it (store-record.ts).
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import type { BinaryCache } from './binary-cache.ts';
-import { contentAddress } from './content-address.ts';
+import { givesName, hasContent, parseContentAddress } from './content-address.ts';
+import { referencesFirst } from './graph.ts';
 import { fingerprint } from './narinfo.ts';
 import type { NarInfo } from './narinfo.ts';
 import { restoreNar } from './nar-restore.ts';
@@ -16,9 +17,9 @@ import { signedBy } from './signature.ts';
 import type { PublicKey } from './signature.ts';
 import { withStaging } from './staging.ts';
 import type { Staging } from './staging.ts';
-import { closureInfos } from './store.ts';
+import { closureInfos, storeClosure } from './store.ts';
 import type { StoreName } from './store-path.ts';
-import { keepRecords } from './store-record.ts';
+import { publishRecord } from './store-record.ts';
 
 export interface Copying {
   readonly roots: readonly StoreName[];
@@ -33,39 +34,39 @@ export interface Copied {
   readonly fetched: readonly StoreName[];
 }
 
-/** Copies what is not there yet. On failure the folder is as it was. */
+/** Copies what is not there yet, each path after those that it refers to. On failure the paths that were copied until then stay. */
 export async function copyClosure(cache: BinaryCache, { roots, to, trusted }: Copying, context: Context): Promise<Copied> {
-  const infos = (await closureInfos(cache, roots, context)) as ReadonlyMap<StoreName, NarInfo>;
-  const unsigned = new Set(
-    [...infos.values()].filter((info) => trusted.length > 0 && !isSigned(info, cache, trusted)).map(({ name }) => name),
-  );
-  for (const name of unsigned) {
-    if (infos.get(name)?.contentAddress === undefined) throw unvouched(name, infos.get(name), cache, trusted);
-  }
+  const infos = await closureInfos(cache, roots, context);
+  for (const info of infos.values()) checkClaims(info, cache, trusted);
   const fetched: StoreName[] = [];
   await phase('copy', context.report, () =>
     withStaging(to, context, async (staging) => {
       let done = 0;
-      for (const info of infos.values()) {
-        if (!(await isThere(info, to, context))) {
-          const place = await fetchPath(cache, info, staging, context);
-          if (unsigned.has(info.name) && !(await isNamedByContent(place, info, cache.storeDir, context)))
-            throw unvouched(info.name, info, cache, trusted);
-          fetched.push(info.name);
-        }
+      for (const info of inOrder(roots, infos)) {
+        const isNew = !(await isThere(info, to, context));
+        const path = isNew ? await fetchedPath(cache, info, staging, context) : join(to, info.name);
+        await checkContent(path, info, cache, context);
+        await publishRecord(staging, cache.storeDir, info);
+        if (isNew) await staging.publish(path, info.name);
+        if (isNew) fetched.push(info.name);
         context.report({ kind: 'progress', phase: 'copy', done: ++done, total: infos.size });
       }
-      await keepRecords(staging, cache.storeDir, infos.values());
     }),
   );
   return { infos, fetched };
 }
 
-async function fetchPath(cache: BinaryCache, info: NarInfo, staging: Staging, context: Context): Promise<string> {
+/** Dependencies first, so that what stays after a failure has all that it needs. */
+function inOrder(roots: readonly StoreName[], infos: ReadonlyMap<StoreName, NarInfo>): Iterable<NarInfo> {
+  const order = new Set(roots.flatMap((root) => referencesFirst(storeClosure(root, infos))));
+  const byName = new Map<string, NarInfo>(infos);
+  return [...order].flatMap((name) => byName.get(name) ?? []);
+}
+
+async function fetchedPath(cache: BinaryCache, info: NarInfo, staging: Staging, context: Context): Promise<string> {
   const place = staging.place(info.name);
   await using nar = await cache.nar(info.name, context);
   await restoreNar(nar.chunks, place, { what: `unpack "${info.name}"` }, context);
-  staging.keep(place, info.name);
   return place;
 }
 
@@ -79,18 +80,25 @@ async function isThere({ name, narHash }: NarInfo, to: string, context: Context)
   });
 }
 
-function isSigned(info: NarInfo, { storeDir }: BinaryCache, trusted: readonly PublicKey[]): boolean {
-  return signedBy(fingerprint(info, storeDir), info.signatures, trusted) !== undefined;
-}
-
-async function isNamedByContent(path: string, { name, references }: NarInfo, storeDir: string, context: Context): Promise<boolean> {
-  return (await contentAddress(path, name, storeDir, references, context)) !== undefined;
-}
-
-function unvouched(name: StoreName, info: NarInfo | undefined, cache: BinaryCache, trusted: readonly PublicKey[]): Error {
+/** What can be judged before anything is fetched. A content address vouches for a path if its content proves to be that one. */
+function checkClaims(info: NarInfo, cache: BinaryCache, trusted: readonly PublicKey[]): void {
+  const { name, references, contentAddress } = info;
+  const { storeDir, url } = cache;
+  const address = parseContentAddress(contentAddress ?? '');
+  if (address) {
+    if (givesName(address, { name, storeDir, references })) return;
+    throw cannot(`copy "${name}" from "${url}"`, `it claims to be named by its content, but "${contentAddress}" gives another name`);
+  }
+  if (trusted.length === 0 || signedBy(fingerprint(info, storeDir), info.signatures, trusted) !== undefined) return;
   const keys = trusted.map((key) => key.name).join(', ');
-  const why = info?.signatures.length ? `no signature of it is one of ${keys}` : 'it is not signed';
-  return cannot(`copy "${name}" from "${cache.url}"`, why, {
+  throw cannot(`copy "${name}" from "${url}"`, info.signatures.length > 0 ? `no signature of it is one of ${keys}` : 'it is not signed', {
     hint: 'name the key of the cache with --trusted-key, or none to go without signatures',
   });
+}
+
+async function checkContent(path: string, info: NarInfo, { storeDir, url }: BinaryCache, context: Context): Promise<void> {
+  const { name, references, contentAddress } = info;
+  const address = parseContentAddress(contentAddress ?? '');
+  if (!address || (await hasContent({ path, name, storeDir, references }, address, context))) return;
+  throw cannot(`copy "${name}" from "${url}"`, `it claims to be named by its content, but its content is not "${contentAddress}"`);
 }

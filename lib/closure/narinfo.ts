@@ -1,7 +1,8 @@
 // What a binary cache says of a store path: lines of "Key: value". Read strictly, printed in the order in which Nix prints them. Source:
 // libstore/nar-info.cc; fields that are not known here are passed over, as Nix does.
 import { cannot } from '../core/errors.ts';
-import { fromBase32, toBase32 } from './base32.ts';
+import { parseContentAddress, printContentAddress } from './content-address.ts';
+import { isHashAlgorithm, parseNixHash, printNixHash } from './nix-hash.ts';
 import type { PathInfo } from './store.ts';
 import { isStoreName, storeNameIn } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
@@ -11,17 +12,20 @@ export interface NarInfo extends PathInfo {
   readonly url: string;
   /** "none", "xz", "bzip2", "zstd", ... */
   readonly compression: string;
-  /** Of the archive as it is stored. Old caches do not tell. */
+  /** Of the archive as it is stored, by any algorithm of nix-hash.ts, in base 32. Old caches have neither. */
   readonly fileHash?: string;
   readonly fileSize?: number;
   /** The last part of a path; without meaning here. */
   readonly deriver?: string;
   /** "<key name>:<base 64>". */
   readonly signatures: readonly string[];
-  /** "fixed:r:sha256:<hash>" or "text:sha256:<hash>": what its name was computed from, where that is its content. */
+  /** "fixed:r:sha256:<hash>" or "text:sha256:<hash>": what its name is said to be computed from (content-address.ts). */
   readonly contentAddress?: string;
 }
 
+const knownFields = new Set(
+  'StorePath URL Compression FileHash FileSize NarHash NarSize References Deriver System Sig CA'.split(' '),
+);
 const repeatable = new Set(['Sig']);
 
 /** `what` is for the error: 'read "<url>"'. */
@@ -34,22 +38,19 @@ export function parseNarInfo(text: string, storeDir: string, what: string): NarI
     if (value === undefined || value === '') throw refuse(`it has no ${key}`);
     return value;
   };
-  const url = needed('URL');
-  if (!/^[\w+.?=-]+(?:\/[\w+.?=-]+)*$/.test(url) || url.split('/').includes('..'))
-    throw refuse(`its URL "${url}" does not lie below the cache`);
   const [fileHash, fileSize, deriver, contentAddress] = [one('FileHash'), one('FileSize'), one('Deriver'), one('CA')];
   return {
     name: storeNameIn(needed('StorePath'), storeDir),
-    url,
+    url: urlOf(needed('URL'), refuse),
     compression: one('Compression') || 'bzip2',
-    ...(fileHash ? { fileHash: hashOf(fileHash, 'FileHash', refuse) } : {}),
+    ...(fileHash ? { fileHash: fileHashOf(fileHash, refuse) } : {}),
     ...(fileSize ? { fileSize: sizeOf(fileSize, 'FileSize', refuse) } : {}),
-    narHash: hashOf(needed('NarHash'), 'NarHash', refuse),
+    narHash: narHashOf(needed('NarHash'), refuse),
     narSize: sizeOf(needed('NarSize'), 'NarSize', refuse),
     references: referencesOf(one('References') ?? '', refuse),
     ...(deriver ? { deriver } : {}),
     signatures: fields.get('Sig') ?? [],
-    ...(contentAddress ? { contentAddress } : {}),
+    ...(contentAddress ? contentAddressOf(contentAddress, refuse) : {}),
   };
 }
 
@@ -82,25 +83,50 @@ export function fingerprint({ name, narHash, narSize, references }: PathInfo, st
   return `1;${storeDir}/${name};${narHash};${narSize};${paths}`;
 }
 
-/** Also of nix-cache-info. Every line has a colon, and only some keys may come again. */
-export function fieldsOf(text: string, refuse: (why: string) => Error): ReadonlyMap<string, readonly string[]> {
+/** Every line has a colon. Of the fields that are known here only some may come again. */
+function fieldsOf(text: string, refuse: (why: string) => Error): ReadonlyMap<string, readonly string[]> {
   const fields = new Map<string, string[]>();
   for (const line of text.split('\n')) {
     if (line === '') continue;
-    const [, key = '', value = ''] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-    if (key === '') throw refuse(`"${line.slice(0, 80)}" is no "Key: value"`);
+    const colon = line.indexOf(':');
+    if (colon === -1) throw refuse(`"${line.slice(0, 80)}" is no "Key: value"`);
+    const key = line.slice(0, colon);
+    if (!knownFields.has(key)) continue;
     if (fields.has(key) && !repeatable.has(key)) throw refuse(`it has two of ${key}`);
-    fields.set(key, [...(fields.get(key) ?? []), value]);
+    fields.set(key, [...(fields.get(key) ?? []), line.slice(colon + 1).replace(/^ /, '')]);
   }
   return fields;
 }
 
-/** In base 32, as it is signed; caches may have it in base 16 too. */
-function hashOf(text: string, key: string, refuse: (why: string) => Error): string {
-  const digits = /^sha256:(.*)$/.exec(text)?.[1] ?? '';
-  if (/^[0-9a-f]{64}$/.test(digits)) return `sha256:${toBase32(Buffer.from(digits, 'hex'))}`;
-  if (digits.length === 52 && fromBase32(digits)) return text;
-  throw refuse(`its ${key} "${text}" is no SHA-256`);
+/** What follows the URL of the cache: any characters that a URL may have, so long as no reader finds another folder in them. */
+function urlOf(text: string, refuse: (why: string) => Error): string {
+  const segments = text.split(/[/?#]/).map((segment) => segment.replaceAll(/%2e/gi, '.'));
+  if (/^\/|^[\w+.-]+:\/\/|\/$/.test(text) || segments.includes('..')) throw refuse(`its URL "${text}" does not lie below the cache`);
+  if (/[\0-\x20\x7f\\"<>]/.test(text)) throw refuse(`its URL "${text}" has characters that no URL has`);
+  return text;
+}
+
+/** In base 32, as it is signed; caches may have it in other bases. */
+function narHashOf(text: string, refuse: (why: string) => Error): string {
+  const hash = parseNixHash(text);
+  if (hash?.algorithm !== 'sha256') throw refuse(`its NarHash "${text}" is no SHA-256`);
+  return printNixHash(hash);
+}
+
+function fileHashOf(text: string, refuse: (why: string) => Error): string {
+  const hash = parseNixHash(text);
+  if (!hash) throw refuse(`its FileHash "${text}" is no hash`);
+  return printNixHash(hash);
+}
+
+/** Addresses of a later Nix (fixed:git:sha1, blake3) are left out: they cannot be checked, so they vouch for nothing. */
+function contentAddressOf(text: string, refuse: (why: string) => Error): { readonly contentAddress?: string } {
+  const address = parseContentAddress(text);
+  if (address) return { contentAddress: printContentAddress(address) };
+  const [, method = '', algorithm = ''] = /^(\w+(?::\w+)?):(\w+)[:-][\w+/=]+$/.exec(text) ?? [];
+  const isLater = method !== '' && !(isHashAlgorithm(algorithm) && ['text', 'fixed', 'fixed:r'].includes(method));
+  if (!isLater) throw refuse(`its CA "${text}" is no content address`);
+  return {};
 }
 
 function sizeOf(text: string, key: string, refuse: (why: string) => Error): number {

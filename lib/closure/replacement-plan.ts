@@ -41,7 +41,7 @@ export function replacementPlan(
     const replacement = explicit.get(name);
     const needs = replacement !== undefined ? [replacement] : cut.has(name) ? [] : referencesOf(infos, name);
     if (!entered) {
-      if (open.has(name)) throw roundabout(name, explicit, open);
+      if (open.has(name)) throw cycleFailure(name, explicit, open);
       open.add(name);
       stack.push({ name, entered: true }, ...needs.map((need) => ({ name: need, entered: false })));
       continue;
@@ -84,13 +84,19 @@ function checkLengths(old: StoreName, by: StoreName, user: StoreName): void {
   });
 }
 
-function roundabout(name: StoreName, explicit: ReadonlyMap<StoreName, StoreName>, open: ReadonlySet<StoreName>): Error {
-  const old = [...open].findLast((candidate) => explicit.has(candidate)) ?? name;
-  const by = explicit.get(old) ?? name;
-  return cannot(`replace "${old}" by "${by}"`, `the replacement needs what it replaces`, {
-    blame: 'usage',
-    hint: `--cutoff with the replacement leaves it as it is`,
-  });
+/** `name` was met again while what it needs was looked at, which is `open` from there on. */
+function cycleFailure(name: StoreName, explicit: ReadonlyMap<StoreName, StoreName>, open: ReadonlySet<StoreName>): Error {
+  const all = [...open];
+  const cycle = all.slice(all.indexOf(name));
+  const old = cycle.find((candidate) => explicit.has(candidate));
+  if (old !== undefined) {
+    return cannot(`replace "${old}" by "${explicit.get(old)}"`, `the replacement needs what it replaces`, {
+      blame: 'usage',
+      hint: `--cutoff with the replacement leaves it as it is`,
+    });
+  }
+  const hint = `--cutoff with one of these paths leaves it as it is, if it does not have to change`;
+  return cannot(`rewrite "${name}"`, `its references form a cycle: ${[...cycle, name].join(' -> ')}`, { hint });
 }
 
 function reachedFrom(root: StoreName, infos: ReadonlyMap<StoreName, PathInfo>): ReadonlySet<StoreName> {

@@ -1,4 +1,5 @@
-// New store paths are made in a hidden folder beside their places and moved there when all are whole: a run that fails or is stopped leaves nothing.
+// New store paths are written in a hidden folder next to their places and moved there when they are whole, each or all at once: a run that fails or is
+// stopped leaves nothing partial.
 import { mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,6 +14,14 @@ export interface Staging {
   place(name: string): string;
   /** What lies at `path` is to become `<dir>/<name>` at the end. What is there must be the same, unless it is to be replaced. */
   keep(path: string, name: string, there?: 'same' | 'replace'): void;
+  /** Moves it to `<dir>/<name>` now, where it stays even if the work fails later. */
+  publish(path: string, name: string, there?: 'same' | 'replace'): Promise<void>;
+}
+
+interface Kept {
+  readonly path: string;
+  readonly name: string;
+  readonly there: 'same' | 'replace';
 }
 
 /** Runs `work`, then moves what it kept into `dir`, which is made where it is missing. What is there already must have the same bytes. */
@@ -24,24 +33,29 @@ export async function withStaging<T>(dir: string, context: Context, work: (stagi
     await makeFolder(dir);
     folder = await mkdtemp(join(dir, '.partial-'));
     const home = folder;
-    const kept: { path: string; name: string; there: 'same' | 'replace' }[] = [];
+    const kept: Kept[] = [];
     let places = 0;
     const result = await work({
       place: (name) => join(home, `${++places}-${name}`.slice(0, 200)),
       keep: (path, name, there = 'same') => void kept.push({ path, name, there }),
+      publish: (path, name, there = 'same') => published([{ path, name, there }], dir, context),
     });
-    const news: typeof kept = [];
-    for (const each of kept) if (each.there === 'replace' || !(await isThere(each.path, join(dir, each.name), context))) news.push(each);
-    for (const { path, name } of news) {
-      await makeFolder(dirname(join(dir, name)));
-      await rename(path, join(dir, name));
-    }
+    await published(kept, dir, context);
     return result;
   } catch (error) {
     throw cannotBecause(what, error, 'free some space, or choose another folder with --to DIR');
   } finally {
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     if (isNew) await removeEmpty(dir);
+  }
+}
+
+async function published(all: readonly Kept[], dir: string, context: Context): Promise<void> {
+  const news: Kept[] = [];
+  for (const each of all) if (each.there === 'replace' || !(await isThere(each.path, join(dir, each.name), context))) news.push(each);
+  for (const { path, name } of news) {
+    await makeFolder(dirname(join(dir, name)));
+    await rename(path, join(dir, name));
   }
 }
 

@@ -76,5 +76,22 @@ async function namesIn(dir: string): Promise<readonly StoreName[]> {
   const names = await readdir(dir).catch((error: unknown) => {
     throw cannotBecause(`read the store "${dir}"`, error, 'say with --store DIR where the store is');
   });
-  return names.filter(isStoreName).sort(byCodeUnit);
+  const paths = new Set(names.filter(isStoreName));
+  return [...paths].filter((name) => !isLeftBeside(name, dir, paths)).sort(byCodeUnit);
 }
+
+/**
+ * Whether it is something that Nix left next to a path while it built it, and no path itself. No two paths have one hash part. A lock of a path
+ * that is no longer there is told from a path by its mode.
+ */
+function isLeftBeside(name: StoreName, dir: string, paths: ReadonlySet<string>): boolean {
+  const [, built] = /^(.*)\.(?:lock|chroot|check)$/.exec(name) ?? [];
+  if (built === undefined) return false;
+  if (paths.has(built)) return true;
+  const there = lstatSync(join(dir, name), { throwIfNoEntry: false });
+  return name.endsWith('.lock') && there?.isFile() === true && (there.mode & 0o777) === lockMode && there.size <= longestLock;
+}
+
+/** Source: libstore/pathlocks.cc. A lock is empty, or holds one letter when it is to be deleted. */
+const lockMode = 0o600;
+const longestLock = 1;

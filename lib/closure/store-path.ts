@@ -43,7 +43,12 @@ export const noReferences: References = { others: [], self: false };
 
 /** A text file that Nix wrote (a .drv, or of builtins.toFile). */
 export function textPath(storeDir: string, name: string, text: Uint8Array, references: readonly StoreName[]): StoreName {
-  return storePath(storeDir, ['text', ...fullPaths(storeDir, references)].join(':'), sha256().update(text).digest('hex'), name);
+  return textPathOf(storeDir, name, sha256().update(text).digest('hex'), references);
+}
+
+/** The same by the SHA-256 of the text, in hex. */
+export function textPathOf(storeDir: string, name: string, textSha256: string, references: readonly StoreName[]): StoreName {
+  return storePath(storeDir, ['text', ...fullPaths(storeDir, references)].join(':'), textSha256, name);
 }
 
 /** What is named by the SHA-256 of its NAR: sources, and what was rewritten. With `self`, the hash leaves the path's own name out. */

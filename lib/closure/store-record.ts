@@ -1,10 +1,10 @@
 // What is kept beside the paths of a folder that was filled here, below .narinfo/: how the store names itself, and of each path what was vouched for when
 // it came. So a folder can be moved, used and verified later without the cache that it came from.
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { absentAsUndefined, cannot, cannotBecause, errnoOf } from '../core/errors.ts';
-import { fieldsOf, parseNarInfo, printNarInfo } from './narinfo.ts';
+import { parseNarInfo, printNarInfo } from './narinfo.ts';
 import type { NarInfo } from './narinfo.ts';
 import type { Staging } from './staging.ts';
 import { hashPartOf } from './store-path.ts';
@@ -17,21 +17,46 @@ export function printCacheInfo(storeDir: string): string {
   return `StoreDir: ${storeDir}\n`;
 }
 
-/** The folder that paths name, by a nix-cache-info. `what` is for the error. */
+/** The folder that paths name, by a nix-cache-info. Like Nix, skips lines that are not known. `what` is for the error. */
 export function parseCacheInfo(text: string, what: string): string {
-  return fieldsOf(text, (why) => cannot(what, why)).get('StoreDir')?.[0] || '/nix/store';
+  const lines = text.split('\n').filter((line) => line.startsWith('StoreDir:'));
+  const folders = new Set(lines.map((line) => line.slice('StoreDir:'.length).trim()).filter((folder) => folder !== ''));
+  const [storeDir = '/nix/store'] = folders;
+  if (folders.size > 1) throw cannot(what, `it has two of StoreDir: ${[...folders].join(', ')}`);
+  return storeDir;
 }
 
-/** Has the records of `infos` kept at the end of the staging. */
+/** Keeps the records of `infos` at the end of the staging. */
 export async function keepRecords(staging: Staging, storeDir: string, infos: Iterable<NarInfo>): Promise<void> {
-  const place = staging.place('records');
-  const keep = async (file: string, text: string): Promise<void> => {
-    await mkdir(dirname(join(place, file)), { recursive: true });
-    await writeFile(join(place, file), text);
-    staging.keep(join(place, file), join(recordFolder, file), 'replace');
-  };
-  await keep(cacheInfoName, printCacheInfo(storeDir));
-  for (const info of infos) await keep(`${hashPartOf(info.name)}.narinfo`, printNarInfo(info, storeDir));
+  for (const record of [storeRecord(storeDir), ...[...infos].map((info) => pathRecord(info, storeDir))]) {
+    staging.keep(await written(record, staging), record.name, 'replace');
+  }
+}
+
+/** Publishes what is known of the store itself, then of one path. */
+export async function publishRecord(staging: Staging, storeDir: string, info: NarInfo): Promise<void> {
+  for (const record of [storeRecord(storeDir), pathRecord(info, storeDir)]) {
+    await staging.publish(await written(record, staging), record.name, 'replace');
+  }
+}
+
+interface StoreRecord {
+  readonly name: string;
+  readonly text: string;
+}
+
+function storeRecord(storeDir: string): StoreRecord {
+  return { name: join(recordFolder, cacheInfoName), text: printCacheInfo(storeDir) };
+}
+
+function pathRecord(info: NarInfo, storeDir: string): StoreRecord {
+  return { name: join(recordFolder, `${hashPartOf(info.name)}.narinfo`), text: printNarInfo(info, storeDir) };
+}
+
+async function written({ text }: StoreRecord, staging: Staging): Promise<string> {
+  const path = staging.place('record');
+  await writeFile(path, text);
+  return path;
 }
 
 /** How the store in `dir` names itself, where that is recorded. */

@@ -32,9 +32,18 @@ export interface Nar extends AsyncDisposable {
   readonly chunks: Iterable<Uint8Array>;
 }
 
-/** All that `root` reaches, as it is in the store. */
-export async function closureInfos(store: Store, roots: readonly StoreName[], context: Context): Promise<ReadonlyMap<StoreName, PathInfo>> {
-  const infos = new Map<StoreName, PathInfo>();
+/** The part of a store that knows its paths. */
+interface InfoSource<Info extends PathInfo> extends Pick<Store, 'lookups'> {
+  info(name: StoreName, context: Context): Promise<Info>;
+}
+
+/** All that `roots` reach, as it is in the store. */
+export async function closureInfos<Info extends PathInfo>(
+  store: InfoSource<Info>,
+  roots: readonly StoreName[],
+  context: Context,
+): Promise<ReadonlyMap<StoreName, Info>> {
+  const infos = new Map<StoreName, Info>();
   await phase('read references', context.report, async () => {
     const limit = pLimit(store.lookups);
     const wanted = new Set<StoreName>();

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Failure } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
-import { contentAddress } from './content-address.ts';
+import { contentAddress, givesName, hasContent, parseContentAddress } from './content-address.ts';
+import type { AddressedPath } from './content-address.ts';
 import { fingerprint } from './narinfo.ts';
+import type { NarInfo } from './narinfo.ts';
 import { signedBy } from './signature.ts';
 import type { PublicKey } from './signature.ts';
 import type { StoreFolder } from './store-folder.ts';
@@ -42,22 +44,28 @@ async function verified(store: StoreFolder, name: StoreName, trusted: readonly P
   const { storeDir, dir } = store;
   try {
     const found = await store.info(name, context);
+    const addressed = { path: join(dir, name), name, storeDir, references: found.references };
     const info = await recordOf(dir, storeDir, name);
-    if (info === undefined) {
-      const address = await contentAddress(join(dir, name), name, storeDir, found.references, context);
-      return address === undefined ? { state: 'not known' } : { state: 'good', by: 'name' };
-    }
+    if (info === undefined) return (await contentAddress(addressed, context)) ? { state: 'good', by: 'name' } : { state: 'not known' };
     if (found.narSize !== info.narSize) return { state: 'damaged', why: `it has ${found.narSize} bytes, not ${info.narSize}` };
     if (found.narHash !== info.narHash) return { state: 'damaged', why: `its hash is ${found.narHash}, not ${info.narHash}` };
     const there = new Set(await store.names());
     const missing = info.references.find((reference) => !there.has(reference));
     if (missing !== undefined) return { state: 'damaged', why: `it refers to "${missing}", which is not there` };
-    if (trusted.length === 0) return { state: 'good', by: 'narinfo' };
-    if (signedBy(fingerprint(info, storeDir), info.signatures, trusted) !== undefined) return { state: 'good', by: 'signature' };
-    const address = await contentAddress(join(dir, name), name, storeDir, info.references, context);
-    return address === undefined ? { state: 'damaged', why: 'no trusted key signed it' } : { state: 'good', by: 'name' };
+    return await vouched({ ...addressed, references: info.references }, info, trusted, context);
   } catch (error) {
     if (!(error instanceof Failure) || error.blame !== 'failed') throw error;
     return { state: 'damaged', why: error.message };
   }
+}
+
+/** What vouches for a path that is as its record says. */
+async function vouched(addressed: AddressedPath, info: NarInfo, trusted: readonly PublicKey[], context: Context): Promise<Finding> {
+  const claimed = parseContentAddress(info.contentAddress ?? '');
+  if (claimed && !(givesName(claimed, addressed) && (await hasContent(addressed, claimed, context))))
+    return { state: 'damaged', why: `it claims to be named by its content, but "${info.contentAddress}" is not its content and name` };
+  if (trusted.length === 0) return { state: 'good', by: 'narinfo' };
+  if (signedBy(fingerprint(info, addressed.storeDir), info.signatures, trusted) !== undefined) return { state: 'good', by: 'signature' };
+  if (claimed ?? (await contentAddress(addressed, context))) return { state: 'good', by: 'name' };
+  return { state: 'damaged', why: 'no trusted key signed it' };
 }
