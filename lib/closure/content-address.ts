@@ -50,7 +50,8 @@ export function givesName(address: ContentAddress, { name, storeDir, references 
 
 /** Whether the content of the path is that of the address. */
 export async function hasContent({ path, name }: AddressedPath, { method, hash }: ContentAddress, context: Context): Promise<boolean> {
-  const hashes = method === 'nar' ? await narHashes(path, name, [hash.algorithm], context) : await fileHashes(path, [hash.algorithm], context);
+  const hashes =
+    method === 'nar' ? await narHashes(path, name, [hash.algorithm], context) : await fileHashes(path, [hash.algorithm], context);
   return hashes.some(({ hex }) => hex === hash.hex);
 }
 

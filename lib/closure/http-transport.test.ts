@@ -49,7 +49,8 @@ async function fetched(url: string, { exactBytes, mostBytes = exactBytes ?? body
   const expected = exactBytes === undefined ? { mostBytes } : { mostBytes, exactBytes };
   const result = await transport.download('file', to, expected, context).then(
     () => readFile(to),
-    (error: unknown) => (error instanceof Failure ? `${error.exitCode} ${error.message.replaceAll(/127\.0\.0\.1:\d+/g, 'HOST')}` : String(error)),
+    (error: unknown) =>
+      error instanceof Failure ? `${error.exitCode} ${error.message.replaceAll(/127\.0\.0\.1:\d+/g, 'HOST')}` : String(error),
   );
   if (typeof result !== 'string') assert.equal(await readdir(folder), ['to']);
   return { result, pausesMs, notes };
@@ -68,7 +69,10 @@ async function listening<T>(server: Server, work: (url: string) => Promise<T>): 
 }
 
 /** The server answers the first request by the first listener, and so on; the last one stays. Also returns the Range of each request. */
-async function fromServer(listeners: readonly RequestListener[], wish: Wish = {}): Promise<Fetched & { readonly ranges: readonly unknown[] }> {
+async function fromServer(
+  listeners: readonly RequestListener[],
+  wish: Wish = {},
+): Promise<Fetched & { readonly ranges: readonly unknown[] }> {
   const ranges: unknown[] = [];
   const server = createServer((request, response) => {
     const listener = listeners[Math.min(ranges.length, listeners.length - 1)];
@@ -123,7 +127,10 @@ test('errors that pass are tried again, with pauses that grow', async () => {
     const { result, pausesMs, notes } = await fromServer([status(code), status(code), whole]);
     assert.ok(body.equals(Buffer.from(result)), String(code));
     assert.equal(pausesMs, [250, 500]);
-    assert.match(notes[0] ?? '', new RegExp(`^Cannot fetch ".*" at attempt 1 of 5: the server answers ${code} .*\\. The next one is in 0.25 s\\.$`));
+    assert.match(
+      notes[0] ?? '',
+      new RegExp(`^Cannot fetch ".*" at attempt 1 of 5: the server answers ${code} .*\\. The next one is in 0.25 s\\.$`),
+    );
   }
 });
 
@@ -205,7 +212,10 @@ test('a server that cannot give the rest gives the whole again', async () => {
 
 test('a connection that always breaks is an error in one sentence', async () => {
   const broken = '69 Cannot fetch "http://HOST/file": the connection was broken';
-  const at = (work: (response: ServerResponse<IncomingMessage>) => void): RequestListener => (_, response) => work(response);
+  const at =
+    (work: (response: ServerResponse<IncomingMessage>) => void): RequestListener =>
+    (_, response) =>
+      work(response);
   for (const listener of [
     at((response) => response.destroy()),
     at((response) => void response.writeHead(200, { 'content-length': 10 }).write('x', () => response.destroy())),
@@ -230,7 +240,8 @@ test('a connection that closes before the known size is broken', async () => {
 });
 
 test('what is not HTTP, or leads nowhere, is an error in one sentence', async () => {
-  const sentence = async (fetching: Promise<Fetched>): Promise<string> => String((await fetching).result).replace('69 Cannot fetch "http://HOST/file": ', '');
+  const sentence = async (fetching: Promise<Fetched>): Promise<string> =>
+    String((await fetching).result).replace('69 Cannot fetch "http://HOST/file": ', '');
   for (const bytes of ['nonsense\r\n\r\n', '\0\0\0', 'HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n'])
     assert.is(await sentence(fromSocket([bytes])), 'the server sends something that is not HTTP', bytes);
   const to = (location: string): RequestListener => status(302, { location });
@@ -281,7 +292,9 @@ test('every encoding of an answer is undone, joined and resumed ones too', async
     const rest: RequestListener = ({ headers: { range = '' } }, response) => {
       const start = Number(/\d+/.exec(range)?.[0] ?? 0);
       const part = { ...headers, 'content-length': bytes.length - start };
-      response.writeHead(start > 0 ? 206 : 200, start > 0 ? { ...part, 'content-range': `bytes ${start}-9/*` } : part).end(bytes.subarray(start));
+      response
+        .writeHead(start > 0 ? 206 : 200, start > 0 ? { ...part, 'content-range': `bytes ${start}-9/*` } : part)
+        .end(bytes.subarray(start));
     };
     const { result } = await fromServer([cut, rest], { exactBytes: body.length });
     assert.ok(body.equals(Buffer.from(result)), `${name} ${String(result.slice(0, 100))}`);
@@ -289,7 +302,10 @@ test('every encoding of an answer is undone, joined and resumed ones too', async
 });
 
 test('encodings that are not known or hide more than is expected are refused', async () => {
-  const encoded = (name: string, bytes: Buffer): RequestListener => (_, response) => void response.writeHead(200, { 'content-encoding': name }).end(bytes);
+  const encoded =
+    (name: string, bytes: Buffer): RequestListener =>
+    (_, response) =>
+      void response.writeHead(200, { 'content-encoding': name }).end(bytes);
   const refused = async (name: string, bytes: Buffer): Promise<string> => String((await fromServer([encoded(name, bytes)])).result);
   const bomb = gzipSync(Buffer.alloc(body.length + 1));
   assert.match(await refused('gzip', bomb), `it unpacks to more than the ${body.length} bytes that it is said to have`);

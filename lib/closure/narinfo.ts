@@ -23,9 +23,7 @@ export interface NarInfo extends PathInfo {
   readonly contentAddress?: string;
 }
 
-const knownFields = new Set(
-  'StorePath URL Compression FileHash FileSize NarHash NarSize References Deriver System Sig CA'.split(' '),
-);
+const knownFields = new Set('StorePath URL Compression FileHash FileSize NarHash NarSize References Deriver System Sig CA'.split(' '));
 const repeatable = new Set(['Sig']);
 
 /** `what` is for the error: 'read "<url>"'. */

@@ -97,6 +97,20 @@ test('a replacement that needs what it replaces would go round', () => {
   assert.is(words(replacementPlan(nameOf('sys'), system, pairs('lib=neu'), [nameOf('neu')]).rewrites), 'app sys');
 });
 
+test('a cycle that no replacement is part of is named', () => {
+  const cyclic = graph('sys: app lib', 'app: lib two', 'two: app', 'lib', 'new');
+  const error = /^Cannot rewrite ".*-app": its references form a cycle: \w+-app -> \w+-two -> \w+-app$/;
+  const messageOf = (cutoffs: readonly StoreName[]): string => {
+    try {
+      return words(replacementPlan(nameOf('sys'), cyclic, pairs('lib=new'), cutoffs).rewrites);
+    } catch (reason) {
+      return reason instanceof Failure ? reason.message : String(reason);
+    }
+  };
+  assert.match(messageOf([]), error);
+  assert.is(messageOf([nameOf('two')]), 'app sys');
+});
+
 test('names of different length are told, both, but only where one would be written for the other', () => {
   assert.throws(
     () => replacementPlan(nameOf('sys'), system, pairs('libc=odd'), []),

@@ -40,7 +40,9 @@ async function unpackedFrom(bytes: Buffer, compression: string, sizeBytes = plai
   const path = join(folder, 'packed');
   await writeFile(path, bytes);
   const packed = { path, sizeBytes, what: 'unpack it' };
-  const to = await (compression === 'lzma2' ? unpackedLzma2(packed, searchPath, context) : unpacked({ ...packed, compression }, searchPath, context));
+  const to = await (compression === 'lzma2'
+    ? unpackedLzma2(packed, searchPath, context)
+    : unpacked({ ...packed, compression }, searchPath, context));
   assert.ok((await readdir(folder)).includes('packed.plain'));
   return await readFile(to);
 }
@@ -93,11 +95,7 @@ test('zstd: frames of every form are found, and skippable ones skipped', async (
     params: { [constants.ZSTD_c_checksumFlag]: checksum, [constants.ZSTD_c_contentSizeFlag]: contentSize },
   });
   const contents = [Buffer.alloc(0), Buffer.alloc(255, 'a'), Buffer.alloc(256, 'b'), Buffer.alloc(66_000), plain, noise];
-  const frames = contents.flatMap((bytes) => [
-    zstdCompressSync(bytes, flags(0, 0)),
-    skippable,
-    zstdCompressSync(bytes, flags(1, 1)),
-  ]);
+  const frames = contents.flatMap((bytes) => [zstdCompressSync(bytes, flags(0, 0)), skippable, zstdCompressSync(bytes, flags(1, 1))]);
   const whole = Buffer.concat(contents.flatMap((bytes) => [bytes, bytes]));
   assert.ok((await unpackedFrom(Buffer.concat([skippable, ...frames]), 'zstd', whole.length)).equals(whole));
   for (const cut of [1, 5, 11]) {
