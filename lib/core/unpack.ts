@@ -1,6 +1,6 @@
 // Decompresses files, file to file: zstd, gzip, deflate and Brotli by Node, xz, raw LZMA2 and bzip2 by their tools. No more is written than the file
 // is said to have. Files that consist of several compressed ones (pzstd, pigz, pbzip2, cat) are decompressed to their end.
-import { createReadStream, createWriteStream } from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, openSync, readSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import type { Duplex } from 'node:stream';
@@ -24,7 +24,18 @@ const byNode: Readonly<Record<string, () => Duplex>> = {
 const byTool: Readonly<Record<string, Tool>> = {
   xz: { program: 'xz', ending: '.xz' },
   bzip2: { program: 'bzip2', ending: '.bz2' },
+  lzma: { program: 'xz', ending: '.lzma' },
 };
+
+/** The first bytes of files, in hex. Brotli and deflate have none. */
+const beginnings: readonly { readonly compression: string; readonly bytes: RegExp }[] = [
+  { compression: 'zstd', bytes: /^(?:28b52ffd|5.2a4d18)/ },
+  { compression: 'gzip', bytes: /^1f8b/ },
+  { compression: 'xz', bytes: /^fd377a585a00/ },
+  { compression: 'bzip2', bytes: /^425a68/ },
+  { compression: 'lzma', bytes: /^5d0000/ },
+];
+const withoutBeginning = new Set(['br', 'deflate']);
 
 /** A bare stream has no header, so the size of its dictionary has to be known. */
 const lzma2: Tool = { program: 'xz', ending: '.lzma2', flags: ['--format=raw', '--lzma2=dict=64MiB', '--suffix=.lzma2'] };
@@ -44,10 +55,15 @@ export interface Packed {
   readonly what: string;
 }
 
-/** Gives the path of the plain file, beside the packed one, whose place it may take. `searchPath` is a PATH value. */
-export async function unpacked(packed: Packed, searchPath: string, context: Context): Promise<string> {
-  const { path, compression, what } = packed;
-  if (compression === 'none') return path;
+/**
+ * Returns the path of the plain file, which is next to the packed one and may replace it. How the file begins counts more than the name of its
+ * compression, as with libarchive: caches are known to name another one. `searchPath` is a PATH value.
+ */
+export async function unpacked(given: Packed, searchPath: string, context: Context): Promise<string> {
+  const { path, what } = given;
+  if (given.compression === 'none') return path;
+  const compression = (withoutBeginning.has(given.compression) ? undefined : compressionAt(path)) ?? given.compression;
+  const packed = { ...given, compression };
   const decompress = Object.hasOwn(byNode, compression) ? byNode[compression] : undefined;
   const named = Object.hasOwn(byTool, compression) ? byTool[compression] : undefined;
   const to = `${path}.plain`;
@@ -58,6 +74,18 @@ export async function unpacked(packed: Packed, searchPath: string, context: Cont
       hint: `known are none, ${Object.keys({ ...byNode, ...byTool }).join(', ')}`,
     });
   return to;
+}
+
+/** The compression that the first bytes of the file show. */
+function compressionAt(path: string): string | undefined {
+  const bytes = Buffer.alloc(6);
+  const fd = openSync(path, 'r');
+  try {
+    readSync(fd, bytes);
+  } finally {
+    closeSync(fd);
+  }
+  return beginnings.find((beginning) => beginning.bytes.test(bytes.toString('hex')))?.compression;
 }
 
 /** The same for a bare LZMA2 stream with a dictionary of at most 64 MiB, as in packages of Redox. */
