@@ -76,8 +76,8 @@ async function fetchedNar(files: Transport, info: NarInfo, host: TransportHost, 
   const what = `fetch "${files.url}/${info.url}"`;
   try {
     const path = join(folder, 'archive');
-    const { fileSize, narSize } = info;
-    const expected = fileSize === undefined ? { mostBytes: narSize + slackBytes } : { mostBytes: fileSize, exactBytes: fileSize };
+    const size = info.fileSize ?? (info.compression === 'none' ? info.narSize : undefined);
+    const expected = size === undefined ? { mostBytes: info.narSize + slackBytes } : { mostBytes: size, exactBytes: size };
     await files.download(info.url, path, expected, context);
     await checkFile(path, info, what, context);
     const plain = await unpacked({ path, compression: info.compression, sizeBytes: info.narSize, what }, host.searchPath, context);

@@ -1,4 +1,5 @@
-// Paths that are named by their content, by every method and algorithm that Nix has: taken unsigned, and only if both the field CA and the content fit.
+// Paths that are named by their content, by every method and algorithm that Nix has. They are accepted unsigned, and only
+// if both the field CA and the content fit.
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

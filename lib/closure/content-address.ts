@@ -1,5 +1,5 @@
-// Whether a store path is named by what it holds. Such a path vouches for itself: no other content has its name. Nix writes what the name was computed
-// from as the CA field of a narinfo. Source: libstore/content-address.cc, libstore/store-api.cc.
+// Whether a store path is named by its content. Such a path vouches for itself: no other content has its name. The CA field
+// of a narinfo has the hash that the name was computed from. Source: libstore/content-address.cc, libstore/store-api.cc.
 import { lstatSync } from 'node:fs';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';
@@ -11,7 +11,10 @@ import { fixedPath, plainName, sourcePath, textPathOf } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
 
 export interface ContentAddress {
-  /** What is hashed: the NAR, with zeros for the path's own hash part; the bytes of a file; those of a file that Nix wrote, with references. */
+  /**
+   * What is hashed. "nar": the NAR, with zeros for the path's own hash part. "flat": the bytes of a file. "text": the bytes of
+   * a file that Nix wrote, which may have references.
+   */
   readonly method: 'nar' | 'flat' | 'text';
   readonly hash: NixHash;
 }
@@ -26,7 +29,7 @@ export interface AddressedPath {
 
 const prefixes = { nar: 'fixed:r:', flat: 'fixed:', text: 'text:' } as const;
 
-/** A CA field: "fixed:r:sha256:<hash>", "fixed:sha1:<hash>", "text:sha256:<hash>"; undefined for any other text. */
+/** Parses "fixed:r:sha256:<hash>", "fixed:sha1:<hash>" or "text:sha256:<hash>". Returns undefined for any other text. */
 export function parseContentAddress(text: string): ContentAddress | undefined {
   const method = (['nar', 'flat', 'text'] as const).find((each) => text.startsWith(prefixes[each]));
   const hash = method && parseNixHash(text.slice(prefixes[method].length));
@@ -55,7 +58,7 @@ export async function hasContent({ path, name }: AddressedPath, { method, hash }
   return hashes.some(({ hex }) => hex === hash.hex);
 }
 
-/** The address that the content of a path gives; undefined for one that is named otherwise (by how it is built), or holds something else. */
+/** Returns the address that the content of a path has; undefined if the path is not named by its content. */
 export async function contentAddress(addressed: AddressedPath, context: Context): Promise<ContentAddress | undefined> {
   const { path, name, references } = addressed;
   const algorithms = references.length === 0 ? hashAlgorithms : (['sha256'] as const);
@@ -67,7 +70,7 @@ export async function contentAddress(addressed: AddressedPath, context: Context)
   return addresses.find((address) => givesName(address, addressed));
 }
 
-/** Hashes of the path's NAR. With SHA-256 its own hash part counts as zeros; a path that is named by another hash cannot have it. */
+/** Returns hashes of the NAR. Only with SHA-256 a path can contain its own hash part, which then counts as zeros. */
 async function narHashes(
   path: string,
   name: StoreName,
@@ -86,7 +89,7 @@ async function narHashes(
   return hashes.length < algorithms.length ? [{ algorithm: 'sha256', hex: modulo.finish().hash }, ...others] : others;
 }
 
-/** None for a folder or a link. */
+/** Returns hashes of the bytes of a file; no hash for a folder or a link. */
 async function fileHashes(path: string, algorithms: readonly HashAlgorithm[], context: Context): Promise<readonly NixHash[]> {
   return lstatSync(path).isFile() ? await hashesOfFile(path, algorithms, context) : [];
 }

@@ -1,5 +1,5 @@
-// Copies a closure out of a binary cache into a folder. Every path must be vouched for, by a signature of a trusted key or by a name that is that of its
-// content, unless no key is given. It must be what the narinfo says. The narinfo is kept next to it (store-record.ts).
+// Copies a closure out of a binary cache into a folder. If keys are given, a trusted key has signed every path, or the path
+// is named by its content. Each path has the sizes and hashes of its narinfo, which is kept next to it (store-record.ts).
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot } from '../core/errors.ts';
@@ -19,7 +19,7 @@ import { withStaging } from './staging.ts';
 import type { Staging } from './staging.ts';
 import { closureInfos, storeClosure } from './store.ts';
 import type { StoreName } from './store-path.ts';
-import { publishRecord } from './store-record.ts';
+import { publishPathRecord, publishStoreRecord } from './store-record.ts';
 
 export interface Copying {
   readonly roots: readonly StoreName[];
@@ -34,7 +34,7 @@ export interface Copied {
   readonly fetched: readonly StoreName[];
 }
 
-/** Copies what is not there yet, each path after those that it refers to. On failure the paths that were copied until then stay. */
+/** Copies the missing paths, each after those that it refers to. After a failure the paths that were copied are kept. */
 export async function copyClosure(cache: BinaryCache, { roots, to, trusted }: Copying, context: Context): Promise<Copied> {
   const infos = await closureInfos(cache, roots, context);
   for (const info of infos.values()) checkClaims(info, cache, trusted);
@@ -46,7 +46,8 @@ export async function copyClosure(cache: BinaryCache, { roots, to, trusted }: Co
         const isNew = !(await isThere(info, to, context));
         const path = isNew ? await fetchedPath(cache, info, staging, context) : join(to, info.name);
         await checkContent(path, info, cache, context);
-        await publishRecord(staging, cache.storeDir, info);
+        if (done === 0) await publishStoreRecord(staging, cache.storeDir);
+        await publishPathRecord(staging, cache.storeDir, info);
         if (isNew) await staging.publish(path, info.name);
         if (isNew) fetched.push(info.name);
         context.report({ kind: 'progress', phase: 'copy', done: ++done, total: infos.size });
@@ -56,7 +57,7 @@ export async function copyClosure(cache: BinaryCache, { roots, to, trusted }: Co
   return { infos, fetched };
 }
 
-/** Dependencies first, so that what stays after a failure has all that it needs. */
+/** Dependencies first, so that the paths that are kept after a failure have all their references. */
 function inOrder(roots: readonly StoreName[], infos: ReadonlyMap<StoreName, NarInfo>): Iterable<NarInfo> {
   const order = new Set(roots.flatMap((root) => referencesFirst(storeClosure(root, infos))));
   const byName = new Map<string, NarInfo>(infos);
@@ -80,7 +81,7 @@ async function isThere({ name, narHash }: NarInfo, to: string, context: Context)
   });
 }
 
-/** What can be judged before anything is fetched. A content address vouches for a path if its content proves to be that one. */
+/** Checks signatures and names before anything is fetched. The content is compared with its address later. */
 function checkClaims(info: NarInfo, cache: BinaryCache, trusted: readonly PublicKey[]): void {
   const { name, references, contentAddress } = info;
   const { storeDir, url } = cache;

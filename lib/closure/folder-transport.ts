@@ -30,7 +30,7 @@ export function folderTransport(folder: string, url: string): Transport {
   };
 }
 
-/** The chunks of a file, or undefined where there is none. */
+/** Returns the chunks of a file, or undefined if it does not exist. */
 async function opened(path: string, signal: AbortSignal): Promise<Chunks | undefined> {
   const stream = createReadStream(path, { signal });
   try {

@@ -1,5 +1,6 @@
-// Sends one GET request over HTTP or HTTPS and follows its redirects. Says of each failure whether another attempt may succeed, and makes none itself.
-// node:http is used and not fetch: fetch ends the process with an assertion when an answer without a length ends while its reader waits.
+// Sends one GET request over HTTP or HTTPS and follows its redirects. Each failure has the information whether another attempt
+// may succeed; no attempt is repeated here. node:http is used because of an assertion in fetch, which ends the process when an
+// answer without a length ends while its reader pauses (Node 24.21).
 import { get as getPlain } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { get as getSecure } from 'node:https';
@@ -30,7 +31,7 @@ export interface RequestOptions {
 const mostRedirects = 10;
 const redirects = new Set([301, 302, 303, 307, 308]);
 
-/** Returns the first answer that is no redirect, whatever its status. Its body is to be read by `bodyOf`, or destroyed. */
+/** Returns the first answer that is no redirect, with any status. The caller reads it by `bodyOf`, or destroys it. */
 export async function request(url: string, options: RequestOptions): Promise<IncomingMessage> {
   let target = urlOf(url);
   for (let count = 0; count <= mostRedirects; count++) {
@@ -62,7 +63,7 @@ export function statusFault({ statusCode = 0, statusMessage = '', headers }: Inc
   });
 }
 
-/** Not implemented, HTTP version not supported, network authentication required: Nix does not try these again either. */
+/** Not implemented, HTTP version not supported, network authentication required. Nix does not repeat these either. */
 const permanentErrors = new Set([501, 505, 511]);
 
 /** Retry-After in seconds, or as a date, which is compared with the server's own clock. */
@@ -109,7 +110,7 @@ const reasons: readonly Reason[] = [
   { codes: /^(?:EPROTO|ERR_SSL)/, why: 'the server does not use TLS as expected', isTransient: false },
 ];
 
-/** An abort is thrown as its reason; an error that is not known here may be a bug, and stays what it is. */
+/** An abort is thrown as its reason. An error without a code may be a bug, and is returned unchanged. */
 function faultOf(error: unknown, signal: AbortSignal): unknown {
   signal.throwIfAborted();
   const code = errnoOf(error) ?? '';

@@ -1,5 +1,5 @@
-// What servers really send: answers without a length, errors that pass, connections that break, encodings. Each is a server of its own, and each pause is
-// recorded instead of waited for.
+// Servers as they are: answers without a length, temporary errors, connections that break, encodings. Each test starts its
+// own server, and records the pauses instead of waiting.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -34,7 +34,7 @@ interface Wish {
   readonly signal?: AbortSignal;
 }
 
-/** Downloads "file" from the URL, as a text too where it is short enough, and checks that nothing else is left. */
+/** Downloads "file" from the URL, and checks that no other file is left. */
 async function fetched(url: string, { exactBytes, mostBytes = exactBytes ?? body.length, signal }: Wish = {}): Promise<Fetched> {
   const pausesMs: number[] = [];
   const notes: string[] = [];
@@ -68,7 +68,7 @@ async function listening<T>(server: Server, work: (url: string) => Promise<T>): 
   }
 }
 
-/** The server answers the first request by the first listener, and so on; the last one stays. Also returns the Range of each request. */
+/** Each listener answers one request, the last one also all later ones. Also returns the Range of each request. */
 async function fromServer(
   listeners: readonly RequestListener[],
   wish: Wish = {},

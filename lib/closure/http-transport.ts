@@ -1,5 +1,5 @@
-// Fetches files of a binary cache over HTTP. What a server does not give at first is asked for again, after a pause that grows, as Nix does; what has
-// arrived of a file is kept meanwhile, and only the rest is asked for.
+// Fetches files of a binary cache over HTTP. A request that fails is repeated after a pause that doubles each time, as Nix
+// does it. The part of a file that has arrived is kept, and only the rest is requested.
 import { mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ const firstPauseMs = 250;
 const longestPauseMs = 30_000;
 /** Bytes by which a file may be longer with a Content-Encoding than without. */
 const encodingSlackBytes = 1 << 20;
-/** What object stores answer where there is no such file. */
+/** Object stores answer one of these for a file that does not exist. */
 const absent = new Set([403, 404, 410]);
 
 export function httpTransport(place: string, host: TransportHost): Transport {
@@ -41,7 +41,7 @@ export function httpTransport(place: string, host: TransportHost): Transport {
   };
 }
 
-/** Writes the file at `url` to `to`; false where there is none. */
+/** Writes the file at `url` to `to`. Returns false if it does not exist. */
 async function fetched(url: string, to: string, expected: ExpectedFile, host: TransportHost, context: Context): Promise<boolean> {
   const what = `fetch "${url}"`;
   const download = new Download(url, to, expected);
@@ -88,7 +88,7 @@ class Download {
     this.#expected = expected;
   }
 
-  /** Fetches all, or the rest. Returns the encodings to undo in this order; undefined where there is no such file. Throws a RequestFault. */
+  /** Fetches the file or its rest. Returns the encodings to undo, in order; undefined if the file does not exist. */
   async attempt(signal: AbortSignal): Promise<readonly string[] | undefined> {
     const answer = await request(this.#url, { headers: this.#headers(), signal, silenceMs });
     try {

@@ -19,7 +19,7 @@ export interface NarInfo extends PathInfo {
   readonly deriver?: string;
   /** "<key name>:<base 64>". */
   readonly signatures: readonly string[];
-  /** "fixed:r:sha256:<hash>" or "text:sha256:<hash>": what its name is said to be computed from (content-address.ts). */
+  /** "fixed:r:sha256:<hash>" or "text:sha256:<hash>" (content-address.ts). A claim of the cache, which is not checked here. */
   readonly contentAddress?: string;
 }
 
@@ -96,7 +96,7 @@ function fieldsOf(text: string, refuse: (why: string) => Error): ReadonlyMap<str
   return fields;
 }
 
-/** What follows the URL of the cache: any characters that a URL may have, so long as no reader finds another folder in them. */
+/** The URL is relative to that of the cache. All characters of URLs are accepted, but it may not lead to another folder. */
 function urlOf(text: string, refuse: (why: string) => Error): string {
   const segments = text.split(/[/?#]/).map((segment) => segment.replaceAll(/%2e/gi, '.'));
   if (/^\/|^[\w+.-]+:\/\/|\/$/.test(text) || segments.includes('..')) throw refuse(`its URL "${text}" does not lie below the cache`);
@@ -117,7 +117,7 @@ function fileHashOf(text: string, refuse: (why: string) => Error): string {
   return printNixHash(hash);
 }
 
-/** Addresses of a later Nix (fixed:git:sha1, blake3) are left out: they cannot be checked, so they vouch for nothing. */
+/** Addresses of later versions of Nix (fixed:git:sha1, blake3) are left out, because they cannot be checked. */
 function contentAddressOf(text: string, refuse: (why: string) => Error): { readonly contentAddress?: string } {
   const address = parseContentAddress(text);
   if (address) return { contentAddress: printContentAddress(address) };

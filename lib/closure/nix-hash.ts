@@ -1,4 +1,5 @@
-// Hashes as Nix writes them: "<algorithm>:<digits>" in base 16, 32 or 64, and "<algorithm>-<base 64>" (SRI). Source: libutil/hash.cc.
+// Hashes as Nix writes them: "<algorithm>:<digits>" in base 16, 32 or 64, and "<algorithm>-<base 64>" (SRI).
+// Source: libutil/hash.cc.
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -20,7 +21,7 @@ export function isHashAlgorithm(word: string): word is HashAlgorithm {
 
 const sizeBytes: Readonly<Record<HashAlgorithm, number>> = { md5: 16, sha1: 20, sha256: 32, sha512: 64 };
 
-/** The hash that the text is, in whichever base; undefined for any other text. */
+/** Parses a hash in any base. Returns undefined for any other text. */
 export function parseNixHash(text: string): NixHash | undefined {
   const [, word, separator, digits = ''] = /^(\w+)([:-])(.*)$/.exec(text) ?? [];
   if (word === undefined || !isHashAlgorithm(word)) return undefined;
@@ -44,7 +45,7 @@ export async function hashesOfFile(path: string, algorithms: readonly HashAlgori
   return hashes.map(({ algorithm, hash }) => ({ algorithm, hex: hash.digest('hex') }));
 }
 
-/** The number of digits tells the base. */
+/** The base follows from the number of digits. */
 function bytesOf(digits: string, size: number, isBase64: boolean): Uint8Array | undefined {
   if (!isBase64 && digits.length === size * 2) return /^[0-9a-fA-F]+$/.test(digits) ? Buffer.from(digits, 'hex') : undefined;
   if (!isBase64 && digits.length === Math.ceil((size * 8) / 5)) return fromBase32(digits);

@@ -1,5 +1,5 @@
-// New store paths are written in a hidden folder next to their places and moved there when they are whole, each or all at once: a run that fails or is
-// stopped leaves nothing partial.
+// New store paths are written in a hidden folder next to their places. They are moved there when they are complete, one by
+// one or all at once, so that a run that fails or is stopped leaves nothing partial.
 import { mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -81,8 +81,8 @@ async function namesIn(dir: string): Promise<readonly StoreName[]> {
 }
 
 /**
- * Whether it is something that Nix left next to a path while it built it, and no path itself. No two paths have one hash part. A lock of a path
- * that is no longer there is told from a path by its mode.
+ * Whether Nix left this file or folder next to a path that it built. It has the hash part of that path, as no other path
+ * has. A lock of a path that does not exist is recognized by its mode and size.
  */
 function isLeftBeside(name: StoreName, dir: string, paths: ReadonlySet<string>): boolean {
   const [, built] = /^(.*)\.(?:lock|chroot|check)$/.exec(name) ?? [];

@@ -17,7 +17,7 @@ export function printCacheInfo(storeDir: string): string {
   return `StoreDir: ${storeDir}\n`;
 }
 
-/** The folder that paths name, by a nix-cache-info. Like Nix, skips lines that are not known. `what` is for the error. */
+/** Returns the StoreDir of a nix-cache-info. Lines that are not known are skipped, as Nix does. `what` is for the error. */
 export function parseCacheInfo(text: string, what: string): string {
   const lines = text.split('\n').filter((line) => line.startsWith('StoreDir:'));
   const folders = new Set(lines.map((line) => line.slice('StoreDir:'.length).trim()).filter((folder) => folder !== ''));
@@ -33,11 +33,18 @@ export async function keepRecords(staging: Staging, storeDir: string, infos: Ite
   }
 }
 
-/** Publishes what is known of the store itself, then of one path. */
-export async function publishRecord(staging: Staging, storeDir: string, info: NarInfo): Promise<void> {
-  for (const record of [storeRecord(storeDir), pathRecord(info, storeDir)]) {
-    await staging.publish(await written(record, staging), record.name, 'replace');
-  }
+/** Publishes how the store names itself. */
+export async function publishStoreRecord(staging: Staging, storeDir: string): Promise<void> {
+  await publishRecord(staging, storeRecord(storeDir));
+}
+
+/** Publishes what a cache says of one path. */
+export async function publishPathRecord(staging: Staging, storeDir: string, info: NarInfo): Promise<void> {
+  await publishRecord(staging, pathRecord(info, storeDir));
+}
+
+async function publishRecord(staging: Staging, record: StoreRecord): Promise<void> {
+  await staging.publish(await written(record, staging), record.name, 'replace');
 }
 
 interface StoreRecord {

@@ -1,5 +1,5 @@
-// How files of a binary cache are fetched by name, wherever it is. What arrives is not trusted: the caller knows how long a file may be, and checks what
-// it is.
+// The interface by which files of a binary cache are fetched by name, from a folder or over HTTP. The files are not trusted:
+// the caller sets their greatest length, and checks their content.
 import type { Context } from '../core/events.ts';
 
 export interface Transport {

@@ -1,5 +1,5 @@
-// Decompresses files, file to file: zstd, gzip, deflate and Brotli by Node, xz, raw LZMA2 and bzip2 by their tools. No more is written than the file
-// is said to have. Files that consist of several compressed ones (pzstd, pigz, pbzip2, cat) are decompressed to their end.
+// Decompresses files: zstd, gzip, deflate and Brotli by Node, xz, LZMA and bzip2 by their tools. Not more is written than the
+// caller expects. Files that consist of several compressed ones (pzstd, pbzip2, cat) are decompressed to their end.
 import { closeSync, createReadStream, createWriteStream, openSync, readSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Transform } from 'node:stream';
@@ -56,8 +56,8 @@ export interface Packed {
 }
 
 /**
- * Returns the path of the plain file, which is next to the packed one and may replace it. How the file begins counts more than the name of its
- * compression, as with libarchive: caches are known to name another one. `searchPath` is a PATH value.
+ * Returns the path of the plain file, which is next to the packed one and may replace it. The first bytes of the file count
+ * more than the name of its compression, as in Nix, because some caches name another one. `searchPath` is a PATH value.
  */
 export async function unpacked(given: Packed, searchPath: string, context: Context): Promise<string> {
   const { path, what } = given;

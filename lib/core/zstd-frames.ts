@@ -1,5 +1,5 @@
-// Finds where the frames of a zstd file begin and end. Node's decompressor stops after one frame, and parallel compressors write many.
-// Only headers are read here, nothing is decompressed. Source of the format: RFC 8878, section 3.1.
+// Finds where the frames of a zstd file begin and end. Node's decompressor stops after one frame, and parallel compressors
+// write many. Only headers are read here. Source of the format: RFC 8878, section 3.1.
 import { closeSync, openSync, readSync } from 'node:fs';
 
 /** First and last byte of a frame, as `createReadStream` takes them. */
@@ -16,7 +16,7 @@ const reservedBlock = 3;
 const dictionaryBytes = [0, 1, 2, 4];
 const contentSizeBytes = [0, 2, 4, 8];
 
-/** Yields each frame of the file, the skippable ones included. Throws `damage()` where a frame must begin and none does, or one is cut. */
+/** Yields each frame of the file, also the skippable ones. Throws `damage()` if a frame is cut or another format follows. */
 export function* zstdFrames(path: string, damage: () => Error): Generator<ZstdFrame, void> {
   const fd = openSync(path, 'r');
   const bytes = Buffer.alloc(8);
@@ -38,7 +38,7 @@ export function* zstdFrames(path: string, damage: () => Error): Generator<ZstdFr
   }
 }
 
-/** The first byte behind the frame that begins at `start`; undefined when no frame does. `number` reads little-endian. */
+/** Returns the end of the frame that begins at `start`; undefined if no frame does. `number` reads little-endian. */
 function frameEnd(start: number, number: (at: number, lengthBytes: number) => number): number | undefined {
   const magic = number(start, 4);
   if (magic - (magic % 16) === skippableMagic) return start + 8 + number(start + 4, 4);
