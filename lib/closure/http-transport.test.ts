@@ -153,6 +153,19 @@ test('errors that another attempt does not change are not tried again', async ()
   }
 });
 
+test('a password in the URL reaches the server, and no message', async () => {
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.headers.authorization);
+    response.writeHead(404).end();
+  });
+  await listening(server, async (url) => {
+    const { result } = await fetched(url.replace('//', '//user:secret@'));
+    assert.is(result, '1 Cannot fetch "http://HOST/file": it does not exist');
+    assert.is(asked[0], `Basic ${Buffer.from('user:secret').toString('base64')}`);
+  });
+});
+
 test('a server that says when to come again is heeded within reason', async () => {
   const date = 'Mon, 30 Nov 2026 12:00:00 GMT';
   const cases: readonly [Readonly<Record<string, string>>, number][] = [

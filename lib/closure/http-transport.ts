@@ -23,28 +23,40 @@ const encodingSlackBytes = 1 << 20;
 const absent = new Set([403, 404, 410]);
 
 export function httpTransport(place: string, host: TransportHost): Transport {
-  const url = (place.split('?')[0] ?? '').replace(/\/+$/, ''); // what follows "?" are settings of Nix
+  const base = (place.split('?')[0] ?? '').replace(/\/+$/, ''); // what follows "?" are settings of Nix
+  const at = (name: string): Address => ({ url: `${base}/${name}`, shown: withoutPassword(`${base}/${name}`) });
   return {
-    url,
+    url: withoutPassword(base),
     text: async (name, context) => {
       const folder = await mkdtemp(join(host.tempDir, 'bloomery-fetch-'));
       try {
         const to = join(folder, 'text');
-        return (await fetched(`${url}/${name}`, to, { mostBytes: largestText }, host, context)) ? await readFile(to, 'utf8') : undefined;
+        return (await fetched(at(name), to, { mostBytes: largestText }, host, context)) ? await readFile(to, 'utf8') : undefined;
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
     },
     download: async (name, to, expected, context) => {
-      if (!(await fetched(`${url}/${name}`, to, expected, host, context))) throw cannot(`fetch "${url}/${name}"`, 'it does not exist');
+      if (!(await fetched(at(name), to, expected, host, context))) throw cannot(`fetch "${at(name).shown}"`, 'it does not exist');
     },
   };
 }
 
-/** Writes the file at `url` to `to`. Returns false if it does not exist. */
-async function fetched(url: string, to: string, expected: ExpectedFile, host: TransportHost, context: Context): Promise<boolean> {
-  const what = `fetch "${url}"`;
-  const download = new Download(url, to, expected);
+/** A file of a server, and how it is named in messages. */
+interface Address {
+  readonly url: string;
+  readonly shown: string;
+}
+
+/** The URL without the user and the password in it. */
+function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
+}
+
+/** Writes the file at an address to `to`. Returns false if it does not exist. */
+async function fetched(address: Address, to: string, expected: ExpectedFile, host: TransportHost, context: Context): Promise<boolean> {
+  const what = `fetch "${address.shown}"`;
+  const download = new Download(address, to, expected);
   for (let attempt = 1; ; attempt++) {
     try {
       const encodings = await download.attempt(context.signal);
@@ -75,22 +87,22 @@ async function waited(ms: number, signal: AbortSignal): Promise<void> {
 
 /** A file that arrives in one or several attempts. */
 class Download {
-  readonly #url: string;
+  readonly #address: Address;
   readonly #to: string;
   readonly #expected: ExpectedFile;
   #receivedBytes = 0;
   /** What the server calls the version of the file that is arriving. */
   #version: string | undefined;
 
-  constructor(url: string, to: string, expected: ExpectedFile) {
-    this.#url = url;
+  constructor(address: Address, to: string, expected: ExpectedFile) {
+    this.#address = address;
     this.#to = to;
     this.#expected = expected;
   }
 
   /** Fetches the file or its rest. Returns the encodings to undo, in order; undefined if the file does not exist. */
   async attempt(signal: AbortSignal): Promise<readonly string[] | undefined> {
-    const answer = await request(this.#url, { headers: this.#headers(), signal, silenceMs });
+    const answer = await request(this.#address.url, { headers: this.#headers(), signal, silenceMs });
     try {
       if (absent.has(answer.statusCode ?? 0)) return undefined;
       if (answer.statusCode === 206 && this.#receivedBytes > 0) this.#checkRest(answer);
@@ -131,7 +143,7 @@ class Download {
     const limit = mostBytes + (encoded ? encodingSlackBytes : 0);
     await using file = await open(this.#to, this.#receivedBytes > 0 ? 'a' : 'w');
     for await (const chunk of bodyOf(answer, signal)) {
-      if (this.#receivedBytes + chunk.length > limit) throw cannot(`fetch "${this.#url}"`, `it is longer than ${mostBytes} bytes`);
+      if (this.#receivedBytes + chunk.length > limit) throw cannot(`fetch "${this.#address.shown}"`, `it is longer than ${mostBytes} bytes`);
       await file.writeFile(chunk);
       this.#receivedBytes += chunk.length;
     }
