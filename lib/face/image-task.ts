@@ -1,10 +1,11 @@
 // What tasks/image.ts does: a verb, an image, a path.
+import { encodePath } from '../core/byte-path.ts';
 import { cannot, exitCodes } from '../core/errors.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
 import { extractVolumes } from '../image/extract.ts';
 import { chosenVolumes, findInImage } from '../image/image-reader.ts';
 import type { ImageVolume, OpenImage } from '../image/image-reader.ts';
-import { listingLine, listingRecord } from '../image/listing.ts';
+import { listingLine, listingRecord, shownName, sizeText } from '../image/listing.ts';
 import { verifyImage } from '../image/verify-image.ts';
 import { fileBytes } from '../image/volume.ts';
 import type { VolumeEntry } from '../image/volume.ts';
@@ -56,8 +57,9 @@ async function ls(it: Task, image: OpenImage): Promise<Outcome> {
       if (top === '' || entry.path === top || entry.path.startsWith(`${top}/`)) listed.push([volume, entry]);
     }
   }
-  const columns = Math.max(0, ...listed.map(([, { sizeBytes }]) => String(sizeBytes).length));
-  for (const [volume, entry] of listed) it.print(listingLine(volume, entry, columns));
+  const columns = listed.reduce((most, [, entry]) => Math.max(most, sizeText(entry).length), 0);
+  // Names are bytes, which a string cannot always be (lib/core/byte-path.ts).
+  await it.write(Buffer.concat(listed.map(([volume, entry]) => Buffer.from(encodePath(`${listingLine(volume, entry, columns)}\n`)))));
   return { json: { image: image.path, entries: listed.map(([volume, entry]) => listingRecord(volume, entry)) } };
 }
 
@@ -72,9 +74,14 @@ async function cat(it: Task, image: OpenImage): Promise<Outcome> {
 
 async function extract(it: Task, image: OpenImage): Promise<Outcome> {
   const [dir = ''] = takeWords(it, 'extract', 1, 'DIR');
-  const { files, bytes } = await extractVolumes(chosenVolumes(image, it.args.text('partition')), it.path(dir), it);
+  const { files, bytes, leftOut } = await extractVolumes(chosenVolumes(image, it.args.text('partition')), it.path(dir), it);
   it.print(`extracted ${plural(files, 'file')} (${formatBytes(bytes)}) to ${dir}`);
-  return { json: { image: image.path, dir: it.path(dir), files, bytes } };
+  if (leftOut.length > 0) {
+    const [first = ''] = leftOut;
+    const others = leftOut.length > 1 ? ` and ${leftOut.length - 1} more` : '';
+    it.print(`note: devices, pipes and sockets were left out: ${shownName(first)}${others}`);
+  }
+  return { json: { image: image.path, dir: it.path(dir), files, bytes, leftOut: [...leftOut] } };
 }
 
 async function verify(it: Task, image: OpenImage): Promise<Outcome> {

@@ -96,7 +96,6 @@ export function badName(name: string): string | undefined {
   if (name === '.' || name === '..') return `a name is "${name}"`;
   if (name.includes('/')) return 'a name holds a slash';
   if (name.includes('\0')) return 'a name holds a NUL';
-  if (!name.isWellFormed()) return 'a name is not well-formed Unicode';
   return undefined;
 }
 
@@ -105,7 +104,7 @@ function badPath(path: string): string | undefined {
     ? undefined
     : path
         .split('/')
-        .map(badName)
+        .map((name) => badName(name) ?? (name.isWellFormed() ? undefined : 'a name is not well-formed Unicode'))
         .find((why) => why !== undefined);
 }
 

@@ -86,6 +86,7 @@ function entryDetails(before: VolumeEntry, after: VolumeEntry): string[] {
     owner: `${entry.uid}:${entry.gid}`,
     ...(entry.kind === 'file' ? { size: entry.sizeBytes } : {}),
     ...(entry.target === undefined ? {} : { target: `"${entry.target}"` }),
+    ...(entry.special?.device ? { device: entry.special.device.join(',') } : {}),
   });
   return changes(facts(before), facts(after));
 }

@@ -5,7 +5,8 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { gzipMagic, newcMagic } from './cpio.ts';
-import { ext4Magic, ext4Volume } from './ext4-volume.ts';
+import { ext4Magic } from './ext4-superblock.ts';
+import { ext4Volume } from './ext4-volume.ts';
 import { fatVolume } from './fat-volume.ts';
 import { badName } from './file-tree.ts';
 import { readGpt } from './gpt.ts';
@@ -179,7 +180,7 @@ export function imagePathOf({ name }: ImageVolume, path: string): string {
 function volumeName({ partitions }: Gpt, i: number): string {
   const name = partitions[i]?.name ?? '';
   const unique = partitions.filter((other) => other.name === name).length === 1;
-  return badName(name) === undefined && unique && !/^partition-\d+$/.test(name) ? name : `partition-${i + 1}`;
+  return badName(name) === undefined && name.isWellFormed() && unique && !/^partition-\d+$/.test(name) ? name : `partition-${i + 1}`;
 }
 
 /** By the first bytes; of a RedoxFS any slot of its ring will do, for the first may be damaged. */

@@ -17,6 +17,8 @@ export interface ToolCall {
   readonly stdin?: string;
   /** What programs that honour SOURCE_DATE_EPOCH take for now. */
   readonly timestampSec?: number;
+  /** Default: "/". */
+  readonly cwd?: string;
 }
 
 /** Programs that come in the package of another one, which the table of tools has. */
@@ -34,7 +36,7 @@ export async function tried(call: ToolCall, host: ImageHost, { signal }: Context
   const epoch = String(call.timestampSec ?? 0);
   const now = { SOURCE_DATE_EPOCH: epoch, E2FSPROGS_FAKE_TIME: epoch }; // e2fsprogs heeds the former since 1.47.1 only
   const env = { PATH: host.path, LC_ALL: 'C.UTF-8', TZ: 'UTC', MTOOLSRC: '/dev/null', ...now };
-  const options: RunOptions = { cwd: '/', env, signal, ...(call.stdin === undefined ? {} : { stdin: call.stdin }) };
+  const options: RunOptions = { cwd: call.cwd ?? '/', env, signal, ...(call.stdin === undefined ? {} : { stdin: call.stdin }) };
   await tool(packagedWith[program] ?? program, host.path);
   return await run([await tool(program, host.path), ...words], options);
 }

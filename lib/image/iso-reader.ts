@@ -2,8 +2,10 @@
 // and links are those of Rock Ridge; an image without it is refused, because its names would be others than those that were written.
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { decodeName } from '../core/byte-path.ts';
 import { cannot } from '../core/errors.ts';
 import { badName, joinPath } from './file-tree.ts';
+import { specialTypes } from './volume.ts';
 import type { FilePiece, VolumeEntry } from './volume.ts';
 
 const sectorBytes = 2048;
@@ -177,6 +179,8 @@ class IsoReader {
       sizeBytes,
       extents,
     };
+    const special = specialTypes[bits >> 12];
+    if (special) return { path, entry: { ...common, special: { type: special } } };
     return { path, entry: kind === 'symlink' ? { ...common, target: targetOf(fields) } : common };
   }
 
@@ -226,7 +230,7 @@ function systemUse(row: Buffer): Buffer {
 
 /** NM: a byte of flags, and a part of the name. */
 function nameOf(fields: readonly Field[]): string {
-  return Buffer.concat(fields.filter(({ kind }) => kind === 'NM').map(({ data }) => data.subarray(1))).toString();
+  return decodeName(Buffer.concat(fields.filter(({ kind }) => kind === 'NM').map(({ data }) => data.subarray(1))));
 }
 
 /** SL: a byte of flags, then components of flags, length and text. A component that goes on in the next one is not followed by a slash. */
@@ -236,7 +240,7 @@ function targetOf(fields: readonly Field[]): string {
   for (const { data } of fields.filter(({ kind }) => kind === 'SL')) {
     for (let at = 1; at + 2 <= data.length;) {
       const [flags, length] = [data[at] ?? 0, data[at + 1] ?? 0];
-      const text = data.toString('utf8', at + 2, at + 2 + length);
+      const text = data.toString('latin1', at + 2, at + 2 + length);
       if ((flags & 8) !== 0) target = '/';
       else {
         if (target !== '' && !target.endsWith('/') && !goesOn) target += '/';
@@ -246,7 +250,7 @@ function targetOf(fields: readonly Field[]): string {
       at += 2 + length;
     }
   }
-  return target;
+  return decodeName(Buffer.from(target, 'latin1'));
 }
 
 /** Only this reader uses the places of folders. */

@@ -1,7 +1,7 @@
 // Lines of a listing as a table.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { listingLine, listingRecord, modeText } from './listing.ts';
+import { listingLine, listingRecord, modeText, shownName } from './listing.ts';
 import type { ImageVolume } from './image-reader.ts';
 
 const root: ImageVolume = { name: 'root', kind: 'redoxfs', offsetBytes: 0, sizeBytes: 0, volume: undefined };
@@ -31,6 +31,19 @@ test('a line has owner, size, partition and target', () => {
     bytes: 7,
     target: 'usr/bin',
   });
+});
+
+test('a device has its letter and its numbers', () => {
+  const tty = { path: 'dev/tty', kind: 'other', mode: 0o620, uid: 0, gid: 5, sizeBytes: 0 } as const;
+  const special = { type: 'character device', device: [5, 0] } as const;
+  assert.is(listingLine(root, { ...tty, special }, 4), 'crw--w----       0:5  5,0 root/dev/tty');
+  assert.is(listingLine(root, { ...tty, special: { type: 'socket' } }, 4), 'srw--w----       0:5    0 root/dev/tty');
+});
+
+test('a name with control characters is quoted for a shell, and no other name', () => {
+  assert.is(shownName("it's a \\ name é \udcff"), "it's a \\ name é \udcff");
+  assert.is(shownName("new\nline\t's \\"), "$'new\\nline\\t\\'s \\\\'");
+  assert.is(shownName('\x1b[31m\udcff\x85'), "$'\\x1b[31m\\xff\\xc2\\x85'");
 });
 
 test.run();

@@ -1,19 +1,41 @@
-// How the entries of an image are shown to a person: one line each, like ls.
+// How the entries of an image are shown to a person: one line each, like ls. A name with control characters is quoted, so that it can neither
+// end its line nor change the terminal.
+import { encodePath } from '../core/byte-path.ts';
 import type { Json } from '../core/digest.ts';
 import { imagePathOf } from './image-reader.ts';
 import type { ImageVolume } from './image-reader.ts';
 import type { VolumeEntry } from './volume.ts';
 
-/** A line of a listing: `-rwxr-xr-x 0:0 1234 root/usr/bin/x`, with the target of a link behind. */
+/** A line of a listing: `-rwxr-xr-x 0:0 1234 root/usr/bin/x`, with the target of a link after it. A device has its numbers in place of a size. */
 export function listingLine(volume: ImageVolume, entry: VolumeEntry, sizeColumns: number): string {
-  const target = entry.target === undefined ? '' : ` -> ${entry.target}`;
+  const target = entry.target === undefined ? '' : ` -> ${shownName(entry.target)}`;
   const owner = `${entry.uid}:${entry.gid}`.padStart(9);
-  return `${modeText(entry)} ${owner} ${String(entry.sizeBytes).padStart(sizeColumns)} ${imagePathOf(volume, entry.path)}${target}`;
+  const size = sizeText(entry).padStart(sizeColumns);
+  return `${modeText(entry)} ${owner} ${size} ${shownName(imagePathOf(volume, entry.path))}${target}`;
+}
+
+/** The size in bytes, or "MAJOR,MINOR" of a device. */
+export function sizeText({ sizeBytes, special }: Pick<VolumeEntry, 'sizeBytes' | 'special'>): string {
+  return special?.device?.join(',') ?? String(sizeBytes);
+}
+
+const controls = /[\0-\x1f\x7f-\x9f]/;
+
+/** A name as it is, or, if it has control characters, in the form `$'new\nline'`, which bash and zsh read back. */
+export function shownName(name: string): string {
+  if (!controls.test(name)) return name;
+  const escaped = [...name].map((character) => {
+    if (character === '\n' || character === '\t' || character === '\r') return { '\n': '\\n', '\t': '\\t', '\r': '\\r' }[character];
+    if (character === '\\' || character === "'") return `\\${character}`;
+    if (!controls.test(character) && character.isWellFormed()) return character;
+    return [...Buffer.from(encodePath(character))].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  });
+  return `$'${escaped.join('')}'`;
 }
 
 /** As ls shows it: the kind, three times rwx, with s and t for the set-id and sticky bits. */
-export function modeText({ kind, mode }: Pick<VolumeEntry, 'kind' | 'mode'>): string {
-  const letter = { directory: 'd', file: '-', symlink: 'l', other: '?' }[kind];
+export function modeText({ kind, mode, special: file }: Pick<VolumeEntry, 'kind' | 'mode' | 'special'>): string {
+  const letter = file ? specialLetters[file.type] : { directory: 'd', file: '-', symlink: 'l', other: '?' }[kind];
   const special = [
     [0o4000, 'sS'],
     [0o2000, 'sS'],
@@ -28,8 +50,11 @@ export function modeText({ kind, mode }: Pick<VolumeEntry, 'kind' | 'mode'>): st
   return `${letter}${triples.join('')}`;
 }
 
-/** The same for --json. */
-export function listingRecord(volume: ImageVolume, { path, kind, mode, uid, gid, sizeBytes, target }: VolumeEntry): Json {
+const specialLetters = { 'character device': 'c', 'block device': 'b', pipe: 'p', socket: 's' } as const;
+
+/** The same for --json. A byte that is no UTF-8 is a lone surrogate (lib/core/byte-path.ts). */
+export function listingRecord(volume: ImageVolume, { path, kind, mode, uid, gid, sizeBytes, target, special }: VolumeEntry): Json {
   const record = { path: imagePathOf(volume, path), kind, mode: mode.toString(8).padStart(4, '0'), uid, gid, bytes: sizeBytes };
+  if (special) return { ...record, special: special.type, ...(special.device && { device: [...special.device] }) };
   return target === undefined ? record : { ...record, target };
 }

@@ -28,7 +28,7 @@ export function checkedPath(written: string, what: string): string {
   }
   const why = path
     .split('/')
-    .map(badName)
+    .map((name) => badName(name) ?? (name.isWellFormed() ? undefined : 'a name is not well-formed Unicode'))
     .find((bad) => bad !== undefined);
   if (why) throw cannot(what, why, { blame: 'usage', hint: 'write the path from the root, without "." and ".."' });
   return path;

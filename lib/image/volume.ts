@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { MiB } from '../core/sizes.ts';
 
 export interface VolumeEntry {
-  /** Within the volume: no leading slash, '' for the root. */
+  /** Within the volume: no leading slash, '' for the root. Bytes that are no UTF-8 are kept (lib/core/byte-path.ts). */
   readonly path: string;
   readonly kind: 'directory' | 'file' | 'symlink' | 'other';
   /** 12 permission bits. */
@@ -14,7 +14,23 @@ export interface VolumeEntry {
   readonly sizeBytes: number;
   /** Of a symbolic link. */
   readonly target?: string;
+  /** Of kind 'other', if its type is known. */
+  readonly special?: SpecialFile;
 }
+
+/** A file that is no content. Extraction leaves it out. */
+export interface SpecialFile {
+  readonly type: 'character device' | 'block device' | 'pipe' | 'socket';
+  readonly device?: readonly [major: number, minor: number];
+}
+
+/** By bits 12 to 15 of a mode, as stat(2) has them. */
+export const specialTypes: Readonly<Record<number, SpecialFile['type']>> = {
+  0o01: 'pipe',
+  0o02: 'character device',
+  0o06: 'block device',
+  0o14: 'socket',
+};
 
 /** Bytes of a file at their place; what no piece covers is zeros. */
 export interface FilePiece {
