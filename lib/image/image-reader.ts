@@ -46,7 +46,7 @@ export interface OpenImage {
 /** Says the password of an encrypted file system. It is asked once for an image, and only if something in it is encrypted. */
 export type PasswordSource = () => Promise<string | undefined>;
 
-/** Looks at the table and at the first bytes of each partition; `close` it. `scratchDir` is for copies that mtools makes. */
+/** Looks at the table and at the first bytes of each partition; `close` it. `scratchDir` is for files that other programs need. */
 export async function openImage(
   path: string,
   scratchDir: string,

@@ -23,8 +23,6 @@ export interface ToolCall {
 
 /** Programs that come in the package of another one, which the table of tools has. */
 const packagedWith: Readonly<Record<string, string>> = {
-  mmd: 'mcopy',
-  mdir: 'mcopy',
   debugfs: 'mke2fs',
   e2fsck: 'mke2fs',
   'fsck.vfat': 'mkfs.vfat',

@@ -323,9 +323,12 @@ test('what a killed run left does not disturb the next', async () => {
 });
 
 test("a missing tool is the host's fault, and the package is named", async () => {
-  const failure = await failureOf(assemble(layout(), join(dir, 'tool', 'a.img'), { path: '/nowhere' }, context));
+  // The programs of the other file systems are found beside the PATH, where those of the administrator are.
+  const contents = { kind: 'iso', label: 'CD', tree: fileTree([['a', file('a')]]), efiImage: 'a' } as const;
+  const iso: ImageLayout = { ...layout(), partitions: [{ name: 'cd', typeGuid: '', startLba: 'next', sizeBytes: 'rest', contents }] };
+  const failure = await failureOf(assemble(iso, join(dir, 'tool', 'a.img'), { path: '/nowhere' }, context));
   assert.is(failure.exitCode, 69);
-  assert.match(failure.hint ?? '', /install the package mtools/);
+  assert.match(failure.hint ?? '', /install the package xorriso/);
   assert.equal(readdirSync(join(dir, 'tool')), []);
 });
 

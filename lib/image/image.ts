@@ -113,7 +113,13 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
     await digest?.stop();
     if (fd !== undefined) closeSync(fd);
     await rm(partialPath, { force: true });
+    await rm(stagingDir(partialPath), { recursive: true, force: true }); // of a run that was killed
   }
+}
+
+/** A folder for files that the tools of a file system read. */
+function stagingDir(partialPath: string): string {
+  return `${partialPath}.d`;
 }
 
 /** An image whose only file system has no fixed size. */
@@ -198,12 +204,12 @@ async function writeContents(
     const { base, ext2 } = contents;
     const uuid = base?.uuid ?? guidText(guidFrom(`${place.guid} ext4`));
     const options = { ...where, label: contents.label, uuid, base, ext2 };
-    await writeExt4(contents.tree, image.partialPath, `${image.partialPath}.d`, options, host, context);
+    await writeExt4(contents.tree, image.partialPath, stagingDir(image.partialPath), options, host, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + where.sizeBytes };
   }
   const volumeId = digestBytes(place.guid).slice(0, 8);
   const options = { ...where, label: contents.label, volumeId };
-  const { usedEndBytes } = await writeFat(contents.tree, image.partialPath, `${image.partialPath}.d`, options, host, context);
+  const { usedEndBytes } = await writeFat(contents.tree, image.partialPath, options, host, context);
   return { fileSystemId: volumeId, usedEndBytes: offsetBytes + usedEndBytes };
 }
 

@@ -1,43 +1,43 @@
-// Writes one file into a FAT by mtools or into an ext4 by debugfs. Neither tool can be stopped at any point without damage, so the
-// caller passes a copy of the image.
+// Writes one file into a FAT, or into an ext4 by debugfs. Neither can be stopped at any point without damage, so the caller passes a copy
+// of the image.
 import { closeSync, openSync, readSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cannot } from '../core/errors.ts';
+import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { contentBytes } from './content.ts';
 import { addToExt4 } from './ext4.ts';
-import { refuseForFat } from './fat.ts';
+import { refuseForFat } from './fat-names.ts';
+import { FatWriter } from './fat-writer.ts';
 import { directory, file, fileTree, joinPath, parentOf } from './file-tree.ts';
 import type { ImageVolume } from './image-reader.ts';
-import { toolFailure, tried } from './image-tools.ts';
-import type { ImageHost, ToolCall } from './image-tools.ts';
+import type { ImageHost } from './image-tools.ts';
 import type { PutRequest } from './put-request.ts';
 import type { VolumeEntry } from './volume.ts';
 
-/** Writes the file by mtools. A FAT has neither modes nor owners. */
-export async function putIntoFat(
-  imagePath: string,
-  volume: ImageVolume,
-  request: PutRequest,
-  scratchDir: string,
-  host: ImageHost,
-  context: Context,
-): Promise<void> {
+/** Writes the file. A FAT has neither modes nor owners, and the time is the first one that it can have. */
+export async function putIntoFat(imagePath: string, volume: ImageVolume, request: PutRequest, context: Context): Promise<void> {
   const { what, path, content } = request;
   refuseForFat(fileTree([[path, file(content)]]));
-  const { missing } = await existingParts(volume, request);
-  const drive = `${imagePath}@@${volume.offsetBytes}`;
-  const call = async (argv: ToolCall['argv']): Promise<void> => {
-    const result = await tried({ what, argv }, host, context);
-    if (result.exitCode === 0) return;
-    if (!/disk full|no space/i.test(result.stderr)) throw toolFailure({ what, argv }, result);
-    throw cannot(what, 'the FAT has too little room', { hint: 'make its partition larger' });
-  };
-  if (missing.length > 0) await call(['mmd', '-D', 's', '-i', drive, ...missing.map((each) => `::/${each}`)]);
-  let source = content.kind === 'host' ? content.path : join(scratchDir, 'file');
-  if (content.kind !== 'host') await writeFile(source, contentBytes(content));
-  await call(['mcopy', '-D', 'o', '-i', drive, source, `::/${path}`]);
+  const { missing, replaced } = await existingParts(volume, request);
+  const fd = openSync(imagePath, 'r+');
+  let writer: FatWriter | undefined;
+  try {
+    writer = new FatWriter({ imagePath, fd, offsetBytes: volume.offsetBytes, timestampSec: 0 });
+    for (const directory of missing) {
+      writer.refuseClash(directory);
+      writer.makeDirectory(directory);
+    }
+    if (replaced) await writer.replaceFile(path, content, context);
+    else {
+      writer.refuseClash(path);
+      await writer.writeFile(path, content, context);
+    }
+    writer.finish();
+  } catch (error) {
+    throw cannotBecause(what, error);
+  } finally {
+    writer?.close();
+    closeSync(fd);
+  }
 }
 
 /** Writes the file by debugfs, with the time at which the file system was made. */

@@ -58,7 +58,7 @@ async function putWhileLocked(
     try {
       await onCopy(image.path, request.what, host, context, async (copy) => {
         if (volume.kind === 'redoxfs') await putInPlace(copy, volume, here, context);
-        else if (volume.kind === 'fat') await putIntoFat(copy, volume, here, scratch, host, context);
+        else if (volume.kind === 'fat') await putIntoFat(copy, volume, here, context);
         else if (volume.kind === 'ext4') await putIntoExt4(copy, volume, here, scratch, host, context);
         else throw cannot(request.what, `files cannot be written into this kind of volume: ${volume.kind}`);
       });

@@ -44,7 +44,7 @@ export async function fatFile(
     await writeFile(image, Buffer.alloc(sizeBytes));
     const volumeId = digestRecord(['volume of a FAT', label, sizeBytes]).slice(0, 8);
     const options = { offsetBytes: 0, sizeBytes, label, volumeId, timestampSec };
-    await writeFat(tree, image, join(folder, 'staging'), options, maker.host, maker.context);
+    await writeFat(tree, image, options, maker.host, maker.context);
     return await readFile(image);
   });
 }
