@@ -1,13 +1,14 @@
 // ext4 file systems by mke2fs and debugfs, written in place at an offset of the image. `mke2fs -d` would take times and owners from files of the host
 // and their order from its folders; debugfs is told each entry, in the tree's order and with a time of its own, so the bytes depend on the tree
 // alone, whoever makes it. No journal: an image is booted from a copy.
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { formatBytes, KiB } from '../core/sizes.ts';
 import { contentBytes } from './content.ts';
 import type { Content } from './content.ts';
+import { lostAndFound, refuseForExt4 } from './ext4-limits.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { toolFailure, tried } from './image-tools.ts';
 import type { ImageHost, ToolCall } from './image-tools.ts';
@@ -41,6 +42,8 @@ const features = ['64bit', 'dir_index', 'ext_attr', 'extent', 'extra_isize', 'fi
 /** What every reader of ext2 knows. */
 const ext2Features = ['ext_attr', 'filetype', 'large_file', 'sparse_super'];
 const bytesPerInode = 8 * KiB;
+/** The image in the staging folder. The path of an image may have a "?", which begins options in e2fsprogs. */
+const imageLink = 'image';
 
 /**
  * Makes the file system inside the image file and fills it. `stagingDir` is ours alone, and gone afterwards. With a base (offset 0 only) the image is
@@ -76,14 +79,19 @@ export async function addToExt4(
   context: Context,
 ): Promise<void> {
   try {
+    refuseForExt4(tree, '');
     await rm(stagingDir, { recursive: true, force: true }); // of a run that was killed
     await mkdir(stagingDir, { recursive: true });
-    const commands = join(stagingDir, 'commands');
+    await symlink(resolve(imagePath), join(stagingDir, imageLink));
     const removals = removed.map((path) => `rm ${quoted(`/${path}`)}\n`).join('');
-    await writeFile(commands, removals + (await commandsFor(tree, there, timestampSec, stagingDir)));
-    const fill: ToolCall['argv'] = ['debugfs', '-w', '-f', commands, `${imagePath}?offset=${offsetBytes}`];
-    const { exitCode, stderr } = await tried({ what: `fill the ext4 "${label}"`, argv: fill, timestampSec }, host, context);
-    // It goes on after a failure and ends well: only what it says tells.
+    await writeFile(join(stagingDir, 'commands'), removals + (await commandsFor(tree, there, timestampSec, stagingDir)));
+    const fill: ToolCall['argv'] = ['debugfs', '-w', '-f', 'commands', `${imageLink}?offset=${offsetBytes}`];
+    const { exitCode, stderr } = await tried(
+      { what: `fill the ext4 "${label}"`, argv: fill, timestampSec, cwd: stagingDir },
+      host,
+      context,
+    );
+    // It goes on after a failure and exits with 0: only its messages show the failure.
     const complaints = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('debugfs '));
     if (exitCode === 0 && complaints.length === 0) return;
     if (complaints.some((line) => /could not allocate|no space left on device/i.test(line))) {
@@ -93,7 +101,8 @@ export async function addToExt4(
       const why = full ? 'no space left on the device' : `its ${formatBytes(sizeBytes)} are too small`;
       throw cannot(`fill the ext4 "${label}"`, why, { hint, ...(full ? { blame: 'host' as const } : {}) });
     }
-    throw cannot(`fill the ext4 "${label}"`, `debugfs ended with status ${exitCode}`, { detail: complaints.slice(0, 5).join('\n') });
+    const why = complaints[0] === undefined ? `debugfs ended with status ${exitCode}` : `debugfs reported "${complaints[0]}"`;
+    throw cannot(`fill the ext4 "${label}"`, why, { detail: complaints.slice(0, 5).join('\n') });
   } catch (error) {
     throw cannotBecause(`write the ext4 "${label}"`, error);
   } finally {
@@ -125,7 +134,14 @@ async function makeEmpty(
     size,
   ];
   const made = await tried({ what, argv: make, timestampSec }, host, context);
-  if (made.exitCode !== 0) throw toolFailure({ what, argv: make }, made);
+  if (made.exitCode === 0) return;
+  if (/too small|invalid blocks|not enough space/i.test(made.stderr)) {
+    throw cannot(what, `its ${formatBytes(sizeBytes)} are too small for a file system`, {
+      hint: 'make the partition larger',
+      detail: made.stderr,
+    });
+  }
+  throw toolFailure({ what, argv: make }, made);
 }
 
 /** Holes stay holes. */
@@ -146,27 +162,26 @@ async function commandsFor(tree: FileTree, there: ReadonlyMap<string, Entry>, ti
     if (before === entry) continue;
     if (before) lines.push(...attributes(name, entry, undefined, before));
     else if (path === '') lines.push(...attributes('/', entry, 0o755));
+    else if (path === lostAndFound) lines.push(...attributes(name, entry, 0o700));
     else if (entry.kind === 'directory') lines.push(`mkdir ${name}`, ...attributes(name, entry, 0o755));
     else if (entry.kind === 'symlink') lines.push(`symlink ${name} ${quoted(entry.target)}`, ...attributes(name, entry, 0o777));
     else {
-      const source = await sourceOf(entry.content, join(stagingDir, `f${staged++}`));
-      lines.push(`write ${quoted(source)} ${name}`, ...attributes(name, entry, undefined));
+      const source = `f${staged++}`;
+      await stage(entry.content, join(stagingDir, source));
+      lines.push(`write ${source} ${name}`, ...attributes(name, entry, undefined));
     }
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** A file of the host with the content. */
-async function sourceOf(content: Content, path: string): Promise<string> {
-  if (content.kind !== 'host') {
-    await writeFile(path, contentBytes(content));
-    return path;
-  }
+/** Creates a file with the content, or a link to a file of the host. debugfs gives a meaning to some characters of a path. */
+async function stage(content: Content, path: string): Promise<void> {
+  if (content.kind !== 'host') return await writeFile(path, contentBytes(content));
   const { size } = await stat(content.path).catch((error: unknown) => {
     throw cannotBecause(`read "${content.path}"`, error);
   });
   if (size !== content.sizeBytes) throw cannot(`read "${content.path}"`, `it has ${size} bytes instead of ${content.sizeBytes}`);
-  return content.path;
+  await symlink(resolve(content.path), path);
 }
 
 const fileType = { directory: 0o040000, file: 0o100000, symlink: 0o120000 } as const;
@@ -180,8 +195,7 @@ function attributes(name: string, { kind, mode, uid, gid }: Entry, usual: number
   ];
 }
 
-/** One word of a debugfs command. */
+/** One word of a debugfs command. It has no line end (ext4-limits.ts). */
 function quoted(text: string): string {
-  if (/[\n\r]/.test(text)) throw cannot(`write ${JSON.stringify(text)} into an ext4`, 'debugfs takes no line ends in names');
   return `"${text.replaceAll('"', '""')}"`;
 }

@@ -10,6 +10,7 @@ import type { FileTree } from './file-tree.ts';
 
 /** UTF-16 units. */
 const longestName = 255;
+const longestLabel = 11;
 const largestFile = 4 * GiB - 1;
 const shortCharacters = "[A-Z0-9!#$%&'()@^_`{}~-]";
 const shortForm = new RegExp(`^(${shortCharacters}{1,8})(?:\\.(${shortCharacters}{1,3}))?$`);
@@ -35,6 +36,18 @@ export function refuseForFat(tree: FileTree): void {
     const other = folded.get(foldedName(path));
     if (other !== undefined) throw cannot(what, 'another name differs from it only in case', { hint: `the other one is "${other}"` });
     folded.set(foldedName(path), path);
+  }
+}
+
+/** Throws a Failure if a FAT cannot have the label. */
+export function refuseFatLabel(label: string): void {
+  const what = `make the FAT "${label}"`;
+  const hint = "change the partition's label on the page";
+  if (label.length > longestLabel) throw cannot(what, `its label has ${label.length} letters, and a FAT takes ${longestLabel}`, { hint });
+  if (!/^[\x21-\x7e][\x20-\x7e]*$/.test(label) || /["*+,./:;<=>?[\\\]|]/.test(label)) {
+    throw cannot(what, 'its label may have letters of ASCII, digits, blanks and signs, and none of " * + , . / : ; < = > ? [ \\ ] |', {
+      hint,
+    });
   }
 }
 

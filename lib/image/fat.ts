@@ -6,7 +6,7 @@ import type { Context } from '../core/events.ts';
 import { formatBytes, KiB } from '../core/sizes.ts';
 import { contentSize } from './content.ts';
 import { entryBytes } from './fat-geometry.ts';
-import { refuseForFat, slotsOf } from './fat-names.ts';
+import { refuseFatLabel, refuseForFat, slotsOf } from './fat-names.ts';
 import { fatTime } from './fat-time.ts';
 import { FatWriter } from './fat-writer.ts';
 import { joinPath, namesByDirectory } from './file-tree.ts';
@@ -33,7 +33,9 @@ export interface WrittenFat {
 
 /** The fewest clusters of a FAT32 and of a FAT16: firmware goes by their number alone (Microsoft's FAT specification 1.03). */
 const leastClusters = { 32: 65_525, 16: 4_085 } as const;
-const longestLabel = 11;
+
+/** mkfs.vfat makes no smaller file system with the clusters that `fatShape` chooses. */
+const leastBytes = 64 * KiB;
 
 /** Makes the file system inside the image file and fills it. Owners and modes are lost. */
 export async function writeFat(
@@ -47,6 +49,10 @@ export async function writeFat(
   refuseForFat(tree);
   refuseFatLabel(label);
   fatTime(timestampSec);
+  if (sizeBytes < leastBytes) {
+    const why = `its ${formatBytes(sizeBytes)} are too small for a file system, which takes ${formatBytes(leastBytes)}`;
+    throw cannot(`make the FAT "${label}"`, why, { hint: 'make the partition larger' });
+  }
   const mkfs: ToolCall['argv'] = ['mkfs.vfat', ...mkfsWords(options), imagePath, String(Math.floor(sizeBytes / KiB))];
   await ran({ what: `make the FAT "${label}"`, argv: mkfs, timestampSec }, host, context);
   const fd = openSync(imagePath, 'r+');
@@ -61,18 +67,6 @@ export async function writeFat(
   } finally {
     writer?.close();
     closeSync(fd);
-  }
-}
-
-/** Throws a Failure if a FAT cannot have the label. */
-export function refuseFatLabel(label: string): void {
-  const what = `make the FAT "${label}"`;
-  const hint = "change the partition's label on the page";
-  if (label.length > longestLabel) throw cannot(what, `its label has ${label.length} letters, and a FAT takes ${longestLabel}`, { hint });
-  if (!/^[\x21-\x7e][\x20-\x7e]*$/.test(label) || /["*+,./:;<=>?[\\\]|]/.test(label)) {
-    throw cannot(what, 'its label may have letters of ASCII, digits, blanks and signs, and none of " * + , . / : ; < = > ? [ \\ ] |', {
-      hint,
-    });
   }
 }
 

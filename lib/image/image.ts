@@ -23,6 +23,7 @@ import type { RunningDigest } from './image-digest.ts';
 import { partitionPlaces, sectorBytes } from './partitions.ts';
 import type { PartitionPlace, PartitionRequest } from './partitions.ts';
 import { writeIso } from './iso.ts';
+import { refuseLayout } from './layout-limits.ts';
 import { openRedoxfs } from './redoxfs-reader.ts';
 import { writeRedoxfs } from './redoxfs-writer.ts';
 
@@ -77,6 +78,7 @@ export interface AssembledImage {
  * that changed are Failures; a full disk or a missing tool is the host's. Whatever goes wrong, neither file is left.
  */
 export async function assemble(layout: ImageLayout, outPath: string, host: ImageHost, context: Context): Promise<AssembledImage> {
+  refuseLayout(layout);
   const archive = layout.partitions[0]?.contents;
   if (archive?.kind === 'cpio' || archive?.kind === 'iso') return await assembleWhole(layout, archive, outPath, host, context);
   const bare = layout.table === 'none';

@@ -21,8 +21,9 @@ export async function verifyImage(
   host: ImageHost,
   context: Context,
 ): Promise<ImageVerdict> {
-  const findings: Finding[] = image.gpt ? [...(await verifyGpt(image.path, host, context))] : [];
-  const notes: string[] = [];
+  const table = image.gpt ? await verifyGpt(image.path, host, context) : { findings: [], notes: [] };
+  const findings: Finding[] = [...table.findings];
+  const notes: string[] = [...table.notes];
   let paths = 0;
   for (const each of volumes) {
     if (!each.volume) continue;
@@ -39,13 +40,28 @@ export async function verifyImage(
   return { findings, paths, notes };
 }
 
-async function verifyGpt(path: string, host: ImageHost, context: Context): Promise<readonly Finding[]> {
+/** What sfdisk reports of an image that was made larger after its table was written, as for a larger disk. The table itself is whole. */
+const grown = [
+  /^The backup GPT table is not on the end of the device\.?$/,
+  /^GPT PMBR size mismatch /,
+  /^MyLBA mismatch with real position at backup header\.?$/,
+  /^\d+ errors? detected\.?$/,
+] as const;
+
+async function verifyGpt(path: string, host: ImageHost, context: Context): Promise<Pick<ImageVerdict, 'findings' | 'notes'>> {
   const call: ToolCall = { what: `check the partition table of "${path}"`, argv: ['sfdisk', '--verify', path] };
   const { exitCode, stdout, stderr } = await tried(call, host, context);
-  const lines = stderr
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  if (exitCode === 0 && /No errors detected/.test(stdout) && !lines.some((line) => /corrupt|mismatch/i.test(line))) return [];
-  return [{ path: '(partition table)', why: lines.join('; ') || stdout.trim() || 'sfdisk refuses it' }];
+  const linesOf = (text: string): readonly string[] =>
+    text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+  const lines = linesOf(stderr);
+  const isSound = exitCode === 0 && /No errors detected/.test(stdout) && !lines.some((line) => /corrupt|mismatch/i.test(line));
+  if (isSound) return { findings: [], notes: [] };
+  const all = [...lines, ...linesOf(stdout)].filter((line) => line !== `${path}:`);
+  if (all.some((line) => grown[0].test(line)) && all.every((line) => grown.some((known) => known.test(line)))) {
+    return { findings: [], notes: ['the image is larger than its partition table: the backup of the table is not at the end'] };
+  }
+  return { findings: [{ path: '(partition table)', why: lines.join('; ') || stdout.trim() || 'sfdisk refuses it' }], notes: [] };
 }

@@ -1,0 +1,68 @@
+// What file systems and partition tables cannot hold, found in the layout before anything is written: the programs that write them cut a name that is too
+// long, store another time, or fail in words that do not name the field. A message names the field as the page of a system has it.
+import { cannot } from '../core/errors.ts';
+import { refuseForExt4 } from './ext4-limits.ts';
+import { refuseFatLabel, refuseForFat } from './fat-names.ts';
+import { fatTime } from './fat-time.ts';
+import type { ImageLayout, PartitionLayout } from './image.ts';
+
+/** UTF-16 units in an entry of a GPT (UEFI specification 2.10, table 5.6). */
+const longestPartitionName = 36;
+/** Letters (ECMA-119, 8.4.7). */
+const longestIsoLabel = 32;
+
+/** The last second that a file system can hold, where it is before the year 10000. */
+const lastSecond = {
+  /** A signed number of 32 bits: debugfs does not write the two bits that ext4 has for later times. */
+  ext4: 2 ** 31 - 1,
+  cpio: 2 ** 32 - 1,
+  iso: 253_402_300_799,
+  redoxfs: 253_402_300_799,
+} as const;
+
+/** Throws a Failure that names the first field that cannot be as it is. */
+export function refuseLayout(layout: ImageLayout): void {
+  const { timestampSec, partitions } = layout;
+  if (!Number.isSafeInteger(timestampSec) || timestampSec < 0) {
+    const why = `timestampSec is ${timestampSec}, which is not a whole number of seconds since 1970`;
+    throw cannot('lay out the image', why, { hint: 'change timestampSec on the page' });
+  }
+  for (const partition of partitions) {
+    if (layout.table !== 'none') refusePartitionName(partition.name);
+    refuseTime(partition, timestampSec);
+    refuseContents(partition);
+  }
+}
+
+function refuseTime({ name, contents }: PartitionLayout, timestampSec: number): void {
+  if (contents.kind === 'fat') fatTime(timestampSec);
+  else if (timestampSec > lastSecond[contents.kind]) {
+    const last = new Date(lastSecond[contents.kind] * 1000).toISOString();
+    const why = `timestampSec is ${timestampSec}, and its ${contents.kind} takes no time after ${last}`;
+    throw cannot(`lay out partition "${name}"`, why, { hint: 'change timestampSec on the page' });
+  }
+}
+
+function refuseContents({ contents }: PartitionLayout): void {
+  if (contents.kind === 'fat') {
+    refuseForFat(contents.tree);
+    refuseFatLabel(contents.label);
+  }
+  if (contents.kind === 'ext4') refuseForExt4(contents.tree, contents.label);
+  if (contents.kind === 'iso' && contents.label.length > longestIsoLabel) {
+    const why = `its label has ${contents.label.length} letters, and an ISO takes ${longestIsoLabel}`;
+    throw cannot(`make the ISO "${contents.label}"`, why, { hint: "change the partition's label on the page" });
+  }
+}
+
+/** sfdisk cuts what is too long, takes a quote for the end, and leaves a name empty that has a character beyond the BMP. */
+function refusePartitionName(name: string): void {
+  const what = `lay out partition "${name}"`;
+  const hint = "change the partition's name on the page";
+  if (name.length > longestPartitionName) {
+    throw cannot(what, `its name has ${name.length} UTF-16 units, and a GPT takes ${longestPartitionName}`, { hint });
+  }
+  if (/["\\\0-\x1f\x7f]/.test(name) || [...name].length !== name.length || !name.isWellFormed()) {
+    throw cannot(what, 'its name has a quote, a backslash, a control character or a character beyond U+FFFF', { hint });
+  }
+}
