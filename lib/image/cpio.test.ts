@@ -1,6 +1,6 @@
 // Archives of an initramfs: read by cpio(1), read back by ourselves, and refused when they are damaged.
 import { Buffer } from 'node:buffer';
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -12,6 +12,7 @@ import { contentBytes } from './content.ts';
 import { readCpio, writeCpio } from './cpio.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
+import { cpioVolume } from './tree-volume.ts';
 
 const path = process.env['PATH'] ?? '';
 const dir = mkdtempSync(join(tmpdir(), 'bloomery-cpio-'));
@@ -88,6 +89,21 @@ test("an archive of cpio's own is read, with hard links", async () => {
     const entry = entries.get(name);
     assert.is(entry?.kind === 'file' && Buffer.from(contentBytes(entry.content)).toString(), 'the same bytes', name);
   }
+});
+
+test("pipes and names that are no UTF-8 of cpio's own archive are read as they are", async () => {
+  const source = join(dir, 'odd');
+  mkdirSync(source);
+  writeFileSync(Buffer.concat([Buffer.from(`${source}/caf`), Buffer.of(0xe9)]), 'coffee');
+  symlinkSync(Buffer.from([0x74, 0xff, 0x0a]), join(source, 'link'));
+  const script = 'mkfifo pipe && find . | sort | "$0" --create --format newc --quiet >"$1"';
+  const made = await run(['/bin/sh', '-c', script, await tool('cpio', path), join(dir, 'odd.cpio')], { cwd: source, env: { PATH: path } });
+  assert.is(made.exitCode, 0, made.stderr);
+  const volume = cpioVolume(join(dir, 'odd.cpio'));
+  const seen: string[] = [];
+  for await (const entry of volume.entries()) seen.push(`${entry.path} ${entry.target ?? entry.special?.type ?? entry.kind}`);
+  assert.equal(seen, [' directory', 'caf\udce9 file', 'link t\udcff\n', 'pipe pipe']);
+  assert.equal((await volume.find('pipe'))?.special, { type: 'pipe' });
 });
 
 test('a cut, a wrong magic number and a name that leaves the root are refused', () => {

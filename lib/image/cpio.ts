@@ -1,10 +1,13 @@
 // Initramfs archives: cpio in the form newc (source: the Linux kernel's documentation, "initramfs buffer format"), plain or in gzip.
 import { Buffer } from 'node:buffer';
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
+import { decodeName } from '../core/byte-path.ts';
 import { cannot } from '../core/errors.ts';
 import { contentBytes, contentSize } from './content.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
+import { specialTypes } from './volume.ts';
+import type { SpecialFile, VolumeEntry } from './volume.ts';
 
 /** The magic number of the form newc, which every header begins with. */
 export const newcMagic = '070701';
@@ -74,10 +77,16 @@ function padded(bytes: Uint8Array): Buffer {
   return Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
 }
 
+export interface CpioTree extends FileTree {
+  /** Devices, pipes and sockets by path. A tree has none. */
+  readonly special: ReadonlyMap<string, VolumeEntry>;
+}
+
 /** Reads an archive, which may be in gzip. One that is cut, has another form or a name that leaves the root is a Failure. */
-export function readCpio(given: Uint8Array): FileTree {
+export function readCpio(given: Uint8Array): CpioTree {
   const bytes = uncompressed(Buffer.from(given.buffer, given.byteOffset, given.byteLength));
   const entries = new Map<string, Entry>();
+  const special = new Map<string, VolumeEntry>();
   // If a file has several names, only the last one has the content.
   const contents = new Map<number, Uint8Array>();
   const linked = new Map<string, number>();
@@ -86,8 +95,11 @@ export function readCpio(given: Uint8Array): FileTree {
     if (!found) break;
     const { path, entry, inode, links, next } = found;
     // A later entry of the same path takes its place, as in the kernel.
-    if (entry) entries.set(path, entry);
-    if (entry?.kind === 'file' && links > 1) {
+    entries.delete(path);
+    special.delete(path);
+    if ('special' in entry) special.set(path, entry);
+    else entries.set(path, entry);
+    if (entry.kind === 'file' && 'content' in entry && links > 1) {
       linked.set(path, inode);
       if (contentSize(entry.content) > 0) contents.set(inode, contentBytes(entry.content));
     }
@@ -97,7 +109,7 @@ export function readCpio(given: Uint8Array): FileTree {
     const [entry, content] = [entries.get(path), contents.get(inode)];
     if (entry?.kind === 'file' && content) entries.set(path, { ...entry, content: { kind: 'bytes', bytes: content } });
   }
-  return fileTree(entries);
+  return { ...fileTree(entries, true), special };
 }
 
 function uncompressed(bytes: Buffer): Buffer {
@@ -109,10 +121,11 @@ function uncompressed(bytes: Buffer): Buffer {
   }
 }
 
+type SpecialEntry = VolumeEntry & { readonly special: SpecialFile };
+
 interface FoundEntry {
   readonly path: string;
-  /** undefined: a device or a socket, which no tree has. */
-  readonly entry: Entry | undefined;
+  readonly entry: Entry | SpecialEntry;
   readonly inode: number;
   readonly links: number;
   /** Where the next header is. */
@@ -133,15 +146,23 @@ function entryAt(bytes: Buffer, at: number): FoundEntry | undefined {
   const [mode, size, nameEnd] = [field('mode'), field('size'), at + headerBytes + field('nameSize')];
   const start = Math.ceil(nameEnd / 4) * 4;
   if (start + size > bytes.length) throw bad('it is cut off');
-  const name = bytes.toString('utf8', at + headerBytes, nameEnd - 1);
+  const name = decodeName(bytes.subarray(at + headerBytes, nameEnd - 1));
   if (name === trailer) return undefined;
-  const path = name.replace(/^(?:\.\/)+/, '').replace(/^\/+|\/+$/g, '');
+  const plain = name.replace(/^(?:\.\/)+/, '').replace(/^\/+|\/+$/g, '');
+  const path = plain === '.' ? '' : plain;
   if (path.split('/').includes('..')) throw bad(`the name "${name}" leaves the root`);
   const content = bytes.subarray(start, start + size);
   const owner = { uid: field('uid'), gid: field('gid') };
   const next = start + Math.ceil(size / 4) * 4;
   const [inode, links] = [field('inode'), field('links')];
-  return { path: path === '.' ? '' : path, entry: entryOf(mode, owner, content), inode, links, next };
+  const type = specialTypes[mode >> 12];
+  if (type) {
+    const special: SpecialFile = /device$/.test(type) ? { type, device: [field('rmajor'), field('rminor')] } : { type };
+    return { path, entry: { path, kind: 'other', mode: mode & 0o7777, ...owner, sizeBytes: 0, special }, inode, links, next };
+  }
+  const entry = entryOf(mode, owner, content);
+  if (!entry) throw bad(`"${path}" has the unknown type ${mode >> 12}`);
+  return { path, entry, inode, links, next };
 }
 
 function entryOf(mode: number, owner: { readonly uid: number; readonly gid: number }, content: Uint8Array): Entry | undefined {
@@ -152,7 +173,7 @@ function entryOf(mode: number, owner: { readonly uid: number; readonly gid: numb
     case types.file:
       return file(content, permissions, owner);
     case types.symlink:
-      return symlink(Buffer.from(content).toString(), owner);
+      return symlink(decodeName(content), owner);
     default:
       return undefined;
   }

@@ -45,11 +45,14 @@ export function symlink(target: string, owner = root): Entry {
   return { kind: 'symlink', mode: 0o777, ...owner, target };
 }
 
-/** Checks and sorts the entries and adds the parents that they imply (mode 755, owner 0:0). Throws a Failure that names the path. */
-export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>): FileTree {
+/**
+ * Checks and sorts the entries and adds the parents that they imply (mode 755, owner 0:0). Throws a Failure that names the path. `readsBytes`: names and
+ * targets come from an image and may have bytes that are no UTF-8 (lib/core/byte-path.ts).
+ */
+export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>, readsBytes = false): FileTree {
   const found = new Map<string, Entry>();
   for (const [path, entry] of given) {
-    const why = badPath(path) ?? badEntry(path, entry);
+    const why = badPath(path) ?? badEntry(path, entry) ?? (readsBytes ? undefined : notUnicode(path, entry));
     if (why) throw cannot(`put "${path}" into a file tree`, why);
     if (found.has(path)) throw cannot(`put "${path}" into a file tree`, 'it is there twice');
     found.set(path, entry);
@@ -104,8 +107,13 @@ function badPath(path: string): string | undefined {
     ? undefined
     : path
         .split('/')
-        .map((name) => badName(name) ?? (name.isWellFormed() ? undefined : 'a name is not well-formed Unicode'))
+        .map(badName)
         .find((why) => why !== undefined);
+}
+
+function notUnicode(path: string, entry: Entry): string | undefined {
+  if (!path.isWellFormed()) return 'a name is not well-formed Unicode';
+  return entry.kind === 'symlink' && !entry.target.isWellFormed() ? 'its link target is not well-formed Unicode' : undefined;
 }
 
 function badEntry(path: string, entry: Entry): string | undefined {
@@ -113,9 +121,7 @@ function badEntry(path: string, entry: Entry): string | undefined {
   if (path === '' && entry.kind !== 'directory') return 'the root must be a directory';
   if (!isWithin(mode, 0o7777)) return `its mode ${mode} has more than 12 bits`;
   if (!isWithin(uid, 0xffff_ffff) || !isWithin(gid, 0xffff_ffff)) return `its owner ${uid}:${gid} is not a pair of 32-bit numbers`;
-  if (entry.kind === 'symlink' && (entry.target === '' || entry.target.includes('\0') || !entry.target.isWellFormed())) {
-    return 'its link target is empty, holds a NUL or is not well-formed Unicode';
-  }
+  if (entry.kind === 'symlink' && (entry.target === '' || entry.target.includes('\0'))) return 'its link target is empty or holds a NUL';
   return entry.kind === 'file' ? badContent(entry.content) : undefined;
 }
 

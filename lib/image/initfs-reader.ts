@@ -1,5 +1,6 @@
 // Reads an initfs of either generation (facts: initfs, section 2 and 1.13). Trusts nothing: every offset is checked before it is followed.
 import { Buffer } from 'node:buffer';
+import { decodeName } from '../core/byte-path.ts';
 import { cannot } from '../core/errors.ts';
 import { badName, fileTree, joinPath } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
@@ -47,12 +48,12 @@ export function readInitfs(image: Uint8Array): Initfs {
     if (seen.has(number)) throw cannot(`read "${path}"`, `inode ${number} is there twice`);
     seen.add(number);
     if (kind === 'file') entries.push([path, { kind, mode, uid, gid, content: { kind: 'bytes', bytes: content } }]);
-    if (kind === 'symlink') entries.push([path, { kind, mode, uid, gid, target: content.toString() }]);
+    if (kind === 'symlink') entries.push([path, { kind, mode, uid, gid, target: decodeName(content) }]);
     if (kind !== 'directory') return;
     if (length % dirEntryBytes !== 0) throw cannot(`read "${path}"`, `a directory of ${length} bytes has no whole number of entries`);
     entries.push([path, { kind, mode, uid, gid }]);
     for (let at = 0; at < length; at += dirEntryBytes) {
-      const name = within(path, content.readUInt32LE(at + 4), content.readUInt16LE(at + 2)).toString();
+      const name = decodeName(within(path, content.readUInt32LE(at + 4), content.readUInt16LE(at + 2)));
       const why = badName(name);
       if (why) throw cannot(`read "${path}"`, why);
       visit(joinPath(path, name), content.readUInt16LE(at));
@@ -64,6 +65,6 @@ export function readInitfs(image: Uint8Array): Initfs {
     createdSec: header.createdSec,
     bootstrapEntry: header.bootstrapEntry === noBootstrap ? undefined : header.bootstrapEntry,
     bootstrap: within('', pageBytes, Math.max(0, header.inodeTableOffset - pageBytes)),
-    tree: fileTree(entries),
+    tree: fileTree(entries, true),
   };
 }

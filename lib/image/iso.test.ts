@@ -1,6 +1,6 @@
 // ISO images, as xorriso reads them back.
 import { Buffer } from 'node:buffer';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -134,6 +134,20 @@ test('an image that firmware could not start is refused', async () => {
   const message = await written.catch((error: Error) => error.message);
   assert.is(message, 'Cannot make the ISO "A_LABEL": it has no file "efi.img" for firmware to start');
   assert.equal(readdirSync(dir).sort(), ['a.iso', 'b.iso', 'hard.iso']);
+});
+
+test('pipes, and names and targets that are no UTF-8, are read as they are', async () => {
+  const source = join(dir, 'odd');
+  mkdirSync(source);
+  writeFileSync(Buffer.concat([Buffer.from(`${source}/caf`), Buffer.of(0xe9)]), 'coffee');
+  symlinkSync(Buffer.concat([Buffer.from('é/'), Buffer.of(0xff), Buffer.from('/y')]), join(source, 'link'));
+  const script = 'mkfifo odd/pipe && "$0" -as mkisofs -quiet -rock -o odd.iso odd';
+  const made = await run(['/bin/sh', '-c', script, await tool('xorriso', host.path)], { cwd: dir, env: { PATH: host.path } });
+  assert.is(made.exitCode, 0, made.stderr);
+  const seen = [...readIso(join(dir, 'odd.iso')).values()].map(
+    ({ path, kind, target, special }) => `${path} ${target ?? special?.type ?? kind}`,
+  );
+  assert.equal(seen, [' directory', 'caf\udce9 file', 'link é/\udcff/y', 'pipe pipe']);
 });
 
 test.run();

@@ -1,5 +1,6 @@
 // A format whose whole tree is read at once, as a volume: initfs, and archives of an initramfs.
 import { readFile } from 'node:fs/promises';
+import { byCodeUnit } from '../core/digest.ts';
 import { cannotBecause, Failure } from '../core/errors.ts';
 import { contentBytes, contentSize } from './content.ts';
 import { readCpio } from './cpio.ts';
@@ -17,22 +18,29 @@ export function cpioVolume(path: string): Volume {
   return treeVolume(path, '(initramfs)', readCpio);
 }
 
+interface ReadTree extends FileTree {
+  /** Devices, pipes and sockets. */
+  readonly special?: ReadonlyMap<string, VolumeEntry>;
+}
+
 /** `name`: what findings about the whole are of. */
-function treeVolume(path: string, name: string, parse: (bytes: Uint8Array) => FileTree): Volume {
-  let read: Promise<FileTree> | undefined;
+function treeVolume(path: string, name: string, parse: (bytes: Uint8Array) => ReadTree): Volume {
+  let read: Promise<ReadTree> | undefined;
   const bytes = (): Promise<Uint8Array> =>
     readFile(path).catch((error: unknown) => {
       throw cannotBecause(`read "${path}"`, error);
     });
-  const open = (): Promise<FileTree> => (read ??= bytes().then(parse));
+  const open = (): Promise<ReadTree> => (read ??= bytes().then(parse));
   const entryAt = async (inside: string): Promise<Entry | undefined> => (await open()).entries.get(inside);
   return {
     async *entries() {
-      for (const [inside, entry] of (await open()).entries) yield volumeEntry(inside, entry);
+      const { entries, special = new Map<string, VolumeEntry>() } = await open();
+      const shown = [...[...entries].map(([inside, entry]) => volumeEntry(inside, entry)), ...special.values()];
+      yield* shown.sort((a, b) => byCodeUnit(a.path, b.path));
     },
     async find(inside) {
       const entry = await entryAt(inside);
-      return entry && volumeEntry(inside, entry);
+      return entry ? volumeEntry(inside, entry) : (await open()).special?.get(inside);
     },
     async *pieces(inside) {
       const entry = await entryAt(inside);
@@ -40,7 +48,8 @@ function treeVolume(path: string, name: string, parse: (bytes: Uint8Array) => Fi
     },
     async verify() {
       try {
-        return { findings: [], paths: (await open()).entries.size };
+        const { entries, special } = await open();
+        return { findings: [], paths: entries.size + (special?.size ?? 0) };
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
         return { findings: [{ path: name, why: error.message }], paths: 0 };
