@@ -29,9 +29,10 @@ import { GiB, KiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
 import { extractVolumes } from './extract.ts';
 import { joinPath } from './file-tree.ts';
-import { openImage } from './image-reader.ts';
+import { findInImage, openImage } from './image-reader.ts';
 import type { OpenImage } from './image-reader.ts';
 import { listingLine } from './listing.ts';
+import { putIntoImage } from './put-image.ts';
 import { verifyImage } from './verify-image.ts';
 import { fileBytes } from './volume.ts';
 import type { VolumeEntry } from './volume.ts';
@@ -192,6 +193,8 @@ test('extraction gives the same names, targets and bytes, those that are no UTF-
   const folder = randomTree(100);
   const image = await made('extract.img', folder, '64M', '-t', 'ext4', '-b', '1024');
   assertSame(await contentsOf(image), contentsOfFolder(folder), 'read');
+  const odd = [...(await contentsOf(image)).keys()].find((name) => !name.isWellFormed()) ?? '';
+  assert.is((await opened(image, (open) => findInImage(open, Buffer.from(encodePath(odd)).toString()))).entry.path, odd);
   await opened(image, ({ volumes }) => extractVolumes(volumes, join(dir, 'extracted'), context));
   rmSync(join(dir, 'extracted', 'lost+found'), { recursive: true });
   assertSame(contentsOfFolder(join(dir, 'extracted')), contentsOfFolder(folder), 'extracted');
@@ -271,8 +274,11 @@ test('the path of an image may have the characters that e2fsprogs and mtools giv
   for (const name of ['what?.img', 'a@@b.img', 'back\\slash.img', 'a b "c".img', 'C:x.img', 'new\nline.img']) {
     const image = await made(name, folder, '20M', '-t', 'ext4');
     assert.ok((await entriesOf(image)).has('plain'), name);
+    const content = { kind: 'bytes', bytes: Buffer.from('put') } as const;
+    const request = { what: 'put', path: 'put', content, defaultMode: 0o644, parents: false, compress: false };
+    await opened(image, (open) => putIntoImage(open, request, undefined, scratch, { path }, context));
     const verdict = await opened(image, (open) => verifyImage(open, open.volumes, { path }, context));
-    assert.equal([verdict.findings, verdict.paths], [[], 3], name);
+    assert.equal([verdict.findings, verdict.paths], [[], 4], name);
     assert.equal(readdirSync(scratch), []);
   }
 });

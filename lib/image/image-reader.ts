@@ -2,6 +2,7 @@
 // volumes names, and resolves paths that a person writes to a volume and a path in it.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { encodePath, mayHaveLostBytes } from '../core/byte-path.ts';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { gzipMagic, newcMagic } from './cpio.ts';
@@ -78,7 +79,8 @@ export async function openImage(
       offsetBytes: startLba * sectorBytes,
       sizeBytes: sectors * sectorBytes,
     })) ?? whole;
-  const kinds = places.map((place) => (gpt ? kindAt(path, place.offsetBytes) : bare));
+  // A damaged table may place a partition anywhere.
+  const kinds = places.map(({ offsetBytes }) => (!gpt ? bare : offsetBytes < sizeBytes ? kindAt(path, offsetBytes) : 'unknown'));
   const encrypted = places.some(({ offsetBytes }, i) => kinds[i] === 'redoxfs' && isEncrypted(path, offsetBytes));
   const password = encrypted ? await passwordSource?.() : undefined;
   const volumes = places.map((place, i): ImageVolume => {
@@ -148,7 +150,7 @@ export async function findInImage(image: OpenImage, written: string, only?: stri
   for (const tries of [candidates, named.map((volume) => [volume, path] as const)]) {
     const found: FoundEntry[] = [];
     for (const [volume, inside] of tries) {
-      const entry = await volume.volume?.find(inside);
+      const entry = volume.volume && (await entryAt(volume.volume, inside));
       if (entry && volume.volume) found.push({ in: volume, volume: volume.volume, entry });
     }
     if (found.length > 1) {
@@ -158,6 +160,15 @@ export async function findInImage(image: OpenImage, written: string, only?: stri
     if (found[0]) return found[0];
   }
   throw cannot(`find "${written}" in "${image.path}"`, 'it is not there', { hint: 'npx zx tasks/image.ts ls IMAGE lists what is' });
+}
+
+/** On a command line, a byte that is no UTF-8 has become U+FFFD. Such a path means the only one that would become the same. */
+async function entryAt(volume: Volume, path: string): Promise<VolumeEntry | undefined> {
+  const exact = await volume.find(path);
+  if (exact || !mayHaveLostBytes(path)) return exact;
+  const alike: VolumeEntry[] = [];
+  for await (const entry of volume.entries()) if (Buffer.from(encodePath(entry.path)).toString() === path) alike.push(entry);
+  return alike.length === 1 ? alike[0] : undefined;
 }
 
 /** The volume of that name, or all that can be read. */

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
+import { decodeName } from '../core/byte-path.ts';
 import { digestFile, digestRecord } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
@@ -81,7 +82,7 @@ async function makeBase(request: BaseRequest, folder: string, context: Context):
     const dpkg = [...leftOut.map((path) => `path-exclude=${path}`), ...kept.map((path) => `path-include=${path}`)];
     const source = `deb [trusted=yes] copy:${repository} ./`; // each archive's digest was verified above
     await run(what, ['mmdebstrap', ...options, ...dpkg.map((option) => `--dpkgopt=${option}`), suite, archive, source], '/');
-    const listing = await run('list the base', ['tar', '-tvf', archive, '--numeric-owner', '--quoting-style=escape'], '/');
+    const listing = await run('list the base', ['tar', '-tvf', archive, '--numeric-owner', '--quoting-style=c'], '/');
     const files = join(partial, 'files');
     await mkdir(files);
     const words = ['-xf', archive, '-C', files, '--no-same-owner', '--no-same-permissions', '--exclude=./dev/*'];
@@ -110,28 +111,31 @@ async function offer(archive: LockedArchive, repository: string, cacheDir: strin
   await link(path, join(repository, basename(path)));
 }
 
-/** Rows of `tar -tv`: "-rwsr-xr-x 0/0 72344 2025-04-07 00:00 ./usr/bin/su", with " -> target" or " link to ./path" behind the name. */
+const quotedName = '"((?:[^"\\\\]|\\\\.)*)"';
+const listed = new RegExp(
+  `^([-dlhbcps])([-rwxsStT]{9})\\S* (\\d+)/(\\d+) +(\\d+(?:,\\d+)?) \\S+ \\S+ ${quotedName}(?: (?:->|link to) ${quotedName})?$`,
+);
+
+/** Rows of `tar -tv --quoting-style=c`: `-rwsr-xr-x 0/0 72344 2025-04-07 00:00 "./usr/bin/su"`, with ` -> "target"` or ` link to "./path"` after the name. */
 export function rowsOf(listing: string): readonly Row[] {
   const sizes = new Map<string, number>();
   return listing.split('\n').flatMap((line): Row[] => {
-    const [, type, bits = '', uid = '', gid = '', bytes = '', rest = ''] =
-      /^([-dlhbcps])([-rwxsStT]{9})\S* (\d+)\/(\d+) +(\d+(?:,\d+)?) \S+ \S+ \.\/(.*)$/.exec(line) ?? [];
+    const [, type, bits = '', uid = '', gid = '', bytes = '', name = '', target = ''] = listed.exec(line) ?? [];
+    const path = inRoot(unescaped(name));
+    if (path === undefined) return [];
     const owner = [Number(uid), Number(gid)] as const;
     const mode = modeOf(bits);
-    if (type === 'd') return [[unescaped(rest.replace(/\/$/, '')), 'directory', mode, ...owner, 0]];
-    if (type === 'l') {
-      const [path = '', target = ''] = rest.split(' -> ');
-      return [[unescaped(path), 'symlink', 0o777, ...owner, unescaped(target)]];
-    }
-    if (type === 'h') {
-      const [path = '', target = ''] = rest.split(' link to ./');
-      const size = sizes.get(unescaped(target)) ?? 0;
-      return [[unescaped(path), 'file', mode, ...owner, size]];
-    }
-    if (type !== '-' || rest.startsWith('dev/')) return [];
-    sizes.set(unescaped(rest), Number(bytes));
-    return [[unescaped(rest), 'file', mode, ...owner, Number(bytes)]];
+    if (type === 'd') return [[path.replace(/\/$/, ''), 'directory', mode, ...owner, 0]];
+    if (type === 'l') return [[path, 'symlink', 0o777, ...owner, unescaped(target)]];
+    if (type === 'h') return [[path, 'file', mode, ...owner, sizes.get(inRoot(unescaped(target)) ?? '') ?? 0]];
+    if (type !== '-' || path.startsWith('dev/')) return [];
+    sizes.set(path, Number(bytes));
+    return [[path, 'file', mode, ...owner, Number(bytes)]];
   });
+}
+
+function inRoot(path: string): string | undefined {
+  return path.startsWith('./') ? path.slice(2) : undefined;
 }
 
 /** "rwsr-xr-x" -> 0o4755. */
@@ -141,7 +145,7 @@ export function modeOf(bits: string): number {
   return (special << 9) | plain;
 }
 
-/** GNU tar's "escape" style: octal for bytes, letters for control characters. */
+/** GNU tar's style "c": octal for bytes, letters for control characters. A byte that is no UTF-8 is kept (lib/core/byte-path.ts). */
 function unescaped(text: string): string {
   if (!text.includes('\\')) return text;
   const letters: Readonly<Record<string, number>> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 };
@@ -150,7 +154,7 @@ function unescaped(text: string): string {
     if (letter !== undefined) return letter in letters ? Buffer.from([letters[letter] ?? 0]) : Buffer.from(letter);
     return Buffer.from(plain ?? '');
   });
-  return Buffer.concat(bytes).toString('utf8');
+  return decodeName(Buffer.concat(bytes));
 }
 
 function entryOf([path, kind, mode, uid, gid, targetOrBytes]: Row, files: string): Entry {

@@ -185,13 +185,14 @@ test('what tar lists becomes rows, with links, set-user-ID and names of any kind
       'sh',
       '-c',
       `mkdir -p '${from}/usr/bin' && cd '${from}' && umask 022 && printf 12345 >usr/bin/su && chmod 4755 usr/bin/su &&
-    ln usr/bin/su usr/bin/twin && ln -s 'a b' 'link é' && mkdir -m 1777 tmp && printf x >'tab\there' && chmod 2751 usr`,
+    ln usr/bin/su usr/bin/twin && ln -s 'a b' 'link é' && mkdir -m 1777 tmp && printf x >'tab\there' && chmod 2751 usr &&
+    ln -s 't -> u' 'l -> m' && printf x >'q"u' && printf x >"$(printf 'b\\351')"`,
     ],
     { cwd: dir, env },
   );
   const tar = ['tar', '-cf', join(dir, 'root.tar'), '--sort=name', '--owner=5', '--group=6', '--numeric-owner', '-C', from, '.'];
   await outputOf('pack', tar, { cwd: dir, env });
-  const listing = await outputOf('list', ['tar', '-tvf', join(dir, 'root.tar'), '--numeric-owner', '--quoting-style=escape'], {
+  const listing = await outputOf('list', ['tar', '-tvf', join(dir, 'root.tar'), '--numeric-owner', '--quoting-style=c'], {
     cwd: dir,
     env: { ...env, LC_ALL: 'C.UTF-8' },
   });
@@ -199,6 +200,8 @@ test('what tar lists becomes rows, with links, set-user-ID and names of any kind
   assert.equal(rows.get('usr/bin/su'), ['file', 0o4755, 5, 6, 5]);
   assert.equal(rows.get('usr/bin/twin'), ['file', 0o4755, 5, 6, 5]);
   assert.equal(rows.get('link é'), ['symlink', 0o777, 5, 6, 'a b']);
+  assert.equal(rows.get('l -> m'), ['symlink', 0o777, 5, 6, 't -> u']);
+  assert.equal([rows.get('q"u')?.[0], rows.get('b\udce9')?.[0]], ['file', 'file']);
   assert.equal(rows.get('tmp'), ['directory', 0o1777, 5, 6, 0]);
   assert.equal(rows.get('usr'), ['directory', 0o2751, 5, 6, 0]);
   assert.equal(rows.get('tab\there'), ['file', 0o644, 5, 6, 1]);
