@@ -15,7 +15,7 @@ await task(
       '',
       '  ls IMAGE [PATH]      lists it, or what is below PATH: kind and mode, uid:gid, size, path',
       '  cat IMAGE PATH       writes the bytes of a file to standard output',
-      '  extract IMAGE DIR    writes everything to DIR, which must not exist or be empty; owners and set-id bits are left out',
+      '  extract IMAGE DIR    writes everything to DIR, which must not exist or be empty, without owners, set-id bits and devices',
       '  verify IMAGE         reads every block; exit 1 and a line for each path that is damaged',
       '  diff IMAGE IMAGE     a line for each file that was added, removed or changed, and for the partition table; exit 1 if there is one',
       '  put IMAGE FILE PATH  writes FILE to PATH, which names a new file or one that is replaced',

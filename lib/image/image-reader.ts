@@ -168,7 +168,8 @@ async function entryAt(volume: Volume, path: string): Promise<VolumeEntry | unde
   if (exact || !mayHaveLostBytes(path)) return exact;
   const alike: VolumeEntry[] = [];
   for await (const entry of volume.entries()) if (Buffer.from(encodePath(entry.path)).toString() === path) alike.push(entry);
-  return alike.length === 1 ? alike[0] : undefined;
+  if (alike.length > 1) throw cannot(`choose "${path}"`, `it stands for ${alike.length} names that are no UTF-8`, { blame: 'usage' });
+  return alike[0];
 }
 
 /** The volume of that name, or all that can be read. */

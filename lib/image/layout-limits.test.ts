@@ -6,9 +6,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { removeTree } from '../core/remove-tree.ts';
 import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
+import { TreePaths } from '../core/tree-paths.ts';
+import { extractVolumes } from './extract.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { assemble } from './image.ts';
@@ -137,6 +140,30 @@ test('an image may be in a folder of any name, and files of the host too', async
     }
     assert.equal(readdirSync(dirname(out)).sort(), ['a.img', 'b.img']);
   }
+});
+
+test('a path that is longer than the kernel takes is written, read and extracted', async () => {
+  const deep = Array.from({ length: 22 }, (_, i) => String(i).padEnd(250, 'd')).join('/');
+  const tree = fileTree([
+    [`${deep}/file`, file('deep')],
+    [`${deep}/link`, symlink('file')],
+  ]);
+  await assemble(layout({ tree }), join(dir, 'deep.img'), host, context);
+  const image = await openImage(join(dir, 'deep.img'), dir, host, context);
+  try {
+    const { files, bytes } = await extractVolumes(image.volumes, join(dir, 'deep'), context);
+    assert.equal([files, bytes], [1, 4]);
+  } finally {
+    await image.close();
+  }
+  const paths = new TreePaths();
+  try {
+    assert.is(readFileSync(paths.at(join(dir, 'deep', 'root', deep, 'file')), 'utf8'), 'deep');
+    assert.is(paths.linkTarget(join(dir, 'deep', 'root', deep, 'link')), 'file');
+  } finally {
+    paths.close();
+  }
+  assert.ok(removeTree(join(dir, 'deep')));
 });
 
 test.run();
