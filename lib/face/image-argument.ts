@@ -1,4 +1,5 @@
 // What the verbs of tasks/image.ts have in common: the image of the command line, and the words after it.
+import { encodePath } from '../core/byte-path.ts';
 import { cannot } from '../core/errors.ts';
 import { openImage } from '../image/image-reader.ts';
 import type { OpenImage } from '../image/image-reader.ts';
@@ -9,6 +10,11 @@ import type { Task } from './task.ts';
 /** Opens an image whose path is as the user wrote it. */
 export async function openedImage(it: Task, path: string): Promise<OpenImage> {
   return await openImage(it.path(path), scratchDir(it), hostOf(it), it, async () => await diskPassword(it, { again: false }));
+}
+
+/** Prints lines with names of an image. Names are bytes, which a string cannot always be (lib/core/byte-path.ts). */
+export async function printNames(it: Task, lines: readonly string[]): Promise<void> {
+  await it.write(Buffer.concat(lines.map((line) => Buffer.from(encodePath(`${line}\n`)))));
 }
 
 export function scratchDir({ host }: Task): string {

@@ -4,7 +4,8 @@ import { plural } from '../core/sizes.ts';
 import { imageDifferences } from '../image/image-diff.ts';
 import type { Difference } from '../image/image-diff.ts';
 import type { OpenImage } from '../image/image-reader.ts';
-import { openedImage, takeWords } from './image-argument.ts';
+import { shownName } from '../image/listing.ts';
+import { openedImage, printNames, takeWords } from './image-argument.ts';
 import type { Outcome, Task } from './task.ts';
 
 export async function diff(it: Task, before: OpenImage): Promise<Outcome> {
@@ -14,7 +15,7 @@ export async function diff(it: Task, before: OpenImage): Promise<Outcome> {
     const differences: Difference[] = [];
     for await (const difference of imageDifferences(before, after, it)) {
       differences.push(difference);
-      it.print(differenceLine(difference));
+      await printNames(it, [differenceLine(difference)]);
     }
     it.print(differences.length === 0 ? 'no differences' : plural(differences.length, 'difference'));
     const rows = differences.map(({ change, path, details }) => ({ change, path, details: [...details] }));
@@ -26,5 +27,6 @@ export async function diff(it: Task, before: OpenImage): Promise<Outcome> {
 }
 
 function differenceLine({ change, path, details }: Difference): string {
-  return details.length === 0 ? `${change} ${path}` : `${change} ${path}: ${details.join(', ')}`;
+  const name = shownName(path);
+  return details.length === 0 ? `${change} ${name}` : `${change} ${name}: ${details.join(', ')}`;
 }

@@ -1,5 +1,4 @@
 // What tasks/image.ts does: a verb, an image, a path.
-import { encodePath } from '../core/byte-path.ts';
 import { cannot, exitCodes } from '../core/errors.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
 import { extractVolumes } from '../image/extract.ts';
@@ -13,7 +12,7 @@ import type { Flag } from './command-line.ts';
 import { passwordFlags } from './disk-password.ts';
 import { diff } from './image-diff-task.ts';
 import { grow, put } from './image-change-task.ts';
-import { hostOf, openedImage, takeWords } from './image-argument.ts';
+import { hostOf, openedImage, printNames, takeWords } from './image-argument.ts';
 import type { Outcome, Task } from './task.ts';
 
 export const imageFlags = {
@@ -58,8 +57,10 @@ async function ls(it: Task, image: OpenImage): Promise<Outcome> {
     }
   }
   const columns = listed.reduce((most, [, entry]) => Math.max(most, sizeText(entry).length), 0);
-  // Names are bytes, which a string cannot always be (lib/core/byte-path.ts).
-  await it.write(Buffer.concat(listed.map(([volume, entry]) => Buffer.from(encodePath(`${listingLine(volume, entry, columns)}\n`)))));
+  await printNames(
+    it,
+    listed.map(([volume, entry]) => listingLine(volume, entry, columns)),
+  );
   return { json: { image: image.path, entries: listed.map(([volume, entry]) => listingRecord(volume, entry)) } };
 }
 
@@ -79,7 +80,7 @@ async function extract(it: Task, image: OpenImage): Promise<Outcome> {
   if (leftOut.length > 0) {
     const [first = ''] = leftOut;
     const others = leftOut.length > 1 ? ` and ${leftOut.length - 1} more` : '';
-    it.print(`note: devices, pipes and sockets were left out: ${shownName(first)}${others}`);
+    await printNames(it, [`note: devices, pipes and sockets were left out: ${shownName(first)}${others}`]);
   }
   return { json: { image: image.path, dir: it.path(dir), files, bytes, leftOut: [...leftOut] } };
 }
@@ -89,7 +90,10 @@ async function verify(it: Task, image: OpenImage): Promise<Outcome> {
     throw cannot('read the command line', 'verify takes no path', { blame: 'usage', hint: '--partition NAME verifies one partition' });
   }
   const { findings, paths, notes } = await verifyImage(image, chosenVolumes(image, it.args.text('partition')), hostOf(it), it);
-  for (const { path, why } of findings) it.print(`damaged ${path}: ${why}`);
+  await printNames(
+    it,
+    findings.map(({ path, why }) => `damaged ${shownName(path)}: ${why}`),
+  );
   for (const note of notes) it.print(`note: ${note}`);
   it.print(findings.length === 0 ? `${plural(paths, 'path')} read, no damage` : `${plural(findings.length, 'damage')} found`);
   const json = { image: image.path, paths, findings: findings.map(({ path, why }) => ({ path, why })), notes: [...notes] };
