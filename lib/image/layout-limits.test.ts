@@ -56,6 +56,14 @@ test('a field that cannot be as it is ends in a sentence, and nothing is left', 
       /^Cannot lay out partition "😀": its name has a quote, a backslash, a control character or a character beyond U\+FFFF$/,
     ],
     [layout({}, 'a"b'), /its name has a quote/],
+    [
+      layout({}, 'root', { partitions: layout({}).partitions.map((each) => ({ ...each, typeGuid: 'linux' })) }),
+      /its typeGuid "linux" is not a GUID$/,
+    ],
+    [
+      layout({}, 'root', { partitions: Array.from({ length: 129 }, () => layout({}).partitions).flat() }),
+      /it has 129 partitions, and a GPT takes 128$/,
+    ],
     [layout({}, 'a\nb'), /its name has a quote/],
     [
       layout({}, 'root', { timestampSec: 1.5 }),

@@ -8,6 +8,8 @@ import type { ImageLayout, PartitionLayout } from './image.ts';
 
 /** UTF-16 units in an entry of a GPT (UEFI specification 2.10, table 5.6). */
 const longestPartitionName = 36;
+/** Entries of a table that sfdisk writes. */
+const mostPartitions = 128;
 /** Letters (ECMA-119, 8.4.7). */
 const longestIsoLabel = 32;
 
@@ -27,8 +29,12 @@ export function refuseLayout(layout: ImageLayout): void {
     const why = `timestampSec is ${timestampSec}, which is not a whole number of seconds since 1970`;
     throw cannot('lay out the image', why, { hint: 'change timestampSec on the page' });
   }
+  const isGpt = layout.table !== 'none' && !partitions.some(({ contents: { kind } }) => kind === 'cpio' || kind === 'iso');
+  if (isGpt && partitions.length > mostPartitions) {
+    throw cannot('lay out the image', `it has ${partitions.length} partitions, and a GPT takes ${mostPartitions}`);
+  }
   for (const partition of partitions) {
-    if (layout.table !== 'none') refusePartitionName(partition.name);
+    if (isGpt) refuseTableEntry(partition);
     refuseTime(partition, timestampSec);
     refuseContents(partition);
   }
@@ -56,9 +62,12 @@ function refuseContents({ contents }: PartitionLayout): void {
 }
 
 /** sfdisk cuts what is too long, takes a quote for the end, and leaves a name empty that has a character beyond the BMP. */
-function refusePartitionName(name: string): void {
+function refuseTableEntry({ name, typeGuid }: PartitionLayout): void {
   const what = `lay out partition "${name}"`;
   const hint = "change the partition's name on the page";
+  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(typeGuid)) {
+    throw cannot(what, `its typeGuid "${typeGuid}" is not a GUID`, { hint: "change the partition's typeGuid on the page" });
+  }
   if (name.length > longestPartitionName) {
     throw cannot(what, `its name has ${name.length} UTF-16 units, and a GPT takes ${longestPartitionName}`, { hint });
   }
