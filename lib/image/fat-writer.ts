@@ -20,15 +20,15 @@ import { FatReader } from './fat-reader.ts';
 import { nameOf, parentOf } from './file-tree.ts';
 import { ImageBytes } from './image-bytes.ts';
 
-/** The number of free clusters and the next one to look at, between two signatures. */
-const info = { bytes: 512, start: 0x4161_5252, signature: 0x6141_7272, signatureAt: 484, freeAt: 488, nextAt: 492 } as const;
+/** The sector of a FAT32 with the number of free clusters, after two signatures. */
+const info = { bytes: 512, start: 0x4161_5252, signature: 0x6141_7272, signatureAt: 484, freeAt: 488 } as const;
 
 interface Folder {
   readonly record: FatRecord | undefined;
   readonly clusters: number[];
   bytes: Buffer;
   readonly names: ShortNames;
-  /** No slot before this one is free. */
+  /** No free slot is before this one. */
   firstFreeSlot: number;
 }
 
