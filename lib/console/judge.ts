@@ -191,7 +191,9 @@ export class Judge {
     let meaning = this.#meaning(line, stamp);
     const wholes = this.#continuation.end(line, stamp, meaning !== undefined);
     this.#bare = undefined; // the line has ended
-    for (const text of [line, ...wholes]) this.#seePrompt(atMs, text, true);
+    // No prompt begins with a stamp, and where one cuts a prompt, the rest of it is among the wholes.
+    if (stamp?.at !== 0) this.#seePrompt(atMs, line, true);
+    for (const text of wholes) this.#seePrompt(atMs, text, true);
     if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath
     if (stamp) this.#kernelClock(atMs, stamp.seconds, line);
     for (const text of wholes) meaning ??= this.#meaning(text, this.#continuation.stamped(text));
@@ -215,6 +217,8 @@ export class Judge {
     const line = padded.trimEnd();
     const body = stamp && line.slice(stamp.end);
     if (body === undefined) return this.#match.meaning(line, withoutPrefixes(line));
+    // Nearly all lines of a kernel: nothing is before the stamp.
+    if (stamp?.at === 0) return this.#match.meaning(body, withoutPrefixes(body));
     return this.#match.meaning(line, [body, ...withoutPrefixes(line), ...withoutPrefixes(body)]);
   }
 

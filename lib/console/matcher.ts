@@ -26,15 +26,16 @@ export function matcher(rules: ConsoleRules): Matcher {
   // Nearly every line means nothing: one pattern that is all of them decides that in one go.
   const { restarts = [] } = rules;
   const anyRule = anyOf([...rules.panics, ...rules.milestones, ...rules.findings, ...rules.powerOffs, ...restarts]);
+  const anyPrompt = oneOf(rules.prompts);
   const decoy = oneOf(rules.decoys);
   const powerOff = oneOf(rules.powerOffs);
   const restart = oneOf(restarts);
   const meaning = (line: string, bodies: readonly string[] = []): Meaning | undefined => {
     const own = meaningOf(line);
-    if (own || decoy.test(line)) return own;
+    if (own) return own;
     for (const body of bodies) {
       const inner = meaningOf(body);
-      if (inner) return inner;
+      if (inner) return decoy.test(line) ? undefined : inner;
     }
     return undefined;
   };
@@ -53,6 +54,7 @@ export function matcher(rules: ConsoleRules): Matcher {
     return powerOff.test(line) ? { kind: 'power-off' } : undefined;
   };
   const prompt = (line: string): SeenPrompt | undefined => {
+    if (!anyPrompt.test(line)) return undefined;
     for (const rule of rules.prompts) {
       const match = rule.pattern.exec(line);
       if (!match) continue;

@@ -131,21 +131,21 @@ export const userlandEndings: readonly PanicRule[] = [
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /\b[Dd]ropp(?:ing|ed) (?:you )?(?:in)?to (?:an? |the )?(?:emergency|rescue|recovery|maintenance|repair|debug|minimal) (?:shell|prompt)\b/,
+    pattern: /(?:shell|prompt)\b(?<=\b[Dd]ropp(?:ing|ed) (?:you )?(?:in)?to (?:an? |the )?(?:emergency|rescue|recovery|maintenance|repair|debug|minimal) \w+)/,
     source: 'init scripts of many distributions',
     example: 'Dropping to a recovery shell.',
   },
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /\b(?:[Ss]tarting|[Ll]aunching|[Ss]pawning|[Ee]ntering|[Oo]pening) (?:an? |the )?(?:emergency|rescue|recovery|maintenance) (?:shell|prompt)\b/,
+    pattern: /(?:shell|prompt)\b(?<=\b(?:[Ss]tart|[Ll]aunch|[Ss]pawn|[Ee]nter|[Oo]pen)ing (?:an? |the )?(?:emergency|rescue|recovery|maintenance) \w+)/,
     source: 'init scripts of many distributions (KISS, Void, Slackware)',
     example: '=> Init system encountered an error, starting emergency shell.',
   },
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /\b(?:[Ss]tarting|[Ll]aunching|[Ss]pawning|[Ff]alling back to) (?:an? |the )?(?:fallback|repair|debug|limited|minimal) (?:shell|prompt)\b/,
+    pattern: /(?:shell|prompt)\b(?<=\b(?:[Ss]tarting|[Ll]aunching|[Ss]pawning|[Ff]alling back to) (?:an? |the )?(?:fallback|repair|debug|limited|minimal) \w+)/,
     source: 'as above',
     example: 'Falling back to a limited shell',
   },
@@ -285,7 +285,7 @@ export const userlandEndings: readonly PanicRule[] = [
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /\b(?:emergency|maintenance|recovery|rescue|repair) (?:shell|console) (?:will (?:now )?be started|launched|is started)/,
+    pattern: /(?:shell|console) (?:will (?:now )?be started|launched|is started)(?<=\b(?:emergency|maintenance|recovery|rescue|repair) \w+ [\w ]{1,30})/,
     source: 'Ubuntu mountall',
     example: 'General error mounting filesystems. A maintenance shell will now be started.',
   },

@@ -175,7 +175,7 @@ export const kernelEndings: readonly PanicRule[] = [
   {
     kind: 'oops',
     fatal: 'always',
-    pattern: /(?<=^\w[\w ,'!:()./-]{2,100})\[#[1-9]\d*\](?::|\s|$)/,
+    pattern: /\[#[1-9]\d*\](?<=^\w[\w ,'!:()./-]{2,100}\[#\d{1,4}\])(?::|\s|$)/,
     source: 'linux: what die() of every architecture prints, the word and the count of such faults',
     example: 'Reserved instruction in kernel code[#1]:',
   },
