@@ -1,4 +1,5 @@
 // One line of a console to what it means by a system's rules. Keeps no state: what came before and the clock are judge.ts's.
+import { alternatives, firstCharacters } from './first-characters.ts';
 import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule, PromptRule } from './rules.ts';
 
 /** What a whole line means, besides a prompt; the first kind that fits, in this order. */
@@ -72,24 +73,22 @@ export function isOneOf(who: string | undefined, names: readonly string[]): bool
   return who !== undefined && names.some((name) => who === name || who.split('/').includes(name));
 }
 
-/** Does any rule fit? Patterns that begin with "^" are tried in one place, not in each. */
+/** Does any rule fit? Patterns that begin with "^" are tried where the line has one of their first characters. */
 function anyOf(rules: readonly LineRule[]): (line: string) => boolean {
-  const isAnchored = ({ pattern }: LineRule): boolean => pattern.source.startsWith('^') && !hasAlternatives(pattern.source);
-  const anchored = rules.filter(isAnchored);
-  const start = new RegExp(`^(?:${anchored.map(({ pattern }) => unnamed(pattern.source.slice(1))).join('|') || '(?!)'})`);
-  const anywhere = oneOf(rules.filter((rule) => !isAnchored(rule)));
-  return (line) => start.test(line) || anywhere.test(line);
-}
-
-/** Is there a "|" outside of every group? */
-function hasAlternatives(source: string): boolean {
-  let depth = 0;
-  for (const [piece] of source.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|[()|]/g)) {
-    if (piece === '(') depth++;
-    else if (piece === ')') depth--;
-    else if (piece === '|' && depth === 0) return true;
+  const isAnchored = ({ pattern }: LineRule): boolean => pattern.source.startsWith('^') && alternatives(pattern.source).length === 1;
+  const byFirst = new Map<string, string[]>();
+  const always: string[] = [];
+  for (const { pattern } of rules.filter(isAnchored)) {
+    const source = unnamed(pattern.source.slice(1));
+    const first = firstCharacters(source);
+    if (first === undefined) always.push(source);
+    else for (const character of new Set(first)) byFirst.set(character, [...(byFirst.get(character) ?? []), source]);
   }
-  return false;
+  const starting = (sources: readonly string[]): RegExp => new RegExp(`^(?:${sources.join('|') || '(?!)'})`);
+  const other = starting(always);
+  const starts = new Map([...byFirst].map(([character, sources]) => [character.charCodeAt(0), starting([...sources, ...always])]));
+  const anywhere = oneOf(rules.filter((rule) => !isAnchored(rule)));
+  return (line) => (starts.get(line.charCodeAt(0)) ?? other).test(line) || anywhere.test(line);
 }
 
 function oneOf(rules: readonly LineRule[]): RegExp {
