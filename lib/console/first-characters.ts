@@ -18,7 +18,7 @@ function firstOfSequence(source: string): string | undefined {
   return after === undefined ? undefined : set + after;
 }
 
-/** The first element of a sequence: what it can begin with, and what stands behind it. */
+/** The first element of a sequence: what it can begin with, and what follows it. */
 function firstPiece(source: string): { readonly set: string | undefined; readonly rest: string } | undefined {
   const [escaped] = /^\\[^\w]/.exec(source) ?? [];
   if (escaped !== undefined) return { set: escaped.slice(1), rest: source.slice(2) };

@@ -28,7 +28,7 @@ test('a restart that was announced is judged anew, as often as the limits allow;
 
 test("a kernel's first line that a program prints is no restart", () => {
   assert.is(ofRecord(`${boot}Linux version 6\nhost login: `), 'booted', 'it has no stamp, and others have');
-  assert.is(ofRecord(`${boot}host login: root\n~ # dmesg\n${boot}~ # `), 'booted', 'somebody typed before it');
+  assert.is(ofRecord(`${boot}host login: root\n~ # dmesg\n${boot}~ # `), 'booted', 'a user typed before it');
   assert.is(ofRecord(`${boot}~ # logread\n${boot}~ # `), 'booted');
   assert.is(ofRecord('Linux version 2.4\ninit up\nLinux version 2.4\ninit up\n'), 'boot-loop', 'a kernel that stamps nothing');
 });

@@ -92,7 +92,7 @@ export class Judge {
   /** The machine has said that it starts over, and how often it did. */
   #restartAnnounced = false;
   #restarts = 0;
-  /** Somebody has typed at a shell: a kernel's first words after it are printed by a program. */
+  /** A user has typed at a shell: a kernel's first words after it are printed by a program. */
   #session = false;
 
   /** `timed`: the times given are real; else nothing is decided by a clock. */
@@ -231,7 +231,7 @@ export class Judge {
 
   /** The machine begins anew: as it said, or in a loop. */
   #startsOver(atMs: number, line: string, kernelSeconds = this.#kernelSeconds): void {
-    if (this.#session) return; // somebody looks at what the kernel said
+    if (this.#session) return; // a user looks at what the kernel said
     if (!this.#restartAnnounced || this.#restarts >= (this.#limits.reboots ?? usualRestarts)) {
       const now = this.#kernelSeconds;
       this.#kernelSeconds = kernelSeconds;

@@ -1,4 +1,4 @@
-// Of many lines, those that tell that something is wrong are named; of a boot without such words, none.
+// Lines with words of something wrong are named. A boot without such words has no such lines.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { suspects } from './suspects.ts';

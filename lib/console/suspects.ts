@@ -1,7 +1,6 @@
-// The lines that most probably say why a boot came no further, where no rule knows any: by words that programs say when something is wrong, each the more
-// telling the rarer it is in consoles of good boots.
+// The lines that most probably say why a boot came no further, where no rule knows any: by words that programs say when something is wrong.
 
-/** Word -> weight: how many times rarer than a line it is in good boots, as a logarithm to the base of two, and rounded. */
+/** Words and their weights, which were chosen by hand: a word that good boots hardly ever print weighs more. */
 const weights: readonly (readonly [pattern: RegExp, weight: number])[] = [
   [/\b(?:fatal|panic|panicked|abort(?:ed|ing)?|unrecoverable)\b/i, 9],
   [/\b(?:segfault|segmentation (?:fault|violation)|core dumped|illegal instruction|assertion|backtrace|call trace)\b/i, 8],

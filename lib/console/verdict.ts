@@ -38,7 +38,7 @@ export interface Judgement {
   readonly findings: readonly Finding[];
   /** The end of the console's text, oldest first. */
   readonly lastLines: readonly string[];
-  /** Of a boot that stalled or ended early: lines that may say why. */
+  /** Lines that may say why a boot stalled or ended early. */
   readonly suspects?: readonly string[];
 }
 

@@ -131,7 +131,7 @@ test('a compressed package unpacks to the same files, also where they are empty 
   await unpacked(packed(empty, { flags: isCompressed, stored: [await compressed('')] }), 'compressed-empty');
 });
 
-test('a compressed package with a flipped byte, a wrong size or a stream that is none is refused, and leaves nothing', async () => {
+test('a compressed package with a flipped byte, a wrong size or no stream is refused, and leaves nothing', async () => {
   const before = (await readdir(join(cacheDir, 'upstream'))).sort();
   const stored = await inOrder(rows, ([, , content]) => compressed(content));
   const bytes = packed(rows, { flags: isCompressed, stored });

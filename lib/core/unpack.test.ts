@@ -116,7 +116,7 @@ test('zstd: frames of every form are found, and skippable ones skipped', async (
   assert.is(await refusal(Buffer.alloc(0), 'zstd'), damaged);
 });
 
-test('a compression that nobody knows is named', async () => {
+test('an unknown compression is named', async () => {
   assert.is(await refusal(plain, 'lzo'), 'Cannot unpack it: its compression "lzo" is not known');
 });
 

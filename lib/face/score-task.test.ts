@@ -40,7 +40,7 @@ test('a text whose verdict is another than its label is named', async () => {
   assert.equal(json.table, { 'fail booted': 1, 'fail failed': 1 });
 });
 
-test('the figures count failures that were found and good boots that were missed, and a part that is held back is told by its figures alone', async () => {
+test('the figures count failures that were found and good boots that were missed, and of a part that is held back only the figures are printed', async () => {
   const rows = Array.from({ length: 20 }, (_, index) => `a.log\tredox\t${index % 2 === 0 ? 'pass' : 'fail'}\toom`);
   const names = await Promise.all(
     rows.map(async (row, index) => {

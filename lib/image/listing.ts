@@ -1,4 +1,4 @@
-// How the entries of an image are shown to a person: one line each, like ls. A name with control characters is quoted, so that it can neither
+// How the entries of an image are shown to a user: one line each, like ls. A name with control characters is quoted, so that it can neither
 // end its line nor change the terminal.
 import { encodePath } from '../core/byte-path.ts';
 import type { Json } from '../core/digest.ts';

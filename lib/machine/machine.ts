@@ -45,7 +45,7 @@ export interface MachineDescription {
    */
   readonly prefersCloudHypervisor?: true;
   /**
-   * What QEMU is told in place of firmware, memory, processors, network and console of this description. Disks, the kernel, gdb's server and the control
+   * Words for QEMU in place of firmware, memory, processors, network and console of this description. Disks, the kernel, gdb's server and the control
    * sockets are added to it.
    */
   readonly written?: WrittenArguments;
@@ -55,7 +55,7 @@ export interface MachineDescription {
   readonly extraArguments?: readonly string[];
 }
 
-/** Words for QEMU by a person or a program, in place of those of a machine's description. */
+/** Words for QEMU that a user or a program wrote, in place of those of a machine's description. */
 export interface WrittenArguments {
   /** A name, or a path, which is relative to the folder. Default: qemu-system-x86_64. */
   readonly program?: string;

@@ -1,4 +1,4 @@
-// Arguments of QEMU that somebody wrote for a terminal, and how the console comes to us instead. Options as in QEMU's manual, "Invocation".
+// Arguments of QEMU that were written for a terminal, and how the console comes to us instead. Options as in QEMU's manual, "Invocation".
 import type { Accelerator } from './machine.ts';
 
 /** The name of the console's character device where the words have none for it. */

@@ -76,7 +76,7 @@ async function copyLock(lock: string | undefined, folder: string): Promise<void>
 /** Packages of the framework that the program uses itself: by their folders, or by the version in which they were published. */
 type FrameworkCrates = { readonly folder: string } | { readonly version: string };
 
-/** Undefined where the framework is none of those with allocators that can be exchanged. */
+/** Undefined where the allocators of the framework cannot be exchanged. */
 function frameworkCrates(workspace: string, lock: string | undefined): FrameworkCrates | undefined {
   const folder = join(workspace, 'osdk/deps');
   if (existsSync(join(folder, 'frame-allocator/Cargo.toml'))) return { folder };

@@ -17,13 +17,13 @@ export const linuxPrompts: readonly PromptRule[] = [
   {
     pattern: /^(?!(?:dracut|initqueue|pre-\w+|mount|switch_root|cmdline|cleanup):\/#)(?:[/~]\S{0,80} |\S{1,80}:[/~]\S{0,80} ?)[#$] /,
     shell: true,
-    source: 'busybox sh, bash with the prompts of Debian and openSUSE, mksh of Android; those of dracut are none',
+    source: 'busybox sh, bash with the prompts of Debian and openSUSE, mksh of Android, but not those of dracut',
     example: '/ # ',
   },
   {
     pattern: /^\[(?:(?!rootfs )\S{1,60} \S{1,60}|\S{1,60}@\S{1,60}:\S{1,80})\]:?[/~]?\S{0,80}[#$] /,
     shell: true,
-    source: 'bash with the prompts of Red Hat and NixOS; that of mkinitcpio is none',
+    source: 'bash with the prompts of Red Hat and NixOS, but not that of mkinitcpio',
     example: '[root@localhost ~]# ',
   },
   {
