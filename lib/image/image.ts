@@ -11,7 +11,6 @@ import type { Context } from '../core/events.ts';
 import { contentSize } from './content.ts';
 import { writeCpio } from './cpio.ts';
 import { writeExt4 } from './ext4.ts';
-import type { Ext4Base } from './ext4.ts';
 import { writeFat } from './fat.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { guidFrom, guidText } from './guid.ts';
@@ -21,35 +20,14 @@ import type { ImageHost } from './image-tools.ts';
 import { startDigest } from './image-digest.ts';
 import type { RunningDigest } from './image-digest.ts';
 import { partitionPlaces, sectorBytes } from './partitions.ts';
-import type { PartitionPlace, PartitionRequest } from './partitions.ts';
+import type { PartitionPlace } from './partitions.ts';
 import { writeIso } from './iso.ts';
+import type { ImageLayout, PartitionContents } from './layout.ts';
 import { refuseLayout } from './layout-limits.ts';
 import { openRedoxfs } from './redoxfs-reader.ts';
 import { writeRedoxfs } from './redoxfs-writer.ts';
 
-export type PartitionContents =
-  | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
-  | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree; readonly base?: Ext4Base; readonly ext2?: true }
-  /** `compress`: records are compressed with LZ4 where that saves blocks. `password`: it is encrypted, with random keys that the password opens. */
-  | { readonly kind: 'redoxfs'; readonly tree: FileTree; readonly compress?: boolean; readonly password?: string }
-  /** An initramfs, which is the whole image and has the size that its content takes. */
-  | { readonly kind: 'cpio'; readonly tree: FileTree; readonly gzip?: boolean; readonly file?: string }
-  /** ISO 9660, which is the whole image. `efiImage`: the path of the file that UEFI firmware starts from. */
-  | { readonly kind: 'iso'; readonly tree: FileTree; readonly label: string; readonly efiImage: string };
-
-export interface PartitionLayout extends PartitionRequest {
-  readonly typeGuid: string;
-  readonly contents: PartitionContents;
-}
-
-export interface ImageLayout {
-  readonly sizeBytes: number;
-  /** 'none': the only partition is the whole image. Default: 'gpt'. */
-  readonly table?: 'gpt' | 'none';
-  readonly partitions: readonly PartitionLayout[];
-  /** All times in the image, in seconds since 1970. */
-  readonly timestampSec: number;
-}
+export type { ImageLayout, PartitionContents, PartitionLayout } from './layout.ts';
 
 /** A row of the partition table, as the manifest beside the image has it. */
 export interface ImagePartition {
