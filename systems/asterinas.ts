@@ -6,15 +6,17 @@ import { digestWord } from '../lib/system/image-facts.ts';
 import type { FileFacts, ImageFacts } from '../lib/system/image-facts.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './asterinas/console.ts';
-import { commandLine, efiImage, grub, grubConfig, initramfs } from './asterinas/files.ts';
+import { commandLine, efiConfig, efiImage, grub, grubConfig, hiddenMenu, initramfs, shownMenu } from './asterinas/files.ts';
 import { console as installerConsole, machine as installing, medium } from './asterinas/installer.ts';
 import { nixBase } from './asterinas/nix-base.ts';
 import { reference } from './asterinas/reference.ts';
-import { cd, direct, machine, microvm } from './asterinas/machine.ts';
+import { cd, direct, efi, machine, microvm } from './asterinas/machine.ts';
 import { programs, session } from './asterinas/programs.ts';
 import { schemes } from './asterinas/schemes.ts';
 
 const kernelName = 'asterinas-osdk-bin';
+const setupName = 'linux-bzimage-setup';
+const buildStd = { buildStd: ['core', 'alloc', 'compiler_builtins'], buildStdFeatures: ['compiler-builtins-mem'] };
 const timestampSec = 1_767_225_600; // 2026-01-01
 
 const kernel = (title: string, features: readonly string[]): Component => ({
@@ -25,8 +27,8 @@ const kernel = (title: string, features: readonly string[]): Component => ({
     bins: [kernelName],
     features,
     triple: 'x86_64-unknown-none',
-    buildStd: ['core', 'alloc', 'compiler_builtins'],
-    buildStdFeatures: ['compiler-builtins-mem'],
+    configs: ['systems/asterinas/kernel.toml'],
+    ...buildStd,
   },
 });
 
@@ -38,7 +40,8 @@ const archive: ImageFacts = {
   partitions: [{ name: 'initramfs', typeGuid: '', fileSystem: { kind: 'cpio', gzip: true }, files: initramfs }],
 };
 
-const iso: ImageFacts = {
+/** A CD with a kernel and the configuration that starts it. */
+const cdWith = (kernelFile: FileFacts[string], config: string): ImageFacts => ({
   sizeBytes: 0,
   table: 'none',
   timestampSec,
@@ -49,13 +52,16 @@ const iso: ImageFacts = {
       fileSystem: { kind: 'iso', label: 'ASTERINAS', efiImage: 'boot/efi.img' },
       files: {
         'boot/efi.img': efiImage('ASTERINAS'),
-        'boot/grub/grub.cfg': { text: grubConfig(kernelName, 'initramfs.cpio.gz') },
-        [`boot/${kernelName}`]: { made: `kernel/${kernelName}` },
+        'boot/grub/grub.cfg': { text: config },
+        [`boot/${kernelName}`]: kernelFile,
         'boot/initramfs.cpio.gz': { initramfs: { gzip: true, files: initramfs } },
       },
     },
   ],
-};
+});
+
+const iso = cdWith({ made: `kernel/${kernelName}` }, grubConfig(kernelName, 'initramfs.cpio.gz'));
+const efiIso = cdWith({ bzImage: `setup/${setupName}` }, efiConfig(kernelName, 'initramfs.cpio.gz'));
 
 /** What is in the two partitions of a disk. Firmware starts GRUB from the first. */
 const bootFiles: FileFacts = { 'EFI/BOOT/BOOTX64.EFI': grub('nixos') };
@@ -86,6 +92,14 @@ const disk: ImageFacts = {
   ],
 };
 
+/** The program by which a kernel is a bzImage. It carries the kernel. */
+const setup: Component = {
+  title: 'what UEFI firmware starts of a bzImage',
+  bundled: 'fixtures/asterinas/miniature/ostd/libs/linux-bzimage/setup',
+  cargo: { packages: [setupName], bins: [setupName], triple: 'x86_64-unknown-none', ...buildStd },
+  payload: { made: `kernel/${kernelName}`, encoding: 'gzip', variable: 'PAYLOAD_FILE' },
+};
+
 /** A program of our own that Linux runs, without shared libraries. */
 const program = (title: string, name: string): Component => ({
   title,
@@ -99,6 +113,7 @@ export const system: System = {
   components: {
     kernel: kernel('the kernel, started by Multiboot', []),
     'kernel-pvh': kernel('the kernel, started by PVH', ['pvh_boot']),
+    setup,
     'boot-hello': program("the boot test's program", 'boot-hello'),
     installer: program('the program that puts the system on an empty disk', 'installer'),
   },
@@ -118,6 +133,21 @@ export const system: System = {
       image: archive,
       kernel: { made: `kernel-pvh/${kernelName}`, protocol: 'pvh', commandLine },
       machine: microvm,
+    },
+    efi: {
+      title: 'a bzImage that UEFI firmware starts',
+      cargoProfile: 'system',
+      components: ['kernel', 'setup', 'boot-hello'],
+      image: archive,
+      kernel: { made: `setup/${setupName}`, protocol: 'linux', commandLine },
+      machine: efi,
+    },
+    'efi-iso': {
+      title: 'a CD that UEFI firmware starts, with GRUB and a bzImage',
+      cargoProfile: 'system',
+      components: ['kernel', 'setup', 'boot-hello'],
+      image: efiIso,
+      machine: cd,
     },
     iso: {
       title: 'a CD that UEFI firmware starts, with GRUB',
@@ -158,7 +188,28 @@ export const system: System = {
     },
   },
   defaultProfile: 'direct',
-  checkout: { source: 'asterinas', program: kernelName, commandLine, components: { kernel: [], 'kernel-pvh': ['pvh_boot'] } },
+  checkout: {
+    source: 'asterinas',
+    program: kernelName,
+    commandLine,
+    components: { kernel: [], 'kernel-pvh': ['pvh_boot'] },
+    setup: {
+      component: 'setup',
+      folder: 'ostd/libs/linux-bzimage/setup',
+      cargo: { packages: [setupName], bins: [setupName], triple: 'x86_64-unknown-none', configs: ['systems/asterinas/setup.toml'], ...buildStd },
+    },
+    methods: [
+      { method: 'direct-elf', feature: 'pvh_boot', profile: 'pvh' },
+      { method: 'direct-elf', protocol: 'linux', profile: 'efi' },
+      { method: 'direct-elf', profile: 'direct' },
+      { method: 'grub-rescue-iso', protocol: 'linux', profile: 'efi-iso' },
+      { method: 'grub-rescue-iso', profile: 'iso' },
+      // The same CD: QEMU starts it without a conversion.
+      { method: 'grub-qcow2', protocol: 'linux', profile: 'efi-iso' },
+      { method: 'grub-qcow2', profile: 'iso' },
+    ],
+    grubMenu: { hidden: hiddenMenu, shown: shownMenu },
+  },
   reference,
   nixBase,
   machine,

@@ -11,6 +11,7 @@ import type { Project } from './project.ts';
 import { openBuildMemory } from './remembered-build.ts';
 import type { BuildAnswer } from './remembered-build.ts';
 import { isNightly, listToolchains, rustupSettings } from './toolchain.ts';
+import type { Toolchain } from './toolchain.ts';
 import { chooseToolchain, withSource } from './toolchain-choice.ts';
 
 /** Compiles all projects. A compile error, a script's failure or cargo's refusal is a Failure (exit 1); finished units are kept. */
@@ -56,6 +57,11 @@ export async function checkOutputs({ outputs }: CompiledProject, { content }: Ca
   for (const { digest } of outputs.values()) if (!(await content.holds(digest))) throw new DamagedBlob(digest);
 }
 
+function withRustcVariable(project: Project, { release }: Toolchain): Project {
+  const { rustcVariable, env } = project;
+  return rustcVariable === undefined || env[rustcVariable] !== undefined ? project : { ...project, env: { ...env, [rustcVariable]: `rustc ${release}` } };
+}
+
 async function chooseToolchains(
   projects: readonly Project[],
   options: CompileOptions,
@@ -85,7 +91,7 @@ async function chooseToolchains(
     const configured = !needsRustSrc && isNightly(choice.toolchain) && configuresBuildStd(project, hostEnv);
     const { toolchain, rustSrc, why } = configured ? await withSource(choice, request, context) : choice;
     if (rustSrc) reasons.set(why, [...(reasons.get(why) ?? []), project.name]);
-    requests.push({ cargo: { toolchain, hostEnv, cache: options.cache }, project, rustSrc });
+    requests.push({ cargo: { toolchain, hostEnv, cache: options.cache }, project: withRustcVariable(project, toolchain), rustSrc });
   }
   for (const [why, names] of reasons) context.report({ kind: 'note', text: `${names.join(', ')} with ${why}` });
   return requests;

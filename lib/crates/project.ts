@@ -43,6 +43,8 @@ export interface Project {
   readonly locked?: boolean;
   /** Declared variables: build scripts and env!() see these and no others. */
   readonly env: Readonly<Record<string, string>>;
+  /** A declared variable whose value is the toolchain that it is compiled with: "rustc 1.97.0-nightly". */
+  readonly rustcVariable?: string | undefined;
   /** What programs of its triple are linked with; absent: nothing of the kind is shown. */
   readonly sysroot?: Sysroot | undefined;
 }

@@ -117,13 +117,14 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
 }
 
 function projectJson(project: Project): Json {
-  const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, cargoConfigs, env, sysroot, ...words } = project;
+  const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, cargoConfigs, env, rustcVariable, sysroot, ...words } = project;
   const lists = { packages, bins, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
   return {
     ...words,
     triple: triple ?? null,
     lists: Object.entries(lists).map(([name, list]) => [name, [...list]]),
     env: { ...env },
+    rustcVariable: rustcVariable ?? null,
     ...(sysroot ? { sysroot: sysrootDigest(sysroot) } : {}),
   };
 }

@@ -62,6 +62,7 @@ export async function build(task: Task): Promise<Outcome> {
   const startMs = performance.now();
   const loaded = await loadSystem(repository, args.words[0] ?? '');
   const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, kernelWishes(task));
+  checkBootWords(task);
   const {
     system: configured,
     profile,
@@ -97,7 +98,7 @@ export async function build(task: Task): Promise<Outcome> {
     const seconds = secondsSince(startMs);
     const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
     if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-    const how = nix ? bootWords(system.name, imagePath, nix) : bootCommand(task, page, profile, imagePath);
+    const how = nix ? bootWords(system.name, imagePath, nix) : bootCommand(task, loaded, profile, imagePath);
     say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${from}; boot it with ${how}`);
     noteBareBuild(task);
     const { units, hits, misses } = compiled;
@@ -202,6 +203,13 @@ function bootCommand({ args, host }: Task, { name, ...page }: System, profile: s
   if (args.text('config') !== undefined || args.has('live'))
     return `npx zx test-boot.ts --system ${name} --image ${relative(host.cwd, imagePath)}`;
   return `npx zx test-boot.ts ${name}${profile === defaultProfile({ name, ...page }) ? '' : ` --profile ${profile}`}`;
+}
+
+/** Two ways to say what is built. */
+function checkBootWords({ args }: Pick<Task, 'args'>): void {
+  const flag = ['boot-method', 'grub-boot-protocol'].find((name) => args.text(name) !== undefined);
+  if (flag === undefined || args.text('profile') === undefined) return;
+  throw cannot('read the command line', `--profile and --${flag} both say how the kernel is booted`, { blame: 'usage', hint: 'leave one of them out' });
 }
 
 /** The machine starts the kernel of the closure directly. */

@@ -53,10 +53,10 @@ export interface OsdkManifest {
 const projectTypes = ['kernel', 'library', 'module'] as const;
 /** The architecture that is built for here. */
 const ourArch = 'x86_64';
-const bootMethods = ['direct-elf', 'grub-rescue-iso', 'grub-qcow2'] as const;
+export const bootMethods = ['direct-elf', 'grub-rescue-iso', 'grub-qcow2'] as const;
 /** Names that a newer one has taken the place of. */
-const olderMethods: Readonly<Record<string, BootMethod>> = { 'qemu-direct': 'direct-elf', 'vmm-direct': 'direct-elf' };
-const protocols = ['multiboot', 'multiboot2', 'linux'] as const;
+export const olderMethods: Readonly<Record<string, BootMethod>> = { 'qemu-direct': 'direct-elf', 'vmm-direct': 'direct-elf' };
+export const grubProtocols = ['multiboot', 'multiboot2', 'linux'] as const;
 const encodings = ['raw', 'gzip', 'zlib'] as const;
 
 const defaults: OsdkSettings = {
@@ -175,7 +175,7 @@ function settingsOf(fields: Fields, folder: string): Partial<OsdkSettings> {
   boot?.done();
   const grub = fields.table('grub');
   found.grubMkrescue = grub?.text('mkrescue_path') ?? grub?.text('grub_mkrescue');
-  found.grubProtocol = grub && (oneOf(grub, 'boot_protocol', protocols) ?? oneOf(grub, 'protocol', protocols));
+  found.grubProtocol = grub && (oneOf(grub, 'boot_protocol', grubProtocols) ?? oneOf(grub, 'protocol', grubProtocols));
   found.grubMenu = grub?.flag('display_grub_menu');
   grub?.done();
   const qemu = fields.table('qemu');

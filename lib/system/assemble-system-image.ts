@@ -10,7 +10,7 @@ import type { Ext4Base } from '../image/ext4.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import type { ImageLayout } from '../image/image.ts';
-import { startable } from './boot-header.ts';
+import { startable, withoutSections } from './boot-header.ts';
 import { closureRecord } from './closure-record.ts';
 import type { ImageFacts, PartitionFacts } from './image-facts.ts';
 import { layoutOf } from './image-layout.ts';
@@ -137,7 +137,7 @@ async function publishKernel(facts: KernelFacts, sources: FileSources, to: strin
   if ('from' in facts) return await publishFile(await sourcePath(sources, facts.from), to);
   const from = sources.made(facts.made);
   if (from === undefined) throw cannot('publish the kernel', `no component made "${facts.made}"`);
-  await publishFile(from, to, (bytes) => startable(bytes, facts.protocol));
+  await publishFile(from, to, (bytes) => startable(facts.stripped ? withoutSections(bytes) : bytes, facts.protocol));
 }
 
 async function publishFile(from: string, to: string, change?: (bytes: Buffer) => Buffer): Promise<void> {

@@ -23,6 +23,8 @@ test.after(() => rm(dir, { recursive: true, force: true }));
 const files = {
   direct: 'asterinas-direct.cpio.gz',
   pvh: 'asterinas-pvh.cpio.gz',
+  efi: 'asterinas-efi.cpio.gz',
+  'efi-iso': 'asterinas-efi-iso.iso',
   iso: 'asterinas-iso.iso',
   disk: 'asterinas-disk.img',
   programs: 'asterinas-programs.cpio.gz',
@@ -71,30 +73,39 @@ async function boot(
 const typed = (...commands: readonly string[]): readonly Step[] =>
   commands.flatMap((text) => [{ kind: 'send', text }, ...(text === commands.at(-1) ? [] : [{ kind: 'expect', text: '~ # ' } as const])]);
 
-const protocols = { direct: 'multiboot', pvh: 'pvh', iso: 'multiboot2', disk: 'multiboot2' } as const;
-for (const profile of ['direct', 'pvh', 'iso', 'disk'] as const) {
-  test(`${profile}: the kernel is started by ${protocols[profile]}, and finds the command line and every file of the initramfs`, async () => {
+/** Firmware and GRUB add words to the command line of a Linux. */
+const arguments2 = /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(5\):\r\n {2}SHELL=\/bin\/sh\r\n/;
+const protocols = {
+  direct: { protocol: 'multiboot', before: [], words: arguments2 },
+  pvh: { protocol: 'pvh', before: [], words: arguments2 },
+  efi: { protocol: 'linux', before: ['loader'], words: /Arguments \(3\):\r\n {2}sh\r\n {2}-l\r\n {2}initrd=initrd\r\nEnvironment variables \(5\):\r\n/ },
+  'efi-iso': { protocol: 'linux', before: ['loader'], words: /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(6\):\r\n {2}BOOT_IMAGE=/ },
+  iso: { protocol: 'multiboot2', before: [], words: arguments2 },
+  disk: { protocol: 'multiboot2', before: [], words: arguments2 },
+} as const;
+for (const [profile, { protocol, before, words }] of Object.entries(protocols) as [keyof typeof protocols, (typeof protocols)[keyof typeof protocols]][]) {
+  test(`${profile}: the kernel is started by ${protocol}, and finds the command line and every file of the initramfs`, async () => {
     await build(profile);
     const { verdict, milestones, text } = await boot(profile);
     assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
     assert.equal(
       milestones.map(({ name }) => name),
-      ['kernel', 'root', 'prompt'],
+      [...before, 'kernel', 'root', 'prompt'],
     );
-    assert.match(text, `boot: protocol ${protocols[profile]}, `);
-    assert.match(text, /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(5\):\r\n {2}SHELL=\/bin\/sh\r\n/);
+    assert.match(text, `boot: protocol ${protocol}, `);
+    assert.match(text, words);
     const program = await readFile(join(dir, `asterinas-${profile}/boot-hello/boot-hello`));
     const { digestBytes } = await import('../core/digest.ts');
     assert.match(text, `/test/boot_hello ${program.length} bytes sha256 ${digestBytes(program)}`);
   });
 }
 
-for (const profile of ['direct', 'pvh'] as const) {
+for (const profile of ['direct', 'pvh', 'efi'] as const) {
   test(`${profile}: Linux runs the program of the same initramfs, with the same arguments`, async () => {
     const { verdict, text } = await boot(profile, { kernel: 'linux' });
     assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
     assert.match(text, /Linux version \d+\.\d+/);
-    assert.match(text, /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(\d+\):\r\n/);
+    assert.match(text, /Arguments \([23]\):\r\n {2}sh\r\n {2}-l\r\n(?: {2}initrd=initrd\r\n)?Environment variables \(\d+\):\r\n/);
     for (const word of ['SHELL=/bin/sh', 'LOGNAME=root', 'PATH=/bin:/benchmark']) assert.match(text, `  ${word}\r\n`);
   });
 }
@@ -133,7 +144,7 @@ test('a kernel that the page does not have, and a profile whose boot loader star
 
 test('two builds of the images have the same bytes', async () => {
   const other = join(dir, 'other');
-  for (const profile of ['direct', 'iso', 'disk'] as const) {
+  for (const profile of ['direct', 'efi-iso', 'iso', 'disk'] as const) {
     await build(profile, other);
     assert.ok((await readFile(join(dir, files[profile]))).equals(await readFile(join(other, files[profile]))), profile);
   }

@@ -1,4 +1,5 @@
 // Files that firmware and boot loaders start, made with programs of the host: GRUB for UEFI, and a FAT file system as a file.
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestRecord } from '../core/digest.ts';
@@ -11,9 +12,14 @@ import type { ImageHost } from '../image/image-tools.ts';
 /** What GRUB's core is made of. */
 export interface GrubFacts {
   readonly modules: readonly string[];
+  /** Those of them that this GRUB has. */
+  readonly optionalModules?: readonly string[];
   /** The configuration that it starts with. */
   readonly config: string;
 }
+
+/** Where grub-mkimage takes modules from. */
+const moduleFolder = '/usr/lib/grub/x86_64-efi';
 
 export interface FileMaker {
   readonly host: ImageHost;
@@ -23,11 +29,12 @@ export interface FileMaker {
 }
 
 /** Returns GRUB as a UEFI program. The same facts and the same GRUB give the same bytes. */
-export async function grubFile({ modules, config }: GrubFacts, timestampSec: number, maker: FileMaker): Promise<Buffer> {
+export async function grubFile({ modules, optionalModules = [], config }: GrubFacts, timestampSec: number, maker: FileMaker): Promise<Buffer> {
+  const more = optionalModules.filter((name) => existsSync(join(moduleFolder, `${name}.mod`)));
   return await withScratch(maker, async (folder) => {
     const [start, out] = [join(folder, 'start.cfg'), join(folder, 'grub.efi')];
     await writeFile(start, config);
-    const words = ['--format=x86_64-efi', '--prefix=/boot/grub', `--config=${start}`, `--output=${out}`, ...modules] as const;
+    const words = ['--format=x86_64-efi', '--prefix=/boot/grub', `--config=${start}`, `--output=${out}`, ...modules, ...more] as const;
     await ran({ what: 'make GRUB', argv: ['grub-mkimage', ...words], timestampSec }, maker.host, maker.context);
     return await readFile(out);
   });

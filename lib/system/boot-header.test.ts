@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startable } from './boot-header.ts';
+import { startable, withoutSections } from './boot-header.ts';
 
 interface Parts {
   /** Where a Multiboot header is; absent: none. */
@@ -49,6 +49,17 @@ test('a kernel with a Multiboot header becomes a 32-bit program by name, and not
   assert.is(after.readUInt16LE(18), 3);
   after.writeUInt16LE(62, 18);
   assert.equal(after, before);
+});
+
+test('a stripped kernel has its segments and nothing behind them', () => {
+  const whole = Buffer.concat([kernel({ note: 18 }), Buffer.from('symbols')]);
+  whole.writeBigUInt64LE(16_384n, 40);
+  whole.writeUInt16LE(3, 60);
+  const stripped = withoutSections(whole);
+  assert.is(stripped.length, 256 + 64);
+  assert.ok(stripped.subarray(64).equals(whole.subarray(64, stripped.length)));
+  assert.equal(startable(stripped, 'pvh'), stripped);
+  for (const length of [0, 63, 100, 319]) assert.throws(() => withoutSections(whole.subarray(0, length)), /Cannot strip the kernel/);
 });
 
 test('a kernel with a PVH entry stays as it is', () => {

@@ -13,6 +13,7 @@ import { fetchedSources } from './fetched-sources.ts';
 import type { Stage } from '../cookbook/stages.ts';
 import { stageOfLibrary } from './build-c-library.ts';
 import type { CLibrary } from './c-library.ts';
+import { carriedBy } from './payload.ts';
 import { packageEntries } from './recipe-packages.ts';
 import { profileOf } from './system.ts';
 import { originsFor } from './upstream-sources.ts';
@@ -36,7 +37,7 @@ export async function buildComponent(request: BuildRequest, name: string, contex
   if (name === system.cLibrary?.name) return await buildLibrary(system.cLibrary, request, folder, context);
   if (!Object.hasOwn(system.components, name)) throw unknown(name, request);
   const { image: _, ...ofProfile } = profileOf(system, profile); // sources whose files only the image has are not needed
-  const only = { ...ofProfile, components: [name] };
+  const only = { ...ofProfile, components: carriedBy(name, system.components) };
   const fetched = await fetchedSources(system, { root: request.root, cacheDir: options.cache.root, env: options.hostEnv });
   const one = { ...system, profiles: { ...system.profiles, [profile]: only } };
   const origins = await originsFor({ ...request, system: one }, { root: request.root, cacheDir: options.cache.root });
@@ -45,6 +46,7 @@ export async function buildComponent(request: BuildRequest, name: string, contex
   const outputs: Record<string, string> = {};
   const handOver = async (built: CompiledProject): Promise<void> => {
     await checkOutputs(built, options.cache);
+    if (built.project.name !== name) return;
     await mkdir(folder, { recursive: true });
     for (const [made, path] of await publishOutputs(built, folder, options.cache)) outputs[made.slice(name.length + 1)] = path;
   };

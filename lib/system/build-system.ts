@@ -12,7 +12,7 @@ import type { Context } from '../core/events.ts';
 import { packageRecords } from '../cookbook/stages.ts';
 import type { PackageRecord } from '../cookbook/stages.ts';
 import type { Digest } from '../core/digest.ts';
-import { checkOutputs, compile } from '../crates/compile.ts';
+import { checkOutputs } from '../crates/compile.ts';
 import type { Compiled, CompiledProject, CompileOptions } from '../crates/compiled.ts';
 import type { Project } from '../crates/project.ts';
 import { materialize } from '../crates/publish.ts';
@@ -35,6 +35,7 @@ import type { SourceLock } from './source-lock.ts';
 import { imageFileName } from './image-request.ts';
 import type { SystemImage } from './image-request.ts';
 import { systemImage } from './system-image.ts';
+import { compileWithPayloads } from './payload.ts';
 import { imageOf } from './system.ts';
 import { originsFor } from './upstream-sources.ts';
 import type { FetchedOrigin } from './upstream-sources.ts';
@@ -185,14 +186,14 @@ interface CompiledAll {
 async function compileWith(
   projects: readonly Project[],
   library: BuiltCLibrary | undefined,
-  { recipes: wanted, outDir, env }: Pick<BuildRequest, 'recipes' | 'outDir' | 'env'>,
+  { system: { components }, recipes: wanted, outDir, env }: Pick<BuildRequest, 'system' | 'recipes' | 'outDir' | 'env'>,
   options: CompileOptions,
   context: Context,
 ): Promise<Omit<CompiledAll, 'library'>> {
-  if (!wanted) return { compiled: await compile(projects, options, context), installed: undefined };
+  if (!wanted) return { compiled: await compileWithPayloads(projects, components, options, context), installed: undefined };
   const { recipePackages } = await import('./recipe-packages.ts'); // most images have no recipes
   const recipes = await recipePackages({ ...wanted, outDir, env, compile: options, target: library }, context);
-  const compiled = await compile([...projects, ...(await recipes.projects())], options, context);
+  const compiled = await compileWithPayloads([...projects, ...(await recipes.projects())], components, options, context);
   const installed = await recipes.finish(compiled.projects);
   const { hits, misses } = installed;
   const counts = { units: compiled.units + hits + misses, hits: compiled.hits + hits, misses: compiled.misses + misses };

@@ -9,7 +9,7 @@ import { chooseToolchain } from '../crates/toolchain-choice.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures');
 /** How many tests the libraries of a system have at least. */
-const leastTests = { redox: 13, asterinas: 2 } as const;
+const leastTests = { redox: 13, asterinas: 2, 'asterinas/miniature/ostd/libs/inflate': 1 } as const;
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 
 for (const [system, least] of Object.entries(leastTests)) {

@@ -113,8 +113,9 @@ function projectOf(
   return {
     name,
     dir,
-    profile,
+    profile: component.cargoProfile ?? profile,
     env: { ...env, ...cargo.env },
+    ...(cargo.rustcVariable !== undefined && { rustcVariable: cargo.rustcVariable }),
     packages: cargo.packages ?? [],
     bins: cargo.bins ?? [],
     lib: false,

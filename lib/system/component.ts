@@ -1,5 +1,6 @@
 // A component: one upstream project of a system, where its source comes from, and what is built of it. Facts only.
 import type { GitSource } from '../upstream/source.ts';
+import type { PayloadEncoding } from './bzimage.ts';
 import type { DebianSource } from './source-facts.ts';
 
 export interface Component {
@@ -11,6 +12,19 @@ export interface Component {
   /** Upstream's source as Debian has it; `tasks/fetch.ts` gets it. */
   readonly debian?: DebianSource;
   readonly cargo: CargoBuild;
+  /** The profile of cargo that it is compiled with, whatever the system's profile says. */
+  readonly cargoProfile?: string;
+  /** What it carries of another component. */
+  readonly payload?: PayloadFacts;
+}
+
+/** An output of another component that a component has in it. */
+export interface PayloadFacts {
+  /** "kernel/kernel" is the output "kernel" of the component "kernel". */
+  readonly made: string;
+  readonly encoding: PayloadEncoding;
+  /** The variable that names the file when the component is compiled. */
+  readonly variable: string;
 }
 
 /** A component's git repository. */
@@ -37,6 +51,8 @@ export interface CargoBuild {
   readonly buildStdFeatures?: readonly string[];
   /** Variables that its build scripts may see. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A variable that its crates may see, with the toolchain that they are compiled with. */
+  readonly rustcVariable?: string;
   /** Files of Cargo configuration, within this repository. */
   readonly configs?: readonly string[];
 }

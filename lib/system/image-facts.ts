@@ -66,6 +66,8 @@ export type FileFact = Attributes &
   /** A file that a component made: "kernel/kernel" is the output "kernel" of the component "kernel". */
   (
     | { readonly made: string }
+    /** The bzImage of a setup program that a component made. */
+    | { readonly bzImage: string }
     | { readonly text: string }
     /** Behind what the base's file has. */
     | { readonly append: string }

@@ -10,6 +10,7 @@ import type { Entry, FileTree, Owner } from '../image/file-tree.ts';
 import type { ImageLayout } from '../image/image.ts';
 import { writeInitfs } from '../image/initfs.ts';
 import { fatFile, grubFile } from './boot-files.ts';
+import { bzImage } from './bzimage.ts';
 import type { FileMaker } from './boot-files.ts';
 import { digestWord } from './image-facts.ts';
 import type { FileFact, FileFacts, ImageFacts, ModuleFacts, PartitionFacts, RootFacts } from './image-facts.ts';
@@ -133,6 +134,7 @@ async function entryOf(
   if ('text' in fact) return file(fact.text, fact.mode ?? 0o644, owner);
   if ('file' in fact) return await hostFile(fact.file, fact.mode ?? 0o644, owner);
   if ('made' in fact) return await hostFile(pathOf(path, fact.made, sources), fact.mode ?? 0o755, owner);
+  if ('bzImage' in fact) return file(bzImage(await readFile(pathOf(path, fact.bzImage, sources))), fact.mode ?? 0o644, owner);
   if ('packaged' in fact) {
     const source = await sources.packaged?.(fact.packaged);
     if (source === undefined) throw cannot(`put "${path}" into the image`, `there is no package with "${fact.packaged}"`);

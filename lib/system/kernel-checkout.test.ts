@@ -1,5 +1,5 @@
 // A kernel that is a library, built from a checkout with an OSDK.toml by tasks/build.ts, and booted: the miniature of Asterinas' workspace.
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -34,12 +34,12 @@ async function build(...words: readonly string[]): Promise<RunResult> {
   return await run([process.execPath, ...all], { cwd: project, env });
 }
 
-async function target(profile: 'direct' | 'pvh'): Promise<BootTarget> {
+async function target(profile: 'direct' | 'efi' | 'pvh'): Promise<BootTarget> {
   return await bootTarget({ root: project, system: 'asterinas', profile, image: join(dir, `asterinas-${profile}.cpio.gz`) });
 }
 
 /** What the console says. */
-async function booted(profile: 'direct' | 'pvh', other?: MachineDescription): Promise<string> {
+async function booted(profile: 'direct' | 'efi' | 'pvh', other?: MachineDescription): Promise<string> {
   const { system, image } = await target(profile);
   const log = join(dir, `${profile}.log`);
   const { verdict } = await bootTest(
@@ -67,7 +67,7 @@ test('the kernel is built and booted with the arguments of OSDK.toml, and compon
   const text = await booted('direct');
   assert.match(text, /component: (?:clock|block)\r\ncomponent: (?:clock|block)\r\n/);
   assert.match(text, /command line: .*SHELL=\/bin\/sh HOME=\/ console=ttyS0 -- sh -l\r\n/);
-  assert.match(text, 'built by bloomery');
+  assert.match(text, /built by bloomery\r\ncompiled by rustc 1\.\d+\.\d+/);
   assert.match(text, /memory: frames (0x8\d+000) and 0x8\d+000, slots from 8, 100 bytes in 128\r\n/, 'with the allocators of the program');
   assert.not.match(text, 'the feature loud is on');
 });
@@ -205,6 +205,71 @@ test('a scheme changes features; PVH has a program of its own; an edit of the ke
   const script = join(checkout, 'target/osdk/asterinas-run-base/x86_64.ld');
   await writeFile(script, 'ENTRY(nothing)\n');
   assert.is(JSON.parse((await build()).stdout.trim().split('\n').at(-1) ?? '{}').misses, 0, 'an edited linker script is written again');
+});
+
+test('a bzImage carries the kernel of the checkout in its own setup program, packed as OSDK.toml says, and anew after an edit', async () => {
+  const [manifest, source] = [join(checkout, 'OSDK.toml'), join(checkout, 'kernel/src/lib.rs')];
+  const before = await readFile(manifest, 'utf8');
+  const linux = before.replace('boot_protocol = "multiboot2"', 'boot_protocol = "linux"');
+  await writeFile(manifest, linux.replace('[qemu]', '[build]\nencoding = "zlib"\n\n[qemu]'));
+  const built = await build();
+  assert.is(built.exitCode, 0, built.stderr);
+  const { profile, manifest: record } = JSON.parse(built.stdout.trim().split('\n').at(-1) ?? '{}');
+  assert.is(profile, 'efi', 'the boot method and the protocol of the file choose the profile');
+  const { components } = JSON.parse(await readFile(record, 'utf8'));
+  assert.equal([components.setup.source.kind, components.setup.source.path], ['local', join(checkout, 'ostd/libs/linux-bzimage/setup')]);
+  assert.match(await booted('efi'), /Entering the Asterinas entry point at 0x8001200\r\n[^]*command line: SHELL=\/bin\/sh/);
+  const word = `word ${process.pid} of ${Date.now()}`; // no cache has it
+  await writeFile(source, (await readFile(source, 'utf8')).replace('Spawn the first', `${word}: Spawn the first`));
+  const edited = JSON.parse((await build()).stdout.trim().split('\n').at(-1) ?? '{}');
+  assert.is(edited.misses, 4, 'the kernel, the program around it, and the run of the script and the link of the setup program');
+  assert.match(await booted('efi'), `${word}: Spawn the first kernel thread`);
+  assert.is(JSON.parse((await build()).stdout.trim().split('\n').at(-1) ?? '{}').misses, 0);
+  await writeFile(manifest, before);
+});
+
+test('strip_elf leaves symbols out of the kernel that is started, and keeps them in the program beside it', async () => {
+  const manifest = join(checkout, 'OSDK.toml');
+  const before = await readFile(manifest, 'utf8');
+  const sizes = async (): Promise<readonly number[]> => {
+    assert.is((await build()).exitCode, 0);
+    return (await Promise.all(['vmlinuz', 'kernel/asterinas-osdk-bin'].map((name) => stat(join(dir, 'asterinas-direct', name))))).map(({ size }) => size);
+  };
+  const [whole = 0, program = 0] = await sizes();
+  assert.is(whole, program);
+  await writeFile(manifest, before.replace('[qemu]', '[build]\nstrip_elf = true\n\n[qemu]'));
+  const [stripped = 0, beside] = await sizes();
+  assert.is(beside, program);
+  assert.ok(stripped < whole / 2, `${stripped} of ${whole} bytes`);
+  await booted('direct');
+  await writeFile(manifest, before);
+});
+
+test('boot methods choose the profile, and the menu of GRUB is shown on request', async () => {
+  const system = await loadSystem(project, 'asterinas');
+  const manifest = join(checkout, 'OSDK.toml');
+  const before = await readFile(manifest, 'utf8');
+  const chosen = async (text: string, wishes = {}): Promise<string> => {
+    await writeFile(manifest, text);
+    return await withKernelCheckout({ system, sources: { kind: 'bundled', local: { asterinas: checkout } } }, wishes).then(
+      (found) => `${found.system.defaultProfile}${JSON.stringify(found.system.profiles['iso']).includes('timeout_style=menu') ? ', menu' : ''}`,
+      (error: Error) => error.message,
+    );
+  };
+  assert.is(await chosen(''), 'direct');
+  assert.is(await chosen('[boot]\nmethod = "qemu-direct"\n'), 'direct', 'an older name');
+  assert.is(await chosen('[build]\nfeatures = ["pvh_boot"]\n'), 'pvh');
+  assert.is(await chosen('[boot]\nmethod = "grub-rescue-iso"\n[grub]\ndisplay_grub_menu = true\n'), 'iso, menu');
+  assert.is(await chosen('[boot]\nmethod = "grub-qcow2"\n[grub]\nboot_protocol = "linux"\n'), 'efi-iso');
+  assert.is(await chosen('[boot]\nmethod = "grub-rescue-iso"\n', { bootMethod: 'direct-elf', grubProtocol: 'linux', grubMenu: true }), 'efi, menu');
+  const legacy = '[build]\nlinux_x86_legacy_boot = true\n[grub]\nboot_protocol = "linux"\n';
+  assert.is(await chosen(legacy), 'Cannot build a bzImage: linux_x86_legacy_boot wants the entry of 32 bits, and bzImages are made for EFI here');
+  await writeFile(manifest, before);
+  const both = await build('--profile', 'iso', '--boot-method', 'direct-elf');
+  assert.match(both.stderr, 'Cannot read the command line: --profile and --boot-method both say how the kernel is booted');
+  const wrong = await build('--boot-method', 'direct-elv');
+  const methods = 'direct-elf, grub-rescue-iso, grub-qcow2';
+  assert.match(wrong.stderr, `Cannot use --boot-method "direct-elv": it must be one of ${methods}\nhint: did you mean direct-elf?`);
 });
 
 test('a wrong key, an unknown scheme and a scheme without a checkout are named', async () => {

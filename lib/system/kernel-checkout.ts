@@ -7,10 +7,10 @@ import { cannot, cannotBecause } from '../core/errors.ts';
 import { baseCrateName, kernelPackage, kernelTriple, writeBaseCrate } from '../osdk/base-crate.ts';
 import { readOsdkManifest } from '../osdk/manifest.ts';
 import type { TestChoice } from '../osdk/base-crate.ts';
-import type { OsdkSettings } from '../osdk/manifest.ts';
+import type { BootMethod, GrubProtocol, OsdkSettings } from '../osdk/manifest.ts';
 import type { Component, SourceChoice } from './component.ts';
 import { withInitramfs, withWords } from './image-facts.ts';
-import type { System, SystemProfile } from './system.ts';
+import type { BootRow, CheckoutFacts, KernelFacts, System, SystemProfile } from './system.ts';
 
 interface Checkout {
   readonly system: System;
@@ -29,11 +29,14 @@ export interface KernelWishes {
   /** In place of that of the file; absolute. */
   readonly initramfs?: string | undefined;
   readonly release?: boolean;
+  readonly bootMethod?: BootMethod | undefined;
+  readonly grubProtocol?: GrubProtocol | undefined;
+  readonly grubMenu?: boolean;
 }
 
 /**
  * Returns the system with the kernel of the checkout that --source names; as it is if none is named. `test`: the kernel runs these tests. Wishes without a
- * checkout are a Failure.
+ * checkout are a Failure. Its default profile is then the one for the boot method of the file.
  */
 export async function withKernelCheckout({ system, sources }: Checkout, wishes: KernelWishes, test?: TestChoice): Promise<Checkout> {
   const { scheme } = wishes;
@@ -55,6 +58,7 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
     triple: kernelTriple,
     buildStd: ['core', 'alloc', 'compiler_builtins'],
     buildStdFeatures: ['compiler-builtins-mem'],
+    rustcVariable: 'OSDK_BUILD_RUSTC',
     // Who built it is in no kernel of ours, so that everybody's is the same.
     env: { OSDK_BUILD_USERNAME: 'bloomery', OSDK_BUILD_HOSTNAME: 'bloomery', [cFlags]: '-fPIC' },
   };
@@ -63,15 +67,50 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
     name,
     { title: system.components[name]?.title ?? name, cargo: { ...build, ...defaults, features: [...settings.features, ...features] } },
   ]);
-  const profiles = Object.entries(system.profiles).map(([name, profile]) => [name, withSettings(profile, settings, checkout.commandLine)] as const);
+  const setup = setupOf(system, checkout, settings, folder);
+  const profiles = Object.entries(system.profiles).map(([name, profile]) => [name, withSettings(profile, settings, checkout)] as const);
+  const ofSetup = setup.folder === undefined ? {} : { [checkout.setup.component]: setup.folder };
+  const folders = { ...Object.fromEntries(components.map(([name]) => [name, base])), ...ofSetup };
   return {
     system: {
       ...system,
-      components: { ...system.components, ...Object.fromEntries(components) },
+      components: { ...system.components, ...Object.fromEntries(components), [checkout.setup.component]: setup.component },
       profiles: Object.fromEntries(profiles),
+      defaultProfile: bootProfile(checkout, settings),
     },
-    sources: { ...sources, local: { ...local, ...Object.fromEntries(components.map(([name]) => [name, base])) } },
+    sources: { ...sources, local: { ...local, ...folders } },
   };
+}
+
+/** The setup program of a bzImage: the checkout's own, or that of the page, with the kernel packed as the file says. */
+function setupOf(
+  { components }: System,
+  { setup }: CheckoutFacts,
+  { encoding }: OsdkSettings,
+  checkout: string,
+): { readonly component: Component; readonly folder: string | undefined } {
+  const component = components[setup.component];
+  if (!component?.payload) throw new Error(`the page has no component "${setup.component}" with a payload`);
+  const payload = { ...component.payload, encoding };
+  const folder = join(checkout, setup.folder);
+  if (!existsSync(join(folder, 'Cargo.toml'))) return { component: { ...component, payload }, folder: undefined };
+  // As `cargo install` compiles it.
+  return { component: { ...component, payload, cargo: setup.cargo, cargoProfile: 'release' }, folder };
+}
+
+/** The profile for the boot method. A bzImage that is to be started without EFI is a Failure. */
+function bootProfile({ methods }: CheckoutFacts, { bootMethod, grubProtocol, features, linuxLegacyBoot }: OsdkSettings): string {
+  const fits = ({ method, protocol, feature }: BootRow): boolean =>
+    method === bootMethod && (protocol === undefined || protocol === grubProtocol) && (feature === undefined || features.includes(feature));
+  const row = methods.find(fits);
+  if (!row) throw new Error(`the page has no profile for the boot method ${bootMethod}`);
+  if (row.protocol === 'linux' && linuxLegacyBoot) {
+    throw cannot('build a bzImage', 'linux_x86_legacy_boot wants the entry of 32 bits, and bzImages are made for EFI here', {
+      blame: 'usage',
+      hint: '--grub-boot-protocol multiboot2 needs no EFI, or leave linux_x86_legacy_boot out',
+    });
+  }
+  return row.profile;
 }
 
 /**
@@ -91,18 +130,24 @@ export function checkoutOf(folder: string): string {
   return folder.replace(/\/target\/osdk\/[^/]*$/, '');
 }
 
-function hasWishes({ features = [], kernelArguments = [], initArguments = [], initramfs, release = false }: KernelWishes): boolean {
-  return release || initramfs !== undefined || [features, kernelArguments, initArguments].some((list) => list.length > 0);
+function hasWishes(wishes: KernelWishes): boolean {
+  const { features = [], kernelArguments = [], initArguments = [], initramfs, release = false, grubMenu = false, bootMethod, grubProtocol } = wishes;
+  const ways = [initramfs, bootMethod, grubProtocol];
+  return release || grubMenu || ways.some((way) => way !== undefined) || [features, kernelArguments, initArguments].some((list) => list.length > 0);
 }
 
 function wished(settings: OsdkSettings, wishes: KernelWishes): OsdkSettings {
   const { features = [], kernelArguments = [], initArguments = [], initramfs = settings.initramfs, release } = wishes;
+  const { bootMethod = settings.bootMethod, grubProtocol = settings.grubProtocol, grubMenu = false } = wishes;
   return {
     ...settings,
     features: [...settings.features, ...features],
     kernelArguments: withKernelArguments(settings.kernelArguments, kernelArguments),
     initArguments: [...settings.initArguments, ...initArguments],
     initramfs,
+    bootMethod,
+    grubProtocol,
+    grubMenu: grubMenu || settings.grubMenu,
     ...(release && { profile: 'release' }),
   };
 }
@@ -127,14 +172,20 @@ async function checkReadable(path: string): Promise<void> {
   });
 }
 
-/** `pageWords`: the command line that the page's own files have. */
-function withSettings(profile: SystemProfile, settings: OsdkSettings, pageWords: string): SystemProfile {
+function withSettings(profile: SystemProfile, settings: OsdkSettings, { commandLine: pageWords, grubMenu }: CheckoutFacts): SystemProfile {
   const { profile: cargoProfile, kernelArguments, initArguments, initramfs } = settings;
   const words = [...kernelArguments, ...(initArguments.length > 0 ? ['--', ...initArguments] : [])];
   const { kernel } = profile;
-  const started = profile.image && words.length > 0 ? withWords(profile.image, pageWords, words.map(grubWord).join(' ')) : profile.image;
+  const shown = profile.image && settings.grubMenu ? withWords(profile.image, grubMenu.hidden, grubMenu.shown) : profile.image;
+  const started = shown && words.length > 0 ? withWords(shown, pageWords, words.map(grubWord).join(' ')) : shown;
   const image = started && initramfs !== undefined ? withInitramfs(started, initramfs) : started;
-  return { ...profile, ...(image && { image }), cargoProfile, ...(kernel && words.length > 0 && { kernel: { ...kernel, commandLine: words.join(' ') } }) };
+  const own = kernel && withKernelSettings(kernel, words, settings);
+  return { ...profile, ...(image && { image }), cargoProfile, ...(own && { kernel: own }) };
+}
+
+function withKernelSettings(kernel: KernelFacts, words: readonly string[], { stripElf }: OsdkSettings): KernelFacts {
+  const started = words.length > 0 ? { ...kernel, commandLine: words.join(' ') } : kernel;
+  return stripElf && 'made' in started && started.protocol !== 'linux' ? { ...started, stripped: true } : started;
 }
 
 /** A word as GRUB's configuration has it. */

@@ -8,11 +8,12 @@ import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { DirectProtocol } from './boot-header.ts';
 import type { CLibrary } from './c-library.ts';
-import type { Component } from './component.ts';
+import type { CargoBuild, Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
 import type { GuestSession } from './guest-check.ts';
 import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';
+import type { BootMethod, GrubProtocol } from '../osdk/manifest.ts';
 import type { NixBase } from './nix-facts.ts';
 import type { ReferenceFacts } from './reference-facts.ts';
 import type { Replacement } from './replacement.ts';
@@ -49,7 +50,7 @@ export type KernelFacts = {
 } & (
   | /** Out of a package that is taken alone (`single` of the system's sources). */ { readonly from: string }
     /** An output of a component ("kernel/kernel"), and how QEMU starts it. */
-  | { readonly made: string; readonly protocol: DirectProtocol }
+  | { readonly made: string; readonly protocol: DirectProtocol; /** Without symbols. */ readonly stripped?: boolean }
 );
 
 /** The part of a page about checkouts of its kernel. */
@@ -62,6 +63,21 @@ export interface CheckoutFacts {
   readonly components: Readonly<Record<string, readonly string[]>>;
   /** The kernel's command line in texts of the images, in whose place that of the checkout comes. */
   readonly commandLine: string;
+  /** The component that is a bzImage's setup program, and its folder in a checkout. A checkout without that folder gets the page's. */
+  readonly setup: { readonly component: string; readonly folder: string; readonly cargo: CargoBuild };
+  /** The profile for a way to boot; the first row whose fields all fit counts. */
+  readonly methods: readonly BootRow[];
+  /** What GRUB's configurations say so that its menu is not shown, and what shows it. */
+  readonly grubMenu: { readonly hidden: string; readonly shown: string };
+}
+
+/** A way to boot, in the words of an OSDK.toml. */
+export interface BootRow {
+  readonly method: BootMethod;
+  readonly protocol?: GrubProtocol;
+  /** A feature of the kernel that makes it another one. */
+  readonly feature?: string;
+  readonly profile: string;
 }
 
 /** What a way to run the machine changes. */

@@ -41,16 +41,28 @@ const modules = [
   'test',
 ];
 
+/**
+ * Debian's GRUB 2.06 hands over to the setup program of a bzImage by this module alone. Its `linux` jumps to the entry of 32 bits; that of GRUB 2.12, which
+ * has no such module, starts the PE program.
+ */
+const handoverModules = ['linuxefi'];
+
 /** GRUB looks for the file system with its configuration by the label: firmware does not say which disk it was loaded from, and another one may have GRUB. */
 export const grub = (label: string): FileFacts[string] => ({
-  grub: { modules, config: `search --label --set=root ${label}\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n` },
+  grub: {
+    modules,
+    optionalModules: handoverModules,
+    config: `search --label --set=root ${label}\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n`,
+  },
 });
+
+export const hiddenMenu = 'set timeout_style=hidden\nset timeout=0';
+export const shownMenu = 'set timeout_style=menu\nset timeout=5';
 
 /** Paths are within /boot. */
 export const grubConfig = (kernel: string, archive: string): string => `serial --unit=0 --speed=115200
 terminal_output serial
-set timeout_style=hidden
-set timeout=0
+${hiddenMenu}
 set gfxpayload=text
 menuentry 'asterinas' {
   multiboot2 /boot/${kernel} ${commandLine}
@@ -62,12 +74,24 @@ menuentry 'asterinas' {
 /** As `grubConfig`, for a Linux. Paths are absolute. */
 export const linuxConfig = (title: string, kernel: string, archive: string, words: string): string => `serial --unit=0 --speed=115200
 terminal_output serial
-set timeout_style=hidden
-set timeout=0
+${hiddenMenu}
 set gfxpayload=text
 menuentry '${title}' {
   linux ${kernel} ${words}
   initrd ${archive}
+}
+`;
+
+/** As `grubConfig`, for a bzImage of Asterinas, which has no entry but those of EFI. */
+export const efiConfig = (kernel: string, archive: string): string => `serial --unit=0 --speed=115200
+terminal_output serial
+${hiddenMenu}
+set gfxpayload=text
+if insmod linuxefi; then set by=efi; fi
+menuentry 'asterinas' {
+  linux$by /boot/${kernel} ${commandLine}
+  initrd$by /boot/${archive}
+  boot
 }
 `;
 

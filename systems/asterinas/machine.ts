@@ -14,7 +14,10 @@ export const machine: MachineDescription = {
 /** A kernel that QEMU loads itself, with the image as its initramfs. */
 export const direct: Partial<MachineDescription> = { firmware: 'bios', imageInterface: 'initrd' };
 
-/** The same on the small machine of micro virtual machines, which has no PCI. */
+/** A kernel that QEMU gives to the firmware, which starts it. */
+export const efi: Partial<MachineDescription> = { imageInterface: 'initrd' };
+
+/** As `direct`, on the small machine of micro virtual machines, which has no PCI. */
 export const microvm: Partial<MachineDescription> = { ...direct, board: 'microvm' };
 
 /** An image that is a CD. */
