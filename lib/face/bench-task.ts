@@ -11,7 +11,8 @@ import type { Flag } from './command-line.ts';
 import { rowOf, tableOf } from './crates-benchmark-table.ts';
 import { benchmarkCrates } from './crates-benchmark.ts';
 import { openWorkload } from './crates-workload.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 import { benchmarkWorkspace } from './workspace-benchmark.ts';
 
 export const benchFlags = {

@@ -6,7 +6,7 @@ import { exitCodes } from '../core/errors.ts';
 import { formatMs, plural } from '../core/sizes.ts';
 import type { Evidence } from '../system/evidence.ts';
 import type { CheckResult } from '../system/guest-check.ts';
-import type { Outcome } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 /** What the lines are about. */
 export interface Reported {

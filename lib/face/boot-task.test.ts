@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert';
 import { puppetTask } from '../../fixtures/task/puppet-task.ts';
 import { Failure } from '../core/errors.ts';
 import { bootFlags, judgeBoots } from './boot-task.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-boot-task-'));

@@ -33,7 +33,8 @@ import type { Reported } from './boot-report.ts';
 import type { Flag } from './command-line.ts';
 import { junitXml } from './junit.ts';
 import type { JUnitCase } from './junit.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const bootFlags = {
   ...machineFlags,

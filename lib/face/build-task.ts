@@ -22,7 +22,8 @@ import { checkoutFlags, kernelWishes } from './checkout-flags.ts';
 import { configurationFlags, configuredBuild, packageNotes } from './configured-build.ts';
 import { diskPassword, passwordFlags } from './disk-password.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const sourceFlags = {
   sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },

@@ -9,7 +9,6 @@ import type { Report } from '../core/events.ts';
 import { plural } from '../core/sizes.ts';
 import type { Compiled } from '../crates/compiled.ts';
 import { summary } from './build-summary.ts';
-import type { Task } from './task.ts';
 import { watchCpu } from './timings-cpu.ts';
 import { recordTimings } from './timings.ts';
 
@@ -24,7 +23,14 @@ export interface BuildWatch {
   stop(): void;
 }
 
-export function watchBuild({ args, report, path }: Pick<Task, 'args' | 'report' | 'path'>): BuildWatch {
+/** What it needs of a task. */
+interface WatchedTask {
+  readonly args: { readonly text: (flag: string) => string | undefined; readonly has: (flag: string) => boolean };
+  readonly report: Report;
+  readonly path: (text: string) => string;
+}
+
+export function watchBuild({ args, report, path }: WatchedTask): BuildWatch {
   const now = (): number => performance.now();
   const file = args.text('timings');
   const cpu = file === undefined ? undefined : watchCpu(now);

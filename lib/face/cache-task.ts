@@ -17,7 +17,8 @@ import type { Flag } from './command-line.ts';
 import { parseAge, parseSize } from './cache-amounts.ts';
 import { artifactRoles, rebuildSome } from './cache-results.ts';
 import { existingCacheDir } from './crates-task.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const cacheFlags = {
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },

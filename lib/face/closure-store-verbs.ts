@@ -21,7 +21,8 @@ import { cannot, cannotBecause, exitCodes } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
 import { cacheAt, folderPlace, isStorePath, storePlace } from './closure-argument.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 const help = 'see npx zx tasks/closure.ts --help';
 

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { puppetTask } from '../../fixtures/task/puppet-task.ts';
 import { Failure } from '../core/errors.ts';
 import { closureFlags, studyClosure } from './closure-task.ts';
-import type { Outcome } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'closure-task-'));
 test.after(() => rm(root, { recursive: true }));

@@ -10,7 +10,8 @@ import type { NamedClosure } from './closure-argument.ts';
 import { changeJson, changeLine, closureJson, comparisonLines, packageLine, sizeLines } from './closure-tables.ts';
 import type { Flag } from './command-line.ts';
 import { copy, hash, replace, verify, writeCache } from './closure-store-verbs.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const closureFlags = {
   store: {

@@ -7,7 +7,8 @@ import type { System } from '../system/system.ts';
 import { machineFlags, verdictFlags } from './boot-flags.ts';
 import { bootOnce } from './boot-task.ts';
 import type { Flag } from './command-line.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 const { profile, accel, cpus, memory, cache } = machineFlags;
 const { timeout, silence, grace, expect, send } = verdictFlags;

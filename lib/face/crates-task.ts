@@ -15,7 +15,8 @@ import type { Sysroot } from '../crates/project.ts';
 import { watchBuild } from './build-watch.ts';
 import type { Flag } from './command-line.ts';
 import { processCost } from './process-cost.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 /** Flags of everything that compiles. */
 export const compilerFlags = {

@@ -11,7 +11,8 @@ import { cannot, nearest } from '../core/errors.ts';
 import { formatBytes, formatMs } from '../core/sizes.ts';
 import type { Flag } from './command-line.ts';
 import { existingCacheDir } from './crates-task.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const explainFlags = {
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },

@@ -10,7 +10,8 @@ import { loadSystem } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import type { Flag } from './command-line.ts';
 import { cacheDirOf } from './crates-task.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const fetchFlags = {
   update: { type: 'boolean', help: 'take the versions that archives and branches have now, and write sources.lock anew' },

@@ -11,7 +11,8 @@ import { fetchUpstream } from '../upstream/fetch.ts';
 import type { FetchedUpstream, UpstreamUpdate } from '../upstream/fetch.ts';
 import { mirrorOf } from '../upstream/mirror.ts';
 import { cacheDirOf } from './crates-task.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 /** Commits of an update that are printed. The JSON has more. */
 const printedCommits = 20;

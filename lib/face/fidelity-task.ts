@@ -7,7 +7,8 @@ import { compareWithCargo } from '../crates/differential.ts';
 import type { Comparison } from '../crates/differential.ts';
 import { compilerOptions, projectFlags, projectsOf } from './crates-task.ts';
 import type { Flag } from './command-line.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 const { out, cache, 'no-sandbox': noSandbox, ...comparisonFlags } = projectFlags;
 

@@ -7,7 +7,8 @@ import type { OpenImage } from '../image/image-reader.ts';
 import { putIntoImage } from '../image/put-image.ts';
 import { parseSize } from './cache-amounts.ts';
 import { hostOf, scratchDir, takeWords } from './image-argument.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 const permissions = 0o777;
 

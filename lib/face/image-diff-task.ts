@@ -6,7 +6,8 @@ import type { Difference } from '../image/image-diff.ts';
 import type { OpenImage } from '../image/image-reader.ts';
 import { shownName } from '../image/listing.ts';
 import { openedImage, printNames, takeWords } from './image-argument.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export async function diff(it: Task, before: OpenImage): Promise<Outcome> {
   const [other = ''] = takeWords(it, 'diff', 1, 'IMAGE');

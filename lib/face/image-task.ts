@@ -13,7 +13,8 @@ import { passwordFlags } from './disk-password.ts';
 import { diff } from './image-diff-task.ts';
 import { grow, put } from './image-change-task.ts';
 import { hostOf, openedImage, printNames, takeWords } from './image-argument.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const imageFlags = {
   partition: { type: 'string', value: 'NAME', help: 'only this partition; PATH is then a path inside it' },

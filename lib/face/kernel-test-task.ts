@@ -13,7 +13,7 @@ import { ownFolder, withKernelCheckout } from '../system/kernel-checkout.ts';
 import { runKernelTests } from '../system/kernel-tests.ts';
 import type { KernelTestResult } from '../system/kernel-tests.ts';
 import type { TestChoice } from '../osdk/base-crate.ts';
-import { kernelPath } from '../system/image-request.ts';
+import { kernelPath } from '../system/output-paths.ts';
 import { defaultProfile, loadSystem, profileOf } from '../system/system.ts';
 import { acceleratorChoice, machineOfCheckout } from './boot-flags.ts';
 import { sourcesOf } from './build-task.ts';
@@ -22,7 +22,8 @@ import { kernelWishes } from './checkout-flags.ts';
 import { cacheDirOf, compilerOptions } from './crates-task.ts';
 import { testSuiteXml } from './junit.ts';
 import { changedMachine } from './machine-flags.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 const defaultSilenceMs = 10_000;
 

@@ -20,7 +20,8 @@ import { configurationFlags, configuredBuild } from './configured-build.ts';
 import type { ConfiguredBuild } from './configured-build.ts';
 import { cacheDirOf } from './crates-task.ts';
 import { listTree } from './list-tree.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const listFlags = {
   profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },

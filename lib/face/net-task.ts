@@ -7,7 +7,8 @@ import { searchPath, tool } from '../core/tools.ts';
 import { networkDown, networkUp, stepLine } from '../machine/network.ts';
 import type { Firewall, NetworkStep, TapNetwork } from '../machine/network.ts';
 import type { Flag } from './command-line.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const netFlags = {
   device: { type: 'string', value: 'NAME', help: 'the TAP device (default bloomery0)' },

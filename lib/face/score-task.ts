@@ -11,7 +11,8 @@ import { cannot, cannotBecause } from '../core/errors.ts';
 import { plural } from '../core/sizes.ts';
 import { consoleRules } from '../system/boot-target.ts';
 import type { Flag } from './command-line.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 /** Parts that texts are held back in. */
 const folds = 5;

@@ -4,10 +4,10 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Chalk } from 'chalk';
 import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
-import type { Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { helpText, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
+import type { Outcome } from './outcome.ts';
 import { progress } from './progress.ts';
 
 /** What the person's side of the world looks like; read once, passed on. */
@@ -27,12 +27,6 @@ export interface Task extends Context {
   readonly print: (line: string) => void;
   /** Writes raw bytes to standard output at the speed of its reader; false when nobody reads any more. */
   readonly write: (bytes: Uint8Array) => Promise<boolean>;
-}
-
-/** What a task ends with: its exit code (0 unless said), and the object that --json prints. */
-export interface Outcome {
-  readonly exitCode?: number;
-  readonly json?: Json;
 }
 
 /** Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never cut. */

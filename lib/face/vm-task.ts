@@ -14,7 +14,8 @@ import { controlName, runningMachines } from '../machine/run-directory.ts';
 import type { RunningRecord } from '../machine/run-directory.ts';
 import type { Flag } from './command-line.ts';
 import { memoryOf } from './machine-flags.ts';
-import type { Outcome, Task } from './task.ts';
+import type { Task } from './task.ts';
+import type { Outcome } from './outcome.ts';
 
 export const vmFlags = {
   machine: { type: 'string', value: 'PID', help: 'which machine, where several run' },

@@ -17,7 +17,8 @@ import type { MachineDescription } from '../machine/machine.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import { consoleChecks, guestSession } from './guest-check.ts';
-import type { CheckResult, GuestSession } from './guest-check.ts';
+import type { CheckResult } from './guest-check.ts';
+import type { GuestSession } from './guest-session.ts';
 import { startMachine } from './start-machine.ts';
 import type { MachineOrder } from './machine-order.ts';
 

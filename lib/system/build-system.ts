@@ -32,7 +32,7 @@ import type { BuiltCLibrary } from './c-library.ts';
 import type { InstalledPackages } from './recipe-packages.ts';
 import { hasPackagedFiles } from './image-facts.ts';
 import type { SourceLock } from './source-lock.ts';
-import { imageFileName } from './image-request.ts';
+import { imageFileName } from './output-paths.ts';
 import type { SystemImage } from './image-request.ts';
 import { systemImage } from './system-image.ts';
 import { compileWithPayloads } from './payload.ts';

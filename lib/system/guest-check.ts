@@ -6,30 +6,7 @@ import type { Shell, ShellLine } from '../console/shell.ts';
 import type { LineRule } from '../console/rules.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-
-export interface GuestCheck {
-  readonly name: string;
-  /** A POSIX shell's command. */
-  readonly run: string;
-  /** What its output must match; a text is all of it, without spaces at its ends. */
-  readonly expect: RegExp | string;
-  /** Its exit status (default 0). */
-  readonly status?: number;
-}
-
-export interface GuestLogin {
-  readonly user: string;
-  readonly password: string;
-}
-
-export interface GuestSession {
-  readonly login: GuestLogin;
-  readonly checks: readonly GuestCheck[];
-  /** What the console must have said by the end, from the first line on. */
-  readonly console?: readonly { readonly name: string; readonly expect: RegExp }[];
-  /** The command that powers the machine off; it must end by itself afterwards. */
-  readonly powerOff?: string;
-}
+import type { GuestCheck, GuestSession } from './guest-session.ts';
 
 export interface CheckResult {
   readonly name: string;

@@ -1,4 +1,4 @@
-// What is wanted of the image of a system's profile, what comes of it, and where its files are.
+// What is wanted of the image of a system's profile, and what comes of it.
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import type { AssembledImage } from '../image/image.ts';
@@ -37,23 +37,6 @@ export interface SystemImage {
   /** Of a root of packages. */
   readonly replaced?: readonly Replaced[];
   readonly closure?: ClosureRecord;
-}
-
-/** Where the kernel of a profile that has one lies. */
-export function kernelPath(outDir: string, system: string, profile: string): string {
-  return join(outDir, `${system}-${profile}`, 'vmlinuz');
-}
-
-/** The file with the command line of a published kernel: that of the page, or of a checkout. */
-export function commandLinePath(kernel: string): string {
-  return `${kernel}.cmdline`;
-}
-
-/** Where the image of a profile is, below the folder of all outputs: its name ends as its kind does. */
-export function imageFileName(stem: string, facts: ImageFacts | undefined): string {
-  const kind = facts?.partitions[0]?.fileSystem;
-  if (kind?.kind === 'cpio') return `${stem}.cpio${kind.gzip ? '.gz' : ''}`;
-  return `${stem}.${kind?.kind === 'iso' ? 'iso' : 'img'}`;
 }
 
 /** Where a row that names a file of a component's source ("base:init.d") leads to. */

@@ -12,7 +12,7 @@ import type { BaseRequest } from './base-root.ts';
 import { closureRecord } from './closure-record.ts';
 import type { RootFacts } from './image-facts.ts';
 import type { FileSources } from './image-layout.ts';
-import type { Replacement } from './replacement.ts';
+import type { Replacement } from './replacement-facts.ts';
 import { rootTree } from './root-tree.ts';
 import type { RootTree } from './root-tree.ts';
 

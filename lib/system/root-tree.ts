@@ -22,7 +22,8 @@ import { kernelModules } from './kernel-modules.ts';
 import { installedPackages, statusPath, statusWithout, textOf } from './package-files.ts';
 import type { InstalledPackage } from './package-files.ts';
 import { goneWith, makeWay, refuseMissing } from './replacement.ts';
-import type { Multicall, Replaced, Replacement } from './replacement.ts';
+import type { Replaced } from './replacement.ts';
+import type { Multicall, Replacement } from './replacement-facts.ts';
 import type { ServiceBackend } from './service-backend.ts';
 import type { CheckedServices } from './services.ts';
 

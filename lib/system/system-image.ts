@@ -14,7 +14,8 @@ import type { Compiled } from '../crates/compiled.ts';
 import { baseFolder } from './base-root.ts';
 import { hostFiles, sourceRows } from './image-facts.ts';
 import type { ImageFacts } from './image-facts.ts';
-import { commandLinePath, rootRequest, sourceAt } from './image-request.ts';
+import { rootRequest, sourceAt } from './image-request.ts';
+import { commandLinePath } from './output-paths.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
 import { imageOf, profileOf } from './system.ts';
 

@@ -10,13 +10,13 @@ import type { DirectProtocol } from './boot-header.ts';
 import type { CLibrary } from './c-library.ts';
 import type { CargoBuild, Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
-import type { GuestSession } from './guest-check.ts';
+import type { GuestSession } from './guest-session.ts';
 import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { BootMethod, GrubProtocol } from '../osdk/manifest.ts';
 import type { NixBase } from './nix-facts.ts';
 import type { ReferenceFacts } from './reference-facts.ts';
-import type { Replacement } from './replacement.ts';
+import type { Replacement } from './replacement-facts.ts';
 import type { SourceFacts } from './source-facts.ts';
 
 /** A variant of a system's image. */

@@ -1,6 +1,6 @@
 // The variants of rust-nixos: which programs, which init, which image, which services; and what is looked at in the guest when it has booted.
 import { MiB } from '../../lib/core/sizes.ts';
-import type { GuestCheck, GuestSession } from '../../lib/system/guest-check.ts';
+import type { GuestCheck, GuestSession } from '../../lib/system/guest-session.ts';
 import type { ImageFacts, PartitionFacts } from '../../lib/system/image-facts.ts';
 import type { ServiceSet } from '../../lib/system/services.ts';
 import type { KernelFacts, SystemProfile } from '../../lib/system/system.ts';

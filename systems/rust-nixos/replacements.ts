@@ -1,6 +1,6 @@
 // Which programs of Debian's base give way to Rust ones: what goes, what comes, what stays, and what is done in the guest to see that it works.
 import type { FileFacts } from '../../lib/system/image-facts.ts';
-import type { Replacement } from '../../lib/system/replacement.ts';
+import type { Replacement } from '../../lib/system/replacement-facts.ts';
 import { coreutils } from './commands.ts';
 
 /** Paths below usr/. */
