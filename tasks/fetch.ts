@@ -3,7 +3,7 @@
 import '../lib/face/compile-cache.ts';
 
 const { fetchFlags, fetchTask } = await import('../lib/face/fetch-task.ts');
-const { repository } = await import('../lib/face/build-task.ts');
+const { repository } = await import('../lib/face/repository.ts');
 const { task } = await import('../lib/face/task.ts');
 
 await task(

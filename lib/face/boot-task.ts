@@ -16,7 +16,7 @@ import type { CheckResult } from '../system/guest-check.ts';
 import { loadSystem } from '../system/system.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
 import type { BootChoice } from './boot-flags.ts';
-import { sourceFlags } from './build-task.ts';
+import { sourceFlags } from './source-flags.ts';
 import { checkoutFlags } from './checkout-flags.ts';
 import {
   attachLines,

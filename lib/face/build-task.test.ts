@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { puppetTask } from '../../fixtures/task/puppet-task.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
-import { repository } from './build-task.ts';
+import { build as buildIn, buildFlags } from './build-task.ts';
+import { repository } from './repository.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-build-task-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
@@ -23,6 +25,12 @@ test('--dry-run tells components, sources and partitions, and writes nothing', a
   assert.match(stdout, /kernel +x86_64-unknown-none +mine/);
   assert.match(stdout, 'partition RedoxFS: redoxfs, the rest');
   assert.equal(await readdir(dir), []);
+});
+
+test('a dry run of a bzImage says what carries the kernel, and builds nothing', async () => {
+  const { task, lines } = puppetTask(buildFlags, ['asterinas', '--profile', 'efi', '--dry-run'], dir, { PATH: process.env['PATH'] ?? '' });
+  await buildIn(task);
+  assert.match(lines.join('\n'), /setup +x86_64-unknown-none +/);
 });
 
 test('--help says how it is used, with examples', async () => {

@@ -1,5 +1,5 @@
 // What tasks/build.ts does: flags to a build request, and what it says before and after.
-import { join, relative, resolve } from 'node:path';
+import { join, relative } from 'node:path';
 import { openCache } from '../cache/cache.ts';
 import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
@@ -10,7 +10,7 @@ import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { nixBaseOf, onNix } from '../system/nix-profile.ts';
 import type { NixImage } from '../system/nix-base.ts';
-import { hasUpstreamLock, originsFor } from '../system/upstream-sources.ts';
+import { originsFor } from '../system/upstream-sources.ts';
 import { withKernelCheckout } from '../system/kernel-checkout.ts';
 import { liveSystem } from '../system/live-image.ts';
 import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
@@ -23,17 +23,10 @@ import { configurationFlags, configuredBuild, packageNotes } from './configured-
 import { diskPassword, passwordFlags } from './disk-password.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
 import type { Task } from './task.ts';
+import { sourcesOf } from './chosen-sources.ts';
 import type { Outcome } from './outcome.ts';
-
-export const sourceFlags = {
-  sources: { type: 'string', value: 'upstream|bundled', help: 'which sources to build (default: upstream if fetched, else bundled)' },
-  source: {
-    type: 'string',
-    value: 'NAME=DIR',
-    multiple: true,
-    help: 'take your own folder as the source of a component or recipe, or FILE.pkgar as that of a recipe of a binary package',
-  },
-} as const satisfies Record<string, Flag>;
+import { repository } from './repository.ts';
+import { sourceFlags } from './source-flags.ts';
 
 export const buildFlags = {
   profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },
@@ -54,9 +47,6 @@ export const buildFlags = {
   'dry-run': { type: 'boolean', help: 'say what would be built, and build nothing' },
   ...compilerFlags,
 } as const satisfies Record<string, Flag>;
-
-/** The repository that this file belongs to. */
-export const repository = resolve(import.meta.dirname, '../..');
 
 export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
@@ -217,20 +207,6 @@ function checkBootWords({ args }: Pick<Task, 'args'>): void {
 function bootWords(system: string, imagePath: string, { kernel, initrd, commandLine }: NixImage): string {
   const words = ['npx zx test-boot.ts --system', system, '--no-checks --image', imagePath, '--kernel', kernel];
   return [...words, ...(initrd === undefined ? [] : ['--initrd', initrd]), `--append "${commandLine}"`].join(' ');
-}
-
-/** Returns which sources are built. Without the flag they are upstream's if all of them are in the system's lock. */
-export async function sourcesOf({ args, path }: Task, system: System): Promise<SourceChoice> {
-  const kind = args.text('sources') ?? ((await hasUpstreamLock(system, repository)) ? 'upstream' : 'bundled');
-  if (kind !== 'upstream' && kind !== 'bundled') {
-    throw cannot(`use --sources "${kind}"`, 'it must be upstream or bundled', { blame: 'usage' });
-  }
-  const local = args.list('source').map((word) => {
-    const at = word.indexOf('=');
-    if (at < 1) throw cannot(`use --source "${word}"`, 'it must be NAME=DIR', { blame: 'usage' });
-    return [word.slice(0, at), path(word.slice(at + 1))] as const;
-  });
-  return { kind, local: Object.fromEntries(local) };
 }
 
 function sourceWords({ kind, local }: SourceChoice, { sources }: System): string {

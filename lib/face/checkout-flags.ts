@@ -2,7 +2,7 @@
 import { cannot, nearest } from '../core/errors.ts';
 import { bootMethods, grubProtocols, olderMethods } from '../osdk/manifest.ts';
 import type { BootMethod } from '../osdk/manifest.ts';
-import type { KernelWishes } from '../system/kernel-checkout.ts';
+import type { KernelWishes } from '../system/kernel-wishes.ts';
 import type { Flag } from './command-line.ts';
 import type { Task } from './task.ts';
 

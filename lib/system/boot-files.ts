@@ -8,15 +8,7 @@ import { writeFat } from '../image/fat.ts';
 import type { FileTree } from '../image/file-tree.ts';
 import { ran } from '../image/image-tools.ts';
 import type { ImageHost } from '../image/image-tools.ts';
-
-/** What GRUB's core is made of. */
-export interface GrubFacts {
-  readonly modules: readonly string[];
-  /** Those of them that this GRUB has. */
-  readonly optionalModules?: readonly string[];
-  /** The configuration that it starts with. */
-  readonly config: string;
-}
+import type { GrubFacts } from './image-facts.ts';
 
 /** Where grub-mkimage takes modules from. */
 const moduleFolder = '/usr/lib/grub/x86_64-efi';

@@ -8,7 +8,7 @@ import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { GuestSession } from './guest-session.ts';
 import type { ImageFacts } from './image-facts.ts';
-import { checkoutOf, ownFolder } from './kernel-checkout.ts';
+import { checkoutOf, ownFolder } from './checkout-folder.ts';
 import { commandLinePath, imageFileName, kernelPath } from './output-paths.ts';
 import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } from './system.ts';
 import type { System } from './system.ts';

@@ -12,7 +12,7 @@ import { projectsOf } from './component-projects.ts';
 import { fetchedSources } from './fetched-sources.ts';
 import type { Stage } from '../cookbook/stages.ts';
 import { stageOfLibrary } from './build-c-library.ts';
-import type { CLibrary } from './c-library.ts';
+import type { CLibrary } from './c-library-facts.ts';
 import { carriedBy } from './payload.ts';
 import { packageEntries } from './recipe-packages.ts';
 import { profileOf } from './system.ts';

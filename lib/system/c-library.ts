@@ -1,5 +1,4 @@
-// The C library of a system: where its source is, how make builds it, and how programs are linked with it. Facts, the recipe that builds them, and the
-// sysroot that programs get. Knows no system.
+// The C library of a system: the recipe that builds it, and the sysroot that programs get. Knows no system.
 import { join } from 'node:path';
 import type { SourceRequest } from '../cookbook/recipe-source.ts';
 import { crossSysroot } from '../cookbook/cross-tools.ts';
@@ -11,29 +10,7 @@ import { inUsr } from '../cookbook/sysroot.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Project } from '../crates/project.ts';
 import type { Sysroot } from '../crates/project.ts';
-import type { Component } from './component.ts';
-
-export interface CLibrary extends Pick<Component, 'title' | 'bundled' | 'upstream'> {
-  /** The name for --source, and of its recipe in a cookbook. */
-  readonly name: string;
-  readonly make: MakeBuild;
-  /** The triple of the programs that are linked with it. */
-  readonly triple: string;
-  /** A file of Cargo configuration with the flags for the triple, within the repository. */
-  readonly cargoConfig: string;
-  /** A recipe within the repository that builds what programs name and the library may lack. It is linked with, and not installed. */
-  readonly supplement?: string;
-  /** Crates of the standard library that programs compile if the toolchain does not have it for the triple. */
-  readonly buildStd: readonly string[];
-}
-
-/** What `make install` needs: it runs in a copy of the source and installs into DESTDIR. */
-export interface MakeBuild {
-  /** Words of make's command line: "CC=clang". */
-  readonly arguments: readonly string[];
-  /** Programs that it may run. They count by content. With "cargo" the toolchain is there too. */
-  readonly programs: readonly string[];
-}
+import type { CLibrary } from './c-library-facts.ts';
 
 /** A C library that has been built, and what it means for projects and recipes. */
 export interface BuiltCLibrary {

@@ -1,6 +1,5 @@
 // An image as facts that one can read: partitions, and for each file where its bytes come from. image-layout.ts makes a layout of them.
 import type { InitfsGeneration } from '../image/initfs-format.ts';
-import type { GrubFacts } from './boot-files.ts';
 import type { ServiceSet } from './services.ts';
 
 /** An init that services can be rendered for. */
@@ -87,6 +86,15 @@ export type FileFact = Attributes &
     | { readonly grub: GrubFacts }
     | { readonly initfs: { readonly generation: InitfsGeneration; readonly bootstrap: string; readonly files: FileFacts } }
   );
+
+/** What GRUB's core is made of. */
+export interface GrubFacts {
+  readonly modules: readonly string[];
+  /** Those of them that this GRUB has. */
+  readonly optionalModules?: readonly string[];
+  /** The configuration that it starts with. */
+  readonly config: string;
+}
 
 interface Attributes {
   readonly mode?: number;

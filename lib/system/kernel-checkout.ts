@@ -2,14 +2,15 @@
 // the machine starts it with the arguments of the file.
 import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { baseCrateName, kernelPackage, kernelTriple, writeBaseCrate } from '../osdk/base-crate.ts';
 import { readOsdkManifest } from '../osdk/manifest.ts';
 import type { TestChoice } from '../osdk/base-crate.ts';
-import type { BootMethod, GrubProtocol, OsdkSettings } from '../osdk/manifest.ts';
+import type { OsdkSettings } from '../osdk/manifest.ts';
 import type { Component, SourceChoice } from './component.ts';
 import { withInitramfs, withWords } from './image-facts.ts';
+import type { KernelWishes } from './kernel-wishes.ts';
 import type { BootRow, CheckoutFacts, KernelFacts, System, SystemProfile } from './system.ts';
 
 interface Checkout {
@@ -19,20 +20,6 @@ interface Checkout {
 
 /** Flags for C of crates that are compiled for the target (the crate cc). */
 const cFlags = `CFLAGS_${kernelTriple}`;
-
-/** What the user says of the kernel, besides its OSDK.toml; lists are added to those of the file. */
-export interface KernelWishes {
-  readonly scheme?: string | undefined;
-  readonly features?: readonly string[];
-  readonly kernelArguments?: readonly string[];
-  readonly initArguments?: readonly string[];
-  /** In place of that of the file; absolute. */
-  readonly initramfs?: string | undefined;
-  readonly release?: boolean;
-  readonly bootMethod?: BootMethod | undefined;
-  readonly grubProtocol?: GrubProtocol | undefined;
-  readonly grubMenu?: boolean;
-}
 
 /**
  * Returns the system with the kernel of the checkout that --source names; as it is if none is named. `test`: the kernel runs these tests. Wishes without a
@@ -111,23 +98,6 @@ function bootProfile({ methods }: CheckoutFacts, { bootMethod, grubProtocol, fea
     });
   }
   return row.profile;
-}
-
-/**
- * The user's folder that the sandbox shows to the kernel of a checkout as its common one: the repository that it is in, or the checkout. `folder` may be
- * that of the program that is generated below it.
- */
-export function ownFolder(folder: string): string {
-  const checkout = checkoutOf(folder);
-  for (let at = checkout; ; at = dirname(at)) {
-    if (existsSync(join(at, '.git'))) return at;
-    if (at === dirname(at)) return checkout;
-  }
-}
-
-/** The folder of a checkout, which may be given by that of the program that is generated below it. */
-export function checkoutOf(folder: string): string {
-  return folder.replace(/\/target\/osdk\/[^/]*$/, '');
 }
 
 function hasWishes(wishes: KernelWishes): boolean {

@@ -7,7 +7,7 @@ import { cannot, nearest } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { DirectProtocol } from './boot-header.ts';
-import type { CLibrary } from './c-library.ts';
+import type { CLibrary } from './c-library-facts.ts';
 import type { CargoBuild, Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
 import type { GuestSession } from './guest-session.ts';
