@@ -13,6 +13,7 @@ import { reference } from './asterinas/reference.ts';
 import { cd, direct, efi, machine, microvm } from './asterinas/machine.ts';
 import { programs, session } from './asterinas/programs.ts';
 import { schemes } from './asterinas/schemes.ts';
+import { coreutils, coreutilsSession, userland } from './asterinas/userland.ts';
 
 const kernelName = 'asterinas-osdk-bin';
 const setupName = 'linux-bzimage-setup';
@@ -104,7 +105,7 @@ const setup: Component = {
 const program = (title: string, name: string): Component => ({
   title,
   bundled: 'fixtures/asterinas',
-  cargo: { packages: [name], bins: [name], triple: 'x86_64-unknown-linux-gnu', configs: ['systems/asterinas/static.toml'] },
+  cargo: { packages: [name], bins: [name], triple: 'x86_64-unknown-linux-gnu', configs: ['systems/linux/static.toml'] },
 });
 
 export const system: System = {
@@ -116,7 +117,10 @@ export const system: System = {
     setup,
     'boot-hello': program("the boot test's program", 'boot-hello'),
     installer: program('the program that puts the system on an empty disk', 'installer'),
+    ...userland.components,
   },
+  sources: userland.sources,
+  sourceOwner: userland.owner,
   profiles: {
     direct: {
       title: 'started by QEMU with Multiboot',
@@ -170,6 +174,15 @@ export const system: System = {
       kernel: { made: `kernel/${kernelName}`, protocol: 'multiboot', commandLine },
       machine: direct,
       referenceSession: session,
+    },
+    uutils: {
+      title: 'as programs, with the coreutils in Rust',
+      cargoProfile: 'system',
+      components: ['kernel', 'boot-hello', 'coreutils-static'],
+      image: { ...archive, partitions: archive.partitions.map((one) => ({ ...one, files: { ...initramfs, ...programs, ...coreutils } })) },
+      kernel: { made: `kernel/${kernelName}`, protocol: 'multiboot', commandLine },
+      machine: direct,
+      referenceSession: coreutilsSession,
     },
     nixos: {
       title: 'a NixOS that Nix builds, with the kernel in the place of Linux',

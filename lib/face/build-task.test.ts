@@ -70,6 +70,18 @@ test('what is wrong on the command line is a sentence, a hint and exit 2', async
   }
 });
 
+test('sources that were not fetched end only the builds of profiles that have something of them', async () => {
+  for (const profile of ['direct', 'disk', 'programs', 'installer']) {
+    const { exitCode, stderr } = await build('asterinas', '--dry-run', '--profile', profile);
+    assert.is(exitCode, 0, `${profile}: ${stderr}`);
+  }
+  for (const profile of ['uutils']) {
+    const { exitCode, stderr } = await build('asterinas', '--dry-run', '--profile', profile);
+    assert.is(exitCode, 69, profile);
+    assert.match(stderr, 'Cannot build asterinas: its sources have not been fetched\nhint: run npx zx tasks/fetch.ts asterinas');
+  }
+});
+
 test('the base nix without Nix is a sentence, a hint and exit 69, whether the sources were fetched or not', async () => {
   const env = { PATH: dir, HOME: dir };
   const words = [process.execPath, join(repository, 'tasks/build.ts'), 'rust-nixos', '--base', 'nix', '--out', join(dir, 'out')];

@@ -5,7 +5,7 @@ import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
 import { buildSystem } from '../system/build-system.ts';
 import type { BuildRequest } from '../system/build-request.ts';
-import { fetchedSources } from '../system/fetched-sources.ts';
+import { fetchedSources, withNeededSources } from '../system/fetched-sources.ts';
 import { projectsOf } from '../system/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { nixBaseOf, onNix } from '../system/nix-profile.ts';
@@ -64,7 +64,7 @@ export async function build(task: Task): Promise<Outcome> {
   const live = args.has('live');
   const page = live ? liveSystem(configured) : configured;
   const base = baseOf(task, page, profile);
-  const system = base ? onNix(page, profile) : page;
+  const system = base ? onNix(page, profile) : withNeededSources(page, profile);
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });
   };
@@ -209,9 +209,11 @@ function bootWords(system: string, imagePath: string, { kernel, initrd, commandL
   return [...words, ...(initrd === undefined ? [] : ['--initrd', initrd]), `--append "${commandLine}"`].join(' ');
 }
 
-function sourceWords({ kind, local }: SourceChoice, { sources }: System): string {
+function sourceWords({ kind, local }: SourceChoice, { sources, sourceOwner }: System): string {
   const own = Object.entries(local).map(([name, dir]) => `${name} from ${dir}`);
   const bundled = "bundled sources (small fixtures of ours; upstream's are not fetched)";
-  const rest = sources ? `what was fetched of Debian ${sources.suite}` : kind === 'bundled' ? bundled : "upstream's sources";
+  const plain = kind === 'bundled' ? bundled : "upstream's sources";
+  const fetched = sources && `what was fetched of Debian ${sources.suite}`;
+  const rest = fetched === undefined ? plain : sourceOwner ? `${plain} and ${fetched}` : fetched;
   return own.length === 0 ? rest : `${rest}, but ${own.join(', ')}`;
 }

@@ -5,6 +5,9 @@ import { formatBytes } from '../core/sizes.ts';
 import { hostMirror } from '../system/apt-root.ts';
 import type { DebianMirror } from '../system/debian-mirror.ts';
 import { fetchSources } from '../system/fetch.ts';
+import type { Fetched } from '../system/fetch.ts';
+import { ownerOf } from '../system/fetched-sources.ts';
+import type { SourceHost } from '../system/fetched-sources.ts';
 import { fetchReference } from '../system/reference-kernel.ts';
 import { loadSystem } from '../system/system.ts';
 import type { System } from '../system/system.ts';
@@ -35,8 +38,7 @@ export const fetchFlags = {
 export async function fetchTask(task: Task, root: string): Promise<Outcome> {
   const { args, host, signal, report, print } = task;
   const system = await loadSystem(root, args.words[0] ?? '');
-  if (system.reference && args.text('cookbook') === undefined && !system.sources) return await fetchOther(task, system, root);
-  if (!system.sources || args.text('cookbook') !== undefined) {
+  if (!(system.sources ?? system.reference) || args.text('cookbook') !== undefined) {
     const { fetchUpstreamTask } = await import('./fetch-upstream-task.ts');
     return await fetchUpstreamTask(task, system, root);
   }
@@ -44,25 +46,47 @@ export async function fetchTask(task: Task, root: string): Promise<Outcome> {
     const what = args.has('dry-run') ? 'use --dry-run' : `fetch "${args.words[1]}" alone`;
     throw cannot(what, `the sources of ${system.name} are archives that are fetched together`, { blame: 'usage' });
   }
-  const mirror = await mirrorOf(args.list('mirror'));
-  const sourceHost = { root, cacheDir: cacheDirOf(task), env: host.env };
-  const { archives, bytes, fetched, folder, updated } = await fetchSources(
-    { system, host: sourceHost, update: args.has('update'), mirror },
-    { signal, report },
-  );
-  const lock = updated ? `; wrote ${relative(host.cwd, `${root}/systems/${system.name}/sources.lock`)}` : '';
-  if (!args.has('json')) print(`${system.title}: ${archives} archives, ${formatBytes(bytes)}, ${fetched} of them fetched now${lock}`);
-  return { json: { system: system.name, archives, bytes, fetched, folder, updated } };
+  const options = { update: args.has('update'), mirror: await mirrorOf(args.list('mirror')) };
+  const at = { root, cacheDir: cacheDirOf(task), env: host.env };
+  const own = await fetchOwn(system, at, options, { signal, report });
+  if (own && !args.has('json')) print(sentence(system.title, own, `systems/${ownerOf(system).name}/sources.lock`, host.cwd, root));
+  const kernels = await fetchReference(system, at, options, { signal, report });
+  if (kernels && !args.has('json')) {
+    print(sentence(`${system.title}, other kernels`, kernels, `systems/${system.name}/reference/sources.lock`, host.cwd, root));
+  }
+  const all = [own, kernels].filter((one) => one !== undefined);
+  const sum = (count: (one: Fetched) => number): number => all.reduce((total, one) => total + count(one), 0);
+  return {
+    json: {
+      system: system.name,
+      archives: sum(({ archives }) => archives),
+      bytes: sum(({ bytes }) => bytes),
+      fetched: sum(({ fetched }) => fetched),
+      ...(own && { folder: own.folder }),
+      updated: all.some(({ updated }) => updated),
+    },
+  };
 }
 
-/** A system whose only sources to fetch are other kernels. */
-async function fetchOther({ args, host, signal, report, print, ...task }: Task, system: System, root: string): Promise<Outcome> {
-  const at = { root, cacheDir: cacheDirOf({ args, host, signal, report, print, ...task }), env: host.env };
-  const mirror = await mirrorOf(args.list('mirror'));
-  const fetched = await fetchReference(system, at, { update: args.has('update'), mirror }, { signal, report });
-  const { archives = 0, bytes = 0, fetched: now = 0 } = fetched ?? {};
-  if (!args.has('json')) print(`${system.title}, other kernels: ${archives} archives, ${formatBytes(bytes)}, ${now} of them fetched now`);
-  return { json: { system: system.name, archives, bytes, fetched: now } };
+/** Fetches what the page names. A lock of another page is read, and only a fetch for that page writes it. */
+async function fetchOwn(
+  system: System,
+  host: SourceHost,
+  { update, mirror }: { readonly update: boolean; readonly mirror: DebianMirror | undefined },
+  context: Pick<Task, 'signal' | 'report'>,
+): Promise<Fetched | undefined> {
+  if (!system.sources) return undefined;
+  const owner = ownerOf(system);
+  const borrowed = owner.name !== system.name;
+  if (update && borrowed) {
+    context.report({ kind: 'note', text: `the lock of ${owner.name} is not changed: npx zx tasks/fetch.ts ${owner.name} --update does that` });
+  }
+  return await fetchSources({ system: owner, host, update: update && !borrowed, mirror }, context);
+}
+
+function sentence(title: string, { archives, bytes, fetched, updated }: Fetched, lock: string, cwd: string, root: string): string {
+  const wrote = updated ? `; wrote ${relative(cwd, `${root}/${lock}`)}` : '';
+  return `${title}: ${archives} archives, ${formatBytes(bytes)}, ${fetched} of them fetched now${wrote}`;
 }
 
 /** The host's mirror with its URI's beginning replaced; undefined where nothing is to be replaced. */

@@ -7,7 +7,7 @@ import { exitCodes } from '../core/errors.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
 import { lastBuild, listComponents, targetOf } from '../system/component-list.ts';
 import type { ListedComponent } from '../system/component-list.ts';
-import { fetchedSources } from '../system/fetched-sources.ts';
+import { fetchedSources, withNeededSources } from '../system/fetched-sources.ts';
 import { checkRecipes, listRecipes } from '../system/recipe-list.ts';
 import type { ListedRecipe, RecipeListRequest } from '../system/recipe-list.ts';
 import { loadSystem } from '../system/system.ts';
@@ -54,7 +54,8 @@ export async function listSystem(task: Task): Promise<Outcome> {
 
 async function list(task: Task, configured: ConfiguredBuild, recipes: RecipeListRequest | undefined, cache: Cache): Promise<Outcome> {
   const { args, host, print } = task;
-  const { system, profile, packages } = configured;
+  const { profile, packages } = configured;
+  const system = withNeededSources(configured.system, profile);
   const last = await lastBuild(join(task.path(args.text('out') ?? join(repository, 'out')), `${system.name}-${profile}.json`));
   const at = { root: repository, cacheDir: cacheDirOf(task), env: host.env };
   const fetched = await fetchedFolder(system, at);

@@ -50,7 +50,8 @@ export async function assembleImage(
     }),
     ...(fetched && {
       root: async (root) => {
-        const single = (use: string): Promise<string> => packageFolder(use, { lock: fetched.lock, cacheDir: cache.root, env }, context);
+        const alone = packages ?? { lock: fetched.lock, cacheDir: cache.root, env };
+        const single = (use: string): Promise<string> => packageFolder(use, alone, context);
         tree = await rootTree({ ...rootRequest(request, facts, fetched, root.base), root, single }, sources, context);
         return tree.entries;
       },

@@ -9,7 +9,7 @@ import type { Compiled, CompiledProject } from '../crates/compiled.ts';
 import { compileAll, prepare, publishOutputs } from './build-system.ts';
 import type { BuildRequest } from './build-request.ts';
 import { projectsOf } from './component-projects.ts';
-import { fetchedSources } from './fetched-sources.ts';
+import { fetchedSources, withNeededSources } from './fetched-sources.ts';
 import type { Stage } from '../cookbook/stages.ts';
 import { stageOfLibrary } from './build-c-library.ts';
 import type { CLibrary } from './c-library-facts.ts';
@@ -38,8 +38,8 @@ export async function buildComponent(request: BuildRequest, name: string, contex
   if (!Object.hasOwn(system.components, name)) throw unknown(name, request);
   const { image: _, ...ofProfile } = profileOf(system, profile); // sources whose files only the image has are not needed
   const only = { ...ofProfile, components: carriedBy(name, system.components) };
-  const fetched = await fetchedSources(system, { root: request.root, cacheDir: options.cache.root, env: options.hostEnv });
-  const one = { ...system, profiles: { ...system.profiles, [profile]: only } };
+  const one = withNeededSources({ ...system, profiles: { ...system.profiles, [profile]: only } }, profile);
+  const fetched = await fetchedSources(one, { root: request.root, cacheDir: options.cache.root, env: options.hostEnv });
   const origins = await originsFor({ ...request, system: one }, { root: request.root, cacheDir: options.cache.root });
   const projects = projectsOf({ ...request, system: one, fetched: fetched?.folder, origins });
   await prepare(outDir);

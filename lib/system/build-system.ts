@@ -21,7 +21,8 @@ import type { SourceChoice } from './component.ts';
 import { projectsOf } from './component-projects.ts';
 import type { ConfiguredPackages } from './configured-system.ts';
 import type { ComponentProject, SourceKind } from './component-projects.ts';
-import { fetchedSources } from './fetched-sources.ts';
+import { fetchedSources, withNeededSources } from './fetched-sources.ts';
+import type { FetchedSources } from './fetched-sources.ts';
 import type { BuildRequest } from './build-request.ts';
 import type { NixImage } from './nix-base.ts';
 import { nixBaseOf, onNix } from './nix-profile.ts';
@@ -71,11 +72,11 @@ interface ComponentRecord {
 /** Builds the image and its manifest. A failing component, an image that is too small and a full disk are Failures; a half-made image is never left. */
 export async function buildSystem(request: BuildRequest, context: Context): Promise<BuiltSystem> {
   const { profile, outDir, root, base, packages, compile: options } = request;
-  const system = base ? onNix(request.system, profile) : request.system;
+  const system = base ? onNix(request.system, profile) : withNeededSources(request.system, profile);
   const nix = base && (await nixHost(system.name, options.hostEnv, context));
   const stem = `${system.name}-${profile}${base ? `-${base}` : ''}${request.live ? '-live' : ''}`;
   const fetched = await fetchedSources(system, { root, cacheDir: options.cache.root, env: options.hostEnv });
-  const lock = fetched?.lock ?? (await packagesOf(request, context));
+  const lock = await packagesOf(request, fetched, context);
   const origins = await originsFor({ ...request, system }, { root, cacheDir: options.cache.root });
   const projects = projectsOf({ ...request, system, fetched: fetched?.folder, origins });
   await prepare(outDir);
@@ -110,7 +111,7 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
     closed ?? (await phase('assembling the image', context.report, () => systemImage(image, imagePath, compiled, made, context)));
   const manifestPath = join(outDir, `${stem}.json`);
   const components = await componentRecords(projects, compiled, options.cache);
-  const sources = system.sources ? 'upstream' : request.sources.kind;
+  const sources = system.sources && !system.sourceOwner ? 'upstream' : request.sources.kind;
   const recipes = installed && packageRecords(installed.stages);
   const linked = library && { cLibrary: packageRecords([library.stage]) };
   const about = {
@@ -126,9 +127,13 @@ export async function buildSystem(request: BuildRequest, context: Context): Prom
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
 }
 
-/** The packages of an image whose system has no sources of its own: those of its reference kernels. */
-async function packagesOf({ system, profile, root, base, compile: { cache, hostEnv } }: BuildRequest, context: Context): Promise<SourceLock | undefined> {
-  if (base || !hasPackagedFiles(imageOf(system, profile))) return undefined;
+/** The packages of an image that are taken alone: those of the reference kernels, or of the sources of a page that has none of these. */
+async function packagesOf(
+  { system, profile, root, base, compile: { cache, hostEnv } }: BuildRequest,
+  fetched: FetchedSources | undefined,
+  context: Context,
+): Promise<SourceLock | undefined> {
+  if (base || !system.reference || !hasPackagedFiles(imageOf(system, profile))) return fetched?.lock;
   const { referenceLock } = await import('./reference-kernel.ts'); // most images have no such files
   return await referenceLock(system, { root, cacheDir: cache.root, env: hostEnv }, context);
 }

@@ -14,10 +14,12 @@ import { archivePath, missingArchives } from './archives.ts';
 import { crateFolderPath, makeCrateFolder } from './crate-folder.ts';
 import type { CrateFolderRequest } from './crate-folder.ts';
 import { fetchSources } from './fetch.ts';
-import { crateRequest, fetchedSources, lockPath } from './fetched-sources.ts';
+import { crateRequest, fetchedSources, lockPath, ownerOf, withNeededSources } from './fetched-sources.ts';
 import { writeLock } from './source-lock.ts';
 import type { LockedArchive } from './source-lock.ts';
-import type { System } from './system.ts';
+import type { ImageFacts, PartitionFacts } from './image-facts.ts';
+import type { System, SystemProfile } from './system.ts';
+import { reference } from '../../systems/asterinas/reference.ts';
 import { machine } from '../../systems/linux/machine.ts';
 import { console } from '../../systems/linux/console.ts';
 
@@ -145,6 +147,38 @@ test('sources are fetched once, verified and unpacked; then there is nothing to 
   assert.is(readFileSync(join(folder, 'apps/tool/src/main.rs'), 'utf8'), '// patched\nfn main() { println!("two"); }\n');
   assert.match(readFileSync(join(folder, 'apps/app/Cargo.lock'), 'utf8'), /name = "ghost"[^]*name = "leaf"/);
   assert.not.match(readFileSync(join(folder, 'apps/tool/Cargo.toml'), 'utf8'), 'bench');
+});
+
+test('a page with the sources of another one has its lock and its folder', async () => {
+  const { host, fetch } = await project('lent', archives);
+  const { folder } = await fetch();
+  const { app } = system.components;
+  assert.ok(app);
+  const other: System = { ...system, name: 'other', components: { app }, sourceOwner: system };
+  assert.is(ownerOf(other).name, 'sample');
+  assert.is((await fetchedSources(other, host))?.folder, folder);
+  const alone = await failureOf(fetchedSources({ ...other, sourceOwner: { ...system, name: 'nobody' } }, host));
+  assert.match(alone.message, 'Cannot build other: there is no systems/nobody/sources.lock');
+});
+
+test('a profile that has nothing of the sources is built without them', async () => {
+  const { host } = await project('unfetched', archives);
+  const partition = { name: 'p', typeGuid: '', fileSystem: { kind: 'cpio' }, files: {} } as const;
+  const imageWith = (changes: Partial<PartitionFacts>): ImageFacts => ({ sizeBytes: 0, timestampSec: 0, partitions: [{ ...partition, ...changes }] });
+  const image = imageWith({});
+  const packaged = imageWith({ files: { k: { packaged: 'k:k' } } });
+  const rooted = imageWith({ root: { base: 'b', replacements: [] } });
+  const profile = { title: 'a sample', cargoProfile: 'system', components: [] };
+  const needs = (changes: Partial<SystemProfile>, more: Partial<System> = {}): boolean =>
+    withNeededSources({ ...system, ...more, profiles: { default: { ...profile, ...changes } } }, 'default').sources !== undefined;
+  assert.is(needs({ image }), false);
+  assert.is(needs({ image, components: ['app'] }), true);
+  assert.is(needs({ image, kernel: { from: 'k:k', commandLine: '' } }), true);
+  assert.is(needs({ image: rooted }), true);
+  assert.is(needs({ image: packaged }), true);
+  assert.is(needs({ image: packaged }, { reference }), false);
+  const without = withNeededSources({ ...system, profiles: { default: { ...profile, image } } }, 'default');
+  assert.is(await fetchedSources(without, host), undefined);
 });
 
 test('an interrupted fetch goes on where it was', async () => {

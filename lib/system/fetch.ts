@@ -11,14 +11,10 @@ import { fetchArchives, missingArchives } from './archives.ts';
 import { componentFolder, crateFolderPath, makeCrateFolder } from './crate-folder.ts';
 import type { DebianMirror } from './debian-mirror.ts';
 import { cargoLockFolder, crateRequest, lockPath } from './fetched-sources.ts';
-import type { SourceHost } from './fetched-sources.ts';
+import type { FetchedSystem, SourceHost } from './fetched-sources.ts';
 import { newLock } from './lock-update.ts';
 import { readLock, writeLock } from './source-lock.ts';
 import type { SourceLock } from './source-lock.ts';
-import type { System } from './system.ts';
-
-/** What of a system fetching it needs. */
-export type FetchedSystem = Pick<System, 'name' | 'sources' | 'components'>;
 
 export interface FetchRequest {
   readonly system: FetchedSystem;

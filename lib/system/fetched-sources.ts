@@ -7,9 +7,11 @@ import { cannot } from '../core/errors.ts';
 import { missingArchives } from './archives.ts';
 import { crateFolderPath } from './crate-folder.ts';
 import type { CrateFolderRequest } from './crate-folder.ts';
+import { hasPackagedFiles } from './image-facts.ts';
 import type { DebianSource } from './source-facts.ts';
 import { readLock } from './source-lock.ts';
 import type { SourceLock } from './source-lock.ts';
+import { profileOf } from './system.ts';
 import type { System } from './system.ts';
 
 export interface SourceHost {
@@ -34,9 +36,30 @@ export function cargoLockFolder({ root }: Pick<SourceHost, 'root'>, system: stri
   return join(root, 'systems', system, 'locks');
 }
 
+/** The part of a page that fetching its sources needs. */
+export type FetchedSystem = Pick<System, 'name' | 'sources' | 'components'>;
+
+/** Returns the system whose lock has the sources of a page: the page's own, unless it takes them from another one. */
+export function ownerOf({ name, components, sources, sourceOwner }: FetchedSystem & Pick<System, 'sourceOwner'>): FetchedSystem {
+  return { name, components, ...sourceOwner, ...(sources && { sources }) };
+}
+
+/** Returns the page without its sources if no part of the profile is made from them, so that the profile is built before they are fetched. */
+export function withNeededSources(system: System, profile: string): System {
+  const { sources, sourceOwner: _, ...page } = system;
+  return !sources || needsSources(system, profile) ? system : page;
+}
+
+/** Packages that are taken alone are those of the reference kernels, where the page has some. */
+function needsSources(system: System, profile: string): boolean {
+  const { components = Object.keys(system.components), kernel, image = system.image } = profileOf(system, profile);
+  if (components.some((name) => system.components[name]?.debian) || (kernel && 'from' in kernel)) return true;
+  return image !== undefined && (image.partitions.some(({ root }) => root) || (!system.reference && hasPackagedFiles(image)));
+}
+
 /** What the folder of crates is made from. */
 export async function crateRequest(
-  system: Pick<System, 'name' | 'sources' | 'components'>,
+  system: FetchedSystem,
   lock: SourceLock,
   host: SourceHost,
 ): Promise<CrateFolderRequest> {
@@ -60,10 +83,11 @@ export async function crateRequest(
 export async function fetchedSources(system: System, host: SourceHost): Promise<FetchedSources | undefined> {
   if (!system.sources) return undefined;
   const what = `build ${system.name}`;
+  const owner = ownerOf(system);
+  const lock = await readLock(lockPath(host, owner.name));
+  if (!lock) throw cannot(what, `there is no systems/${owner.name}/sources.lock`, { hint: `run npx zx tasks/fetch.ts ${owner.name} --update` });
   const hint = `run npx zx tasks/fetch.ts ${system.name}`;
-  const lock = await readLock(lockPath(host, system.name));
-  if (!lock) throw cannot(what, 'it has no sources.lock', { hint: `${hint} --update` });
-  const folder = crateFolderPath(await crateRequest(system, lock, host));
+  const folder = crateFolderPath(await crateRequest(owner, lock, host));
   const missing = missingArchives(host.cacheDir, lock.archives);
   if (missing.length > 0 || !existsSync(folder)) throw cannot(what, 'its sources have not been fetched', { blame: 'host', hint });
   await markUsed(folder);

@@ -142,7 +142,8 @@ function withFiles(facts: ImageFacts, change: (fact: FileFact) => FileFact): Ima
 
 /** Whether a file of the image comes from a package that is taken alone. */
 export function hasPackagedFiles(facts: ImageFacts): boolean {
-  return allRows(facts).some((fact) => 'packaged' in fact || ('initramfs' in fact && fact.initramfs.modules !== undefined));
+  const packaged = (fact: FileFact): boolean => 'packaged' in fact || ('initramfs' in fact && fact.initramfs.modules !== undefined);
+  return facts.partitions.some(({ root }) => root?.modules) || allRows(facts).some(packaged);
 }
 
 /** Every row, also those of archives and file systems in the image. */

@@ -58,7 +58,7 @@ const small: System = {
     greeter: {
       title: 'a static program',
       bundled: 'fixtures/crates',
-      cargo: { packages: ['greeter'], bins: ['greeter'], configs: ['systems/rust-nixos/static.toml'] },
+      cargo: { packages: ['greeter'], bins: ['greeter'], configs: ['systems/linux/static.toml'] },
     },
   },
   profiles: Object.fromEntries(Object.keys(nixBase.profiles).map((name) => [name, { title: name, cargoProfile: 'dev' }])),

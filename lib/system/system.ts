@@ -109,6 +109,8 @@ export interface System {
   readonly image?: ImageFacts;
   /** Sources that Debian has. */
   readonly sources?: SourceFacts;
+  /** The system of whose page `sources` are, where that is another one. It has the lock, and its components are unpacked with those of this page. */
+  readonly sourceOwner?: Pick<System, 'name' | 'components'>;
   /** Programs of a base that give way to components, by name. */
   readonly replacements?: Readonly<Record<string, Replacement>>;
   /** Root file systems by configuration. */

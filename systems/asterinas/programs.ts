@@ -13,7 +13,7 @@ const passwordHash = '$6$asterinas$I5pLWL5y6oa.Up03xfqwqAirEUNmLHvkEZUMcJye2M6Fr
 const inittab = `::sysinit:/bin/mount -t proc proc /proc
 ::sysinit:/bin/mount -t sysfs sys /sys
 ::sysinit:/bin/mount -t devtmpfs dev /dev
-::sysinit:/bin/hostname -F /etc/hostname
+::sysinit:/bin/busybox hostname -F /etc/hostname
 ttyS0::respawn:/bin/getty -L ttyS0 115200 vt100
 hvc0::respawn:/bin/getty -L hvc0 115200 vt100
 `;

@@ -23,6 +23,9 @@ const uutils: DebianSource = {
 /** One program has all of GNU's digests. */
 const digests = /^(?:b2|md5|sha\d+)sum$/;
 
+/** Those of a profile of full size. */
+export const rustComponents = ['coreutils', 'sudo-rs', 'findutils'] as const;
+
 export const components: Readonly<Record<string, Component>> = {
   coreutils: {
     title: 'uutils coreutils 0.0.30, one program for all commands',
@@ -40,7 +43,7 @@ export const components: Readonly<Record<string, Component>> = {
       bins: ['coreutils'],
       defaultFeatures: false,
       features: [...coreutils.filter((name) => name !== '[' && name !== 'expr' && !digests.test(name)), 'chroot', 'hashsum'],
-      configs: ['systems/rust-nixos/static.toml'],
+      configs: ['systems/linux/static.toml'],
     },
   },
   'sudo-rs': {

@@ -5,10 +5,11 @@ import type { ImageFacts, PartitionFacts } from '../../lib/system/image-facts.ts
 import type { ServiceSet } from '../../lib/system/services.ts';
 import type { KernelFacts, SystemProfile } from '../../lib/system/system.ts';
 import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from './behaviour.ts';
+import { rustComponents } from './components.ts';
 import { common, login } from './files.ts';
 import { rustInit, systemd, sysvinit } from './init.ts';
 import type { Init } from './init.ts';
-import { extras, replacements } from './replacements.ts';
+import { extras, replacements, rust } from './replacements.ts';
 import { baseServices } from './services.ts';
 import { smallKeeps } from './small.ts';
 
@@ -49,9 +50,6 @@ function session(more: readonly GuestCheck[], replaced: readonly string[] = []):
   ];
   return { login, checks, powerOff: 'sudo poweroff' };
 }
-
-const rust = ['coreutils', 'sudo', 'findutils'];
-const rustComponents = ['coreutils', 'sudo-rs', 'findutils'];
 
 /** A profile of full size. */
 function whole(title: string, init: Init, replaced: readonly string[], components: readonly string[]): SystemProfile {

@@ -1,4 +1,5 @@
 // Which programs of Debian's base give way to Rust ones: what goes, what comes, what stays, and what is done in the guest to see that it works.
+import type { GuestCheck } from '../../lib/system/guest-session.ts';
 import type { FileFacts } from '../../lib/system/image-facts.ts';
 import type { Replacement } from '../../lib/system/replacement-facts.ts';
 import { coreutils } from './commands.ts';
@@ -37,6 +38,24 @@ function extra(name: string, version: string): Replacement {
 /** Programs of the profile that has more than the rest. */
 export const extras = { bat: '0.25', eza: '- A modern', hexyl: '0.8', just: '1.40', tokei: '12.1' } as const;
 
+const lsIsRust: GuestCheck = { name: 'ls is the one of uutils', run: 'ls --version', expect: /^(?:\/\S+\/)?ls (?:\(uutils coreutils\) )?0\.0\.30/m };
+
+/** Without shared libraries. */
+export const staticCoreutils = {
+  original: ['coreutils'],
+  provides: {},
+  multicall: {
+    program: 'coreutils-static/coreutils',
+    at: 'usr/lib/rust/coreutils',
+    links: links(coreutils.filter((name) => name !== 'expr')),
+  },
+  dispensable: words('bin/chcon bin/expr bin/factor bin/runcon bin/stdbuf'),
+  checks: [lsIsRust],
+} as const satisfies Replacement;
+
+/** Those of a profile of full size, which needs `rustComponents`. */
+export const rust = ['coreutils', 'sudo', 'findutils'] as const;
+
 export const replacements: Readonly<Record<string, Replacement>> = {
   ...Object.fromEntries(Object.entries(extras).map(([name, version]) => [name, extra(name, version)])),
   coreutils: {
@@ -45,22 +64,12 @@ export const replacements: Readonly<Record<string, Replacement>> = {
     multicall: { program: 'coreutils/coreutils', at: 'usr/lib/rust/coreutils', links: links(coreutils) },
     stays: ['usr/bin/chcon', 'usr/bin/factor', 'usr/bin/runcon', 'usr/bin/stdbuf', 'usr/libexec/coreutils/'],
     checks: [
-      { name: 'ls is the one of uutils', run: 'ls --version', expect: /^ls (?:\(uutils coreutils\) )?0\.0\.30/m },
+      lsIsRust,
       { name: 'sort and mktemp work', run: 'printf "b\\na\\n" | sort | tr "\\n" " "; test -f "$(mktemp)"', expect: /^a b/ },
       { name: 'GNU keeps factor', run: 'factor 42', expect: /^42: 2 3 7$/m },
     ],
   },
-  'coreutils-static': {
-    original: ['coreutils'],
-    provides: {},
-    multicall: {
-      program: 'coreutils-static/coreutils',
-      at: 'usr/lib/rust/coreutils',
-      links: links(coreutils.filter((name) => name !== 'expr')),
-    },
-    dispensable: words('bin/chcon bin/expr bin/factor bin/runcon bin/stdbuf'),
-    checks: [{ name: 'ls is the one of uutils', run: 'ls --version', expect: /^ls (?:\(uutils coreutils\) )?0\.0\.30/m }],
-  },
+  'coreutils-static': staticCoreutils,
   sudo: {
     original: ['sudo'],
     provides: {
@@ -120,7 +129,7 @@ export const replacements: Readonly<Record<string, Replacement>> = {
     provides: { 'usr/bin/find': { made: 'findutils/find' }, 'usr/bin/xargs': { made: 'findutils/xargs' } },
     checks: [
       { name: 'find is the one of uutils', run: 'find --version', expect: /^find \(Rust\) 0\.8\.0/m },
-      { name: 'find finds', run: 'find /etc -maxdepth 1 -name hostname | xargs cat', expect: /^rust-nixos$/m },
+      { name: 'find finds', run: 'find /etc -maxdepth 1 -name hostname | xargs -n 1 wc -l', expect: /^ *1 \/etc\/hostname$/m },
     ],
   },
 };

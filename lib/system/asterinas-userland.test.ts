@@ -1,0 +1,80 @@
+// Programs in Rust from fetched sources in the images of Asterinas: built, and booted with the reference kernel. Few of the commands are compiled, and without
+// optimization, because all of them take five minutes on two cores. Where the sources are not fetched, this is left out.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { system as page } from '../../systems/asterinas.ts';
+import { openCache } from '../cache/cache.ts';
+import { Failure } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { run } from '../core/sh.ts';
+import { buildSystem } from './build-system.ts';
+import { fetchedSources } from './fetched-sources.ts';
+import type { FileFacts } from './image-facts.ts';
+import { profileOf } from './system.ts';
+import type { System } from './system.ts';
+
+const project = join(import.meta.dirname, '../..');
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const context: Context = { signal: new AbortController().signal, report: () => undefined };
+const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env['HOME'] ?? '/root', '.cache'), 'bloomery');
+const dir = await mkdtemp(join(tmpdir(), 'asterinas-userland-'));
+test.after(() => rm(dir, { recursive: true, force: true }));
+
+/** A Failure is a reason to leave the tests out. */
+const fetched = await fetchedSources(page, { root: project, cacheDir, env }).catch((error: unknown) => {
+  if (error instanceof Failure) return undefined;
+  throw error;
+});
+if (!fetched) console.error('left out: the sources of asterinas are not fetched (npx zx tasks/fetch.ts asterinas)');
+const check = (name: string, work: () => Promise<void>): void => (fetched ? test(name, work) : test.skip(name));
+
+/** The commands that the checks of the page run. */
+const commands = ['arch', 'cat', 'head', 'ls', 'seq', 'sort', 'uname'];
+
+/** The page with few of the coreutils. */
+function withFew(system: System, profile: string): System {
+  const coreutils = system.components['coreutils-static'];
+  assert.ok(coreutils);
+  const few = { ...coreutils, cargo: { ...coreutils.cargo, features: commands } };
+  const { image, ...rest } = profileOf(system, profile);
+  assert.ok(image);
+  const kept = (files: FileFacts): FileFacts =>
+    Object.fromEntries(
+      Object.entries(files).filter(([path, fact]) => !('link' in fact && fact.link === 'coreutils') || commands.includes(basename(path))),
+    );
+  const partitions = image.partitions.map((one) => ({ ...one, files: kept(one.files) }));
+  const small = { ...rest, cargoProfile: 'dev', image: { ...image, partitions } };
+  return { ...system, components: { ...system.components, 'coreutils-static': few }, profiles: { ...system.profiles, [profile]: small } };
+}
+
+async function build(system: System, profile: string): Promise<string> {
+  const cache = await openCache(cacheDir, process.pid, context.report);
+  try {
+    const compile = { cache, hostEnv: env, toolchain: undefined, rustSrc: undefined, jobs: 2, sandbox: true, shorten: String, colour: false };
+    const sources = { kind: 'bundled', local: {} } as const;
+    return (await buildSystem({ system, profile, sources, root: project, outDir: dir, env: {}, compile }, context)).imagePath;
+  } finally {
+    await cache.close();
+  }
+}
+
+/** Boots with the reference kernel, and returns the checks that failed. */
+async function failedChecks(profile: string, image: string, ...flags: readonly string[]): Promise<readonly string[]> {
+  const named = ['--system', 'asterinas', '--profile', profile, '--kernel', 'linux', '--image', image];
+  const words = ['test-boot.ts', ...named, '--log', join(dir, `${profile}.log`), '--quiet', '--json', ...flags];
+  const { stdout, stderr } = await run([process.execPath, ...words], { cwd: project, env });
+  const { checks }: { readonly checks?: readonly { readonly name: string; readonly passed: boolean; readonly seen?: string }[] } = JSON.parse(
+    stdout.trim().split('\n').at(-1) ?? '{}',
+  );
+  assert.ok(checks && checks.length > 5, stderr + stdout);
+  return checks.filter(({ passed }) => !passed).map(({ name, seen = '' }) => `${name}: ${seen}`);
+}
+
+check('uutils: Linux runs the coreutils in Rust, and the checks of the profile pass', async () => {
+  assert.equal(await failedChecks('uutils', await build(withFew(page, 'uutils'), 'uutils')), []);
+});
+
+test.run();
