@@ -3,7 +3,7 @@
 import { MiB } from '../lib/core/sizes.ts';
 import type { Component } from '../lib/system/component.ts';
 import { digestWord } from '../lib/system/image-facts.ts';
-import type { FileFacts, ImageFacts } from '../lib/system/image-facts.ts';
+import type { FileFacts, ImageFacts, PartitionFacts } from '../lib/system/image-facts.ts';
 import type { System } from '../lib/system/system.ts';
 import { console } from './asterinas/console.ts';
 import { commandLine, efiConfig, efiImage, grub, grubConfig, hiddenMenu, initramfs, shownMenu } from './asterinas/files.ts';
@@ -13,7 +13,9 @@ import { reference } from './asterinas/reference.ts';
 import { cd, direct, efi, machine, microvm } from './asterinas/machine.ts';
 import { programs, session } from './asterinas/programs.ts';
 import { schemes } from './asterinas/schemes.ts';
-import { coreutils, coreutilsSession, userland } from './asterinas/userland.ts';
+import { coreutils, coreutilsSession, debian, userland } from './asterinas/userland.ts';
+import { rustComponents } from './rust-nixos/components.ts';
+import { replacements } from './rust-nixos/replacements.ts';
 
 const kernelName = 'asterinas-osdk-bin';
 const setupName = 'linux-bzimage-setup';
@@ -66,15 +68,15 @@ const efiIso = cdWith({ bzImage: `setup/${setupName}` }, efiConfig(kernelName, '
 
 /** What is in the two partitions of a disk. Firmware starts GRUB from the first. */
 const bootFiles: FileFacts = { 'EFI/BOOT/BOOTX64.EFI': grub('nixos') };
-const rootFiles: FileFacts = {
+const kernelFiles: FileFacts = {
   'boot/grub/grub.cfg': { text: grubConfig(`kernels/${digestWord}-${kernelName}`, `kernels/${digestWord}-initramfs.cpio.gz`) },
   [`boot/kernels/${digestWord}-${kernelName}`]: { made: `kernel/${kernelName}` },
   [`boot/kernels/${digestWord}-initramfs.cpio.gz`]: { initramfs: { gzip: true, files: initramfs } },
-  ...initramfs,
 };
+const rootFiles: FileFacts = { ...kernelFiles, ...initramfs };
 
-const disk: ImageFacts = {
-  sizeBytes: 128 * MiB,
+const disk = (sizeBytes: number, root: Pick<PartitionFacts, 'files' | 'root'>): ImageFacts => ({
+  sizeBytes,
   timestampSec,
   partitions: [
     {
@@ -88,10 +90,13 @@ const disk: ImageFacts = {
       name: 'nixos',
       typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', // data of Linux
       fileSystem: { kind: 'ext4', label: 'nixos', ext2: true },
-      files: rootFiles,
+      ...root,
     },
   ],
-};
+});
+
+/** How a Linux starts such a disk without GRUB. */
+const diskWords = (init: string): string => `root=LABEL=nixos rw init=${init}`;
 
 /** The program by which a kernel is a bzImage. It carries the kernel. */
 const setup: Component = {
@@ -121,6 +126,7 @@ export const system: System = {
   },
   sources: userland.sources,
   sourceOwner: userland.owner,
+  replacements,
   profiles: {
     direct: {
       title: 'started by QEMU with Multiboot',
@@ -164,7 +170,16 @@ export const system: System = {
       title: 'a disk in the layout of AsterNixOS that UEFI firmware starts, with GRUB',
       cargoProfile: 'system',
       components: ['kernel', 'boot-hello'],
-      image: disk,
+      image: disk(128 * MiB, { files: rootFiles }),
+      referenceWords: `${diskWords('/init')} ${commandLine}`,
+    },
+    debian: {
+      title: 'as disk, with the Debian root of rust-nixos and its programs in Rust',
+      cargoProfile: 'system',
+      components: ['kernel', 'boot-hello', ...rustComponents],
+      image: disk(512 * MiB, { root: debian.root, files: { ...debian.files, ...kernelFiles } }),
+      referenceWords: `${diskWords('/sbin/init')} console=ttyS0`,
+      referenceSession: debian.session,
     },
     programs: {
       title: 'as direct, with busybox for kernels that run programs',

@@ -6,7 +6,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { puppetTask } from '../../fixtures/task/puppet-task.ts';
 import { Failure } from '../core/errors.ts';
-import { bootFlags, judgeBoots } from './boot-task.ts';
+import { system as asterinas } from '../../systems/asterinas.ts';
+import { system as redox } from '../../systems/redox.ts';
+import { bootFlags, judgeBoots, matrixOf } from './boot-task.ts';
 import type { Task } from './task.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -31,6 +33,14 @@ test('a record that booted is exit 0, one that did not is exit 1, with a JUnit r
   const second = await judged(['--replay', bad, '--system', 'linux', '--junit', 'bad.xml']);
   assert.is(second.outcome.exitCode, 1);
   assert.match(await readFile(join(dir, 'bad.xml'), 'utf8'), '<failure type="kernel-panic"');
+});
+
+test('the matrix has other kernels for what they can start: kernels that the machine starts, and disks with words for them', () => {
+  const rows = (system: typeof asterinas): readonly string[] => matrixOf(system).map(({ profile, kernel }) => `${profile} ${kernel ?? 'own'}`);
+  const found = rows(asterinas);
+  for (const row of ['direct own', 'direct linux', 'iso own', 'disk own', 'disk linux', 'debian linux']) assert.ok(found.includes(row), row);
+  for (const row of ['iso linux', 'installer linux', 'nixos own']) assert.not.ok(found.includes(row), row);
+  assert.ok(rows(redox).every((row) => row.endsWith(' own')));
 });
 
 test('flags for what is built are refused where nothing is', async () => {

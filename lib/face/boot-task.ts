@@ -14,6 +14,7 @@ import { bootTarget, consoleRules, namedSystem } from '../system/boot-target.ts'
 import { bootTest } from '../system/boot-test.ts';
 import type { CheckResult } from '../system/guest-check.ts';
 import { loadSystem } from '../system/system.ts';
+import type { System } from '../system/system.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from './boot-flags.ts';
 import type { BootChoice } from './boot-flags.ts';
 import { sourceFlags } from './source-flags.ts';
@@ -129,18 +130,23 @@ async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[
   );
   if (other) throw cannot('read the command line', `--${other} is for one boot, and --matrix is for all`, { blame: 'usage' });
   const system = await loadSystem(root, namedSystem(args.words[0], args.text('system')));
-  const kernels = [undefined, ...Object.keys(system.reference?.kernels ?? {})];
-  // A closure of Nix is booted by the words that its build gave.
-  const profiles = Object.entries(system.profiles).filter(([, { base }]) => base === undefined);
-  const choices = profiles.flatMap(([profile, { kernel: direct }]) =>
-    kernels.filter((kernel) => kernel === undefined || direct !== undefined).map((kernel): BootChoice => ({ profile, kernel })),
-  );
+  const choices = matrixOf(system);
   const built = await Promise.all(choices.map(async (choice) => ((await isBuilt(root, system.name, choice)) ? choice : undefined)));
   const found = built.filter((choice) => choice !== undefined);
   const missing = [...new Set(choices.filter((choice) => !found.includes(choice)).map(({ profile }) => profile ?? ''))];
   if (found.length > 0 && missing.length > 0) task.print(`Left out, because they are not built: ${missing.join(', ')}`);
   const limit = pLimit(availableParallelism());
   return await Promise.all((found.length > 0 ? found : choices).map((choice) => limit(() => bootWithRetries(task, root, system.name, true, choice))));
+}
+
+/** Returns each profile with its own kernel, and with the other kernels of the page that can start it. A closure of Nix is booted by words of its build. */
+export function matrixOf({ profiles, reference }: Pick<System, 'profiles' | 'reference'>): readonly BootChoice[] {
+  const others = Object.keys(reference?.kernels ?? {});
+  return Object.entries(profiles).flatMap(([profile, { base, kernel, referenceWords }]) => {
+    if (base !== undefined) return [];
+    const started = kernel !== undefined || referenceWords !== undefined;
+    return [undefined, ...(started ? others : [])].map((one) => ({ profile, kernel: one }));
+  });
 }
 
 async function isBuilt(root: string, system: string, { profile }: BootChoice): Promise<boolean> {

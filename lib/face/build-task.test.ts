@@ -75,7 +75,7 @@ test('sources that were not fetched end only the builds of profiles that have so
     const { exitCode, stderr } = await build('asterinas', '--dry-run', '--profile', profile);
     assert.is(exitCode, 0, `${profile}: ${stderr}`);
   }
-  for (const profile of ['uutils']) {
+  for (const profile of ['uutils', 'debian']) {
     const { exitCode, stderr } = await build('asterinas', '--dry-run', '--profile', profile);
     assert.is(exitCode, 69, profile);
     assert.match(stderr, 'Cannot build asterinas: its sources have not been fetched\nhint: run npx zx tasks/fetch.ts asterinas');

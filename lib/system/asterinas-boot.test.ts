@@ -110,6 +110,14 @@ for (const profile of ['direct', 'pvh', 'efi'] as const) {
   });
 }
 
+test('disk: Linux starts the root file system of the same disk without its boot loader, with the same arguments', async () => {
+  const { verdict, text } = await boot('disk', { kernel: 'linux' });
+  assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
+  assert.match(text, /EXT4-fs \(vda2\): mounting ext2 file system/);
+  assert.match(text, /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(6\):\r\n/);
+  for (const word of ['SHELL=/bin/sh', 'LOGNAME=root', 'PATH=/bin:/benchmark', 'TERM=linux']) assert.match(text, `  ${word}\r\n`);
+});
+
 for (const flags of [[], ['--console', 'hvc0'], ['--scheme', 'iommu'], ['--scheme', 'normal']]) {
   test(`programs ${flags.join(' ')}: Linux runs busybox, and the checks of the profile pass`, async () => {
     await build('programs');

@@ -65,13 +65,21 @@ function resolvedFiles(search: readonly string[]): FileFacts {
   };
 }
 
-function consoleFiles({ device, baud, terminal }: CheckedServices['console']): FileFacts {
+function consoleFiles({ device, baud, terminal, autologin }: CheckedServices['console']): FileFacts {
   const unit = `serial-getty@${device}.service`;
-  const drop = `[Service]\nEnvironment=TERM=${terminal}\nExecStart=\nExecStart=-/sbin/agetty -L ${baud} %I ${terminal}\n`;
+  const user = autologin === undefined ? '' : `--autologin ${autologin} `;
+  const drop = `[Service]\nEnvironment=TERM=${terminal}\nExecStart=\nExecStart=-/sbin/agetty ${user}-L ${baud} %I ${terminal}\n`;
   return {
     ...enabled(`${installed}/serial-getty@.service`, `getty.target.wants/${unit}`),
     [`${units}/${unit}.d/console.conf`]: { text: drop },
+    ...(autologin === undefined ? {} : anyConsole(autologin)),
   };
+}
+
+/** systemd opens other consoles that the kernel's command line names, such as hvc0, with units of the same template. */
+function anyConsole(autologin: string): FileFacts {
+  const start = `ExecStart=-/sbin/agetty --autologin ${autologin} --noclear --keep-baud 115200,57600,38400,9600 - $TERM`;
+  return { [`${units}/serial-getty@.service.d/autologin.conf`]: { text: `[Service]\nExecStart=\n${start}\n` } };
 }
 
 /** A unit that has failed for good is told at the console, and remembered by name: one that another's failure kept from starting is not "failed". */

@@ -94,7 +94,8 @@ export function initScript({ name, needs, needsNetwork }: FullService): string {
   ].join('\n');
 }
 
-export function inittabText({ device, baud, terminal }: CheckedServices['console']): string {
+export function inittabText({ device, baud, terminal, autologin }: CheckedServices['console']): string {
+  const user = autologin === undefined ? '' : `--autologin ${autologin} `;
   return [
     'id:2:initdefault:',
     'si::sysinit:/etc/init.d/rcS',
@@ -102,7 +103,7 @@ export function inittabText({ device, baud, terminal }: CheckedServices['console
     ...[0, 1, 2, 3, 4, 5, 6].map((level) => `l${level}:${level}:wait:/etc/init.d/rc ${level}`),
     'z6:6:respawn:/sbin/sulogin --force',
     'ca:12345:ctrlaltdel:/sbin/shutdown -t1 -a -r now',
-    `T0:2345:respawn:/sbin/agetty -L ${baud} ${device} ${terminal}`,
+    `T0:2345:respawn:/sbin/agetty ${user}-L ${baud} ${device} ${terminal}`,
     '',
   ].join('\n');
 }

@@ -16,10 +16,10 @@ const commands: FileFacts = Object.fromEntries(
 
 /** The text of /etc/init.table. */
 export function tableText(set: CheckedServices): string {
-  const { device, baud, terminal } = set.console;
+  const { device, baud, terminal, autologin } = set.console;
   const rows: (readonly string[])[] = [
     ['hostname', set.hostName],
-    ['getty', device, '/sbin/agetty', '-L', String(baud), device, terminal],
+    ['getty', device, '/sbin/agetty', ...(autologin === undefined ? [] : ['--autologin', autologin]), '-L', String(baud), device, terminal],
     ...set.kernelModules.map((name) => ['module', name]),
     ...Object.entries(set.temporaryFiles).map(([path, file]) => temporaryRow(path, file)),
     ...Object.entries(set.interfaces).flatMap(([name, link]) => interfaceRows(name, link)),

@@ -46,6 +46,14 @@ test("a profile's own kernel, machine and session are those of its boot", async 
   assert.equal([uefi.system.machine.firmware, uefi.system.machine.kernel], ['uefi', undefined]);
 });
 
+test('a disk has words for other kernels, and its own is started by firmware', async () => {
+  const { system } = await bootTarget({ root, system: 'asterinas', profile: 'debian', image: undefined });
+  assert.equal([system.machine.firmware, system.machine.kernel], ['uefi', undefined]);
+  assert.is(system.referenceWords, 'root=LABEL=nixos rw init=/sbin/init console=ttyS0');
+  assert.ok(system.referenceSession && !system.session);
+  assert.is((await bootTarget({ root, system: 'asterinas', profile: 'iso', image: undefined })).system.referenceWords, undefined);
+});
+
 test('a profile that is none is refused, unless an image is named', async () => {
   const failure = await failureOf(bootTarget({ root, system: 'rust-nixos', profile: 'smal', image: undefined }));
   assert.equal([failure.exitCode, failure.hint], [2, 'did you mean small?']);

@@ -19,6 +19,8 @@ export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'c
   readonly session?: GuestSession;
   /** The same with another kernel of the page. */
   readonly referenceSession?: GuestSession;
+  /** The command line of such a kernel, where the image is a disk with a boot loader. */
+  readonly referenceWords?: string;
 }
 
 export interface BootTarget {
@@ -105,14 +107,15 @@ async function bootable(
 
 /** A system with what its profile says of booting it. A profile that it does not have is one of an image that was named. */
 async function withProfile(system: System, name: string, outDir: string): Promise<Bootable> {
-  const { kernel, session, referenceSession, machine: own, console } = system.profiles[name] ?? {};
+  const { kernel, session, referenceSession, referenceWords, machine: own, console } = system.profiles[name] ?? {};
   const image = kernelPath(outDir, system.name, name);
   const built = kernel && (await absentAsUndefined(readFile(commandLinePath(image), 'utf8')));
   const direct = kernel && { image, commandLine: built?.trimEnd() ?? kernel.commandLine };
   const { debugExit, ...rest } = { ...system.machine, ...own, ...(direct && { kernel: direct }) };
   // How a machine ends says something of the page's own kernel alone.
   const machine = console || !debugExit ? rest : { ...rest, debugExit };
-  return { ...system, machine, ...(console && { console }), ...(session && { session }), ...(referenceSession && { referenceSession }) };
+  const sessions = { ...(session && { session }), ...(referenceSession && { referenceSession }) };
+  return { ...system, machine, ...(console && { console }), ...sessions, ...(referenceWords !== undefined && { referenceWords }) };
 }
 
 /** Systems that are built here, and folders of systems/ that have a machine. */

@@ -48,6 +48,7 @@ const restart = { when: 'always', limit: 1, withinSec: 1, delaySec: 0 } as const
 const rows: readonly (readonly [Partial<ServiceSet>, string])[] = [
   [{ hostName: 'a b' }, `hostName: "a b" is not a host's name`],
   [{ console: { device: 'tty/S0', baud: 1, terminal: 'x' } }, `console.device: "tty/S0" is not a device's name`],
+  [{ console: { ...sampleServices.console, autologin: 'rot' } }, 'console.autologin: there is no user "rot"'],
   [{ users: { 'A b': { uid: 1 } } }, 'users.A b: "A b" is not a name of an account'],
   [{ users: { ann: { uid: 1 }, web: { uid: 1 } } }, 'users.web.uid: "ann" has 1 too'],
   [

@@ -26,6 +26,8 @@ export function checkServices(set: ServiceSet): CheckedServices {
   must(/^[A-Za-z0-9-]+$/.test(set.console.terminal), 'console.terminal', `"${set.console.terminal}" is not a terminal's name`);
   const groups = [...set.baseAccounts.groups, ...Object.keys(set.groups ?? {}), ...Object.keys(set.users)];
   const users = [...Object.keys(set.baseAccounts.users), ...Object.keys(set.users)];
+  const { autologin } = set.console;
+  must(autologin === undefined || users.includes(autologin), 'console.autologin', `there is no user "${autologin}"`);
   for (const [name, id] of Object.entries(set.groups ?? {})) {
     checkAccount(`groups.${name}`, name, id);
   }

@@ -71,6 +71,22 @@ test('every check is made, also after one has failed, by output and by status', 
   ]);
 });
 
+test('a console that has a shell already is not asked for a login', async () => {
+  const guest = new Guest({ one: ['fine\n', 0] });
+  guest.write('user');
+  guest.write('secret');
+  await new Promise(setImmediate);
+  const results = await guestSession(guest, guest.ended, { checks: [{ name: 'first', run: 'one', expect: 'fine' }] }, context);
+  assert.equal(
+    results.map(({ name, passed }) => [name, passed]),
+    [
+      ['find a shell', true],
+      ['first', true],
+    ],
+  );
+  assert.equal(guest.typed.slice(0, 3), ['user', 'secret', "echo bloo''mery-shell"]);
+});
+
 test('a login that is refused is the only result', async () => {
   const wrong = { user: 'user', password: 'wrong' };
   const [result, ...others] = await session(new Guest({}), { login: wrong, checks: [{ name: 'never', run: 'x', expect: /x/ }] });

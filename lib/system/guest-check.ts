@@ -37,7 +37,8 @@ export async function guestSession(
     });
   };
   try {
-    add(await asCheck(`log in as ${login.user}`, () => shell.login(login.user, login.password)));
+    const first = login ? `log in as ${login.user}` : 'find a shell';
+    add(await asCheck(first, () => shell.login(login?.user, login?.password)));
     if (results.some(({ passed }) => !passed)) return results;
     for (const check of checks) add(await checked(shell, check));
     if (powerOff !== undefined) add(await asCheck('power off', () => powerDown(line, ended, powerOff, signal)));

@@ -15,7 +15,8 @@ export interface GuestLogin {
 }
 
 export interface GuestSession {
-  readonly login: GuestLogin;
+  /** Absent: the console has a shell without a login. */
+  readonly login?: GuestLogin;
   readonly checks: readonly GuestCheck[];
   /** What the console must have said by the end, from the first line on. */
   readonly console?: readonly { readonly name: string; readonly expect: RegExp }[];

@@ -10,10 +10,11 @@ import type { Fetched } from './fetch.ts';
 import { lockPath } from './fetched-sources.ts';
 import type { SourceHost } from './fetched-sources.ts';
 import type { ReferenceFacts } from './reference-facts.ts';
+import { referenceInitramfs } from './reference-initramfs.ts';
 import { packagedFile } from './single-package.ts';
 import { readLock } from './source-lock.ts';
 import type { SourceLock } from './source-lock.ts';
-import type { System } from './system.ts';
+import type { System, SystemProfile } from './system.ts';
 
 type WithReference = Pick<System, 'name' | 'reference'>;
 
@@ -41,9 +42,12 @@ export async function referenceLock({ name, reference }: WithReference, host: So
   return fetched;
 }
 
-/** Returns the machine with another kernel and the same initramfs. A machine that starts no kernel directly, and a name that is not known, are Failures. */
+/**
+ * Returns the machine with another kernel, and with the same initramfs or disk. An image whose boot loader starts the kernel, unless it is a disk with
+ * words for other kernels, and a name that is not known are Failures.
+ */
 export async function withReferenceKernel(
-  { name, reference }: WithReference,
+  { name, reference, referenceWords }: WithReference & Pick<SystemProfile, 'referenceWords'>,
   machine: MachineDescription,
   wanted: string,
   host: SourceHost,
@@ -59,14 +63,18 @@ export async function withReferenceKernel(
       hint: near === undefined ? undefined : `did you mean ${near}?`,
     });
   }
-  if (!machine.kernel)
+  const words = machine.kernel?.commandLine ?? referenceWords;
+  if (words === undefined)
     throw cannot(what, 'a boot loader in the image starts its kernel', {
       blame: 'usage',
-      hint: 'choose a profile that starts it directly',
+      hint: 'choose a profile that starts it directly, or a disk',
     });
-  const lock = await referenceLock({ name, reference }, host, context);
-  const image = await packagedFile(kernel.packaged, { lock, cacheDir: host.cacheDir, env: host.env }, context);
-  return { ...machine, kernel: { ...machine.kernel, image, commandLine: `${kernel.words} ${machine.kernel.commandLine}` } };
+  const packages = { lock: await referenceLock({ name, reference }, host, context), cacheDir: host.cacheDir, env: host.env };
+  const image = await packagedFile(kernel.packaged, packages, context);
+  const started = { image, commandLine: `${kernel.words} ${words}` };
+  if (machine.kernel) return { ...machine, kernel: { ...machine.kernel, ...started } };
+  const initrd = kernel.initramfs && (await referenceInitramfs(kernel.initramfs, packages, context));
+  return { ...machine, firmware: 'bios', kernel: { ...started, ...(initrd !== undefined && { initrd }) } };
 }
 
 /** The sources as those of a system without components. Its lock is in the folder "reference" of the real one. */

@@ -192,6 +192,19 @@ test('the scripts are ones that a POSIX shell can read', async () => {
   }
 });
 
+test('a user is logged in at the console without a password, with systemd at every other console too', () => {
+  const console = { ...sampleServices.console, autologin: 'ann' };
+  const table = rendered(tableBackend, { ...sampleServices, console })['etc/init.table'] ?? '';
+  assert.match(table, '\ngetty ttyS0 /sbin/agetty --autologin ann -L 115200 ttyS0 vt220\n');
+  const inittab = rendered(sysvBackend, { ...staticServices, console })['etc/inittab'] ?? '';
+  assert.match(inittab, '\nT0:2345:respawn:/sbin/agetty --autologin ann -L 115200 ttyS0 vt220\n');
+  const systemd = rendered(systemdBackend, { ...sampleServices, console });
+  assert.match(systemd['etc/systemd/system/serial-getty@ttyS0.service.d/console.conf'] ?? '', '\nExecStart=-/sbin/agetty --autologin ann -L 115200 %I vt220\n');
+  const others = 'etc/systemd/system/serial-getty@.service.d/autologin.conf';
+  assert.match(systemd[others] ?? '', /^\[Service\]\nExecStart=\nExecStart=-\/sbin\/agetty --autologin ann /);
+  assert.is(rendered(systemdBackend, sampleServices)[others], undefined);
+});
+
 test('what a backend cannot do is refused with the field', () => {
   const sysv = (change: Partial<ServiceSet>): string => complaint(sysvBackend, { ...sampleServices, ...change });
   const why = 'the DHCP client of interfaces.eth0 writes /etc/resolv.conf anew with each lease';

@@ -25,6 +25,8 @@ export interface SerialConsole {
   readonly device: string;
   readonly baud: number;
   readonly terminal: string;
+  /** The user who is logged in there without a password. */
+  readonly autologin?: string;
 }
 
 /** What a service's user brings. */

@@ -40,6 +40,8 @@ export interface SystemProfile {
   readonly session?: GuestSession;
   /** What is done when another kernel of the page has booted it, in the place of `session`. */
   readonly referenceSession?: GuestSession;
+  /** The command line with which other kernels of the page start the root file system of its disk, without the boot loader of the disk. */
+  readonly referenceWords?: string;
   /** The file of its root file system, in the folder of the system's configurations. */
   readonly configuration?: string;
 }

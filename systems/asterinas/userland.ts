@@ -1,9 +1,13 @@
-// Programs in Rust from the page of rust-nixos: the same components from the same sources, so that both systems share the lock, the unpacked crates and
-// what was compiled.
-import type { FileFacts } from '../../lib/system/image-facts.ts';
+// Programs in Rust, and the Debian root with them, from the page of rust-nixos: the same components and packages from the same sources, so that both
+// systems share the lock, the unpacked crates, what was compiled and what was installed.
+import type { FileFacts, RootFacts } from '../../lib/system/image-facts.ts';
 import type { GuestCheck, GuestSession } from '../../lib/system/guest-session.ts';
 import { components, rustComponents } from '../rust-nixos/components.ts';
-import { staticCoreutils } from '../rust-nixos/replacements.ts';
+import { common } from '../rust-nixos/files.ts';
+import { systemd } from '../rust-nixos/init.ts';
+import { kernelModules } from '../rust-nixos/machine.ts';
+import { replacements, rust, staticCoreutils } from '../rust-nixos/replacements.ts';
+import { baseServices } from '../rust-nixos/services.ts';
 import { sources } from '../rust-nixos/sources.ts';
 import { session } from './programs.ts';
 
@@ -52,3 +56,31 @@ export const coreutilsSession: GuestSession = {
   ...session,
   checks: [...session.checks, ...checks, shell, complete],
 };
+
+/** The root of Debian's packages. Modules are those of the reference kernel. */
+const root: RootFacts = {
+  base: systemd.base,
+  replacements: rust,
+  services: {
+    init: systemd.name,
+    set: { ...baseServices, hostName: 'asterinas', console: { ...baseServices.console, autologin: 'root' } },
+  },
+  modules: { from: 'kernel', names: kernelModules },
+};
+
+export const debian = {
+  root,
+  files: { ...common, ...systemd.files, 'etc/fstab': { text: 'LABEL=nixos / ext2 defaults 0 0\n' } },
+  session: {
+    checks: [
+      { name: 'uname', run: 'uname -s', expect: 'Linux' },
+      { name: 'root is logged in', run: 'id -un', expect: 'root' },
+      { name: 'the name of the host', run: 'cat /etc/hostname; hostname', expect: /^asterinas\nasterinas$/ },
+      { name: 'the root file system is on the disk', run: 'findmnt -no SOURCE,FSTYPE /', expect: /^\/dev\/\S+2 +ext2$/ },
+      { name: 'an exit status', run: "sh -c 'exit 7'", expect: '', status: 7 },
+      ...rust.flatMap((name) => replacements[name]?.checks ?? []),
+      ...systemd.checks,
+    ],
+    powerOff: 'systemctl poweroff',
+  },
+} satisfies { readonly root: RootFacts; readonly files: FileFacts; readonly session: GuestSession };

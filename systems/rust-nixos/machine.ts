@@ -9,3 +9,6 @@ export const machine: MachineDescription = {
   imageInterface: 'nvme',
   network: { kind: 'user', forwards: [] },
 };
+
+/** What the cloud kernel has not built in, and a machine here may need. */
+export const kernelModules = ['autofs4', 'dummy', 'virtio_balloon', 'virtio_blk', 'virtio_net', 'virtio_rng'] as const;

@@ -9,6 +9,7 @@ import { rustComponents } from './components.ts';
 import { common, login } from './files.ts';
 import { rustInit, systemd, sysvinit } from './init.ts';
 import type { Init } from './init.ts';
+import { kernelModules } from './machine.ts';
 import { extras, replacements, rust } from './replacements.ts';
 import { baseServices } from './services.ts';
 import { smallKeeps } from './small.ts';
@@ -17,8 +18,7 @@ const kernelFile = 'kernel:boot/vmlinuz-*';
 const loaderFile = 'loader:usr/lib/systemd/boot/efi/systemd-bootx64.efi';
 const timestampSec = 1_767_225_600; // 2026-01-01
 
-/** What the cloud kernel has not built in, and a machine here may need. */
-const modules = { from: 'kernel', names: ['autofs4', 'dummy', 'virtio_balloon', 'virtio_blk', 'virtio_net', 'virtio_rng'] };
+const modules = { from: 'kernel', names: kernelModules };
 
 function rootPartition(init: Init, replaced: readonly string[], set: ServiceSet): PartitionFacts {
   return {
