@@ -47,6 +47,7 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   patch: { debian: 'patch', fedora: 'patch', arch: 'patch', nix: 'patch' },
   'nix-store': { debian: 'nix-bin', fedora: 'nix', arch: 'nix', nix: 'nix' },
   'qemu-system-x86_64': { debian: 'qemu-system-x86', fedora: 'qemu-system-x86', arch: 'qemu-system-x86', nix: 'qemu' },
+  setfattr: { debian: 'attr', fedora: 'attr', arch: 'attr', nix: 'attr' },
   setpriv: { debian: 'util-linux', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
   sfdisk: { debian: 'fdisk', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
   tar: { debian: 'tar', fedora: 'tar', arch: 'tar', nix: 'gnutar' },

@@ -1,7 +1,7 @@
 // `tasks/image.ts put` and `grow`: the verbs that change an image.
 import { existsSync, statSync } from 'node:fs';
 import { cannot, cannotBecause } from '../core/errors.ts';
-import { formatBytes } from '../core/sizes.ts';
+import { formatBytes, plural } from '../core/sizes.ts';
 import { growImage } from '../image/grow-image.ts';
 import type { OpenImage } from '../image/image-reader.ts';
 import { putIntoImage } from '../image/put-image.ts';
@@ -31,6 +31,9 @@ export async function put(it: Task, image: OpenImage): Promise<Outcome> {
   const outcome = await putIntoImage(image, request, args.text('partition'), scratchDir(it), hostOf(it), it);
   it.print(`${outcome.replaced ? 'replaced' : 'added'} ${outcome.path} (${formatBytes(source.sizeBytes)})`);
   if (outcome.copied) it.report({ kind: 'note', text: 'the image had several hard links; the others keep the old contents' });
+  if (outcome.otherNames) {
+    it.report({ kind: 'note', text: `the file had ${plural(outcome.otherNames, 'other name')} in the image, with the old contents now` });
+  }
   noteManifest(it, image);
   return { json: { image: image.path, path: outcome.path, bytes: source.sizeBytes, replaced: outcome.replaced, copied: outcome.copied } };
 }

@@ -76,14 +76,20 @@ async function cat(it: Task, image: OpenImage): Promise<Outcome> {
 
 async function extract(it: Task, image: OpenImage): Promise<Outcome> {
   const [dir = ''] = takeWords(it, 'extract', 1, 'DIR');
-  const { files, bytes, leftOut } = await extractVolumes(chosenVolumes(image, it.args.text('partition')), it.path(dir), it);
+  const volumes = chosenVolumes(image, it.args.text('partition'));
+  const { files, bytes, leftOut, xattrsLeftOut, xattrComplaints } = await extractVolumes(volumes, it.path(dir), hostOf(it), it);
   it.print(`extracted ${plural(files, 'file')} (${formatBytes(bytes)}) to ${dir}`);
-  if (leftOut.length > 0) {
-    const [first = ''] = leftOut;
-    const others = leftOut.length > 1 ? ` and ${leftOut.length - 1} more` : '';
-    await printNames(it, [`note: devices, pipes and sockets were left out: ${shownName(first)}${others}`]);
+  for (const [what, paths] of [
+    ['devices, pipes and sockets were left out', leftOut],
+    ['extended attributes were left out', xattrsLeftOut],
+    ['extended attributes could not be set', xattrComplaints],
+  ] as const) {
+    const [first] = paths;
+    const others = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
+    if (first !== undefined) await printNames(it, [`note: ${what}: ${shownName(first)}${others}`]);
   }
-  return { json: { image: image.path, dir: it.path(dir), files, bytes, leftOut: [...leftOut] } };
+  const notes = { leftOut: [...leftOut], xattrsLeftOut: [...xattrsLeftOut], xattrComplaints: [...xattrComplaints] };
+  return { json: { image: image.path, dir: it.path(dir), files, bytes, ...notes } };
 }
 
 async function verify(it: Task, image: OpenImage): Promise<Outcome> {

@@ -8,6 +8,7 @@ import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { specialTypes } from './volume.ts';
 import type { SpecialFile, VolumeEntry } from './volume.ts';
+import { refuseXattrs } from './xattrs.ts';
 
 /** The magic number of the form newc, which every header begins with. */
 export const newcMagic = '070701';
@@ -46,6 +47,7 @@ export interface CpioOptions {
 
 /** Writes a tree as an archive. The same tree gives the same bytes. A file that is too large for the format is a Failure. */
 export function writeCpio(tree: FileTree, { timestampSec, gzip }: CpioOptions): Buffer {
+  refuseXattrs(tree, 'an initramfs');
   const parts: Buffer[] = [];
   let inode = 0;
   for (const [path, entry] of tree.entries) {

@@ -1,6 +1,7 @@
 // An inode of an ext2, ext3 or ext4 as a record, and the data that is stored in it. Source of the format: Linux,
 // Documentation/filesystems/ext4 (inodes.rst, attributes.rst, special_inodes.rst).
 import { Buffer } from 'node:buffer';
+import { inlineName, xattrsInInode } from './ext4-xattrs.ts';
 
 export interface Ext4Inode {
   readonly number: number;
@@ -16,6 +17,12 @@ export interface Ext4Inode {
   readonly data: Buffer;
   /** The bytes of a file or a directory that is stored in its inode. */
   readonly inline: Buffer | undefined;
+  /** How many names it has. */
+  readonly links: number;
+  /** The block with its extended attributes; 0 if there is none. */
+  readonly xattrBlock: number;
+  /** The bytes behind its fields, which may have extended attributes. */
+  readonly afterFields: Buffer;
 }
 
 const at = {
@@ -23,9 +30,12 @@ const at = {
   uid: 0x02,
   size: 0x04,
   gid: 0x18,
+  links: 0x1a,
   flags: 0x20,
   data: 0x28,
+  xattrBlock: 0x68,
   sizeHigh: 0x6c,
+  xattrBlockHigh: 0x76,
   uidHigh: 0x78,
   gidHigh: 0x7a,
   extraSize: 0x80,
@@ -33,8 +43,6 @@ const at = {
 export const dataBytes = 60;
 const oldInodeBytes = 128;
 const flag = { encrypted: 0x800, extents: 0x8_0000, inline: 0x1000_0000 } as const;
-/** Extended attributes in an inode: a magic number, then entries; values are placed from the first entry on. */
-const attribute = { magic: 0xea02_0000, headerBytes: 16, systemIndex: 7, name: 'data' } as const;
 
 /** Bits 12 to 15 of a mode. */
 export const fileTypes = { directory: 0o04, file: 0o10, symlink: 0o12 } as const;
@@ -49,6 +57,8 @@ export function decodeInode(number: number, bytes: Buffer): Ext4Inode {
   // Directories of old file systems have something else in the upper half.
   const sizeHigh = mode >> 12 === fileTypes.directory ? 0 : bytes.readUInt32LE(at.sizeHigh);
   const data = bytes.subarray(at.data, at.data + dataBytes);
+  const isLong = bytes.length > oldInodeBytes + 2;
+  const afterFields = bytes.subarray(isLong ? oldInodeBytes + bytes.readUInt16LE(at.extraSize) : bytes.length);
   return {
     number,
     mode,
@@ -58,7 +68,10 @@ export function decodeInode(number: number, bytes: Buffer): Ext4Inode {
     hasExtents: (flags & flag.extents) !== 0,
     isEncrypted: (flags & flag.encrypted) !== 0,
     data,
-    inline: (flags & flag.inline) === 0 ? undefined : Buffer.concat([data, inlineRest(bytes)]),
+    inline: (flags & flag.inline) === 0 ? undefined : Buffer.concat([data, inlineRest(afterFields)]),
+    links: bytes.readUInt16LE(at.links),
+    xattrBlock: bytes.readUInt16LE(at.xattrBlockHigh) * 2 ** 32 + bytes.readUInt32LE(at.xattrBlock),
+    afterFields,
   };
 }
 
@@ -70,20 +83,13 @@ export function deviceOf({ data }: Ext4Inode): readonly [major: number, minor: n
 }
 
 /** The part of inline data that is longer than the field: the value of the attribute "system.data". */
-function inlineRest(bytes: Buffer): Buffer {
-  const empty = bytes.subarray(0, 0);
-  if (bytes.length <= oldInodeBytes + 2) return empty;
-  const start = oldInodeBytes + bytes.readUInt16LE(at.extraSize);
-  if (start + 4 > bytes.length || bytes.readUInt32LE(start) !== attribute.magic) return empty;
-  const entries = bytes.subarray(start + 4);
-  for (let from = 0; from + attribute.headerBytes <= entries.length;) {
-    const nameLength = entries.readUInt8(from);
-    const index = entries.readUInt8(from + 1);
-    if (nameLength === 0 && index === 0) return empty;
-    const name = entries.toString('latin1', from + attribute.headerBytes, from + attribute.headerBytes + nameLength);
-    const place = entries.readUInt16LE(from + 2);
-    if (index === attribute.systemIndex && name === attribute.name) return entries.subarray(place, place + entries.readUInt32LE(from + 8));
-    from += attribute.headerBytes + Math.ceil(nameLength / 4) * 4;
+function inlineRest(afterFields: Buffer): Uint8Array {
+  const damaged = (why: string): Error => new Error(why);
+  const inodeContent = (): Uint8Array => Buffer.alloc(0);
+  try {
+    for (const { name, value } of xattrsInInode(afterFields, { bad: damaged, inodeContent })) if (name === inlineName) return value;
+  } catch {
+    // The reader of the attributes reports the damage.
   }
-  return empty;
+  return Buffer.alloc(0);
 }

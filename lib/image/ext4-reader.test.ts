@@ -195,7 +195,7 @@ test('extraction gives the same names, targets and bytes, those that are no UTF-
   assertSame(await contentsOf(image), contentsOfFolder(folder), 'read');
   const odd = [...(await contentsOf(image)).keys()].find((name) => !name.isWellFormed()) ?? '';
   assert.is((await opened(image, (open) => findInImage(open, Buffer.from(encodePath(odd)).toString()))).entry.path, odd);
-  await opened(image, ({ volumes }) => extractVolumes(volumes, join(dir, 'extracted'), context));
+  await opened(image, ({ volumes }) => extractVolumes(volumes, join(dir, 'extracted'), { path }, context));
   rmSync(join(dir, 'extracted', 'lost+found'), { recursive: true });
   assertSame(contentsOfFolder(join(dir, 'extracted')), contentsOfFolder(folder), 'extracted');
 });
@@ -230,7 +230,7 @@ test('owners of all sizes, deleted files and devices are as debugfs made them', 
     const [volume] = volumes;
     const entry = entries.get('tty');
     if (volume && entry) assert.match(listingLine(volume, entry, 5), /^c.* {2}5,1 tty$/);
-    const { leftOut, files } = await extractVolumes(volumes, join(dir, 'owned'), context);
+    const { leftOut, files } = await extractVolumes(volumes, join(dir, 'owned'), { path }, context);
     assert.equal([leftOut, files], [['disk', 'pipe', 'tty'], 2]);
   });
 });
@@ -246,7 +246,7 @@ test('a name with a line end is one line of a listing, and is extracted under it
     const lines: string[] = [];
     for await (const entry of volume?.volume?.entries() ?? []) if (volume) lines.push(listingLine(volume, entry, 1).replace(/^.* \d /, ''));
     assert.equal(lines, ['/', "link -> $'to\\nline'", 'lost+found', "$'new\\nline'"]);
-    await extractVolumes(volumes, join(dir, 'lines-out'), context);
+    await extractVolumes(volumes, join(dir, 'lines-out'), { path }, context);
   });
   assert.is(readFileSync(join(dir, 'lines-out', 'new\nline'), 'utf8'), 'y');
   assert.is(readlinkSync(join(dir, 'lines-out', 'link')), 'to\nline');
@@ -259,7 +259,7 @@ test('holes take no room when they are extracted, and none in the folder for tem
   truncateSync(join(folder, 'hole'), GiB);
   const image = await made('holes.img', folder, '24M', '-t', 'ext4');
   await opened(image, async ({ volumes }) => {
-    await extractVolumes(volumes, join(dir, 'holes-out'), context);
+    await extractVolumes(volumes, join(dir, 'holes-out'), { path }, context);
     assert.equal(readdirSync(scratch), []);
   });
   const { size, blocks } = statSync(join(dir, 'holes-out', 'hole'));

@@ -10,10 +10,13 @@ import { dataBytes, decodeInode, deviceOf, fileTypes, typeOf } from './ext4-inod
 import type { Ext4Inode } from './ext4-inode.ts';
 import { runsOf } from './ext4-runs.ts';
 import { Ext4Superblock } from './ext4-superblock.ts';
+import { inlineName, xattrsInBlock, xattrsInInode } from './ext4-xattrs.ts';
 import { badName, joinPath } from './file-tree.ts';
 import type { ImageBytes } from './image-bytes.ts';
 import { specialTypes } from './volume.ts';
 import type { FilePiece, SpecialFile, VolumeEntry } from './volume.ts';
+import { xattrsOf } from './xattrs.ts';
+import type { Xattrs } from './xattrs.ts';
 
 const rootInode = 2;
 /** The longest path that the kernel takes. */
@@ -110,8 +113,13 @@ export class Ext4Reader {
 
   #entry(path: string, inode: Ext4Inode): VolumeEntry {
     const type = typeOf(inode);
-    const { mode, uid, gid } = inode;
-    const common = { path, mode: mode & 0o7777, uid, gid, sizeBytes: 0 };
+    const { mode, uid, gid, links, number } = inode;
+    const xattrs = this.#xattrs(path, inode);
+    const extras = {
+      ...(xattrs.size > 0 && { xattrs }),
+      ...(links > 1 && type !== fileTypes.directory && { links: { inode: number, count: links } }),
+    };
+    const common = { path, mode: mode & 0o7777, uid, gid, sizeBytes: 0, ...extras };
     switch (type) {
       case fileTypes.directory:
         return { ...common, kind: 'directory' };
@@ -124,13 +132,33 @@ export class Ext4Reader {
     }
   }
 
+  #xattrs(path: string, inode: Ext4Inode): Xattrs {
+    const { blockBytes } = this.#superblock;
+    const reader = {
+      bad: (why: string): Error => this.#bad(path, `its extended attributes are damaged: ${why}`),
+      inodeContent: (number: number, sizeBytes: number): Uint8Array => {
+        const value = this.#inode(number);
+        if (value.sizeBytes !== sizeBytes) throw reader.bad(`inode ${number} has ${value.sizeBytes} bytes instead of ${sizeBytes}`);
+        return this.#wholeContent(value);
+      },
+    };
+    const found = [...xattrsInInode(inode.afterFields, reader)];
+    if (inode.xattrBlock !== 0) found.push(...xattrsInBlock(this.#bytes.read(inode.xattrBlock * blockBytes, blockBytes), reader));
+    return xattrsOf(found.flatMap(({ name, value }) => (name === inlineName ? [] : [[name, value] as const])));
+  }
+
   /** A short target without extents is in the inode itself. */
   #target(path: string, inode: Ext4Inode): string {
     const { sizeBytes, hasExtents, inline, data } = inode;
     if (inode.isEncrypted) throw this.#bad(path, 'its target is encrypted');
     if (sizeBytes > longestTarget) throw this.#bad(path, `its target has ${sizeBytes} bytes`);
     if (!hasExtents && !inline && sizeBytes < dataBytes) return decodeName(data.subarray(0, sizeBytes));
-    return decodeName(Buffer.concat([...this.#content(inode)].map(({ bytes }) => bytes)));
+    return decodeName(this.#wholeContent(inode));
+  }
+
+  /** The content of a file without holes. */
+  #wholeContent(inode: Ext4Inode): Buffer {
+    return Buffer.concat([...this.#content(inode)].map(({ bytes }) => bytes));
   }
 
   *#content(inode: Ext4Inode): Generator<FilePiece> {

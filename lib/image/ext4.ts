@@ -9,6 +9,7 @@ import { formatBytes, KiB } from '../core/sizes.ts';
 import { contentBytes } from './content.ts';
 import type { Content } from './content.ts';
 import { lostAndFound, refuseForExt4 } from './ext4-limits.ts';
+import { linkedNames } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { toolFailure, tried } from './image-tools.ts';
 import type { ImageHost, ToolCall } from './image-tools.ts';
@@ -155,23 +156,57 @@ async function copyBase({ path }: Ext4Base, imagePath: string, host: ImageHost, 
 /** debugfs(8) commands that make every entry; host files are read by debugfs itself. */
 async function commandsFor(tree: FileTree, there: ReadonlyMap<string, Entry>, timestampSec: number, stagingDir: string): Promise<string> {
   const lines = [`set_current_time @${timestampSec}`];
+  const links = hardLinks(tree, there);
   let staged = 0;
+  const stagedFile = async (content: Content): Promise<string> => {
+    const source = `f${staged++}`;
+    await stage(content, join(stagingDir, source));
+    return source;
+  };
   for (const [path, entry] of tree.entries) {
     const name = quoted(`/${path}`);
     const before = there.get(path);
     if (before === entry) continue;
+    const first = links.get(path);
+    if (first !== undefined) {
+      lines.push(...linkCommands(first, path));
+      continue;
+    }
     if (before) lines.push(...attributes(name, entry, undefined, before));
     else if (path === '') lines.push(...attributes('/', entry, 0o755));
     else if (path === lostAndFound) lines.push(...attributes(name, entry, 0o700));
     else if (entry.kind === 'directory') lines.push(`mkdir ${name}`, ...attributes(name, entry, 0o755));
     else if (entry.kind === 'symlink') lines.push(`symlink ${name} ${quoted(entry.target)}`, ...attributes(name, entry, 0o777));
     else {
-      const source = `f${staged++}`;
-      await stage(entry.content, join(stagingDir, source));
-      lines.push(`write ${source} ${name}`, ...attributes(name, entry, undefined));
+      lines.push(`write ${await stagedFile(entry.content)} ${name}`, ...attributes(name, entry, undefined));
+    }
+    for (const xattr of before?.xattrs?.keys() ?? []) if (!entry.xattrs?.has(xattr)) lines.push(`ea_rm ${name} ${quoted(xattr)}`);
+    for (const [xattr, value] of entry.xattrs ?? []) {
+      lines.push(`ea_set -f ${await stagedFile({ kind: 'bytes', bytes: value })} ${name} ${quoted(xattr)}`);
     }
   }
+  for (const { first, others } of linkedNames(tree.entries)) {
+    if ([first, ...others].some((path) => links.has(path)))
+      lines.push(`set_inode_field ${quoted(`/${first}`)} links_count ${others.length + 1}`);
+  }
   return `${lines.join('\n')}\n`;
+}
+
+/** Returns the names that become hard links, each with a name of the same file that is written before it. */
+function hardLinks(tree: FileTree, there: ReadonlyMap<string, Entry>): ReadonlyMap<string, string> {
+  const links = new Map<string, string>();
+  for (const { first, others } of linkedNames(tree.entries)) {
+    const names = [first, ...others];
+    const written = names.find((path) => there.get(path) === tree.entries.get(path)) ?? first;
+    for (const path of names) if (path !== written && !there.has(path)) links.set(path, written);
+  }
+  return links;
+}
+
+/** The command `ln` of debugfs does not make a full directory larger. The command `symlink` does, and `rm` leaves room for the name. */
+function linkCommands(first: string, path: string): readonly string[] {
+  const name = quoted(`/${path}`);
+  return [`symlink ${name} x`, `rm ${name}`, `ln ${quoted(`/${first}`)} ${name}`];
 }
 
 /** Creates a file with the content, or a link to a file of the host. debugfs gives a meaning to some characters of a path. */

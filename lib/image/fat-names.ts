@@ -7,6 +7,7 @@ import { lowerCaseBitsOf, unitsPerSlot } from './fat-record.ts';
 import type { NewRecord } from './fat-record.ts';
 import { nameOf } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
+import { refuseXattrs } from './xattrs.ts';
 
 /** UTF-16 units. */
 const longestName = 255;
@@ -21,6 +22,7 @@ export type FatName = Pick<NewRecord, 'shortName' | 'lowerCaseBits' | 'longName'
 
 /** Throws a Failure that names the path if a FAT cannot hold an entry of the tree. */
 export function refuseForFat(tree: FileTree): void {
+  refuseXattrs(tree, 'a FAT');
   const folded = new Map<string, string>();
   for (const [path, entry] of tree.entries) {
     const what = `write "${path}" into a FAT`;

@@ -5,18 +5,27 @@ import { cannot } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import { contentSize } from './content.ts';
 import type { Content } from './content.ts';
+import { badXattrName, sameXattrs } from './xattrs.ts';
+import type { Xattrs } from './xattrs.ts';
 
-/** Permission bits (12) and owner. */
+/** Permission bits (12), owner and extended attributes. */
 export interface Attributes {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  readonly xattrs?: Xattrs;
 }
 
+/**
+ * `inode`: files with the same word are one file with several names (hard links). An ext4 has them as such. In every other format here each name
+ * has a file of its own with the same content.
+ */
 export type Entry =
-  | (Attributes & { readonly kind: 'directory' })
-  | (Attributes & { readonly kind: 'file'; readonly content: Content })
-  | (Attributes & { readonly kind: 'symlink'; readonly target: string });
+  | (Attributes & { readonly kind: 'directory'; readonly inode?: never })
+  | (Attributes & { readonly kind: 'file'; readonly content: Content; readonly inode?: string })
+  | (Attributes & { readonly kind: 'symlink'; readonly target: string; readonly inode?: never });
+
+export type FileEntry = Extract<Entry, { kind: 'file' }>;
 
 /** Paths have no leading slash; the root is ''. Sorted by code unit, so a directory comes before what it holds; complete in its parents. */
 export interface FileTree {
@@ -35,7 +44,7 @@ export function directory(mode = 0o755, owner = root): Entry {
 }
 
 /** A file of bytes, of text (UTF-8), or of any other content. */
-export function file(content: Uint8Array | string | Content, mode = 0o644, owner = root): Entry {
+export function file(content: Uint8Array | string | Content, mode = 0o644, owner = root): FileEntry {
   if (typeof content === 'string') return { kind: 'file', mode, ...owner, content: { kind: 'bytes', bytes: Buffer.from(content) } };
   if (content instanceof Uint8Array) return { kind: 'file', mode, ...owner, content: { kind: 'bytes', bytes: content } };
   return { kind: 'file', mode, ...owner, content };
@@ -57,6 +66,12 @@ export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>,
     if (found.has(path)) throw cannot(`put "${path}" into a file tree`, 'it is there twice');
     found.set(path, entry);
   }
+  for (const { first, others } of linkedNames(found)) {
+    for (const path of others) {
+      const why = otherThan(found.get(first), found.get(path));
+      if (why) throw cannot(`put "${path}" into a file tree`, `it is a hard link to "${first}" and has ${why}`);
+    }
+  }
   for (const path of [...found.keys()]) {
     for (let parent = parentOf(path); parent !== undefined; parent = parentOf(parent)) {
       const there = found.get(parent);
@@ -66,6 +81,29 @@ export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>,
   }
   if (!found.has('')) found.set('', directory());
   return { entries: new Map([...found].sort(([a], [b]) => byCodeUnit(a, b))) };
+}
+
+/** The files that have several names: the first name in the order of the entries, and the others. */
+export function linkedNames(
+  entries: ReadonlyMap<string, Entry>,
+): readonly { readonly first: string; readonly others: readonly string[] }[] {
+  const names = new Map<string, string[]>();
+  for (const [path, { inode }] of entries) {
+    if (inode === undefined) continue;
+    const of = names.get(inode) ?? [];
+    names.set(inode, of);
+    of.push(path);
+  }
+  return [...names.values()].flatMap(([first, ...others]) => (first === undefined || others.length === 0 ? [] : [{ first, others }]));
+}
+
+/** What differs between two names of one file, if anything. */
+function otherThan(first: Entry | undefined, other: Entry | undefined): string | undefined {
+  if (first?.kind !== 'file' || other?.kind !== 'file') return 'another kind';
+  if (first.mode !== other.mode) return 'another mode';
+  if (first.uid !== other.uid || first.gid !== other.gid) return 'another owner';
+  if (contentSize(first.content) !== contentSize(other.content)) return 'another size';
+  return sameXattrs(first.xattrs, other.xattrs) ? undefined : 'other extended attributes';
 }
 
 /** The names in each directory, sorted; the empty directories too. */
@@ -122,6 +160,10 @@ function badEntry(path: string, entry: Entry): string | undefined {
   if (!isWithin(mode, 0o7777)) return `its mode ${mode} has more than 12 bits`;
   if (!isWithin(uid, 0xffff_ffff) || !isWithin(gid, 0xffff_ffff)) return `its owner ${uid}:${gid} is not a pair of 32-bit numbers`;
   if (entry.kind === 'symlink' && (entry.target === '' || entry.target.includes('\0'))) return 'its link target is empty or holds a NUL';
+  for (const name of entry.xattrs?.keys() ?? []) {
+    const why = badXattrName(name);
+    if (why) return `the name of its extended attribute ${why}`;
+  }
   return entry.kind === 'file' ? badContent(entry.content) : undefined;
 }
 

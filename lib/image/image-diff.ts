@@ -1,6 +1,7 @@
 // Compares two images: their partition tables, and the files of the volumes that have the same name. Contents are read side by side in
 // pieces. Times, identifiers of file systems and the place of blocks do not count.
 import { createReadStream } from 'node:fs';
+import { byCodeUnit } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { pace } from '../core/pace.ts';
 import { MiB } from '../core/sizes.ts';
@@ -10,6 +11,7 @@ import type { ImageVolume, OpenImage } from './image-reader.ts';
 import { modeText } from './listing.ts';
 import { fileBytes } from './volume.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
+import type { Xattrs } from './xattrs.ts';
 
 export interface Difference {
   readonly change: 'added' | 'removed' | 'changed';
@@ -86,9 +88,18 @@ function entryDetails(before: VolumeEntry, after: VolumeEntry): string[] {
     owner: `${entry.uid}:${entry.gid}`,
     ...(entry.kind === 'file' ? { size: entry.sizeBytes } : {}),
     ...(entry.target === undefined ? {} : { target: `"${entry.target}"` }),
+    names: entry.links?.count ?? 1,
     ...(entry.special?.device ? { device: entry.special.device.join(',') } : {}),
   });
-  return changes(facts(before), facts(after));
+  return [...changes(facts(before), facts(after)), ...xattrChanges(before.xattrs ?? new Map(), after.xattrs ?? new Map())];
+}
+
+function xattrChanges(before: Xattrs, after: Xattrs): readonly string[] {
+  return [...new Set([...before.keys(), ...after.keys()])].sort(byCodeUnit).flatMap((name) => {
+    const [old, now] = [before.get(name), after.get(name)];
+    if (old && now) return Buffer.compare(old, now) === 0 ? [] : [`extended attribute ${name} changed`];
+    return [`extended attribute ${name} ${old ? 'removed' : 'added'}`];
+  });
 }
 
 /** "name old -> new" for each fact that differs and that both have. */

@@ -170,13 +170,13 @@ test('everything is listed, printed and extracted as it was put in; nothing is w
     }
     const to = join(dir, 'extracted');
     mkdirSync(to);
-    await extractVolumes(image.volumes, to, context);
+    await extractVolumes(image.volumes, to, { path }, context);
     assert.is(readlinkSync(join(to, 'root/usr/bin/out')), '/etc');
     assert.is(statSync(join(to, 'root/usr/bin/x')).mode & 0o7777, 0o755, 'set-id bits are left out');
     assert.is(readFileSync(join(to, 'EFI/EFI/BOOT/BOOTX64.EFI')).length, 300 * KiB);
-    assert.match((await failureOf(extractVolumes(image.volumes, to, context))).message, /it is not empty/);
+    assert.match((await failureOf(extractVolumes(image.volumes, to, { path }, context))).message, /it is not empty/);
     symlinkSync(dir, join(dir, 'link'));
-    assert.match((await failureOf(extractVolumes(image.volumes, join(dir, 'link'), context))).message, /it is not empty/);
+    assert.match((await failureOf(extractVolumes(image.volumes, join(dir, 'link'), { path }, context))).message, /it is not empty/);
     assert.not(existsSync(`${to}.partial`));
   });
 });
@@ -194,7 +194,7 @@ test('an image that names a directory ".." is refused, and nothing is written', 
   await assemble(layout({ root: evil }), out, host, context);
   await withImage(out, async (image) => {
     const to = join(dir, 'victim', 'inner');
-    assert.match((await failureOf(extractVolumes(image.volumes, to, context))).message, /^Cannot read "\/": a name is ".."$/);
+    assert.match((await failureOf(extractVolumes(image.volumes, to, { path }, context))).message, /^Cannot read "\/": a name is ".."$/);
     assert.equal(readdirSync(join(dir, 'victim')), []);
     assert.equal((await verifyImage(image, image.volumes, host, context)).findings.map((finding) => finding.why)[0], 'a name is ".."');
   });

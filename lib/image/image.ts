@@ -26,6 +26,7 @@ import type { ImageLayout, PartitionContents } from './layout.ts';
 import { refuseLayout } from './layout-limits.ts';
 import { openRedoxfs } from './redoxfs-reader.ts';
 import { writeRedoxfs } from './redoxfs-writer.ts';
+import { describedExtras } from './xattrs.ts';
 
 export type { ImageLayout, PartitionContents, PartitionLayout } from './layout.ts';
 
@@ -226,7 +227,15 @@ function isSecret(contents: PartitionContents): boolean {
 }
 
 function describedTree({ entries }: FileTree): Json {
-  return [...entries].map(([path, entry]) => [path, entry.kind, entry.mode, entry.uid, entry.gid, describedContent(entry)]);
+  return [...entries].map(([path, entry]) => [
+    path,
+    entry.kind,
+    entry.mode,
+    entry.uid,
+    entry.gid,
+    describedContent(entry),
+    ...describedExtras(entry),
+  ]);
 }
 
 /** Bytes in memory by digest; host files by size, for they are read only once, when they are written. */

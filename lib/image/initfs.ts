@@ -8,6 +8,7 @@ import { joinPath, namesByDirectory } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
 import { dirEntryBytes, encodeInitfsHeader, encodeInode, inodeBytes, mostInodes, noBootstrap, pageBytes } from './initfs-format.ts';
 import type { InitfsGeneration } from './initfs-format.ts';
+import { refuseXattrs } from './xattrs.ts';
 
 export interface InitfsOptions {
   readonly generation: InitfsGeneration;
@@ -17,6 +18,7 @@ export interface InitfsOptions {
 
 /** The bytes of an initfs. `bootstrapElf` goes to offset 4096 and its entry point into the header. Link targets are kept as they are given. */
 export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined, options: InitfsOptions): Uint8Array {
+  refuseXattrs(tree, 'an initfs');
   if (tree.entries.size > mostInodes)
     throw cannot('write an initfs', `it has ${tree.entries.size} files, and the format allows ${mostInodes}`);
   const { generation } = options;

@@ -8,6 +8,7 @@ import { contentBytes } from './content.ts';
 import type { FileTree } from './file-tree.ts';
 import { ran } from './image-tools.ts';
 import type { ImageHost } from './image-tools.ts';
+import { refuseXattrs } from './xattrs.ts';
 
 export interface IsoOptions {
   /** At most 32 of A-Z, 0-9 and _. */
@@ -26,6 +27,7 @@ export async function writeIso(
   context: Context,
 ): Promise<void> {
   const what = `make the ISO "${label}"`;
+  refuseXattrs(tree, 'an ISO');
   if (tree.entries.get(efiImage)?.kind !== 'file') throw cannot(what, `it has no file "${efiImage}" for firmware to start`);
   const folder = `${outPath}.d`;
   try {

@@ -159,7 +159,7 @@ test('a path that is longer than the kernel takes is written, read and extracted
   await assemble(layout({ tree }), join(dir, 'deep.img'), host, context);
   const image = await openImage(join(dir, 'deep.img'), dir, host, context);
   try {
-    const { files, bytes } = await extractVolumes(image.volumes, join(dir, 'deep'), context);
+    const { files, bytes } = await extractVolumes(image.volumes, join(dir, 'deep'), { path }, context);
     assert.equal([files, bytes], [1, 4]);
   } finally {
     await image.close();

@@ -40,7 +40,7 @@ export async function putIntoFat(imagePath: string, volume: ImageVolume, request
   }
 }
 
-/** Writes the file by debugfs, with the time at which the file system was made. */
+/** Writes the file by debugfs, with the time at which the file system was made. It has the extended attributes of the file that it replaces. */
 export async function putIntoExt4(
   imagePath: string,
   volume: ImageVolume,
@@ -52,7 +52,8 @@ export async function putIntoExt4(
   const { path, content } = request;
   const { missing, replaced } = await existingParts(volume, request);
   const owner = { uid: request.uid ?? replaced?.uid ?? 0, gid: request.gid ?? replaced?.gid ?? 0 };
-  const entry = file(content, request.mode ?? replaced?.mode ?? request.defaultMode, owner);
+  const plain = file(content, request.mode ?? replaced?.mode ?? request.defaultMode, owner);
+  const entry = replaced?.xattrs ? { ...plain, xattrs: replaced.xattrs } : plain;
   const tree = fileTree([...missing.map((each) => [each, directory()] as const), [path, entry]]);
   const there = new Map([...tree.entries].filter(([each]) => each !== path && !missing.includes(each)));
   const { offsetBytes, sizeBytes } = volume;

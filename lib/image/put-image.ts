@@ -17,6 +17,7 @@ import type { PutRequest } from './put-request.ts';
 import { putIntoRedoxfs } from './redoxfs-put.ts';
 import { openRedoxfs } from './redoxfs-reader.ts';
 import { fileDisk } from './redoxfs-sink.ts';
+import type { VolumeEntry } from './volume.ts';
 
 export interface PutOutcome {
   /** Where the file is now, with the partition in front. */
@@ -24,6 +25,8 @@ export interface PutOutcome {
   readonly replaced: boolean;
   /** Whether other hard links of the image kept the old bytes. */
   readonly copied: boolean;
+  /** How many other names the replaced file had in an ext4. They keep the old bytes. */
+  readonly otherNames?: number;
 }
 
 /**
@@ -49,7 +52,7 @@ async function putWhileLocked(
   host: ImageHost,
   context: Context,
 ): Promise<PutOutcome> {
-  const { volume, path, replaced } = await volumeFor(image, request, only);
+  const { volume, path, replaced: entry } = await volumeFor(image, request, only);
   const here = { ...request, path };
   const copied = linksOf(image.path, request.what) > 1;
   if (volume.kind === 'redoxfs' && !copied) await putInPlace(image.path, volume, here, context);
@@ -66,7 +69,8 @@ async function putWhileLocked(
       await rm(scratch, { recursive: true, force: true });
     }
   }
-  return { path: imagePathOf(volume, path), replaced, copied };
+  const otherNames = (entry?.links?.count ?? 1) - 1;
+  return { path: imagePathOf(volume, path), replaced: entry !== undefined, copied, ...(otherNames > 0 && { otherNames }) };
 }
 
 async function putInPlace(imagePath: string, { offsetBytes, password }: ImageVolume, request: PutRequest, context: Context): Promise<void> {
@@ -86,7 +90,8 @@ async function putInPlace(imagePath: string, { offsetBytes, password }: ImageVol
 interface Meant {
   readonly volume: ImageVolume;
   readonly path: string;
-  readonly replaced: boolean;
+  /** The file that has the path now. */
+  readonly replaced: VolumeEntry | undefined;
 }
 
 /**
@@ -103,17 +108,18 @@ async function volumeFor(image: OpenImage, { what, path: written, parents }: Put
   const inAny = volumes.map((volume) => ({ volume, path }));
   for (const replaced of [true, false]) {
     for (const candidates of [inNamed, inAny]) {
-      const found: (typeof candidates)[number][] = [];
+      const found: Meant[] = [];
       for (const each of candidates) {
-        if (await each.volume.volume?.find(replaced ? each.path : (parentOf(each.path) ?? ''))) found.push(each);
+        const entry = await each.volume.volume?.find(replaced ? each.path : (parentOf(each.path) ?? ''));
+        if (entry) found.push({ ...each, replaced: replaced ? entry : undefined });
       }
       if (found.length > 1) throw ambiguous(what, found);
-      if (found[0]) return { ...found[0], replaced };
+      if (found[0]) return found[0];
     }
   }
   const holders = inNamed.length > 0 ? inNamed : inAny.filter(({ volume: { kind } }) => volumes.length === 1 || kind !== 'fat');
   const [sole, ...others] = holders;
-  if (sole && others.length === 0) return { ...sole, replaced: false };
+  if (sole && others.length === 0) return { ...sole, replaced: undefined };
   const hint = parents ? 'begin the path with the partition, or give --partition NAME' : '--parents creates directories';
   throw cannot(what, `no partition has the directory "${parentOf(path) ?? ''}"`, { hint });
 }

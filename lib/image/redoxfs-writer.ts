@@ -26,6 +26,7 @@ import { fileDisk } from './redoxfs-sink.ts';
 import type { BlockDisk, BlockSink } from './redoxfs-sink.ts';
 import { largestFolders } from './tree-sizes.ts';
 import { encodeTreeList, idOfSlot, isFull, mostNodes, slotsPerList, treeLevels } from './redoxfs-tree.ts';
+import { refuseXattrs } from './xattrs.ts';
 
 export interface RedoxfsOptions {
   /** What errors call it: the partition's name. */
@@ -54,6 +55,7 @@ const noRoom = markerPointer(0);
 
 /** Writes `tree` into the open file `fd`. A name that RedoxFS cannot hold, or too little room (it says how many bytes are missing), is a Failure. */
 export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsOptions, context: Context): Promise<WrittenRedoxfs> {
+  refuseXattrs(tree, 'a RedoxFS');
   const writer = new RedoxfsWriter(tree, fd, options, context);
   const ids = new Map([...tree.entries.keys()].map((path, i) => [path, idOfSlot(i + 1)]));
   if (ids.size > mostNodes)

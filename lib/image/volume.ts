@@ -2,6 +2,7 @@
 // it believes nothing that it has not checked.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { MiB } from '../core/sizes.ts';
+import type { Xattrs } from './xattrs.ts';
 
 export interface VolumeEntry {
   /** Within the volume: no leading slash, '' for the root. Bytes that are no UTF-8 are kept (lib/core/byte-path.ts). */
@@ -14,8 +15,19 @@ export interface VolumeEntry {
   readonly sizeBytes: number;
   /** Of a symbolic link. */
   readonly target?: string;
+  /** Present if it has some. */
+  readonly xattrs?: Xattrs;
+  /** Of a file that has several names: what they have in common. */
+  readonly links?: HardLinks;
   /** Of kind 'other', if its type is known. */
   readonly special?: SpecialFile;
+}
+
+export interface HardLinks {
+  /** The same number for each name of the file. */
+  readonly inode: number;
+  /** How many names it has. */
+  readonly count: number;
 }
 
 /** A file that is no content. Extraction leaves it out. */

@@ -60,6 +60,7 @@ const optional: Readonly<Record<string, string>> = {
   nft: 'tasks/net.ts then needs iptables',
   patch: 'sources that are patched then cannot be fetched',
   'nix-store': 'what is computed for closures is then not compared with the real Nix by the tests',
+  setfattr: 'image.ts extract then restores no extended attributes',
   xorriso: 'ISO images then cannot be made',
   setpriv: 'children may outlive a task that is killed',
 };

@@ -13,6 +13,7 @@ import { fileTree } from '../image/file-tree.ts';
 import type { Entry, FileTree } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import type { ImageLayout } from '../image/image.ts';
+import { describedExtras } from '../image/xattrs.ts';
 
 /** Raised when the same entries give other bytes. */
 const version = 2;
@@ -55,7 +56,7 @@ export async function rootBaseImage(
 function described({ entries }: FileTree): Json {
   return [...entries].map(([path, entry]) => {
     const what = entry.kind === 'file' ? contentOf(entry) : entry.kind === 'symlink' ? entry.target : null;
-    return [path, entry.kind, entry.mode, entry.uid, entry.gid, what];
+    return [path, entry.kind, entry.mode, entry.uid, entry.gid, what, ...describedExtras(entry)];
   });
 }
 
