@@ -31,6 +31,15 @@ export function xattrsOfRecord(record: Readonly<Record<string, string>>): Xattrs
   return xattrsOf(Object.entries(record).map(([name, value]) => [name, Buffer.from(value, 'base64')]));
 }
 
+/** The bytes of a value as setfattr(1) takes it: "0x" and hexadecimal digits, "0s" and base64, or text. */
+export function xattrValue(text: string): Buffer {
+  if (/^0x(?:[0-9a-f]{2})*$/i.test(text)) return Buffer.from(text.slice(2), 'hex');
+  if (/^0s[a-z0-9+/]*={0,2}$/i.test(text)) return Buffer.from(text.slice(2), 'base64');
+  if (/^0[xs]/i.test(text))
+    throw cannot(`use "${text}" as the value of an extended attribute`, 'its digits are not whole bytes in hexadecimal or base64');
+  return Buffer.from(text);
+}
+
 /** Returns why a name cannot be that of an extended attribute, if so. */
 export function badXattrName(name: string): string | undefined {
   if (!/^(?:user|trusted|security|system)\.[^\0\n\r]+$/.test(name)) {

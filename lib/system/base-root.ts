@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
-import { decodeName } from '../core/byte-path.ts';
 import { digestFile, digestRecord } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
@@ -12,6 +11,9 @@ import type { Context } from '../core/events.ts';
 import { outputOf } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import type { Entry } from '../image/file-tree.ts';
+import { xattrRecord, xattrsOfRecord } from '../image/xattrs.ts';
+import { tarMembers } from '../rootfs/tar-members.ts';
+import type { TarMember } from '../rootfs/tar-members.ts';
 import { archivePath } from './archives.ts';
 import { archivesFor } from './source-lock.ts';
 import type { LockedArchive, SourceLock } from './source-lock.ts';
@@ -28,8 +30,8 @@ export interface BaseRequest {
 /** Paths without a leading slash. Files are in the cache; they must not be changed. */
 export type BaseRoot = ReadonlyMap<string, Entry>;
 
-/** Raised when the same list gives another tree. */
-const version = 2;
+/** Raised when the same list gives another tree. Trees before version 3 have neither extended attributes nor names of one file. */
+const version = 3;
 
 /** It names the repository that the packages came from, which is a folder of this host's cache. */
 const ours = 'etc/apt/sources.list';
@@ -38,7 +40,16 @@ const ours = 'etc/apt/sources.list';
 const leftOut = ['/usr/share/man/*', '/usr/share/info/*', '/usr/share/locale/*', '/usr/share/doc/*', '/usr/share/lintian/*'];
 const kept = ['/usr/share/doc/*/copyright'];
 
-type Row = readonly [path: string, kind: Entry['kind'], mode: number, uid: number, gid: number, targetOrBytes: string | number];
+/** `xattrs`: values in base64. `inode`: the same word for each name of a file that has several. */
+type Row = readonly [
+  path: string,
+  kind: Entry['kind'],
+  mode: number,
+  uid: number,
+  gid: number,
+  targetOrBytes: string | number,
+  extras?: { readonly inode?: string; readonly xattrs?: Readonly<Record<string, string>> },
+];
 
 /** The tree, made if it is not there. Archives that are missing or damaged are Failures; a killed run leaves nothing that counts. */
 export async function baseRoot(request: BaseRequest, context: Context): Promise<BaseRoot> {
@@ -82,12 +93,11 @@ async function makeBase(request: BaseRequest, folder: string, context: Context):
     const dpkg = [...leftOut.map((path) => `path-exclude=${path}`), ...kept.map((path) => `path-include=${path}`)];
     const source = `deb [trusted=yes] copy:${repository} ./`; // each archive's digest was verified above
     await run(what, ['mmdebstrap', ...options, ...dpkg.map((option) => `--dpkgopt=${option}`), suite, archive, source], '/');
-    const listing = await run('list the base', ['tar', '-tvf', archive, '--numeric-owner', '--quoting-style=c'], '/');
     const files = join(partial, 'files');
     await mkdir(files);
     const words = ['-xf', archive, '-C', files, '--no-same-owner', '--no-same-permissions', '--exclude=./dev/*'];
     await run('unpack the base', ['tar', ...words], '/');
-    await writeFile(join(partial, 'tree.json'), JSON.stringify(rowsOf(listing).filter(([path]) => path !== ours)));
+    await writeFile(join(partial, 'tree.json'), JSON.stringify(rowsOf(tarMembers(archive)).filter(([path]) => path !== ours)));
     await rm(archive);
     await rm(repository, { recursive: true });
     await rename(partial, folder);
@@ -111,54 +121,49 @@ async function offer(archive: LockedArchive, repository: string, cacheDir: strin
   await link(path, join(repository, basename(path)));
 }
 
-const quotedName = '"((?:[^"\\\\]|\\\\.)*)"';
-const listed = new RegExp(
-  `^([-dlhbcps])([-rwxsStT]{9})\\S* (\\d+)/(\\d+) +(\\d+(?:,\\d+)?) \\S+ \\S+ ${quotedName}(?: (?:->|link to) ${quotedName})?$`,
-);
-
-/** Rows of `tar -tv --quoting-style=c`: `-rwsr-xr-x 0/0 72344 2025-04-07 00:00 "./usr/bin/su"`, with ` -> "target"` or ` link to "./path"` after the name. */
-export function rowsOf(listing: string): readonly Row[] {
-  const sizes = new Map<string, number>();
-  return listing.split('\n').flatMap((line): Row[] => {
-    const [, type, bits = '', uid = '', gid = '', bytes = '', name = '', target = ''] = listed.exec(line) ?? [];
-    const path = inRoot(unescaped(name));
-    if (path === undefined) return [];
-    const owner = [Number(uid), Number(gid)] as const;
-    const mode = modeOf(bits);
-    if (type === 'd') return [[path.replace(/\/$/, ''), 'directory', mode, ...owner, 0]];
-    if (type === 'l') return [[path, 'symlink', 0o777, ...owner, unescaped(target)]];
-    if (type === 'h') return [[path, 'file', mode, ...owner, sizes.get(inRoot(unescaped(target)) ?? '') ?? 0]];
-    if (type !== '-' || path.startsWith('dev/')) return [];
-    sizes.set(path, Number(bytes));
-    return [[path, 'file', mode, ...owner, Number(bytes)]];
-  });
+/**
+ * The rows of an archive of a root. Names of one file have the path of the first one as their inode. Devices, pipes and what is in dev/ are left out: they
+ * are created when a system boots.
+ */
+export function rowsOf(members: Iterable<TarMember>): readonly Row[] {
+  const rows = new Map<string, Row>();
+  for (const { path: written, type, mode, uid, gid, sizeBytes, target, xattrs } of members) {
+    const path = inRoot(written);
+    if (path === undefined || type === 'other' || (type === 'file' && path.startsWith('dev/'))) continue;
+    const extras = xattrs.size === 0 ? {} : { xattrs: xattrRecord(xattrs) };
+    if (type === 'directory') rows.set(path, [path, 'directory', mode, uid, gid, 0, extras]);
+    else if (type === 'symlink') rows.set(path, [path, 'symlink', 0o777, uid, gid, target, extras]);
+    else if (type === 'file') rows.set(path, [path, 'file', mode, uid, gid, sizeBytes, extras]);
+    else {
+      const first = inRoot(target);
+      const there = first === undefined ? undefined : rows.get(first);
+      if (first === undefined || !there)
+        throw cannot(`read "${path}"`, `it is a hard link to "${target}", which the archive does not have before it`);
+      const [, kind, ...facts] = withInode(there, first);
+      rows.set(first, [first, kind, ...facts]);
+      rows.set(path, [path, kind, ...facts]);
+    }
+  }
+  return [...rows.values()];
 }
 
+/** The row of a file with the number that its names have in common, if it has none yet. A symbolic link has none: its names are links of their own. */
+function withInode(row: Row, first: string): Row {
+  const [path, kind, mode, uid, gid, targetOrBytes, extras = {}] = row;
+  if (kind !== 'file') return row;
+  return [path, kind, mode, uid, gid, targetOrBytes, { ...extras, inode: extras.inode ?? first }];
+}
+
+/** "usr" for "./usr/"; undefined for a path that does not begin at the root. */
 function inRoot(path: string): string | undefined {
-  return path.startsWith('./') ? path.slice(2) : undefined;
+  return path.startsWith('./') ? path.slice(2).replace(/\/$/, '') : undefined;
 }
 
-/** "rwsr-xr-x" -> 0o4755. */
-export function modeOf(bits: string): number {
-  const plain = [...bits].reduce((mode, letter) => (mode << 1) | (letter === '-' || letter === 'S' || letter === 'T' ? 0 : 1), 0);
-  const special = [2, 5, 8].reduce((mode, at) => (mode << 1) | (/[sStT]/.test(bits[at] ?? '') ? 1 : 0), 0);
-  return (special << 9) | plain;
-}
-
-/** GNU tar's style "c": octal for bytes, letters for control characters. A byte that is no UTF-8 is kept (lib/core/byte-path.ts). */
-function unescaped(text: string): string {
-  if (!text.includes('\\')) return text;
-  const letters: Readonly<Record<string, number>> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 };
-  const bytes = [...text.matchAll(/\\([0-7]{3})|\\(.)|([^\\]+)/g)].map(([, octal, letter, plain]) => {
-    if (octal !== undefined) return Buffer.from([Number.parseInt(octal, 8)]);
-    if (letter !== undefined) return letter in letters ? Buffer.from([letters[letter] ?? 0]) : Buffer.from(letter);
-    return Buffer.from(plain ?? '');
-  });
-  return decodeName(Buffer.concat(bytes));
-}
-
-function entryOf([path, kind, mode, uid, gid, targetOrBytes]: Row, files: string): Entry {
-  if (kind === 'directory') return { kind, mode, uid, gid };
-  if (kind === 'symlink') return { kind, mode, uid, gid, target: String(targetOrBytes) };
-  return { kind, mode, uid, gid, content: { kind: 'host', path: join(files, path), sizeBytes: Number(targetOrBytes) } };
+function entryOf([path, kind, mode, uid, gid, targetOrBytes, extras = {}]: Row, files: string): Entry {
+  const { inode, xattrs } = extras;
+  const attributes = { mode, uid, gid, ...(xattrs && { xattrs: xattrsOfRecord(xattrs) }) };
+  if (kind === 'directory') return { kind, ...attributes };
+  if (kind === 'symlink') return { kind, ...attributes, target: String(targetOrBytes) };
+  const content = { kind: 'host', path: join(files, path), sizeBytes: Number(targetOrBytes) } as const;
+  return { kind, ...attributes, content, ...(inode !== undefined && { inode }) };
 }

@@ -8,7 +8,10 @@ import { digestBytes } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
 import { contentBytes } from '../image/content.ts';
+import { file } from '../image/file-tree.ts';
+import type { Entry } from '../image/file-tree.ts';
 import { readInitfs } from '../image/initfs-reader.ts';
+import { xattrsOf } from '../image/xattrs.ts';
 import { entriesOf, layoutOf } from './image-layout.ts';
 import type { FileFacts, ImageFacts } from './image-facts.ts';
 
@@ -90,6 +93,35 @@ test('a file is named after its content, where a text has the name too, and anot
   assert.is(text, `linux /${paths[1]}\ninitrd /${paths[2]}\n`);
   const [others] = await names('two');
   assert.equal([others[1] === kernel, others[2]], [false, paths[2]]);
+});
+
+test('a row gives its file extended attributes and capabilities, and appended text leaves other names of a file alone', async () => {
+  const below = new Map<string, Entry>([
+    ['etc/a', { ...file('1', 0o600), inode: 'etc/a', xattrs: xattrsOf([['user.kept', Buffer.from('k')]]) }],
+    ['etc/b', { ...file('1', 0o600), inode: 'etc/a', xattrs: xattrsOf([['user.kept', Buffer.from('k')]]) }],
+  ]);
+  const files: FileFacts = {
+    'bin/ping': { text: 'x', mode: 0o755, capabilities: ['cap_net_raw', 'cap_net_admin'] },
+    data: { folder: true, xattrs: { 'user.text': 'plain', 'user.hex': '0x00ff', 'user.base64': '0sAP8=' } },
+    'etc/a': { append: '2', xattrs: { 'user.more': 'm' } },
+  };
+  const entries = await entriesOf(files, { made: () => undefined }, 0, below);
+  const xattrs = (path: string): unknown =>
+    Object.fromEntries([...(entries.get(path)?.xattrs ?? [])].map(([name, value]) => [name, Buffer.from(value).toString('hex')]));
+  assert.equal(xattrs('bin/ping'), { 'security.capability': '0100000200300000000000000000000000000000' });
+  assert.equal(xattrs('data'), { 'user.base64': '00ff', 'user.hex': '00ff', 'user.text': '706c61696e' });
+  assert.equal(xattrs('etc/a'), { 'user.kept': '6b', 'user.more': '6d' });
+  assert.is(entries.get('etc/a')?.inode, undefined);
+  for (const [row, why] of [
+    [
+      { text: '', xattrs: { 'user.x': '0xf' } },
+      'Cannot use "0xf" as the value of an extended attribute: its digits are not whole bytes in hexadecimal or base64',
+    ],
+    [{ link: 'x', capabilities: ['cap_net_raw'] }, 'Cannot give "a" capabilities: it is a symlink'],
+  ] as const) {
+    const failure = await entriesOf({ a: row }, { made: () => undefined }, 0).catch((error: unknown) => error);
+    assert.is((failure as Error).message, why);
+  }
 });
 
 test.run();

@@ -100,6 +100,10 @@ interface Attributes {
   readonly mode?: number;
   readonly uid?: number;
   readonly gid?: number;
+  /** Extended attributes: name -> value as setfattr(1) takes it, that is text, "0x" and hexadecimal digits, or "0s" and base64. Only an ext4 has them. */
+  readonly xattrs?: Readonly<Record<string, string>>;
+  /** Of a program: what setcap(8) "cap_net_raw+ep" gives it. */
+  readonly capabilities?: readonly string[];
 }
 
 /** Returns the rows of an image that name files of components' sources: "base:init.d". */

@@ -4,11 +4,13 @@ import { join, posix, relative } from 'node:path';
 import { byCodeUnit, digestBytes } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { contentBytes } from '../image/content.ts';
+import { capabilityValue, capabilityXattr } from '../image/capabilities.ts';
 import { writeCpio } from '../image/cpio.ts';
 import { directory, file, fileTree, symlink } from '../image/file-tree.ts';
 import type { Entry, FileTree, Owner } from '../image/file-tree.ts';
 import type { ImageLayout } from '../image/image.ts';
 import { writeInitfs } from '../image/initfs.ts';
+import { xattrsOf, xattrValue } from '../image/xattrs.ts';
 import { fatFile, grubFile } from './boot-files.ts';
 import { bzImage } from './bzimage.ts';
 import type { FileMaker } from './boot-files.ts';
@@ -69,11 +71,22 @@ export async function entriesOf(
   for (const [name, row] of Object.entries(files)) {
     const path = named.get(name) ?? name;
     const fact = 'text' in row ? { ...row, text: withNames(row.text, named) } : row;
-    if ('append' in fact) entries.set(path, appended(path, fact.append, below.get(path)));
-    else if ('source' in fact) for (const [at, entry] of await sourceEntries(path, fact, sources)) entries.set(at, entry);
-    else entries.set(path, await entryOf(path, fact, sources, timestampSec));
+    const put = (at: string, entry: Entry): void => void entries.set(at, withXattrs(at, entry, fact));
+    if ('append' in fact) put(path, appended(path, fact.append, below.get(path)));
+    else if ('source' in fact) for (const [at, entry] of await sourceEntries(path, fact, sources)) put(at, entry);
+    else put(path, await entryOf(path, fact, sources, timestampSec));
   }
   return entries;
+}
+
+/** The entry with the extended attributes of its row. Of a folder of a source, the files have them. */
+function withXattrs(path: string, entry: Entry, fact: FileFact): Entry {
+  const { xattrs = {}, capabilities } = fact;
+  if (capabilities && entry.kind !== 'file' && !('source' in fact)) throw cannot(`give "${path}" capabilities`, `it is a ${entry.kind}`);
+  if ('source' in fact && entry.kind !== 'file') return entry;
+  const added = Object.entries(xattrs).map(([name, value]) => [name, xattrValue(value)] as const);
+  if (capabilities) added.push([capabilityXattr, capabilityValue(capabilities)]);
+  return added.length === 0 ? entry : { ...entry, xattrs: xattrsOf([...(entry.xattrs ?? []), ...added]) };
 }
 
 /** The paths of files that are named after their content. */
@@ -119,7 +132,8 @@ async function sourceEntries(
 
 function appended(path: string, text: string, below: Entry | undefined): Entry {
   if (below?.kind !== 'file') throw cannot(`append to "${path}"`, 'the base has no such file');
-  return { ...below, content: { kind: 'bytes', bytes: Buffer.concat([contentBytes(below.content), Buffer.from(text)]) } };
+  const { inode: _, ...own } = below; // other names of the file keep what they have
+  return { ...own, content: { kind: 'bytes', bytes: Buffer.concat([contentBytes(below.content), Buffer.from(text)]) } };
 }
 
 async function entryOf(

@@ -1,4 +1,4 @@
-// Roots of packages as trees: what tar lists of them, what dpkg's database says of them, and what is left when programs give way to others.
+// Roots of packages as trees: what an archive has of them, what dpkg's database says of them, and what is left when programs give way to others.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf } from '../core/sh.ts';
-import { baseFolder, baseRoot, modeOf, rowsOf } from './base-root.ts';
+import { tarMembers } from '../rootfs/tar-members.ts';
+import { baseFolder, baseRoot, rowsOf } from './base-root.ts';
 import type { BaseRequest } from './base-root.ts';
 import { closureRecord } from './closure-record.ts';
 import type { RootFacts } from './image-facts.ts';
@@ -177,7 +178,7 @@ test('a base without packages in the lock, and one whose archives are not there,
   assert.match((await failureOf(baseRoot({ ...request, lock: { archives: [absent] } }, context))).message, 'it has not been fetched');
 });
 
-test('what tar lists becomes rows, with links, set-user-ID and names of any kind', async () => {
+test('what tar packs becomes rows, with links, set-user-ID and names of any kind', async () => {
   const from = join(dir, 'listed');
   await outputOf(
     'make a root',
@@ -192,20 +193,21 @@ test('what tar lists becomes rows, with links, set-user-ID and names of any kind
   );
   const tar = ['tar', '-cf', join(dir, 'root.tar'), '--sort=name', '--owner=5', '--group=6', '--numeric-owner', '-C', from, '.'];
   await outputOf('pack', tar, { cwd: dir, env });
-  const listing = await outputOf('list', ['tar', '-tvf', join(dir, 'root.tar'), '--numeric-owner', '--quoting-style=c'], {
-    cwd: dir,
-    env: { ...env, LC_ALL: 'C.UTF-8' },
-  });
-  const rows = new Map(rowsOf(listing).map((one) => [one[0], one.slice(1)]));
-  assert.equal(rows.get('usr/bin/su'), ['file', 0o4755, 5, 6, 5]);
-  assert.equal(rows.get('usr/bin/twin'), ['file', 0o4755, 5, 6, 5]);
-  assert.equal(rows.get('link é'), ['symlink', 0o777, 5, 6, 'a b']);
-  assert.equal(rows.get('l -> m'), ['symlink', 0o777, 5, 6, 't -> u']);
+  const rows = new Map(rowsOf(tarMembers(join(dir, 'root.tar'))).map((one) => [one[0], one.slice(1)]));
+  assert.equal(rows.get('usr/bin/su'), ['file', 0o4755, 5, 6, 5, { inode: 'usr/bin/su' }]);
+  assert.equal(rows.get('usr/bin/twin'), ['file', 0o4755, 5, 6, 5, { inode: 'usr/bin/su' }]);
+  assert.equal(rows.get('link é'), ['symlink', 0o777, 5, 6, 'a b', {}]);
+  assert.equal(rows.get('l -> m'), ['symlink', 0o777, 5, 6, 't -> u', {}]);
   assert.equal([rows.get('q"u')?.[0], rows.get('b\udce9')?.[0]], ['file', 'file']);
-  assert.equal(rows.get('tmp'), ['directory', 0o1777, 5, 6, 0]);
-  assert.equal(rows.get('usr'), ['directory', 0o2751, 5, 6, 0]);
-  assert.equal(rows.get('tab\there'), ['file', 0o644, 5, 6, 1]);
-  assert.is(modeOf('rwSr-sr-T'), 0o7644 | 0o010);
+  assert.equal(rows.get('tmp'), ['directory', 0o1777, 5, 6, 0, {}]);
+  assert.equal(rows.get('usr'), ['directory', 0o2751, 5, 6, 0, {}]);
+  assert.equal(rows.get(''), ['directory', 0o755, 5, 6, 0, {}]);
+  assert.equal(rows.get('tab\there'), ['file', 0o644, 5, 6, 1, {}]);
+});
+
+test('a hard link whose file is not in the archive before it is refused', () => {
+  const link = { path: './b', type: 'hard link', mode: 0o644, uid: 0, gid: 0, sizeBytes: 0, target: './a', xattrs: new Map() } as const;
+  assert.throws(() => rowsOf([link]), /Cannot read "b": it is a hard link to ".\/a", which the archive does not have before it/);
 });
 
 test.run();
