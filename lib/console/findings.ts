@@ -2,6 +2,25 @@
 // numbers alone.
 import type { Finding } from './verdict.ts';
 
+/** Different findings that are told apart; further ones are not kept, so that a guest cannot fill our memory. */
+const keptFindings = 500;
+
+/** The findings of a boot as they come: the first of its like, and how many came. */
+export class FindingList {
+  readonly #found = new Map<string, { kind: string; line: string; count: number }>();
+
+  add(kind: string, line: string): void {
+    const key = likeness({ kind, line });
+    const known = this.#found.get(key);
+    if (known) known.count++;
+    else if (this.#found.size < keptFindings) this.#found.set(key, { kind, line: line.trim(), count: 1 });
+  }
+
+  all(): Finding[] {
+    return [...this.#found.values()].map((finding) => ({ ...finding }));
+  }
+}
+
 export interface FindingsChange {
   readonly fresh: readonly Finding[];
   readonly gone: readonly Finding[];

@@ -1,7 +1,7 @@
 // The boot verdict: a state machine of timed chunks. It is a pure function of what it is told (bytes, marks, the clock), so a
 // recorded transcript gives the verdict that the machine was given. It knows no machine, no file and no system.
 //
-//   waiting --prompt--> prompted --grace window over, nothing expected--> booted
+//   waiting --prompt, or a bare sign that answers--> prompted --grace window over, nothing expected--> booted
 //   waiting | prompted --fatal panic--> failed
 //   waiting | expecting --silence limit or time limit over--> stalled
 //   waiting | expecting --the machine ended--> exited-early
@@ -11,7 +11,8 @@
 import { Cleaner } from './clean.ts';
 import { Continuation } from './continuation.ts';
 import type { Stamped } from './continuation.ts';
-import { likeness } from './findings.ts';
+import { FindingList } from './findings.ts';
+import type { Mark } from './marks.ts';
 import { isOneOf, matcher } from './matcher.ts';
 import type { Matcher, Meaning } from './matcher.ts';
 import type { SeenPrompt } from './matcher.ts';
@@ -20,18 +21,9 @@ import { lastPromptOf, promptOf } from './prompt-search.ts';
 import { claimLines } from './rules.ts';
 import type { ConsoleRules, FailureKind, Limits, Milestone, PanicRule, Stage } from './rules.ts';
 import { suspects } from './suspects.ts';
-import type { Finding, Judgement, SeenMilestone, Verdict } from './verdict.ts';
-
-/** What happened besides bytes. A record keeps these, so that a replay decides as the run did. */
-export type Mark =
-  /** A dialogue waits for a text: the boot is not done before it has come. */
-  | { readonly kind: 'expecting'; readonly text: string }
-  /** The dialogue is over; the grace window begins anew. */
-  | { readonly kind: 'dialogue-over' }
-  /** The machine ended by itself. `passed`: with the status by which a guest says that all went well. */
-  | { readonly kind: 'exited'; readonly passed?: true }
-  /** Nobody listened any more. */
-  | { readonly kind: 'ended' };
+import { UnsurePrompt } from './unsure-prompt.ts';
+import type { PlacedPrompt } from './unsure-prompt.ts';
+import type { Judgement, SeenMilestone, Verdict } from './verdict.ts';
 
 /** In place of a prompt. */
 const passedLine = 'the guest ended with its status of success';
@@ -41,8 +33,6 @@ const keptLines = 40;
 const weighedLines = 400;
 /** The restarts that a boot may announce, unless its limits say otherwise: a first boot, or a kernel that loads another. */
 const usualRestarts = 1;
-/** Different findings that are told apart; further ones are not kept, so that a guest cannot fill our memory. */
-const keptFindings = 500;
 /** A machine that comes no further than its first words has started over when these come for the third time: some print them twice. */
 const loopsWithoutProgress = 3;
 /** The kernel's clock went back from later than this to earlier than that. Lines of several processors may be out of order by less. */
@@ -68,7 +58,7 @@ export class Judge {
   readonly #cleaner = new Cleaner();
   readonly #continuation: Continuation;
   readonly #milestones: SeenMilestone[] = [];
-  readonly #findings = new Map<string, { kind: string; line: string; count: number }>();
+  readonly #findings = new FindingList();
   readonly #lastLines: string[] = [];
   #verdict: Verdict | undefined;
   #stage: Stage = 'firmware';
@@ -87,8 +77,7 @@ export class Judge {
   #fault: Fault | undefined;
   /** What makes a shell's prompt a failure. */
   #forerunner: Fault | undefined;
-  /** A prompt that more text on its line would make another line. */
-  #bare: { prompt: SeenPrompt; atMs: number } | undefined;
+  readonly #unsure = new UnsurePrompt();
   /** The machine has said that it starts over, and how often it did. */
   #restartAnnounced = false;
   #restarts = 0;
@@ -119,11 +108,18 @@ export class Judge {
   /** When the clock will decide if nothing more is heard; undefined when it has no say any more. */
   get dueMs(): number | undefined {
     if (this.#verdict || !this.#timed) return undefined;
-    if (this.#bare && !this.#prompt) return this.#bare.atMs + this.#limits.graceMs;
+    if (this.#unsure.pending && !this.#prompt) return this.#unsure.pending.atMs + this.#limits.graceMs;
     if (this.#prompt && this.#expecting === undefined)
       return this.#fault ? this.#fault.atMs + claimMs : this.#graceFromMs + this.#limits.graceMs;
     const silence = Math.min(this.#lastHeardMs + this.#limits.silenceMs, this.#limits.timeoutMs);
     return this.#fault ? Math.min(silence, this.#fault.atMs + claimMs) : silence;
+  }
+
+  /** When a shell is to be asked if nothing more is heard, and the number of the question; undefined while there is nothing to ask. */
+  get question(): { readonly dueMs: number; readonly number: number } | undefined {
+    const { doubtful, questions } = this.#unsure;
+    if (!doubtful || this.#verdict || this.#prompt) return undefined;
+    return { dueMs: doubtful.atMs + this.#limits.graceMs, number: questions + 1 };
   }
 
   /** Bytes arrived; gives the cleaned lines that they complete. */
@@ -132,7 +128,7 @@ export class Judge {
     const lines = this.#cleaner.push(bytes);
     for (const line of lines) this.#line(atMs, line);
     const { unfinished } = this.#cleaner;
-    this.#bare = undefined;
+    this.#unsure.forget();
     if (this.#timed) for (const text of [unfinished, ...this.#continuation.wholes(unfinished)]) this.#seePrompt(atMs, text);
     this.#lastHeardMs = atMs;
     return lines;
@@ -153,6 +149,12 @@ export class Judge {
         this.#goesOnPurpose = true;
         this.#graceFromMs = atMs;
         return [];
+      case 'asks':
+        this.#unsure.ask();
+        return [];
+      case 'asked':
+        this.#unsure.asked(mark.text);
+        return [];
       case 'exited':
       case 'ended': {
         const lines = this.#cleaner.end();
@@ -170,7 +172,7 @@ export class Judge {
   clock(atMs: number): void {
     for (let due = this.dueMs; due !== undefined && due <= atMs; due = this.dueMs) {
       if (this.#fault && due === this.#fault.atMs + claimMs) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
-      else if (this.#bare && !this.#prompt) this.#prompted(this.#bare.prompt, this.#bare.atMs);
+      else if (this.#unsure.pending && !this.#prompt) this.#prompted(this.#unsure.pending.prompt, this.#unsure.pending.atMs);
       else if (this.#prompt && this.#expecting === undefined) this.#verdict = this.#booted(this.#prompt);
       else this.#verdict = this.#stalled(due);
     }
@@ -179,7 +181,9 @@ export class Judge {
   /** All that is known; call it when there is a verdict. */
   judgement(): Judgement {
     const verdict = this.#verdict ?? this.#lastWord(this.#lastHeardMs, 'ended');
-    const findings: Finding[] = [...this.#findings.values()].map((finding) => ({ ...finding }));
+    const findings = this.#findings.all();
+    const { unanswered, questions } = this.#unsure;
+    if (unanswered && !this.#prompt) findings.push({ kind: 'unanswered-prompt', line: unanswered.text, count: questions });
     const why = verdict.kind === 'stalled' || verdict.kind === 'exited-early' ? suspects(this.#lastLines) : [];
     return { verdict, milestones: [...this.#milestones], findings, lastLines: this.#lastLines.slice(-keptLines), suspects: why };
   }
@@ -190,17 +194,19 @@ export class Judge {
     const stamp = this.#continuation.stamped(line);
     let meaning = this.#meaning(line, stamp);
     const wholes = this.#continuation.end(line, stamp, meaning !== undefined);
-    this.#bare = undefined; // the line has ended
+    this.#unsure.forget(); // the line has ended
     // No prompt begins with a stamp, and where one cuts a prompt, the rest of it is among the wholes.
     if (stamp?.at !== 0) this.#seePrompt(atMs, line, true);
     for (const text of wholes) this.#seePrompt(atMs, text, true);
+    const confirmed = this.#unsure.confirmedBy(line);
+    if (confirmed && !this.#prompt) this.#confirmed(confirmed);
     if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath
     if (stamp) this.#kernelClock(atMs, stamp.seconds, line);
     for (const text of wholes) meaning ??= this.#meaning(text, this.#continuation.stamped(text));
     if (this.#fault && --this.#fault.linesLeft < 0) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
     if (meaning?.kind === 'panic') this.#panic(atMs, meaning.rule, meaning.who, line);
     else if (meaning?.kind === 'milestone') this.#milestone(atMs, meaning.index, meaning.milestone, line);
-    else if (meaning?.kind === 'finding') this.#find(meaning.rule.kind, line);
+    else if (meaning?.kind === 'finding') this.#findings.add(meaning.rule.kind, line);
     else if (meaning) this.#goesOnPurpose = true;
     if (meaning?.kind === 'restart') this.#restartAnnounced = true;
   }
@@ -240,7 +246,7 @@ export class Judge {
       return;
     }
     this.#restarts++;
-    this.#find('restart', line);
+    this.#findings.add('restart', line);
     this.#restartAnnounced = false;
     this.#goesOnPurpose = false;
     this.#prompt = undefined;
@@ -259,7 +265,7 @@ export class Judge {
       this.#fails(told.atMs, told.rule.kind, told.line);
     } else {
       this.#survived();
-      this.#find(rule.kind, line);
+      this.#findings.add(rule.kind, line);
     }
   }
 
@@ -269,7 +275,7 @@ export class Judge {
 
   /** The fault was somebody's whose end the system outlives. */
   #survived(): void {
-    if (this.#fault) this.#find(this.#fault.rule.kind, this.#fault.line);
+    if (this.#fault) this.#findings.add(this.#fault.rule.kind, this.#fault.line);
     this.#fault = undefined;
   }
 
@@ -311,11 +317,16 @@ export class Judge {
     }
     if (this.#prompt) return;
     if (!prompt.rule.bare || prompt.behind !== '') this.#prompted(prompt, atMs);
-    else if (!whole) this.#bare = { prompt, atMs };
+    else if (!whole) this.#unsure.see({ prompt, atMs });
+  }
+
+  #confirmed({ prompt, atMs }: PlacedPrompt): void {
+    this.#findings.add('confirmed-prompt', prompt.text);
+    this.#prompted(prompt, atMs);
   }
 
   #prompted(prompt: SeenPrompt, atMs: number): void {
-    this.#bare = undefined;
+    this.#unsure.forget();
     if (this.#forerunner && prompt.rule.shell) {
       this.#fails(this.#forerunner.atMs, this.#forerunner.rule.kind, this.#forerunner.line);
       return;
@@ -331,7 +342,7 @@ export class Judge {
   #lastPrompt(atMs: number): void {
     if (this.#prompt || this.#verdict) return;
     const prompt = lastPromptOf(this.#match, this.#lastLines);
-    if (prompt) this.#prompted(prompt, atMs);
+    if (prompt && !(prompt.rule.bare && this.#unsure.asks)) this.#prompted(prompt, atMs);
   }
 
   /** What stands behind a prompt: somebody's words, unless the kernel printed there. */
@@ -344,15 +355,8 @@ export class Judge {
     // Without times, what the kernel stamped since the prompt says whether the window is over; nothing stamped says nothing.
     const sincePromptMs = this.#kernelSeconds === this.#promptSeconds ? Infinity : (this.#kernelSeconds - this.#promptSeconds) * 1000;
     const late = this.#prompt !== undefined && !this.#timed && sincePromptMs > this.#limits.graceMs;
-    if (this.#verdict?.kind === 'booted' || late) this.#find(failure, line);
+    if (this.#verdict?.kind === 'booted' || late) this.#findings.add(failure, line);
     else this.#verdict ??= { kind: 'failed', failure, line, stage: this.#stage, ...this.#lastMilestone(), ...this.#at('afterMs', atMs) };
-  }
-
-  #find(kind: string, line: string): void {
-    const key = likeness({ kind, line });
-    const known = this.#findings.get(key);
-    if (known) known.count++;
-    else if (this.#findings.size < keptFindings) this.#findings.set(key, { kind, line: line.trim(), count: 1 });
   }
 
   #lastWord(atMs: number, how: 'exited' | 'ended'): Verdict {

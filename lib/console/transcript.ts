@@ -2,12 +2,12 @@
 // killed run leaves what was said until then. Knows nothing of what the bytes mean.
 //
 // X.log.times, a line for each thing in its order: "<ms since start> <bytes>" for bytes of X.log, or "<ms since start> <mark>" with
-// the mark "expecting <JSON text>", "dialogue-over", "exited", "exited passed" or "ended" (judge.ts).
+// the mark "expecting <JSON text>", "dialogue-over", "asks", "asked <JSON text>", "exited", "exited passed" or "ended" (marks.ts).
 import { closeSync, createReadStream, mkdirSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
-import type { Mark } from './judge.ts';
+import type { Mark } from './marks.ts';
 
 /** A piece of a record, in its order. `atMs` is undefined when the record has no times. */
 export type Recorded =
@@ -122,17 +122,17 @@ async function timesOf(path: string): Promise<readonly { atMs: number; what: num
 
 function markText(mark: Mark): string {
   if (mark.kind === 'exited' && mark.passed) return 'exited passed';
-  return mark.kind === 'expecting' ? `expecting ${JSON.stringify(mark.text)}` : mark.kind;
+  return mark.kind === 'expecting' || mark.kind === 'asked' ? `${mark.kind} ${JSON.stringify(mark.text)}` : mark.kind;
 }
 
 function parsedWhat(text: string): number | Mark | undefined {
   if (/^\d+$/.test(text)) return Number(text);
-  if (text === 'dialogue-over' || text === 'exited' || text === 'ended') return { kind: text };
+  if (text === 'dialogue-over' || text === 'asks' || text === 'exited' || text === 'ended') return { kind: text };
   if (text === 'exited passed') return { kind: 'exited', passed: true };
-  const expected = /^expecting (".*")$/.exec(text)?.[1];
-  if (expected === undefined) return undefined;
+  const [, kind, quoted] = /^(expecting|asked) (".*")$/.exec(text) ?? [];
+  if (quoted === undefined) return undefined;
   try {
-    return { kind: 'expecting', text: String(JSON.parse(expected)) };
+    return { kind: kind === 'asked' ? 'asked' : 'expecting', text: String(JSON.parse(quoted)) };
   } catch {
     return undefined;
   }

@@ -48,6 +48,10 @@ export const verdictFlags = {
   silence: { type: 'string', value: 'S', help: 'give up when the console is silent for S seconds' },
   reboots: { type: 'string', value: 'N', help: 'the machine may start over N times after it has said so (default 1); further times are a boot loop' },
   grace: { type: 'string', value: 'S', help: 'read on for S seconds after the prompt (default 2)' },
+  'no-ask': {
+    type: 'boolean',
+    help: 'type nothing at a prompt that is only a sign ("# "). It then counts when nothing follows it for the time of --grace',
+  },
   expect: { type: 'string', multiple: true, value: 'TEXT', help: 'wait for TEXT on the console; with --send, in the order given' },
   send: { type: 'string', multiple: true, value: 'TEXT', help: 'type TEXT and Enter; before any --expect it waits for the prompt' },
 } as const satisfies Record<string, Flag>;

@@ -202,6 +202,7 @@ export async function bootOnce(task: Task, root: string, word: string | undefine
       steps: dialogueSteps(args),
       log: reported.transcript,
       keep: args.has('keep'),
+      ask: !args.has('no-ask'),
       session: args.has('no-checks') || dialogueSteps(args).length > 0 ? undefined : system.session,
       onChecks: (results) => {
         checks = results;

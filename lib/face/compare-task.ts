@@ -11,7 +11,7 @@ import type { Task } from './task.ts';
 import type { Outcome } from './outcome.ts';
 
 const { profile, accel, cpus, memory, cache } = machineFlags;
-const { timeout, silence, grace, expect, send } = verdictFlags;
+const { timeout, silence, grace, 'no-ask': noAsk, expect, send } = verdictFlags;
 
 export const compareFlags = {
   kernels: {
@@ -19,7 +19,7 @@ export const compareFlags = {
     value: 'A,B',
     help: "two kernels: names of the page's, or the system's name for its own (default: the first other one, its own)",
   },
-  ...{ profile, accel, cpus, memory, cache, timeout, silence, grace, expect, send },
+  ...{ profile, accel, cpus, memory, cache, timeout, silence, grace, 'no-ask': noAsk, expect, send },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 

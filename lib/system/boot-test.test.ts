@@ -7,6 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bootSectorDisk } from '../../fixtures/boot-sector/boot-sector.ts';
 import type { GuestStep } from '../../fixtures/boot-sector/boot-sector.ts';
+import { console as linuxConsole } from '../../systems/linux/console.ts';
 import { console as redoxConsole } from '../../systems/redox/console.ts';
 import { machine as redoxMachine } from '../../systems/redox/machine.ts';
 import type { Step } from '../console/dialogue.ts';
@@ -116,6 +117,24 @@ test('a dialogue is typed in its order, and a crash that it brings about is a fa
   ];
   const { verdict } = await booted(guest, { steps });
   assert.match(JSON.stringify(verdict), '"line":"KERNEL PANIC: asked for"');
+});
+
+test('a prompt that is only a sign is asked, and counts when it answers', async () => {
+  const shell = (...after: readonly string[]): GuestStep[] => [
+    { say: '# ' },
+    { await: 'enter' },
+    ...after.map((say) => ({ say })),
+    { end: 'spin' },
+  ];
+  const limits = { ...patient, silenceMs: quietMs };
+  const answering = await booted(shell('\r\nbloomery-prompt-1\r\n# '), { rules: linuxConsole });
+  assert.equal(answering.findings, [{ kind: 'confirmed-prompt', line: '#', count: 1 }]);
+  assert.is(answering.verdict.kind, 'booted');
+  const deaf = await booted(shell('\r\nwhat?\r\n'), { rules: linuxConsole, limits });
+  assert.equal(deaf.findings, [{ kind: 'unanswered-prompt', line: '#', count: 1 }]);
+  assert.is(deaf.verdict.kind, 'stalled');
+  const unasked = await booted(shell(), { rules: linuxConsole, ask: false });
+  assert.equal([unasked.verdict.kind, unasked.findings], ['booted', []]);
 });
 
 test('a machine that powers off because it was told to has booted', async () => {

@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { Dialogue } from '../console/dialogue.ts';
 import type { Step } from '../console/dialogue.ts';
 import { Judge } from '../console/judge.ts';
-import type { Mark } from '../console/judge.ts';
+import type { Mark } from '../console/marks.ts';
 import { MenuAnswers } from '../console/menu.ts';
 import type { ConsoleRules, Limits } from '../console/rules.ts';
+import { question } from '../console/unsure-prompt.ts';
 import { transcript } from '../console/transcript.ts';
 import type { Transcript } from '../console/transcript.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
@@ -37,6 +38,8 @@ export interface BootTest extends MachineOrder {
   /** What is done in the guest once it has booted; `onChecks` is told how it went. */
   readonly session?: GuestSession | undefined;
   readonly onChecks?: (results: readonly CheckResult[]) => void;
+  /** False: nothing is typed at a prompt that is only a sign ("# "); it counts when nothing follows it for the grace window. Default: true. */
+  readonly ask?: boolean;
   /** Leave the machine running after the verdict, until it ends by itself or the run is interrupted. */
   readonly keep?: boolean;
 }
@@ -108,6 +111,18 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
     markDialogue(before);
   };
 
+  /** Lets the clock decide, and asks a shell where a prompt is unsure. */
+  const tick = (): void => {
+    judge.clock(nowMs());
+    const { question: due } = judge;
+    if (!due || due.dueMs > nowMs()) return;
+    const { typed, answer } = question(due.number);
+    mark({ kind: 'asked', text: answer });
+    machine.serial.write(typed);
+  };
+  const nextMs = (): number => Math.min(judge.dueMs ?? 0, judge.question?.dueMs ?? Infinity);
+
+  if (test.ask !== false && test.rules.prompts.some(({ bare }) => bare)) mark({ kind: 'asks' });
   markDialogue(undefined);
   await new Promise<void>((resolve, reject) => {
     let clock: NodeJS.Timeout | undefined;
@@ -131,7 +146,7 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
       }
       if (over) return; // `work` may have ended it: an observer that interrupts the run
       clearTimeout(clock);
-      if (!judge.verdict) clock = setTimeout(() => attempt(() => judge.clock(nowMs())), Math.max(1, (judge.dueMs ?? 0) - nowMs()));
+      if (!judge.verdict) clock = setTimeout(() => attempt(tick), Math.max(1, nextMs() - nowMs()));
       else if (judge.verdict.kind === 'failed') aftermath ??= setTimeout(() => finish(resolve), aftermathMs);
       else finish(resolve);
     };

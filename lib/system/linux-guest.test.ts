@@ -235,6 +235,12 @@ test('a kernel that is started directly boots to its login, without a disk', asy
   assert.is(verdict.kind === 'booted' && verdict.line, 'guest login:');
 });
 
+test('a shell whose prompt is only a sign confirms it by an echo', async () => {
+  const [{ verdict, findings }] = await judged('sign', 'rdinit=/bin/busybox PS1="# " -- sh', {}, { log: join(root, 'sign.log') });
+  assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
+  assert.equal(findings.filter(({ kind }) => kind.endsWith('-prompt')), [{ kind: 'confirmed-prompt', line: '#', count: 1 }]);
+});
+
 test('a guest that hangs leaves its registers, and a picture where it has a screen', async () => {
   const limits = { timeoutMs: 120_000, silenceMs: 4000, graceMs: 300 };
   const [{ verdict }, evidence] = await judged(
