@@ -296,7 +296,7 @@ check('caches that Nix writes are read, with each compression, and its signature
   const [path = '', small = ''] = await build(generatedDerivations(7), ['all', 'd12']);
   await call('sh', '-c', 'nix key generate-secret --key-name nix-test-1 > sk; nix key convert-secret-to-public < sk > pk');
   const keys = [publicKey(await readFile(join(folder, 'pk'), 'utf8'))];
-  for (const compression of ['none', 'xz', 'bzip2', 'zstd', 'gzip', 'br']) {
+  for (const compression of ['none', 'xz', 'bzip2', 'zstd', 'gzip', 'br', 'lzip', 'lz4']) {
     const theirs = join(folder, `cache-${compression}`);
     const wanted = compression === 'none' ? path : small;
     const [all] = namesIn(wanted);

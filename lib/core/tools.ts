@@ -40,6 +40,8 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
     nix: 'grub2_efi',
   },
   ip: { debian: 'iproute2', fedora: 'iproute', arch: 'iproute2', nix: 'iproute2' },
+  lz4: { debian: 'lz4', fedora: 'lz4', arch: 'lz4', nix: 'lz4' },
+  lzip: { debian: 'lzip', fedora: 'lzip', arch: 'lzip', nix: 'lzip' },
   mke2fs: { debian: 'e2fsprogs', fedora: 'e2fsprogs', arch: 'e2fsprogs', nix: 'e2fsprogs' },
   mmdebstrap: { debian: 'mmdebstrap', fedora: 'mmdebstrap', arch: 'mmdebstrap', nix: 'mmdebstrap' },
   mcopy: { debian: 'mtools', fedora: 'mtools', arch: 'mtools', nix: 'mtools' },

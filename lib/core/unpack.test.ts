@@ -33,6 +33,8 @@ const packings: Readonly<Record<string, () => Buffer | Promise<Buffer>>> = {
   xz: () => byTool(['xz'], '.xz'),
   bzip2: () => byTool(['bzip2'], '.bz2'),
   lzma: () => byTool(['xz', '--format=lzma'], '.lzma'),
+  lzip: () => byTool(['lzip'], '.lz'),
+  lz4: () => byTool(['lz4', '--multiple'], '.lz4'),
   lzma2: () => byTool(lzma2, '.packed'),
 };
 
@@ -68,7 +70,7 @@ for (const [compression, pack] of Object.entries(packings)) {
 
 const damaged = 'Cannot unpack it: the compressed archive is damaged';
 
-for (const [compression, pack] of Object.entries(packings).filter(([name]) => ['zstd', 'gzip', 'xz', 'bzip2'].includes(name))) {
+for (const [compression, pack] of Object.entries(packings).filter(([name]) => ['zstd', 'gzip', 'xz', 'bzip2', 'lzip', 'lz4'].includes(name))) {
   test(`joined files of ${compression} are unpacked to their end, wherever one ends`, async () => {
     const bytes = await pack();
     const many = Buffer.concat(Array.from({ length: 20 }, () => bytes));

@@ -1,4 +1,4 @@
-// Decompresses files: zstd, gzip, deflate and Brotli by Node, xz, LZMA and bzip2 by their tools. Not more is written than the
+// Decompresses files: zstd, gzip, deflate and Brotli by Node, xz, LZMA, bzip2, lzip and lz4 by their tools. Not more is written than the
 // caller expects. Files that consist of several compressed ones (pzstd, pbzip2, cat) are decompressed to their end.
 import { closeSync, createReadStream, createWriteStream, openSync, readSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
@@ -25,6 +25,9 @@ const byTool: Readonly<Record<string, Tool>> = {
   xz: { program: 'xz', ending: '.xz' },
   bzip2: { program: 'bzip2', ending: '.bz2' },
   lzma: { program: 'xz', ending: '.lzma' },
+  lzip: { program: 'lzip', ending: '.lz' },
+  // Without --multiple it writes to standard output, and without --rm the packed file stays.
+  lz4: { program: 'lz4', ending: '.lz4', flags: ['--multiple', '--rm'] },
 };
 
 /** The first bytes of files, in hex. Brotli and deflate have none. */
@@ -34,6 +37,8 @@ const beginnings: readonly { readonly compression: string; readonly bytes: RegEx
   { compression: 'xz', bytes: /^fd377a585a00/ },
   { compression: 'bzip2', bytes: /^425a68/ },
   { compression: 'lzma', bytes: /^5d0000/ },
+  { compression: 'lzip', bytes: /^4c5a4950/ },
+  { compression: 'lz4', bytes: /^(?:04|02)224d18/ },
 ];
 const withoutBeginning = new Set(['br', 'deflate']);
 

@@ -53,6 +53,8 @@ const optional: Readonly<Record<string, string>> = {
   oniguruma: 'programs that match with it then cannot be linked',
   'pkg-config': 'libraries of the host are then not found by crates',
   bzip2: 'closure.ts then reads no archives of that kind from binary caches',
+  lz4: 'closure.ts then reads no archives of that kind from binary caches',
+  lzip: 'closure.ts then reads no archives of that kind from binary caches',
   'grub-mkimage': 'images that GRUB boots then cannot be made',
   ip: 'tasks/net.ts then makes no network',
   mke2fs: 'ext4 images then cannot be made',
