@@ -267,6 +267,8 @@ test('what a file system cannot hold is refused by its path', async () => {
 test('a tree refuses names of attributes that no kernel takes, and names of one file that differ', () => {
   const named = (name: string): unknown => fileTree([['a', { ...file(''), xattrs: xattrsOf([[name, Buffer.alloc(0)]]) }]]);
   assert.throws(() => named('capability'), /the name of its extended attribute "capability" does not begin with/);
+  assert.throws(() => named('user.\udcff'), /is not well-formed Unicode/);
+  assert.throws(() => named('user.a\nb'), /or has a line end/);
   assert.throws(() => named(`user.${'x'.repeat(260)}`), /has more than 255 bytes/);
   const one: Entry = { ...file('1'), inode: 'i' };
   const pair = (other: Entry): unknown =>

@@ -42,6 +42,7 @@ export function xattrValue(text: string): Buffer {
 
 /** Returns why a name cannot be that of an extended attribute, if so. */
 export function badXattrName(name: string): string | undefined {
+  if (!name.isWellFormed()) return `${JSON.stringify(name)} is not well-formed Unicode`;
   if (!/^(?:user|trusted|security|system)\.[^\0\n\r]+$/.test(name)) {
     return `"${name}" does not begin with user., trusted., security. or system., or has a line end`;
   }

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf } from '../core/sh.ts';
+import { fileTree } from '../image/file-tree.ts';
 import { tarMembers } from '../rootfs/tar-members.ts';
 import { baseFolder, baseRoot, rowsOf } from './base-root.ts';
 import type { BaseRequest } from './base-root.ts';
@@ -64,7 +65,9 @@ test.before(() => {
     ['bin', 'symlink', 0o777, 0, 0, 'usr/bin'],
     ['usr/lib/libfoo.so.1', 'symlink', 0o777, 0, 0, 'libfoo.so.1.2'],
   ];
-  writeFileSync(join(folder, 'tree.json'), JSON.stringify([['', 'directory', 0o755, 0, 0, 0], ...links, ...rows]));
+  const extras = { inode: 'usr/bin/perl', xattrs: { 'user.a': 'AP8=' } };
+  const twins = ['usr/bin/perl', 'usr/bin/perl5'].map((path) => [path, 'file', 0o755, 0, 0, 4, extras]);
+  writeFileSync(join(folder, 'tree.json'), JSON.stringify([['', 'directory', 0o755, 0, 0, 0], ...links, ...rows, ...twins]));
   writeFileSync(join(dir, 'multi'), '#!/bin/sh\n# libfoo.so.1\n[ "$1" = --list ] && echo "[ cat sort"\n', { mode: 0o755 });
 });
 
@@ -106,6 +109,14 @@ test('an original gives way, what is named stays, and names are links to one pro
       ['libfoo1', 2, []],
     ],
   );
+});
+
+test('names of one file and extended attributes of a base are in its root', async () => {
+  const { entries } = fileTree((await tree(row)).entries);
+  for (const path of ['usr/bin/perl', 'usr/bin/perl5']) {
+    const { inode, xattrs } = entries.get(path) ?? {};
+    assert.equal([inode, xattrs], ['usr/bin/perl', new Map([['user.a', Buffer.from([0, 255])]])]);
+  }
 });
 
 test('a package of which nothing stays is gone from the database too', async () => {
