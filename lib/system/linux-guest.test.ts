@@ -1,6 +1,6 @@
 // A real Linux in a real QEMU: logging in over the serial console while the kernel prints into it, and every verb of a running machine. One machine
 // serves most tests, in their order.
-import { mkdtemp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,10 @@ import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
+import { capabilityValue, capabilityXattr } from '../image/capabilities.ts';
+import { directory, file, fileTree, symlink } from '../image/file-tree.ts';
+import { assemble } from '../image/image.ts';
+import { xattrsOf } from '../image/xattrs.ts';
 import { launch } from '../machine/launch.ts';
 import type { Launch, RunningMachine } from '../machine/launch.ts';
 import type { MachineDescription } from '../machine/machine.ts';
@@ -239,6 +243,41 @@ test('a shell whose prompt is only a sign confirms it by an echo', async () => {
   const [{ verdict, findings }] = await judged('sign', 'rdinit=/bin/busybox PS1="# " -- sh', {}, { log: join(root, 'sign.log') });
   assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
   assert.equal(findings.filter(({ kind }) => kind.endsWith('-prompt')), [{ kind: 'confirmed-prompt', line: '#', count: 1 }]);
+});
+
+const script = `#!/bin/busybox sh
+b=/bin/busybox
+$b stat -c 'names %h' /bin/busybox-capable /bin/busybox-twin
+[ $($b stat -c %i /bin/busybox-capable) = $($b stat -c %i /bin/busybox-twin) ] && echo one inode
+$b su user -c "$b chroot / $b echo without" || echo denied
+$b su user -c "/bin/busybox-twin chroot / $b echo allowed"
+$b poweroff -f
+`;
+
+test('the kernel takes hard links and file capabilities of an image as they are in its tree', async () => {
+  const path = join(guest.root, 'bin/busybox');
+  const program = file({ kind: 'host', path, sizeBytes: (await stat(path)).size }, 0o755);
+  const capable = { ...program, inode: 'capable', xattrs: xattrsOf([[capabilityXattr, capabilityValue(['cap_sys_chroot'])]]) };
+  const tree = fileTree([
+    ['bin/busybox', program],
+    ['bin/busybox-capable', capable],
+    ['bin/busybox-twin', capable],
+    ['bin/sh', symlink('busybox')],
+    ['dev', directory()],
+    ['etc/passwd', file('root:x:0:0:root:/:/bin/sh\nuser:x:1000:1000:user:/:/bin/sh\n')],
+    ['etc/group', file('root:x:0:\nuser:x:1000:\n')],
+    ['script', file(script, 0o755)],
+  ]);
+  const image = join(root, 'files.img');
+  const partition = { name: 'root', typeGuid: '', startLba: 'next', sizeBytes: 'rest', contents: { kind: 'ext4', label: 'files', tree } } as const;
+  const layout = { sizeBytes: 16 * MiB, table: 'none', timestampSec: 0, partitions: [partition] } as const;
+  await assemble(layout, image, { path: env['PATH'] ?? '' }, context);
+  const commandLine = `${guest.commandLine} root=/dev/nvme0n1 devtmpfs.mount=1 init=/script`;
+  const direct = { image: guest.kernel, commandLine };
+  await judged('files', '', { imageInterface: 'nvme', kernel: direct }, { image });
+  const text = (await readFile(join(root, 'files/boot.log'), 'latin1')).replaceAll('\r', '');
+  for (const line of ['names 2\nnames 2\none inode\n', 'denied\n', 'allowed\n']) assert.match(text, line);
+  assert.not.match(text, /^without$/m);
 });
 
 test('a guest that hangs leaves its registers, and a picture where it has a screen', async () => {
