@@ -12,6 +12,7 @@ import { outputOf } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { xattrRecord, xattrsOfRecord } from '../image/xattrs.ts';
+import type { Xattrs } from '../image/xattrs.ts';
 import { tarMembers } from '../rootfs/tar-members.ts';
 import type { TarMember } from '../rootfs/tar-members.ts';
 import { archivePath } from './archives.ts';
@@ -121,13 +122,17 @@ async function offer(archive: LockedArchive, repository: string, cacheDir: strin
   await link(path, join(repository, basename(path)));
 }
 
+/** Labels and signatures that the kernel of the host gives each file where it has such a module. No package has them. */
+const hostXattrs = /^security\.(?:selinux|SMACK64\w*|apparmor|ima|evm)$/;
+
 /**
  * The rows of an archive of a root. Names of one file have the path of the first one as their inode. Devices, pipes and what is in dev/ are left out: they
  * are created when a system boots.
  */
 export function rowsOf(members: Iterable<TarMember>): readonly Row[] {
   const rows = new Map<string, Row>();
-  for (const { path: written, type, mode, uid, gid, sizeBytes, target, xattrs } of members) {
+  for (const { path: written, type, mode, uid, gid, sizeBytes, target, xattrs: all } of members) {
+    const xattrs: Xattrs = new Map([...all].filter(([name]) => !hostXattrs.test(name)));
     const path = inRoot(written);
     if (path === undefined || type === 'other' || (type === 'file' && path.startsWith('dev/'))) continue;
     const extras = xattrs.size === 0 ? {} : { xattrs: xattrRecord(xattrs) };

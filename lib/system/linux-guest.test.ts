@@ -242,7 +242,10 @@ test('a kernel that is started directly boots to its login, without a disk', asy
 test('a shell whose prompt is only a sign confirms it by an echo', async () => {
   const [{ verdict, findings }] = await judged('sign', 'rdinit=/bin/busybox PS1="# " -- sh', {}, { log: join(root, 'sign.log') });
   assert.is(verdict.kind, 'booted', JSON.stringify(verdict));
-  assert.equal(findings.filter(({ kind }) => kind.endsWith('-prompt')), [{ kind: 'confirmed-prompt', line: '#', count: 1 }]);
+  assert.equal(
+    findings.filter(({ kind }) => kind.endsWith('-prompt')),
+    [{ kind: 'confirmed-prompt', line: '#', count: 1 }],
+  );
 });
 
 const script = `#!/bin/busybox sh
@@ -269,7 +272,13 @@ test('the kernel takes hard links and file capabilities of an image as they are 
     ['script', file(script, 0o755)],
   ]);
   const image = join(root, 'files.img');
-  const partition = { name: 'root', typeGuid: '', startLba: 'next', sizeBytes: 'rest', contents: { kind: 'ext4', label: 'files', tree } } as const;
+  const partition = {
+    name: 'root',
+    typeGuid: '',
+    startLba: 'next',
+    sizeBytes: 'rest',
+    contents: { kind: 'ext4', label: 'files', tree },
+  } as const;
   const layout = { sizeBytes: 16 * MiB, table: 'none', timestampSec: 0, partitions: [partition] } as const;
   await assemble(layout, image, { path: env['PATH'] ?? '' }, context);
   const commandLine = `${guest.commandLine} root=/dev/nvme0n1 devtmpfs.mount=1 init=/script`;

@@ -216,6 +216,12 @@ test('what tar packs becomes rows, with links, set-user-ID and names of any kind
   assert.equal(rows.get('tab\there'), ['file', 0o644, 5, 6, 1, {}]);
 });
 
+test('labels of the host are no attributes of a package', () => {
+  const xattrs = new Map(['security.selinux', 'security.ima', 'security.capability', 'user.a'].map((name) => [name, Buffer.from('v')] as const));
+  const [row] = rowsOf([{ path: './a', type: 'file', mode: 0o644, uid: 0, gid: 0, sizeBytes: 1, target: '', xattrs }]);
+  assert.equal(row?.[6]?.xattrs, { 'security.capability': 'dg==', 'user.a': 'dg==' });
+});
+
 test('a hard link whose file is not in the archive before it is refused', () => {
   const link = { path: './b', type: 'hard link', mode: 0o644, uid: 0, gid: 0, sizeBytes: 0, target: './a', xattrs: new Map() } as const;
   assert.throws(() => rowsOf([link]), /Cannot read "b": it is a hard link to ".\/a", which the archive does not have before it/);
