@@ -199,7 +199,7 @@ export class Judge {
     if (stamp?.at !== 0) this.#seePrompt(atMs, line, true);
     for (const text of wholes) this.#seePrompt(atMs, text, true);
     const confirmed = this.#unsure.confirmedBy(line);
-    if (confirmed && !this.#prompt) this.#confirmed(confirmed);
+    if (confirmed && !this.#prompt && !this.#verdict) this.#confirmed(confirmed);
     if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath
     if (stamp) this.#kernelClock(atMs, stamp.seconds, line);
     for (const text of wholes) meaning ??= this.#meaning(text, this.#continuation.stamped(text));

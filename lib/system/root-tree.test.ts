@@ -217,7 +217,9 @@ test('what tar packs becomes rows, with links, set-user-ID and names of any kind
 });
 
 test('labels of the host are no attributes of a package', () => {
-  const xattrs = new Map(['security.selinux', 'security.ima', 'security.capability', 'user.a'].map((name) => [name, Buffer.from('v')] as const));
+  const xattrs = new Map(
+    ['security.selinux', 'security.ima', 'security.capability', 'user.a'].map((name) => [name, Buffer.from('v')] as const),
+  );
   const [row] = rowsOf([{ path: './a', type: 'file', mode: 0o644, uid: 0, gid: 0, sizeBytes: 1, target: '', xattrs }]);
   assert.equal(row?.[6]?.xattrs, { 'security.capability': 'dg==', 'user.a': 'dg==' });
 });
