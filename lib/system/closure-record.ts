@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { byCodeUnit } from '../core/digest.ts';
 import { contentSize } from '../image/content.ts';
+import { linkedNames } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
 import type { RootTree } from './root-tree.ts';
 
@@ -32,9 +33,11 @@ export async function closureRecord(
   for (const one of tree.packages) for (const path of one.files) owner.set(path, packageId(one.name));
   for (const [path, component] of tree.provided) owner.set(path, componentId(component));
   const bytes = new Map<string, number>();
+  // A file with several names is in the image once.
+  const furtherNames = new Set(linkedNames(entries).flatMap(({ others }) => others));
   for (const [path, entry] of entries) {
     const id = owner.get(path) ?? rootId;
-    if (entry.kind === 'file') bytes.set(id, (bytes.get(id) ?? 0) + contentSize(entry.content));
+    if (entry.kind === 'file' && !furtherNames.has(path)) bytes.set(id, (bytes.get(id) ?? 0) + contentSize(entry.content));
   }
   const present = new Set(tree.packages.map((one) => packageId(one.name)));
   const packages = tree.packages.map(({ name: one, version, depends }): ClosureNode => ({

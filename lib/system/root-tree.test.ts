@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf } from '../core/sh.ts';
+import { contentSize } from '../image/content.ts';
 import { fileTree } from '../image/file-tree.ts';
 import { tarMembers } from '../rootfs/tar-members.ts';
 import { baseFolder, baseRoot, rowsOf } from './base-root.ts';
@@ -181,6 +182,9 @@ test('the closure of an image counts what is there, by package and component', a
   const component = nodes.find(({ id }) => id === 'component tools');
   assert.equal([component?.version, component?.references], ['0.0.30', ['package libfoo1']]);
   assert.equal(nodes.find(({ id }) => id === root)?.references, ['component tools', 'package tools']);
+  const sizes = [...of.entries.values()].map((entry) => (entry.kind === 'file' ? contentSize(entry.content) : 0));
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
+  assert.is(sum(nodes.map(({ bytes }) => bytes)), sum(sizes) - 4, 'a file with two names counts once');
 });
 
 test('a base without packages in the lock, and one whose archives are not there, are refused', async () => {
