@@ -151,6 +151,27 @@ test('a look-up that fails ends the walk like a run that fails', async () => {
   assert.is(await walked.catch((error: unknown) => (error as Error).message), 'unreadable');
 });
 
+test('a look-up that waits for another node ends when nothing new starts: after a failure, and after an abort', async () => {
+  for (const reason of ['failure', 'abort']) {
+    const abort = new AbortController();
+    const running = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    const walked = walk({ dependencies: late([[], []]), weights: [1, 1] }, 2, abort.signal, {
+      lookUp: (node, ending) =>
+        node === 0 ? Promise.resolve(false) : new Promise((_, reject) => ending.addEventListener('abort', () => reject(ending.reason))),
+      run: () => {
+        started.resolve();
+        return running.promise;
+      },
+    });
+    await started.promise;
+    if (reason === 'failure') running.reject(new Error(reason));
+    else abort.abort(new Error(reason));
+    running.resolve();
+    assert.is(await walked.catch((error: unknown) => (error as Error).message), reason);
+  }
+});
+
 test('after an abort nothing new starts, and the reason is what is thrown', async () => {
   const puppets = new Puppets([[], [], []], { jobs: 1 });
   const [first = -1] = await puppets.quiet();

@@ -5,10 +5,16 @@ import type { Graph, Schedule } from './schedule.ts';
 import { schedule } from './schedule.ts';
 
 export interface Work {
-  /** Called when all dependencies of a node are done. True: it is done as well (a hit). False: it has to run. */
-  readonly lookUp: (node: number) => Promise<boolean>;
-  /** Runs a node. Throwing ends the walk. It calls `announce` when those that wait for it early may go on. */
-  readonly run: (node: number, announce: () => void) => Promise<void>;
+  /**
+   * Called when all dependencies of a node are done. True: it is done as well (a hit). False: it has to run. `ending` aborts when nothing new is
+   * started any more, with the first failure or the walk's own signal as its reason: a look-up that waits for another node has to heed it.
+   */
+  readonly lookUp: (node: number, ending: AbortSignal) => Promise<boolean>;
+  /**
+   * Runs a node. Throwing ends the walk. It calls `announce` when those that wait for it early may go on. What has begun is let to its end although
+   * `ending` has aborted.
+   */
+  readonly run: (node: number, announce: () => void, ending: AbortSignal) => Promise<void>;
 }
 
 /** Resolves when every node is done; rejects with the first failure after all that had started has ended. */
@@ -16,14 +22,13 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
   const visits = schedule(graph);
   const limit = pLimit(jobs);
   const misses: number[] = [];
-  const failures: unknown[] = [];
   const active = new Set<Promise<void>>();
+  const failed = new AbortController();
+  const ending = AbortSignal.any([signal, failed.signal]);
 
   const track = (job: Promise<void>): void => {
     const tracked: Promise<void> = job
-      .catch((error: unknown) => {
-        failures.push(error);
-      })
+      .catch((error: unknown) => failed.abort(error)) // of several, the first one is the reason
       .finally(() => {
         active.delete(tracked);
         pump();
@@ -31,32 +36,33 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
     active.add(tracked);
   };
   const pump = (): void => {
-    if (failures.length > 0 || signal.aborted) return;
+    if (ending.aborted) return;
     for (let node = visits.take(); node !== undefined; node = visits.take()) track(visit(node));
     while (limit.activeCount + limit.pendingCount < jobs) {
       const node = mostUrgent(misses, visits);
       if (node === undefined) break;
       track(
         limit(async () => {
-          signal.throwIfAborted();
-          await work.run(node, () => {
+          ending.throwIfAborted();
+          const announce = (): void => {
             visits.announce(node);
             pump();
-          });
+          };
+          await work.run(node, announce, ending);
           visits.finish(node);
         }),
       );
     }
   };
   const visit = async (node: number): Promise<void> => {
-    if (await work.lookUp(node)) visits.finish(node);
+    if (await work.lookUp(node, ending)) visits.finish(node);
     else misses.push(node);
   };
 
   pump();
   while (active.size > 0) await Promise.race(active);
   signal.throwIfAborted();
-  if (failures.length > 0) throw failures[0];
+  failed.signal.throwIfAborted();
   if (visits.remaining > 0) throw new Error(`${visits.remaining} nodes can never become ready: the graph has a cycle`);
 }
 

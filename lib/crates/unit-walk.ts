@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { actionKey } from '../build/action.ts';
 import type { ActionKey, ActionResult } from '../build/action.ts';
+import { Coalescer } from '../build/coalescer.ts';
+import type { Free } from '../build/coalescer.ts';
 import type { Jobserver } from '../build/jobserver.ts';
 import type { ActionCache, Job } from '../build/lookup.ts';
 import type { Sandbox } from '../build/sandbox.ts';
@@ -70,7 +72,6 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
   const keys = [...(await deep.ofPlan(units, work.tools))];
   /** Of units that came through the walk: what their deep keys follow from. */
   const found = new Map<number, { readonly key: ActionKey; readonly files: SourceFiles }>();
-  let failed: unknown;
   const durations = await cache.records<number>('durations', (value): value is number & Json => typeof value === 'number');
   const unitAt = (node: number): PlannedUnit => {
     const unit = units[node];
@@ -130,48 +131,37 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
     const weights = await Promise.all(
       missing.map(async (node) => (await durations.get(digestBytes(unitAt(node).hash))) ?? guessedMs(unitAt(node), linked(node))),
     );
-    const pending = new Map<number, Job>();
+    const pending = new Map<number, { readonly job: Job; readonly free: Free }>();
     const reading = pLimit(32);
     const nodeAt = (at: number): number => missing[at] ?? -1;
-    // Projects that declare different variables plan units apart whose actions turn out to be the same: the second waits for the first.
-    const underway = new Map<ActionKey, PromiseWithResolvers<void>>();
-    const release = (): void => underway.forEach(({ resolve }) => resolve());
-    context.signal.addEventListener('abort', release);
-    try {
-      await walk({ dependencies: edges, weights }, work.jobs + laidOutAhead, context.signal, {
-        lookUp: async (at) => {
-          const node = nodeAt(at);
-          const unit = unitAt(node);
-          const job = await reading(() => describe(unit));
-          const base = actionKey(job.action.record);
-          await underway.get(base)?.promise;
-          const there = await reading(() => actions.lookUp(job));
-          if (there) {
-            found.set(node, there);
-            hit(node, there.key, there.result);
-            return true;
-          }
-          if (work.explain) context.report({ kind: 'unit-missed', unit: unit.label, reasons: await actions.explain(job) });
-          pending.set(node, job);
-          underway.set(base, Promise.withResolvers());
-          return false;
-        },
-        run: async (at, announce) => {
-          const job = pending.get(nodeAt(at));
-          if (!job) throw new Error(`${unitAt(nodeAt(at)).label} runs before it was looked up`);
-          try {
-            await runUnit(nodeAt(at), job, announce);
-            underway.get(actionKey(job.action.record))?.resolve();
-          } catch (error) {
-            failed ??= error;
-            release(); // nothing new is started, so what is waited for may never come
-            throw error;
-          }
-        },
-      });
-    } finally {
-      context.signal.removeEventListener('abort', release);
-    }
+    // Projects that declare different variables plan units apart whose actions turn out to be the same: only one of them runs at a time, and the
+    // others find its result. A miss holds its key until it has run. After a failure it keeps the key, and the end of the walk frees those that wait.
+    const coalescer = new Coalescer<ActionKey>();
+    await walk({ dependencies: edges, weights }, work.jobs + laidOutAhead, context.signal, {
+      lookUp: async (at, ending) => {
+        const node = nodeAt(at);
+        const unit = unitAt(node);
+        const job = await reading(() => describe(unit));
+        const free = await coalescer.hold(actionKey(job.action.record), ending);
+        const there = await reading(() => actions.lookUp(job));
+        if (there) {
+          free();
+          found.set(node, there);
+          hit(node, there.key, there.result);
+          return true;
+        }
+        if (work.explain) context.report({ kind: 'unit-missed', unit: unit.label, reasons: await actions.explain(job) });
+        pending.set(node, { job, free });
+        return false;
+      },
+      run: async (at, announce, ending) => {
+        const node = nodeAt(at);
+        const missed = pending.get(node);
+        if (!missed) throw new Error(`${unitAt(node).label} runs before it was looked up`);
+        await runUnit(node, missed.job, announce, ending);
+        missed.free();
+      },
+    });
   }
 
   async function describe(unit: PlannedUnit): Promise<Job> {
@@ -181,14 +171,14 @@ export async function buildUnits(work: UnitWalk, context: Context): Promise<Walk
     return job;
   }
 
-  async function runUnit(node: number, job: Job, announce: () => void): Promise<void> {
+  async function runUnit(node: number, job: Job, announce: () => void, ending: AbortSignal): Promise<void> {
     const unit = unitAt(node);
     const [jobserver, tracer] = await Promise.all([work.jobserver(), job.action.own ? work.tracer() : undefined]);
     const early = isPlainLibrary(unit.unit) && !isScriptRun(unit.unit) ? earlyMetadata(node, unit, announce) : undefined;
     let started = false;
     const slot = <T>(command: () => Promise<T>): Promise<T> =>
       jobserver.hold(() => {
-        if (failed) throw failed; // nothing new is started then
+        ending.throwIfAborted();
         if (!started) context.report({ kind: 'unit-started', unit: unit.label });
         started = true;
         return command();
