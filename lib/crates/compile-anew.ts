@@ -4,12 +4,11 @@ import { filesOfResult } from '../build/action.ts';
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { openJobserver } from '../build/jobserver.ts';
-import type { Jobserver } from '../build/jobserver.ts';
 import { openActionCache } from '../build/lookup.ts';
+import type { Job } from '../build/lookup.ts';
 import { requireSandbox } from '../build/sandbox.ts';
 import { writtenFolder } from '../build/mounts.ts';
 import { openTracer } from '../build/tracer.ts';
-import type { Tracer } from '../build/tracer.ts';
 import { phase } from '../core/events.ts';
 import type { Context, Event } from '../core/events.ts';
 import { grant } from './allowance.ts';
@@ -27,9 +26,12 @@ import { sameSources } from './same-sources.ts';
 import { isWhole } from './sysroot.ts';
 import type { BuiltUnit } from './built-unit.ts';
 import { targetIdentity } from './toolchain-identity.ts';
+import { jobOf } from './unit-action.ts';
 import { isScriptRun } from './unit-graph.ts';
+import { UnitReports } from './unit-reports.ts';
+import { UnitRunner } from './unit-runner.ts';
 import { buildUnits } from './unit-walk.ts';
-import type { UnitWalk } from './unit-walk.ts';
+import type { UnitBuild } from './unit-walk.ts';
 
 /** Projects whose programs are written at once: one is hashed while others wait for the disk. */
 const handing = pLimit(4);
@@ -48,12 +50,13 @@ export async function compileAnew(
     if (event.kind === 'unit-finished' || event.kind === 'diagnostic') told.set(event.unit, [...(told.get(event.unit) ?? []), event]);
     context.report(event);
   };
-  const { planned, work, close } = await open(requests, options, { ...context, report });
+  const { build, close } = await open(requests, options, { ...context, report });
+  const { plan: planned, reports } = build;
   try {
     // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
     for (let walks = 1; ; walks++) {
       try {
-        const { built, sources } = await buildUnits(work, { ...context, report });
+        const { built, sources } = await buildUnits(build, { ...context, report });
         const projects = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
         const handed = projects.map((one) => handing(() => handOver(one)));
         await Promise.allSettled(handed); // nothing is written any more when one of them fails
@@ -63,7 +66,7 @@ export async function compileAnew(
         const units = planned.units.length;
         // After a second walk, not everything that was told is in its place.
         const answer = walks === 1 && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
-        const counts = { units, hits: units - work.ran.size, misses: work.ran.size, below: skipped.length, remembered: 0 };
+        const counts = { units, hits: units - reports.runs, misses: reports.runs, below: skipped.length, remembered: 0 };
         return { compiled: { projects, ...counts }, answer };
       } catch (error) {
         if (!(error instanceof DamagedBlob) || !(await haveSysroots(requests, cache))) throw error;
@@ -85,7 +88,7 @@ async function open(
   requests: readonly ProjectRequest[],
   options: Options,
   context: Context,
-): Promise<{ readonly planned: Plan; readonly work: UnitWalk; readonly close: () => Promise<void> }> {
+): Promise<{ readonly build: UnitBuild; readonly close: () => Promise<void> }> {
   const path = options.hostEnv['PATH'] ?? '';
   const compilers = requests.map(({ cargo: { toolchain } }) =>
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
@@ -103,34 +106,39 @@ async function open(
     throw error;
   });
   context.report({ kind: 'planned', units: planned.units.length });
-  let pipe: Promise<Jobserver> | undefined;
-  let tracer: Promise<Tracer | undefined> | undefined;
   const { cache, jobs, explain = false, observe, shorten, colour, verbose = false } = options;
-  const work = {
+  const showing = { shorten, colour, verbose };
+  const tools = toolsOf(options, context);
+  const home = userHome(options.hostEnv);
+  const runner = new UnitRunner(
+    {
+      cache,
+      actions,
+      sandbox,
+      showing,
+      openJobserver: () => openJobserver(cache.tmpDir, jobs, context),
+      openTracer: () => openTracer(cache, context),
+    },
+    context,
+  );
+  const build = {
     plan: planned,
     cache,
-    actions,
     deep: await openDeepKeys(cache, sandbox.kind),
-    sandbox,
-    tools: toolsOf(options, context),
-    jobs,
-    home: userHome(options.hostEnv),
-    jobserver: (): Promise<Jobserver> => (pipe ??= openJobserver(cache.tmpDir, jobs, context)),
-    tracer: (): Promise<Tracer | undefined> => (tracer ??= openTracer(cache, context)),
-    showing: { shorten, colour, verbose },
-    explain,
-    observe,
-    ran: new Set<number>(),
-    told: new Set<number>(),
-  };
-  return {
-    planned,
-    work,
-    close: async () => {
-      await tracer?.catch(() => undefined);
-      await (await pipe)?.close();
+    actions,
+    runner,
+    reports: new UnitReports(showing, context.report),
+    tools,
+    describe: async (unit: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): Promise<Job> => {
+      const job = await jobOf(unit, { built, tools: await tools(unit), sandbox: sandbox.kind, cache, jobs, home });
+      observe?.(unit, job);
+      return job;
     },
+    describeAll: observe !== undefined,
+    explain,
+    jobs,
   };
+  return { build, close: () => runner.close() };
 }
 
 /** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */

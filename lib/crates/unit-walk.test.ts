@@ -1,20 +1,21 @@
-// Three projects declare different variables and share a leaf package of the user's. The leaf is three units with one action. The action cache is a
-// puppet: each look-up and each run waits until the test lets it end.
+// Three projects declare different variables and share a leaf package of the user's. The leaf is three units with one action. The action cache
+// and the runner are puppets: each look-up and each run waits until the test lets it end.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf, release, unitOf, workPlace } from '../../fixtures/cargo/sample-units.ts';
 import { actionKey } from '../build/action.ts';
 import type { ActionResult } from '../build/action.ts';
-import type { ActionCache, Done, Job } from '../build/lookup.ts';
-import type { Jobserver } from '../build/jobserver.ts';
+import type { Done, Job } from '../build/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import { digestBytes } from '../core/digest.ts';
 import type { Event } from '../core/events.ts';
 import type { DeepKey } from './deep-key.ts';
 import type { PlannedUnit } from './planned-unit.ts';
 import type { Project } from './project.ts';
+import { jobOf } from './unit-action.ts';
+import { UnitReports } from './unit-reports.ts';
 import { buildUnits } from './unit-walk.ts';
-import type { UnitWalk } from './unit-walk.ts';
+import type { UnitBuild } from './unit-walk.ts';
 
 type Name = 'a' | 'b' | 'c';
 
@@ -63,8 +64,7 @@ class Puppets {
 
   constructor() {
     const projects = ['a', 'b', 'c'] as const;
-    const context = { signal: this.abort.signal, report: (event: Event) => void this.events.push(event) };
-    buildUnits(this.#walkOver(projects.map(leafOf)), context).then(
+    buildUnits(this.#buildOf(projects.map(leafOf)), { signal: this.abort.signal, report: () => undefined }).then(
       ({ built }) => (this.outcome = `built ${built.size}`),
       (error: unknown) => (this.outcome = error),
     );
@@ -93,48 +93,43 @@ class Puppets {
     return gate;
   }
 
-  #walkOver(units: readonly PlannedUnit[]): UnitWalk {
+  #buildOf(units: readonly PlannedUnit[]): UnitBuild {
     const tool = digestBytes('tool');
-    const projectOf = ({ declaredEnv }: Pick<Job, 'declaredEnv'>): Name => declaredEnv['PROJECT'] as Name;
-    const actions: ActionCache = {
-      lookUp: async (job) => {
-        this.lookedUp.push(projectOf(job));
-        await this.#gate(`look up ${projectOf(job)}`).promise;
-        return this.#results.get(actionKey(job.action.record));
-      },
-      explain: async () => [],
-      make: async (job) => {
-        this.started.push(projectOf(job));
-        await this.#gate(`run ${projectOf(job)}`).promise;
-        const done = { key: actionKey(job.action.record), result: leafResult, files: {} };
-        if (!this.forgetful) this.#results.set(done.key, done);
-        return { ok: true, ...done };
-      },
-    };
+    const nameOf = ({ declaredEnv }: Pick<Job, 'declaredEnv'>): Name => declaredEnv['PROJECT'] as Name;
     const none = { get: async () => undefined, any: async () => false, keys: async () => [], put: async () => undefined };
-    const cache: Partial<Cache> = { records: async () => none };
-    const jobserver: Partial<Jobserver> = { env: {}, place: '/jobserver', path: '/nowhere/jobserver' };
-    const work: Partial<UnitWalk> = {
+    const tools = { rustc: tool, target: undefined, linker: tool, wrappers: undefined, nativeLibraries: tool };
+    const cache: Partial<Cache> = {};
+    return {
       plan: { units, roots: [{ project: {} as Project, units: units.map((_, node) => node) }] },
-      cache: cache as Cache,
-      actions,
+      cache: { records: async () => none },
       deep: { ofPlan: async () => [], lookUp: async () => undefined, remember: async () => tool as DeepKey },
-      sandbox: { kind: 'none' } as UnitWalk['sandbox'],
-      tools: async (unit) => {
-        await this.#gate(`describe ${projectOf(unit)}`).promise;
-        return { rustc: tool, target: undefined, linker: tool, wrappers: undefined, nativeLibraries: tool };
+      actions: {
+        lookUp: async (job) => {
+          this.lookedUp.push(nameOf(job));
+          await this.#gate(`look up ${nameOf(job)}`).promise;
+          return this.#results.get(actionKey(job.action.record));
+        },
+        explain: async () => [],
       },
-      jobs: 2,
-      home: undefined,
-      jobserver: async () => jobserver as Jobserver,
-      tracer: async () => undefined,
-      showing: { shorten: String, colour: false, verbose: false },
+      runner: {
+        run: async ({ job }) => {
+          this.started.push(nameOf(job));
+          await this.#gate(`run ${nameOf(job)}`).promise;
+          const done = { key: actionKey(job.action.record), result: leafResult, files: {} };
+          if (!this.forgetful) this.#results.set(done.key, done);
+          return { ok: true, ...done };
+        },
+      },
+      reports: new UnitReports({ shorten: String, colour: false, verbose: false }, (event) => this.events.push(event)),
+      tools: async () => tools,
+      describe: async (unit, built) => {
+        await this.#gate(`describe ${nameOf(unit)}`).promise;
+        return jobOf(unit, { built, tools, sandbox: 'none', cache: cache as Cache, jobs: 2 });
+      },
+      describeAll: false,
       explain: false,
-      observe: undefined,
-      ran: new Set(),
-      told: new Set(),
+      jobs: 2,
     };
-    return work as UnitWalk;
   }
 }
 
