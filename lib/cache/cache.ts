@@ -39,7 +39,7 @@ export async function openCache(dir: string, pid: number, report: Report): Promi
     await sweep(join(home, 'tmp'));
     const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
     const content = await openContentStore(join(home, 'content'), tmpDir, report);
-    const digests = await openFileDigests(join(home, 'digests'), tmpDir);
+    const digests = openFileDigests(join(home, 'digests'), tmpDir);
     return {
       root: dir,
       dir: home,

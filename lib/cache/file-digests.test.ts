@@ -8,7 +8,7 @@ import type { Scratch } from '../../fixtures/cache/scratch.ts';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Cache } from './cache.ts';
-import { programDigest } from './file-digests.ts';
+import { programDigest } from './content-digests.ts';
 
 /** The digest of the scratch folder as a new process sees it. */
 async function tree({ folder, reopen }: Scratch, options?: { gitignore?: boolean; ignore?: readonly string[] }): Promise<Digest> {

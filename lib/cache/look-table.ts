@@ -1,7 +1,7 @@
 // A table of paths with what stat said of each, kept so that a later run can compare tens of thousands of them quickly: the paths are grouped by
 // their folder, and stat's numbers are compared as numbers. Text for each path would cost twice as much as the call of stat.
 import type { lstatSync, Stats } from 'node:fs';
-import type { Json } from '../core/digest.ts';
+import type { Digest, Json } from '../core/digest.ts';
 import { statOrAbsent } from './lenient-reads.ts';
 
 /** The stamp of a path at which there is nothing. */
@@ -34,6 +34,11 @@ const foundLength = 32;
 const statsOfNothing = [NaN, NaN, NaN] as const;
 /** No file has a negative size, so that the path is always looked at. */
 const statsOfNoFile = [-1, 0, 0] as const;
+
+/** Half of a digest, which is enough to tell two apart, and is not taken for the name of a blob. */
+export function foundText(digest: Digest | undefined): string {
+  return digest?.slice(0, foundLength) ?? absent;
+}
 
 /** Whether the look can be a row of a table. A link has two stamps, and a tab or a line feed in a name would end it. */
 export function fitsTable({ path, stamp }: LookRow): boolean {
