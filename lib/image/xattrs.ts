@@ -3,7 +3,6 @@ import { Buffer } from 'node:buffer';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
-import type { FileTree } from './file-tree.ts';
 
 /** Name -> value, sorted by name. The name has its namespace in front: "security.capability". */
 export type Xattrs = ReadonlyMap<string, Uint8Array>;
@@ -55,7 +54,7 @@ export function describedExtras({ xattrs, inode }: { readonly xattrs?: Xattrs; r
 }
 
 /** Throws a Failure that names the first path whose extended attributes a format cannot hold. `format`: "a FAT". */
-export function refuseXattrs({ entries }: FileTree, format: string): void {
+export function refuseXattrs({ entries }: { readonly entries: ReadonlyMap<string, { readonly xattrs?: Xattrs }> }, format: string): void {
   for (const [path, { xattrs }] of entries) {
     const [name] = xattrs?.keys() ?? [];
     if (name === undefined) continue;
