@@ -2,7 +2,7 @@
 // says it read, the files a build script says it depends on): their names are remembered by the key of the record without them, and
 // their contents complete the record. So a file that was not read changes nothing, and switching a branch back costs nothing.
 import type { Cache } from '../cache/cache.ts';
-import type { Looks } from '../cache/file-digests.ts';
+import type { Looks } from '../cache/digests/file-digests.ts';
 import type { Records } from '../cache/records.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';

@@ -1,7 +1,7 @@
 // What counts of a place as an input: a file's content, the names in a folder, all that is below it. The aspect stands behind the place, after
 // two slashes, which no path has.
 import { statSync } from 'node:fs';
-import type { Looks } from '../cache/file-digests.ts';
+import type { Looks } from '../cache/digests/file-digests.ts';
 import { encodePath } from '../core/byte-path.ts';
 import type { Digest } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';

@@ -9,8 +9,8 @@ import { makeFolder } from '../core/folders.ts';
 import { removeTree } from '../core/remove-tree.ts';
 import { openContentStore } from './content-store.ts';
 import type { ContentStore } from './content-store.ts';
-import { openFileDigests } from './file-digests.ts';
-import type { FileDigests } from './file-digests.ts';
+import { openFileDigests } from './digests/file-digests.ts';
+import type { FileDigests } from './digests/file-digests.ts';
 import { openRecords } from './records.ts';
 import type { Records } from './records.ts';
 

@@ -2,7 +2,7 @@
 // work as they do with cargo. Each is one mount; a folder that only leads to them (the home folder, say) is never shown.
 import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import type { FileDigests } from '../cache/file-digests.ts';
+import type { FileDigests } from '../cache/digests/file-digests.ts';
 import { here, levelsAbove, root } from '../build/sandbox.ts';
 
 export interface OwnTrees {

@@ -7,7 +7,7 @@ import type { FileArtifact } from '../build/action.ts';
 import { writtenFolder } from '../build/mounts.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
-import { programDigest } from '../cache/content-digests.ts';
+import { programDigest } from '../cache/digests/content-digests.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
 import type { CompiledProject, Output } from './compiled.ts';

@@ -1,7 +1,7 @@
 // A whole build that is remembered with everything it looked at: when all of that is as it was, the next build of the same projects hands
 // out the same files without planning anything. It only saves work: whatever differs leads to a build as usual, which is remembered in its stead.
-import { isWrittenLooks } from '../cache/written-looks.ts';
-import type { WrittenLooks } from '../cache/written-looks.ts';
+import { isWrittenLooks } from '../cache/digests/written-looks.ts';
+import type { WrittenLooks } from '../cache/digests/written-looks.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Context, Event } from '../core/events.ts';

@@ -2,7 +2,7 @@
 // .cargo-checksum.json lists. Format: "files", an object from paths within the package to digests in hexadecimal.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { programDigest } from '../cache/content-digests.ts';
+import { programDigest } from '../cache/digests/content-digests.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';

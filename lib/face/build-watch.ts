@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Cache } from '../cache/cache.ts';
-import { noteUsage } from '../cache/usage.ts';
+import { noteUsage } from '../cache/upkeep/usage.ts';
 import type { Json } from '../core/digest.ts';
 import { cannotBecause } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';

@@ -3,7 +3,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import { knownTree } from '../cache/known-tree.ts';
+import { knownTree } from '../cache/digests/known-tree.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';

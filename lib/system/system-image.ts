@@ -2,7 +2,7 @@
 // packages. An image that was made of the same things and has not been touched since is left as it is; then nothing that assembles one is loaded.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { knownTree } from '../cache/known-tree.ts';
+import { knownTree } from '../cache/digests/known-tree.ts';
 import { stageRecord } from '../cookbook/stages.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';

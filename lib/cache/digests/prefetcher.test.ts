@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../fixtures/cache/scratch.ts';
-import { digestBytes } from '../core/digest.ts';
+import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { digestBytes } from '../../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
 import { Prefetcher } from './prefetcher.ts';
 

@@ -1,7 +1,7 @@
 // A table of paths with what stat said of each, kept so that a later run can compare tens of thousands of them quickly: the paths are grouped by
 // their folder, and stat's numbers are compared as numbers. Text for each path would cost twice as much as the call of stat.
 import type { lstatSync, Stats } from 'node:fs';
-import type { Digest, Json } from '../core/digest.ts';
+import type { Digest, Json } from '../../core/digest.ts';
 import { statOrAbsent } from './lenient-reads.ts';
 
 /** The stamp of a path at which there is nothing. */

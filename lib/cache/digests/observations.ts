@@ -3,8 +3,8 @@
 import { lstatSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
-import { byCodeUnit, digestBytes, digestRecord } from '../core/digest.ts';
-import type { Digest } from '../core/digest.ts';
+import { byCodeUnit, digestBytes, digestRecord } from '../../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
 import type { ContentDigests, Found } from './content-digests.ts';
 import { entriesOf, linkTarget, nameWithKind, statOrAbsent } from './lenient-reads.ts';
 import type { Entry } from './lenient-reads.ts';

@@ -2,10 +2,10 @@
 // folder that the user may not enter. Names are bytes (lib/core/byte-path.ts).
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { Dirent, Stats } from 'node:fs';
-import { decodeName, encodePath, mayHaveLostBytes } from '../core/byte-path.ts';
-import type { Digest } from '../core/digest.ts';
-import { digestBytes, digestFileSync } from '../core/digest.ts';
-import { errnoOf } from '../core/errors.ts';
+import { decodeName, encodePath, mayHaveLostBytes } from '../../core/byte-path.ts';
+import type { Digest } from '../../core/digest.ts';
+import { digestBytes, digestFileSync } from '../../core/digest.ts';
+import { errnoOf } from '../../core/errors.ts';
 
 export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isSymbolicLink'>;
 

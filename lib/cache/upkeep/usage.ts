@@ -2,9 +2,9 @@
 // statistic: a line that cannot be read does not count, nor one that another build appends in the instant in which a long file is added up.
 import { appendFile, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAsUndefined } from '../core/errors.ts';
-import { MiB } from '../core/sizes.ts';
-import type { Cache } from './cache.ts';
+import { absentAsUndefined } from '../../core/errors.ts';
+import { MiB } from '../../core/sizes.ts';
+import type { Cache } from '../cache.ts';
 
 /** How the units of builds came: built, or hits by how they were found. */
 export interface Usage {

@@ -1,8 +1,8 @@
 // The digest of a tree, remembered with everything that was looked at: to ask what git ignores, and to read the memory of all files for a tree of some
 // hundred, takes longer than all the rest of a build with nothing new.
-import { digestRecord } from '../core/digest.ts';
-import type { Digest, Json } from '../core/digest.ts';
-import type { Cache } from './cache.ts';
+import { digestRecord } from '../../core/digest.ts';
+import type { Digest, Json } from '../../core/digest.ts';
+import type { Cache } from '../cache.ts';
 import type { TreeOptions } from './tree-names.ts';
 import { isWrittenLooks } from './written-looks.ts';
 import type { WrittenLooks } from './written-looks.ts';

@@ -1,6 +1,6 @@
 // Digests of whole trees, of which one run asks for each once.
-import type { Digest, Json } from '../core/digest.ts';
-import { byCodeUnit, digestRecord } from '../core/digest.ts';
+import type { Digest, Json } from '../../core/digest.ts';
+import { byCodeUnit, digestRecord } from '../../core/digest.ts';
 import { foundText } from './look-table.ts';
 import type { Observations } from './observations.ts';
 import type { Prefetcher } from './prefetcher.ts';

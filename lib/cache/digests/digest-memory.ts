@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { digestBytes } from '../core/digest.ts';
-import { recordBody } from './records.ts';
+import { digestBytes } from '../../core/digest.ts';
+import { recordBody } from '../records.ts';
 
 export interface DigestMemory {
   /** What is known of a path, now or from an earlier run. */

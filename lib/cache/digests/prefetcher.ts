@@ -1,5 +1,5 @@
 // Digests of new source trees ahead of their use, by a second thread (tree-reader.ts), and which trees are worth one.
-import type { Digest } from '../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
 import { startTreeReader } from './tree-reader.ts';
 import type { TreeReader } from './tree-reader.ts';
 

@@ -3,11 +3,11 @@ import { chmod, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from '
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { settle, withScratch } from '../../fixtures/cache/scratch.ts';
-import type { Scratch } from '../../fixtures/cache/scratch.ts';
-import { digestBytes } from '../core/digest.ts';
-import type { Digest } from '../core/digest.ts';
-import type { Cache } from './cache.ts';
+import { settle, withScratch } from '../../../fixtures/cache/scratch.ts';
+import type { Scratch } from '../../../fixtures/cache/scratch.ts';
+import { digestBytes } from '../../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
+import type { Cache } from '../cache.ts';
 import { programDigest } from './content-digests.ts';
 
 /** The digest of the scratch folder as a new process sees it. */

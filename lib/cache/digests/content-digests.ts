@@ -3,8 +3,8 @@
 import { lstatSync, writeFileSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
-import type { Digest } from '../core/digest.ts';
-import { digestRecord } from '../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
+import { digestRecord } from '../../core/digest.ts';
 import type { DigestMemory } from './digest-memory.ts';
 import { stampOf } from './file-stamp.ts';
 import { digestOfBytes } from './lenient-reads.ts';

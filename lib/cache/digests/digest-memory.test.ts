@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { digestBytes } from '../core/digest.ts';
+import { digestBytes } from '../../core/digest.ts';
 import { openDigestMemory } from './digest-memory.ts';
 import type { DigestMemory } from './digest-memory.ts';
 

@@ -2,7 +2,7 @@
 // is, and reads nothing by itself.
 import { lstatSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import type { Json } from '../core/digest.ts';
+import type { Json } from '../../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
 import { statOrAbsent } from './lenient-reads.ts';
 import { absent, fitsTable, isLookTable, makeTable, tableNow } from './look-table.ts';

@@ -2,10 +2,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
-import type { Digest } from '../core/digest.ts';
-import { byCodeUnit, isDigest } from '../core/digest.ts';
-import { absentAsUndefined, errnoOf } from '../core/errors.ts';
-import type { Cache } from './cache.ts';
+import type { Digest } from '../../core/digest.ts';
+import { byCodeUnit, isDigest } from '../../core/digest.ts';
+import { absentAsUndefined, errnoOf } from '../../core/errors.ts';
+import type { Cache } from '../cache.ts';
 
 export interface StoredBlob {
   readonly digest: Digest;

@@ -1,6 +1,6 @@
 // What a cache holds, added up for people: bytes by what they are. What an artifact is for is told by the caller.
-import type { Digest } from '../core/digest.ts';
-import { byCodeUnit } from '../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
+import { byCodeUnit } from '../../core/digest.ts';
 import type { Inventory } from './inventory.ts';
 
 export interface Share {

@@ -3,9 +3,9 @@ import { mkdir, rm, rmdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { settle, withScratch } from '../../fixtures/cache/scratch.ts';
-import { encodePath } from '../core/byte-path.ts';
-import { digestBytes } from '../core/digest.ts';
+import { settle, withScratch } from '../../../fixtures/cache/scratch.ts';
+import { encodePath } from '../../core/byte-path.ts';
+import { digestBytes } from '../../core/digest.ts';
 
 test('looks that were written down hold until one of them would find something else', async () => {
   await withScratch(async (scratch) => {

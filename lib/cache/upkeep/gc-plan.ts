@@ -1,9 +1,9 @@
 // Which records and blobs of a cache may go: those that nobody refers to, and of the rest the least recently used. A pure decision about
 // an inventory; the effects are in gc.ts.
-import type { Digest } from '../core/digest.ts';
-import { byCodeUnit } from '../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
+import { byCodeUnit } from '../../core/digest.ts';
 import type { StoredBlob, StoredRecord } from './inventory.ts';
-import { useStampMs } from './records.ts';
+import { useStampMs } from '../records.ts';
 
 /** A record with the digests that its text names: of blobs, or keys of other records. */
 export interface ReadRecord extends StoredRecord {

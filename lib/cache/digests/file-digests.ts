@@ -1,7 +1,7 @@
 // Digests of source files and trees, each with what was observed on the way, so that a later run can tell whether it would find the same. The digests
 // of contents are remembered for the next run (content-digests.ts).
 import { statSync } from 'node:fs';
-import type { Digest } from '../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
 import { ContentDigests } from './content-digests.ts';
 import { openDigestMemory } from './digest-memory.ts';
 import type { DigestMemory } from './digest-memory.ts';

@@ -2,7 +2,7 @@
 // largest part of what a new checkout costs. What it finds is offered, never believed unseen: whoever asks compares the stamps.
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import type { Digest } from '../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
 
 /** What the thread is given when it begins. */
 export interface ReaderPort {

@@ -1,8 +1,8 @@
 // What garbage collection decides: tables of small caches, and properties over many random ones.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { digestBytes } from '../core/digest.ts';
-import type { Digest } from '../core/digest.ts';
+import { digestBytes } from '../../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
 import { planGc } from './gc-plan.ts';
 import type { GcRequest, ReadRecord } from './gc-plan.ts';
 import type { StoredBlob } from './inventory.ts';

@@ -2,14 +2,14 @@
 // nobody writes, or name blobs that are gone. Changes nothing unless it is asked to remove what it found.
 import { readFile, rm } from 'node:fs/promises';
 import pLimit from 'p-limit';
-import type { Digest, Json } from '../core/digest.ts';
-import { digestFile } from '../core/digest.ts';
-import { absentAsUndefined } from '../core/errors.ts';
-import type { Context } from '../core/events.ts';
-import type { Cache } from './cache.ts';
+import type { Digest, Json } from '../../core/digest.ts';
+import { digestFile } from '../../core/digest.ts';
+import { absentAsUndefined } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import type { Cache } from '../cache.ts';
 import { inventory } from './inventory.ts';
 import type { StoredBlob, StoredRecord } from './inventory.ts';
-import { recordBody } from './records.ts';
+import { recordBody } from '../records.ts';
 
 export interface Damage {
   /** A path of the cache directory. */
