@@ -2,11 +2,11 @@
 // inputs by content, so that a dependency that is rebuilt to the same bytes rebuilds nothing.
 import { lstatSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Artifact, Staged } from '../build/action.ts';
-import type { Job } from '../build/lookup.ts';
-import { digestOfTree } from '../build/place-digest.ts';
-import { root } from '../build/sandbox.ts';
-import type { Sandbox } from '../build/sandbox.ts';
+import type { Artifact, Staged } from '../actions/action.ts';
+import type { Job } from '../actions/lookup.ts';
+import { digestOfTree } from '../actions/place-digest.ts';
+import { root } from '../actions/sandbox/sandbox.ts';
+import type { Sandbox } from '../actions/sandbox/sandbox.ts';
 
 import type { Cache } from '../cache/cache.ts';
 import { byCodeUnit } from '../core/digest.ts';

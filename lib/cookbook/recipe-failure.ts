@@ -1,5 +1,5 @@
 // The failures of a recipe as sentences: what it lacks, or how its script ended, with the last lines of its log.
-import type { Made } from '../build/lookup.ts';
+import type { Made } from '../actions/lookup.ts';
 import { cannot, Failure } from '../core/errors.ts';
 import { installHint, toolPackages } from '../core/tools.ts';
 import type { Recipe } from './recipe.ts';

@@ -1,7 +1,7 @@
 // What several packages install together, and the parts of a stage that are packages of their own.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Artifact } from '../build/action.ts';
+import type { Artifact } from '../actions/action.ts';
 import { digestBytes } from '../core/digest.ts';
 import { merged, packageStage } from './stages.ts';
 import type { Stage } from './stages.ts';

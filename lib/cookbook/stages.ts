@@ -1,7 +1,7 @@
 // A stage is the set of files that a recipe installs. Merges several stages to one tree; two stages that install the same path are a Failure with both
 // names.
 import { posix } from 'node:path';
-import type { Artifact } from '../build/action.ts';
+import type { Artifact } from '../actions/action.ts';
 import { digestRecord } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';

@@ -1,7 +1,7 @@
 // A sysroot that is composed of stages: usr/ and links to its folders, as compilers and scripts expect them. A folder of the host can be a stage too.
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Artifact } from '../build/action.ts';
+import type { Artifact } from '../actions/action.ts';
 import type { Cache } from '../cache/cache.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';

@@ -1,7 +1,7 @@
 // Artifact dependencies (nightly): programs and libraries of other packages that a compilation or a build script is given as files, by variables
 // of cargo's. The unit graph has them as dependencies on what no crate links to.
-import { filesOfResult } from '../build/action.ts';
-import type { FileArtifact } from '../build/action.ts';
+import { filesOfResult } from '../actions/action.ts';
+import type { FileArtifact } from '../actions/action.ts';
 import type { Digest } from '../core/digest.ts';
 import { places } from './places.ts';
 import type { PlannedUnit } from './planned-unit.ts';

@@ -1,5 +1,5 @@
 // Units that are done, and what is below them in the graph.
-import type { ActionResult } from '../build/action.ts';
+import type { ActionResult } from '../actions/action.ts';
 import type { Directives } from './directives.ts';
 import type { PlannedUnit } from './planned-unit.ts';
 import { isLinkable, isProcMacro, isScriptRun } from './unit-graph.ts';

@@ -1,14 +1,14 @@
 // A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
 import pLimit from 'p-limit';
-import { filesOfResult } from '../build/action.ts';
+import { filesOfResult } from '../actions/action.ts';
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
-import { openJobserver } from '../build/jobserver.ts';
-import { openActionCache } from '../build/lookup.ts';
-import type { Job } from '../build/lookup.ts';
-import { requireSandbox } from '../build/sandbox.ts';
-import { writtenFolder } from '../build/mounts.ts';
-import { openTracer } from '../build/tracer.ts';
+import { openJobserver } from '../actions/jobserver.ts';
+import { openActionCache } from '../actions/lookup.ts';
+import type { Job } from '../actions/lookup.ts';
+import { requireSandbox } from '../actions/sandbox/sandbox.ts';
+import { writtenFolder } from '../actions/sandbox/mounts.ts';
+import { openTracer } from '../actions/sandbox/tracer.ts';
 import { phase } from '../core/events.ts';
 import type { Context, Event } from '../core/events.ts';
 import { grant } from './allowance.ts';

@@ -1,6 +1,6 @@
 // What a compilation of projects is asked for, and what it gives.
-import type { FileArtifact } from '../build/action.ts';
-import type { Job } from '../build/lookup.ts';
+import type { FileArtifact } from '../actions/action.ts';
+import type { Job } from '../actions/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Allowances } from './allowance.ts';
 import type { PlannedUnit } from './planned-unit.ts';

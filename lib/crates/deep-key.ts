@@ -1,9 +1,9 @@
 // The deep key of a unit: a digest over what it is made from, all the way down, known before anything runs. A hit on a program's deep key
-// fetches that program and visits nothing below it. The key of an action (lib/build/action.ts) takes the bytes of dependencies instead, and so
+// fetches that program and visits nothing below it. The key of an action (lib/actions/action.ts) takes the bytes of dependencies instead, and so
 // stops a rebuild where they came out the same; both lead to the same result.
-import type { ActionKey, ActionRecord, ActionResult } from '../build/action.ts';
-import { filesOfResult, isActionKey, resultOf } from '../build/action.ts';
-import { digestOfPlace } from '../build/place-digest.ts';
+import type { ActionKey, ActionRecord, ActionResult } from '../actions/action.ts';
+import { filesOfResult, isActionKey, resultOf } from '../actions/action.ts';
+import { digestOfPlace } from '../actions/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Records } from '../cache/records.ts';
 import type { Digest, Json } from '../core/digest.ts';

@@ -1,6 +1,6 @@
 // rustc's JSON messages to text for a person: its own rendering, with the user's paths in place of ours. Pure.
-import type { View } from '../build/sandbox.ts';
-import { toHostPaths } from '../build/sandbox.ts';
+import type { View } from '../actions/sandbox/sandbox.ts';
+import { toHostPaths } from '../actions/sandbox/sandbox.ts';
 
 export interface Diagnostic {
   /** rustc's own word ("warning", "error"), or "printed" for a line that is no message: what a macro printed, or a crash of rustc. */

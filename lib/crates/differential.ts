@@ -3,8 +3,8 @@
 // run in earnest on both sides; of what is compiled for a target both see empty files, because only the calls are compared.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Action } from '../build/action.ts';
-import type { Job } from '../build/lookup.ts';
+import type { Action } from '../actions/action.ts';
+import type { Job } from '../actions/lookup.ts';
 import { openCache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
 import { tool } from '../core/tools.ts';

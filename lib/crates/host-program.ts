@@ -2,7 +2,7 @@
 // what it is counts by content.
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { hostPlaces } from '../build/sandbox.ts';
+import { hostPlaces } from '../actions/sandbox/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { placeOfHostPath } from './cargo-config.ts';

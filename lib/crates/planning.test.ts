@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../fixtures/cache/scratch.ts';
-import { requireSandbox } from '../build/sandbox.ts';
+import { requireSandbox } from '../actions/sandbox/sandbox.ts';
 import { openCache } from '../cache/cache.ts';
 import { Failure } from '../core/errors.ts';
 import { outputOf } from '../core/sh.ts';

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
-import type { Sandbox } from '../build/sandbox.ts';
+import type { Sandbox } from '../actions/sandbox/sandbox.ts';
 import { digestBytes } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';

@@ -3,8 +3,8 @@
 // already has the right content is left alone.
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { FileArtifact } from '../build/action.ts';
-import { writtenFolder } from '../build/mounts.ts';
+import type { FileArtifact } from '../actions/action.ts';
+import { writtenFolder } from '../actions/sandbox/mounts.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import { programDigest } from '../cache/digests/content-digests.ts';

@@ -1,9 +1,9 @@
 // What an action may see of sources. An action of the user's own packages sees all of the user's trees (own-trees.ts), and what it reads of them
 // is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole. Both see what their dependencies
 // provide while they run: the packages of procedural macros, of the libraries of a build script, and of scripts that name files to link.
-import type { ActionRecord, OwnView } from '../build/action.ts';
-import { isBelow } from '../build/mounts.ts';
-import { allOf, digestOfTree, repositoryOf } from '../build/place-digest.ts';
+import type { ActionRecord, OwnView } from '../actions/action.ts';
+import { isBelow } from '../actions/sandbox/mounts.ts';
+import { allOf, digestOfTree, repositoryOf } from '../actions/place-digest.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { programMounts } from './host-program.ts';

@@ -1,6 +1,6 @@
 // The sysroot of a triple: the C library, and what else programs of a system are linked with, at one place in the sandbox. Its files are inputs by
 // content. An action gets only the part that it may read, so that a change of the rest does not repeat it. Does not know how a C library is built.
-import type { ActionRecord, Staged } from '../build/action.ts';
+import type { ActionRecord, Staged } from '../actions/action.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { places } from './places.ts';

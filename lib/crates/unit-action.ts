@@ -1,8 +1,8 @@
 // From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
 // what else it read.
-import { filesOfResult } from '../build/action.ts';
-import type { Action, ActionRecord, FileArtifact, Staged } from '../build/action.ts';
-import type { Job } from '../build/lookup.ts';
+import { filesOfResult } from '../actions/action.ts';
+import type { Action, ActionRecord, FileArtifact, Staged } from '../actions/action.ts';
+import type { Job } from '../actions/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';

@@ -1,5 +1,5 @@
 // What units wait for. Pure.
-import type { Edge } from '../build/schedule.ts';
+import type { Edge } from '../actions/schedule.ts';
 import type { PlannedUnit } from './planned-unit.ts';
 import { isPlainLibrary, isScriptRun } from './unit-graph.ts';
 

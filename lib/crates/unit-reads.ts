@@ -2,13 +2,13 @@
 // variables. Reads dep-info out of the store.
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
-import { filesOfResult } from '../build/action.ts';
-import type { Action, ActionResult } from '../build/action.ts';
-import { anyVariable } from '../build/lookup.ts';
-import type { Discovered } from '../build/lookup.ts';
-import { hostPath, isBelow } from '../build/mounts.ts';
-import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../build/place-digest.ts';
-import { root } from '../build/sandbox.ts';
+import { filesOfResult } from '../actions/action.ts';
+import type { Action, ActionResult } from '../actions/action.ts';
+import { anyVariable } from '../actions/lookup.ts';
+import type { Discovered } from '../actions/lookup.ts';
+import { hostPath, isBelow } from '../actions/sandbox/mounts.ts';
+import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../actions/place-digest.ts';
+import { root } from '../actions/sandbox/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import { encodePath } from '../core/byte-path.ts';
 import type { Digest } from '../core/digest.ts';

@@ -1,5 +1,5 @@
 // What is reported of units, over all walks of one build: each unit is a hit or was built once, and its messages are shown when its result is there.
-import type { ActionKey, ActionResult } from '../build/action.ts';
+import type { ActionKey, ActionResult } from '../actions/action.ts';
 import type { Report } from '../core/events.ts';
 import type { BuiltUnit } from './built-unit.ts';
 import type { PlannedUnit } from './planned-unit.ts';

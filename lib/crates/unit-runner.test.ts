@@ -2,10 +2,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf, targets, unitOf, workPlace } from '../../fixtures/cargo/sample-units.ts';
-import type { Action, ActionKey } from '../build/action.ts';
-import type { Jobserver } from '../build/jobserver.ts';
-import type { ActionCache, Job, Made } from '../build/lookup.ts';
-import type { Sandbox } from '../build/sandbox.ts';
+import type { Action, ActionKey } from '../actions/action.ts';
+import type { Jobserver } from '../actions/jobserver.ts';
+import type { ActionCache, Job, Made } from '../actions/lookup.ts';
+import type { Sandbox } from '../actions/sandbox/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import { digestBytes } from '../core/digest.ts';
 import type { Event } from '../core/events.ts';

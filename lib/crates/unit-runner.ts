@@ -1,11 +1,11 @@
 // Runs the action of a unit: with a token of the jobserver for its command, the folder of its incremental state, the tracer for packages of the
 // user's own, and the early announcement of a library's metadata. Knows nothing of other units.
 import { join } from 'node:path';
-import type { Action, Artifact } from '../build/action.ts';
-import type { Jobserver } from '../build/jobserver.ts';
-import type { ActionCache, Job, Made } from '../build/lookup.ts';
-import type { Sandbox } from '../build/sandbox.ts';
-import type { Tracer } from '../build/tracer.ts';
+import type { Action, Artifact } from '../actions/action.ts';
+import type { Jobserver } from '../actions/jobserver.ts';
+import type { ActionCache, Job, Made } from '../actions/lookup.ts';
+import type { Sandbox } from '../actions/sandbox/sandbox.ts';
+import type { Tracer } from '../actions/sandbox/tracer.ts';
 import type { Cache } from '../cache/cache.ts';
 import { folderOf } from '../cache/checkouts.ts';
 import type { Context } from '../core/events.ts';

@@ -3,9 +3,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf, release, unitOf, workPlace } from '../../fixtures/cargo/sample-units.ts';
-import { actionKey } from '../build/action.ts';
-import type { ActionResult } from '../build/action.ts';
-import type { Done, Job } from '../build/lookup.ts';
+import { actionKey } from '../actions/action.ts';
+import type { ActionResult } from '../actions/action.ts';
+import type { Done, Job } from '../actions/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
 import { digestBytes } from '../core/digest.ts';
 import type { Event } from '../core/events.ts';

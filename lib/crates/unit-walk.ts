@@ -2,12 +2,12 @@
 // by running it. The roots are asked for first, so that a project with nothing new visits nothing below them.
 // States of a unit: planned -> (deep key found: done) or described -> (action found: done) or missed -> running -> (metadata ready ->) done.
 import pLimit from 'p-limit';
-import { actionKey } from '../build/action.ts';
-import type { ActionKey, ActionResult, Artifact } from '../build/action.ts';
-import { Coalescer } from '../build/coalescer.ts';
-import type { Free } from '../build/coalescer.ts';
-import type { ActionCache, Done, Job } from '../build/lookup.ts';
-import { walk } from '../build/walk.ts';
+import { actionKey } from '../actions/action.ts';
+import type { ActionKey, ActionResult, Artifact } from '../actions/action.ts';
+import { Coalescer } from '../actions/coalescer.ts';
+import type { Free } from '../actions/coalescer.ts';
+import type { ActionCache, Done, Job } from '../actions/lookup.ts';
+import { walk } from '../actions/walk.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Records } from '../cache/records.ts';
 import type { Json } from '../core/digest.ts';

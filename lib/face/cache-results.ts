@@ -1,9 +1,9 @@
 // What tasks/cache.ts knows of results: what their artifacts are for, and how some of them are compiled again.
-import { filesOfResult, resultOf } from '../build/action.ts';
-import type { ActionResult, FileArtifact } from '../build/action.ts';
-import { openHistory } from '../build/explain-history.ts';
-import { rebuild } from '../build/rebuild.ts';
-import { requireSandbox } from '../build/sandbox.ts';
+import { filesOfResult, resultOf } from '../actions/action.ts';
+import type { ActionResult, FileArtifact } from '../actions/action.ts';
+import { openHistory } from '../actions/explain/history.ts';
+import { rebuild } from '../actions/rebuild.ts';
+import { requireSandbox } from '../actions/sandbox/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';

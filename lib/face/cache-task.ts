@@ -1,6 +1,6 @@
 // What tasks/cache.ts does: a verb and the cache directory. Knows what the kinds of records mean, which lib/cache does not.
-import { filesOfResult, resultOf } from '../build/action.ts';
-import { historyKind, historyOf, originOf, originsKind } from '../build/explain-history.ts';
+import { filesOfResult, resultOf } from '../actions/action.ts';
+import { historyKind, historyOf, originOf, originsKind } from '../actions/explain/history.ts';
 import { openCache } from '../cache/cache.ts';
 import type { Cache } from '../cache/cache.ts';
 import { collectGarbage } from '../cache/upkeep/gc.ts';

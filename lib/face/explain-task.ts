@@ -1,9 +1,9 @@
 // What tasks/explain.ts does: finds a unit by name, and prints what its last result was made from and how that differs from the one before.
-import { resultOf } from '../build/action.ts';
-import type { ActionRecord, ActionResult, Artifact } from '../build/action.ts';
-import { differences, reasonsOf } from '../build/explain.ts';
-import { openHistory } from '../build/explain-history.ts';
-import type { History, Origin } from '../build/explain-history.ts';
+import { resultOf } from '../actions/action.ts';
+import type { ActionRecord, ActionResult, Artifact } from '../actions/action.ts';
+import { differences, reasonsOf } from '../actions/explain/differences.ts';
+import { openHistory } from '../actions/explain/history.ts';
+import type { History, Origin } from '../actions/explain/history.ts';
 import { openCache } from '../cache/cache.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import { byCodeUnit } from '../core/digest.ts';

@@ -1,7 +1,7 @@
 // What a host must have to build and boot, and what it would be good to have, each looked at without changing anything. What a warm answer needs
 // is remembered, so that a host that has everything is told so at the cost of some stat calls. Installing is host-install.ts.
 import { readFile, stat } from 'node:fs/promises';
-import { probeBubblewrap } from '../build/sandbox.ts';
+import { probeBubblewrap } from '../actions/sandbox/sandbox.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Artifact } from '../build/action.ts';
+import type { Artifact } from '../actions/action.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { buildRecipes, preparedSources } from '../cookbook/build-recipes.ts';
 import type { BuiltRecipes, RecipeRequest } from '../cookbook/build-recipes.ts';

@@ -1,0 +1,120 @@
+// What earlier results were made from: each result's record, with what is needed to carry the action out again on this host, and for
+// each unit's label the keys of its last results. For explanations and for repeating a compilation; nothing is looked up by it.
+import type { Cache } from '../../cache/cache.ts';
+import type { Records } from '../../cache/records.ts';
+import type { Digest, Json } from '../../core/digest.ts';
+import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
+import type { Action, ActionKey, ActionRecord } from '../action.ts';
+import { differences, reasonsOf } from './differences.ts';
+
+/** One result's origin. `mounts` are paths of this host: where the sources lay when the result was made. */
+export interface Origin {
+  readonly label: string;
+  readonly record: ActionRecord;
+  /** The key of the record as it was before the run: what the discovered inputs are remembered by. */
+  readonly base: ActionKey;
+  readonly mounts: Action['mounts'];
+  readonly ambientEnv: Action['ambientEnv'];
+  /** What the run turned out to read: the rest of the record was known before. */
+  readonly discovered: { readonly files: readonly string[]; readonly variables: readonly string[] };
+}
+
+export interface History {
+  remember(key: ActionKey, origin: Origin): Promise<void>;
+  origin(key: Digest): Promise<Origin | undefined>;
+  /** Labels of all units that there are results of, by code unit. */
+  labels(): Promise<readonly string[]>;
+  /** Keys of the last results under a label, the latest first. */
+  keysOf(label: string): Promise<readonly Digest[]>;
+  /**
+   * Why `label` is a miss, in words: the difference to that of its last results that is nearest. `recordAgainst` completes the record of now with
+   * the names of what an earlier result read.
+   */
+  reasons(label: string, recordAgainst: (origin: Origin) => Promise<ActionRecord>): Promise<readonly string[]>;
+}
+
+/** Results remembered for one label: host and target, profiles, branches. */
+const keptKeys = 16;
+
+export const originsKind = 'origins';
+export const historyKind = 'history';
+
+export async function openHistory(cache: Cache): Promise<History> {
+  const origins: Records<Json> = await cache.records(originsKind, (value): value is Json => originOf(value) !== undefined);
+  const latest: Records<Json> = await cache.records(historyKind, (value): value is Json => historyOf(value) !== undefined);
+  let writing: Promise<unknown> = Promise.resolve();
+
+  const origin = async (key: Digest): Promise<Origin | undefined> => originOf((await origins.get(key)) ?? null);
+  const keysOf = async (label: string): Promise<readonly Digest[]> =>
+    historyOf((await latest.get(digestRecord(label))) ?? null)?.keys ?? [];
+
+  return {
+    origin,
+    keysOf,
+    async labels() {
+      const rows = await Promise.all((await latest.keys()).map(async (key) => historyOf((await latest.get(key)) ?? null)?.label ?? []));
+      return rows.flat().sort(byCodeUnit);
+    },
+    async remember(key, { label, record, base, mounts, ambientEnv, discovered }) {
+      const { files, variables } = discovered;
+      const row = { label, record: { ...record }, base, mounts: { ...mounts }, ambientEnv: { ...ambientEnv } };
+      await origins.put(key, { ...row, discovered: { files: [...files], variables: [...variables] } });
+      // Units of one label may end at once: one after the other, or a key is lost.
+      const add = async (): Promise<void> => {
+        const others = (await keysOf(label)).filter((other) => other !== key);
+        await latest.put(digestRecord(label), { label, keys: [key, ...others].slice(0, keptKeys) });
+      };
+      const added = writing.then(add);
+      writing = added.catch(() => undefined);
+      await added;
+    },
+    async reasons(label, recordAgainst) {
+      let nearest: readonly string[] = ['first time'];
+      let fewest = Infinity;
+      for (const key of await keysOf(label)) {
+        const before = await origin(key);
+        if (!before) continue;
+        const found = differences(before.record, await recordAgainst(before));
+        if (found.length >= fewest) continue;
+        fewest = found.length;
+        nearest = found.length === 0 ? ['its result is no longer in the cache'] : reasonsOf(found);
+      }
+      return nearest;
+    },
+  };
+}
+
+/** Reads what `remember` wrote under a label; undefined when it has another shape. */
+export function historyOf(value: Json): { readonly label: string; readonly keys: readonly Digest[] } | undefined {
+  if (!isObject(value) || typeof value['label'] !== 'string' || !Array.isArray(value['keys'])) return undefined;
+  return { label: value['label'], keys: value['keys'].filter(isDigest) };
+}
+
+/** Reads a stored origin; undefined when it has another shape. A record is taken as it is: it was checked by its own digest. */
+export function originOf(value: Json): Origin | undefined {
+  if (!isObject(value)) return undefined;
+  const { label, record, base, mounts, ambientEnv, discovered } = value;
+  if (
+    typeof label !== 'string' ||
+    !isDigest(base) ||
+    !isObject(record) ||
+    !isObject(mounts) ||
+    !isObject(ambientEnv) ||
+    !isObject(discovered)
+  )
+    return undefined;
+  // Records of format 1 have no layout; that is among the differences that an explanation names.
+  if (
+    ![1, 2, 3].includes(Number(record['format'])) ||
+    !Array.isArray(record['argv']) ||
+    !isObject(record['inputs']) ||
+    !isObject(record['files'])
+  )
+    return undefined;
+  if (!Array.isArray(discovered['files']) || !Array.isArray(discovered['variables'])) return undefined;
+  return value as unknown as Origin;
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,50 @@
+// Carries a remembered action out again and compares what it writes with what it wrote: a compiler that is not reproducible, a changed
+// tool behind an unchanged name, or a hole in a key would show. Never touches the remembered result.
+import type { Cache } from '../cache/cache.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
+import { byCodeUnit, canonicalJson } from '../core/digest.ts';
+import type { Context } from '../core/events.ts';
+import { isFileArtifact } from './action.ts';
+import type { ActionResult } from './action.ts';
+import { execute } from './execute.ts';
+import type { Origin } from './explain/history.ts';
+import { hostPath } from './sandbox/mounts.ts';
+import { digestOfPlace, digestOfTree } from './place-digest.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
+
+/** `differing`: paths of artifacts that came out otherwise, or in only one of the two runs. */
+export type Rebuilt =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'differs'; readonly differing: readonly string[] }
+  | { readonly kind: 'failed'; readonly stderr: string }
+  /** It cannot be carried out as it was: its sources are not as they were, or inputs are gone. */
+  | { readonly kind: 'skipped'; readonly why: string };
+
+export async function rebuild(origin: Origin, result: ActionResult, sandbox: Sandbox, cache: Cache, context: Context): Promise<Rebuilt> {
+  const { label, record, mounts, ambientEnv } = origin;
+  if (record.sandbox !== sandbox.kind) return { kind: 'skipped', why: `it was made with sandbox "${record.sandbox}"` };
+  if (record.checkout !== undefined) return { kind: 'skipped', why: 'it went on from half-done work' };
+  for (const [place, digest] of Object.entries(record.files)) {
+    const now = await digestOfPlace(place, mounts, cache).catch(() => undefined);
+    if (now !== digest) return { kind: 'skipped', why: `${place} is not as it was` };
+  }
+  for (const [place, digest] of Object.entries(record.trees)) {
+    if ((await digestOfTree(hostPath(place, mounts), cache)) !== digest) return { kind: 'skipped', why: `${place} is not as it was` };
+  }
+  try {
+    const execution = await execute({ label, record, mounts, ambientEnv }, sandbox, cache, context);
+    if (!execution.ok) return { kind: 'failed', stderr: execution.stderr };
+    const differing = differingPaths(result, execution.result);
+    return differing.length === 0 ? { kind: 'same' } : { kind: 'differs', differing };
+  } catch (error) {
+    if (error instanceof DamagedBlob) return { kind: 'skipped', why: 'artifacts that it was made from are gone' };
+    throw error;
+  }
+}
+
+function differingPaths(before: ActionResult, after: ActionResult): readonly string[] {
+  const contents = ({ artifacts }: ActionResult): ReadonlyMap<string, string> =>
+    new Map(artifacts.map((artifact) => [artifact.path, isFileArtifact(artifact) ? artifact.digest : canonicalJson({ ...artifact })]));
+  const [old, now] = [contents(before), contents(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].filter((path) => old.get(path) !== now.get(path)).sort(byCodeUnit);
+}

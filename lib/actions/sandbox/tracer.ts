@@ -1,0 +1,115 @@
+// Runs a command under the tracer (tracer.c), which records every path that the command and its children open, look at or write. Does not
+// know which of these paths matter: accesses.ts.
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs';
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cache } from '../../cache/cache.ts';
+import { decodeName } from '../../core/byte-path.ts';
+import { digestBytes } from '../../core/digest.ts';
+import { absentAsUndefined } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { findProgram, run } from '../../core/sh.ts';
+import type { RunOptions, RunResult } from '../../core/sh.ts';
+
+/** What a process tree did with paths of the file system, as it spelled them: absolute, not normalized. */
+export interface Trace {
+  /** Opened for reading (files and folders), or run. */
+  readonly read: readonly string[];
+  /** Looked at: stat, access, readlink. */
+  readonly looked: readonly string[];
+  /** Opened for writing, created, removed or renamed, or tried to be. */
+  readonly written: readonly string[];
+  /** False where an access may be missing: a path could not be read, or there were more than a million. */
+  readonly complete: boolean;
+}
+
+export interface Tracer {
+  /** The path of the tracer's program on the host. */
+  readonly program: string;
+}
+
+/** The number of the log's open file in the child. */
+const logNumber = 3;
+
+/**
+ * The command line that runs `argv` under the tracer at `program`. Paths below `ignored` folders are not recorded, unless a link there leads out.
+ * Paths below `linked` folders are recorded with where a link there leads.
+ */
+export function tracedArgv(
+  program: string,
+  argv: readonly string[],
+  ignored: readonly string[],
+  linked: readonly string[] = [],
+): readonly string[] {
+  return [program, String(logNumber), ...ignored, ...linked.map((folder) => `+${folder}`), '--', ...argv];
+}
+
+/** Runs a command line that starts the tracer (`tracedArgv`), perhaps inside a sandbox. `folder` is for the log, which has no name. */
+export async function runTraced(
+  argv: readonly string[],
+  folder: string,
+  options: RunOptions,
+): Promise<RunResult & { readonly trace: Trace }> {
+  const path = join(folder, `trace-${serial++}`);
+  const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    unlinkSync(path); // no other process opens it, and nothing is left of it
+    const result = await run(argv, { ...options, files: [file, ...(options.files ?? [])] });
+    return { ...result, trace: parseTrace(contentOf(file)) };
+  } finally {
+    closeSync(file);
+  }
+}
+
+let serial = 0;
+
+/** From its start: the child has moved the position that it shares with us. */
+function contentOf(file: number): Buffer {
+  const bytes = Buffer.alloc(fstatSync(file).size);
+  for (let at = 0; at < bytes.length;) {
+    const count = readSync(file, bytes, at, bytes.length - at, at);
+    if (count === 0) break;
+    at += count;
+  }
+  return bytes;
+}
+
+/** Reads a log of the tracer: records of a letter and a path, each ended by a zero byte. */
+export function parseTrace(log: Buffer): Trace {
+  const [read, looked, written] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  const sets: Readonly<Record<string, Set<string>>> = { r: read, l: looked, w: written };
+  let complete = true;
+  for (let at = 0; at < log.length;) {
+    const end = log.indexOf(0, at + 1);
+    if (end < 0) return { read: [...read], looked: [...looked], written: [...written], complete: false };
+    const set = sets[String.fromCharCode(log[at] ?? 0)];
+    if (set) set.add(decodeName(log.subarray(at + 1, end)));
+    else complete = false;
+    at = end + 1;
+  }
+  return { read: [...read], looked: [...looked], written: [...written], complete };
+}
+
+/**
+ * The tracer, compiled by the host's C compiler once for each cache; undefined where there is no compiler or the kernel does not notify
+ * (before Linux 5.5, or in a container that forbids it).
+ */
+export async function openTracer(cache: Cache, { signal }: Pick<Context, 'signal'>): Promise<Tracer | undefined> {
+  const source = readFileSync(join(import.meta.dirname, 'tracer.c'));
+  const folder = join(cache.dir, 'tools');
+  const program = join(folder, `tracer-${digestBytes(source).slice(0, 16)}`);
+  if (!(await absentAsUndefined(stat(program)))) {
+    const cc = await findProgram('cc', '/usr/bin:/bin');
+    const partial = join(cache.tmpDir, 'tracer');
+    const text = join(cache.tmpDir, 'tracer.c');
+    if (!cc) return undefined;
+    await writeFile(text, source);
+    const made = await run([cc, '-O2', '-o', partial, text], { cwd: cache.tmpDir, env: {}, signal });
+    if (made.exitCode !== 0) return undefined;
+    await mkdir(folder, { recursive: true });
+    await rename(partial, program);
+  }
+  const probe = tracedArgv(program, ['/bin/sh', '-c', ': </etc/passwd'], []);
+  const { exitCode, trace } = await runTraced(probe, cache.tmpDir, { cwd: '/', env: {}, signal });
+  return exitCode === 0 && trace.complete && trace.read.includes('/etc/passwd') ? { program } : undefined;
+}
