@@ -11,7 +11,7 @@ import type { Sandbox } from '../actions/sandbox/sandbox.ts';
 import type { Cache } from '../cache/cache.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
-import { timelessEnv } from '../crates/unit-env.ts';
+import { timelessEnv } from '../crates/unit/env.ts';
 import { crossEnv, crossNames, crossPlaces, crossPrograms } from './cross-tools.ts';
 import { sandboxPath } from './host-programs.ts';
 import type { HostPrograms } from './host-programs.ts';

@@ -3,16 +3,16 @@ import { availableParallelism } from 'node:os';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
-import { compilingVariables } from './cargo-variables.ts';
+import { compilingVariables } from './cargo/cargo-variables.ts';
 import type { Compiled, CompiledProject, CompileOptions, Output } from './compiled.ts';
-import { configuresBuildStd } from './config-files.ts';
-import type { ProjectRequest } from './plan.ts';
+import { configuresBuildStd } from './cargo/config-files.ts';
+import type { ProjectRequest } from './plan/plan.ts';
 import type { Project } from './project.ts';
-import { openBuildMemory } from './remembered-build.ts';
-import type { BuildAnswer } from './remembered-build.ts';
-import { isNightly, listToolchains, rustupSettings } from './toolchain.ts';
-import type { Toolchain } from './toolchain.ts';
-import { chooseToolchain, withSource } from './toolchain-choice.ts';
+import { openBuildMemory } from './run/remembered-build.ts';
+import type { BuildAnswer } from './run/remembered-build.ts';
+import { isNightly, listToolchains, rustupSettings } from './toolchain/toolchain.ts';
+import type { Toolchain } from './toolchain/toolchain.ts';
+import { chooseToolchain, withSource } from './toolchain/choice.ts';
 
 /** Compiles all projects. A compile error, a script's failure or cargo's refusal is a Failure (exit 1); finished units are kept. */
 export async function compile(projects: readonly Project[], options: CompileOptions, context: Context): Promise<Compiled> {
@@ -32,7 +32,7 @@ export async function compile(projects: readonly Project[], options: CompileOpti
     }
   }
 
-  const { compileAnew } = await import('./compile-anew.ts'); // most of the compiler, which a build with nothing new does without
+  const { compileAnew } = await import('./run/compile-anew.ts'); // most of the compiler, which a build with nothing new does without
   const { compiled, answer } = await compileAnew(requests, { ...options, handOver, jobs }, context);
   if (answer) await memory?.keep(answer);
   return compiled;

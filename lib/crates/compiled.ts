@@ -2,8 +2,8 @@
 import type { FileArtifact } from '../actions/action.ts';
 import type { Job } from '../actions/lookup.ts';
 import type { Cache } from '../cache/cache.ts';
-import type { Allowances } from './allowance.ts';
-import type { PlannedUnit } from './planned-unit.ts';
+import type { Allowances } from './unit/allowance.ts';
+import type { PlannedUnit } from './plan/planned-unit.ts';
 import type { Project } from './project.ts';
 
 export interface CompileOptions {

@@ -9,7 +9,7 @@ import { findProgram, outputOf } from '../core/sh.ts';
 import { compile } from './compile.ts';
 import type { Project } from './project.ts';
 import { publish } from './publish.ts';
-import { isNightly, listToolchains } from './toolchain.ts';
+import { isNightly, listToolchains } from './toolchain/toolchain.ts';
 
 const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const context = { signal: new AbortController().signal, report: () => {} };

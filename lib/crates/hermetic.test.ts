@@ -11,7 +11,7 @@ import { bubblewrap } from '../../fixtures/cache/sandboxes.ts';
 import { openCache } from '../cache/cache.ts';
 import { Failure } from '../core/errors.ts';
 import { outputOf } from '../core/sh.ts';
-import type { Allowances } from './allowance.ts';
+import type { Allowances } from './unit/allowance.ts';
 import { compile } from './compile.ts';
 import { publish } from './publish.ts';
 

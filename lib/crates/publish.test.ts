@@ -9,7 +9,7 @@ import { DamagedBlob } from '../cache/content-store.ts';
 import { digestBytes } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import type { CompiledProject, Output } from './compiled.ts';
-import { ownText } from './own-text.ts';
+import { ownText } from './unit/own-text.ts';
 import type { Project } from './project.ts';
 import { publish } from './publish.ts';
 

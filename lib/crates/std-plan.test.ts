@@ -7,9 +7,9 @@ import * as assert from 'uvu/assert';
 import { withScratch } from '../../fixtures/cache/scratch.ts';
 import { requireSandbox } from '../actions/sandbox/sandbox.ts';
 import { openCache } from '../cache/cache.ts';
-import { plan } from './plan.ts';
+import { plan } from './plan/plan.ts';
 import type { Project } from './project.ts';
-import { chooseToolchain } from './toolchain-choice.ts';
+import { chooseToolchain } from './toolchain/choice.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const context = { signal: new AbortController().signal, report: () => {} };

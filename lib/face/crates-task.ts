@@ -5,7 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { layout, openCache } from '../cache/cache.ts';
 import type { Cache } from '../cache/cache.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
-import { parseAllowances } from '../crates/allowance.ts';
+import { parseAllowances } from '../crates/unit/allowance.ts';
 import { compile } from '../crates/compile.ts';
 import type { CompiledProject } from '../crates/compiled.ts';
 import { projectSet } from '../crates/project-set.ts';

@@ -4,7 +4,7 @@ import { openCookbook } from '../cookbook/cookbook.ts';
 import { cookbookLockPath, cookbookMirrors, recipeSources } from '../cookbook/upstream-recipes.ts';
 import { cannot } from '../core/errors.ts';
 import type { Json } from '../core/digest.ts';
-import { chooseToolchain } from '../crates/toolchain-choice.ts';
+import { chooseToolchain } from '../crates/toolchain/choice.ts';
 import { upstreamLockPath, upstreamSources } from '../system/upstream-sources.ts';
 import type { System } from '../system/system.ts';
 import { fetchUpstream } from '../upstream/fetch.ts';

@@ -3,8 +3,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compareWithCargo } from '../crates/differential.ts';
-import type { Comparison } from '../crates/differential.ts';
+import { compareWithCargo } from '../crates/fidelity/differential.ts';
+import type { Comparison } from '../crates/fidelity/differential.ts';
 import { compilerOptions, projectFlags, projectsOf } from './crates-task.ts';
 import type { Flag } from './command-line.ts';
 import type { Task } from './task.ts';

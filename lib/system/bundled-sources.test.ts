@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run } from '../core/sh.ts';
-import { chooseToolchain } from '../crates/toolchain-choice.ts';
+import { chooseToolchain } from '../crates/toolchain/choice.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures');
 /** How many tests the libraries of a system have at least. */

@@ -3,9 +3,9 @@
 import { cannot } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { chooseToolchain } from '../crates/toolchain-choice.ts';
-import { listToolchains } from '../crates/toolchain.ts';
-import type { Toolchain } from '../crates/toolchain.ts';
+import { chooseToolchain } from '../crates/toolchain/choice.ts';
+import { listToolchains } from '../crates/toolchain/toolchain.ts';
+import type { Toolchain } from '../crates/toolchain/toolchain.ts';
 import { checkHost, lacking } from './host-checks.ts';
 import type { Check, CheckedHost } from './host-checks.ts';
 import { installCommands } from './install-commands.ts';

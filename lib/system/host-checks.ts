@@ -8,7 +8,7 @@ import { remembered } from '../core/remembered.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath, toolPackages } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
-import { chooseToolchain, toolchainHint } from '../crates/toolchain-choice.ts';
+import { chooseToolchain, toolchainHint } from '../crates/toolchain/choice.ts';
 import { uefiFlash } from '../machine/firmware.ts';
 
 export interface Check {

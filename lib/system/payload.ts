@@ -7,7 +7,7 @@ import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { compile } from '../crates/compile.ts';
 import type { Compiled, CompileOptions } from '../crates/compiled.ts';
-import { places } from '../crates/places.ts';
+import { places } from '../crates/unit/places.ts';
 import type { Project } from '../crates/project.ts';
 import { encodedPayload } from './bzimage.ts';
 import type { PayloadFacts } from './component.ts';

@@ -13,8 +13,8 @@ import type { Stage } from '../cookbook/stages.ts';
 import { fetchedRecipes } from '../cookbook/upstream-recipes.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { toolchainIdentity } from '../crates/toolchain-identity.ts';
-import { chooseToolchain } from '../crates/toolchain-choice.ts';
+import { toolchainIdentity } from '../crates/toolchain/identity.ts';
+import { chooseToolchain } from '../crates/toolchain/choice.ts';
 import type { LastBuild } from './component-list.ts';
 
 export interface ListedRecipe {

@@ -9,9 +9,9 @@ import type { RecipeGraph } from '../cookbook/recipe-graph.ts';
 import { fetchedRecipes } from '../cookbook/upstream-recipes.ts';
 import type { Context } from '../core/events.ts';
 import type { CompileOptions } from '../crates/compiled.ts';
-import type { Toolchain } from '../crates/toolchain.ts';
-import { chooseToolchain } from '../crates/toolchain-choice.ts';
-import { toolchainIdentity } from '../crates/toolchain-identity.ts';
+import type { Toolchain } from '../crates/toolchain/toolchain.ts';
+import { chooseToolchain } from '../crates/toolchain/choice.ts';
+import { toolchainIdentity } from '../crates/toolchain/identity.ts';
 import type { BuiltCLibrary } from './c-library.ts';
 
 /** The system's own triple for recipes. Stage and sysroot are absent while the C library itself is built. */

@@ -13,7 +13,7 @@ import type { Shell } from '../console/shell.ts';
 import { outputOf, run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
-import { chooseToolchain } from '../crates/toolchain-choice.ts';
+import { chooseToolchain } from '../crates/toolchain/choice.ts';
 import { launch } from '../machine/launch.ts';
 import type { RunningMachine } from '../machine/launch.ts';
 import { qemuProgram } from '../machine/qemu.ts';

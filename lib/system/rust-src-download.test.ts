@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { context, host, withFakeHost } from '../../fixtures/toolchain/fake-toolchain.ts';
 import type { FakeHost } from '../../fixtures/toolchain/fake-toolchain.ts';
 import { Failure } from '../core/errors.ts';
-import { listToolchains } from '../crates/toolchain.ts';
+import { listToolchains } from '../crates/toolchain/toolchain.ts';
 import { obtainRustSrc } from './rust-src-download.ts';
 import type { Obtained } from './rust-src-download.ts';
 

@@ -4,11 +4,11 @@ import { cannot, Failure } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
-import { keepArchive } from '../crates/rust-src-archive.ts';
-import { findRustSrc, fits } from '../crates/rust-src.ts';
-import type { RustSrc } from '../crates/rust-src.ts';
-import { rustupHome } from '../crates/toolchain.ts';
-import type { Toolchain } from '../crates/toolchain.ts';
+import { keepArchive } from '../crates/toolchain/rust-src-archive.ts';
+import { findRustSrc, fits } from '../crates/toolchain/rust-src.ts';
+import type { RustSrc } from '../crates/toolchain/rust-src.ts';
+import { rustupHome } from '../crates/toolchain/toolchain.ts';
+import type { Toolchain } from '../crates/toolchain/toolchain.ts';
 import { aptRoot, hostMirror, offeredVersion, withPackage } from './apt-root.ts';
 import type { AptHost } from './apt-root.ts';
 

@@ -11,7 +11,7 @@ import { system as redox } from '../../systems/redox.ts';
 import { openCache } from '../cache/cache.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { chooseToolchain } from '../crates/toolchain-choice.ts';
+import { chooseToolchain } from '../crates/toolchain/choice.ts';
 import { fetchUpstream } from '../upstream/fetch.ts';
 import { buildComponent } from './build-component.ts';
 import type { BuiltPart } from './build-component.ts';

@@ -1,0 +1,213 @@
+// Cargo's merged configuration, as far as it reaches rustc: flags, the linker, wrappers, variables. Of several places that could say a thing cargo
+// takes one, or joins them; here is which. Pure.
+import { dirname, join, resolve } from 'node:path';
+import { cannot } from '../../core/errors.ts';
+import { targetVariable } from './cargo-variables.ts';
+import { cfgHolds } from './cfg-expression.ts';
+import { ownPlace } from '../unit/own-trees.ts';
+import type { OwnTrees } from '../unit/own-trees.ts';
+
+export interface CargoConfig {
+  readonly build?: BuildConfig;
+  /** By triple or `cfg(...)`. */
+  readonly target?: Readonly<Record<string, TargetConfig>>;
+  readonly env?: Readonly<Record<string, string | ConfigVariable>>;
+  readonly profile?: Readonly<Record<string, { readonly inherits?: string }>>;
+  readonly unstable?: Readonly<Record<string, unknown>>;
+}
+
+interface BuildConfig {
+  readonly rustflags?: Words;
+  readonly target?: Words;
+  readonly 'rustc-wrapper'?: ConfigPath;
+  readonly 'rustc-workspace-wrapper'?: ConfigPath;
+}
+
+type Words = readonly string[] | string;
+
+/** A program by name or absolute path; `file` is an absolute path that the configuration wrote relative to its own. */
+export type ConfigPath = string | { readonly file: string };
+
+interface TargetConfig {
+  readonly rustflags?: Words;
+  readonly linker?: ConfigPath;
+}
+
+interface ConfigVariable {
+  readonly value?: string;
+  /** In place of a relative value: the absolute path that it stands for. */
+  readonly file?: string;
+  readonly force?: boolean;
+  /** The value is a path from the folder that holds the configuration's own. */
+  readonly relative?: boolean;
+}
+
+type Env = Readonly<Record<string, string>>;
+
+/**
+ * The flags for a target: those of its triple and of the conditions that hold for it, in cargo's order; else those for every target. `variables`
+ * are the user's: CARGO_ENCODED_RUSTFLAGS and RUSTFLAGS take the place of all others, even when they are empty.
+ */
+export function rustflagsOf(config: CargoConfig, triple: string, cfgs: readonly string[], variables: Env): readonly string[] {
+  const { CARGO_ENCODED_RUSTFLAGS: encoded, RUSTFLAGS: plain } = variables;
+  if (encoded !== undefined) return encoded === '' ? [] : encoded.split('\x1f');
+  if (plain !== undefined) return wordsOf(plain);
+  const [own, ...conditional] = tablesFor(config, triple, cfgs);
+  const flags = [
+    ...wordsOf(own?.rustflags),
+    ...wordsOf(variables[targetVariable(triple, 'RUSTFLAGS')]),
+    ...conditional.flatMap(({ rustflags }) => wordsOf(rustflags)),
+  ];
+  return flags.length > 0 ? flags : [...wordsOf(config.build?.rustflags), ...wordsOf(variables['CARGO_BUILD_RUSTFLAGS'])];
+}
+
+/**
+ * The linker that is named for a target. Two conditions that name one are a Failure, as they are for cargo. A variable's path is relative to `cwd`.
+ */
+export function linkerOf(
+  config: CargoConfig,
+  triple: string,
+  cfgs: readonly string[],
+  variables: Env,
+  cwd: string,
+): ConfigPath | undefined {
+  const named = variables[targetVariable(triple, 'LINKER')];
+  if (named) return fromVariable(named, cwd);
+  const [own, ...conditional] = tablesFor(config, triple, cfgs);
+  if (own?.linker !== undefined) return own.linker;
+  const others = conditional.flatMap(({ linker }) => linker ?? []);
+  if (others.length > 1) {
+    throw cannot(
+      'choose a linker',
+      `several conditions of the configuration hold for ${triple}: ${others.map((name) => `"${pathText(name)}"`).join(', ')}`,
+    );
+  }
+  return others[0];
+}
+
+/** The programs that cargo starts in front of rustc, the outermost first: for every package, and for members of the workspace. */
+export function wrappersOf(
+  { build = {} }: CargoConfig,
+  hostEnv: Env,
+  cwd: string,
+): { readonly all: ConfigPath | undefined; readonly members: ConfigPath | undefined } {
+  const wrapper = (name: string, configured: ConfigPath | undefined): ConfigPath | undefined => {
+    const given = hostEnv[name] ?? hostEnv[`CARGO_BUILD_${name}`];
+    const chosen = given === undefined ? configured : fromVariable(given, cwd);
+    return chosen === '' ? undefined : chosen;
+  };
+  return {
+    all: wrapper('RUSTC_WRAPPER', build['rustc-wrapper']),
+    members: wrapper('RUSTC_WORKSPACE_WRAPPER', build['rustc-workspace-wrapper']),
+  };
+}
+
+/** Whether the configuration names the targets that are built for. */
+export function namesTargets({ build }: CargoConfig, variables: Env): boolean {
+  return Boolean(variables['CARGO_BUILD_TARGET']) || wordsOf(build?.target).length > 0;
+}
+
+/** A variable of the configuration counts unless the person declared it; with `force` it counts before the person's. */
+export function configEnvOf(
+  config: CargoConfig,
+  declared: Env,
+  trees: Pick<OwnTrees, 'common'>,
+): { readonly env: Env; readonly forced: readonly string[] } {
+  const env: Record<string, string> = {};
+  const forced: string[] = [];
+  for (const [name, entry] of Object.entries(config.env ?? {})) {
+    const { value = '', file, force = false } = typeof entry === 'string' ? { value: entry } : entry;
+    if (declared[name] !== undefined && !force) continue;
+    if (declared[name] !== undefined) forced.push(name);
+    env[name] = file === undefined ? value : placeOfHostPath(file, trees);
+  }
+  return { env, forced };
+}
+
+/**
+ * Makes relative paths absolute. `origins` is what `cargo config get --show-origin` printed: lines of `KEY = "..." # FILE`; a path counts from the
+ * folder above FILE's.
+ */
+export function withAbsolutePaths(config: CargoConfig, origins: string): CargoConfig {
+  const folders = new Map(
+    [...origins.matchAll(/^(\S.*?) = .* # (\/.+)$/gm)].map(([, key = '', file = '']) => [key, dirname(dirname(file))]),
+  );
+  const absolute = (keys: readonly string[], path: string): string | undefined => {
+    const folder = keys.map((key) => folders.get(key)).find((found) => found !== undefined);
+    return folder === undefined ? undefined : resolve(folder, path);
+  };
+  const program = (keys: readonly string[], path: ConfigPath | undefined): ConfigPath | undefined => {
+    if (typeof path !== 'string' || !isRelative(path)) return path;
+    const file = absolute(keys, path);
+    return file === undefined ? path : { file };
+  };
+  const env = Object.entries(config.env ?? {}).map(([name, entry]) => {
+    if (typeof entry === 'string' || entry.relative !== true) return [name, entry] as const;
+    const file = absolute(spellings('env', name, 'value'), entry.value ?? '');
+    return [name, file === undefined ? entry : { file, force: entry.force ?? false }] as const;
+  });
+  const target = Object.entries(config.target ?? {}).map(([name, table]) => {
+    const linker = program(spellings('target', name, 'linker'), table.linker);
+    return [name, { ...table, ...(linker === undefined ? {} : { linker }) }] as const;
+  });
+  const wrappers = (['rustc-wrapper', 'rustc-workspace-wrapper'] as const).flatMap((key) => {
+    const path = program([`build.${key}`], config.build?.[key]);
+    return path === undefined ? [] : [[key, path] as const];
+  });
+  return {
+    ...config,
+    ...(config.env ? { env: Object.fromEntries(env) } : {}),
+    ...(config.target ? { target: Object.fromEntries(target) } : {}),
+    ...(config.build ? { build: { ...config.build, ...Object.fromEntries(wrappers) } } : {}),
+  };
+}
+
+export function hasRelativePaths({ env, target, build }: CargoConfig): boolean {
+  const programs = [
+    ...Object.values(target ?? {}).map(({ linker }) => linker),
+    build?.['rustc-wrapper'],
+    build?.['rustc-workspace-wrapper'],
+  ];
+  return (
+    Object.values(env ?? {}).some((entry) => typeof entry === 'object' && entry.relative === true) ||
+    programs.some((path) => typeof path === 'string' && isRelative(path))
+  );
+}
+
+/** Where a path of the host is in the sandbox: all checkouts agree on those in and beside the user's folders. */
+export function placeOfHostPath(path: string, trees: Pick<OwnTrees, 'common'>): string {
+  return ownPlace(trees, path) ?? path;
+}
+
+/** The table of the triple, empty where there is none, then those with a condition that holds, sorted as cargo sorts them. */
+function tablesFor(config: CargoConfig, triple: string, cfgs: readonly string[]): readonly TargetConfig[] {
+  const { [triple]: own, ...others } = config.target ?? {};
+  const conditional = Object.entries(others)
+    .filter(([key]) => key.startsWith('cfg('))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .filter(([key]) => cfgHolds(key, cfgs));
+  return [own ?? {}, ...conditional.map(([, table]) => table)];
+}
+
+/** How cargo may write a key of three parts, of which the second is quoted where it has to be. */
+function spellings(table: string, name: string, key: string): readonly string[] {
+  return [name, JSON.stringify(name), `'${name}'`].map((spelling) => `${table}.${spelling}.${key}`);
+}
+
+/** A program with a slash in its name is a path; others are looked for in PATH. */
+function isRelative(path: string): boolean {
+  return path.includes('/') && !path.startsWith('/');
+}
+
+function fromVariable(path: string, cwd: string): ConfigPath {
+  return isRelative(path) ? { file: join(cwd, path) } : path;
+}
+
+function pathText(path: ConfigPath): string {
+  return typeof path === 'string' ? path : path.file;
+}
+
+function wordsOf(words: Words | undefined): readonly string[] {
+  if (words === undefined) return [];
+  return typeof words === 'string' ? words.split(/\s+/).filter((word) => word !== '') : words;
+}

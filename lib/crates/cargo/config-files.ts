@@ -1,0 +1,97 @@
+// The files of cargo's configuration that hold for a folder: those in it and above it, those of CARGO_HOME, those named on the command line and
+// those that they include. Reads them only for what has to be known before cargo is asked; what they come to says `cargo config get`.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'smol-toml';
+import type { TomlTable, TomlValue } from 'smol-toml';
+import { cannot } from '../../core/errors.ts';
+import type { Project } from '../project.ts';
+
+type Env = Readonly<Record<string, string>>;
+
+/** A configuration file that exists. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export function cargoHome(hostEnv: Env): string {
+  return hostEnv['CARGO_HOME'] || join(hostEnv['HOME'] ?? '/', '.cargo');
+}
+
+/** `dir` and all folders above it, the deepest first. */
+export function foldersUp(dir: string): readonly string[] {
+  return dir === dirname(dir) ? [dir] : [dir, ...foldersUp(dirname(dir))];
+}
+
+/** Every place where cargo looks for configuration by itself, whether it exists or not. */
+export function configPlaces(dir: string, hostEnv: Env): readonly string[] {
+  const folders = [cargoHome(hostEnv), ...foldersUp(dir).map((folder) => join(folder, '.cargo'))];
+  return [...new Set(folders)].flatMap((folder) => [join(folder, 'config.toml'), join(folder, 'config')]);
+}
+
+/** The configuration files that exist, included ones too; also the places of included files that do not exist. */
+export function configFiles(
+  { dir, cargoConfigs }: Pick<Project, 'dir' | 'cargoConfigs'>,
+  hostEnv: Env,
+): { readonly files: readonly ConfigFile[]; readonly absent: readonly string[] } {
+  const files = new Map<string, ConfigFile>();
+  const absent: string[] = [];
+  const add = (path: string, included: boolean): void => {
+    if (files.has(path)) return;
+    const text = textOf(path);
+    if (text === undefined) {
+      if (included) absent.push(path);
+      return;
+    }
+    files.set(path, { path, text });
+    for (const include of includesOf(path, text)) add(include, true);
+  };
+  for (const path of [...cargoConfigs, ...configPlaces(dir, hostEnv)]) add(path, false);
+  return { files: [...files.values()], absent };
+}
+
+/** Whether a text may have one of these keys. A key may be written with escapes, so a backslash stands for any. */
+export function mayName(text: string, ...keys: readonly string[]): boolean {
+  return text.includes('\\') || keys.some((key) => text.includes(key));
+}
+
+/** TOML as cargo reads it: a byte order mark and integers of 64 bits are fine. Throws what the parser throws. */
+export function parseToml(text: string): TomlTable {
+  return parse(text, { integersAsBigInt: 'asNeeded' });
+}
+
+export function tableOf(value: TomlValue | undefined): TomlTable {
+  return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date) ? value : {};
+}
+
+/** Whether the configuration or a variable has a nightly cargo compile the standard library. Reads files: this is asked before every build. */
+export function configuresBuildStd(project: Pick<Project, 'dir' | 'cargoConfigs'>, hostEnv: Env): boolean {
+  if (hostEnv['CARGO_UNSTABLE_BUILD_STD'] !== undefined) return true;
+  const { files } = configFiles(project, hostEnv);
+  return files.some((file) => mayName(file.text, 'build-std') && tableOf(configTable(file)['unstable'])['build-std'] !== undefined);
+}
+
+function includesOf(path: string, text: string): readonly string[] {
+  if (!mayName(text, 'include')) return [];
+  const { include } = configTable({ path, text });
+  const entries = include === undefined ? [] : Array.isArray(include) ? include : [include];
+  const names = entries.map((entry) => (typeof entry === 'string' ? entry : tableOf(entry)['path']));
+  return names.flatMap((name) => (typeof name === 'string' ? [resolve(dirname(path), name)] : []));
+}
+
+export function configTable({ path, text }: ConfigFile): TomlTable {
+  try {
+    return parseToml(text);
+  } catch (error) {
+    throw cannot(`read "${path}"`, error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'it is not TOML', { cause: error });
+  }
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+  } catch {
+    return undefined; // a folder, or not to be read: cargo says so better
+  }
+}

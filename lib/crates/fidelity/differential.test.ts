@@ -1,0 +1,142 @@
+// What we do beside what the real cargo does, on small projects that hold one trap each (facts: crates, section 3). Zero differences, in
+// words that lib/crates/fidelity/differential-call.ts makes comparable.
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../../core/errors.ts';
+import { outputOf } from '../../core/sh.ts';
+import { compareCalls, compareWithCargo } from './differential.ts';
+import type { Comparison } from './differential.ts';
+import type { NormalCall } from './differential-call.ts';
+import type { Project } from '../project.ts';
+
+const fixtures = resolve(import.meta.dirname, '../../../fixtures');
+const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const signal = new AbortController().signal;
+const report = (): void => {};
+
+const test = suite('compareWithCargo');
+const dir = await mkdtemp(join(tmpdir(), 'bloomery-differential-'));
+test.after(() => rm(dir, { recursive: true, force: true }));
+
+/** Copies a fixture under its own name, so that paths between fixtures hold. */
+async function checkout(name: string): Promise<string> {
+  const to = join(dir, name);
+  await cp(join(fixtures, name), to, { recursive: true });
+  return to;
+}
+
+/** Compares a project; all tests share a scratch folder, because the results of one profile help the next. */
+async function compare(at: string, changes: Partial<Project> = {}, env: Readonly<Record<string, string>> = {}): Promise<Comparison> {
+  const project: Project = {
+    name: 'x',
+    dir: at,
+    packages: [],
+    bins: [],
+    lib: false,
+    features: [],
+    defaultFeatures: true,
+    profile: 'dev',
+    triple: undefined,
+    buildStd: [],
+    buildStdFeatures: [],
+    cargoConfigs: [],
+    env: {},
+  };
+  const options = {
+    hostEnv: { ...hostEnv, ...env },
+    toolchain: undefined,
+    rustSrc: hostEnv['BLOOMERY_RUST_SRC'],
+    otherCacheDir: hostEnv['BLOOMERY_CACHE'] ?? join(homedir(), '.cache/bloomery'),
+    jobs: 2,
+    shorten: (path: string) => path,
+    colour: false,
+  };
+  return compareWithCargo({ ...project, ...changes }, options, { dir, pid: process.pid }, { report, signal });
+}
+
+function assertSame({ units, differences }: Comparison, expected: number): void {
+  const text = differences.map(({ unit, onlyCargo, onlyOurs }) =>
+    [unit, ...onlyCargo.map((line) => `  cargo ${line}`), ...onlyOurs.map((line) => `  ours  ${line}`)].join('\n'),
+  );
+  assert.equal(text.join('\n'), '');
+  assert.is(units, expected);
+}
+
+test('a workspace of traps in every kind of profile', async () => {
+  await checkout('crates-outside');
+  const traps = await checkout('crates-traps');
+  assertSame(await compare(traps, { profile: 'release' }), 20);
+  assertSame(await compare(traps, { profile: 'lean' }), 20);
+  assertSame(await compare(traps, { profile: 'fat' }), 20);
+  assertSame(await compare(traps, { profile: 'slow' }), 20);
+});
+
+test('a part of a workspace: a package, a program, features', async () => {
+  const traps = join(dir, 'crates-traps');
+  const app = { packages: ['app-with-dashes'], profile: 'release' };
+  assertSame(await compare(traps, { ...app, bins: ['second-bin'], features: ['odd-name'] }), 18);
+  assertSame(await compare(traps, { ...app, bins: ['never'], defaultFeatures: false, features: ['extra'] }), 18);
+  assertSame(await compare(join(traps, 'nested/deep'), { profile: 'release' }), 1);
+  assertSame(await compare(traps, { packages: ['both'], lib: true, profile: 'release' }), 7);
+});
+
+test('a build that is steered by configuration, with packages from a registry, a patch and git', async () => {
+  const [repository, configured] = [await checkout('crates-config-git'), await checkout('crates-config')];
+  const git = (...words: readonly string[]): Promise<string> =>
+    outputOf('make a git repository', ['git', '-c', 'user.name=x', '-c', 'user.email=x@example.org', ...words], {
+      cwd: repository,
+      env: { PATH: hostEnv['PATH'] ?? '', HOME: dir },
+    });
+  await git('init', '--quiet');
+  await git('add', '.');
+  await git('commit', '--quiet', '--message', 'x');
+  const manifest = join(configured, 'Cargo.toml');
+  await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"GIT_URL"', `"file://${repository}"`));
+  const env = { CARGO_HOME: join(dir, 'cargo-home'), PATH: hostEnv['PATH'] ?? '', HOME: hostEnv['HOME'] ?? '' };
+  await outputOf('fetch the git repository', ['cargo', 'fetch'], { cwd: configured, env });
+  const declared = { DECLARED: 'by the person', FORCED: 'by the person' };
+  assertSame(await compare(configured, { profile: 'from-config', env: declared }, env), 10);
+  assertSame(await compare(configured, { profile: 'release', cargoConfigs: [join(configured, 'more.toml')] }, env), 10);
+});
+
+test('a program for a JSON target with the standard library compiled for it', async () => {
+  const bare = await checkout('crates-bare');
+  assertSame(await compare(bare, { triple: join(bare, 'bare.json'), buildStd: ['core'] }), 7);
+});
+
+test('a unit that one side lacks is told, and so are other words and another order', () => {
+  const call = (name: string, ...lines: readonly string[]): NormalCall => ({ name, lines });
+  const cargos = [call('a', 'x', 'y'), call('a', 'x', 'z'), call('b', 'x', 'y'), call('c', 'x')];
+  const ours = [call('a', 'x', 'z'), call('a', 'x', 'w'), call('b', 'y', 'x'), call('d', 'x')];
+  assert.equal(compareCalls(cargos, ours), {
+    units: 4,
+    differences: [
+      { unit: 'a', onlyCargo: ['y'], onlyOurs: ['w'] },
+      { unit: 'b', onlyCargo: ['first x'], onlyOurs: ['first y'] },
+      { unit: 'c (we do not build it)', onlyCargo: ['x'], onlyOurs: [] },
+      { unit: 'd (cargo does not build it)', onlyCargo: [], onlyOurs: ['x'] },
+    ],
+  });
+});
+
+test('a build script that the configuration overrides is neither compiled nor run, and what it would print reaches rustc', async () => {
+  const override = join(dir, 'override.toml');
+  await writeFile(override, '[target.x86_64-unknown-linux-gnu.old-native]\nrustc-link-lib = ["m"]\nroot-dir = "/opt"\nrustc-cfg = ["old"]\n');
+  const { differences } = await compare(join(dir, 'crates-traps'), { cargoConfigs: [override] });
+  assert.equal(differences, []);
+});
+
+test("what cargo itself cannot build is cargo's refusal", async () => {
+  const at = join(dir, 'broken');
+  await mkdir(at);
+  await writeFile(join(at, 'Cargo.toml'), '[package]\nname = "broken"\n');
+  await compare(at).then(
+    () => assert.unreachable(),
+    (error: unknown) => assert.ok(error instanceof Failure && error.exitCode === 1),
+  );
+});
+
+test.run();

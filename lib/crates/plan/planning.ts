@@ -1,0 +1,149 @@
+// How cargo is started to plan a project so that nothing of the project's runs on the host and that a stable cargo stays stable: its rustc is
+// shut in (planning-rustc.ts), wrappers are left out, [env] reaches no program of the host, and [unstable] is hidden where cargo would ignore it.
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { stringify } from 'smol-toml';
+import type { Cache } from '../../cache/cache.ts';
+import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
+import { digestBytes } from '../../core/digest.ts';
+import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { findProgram, run } from '../../core/sh.ts';
+import { userHome } from '../unit/own-trees.ts';
+import { planError } from './plan-error.ts';
+import type { CargoConfig } from '../cargo/cargo-config.ts';
+import { noWrappers, planningVariables } from '../cargo/cargo-variables.ts';
+import { configFiles, configTable, mayName } from '../cargo/config-files.ts';
+import type { ConfigFile } from '../cargo/config-files.ts';
+import { planningRustc, projectFolder } from './planning-rustc.ts';
+import type { PlanningRustc } from './planning-rustc.ts';
+import { triplesOf } from '../project.ts';
+import type { Project } from '../project.ts';
+import { isNightly } from '../toolchain/toolchain.ts';
+import type { Toolchain } from '../toolchain/toolchain.ts';
+
+export interface Cargo {
+  readonly toolchain: Toolchain;
+  /** The user's variables: of these cargo sees PATH, HOME, CARGO_HOME and what it heeds itself (cargo-variables.ts). */
+  readonly hostEnv: Readonly<Record<string, string>>;
+  readonly cache: Cache;
+  /** What cargo's rustc is shut in with; undefined is none. */
+  readonly sandbox?: Promise<Sandbox> | undefined;
+}
+
+/** A project that cargo may be asked about. */
+export interface Planning {
+  readonly cargo: Cargo;
+  readonly project: Project;
+  readonly config: CargoConfig;
+  /** Configuration that goes before the project's own. */
+  readonly overrides: readonly string[];
+  /** Hides configuration files from a cargo that is started after these words. */
+  readonly hiding: readonly string[];
+  readonly rustc: PlanningRustc;
+}
+
+/** `config` is what the project's configuration comes to. */
+export async function openPlanning(cargo: Cargo, project: Project, config: CargoConfig, context: Context): Promise<Planning> {
+  const { toolchain, hostEnv, cache } = cargo;
+  const sandbox = (await cargo.sandbox) ?? { kind: 'none' };
+  const nightly = isNightly(toolchain);
+  const flags = planningVariables(hostEnv, nightly);
+  const jsonTargets = triplesOf(project).filter((triple) => triple.endsWith('.json'));
+  const mayNameFiles = jsonTargets.length > 0 || Object.keys(flags).length > 0 || mayName(JSON.stringify(config), 'rustflags', '.json');
+  const rustc = await planningRustc({
+    toolchain,
+    cache,
+    sandbox,
+    visible: mayNameFiles ? [projectFolder(project.dir, userHome(hostEnv)), ...jsonTargets] : [],
+    cwd: mayNameFiles ? project.dir : '/',
+    bootstrap: project.buildStd.length > 0 || jsonTargets.length > 0 || config.env?.['RUSTC_BOOTSTRAP'] !== undefined,
+  });
+  const unstable = !nightly && config.unstable !== undefined;
+  return {
+    cargo,
+    project,
+    config,
+    overrides: sandbox.kind === 'none' ? [] : withoutEnv(config),
+    hiding: unstable ? await hidingUnstable(cargo, project, sandbox, context) : [],
+    rustc,
+  };
+}
+
+/** Starts cargo in `cwd` and returns its standard output. A refusal of cargo's is a Failure. */
+export async function askCargo(
+  { toolchain, hostEnv }: Cargo,
+  cwd: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { signal }: Context,
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  if (!(await absentAsUndefined(stat(join(cwd, 'Cargo.toml'))))) {
+    throw cannot(`plan "${cwd}"`, 'there is no Cargo.toml', { hint: 'name the folder of a Cargo project' });
+  }
+  const inherited = ['HOME', 'CARGO_HOME'].flatMap((name) => (hostEnv[name] === undefined ? [] : [[name, hostEnv[name]] as const]));
+  const answer = await run(argv, {
+    cwd,
+    env: {
+      ...Object.fromEntries(inherited),
+      ...planningVariables(hostEnv, isNightly(toolchain)),
+      PATH: hostEnv['PATH'] ?? '/usr/bin:/bin',
+      CARGO_TERM_COLOR: 'never',
+      ...noWrappers,
+      ...env,
+    },
+    signal,
+  });
+  if (answer.exitCode !== 0) throw planError(cwd, answer.stderr.trim());
+  return answer;
+}
+
+/**
+ * [env] of the configuration also reaches the rustc that cargo asks, and so the programs that start it (LD_PRELOAD): every variable of it is empty
+ * there but those of rustc and cargo. These words are configuration for cargo's command line, which goes before files.
+ */
+export function withoutEnv({ env }: CargoConfig): readonly string[] {
+  const names = Object.entries(env ?? {}).filter(([name]) => !/^(?:RUST|CARGO_)/.test(name));
+  return names.flatMap(([name, entry]) => {
+    const key = `env.${JSON.stringify(name)}`;
+    const words = typeof entry === 'string' ? [`${key}=""`] : [`${key}.value=""`, `${key}.relative=false`];
+    return words.flatMap((word) => ['--config', word]);
+  });
+}
+
+/**
+ * A stable cargo ignores [unstable]; the one that prints a unit graph has to be told that it may do unstable things, and then heeds it. So it sees
+ * the files that have such a table without it, in a mount namespace of its own.
+ */
+async function hidingUnstable(cargo: Cargo, project: Project, sandbox: Sandbox, context: Context): Promise<readonly string[]> {
+  const program = sandbox.kind === 'none' ? await findProgram('bwrap', cargo.hostEnv['PATH'] ?? '') : sandbox.program;
+  const { files } = configFiles(project, cargo.hostEnv);
+  const binds: string[] = [];
+  for (const file of files) {
+    const copy = await withoutUnstable(file, cargo.cache);
+    if (copy !== undefined) binds.push('--ro-bind', copy, file.path);
+  }
+  if (!program) {
+    throw cannot(`plan "${project.dir}"`, 'its configuration has a table [unstable], which a stable cargo ignores', {
+      hint: 'install bubblewrap, which hides it from cargo, or take the table out of .cargo/config.toml',
+    });
+  }
+  context.signal.throwIfAborted();
+  return [program, '--dev-bind', '/', '/', ...binds, '--die-with-parent', '--'];
+}
+
+/** The path of a copy of a configuration file without [unstable]; undefined where it has none. */
+async function withoutUnstable(file: ConfigFile, cache: Cache): Promise<string | undefined> {
+  if (!mayName(file.text, 'unstable')) return undefined;
+  const { unstable, ...rest } = configTable(file);
+  if (unstable === undefined) return undefined;
+  const text = stringify(rest);
+  const path = join(cache.dir, 'planning', `config-${digestBytes(text).slice(0, 16)}.toml`);
+  if (existsSync(path)) return path;
+  const partial = join(await mkdtemp(join(cache.tmpDir, 'config-')), 'config.toml');
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(partial, text);
+  await rename(partial, path);
+  return path;
+}

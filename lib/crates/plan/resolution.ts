@@ -1,0 +1,146 @@
+// What cargo makes of a project: the unit graph, the packages in it, the configuration. Its answer is remembered with a witness for
+// everything that it was made from, so that an unchanged project never starts cargo, in this checkout or another.
+import { join, relative, resolve } from 'node:path';
+import type { Cache } from '../../cache/cache.ts';
+import type { Digest, Json } from '../../core/digest.ts';
+import { byCodeUnit, digestRecord } from '../../core/digest.ts';
+import type { Context } from '../../core/events.ts';
+import type { CargoConfig } from '../cargo/cargo-config.ts';
+import { planningVariables } from '../cargo/cargo-variables.ts';
+import { cargoHome, configFiles, configPlaces, foldersUp } from '../cargo/config-files.ts';
+import { commonFolder, localPath, localValue, portablePath, portableText } from '../cargo/portable-paths.ts';
+import type { Base } from '../cargo/portable-paths.ts';
+import type { Cargo } from './planning.ts';
+import { selectionArgs, triplesOf } from '../project.ts';
+import type { Project } from '../project.ts';
+import { resolveAnew } from './resolve-anew.ts';
+import type { Resolution } from './resolve-anew.ts';
+import type { RustSrc } from '../toolchain/rust-src.ts';
+import { isNightly } from '../toolchain/toolchain.ts';
+import { toolchainIdentity } from '../toolchain/identity.ts';
+
+/** A file by its digest, or a folder (closing slash) by the names in it; null where there is none. */
+type Witness = readonly [path: string, digest: Digest | null];
+
+/** One answer of cargo's. Paths are portable: what one checkout was told holds in another that is laid out alike. */
+interface Remembered {
+  readonly [key: string]: Json;
+  /** From the project's folder to the folder that holds everything of its own. */
+  readonly base: string;
+  readonly witnesses: readonly Witness[];
+  readonly resolution: string;
+  readonly config: string;
+  /** The project's folder, if the answer holds for no other, because it names a path outside of everything that checkouts have alike. */
+  readonly only: string | null;
+}
+
+/** The fields of a resolution that are paths, or ids with a path in them. */
+const pathFields: ReadonlySet<string> = new Set(['srcPath', 'pkgId', 'id', 'dir', 'manifestPath', 'workspaceRoot', 'platform', 'warning']);
+
+/** The field of the configuration that is a path which cargo made absolute. */
+const configPathFields: ReadonlySet<string> = new Set(['file']);
+
+/** How many answers are kept for projects that look alike from outside: members of a workspace that differ between branches. */
+const keptAnswers = 4;
+
+/** Resolves a project by cargo, or from memory when nothing that cargo would look at has changed. Cargo's refusals are Failures. */
+export async function resolveProject(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<Resolution> {
+  const { cache, hostEnv } = cargo;
+  const records = await cache.records<readonly Remembered[]>('plans', areRemembered);
+  const question = await questionOf(cargo, project, rustSrc);
+  const basesFrom = (base: string): readonly Base[] => [
+    { token: '\u0001', path: resolve(project.dir, base) },
+    { token: '\u0002', path: cargoHome(hostEnv) },
+    ...(rustSrc ? [{ token: '\u0003', path: rustSrc.libraryDir }] : []),
+  ];
+  const answers = (await records.get(question)) ?? [];
+  for (const answer of answers) {
+    if (answer.only !== null && answer.only !== project.dir) continue;
+    const bases = basesFrom(answer.base);
+    if (!(await holds(answer.witnesses, bases, cache))) continue;
+    const kept = localValue(answer.resolution, pathFields, bases) as Omit<Resolution, 'config'>;
+    // What was planned was built, so keys will be asked for: a second thread may begin with their sources.
+    cache.digests.expect(kept.packages.flatMap(({ source, dir }) => (source === undefined || source.startsWith('git+') ? [] : [dir])));
+    return { ...kept, config: localValue(answer.config, configPathFields, bases) as CargoConfig };
+  }
+  const { resolution, looked } = await resolveAnew(cargo, project, rustSrc, context);
+  const { config, ...rest } = resolution;
+  const base = relative(project.dir, baseOf(resolution, project, hostEnv, rustSrc)) || '.';
+  const bases = basesFrom(base);
+  const witnesses = await Promise.all(
+    looked.map(async (path): Promise<Witness> => [portablePath(path, bases), await witness(path, cache)]),
+  );
+  const texts = { resolution: portableText(rest, pathFields, bases), config: portableText(config, configPathFields, bases) };
+  const fixed = namesOnePlace(texts.resolution, pathFields) || namesOnePlace(texts.config, configPathFields);
+  const answer = { base, witnesses, ...texts, only: fixed ? project.dir : null };
+  await records.put(question, [answer, ...answers].slice(0, keptAnswers));
+  return resolution;
+}
+
+/** What is asked of cargo, without where the checkout lies: the words, the tools, and the files that stand at fixed places. */
+async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project, rustSrc: RustSrc | undefined): Promise<Digest> {
+  const words = selectionArgs(project, triplesOf(project)).map((word) => (word.startsWith('/') ? relative(project.dir, word) : word));
+  const { files: configured, absent } = configFiles(project, hostEnv);
+  const files = [
+    ...foldersUp(project.dir).flatMap((folder) => [join(folder, 'Cargo.toml'), join(folder, 'Cargo.lock')]),
+    ...configPlaces(project.dir, hostEnv),
+    ...configured.map(({ path }) => path),
+    ...absent,
+  ];
+  const home = cargoHome(hostEnv);
+  const present: Json[] = [];
+  for (const path of new Set(files)) {
+    const digest = await cache.digests.file(path);
+    const name = path.startsWith(`${home}/`) ? `CARGO_HOME${path.slice(home.length)}` : relative(project.dir, path);
+    if (digest !== undefined) present.push([name, digest]);
+  }
+  return digestRecord({
+    format: 8, // raised when a resolution is written down in another way
+    words,
+    toolchain: await toolchainIdentity(toolchain, cache.root),
+    rustSrc: rustSrc?.digest ?? null,
+    variables: { ...planningVariables(hostEnv, isNightly(toolchain)) },
+    files: present,
+  });
+}
+
+/** The deepest folder that holds the project and everything of its own: not the registry's packages, not the standard library. */
+function baseOf(
+  { packages, workspaceRoot }: Resolution,
+  { dir }: Project,
+  hostEnv: Cargo['hostEnv'],
+  rustSrc: RustSrc | undefined,
+): string {
+  const elsewhere = [cargoHome(hostEnv), ...(rustSrc ? [rustSrc.libraryDir] : [])];
+  const own = packages.map((one) => one.dir).filter((path) => !elsewhere.some((folder) => path.startsWith(`${folder}/`)));
+  return commonFolder(dir, [workspaceRoot, ...own]);
+}
+
+/** Whether a portable text still has an absolute path in one of the fields: one outside of all folders that are known by tokens. */
+function namesOnePlace(text: string, fields: ReadonlySet<string>): boolean {
+  let found = false;
+  JSON.parse(text, (key, item: unknown) => {
+    found ||= typeof item === 'string' && fields.has(key) && /(?:^|\/\/)\//.test(item);
+    return item;
+  });
+  return found;
+}
+
+async function holds(witnesses: readonly Witness[], bases: readonly Base[], cache: Cache): Promise<boolean> {
+  for (const [path, digest] of witnesses) if ((await witness(localPath(path, bases), cache)) !== digest) return false;
+  return true;
+}
+
+async function witness(path: string, { digests }: Cache): Promise<Digest | null> {
+  if (!path.endsWith('/')) return (await digests.file(path)) ?? null;
+  const names = digests.names(path.slice(0, -1));
+  // What a build leaves behind is no target.
+  return names ? digestRecord(names.filter((name) => !/^(?:target\/*|Cargo\.lock)$/.test(name)).sort(byCodeUnit)) : null;
+}
+
+function areRemembered(value: Json): value is readonly Remembered[] {
+  return (
+    Array.isArray(value) &&
+    value.every((answer: Json) => typeof answer === 'object' && answer !== null && 'base' in answer && 'only' in answer)
+  );
+}

@@ -1,0 +1,184 @@
+// Cargo's unit graph as it prints it (`cargo build --unit-graph`, version 1; unstable, so fields may be added). One unit is one
+// compilation: package x target x profile x features x platform. This reader keeps what decides a compilation and ignores the rest.
+import { cannot } from '../../core/errors.ts';
+
+/** What `mode` says: a crate is compiled, or a compiled build script is run. Other modes (test, doc) are not asked for. */
+export type Mode = 'build' | 'run-custom-build';
+
+export interface Target {
+  /** "lib", "bin", "proc-macro", "custom-build", "cdylib", ... */
+  readonly kind: readonly string[];
+  readonly crateTypes: readonly string[];
+  readonly name: string;
+  /** Absolute. */
+  readonly srcPath: string;
+  readonly edition: string;
+}
+
+export interface Profile {
+  readonly name: string;
+  readonly optLevel: string;
+  /** "false" (thin-local), "true", "off", "thin", "fat". */
+  readonly lto: string;
+  readonly codegenBackend: string | undefined;
+  readonly codegenUnits: number | undefined;
+  /** "0", "1", "2", "line-tables-only", ... */
+  readonly debuginfo: string;
+  readonly splitDebuginfo: string | undefined;
+  readonly debugAssertions: boolean;
+  readonly overflowChecks: boolean;
+  readonly rpath: boolean;
+  readonly incremental: boolean;
+  readonly panic: string;
+  /** "none", "debuginfo", "symbols". */
+  readonly strip: string;
+  readonly rustflags: readonly string[];
+  /** Scopes joined by commas, "" for none; undefined where cargo prints null: all of them, or the feature is off. */
+  readonly trimPaths: string | undefined;
+}
+
+export interface Dependency {
+  /** Index into the graph's units. */
+  readonly index: number;
+  readonly externCrateName: string;
+  /** What stands before the name at `--extern`: "noprelude", "nounused". */
+  readonly options: readonly string[];
+  readonly isPublic: boolean;
+}
+
+export interface Unit {
+  readonly pkgId: string;
+  readonly target: Target;
+  readonly profile: Profile;
+  /** A triple or the path of a JSON target; undefined is the host. */
+  readonly platform: string | undefined;
+  readonly mode: Mode;
+  readonly features: readonly string[];
+  readonly isStd: boolean;
+  readonly dependencies: readonly Dependency[];
+}
+
+export interface UnitGraph {
+  readonly units: readonly Unit[];
+  readonly roots: readonly number[];
+}
+
+/** Reads what cargo printed. Another version or a missing field is a Failure that names it. */
+export function parseUnitGraph(text: string): UnitGraph {
+  const graph = record(JSON.parse(text), 'the unit graph');
+  if (graph['version'] !== 1) {
+    throw cannot('read the unit graph', `this cargo prints version ${String(graph['version'])}, and only version 1 is known`, {
+      blame: 'host',
+      hint: 'use another toolchain with --toolchain',
+    });
+  }
+  const units = list(graph['units'], 'units').map((unit, index) => parseUnit(record(unit, `units[${index}]`), `units[${index}]`));
+  return { units, roots: list(graph['roots'], 'roots').map(Number) };
+}
+
+export function isProcMacro(unit: Unit): boolean {
+  return unit.target.kind.includes('proc-macro');
+}
+
+/** The crate of a build script, which is compiled before it is run. */
+export function isBuildScript(unit: Unit): boolean {
+  return unit.mode === 'build' && unit.target.kind.includes('custom-build');
+}
+
+export function isScriptRun(unit: Unit): boolean {
+  return unit.mode === 'run-custom-build';
+}
+
+/** Only rlib or lib: what other crates link to, and nothing that a linker makes. */
+export function isPlainLibrary(unit: Unit): boolean {
+  return unit.target.crateTypes.every((type) => type === 'lib' || type === 'rlib');
+}
+
+/** A target of [lib], of any type. */
+export function isLibrary({ target }: Unit): boolean {
+  return !['bin', 'custom-build', 'example', 'test', 'bench'].some((kind) => target.kind.includes(kind));
+}
+
+/** Does it make something that other crates of the same platform link to? */
+export function isLinkable(unit: Unit): boolean {
+  return unit.target.crateTypes.some((type) => ['lib', 'rlib', 'dylib', 'proc-macro'].includes(type));
+}
+
+function parseUnit(unit: Fields, path: string): Unit {
+  const target = record(unit['target'], `${path}.target`);
+  const mode = text(unit['mode'], `${path}.mode`);
+  if (mode !== 'build' && mode !== 'run-custom-build')
+    throw cannot('read the unit graph', `${path} has the mode "${mode}", which is not a build`);
+  return {
+    pkgId: text(unit['pkg_id'], `${path}.pkg_id`),
+    target: {
+      kind: list(target['kind'], `${path}.target.kind`).map(String),
+      crateTypes: list(target['crate_types'], `${path}.target.crate_types`).map(String),
+      name: text(target['name'], `${path}.target.name`),
+      srcPath: text(target['src_path'], `${path}.target.src_path`),
+      edition: text(target['edition'], `${path}.target.edition`),
+    },
+    profile: parseProfile(record(unit['profile'], `${path}.profile`), `${path}.profile`),
+    platform: typeof unit['platform'] === 'string' ? unit['platform'] : undefined,
+    mode,
+    features: list(unit['features'], `${path}.features`).map(String),
+    isStd: unit['is_std'] === true,
+    dependencies: list(unit['dependencies'], `${path}.dependencies`).map((item, index) => {
+      const dependency = record(item, `${path}.dependencies[${index}]`);
+      return {
+        index: Number(dependency['index']),
+        externCrateName: text(dependency['extern_crate_name'], `${path}.dependencies[${index}].extern_crate_name`),
+        options: ['noprelude', 'nounused'].filter((option) => dependency[option] === true),
+        isPublic: dependency['public'] === true,
+      };
+    }),
+  };
+}
+
+function parseProfile(profile: Fields, path: string): Profile {
+  const optional = (name: string): string | undefined => (profile[name] == null ? undefined : String(profile[name]));
+  const rustflags = profile['rustflags'];
+  const trimPaths = profile['trim_paths'];
+  return {
+    name: text(profile['name'], `${path}.name`),
+    optLevel: text(profile['opt_level'], `${path}.opt_level`),
+    lto: text(profile['lto'], `${path}.lto`),
+    codegenBackend: optional('codegen_backend'),
+    codegenUnits: profile['codegen_units'] == null ? undefined : Number(profile['codegen_units']),
+    debuginfo: optional('debuginfo') ?? '0',
+    splitDebuginfo: optional('split_debuginfo'),
+    debugAssertions: profile['debug_assertions'] === true,
+    overflowChecks: profile['overflow_checks'] === true,
+    rpath: profile['rpath'] === true,
+    incremental: profile['incremental'] === true,
+    panic: text(profile['panic'], `${path}.panic`),
+    strip: stripOf(profile['strip']),
+    rustflags: Array.isArray(rustflags) ? rustflags.map(String) : [],
+    trimPaths: Array.isArray(trimPaths) ? trimPaths.join() : undefined,
+  };
+}
+
+/** `{"resolved": {"Named": "debuginfo"}}`, `{"deferred": "None"}`, ...: whether it was deferred does not matter any more. */
+function stripOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return 'none';
+  const inner: unknown = Object.values(value)[0];
+  if (typeof inner === 'object' && inner !== null && 'Named' in inner) return String(inner.Named);
+  return 'none';
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function record(value: unknown, path: string): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw cannot('read the unit graph', `${path} is not an object`);
+  return value as Fields;
+}
+
+function list(value: unknown, path: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw cannot('read the unit graph', `${path} is not a list`);
+  return value;
+}
+
+function text(value: unknown, path: string): string {
+  if (typeof value !== 'string') throw cannot('read the unit graph', `${path} is not a text`);
+  return value;
+}

@@ -1,0 +1,220 @@
+// A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
+import pLimit from 'p-limit';
+import { filesOfResult } from '../../actions/action.ts';
+import type { Cache } from '../../cache/cache.ts';
+import { DamagedBlob } from '../../cache/content-store.ts';
+import { openJobserver } from '../../actions/jobserver.ts';
+import { openActionCache } from '../../actions/lookup.ts';
+import type { Job } from '../../actions/lookup.ts';
+import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
+import { writtenFolder } from '../../actions/sandbox/mounts.ts';
+import { openTracer } from '../../actions/sandbox/tracer.ts';
+import { phase } from '../../core/events.ts';
+import type { Context, Event } from '../../core/events.ts';
+import { grant } from '../unit/allowance.ts';
+import type { Compiled, CompiledProject, CompileOptions, Output } from '../compiled.ts';
+import { openDeepKeys } from './deep-key.ts';
+import { compilersFor, toolsOf } from '../toolchain/host-tools.ts';
+import { userHome } from '../unit/own-trees.ts';
+import { plan } from '../plan/plan.ts';
+import type { Plan, ProjectRequest } from '../plan/plan.ts';
+import type { PlannedUnit } from '../plan/planned-unit.ts';
+import type { Project } from '../project.ts';
+import type { BuildAnswer, TargetLibrary } from './remembered-build.ts';
+import { recordedMs } from './saved-time.ts';
+import { sameSources } from './same-sources.ts';
+import { isWhole } from '../unit/sysroot.ts';
+import type { BuiltUnit } from './built-unit.ts';
+import { targetIdentity } from '../toolchain/identity.ts';
+import { jobOf } from '../unit/action.ts';
+import { isScriptRun } from '../plan/unit-graph.ts';
+import { UnitReports } from './unit-reports.ts';
+import { UnitRunner } from './unit-runner.ts';
+import { buildUnits } from './unit-walk.ts';
+import type { UnitBuild } from './unit-walk.ts';
+
+/** Projects whose programs are written at once: one is hashed while others wait for the disk. */
+const handing = pLimit(4);
+
+type Options = CompileOptions & Required<Pick<CompileOptions, 'handOver'>> & { readonly jobs: number };
+
+/** The build, and what the same build with nothing new comes to; no answer where that cannot be said. */
+export async function compileAnew(
+  requests: readonly ProjectRequest[],
+  options: Options,
+  context: Context,
+): Promise<{ readonly compiled: Compiled; readonly answer: BuildAnswer | undefined }> {
+  const { cache, handOver } = options;
+  const told = new Map<string, Event[]>();
+  const report = (event: Event): void => {
+    if (event.kind === 'unit-finished' || event.kind === 'diagnostic') told.set(event.unit, [...(told.get(event.unit) ?? []), event]);
+    context.report(event);
+  };
+  const { build, close } = await open(requests, options, { ...context, report });
+  const { plan: planned, reports } = build;
+  try {
+    // A damaged blob shows when it is staged or handed out; it was dropped, so the next walk finds its maker missing and runs it again.
+    for (let walks = 1; ; walks++) {
+      try {
+        const { built, sources } = await buildUnits(build, { ...context, report });
+        const projects = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
+        const handed = projects.map((one) => handing(() => handOver(one)));
+        await Promise.allSettled(handed); // nothing is written any more when one of them fails
+        await Promise.all(handed);
+        const skipped = planned.units.flatMap(({ hash }, node) => (built.has(node) ? [] : [hash]));
+        context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
+        const units = planned.units.length;
+        // After a second walk, not everything that was told is in its place.
+        const answer = walks === 1 && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
+        const counts = { units, hits: units - reports.runs, misses: reports.runs, below: skipped.length, remembered: 0 };
+        return { compiled: { projects, ...counts }, answer };
+      } catch (error) {
+        if (!(error instanceof DamagedBlob) || !(await haveSysroots(requests, cache))) throw error;
+      }
+    }
+  } finally {
+    await close();
+  }
+}
+
+/** Whether the files of all sysroots are there. No unit makes them, so another walk would not. */
+async function haveSysroots(requests: readonly ProjectRequest[], cache: Cache): Promise<boolean> {
+  const sysroots = new Set(requests.flatMap(({ project }) => project.sysroot ?? []));
+  return (await Promise.all([...sysroots].map((sysroot) => isWhole(sysroot, cache)))).every(Boolean);
+}
+
+/** Everything that getting the units needs. */
+async function open(
+  requests: readonly ProjectRequest[],
+  options: Options,
+  context: Context,
+): Promise<{ readonly build: UnitBuild; readonly close: () => Promise<void> }> {
+  const path = options.hostEnv['PATH'] ?? '';
+  const compilers = requests.map(({ cargo: { toolchain } }) =>
+    compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
+  );
+  const identified = Promise.allSettled(compilers); // beside planning; the functions that need them ask again
+  const shutIn = requireSandbox(options.sandbox, path, context.signal);
+  const asked = requests.map((request) => ({ ...request, cargo: { ...request.cargo, sandbox: shutIn } }));
+  const steps = [
+    phase('planning', context.report, () => planAll(asked, options, context)),
+    openActionCache(options.cache),
+    shutIn,
+  ] as const;
+  const [planned, actions, sandbox] = await Promise.all(steps).catch(async (error: unknown) => {
+    await Promise.allSettled([identified, ...steps]); // nothing writes to the cache after the error
+    throw error;
+  });
+  context.report({ kind: 'planned', units: planned.units.length });
+  const { cache, jobs, explain = false, observe, shorten, colour, verbose = false } = options;
+  const showing = { shorten, colour, verbose };
+  const tools = toolsOf(options, context);
+  const home = userHome(options.hostEnv);
+  const runner = new UnitRunner(
+    {
+      cache,
+      actions,
+      sandbox,
+      showing,
+      openJobserver: () => openJobserver(cache.tmpDir, jobs, context),
+      openTracer: () => openTracer(cache, context),
+    },
+    context,
+  );
+  const build = {
+    plan: planned,
+    cache,
+    deep: await openDeepKeys(cache, sandbox.kind),
+    actions,
+    runner,
+    reports: new UnitReports(showing, context.report),
+    tools,
+    describe: async (unit: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): Promise<Job> => {
+      const job = await jobOf(unit, { built, tools: await tools(unit), sandbox: sandbox.kind, cache, jobs, home });
+      observe?.(unit, job);
+      return job;
+    },
+    describeAll: observe !== undefined,
+    explain,
+    jobs,
+  };
+  return { build, close: () => runner.close() };
+}
+
+/** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
+async function answerOf(
+  { units, roots }: Plan,
+  projects: readonly CompiledProject[],
+  told: ReadonlyMap<string, readonly Event[]>,
+  { shorten, cache }: CompileOptions,
+): Promise<BuildAnswer> {
+  const asked = new Set(roots.flatMap((root) => root.units));
+  const shownUnits = units.filter(({ place, unit }, node) => asked.has(node) || !(place.foreign || unit.isStd));
+  const labels = [...new Set(shownUnits.map(({ label }) => label))];
+  const names = roots.map(({ project }) => project.name); // cargo's own warnings are told of a project
+  const hits = [...names, ...labels]
+    .flatMap((label) => told.get(label) ?? [])
+    .map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
+  const others = units.filter((unit) => !shownUnits.includes(unit)).map(({ hash }) => hash);
+  return {
+    units: units.length,
+    told: [...hits, { kind: 'units-skipped', units: others.length, savedMs: await recordedMs(others, cache) }],
+    outputs: projects.map(({ outputs }) => outputs),
+    shown: Object.fromEntries(shownUnits.map(({ owner }) => [owner.dir, shorten(owner.dir)])),
+    targets: await targetLibraries(units, cache),
+  };
+}
+
+/** The standard libraries of other targets that units are compiled with. */
+async function targetLibraries(units: readonly PlannedUnit[], { root }: Cache): Promise<readonly TargetLibrary[]> {
+  const foreign = units.filter(({ triple, toolchain, rustSrc }) => triple !== toolchain.host && rustSrc === undefined);
+  const named = new Map(foreign.map(({ triple, toolchain }) => [`${toolchain.rustc} ${triple}`, { triple, toolchain }]));
+  return Promise.all(
+    [...named.values()].map(async ({ triple, toolchain }) => ({
+      rustc: toolchain.rustc,
+      triple,
+      digest: (await targetIdentity(toolchain, triple, root)) ?? null,
+    })),
+  );
+}
+
+function asHit({ savedMs, durationMs, ...event }: Extract<Event, { kind: 'unit-finished' }>): Event {
+  return { ...event, outcome: 'hit', durationMs: 0, savedMs: savedMs ?? durationMs };
+}
+
+async function planAll(requests: readonly ProjectRequest[], options: CompileOptions, context: Context): Promise<Plan> {
+  const { units, roots } = await plan(requests, context);
+  return { units: await grant(units, options.allow ?? {}, options.cache), roots };
+}
+
+/** Linked files of the units that were asked for, under the names that cargo gives them; in a folder for each target where there are several. */
+function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
+  const outputs = new Map<string, Output>();
+  const asked = roots.flatMap((root) => built.get(root) ?? []).filter(({ planned }) => !isScriptRun(planned.unit));
+  const several = new Set(asked.map(({ planned }) => planned.triple)).size > 1;
+  for (const { planned, result } of asked) {
+    for (const artifact of filesOfResult(result)) {
+      const name = outputName(planned, artifact.path);
+      if (name === undefined) continue;
+      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role: roleOf(planned, artifact.path) });
+    }
+  }
+  return { project, outputs };
+}
+
+function roleOf({ unit: { target } }: PlannedUnit, path: string): Output['role'] {
+  if (path.startsWith(`${writtenFolder}/`)) return 'written';
+  if (!target.kind.includes('bin')) return 'library';
+  return /\.(?:dwp|pdb)$/.test(path) ? 'debug-information' : 'program';
+}
+
+/** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */
+function outputName({ hash, unit: { target }, filename }: PlannedUnit, path: string): string | undefined {
+  if (path.startsWith(`${writtenFolder}/`)) return path;
+  if (/\.(?:d|rmeta|s|ll|bc|o|mir|dwo)$/.test(path)) return undefined;
+  const plain = path.replace(`-${hash}`, '');
+  const crate = target.name.replaceAll('-', '_');
+  // A program is called as its target, dashes and all; its file is called as its crate.
+  const isProgram = target.kind.includes('bin') && plain.startsWith(crate);
+  return isProgram ? (filename ?? target.name) + plain.slice(crate.length) : plain;
+}

@@ -1,0 +1,103 @@
+// Runs the action of a unit: with a token of the jobserver for its command, the folder of its incremental state, the tracer for packages of the
+// user's own, and the early announcement of a library's metadata. Knows nothing of other units.
+import { join } from 'node:path';
+import type { Action, Artifact } from '../../actions/action.ts';
+import type { Jobserver } from '../../actions/jobserver.ts';
+import type { ActionCache, Job, Made } from '../../actions/lookup.ts';
+import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
+import type { Tracer } from '../../actions/sandbox/tracer.ts';
+import type { Cache } from '../../cache/cache.ts';
+import { folderOf } from '../../cache/checkouts.ts';
+import type { Context } from '../../core/events.ts';
+import { makeFolder } from '../../core/folders.ts';
+import { places } from '../unit/places.ts';
+import type { PlannedUnit } from '../plan/planned-unit.ts';
+import { hasEarlyMetadata } from './unit-edges.ts';
+import { failure } from '../unit/messages.ts';
+import type { Showing } from '../unit/messages.ts';
+
+export interface RunnerOptions {
+  readonly cache: Cache;
+  readonly actions: ActionCache;
+  readonly sandbox: Sandbox;
+  readonly showing: Showing;
+  /** Called when the first unit has to run. */
+  readonly openJobserver: () => Promise<Jobserver>;
+  /** Called when the first unit of the user's own has to run. Resolves with undefined where the host has no tracer. */
+  readonly openTracer: () => Promise<Tracer | undefined>;
+}
+
+/** What the walk has to say of one run. */
+export interface UnitRun {
+  readonly unit: PlannedUnit;
+  readonly job: Job;
+  /** Called when the metadata of a library is there, while its compilation goes on. */
+  readonly metadataReady: (artifact: Artifact) => void;
+  /** Aborts when no command is started any more. A command that runs is not ended by it. */
+  readonly ending: AbortSignal;
+}
+
+export class UnitRunner {
+  readonly #options: RunnerOptions;
+  readonly #context: Context;
+  #jobserver: Promise<Jobserver> | undefined;
+  #tracer: Promise<Tracer | undefined> | undefined;
+
+  constructor(options: RunnerOptions, context: Context) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  /** Returns the result. A command that fails is a Failure with the messages of the compiler or the build script. */
+  async run(run: UnitRun): Promise<Extract<Made, { readonly ok: true }>> {
+    const { unit, job } = run;
+    const { actions, sandbox, showing, openJobserver, openTracer } = this.#options;
+    const [jobserver, tracer] = await Promise.all([
+      (this.#jobserver ??= openJobserver()),
+      job.action.own ? (this.#tracer ??= openTracer()) : undefined,
+    ]);
+    const early = hasEarlyMetadata(unit) ? { path: metadataName(unit), there: run.metadataReady } : undefined;
+    const action: Action = {
+      ...job.action,
+      ambientEnv: { ...job.action.ambientEnv, ...jobserver.env },
+      ambientMounts: { [jobserver.place]: jobserver.path, ...(await this.#incrementalState(unit)) },
+      slot: this.#slot(run, jobserver),
+      ...(tracer ? { tracer: tracer.program } : {}),
+      ...(early ? { early } : {}),
+    };
+    const made = await actions.make({ ...job, action }, sandbox, this.#context);
+    if (made.ok) return made;
+    this.#context.report({ kind: 'unit-failed', unit: unit.label });
+    throw failure(unit, made, showing);
+  }
+
+  /** Closes what was opened. Nothing runs any more. */
+  async close(): Promise<void> {
+    await this.#tracer?.catch(() => undefined);
+    await (await this.#jobserver)?.close();
+  }
+
+  /** The command runs with a token, and is reported as started when it has the first one. */
+  #slot({ unit, ending }: UnitRun, jobserver: Jobserver): NonNullable<Action['slot']> {
+    let started = false;
+    return (command) =>
+      jobserver.hold(() => {
+        ending.throwIfAborted();
+        if (!started) this.#context.report({ kind: 'unit-started', unit: unit.label });
+        started = true;
+        return command();
+      });
+  }
+
+  async #incrementalState({ checkout }: PlannedUnit): Promise<Readonly<Record<string, string>>> {
+    if (!checkout) return {};
+    const dir = join(await folderOf(checkout, this.#options.cache), 'incremental');
+    await makeFolder(dir);
+    return { [places.incremental]: dir };
+  }
+}
+
+/** The file that rustc announces when a library's users can start. */
+function metadataName({ unit, hash }: PlannedUnit): string {
+  return `lib${unit.target.name.replaceAll('-', '_')}-${hash}.rmeta`;
+}

@@ -1,0 +1,224 @@
+// Gets every unit that a plan's results need: by its deep key where nothing it was made from has changed, else by the key of its action, else
+// by running it. The roots are asked for first, so that a project with nothing new visits nothing below them.
+// States of a unit: planned -> (deep key found: done) or described -> (action found: done) or missed -> running -> (metadata ready ->) done.
+import pLimit from 'p-limit';
+import { actionKey } from '../../actions/action.ts';
+import type { ActionKey, ActionResult, Artifact } from '../../actions/action.ts';
+import { Coalescer } from '../../actions/coalescer.ts';
+import type { Free } from '../../actions/coalescer.ts';
+import type { ActionCache, Done, Job } from '../../actions/lookup.ts';
+import { walk } from '../../actions/walk.ts';
+import type { Cache } from '../../cache/cache.ts';
+import type { Records } from '../../cache/records.ts';
+import type { Json } from '../../core/digest.ts';
+import { digestBytes } from '../../core/digest.ts';
+import type { Context } from '../../core/events.ts';
+import type { BuiltUnit } from './built-unit.ts';
+import type { DeepKey, DeepKeys, SourceFiles } from './deep-key.ts';
+import { parseDirectives } from '../unit/directives.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { PlannedUnit } from '../plan/planned-unit.ts';
+import { scriptRefusal } from '../unit/script-refusal.ts';
+import type { Tools } from '../unit/action.ts';
+import { guessedMs } from './cost.ts';
+import { missingEdges, reachable } from './unit-edges.ts';
+import { isPlainLibrary, isScriptRun } from '../plan/unit-graph.ts';
+import type { UnitReports } from './unit-reports.ts';
+import type { UnitRunner } from './unit-runner.ts';
+
+/** What the units of a plan are looked up and run with. */
+export interface UnitBuild {
+  readonly plan: Plan;
+  readonly cache: Pick<Cache, 'records'>;
+  readonly deep: DeepKeys;
+  readonly actions: Pick<ActionCache, 'lookUp' | 'explain'>;
+  readonly runner: Pick<UnitRunner, 'run'>;
+  readonly reports: UnitReports;
+  readonly tools: (unit: PlannedUnit) => Promise<Tools>;
+  /** Returns the job of a unit. All its dependencies are in `built`, or their metadata is. */
+  readonly describe: (unit: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>) => Promise<Job>;
+  /** True: each unit is described, so none is looked up by its deep key. */
+  readonly describeAll: boolean;
+  /** Reports why a unit is a miss. */
+  readonly explain: boolean;
+  readonly jobs: number;
+}
+
+export interface Walked {
+  /** The units that are needed for the plan's roots, by index in the plan. */
+  readonly built: ReadonlyMap<number, BuiltUnit>;
+  /** Of the units that no deep key led to, the source files that they were made from; undefined where these changed meanwhile. */
+  readonly sources: ReadonlyMap<PlannedUnit, SourceFiles | undefined>;
+}
+
+/** Gets the units; a failing one is a Failure, and what was finished is kept. */
+export function buildUnits(build: UnitBuild, context: Context): Promise<Walked> {
+  return new UnitWalk(build, context).walkPlan();
+}
+
+/** So many units more than may run have their inputs staged, or their results stored. */
+const stagedAhead = 1;
+/** So many units are described or looked up at once. */
+const readers = 32;
+
+/** A unit whose action has no result. It holds the key of its action until it has run. */
+interface Missed {
+  readonly job: Job;
+  readonly free: Free;
+}
+
+/** One walk over a plan. A node is the index of a unit in the plan. */
+class UnitWalk {
+  readonly #build: UnitBuild;
+  readonly #context: Context;
+  readonly #built = new Map<number, BuiltUnit>();
+  /** The deep keys of the plan's units, undefined where one is not known (yet). */
+  #deepKeys: (DeepKey | undefined)[] = [];
+  /** For units that no deep key led to, the action key and source files, from which their deep keys follow. */
+  readonly #actions = new Map<number, Pick<Done, 'key' | 'files'>>();
+  readonly #missed = new Map<number, Missed>();
+  /**
+   * Projects that declare different variables plan units apart whose actions turn out to be the same: only one of them runs at a time, and the others
+   * find its result. After a failure the unit that failed keeps its key; the end of the walk frees those that wait.
+   */
+  readonly #coalescer = new Coalescer<ActionKey>();
+  readonly #reading = pLimit(readers);
+
+  constructor(build: UnitBuild, context: Context) {
+    this.#build = build;
+    this.#context = context;
+  }
+
+  async walkPlan(): Promise<Walked> {
+    const { plan, deep, tools } = this.#build;
+    this.#deepKeys = [...(await deep.ofPlan(plan.units, tools))];
+    const missing = await this.#lookUpDeepKeys();
+    try {
+      await this.#walkMissing(missing);
+    } finally {
+      await this.#rememberDeepKeys(missing);
+    }
+    return { built: this.#built, sources: new Map(missing.map((node) => [this.#unit(node), this.#actions.get(node)?.files])) };
+  }
+
+  /** Looks up the roots, then what is needed below those that are missing. Returns the nodes that no deep key led to, in the plan's order. */
+  async #lookUpDeepKeys(): Promise<readonly number[]> {
+    const { units, roots } = this.#build.plan;
+    const asked = [...new Set(roots.flatMap((root) => root.units))];
+    await this.#takeDeep(asked);
+    const needed = reachable(
+      units,
+      asked.filter((node) => !this.#built.has(node)),
+    );
+    // Warnings of the user's own packages are shown again although nothing below a root is needed.
+    const own = units.flatMap((unit, node) => (unit.place.foreign || unit.unit.isStd ? [] : [node]));
+    await this.#takeDeep([...new Set([...needed, ...own])]);
+    return [...needed].filter((node) => !this.#built.has(node)).sort((a, b) => a - b);
+  }
+
+  async #takeDeep(nodes: readonly number[]): Promise<void> {
+    if (this.#build.describeAll) return;
+    const take = async (node: number): Promise<void> => {
+      const key = this.#deepKeys[node];
+      const found = key && !this.#built.has(node) ? await this.#build.deep.lookUp(key) : undefined;
+      if (found) this.#hit(node, found.key, found.result);
+    };
+    await Promise.all(nodes.map(take));
+  }
+
+  async #walkMissing(missing: readonly number[]): Promise<void> {
+    const { plan, cache, jobs } = this.#build;
+    const durations = await cache.records<number>('durations', (value): value is number & Json => typeof value === 'number');
+    const weights = await Promise.all(missing.map((node) => this.#weight(node, durations)));
+    // A node of the schedule is a position in `missing`.
+    const at = (position: number): number => {
+      const node = missing[position];
+      if (node === undefined) throw new Error(`no unit is missing at ${position}`);
+      return node;
+    };
+    await walk({ dependencies: missingEdges(plan.units, missing), weights }, jobs + stagedAhead, this.#context.signal, {
+      lookUp: (position, ending) => this.#lookUp(at(position), ending),
+      run: (position, announce, ending) => this.#run(at(position), announce, ending, durations),
+    });
+  }
+
+  /** How long a unit took when it was last run, in ms, else a guess. */
+  async #weight(node: number, durations: Records<number>): Promise<number> {
+    const unit = this.#unit(node);
+    const linked = isPlainLibrary(unit.unit) ? 0 : reachable(this.#build.plan.units, [node]).size - 1;
+    return (await durations.get(digestBytes(unit.hash))) ?? guessedMs(unit, linked);
+  }
+
+  /** Describes a planned unit whose dependencies are done. Whether its action has a result: else it is missed. */
+  async #lookUp(node: number, ending: AbortSignal): Promise<boolean> {
+    const { actions, explain, describe } = this.#build;
+    const unit = this.#unit(node);
+    const job = await this.#reading(() => describe(unit, this.#built));
+    const free = await this.#coalescer.hold(actionKey(job.action.record), ending);
+    const found = await this.#reading(() => actions.lookUp(job));
+    if (found) {
+      free();
+      this.#actions.set(node, found);
+      this.#hit(node, found.key, found.result);
+      return true;
+    }
+    if (explain) this.#context.report({ kind: 'unit-missed', unit: unit.label, reasons: await actions.explain(job) });
+    this.#missed.set(node, { job, free });
+    return false;
+  }
+
+  /** Runs a unit that is missed. */
+  async #run(node: number, announce: () => void, ending: AbortSignal, durations: Records<number>): Promise<void> {
+    const unit = this.#unit(node);
+    const missed = this.#missed.get(node);
+    if (!missed) throw new Error(`${unit.label} runs before it was looked up`);
+    const metadataReady = (artifact: Artifact): void => {
+      this.#built.set(node, { planned: unit, result: { artifacts: [artifact], stdout: '', stderr: '', durationMs: 0 }, directives: undefined });
+      this.#context.report({ kind: 'unit-metadata-ready', unit: unit.label });
+      announce();
+    };
+    const { key, result, files } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
+    this.#done(node, result);
+    if (files) this.#actions.set(node, { key, files });
+    await durations.put(digestBytes(unit.hash), result.durationMs);
+    this.#build.reports.built(unit, key, result);
+    missed.free();
+  }
+
+  #hit(node: number, key: ActionKey, result: ActionResult): void {
+    this.#done(node, result);
+    this.#build.reports.hit(this.#unit(node), key, result);
+  }
+
+  #done(node: number, result: ActionResult): void {
+    const done = builtUnit(this.#unit(node), result);
+    this.#built.set(node, done);
+    this.#build.reports.messages(done);
+  }
+
+  /** In the plan's order, so that a unit's dependencies have their keys before it. */
+  async #rememberDeepKeys(missing: readonly number[]): Promise<void> {
+    const { deep, tools } = this.#build;
+    for (const node of missing) {
+      const unit = this.#unit(node);
+      const action = this.#actions.get(node);
+      const below = unit.dependencies.map(({ index }) => this.#deepKeys[index]);
+      const known = below.every((key) => key !== undefined);
+      this.#deepKeys[node] = action && known ? await deep.remember(unit, await tools(unit), below, action.files, action.key) : undefined;
+    }
+  }
+
+  #unit(node: number): PlannedUnit {
+    const unit = this.#build.plan.units[node];
+    if (!unit) throw new Error(`the plan has no unit ${node}`);
+    return unit;
+  }
+}
+
+/** Throws a Failure for a build script that prints what cargo refuses, whether it ran now or its result was found. */
+function builtUnit(planned: PlannedUnit, result: ActionResult): BuiltUnit {
+  const directives = isScriptRun(planned.unit) ? parseDirectives(result.stdout, planned.owner.name) : undefined;
+  const refusal = directives && scriptRefusal(directives, planned.owner, planned.toolchain.release);
+  if (refusal) throw refusal;
+  return { planned, result, directives };
+}

@@ -1,0 +1,131 @@
+// Which toolchain is chosen and what is said about it.
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { context, fakeLibrary, host, withFakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
+import type { FakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
+import { Failure } from '../../core/errors.ts';
+import { chooseToolchain } from './choice.ts';
+import type { ToolchainRequest } from './choice.ts';
+
+type Wishes = Partial<Omit<ToolchainRequest, 'env' | 'cacheDir'>>;
+
+/** "name: why" of the choice, or "exit code: sentence | hint" of the refusal. PATH has only what the test installed. */
+async function choice(fake: FakeHost, wishes: Wishes = {}): Promise<string> {
+  const env = { ...fake.env, PATH: join(fake.folder, 'usr/bin') };
+  const plain = (text: string): string => text.replaceAll(`-${host}`, '').replaceAll(fake.folder, '');
+  try {
+    return plain((await chooseToolchain({ env, cacheDir: fake.cacheDir, needsRustSrc: false, ...wishes }, context)).why);
+  } catch (error) {
+    assert.instance(error, Failure);
+    const { exitCode, message, hint } = error as Failure;
+    return plain(`${exitCode}: ${message} | ${hint}`);
+  }
+}
+
+/** A host with stable 1.95 (the default), nightly 1.97 and an old 1.63. */
+const withUsual = (use: (fake: FakeHost) => Promise<void>): Promise<void> =>
+  withFakeHost(async (fake) => {
+    await fake.rustup(`stable-${host}`, '1.95.0');
+    await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
+    await fake.rustup(`1.63.0-${host}`, '1.63.0');
+    await fake.write('rustup/settings.toml', `default_toolchain = "stable-${host}"\n`);
+    await use(fake);
+  });
+
+test("without a wish it is rustup's default", async () => {
+  await withUsual(async (fake) => assert.is(await choice(fake), "stable (1.95.0): rustup's default asks for it"));
+});
+
+test("a project's rust-toolchain file is obeyed, from any folder below it, in both forms", async () => {
+  await withUsual(async (fake) => {
+    await fake.write('a/rust-toolchain.toml', '[toolchain]\nchannel = "nightly"\n');
+    await fake.write('b/rust-toolchain', 'nightly\n');
+    for (const project of ['a', 'a/src/deep', 'b']) {
+      assert.match(
+        await choice(fake, { project: join(fake.folder, project) }),
+        /^nightly \(1\.97\.0-nightly\): "\/[ab]\/rust-toolchain.*" asks for it/,
+        project,
+      );
+    }
+    await fake.write('rustup/settings.toml', `default_toolchain = "stable-${host}"\n[overrides]\n"${fake.folder}/a" = "stable"\n`);
+    assert.match(await choice(fake, { project: join(fake.folder, 'a') }), /^stable .*override/);
+  });
+});
+
+test("a project's channel that is not installed gives the newest that is, and the reason", async () => {
+  await withUsual(async (fake) => {
+    const path = await fake.write('a/rust-toolchain.toml', '[toolchain]\nchannel = "nightly-2020-01-01"\n');
+    assert.match(await choice(fake, { project: join(path, '..') }), /^nightly .*asks for "nightly-2020-01-01", which is not installed/);
+    await fake.write('a/rust-toolchain.toml', '[toolchain\n');
+    assert.match(await choice(fake, { project: join(path, '..') }), /^1: Cannot read ".*rust-toolchain\.toml": it is not valid TOML/);
+  });
+});
+
+test('--toolchain takes a channel, a version, a full name or a folder', async () => {
+  await withUsual(async (fake) => {
+    for (const wanted of ['nightly', '1.97.0-nightly', `nightly-${host}`]) {
+      assert.match(await choice(fake, { wanted }), /^nightly .*--toolchain asks/, wanted);
+    }
+    assert.match(await choice(fake, { wanted: '1.95' }), /^stable/);
+    assert.match(await choice(fake, { wanted: await fake.onPath('1.96.0') }), /^\/usr \(1\.96\.0\)/);
+  });
+});
+
+test("a wanted toolchain that is not there is the host's lack, with a suggestion", async () => {
+  await withUsual(async (fake) => {
+    assert.match(
+      await choice(fake, { wanted: 'nightyl' }),
+      /^69: Cannot use the toolchain "nightyl": it is not installed .* \| did you mean nightly\?/,
+    );
+    assert.match(await choice(fake, { wanted: '1.80' }), /rustup toolchain install 1\.80/);
+  });
+});
+
+test('no toolchain, or only one that is too old, says what to install', async () => {
+  await withFakeHost(async (fake) => {
+    assert.match(
+      await choice(fake),
+      /^69: Cannot find a Rust toolchain: rustc and cargo are not installed \| install Rust 1\.85 or newer by rustup/,
+    );
+    await fake.rustup('old', '1.63.0');
+    assert.match(await choice(fake), /^69: .*old \(1\.63\.0\) is older than 1\.85\.0/);
+  });
+});
+
+test('build-std takes the default when its source is in the sysroot', async () => {
+  await withUsual(async (fake) => {
+    await fakeLibrary(fake, `rustup/toolchains/stable-${host}/lib/rustlib/src/rust/library`);
+    assert.match(
+      await choice(fake, { needsRustSrc: true }),
+      /^stable .*source of the standard library 1\.95\.0 from the sysroot of stable$/,
+    );
+  });
+});
+
+test('build-std takes another toolchain when only for that one a source is at hand, and says so', async () => {
+  await withUsual(async (fake) => {
+    const rustSrc = await fakeLibrary(fake, 'rust-src-1.97.1/library');
+    assert.is(
+      await choice(fake, { needsRustSrc: true, rustSrc }),
+      "nightly (1.97.0-nightly): the standard library's source of 1.95 for stable is not at hand; " +
+        'source of the standard library 1.97.1 from the folder "/rust-src-1.97.1/library"',
+    );
+  });
+});
+
+test('build-std without a source says how to get one, or that the named one does not fit', async () => {
+  await withUsual(async (fake) => {
+    assert.match(
+      await choice(fake, { needsRustSrc: true }),
+      /^69: Cannot find the standard library's source for stable .* or nightly .*doctor\.ts --install/,
+    );
+    const rustSrc = await fakeLibrary(fake, 'rust-src-1.80.0/library');
+    assert.match(await choice(fake, { needsRustSrc: true, rustSrc }), /^69: .*is of another version/);
+    const newer = await fakeLibrary(fake, 'rust-src-1.97.1/library');
+    const wanted = { needsRustSrc: true, wanted: 'stable', rustSrc: newer };
+    assert.match(await choice(fake, wanted), /^69: .* for stable \(1\.95\.0\): /, 'a wanted one is not replaced');
+  });
+});
+
+test.run();

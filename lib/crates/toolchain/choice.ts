@@ -1,0 +1,199 @@
+// Which installed toolchain builds a project, and why, as a sentence. The order is rustup's (the person's word, the project's file, a folder
+// override, the default); with build-std only a toolchain for which the standard library's source is at hand will do.
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { parse } from 'smol-toml';
+import { cannot, nearest } from '../../core/errors.ts';
+import type { Failure } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import type { RustSrc } from './rust-src.ts';
+import { compareReleases, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
+import type { RustupSettings, Toolchain } from './toolchain.ts';
+
+/** The oldest cargo that plans as we need: its lock file format (4), edition 2024 and unit graph. */
+export const leastRelease = '1.85.0';
+
+export interface ToolchainRequest {
+  readonly env: Readonly<Record<string, string>>;
+  readonly cacheDir: string;
+  /** --toolchain: a channel ("nightly"), a version ("1.95"), a rustup name, or the absolute path of a toolchain's folder. */
+  readonly wanted?: string | undefined;
+  /** The project's folder: rust-toolchain files and rustup's overrides are looked for there and above. */
+  readonly project?: string | undefined;
+  /** build-std: the standard library's source must be at hand. */
+  readonly needsRustSrc: boolean;
+  /** --rust-src or BLOOMERY_RUST_SRC, absolute. */
+  readonly rustSrc?: string | undefined;
+  readonly otherCacheDir?: string | undefined;
+  /** What `listToolchains` gave, for who chooses for several projects. */
+  readonly installed?: readonly Toolchain[];
+  /** What `rustupSettings` gave, likewise. */
+  readonly settings?: RustupSettings;
+}
+
+export interface ToolchainChoice {
+  readonly toolchain: Toolchain;
+  /** Present when the request needs it. */
+  readonly rustSrc?: RustSrc;
+  /** "nightly-x86_64-unknown-linux-gnu (1.97.0-nightly): ...", one sentence. */
+  readonly why: string;
+}
+
+/** A wish for a toolchain, and who has it: "the project's rust-toolchain.toml". */
+interface Wish {
+  readonly name: string;
+  readonly whose: string;
+}
+
+/** Chooses a toolchain. No toolchain at all, one wanted by name that is not there, or none with a fitting source: a Failure (host, exit 69). */
+export async function chooseToolchain(request: ToolchainRequest, context: Context): Promise<ToolchainChoice> {
+  const all = request.installed ?? (await listToolchains(request, context));
+  const usable = all.filter(({ release }) => compareReleases(release, leastRelease) >= 0);
+  if (request.wanted !== undefined) {
+    const toolchain = isAbsolute(request.wanted)
+      ? await toolchainAt(request.wanted, request.wanted, 'path', request, context)
+      : matching(usable, request.wanted);
+    if (!toolchain) throw noSuchToolchain(request.wanted, usable);
+    return withRustSrc([toolchain], `--toolchain asks for it`, request, context);
+  }
+  if (usable.length === 0) throw noToolchain(all);
+  const wishes = await wishesFor(request);
+  const wish = wishes[0];
+  const first = wish && matching(usable, wish.name);
+  if (first) return withRustSrc([first, ...newestFirst(usable, first)], `${wish.whose} asks for it`, request, context);
+  const [newest, ...others] = newestFirst(usable);
+  if (!newest) throw noToolchain(all);
+  const why = wish
+    ? `${wish.whose} asks for "${wish.name}", which is not installed; this is the newest that is`
+    : 'it is the only kind of toolchain installed';
+  return withRustSrc([newest, ...others], why, request, context);
+}
+
+/** The first candidate for which a source is at hand; `why` is the reason for the first of them. */
+async function withRustSrc(
+  candidates: readonly Toolchain[],
+  why: string,
+  request: ToolchainRequest,
+  context: Context,
+): Promise<ToolchainChoice> {
+  const [first] = candidates;
+  if (!first) throw noToolchain([]);
+  if (!request.needsRustSrc) return { toolchain: first, why: `${title(first)}: ${why}` };
+  const search = { named: request.rustSrc, cacheDir: request.cacheDir, otherCacheDir: request.otherCacheDir, env: request.env };
+  for (const toolchain of candidates) {
+    const { findRustSrc } = await import('./rust-src.ts'); // most builds do without it
+    const rustSrc = await findRustSrc(toolchain, search, context);
+    if (!rustSrc) continue;
+    const reason =
+      toolchain === first ? why : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand`;
+    return {
+      toolchain,
+      rustSrc,
+      why: `${title(toolchain)}: ${reason}; source of the standard library ${rustSrc.version} from ${rustSrc.origin}`,
+    };
+  }
+  throw noRustSrc(candidates, request.rustSrc);
+}
+
+/** The same toolchain with the standard library's source, which the project's configuration turns out to need; without one a Failure. */
+export async function withSource({ toolchain }: ToolchainChoice, request: ToolchainRequest, context: Context): Promise<ToolchainChoice> {
+  return withRustSrc([toolchain], 'its configuration compiles the standard library', { ...request, needsRustSrc: true }, context);
+}
+
+/** What rustup would obey, first wins. */
+async function wishesFor({ env, project, settings }: ToolchainRequest): Promise<readonly Wish[]> {
+  const { defaultName, overrides } = settings ?? (await rustupSettings(env));
+  const wishes: Wish[] = [];
+  for (let folder = project; folder !== undefined; folder = folder === dirname(folder) ? undefined : dirname(folder)) {
+    const override = overrides[folder];
+    if (override) wishes.push({ name: override, whose: `rustup's override for "${folder}"` });
+    const file = await projectChannel(folder);
+    if (file) wishes.push(file);
+  }
+  if (defaultName) wishes.push({ name: defaultName, whose: "rustup's default" });
+  return wishes;
+}
+
+/** The channel of `rust-toolchain` (either form) or `rust-toolchain.toml`; a file that does not parse is a Failure that names it. */
+async function projectChannel(folder: string): Promise<Wish | undefined> {
+  for (const file of ['rust-toolchain', 'rust-toolchain.toml']) {
+    const path = join(folder, file);
+    if (!isFile(path)) continue;
+    const text = (await readFile(path, 'utf8')).trim();
+    if (file === 'rust-toolchain' && /^[\w.-]+$/.test(text)) return { name: text, whose: `"${path}"` };
+    const table = tableOf(text, path)['toolchain'];
+    const channel = typeof table === 'object' && table !== null && 'channel' in table ? table.channel : undefined;
+    if (typeof channel === 'string') return { name: channel, whose: `"${path}"` };
+  }
+  return undefined;
+}
+
+/** Asked for each folder above each project: a promise for each would cost more than the look. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch {
+    return false; // below a file, or not to be read
+  }
+}
+
+function tableOf(text: string, path: string): Readonly<Record<string, unknown>> {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw cannot(`read "${path}"`, 'it is not valid TOML', { detail: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/** "nightly" is nightly-<host>, "1.95" any release 1.95.x; a full name is itself. */
+function matching(toolchains: readonly Toolchain[], wanted: string): Toolchain | undefined {
+  return (
+    toolchains.find(({ name }) => name === wanted) ??
+    toolchains.find(({ name, host }) => name === `${wanted}-${host}`) ??
+    toolchains.find(
+      ({ release }) => release === wanted || (/^\d+\.\d+$/.test(wanted) && minorOf(release) === wanted && !release.includes('-')),
+    )
+  );
+}
+
+function newestFirst(toolchains: readonly Toolchain[], except?: Toolchain): readonly Toolchain[] {
+  return toolchains.filter((toolchain) => toolchain !== except).sort((a, b) => compareReleases(b.release, a.release));
+}
+
+function title({ name, release }: Toolchain): string {
+  return `${name} (${release})`;
+}
+
+function noSuchToolchain(wanted: string, usable: readonly Toolchain[]): Failure {
+  const near = nearest(
+    wanted,
+    usable.flatMap(({ name, host }) => [name, name.replace(`-${host}`, '')]),
+  );
+  const hint = near ? `did you mean ${near}?` : `run "rustup toolchain install ${wanted}"`;
+  return cannot(
+    `use the toolchain "${wanted}"`,
+    `it is not installed (there ${usable.length === 1 ? 'is' : 'are'} ${usable.map(title).join(', ') || 'none'})`,
+    { blame: 'host', hint },
+  );
+}
+
+/** Also what doctor prints: how a person gets a Rust toolchain. */
+export const toolchainHint =
+  `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable"), ` +
+  "or a distribution's packages rustc and cargo if they are that new (Debian 13's are)";
+
+function noToolchain(tooOld: readonly Toolchain[]): Failure {
+  const why = tooOld.length > 0 ? `${tooOld.map(title).join(', ')} is older than ${leastRelease}` : 'rustc and cargo are not installed';
+  return cannot('find a Rust toolchain', why, { blame: 'host', hint: toolchainHint });
+}
+
+function noRustSrc(candidates: readonly Toolchain[], named: string | undefined): Failure {
+  const what = `find the standard library's source for ${candidates.map(title).join(' or ')}`;
+  if (named !== undefined)
+    return cannot(what, `"${named}" is of another version`, { blame: 'host', hint: 'the first two numbers of the versions must be equal' });
+  return cannot(what, 'it is neither in a sysroot nor in the cache', {
+    blame: 'host',
+    hint: 'run npx zx tasks/doctor.ts --install, or "rustup component add rust-src", or give --rust-src DIR|ARCHIVE',
+  });
+}

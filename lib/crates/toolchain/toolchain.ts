@@ -1,0 +1,149 @@
+// Installed Rust toolchains: rustup's, found in its folder, and rustc from a distribution, found on PATH. Their own programs are named, never
+// rustup's proxies, which obey the project's rust-toolchain file and want the network. What a project should be built with: toolchain-choice.ts.
+import { existsSync } from 'node:fs';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'smol-toml';
+import { byCodeUnit } from '../../core/digest.ts';
+import type { Context } from '../../core/events.ts';
+import { remembered } from '../../core/remembered.ts';
+import { outputOf } from '../../core/sh.ts';
+
+export interface Toolchain {
+  /** rustup's name ("nightly-x86_64-unknown-linux-gnu"), or the path of a rustc that rustup does not manage. */
+  readonly name: string;
+  readonly origin: 'rustup' | 'path';
+  readonly sysroot: string;
+  readonly cargo: string;
+  readonly rustc: string;
+  readonly rustdoc?: string;
+  /** "1.97.0-nightly". */
+  readonly release: string;
+  readonly commitHash: string;
+  /** The triple that it runs on. */
+  readonly host: string;
+  /** What `rustc -vV` printed. */
+  readonly verbose: string;
+}
+
+/** Where toolchains are looked for, and where what is learned about them is kept. */
+export interface ToolchainSearch {
+  /** The person's environment: PATH, HOME, RUSTUP_HOME are read. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cacheDir: string;
+}
+
+/** "1.97" of "1.97.0-nightly": a standard library fits a compiler of the same minor version. */
+export function minorOf(release: string): string {
+  return /^\d+\.\d+/.exec(release)?.[0] ?? release;
+}
+
+/** The order of two releases; what follows the three numbers ("-nightly") does not count. */
+export function compareReleases(a: string, b: string): number {
+  const [left, right] = [a, b].map((release) => release.split(/[.-]/).slice(0, 3).map(Number));
+  for (let part = 0; part < 3; part++) {
+    const difference = (left?.[part] ?? 0) - (right?.[part] ?? 0);
+    if (difference) return difference; // not for NaN: a part that is no number decides nothing
+  }
+  return 0;
+}
+
+/** Whether its cargo and rustc do unstable things unasked. */
+export function isNightly({ release }: Pick<Toolchain, 'release'>): boolean {
+  return /nightly|dev/.test(release);
+}
+
+export function rustupHome(env: Readonly<Record<string, string>>): string {
+  return env['RUSTUP_HOME'] || join(env['HOME'] ?? '/', '.rustup');
+}
+
+/** Every toolchain that has both rustc and cargo: rustup's sorted by name, then those on PATH. Empty when there is none. */
+export async function listToolchains(search: ToolchainSearch, context: Context): Promise<readonly Toolchain[]> {
+  const home = join(rustupHome(search.env), 'toolchains');
+  const names = (await readdir(home).catch(() => [])).sort(byCodeUnit);
+  const managed = await Promise.all(names.map((name) => toolchainAt(join(home, name), name, 'rustup', search, context)));
+  const bins = await systemBins(search.env['PATH'] ?? '');
+  const others = await Promise.all(bins.map((bin) => toolchainOnPath(bin, search, context)));
+  return [...managed, ...others].filter((toolchain) => toolchain !== undefined);
+}
+
+/** A toolchain by its folder (that has bin/rustc and bin/cargo), or undefined. */
+export async function toolchainAt(
+  folder: string,
+  name: string,
+  origin: Toolchain['origin'],
+  search: ToolchainSearch,
+  context: Context,
+): Promise<Toolchain | undefined> {
+  const [rustc, cargo, rustdoc] = await Promise.all(['rustc', 'cargo', 'rustdoc'].map((program) => existing(join(folder, 'bin', program))));
+  if (!rustc || !cargo) return undefined;
+  const about = await aboutRustc(rustc, search, context);
+  return { name, origin, cargo, rustc, ...(rustdoc ? { rustdoc } : {}), ...about };
+}
+
+/** Names of toolchains; `overrides` by the folder that they are for. */
+export interface RustupSettings {
+  readonly defaultName?: string;
+  readonly overrides: Readonly<Record<string, string>>;
+}
+
+/** rustup's default toolchain and its per-folder overrides, as its settings file says. */
+export async function rustupSettings(env: Readonly<Record<string, string>>): Promise<RustupSettings> {
+  const text = await readFile(join(rustupHome(env), 'settings.toml'), 'utf8').catch(() => '');
+  try {
+    const { default_toolchain: name, overrides } = parse(text);
+    const table = typeof overrides === 'object' && !Array.isArray(overrides) ? Object.entries(overrides) : [];
+    const texts = table.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+    return { ...(typeof name === 'string' ? { defaultName: name } : {}), overrides: Object.fromEntries(texts) };
+  } catch {
+    return { overrides: {} }; // rustup's own file; when it is damaged rustup says so, and we do without
+  }
+}
+
+async function toolchainOnPath(bin: string, search: ToolchainSearch, context: Context): Promise<Toolchain | undefined> {
+  const [rustc, cargo, rustdoc] = await Promise.all(['rustc', 'cargo', 'rustdoc'].map((program) => existing(join(bin, program))));
+  if (!rustc || !cargo) return undefined;
+  const about = await aboutRustc(rustc, search, context);
+  return { name: rustc, origin: 'path', cargo, rustc, ...(rustdoc ? { rustdoc } : {}), ...about };
+}
+
+/** Folders of PATH with a rustc that is not rustup's proxy (a link to rustup, or rustup's bytes under another name). */
+async function systemBins(path: string): Promise<readonly string[]> {
+  const seen = new Set<string>();
+  const bins: string[] = [];
+  for (const bin of path.split(':').filter((part) => part.startsWith('/'))) {
+    if (!existsSync(join(bin, 'rustc'))) continue;
+    const rustc = await realpath(join(bin, 'rustc')).catch(() => undefined);
+    if (rustc === undefined || seen.has(rustc)) continue;
+    seen.add(rustc);
+    const [own, proxy] = await Promise.all([stat(rustc), stat(join(bin, 'rustup')).catch(() => undefined)]);
+    if (proxy && (own.ino === proxy.ino || own.size === proxy.size)) continue;
+    bins.push(bin);
+  }
+  return bins;
+}
+
+type About = Pick<Toolchain, 'sysroot' | 'release' | 'commitHash' | 'host' | 'verbose'>;
+
+/** What rustc says of itself; asked once per installed rustc, since two processes cost more than a whole warm build. */
+async function aboutRustc(rustc: string, { env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<About> {
+  const options = { cwd: '/', env: { PATH: env['PATH'] ?? '', HOME: env['HOME'] ?? '/' }, signal };
+  return remembered<{ [key in keyof About]: string }>(cacheDir, 'rustc', { rustc }, async () => {
+    const [verbose, sysroot] = await Promise.all([
+      outputOf(`ask "${rustc}" for its version`, [rustc, '-vV'], options),
+      outputOf(`ask "${rustc}" for its sysroot`, [rustc, '--print', 'sysroot'], options),
+    ]);
+    const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(verbose)?.[1] ?? '';
+    return {
+      value: { sysroot: sysroot.trim(), release: field('release'), commitHash: field('commit-hash'), host: field('host'), verbose },
+      witnesses: [rustc, join(sysroot.trim(), 'lib')],
+    };
+  });
+}
+
+async function existing(path: string): Promise<string | undefined> {
+  return stat(path).then(
+    () => path,
+    () => undefined,
+  );
+}

@@ -1,0 +1,303 @@
+// From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
+// what else it read.
+import { filesOfResult } from '../../actions/action.ts';
+import type { Action, ActionRecord, FileArtifact, Staged } from '../../actions/action.ts';
+import type { Job } from '../../actions/lookup.ts';
+import type { Cache } from '../../cache/cache.ts';
+import type { Digest } from '../../core/digest.ts';
+import { cannot } from '../../core/errors.ts';
+import { MiB } from '../../core/sizes.ts';
+import { artifactsFor } from '../plan/artifact-dependencies.ts';
+import { below, linkClosure, ownScripts } from '../run/built-unit.ts';
+import type { BuiltUnit } from '../run/built-unit.ts';
+import type { Directives } from './directives.ts';
+import { wrapperEnv, wrapperWords } from '../toolchain/host-program.ts';
+import { places } from './places.ts';
+import { sourceView } from './source-view.ts';
+import type { PlannedUnit } from '../plan/planned-unit.ts';
+import { rustcArgs } from './rustc-args.ts';
+import { addBundled, addLibraries, addSysroot, scriptAdditions } from './sysroot.ts';
+import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './env.ts';
+import { isBuildScript, isPlainLibrary, isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
+import { declaredFiles, declaredPlaces, rustcReads, scriptReads } from './reads.ts';
+import { verifyVendored } from './vendored-package.ts';
+
+/** What the host adds to keys. */
+export interface Tools {
+  readonly rustc: Digest;
+  /** The standard library of the target, where it is the toolchain's own and not the host's. */
+  readonly target: Digest | undefined;
+  readonly linker: Digest;
+  /** Programs that the configuration starts in front of rustc. */
+  readonly wrappers: Digest | undefined;
+  /** The native libraries that build scripts can find (pkg-config's files). */
+  readonly nativeLibraries: Digest;
+}
+
+export interface ActionContext {
+  /** Built units by index in the plan; all dependencies of the unit are there. */
+  readonly built: ReadonlyMap<number, BuiltUnit>;
+  readonly tools: Tools;
+  readonly sandbox: ActionRecord['sandbox'];
+  readonly cache: Cache;
+  readonly jobs: number;
+  /** The person's home folder: no action sees it, and a failure that comes of it says so. */
+  readonly home?: string | undefined;
+}
+
+/**
+ * For rustc's own allocator (jemalloc; others ignore it): memory in huge pages and kept, in few arenas, or short compilations would clear pages
+ * that they never use. A compiler that runs alone may have `jobs` threads. Huge pages took nothing to 6 % off a program's CPU time.
+ */
+const allocator = (jobs: number): string => {
+  const arenas = Math.max(1, Math.ceil(jobs / 2));
+  return `thp:always,metadata_thp:auto,narenas:${arenas},dirty_decay_ms:-1,muzzy_decay_ms:-1`;
+};
+
+/** Where a build script's run writes. */
+export function outDirOf(planned: PlannedUnit): string {
+  return `${places.build}/${planned.owner.name}-${planned.hash}/out`;
+}
+
+export async function jobOf(planned: PlannedUnit, context: ActionContext): Promise<Job> {
+  const isRun = isScriptRun(planned.unit);
+  if (planned.place.immutable && planned.owner.source !== undefined) await verifyVendored(planned.owner.dir, planned.label, context.cache);
+  const { action, wholes } = isRun ? await scriptAction(planned, context) : await rustcAction(planned, context);
+  return {
+    action,
+    // Whether a package was asked for by name is seldom read; it counts where it is, so that projects share what they have in common.
+    declaredEnv: { ...planned.declaredEnv, ...(planned.primary && !isRun ? { CARGO_PRIMARY_PACKAGE: '1' } : {}) },
+    ...(isRun && !planned.place.immutable ? { declares: (stdout: string) => declaredPlaces(planned, stdout) } : {}),
+    ...(context.home === undefined ? {} : { home: context.home }),
+    discover: async (result, read) => {
+      const found = isRun ? scriptReads(planned, result, read) : await rustcReads(planned, result, read, action, context);
+      return { ...found, files: [...new Set([...found.files, ...wholes])] };
+    },
+  };
+}
+
+/** An action, and the user's folders of which everything counts. */
+interface Described {
+  readonly action: Action;
+  readonly wholes: readonly string[];
+}
+
+/**
+ * What users of a library link to: its rlib, its shared library, or both where it is made as both; for a library's own compilation only its
+ * metadata, where it has any. In the order of its crate types.
+ */
+export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly FileArtifact[] {
+  const has = (suffix: string): readonly FileArtifact[] => filesOfResult(result).filter(({ path }) => path.endsWith(suffix));
+  if (metadataOnly && isPlainLibrary(planned.unit)) return has('.rmeta');
+  return planned.unit.target.crateTypes.flatMap((type) => {
+    if (type === 'dylib' || type === 'proc-macro') return [...has('.so'), ...has('.dylib')];
+    return type === 'lib' || type === 'rlib' ? has('.rlib') : [];
+  });
+}
+
+async function rustcAction(planned: PlannedUnit, context: ActionContext): Promise<Described> {
+  const { unit } = planned;
+  const metadataOnly = isPlainLibrary(unit);
+  const libraries = linkClosure(planned, context.built);
+  const own = ownScripts(planned, context.built);
+  // A proc macro was linked when it was made: what its script said is of no concern here.
+  const linked = libraries.filter((library) => !isProcMacro(library.planned.unit));
+  const scripts = new Set([...own, ...linked.flatMap((library) => ownScripts(library.planned, context.built))]);
+  const artifacts = artifactsFor(planned, context.built);
+  const inputs: Record<string, Digest> = { ...artifacts.inputs };
+  const layout: Record<string, Staged> = {};
+  for (const library of libraries) {
+    const artifacts = libraryArtifacts(library, metadataOnly);
+    if (artifacts.length === 0) throw cannot(`build ${planned.label}`, `the compilation of ${library.planned.label} left no library`);
+    for (const { path, digest } of artifacts) inputs[`${places.deps}/${path}`] = digest;
+  }
+  const macros = libraries
+    .filter(({ planned: { unit: one } }) => isProcMacro(one))
+    .flatMap((macro) => [macro, ...below(macro.planned, context.built)]);
+  const near = [...(metadataOnly ? own : scripts), ...macros.filter(({ planned: one }) => isScriptRun(one.unit))];
+  for (const script of near) addOutDir(script, { inputs, layout }, false);
+  if (planned.sysroot && metadataOnly) {
+    const named = own.flatMap(({ directives }) => directives?.linkLibs ?? []);
+    addBundled(planned.sysroot, named, { inputs, layout });
+  } else if (planned.sysroot) addLibraries(planned.sysroot, { inputs, layout });
+  const externs = planned.dependencies.flatMap(({ index, name, options }) => {
+    const dependency = context.built.get(index);
+    if (!dependency || isScriptRun(dependency.planned.unit)) return [];
+    return libraryArtifacts(dependency, metadataOnly).map(({ path }) => ({ name, path: `${places.deps}/${path}`, options }));
+  });
+  const files = planned.place.immutable ? {} : await declaredFiles(own, context.cache);
+  const said = [...scripts].flatMap((script) => (script.directives ? [{ own: own.includes(script), directives: script.directives }] : []));
+  const bootstrap =
+    unit.isStd ||
+    (!/nightly|dev/.test(planned.toolchain.release) &&
+      (externs.some(({ options }) => options.length > 0) || planned.targetFile !== undefined));
+  const linkers = metadataOnly ? [] : [...scripts].filter(({ directives }) => directives && namesFilesToLink(directives));
+  const view = await sourceView(planned, companionsOf(planned, [...macros, ...linkers]), context.home, context.cache);
+  const action: Action = {
+    label: planned.label,
+    record: {
+      format: 3,
+      kind: 'rustc',
+      argv: [
+        ...wrapperWords(planned.wrappers),
+        `${places.toolchain}/bin/rustc`,
+        ...rustcArgs(planned, { hash: planned.hash, externs, scripts: said }),
+      ],
+      cwd: planned.place.cwd,
+      env: {
+        ...heeded(planned.declaredEnv),
+        ...planned.configEnv,
+        ...packageEnv(planned.owner, planned.place),
+        ...artifacts.env,
+        ...rustcEnv(unit, {
+          outDirs: outDirsOf(own),
+          scriptEnv: Object.assign({}, ...own.map(({ directives }) => directives?.env)),
+          bootstrap,
+        }),
+      },
+      tools: {
+        rustc: context.tools.rustc,
+        ...(context.tools.target !== undefined && planned.target !== undefined ? { target: context.tools.target } : {}),
+        ...(metadataOnly ? {} : { linker: context.tools.linker }),
+        ...(context.tools.wrappers === undefined ? {} : { wrappers: context.tools.wrappers }),
+      },
+      trees: view.trees,
+      files: { ...view.files, ...files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
+      inputs,
+      ...(Object.keys(layout).length > 0 ? { layout } : {}),
+      outputDir: places.out,
+      sandbox: context.sandbox,
+      ...(planned.checkout ? { checkout: planned.checkout.id } : {}),
+    },
+    mounts: view.mounts,
+    ...(view.own ? { own: { ...view.own, mayWrite: own.map((script) => outDirOf(script.planned)) } } : {}),
+    ambientEnv: { MALLOC_CONF: allocator(context.jobs) },
+  };
+  return { action, wholes: view.wholes };
+}
+
+/** Can its words name files beside its output folder that the linker reads? */
+function namesFilesToLink({ linkArgs, linkLibs, linkSearch }: Directives): boolean {
+  return linkArgs.length + linkLibs.length + linkSearch.length > 0;
+}
+
+/** Declared variables that rustc, the linker or the loader themselves heed: they count although no source asks for them. */
+function heeded(declared: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const names = /^(?:RUST|CARGO_|LD_|GCC_|COLLECT_|COMPILER_PATH$|LIBRARY_PATH$|PATH$|LANG$|LC_|TMPDIR$|SDKROOT$|SOURCE_DATE_EPOCH$)/;
+  return Object.fromEntries(Object.entries(declared).filter(([name]) => names.test(name)));
+}
+
+async function scriptAction(planned: PlannedUnit, context: ActionContext): Promise<Described> {
+  const dependencies = planned.dependencies.flatMap(({ index }) => context.built.get(index) ?? []);
+  const script = dependencies.find((dependency) => isBuildScript(dependency.planned.unit));
+  const program = script && filesOfResult(script.result).find(({ path, executable }) => executable && !path.endsWith('.d'));
+  const { scriptOutput } = planned;
+  if (!scriptOutput && !(script && program)) throw cannot(`run the build script of ${planned.label}`, 'its compilation left no program');
+  const place = script && `${places.build}/${planned.owner.name}-${script.planned.hash}/${script.planned.unit.target.name}`;
+  const artifacts = artifactsFor(planned, context.built);
+  const inputs: Record<string, Digest> = { ...(place !== undefined && program ? { [place]: program.digest } : {}), ...artifacts.inputs };
+  const layout: Record<string, Staged> = {};
+  const native: Record<string, string> = {};
+  for (const dependency of dependencies) {
+    if (!dependency.directives || dependency.planned.owner.links === undefined) continue;
+    Object.assign(native, depEnv(dependency.planned.owner.links, dependency.directives.metadata));
+  }
+  // A library of the script may lead it to a program that is in the package or the output folder of another below it, and a value of DEP_ too.
+  const near = below(planned, context.built).filter((one) => one !== script);
+  for (const one of near) if (isScriptRun(one.planned.unit)) addOutDir(one, { inputs, layout }, true);
+  if (planned.sysroot) addSysroot(planned.sysroot, { inputs, layout });
+  const additions = planned.sysroot && scriptAdditions(planned.sysroot, planned.declaredEnv);
+  const run = {
+    outDir: outDirOf(planned),
+    target: planned.triple,
+    host: planned.toolchain.host,
+    cfgs: planned.cfgs,
+    linker: planned.linker,
+    rustflags: planned.rustflags,
+    profileName: planned.profileName,
+    trimPaths: planned.trimPaths,
+    dependencies: native,
+  };
+  const view = await sourceView(planned, companionsOf(planned, near), context.home, context.cache);
+  const defaults = Object.entries(timelessEnv).filter(([name]) => planned.declaredEnv[name] === undefined);
+  const action: Action = {
+    label: planned.label,
+    record: {
+      format: 3,
+      kind: 'build-script',
+      argv: scriptOutput ? ['/usr/bin/printf', '%s\\n', ...scriptOutput] : [place ?? ''],
+      cwd: planned.place.dir,
+      env: {
+        ...Object.fromEntries(defaults),
+        ...additions?.env,
+        ...planned.configEnv,
+        ...packageEnv(planned.owner, planned.place),
+        ...artifacts.env,
+        ...scriptEnv(planned.unit, planned.owner, run),
+        ...wrapperEnv(planned.wrappers),
+      },
+      tools: {
+        rustc: context.tools.rustc,
+        linker: context.tools.linker,
+        nativeLibraries: context.tools.nativeLibraries,
+        ...additions?.tools,
+      },
+      trees: view.trees,
+      files: { ...view.files, ...(planned.targetFile ? { [planned.target ?? '']: planned.targetFile.digest } : {}) },
+      inputs,
+      ...(Object.keys(layout).length > 0 ? { layout } : {}),
+      outputDir: outDirOf(planned),
+      sandbox: context.sandbox,
+      ...(planned.granted?.network ? { network: true } : {}),
+    },
+    mounts: view.mounts,
+    ...(view.own ? { own: view.own } : {}),
+    ambientEnv: { NUM_JOBS: String(context.jobs), ...homeOf(planned, context) },
+  };
+  return { action, wholes: view.wholes };
+}
+
+/** Cargo and other tools that a script starts do not work without a home folder: in the sandbox it is an empty one. */
+function homeOf({ declaredEnv }: PlannedUnit, { sandbox, home }: ActionContext): Readonly<Record<string, string>> {
+  if (declaredEnv['HOME'] !== undefined) return {};
+  return sandbox === 'none' ? (home === undefined ? {} : { HOME: home }) : { HOME: '/tmp' };
+}
+
+/** One unit for each other package. */
+function companionsOf(planned: PlannedUnit, units: readonly BuiltUnit[]): readonly PlannedUnit[] {
+  const byFolder = new Map(units.map((one) => [one.planned.owner.dir, one.planned]));
+  byFolder.delete(planned.owner.dir);
+  return [...byFolder.values()];
+}
+
+/** OUT_DIR is that of the first script; where there are several, each has a variable of its own. */
+function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string, string>> {
+  const [first] = scripts;
+  const named = scripts.map(({ planned }) => [`${planned.unit.target.name.replace(/^build-script-/, '')}_OUT_DIR`, outDirOf(planned)]);
+  return { ...(first ? { OUT_DIR: outDirOf(first.planned) } : {}), ...(scripts.length > 1 ? Object.fromEntries(named) : {}) };
+}
+
+/**
+ * Adds the OUT_DIR of a script's run to the inputs of an action. `copies`: for another script, which may copy a file with its permissions and then
+ * write to the copy, so its files have cargo's permissions; compilers only read, and get links of the blobs, which cost less. Large files are
+ * always links.
+ */
+function addOutDir(
+  script: BuiltUnit,
+  { inputs, layout }: { readonly inputs: Record<string, Digest>; readonly layout: Record<string, Staged> },
+  copies: boolean,
+): void {
+  const outDir = outDirOf(script.planned);
+  if (script.result.artifacts.length === 0) layout[outDir] = 'folder';
+  for (const artifact of script.result.artifacts) {
+    const place = `${outDir}/${artifact.path}`;
+    if (artifact.kind === 'folder') layout[place] = 'folder';
+    if (artifact.kind === 'link') layout[place] = `link ${artifact.target}`;
+    if (artifact.kind !== 'file') continue;
+    inputs[place] = artifact.digest;
+    if (copies && artifact.sizeBytes <= largestCopyBytes) layout[place] = artifact.executable ? 'program' : 'data';
+  }
+}
+
+/** Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger. A copy costs far more than a link. */
+const largestCopyBytes = 4 * MiB;

@@ -1,0 +1,129 @@
+// What a build script says to cargo, line by line on its standard output: all directives of cargo 1.98, in both syntaxes
+// (`cargo::KEY=VALUE` since 1.77, `cargo:KEY=VALUE` before). Pure.
+import { cannot } from '../../core/errors.ts';
+
+export interface Directives {
+  /** `-l` values, in order. */
+  readonly linkLibs: readonly string[];
+  /** `-L` values, in order. */
+  readonly linkSearch: readonly string[];
+  readonly linkArgs: readonly LinkArg[];
+  readonly cfgs: readonly string[];
+  readonly checkCfgs: readonly string[];
+  /** rustc-env: NAME -> value. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+  readonly errors: readonly string[];
+  readonly rerunIfChanged: readonly string[];
+  readonly rerunIfEnvChanged: readonly string[];
+  /** What dependents see as DEP_<LINKS>_<KEY>. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Did it say anything as `cargo::KEY=VALUE`? */
+  readonly newSyntax: boolean;
+  /** Did it want to set RUSTC_BOOTSTRAP? That is never done. */
+  readonly wantsBootstrap: boolean;
+}
+
+/** An argument for the linker and the targets that it is for; `bin` names one binary. */
+export interface LinkArg {
+  readonly arg: string;
+  readonly for: 'all' | 'bins' | 'tests' | 'benches' | 'examples' | 'cdylib' | { readonly bin: string };
+}
+
+const linkArgKinds: ReadonlyMap<string, LinkArg['for']> = new Map<string, LinkArg['for']>(
+  Object.entries({
+    'rustc-link-arg': 'all',
+    'rustc-link-arg-bins': 'bins',
+    'rustc-link-arg-tests': 'tests',
+    'rustc-link-arg-benches': 'benches',
+    'rustc-link-arg-examples': 'examples',
+    'rustc-link-arg-cdylib': 'cdylib',
+    'rustc-cdylib-link-arg': 'cdylib',
+  } as const),
+);
+
+/** Cargo refuses it as well: it would let a crate decide that a stable compiler is none. */
+const bootstrapWarning = 'it wants to set RUSTC_BOOTSTRAP, which is for the person who builds; it is not set';
+
+/** Reads a script's output. A key or value that cargo refuses is a Failure naming the package. */
+export function parseDirectives(stdout: string, packageName: string): Directives {
+  const linkLibs: string[] = [];
+  const linkSearch: string[] = [];
+  const linkArgs: LinkArg[] = [];
+  const cfgs: string[] = [];
+  const checkCfgs: string[] = [];
+  const env: Record<string, string> = {};
+  const warnings: string[] = [];
+  const errors: string[] = [];
+  const rerunIfChanged: string[] = [];
+  const rerunIfEnvChanged: string[] = [];
+  const metadata: Record<string, string> = {};
+  let newSyntax = false;
+  let wantsBootstrap = false;
+
+  for (const line of stdout.split('\n')) {
+    if (/[\u{dc80}-\u{dcff}]/u.test(line)) continue; // a byte that is not UTF-8 (lib/core/byte-path.ts): cargo skips the line, too
+    const match = /^cargo(::?)(.*)$/s.exec(trimmed(line));
+    if (!match) continue;
+    const [, colons, rest = ''] = match;
+    newSyntax ||= colons === '::';
+    const refuse = (why: string): Error => cannot(`run the build script of ${packageName}`, `${why}: "${trimmed(line)}"`);
+    const split = (text: string): readonly [string, string] => {
+      const at = text.indexOf('=');
+      if (at < 0) throw refuse('NAME=VALUE is wanted');
+      return [text.slice(0, at), text.slice(at + 1)];
+    };
+    const [key, value] = split(rest);
+    const pair = (): readonly [string, string] => split(value);
+    const linkFor = linkArgKinds.get(key);
+    if (linkFor) linkArgs.push({ arg: value, for: linkFor });
+    else if (key === 'rustc-link-arg-bin') linkArgs.push({ arg: pair()[1], for: { bin: pair()[0] } });
+    else if (key === 'rustc-flags') takeFlags(value, linkLibs, linkSearch, refuse);
+    else if (key === 'rustc-link-lib') linkLibs.push(value);
+    else if (key === 'rustc-link-search') linkSearch.push(value);
+    else if (key === 'rustc-cfg') cfgs.push(value);
+    else if (key === 'rustc-check-cfg') checkCfgs.push(value);
+    else if (key === 'rustc-env' && pair()[0] === 'RUSTC_BOOTSTRAP') {
+      wantsBootstrap = true;
+      warnings.push(bootstrapWarning);
+    } else if (key === 'rustc-env') env[pair()[0]] = pair()[1];
+    else if (key === 'warning') warnings.push(value);
+    else if (key === 'rerun-if-changed') rerunIfChanged.push(value);
+    else if (key === 'rerun-if-env-changed') rerunIfEnvChanged.push(value);
+    else if (colons === '::' && key === 'error') errors.push(value);
+    else if (colons === '::' && key === 'metadata') metadata[pair()[0]] = pair()[1];
+    else if (colons === '::') throw refuse('there is no such directive');
+    else metadata[key] = value;
+  }
+  return {
+    linkLibs,
+    linkSearch,
+    linkArgs,
+    cfgs,
+    checkCfgs,
+    env,
+    warnings,
+    errors,
+    rerunIfChanged,
+    rerunIfEnvChanged,
+    metadata,
+    newSyntax,
+    wantsBootstrap,
+  };
+}
+
+/** Without white space around it, as Rust's str::trim has it: U+0085 counts, U+FEFF does not. */
+function trimmed(line: string): string {
+  return line.replace(/^[\p{White_Space}]+|[\p{White_Space}]+$/gu, '');
+}
+
+/** `rustc-flags` may hold only -l and -L, with or without a space. */
+function takeFlags(value: string, linkLibs: string[], linkSearch: string[], refuse: (why: string) => Error): void {
+  const words = value.split(/\s+/).filter((word) => word !== '');
+  while (words.length > 0) {
+    const word = words.shift() ?? '';
+    const argument = word.length > 2 ? word.slice(2) : words.shift();
+    if (argument === undefined || !/^-[lL]/.test(word)) throw refuse('only -l and -L are allowed in rustc-flags');
+    (word.startsWith('-l') ? linkLibs : linkSearch).push(argument);
+  }
+}

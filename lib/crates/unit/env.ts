@@ -1,0 +1,107 @@
+// The environment that cargo promises: CARGO_PKG_* and friends for rustc, and what a build script sees. Closed: nothing of the
+// person's own environment is in it (facts: crates, 1.3 and 1.4). Pure.
+import { cfgEnv } from '../plan/target-info.ts';
+import type { Package } from '../cargo/package.ts';
+import { places } from './places.ts';
+import type { Place } from './places.ts';
+import type { Unit } from '../plan/unit-graph.ts';
+
+type Env = Readonly<Record<string, string>>;
+
+/** Variables of every call for a package. */
+export function packageEnv(owner: Package, place: Place): Env {
+  const [core = ''] = owner.version.split('+');
+  const dash = core.indexOf('-');
+  const [major = '', minor = '', patch = ''] = (dash < 0 ? core : core.slice(0, dash)).split('.');
+  return {
+    CARGO: `${places.toolchain}/bin/cargo`,
+    CARGO_MANIFEST_DIR: place.dir,
+    CARGO_MANIFEST_PATH: `${place.dir}/Cargo.toml`,
+    CARGO_PKG_NAME: owner.name,
+    CARGO_PKG_VERSION: owner.version,
+    CARGO_PKG_VERSION_MAJOR: major,
+    CARGO_PKG_VERSION_MINOR: minor,
+    CARGO_PKG_VERSION_PATCH: patch,
+    CARGO_PKG_VERSION_PRE: dash < 0 ? '' : core.slice(dash + 1),
+    CARGO_PKG_AUTHORS: owner.authors.join(':'),
+    CARGO_PKG_DESCRIPTION: owner.description,
+    CARGO_PKG_HOMEPAGE: owner.homepage,
+    CARGO_PKG_REPOSITORY: owner.repository,
+    CARGO_PKG_LICENSE: owner.license,
+    CARGO_PKG_LICENSE_FILE: owner.licenseFile,
+    CARGO_PKG_RUST_VERSION: owner.rustVersion,
+    CARGO_PKG_README: owner.readme,
+  };
+}
+
+export interface RustcRun {
+  /** OUT_DIR and the like: where the package's build scripts wrote. */
+  readonly outDirs: Env;
+  /** The variables that they set. */
+  readonly scriptEnv: Env;
+  /** Are unstable features for this call? */
+  readonly bootstrap: boolean;
+}
+
+/** Variables of a rustc call besides those of the package. */
+export function rustcEnv(unit: Unit, options: RustcRun): Env {
+  return {
+    CARGO_CRATE_NAME: unit.target.name.replaceAll('-', '_'),
+    ...(unit.target.kind.some((kind) => kind === 'bin' || kind === 'example') ? { CARGO_BIN_NAME: unit.target.name } : {}),
+    ...options.outDirs,
+    ...(options.bootstrap ? { RUSTC_BOOTSTRAP: '1' } : {}),
+    ...options.scriptEnv,
+    LD_LIBRARY_PATH: `${places.deps}:${places.toolchain}/lib`,
+  };
+}
+
+/**
+ * What a build script sees beyond what cargo tells it, so that what it makes is the same at any time: archives without dates (ar of cctools and
+ * the cc crate), and the moment that tools take for now (1980, the first that a zip file can name). A declared variable goes before.
+ */
+export const timelessEnv: Env = { SOURCE_DATE_EPOCH: '315532800', ZERO_AR_DATE: '1' };
+
+export interface ScriptRun {
+  readonly outDir: string;
+  /** The triple that the package is built for; the stem of a JSON target. */
+  readonly target: string;
+  readonly host: string;
+  readonly cfgs: readonly string[];
+  readonly linker: string | undefined;
+  readonly rustflags: readonly string[];
+  /** "release" or "debug". */
+  readonly profileName: string;
+  /** Of -Ztrim-paths; "" for none. */
+  readonly trimPaths: string;
+  /** DEP_<LINKS>_<KEY> of direct dependencies. */
+  readonly dependencies: Env;
+}
+
+/** Variables of a build script's run besides those of the package. `unit` is the run: its profile is the library's. */
+export function scriptEnv(unit: Unit, owner: Package, run: ScriptRun): Env {
+  const features = unit.features.map((feature) => [`CARGO_FEATURE_${feature.toUpperCase().replaceAll('-', '_')}`, '1']);
+  return {
+    OUT_DIR: run.outDir,
+    TARGET: run.target,
+    HOST: run.host,
+    OPT_LEVEL: unit.profile.optLevel,
+    PROFILE: run.profileName,
+    DEBUG: unit.profile.debuginfo === '0' || unit.profile.debuginfo === 'none' ? 'false' : 'true',
+    RUSTC: `${places.toolchain}/bin/rustc`,
+    RUSTDOC: `${places.toolchain}/bin/rustdoc`,
+    CARGO_ENCODED_RUSTFLAGS: run.rustflags.join('\x1f'),
+    ...(run.linker === undefined ? {} : { RUSTC_LINKER: run.linker }),
+    ...(run.trimPaths === '' ? {} : { CARGO_TRIM_PATHS: run.trimPaths }),
+    ...(owner.links === undefined ? {} : { CARGO_MANIFEST_LINKS: owner.links }),
+    ...Object.fromEntries(features),
+    ...cfgEnv(run.cfgs, unit.profile.debugAssertions, unit.features),
+    ...run.dependencies,
+    LD_LIBRARY_PATH: `${places.toolchain}/lib`,
+  };
+}
+
+/** DEP_<LINKS>_<KEY> for one dependency: upper case, dashes become underscores. */
+export function depEnv(links: string, metadata: Env): Env {
+  const upper = (text: string): string => text.toUpperCase().replaceAll('-', '_');
+  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`DEP_${upper(links)}_${upper(key)}`, value]));
+}

@@ -1,0 +1,101 @@
+// What a unit's run turned out to read, and so what its key takes in: what the tracer saw of the user's folders, what cargo's protocol declares, and
+// variables. Reads dep-info out of the store.
+import { existsSync } from 'node:fs';
+import { posix } from 'node:path';
+import { filesOfResult } from '../../actions/action.ts';
+import type { Action, ActionResult } from '../../actions/action.ts';
+import { anyVariable } from '../../actions/lookup.ts';
+import type { Discovered } from '../../actions/lookup.ts';
+import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
+import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../../actions/place-digest.ts';
+import { root } from '../../actions/sandbox/sandbox.ts';
+import type { Cache } from '../../cache/cache.ts';
+import { encodePath } from '../../core/byte-path.ts';
+import type { Digest } from '../../core/digest.ts';
+import { linkClosure } from '../run/built-unit.ts';
+import type { BuiltUnit } from '../run/built-unit.ts';
+import { parseDepInfo } from './dep-info.ts';
+import { parseDirectives } from './directives.ts';
+import { ownPlace, ownPlaces } from './own-trees.ts';
+import type { PlannedUnit } from '../plan/planned-unit.ts';
+import { pathsOfUnit } from './source-view.ts';
+import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
+
+export interface ReadsContext {
+  /** Built units by index in the plan. */
+  readonly built: ReadonlyMap<number, BuiltUnit>;
+  readonly cache: Cache;
+}
+
+/** What a package's own script declares counts for the package's compilation too, as it does for cargo: macros and the linker may read it. */
+export async function declaredFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
+  const files: Record<string, Digest | null> = {};
+  for (const { planned, directives } of scripts) {
+    const paths = pathsOfUnit(planned);
+    for (const place of declaredInputs(planned, directives?.rerunIfChanged ?? [])) files[place] = await digestOfPlace(place, paths, cache);
+  }
+  return files;
+}
+
+/** What rustc read, by the tracer, else by its dep-info and, because macros and the linker read more, all of the user's trees. */
+export async function rustcReads(
+  planned: PlannedUnit,
+  result: ActionResult,
+  read: readonly string[] | undefined,
+  { record, own }: Action,
+  context: ReadsContext,
+): Promise<Discovered> {
+  const depInfo = filesOfResult(result).find(({ path }) => path.endsWith('.d'));
+  const text = depInfo && (await context.cache.content.read(depInfo.digest));
+  const { files, variables } = parseDepInfo(text?.toString() ?? '');
+  const placesRead = files.map((file) => (file.startsWith('/') ? file : posix.join(record.cwd, file)));
+  const ours = placesRead.filter((place) => isBelow(place, own?.counted ?? []));
+  const all = read ?? (own?.counted ?? []).map(repositoryOf);
+  return { files: [...new Set([...ours, ...all])], variables: mayReadAny(planned, context) ? [anyVariable] : variables };
+}
+
+/** A procedural macro may read any variable, and so may a linker or a wrapper that the user chose; rustc does not know of it. */
+function mayReadAny(planned: PlannedUnit, { built }: ReadsContext): boolean {
+  if (planned.linker !== undefined && !isPlainLibrary(planned.unit)) return true;
+  return linkClosure(planned, built).some((library) => isProcMacro(library.planned.unit));
+}
+
+/** A script depends on what it read and declares, or on its whole package; on every declared variable, because it may read them unsaid. */
+export function scriptReads(planned: PlannedUnit, result: ActionResult, read: readonly string[] | undefined): Discovered {
+  const variables = [anyVariable];
+  const { place, trees } = planned;
+  if (place.immutable) return { files: [], variables };
+  const { rerunIfChanged, rerunIfEnvChanged } = parseDirectives(result.stdout, planned.owner.name);
+  const silent = rerunIfChanged.length + rerunIfEnvChanged.length === 0 && !planned.scriptOutput;
+  const declared = silent ? [packageOf(place.dir)] : declaredInputs(planned, rerunIfChanged);
+  const roots = trees.roots.map((path) => repositoryOf(ownPlace(trees, path) ?? path));
+  const files = [...new Set([...declared, ...(read ?? roots)])];
+  const always = rerunIfChanged.some((path) => isKernels(posix.resolve(place.dir, path)));
+  const paths = silent || declared.length === 0 ? {} : pathsOfUnit(planned);
+  const missing = silent ? [] : declared.filter((one) => !existsSync(encodePath(hostPath(plainPlace(one), paths))));
+  return { files, variables, ...(always || missing.length > 0 ? { always: true } : {}) };
+}
+
+/** What a script says it reads, whatever else it says: it may have failed in the middle. */
+export function declaredPlaces(planned: PlannedUnit, stdout: string): readonly string[] {
+  const paths = [...stdout.matchAll(/^cargo::?rerun-if-changed=([^\n]+)$/gm)].map((match) => match[1] ?? '');
+  return declaredInputs(planned, paths).map(plainPlace);
+}
+
+/** Declared paths as inputs: places of the user's folders and paths of the host, not what the sandbox itself brings. */
+function declaredInputs({ place }: PlannedUnit, paths: readonly string[]): readonly string[] {
+  return paths.flatMap((path) => {
+    const absolute = posix.resolve(place.dir, path);
+    if ((absolute.startsWith(`${root}/`) && !isBelow(absolute, [ownPlaces])) || isKernels(absolute)) return [];
+    // A folder around the package has its target folder in it.
+    return [isBelow(place.dir, [absolute]) ? repositoryOf(absolute) : allOf(absolute)];
+  });
+}
+
+/**
+ * Files that the kernel makes up, and the root folder, which holds them: to read one may never end (/proc/kmsg) or fail. Their times are those of
+ * the look, so cargo runs the script every time.
+ */
+function isKernels(path: string): boolean {
+  return path === '/' || isBelow(path, ['/proc', '/sys', '/dev']);
+}

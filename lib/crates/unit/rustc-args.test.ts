@@ -1,0 +1,258 @@
+// The whole command line of rustc for each kind of unit, as cargo 1.95 would have it (facts: crates, 1.2).
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { dev, packageOf, release, targets, unitOf, workPlace } from '../../../fixtures/cargo/sample-units.ts';
+import type { Directives } from './directives.ts';
+import { parseDirectives } from './directives.ts';
+import { rustcArgs } from './rustc-args.ts';
+import type { Compilation, Linkage } from './rustc-args.ts';
+
+const triple = 'x86_64-unknown-linux-gnu';
+
+const plain: Compilation = {
+  unit: unitOf(targets.lib),
+  owner: packageOf(),
+  place: workPlace,
+  source: 'src/lib.rs',
+  lto: { kind: 'only-object' },
+  lints: {
+    flags: [],
+    checkCfg: [],
+  },
+  target: triple,
+  linker: undefined,
+  primary: true,
+  rustflags: [],
+  trimmed: [],
+};
+const alone: Linkage = { hash: '0123456789abcdef', externs: [], scripts: [] };
+const directives = (...lines: readonly string[]): Directives => parseDirectives(lines.join('\n'), 'x');
+
+/** The words as one line each: "-C" and the like are joined to what they say. */
+function lines(compilation: Partial<Compilation>, linkage: Partial<Linkage> = {}): readonly string[] {
+  const out: string[] = [];
+  const words = rustcArgs({ ...plain, ...compilation }, { ...alone, ...linkage });
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    out.push(
+      /^(-[CZLl]|--(crate-name|crate-type|cfg|check-cfg|target|out-dir|extern|cap-lints))$/.test(word) ? `${word} ${words[++at]}` : word,
+    );
+  }
+  return out;
+}
+
+const start = (crate: string, edition: string, source: string): string[] => [
+  `--crate-name ${crate}`,
+  `--edition=${edition}`,
+  source,
+  '--error-format=json',
+  '--json=diagnostic-rendered-ansi,artifacts,future-incompat',
+];
+const noFeatures = ['--check-cfg cfg(docsrs,test)', '--check-cfg cfg(feature, values())'];
+const named = ['-C metadata=0123456789abcdef', '-C extra-filename=-0123456789abcdef', '--out-dir /bloomery/out'];
+const dependencies = '-L dependency=/bloomery/deps';
+
+test('a plain library', () => {
+  assert.equal(lines({}), [
+    ...start('my_lib', '2021', 'src/lib.rs'),
+    '--crate-type lib',
+    '--emit=dep-info,metadata,link',
+    '-C opt-level=3',
+    '-C embed-bitcode=no',
+    ...noFeatures,
+    ...named,
+    `--target ${triple}`,
+    dependencies,
+  ]);
+});
+
+test('a program in a workspace with dependencies, features, lints and flags of the configuration', () => {
+  const unit = unitOf(targets.bin, { profile: { ...dev, splitDebuginfo: 'unpacked' }, features: ['a', 'default'] });
+  const args = lines(
+    {
+      unit,
+      owner: packageOf({ features: ['a', 'b', 'default'] }),
+      source: 'src/main.rs',
+      lints: {
+        flags: ['--warn=x'],
+        checkCfg: ['--check-cfg', 'cfg(y)'],
+      },
+      linker: 'ld',
+      rustflags: ['-C', 'target-cpu=native'],
+    },
+    {
+      externs: [{ name: 'serde', path: '/bloomery/deps/libserde-1.rlib', options: [] }],
+      scripts: [
+        { own: true, directives: directives('cargo:rustc-link-search=native=/usr/lib/x') },
+        {
+          own: false,
+          directives: directives('cargo:rustc-link-search=native=/bloomery/build/z/out', 'cargo:rustc-link-search=/usr/lib/x'),
+        },
+      ],
+    },
+  );
+  assert.equal(args, [
+    ...start('my_bin', '2024', 'src/main.rs'),
+    '--crate-type bin',
+    '--emit=dep-info,link',
+    '-C embed-bitcode=no',
+    '-C debuginfo=2',
+    '-C split-debuginfo=packed',
+    '--warn=x',
+    '--check-cfg cfg(y)',
+    '--cfg feature="a"',
+    '--cfg feature="default"',
+    '--check-cfg cfg(docsrs,test)',
+    '--check-cfg cfg(feature, values("a", "b", "default"))',
+    ...named,
+    `--target ${triple}`,
+    '-C linker=ld',
+    dependencies,
+    '--extern serde=/bloomery/deps/libserde-1.rlib',
+    '-C target-cpu=native',
+    '-L native=/bloomery/build/z/out',
+    '-L native=/usr/lib/x',
+    '-L /usr/lib/x',
+  ]);
+});
+
+test('a program with link-time optimisation, one codegen unit, abort and strip', () => {
+  const unit = unitOf(targets.bin, {
+    profile: {
+      ...release,
+      lto: 'fat',
+      codegenUnits: 1,
+      panic: 'abort',
+      strip: 'symbols',
+      debuginfo: 'line-tables-only',
+      rustflags: ['-Zx'],
+    },
+  });
+  assert.equal(lines({ unit, source: 'src/main.rs', lto: { kind: 'run', how: 'fat' } }), [
+    ...start('my_bin', '2024', 'src/main.rs'),
+    '--crate-type bin',
+    '--emit=dep-info,link',
+    '-C opt-level=3',
+    '-C panic=abort',
+    '-C lto=fat',
+    '-C codegen-units=1',
+    '-C debuginfo=line-tables-only',
+    '-Zx',
+    ...noFeatures,
+    ...named,
+    `--target ${triple}`,
+    '-C strip=symbols',
+    dependencies,
+  ]);
+});
+
+test('a proc macro and a build script of a registry package, for the host', () => {
+  const place = { ...workPlace, immutable: true, foreign: true };
+  const host = { place, target: undefined, source: '/bloomery/src/x-1.0.0/x.rs' };
+  const profile = { ...release, optLevel: '0' };
+  assert.equal(lines({ ...host, unit: unitOf(targets.macro, { profile, platform: undefined }) }), [
+    ...start('my_macro', '2021', host.source),
+    '--crate-type proc-macro',
+    '--emit=dep-info,link',
+    '-C prefer-dynamic',
+    '-C embed-bitcode=no',
+    '-C debug-assertions=off',
+    ...noFeatures,
+    ...named,
+    dependencies,
+    '--extern proc_macro',
+    '--cap-lints allow',
+  ]);
+  assert.equal(lines({ ...host, unit: unitOf(targets.script, { profile, platform: undefined }) }), [
+    ...start('build_script_build', '2021', host.source),
+    '--crate-type bin',
+    '--emit=dep-info,link',
+    '-C embed-bitcode=no',
+    '-C debug-assertions=off',
+    ...noFeatures,
+    ...named,
+    dependencies,
+    '--cap-lints allow',
+  ]);
+});
+
+test('a unit of the standard library, and a crate that is handed one without its prelude', () => {
+  assert.equal(lines({ unit: unitOf({ name: 'alloc' }, { isStd: true }) }).slice(-4), [
+    `--target ${triple}`,
+    '-Z force-unstable-if-unmarked',
+    dependencies,
+    '--cap-lints allow',
+  ]);
+  const user = lines({}, { externs: [{ name: 'core', path: '/bloomery/deps/libcore-1.rmeta', options: ['noprelude', 'nounused'] }] });
+  assert.equal(user.slice(-2), ['--extern noprelude,nounused:core=/bloomery/deps/libcore-1.rmeta', '-Z unstable-options']);
+});
+
+test('assertions and overflow checks are said only where they differ from what is implied', () => {
+  const said = (optLevel: string, debugAssertions: boolean, overflowChecks: boolean): readonly string[] =>
+    lines({ unit: unitOf({}, { profile: { ...release, optLevel, debugAssertions, overflowChecks } }) }).filter((line) =>
+      /assertions|overflow/.test(line),
+    );
+  const [assertions, checks] = [(on: string): string => `-C debug-assertions=${on}`, (on: string): string => `-C overflow-checks=${on}`];
+  assert.equal(said('0', true, true), []);
+  assert.equal(said('0', false, false), [assertions('off')]);
+  assert.equal(said('0', false, true), [assertions('off'), checks('on')]);
+  assert.equal(said('0', true, false), [checks('off')]);
+  assert.equal(said('3', false, false), []);
+  assert.equal(said('3', true, true), [assertions('on')]);
+  assert.equal(said('3', false, true), [checks('on')]);
+  assert.equal(said('3', true, false), [assertions('on'), checks('off')]);
+});
+
+test('libraries of the own script are linked by the library, or by the programs of a package without one', () => {
+  const own = directives(
+    'cargo:rustc-link-lib=z',
+    'cargo:rustc-link-search=native=/x',
+    'cargo:rustc-cfg=has_z',
+    'cargo:rustc-check-cfg=cfg(has_z)',
+  );
+  const added = (target: typeof targets.lib, hasLibrary: boolean): readonly string[] => {
+    const compilation = { unit: unitOf(target), owner: packageOf({ hasLibrary }) };
+    return lines(compilation, { scripts: [{ own: true, directives: own }] }).slice(lines(compilation).length);
+  };
+  const rest = ['--cfg has_z', '--check-cfg cfg(has_z)'];
+  assert.equal(added(targets.lib, true), ['-L native=/x', '-l z', ...rest]);
+  assert.equal(added(targets.bin, true), ['-L native=/x', ...rest]);
+  assert.equal(added(targets.bin, false), ['-L native=/x', '-l z', ...rest]);
+  assert.equal(added(targets.macro, true), ['-L native=/x', '-l z', ...rest]);
+});
+
+test('an argument for the linker reaches the targets that it is for', () => {
+  const said = directives(
+    'cargo:rustc-link-arg=all',
+    'cargo:rustc-link-arg-bins=bins',
+    'cargo:rustc-link-arg-bin=my-bin=mine',
+    'cargo:rustc-link-arg-bin=other=other',
+    'cargo:rustc-link-arg-cdylib=cdylib',
+    'cargo:rustc-link-arg-tests=tests',
+    'cargo:rustc-link-arg-benches=benches',
+    'cargo:rustc-link-arg-examples=examples',
+  );
+  const reached = (target: Partial<typeof targets.lib>, own = true): readonly string[] =>
+    lines({ unit: unitOf(target) }, { scripts: [{ own, directives: said }] }).flatMap((line) => /^-C link-arg=(.*)$/.exec(line)?.[1] ?? []);
+  assert.equal(reached(targets.bin), ['all', 'bins', 'mine']);
+  assert.equal(reached({ ...targets.bin, name: 'other' }), ['all', 'bins', 'other']);
+  assert.equal(reached({ kind: ['cdylib'], crateTypes: ['cdylib'] }), ['all', 'cdylib']);
+  assert.equal(reached({ kind: ['lib', 'cdylib'], crateTypes: ['lib', 'cdylib'] }), ['all', 'cdylib']);
+  assert.equal(reached(targets.macro), ['all']);
+  assert.equal(reached({ ...targets.bin, kind: ['example'] }), ['all', 'examples']);
+  assert.equal(reached(targets.lib), ['all'], 'cargo hands it to plain libraries as well, where it does nothing');
+  assert.equal(reached(targets.bin, false), [], 'of another package');
+  assert.equal(reached({ kind: ['cdylib'], crateTypes: ['cdylib'] }, false), ['cdylib'], 'a slip of cargo that stayed');
+});
+
+test('a shared library of the own sources has no hash in its name, and std inside only where it was asked for', () => {
+  const dylib = unitOf({ kind: ['dylib'], crateTypes: ['dylib'] });
+  const about = (words: readonly string[]): readonly string[] => words.filter((word) => /prefer-dynamic|extra-filename/.test(word));
+  assert.equal(about(lines({ unit: dylib })), []);
+  assert.equal(about(lines({ unit: dylib, primary: false })), ['-C prefer-dynamic']);
+  assert.equal(about(lines({ unit: unitOf({ kind: ['cdylib'], crateTypes: ['cdylib'] }), primary: false })), []);
+  const owner = packageOf({ source: 'registry+https://example.org' });
+  assert.equal(about(lines({ unit: dylib, owner })), ['-C extra-filename=-0123456789abcdef']);
+});
+
+test.run();

@@ -1,0 +1,184 @@
+// The command line of rustc for one unit, in cargo's order (facts: crates, 1.2). Two parts: what follows from the plan alone, which
+// also names the unit, and what follows from the results of its dependencies. Pure.
+import type { Directives, LinkArg } from './directives.ts';
+import type { LintArgs } from '../cargo/lints.ts';
+import { ltoArgs } from '../plan/lto.ts';
+import type { Lto } from '../plan/lto.ts';
+import type { Package } from '../cargo/package.ts';
+import { places } from './places.ts';
+import type { Place } from './places.ts';
+import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
+import type { Unit } from '../plan/unit-graph.ts';
+
+/** What the plan knows of a unit that is compiled. */
+export interface Compilation {
+  readonly unit: Unit;
+  readonly owner: Package;
+  readonly place: Place;
+  /** Its source file as rustc is told: relative to the working directory inside a workspace, else absolute. */
+  readonly source: string;
+  readonly lto: Lto;
+  readonly lints: LintArgs;
+  /** `--target`: a triple or the place of a JSON target; undefined for the host's own units. */
+  readonly target: string | undefined;
+  readonly linker: string | undefined;
+  /** Was the package asked for by name (CARGO_PRIMARY_PACKAGE)? */
+  readonly primary: boolean;
+  /** Of -Ztrim-paths: how paths are shortened in what it makes. */
+  readonly trimmed: readonly string[];
+  /** Of cargo's configuration; they come last. */
+  readonly rustflags: readonly string[];
+}
+
+/** The arguments that follow from the plan. They hold no path of the host. */
+export function plannedArgs(compilation: Compilation): readonly string[] {
+  return [...crateArgs(compilation), ...platformArgs(compilation), ...capArgs(compilation)];
+}
+
+/** What the results of dependencies add. */
+export interface Linkage {
+  /** The hash that tells this unit's files from others of its name. */
+  readonly hash: string;
+  readonly externs: readonly { readonly name: string; readonly path: string; readonly options: readonly string[] }[];
+  /** Build scripts of everything that it links, in cargo's order: its own first. */
+  readonly scripts: readonly LinkedScript[];
+}
+
+export interface LinkedScript {
+  /** Of the unit's own package? */
+  readonly own: boolean;
+  readonly directives: Directives;
+}
+
+/** The whole command line after the program's name. */
+export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: Linkage): readonly string[] {
+  const { unit, rustflags } = compilation;
+  const words = [
+    ...crateArgs(compilation),
+    '-C',
+    `metadata=${hash}`,
+    ...(hasPlainName(compilation) ? [] : ['-C', `extra-filename=-${hash}`]),
+    ...(unit.profile.rpath ? ['-C', 'rpath'] : []),
+    '--out-dir',
+    places.out,
+    ...platformArgs(compilation),
+    '-L',
+    `dependency=${places.deps}`,
+    ...externs.flatMap(({ name, path, options }) => ['--extern', `${options.join()}${options.length > 0 ? ':' : ''}${name}=${path}`]),
+    ...(isProcMacro(unit) ? ['--extern', 'proc_macro'] : []),
+    ...(externs.some(({ options }) => options.length > 0) ? ['-Z', 'unstable-options'] : []),
+    ...capArgs(compilation),
+    ...rustflags,
+    ...scriptArgs(compilation, scripts),
+  ];
+  return words.map(packedDebugInfo);
+}
+
+/**
+ * The word for split debug information that is packed, in place of the word for the unpacked kind. Unpacked, it is in files next to the objects, which
+ * a program names by their paths: those of the sandbox. Packed, it is one file next to the program, which debuggers find by the program's name.
+ */
+function packedDebugInfo(word: string): string {
+  return word.replace(/^((?:-C|--codegen=)?)split-debuginfo=unpacked$/, '$1split-debuginfo=packed');
+}
+
+/** The crate and how it is compiled: all that comes before the unit's name. */
+function crateArgs({ unit, owner, source, lto, lints, primary, trimmed }: Compilation): readonly string[] {
+  const { profile } = unit;
+  const code = (...options: readonly string[]): string[] => options.flatMap((option) => ['-C', option]);
+  return [
+    '--crate-name',
+    unit.target.name.replaceAll('-', '_'),
+    `--edition=${unit.target.edition}`,
+    source,
+    '--error-format=json',
+    '--json=diagnostic-rendered-ansi,artifacts,future-incompat',
+    ...unit.target.crateTypes.flatMap((type) => ['--crate-type', type]),
+    isPlainLibrary(unit) ? '--emit=dep-info,metadata,link' : '--emit=dep-info,link',
+    ...(isProcMacro(unit) || (unit.target.crateTypes.includes('dylib') && !primary) ? code('prefer-dynamic') : []),
+    ...(profile.optLevel === '0' ? [] : code(`opt-level=${profile.optLevel}`)),
+    ...(profile.panic === 'unwind' ? [] : code(`panic=${profile.panic}`)),
+    ...ltoArgs(lto),
+    ...(profile.codegenBackend === undefined ? [] : ['-Z', `codegen-backend=${profile.codegenBackend}`]),
+    ...(profile.codegenUnits === undefined ? [] : code(`codegen-units=${profile.codegenUnits}`)),
+    ...debugArgs(unit),
+    ...trimmed,
+    ...lints.flags,
+    ...lints.checkCfg,
+    ...profile.rustflags,
+    ...assertionArgs(unit),
+    ...unit.features.flatMap((feature) => ['--cfg', `feature="${feature}"`]),
+    '--check-cfg',
+    'cfg(docsrs,test)',
+    '--check-cfg',
+    `cfg(feature, values(${owner.features.map((feature) => `"${feature}"`).join(', ')}))`,
+  ];
+}
+
+/** What it is compiled for. */
+function platformArgs({ unit, target, linker }: Compilation): readonly string[] {
+  return [
+    ...(target === undefined ? [] : ['--target', target]),
+    ...(target?.endsWith('.json') ? ['-Zunstable-options'] : []),
+    ...(linker === undefined ? [] : ['-C', `linker=${linker}`]),
+    ...(unit.profile.incremental ? ['-C', `incremental=${places.incremental}`] : []),
+    ...(unit.profile.strip === 'none' ? [] : ['-C', `strip=${unit.profile.strip}`]),
+    ...(unit.isStd ? ['-Z', 'force-unstable-if-unmarked'] : []),
+  ];
+}
+
+/** Warnings of packages that nobody here will mend are not asked for. */
+function capArgs({ unit, place }: Compilation): readonly string[] {
+  return place.foreign || unit.isStd ? ['--cap-lints', 'allow'] : [];
+}
+
+/** The name of a shared library is written into what links it, so one of the person's own has no hash in it. */
+function hasPlainName({ unit, owner, target }: Compilation): boolean {
+  const { crateTypes } = unit.target;
+  if (crateTypes.includes('bin')) return target?.startsWith('wasm32-') === true;
+  return owner.source === undefined && (crateTypes.includes('dylib') || crateTypes.includes('cdylib'));
+}
+
+function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]): readonly string[] {
+  const { unit, owner } = compilation;
+  const inside = (path: string): boolean => path.replace(/^\w+=/, '').startsWith(`${places.build}/`);
+  const search = scripts.flatMap(({ directives }) => directives.linkSearch);
+  const takesLibs = !unit.target.kind.includes('custom-build') && (!owner.hasLibrary || !unit.target.kind.includes('bin'));
+  const own = scripts.filter((script) => script.own).map(({ directives }) => directives);
+  return [
+    // Those inside of a build script's folder before the host's.
+    ...[...search.filter(inside), ...search.filter((path) => !inside(path))].flatMap((path) => ['-L', path]),
+    ...scripts.flatMap(({ own: isOwn, directives: { linkLibs, linkArgs } }) => [
+      ...(isOwn && takesLibs ? linkLibs.flatMap((lib) => ['-l', lib]) : []),
+      // Those for a cdylib reach it from any package below it: a slip of cargo 1.50 that stayed (cargo issue 9562).
+      ...linkArgs.filter((arg) => reaches(arg, unit) && (isOwn || arg.for === 'cdylib')).flatMap(({ arg }) => ['-C', `link-arg=${arg}`]),
+    ]),
+    ...own.flatMap(({ cfgs }) => cfgs).flatMap((cfg) => ['--cfg', cfg]),
+    ...own.flatMap(({ checkCfgs }) => checkCfgs).flatMap((cfg) => ['--check-cfg', cfg]),
+  ];
+}
+
+/** Is the link argument for this target? */
+function reaches({ for: whom }: LinkArg, { target }: Unit): boolean {
+  const bin = target.kind.includes('bin');
+  if (whom === 'all') return true;
+  if (whom === 'bins') return bin;
+  if (whom === 'cdylib') return target.crateTypes.includes('cdylib');
+  if (typeof whom === 'object') return bin && target.name === whom.bin;
+  return target.kind.includes(whom.slice(0, -1));
+}
+
+function debugArgs({ profile }: Unit): readonly string[] {
+  if (profile.debuginfo === '0' || profile.debuginfo === 'none') return [];
+  const split = profile.splitDebuginfo === undefined ? [] : ['-C', `split-debuginfo=${profile.splitDebuginfo}`];
+  return ['-C', `debuginfo=${profile.debuginfo}`, ...split];
+}
+
+/** Said only where it differs from what the optimisation level implies. */
+function assertionArgs({ profile }: Unit): readonly string[] {
+  const { debugAssertions, overflowChecks } = profile;
+  const implied = profile.optLevel === '0';
+  const assertions = debugAssertions === implied ? [] : ['-C', `debug-assertions=${debugAssertions ? 'on' : 'off'}`];
+  const checks = overflowChecks === debugAssertions ? [] : ['-C', `overflow-checks=${overflowChecks ? 'on' : 'off'}`];
+  return [...assertions, ...checks];
+}
