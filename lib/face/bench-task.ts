@@ -6,7 +6,7 @@ import type { Json } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import { outputOf } from '../core/sh.ts';
 import { formatBytes, formatMs } from '../core/sizes.ts';
-import { benchmarkImage, imageWorkload } from '../image/image-benchmark.ts';
+import { benchmarkImage, imageWorkload } from '../dev/bench/image-benchmark.ts';
 import type { Flag } from './command-line.ts';
 import { rowOf, tableOf } from './crates-benchmark-table.ts';
 import { benchmarkCrates } from './crates-benchmark.ts';

@@ -1,8 +1,8 @@
 // What the verbs of tasks/image.ts have in common: the image of the command line, and the words after it.
 import { encodePath } from '../core/byte-path.ts';
 import { cannot } from '../core/errors.ts';
-import { openImage } from '../image/image-reader.ts';
-import type { OpenImage } from '../image/image-reader.ts';
+import { openImage } from '../image/read/image-reader.ts';
+import type { OpenImage } from '../image/read/image-reader.ts';
 import type { ImageHost } from '../image/image-tools.ts';
 import { diskPassword } from './disk-password.ts';
 import type { Task } from './task.ts';

@@ -2,9 +2,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
-import { growImage } from '../image/grow-image.ts';
-import type { OpenImage } from '../image/image-reader.ts';
-import { putIntoImage } from '../image/put-image.ts';
+import { growImage } from '../image/change/grow-image.ts';
+import type { OpenImage } from '../image/read/image-reader.ts';
+import { putIntoImage } from '../image/change/put-image.ts';
 import { parseSize } from './cache-amounts.ts';
 import { hostOf, scratchDir, takeWords } from './image-argument.ts';
 import type { Task } from './task.ts';

@@ -1,10 +1,10 @@
 // `tasks/image.ts diff`: prints how two images differ, a line for each file. Exit code 1 when they do.
 import { exitCodes } from '../core/errors.ts';
 import { plural } from '../core/sizes.ts';
-import { imageDifferences } from '../image/image-diff.ts';
-import type { Difference } from '../image/image-diff.ts';
-import type { OpenImage } from '../image/image-reader.ts';
-import { shownName } from '../image/listing.ts';
+import { imageDifferences } from '../image/read/image-diff.ts';
+import type { Difference } from '../image/read/image-diff.ts';
+import type { OpenImage } from '../image/read/image-reader.ts';
+import { shownName } from '../image/read/listing.ts';
 import { openedImage, printNames, takeWords } from './image-argument.ts';
 import type { Task } from './task.ts';
 import type { Outcome } from './outcome.ts';

@@ -10,8 +10,8 @@ import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 import { KiB, MiB } from '../core/sizes.ts';
 import { file, fileTree, symlink } from '../image/file-tree.ts';
-import { writeInitfs } from '../image/initfs.ts';
-import { writeRedoxfs } from '../image/redoxfs-writer.ts';
+import { writeInitfs } from '../image/initfs/initfs.ts';
+import { writeRedoxfs } from '../image/redoxfs-write/writer.ts';
 import { parseCommandLine } from './command-line.ts';
 import { imageFlags, inspectImage } from './image-task.ts';
 

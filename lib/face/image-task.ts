@@ -1,13 +1,13 @@
 // What tasks/image.ts does: a verb, an image, a path.
 import { cannot, exitCodes } from '../core/errors.ts';
 import { formatBytes, plural } from '../core/sizes.ts';
-import { extractVolumes } from '../image/extract.ts';
-import { chosenVolumes, findInImage } from '../image/image-reader.ts';
-import type { ImageVolume, OpenImage } from '../image/image-reader.ts';
-import { listingLine, listingRecord, shownName, sizeText } from '../image/listing.ts';
-import { verifyImage } from '../image/verify-image.ts';
-import { fileBytes } from '../image/volume.ts';
-import type { VolumeEntry } from '../image/volume.ts';
+import { extractVolumes } from '../image/read/extract.ts';
+import { chosenVolumes, findInImage } from '../image/read/image-reader.ts';
+import type { ImageVolume, OpenImage } from '../image/read/image-reader.ts';
+import { listingLine, listingRecord, shownName, sizeText } from '../image/read/listing.ts';
+import { verifyImage } from '../image/read/verify-image.ts';
+import { fileBytes } from '../image/read/volume.ts';
+import type { VolumeEntry } from '../image/read/volume.ts';
 import type { Flag } from './command-line.ts';
 import { passwordFlags } from './disk-password.ts';
 import { diff } from './image-diff-task.ts';

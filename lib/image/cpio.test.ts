@@ -12,7 +12,7 @@ import { contentBytes } from './content.ts';
 import { readCpio, writeCpio } from './cpio.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
-import { cpioVolume } from './tree-volume.ts';
+import { cpioVolume } from './read/tree-volume.ts';
 
 const path = process.env['PATH'] ?? '';
 const dir = mkdtempSync(join(tmpdir(), 'bloomery-cpio-'));

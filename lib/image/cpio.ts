@@ -6,8 +6,8 @@ import { cannot } from '../core/errors.ts';
 import { contentBytes, contentSize } from './content.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
-import { specialTypes } from './volume.ts';
-import type { SpecialFile, VolumeEntry } from './volume.ts';
+import { specialTypes } from './read/volume.ts';
+import type { SpecialFile, VolumeEntry } from './read/volume.ts';
 import { refuseXattrs } from './xattrs.ts';
 
 /** The magic number of the form newc, which every header begins with. */

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MiB } from '../core/sizes.ts';
 import { directory, file, fileTree, namesByDirectory, symlink } from './file-tree.ts';
-import { fatShape } from './fat.ts';
+import { fatShape } from './fat/fat.ts';
 import { sfdiskScript, sfdiskTable } from './gpt.ts';
 import { partitionPlaces } from './partitions.ts';
 

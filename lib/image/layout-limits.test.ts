@@ -11,13 +11,13 @@ import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
 import { TreePaths } from '../core/tree-paths.ts';
-import { extractVolumes } from './extract.ts';
+import { extractVolumes } from './read/extract.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { assemble } from './image.ts';
 import type { ImageLayout, PartitionContents } from './image.ts';
-import { openImage } from './image-reader.ts';
-import { verifyImage } from './verify-image.ts';
+import { openImage } from './read/image-reader.ts';
+import { verifyImage } from './read/verify-image.ts';
 
 const path = process.env['PATH'] ?? '';
 const host = { path };

@@ -1,9 +1,9 @@
 // What file systems and partition tables cannot hold, found in the layout before anything is written: the programs that write them cut a name that is too
 // long, store another time, or fail in words that do not name the field. A message names the field as the page of a system has it.
 import { cannot } from '../core/errors.ts';
-import { refuseForExt4 } from './ext4-limits.ts';
-import { refuseFatLabel, refuseForFat } from './fat-names.ts';
-import { fatTime } from './fat-time.ts';
+import { refuseForExt4 } from './ext4/limits.ts';
+import { refuseFatLabel, refuseForFat } from './fat/names.ts';
+import { fatTime } from './fat/time.ts';
 import type { ImageLayout, PartitionLayout } from './layout.ts';
 
 /** UTF-16 units in an entry of a GPT (UEFI specification 2.10, table 5.6). */

@@ -1,5 +1,5 @@
 // The layout of a disk image: its size, its partition table, and the file system in each partition.
-import type { Ext4Base } from './ext4.ts';
+import type { Ext4Base } from './ext4/ext4.ts';
 import type { FileTree } from './file-tree.ts';
 import type { PartitionRequest } from './partitions.ts';
 

@@ -6,7 +6,7 @@ import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
 import type { Compiled } from '../crates/compiled.ts';
-import type { Ext4Base } from '../image/ext4.ts';
+import type { Ext4Base } from '../image/ext4/ext4.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import type { ImageLayout } from '../image/image.ts';

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestRecord } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
-import { writeFat } from '../image/fat.ts';
+import { writeFat } from '../image/fat/fat.ts';
 import type { FileTree } from '../image/file-tree.ts';
 import { ran } from '../image/image-tools.ts';
 import type { ImageHost } from '../image/image-tools.ts';

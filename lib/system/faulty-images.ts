@@ -6,7 +6,7 @@ import type { FailureKind } from '../console/rules.ts';
 import type { Context } from '../core/events.ts';
 import { MiB } from '../core/sizes.ts';
 import { assemble } from '../image/image.ts';
-import { openRedoxfs } from '../image/redoxfs-reader.ts';
+import { openRedoxfs } from '../image/redoxfs/reader.ts';
 import { layoutOf } from './image-layout.ts';
 import type { FileFacts } from './image-facts.ts';
 import { imageOf } from './system.ts';

@@ -10,7 +10,7 @@ import { MiB } from '../core/sizes.ts';
 import { contentBytes } from '../image/content.ts';
 import { file } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
-import { readInitfs } from '../image/initfs-reader.ts';
+import { readInitfs } from '../image/initfs/reader.ts';
 import { xattrsOf } from '../image/xattrs.ts';
 import { entriesOf, layoutOf } from './image-layout.ts';
 import type { FileFacts, ImageFacts } from './image-facts.ts';

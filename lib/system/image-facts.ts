@@ -1,5 +1,5 @@
 // An image as facts that one can read: partitions, and for each file where its bytes come from. image-layout.ts makes a layout of them.
-import type { InitfsGeneration } from '../image/initfs-format.ts';
+import type { InitfsGeneration } from '../image/initfs/format.ts';
 import type { ServiceSet } from './services.ts';
 
 /** An init that services can be rendered for. */

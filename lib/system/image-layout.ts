@@ -9,7 +9,7 @@ import { writeCpio } from '../image/cpio.ts';
 import { directory, file, fileTree, symlink } from '../image/file-tree.ts';
 import type { Entry, FileTree, Owner } from '../image/file-tree.ts';
 import type { ImageLayout } from '../image/image.ts';
-import { writeInitfs } from '../image/initfs.ts';
+import { writeInitfs } from '../image/initfs/initfs.ts';
 import { xattrsOf, xattrValue } from '../image/xattrs.ts';
 import { fatFile, grubFile } from './boot-files.ts';
 import { bzImage } from './bzimage.ts';

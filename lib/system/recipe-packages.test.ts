@@ -11,7 +11,7 @@ import { openCookbook } from '../cookbook/cookbook.ts';
 import { Failure } from '../core/errors.ts';
 import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
-import { openImage } from '../image/image-reader.ts';
+import { openImage } from '../image/read/image-reader.ts';
 import { buildSystem } from './build-system.ts';
 import type { BuiltSystem } from './build-system.ts';
 import { configuredSystem } from './configured-system.ts';

@@ -8,7 +8,7 @@ import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
-import type { Ext4Base } from '../image/ext4.ts';
+import type { Ext4Base } from '../image/ext4/ext4.ts';
 import { fileTree } from '../image/file-tree.ts';
 import type { Entry, FileTree } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';

@@ -41,7 +41,7 @@ function entryAt(path: string): [path: string, entry: Entry] {
 }
 
 const blockBytes = 4 * KiB;
-/** As lib/image/ext4.ts has it. */
+/** As lib/image/ext4/ext4.ts has it. */
 const bytesPerInode = 8 * KiB;
 /** Tables of the file system. */
 const overhead = 1.06;

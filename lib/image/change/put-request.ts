@@ -1,0 +1,35 @@
+// Describes a file that is to be written into an image, and checks its path. It knows no file system.
+import { cannot } from '../../core/errors.ts';
+import type { Content } from '../content.ts';
+import { badName } from '../file-tree.ts';
+
+export interface PutRequest {
+  /** What is being done, for "Cannot <what>: ...". */
+  readonly what: string;
+  /** Within the volume, without a leading slash. */
+  readonly path: string;
+  readonly content: Content;
+  /** Permission bits and owner; absent: those of the file that is replaced, else `defaultMode` and 0:0. */
+  readonly mode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  readonly defaultMode: number;
+  /** Whether missing parent directories are created. */
+  readonly parents: boolean;
+  /** Whether a RedoxFS stores its records compressed. */
+  readonly compress: boolean;
+}
+
+/** The path without slashes in front and doubled ones. A name that cannot be one is a Failure. */
+export function checkedPath(written: string, what: string): string {
+  const path = written.replace(/^\/+/, '').replace(/\/{2,}/g, '/');
+  if (path === '' || path.endsWith('/')) {
+    throw cannot(what, 'the path names a directory', { blame: 'usage', hint: `name the file in it: ${written}NAME` });
+  }
+  const why = path
+    .split('/')
+    .map((name) => badName(name) ?? (name.isWellFormed() ? undefined : 'a name is not well-formed Unicode'))
+    .find((bad) => bad !== undefined);
+  if (why) throw cannot(what, why, { blame: 'usage', hint: 'write the path from the root, without "." and ".."' });
+  return path;
+}

@@ -1,0 +1,166 @@
+// The records of a FAT's directory: a short name in a code page and, in records before it, a long name in UTF-16 (Microsoft's FAT
+// specification 1.03, sections 6 and 7).
+import { Buffer } from 'node:buffer';
+import { entryBytes } from './geometry.ts';
+import type { FatTime } from './time.ts';
+
+export interface FatRecord {
+  readonly name: string;
+  /** 11 bytes, as they are stored. */
+  readonly shortName: string;
+  readonly isDirectory: boolean;
+  readonly cluster: number;
+  readonly sizeBytes: number;
+  /** Its records in the directory. */
+  readonly fromSlot: number;
+  readonly toSlot: number;
+}
+
+const at = { extension: 8, attributes: 11, lowerCase: 12, clusterHigh: 20, cluster: 26, size: 28 } as const;
+const times = { created: 14, createdDate: 16, accessDate: 18, changed: 22, changedDate: 24 } as const;
+const attribute = { volumeLabel: 0x08, directory: 0x10, archive: 0x20, longName: 0x0f } as const;
+const lowerCase = { base: 0x08, extension: 0x10 } as const;
+const deleted = 0xe5;
+/** A short name that begins with the byte 0xe5 has this one in its place. */
+const escapedDeleted = 0x05;
+const lastPart = 0x40;
+/** Where the UTF-16 units of a part of a long name are. */
+const unitPlaces = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const;
+export const unitsPerSlot = unitPlaces.length;
+const checksumAt = 13;
+
+/** Code page 850 from byte 0x80 on, which mkfs.vfat and mtools use. */
+const codePage =
+  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0';
+
+/** Yields the files and folders of a directory. A long name that does not belong to the record after it does not count. */
+export function* recordsIn(directory: Buffer): Generator<FatRecord> {
+  let parts: Buffer[] = [];
+  for (let slot = 0; (slot + 1) * entryBytes <= directory.length; slot++) {
+    const record = directory.subarray(slot * entryBytes, (slot + 1) * entryBytes);
+    const first = record.readUInt8(0);
+    const attributes = record.readUInt8(at.attributes);
+    if (first === 0) return;
+    if (first !== deleted && (attributes & 0x3f) === attribute.longName) {
+      if ((first & lastPart) !== 0) parts = [];
+      parts.unshift(record);
+      continue;
+    }
+    if (first !== deleted && (attributes & attribute.volumeLabel) === 0) {
+      const long = longName(parts, record);
+      yield {
+        name: long ?? shortNameOf(record),
+        shortName: record.toString('latin1', 0, at.attributes),
+        isDirectory: (attributes & attribute.directory) !== 0,
+        cluster: record.readUInt16LE(at.clusterHigh) * 2 ** 16 + record.readUInt16LE(at.cluster),
+        sizeBytes: record.readUInt32LE(at.size),
+        fromSlot: long === undefined ? slot : slot - parts.length,
+        toSlot: slot + 1,
+      };
+    }
+    parts = [];
+  }
+}
+
+/** Whether a slot was never used, or was deleted. */
+export function isFree(directory: Buffer, slot: number): boolean {
+  const first = directory.readUInt8(slot * entryBytes);
+  return first === 0 || first === deleted;
+}
+
+/** Changes what a record refers to. Its names and its attributes stay. */
+export function updateRecord(directory: Buffer, { toSlot }: FatRecord, { cluster, sizeBytes, time }: FatContent): void {
+  const record = directory.subarray((toSlot - 1) * entryBytes, toSlot * entryBytes);
+  record.writeUInt16LE(time.date, times.accessDate);
+  record.writeUInt16LE(time.time, times.changed);
+  record.writeUInt16LE(time.date, times.changedDate);
+  writeContent(record, cluster, sizeBytes);
+}
+
+function writeContent(record: Buffer, cluster: number, sizeBytes: number): void {
+  record.writeUInt16LE(Math.floor(cluster / 2 ** 16), at.clusterHigh);
+  record.writeUInt16LE(cluster % 2 ** 16, at.cluster);
+  record.writeUInt32LE(sizeBytes, at.size);
+}
+
+/** What a record refers to: its first cluster, which is 0 if it has none, and the time of the last change. */
+export interface FatContent {
+  readonly cluster: number;
+  readonly sizeBytes: number;
+  readonly time: FatTime;
+}
+
+export interface NewRecord extends FatContent {
+  /** 11 bytes in latin1. */
+  readonly shortName: string;
+  /** Bits of the record's byte for names in lower case. */
+  readonly lowerCaseBits: number;
+  /** Absent where the short name is the name. */
+  readonly longName?: string;
+  readonly isDirectory: boolean;
+}
+
+/** Returns the slots of a record: the parts of the long name from the last to the first, then the short name. */
+export function encodeRecord({ shortName, lowerCaseBits, longName: long, isDirectory, cluster, sizeBytes, time }: NewRecord): Buffer {
+  const record = Buffer.alloc(entryBytes);
+  record.write(shortName, 0, at.attributes, 'latin1');
+  record.writeUInt8(isDirectory ? attribute.directory : attribute.archive, at.attributes);
+  record.writeUInt8(lowerCaseBits, at.lowerCase);
+  for (const place of [times.created, times.changed]) record.writeUInt16LE(time.time, place);
+  for (const place of [times.createdDate, times.accessDate, times.changedDate]) record.writeUInt16LE(time.date, place);
+  writeContent(record, cluster, sizeBytes);
+  return Buffer.concat([...(long === undefined ? [] : longNameParts(long, checksumOf(record))), record]);
+}
+
+/** The bits for a name whose base or extension is in lower case. */
+export function lowerCaseBitsOf(base: boolean, extension: boolean): number {
+  return (base ? lowerCase.base : 0) | (extension ? lowerCase.extension : 0);
+}
+
+function longNameParts(name: string, checksum: number): readonly Buffer[] {
+  const count = Math.ceil(name.length / unitsPerSlot);
+  return Array.from({ length: count }, (_, i) => {
+    const number = count - i;
+    const part = Buffer.alloc(entryBytes);
+    part.writeUInt8(number | (i === 0 ? lastPart : 0), 0);
+    part.writeUInt8(attribute.longName, at.attributes);
+    part.writeUInt8(checksum, checksumAt);
+    for (const [unit, place] of unitPlaces.entries()) {
+      const index = (number - 1) * unitsPerSlot + unit;
+      // A name that does not fill its last part ends with a zero, and what follows is 0xffff.
+      part.writeUInt16LE(index < name.length ? name.charCodeAt(index) : index === name.length ? 0 : 0xffff, place);
+    }
+    return part;
+  });
+}
+
+function longName(parts: readonly Buffer[], record: Buffer): string | undefined {
+  const checksum = checksumOf(record);
+  if (((parts.at(-1)?.readUInt8(0) ?? 0) & lastPart) === 0) return undefined;
+  for (const [i, part] of parts.entries()) {
+    if ((part.readUInt8(0) & ~lastPart) !== i + 1 || part.readUInt8(checksumAt) !== checksum) return undefined;
+  }
+  const units = parts.flatMap((part) => unitPlaces.map((place) => part.readUInt16LE(place)));
+  const end = units.indexOf(0);
+  return String.fromCharCode(...(end < 0 ? units : units.slice(0, end))).toWellFormed();
+}
+
+function shortNameOf(record: Buffer): string {
+  const bits = record.readUInt8(at.lowerCase);
+  const part = (from: number, to: number, isLower: boolean): string => {
+    const bytes = [...record.subarray(from, to)].map((byte, i) => (from === 0 && i === 0 && byte === escapedDeleted ? deleted : byte));
+    const text = bytes.map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : (codePage[byte - 0x80] ?? ''))).join('');
+    const name = text.replace(/[ \0]+$/, ''); // mtools 4.0.32 writes zeros after some names
+    return isLower ? name.toLowerCase() : name;
+  };
+  const base = part(0, at.extension, (bits & lowerCase.base) !== 0);
+  const extension = part(at.extension, at.attributes, (bits & lowerCase.extension) !== 0);
+  return extension === '' ? base : `${base}.${extension}`;
+}
+
+/** Of the short name, in the parts of its long name. */
+function checksumOf(record: Buffer): number {
+  let sum = 0;
+  for (const byte of record.subarray(0, at.attributes)) sum = (((sum & 1) << 7) + (sum >> 1) + byte) & 0xff;
+  return sum;
+}

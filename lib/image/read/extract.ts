@@ -1,0 +1,135 @@
+// Writes what an image holds into a directory of the host. The image is not trusted: names were checked by the readers, nothing is
+// written through a link (links come last, and nothing is there that is not ours); set-id bits, owners and extended attributes other than those of
+// users are left out. Holes stay holes, and names of one file stay names of one file.
+import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readdirSync, symlinkSync, writeSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { encodePath } from '../../core/byte-path.ts';
+import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { pace } from '../../core/pace.ts';
+import { removeTree } from '../../core/remove-tree.ts';
+import { TreePaths } from '../../core/tree-paths.ts';
+import { isRestorable, setXattrs } from './extract-xattrs.ts';
+import { imagePathOf } from './image-reader.ts';
+import type { ImageVolume } from './image-reader.ts';
+import type { ImageHost } from '../image-tools.ts';
+import { xattrTexts } from './listing.ts';
+import type { Volume, VolumeEntry } from './volume.ts';
+
+export interface Extracted {
+  readonly files: number;
+  readonly bytes: number;
+  /** Devices, pipes and sockets, with the partition in front. They were left out. */
+  readonly leftOut: readonly string[];
+  /** Extended attributes that were left out, each with the path in front. */
+  readonly xattrsLeftOut: readonly string[];
+  /** A sentence for each extended attribute that could not be set. */
+  readonly xattrComplaints: readonly string[];
+}
+
+const hostPermissions = 0o777;
+
+/** Extracts the volumes, each into a directory of its name, below `outDir`, which must not exist or be empty. On failure nothing is left. */
+export async function extractVolumes(
+  volumes: readonly ImageVolume[],
+  outDir: string,
+  host: ImageHost,
+  context: Context,
+): Promise<Extracted> {
+  refuseFullDirectory(outDir);
+  const partial = `${outDir}.partial`;
+  const what = `extract to "${outDir}"`;
+  const done: Progress = { files: 0, bytes: 0, leftOut: [], xattrsLeftOut: [], xattrComplaints: [] };
+  try {
+    removeTree(partial);
+    mkdirSync(dirname(outDir), { recursive: true });
+    mkdirSync(partial);
+    for (const volume of volumes) await extractVolume(volume, join(partial, volume.name), done, host, context);
+    await rename(partial, outDir);
+    return done;
+  } catch (error) {
+    removeTree(partial);
+    const told = cannotBecause(what, error);
+    throw told === error && errnoOf(error) && error instanceof Error ? cannot(what, error.message, { blame: 'host', cause: error }) : told;
+  }
+}
+
+interface Progress {
+  files: number;
+  bytes: number;
+  readonly leftOut: string[];
+  readonly xattrsLeftOut: string[];
+  readonly xattrComplaints: string[];
+}
+
+async function extractVolume(from: ImageVolume, to: string, done: Progress, host: ImageHost, context: Context): Promise<void> {
+  const { name, volume } = from;
+  if (!volume) return;
+  const paths = new TreePaths();
+  try {
+    if (name !== '') mkdirSync(to);
+    const links: VolumeEntry[] = [];
+    const directories: VolumeEntry[] = [];
+    const files: VolumeEntry[] = [];
+    const firstNames = new Map<number, string>();
+    /** Makes another name of a file that is there. Returns false if it is the first one. */
+    const linked = ({ path, links: of }: VolumeEntry): boolean => {
+      const first = of && firstNames.get(of.inode);
+      if (first !== undefined) linkSync(paths.at(join(to, first)), paths.at(join(to, path)));
+      else if (of) firstNames.set(of.inode, path);
+      return first !== undefined;
+    };
+    for await (const entry of volume.entries()) {
+      for (const text of xattrTexts(leftOutXattrs(entry))) done.xattrsLeftOut.push(`${imagePathOf(from, entry.path)} ${text}`);
+      if (entry.kind === 'symlink') links.push(entry);
+      else if (entry.kind === 'directory') {
+        directories.push(entry);
+        if (entry.path !== '') mkdirSync(paths.at(join(to, entry.path)));
+      } else if (entry.kind === 'file') {
+        done.files++;
+        if (linked(entry)) continue;
+        files.push(entry);
+        await extractFile(volume, entry, paths.at(join(to, entry.path)), context);
+        done.bytes += entry.sizeBytes;
+      } else done.leftOut.push(imagePathOf(from, entry.path));
+    }
+    // Permissions may forbid to set attributes.
+    const withXattrs = [...files, ...directories].flatMap(({ path, xattrs }) => (xattrs ? [[path, xattrs] as const] : []));
+    done.xattrComplaints.push(...(await setXattrs(withXattrs, to, host, context)));
+    for (const { path, mode } of files) chmodSync(paths.at(join(to, path)), mode & hostPermissions);
+    for (const link of links) if (!linked(link)) symlinkSync(encodePath(link.target ?? ''), paths.at(join(to, link.path)));
+    // Last, and from the inside out: a directory that may not be written is filled by now.
+    for (const { path, mode } of directories.reverse()) chmodSync(paths.at(join(to, path)), mode & hostPermissions);
+  } finally {
+    paths.close();
+  }
+}
+
+function leftOutXattrs({ xattrs = new Map() }: VolumeEntry): Pick<VolumeEntry, 'xattrs'> {
+  return { xattrs: new Map([...xattrs].filter(([name]) => !isRestorable(name))) };
+}
+
+async function extractFile(volume: Volume, { path, sizeBytes }: VolumeEntry, to: string | Buffer, context: Context): Promise<void> {
+  const turn = pace(context);
+  const fd = openSync(to, 'wx', 0o600);
+  try {
+    ftruncateSync(fd, sizeBytes);
+    for await (const { atBytes, bytes } of volume.pieces(path)) {
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, atBytes + at);
+      await turn(bytes.length);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refuseFullDirectory(outDir: string): void {
+  try {
+    if (readdirSync(outDir).length === 0) return;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw cannotBecause(`extract to "${outDir}"`, error);
+  }
+  throw cannot(`extract to "${outDir}"`, 'it is not empty', { blame: 'usage', hint: 'name a directory that does not exist yet' });
+}

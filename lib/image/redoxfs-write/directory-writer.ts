@@ -1,0 +1,44 @@
+// Writes the entries of a directory as RedoxFS lists with the H-tree above them (facts: RedoxFS 1.10, 1.13).
+import { cannot } from '../../core/errors.ts';
+import { joinPath } from '../file-tree.ts';
+import { badRedoxfsName, cutIntoLists, deepestHtree, encodeDirList, encodeHtree, htreeEntries } from '../redoxfs/directory.ts';
+import type { DirectoryEntry, HtreeEntry } from '../redoxfs/directory.ts';
+import type { NodeData } from '../redoxfs/node.ts';
+import { blockBytes, markerPointer, nullPointer } from '../redoxfs/pointer.ts';
+import type { BlockSink } from './sink.ts';
+
+export interface WrittenDirectory {
+  readonly sizeBytes: number;
+  readonly data: NodeData;
+  /** Blocks of 4 KiB; the node itself is not counted. */
+  readonly blocks: number;
+}
+
+/** Writes all entries of the directory at `path`. Names that RedoxFS cannot hold are a Failure that names the path. */
+export function writeDirectory(path: string, entries: readonly DirectoryEntry[], sink: BlockSink): WrittenDirectory {
+  for (const { name } of entries) {
+    const why = badRedoxfsName(name);
+    if (why) throw cannot(`write "${joinPath(path, name)}" into a RedoxFS`, why);
+  }
+  if (entries.length === 0) return { sizeBytes: 0, data: { pointers: [] }, blocks: 0 };
+  const lists = cutIntoLists(entries);
+  if (!lists) throw cannot(`write the directory "${path}" into a RedoxFS`, 'too many of its names have the same hash');
+  let level: HtreeEntry[] = lists.map((list) => ({ hash: list.maxHash, pointer: sink.write(encodeDirList(list.entries), 0) }));
+  let blocks = level.length;
+  let depth = 0;
+  for (; level.length > 1; depth++) {
+    level = grouped(level, htreeEntries).map((group) => ({
+      hash: group.at(-1)?.hash ?? 0,
+      pointer: sink.write(encodeHtree(group), 0),
+    }));
+    blocks += level.length;
+  }
+  if (depth > deepestHtree) throw cannot(`write the directory "${path}" into a RedoxFS`, 'it has too many entries');
+  const root = level[0]?.pointer ?? nullPointer;
+  return { sizeBytes: blocks * blockBytes, data: { pointers: [[markerPointer(depth), root]] }, blocks };
+}
+
+/** The items in groups of `size`; the last may be smaller. */
+export function grouped<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}

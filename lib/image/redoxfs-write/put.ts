@@ -1,0 +1,129 @@
+// Writes one file into an existing RedoxFS, in place, as one transaction: its contents, its node, and the directory
+// that names it.
+import { cannot } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { pace } from '../../core/pace.ts';
+import { openContent } from '../content.ts';
+import type { OpenContent } from '../content.ts';
+import { joinPath, nameOf, parentOf } from '../file-tree.ts';
+import type { PutRequest } from '../change/put-request.ts';
+import type { DirectoryEntry } from '../redoxfs/directory.ts';
+import { writeDirectory } from './directory-writer.ts';
+import { nodeBlocks } from './node-blocks.ts';
+import { changedNode, encodeNode, nodeTypes, permissionsOf, typeOf } from '../redoxfs/node.ts';
+import { blockBytes, fileRecordLevel } from '../redoxfs/pointer.ts';
+import type { Redoxfs, RedoxfsEntry } from '../redoxfs/reader.ts';
+import { RecordWriter } from '../redoxfs/records.ts';
+import type { WrittenData } from '../redoxfs/records.ts';
+import type { BlockDisk } from './sink.ts';
+import { commit } from './transaction.ts';
+import type { RedoxfsTransaction } from './transaction.ts';
+
+/** Mode of directories that `parents` creates. */
+const directoryMode = 0o755;
+
+/**
+ * Puts the file into the file system. The times of new nodes are those of their directory, so that the same input gives the same
+ * image. A path that cannot be written and too little room are Failures, and nothing is written then.
+ */
+export async function putIntoRedoxfs(fs: Redoxfs, disk: BlockDisk, request: PutRequest, context: Context): Promise<void> {
+  const { what } = request;
+  const { deepest, missing } = splitPath(fs, request);
+  const turn = pace(context);
+  const target = { fs, disk, what, blockCount: fs.header.sizeBytes / blockBytes };
+  await commit(target, async (transaction) => {
+    const content = openContent(request.content);
+    try {
+      if (missing.length === 0) await replaceFile(transaction, deepest, content, request, turn);
+      else await addFile(transaction, deepest, missing, content, request, turn);
+    } finally {
+      content.close();
+    }
+  });
+}
+
+type Turn = (bytes: number) => Promise<void>;
+
+/** The deepest part of the path that exists, and the names after it. Only a file may be last, and only directories before it. */
+function splitPath(fs: Redoxfs, { what, path, parents }: PutRequest): { deepest: RedoxfsEntry; missing: readonly string[] } {
+  const missing: string[] = [];
+  let at = path;
+  let deepest = fs.find(at);
+  for (; !deepest; deepest = fs.find(at)) {
+    missing.unshift(nameOf(at));
+    at = parentOf(at) ?? '';
+  }
+  const type = typeOf(deepest.node);
+  if (type === nodeTypes.symlink) {
+    const target = fs.linkTarget(deepest.node, at);
+    throw cannot(what, `"${at}" is a link to "${target}"`, { hint: 'name the path that the link leads to' });
+  }
+  if (missing.length === 0 && type === nodeTypes.directory)
+    throw cannot(what, 'it is a directory', { hint: `name the file in it: ${joinPath(path, 'NAME')}` });
+  if (missing.length === 0 && type !== nodeTypes.file) throw cannot(what, 'it is not a file');
+  if (missing.length > 0 && type !== nodeTypes.directory) throw cannot(what, `"${at}" is not a directory`);
+  if (missing.length > 1 && !parents) {
+    throw cannot(what, `the directory "${joinPath(at, missing[0] ?? '')}" does not exist`, { hint: '--parents creates it' });
+  }
+  return { deepest, missing };
+}
+
+async function replaceFile(
+  transaction: RedoxfsTransaction,
+  { path, id, node }: RedoxfsEntry,
+  content: OpenContent,
+  request: PutRequest,
+  turn: Turn,
+): Promise<void> {
+  for (const block of nodeBlocks(transaction.fs, node, path)) transaction.release(block);
+  const { data, blocks } = await writtenData(transaction, content, request, turn);
+  const block = changedNode(transaction.fs.nodeBlock(id, path), {
+    mode: nodeTypes.file | (request.mode ?? permissionsOf(node)),
+    uid: request.uid ?? node.uid,
+    gid: request.gid ?? node.gid,
+    sizeBytes: content.sizeBytes,
+    blocks: blocks + 1,
+    recordLevel: fileRecordLevel,
+    data,
+  });
+  transaction.setNode(id, block);
+}
+
+/** Adds the file below `deepest`, with the directories in `missing` before its name. */
+async function addFile(
+  transaction: RedoxfsTransaction,
+  deepest: RedoxfsEntry,
+  missing: readonly string[],
+  content: OpenContent,
+  request: PutRequest,
+  turn: Turn,
+): Promise<void> {
+  const common = { uid: request.uid ?? 0, gid: request.gid ?? 0, links: 1, timeSec: deepest.node.timeSec };
+  const { data, blocks } = await writtenData(transaction, content, request, turn);
+  const mode = nodeTypes.file | (request.mode ?? request.defaultMode);
+  let child: DirectoryEntry = { id: transaction.newId(), name: nameOf(request.path) };
+  const fileNode = { ...common, mode, recordLevel: fileRecordLevel, sizeBytes: content.sizeBytes, data, blocks: blocks + 1 };
+  transaction.setNode(child.id, encodeNode(fileNode));
+  for (const name of missing.slice(0, -1).reverse()) {
+    const written = writeDirectory(name, [child], transaction);
+    child = { id: transaction.newId(), name };
+    const node = { ...common, uid: 0, gid: 0, ...written, mode: nodeTypes.directory | directoryMode, recordLevel: 0 };
+    transaction.setNode(child.id, encodeNode({ ...node, blocks: written.blocks + 1 }));
+  }
+  const { fs } = transaction;
+  const { path, id, node } = deepest;
+  const written = writeDirectory(path, [...fs.list(node, path), child], transaction);
+  for (const block of nodeBlocks(fs, node, path)) transaction.release(block);
+  transaction.setNode(id, changedNode(fs.nodeBlock(id, path), { ...node, ...written, blocks: written.blocks + 1 }));
+}
+
+async function writtenData(
+  transaction: RedoxfsTransaction,
+  content: OpenContent,
+  { what, compress }: PutRequest,
+  turn: Turn,
+): Promise<WrittenData> {
+  const written = await new RecordWriter(transaction, { compress, turn }).write(content, fileRecordLevel);
+  if (!written) throw cannot(what, `a file of ${content.sizeBytes} bytes is larger than the format allows`);
+  return written;
+}

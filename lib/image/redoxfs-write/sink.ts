@@ -1,0 +1,29 @@
+// Defines where encoders of RedoxFS structures send finished blocks: to a new file system, to a transaction, or to an allocator that
+// writes nothing.
+import type { Buffer } from 'node:buffer';
+import { writeSync } from 'node:fs';
+import { blockBytes } from '../redoxfs/pointer.ts';
+import type { BlockPointer } from '../redoxfs/pointer.ts';
+
+export interface BlockSink {
+  /**
+   * Allocates a block of 4096 << level bytes, writes `bytes` into it and returns its pointer. `decompressedLevel` is the level of the
+   * record before compression; absent when the bytes are not compressed.
+   */
+  write(bytes: Buffer, level: number, decompressedLevel?: number): BlockPointer;
+}
+
+/** Writes 4 KiB blocks of a file system by their index. */
+export interface BlockDisk {
+  write(index: number, bytes: Uint8Array): void;
+}
+
+/** The blocks of the file system that begins at `startBytes` of an open file. */
+export function fileDisk(fd: number, startBytes: number): BlockDisk {
+  return {
+    write(index, bytes) {
+      const at = startBytes + index * blockBytes;
+      for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+    },
+  };
+}

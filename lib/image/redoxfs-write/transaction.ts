@@ -1,0 +1,132 @@
+// Changes an existing RedoxFS by copy-on-write (facts: RedoxFS 1.4, 1.5, 1.11): new blocks go into free space only, and the change
+// becomes visible by one write, the header of the next generation. A process that ends at any point leaves the file system as it was
+// before or as it is afterwards.
+//
+// Every change is computed twice: the first time without writing, which shows whether there is room for it.
+import type { Buffer } from 'node:buffer';
+import { cannot } from '../../core/errors.ts';
+import { formatBytes } from '../../core/sizes.ts';
+import { joined } from '../redoxfs/allocation.ts';
+import type { Extent } from '../redoxfs/allocation.ts';
+import { damaged } from '../redoxfs/blocks.ts';
+import { readAllocationLog, replayed } from '../redoxfs/free-list.ts';
+import type { AllocationLog, FreeList } from '../redoxfs/free-list.ts';
+import { encryptedDisk } from '../redoxfs/encryption.ts';
+import { encodeHeader } from '../redoxfs/header.ts';
+import type { Header } from '../redoxfs/header.ts';
+import { writeAllocationLog } from './log-writer.ts';
+import { blockBytes, headerRingBlocks, pointerTo } from '../redoxfs/pointer.ts';
+import type { BlockPointer } from '../redoxfs/pointer.ts';
+import type { Redoxfs } from '../redoxfs/reader.ts';
+import type { BlockDisk, BlockSink } from './sink.ts';
+import { changedTree, freeId } from './tree-change.ts';
+
+/** A file system that is being changed. */
+export interface Target {
+  readonly fs: Redoxfs;
+  readonly disk: BlockDisk;
+  /** The new size of the file system, which may be larger than before. */
+  readonly blockCount: number;
+  /** What is being done, for "Cannot <what>: ...". */
+  readonly what: string;
+}
+
+const noDisk: BlockDisk = { write: () => {} };
+
+/** Runs `change`, which must do the same each time, and publishes it. Too little room is a Failure, and nothing is written then. */
+export async function commit(target: Target, change: (transaction: RedoxfsTransaction) => Promise<void>): Promise<Header> {
+  const log = readAllocationLog(target.fs);
+  const trial = new RedoxfsTransaction({ ...target, disk: noDisk }, log);
+  await change(trial);
+  trial.finish();
+  if (trial.missingBlocks > 0) {
+    const bytes = trial.missingBlocks * blockBytes;
+    const why = `the file system of ${formatBytes(target.blockCount * blockBytes)} has too little room: ${bytes} bytes (${formatBytes(bytes)}) are missing`;
+    throw cannot(target.what, why, { hint: 'npx zx tasks/image.ts grow IMAGE --size MIB makes an image larger' });
+  }
+  const { cipher } = target.fs;
+  const transaction = new RedoxfsTransaction({ ...target, disk: encryptedDisk(target.disk, cipher) }, log);
+  await change(transaction);
+  const header = transaction.finish();
+  target.disk.write(header.generation % headerRingBlocks, encodeHeader(header, cipher));
+  return header;
+}
+
+export class RedoxfsTransaction implements BlockSink {
+  readonly fs: Redoxfs;
+  private readonly target: Target;
+  private readonly log: AllocationLog;
+  private readonly free: FreeList;
+  /** Blocks of the previous generation that the next one does not use. */
+  private readonly released: Extent[] = [];
+  private readonly nodes = new Map<number, BlockPointer>();
+  private readonly newIds = new Set<number>();
+
+  constructor(target: Target, log: AllocationLog) {
+    const { fs, blockCount } = target;
+    const before = fs.header.sizeBytes / blockBytes;
+    this.fs = fs;
+    this.target = target;
+    this.log = log;
+    this.free = replayed(log, blockCount);
+    if (blockCount > before && !this.free.give(before, blockCount - before)) {
+      throw damaged('(allocation log)', `it names blocks from ${before} on, which do not exist`);
+    }
+  }
+
+  /** How many blocks the change lacks. */
+  get missingBlocks(): number {
+    return this.free.missingBlocks;
+  }
+
+  write(bytes: Buffer, level: number, decompressedLevel = 0): BlockPointer {
+    const index = this.free.allocate(level);
+    this.target.disk.write(index, bytes);
+    return { ...pointerTo(index, level, bytes), decompressedLevel };
+  }
+
+  /** The block is free from the next generation on. */
+  release({ index, level }: BlockPointer): void {
+    this.released.push({ index, count: 2 ** level });
+  }
+
+  /** An id for a node that is not in the tree yet. */
+  newId(): number {
+    const id = freeId(this.fs, this.newIds);
+    if (id === undefined) throw cannot(this.target.what, 'the file system has as many files as the format allows');
+    this.newIds.add(id);
+    return id;
+  }
+
+  /** Writes the block of a new or changed node. */
+  setNode(id: number, block: Buffer): void {
+    this.nodes.set(id, this.write(block, 0));
+  }
+
+  /** Writes the tree and the allocation log, and returns the header that publishes them. */
+  finish(): Header {
+    const { header } = this.fs;
+    const tree = this.nodes.size === 0 ? header.tree : changedTree(this.fs, this.nodes, this, (pointer) => this.release(pointer));
+    for (const block of this.log.blocks) this.release(block);
+    const alloc = writeAllocationLog({ allocate: () => this.free.allocate(0), freeExtents: () => this.freeAfterwards() }, this.target.disk);
+    return { ...header, sizeBytes: this.target.blockCount * blockBytes, generation: nextGeneration(header.generation), tree, alloc };
+  }
+
+  private freeAfterwards(): readonly Extent[] {
+    const all = [...this.free.list(), ...this.released].sort((a, b) => a.index - b.index);
+    for (const [i, { index, count }] of all.entries()) {
+      const next = all[i + 1];
+      if (next && index + count > next.index) throw damaged('(allocation log)', `block ${next.index} is free, and something points at it`);
+    }
+    return joined(all);
+  }
+}
+
+/**
+ * Readers that are told where the file system begins look for a header in slot 0 alone. The generations that would overwrite it are
+ * skipped, so a torn write never damages the header there.
+ */
+function nextGeneration(generation: number): number {
+  const next = generation + 1;
+  return next % headerRingBlocks === 0 ? next + 1 : next;
+}

@@ -1,0 +1,175 @@
+// Writes a file tree as a RedoxFS of version 8 (facts: RedoxFS 1.12): contents first, nodes above them, then the tree, the
+// allocation log and the headers. The bytes of each block are defined in the files that this one imports.
+import { Buffer } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import { cannot } from '../../core/errors.ts';
+import { formatBytes } from '../../core/sizes.ts';
+import type { Context } from '../../core/events.ts';
+import { openContent } from '../content.ts';
+import { joinPath, namesByDirectory } from '../file-tree.ts';
+import type { Entry, FileTree } from '../file-tree.ts';
+import { guidFrom, guidText } from '../guid.ts';
+import { pace } from '../../core/pace.ts';
+import { BlockAllocator } from '../redoxfs/allocation.ts';
+import type { DirectoryEntry } from '../redoxfs/directory.ts';
+import { grouped, writeDirectory } from './directory-writer.ts';
+import { encryptedDisk, newKeys } from '../redoxfs/encryption.ts';
+import type { BlockCipher } from '../redoxfs/encryption.ts';
+import { encodeHeader } from '../redoxfs/header.ts';
+import type { Header } from '../redoxfs/header.ts';
+import { writeAllocationLog } from './log-writer.ts';
+import { encodeNode, nodeTypes } from '../redoxfs/node.ts';
+import { blockBytes, fileRecordLevel, markerPointer, nullPointer, pointerTo } from '../redoxfs/pointer.ts';
+import type { BlockPointer } from '../redoxfs/pointer.ts';
+import { RecordWriter } from '../redoxfs/records.ts';
+import { fileDisk } from './sink.ts';
+import type { BlockDisk, BlockSink } from './sink.ts';
+import { largestFolders } from '../tree-sizes.ts';
+import { encodeTreeList, idOfSlot, isFull, mostNodes, slotsPerList, treeLevels } from '../redoxfs/tree.ts';
+import { refuseXattrs } from '../xattrs.ts';
+
+export interface RedoxfsOptions {
+  /** What errors call it: the partition's name. */
+  readonly name: string;
+  /** Where the file system begins in the open file, which must read as zeros there. */
+  readonly offsetBytes: number;
+  /** Room for it; what is beyond the last whole block stays unused. */
+  readonly sizeBytes: number;
+  /** All times of all nodes, in seconds since 1970. */
+  readonly timestampSec: number;
+  /** Whether records are compressed with LZ4 where that saves blocks. Default: false. */
+  readonly compress?: boolean | undefined;
+  /** Encrypts it with random keys that this password opens. The bytes then differ each time. */
+  readonly password?: string | undefined;
+}
+
+export interface WrittenRedoxfs {
+  readonly uuid: string;
+  readonly nodes: number;
+  /** Where its last block in use ends, from its start; zeros follow. */
+  readonly usedEndBytes: number;
+}
+
+/** Stands for a block that found no room; never written, but not null, so that the lists above it are counted too. */
+const noRoom = markerPointer(0);
+
+/** Writes `tree` into the open file `fd`. A name that RedoxFS cannot hold, or too little room (it says how many bytes are missing), is a Failure. */
+export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsOptions, context: Context): Promise<WrittenRedoxfs> {
+  refuseXattrs(tree, 'a RedoxFS');
+  const writer = new RedoxfsWriter(tree, fd, options, context);
+  const ids = new Map([...tree.entries.keys()].map((path, i) => [path, idOfSlot(i + 1)]));
+  if (ids.size > mostNodes)
+    throw cannot(`write the RedoxFS "${options.name}"`, `it has ${ids.size} files, and RedoxFS allows ${mostNodes}`);
+  const names = namesByDirectory(tree);
+  const nodes: BlockPointer[] = [];
+  for (const [path, entry] of tree.entries) {
+    const entries = (names.get(path) ?? []).map((name): DirectoryEntry => ({ name, id: ids.get(joinPath(path, name)) ?? 0 }));
+    nodes.push(await writer.writeEntry(path, entry, entries));
+  }
+  const header = writer.writeTreeAndHeaders(nodes);
+  return { uuid: guidText(header.uuid), nodes: nodes.length, usedEndBytes: writer.usedEndBytes };
+}
+
+class RedoxfsWriter implements BlockSink {
+  private readonly disk: BlockDisk;
+  /** Present if the file system is to be encrypted. */
+  private readonly keys: { readonly cipher: BlockCipher; readonly keySlots: Buffer } | undefined;
+  private readonly options: RedoxfsOptions;
+  private readonly tree: FileTree;
+  private readonly blocks: BlockAllocator;
+  private readonly turn: (bytes: number) => Promise<void>;
+  private readonly records: RecordWriter;
+
+  constructor(tree: FileTree, fd: number, options: RedoxfsOptions, context: Context) {
+    this.keys = options.password === undefined ? undefined : newKeys(options.password);
+    this.disk = encryptedDisk(fileDisk(fd, options.offsetBytes), this.keys?.cipher);
+    this.options = options;
+    this.tree = tree;
+    this.blocks = new BlockAllocator(Math.floor(options.sizeBytes / blockBytes));
+    this.turn = pace(context);
+    this.records = new RecordWriter(this, { compress: options.compress ?? false, turn: this.turn });
+  }
+
+  get usedEndBytes(): number {
+    return this.blocks.usedEnd * blockBytes;
+  }
+
+  /** Writes everything of one path, its node last. */
+  async writeEntry(path: string, entry: Entry, children: readonly DirectoryEntry[]): Promise<BlockPointer> {
+    await this.turn(blockBytes);
+    const { uid, gid } = entry;
+    const common = { mode: nodeTypes[entry.kind] | entry.mode, uid, gid, links: 1, timeSec: this.options.timestampSec };
+    if (entry.kind === 'directory') {
+      const { sizeBytes, data, blocks } = writeDirectory(path, children, this);
+      return this.write(encodeNode({ ...common, recordLevel: 0, sizeBytes, data, blocks: blocks + 1 }), 0);
+    }
+    const recordLevel = entry.kind === 'file' ? fileRecordLevel : 0;
+    const content = openContent(entry.kind === 'file' ? entry.content : { kind: 'bytes', bytes: Buffer.from(entry.target) });
+    try {
+      const written = await this.records.write(content, recordLevel);
+      const { sizeBytes } = content;
+      if (!written)
+        throw cannot(`write the RedoxFS "${this.options.name}"`, `a file of ${sizeBytes} bytes is larger than the format allows`);
+      return this.write(encodeNode({ ...common, recordLevel, sizeBytes, data: written.data, blocks: written.blocks + 1 }), 0);
+    } finally {
+      content.close();
+    }
+  }
+
+  /** The four levels of lists over the nodes (in order of their ids), the log, and the headers of generations 0 and 1. */
+  writeTreeAndHeaders(nodes: readonly BlockPointer[]): Header {
+    let level = grouped([nullPointer, ...nodes], slotsPerList).map((pointers) =>
+      this.writeTreeList(
+        pointers,
+        pointers.map(() => true),
+      ),
+    );
+    for (let above = 1; above < treeLevels; above++) {
+      level = grouped(level, slotsPerList).map((lists) =>
+        this.writeTreeList(
+          lists.map(({ pointer }) => pointer),
+          lists.map(({ full }) => full),
+        ),
+      );
+    }
+    const tree = level[0]?.pointer ?? nullPointer;
+    const alloc = writeAllocationLog({ allocate: () => this.blocks.allocate(0), freeExtents: () => this.blocks.freeExtents() }, this.disk);
+    if (this.blocks.missingBlocks > 0) this.failForRoom();
+    const sizeBytes = this.blocks.blockCount * blockBytes;
+    // The tree's pointer carries the hash of all below it, so the UUID names the content. That of an encrypted file system says nothing about it.
+    const keys = this.keys;
+    const content = keys ? randomUUID() : `${tree.index} ${tree.hash} ${alloc.index} ${alloc.hash}`;
+    const uuid = guidFrom(`redoxfs ${sizeBytes} ${content}`);
+    const header = { uuid, sizeBytes, generation: 0, tree, alloc, release: nullPointer, keySlots: keys?.keySlots };
+    // Readers that are told the block look at slot 0 first and then take the highest generation, as upstream's own first commit is 1.
+    // Slot 0 has the same pointers, so that the loss of slot 1 loses nothing.
+    this.disk.write(0, encodeHeader(header, keys?.cipher));
+    this.disk.write(1, encodeHeader({ ...header, generation: 1 }, keys?.cipher));
+    return header;
+  }
+
+  private writeTreeList(
+    pointers: readonly BlockPointer[],
+    taken: readonly boolean[],
+  ): { readonly pointer: BlockPointer; readonly full: boolean } {
+    const bitmap = taken.reduce((bits, bit, i) => (bit ? bits | (1n << BigInt(i)) : bits), 0n);
+    const list = { pointers, bitmap };
+    return { pointer: this.write(encodeTreeList(list), 0), full: isFull(list) };
+  }
+
+  private failForRoom(): never {
+    const bytes = this.blocks.missingBlocks * blockBytes;
+    const why = `its ${formatBytes(this.options.sizeBytes)} are too small: ${bytes} bytes (${formatBytes(bytes)}) are missing`;
+    throw cannot(`write the RedoxFS "${this.options.name}"`, why, {
+      hint: `make the image or the partition larger, or leave something out; the largest folders are ${largestFolders(this.tree)}`,
+    });
+  }
+
+  /** Allocates a block and writes it. Where there is no room left it goes on counting, and the end of the writing fails. */
+  write(bytes: Buffer, level: number, decompressedLevel = 0): BlockPointer {
+    const index = this.blocks.allocate(level);
+    if (index === undefined) return noRoom;
+    this.disk.write(index, bytes);
+    return { ...pointerTo(index, level, bytes), decompressedLevel };
+  }
+}

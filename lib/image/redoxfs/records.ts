@@ -1,0 +1,108 @@
+// Writes the bytes of a file as RedoxFS records with the block lists above them (facts: RedoxFS 1.8, 1.9, 1.13). Records that are all
+// zeros become holes. Compression is optional: a record is stored compressed only if it then takes fewer blocks.
+import { Buffer } from 'node:buffer';
+import type { OpenContent } from '../content.ts';
+import { compressedLz4 } from '../redoxfs-write/lz4-compress.ts';
+import { mostInlineBytes, pointersAtDepth } from './node.ts';
+import type { NodeData } from './node.ts';
+import { blockBytes, bytesOfLevel, fileRecordLevel, isNull, levelFor, nullPointer, pointerBytes, writePointer } from './pointer.ts';
+import type { BlockPointer } from './pointer.ts';
+import type { BlockSink } from '../redoxfs-write/sink.ts';
+
+export interface RecordOptions {
+  /** Whether records are compressed where that saves blocks. */
+  readonly compress: boolean;
+  /** Called after each record with its size in bytes. */
+  readonly turn: (bytes: number) => Promise<void>;
+}
+
+export interface WrittenData {
+  readonly data: NodeData;
+  /** Blocks of 4 KiB in records and block lists; the node itself is not counted. */
+  readonly blocks: number;
+}
+
+const pointersPerList = blockBytes / pointerBytes;
+const zeros = Buffer.alloc(bytesOfLevel(fileRecordLevel));
+const lengthBytes = 2;
+/** The stored form of a compressed record has a 16-bit length, and upstream limits it to this size. */
+const mostCompressedBytes = 65_536;
+
+export class RecordWriter {
+  private readonly sink: BlockSink;
+  private readonly options: RecordOptions;
+  private readonly record = Buffer.alloc(bytesOfLevel(fileRecordLevel));
+  private readonly packed = Buffer.alloc(mostCompressedBytes);
+  private blocks = 0;
+
+  constructor(sink: BlockSink, options: RecordOptions) {
+    this.sink = sink;
+    this.options = options;
+  }
+
+  /** Writes the content in records of at most 4096 << recordLevel bytes; small content stays inline. Returns undefined when the format cannot hold it. */
+  async write(content: OpenContent, recordLevel: number): Promise<WrittenData | undefined> {
+    this.blocks = 0;
+    if (content.sizeBytes <= mostInlineBytes) {
+      const inline = new Uint8Array(content.sizeBytes);
+      content.read(0, inline);
+      return { data: { inline }, blocks: 0 };
+    }
+    const records = Math.ceil(content.sizeBytes / bytesOfLevel(recordLevel));
+    const pointers: BlockPointer[][] = [];
+    let first = 0;
+    for (const [depth, most] of pointersAtDepth.entries()) {
+      const here: BlockPointer[] = [];
+      for (; here.length < most && first < records; first += pointersPerList ** depth) {
+        here.push(await this.writeSpan(content, recordLevel, depth, first));
+      }
+      pointers.push(here);
+    }
+    return first < records ? undefined : { data: { pointers }, blocks: this.blocks };
+  }
+
+  /** Record `first` (depth 0), or the block list of depth `depth` that begins with it; null where all is zeros. */
+  private async writeSpan(content: OpenContent, recordLevel: number, depth: number, first: number): Promise<BlockPointer> {
+    const recordBytes = bytesOfLevel(recordLevel);
+    const start = first * recordBytes;
+    const length = Math.min(content.sizeBytes - start, pointersPerList ** depth * recordBytes);
+    if (content.isHole(start, length)) return nullPointer;
+    if (depth === 0) return await this.writeRecord(content, start, length);
+    const list = Buffer.alloc(blockBytes);
+    let empty = true;
+    for (let i = 0; i < pointersPerList; i++) {
+      const child = first + i * pointersPerList ** (depth - 1);
+      if (child * recordBytes >= content.sizeBytes) break;
+      const pointer = await this.writeSpan(content, recordLevel, depth - 1, child);
+      empty &&= isNull(pointer);
+      writePointer(list, i * pointerBytes, pointer);
+    }
+    if (empty) return nullPointer;
+    this.blocks += 1;
+    return this.sink.write(list, 0);
+  }
+
+  /** Writes a record at the smallest level that holds it: only the last one of a file is short. */
+  private async writeRecord(content: OpenContent, start: number, length: number): Promise<BlockPointer> {
+    const level = levelFor(length);
+    const bytes = this.record.subarray(0, bytesOfLevel(level));
+    content.read(start, bytes);
+    await this.options.turn(bytes.length);
+    if (bytes.equals(zeros.subarray(0, bytes.length))) return nullPointer;
+    const packed = this.options.compress ? this.compressed(bytes, level) : undefined;
+    const storedLevel = packed ? levelFor(packed.length) : level;
+    this.blocks += 2 ** storedLevel;
+    return packed ? this.sink.write(packed, storedLevel, level) : this.sink.write(bytes, level);
+  }
+
+  /** The stored form of a compressed record, padded with zeros to its level; undefined when it would not be of a lower level. */
+  private compressed(bytes: Buffer, level: number): Buffer | undefined {
+    if (level === 0) return undefined;
+    const most = Math.min(bytesOfLevel(level - 1), mostCompressedBytes);
+    const length = compressedLz4(bytes, this.packed.subarray(lengthBytes, most));
+    if (length === undefined) return undefined;
+    this.packed.writeUInt16LE(length, 0);
+    const stored = this.packed.subarray(0, bytesOfLevel(levelFor(lengthBytes + length)));
+    return stored.fill(0, lengthBytes + length);
+  }
+}
