@@ -1,15 +1,15 @@
 // What a person means by A in `closure.ts size A`: an image by its system and profile, an image's manifest, or a store path.
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { openBinaryCache } from '../closure/binary-cache.ts';
-import type { BinaryCache } from '../closure/binary-cache.ts';
+import { openBinaryCache } from '../nix/binary-cache/binary-cache.ts';
+import type { BinaryCache } from '../nix/binary-cache/binary-cache.ts';
 import { manifestClosure } from '../closure/manifest-closure.ts';
-import { closureInfos, storeClosure } from '../closure/store.ts';
-import type { Store } from '../closure/store.ts';
-import { storeFolder } from '../closure/store-folder.ts';
-import type { StoreFolder } from '../closure/store-folder.ts';
-import { isStoreName } from '../closure/store-path.ts';
-import type { StoreName } from '../closure/store-path.ts';
+import { closureInfos, storeClosure } from '../nix/store/store.ts';
+import type { Store } from '../nix/store/store.ts';
+import { storeFolder } from '../nix/store/store-folder.ts';
+import type { StoreFolder } from '../nix/store/store-folder.ts';
+import { isStoreName } from '../nix/store/store-path.ts';
+import type { StoreName } from '../nix/store/store-path.ts';
 import type { Closure } from '../closure/graph.ts';
 import { cannot } from '../core/errors.ts';
 import type { Task } from './task.ts';

@@ -1,11 +1,11 @@
 // Closures as lines for a person and as objects for --json.
 import type { Json } from '../core/digest.ts';
 import { formatBytes } from '../core/sizes.ts';
-import { closureSizes, sizesByKind } from '../closure/closure-size.ts';
+import { closureSizes, sizesByKind } from '../closure/size.ts';
 import { closureBytes, nodeOf, referencesFirst } from '../closure/graph.ts';
-import { versionsText, versionText } from '../closure/package-diff.ts';
-import type { PackageChange } from '../closure/package-diff.ts';
-import { isStoreName, plainName } from '../closure/store-path.ts';
+import { versionsText, versionText } from '../closure/diff.ts';
+import type { PackageChange } from '../closure/diff.ts';
+import { isStoreName, plainName } from '../nix/store/store-path.ts';
 import type { NamedClosure } from './closure-argument.ts';
 
 /** How many of the largest differences `size A B` shows. */

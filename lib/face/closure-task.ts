@@ -1,9 +1,9 @@
 // What tasks/closure.ts does: a verb, and closures.
 import { cannot, nearest } from '../core/errors.ts';
-import { closureSizes } from '../closure/closure-size.ts';
+import { closureSizes } from '../closure/size.ts';
 import { closureBytes, findNode } from '../closure/graph.ts';
-import { packageDiff } from '../closure/package-diff.ts';
-import { shortestPath } from '../closure/reference-path.ts';
+import { packageDiff } from '../closure/diff.ts';
+import { shortestPath } from '../closure/why.ts';
 import { treeLines } from '../closure/tree.ts';
 import { namedClosure, storePlace } from './closure-argument.ts';
 import type { NamedClosure } from './closure-argument.ts';

@@ -3,11 +3,11 @@
 import { copyFile, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import { closureInfos, storeClosure } from '../closure/store.ts';
+import { closureInfos, storeClosure } from '../nix/store/store.ts';
 import type { ClosureNode } from '../closure/graph.ts';
-import { storeFolder } from '../closure/store-folder.ts';
-import { isStoreName, storeNameIn } from '../closure/store-path.ts';
-import type { StoreName } from '../closure/store-path.ts';
+import { storeFolder } from '../nix/store/store-folder.ts';
+import { isStoreName, storeNameIn } from '../nix/store/store-path.ts';
+import type { StoreName } from '../nix/store/store-path.ts';
 import { digestBytes } from '../core/digest.ts';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import { phase } from '../core/events.ts';

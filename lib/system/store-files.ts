@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { chmod, copyFile, mkdir, symlink as makeLink, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { StoreName } from '../closure/store-path.ts';
+import type { StoreName } from '../nix/store/store-path.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { KiB, MiB } from '../core/sizes.ts';
 import { contentSize } from '../image/content.ts';

@@ -1,0 +1,87 @@
+// The store paths that a derivation's outputs have, and its own. An output is named by the derivation's text in which its own outputs are blank and
+// each input stands for how it is made in turn ("modulo"), so that a source that is fetched another way renames nothing. Only computes.
+import { byCodeUnit, sha256 } from '../../core/digest.ts';
+import { cannot } from '../../core/errors.ts';
+import { printDerivation } from './derivation.ts';
+import type { Derivation, Output } from './derivation.ts';
+import { fixedPath, outputPath, plainName, storeNameIn, textPath } from '../store/store-path.ts';
+import type { StoreName } from '../store/store-path.ts';
+
+/** The derivation at a whole path, from wherever the caller has them. */
+export type DerivationAt = (path: string) => Derivation;
+
+/** Hashes of derivations by their path; give the same one for all of a closure. */
+export type ModuloMemo = Map<string, string>;
+
+/** The path of each output of the derivation that is called `drvName` ("app-1.0"), by the output's name. */
+export function outputPaths(
+  storeDir: string,
+  drvName: string,
+  derivation: Derivation,
+  at: DerivationAt,
+  memo: ModuloMemo = new Map(),
+): ReadonlyMap<string, StoreName> {
+  const fixed = fixedOutput(derivation);
+  if (fixed) {
+    const { method, algorithm } = fixedMethod(fixed);
+    return new Map([[fixed.name, fixedPath(storeDir, drvName, method, algorithm, fixed.hash)]]);
+  }
+  if (derivation.outputs.some(({ algorithm }) => algorithm !== '')) {
+    throw cannot(`name the outputs of "${drvName}"`, 'they are named by what they hold, which only a build tells');
+  }
+  const names = new Set(derivation.outputs.map(({ name }) => name));
+  const masked: Derivation = {
+    ...derivation,
+    outputs: derivation.outputs.map((output) => ({ ...output, path: '' })),
+    env: derivation.env.map(([name, value]) => [name, names.has(name) ? '' : value] as const),
+  };
+  const modulo = hashWithInputs(masked, at, memo);
+  return new Map([...names].map((name) => [name, outputPath(storeDir, drvName, name, modulo)]));
+}
+
+/** The path of the .drv file itself. */
+export function derivationPath(storeDir: string, drvName: string, derivation: Derivation): StoreName {
+  const references = [...derivation.inputs.map(([path]) => path), ...derivation.sources].map((path) => storeNameIn(path, storeDir));
+  return textPath(storeDir, `${drvName}.drv`, printDerivation(derivation), references);
+}
+
+/** "app-1.0" of "<hash>-app-1.0.drv". */
+export function derivationName(name: StoreName): string {
+  return plainName(name).replace(/\.drv$/, '');
+}
+
+/** What stands for the derivation in the hash of one that uses it: hex. */
+function modulo(path: string, at: DerivationAt, memo: ModuloMemo): string {
+  const known = memo.get(path);
+  if (known !== undefined) return known;
+  const derivation = at(path);
+  const fixed = fixedOutput(derivation);
+  const hash = fixed
+    ? sha256().update(`fixed:out:${fixed.algorithm}:${fixed.hash}:${fixed.path}`).digest('hex')
+    : hashWithInputs(derivation, at, memo);
+  memo.set(path, hash);
+  return hash;
+}
+
+/** Inputs that stand for the same are one, with the outputs of both. */
+function hashWithInputs(derivation: Derivation, at: DerivationAt, memo: ModuloMemo): string {
+  const merged = new Map<string, Set<string>>();
+  for (const [path, outputs] of derivation.inputs) {
+    const hash = modulo(path, at, memo);
+    merged.set(hash, new Set([...(merged.get(hash) ?? []), ...outputs]));
+  }
+  const inputs = [...merged].sort(([a], [b]) => byCodeUnit(a, b)).map(([hash, outputs]) => [hash, [...outputs].sort(byCodeUnit)] as const);
+  return sha256()
+    .update(printDerivation({ ...derivation, inputs }))
+    .digest('hex');
+}
+
+/** The only output, where the derivation tells its hash. */
+function fixedOutput({ outputs }: Derivation): Output | undefined {
+  const [only] = outputs;
+  return outputs.length === 1 && only?.name === 'out' && only.hash !== '' ? only : undefined;
+}
+
+function fixedMethod({ algorithm }: Output): { method: 'r:' | ''; algorithm: string } {
+  return algorithm.startsWith('r:') ? { method: 'r:', algorithm: algorithm.slice(2) } : { method: '', algorithm };
+}

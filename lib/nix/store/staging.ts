@@ -1,0 +1,72 @@
+// New store paths are written in a hidden folder next to their places. They are moved there when they are complete, one by
+// one or all at once, so that a run that fails or is stopped leaves nothing partial.
+import { mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cannot, cannotBecause } from '../../core/errors.ts';
+import { makeFolder } from '../../core/folders.ts';
+import type { Context } from '../../core/events.ts';
+import { summaryOf } from '../nar/summary.ts';
+import { narOf } from '../nar/writer.ts';
+
+export interface Staging {
+  /** A place of its own for something unfinished; nothing is there. */
+  place(name: string): string;
+  /** What lies at `path` is to become `<dir>/<name>` at the end. What is there must be the same, unless it is to be replaced. */
+  keep(path: string, name: string, there?: 'same' | 'replace'): void;
+  /** Moves it to `<dir>/<name>` now, where it stays even if the work fails later. */
+  publish(path: string, name: string, there?: 'same' | 'replace'): Promise<void>;
+}
+
+interface Kept {
+  readonly path: string;
+  readonly name: string;
+  readonly there: 'same' | 'replace';
+}
+
+/** Runs `work`, then moves what it kept into `dir`, which is made where it is missing. What is there already must have the same bytes. */
+export async function withStaging<T>(dir: string, context: Context, work: (staging: Staging) => Promise<T>): Promise<T> {
+  const what = `write to "${dir}"`;
+  const isNew = lstatSync(dir, { throwIfNoEntry: false }) === undefined;
+  let folder: string | undefined;
+  try {
+    await makeFolder(dir);
+    folder = await mkdtemp(join(dir, '.partial-'));
+    const home = folder;
+    const kept: Kept[] = [];
+    let places = 0;
+    const result = await work({
+      place: (name) => join(home, `${++places}-${name}`.slice(0, 200)),
+      keep: (path, name, there = 'same') => void kept.push({ path, name, there }),
+      publish: (path, name, there = 'same') => published([{ path, name, there }], dir, context),
+    });
+    await published(kept, dir, context);
+    return result;
+  } catch (error) {
+    throw cannotBecause(what, error, 'free some space, or choose another folder with --to DIR');
+  } finally {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    if (isNew) await removeEmpty(dir);
+  }
+}
+
+async function published(all: readonly Kept[], dir: string, context: Context): Promise<void> {
+  const news: Kept[] = [];
+  for (const each of all) if (each.there === 'replace' || !(await isThere(each.path, join(dir, each.name), context))) news.push(each);
+  for (const { path, name } of news) {
+    await makeFolder(dirname(join(dir, name)));
+    await rename(path, join(dir, name));
+  }
+}
+
+/** Something else there is a Failure; so nothing is moved before all was looked at. */
+async function isThere(path: string, to: string, context: Context): Promise<boolean> {
+  if (lstatSync(to, { throwIfNoEntry: false }) === undefined) return false;
+  const [fresh, old] = [await summaryOf(narOf(path), [], context), await summaryOf(narOf(to), [], context)];
+  if (fresh.hash === old.hash) return true;
+  throw cannot(`write "${to}"`, 'something else is there', { hint: 'it was changed or damaged; remove it, or choose another folder' });
+}
+
+async function removeEmpty(dir: string): Promise<void> {
+  if ((await readdir(dir).catch(() => ['?'])).length === 0) await rmdir(dir);
+}
