@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import { tool } from '../core/tools.ts';
 import { accelerator, probe } from './accelerator.ts';
-import { qemuProgram } from './qemu.ts';
+import { qemuProgram } from './qemu/command-line.ts';
 
 const context = { signal: new AbortController().signal, report: () => undefined };
 let root = '';

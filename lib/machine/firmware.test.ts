@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import { tool } from '../core/tools.ts';
 import { uefiFlash } from './firmware.ts';
-import { qemuProgram } from './qemu.ts';
+import { qemuProgram } from './qemu/command-line.ts';
 
 let root = '';
 let qemu = '';

@@ -4,7 +4,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { installHint } from '../core/tools.ts';
-import type { Flash } from './qemu.ts';
+import type { Flash } from './qemu/command-line.ts';
 
 interface Pair {
   readonly from: string;

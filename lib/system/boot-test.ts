@@ -13,7 +13,7 @@ import type { Transcript } from '../console/transcript.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import type { RunningMachine } from '../machine/launch.ts';
+import type { RunningMachine } from '../machine/qemu/launch.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Evidence } from './evidence.ts';

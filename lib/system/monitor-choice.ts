@@ -5,10 +5,10 @@ import type { Context } from '../core/events.ts';
 import { findProgram } from '../core/sh.ts';
 import { searchPath } from '../core/tools.ts';
 import { accelerator } from '../machine/accelerator.ts';
-import { cloudHypervisorProgram, lackingDevice } from '../machine/cloud-hypervisor.ts';
+import { cloudHypervisorProgram, lackingDevice } from '../machine/cloud-hypervisor/command-line.ts';
 import { cloudHypervisorFirmware } from '../machine/firmware.ts';
 import type { MachineDescription, Monitor, ShareDriver, SharedFolder } from '../machine/machine.ts';
-import { qemuProgram } from '../machine/qemu.ts';
+import { qemuProgram } from '../machine/qemu/command-line.ts';
 import { findVirtiofsd } from '../machine/shares.ts';
 import type { MachineOrder } from './machine-order.ts';
 

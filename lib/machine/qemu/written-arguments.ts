@@ -1,5 +1,5 @@
 // Arguments of QEMU that were written for a terminal, and how the console comes to us instead. Options as in QEMU's manual, "Invocation".
-import type { Accelerator } from './machine.ts';
+import type { Accelerator } from '../machine.ts';
 
 /** The name of the console's character device where the words have none for it. */
 const terminal = 'terminal';

@@ -1,8 +1,8 @@
 // Cloud Hypervisor's command line, word by word, and what a person may set.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MiB } from '../core/sizes.ts';
-import { cloudHypervisorArguments, cloudHypervisorSettings } from './cloud-hypervisor.ts';
+import { MiB } from '../../core/sizes.ts';
+import { cloudHypervisorArguments, cloudHypervisorSettings } from './command-line.ts';
 
 const plan = {
   machine: { firmware: 'uefi', memoryBytes: 1024 * MiB, cpus: 2, imageInterface: 'virtio' } as const,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cloudHypervisorControl } from './cloud-hypervisor-control.ts';
+import { cloudHypervisorControl } from './control.ts';
 
 /** From vmm/src/api/openapi/cloud-hypervisor.yaml, 0.3.0: of each path its method, the answer to a good request, and the types of its body's fields. */
 const described: Readonly<Record<string, { method: string; status: number; body?: Readonly<Record<string, string>> }>> = {

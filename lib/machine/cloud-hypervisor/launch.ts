@@ -4,18 +4,18 @@ import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cannot, cannotBecause } from '../core/errors.ts';
-import type { Context } from '../core/events.ts';
-import { outputOf, start } from '../core/sh.ts';
-import type { Child } from '../core/sh.ts';
-import { cloudHypervisorArguments } from './cloud-hypervisor.ts';
-import type { CloudHypervisorSettings } from './cloud-hypervisor.ts';
-import { endOf } from './launch.ts';
-import type { MachineEnd, RunningMachine } from './launch.ts';
-import type { MachineDescription } from './machine.ts';
-import { serveShares } from './shares.ts';
-import type { ServedShares } from './shares.ts';
-import { controlName, removeRunDirectory, runDirectory, writeRecord } from './run-directory.ts';
+import { cannot, cannotBecause } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { outputOf, start } from '../../core/sh.ts';
+import type { Child } from '../../core/sh.ts';
+import { cloudHypervisorArguments } from './command-line.ts';
+import type { CloudHypervisorSettings } from './command-line.ts';
+import { endOf } from '../qemu/launch.ts';
+import type { MachineEnd, RunningMachine } from '../qemu/launch.ts';
+import type { MachineDescription } from '../machine.ts';
+import { serveShares } from '../shares.ts';
+import type { ServedShares } from '../shares.ts';
+import { controlName, removeRunDirectory, runDirectory, writeRecord } from '../run-directory.ts';
 
 export interface CloudHypervisorLaunch {
   /** The absolute path of the program. */

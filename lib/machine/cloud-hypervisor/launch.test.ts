@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MiB } from '../core/sizes.ts';
-import { launchCloudHypervisor } from './cloud-hypervisor-launch.ts';
+import { MiB } from '../../core/sizes.ts';
+import { launchCloudHypervisor } from './launch.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'ch-'));
 test.after(() => rm(root, { recursive: true }));

@@ -15,7 +15,7 @@ import {
   serialArguments,
   shareArguments,
   sizeArguments,
-} from './qemu.ts';
+} from './command-line.ts';
 
 const sockets = { serialSocket: '/s', monitorSocket: '/m', controlSocket: '/c', shares: [] };
 

@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cannot } from '../core/errors.ts';
-import type { MachineControl, MachineSize } from './control.ts';
+import { cannot } from '../../core/errors.ts';
+import type { MachineControl, MachineSize } from '../control.ts';
 import type { Qmp, QmpArguments } from './qmp.ts';
 
 export interface QemuControl extends MachineControl {

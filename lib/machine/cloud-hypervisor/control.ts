@@ -1,9 +1,9 @@
 // The verbs of a running machine as requests to Cloud Hypervisor's HTTP interface on a unix socket: paths, methods and bodies as in its
 // vmm/src/api/openapi/cloud-hypervisor.yaml, version 0.3.0.
 import { request } from 'node:http';
-import type { Json } from '../core/digest.ts';
-import { cannot, cannotBecause } from '../core/errors.ts';
-import type { MachineControl, MachineInfo } from './control.ts';
+import type { Json } from '../../core/digest.ts';
+import { cannot, cannotBecause } from '../../core/errors.ts';
+import type { MachineControl, MachineInfo } from '../control.ts';
 
 /** `VmInfo`, as far as it is used. */
 interface VmInfo {

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cannot, cannotBecause, errnoOf, Failure } from '../core/errors.ts';
-import type { Child } from '../core/sh.ts';
-import { snapshotState } from './qemu-control.ts';
-import type { QemuControl } from './qemu-control.ts';
+import { cannot, cannotBecause, errnoOf, Failure } from '../../core/errors.ts';
+import type { Child } from '../../core/sh.ts';
+import { snapshotState } from './control.ts';
+import type { QemuControl } from './control.ts';
 
 const lookAgainMs = 20;
 

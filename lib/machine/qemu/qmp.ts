@@ -1,7 +1,7 @@
 // QMP, by which QEMU is controlled: a JSON object a line, each way (QEMU's docs/interop/qmp-spec.rst). Knows the protocol, and no machine.
 import type { Duplex } from 'node:stream';
-import type { Json } from '../core/digest.ts';
-import { cannot } from '../core/errors.ts';
+import type { Json } from '../../core/digest.ts';
+import { cannot } from '../../core/errors.ts';
 
 export type QmpArguments = Readonly<Record<string, Json>>;
 

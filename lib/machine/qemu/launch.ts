@@ -5,20 +5,20 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import { cannot, cannotBecause } from '../core/errors.ts';
-import type { Context } from '../core/events.ts';
-import { start } from '../core/sh.ts';
-import type { Child } from '../core/sh.ts';
-import type { Accelerator, Disk, MachineDescription } from './machine.ts';
-import { qemuArguments } from './qemu.ts';
-import type { Flash } from './qemu.ts';
+import { cannot, cannotBecause } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { start } from '../../core/sh.ts';
+import type { Child } from '../../core/sh.ts';
+import type { Accelerator, Disk, MachineDescription } from '../machine.ts';
+import { qemuArguments } from './command-line.ts';
+import type { Flash } from './command-line.ts';
 import { openQmp } from './qmp.ts';
 import { goOn } from './incoming-state.ts';
-import { qemuControl } from './qemu-control.ts';
-import type { QemuControl } from './qemu-control.ts';
-import { serveShares } from './shares.ts';
-import type { ServedShares } from './shares.ts';
-import { controlName, removeRunDirectory, runDirectory, writeRecord } from './run-directory.ts';
+import { qemuControl } from './control.ts';
+import type { QemuControl } from './control.ts';
+import { serveShares } from '../shares.ts';
+import type { ServedShares } from '../shares.ts';
+import { controlName, removeRunDirectory, runDirectory, writeRecord } from '../run-directory.ts';
 
 export interface Launch {
   /** The absolute path of QEMU. */

@@ -1,9 +1,9 @@
 // A machine description to Cloud Hypervisor's command line, and what a person sets for it. Starts nothing and looks at no file. Options as in
 // its documentation (docs/disk_sharing, docs/fs.md, docs/memory.md, docs/device_model.md), version 50.
-import { cannot } from '../core/errors.ts';
-import { GiB, MiB } from '../core/sizes.ts';
-import type { MachineDescription, Network } from './machine.ts';
-import type { AttachedShare } from './shares.ts';
+import { cannot } from '../../core/errors.ts';
+import { GiB, MiB } from '../../core/sizes.ts';
+import type { MachineDescription, Network } from '../machine.ts';
+import type { AttachedShare } from '../shares.ts';
 
 export const cloudHypervisorProgram = 'cloud-hypervisor';
 

@@ -1,8 +1,8 @@
 // A machine description to QEMU's command line: small pure functions, one per concern. Starts nothing and looks at no file.
 // Options as in QEMU's manual, "Invocation"; known to work with 7.2 and later.
-import { MiB } from '../core/sizes.ts';
-import type { Accelerator, DirectKernel, Disk, Display, MachineDescription, Network, WrittenArguments } from './machine.ts';
-import type { AttachedShare } from './shares.ts';
+import { MiB } from '../../core/sizes.ts';
+import type { Accelerator, DirectKernel, Disk, Display, MachineDescription, Network, WrittenArguments } from '../machine.ts';
+import type { AttachedShare } from '../shares.ts';
 import { withoutTerminal } from './written-arguments.ts';
 
 export const qemuProgram = 'qemu-system-x86_64';
