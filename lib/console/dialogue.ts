@@ -1,6 +1,6 @@
 // A dialogue over a serial console: texts to wait for and texts to type, in their order. A state machine of bytes heard; it types
 // nothing itself and knows no machine and no verdict.
-import { Cleaner } from './clean.ts';
+import { Cleaner } from './lines/clean.ts';
 
 export type Step =
   | { readonly kind: 'expect'; readonly text: string }

@@ -8,15 +8,15 @@
 //   any --it said that it starts over, and does--> waiting, as often as the limits allow
 //
 // A panic after "booted" is a finding. Without times every panic after the prompt is one, unless the kernel's stamps put it within the window.
-import { Cleaner } from './clean.ts';
-import { Continuation } from './continuation.ts';
-import type { Stamped } from './continuation.ts';
+import { Cleaner } from './lines/clean.ts';
+import { Continuation } from './lines/continuation.ts';
+import type { Stamped } from './lines/continuation.ts';
 import { FindingList } from './findings.ts';
 import type { Mark } from './marks.ts';
-import { isOneOf, matcher } from './matcher.ts';
-import type { Matcher, Meaning } from './matcher.ts';
-import type { SeenPrompt } from './matcher.ts';
-import { withoutPrefixes } from './prefixes.ts';
+import { isOneOf, matcher } from './lines/matcher.ts';
+import type { Matcher, Meaning } from './lines/matcher.ts';
+import type { SeenPrompt } from './lines/matcher.ts';
+import { withoutPrefixes } from './lines/prefixes.ts';
 import { lastPromptOf, promptOf } from './prompt-search.ts';
 import { claimLines } from './rules.ts';
 import type { ConsoleRules, FailureKind, Limits, Milestone, PanicRule, Stage } from './rules.ts';

@@ -1,6 +1,6 @@
 // Answers menus on a serial console that would stop a boot until a key is pressed. Types nothing itself: it
 // returns what is to be typed.
-import { Cleaner } from './clean.ts';
+import { Cleaner } from './lines/clean.ts';
 import type { MenuRule } from './rules.ts';
 
 export class MenuAnswers {

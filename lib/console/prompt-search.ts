@@ -1,6 +1,6 @@
 // Prompts on lines as they are and without the prefixes of recorders.
-import type { Matcher, SeenPrompt } from './matcher.ts';
-import { withoutPrefixes } from './prefixes.ts';
+import type { Matcher, SeenPrompt } from './lines/matcher.ts';
+import { withoutPrefixes } from './lines/prefixes.ts';
 
 /** A prompt on a line. */
 export function promptOf(match: Matcher, line: string): SeenPrompt | undefined {

@@ -1,7 +1,7 @@
 // A prompt that is only a sign ("# "), with which other lines begin too. Without a question it counts when nothing follows it for the grace window. In a
 // live run the shell is asked instead: it gets one harmless command, and only the output of that command confirms the prompt. Keeps what was seen and
 // asked; types nothing itself.
-import type { SeenPrompt } from './matcher.ts';
+import type { SeenPrompt } from './lines/matcher.ts';
 
 export interface PlacedPrompt {
   readonly prompt: SeenPrompt;

@@ -1,6 +1,6 @@
 // What tasks/compare.ts does: boots the same image with two kernels, and shows both verdicts and where the output of its programs first differs.
 import { readFile } from 'node:fs/promises';
-import { firstDifference, programOutput } from '../console/program-output.ts';
+import { firstDifference, programOutput } from '../console/lines/program-output.ts';
 import { cannot, exitCodes } from '../core/errors.ts';
 import { defaultProfile, loadSystem } from '../system/system.ts';
 import type { System } from '../system/system.ts';

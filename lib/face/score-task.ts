@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
-import { mutations } from '../console/mutations.ts';
+import { mutations } from '../dev/stress/mutations.ts';
 import { judgedText, replay } from '../console/replay.ts';
 import { hasTimes } from '../console/transcript.ts';
 import type { Verdict } from '../console/verdict.ts';

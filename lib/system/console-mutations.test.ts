@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Judge } from '../console/judge.ts';
-import { mutations } from '../console/mutations.ts';
-import type { Mutation } from '../console/mutations.ts';
+import { mutations } from '../dev/stress/mutations.ts';
+import type { Mutation } from '../dev/stress/mutations.ts';
 import type { ConsoleRules } from '../console/rules.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -3,8 +3,8 @@ import { globby } from 'globby';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Continuation } from '../console/continuation.ts';
-import { matcher } from '../console/matcher.ts';
+import { Continuation } from '../console/lines/continuation.ts';
+import { matcher } from '../console/lines/matcher.ts';
 import type { ConsoleRules, LineRule } from '../console/rules.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -1,6 +1,6 @@
 // Checks in the guest: commands typed at the shell behind the login, each with what its output must show. Rows of data; the dialogue is the
 // console's (lib/console/shell.ts).
-import { Cleaner } from '../console/clean.ts';
+import { Cleaner } from '../console/lines/clean.ts';
 import { openShell } from '../console/shell.ts';
 import type { Shell, ShellLine } from '../console/shell.ts';
 import type { LineRule } from '../console/rules.ts';

@@ -1,6 +1,6 @@
 // Boots a kernel that runs its own tests, and reports each test. A test that ends the kernel, and one that is silent for too long, is a failure; the kernel is
 // then started again for the tests that are left, if its command line can name them.
-import { Cleaner } from '../console/clean.ts';
+import { Cleaner } from '../console/lines/clean.ts';
 import { KernelTestLines } from '../console/kernel-test-lines.ts';
 import type { KernelTest } from '../console/kernel-test-lines.ts';
 import { cannot } from '../core/errors.ts';

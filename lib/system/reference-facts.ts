@@ -1,5 +1,5 @@
 // The part of a system's page about other kernels, which boot the same image.
-import type { OutputFacts } from '../console/program-output.ts';
+import type { OutputFacts } from '../console/lines/program-output.ts';
 import type { ConsoleRules } from '../console/rules.ts';
 import type { FileFacts, ModuleFacts } from './image-facts.ts';
 import type { SourceFacts } from './source-facts.ts';

@@ -1,6 +1,6 @@
 // What a line continues: text that a line of the kernel cut in two, or that a console wrapped at its last column. A line at a time; keeps the
 // text that may go on, and nothing else.
-import type { LineRule } from './rules.ts';
+import type { LineRule } from '../rules.ts';
 
 /** Consoles of 80 columns wrap hard (firmware does). */
 const columns = 80;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { firstCharacters } from './first-characters.ts';
-import type { ConsoleRules } from './rules.ts';
+import type { ConsoleRules } from '../rules.ts';
 
 test('literals, escapes, classes, groups and what may be left out', () => {
   for (const [source, expected] of [
@@ -28,7 +28,7 @@ test('what is not plain may begin with anything', () => {
 });
 
 test('the example of every rule of every page begins as its pattern says', async () => {
-  const root = join(import.meta.dirname, '../..');
+  const root = join(import.meta.dirname, '../../..');
   for (const file of await globby('systems/*/console.ts', { cwd: root })) {
     const { console: rules }: { console: ConsoleRules } = await import(join(root, file));
     for (const { pattern, example } of [...rules.panics, ...rules.milestones, ...rules.findings]) {

@@ -1,6 +1,6 @@
 // One line of a console to what it means by a system's rules. Keeps no state: what came before and the clock are judge.ts's.
 import { alternatives, firstCharacters } from './first-characters.ts';
-import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule, PromptRule } from './rules.ts';
+import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule, PromptRule } from '../rules.ts';
 
 /** What a whole line means, besides a prompt; the first kind that fits, in this order. */
 export type Meaning =
