@@ -23,7 +23,7 @@ import { targetIdentity } from '../crates/toolchain/identity.ts';
 import { materialize } from '../crates/publish.ts';
 import { directory, file, symlink as link } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
-import { throughLinks } from '../rootfs/tree-row.ts';
+import { throughLinks } from '../configuration/tree-row.ts';
 import { linkedWith } from './c-library.ts';
 import { recipeRequest, recipeToolchain } from './recipe-request.ts';
 import type { RecipesRequest } from './recipe-request.ts';
