@@ -8,7 +8,7 @@ import type { Stressed } from '../lib/face/stress.ts';
 
 const { guestFaults, imageFaults } = await import('../fixtures/redox/faults.ts');
 const { cannot } = await import('../lib/core/errors.ts');
-const { faultyImages } = await import('../lib/system/faulty-images.ts');
+const { faultyImages } = await import('../lib/dev/stress/faulty-images.ts');
 const { prepare, stressBootKills, stressBoots, stressFaults } = await import('../lib/face/stress-boot.ts');
 const { task } = await import('../lib/face/task.ts');
 const { system } = await import('../systems/redox.ts');

@@ -23,7 +23,7 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   curl: { debian: 'curl', fedora: 'curl', arch: 'curl', nix: 'curl' },
   gdb: { debian: 'gdb', fedora: 'gdb', arch: 'gdb', nix: 'gdb' },
   git: { debian: 'git', fedora: 'git-core', arch: 'git', nix: 'git' },
-  // Headers of libraries that programs of crates link: lib/system/host-checks.ts knows the files.
+  // Headers of libraries that programs of crates link: lib/host/host-checks.ts knows the files.
   libpam: { debian: 'libpam0g-dev', fedora: 'pam-devel', arch: 'pam', nix: 'pam' },
   oniguruma: { debian: 'libonig-dev', fedora: 'oniguruma-devel', arch: 'oniguruma', nix: 'oniguruma' },
   'pkg-config': { debian: 'pkg-config', fedora: 'pkgconf', arch: 'pkgconf', nix: 'pkg-config' },

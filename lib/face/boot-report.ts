@@ -4,8 +4,8 @@ import type { FindingsChange } from '../console/findings.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
 import { exitCodes } from '../core/errors.ts';
 import { formatMs, plural } from '../core/sizes.ts';
-import type { Evidence } from '../system/evidence.ts';
-import type { CheckResult } from '../system/guest-check.ts';
+import type { Evidence } from '../boot/evidence.ts';
+import type { CheckResult } from '../boot/guest-check.ts';
 import type { Outcome } from './outcome.ts';
 
 /** What the lines are about. */

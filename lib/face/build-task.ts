@@ -3,14 +3,14 @@ import { join, relative } from 'node:path';
 import { openCache } from '../cache/cache.ts';
 import { cannot } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
-import { buildSystem } from '../system/build-system.ts';
-import type { BuildRequest } from '../system/build-request.ts';
-import { fetchedSources, withNeededSources } from '../system/fetched-sources.ts';
-import { projectsOf } from '../system/component-projects.ts';
+import { buildSystem } from '../assemble/build-system.ts';
+import type { BuildRequest } from '../assemble/build-request.ts';
+import { fetchedSources, withNeededSources } from '../sources/fetched-sources.ts';
+import { projectsOf } from '../assemble/component-projects.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { nixBaseOf, onNix } from '../system/nix-profile.ts';
-import type { NixImage } from '../system/nix-base.ts';
-import { originsFor } from '../system/upstream-sources.ts';
+import type { NixImage } from '../rootfs/nix/nix-base.ts';
+import { originsFor } from '../sources/upstream-sources.ts';
 import { withKernelCheckout } from '../system/kernel-checkout.ts';
 import { liveSystem } from '../system/live-image.ts';
 import { defaultProfile, imageOf, loadSystem, profileOf } from '../system/system.ts';
@@ -121,7 +121,7 @@ export async function build(task: Task): Promise<Outcome> {
 async function buildPart(task: Task, name: string, request: BuildRequest, watch: BuildWatch, startMs: number): Promise<Outcome> {
   const { args, host, print, signal } = task;
   const { system, profile, compile } = request;
-  const { buildComponent } = await import('../system/build-component.ts'); // few builds are of one part
+  const { buildComponent } = await import('../assemble/build-component.ts'); // few builds are of one part
   const { outputs, compiled } = await buildComponent(request, name, { report: watch.report, signal });
   const watched = await watch.finish(`${system.name}, ${name}`, compiled, { cache: compile.cache, name: system.name });
   if (!args.has('json')) for (const path of Object.values(outputs)) print(relative(host.cwd, path) || path);

@@ -2,7 +2,7 @@
 import { cannot } from '../core/errors.ts';
 import type { SourceChoice } from '../system/component.ts';
 import type { System } from '../system/system.ts';
-import { hasUpstreamLock } from '../system/upstream-sources.ts';
+import { hasUpstreamLock } from '../sources/upstream-sources.ts';
 import { repository } from './repository.ts';
 import type { Task } from './task.ts';
 

@@ -1,4 +1,4 @@
-// What the comparison of kernels refuses before it boots anything. That it compares is shown by the boots of lib/system/asterinas-boot.test.ts.
+// What the comparison of kernels refuses before it boots anything. That it compares is shown by the boots of lib/boot/asterinas-boot.test.ts.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

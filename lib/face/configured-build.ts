@@ -1,9 +1,9 @@
 // The flags for the content of an image, and the system that they select: a profile of the page, or the user's own configuration.
 import { cannot } from '../core/errors.ts';
 import { hostTriple } from '../cookbook/host-triple.ts';
-import type { BuildRequest } from '../system/build-request.ts';
-import { libraryAtHand } from '../system/c-library.ts';
-import type { ConfiguredPackages } from '../system/configured-system.ts';
+import type { BuildRequest } from '../assemble/build-request.ts';
+import { libraryAtHand } from '../assemble/recipes/c-library.ts';
+import type { ConfiguredPackages } from '../assemble/configured-system.ts';
 import type { SourceChoice } from '../system/component.ts';
 import { defaultProfile, isConfigured } from '../system/system.ts';
 import type { System } from '../system/system.ts';
@@ -54,7 +54,7 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   const local = Object.entries(sources.local);
   const own = { ...sources, local: Object.fromEntries(local.filter(([name]) => !recipes.has(name))) };
   const request = { system: page, profile, sources: own, root, sizeMiB, recipes, cookbook: cookbook?.folder };
-  const { configuredSystem } = await import('../system/configured-system.ts'); // most systems have no configurations
+  const { configuredSystem } = await import('../assemble/configured-system.ts'); // most systems have no configurations
   const configured = await configuredSystem({ ...request, config: config === undefined ? undefined : path(config) });
   if (!cookbook) return { ...configured, sources: own };
   const { withPackages } = await import('../cookbook/pkgar.ts'); // most builds have no cookbook

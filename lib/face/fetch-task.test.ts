@@ -1,4 +1,4 @@
-// tasks/fetch.ts as a person types it, as far as nothing is fetched; fetching itself is lib/system/fetch.test.ts.
+// tasks/fetch.ts as a person types it, as far as nothing is fetched; fetching itself is lib/sources/fetch.test.ts.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';

@@ -5,7 +5,7 @@ import { cookbookLockPath, cookbookMirrors, recipeSources } from '../cookbook/up
 import { cannot } from '../core/errors.ts';
 import type { Json } from '../core/digest.ts';
 import { chooseToolchain } from '../crates/toolchain/choice.ts';
-import { upstreamLockPath, upstreamSources } from '../system/upstream-sources.ts';
+import { upstreamLockPath, upstreamSources } from '../sources/upstream-sources.ts';
 import type { System } from '../system/system.ts';
 import { fetchUpstream } from '../upstream/fetch.ts';
 import type { FetchedUpstream, UpstreamUpdate } from '../upstream/fetch.ts';

@@ -1,4 +1,4 @@
-// What the tests of a kernel refuse before anything is built. That they run is shown by lib/system/kernel-tests.test.ts.
+// What the tests of a kernel refuse before anything is built. That they run is shown by lib/boot/kernel-tests.test.ts.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,6 +1,6 @@
 // Prints the packages of an image as a tree, with the dependencies of each. A recipe is unfolded once.
-import type { ListedComponent } from '../system/component-list.ts';
-import type { ListedRecipe } from '../system/recipe-list.ts';
+import type { ListedComponent } from '../assemble/component-list.ts';
+import type { ListedRecipe } from '../assemble/recipes/recipe-list.ts';
 import type { System } from '../system/system.ts';
 
 export interface ListedSystem {

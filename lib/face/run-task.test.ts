@@ -1,4 +1,4 @@
-// tasks/run.ts as far as it can be seen without a machine. With one it is in lib/system/redox-screen.test.ts.
+// tasks/run.ts as far as it can be seen without a machine. With one it is in lib/boot/redox-screen.test.ts.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';

@@ -9,7 +9,7 @@ import type { Verdict } from '../console/verdict.ts';
 import { digestBytes } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { plural } from '../core/sizes.ts';
-import { consoleRules } from '../system/boot-target.ts';
+import { consoleRules } from '../boot/boot-target.ts';
 import type { Flag } from './command-line.ts';
 import type { Task } from './task.ts';
 import type { Outcome } from './outcome.ts';

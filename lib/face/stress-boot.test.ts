@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from '../core/events.ts';
-import type { BootFault } from '../system/faulty-images.ts';
+import type { BootFault } from '../dev/stress/faulty-images.ts';
 import { prepare, stressBootKills, stressBoots, stressFaults } from './stress-boot.ts';
 import type { BootSubject } from './stress-boot.ts';
 

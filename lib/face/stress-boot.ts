@@ -8,7 +8,7 @@ import type { Context } from '../core/events.ts';
 import { randomNumbers } from '../core/random-numbers.ts';
 import { start } from '../core/sh.ts';
 import type { Child, RunResult } from '../core/sh.ts';
-import type { BootFault, FaultyImages } from '../system/faulty-images.ts';
+import type { BootFault, FaultyImages } from '../dev/stress/faulty-images.ts';
 import type { Stressed } from './stress.ts';
 
 export interface BootSubject {

@@ -1,4 +1,4 @@
-// Which machine is meant, and what is no verb. What the verbs do to a real machine is in lib/system/linux-guest.test.ts.
+// Which machine is meant, and what is no verb. What the verbs do to a real machine is in lib/boot/linux-guest.test.ts.
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 // A component: one upstream project of a system, where its source comes from, and what is built of it. Facts only.
 import type { GitSource } from '../upstream/source.ts';
-import type { PayloadEncoding } from './bzimage.ts';
+import type { PayloadEncoding } from '../image/boot/bzimage.ts';
 import type { DebianSource } from './source-facts.ts';
 
 export interface Component {

@@ -12,7 +12,7 @@ import { file } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { readInitfs } from '../image/initfs/reader.ts';
 import { xattrsOf } from '../image/xattrs.ts';
-import { entriesOf, layoutOf } from './image-layout.ts';
+import { entriesOf, layoutOf } from '../rootfs/image-layout.ts';
 import type { FileFacts, ImageFacts } from './image-facts.ts';
 
 /** The head of an ELF file of 64 bits whose entry point is 0x3000. */

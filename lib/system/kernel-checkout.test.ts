@@ -13,12 +13,12 @@ import { file, fileTree } from '../image/file-tree.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import { freePort } from '../machine/ports.ts';
 import type { OsdkAction } from '../osdk/manifest.ts';
-import { bootTarget } from './boot-target.ts';
-import type { BootTarget } from './boot-target.ts';
-import { bootTest } from './boot-test.ts';
+import { bootTarget } from '../boot/boot-target.ts';
+import type { BootTarget } from '../boot/boot-target.ts';
+import { bootTest } from '../boot/boot-test.ts';
 import { withKernelCheckout } from './kernel-checkout.ts';
-import { osdkMachine } from './osdk-machine.ts';
-import { startMachine } from './start-machine.ts';
+import { osdkMachine } from '../boot/osdk-machine.ts';
+import { startMachine } from '../boot/start-machine.ts';
 import { loadSystem } from './system.ts';
 
 const project = join(import.meta.dirname, '../..');

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { projectsOf } from './component-projects.ts';
+import { projectsOf } from '../assemble/component-projects.ts';
 import { liveSystem } from './live-image.ts';
 import { loadSystem } from './system.ts';
 

@@ -1,5 +1,5 @@
 // The part of a system's page about its variant that Nix builds.
-import type { DirectProtocol } from './boot-header.ts';
+import type { DirectProtocol } from '../image/boot/boot-header.ts';
 import type { FileFacts } from './image-facts.ts';
 
 export interface NixBase {

@@ -6,7 +6,7 @@ import type { ConsoleRules } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import { byCodeUnit } from '../core/digest.ts';
-import type { DirectProtocol } from './boot-header.ts';
+import type { DirectProtocol } from '../image/boot/boot-header.ts';
 import type { CLibrary } from './c-library-facts.ts';
 import type { CargoBuild, Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';

@@ -1,5 +1,5 @@
 // The source of the standard library, which build-std compiles: found in a toolchain's sysroot, in a folder or archive that a person names, or
-// among the copies unpacked in the cache. Downloads nothing: lib/system/rust-src-download.ts does that for doctor --install.
+// among the copies unpacked in the cache. Downloads nothing: lib/host/rust-src-download.ts does that for doctor --install.
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../core/digest.ts';

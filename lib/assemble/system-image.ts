@@ -1,0 +1,73 @@
+// The image of a system's profile: assembled once per state of the facts of its page, the outputs of its components and, where it has one, its root of
+// packages. An image that was made of the same things and has not been touched since is left as it is; then nothing that assembles one is loaded.
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { knownTree } from '../cache/digests/known-tree.ts';
+import { stageRecord } from '../cookbook/stages.ts';
+import { digestBytes, digestRecord } from '../core/digest.ts';
+import type { Json } from '../core/digest.ts';
+import { absentAsUndefined } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { remembered } from '../core/remembered.ts';
+import type { Witnessed } from '../core/remembered.ts';
+import type { Compiled } from '../crates/compiled.ts';
+import { baseFolder } from '../rootfs/base-root.ts';
+import { hostFiles, sourceRows } from '../system/image-facts.ts';
+import type { ImageFacts } from '../system/image-facts.ts';
+import { rootRequest, sourceAt } from './image-request.ts';
+import { commandLinePath } from '../system/output-paths.ts';
+import type { ImageRequest, SystemImage } from './image-request.ts';
+import { imageOf, profileOf } from '../system/system.ts';
+
+/** `made`: component/output -> path. */
+export async function systemImage(
+  request: ImageRequest,
+  imagePath: string,
+  compiled: Compiled,
+  made: ReadonlyMap<string, string>,
+  context: Context,
+): Promise<SystemImage> {
+  const { system, profile, cache, fetched, lock, password } = request;
+  const facts = imageOf(system, profile);
+  const outputs = compiled.projects.flatMap(({ project, outputs: all }) =>
+    [...all].map(([name, { digest }]) => [`${project.name}/${name}`, digest] as const),
+  );
+  const kernel = profileOf(system, profile).kernel;
+  const question: Json = {
+    imagePath,
+    facts: digestBytes(JSON.stringify([facts, system.replacements ?? null, kernel ?? null])),
+    outputs: digestRecord(Object.fromEntries(outputs)),
+    bases: fetched ? basesOf(facts).map((base) => baseFolder(rootRequest(request, facts, fetched, base))) : [],
+    singles: (lock?.archives ?? []).filter(({ uses }) => uses.some((use) => use.startsWith('single '))).map(({ sha256 }) => sha256),
+    sources: await sourceDigests(request, facts),
+    files: await Promise.all(hostFiles(facts).map(async (path) => (await cache.digests.file(path)) ?? null)),
+    packages: (request.installed?.stages ?? []).map(stageRecord),
+    // Nothing that is written down depends on the password itself.
+    encrypted: password !== undefined,
+    // What makes trees and file systems of the facts: a newer Bloomery may make others.
+    makers: [await knownTree(cache, join(import.meta.dirname, '../image'), {}), await knownTree(cache, import.meta.dirname, {})],
+  };
+  const assembled = async (): Promise<Witnessed<SystemImage>> => {
+    const { assembleImage } = await import('./assemble-system-image.ts');
+    const value = await assembleImage(request, facts, imagePath, compiled, made, context);
+    return { value, witnesses: [imagePath, ...(value.kernel === undefined ? [] : [value.kernel, commandLinePath(value.kernel)])] };
+  };
+  const opensWith = password === undefined ? undefined : (await import('../image/image.ts')).opensWith;
+  const holds = ({ image }: SystemImage): boolean => password === undefined || opensWith?.(imagePath, image, password) === true;
+  return await remembered(cache.root, 'image', question, assembled, holds);
+}
+
+/** Returns the digests of the files of components' sources that an image has. */
+async function sourceDigests({ folders, cache }: ImageRequest, facts: ImageFacts): Promise<Json> {
+  const rows = sourceRows(facts).map(async (row) => {
+    const path = sourceAt(row, folders);
+    const about = path === undefined ? undefined : await absentAsUndefined(stat(path));
+    if (path === undefined || !about) return [row, null] as const;
+    return [row, about.isDirectory() ? await cache.digests.tree(path) : ((await cache.digests.file(path)) ?? null)] as const;
+  });
+  return Object.fromEntries(await Promise.all(rows));
+}
+
+function basesOf(facts: ImageFacts): readonly string[] {
+  return facts.partitions.flatMap(({ root }) => (root ? [root.base] : []));
+}

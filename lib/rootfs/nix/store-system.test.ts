@@ -1,0 +1,106 @@
+// A system that is a closure: built by the real Nix, packed, booted in QEMU; then its tools are swapped without building anything, and it boots again with
+// the others. BLOOMERY_TEST_COREUTILS names the program that is swapped in: uutils' coreutils, say. Without it, Debian's toybox stands in.
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { linuxGuest } from '../../../fixtures/linux-guest/linux-guest.ts';
+import { noNix, removeStore } from '../../../fixtures/nix/private-nix.ts';
+import { buildStoreSystem, packInitramfs } from '../../../fixtures/rust-nixos/store/store-system.ts';
+import { console as linuxConsole } from '../../../systems/linux/console.ts';
+import { closureBytes } from '../../closure/graph.ts';
+import { packageDiff, versionsText } from '../../closure/diff.ts';
+import { replaceDependencies } from '../../nix/rewrite/replace-dependencies.ts';
+import { storeFolder } from '../../nix/store/store-folder.ts';
+import type { StoreFolder } from '../../nix/store/store-folder.ts';
+import { hashPartOf } from '../../nix/store/store-path.ts';
+import type { StoreName } from '../../nix/store/store-path.ts';
+import { closureInfos, storeClosure } from '../../nix/store/store.ts';
+import type { Closure } from '../../closure/graph.ts';
+import { Failure } from '../../core/errors.ts';
+import { findProgram } from '../../core/sh.ts';
+import { MiB } from '../../core/sizes.ts';
+import { bootTest } from '../../boot/boot-test.ts';
+
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env['HOME'] ?? '/root', '.cache'), 'bloomery');
+const context = { signal: new AbortController().signal, report: () => undefined };
+const root = await mkdtemp(join(tmpdir(), 'store-system-'));
+test.after(() => removeStore(root));
+
+const hasNix = (await findProgram('nix-store', env['PATH'] ?? '')) !== undefined;
+if (!hasNix) console.error(noNix);
+
+async function closureIn(store: StoreFolder, name: StoreName): Promise<Closure> {
+  return storeClosure(name, await closureInfos(store, [name], context));
+}
+
+/** Boots the closure of `system`, which lies at `folder`/nix/store; gives what it said. */
+async function boots(name: string, folder: string, system: StoreName, closure: Closure): Promise<string> {
+  const { kernel } = await linuxGuest(cacheDir, env);
+  const initrd = join(root, `${name}.cpio`);
+  await packInitramfs(folder, [...closure.nodes.keys()] as StoreName[], initrd, env);
+  const log = join(root, `${name}.log`);
+  const { verdict } = await bootTest(
+    {
+      machine: {
+        ...{ firmware: 'bios', memoryBytes: 256 * MiB, cpus: 1, imageInterface: 'ide' },
+        kernel: { image: kernel, initrd, commandLine: `console=ttyS0 panic=-1 rdinit=/nix/store/${system}/init` },
+      },
+      image: undefined,
+      accelerator: 'tcg',
+      monitor: 'qemu',
+      cacheDir: join(root, 'cache'),
+      env: { PATH: env['PATH'] ?? '', TMPDIR: root },
+      rules: linuxConsole,
+      limits: { timeoutMs: 240_000, silenceMs: 120_000, graceMs: 300 },
+      steps: [],
+      log,
+    },
+    context,
+  );
+  const said = (await readFile(log, 'latin1')).replaceAll('\r', '');
+  assert.is(verdict.kind, 'booted', `${JSON.stringify(verdict)}\n${said.slice(-2000)}`);
+  return said;
+}
+
+const check = hasNix ? test : test.skip;
+
+check('a system of store paths boots from its closure alone, and with other tools when they were swapped', async () => {
+  const folder = join(root, 'vanilla');
+  await mkdir(folder);
+  const { system, coreutils, other } = await buildStoreSystem({ folder, env, program: env['BLOOMERY_TEST_COREUTILS'] });
+  const store = storeFolder(join(folder, 'nix/store'), '/nix/store');
+  const vanilla = await closureIn(store, system);
+  const first = await boots('vanilla', folder, system, vanilla);
+  assert.match(first, `the tools are those of /nix/store/${coreutils}`);
+  assert.match(first, /^BusyBox v1\./m);
+
+  const to = join(root, 'swapped/nix/store');
+  const request = { root: system, replacements: [{ old: coreutils, new: other }], cutoffs: [], to, whole: true };
+  const { root: newSystem, rewritten } = await replaceDependencies(store, request, context);
+  assert.equal(rewritten.map(({ old }) => old.slice(33)).sort(), ['etc-1', 'store-system-1']);
+  const swapped = await closureIn(storeFolder(to), newSystem);
+  const second = await boots('swapped', join(root, 'swapped'), newSystem, swapped);
+  assert.match(second, `the tools are those of /nix/store/${other}`);
+  assert.match(second, env['BLOOMERY_TEST_COREUTILS'] === undefined ? /^toybox 0\./m : /^ls .*\d/m);
+  assert.not.match(second, hashPartOf(coreutils));
+  assert.not.match(second, /^BusyBox v1\./m);
+
+  const changes = packageDiff(vanilla, swapped).filter(({ change }) => change === 'added' || change === 'removed');
+  assert.equal(
+    changes.map(({ name, before, after }) => `${name}: ${versionsText(before, after)}`),
+    ['coreutils: 9.8 → ∅', 'coreuutils: ∅ → 98'],
+  );
+  assert.ok(closureBytes(swapped) > closureBytes(vanilla));
+});
+
+test('the closure is packed from nothing but its paths', async () => {
+  const folder = join(root, 'empty');
+  await mkdir(join(folder, 'nix/store'), { recursive: true });
+  const error: unknown = await packInitramfs(folder, [], join(root, 'none.cpio'), env).catch((reason: unknown) => reason);
+  assert.instance(error, Failure); // there is not even a busybox to pack it with
+});
+
+test.run();

@@ -1,0 +1,86 @@
+// Which package of a Debian root has which file, from dpkg's own database in it; and that database without packages whose files are gone.
+import { readFile } from 'node:fs/promises';
+import { cannot } from '../core/errors.ts';
+import type { Entry } from '../image/file-tree.ts';
+import type { BaseRoot } from './base-root.ts';
+import { fieldsOf } from '../sources/debian/debian-index.ts';
+
+export interface InstalledPackage {
+  readonly name: string;
+  readonly version: string;
+  /** Names of packages: Pre-Depends and Depends, the first alternative that is installed. */
+  readonly depends: readonly string[];
+  /** Paths of its files and links in the root; folders belong to nobody. */
+  readonly files: readonly string[];
+}
+
+export const statusPath = 'var/lib/dpkg/status';
+const infoFolder = 'var/lib/dpkg/info';
+
+/** Folders that are links into usr/ in a merged root, by which packages may still name their files. */
+const merged = /^(bin|sbin|lib|lib32|lib64|libx32)\//;
+
+/** The packages of a root, by name. */
+export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<string, InstalledPackage>> {
+  const status = await textOf(root, statusPath);
+  const paragraphs = status.split('\n\n').map(fieldsOf);
+  const names = new Map<string, string>();
+  for (const fields of paragraphs) {
+    const name = fields.get('Package');
+    if (name === undefined) continue;
+    names.set(name, name);
+    for (const provided of (fields.get('Provides') ?? '').split(',')) {
+      const word = /^\s*([^\s(]+)/.exec(provided)?.[1];
+      if (word !== undefined && !names.has(word)) names.set(word, name);
+    }
+  }
+  const found = new Map<string, InstalledPackage>();
+  for (const fields of paragraphs) {
+    const name = fields.get('Package');
+    if (name === undefined || !/ installed$/.test(fields.get('Status') ?? '')) continue;
+    const relations = [fields.get('Pre-Depends'), fields.get('Depends')].filter((value) => value !== undefined).join(',');
+    const depends = relations.split(',').flatMap((alternatives) => {
+      const candidates = alternatives.split('|').map((one) => names.get(/^\s*([^\s(:]+)/.exec(one)?.[1] ?? ''));
+      const first = candidates.find((candidate) => candidate !== undefined);
+      return first === undefined || first === name ? [] : [first];
+    });
+    const list = [`${infoFolder}/${name}.list`, `${infoFolder}/${name}:${fields.get('Architecture')}.list`].find((path) => root.has(path));
+    const files =
+      list === undefined
+        ? []
+        : (await textOf(root, list))
+            .split('\n')
+            .map(inRoot)
+            .filter((path) => isFile(root.get(path)));
+    found.set(name, { name, version: fields.get('Version') ?? '', depends: [...new Set(depends)], files });
+  }
+  return found;
+}
+
+/** The database's text without some packages. */
+export function statusWithout(status: string, gone: ReadonlySet<string>): string {
+  return status
+    .split('\n\n')
+    .filter((paragraph) => !gone.has(/^Package: (\S+)/m.exec(paragraph)?.[1] ?? ''))
+    .join('\n\n');
+}
+
+/** Files of dpkg's database about a package. */
+export function isAbout(path: string, name: string): boolean {
+  return path.startsWith(`${infoFolder}/${name}.`) || path.startsWith(`${infoFolder}/${name}:`);
+}
+
+export async function textOf(root: BaseRoot, path: string): Promise<string> {
+  const entry = root.get(path);
+  if (entry?.kind !== 'file' || entry.content.kind !== 'host') throw cannot(`read "${path}" of the base`, 'it is not there');
+  return await readFile(entry.content.path, 'utf8');
+}
+
+function inRoot(line: string): string {
+  const path = line.replace(/^\/+/, '');
+  return merged.test(path) ? `usr/${path}` : path;
+}
+
+function isFile(entry: Entry | undefined): boolean {
+  return entry !== undefined && entry.kind !== 'directory';
+}

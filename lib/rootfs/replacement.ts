@@ -1,0 +1,68 @@
+// Replacements: programs of a base give way to components of ours. A row says what goes, what comes and what stays; everything that the original
+// offered as a command must be in one of the two, so that nothing is lost by an oversight. A table in, a tree out.
+import { cannot } from '../core/errors.ts';
+import type { Entry } from '../image/file-tree.ts';
+import { isAbout } from './package-files.ts';
+import type { InstalledPackage } from './package-files.ts';
+import type { Multicall, Replacement } from '../system/replacement-facts.ts';
+
+/** What became of an original. */
+export interface Replaced {
+  readonly name: string;
+  readonly original: readonly string[];
+  /** Commands that came from the replacement, and that stayed of the original. */
+  readonly provided: readonly string[];
+  readonly stayed: readonly string[];
+}
+
+const commandFolders = /^usr\/(?:bin|sbin)\/[^/]+$/;
+
+/** Takes an original's files out of the tree (which is changed) and says what happened; the files that it provides are the caller's to add. */
+export function makeWay(
+  tree: Map<string, Entry>,
+  name: string,
+  { original, provides, stays = [], dispensable = [], multicall }: Replacement,
+  packages: ReadonlyMap<string, InstalledPackage>,
+): Replaced {
+  const provided = new Set([...Object.keys(provides), ...Object.keys(multicall?.links ?? {})]);
+  const keeps = (path: string): boolean => stays.some((kept) => (kept.endsWith('/') ? path.startsWith(kept) : path === kept));
+  const stayed: string[] = [];
+  for (const path of stays) {
+    const there = path.endsWith('/') || original.some((one) => packages.get(one)?.files.includes(path));
+    if (!there && original.some((one) => packages.has(one)))
+      throw cannot(`replace ${name}`, `the original has no "${path}" that could stay`);
+  }
+  for (const one of original) {
+    const found = packages.get(one);
+    for (const path of found?.files ?? []) {
+      if (keeps(path)) {
+        if (commandFolders.test(path)) stayed.push(path);
+        continue;
+      }
+      if (commandFolders.test(path) && !provided.has(path) && !dispensable.includes(path)) {
+        const hint = 'name it in the row: as provided, as staying, or as dispensable';
+        throw cannot(`replace ${name}`, `nothing provides "${path}" of ${one}`, { hint });
+      }
+      tree.delete(path);
+    }
+    if (stays.length === 0) for (const path of [...tree.keys()]) if (isAbout(path, one)) tree.delete(path);
+  }
+  return {
+    name,
+    original: original.filter((one) => packages.has(one)),
+    provided: [...provided].filter((path) => commandFolders.test(path)),
+    stayed,
+  };
+}
+
+/** Packages of which nothing is left. */
+export function goneWith({ original, stays = [] }: Replacement): readonly string[] {
+  return stays.length === 0 ? original : [];
+}
+
+/** Names that a multicall program was to have and does not list. */
+export function refuseMissing(name: string, { program, links }: Multicall, listed: ReadonlySet<string>): void {
+  const missing = Object.values(links).filter((one) => !listed.has(one));
+  if (missing.length > 0)
+    throw cannot(`replace ${name}`, `${program} has no ${missing.join(', ')}`, { hint: 'it lists what it has with --list' });
+}
