@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Boots a system's image and judges its serial console: booted, failed, stalled or exited-early. Exit code 0 means booted.
-import './lib/face/compile-cache.ts';
+import './lib/cli/compile-cache.ts';
 
-const { bootFlags, judgeBoots } = await import('./lib/face/boot-task.ts');
-const { task } = await import('./lib/face/task.ts');
+const { bootFlags, judgeBoots } = await import('./lib/cli/tasks/boot-task.ts');
+const { task } = await import('./lib/cli/task.ts');
 
 await task(
   {

@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Measures what the project promises about speed, on this machine, against the tool that the promise compares with.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { benchFlags, measure } = await import('../lib/face/bench-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { benchFlags, measure } = await import('../lib/dev/bench/bench-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Builds a system: its components from Rust source through the cache, and of them a bootable image, without root.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { build, buildFlags } = await import('../lib/face/build-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { build, buildFlags } = await import('../lib/cli/tasks/build-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Looks after the cache: what is in it, whether it is whole, and what may go.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { cacheFlags, manageCache } = await import('../lib/face/cache-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { cacheFlags, manageCache } = await import('../lib/cli/tasks/cache-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

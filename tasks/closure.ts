@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Asks what a system consists of and why: sizes, packages, reasons, and what becomes of it when a dependency is swapped.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { closureFlags, studyClosure } = await import('../lib/face/closure-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { closureFlags, studyClosure } = await import('../lib/cli/closure/closure-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,10 +1,10 @@
 #!/usr/bin/env zx
 // Boots one image with two kernels, and shows where the output of its programs first differs.
 import { join } from 'node:path';
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { compare, compareFlags } = await import('../lib/face/compare-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { compare, compareFlags } = await import('../lib/cli/tasks/compare-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

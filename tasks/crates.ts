@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Compiles a Cargo project (or several) with every crate cached by the content of what it is made from.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { compileProjects, projectFlags } = await import('../lib/face/crates-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { compileProjects, projectFlags } = await import('../lib/cli/tasks/crates-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

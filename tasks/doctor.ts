@@ -1,10 +1,10 @@
 #!/usr/bin/env zx
 // Looks whether this host can build and boot a system, and with --install gets what is missing: system packages and the standard library's source.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
 const { complaint, examine } = await import('../lib/host/doctor.ts');
 const { checkLine } = await import('../lib/host/host-checks.ts');
-const { task } = await import('../lib/face/task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

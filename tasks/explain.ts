@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Prints what a unit's last result was made from: every argument, variable, tool, source and artifact that its key took in.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { explainFlags, explainUnit } = await import('../lib/face/explain-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { explainFlags, explainUnit } = await import('../lib/cli/tasks/explain-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

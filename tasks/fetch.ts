@@ -1,10 +1,10 @@
 #!/usr/bin/env zx
 // Fetches the sources of a system, verified: what its lock names, or with --update what archives and branches have now.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { fetchFlags, fetchTask } = await import('../lib/face/fetch-task.ts');
-const { repository } = await import('../lib/face/repository.ts');
-const { task } = await import('../lib/face/task.ts');
+const { fetchFlags, fetchTask } = await import('../lib/cli/tasks/fetch-task.ts');
+const { repository } = await import('../lib/cli/repository.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Shows that the crate compiler calls rustc and build scripts as cargo does, word for word.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { compareProjects, fidelityFlags } = await import('../lib/face/fidelity-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { compareProjects, fidelityFlags } = await import('../lib/dev/stress/fidelity-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

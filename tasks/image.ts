@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Lists, prints, extracts and verifies what is in an image, compares two images, and writes files into one.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { imageFlags, inspectImage } = await import('../lib/face/image-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { imageFlags, inspectImage } = await import('../lib/cli/tasks/image-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

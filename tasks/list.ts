@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Lists the components and recipes of a system with versions, pins, sizes and cache state. --check finds mistakes in recipes.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { listFlags, listSystem } = await import('../lib/face/list-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { listFlags, listSystem } = await import('../lib/cli/tasks/list-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // A network for machines: a TAP device with NAT, made or removed. Needs root; machines then run without.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { changeNetwork, netFlags } = await import('../lib/face/net-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { changeNetwork, netFlags } = await import('../lib/cli/tasks/net-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -2,11 +2,11 @@
 // Compares the crate compiler with the real cargo on projects and edits that were written by hand, each after a fault that a user's project showed.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
 const { realBuilders } = await import('../lib/dev/history-stress.ts');
 const { replayAllWritten, writtenHistory } = await import('../lib/dev/written-history.ts');
-const { task } = await import('../lib/face/task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,10 +1,10 @@
 #!/usr/bin/env zx
 // Boots a system's image with its serial console on this terminal. Ctrl-] ends the machine; the image is not changed.
 import { join } from 'node:path';
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { runFlags, runMachine } = await import('../lib/face/run-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { runFlags, runMachine } = await import('../lib/cli/tasks/run-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,10 +1,10 @@
 #!/usr/bin/env zx
 // Holds the boot verdict against texts that people have labelled, and prints the confusion table.
 import { join } from 'node:path';
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { score, scoreFlags } = await import('../lib/face/score-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { score, scoreFlags } = await import('../lib/dev/stress/score-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -2,15 +2,15 @@
 // Tries the boot tester itself: many boots in a row, SIGKILL at random instants, and twenty boots that must go wrong.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import '../lib/face/compile-cache.ts';
-import type { BootSubject } from '../lib/face/stress-boot.ts';
-import type { Stressed } from '../lib/face/stress.ts';
+import '../lib/cli/compile-cache.ts';
+import type { BootSubject } from '../lib/dev/stress/stress-boot.ts';
+import type { Stressed } from '../lib/dev/stress/stress.ts';
 
 const { guestFaults, imageFaults } = await import('../fixtures/redox/faults.ts');
 const { cannot } = await import('../lib/core/errors.ts');
 const { faultyImages } = await import('../lib/dev/stress/faulty-images.ts');
-const { prepare, stressBootKills, stressBoots, stressFaults } = await import('../lib/face/stress-boot.ts');
-const { task } = await import('../lib/face/task.ts');
+const { prepare, stressBootKills, stressBoots, stressFaults } = await import('../lib/dev/stress/stress-boot.ts');
+const { task } = await import('../lib/cli/task.ts');
 const { system } = await import('../systems/redox.ts');
 
 await task(

@@ -2,12 +2,12 @@
 // Compares the crate compiler with the real cargo on random projects and random edits.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 import type { History } from '../lib/dev/history.ts';
 
 const { historyOf } = await import('../lib/dev/history.ts');
 const { realBuilders, sentenceOf, stressHistories } = await import('../lib/dev/history-stress.ts');
-const { task } = await import('../lib/face/task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -2,13 +2,13 @@
 // Ill-treats builds of real projects and checks that nothing comes of it: kill -9, several at once, damaged blobs.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import '../lib/face/compile-cache.ts';
-import type { Calm } from '../lib/face/stress-build.ts';
+import '../lib/cli/compile-cache.ts';
+import type { Calm } from '../lib/dev/stress/stress-build.ts';
 
 const { cannot } = await import('../lib/core/errors.ts');
-const { stressConcurrent, stressFlip, stressKill } = await import('../lib/face/stress.ts');
-const { undisturbed } = await import('../lib/face/stress-build.ts');
-const { task } = await import('../lib/face/task.ts');
+const { stressConcurrent, stressFlip, stressKill } = await import('../lib/dev/stress/stress.ts');
+const { undisturbed } = await import('../lib/dev/stress/stress-build.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Runs the tests: every lib/**/x.test.ts (or those whose path has one of the words given) in a process of its own, some at a time.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { runTests } = await import('../lib/face/test-run.ts');
-const { task } = await import('../lib/face/task.ts');
+const { runTests } = await import('../lib/dev/testing/test-run.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // Looks after machines that run (tasks/run.ts, or test-boot.ts --keep): pauses them, keeps them, changes their size.
-import '../lib/face/compile-cache.ts';
+import '../lib/cli/compile-cache.ts';
 
-const { controlMachine, vmFlags } = await import('../lib/face/vm-task.ts');
-const { task } = await import('../lib/face/task.ts');
+const { controlMachine, vmFlags } = await import('../lib/cli/tasks/vm-task.ts');
+const { task } = await import('../lib/cli/task.ts');
 
 await task(
   {

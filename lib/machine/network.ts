@@ -1,5 +1,5 @@
 // A network for machines that are reached by an address of their own: a TAP device with NAT, as commands of iproute2 and nftables (or iptables).
-// Pure: it gives the steps, lib/face/net-task.ts takes them.
+// Pure: it gives the steps, lib/cli/tasks/net-task.ts takes them.
 
 export interface TapNetwork {
   /** The TAP device. */

@@ -1,0 +1,110 @@
+// What a person means by A in `closure.ts size A`: an image by its system and profile, an image's manifest, or a store path.
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { openBinaryCache } from '../../nix/binary-cache/binary-cache.ts';
+import type { BinaryCache } from '../../nix/binary-cache/binary-cache.ts';
+import { manifestClosure } from '../../closure/manifest-closure.ts';
+import { closureInfos, storeClosure } from '../../nix/store/store.ts';
+import type { Store } from '../../nix/store/store.ts';
+import { storeFolder } from '../../nix/store/store-folder.ts';
+import type { StoreFolder } from '../../nix/store/store-folder.ts';
+import { isStoreName } from '../../nix/store/store-path.ts';
+import type { StoreName } from '../../nix/store/store-path.ts';
+import type { Closure } from '../../closure/graph.ts';
+import { cannot } from '../../core/errors.ts';
+import type { Task } from '../task.ts';
+
+const defaultStore = '/nix/store';
+const help = 'see npx zx tasks/closure.ts --help';
+
+export interface NamedClosure {
+  /** As it was typed. */
+  readonly name: string;
+  readonly closure: Closure;
+  /** Where its nodes are store paths. */
+  readonly storeDir?: string;
+}
+
+export interface StorePlace {
+  readonly store: Store;
+  readonly name: StoreName;
+}
+
+/** Reads the closure that is meant. */
+export async function namedClosure(text: string, task: Task): Promise<NamedClosure> {
+  const image = /^([\w-]+):([\w-]+)$/.exec(text);
+  if (image) {
+    const out = task.path(task.args.text('out') ?? 'out');
+    return { name: text, closure: await manifestClosure(join(out, `${image[1]}-${image[2]}.json`)) };
+  }
+  if (text.endsWith('.json') && storeNameOf(text) === undefined) return { name: text, closure: await manifestClosure(task.path(text)) };
+  const { store, name } = await storePlace(text, task);
+  return { name: text, closure: storeClosure(name, await closureInfos(store, [name], task)), storeDir: store.storeDir };
+}
+
+/** The store path in `text` and the store that has it: the binary cache of --from, else a folder as `folderPlace` finds it. */
+export async function storePlace(text: string, task: Task): Promise<StorePlace> {
+  const from = task.args.text('from');
+  if (from === undefined) return folderPlace(text, task);
+  const name = isStoreName(text) ? text : storeNameOf(task.path(text))?.name;
+  if (name === undefined) throw cannot(`find "${text}" in "${from}"`, 'it is no store path', { blame: 'usage', hint: help });
+  return { store: await cacheAt(from, task), name };
+}
+
+/**
+ * The store path in `text`: a path in a store's folder, what lies in one, a link to one (result), or the bare name. --store DIR says where the
+ * files of that store lie, where that is elsewhere.
+ */
+export function folderPlace(text: string, { args, path }: Task): { readonly store: StoreFolder; readonly name: StoreName } {
+  const dir = args.text('store');
+  if (isStoreName(text)) return { store: openStore(path(dir ?? defaultStore)), name: text };
+  const found = storeNameOf(path(text)) ?? storeNameOf(resolved(path(text)));
+  if (found) return { store: dir === undefined ? openStore(found.storeDir) : openStore(path(dir), found.storeDir), name: found.name };
+  throw cannot(`use "${text}"`, 'it is neither <system>:<profile>, nor the manifest of an image (.json), nor a store path', {
+    blame: 'usage',
+    hint: help,
+  });
+}
+
+/** Whether `folderPlace` would find one. */
+export function isStorePath(text: string, { path }: Task): boolean {
+  return isStoreName(text) || storeNameOf(path(text)) !== undefined || storeNameOf(resolved(path(text))) !== undefined;
+}
+
+/** The binary cache at a URL, or in a folder as the person wrote it. */
+export async function cacheAt(place: string, task: Task): Promise<BinaryCache> {
+  const { host } = task;
+  const known = /^\w+:/.test(place) ? place : task.path(place);
+  const cache =
+    caches.get(known) ?? openBinaryCache(known, { tempDir: host.env['TMPDIR'] || '/tmp', searchPath: host.env['PATH'] ?? '' }, task);
+  caches.set(known, cache);
+  return await cache;
+}
+
+/** One for all arguments, so that nothing is read twice. */
+const opened = new Map<string, StoreFolder>();
+const caches = new Map<string, Promise<BinaryCache>>();
+
+function openStore(dir: string, storeDir?: string): StoreFolder {
+  const key = `${dir}\n${storeDir ?? ''}`;
+  const store = opened.get(key) ?? storeFolder(dir, storeDir);
+  opened.set(key, store);
+  return store;
+}
+
+/** The first part of a path that is a store path's name, and the folder above it. */
+function storeNameOf(path: string): { storeDir: string; name: StoreName } | undefined {
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    const name = basename(at);
+    if (isStoreName(name) && storeNameOf(dirname(at)) === undefined) return { storeDir: dirname(at), name };
+  }
+  return undefined;
+}
+
+function resolved(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,202 @@
+// The flags that boot tests and interactive runs share, and what they mean. Starts nothing.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Step } from '../../console/dialogue.ts';
+import type { Limits } from '../../console/rules.ts';
+import { cannot, cannotBecause, nearest } from '../../core/errors.ts';
+import type { AcceleratorChoice } from '../../machine/accelerator.ts';
+import type { MachineDescription } from '../../machine/machine.ts';
+import type { MachineRecord } from '../../machine/run-directory.ts';
+import type { OsdkAction } from '../../osdk/manifest.ts';
+import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
+import { osdkMachine } from '../../boot/osdk-machine.ts';
+import { withReferenceKernel } from '../../rootfs/reference-kernel.ts';
+import type { BootTarget } from '../../boot/boot-target.ts';
+import type { MachineOrder, MonitorChoice } from '../../boot/machine-order.ts';
+import type { CommandLine, Flag } from '../command-line.ts';
+import { gdbOf } from './device-flags.ts';
+import { changedMachine, machineChanges } from './machine-flags.ts';
+import type { Task } from '../task.ts';
+
+/** Which machine: for everything that starts one. */
+export const machineFlags = {
+  image: { type: 'string', value: 'FILE', help: 'boot this image (with --system S) instead of out/<system>-<profile>.img' },
+  system: { type: 'string', value: 'S', help: 'the system that --image or --replay is of' },
+  profile: { type: 'string', value: 'P', help: "which image of the system (default: the system's own)" },
+  scheme: {
+    type: 'string',
+    value: 'NAME',
+    help: 'a way to run the machine that the page has (asterinas: normal, iommu, microvm); with --ktest a scheme of the OSDK.toml',
+  },
+  'osdk-machine': {
+    type: 'boolean',
+    help: "the machine of the checkout's OSDK.toml: QEMU with the words of [qemu], which a shell expands. --scheme is then one of that file",
+  },
+  vmm: {
+    type: 'string',
+    value: 'auto|qemu|cloud-hypervisor',
+    help: 'what runs the machine (default: auto in run.ts, which prefers Cloud Hypervisor where it suits; else qemu)',
+  },
+  accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
+  ...machineChanges,
+  cache: { type: 'string', value: 'DIR', help: 'the cache directory; it remembers whether KVM works' },
+} as const satisfies Record<string, Flag>;
+
+/** When the verdict is reached, and what is said meanwhile. */
+export const verdictFlags = {
+  timeout: { type: 'string', value: 'S', help: 'give up after S seconds' },
+  silence: { type: 'string', value: 'S', help: 'give up when the console is silent for S seconds' },
+  reboots: { type: 'string', value: 'N', help: 'the machine may start over N times after it has said so (default 1); further times are a boot loop' },
+  grace: { type: 'string', value: 'S', help: 'read on for S seconds after the prompt (default 2)' },
+  'no-ask': {
+    type: 'boolean',
+    help: 'type nothing at a prompt that is only a sign ("# "). It then counts when nothing follows it for the time of --grace',
+  },
+  expect: { type: 'string', multiple: true, value: 'TEXT', help: 'wait for TEXT on the console; with --send, in the order given' },
+  send: { type: 'string', multiple: true, value: 'TEXT', help: 'type TEXT and Enter; before any --expect it waits for the prompt' },
+} as const satisfies Record<string, Flag>;
+
+/** What of a system is booted. */
+export interface BootChoice {
+  /** Undefined: the system's default. */
+  readonly profile: string | undefined;
+  /** A kernel of the page, or a file. Undefined: the system's own. */
+  readonly kernel: string | undefined;
+}
+
+/** The machine that the command line asks for, and whose it is. `root` is the project's folder. */
+export async function orderedMachine(
+  { args, host, path, report, signal }: Task,
+  root: string,
+  word = args.words[0],
+  monitor: MonitorChoice = 'qemu',
+  choice: BootChoice = { profile: args.text('profile'), kernel: args.text('kernel') },
+): Promise<{ target: BootTarget; order: MachineOrder }> {
+  const image = args.text('image');
+  const target = await bootTarget({
+    root,
+    system: namedSystem(word, args.text('system')),
+    profile: choice.profile,
+    image: image === undefined ? undefined : path(image),
+  });
+  const cacheDir = path(args.text('cache') ?? host.cacheDir);
+  const { kernel } = choice;
+  const named = kernel !== undefined && Object.hasOwn(target.system.reference?.kernels ?? {}, kernel) ? kernel : undefined;
+  const at = { root, cacheDir, env: host.env };
+  const own = args.has('osdk-machine')
+    ? await machineOfCheckout({ args, host, signal, report }, target.system.machine, target.checkout, 'run')
+    : schemed(target.system, args.text('scheme'));
+  const machine = named ? await withReferenceKernel(target.system, own, named, at, { report, signal }) : own;
+  const order = {
+    machine: changedMachine(machine, args, path, named !== undefined),
+    // A kernel that is started directly needs no disk.
+    image: kernel !== undefined && !named && image === undefined ? undefined : target.image,
+    accelerator: acceleratorChoice(args),
+    monitor: oneOf(args, 'vmm', monitors) ?? monitor,
+    cacheDir,
+    env: host.env,
+  };
+  return { target: named ? withKernel(target, named) : target, order };
+}
+
+/** What --osdk-machine asks for. Flags that change what its words say are a Failure. */
+export async function machineOfCheckout(
+  { args, host, signal, report }: Pick<Task, 'args' | 'host' | 'signal' | 'report'>,
+  machine: MachineDescription,
+  checkout: string | undefined,
+  action: OsdkAction,
+): Promise<MachineDescription> {
+  const { kernel: _kernel, initrd: _initrd, append: _append, 'debug-exit': _exit, ...changes } = machineChanges;
+  const other = ['accel', 'vmm', ...Object.keys(changes)].find((flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0);
+  if (other !== undefined) {
+    const why = `--osdk-machine takes the machine of OSDK.toml as it is, and --${other} changes that of the page`;
+    throw cannot('read the command line', why, { blame: 'usage', hint: 'give one of them' });
+  }
+  return await osdkMachine({ machine, checkout, action, scheme: args.text('scheme'), env: host.env }, { signal, report });
+}
+
+/** The machine with what a scheme of the page changes. */
+function schemed({ name, machine, schemes = {} }: BootTarget['system'], wanted: string | undefined): MachineDescription {
+  if (wanted === undefined) return machine;
+  const scheme = Object.hasOwn(schemes, wanted) ? schemes[wanted] : undefined;
+  if (scheme) return { ...machine, ...scheme.machine };
+  const names = Object.keys(schemes);
+  const near = nearest(wanted, names);
+  throw cannot(`run ${name} by the scheme "${wanted}"`, names.length === 0 ? 'its page has none' : `its schemes are ${names.join(', ')}`, {
+    blame: 'usage',
+    hint: near && `did you mean ${near}?`,
+  });
+}
+
+/** What the other kernel says is judged by its own rules, and written to a file of its own. */
+function withKernel(target: BootTarget, name: string): BootTarget {
+  const { system, log } = target;
+  const { session: _, referenceSession, ...rest } = system;
+  const rules = system.reference?.kernels[name]?.console ?? system.console;
+  return { ...target, system: { ...rest, console: rules, ...(referenceSession && { session: referenceSession }) }, log: log.replace(/\.log$/, `-${name}.log`) };
+}
+
+export interface InteractiveOrder {
+  readonly title: string;
+  readonly order: MachineOrder;
+  /** Undefined for a snapshot, which does not record its system. */
+  readonly target: BootTarget | undefined;
+}
+
+/** The machine of a run on a terminal: as `orderedMachine`, or the machine of a snapshot with --restore. */
+export async function orderedOrRestored(task: Task, root: string): Promise<InteractiveOrder> {
+  const { args, host, path } = task;
+  const given = args.text('restore');
+  if (given === undefined) {
+    const { target, order } = await orderedMachine(task, root, args.words[0], 'auto');
+    return { title: target.system.title, order, target };
+  }
+  const { cache: _, ...changes } = machineFlags;
+  const more = Object.keys(changes).find((flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0);
+  if (more !== undefined || args.words.length > 0) {
+    const why = `a snapshot knows its machine: ${more === undefined ? `"${args.words[0]}"` : `--${more}`} cannot change it`;
+    throw cannot('read the command line', why, { blame: 'usage' });
+  }
+  const folder = path(given);
+  const what = `go on from "${given}"`;
+  const text = await readFile(join(folder, 'machine.json'), 'utf8').catch((error: unknown) => {
+    throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER makes one');
+  });
+  const { machine: recorded, image, accelerator, monitor } = JSON.parse(text) as MachineRecord;
+  if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore takes it' });
+  const cacheDir = path(args.text('cache') ?? host.cacheDir);
+  const { gdb: _gdb, ...machine } = recorded;
+  const gdb = gdbOf(args);
+  const order = { accelerator, monitor, cacheDir, env: host.env, image: image ?? undefined, restore: folder };
+  return { title: `the machine of ${given}`, order: { ...order, machine: { ...machine, ...(gdb ? { gdb } : {}) } }, target: undefined };
+}
+
+const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];
+const monitors: readonly MonitorChoice[] = ['auto', 'qemu', 'cloud-hypervisor'];
+
+export function acceleratorChoice(args: CommandLine): AcceleratorChoice {
+  return oneOf(args, 'accel', accelerators) ?? 'auto';
+}
+
+function oneOf<T extends string>(args: CommandLine, flag: string, words: readonly T[]): T | undefined {
+  const given = args.text(flag);
+  const choice = words.find((word) => word === given);
+  if (choice !== undefined || given === undefined) return choice;
+  const near = nearest(given, words);
+  throw cannot(`use --${flag} "${given}"`, `it must be ${words.join(', ')}`, { blame: 'usage', hint: near && `did you mean ${near}?` });
+}
+
+/** The system's own clocks, except where the command line sets another. */
+export function bootLimits(args: CommandLine, own: Limits): Limits {
+  const reboots = args.count('reboots', 0);
+  return {
+    timeoutMs: args.seconds('timeout') ?? own.timeoutMs,
+    silenceMs: args.seconds('silence') ?? own.silenceMs,
+    graceMs: args.seconds('grace') ?? own.graceMs,
+    ...(reboots === undefined ? {} : { reboots }),
+  };
+}
+
+export function dialogueSteps(args: CommandLine): readonly Step[] {
+  return args.sequence(['expect', 'send']).map(({ flag, value }) => ({ kind: flag === 'send' ? 'send' : 'expect', text: value }));
+}

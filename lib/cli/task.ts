@@ -1,0 +1,112 @@
+// How every task runs: reads the command line, environment and clock once, tells the work how to stop and whom to tell, turns its
+// end into text and an exit code. The only module that prints, and the only one that knows the process.
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Chalk } from 'chalk';
+import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
+import { helpText, parseCommandLine } from './command-line.ts';
+import type { CommandLine, Usage } from './command-line.ts';
+import type { Outcome } from '../report/outcome.ts';
+import { progress } from '../report/progress.ts';
+
+/** What the person's side of the world looks like; read once, passed on. */
+export interface Host {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The cache directory unless --cache names another. */
+  readonly cacheDir: string;
+}
+
+export interface Task extends Context {
+  readonly args: CommandLine;
+  readonly host: Host;
+  /** A path as the user wrote it, made absolute. */
+  readonly path: (text: string) => string;
+  /** Writes a line of result to standard output. */
+  readonly print: (line: string) => void;
+  /** Writes raw bytes to standard output at the speed of its reader; false when nobody reads any more. */
+  readonly write: (bytes: Uint8Array) => Promise<boolean>;
+}
+
+/** Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never cut. */
+export async function task(usage: Usage, work: (task: Task) => Promise<Outcome | void>): Promise<void> {
+  const abort = new AbortController();
+  const colour = process.stderr.isTTY === true && !process.env['NO_COLOR'];
+  const columns = process.stderr.isTTY === true ? process.stderr.columns : undefined;
+  const face = progress(
+    {
+      write: (text) => {
+        process.stderr.write(text);
+      },
+      columns,
+      colour,
+    },
+    process.argv.includes('--quiet'),
+  );
+  const onSignal = (): void =>
+    abort.abort(new Failure('interrupted', 'Cannot finish: interrupted', { hint: 'run the same command again: finished work is kept' }));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
+  // A reader that goes away (| head) is not a fault of ours.
+  process.stdout.on('error', (error) => {
+    if (errnoOf(error) !== 'EPIPE') throw error;
+  });
+
+  try {
+    const args = parseCommandLine(usage, scriptArguments(process.argv));
+    if (args.help) {
+      process.stdout.write(`${helpText(usage)}\n`);
+      return;
+    }
+    const host = hostOf(process.cwd(), process.env);
+    const outcome = await work({
+      args,
+      host,
+      signal: abort.signal,
+      report: face.report,
+      path: (text) => resolve(host.cwd, text),
+      print: (line) => {
+        face.clear();
+        process.stdout.write(`${line}\n`);
+      },
+      write: (bytes) =>
+        new Promise((resolve) => {
+          process.stdout.write(bytes, (error) => resolve(!error));
+        }),
+    });
+    face.clear();
+    if (outcome?.json !== undefined && args.has('json')) process.stdout.write(`${JSON.stringify(outcome.json)}\n`);
+    process.exitCode = outcome?.exitCode ?? exitCodes.done;
+  } catch (error) {
+    face.clear();
+    const told = abort.signal.aborted ? abort.signal.reason : hostExhausted(error);
+    process.stderr.write(errorText(told, colour));
+    process.exitCode = told instanceof Failure ? told.exitCode : exitCodes.bug;
+  } finally {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
+  }
+}
+
+/** The sentence, the detail, the hint; a stack only for a bug of ours. */
+export function errorText(error: unknown, colour: boolean): string {
+  const colours = new Chalk({ level: colour ? 1 : 0 });
+  if (error instanceof Failure) {
+    const detail = error.detail ? `${error.detail}\n` : '';
+    const hint = error.hint ? `${colours.dim('hint:')} ${error.hint}\n` : '';
+    return `${detail}${colours.red('error:')} ${error.message}\n${hint}`;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `${colours.red('bug:')} Bloomery itself went wrong; please report this with the command that you ran.\n${stack}\n`;
+}
+
+/** Under zx, argv is [node, zx, script, ...]; under node itself, [node, script, ...]. */
+export function scriptArguments(argv: readonly string[]): readonly string[] {
+  const script = argv.findIndex((word, index) => index > 0 && /\.[cm]?ts$/.test(word));
+  return argv.slice(script === -1 ? 2 : script + 1);
+}
+
+function hostOf(cwd: string, env: NodeJS.ProcessEnv): Host {
+  const present = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  const cacheHome = present['XDG_CACHE_HOME'] || join(present['HOME'] ?? homedir(), '.cache');
+  return { cwd, env: present, cacheDir: present['BLOOMERY_CACHE'] || join(cacheHome, 'bloomery') };
+}

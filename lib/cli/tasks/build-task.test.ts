@@ -1,0 +1,94 @@
+// tasks/build.ts as a person meets it before anything is built: what would be built, and what is wrong on the command line.
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { puppetTask } from '../../../fixtures/task/puppet-task.ts';
+import { run } from '../../core/sh.ts';
+import type { RunResult } from '../../core/sh.ts';
+import { build as buildIn, buildFlags } from './build-task.ts';
+import { repository } from '../repository.ts';
+
+const dir = await mkdtemp(join(tmpdir(), 'bloomery-build-task-'));
+test.after(() => rm(dir, { recursive: true, force: true }));
+
+function build(...words: readonly string[]): Promise<RunResult> {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: dir };
+  return run([process.execPath, join(repository, 'tasks/build.ts'), ...words], { cwd: dir, env });
+}
+
+test('--dry-run tells components, sources and partitions, and writes nothing', async () => {
+  const { exitCode, stdout } = await build('redox', '--dry-run', '--source', 'kernel=mine');
+  assert.is(exitCode, 0);
+  assert.match(stdout, /^Redox, profile default/);
+  assert.match(stdout, /kernel +x86_64-unknown-none +mine/);
+  assert.match(stdout, 'partition RedoxFS: redoxfs, the rest');
+  assert.equal(await readdir(dir), []);
+});
+
+test('a dry run of a bzImage says what carries the kernel, and builds nothing', async () => {
+  const { task, lines } = puppetTask(buildFlags, ['asterinas', '--profile', 'efi', '--dry-run'], dir, { PATH: process.env['PATH'] ?? '' });
+  await buildIn(task);
+  assert.match(lines.join('\n'), /setup +x86_64-unknown-none +/);
+});
+
+test('--help says how it is used, with examples', async () => {
+  const { exitCode, stdout } = await build('--help');
+  assert.is(exitCode, 0);
+  assert.match(stdout, 'Usage: npx zx tasks/build.ts <system> [flags]');
+  assert.match(stdout, 'npx zx tasks/build.ts redox --source kernel=../kernel');
+});
+
+test('what is wrong on the command line is a sentence, a hint and exit 2', async () => {
+  const cases: readonly (readonly [words: readonly string[], sentence: string, hint: string])[] = [
+    [[], 'it needs <system>', '--help'],
+    [['redux'], 'Cannot find system "redux"', 'did you mean redox?'],
+    [['redox', '--jbos', '3'], 'there is no flag "--jbos"', 'did you mean --jobs?'],
+    [['redox', '--profile', 'defualt'], 'Cannot find profile "defualt" of redox', 'did you mean default?'],
+    [['redox', '--sources', 'mine'], 'Cannot use --sources "mine": it must be upstream or bundled', ''],
+    [['redox', '--source', 'kernel'], 'Cannot use --source "kernel": it must be NAME=DIR', ''],
+    [['redox', '--base', 'debain'], 'Cannot use --base "debain": it must be debian or nix', ''],
+    [['redox', '--base', 'nix'], 'Cannot build redox on the base nix: its page has no such base', ''],
+    [['redox', '--base', 'debian'], 'Cannot build redox on the base debian: its page has no such base', ''],
+    [['rust-nixos', '--base', 'nix', '--profile', 'vanila'], 'there its profiles are rust, vanilla, nixos-nix', 'did you mean vanilla?'],
+    [
+      ['redox', '--config', 'my.toml', '--profile', 'cloud'],
+      '--config takes the place of --profile',
+      'include = ["cloud.toml"] in the file',
+    ],
+    [['rust-nixos', '--size', '512'], 'Cannot use --size: no configuration makes the image of rust-nixos, profile rust', ''],
+    [['rust-nixos', '--config', 'my.toml'], 'Cannot configure rust-nixos: its page has no configurations', ''],
+    [['redox', '--dry-run', '--source', 'kernal=x'], 'redox has no such component', 'did you mean kernel?'],
+  ];
+  for (const [words, sentence, hint] of cases) {
+    const { exitCode, stderr, stdout } = await build(...words);
+    assert.equal([exitCode, stdout], [2, ''], words.join(' '));
+    assert.match(stderr, sentence);
+    assert.match(stderr, hint);
+    assert.not.match(stderr, /^ +at /m);
+  }
+});
+
+test('sources that were not fetched end only the builds of profiles that have something of them', async () => {
+  for (const profile of ['direct', 'disk', 'programs', 'installer']) {
+    const { exitCode, stderr } = await build('asterinas', '--dry-run', '--profile', profile);
+    assert.is(exitCode, 0, `${profile}: ${stderr}`);
+  }
+  for (const profile of ['uutils', 'debian']) {
+    const { exitCode, stderr } = await build('asterinas', '--dry-run', '--profile', profile);
+    assert.is(exitCode, 69, profile);
+    assert.match(stderr, 'Cannot build asterinas: its sources have not been fetched\nhint: run npx zx tasks/fetch.ts asterinas');
+  }
+});
+
+test('the base nix without Nix is a sentence, a hint and exit 69, whether the sources were fetched or not', async () => {
+  const env = { PATH: dir, HOME: dir };
+  const words = [process.execPath, join(repository, 'tasks/build.ts'), 'rust-nixos', '--base', 'nix', '--out', join(dir, 'out')];
+  const { exitCode, stderr } = await run(words, { cwd: dir, env });
+  assert.is(exitCode, 69);
+  assert.match(stderr, 'error: Cannot build rust-nixos on the base nix: Nix is not installed\nhint: run npx zx tasks/doctor.ts --install');
+  assert.not.match(stderr, /^ +at /m);
+});
+
+test.run();

@@ -1,0 +1,139 @@
+// What tasks/explain.ts does: finds a unit by name, and prints what its last result was made from and how that differs from the one before.
+import { resultOf } from '../../actions/action.ts';
+import type { ActionRecord, ActionResult, Artifact } from '../../actions/action.ts';
+import { differences, reasonsOf } from '../../actions/explain/differences.ts';
+import { openHistory } from '../../actions/explain/history.ts';
+import type { History, Origin } from '../../actions/explain/history.ts';
+import { openCache } from '../../cache/cache.ts';
+import type { Digest, Json } from '../../core/digest.ts';
+import { byCodeUnit } from '../../core/digest.ts';
+import { cannot, nearest } from '../../core/errors.ts';
+import { formatBytes, formatMs } from '../../core/sizes.ts';
+import type { Flag } from '../command-line.ts';
+import { existingCacheDir } from './crates-task.ts';
+import type { Task } from '../task.ts';
+import type { Outcome } from '../../report/outcome.ts';
+
+export const explainFlags = {
+  cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
+  json: { type: 'boolean', help: 'print one JSON object as the last line, with the whole record' },
+} as const satisfies Record<string, Flag>;
+
+/** The last result of a unit and why it was made. */
+interface Explained {
+  readonly label: string;
+  readonly key: Digest;
+  readonly origin: Origin;
+  readonly result: ActionResult | undefined;
+  readonly reasons: readonly string[];
+}
+
+export async function explainUnit(task: Task): Promise<Outcome> {
+  const { args, print, report } = task;
+  const [wanted = ''] = args.words;
+  const cache = await openCache(await existingCacheDir(task), process.pid, report);
+  try {
+    const history = await openHistory(cache);
+    const results = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
+    const resultAt = async (key: Digest): Promise<ActionResult | undefined> => resultOf((await results.get(key)) ?? null);
+    const labels = matching(wanted, await history.labels());
+    const found = (await Promise.all(labels.map((label) => explained(label, history, resultAt)))).flatMap((unit) => unit ?? []);
+    const [only] = found;
+    if (!only) throw unknown(wanted, await history.labels());
+    for (const line of found.length === 1 ? pageOf(only) : found.flatMap(headOf)) print(line);
+    return { json: { units: found.map(jsonOf) } };
+  } finally {
+    await cache.close();
+  }
+}
+
+/** The unit of exactly that label, else all whose package, or package and version, is the one named. */
+export function matching(wanted: string, labels: readonly string[]): readonly string[] {
+  if (labels.includes(wanted)) return [wanted];
+  return labels.filter((label) => label.startsWith(`${wanted} `));
+}
+
+function unknown(wanted: string, labels: readonly string[]): Error {
+  const near = nearest(wanted, [...new Set(labels.flatMap((label) => [label.split(' ')[0] ?? '', label]))]);
+  const hint =
+    labels.length === 0 ? 'nothing was built with this cache yet' : 'a unit is named as the build names it: "serde 1.0.2", or "serde"';
+  return cannot(`explain "${wanted}"`, 'the cache has no result of such a unit', {
+    blame: 'usage',
+    hint: near ? `did you mean "${near}"?` : hint,
+  });
+}
+
+async function explained(
+  label: string,
+  history: History,
+  resultAt: (key: Digest) => Promise<ActionResult | undefined>,
+): Promise<Explained | undefined> {
+  const [key, ...earlier] = await history.keysOf(label);
+  const origin = key && (await history.origin(key));
+  if (!key || !origin) return undefined;
+  const before = (await Promise.all(earlier.map((other) => history.origin(other)))).flatMap((one) => one ?? []);
+  const found = before.map(({ record }) => differences(record, origin.record)).sort((a, b) => a.length - b.length);
+  return { label, key, origin, result: await resultAt(key), reasons: found[0] ? reasonsOf(found[0]) : ['first time'] };
+}
+
+function headOf({ label, key, result, reasons }: Explained): readonly string[] {
+  const took = result ? `took ${formatMs(result.durationMs)}` : 'no longer in the cache';
+  return [`${label}  ${key.slice(0, 16)}  ${took}`, `  ${reasons.join('; ')}`];
+}
+
+/** Everything, one thing a line: the record names places, and the mounts say where they lie on this host. */
+function pageOf({ label, key, origin, result, reasons }: Explained): readonly string[] {
+  const { record, mounts } = origin;
+  const table = (title: string, rows: Readonly<Record<string, string | null>>): readonly string[] => {
+    const names = Object.keys(rows).sort(byCodeUnit);
+    return names.length === 0 ? [] : ['', title, ...names.map((name) => `  ${name}  ${rows[name] ?? 'absent'}`)];
+  };
+  const artifacts = Object.fromEntries((result?.artifacts ?? []).map((artifact) => [artifact.path, artifactWords(artifact)]));
+  return [
+    label,
+    `  key      ${key}`,
+    `  made     ${result ? `in ${formatMs(result.durationMs)}` : 'but its result is no longer in the cache'}, sandbox: ${record.sandbox}`,
+    `  because  ${reasons.join('; ')}`,
+    '',
+    `command, in ${record.cwd}`,
+    ...commandLines(record),
+    ...table('environment', record.env),
+    ...table('tools', record.tools),
+    ...table('source trees', record.trees),
+    ...table('source files', record.files),
+    ...table('artifacts of other units', record.inputs),
+    ...table('folders, links and copies of other units', record.layout ?? {}),
+    ...table('artifacts', artifacts),
+    ...table('places on this host', mounts),
+  ];
+}
+
+function artifactWords(artifact: Artifact): string {
+  if (artifact.kind === 'file') return `${artifact.digest}  ${formatBytes(artifact.sizeBytes)}`;
+  return artifact.kind === 'link' ? `link to ${artifact.target}` : 'empty folder';
+}
+
+/** One option a line, with its value. */
+function commandLines({ argv }: ActionRecord): readonly string[] {
+  const lines: string[] = [];
+  for (const word of argv) {
+    const last = lines.at(-1);
+    if (last !== undefined && /^ {4}-[^ =]*$/.test(last) && !word.startsWith('-')) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(lines.length === 0 ? `  ${word}` : `    ${word}`);
+  }
+  return lines;
+}
+
+function jsonOf({ label, key, origin, result, reasons }: Explained): Json {
+  const { record, mounts } = origin;
+  const artifacts = result?.artifacts.map((artifact): Json => ({ ...artifact })) ?? null;
+  return {
+    unit: label,
+    key,
+    reasons: [...reasons],
+    record: { ...record },
+    mounts: { ...mounts },
+    artifacts,
+    durationMs: result?.durationMs ?? null,
+  };
+}

@@ -1,0 +1,105 @@
+// What tasks/fetch.ts does: the sources of one system, from Debian's archive or from upstream's repositories, or from mirrors that the command line names.
+import { relative } from 'node:path';
+import { cannot } from '../../core/errors.ts';
+import { formatBytes } from '../../core/sizes.ts';
+import { hostMirror } from '../../sources/debian/apt-root.ts';
+import type { DebianMirror } from '../../sources/debian/debian-mirror.ts';
+import { fetchSources } from '../../sources/fetch.ts';
+import type { Fetched } from '../../sources/fetch.ts';
+import { ownerOf } from '../../sources/fetched-sources.ts';
+import type { SourceHost } from '../../sources/fetched-sources.ts';
+import { fetchReference } from '../../rootfs/reference-kernel.ts';
+import { loadSystem } from '../../system/system.ts';
+import type { System } from '../../system/system.ts';
+import type { Flag } from '../command-line.ts';
+import { cacheDirOf } from './crates-task.ts';
+import type { Task } from '../task.ts';
+import type { Outcome } from '../../report/outcome.ts';
+
+export const fetchFlags = {
+  update: { type: 'boolean', help: 'take the versions that archives and branches have now, and write sources.lock anew' },
+  cookbook: {
+    type: 'string',
+    value: 'DIR',
+    help: 'fetch the sources of the recipes of this cookbook; DIR/sources.lock has their revisions',
+  },
+  'dry-run': { type: 'boolean', help: 'report what would be downloaded, and download nothing' },
+  mirror: {
+    type: 'string',
+    value: 'FROM=TO',
+    multiple: true,
+    help: 'fetch from TO what would be fetched from FROM (prefixes of addresses; the longest wins); crates-io=URL names an index of crates',
+  },
+  cache: { type: 'string', value: 'DIR', help: 'where archives and unpacked sources are kept' },
+  json: { type: 'boolean', help: 'print what was fetched as one JSON object, as the last line' },
+  quiet: { type: 'boolean', help: 'no progress' },
+} as const satisfies Record<string, Flag>;
+
+export async function fetchTask(task: Task, root: string): Promise<Outcome> {
+  const { args, host, signal, report, print } = task;
+  const system = await loadSystem(root, args.words[0] ?? '');
+  if (!(system.sources ?? system.reference) || args.text('cookbook') !== undefined) {
+    const { fetchUpstreamTask } = await import('./fetch-upstream-task.ts');
+    return await fetchUpstreamTask(task, system, root);
+  }
+  if (args.words.length > 1 || args.has('dry-run')) {
+    const what = args.has('dry-run') ? 'use --dry-run' : `fetch "${args.words[1]}" alone`;
+    throw cannot(what, `the sources of ${system.name} are archives that are fetched together`, { blame: 'usage' });
+  }
+  const options = { update: args.has('update'), mirror: await mirrorOf(args.list('mirror')) };
+  const at = { root, cacheDir: cacheDirOf(task), env: host.env };
+  const own = await fetchOwn(system, at, options, { signal, report });
+  if (own && !args.has('json')) print(sentence(system.title, own, `systems/${ownerOf(system).name}/sources.lock`, host.cwd, root));
+  const kernels = await fetchReference(system, at, options, { signal, report });
+  if (kernels && !args.has('json')) {
+    print(sentence(`${system.title}, other kernels`, kernels, `systems/${system.name}/reference/sources.lock`, host.cwd, root));
+  }
+  const all = [own, kernels].filter((one) => one !== undefined);
+  const sum = (count: (one: Fetched) => number): number => all.reduce((total, one) => total + count(one), 0);
+  return {
+    json: {
+      system: system.name,
+      archives: sum(({ archives }) => archives),
+      bytes: sum(({ bytes }) => bytes),
+      fetched: sum(({ fetched }) => fetched),
+      ...(own && { folder: own.folder }),
+      updated: all.some(({ updated }) => updated),
+    },
+  };
+}
+
+/** Fetches what the page names. A lock of another page is read, and only a fetch for that page writes it. */
+async function fetchOwn(
+  system: System,
+  host: SourceHost,
+  { update, mirror }: { readonly update: boolean; readonly mirror: DebianMirror | undefined },
+  context: Pick<Task, 'signal' | 'report'>,
+): Promise<Fetched | undefined> {
+  if (!system.sources) return undefined;
+  const owner = ownerOf(system);
+  const borrowed = owner.name !== system.name;
+  if (update && borrowed) {
+    context.report({ kind: 'note', text: `the lock of ${owner.name} is not changed: npx zx tasks/fetch.ts ${owner.name} --update does that` });
+  }
+  return await fetchSources({ system: owner, host, update: update && !borrowed, mirror }, context);
+}
+
+function sentence(title: string, { archives, bytes, fetched, updated }: Fetched, lock: string, cwd: string, root: string): string {
+  const wrote = updated ? `; wrote ${relative(cwd, `${root}/${lock}`)}` : '';
+  return `${title}: ${archives} archives, ${formatBytes(bytes)}, ${fetched} of them fetched now${wrote}`;
+}
+
+/** The host's mirror with its URI's beginning replaced; undefined where nothing is to be replaced. */
+async function mirrorOf(rules: readonly string[]): Promise<DebianMirror | undefined> {
+  if (rules.length === 0) return undefined;
+  const mirror = await hostMirror();
+  for (const rule of rules) {
+    const at = rule.indexOf('=');
+    if (at < 1) throw cannot(`use --mirror "${rule}"`, 'it must be FROM=TO', { blame: 'usage' });
+    const [from, to] = [rule.slice(0, at), rule.slice(at + 1)];
+    if (mirror?.uri.startsWith(from)) return { ...mirror, uri: `${to}${mirror.uri.slice(from.length)}` };
+  }
+  throw cannot(`use --mirror "${rules[0]}"`, `the host fetches from "${mirror?.uri ?? 'nowhere'}", which begins otherwise`, {
+    blame: 'usage',
+  });
+}

@@ -1,0 +1,151 @@
+// What tasks/run.ts does: starts a machine, joins its serial console to the terminal, and records it where
+// that is asked for.
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { castFile } from '../../console/cast.ts';
+import type { Cast } from '../../console/cast.ts';
+import { MenuAnswers } from '../../console/menu.ts';
+import { absentAsUndefined, cannot, cannotBecause } from '../../core/errors.ts';
+import { here } from '../../actions/sandbox/sandbox.ts';
+import { firstVncPort } from '../../machine/machine.ts';
+import type { Display, MachineDescription } from '../../machine/machine.ts';
+import { freePort } from '../../machine/ports.ts';
+import type { BootTarget } from '../../boot/boot-target.ts';
+import { startMachine } from '../../boot/start-machine.ts';
+import { machineFlags, orderedOrRestored } from '../flags/boot-flags.ts';
+import type { Flag } from '../command-line.ts';
+import { gdbFlags } from '../flags/device-flags.ts';
+import type { Task } from '../task.ts';
+import { joinTerminal, terminalSize } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
+import { launchFile, launchText } from './vscode-launch.ts';
+
+export const runFlags = {
+  ...machineFlags,
+  graphical: { type: 'boolean', help: 'a screen: in a window where this host has a desktop, else at the first free VNC port of 127.0.0.1' },
+  ...gdbFlags,
+  symbols: { type: 'string', value: 'ELF', help: 'with --gdb: the kernel with its symbols, for the command that is printed' },
+  vscode: { type: 'boolean', help: 'with --gdb: write .vscode/launch.json, by which Visual Studio Code (CodeLLDB) debugs the kernel' },
+  cast: { type: 'string', value: 'FILE', help: 'record the console as an asciicast of version 2, which asciinema plays' },
+  restore: { type: 'string', value: 'FOLDER', help: 'go on from a snapshot (tasks/vm.ts snapshot FOLDER)' },
+} as const satisfies Record<string, Flag>;
+
+/** Runs until the user leaves, the machine ends or the task is interrupted. */
+export async function runMachine(task: Task, root: string, terminal: Terminal): Promise<void> {
+  const { args, path, report, signal } = task;
+  const { title, order: ordered, target } = await orderedOrRestored(task, root);
+  if (args.has('graphical') && !target) {
+    throw cannot('read the command line', 'a snapshot knows its machine: --graphical cannot change it', { blame: 'usage' });
+  }
+  const order = args.has('graphical') ? { ...ordered, machine: await graphical(ordered.machine, ordered.env) } : ordered;
+  const elf = await symbolFile(task, order.machine, target);
+  const gdb = order.machine.gdb && gdbWords(order.machine.gdb.port, elf, target?.sourceFolder);
+  await writeLaunchFile(task, order.machine, title, elf, target?.sourceFolder);
+  const file = args.text('cast');
+  const cast = file === undefined ? undefined : await castFile(path(file), { ...terminalSize(terminal), title });
+  try {
+    const machine = await startMachine(order, task);
+    try {
+      for (const text of screenNotes(order.machine.display)) report({ kind: 'note', text });
+      if (gdb !== undefined) report({ kind: 'note', text: `Debug it with: ${gdb}` });
+      report({ kind: 'note', text: `${title} on ${machine.accelerator}; Ctrl-] ends the machine, tasks/vm.ts controls it.` });
+      const menus = new MenuAnswers(target?.system.console.menus ?? []);
+      machine.serial.on('data', (bytes: Buffer) => {
+        for (const answer of menus.hear(bytes)) machine.serial.write(answer);
+      });
+      const lost = cast ? record(machine.serial, cast) : signal;
+      await joinTerminal(machine.serial, terminal, AbortSignal.any([signal, lost]));
+      signal.throwIfAborted();
+      lost.throwIfAborted();
+    } finally {
+      const { hostLines } = await machine.stop();
+      for (const line of hostLines.filter((line) => !line.includes('terminating on signal'))) report({ kind: 'note', text: line });
+    }
+  } finally {
+    cast?.close();
+  }
+}
+
+/** Records the console. The signal that is returned aborts when the recording cannot be written. */
+function record(serial: NodeJS.ReadableStream, cast: Cast): AbortSignal {
+  const startMs = performance.now();
+  const lost = new AbortController();
+  serial.on('data', (bytes: Buffer) => {
+    try {
+      if (!lost.signal.aborted) cast.bytes(performance.now() - startMs, bytes);
+    } catch (error) {
+      lost.abort(error);
+    }
+  });
+  return lost.signal;
+}
+
+/** The machine with a screen that this host can show. */
+async function graphical(machine: MachineDescription, env: Readonly<Record<string, string>>): Promise<MachineDescription> {
+  if (machine.display) {
+    throw cannot('read the command line', '--graphical chooses what --display and --vnc name', {
+      blame: 'usage',
+      hint: 'give one of them',
+    });
+  }
+  if (env['DISPLAY'] || env['WAYLAND_DISPLAY']) return { ...machine, display: { kind: 'window', toolkit: 'gtk' } };
+  const host = '127.0.0.1';
+  const port = await freePort(host, firstVncPort, 100);
+  if (port === undefined)
+    throw cannot('show the screen', `all VNC ports of ${host} are used`, { blame: 'host', hint: '--vnc N takes one' });
+  return { ...machine, display: { kind: 'vnc', host, number: port - firstVncPort } };
+}
+
+/**
+ * Where a user finds the screen. A server that other hosts reach is worth a second sentence, because it has
+ * no password.
+ */
+export function screenNotes(display: Display | undefined): readonly string[] {
+  if (display?.kind !== 'vnc') return [];
+  const { host, number } = display;
+  const where = `The screen is at VNC display ${host}:${number} (port ${firstVncPort + number}).`;
+  const local = ['127.0.0.1', 'localhost', '::1'].includes(host);
+  return [local ? where : `${where} It has no password: everybody who reaches that port controls the machine.`];
+}
+
+/** The kernel with its symbols: that of --symbols, or what was built; undefined without --gdb. */
+async function symbolFile({ args, path }: Task, { gdb }: MachineDescription, target: BootTarget | undefined): Promise<string | undefined> {
+  const symbols = args.text('symbols');
+  if (gdb === undefined && symbols !== undefined) throw cannot('read the command line', '--symbols is for --gdb', { blame: 'usage' });
+  if (symbols === undefined) return gdb && target?.symbols;
+  await access(path(symbols)).catch((error: unknown) => {
+    throw cannotBecause(`read "${symbols}"`, error, '--symbols wants the ELF file of the kernel');
+  });
+  return path(symbols);
+}
+
+/** With --vscode: the file in the folder that the user is in. */
+async function writeLaunchFile(
+  { args, path, report }: Task,
+  { gdb }: MachineDescription,
+  title: string,
+  elf: string | undefined,
+  sources?: string,
+): Promise<void> {
+  if (!args.has('vscode')) return;
+  if (gdb === undefined) throw cannot('read the command line', '--vscode is for --gdb', { blame: 'usage' });
+  if (elf === undefined) {
+    throw cannot(`write ${launchFile}`, 'it needs the kernel with its symbols', { blame: 'usage', hint: 'name it with --symbols ELF' });
+  }
+  const file = path(launchFile);
+  try {
+    const text = launchText(await absentAsUndefined(readFile(file, 'utf8')), { name: `Bloomery: ${title}`, elf, port: gdb.port, sources });
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  } catch (error) {
+    throw cannotBecause(`write "${file}"`, error);
+  }
+  report({ kind: 'note', text: `${launchFile} has the configuration "Bloomery: ${title}"` });
+}
+
+/** As a shell reads it. */
+export function gdbWords(port: number, elf: string | undefined, sources?: string): string {
+  const file = elf === undefined ? '' : ` ${/^[\w/.@%+-]+$/.test(elf) ? elf : `'${elf.replaceAll("'", `'\\''`)}'`}`;
+  const map = sources === undefined ? '' : ` -ex 'set substitute-path ${here} ${sources}'`;
+  return `gdb${file}${map} -ex 'target remote 127.0.0.1:${port}'`;
+}

@@ -1,0 +1,114 @@
+// What tasks/bench.ts does: one benchmark by name, its figures as they were measured, and the machine they are of.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Json } from '../../core/digest.ts';
+import { cannot } from '../../core/errors.ts';
+import { outputOf } from '../../core/sh.ts';
+import { formatBytes, formatMs } from '../../core/sizes.ts';
+import { benchmarkImage, imageWorkload } from './image-benchmark.ts';
+import type { Flag } from '../../cli/command-line.ts';
+import { rowOf, tableOf } from './crates-benchmark-table.ts';
+import { benchmarkCrates } from './crates-benchmark.ts';
+import { openWorkload } from './crates-workload.ts';
+import type { Task } from '../../cli/task.ts';
+import type { Outcome } from '../../report/outcome.ts';
+import { benchmarkWorkspace } from './workspace-benchmark.ts';
+
+export const benchFlags = {
+  repeat: { type: 'string', value: 'N', help: 'how often each thing is measured (image and workspace: 5, crates: 3); the median counts' },
+  corpus: { type: 'string', value: 'DIR', help: 'crates: programs with all their dependencies, offline (default: a small fixture)' },
+  set: { type: 'string', value: 'FILE', help: 'crates: which programs of the corpus and how, as for tasks/crates.ts' },
+  programs: { type: 'string', value: 'A,B', help: 'crates: only these programs' },
+  json: { type: 'boolean', help: 'print one JSON object as the last line' },
+} as const satisfies Record<string, Flag>;
+
+const benchmarks: Readonly<Record<string, (task: Task) => Promise<Outcome>>> = {
+  image: measureImage,
+  crates: measureCrates,
+  workspace: measureWorkspace,
+};
+
+/** Measures the benchmark that the command line names. `aliases` are further names of benchmarks. */
+export async function measure(task: Task, aliases: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+  const [word = ''] = task.args.words;
+  const name = aliases[word] ?? word;
+  const work = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+  if (!work)
+    throw cannot(`measure "${name}"`, `the benchmarks are: ${[...Object.keys(benchmarks), ...Object.keys(aliases)].join(', ')}`, {
+      blame: 'usage',
+    });
+  return work(task);
+}
+
+async function measureImage(task: Task): Promise<Outcome> {
+  const { args, host, print } = task;
+  const { PATH: path = '', TMPDIR: scratchDir = '/tmp' } = host.env;
+  const result = await benchmarkImage(imageWorkload, args.count('repeat', 1) ?? 5, scratchDir, { path }, task);
+  const machine = machineWords();
+  const times = (values: readonly number[]): string => values.map((ms) => (ms / 1000).toFixed(2)).join(' ');
+  print(`machine   ${machine}`);
+  print(`content   ${formatBytes(result.contentBytes)} in ${result.files} files, image ${formatBytes(result.imageBytes)}`);
+  print(`cp        median ${formatMs(result.medianCpMs)} of ${times(result.cpMs)}`);
+  print(`assemble  median ${formatMs(result.medianAssembleMs)} of ${times(result.assembleMs)}, SHA-256 included`);
+  const goal = result.medianAssembleMs <= result.goalMs ? 'met' : 'missed';
+  print(`ratio     ${result.ratio.toFixed(2)}; goal 2 x cp + 1 s = ${formatMs(result.goalMs)}: ${goal}`);
+  print(`memory    peak ${formatBytes(result.peakRssBytes)}`);
+  return { json: { benchmark: 'image', machine, ...result, cpMs: [...result.cpMs], assembleMs: [...result.assembleMs] } };
+}
+
+async function measureCrates(task: Task): Promise<Outcome> {
+  const { args, host, path, print } = task;
+  const [corpus, set] = [args.text('corpus'), args.text('set')];
+  const root = corpus === undefined ? resolve(import.meta.dirname, '../../../fixtures/crates') : path(corpus);
+  const only = (args.text('programs') ?? '').split(/[\s,]+/).filter((name) => name !== '');
+  const repeat = args.count('repeat', 1) ?? 3;
+  const workload = await openWorkload(root, set === undefined ? undefined : path(set), only);
+  const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
+  try {
+    const machine = await machineWithCompiler(task, scratch);
+    const cases = await benchmarkCrates({ workload, repeat, scratch, env: host.env }, task);
+    const rows = cases.map(rowOf);
+    print(machine);
+    for (const line of tableOf(rows)) print(line);
+    const json = rows.map((row): Json => ({ ...row, sccacheMs: row.sccacheMs ?? null }));
+    return { json: { benchmark: 'crates', machine, programs: workload.projects.map(({ name }) => name), rows: json } };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function measureWorkspace(task: Task): Promise<Outcome> {
+  const { args, host, print } = task;
+  const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
+  try {
+    const machine = await machineWithCompiler(task, scratch);
+    const sizes = { members: 45, components: 30, crates: 200 };
+    const request = { scratch, env: host.env, repeat: args.count('repeat', 1) ?? 5, ...sizes };
+    const { edits, unchangedMs } = await benchmarkWorkspace(request, task);
+    const seconds = (ms: number): string => (ms / 1000).toFixed(2);
+    const median = [...unchangedMs].sort((a, b) => a - b)[unchangedMs.length >> 1] ?? Number.NaN;
+    print(machine);
+    print('a workspace of 45 members, release profile | cargo: compilations, s | ours: compilations, s');
+    for (const { name, cargo, ours } of edits) {
+      print(`${name} | ${cargo.compilations}, ${seconds(cargo.wallMs)} | ${ours.compilations}, ${seconds(ours.wallMs)}`);
+    }
+    print(`30 components with 200 crates, nothing changed: median ${seconds(median)} s of ${unchangedMs.map(seconds).join(' ')}`);
+    const rows = edits.map(({ name, cargo, ours }): Json => ({ name, cargo: { ...cargo }, ours: { ...ours } }));
+    return { json: { benchmark: 'workspace', machine, edits: rows, unchangedMs: [...unchangedMs] } };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function machineWithCompiler({ host, signal }: Task, cwd: string): Promise<string> {
+  const versions = await Promise.all(
+    ['cargo', 'rustc'].map((tool) => outputOf(`ask ${tool}`, [tool, '--version'], { cwd, env: host.env, signal })),
+  );
+  return `${machineWords()}, ${versions.map((text) => text.trim()).join(', ')}`;
+}
+
+function machineWords(): string {
+  const { node, openssl } = process.versions;
+  return `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, ${formatBytes(totalmem())}, Linux ${release()}, Node ${node}, OpenSSL ${openssl}`;
+}

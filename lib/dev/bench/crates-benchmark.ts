@@ -1,0 +1,221 @@
+// Measures compiling side by side with cargo on one machine, in turns: programs cold, all at once, a second checkout, nothing changed,
+// files touched, an edit. Numbers only; the table is drawn by crates-benchmark-table.ts.
+import { appendFile, rm, stat, utimes } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { findProgram, run } from '../../core/sh.ts';
+import { selectionArgs } from '../../crates/project.ts';
+import type { Project } from '../../crates/project.ts';
+import { checkOut, leafFile } from './crates-workload.ts';
+import type { Checkout, Workload } from './crates-workload.ts';
+import { processCost } from '../../report/process-cost.ts';
+
+/** One run of a command. The last three are told by our own runs. */
+export interface Cost {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly ownCpuMs?: number;
+  readonly peakBytes?: number;
+  readonly misses?: number;
+}
+
+/** Runs of one case, in turns. */
+export interface Case {
+  readonly name: string;
+  readonly cargo: readonly Cost[];
+  readonly ours: readonly Cost[];
+  /** Only where sccache is installed. */
+  readonly sccache: readonly Cost[];
+}
+
+export interface BenchmarkRequest {
+  readonly workload: Workload;
+  readonly repeat: number;
+  /** A folder that does not matter: checkouts, target directories and caches lie in it. */
+  readonly scratch: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const repository = resolve(import.meta.dirname, '../../..');
+
+/** All cases in the order in which they are told. */
+export async function benchmarkCrates(request: BenchmarkRequest, context: Context): Promise<readonly Case[]> {
+  const { workload, repeat, scratch } = request;
+  const one = await checkOut(workload, join(scratch, 'one'), context);
+  const two = await checkOut(workload, join(scratch, 'two'), context);
+  const bench = { ...request, context, sccache: await findProgram('sccache', request.env['PATH'] ?? '') };
+  const cases: Case[] = [];
+  const done = (found: readonly Case[]): void => {
+    cases.push(...found);
+    context.report({ kind: 'note', text: `measured ${found.map(({ name }) => name).join(', ')}` });
+  };
+  for (const project of one.projects) done([await coldProgram(bench, project, repeat)]);
+  done(await everything(bench, one, two, repeat));
+  for (const project of one.projects) done([await edited(bench, project, repeat)]);
+  if (bench.sccache) await run([bench.sccache, '--stop-server'], { cwd: scratch, env: sccacheEnv(bench), signal: context.signal });
+  return cases;
+}
+
+interface Bench extends BenchmarkRequest {
+  readonly context: Context;
+  readonly sccache: string | undefined;
+}
+
+/** The profile that the project itself declares, from nothing, each side with empty folders. */
+async function coldProgram(bench: Bench, project: Project, repeat: number): Promise<Case> {
+  const { scratch } = bench;
+  const cases: Case & { cargo: Cost[]; ours: Cost[] } = { name: `${project.name} cold`, cargo: [], ours: [], sccache: [] };
+  for (let round = 0; round < repeat; round++) {
+    const [target, cache] = [join(scratch, 'cold-target'), join(scratch, 'cold-cache')];
+    cases.cargo.push(await cargo(bench, project, target));
+    cases.ours.push(await ours(bench, [...words(project), '--release', '--cache', cache, '--out', join(scratch, 'cold-out')]));
+    for (const dir of [target, cache, join(scratch, 'cold-out')]) await rm(dir, { recursive: true, force: true });
+  }
+  return cases;
+}
+
+/** All programs with the system profile: cold, again, touched, and from a second checkout. cargo has a target directory for each. */
+async function everything(bench: Bench, one: Checkout, two: Checkout, repeat: number): Promise<readonly Case[]> {
+  const set = (checkout: Checkout, out: string): Promise<Cost> =>
+    ours(bench, ['--set', checkout.setFile, '--profile', 'system', '--cache', cacheDir(bench), '--out', join(bench.scratch, out)]);
+  const eachByCargo = async ({ projects }: Checkout, folder: string, wrapper?: string): Promise<Cost> => {
+    let sum: Cost = { wallMs: 0, cpuMs: 0 };
+    for (const project of projects)
+      sum = added(sum, await cargo(bench, system(project), join(bench.scratch, folder, project.name), wrapper));
+    return sum;
+  };
+  const times = async (work: () => Promise<Cost>): Promise<readonly Cost[]> => {
+    const costs: Cost[] = [];
+    for (let round = 0; round < repeat; round++) costs.push(await work());
+    return costs;
+  };
+  const name = (what: string): string => (one.projects.length === 1 ? `system profile, ${what}` : `all ${one.projects.length}, ${what}`);
+
+  const cold: Case = {
+    name: name('cold'),
+    cargo: [await eachByCargo(one, 'cargo')],
+    ours: [await set(one, 'out')],
+    sccache: bench.sccache ? [await eachByCargo(one, 'sccache-one', bench.sccache)] : [],
+  };
+  const unchanged: Case = {
+    name: name('nothing changed'),
+    cargo: await times(() => eachByCargo(one, 'cargo')),
+    ours: await times(() => set(one, 'out')),
+    sccache: [],
+  };
+  // cargo takes a touched file for a changed one; its figure is what it costs there.
+  const touch = async (): Promise<void> => {
+    for (const project of one.projects) {
+      const leaf = await leafFile(project);
+      const nowSeconds = (performance.timeOrigin + performance.now()) / 1000;
+      await utimes(leaf, nowSeconds, nowSeconds);
+      const readme = join(project.dir, 'README.md');
+      // A new one would be a real change: cargo tells its name to the compiler.
+      if (await absentAsUndefined(stat(readme))) await appendFile(readme, '\n');
+    }
+  };
+  await touch();
+  const touchedByUs = [await set(one, 'out')];
+  const touched: Case = {
+    name: name('main.rs touched, README edited'),
+    cargo: [await eachByCargo(one, 'cargo')],
+    ours: touchedByUs,
+    sccache: [],
+  };
+  const second: Case = {
+    name: name('second checkout'),
+    cargo: [await eachByCargo(two, 'cargo-two')],
+    ours: [await set(two, 'out-two')],
+    sccache: bench.sccache ? [await eachByCargo(two, 'sccache-two', bench.sccache)] : [],
+  };
+  return [cold, unchanged, touched, second];
+}
+
+/** A function more in the program's own file, each time another one; the target directory and cache of the cases before. */
+async function edited(bench: Bench, project: Project, repeat: number): Promise<Case> {
+  const { scratch } = bench;
+  const cases: Case & { cargo: Cost[]; ours: Cost[] } = { name: `${project.name} edited`, cargo: [], ours: [], sccache: [] };
+  const file = await leafFile(project);
+  for (let round = 0; round < repeat; round++) {
+    await appendFile(file, `\n#[allow(dead_code)]\nfn added_by_the_benchmark_${round}() -> u32 {\n    ${round}\n}\n`);
+    cases.cargo.push(await cargo(bench, system(project), join(scratch, 'cargo', project.name)));
+    cases.ours.push(
+      await ours(bench, [...words(project), '--profile', 'system', '--cache', cacheDir(bench), '--out', join(scratch, 'edit-out')]),
+    );
+  }
+  return cases;
+}
+
+function system(project: Project): Project {
+  return { ...project, profile: 'system' };
+}
+
+function cacheDir({ scratch }: BenchmarkRequest): string {
+  return join(scratch, 'cache');
+}
+
+/** A project as the words of our own command line. */
+function words({ dir, packages, bins, features, defaultFeatures, env }: Project): readonly string[] {
+  const repeated = (flag: string, values: readonly string[]): string[] => values.flatMap((value) => [flag, value]);
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return [
+    dir,
+    ...repeated('--package', packages),
+    ...repeated('--bin', bins),
+    ...repeated('--features', features),
+    ...(defaultFeatures ? [] : ['--no-default-features']),
+    ...repeated('--env', variables),
+  ];
+}
+
+/** As people call it: no target is named, so that cargo builds what host and target have in common once. */
+async function cargo(bench: Bench, project: Project, targetDir: string, wrapper?: string): Promise<Cost> {
+  const selection = selectionArgs(project, []);
+  const env = { ...bench.env, ...project.env, CARGO_TARGET_DIR: targetDir, ...(wrapper === undefined ? {} : sccacheEnv(bench, wrapper)) };
+  const { cost } = await costOf(
+    `cargo cannot build ${project.name}`,
+    ['cargo', 'build', '--offline', ...selection],
+    project.dir,
+    env,
+    bench.context,
+  );
+  return cost;
+}
+
+function sccacheEnv({ scratch, env }: Bench, wrapper?: string): Record<string, string> {
+  const own = { SCCACHE_DIR: join(scratch, 'sccache'), SCCACHE_IDLE_TIMEOUT: '300', SCCACHE_SERVER_PORT: '4799' };
+  return { ...env, ...own, ...(wrapper === undefined ? {} : { RUSTC_WRAPPER: wrapper, CARGO_INCREMENTAL: '0' }) };
+}
+
+/** zx is called directly: npx would add its own start. */
+async function ours(bench: Bench, words: readonly string[]): Promise<Cost> {
+  const argv = [
+    process.execPath,
+    join(repository, 'node_modules/zx/build/cli.js'),
+    join(repository, 'tasks/crates.ts'),
+    ...words,
+    '--json',
+    '--quiet',
+  ];
+  const { cost, stdout } = await costOf('we cannot build', argv, bench.scratch, bench.env, bench.context);
+  const said = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}') as { ownCpuSeconds?: number; peakBytes?: number; misses?: number };
+  return { ...cost, ownCpuMs: (said.ownCpuSeconds ?? 0) * 1000, peakBytes: said.peakBytes ?? 0, misses: said.misses ?? 0 };
+}
+
+async function costOf(
+  what: string,
+  argv: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+  { signal }: Context,
+): Promise<{ readonly cost: Cost; readonly stdout: string }> {
+  const before = (await processCost()).childCpuSeconds;
+  const { exitCode, durationMs, stdout, stderr } = await run(argv, { cwd, env, signal });
+  if (exitCode !== 0) throw cannot('measure', what, { detail: stderr.trim().split('\n').slice(-20).join('\n') });
+  return { cost: { wallMs: durationMs, cpuMs: ((await processCost()).childCpuSeconds - before) * 1000 }, stdout };
+}
+
+function added(a: Cost, b: Cost): Cost {
+  return { wallMs: a.wallMs + b.wallMs, cpuMs: a.cpuMs + b.cpuMs };
+}

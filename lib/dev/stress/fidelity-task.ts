@@ -1,0 +1,50 @@
+// What tasks/fidelity.ts does: compares our calls of compilers and build scripts with those that cargo makes, project by project and profile by
+// profile, and prints a table and what differs.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compareWithCargo } from '../../crates/fidelity/differential.ts';
+import type { Comparison } from '../../crates/fidelity/differential.ts';
+import { compilerOptions, projectFlags, projectsOf } from '../../cli/tasks/crates-task.ts';
+import type { Flag } from '../../cli/command-line.ts';
+import type { Task } from '../../cli/task.ts';
+import type { Outcome } from '../../report/outcome.ts';
+
+const { out, cache, 'no-sandbox': noSandbox, ...comparisonFlags } = projectFlags;
+
+/** Flags of a project and its toolchain: a comparison has a cache of its own and leaves nothing behind. */
+export const fidelityFlags: Readonly<Record<string, Flag>> = comparisonFlags;
+
+export async function compareProjects(task: Task): Promise<Outcome> {
+  const { args, signal } = task;
+  const chosen = args.has('release') || args.text('profile') !== undefined;
+  const { sandbox, ...settings } = compilerOptions(task);
+  const dir = await mkdtemp(join(tmpdir(), 'bloomery-fidelity-'));
+  const rows: { project: string; profile: string; units: number; differences: number }[] = [];
+  try {
+    for (const project of await projectsOf(task)) {
+      for (const profile of chosen ? [project.profile] : ['dev', 'release']) {
+        // What the compilers say is of no interest here.
+        const context = { signal, report: () => {} };
+        const found = await compareWithCargo({ ...project, profile }, settings, { dir, pid: process.pid }, context);
+        const { units, differences } = found;
+        rows.push({ project: project.name, profile, units, differences: differences.length });
+        if (args.has('json')) continue;
+        task.print(`${project.name.padEnd(20)} ${profile.padEnd(10)} ${units} units, ${differences.length} differences`);
+        for (const line of linesOf(found)) task.print(line);
+      }
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+  const same = rows.every(({ differences }) => differences === 0);
+  return { exitCode: same ? 0 : 1, json: { projects: rows } };
+}
+
+function linesOf({ differences }: Comparison): readonly string[] {
+  return differences.flatMap(({ unit, onlyCargo, onlyOurs }) => [
+    `  ${unit}`,
+    ...onlyCargo.map((line) => `    cargo  ${line}`),
+    ...onlyOurs.map((line) => `    ours   ${line}`),
+  ]);
+}

@@ -1,0 +1,103 @@
+// The builds that a stress is made of: tasks/crates.ts as a process of its own, into a cache and a folder that belong to the stress. Knows
+// what a build leaves behind; not what is done to it.
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { layout } from '../../cache/cache.ts';
+import { byCodeUnit, digestFile } from '../../core/digest.ts';
+import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { start } from '../../core/sh.ts';
+import type { Child, RunResult } from '../../core/sh.ts';
+
+export interface Subject {
+  /** Absolute folders of the Cargo projects; they are built in one command. */
+  readonly projects: readonly string[];
+  /** Further flags of tasks/crates.ts. */
+  readonly flags: readonly string[];
+  /** The folder of the stress: absolute, and gone when it is over. */
+  readonly scratch: string;
+  /** How a task is started: Node's own path. */
+  readonly node: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Where one build works, below the scratch folder. */
+export interface Site {
+  readonly cache: string;
+  readonly out: string;
+}
+
+const task = join(import.meta.dirname, '../../../tasks/crates.ts');
+
+function siteOf({ scratch }: Subject, name: string): Site {
+  return { cache: join(scratch, name, 'cache'), out: join(scratch, name, 'out') };
+}
+
+/** Starts a build at once. */
+export async function startBuild(subject: Subject, site: Site, { signal }: Context): Promise<Child> {
+  const set = join(subject.scratch, 'set.toml');
+  const table = (dir: string, index: number): string => `[[project]]\npath = ${JSON.stringify(dir)}\nname = "p${index}"\n`;
+  await mkdir(subject.scratch, { recursive: true });
+  await writeFile(set, subject.projects.map(table).join(''));
+  const words = ['--set', set, '--cache', site.cache, '--out', site.out, '--json', '--quiet', ...subject.flags];
+  return start([subject.node, task, ...words], { cwd: subject.scratch, env: subject.env, signal });
+}
+
+/** The build must go well; gives how many units it had to build. */
+export async function mustBuild(subject: Subject, site: Site, context: Context): Promise<number> {
+  return missesOf(await (await startBuild(subject, site, context)).ended, context);
+}
+
+export function missesOf({ exitCode, stdout, stderr }: RunResult, { signal }: Context): number {
+  signal.throwIfAborted();
+  if (exitCode !== 0)
+    throw cannot('go on with the stress', `a build ended with status ${exitCode ?? 'of a signal'}`, { detail: stderr.trim() });
+  const { misses }: { misses: number } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+  return misses;
+}
+
+/** An undisturbed build: what the others must come to. */
+export interface Calm {
+  readonly site: Site;
+  readonly programs: readonly string[];
+  readonly units: number;
+  readonly usualMs: number;
+}
+
+export async function undisturbed(subject: Subject, context: Context): Promise<Calm> {
+  const site = siteOf(subject, 'calm');
+  const startMs = performance.now();
+  const units = await mustBuild(subject, site, context);
+  const usualMs = performance.now() - startMs;
+  return { site, programs: await programsOf(site), units, usualMs };
+}
+
+/** A site with an empty cache; with `calm` it knows of the host what that build found out (the digests of a compiler take seconds). */
+export async function newSite(subject: Subject, name: string, calm?: Calm): Promise<Site> {
+  const site = siteOf(subject, name);
+  if (calm) await cp(join(calm.site.cache, 'remembered'), join(site.cache, 'remembered'), { recursive: true });
+  return site;
+}
+
+/** What a build handed out: "NAME DIGEST" of every program, sorted. */
+export async function programsOf({ out }: Site): Promise<readonly string[]> {
+  const files = await filesBelow(out);
+  const lines = await Promise.all(files.map(async (file) => `${file} ${await digestFile(join(out, file))}`));
+  return lines.sort(byCodeUnit);
+}
+
+/** Unfinished work that nobody finishes any more: what is in the folder for it, and files by the names that unfinished ones have. */
+export async function leftoversOf({ cache, out }: Site): Promise<readonly string[]> {
+  const unfinished = (await filesBelow(join(cache, layout, 'tmp'), true)).map((name) => `tmp/${name}`);
+  const partial = [...(await filesBelow(cache)), ...(await filesBelow(out))].filter((name) => /\.partial\b/.test(name));
+  return [...unfinished, ...partial];
+}
+
+/** Paths relative to `dir`, sorted; with `folders` these as well. */
+export async function filesBelow(dir: string, folders = false): Promise<readonly string[]> {
+  const entries = (await absentAsUndefined(readdir(dir, { recursive: true, withFileTypes: true }))) ?? [];
+  return entries
+    .filter((entry) => folders || !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1))
+    .sort(byCodeUnit);
+}
