@@ -12,7 +12,7 @@ import { codeOf, importsOf } from './source-text.ts';
 import { ending, header, length, naming, portable, systemNames, testRun, width } from './text-rules.ts';
 import { untested, unusedPackages } from './whole.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const sources = await typeScript(root);
 const others = await otherText(root);
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { globby } from 'globby';
-import { byCodeUnit } from '../core/digest.ts';
+import { byCodeUnit } from '../../core/digest.ts';
 import type { SourceFile } from './rule.ts';
 
 /** TypeScript, sorted by path. */
