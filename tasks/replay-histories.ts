@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';
 
-const { realBuilders } = await import('../lib/dev/history-stress.ts');
-const { replayAllWritten, writtenHistory } = await import('../lib/dev/written-history.ts');
+const { realBuilders } = await import('../lib/dev/histories/history-stress.ts');
+const { replayAllWritten, writtenHistory } = await import('../lib/dev/histories/written-history.ts');
 const { task } = await import('../lib/cli/task.ts');
 
 await task(

@@ -3,10 +3,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';
-import type { History } from '../lib/dev/history.ts';
+import type { History } from '../lib/dev/histories/history.ts';
 
-const { historyOf } = await import('../lib/dev/history.ts');
-const { realBuilders, sentenceOf, stressHistories } = await import('../lib/dev/history-stress.ts');
+const { historyOf } = await import('../lib/dev/histories/history.ts');
+const { realBuilders, sentenceOf, stressHistories } = await import('../lib/dev/histories/history-stress.ts');
 const { task } = await import('../lib/cli/task.ts');
 
 await task(

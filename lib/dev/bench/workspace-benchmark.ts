@@ -5,8 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { run } from '../../core/sh.ts';
-import { driverSource, driverWorkspace, manyProjects } from '../driver-workspace.ts';
-import type { Files } from '../driver-workspace.ts';
+import { driverSource, driverWorkspace, manyProjects } from '../projects/driver-workspace.ts';
+import type { Files } from '../projects/driver-workspace.ts';
 
 /** One build of one tool. */
 export interface Build {

@@ -1,15 +1,15 @@
 // Replays a history with both builders and compares them after each edit. What cargo builds in an empty folder is right; its incremental build is
 // asked first because it takes less time, and is believed where ours agrees with it.
 import { join } from 'node:path';
-import type { Context } from '../core/events.ts';
-import { removeTree } from '../core/remove-tree.ts';
+import type { Context } from '../../core/events.ts';
+import { removeTree } from '../../core/remove-tree.ts';
 import { difference } from './build-outcome.ts';
 import type { BuildOutcome, Builder } from './build-outcome.ts';
 import { Checkout } from './checkout.ts';
 import type { History } from './history.ts';
-import type { Reference, Step } from './operation.ts';
-import { projectOf } from './project.ts';
-import type { Project } from './project.ts';
+import type { Reference, Step } from '../projects/operation.ts';
+import { projectOf } from '../projects/project.ts';
+import type { Project } from '../projects/project.ts';
 
 export interface Builders {
   readonly cargo: Builder;

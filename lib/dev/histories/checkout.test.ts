@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Checkout } from './checkout.ts';
-import type { Content } from './content.ts';
-import type { Operation } from './operation.ts';
-import type { Project } from './project.ts';
+import type { Content } from '../projects/content.ts';
+import type { Operation } from '../projects/operation.ts';
+import type { Project } from '../projects/project.ts';
 
 const scratch = await mkdtemp(join(tmpdir(), 'bloomery-checkout-'));
 test.after(() => rm(scratch, { recursive: true, force: true }));

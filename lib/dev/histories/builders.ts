@@ -1,16 +1,16 @@
 // The two builders that are compared: the real cargo, and tasks/crates.ts, each as a process of its own.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cannot } from '../core/errors.ts';
-import type { Context } from '../core/events.ts';
-import { outputOf, run } from '../core/sh.ts';
+import { cannot } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { outputOf, run } from '../../core/sh.ts';
 import { outputsOf } from './build-outcome.ts';
 import type { BuildOutcome, Builder } from './build-outcome.ts';
 import type { Settings } from './checkout.ts';
 
 export type Env = Readonly<Record<string, string>>;
 
-const task = join(import.meta.dirname, '../../tasks/crates.ts');
+const task = join(import.meta.dirname, '../../../tasks/crates.ts');
 /** Exit codes with which tasks/crates.ts reports that a project cannot be built. */
 const refusals: readonly (number | null)[] = [1, 2];
 

@@ -1,8 +1,8 @@
 // What came of a build: refused, or programs with what they print. Builds by cargo and by tasks/crates.ts have the same shape, so that they can be
 // compared.
-import { byCodeUnit } from '../core/digest.ts';
-import type { Context } from '../core/events.ts';
-import { run } from '../core/sh.ts';
+import { byCodeUnit } from '../../core/digest.ts';
+import type { Context } from '../../core/events.ts';
+import { run } from '../../core/sh.ts';
 import type { Settings } from './checkout.ts';
 
 /** How one program ended, and its standard output. */

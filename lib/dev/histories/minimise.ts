@@ -1,8 +1,8 @@
 // Makes a history with a fault smaller: drops edits, features and oddities one by one as long as the same kind of fault stays.
 import type { History } from './history.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from '../projects/plan.ts';
 import type { Fault } from './replay.ts';
-import { shapeOf } from './shape.ts';
+import { shapeOf } from '../projects/shape.ts';
 
 /** Replays a history and returns its fault. */
 export type Trial = (history: History) => Promise<Fault | undefined>;

@@ -2,11 +2,11 @@
 // it ran git or made a copy.
 import { chmod, cp, lstat, mkdir, readFile, readlink, realpath, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
-import { absentAsUndefined } from '../core/errors.ts';
-import { outputOf } from '../core/sh.ts';
-import { writeFiles } from './content.ts';
-import type { Manner, Operation } from './operation.ts';
-import type { Project } from './project.ts';
+import { absentAsUndefined } from '../../core/errors.ts';
+import { outputOf } from '../../core/sh.ts';
+import { writeFiles } from '../projects/content.ts';
+import type { Manner, Operation } from '../projects/operation.ts';
+import type { Project } from '../projects/project.ts';
 
 /** What a build gets beside the folder. */
 export interface Settings {

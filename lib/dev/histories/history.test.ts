@@ -1,10 +1,10 @@
 // Histories follow from their seed and from nothing else.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { generalEdits, generalStep } from './general-edits.ts';
+import { generalEdits, generalStep } from '../projects/general-edits.ts';
 import { historyOf } from './history.ts';
-import { projectOf } from './project.ts';
-import { Random } from './random.ts';
+import { projectOf } from '../projects/project.ts';
+import { Random } from '../projects/random.ts';
 
 const seeds = Array.from({ length: 200 }, (_, index) => index);
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { outputOf } from '../core/sh.ts';
+import { outputOf } from '../../core/sh.ts';
 import { driverSource, driverWorkspace, manyProjects } from './driver-workspace.ts';
 import type { Files } from './driver-workspace.ts';
 

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import type { BuildOutcome, Builder } from './build-outcome.ts';
 import type { History } from './history.ts';
 import { minimise } from './minimise.ts';
-import type { Operation, Step } from './operation.ts';
+import type { Operation, Step } from '../projects/operation.ts';
 import { replay } from './replay.ts';
 import type { Builders, Fault, Replayed } from './replay.ts';
 

@@ -1,11 +1,11 @@
 // A history: a project, and the edits that are made to it one after the other. All of it follows from a seed.
-import { generalStep } from './general-edits.ts';
-import type { Manner, Step } from './operation.ts';
-import { randomPlan } from './plan.ts';
-import type { Plan } from './plan.ts';
-import { projectOf } from './project.ts';
-import type { Project } from './project.ts';
-import { Random } from './random.ts';
+import { generalStep } from '../projects/general-edits.ts';
+import type { Manner, Step } from '../projects/operation.ts';
+import { randomPlan } from '../projects/plan.ts';
+import type { Plan } from '../projects/plan.ts';
+import { projectOf } from '../projects/project.ts';
+import type { Project } from '../projects/project.ts';
+import { Random } from '../projects/random.ts';
 
 export interface History {
   readonly seed: number;

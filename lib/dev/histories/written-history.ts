@@ -4,15 +4,15 @@ import { cp, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
 import { parse } from 'smol-toml';
-import { cannot } from '../core/errors.ts';
-import type { Context } from '../core/events.ts';
-import { removeTree } from '../core/remove-tree.ts';
-import { outputOf } from '../core/sh.ts';
+import { cannot } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
+import { removeTree } from '../../core/remove-tree.ts';
+import { outputOf } from '../../core/sh.ts';
 import { difference } from './build-outcome.ts';
 import type { BuildOutcome } from './build-outcome.ts';
 import { gitEnv } from './checkout.ts';
-import { writeFiles } from './content.ts';
-import type { Content } from './content.ts';
+import { writeFiles } from '../projects/content.ts';
+import type { Content } from '../projects/content.ts';
 import type { Builders } from './replay.ts';
 
 export interface WrittenHistory {

@@ -1,5 +1,5 @@
 // The random choices of a history. All of them come from one seed, so that a history can be repeated.
-import { randomNumbers } from '../core/random-numbers.ts';
+import { randomNumbers } from '../../core/random-numbers.ts';
 
 export class Random {
   readonly #next: () => number;

@@ -17,7 +17,7 @@ const builders = await realBuilders(env, process.execPath, context);
 
 const buildsIn = ({ steps }: WrittenHistory): number => steps.filter((step) => 'build' in step).length;
 // The others are for npx zx tasks/replay-histories.ts fixtures/histories/*.toml
-const histories = (await writtenHistories(resolve(import.meta.dirname, '../../fixtures/histories'))).filter((one) => buildsIn(one) <= 3);
+const histories = (await writtenHistories(resolve(import.meta.dirname, '../../../fixtures/histories'))).filter((one) => buildsIn(one) <= 3);
 const faults = replayAllWritten(histories, top, builders, context);
 for (const fault of faults.values()) fault.catch(() => undefined); // the tests below report it
 
