@@ -19,6 +19,9 @@ import { commandLinePath } from '../system/output-paths.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
 import { imageOf, profileOf } from '../system/system.ts';
 
+/** The rooms whose modules make an image of facts. */
+const makers = ['image', 'rootfs', 'assemble'].map((room) => join(import.meta.dirname, '..', room));
+
 /** `made`: component/output -> path. */
 export async function systemImage(
   request: ImageRequest,
@@ -45,7 +48,7 @@ export async function systemImage(
     // Nothing that is written down depends on the password itself.
     encrypted: password !== undefined,
     // What makes trees and file systems of the facts: a newer Bloomery may make others.
-    makers: [await knownTree(cache, join(import.meta.dirname, '../image'), {}), await knownTree(cache, import.meta.dirname, {})],
+    makers: await Promise.all(makers.map((folder) => knownTree(cache, folder, {}))),
   };
   const assembled = async (): Promise<Witnessed<SystemImage>> => {
     const { assembleImage } = await import('./assemble-system-image.ts');

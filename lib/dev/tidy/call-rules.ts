@@ -13,17 +13,17 @@ interface Ban {
 const nowhere = (): boolean => false;
 const inTests = isTest;
 /** The face reads the outside once, and says to Node's threads where its own cache is; tests may look at the real one. */
-const inFace = (path: string): boolean => ['lib/cli/task.ts', 'lib/cli/compile-cache.ts'].includes(path) || isTest(path);
+const inCli = (path: string): boolean => ['lib/cli/task.ts', 'lib/cli/compile-cache.ts'].includes(path) || isTest(path);
 
 /** Looked for in code, with comments and strings blanked. */
 const bannedCode: readonly Ban[] = [
   { pattern: /\bprocess\.exit\(/g, instead: 'set process.exitCode in lib/cli/task.ts and let the process end', allowed: nowhere },
   { pattern: /\bconsole\.\w+\(/g, instead: 'print of lib/cli/task.ts, or report an event', allowed: inTests },
-  { pattern: /\bDate\.now\(|\bnew Date\(\s*\)/g, instead: 'performance.now() for durations; a date is an argument', allowed: inFace },
+  { pattern: /\bDate\.now\(|\bnew Date\(\s*\)/g, instead: 'performance.now() for durations; a date is an argument', allowed: inCli },
   { pattern: /\bMath\.random\(/g, instead: 'a name derived from content, or mkdtemp', allowed: inTests },
-  { pattern: /\bprocess\.env\b/g, instead: 'host.env, passed on by lib/cli/task.ts', allowed: inFace },
-  { pattern: /\bprocess\.cwd\(/g, instead: 'host.cwd, passed on by lib/cli/task.ts', allowed: inFace },
-  { pattern: /\bprocess\.argv\b/g, instead: 'args, passed on by lib/cli/task.ts', allowed: inFace },
+  { pattern: /\bprocess\.env\b/g, instead: 'host.env, passed on by lib/cli/task.ts', allowed: inCli },
+  { pattern: /\bprocess\.cwd\(/g, instead: 'host.cwd, passed on by lib/cli/task.ts', allowed: inCli },
+  { pattern: /\bprocess\.argv\b/g, instead: 'args, passed on by lib/cli/task.ts', allowed: inCli },
   { pattern: /\.localeCompare\(/g, instead: 'byCodeUnit of lib/core/digest.ts', allowed: nowhere },
   { pattern: /\.toLocale\w+\(/g, instead: 'lib/core/sizes.ts: the same on every machine', allowed: nowhere },
   {
@@ -51,7 +51,7 @@ const bannedImports: readonly Ban[] = [
 
 export const calls: Rule = (file) => [
   ...matches(file, codeOf(file.text), bannedCode),
-  ...(file.path.startsWith('lib/tidy/') ? [] : matches(file, file.text, bannedText)),
+  ...(file.path.startsWith('lib/dev/tidy/') ? [] : matches(file, file.text, bannedText)),
   ...importsOf(file.text).flatMap(({ name, line }) =>
     bannedImports
       .filter(({ pattern, allowed }) => pattern.test(name) && !allowed(file.path))

@@ -1,51 +1,106 @@
-// The rooms of lib/ and which rooms each may import from. One table; ARCHITECTURE.md tells the reasons.
+// The rooms of lib/ and which rooms each may import from. One table; ARCHITECTURE.md tells the reasons. A room is a folder of lib/ with its folders.
 import { posix } from 'node:path';
 import { complaint, isTest } from './rule.ts';
-import type { Rule } from './rule.ts';
+import type { Complaint, Rule, SourceFile } from './rule.ts';
 import { importsOf } from './source-text.ts';
 
-const parts = ['core', 'cache', 'build', 'crates', 'upstream', 'cookbook', 'image', 'rootfs', 'closure', 'osdk', 'machine', 'console'] as const;
+const formats = ['core', 'image', 'closure', 'nix', 'osdk', 'machine', 'console', 'configuration'] as const;
+const compiling = ['core', 'cache', 'actions', 'crates', 'upstream', 'cookbook'] as const;
+const systems = ['system', 'sources', 'rootfs', 'assemble', 'boot', 'host'] as const;
 
 /** A room imports from itself and from these. */
 export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   core: [],
   cache: ['core'],
-  build: ['core', 'cache'],
-  crates: ['core', 'cache', 'build'],
+  actions: ['core', 'cache'],
   upstream: ['core', 'cache'],
-  cookbook: ['core', 'cache', 'build', 'crates', 'upstream'],
+  crates: ['core', 'cache', 'actions'],
+  cookbook: ['core', 'cache', 'actions', 'crates', 'upstream'],
   image: ['core'],
-  rootfs: ['core', 'image'],
+  configuration: ['core', 'image'],
   closure: ['core'],
+  nix: ['core', 'closure'],
   osdk: ['core'],
   machine: ['core'],
   console: ['core'],
-  system: parts,
-  dev: ['core'],
-  face: [...parts, 'system', 'dev'],
-  tidy: ['core'],
+  system: ['core', 'console', 'image', 'machine', 'osdk', 'upstream'],
+  sources: ['core', 'cache', 'upstream', 'system'],
+  rootfs: ['core', 'cache', 'actions', 'image', 'closure', 'nix', 'machine', 'system', 'sources'],
+  assemble: [...compiling, 'image', 'configuration', 'system', 'sources', 'rootfs'],
+  boot: ['core', 'console', 'machine', 'osdk', 'system'],
+  host: ['core', 'actions', 'crates', 'machine', 'sources'],
+  report: ['core', 'cache', 'crates', 'console', 'system', 'assemble', 'boot'],
+  cli: [...compiling, ...formats, ...systems, 'report'],
+  // For those who maintain the project. Only tasks for them, and tests, import it.
+  dev: [...compiling, ...formats, ...systems, 'report', 'cli'],
 };
 
-/** A room that is not in the table, an import upwards or across, and any import from outside of lib/ (tests may use fixtures and the pages of systems). */
+/** Modules in one folder, tests left out. */
+const mostModules = 20;
+
+/**
+ * A room that is not in the table, an import upwards or across, and any import from outside of lib/. A test may import anything: it is next to what it
+ * tests, also where that takes a whole system.
+ */
 export const layering: Rule = (file) => {
   const room = roomOf(file.path);
   if (room === undefined) return [];
+  const relative = importsOf(file.text).filter(({ name }) => name.startsWith('.'));
+  const bare = relative.filter(({ name }) => !name.endsWith('.ts'));
+  const endings = bare.map(({ name, line }) => complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`));
   const below = roomsBelow[room];
   if (!below) return [complaint(file, 1, `"${room}" is not a room of lib/; the rooms are ${Object.keys(roomsBelow).join(', ')}`)];
-  return importsOf(file.text)
-    .filter(({ name }) => name.startsWith('.'))
-    .flatMap(({ name, line }) => {
+  if (isTest(file.path)) return endings;
+  return [
+    ...endings,
+    ...relative.flatMap(({ name, line }) => {
       const target = posix.join(posix.dirname(file.path), name);
       const other = roomOf(target);
-      if (!name.endsWith('.ts')) return [complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`)];
-      if (isTest(file.path) && /^(?:fixtures|systems)\//.test(target)) return [];
       if (other === undefined) return [complaint(file, line, `lib/ does not import "${target}", which is outside of it`)];
       if (other === room || below.includes(other)) return [];
       return [complaint(file, line, `${room} does not import from ${other}; it may import from ${below.join(', ') || 'no other room'}`)];
-    });
+    }),
+  ];
 };
 
-/** "core" of "lib/core/sh.ts"; undefined for what lies outside of lib/ or in none of its rooms. */
-function roomOf(path: string): string | undefined {
-  return /^lib\/([^/]+)\/[^/]+$/.exec(path)?.[1];
+/** "core" of "lib/core/sh.ts", "image" of "lib/image/fat/reader.ts"; undefined for what is outside of lib/ or in no room of it. */
+export function roomOf(path: string): string | undefined {
+  return /^lib\/([^/]+)\/(?:[^/]+\/)?[^/]+$/.exec(path)?.[1];
+}
+
+/** Modules of lib/ that are in no room, or deeper than two levels, and folders with too many modules to be looked through. */
+export function crowded(files: readonly SourceFile[]): readonly Complaint[] {
+  const modules = files.filter(({ path }) => path.startsWith('lib/') && !isTest(path));
+  const folders = Map.groupBy(modules, ({ path }) => posix.dirname(path));
+  return [
+    ...modules.filter(({ path }) => roomOf(path) === undefined).map((file) => complaint(file, 1, 'it is in no room: lib/ROOM/ or lib/ROOM/FOLDER/')),
+    ...[...folders]
+      .filter(([, inside]) => inside.length > mostModules)
+      .map(([path, inside]) => complaint({ path }, 1, `${inside.length} modules are more than ${mostModules}: it is more than one subject`)),
+  ];
+}
+
+/** Modules that import each other in a circle, type imports included: each circle is one complaint, with all of its files. */
+export function circles(files: readonly SourceFile[]): readonly Complaint[] {
+  const modules = new Map(files.filter(({ path }) => !isTest(path)).map((file) => [file.path, targetsOf(file)]));
+  const reach = (from: string): ReadonlySet<string> => {
+    const seen = new Set(modules.get(from));
+    for (const path of seen) for (const next of modules.get(path) ?? []) seen.add(next); // a set goes on to what is added while it is walked
+    return seen;
+  };
+  const reached = new Map([...modules.keys()].map((path) => [path, reach(path)]));
+  const inCircle = [...modules.keys()].filter((path) => reached.get(path)?.has(path));
+  const named = new Set<string>();
+  return inCircle.flatMap((path) => {
+    if (named.has(path)) return [];
+    const circle = inCircle.filter((other) => reached.get(path)?.has(other) && reached.get(other)?.has(path));
+    for (const one of circle) named.add(one);
+    return [complaint({ path }, 1, `a circle of imports: ${circle.join(', ')}`)];
+  });
+}
+
+function targetsOf({ path, text }: SourceFile): readonly string[] {
+  return importsOf(text)
+    .filter(({ name }) => name.startsWith('.'))
+    .map(({ name }) => posix.join(posix.dirname(path), name));
 }

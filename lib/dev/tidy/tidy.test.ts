@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { calls } from './call-rules.ts';
-import { layering } from './layering.ts';
+import { circles, crowded, layering } from './layering.ts';
 import { otherText, typeScript } from './repository.ts';
 import type { Rule, SourceFile } from './rule.ts';
 import { codeOf, importsOf } from './source-text.ts';
@@ -57,19 +57,41 @@ test('imports are found in every form, and not in strings', () => {
   assert.equal(importsOf('export function a(b: string) {\n  return b.split(".");\n}\n'), []);
 });
 
-test('rooms import downward only', () => {
+test('rooms import downward only, from folders of rooms too', () => {
   assert.equal(linesOf(layering, file('lib/core/x.ts', '// x', 'import { a } from "../cache/a.ts";', 'import { b } from "./b.ts";')), [2]);
   assert.equal(
     linesOf(layering, file('lib/machine/x.ts', 'import { a } from "../console/a.ts";', 'import { b } from "../core/b.ts";')),
     [1],
   );
+  const nested = file('lib/machine/qemu/x.ts', 'import { a } from "../../console/a.ts";', 'import { b } from "../machine.ts";');
+  assert.equal(linesOf(layering, nested), [1]);
   assert.equal(
-    linesOf(layering, file('lib/system/x.ts', 'import { a } from "../face/a.ts";', 'import { b } from "../../systems/b.ts";')),
+    linesOf(layering, file('lib/system/x.ts', 'import { a } from "../cli/a.ts";', 'import { b } from "../../systems/b.ts";')),
     [1, 2],
   );
   assert.equal(linesOf(layering, file('lib/cellar/x.ts', '// x')), [1]);
-  assert.equal(linesOf(layering, file('lib/face/x.ts', 'import { a } from "../system/a";')), [1]);
+  assert.equal(linesOf(layering, file('lib/cli/x.ts', 'import { a } from "../system/a";')), [1]);
+  assert.equal(linesOf(layering, file('lib/cli/x.ts', 'import { a } from "../dev/tidy/rule.ts";')), [1]);
+  assert.equal(linesOf(layering, file('lib/cli/x.test.ts', 'import { a } from "../dev/tidy/rule.ts";')), []);
   clean(layering, sources);
+});
+
+test('a folder has at most twenty modules, and a module is in a room', () => {
+  const modules = (count: number): readonly SourceFile[] => Array.from({ length: count }, (_, index) => file(`lib/core/m${index}.ts`, '// x'));
+  assert.equal(crowded(modules(20)), []);
+  assert.is(crowded(modules(21)).length, 1);
+  assert.is(crowded([file('lib/alone.ts', '// x')]).length, 1);
+  assert.is(crowded([file('lib/image/fat/deep/x.ts', '// x')]).length, 1);
+  assert.equal(crowded(sources), []);
+});
+
+test('modules import each other in no circle', () => {
+  const one = file('lib/core/a.ts', 'import { b } from "./b.ts";');
+  const two = file('lib/core/b.ts', 'import type { c } from "../cache/c.ts";');
+  const three = file('lib/cache/c.ts', 'import { a } from "../core/a.ts";');
+  assert.equal(circles([one, two]), []);
+  assert.equal(circles([one, two, three]), ['lib/core/a.ts:1: a circle of imports: lib/core/a.ts, lib/core/b.ts, lib/cache/c.ts']);
+  assert.equal(circles(sources), []);
 });
 
 test('banned calls are found, with what to use instead', () => {
@@ -162,17 +184,15 @@ test('lib/ does not know any system by name', async () => {
   clean(systemNames(names), sources);
 });
 
-test('every module that does something is reached by a test of its room', () => {
+test('every module that does something is reached by a test', () => {
   const module = file('lib/core/a.ts', 'export function a() {}');
   assert.is(untested([module], {}).length, 1);
   assert.is(untested([module, file('lib/core/a.test.ts', 'import { a } from "./a.ts";')], {}).length, 0);
   const between = file('lib/core/b.ts', 'import { a } from "./a.ts";');
   assert.is(untested([module, between, file('lib/core/b.test.ts', 'import "./b.ts";')], {}).length, 0);
-  assert.is(
-    untested([module, file('lib/face/x.test.ts', 'import "../core/a.ts";')], {}).length,
-    1,
-    'a test of another room does not count',
-  );
+  assert.is(untested([module, file('lib/cli/x.test.ts', 'import "../core/a.ts";')], {}).length, 0, 'a test of another room counts');
+  const far = [module, file('lib/cli/x.ts', 'import "../core/a.ts";'), file('lib/cli/x.test.ts', 'import "./x.ts";')];
+  assert.is(untested(far, {}).length, 1, 'a module of another room that imports it does not count');
   assert.is(untested([file('lib/core/a.ts', 'export interface A {}', 'export const b = 1;')], {}).length, 0);
   assert.is(untested([module], { 'lib/core/a.ts': 'a reason' }).length, 0);
   assert.is(untested([], { 'lib/core/a.ts': 'a reason' }).length, 1);

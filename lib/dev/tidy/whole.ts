@@ -1,5 +1,6 @@
 // Rules about the repository as a whole: which modules have tests, and which packages are used.
 import { posix } from 'node:path';
+import { roomOf } from './layering.ts';
 import { complaint, isTest } from './rule.ts';
 import type { Complaint, SourceFile } from './rule.ts';
 import { codeOf, importsOf } from './source-text.ts';
@@ -22,7 +23,7 @@ export function unusedPackages(manifest: string, files: readonly SourceFile[]): 
 }
 
 /**
- * Modules of lib/ that do something and that no test of their room reaches, through modules of the room or directly. `excused` maps a path to the
+ * Modules of lib/ that do something and that no test imports, directly or through modules of their room. `excused` maps a path to the
  * reason why there is none; an excuse that is not needed is a complaint too.
  */
 export function untested(files: readonly SourceFile[], excused: Readonly<Record<string, string>>): readonly Complaint[] {
@@ -30,13 +31,13 @@ export function untested(files: readonly SourceFile[], excused: Readonly<Record<
   const bare = files.filter(({ path, text }) => path.startsWith('lib/') && !isTest(path) && doesSomething(text) && !reached.has(path));
   const idle = Object.keys(excused).filter((path) => !bare.some((file) => file.path === path));
   return [
-    ...bare.filter(({ path }) => !(path in excused)).map((file) => complaint(file, 1, 'no test of its room reaches it')),
+    ...bare.filter(({ path }) => !(path in excused)).map((file) => complaint(file, 1, 'no test reaches it')),
     ...idle.map((path) => complaint({ path }, 1, 'it is excused from having a test, and needs no excuse')),
   ];
 }
 
 function reachedByTests(files: readonly SourceFile[]): ReadonlySet<string> {
-  const imports = new Map(files.map(({ path, text }) => [path, sameRoom(path, text)]));
+  const imports = new Map(files.map(({ path, text }) => [path, isTest(path) ? targetsOf(path, text) : sameRoom(path, text)]));
   const reached = new Set(files.filter(({ path }) => isTest(path)).map(({ path }) => path));
   for (const path of reached) {
     for (const next of imports.get(path) ?? []) reached.add(next); // a set goes on to what is added while it is walked
@@ -45,10 +46,14 @@ function reachedByTests(files: readonly SourceFile[]): ReadonlySet<string> {
 }
 
 function sameRoom(path: string, text: string): readonly string[] {
-  const room = posix.dirname(path);
+  const room = roomOf(path);
+  return targetsOf(path, text).filter((target) => roomOf(target) === room);
+}
+
+function targetsOf(path: string, text: string): readonly string[] {
   return importsOf(text)
-    .filter(({ name }) => name.startsWith('./'))
-    .map(({ name }) => posix.join(room, name));
+    .filter(({ name }) => name.startsWith('.'))
+    .map(({ name }) => posix.join(posix.dirname(path), name));
 }
 
 /** Exports a function or a class; types and tables alone need no test. */
