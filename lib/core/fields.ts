@@ -128,6 +128,19 @@ export function parseTomlFields(text: string, file: string): Fields {
   }
 }
 
+/** Parses JSON. `file` names the text in messages. */
+export function parseJsonFields(text: string, file: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw cannot(`read "${file}"`, `it is not JSON: ${error.message}`);
+  }
+  if (!isTable(value)) throw cannot(`read "${file}"`, 'it is no object');
+  return new Fields(value, file);
+}
+
 function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }

@@ -1,0 +1,220 @@
+// Copies tasks into another repository with everything that they need, and keeps the copy up to date. What the user changed there is never overwritten.
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, posix, relative } from 'node:path';
+import { byCodeUnit } from '../../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
+import { absentAsUndefined, cannot, cannotBecause, nearest } from '../../core/errors.ts';
+import { parseJsonFields } from '../../core/fields.ts';
+import { importClosure } from './import-closure.ts';
+import type { ImportClosure } from './import-closure.ts';
+import { digestOf, originName, originText, readOrigin, stateOf } from './origin.ts';
+import type { FileState, Origin } from './origin.ts';
+import { withPackages } from './package-file.ts';
+
+/** The folder of the copy, in the folder that the user names. */
+export const copyName = 'bloomery';
+
+/** Pages of machines that are not built here: a console is judged by them. They come with each task that boots. */
+const machinePages = ['systems/linux.ts', 'systems/firmware.ts'];
+const licence = 'LICENSE';
+
+export interface CopyRequest {
+  /** The repository that is copied from. */
+  readonly root: string;
+  /** The folder that is copied to, absolute. */
+  readonly folder: string;
+  /** Paths of tasks in the repository. */
+  readonly tasks: readonly string[];
+  readonly examples: readonly string[];
+}
+
+export interface CopiedTasks {
+  /** Path in the repository -> path of the copy, relative to the folder. */
+  readonly entries: Readonly<Record<string, string>>;
+  readonly files: number;
+  readonly lines: number;
+  /** Packages that the folder's package.json got. */
+  readonly packages: readonly string[];
+  /** Packages that it had already in another version. */
+  readonly otherVersions: readonly string[];
+}
+
+export interface FileChange {
+  /** Relative to the copy. */
+  readonly path: string;
+  readonly state: FileState;
+}
+
+/** Copies the tasks. Files of the user that would be overwritten are a Failure that names them, before anything is written. */
+export async function copyTasks({ root, folder, tasks, examples }: CopyRequest): Promise<CopiedTasks> {
+  const target = join(folder, copyName);
+  const before = await readOrigin(target);
+  const wanted = {
+    tasks: union(before?.tasks ?? [], await Promise.all(tasks.map((task) => taskPath(root, task)))),
+    examples: union(before?.examples ?? [], await Promise.all(examples.map((example) => exampleName(root, example)))),
+  };
+  const closure = await closureOf(root, wanted);
+  const changes = await changesOf({ root, target, origin: before, closure });
+  const own = changes.filter(({ state }) => ['in the way', 'changed here', 'changed on both sides'].includes(state));
+  if (own.length > 0) {
+    const named = own.map(({ path, state }) => `${join(copyName, path)}: ${state}`).join('\n');
+    throw cannot(`copy into "${folder}"`, `files there would be overwritten (${own.length})`, {
+      detail: named,
+      hint: '--update FOLDER takes what is newer and leaves these alone',
+    });
+  }
+  await writeAll({ root, target, origin: before, closure, changes }, wanted);
+  const { added, otherVersions } = await addPackages(root, folder, closure.packages);
+  const entries = Object.fromEntries(wanted.tasks.map((path) => [path, posix.join(copyName, path)]));
+  return { entries, files: closure.files.length, lines: closure.lines, packages: added, otherVersions };
+}
+
+/** Which files of a copy differ from what was copied, or from the repository. A folder without a copy is a Failure. */
+export async function checkCopy(root: string, folder: string): Promise<readonly FileChange[]> {
+  const target = join(folder, copyName);
+  const origin = await existingOrigin(target);
+  const closure = await closureOf(root, origin);
+  return (await changesOf({ root, target, origin, closure })).filter(({ state }) => state !== 'same');
+}
+
+/** Takes what is newer in the repository where nothing was changed in the copy. Returns every change; those that were left alone have their state. */
+export async function updateCopy(root: string, folder: string): Promise<readonly (FileChange & { readonly taken: boolean })[]> {
+  const target = join(folder, copyName);
+  const origin = await existingOrigin(target);
+  const closure = await closureOf(root, origin);
+  const changes = await changesOf({ root, target, origin, closure });
+  const taken = await writeAll({ root, target, origin, closure, changes }, origin);
+  await addPackages(root, folder, closure.packages);
+  return changes.filter(({ state }) => state !== 'same').map((change) => ({ ...change, taken: taken.has(change.path) }));
+}
+
+interface Sides {
+  readonly root: string;
+  readonly target: string;
+  readonly origin: Origin | undefined;
+  readonly closure: ImportClosure;
+}
+
+async function changesOf({ root, target, origin, closure }: Sides): Promise<readonly FileChange[]> {
+  const paths = union(Object.keys(origin?.files ?? {}), closure.files);
+  const inClosure = new Set(closure.files);
+  return await Promise.all(
+    paths.map(async (path) => {
+      const upstream = inClosure.has(path) ? await digestOf(join(root, path)) : undefined;
+      return { path, state: stateOf(origin?.files[path], await digestOf(join(target, path)), upstream) };
+    }),
+  );
+}
+
+/** Writes what is newer, removes what is gone, and then the record, so that a copy that was interrupted is finished by the next one. */
+async function writeAll(
+  { root, target, origin, closure, changes }: Sides & { readonly changes: readonly FileChange[] },
+  { tasks, examples }: Pick<Origin, 'tasks' | 'examples'>,
+): Promise<ReadonlySet<string>> {
+  const taken = new Set<string>();
+  const files: Record<string, Digest> = {};
+  for (const { path, state } of changes) {
+    const to = join(target, path);
+    if (state === 'changed upstream' || state === 'new upstream') await publish(join(root, path), to);
+    else if (state === 'gone upstream') await rm(to, { force: true });
+    const isTaken = ['changed upstream', 'new upstream', 'gone upstream'].includes(state);
+    if (isTaken) taken.add(path);
+    const digest = isTaken || state === 'same' ? await digestOf(join(target, path)) : origin?.files[path];
+    if (digest !== undefined) files[path] = digest;
+  }
+  const { version } = parseManifest(await readFile(join(root, 'package.json'), 'utf8'), root);
+  const sorted = Object.fromEntries(Object.entries(files).sort(([a], [b]) => byCodeUnit(a, b)));
+  await writeText(join(target, originName), originText({ version, tasks, examples, files: sorted }));
+  // Modules are ECMAScript ones, whatever the repository around the copy says of its own.
+  await writeText(join(target, 'package.json'), '{ "type": "module", "private": true }\n');
+  return closure.files.length > 0 ? taken : new Set();
+}
+
+/** The files of the tasks with what they import, of examples, and of pages that tasks find by themselves. */
+async function closureOf(root: string, { tasks, examples }: Pick<Origin, 'tasks' | 'examples'>): Promise<ImportClosure> {
+  const first = await importClosure(root, tasks);
+  const boots = first.files.some((path) => path.startsWith('lib/console/'));
+  const pages = boots ? machinePages : [];
+  const inExamples = (await Promise.all(examples.map((name) => filesBelow(root, posix.join('fixtures', name))))).flat();
+  const closure = await importClosure(root, [...tasks, ...pages, ...inExamples.filter((path) => path.endsWith('.ts'))]);
+  return { ...closure, files: union(union(closure.files, inExamples), [licence]) };
+}
+
+/** Files of a folder of the repository, but for what a build left there. */
+async function filesBelow(root: string, folder: string): Promise<readonly string[]> {
+  const rows = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
+  const paths = rows.filter((row) => row.isFile()).map((row) => relative(root, join(row.parentPath, row.name)));
+  return paths.filter((path) => !/\/(?:target|out)\//.test(path) && !path.endsWith('.test.ts'));
+}
+
+async function existingOrigin(target: string): Promise<Origin> {
+  const origin = await readOrigin(target);
+  if (origin) return origin;
+  throw cannot(`look at the copy in "${dirname(target)}"`, `it has no ${copyName}/${originName}`, {
+    blame: 'usage',
+    hint: 'npx zx tasks/copy.ts TASK... FOLDER makes a copy',
+  });
+}
+
+/** "tasks/build.ts" of "build", "build.ts" or itself. An unknown task is a Failure with the nearest one. */
+async function taskPath(root: string, word: string): Promise<string> {
+  const tasks = (await readdir(join(root, 'tasks'))).filter((name) => name.endsWith('.ts')).map((name) => `tasks/${name}`);
+  const all = ['test-boot.ts', ...tasks];
+  const name = word.endsWith('.ts') ? word : `${word}.ts`;
+  const found = all.find((path) => path === name || path === `tasks/${name}` || join(root, path) === word);
+  if (found !== undefined) return found;
+  const near = nearest(basename(name), all.map((path) => basename(path)));
+  throw cannot(`copy the task "${word}"`, 'there is no such task', { blame: 'usage', hint: near === undefined ? undefined : `did you mean ${near}?` });
+}
+
+async function exampleName(root: string, name: string): Promise<string> {
+  const page = join(root, 'fixtures', name, `${name}.ts`);
+  if (/^[\w-]+$/.test(name) && (await absentAsUndefined(stat(page)))) return name;
+  throw cannot(`copy the example "${name}"`, 'there is no such example', { blame: 'usage', hint: 'hello is one' });
+}
+
+async function addPackages(
+  root: string,
+  folder: string,
+  imported: readonly string[],
+): Promise<{ readonly added: readonly string[]; readonly otherVersions: readonly string[] }> {
+  const own = parseManifest(await readFile(join(root, 'package.json'), 'utf8'), root);
+  // Tasks are run by zx, on the Node of this package.
+  const wanted = Object.fromEntries(union(imported, ['node', 'zx']).flatMap((name) => (own.versions[name] === undefined ? [] : [[name, own.versions[name]]])));
+  const path = join(folder, 'package.json');
+  const before = await absentAsUndefined(readFile(path, 'utf8'));
+  const { text, added, otherVersions } = withPackages(before, wanted, { path, name: basename(folder) });
+  if (text !== before) await writeText(path, text);
+  return { added, otherVersions };
+}
+
+function parseManifest(text: string, root: string): { readonly version: string; readonly versions: Readonly<Record<string, string>> } {
+  const fields = parseJsonFields(text, join(root, 'package.json'));
+  const dependencies = fields.table('dependencies');
+  const versions = (dependencies?.names() ?? []).map((name) => [name, dependencies?.text(name) ?? ''] as const);
+  return { version: fields.text('version') ?? '0.0.0', versions: Object.fromEntries(versions) };
+}
+
+async function publish(from: string, to: string): Promise<void> {
+  try {
+    await mkdir(dirname(to), { recursive: true });
+    await copyFile(from, `${to}.partial`);
+    await rename(`${to}.partial`, to);
+  } catch (error) {
+    throw cannotBecause(`write "${to}"`, error);
+  }
+}
+
+async function writeText(to: string, text: string): Promise<void> {
+  try {
+    await mkdir(dirname(to), { recursive: true });
+    await writeFile(`${to}.partial`, text);
+    await rename(`${to}.partial`, to);
+  } catch (error) {
+    throw cannotBecause(`write "${to}"`, error);
+  }
+}
+
+function union(some: readonly string[], more: readonly string[]): readonly string[] {
+  return [...new Set([...some, ...more])].sort(byCodeUnit);
+}

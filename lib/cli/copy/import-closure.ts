@@ -1,0 +1,52 @@
+// Everything that has to be copied with a module: what it imports, types included, what is read next to a module, and the packages that are imported.
+import { readdir, readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { join } from 'node:path';
+import { byCodeUnit } from '../../core/digest.ts';
+import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import { importsOf } from './source-text.ts';
+
+export interface ImportClosure {
+  /** Relative to the root, sorted. */
+  readonly files: readonly string[];
+  /** Names of packages, sorted. */
+  readonly packages: readonly string[];
+  /** Lines of all modules. */
+  readonly lines: number;
+}
+
+/** The closure of modules, by paths relative to `root`. A module that is not there is a Failure. */
+export async function importClosure(root: string, entries: readonly string[]): Promise<ImportClosure> {
+  const files = new Set(entries);
+  const packages = new Set<string>();
+  let lines = 0;
+  for (const path of files) {
+    if (!path.endsWith('.ts')) continue;
+    const text = await absentAsUndefined(readFile(join(root, path), 'utf8'));
+    if (text === undefined) throw cannot(`find what "${path}" needs`, 'it is not there');
+    lines += text.split('\n').length - 1;
+    for (const { name } of importsOf(text)) {
+      // A set goes on to what is added while it is walked.
+      if (name.startsWith('.')) files.add(posix.join(posix.dirname(path), name));
+      else if (!name.startsWith('node:')) packages.add(packageOf(name));
+    }
+    for (const beside of await readBeside(root, path, text)) files.add(beside);
+  }
+  return { files: [...files].sort(byCodeUnit), packages: [...packages].sort(byCodeUnit), lines };
+}
+
+/** Files in the folder of a module that it names in a string: sources in C, scripts, and modules that are started as threads. */
+async function readBeside(root: string, path: string, text: string): Promise<readonly string[]> {
+  if (!text.includes('import.meta')) return [];
+  const folder = posix.dirname(path);
+  const there = await readdir(join(root, folder), { withFileTypes: true });
+  const names = new Set([...text.matchAll(/'(?:\.\/)?([\w-]+\.(?:c|sh|ts|toml))'/g)].map((match) => match[1]));
+  return there.filter((entry) => entry.isFile() && names.has(entry.name)).map(({ name }) => posix.join(folder, name));
+}
+
+function packageOf(name: string): string {
+  return name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/');
+}

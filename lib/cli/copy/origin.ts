@@ -1,0 +1,61 @@
+// What a copy of tasks remembers of where it came from: bloomery/origin.json with a digest for each file, by which a change is seen on either side.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestBytes, isDigest } from '../../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
+import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import { parseJsonFields } from '../../core/fields.ts';
+
+export interface Origin {
+  readonly version: string;
+  /** The tasks that were asked for, by their paths in the repository. */
+  readonly tasks: readonly string[];
+  readonly examples: readonly string[];
+  /** By path, relative to the copy. */
+  readonly files: Readonly<Record<string, Digest>>;
+}
+
+/** The name of the file, in the folder of the copy. */
+export const originName = 'origin.json';
+
+/** What became of a file since it was copied, on either side. */
+export type FileState = 'same' | 'changed here' | 'changed upstream' | 'changed on both sides' | 'new upstream' | 'gone upstream' | 'in the way';
+
+/** Reads the record of a copy. A folder without one is undefined; a record that cannot be read is a Failure. */
+export async function readOrigin(folder: string): Promise<Origin | undefined> {
+  const path = join(folder, originName);
+  const text = await absentAsUndefined(readFile(path, 'utf8'));
+  if (text === undefined) return undefined;
+  const fields = parseJsonFields(text, path);
+  const files = fields.table('files');
+  if (fields.value('format') !== 1 || !files) throw cannot(`read "${path}"`, 'it is no record of a copy');
+  const digests = files.names().map((name) => {
+    const digest = files.value(name);
+    if (isDigest(digest)) return [name, digest] as const;
+    throw files.bad(name, 'it must be a SHA-256');
+  });
+  return {
+    version: fields.text('version') ?? '',
+    tasks: fields.texts('tasks') ?? [],
+    examples: fields.texts('examples') ?? [],
+    files: Object.fromEntries(digests),
+  };
+}
+
+export function originText({ version, tasks, examples, files }: Origin): string {
+  return `${JSON.stringify({ format: 1, version, tasks, examples, files }, null, 2)}\n`;
+}
+
+/** Compares a file with what was copied. Digests are undefined where there is no file. */
+export function stateOf(copied: Digest | undefined, here: Digest | undefined, upstream: Digest | undefined): FileState {
+  if (here === upstream) return 'same';
+  if (copied === undefined) return here === undefined ? 'new upstream' : 'in the way';
+  if (here === copied) return upstream === undefined ? 'gone upstream' : 'changed upstream';
+  return upstream === copied ? 'changed here' : 'changed on both sides';
+}
+
+/** The digest of a file, or undefined if there is none. */
+export async function digestOf(path: string): Promise<Digest | undefined> {
+  const bytes = await absentAsUndefined(readFile(path));
+  return bytes && digestBytes(bytes);
+}

@@ -1,0 +1,61 @@
+// What tasks/copy.ts does: copies tasks into another repository, says what changed in a copy, and takes what is newer.
+import { relative } from 'node:path';
+import { plural } from '../../core/sizes.ts';
+import type { Outcome } from '../../report/outcome.ts';
+import type { Flag } from '../command-line.ts';
+import { cannot } from '../../core/errors.ts';
+import { checkCopy, copyName, copyTasks, updateCopy } from '../copy/copy-tasks.ts';
+import { repository } from '../repository.ts';
+import type { Task } from '../task.ts';
+
+export const copyFlags = {
+  example: { type: 'string', value: 'NAME', multiple: true, help: 'copy an example too: hello is the smallest system' },
+  check: { type: 'boolean', help: 'say which files of the copy in FOLDER were changed, there or here; exit 1 if there are any' },
+  update: { type: 'boolean', help: 'take what is newer here into FOLDER, but for files that were changed there' },
+  json: { type: 'boolean', help: 'print { entries, files, lines, packages }; with --check and --update { changes }' },
+} as const satisfies Record<string, Flag>;
+
+export async function copy(task: Task): Promise<Outcome> {
+  const { args, path } = task;
+  const [check, update] = [args.has('check'), args.has('update')];
+  const word = args.words.at(-1) ?? '';
+  const folder = path(word);
+  if (check || update) {
+    const extra = (check && update) || args.words.length !== 1 || args.list('example').length > 0;
+    if (extra) throw cannot('read the command line', '--check and --update take one FOLDER and nothing else', { blame: 'usage' });
+    return check ? await reportChanges(task, folder) : await reportUpdate(task, folder);
+  }
+  const tasks = args.words.slice(0, -1);
+  const example = 'npx zx tasks/copy.ts test-boot.ts ../my-kernel';
+  if (tasks.length === 0) throw cannot('copy tasks', `"${word}" is no task and a folder`, { blame: 'usage', hint: example });
+  const copied = await copyTasks({ root: repository, folder, tasks, examples: args.list('example') });
+  const { entries, files, lines, packages, otherVersions } = copied;
+  say(task, `${plural(files, 'file')} with ${lines} lines are in ${shown(task, folder)}/${copyName}`);
+  if (packages.length > 0) say(task, `package.json got ${packages.join(', ')}: run npm install there`);
+  if (otherVersions.length > 0) say(task, `package.json has another version of ${otherVersions.join(', ')}, which was left alone`);
+  if (!args.has('json')) for (const entry of Object.values(entries)) task.print(`npx zx ${entry}`);
+  return { json: { entries: { ...entries }, files, lines, packages: [...packages] } };
+}
+
+async function reportChanges(task: Task, folder: string): Promise<Outcome> {
+  const changes = await checkCopy(repository, folder);
+  if (!task.args.has('json')) for (const { path, state } of changes) task.print(`${state}: ${copyName}/${path}`);
+  if (changes.length === 0) say(task, 'the copy is as it was made, and nothing is newer here');
+  return { exitCode: changes.length > 0 ? 1 : 0, json: { changes: changes.map(({ path, state }) => ({ path, state })) } };
+}
+
+async function reportUpdate(task: Task, folder: string): Promise<Outcome> {
+  const changes = await updateCopy(repository, folder);
+  const left = changes.filter(({ taken }) => !taken);
+  say(task, `${plural(changes.length - left.length, 'file')} taken`);
+  if (!task.args.has('json')) for (const { path, state } of left) task.print(`left alone, ${state}: ${copyName}/${path}`);
+  return { json: { changes: changes.map(({ path, state, taken }) => ({ path, state, taken })) } };
+}
+
+function say({ report, args }: Task, text: string): void {
+  if (!args.has('json')) report({ kind: 'note', text });
+}
+
+function shown({ host }: Task, folder: string): string {
+  return relative(host.cwd, folder) || '.';
+}
