@@ -28,7 +28,8 @@ async function repository(): Promise<{ readonly root: string; readonly folder: s
   await write('tasks/build.ts', "// A task.\nimport '../lib/core/a.ts';\nconst { b } = await import('../lib/core/b.ts');\nb();\n");
   await write('tasks/net.ts', "// A task.\nimport '../lib/core/a.ts';\n");
   await write('lib/core/a.ts', "// A module.\nimport type { C } from './deep/c.ts';\nexport const a: C = 'a';\n");
-  await write('lib/core/b.ts', "// A module.\nimport { Chalk } from 'chalk';\nexport const b = () => [Chalk, new URL('./thread.ts', import.meta.url), 'tracer.c'];\n");
+  const started = "[Chalk, new URL('./thread.ts', import.meta.url), 'tracer.c']";
+  await write('lib/core/b.ts', `// A module.\nimport { Chalk } from 'chalk';\nexport const b = () => ${started};\n`);
   await write('lib/core/thread.ts', "// A thread.\nimport 'node:fs';\n");
   await write('lib/core/tracer.c', 'int traced;\n');
   await write('lib/core/deep/c.ts', "// Types.\nexport type C = 'a';\n");
