@@ -1,4 +1,4 @@
-// Everything that can happen while a task runs, as one closed union. Rooms report events; lib/face decides what a person sees.
+// Everything that can happen while a task runs, as one closed union. Rooms report events; lib/cli decides what the user sees.
 import type { Digest } from './digest.ts';
 
 export type Event =
