@@ -24,13 +24,13 @@ const timestampSec = 1_767_225_600; // 2026-01-01
 
 const kernel = (title: string, features: readonly string[]): Component => ({
   title,
-  bundled: 'fixtures/asterinas',
+  bundled: '../fixtures/asterinas',
   cargo: {
     packages: ['asterinas-kernel'],
     bins: [kernelName],
     features,
     triple: 'x86_64-unknown-none',
-    configs: ['systems/asterinas/kernel.toml'],
+    configs: ['asterinas/kernel.toml'],
     ...buildStd,
   },
 });
@@ -101,7 +101,7 @@ const diskWords = (init: string): string => `root=LABEL=nixos rw init=${init}`;
 /** The program by which a kernel is a bzImage. It carries the kernel. */
 const setup: Component = {
   title: 'what UEFI firmware starts of a bzImage',
-  bundled: 'fixtures/asterinas/miniature/ostd/libs/linux-bzimage/setup',
+  bundled: '../fixtures/asterinas/miniature/ostd/libs/linux-bzimage/setup',
   cargo: { packages: [setupName], bins: [setupName], triple: 'x86_64-unknown-none', ...buildStd },
   payload: { made: `kernel/${kernelName}`, encoding: 'gzip', variable: 'PAYLOAD_FILE' },
 };
@@ -109,8 +109,8 @@ const setup: Component = {
 /** A program of our own that Linux runs, without shared libraries. */
 const program = (title: string, name: string): Component => ({
   title,
-  bundled: 'fixtures/asterinas',
-  cargo: { packages: [name], bins: [name], triple: 'x86_64-unknown-linux-gnu', configs: ['systems/linux/static.toml'] },
+  bundled: '../fixtures/asterinas',
+  cargo: { packages: [name], bins: [name], triple: 'x86_64-unknown-linux-gnu', configs: ['linux/static.toml'] },
 });
 
 export const system: System = {
@@ -224,7 +224,7 @@ export const system: System = {
     setup: {
       component: 'setup',
       folder: 'ostd/libs/linux-bzimage/setup',
-      cargo: { packages: [setupName], bins: [setupName], triple: 'x86_64-unknown-none', configs: ['systems/asterinas/setup.toml'], ...buildStd },
+      cargo: { packages: [setupName], bins: [setupName], triple: 'x86_64-unknown-none', configs: ['asterinas/setup.toml'], ...buildStd },
     },
     methods: [
       { method: 'direct-elf', feature: 'pvh_boot', profile: 'pvh' },

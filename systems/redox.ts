@@ -15,7 +15,7 @@ export const system: System = {
   components: {
     bootloader: {
       title: 'UEFI bootloader',
-      bundled: 'fixtures/redox',
+      bundled: '../fixtures/redox',
       upstream: origins.bootloader,
       cargo: {
         packages: ['bootloader'],
@@ -27,7 +27,7 @@ export const system: System = {
     },
     kernel: {
       title: 'microkernel',
-      bundled: 'fixtures/redox',
+      bundled: '../fixtures/redox',
       upstream: origins.kernel,
       cargo: {
         packages: ['kernel'],
@@ -39,7 +39,7 @@ export const system: System = {
     },
     bootstrap: {
       title: 'first program of the initfs',
-      bundled: 'fixtures/redox',
+      bundled: '../fixtures/redox',
       upstream: origins.bootstrap,
       cargo: {
         packages: ['bootstrap'],
@@ -58,8 +58,8 @@ export const system: System = {
     upstream: { git: 'https://gitlab.redox-os.org/redox-os/relibc.git', branch: 'master' },
     make: { arguments: [], programs: ['clang', 'ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objcopy', 'cbindgen', 'cargo'] },
     triple: 'x86_64-unknown-redox',
-    cargoConfig: 'systems/redox/cargo.toml',
-    supplement: 'systems/redox/unwinder/recipe.toml',
+    cargoConfig: 'redox/cargo.toml',
+    supplement: 'redox/unwinder/recipe.toml',
     buildStd: ['std', 'panic_abort'],
   },
 
@@ -70,7 +70,7 @@ export const system: System = {
     cloud: { title: 'as default, with a fixed address in a TAP network', cargoProfile: 'system', configuration: 'cloud.toml' },
   },
   configurations: {
-    folder: 'systems/redox/config',
+    folder: 'redox/config',
     rootPartition: 'RedoxFS',
     bootPartition: 'EFI',
     architecture: 'x86_64',

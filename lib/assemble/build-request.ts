@@ -17,7 +17,7 @@ export interface BuildRequest {
   readonly packages?: ConfiguredPackages | undefined;
   /** Packages that are built from recipes. */
   readonly recipes?: Pick<RecipesRequest, 'cookbook' | 'wanted' | 'local' | 'keepGoing'> | undefined;
-  /** The repository: bundled sources are below it. */
+  /** The folder of the page: its relative paths count from there. */
   readonly root: string;
   /** The RedoxFS of the image is encrypted, and this password opens it. */
   readonly password?: string | undefined;

@@ -7,7 +7,7 @@ import { Failure } from '../core/errors.ts';
 import { projectsOf } from './component-projects.ts';
 import type { ComponentProject } from './component-projects.ts';
 
-const root = join(import.meta.dirname, '../..');
+const root = join(import.meta.dirname, '../../systems');
 const projects = (profile: string, local: Readonly<Record<string, string>> = {}): ReadonlyMap<string, ComponentProject> =>
   projectsOf({ system, profile, sources: { kind: 'bundled', local }, root, env: {}, fetched: '/fetched' });
 
@@ -35,7 +35,7 @@ test("a checkout of one's own stands in for it, beside what is bundled and what 
   const of = (name: string): unknown => [found.get(name)?.kind, found.get(name)?.folder];
   assert.equal([...found.keys()], ['coreutils', 'sudo-rs', 'findutils', 'shell-launcher', 'brush']);
   assert.equal(of('brush'), ['local', '/mine/brush']);
-  assert.equal(of('shell-launcher'), ['bundled', join(root, 'fixtures/rust-nixos')]);
+  assert.equal(of('shell-launcher'), ['bundled', join(root, '../fixtures/rust-nixos')]);
   assert.equal(of('sudo-rs'), ['upstream', '/fetched/apps/sudo-rs']);
 });
 

@@ -25,7 +25,7 @@ export interface ProjectsRequest {
   readonly system: System;
   readonly profile: string;
   readonly sources: SourceChoice;
-  /** The repository: bundled sources are below it. */
+  /** The folder of the page: its relative paths count from there. */
   readonly root: string;
   readonly env: Readonly<Record<string, string>>;
   /** The folder that fetch made, where the system has sources in Debian. */

@@ -11,7 +11,7 @@ import { configuredSystem } from './configured-system.ts';
 import type { ConfigurationRequest, ConfiguredSystem } from './configured-system.ts';
 import { imageOf, isConfigured } from '../system/system.ts';
 
-const root = join(import.meta.dirname, '../..');
+const root = join(import.meta.dirname, '../../systems');
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-configured-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 

@@ -25,7 +25,7 @@ export interface ConfigurationRequest {
   readonly sources: SourceChoice;
   /** Size of the image in MiB, in place of the configuration's. */
   readonly sizeMiB?: number | undefined;
-  /** The repository. */
+  /** The folder of the page. */
   readonly root: string;
 }
 

@@ -25,7 +25,7 @@ test.after(() => rm(dir, { recursive: true, force: true }));
 
 /** A repository of ours with the page's files and a lock of its own. */
 const root = join(dir, 'root');
-cpSync(join(repository, 'systems/redox'), join(root, 'systems/redox'), { recursive: true });
+cpSync(join(repository, 'systems/redox'), join(root, 'redox'), { recursive: true });
 const cacheDir = join(dir, 'cache');
 /** The user's own, where doctor --install puts the standard library's source. */
 const otherCacheDir = join(env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? '/root', '.cache'), 'bloomery');

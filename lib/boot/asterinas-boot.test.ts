@@ -50,7 +50,7 @@ async function boot(
 ): Promise<Judgement & { readonly text: string }> {
   const { system, image } = await bootTarget({ root: project, system: 'asterinas', profile, image: join(dir, files[profile]) });
   const log = join(dir, `${profile}${kernel ?? ''}.log`);
-  const at = { root: project, cacheDir, env };
+  const at = { root: join(project, 'systems'), cacheDir, env };
   const machine = kernel === undefined ? system.machine : await withReferenceKernel(system, system.machine, kernel, at, context);
   const judgement = await bootTest(
     {

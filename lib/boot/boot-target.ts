@@ -1,19 +1,18 @@
 // What a boot is about: which system, which of its images, which rules judge it. Reads the system's page; starts nothing.
 import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { ConsoleRules } from '../console/rules.ts';
-import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
-import type { MachineDescription } from '../machine/machine.ts';
+import { checkoutOf, ownFolder } from '../system/checkout-folder.ts';
+import type { PagePlace } from '../system/find-page.ts';
 import type { GuestSession } from '../system/guest-session.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
-import { checkoutOf, ownFolder } from '../system/checkout-folder.ts';
+import { loadPage } from '../system/load.ts';
 import { commandLinePath, imageFileName, kernelPath } from '../system/output-paths.ts';
-import { defaultProfile, loadSystem, profileOf, systemNames, unknownSystem } from '../system/system.ts';
+import { defaultProfile, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 
-/** What of a system booting it needs: also of one that is not built here, and has no more than systems/<name>/{console,machine}.ts. */
+/** What a boot needs of a page: also of one without components. */
 export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console' | 'reference' | 'schemes'> {
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
@@ -25,6 +24,8 @@ export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'c
 
 export interface BootTarget {
   readonly system: Bootable;
+  /** The folder of the page. */
+  readonly folder: string;
   /** Absolute. */
   readonly image: string;
   /** Where the transcript goes unless the person names another file. */
@@ -38,8 +39,9 @@ export interface BootTarget {
 }
 
 export interface BootWords {
-  /** The project's folder: systems/ and out/ are there. */
+  /** The folder that has systems/, tasks/ and lib/. */
   readonly root: string;
+  /** The name of a system, or the absolute path of a page. */
   readonly system: string;
   /** undefined: the system's default. */
   readonly profile: string | undefined;
@@ -58,12 +60,13 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
 }
 
 /** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
-export async function bootTarget({ root, system: name, profile, image }: BootWords): Promise<BootTarget> {
-  const { profile: chosen, facts, ...system } = await bootable(root, name, profile, image);
-  const path = image ?? join(root, 'out', imageFileName(`${name}-${chosen}`, facts));
+export async function bootTarget({ root, system: word, profile, image }: BootWords): Promise<BootTarget> {
+  const { profile: chosen, facts, folder, outDir, ...system } = await bootable(root, word, profile, image);
+  const { name } = system;
+  const path = image ?? join(outDir, imageFileName(`${name}-${chosen}`, facts));
   const stem = basename(path, extname(path));
-  const log = join(root, 'out', 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
-  return { system, image: path, log, ...(await symbolsOf(system, chosen, dirname(path))) };
+  const log = join(outDir, 'logs', `${stem.startsWith(`${name}-`) ? stem : `${name}-${stem}`}.log`);
+  return { system, folder, image: path, log, ...(await symbolsOf(system, chosen, dirname(path))) };
 }
 
 /** The kernel that a component of the profile made, and where its source is. */
@@ -87,22 +90,20 @@ async function symbolsOf(
 /** A system, or the console and the machine alone of one that is not built here. */
 async function bootable(
   root: string,
-  name: string,
+  word: string,
   profile: string | undefined,
   image: string | undefined,
-): Promise<Bootable & { readonly profile: string; readonly facts?: ImageFacts | undefined }> {
-  const file = await pageOf(root, name, 'machine');
-  if (file === undefined) {
-    const names = await bootableNames(root);
-    if (!names.includes(name)) throw unknownSystem(name, names);
-    const system = await loadSystem(root, name);
-    const chosen = profile ?? defaultProfile(system);
-    if (image === undefined) profileOf(system, chosen);
-    const facts = system.profiles[chosen]?.image ?? system.image;
-    return { ...(await withProfile(system, chosen, image === undefined ? join(root, 'out') : dirname(image))), profile: chosen, facts };
-  }
-  const page: { machine: MachineDescription } = await import(pathToFileURL(file).href);
-  return { name, title: name, machine: page.machine, console: await consoleRules(root, name), profile: profile ?? 'default' };
+): Promise<Bootable & Pick<PagePlace, 'folder' | 'outDir'> & { readonly profile: string; readonly facts?: ImageFacts | undefined }> {
+  const page = await loadPage(root, word);
+  const { components, profiles, machine } = page;
+  if (!machine) throw cannot(`boot ${page.name}`, 'its page has no machine', { blame: 'usage', hint: '--replay FILE judges a recording of its console' });
+  if (!components || !profiles) return { ...page, machine, profile: profile ?? 'default' };
+  const system = { ...page, components, profiles, machine };
+  const chosen = profile ?? defaultProfile(system);
+  if (image === undefined) profileOf(system, chosen);
+  const facts = system.profiles[chosen]?.image ?? system.image;
+  const { folder, outDir } = system;
+  return { ...(await withProfile(system, chosen, image === undefined ? outDir : dirname(image))), profile: chosen, folder, outDir, facts };
 }
 
 /** A system with what its profile says of booting it. A profile that it does not have is one of an image that was named. */
@@ -118,26 +119,9 @@ async function withProfile(system: System, name: string, outDir: string): Promis
   return { ...system, machine, ...(console && { console }), ...sessions, ...(referenceWords !== undefined && { referenceWords }) };
 }
 
-/** Systems that are built here, and folders of systems/ that have a machine. */
-async function bootableNames(root: string): Promise<readonly string[]> {
-  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
-  const pages = await globby('*/machine.ts', { cwd: join(root, 'systems') });
-  return [...new Set([...(await systemNames(root)), ...pages.map(dirname)])].sort(byCodeUnit);
-}
-
-/** The console rules of a system, or those of systems/<name>/console.ts alone where there is no system to boot (firmware). */
-export async function consoleRules(root: string, name: string): Promise<ConsoleRules> {
-  const file = await pageOf(root, name, 'console');
-  if (file === undefined) return (await loadSystem(root, name)).console;
-  const page: { console: ConsoleRules } = await import(pathToFileURL(file).href);
-  return page.console;
-}
-
-/** systems/<name>/<part>.ts where there is no systems/<name>.ts that has it. */
-async function pageOf(root: string, name: string, part: string): Promise<string | undefined> {
-  const file = join(root, 'systems', name, `${part}.ts`);
-  const known = (await systemNames(root)).includes(name);
-  return known || !/^[\w-]+$/.test(name) || !(await exists(file)) ? undefined : file;
+/** The console rules of a page. */
+export async function consoleRules(root: string, word: string): Promise<ConsoleRules> {
+  return (await loadPage(root, word)).console;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -115,6 +115,7 @@ export function helpText(usage: Usage): string {
     usage.about,
     '',
     `Usage: ${usage.command} ${usage.words} [flags]`.replace('  ', ' '),
+    ...(usage.words.includes('<system>') ? ['A <system> is a name, or the path of its page: ./my-kernel.ts'] : []),
     '',
     ...rows.map(([left, help]) => `  ${left.padEnd(width)}${help}`),
     '',

@@ -20,7 +20,6 @@ import type { LockedArchive } from './source-lock.ts';
 import type { ImageFacts, PartitionFacts } from '../system/image-facts.ts';
 import type { System, SystemProfile } from '../system/system.ts';
 import { reference } from '../../systems/asterinas/reference.ts';
-import { machine } from '../../systems/linux/machine.ts';
 import { console } from '../../systems/linux/console.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
@@ -89,7 +88,7 @@ const system: System = {
     single: {},
     stubs: [{ name: 'ghost', version: '0.3.1', features: ['x'] }],
   },
-  machine,
+  machine: { firmware: 'uefi', memoryBytes: 1024 ** 3, cpus: 2, imageInterface: 'virtio' },
   console,
 };
 
@@ -121,7 +120,7 @@ interface Try {
 /** A project and a cache of their own, with this lock. */
 async function project(name: string, lock: readonly LockedArchive[], of: System = system): Promise<Try> {
   const host = { root: join(dir, name), cacheDir: join(dir, `${name}-cache`), env };
-  mkdirSync(join(host.root, 'systems/sample'), { recursive: true });
+  mkdirSync(join(host.root, 'sample'), { recursive: true });
   await writeLock(lockPath(host, 'sample'), { archives: lock });
   const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return { host, fetch: () => fetchSources({ system: of, host, update: false, mirror: { uri } }, context) };

@@ -15,7 +15,7 @@ import { profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 
 export interface SourceHost {
-  /** The repository: systems/ is below it. */
+  /** The folder of the page. */
   readonly root: string;
   readonly cacheDir: string;
   readonly env: Readonly<Record<string, string>>;
@@ -28,12 +28,12 @@ export interface FetchedSources {
 }
 
 export function lockPath({ root }: Pick<SourceHost, 'root'>, system: string): string {
-  return join(root, 'systems', system, 'sources.lock');
+  return join(root, system, 'sources.lock');
 }
 
 /** Cargo.lock of each component, as it was resolved when the lock was made. */
 export function cargoLockFolder({ root }: Pick<SourceHost, 'root'>, system: string): string {
-  return join(root, 'systems', system, 'locks');
+  return join(root, system, 'locks');
 }
 
 /** The part of a page that fetching its sources needs. */

@@ -65,8 +65,9 @@ function pinOf({ git, branch, tag, rev }: UpstreamOrigin): GitSource {
   return { git, ...(branch !== undefined && { branch }), ...(tag !== undefined && { tag }), ...(rev !== undefined && { rev }) };
 }
 
+/** `root`: the folder of the page. */
 export function upstreamLockPath(root: string, system: string): string {
-  return join(root, 'systems', system, 'sources.lock');
+  return join(root, system, 'sources.lock');
 }
 
 /** Returns the fetched sources that a build of a profile needs: those of its components, and those whose files are rows of its image. */

@@ -7,9 +7,9 @@ export interface CLibrary extends Pick<Component, 'title' | 'bundled' | 'upstrea
   readonly make: MakeBuild;
   /** The triple of the programs that are linked with it. */
   readonly triple: string;
-  /** A file of Cargo configuration with the flags for the triple, within the repository. */
+  /** A file of Cargo configuration with the flags for the triple, relative to the folder of the page. */
   readonly cargoConfig: string;
-  /** A recipe within the repository that builds what programs name and the library may lack. It is linked with, and not installed. */
+  /** A recipe, relative to the folder of the page, that builds what programs name and the library may lack. It is linked with, and not installed. */
   readonly supplement?: string;
   /** Crates of the standard library that programs compile if the toolchain does not have it for the triple. */
   readonly buildStd: readonly string[];

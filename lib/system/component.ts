@@ -5,7 +5,7 @@ import type { DebianSource } from './source-facts.ts';
 
 export interface Component {
   readonly title: string;
-  /** A folder of this repository with a small source of our own: where there is an upstream's too, it stands in for that. */
+  /** A folder with its source, relative to that of the page. If there is an upstream's too, this is a small source that stands in for it. */
   readonly bundled?: string;
   /** Upstream's own source, which `tasks/fetch.ts` gets from its git repository. */
   readonly upstream?: UpstreamOrigin;
@@ -31,7 +31,7 @@ export interface PayloadFacts {
 export interface UpstreamOrigin extends GitSource {
   /** The folder of its Cargo project, within the repository. */
   readonly folder?: string;
-  /** Patches within this repository, in the order in which they are applied. */
+  /** Patches, relative to the folder of the page, in the order in which they are applied. */
   readonly patches?: readonly string[];
   /** A file of the source that its build reads the revision from, because fetched sources have no history. */
   readonly revisionFile?: string;
@@ -53,7 +53,7 @@ export interface CargoBuild {
   readonly env?: Readonly<Record<string, string>>;
   /** A variable that its crates may see, with the toolchain that they are compiled with. */
   readonly rustcVariable?: string;
-  /** Files of Cargo configuration, within this repository. */
+  /** Files of Cargo configuration, relative to the folder of the page. */
   readonly configs?: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import type { FileFacts } from './image-facts.ts';
 
 /** The part of a page about configurations. */
 export interface ConfigurationFacts {
-  /** Where included files are, within the repository; profiles name files in it. */
+  /** Where included files are, relative to the folder of the page; profiles name files in it. */
   readonly folder: string;
   /** The partition of the image that the root file system goes to. */
   readonly rootPartition: string;

@@ -19,7 +19,7 @@ import { bootTest } from '../boot/boot-test.ts';
 import { withKernelCheckout } from './kernel-checkout.ts';
 import { osdkMachine } from '../boot/osdk-machine.ts';
 import { startMachine } from '../boot/start-machine.ts';
-import { loadSystem } from './system.ts';
+import { loadSystem } from './load.ts';
 
 const project = join(import.meta.dirname, '../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

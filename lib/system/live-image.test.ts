@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { projectsOf } from '../assemble/component-projects.ts';
 import { liveSystem } from './live-image.ts';
-import { loadSystem } from './system.ts';
+import { loadSystem } from './load.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -14,7 +14,7 @@ test('the bootloader of a live image has the feature, whatever its source is, an
     Object.keys(system.components).map((name) => [name, { folder: `/fetched/${name}`, label: name, rev: 'r' }] as const),
   );
   for (const kind of ['bundled', 'upstream'] as const) {
-    const request = { profile: 'minimal', sources: { kind, local: {} }, root, env: {}, origins };
+    const request = { profile: 'minimal', sources: { kind, local: {} }, root: join(root, 'systems'), env: {}, origins };
     const before = projectsOf({ ...request, system });
     const live = projectsOf({ ...request, system: liveSystem(system) });
     for (const [name, { project }] of live) {

@@ -3,7 +3,7 @@ import type { DirectProtocol } from '../image/boot/boot-header.ts';
 import type { FileFacts } from './image-facts.ts';
 
 export interface NixBase {
-  /** A folder of the repository with a default.nix: a function of `nixpkgs` and `rustPackages` whose attributes are systems. */
+  /** A folder with a default.nix, relative to that of the page: a function of `nixpkgs` and `rustPackages` whose attributes are systems. */
   readonly expression: string;
   /** By the name that the system's profile has. */
   readonly profiles: Readonly<Record<string, NixProfile>>;

@@ -1,11 +1,6 @@
-// What a system is: one page of facts. A page lies at systems/<name>.ts and exports `system`; adding a system needs no code here.
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+// What a system is: one page of facts. load.ts finds and loads pages; adding a system needs no code here.
 import type { ConsoleRules } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
-import type { Failure } from '../core/errors.ts';
-import { byCodeUnit } from '../core/digest.ts';
 import type { DirectProtocol } from '../image/boot/boot-header.ts';
 import type { CLibrary } from './c-library-facts.ts';
 import type { CargoBuild, Component } from './component.ts';
@@ -133,28 +128,8 @@ export interface System {
   readonly console: ConsoleRules;
 }
 
-/** The names of all systems, sorted. */
-export async function systemNames(root: string): Promise<readonly string[]> {
-  const files = await readdir(join(root, 'systems'));
-  return files
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => file.slice(0, -3))
-    .sort(byCodeUnit);
-}
-
-/** The page of a system. An unknown name is a Failure (usage, exit 2) that suggests the nearest one. */
-export async function loadSystem(root: string, name: string): Promise<System> {
-  const names = await systemNames(root);
-  if (!names.includes(name)) throw unknownSystem(name, names);
-  const page: { system: System } = await import(pathToFileURL(join(root, 'systems', `${name}.ts`)).href);
-  return page.system;
-}
-
-export function unknownSystem(name: string, names: readonly string[]): Failure {
-  const near = nearest(name, names);
-  const hint = near ? `did you mean ${near}?` : undefined;
-  return cannot(`find system "${name}"`, `the systems are ${names.join(', ')}`, { blame: 'usage', hint });
-}
+/** The page of a machine that is not built here: its console is judged, and an image is booted if the page describes the machine. */
+export type MachinePage = Pick<System, 'name' | 'title' | 'console'> & Partial<Pick<System, 'machine' | 'schemes' | 'reference'>>;
 
 /** A profile of a system by name; an unknown one is a Failure (usage) that suggests the nearest. */
 export function profileOf(system: System, name: string): SystemProfile {

@@ -3,7 +3,7 @@ import { MiB } from '../../lib/core/sizes.ts';
 import type { NixBase } from '../../lib/system/nix-facts.ts';
 
 export const nixBase: NixBase = {
-  expression: 'systems/asterinas/nixos',
+  expression: 'asterinas/nixos',
   profiles: {
     nixos: {
       attribute: 'asterinas',

@@ -26,7 +26,7 @@ export const origins = {
       bins: ['bootloader'],
       triple: 'x86_64-unknown-uefi',
       ...freestanding,
-      configs: ['systems/redox/cargo/bootloader.toml'],
+      configs: ['redox/cargo/bootloader.toml'],
     },
   },
   kernel: {
@@ -37,7 +37,7 @@ export const origins = {
       bins: ['kernel'],
       triple: 'targets/x86_64-unknown-kernel.json',
       ...freestanding,
-      configs: ['systems/redox/cargo/kernel.toml'],
+      configs: ['redox/cargo/kernel.toml'],
     },
   },
   bootstrap: {
@@ -112,7 +112,7 @@ export const packages: Readonly<Record<string, UpstreamPackage>> = {
     upstream: {
       git: redoxOs('base'),
       branch: 'main',
-      cargo: { bins: allBase, ...userland, configs: ['systems/redox/cargo/base.toml'] },
+      cargo: { bins: allBase, ...userland, configs: ['redox/cargo/base.toml'] },
     },
     install: {
       ...programs('base', base.root),

@@ -43,7 +43,7 @@ export const components: Readonly<Record<string, Component>> = {
       bins: ['coreutils'],
       defaultFeatures: false,
       features: [...coreutils.filter((name) => name !== '[' && name !== 'expr' && !digests.test(name)), 'chroot', 'hashsum'],
-      configs: ['systems/linux/static.toml'],
+      configs: ['linux/static.toml'],
     },
   },
   'sudo-rs': {
@@ -71,12 +71,12 @@ export const components: Readonly<Record<string, Component>> = {
   tokei: { title: 'tokei 12', debian: { from: { crate: 'tokei' } }, cargo: { bins: ['tokei'] } },
   init: {
     title: 'a small process 1 of our own, and a program that shows how it treats services',
-    bundled: 'fixtures/rust-nixos',
+    bundled: '../fixtures/rust-nixos',
     cargo: { bins: ['init', 'probe'] },
   },
   'shell-launcher': {
     title: 'what /usr/bin/bash is where brush is the shell: the terminal and the arguments as brush needs them',
-    bundled: 'fixtures/rust-nixos',
+    bundled: '../fixtures/rust-nixos',
     cargo: { bins: ['launcher'] },
   },
   // The last two are experimental: Debian does not have them, and the image boots without.

@@ -15,7 +15,7 @@ function coreutils(): FileFacts {
 const vanilla = { attribute: 'vanilla', components: [], packages: {} };
 
 export const nixBase: NixBase = {
-  expression: 'systems/rust-nixos/nixos',
+  expression: 'rust-nixos/nixos',
   profiles: {
     rust: { attribute: 'rust', components: ['coreutils-static'], packages: { coreutils: coreutils() } },
     vanilla,

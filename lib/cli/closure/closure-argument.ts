@@ -12,6 +12,7 @@ import { isStoreName } from '../../nix/store/store-path.ts';
 import type { StoreName } from '../../nix/store/store-path.ts';
 import type { Closure } from '../../closure/graph.ts';
 import { cannot } from '../../core/errors.ts';
+import { importPage, isPagePath } from '../../system/find-page.ts';
 import type { Task } from '../task.ts';
 
 const defaultStore = '/nix/store';
@@ -32,10 +33,11 @@ export interface StorePlace {
 
 /** Reads the closure that is meant. */
 export async function namedClosure(text: string, task: Task): Promise<NamedClosure> {
-  const image = /^([\w-]+):([\w-]+)$/.exec(text);
-  if (image) {
+  const [, word = '', profile] = /^([\w-]+|.+\.ts):([\w-]+)$/.exec(text) ?? [];
+  if (profile !== undefined) {
     const out = task.path(task.args.text('out') ?? 'out');
-    return { name: text, closure: await manifestClosure(join(out, `${image[1]}-${image[2]}.json`)) };
+    const system = isPagePath(word) ? (await importPage({ file: task.path(word) })).name : word;
+    return { name: text, closure: await manifestClosure(join(out, `${system}-${profile}.json`)) };
   }
   if (text.endsWith('.json') && storeNameOf(text) === undefined) return { name: text, closure: await manifestClosure(task.path(text)) };
   const { store, name } = await storePlace(text, task);

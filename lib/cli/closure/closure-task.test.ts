@@ -47,6 +47,12 @@ async function said(...words: readonly string[]): Promise<string> {
   return error instanceof Failure ? `${error.exitCode} ${error.message} | ${error.hint}` : String(error);
 }
 
+test('the image of a page is named after the page, whatever its file is called', async () => {
+  await writeFile(join(root, 'my-page.ts'), "export const system = { name: 'toy' };\n");
+  const { lines } = await ran('size', './my-page.ts:plain');
+  assert.equal(lines, (await ran('size', 'toy:plain')).lines);
+});
+
 test('size of a store path, by path, by link, by what lies in it, by name with --store', async () => {
   const { lines, outcome } = await ran('size', join(store, app));
   assert.match(lines.join('\n'), new RegExp(`${lib} +120 +120\n${app} +\\d+ +\\d+\n\n2 in all`));

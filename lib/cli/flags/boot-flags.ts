@@ -16,6 +16,7 @@ import type { MachineOrder, MonitorChoice } from '../../boot/machine-order.ts';
 import type { CommandLine, Flag } from '../command-line.ts';
 import { gdbOf } from './device-flags.ts';
 import { changedMachine, machineChanges } from './machine-flags.ts';
+import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 
 /** Which machine: for everything that starts one. */
@@ -75,14 +76,14 @@ export async function orderedMachine(
   const image = args.text('image');
   const target = await bootTarget({
     root,
-    system: namedSystem(word, args.text('system')),
+    system: systemWord(namedSystem(word, args.text('system')), { path }),
     profile: choice.profile,
     image: image === undefined ? undefined : path(image),
   });
   const cacheDir = path(args.text('cache') ?? host.cacheDir);
   const { kernel } = choice;
   const named = kernel !== undefined && Object.hasOwn(target.system.reference?.kernels ?? {}, kernel) ? kernel : undefined;
-  const at = { root, cacheDir, env: host.env };
+  const at = { root: target.folder, cacheDir, env: host.env };
   const own = args.has('osdk-machine')
     ? await machineOfCheckout({ args, host, signal, report }, target.system.machine, target.checkout, 'run')
     : schemed(target.system, args.text('scheme'));

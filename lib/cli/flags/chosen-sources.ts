@@ -1,14 +1,13 @@
 // Which sources the command line chooses.
 import { cannot } from '../../core/errors.ts';
 import type { SourceChoice } from '../../system/component.ts';
-import type { System } from '../../system/system.ts';
+import type { LoadedSystem } from '../../system/load.ts';
 import { hasUpstreamLock } from '../../sources/upstream-sources.ts';
-import { repository } from '../repository.ts';
 import type { Task } from '../task.ts';
 
 /** Returns which sources are built. Without the flag they are upstream's if all of them are in the system's lock. */
-export async function sourcesOf({ args, path }: Task, system: System): Promise<SourceChoice> {
-  const kind = args.text('sources') ?? ((await hasUpstreamLock(system, repository)) ? 'upstream' : 'bundled');
+export async function sourcesOf({ args, path }: Task, system: LoadedSystem): Promise<SourceChoice> {
+  const kind = args.text('sources') ?? ((await hasUpstreamLock(system, system.folder)) ? 'upstream' : 'bundled');
   if (kind !== 'upstream' && kind !== 'bundled') {
     throw cannot(`use --sources "${kind}"`, 'it must be upstream or bundled', { blame: 'usage' });
   }

@@ -10,10 +10,10 @@ import { verdictSentence } from '../../console/verdict.ts';
 import type { Finding } from '../../console/verdict.ts';
 import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause, exitCodes } from '../../core/errors.ts';
-import { bootTarget, consoleRules, namedSystem } from '../../boot/boot-target.ts';
+import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
 import { bootTest } from '../../boot/boot-test.ts';
 import type { CheckResult } from '../../boot/guest-check.ts';
-import { loadSystem } from '../../system/system.ts';
+import { loadPage, loadSystem } from '../../system/load.ts';
 import type { System } from '../../system/system.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from '../flags/boot-flags.ts';
 import type { BootChoice } from '../flags/boot-flags.ts';
@@ -34,6 +34,7 @@ import type { Reported } from '../../report/boot-report.ts';
 import type { Flag } from '../command-line.ts';
 import { junitXml } from '../../report/junit.ts';
 import type { JUnitCase } from '../../report/junit.ts';
+import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
@@ -96,8 +97,8 @@ function refuseBuildFlags(args: Task['args']): void {
 async function replayed(task: Task, root: string): Promise<JUnitCase> {
   const { args, path, print } = task;
   const file = path(args.text('replay') ?? '');
-  const system = namedSystem(args.words[0], args.text('system'));
-  const rules = await consoleRules(root, system);
+  const word = namedSystem(args.words[0], args.text('system'));
+  const { name: system, console: rules } = await loadPage(root, systemWord(word, task));
   const reported = {
     system,
     subject: basename(file),
@@ -129,14 +130,15 @@ async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[
     flag === 'keep' ? args.has(flag) : args.text(flag) !== undefined,
   );
   if (other) throw cannot('read the command line', `--${other} is for one boot, and --matrix is for all`, { blame: 'usage' });
-  const system = await loadSystem(root, namedSystem(args.words[0], args.text('system')));
+  const word = namedSystem(args.words[0], args.text('system'));
+  const system = await loadSystem(root, systemWord(word, task));
   const choices = matrixOf(system);
-  const built = await Promise.all(choices.map(async (choice) => ((await isBuilt(root, system.name, choice)) ? choice : undefined)));
+  const built = await Promise.all(choices.map(async (choice) => ((await isBuilt(root, systemWord(word, task), choice)) ? choice : undefined)));
   const found = built.filter((choice) => choice !== undefined);
   const missing = [...new Set(choices.filter((choice) => !found.includes(choice)).map(({ profile }) => profile ?? ''))];
   if (found.length > 0 && missing.length > 0) task.print(`Left out, because they are not built: ${missing.join(', ')}`);
   const limit = pLimit(availableParallelism());
-  return await Promise.all((found.length > 0 ? found : choices).map((choice) => limit(() => bootWithRetries(task, root, system.name, true, choice))));
+  return await Promise.all((found.length > 0 ? found : choices).map((choice) => limit(() => bootWithRetries(task, root, word, true, choice))));
 }
 
 /** Returns each profile with its own kernel, and with the other kernels of the page that can start it. A closure of Nix is booted by words of its build. */

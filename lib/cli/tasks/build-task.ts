@@ -1,5 +1,5 @@
 // What tasks/build.ts does: flags to a build request, and what it says before and after.
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
 import { cannot } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
@@ -10,10 +10,11 @@ import { projectsOf } from '../../assemble/component-projects.ts';
 import type { SourceChoice } from '../../system/component.ts';
 import { nixBaseOf, onNix } from '../../system/nix-profile.ts';
 import type { NixImage } from '../../rootfs/nix/nix-base.ts';
-import { originsFor } from '../../sources/upstream-sources.ts';
+import { originsFor, originsOf } from '../../sources/upstream-sources.ts';
 import { withKernelCheckout } from '../../system/kernel-checkout.ts';
 import { liveSystem } from '../../system/live-image.ts';
-import { defaultProfile, imageOf, loadSystem, profileOf } from '../../system/system.ts';
+import { loadSystem } from '../../system/load.ts';
+import { defaultProfile, imageOf, profileOf } from '../../system/system.ts';
 import type { System } from '../../system/system.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
 import type { BuildWatch } from '../../report/build-recorder.ts';
@@ -22,6 +23,7 @@ import { checkoutFlags, kernelWishes } from '../flags/checkout-flags.ts';
 import { configurationFlags, configuredBuild, packageNotes } from '../flags/configured-build.ts';
 import { diskPassword, passwordFlags } from '../flags/disk-password.ts';
 import { cacheDirOf, compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from './crates-task.ts';
+import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
 import type { Outcome } from '../../report/outcome.ts';
@@ -51,7 +53,7 @@ export const buildFlags = {
 export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
-  const loaded = await loadSystem(repository, args.words[0] ?? '');
+  const loaded = await loadSystem(repository, systemWord(args.words[0] ?? '', task));
   const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, kernelWishes(task));
   checkBootWords(task);
   const {
@@ -60,7 +62,7 @@ export async function build(task: Task): Promise<Outcome> {
     packages,
     sources,
     recipes,
-  } = await configuredBuild(task, chosen.system, chosen.sources, repository);
+  } = await configuredBuild(task, chosen.system, chosen.sources, loaded.folder);
   const live = args.has('live');
   const page = live ? liveSystem(configured) : configured;
   const base = baseOf(task, page, profile);
@@ -73,17 +75,17 @@ export async function build(task: Task): Promise<Outcome> {
   const variant = `${live ? ' as a live image' : ''}${base ? ' on the base nix' : ''}`;
   const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${variant}, from ${from}`;
   const env = declaredEnv(args.list('env'), host.env);
-  if (args.has('dry-run')) return await dryRun(task, about, { page, base, system, profile, packages, recipes, sources, env });
+  if (args.has('dry-run')) return await dryRun(task, about, { root: loaded.folder, page, base, system, profile, packages, recipes, sources, env });
   const password = await passwordOf(task, page, profile);
   const part = args.text('component');
   say(`building ${part === undefined ? '' : `${part} of `}${about}`);
   for (const text of part === undefined ? packageNotes({ system: page, sources, packages, recipes }) : []) say(text);
-  const outDir = task.path(args.text('out') ?? join(repository, 'out'));
+  const outDir = task.path(args.text('out') ?? loaded.outDir);
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
     const compile = { cache, ...compilerOptions(task) };
-    const request = { system: page, base, profile, live, packages, recipes, sources, password, root: repository, outDir, env, compile };
+    const request = { system: page, base, profile, live, packages, recipes, sources, password, root: loaded.folder, outDir, env, compile };
     if (part !== undefined) return await buildPart(task, part, request, watch, startMs);
     const { imagePath, manifestPath, image, sources: taken, compiled, nix } = await buildSystem(request, { report: watch.report, signal });
     const seconds = secondsSince(startMs);
@@ -132,7 +134,7 @@ async function buildPart(task: Task, name: string, request: BuildRequest, watch:
   };
 }
 
-interface DryRun extends Pick<BuildRequest, 'profile' | 'packages' | 'recipes' | 'sources' | 'env'> {
+interface DryRun extends Pick<BuildRequest, 'root' | 'profile' | 'packages' | 'recipes' | 'sources' | 'env'> {
   readonly page: System;
   readonly base: 'nix' | undefined;
   readonly system: System;
@@ -141,10 +143,10 @@ interface DryRun extends Pick<BuildRequest, 'profile' | 'packages' | 'recipes' |
 /** Prints what would be built. */
 async function dryRun({ host, print, ...task }: Task, about: string, request: DryRun): Promise<Outcome> {
   const { page, base, system, profile, packages, recipes, sources } = request;
-  const at = { root: repository, cacheDir: cacheDirOf({ host, print, ...task }), env: host.env };
+  const at = { root: request.root, cacheDir: cacheDirOf({ host, print, ...task }), env: host.env };
   const fetched = (await fetchedSources(system, at))?.folder;
   const origins = await originsFor(request, at);
-  const projects = projectsOf({ ...request, root: repository, fetched, origins });
+  const projects = projectsOf({ ...request, fetched, origins });
   print(about);
   for (const [name, { folder, project }] of projects) {
     print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
@@ -190,10 +192,10 @@ function baseOf({ args }: Task, { name, sources, profiles }: System, profile: st
   return undefined;
 }
 
-function bootCommand({ args, host }: Task, { name, ...page }: System, profile: string, imagePath: string): string {
-  if (args.text('config') !== undefined || args.has('live'))
-    return `npx zx test-boot.ts --system ${name} --image ${relative(host.cwd, imagePath)}`;
-  return `npx zx test-boot.ts ${name}${profile === defaultProfile({ name, ...page }) ? '' : ` --profile ${profile}`}`;
+function bootCommand({ args, host }: Task, page: System, profile: string, imagePath: string): string {
+  const word = args.words[0] ?? page.name;
+  if (args.text('config') !== undefined || args.has('live')) return `npx zx test-boot.ts --system ${word} --image ${relative(host.cwd, imagePath)}`;
+  return `npx zx test-boot.ts ${word}${profile === defaultProfile(page) ? '' : ` --profile ${profile}`}`;
 }
 
 /** Two ways to say what is built. */
@@ -209,9 +211,10 @@ function bootWords(system: string, imagePath: string, { kernel, initrd, commandL
   return [...words, ...(initrd === undefined ? [] : ['--initrd', initrd]), `--append "${commandLine}"`].join(' ');
 }
 
-function sourceWords({ kind, local }: SourceChoice, { sources, sourceOwner }: System): string {
+function sourceWords({ kind, local }: SourceChoice, system: System): string {
+  const { sources, sourceOwner } = system;
   const own = Object.entries(local).map(([name, dir]) => `${name} from ${dir}`);
-  const bundled = "bundled sources (small fixtures of ours; upstream's are not fetched)";
+  const bundled = originsOf(system).size > 0 ? "bundled sources (small fixtures of ours; upstream's are not fetched)" : 'the sources next to its page';
   const plain = kind === 'bundled' ? bundled : "upstream's sources";
   const fetched = sources && `what was fetched of Debian ${sources.suite}`;
   const rest = fetched === undefined ? plain : sourceOwner ? `${plain} and ${fetched}` : fetched;

@@ -2,11 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { firstDifference, programOutput } from '../../console/lines/program-output.ts';
 import { cannot, exitCodes } from '../../core/errors.ts';
-import { defaultProfile, loadSystem } from '../../system/system.ts';
+import { loadSystem } from '../../system/load.ts';
+import { defaultProfile } from '../../system/system.ts';
 import type { System } from '../../system/system.ts';
 import { machineFlags, verdictFlags } from '../flags/boot-flags.ts';
 import { bootOnce } from './boot-task.ts';
 import type { Flag } from '../command-line.ts';
+import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
@@ -25,9 +27,10 @@ export const compareFlags = {
 
 export async function compare(task: Task, root: string): Promise<Outcome> {
   const { args, print } = task;
-  const [verb, name = ''] = args.words;
+  const [verb, word = ''] = args.words;
   if (verb !== 'boot') throw cannot(`compare "${verb}"`, 'the only verb is boot', { blame: 'usage' });
-  const system = await loadSystem(root, name);
+  const system = await loadSystem(root, systemWord(word, task));
+  const { name } = system;
   const { output } = system.reference ?? {};
   if (!output) throw cannot(`compare kernels of ${name}`, 'its page has no other kernels', { blame: 'usage' });
   const kernels = chosenKernels(system, args.text('kernels'));
@@ -35,7 +38,7 @@ export async function compare(task: Task, root: string): Promise<Outcome> {
   const chosen = args.text('profile') ?? defaultProfile(system);
   for (const kernel of kernels) {
     const choice = { profile: chosen, kernel: kernel === name ? undefined : kernel };
-    const reported = await bootOnce(quiet(task), root, name, true, choice);
+    const reported = await bootOnce(quiet(task), root, word, true, choice);
     const lines = programOutput(await readFile(reported.transcript), output);
     boots.push({ kernel, verdict: reported.judgement.verdict, transcript: reported.transcript, lines });
   }

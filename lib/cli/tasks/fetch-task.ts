@@ -6,13 +6,14 @@ import { hostMirror } from '../../sources/debian/apt-root.ts';
 import type { DebianMirror } from '../../sources/debian/debian-mirror.ts';
 import { fetchSources } from '../../sources/fetch.ts';
 import type { Fetched } from '../../sources/fetch.ts';
-import { ownerOf } from '../../sources/fetched-sources.ts';
+import { lockPath, ownerOf } from '../../sources/fetched-sources.ts';
 import type { SourceHost } from '../../sources/fetched-sources.ts';
 import { fetchReference } from '../../rootfs/reference-kernel.ts';
-import { loadSystem } from '../../system/system.ts';
-import type { System } from '../../system/system.ts';
+import { loadSystem } from '../../system/load.ts';
+import type { LoadedSystem } from '../../system/load.ts';
 import type { Flag } from '../command-line.ts';
 import { cacheDirOf } from './crates-task.ts';
+import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
@@ -37,23 +38,24 @@ export const fetchFlags = {
 
 export async function fetchTask(task: Task, root: string): Promise<Outcome> {
   const { args, host, signal, report, print } = task;
-  const system = await loadSystem(root, args.words[0] ?? '');
+  const system = await loadSystem(root, systemWord(args.words[0] ?? '', task));
   if (!(system.sources ?? system.reference) || args.text('cookbook') !== undefined) {
     const { fetchUpstreamTask } = await import('./fetch-upstream-task.ts');
-    return await fetchUpstreamTask(task, system, root);
+    return await fetchUpstreamTask(task, system, system.folder);
   }
   if (args.words.length > 1 || args.has('dry-run')) {
     const what = args.has('dry-run') ? 'use --dry-run' : `fetch "${args.words[1]}" alone`;
     throw cannot(what, `the sources of ${system.name} are archives that are fetched together`, { blame: 'usage' });
   }
   const options = { update: args.has('update'), mirror: await mirrorOf(args.list('mirror')) };
-  const at = { root, cacheDir: cacheDirOf(task), env: host.env };
+  const at = { root: system.folder, cacheDir: cacheDirOf(task), env: host.env };
+  const say = (title: string, fetched: Fetched, owner: string): void => {
+    if (!args.has('json')) print(sentence(title, fetched, relative(host.cwd, lockPath(at, owner))));
+  };
   const own = await fetchOwn(system, at, options, { signal, report });
-  if (own && !args.has('json')) print(sentence(system.title, own, `systems/${ownerOf(system).name}/sources.lock`, host.cwd, root));
+  if (own) say(system.title, own, ownerOf(system).name);
   const kernels = await fetchReference(system, at, options, { signal, report });
-  if (kernels && !args.has('json')) {
-    print(sentence(`${system.title}, other kernels`, kernels, `systems/${system.name}/reference/sources.lock`, host.cwd, root));
-  }
+  if (kernels) say(`${system.title}, other kernels`, kernels, `${system.name}/reference`);
   const all = [own, kernels].filter((one) => one !== undefined);
   const sum = (count: (one: Fetched) => number): number => all.reduce((total, one) => total + count(one), 0);
   return {
@@ -70,7 +72,7 @@ export async function fetchTask(task: Task, root: string): Promise<Outcome> {
 
 /** Fetches what the page names. A lock of another page is read, and only a fetch for that page writes it. */
 async function fetchOwn(
-  system: System,
+  system: LoadedSystem,
   host: SourceHost,
   { update, mirror }: { readonly update: boolean; readonly mirror: DebianMirror | undefined },
   context: Pick<Task, 'signal' | 'report'>,
@@ -84,9 +86,8 @@ async function fetchOwn(
   return await fetchSources({ system: owner, host, update: update && !borrowed, mirror }, context);
 }
 
-function sentence(title: string, { archives, bytes, fetched, updated }: Fetched, lock: string, cwd: string, root: string): string {
-  const wrote = updated ? `; wrote ${relative(cwd, `${root}/${lock}`)}` : '';
-  return `${title}: ${archives} archives, ${formatBytes(bytes)}, ${fetched} of them fetched now${wrote}`;
+function sentence(title: string, { archives, bytes, fetched, updated }: Fetched, lock: string): string {
+  return `${title}: ${archives} archives, ${formatBytes(bytes)}, ${fetched} of them fetched now${updated ? `; wrote ${lock}` : ''}`;
 }
 
 /** The host's mirror with its URI's beginning replaced; undefined where nothing is to be replaced. */

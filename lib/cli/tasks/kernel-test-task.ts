@@ -14,8 +14,9 @@ import { ownFolder } from '../../system/checkout-folder.ts';
 import { runKernelTests } from '../../boot/kernel-tests.ts';
 import type { KernelTestResult } from '../../boot/kernel-tests.ts';
 import type { TestChoice } from '../../osdk/base-crate.ts';
+import { loadSystem } from '../../system/load.ts';
 import { kernelPath } from '../../system/output-paths.ts';
-import { defaultProfile, loadSystem, profileOf } from '../../system/system.ts';
+import { defaultProfile, profileOf } from '../../system/system.ts';
 import { acceleratorChoice, machineOfCheckout } from '../flags/boot-flags.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
@@ -23,6 +24,7 @@ import { kernelWishes } from '../flags/checkout-flags.ts';
 import { cacheDirOf, compilerOptions } from './crates-task.ts';
 import { testSuiteXml } from '../../report/junit.ts';
 import { changedMachine } from '../flags/machine-flags.ts';
+import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
@@ -30,8 +32,9 @@ const defaultSilenceMs = 10_000;
 
 export async function testKernel(task: Task, root: string): Promise<Outcome> {
   const { args, host, path, print, report, signal } = task;
-  const name = namedSystem(args.words[0], args.text('system'));
-  const loaded = await loadSystem(root, name);
+  const word = systemWord(namedSystem(args.words[0], args.text('system')), task);
+  const loaded = await loadSystem(root, word);
+  const { name } = loaded;
   if (!loaded.checkout) throw cannot(`run the tests of the kernel of ${name}`, 'its page says nothing of a checkout', { blame: 'usage' });
   const given = await sourcesOf(task, loaded);
   if (!(loaded.checkout.source in given.local)) {
@@ -45,19 +48,19 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
   const profile = args.text('profile') ?? defaultProfile(system);
   if (!profileOf(system, profile).kernel)
     throw cannot('run the tests of the kernel', `the profile ${profile} does not start it directly`, { blame: 'usage' });
-  const outDir = join(root, 'out', 'ktest');
+  const outDir = join(loaded.outDir, 'ktest');
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   let image: string;
   try {
     const compile = { cache, ...compilerOptions(task) };
-    const request = { system, profile, sources, root, outDir, env: {}, compile };
+    const request = { system, profile, sources, root: loaded.folder, outDir, env: {}, compile };
     image = (await buildSystem(request, { report: watch.report, signal })).imagePath;
   } finally {
     watch.stop();
     await cache.close();
   }
-  const target = await bootTarget({ root, system: name, profile, image });
+  const target = await bootTarget({ root, system: word, profile, image });
   const { machine: own } = target.system;
   const machine = args.has('osdk-machine') ? await machineOfCheckout(task, own, given.local[loaded.checkout.source], 'test') : own;
   const order = {

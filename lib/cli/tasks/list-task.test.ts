@@ -43,7 +43,7 @@ test('components have a version and a source, and are not cached in an empty cac
   const { components, recipes } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Listed;
   assert.equal(components[0], {
     ...components[0],
-    ...{ name: 'bootloader', version: '0.1.0', source: 'bundled fixtures/redox', cached: false },
+    ...{ name: 'bootloader', version: '0.1.0', source: 'bundled ../fixtures/redox', cached: false },
   });
   assert.equal(recipes, []);
   assert.match((await list('rust-nixos')).stdout, "Debian's, not fetched");

@@ -10,7 +10,8 @@ import type { ListedComponent } from '../../assemble/component-list.ts';
 import { fetchedSources, withNeededSources } from '../../sources/fetched-sources.ts';
 import { checkRecipes, listRecipes } from '../../assemble/recipes/recipe-list.ts';
 import type { ListedRecipe, RecipeListRequest } from '../../assemble/recipes/recipe-list.ts';
-import { loadSystem } from '../../system/system.ts';
+import type { PagePlace } from '../../system/find-page.ts';
+import { loadSystem } from '../../system/load.ts';
 import type { System } from '../../system/system.ts';
 import { lockedPins, presentOrigins } from '../../sources/upstream-sources.ts';
 import { pinWords } from '../../upstream/source.ts';
@@ -22,6 +23,7 @@ import { configurationFlags, configuredBuild } from '../flags/configured-build.t
 import type { ConfiguredBuild } from '../flags/configured-build.ts';
 import { cacheDirOf } from './crates-task.ts';
 import { listTree } from '../../report/list-tree.ts';
+import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
@@ -39,31 +41,37 @@ export const listFlags = {
 
 export async function listSystem(task: Task): Promise<Outcome> {
   const { args, host, report } = task;
-  const page = await loadSystem(repository, args.words[0] ?? '');
-  const configured = await configuredBuild(task, page, await sourcesOf(task, page), repository);
+  const page = await loadSystem(repository, systemWord(args.words[0] ?? '', task));
+  const configured = await configuredBuild(task, page, await sourcesOf(task, page), page.folder);
   const cache = await openCache(cacheDirOf(task), process.pid, report);
   try {
     const { recipes: wanted } = configured;
     const recipes = wanted && { ...wanted, cache, env: host.env, sandbox: true };
     if (args.has('check')) return await check(task, recipes);
-    return await list(task, configured, recipes, cache);
+    return await list(task, page, configured, recipes, cache);
   } finally {
     await cache.close();
   }
 }
 
-async function list(task: Task, configured: ConfiguredBuild, recipes: RecipeListRequest | undefined, cache: Cache): Promise<Outcome> {
+async function list(
+  task: Task,
+  { folder: root, outDir }: PagePlace,
+  configured: ConfiguredBuild,
+  recipes: RecipeListRequest | undefined,
+  cache: Cache,
+): Promise<Outcome> {
   const { args, host, print } = task;
   const { profile, packages } = configured;
   const system = withNeededSources(configured.system, profile);
-  const last = await lastBuild(join(task.path(args.text('out') ?? join(repository, 'out')), `${system.name}-${profile}.json`));
-  const at = { root: repository, cacheDir: cacheDirOf(task), env: host.env };
+  const last = await lastBuild(join(task.path(args.text('out') ?? outDir), `${system.name}-${profile}.json`));
+  const at = { root, cacheDir: cacheDirOf(task), env: host.env };
   const fetched = await fetchedFolder(system, at);
   const { sources } = configured;
   const origins = sources.kind === 'upstream' ? await presentOrigins(system, at) : undefined;
-  const components = await listComponents({ system, profile, sources, root: repository, env: {}, fetched, origins }, last, cache);
+  const components = await listComponents({ system, profile, sources, root, env: {}, fetched, origins }, last, cache);
   const rows = recipes ? await listRecipes(recipes, last, quiet(task)) : [];
-  const pins = await lockedPins(system, repository);
+  const pins = await lockedPins(system, root);
   const leftOut = (packages?.leftOut ?? []).map((name): LeftOut => {
     const upstream = system.configurations?.packages[name];
     const source = upstream === undefined ? '' : `${upstream.upstream.git} (${pinWords(upstream.upstream)})`;

@@ -36,7 +36,7 @@ export interface NixRequest {
   readonly base: NixBase;
   readonly profile: NixProfile;
   readonly nix: NixHost;
-  /** The repository. */
+  /** The folder of the page. */
   readonly root: string;
   /** For what lies beside the image. */
   readonly folder: string;

@@ -1,0 +1,68 @@
+// The smallest system (fixtures/hello): built, booted and judged by its name, and by its path as a copy in a folder outside of the repository.
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { run } from './sh.ts';
+
+const repository = join(import.meta.dirname, '../..');
+const example = join(repository, 'fixtures/hello');
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const dir = mkdtempSync(join(tmpdir(), 'hello-'));
+test.after(() => rmSync(dir, { recursive: true, force: true }));
+
+interface Answer {
+  readonly json: { readonly [key: string]: unknown };
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a task in the folder outside of the repository, and returns what --json printed. */
+async function ran(script: string, ...words: readonly string[]): Promise<Answer> {
+  const { exitCode, stdout, stderr } = await run([process.execPath, join(repository, script), ...words, '--json'], { cwd: dir, env });
+  assert.is(exitCode, 0, stderr + stdout);
+  return { json: JSON.parse(stdout.trim().split('\n').at(-1) ?? ''), stdout, stderr };
+}
+
+const boot = ['--timeout', '60', '--accel', 'tcg'];
+
+test('the page has at most 40 lines, and its kernel 120', () => {
+  const lines = (path: string): number => readFileSync(join(example, path), 'utf8').split('\n').length - 1;
+  assert.ok(lines('hello.ts') <= 40);
+  const kernel = readdirSync(join(example, 'kernel'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const sum = kernel.map(({ parentPath, name }) => lines(join(parentPath.slice(example.length), name))).reduce((a, b) => a + b, 0);
+  assert.ok(sum <= 120, `${sum}`);
+});
+
+test('it is built, booted and judged by its name', async () => {
+  const { json: built } = await ran('tasks/build.ts', 'hello', '--out', 'named');
+  assert.equal([built['system'], built['image']], ['hello', join(dir, 'named/hello-default.cpio')]);
+  const talk = ['--send', 'reader', '--expect', 'Hello, reader!'];
+  const { json } = await ran('test-boot.ts', 'hello', '--image', 'named/hello-default.cpio', '--log', 'hello.log', ...talk, ...boot);
+  assert.is((json['verdict'] as { kind: string }).kind, 'booted');
+  assert.match(readFileSync(join(dir, 'hello.log'), 'latin1'), `The initramfs has ${built['bytes'] as number} bytes.`);
+});
+
+test('a copy elsewhere is built and booted by its path, and its outputs are named after its page', async () => {
+  cpSync(example, join(dir, 'mine'), { recursive: true });
+  const page = readFileSync(join(dir, 'mine/hello.ts'), 'utf8').replaceAll('../../lib', join(repository, 'lib'));
+  writeFileSync(join(dir, 'mine/my-kernel.ts'), page.replace("name: 'hello'", "name: 'mine'"));
+  const { json: built } = await ran('tasks/build.ts', './mine/my-kernel.ts');
+  assert.equal([built['system'], built['image']], ['mine', join(dir, 'mine/out/mine-default.cpio')]);
+  const { json, stdout } = await ran('test-boot.ts', './mine/my-kernel.ts', ...boot);
+  assert.equal([json['system'], (json['verdict'] as { kind: string }).kind], ['mine', 'booted']);
+  assert.match(stdout, 'PASS mine-default.cpio booted');
+  assert.ok(existsSync(join(dir, 'mine/out/logs/mine-default.log')));
+  const { json: listed } = await ran('tasks/list.ts', './mine/my-kernel.ts');
+  assert.is(listed['system'], 'mine');
+});
+
+test('a panic is judged by the rules of its page', async () => {
+  const words = ['hello', '--image', 'named/hello-default.cpio', '--send', 'panic', '--expect', 'never', ...boot, '--json'];
+  const { exitCode, stdout } = await run([process.execPath, join(repository, 'test-boot.ts'), ...words], { cwd: dir, env });
+  assert.is(exitCode, 1);
+  assert.match(stdout, '"kind":"failed","failure":"kernel-panic","line":"kernel panic: as you wish"');
+});
+
+test.run();

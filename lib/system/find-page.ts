@@ -1,0 +1,110 @@
+// Finds the page of a system by a name or a path, and imports it. Knows nothing of what a page says but its name.
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { byCodeUnit } from '../core/digest.ts';
+import { absentAsUndefined, cannot, Failure, nearest } from '../core/errors.ts';
+
+/** Where a page is. All paths are absolute. */
+export interface PagePlace {
+  readonly file: string;
+  /** The folder of the page: its relative paths count from here, and its locks are here in a folder named after the system. */
+  readonly folder: string;
+  /** Where images and transcripts go unless the user names another folder. */
+  readonly outDir: string;
+}
+
+/** Returns the names of all pages in systems/, sorted. `root` is the folder that has systems/, tasks/ and lib/. */
+export async function systemNames(root: string): Promise<readonly string[]> {
+  const files = (await absentAsUndefined(readdir(join(root, 'systems')))) ?? [];
+  return files
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.slice(0, -3))
+    .sort(byCodeUnit);
+}
+
+/** Whether a word of the command line is the path of a page. Every other word is the name of one. */
+export function isPagePath(word: string): boolean {
+  return word.includes('/') || word.endsWith('.ts');
+}
+
+/**
+ * Returns the place of a page: at an absolute path, or by its name in systems/ or as an example (fixtures/NAME/NAME.ts). Throws a Failure for a name that is
+ * not known or a path that leads to no file (usage, with the nearest one).
+ */
+export async function findPage(root: string, word: string): Promise<PagePlace> {
+  if (isPagePath(word)) {
+    if (existsSync(word)) return placeOf(root, word);
+    const hint = existsSync(`${word}.ts`) ? `did you mean ${basename(word)}.ts?` : undefined;
+    throw cannot(`read the page "${word}"`, 'it does not exist', { blame: 'usage', hint });
+  }
+  const file = [`systems/${word}.ts`, exampleOf(word)].map((path) => join(root, path)).find((path) => existsSync(path));
+  if (file === undefined) throw await unknownSystem(root, word);
+  return placeOf(root, file);
+}
+
+/** A page as it is exported; its name was checked, and nothing else. */
+export interface ExportedPage {
+  readonly name: string;
+}
+
+/** Imports a page. Everything that goes wrong is a Failure that names the page. */
+export async function importPage({ file }: Pick<PagePlace, 'file'>): Promise<ExportedPage> {
+  let module: { readonly system?: unknown };
+  try {
+    module = await import(pathToFileURL(file).href);
+  } catch (error) {
+    throw importFailure(file, error);
+  }
+  const { system } = module;
+  const what = `read the page "${file}"`;
+  if (system === undefined) throw cannot(what, 'it does not export "system"', { hint: 'export const system = defineSystem({ ... })' });
+  if (isNamed(system)) return system;
+  throw cannot(what, 'name: it must be a string', { hint: 'the name of a system begins the names of its images' });
+}
+
+function isNamed(page: unknown): page is ExportedPage {
+  return typeof page === 'object' && page !== null && 'name' in page && typeof page.name === 'string';
+}
+
+/** What Node reports about a module that cannot be loaded: the line, and the source text around it if Node shows one. */
+function importFailure(page: string, error: unknown): unknown {
+  if (error instanceof Failure || !(error instanceof Error)) return error;
+  const what = `read the page "${page}"`;
+  const missing = /^Cannot find (?:module|package) '([^']+)' imported from (.*)$/.exec(error.message);
+  if (missing) return cannot(what, `${otherFile(page, missing[2])}it imports "${missing[1]}", which does not exist`, { cause: error });
+  const lines = (error.stack ?? '').split('\n');
+  const [, shown, atTop] = /^(?:file:\/\/)?(\/.*):(\d+)$/.exec(lines[0] ?? '') ?? [];
+  const [, frame, atFrame] = /^ +at (?:.* \()?file:\/\/(\/.*):(\d+):\d+\)?$/m.exec(error.stack ?? '') ?? [];
+  const [file, line] = shown === undefined ? [frame, atFrame] : [shown, atTop];
+  const end = lines.findIndex((text) => text.trim() === '' || text.startsWith(error.name));
+  const detail = shown === undefined ? undefined : lines.slice(1, end).join('\n');
+  return cannot(what, `${otherFile(page, file)}${line === undefined ? '' : `line ${line}: `}${error.message}`, { detail, cause: error });
+}
+
+/** The name of a part of a page, where it is not the page itself. */
+function otherFile(page: string, file: string | undefined): string {
+  return file === undefined || file === page ? '' : `${relative(dirname(page), file)}, `;
+}
+
+function exampleOf(name: string): string {
+  return `fixtures/${name}/${name}.ts`;
+}
+
+/** What belongs to a page of the repository goes to its out/; what belongs to any other page, to out/ next to that. */
+function placeOf(root: string, file: string): PagePlace {
+  const folder = dirname(file);
+  const isInside = !relative(root, file).startsWith(`..${sep}`);
+  return { file, folder, outDir: join(isInside ? root : folder, 'out') };
+}
+
+async function unknownSystem(root: string, name: string): Promise<Failure> {
+  const names = await systemNames(root);
+  const folders = (await absentAsUndefined(readdir(join(root, 'fixtures')))) ?? [];
+  const examples = folders.filter((folder) => existsSync(join(root, exampleOf(folder))));
+  const near = nearest(name, [...names, ...examples]);
+  const hint = near === undefined ? 'a page of your own is named by its path: ./NAME.ts' : `did you mean ${near}?`;
+  const why = names.length === 0 ? `there are no pages in "${join(root, 'systems')}"` : `the systems are ${names.join(', ')}`;
+  return cannot(`find system "${name}"`, why, { blame: 'usage', hint });
+}
