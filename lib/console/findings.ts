@@ -2,7 +2,7 @@
 // numbers alone.
 import type { Finding } from './verdict.ts';
 
-/** Different findings that are told apart; further ones are not kept, so that a guest cannot fill our memory. */
+/** Further findings are not kept, so that a guest cannot fill the memory. */
 const keptFindings = 500;
 
 /** The findings of a boot as they come: the first of its like, and how many came. */

@@ -17,7 +17,7 @@ const names =
 const revision = { 2: 0x0200_0000, 3: 0x0300_0000 } as const;
 const revisionBits = 0xff00_0000;
 const effectiveBit = 1;
-/** Bytes: the first word, then permitted and inheritable capabilities 0 to 31, then 32 to 63; revision 3 has the number of a user besides. */
+/** Bytes: the first word, then permitted and inheritable capabilities 0 to 31, then 32 to 63; revision 3 also has the number of a user. */
 const sizes = { [revision[2]]: 20, [revision[3]]: 24 } as const;
 
 /** Returns the value that makes capabilities permitted and effective: setcap's "cap_net_raw+ep". An unknown name is a Failure. */

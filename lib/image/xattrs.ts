@@ -48,7 +48,7 @@ export function badXattrName(name: string): string | undefined {
   return Buffer.byteLength(name) > longestName ? `"${name}" has more than ${longestName} bytes` : undefined;
 }
 
-/** What a description of an entry has besides, for digests. Empty for an entry without attributes and other names. */
+/** The extended attributes and the inode of an entry for digests. The list is empty for an entry that has neither. */
 export function describedExtras({ xattrs, inode }: { readonly xattrs?: Xattrs; readonly inode?: string }): readonly Json[] {
   return xattrs?.size || inode !== undefined ? [{ xattrs: xattrRecord(xattrs ?? new Map()), inode: inode ?? null }] : [];
 }

@@ -79,7 +79,7 @@ export async function entriesOf(
   return entries;
 }
 
-/** The entry with the extended attributes of its row. Of a folder of a source, the files have them. */
+/** Returns the entry with the extended attributes of its row. In a folder of a source, only files get them. */
 function withXattrs(path: string, entry: Entry, fact: FileFact): Entry {
   const { xattrs = {}, capabilities } = fact;
   if (capabilities && entry.kind !== 'file' && !('source' in fact)) throw cannot(`give "${path}" capabilities`, `it is a ${entry.kind}`);

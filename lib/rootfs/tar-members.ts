@@ -15,9 +15,9 @@ export interface TarMember {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Of a file. */
+  /** Size of a file. 0 for all other types. */
   readonly sizeBytes: number;
-  /** Of a symbolic link, or the path of the member that a hard link is another name of. */
+  /** Target of a symbolic link. For a hard link, the path of the member with the content. */
   readonly target: string;
   readonly xattrs: Xattrs;
 }

@@ -102,7 +102,7 @@ interface Attributes {
   readonly gid?: number;
   /** Extended attributes: name -> value as setfattr(1) takes it, that is text, "0x" and hexadecimal digits, or "0s" and base64. Only an ext4 has them. */
   readonly xattrs?: Readonly<Record<string, string>>;
-  /** Of a program: what setcap(8) "cap_net_raw+ep" gives it. */
+  /** Capabilities of a program that are permitted and effective, as after setcap(8) "cap_net_raw+ep". */
   readonly capabilities?: readonly string[];
 }
 

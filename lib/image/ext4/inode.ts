@@ -21,7 +21,7 @@ export interface Ext4Inode {
   readonly links: number;
   /** The block with its extended attributes; 0 if there is none. */
   readonly xattrBlock: number;
-  /** The bytes behind its fields, which may have extended attributes. */
+  /** The bytes after its fields, which may have extended attributes. */
   readonly afterFields: Buffer;
 }
 

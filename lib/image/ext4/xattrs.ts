@@ -1,4 +1,4 @@
-// The extended attributes of a file in an ext2, ext3 or ext4: in the inode behind its fields, and in a block of their own. Source of the format:
+// The extended attributes of a file in an ext2, ext3 or ext4: in the inode after its fields, and in a block of their own. Source of the format:
 // Linux, Documentation/filesystems/ext4/attributes.rst and fs/ext4/acl.h.
 import { Buffer } from 'node:buffer';
 import { decodeName } from '../../core/byte-path.ts';
@@ -12,7 +12,7 @@ const inodeHeaderBytes = 4;
 /** The kernel takes no longer value. */
 const longestValue = 64 * KiB;
 
-/** What a name index stands for. */
+/** The beginning of a name, by its index. */
 const prefixes: Readonly<Record<number, string>> = {
   0: '',
   1: 'user.',

@@ -17,7 +17,7 @@ export interface VolumeEntry {
   readonly target?: string;
   /** Present if it has some. */
   readonly xattrs?: Xattrs;
-  /** Of a file that has several names: what they have in common. */
+  /** Present if the file has several names. */
   readonly links?: HardLinks;
   /** Of kind 'other', if its type is known. */
   readonly special?: SpecialFile;
