@@ -19,7 +19,6 @@ const others = await otherText(root);
 /** Modules without a test of their own, and why. */
 const excused: Readonly<Record<string, string>> = {
   'lib/rootfs/nix/nix-base.ts': 'lib/rootfs/nix/nix-base.test.ts builds systems with it, by lib/assemble/build-system.ts',
-  'lib/sources/debian/single-package.ts': 'lib/rootfs/kernel-modules.test.ts and the boots of Linux take packages with it',
   'lib/rootfs/root-base-image.ts': 'every image of packages is made with it, by lib/assemble/assemble-system-image.ts',
 };
 
