@@ -28,11 +28,11 @@ test('one can be opened in the same folder after another was closed', async () =
 });
 
 test('no more than the tokens allow run at once', async () => {
-  await withJobserver(2, async ({ hold }) => {
+  await withJobserver(2, async (jobserver) => {
     const started: number[] = [];
     const ends: (() => void)[] = [];
     const work = [0, 1, 2].map((number) =>
-      hold(
+      jobserver.hold(
         () =>
           new Promise<void>((resolve) => {
             started.push(number);
@@ -52,15 +52,16 @@ test('no more than the tokens allow run at once', async () => {
 });
 
 test('a pipe that an action filled takes no more tokens, which is no error', async () => {
-  await withJobserver(1, async ({ hold, path }) => {
-    await hold(async () => {
+  await withJobserver(1, async (jobserver) => {
+    const { path } = jobserver;
+    await jobserver.hold(async () => {
       const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
       assert.throws(() => {
         for (;;) writeSync(fd, Buffer.alloc(4096, '+'));
       }, /EAGAIN/);
       closeSync(fd);
     });
-    assert.is(await hold(async () => 'next'), 'next');
+    assert.is(await jobserver.hold(async () => 'next'), 'next');
   });
 });
 
@@ -82,12 +83,13 @@ async function withThread(path: string, use: (thread: { take(): number; give(cou
 }
 
 test('a program that took the tokens for its threads makes others wait, but never the only one', async () => {
-  await withJobserver(2, async ({ hold, path }) => {
+  await withJobserver(2, async (jobserver) => {
+    const { path } = jobserver;
     await withThread(path, async ({ take, give }) => {
       assert.is(take(), 2);
       let second = false;
-      await hold(async () => {
-        const waiting = hold(async () => {
+      await jobserver.hold(async () => {
+        const waiting = jobserver.hold(async () => {
           second = true;
         });
         await new Promise((resolve) => setImmediate(resolve));
@@ -101,11 +103,12 @@ test('a program that took the tokens for its threads makes others wait, but neve
 });
 
 test('who waits is handed the token of one that ended, before threads can take it', async () => {
-  await withJobserver(1, async ({ hold, path }) => {
+  await withJobserver(1, async (jobserver) => {
+    const { path } = jobserver;
     await withThread(path, async ({ take }) => {
-      const first = hold(() => new Promise<void>((resolve) => setImmediate(resolve)));
+      const first = jobserver.hold(() => new Promise<void>((resolve) => setImmediate(resolve)));
       const ending = Promise.withResolvers<void>();
-      const second = hold(() => ending.promise);
+      const second = jobserver.hold(() => ending.promise);
       await first;
       assert.is(take(), 0);
       ending.resolve();
@@ -116,14 +119,15 @@ test('who waits is handed the token of one that ended, before threads can take i
 });
 
 test('who ran without a token leaves the next to get one of its own', async () => {
-  await withJobserver(1, async ({ hold, path }) => {
+  await withJobserver(1, async (jobserver) => {
+    const { path } = jobserver;
     await withThread(path, async ({ take, give }) => {
       assert.is(take(), 1);
-      const first = hold(async () => {
+      const first = jobserver.hold(async () => {
         await new Promise((resolve) => setImmediate(resolve));
         give(1);
       });
-      await hold(async () => assert.is(take(), 0));
+      await jobserver.hold(async () => assert.is(take(), 0));
       await first;
     });
   });

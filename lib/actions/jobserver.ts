@@ -32,19 +32,95 @@ const askAgainMs = 10;
 export async function openJobserver(dir: string, jobs: number, { signal }: Context): Promise<Jobserver> {
   const path = join(dir, 'jobserver');
   await outputOf('make the pipe of the jobserver', ['mkfifo', '-m', '600', path], { cwd: dir, env: {}, signal });
-  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-  const token = Buffer.from('+');
-  for (let count = 0; count < jobs; count++) writeSync(fd, token);
-  let holders = 0;
-  let held = 0;
+  return new PipeJobserver(path, jobs, signal);
+}
 
-  const take = (): boolean => {
-    if (held === jobs) return false; // there are no others
+const token = Buffer.from('+');
+
+class PipeJobserver implements Jobserver {
+  readonly path: string;
+  readonly place = `${root}/jobserver`;
+  readonly env: Jobserver['env'];
+  readonly #fd: number;
+  readonly #jobs: number;
+  readonly #signal: AbortSignal;
+  /** Processes that run, and how many of them have a token. */
+  #holders = 0;
+  #held = 0;
+  readonly #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string, jobs: number, signal: AbortSignal) {
+    this.path = path;
+    const flags = `-j --jobserver-auth=fifo:${this.place}`;
+    this.env = { CARGO_MAKEFLAGS: flags, MAKEFLAGS: flags };
+    this.#jobs = jobs;
+    this.#signal = signal;
+    this.#fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    for (let count = 0; count < jobs; count++) writeSync(this.#fd, token);
+  }
+
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    const atOnce = this.#holders === 0 || this.#waiting.length === 0 ? this.#enter() : undefined;
+    const withToken = atOnce ?? (await new Promise<boolean>((resolve, reject) => this.#wait({ resolve, reject })));
+    try {
+      return await work();
+    } finally {
+      this.#leave(withToken);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+    rmSync(this.path, { force: true }); // the process may build once more
+  }
+
+  /** Whether with a token, or undefined: the caller has to wait. */
+  #enter(): boolean | undefined {
+    const withToken = this.#take();
+    if (!withToken && this.#holders > 0) return undefined;
+    this.#holders++;
+    return withToken;
+  }
+
+  /** Passes a token to the process that waits longest, else gives it back. */
+  #leave(withToken: boolean): void {
+    const next = withToken && !this.#signal.aborted ? this.#waiting.shift() : undefined;
+    if (next) {
+      next.resolve(true);
+      return;
+    }
+    this.#holders--;
+    if (withToken) this.#giveBack();
+    this.#admit();
+  }
+
+  #wait(one: Waiting): void {
+    this.#waiting.push(one);
+    this.#timer ??= setInterval(() => this.#admit(), askAgainMs);
+  }
+
+  /** Lets processes that wait enter, as many as can. */
+  #admit(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const withToken = this.#signal.aborted ? false : this.#enter();
+      if (withToken === undefined) return;
+      this.#waiting.shift();
+      if (this.#signal.aborted) next.reject(this.#signal.reason);
+      else next.resolve(withToken);
+    }
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Takes a token out of the pipe, if there is one. */
+  #take(): boolean {
+    if (this.#held === this.#jobs) return false; // there are no others
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0; // no token is no news, and it is asked for often
     try {
-      const taken = readSync(fd, Buffer.alloc(1)) === 1;
-      if (taken) held++;
+      const taken = readSync(this.#fd, Buffer.alloc(1)) === 1;
+      if (taken) this.#held++;
       return taken;
     } catch (error) {
       if (errnoOf(error) === 'EAGAIN') return false;
@@ -52,66 +128,14 @@ export async function openJobserver(dir: string, jobs: number, { signal }: Conte
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
     }
-  };
-  const giveBack = (): void => {
+  }
+
+  #giveBack(): void {
+    this.#held--;
     try {
-      writeSync(fd, token);
+      writeSync(this.#fd, token);
     } catch (error) {
       if (errnoOf(error) !== 'EAGAIN') throw error; // an action filled the pipe, so there is no lack of tokens
     }
-  };
-  /** Whether with a token, or undefined: it has to wait. */
-  const enter = (): boolean | undefined => {
-    const withToken = take();
-    if (!withToken && holders > 0) return undefined;
-    holders++;
-    return withToken;
-  };
-  const waiting: Waiting[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  const admit = (): void => {
-    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-      const withToken = signal.aborted ? false : enter();
-      if (withToken === undefined) return;
-      waiting.shift();
-      if (signal.aborted) next.reject(signal.reason);
-      else next.resolve(withToken);
-    }
-    clearInterval(timer);
-    timer = undefined;
-  };
-  const wait = (one: Waiting): void => {
-    waiting.push(one);
-    timer ??= setInterval(admit, askAgainMs);
-  };
-  const place = `${root}/jobserver`;
-  const flags = `-j --jobserver-auth=fifo:${place}`;
-  return {
-    path,
-    place,
-    env: { CARGO_MAKEFLAGS: flags, MAKEFLAGS: flags },
-    async hold(work) {
-      const atOnce = holders === 0 || waiting.length === 0 ? enter() : undefined;
-      const withToken = atOnce ?? (await new Promise<boolean>((resolve, reject) => wait({ resolve, reject })));
-      try {
-        return await work();
-      } finally {
-        const next = withToken && !signal.aborted ? waiting.shift() : undefined;
-        if (next) {
-          next.resolve(true);
-        } else {
-          holders--;
-          if (withToken) {
-            held--;
-            giveBack();
-          }
-          admit();
-        }
-      }
-    },
-    close: () => {
-      closeSync(fd);
-      rmSync(path, { force: true }); // the process may build once more
-    },
-  };
+  }
 }

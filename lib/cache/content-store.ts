@@ -42,106 +42,133 @@ export class DamagedBlob extends Error {
 /** Opens (and makes) the store in `dir`; `tmpDir` must lie on the same file system. */
 export async function openContentStore(dir: string, tmpDir: string, report: Report): Promise<ContentStore> {
   await mkdir(dir, { recursive: true });
-  let serial = 0;
-  const temporary = (): string => join(tmpDir, `blob-${serial++}`);
-  const place = (digest: Digest): string => join(dir, digest.slice(0, 2), digest);
-  const verified = new Map<Digest, Promise<boolean>>();
-  // Damage seldom comes alone, and who stumbles over each blob by itself starts over for each.
-  let doubtful = false;
+  return new FolderStore(dir, tmpDir, report);
+}
 
-  const drop = async (digest: Digest): Promise<void> => {
-    verified.delete(digest);
-    doubtful = true;
-    // Of two that find the damage at once, one tells.
-    if (await absentAsUndefined(rm(place(digest)).then(() => true))) report({ kind: 'repaired', digest });
-  };
-  const publish = async (from: string, digest: Digest): Promise<void> => {
-    await chmod(from, blobMode);
-    await mkdir(join(dir, digest.slice(0, 2)), { recursive: true });
-    await rename(from, place(digest));
-    verified.set(digest, Promise.resolve(true));
-  };
-  const verify = async (digest: Digest): Promise<boolean> => {
-    const actual = await absentAsUndefined(digestFile(place(digest)));
-    if (actual !== undefined && actual !== digest) await drop(digest);
-    return actual === digest;
-  };
+/** A store in a folder that other processes use too. */
+class FolderStore implements ContentStore {
+  readonly #dir: string;
+  readonly #tmpDir: string;
+  readonly #report: Report;
+  /** For each blob that was asked for, whether it has the bytes of its name. */
+  readonly #verified = new Map<Digest, Promise<boolean>>();
+  /** True once a blob was found damaged. Damage seldom comes alone, and a build that finds one blob after another starts over for each. */
+  #doubtful = false;
+  #serial = 0;
 
-  const holds = (digest: Digest): Promise<boolean> => {
+  constructor(dir: string, tmpDir: string, report: Report) {
+    this.#dir = dir;
+    this.#tmpDir = tmpDir;
+    this.#report = report;
+  }
+
+  async putBytes(bytes: Uint8Array | string): Promise<Digest> {
+    const digest = digestBytes(bytes);
+    const path = join(this.#tmpDir, `blob-${this.#serial++}`);
+    await writeFile(path, bytes);
+    await this.#publish(path, digest);
+    return digest;
+  }
+
+  async adoptFile(path: string): Promise<{ digest: Digest; sizeBytes: number }> {
+    const [digest, { size }] = await Promise.all([digestFile(path), stat(path)]);
+    await this.#publish(path, digest);
+    return { digest, sizeBytes: size };
+  }
+
+  async read(digest: Digest): Promise<Buffer | undefined> {
+    const bytes = await absentAsUndefined(readFile(this.#place(digest)));
+    if (bytes === undefined || digestBytes(bytes) === digest) return bytes;
+    await this.#drop(digest);
+    return undefined;
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    return this.#doubtful ? this.holds(digest) : (await absentAsUndefined(stat(this.#place(digest)))) !== undefined;
+  }
+
+  holds(digest: Digest): Promise<boolean> {
     const known =
-      verified.get(digest) ??
-      verify(digest).then((whole) => {
-        if (!whole) verified.delete(digest); // another process may bring it
+      this.#verified.get(digest) ??
+      this.#verify(digest).then((whole) => {
+        if (!whole) this.#verified.delete(digest); // another process may bring it
         return whole;
       });
-    verified.set(digest, known);
+    this.#verified.set(digest, known);
     return known;
-  };
+  }
 
-  return {
-    async putBytes(bytes) {
-      const digest = digestBytes(bytes);
-      const path = temporary();
-      await writeFile(path, bytes);
-      await publish(path, digest);
-      return digest;
-    },
-    async adoptFile(path) {
-      const [digest, { size }] = await Promise.all([digestFile(path), stat(path)]);
-      await publish(path, digest);
-      return { digest, sizeBytes: size };
-    },
-    async read(digest) {
-      const bytes = await absentAsUndefined(readFile(place(digest)));
-      if (bytes === undefined || digestBytes(bytes) === digest) return bytes;
-      await drop(digest);
-      return undefined;
-    },
-    async has(digest) {
-      return doubtful ? holds(digest) : (await absentAsUndefined(stat(place(digest)))) !== undefined;
-    },
-    holds,
-    async linkTo(digest, path) {
-      try {
-        linkSync(place(digest), path); // tens of thousands in a build: a promise for each costs more than the link
-      } catch (error) {
-        if (errnoOf(error) === 'ENOENT') verified.delete(digest); // another process collected it
-        if (!['EXDEV', 'EMLINK', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
-        await copyFile(place(digest), path);
+  async linkTo(digest: Digest, path: string): Promise<void> {
+    try {
+      linkSync(this.#place(digest), path); // tens of thousands in a build: a promise for each costs more than the link
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') this.#verified.delete(digest); // another process collected it
+      if (!['EXDEV', 'EMLINK', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+      await copyFile(this.#place(digest), path);
+    }
+  }
+
+  async cloneTo(digest: Digest, path: string, mode: number): Promise<void> {
+    try {
+      copyFileSync(this.#place(digest), path, constants.COPYFILE_FICLONE);
+      chmodSync(path, mode);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') this.#verified.delete(digest); // another process collected it
+      throw error;
+    }
+  }
+
+  async copyTo(digest: Digest, path: string, mode: number): Promise<boolean> {
+    const partial = `${path}.partial`;
+    try {
+      const actual = await absentAsUndefined(copyHashing(this.#place(digest), partial, mode));
+      if (actual === undefined) return false;
+      if (actual !== digest) {
+        await this.#drop(digest);
+        return false;
       }
+      await chmod(partial, mode);
+      await rename(partial, path);
+      return true;
+    } finally {
+      await rm(partial, { force: true });
+    }
+  }
+
+  #place(digest: Digest): string {
+    return join(this.#dir, digest.slice(0, 2), digest);
+  }
+
+  async #publish(from: string, digest: Digest): Promise<void> {
+    await chmod(from, blobMode);
+    await mkdir(join(this.#dir, digest.slice(0, 2)), { recursive: true });
+    await rename(from, this.#place(digest));
+    this.#verified.set(digest, Promise.resolve(true));
+  }
+
+  async #verify(digest: Digest): Promise<boolean> {
+    const actual = await absentAsUndefined(digestFile(this.#place(digest)));
+    if (actual !== undefined && actual !== digest) await this.#drop(digest);
+    return actual === digest;
+  }
+
+  async #drop(digest: Digest): Promise<void> {
+    this.#verified.delete(digest);
+    this.#doubtful = true;
+    // Of two callers that find the damage at the same time, one reports it.
+    if (await absentAsUndefined(rm(this.#place(digest)).then(() => true))) this.#report({ kind: 'repaired', digest });
+  }
+}
+
+/** Copies a file and returns the digest of the bytes that were copied. */
+async function copyHashing(from: string, to: string, mode: number): Promise<Digest> {
+  const hash = sha256();
+  const hashing = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
     },
-    async cloneTo(digest, path, mode) {
-      try {
-        copyFileSync(place(digest), path, constants.COPYFILE_FICLONE);
-        chmodSync(path, mode);
-      } catch (error) {
-        if (errnoOf(error) === 'ENOENT') verified.delete(digest); // another process collected it
-        throw error;
-      }
-    },
-    async copyTo(digest, path, mode) {
-      const hash = sha256();
-      const hashing = new Transform({
-        transform(chunk: Buffer, _encoding, done) {
-          hash.update(chunk);
-          done(null, chunk);
-        },
-      });
-      const partial = `${path}.partial`;
-      try {
-        const source = createReadStream(place(digest), { highWaterMark: 1 << 20 });
-        const copied = await absentAsUndefined(pipeline(source, hashing, createWriteStream(partial, { mode })).then(() => true));
-        if (!copied) return false;
-        if (finished(hash) !== digest) {
-          await drop(digest);
-          return false;
-        }
-        await chmod(partial, mode);
-        await rename(partial, path);
-        return true;
-      } finally {
-        await rm(partial, { force: true });
-      }
-    },
-  };
+  });
+  await pipeline(createReadStream(from, { highWaterMark: 1 << 20 }), hashing, createWriteStream(to, { mode }));
+  return finished(hash);
 }

@@ -1,33 +1,30 @@
 // A build as usual: plan, look every unit up, run what is missing, hand over what was asked for. One walk over one graph for all projects.
 import pLimit from 'p-limit';
-import { filesOfResult } from '../../actions/action.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { DamagedBlob } from '../../cache/content-store.ts';
 import { openJobserver } from '../../actions/jobserver.ts';
 import { openActionCache } from '../../actions/lookup.ts';
 import type { Job } from '../../actions/lookup.ts';
 import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
-import { writtenFolder } from '../../actions/sandbox/mounts.ts';
 import { openTracer } from '../../actions/sandbox/tracer.ts';
 import { phase } from '../../core/events.ts';
 import type { Context, Event } from '../../core/events.ts';
 import { grant } from '../unit/allowance.ts';
-import type { Compiled, CompiledProject, CompileOptions, Output } from '../compiled.ts';
+import { answerOf } from './build-answer.ts';
+import type { Compiled, CompileOptions } from '../compiled.ts';
 import { openDeepKeys } from './deep-key.ts';
 import { compilersFor, toolsOf } from '../toolchain/host-tools.ts';
 import { userHome } from '../unit/own-trees.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan, ProjectRequest } from '../plan/plan.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
-import type { Project } from '../project.ts';
-import type { BuildAnswer, TargetLibrary } from './remembered-build.ts';
+import { outputsOf } from './project-outputs.ts';
+import type { BuildAnswer } from './remembered-build.ts';
 import { recordedMs } from './saved-time.ts';
 import { sameSources } from './same-sources.ts';
 import { isWhole } from '../unit/sysroot.ts';
 import type { BuiltUnit } from './built-unit.ts';
-import { targetIdentity } from '../toolchain/identity.ts';
 import { jobOf } from '../unit/action.ts';
-import { isScriptRun } from '../plan/unit-graph.ts';
 import { UnitReports } from './unit-reports.ts';
 import { UnitRunner } from './unit-runner.ts';
 import { buildUnits } from './unit-walk.ts';
@@ -141,80 +138,7 @@ async function open(
   return { build, close: () => runner.close() };
 }
 
-/** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
-async function answerOf(
-  { units, roots }: Plan,
-  projects: readonly CompiledProject[],
-  told: ReadonlyMap<string, readonly Event[]>,
-  { shorten, cache }: CompileOptions,
-): Promise<BuildAnswer> {
-  const asked = new Set(roots.flatMap((root) => root.units));
-  const shownUnits = units.filter(({ place, unit }, node) => asked.has(node) || !(place.foreign || unit.isStd));
-  const labels = [...new Set(shownUnits.map(({ label }) => label))];
-  const names = roots.map(({ project }) => project.name); // cargo's own warnings are told of a project
-  const hits = [...names, ...labels]
-    .flatMap((label) => told.get(label) ?? [])
-    .map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
-  const others = units.filter((unit) => !shownUnits.includes(unit)).map(({ hash }) => hash);
-  return {
-    units: units.length,
-    told: [...hits, { kind: 'units-skipped', units: others.length, savedMs: await recordedMs(others, cache) }],
-    outputs: projects.map(({ outputs }) => outputs),
-    shown: Object.fromEntries(shownUnits.map(({ owner }) => [owner.dir, shorten(owner.dir)])),
-    targets: await targetLibraries(units, cache),
-  };
-}
-
-/** The standard libraries of other targets that units are compiled with. */
-async function targetLibraries(units: readonly PlannedUnit[], { root }: Cache): Promise<readonly TargetLibrary[]> {
-  const foreign = units.filter(({ triple, toolchain, rustSrc }) => triple !== toolchain.host && rustSrc === undefined);
-  const named = new Map(foreign.map(({ triple, toolchain }) => [`${toolchain.rustc} ${triple}`, { triple, toolchain }]));
-  return Promise.all(
-    [...named.values()].map(async ({ triple, toolchain }) => ({
-      rustc: toolchain.rustc,
-      triple,
-      digest: (await targetIdentity(toolchain, triple, root)) ?? null,
-    })),
-  );
-}
-
-function asHit({ savedMs, durationMs, ...event }: Extract<Event, { kind: 'unit-finished' }>): Event {
-  return { ...event, outcome: 'hit', durationMs: 0, savedMs: savedMs ?? durationMs };
-}
-
 async function planAll(requests: readonly ProjectRequest[], options: CompileOptions, context: Context): Promise<Plan> {
   const { units, roots } = await plan(requests, context);
   return { units: await grant(units, options.allow ?? {}, options.cache), roots };
-}
-
-/** Linked files of the units that were asked for, under the names that cargo gives them; in a folder for each target where there are several. */
-function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
-  const outputs = new Map<string, Output>();
-  const asked = roots.flatMap((root) => built.get(root) ?? []).filter(({ planned }) => !isScriptRun(planned.unit));
-  const several = new Set(asked.map(({ planned }) => planned.triple)).size > 1;
-  for (const { planned, result } of asked) {
-    for (const artifact of filesOfResult(result)) {
-      const name = outputName(planned, artifact.path);
-      if (name === undefined) continue;
-      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role: roleOf(planned, artifact.path) });
-    }
-  }
-  return { project, outputs };
-}
-
-function roleOf({ unit: { target } }: PlannedUnit, path: string): Output['role'] {
-  if (path.startsWith(`${writtenFolder}/`)) return 'written';
-  if (!target.kind.includes('bin')) return 'library';
-  return /\.(?:dwp|pdb)$/.test(path) ? 'debug-information' : 'program';
-}
-
-/** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */
-function outputName({ hash, unit: { target }, filename }: PlannedUnit, path: string): string | undefined {
-  if (path.startsWith(`${writtenFolder}/`)) return path;
-  if (/\.(?:d|rmeta|s|ll|bc|o|mir|dwo)$/.test(path)) return undefined;
-  const plain = path.replace(`-${hash}`, '');
-  const crate = target.name.replaceAll('-', '_');
-  // A program is called as its target, dashes and all; its file is called as its crate.
-  const isProgram = target.kind.includes('bin') && plain.startsWith(crate);
-  return isProgram ? (filename ?? target.name) + plain.slice(crate.length) : plain;
 }
