@@ -51,7 +51,7 @@ test('a task comes with what it imports, with types, threads and sources next to
 
 test('a copy has the files at the same relative places, the licence, a record, and a package.json', async () => {
   const { root, folder } = await repository();
-  const copied = await copyTasks({ root, folder, tasks: ['build', 'tasks/net.ts'], examples: ['hello'] });
+  const copied = await copyTasks({ root, folder, tasks: ['build', 'tasks/net.ts'], examples: ['hello'], parts: [] });
   assert.equal(copied.entries, { 'tasks/build.ts': 'bloomery/tasks/build.ts', 'tasks/net.ts': 'bloomery/tasks/net.ts' });
   assert.equal(copied.packages, ['chalk', 'node', 'zx']);
   assert.is(copied.files, 10);
@@ -72,7 +72,7 @@ test('a package.json of the user keeps everything, and packages that it has in a
   await mkdir(folder, { recursive: true });
   const own = '{\n    "name": "mine",\n    "devDependencies": {\n        "zx": "7.0.0"\n    },\n    "strange": [1, null]\n}\n';
   await writeFile(join(folder, 'package.json'), own);
-  const { packages, otherVersions } = await copyTasks({ root, folder, tasks: ['net'], examples: [] });
+  const { packages, otherVersions } = await copyTasks({ root, folder, tasks: ['net'], examples: [], parts: [] });
   assert.equal([packages, otherVersions], [['node'], ['zx']]);
   const text = await readFile(join(folder, 'package.json'), 'utf8');
   assert.match(text, /^\{\n {4}"name": "mine",\n/, 'as it was indented');
@@ -81,7 +81,7 @@ test('a package.json of the user keeps everything, and packages that it has in a
 
 test('a change on either side is found, and an update takes only what the user did not touch', async () => {
   const { root, folder } = await repository();
-  await copyTasks({ root, folder, tasks: ['build', 'net'], examples: [] });
+  await copyTasks({ root, folder, tasks: ['build', 'net'], examples: [], parts: [] });
   await appendFile(join(folder, 'bloomery/lib/core/a.ts'), '// mine\n');
   await appendFile(join(folder, 'bloomery/lib/core/b.ts'), '// mine\n');
   await appendFile(join(root, 'lib/core/b.ts'), '// theirs\n');
@@ -113,10 +113,10 @@ test('a change on either side is found, and an update takes only what the user d
 
 test('a copy over files of the user is refused before anything is written', async () => {
   const { root, folder } = await repository();
-  await copyTasks({ root, folder, tasks: ['net'], examples: [] });
+  await copyTasks({ root, folder, tasks: ['net'], examples: [], parts: [] });
   await appendFile(join(folder, 'bloomery/lib/core/a.ts'), '// mine\n');
   await writeFile(join(folder, 'bloomery/lib/core/b.ts'), '// mine, and never copied\n');
-  const message = await copyTasks({ root, folder, tasks: ['build'], examples: [] }).then(() => 'copied', why);
+  const message = await copyTasks({ root, folder, tasks: ['build'], examples: [], parts: [] }).then(() => 'copied', why);
   assert.is(
     message,
     `Cannot copy into "${folder}": files there would be overwritten (2)\nbloomery/lib/core/a.ts: changed here\nbloomery/lib/core/b.ts: in the way`,
@@ -130,9 +130,11 @@ test('a copy over files of the user is refused before anything is written', asyn
 test('tasks, examples and copies that there are not are named', async () => {
   const { root, folder } = await repository();
   const said = async (work: Promise<unknown>): Promise<string> => await work.then(() => 'done', why);
-  assert.is(await said(copyTasks({ root, folder, tasks: ['biuld'], examples: [] })), 'Cannot copy the task "biuld": there is no such task');
-  assert.is(await said(copyTasks({ root, folder, tasks: ['net'], examples: ['../x'] })), 'Cannot copy the example "../x": there is no such example');
+  assert.is(await said(copyTasks({ root, folder, tasks: ['biuld'], examples: [], parts: [] })), 'Cannot copy the task "biuld": there is no such task');
+  assert.is(await said(copyTasks({ root, folder, tasks: ['net'], examples: ['../x'], parts: [] })), 'Cannot copy the example "../x": there is no such example');
   assert.is(await said(checkCopy(root, folder)), `Cannot look at the copy in "${folder}": it has no bloomery/origin.json`);
+  const part = copyTasks({ root, folder, tasks: ['net'], examples: [], parts: ['kernel-test'] });
+  assert.is(await said(part), 'Cannot copy the part "kernel-test": the parts are kernel-tests, other-kernels');
   await mkdir(join(folder, 'bloomery'), { recursive: true });
   await writeFile(join(folder, 'bloomery/origin.json'), '{ "format": 1, "files": { "a": "b" } }');
   assert.match(await said(checkCopy(root, folder)), /^Cannot read ".*origin\.json": files\.a: it must be a SHA-256$/);

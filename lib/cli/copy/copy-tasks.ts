@@ -5,6 +5,7 @@ import { byCodeUnit } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { absentAsUndefined, cannot, cannotBecause, nearest } from '../../core/errors.ts';
 import { parseJsonFields } from '../../core/fields.ts';
+import { optionalParts } from '../optional-parts.ts';
 import { importClosure } from './import-closure.ts';
 import type { ImportClosure } from './import-closure.ts';
 import { digestOf, originName, originText, readOrigin, stateOf } from './origin.ts';
@@ -26,6 +27,8 @@ export interface CopyRequest {
   /** Paths of tasks in the repository. */
   readonly tasks: readonly string[];
   readonly examples: readonly string[];
+  /** Optional parts of tasks, by their names. */
+  readonly parts: readonly string[];
 }
 
 export interface CopiedTasks {
@@ -46,12 +49,13 @@ export interface FileChange {
 }
 
 /** Copies the tasks. Files of the user that would be overwritten are a Failure that names them, before anything is written. */
-export async function copyTasks({ root, folder, tasks, examples }: CopyRequest): Promise<CopiedTasks> {
+export async function copyTasks({ root, folder, tasks, examples, parts }: CopyRequest): Promise<CopiedTasks> {
   const target = join(folder, copyName);
   const before = await readOrigin(target);
   const wanted = {
     tasks: union(before?.tasks ?? [], await Promise.all(tasks.map((task) => taskPath(root, task)))),
     examples: union(before?.examples ?? [], await Promise.all(examples.map((example) => exampleName(root, example)))),
+    parts: union(before?.parts ?? [], parts.map(partName)),
   };
   const closure = await closureOf(root, wanted);
   const changes = await changesOf({ root, target, origin: before, closure });
@@ -88,6 +92,8 @@ export async function updateCopy(root: string, folder: string): Promise<readonly
   return changes.filter(({ state }) => state !== 'same').map((change) => ({ ...change, taken: taken.has(change.path) }));
 }
 
+type Wanted = Pick<Origin, 'tasks' | 'examples' | 'parts'>;
+
 interface Sides {
   readonly root: string;
   readonly target: string;
@@ -109,7 +115,7 @@ async function changesOf({ root, target, origin, closure }: Sides): Promise<read
 /** Writes what is newer, removes what is gone, and then the record, so that a copy that was interrupted is finished by the next one. */
 async function writeAll(
   { root, target, origin, closure, changes }: Sides & { readonly changes: readonly FileChange[] },
-  { tasks, examples }: Pick<Origin, 'tasks' | 'examples'>,
+  { tasks, examples, parts }: Wanted,
 ): Promise<ReadonlySet<string>> {
   const taken = new Set<string>();
   const files: Record<string, Digest> = {};
@@ -124,19 +130,19 @@ async function writeAll(
   }
   const { version } = parseManifest(await readFile(join(root, 'package.json'), 'utf8'), root);
   const sorted = Object.fromEntries(Object.entries(files).sort(([a], [b]) => byCodeUnit(a, b)));
-  await writeText(join(target, originName), originText({ version, tasks, examples, files: sorted }));
+  await writeText(join(target, originName), originText({ version, tasks, examples, parts, files: sorted }));
   // Modules are ECMAScript ones, whatever the repository around the copy says of its own.
   await writeText(join(target, 'package.json'), '{ "type": "module", "private": true }\n');
   return closure.files.length > 0 ? taken : new Set();
 }
 
 /** The files of the tasks with what they import, of examples, and of pages that tasks find by themselves. */
-async function closureOf(root: string, { tasks, examples }: Pick<Origin, 'tasks' | 'examples'>): Promise<ImportClosure> {
-  const first = await importClosure(root, tasks);
+async function closureOf(root: string, { tasks, examples, parts }: Wanted): Promise<ImportClosure> {
+  const first = await importClosure(root, [...tasks, ...parts.map((part) => optionalParts[partName(part)])]);
   const boots = first.files.some((path) => path.startsWith('lib/console/'));
   const pages = boots ? machinePages : [];
   const inExamples = (await Promise.all(examples.map((name) => filesBelow(root, posix.join('fixtures', name))))).flat();
-  const closure = await importClosure(root, [...tasks, ...pages, ...inExamples.filter((path) => path.endsWith('.ts'))]);
+  const closure = await importClosure(root, [...first.files.filter((path) => path.endsWith('.ts')), ...pages, ...inExamples.filter((path) => path.endsWith('.ts'))]);
   return { ...closure, files: union(union(closure.files, inExamples), [licence]) };
 }
 
@@ -167,6 +173,18 @@ async function taskPath(root: string, word: string): Promise<string> {
   throw cannot(`copy the task "${word}"`, 'there is no such task', { blame: 'usage', hint: near === undefined ? undefined : `did you mean ${near}?` });
 }
 
+function partName(name: string): keyof typeof optionalParts {
+  const names = Object.keys(optionalParts);
+  if (isPart(name)) return name;
+  const near = nearest(name, names);
+  const hint = near === undefined ? undefined : `did you mean ${near}?`;
+  throw cannot(`copy the part "${name}"`, `the parts are ${names.join(', ')}`, { blame: 'usage', hint });
+}
+
+function isPart(name: string): name is keyof typeof optionalParts {
+  return Object.hasOwn(optionalParts, name);
+}
+
 async function exampleName(root: string, name: string): Promise<string> {
   const page = join(root, 'fixtures', name, `${name}.ts`);
   if (/^[\w-]+$/.test(name) && (await absentAsUndefined(stat(page)))) return name;
@@ -180,7 +198,8 @@ async function addPackages(
 ): Promise<{ readonly added: readonly string[]; readonly otherVersions: readonly string[] }> {
   const own = parseManifest(await readFile(join(root, 'package.json'), 'utf8'), root);
   // Tasks are run by zx, on the Node of this package.
-  const wanted = Object.fromEntries(union(imported, ['node', 'zx']).flatMap((name) => (own.versions[name] === undefined ? [] : [[name, own.versions[name]]])));
+  const known = union(imported, ['node', 'zx']).filter((name) => own.versions[name] !== undefined);
+  const wanted = Object.fromEntries(known.map((name) => [name, own.versions[name] ?? '']));
   const path = join(folder, 'package.json');
   const before = await absentAsUndefined(readFile(path, 'utf8'));
   const { text, added, otherVersions } = withPackages(before, wanted, { path, name: basename(folder) });

@@ -11,6 +11,8 @@ export interface Origin {
   /** The tasks that were asked for, by their paths in the repository. */
   readonly tasks: readonly string[];
   readonly examples: readonly string[];
+  /** Optional parts by their names. */
+  readonly parts: readonly string[];
   /** By path, relative to the copy. */
   readonly files: Readonly<Record<string, Digest>>;
 }
@@ -38,12 +40,13 @@ export async function readOrigin(folder: string): Promise<Origin | undefined> {
     version: fields.text('version') ?? '',
     tasks: fields.texts('tasks') ?? [],
     examples: fields.texts('examples') ?? [],
+    parts: fields.texts('parts') ?? [],
     files: Object.fromEntries(digests),
   };
 }
 
-export function originText({ version, tasks, examples, files }: Origin): string {
-  return `${JSON.stringify({ format: 1, version, tasks, examples, files }, null, 2)}\n`;
+export function originText({ version, tasks, examples, parts, files }: Origin): string {
+  return `${JSON.stringify({ format: 1, version, tasks, examples, parts, files }, null, 2)}\n`;
 }
 
 /** Compares a file with what was copied. Digests are undefined where there is no file. */

@@ -10,12 +10,13 @@ import type { MachineRecord } from '../../machine/run-directory.ts';
 import type { OsdkAction } from '../../osdk/manifest.ts';
 import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
 import { osdkMachine } from '../../boot/osdk-machine.ts';
-import { withReferenceKernel } from '../../rootfs/reference-kernel.ts';
 import type { BootTarget } from '../../boot/boot-target.ts';
 import type { MachineOrder, MonitorChoice } from '../../boot/machine-order.ts';
 import type { CommandLine, Flag } from '../command-line.ts';
 import { gdbOf } from './device-flags.ts';
 import { changedMachine, machineChanges } from './machine-flags.ts';
+import { optionalPart } from '../optional-parts.ts';
+import { repository } from '../repository.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 
@@ -87,7 +88,7 @@ export async function orderedMachine(
   const own = args.has('osdk-machine')
     ? await machineOfCheckout({ args, host, signal, report }, target.system.machine, target.checkout, 'run')
     : schemed(target.system, args.text('scheme'));
-  const machine = named ? await withReferenceKernel(target.system, own, named, at, { report, signal }) : own;
+  const machine = named === undefined ? own : await withOtherKernel({ target, own, named, at }, { report, signal });
   const order = {
     machine: changedMachine(machine, args, path, named !== undefined),
     // A kernel that is started directly needs no disk.
@@ -98,6 +99,30 @@ export async function orderedMachine(
     env: host.env,
   };
   return { target: named ? withKernel(target, named) : target, order };
+}
+
+/** What lib/rootfs/reference-kernel.ts has. */
+interface OtherKernels {
+  withReferenceKernel(
+    system: BootTarget['system'],
+    machine: MachineDescription,
+    wanted: string,
+    host: { readonly root: string; readonly cacheDir: string; readonly env: Readonly<Record<string, string>> },
+    context: Pick<Task, 'report' | 'signal'>,
+  ): Promise<MachineDescription>;
+}
+
+interface OtherKernelRequest {
+  readonly target: BootTarget;
+  readonly own: MachineDescription;
+  readonly named: string;
+  readonly at: Parameters<OtherKernels['withReferenceKernel']>[3];
+}
+
+async function withOtherKernel({ target, own, named, at }: OtherKernelRequest, context: Pick<Task, 'report' | 'signal'>): Promise<MachineDescription> {
+  const what = `start ${target.system.name} with the kernel ${named}`;
+  const { withReferenceKernel } = await optionalPart<OtherKernels>(repository, 'other-kernels', what);
+  return await withReferenceKernel(target.system, own, named, at, context);
 }
 
 /** What --osdk-machine asks for. Flags that change what its words say are a Failure. */

@@ -34,9 +34,16 @@ import type { Reported } from '../../report/boot-report.ts';
 import type { Flag } from '../command-line.ts';
 import { junitXml } from '../../report/junit.ts';
 import type { JUnitCase } from '../../report/junit.ts';
+import { optionalPart } from '../optional-parts.ts';
+import { repository } from '../repository.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
+
+/** What lib/cli/tasks/kernel-test-task.ts has. */
+interface KernelTests {
+  testKernel(task: Task, root: string): Promise<Outcome>;
+}
 
 export const bootFlags = {
   ...machineFlags,
@@ -68,7 +75,10 @@ export const bootFlags = {
 export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
   const { args, path, print, report } = task;
   if (args.text('ktest') === undefined) refuseBuildFlags(args);
-  if (args.text('ktest') !== undefined) return await (await import('./kernel-test-task.ts')).testKernel(task, root); // few boots are of tests
+  if (args.text('ktest') !== undefined) {
+    const { testKernel } = await optionalPart<KernelTests>(repository, 'kernel-tests', 'run the tests of a kernel');
+    return await testKernel(task, root);
+  }
   const before = await earlierFindings(task);
   const cases = args.text('replay') === undefined ? await bootAll(task, root) : [await replayed(task, root)];
   const junit = args.text('junit');

@@ -10,6 +10,7 @@ import type { Task } from '../task.ts';
 
 export const copyFlags = {
   example: { type: 'string', value: 'NAME', multiple: true, help: 'copy an example too: hello is the smallest system' },
+  with: { type: 'string', value: 'PART', multiple: true, help: 'copy a part that tasks do without: kernel-tests (--ktest), other-kernels (--kernel)' },
   check: { type: 'boolean', help: 'say which files of the copy in FOLDER were changed, there or here; exit 1 if there are any' },
   update: { type: 'boolean', help: 'take what is newer here into FOLDER, but for files that were changed there' },
   json: { type: 'boolean', help: 'print { entries, files, lines, packages }; with --check and --update { changes }' },
@@ -21,14 +22,14 @@ export async function copy(task: Task): Promise<Outcome> {
   const word = args.words.at(-1) ?? '';
   const folder = path(word);
   if (check || update) {
-    const extra = (check && update) || args.words.length !== 1 || args.list('example').length > 0;
+    const extra = (check && update) || args.words.length !== 1 || [...args.list('example'), ...args.list('with')].length > 0;
     if (extra) throw cannot('read the command line', '--check and --update take one FOLDER and nothing else', { blame: 'usage' });
     return check ? await reportChanges(task, folder) : await reportUpdate(task, folder);
   }
   const tasks = args.words.slice(0, -1);
   const example = 'npx zx tasks/copy.ts test-boot.ts ../my-kernel';
   if (tasks.length === 0) throw cannot('copy tasks', `"${word}" is no task and a folder`, { blame: 'usage', hint: example });
-  const copied = await copyTasks({ root: repository, folder, tasks, examples: args.list('example') });
+  const copied = await copyTasks({ root: repository, folder, tasks, examples: args.list('example'), parts: args.list('with') });
   const { entries, files, lines, packages, otherVersions } = copied;
   say(task, `${plural(files, 'file')} with ${lines} lines are in ${shown(task, folder)}/${copyName}`);
   if (packages.length > 0) say(task, `package.json got ${packages.join(', ')}: run npm install there`);
