@@ -142,7 +142,8 @@ async function closureOf(root: string, { tasks, examples, parts }: Wanted): Prom
   const boots = first.files.some((path) => path.startsWith('lib/console/'));
   const pages = boots ? machinePages : [];
   const inExamples = (await Promise.all(examples.map((name) => filesBelow(root, posix.join('fixtures', name))))).flat();
-  const closure = await importClosure(root, [...first.files.filter((path) => path.endsWith('.ts')), ...pages, ...inExamples.filter((path) => path.endsWith('.ts'))]);
+  const modules = [...first.files, ...inExamples].filter((path) => path.endsWith('.ts'));
+  const closure = await importClosure(root, [...modules, ...pages]);
   return { ...closure, files: union(union(closure.files, inExamples), [licence]) };
 }
 

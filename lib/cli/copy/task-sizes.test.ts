@@ -1,0 +1,32 @@
+// How many files a copied task brings along: a limit for each, so that a new import is a decision.
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { importClosure } from './import-closure.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+/** Files with the task itself, types included. A limit goes down with the closure, and up with a reason. */
+const most: Readonly<Record<string, number>> = {
+  'test-boot.ts': 95,
+  'tasks/build.ts': 345,
+  'tasks/cache.ts': 160,
+  'tasks/closure.ts': 65,
+  'tasks/crates.ts': 150,
+  'tasks/explain.ts': 150,
+  'tasks/fetch.ts': 255,
+  'tasks/image.ts': 100,
+  'tasks/net.ts': 16,
+  'tasks/run.ts': 78,
+  'tasks/vm.ts': 22,
+};
+
+for (const [task, limit] of Object.entries(most)) {
+  test(`${task} has at most ${limit} files behind it`, async () => {
+    const { files } = await importClosure(root, [task]);
+    assert.ok(files.length <= limit, `it has ${files.length}`);
+    assert.ok(files.length > limit * 0.8, `the limit can go down to ${files.length}`);
+  });
+}
+
+test.run();
