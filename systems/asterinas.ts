@@ -1,10 +1,11 @@
 // Asterinas: a kernel in Rust with Linux's ABI, written with the framework OSTD. This page is its facts: what it is made of, its images, how its machine is
 // started, what it says on the serial console. The bundled kernel is a small fixture of our own that is started by the same protocols.
 import { MiB } from '../lib/core/sizes.ts';
+import { partitionTypes } from '../lib/image/partition-types.ts';
 import type { Component } from '../lib/system/component.ts';
+import { defineSystem } from '../lib/system/define-system.ts';
 import { digestWord } from '../lib/system/image-facts.ts';
-import type { FileFacts, ImageFacts, PartitionFacts } from '../lib/system/image-facts.ts';
-import type { System } from '../lib/system/system.ts';
+import type { FileFact, FileFacts, ImageFacts, PartitionFacts } from '../lib/system/image-facts.ts';
 import { console } from './asterinas/console.ts';
 import { commandLine, efiConfig, efiImage, grub, grubConfig, hiddenMenu, initramfs, shownMenu } from './asterinas/files.ts';
 import { console as installerConsole, machine as installing, medium } from './asterinas/installer.ts';
@@ -15,14 +16,16 @@ import { programs, session } from './asterinas/programs.ts';
 import { schemes } from './asterinas/schemes.ts';
 import { coreutils, coreutilsSession, debian, userland } from './asterinas/userland.ts';
 import { rustComponents } from './rust-nixos/components.ts';
-import { replacements } from './rust-nixos/replacements.ts';
+import { rustReplacements } from './rust-nixos/replacements.ts';
 
 const kernelName = 'asterinas-osdk-bin';
 const setupName = 'linux-bzimage-setup';
+/** The outputs that files of the images are. */
+type Made = `kernel/${typeof kernelName}` | `setup/${typeof setupName}` | 'boot-hello/boot-hello' | 'coreutils-static/coreutils';
 const buildStd = { buildStd: ['core', 'alloc', 'compiler_builtins'], buildStdFeatures: ['compiler-builtins-mem'] };
 const timestampSec = 1_767_225_600; // 2026-01-01
 
-const kernel = (title: string, features: readonly string[]): Component => ({
+const kernel = (title: string, features: readonly string[]): Component<typeof kernelName> => ({
   title,
   bundled: '../fixtures/asterinas',
   cargo: {
@@ -36,7 +39,7 @@ const kernel = (title: string, features: readonly string[]): Component => ({
 });
 
 /** An image that is nothing but the initramfs. */
-const archive: ImageFacts = {
+const archive: ImageFacts<Made> = {
   sizeBytes: 0,
   table: 'none',
   timestampSec,
@@ -44,7 +47,7 @@ const archive: ImageFacts = {
 };
 
 /** A CD with a kernel and the configuration that starts it. */
-const cdWith = (kernelFile: FileFacts[string], config: string): ImageFacts => ({
+const cdWith = (kernelFile: FileFact<Made>, config: string): ImageFacts<Made> => ({
   sizeBytes: 0,
   table: 'none',
   timestampSec,
@@ -67,28 +70,28 @@ const iso = cdWith({ made: `kernel/${kernelName}` }, grubConfig(kernelName, 'ini
 const efiIso = cdWith({ bzImage: `setup/${setupName}` }, efiConfig(kernelName, 'initramfs.cpio.gz'));
 
 /** What is in the two partitions of a disk. Firmware starts GRUB from the first. */
-const bootFiles: FileFacts = { 'EFI/BOOT/BOOTX64.EFI': grub('nixos') };
-const kernelFiles: FileFacts = {
+const bootFiles: FileFacts<never> = { 'EFI/BOOT/BOOTX64.EFI': grub('nixos') };
+const kernelFiles: FileFacts<Made> = {
   'boot/grub/grub.cfg': { text: grubConfig(`kernels/${digestWord}-${kernelName}`, `kernels/${digestWord}-initramfs.cpio.gz`) },
   [`boot/kernels/${digestWord}-${kernelName}`]: { made: `kernel/${kernelName}` },
   [`boot/kernels/${digestWord}-initramfs.cpio.gz`]: { initramfs: { gzip: true, files: initramfs } },
 };
-const rootFiles: FileFacts = { ...kernelFiles, ...initramfs };
+const rootFiles: FileFacts<Made> = { ...kernelFiles, ...initramfs };
 
-const disk = (sizeBytes: number, root: Pick<PartitionFacts, 'files' | 'root'>): ImageFacts => ({
+const disk = (sizeBytes: number, root: Pick<PartitionFacts<Made>, 'files' | 'root'>): ImageFacts<Made> => ({
   sizeBytes,
   timestampSec,
   partitions: [
     {
       name: 'boot',
-      typeGuid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B', // an EFI system partition
+      typeGuid: partitionTypes.esp,
       sizeBytes: 48 * MiB,
       fileSystem: { kind: 'fat', label: 'boot' },
       files: bootFiles,
     },
     {
       name: 'nixos',
-      typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', // data of Linux
+      typeGuid: partitionTypes.linuxData,
       fileSystem: { kind: 'ext4', label: 'nixos', ext2: true },
       ...root,
     },
@@ -99,7 +102,7 @@ const disk = (sizeBytes: number, root: Pick<PartitionFacts, 'files' | 'root'>): 
 const diskWords = (init: string): string => `root=LABEL=nixos rw init=${init}`;
 
 /** The program by which a kernel is a bzImage. It carries the kernel. */
-const setup: Component = {
+const setup: Component<typeof setupName> = {
   title: 'what UEFI firmware starts of a bzImage',
   bundled: '../fixtures/asterinas/miniature/ostd/libs/linux-bzimage/setup',
   cargo: { packages: [setupName], bins: [setupName], triple: 'x86_64-unknown-none', ...buildStd },
@@ -107,13 +110,13 @@ const setup: Component = {
 };
 
 /** A program of our own that Linux runs, without shared libraries. */
-const program = (title: string, name: string): Component => ({
+const program = <Name extends string>(title: string, name: Name): Component<Name> => ({
   title,
   bundled: '../fixtures/asterinas',
   cargo: { packages: [name], bins: [name], triple: 'x86_64-unknown-linux-gnu', configs: ['linux/static.toml'] },
 });
 
-export const system: System = {
+export const system = defineSystem({
   name: 'asterinas',
   title: 'Asterinas',
   components: {
@@ -126,7 +129,7 @@ export const system: System = {
   },
   sources: userland.sources,
   sourceOwner: userland.owner,
-  replacements,
+  replacements: rustReplacements,
   profiles: {
     direct: {
       title: 'started by QEMU with Multiboot',
@@ -243,4 +246,4 @@ export const system: System = {
   machine,
   schemes,
   console,
-};
+});

@@ -1,11 +1,11 @@
 // Any Linux: what a distribution's image expects of a virtual machine, and what it says on the serial console. Nothing of it is built here.
 import { GiB } from '../lib/core/sizes.ts';
-import type { MachinePage } from '../lib/system/system.ts';
+import { defineMachine } from '../lib/system/define-system.ts';
 import { console } from './linux/console.ts';
 
-export const system: MachinePage = {
+export const system = defineMachine({
   name: 'linux',
   title: 'Linux',
   machine: { firmware: 'uefi', memoryBytes: GiB, cpus: 2, imageInterface: 'virtio' },
   console,
-};
+});

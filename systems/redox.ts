@@ -2,13 +2,17 @@
 // machine is started, what it says on the serial console. Each profile's root file system is a file of redox/config. Layout and texts follow
 // upstream; the bundled sources are small fixtures of our own in the same shape.
 import { MiB } from '../lib/core/sizes.ts';
-import type { System } from '../lib/system/system.ts';
+import { partitionTypes } from '../lib/image/partition-types.ts';
+import { defineSystem } from '../lib/system/define-system.ts';
 import { console } from './redox/console.ts';
 import { files, origins, packages } from './redox/components.ts';
 import { initfs } from './redox/files.ts';
 import { machine } from './redox/machine.ts';
 
-export const system: System = {
+/** What a program without an operating system below it is compiled with. */
+const freestanding = { buildStd: ['core', 'alloc', 'compiler_builtins'], buildStdFeatures: ['compiler-builtins-mem'] };
+
+export const system = defineSystem({
   name: 'redox',
   title: 'Redox',
 
@@ -17,37 +21,19 @@ export const system: System = {
       title: 'UEFI bootloader',
       bundled: '../fixtures/redox',
       upstream: origins.bootloader,
-      cargo: {
-        packages: ['bootloader'],
-        bins: ['bootloader'],
-        triple: 'x86_64-unknown-uefi',
-        buildStd: ['core', 'alloc', 'compiler_builtins'],
-        buildStdFeatures: ['compiler-builtins-mem'],
-      },
+      cargo: { packages: ['bootloader'], bins: ['bootloader'], triple: 'x86_64-unknown-uefi', ...freestanding },
     },
     kernel: {
       title: 'microkernel',
       bundled: '../fixtures/redox',
       upstream: origins.kernel,
-      cargo: {
-        packages: ['kernel'],
-        bins: ['kernel'],
-        triple: 'x86_64-unknown-none',
-        buildStd: ['core', 'alloc', 'compiler_builtins'],
-        buildStdFeatures: ['compiler-builtins-mem'],
-      },
+      cargo: { packages: ['kernel'], bins: ['kernel'], triple: 'x86_64-unknown-none', ...freestanding },
     },
     bootstrap: {
       title: 'first program of the initfs',
       bundled: '../fixtures/redox',
       upstream: origins.bootstrap,
-      cargo: {
-        packages: ['bootstrap'],
-        bins: ['bootstrap'],
-        triple: 'x86_64-unknown-none',
-        buildStd: ['core', 'alloc', 'compiler_builtins'],
-        buildStdFeatures: ['compiler-builtins-mem'],
-      },
+      cargo: { packages: ['bootstrap'], bins: ['bootstrap'], triple: 'x86_64-unknown-none', ...freestanding },
     },
   },
 
@@ -84,7 +70,7 @@ export const system: System = {
     partitions: [
       {
         name: 'EFI',
-        typeGuid: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
+        typeGuid: partitionTypes.esp,
         sizeBytes: 200 * MiB,
         fileSystem: { kind: 'fat', label: 'EFI' },
         files: {
@@ -95,7 +81,7 @@ export const system: System = {
       {
         name: 'RedoxFS',
         // The bootloader looks at the file system, not at the type; this is the one for Linux data, which tools show well.
-        typeGuid: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+        typeGuid: partitionTypes.linuxData,
         fileSystem: { kind: 'redoxfs' },
         // The rest is the configuration's.
         files: {
@@ -113,4 +99,4 @@ export const system: System = {
 
   machine,
   console,
-};
+});

@@ -3,7 +3,8 @@ import type { GitSource } from '../upstream/source.ts';
 import type { PayloadEncoding } from '../image/boot/bzimage.ts';
 import type { DebianSource } from './source-facts.ts';
 
-export interface Component {
+/** `Bin`: the programs that it has. */
+export interface Component<Bin extends string = string> {
   readonly title: string;
   /** A folder with its source, relative to that of the page. If there is an upstream's too, this is a small source that stands in for it. */
   readonly bundled?: string;
@@ -11,7 +12,7 @@ export interface Component {
   readonly upstream?: UpstreamOrigin;
   /** Upstream's source as Debian has it; `tasks/fetch.ts` gets it. */
   readonly debian?: DebianSource;
-  readonly cargo: CargoBuild;
+  readonly cargo: CargoBuild<Bin>;
   /** The profile of cargo that it is compiled with, whatever the system's profile says. */
   readonly cargoProfile?: string;
   /** What it carries of another component. */
@@ -40,9 +41,9 @@ export interface UpstreamOrigin extends GitSource {
 }
 
 /** What cargo would be asked for. */
-export interface CargoBuild {
+export interface CargoBuild<Bin extends string = string> {
   readonly packages?: readonly string[];
-  readonly bins?: readonly string[];
+  readonly bins?: readonly Bin[];
   readonly features?: readonly string[];
   readonly defaultFeatures?: false;
   /** A triple, or the path of a JSON target within the source. */

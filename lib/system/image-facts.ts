@@ -5,16 +5,17 @@ import type { ServiceSet } from './services.ts';
 /** An init that services can be rendered for. */
 export type InitName = 'systemd' | 'sysvinit' | 'table';
 
-export interface ImageFacts {
+/** `Made`: the outputs of components that it may name. */
+export interface ImageFacts<Made extends string = string> {
   readonly sizeBytes: number;
   /** 'none': the only partition is the whole image. */
   readonly table?: 'none';
   /** All times in the image, in seconds since 1970: an image does not know when it was made. */
   readonly timestampSec: number;
-  readonly partitions: readonly PartitionFacts[];
+  readonly partitions: readonly PartitionFacts<Made>[];
 }
 
-export interface PartitionFacts {
+export interface PartitionFacts<Made extends string = string> {
   readonly name: string;
   readonly typeGuid: string;
   /** Absent: what is left. */
@@ -31,7 +32,7 @@ export interface PartitionFacts {
     | { readonly kind: 'iso'; readonly label: string; readonly efiImage: string };
   /** Packages that its files lie on top of. */
   readonly root?: RootFacts;
-  readonly files: FileFacts;
+  readonly files: FileFacts<Made>;
 }
 
 /** A root file system of packages, some of whose programs gave way to components. */
@@ -57,16 +58,16 @@ export interface ModuleFacts {
  * Path without a leading slash -> what is there. Folders that only hold others need no row. `digestWord` in the name of a file stands for the digest of its
  * content, also where a text of the same tree has that name.
  */
-export type FileFacts = Readonly<Record<string, FileFact>>;
+export type FileFacts<Made extends string = string> = Readonly<Record<string, FileFact<Made>>>;
 
 export const digestWord = '<digest>';
 
-export type FileFact = Attributes &
+export type FileFact<Made extends string = string> = Attributes &
   /** A file that a component made: "kernel/kernel" is the output "kernel" of the component "kernel". */
   (
-    | { readonly made: string }
+    | { readonly made: Made }
     /** The bzImage of a setup program that a component made. */
-    | { readonly bzImage: string }
+    | { readonly bzImage: Made }
     | { readonly text: string }
     /** Behind what the base's file has. */
     | { readonly append: string }
@@ -79,12 +80,12 @@ export type FileFact = Attributes &
     /** A file of the host, by an absolute path. */
     | { readonly file: string }
     /** An initramfs as a file. */
-    | { readonly initramfs: { readonly gzip: boolean; readonly files: FileFacts; readonly modules?: ModuleFacts } }
+    | { readonly initramfs: { readonly gzip: boolean; readonly files: FileFacts<Made>; readonly modules?: ModuleFacts } }
     /** A FAT file system as a file, for firmware. */
-    | { readonly fat: { readonly sizeBytes: number; readonly label: string; readonly files: FileFacts } }
+    | { readonly fat: { readonly sizeBytes: number; readonly label: string; readonly files: FileFacts<Made> } }
     /** GRUB for UEFI firmware. */
     | { readonly grub: GrubFacts }
-    | { readonly initfs: { readonly generation: InitfsGeneration; readonly bootstrap: string; readonly files: FileFacts } }
+    | { readonly initfs: InitfsFacts<Made> }
   );
 
 /** What GRUB's core is made of. */
@@ -94,6 +95,13 @@ export interface GrubFacts {
   readonly optionalModules?: readonly string[];
   /** The configuration that it starts with. */
   readonly config: string;
+}
+
+/** Redox's first file system. `bootstrap`: the output that is its first program. */
+export interface InitfsFacts<Made extends string = string> {
+  readonly generation: InitfsGeneration;
+  readonly bootstrap: Made;
+  readonly files: FileFacts<Made>;
 }
 
 interface Attributes {

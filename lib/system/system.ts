@@ -14,19 +14,19 @@ import type { ReferenceFacts } from './reference-facts.ts';
 import type { Replacement } from './replacement-facts.ts';
 import type { SourceFacts } from './source-facts.ts';
 
-/** A variant of a system's image. */
-export interface SystemProfile {
+/** A variant of a system's image. `Name` and `Made`: the components, and the outputs of components, that it may name. */
+export interface SystemProfile<Name extends string = string, Made extends string = string> {
   readonly title: string;
   /** The profile of cargo that components are compiled with: "system", "dev", "release". */
   readonly cargoProfile: string;
   /** It is built on this base unless --base names another. */
   readonly base?: 'nix';
   /** Components that it has; absent: all. */
-  readonly components?: readonly string[];
+  readonly components?: readonly Name[];
   /** Its own image, where it is not the system's. */
-  readonly image?: ImageFacts;
+  readonly image?: ImageFacts<Made>;
   /** A kernel that the machine starts directly. */
-  readonly kernel?: KernelFacts;
+  readonly kernel?: KernelFacts<Made>;
   /** Where its machine is another than the system's. */
   readonly machine?: Partial<MachineDescription>;
   /** What it says on the serial console, where another system than the page's is started. */
@@ -42,12 +42,12 @@ export interface SystemProfile {
 }
 
 /** A kernel that the machine starts directly. */
-export type KernelFacts = {
+export type KernelFacts<Made extends string = string> = {
   readonly commandLine: string;
 } & (
   | /** Out of a package that is taken alone (`single` of the system's sources). */ { readonly from: string }
     /** An output of a component ("kernel/kernel"), and how QEMU starts it. */
-  | { readonly made: string; readonly protocol: DirectProtocol; /** Without symbols. */ readonly stripped?: boolean }
+  | { readonly made: Made; readonly protocol: DirectProtocol; /** Without symbols. */ readonly stripped?: boolean }
 );
 
 /** The part of a page about checkouts of its kernel. */
@@ -147,10 +147,10 @@ export function defaultProfile(system: System): string {
   return system.defaultProfile ?? 'default';
 }
 
-/** The image of a profile. A system that has none for it is a bug of its page. */
+/** The image of a profile. A page without one is refused when it is loaded. */
 export function imageOf(system: System, profile: string): ImageFacts {
   const image = profileOf(system, profile).image ?? system.image;
-  if (!image) throw new Error(`systems/${system.name}.ts has no image for the profile ${profile}`);
+  if (!image) throw new Error(`the page of ${system.name} has no image for the profile ${profile}`);
   return image;
 }
 

@@ -1,11 +1,11 @@
 // What is in the images of Asterinas: the initramfs, and the files of GRUB.
 import { MiB } from '../../lib/core/sizes.ts';
-import type { FileFacts } from '../../lib/system/image-facts.ts';
+import type { FileFact, FileFacts } from '../../lib/system/image-facts.ts';
 
 /** As upstream's tests start the kernel. */
 export const commandLine = 'SHELL=/bin/sh LOGNAME=root HOME=/ USER=root PATH=/bin:/benchmark console=ttyS0 -- sh -l';
 
-export const initramfs: FileFacts = {
+export const initramfs: FileFacts<'boot-hello/boot-hello'> = {
   init: { link: 'test/boot_hello' },
   'test/boot_hello': { made: 'boot-hello/boot-hello' },
   'etc/hostname': { text: 'asterinas\n' },
@@ -48,7 +48,7 @@ const modules = [
 const handoverModules = ['linuxefi'];
 
 /** GRUB looks for the file system with its configuration by the label: firmware does not say which disk it was loaded from, and another one may have GRUB. */
-export const grub = (label: string): FileFacts[string] => ({
+export const grub = (label: string): FileFact<never> => ({
   grub: {
     modules,
     optionalModules: handoverModules,
@@ -96,6 +96,6 @@ menuentry 'asterinas' {
 `;
 
 /** The file system that firmware starts a CD from. */
-export const efiImage = (label: string): FileFacts[string] => ({
+export const efiImage = (label: string): FileFact<never> => ({
   fat: { sizeBytes: 8 * MiB, label: 'EFI', files: { 'EFI/BOOT/BOOTX64.EFI': grub(label) } },
 });

@@ -37,8 +37,8 @@ const label = 'ASTERINAS_INSTALL';
 export const machine: Partial<MachineDescription> = { ...cd, targetDisk: { sizeBytes: 2 * GiB } };
 
 /** The medium for a disk with these files in its two partitions. */
-export function medium(boot: FileFacts, root: FileFacts, timestampSec: number): ImageFacts {
-  const initramfs: FileFacts = {
+export function medium<Made extends string>(boot: FileFacts<Made>, root: FileFacts<Made>, timestampSec: number): ImageFacts<Made | 'installer/installer'> {
+  const initramfs: FileFacts<Made | 'installer/installer'> = {
     init: { made: 'installer/installer' },
     'bin/busybox': { packaged: 'busybox:{usr/,}bin/busybox', mode: 0o755 },
     ...below('payload/boot', boot),
@@ -70,6 +70,6 @@ export function medium(boot: FileFacts, root: FileFacts, timestampSec: number): 
   };
 }
 
-function below(folder: string, files: FileFacts): FileFacts {
+function below<Made extends string>(folder: string, files: FileFacts<Made>): FileFacts<Made> {
   return Object.fromEntries(Object.entries(files).map(([path, fact]) => [`${folder}/${path}`, fact]));
 }

@@ -2,7 +2,7 @@
 import { MiB } from '../../lib/core/sizes.ts';
 import type { NixBase } from '../../lib/system/nix-facts.ts';
 
-export const nixBase: NixBase = {
+export const nixBase: NixBase<'kernel', 'kernel/asterinas-osdk-bin'> = {
   expression: 'asterinas/nixos',
   profiles: {
     nixos: {

@@ -18,7 +18,7 @@ ttyS0::respawn:/bin/getty -L ttyS0 115200 vt100
 hvc0::respawn:/bin/getty -L hvc0 115200 vt100
 `;
 
-export const programs: FileFacts = {
+export const programs: FileFacts<never> = {
   init: { link: 'bin/busybox' },
   'bin/busybox': { packaged: 'busybox:{usr/,}bin/busybox', mode: 0o755 },
   ...Object.fromEntries([...applets, ...more].map((name) => [`bin/${name}`, { link: 'busybox' }])),

@@ -2,7 +2,7 @@
 // systems share the lock, the unpacked crates, what was compiled and what was installed.
 import type { FileFacts, RootFacts } from '../../lib/system/image-facts.ts';
 import type { GuestCheck, GuestSession } from '../../lib/system/guest-session.ts';
-import { components, rustComponents } from '../rust-nixos/components.ts';
+import { components } from '../rust-nixos/components.ts';
 import { common } from '../rust-nixos/files.ts';
 import { systemd } from '../rust-nixos/init.ts';
 import { kernelModules } from '../rust-nixos/machine.ts';
@@ -11,12 +11,15 @@ import { baseServices } from '../rust-nixos/services.ts';
 import { sources } from '../rust-nixos/sources.ts';
 import { session } from './programs.ts';
 
-const names: readonly string[] = ['coreutils-static', ...rustComponents];
-
 export const userland = {
   sources,
   owner: { name: 'rust-nixos', components },
-  components: Object.fromEntries(Object.entries(components).filter(([name]) => names.includes(name))),
+  components: {
+    'coreutils-static': components['coreutils-static'],
+    coreutils: components.coreutils,
+    'sudo-rs': components['sudo-rs'],
+    findutils: components.findutils,
+  },
 };
 
 const { multicall, checks } = staticCoreutils;
@@ -30,7 +33,7 @@ const builtIn = ['[', 'echo', 'false', 'printf', 'pwd', 'test', 'true'];
  * The coreutils in an initramfs. busybox stays as init, as shell and for other commands. Its shell prefers its own commands to those of PATH, so that
  * a login shell has aliases.
  */
-export const coreutils: FileFacts = {
+export const coreutils: FileFacts<'coreutils-static/coreutils'> = {
   'bin/coreutils': { made: multicall.program },
   ...Object.fromEntries(commands.map((name) => [`bin/${name}`, { link: 'coreutils' }])),
   'etc/profile': {
@@ -83,4 +86,4 @@ export const debian = {
     ],
     powerOff: 'systemctl poweroff',
   },
-} satisfies { readonly root: RootFacts; readonly files: FileFacts; readonly session: GuestSession };
+} satisfies { readonly root: RootFacts; readonly files: FileFacts<never>; readonly session: GuestSession };

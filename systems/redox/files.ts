@@ -1,10 +1,8 @@
 // The files of Redox's initfs that are text.
-import type { FileFact } from '../../lib/system/image-facts.ts';
-
-type Initfs = Extract<FileFact, { readonly initfs: unknown }>['initfs'];
+import type { InitfsFacts } from '../../lib/system/image-facts.ts';
 
 /** The bundled kernel prints these with their digests; upstream's runs init from here. */
-export const initfs: Initfs = {
+export const initfs: InitfsFacts<'bootstrap/bootstrap'> = {
   generation: 'newer',
   bootstrap: 'bootstrap/bootstrap',
   files: {

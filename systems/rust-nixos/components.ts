@@ -1,5 +1,6 @@
 // What is compiled for rust-nixos: programs of crates that Debian packages, small ones of our own, and two experimental ones that only upstream has.
 import type { Component } from '../../lib/system/component.ts';
+import type { OutputsOf } from '../../lib/system/define-system.ts';
 import type { DebianSource } from '../../lib/system/source-facts.ts';
 import { coreutils } from './commands.ts';
 
@@ -23,10 +24,14 @@ const uutils: DebianSource = {
 /** One program has all of GNU's digests. */
 const digests = /^(?:b2|md5|sha\d+)sum$/;
 
+export type ComponentName = keyof typeof components;
+/** The outputs of components that images may have. */
+export type Made = OutputsOf<typeof components>;
+
 /** Those of a profile of full size. */
 export const rustComponents = ['coreutils', 'sudo-rs', 'findutils'] as const;
 
-export const components: Readonly<Record<string, Component>> = {
+export const components = {
   coreutils: {
     title: 'uutils coreutils 0.0.30, one program for all commands',
     debian: uutils,
@@ -90,4 +95,4 @@ export const components: Readonly<Record<string, Component>> = {
     upstream: { git: 'https://github.com/overby-me/overby-me', branch: 'main', folder: 'rust/systemd' },
     cargo: { bins: ['systemd', 'systemctl'] },
   },
-};
+} as const satisfies Readonly<Record<string, Component>>;

@@ -4,7 +4,7 @@ import { sudoers } from './replacements.ts';
 
 export const login = { user: 'nixos', password: 'nixos' };
 
-export const common: FileFacts = {
+export const common: FileFacts<never> = {
   ...sudoers,
   'etc/fstab': { text: '/dev/nvme0n1 / ext4 defaults 0 0\n' },
   'etc/motd': { text: '' },

@@ -6,7 +6,7 @@ export interface Init {
   /** Who renders the services. */
   readonly name: InitName;
   readonly base: string;
-  readonly files: FileFacts;
+  readonly files: FileFacts<never>;
   /** What it needs on the kernel's command line. */
   readonly kernelWords: string;
   readonly checks: readonly GuestCheck[];

@@ -1,20 +1,21 @@
 // rust-nixos on NixOS instead of Debian (`build.ts rust-nixos --base nix`): the systems of nixos/default.nix, and what of ours they are handed. Programs
 // there must be static, since NixOS has no /lib64; what links libraries (sudo-rs, say) is nixpkgs' own.
 import { MiB } from '../../lib/core/sizes.ts';
-import type { FileFacts } from '../../lib/system/image-facts.ts';
+import type { FileFact, FileFacts } from '../../lib/system/image-facts.ts';
 import type { NixBase } from '../../lib/system/nix-facts.ts';
+import type { ComponentName, Made } from './components.ts';
 import { replacements } from './replacements.ts';
 
 /** The commands of the static coreutils, as links beside it. */
-function coreutils(): FileFacts {
+function coreutils(): FileFacts<Made> {
   const names = Object.values(replacements['coreutils-static']?.multicall?.links ?? {});
-  const links = names.map((name): [string, FileFacts[string]] => [`bin/${name}`, { link: 'coreutils' }]);
+  const links = names.map((name): [string, FileFact<Made>] => [`bin/${name}`, { link: 'coreutils' }]);
   return { 'bin/coreutils': { made: 'coreutils-static/coreutils' }, ...Object.fromEntries(links) };
 }
 
 const vanilla = { attribute: 'vanilla', components: [], packages: {} };
 
-export const nixBase: NixBase = {
+export const nixBase: NixBase<ComponentName, Made> = {
   expression: 'rust-nixos/nixos',
   profiles: {
     rust: { attribute: 'rust', components: ['coreutils-static'], packages: { coreutils: coreutils() } },

@@ -3,6 +3,7 @@ import type { GuestCheck } from '../../lib/system/guest-session.ts';
 import type { FileFacts } from '../../lib/system/image-facts.ts';
 import type { Replacement } from '../../lib/system/replacement-facts.ts';
 import { coreutils } from './commands.ts';
+import type { Made } from './components.ts';
 
 /** Paths below usr/. */
 const words = (text: string): readonly string[] => text.split(' ').map((path) => `usr/${path}`);
@@ -13,7 +14,7 @@ function links(names: readonly string[]): Readonly<Record<string, string>> {
 }
 
 /** sudo-rs reads the same file as sudo does. */
-export const sudoers: FileFacts = {
+export const sudoers: FileFacts<never> = {
   'etc/sudoers': {
     text:
       'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"\n' +
@@ -26,7 +27,7 @@ const pam =
   '#%PAM-1.0\n@include common-auth\n@include common-account\n@include common-session-noninteractive\n' + 'session required pam_limits.so\n';
 
 /** A program that takes nobody's place. */
-function extra(name: string, version: string): Replacement {
+function extra<Name extends string>(name: Name, version: string): Replacement<`${Name}/${Name}`> {
   const says = new RegExp(`^${name} v?${version.replaceAll('.', '\\.')}`, 'm');
   return {
     original: [],
@@ -36,7 +37,15 @@ function extra(name: string, version: string): Replacement {
 }
 
 /** Programs of the profile that has more than the rest. */
-export const extras = { bat: '0.25', eza: '- A modern', hexyl: '0.8', just: '1.40', tokei: '12.1' } as const;
+export const extras = {
+  bat: extra('bat', '0.25'),
+  eza: extra('eza', '- A modern'),
+  hexyl: extra('hexyl', '0.8'),
+  just: extra('just', '1.40'),
+  tokei: extra('tokei', '12.1'),
+};
+
+export const extraNames = ['bat', 'eza', 'hexyl', 'just', 'tokei'] as const satisfies readonly (keyof typeof extras)[];
 
 const lsIsRust: GuestCheck = { name: 'ls is the one of uutils', run: 'ls --version', expect: /^(?:\/\S+\/)?ls (?:\(uutils coreutils\) )?0\.0\.30/m };
 
@@ -51,13 +60,11 @@ export const staticCoreutils = {
   },
   dispensable: words('bin/chcon bin/expr bin/factor bin/runcon bin/stdbuf'),
   checks: [lsIsRust],
-} as const satisfies Replacement;
+} as const satisfies Replacement<Made>;
 
 /** Those of a profile of full size, which needs `rustComponents`. */
 export const rust = ['coreutils', 'sudo', 'findutils'] as const;
-
-export const replacements: Readonly<Record<string, Replacement>> = {
-  ...Object.fromEntries(Object.entries(extras).map(([name, version]) => [name, extra(name, version)])),
+export const rustReplacements = {
   coreutils: {
     original: ['coreutils'],
     provides: {},
@@ -69,7 +76,6 @@ export const replacements: Readonly<Record<string, Replacement>> = {
       { name: 'GNU keeps factor', run: 'factor 42', expect: /^42: 2 3 7$/m },
     ],
   },
-  'coreutils-static': staticCoreutils,
   sudo: {
     original: ['sudo'],
     provides: {
@@ -85,6 +91,20 @@ export const replacements: Readonly<Record<string, Replacement>> = {
     ),
     checks: [{ name: 'sudo is sudo-rs', run: 'sudo --version', expect: /^sudo-rs 0\.2\.5/m }],
   },
+  findutils: {
+    original: ['findutils'],
+    provides: { 'usr/bin/find': { made: 'findutils/find' }, 'usr/bin/xargs': { made: 'findutils/xargs' } },
+    checks: [
+      { name: 'find is the one of uutils', run: 'find --version', expect: /^find \(Rust\) 0\.8\.0/m },
+      { name: 'find finds', run: 'find /etc -maxdepth 1 -name hostname | xargs -n 1 wc -l', expect: /^ *1 \/etc\/hostname$/m },
+    ],
+  },
+} as const satisfies Readonly<Record<(typeof rust)[number], Replacement<Made>>>;
+
+export const replacements: Readonly<Record<string, Replacement<Made>>> = {
+  ...extras,
+  ...rustReplacements,
+  'coreutils-static': staticCoreutils,
   init: {
     // With what only it uses: its scripts, and the network's.
     original: [
@@ -123,13 +143,5 @@ export const replacements: Readonly<Record<string, Replacement>> = {
     original: [],
     provides: { 'usr/lib/systemd/systemd': { made: 'rust-systemd/systemd' }, 'usr/bin/systemctl': { made: 'rust-systemd/systemctl' } },
     checks: [],
-  },
-  findutils: {
-    original: ['findutils'],
-    provides: { 'usr/bin/find': { made: 'findutils/find' }, 'usr/bin/xargs': { made: 'findutils/xargs' } },
-    checks: [
-      { name: 'find is the one of uutils', run: 'find --version', expect: /^find \(Rust\) 0\.8\.0/m },
-      { name: 'find finds', run: 'find /etc -maxdepth 1 -name hostname | xargs -n 1 wc -l', expect: /^ *1 \/etc\/hostname$/m },
-    ],
   },
 };
