@@ -50,7 +50,7 @@ export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, Compon
   return new Map(
     components.map((name) => {
       const component = system.components[name];
-      if (!component) throw new Error(`systems/${system.name}.ts: the profile ${profile} has the component ${name}, which is none`);
+      if (!component) throw new Error(`the page of ${system.name} has no component ${name}, which its profile ${profile} has`);
       const source = sourceOf(name, component, request);
       return [name, { ...source, project: projectOf(name, component, source, cargoProfile, request) }];
     }),

@@ -47,6 +47,8 @@ export interface BootWords {
   readonly profile: string | undefined;
   /** An image elsewhere, absolute. */
   readonly image: string | undefined;
+  /** Where it is remembered that the page is right. */
+  readonly cacheDir?: string;
 }
 
 /** The system by `<system>` or `--system S`; exactly one name must be meant. */
@@ -60,8 +62,9 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
 }
 
 /** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
-export async function bootTarget({ root, system: word, profile, image }: BootWords): Promise<BootTarget> {
-  const { profile: chosen, facts, folder, outDir, ...system } = await bootable(root, word, profile, image);
+export async function bootTarget(words: BootWords): Promise<BootTarget> {
+  const { image } = words;
+  const { profile: chosen, facts, folder, outDir, ...system } = await bootable(words);
   const { name } = system;
   const path = image ?? join(outDir, imageFileName(`${name}-${chosen}`, facts));
   const stem = basename(path, extname(path));
@@ -88,13 +91,14 @@ async function symbolsOf(
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */
-async function bootable(
-  root: string,
-  word: string,
-  profile: string | undefined,
-  image: string | undefined,
-): Promise<Bootable & Pick<PagePlace, 'folder' | 'outDir'> & { readonly profile: string; readonly facts?: ImageFacts | undefined }> {
-  const page = await loadPage(root, word);
+async function bootable({
+  root,
+  system: word,
+  profile,
+  image,
+  cacheDir,
+}: BootWords): Promise<Bootable & Pick<PagePlace, 'folder' | 'outDir'> & { readonly profile: string; readonly facts?: ImageFacts | undefined }> {
+  const page = await loadPage(root, word, cacheDir);
   const { components, profiles, machine } = page;
   if (!machine) throw cannot(`boot ${page.name}`, 'its page has no machine', { blame: 'usage', hint: '--replay FILE judges a recording of its console' });
   if (!components || !profiles) return { ...page, machine, profile: profile ?? 'default' };

@@ -3,6 +3,12 @@ import * as v from 'valibot';
 import { nearest } from './errors.ts';
 
 export type Schema = v.GenericSchema;
+/** The schema of a field that may be absent. */
+export type Maybe = v.OptionalSchema<Schema, undefined>;
+
+export type FieldsOf<T> = {
+  readonly [Name in keyof Required<T>]: object extends Pick<T, Name> ? Maybe : Schema;
+};
 
 /** What is wrong with a value, and where in it. */
 export interface Complaint {
@@ -49,12 +55,12 @@ export function either(why: string, ...schemas: readonly Schema[]): v.GenericSch
 }
 
 /** A field that may be absent. */
-export function maybe(schema: Schema): v.GenericSchema {
+export function maybe(schema: Schema): Maybe {
   return v.optional(schema);
 }
 
-/** A table with exactly the fields of T. The compiler refuses a schema without one of them. */
-export function tableOf<T>(fields: { readonly [Name in keyof Required<T>]: Schema }): v.GenericSchema {
+/** A table with exactly the fields of T. The compiler refuses a schema that lacks one, or that demands one which may be absent. */
+export function tableOf<T>(fields: FieldsOf<T>): v.GenericSchema {
   return table(fields);
 }
 

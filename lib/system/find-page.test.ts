@@ -14,13 +14,21 @@ test.after(() => rmSync(dir, { recursive: true, force: true }));
 /** Writes a page and returns the Failure that loading it ends with. */
 async function failureOf(name: string, text: string): Promise<Failure> {
   writeFileSync(join(dir, name), text);
-  const error: unknown = await findPage(root, join(dir, name)).then(importPage).catch((reason: unknown) => reason);
+  const error: unknown = await findPage(root, join(dir, name))
+    .then(importPage)
+    .catch((reason: unknown) => reason);
   if (error instanceof Failure) return error;
   throw error;
 }
 
 test('a word with a slash or with the ending of a page is a path', () => {
-  assert.equal(['./a.ts', 'a.ts', '../a', 'a', 'my-kernel'].map(isPagePath), [true, true, true, false, false]);
+  assert.equal(['./a.ts', 'a.ts', '../a', 'a', 'my-kernel'].map(isPagePath), [
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
 
 test('a name is a page of systems/ or an example', async () => {
@@ -32,11 +40,17 @@ test('a name is a page of systems/ or an example', async () => {
 test('images go to out/ of the repository, and those of a page elsewhere next to it', async () => {
   assert.is((await findPage(root, 'hello')).outDir, join(root, 'out'));
   writeFileSync(join(dir, 'mine.ts'), 'export const system = { name: "mine" };\n');
-  assert.equal(await findPage(root, join(dir, 'mine.ts')), { file: join(dir, 'mine.ts'), folder: dir, outDir: join(dir, 'out') });
+  assert.equal(await findPage(root, join(dir, 'mine.ts')), {
+    file: join(dir, 'mine.ts'),
+    folder: dir,
+    outDir: join(dir, 'out'),
+  });
 });
 
 test('an unknown name is a usage error that suggests the nearest system or example', async () => {
-  const failures = await Promise.all(['redux', 'helo', 'zzzzzzz'].map((word) => findPage(root, word).catch((error: unknown) => error)));
+  const failures = await Promise.all(
+    ['redux', 'helo', 'zzzzzzz'].map((word) => findPage(root, word).catch((error: unknown) => error)),
+  );
   assert.equal(
     failures.map((error) => error instanceof Failure && [error.exitCode, error.hint]),
     [
@@ -47,7 +61,10 @@ test('an unknown name is a usage error that suggests the nearest system or examp
   );
   mkdirSync(join(dir, 'empty'));
   const none = await findPage(join(dir, 'empty'), 'redox').catch((error: unknown) => error);
-  assert.is(none instanceof Failure && none.message, `Cannot find system "redox": there are no pages in "${join(dir, 'empty/systems')}"`);
+  assert.is(
+    none instanceof Failure && none.message,
+    `Cannot find system "redox": there are no pages in "${join(dir, 'empty/systems')}"`,
+  );
 });
 
 test('a path to nothing is refused, with the page of that name if there is one', async () => {
@@ -62,25 +79,49 @@ test('a path to nothing is refused, with the page of that name if there is one',
 
 test('a page without the export is refused', async () => {
   const { exitCode, message, hint } = await failureOf('export.ts', 'export const page = {};\n');
-  assert.equal([exitCode, message], [1, `Cannot read the page "${join(dir, 'export.ts')}": it does not export "system"`]);
+  assert.equal(
+    [exitCode, message],
+    [1, `Cannot read the page "${join(dir, 'export.ts')}": it does not export "system"`],
+  );
   assert.is(hint, 'export const system = defineSystem({ ... })');
 });
 
 test('a syntax error is told with its line and the text there', async () => {
-  const { exitCode, message, detail } = await failureOf('syntax.ts', 'export const system = {\n  name: "x" "y",\n};\n');
+  const { exitCode, message, detail } = await failureOf(
+    'syntax.ts',
+    'export const system = {\n  name: "x" "y",\n};\n',
+  );
   assert.is(exitCode, 1);
-  assert.ok(message.startsWith(`Cannot read the page "${join(dir, 'syntax.ts')}": line 2: Expected ','`), message);
+  assert.ok(
+    message.startsWith(`Cannot read the page "${join(dir, 'syntax.ts')}": line 2: Expected ','`),
+    message,
+  );
   assert.match(detail ?? '', 'name: "x" "y"');
 });
 
 test('what a page throws, and a part that does not exist, are mistakes of the page', async () => {
   const thrown = await failureOf('throws.ts', 'const a = 1;\nexport const system = { name: b };\n');
-  assert.equal([thrown.exitCode, thrown.message], [1, `Cannot read the page "${join(dir, 'throws.ts')}": line 2: b is not defined`]);
-  const missing = await failureOf('imports.ts', 'import { a } from "./nothing.ts";\nexport const system = { name: a };\n');
-  assert.is(missing.message, `Cannot read the page "${join(dir, 'imports.ts')}": it imports "${join(dir, 'nothing.ts')}", which does not exist`);
+  assert.equal(
+    [thrown.exitCode, thrown.message],
+    [1, `Cannot read the page "${join(dir, 'throws.ts')}": line 2: b is not defined`],
+  );
+  const missing = await failureOf(
+    'imports.ts',
+    'import { a } from "./nothing.ts";\nexport const system = { name: a };\n',
+  );
+  assert.is(
+    missing.message,
+    `Cannot read the page "${join(dir, 'imports.ts')}": it imports "${join(dir, 'nothing.ts')}", which does not exist`,
+  );
   writeFileSync(join(dir, 'part.ts'), 'export const a = ;\n');
-  const part = await failureOf('whole.ts', 'import { a } from "./part.ts";\nexport const system = { name: a };\n');
-  assert.is(part.message, `Cannot read the page "${join(dir, 'whole.ts')}": part.ts, line 1: Expression expected`);
+  const part = await failureOf(
+    'whole.ts',
+    'import { a } from "./part.ts";\nexport const system = { name: a };\n',
+  );
+  assert.is(
+    part.message,
+    `Cannot read the page "${join(dir, 'whole.ts')}": part.ts, line 1: Expression expected`,
+  );
 });
 
 test.run();

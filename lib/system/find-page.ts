@@ -39,7 +39,9 @@ export async function findPage(root: string, word: string): Promise<PagePlace> {
     const hint = existsSync(`${word}.ts`) ? `did you mean ${basename(word)}.ts?` : undefined;
     throw cannot(`read the page "${word}"`, 'it does not exist', { blame: 'usage', hint });
   }
-  const file = [`systems/${word}.ts`, exampleOf(word)].map((path) => join(root, path)).find((path) => existsSync(path));
+  const file = [`systems/${word}.ts`, exampleOf(word)]
+    .map((path) => join(root, path))
+    .find((path) => existsSync(path));
   if (file === undefined) throw await unknownSystem(root, word);
   return placeOf(root, file);
 }
@@ -59,9 +61,14 @@ export async function importPage({ file }: Pick<PagePlace, 'file'>): Promise<Exp
   }
   const { system } = module;
   const what = `read the page "${file}"`;
-  if (system === undefined) throw cannot(what, 'it does not export "system"', { hint: 'export const system = defineSystem({ ... })' });
+  if (system === undefined)
+    throw cannot(what, 'it does not export "system"', {
+      hint: 'export const system = defineSystem({ ... })',
+    });
   if (isNamed(system)) return system;
-  throw cannot(what, 'name: it must be a string', { hint: 'the name of a system begins the names of its images' });
+  throw cannot(what, 'name: it must be a string', {
+    hint: 'the name of a system begins the names of its images',
+  });
 }
 
 function isNamed(page: unknown): page is ExportedPage {
@@ -73,14 +80,21 @@ function importFailure(page: string, error: unknown): unknown {
   if (error instanceof Failure || !(error instanceof Error)) return error;
   const what = `read the page "${page}"`;
   const missing = /^Cannot find (?:module|package) '([^']+)' imported from (.*)$/.exec(error.message);
-  if (missing) return cannot(what, `${otherFile(page, missing[2])}it imports "${missing[1]}", which does not exist`, { cause: error });
+  if (missing)
+    return cannot(what, `${otherFile(page, missing[2])}it imports "${missing[1]}", which does not exist`, {
+      cause: error,
+    });
   const lines = (error.stack ?? '').split('\n');
   const [, shown, atTop] = /^(?:file:\/\/)?(\/.*):(\d+)$/.exec(lines[0] ?? '') ?? [];
   const [, frame, atFrame] = /^ +at (?:.* \()?file:\/\/(\/.*):(\d+):\d+\)?$/m.exec(error.stack ?? '') ?? [];
   const [file, line] = shown === undefined ? [frame, atFrame] : [shown, atTop];
   const end = lines.findIndex((text) => text.trim() === '' || text.startsWith(error.name));
   const detail = shown === undefined ? undefined : lines.slice(1, end).join('\n');
-  return cannot(what, `${otherFile(page, file)}${line === undefined ? '' : `line ${line}: `}${error.message}`, { detail, cause: error });
+  return cannot(
+    what,
+    `${otherFile(page, file)}${line === undefined ? '' : `line ${line}: `}${error.message}`,
+    { detail, cause: error },
+  );
 }
 
 /** The name of a part of a page, where it is not the page itself. */
@@ -104,7 +118,11 @@ async function unknownSystem(root: string, name: string): Promise<Failure> {
   const folders = (await absentAsUndefined(readdir(join(root, 'fixtures')))) ?? [];
   const examples = folders.filter((folder) => existsSync(join(root, exampleOf(folder))));
   const near = nearest(name, [...names, ...examples]);
-  const hint = near === undefined ? 'a page of your own is named by its path: ./NAME.ts' : `did you mean ${near}?`;
-  const why = names.length === 0 ? `there are no pages in "${join(root, 'systems')}"` : `the systems are ${names.join(', ')}`;
+  const hint =
+    near === undefined ? 'a page of your own is named by its path: ./NAME.ts' : `did you mean ${near}?`;
+  const why =
+    names.length === 0
+      ? `there are no pages in "${join(root, 'systems')}"`
+      : `the systems are ${names.join(', ')}`;
   return cannot(`find system "${name}"`, why, { blame: 'usage', hint });
 }

@@ -1,7 +1,12 @@
 // Loads the page of a system.
+import { existsSync } from 'node:fs';
+import { digestBytes } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
+import { remembered } from '../core/remembered.ts';
+import type { Witnessed } from '../core/remembered.ts';
 import { findPage, importPage } from './find-page.ts';
-import type { PagePlace } from './find-page.ts';
+import type { ExportedPage, PagePlace } from './find-page.ts';
 import type { MachinePage, System } from './system.ts';
 
 export type LoadedSystem = System & PagePlace;
@@ -9,17 +14,35 @@ export type LoadedSystem = System & PagePlace;
 /** A page that may have no components: then it only describes a machine and its console, or a console alone. */
 export type LoadedPage = MachinePage & Partial<System> & PagePlace;
 
-/** Loads a page, by a name or an absolute path. */
-export async function loadPage(root: string, word: string): Promise<LoadedPage> {
+/**
+ * Loads and checks a page, by a name or an absolute path. Everything that is wrong with it is a Failure. `cacheDir`: that a page is right is remembered there,
+ * because the modules that check one take longer to load than a build with nothing new.
+ */
+export async function loadPage(root: string, word: string, cacheDir?: string): Promise<LoadedPage> {
   const place = await findPage(root, word);
-  const page = (await importPage(place)) as MachinePage & Partial<System>;
-  return { ...page, ...place };
+  const page = await importPage(place);
+  const check = async (): Promise<Witnessed<true>> => {
+    const { checkingModules, checkPage } = await import('./check/check-page.ts');
+    checkPage(page, place.file);
+    return { value: true, witnesses: checkingModules() };
+  };
+  if (cacheDir === undefined || !existsSync(cacheDir)) await check();
+  else await remembered(cacheDir, 'page', { page: digestOf(page), checks: import.meta.dirname }, check);
+  return { ...(page as MachinePage & Partial<System>), ...place };
+}
+
+/** Of everything that a page says but the texts of its patterns, which no check looks at. */
+function digestOf(page: ExportedPage): Digest {
+  return digestBytes(JSON.stringify(page));
 }
 
 /** Loads the page of a system that is built here. */
-export async function loadSystem(root: string, word: string): Promise<LoadedSystem> {
-  const page = await loadPage(root, word);
+export async function loadSystem(root: string, word: string, cacheDir?: string): Promise<LoadedSystem> {
+  const page = await loadPage(root, word, cacheDir);
   const { components, profiles, machine } = page;
   if (components && profiles && machine) return { ...page, components, profiles, machine };
-  throw cannot(`build ${page.name}`, 'its page has no components', { blame: 'usage', hint: 'test-boot.ts boots an image of it, or judges a recording' });
+  throw cannot(`build ${page.name}`, 'its page has no components', {
+    blame: 'usage',
+    hint: 'test-boot.ts boots an image of it, or judges a recording',
+  });
 }

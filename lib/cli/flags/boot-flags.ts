@@ -75,13 +75,14 @@ export async function orderedMachine(
   choice: BootChoice = { profile: args.text('profile'), kernel: args.text('kernel') },
 ): Promise<{ target: BootTarget; order: MachineOrder }> {
   const image = args.text('image');
+  const cacheDir = path(args.text('cache') ?? host.cacheDir);
   const target = await bootTarget({
     root,
     system: systemWord(namedSystem(word, args.text('system')), { path }),
     profile: choice.profile,
     image: image === undefined ? undefined : path(image),
+    cacheDir,
   });
-  const cacheDir = path(args.text('cache') ?? host.cacheDir);
   const { kernel } = choice;
   const named = kernel !== undefined && Object.hasOwn(target.system.reference?.kernels ?? {}, kernel) ? kernel : undefined;
   const at = { root: target.folder, cacheDir, env: host.env };

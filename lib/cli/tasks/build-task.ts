@@ -53,7 +53,7 @@ export const buildFlags = {
 export async function build(task: Task): Promise<Outcome> {
   const { args, host, print, report, signal } = task;
   const startMs = performance.now();
-  const loaded = await loadSystem(repository, systemWord(args.words[0] ?? '', task));
+  const loaded = await loadSystem(repository, systemWord(args.words[0] ?? '', task), cacheDirOf(task));
   const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, kernelWishes(task));
   checkBootWords(task);
   const {
