@@ -44,6 +44,12 @@ test('the page has at most 40 lines, and its kernel 120', () => {
   assert.ok(sum <= 120, `${sum}`);
 });
 
+test('the guide shows the page as it is', () => {
+  const page = readFileSync(join(example, 'hello.ts'), 'utf8').replaceAll("'../../lib/", "'./bloomery/lib/");
+  const guide = readFileSync(join(repository, 'docs/writing-a-system.md'), 'utf8');
+  assert.ok(guide.includes(`\`\`\`ts\n${page}\`\`\``));
+});
+
 test('it is built, booted and judged by its name', async () => {
   const { json: built } = await ran('tasks/build.ts', 'hello', '--out', 'named');
   assert.equal([built['system'], built['image']], ['hello', join(dir, 'named/hello-default.cpio')]);
