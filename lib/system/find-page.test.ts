@@ -67,7 +67,10 @@ test('an unknown name is a usage error that suggests the nearest system or examp
   );
 });
 
-test('a path to nothing is refused, with the page of that name if there is one', async () => {
+test('a path to nothing is refused, with the nearest page if there is one', async () => {
+  writeFileSync(join(dir, 'my-kernel.ts'), '');
+  const near = await findPage(root, join(dir, 'my-kernal.ts')).catch((error: unknown) => error);
+  assert.is(near instanceof Failure && near.hint, 'did you mean my-kernel.ts?');
   writeFileSync(join(dir, 'there.ts'), '');
   const failure = await findPage(root, join(dir, 'there')).catch((error: unknown) => error);
   assert.equal(failure instanceof Failure && [failure.exitCode, failure.message, failure.hint], [

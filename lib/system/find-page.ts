@@ -36,7 +36,8 @@ export function isPagePath(word: string): boolean {
 export async function findPage(root: string, word: string): Promise<PagePlace> {
   if (isPagePath(word)) {
     if (existsSync(word)) return placeOf(root, word);
-    const hint = existsSync(`${word}.ts`) ? `did you mean ${basename(word)}.ts?` : undefined;
+    const near = nearest(basename(word, '.ts'), await pagesIn(dirname(word)));
+    const hint = near === undefined ? undefined : `did you mean ${near}.ts?`;
     throw cannot(`read the page "${word}"`, 'it does not exist', { blame: 'usage', hint });
   }
   const file = [`systems/${word}.ts`, exampleOf(word)]
@@ -111,6 +112,12 @@ function placeOf(root: string, file: string): PagePlace {
   const folder = dirname(file);
   const isInside = !relative(root, file).startsWith(`..${sep}`);
   return { file, folder, outDir: join(isInside ? root : folder, 'out') };
+}
+
+/** The files of a folder that may be pages, without their ending. */
+async function pagesIn(folder: string): Promise<readonly string[]> {
+  const files = await readdir(folder).catch(() => []);
+  return files.filter((file) => file.endsWith('.ts')).map((file) => basename(file, '.ts'));
 }
 
 async function unknownSystem(root: string, name: string): Promise<Failure> {
