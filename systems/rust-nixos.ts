@@ -1,13 +1,16 @@
-// rust-nixos: a Linux whose userland is Rust where Rust has it. This page is its facts: Debian's packages as the base, which of their programs give
-// way to components, the variants of its image, how its machine is started and what it says on the serial console.
+// rust-nixos: a Linux whose userland is Rust where Rust has it. It is built of Debian's packages; some of their programs give way
+// to components. The name and the user "nixos" are those of its other base, a NixOS that Nix builds (`--base nix`).
 import { defineSystem } from '../lib/system/define-system.ts';
 import { console } from './linux/console.ts';
-import { components } from './rust-nixos/components.ts';
+import { components, rustComponents } from './rust-nixos/components.ts';
+import { rustInit, systemd, sysvinit } from './rust-nixos/init.ts';
 import { machine } from './rust-nixos/machine.ts';
 import { nixBase } from './rust-nixos/nix-base.ts';
-import { profiles } from './rust-nixos/profiles.ts';
-import { replacements } from './rust-nixos/replacements.ts';
+import { profilesOf } from './rust-nixos/profiles.ts';
+import { extraNames, replacements, rust } from './rust-nixos/replacements.ts';
 import { sources } from './rust-nixos/sources.ts';
+import { suites } from './rust-nixos/suites.ts';
+import { bareDisk, smallDisk, uefiDisk } from './rust-nixos/variant.ts';
 
 export const system = defineSystem({
   name: 'rust-nixos',
@@ -15,7 +18,63 @@ export const system = defineSystem({
   sources,
   components,
   replacements,
-  profiles,
+  // Each row says what is different from the row that it extends.
+  profiles: profilesOf({
+    rust: {
+      title: 'Rust programs under systemd',
+      init: systemd,
+      replace: rust,
+      components: rustComponents,
+      disk: bareDisk,
+    },
+    vanilla: {
+      extends: 'rust',
+      title: 'the same system with the C programs',
+      replace: [],
+      components: [],
+      checks: [{ name: 'ls is GNU', run: 'ls --version', expect: /GNU coreutils/ }],
+    },
+    'nixos-nix': { extends: 'vanilla' }, // what upstream calls it
+    'rust-init': {
+      extends: 'rust',
+      title: 'Rust programs under a Rust init',
+      init: rustInit,
+      replace: [...rust, 'init'],
+      components: [...rustComponents, 'init'],
+    },
+    sysvinit: { extends: 'rust', title: 'Rust programs under sysvinit', init: sysvinit },
+    small: {
+      title: 'a Rust init, static coreutils and little else, at most 40 MB',
+      init: rustInit,
+      replace: ['coreutils-static', 'sudo', 'init'],
+      components: ['coreutils-static', 'sudo-rs', 'init'],
+      disk: smallDisk,
+    },
+    extras: {
+      extends: 'rust',
+      title: `Rust programs under systemd, with ${extraNames.join(', ')} besides`,
+      replace: [...rust, ...extraNames],
+      components: [...rustComponents, ...extraNames],
+    },
+    'rust-uefi': {
+      extends: 'rust',
+      title: 'the same as rust, on a disk that UEFI firmware starts',
+      disk: uefiDisk,
+    },
+    experimental: {
+      extends: 'rust',
+      title: 'as rust, with brush as the shell',
+      replace: [...rust, 'shell'],
+      components: [...rustComponents, 'shell-launcher', 'brush'],
+    },
+    'experimental-systemd': {
+      extends: 'rust',
+      title: 'as rust, under the systemd in Rust',
+      replace: [...rust, 'systemd'],
+      components: [...rustComponents, 'rust-systemd'],
+    },
+    ...suites,
+  }),
   defaultProfile: 'rust',
   nixBase,
   machine,
