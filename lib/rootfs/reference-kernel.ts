@@ -72,9 +72,10 @@ export async function withReferenceKernel(
   const packages = { lock: await referenceLock({ name, reference }, host, context), cacheDir: host.cacheDir, env: host.env };
   const image = await packagedFile(kernel.packaged, packages, context);
   const started = { image, commandLine: `${kernel.words} ${words}` };
-  if (machine.kernel) return { ...machine, kernel: { ...machine.kernel, ...started } };
+  const sized = kernel.cpus === undefined ? machine : { ...machine, cpus: kernel.cpus };
+  if (machine.kernel) return { ...sized, kernel: { ...machine.kernel, ...started } };
   const initrd = kernel.initramfs && (await referenceInitramfs(kernel.initramfs, packages, context));
-  return { ...machine, firmware: 'bios', kernel: { ...started, ...(initrd !== undefined && { initrd }) } };
+  return { ...sized, firmware: 'bios', kernel: { ...started, ...(initrd !== undefined && { initrd }) } };
 }
 
 /** The sources as those of a system without components. Its lock is in the folder "reference" of the real one. */

@@ -25,6 +25,8 @@ export interface ReferenceKernel {
   readonly packaged: string;
   /** Words in front of the command line of the profile. */
   readonly words: string;
+  /** How many processors it gets; absent: as many as the machine has. */
+  readonly cpus?: number;
   /** The initramfs with which it starts the root file system of a disk, without the boot loader of the disk. */
   readonly initramfs?: InitramfsFacts;
   /** What it says on the serial console. */

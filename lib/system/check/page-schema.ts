@@ -1,5 +1,5 @@
 // What a page may say: every field of a system, with its type. check-page.ts checks the names in it.
-import { flag, listOf, mapOf, maybe, oneOf, shapeOf, tableOf, text } from '../../core/schema.ts';
+import { count, flag, listOf, mapOf, maybe, oneOf, shapeOf, tableOf, text } from '../../core/schema.ts';
 import type { BootMethod, GrubProtocol } from '../../osdk/manifest.ts';
 import type { CLibrary, MakeBuild } from '../c-library-facts.ts';
 import type { CargoBuild, Component, PayloadFacts, UpstreamOrigin } from '../component.ts';
@@ -123,6 +123,7 @@ const reference = tableOf<ReferenceFacts>({
       title: text,
       packaged: text,
       words: text,
+      cpus: maybe(count),
       initramfs: maybe(tableOf<InitramfsFacts>({ files: fileFacts, modules })),
       console: consoleRules,
     }),
