@@ -11,8 +11,8 @@ export interface Work {
    */
   readonly lookUp: (node: number, ending: AbortSignal) => Promise<boolean>;
   /**
-   * Runs a node. Throwing ends the walk. It calls `announce` when those that wait for it early may go on. What has begun is let to its end although
-   * `ending` has aborted.
+   * Runs a node. Throwing ends the walk. It calls `announce` when those that wait for it early may go on. A run that has begun is not ended by
+   * `ending`.
    */
   readonly run: (node: number, announce: () => void, ending: AbortSignal) => Promise<void>;
 }

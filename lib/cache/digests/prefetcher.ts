@@ -8,22 +8,22 @@ const worthAThread = 32;
 
 export class Prefetcher {
   #reader: TreeReader | undefined;
-  /** Trees that the thread was told of, and trees that are too few for one so far. */
+  /** Trees that the thread reads, and trees that are too few for a thread so far. */
   readonly #expected = new Set<string>();
-  readonly #untold = new Set<string>();
+  readonly #pending = new Set<string>();
   /** Planning looks at manifests alone, so a file of a tree that was looked at says nothing of the rest. */
   readonly #treesRead = new Set<string>();
   /** What the thread found: path -> stamp and digest. */
   readonly #offered = new Map<string, { readonly stamp: string; readonly digest: Digest }>();
 
-  /** These trees will be asked for, in this order, after those that were told before. `isKnown`: whether an earlier run has read the tree. */
+  /** These trees will be asked for, in this order, after those of earlier calls. `isKnown`: whether an earlier run has read the tree. */
   expect(dirs: readonly string[], isKnown: (dir: string) => boolean): void {
-    for (const dir of dirs) if (!isKnown(dir) && !this.#treesRead.has(dir) && !this.#expected.has(dir)) this.#untold.add(dir);
-    if (this.#untold.size === 0 || (!this.#reader && this.#untold.size < worthAThread)) return;
+    for (const dir of dirs) if (!isKnown(dir) && !this.#treesRead.has(dir) && !this.#expected.has(dir)) this.#pending.add(dir);
+    if (this.#pending.size === 0 || (!this.#reader && this.#pending.size < worthAThread)) return;
     this.#reader ??= startTreeReader();
-    this.#reader.add([...this.#untold]);
-    for (const dir of this.#untold) this.#expected.add(dir);
-    this.#untold.clear();
+    this.#reader.add([...this.#pending]);
+    for (const dir of this.#pending) this.#expected.add(dir);
+    this.#pending.clear();
   }
 
   /** The tree is read now: the thread skips it, and what it has found so far is taken over. */

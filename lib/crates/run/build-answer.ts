@@ -1,4 +1,4 @@
-// What the same build with nothing new comes to, from a build that was carried out.
+// The answer that a build with nothing new gives, computed from a build that ran.
 import type { Cache } from '../../cache/cache.ts';
 import type { Event } from '../../core/events.ts';
 import type { CompiledProject, CompileOptions } from '../compiled.ts';

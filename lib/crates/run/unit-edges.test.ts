@@ -15,7 +15,7 @@ function planOf(rows: Readonly<Record<string, readonly string[]>>): readonly Pla
   });
 }
 
-/** The edges as words: "app! <- lib", with "(early)" behind an early one. */
+/** The edges as words: "app! <- lib", with "(early)" after an early one. */
 function edges(rows: Readonly<Record<string, readonly string[]>>, missing: readonly string[]): readonly string[] {
   const names = Object.keys(rows);
   const nodes = missing.map((name) => names.indexOf(name));

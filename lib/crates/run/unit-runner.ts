@@ -31,7 +31,7 @@ export interface RunnerOptions {
 export interface UnitRun {
   readonly unit: PlannedUnit;
   readonly job: Job;
-  /** Called when the metadata of a library is there, while its compilation goes on. */
+  /** Called when the metadata of a library is there, while its compilation still runs. */
   readonly metadataReady: (artifact: Artifact) => void;
   /** Aborts when no command is started any more. A command that runs is not ended by it. */
   readonly ending: AbortSignal;
