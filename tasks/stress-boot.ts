@@ -6,7 +6,7 @@ import '../lib/cli/compile-cache.ts';
 import type { BootSubject } from '../lib/dev/stress/stress-boot.ts';
 import type { Stressed } from '../lib/dev/stress/stress.ts';
 
-const { guestFaults, imageFaults } = await import('../fixtures/redox/faults.ts');
+const { guestFaults, imageFaults } = await import('../systems/redox/faults.ts');
 const { cannot } = await import('../lib/core/errors.ts');
 const { faultyImages } = await import('../lib/dev/stress/faulty-images.ts');
 const { prepare, stressBootKills, stressBoots, stressFaults } = await import('../lib/dev/stress/stress-boot.ts');

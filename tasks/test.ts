@@ -12,13 +12,14 @@ await task(
     about: 'Runs the tests beside the sources of lib/; with words, only the files whose path has one of them.',
     count: [0, Infinity],
     flags: {
+      fast: { type: 'boolean', help: 'only files that take seconds, and need neither QEMU nor Nix nor packages of Debian' },
       jobs: { type: 'string', value: 'N', help: 'how many test files run at once (default 2)' },
     },
-    examples: ['npm test', 'npx zx tasks/test.ts redoxfs'],
+    examples: ['npm test', 'npm run test:fast', 'npx zx tasks/test.ts redoxfs'],
   },
   async ({ args, host, print, report, signal }) => {
     const { passed, failed } = await runTests(
-      { root: host.cwd, words: args.words, jobs: args.count('jobs', 1) ?? 2, env: host.env, print },
+      { root: host.cwd, words: args.words, fast: args.has('fast'), jobs: args.count('jobs', 1) ?? 2, env: host.env, print },
       { report, signal },
     );
     print(`${passed} passed, ${failed} failed`);

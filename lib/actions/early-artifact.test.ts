@@ -3,7 +3,7 @@ import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { filesBelow, withScratch } from '../../fixtures/cache/scratch.ts';
+import { filesBelow, withScratch } from '../dev/testing/scratch.ts';
 import { digestBytes } from '../core/digest.ts';
 import { run } from '../core/sh.ts';
 import type { Artifact } from './action.ts';

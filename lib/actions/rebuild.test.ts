@@ -2,10 +2,10 @@
 import { rm } from 'node:fs/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../fixtures/cache/scratch.ts';
-import type { Scratch } from '../../fixtures/cache/scratch.ts';
-import { bubblewrap } from '../../fixtures/cache/sandboxes.ts';
-import { jobOf, shellAction } from '../../fixtures/cache/shell-action.ts';
+import { withScratch } from '../dev/testing/scratch.ts';
+import type { Scratch } from '../dev/testing/scratch.ts';
+import { bubblewrap } from '../dev/testing/sandboxes.ts';
+import { jobOf, shellAction } from '../dev/testing/shell-action.ts';
 import { openHistory } from './explain/history.ts';
 import { openActionCache } from './lookup.ts';
 import { rebuild } from './rebuild.ts';

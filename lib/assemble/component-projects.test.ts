@@ -35,7 +35,7 @@ test("a checkout of one's own stands in for it, beside what is bundled and what 
   const of = (name: string): unknown => [found.get(name)?.kind, found.get(name)?.folder];
   assert.equal([...found.keys()], ['coreutils', 'sudo-rs', 'findutils', 'shell-launcher', 'brush']);
   assert.equal(of('brush'), ['local', '/mine/brush']);
-  assert.equal(of('shell-launcher'), ['bundled', join(root, '../fixtures/rust-nixos')]);
+  assert.equal(of('shell-launcher'), ['bundled', join(root, 'rust-nixos/programs')]);
   assert.equal(of('sudo-rs'), ['upstream', '/fetched/apps/sudo-rs']);
 });
 

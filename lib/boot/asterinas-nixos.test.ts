@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { noNix, privateNix } from '../../fixtures/nix/private-nix.ts';
+import { noNix, privateNix } from '../dev/testing/private-nix.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 

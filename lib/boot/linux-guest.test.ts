@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { guestPassword, linuxGuest } from '../../fixtures/linux-guest/linux-guest.ts';
+import { guestPassword, linuxGuest } from '../dev/testing/linux-guest.ts';
 import { console as linuxConsole } from '../../systems/linux/console.ts';
 import { openShell } from '../console/shell.ts';
 import type { Shell } from '../console/shell.ts';

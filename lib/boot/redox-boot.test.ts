@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { imageFaults } from '../../fixtures/redox/faults.ts';
+import { imageFaults } from '../../systems/redox/faults.ts';
 import { system } from '../../systems/redox.ts';
 import type { Step } from '../console/dialogue.ts';
 import type { Judgement, Verdict } from '../console/verdict.ts';

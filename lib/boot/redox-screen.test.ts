@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { firstDifference, readPpm, testPicture } from '../../fixtures/redox/test-picture.ts';
+import { firstDifference, readPpm, testPicture } from '../dev/testing/test-picture.ts';
 import { system } from '../../systems/redox.ts';
 import type { Context } from '../core/events.ts';
 import { run, start } from '../core/sh.ts';

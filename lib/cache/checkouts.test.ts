@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../fixtures/cache/scratch.ts';
+import { withScratch } from '../dev/testing/scratch.ts';
 import { checkoutAt, folderOf, sweepCheckouts } from './checkouts.ts';
 
 test('a checkout has one folder, whoever asks, and others have others', async () => {

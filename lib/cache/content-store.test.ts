@@ -3,8 +3,8 @@ import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { filesBelow, withScratch } from '../../fixtures/cache/scratch.ts';
-import type { Scratch } from '../../fixtures/cache/scratch.ts';
+import { filesBelow, withScratch } from '../dev/testing/scratch.ts';
+import type { Scratch } from '../dev/testing/scratch.ts';
 import { digestBytes, digestFile } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 

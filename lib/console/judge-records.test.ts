@@ -1,7 +1,7 @@
 // Records without times: restarts, printed banners, what leads to a shell, prompts that were cut, prefixes of recorders.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { judged, limits, rules } from '../../fixtures/console/small-rules.ts';
+import { judged, limits, rules } from '../dev/testing/small-rules.ts';
 import { Judge } from './judge.ts';
 
 /** What a record without times is judged as: its verdict, or the kind of its failure. */

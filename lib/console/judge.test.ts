@@ -1,7 +1,7 @@
 // The verdict over timed chunks, with rules of its own so that each part of the machinery is seen alone.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { dialogueOver, exited, expectsOk, from, judged, limits, rules } from '../../fixtures/console/small-rules.ts';
+import { dialogueOver, exited, expectsOk, from, judged, limits, rules } from '../dev/testing/small-rules.ts';
 import { Judge } from './judge.ts';
 import type { Mark } from './marks.ts';
 import { claimLines } from './rules.ts';

@@ -1,7 +1,7 @@
 // A prompt that is only a sign, in a live run that asks the shell: only the output of the question confirms it.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exited, judged, limits, rules } from '../../fixtures/console/small-rules.ts';
+import { exited, judged, limits, rules } from '../dev/testing/small-rules.ts';
 import { Judge } from './judge.ts';
 import type { Mark } from './marks.ts';
 import { question } from './unsure-prompt.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { asUser } from '../../fixtures/cache/as-user.ts';
+import { asUser } from '../dev/testing/as-user.ts';
 import { removeTree } from './remove-tree.ts';
 import { TreePaths } from './tree-paths.ts';
 

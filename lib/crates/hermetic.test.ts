@@ -7,7 +7,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bubblewrap } from '../../fixtures/cache/sandboxes.ts';
+import { bubblewrap } from '../dev/testing/sandboxes.ts';
 import { openCache } from '../cache/cache.ts';
 import { Failure } from '../core/errors.ts';
 import { outputOf } from '../core/sh.ts';

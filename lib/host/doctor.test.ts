@@ -2,7 +2,7 @@
 import { chmod } from 'node:fs/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { context, fakeLibrary, host, withFakeHost } from '../../fixtures/toolchain/fake-toolchain.ts';
+import { context, fakeLibrary, host, withFakeHost } from '../dev/testing/fake-toolchain.ts';
 import { complaint, examine } from './doctor.ts';
 import { checkLine, lacking, nodeCheck } from './host-checks.ts';
 import type { Check } from './host-checks.ts';

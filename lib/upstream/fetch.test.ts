@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Fetching, failure, leftovers, one } from '../../fixtures/upstream/fetching.ts';
-import { serveGit } from '../../fixtures/upstream/git-server.ts';
-import type { ServedFolder } from '../../fixtures/upstream/git-server.ts';
-import { makeRepository } from '../../fixtures/upstream/repositories.ts';
-import type { Repository } from '../../fixtures/upstream/repositories.ts';
+import { Fetching, failure, leftovers, one } from '../dev/upstream/fetching.ts';
+import { serveGit } from '../dev/upstream/git-server.ts';
+import type { ServedFolder } from '../dev/upstream/git-server.ts';
+import { makeRepository } from '../dev/upstream/repositories.ts';
+import type { Repository } from '../dev/upstream/repositories.ts';
 import { fetchUpstream } from './fetch.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

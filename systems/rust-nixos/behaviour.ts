@@ -1,5 +1,5 @@
 // What every init must do, as services that show it and rows that ask for it. The same rows pass on each backend: run in the guest's shell as root
-// once it has booted, then the machine is powered off and its console is read. `probe` is fixtures/rust-nixos/probe, at /usr/bin/probe.
+// once it has booted, then the machine is powered off and its console is read. `probe` is systems/rust-nixos/programs/probe, at /usr/bin/probe.
 import type { Service, ServiceSet } from '../../lib/system/services.ts';
 import { baseServices } from './services.ts';
 

@@ -76,12 +76,12 @@ export const components = {
   tokei: { title: 'tokei 12', debian: { from: { crate: 'tokei' } }, cargo: { bins: ['tokei'] } },
   init: {
     title: 'a small process 1 of our own, and a program that shows how it treats services',
-    bundled: '../fixtures/rust-nixos',
+    bundled: 'rust-nixos/programs',
     cargo: { bins: ['init', 'probe'] },
   },
   'shell-launcher': {
     title: 'what /usr/bin/bash is where brush is the shell: the terminal and the arguments as brush needs them',
-    bundled: '../fixtures/rust-nixos',
+    bundled: 'rust-nixos/programs',
     cargo: { bins: ['launcher'] },
   },
   // The last two are experimental: Debian does not have them, and the image boots without.

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hostPath, isBelow, pathsOf, placeOfPath } from './mounts.ts';
-import { shellAction } from '../../../fixtures/cache/shell-action.ts';
+import { shellAction } from '../../dev/testing/shell-action.ts';
 
 const mounts = { '/bloomery/work': '/users/me/project', '/bloomery/work/vendor': '/srv/vendor', '/srv/data': '/srv/data' };
 

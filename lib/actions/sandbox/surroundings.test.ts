@@ -3,8 +3,8 @@ import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
-import type { Scratch } from '../../../fixtures/cache/scratch.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
+import type { Scratch } from '../../dev/testing/scratch.ts';
 import { mayBeShown } from './surroundings.ts';
 import type { Question } from './surroundings.ts';
 

@@ -1,7 +1,7 @@
 // The recipe that make is run by, and which libraries of a supplement count. Builds nothing.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 import { callsCargo, programWords } from '../../cookbook/recipe-script.ts';
 import type { Stage } from '../../cookbook/stages.ts';
 import { digestBytes } from '../../core/digest.ts';

@@ -4,7 +4,7 @@ import { statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { settle, withScratch } from '../../../fixtures/cache/scratch.ts';
+import { settle, withScratch } from '../../dev/testing/scratch.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { ContentDigests, programDigest } from './content-digests.ts';
 import type { DigestMemory } from './digest-memory.ts';

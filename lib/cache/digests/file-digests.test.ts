@@ -3,8 +3,8 @@ import { chmod, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from '
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { settle, withScratch } from '../../../fixtures/cache/scratch.ts';
-import type { Scratch } from '../../../fixtures/cache/scratch.ts';
+import { settle, withScratch } from '../../dev/testing/scratch.ts';
+import type { Scratch } from '../../dev/testing/scratch.ts';
 import { digestBytes } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { Cache } from '../cache.ts';

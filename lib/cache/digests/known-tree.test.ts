@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { settle, withScratch } from '../../../fixtures/cache/scratch.ts';
+import { settle, withScratch } from '../../dev/testing/scratch.ts';
 import { knownTree } from './known-tree.ts';
 
 const options = { gitignore: true, ignore: ['target'] };

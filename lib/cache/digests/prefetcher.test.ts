@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { stampOf } from './file-stamp.ts';
 import { Prefetcher } from './prefetcher.ts';

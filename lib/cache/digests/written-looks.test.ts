@@ -3,7 +3,7 @@ import { mkdir, rm, rmdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { settle, withScratch } from '../../../fixtures/cache/scratch.ts';
+import { settle, withScratch } from '../../dev/testing/scratch.ts';
 import { encodePath } from '../../core/byte-path.ts';
 import { digestBytes } from '../../core/digest.ts';
 

@@ -3,7 +3,7 @@ import { appendFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 import { noteUsage, readUsage } from './usage.ts';
 import type { Usage } from './usage.ts';
 

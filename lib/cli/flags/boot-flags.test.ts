@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
-import { puppetTask } from '../../../fixtures/task/puppet-task.ts';
+import { puppetTask } from '../../dev/testing/puppet-task.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, orderedOrRestored, verdictFlags } from './boot-flags.ts';
 import { parseCommandLine } from '../command-line.ts';
 import type { CommandLine } from '../command-line.ts';

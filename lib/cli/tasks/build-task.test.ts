@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { puppetTask } from '../../../fixtures/task/puppet-task.ts';
+import { puppetTask } from '../../dev/testing/puppet-task.ts';
 import { run } from '../../core/sh.ts';
 import type { RunResult } from '../../core/sh.ts';
 import { build as buildIn, buildFlags } from './build-task.ts';

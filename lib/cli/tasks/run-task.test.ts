@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { puppetTask } from '../../../fixtures/task/puppet-task.ts';
+import { puppetTask } from '../../dev/testing/puppet-task.ts';
 import { Failure } from '../../core/errors.ts';
 import { gdbWords, runFlags, runMachine, screenNotes } from './run-task.ts';
 import { terminalSize } from '../terminal.ts';

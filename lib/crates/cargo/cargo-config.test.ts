@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configEnvOf, hasRelativePaths, linkerOf, rustflagsOf, withAbsolutePaths, wrappersOf } from './cargo-config.ts';
-import { here } from '../../../fixtures/cargo/sample-units.ts';
+import { here } from '../../dev/testing/sample-units.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import { rootOf } from '../plan/profile-root.ts';
 

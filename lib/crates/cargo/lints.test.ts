@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 import { Failure } from '../../core/errors.ts';
 import { flagsOf, lintArgs } from './lints.ts';
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 import { run } from '../../core/sh.ts';
 import { workspaceRootOf } from './workspace-root.ts';
 

@@ -1,7 +1,7 @@
 // What link-time optimisation asks of each unit of a graph, as cargo decides it (facts: crates, 1.2 number 4 and trap 11).
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { on, release, targets, unitOf } from '../../../fixtures/cargo/sample-units.ts';
+import { on, release, targets, unitOf } from '../../dev/testing/sample-units.ts';
 import { ltoArgs, ltoStates } from './lto.ts';
 import type { Lto } from './lto.ts';
 import type { Unit } from './unit-graph.ts';

@@ -2,8 +2,8 @@
 import { join, relative } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packageOf } from '../../../fixtures/cargo/sample-units.ts';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { packageOf } from '../../dev/testing/sample-units.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 import { lookedAt } from './plan-witnesses.ts';
 import type { Package } from '../cargo/package.ts';
 

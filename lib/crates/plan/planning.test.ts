@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
 import { openCache } from '../../cache/cache.ts';
 import { Failure } from '../../core/errors.ts';

@@ -1,8 +1,8 @@
 // The guess of what a first compilation costs, from real folders.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
-import { packageOf, targets, unitOf, workPlace } from '../../../fixtures/cargo/sample-units.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
+import { packageOf, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import { guessedMs } from './cost.ts';
 
 test("a person's own package costs by its Rust source and by what it is linked from, other people's packages and scripts all the same", async () => {

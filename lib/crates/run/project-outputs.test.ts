@@ -1,7 +1,7 @@
 // Which files of units are the outputs of a project, and how they are named.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { targets, unitOf } from '../../../fixtures/cargo/sample-units.ts';
+import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 import type { FileArtifact } from '../../actions/action.ts';
 import { digestBytes } from '../../core/digest.ts';
 import type { BuiltUnit } from './built-unit.ts';

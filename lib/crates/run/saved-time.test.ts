@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 import type { Json } from '../../core/digest.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { recordedMs } from './saved-time.ts';

@@ -1,7 +1,7 @@
 // What units wait for: a table of small plans. A name with "!" is a program, one with "?" is the run of a build script, others are plain libraries.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { targets, unitOf } from '../../../fixtures/cargo/sample-units.ts';
+import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { missingEdges, reachable } from './unit-edges.ts';
 

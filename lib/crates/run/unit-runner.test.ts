@@ -1,7 +1,7 @@
 // How the action of a unit is run: the action cache and the jobserver are puppets.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packageOf, targets, unitOf, workPlace } from '../../../fixtures/cargo/sample-units.ts';
+import { packageOf, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import type { Action, ActionKey } from '../../actions/action.ts';
 import type { Jobserver } from '../../actions/jobserver.ts';
 import type { ActionCache, Job, Made } from '../../actions/lookup.ts';

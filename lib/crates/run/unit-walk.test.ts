@@ -2,7 +2,7 @@
 // and the runner are puppets: each look-up and each run waits until the test lets it end.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packageOf, release, unitOf, workPlace } from '../../../fixtures/cargo/sample-units.ts';
+import { packageOf, release, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import { actionKey } from '../../actions/action.ts';
 import type { ActionResult } from '../../actions/action.ts';
 import type { Done, Job } from '../../actions/lookup.ts';

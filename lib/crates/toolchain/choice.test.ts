@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { context, fakeLibrary, host, withFakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
-import type { FakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
+import { context, fakeLibrary, host, withFakeHost } from '../../dev/testing/fake-toolchain.ts';
+import type { FakeHost } from '../../dev/testing/fake-toolchain.ts';
 import { Failure } from '../../core/errors.ts';
 import { chooseToolchain } from './choice.ts';
 import type { ToolchainRequest } from './choice.ts';

@@ -3,8 +3,8 @@ import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { context, fakeLibrary, withFakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
-import type { FakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
+import { context, fakeLibrary, withFakeHost } from '../../dev/testing/fake-toolchain.ts';
+import type { FakeHost } from '../../dev/testing/fake-toolchain.ts';
 import { Failure } from '../../core/errors.ts';
 import { outputOf } from '../../core/sh.ts';
 import { versionInName } from './library-folder.ts';

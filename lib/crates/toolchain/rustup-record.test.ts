@@ -3,8 +3,8 @@ import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { host, withFakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
-import type { FakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
+import { host, withFakeHost } from '../../dev/testing/fake-toolchain.ts';
+import type { FakeHost } from '../../dev/testing/fake-toolchain.ts';
 import { rustupRecord } from './rustup-record.ts';
 
 const driver = 'lib/librustc_driver-1.so';

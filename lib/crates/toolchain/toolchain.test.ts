@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { context, host, withFakeHost } from '../../../fixtures/toolchain/fake-toolchain.ts';
+import { context, host, withFakeHost } from '../../dev/testing/fake-toolchain.ts';
 import { compareReleases, listToolchains, minorOf, rustupSettings } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 

@@ -3,8 +3,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
-import { realToolchain, rustc } from '../../../fixtures/cargo/real-rustc.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
+import { realToolchain, rustc } from '../../dev/testing/real-rustc.ts';
 import { parseDepInfo } from './dep-info.ts';
 
 test('a real rustc names sources, included files and variables, set or not, spaces and all', async () => {

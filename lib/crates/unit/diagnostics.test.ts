@@ -1,8 +1,8 @@
 // What a person sees of rustc's messages: its own words, with their own paths. The messages are those of a real rustc.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../../fixtures/cache/scratch.ts';
-import { realToolchain, rustc } from '../../../fixtures/cargo/real-rustc.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
+import { realToolchain, rustc } from '../../dev/testing/real-rustc.ts';
 import { diagnosticsOf } from './diagnostics.ts';
 import type { Diagnostic, Showing } from './diagnostics.ts';
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { here, packageOf } from '../../../fixtures/cargo/sample-units.ts';
+import { here, packageOf } from '../../dev/testing/sample-units.ts';
 import { placeOf } from './places.ts';
 import type { Package } from '../cargo/package.ts';
 

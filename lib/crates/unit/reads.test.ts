@@ -1,7 +1,7 @@
 // What a build script is taken to depend on by its own words.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packageOf, workPlace } from '../../../fixtures/cargo/sample-units.ts';
+import { packageOf, workPlace } from '../../dev/testing/sample-units.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { declaredPlaces, scriptReads } from './reads.ts';
 

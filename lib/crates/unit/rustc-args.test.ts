@@ -1,7 +1,7 @@
 // The whole command line of rustc for each kind of unit, as cargo 1.95 would have it (facts: crates, 1.2).
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { dev, packageOf, release, targets, unitOf, workPlace } from '../../../fixtures/cargo/sample-units.ts';
+import { dev, packageOf, release, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import type { Directives } from './directives.ts';
 import { parseDirectives } from './directives.ts';
 import { rustcArgs } from './rustc-args.ts';

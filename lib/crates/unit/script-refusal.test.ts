@@ -1,7 +1,7 @@
 // What a script may not say, by its package and the compiler.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packageOf } from '../../../fixtures/cargo/sample-units.ts';
+import { packageOf } from '../../dev/testing/sample-units.ts';
 import { parseDirectives } from './directives.ts';
 import type { Package } from '../cargo/package.ts';
 import { scriptRefusal } from './script-refusal.ts';

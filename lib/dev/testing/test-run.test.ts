@@ -42,8 +42,17 @@ async function tried(files: Readonly<Record<string, string>>, words: readonly st
 }
 
 test("uvu's closing lines are read, and without them nothing has run", () => {
-  assert.equal(uvuCounts('  Total:     5\n  Passed:    4\n  Skipped:   0\n'), { passed: 4, failed: 1 });
-  assert.equal(uvuCounts(''), { passed: 0, failed: 0 });
+  assert.equal(uvuCounts('  Total:     5\n  Passed:    4\n  Skipped:   2\n'), { passed: 4, failed: 1, skipped: 2 });
+  assert.equal(uvuCounts(''), { passed: 0, failed: 0, skipped: 0 });
+});
+
+test('a file that skips all of its tests says why, and is neither passed nor failed', async () => {
+  const { counts, printed } = await tried({
+    'a.test.ts': `${uvu}test('x', () => {}); test.run();`,
+    'b.test.ts': `${uvu}console.error('left out: no sources'); test.skip('y', () => {}); test.run();`,
+  });
+  assert.is(counts, '1 passed, 0 failed');
+  assert.match(printed, /skip lib\/b\.test\.ts: 0 of 0 \(.*\)\nleft out: no sources\n/);
 });
 
 test('the counts of all files are added up, and only what failed shows its output', async () => {

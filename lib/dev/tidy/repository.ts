@@ -17,7 +17,8 @@ export function otherText(root: string): Promise<readonly SourceFile[]> {
     'justfile',
     '.ci/*',
     'fixtures/**/*.{rs,toml,ld,md}',
-    'systems/**/*.toml',
+    'systems/**/*.{rs,toml,md}',
+    'docs/*.md',
     '!package-lock.json',
     '!**/target/**',
   ]);

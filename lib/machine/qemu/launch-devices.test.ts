@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bootSectorDisk } from '../../../fixtures/boot-sector/boot-sector.ts';
+import { bootSectorDisk } from '../../dev/testing/boot-sector.ts';
 import { tool } from '../../core/tools.ts';
 import { launch } from './launch.ts';
 import type { RunningMachine } from './launch.ts';

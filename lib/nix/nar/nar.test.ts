@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { asRoot, withSmallDisk } from '../../../fixtures/cache/small-disk.ts';
+import { asRoot, withSmallDisk } from '../../dev/testing/small-disk.ts';
 import { Failure } from '../../core/errors.ts';
 import { byteText } from './byte-text.ts';
 import { restoreNar } from './restore.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { sampleServices, staticServices } from '../../../fixtures/rust-nixos/sample-services.ts';
+import { sampleServices, staticServices } from '../../dev/testing/sample-services.ts';
 import { behaviourServices } from '../../../systems/rust-nixos/behaviour.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { systemdBackend } from './systemd.ts';

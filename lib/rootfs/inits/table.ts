@@ -1,4 +1,4 @@
-// Renders services for our own PID 1 (fixtures/rust-nixos/init): one table, a statement a line. Its format is in the README beside that program.
+// Renders services for our own PID 1 (systems/rust-nixos/programs/init): one table, a statement a line. Its format is in the README beside that program.
 import type { FileFacts } from '../../system/image-facts.ts';
 import { defaultModes, hostFiles, octal } from '../services/service-backend.ts';
 import type { ServiceBackend } from '../services/service-backend.ts';

@@ -4,8 +4,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { noNix, privateNix } from '../../../fixtures/nix/private-nix.ts';
-import type { PrivateNix } from '../../../fixtures/nix/private-nix.ts';
+import { noNix, privateNix } from '../../dev/testing/private-nix.ts';
+import type { PrivateNix } from '../../dev/testing/private-nix.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const modules = join(project, 'systems/rust-nixos/nixos');

@@ -1,7 +1,7 @@
 // What a description may not say, each with the field that is named; and what comes back of one that is right.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { sampleServices } from '../../../fixtures/rust-nixos/sample-services.ts';
+import { sampleServices } from '../../dev/testing/sample-services.ts';
 import { withAccounts } from '../accounts.ts';
 import { checkServices } from './check-services.ts';
 import type { Service, ServiceSet } from '../../system/services.ts';
