@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { run } from './sh.ts';
+import { run } from '../core/sh.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const example = join(repository, 'fixtures/hello');
