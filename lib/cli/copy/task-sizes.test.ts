@@ -8,16 +8,16 @@ const root = join(import.meta.dirname, '../../..');
 
 /** Files with the task itself, types included. A limit goes down with the closure, and up with a reason. */
 const most: Readonly<Record<string, number>> = {
-  'test-boot.ts': 95,
+  'test-boot.ts': 98,
   'tasks/build.ts': 345,
   'tasks/cache.ts': 160,
   'tasks/closure.ts': 65,
   'tasks/crates.ts': 150,
   'tasks/explain.ts': 150,
-  'tasks/fetch.ts': 255,
+  'tasks/fetch.ts': 260,
   'tasks/image.ts': 100,
   'tasks/net.ts': 16,
-  'tasks/run.ts': 78,
+  'tasks/run.ts': 81,
   'tasks/vm.ts': 22,
 };
 

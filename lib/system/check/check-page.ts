@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
 import { complaintAbout, pathText } from '../../core/schema.ts';
 import type { Complaint } from '../../core/schema.ts';
-import { namesInFiles } from './file-names.ts';
 import type { FileFacts, ImageFacts } from '../image-facts.ts';
 import { machinePage, systemPage } from './page-schema.ts';
 import type { System, SystemProfile } from '../system.ts';
@@ -210,4 +209,29 @@ class Names {
   files(files: FileFacts | undefined, ...path: Path): void {
     for (const { made, path: inside } of namesInFiles(files ?? {})) this.output(made, ...path, ...inside);
   }
+}
+
+/** An output of a component that a file of an image names, also one in an archive or a file system. */
+interface NamedOutput {
+  readonly made: string;
+  readonly path: readonly string[];
+}
+
+function namesInFiles(files: FileFacts): readonly NamedOutput[] {
+  return Object.entries(files).flatMap(([name, fact]) => {
+    if ('made' in fact) return [{ made: fact.made, path: [name, 'made'] }];
+    if ('bzImage' in fact) return [{ made: fact.bzImage, path: [name, 'bzImage'] }];
+    if ('initramfs' in fact) return below([name, 'initramfs', 'files'], fact.initramfs.files);
+    if ('fat' in fact) return below([name, 'fat', 'files'], fact.fat.files);
+    if (!('initfs' in fact)) return [];
+    const { bootstrap, files: inside } = fact.initfs;
+    return [
+      { made: bootstrap, path: [name, 'initfs', 'bootstrap'] },
+      ...below([name, 'initfs', 'files'], inside),
+    ];
+  });
+}
+
+function below(path: readonly string[], files: FileFacts): readonly NamedOutput[] {
+  return namesInFiles(files).map(({ made, path: inside }) => ({ made, path: [...path, ...inside] }));
 }
