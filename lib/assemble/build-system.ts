@@ -134,7 +134,7 @@ async function packagesOf(
   context: Context,
 ): Promise<SourceLock | undefined> {
   if (base || !system.reference || !hasPackagedFiles(imageOf(system, profile))) return fetched?.lock;
-  const { referenceLock } = await import('../rootfs/reference-kernel.ts'); // most images have no such files
+  const { referenceLock } = await import('../sources/reference-lock.ts'); // most images have no such files
   return await referenceLock(system, { root, cacheDir: cache.root, env: hostEnv }, context);
 }
 

@@ -13,6 +13,7 @@ import { openFileDigests } from './digests/file-digests.ts';
 import type { FileDigests } from './digests/file-digests.ts';
 import { openRecords } from './records.ts';
 import type { Records } from './records.ts';
+import { layout } from './layout.ts';
 
 export interface Cache {
   /** The cache directory itself: what is known of the host (toolchains, the standard library's source) lies here. */
@@ -28,8 +29,6 @@ export interface Cache {
   close(): Promise<void>;
 }
 
-/** The layout of the cache directory; a change that old records cannot be read with gets the next number. */
-export const layout = 'v1';
 
 /** Opens (and makes) the cache in `dir`, and sweeps what killed processes left behind. `pid` is this process's. */
 export async function openCache(dir: string, pid: number, report: Report): Promise<Cache> {

@@ -15,6 +15,13 @@ export function parseAge(flag: string, text: string): number {
   return parsed(flag, text, ageUnits, 'an age like 30d, 12h or 90s');
 }
 
+/** Bytes of --memory. A number alone is refused: it would be bytes here and MiB to QEMU. */
+export function memoryOf(text: string): number {
+  const bytes = parseSize('memory', text);
+  if (bytes >= MiB) return bytes;
+  throw cannot(`use --memory "${text}"`, 'it is less than a MiB', { blame: 'usage', hint: 'say 512M or 2G' });
+}
+
 function parsed(flag: string, text: string, units: Readonly<Record<string, number>>, wanted: string): number {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(text.trim()) ?? [];
   const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;

@@ -3,7 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MachineDescription } from '../../machine/machine.ts';
 import { parseCommandLine } from '../command-line.ts';
-import { changedMachine, machineChanges, memoryOf } from './machine-flags.ts';
+import { changedMachine, machineChanges } from './machine-flags.ts';
+import { memoryOf } from './cache-amounts.ts';
 
 const base: MachineDescription = { firmware: 'uefi', memoryBytes: 2 ** 30, cpus: 2, imageInterface: 'nvme' };
 const usage = { command: 'x', words: '', about: '', count: [0, 0], flags: machineChanges, examples: [] } as const;

@@ -1,8 +1,7 @@
 // The flags that change a system's machine for one run, and what they mean. Starts nothing.
 import { cannot } from '../../core/errors.ts';
-import { MiB } from '../../core/sizes.ts';
 import type { DirectKernel, Forward, MachineDescription, Network } from '../../machine/machine.ts';
-import { parseSize } from './cache-amounts.ts';
+import { memoryOf } from './cache-amounts.ts';
 import type { CommandLine, Flag } from '../command-line.ts';
 import { deviceFlags, devicesOf } from './device-flags.ts';
 
@@ -93,11 +92,4 @@ function forwardOf(text: string): Forward {
   const good = (port: number): boolean => port >= 1 && port <= 65_535;
   if (good(hostPort) && good(guestPort)) return { hostPort, guestPort };
   throw cannot(`use --forward "${text}"`, 'it must be two ports, like 2222:22', { blame: 'usage' });
-}
-
-/** Bytes of --memory. A number alone is refused: it would be bytes here and MiB to QEMU. */
-export function memoryOf(text: string): number {
-  const bytes = parseSize('memory', text);
-  if (bytes >= MiB) return bytes;
-  throw cannot(`use --memory "${text}"`, 'it is less than a MiB', { blame: 'usage', hint: 'say 512M or 2G' });
 }

@@ -16,7 +16,7 @@ import { formatBytes, formatMs, plural } from '../../core/sizes.ts';
 import type { Flag } from '../command-line.ts';
 import { parseAge, parseSize } from '../flags/cache-amounts.ts';
 import { artifactRoles, rebuildSome } from './cache-results.ts';
-import { existingCacheDir } from './crates-task.ts';
+import { existingCacheDir } from '../flags/cache-flag.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 

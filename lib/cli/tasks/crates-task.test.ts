@@ -7,7 +7,9 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
 import { outputOf, run, start } from '../../core/sh.ts';
 import type { RunResult } from '../../core/sh.ts';
-import { declaredEnv } from './crates-task.ts';
+import { puppetTask } from '../../dev/testing/puppet-task.ts';
+import { declaredEnv } from '../flags/compiler-flags.ts';
+import { projectFlags, projectsOf } from './crates-task.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -36,6 +38,17 @@ function lastJson({ stdout }: RunResult): {
 } {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
 }
+
+test('a command line names a project or a set, and nothing else will do', async () => {
+  const why = async (...words: readonly string[]): Promise<string> =>
+    await projectsOf(puppetTask(projectFlags, words, dir).task).then(
+      (projects) => projects.map(({ name }) => name).join(),
+      (error: Error) => error.message,
+    );
+  assert.is(await why('checkout', '--release'), 'checkout');
+  assert.is(await why(), 'Cannot read the command line: it needs either <cargo project> or --set FILE');
+  assert.is(await why('checkout', '--set', 'set.toml'), 'Cannot read the command line: it needs either <cargo project> or --set FILE');
+});
 
 test('a program is where --json says, and the second time nothing is built', async () => {
   const first = await crates(checkout, '--release', '--out', 'o', '--json');

@@ -1,11 +1,9 @@
 // What tasks/crates.ts does: flags to projects, and projects to programs.
-import { availableParallelism } from 'node:os';
-import { basename, join, relative, resolve } from 'node:path';
-import { readFile, stat } from 'node:fs/promises';
-import { layout, openCache } from '../../cache/cache.ts';
+import { basename, relative, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { openCache } from '../../cache/cache.ts';
 import type { Cache } from '../../cache/cache.ts';
-import { absentAsUndefined, cannot } from '../../core/errors.ts';
-import { parseAllowances } from '../../crates/unit/allowance.ts';
+import { cannot } from '../../core/errors.ts';
 import { compile } from '../../crates/compile.ts';
 import type { CompiledProject } from '../../crates/compiled.ts';
 import { projectSet } from '../../crates/project-set.ts';
@@ -15,34 +13,10 @@ import type { Sysroot } from '../../crates/project.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
 import type { Flag } from '../command-line.ts';
 import { processCost } from '../../report/process-cost.ts';
+import { cacheDirOf } from '../flags/cache-flag.ts';
+import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
-
-/** Flags of everything that compiles. */
-export const compilerFlags = {
-  toolchain: { type: 'string', value: 'T', help: 'a toolchain by rustup name, channel or folder (default: what rustup would take)' },
-  'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library, for build-std' },
-  env: {
-    type: 'string',
-    value: 'NAME[=VALUE]',
-    multiple: true,
-    help: 'declare a variable for build scripts and env!(); no others are seen',
-  },
-  allow: {
-    type: 'string',
-    value: 'NAME=net|PATH',
-    multiple: true,
-    help: 'let a package use the network in its build script, or read PATH',
-  },
-  jobs: { type: 'string', value: 'N', help: `how many compilers run at once (default ${availableParallelism()} here)` },
-  cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
-  'no-sandbox': { type: 'boolean', help: 'run compilers and build scripts without bubblewrap' },
-  explain: { type: 'boolean', help: 'say for each unit that has to be built what changed since its last result' },
-  timings: { type: 'string', value: 'FILE', help: 'write the timeline of the build as an HTML page' },
-  json: { type: 'boolean', help: 'print one JSON object as the last line of standard output' },
-  quiet: { type: 'boolean', help: 'no progress, only errors and results' },
-  verbose: { type: 'boolean', help: 'also show what build scripts print' },
-} as const satisfies Record<string, Flag>;
 
 export const projectFlags = {
   package: { type: 'string', value: 'P', multiple: true, help: 'build this package of the workspace' },
@@ -100,64 +74,6 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     watch.stop();
     await cache.close();
   }
-}
-
-export function cacheDirOf({ args, host, path }: Task): string {
-  const given = args.text('cache');
-  return given === undefined ? host.cacheDir : path(given);
-}
-
-/** For tasks that look at a cache and make none: a folder named with --cache must be one. */
-export async function existingCacheDir(task: Task): Promise<string> {
-  const dir = cacheDirOf(task);
-  if (task.args.text('cache') !== undefined && !(await absentAsUndefined(stat(join(dir, layout))))) {
-    throw cannot(`open the cache in "${dir}"`, 'there is none', { blame: 'usage', hint: 'a build with the same --cache makes it' });
-  }
-  return dir;
-}
-
-/** Reports at the end of a build that it had no sandbox. */
-export function noteBareBuild({ args, report }: Pick<Task, 'args' | 'report'>): void {
-  if (!args.has('no-sandbox')) return;
-  report({
-    kind: 'warning',
-    text: 'built without a sandbox (--no-sandbox): build scripts and macros could read and change your files, and use the network',
-  });
-}
-
-/** What every compiling task hands to `compile`, from the flags of `compilerFlags`. */
-export function compilerOptions({ args, host, path }: Task): Omit<Parameters<typeof compile>[1], 'cache'> {
-  const rustSrc = args.text('rust-src') ?? host.env['BLOOMERY_RUST_SRC'];
-  return {
-    hostEnv: host.env,
-    toolchain: args.text('toolchain'),
-    rustSrc: rustSrc === undefined ? undefined : path(rustSrc),
-    otherCacheDir: host.cacheDir,
-    jobs: args.count('jobs', 1),
-    allow: parseAllowances(args.list('allow'), path),
-    sandbox: !args.has('no-sandbox'),
-    explain: args.has('explain'),
-    verbose: args.has('verbose'),
-    shorten: (file) => {
-      const inside = relative(host.cwd, file);
-      return inside.startsWith('..') ? file : inside;
-    },
-    colour: process.stderr.isTTY === true && !host.env['NO_COLOR'],
-  };
-}
-
-/** `--env NAME=VALUE`, or `--env NAME` for the value it has here. */
-export function declaredEnv(list: readonly string[], env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    list.map((word) => {
-      const at = word.indexOf('=');
-      if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
-      const value = env[word];
-      if (at === 0 || value === undefined)
-        throw cannot(`declare the variable "${word}"`, 'it has no value here', { blame: 'usage', hint: 'write --env NAME=VALUE' });
-      return [word, value];
-    }),
-  );
 }
 
 export async function projectsOf(task: Task): Promise<readonly Project[]> {

@@ -10,7 +10,7 @@ import { byCodeUnit } from '../../core/digest.ts';
 import { cannot, nearest } from '../../core/errors.ts';
 import { formatBytes, formatMs } from '../../core/sizes.ts';
 import type { Flag } from '../command-line.ts';
-import { existingCacheDir } from './crates-task.ts';
+import { existingCacheDir } from '../flags/cache-flag.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 

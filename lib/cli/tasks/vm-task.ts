@@ -13,7 +13,7 @@ import { openQmp } from '../../machine/qemu/qmp.ts';
 import { controlName, runningMachines } from '../../machine/run-directory.ts';
 import type { RunningRecord } from '../../machine/run-directory.ts';
 import type { Flag } from '../command-line.ts';
-import { memoryOf } from '../flags/machine-flags.ts';
+import { memoryOf } from '../flags/cache-amounts.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 

@@ -2,7 +2,8 @@
 // sentences; nothing wrong is the whole point. Compares with an undisturbed build of the same projects.
 import { chmod, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layout, openCache } from '../../cache/cache.ts';
+import { openCache } from '../../cache/cache.ts';
+import { layout } from '../../cache/layout.ts';
 import { isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
