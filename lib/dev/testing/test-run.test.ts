@@ -1,10 +1,12 @@
 // The runner of tests: what counts as passed, and that a file which says nothing is never taken for good.
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { slowTests } from './slow-tests.ts';
 import { runTests, uvuCounts } from './test-run.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -53,6 +55,10 @@ test('a file that skips all of its tests says why, and is neither passed nor fai
   });
   assert.is(counts, '1 passed, 0 failed');
   assert.match(printed, /skip lib\/b\.test\.ts: 0 of 0 \(.*\)\nleft out: no sources\n/);
+});
+
+test('every file that a fast run leaves out is there', () => {
+  for (const path of slowTests) assert.ok(existsSync(join(root, path)), path);
 });
 
 test('the counts of all files are added up, and only what failed shows its output', async () => {
