@@ -8,7 +8,8 @@ import type { Digest } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
 import { TreePaths } from '../core/tree-paths.ts';
 import type { Action } from './action.ts';
-import { root, toHostPaths } from './sandbox/sandbox.ts';
+import { toHostPaths } from './sandbox/sandbox.ts';
+import { root } from './sandbox/root.ts';
 import type { View } from './sandbox/sandbox.ts';
 
 /**

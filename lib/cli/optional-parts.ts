@@ -8,6 +8,7 @@ import { cannot } from '../core/errors.ts';
 export const optionalParts = {
   'kernel-tests': 'lib/cli/tasks/kernel-test-task.ts',
   'other-kernels': 'lib/rootfs/reference-kernel.ts',
+  rebuild: 'lib/cli/tasks/cache-rebuild.ts',
 } as const;
 
 /** Loads a part. A copy of the repository that does not have it is a Failure: `what` could not be done. */

@@ -1,7 +1,8 @@
 // The root file system of a profile: a base of packages, programs of which have given way to components. Facts and files in, entries and an account
 // of what became of each package out.
 import { posix } from 'node:path';
-import { bubblewrapArgv, requireSandbox, root as sandboxRoot } from '../actions/sandbox/sandbox.ts';
+import { root as sandboxRoot } from '../actions/sandbox/root.ts';
+import { bubblewrapArgv, requireSandbox } from '../actions/sandbox/sandbox.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';

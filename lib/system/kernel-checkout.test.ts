@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { here } from '../actions/sandbox/sandbox.ts';
+import { here } from '../actions/sandbox/root.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf, run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';

@@ -6,7 +6,7 @@ import { byCodeUnit, canonicalJson } from '../../core/digest.ts';
 import type { ActionRecord } from '../action.ts';
 import { recordJson } from '../action.ts';
 import { plainPlace } from '../place-digest.ts';
-import { here, root } from '../sandbox/sandbox.ts';
+import { here, root } from '../sandbox/root.ts';
 
 /**
  * One thing that two records do not have in common. `field` is that of the record; `name` is the tool, variable, place or argument within it, ""

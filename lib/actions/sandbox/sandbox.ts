@@ -51,15 +51,6 @@ export const hostPlaces: readonly string[] = [
 /** What names and certificates of hosts are looked up in; shown only together with the network. */
 const networkPlaces = ['/etc/resolv.conf', '/etc/hosts', '/etc/nsswitch.conf', '/etc/ssl', '/etc/pki', '/etc/ca-certificates'];
 
-/** The places of ours; nothing else of the host may carry these names. */
-export const root = '/bloomery';
-
-/** The number of folders above the common one that have a place, for paths with "..". */
-export const levelsAbove = 4;
-
-/** The place of the folder that holds all of the user's own trees. The folders above it hold only what is shown of the user's. */
-export const here = `${root}/${'above/'.repeat(levelsAbove)}here`;
-
 /** The command line that runs `argv` in the sandbox. */
 export function bubblewrapArgv(
   { program, isolation }: Pick<Bubblewrap, 'program' | 'isolation'>,

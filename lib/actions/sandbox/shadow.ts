@@ -18,7 +18,7 @@ import { errnoOf } from '../../core/errors.ts';
 import { removeTree } from '../../core/remove-tree.ts';
 import type { Action } from '../action.ts';
 import { hostPath, isBelow, writtenFolder } from './mounts.ts';
-import { here } from './sandbox.ts';
+import { here } from './root.ts';
 import type { View } from './sandbox.ts';
 
 export interface Shadows {

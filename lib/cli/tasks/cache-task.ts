@@ -15,7 +15,9 @@ import { cannot, exitCodes } from '../../core/errors.ts';
 import { formatBytes, formatMs, plural } from '../../core/sizes.ts';
 import type { Flag } from '../command-line.ts';
 import { parseAge, parseSize } from '../flags/cache-amounts.ts';
-import { artifactRoles, rebuildSome } from './cache-results.ts';
+import { optionalPart } from '../optional-parts.ts';
+import { repository } from '../repository.ts';
+import { artifactRoles } from './cache-results.ts';
 import { existingCacheDir } from '../flags/cache-flag.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
@@ -116,7 +118,7 @@ async function verify(task: Task, cache: Cache): Promise<Outcome> {
   const found = damage.length === 0 ? 'no damage' : `${plural(damage.length, 'damaged file')}${args.has('repair') ? ', removed' : ''}`;
   print(`${plural(blobs, 'blob')} and ${plural(records, 'record')} read (${formatBytes(bytes)}): ${found}`);
   const wanted = args.count('rebuild', 1);
-  const rebuilt = wanted === undefined ? undefined : await rebuildSome(wanted, task, cache);
+  const rebuilt = wanted === undefined ? undefined : await rebuilding(wanted, task, cache);
   const json = {
     cache: cache.root,
     blobs,
@@ -126,6 +128,16 @@ async function verify(task: Task, cache: Cache): Promise<Outcome> {
     ...(rebuilt ? { rebuilt: rebuilt.json } : {}),
   };
   return { exitCode: damage.length > 0 || rebuilt?.differs ? exitCodes.failed : exitCodes.done, json };
+}
+
+/** What lib/cli/tasks/cache-rebuild.ts has. */
+interface Rebuilding {
+  rebuildSome(wanted: number, task: Task, cache: Cache): Promise<{ readonly differs: boolean; readonly json: Json }>;
+}
+
+async function rebuilding(...[wanted, task, cache]: Parameters<Rebuilding['rebuildSome']>): ReturnType<Rebuilding['rebuildSome']> {
+  const { rebuildSome } = await optionalPart<Rebuilding>(repository, 'rebuild', 'compile results again');
+  return await rebuildSome(wanted, task, cache);
 }
 
 async function gc(task: Task, cache: Cache): Promise<Outcome> {

@@ -10,7 +10,12 @@ import type { Task } from '../task.ts';
 
 export const copyFlags = {
   example: { type: 'string', value: 'NAME', multiple: true, help: 'copy an example too: hello is the smallest system' },
-  with: { type: 'string', value: 'PART', multiple: true, help: 'copy a part that tasks do without: kernel-tests (--ktest), other-kernels (--kernel)' },
+  with: {
+    type: 'string',
+    value: 'PART',
+    multiple: true,
+    help: 'copy a part that tasks do without: kernel-tests (--ktest), other-kernels (--kernel), rebuild (--rebuild)',
+  },
   check: { type: 'boolean', help: 'say which files of the copy in FOLDER were changed, there or here; exit 1 if there are any' },
   update: { type: 'boolean', help: 'take what is newer here into FOLDER, but for files that were changed there' },
   json: { type: 'boolean', help: 'print { entries, files, lines, packages }; with --check and --update { changes }' },

@@ -8,7 +8,7 @@ import { anyVariable } from '../../actions/lookup.ts';
 import type { Discovered } from '../../actions/lookup.ts';
 import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
 import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../../actions/place-digest.ts';
-import { root } from '../../actions/sandbox/sandbox.ts';
+import { root } from '../../actions/sandbox/root.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { encodePath } from '../../core/byte-path.ts';
 import type { Digest } from '../../core/digest.ts';

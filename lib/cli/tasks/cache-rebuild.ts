@@ -1,0 +1,43 @@
+// Compiles results of a cache again and compares: the part of tasks/cache.ts that needs the sandbox.
+import { openHistory } from '../../actions/explain/history.ts';
+import { rebuild } from '../../actions/rebuild.ts';
+import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
+import type { Cache } from '../../cache/cache.ts';
+import type { Json } from '../../core/digest.ts';
+import { byCodeUnit, digestRecord } from '../../core/digest.ts';
+import { plural } from '../../core/sizes.ts';
+import type { Task } from '../task.ts';
+import { resultsOf } from './cache-results.ts';
+
+/** Compiles `wanted` results again, chosen by the seed; those that cannot be carried out as they were are passed over. */
+export async function rebuildSome(wanted: number, task: Task, cache: Cache): Promise<{ readonly differs: boolean; readonly json: Json }> {
+  const { args, host, print, report, signal } = task;
+  const seed = args.text('seed') ?? String(performance.timeOrigin);
+  const sandbox = await requireSandbox(!args.has('no-sandbox'), host.env['PATH'] ?? '', signal);
+  const history = await openHistory(cache);
+  const lot = new Map((await resultsOf(cache)).map(([key, result]) => [digestRecord([seed, key]), [key, result] as const]));
+  const rows: Json[] = [];
+  let [same, skipped] = [0, 0];
+  for (const draw of [...lot.keys()].sort(byCodeUnit)) {
+    const [key, result] = lot.get(draw) ?? [];
+    const origin = key && (await history.origin(key));
+    if (!key || !result || !origin) continue;
+    if (rows.length >= wanted) break;
+    const outcome = await rebuild(origin, result, sandbox, cache, task);
+    report({ kind: 'progress', phase: 'rebuilding', done: rows.length, total: wanted });
+    if (outcome.kind === 'skipped') {
+      skipped++;
+      continue;
+    }
+    if (outcome.kind === 'same') same++;
+    else
+      print(
+        `${outcome.kind} ${origin.label} ${key.slice(0, 16)}: ${outcome.kind === 'differs' ? outcome.differing.join(', ') : outcome.stderr}`,
+      );
+    rows.push({ unit: origin.label, key, outcome: outcome.kind, differing: outcome.kind === 'differs' ? [...outcome.differing] : [] });
+  }
+  print(
+    `${plural(rows.length, 'result')} compiled again, seed ${seed}: ${same} the same, ${rows.length - same} not (${skipped} could not be repeated)`,
+  );
+  return { differs: same < rows.length, json: { seed, same, skipped, results: rows } };
+}
