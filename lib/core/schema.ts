@@ -64,7 +64,7 @@ export function tableOf<T>(fields: FieldsOf<T>): v.GenericSchema {
   return table(fields);
 }
 
-/** As `tableOf`, for one of several shapes, which is told by the field that only it has. `common`: fields of all shapes. */
+/** As `tableOf`, for one of several shapes, which is recognized by the field that only it has. `common`: fields of all shapes. */
 export function shapeOf(
   what: string,
   shapes: Readonly<Record<string, Fields>>,

@@ -40,7 +40,7 @@ export const reference: ReferenceFacts = {
       title: "Debian's kernel for clouds",
       packaged: 'kernel:boot/vmlinuz-*',
       words: 'panic=-1',
-      // Linux changes its own code while it runs. With two processors and no KVM, one of them now and then ran code that was half changed ("Oops: int3").
+      // Linux changes its own code while it runs. With two processors and no KVM, three boots were seen to end in code that was half changed ("Oops: int3").
       cpus: 1,
       initramfs: {
         files: {

@@ -84,6 +84,7 @@ test('a change on either side is found, and an update takes only what the user d
   await copyTasks({ root, folder, tasks: ['build', 'net'], examples: [], parts: [] });
   await appendFile(join(folder, 'bloomery/lib/core/a.ts'), '// mine\n');
   await appendFile(join(folder, 'bloomery/lib/core/b.ts'), '// mine\n');
+  await writeFile(join(folder, 'bloomery/package.json'), '{ "type": "module", "name": "mine" }');
   await appendFile(join(root, 'lib/core/b.ts'), '// theirs\n');
   await appendFile(join(root, 'lib/core/deep/c.ts'), '// theirs\n');
   await writeFile(join(root, 'tasks/net.ts'), "// A task.\nimport '../lib/core/alone.ts';\n");
@@ -104,6 +105,7 @@ test('a change on either side is found, and an update takes only what the user d
   );
   assert.match(await readFile(join(folder, 'bloomery/lib/core/a.ts'), 'utf8'), '// mine');
   assert.match(await readFile(join(folder, 'bloomery/lib/core/deep/c.ts'), 'utf8'), '// theirs');
+  assert.match(await readFile(join(folder, 'bloomery/package.json'), 'utf8'), '"mine"');
   assert.equal(
     (await checkCopy(root, folder)).map(({ path }) => path),
     ['lib/core/a.ts', 'lib/core/b.ts'],
@@ -138,6 +140,11 @@ test('tasks, examples and copies that there are not are named', async () => {
   await mkdir(join(folder, 'bloomery'), { recursive: true });
   await writeFile(join(folder, 'bloomery/origin.json'), '{ "format": 1, "files": { "a": "b" } }');
   assert.match(await said(checkCopy(root, folder)), /^Cannot read ".*origin\.json": files\.a: it must be a SHA-256$/);
+  const outside = join(dir, 'outside');
+  await writeFile(outside, 'mine');
+  await writeFile(join(folder, 'bloomery/origin.json'), JSON.stringify({ format: 1, files: { '../../outside': digestBytes('mine') } }));
+  assert.match(await said(updateCopy(root, folder)), /it leaves the copy$/);
+  assert.is(await readFile(outside, 'utf8'), 'mine');
 });
 
 test('the state of a file follows from three digests', () => {

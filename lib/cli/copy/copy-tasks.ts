@@ -114,7 +114,7 @@ async function changesOf({ root, target, origin, closure }: Sides): Promise<read
 
 /** Writes what is newer, removes what is gone, and then the record, so that a copy that was interrupted is finished by the next one. */
 async function writeAll(
-  { root, target, origin, closure, changes }: Sides & { readonly changes: readonly FileChange[] },
+  { root, target, origin, changes }: Sides & { readonly changes: readonly FileChange[] },
   { tasks, examples, parts }: Wanted,
 ): Promise<ReadonlySet<string>> {
   const taken = new Set<string>();
@@ -132,8 +132,9 @@ async function writeAll(
   const sorted = Object.fromEntries(Object.entries(files).sort(([a], [b]) => byCodeUnit(a, b)));
   await writeText(join(target, originName), originText({ version, tasks, examples, parts, files: sorted }));
   // Modules are ECMAScript ones, whatever the repository around the copy says of its own.
-  await writeText(join(target, 'package.json'), '{ "type": "module", "private": true }\n');
-  return closure.files.length > 0 ? taken : new Set();
+  const manifest = join(target, 'package.json');
+  if ((await digestOf(manifest)) === undefined) await writeText(manifest, '{ "type": "module", "private": true }\n');
+  return taken;
 }
 
 /** The files of the tasks with what they import, of examples, and of pages that tasks find by themselves. */

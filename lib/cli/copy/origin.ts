@@ -1,6 +1,6 @@
 // What a copy of tasks remembers of where it came from: bloomery/origin.json with a digest for each file, by which a change is seen on either side.
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { digestBytes, isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
@@ -32,6 +32,7 @@ export async function readOrigin(folder: string): Promise<Origin | undefined> {
   const files = fields.table('files');
   if (fields.value('format') !== 1 || !files) throw cannot(`read "${path}"`, 'it is no record of a copy');
   const digests = files.names().map((name) => {
+    if (posix.isAbsolute(name) || posix.normalize(name).startsWith('..')) throw files.bad(name, 'it leaves the copy');
     const digest = files.value(name);
     if (isDigest(digest)) return [name, digest] as const;
     throw files.bad(name, 'it must be a SHA-256');

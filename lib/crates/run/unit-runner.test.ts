@@ -69,7 +69,7 @@ test('the jobserver is opened by the first unit that runs, the tracer by the fir
   assert.equal(opened, ['jobserver', 'tracer', 'jobserver closed']);
 });
 
-test('a command is told of the jobserver, and its unit is reported as started when the first command has a token', async () => {
+test('a command gets the jobserver, and its unit is reported as started when the first command has a token', async () => {
   let seen: Action | undefined;
   const { runner, events } = puppetRunner(async (action) => {
     seen = action;

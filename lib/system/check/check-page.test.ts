@@ -130,14 +130,14 @@ const wrongNames: readonly (readonly [page: object, refused: string])[] = [
   ],
 ];
 
-test('an unknown field and a value of another type are told with their path', () => {
+test('an unknown field and a value of another type are reported with their path', () => {
   for (const [page, refused] of wrongTypes) {
-    const told = refusal(page);
-    assert.ok(told.startsWith(`Cannot read the page "my.ts": ${refused}`), `${told}\n${refused}`);
+    const message = refusal(page);
+    assert.ok(message.startsWith(`Cannot read the page "my.ts": ${refused}`), `${message}\n${refused}`);
   }
 });
 
-test('a name that is not on the page is told with its path, and with the nearest one', () => {
+test('a name that is not on the page is reported with its path, and with the nearest one', () => {
   for (const [page, refused] of wrongNames)
     assert.ok(refusal(page).startsWith(`Cannot read the page "my.ts": ${refused}`), refusal(page));
 });
