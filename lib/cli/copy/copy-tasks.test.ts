@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../../core/digest.ts';
 import { checkCopy, copyTasks, updateCopy } from './copy-tasks.ts';
-import { importClosure } from './import-closure.ts';
+import { importClosure } from '../../core/modules/import-closure.ts';
 import { readOrigin, stateOf } from './origin.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'copy-tasks-'));

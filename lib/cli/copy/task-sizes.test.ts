@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { importClosure } from './import-closure.ts';
+import { importClosure } from '../../core/modules/import-closure.ts';
 
 const root = join(import.meta.dirname, '../../..');
 

@@ -1,7 +1,7 @@
 // Calls and words that are not used here, each with what is used instead. Data first; the functions below only apply it.
 import { complaint, isTest } from './rule.ts';
 import type { Rule, SourceFile } from './rule.ts';
-import { codeOf, importsOf, lineAt } from '../../cli/copy/source-text.ts';
+import { codeOf, importsOf, lineAt } from '../../core/modules/source-text.ts';
 
 interface Ban {
   readonly pattern: RegExp;

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { complaint, isTest } from './rule.ts';
 import type { Complaint, Rule, SourceFile } from './rule.ts';
-import { importsOf } from '../../cli/copy/source-text.ts';
+import { importsOf } from '../../core/modules/source-text.ts';
 
 const formats = ['core', 'image', 'closure', 'nix', 'osdk', 'machine', 'console', 'configuration'] as const;
 const compiling = ['core', 'cache', 'actions', 'crates', 'upstream', 'cookbook'] as const;

@@ -1,5 +1,5 @@
 // What a rule of this repository is: a pure function from a file to complaints, each with a line and what to do instead.
-import type { lineAt } from '../../cli/copy/source-text.ts';
+import type { lineAt } from '../../core/modules/source-text.ts';
 
 export interface SourceFile {
   /** Relative to the root, with slashes: "lib/core/sh.ts". */

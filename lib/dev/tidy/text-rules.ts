@@ -1,7 +1,7 @@
 // Rules about the shape of a file: its header, its length, its name, its last byte, and words that would tie it to one machine.
 import { complaint, isTest } from './rule.ts';
 import type { Rule, SourceFile } from './rule.ts';
-import { codeOf, lineAt } from '../../cli/copy/source-text.ts';
+import { codeOf, lineAt } from '../../core/modules/source-text.ts';
 
 const longestFile = 400;
 const longestLine = 160;

@@ -8,7 +8,7 @@ import { calls } from './call-rules.ts';
 import { circles, crowded, layering } from './layering.ts';
 import { otherText, typeScript } from './repository.ts';
 import type { Rule, SourceFile } from './rule.ts';
-import { codeOf, importsOf } from '../../cli/copy/source-text.ts';
+import { codeOf, importsOf } from '../../core/modules/source-text.ts';
 import { ending, header, length, naming, portable, systemNames, testRun, width } from './text-rules.ts';
 import { untested, unusedPackages } from './whole.ts';
 

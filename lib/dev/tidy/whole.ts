@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { roomOf } from './layering.ts';
 import { complaint, isTest } from './rule.ts';
 import type { Complaint, SourceFile } from './rule.ts';
-import { codeOf, importsOf } from '../../cli/copy/source-text.ts';
+import { codeOf, importsOf } from '../../core/modules/source-text.ts';
 
 /** Packages that are run and not imported. */
 const programs: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { join } from 'node:path';
-import { byCodeUnit } from '../../core/digest.ts';
-import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import { byCodeUnit } from '../digest.ts';
+import { absentAsUndefined, cannot } from '../errors.ts';
 import { importsOf } from './source-text.ts';
 
 export interface ImportClosure {
