@@ -2,7 +2,6 @@
 // packages. An image that was made of the same things and has not been touched since is left as it is; then nothing that assembles one is loaded.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { knownTree } from '../cache/digests/known-tree.ts';
 import { stageRecord } from '../cookbook/stages.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
@@ -12,6 +11,7 @@ import { remembered } from '../core/remembered.ts';
 import type { Witnessed } from '../core/remembered.ts';
 import type { Compiled } from '../crates/compiled.ts';
 import { baseFolder } from '../rootfs/base-root.ts';
+import { makerModules } from '../rootfs/maker-modules.ts';
 import { hostFiles, sourceRows } from '../system/image-facts.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
 import { rootRequest, sourceAt } from './image-request.ts';
@@ -19,8 +19,8 @@ import { commandLinePath } from '../system/output-paths.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
 import { imageOf, profileOf } from '../system/system.ts';
 
-/** The rooms whose modules make an image of facts. */
-const makers = ['image', 'rootfs', 'assemble'].map((room) => join(import.meta.dirname, '..', room));
+/** What makes an image of facts; loaded only when there is one to make. */
+const maker = join(import.meta.dirname, 'assemble-system-image.ts');
 
 /** `made`: component/output -> path. */
 export async function systemImage(
@@ -48,7 +48,7 @@ export async function systemImage(
     // Nothing that is written down depends on the password itself.
     encrypted: password !== undefined,
     // What makes trees and file systems of the facts: a newer Bloomery may make others.
-    makers: await Promise.all(makers.map((folder) => knownTree(cache, folder, {}))),
+    maker: await makerModules(cache, maker),
   };
   const assembled = async (): Promise<Witnessed<SystemImage>> => {
     const { assembleImage } = await import('./assemble-system-image.ts');

@@ -15,8 +15,13 @@ export interface ImportClosure {
   readonly lines: number;
 }
 
-/** The closure of modules, by paths relative to `root`. A module that is not there is a Failure. */
-export async function importClosure(root: string, entries: readonly string[]): Promise<ImportClosure> {
+export interface ClosureOptions {
+  /** Follow imports of types too (the default). Without them, the closure is what Node loads. */
+  readonly types?: boolean;
+}
+
+/** Returns the closure of modules, by paths relative to `root`. A module that is not there is a Failure. */
+export async function importClosure(root: string, entries: readonly string[], { types = true }: ClosureOptions = {}): Promise<ImportClosure> {
   const files = new Set(entries);
   const packages = new Set<string>();
   let lines = 0;
@@ -25,7 +30,8 @@ export async function importClosure(root: string, entries: readonly string[]): P
     const text = await absentAsUndefined(readFile(join(root, path), 'utf8'));
     if (text === undefined) throw cannot(`find what "${path}" needs`, 'it is not there');
     lines += text.split('\n').length - 1;
-    for (const { name } of importsOf(text)) {
+    for (const { name, typeOnly } of importsOf(text)) {
+      if (typeOnly && !types) continue;
       // A set goes on to what is added while it is walked.
       if (name.startsWith('.')) files.add(posix.join(posix.dirname(path), name));
       else if (!name.startsWith('node:')) packages.add(packageOf(name));

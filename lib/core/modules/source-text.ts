@@ -36,14 +36,27 @@ export function codeOf(text: string): string {
   return out;
 }
 
-/** The modules that a file imports, as written: "../core/sh.ts", "zx". Those that are only written in a template are not ours. */
-export function importsOf(text: string): readonly { readonly name: string; readonly line: number }[] {
+/** An import as it is written. */
+export interface WrittenImport {
+  /** "../core/sh.ts", "zx". */
+  readonly name: string;
+  readonly line: number;
+  /** True for `import type` and `export type`: nothing is loaded for it. */
+  readonly typeOnly: boolean;
+}
+
+/** Returns the imports of a file. Those that only stand in a template are left out. */
+export function importsOf(text: string): readonly WrittenImport[] {
   const pattern =
     /^(?:import|export)\b[^;'"`(]*?\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]\s*\)/gm;
   const code = codeOf(text);
   return [...text.matchAll(pattern)]
     .filter((match) => /^(?:import|export)/.test(code.slice(match.index, match.index + 6)))
-    .map((match) => ({ name: match[1] ?? match[2] ?? match[3] ?? '', line: lineAt(text, match.index) }));
+    .map((match) => {
+      const name = match.slice(1).find((part) => part !== undefined);
+      if (name === undefined) throw new Error(`an import without a name: ${match[0]}`);
+      return { name, line: lineAt(text, match.index), typeOnly: /^(?:import|export)\s+type\b/.test(match[0]) };
+    });
 }
 
 /** The number of the line that has the character at `index`; the first is 1. */

@@ -19,6 +19,7 @@ import { assemble } from '../../image/image.ts';
 import type { AssembledImage } from '../../image/image.ts';
 import { startable } from '../../image/boot/boot-header.ts';
 import { entriesOf } from '../image-layout.ts';
+import { makerModules } from '../maker-modules.ts';
 import type { NixBase, NixImageFacts, NixProfile } from '../../system/nix-facts.ts';
 import type { NixHost } from './nix-host.ts';
 import { imageBytes, storeEntries, writePackage } from './store-files.ts';
@@ -58,7 +59,7 @@ export async function nixImage(request: NixRequest, context: Context): Promise<N
   );
   const storeDir = dirname(built);
   const name = storeNameIn(built, storeDir);
-  const assembler = await cache.digests.tree(join(import.meta.dirname, '../../image'));
+  const assembler = await makerModules(cache, join(import.meta.dirname, 'nix-base.ts'));
   const question = { imagePath, built, facts: digestBytes(JSON.stringify(base.image)), assembler };
   return await remembered<NixImage>(cache.root, 'nix-image', question, async () => {
     const value = await imageOfClosure(request, storeDir, name, context);
