@@ -6,7 +6,7 @@ import { cannot, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { checkOutputs } from '../crates/compile.ts';
 import type { Compiled, CompiledProject } from '../crates/compiled.ts';
-import { compileAll, prepare, publishOutputs } from './build-system.ts';
+import { compileAll, prepare, publishOutputs } from './compile-system.ts';
 import type { BuildRequest } from './build-request.ts';
 import { projectsOf } from './component-projects.ts';
 import { fetchedSources, withNeededSources } from '../sources/fetched-sources.ts';
@@ -19,6 +19,8 @@ import { profileOf } from '../system/system.ts';
 import { originsFor } from '../sources/upstream-sources.ts';
 
 export interface BuiltPart {
+  /** Of the component or recipe. */
+  readonly name: string;
   /** Name or path in the stage -> absolute path. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly compiled: Compiled;
@@ -32,7 +34,7 @@ export async function buildComponent(request: BuildRequest, name: string, contex
     await prepare(outDir);
     const { compiled, installed } = await compileAll([], { ...request, recipes: { ...recipes, wanted: [name] } }, options, context);
     const stages = (installed?.stages ?? []).filter((stage) => stage.name === name);
-    return { outputs: await published(stages, folder, options.cache), compiled };
+    return { name, outputs: await published(stages, folder, options.cache), compiled };
   }
   if (name === system.cLibrary?.name) return await buildLibrary(system.cLibrary, request, folder, context);
   if (!Object.hasOwn(system.components, name)) throw unknown(name, request);
@@ -53,7 +55,7 @@ export async function buildComponent(request: BuildRequest, name: string, contex
   const none = recipes && { ...recipes, wanted: [] };
   const wanted = [...projects.values()].map(({ project }) => project);
   const { compiled } = await compileAll(wanted, { ...request, recipes: none, origins }, { ...options, handOver }, context);
-  return { outputs, compiled };
+  return { name, outputs, compiled };
 }
 
 async function buildLibrary(facts: CLibrary, request: BuildRequest, folder: string, context: Context): Promise<BuiltPart> {
@@ -62,7 +64,7 @@ async function buildLibrary(facts: CLibrary, request: BuildRequest, folder: stri
   if (!built) throw new Error(`the C library ${facts.name} has no source`);
   const { stage, hits, misses } = built;
   const outputs = await published([stage], folder, request.compile.cache);
-  return { outputs, compiled: { projects: [], units: hits + misses, hits, misses, below: 0, remembered: 0 } };
+  return { name: facts.name, outputs, compiled: { projects: [], units: hits + misses, hits, misses, below: 0, remembered: 0 } };
 }
 
 /** Copies the files of one stage to packages/<its name>. Returns their paths by path in the stage. */

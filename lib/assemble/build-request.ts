@@ -5,7 +5,8 @@ import type { ConfiguredPackages } from './configured-system.ts';
 import type { RecipesRequest } from './recipes/recipe-request.ts';
 import type { System } from '../system/system.ts';
 
-export interface BuildRequest {
+/** What a plan is made of. */
+export interface PlanRequest {
   readonly system: System;
   /** What the image is made on; absent: what the profile says. */
   readonly base?: 'nix' | undefined;
@@ -22,6 +23,15 @@ export interface BuildRequest {
   /** The RedoxFS of the image is encrypted, and this password opens it. */
   readonly password?: string | undefined;
   readonly outDir: string;
+  /** Variables that build scripts may see. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where fetched sources are. */
+  readonly cacheDir: string;
+  /** The environment of the host, for the programs that are run. */
+  readonly hostEnv: Readonly<Record<string, string>>;
+}
+
+/** A request with what compiles it. */
+export interface BuildRequest extends Omit<PlanRequest, 'cacheDir' | 'hostEnv'> {
   readonly compile: CompileOptions;
 }

@@ -13,7 +13,7 @@ import { Failure } from '../../core/errors.ts';
 import type { Event } from '../../core/events.ts';
 import { findProgram } from '../../core/sh.ts';
 import type { Project } from '../../crates/project.ts';
-import { compileAll } from '../build-system.ts';
+import { compileAll } from '../compile-system.ts';
 import type { System } from '../../system/system.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-c-library-'));

@@ -1,16 +1,19 @@
-// What tasks/build.ts does: flags to a build request, and what it says before and after.
+// The steps of tasks/build.ts that belong to the command line: the build that its words choose, the plan and the result in words.
 import { relative } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
 import { cannot } from '../../core/errors.ts';
+import type { Context } from '../../core/events.ts';
 import { formatBytes } from '../../core/sizes.ts';
-import { buildSystem } from '../../assemble/build-system.ts';
-import type { BuildRequest } from '../../assemble/build-request.ts';
-import { fetchedSources, withNeededSources } from '../../sources/fetched-sources.ts';
-import { projectsOf } from '../../assemble/component-projects.ts';
+import type { BuiltSystem } from '../../assemble/build-system.ts';
+import type { BuiltPart } from '../../assemble/build-component.ts';
+import type { PlanRequest } from '../../assemble/build-request.ts';
+import type { SystemPlan } from '../../assemble/plan-system.ts';
+import type { CompileOptions } from '../../crates/compiled.ts';
 import type { SourceChoice } from '../../system/component.ts';
 import { nixBaseOf, onNix } from '../../system/nix-profile.ts';
 import type { NixImage } from '../../rootfs/nix/nix-base.ts';
-import { originsFor, originsOf } from '../../sources/upstream-sources.ts';
+import { originsOf } from '../../sources/upstream-sources.ts';
+import { withNeededSources } from '../../sources/fetched-sources.ts';
 import { withKernelCheckout } from '../../system/kernel-checkout.ts';
 import { liveSystem } from '../../system/live-image.ts';
 import { loadSystem } from '../../system/load.ts';
@@ -18,151 +21,156 @@ import { defaultProfile, imageOf, profileOf } from '../../system/system.ts';
 import type { System } from '../../system/system.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
 import type { BuildWatch } from '../../report/build-recorder.ts';
-import type { Flag } from '../command-line.ts';
-import { checkoutFlags, kernelWishes } from '../flags/checkout-flags.ts';
-import { configurationFlags, configuredBuild, packageNotes } from '../flags/configured-build.ts';
-import { diskPassword, passwordFlags } from '../flags/disk-password.ts';
-import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
+import { kernelWishes } from '../flags/checkout-flags.ts';
+import { configuredBuild, packageNotes } from '../flags/configured-build.ts';
+import { diskPassword } from '../flags/disk-password.ts';
+import { compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import { cacheDirOf } from '../flags/cache-flag.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
 import type { Outcome } from '../../report/outcome.ts';
 import { repository } from '../repository.ts';
-import { sourceFlags } from '../flags/source-flags.ts';
 
-export const buildFlags = {
-  profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },
-  base: {
-    type: 'string',
-    value: 'debian|nix',
-    help: 'what the programs are put on: packages of Debian (the default), or a closure that Nix builds',
-  },
-  ...sourceFlags,
-  out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
-  scheme: { type: 'string', value: 'NAME', help: 'a scheme of the OSDK.toml of a checkout (--source asterinas=DIR)' },
-  ...checkoutFlags,
-  live: { type: 'boolean', help: 'build the variant that runs from memory' },
-  encrypt: { type: 'boolean', help: 'encrypt the RedoxFS of the image; asks for a password' },
-  ...passwordFlags,
-  component: { type: 'string', value: 'C', help: 'build only this component or recipe, and no image' },
-  ...configurationFlags,
-  'dry-run': { type: 'boolean', help: 'say what would be built, and build nothing' },
-  ...compilerFlags,
-} as const satisfies Record<string, Flag>;
+/** What the command line asks for. */
+export interface ChosenBuild {
+  readonly request: PlanRequest;
+  /** When the task began, by `performance.now()`. */
+  readonly startMs: number;
+  /** The system, its profile and the sources in one sentence. */
+  readonly about: string;
+  /** Where the sources are from. */
+  readonly from: string;
+  /** About packages that are built from recipes or left out. */
+  readonly notes: readonly string[];
+  /** The command that boots the image at a path. */
+  readonly bootCommand: (imagePath: string) => string;
+}
 
-export async function build(task: Task): Promise<Outcome> {
-  const { args, host, print, report, signal } = task;
+/** Reads the page, its profile, sources and packages that the words choose. What does not fit together is a Failure (usage). */
+export async function chosenBuild(task: Task): Promise<ChosenBuild> {
+  const { args, host } = task;
   const startMs = performance.now();
   const loaded = await loadSystem(repository, systemWord(args.words[0] ?? '', task), cacheDirOf(task));
   const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, kernelWishes(task));
   checkBootWords(task);
-  const {
-    system: configured,
-    profile,
-    packages,
-    sources,
-    recipes,
-  } = await configuredBuild(task, chosen.system, chosen.sources, loaded.folder);
+  const { profile, packages, sources, recipes, ...configured } = await configuredBuild(task, chosen.system, chosen.sources, loaded.folder);
   const live = args.has('live');
-  const page = live ? liveSystem(configured) : configured;
-  const base = baseOf(task, page, profile);
-  const system = base ? onNix(page, profile) : withNeededSources(page, profile);
-  const say = (text: string): void => {
-    if (!args.has('quiet')) report({ kind: 'note', text });
-  };
-  const onlyNix = base && profileOf(system, profile).components?.length === 0;
-  const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, system);
+  const system = live ? liveSystem(configured.system) : configured.system;
+  const base = baseOf(task, system, profile);
+  const needed = base ? onNix(system, profile) : withNeededSources(system, profile);
+  const onlyNix = base && profileOf(needed, profile).components?.length === 0;
+  const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, needed);
   const variant = `${live ? ' as a live image' : ''}${base ? ' on the base nix' : ''}`;
-  const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${variant}, from ${from}`;
-  const env = declaredEnv(args.list('env'), host.env);
-  if (args.has('dry-run')) return await dryRun(task, about, { root: loaded.folder, page, base, system, profile, packages, recipes, sources, env });
-  const password = await passwordOf(task, page, profile);
-  const part = args.text('component');
-  say(`building ${part === undefined ? '' : `${part} of `}${about}`);
-  for (const text of part === undefined ? packageNotes({ system: page, sources, packages, recipes }) : []) say(text);
-  const outDir = task.path(args.text('out') ?? loaded.outDir);
+  return {
+    request: {
+      ...{ system, base, profile, live, packages, recipes, sources, root: loaded.folder },
+      outDir: task.path(args.text('out') ?? loaded.outDir),
+      password: args.has('dry-run') ? undefined : await passwordOf(task, system, profile),
+      env: declaredEnv(args.list('env'), host.env),
+      cacheDir: cacheDirOf(task),
+      hostEnv: host.env,
+    },
+    startMs,
+    about: `${needed.title}, profile ${profile} (${profileOf(needed, profile).title})${variant}, from ${from}`,
+    from,
+    notes: packageNotes({ system, sources, packages, recipes }),
+    bootCommand: (imagePath) => bootCommand(task, loaded, profile, imagePath),
+  };
+}
+
+/** What a build needs to compile, and how its time is told. */
+export interface BuildTools {
+  readonly compiler: CompileOptions;
+  readonly watch: BuildWatch;
+  readonly context: Context;
+}
+
+/** Opens the cache, says what is built, and closes the cache however the build ends. */
+export async function withCompiler(task: Task, { about, notes }: ChosenBuild, build: (tools: BuildTools) => Promise<Outcome>): Promise<Outcome> {
+  const part = task.args.text('component');
+  say(task, `building ${part === undefined ? '' : `${part} of `}${about}`);
+  if (part === undefined) for (const text of notes) say(task, text);
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
-    const compile = { cache, ...compilerOptions(task) };
-    const request = { system: page, base, profile, live, packages, recipes, sources, password, root: loaded.folder, outDir, env, compile };
-    if (part !== undefined) return await buildPart(task, part, request, watch, startMs);
-    const { imagePath, manifestPath, image, sources: taken, compiled, nix } = await buildSystem(request, { report: watch.report, signal });
-    const seconds = secondsSince(startMs);
-    const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache, name: system.name });
-    if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-    const how = nix ? bootWords(system.name, imagePath, nix) : bootCommand(task, loaded, profile, imagePath);
-    say(`${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${from}; boot it with ${how}`);
-    noteBareBuild(task);
-    const { units, hits, misses } = compiled;
-    return {
-      json: {
-        system: system.name,
-        profile,
-        sources: taken,
-        image: imagePath,
-        manifest: manifestPath,
-        bytes: image.bytes,
-        sha256: image.sha256,
-        ...(packages && { packages: { ...packages } }),
-        ...(nix && { kernel: nix.kernel, initrd: nix.initrd ?? null, commandLine: nix.commandLine }),
-        units,
-        hits,
-        misses,
-        seconds,
-        ...watched,
-      },
-    };
+    const compiler = { cache, ...compilerOptions(task) };
+    return await build({ compiler, watch, context: { report: watch.report, signal: task.signal } });
   } finally {
     watch.stop();
     await cache.close();
   }
 }
 
-/** One component or recipe, without an image. */
-async function buildPart(task: Task, name: string, request: BuildRequest, watch: BuildWatch, startMs: number): Promise<Outcome> {
-  const { args, host, print, signal } = task;
-  const { system, profile, compile } = request;
-  const { buildComponent } = await import('../../assemble/build-component.ts'); // few builds are of one part
-  const { outputs, compiled } = await buildComponent(request, name, { report: watch.report, signal });
-  const watched = await watch.finish(`${system.name}, ${name}`, compiled, { cache: compile.cache, name: system.name });
-  if (!args.has('json')) for (const path of Object.values(outputs)) print(relative(host.cwd, path) || path);
-  noteBareBuild(task);
-  const { units, hits, misses } = compiled;
-  return {
-    json: { system: system.name, profile, component: name, outputs, units, hits, misses, seconds: secondsSince(startMs), ...watched },
-  };
-}
-
-interface DryRun extends Pick<BuildRequest, 'root' | 'profile' | 'packages' | 'recipes' | 'sources' | 'env'> {
-  readonly page: System;
-  readonly base: 'nix' | undefined;
-  readonly system: System;
-}
-
-/** Prints what would be built. */
-async function dryRun({ host, print, ...task }: Task, about: string, request: DryRun): Promise<Outcome> {
-  const { page, base, system, profile, packages, recipes, sources } = request;
-  const at = { root: request.root, cacheDir: cacheDirOf({ host, print, ...task }), env: host.env };
-  const fetched = (await fetchedSources(system, at))?.folder;
-  const origins = await originsFor(request, at);
-  const projects = projectsOf({ ...request, fetched, origins });
+/** Prints the plan: the project of each component with its folder, and the partitions of the image. */
+export function printPlan({ host, print }: Task, { about, notes }: ChosenBuild, { request, system, projects }: SystemPlan): Outcome {
+  const { base, profile } = request;
   print(about);
   for (const [name, { folder, project }] of projects) {
     print(`  ${name.padEnd(12)} ${project.triple ?? 'the host'}  ${relative(host.cwd, folder) || '.'}`);
   }
   if (base) {
-    const { base: on, profile: from } = nixBaseOf(page, profile);
+    const { base: on, profile: from } = nixBaseOf(request.system, profile);
     print(`  nix-build ${on.expression} -A ${from.attribute}, with ${Object.keys(from.packages).join(', ') || 'no package of ours'}`);
     return {};
   }
-  for (const text of packageNotes({ system: page, sources, packages, recipes })) print(`  ${text}`);
+  for (const text of notes) print(`  ${text}`);
   for (const { name, fileSystem, sizeBytes, files } of imageOf(system, profile).partitions) {
     const size = sizeBytes === undefined ? 'the rest' : formatBytes(sizeBytes);
     print(`  partition ${name}: ${fileSystem.kind}, ${size}, ${Object.keys(files).length} entries`);
   }
   return {};
+}
+
+/** Says where the image is and how it is booted. Returns the object of --json. */
+export async function reportImage(task: Task, build: ChosenBuild, built: BuiltSystem, { compiler, watch }: BuildTools): Promise<Outcome> {
+  const { args, host, print } = task;
+  const { system, profile, packages } = build.request;
+  const { imagePath, manifestPath, image, sources, compiled, nix } = built;
+  const seconds = secondsOf(build);
+  const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache: compiler.cache, name: system.name });
+  if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
+  const how = nix ? bootWords(system.name, imagePath, nix) : build.bootCommand(imagePath);
+  say(task, `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${build.from}; boot it with ${how}`);
+  noteBareBuild(task);
+  const { units, hits, misses } = compiled;
+  return {
+    json: {
+      system: system.name,
+      profile,
+      sources,
+      image: imagePath,
+      manifest: manifestPath,
+      bytes: image.bytes,
+      sha256: image.sha256,
+      ...(packages && { packages: { ...packages } }),
+      ...(nix && { kernel: nix.kernel, initrd: nix.initrd ?? null, commandLine: nix.commandLine }),
+      ...{ units, hits, misses, seconds },
+      ...watched,
+    },
+  };
+}
+
+/** Prints the paths of what one component or recipe made. Returns the object of --json. */
+export async function reportPart(task: Task, build: ChosenBuild, part: BuiltPart, { compiler, watch }: BuildTools): Promise<Outcome> {
+  const { args, host, print } = task;
+  const { system, profile } = build.request;
+  const { name, outputs, compiled } = part;
+  const seconds = secondsOf(build);
+  const watched = await watch.finish(`${system.name}, ${name}`, compiled, { cache: compiler.cache, name: system.name });
+  if (!args.has('json')) for (const path of Object.values(outputs)) print(relative(host.cwd, path) || path);
+  noteBareBuild(task);
+  const { units, hits, misses } = compiled;
+  return { json: { system: system.name, profile, component: name, outputs, units, hits, misses, seconds, ...watched } };
+}
+
+function say({ args, report }: Task, text: string): void {
+  if (!args.has('quiet')) report({ kind: 'note', text });
+}
+
+/** Returns the seconds since the task began, with two decimals. */
+function secondsOf({ startMs }: ChosenBuild): number {
+  return Math.round((performance.now() - startMs) / 10) / 100;
 }
 
 /** Returns the password of the image's disk if it is to be encrypted. */
@@ -179,10 +187,6 @@ async function passwordOf(task: Task, system: System, profile: string): Promise<
     throw cannot(`encrypt the image of ${system.name}`, 'it has no RedoxFS', { blame: 'usage' });
   }
   return await diskPassword(task, { again: true });
-}
-
-function secondsSince(startMs: number): number {
-  return Math.round((performance.now() - startMs) / 10) / 100;
 }
 
 function baseOf({ args }: Task, { name, sources, profiles }: System, profile: string): 'nix' | undefined {
