@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import { MiB } from '../core/sizes.ts';
 import { directory, file, fileTree, namesByDirectory, symlink } from './file-tree.ts';
 import { fatShape } from './fat/fat.ts';
-import { sfdiskScript, sfdiskTable } from './gpt.ts';
-import { partitionPlaces } from './partitions.ts';
+import { sfdiskScript, partitionPlaces } from './partitions.ts';
+import { sfdiskTable } from './gpt.ts';
 
 test('parents are added, and a directory comes before what it holds', () => {
   const tree = fileTree([

@@ -1,38 +1,96 @@
-// Partition tables (GPT): protective MBR, primary and backup table. Written by sfdisk, and read by it where the primary table is
-// damaged. Only knows the words of its script and of its JSON.
+// The partition table of an image (GPT, UEFI specification 2.10, chapter 5.3). The primary table is read here if its two checksums are right.
+// Others are for sfdisk, which also knows the backup table.
+import { Buffer } from 'node:buffer';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { readPrimaryGpt } from './gpt-reader.ts';
-import { ran, tried } from './image-tools.ts';
+import { tried } from './image-tools.ts';
 import type { ImageHost } from './image-tools.ts';
-import type { Gpt, GptPartition } from './partitions.ts';
-import { sectorBytes } from './partitions.ts';
 
-/** Writes the table into an image file that has its full size. */
-export async function writeGpt(gpt: Gpt, imagePath: string, host: ImageHost, context: Context): Promise<void> {
-  await ran(
-    {
-      what: `write the partition table of "${imagePath}"`,
-      argv: ['sfdisk', '--quiet', '--no-reread', '--no-tell-kernel', '--wipe', 'never', '--wipe-partitions', 'never', imagePath],
-      stdin: sfdiskScript(gpt),
-    },
-    host,
-    context,
-  );
+export const sectorBytes = 512;
+
+/** Where a partition is. */
+export interface PartitionPlace {
+  readonly startLba: number;
+  readonly sectors: number;
 }
 
-export function sfdiskScript({ diskGuid, partitions }: Gpt): string {
-  const rows = partitions.map(
-    ({ startLba, sectors, typeGuid, guid, name }) => `start=${startLba}, size=${sectors}, type=${typeGuid}, uuid=${guid}, name="${name}"`,
-  );
-  return ['label: gpt', `label-id: ${diskGuid}`, 'unit: sectors', `sector-size: ${sectorBytes}`, 'first-lba: 34', '', ...rows, ''].join(
-    '\n',
-  );
+export interface GptPartition extends PartitionPlace {
+  readonly name: string;
+  /** GUIDs in upper case, as sfdisk prints them. */
+  readonly typeGuid: string;
+  readonly guid: string;
+}
+
+export interface Gpt {
+  readonly diskGuid: string;
+  readonly partitions: readonly GptPartition[];
 }
 
 /** The table of an image, or undefined when it has no GPT. */
 export async function readGpt(imagePath: string, host: ImageHost, context: Context): Promise<Gpt | undefined> {
   return readPrimaryGpt(imagePath) ?? (await readGptBySfdisk(imagePath, host, context));
+}
+
+const at = {
+  signature: 0,
+  headerBytes: 12,
+  headerCrc: 16,
+  ownLba: 24,
+  diskGuid: 56,
+  entriesLba: 72,
+  entries: 80,
+  entryBytes: 84,
+  entriesCrc: 88,
+} as const;
+const inEntry = { type: 0, guid: 16, firstLba: 32, lastLba: 40, name: 56, end: 128 } as const;
+const headerBytes = 92;
+const mostEntries = 1024;
+
+/** The primary table, with GUIDs in upper case; undefined when it is not there or not as its checksums say. */
+export function readPrimaryGpt(imagePath: string): Gpt | undefined {
+  const fd = openSync(imagePath, 'r');
+  try {
+    const header = Buffer.alloc(sectorBytes);
+    readSync(fd, header, 0, header.length, sectorBytes);
+    const count = header.readUInt32LE(at.entries);
+    if (!isSound(header) || count > mostEntries) return undefined;
+    const entries = Buffer.alloc(count * inEntry.end);
+    readSync(fd, entries, 0, entries.length, Number(header.readBigUInt64LE(at.entriesLba)) * sectorBytes);
+    if (crc32(entries) !== header.readUInt32LE(at.entriesCrc)) return undefined;
+    const rows = Array.from({ length: count }, (_, i) => entries.subarray(i * inEntry.end, (i + 1) * inEntry.end));
+    const used = rows.filter((row) => row.subarray(inEntry.type, inEntry.guid).some((byte) => byte !== 0));
+    return { diskGuid: guidAt(header, at.diskGuid), partitions: used.map(partitionOf) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isSound(header: Buffer): boolean {
+  const known = header.toString('latin1', 0, 8) === 'EFI PART' && header.readUInt32LE(at.headerBytes) === headerBytes;
+  if (!known || header.readBigUInt64LE(at.ownLba) !== 1n || header.readUInt32LE(at.entryBytes) !== inEntry.end) return false;
+  const covered = Buffer.from(header.subarray(0, headerBytes));
+  covered.writeUInt32LE(0, at.headerCrc);
+  return crc32(covered) === header.readUInt32LE(at.headerCrc);
+}
+
+function partitionOf(row: Buffer): GptPartition {
+  const startLba = Number(row.readBigUInt64LE(inEntry.firstLba));
+  return {
+    name: row.toString('utf16le', inEntry.name, inEntry.end).replace(/\0[^]*$/, ''),
+    typeGuid: guidAt(row, inEntry.type),
+    guid: guidAt(row, inEntry.guid),
+    startLba,
+    sectors: Number(row.readBigUInt64LE(inEntry.lastLba)) + 1 - startLba,
+  };
+}
+
+/** The first three groups of a GUID are stored with their lowest byte first. */
+function guidAt(bytes: Buffer, offset: number): string {
+  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  const hex = Buffer.from(order.map((i) => bytes[offset + i] ?? 0)).toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5').toUpperCase();
 }
 
 /** As `readGpt`, by sfdisk, which takes the backup table when the primary one is damaged. */

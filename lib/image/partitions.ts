@@ -1,9 +1,13 @@
-// Where the partitions of an image lie: arithmetic on sectors, before anything is written. Knows the room that a GPT takes
-// (UEFI specification 2.10, chapter 5), not how it is written.
+// Where the partitions of an image lie, and their table as sfdisk writes it. Knows the room that a GPT takes (UEFI specification 2.10,
+// chapter 5).
 import { cannot } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
 import { formatBytes, MiB, roundUp } from '../core/sizes.ts';
+import { sectorBytes } from './gpt.ts';
+import type { Gpt, PartitionPlace } from './gpt.ts';
+import { ran } from './image-tools.ts';
+import type { ImageHost } from './image-tools.ts';
 
-export const sectorBytes = 512;
 const alignmentSectors = MiB / sectorBytes;
 /** Protective MBR, header and 128 entries of 128 bytes in front; entries and header again at the end. */
 const gptSectorsInFront = 34;
@@ -16,12 +20,6 @@ export interface PartitionRequest {
   readonly startLba: number | 'next';
   /** 'rest': all that is left, in whole blocks of 4 KiB. */
   readonly sizeBytes: number | 'rest';
-}
-
-/** What it gets. */
-export interface PartitionPlace {
-  readonly startLba: number;
-  readonly sectors: number;
 }
 
 /** A place for each partition, in order. Overlaps, odd sizes and too small an image (it says how many bytes are missing) are Failures. */
@@ -53,14 +51,24 @@ export function partitionPlaces(imageBytes: number, requests: readonly Partition
   return places;
 }
 
-export interface GptPartition extends PartitionPlace {
-  readonly name: string;
-  /** GUIDs in upper case, as sfdisk prints them. */
-  readonly typeGuid: string;
-  readonly guid: string;
+/** Writes the table into an image file that has its full size. */
+export async function writeGpt(gpt: Gpt, imagePath: string, host: ImageHost, context: Context): Promise<void> {
+  await ran(
+    {
+      what: `write the partition table of "${imagePath}"`,
+      argv: ['sfdisk', '--quiet', '--no-reread', '--no-tell-kernel', '--wipe', 'never', '--wipe-partitions', 'never', imagePath],
+      stdin: sfdiskScript(gpt),
+    },
+    host,
+    context,
+  );
 }
 
-export interface Gpt {
-  readonly diskGuid: string;
-  readonly partitions: readonly GptPartition[];
+export function sfdiskScript({ diskGuid, partitions }: Gpt): string {
+  const rows = partitions.map(
+    ({ startLba, sectors, typeGuid, guid, name }) => `start=${startLba}, size=${sectors}, type=${typeGuid}, uuid=${guid}, name="${name}"`,
+  );
+  return ['label: gpt', `label-id: ${diskGuid}`, 'unit: sectors', `sector-size: ${sectorBytes}`, 'first-lba: 34', '', ...rows, ''].join(
+    '\n',
+  );
 }

@@ -13,7 +13,7 @@ import { joinPath, namesByDirectory } from '../file-tree.ts';
 import type { FileTree } from '../file-tree.ts';
 import { ran } from '../image-tools.ts';
 import type { ImageHost, ToolCall } from '../image-tools.ts';
-import { sectorBytes } from '../partitions.ts';
+import { sectorBytes } from '../gpt.ts';
 import { largestFolders } from '../tree-sizes.ts';
 
 export interface FatOptions {

@@ -5,7 +5,7 @@ import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/pace.ts';
 import { MiB } from '../../core/sizes.ts';
-import type { Gpt } from '../partitions.ts';
+import type { Gpt } from '../gpt.ts';
 import { imagePathOf } from './image-reader.ts';
 import type { ImageVolume, OpenImage } from './image-reader.ts';
 import { modeText } from './listing.ts';

@@ -2,7 +2,8 @@
 // writes nothing.
 import type { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
-import { blockBytes } from '../redoxfs/pointer.ts';
+import type { BlockCipher } from '../redoxfs/encryption.ts';
+import { blockBytes, headerRingBlocks } from '../redoxfs/pointer.ts';
 import type { BlockPointer } from '../redoxfs/pointer.ts';
 
 export interface BlockSink {
@@ -24,6 +25,16 @@ export function fileDisk(fd: number, startBytes: number): BlockDisk {
     write(index, bytes) {
       const at = startBytes + index * blockBytes;
       for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, at + done);
+    },
+  };
+}
+
+/** A disk that encrypts what is written to it. Headers stay as they are. */
+export function encryptedDisk(disk: BlockDisk, cipher: BlockCipher | undefined): BlockDisk {
+  if (!cipher) return disk;
+  return {
+    write(index, bytes) {
+      disk.write(index, index < headerRingBlocks ? bytes : cipher.encrypted(index, bytes));
     },
   };
 }

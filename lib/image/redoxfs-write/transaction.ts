@@ -6,18 +6,18 @@
 import type { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
-import { joined } from '../redoxfs/allocation.ts';
-import type { Extent } from '../redoxfs/allocation.ts';
+import { joined, logPath, readAllocationLog } from '../redoxfs/allocation.ts';
+import type { AllocationLog, Extent } from '../redoxfs/allocation.ts';
 import { damaged } from '../redoxfs/blocks.ts';
-import { readAllocationLog, replayed } from '../redoxfs/free-list.ts';
-import type { AllocationLog, FreeList } from '../redoxfs/free-list.ts';
-import { encryptedDisk } from '../redoxfs/encryption.ts';
+import { replayed } from './allocation.ts';
+import type { FreeList } from './allocation.ts';
 import { encodeHeader } from '../redoxfs/header.ts';
 import type { Header } from '../redoxfs/header.ts';
 import { writeAllocationLog } from './log-writer.ts';
 import { blockBytes, headerRingBlocks, pointerTo } from '../redoxfs/pointer.ts';
 import type { BlockPointer } from '../redoxfs/pointer.ts';
 import type { Redoxfs } from '../redoxfs/reader.ts';
+import { encryptedDisk } from './sink.ts';
 import type { BlockDisk, BlockSink } from './sink.ts';
 import { changedTree, freeId } from './tree-change.ts';
 
@@ -35,7 +35,7 @@ const noDisk: BlockDisk = { write: () => {} };
 
 /** Runs `change`, which must do the same each time, and publishes it. Too little room is a Failure, and nothing is written then. */
 export async function commit(target: Target, change: (transaction: RedoxfsTransaction) => Promise<void>): Promise<Header> {
-  const log = readAllocationLog(target.fs);
+  const log = readAllocationLog(target.fs.blocks, target.fs.header.alloc);
   const trial = new RedoxfsTransaction({ ...target, disk: noDisk }, log);
   await change(trial);
   trial.finish();
@@ -70,7 +70,7 @@ export class RedoxfsTransaction implements BlockSink {
     this.log = log;
     this.free = replayed(log, blockCount);
     if (blockCount > before && !this.free.give(before, blockCount - before)) {
-      throw damaged('(allocation log)', `it names blocks from ${before} on, which do not exist`);
+      throw damaged(logPath, `it names blocks from ${before} on, which do not exist`);
     }
   }
 
@@ -116,7 +116,7 @@ export class RedoxfsTransaction implements BlockSink {
     const all = [...this.free.list(), ...this.released].sort((a, b) => a.index - b.index);
     for (const [i, { index, count }] of all.entries()) {
       const next = all[i + 1];
-      if (next && index + count > next.index) throw damaged('(allocation log)', `block ${next.index} is free, and something points at it`);
+      if (next && index + count > next.index) throw damaged(logPath, `block ${next.index} is free, and something points at it`);
     }
     return joined(all);
   }

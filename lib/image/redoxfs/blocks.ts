@@ -4,7 +4,6 @@ import { Buffer } from 'node:buffer';
 import { readSync } from 'node:fs';
 import { Failure } from '../../core/errors.ts';
 import { lz4Block } from './lz4.ts';
-import type { BlockCipher } from './encryption.ts';
 import { blockBytes, bytesOfLevel, isMarker, isNull } from './pointer.ts';
 import type { BlockPointer } from './pointer.ts';
 import { seahash } from './seahash.ts';
@@ -16,7 +15,12 @@ export type BlockSeen = (pointer: BlockPointer, path: string) => void;
 export interface BlockReading {
   readonly seen?: BlockSeen | undefined;
   /** Of an encrypted file system. */
-  readonly cipher?: BlockCipher | undefined;
+  readonly cipher?: BlockDecryption | undefined;
+}
+
+export interface BlockDecryption {
+  /** Whole blocks of 4096 bytes, the first of which has this index in the file system. */
+  decrypted(index: number, bytes: Uint8Array): Buffer;
 }
 
 const lengthBytes = 2;

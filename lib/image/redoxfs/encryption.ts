@@ -3,8 +3,7 @@
 import { Buffer } from 'node:buffer';
 import * as crypto from 'node:crypto';
 import { cannot } from '../../core/errors.ts';
-import { blockBytes, headerRingBlocks } from './pointer.ts';
-import type { BlockDisk } from '../redoxfs-write/sink.ts';
+import { blockBytes } from './pointer.ts';
 
 const saltBytes = 16;
 const keyBytes = 16;
@@ -64,16 +63,6 @@ export function* ciphersOf(keySlots: Uint8Array, password: string): Generator<Bl
     const decipher = crypto.createDecipheriv('aes-128-ecb', key, null).setAutoPadding(false);
     yield new BlockCipher(Buffer.concat([decipher.update(slot.subarray(saltBytes)), decipher.final()]));
   }
-}
-
-/** A disk that encrypts what is written to it. Headers stay as they are. */
-export function encryptedDisk(disk: BlockDisk, cipher: BlockCipher | undefined): BlockDisk {
-  if (!cipher) return disk;
-  return {
-    write(index, bytes) {
-      disk.write(index, index < headerRingBlocks ? bytes : cipher.encrypted(index, bytes));
-    },
-  };
 }
 
 function passwordKey(password: string, salt: Uint8Array): Buffer {

@@ -84,7 +84,7 @@ export class Redoxfs {
   private readonly fd: number;
   private readonly lists = new Map<number, TreeList>();
 
-  constructor(fd: number, header: Header, startBytes: number, reading: BlockReading) {
+  constructor(fd: number, header: Header, startBytes: number, reading: BlockReading & { readonly cipher: BlockCipher | undefined }) {
     this.fd = fd;
     this.header = header;
     this.startBytes = startBytes;

@@ -2,9 +2,8 @@
 // they can be compared.
 import { bytesOfLevel, headerRingBlocks } from './pointer.ts';
 import type { BlockPointer } from './pointer.ts';
-import { firstUsableBlock } from './allocation.ts';
+import { firstUsableBlock, readAllocationLog } from './allocation.ts';
 import { damaged } from './blocks.ts';
-import { readAllocationLog } from './free-list.ts';
 import type { Redoxfs } from './reader.ts';
 import type { Finding } from '../read/volume.ts';
 
@@ -59,7 +58,7 @@ export class BlockUsage {
 /** Replays the log from its oldest block: a byte for each block, 1 where it is free. Nonsense in the log is a Failure. */
 export function freeBlocks(fs: Redoxfs, blockCount: number, logPath: string): Uint8Array {
   const free = new Uint8Array(blockCount);
-  for (const { index, count } of readAllocationLog(fs).entries) {
+  for (const { index, count } of readAllocationLog(fs.blocks, fs.header.alloc).entries) {
     const length = Math.abs(count);
     if (index + length > blockCount) throw damaged(logPath, `it speaks of block ${index + length - 1}, and there are ${blockCount}`);
     const range = free.subarray(index, index + length);

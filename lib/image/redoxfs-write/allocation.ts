@@ -1,37 +1,76 @@
-// Keeps the free blocks of an existing RedoxFS as extents: replays the allocation log and allocates from them. Blocks that a
-// transaction releases are not added, because they must not be written before the next header is valid.
-import { decodeAllocationLog } from './allocation.ts';
-import type { AllocationEntry, Extent } from './allocation.ts';
-import { damaged } from './blocks.ts';
-import { isNull } from './pointer.ts';
-import type { BlockPointer } from './pointer.ts';
-import type { Redoxfs } from './reader.ts';
+// Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file system, and the free blocks of an
+// existing one. Both work on numbers of blocks only.
+import { firstUsableBlock, joined, logPath } from '../redoxfs/allocation.ts';
+import type { AllocationLog, Extent } from '../redoxfs/allocation.ts';
+import { damaged } from '../redoxfs/blocks.ts';
+import { fileRecordLevel } from '../redoxfs/pointer.ts';
 
-const logPath = '(allocation log)';
+const largest = 2 ** fileRecordLevel;
 
-export interface AllocationLog {
-  /** The blocks of the chain, newest first. */
-  readonly blocks: readonly BlockPointer[];
-  /** The entries, oldest first. */
-  readonly entries: readonly AllocationEntry[];
-}
+/**
+ * Hands out blocks of level n as 2^n blocks aligned to 2^n, as upstream's buddy allocator does: from the smallest free piece that
+ * serves, lowest first, else from the untouched end. It does not stop at the end of the file system: what it handed out beyond says
+ * exactly how much a file system that is too small lacks.
+ */
+export class BlockAllocator {
+  readonly blockCount: number;
+  /** Free pieces of 2^level blocks, by level, each list ascending. */
+  private readonly pieces: number[][] = Array.from({ length: fileRecordLevel + 1 }, () => []);
+  private untouched = Math.ceil(firstUsableBlock / largest) * largest;
+  /** One past the last block handed out. */
+  usedEnd = firstUsableBlock;
 
-/** Reads the chain of log blocks. */
-export function readAllocationLog(fs: Redoxfs): AllocationLog {
-  const blocks: BlockPointer[] = [];
-  const groups: (readonly AllocationEntry[])[] = [];
-  const seen = new Set<number>();
-  for (let pointer = fs.header.alloc; !isNull(pointer);) {
-    if (seen.has(pointer.index)) throw damaged(logPath, 'the chain of its blocks is a cycle');
-    seen.add(pointer.index);
-    blocks.push(pointer);
-    const { previous, entries } = decodeAllocationLog(fs.blocks.meta(pointer, logPath));
-    groups.push(entries);
-    pointer = previous;
+  constructor(blockCount: number) {
+    this.blockCount = blockCount;
+    this.addPieces(firstUsableBlock, this.untouched);
   }
-  return { blocks, entries: groups.reverse().flat() };
+
+  /** The index of the first block, or undefined when it would lie beyond the end. */
+  allocate(level: number): number | undefined {
+    let from = this.pieces.findIndex((list, at) => at >= level && list.length > 0);
+    if (from === -1) {
+      from = fileRecordLevel;
+      this.addPieces(this.untouched, this.untouched + largest);
+      this.untouched += largest;
+    }
+    const index = this.pieces[from]?.shift() ?? 0;
+    const end = index + 2 ** level;
+    this.addPieces(end, index + 2 ** from);
+    this.usedEnd = Math.max(this.usedEnd, end);
+    return end <= this.blockCount ? index : undefined;
+  }
+
+  /** How many more blocks would have been enough. */
+  get missingBlocks(): number {
+    return Math.max(0, this.usedEnd - this.blockCount);
+  }
+
+  /** What is free now: ascending, neighbours joined. */
+  freeExtents(): readonly Extent[] {
+    const parts = this.pieces.flatMap((list, level) => list.map((index) => ({ index, end: index + 2 ** level })));
+    parts.push({ index: this.untouched, end: this.blockCount });
+    return joined(
+      parts.map(({ index, end }) => ({ index, count: Math.min(end, this.blockCount) - index })).filter(({ count }) => count > 0),
+    );
+  }
+
+  /** Cuts [start, end) into the largest aligned pieces. */
+  private addPieces(start: number, end: number): void {
+    for (let index = start; index < end;) {
+      let level = fileRecordLevel;
+      while (index % 2 ** level !== 0 || index + 2 ** level > end) level--;
+      const list = this.pieces[level] ?? [];
+      list.push(index);
+      list.sort((a, b) => a - b);
+      index += 2 ** level;
+    }
+  }
 }
 
+/**
+ * Keeps the free blocks of an existing RedoxFS as extents and allocates from them. Blocks that a transaction releases are not added, because
+ * they must not be written before the next header is valid.
+ */
 export class FreeList {
   /** Ascending, apart from each other. */
   private readonly extents: { index: number; count: number }[] = [];

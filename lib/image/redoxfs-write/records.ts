@@ -2,12 +2,12 @@
 // zeros become holes. Compression is optional: a record is stored compressed only if it then takes fewer blocks.
 import { Buffer } from 'node:buffer';
 import type { OpenContent } from '../content.ts';
-import { compressedLz4 } from '../redoxfs-write/lz4-compress.ts';
-import { mostInlineBytes, pointersAtDepth } from './node.ts';
-import type { NodeData } from './node.ts';
-import { blockBytes, bytesOfLevel, fileRecordLevel, isNull, levelFor, nullPointer, pointerBytes, writePointer } from './pointer.ts';
-import type { BlockPointer } from './pointer.ts';
-import type { BlockSink } from '../redoxfs-write/sink.ts';
+import { compressedLz4 } from './lz4-compress.ts';
+import { mostInlineBytes, pointersAtDepth } from '../redoxfs/node.ts';
+import type { NodeData } from '../redoxfs/node.ts';
+import { blockBytes, bytesOfLevel, fileRecordLevel, isNull, levelFor, nullPointer, pointerBytes, writePointer } from '../redoxfs/pointer.ts';
+import type { BlockPointer } from '../redoxfs/pointer.ts';
+import type { BlockSink } from './sink.ts';
 
 export interface RecordOptions {
   /** Whether records are compressed where that saves blocks. */

@@ -6,13 +6,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from '../core/events.ts';
 import { MiB } from '../core/sizes.ts';
-import { readGpt, readGptBySfdisk, writeGpt } from './gpt.ts';
-import type { Gpt } from './partitions.ts';
-import { readPrimaryGpt } from './gpt-reader.ts';
+import { readGpt, readGptBySfdisk, readPrimaryGpt } from './gpt.ts';
+import type { Gpt } from './gpt.ts';
+import { writeGpt } from './partitions.ts';
 
 const host = { path: process.env['PATH'] ?? '' };
 const context: Context = { signal: new AbortController().signal, report: () => {} };
-const dir = mkdtempSync(join(tmpdir(), 'gpt-reader-'));
+const dir = mkdtempSync(join(tmpdir(), 'gpt-'));
 const image = join(dir, 'image');
 test.after(() => rmSync(dir, { recursive: true }));
 

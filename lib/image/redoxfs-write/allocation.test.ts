@@ -1,8 +1,8 @@
 // Logs as a used file system has them: blocks freed, taken and freed again. Nonsense is refused.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { AllocationEntry } from './allocation.ts';
-import { replayed } from './free-list.ts';
+import { replayed } from './allocation.ts';
+import type { AllocationEntry } from '../redoxfs/allocation.ts';
 
 const listOf = (...entries: readonly (readonly [index: number, count: number])[]): ReturnType<typeof replayed> =>
   replayed({ blocks: [], entries: entries.map(([index, count]): AllocationEntry => ({ index, count })) }, 1000);
