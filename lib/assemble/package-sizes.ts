@@ -3,7 +3,7 @@ import { byCodeUnit } from '../core/digest.ts';
 import { cannot, Failure } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';
 import type { Stage } from '../cookbook/stages.ts';
-import { contentSize } from '../image/content.ts';
+import { contentSize } from '../image/file-tree.ts';
 import type { ImageLayout } from '../image/image.ts';
 
 export interface PackageSize {

@@ -6,6 +6,7 @@ import { cannot } from '../core/errors.ts';
 
 /** By the name that `tasks/copy.ts --with` takes; paths in the repository. */
 export const optionalParts = {
+  'image-changes': 'lib/cli/tasks/image-change-task.ts',
   'kernel-tests': 'lib/cli/tasks/kernel-test-task.ts',
   'other-kernels': 'lib/rootfs/reference-kernel.ts',
   rebuild: 'lib/cli/tasks/cache-rebuild.ts',

@@ -8,11 +8,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
-import { contentBytes } from './content.ts';
-import { readCpio, writeCpio } from './cpio.ts';
-import { directory, file, fileTree, symlink } from './file-tree.ts';
+import { contentBytes, directory, file, fileTree, symlink } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
-import { cpioVolume } from './read/tree-volume.ts';
+import { cpioVolume, readCpio, writeCpio } from './cpio.ts';
 
 const path = process.env['PATH'] ?? '';
 const dir = mkdtempSync(join(tmpdir(), 'bloomery-cpio-'));

@@ -3,11 +3,10 @@ import { Buffer } from 'node:buffer';
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { decodeName } from '../core/byte-path.ts';
 import { cannot } from '../core/errors.ts';
-import { contentBytes, contentSize } from './content.ts';
-import { directory, file, fileTree, symlink } from './file-tree.ts';
+import { contentBytes, contentSize, directory, file, fileTree, symlink } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';
-import { specialTypes } from './read/volume.ts';
-import type { SpecialFile, VolumeEntry } from './read/volume.ts';
+import { specialTypes, treeVolume } from './read/volume.ts';
+import type { SpecialFile, Volume, VolumeEntry } from './read/volume.ts';
 import { refuseXattrs } from './xattrs.ts';
 
 /** The magic number of the form newc, which every header begins with. */
@@ -82,6 +81,11 @@ function padded(bytes: Uint8Array): Buffer {
 export interface CpioTree extends FileTree {
   /** Devices, pipes and sockets by path. A tree has none. */
   readonly special: ReadonlyMap<string, VolumeEntry>;
+}
+
+/** `path` is a cpio archive, plain or in gzip. */
+export function cpioVolume(path: string): Volume {
+  return treeVolume(path, '(initramfs)', readCpio);
 }
 
 /** Reads an archive, which may be in gzip. One that is cut, has another form or a name that leaves the root is a Failure. */

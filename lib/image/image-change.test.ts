@@ -23,13 +23,12 @@ import { growImage } from './change/grow-image.ts';
 import { imageDifferences } from './read/image-diff.ts';
 import { assemble } from './image.ts';
 import type { ImageLayout } from './image.ts';
-import { findInImage, openImage } from './read/image-reader.ts';
+import { findInImage, openImage, verifyImage } from './read/image-reader.ts';
 import type { OpenImage } from './read/image-reader.ts';
 import { writeInitfs } from './initfs/initfs.ts';
 import { putIntoImage } from './change/put-image.ts';
 import type { PutOutcome } from './change/put-image.ts';
 import type { PutRequest } from './change/put-request.ts';
-import { verifyImage } from './read/verify-image.ts';
 import { fileBytes } from './read/volume.ts';
 
 const host = { path: process.env['PATH'] ?? '' };

@@ -1,4 +1,6 @@
 // The host's programs as this room runs them: found on the PATH that was passed in, in an environment that is the same everywhere.
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
@@ -56,4 +58,24 @@ export function toolFailure({ what, argv }: ToolCall, result: RunResult): Error 
     });
   }
   return cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`, { detail });
+}
+
+/** A name for an image that other programs take as it is. */
+export interface PlainName {
+  /** The working directory in which `name` is the image. It is removed afterwards, with all that is in it. */
+  readonly cwd: string;
+  readonly name: string;
+}
+
+/**
+ * Runs `work` with a link to the image in a folder of its own below `scratchDir`: e2fsprogs reads a "?" in the path of an image as the start of options.
+ */
+export async function withPlainName<T>(imagePath: string, scratchDir: string, work: (image: PlainName) => Promise<T>): Promise<T> {
+  const cwd = await mkdtemp(join(scratchDir, 'bloomery-image-'));
+  try {
+    await symlink(resolve(imagePath), join(cwd, 'image'));
+    return await work({ cwd, name: 'image' });
+  } finally {
+    await rm(cwd, { recursive: true, force: true });
+  }
 }

@@ -29,10 +29,9 @@ import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { assemble } from './image.ts';
 import type { ImageLayout } from './image.ts';
-import { findInImage, openImage } from './read/image-reader.ts';
+import { findInImage, openImage, verifyImage } from './read/image-reader.ts';
 import type { OpenImage } from './read/image-reader.ts';
 import { writeInitfs } from './initfs/initfs.ts';
-import { verifyImage } from './read/verify-image.ts';
 import { fileBytes } from './read/volume.ts';
 
 const path = process.env['PATH'] ?? '';

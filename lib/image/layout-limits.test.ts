@@ -16,8 +16,7 @@ import { directory, file, fileTree, symlink } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { assemble } from './image.ts';
 import type { ImageLayout, PartitionContents } from './image.ts';
-import { openImage } from './read/image-reader.ts';
-import { verifyImage } from './read/verify-image.ts';
+import { openImage, verifyImage } from './read/image-reader.ts';
 
 const path = process.env['PATH'] ?? '';
 const host = { path };

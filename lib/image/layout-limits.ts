@@ -3,7 +3,7 @@
 import { cannot } from '../core/errors.ts';
 import { refuseForExt4 } from './ext4/limits.ts';
 import { refuseFatLabel, refuseForFat } from './fat/names.ts';
-import { fatTime } from './fat/time.ts';
+import { fatTime } from './fat/format.ts';
 import type { ImageLayout, PartitionLayout } from './layout.ts';
 
 /** UTF-16 units in an entry of a GPT (UEFI specification 2.10, table 5.6). */

@@ -1,7 +1,7 @@
 // Finds the folders of a file tree that need the most room. Messages about images that are too small name them.
 import { byCodeUnit } from '../core/digest.ts';
 import { formatBytes } from '../core/sizes.ts';
-import { contentSize } from './content.ts';
+import { contentSize } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
 
 const namedFolders = 4;

@@ -3,8 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { byCodeUnit } from '../core/digest.ts';
-import { contentSize } from '../image/content.ts';
-import { linkedNames } from '../image/file-tree.ts';
+import { contentSize, linkedNames } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
 import type { RootTree } from './root-tree.ts';
 

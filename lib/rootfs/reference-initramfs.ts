@@ -8,7 +8,7 @@ import type { Json } from '../core/digest.ts';
 import { cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
-import { contentBytes } from '../image/content.ts';
+import { contentBytes } from '../image/file-tree.ts';
 import { entriesOf } from './image-layout.ts';
 import { kernelModules } from './kernel-modules.ts';
 import type { InitramfsFacts } from '../system/reference-facts.ts';

@@ -3,14 +3,13 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
-import { contentSize } from '../image/content.ts';
+import { contentSize, fileTree } from '../image/file-tree.ts';
+import type { Entry, FileTree } from '../image/file-tree.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import type { Ext4Base } from '../image/ext4/ext4.ts';
-import { fileTree } from '../image/file-tree.ts';
-import type { Entry, FileTree } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import type { ImageLayout } from '../image/image.ts';
 import { describedExtras } from '../image/xattrs.ts';

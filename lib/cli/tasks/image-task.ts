@@ -1,18 +1,19 @@
-// What tasks/image.ts does: a verb, an image, a path.
+// What tasks/image.ts does: a verb, an image, a path. The verbs that change an image are an optional part.
 import { cannot, exitCodes } from '../../core/errors.ts';
 import { formatBytes, plural } from '../../core/sizes.ts';
 import { extractVolumes } from '../../image/read/extract.ts';
-import { chosenVolumes, findInImage } from '../../image/read/image-reader.ts';
+import { imageDifferences } from '../../image/read/image-diff.ts';
+import type { Difference } from '../../image/read/image-diff.ts';
+import { chosenVolumes, findInImage, verifyImage } from '../../image/read/image-reader.ts';
 import type { ImageVolume, OpenImage } from '../../image/read/image-reader.ts';
 import { listingLine, listingRecord, shownName, sizeText } from '../../image/read/listing.ts';
-import { verifyImage } from '../../image/read/verify-image.ts';
 import { fileBytes } from '../../image/read/volume.ts';
 import type { VolumeEntry } from '../../image/read/volume.ts';
 import type { Flag } from '../command-line.ts';
 import { passwordFlags } from '../flags/disk-password.ts';
-import { diff } from './image-diff-task.ts';
-import { grow, put } from './image-change-task.ts';
 import { hostOf, openedImage, printNames, takeWords } from '../flags/image-argument.ts';
+import { optionalPart } from '../optional-parts.ts';
+import { repository } from '../repository.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
@@ -28,7 +29,20 @@ export const imageFlags = {
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-const verbs: Readonly<Record<string, (it: Task, image: OpenImage) => Promise<Outcome>>> = { ls, cat, extract, verify, diff, put, grow };
+type Verb = (it: Task, image: OpenImage) => Promise<Outcome>;
+
+/** What lib/cli/tasks/image-change-task.ts has. */
+type ImageChanges = Readonly<Record<'put' | 'grow', Verb>>;
+
+const verbs: Readonly<Record<string, Verb>> = {
+  ...{ ls, cat, extract, verify, diff },
+  put: async (it, image) => await (await imageChanges('write a file into an image')).put(it, image),
+  grow: async (it, image) => await (await imageChanges('make an image larger')).grow(it, image),
+};
+
+async function imageChanges(what: string): Promise<ImageChanges> {
+  return await optionalPart<ImageChanges>(repository, 'image-changes', what);
+}
 
 export async function inspectImage(it: Task): Promise<Outcome> {
   const [verb = '', imagePath = ''] = it.args.words;
@@ -105,4 +119,28 @@ async function verify(it: Task, image: OpenImage): Promise<Outcome> {
   it.print(findings.length === 0 ? `${plural(paths, 'path')} read, no damage` : `${plural(findings.length, 'damage')} found`);
   const json = { image: image.path, paths, findings: findings.map(({ path, why }) => ({ path, why })), notes: [...notes] };
   return { exitCode: findings.length === 0 ? exitCodes.done : exitCodes.failed, json };
+}
+
+/** Prints how two images differ, a line for each file. The exit code is 1 if they do. */
+async function diff(it: Task, before: OpenImage): Promise<Outcome> {
+  const [other = ''] = takeWords(it, 'diff', 1, 'IMAGE');
+  const after = await openedImage(it, other);
+  try {
+    const differences: Difference[] = [];
+    for await (const difference of imageDifferences(before, after, it)) {
+      differences.push(difference);
+      await printNames(it, [differenceLine(difference)]);
+    }
+    it.print(differences.length === 0 ? 'no differences' : plural(differences.length, 'difference'));
+    const rows = differences.map(({ change, path, details }) => ({ change, path, details: [...details] }));
+    const json = { before: before.path, after: after.path, differences: rows };
+    return { exitCode: differences.length === 0 ? exitCodes.done : exitCodes.failed, json };
+  } finally {
+    await after.close();
+  }
+}
+
+function differenceLine({ change, path, details }: Difference): string {
+  const name = shownName(path);
+  return details.length === 0 ? `${change} ${name}` : `${change} ${name}: ${details.join(', ')}`;
 }

@@ -11,7 +11,7 @@ import type { ImageVolume, OpenImage } from '../read/image-reader.ts';
 import type { ImageHost } from '../image-tools.ts';
 import { gptSectorsAtEnd, partitionPlaces, writeGpt } from '../partitions.ts';
 import { onCopy } from './private-copy.ts';
-import { blockBytes } from '../redoxfs/pointer.ts';
+import { blockBytes } from '../redoxfs/blocks.ts';
 import { openRedoxfs } from '../redoxfs/reader.ts';
 import { fileDisk } from '../redoxfs-write/sink.ts';
 import { commit } from '../redoxfs-write/transaction.ts';

@@ -1,7 +1,7 @@
 // Describes a file that is to be written into an image, and checks its path. It knows no file system.
 import { cannot } from '../../core/errors.ts';
-import type { Content } from '../content.ts';
 import { badName } from '../file-tree.ts';
+import type { Content } from '../file-tree.ts';
 
 export interface PutRequest {
   /** What is being done, for "Cannot <what>: ...". */

@@ -29,11 +29,10 @@ import { GiB, KiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
 import { extractVolumes } from '../read/extract.ts';
 import { joinPath } from '../file-tree.ts';
-import { findInImage, openImage } from '../read/image-reader.ts';
+import { findInImage, openImage, verifyImage } from '../read/image-reader.ts';
 import type { OpenImage } from '../read/image-reader.ts';
 import { listingLine } from '../read/listing.ts';
 import { putIntoImage } from '../change/put-image.ts';
-import { verifyImage } from '../read/verify-image.ts';
 import { fileBytes } from '../read/volume.ts';
 import type { VolumeEntry } from '../read/volume.ts';
 

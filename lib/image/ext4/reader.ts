@@ -1,22 +1,32 @@
-// Reads the files of an ext2, ext3 or ext4 and trusts nothing in it. Names and link targets are bytes (lib/core/byte-path.ts). The journal is not
-// replayed, as in debugfs: an image that was not unmounted shows what was written to its place.
+// Reads the files of an ext2, ext3 or ext4 and trusts nothing in it; e2fsck judges it, in place. Names and link targets are bytes
+// (lib/core/byte-path.ts). The journal is not replayed, as in debugfs: an image that was not unmounted shows what was written to its place.
 import { Buffer } from 'node:buffer';
 import { decodeName } from '../../core/byte-path.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import { MiB } from '../../core/sizes.ts';
-import { entriesIn, inlineParts } from './directory.ts';
-import { dataBytes, decodeInode, deviceOf, fileTypes, typeOf } from './inode.ts';
-import type { Ext4Inode } from './inode.ts';
-import { runsOf } from './runs.ts';
-import { Ext4Superblock } from './superblock.ts';
-import { inlineName, xattrsInBlock, xattrsInInode } from './xattrs.ts';
+import {
+  dataBytes,
+  decodeInode,
+  deviceOf,
+  entriesIn,
+  Ext4Superblock,
+  fileTypes,
+  inlineName,
+  inlineParts,
+  typeOf,
+  xattrsInBlock,
+  xattrsInInode,
+} from './format.ts';
+import type { Ext4Inode } from './format.ts';
 import { badName, joinPath } from '../file-tree.ts';
-import type { ImageBytes } from '../image-bytes.ts';
-import { specialTypes } from '../read/volume.ts';
-import type { FilePiece, SpecialFile, VolumeEntry } from '../read/volume.ts';
+import { ImageBytes, specialTypes } from '../read/volume.ts';
+import type { FilePiece, SpecialFile, Volume, VolumeEntry } from '../read/volume.ts';
 import { xattrsOf } from '../xattrs.ts';
 import type { Xattrs } from '../xattrs.ts';
+import type { Context } from '../../core/events.ts';
+import { tried, withPlainName } from '../image-tools.ts';
+import type { ImageHost } from '../image-tools.ts';
 
 const rootInode = 2;
 /** The longest path that the kernel takes. */
@@ -185,4 +195,152 @@ function withSpecial(inode: Ext4Inode): { readonly special?: SpecialFile } {
   const type = specialTypes[typeOf(inode)];
   if (!type) return {};
   return { special: type === 'pipe' || type === 'socket' ? { type } : { type, device: deviceOf(inode) } };
+}
+
+/** Blocks that are next to each other in the file and in the file system. Blocks of the file that are in no run are zeros. */
+export interface Run {
+  readonly fileBlock: number;
+  readonly diskBlock: number;
+  readonly blocks: number;
+}
+
+const extent = { magic: 0xf30a, headerBytes: 12, entryBytes: 12, mostDepth: 5, mostBlocks: 32_768 } as const;
+const direct = 12;
+const pointerBytes = 4;
+
+/** Yields the runs of a file in order (source: ifork.rst): a tree of extents, or the older map of single blocks. Extents that are allocated and not yet written are left out: they read as zeros. */
+function* runsOf(inode: Ext4Inode, bytes: ImageBytes, blockBytes: number): Generator<Run> {
+  const bad = (why: string): Error => bytes.bad(`inode ${inode.number} is damaged: ${why}`);
+  const map: BlockMap = { bytes, blockBytes, bad };
+  let end = 0;
+  for (const { written, ...run } of inode.hasExtents ? extentRuns(inode.data, undefined, map) : mappedRuns(inode, map)) {
+    if (run.fileBlock < end) throw bad('its blocks are not in order');
+    end = run.fileBlock + run.blocks;
+    if (written) yield run;
+  }
+}
+
+interface BlockMap {
+  readonly bytes: ImageBytes;
+  readonly blockBytes: number;
+  readonly bad: (why: string) => Error;
+}
+
+type FoundRun = Run & { readonly written: boolean };
+
+/** `depth`: the depth that the node must have; undefined for the root, which alone may be empty. */
+function* extentRuns(node: Buffer, depth: number | undefined, map: BlockMap): Generator<FoundRun> {
+  const entries = node.readUInt16LE(2);
+  const ownDepth = node.readUInt16LE(6);
+  const fits = extent.headerBytes + entries * extent.entryBytes <= node.length && ownDepth <= extent.mostDepth;
+  const expected = depth === undefined || (ownDepth === depth && entries > 0);
+  if (node.readUInt16LE(0) !== extent.magic || !fits || !expected) throw map.bad('its tree of extents is no tree');
+  for (let i = 0; i < entries; i++) {
+    const entry = node.subarray(extent.headerBytes + i * extent.entryBytes);
+    if (ownDepth > 0) {
+      const child = entry.readUInt16LE(8) * 2 ** 32 + entry.readUInt32LE(4);
+      yield* extentRuns(map.bytes.read(child * map.blockBytes, map.blockBytes), ownDepth - 1, map);
+      continue;
+    }
+    const length = entry.readUInt16LE(4);
+    const written = length <= extent.mostBlocks;
+    const blocks = written ? length : length - extent.mostBlocks;
+    yield { fileBlock: entry.readUInt32LE(0), diskBlock: entry.readUInt16LE(6) * 2 ** 32 + entry.readUInt32LE(8), blocks, written };
+  }
+}
+
+function* mappedRuns(inode: Ext4Inode, map: BlockMap): Generator<FoundRun> {
+  let run: FoundRun | undefined;
+  for (const [fileBlock, diskBlock] of mappedBlocks(inode, map)) {
+    if (run && fileBlock === run.fileBlock + run.blocks && diskBlock === run.diskBlock + run.blocks) {
+      run = { ...run, blocks: run.blocks + 1 };
+      continue;
+    }
+    if (run) yield run;
+    run = { fileBlock, diskBlock, blocks: 1, written: true };
+  }
+  if (run) yield run;
+}
+
+type MappedBlock = readonly [fileBlock: number, diskBlock: number];
+
+/** Twelve pointers to blocks of the file, then one each to blocks of pointers of one, two and three levels. */
+function* mappedBlocks({ data, sizeBytes }: Ext4Inode, map: BlockMap): Generator<MappedBlock> {
+  const end = Math.ceil(sizeBytes / map.blockBytes);
+  yield* pointedBlocks(data.subarray(0, direct * pointerBytes), { level: 0, fileBlock: 0, end }, map);
+  let fileBlock = direct;
+  for (const level of [1, 2, 3]) {
+    const pointer = data.subarray((direct + level - 1) * pointerBytes, (direct + level) * pointerBytes);
+    yield* pointedBlocks(pointer, { level, fileBlock, end }, map);
+    fileBlock += (map.blockBytes / pointerBytes) ** level;
+  }
+}
+
+interface PointerTable {
+  /** How many levels of tables are below this one. */
+  readonly level: number;
+  /** The block of the file that the first pointer leads to. */
+  readonly fileBlock: number;
+  /** Number of blocks of the file. */
+  readonly end: number;
+}
+
+function* pointedBlocks(table: Buffer, { level, fileBlock, end }: PointerTable, map: BlockMap): Generator<MappedBlock> {
+  const step = (map.blockBytes / pointerBytes) ** level;
+  for (let i = 0; i < table.length / pointerBytes && fileBlock + i * step < end; i++) {
+    const diskBlock = table.readUInt32LE(i * pointerBytes);
+    const first = fileBlock + i * step;
+    if (diskBlock === 0) continue;
+    if (level === 0) yield [first, diskBlock];
+    else {
+      const next = map.bytes.read(diskBlock * map.blockBytes, map.blockBytes);
+      yield* pointedBlocks(next, { level: level - 1, fileBlock: first, end }, map);
+    }
+  }
+}
+
+export interface Ext4Place {
+  readonly imagePath: string;
+  readonly offsetBytes: number;
+  /** An existing directory for temporary files. */
+  readonly scratchDir: string;
+}
+
+/** Opens nothing until it is used. */
+export function ext4Volume({ imagePath, offsetBytes, scratchDir }: Ext4Place, host: ImageHost, context: Context): Volume {
+  let bytes: ImageBytes | undefined;
+  let opened: Ext4Reader | undefined;
+  let listed: ReadonlyMap<string, VolumeEntry> | undefined;
+  const reader = (): Ext4Reader => (opened ??= new Ext4Reader((bytes ??= new ImageBytes(imagePath, offsetBytes, 'ext4'))));
+  const entries = (): ReadonlyMap<string, VolumeEntry> => (listed ??= reader().entries());
+
+  return {
+    async *entries() {
+      for (const entry of entries().values()) {
+        context.signal.throwIfAborted();
+        yield entry;
+      }
+    },
+    async find(path) {
+      return listed ? listed.get(path) : reader().find(path);
+    },
+    async *pieces(path) {
+      for (const piece of reader().pieces(path)) {
+        context.signal.throwIfAborted();
+        yield piece;
+      }
+    },
+    async verify() {
+      const what = `check the ext4 in "${imagePath}"`;
+      const { exitCode, stdout } = await withPlainName(imagePath, scratchDir, ({ cwd, name }) =>
+        tried({ what, argv: ['e2fsck', '-fn', `${name}?offset=${offsetBytes}`], cwd }, host, context),
+      );
+      const lines = stdout.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Pass '));
+      if (exitCode !== 0) return { findings: [{ path: '(ext4)', why: lines.join('; ') || 'e2fsck refuses it' }], paths: 0 };
+      return { findings: [], paths: entries().size };
+    },
+    async close() {
+      bytes?.close();
+    },
+  };
 }

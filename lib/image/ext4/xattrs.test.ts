@@ -10,7 +10,7 @@ import type { Context } from '../../core/events.ts';
 import { run } from '../../core/sh.ts';
 import { MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
-import { capabilityText, capabilityValue, capabilityXattr } from '../capabilities.ts';
+import { capabilityText, capabilityValue, capabilityXattr, xattrsOf } from '../xattrs.ts';
 import { extractVolumes } from '../read/extract.ts';
 import { directory, file, fileTree, symlink } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';
@@ -23,7 +23,6 @@ import { listingLine } from '../read/listing.ts';
 import { putIntoImage } from '../change/put-image.ts';
 import type { PutOutcome } from '../change/put-image.ts';
 import type { VolumeEntry } from '../read/volume.ts';
-import { xattrsOf } from '../xattrs.ts';
 
 const path = process.env['PATH'] ?? '';
 const context: Context = { signal: new AbortController().signal, report: () => undefined };

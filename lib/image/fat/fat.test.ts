@@ -22,14 +22,12 @@ import type { Context } from '../../core/events.ts';
 import { run } from '../../core/sh.ts';
 import { GiB, KiB, MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
-import { contentBytes } from '../content.ts';
-import { directory, file, fileTree } from '../file-tree.ts';
+import { contentBytes, directory, file, fileTree } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';
 import { assemble } from '../image.ts';
-import { openImage } from '../read/image-reader.ts';
+import { openImage, verifyImage } from '../read/image-reader.ts';
 import type { OpenImage } from '../read/image-reader.ts';
 import { putIntoImage } from '../change/put-image.ts';
-import { verifyImage } from '../read/verify-image.ts';
 import { fileBytes } from '../read/volume.ts';
 
 const path = process.env['PATH'] ?? '';

@@ -2,11 +2,10 @@
 // (Microsoft's FAT specification 1.03, sections 6.1 and 7).
 import { cannot } from '../../core/errors.ts';
 import { formatBytes, GiB } from '../../core/sizes.ts';
-import { contentSize } from '../content.ts';
-import { lowerCaseBitsOf, unitsPerSlot } from './record.ts';
-import type { NewRecord } from './record.ts';
-import { nameOf } from '../file-tree.ts';
+import { contentSize, nameOf } from '../file-tree.ts';
 import type { FileTree } from '../file-tree.ts';
+import { lowerCaseBitsOf, unitsPerSlot } from './format.ts';
+import type { NewRecord } from './format.ts';
 import { refuseXattrs } from '../xattrs.ts';
 
 /** UTF-16 units. */

@@ -7,18 +7,13 @@ import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/pace.ts';
 import { MiB } from '../../core/sizes.ts';
-import { contentSize, openContent } from '../content.ts';
-import type { Content } from '../content.ts';
-import { clusterAtBytes, entryBytes } from './geometry.ts';
-import type { FatGeometry } from './geometry.ts';
+import { contentSize, nameOf, openContent, parentOf } from '../file-tree.ts';
+import type { Content } from '../file-tree.ts';
+import { clusterAtBytes, encodeRecord, entryBytes, fatTime, isFree, recordsIn, updateRecord } from './format.ts';
+import type { FatContent, FatGeometry, FatRecord, FatTime } from './format.ts';
 import { asShortName, foldedName, ShortNames } from './names.ts';
-import { encodeRecord, isFree, recordsIn, updateRecord } from './record.ts';
-import type { FatContent, FatRecord } from './record.ts';
-import { fatTime } from './time.ts';
-import type { FatTime } from './time.ts';
 import { FatReader } from './reader.ts';
-import { nameOf, parentOf } from '../file-tree.ts';
-import { ImageBytes } from '../image-bytes.ts';
+import { ImageBytes } from '../read/volume.ts';
 
 /** The sector of a FAT32 with the number of free clusters, after two signatures. */
 const info = { bytes: 512, start: 0x4161_5252, signature: 0x6141_7272, signatureAt: 484, freeAt: 488 } as const;

@@ -3,8 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { roundUp } from '../../core/sizes.ts';
-import { contentBytes } from '../content.ts';
-import { joinPath, namesByDirectory } from '../file-tree.ts';
+import { contentBytes, joinPath, namesByDirectory } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';
 import { dirEntryBytes, encodeInitfsHeader, encodeInode, inodeBytes, mostInodes, noBootstrap, pageBytes } from './format.ts';
 import type { InitfsGeneration } from './format.ts';

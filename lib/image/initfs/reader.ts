@@ -4,6 +4,8 @@ import { decodeName } from '../../core/byte-path.ts';
 import { cannot } from '../../core/errors.ts';
 import { badName, fileTree, joinPath } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';
+import { treeVolume } from '../read/volume.ts';
+import type { Volume } from '../read/volume.ts';
 import { decodeInitfsHeader, decodeInode, dirEntryBytes, generationOf, inodeBytes, noBootstrap, pageBytes } from './format.ts';
 import type { InitfsGeneration, Inode } from './format.ts';
 
@@ -15,6 +17,11 @@ export interface Initfs {
   /** Bytes between the header page and the inode table: the bootstrap program, padded to whole pages. */
   readonly bootstrap: Uint8Array;
   readonly tree: FileTree;
+}
+
+/** `path` is a file that is an initfs from its first byte on. */
+export function initfsVolume(path: string): Volume {
+  return treeVolume(path, '(initfs)', (bytes) => readInitfs(bytes).tree);
 }
 
 /** Reads all of it; contents are views of `image`. A damaged one is a Failure that names the path. */

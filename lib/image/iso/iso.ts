@@ -4,7 +4,7 @@ import { chmod, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { contentBytes } from '../content.ts';
+import { contentBytes } from '../file-tree.ts';
 import type { FileTree } from '../file-tree.ts';
 import { ran } from '../image-tools.ts';
 import type { ImageHost } from '../image-tools.ts';

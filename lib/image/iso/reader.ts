@@ -3,10 +3,10 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeName } from '../../core/byte-path.ts';
-import { cannot } from '../../core/errors.ts';
+import { cannot, Failure } from '../../core/errors.ts';
 import { badName, joinPath } from '../file-tree.ts';
 import { specialTypes } from '../read/volume.ts';
-import type { FilePiece, VolumeEntry } from '../read/volume.ts';
+import type { FilePiece, Volume, VolumeEntry } from '../read/volume.ts';
 
 const sectorBytes = 2048;
 const descriptorSector = 16;
@@ -48,7 +48,7 @@ export function readIso(imagePath: string): ReadonlyMap<string, IsoEntry> {
 }
 
 /** The bytes of a file, in order. */
-export function* isoPieces(imagePath: string, { extents }: IsoEntry): Generator<FilePiece> {
+function* isoPieces(imagePath: string, { extents }: IsoEntry): Generator<FilePiece> {
   const reader = new IsoReader(imagePath);
   try {
     let end = 0;
@@ -256,4 +256,38 @@ function targetOf(fields: readonly Field[]): string {
 /** Only this reader uses the places of folders. */
 function withoutFolderExtents(entry: IsoEntry): IsoEntry {
   return entry.kind === 'file' ? entry : { ...entry, extents: [] };
+}
+
+/** `path` is an image that is an ISO 9660 file system from its first byte on. */
+export function isoVolume(path: string): Volume {
+  let read: ReadonlyMap<string, IsoEntry> | undefined;
+  const open = (): ReadonlyMap<string, IsoEntry> => (read ??= readIso(path));
+  const shown = ({ extents: _, ...entry }: IsoEntry): VolumeEntry => entry;
+  return {
+    async *entries() {
+      for (const entry of open().values()) yield shown(entry);
+    },
+    async find(inside) {
+      const entry = open().get(inside);
+      return entry && shown(entry);
+    },
+    async *pieces(inside) {
+      const entry = open().get(inside);
+      if (entry) yield* isoPieces(path, entry);
+    },
+    async verify() {
+      try {
+        let paths = 0;
+        for (const entry of open().values()) {
+          for (const _ of isoPieces(path, entry)); // the format has no digests: what can be wrong is that it is not there
+          paths++;
+        }
+        return { findings: [], paths };
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        return { findings: [{ path: '(iso)', why: error.message }], paths: 0 };
+      }
+    },
+    async close() {},
+  };
 }

@@ -1,21 +1,23 @@
-// Writes what an image holds into a directory of the host. The image is not trusted: names were checked by the readers, nothing is
-// written through a link (links come last, and nothing is there that is not ours); set-id bits, owners and extended attributes other than those of
-// users are left out. Holes stay holes, and names of one file stay names of one file.
+// Writes what an image holds into a directory of the host. The image is not trusted: names were checked by the readers, nothing is written through a
+// link (links come last, and nothing is there that is not ours). Set-id bits and owners are left out, and so are extended attributes that do not begin
+// with "user.": they give programs privileges, restrict access or belong to the system. Holes stay holes, and names of one file stay names of one file.
 import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readdirSync, symlinkSync, writeSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Buffer } from 'node:buffer';
 import { encodePath } from '../../core/byte-path.ts';
-import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
+import { cannot, cannotBecause, errnoOf, Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/pace.ts';
 import { removeTree } from '../../core/remove-tree.ts';
 import { TreePaths } from '../../core/tree-paths.ts';
-import { isRestorable, setXattrs } from './extract-xattrs.ts';
 import { imagePathOf } from './image-reader.ts';
 import type { ImageVolume } from './image-reader.ts';
+import { tried } from '../image-tools.ts';
 import type { ImageHost } from '../image-tools.ts';
 import { xattrTexts } from './listing.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
+import type { Xattrs } from '../xattrs.ts';
 
 export interface Extracted {
   readonly files: number;
@@ -132,4 +134,52 @@ function refuseFullDirectory(outDir: string): void {
     throw cannotBecause(`extract to "${outDir}"`, error);
   }
   throw cannot(`extract to "${outDir}"`, 'it is not empty', { blame: 'usage', hint: 'name a directory that does not exist yet' });
+}
+
+/** Whether an attribute may be set on a file of the host. */
+function isRestorable(name: string): boolean {
+  return name.startsWith('user.');
+}
+
+/**
+ * Sets the restorable attributes of files and directories, whose paths are relative to the folder. No link may be in the folder. Returns the complaints:
+ * a sentence for each attribute that could not be set.
+ */
+async function setXattrs(
+  rows: readonly (readonly [path: string, xattrs: Xattrs])[],
+  folder: string,
+  host: ImageHost,
+  context: Context,
+): Promise<readonly string[]> {
+  const restored = rows.flatMap(([path, xattrs]) => {
+    const of = [...xattrs].filter(([name]) => isRestorable(name));
+    return of.length === 0
+      ? []
+      : [`# file: ${escaped(`./${path}`, '\\')}\n${of.map(([name, value]) => attributeLine(name, value)).join('')}\n`];
+  });
+  if (restored.length === 0) return [];
+  try {
+    const call = { what: 'set extended attributes', argv: ['setfattr', '--restore=-'], stdin: restored.join(''), cwd: folder } as const;
+    const { exitCode, stderr } = await tried(call, host, context);
+    const complaints = stderr.split('\n').flatMap((line) => (line === '' ? [] : [line.replace(/^setfattr: (?:\.\/)?/, '')]));
+    return exitCode === 0 || complaints.length > 0 ? complaints : [`setfattr ended with status ${exitCode}`];
+  } catch (error) {
+    if (error instanceof Failure) return [`${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`];
+    throw error;
+  }
+}
+
+function attributeLine(name: string, value: Uint8Array): string {
+  return `${escaped(name, '=\\')}=0s${Buffer.from(value).toString('base64')}\n`;
+}
+
+/** The form of getfattr(1): a backslash and three octal digits for each byte that is not printable ASCII, and for some signs. */
+function escaped(text: string, signs: string): string {
+  return [...Buffer.from(encodePath(text))]
+    .map((byte) =>
+      byte < 0x20 || byte > 0x7e || signs.includes(String.fromCharCode(byte))
+        ? `\\${byte.toString(8).padStart(3, '0')}`
+        : String.fromCharCode(byte),
+    )
+    .join('');
 }

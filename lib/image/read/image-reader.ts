@@ -1,26 +1,26 @@
-// Opens an image for reading, whatever it is: a GPT with any number of partitions, a bare RedoxFS, FAT or ext4, or an initfs. Gives its
-// volumes names, and resolves paths that a person writes to a volume and a path in it.
+// Opens an image for reading, whatever it is: a GPT with any number of partitions, or one file system. Gives its volumes names, resolves paths that a
+// user writes to a volume and a path in it, and judges all of it: the partition table by sfdisk, each volume by its own reader.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { encodePath, mayHaveLostBytes } from '../../core/byte-path.ts';
-import { cannot, cannotBecause, nearest } from '../../core/errors.ts';
+import { cannot, cannotBecause, Failure, nearest } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { gzipMagic, newcMagic } from '../cpio.ts';
-import { ext4Magic } from '../ext4/superblock.ts';
-import { ext4Volume } from '../ext4/volume.ts';
-import { fatVolume } from '../fat/volume.ts';
+import { cpioVolume, gzipMagic, newcMagic } from '../cpio.ts';
+import { ext4Magic } from '../ext4/format.ts';
+import { ext4Volume } from '../ext4/reader.ts';
+import { fatVolume } from '../fat/reader.ts';
 import { badName } from '../file-tree.ts';
 import { readGpt, sectorBytes } from '../gpt.ts';
 import type { Gpt } from '../gpt.ts';
-import type { ImageHost } from '../image-tools.ts';
+import { tried } from '../image-tools.ts';
+import type { ImageHost, ToolCall } from '../image-tools.ts';
 import { initfsMagic } from '../initfs/format.ts';
-import { isoMagic } from '../iso/reader.ts';
-import { isoVolume } from '../iso/volume.ts';
-import { blockBytes, headerRingBlocks } from '../redoxfs/pointer.ts';
+import { isoMagic, isoVolume } from '../iso/reader.ts';
+import { blockBytes, headerRingBlocks } from '../redoxfs/blocks.ts';
 import { isEncrypted } from '../redoxfs/reader.ts';
 import { redoxfsVolume } from '../redoxfs/volume.ts';
-import { cpioVolume, initfsVolume } from './tree-volume.ts';
-import type { Volume, VolumeEntry } from './volume.ts';
+import { initfsVolume } from '../initfs/reader.ts';
+import type { Finding, Volume, VolumeEntry } from './volume.ts';
 
 export interface ImageVolume {
   /** The partition's name where it can be one, else 'partition-N'; '' when the image is the volume. */
@@ -210,4 +210,63 @@ function kindAt(path: string, offsetBytes: number): ImageVolume['kind'] {
   const fat = ring.readUInt16LE(510) === 0xaa55 && (ring.toString('latin1', 54, 57) === 'FAT' || ring.toString('latin1', 82, 85) === 'FAT');
   if (fat) return 'fat';
   return ring.readUInt16LE(ext4Magic.atBytes) === ext4Magic.value ? 'ext4' : 'unknown';
+}
+
+export interface ImageVerdict {
+  /** Paths have the partition in front. */
+  readonly findings: readonly Finding[];
+  readonly paths: number;
+  readonly notes: readonly string[];
+}
+
+/** Reads everything that `volumes` hold; the table is judged when the image has one. */
+export async function verifyImage(
+  image: OpenImage,
+  volumes: readonly ImageVolume[],
+  host: ImageHost,
+  context: Context,
+): Promise<ImageVerdict> {
+  const table = image.gpt ? await verifyGpt(image.path, host, context) : { findings: [], notes: [] };
+  const findings: Finding[] = [...table.findings];
+  const notes: string[] = [...table.notes];
+  let paths = 0;
+  for (const each of volumes) {
+    if (!each.volume) continue;
+    try {
+      const verdict = await each.volume.verify();
+      findings.push(...verdict.findings.map(({ path, why }) => ({ path: imagePathOf(each, path), why })));
+      if (verdict.note) notes.push(`${each.name || each.kind}: ${verdict.note}`);
+      paths += verdict.paths;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.blame !== 'failed') throw error;
+      findings.push({ path: imagePathOf(each, ''), why: error.message });
+    }
+  }
+  return { findings, paths, notes };
+}
+
+/** What sfdisk reports of an image that was made larger after its table was written, as for a larger disk. The table itself is whole. */
+const grown = [
+  /^The backup GPT table is not on the end of the device\.?$/,
+  /^GPT PMBR size mismatch /,
+  /^MyLBA mismatch with real position at backup header\.?$/,
+  /^\d+ errors? detected\.?$/,
+] as const;
+
+async function verifyGpt(path: string, host: ImageHost, context: Context): Promise<Pick<ImageVerdict, 'findings' | 'notes'>> {
+  const call: ToolCall = { what: `check the partition table of "${path}"`, argv: ['sfdisk', '--verify', path] };
+  const { exitCode, stdout, stderr } = await tried(call, host, context);
+  const linesOf = (text: string): readonly string[] =>
+    text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+  const lines = linesOf(stderr);
+  const isSound = exitCode === 0 && /No errors detected/.test(stdout) && !lines.some((line) => /corrupt|mismatch/i.test(line));
+  if (isSound) return { findings: [], notes: [] };
+  const all = [...lines, ...linesOf(stdout)].filter((line) => line !== `${path}:`);
+  if (all.some((line) => grown[0].test(line)) && all.every((line) => grown.some((known) => known.test(line)))) {
+    return { findings: [], notes: ['the image is larger than its partition table: the backup of the table is not at the end'] };
+  }
+  return { findings: [{ path: '(partition table)', why: lines.join('; ') || stdout.trim() || 'sfdisk refuses it' }], notes: [] };
 }

@@ -2,11 +2,10 @@
 // end its line nor change the terminal.
 import { encodePath } from '../../core/byte-path.ts';
 import type { Json } from '../../core/digest.ts';
-import { capabilityText, capabilityXattr } from '../capabilities.ts';
+import { capabilityText, capabilityXattr, xattrRecord } from '../xattrs.ts';
 import { imagePathOf } from './image-reader.ts';
 import type { ImageVolume } from './image-reader.ts';
 import type { VolumeEntry } from './volume.ts';
-import { xattrRecord } from '../xattrs.ts';
 
 /**
  * A line of a listing: `-rwxr-xr-x 0:0 1234 root/usr/bin/x`, with the target of a link after it, and in braces what else it has: other names (hard links)
@@ -22,7 +21,7 @@ export function listingLine(volume: ImageVolume, entry: VolumeEntry, sizeColumns
 }
 
 /** "inode 12 with 3 names" of a file that has several. */
-export function linkText({ links }: VolumeEntry): readonly string[] {
+function linkText({ links }: VolumeEntry): readonly string[] {
   return links ? [`inode ${links.inode} with ${links.count} names`] : [];
 }
 

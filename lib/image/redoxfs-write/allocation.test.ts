@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { replayed } from './allocation.ts';
-import type { AllocationEntry } from '../redoxfs/allocation.ts';
+import type { AllocationEntry } from '../redoxfs/blocks.ts';
 
 const listOf = (...entries: readonly (readonly [index: number, count: number])[]): ReturnType<typeof replayed> =>
   replayed({ blocks: [], entries: entries.map(([index, count]): AllocationEntry => ({ index, count })) }, 1000);

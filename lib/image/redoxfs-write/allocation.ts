@@ -1,9 +1,7 @@
 // Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file system, and the free blocks of an
 // existing one. Both work on numbers of blocks only.
-import { firstUsableBlock, joined, logPath } from '../redoxfs/allocation.ts';
-import type { AllocationLog, Extent } from '../redoxfs/allocation.ts';
-import { damaged } from '../redoxfs/blocks.ts';
-import { fileRecordLevel } from '../redoxfs/pointer.ts';
+import { damaged, fileRecordLevel, firstUsableBlock, joined, logPath } from '../redoxfs/blocks.ts';
+import type { AllocationLog, Extent } from '../redoxfs/blocks.ts';
 
 const largest = 2 ** fileRecordLevel;
 

@@ -10,7 +10,7 @@ import { KiB, MiB } from '../../core/sizes.ts';
 import { file, fileTree } from '../file-tree.ts';
 import type { FileTree } from '../file-tree.ts';
 import { openRedoxfs } from '../redoxfs/reader.ts';
-import { verifyRedoxfs } from '../redoxfs/verify.ts';
+import { verifyRedoxfs } from '../redoxfs/volume.ts';
 import { writeRedoxfs } from './writer.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };

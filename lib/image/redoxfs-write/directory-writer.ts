@@ -1,10 +1,9 @@
 // Writes the entries of a directory as RedoxFS lists with the H-tree above them (facts: RedoxFS 1.10, 1.13).
 import { cannot } from '../../core/errors.ts';
 import { joinPath } from '../file-tree.ts';
-import { badRedoxfsName, cutIntoLists, deepestHtree, encodeDirList, encodeHtree, htreeEntries } from '../redoxfs/directory.ts';
-import type { DirectoryEntry, HtreeEntry } from '../redoxfs/directory.ts';
-import type { NodeData } from '../redoxfs/node.ts';
-import { blockBytes, markerPointer, nullPointer } from '../redoxfs/pointer.ts';
+import { badRedoxfsName, cutIntoLists, deepestHtree, encodeDirList, encodeHtree, htreeEntries } from '../redoxfs/node.ts';
+import type { DirectoryEntry, HtreeEntry, NodeData } from '../redoxfs/node.ts';
+import { blockBytes, markerPointer, nullPointer } from '../redoxfs/blocks.ts';
 import type { BlockSink } from './sink.ts';
 
 export interface WrittenDirectory {

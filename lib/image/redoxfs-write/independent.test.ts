@@ -13,14 +13,14 @@ import { GiB, KiB, MiB } from '../../core/sizes.ts';
 import { directory, file, fileTree, symlink } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';
 import { nodeTypes, typeOf } from '../redoxfs/node.ts';
-import { blockBytes, bytesOfLevel, fileRecordLevel } from '../redoxfs/pointer.ts';
+import { blockBytes, bytesOfLevel, fileRecordLevel } from '../redoxfs/blocks.ts';
 import { putIntoRedoxfs } from './put.ts';
 import { openRedoxfs } from '../redoxfs/reader.ts';
 import { fileDisk } from './sink.ts';
 import { commit } from './transaction.ts';
 import { writeRedoxfs } from './writer.ts';
 import { seahash } from '../redoxfs/seahash.ts';
-import { verifyRedoxfs } from '../redoxfs/verify.ts';
+import { verifyRedoxfs } from '../redoxfs/volume.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const dir = mkdtempSync(join(tmpdir(), 'redoxfs-independent-'));

@@ -1,10 +1,8 @@
 // Writes an allocation log that describes the free blocks of a RedoxFS from scratch (facts: RedoxFS 1.11). The blocks of the log are
 // allocated before the free blocks are counted, because they are not free.
-import { encodeAllocationLog, entriesPerLogBlock } from '../redoxfs/allocation.ts';
-import type { Extent } from '../redoxfs/allocation.ts';
+import { encodeAllocationLog, entriesPerLogBlock, nullPointer, pointerTo } from '../redoxfs/blocks.ts';
+import type { BlockPointer, Extent } from '../redoxfs/blocks.ts';
 import { grouped } from './directory-writer.ts';
-import { nullPointer, pointerTo } from '../redoxfs/pointer.ts';
-import type { BlockPointer } from '../redoxfs/pointer.ts';
 import type { BlockDisk } from './sink.ts';
 
 export interface LogSpace {

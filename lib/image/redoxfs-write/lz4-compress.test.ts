@@ -2,8 +2,8 @@
 import { Buffer } from 'node:buffer';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compressedLz4 } from './lz4-compress.ts';
-import { lz4Block } from '../redoxfs/lz4.ts';
+import { compressedLz4 } from './records.ts';
+import { lz4Block } from '../redoxfs/blocks.ts';
 
 function packed(source: Buffer, room = source.length + 1024): Buffer | undefined {
   const out = Buffer.alloc(room);

@@ -1,11 +1,9 @@
 // Lists every block that belongs to a node besides the node itself: records and block lists of a file, lists and H-tree of a directory.
 // A transaction that replaces the contents of the node releases these blocks.
-import { decodeHtree } from '../redoxfs/directory.ts';
-import { damaged } from '../redoxfs/blocks.ts';
-import { nodeTypes, typeOf } from '../redoxfs/node.ts';
+import { decodeHtree, nodeTypes, typeOf } from '../redoxfs/node.ts';
 import type { Node } from '../redoxfs/node.ts';
-import { blockBytes, isNull, pointerBytes, readPointers } from '../redoxfs/pointer.ts';
-import type { BlockPointer } from '../redoxfs/pointer.ts';
+import { blockBytes, damaged, isNull, pointerBytes, readPointers } from '../redoxfs/blocks.ts';
+import type { BlockPointer } from '../redoxfs/blocks.ts';
 import type { Redoxfs } from '../redoxfs/reader.ts';
 
 /** The blocks of the node at `path`, each before the blocks that it points at. */

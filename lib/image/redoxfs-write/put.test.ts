@@ -11,12 +11,12 @@ import { directory, file, fileTree, symlink } from '../file-tree.ts';
 import type { FileTree } from '../file-tree.ts';
 import type { PutRequest } from '../change/put-request.ts';
 import { permissionsOf } from '../redoxfs/node.ts';
-import { blockBytes } from '../redoxfs/pointer.ts';
+import { blockBytes } from '../redoxfs/blocks.ts';
 import { putIntoRedoxfs } from './put.ts';
 import { openRedoxfs } from '../redoxfs/reader.ts';
 import { fileDisk } from './sink.ts';
 import type { BlockDisk } from './sink.ts';
-import { verifyRedoxfs } from '../redoxfs/verify.ts';
+import { verifyRedoxfs } from '../redoxfs/volume.ts';
 import { writeRedoxfs } from './writer.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };

@@ -2,9 +2,9 @@
 // writes nothing.
 import type { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
-import type { BlockCipher } from '../redoxfs/encryption.ts';
-import { blockBytes, headerRingBlocks } from '../redoxfs/pointer.ts';
-import type { BlockPointer } from '../redoxfs/pointer.ts';
+import type { BlockCipher } from '../redoxfs/header.ts';
+import { blockBytes, headerRingBlocks } from '../redoxfs/blocks.ts';
+import type { BlockPointer } from '../redoxfs/blocks.ts';
 
 export interface BlockSink {
   /**

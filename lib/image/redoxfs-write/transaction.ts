@@ -6,16 +6,13 @@
 import type { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
-import { joined, logPath, readAllocationLog } from '../redoxfs/allocation.ts';
-import type { AllocationLog, Extent } from '../redoxfs/allocation.ts';
-import { damaged } from '../redoxfs/blocks.ts';
+import { blockBytes, damaged, headerRingBlocks, joined, logPath, pointerTo, readAllocationLog } from '../redoxfs/blocks.ts';
+import type { AllocationLog, BlockPointer, Extent } from '../redoxfs/blocks.ts';
 import { replayed } from './allocation.ts';
 import type { FreeList } from './allocation.ts';
 import { encodeHeader } from '../redoxfs/header.ts';
 import type { Header } from '../redoxfs/header.ts';
 import { writeAllocationLog } from './log-writer.ts';
-import { blockBytes, headerRingBlocks, pointerTo } from '../redoxfs/pointer.ts';
-import type { BlockPointer } from '../redoxfs/pointer.ts';
 import type { Redoxfs } from '../redoxfs/reader.ts';
 import { encryptedDisk } from './sink.ts';
 import type { BlockDisk, BlockSink } from './sink.ts';

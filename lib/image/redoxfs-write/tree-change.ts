@@ -1,11 +1,11 @@
 // Changes the tree of a RedoxFS (facts: RedoxFS 1.7): finds free ids, and rewrites the lists that lead to changed nodes. Lists that
 // lead to no changed node are kept.
-import { isNull, nullPointer } from '../redoxfs/pointer.ts';
-import type { BlockPointer } from '../redoxfs/pointer.ts';
+import { isNull, nullPointer } from '../redoxfs/blocks.ts';
+import type { BlockPointer } from '../redoxfs/blocks.ts';
 import type { Redoxfs } from '../redoxfs/reader.ts';
 import type { BlockSink } from './sink.ts';
-import { encodeTreeList, isFull, slotsPerList, treeLevels } from '../redoxfs/tree.ts';
-import type { TreeList } from '../redoxfs/tree.ts';
+import { encodeTreeList, isFull, slotsPerList, treeLevels } from '../redoxfs/node.ts';
+import type { TreeList } from '../redoxfs/node.ts';
 
 const treePath = '(tree)';
 const emptyList: TreeList = { pointers: [], bitmap: 0n };

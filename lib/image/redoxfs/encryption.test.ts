@@ -14,9 +14,9 @@ import { growImage } from '../change/grow-image.ts';
 import { openImage } from '../read/image-reader.ts';
 import type { OpenImage } from '../read/image-reader.ts';
 import { putIntoImage } from '../change/put-image.ts';
-import { BlockCipher } from './encryption.ts';
+import { BlockCipher } from './header.ts';
 import { isEncrypted, openRedoxfs } from './reader.ts';
-import { verifyRedoxfs } from './verify.ts';
+import { verifyRedoxfs } from './volume.ts';
 import { writeRedoxfs } from '../redoxfs-write/writer.ts';
 import { fileBytes } from '../read/volume.ts';
 

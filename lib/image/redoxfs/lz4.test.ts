@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lz4Block } from './lz4.ts';
-import { RedoxfsBlocks } from './blocks.ts';
-import type { BlockPointer } from './pointer.ts';
+import { lz4Block, RedoxfsBlocks } from './blocks.ts';
+import type { BlockPointer } from './blocks.ts';
 import { seahash } from './seahash.ts';
 
 /** The block of `lz4 -9` 1.9 for `text`: literals, long and overlapping matches, long runs. */

@@ -1,8 +1,10 @@
-// The node block of RedoxFS version 8 (facts: RedoxFS 1.8, 1.13): one per file, directory and link, with its first pointers or,
-// when they are few, its bytes.
+// The nodes of RedoxFS version 8 (facts: RedoxFS 1.7, 1.8, 1.10, 1.13): one for each file, directory and link, the tree that leads from a node's id to
+// its block, and the contents of directories. Blocks from and to values; nothing is read or written.
 import { Buffer } from 'node:buffer';
-import { blockBytes, pointerBytes, readPointers, writePointer } from './pointer.ts';
-import type { BlockPointer } from './pointer.ts';
+import { blockBytes, isNull, longestName, nullPointer, pointerBytes, readPointer, readPointers, writePointer } from './blocks.ts';
+import type { BlockPointer } from './blocks.ts';
+import { byCodeUnit } from '../../core/digest.ts';
+import { seahash } from './seahash.ts';
 
 export const nodeTypes = { file: 0x8000, directory: 0x4000, symlink: 0xa000, socket: 0xc000 } as const;
 const typeMask = 0xf000;
@@ -109,3 +111,167 @@ function depthAt(depth: number): number {
 }
 
 if (dataAt + allPointers * pointerBytes !== blockBytes) throw new Error('a node block has other pointers than it has room for');
+
+export const slotsPerList = 254;
+export const treeLevels = 4;
+export const rootId = 1;
+export const mostNodes = slotsPerList ** treeLevels - 1;
+
+const bitmapsAt = slotsPerList * pointerBytes;
+const allOnes = (1n << BigInt(slotsPerList)) - 1n;
+
+/** The id of the n-th slot: n in base 254, a digit to a byte. Slot 0 is reserved and slot 1 is the root. */
+export function idOfSlot(slot: number): number {
+  let id = 0;
+  for (let level = treeLevels - 1; level >= 0; level--) id = id * 256 + (Math.floor(slot / slotsPerList ** level) % slotsPerList);
+  return id;
+}
+
+/** The slot of each list from the top (level 3) down; undefined for an id that cannot be. */
+export function slotsOfId(id: number): readonly number[] | undefined {
+  const slots = [24, 16, 8, 0].map((shift) => (id >>> shift) & 255);
+  return slots.every((slot) => slot < slotsPerList) ? slots : undefined;
+}
+
+export interface TreeList {
+  readonly pointers: readonly BlockPointer[];
+  /** Bit i: at level 0, slot i is taken (upstream's inserter asserts that every other is null); above, the list at slot i is full. */
+  readonly bitmap: bigint;
+}
+
+export function isFull(list: TreeList): boolean {
+  return (list.bitmap & allOnes) === allOnes;
+}
+
+export function encodeTreeList(list: TreeList): Buffer {
+  const block = Buffer.alloc(blockBytes);
+  for (const [i, pointer] of list.pointers.entries()) writePointer(block, i * pointerBytes, pointer);
+  for (let word = 0; word < 4; word++) block.writeBigUInt64LE(BigInt.asUintN(64, list.bitmap >> BigInt(64 * word)), bitmapsAt + 8 * word);
+  return block;
+}
+
+export function decodeTreeList(block: Buffer): TreeList {
+  let bitmap = 0n;
+  for (let word = 3; word >= 0; word--) bitmap = (bitmap << 64n) | block.readBigUInt64LE(bitmapsAt + 8 * word);
+  return { pointers: readPointers(block, 0, slotsPerList), bitmap };
+}
+
+export interface DirectoryEntry {
+  /** Id of the node in the tree. */
+  readonly id: number;
+  readonly name: string;
+}
+
+/** An entry of an H-tree block: the largest name hash below it, and the block. */
+export interface HtreeEntry {
+  readonly hash: number;
+  readonly pointer: BlockPointer;
+}
+
+const listHeaderBytes = 4;
+const entryHeaderBytes = 5;
+const htreeEntryBytes = 20;
+export const htreeEntries = 204;
+const unusedHash = 0xffff_ffff;
+/** An H-tree's depth is the level nibble of the marker pointer. */
+export const deepestHtree = 15;
+
+/** Why RedoxFS cannot hold an entry of this name, if so. */
+export function badRedoxfsName(name: string): string | undefined {
+  if (name.includes(':')) return 'RedoxFS forbids ":" in names';
+  const bytes = Buffer.byteLength(name);
+  return bytes > longestName ? `its name has ${bytes} bytes, and RedoxFS allows ${longestName}` : undefined;
+}
+
+/** The low 32 bits of the name's SeaHash; the value that marks an unused entry is avoided. */
+export function nameHash(name: string): number {
+  const hash = Number(seahash(Buffer.from(name)) & 0xffff_ffffn);
+  return hash === unusedHash ? unusedHash - 1 : hash;
+}
+
+export interface CutList {
+  readonly maxHash: number;
+  readonly entries: readonly DirectoryEntry[];
+}
+
+/** Entries cut into lists that fit a block each, ordered by hash; equal hashes stay in one list. undefined when too many names share a hash. */
+export function cutIntoLists(entries: readonly DirectoryEntry[]): readonly CutList[] | undefined {
+  const hashed = entries.map((entry) => ({ hash: nameHash(entry.name), bytes: entryBytes(entry), entry }));
+  hashed.sort((a, b) => a.hash - b.hash || byCodeUnit(a.entry.name, b.entry.name));
+  const lists: { maxHash: number; bytes: number; entries: DirectoryEntry[] }[] = [];
+  for (let i = 0; i < hashed.length;) {
+    const hash = hashed[i]?.hash ?? 0;
+    const same = [];
+    for (let next = hashed[i]; next?.hash === hash; next = hashed[i + same.length]) same.push(next);
+    const bytes = same.reduce((sum, next) => sum + next.bytes, 0);
+    let list = lists.at(-1);
+    if (!list || list.bytes + bytes > blockBytes) {
+      list = { maxHash: hash, bytes: listHeaderBytes, entries: [] };
+      lists.push(list);
+    }
+    list.maxHash = hash;
+    list.bytes += bytes;
+    list.entries.push(...same.map((next) => next.entry));
+    if (list.bytes > blockBytes) return undefined;
+    i += same.length;
+  }
+  return lists;
+}
+
+/** The entries must fit; `cutIntoLists` sees to that. */
+export function encodeDirList(entries: readonly DirectoryEntry[]): Buffer {
+  const block = Buffer.alloc(blockBytes);
+  let at = listHeaderBytes;
+  for (const { id, name } of entries) {
+    block.writeUInt32LE(id, at);
+    block.writeUInt8(block.write(name, at + entryHeaderBytes), at + 4);
+    at += entryBytes({ id, name });
+  }
+  block.writeUInt16LE(entries.length, 0);
+  block.writeUInt16LE(at - listHeaderBytes, 2);
+  return block;
+}
+
+/** undefined when the counts do not match the entries, or an entry leaves the block. */
+export function decodeDirList(block: Buffer): readonly DirectoryEntry[] | undefined {
+  const count = block.readUInt16LE(0);
+  const end = listHeaderBytes + block.readUInt16LE(2);
+  if (end > blockBytes) return undefined;
+  const entries: DirectoryEntry[] = [];
+  let at = listHeaderBytes;
+  while (entries.length < count) {
+    if (at + entryHeaderBytes > end) return undefined;
+    const nameEnd = at + entryHeaderBytes + block.readUInt8(at + 4);
+    if (nameEnd > end) return undefined;
+    entries.push({ id: block.readUInt32LE(at), name: block.toString('utf8', at + entryHeaderBytes, nameEnd) });
+    at = nameEnd;
+  }
+  return at === end ? entries : undefined;
+}
+
+/** At most 204 entries, in order; the rest of the block is unused ones. */
+export function encodeHtree(entries: readonly HtreeEntry[]): Buffer {
+  const block = Buffer.alloc(blockBytes);
+  for (let i = 0; i < htreeEntries; i++) {
+    block.writeUInt32LE(entries[i]?.hash ?? unusedHash, i * htreeEntryBytes);
+    writePointer(block, i * htreeEntryBytes + 4, entries[i]?.pointer ?? nullPointer);
+  }
+  return block;
+}
+
+/** The entries in use. undefined when they are out of order, or one follows an unused one. */
+export function decodeHtree(block: Buffer): readonly HtreeEntry[] | undefined {
+  const all = Array.from({ length: htreeEntries }, (_, i): HtreeEntry => ({
+    hash: block.readUInt32LE(i * htreeEntryBytes),
+    pointer: readPointer(block, i * htreeEntryBytes + 4),
+  }));
+  const firstUnused = all.findIndex(({ pointer }) => isNull(pointer));
+  const used = firstUnused === -1 ? all : all.slice(0, firstUnused);
+  const unused = all.slice(used.length);
+  const ordered = used.every(({ hash }, i) => hash !== unusedHash && hash >= (used[i - 1]?.hash ?? 0));
+  return ordered && unused.every(({ hash, pointer }) => hash === unusedHash && isNull(pointer)) ? used : undefined;
+}
+
+function entryBytes(entry: DirectoryEntry): number {
+  return entryHeaderBytes + Buffer.byteLength(entry.name);
+}

@@ -5,19 +5,23 @@ import { closeSync, openSync } from 'node:fs';
 import { byCodeUnit } from '../../core/digest.ts';
 import { cannot, cannotBecause, Failure } from '../../core/errors.ts';
 import { badName, joinPath } from '../file-tree.ts';
-import { damaged, readBlocks, RedoxfsBlocks } from './blocks.ts';
-import type { BlockReading, BlockSeen } from './blocks.ts';
-import { decodeDirList, decodeHtree } from './directory.ts';
-import type { DirectoryEntry } from './directory.ts';
-import type { BlockCipher } from './encryption.ts';
+import {
+  blockBytes,
+  bytesOfLevel,
+  damaged,
+  headerRingBlocks,
+  isMarker,
+  isNull,
+  pointerBytes,
+  readBlocks,
+  readPointers,
+  RedoxfsBlocks,
+} from './blocks.ts';
+import type { BlockPointer, BlockReading, BlockSeen } from './blocks.ts';
+import { decodeDirList, decodeHtree, decodeNode, decodeTreeList, nodeTypes, rootId, slotsOfId, typeOf } from './node.ts';
+import type { DirectoryEntry, Node, TreeList } from './node.ts';
 import { cipherOf, decodeHeader } from './header.ts';
-import type { Header } from './header.ts';
-import { decodeNode, nodeTypes, typeOf } from './node.ts';
-import type { Node } from './node.ts';
-import { blockBytes, bytesOfLevel, headerRingBlocks, isMarker, isNull, pointerBytes, readPointers } from './pointer.ts';
-import type { BlockPointer } from './pointer.ts';
-import { decodeTreeList, rootId, slotsOfId } from './tree.ts';
-import type { TreeList } from './tree.ts';
+import type { BlockCipher, Header } from './header.ts';
 import type { FilePiece } from '../read/volume.ts';
 
 export interface RedoxfsEntry {

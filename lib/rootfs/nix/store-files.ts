@@ -5,8 +5,7 @@ import { join, relative } from 'node:path';
 import type { StoreName } from '../../nix/store/store-path.ts';
 import { cannot, cannotBecause } from '../../core/errors.ts';
 import { KiB, MiB } from '../../core/sizes.ts';
-import { contentSize } from '../../image/content.ts';
-import { directory, file, symlink } from '../../image/file-tree.ts';
+import { contentSize, directory, file, symlink } from '../../image/file-tree.ts';
 import type { Entry, FileTree } from '../../image/file-tree.ts';
 
 /** The entries of store paths at their own place, as Nix has them: nobody may write, and they are root's. */
