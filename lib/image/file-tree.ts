@@ -1,5 +1,6 @@
-// A file tree as data: paths to directories, files and symbolic links, checked once, in one order. The bytes of a file are in memory, in a file of the
-// host, or mostly holes, and are read piecewise. Every writer of this room takes a tree. Knows no file system; each writer adds the limits of its format.
+// A file tree as data: paths to directories, files and symbolic links, checked once, in one order. The bytes of
+// a file are in memory, in a file of the host, or mostly holes, and are read piecewise. Every writer of this
+// room takes a tree. Knows no file system; each writer adds the limits of its format.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { Buffer } from 'node:buffer';
 import { cannot, cannotBecause } from '../core/errors.ts';

@@ -1,5 +1,5 @@
-// The partition table of an image (GPT, UEFI specification 2.10, chapter 5.3). The primary table is read here if its two checksums are right.
-// Others are for sfdisk, which also knows the backup table.
+// The partition table of an image (GPT, UEFI specification 2.10, chapter 5.3). The primary table is read here
+// if its two checksums are right. Others are for sfdisk, which also knows the backup table.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';

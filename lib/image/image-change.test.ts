@@ -70,7 +70,7 @@ async function opened<T>(path: string, work: (image: OpenImage) => Promise<T>): 
 async function put(path: string, bytes: Buffer, more: Partial<PutRequest> = {}, only?: string, to = image): Promise<PutOutcome> {
   const defaults = { what: `put "${path}"`, defaultMode: 0o644, parents: false, compress: false };
   const request: PutRequest = { ...defaults, path, content: { kind: 'bytes', bytes }, ...more };
-  return await opened(to, (open) => putIntoImage(open, request, only, scratch, host, context));
+  return await opened(to, (open) => putIntoImage(open, { ...request, partition: only }, scratch, host, context));
 }
 
 async function read(path: string, from = image): Promise<Buffer> {

@@ -1,4 +1,5 @@
-// The host's programs as this room runs them: found on the PATH that was passed in, in an environment that is the same everywhere.
+// The host's programs as this room runs them: found on the PATH that was passed in, in an environment that is
+// the same everywhere.
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { cannot } from '../core/errors.ts';
@@ -68,7 +69,8 @@ export interface PlainName {
 }
 
 /**
- * Runs `work` with a link to the image in a folder of its own below `scratchDir`: e2fsprogs reads a "?" in the path of an image as the start of options.
+ * Runs `work` with a link to the image in a folder of its own below `scratchDir`: e2fsprogs reads a "?" in the path of
+ * an image as the start of options.
  */
 export async function withPlainName<T>(imagePath: string, scratchDir: string, work: (image: PlainName) => Promise<T>): Promise<T> {
   const cwd = await mkdtemp(join(scratchDir, 'bloomery-image-'));

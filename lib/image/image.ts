@@ -183,8 +183,8 @@ async function writeContents(
   if (contents.kind === 'ext4') {
     const { base, ext2 } = contents;
     const uuid = base?.uuid ?? guidText(guidFrom(`${place.guid} ext4`));
-    const options = { ...where, label: contents.label, uuid, base, ext2 };
-    await writeExt4(contents.tree, image.partialPath, stagingDir(image.partialPath), options, host, context);
+    const options = { ...where, stagingDir: stagingDir(image.partialPath), label: contents.label, uuid, base, ext2 };
+    await writeExt4(contents.tree, image.partialPath, options, host, context);
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + where.sizeBytes };
   }
   const volumeId = digestBytes(place.guid).slice(0, 8);

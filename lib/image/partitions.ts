@@ -1,5 +1,5 @@
-// Where the partitions of an image lie, and their table as sfdisk writes it. Knows the room that a GPT takes (UEFI specification 2.10,
-// chapter 5).
+// Where the partitions of an image lie, and their table as sfdisk writes it. Knows the room that a GPT takes
+// (UEFI specification 2.10, chapter 5).
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { formatBytes, MiB, roundUp } from '../core/sizes.ts';

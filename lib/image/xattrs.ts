@@ -1,5 +1,6 @@
-// Extended attributes of a file: names with values that are bytes, as in xattr(7). Of the formats here, ext2, ext3 and ext4 have them. The value of
-// "security.capability" is also read and written here (Linux, include/uapi/linux/capability.h, struct vfs_cap_data, and capabilities(7)).
+// Extended attributes of a file: names with values that are bytes, as in xattr(7). Of the formats here, ext2,
+// ext3 and ext4 have them. The value of "security.capability" is also read and written here (Linux,
+// include/uapi/linux/capability.h, struct vfs_cap_data, and capabilities(7)).
 import { Buffer } from 'node:buffer';
 import { byCodeUnit } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';

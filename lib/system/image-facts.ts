@@ -1,5 +1,4 @@
 // An image as facts that one can read: partitions, and for each file where its bytes come from. image-layout.ts makes a layout of them.
-import type { InitfsGeneration } from '../image/initfs/format.ts';
 import type { ServiceSet } from './services.ts';
 
 /** An init that services can be rendered for. */
@@ -99,7 +98,7 @@ export interface GrubFacts {
 
 /** Redox's first file system. `bootstrap`: the output that is its first program. */
 export interface InitfsFacts<Made extends string = string> {
-  readonly generation: InitfsGeneration;
+  readonly generation: 'older' | 'newer';
   readonly bootstrap: Made;
   readonly files: FileFacts<Made>;
 }

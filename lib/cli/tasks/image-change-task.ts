@@ -20,6 +20,7 @@ export async function put(it: Task, image: OpenImage): Promise<Outcome> {
   const request = {
     what,
     path,
+    partition: args.text('partition'),
     content: { kind: 'host' as const, path: it.path(file), sizeBytes: source.sizeBytes },
     mode: octal(args.text('mode')),
     uid: identifier(it, 'uid'),
@@ -28,7 +29,7 @@ export async function put(it: Task, image: OpenImage): Promise<Outcome> {
     parents: args.has('parents'),
     compress: args.has('compress'),
   };
-  const outcome = await putIntoImage(image, request, args.text('partition'), scratchDir(it), hostOf(it), it);
+  const outcome = await putIntoImage(image, request, scratchDir(it), hostOf(it), it);
   it.print(`${outcome.replaced ? 'replaced' : 'added'} ${outcome.path} (${formatBytes(source.sizeBytes)})`);
   if (outcome.copied) it.report({ kind: 'note', text: 'the image had several hard links; the others keep the old contents' });
   if (outcome.otherNames) {

@@ -8,20 +8,20 @@ import { addToExt4 } from '../ext4/ext4.ts';
 import { refuseForFat } from '../fat/names.ts';
 import { FatWriter } from '../fat/writer.ts';
 import { directory, file, fileTree, joinPath, parentOf } from '../file-tree.ts';
-import type { ImageVolume } from '../read/image-reader.ts';
+import type { ImageVolume, PlacedVolume } from '../read/image-reader.ts';
 import type { ImageHost } from '../image-tools.ts';
 import type { PutRequest } from './put-request.ts';
 import type { VolumeEntry } from '../read/volume.ts';
 
 /** Writes the file. A FAT has neither modes nor owners, and the time is the first one that it can have. */
-export async function putIntoFat(imagePath: string, volume: ImageVolume, request: PutRequest, context: Context): Promise<void> {
+export async function putIntoFat(volume: PlacedVolume, request: PutRequest, context: Context): Promise<void> {
   const { what, path, content } = request;
   refuseForFat(fileTree([[path, file(content)]]));
   const { missing, replaced } = await existingParts(volume, request);
-  const fd = openSync(imagePath, 'r+');
+  const fd = openSync(volume.imagePath, 'r+');
   let writer: FatWriter | undefined;
   try {
-    writer = new FatWriter({ imagePath, fd, offsetBytes: volume.offsetBytes, timestampSec: 0 });
+    writer = new FatWriter({ imagePath: volume.imagePath, fd, offsetBytes: volume.offsetBytes, timestampSec: 0 });
     for (const directory of missing) {
       writer.refuseClash(directory);
       writer.makeDirectory(directory);
@@ -42,8 +42,7 @@ export async function putIntoFat(imagePath: string, volume: ImageVolume, request
 
 /** Writes the file by debugfs, with the time at which the file system was made. It has the extended attributes of the file that it replaces. */
 export async function putIntoExt4(
-  imagePath: string,
-  volume: ImageVolume,
+  volume: PlacedVolume,
   request: PutRequest,
   scratchDir: string,
   host: ImageHost,
@@ -56,10 +55,10 @@ export async function putIntoExt4(
   const entry = replaced?.xattrs ? { ...plain, xattrs: replaced.xattrs } : plain;
   const tree = fileTree([...missing.map((each) => [each, directory()] as const), [path, entry]]);
   const there = new Map([...tree.entries].filter(([each]) => each !== path && !missing.includes(each)));
-  const { offsetBytes, sizeBytes } = volume;
+  const { imagePath, offsetBytes, sizeBytes } = volume;
   const where = { offsetBytes, sizeBytes, label: volume.name || imagePath, timestampSec: createdSec(imagePath, offsetBytes) };
-  const options = { ...where, there, removed: replaced ? [path] : [] };
-  await addToExt4(tree, imagePath, join(scratchDir, 'staged'), options, host, context);
+  const options = { ...where, stagingDir: join(scratchDir, 'staged'), there, removed: replaced ? [path] : [] };
+  await addToExt4(tree, imagePath, options, host, context);
 }
 
 interface ExistingParts {

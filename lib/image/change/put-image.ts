@@ -8,7 +8,7 @@ import type { Context } from '../../core/events.ts';
 import { parentOf } from '../file-tree.ts';
 import { withImageLock } from './image-lock.ts';
 import { chosenVolumes, imagePathOf } from '../read/image-reader.ts';
-import type { ImageVolume, OpenImage } from '../read/image-reader.ts';
+import type { ImageVolume, OpenImage, PlacedVolume } from '../read/image-reader.ts';
 import type { ImageHost } from '../image-tools.ts';
 import { onCopy } from './private-copy.ts';
 import { putIntoExt4, putIntoFat } from './put-by-tools.ts';
@@ -30,39 +30,38 @@ export interface PutOutcome {
 }
 
 /**
- * Writes the file of the request, whose path is as the user wrote it, in the image. `only` names the partition. `scratchDir` is for
- * files that tools need. Whatever fails, the image is as it was.
+ * Writes the file of the request, whose path is as the user wrote it, in the image. `scratchDir` is for files that
+ * tools need. Whatever fails, the image is as it was.
  */
 export async function putIntoImage(
   image: OpenImage,
   request: PutRequest,
-  only: string | undefined,
   scratchDir: string,
   host: ImageHost,
   context: Context,
 ): Promise<PutOutcome> {
-  return await withImageLock(image.path, request.what, () => putWhileLocked(image, request, only, scratchDir, host, context));
+  return await withImageLock(image.path, request.what, () => putWhileLocked(image, request, scratchDir, host, context));
 }
 
 async function putWhileLocked(
   image: OpenImage,
   request: PutRequest,
-  only: string | undefined,
   scratchDir: string,
   host: ImageHost,
   context: Context,
 ): Promise<PutOutcome> {
-  const { volume, path, replaced: entry } = await volumeFor(image, request, only);
+  const { volume, path, replaced: entry } = await volumeFor(image, request);
   const here = { ...request, path };
   const copied = linksOf(image.path, request.what) > 1;
-  if (volume.kind === 'redoxfs' && !copied) await putInPlace(image.path, volume, here, context);
+  if (volume.kind === 'redoxfs' && !copied) await putInPlace({ ...volume, imagePath: image.path }, here, context);
   else {
     const scratch = await mkdtemp(join(scratchDir, 'bloomery-put-'));
     try {
-      await onCopy(image.path, request.what, host, context, async (copy) => {
-        if (volume.kind === 'redoxfs') await putInPlace(copy, volume, here, context);
-        else if (volume.kind === 'fat') await putIntoFat(copy, volume, here, context);
-        else if (volume.kind === 'ext4') await putIntoExt4(copy, volume, here, scratch, host, context);
+      await onCopy(image.path, request.what, host, context, async (imagePath) => {
+        const inCopy = { ...volume, imagePath };
+        if (volume.kind === 'redoxfs') await putInPlace(inCopy, here, context);
+        else if (volume.kind === 'fat') await putIntoFat(inCopy, here, context);
+        else if (volume.kind === 'ext4') await putIntoExt4(inCopy, here, scratch, host, context);
         else throw cannot(request.what, `files cannot be written into this kind of volume: ${volume.kind}`);
       });
     } finally {
@@ -73,7 +72,7 @@ async function putWhileLocked(
   return { path: imagePathOf(volume, path), replaced: entry !== undefined, copied, ...(otherNames > 0 && { otherNames }) };
 }
 
-async function putInPlace(imagePath: string, { offsetBytes, password }: ImageVolume, request: PutRequest, context: Context): Promise<void> {
+async function putInPlace({ imagePath, offsetBytes, password }: PlacedVolume, request: PutRequest, context: Context): Promise<void> {
   const fs = openRedoxfs(imagePath, offsetBytes, { password });
   let fd: number | undefined;
   try {
@@ -98,7 +97,7 @@ interface Meant {
  * The volume that the path means: one that has the file, else one that has its directory. A volume whose name the path begins with
  * comes before the others. Two of the same rank are a Failure.
  */
-async function volumeFor(image: OpenImage, { what, path: written, parents }: PutRequest, only: string | undefined): Promise<Meant> {
+async function volumeFor(image: OpenImage, { what, path: written, partition: only, parents }: PutRequest): Promise<Meant> {
   const path = checkedPath(written, what);
   const volumes = chosenVolumes(image, only);
   const [first = '', ...rest] = path.split('/');

@@ -8,6 +8,8 @@ export interface PutRequest {
   readonly what: string;
   /** Within the volume, without a leading slash. */
   readonly path: string;
+  /** The partition; absent: the path begins with it, or only one fits. */
+  readonly partition?: string | undefined;
   readonly content: Content;
   /** Permission bits and owner; absent: those of the file that is replaced, else `defaultMode` and 0:0. */
   readonly mode?: number | undefined;

@@ -45,35 +45,38 @@ const bytesPerInode = 8 * KiB;
 const imageLink = 'image';
 
 /**
- * Makes the file system inside the image file and fills it. `stagingDir` is ours alone, and gone afterwards. With a base (offset 0 only) the image is
+ * Makes the file system inside the image file and fills it. With a base (offset 0 only) the image is
  * a copy of that, and only what differs is written: all that it has must be in the tree, as it is there or, of folders, with other attributes.
  */
 export async function writeExt4(
   tree: FileTree,
   imagePath: string,
-  stagingDir: string,
-  options: Ext4Options & { readonly base?: Ext4Base | undefined },
+  options: Ext4Options & Staging & { readonly base?: Ext4Base | undefined },
   host: ImageHost,
   context: Context,
 ): Promise<void> {
   if (options.base) await copyBase(options.base, imagePath, host, context);
   else await makeEmpty(imagePath, options, host, context);
-  await addToExt4(tree, imagePath, stagingDir, { ...options, there: options.base?.entries ?? new Map() }, host, context);
+  await addToExt4(tree, imagePath, { ...options, there: options.base?.entries ?? new Map() }, host, context);
 }
 
-export interface Ext4Addition extends Omit<Ext4Options, 'uuid'> {
+interface Staging {
+  /** A folder that is ours alone, and is removed afterwards. */
+  readonly stagingDir: string;
+}
+
+export interface Ext4Addition extends Omit<Ext4Options, 'uuid'>, Staging {
   /** What the file system has already; entries of the tree that are the same values are not written. */
   readonly there: ReadonlyMap<string, Entry>;
   /** Files that are removed first. */
   readonly removed?: readonly string[];
 }
 
-/** Writes the entries of the tree into the ext4 at `offsetBytes` of the image. `stagingDir` is ours alone, and is removed afterwards. */
+/** Writes the entries of the tree into the ext4 at `offsetBytes` of the image. */
 export async function addToExt4(
   tree: FileTree,
   imagePath: string,
-  stagingDir: string,
-  { sizeBytes, label, timestampSec, offsetBytes, there, removed = [] }: Ext4Addition,
+  { stagingDir, sizeBytes, label, timestampSec, offsetBytes, there, removed = [] }: Ext4Addition,
   host: ImageHost,
   context: Context,
 ): Promise<void> {
@@ -228,7 +231,7 @@ function attributes(name: string, { kind, mode, uid, gid }: Entry, usual: number
   ];
 }
 
-/** One word of a debugfs command. It has no line end (ext4-limits.ts). */
+/** One word of a debugfs command. It has no line end (limits.ts). */
 function quoted(text: string): string {
   return `"${text.replaceAll('"', '""')}"`;
 }

@@ -1,6 +1,6 @@
-// The structures of an ext2, ext3 or ext4: superblock and group descriptors, inodes, directories, extended attributes. Source: Linux,
-// Documentation/filesystems/ext4 (super.rst, group_descr.rst, blockgroup.rst, inodes.rst, special_inodes.rst, directory.rst, inlinedata.rst,
-// attributes.rst) and fs/ext4/acl.h.
+// The structures of an ext2, ext3 or ext4: superblock and group descriptors, inodes, directories, extended
+// attributes. Source: Linux, Documentation/filesystems/ext4 (super.rst, group_descr.rst, blockgroup.rst,
+// inodes.rst, special_inodes.rst, directory.rst, inlinedata.rst, attributes.rst) and fs/ext4/acl.h.
 import { Buffer } from 'node:buffer';
 import type { ImageBytes } from '../read/volume.ts';
 import { decodeName } from '../../core/byte-path.ts';

@@ -275,7 +275,7 @@ test('the path of an image may have the characters that e2fsprogs and mtools giv
     assert.ok((await entriesOf(image)).has('plain'), name);
     const content = { kind: 'bytes', bytes: Buffer.from('put') } as const;
     const request = { what: 'put', path: 'put', content, defaultMode: 0o644, parents: false, compress: false };
-    await opened(image, (open) => putIntoImage(open, request, undefined, scratch, { path }, context));
+    await opened(image, (open) => putIntoImage(open, request, scratch, { path }, context));
     const verdict = await opened(image, (open) => verifyImage(open, open.volumes, { path }, context));
     assert.equal([verdict.findings, verdict.paths], [[], 4], name);
     assert.equal(readdirSync(scratch), []);

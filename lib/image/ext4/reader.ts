@@ -1,5 +1,6 @@
-// Reads the files of an ext2, ext3 or ext4 and trusts nothing in it; e2fsck judges it, in place. Names and link targets are bytes
-// (lib/core/byte-path.ts). The journal is not replayed, as in debugfs: an image that was not unmounted shows what was written to its place.
+// Reads the files of an ext2, ext3 or ext4 and trusts nothing in it; e2fsck judges it, in place. Names and link
+// targets are bytes (lib/core/byte-path.ts). The journal is not replayed, as in debugfs: an image that was not
+// unmounted shows what was written to its place.
 import { Buffer } from 'node:buffer';
 import { decodeName } from '../../core/byte-path.ts';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -208,7 +209,10 @@ const extent = { magic: 0xf30a, headerBytes: 12, entryBytes: 12, mostDepth: 5, m
 const direct = 12;
 const pointerBytes = 4;
 
-/** Yields the runs of a file in order (source: ifork.rst): a tree of extents, or the older map of single blocks. Extents that are allocated and not yet written are left out: they read as zeros. */
+/**
+ * Yields the runs of a file in order (source: ifork.rst): a tree of extents, or the older map of single blocks.
+ * Extents that are allocated and not yet written are left out: they read as zeros.
+ */
 function* runsOf(inode: Ext4Inode, bytes: ImageBytes, blockBytes: number): Generator<Run> {
   const bad = (why: string): Error => bytes.bad(`inode ${inode.number} is damaged: ${why}`);
   const map: BlockMap = { bytes, blockBytes, bad };

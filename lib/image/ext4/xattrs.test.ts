@@ -205,7 +205,7 @@ test('a file that is put into the image has the attributes of the one that it re
     await opened('put.img', async (image) => {
       const content = { kind: 'host', path: join(dir, 'new'), sizeBytes: 5 } as const;
       const request = { what: `put ${at}`, path: at, content, defaultMode: 0o644, parents: false, compress: false };
-      return await putIntoImage(image, request, undefined, dir, { path }, context);
+      return await putIntoImage(image, request, dir, { path }, context);
     });
   assert.equal(await put('usr/bin/ping'), { path: 'usr/bin/ping', replaced: true, copied: false });
   assert.is((await put('usr/bin/perl')).otherNames, 1);

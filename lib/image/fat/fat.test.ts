@@ -278,7 +278,7 @@ test('put adds and replaces files of any name, and refuses names that would hide
   const put = async (at: string, text: string): Promise<void> => {
     const content = { kind: 'bytes', bytes: Buffer.from(text) } as const;
     const request = { what: `put "${at}"`, path: at, content, defaultMode: 0o644, parents: true, compress: false };
-    await opened(image, (open) => putIntoImage(open, request, undefined, scratch, host, context));
+    await opened(image, (open) => putIntoImage(open, request, scratch, host, context));
   };
   await put('EFI/BOOT/😀 é.cfg', 'emoji');
   await put('README.TXT', 'longer than it was'.repeat(300));

@@ -1,4 +1,4 @@
-// FAT file systems (an EFI system partition), made by mkfs.vfat at an offset of the image and filled by fat-writer.ts. mkfs.vfat has constants in place
+// FAT file systems (an EFI system partition), made by mkfs.vfat at an offset of the image and filled by writer.ts. mkfs.vfat has constants in place
 // of the present time (--invariant), and files are written in the order of the tree: the bytes depend on the tree alone.
 import { closeSync, openSync } from 'node:fs';
 import { cannot, cannotBecause } from '../../core/errors.ts';

@@ -1,5 +1,5 @@
-// The structures of a FAT (Microsoft's FAT specification 1.03; where that and Linux differ, as Linux reads it): its shape as the boot sector has it, the
-// records of its directories, and times.
+// The structures of a FAT (Microsoft's FAT specification 1.03; where that and Linux differ, as Linux reads it):
+// its shape as the boot sector has it, the records of its directories, and times.
 import { Buffer } from 'node:buffer';
 import type { ImageBytes } from '../read/volume.ts';
 import { cannot } from '../../core/errors.ts';

@@ -1,5 +1,5 @@
-// Reads the files of a FAT12, FAT16 or FAT32 and trusts nothing in it; fsck.vfat judges a copy of it. Names are the long ones, or the short ones in
-// code page 850.
+// Reads the files of a FAT12, FAT16 or FAT32 and trusts nothing in it; fsck.vfat judges a copy of it. Names are
+// the long ones, or the short ones in code page 850.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -5,8 +5,8 @@ import { cannot } from '../../core/errors.ts';
 import { roundUp } from '../../core/sizes.ts';
 import { contentBytes, joinPath, namesByDirectory } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';
-import { dirEntryBytes, encodeInitfsHeader, encodeInode, inodeBytes, mostInodes, noBootstrap, pageBytes } from './format.ts';
-import type { InitfsGeneration } from './format.ts';
+import { dirEntryBytes, encodeInitfsHeader, encodeInode, inodeBytes, mostInodes, noBootstrap, pageBytes } from './reader.ts';
+import type { InitfsGeneration } from './reader.ts';
 import { refuseXattrs } from '../xattrs.ts';
 
 export interface InitfsOptions {

@@ -1,5 +1,6 @@
-// Reads an ISO 9660 image with Rock Ridge (sources: ECMA-119; IEEE P1281 and P1282, the System Use Sharing and Rock Ridge protocols). Names, modes, owners
-// and links are those of Rock Ridge; an image without it is refused, because its names would be others than those that were written.
+// Reads an ISO 9660 image with Rock Ridge (sources: ECMA-119; IEEE P1281 and P1282, the System Use Sharing and
+// Rock Ridge protocols). Names, modes, owners and links are those of Rock Ridge; an image without it is
+// refused, because its names would be others than those that were written.
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeName } from '../../core/byte-path.ts';

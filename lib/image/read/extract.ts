@@ -1,6 +1,8 @@
-// Writes what an image holds into a directory of the host. The image is not trusted: names were checked by the readers, nothing is written through a
-// link (links come last, and nothing is there that is not ours). Set-id bits and owners are left out, and so are extended attributes that do not begin
-// with "user.": they give programs privileges, restrict access or belong to the system. Holes stay holes, and names of one file stay names of one file.
+// Writes what an image holds into a directory of the host. The image is not trusted: names were checked by the
+// readers, nothing is written through a link (links come last, and nothing is there that is not ours). Set-id
+// bits and owners are left out, and so are extended attributes that do not begin with "user.": they give
+// programs privileges, restrict access or belong to the system. Holes stay holes, and names of one file stay
+// names of one file.
 import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readdirSync, symlinkSync, writeSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -7,7 +7,7 @@ import { pace } from '../../core/pace.ts';
 import { MiB } from '../../core/sizes.ts';
 import type { Gpt } from '../gpt.ts';
 import { imagePathOf } from './image-reader.ts';
-import type { ImageVolume, OpenImage } from './image-reader.ts';
+import type { OpenImage, PlacedVolume } from './image-reader.ts';
 import { modeText } from './listing.ts';
 import { fileBytes } from './volume.ts';
 import type { Volume, VolumeEntry } from './volume.ts';
@@ -46,8 +46,6 @@ function tableDetails(before: Gpt | undefined, after: Gpt | undefined): readonly
   }
   return [...details, ...changes({ partitions: before.partitions.length }, { partitions: after.partitions.length })];
 }
-
-type PlacedVolume = ImageVolume & { readonly imagePath: string };
 
 async function* volumeDifferences(before: PlacedVolume, after: PlacedVolume, context: Context): AsyncGenerator<Difference> {
   const turn = pace(context);

@@ -1,5 +1,6 @@
-// Opens an image for reading, whatever it is: a GPT with any number of partitions, or one file system. Gives its volumes names, resolves paths that a
-// user writes to a volume and a path in it, and judges all of it: the partition table by sfdisk, each volume by its own reader.
+// Opens an image for reading, whatever it is: a GPT with any number of partitions, or one file system. Gives
+// its volumes names, resolves paths that a user writes to a volume and a path in it, and judges all of it: the
+// partition table by sfdisk, each volume by its own reader.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { encodePath, mayHaveLostBytes } from '../../core/byte-path.ts';
@@ -14,12 +15,11 @@ import { readGpt, sectorBytes } from '../gpt.ts';
 import type { Gpt } from '../gpt.ts';
 import { tried } from '../image-tools.ts';
 import type { ImageHost, ToolCall } from '../image-tools.ts';
-import { initfsMagic } from '../initfs/format.ts';
+import { initfsMagic, initfsVolume } from '../initfs/reader.ts';
 import { isoMagic, isoVolume } from '../iso/reader.ts';
 import { blockBytes, headerRingBlocks } from '../redoxfs/blocks.ts';
 import { isEncrypted } from '../redoxfs/reader.ts';
 import { redoxfsVolume } from '../redoxfs/volume.ts';
-import { initfsVolume } from '../initfs/reader.ts';
 import type { Finding, Volume, VolumeEntry } from './volume.ts';
 
 export interface ImageVolume {
@@ -33,6 +33,8 @@ export interface ImageVolume {
   /** undefined when its kind is unknown. */
   readonly volume: Volume | undefined;
 }
+
+export type PlacedVolume = ImageVolume & { readonly imagePath: string };
 
 export interface OpenImage {
   readonly path: string;

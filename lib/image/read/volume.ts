@@ -1,5 +1,5 @@
-// A file system inside an image as the readers of this room show it: one shape for all formats, and the bytes that they read it from. A volume is for
-// reading; it believes nothing that it has not checked.
+// A file system inside an image as the readers of this room show it: one shape for all formats, and the bytes
+// that they read it from. A volume is for reading; it believes nothing that it has not checked.
 import { readFile } from 'node:fs/promises';
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';

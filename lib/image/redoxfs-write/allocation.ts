@@ -1,5 +1,5 @@
-// Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file system, and the free blocks of an
-// existing one. Both work on numbers of blocks only.
+// Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file
+// system, and the free blocks of an existing one. Both work on numbers of blocks only.
 import { damaged, fileRecordLevel, firstUsableBlock, joined, logPath } from '../redoxfs/blocks.ts';
 import type { AllocationLog, Extent } from '../redoxfs/blocks.ts';
 

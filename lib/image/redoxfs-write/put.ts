@@ -27,14 +27,14 @@ const directoryMode = 0o755;
  */
 export async function putIntoRedoxfs(fs: Redoxfs, disk: BlockDisk, request: PutRequest, context: Context): Promise<void> {
   const { what } = request;
-  const { deepest, missing } = splitPath(fs, request);
+  const parts = splitPath(fs, request);
   const turn = pace(context);
   const target = { fs, disk, what, blockCount: fs.header.sizeBytes / blockBytes };
   await commit(target, async (transaction) => {
     const content = openContent(request.content);
     try {
-      if (missing.length === 0) await replaceFile(transaction, deepest, content, request, turn);
-      else await addFile(transaction, deepest, missing, content, request, turn);
+      if (parts.missing.length === 0) await replaceFile(transaction, parts.deepest, content, request, turn);
+      else await addFile(transaction, parts, content, request, turn);
     } finally {
       content.close();
     }
@@ -43,8 +43,15 @@ export async function putIntoRedoxfs(fs: Redoxfs, disk: BlockDisk, request: PutR
 
 type Turn = (bytes: number) => Promise<void>;
 
-/** The deepest part of the path that exists, and the names after it. Only a file may be last, and only directories before it. */
-function splitPath(fs: Redoxfs, { what, path, parents }: PutRequest): { deepest: RedoxfsEntry; missing: readonly string[] } {
+interface PathParts {
+  /** The deepest part of the path that exists. */
+  readonly deepest: RedoxfsEntry;
+  /** The names after it. */
+  readonly missing: readonly string[];
+}
+
+/** Only a file may be last in the path, and only directories before it. */
+function splitPath(fs: Redoxfs, { what, path, parents }: PutRequest): PathParts {
   const missing: string[] = [];
   let at = path;
   let deepest = fs.find(at);
@@ -91,8 +98,7 @@ async function replaceFile(
 /** Adds the file below `deepest`, with the directories in `missing` before its name. */
 async function addFile(
   transaction: RedoxfsTransaction,
-  deepest: RedoxfsEntry,
-  missing: readonly string[],
+  { deepest, missing }: PathParts,
   content: OpenContent,
   request: PutRequest,
   turn: Turn,

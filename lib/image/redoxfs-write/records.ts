@@ -1,5 +1,6 @@
-// Writes the bytes of a file as RedoxFS records with the block lists above them (facts: RedoxFS 1.8, 1.9, 1.13). Records that are all
-// zeros become holes. Compression is optional: a record is stored compressed only if it then takes fewer blocks.
+// Writes the bytes of a file as RedoxFS records with the block lists above them (facts: RedoxFS 1.8, 1.9,
+// 1.13). Records that are all zeros become holes. Compression is optional: a record is stored compressed only
+// if it then takes fewer blocks.
 import { Buffer } from 'node:buffer';
 import type { OpenContent } from '../file-tree.ts';
 import { mostInlineBytes, pointersAtDepth } from '../redoxfs/node.ts';
@@ -119,8 +120,9 @@ const table = new Int32Array(2 ** hashBits);
 const skipBits = 6;
 
 /**
- * Compresses one LZ4 block (lz4 project, "LZ4 Block Format Description"): it takes the first match that a table of hashes of four bytes gives. The same input
- * gives the same output. Writes the block into `out` and returns its length, or undefined when it does not fit there.
+ * Compresses one LZ4 block (lz4 project, "LZ4 Block Format Description"): it takes the first match that a table of
+ * hashes of four bytes gives. The same input gives the same output. Writes the block into `out` and returns its
+ * length, or undefined when it does not fit there.
  */
 export function compressedLz4(source: Buffer, out: Buffer): number | undefined {
   const words = new DataView(source.buffer, source.byteOffset, source.length);
@@ -141,14 +143,14 @@ export function compressedLz4(source: Buffer, out: Buffer): number | undefined {
     }
     let length = shortestMatch;
     while (at + length < matchEnd && source[at + length] === source[candidate + length]) length++;
-    const next = writeSequence(source, anchor, at, { distance: at - candidate, length }, out, to);
+    const next = writeSequence(source.subarray(anchor, at), { distance: at - candidate, length }, out, to);
     if (next === undefined) return undefined;
     to = next;
     at += length;
     anchor = at;
     misses = 0;
   }
-  return writeSequence(source, anchor, source.length, undefined, out, to);
+  return writeSequence(source.subarray(anchor), undefined, out, to);
 }
 
 interface Match {
@@ -156,14 +158,14 @@ interface Match {
   readonly length: number;
 }
 
-/** Writes literals [from, end) and a match (none in the last sequence) at `to`; returns where it ends. */
-function writeSequence(source: Buffer, from: number, end: number, match: Match | undefined, out: Buffer, to: number): number | undefined {
-  const literals = end - from;
+/** Writes literals and a match (none in the last sequence) at `to`; returns where it ends. */
+function writeSequence(bytes: Buffer, match: Match | undefined, out: Buffer, to: number): number | undefined {
+  const literals = bytes.length;
   const matched = match ? match.length - shortestMatch : 0;
   if (to + 1 + runBytes(literals) + literals + (match ? 2 + runBytes(matched) : 0) > out.length) return undefined;
   out[to++] = (Math.min(literals, longRun) << 4) | Math.min(matched, longRun);
   to = writeRun(literals, out, to);
-  out.set(source.subarray(from, end), to);
+  out.set(bytes, to);
   to += literals;
   if (!match) return to;
   out[to++] = match.distance & 255;

@@ -1,5 +1,6 @@
-// The blocks of RedoxFS version 8 (facts: RedoxFS 1.1, 1.6, 1.11): pointers to them, their bytes, which are believed only if they have the hash of
-// their pointer, and the log of which ones are free. Failures name the path for which a block was wanted, because a user asks which file is damaged.
+// The blocks of RedoxFS version 8 (facts: RedoxFS 1.1, 1.6, 1.11): pointers to them, their bytes, which are
+// believed only if they have the hash of their pointer, and the log of which ones are free. Failures name the
+// path for which a block was wanted, because a user asks which file is damaged.
 import { Buffer } from 'node:buffer';
 import { readSync } from 'node:fs';
 import { seahash } from './seahash.ts';
@@ -170,8 +171,8 @@ const shortestMatch = 4;
 const longRun = 15;
 
 /**
- * Decompresses one LZ4 block (lz4 project, "LZ4 Block Format Description"), the format of compressed records. Every length and distance is checked. Returns
- * at most `mostBytes`; undefined when the block is malformed or would give more.
+ * Decompresses one LZ4 block (lz4 project, "LZ4 Block Format Description"), the format of compressed records. Every
+ * length and distance is checked. Returns at most `mostBytes`; undefined when the block is malformed or would give more.
  */
 export function lz4Block(source: Uint8Array, mostBytes: number): Uint8Array | undefined {
   const out = new Uint8Array(mostBytes);

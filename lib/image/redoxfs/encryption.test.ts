@@ -165,7 +165,7 @@ test('a file is put into it and it grows, as one that is not encrypted', async (
   writeFileSync(source, added);
   const content = { kind: 'host', path: source, sizeBytes: added.length } as const;
   const request = { what: 'put it', path: 'folder/added', content, defaultMode: 0o644, parents: false, compress: false };
-  await withImage(password, async (open) => await putIntoImage(open, request, undefined, dir, host, context));
+  await withImage(password, async (open) => await putIntoImage(open, request, dir, host, context));
   assert.ok((await readBack('folder/added')).equals(added));
   const grown = await withImage(password, async (open) => await growImage(open, 16 * MiB, host, context));
   assert.is(grown.afterBytes, 16 * MiB);
@@ -174,7 +174,7 @@ test('a file is put into it and it grows, as one that is not encrypted', async (
   assert.equal((await verifyRedoxfs(image, 0, context, password)).findings, []);
   assert.not(readFileSync(image).includes('another secret'));
   const before = readFileSync(image);
-  const wrong = await withImage('wrong', async (open) => await putIntoImage(open, request, undefined, dir, host, context)).catch(
+  const wrong = await withImage('wrong', async (open) => await putIntoImage(open, request, dir, host, context)).catch(
     (error: Error) => error.message,
   );
   assert.match(String(wrong), /the password does not open it/);

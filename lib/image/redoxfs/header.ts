@@ -1,6 +1,7 @@
-// The header block of RedoxFS version 8 (facts: RedoxFS 1.4, 1.5, 1.13): one per generation, in a ring of 256. That of an encrypted file system has the
-// keys of its blocks (source: key.rs, header.rs and filesystem.rs of redoxfs 0.9.1). Every block is encrypted with AES-128-XTS except for the headers.
-// The two keys are in slots, each encrypted with AES-128 under a key that Argon2id derives from a password and the slot's salt.
+// The header block of RedoxFS version 8 (facts: RedoxFS 1.4, 1.5, 1.13): one per generation, in a ring of 256.
+// That of an encrypted file system has the keys of its blocks (source: key.rs, header.rs and filesystem.rs of
+// redoxfs 0.9.1). Every block is encrypted with AES-128-XTS except for the headers. The two keys are in slots,
+// each encrypted with AES-128 under a key that Argon2id derives from a password and the slot's salt.
 import { Buffer } from 'node:buffer';
 import * as crypto from 'node:crypto';
 import { blockBytes, readPointer, writePointer } from './blocks.ts';

@@ -1,5 +1,6 @@
-// The nodes of RedoxFS version 8 (facts: RedoxFS 1.7, 1.8, 1.10, 1.13): one for each file, directory and link, the tree that leads from a node's id to
-// its block, and the contents of directories. Blocks from and to values; nothing is read or written.
+// The nodes of RedoxFS version 8 (facts: RedoxFS 1.7, 1.8, 1.10, 1.13): one for each file, directory and link,
+// the tree that leads from a node's id to its block, and the contents of directories. Blocks from and to
+// values; nothing is read or written.
 import { Buffer } from 'node:buffer';
 import { blockBytes, isNull, longestName, nullPointer, pointerBytes, readPointer, readPointers, writePointer } from './blocks.ts';
 import type { BlockPointer } from './blocks.ts';

@@ -1,5 +1,5 @@
 // Reads a RedoxFS of version 8: finds the newest header, follows the tree to nodes, lists directories and gives the bytes of files.
-// It checks every block it touches, and nothing it does not touch; redoxfs-verify.ts touches everything.
+// It checks every block it touches, and nothing it does not touch; volume.ts touches everything.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync } from 'node:fs';
 import { byCodeUnit } from '../../core/digest.ts';

@@ -1,5 +1,6 @@
-// A RedoxFS as a volume, and the judgement of a whole one: it reads every block that anything leads to, and compares what the parts say of each other:
-// directories, tree, bitmaps, node counts, allocation log. Every finding names a path, or the part of the file system that has none.
+// A RedoxFS as a volume, and the judgement of a whole one: it reads every block that anything leads to, and
+// compares what the parts say of each other: directories, tree, bitmaps, node counts, allocation log. Every
+// finding names a path, or the part of the file system that has none.
 import type { Context } from '../../core/events.ts';
 import { formatBytes, plural } from '../../core/sizes.ts';
 import { isFull, nameHash, nodeTypes, permissionsOf, rootId, slotsPerList, treeLevels, typeOf } from './node.ts';
