@@ -1,7 +1,19 @@
-// Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file
-// system, and the free blocks of an existing one. Both work on numbers of blocks only.
-import { damaged, fileRecordLevel, firstUsableBlock, joined, logPath } from '../redoxfs/blocks.ts';
-import type { AllocationLog, Extent } from '../redoxfs/blocks.ts';
+// Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file system, the free
+// blocks of an existing one, and the log on disk that describes them from scratch.
+import {
+  damaged,
+  encodeAllocationLog,
+  entriesPerLogBlock,
+  fileRecordLevel,
+  firstUsableBlock,
+  joined,
+  logPath,
+  nullPointer,
+  pointerTo,
+} from '../redoxfs/blocks.ts';
+import type { AllocationLog, BlockPointer, Extent } from '../redoxfs/blocks.ts';
+import { grouped } from './directory-writer.ts';
+import type { BlockDisk } from './sink.ts';
 
 const largest = 2 ** fileRecordLevel;
 
@@ -149,4 +161,29 @@ export function replayed({ entries }: AllocationLog, blockCount: number): FreeLi
       throw damaged(logPath, `it ${count > 0 ? 'frees' : 'takes'} blocks from ${index} on that are not ${count > 0 ? 'taken' : 'free'}`);
   }
   return list;
+}
+
+export interface LogSpace {
+  /** Allocates one block; undefined when there is no room. */
+  allocate(): number | undefined;
+  /** The extents that are free at the time of the call. */
+  freeExtents(): readonly Extent[];
+}
+
+/**
+ * Writes the chain of log blocks and returns the pointer to its newest block. The blocks of the log are allocated before the free blocks are counted,
+ * because they are not free.
+ */
+export function writeAllocationLog(space: LogSpace, disk: BlockDisk): BlockPointer {
+  const indices = [space.allocate()];
+  while (indices.length * entriesPerLogBlock < space.freeExtents().length) indices.push(space.allocate());
+  const groups = grouped(space.freeExtents(), entriesPerLogBlock);
+  let previous = nullPointer;
+  for (const [i, index] of indices.entries()) {
+    if (index === undefined) continue;
+    const block = encodeAllocationLog({ previous, entries: groups[i] ?? [] });
+    disk.write(index, block);
+    previous = pointerTo(index, 0, block);
+  }
+  return previous;
 }

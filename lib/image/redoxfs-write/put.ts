@@ -6,11 +6,11 @@ import { pace } from '../../core/pace.ts';
 import { joinPath, nameOf, openContent, parentOf } from '../file-tree.ts';
 import type { OpenContent } from '../file-tree.ts';
 import type { PutRequest } from '../change/put-request.ts';
-import { changedNode, encodeNode, nodeTypes, permissionsOf, typeOf } from '../redoxfs/node.ts';
-import type { DirectoryEntry } from '../redoxfs/node.ts';
+import { changedNode, decodeHtree, encodeNode, nodeTypes, permissionsOf, typeOf } from '../redoxfs/node.ts';
+import type { DirectoryEntry, Node } from '../redoxfs/node.ts';
 import { writeDirectory } from './directory-writer.ts';
-import { nodeBlocks } from './node-blocks.ts';
-import { blockBytes, fileRecordLevel } from '../redoxfs/blocks.ts';
+import { blockBytes, damaged, fileRecordLevel, isNull, pointerBytes, readPointers } from '../redoxfs/blocks.ts';
+import type { BlockPointer } from '../redoxfs/blocks.ts';
 import type { Redoxfs, RedoxfsEntry } from '../redoxfs/reader.ts';
 import { RecordWriter } from './records.ts';
 import type { WrittenData } from './records.ts';
@@ -131,4 +131,37 @@ async function writtenData(
   const written = await new RecordWriter(transaction, { compress, turn }).write(content, fileRecordLevel);
   if (!written) throw cannot(what, `a file of ${content.sizeBytes} bytes is larger than the format allows`);
   return written;
+}
+
+/**
+ * The blocks that belong to the node at `path` besides the node itself, each before the blocks that it points at: records and block lists of a
+ * file, lists and H-tree of a directory. A transaction that replaces the contents of the node releases them.
+ */
+function* nodeBlocks(fs: Redoxfs, node: Node, path: string): Generator<BlockPointer> {
+  if ('inline' in node.data) return;
+  if (typeOf(node) === nodeTypes.directory) {
+    const [marker, root] = node.data.pointers[0] ?? [];
+    if (marker && root && !isNull(root)) yield* htreeBlocks(fs, root, marker.level, path);
+    return;
+  }
+  for (const [depth, pointers] of node.data.pointers.entries()) {
+    for (const pointer of pointers) yield* listBlocks(fs, pointer, depth, path);
+  }
+}
+
+function* listBlocks(fs: Redoxfs, pointer: BlockPointer, depth: number, path: string): Generator<BlockPointer> {
+  if (isNull(pointer)) return;
+  yield pointer;
+  if (depth === 0) return;
+  for (const child of readPointers(fs.blocks.meta(pointer, path), 0, blockBytes / pointerBytes)) {
+    yield* listBlocks(fs, child, depth - 1, path);
+  }
+}
+
+function* htreeBlocks(fs: Redoxfs, pointer: BlockPointer, depth: number, path: string): Generator<BlockPointer> {
+  yield pointer;
+  if (depth === 0) return;
+  const children = decodeHtree(fs.blocks.meta(pointer, path));
+  if (!children) throw damaged(path, `block ${pointer.index} is not a part of an H-tree`);
+  for (const child of children) yield* htreeBlocks(fs, child.pointer, depth - 1, path);
 }

@@ -6,17 +6,27 @@
 import type { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
-import { blockBytes, damaged, headerRingBlocks, joined, logPath, pointerTo, readAllocationLog } from '../redoxfs/blocks.ts';
+import {
+  blockBytes,
+  damaged,
+  headerRingBlocks,
+  isNull,
+  joined,
+  logPath,
+  nullPointer,
+  pointerTo,
+  readAllocationLog,
+} from '../redoxfs/blocks.ts';
 import type { AllocationLog, BlockPointer, Extent } from '../redoxfs/blocks.ts';
-import { replayed } from './allocation.ts';
+import { replayed, writeAllocationLog } from './allocation.ts';
 import type { FreeList } from './allocation.ts';
 import { encodeHeader } from '../redoxfs/header.ts';
 import type { Header } from '../redoxfs/header.ts';
-import { writeAllocationLog } from './log-writer.ts';
 import type { Redoxfs } from '../redoxfs/reader.ts';
 import { encryptedDisk } from './sink.ts';
 import type { BlockDisk, BlockSink } from './sink.ts';
-import { changedTree, freeId } from './tree-change.ts';
+import { encodeTreeList, isFull, slotsPerList, treeLevels } from '../redoxfs/node.ts';
+import type { TreeList } from '../redoxfs/node.ts';
 
 /** A file system that is being changed. */
 export interface Target {
@@ -126,4 +136,73 @@ export class RedoxfsTransaction implements BlockSink {
 function nextGeneration(generation: number): number {
   const next = generation + 1;
   return next % headerRingBlocks === 0 ? next + 1 : next;
+}
+
+const treePath = '(tree)';
+const emptyList: TreeList = { pointers: [], bitmap: 0n };
+
+/** The lowest id without a node that is not in `taken`; undefined when the tree is full. */
+function freeId(fs: Redoxfs, taken: ReadonlySet<number>): number | undefined {
+  return freeIdBelow(fs, fs.header.tree, treeLevels - 1, 0, taken);
+}
+
+function freeIdBelow(fs: Redoxfs, pointer: BlockPointer, level: number, idAbove: number, taken: ReadonlySet<number>): number | undefined {
+  const list = listAt(fs, pointer);
+  for (let slot = 0; slot < slotsPerList; slot++) {
+    if (((list.bitmap >> BigInt(slot)) & 1n) === 1n) continue;
+    const id = idAbove * 256 + slot;
+    const child = list.pointers[slot] ?? nullPointer;
+    const found = level > 0 ? freeIdBelow(fs, child, level - 1, id, taken) : isNull(child) && id !== 0 && !taken.has(id) ? id : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Writes the lists anew that lead to the nodes in `changed` (id to pointer), and returns the new top. `release` is called with replaced blocks. */
+function changedTree(
+  fs: Redoxfs,
+  changed: ReadonlyMap<number, BlockPointer>,
+  sink: BlockSink,
+  release: (pointer: BlockPointer) => void,
+): BlockPointer {
+  const rewrite = (
+    pointer: BlockPointer,
+    level: number,
+    here: ReadonlyMap<number, BlockPointer>,
+  ): { pointer: BlockPointer; full: boolean } => {
+    const before = listAt(fs, pointer);
+    const pointers = Array.from({ length: slotsPerList }, (_, slot) => before.pointers[slot] ?? nullPointer);
+    let { bitmap } = before;
+    for (const [slot, below] of bySlot(here, level)) {
+      const old = pointers[slot] ?? nullPointer;
+      const bit = 1n << BigInt(slot);
+      if (level > 0) {
+        const child = rewrite(old, level - 1, below);
+        pointers[slot] = child.pointer;
+        bitmap = child.full ? bitmap | bit : bitmap & ~bit;
+        continue;
+      }
+      for (const node of below.values()) pointers[slot] = node;
+      if (!isNull(old)) release(old);
+      bitmap |= bit;
+    }
+    if (!isNull(pointer)) release(pointer);
+    const list = { pointers, bitmap };
+    return { pointer: sink.write(encodeTreeList(list), 0), full: isFull(list) };
+  };
+  return rewrite(fs.header.tree, treeLevels - 1, changed).pointer;
+}
+
+function bySlot(changed: ReadonlyMap<number, BlockPointer>, level: number): ReadonlyMap<number, ReadonlyMap<number, BlockPointer>> {
+  const slots = new Map<number, Map<number, BlockPointer>>();
+  for (const [id, pointer] of changed) {
+    const slot = (id >>> (8 * level)) & 255;
+    const group = slots.get(slot) ?? new Map<number, BlockPointer>();
+    slots.set(slot, group.set(id, pointer));
+  }
+  return slots;
+}
+
+function listAt(fs: Redoxfs, pointer: BlockPointer): TreeList {
+  return isNull(pointer) ? emptyList : fs.treeList(pointer, treePath);
 }
