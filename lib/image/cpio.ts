@@ -1,4 +1,5 @@
-// Initramfs archives: cpio in the form newc (source: the Linux kernel's documentation, "initramfs buffer format"), plain or in gzip.
+// Initramfs archives: cpio in the form newc (source: the Linux kernel's documentation, "initramfs buffer
+// format"), plain or in gzip.
 import { Buffer } from 'node:buffer';
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { decodeName } from '../core/byte-path.ts';
@@ -44,7 +45,10 @@ export interface CpioOptions {
   readonly gzip: boolean;
 }
 
-/** Writes a tree as an archive. The same tree gives the same bytes. A file that is too large for the format is a Failure. */
+/**
+ * Writes a tree as an archive. The same tree gives the same bytes. A file that is too large for the format is
+ * a Failure.
+ */
 export function writeCpio(tree: FileTree, { timestampSec, gzip }: CpioOptions): Buffer {
   refuseXattrs(tree, 'an initramfs');
   const parts: Buffer[] = [];
@@ -88,7 +92,10 @@ export function cpioVolume(path: string): Volume {
   return treeVolume(path, '(initramfs)', readCpio);
 }
 
-/** Reads an archive, which may be in gzip. One that is cut, has another form or a name that leaves the root is a Failure. */
+/**
+ * Reads an archive, which may be in gzip. One that is cut, has another form or a name that leaves the root is
+ * a Failure.
+ */
 export function readCpio(given: Uint8Array): CpioTree {
   const bytes = uncompressed(Buffer.from(given.buffer, given.byteOffset, given.byteLength));
   const entries = new Map<string, Entry>();

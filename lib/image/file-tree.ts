@@ -122,8 +122,8 @@ export interface Attributes {
 }
 
 /**
- * `inode`: files with the same word are one file with several names (hard links). An ext4 has them as such. In every other format here each name
- * has a file of its own with the same content.
+ * `inode`: files with the same word are one file with several names (hard links). An ext4 has them as such.
+ * In every other format here each name has a file of its own with the same content.
  */
 export type Entry =
   | (Attributes & { readonly kind: 'directory'; readonly inode?: never })
@@ -132,7 +132,10 @@ export type Entry =
 
 export type FileEntry = Extract<Entry, { kind: 'file' }>;
 
-/** Paths have no leading slash; the root is ''. Sorted by code unit, so a directory comes before what it holds; complete in its parents. */
+/**
+ * Paths have no leading slash; the root is ''. Sorted by code unit, so a directory comes before what it
+ * holds; complete in its parents.
+ */
 export interface FileTree {
   readonly entries: ReadonlyMap<string, Entry>;
 }
@@ -160,8 +163,9 @@ export function symlink(target: string, owner = root): Entry {
 }
 
 /**
- * Checks and sorts the entries and adds the parents that they imply (mode 755, owner 0:0). Throws a Failure that names the path. `readsBytes`: names and
- * targets come from an image and may have bytes that are no UTF-8 (lib/core/byte-path.ts).
+ * Checks and sorts the entries and adds the parents that they imply (mode 755, owner 0:0). Throws a Failure
+ * that names the path. `readsBytes`: names and targets come from an image and may have bytes that are no
+ * UTF-8 (lib/core/byte-path.ts).
  */
 export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>, readsBytes = false): FileTree {
   const found = new Map<string, Entry>();
@@ -236,7 +240,10 @@ export function joinPath(directoryPath: string, name: string): string {
   return directoryPath === '' ? name : `${directoryPath}/${name}`;
 }
 
-/** Why a name cannot be one anywhere, if so. Names from damaged or hostile images are asked this too, before they become host paths. */
+/**
+ * Why a name cannot be one anywhere, if so. Names from damaged or hostile images are asked this too, before
+ * they become host paths.
+ */
 export function badName(name: string): string | undefined {
   if (name === '') return 'a name is empty';
   if (name === '.' || name === '..') return `a name is "${name}"`;

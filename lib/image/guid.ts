@@ -1,4 +1,5 @@
-// Identifiers that are derived from content instead of drawn at random, so that the same inputs give the same image.
+// Identifiers that are derived from content instead of drawn at random, so that the same inputs give the same
+// image.
 import { Buffer } from 'node:buffer';
 import { digestBytes } from '../core/digest.ts';
 

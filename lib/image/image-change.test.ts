@@ -1,4 +1,5 @@
-// Images that are changed, grown and compared: which volume a path means, hard links, file systems of other tools, partition tables.
+// Images that are changed, grown and compared: which volume a path means, hard links, file systems of other
+// tools, partition tables.
 import { Buffer } from 'node:buffer';
 import {
   copyFileSync,

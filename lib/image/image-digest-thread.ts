@@ -1,4 +1,5 @@
-// The thread of image-digest.ts: hashes a file from its start, never beyond what is final, and answers with the digest.
+// The thread of image-digest.ts: hashes a file from its start, never beyond what is final, and answers with
+// the digest.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { finished, sha256 } from '../core/digest.ts';

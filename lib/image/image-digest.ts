@@ -1,5 +1,6 @@
-// The SHA-256 of an image while it is still being written: a thread reads the file behind the writer, as far as the writer says that
-// it is final. SHA-256 is the slowest part of assembling and cannot be divided, so it must not wait for the rest.
+// The SHA-256 of an image while it is still being written: a thread reads the file behind the writer, as far
+// as the writer says that it is final. SHA-256 is the slowest part of assembling and cannot be divided, so it
+// must not wait for the rest.
 import { Worker } from 'node:worker_threads';
 import type { Digest } from '../core/digest.ts';
 import { isDigest } from '../core/digest.ts';
@@ -10,7 +11,10 @@ export interface DigestOrder {
   readonly sizeBytes: number;
 }
 
-/** What it is told each time more is final: it goes on to `endBytes`; from `zerosFromBytes` on there are only zeros, which it need not read. */
+/**
+ * What it is told each time more is final: it goes on to `endBytes`; from `zerosFromBytes` on there are only
+ * zeros, which it need not read.
+ */
 export interface FinalRange {
   readonly zerosFromBytes: number;
   readonly endBytes: number;

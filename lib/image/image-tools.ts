@@ -31,7 +31,10 @@ const packagedWith: Readonly<Record<string, string>> = {
   'fsck.vfat': 'mkfs.vfat',
 };
 
-/** Runs a program to its end whatever its exit code. A missing program is a Failure (exit 69) that says how to get it. */
+/**
+ * Runs a program to its end whatever its exit code. A missing program is a Failure (exit 69) that says how to
+ * get it.
+ */
 export async function tried(call: ToolCall, host: ImageHost, { signal }: Context): Promise<RunResult> {
   const [program, ...words] = call.argv;
   const epoch = String(call.timestampSec ?? 0);
@@ -69,8 +72,8 @@ export interface PlainName {
 }
 
 /**
- * Runs `work` with a link to the image in a folder of its own below `scratchDir`: e2fsprogs reads a "?" in the path of
- * an image as the start of options.
+ * Runs `work` with a link to the image in a folder of its own below `scratchDir`: e2fsprogs reads a "?" in
+ * the path of an image as the start of options.
  */
 export async function withPlainName<T>(imagePath: string, scratchDir: string, work: (image: PlainName) => Promise<T>): Promise<T> {
   const cwd = await mkdtemp(join(scratchDir, 'bloomery-image-'));

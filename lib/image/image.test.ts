@@ -1,5 +1,5 @@
-// Whole images, assembled with the real tools: their table and file systems judged by sfdisk and fsck.vfat, read back, damaged, too
-// small, interrupted, on a full disk.
+// Whole images, assembled with the real tools: their table and file systems judged by sfdisk and fsck.vfat,
+// read back, damaged, too small, interrupted, on a full disk.
 import { Buffer } from 'node:buffer';
 import {
   existsSync,

@@ -1,5 +1,6 @@
-// Assembles a disk image from a description: partition table, file systems, digest. Without root, without loop devices, sparse, and
-// the same bytes for the same description. Published by rename: a killed run leaves nothing that looks like an image.
+// Assembles a disk image from a description: partition table, file systems, digest. Without root, without
+// loop devices, sparse, and the same bytes for the same description. Published by rename: a killed run leaves
+// nothing that looks like an image.
 import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -52,8 +53,9 @@ export interface AssembledImage {
 }
 
 /**
- * Writes the image to `outPath` (by way of `<outPath>.partial`). Too small an image, names that a file system cannot hold and host files
- * that changed are Failures; a full disk or a missing tool is the host's. Whatever goes wrong, neither file is left.
+ * Writes the image to `outPath` (by way of `<outPath>.partial`). Too small an image, names that a file system
+ * cannot hold and host files that changed are Failures; a full disk or a missing tool is the host's. Whatever
+ * goes wrong, neither file is left.
  */
 export async function assemble(layout: ImageLayout, outPath: string, host: ImageHost, context: Context): Promise<AssembledImage> {
   refuseLayout(layout);
@@ -193,7 +195,10 @@ async function writeContents(
   return { fileSystemId: volumeId, usedEndBytes: offsetBytes + usedEndBytes };
 }
 
-/** Identifiers come from what is known before anything is written: places, names, and the description of every tree that is not encrypted. */
+/**
+ * Identifiers come from what is known before anything is written: places, names, and the description of every
+ * tree that is not encrypted.
+ */
 function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
   const seed = digestRecord({
     sizeBytes: layout.sizeBytes,

@@ -1,4 +1,5 @@
-// What an image cannot hold is refused before anything is written, with the field that has to change; what it can hold is in it.
+// What an image cannot hold is refused before anything is written, with the field that has to change; what it
+// can hold is in it.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

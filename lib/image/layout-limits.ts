@@ -1,5 +1,6 @@
-// What file systems and partition tables cannot hold, found in the layout before anything is written: the programs that write them cut a name that is too
-// long, store another time, or fail in words that do not name the field. A message names the field as the page of a system has it.
+// What file systems and partition tables cannot hold, found in the layout before anything is written: the
+// programs that write them cut a name that is too long, store another time, or fail in words that do not name
+// the field. A message names the field as the page of a system has it.
 import { cannot } from '../core/errors.ts';
 import { refuseForExt4 } from './ext4/limits.ts';
 import { refuseFatLabel, refuseForFat } from './fat/names.ts';
@@ -61,7 +62,10 @@ function refuseContents({ contents }: PartitionLayout): void {
   }
 }
 
-/** sfdisk cuts what is too long, takes a quote for the end, and leaves a name empty that has a character beyond the BMP. */
+/**
+ * sfdisk cuts what is too long, takes a quote for the end, and leaves a name empty that has a character
+ * beyond the BMP.
+ */
 function refuseTableEntry({ name, typeGuid }: PartitionLayout): void {
   const what = `lay out partition "${name}"`;
   const hint = "change the partition's name on the page";

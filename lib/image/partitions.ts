@@ -22,7 +22,10 @@ export interface PartitionRequest {
   readonly sizeBytes: number | 'rest';
 }
 
-/** A place for each partition, in order. Overlaps, odd sizes and too small an image (it says how many bytes are missing) are Failures. */
+/**
+ * A place for each partition, in order. Overlaps, odd sizes and too small an image (it says how many bytes
+ * are missing) are Failures.
+ */
 export function partitionPlaces(imageBytes: number, requests: readonly PartitionRequest[]): readonly PartitionPlace[] {
   if (imageBytes % sectorBytes !== 0)
     throw cannot('lay out an image', `its size of ${imageBytes} bytes is not a multiple of ${sectorBytes}`);

@@ -6,7 +6,10 @@ import type { FileTree } from './file-tree.ts';
 
 const namedFolders = 4;
 
-/** Returns the largest folders two levels deep, with the size of the files below them: "usr/lib 210 MiB, usr/bin 80 MiB". */
+/**
+ * Returns the largest folders two levels deep, with the size of the files below them: "usr/lib 210 MiB,
+ * usr/bin 80 MiB".
+ */
 export function largestFolders({ entries }: FileTree): string {
   const sizes = new Map<string, number>();
   for (const [path, entry] of entries) {

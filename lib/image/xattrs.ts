@@ -50,12 +50,18 @@ export function badXattrName(name: string): string | undefined {
   return Buffer.byteLength(name) > longestName ? `"${name}" has more than ${longestName} bytes` : undefined;
 }
 
-/** The extended attributes and the inode of an entry for digests. The list is empty for an entry that has neither. */
+/**
+ * The extended attributes and the inode of an entry for digests. The list is empty for an entry that has
+ * neither.
+ */
 export function describedExtras({ xattrs, inode }: { readonly xattrs?: Xattrs; readonly inode?: string }): readonly Json[] {
   return xattrs?.size || inode !== undefined ? [{ xattrs: xattrRecord(xattrs ?? new Map()), inode: inode ?? null }] : [];
 }
 
-/** Throws a Failure that names the first path whose extended attributes a format cannot hold. `format`: "a FAT". */
+/**
+ * Throws a Failure that names the first path whose extended attributes a format cannot hold. `format`: "a
+ * FAT".
+ */
 export function refuseXattrs({ entries }: { readonly entries: ReadonlyMap<string, { readonly xattrs?: Xattrs }> }, format: string): void {
   for (const [path, { xattrs }] of entries) {
     const [name] = xattrs?.keys() ?? [];
@@ -76,14 +82,23 @@ const capabilityNames =
     .split(/\s+/)
     .map((name) => `cap_${name}`);
 
-/** The revision is the highest byte of the first word, and the lowest bit says that permitted capabilities are effective. */
+/**
+ * The revision is the highest byte of the first word, and the lowest bit says that permitted capabilities are
+ * effective.
+ */
 const revision = { 2: 0x0200_0000, 3: 0x0300_0000 } as const;
 const revisionBits = 0xff00_0000;
 const effectiveBit = 1;
-/** Bytes: the first word, then permitted and inheritable capabilities 0 to 31, then 32 to 63; revision 3 also has the number of a user. */
+/**
+ * Bytes: the first word, then permitted and inheritable capabilities 0 to 31, then 32 to 63; revision 3 also
+ * has the number of a user.
+ */
 const capabilityBytes = { [revision[2]]: 20, [revision[3]]: 24 } as const;
 
-/** Returns the value that makes capabilities permitted and effective: setcap's "cap_net_raw+ep". An unknown name is a Failure. */
+/**
+ * Returns the value that makes capabilities permitted and effective: setcap's "cap_net_raw+ep". An unknown
+ * name is a Failure.
+ */
 export function capabilityValue(wanted: readonly string[]): Buffer {
   let permitted = 0n;
   for (const name of wanted) {

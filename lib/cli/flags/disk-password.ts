@@ -12,7 +12,10 @@ export const passwordFlags = {
 
 type Asking = Pick<Task, 'args' | 'path' | 'signal'>;
 
-/** Returns the password. `again`: a new one, which the user types twice. An empty one, and no terminal to ask on, are Failures. */
+/**
+ * Returns the password. `again`: a new one, which the user types twice. An empty one, and no terminal to ask
+ * on, are Failures.
+ */
 export async function diskPassword(
   { args, path, signal }: Asking,
   { again }: { readonly again: boolean },

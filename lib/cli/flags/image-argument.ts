@@ -12,7 +12,10 @@ export async function openedImage(it: Task, path: string): Promise<OpenImage> {
   return await openImage(it.path(path), scratchDir(it), hostOf(it), it, async () => await diskPassword(it, { again: false }));
 }
 
-/** Prints lines with names of an image. Names are bytes, which a string cannot always be (lib/core/byte-path.ts). */
+/**
+ * Prints lines with names of an image. Names are bytes, which a string cannot always be
+ * (lib/core/byte-path.ts).
+ */
 export async function printNames(it: Task, lines: readonly string[]): Promise<void> {
   await it.write(Buffer.concat(lines.map((line) => Buffer.from(encodePath(`${line}\n`)))));
 }
@@ -25,7 +28,10 @@ export function hostOf({ host }: Task): ImageHost {
   return { path: host.env['PATH'] ?? '' };
 }
 
-/** The words after IMAGE: at least `least`, and at most as many as there are names. Another number is a Failure. */
+/**
+ * The words after IMAGE: at least `least`, and at most as many as there are names. Another number is a
+ * Failure.
+ */
 export function takeWords({ args }: Task, verb: string, least: number, ...names: readonly string[]): readonly string[] {
   const words = args.words.slice(2);
   const hint = 'see npx zx tasks/image.ts --help';

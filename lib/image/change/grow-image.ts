@@ -1,5 +1,5 @@
-// Makes an image larger: the file, the last partition with both copies of the table, and the RedoxFS in it. It works on a copy
-// that replaces the image, because sfdisk cannot be stopped at any point without damage.
+// Makes an image larger: the file, the last partition with both copies of the table, and the RedoxFS in it.
+// It works on a copy that replaces the image, because sfdisk cannot be stopped at any point without damage.
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
@@ -24,8 +24,9 @@ export interface GrownImage {
 }
 
 /**
- * Extends the RedoxFS at the end of the image as far as an image of `sizeBytes` (default: its size) allows. The image is not written
- * when its file system has that size already. An image that cannot grow is a Failure.
+ * Extends the RedoxFS at the end of the image as far as an image of `sizeBytes` (default: its size) allows.
+ * The image is not written when its file system has that size already. An image that cannot grow is a
+ * Failure.
  */
 export async function growImage(image: OpenImage, sizeBytes: number | undefined, host: ImageHost, context: Context): Promise<GrownImage> {
   const what = `grow "${image.path}"`;

@@ -1,12 +1,15 @@
-// Changes an image on a copy that replaces it by a rename. Some tools cannot change an image safely in place, and the other hard links
-// of an image must keep their bytes.
+// Changes an image on a copy that replaces it by a rename. Some tools cannot change an image safely in place,
+// and the other hard links of an image must keep their bytes.
 import { rm, rename } from 'node:fs/promises';
 import { cannotBecause } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { ran } from '../image-tools.ts';
 import type { ImageHost } from '../image-tools.ts';
 
-/** Copies the image, runs `work` on the copy, and renames it to the image's path. Whatever goes wrong, the image is unchanged and no copy is left. */
+/**
+ * Copies the image, runs `work` on the copy, and renames it to the image's path. Whatever goes wrong, the
+ * image is unchanged and no copy is left.
+ */
 export async function onCopy<T>(
   imagePath: string,
   what: string,

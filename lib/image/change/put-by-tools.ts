@@ -1,5 +1,5 @@
-// Writes one file into a FAT, or into an ext4 by debugfs. Neither can be stopped at any point without damage, so the caller passes a copy
-// of the image.
+// Writes one file into a FAT, or into an ext4 by debugfs. Neither can be stopped at any point without damage,
+// so the caller passes a copy of the image.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, cannotBecause } from '../../core/errors.ts';
@@ -40,7 +40,10 @@ export async function putIntoFat(volume: PlacedVolume, request: PutRequest, cont
   }
 }
 
-/** Writes the file by debugfs, with the time at which the file system was made. It has the extended attributes of the file that it replaces. */
+/**
+ * Writes the file by debugfs, with the time at which the file system was made. It has the extended attributes
+ * of the file that it replaces.
+ */
 export async function putIntoExt4(
   volume: PlacedVolume,
   request: PutRequest,

@@ -1,5 +1,5 @@
-// Writes one file into an image: finds the volume that a path means, and has its file system write the file. A RedoxFS is changed in
-// place and safely. A FAT or an ext4 is changed by its tools on a copy of the image.
+// Writes one file into an image: finds the volume that a path means, and has its file system write the file.
+// A RedoxFS is changed in place and safely. A FAT or an ext4 is changed by its tools on a copy of the image.
 import { closeSync, openSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -94,8 +94,8 @@ interface Meant {
 }
 
 /**
- * The volume that the path means: one that has the file, else one that has its directory. A volume whose name the path begins with
- * comes before the others. Two of the same rank are a Failure.
+ * The volume that the path means: one that has the file, else one that has its directory. A volume whose name
+ * the path begins with comes before the others. Two of the same rank are a Failure.
  */
 async function volumeFor(image: OpenImage, { what, path: written, partition: only, parents }: PutRequest): Promise<Meant> {
   const path = checkedPath(written, what);

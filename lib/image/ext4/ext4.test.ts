@@ -1,4 +1,5 @@
-// ext4 file systems as e2fsck and debugfs judge them: whole, with the attributes that were asked for, the same bytes each time.
+// ext4 file systems as e2fsck and debugfs judge them: whole, with the attributes that were asked for, the
+// same bytes each time.
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
-// ext4 file systems by mke2fs and debugfs, written in place at an offset of the image. `mke2fs -d` would take times and owners from files of the host
-// and their order from its folders; debugfs is told each entry, in the tree's order and with a time of its own, so the bytes depend on the tree
-// alone, whoever makes it. No journal: an image is booted from a copy.
+// ext4 file systems by mke2fs and debugfs, written in place at an offset of the image. `mke2fs -d` would take
+// times and owners from files of the host and their order from its folders; debugfs is told each entry, in
+// the tree's order and with a time of its own, so the bytes depend on the tree alone, whoever makes it. No
+// journal: an image is booted from a copy.
 import { mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { cannot, cannotBecause } from '../../core/errors.ts';
@@ -25,7 +26,10 @@ export interface Ext4Options {
   readonly ext2?: boolean | undefined;
 }
 
-/** A file system that was made before, by this module, as a file of the same size; what it has need not be written again. */
+/**
+ * A file system that was made before, by this module, as a file of the same size; what it has need not be
+ * written again.
+ */
 export interface Ext4Base {
   readonly path: string;
   readonly uuid: string;
@@ -45,8 +49,9 @@ const bytesPerInode = 8 * KiB;
 const imageLink = 'image';
 
 /**
- * Makes the file system inside the image file and fills it. With a base (offset 0 only) the image is
- * a copy of that, and only what differs is written: all that it has must be in the tree, as it is there or, of folders, with other attributes.
+ * Makes the file system inside the image file and fills it. With a base (offset 0 only) the image is a copy
+ * of that, and only what differs is written: all that it has must be in the tree, as it is there or, of
+ * folders, with other attributes.
  */
 export async function writeExt4(
   tree: FileTree,
@@ -204,13 +209,19 @@ function hardLinks(tree: FileTree, there: ReadonlyMap<string, Entry>): ReadonlyM
   return links;
 }
 
-/** The command `ln` of debugfs does not make a full directory larger. The command `symlink` does, and `rm` leaves room for the name. */
+/**
+ * The command `ln` of debugfs does not make a full directory larger. The command `symlink` does, and `rm`
+ * leaves room for the name.
+ */
 function linkCommands(first: string, path: string): readonly string[] {
   const name = quoted(`/${path}`);
   return [`symlink ${name} x`, `rm ${name}`, `ln ${quoted(`/${first}`)} ${name}`];
 }
 
-/** Creates a file with the content, or a link to a file of the host. debugfs gives a meaning to some characters of a path. */
+/**
+ * Creates a file with the content, or a link to a file of the host. debugfs gives a meaning to some
+ * characters of a path.
+ */
 async function stage(content: Content, path: string): Promise<void> {
   if (content.kind !== 'host') return await writeFile(path, contentBytes(content));
   const { size } = await stat(content.path).catch((error: unknown) => {
@@ -222,7 +233,10 @@ async function stage(content: Content, path: string): Promise<void> {
 
 const fileType = { directory: 0o040000, file: 0o100000, symlink: 0o120000 } as const;
 
-/** What differs from what is there: by debugfs itself owner 0:0, and `usual` permissions (of a file: those of its source). */
+/**
+ * What differs from what is there: by debugfs itself owner 0:0, and `usual` permissions (of a file: those of
+ * its source).
+ */
 function attributes(name: string, { kind, mode, uid, gid }: Entry, usual: number | undefined, there = { uid: 0, gid: 0 }): string[] {
   return [
     ...(mode === usual ? [] : [`set_inode_field ${name} mode 0${(fileType[kind] | mode).toString(8)}`]),

@@ -27,7 +27,10 @@ const inSuperblock = {
   backupGroups: 0x24c,
 } as const;
 const feature = { sparseSuper2: 0x200, sparseSuper: 0x1, fileType: 0x2, metaGroups: 0x10, wide: 0x80 } as const;
-/** Features that change what this module reads, and that it does not know: compression, a journal's own device, data in directories. */
+/**
+ * Features that change what this module reads, and that it does not know: compression, a journal's own
+ * device, data in directories.
+ */
 const unknownFeatures: Readonly<Record<number, string>> = { 0x1: 'compression', 0x8: 'journal_dev', 0x1000: 'dirdata' };
 /** `bg_inode_table` of a group descriptor. */
 const inodeTable = { low: 0x08, high: 0x28 } as const;
@@ -85,7 +88,10 @@ export class Ext4Superblock {
     return block;
   }
 
-  /** The block that has the descriptors of groups from `index * perBlock` on. With the feature meta_bg it is in the first of these groups. */
+  /**
+   * The block that has the descriptors of groups from `index * perBlock` on. With the feature meta_bg it is
+   * in the first of these groups.
+   */
   #descriptorBlock(index: number, perBlock: number): number {
     const fields = this.#fields;
     const superBlock = Math.floor(superblock.atBytes / this.blockBytes);
@@ -226,19 +232,28 @@ export function* entriesIn(block: Buffer, hasFileTypes: boolean, bad: (why: stri
   }
 }
 
-/** The parts of a directory that is stored in its inode: the field without the number of its parent, and what follows the field. */
+/**
+ * The parts of a directory that is stored in its inode: the field without the number of its parent, and what
+ * follows the field.
+ */
 export function inlineParts(inline: Buffer, sizeBytes: number): readonly Buffer[] {
   return [inline.subarray(4, dataBytes), inline.subarray(dataBytes, Math.max(dataBytes, sizeBytes))];
 }
 
-/** In blocks of 64 KiB a length of 65536 does not fit into its field, and the two lowest bits are those above the highest. */
+/**
+ * In blocks of 64 KiB a length of 65536 does not fit into its field, and the two lowest bits are those above
+ * the highest.
+ */
 function recordLength(stored: number, blockBytes: number): number {
   if (blockBytes < 65_536) return stored;
   return stored === 0 || stored === 65_535 ? blockBytes : (stored & 0xfffc) | ((stored & 3) << 16);
 }
 
 const xattrMagic = 0xea02_0000;
-/** Fields of an entry: lengths in bytes, then the place, the inode and the size of the value. The name follows after `bytes`. */
+/**
+ * Fields of an entry: lengths in bytes, then the place, the inode and the size of the value. The name follows
+ * after `bytes`.
+ */
 const inXattr = { nameLength: 0, nameIndex: 1, place: 2, inode: 4, size: 8, bytes: 16 } as const;
 const blockHeaderBytes = 32;
 const inodeHeaderBytes = 4;
@@ -264,7 +279,10 @@ export interface StoredXattr {
   readonly value: Uint8Array;
 }
 
-/** What the caller knows: how damage is reported, and what an inode holds that is the value of an attribute (feature ea_inode). */
+/**
+ * What the caller knows: how damage is reported, and what an inode holds that is the value of an attribute
+ * (feature ea_inode).
+ */
 export interface XattrReader {
   readonly bad: (why: string) => Error;
   readonly inodeContent: (inode: number, sizeBytes: number) => Uint8Array;
@@ -309,7 +327,10 @@ function* xattrsIn(entries: Buffer, start: number, values: Buffer, { bad, inodeC
 const namedTags = new Set([0x02, 0x08]);
 const noId = 0xffff_ffff;
 
-/** An access control list as getxattr(2) returns it (version 2, an identifier in each row), from the form in the file system (version 1). */
+/**
+ * An access control list as getxattr(2) returns it (version 2, an identifier in each row), from the form in
+ * the file system (version 1).
+ */
 function plainAcl(stored: Uint8Array, bad: (why: string) => Error): Buffer {
   const from = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   if (from.length < 4 || from.readUInt32LE(0) !== 1) throw bad('an access control list has an unknown version');

@@ -10,8 +10,9 @@ const longest = { label: 16, name: 255, target: 4095 } as const;
 /** Names of one file. */
 const mostLinks = 65_000;
 /**
- * Bytes of extended attributes in a block of 4 KiB. The block has a header of 32 bytes, and its list of entries ends with 4 bytes of zeros. An entry is
- * 16 bytes and the name; entries and values begin at multiples of 4. Source: Linux, Documentation/filesystems/ext4/attributes.rst.
+ * Bytes of extended attributes in a block of 4 KiB. The block has a header of 32 bytes, and its list of
+ * entries ends with 4 bytes of zeros. An entry is 16 bytes and the name; entries and values begin at
+ * multiples of 4. Source: Linux, Documentation/filesystems/ext4/attributes.rst.
  */
 const xattrBlock = { bytes: 4096 - 32 - 4, entryBytes: 16 } as const;
 /** The directory that mke2fs makes. */

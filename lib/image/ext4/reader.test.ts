@@ -1,4 +1,5 @@
-// The reader of ext2, ext3 and ext4 against trees that mke2fs copied: every form of the file system that mke2fs makes, and odd files.
+// The reader of ext2, ext3 and ext4 against trees that mke2fs copied: every form of the file system that
+// mke2fs makes, and odd files.
 import { Buffer } from 'node:buffer';
 import {
   closeSync,
@@ -118,7 +119,10 @@ function assertSame(found: ReadonlyMap<string, string>, wanted: ReadonlyMap<stri
   assert.is(without(rows(found), new Set(rows(wanted))), without(rows(wanted), new Set(rows(found))), what);
 }
 
-/** A tree that depends on the seed alone: folders, files with holes, names of all lengths and bytes, links around the limits of an inode. */
+/**
+ * A tree that depends on the seed alone: folders, files with holes, names of all lengths and bytes, links
+ * around the limits of an inode.
+ */
 function randomTree(seed: number, endsInHole = true): string {
   const folder = join(dir, `tree-${seed}`);
   mkdirSync(folder);

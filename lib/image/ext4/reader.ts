@@ -198,7 +198,10 @@ function withSpecial(inode: Ext4Inode): { readonly special?: SpecialFile } {
   return { special: type === 'pipe' || type === 'socket' ? { type } : { type, device: deviceOf(inode) } };
 }
 
-/** Blocks that are next to each other in the file and in the file system. Blocks of the file that are in no run are zeros. */
+/**
+ * Blocks that are next to each other in the file and in the file system. Blocks of the file that are in no
+ * run are zeros.
+ */
 export interface Run {
   readonly fileBlock: number;
   readonly diskBlock: number;

@@ -1,4 +1,5 @@
-// Extended attributes and hard links in an ext4: as debugfs and e2fsck see what is written here, and as the reader sees what debugfs wrote.
+// Extended attributes and hard links in an ext4: as debugfs and e2fsck see what is written here, and as the
+// reader sees what debugfs wrote.
 import { Buffer } from 'node:buffer';
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// FAT file systems: the writer as fsck.vfat and mdir judge it, the reader against files that mcopy wrote, names that FAT cannot hold, damage.
+// FAT file systems: the writer as fsck.vfat and mdir judge it, the reader against files that mcopy wrote,
+// names that FAT cannot hold, damage.
 import { Buffer } from 'node:buffer';
 import {
   closeSync,
@@ -111,7 +112,10 @@ function randomNumbers(seed: number): (below: number) => number {
   };
 }
 
-/** Files and folders whose names have letters of several scripts, some of them outside of code page 850 and of the BMP. */
+/**
+ * Files and folders whose names have letters of several scripts, some of them outside of code page 850 and of
+ * the BMP.
+ */
 function randomTree(seed: number, alphabet: readonly string[]): FileTree {
   const below = randomNumbers(seed);
   const folders = [''];
@@ -183,7 +187,8 @@ test('files that mcopy wrote are read, for all widths and sizes of sectors', asy
     ['-F', '32', '-S', '4096', '-s', '1', '307200'],
   ];
   for (const [seed, words] of forms.entries()) {
-    // mcopy 4.0.32 changes the case of letters that are not ASCII in short names, and loses the long name after a "~" as eighth letter.
+    // mcopy 4.0.32 changes the case of letters that are not ASCII in short names, and loses the long name
+    // after a "~" as eighth letter.
     const long = ['ein längerer Name é.txt', 'ÖÜ in a long name', '漢 in a long name'].map((name) => [name, file(name)] as const);
     const tree = fileTree([...randomTree(seed + 100, [...'abcdefxyzXYZ019_()']).entries, ...long]);
     const folder = join(dir, `source-${seed}`);

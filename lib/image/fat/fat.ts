@@ -1,5 +1,6 @@
-// FAT file systems (an EFI system partition), made by mkfs.vfat at an offset of the image and filled by writer.ts. mkfs.vfat has constants in place
-// of the present time (--invariant), and files are written in the order of the tree: the bytes depend on the tree alone.
+// FAT file systems (an EFI system partition), made by mkfs.vfat at an offset of the image and filled by
+// writer.ts. mkfs.vfat has constants in place of the present time (--invariant), and files are written in the
+// order of the tree: the bytes depend on the tree alone.
 import { closeSync, openSync } from 'node:fs';
 import { cannot, cannotBecause } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
@@ -29,7 +30,10 @@ export interface WrittenFat {
   readonly usedEndBytes: number;
 }
 
-/** The fewest clusters of a FAT32 and of a FAT16: firmware goes by their number alone (Microsoft's FAT specification 1.03). */
+/**
+ * The fewest clusters of a FAT32 and of a FAT16: firmware goes by their number alone (Microsoft's FAT
+ * specification 1.03).
+ */
 const leastClusters = { 32: 65_525, 16: 4_085 } as const;
 
 /** mkfs.vfat makes no smaller file system with the clusters that `fatShape` chooses. */
@@ -118,7 +122,10 @@ function mkfsWords({ offsetBytes, sizeBytes, label, volumeId }: FatOptions): str
   return ['--invariant', '--offset', start, '-h', start, '-F', String(bits), '-s', String(sectorsPerCluster), '-i', volumeId, '-n', label];
 }
 
-/** The widest FAT that the size has enough clusters for, with the largest clusters (up to 32 KiB) that leave enough; 2 % is for the FAT itself. */
+/**
+ * The widest FAT that the size has enough clusters for, with the largest clusters (up to 32 KiB) that leave
+ * enough; 2 % is for the FAT itself.
+ */
 export function fatShape(sizeBytes: number): { readonly bits: 12 | 16 | 32; readonly sectorsPerCluster: number } {
   const sectors = sizeBytes / sectorBytes;
   for (const bits of [32, 16] as const) {

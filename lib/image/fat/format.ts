@@ -107,7 +107,10 @@ const checksumAt = 13;
 const codePage =
   'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0';
 
-/** Yields the files and folders of a directory. A long name that does not belong to the record after it does not count. */
+/**
+ * Yields the files and folders of a directory. A long name that does not belong to the record after it does
+ * not count.
+ */
 export function* recordsIn(directory: Buffer): Generator<FatRecord> {
   let parts: Buffer[] = [];
   for (let slot = 0; (slot + 1) * entryBytes <= directory.length; slot++) {
@@ -246,7 +249,10 @@ export interface FatTime {
 
 const years = { first: 1980, last: 2107 } as const;
 
-/** Returns a time as a FAT has it. A time before 1980 becomes the start of that year, and one after 2107 is a Failure. */
+/**
+ * Returns a time as a FAT has it. A time before 1980 becomes the start of that year, and one after 2107 is a
+ * Failure.
+ */
 export function fatTime(timestampSec: number): FatTime {
   const at = new Date(timestampSec * 1000);
   const year = at.getUTCFullYear();

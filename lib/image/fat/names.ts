@@ -1,5 +1,5 @@
-// Names in a FAT: which ones it can hold, which ones are the same to its readers, and the short name that every file has next to its own
-// (Microsoft's FAT specification 1.03, sections 6.1 and 7).
+// Names in a FAT: which ones it can hold, which ones are the same to its readers, and the short name that
+// every file has next to its own (Microsoft's FAT specification 1.03, sections 6.1 and 7).
 import { cannot } from '../../core/errors.ts';
 import { formatBytes, GiB } from '../../core/sizes.ts';
 import { contentSize, nameOf } from '../file-tree.ts';

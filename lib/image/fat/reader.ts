@@ -123,7 +123,10 @@ export class FatTable {
     return chain;
   }
 
-  /** Takes free clusters, the lowest ones, and links them after `previous`. Returns undefined if there are too few; none is taken then. */
+  /**
+   * Takes free clusters, the lowest ones, and links them after `previous`. Returns undefined if there are too
+   * few; none is taken then.
+   */
   allocate(count: number, previous?: number): readonly number[] | undefined {
     const taken: number[] = [];
     let cluster = this.#nextFree;

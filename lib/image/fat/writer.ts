@@ -1,6 +1,7 @@
-// Writes files into a FAT that mkfs.vfat made. mcopy cannot store every name: it folds case in a code page, cuts characters beyond the BMP, loses
-// files whose short names are then equal, and on some names never ends. What is written depends on the calls alone. A caller that cannot lose the file
-// system passes a copy: nothing is sound until `finish`.
+// Writes files into a FAT that mkfs.vfat made. mcopy cannot store every name: it folds case in a code page,
+// cuts characters beyond the BMP, loses files whose short names are then equal, and on some names never ends.
+// What is written depends on the calls alone. A caller that cannot lose the file system passes a copy:
+// nothing is sound until `finish`.
 import { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
 import { cannot } from '../../core/errors.ts';
@@ -107,7 +108,10 @@ export class FatWriter {
     await this.#writeContent(content, clusters, context);
   }
 
-  /** Throws a Failure if a new name would be found in place of another one of its directory, or the other in its place. */
+  /**
+   * Throws a Failure if a new name would be found in place of another one of its directory, or the other in
+   * its place.
+   */
   refuseClash(path: string): void {
     const name = nameOf(path);
     for (const record of recordsIn(this.#folder(parentOf(path) ?? '').bytes)) {

@@ -1,5 +1,6 @@
-// Writes the initfs that Redox's kernel is handed at boot (facts: initfs, section 2 and 1.13), laid out as upstream's archiver does:
-// header page, bootstrap program, inode table, then depth first each directory's entries, its children, and their names.
+// Writes the initfs that Redox's kernel is handed at boot (facts: initfs, section 2 and 1.13), laid out as
+// upstream's archiver does: header page, bootstrap program, inode table, then depth first each directory's
+// entries, its children, and their names.
 import { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { roundUp } from '../../core/sizes.ts';
@@ -15,7 +16,10 @@ export interface InitfsOptions {
   readonly timestampSec: number;
 }
 
-/** The bytes of an initfs. `bootstrapElf` goes to offset 4096 and its entry point into the header. Link targets are kept as they are given. */
+/**
+ * The bytes of an initfs. `bootstrapElf` goes to offset 4096 and its entry point into the header. Link
+ * targets are kept as they are given.
+ */
 export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined, options: InitfsOptions): Uint8Array {
   refuseXattrs(tree, 'an initfs');
   if (tree.entries.size > mostInodes)
@@ -49,7 +53,10 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
   const putInode = (number: number, { kind, mode, uid, gid }: Entry, place: { readonly offset: number; readonly length: number }): void => {
     put(inodeTableOffset + number * inodeBytes[generation], encodeInode({ kind, mode, uid, gid, ...place }, generation));
   };
-  /** Reserves the entry table, writes all children, then the table; a directory has its number after its children. */
+  /**
+   * Reserves the entry table, writes all children, then the table; a directory has its number after its
+   * children.
+   */
   const writeDirectory = (path: string): { readonly offset: number; readonly length: number } => {
     const children = names.get(path) ?? [];
     const table = Buffer.alloc(children.length * dirEntryBytes);

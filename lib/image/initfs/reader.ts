@@ -80,7 +80,10 @@ export function encodeInode(inode: Inode, generation: InitfsGeneration): Buffer 
   return bytes;
 }
 
-/** undefined when the type is none of the generation's. Modes that the newer generation does not have are 755, 644 and 777. */
+/**
+ * undefined when the type is none of the generation's. Modes that the newer generation does not have are 755,
+ * 644 and 777.
+ */
 export function decodeInode(bytes: Buffer, generation: InitfsGeneration): Inode | undefined {
   const first = bytes.readUInt32LE(0);
   const place = { length: bytes.readUInt32LE(4), offset: bytes.readUInt32LE(8) };

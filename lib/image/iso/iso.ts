@@ -1,5 +1,5 @@
-// ISO 9660 with Rock Ridge by xorriso, as firmware of a CD starts it: a FAT file system in it is the boot image (source: El Torito 1.0, and the
-// UEFI Specification, "Removable Media Boot Behavior").
+// ISO 9660 with Rock Ridge by xorriso, as firmware of a CD starts it: a FAT file system in it is the boot
+// image (source: El Torito 1.0, and the UEFI Specification, "Removable Media Boot Behavior").
 import { chmod, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot } from '../../core/errors.ts';
@@ -18,7 +18,10 @@ export interface IsoOptions {
   readonly timestampSec: number;
 }
 
-/** Writes the image to `outPath`. The same tree and the same xorriso give the same bytes. A boot image that is not in the tree is a Failure. */
+/**
+ * Writes the image to `outPath`. The same tree and the same xorriso give the same bytes. A boot image that is
+ * not in the tree is a Failure.
+ */
 export async function writeIso(
   tree: FileTree,
   outPath: string,

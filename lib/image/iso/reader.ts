@@ -117,7 +117,10 @@ class IsoReader {
     }
   }
 
-  /** How many bytes stand before the first field of a record's system use area: said by the first record of the root, which also says that there are fields. */
+  /**
+   * How many bytes stand before the first field of a record's system use area: said by the first record of
+   * the root, which also says that there are fields.
+   */
   private skipOf(root: Buffer): number {
     const { atBytes } = extentOf(root);
     const first = this.bytes(atBytes, sectorBytes);
@@ -234,7 +237,10 @@ function nameOf(fields: readonly Field[]): string {
   return decodeName(Buffer.concat(fields.filter(({ kind }) => kind === 'NM').map(({ data }) => data.subarray(1))));
 }
 
-/** SL: a byte of flags, then components of flags, length and text. A component that goes on in the next one is not followed by a slash. */
+/**
+ * SL: a byte of flags, then components of flags, length and text. A component that goes on in the next one is
+ * not followed by a slash.
+ */
 function targetOf(fields: readonly Field[]): string {
   let target = '';
   let goesOn = false;

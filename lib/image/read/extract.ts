@@ -34,7 +34,10 @@ export interface Extracted {
 
 const hostPermissions = 0o777;
 
-/** Extracts the volumes, each into a directory of its name, below `outDir`, which must not exist or be empty. On failure nothing is left. */
+/**
+ * Extracts the volumes, each into a directory of its name, below `outDir`, which must not exist or be empty.
+ * On failure nothing is left.
+ */
 export async function extractVolumes(
   volumes: readonly ImageVolume[],
   outDir: string,
@@ -144,8 +147,8 @@ function isRestorable(name: string): boolean {
 }
 
 /**
- * Sets the restorable attributes of files and directories, whose paths are relative to the folder. No link may be in the folder. Returns the complaints:
- * a sentence for each attribute that could not be set.
+ * Sets the restorable attributes of files and directories, whose paths are relative to the folder. No link
+ * may be in the folder. Returns the complaints: a sentence for each attribute that could not be set.
  */
 async function setXattrs(
   rows: readonly (readonly [path: string, xattrs: Xattrs])[],
@@ -175,7 +178,10 @@ function attributeLine(name: string, value: Uint8Array): string {
   return `${escaped(name, '=\\')}=0s${Buffer.from(value).toString('base64')}\n`;
 }
 
-/** The form of getfattr(1): a backslash and three octal digits for each byte that is not printable ASCII, and for some signs. */
+/**
+ * The form of getfattr(1): a backslash and three octal digits for each byte that is not printable ASCII, and
+ * for some signs.
+ */
 function escaped(text: string, signs: string): string {
   return [...Buffer.from(encodePath(text))]
     .map((byte) =>

@@ -1,5 +1,5 @@
-// Compares two images: their partition tables, and the files of the volumes that have the same name. Contents are read side by side in
-// pieces. Times, identifiers of file systems and the place of blocks do not count.
+// Compares two images: their partition tables, and the files of the volumes that have the same name. Contents
+// are read side by side in pieces. Times, identifiers of file systems and the place of blocks do not count.
 import { createReadStream } from 'node:fs';
 import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';

@@ -45,10 +45,16 @@ export interface OpenImage {
   close(): Promise<void>;
 }
 
-/** Says the password of an encrypted file system. It is asked once for an image, and only if something in it is encrypted. */
+/**
+ * Says the password of an encrypted file system. It is asked once for an image, and only if something in it
+ * is encrypted.
+ */
 export type PasswordSource = () => Promise<string | undefined>;
 
-/** Looks at the table and at the first bytes of each partition; `close` it. `scratchDir` is for files that other programs need. */
+/**
+ * Looks at the table and at the first bytes of each partition; `close` it. `scratchDir` is for files that
+ * other programs need.
+ */
 export async function openImage(
   path: string,
   scratchDir: string,
@@ -139,8 +145,8 @@ export interface FoundEntry {
 }
 
 /**
- * `PARTITION/PATH`, or only `PATH` where no more than one volume has it. `only` names the partition instead, and the path is then one
- * inside it. A path that is nowhere, or in two places, is a Failure.
+ * `PARTITION/PATH`, or only `PATH` where no more than one volume has it. `only` names the partition instead,
+ * and the path is then one inside it. A path that is nowhere, or in two places, is a Failure.
  */
 export async function findInImage(image: OpenImage, written: string, only?: string): Promise<FoundEntry> {
   const path = written.replace(/^\/+|\/+$/g, '').replace(/\/{2,}/g, '/');
@@ -163,7 +169,10 @@ export async function findInImage(image: OpenImage, written: string, only?: stri
   throw cannot(`find "${written}" in "${image.path}"`, 'it is not there', { hint: 'npx zx tasks/image.ts ls IMAGE lists what is' });
 }
 
-/** On a command line, a byte that is no UTF-8 has become U+FFFD. Such a path means the only one that would become the same. */
+/**
+ * On a command line, a byte that is no UTF-8 has become U+FFFD. Such a path means the only one that would
+ * become the same.
+ */
 async function entryAt(volume: Volume, path: string): Promise<VolumeEntry | undefined> {
   const exact = await volume.find(path);
   if (exact || !mayHaveLostBytes(path)) return exact;
@@ -247,7 +256,10 @@ export async function verifyImage(
   return { findings, paths, notes };
 }
 
-/** What sfdisk reports of an image that was made larger after its table was written, as for a larger disk. The table itself is whole. */
+/**
+ * What sfdisk reports of an image that was made larger after its table was written, as for a larger disk. The
+ * table itself is whole.
+ */
 const grown = [
   /^The backup GPT table is not on the end of the device\.?$/,
   /^GPT PMBR size mismatch /,

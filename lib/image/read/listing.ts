@@ -1,5 +1,5 @@
-// How the entries of an image are shown to a user: one line each, like ls. A name with control characters is quoted, so that it can neither
-// end its line nor change the terminal.
+// How the entries of an image are shown to a user: one line each, like ls. A name with control characters is
+// quoted, so that it can neither end its line nor change the terminal.
 import { encodePath } from '../../core/byte-path.ts';
 import type { Json } from '../../core/digest.ts';
 import { capabilityText, capabilityXattr, xattrRecord } from '../xattrs.ts';
@@ -8,8 +8,9 @@ import type { ImageVolume } from './image-reader.ts';
 import type { VolumeEntry } from './volume.ts';
 
 /**
- * A line of a listing: `-rwxr-xr-x 0:0 1234 root/usr/bin/x`, with the target of a link after it, and in braces what else it has: other names (hard links)
- * and extended attributes. A device has its numbers in place of a size.
+ * A line of a listing: `-rwxr-xr-x 0:0 1234 root/usr/bin/x`, with the target of a link after it, and in
+ * braces what else it has: other names (hard links) and extended attributes. A device has its numbers in
+ * place of a size.
  */
 export function listingLine(volume: ImageVolume, entry: VolumeEntry, sizeColumns: number): string {
   const target = entry.target === undefined ? '' : ` -> ${shownName(entry.target)}`;
@@ -71,7 +72,10 @@ export function modeText({ kind, mode, special: file }: Pick<VolumeEntry, 'kind'
 
 const specialLetters = { 'character device': 'c', 'block device': 'b', pipe: 'p', socket: 's' } as const;
 
-/** The same for --json. Values of extended attributes are in base64. A byte that is no UTF-8 is a lone surrogate (lib/core/byte-path.ts). */
+/**
+ * The same for --json. Values of extended attributes are in base64. A byte that is no UTF-8 is a lone
+ * surrogate (lib/core/byte-path.ts).
+ */
 export function listingRecord(volume: ImageVolume, entry: VolumeEntry): Json {
   const { path, kind, mode, uid, gid, sizeBytes, target, special, links, xattrs } = entry;
   const record = {

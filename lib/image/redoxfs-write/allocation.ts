@@ -1,5 +1,5 @@
-// Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file system, the free
-// blocks of an existing one, and the log on disk that describes them from scratch.
+// Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file
+// system, the free blocks of an existing one, and the log on disk that describes them from scratch.
 import {
   damaged,
   encodeAllocationLog,
@@ -18,9 +18,9 @@ import type { BlockDisk } from './sink.ts';
 const largest = 2 ** fileRecordLevel;
 
 /**
- * Hands out blocks of level n as 2^n blocks aligned to 2^n, as upstream's buddy allocator does: from the smallest free piece that
- * serves, lowest first, else from the untouched end. It does not stop at the end of the file system: what it handed out beyond says
- * exactly how much a file system that is too small lacks.
+ * Hands out blocks of level n as 2^n blocks aligned to 2^n, as upstream's buddy allocator does: from the
+ * smallest free piece that serves, lowest first, else from the untouched end. It does not stop at the end of
+ * the file system: what it handed out beyond says exactly how much a file system that is too small lacks.
  */
 export class BlockAllocator {
   readonly blockCount: number;
@@ -78,8 +78,8 @@ export class BlockAllocator {
 }
 
 /**
- * Keeps the free blocks of an existing RedoxFS as extents and allocates from them. Blocks that a transaction releases are not added, because
- * they must not be written before the next header is valid.
+ * Keeps the free blocks of an existing RedoxFS as extents and allocates from them. Blocks that a transaction
+ * releases are not added, because they must not be written before the next header is valid.
  */
 export class FreeList {
   /** Ascending, apart from each other. */
@@ -104,7 +104,10 @@ export class FreeList {
     return this.extents.map(({ index, count }) => ({ index, count }));
   }
 
-  /** The index of 2^level free blocks, aligned to 2^level, at the lowest place; beyond the end when there is no room. */
+  /**
+   * The index of 2^level free blocks, aligned to 2^level, at the lowest place; beyond the end when there is
+   * no room.
+   */
   allocate(level: number): number {
     const size = 2 ** level;
     for (const [at, { index, count }] of this.extents.entries()) {
@@ -171,8 +174,8 @@ export interface LogSpace {
 }
 
 /**
- * Writes the chain of log blocks and returns the pointer to its newest block. The blocks of the log are allocated before the free blocks are counted,
- * because they are not free.
+ * Writes the chain of log blocks and returns the pointer to its newest block. The blocks of the log are
+ * allocated before the free blocks are counted, because they are not free.
  */
 export function writeAllocationLog(space: LogSpace, disk: BlockDisk): BlockPointer {
   const indices = [space.allocate()];

@@ -13,7 +13,10 @@ export interface WrittenDirectory {
   readonly blocks: number;
 }
 
-/** Writes all entries of the directory at `path`. Names that RedoxFS cannot hold are a Failure that names the path. */
+/**
+ * Writes all entries of the directory at `path`. Names that RedoxFS cannot hold are a Failure that names the
+ * path.
+ */
 export function writeDirectory(path: string, entries: readonly DirectoryEntry[], sink: BlockSink): WrittenDirectory {
   for (const { name } of entries) {
     const why = badRedoxfsName(name);

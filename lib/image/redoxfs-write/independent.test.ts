@@ -1,5 +1,6 @@
-// File systems of ours read by another reader: the Rust library of the bundled bootloader, which shares no code with this room. Fresh
-// images, compressed records, block lists of every level, and images after changes.
+// File systems of ours read by another reader: the Rust library of the bundled bootloader, which shares no
+// code with this room. Fresh images, compressed records, block lists of every level, and images after
+// changes.
 import { Buffer } from 'node:buffer';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

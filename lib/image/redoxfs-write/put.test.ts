@@ -1,4 +1,5 @@
-// Files put into existing file systems: compared with a model after each change, cut off at every write, and refused without a trace.
+// Files put into existing file systems: compared with a model after each change, cut off at every write, and
+// refused without a trace.
 import { Buffer } from 'node:buffer';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

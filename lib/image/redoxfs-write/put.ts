@@ -1,5 +1,5 @@
-// Writes one file into an existing RedoxFS, in place, as one transaction: its contents, its node, and the directory
-// that names it.
+// Writes one file into an existing RedoxFS, in place, as one transaction: its contents, its node, and the
+// directory that names it.
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/pace.ts';
@@ -22,8 +22,9 @@ import type { RedoxfsTransaction } from './transaction.ts';
 const directoryMode = 0o755;
 
 /**
- * Puts the file into the file system. The times of new nodes are those of their directory, so that the same input gives the same
- * image. A path that cannot be written and too little room are Failures, and nothing is written then.
+ * Puts the file into the file system. The times of new nodes are those of their directory, so that the same
+ * input gives the same image. A path that cannot be written and too little room are Failures, and nothing is
+ * written then.
  */
 export async function putIntoRedoxfs(fs: Redoxfs, disk: BlockDisk, request: PutRequest, context: Context): Promise<void> {
   const { what } = request;
@@ -134,8 +135,9 @@ async function writtenData(
 }
 
 /**
- * The blocks that belong to the node at `path` besides the node itself, each before the blocks that it points at: records and block lists of a
- * file, lists and H-tree of a directory. A transaction that replaces the contents of the node releases them.
+ * The blocks that belong to the node at `path` besides the node itself, each before the blocks that it points
+ * at: records and block lists of a file, lists and H-tree of a directory. A transaction that replaces the
+ * contents of the node releases them.
  */
 function* nodeBlocks(fs: Redoxfs, node: Node, path: string): Generator<BlockPointer> {
   if ('inline' in node.data) return;

@@ -40,7 +40,10 @@ export class RecordWriter {
     this.options = options;
   }
 
-  /** Writes the content in records of at most 4096 << recordLevel bytes; small content stays inline. Returns undefined when the format cannot hold it. */
+  /**
+   * Writes the content in records of at most 4096 << recordLevel bytes; small content stays inline. Returns
+   * undefined when the format cannot hold it.
+   */
   async write(content: OpenContent, recordLevel: number): Promise<WrittenData | undefined> {
     this.blocks = 0;
     if (content.sizeBytes <= mostInlineBytes) {
@@ -95,7 +98,10 @@ export class RecordWriter {
     return packed ? this.sink.write(packed, storedLevel, level) : this.sink.write(bytes, level);
   }
 
-  /** The stored form of a compressed record, padded with zeros to its level; undefined when it would not be of a lower level. */
+  /**
+   * The stored form of a compressed record, padded with zeros to its level; undefined when it would not be of
+   * a lower level.
+   */
   private compressed(bytes: Buffer, level: number): Buffer | undefined {
     if (level === 0) return undefined;
     const most = Math.min(bytesOfLevel(level - 1), mostCompressedBytes);
@@ -110,7 +116,10 @@ export class RecordWriter {
 const shortestMatch = 4;
 const longRun = 15;
 const farthest = 65_535;
-/** The format's rules for the end: the last match begins 12 bytes before it or earlier, and the last five bytes are literals. */
+/**
+ * The format's rules for the end: the last match begins 12 bytes before it or earlier, and the last five
+ * bytes are literals.
+ */
 const noMatchBytes = 12;
 const lastLiterals = 5;
 

@@ -1,5 +1,5 @@
-// Defines where encoders of RedoxFS structures send finished blocks: to a new file system, to a transaction, or to an allocator that
-// writes nothing.
+// Defines where encoders of RedoxFS structures send finished blocks: to a new file system, to a transaction,
+// or to an allocator that writes nothing.
 import type { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
 import type { BlockCipher } from '../redoxfs/header.ts';
@@ -8,8 +8,9 @@ import type { BlockPointer } from '../redoxfs/blocks.ts';
 
 export interface BlockSink {
   /**
-   * Allocates a block of 4096 << level bytes, writes `bytes` into it and returns its pointer. `decompressedLevel` is the level of the
-   * record before compression; absent when the bytes are not compressed.
+   * Allocates a block of 4096 << level bytes, writes `bytes` into it and returns its pointer.
+   * `decompressedLevel` is the level of the record before compression; absent when the bytes are not
+   * compressed.
    */
   write(bytes: Buffer, level: number, decompressedLevel?: number): BlockPointer;
 }

@@ -1,6 +1,6 @@
-// Changes an existing RedoxFS by copy-on-write (facts: RedoxFS 1.4, 1.5, 1.11): new blocks go into free space only, and the change
-// becomes visible by one write, the header of the next generation. A process that ends at any point leaves the file system as it was
-// before or as it is afterwards.
+// Changes an existing RedoxFS by copy-on-write (facts: RedoxFS 1.4, 1.5, 1.11): new blocks go into free space
+// only, and the change becomes visible by one write, the header of the next generation. A process that ends
+// at any point leaves the file system as it was before or as it is afterwards.
 //
 // Every change is computed twice: the first time without writing, which shows whether there is room for it.
 import type { Buffer } from 'node:buffer';
@@ -40,7 +40,10 @@ export interface Target {
 
 const noDisk: BlockDisk = { write: () => {} };
 
-/** Runs `change`, which must do the same each time, and publishes it. Too little room is a Failure, and nothing is written then. */
+/**
+ * Runs `change`, which must do the same each time, and publishes it. Too little room is a Failure, and
+ * nothing is written then.
+ */
 export async function commit(target: Target, change: (transaction: RedoxfsTransaction) => Promise<void>): Promise<Header> {
   const log = readAllocationLog(target.fs.blocks, target.fs.header.alloc);
   const trial = new RedoxfsTransaction({ ...target, disk: noDisk }, log);
@@ -48,7 +51,8 @@ export async function commit(target: Target, change: (transaction: RedoxfsTransa
   trial.finish();
   if (trial.missingBlocks > 0) {
     const bytes = trial.missingBlocks * blockBytes;
-    const why = `the file system of ${formatBytes(target.blockCount * blockBytes)} has too little room: ${bytes} bytes (${formatBytes(bytes)}) are missing`;
+    const missing = `${bytes} bytes (${formatBytes(bytes)}) are missing`;
+    const why = `the file system of ${formatBytes(target.blockCount * blockBytes)} has too little room: ${missing}`;
     throw cannot(target.what, why, { hint: 'npx zx tasks/image.ts grow IMAGE --size MIB makes an image larger' });
   }
   const { cipher } = target.fs;
@@ -130,8 +134,8 @@ export class RedoxfsTransaction implements BlockSink {
 }
 
 /**
- * Readers that are told where the file system begins look for a header in slot 0 alone. The generations that would overwrite it are
- * skipped, so a torn write never damages the header there.
+ * Readers that are told where the file system begins look for a header in slot 0 alone. The generations that
+ * would overwrite it are skipped, so a torn write never damages the header there.
  */
 function nextGeneration(generation: number): number {
   const next = generation + 1;
@@ -158,7 +162,10 @@ function freeIdBelow(fs: Redoxfs, pointer: BlockPointer, level: number, idAbove:
   return undefined;
 }
 
-/** Writes the lists anew that lead to the nodes in `changed` (id to pointer), and returns the new top. `release` is called with replaced blocks. */
+/**
+ * Writes the lists anew that lead to the nodes in `changed` (id to pointer), and returns the new top.
+ * `release` is called with replaced blocks.
+ */
 function changedTree(
   fs: Redoxfs,
   changed: ReadonlyMap<number, BlockPointer>,

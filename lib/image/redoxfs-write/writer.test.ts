@@ -1,4 +1,5 @@
-// Trees written and read back through real files; the byte tables of the format, asserted by offset; room and damage.
+// Trees written and read back through real files; the byte tables of the format, asserted by offset; room and
+// damage.
 import { Buffer } from 'node:buffer';
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';

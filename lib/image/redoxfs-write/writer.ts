@@ -1,5 +1,6 @@
-// Writes a file tree as a RedoxFS of version 8 (facts: RedoxFS 1.12): contents first, nodes above them, then the tree, the
-// allocation log and the headers. The bytes of each block are defined in the files that this one imports.
+// Writes a file tree as a RedoxFS of version 8 (facts: RedoxFS 1.12): contents first, nodes above them, then
+// the tree, the allocation log and the headers. The bytes of each block are defined in the files that this
+// one imports.
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { cannot } from '../../core/errors.ts';
@@ -45,10 +46,16 @@ export interface WrittenRedoxfs {
   readonly usedEndBytes: number;
 }
 
-/** Stands for a block that found no room; never written, but not null, so that the lists above it are counted too. */
+/**
+ * Stands for a block that found no room; never written, but not null, so that the lists above it are counted
+ * too.
+ */
 const noRoom = markerPointer(0);
 
-/** Writes `tree` into the open file `fd`. A name that RedoxFS cannot hold, or too little room (it says how many bytes are missing), is a Failure. */
+/**
+ * Writes `tree` into the open file `fd`. A name that RedoxFS cannot hold, or too little room (it says how
+ * many bytes are missing), is a Failure.
+ */
 export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsOptions, context: Context): Promise<WrittenRedoxfs> {
   refuseXattrs(tree, 'a RedoxFS');
   const writer = new RedoxfsWriter(tree, fd, options, context);
@@ -111,7 +118,10 @@ class RedoxfsWriter implements BlockSink {
     }
   }
 
-  /** The four levels of lists over the nodes (in order of their ids), the log, and the headers of generations 0 and 1. */
+  /**
+   * The four levels of lists over the nodes (in order of their ids), the log, and the headers of generations
+   * 0 and 1.
+   */
   writeTreeAndHeaders(nodes: readonly BlockPointer[]): Header {
     let level = grouped([nullPointer, ...nodes], slotsPerList).map((pointers) =>
       this.writeTreeList(
@@ -131,13 +141,15 @@ class RedoxfsWriter implements BlockSink {
     const alloc = writeAllocationLog({ allocate: () => this.blocks.allocate(0), freeExtents: () => this.blocks.freeExtents() }, this.disk);
     if (this.blocks.missingBlocks > 0) this.failForRoom();
     const sizeBytes = this.blocks.blockCount * blockBytes;
-    // The tree's pointer carries the hash of all below it, so the UUID names the content. That of an encrypted file system says nothing about it.
+    // The tree's pointer carries the hash of all below it, so the UUID names the content. That of an
+    // encrypted file system says nothing about it.
     const keys = this.keys;
     const content = keys ? randomUUID() : `${tree.index} ${tree.hash} ${alloc.index} ${alloc.hash}`;
     const uuid = guidFrom(`redoxfs ${sizeBytes} ${content}`);
     const header = { uuid, sizeBytes, generation: 0, tree, alloc, release: nullPointer, keySlots: keys?.keySlots };
-    // Readers that are told the block look at slot 0 first and then take the highest generation, as upstream's own first commit is 1.
-    // Slot 0 has the same pointers, so that the loss of slot 1 loses nothing.
+    // Readers that are told the block look at slot 0 first and then take the highest generation, as
+    // upstream's own first commit is 1. Slot 0 has the same pointers, so that the loss of slot 1 loses
+    // nothing.
     this.disk.write(0, encodeHeader(header, keys?.cipher));
     this.disk.write(1, encodeHeader({ ...header, generation: 1 }, keys?.cipher));
     return header;
@@ -160,7 +172,10 @@ class RedoxfsWriter implements BlockSink {
     });
   }
 
-  /** Allocates a block and writes it. Where there is no room left it goes on counting, and the end of the writing fails. */
+  /**
+   * Allocates a block and writes it. Where there is no room left it goes on counting, and the end of the
+   * writing fails.
+   */
   write(bytes: Buffer, level: number, decompressedLevel = 0): BlockPointer {
     const index = this.blocks.allocate(level);
     if (index === undefined) return noRoom;

@@ -29,7 +29,10 @@ export const nullPointer: BlockPointer = { index: 0, level: 0, decompressedLevel
 
 const allOnes = 0xffff_ffff_ffff_ffffn;
 
-/** The first pointer of a directory that is not empty: not a block (its index is infinite), but the depth of its H-tree (facts: RedoxFS 1.10). */
+/**
+ * The first pointer of a directory that is not empty: not a block (its index is infinite), but the depth of
+ * its H-tree (facts: RedoxFS 1.10).
+ */
 export function markerPointer(depth: number): BlockPointer {
   return { index: Infinity, level: depth, decompressedLevel: 15, hash: allOnes };
 }
@@ -58,7 +61,10 @@ export function pointerTo(index: number, level: number, block: Uint8Array): Bloc
   return { index, level, decompressedLevel: 0, hash: seahash(block) };
 }
 
-/** Little-endian address (level in bits 0-3, decompressed level in 4-7, index above; all ones above bit 3 in a marker), then the hash. */
+/**
+ * Little-endian address (level in bits 0-3, decompressed level in 4-7, index above; all ones above bit 3 in a
+ * marker), then the hash.
+ */
 export function writePointer(block: Buffer, at: number, pointer: BlockPointer): void {
   const lowIndex = isMarker(pointer) ? 2 ** 24 - 1 : pointer.index % 2 ** 24;
   block.writeUInt32LE(lowIndex * 256 + pointer.decompressedLevel * 16 + pointer.level, at);
@@ -171,8 +177,9 @@ const shortestMatch = 4;
 const longRun = 15;
 
 /**
- * Decompresses one LZ4 block (lz4 project, "LZ4 Block Format Description"), the format of compressed records. Every
- * length and distance is checked. Returns at most `mostBytes`; undefined when the block is malformed or would give more.
+ * Decompresses one LZ4 block (lz4 project, "LZ4 Block Format Description"), the format of compressed records.
+ * Every length and distance is checked. Returns at most `mostBytes`; undefined when the block is malformed or
+ * would give more.
  */
 export function lz4Block(source: Uint8Array, mostBytes: number): Uint8Array | undefined {
   const out = new Uint8Array(mostBytes);

@@ -1,4 +1,5 @@
-// Encrypted file systems: their bytes by an XTS that is written here with AES alone, and all that reads and changes a RedoxFS.
+// Encrypted file systems: their bytes by an XTS that is written here with AES alone, and all that reads and
+// changes a RedoxFS.
 import { Buffer } from 'node:buffer';
 import { createDecipheriv, createCipheriv } from 'node:crypto';
 import * as crypto from 'node:crypto';

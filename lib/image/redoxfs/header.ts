@@ -71,14 +71,20 @@ export function cipherOf(block: Buffer, { generation, keySlots }: Header, passwo
   return undefined;
 }
 
-/** The hash in 16 bytes, encrypted with the generation as the number of the data unit; without a cipher as it is. */
+/**
+ * The hash in 16 bytes, encrypted with the generation as the number of the data unit; without a cipher as it
+ * is.
+ */
 function encryptedHash(hash: bigint, generation: number, cipher: BlockCipher | undefined): Buffer {
   const plain = Buffer.alloc(hashBlockBytes);
   plain.writeBigUInt64LE(hash, 0);
   return cipher ? cipher.encryptedUnit(generation, plain) : plain;
 }
 
-/** What a block says if it is a header of version 8 with the right hash; why it cannot be used if it only looks like a header. */
+/**
+ * What a block says if it is a header of version 8 with the right hash; why it cannot be used if it only
+ * looks like a header.
+ */
 export function decodeHeader(block: Buffer): { readonly header: Header } | { readonly bad: string | undefined } {
   if (!block.subarray(0, signature.length).equals(signature)) return { bad: undefined };
   const version = block.readBigUInt64LE(at.version);
@@ -108,7 +114,10 @@ const slotBytes = saltBytes + 2 * keyBytes;
 /** All slots of a header. Slots that no password uses are zeros. */
 const keySlotsBytes = 64 * slotBytes;
 
-/** The default cost of version 0.4 of the crate argon2, which redoxfs 0.9.1 uses. Nothing in the image says the cost. */
+/**
+ * The default cost of version 0.4 of the crate argon2, which redoxfs 0.9.1 uses. Nothing in the image says
+ * the cost.
+ */
 const cost = { memory: 4096, passes: 3, parallelism: 1, tagLength: keyBytes } as const;
 
 /** Encrypts and decrypts blocks with the keys of one file system. */
@@ -150,7 +159,10 @@ export function newKeys(password: string): { readonly cipher: BlockCipher; reado
   return { cipher: new BlockCipher(keys), keySlots };
 }
 
-/** Returns what each slot in use gives for a password. Only one slot has the right keys, if the password is right. */
+/**
+ * Returns what each slot in use gives for a password. Only one slot has the right keys, if the password is
+ * right.
+ */
 function* ciphersOf(keySlots: Uint8Array, password: string): Generator<BlockCipher> {
   for (let at = 0; at + slotBytes <= keySlots.length; at += slotBytes) {
     const slot = keySlots.subarray(at, at + slotBytes);

@@ -136,7 +136,10 @@ export function slotsOfId(id: number): readonly number[] | undefined {
 
 export interface TreeList {
   readonly pointers: readonly BlockPointer[];
-  /** Bit i: at level 0, slot i is taken (upstream's inserter asserts that every other is null); above, the list at slot i is full. */
+  /**
+   * Bit i: at level 0, slot i is taken (upstream's inserter asserts that every other is null); above, the
+   * list at slot i is full.
+   */
   readonly bitmap: bigint;
 }
 
@@ -195,7 +198,10 @@ export interface CutList {
   readonly entries: readonly DirectoryEntry[];
 }
 
-/** Entries cut into lists that fit a block each, ordered by hash; equal hashes stay in one list. undefined when too many names share a hash. */
+/**
+ * Entries cut into lists that fit a block each, ordered by hash; equal hashes stay in one list. undefined
+ * when too many names share a hash.
+ */
 export function cutIntoLists(entries: readonly DirectoryEntry[]): readonly CutList[] | undefined {
   const hashed = entries.map((entry) => ({ hash: nameHash(entry.name), bytes: entryBytes(entry), entry }));
   hashed.sort((a, b) => a.hash - b.hash || byCodeUnit(a.entry.name, b.entry.name));

@@ -1,5 +1,6 @@
-// Reads a RedoxFS of version 8: finds the newest header, follows the tree to nodes, lists directories and gives the bytes of files.
-// It checks every block it touches, and nothing it does not touch; volume.ts touches everything.
+// Reads a RedoxFS of version 8: finds the newest header, follows the tree to nodes, lists directories and
+// gives the bytes of files. It checks every block it touches, and nothing it does not touch; volume.ts
+// touches everything.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync } from 'node:fs';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -39,7 +40,10 @@ export interface OpenOptions {
   readonly password?: string | undefined;
 }
 
-/** Opens the RedoxFS that begins at `offsetBytes` of the file; `close` it. No valid header, or an encrypted one without its password, is a Failure. */
+/**
+ * Opens the RedoxFS that begins at `offsetBytes` of the file; `close` it. No valid header, or an encrypted
+ * one without its password, is a Failure.
+ */
 export function openRedoxfs(imagePath: string, offsetBytes: number, { seen, password }: OpenOptions = {}): Redoxfs {
   let fd: number;
   try {
@@ -121,7 +125,10 @@ export class Redoxfs {
     return list;
   }
 
-  /** Everything below the root, each directory before what it holds, in the order of a file tree's listing by directory. */
+  /**
+   * Everything below the root, each directory before what it holds, in the order of a file tree's listing by
+   * directory.
+   */
   *walk(): Generator<RedoxfsEntry> {
     yield* this.walkFrom('', rootId, new Set());
   }
@@ -147,7 +154,10 @@ export class Redoxfs {
     return found;
   }
 
-  /** The entries of a directory, sorted by name; names that are there twice or could not be file names are refused. */
+  /**
+   * The entries of a directory, sorted by name; names that are there twice or could not be file names are
+   * refused.
+   */
   list(node: Node, path: string): readonly DirectoryEntry[] {
     const entries = [...this.dirLists(node, path)].flatMap((list) => list.entries).sort((a, b) => byCodeUnit(a.name, b.name));
     for (const [i, { name }] of entries.entries()) {
@@ -157,7 +167,10 @@ export class Redoxfs {
     return entries;
   }
 
-  /** The lists of a directory in the order of its H-tree; `maxHash` is what the tree says of each (none when there is no tree). */
+  /**
+   * The lists of a directory in the order of its H-tree; `maxHash` is what the tree says of each (none when
+   * there is no tree).
+   */
   *dirLists(node: Node, path: string): Generator<{ readonly entries: readonly DirectoryEntry[]; readonly maxHash: number | undefined }> {
     const [marker, root] = 'pointers' in node.data ? (node.data.pointers[0] ?? []) : [];
     if (!marker || !root || isNull(marker)) return;
@@ -194,7 +207,10 @@ export class Redoxfs {
     }
   }
 
-  /** The pointers to a node's records, by their number; holes are left out, records past the end (a used image may have some) are not. */
+  /**
+   * The pointers to a node's records, by their number; holes are left out, records past the end (a used image
+   * may have some) are not.
+   */
   *records(node: Node, path: string): Generator<{ readonly record: number; readonly pointer: BlockPointer }> {
     if (node.recordLevel > deepestRecord) throw damaged(path, `its record level ${node.recordLevel} cannot be`);
     let first = 0;

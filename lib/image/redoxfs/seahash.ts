@@ -109,7 +109,10 @@ const inputBytes = memoryPages * 65536 - inputAt;
 // Parameters and locals of `absorb(cursor, end)`, by number.
 const [cursor, end, lane0, lane1, lane2, lane3, mixed] = [0, 1, 2, 3, 4, 5, 6] as const;
 
-/** Leaves diffuse(the value on the stack) on the stack: multiply, xor with itself shifted by its own top bits, multiply. */
+/**
+ * Leaves diffuse(the value on the stack) on the stack: multiply, xor with itself shifted by its own top bits,
+ * multiply.
+ */
 const diffuse: readonly Instruction[] = [
   op.constI64(prime),
   op.mulI64,
@@ -126,7 +129,10 @@ const diffuse: readonly Instruction[] = [
   op.mulI64,
 ];
 
-/** absorb(cursor, end): takes the 8-byte words of [cursor, end) into the lanes, and gives back the xor of all lanes. */
+/**
+ * absorb(cursor, end): takes the 8-byte words of [cursor, end) into the lanes, and gives back the xor of all
+ * lanes.
+ */
 const code = wasmModule(memoryPages, {
   name: 'absorb',
   params: ['i32', 'i32'],
@@ -170,7 +176,10 @@ const code = wasmModule(memoryPages, {
   ],
 });
 
-/** Of the global WebAssembly only what is used here, typed for the module above; TypeScript declares it for browsers alone. */
+/**
+ * Of the global WebAssembly only what is used here, typed for the module above; TypeScript declares it for
+ * browsers alone.
+ */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => {

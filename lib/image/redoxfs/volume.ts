@@ -23,7 +23,10 @@ import type { Finding, Volume, VolumeEntry } from '../read/volume.ts';
 import { joinPath } from '../file-tree.ts';
 import { pace } from '../../core/pace.ts';
 
-/** Opens nothing before it is asked for something, so that a volume without a usable header can still be judged. */
+/**
+ * Opens nothing before it is asked for something, so that a volume without a usable header can still be
+ * judged.
+ */
 export function redoxfsVolume(imagePath: string, offsetBytes: number, context: Context, password?: string): Volume {
   let opened: Redoxfs | undefined;
   const open = (): Redoxfs => (opened ??= openRedoxfs(imagePath, offsetBytes, { password }));
@@ -71,13 +74,19 @@ export interface RedoxfsVerdict {
   readonly paths: number;
   /** In blocks that something leads to. */
   readonly usedBytes: number;
-  /** Blocks that are taken though nothing leads to them: a waste, not a damage; a used file system may have some. 0 when there are findings. */
+  /**
+   * Blocks that are taken though nothing leads to them: a waste, not a damage; a used file system may have
+   * some. 0 when there are findings.
+   */
   readonly leakedBlocks: number;
 }
 
 const treePath = '(tree)';
 
-/** Reads the RedoxFS that begins at `offsetBytes`. Only one without a usable header is a Failure; all else are findings. */
+/**
+ * Reads the RedoxFS that begins at `offsetBytes`. Only one without a usable header is a Failure; all else are
+ * findings.
+ */
 export async function verifyRedoxfs(imagePath: string, offsetBytes: number, context: Context, password?: string): Promise<RedoxfsVerdict> {
   const usage = new BlockUsage();
   const fs = openRedoxfs(imagePath, offsetBytes, { seen: (pointer, path) => usage.reach(pointer, path), password });
@@ -199,7 +208,10 @@ class RedoxfsJudge {
     if (typeOf(node) === nodeTypes.symlink) this.fs.linkTarget(node, path);
   }
 
-  /** Nodes in the tree that no directory names, and link counts. A node that waits in the release list has no name rightfully. */
+  /**
+   * Nodes in the tree that no directory names, and link counts. A node that waits in the release list has no
+   * name rightfully.
+   */
   nodesWithoutName(): void {
     if (this.findings.length > 0 || !isNull(this.fs.header.release)) return;
     for (const id of this.ids) {
@@ -263,7 +275,10 @@ class BlockUsage {
   }
 }
 
-/** Replays the log from its oldest block: a byte for each block, 1 where it is free. Nonsense in the log is a Failure. */
+/**
+ * Replays the log from its oldest block: a byte for each block, 1 where it is free. Nonsense in the log is a
+ * Failure.
+ */
 function freeBlocks(fs: Redoxfs, blockCount: number): Uint8Array {
   const free = new Uint8Array(blockCount);
   for (const { index, count } of readAllocationLog(fs.blocks, fs.header.alloc).entries) {
