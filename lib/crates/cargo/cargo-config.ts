@@ -1,11 +1,10 @@
-// Cargo's merged configuration, as far as it reaches rustc: flags, the linker, wrappers, variables. Of several places that could say a thing cargo
-// takes one, or joins them; here is which. Pure.
+// Cargo's merged configuration, as far as it reaches rustc: flags, the linker, wrappers, variables, build scripts that it overrides. Of several places
+// that could say a thing cargo takes one, or joins them; here is which. Pure.
 import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
-import { targetVariable } from './cargo-variables.ts';
-import { cfgHolds } from './cfg-expression.ts';
-import { ownPlace } from '../unit/own-trees.ts';
-import type { OwnTrees } from '../unit/own-trees.ts';
+import { targetVariable } from './config-files.ts';
+import { placeOfHostPath } from '../unit/places.ts';
+import type { ConfigPath, OwnTrees } from '../unit/places.ts';
 
 export interface CargoConfig {
   readonly build?: BuildConfig;
@@ -24,9 +23,6 @@ interface BuildConfig {
 }
 
 type Words = readonly string[] | string;
-
-/** A program by name or absolute path; `file` is an absolute path that the configuration wrote relative to its own. */
-export type ConfigPath = string | { readonly file: string };
 
 interface TargetConfig {
   readonly rustflags?: Words;
@@ -174,11 +170,6 @@ export function hasRelativePaths({ env, target, build }: CargoConfig): boolean {
   );
 }
 
-/** Where a path of the host is in the sandbox: all checkouts agree on those in and beside the user's folders. */
-export function placeOfHostPath(path: string, trees: Pick<OwnTrees, 'common'>): string {
-  return ownPlace(trees, path) ?? path;
-}
-
 /** The table of the triple, empty where there is none, then those with a condition that holds, sorted as cargo sorts them. */
 function tablesFor(config: CargoConfig, triple: string, cfgs: readonly string[]): readonly TargetConfig[] {
   const { [triple]: own, ...others } = config.target ?? {};
@@ -210,4 +201,83 @@ function pathText(path: ConfigPath): string {
 function wordsOf(words: Words | undefined): readonly string[] {
   if (words === undefined) return [];
   return typeof words === 'string' ? words.split(/\s+/).filter((word) => word !== '') : words;
+}
+
+const lists: ReadonlySet<string> = new Set([
+  'rustc-link-lib',
+  'rustc-link-search',
+  'rustc-link-arg',
+  'rustc-link-arg-bins',
+  'rustc-link-arg-tests',
+  'rustc-link-arg-benches',
+  'rustc-link-arg-examples',
+  'rustc-link-arg-cdylib',
+  'rustc-cdylib-link-arg',
+  'rustc-cfg',
+  'rustc-check-cfg',
+]);
+const refused: ReadonlySet<string> = new Set(['warning', 'rerun-if-changed', 'rerun-if-env-changed']);
+
+/** The lines in place of a build script's output; undefined if the configuration does not override the script. */
+export function overrideOf(config: CargoConfig, triple: string, links: string | undefined): readonly string[] | undefined {
+  const tables = config.target?.[triple] as Readonly<Record<string, unknown>> | undefined;
+  const table = links === undefined ? undefined : tables?.[links];
+  if (typeof table !== 'object' || table === null) return undefined;
+  return Object.entries(table).flatMap(([key, value]: [string, unknown]): readonly string[] => {
+    const name = `target.${triple}.${links}.${key}`;
+    if (refused.has(key)) throw cannot('read the configuration', `"${name}" is not supported in an override of a build script`);
+    if (key === 'rustc-env')
+      return Object.entries(value ?? {}).map(([variable, text]) => `cargo:rustc-env=${variable}=${textOf(text, name)}`);
+    const values = lists.has(key) && Array.isArray(value) ? value : [value];
+    return values.map((one: unknown) => `cargo:${key}=${textOf(one, name)}`);
+  });
+}
+
+function textOf(value: unknown, name: string): string {
+  if (['string', 'number', 'boolean'].includes(typeof value) && !String(value).includes('\n')) return String(value);
+  throw cannot('read the configuration', `"${name}" must be a text of one line`);
+}
+
+/** Does `cfg(...)` hold where `cfgs` are set (`unix`, `target_os="linux"`)? Text that is no expression is a Failure. */
+export function cfgHolds(text: string, cfgs: readonly string[]): boolean {
+  const set = new Set(cfgs);
+  const refuse = (why: string): Error => cannot(`read the configuration of cargo`, `"${text}" is no condition: ${why}`);
+  const words = [...text.matchAll(/"[^"]*"|[A-Za-z_][\w-]*|[(),=]|\S/g)].map(([word]) => word);
+  let at = 0;
+  const take = (wanted?: string): string => {
+    const word = words[at++];
+    if (word === undefined) throw refuse('it ends too early');
+    if (wanted !== undefined && word !== wanted) throw refuse(`"${wanted}" is wanted where "${word}" stands`);
+    return word;
+  };
+  const list = (): readonly boolean[] => {
+    const values: boolean[] = [];
+    take('(');
+    while (words[at] !== ')') {
+      values.push(value());
+      if (words[at] !== ')') take(',');
+    }
+    take(')');
+    return values;
+  };
+  const value = (): boolean => {
+    const name = take();
+    if (!/^[A-Za-z_]/.test(name)) throw refuse(`a name is wanted where "${name}" stands`);
+    if (words[at] === '(') {
+      const values = list();
+      if (name === 'all') return values.every(Boolean);
+      if (name === 'any') return values.some(Boolean);
+      if (name === 'not' && values.length === 1) return values[0] === false;
+      throw refuse(`"${name}(...)" is not known`);
+    }
+    if (words[at] !== '=') return name === 'true' || (name !== 'false' && set.has(name));
+    take('=');
+    const wanted = take();
+    if (!wanted.startsWith('"')) throw refuse(`a text in quotes is wanted where "${wanted}" stands`);
+    return set.has(`${name}=${wanted}`);
+  };
+  take('cfg');
+  const values = list();
+  if (values.length !== 1 || at < words.length) throw refuse('one condition is wanted');
+  return values[0] === true;
 }

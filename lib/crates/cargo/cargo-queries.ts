@@ -7,10 +7,8 @@ import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { hasRelativePaths, namesTargets, withAbsolutePaths } from './cargo-config.ts';
 import type { CargoConfig } from './cargo-config.ts';
-import { planningVariables } from './cargo-variables.ts';
-import { cargoHome, configFiles } from './config-files.ts';
-import { lockedPackages } from './locked-packages.ts';
-import { parseMetadata } from './package.ts';
+import { cargoHome, configFiles, planningVariables } from './config-files.ts';
+import { lockedPackages, parseMetadata, workspaceRootOf } from './package.ts';
 import type { Metadata } from './package.ts';
 import { askCargo } from '../plan/planning.ts';
 import type { Cargo, Planning } from '../plan/planning.ts';
@@ -20,7 +18,6 @@ import type { RustSrc } from '../toolchain/rust-src.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
 import { parseUnitGraph } from '../plan/unit-graph.ts';
 import type { UnitGraph } from '../plan/unit-graph.ts';
-import { workspaceRootOf } from './workspace-root.ts';
 
 /** All packages that a project's build could need, and what cargo says on standard error. A stable cargo refuses here what it refuses. */
 export async function metadata(

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
-import { cfgHolds } from './cfg-expression.ts';
+import { cfgHolds } from './cargo-config.ts';
 
 const linux = [
   'debug_assertions',

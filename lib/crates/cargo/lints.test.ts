@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { Failure } from '../../core/errors.ts';
-import { flagsOf, lintArgs } from './lints.ts';
+import { flagsOf, lintArgs } from './package.ts';
 
 const flags = (toml: string): readonly string[] => flagsOf(parse(toml)).flags;
 

@@ -1,7 +1,13 @@
-// What `cargo metadata` knows of a package and the unit graph does not: the words behind CARGO_PKG_*, `links`, the declared features,
-// where it comes from. Reads the answer; starts nothing.
-import { dirname } from 'node:path';
-import { cannot } from '../../core/errors.ts';
+// What is known of packages. `cargo metadata` knows what the unit graph does not: the words behind CARGO_PKG_*, `links`, the declared features, where a
+// package comes from. Manifests and lock files say what neither repeats: lints, the workspace, names of programs' files, vendored packages that no unit needs.
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parse } from 'smol-toml';
+import type { TomlTable, TomlValue } from 'smol-toml';
+import { byCodeUnit } from '../../core/digest.ts';
+import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import { foldersUp, mayName, parseToml, tableOf } from './config-files.ts';
 
 export interface Package {
   /** As the unit graph names it. */
@@ -95,4 +101,143 @@ function packageOf(raw: RawPackage): Package {
     artifacts: raw.dependencies.flatMap(({ name, rename, artifact }) => (artifact == null ? [] : [{ name, as: rename ?? name }])),
     hasLibrary: raw.targets.some((target) => target.kind.some((kind) => libraryKinds.includes(kind))),
   };
+}
+
+export interface ManifestFacts {
+  /** `cargo-features`. */
+  readonly features?: readonly string[];
+  /** `filename` of [[bin]], by the program's name. */
+  readonly filenames?: Readonly<Record<string, string>>;
+}
+
+/** Only a manifest with `cargo-features` says anything. */
+export async function manifestFacts(manifestPath: string): Promise<ManifestFacts> {
+  const text = await readFile(manifestPath, 'utf8');
+  if (!mayName(text, 'cargo-features')) return {};
+  const manifest = parseToml(text);
+  const features = manifest['cargo-features'];
+  const bins = Array.isArray(manifest['bin']) ? manifest['bin'].map(tableOf) : [];
+  const filenames = bins.flatMap(({ name, filename }) =>
+    typeof name === 'string' && typeof filename === 'string' ? [[name, filename] as const] : [],
+  );
+  return {
+    ...(Array.isArray(features) ? { features: features.map(String) } : {}),
+    ...(filenames.length > 0 ? { filenames: Object.fromEntries(filenames) } : {}),
+  };
+}
+
+export interface LintArgs {
+  /** `--warn=unexpected_cfgs`, ... */
+  readonly flags: readonly string[];
+  /** The expectations of `unexpected_cfgs.check-cfg`, as they stand. */
+  readonly checkCfg: readonly string[];
+}
+
+/** The lint flags of the package whose manifest is given. `workspaceRoot` tells the folder of the workspace whose table it may inherit. */
+export async function lintArgs(manifestPath: string, workspaceRoot: () => string): Promise<LintArgs> {
+  const own = tableOf((await readToml(manifestPath))['lints']);
+  if (own['workspace'] !== true) return flagsOf(own);
+  return flagsOf(tableOf(tableOf((await readToml(join(workspaceRoot(), 'Cargo.toml')))['workspace'])['lints']));
+}
+
+export function flagsOf(lints: TomlTable): LintArgs {
+  const rows: { flag: string; name: string; priority: number }[] = [];
+  const checkCfg: string[] = [];
+  for (const [tool, entries] of Object.entries(lints)) {
+    if (tool === 'cargo') continue;
+    for (const [name, value] of Object.entries(tableOf(entries))) {
+      const config = typeof value === 'string' ? { level: value } : tableOf(value);
+      const level = typeof config['level'] === 'string' ? config['level'] : 'warn';
+      const priority = typeof config['priority'] === 'bigint' || typeof config['priority'] === 'number' ? Number(config['priority']) : 0;
+      rows.push({ flag: `--${level}=${tool === 'rust' ? name : `${tool}::${name}`}`, name, priority });
+      const expected = config['check-cfg'];
+      if (tool === 'rust' && name === 'unexpected_cfgs' && Array.isArray(expected)) checkCfg.push(...expected.map(String));
+    }
+  }
+  rows.sort((a, b) => a.priority - b.priority || byCodeUnit(b.name, a.name) || byCodeUnit(a.flag, b.flag));
+  return { flags: rows.map((row) => row.flag), checkCfg: checkCfg.flatMap((expectation) => ['--check-cfg', expectation]) };
+}
+
+/** A manifest that names no lints is not parsed. */
+async function readToml(path: string): Promise<TomlTable> {
+  const text = await absentAsUndefined(readFile(path, 'utf8'));
+  if (text === undefined || !mayName(text, 'lints')) return {};
+  try {
+    return parseToml(text);
+  } catch (error) {
+    throw cannot(`read "${path}"`, error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'it is not TOML', { cause: error });
+  }
+}
+
+/** The absolute folder of the workspace of the package in `dir`; `dir` itself where it has none or its manifest cannot be read. */
+export function workspaceRootOf(dir: string, cargoHome: string): string {
+  const own = manifestIn(dir);
+  if (!own || own['workspace'] !== undefined) return dir;
+  const pointer = tableOf(own['package'])['workspace'];
+  if (typeof pointer === 'string') return resolve(dir, pointer);
+  for (const folder of foldersUp(dirname(dir))) {
+    if (folder === cargoHome) return dir; // what is above cargo's own folder is no workspace of what it downloaded
+    const above = manifestIn(folder);
+    if (!above) continue;
+    const workspace = above['workspace'];
+    if (workspace === undefined) {
+      const further = tableOf(above['package'])['workspace'];
+      if (typeof further === 'string') return resolve(folder, further);
+    } else if (!excludes(tableOf(workspace), folder, dir)) return folder;
+  }
+  return dir;
+}
+
+/** An excluded package is a member all the same where `members` names it or a folder above it. */
+function excludes(workspace: TomlTable, root: string, dir: string): boolean {
+  const around = (value: TomlValue | undefined): boolean =>
+    Array.isArray(value) && value.some((path) => typeof path === 'string' && !relative(resolve(root, path), dir).startsWith('..'));
+  return around(workspace['exclude']) && !around(workspace['members']);
+}
+
+/** Only what may matter is parsed: a manifest without either word is one without a workspace. */
+function manifestIn(folder: string): TomlTable | undefined {
+  try {
+    const text = readFileSync(join(folder, 'Cargo.toml'), 'utf8');
+    return mayName(text, 'workspace') ? parseToml(text) : {};
+  } catch {
+    return undefined; // there is none, or cargo says better what is wrong with it
+  }
+}
+
+/** Their folders by "<name>-<version>". They are looked for next to `known` packages: `cargo vendor` names a folder with or without the version. */
+export async function lockedPackages(workspaceRoot: string, known: readonly Package[]): Promise<ReadonlyMap<string, string>> {
+  const there = new Set(known.map(({ name, version }) => `${name}-${version}`));
+  const folders = [...new Set(known.map(({ dir }) => dirname(dir)))];
+  const found = new Map<string, string>();
+  for (const { name, version } of await lockedIn(join(workspaceRoot, 'Cargo.lock'))) {
+    if (there.has(`${name}-${version}`)) continue;
+    const names = [`${name}-${version}`, `${name}-${version.split('+')[0]}`, name];
+    for (const folder of folders.flatMap((one) => names.map((word) => join(one, word)))) {
+      if (!(await isVendored(folder, version))) continue;
+      found.set(`${name}-${version}`, folder);
+      break;
+    }
+  }
+  return found;
+}
+
+/** The packages of a lock file that come from elsewhere; none where there is no file yet. */
+async function lockedIn(path: string): Promise<readonly { readonly name: string; readonly version: string }[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const { package: packages } = parse(text);
+  if (!Array.isArray(packages)) return [];
+  return packages.flatMap((one) => {
+    if (typeof one !== 'object' || one instanceof Date || Array.isArray(one)) return [];
+    const { name, version, source } = one;
+    return typeof name === 'string' && typeof version === 'string' && source !== undefined ? [{ name, version }] : [];
+  });
+}
+
+async function isVendored(folder: string, version: string): Promise<boolean> {
+  const [manifest, checksum] = await Promise.all(
+    ['Cargo.toml', '.cargo-checksum.json'].map((name) => readFile(join(folder, name), 'utf8').catch(() => undefined)),
+  );
+  if (manifest === undefined || checksum === undefined) return false;
+  return /^\s*version\s*=\s*"([^"]*)"/m.exec(manifest)?.[1] === version;
 }

@@ -1,7 +1,7 @@
 // What is resolved in one checkout holds in another: folders come and go as tokens, in fields that are paths and nowhere else.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { commonFolder, localPath, localValue, portablePath, portableText } from './portable-paths.ts';
+import { commonFolder, localPath, localValue, portablePath, portableText } from '../plan/resolution.ts';
 
 const here = [
   { token: '\u0001', path: '/data/me/one' },

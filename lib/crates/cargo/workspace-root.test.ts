@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { run } from '../../core/sh.ts';
-import { workspaceRootOf } from './workspace-root.ts';
+import { workspaceRootOf } from './package.ts';
 
 const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/' };
 const packageText = (name: string, more = ''): string => `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2021"\n${more}`;

@@ -7,7 +7,7 @@ import { byCodeUnit } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { run } from '../../core/sh.ts';
-import { planningVariables } from '../cargo/cargo-variables.ts';
+import { planningVariables } from '../cargo/config-files.ts';
 import { selectionArgs } from '../project.ts';
 import type { Project } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf } from '../../dev/testing/sample-units.ts';
 import { withScratch } from '../../dev/testing/scratch.ts';
-import { lookedAt } from './plan-witnesses.ts';
+import { lookedAt } from './resolution.ts';
 import type { Package } from '../cargo/package.ts';
 
 test('folders of targets, folders that globs list, workspaces of others, patches, and manifests that may appear between', async () => {

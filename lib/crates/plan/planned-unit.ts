@@ -1,8 +1,7 @@
 // What the plan says of a unit.
 import type { Checkout } from '../../cache/checkouts.ts';
 import type { Digest } from '../../core/digest.ts';
-import type { HostProgram, Wrappers } from '../toolchain/host-program.ts';
-import type { OwnTrees } from '../unit/own-trees.ts';
+import type { HostProgram, OwnTrees, Wrappers } from '../unit/places.ts';
 import type { Sysroot } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import type { Compilation } from '../unit/rustc-args.ts';

@@ -1,27 +1,26 @@
 // How cargo is started to plan a project so that nothing of the project's runs on the host and that a stable cargo stays stable: its rustc is
-// shut in (planning-rustc.ts), wrappers are left out, [env] reaches no program of the host, and [unstable] is hidden where cargo would ignore it.
+// shut in, wrappers are left out, [env] reaches no program of the host, and [unstable] is hidden where cargo would ignore it. Cargo's refusals are Failures.
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stringify } from 'smol-toml';
-import type { Cache } from '../../cache/cache.ts';
+import { bubblewrapArgv } from '../../actions/sandbox/sandbox.ts';
 import type { Sandbox } from '../../actions/sandbox/sandbox.ts';
-import { digestBytes } from '../../core/digest.ts';
-import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import type { Cache } from '../../cache/cache.ts';
+import { digestBytes, digestRecord } from '../../core/digest.ts';
+import { absentAsUndefined, cannot, Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { findProgram, run } from '../../core/sh.ts';
-import { userHome } from '../unit/own-trees.ts';
-import { planError } from './plan-error.ts';
 import type { CargoConfig } from '../cargo/cargo-config.ts';
-import { noWrappers, planningVariables } from '../cargo/cargo-variables.ts';
-import { configFiles, configTable, mayName } from '../cargo/config-files.ts';
+import { configFiles, configTable, foldersUp, mayName, noWrappers, planningVariables } from '../cargo/config-files.ts';
 import type { ConfigFile } from '../cargo/config-files.ts';
-import { planningRustc, projectFolder } from './planning-rustc.ts';
-import type { PlanningRustc } from './planning-rustc.ts';
 import { triplesOf } from '../project.ts';
 import type { Project } from '../project.ts';
+import { toolchainIdentity } from '../toolchain/identity.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
+import { holdsHome, userHome } from '../unit/places.ts';
 
 export interface Cargo {
   readonly toolchain: Toolchain;
@@ -146,4 +145,95 @@ async function withoutUnstable(file: ConfigFile, cache: Cache): Promise<string |
   await writeFile(partial, text);
   await rename(partial, path);
   return path;
+}
+
+/** What cargo is told about rustc. */
+export interface PlanningRustc {
+  /** The value of RUSTC. */
+  readonly program: string;
+  /** The value of CARGO_TARGET_DIR. It exists, because only then cargo keeps in it what this rustc answered. */
+  readonly targetDir: string;
+}
+
+export interface PlanningRustcRequest {
+  readonly toolchain: Toolchain;
+  readonly cache: Pick<Cache, 'dir' | 'root' | 'tmpDir'>;
+  readonly sandbox: Sandbox;
+  /** Folders and files of the host that the project's flags may name. */
+  readonly visible: readonly string[];
+  readonly cwd: string;
+  /** Whether this rustc may do unstable things unasked. RUSTC_BOOTSTRAP of cargo's environment is for cargo alone. */
+  readonly bootstrap: boolean;
+}
+
+/** Everything in it is constant: its data are the files next to it, and what cargo asks stays a list of arguments. */
+const script = '#!/bin/sh\nhere=${0%/*}\nexec "$here/bwrap" --args 3 -- "$here/program" "$@" 3<"$here/view"\n';
+
+/** Writes the script once for each view; without a sandbox rustc itself is the program. */
+export async function planningRustc(request: PlanningRustcRequest): Promise<PlanningRustc> {
+  const { toolchain, cache, sandbox, bootstrap } = request;
+  const planning = join(cache.dir, 'planning');
+  if (sandbox.kind === 'none') {
+    await mkdir(planning, { recursive: true });
+    return { program: toolchain.rustc, targetDir: planning };
+  }
+  const own = join(toolchain.sysroot, 'bin/rustc');
+  const program = existsSync(own) ? own : toolchain.rustc;
+  const shown = [toolchain.sysroot, ...(program === own ? [] : [program]), ...request.visible];
+  const view = (folder: string): readonly string[] => {
+    const readOnly = Object.fromEntries([...shown, folder].map((path) => [path, path]));
+    const words = bubblewrapArgv(sandbox, [], request.cwd, { readOnly, writable: {} });
+    return [
+      ...words.slice(1, words.lastIndexOf('--')),
+      ...(bootstrap ? ['--setenv', 'RUSTC_BOOTSTRAP', '1'] : ['--unsetenv', 'RUSTC_BOOTSTRAP']),
+    ];
+  };
+  const compiler = await toolchainIdentity(toolchain, cache.root); // or answers of another compiler in its place would be taken for its own
+  const name = digestRecord({ script, view: view(''), bwrap: sandbox.program, program, compiler }).slice(0, 16);
+  const folder = join(planning, name);
+  if (!(await absentAsUndefined(stat(folder)))) {
+    await mkdir(planning, { recursive: true });
+    const partial = await mkdtemp(join(cache.tmpDir, 'planning-')); // projects are planned at once, also by one process
+    await mkdir(join(partial, 'target'));
+    await writeFile(
+      join(partial, 'view'),
+      view(folder)
+        .map((word) => `${word}\0`)
+        .join(''),
+    );
+    await symlink(sandbox.program, join(partial, 'bwrap'));
+    await symlink(program, join(partial, 'program'));
+    await writeFile(join(partial, 'rustc'), script, { mode: 0o755 });
+    await rename(partial, folder).catch(async (error: unknown) => {
+      await rm(partial, { recursive: true, force: true });
+      if (!existsSync(folder)) throw error; // else another process was first
+    });
+  }
+  return { program: join(folder, 'rustc'), targetDir: join(folder, 'target') };
+}
+
+/** The folder that a project's flags may name files of: the outermost above `dir` that belongs to it by its looks, never a home folder. */
+export function projectFolder(dir: string, home: string = homedir()): string {
+  const marks = ['Cargo.toml', '.cargo', '.git'];
+  const candidates = foldersUp(dir).filter((folder) => !holdsHome(folder, home));
+  return candidates.findLast((folder) => marks.some((mark) => existsSync(join(folder, mark)))) ?? dir;
+}
+
+const staleLock = /--locked was passed|lock file needs to be updated|cannot update the lock file/;
+
+/** Whether cargo refused because Cargo.lock does not fit the manifests. */
+export function isStaleLock(error: unknown): boolean {
+  return error instanceof Failure && staleLock.test(error.detail ?? '');
+}
+
+/** Cargo's refusal in one sentence, its own words above it, and what to do. */
+export function planError(dir: string, words: string): Error {
+  const first = /^error: (.*)$/m.exec(words)?.[1] ?? words.split('\n')[0] ?? 'cargo gave no reason';
+  const hint = staleLock.test(words)
+    ? 'Cargo.lock does not fit Cargo.toml: run cargo update --workspace (or cargo generate-lockfile) in the project'
+    : /no matching package|failed to get|can't checkout|--offline/.test(words)
+      ? 'nothing is downloaded during a build: run cargo fetch or cargo vendor in the project first'
+      : undefined;
+  const why = /--locked was passed|cannot update the lock file/.test(words) ? 'its Cargo.lock is out of date' : first.replace(/\.$/, '');
+  return cannot(`plan "${dir}"`, why, { detail: words, hint });
 }

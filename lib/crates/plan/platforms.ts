@@ -1,23 +1,22 @@
-// What units are compiled for: each platform of a unit graph with its conditions, flags and linker. One project may have several, since its
-// configuration or its packages may name their own.
+// What units are compiled for and with: each platform of a unit graph with its conditions, flags and linker, and unstable features of a nightly cargo that
+// change how units are compiled. One project may have several platforms, since its configuration or its packages may name their own.
 import { basename } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
-import type { Digest } from '../../core/digest.ts';
+import type { Digest, Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { remembered } from '../../core/remembered.ts';
+import { outputOf } from '../../core/sh.ts';
 import { linkerOf, rustflagsOf } from '../cargo/cargo-config.ts';
 import type { CargoConfig } from '../cargo/cargo-config.ts';
-import { planningVariables } from '../cargo/cargo-variables.ts';
-import { hostProgram } from '../toolchain/host-program.ts';
-import type { HostProgram } from '../toolchain/host-program.ts';
-import { userHome } from '../unit/own-trees.ts';
-import type { OwnTrees } from '../unit/own-trees.ts';
-import { places } from '../unit/places.ts';
-import { planningRustc, projectFolder } from './planning-rustc.ts';
+import { planningVariables } from '../cargo/config-files.ts';
+import { planningRustc, projectFolder } from './planning.ts';
 import type { Cargo } from './planning.ts';
-import type { Project } from '../project.ts';
-import { targetCfgs } from './target-info.ts';
 import type { Unit } from './unit-graph.ts';
+import type { Project } from '../project.ts';
+import type { Toolchain } from '../toolchain/toolchain.ts';
+import { hostProgram, places, userHome } from '../unit/places.ts';
+import type { HostProgram, OwnTrees } from '../unit/places.ts';
 
 export interface Platform {
   /** A triple; of a JSON target its stem. */
@@ -101,4 +100,80 @@ async function targetFileAt(path: string, { digests }: Cache): Promise<Platform[
   const digest = await digests.file(path);
   if (digest === undefined) throw cannot(`read the target "${path}"`, 'it does not exist');
   return { path, digest };
+}
+
+export interface CfgQuestion {
+  readonly toolchain: Toolchain;
+  /** The rustc that is started: the toolchain's own, or what shuts it in where the project's flags or files reach it. */
+  readonly rustc: string;
+  /** A triple or a JSON file. */
+  readonly target: string;
+  /** May change the answer. */
+  readonly flags: readonly string[];
+  /** Relative paths of flags count from here. */
+  readonly cwd: string;
+  /** RUSTC_BOOTSTRAP of the configuration. */
+  readonly bootstrap: string | undefined;
+}
+
+/** The lines of `rustc --print cfg`: `unix`, `target_os="linux"`. */
+export async function targetCfgs(question: CfgQuestion, cacheDir: string, { signal }: Context): Promise<readonly string[]> {
+  const { toolchain, rustc, target, flags, cwd } = question;
+  // Only for a JSON target: a stable rustc that is allowed unstable things also tells unstable cfgs, which scripts then take for granted.
+  const unstable = target.endsWith('.json');
+  const bootstrap = unstable ? '1' : question.bootstrap;
+  const place = flags.some((flag) => /[/@]/.test(flag)) ? cwd : null;
+  const asked: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags, bootstrap: bootstrap ?? null, place };
+  return remembered<string[]>(cacheDir, 'cfg', asked, async () => {
+    const argv = [rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
+    const env: Record<string, string> = bootstrap === undefined ? {} : { RUSTC_BOOTSTRAP: bootstrap };
+    const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd, env, signal });
+    return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(unstable ? [target] : [])] };
+  });
+}
+
+/** Names of `cargo-features` and of [unstable] that would have to be honoured and are not. */
+const unsupported: ReadonlySet<string> = new Set([
+  'any-build-script-metadata',
+  'dual-proc-macros',
+  'embed-metadata',
+  'host-config',
+  'metabuild',
+  'no-embed-metadata',
+  'open-namespaces',
+  'panic-immediate-abort',
+  'profile-hint-mostly-unused',
+  'sbom',
+  'target-applies-to-host',
+]);
+
+export interface UnstableFeatures {
+  readonly trimPaths: boolean;
+  readonly publicDependency: boolean;
+}
+
+/**
+ * What the configuration turns on. `variables` are the user's (CARGO_UNSTABLE_*), `manifestFeatures` the `cargo-features` of the project's packages.
+ * A feature that is not supported is a Failure.
+ */
+export function unstableFeatures(
+  dir: string,
+  configured: Readonly<Record<string, unknown>>,
+  variables: Readonly<Record<string, string>>,
+  manifestFeatures: readonly string[],
+): UnstableFeatures {
+  const isOn = (name: string): boolean => {
+    const variable = variables[`CARGO_UNSTABLE_${name.toUpperCase().replaceAll('-', '_')}`];
+    return variable === undefined ? configured[name] !== undefined && configured[name] !== false : variable !== 'false';
+  };
+  for (const name of unsupported) {
+    if (!isOn(name) && !manifestFeatures.includes(name)) continue;
+    throw cannot(`build "${dir}"`, `it uses cargo's unstable feature "${name}", which is not supported`, {
+      hint: 'build it with cargo, or without that feature',
+    });
+  }
+  return {
+    trimPaths: isOn('trim-paths') || manifestFeatures.includes('trim-paths'),
+    publicDependency: isOn('public-dependency'),
+  };
 }

@@ -1,23 +1,24 @@
 // What cargo makes of a project: the unit graph, the packages in it, the configuration. Its answer is remembered with a witness for
 // everything that it was made from, so that an unchanged project never starts cargo, in this checkout or another.
-import { join, relative, resolve } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { TomlTable, TomlValue } from 'smol-toml';
 import type { Cache } from '../../cache/cache.ts';
-import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../../core/digest.ts';
+import type { Digest, Json } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import type { CargoConfig } from '../cargo/cargo-config.ts';
-import { planningVariables } from '../cargo/cargo-variables.ts';
-import { cargoHome, configFiles, configPlaces, foldersUp } from '../cargo/config-files.ts';
-import { commonFolder, localPath, localValue, portablePath, portableText } from '../cargo/portable-paths.ts';
-import type { Base } from '../cargo/portable-paths.ts';
+import { cargoHome, configFiles, configPlaces, foldersUp, parseToml, planningVariables, tableOf } from '../cargo/config-files.ts';
+import { workspaceRootOf } from '../cargo/package.ts';
+import type { Package } from '../cargo/package.ts';
 import type { Cargo } from './planning.ts';
-import { selectionArgs, triplesOf } from '../project.ts';
-import type { Project } from '../project.ts';
 import { resolveAnew } from './resolve-anew.ts';
 import type { Resolution } from './resolve-anew.ts';
+import { selectionArgs, triplesOf } from '../project.ts';
+import type { Project } from '../project.ts';
+import { toolchainIdentity } from '../toolchain/identity.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
-import { toolchainIdentity } from '../toolchain/identity.ts';
 
 /** A file by its digest, or a folder (closing slash) by the names in it; null where there is none. */
 type Witness = readonly [path: string, digest: Digest | null];
@@ -143,4 +144,119 @@ function areRemembered(value: Json): value is readonly Remembered[] {
     Array.isArray(value) &&
     value.every((answer: Json) => typeof answer === 'object' && answer !== null && 'base' in answer && 'only' in answer)
   );
+}
+
+/** Folders of a package in which a new file is a new target, and a new folder with a main.rs as well. */
+const targetFolders = ['src/bin', 'examples', 'tests', 'benches'];
+
+/** Absolute paths, each once. `packages` are all that cargo knows of, `cargoHome` is where it keeps those that it downloaded. */
+export async function lookedAt(packages: readonly Package[], workspaceRoot: string, cargoHome: string): Promise<readonly string[]> {
+  const own = packages.filter(({ source }) => source === undefined).map(({ dir }) => dir);
+  const around = commonFolder(workspaceRoot, own);
+  const roots = [...new Set([workspaceRoot, ...own.map((dir) => workspaceRootOf(dir, cargoHome))])];
+  const discovered = await Promise.all(own.map(discoveredFolders));
+  const members = await Promise.all(roots.map(memberFolders));
+  return [
+    ...new Set([
+      join(workspaceRoot, 'Cargo.lock'),
+      ...packages.map(({ manifestPath }) => manifestPath),
+      ...roots.map((root) => join(root, 'Cargo.toml')),
+      // One that appears may make a workspace around a package.
+      ...own.flatMap((dir) =>
+        foldersUp(dir)
+          .filter((folder) => `${folder}/`.startsWith(`${around}/`))
+          .map((folder) => join(folder, 'Cargo.toml')),
+      ),
+      ...discovered.flat(),
+      ...members.flat(),
+    ]),
+  ];
+}
+
+async function discoveredFolders(dir: string): Promise<readonly string[]> {
+  const nested = await Promise.all(
+    targetFolders.map(async (folder) => (await foldersIn(join(dir, folder))).map((name) => `${join(dir, folder, name)}/`)),
+  );
+  return [`${dir}/`, `${dir}/src/`, ...targetFolders.map((folder) => `${join(dir, folder)}/`), ...nested.flat()];
+}
+
+/** Where a workspace's patterns of members look, and what its patches would take from folders. */
+async function memberFolders(root: string): Promise<readonly string[]> {
+  const text = await readFile(join(root, 'Cargo.toml'), 'utf8').catch(() => '');
+  const manifest = parseToml(text);
+  const workspace = tableOf(manifest['workspace']);
+  const patterns = [...texts(workspace['members']), ...texts(workspace['default-members'])];
+  const looked: string[] = [];
+  for (const pattern of patterns) if (/[*?[]/.test(pattern)) looked.push(...(await expand(root, pattern.split('/').filter(Boolean))));
+  const patches = Object.values(tableOf(manifest['patch'])).flatMap((source) => Object.values(tableOf(source)));
+  for (const { path } of [...patches, ...Object.values(tableOf(manifest['replace']))].map(tableOf) as readonly TomlTable[]) {
+    if (typeof path === 'string') looked.push(join(resolve(root, path), 'Cargo.toml'));
+  }
+  return looked;
+}
+
+/** Every folder that a pattern lists, and every manifest that it looks for. */
+async function expand(folder: string, [part, ...rest]: readonly string[]): Promise<readonly string[]> {
+  if (part === undefined) return [join(folder, 'Cargo.toml')];
+  if (!/[*?[]/.test(part)) return expand(join(folder, part), rest);
+  const names = (await foldersIn(folder)).filter((name) => name !== 'target' && !name.startsWith('.'));
+  const below = names.map((name) => (part === '**' ? expand(join(folder, name), [part, ...rest]) : expand(join(folder, name), rest)));
+  const here = part === '**' ? await expand(folder, rest) : [];
+  return [`${folder}/`, ...here, ...(await Promise.all(below)).flat()];
+}
+
+async function foldersIn(dir: string): Promise<readonly string[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map(({ name }) => name);
+}
+
+function texts(value: TomlValue | undefined): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+/** What stands for a folder, and the folder here. */
+export interface Base {
+  readonly token: string;
+  readonly path: string;
+}
+
+/** JSON text of `value`, with the folders as tokens in the fields of these names. */
+export function portableText(value: unknown, fields: ReadonlySet<string>, bases: readonly Base[]): string {
+  return JSON.stringify(value, (key, item: unknown) => (typeof item === 'string' && fields.has(key) ? portablePath(item, bases) : item));
+}
+
+/** The other way round, with the folders of this checkout. */
+export function localValue(text: string, fields: ReadonlySet<string>, bases: readonly Base[]): unknown {
+  return JSON.parse(text, (key, item: unknown) => (typeof item === 'string' && fields.has(key) ? localPath(item, bases) : item));
+}
+
+export function portablePath(path: string, bases: readonly Base[]): string {
+  const longestFirst = [...bases].sort((a, b) => b.path.length - a.path.length);
+  return longestFirst.reduce((text, { token, path: folder }) => (folder === '/' ? text : replaceFolder(text, folder, token)), path);
+}
+
+export function localPath(path: string, bases: readonly Base[]): string {
+  return bases.reduce((text, { token, path: folder }) => text.replaceAll(token, folder), path);
+}
+
+/** The deepest folder that holds all of these; "/" when they have nothing else in common. */
+export function commonFolder(first: string, others: readonly string[]): string {
+  return others.reduce((common, path) => {
+    let folder = common;
+    while (relative(folder, resolve(path)).startsWith('..')) folder = dirname(folder);
+    return folder;
+  }, resolve(first));
+}
+
+/** Where the folder's name ends: at a slash, at the "#" of a package id, or at the end of the text. */
+function replaceFolder(text: string, folder: string, token: string): string {
+  let out = '';
+  let rest = text;
+  for (let at = rest.indexOf(folder); at >= 0; at = rest.indexOf(folder)) {
+    const after = rest[at + folder.length];
+    const whole = after === undefined || after === '/' || after === '#';
+    out += rest.slice(0, at) + (whole ? token : folder);
+    rest = rest.slice(at + folder.length);
+  }
+  return out + rest;
 }

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { warningsOf } from './resolve-anew.ts';
-import { unstableFeatures } from './unstable-features.ts';
+import { unstableFeatures } from './platforms.ts';
 
 test("cargo's warnings are told once each with their further lines, and a stable cargo's are those of a stable one", () => {
   const said = [

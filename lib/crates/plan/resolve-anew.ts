@@ -4,14 +4,10 @@ import type { Context } from '../../core/events.ts';
 import type { CargoConfig } from '../cargo/cargo-config.ts';
 import { configuration, isLocked, metadata, stdMetadata, stdSources, targetsOf, unitGraph, updateLock } from '../cargo/cargo-queries.ts';
 import { cargoHome, configFiles, mayName } from '../cargo/config-files.ts';
-import { lintArgs } from '../cargo/lints.ts';
-import type { LintArgs } from '../cargo/lints.ts';
-import { manifestFacts } from '../cargo/manifest-facts.ts';
-import type { ManifestFacts } from '../cargo/manifest-facts.ts';
-import type { Metadata, Package } from '../cargo/package.ts';
-import { lookedAt } from './plan-witnesses.ts';
-import { isStaleLock } from './plan-error.ts';
-import { openPlanning } from './planning.ts';
+import { lintArgs, manifestFacts, workspaceRootOf } from '../cargo/package.ts';
+import type { LintArgs, ManifestFacts, Metadata, Package } from '../cargo/package.ts';
+import { lookedAt } from './resolution.ts';
+import { isStaleLock, openPlanning } from './planning.ts';
 import type { Cargo, Planning } from './planning.ts';
 import { profileRoot } from './profile-root.ts';
 import type { ProfileRoot } from './profile-root.ts';
@@ -20,7 +16,6 @@ import type { Project } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
 import type { UnitGraph } from './unit-graph.ts';
-import { workspaceRootOf } from '../cargo/workspace-root.ts';
 
 export interface Resolution {
   readonly graph: UnitGraph;

@@ -14,7 +14,7 @@ import { answerOf } from './build-answer.ts';
 import type { Compiled, CompileOptions } from '../compiled.ts';
 import { openDeepKeys } from './deep-key.ts';
 import { compilersFor, toolsOf } from '../toolchain/host-tools.ts';
-import { userHome } from '../unit/own-trees.ts';
+import { userHome } from '../unit/places.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan, ProjectRequest } from '../plan/plan.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';

@@ -5,7 +5,7 @@ import type { WrittenLooks } from '../../cache/digests/written-looks.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { digestRecord } from '../../core/digest.ts';
 import type { Context, Event } from '../../core/events.ts';
-import { compilingVariables } from '../cargo/cargo-variables.ts';
+import { compilingVariables } from '../cargo/config-files.ts';
 import type { CompileOptions, Output } from '../compiled.ts';
 import { compilersFor } from '../toolchain/host-tools.ts';
 import type { ProjectRequest } from '../plan/plan.ts';

@@ -8,8 +8,8 @@ import { realToolchain } from '../../dev/testing/real-rustc.ts';
 import { dev, packageOf, release, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import { outputOf, run } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
-import { cfgEnv, targetCfgs } from '../plan/target-info.ts';
-import { depEnv, packageEnv, rustcEnv, scriptEnv } from './env.ts';
+import { cfgEnv, depEnv, packageEnv, rustcEnv, scriptEnv } from './env.ts';
+import { targetCfgs } from '../plan/platforms.ts';
 import type { ScriptRun } from './env.ts';
 import { isScriptRun, parseUnitGraph } from '../plan/unit-graph.ts';
 

@@ -1,10 +1,9 @@
 // The environment that cargo promises: CARGO_PKG_* and friends for rustc, and what a build script sees. Closed: nothing of the
 // person's own environment is in it (facts: crates, 1.3 and 1.4). Pure.
-import { cfgEnv } from '../plan/target-info.ts';
 import type { Package } from '../cargo/package.ts';
+import type { Unit } from '../plan/unit-graph.ts';
 import { places } from './places.ts';
 import type { Place } from './places.ts';
-import type { Unit } from '../plan/unit-graph.ts';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -104,4 +103,20 @@ export function scriptEnv(unit: Unit, owner: Package, run: ScriptRun): Env {
 export function depEnv(links: string, metadata: Env): Env {
   const upper = (text: string): string => text.toUpperCase().replaceAll('-', '_');
   return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`DEP_${upper(links)}_${upper(key)}`, value]));
+}
+
+/** CARGO_CFG_<KEY>: flags are empty, several values are joined by commas. */
+export function cfgEnv(cfgs: readonly string[], debugAssertions: boolean, features: readonly string[]): Readonly<Record<string, string>> {
+  const values = new Map<string, string[]>();
+  for (const cfg of cfgs) {
+    const at = cfg.indexOf('=');
+    const key = at < 0 ? cfg : cfg.slice(0, at);
+    if (key === 'debug_assertions' && !debugAssertions) continue;
+    if (key === 'proc_macro') continue;
+    const list = values.get(key) ?? [];
+    values.set(key, at < 0 ? list : [...list, cfg.slice(at + 1).replace(/^"|"$/g, '')]);
+  }
+  if (debugAssertions) values.set('debug_assertions', []);
+  values.set('feature', [...features]);
+  return Object.fromEntries([...values].map(([key, list]) => [`CARGO_CFG_${key.toUpperCase().replaceAll('-', '_')}`, list.join(',')]));
 }

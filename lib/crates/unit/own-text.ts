@@ -1,7 +1,7 @@
 // The text that the user wrote for a package: what it spells may be shown although it is beside the user's folders (lib/actions/sandbox/surroundings.ts).
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isWithin } from './own-trees.ts';
+import { isWithin } from './places.ts';
 
 /** Files of a package that are larger, and more of them, are not searched. */
 const largestFile = 1 << 18;

@@ -7,8 +7,8 @@ import { withScratch } from '../../dev/testing/scratch.ts';
 import type { Scratch } from '../../dev/testing/scratch.ts';
 import { here } from '../../dev/testing/sample-units.ts';
 import { outputOf } from '../../core/sh.ts';
-import { ownMounts, ownPlace, ownTrees, userHome } from './own-trees.ts';
-import type { OwnTrees } from './own-trees.ts';
+import { ownMounts, ownPlace, ownTrees, userHome } from './places.ts';
+import type { OwnTrees } from './places.ts';
 
 /** `git` in a folder of the scratch folder. */
 async function git({ folder }: Scratch, at: string, ...words: readonly string[]): Promise<void> {

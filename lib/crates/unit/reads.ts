@@ -16,7 +16,7 @@ import { linkClosure } from '../run/built-unit.ts';
 import type { BuiltUnit } from '../run/built-unit.ts';
 import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
-import { ownPlace, ownPlaces } from './own-trees.ts';
+import { ownPlace, ownPlaces } from './places.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { pathsOfUnit } from './source-view.ts';
 import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';

@@ -4,7 +4,7 @@ import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
 import type { Violation } from '../../actions/sandbox/violation.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
-import { ownPlaces } from './own-trees.ts';
+import { ownPlaces } from './places.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { pathsOfUnit } from './source-view.ts';
 import { isScriptRun } from '../plan/unit-graph.ts';

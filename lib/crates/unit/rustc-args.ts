@@ -1,10 +1,9 @@
 // The command line of rustc for one unit, in cargo's order (facts: crates, 1.2). Two parts: what follows from the plan alone, which
 // also names the unit, and what follows from the results of its dependencies. Pure.
 import type { Directives, LinkArg } from './directives.ts';
-import type { LintArgs } from '../cargo/lints.ts';
+import type { LintArgs, Package } from '../cargo/package.ts';
 import { ltoArgs } from '../plan/lto.ts';
 import type { Lto } from '../plan/lto.ts';
-import type { Package } from '../cargo/package.ts';
 import { places } from './places.ts';
 import type { Place } from './places.ts';
 import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';

@@ -2,15 +2,15 @@
 // is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole. Both see what their dependencies
 // provide while they run: the packages of procedural macros, of the libraries of a build script, and of scripts that name files to link.
 import type { ActionRecord, OwnView } from '../../actions/action.ts';
-import { isBelow } from '../../actions/sandbox/mounts.ts';
 import { allOf, digestOfTree, repositoryOf } from '../../actions/place-digest.ts';
+import { isBelow } from '../../actions/sandbox/mounts.ts';
+import { hostPlaces } from '../../actions/sandbox/sandbox.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest } from '../../core/digest.ts';
-import { programMounts } from '../toolchain/host-program.ts';
-import { isWithin, ownMounts, ownPlace, ownPlaces } from './own-trees.ts';
-import { ownText } from './own-text.ts';
-import { places } from './places.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
+import type { HostProgram } from './places.ts';
+import { ownText } from './own-text.ts';
+import { isWithin, ownMounts, ownPlace, ownPlaces, places } from './places.ts';
 
 type Mounts = Readonly<Record<string, string>>;
 
@@ -102,4 +102,14 @@ function grantedView(
     files[allOf(own ?? path)] = digest;
   }
   return { mounts: more, files };
+}
+
+/** Mounts for programs that the sandbox would not show: place -> path of the host. */
+export function programMounts(programs: readonly (HostProgram | undefined)[]): Readonly<Record<string, string>> {
+  const shown = (path: string): boolean => hostPlaces.some((folder) => path.startsWith(`${folder}/`));
+  return Object.fromEntries(
+    programs.flatMap((program) =>
+      program?.path !== undefined && program.word.startsWith('/') && !shown(program.word) ? [[program.word, program.path]] : [],
+    ),
+  );
 }
