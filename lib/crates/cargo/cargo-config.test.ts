@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { configEnvOf, hasRelativePaths, linkerOf, rustflagsOf, withAbsolutePaths, wrappersOf } from './cargo-config.ts';
 import { here } from '../../dev/testing/sample-units.ts';
 import type { CargoConfig } from './cargo-config.ts';
-import { rootOf } from '../plan/profile-root.ts';
+import { rootOf } from '../plan/resolve-anew.ts';
 
 const triple = 'x86_64-unknown-linux-gnu';
 const cfgs = ['unix', 'target_os="linux"'];

@@ -8,7 +8,7 @@ import type { Job } from '../../actions/lookup.ts';
 import { openCache } from '../../cache/cache.ts';
 import type { Context } from '../../core/events.ts';
 import { tool } from '../../core/tools.ts';
-import { configuration, metadata, stdSources, targetsOf } from '../cargo/cargo-queries.ts';
+import { configuration, metadata, stdSources, targetsOf } from '../plan/resolve-anew.ts';
 import { openPlanning } from '../plan/planning.ts';
 import { compile } from '../compile.ts';
 import type { CompileOptions } from '../compiled.ts';

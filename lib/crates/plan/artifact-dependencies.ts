@@ -4,8 +4,7 @@ import { filesOfResult } from '../../actions/action.ts';
 import type { FileArtifact } from '../../actions/action.ts';
 import type { Digest } from '../../core/digest.ts';
 import { places } from '../unit/places.ts';
-import type { PlannedUnit } from './planned-unit.ts';
-import type { BuiltUnit } from '../run/built-unit.ts';
+import type { BuiltUnit, PlannedUnit } from './planned-unit.ts';
 import { isBuildScript, isScriptRun } from './unit-graph.ts';
 
 type Env = Readonly<Record<string, string>>;

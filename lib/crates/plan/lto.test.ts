@@ -2,8 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { on, release, targets, unitOf } from '../../dev/testing/sample-units.ts';
-import { ltoArgs, ltoStates } from './lto.ts';
-import type { Lto } from './lto.ts';
+import { ltoArgs, ltoStates } from '../unit/rustc-args.ts';
+import type { Lto } from '../unit/rustc-args.ts';
 import type { Unit } from './unit-graph.ts';
 
 const withLto = (lto: string): Pick<Unit, 'profile'> => ({ profile: { ...release, lto } });

@@ -3,31 +3,29 @@
 import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import { checkoutAt } from '../../cache/checkouts.ts';
-import type { Digest, Json } from '../../core/digest.ts';
 import { digestRecord } from '../../core/digest.ts';
+import type { Digest, Json } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
-import { planningVariables } from '../cargo/config-files.ts';
 import { configEnvOf, overrideOf, wrappersOf } from '../cargo/cargo-config.ts';
 import type { CargoConfig } from '../cargo/cargo-config.ts';
-import type { ConfigPath, HostProgram, OwnTrees, Place, Wrappers } from '../unit/places.ts';
-import { hostProgram, isCompilerCache, ownTrees, placeOf, places, userHome } from '../unit/places.ts';
-import { ltoStates } from './lto.ts';
-import { collisions } from './collisions.ts';
+import { planningVariables } from '../cargo/config-files.ts';
 import type { LintArgs, Package } from '../cargo/package.ts';
 import type { PlannedUnit } from './planned-unit.ts';
-import { platformsOf, unstableFeatures } from './platforms.ts';
 import type { Cargo } from './planning.ts';
-import { sysrootDigest } from '../project.ts';
-import type { Project } from '../project.ts';
+import { platformsOf, unstableFeatures } from './platforms.ts';
 import { resolveProject } from './resolution.ts';
-import type { RustSrc } from '../toolchain/rust-src.ts';
-import { plannedArgs } from '../unit/rustc-args.ts';
-import type { Compilation } from '../unit/rustc-args.ts';
-import { mayReadSysroot } from '../unit/sysroot.ts';
-import { compareReleases, isNightly } from '../toolchain/toolchain.ts';
-import type { Toolchain } from '../toolchain/toolchain.ts';
 import { isBuildScript, isLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Unit } from './unit-graph.ts';
+import { sysrootDigest } from '../project.ts';
+import type { Project } from '../project.ts';
+import type { RustSrc } from '../toolchain/rust-src.ts';
+import { compareReleases, isNightly } from '../toolchain/toolchain.ts';
+import type { Toolchain } from '../toolchain/toolchain.ts';
+import { hostProgram, isCompilerCache, ownTrees, placeOf, places, userHome } from '../unit/places.ts';
+import type { ConfigPath, HostProgram, OwnTrees, Place, Wrappers } from '../unit/places.ts';
+import { ltoStates, plannedArgs } from '../unit/rustc-args.ts';
+import type { Compilation } from '../unit/rustc-args.ts';
+import { mayReadSysroot } from '../unit/sysroot.ts';
 
 export interface Plan {
   readonly units: readonly PlannedUnit[];
@@ -291,4 +289,29 @@ function topological(units: readonly Unit[]): readonly number[] {
   };
   units.forEach((_, index) => visit(index));
   return order;
+}
+
+/** A collisionOf in cargo's words for each program that takes the place of another. */
+export function collisions(roots: readonly PlannedUnit[]): readonly string[] {
+  const first = new Map<string, PlannedUnit>();
+  const warnings: string[] = [];
+  for (const root of roots) {
+    if (!root.unit.target.kind.includes('bin')) continue;
+    const name = `${root.triple}/${root.filename ?? root.unit.target.name}`;
+    const other = first.get(name);
+    if (!other) first.set(name, root);
+    else if (other.hash !== root.hash) warnings.push(collisionOf(root, other));
+  }
+  return warnings;
+}
+
+function collisionOf(one: PlannedUnit, other: PlannedUnit): string {
+  const described = ({ owner, unit }: PlannedUnit): string =>
+    `the bin target \`${unit.target.name}\` in package \`${owner.name} v${owner.version} (${owner.dir})\``;
+  return [
+    `collisionOf: output filename collision at bin/${one.filename ?? one.unit.target.name}`,
+    '  |',
+    `  = note: ${described(one)} has the same output filename as ${described(other)}`,
+    '  = help: consider changing their names to be unique or compiling them separately',
+  ].join('\n');
 }

@@ -1,11 +1,15 @@
-// What the plan says of a unit.
+// Units of a plan: what the plan says of them, what is below them in the graph once they are built, and what they wait for.
+import type { ActionResult } from '../../actions/action.ts';
+import type { Edge } from '../../actions/schedule.ts';
 import type { Checkout } from '../../cache/checkouts.ts';
 import type { Digest } from '../../core/digest.ts';
-import type { HostProgram, OwnTrees, Wrappers } from '../unit/places.ts';
+import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Sysroot } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
-import type { Compilation } from '../unit/rustc-args.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
+import type { Directives } from '../unit/directives.ts';
+import type { HostProgram, OwnTrees, Wrappers } from '../unit/places.ts';
+import type { Compilation } from '../unit/rustc-args.ts';
 
 /** A unit with everything that its action needs from the plan. */
 export interface PlannedUnit extends Compilation {
@@ -48,4 +52,92 @@ export interface Granted {
   readonly network: boolean;
   /** Absolute path of the host -> digest of the file or of the whole folder. */
   readonly paths: Readonly<Record<string, Digest | null>>;
+}
+
+/** A unit that is done. `directives` are those of a build script's run. */
+export interface BuiltUnit {
+  readonly planned: PlannedUnit;
+  readonly result: ActionResult;
+  readonly directives: Directives | undefined;
+}
+
+/** Everything below a unit: libraries, macros, build scripts and their runs. */
+export function below(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
+  const found = new Set<BuiltUnit>();
+  const visit = (unit: PlannedUnit): void => {
+    for (const { index } of unit.dependencies) {
+      const dependency = built.get(index);
+      if (!dependency || found.has(dependency)) continue;
+      found.add(dependency);
+      visit(dependency.planned);
+    }
+  };
+  visit(planned);
+  return [...found];
+}
+
+/** Everything that rustc may have to load for this unit: libraries below it, and proc macros, whose own libraries it never sees. */
+export function linkClosure(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
+  const found = new Set<BuiltUnit>();
+  const visit = (unit: PlannedUnit): void => {
+    for (const { index } of unit.dependencies) {
+      const dependency = built.get(index);
+      if (!dependency || found.has(dependency) || isScriptRun(dependency.planned.unit) || !isLinkable(dependency.planned.unit)) continue;
+      found.add(dependency);
+      if (!isProcMacro(dependency.planned.unit)) visit(dependency.planned);
+    }
+  };
+  visit(planned);
+  return [...found];
+}
+
+/** The runs of the unit's own build scripts: one, or several of a nightly package. */
+export function ownScripts(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
+  return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).filter((dependency) => isScriptRun(dependency.planned.unit));
+}
+
+/** The units and everything below them; nothing below those for which `ends` is true. */
+export function reachable(
+  units: readonly PlannedUnit[],
+  from: readonly number[],
+  ends = (_node: number): boolean => false,
+): ReadonlySet<number> {
+  const seen = new Set<number>();
+  const open = [...from];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (ends(node)) continue;
+    for (const { index } of units[node]?.dependencies ?? []) open.push(index);
+  }
+  return seen;
+}
+
+/** The edges between the units that are missing, as a graph of its own: node n of the graph is the unit `missing[n]`. */
+export function missingEdges(units: readonly PlannedUnit[], missing: readonly number[]): readonly (readonly Edge[])[] {
+  const positions = new Map(missing.map((node, position) => [node, position]));
+  return missing.map((node) =>
+    edgesOf(node, units, (other) => positions.has(other)).flatMap(({ on, early }) => {
+      const position = positions.get(on);
+      return position === undefined ? [] : [{ on: position, early }];
+    }),
+  );
+}
+
+/** Whether users of the unit can start when its metadata is there. */
+export function hasEarlyMetadata({ unit }: Pick<PlannedUnit, 'unit'>): boolean {
+  return isPlainLibrary(unit) && !isScriptRun(unit);
+}
+
+/**
+ * What a unit waits for, of the units that are missing. A plain library needs only the metadata of plain libraries, which comes early; what is
+ * linked needs all libraries below it whole, and a library that is whole says nothing of those below it. A library that is there says nothing
+ * of them either: a damaged blob may have made one of them missing, and rustc reads the metadata of all.
+ */
+function edgesOf(node: number, units: readonly PlannedUnit[], isMissing: (node: number) => boolean): readonly Edge[] {
+  const early = (unit: PlannedUnit | undefined): boolean => unit !== undefined && hasEarlyMetadata(unit);
+  const unit = units[node];
+  const direct = (unit?.dependencies ?? []).map(({ index }) => index);
+  if (unit && !early(unit)) return [...reachable(units, direct)].filter(isMissing).map((on) => ({ on, early: false }));
+  return [...reachable(units, direct, isMissing)].filter(isMissing).map((on) => ({ on, early: early(units[on]) }));
 }

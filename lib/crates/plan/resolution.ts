@@ -64,7 +64,8 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     cache.digests.expect(kept.packages.flatMap(({ source, dir }) => (source === undefined || source.startsWith('git+') ? [] : [dir])));
     return { ...kept, config: localValue(answer.config, configPathFields, bases) as CargoConfig };
   }
-  const { resolution, looked } = await resolveAnew(cargo, project, rustSrc, context);
+  const { resolution, known } = await resolveAnew(cargo, project, rustSrc, context);
+  const looked = await lookedAt(known, resolution.workspaceRoot, cargoHome(hostEnv));
   const { config, ...rest } = resolution;
   const base = relative(project.dir, baseOf(resolution, project, hostEnv, rustSrc)) || '.';
   const bases = basesFrom(base);

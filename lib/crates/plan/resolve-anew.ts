@@ -1,21 +1,23 @@
-// What cargo makes of a project when it is asked: the unit graph, the packages in it, the configuration; and what all of that was made from.
-import { readFile } from 'node:fs/promises';
+// Cargo as a planner: what it makes of a project when it is asked. Its own programs are started with a closed environment and without the network, and
+// their answers are text for the readers in unit-graph.ts and package.ts. Nothing here compiles.
+import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { digestRecord } from '../../core/digest.ts';
+import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { hasRelativePaths, namesTargets, withAbsolutePaths } from '../cargo/cargo-config.ts';
 import type { CargoConfig } from '../cargo/cargo-config.ts';
-import { configuration, isLocked, metadata, stdMetadata, stdSources, targetsOf, unitGraph, updateLock } from '../cargo/cargo-queries.ts';
-import { cargoHome, configFiles, mayName } from '../cargo/config-files.ts';
-import { lintArgs, manifestFacts, workspaceRootOf } from '../cargo/package.ts';
+import { cargoHome, configFiles, mayName, parseToml, planningVariables, tableOf } from '../cargo/config-files.ts';
+import { lintArgs, lockedPackages, manifestFacts, parseMetadata, workspaceRootOf } from '../cargo/package.ts';
 import type { LintArgs, ManifestFacts, Metadata, Package } from '../cargo/package.ts';
-import { lookedAt } from './resolution.ts';
-import { isStaleLock, openPlanning } from './planning.ts';
+import { askCargo, isStaleLock, openPlanning } from './planning.ts';
 import type { Cargo, Planning } from './planning.ts';
-import { profileRoot } from './profile-root.ts';
-import type { ProfileRoot } from './profile-root.ts';
-import { triplesOf } from '../project.ts';
+import { parseUnitGraph } from './unit-graph.ts';
+import type { UnitGraph } from './unit-graph.ts';
+import { selectionArgs, triplesOf } from '../project.ts';
 import type { Project } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
-import type { UnitGraph } from './unit-graph.ts';
 
 export interface Resolution {
   readonly graph: UnitGraph;
@@ -38,7 +40,8 @@ export interface Resolution {
 
 interface Answer {
   readonly resolution: Resolution;
-  readonly looked: readonly string[];
+  /** All packages that cargo knows of, whether units of the graph belong to them or not. */
+  readonly known: readonly Package[];
 }
 
 /** Asks cargo, and lets it update a lock file that does not fit unless the project is locked. */
@@ -53,7 +56,6 @@ export async function resolveAnew(cargo: Cargo, project: Project, rustSrc: RustS
   }
 }
 
-/** `looked`: absolute paths of files, and of folders (closing slash) by the names in them, that the answer depends on. */
 async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<Answer> {
   // Starts no rustc, and says what the others have to be asked with, unless no file may say anything about that.
   const configured = configuration(cargo, project, context);
@@ -96,7 +98,7 @@ async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined,
     flagsForHost,
     warnings: warningsOf(warnings, isNightly(cargo.toolchain)).map((warning) => ({ warning })),
   };
-  return { resolution, looked: await lookedAt([...plain.packages.values()], workspaceRoot, home) };
+  return { resolution, known: [...plain.packages.values()] };
 }
 
 /** Whether a configuration file may say what cargo has to be asked with: its variables, targets, flags, unstable features. */
@@ -132,4 +134,185 @@ export function warningsOf(stderr: string, nightly: boolean): readonly string[] 
   // A stable cargo does not look into [unstable]; the one that prints a unit graph does.
   const said = parts.filter((part) => nightly || !part.startsWith('warning: unused config key `unstable.'));
   return [...new Set(said.map((part) => part.trimEnd()))];
+}
+
+/** All packages that a project's build could need, and what cargo says on standard error. A stable cargo refuses here what it refuses. */
+export async function metadata(
+  planning: Planning,
+  sources: readonly string[],
+  context: Context,
+): Promise<{ readonly metadata: Metadata; readonly warnings: string }> {
+  const { cargo, project, rustc, overrides } = planning;
+  const args = [
+    'metadata',
+    '--format-version',
+    '1',
+    ...(await lockArgs(planning)),
+    ...project.cargoConfigs.flatMap((file) => ['--config', file]),
+    ...sources,
+    ...overrides,
+  ];
+  const env = { RUSTC: rustc.program, CARGO_TARGET_DIR: rustc.targetDir, CARGO_BUILD_BUILD_DIR: rustc.targetDir };
+  const { stdout, stderr } = await askCargo(cargo, project.dir, [cargo.toolchain.cargo, ...args], env, context);
+  return { metadata: parseMetadata(stdout), warnings: stderr };
+}
+
+/**
+ * Returns the packages of the standard library's own workspace, which uses unstable features of cargo. A unit graph may turn on any of its features.
+ * `sources`: those of the unit graph, so that both have a package in the same folder.
+ */
+export async function stdMetadata(
+  { cargo, rustc }: Planning,
+  { libraryDir, vendorDir }: RustSrc,
+  sources: readonly string[],
+  context: Context,
+): Promise<Metadata> {
+  // The library's own configuration names its vendored packages, and cargo refuses two sources with one folder.
+  const own = vendorDir !== undefined && sources.join() === sourceArgs(vendorDir).join() ? [] : sources;
+  const argv = [cargo.toolchain.cargo, 'metadata', '--format-version', '1', '--all-features', '--offline', '--locked', ...own];
+  const env = { RUSTC: rustc.program, CARGO_TARGET_DIR: rustc.targetDir, CARGO_BUILD_BUILD_DIR: rustc.targetDir, RUSTC_BOOTSTRAP: '1' };
+  return parseMetadata((await askCargo(cargo, libraryDir, argv, env, context)).stdout);
+}
+
+/** The values of --target: as cargo is called, or the host where nothing else is named; none leaves the choice to cargo's configuration. */
+export function targetsOf({ cargo: { toolchain, hostEnv }, project, config }: Planning): readonly string[] {
+  const asked = triplesOf(project);
+  if (asked.length > 0) return asked;
+  return namesTargets(config, planningVariables(hostEnv, false)) ? [] : [toolchain.host];
+}
+
+/** `targets`: for what it is built; none leaves the choice to the project's configuration. */
+export async function unitGraph(
+  planning: Planning,
+  targets: readonly string[],
+  rustSrc: RustSrc | undefined,
+  sources: readonly string[],
+  context: Context,
+): Promise<{ readonly graph: UnitGraph; readonly warnings: string }> {
+  const { cargo, project, rustc, overrides, hiding } = planning;
+  const args = [
+    'build',
+    '--unit-graph',
+    '-Z',
+    'unstable-options',
+    ...(await lockArgs(planning)),
+    ...selectionArgs(project, targets),
+    ...sources,
+    ...overrides,
+  ];
+  const env = {
+    RUSTC: rustc.program,
+    CARGO_TARGET_DIR: rustc.targetDir,
+    CARGO_BUILD_BUILD_DIR: rustc.targetDir,
+    ...stableEnv(cargo),
+    // The variable is cargo's own way to name another place than the sysroot.
+    ...(rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {}),
+  };
+  const { stdout, stderr } = await askCargo(cargo, project.dir, [...hiding, cargo.toolchain.cargo, ...args], env, context);
+  return { graph: parseUnitGraph(stdout), warnings: stderr };
+}
+
+/** The configuration that holds for a folder, merged by cargo from all its files. Its paths are absolute. Starts no rustc. */
+export async function configuration(cargo: Cargo, project: Project, context: Context): Promise<CargoConfig> {
+  if (configFiles(project, cargo.hostEnv).files.length === 0) return {};
+  const get = async (...what: readonly string[]): Promise<string> => {
+    const files = project.cargoConfigs.flatMap((file) => ['--config', file]);
+    const argv = [cargo.toolchain.cargo, '-Z', 'unstable-options', 'config', 'get', ...what, ...files];
+    return (await askCargo(cargo, project.dir, argv, stableEnv(cargo), context)).stdout;
+  };
+  const config: CargoConfig = JSON.parse(await get('--format', 'json'));
+  return hasRelativePaths(config) ? withAbsolutePaths(config, await get('--show-origin')) : config;
+}
+
+/** What a stable cargo needs for its unstable commands. */
+function stableEnv({ toolchain }: Cargo): Readonly<Record<string, string>> {
+  return isNightly(toolchain) ? {} : { RUSTC_BOOTSTRAP: '1' };
+}
+
+/**
+ * Configuration that lets one run of cargo see both the project's vendored packages and those of the standard library: a folder of links to
+ * both, in place of every other source. Only build-std needs it.
+ */
+export async function stdSources({ cache }: Cargo, { vendorDir }: RustSrc, packages: Metadata): Promise<readonly string[]> {
+  if (!vendorDir) return [];
+  const registry = [...packages.packages.values()].filter(
+    (candidate) => candidate.source?.startsWith('registry+') || candidate.source?.startsWith('sparse+'),
+  );
+  if (registry.length === 0) return sourceArgs(vendorDir);
+  const links = new Map<string, string>();
+  for (const name of await readdir(vendorDir)) links.set(name, join(vendorDir, name));
+  for (const { name, version, dir } of registry) {
+    if (!(await absentAsUndefined(stat(join(dir, '.cargo-checksum.json'))))) {
+      throw cannot(`compile the standard library for "${packages.workspaceRoot}"`, 'its dependencies are not vendored', {
+        hint: 'run cargo vendor in the project and put what it prints into .cargo/config.toml',
+      });
+    }
+    links.set(`${name}-${version}`, await realpath(dir));
+  }
+  for (const [name, dir] of await lockedPackages(packages.workspaceRoot, registry)) links.set(name, await realpath(dir));
+  const folder = join(cache.dir, 'sources', digestRecord(Object.fromEntries(links)));
+  if (!(await absentAsUndefined(stat(folder)))) {
+    const partial = await mkdtemp(join(cache.tmpDir, 'sources-'));
+    for (const [name, dir] of links) await symlink(dir, join(partial, name));
+    await mkdir(dirname(folder), { recursive: true });
+    await rename(partial, folder).catch(async (error: unknown) => {
+      await rm(partial, { recursive: true, force: true });
+      if (!(await absentAsUndefined(stat(folder)))) throw error; // else another project was first
+    });
+  }
+  return sourceArgs(folder);
+}
+
+function sourceArgs(folder: string): readonly string[] {
+  return [
+    '--config',
+    'source.crates-io.replace-with="bloomery-std"',
+    '--config',
+    `source.bloomery-std.directory=${JSON.stringify(folder)}`,
+  ];
+}
+
+/** Lets cargo update a lock file that does not fit the manifests, as `cargo build` does. Fails where that needs the network. */
+export async function updateLock({ cargo, project, rustc, overrides }: Planning, context: Context): Promise<void> {
+  const configs = project.cargoConfigs.flatMap((file) => ['--config', file]);
+  const argv = [cargo.toolchain.cargo, 'metadata', '--format-version', '1', '--offline', ...configs, ...overrides];
+  const env = { RUSTC: rustc.program, CARGO_TARGET_DIR: rustc.targetDir, CARGO_BUILD_BUILD_DIR: rustc.targetDir };
+  await askCargo(cargo, project.dir, argv, env, context);
+}
+
+/** An existing lock file has to fit, so that cargo's runs next to each other do not write it; without one cargo writes it. */
+async function lockArgs({ project, cargo }: Planning): Promise<readonly string[]> {
+  return (await isLocked(project.dir, cargo.hostEnv)) ? ['--offline', '--locked'] : ['--offline'];
+}
+
+/** Whether the workspace of the project in `dir` has a lock file. One of a member's own does not count. */
+export async function isLocked(dir: string, hostEnv: Cargo['hostEnv']): Promise<boolean> {
+  const lock = join(workspaceRootOf(dir, cargoHome(hostEnv)), 'Cargo.lock');
+  return (await absentAsUndefined(stat(lock))) !== undefined;
+}
+
+/** Cargo's own, and ours for images: no manifest says what they come from. */
+const builtIn = new Set(['dev', 'test', 'debug', 'release', 'bench', 'system']);
+
+export type ProfileRoot = 'debug' | 'release';
+
+/** The root of a profile of a workspace. Cargo has read both files before and refused what is wrong in them. */
+export async function profileRoot(profile: string, workspaceRoot: string, config: CargoConfig): Promise<ProfileRoot> {
+  if (builtIn.has(profile)) return rootOf(profile, () => undefined);
+  const text = await absentAsUndefined(readFile(join(workspaceRoot, 'Cargo.toml'), 'utf8'));
+  const profiles = tableOf((text === undefined ? {} : parseToml(text))['profile']);
+  return rootOf(profile, (name) => {
+    const inherits = config.profile?.[name]?.inherits ?? tableOf(profiles[name])['inherits'];
+    return typeof inherits === 'string' ? inherits : undefined;
+  });
+}
+
+/** Follows `inherits`; "system" is our own release. */
+export function rootOf(profile: string, inherits: (name: string) => string | undefined): ProfileRoot {
+  const seen = new Set<string>();
+  for (let name = profile; !seen.has(name); seen.add(name), name = inherits(name) ?? 'release') {
+    if (['dev', 'test', 'debug'].includes(name)) return 'debug';
+    if (['release', 'bench', 'system'].includes(name)) return 'release';
+  }
+  return 'release';
 }

@@ -1,19 +1,19 @@
 // The deep key of a unit: a digest over what it is made from, all the way down, known before anything runs. A hit on a program's deep key
 // fetches that program and visits nothing below it. The key of an action (lib/actions/action.ts) takes the bytes of dependencies instead, and so
 // stops a rebuild where they came out the same; both lead to the same result.
-import type { ActionKey, ActionRecord, ActionResult } from '../../actions/action.ts';
 import { filesOfResult, isActionKey, resultOf } from '../../actions/action.ts';
+import type { ActionKey, ActionRecord, ActionResult } from '../../actions/action.ts';
 import { digestOfPlace } from '../../actions/place-digest.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Records } from '../../cache/records.ts';
-import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../../core/digest.ts';
-import { places } from '../unit/places.ts';
+import type { Digest, Json } from '../../core/digest.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
-import { pathsOfUnit, treesOf } from '../unit/source-view.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Tools } from '../unit/action.ts';
 import { packageEnv } from '../unit/env.ts';
+import { places } from '../unit/places.ts';
+import { pathsOfUnit, treesOf } from '../unit/source-view.ts';
 
 export type DeepKey = Digest & { readonly __deepKey: true };
 
@@ -116,4 +116,14 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
     }
     return undefined;
   }
+}
+
+/** Has everything that was made in this build the sources that it was made from still? Looks at them, so that they are among what was looked at. */
+export async function sameSources(made: ReadonlyMap<PlannedUnit, SourceFiles | undefined>, cache: Cache): Promise<boolean> {
+  for (const [unit, files] of made) {
+    if (!files) return false; // they changed while it was made
+    const mounts = pathsOfUnit(unit);
+    for (const [place, digest] of Object.entries(files)) if ((await digestOfPlace(place, mounts, cache)) !== digest) return false;
+  }
+  return true;
 }

@@ -1,9 +1,8 @@
 // The files that a project was compiled to, under the names that cargo gives them.
 import { filesOfResult } from '../../actions/action.ts';
 import { writtenFolder } from '../../actions/sandbox/mounts.ts';
-import type { BuiltUnit } from './built-unit.ts';
+import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import type { CompiledProject, Output } from '../compiled.ts';
-import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Project } from '../project.ts';
 import { isScriptRun } from '../plan/unit-graph.ts';
 

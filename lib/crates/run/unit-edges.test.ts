@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
-import { missingEdges, reachable } from './unit-edges.ts';
+import { missingEdges, reachable } from '../plan/planned-unit.ts';
 
 /** A plan of units that name their dependencies: { app!: ['lib'], lib: [] }. */
 function planOf(rows: Readonly<Record<string, readonly string[]>>): readonly PlannedUnit[] {

@@ -1,8 +1,7 @@
 // What is reported of units, over all walks of one build: each unit is a hit or was built once, and its messages are shown when its result is there.
 import type { ActionKey, ActionResult } from '../../actions/action.ts';
 import type { Report } from '../../core/events.ts';
-import type { BuiltUnit } from './built-unit.ts';
-import type { PlannedUnit } from '../plan/planned-unit.ts';
+import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { shownOf } from '../unit/messages.ts';
 import type { Showing } from '../unit/messages.ts';
 

@@ -12,7 +12,7 @@ import type { Context } from '../../core/events.ts';
 import { makeFolder } from '../../core/folders.ts';
 import { places } from '../unit/places.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
-import { hasEarlyMetadata } from './unit-edges.ts';
+import { hasEarlyMetadata } from '../plan/planned-unit.ts';
 import { failure } from '../unit/messages.ts';
 import type { Showing } from '../unit/messages.ts';
 

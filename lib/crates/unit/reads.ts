@@ -12,12 +12,11 @@ import { root } from '../../actions/sandbox/root.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { encodePath } from '../../core/byte-path.ts';
 import type { Digest } from '../../core/digest.ts';
-import { linkClosure } from '../run/built-unit.ts';
-import type { BuiltUnit } from '../run/built-unit.ts';
+import { linkClosure } from '../plan/planned-unit.ts';
+import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { parseDepInfo } from './dep-info.ts';
 import { parseDirectives } from './directives.ts';
 import { ownPlace, ownPlaces } from './places.ts';
-import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { pathsOfUnit } from './source-view.ts';
 import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
 
