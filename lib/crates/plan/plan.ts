@@ -25,7 +25,7 @@ import { hostProgram, isCompilerCache, ownTrees, placeOf, places, userHome } fro
 import type { ConfigPath, HostProgram, OwnTrees, Place, Wrappers } from '../unit/places.ts';
 import { ltoStates, plannedArgs } from '../unit/rustc-args.ts';
 import type { Compilation } from '../unit/rustc-args.ts';
-import { mayReadSysroot } from '../unit/sysroot.ts';
+import { mayReadSysroot } from '../unit/inputs.ts';
 
 export interface Plan {
   readonly units: readonly PlannedUnit[];

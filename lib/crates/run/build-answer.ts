@@ -1,11 +1,17 @@
-// The answer that a build with nothing new gives, computed from a build that ran.
+// What a build comes to: the files that projects were compiled to, under the names that cargo gives them, and the answer that the same build with nothing
+// new gives, computed from one that ran.
+import { filesOfResult } from '../../actions/action.ts';
+import { writtenFolder } from '../../actions/sandbox/mounts.ts';
 import type { Cache } from '../../cache/cache.ts';
+import { digestBytes, digestRecord } from '../../core/digest.ts';
+import type { Json } from '../../core/digest.ts';
 import type { Event } from '../../core/events.ts';
-import type { CompiledProject, CompileOptions } from '../compiled.ts';
+import type { CompiledProject, CompileOptions, Output } from '../compiled.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { PlannedUnit } from '../plan/planned-unit.ts';
+import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
+import { isScriptRun } from '../plan/unit-graph.ts';
+import type { Project } from '../project.ts';
 import type { BuildAnswer, TargetLibrary } from './remembered-build.ts';
-import { recordedMs } from './saved-time.ts';
 import { targetIdentity } from '../toolchain/identity.ts';
 
 /** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
@@ -47,4 +53,52 @@ async function targetLibraries(units: readonly PlannedUnit[], { root }: Cache): 
 
 function asHit({ savedMs, durationMs, ...event }: Extract<Event, { kind: 'unit-finished' }>): Event {
   return { ...event, outcome: 'hit', durationMs: 0, savedMs: savedMs ?? durationMs };
+}
+
+/** Linked files of the units that were asked for, under the names that cargo gives them; in a folder for each target where there are several. */
+export function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
+  const outputs = new Map<string, Output>();
+  const asked = roots.flatMap((root) => built.get(root) ?? []).filter(({ planned }) => !isScriptRun(planned.unit));
+  const several = new Set(asked.map(({ planned }) => planned.triple)).size > 1;
+  for (const { planned, result } of asked) {
+    for (const artifact of filesOfResult(result)) {
+      const name = outputName(planned, artifact.path);
+      if (name === undefined) continue;
+      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role: roleOf(planned, artifact.path) });
+    }
+  }
+  return { project, outputs };
+}
+
+function roleOf({ unit: { target } }: PlannedUnit, path: string): Output['role'] {
+  if (path.startsWith(`${writtenFolder}/`)) return 'written';
+  if (!target.kind.includes('bin')) return 'library';
+  return /\.(?:dwp|pdb)$/.test(path) ? 'debug-information' : 'program';
+}
+
+/** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */
+function outputName({ hash, unit: { target }, filename }: PlannedUnit, path: string): string | undefined {
+  if (path.startsWith(`${writtenFolder}/`)) return path;
+  if (/\.(?:d|rmeta|s|ll|bc|o|mir|dwo)$/.test(path)) return undefined;
+  const plain = path.replace(`-${hash}`, '');
+  const crate = target.name.replaceAll('-', '_');
+  // A program is called as its target, dashes and all; its file is called as its crate.
+  const isProgram = target.kind.includes('bin') && plain.startsWith(crate);
+  return isProgram ? (filename ?? target.name) + plain.slice(crate.length) : plain;
+}
+
+/**
+ * Milliseconds, added up over the units (of each its hash, as in the plan); one that was never timed counts nothing. The sum is remembered for
+ * the same units, because a build with nothing to do should not read a record for each of hundreds.
+ */
+export async function recordedMs(hashes: readonly string[], cache: Cache): Promise<number> {
+  if (hashes.length === 0) return 0;
+  const durations = await cache.records<number>('durations', (value): value is number & Json => typeof value === 'number');
+  const all = digestRecord(['sum', ...hashes]);
+  const known = await durations.get(all);
+  if (known !== undefined) return known;
+  const each = await Promise.all(hashes.map((hash) => durations.get(digestBytes(hash))));
+  const sum = each.reduce<number>((total, durationMs) => total + (durationMs ?? 0), 0);
+  await durations.put(all, sum);
+  return sum;
 }

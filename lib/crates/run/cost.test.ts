@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { packageOf, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
-import { guessedMs } from './cost.ts';
+import { guessedMs } from './unit-walk.ts';
 
 test("a person's own package costs by its Rust source and by what it is linked from, other people's packages and scripts all the same", async () => {
   await withScratch(async ({ write, folder }) => {

@@ -10,7 +10,7 @@ import { byCodeUnit, digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { sysrootDigest } from '../project.ts';
-import type { Tools } from '../unit/action.ts';
+import type { Tools } from '../toolchain/identity.ts';
 import { packageEnv } from '../unit/env.ts';
 import { places } from '../unit/places.ts';
 import { pathsOfUnit, treesOf } from '../unit/source-view.ts';

@@ -6,7 +6,7 @@ import type { FileArtifact } from '../../actions/action.ts';
 import { digestBytes } from '../../core/digest.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import type { Project } from '../project.ts';
-import { outputsOf } from './project-outputs.ts';
+import { outputsOf } from './build-answer.ts';
 import type { Unit } from '../plan/unit-graph.ts';
 
 const file = (path: string): FileArtifact => ({ kind: 'file', path, digest: digestBytes(path), sizeBytes: 1, executable: false });

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import type { Json } from '../../core/digest.ts';
 import { digestBytes } from '../../core/digest.ts';
-import { recordedMs } from './saved-time.ts';
+import { recordedMs } from './build-answer.ts';
 
 test('durations add up; what was never timed counts nothing; the sum outlives the single records', async () => {
   await withScratch(async ({ cache }) => {

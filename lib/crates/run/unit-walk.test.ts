@@ -13,7 +13,7 @@ import type { DeepKey } from './deep-key.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Project } from '../project.ts';
 import { jobOf } from '../unit/action.ts';
-import { UnitReports } from './unit-reports.ts';
+import { UnitReports } from '../unit/messages.ts';
 import { buildUnits } from './unit-walk.ts';
 import type { UnitBuild } from './unit-walk.ts';
 

@@ -6,7 +6,7 @@ import type { Context } from '../../core/events.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Toolchain } from './toolchain.ts';
 import { linkerIdentity, targetIdentity, toolchainIdentity } from './identity.ts';
-import type { Tools } from '../unit/action.ts';
+import type { Tools } from './identity.ts';
 
 /** The programs that make a unit, and the standard library that they add. */
 export type Compilers = Omit<Tools, 'nativeLibraries' | 'wrappers'>;

@@ -122,3 +122,15 @@ async function digests(parts: Parts, sysroot?: string): Promise<Readonly<Record<
   );
   return Object.fromEntries(entries.flat());
 }
+
+/** What the host adds to keys. */
+export interface Tools {
+  readonly rustc: Digest;
+  /** The standard library of the target, where it is the toolchain's own and not the host's. */
+  readonly target: Digest | undefined;
+  readonly linker: Digest;
+  /** Programs that the configuration starts in front of rustc. */
+  readonly wrappers: Digest | undefined;
+  /** The native libraries that build scripts can find (pkg-config's files). */
+  readonly nativeLibraries: Digest;
+}

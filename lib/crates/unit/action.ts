@@ -1,36 +1,23 @@
 // From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
 // what else it read.
 import { filesOfResult } from '../../actions/action.ts';
-import type { Action, ActionRecord, FileArtifact, Staged } from '../../actions/action.ts';
+import type { Action, ActionRecord, Staged } from '../../actions/action.ts';
 import type { Job } from '../../actions/lookup.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
-import { MiB } from '../../core/sizes.ts';
-import { artifactsFor } from '../plan/artifact-dependencies.ts';
+import { addBundled, addLibraries, addOutDir, addSysroot, artifactsFor, libraryArtifacts, outDirOf, outDirsOf, scriptAdditions } from './inputs.ts';
 import { below, linkClosure, ownScripts } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import type { Directives } from './directives.ts';
-import { places, wrapperEnv, wrapperWords } from './places.ts';
-import { sourceView } from './source-view.ts';
-import { rustcArgs } from './rustc-args.ts';
-import { addBundled, addLibraries, addSysroot, scriptAdditions } from './sysroot.ts';
-import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './env.ts';
 import { isBuildScript, isPlainLibrary, isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
+import type { Tools } from '../toolchain/identity.ts';
+import type { Directives } from './directives.ts';
+import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './env.ts';
+import { places, wrapperEnv, wrapperWords } from './places.ts';
 import { declaredFiles, declaredPlaces, rustcReads, scriptReads } from './reads.ts';
+import { rustcArgs } from './rustc-args.ts';
+import { sourceView } from './source-view.ts';
 import { verifyVendored } from './vendored-package.ts';
-
-/** What the host adds to keys. */
-export interface Tools {
-  readonly rustc: Digest;
-  /** The standard library of the target, where it is the toolchain's own and not the host's. */
-  readonly target: Digest | undefined;
-  readonly linker: Digest;
-  /** Programs that the configuration starts in front of rustc. */
-  readonly wrappers: Digest | undefined;
-  /** The native libraries that build scripts can find (pkg-config's files). */
-  readonly nativeLibraries: Digest;
-}
 
 export interface ActionContext {
   /** Built units by index in the plan; all dependencies of the unit are there. */
@@ -51,11 +38,6 @@ const allocator = (jobs: number): string => {
   const arenas = Math.max(1, Math.ceil(jobs / 2));
   return `thp:always,metadata_thp:auto,narenas:${arenas},dirty_decay_ms:-1,muzzy_decay_ms:-1`;
 };
-
-/** Where a build script's run writes. */
-export function outDirOf(planned: PlannedUnit): string {
-  return `${places.build}/${planned.owner.name}-${planned.hash}/out`;
-}
 
 export async function jobOf(planned: PlannedUnit, context: ActionContext): Promise<Job> {
   const isRun = isScriptRun(planned.unit);
@@ -78,19 +60,6 @@ export async function jobOf(planned: PlannedUnit, context: ActionContext): Promi
 interface Described {
   readonly action: Action;
   readonly wholes: readonly string[];
-}
-
-/**
- * What users of a library link to: its rlib, its shared library, or both where it is made as both; for a library's own compilation only its
- * metadata, where it has any. In the order of its crate types.
- */
-export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly FileArtifact[] {
-  const has = (suffix: string): readonly FileArtifact[] => filesOfResult(result).filter(({ path }) => path.endsWith(suffix));
-  if (metadataOnly && isPlainLibrary(planned.unit)) return has('.rmeta');
-  return planned.unit.target.crateTypes.flatMap((type) => {
-    if (type === 'dylib' || type === 'proc-macro') return [...has('.so'), ...has('.dylib')];
-    return type === 'lib' || type === 'rlib' ? has('.rlib') : [];
-  });
 }
 
 async function rustcAction(planned: PlannedUnit, context: ActionContext): Promise<Described> {
@@ -267,35 +236,3 @@ function companionsOf(planned: PlannedUnit, units: readonly BuiltUnit[]): readon
   byFolder.delete(planned.owner.dir);
   return [...byFolder.values()];
 }
-
-/** OUT_DIR is that of the first script; where there are several, each has a variable of its own. */
-function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string, string>> {
-  const [first] = scripts;
-  const named = scripts.map(({ planned }) => [`${planned.unit.target.name.replace(/^build-script-/, '')}_OUT_DIR`, outDirOf(planned)]);
-  return { ...(first ? { OUT_DIR: outDirOf(first.planned) } : {}), ...(scripts.length > 1 ? Object.fromEntries(named) : {}) };
-}
-
-/**
- * Adds the OUT_DIR of a script's run to the inputs of an action. `copies`: for another script, which may copy a file with its permissions and then
- * write to the copy, so its files have cargo's permissions; compilers only read, and get links of the blobs, which cost less. Large files are
- * always links.
- */
-function addOutDir(
-  script: BuiltUnit,
-  { inputs, layout }: { readonly inputs: Record<string, Digest>; readonly layout: Record<string, Staged> },
-  copies: boolean,
-): void {
-  const outDir = outDirOf(script.planned);
-  if (script.result.artifacts.length === 0) layout[outDir] = 'folder';
-  for (const artifact of script.result.artifacts) {
-    const place = `${outDir}/${artifact.path}`;
-    if (artifact.kind === 'folder') layout[place] = 'folder';
-    if (artifact.kind === 'link') layout[place] = `link ${artifact.target}`;
-    if (artifact.kind !== 'file') continue;
-    inputs[place] = artifact.digest;
-    if (copies && artifact.sizeBytes <= largestCopyBytes) layout[place] = artifact.executable ? 'program' : 'data';
-  }
-}
-
-/** Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger. A copy costs far more than a link. */
-const largestCopyBytes = 4 * MiB;

@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { realToolchain, rustc } from '../../dev/testing/real-rustc.ts';
-import { parseDepInfo } from './dep-info.ts';
+import { parseDepInfo } from './reads.ts';
 
 test('a real rustc names sources, included files and variables, set or not, spaces and all', async () => {
   await withScratch(async ({ folder, cacheDir, write }) => {

@@ -3,8 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { realToolchain, rustc } from '../../dev/testing/real-rustc.ts';
-import { diagnosticsOf } from './diagnostics.ts';
-import type { Diagnostic, Showing } from './diagnostics.ts';
+import { diagnosticsOf } from './messages.ts';
+import type { Diagnostic, ShownPaths } from './messages.ts';
 
 /** The letters of the file's own name stand in the code, too; the last line cannot be read. */
 const source = `pub fn f() -> u32 {
@@ -29,7 +29,7 @@ async function messagesOf(path: string, root: (folder: string) => string): Promi
   return said;
 }
 
-const showing = (more: Partial<Showing> = {}): Showing => ({
+const showing = (more: Partial<ShownPaths> = {}): ShownPaths => ({
   mounts: { '/bloomery/work': '/users/me/p' },
   baseDir: '/users/me/p',
   shorten: (path) => path.replace('/users/me/', '~/'),

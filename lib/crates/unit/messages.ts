@@ -1,15 +1,20 @@
-// What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not.
-import type { ActionResult } from '../../actions/action.ts';
+// What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not, and a refusal of the
+// sandbox in words. rustc's JSON messages are shown by its own rendering, with the user's paths in place of ours.
+import { posix } from 'node:path';
+import type { ActionKey, ActionResult } from '../../actions/action.ts';
 import type { Made } from '../../actions/lookup.ts';
-import { hostPath } from '../../actions/sandbox/mounts.ts';
+import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
+import { toHostPaths } from '../../actions/sandbox/sandbox.ts';
+import type { View } from '../../actions/sandbox/sandbox.ts';
+import type { Violation } from '../../actions/sandbox/violation.ts';
 import { cannot } from '../../core/errors.ts';
+import type { Failure } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
 import { plural } from '../../core/sizes.ts';
-import { diagnosticsOf } from './diagnostics.ts';
-import type { Diagnostic } from './diagnostics.ts';
-import type { PlannedUnit } from '../plan/planned-unit.ts';
-import { refusal } from './refusal.ts';
-import { pathsOfUnit } from './source-view.ts';
+import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { isScriptRun } from '../plan/unit-graph.ts';
+import { ownPlaces } from './places.ts';
+import { pathsOfUnit } from './source-view.ts';
 
 /** How paths are shown, and whether in colour. */
 export interface Showing {
@@ -64,4 +69,163 @@ export function failure(unit: PlannedUnit, made: Extract<Made, { readonly ok: fa
       detail: all.map(({ rendered }) => rendered.trimEnd()).join('\n\n'),
     },
   );
+}
+
+export interface Diagnostic {
+  /** rustc's own word ("warning", "error"), or "printed" for a line that is no message: what a macro printed, or a crash of rustc. */
+  readonly level: string;
+  readonly rendered: string;
+}
+
+/** How paths are withHostPaths. */
+export interface ShownPaths {
+  /** place -> host path. */
+  readonly mounts: Readonly<Record<string, string>>;
+  /** The host's folder that relative paths of rustc start from. */
+  readonly baseDir: string;
+  /** Shortens an absolute path for the person. */
+  readonly shorten: (path: string) => string;
+  readonly colour: boolean;
+}
+
+/** The messages of one rustc run, in order; lines that are not messages (a crash of rustc) are kept as they are. */
+export function diagnosticsOf(stderr: string, showing: ShownPaths): readonly Diagnostic[] {
+  return stderr
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .flatMap((line): Diagnostic[] => {
+      const message = line.startsWith('{') ? messageOf(line) : undefined;
+      if (!message) return [{ level: 'printed', rendered: line }];
+      if (message.rendered === undefined || /^(aborting due to|\d+ warnings? emitted)/.test(message.text)) return [];
+      return [{ level: message.level, rendered: withHostPaths(message.rendered, message.files, showing) }];
+    });
+}
+
+function withHostPaths(rendered: string, files: ReadonlySet<string>, { mounts, baseDir, shorten, colour }: ShownPaths): string {
+  const view: View = { readOnly: mounts, writable: {} };
+  let text = colour ? rendered : rendered.replace(/\x1b\[[0-9;]*m/g, '');
+  for (const file of files) {
+    const absolute = file.startsWith('/') ? toHostPaths(file, view) : `${baseDir}/${file}`;
+    // Only where rustc points at a place in a file, never in code or text that happens to hold the same letters.
+    const pointer = new RegExp(`((?:-->|:::)${colours} ${colours})${escaped(file)}(?=:|\\x1b|$)`, 'gm');
+    text = text.replaceAll(pointer, (_, arrow: string) => arrow + shorten(absolute));
+  }
+  return toHostPaths(text, view);
+}
+
+/** Changes of colour, which rustc puts before or behind the space after an arrow. */
+const colours = '(?:\\x1b\\[[0-9;]*m)*';
+
+interface Message {
+  readonly level: string;
+  readonly text: string;
+  readonly rendered: string | undefined;
+  readonly files: ReadonlySet<string>;
+}
+
+interface RawMessage {
+  readonly message?: string;
+  readonly level?: string;
+  readonly rendered?: string | null;
+  readonly spans?: readonly { readonly file_name: string }[];
+  readonly children?: readonly RawMessage[];
+}
+
+function messageOf(line: string): Message | undefined {
+  let raw: RawMessage;
+  try {
+    raw = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const files = new Set<string>();
+  const collect = ({ spans = [], children = [] }: RawMessage): void => {
+    for (const { file_name: file } of spans) files.add(file);
+    children.forEach(collect);
+  };
+  collect(raw);
+  return { level: raw.level ?? 'note', text: raw.message ?? '', rendered: raw.rendered ?? undefined, files };
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** The first violation is the error, the others and what was said its detail. `said` are the words of the run. */
+export function refusal(
+  planned: PlannedUnit,
+  violations: readonly [Violation, ...Violation[]],
+  said: string,
+  shorten: (path: string) => string,
+): Failure {
+  const [first, ...others] = violations;
+  const { name, version } = planned.owner;
+  const script = isScriptRun(planned.unit);
+  const what = script ? `run the build script of ${name} ${version}` : `compile ${planned.label}`;
+  const why = `${!script && /(?:proc.macro|custom attribute)[^\n]* panicked/.test(said) ? 'a procedural macro' : 'it'} ${words(first, planned)}`;
+  const more = others.slice(0, 5).map((violation) => `it also ${words(violation, planned)}`);
+  return cannot(what, why, { detail: [said, ...more].filter((line) => line !== '').join('\n'), hint: hint(first, planned, shorten) });
+}
+
+function words(violation: Violation, planned: PlannedUnit): string {
+  if (violation.act === 'network') return `tried to use the network${violation.peer === '' ? '' : ` (${violation.peer})`}`;
+  if (violation.place === '') return `tried to ${violation.act} a file that is not its own`;
+  const path = pathOf(violation.place, planned);
+  if (violation.act === 'read') return `tried to read "${path}", which is outside its package`;
+  return `tried to write "${path}", and ${path.startsWith('/') ? 'it writes only its output folder' : 'sources are read-only'}`;
+}
+
+function hint(violation: Violation, planned: PlannedUnit, shorten: (path: string) => string): string {
+  const { name } = planned.owner;
+  if (violation.act === 'write')
+    return 'a build script writes to the folder that OUT_DIR names, and a macro writes nothing; with --no-sandbox they may write anywhere';
+  if (violation.act === 'network') {
+    return isScriptRun(planned.unit)
+      ? `if it may: --allow ${name}=net`
+      : 'what it fetches can be fetched before the build, and read as a file';
+  }
+  return `if it may: --allow ${name}=${shorten(hostPath(violation.place, pathsOfUnit(planned)))}`;
+}
+
+/** As the user would write it: relative to the package where it is in or beside the user's folders, else absolute. */
+function pathOf(place: string, { place: { mount, dir } }: PlannedUnit): string {
+  return isBelow(place, [mount, ownPlaces]) ? posix.relative(dir, place) || '.' : place;
+}
+
+export class UnitReports {
+  readonly #showing: Showing;
+  readonly #report: Report;
+  readonly #run = new Set<PlannedUnit>();
+  readonly #hits = new Set<PlannedUnit>();
+
+  constructor(showing: Showing, report: Report) {
+    this.#showing = showing;
+    this.#report = report;
+  }
+
+  /** The number of units that were run. */
+  get runs(): number {
+    return this.#run.size;
+  }
+
+  /** Reports what the compiler or the build script of a unit printed: of the user's own packages also the warnings that a script declares. */
+  messages({ planned, result, directives }: BuiltUnit): void {
+    for (const text of shownOf(planned, result, this.#showing)) this.#report({ kind: 'diagnostic', unit: planned.label, text });
+    if (planned.place.foreign) return;
+    for (const text of directives?.warnings ?? []) {
+      this.#report({ kind: 'diagnostic', unit: planned.label, text: `warning: ${planned.owner.name}: ${text}` });
+    }
+  }
+
+  /** Reports a unit as a hit, unless it was run or reported in an earlier walk. */
+  hit(unit: PlannedUnit, key: ActionKey, { durationMs }: ActionResult): void {
+    if (this.#run.has(unit) || this.#hits.has(unit)) return;
+    this.#hits.add(unit);
+    this.#report({ kind: 'unit-finished', unit: unit.label, outcome: 'hit', durationMs: 0, savedMs: durationMs, key });
+  }
+
+  built(unit: PlannedUnit, key: ActionKey, { durationMs }: ActionResult): void {
+    this.#run.add(unit);
+    this.#report({ kind: 'unit-finished', unit: unit.label, outcome: 'built', durationMs, key });
+  }
 }

@@ -1,24 +1,23 @@
 // What a unit's run turned out to read, and so what its key takes in: what the tracer saw of the user's folders, what cargo's protocol declares, and
-// variables. Reads dep-info out of the store.
+// variables. Reads rustc's dep-info out of the store.
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { filesOfResult } from '../../actions/action.ts';
 import type { Action, ActionResult } from '../../actions/action.ts';
 import { anyVariable } from '../../actions/lookup.ts';
 import type { Discovered } from '../../actions/lookup.ts';
-import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
 import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../../actions/place-digest.ts';
+import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
 import { root } from '../../actions/sandbox/root.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { encodePath } from '../../core/byte-path.ts';
 import type { Digest } from '../../core/digest.ts';
 import { linkClosure } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import { parseDepInfo } from './dep-info.ts';
+import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
 import { parseDirectives } from './directives.ts';
 import { ownPlace, ownPlaces } from './places.ts';
 import { pathsOfUnit } from './source-view.ts';
-import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
 
 export interface ReadsContext {
   /** Built units by index in the plan. */
@@ -97,4 +96,24 @@ function declaredInputs({ place }: PlannedUnit, paths: readonly string[]): reado
  */
 function isKernels(path: string): boolean {
   return path === '/' || isBelow(path, ['/proc', '/sys', '/dev']);
+}
+
+export interface DepInfo {
+  /** As rustc writes them: relative to its working directory, or absolute. */
+  readonly files: readonly string[];
+  /** Names of variables that env!() and option_env!() asked for, set or not. */
+  readonly variables: readonly string[];
+}
+
+export function parseDepInfo(text: string): DepInfo {
+  const files = new Set<string>();
+  const variables = new Set<string>();
+  for (const line of text.split('\n')) {
+    const variable = /^# env-dep:([^=]*)/.exec(line)?.[1];
+    if (variable !== undefined) variables.add(variable);
+    // Every input also stands alone as "path:", so that make does not mind when it goes.
+    const alone = /^(\S.*):$/.exec(line)?.[1];
+    if (alone !== undefined && !line.startsWith('#')) files.add(alone.replaceAll('\\ ', ' '));
+  }
+  return { files: [...files], variables: [...variables] };
 }

@@ -2,9 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf } from '../../dev/testing/sample-units.ts';
-import { parseDirectives } from './directives.ts';
+import { parseDirectives, scriptRefusal } from './directives.ts';
 import type { Package } from '../cargo/package.ts';
-import { scriptRefusal } from './script-refusal.ts';
 
 /** The sentence with which a build ends after a script said `lines`. */
 function refusal(lines: string, owner: Partial<Package> = {}, release = '1.95.0'): string | undefined {

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { digestBytes } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { sysrootDigest } from '../project.ts';
-import { addBundled, addLibraries, addSysroot } from './sysroot.ts';
+import { addBundled, addLibraries, addSysroot } from './inputs.ts';
 import type { Sysroot } from '../project.ts';
 
 const sysroot: Sysroot = {
