@@ -13,7 +13,7 @@ import { outputOf, run } from '../core/sh.ts';
 import { compile } from './compile.ts';
 import type { Compiled, CompileOptions } from './compiled.ts';
 import type { Project } from './project.ts';
-import { publish } from './publish.ts';
+import { publish } from './compiled.ts';
 
 const fixture = resolve(import.meta.dirname, '../../fixtures/crates');
 const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -8,7 +8,7 @@ import { openCache } from '../cache/cache.ts';
 import { findProgram, outputOf } from '../core/sh.ts';
 import { compile } from './compile.ts';
 import type { Project } from './project.ts';
-import { publish } from './publish.ts';
+import { publish } from './compiled.ts';
 import { isNightly, listToolchains } from './toolchain/toolchain.ts';
 
 const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

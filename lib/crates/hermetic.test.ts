@@ -11,9 +11,9 @@ import { bubblewrap } from '../dev/testing/sandboxes.ts';
 import { openCache } from '../cache/cache.ts';
 import { Failure } from '../core/errors.ts';
 import { outputOf } from '../core/sh.ts';
-import type { Allowances } from './unit/allowance.ts';
+import type { Allowances } from './compiled.ts';
 import { compile } from './compile.ts';
-import { publish } from './publish.ts';
+import { publish } from './compiled.ts';
 
 const fixture = resolve(import.meta.dirname, '../../fixtures/crates-unruly');
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-hermetic-'));

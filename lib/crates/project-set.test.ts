@@ -2,8 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
-import { projectSet } from './project-set.ts';
-import { selectionArgs, systemProfile } from './project.ts';
+import { projectSet, selectionArgs, systemProfile } from './project.ts';
 import type { Project } from './project.ts';
 
 const defaults: Project = {

@@ -9,9 +9,9 @@ import { DamagedBlob } from '../cache/content-store.ts';
 import { digestBytes } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import type { CompiledProject, Output } from './compiled.ts';
-import { ownText } from './unit/own-text.ts';
+import { ownText } from './unit/source-view.ts';
 import type { Project } from './project.ts';
-import { publish } from './publish.ts';
+import { publish } from './compiled.ts';
 
 const project: Project = {
   name: 'tools',

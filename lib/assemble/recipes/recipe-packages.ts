@@ -20,7 +20,7 @@ import type { Context } from '../../core/events.ts';
 import type { CompiledProject, CompileOptions } from '../../crates/compiled.ts';
 import type { Project } from '../../crates/project.ts';
 import { targetIdentity } from '../../crates/toolchain/identity.ts';
-import { materialize } from '../../crates/publish.ts';
+import { materialize } from '../../crates/compiled.ts';
 import { directory, file, symlink as link } from '../../image/file-tree.ts';
 import type { Entry } from '../../image/file-tree.ts';
 import { throughLinks } from '../../configuration/tree-row.ts';

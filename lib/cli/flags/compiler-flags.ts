@@ -1,11 +1,10 @@
 // The flags of everything that compiles, and what they mean.
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { cannot } from '../../core/errors.ts';
-import type { CompileOptions } from '../../crates/compiled.ts';
-import { parseAllowances } from '../../crates/unit/allowance.ts';
 import type { Flag } from '../command-line.ts';
 import type { Task } from '../task.ts';
+import { cannot } from '../../core/errors.ts';
+import type { Allowance, Allowances, CompileOptions } from '../../crates/compiled.ts';
 
 /** Flags of everything that compiles. */
 export const compilerFlags = {
@@ -75,4 +74,19 @@ export function declaredEnv(list: readonly string[], env: Readonly<Record<string
       return [word, value];
     }),
   );
+}
+
+const usage = { blame: 'usage', hint: 'write --allow NAME=net or --allow NAME=PATH' } as const;
+
+/** Reads the words of --allow. `absolute` makes a path absolute; a folder that is called "net" is written "./net". */
+export function parseAllowances(words: readonly string[], absolute: (path: string) => string): Allowances {
+  const allowances: Record<string, Allowance> = {};
+  for (const word of words) {
+    const at = word.indexOf('=');
+    const [name, what] = [word.slice(0, at), word.slice(at + 1)];
+    if (at < 1 || what === '') throw cannot(`allow "${word}"`, 'it does not say to which package what is allowed', usage);
+    const { network, paths } = allowances[name] ?? { network: false, paths: [] };
+    allowances[name] = what === 'net' ? { network: true, paths } : { network, paths: [...paths, absolute(what)] };
+  }
+  return allowances;
 }

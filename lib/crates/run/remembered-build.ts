@@ -7,11 +7,10 @@ import { digestRecord } from '../../core/digest.ts';
 import type { Context, Event } from '../../core/events.ts';
 import { compilingVariables } from '../cargo/config-files.ts';
 import type { CompileOptions, Output } from '../compiled.ts';
-import { compilersFor } from '../toolchain/host-tools.ts';
+import { compilersFor, targetIdentity } from '../toolchain/identity.ts';
 import type { ProjectRequest } from '../plan/plan.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Project } from '../project.ts';
-import { targetIdentity } from '../toolchain/identity.ts';
 
 /** What is wanted, and by what it is made. */
 export interface BuildQuestion {

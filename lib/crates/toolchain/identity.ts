@@ -1,15 +1,19 @@
-// What a compiler and a linker are, as digests of their content: part of every key, since a version text says too little about a patched compiler
-// (facts: crates, traps 20 and 33). Knows nothing of keys.
+// What the host adds to keys: compiler, linker, standard library and native libraries as digests of their content, each found out once, since a version text
+// says too little about a patched compiler (facts: crates, traps 20 and 33). rustup wrote down which archive each file that it installed came from, by the
+// SHA-256 that it verified the archive with. A file that was not touched since is known by that, and 600 MB of compiler need not be read. Source: the folder
+// lib/rustlib of any toolchain of rustup's (components, manifest-<component>, multirust-channel-manifest.toml).
 import { existsSync } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Cache } from '../../cache/cache.ts';
 import { byCodeUnit, digestFile, digestRecord } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
-import { cannot } from '../../core/errors.ts';
+import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { installHint } from '../../core/tools.ts';
+import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Toolchain, ToolchainSearch } from './toolchain.ts';
 
 /** Names of files by what they are called in the record, absolute. */
@@ -105,7 +109,7 @@ async function filesIn(folder: string, sysroot: string): Promise<readonly (reado
 
 /** What each file is. One that is no plain file is left out. */
 async function digests(parts: Parts, sysroot?: string): Promise<Readonly<Record<string, string>>> {
-  const [{ default: pLimit }, { rustupRecord }] = await Promise.all([import('p-limit'), import('./rustup-record.ts')]); // most builds know them
+  const { default: pLimit } = await import('p-limit'); // most builds know the digests
   const limit = pLimit(4);
   const names = Object.keys(parts).sort(byCodeUnit);
   const installed = sysroot === undefined ? undefined : await rustupRecord(sysroot);
@@ -133,4 +137,123 @@ export interface Tools {
   readonly wrappers: Digest | undefined;
   /** The native libraries that build scripts can find (pkg-config's files). */
   readonly nativeLibraries: Digest;
+}
+
+/** The programs that make a unit, and the standard library that they add. */
+export type Compilers = Omit<Tools, 'nativeLibraries' | 'wrappers'>;
+
+interface Host {
+  readonly cache: Cache;
+  readonly hostEnv: Readonly<Record<string, string>>;
+}
+
+/** What compiles for a triple. `ownStd`: the standard library is the host's own, or compiled with the rest. */
+export async function compilersFor(
+  { toolchain, triple, ownStd }: { readonly toolchain: Toolchain; readonly triple: string; readonly ownStd: boolean },
+  { cache, hostEnv }: Host,
+  context: Context,
+): Promise<Compilers> {
+  const cacheDir = cache.root;
+  const [rustc, target, linker] = await Promise.all([
+    toolchainIdentity(toolchain, cacheDir),
+    ownStd ? undefined : targetIdentity(toolchain, triple, cacheDir),
+    linkerIdentity({ env: hostEnv, cacheDir }, context),
+  ]);
+  return { rustc, target, linker };
+}
+
+/** Identities of what the host adds, each found out once. */
+export function toolsOf(host: Host, context: Context): (unit: PlannedUnit) => Promise<Tools> {
+  const known = new Map<string, Promise<Tools>>();
+  const find = async ({ toolchain, rustSrc, triple, linkerProgram, wrappers }: PlannedUnit): Promise<Tools> => {
+    const ownStd = triple === toolchain.host || rustSrc !== undefined;
+    const [compilers, nativeLibraries] = await Promise.all([
+      compilersFor({ toolchain, triple, ownStd }, host, context),
+      nativeLibrariesIdentity(host.cache),
+    ]);
+    const inFront = [wrappers.all?.digest, wrappers.members?.digest].filter((digest) => digest !== undefined);
+    return {
+      ...compilers,
+      // What the configuration names to link with may call cc in the end, or not.
+      linker: linkerProgram?.digest === undefined ? compilers.linker : digestRecord([compilers.linker, linkerProgram.digest]),
+      wrappers: inFront.length === 0 ? undefined : digestRecord(inFront),
+      nativeLibraries,
+    };
+  };
+  return (unit) => {
+    const { linkerProgram, wrappers } = unit;
+    const programs = [linkerProgram?.digest, wrappers.all?.digest, wrappers.members?.digest].join(' ');
+    const name = `${unit.toolchain.rustc} ${unit.triple} ${unit.rustSrc === undefined} ${programs}`;
+    const tools = known.get(name) ?? find(unit);
+    known.set(name, tools);
+    return tools;
+  };
+}
+
+/** Scripts of -sys crates ask pkg-config: a library that was installed, removed or updated changes its .pc file. */
+async function nativeLibrariesIdentity({ digests }: Cache): Promise<Digest> {
+  const folders = [
+    '/usr/lib/x86_64-linux-gnu/pkgconfig',
+    '/usr/lib/aarch64-linux-gnu/pkgconfig',
+    '/usr/lib64/pkgconfig',
+    '/usr/lib/pkgconfig',
+    '/usr/share/pkgconfig',
+    '/usr/local/lib/pkgconfig',
+  ];
+  return digestRecord(await Promise.all(folders.map((folder) => digests.tree(folder).catch(() => null))));
+}
+
+/** Files of one component by their paths relative to the sysroot. */
+interface Component {
+  readonly archive: string;
+  readonly files: ReadonlySet<string>;
+  readonly installedMs: number;
+}
+
+/** For the path of a file: the digest of the archive that it came from unchanged; undefined where rustup does not know, or it was changed. */
+export type Installed = (path: string) => Promise<string | undefined>;
+
+/** rustup gives a file the time when it unpacks it, and writes the component's manifest when it has unpacked all of them. */
+const mostUnpackingMs = 60 * 60 * 1000;
+/** The time stamps of some file systems are whole, or even, seconds. */
+const coarseMs = 2000;
+
+/** Reads the record of the components that a build depends on; a toolchain that rustup did not install has none. */
+export async function rustupRecord(sysroot: string): Promise<Installed> {
+  const folder = join(sysroot, 'lib/rustlib');
+  const [names, channel] = await Promise.all(
+    ['components', 'multirust-channel-manifest.toml'].map((name) => absentAsUndefined(readFile(join(folder, name), 'utf8'))),
+  );
+  if (names === undefined || channel === undefined) return async () => undefined;
+  const wanted = names.split('\n').filter((name) => /^(?:rustc|cargo|rust-std)-/.test(name));
+  const components = (await Promise.all(wanted.map((name) => componentOf(folder, name, channel)))).filter((one) => one !== undefined);
+  return async (path) => {
+    const owner = components.find(({ files }) => files.has(path));
+    if (!owner) return undefined;
+    const mtimeMs = (await absentAsUndefined(stat(join(sysroot, path))))?.mtimeMs;
+    const untouched = mtimeMs !== undefined && mtimeMs <= owner.installedMs + coarseMs && mtimeMs >= owner.installedMs - mostUnpackingMs;
+    return untouched ? `rustup:${owner.archive}` : undefined;
+  };
+}
+
+async function componentOf(folder: string, name: string, channel: string): Promise<Component | undefined> {
+  const archive = archiveOf(name, channel);
+  const path = join(folder, `manifest-${name}`);
+  const [text, about] = await Promise.all([absentAsUndefined(readFile(path, 'utf8')), absentAsUndefined(stat(path))]);
+  if (archive === undefined || text === undefined || about === undefined) return undefined;
+  const files = [...text.matchAll(/^file:(.+)$/gm)].map((match) => match[1] ?? '');
+  return { archive, files: new Set(files), installedMs: about.mtimeMs };
+}
+
+/**
+ * The digest that the channel's manifest gives for a component ("rust-std-x86_64-unknown-none"). The manifest is a megabyte of TOML, of which
+ * one table is looked at: a reader for all of it would take longer than what is saved.
+ */
+function archiveOf(component: string, channel: string): string | undefined {
+  const [, pkg = '', target = ''] = /^(rustc|cargo|rust-std)-(.+)$/.exec(component) ?? [];
+  const from = channel.indexOf(`\n[pkg.${pkg}.target.${target}]\n`);
+  if (from === -1) return undefined;
+  const end = channel.indexOf('\n[', from + 1);
+  const table = channel.slice(from, end === -1 ? undefined : end);
+  return (/^xz_hash = "([0-9a-f]{64})"$/m.exec(table) ?? /^hash = "([0-9a-f]{64})"$/m.exec(table))?.[1];
 }

@@ -7,8 +7,7 @@ import { context, fakeLibrary, withFakeHost } from '../../dev/testing/fake-toolc
 import type { FakeHost } from '../../dev/testing/fake-toolchain.ts';
 import { Failure } from '../../core/errors.ts';
 import { outputOf } from '../../core/sh.ts';
-import { versionInName } from './library-folder.ts';
-import { findRustSrc, fits, namedRustSrc } from './rust-src.ts';
+import { findRustSrc, fits, namedRustSrc, versionInName } from './rust-src.ts';
 import { toolchainAt } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 

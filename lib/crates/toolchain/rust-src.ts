@@ -1,16 +1,19 @@
 // The source of the standard library, which build-std compiles: found in a toolchain's sysroot, in a folder or archive that a person names, or
-// among the copies unpacked in the cache. Downloads nothing: lib/host/rust-src-download.ts does that for doctor --install.
-import { realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+// among the copies in the cache. An archive is unpacked there once, into cache/rust-src/<sha256 of the archive>/, and published by rename. Of a whole
+// compiler's source only `library` is kept. Downloads nothing: lib/host/rust-src-download.ts does that for doctor --install.
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import pLimit from 'p-limit';
+import { byCodeUnit, digestBytes, digestFile, digestRecord, isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
-import { cannot } from '../../core/errors.ts';
+import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
+import { phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
-import { digestLibrary, isLibrary, libraryIn, versionOf } from './library-folder.ts';
-import { keepArchive, keptLibraries } from './rust-src-archive.ts';
-import type { KeptLibrary } from './rust-src-archive.ts';
-import type { Toolchain } from './toolchain.ts';
+import { run } from '../../core/sh.ts';
+import { tool } from '../../core/tools.ts';
 import { minorOf } from './toolchain.ts';
+import type { Toolchain } from './toolchain.ts';
 
 export interface RustSrc {
   /** Absolute path of the folder `library` (it has core/, alloc/, std/, Cargo.lock). */
@@ -105,4 +108,197 @@ async function described(libraryDir: string, { version, origin, digest }: Omit<K
     () => false,
   );
   return { libraryDir, ...(vendored ? { vendorDir } : {}), digest, version, origin };
+}
+
+/** Is this a `library` folder that cargo's build-std can plan from? */
+export async function isLibrary(folder: string): Promise<boolean> {
+  const parts = await Promise.all(
+    ['Cargo.lock', 'core/src/lib.rs', 'alloc/src/lib.rs'].map((part) =>
+      stat(join(folder, part)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return parts.every(Boolean);
+}
+
+/** How deep `library` lies at most: rust-src-1.97.1/rust-src/lib/rustlib/src/rust/library in rustup's own component archives. */
+const deepest = 7;
+
+/** The `library` folder that `folder` is or has in it, nearest first; undefined when there is none. Links are not followed. */
+export async function libraryIn(folder: string): Promise<string | undefined> {
+  let level: readonly string[] = [folder];
+  for (let depth = 0; depth <= deepest && level.length > 0; depth++) {
+    for (const candidate of level) {
+      if (await isLibrary(candidate)) return candidate;
+    }
+    level = (await Promise.all(level.map(subfolders))).flat();
+    // Of a whole compiler's source only the way to `library` is of interest.
+    const onTheWay = level.filter((path) => basename(path) === 'library');
+    if (onTheWay.length > 0) level = onTheWay;
+  }
+  return undefined;
+}
+
+/** "1.97.1", from a file `version` beside or above the library, or from a folder's name, up to `root`; '' when nothing says it. */
+export async function versionOf(libraryDir: string, root = '/'): Promise<string> {
+  for (let folder = libraryDir; ; folder = dirname(folder)) {
+    const text = await readFile(join(folder, 'version'), 'utf8').catch(() => '');
+    const version = /^(\d+\.\d+\.\d+\S*)/.exec(text)?.[1] ?? versionInName(basename(folder));
+    if (version) return version;
+    if (folder === root || folder === dirname(folder)) return '';
+  }
+}
+
+/** "1.97.1" of "rust-src-1.97.1", "rustc-1.97.1-src", "rust-src_1.97.1+dfsg1-1_all.deb", "1.97.1-x86_64-unknown-linux-gnu". */
+export function versionInName(name: string): string {
+  return /^(?:rust(?:c|-src)?[-_])?(1\.\d+\.\d+)(?![\d])/.exec(name)?.[1] ?? '';
+}
+
+export interface TreeDigest {
+  readonly digest: Digest;
+  /** Every file and folder, absolute: whose change would change the digest. */
+  readonly paths: readonly string[];
+}
+
+/** The digest over sorted relative paths, executable bits and content. A link that leads out of the folder is a Failure. */
+export async function digestLibrary(libraryDir: string): Promise<TreeDigest> {
+  const entries = (await readdir(libraryDir, { recursive: true })).sort(byCodeUnit);
+  const limit = pLimit(16);
+  const records = await Promise.all(
+    entries.map((entry) =>
+      limit(async () => {
+        const path = join(libraryDir, entry);
+        const about = await lstat(path);
+        if (about.isDirectory()) return [entry, 'folder'];
+        if (about.isSymbolicLink()) return [entry, 'link', await linkWithin(libraryDir, path)];
+        return [entry, about.mode & 0o100 ? 'program' : 'file', digestBytes(await readFile(path))];
+      }),
+    ),
+  );
+  return { digest: digestRecord(records), paths: [libraryDir, ...entries.map((entry) => join(libraryDir, entry))] };
+}
+
+async function linkWithin(root: string, path: string): Promise<string> {
+  const target = await readlink(path);
+  const inside = relative(root, resolve(dirname(path), target));
+  if (inside.split('/')[0] === '..') {
+    throw cannot(`use the standard library source "${root}"`, `its link "${relative(root, path)}" leads out of it, to "${target}"`);
+  }
+  return target;
+}
+
+async function subfolders(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map((entry) => join(folder, entry.name))
+    .sort(byCodeUnit);
+}
+
+/** A copy in the cache: `<folder>/library`, and what was found out when it was unpacked. */
+export interface KeptLibrary {
+  readonly folder: string;
+  readonly version: string;
+  readonly origin: string;
+  readonly digest: Digest;
+}
+
+export interface ArchiveCache {
+  readonly cacheDir: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const recordName = 'rust-src.json';
+
+/** All copies, ordered by the name of their folder, which is the digest of the archive; a damaged record is no copy. */
+export async function keptLibraries(cacheDir: string): Promise<readonly KeptLibrary[]> {
+  const names = (await readdir(join(cacheDir, 'rust-src')).catch(() => [])).filter(isDigest).sort(byCodeUnit);
+  const kept = await Promise.all(names.map((name) => keptLibrary(join(cacheDir, 'rust-src', name))));
+  return kept.filter((copy) => copy !== undefined);
+}
+
+/**
+ * The copy of an archive (anything that tar reads, or a .deb), unpacked now unless it was before. `origin` says in words where it comes from.
+ * An archive that tar refuses, or that has no standard library, is a Failure and leaves nothing.
+ */
+export async function keepArchive(
+  archive: string,
+  origin: string,
+  { cacheDir, env }: ArchiveCache,
+  context: Context,
+): Promise<KeptLibrary> {
+  const what = `use the standard library source "${archive}"`;
+  try {
+    const sha256 = await remembered<Digest>(cacheDir, 'rust-src-archive', { archive }, async () => ({
+      value: await digestFile(archive),
+      witnesses: [archive],
+    }));
+    const folder = join(cacheDir, 'rust-src', sha256);
+    return (
+      (await keptLibrary(folder)) ??
+      (await phase(`unpack ${basename(archive)}`, context.report, () => unpack(archive, folder, origin, env, context)))
+    );
+  } catch (error) {
+    throw cannotBecause(what, error);
+  }
+}
+
+async function unpack(
+  archive: string,
+  folder: string,
+  origin: string,
+  env: ArchiveCache['env'],
+  { signal }: Context,
+): Promise<KeptLibrary> {
+  const what = `use the standard library source "${archive}"`;
+  await mkdir(dirname(folder), { recursive: true });
+  const partial = await mkdtemp(`${folder}.partial-`);
+  try {
+    const whole = join(partial, 'whole');
+    await mkdir(whole);
+    const result = await run(await unpackCommand(archive, whole, env['PATH'] ?? ''), { cwd: partial, env, signal });
+    // tar refuses members with ".." or a leading "/" by itself and then ends with a status other than 0.
+    if (result.exitCode !== 0)
+      throw cannot(what, 'it could not be unpacked', { detail: result.stderr.trim(), hint: 'give a tar archive or a .deb' });
+    const found = await libraryIn(whole);
+    if (!found)
+      throw cannot(what, 'there is no library/core in it', { blame: 'usage', hint: 'a rust-src archive has the folder library/ in it' });
+    const version = (await versionOf(found, whole)) || versionInName(basename(archive));
+    const { digest } = await digestLibrary(found);
+    await rename(found, join(partial, 'library'));
+    await rm(whole, { recursive: true, force: true });
+    await writeFile(join(partial, recordName), JSON.stringify({ version, origin, digest }));
+    await publish(partial, folder);
+    return { folder, version, origin, digest };
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+async function unpackCommand(archive: string, into: string, path: string): Promise<readonly string[]> {
+  if (archive.endsWith('.deb')) return [await tool('dpkg-deb', path), '-x', archive, into];
+  return [await tool('tar', path), '--extract', '--no-same-owner', '--file', archive, '--directory', into];
+}
+
+/** Whoever came first wins; the loser's copy has the same content. */
+async function publish(partial: string, folder: string): Promise<void> {
+  try {
+    await rename(partial, folder);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+async function keptLibrary(folder: string): Promise<KeptLibrary | undefined> {
+  try {
+    const record: unknown = JSON.parse(await readFile(join(folder, recordName), 'utf8'));
+    if (typeof record !== 'object' || record === null || !('version' in record && 'origin' in record && 'digest' in record))
+      return undefined;
+    const { version, origin, digest } = record;
+    return typeof version === 'string' && typeof origin === 'string' && isDigest(digest) ? { folder, version, origin, digest } : undefined;
+  } catch {
+    return undefined;
+  }
 }

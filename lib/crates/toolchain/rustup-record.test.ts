@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { host, withFakeHost } from '../../dev/testing/fake-toolchain.ts';
 import type { FakeHost } from '../../dev/testing/fake-toolchain.ts';
-import { rustupRecord } from './rustup-record.ts';
+import { rustupRecord } from './identity.ts';
 
 const driver = 'lib/librustc_driver-1.so';
 const std = `lib/rustlib/${host}/lib/libstd-1.rlib`;

@@ -16,8 +16,7 @@ import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './env.ts';
 import { places, wrapperEnv, wrapperWords } from './places.ts';
 import { declaredFiles, declaredPlaces, rustcReads, scriptReads } from './reads.ts';
 import { rustcArgs } from './rustc-args.ts';
-import { sourceView } from './source-view.ts';
-import { verifyVendored } from './vendored-package.ts';
+import { sourceView, verifyVendored } from './source-view.ts';
 
 export interface ActionContext {
   /** Built units by index in the plan; all dependencies of the unit are there. */

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
-import { parseAllowances } from './allowance.ts';
+import { parseAllowances } from '../../cli/flags/compiler-flags.ts';
 
 const absolute = (path: string): string => `/here/${path}`;
 

@@ -6,7 +6,6 @@ import type { ActionRecord, FileArtifact, Staged } from '../../actions/action.ts
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest } from '../../core/digest.ts';
 import { MiB } from '../../core/sizes.ts';
-
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { isBuildScript, isPlainLibrary, isScriptRun } from '../plan/unit-graph.ts';
 import type { Sysroot } from '../project.ts';

@@ -1,16 +1,22 @@
-// What an action may see of sources. An action of the user's own packages sees all of the user's trees (own-trees.ts), and what it reads of them
-// is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole. Both see what their dependencies
-// provide while they run: the packages of procedural macros, of the libraries of a build script, and of scripts that name files to link.
+// What an action may see of sources. An action of the user's own packages sees all of the user's trees (places.ts), and what it reads of them
+// is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole; one of a directory source (cargo vendor) is
+// verified before. Both see what their dependencies provide while they run: the packages of procedural macros, of the libraries of a build script, and of
+// scripts that name files to link. And both see what the user allows a package beyond that (--allow).
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { ActionRecord, OwnView } from '../../actions/action.ts';
 import { allOf, digestOfTree, repositoryOf } from '../../actions/place-digest.ts';
 import { isBelow } from '../../actions/sandbox/mounts.ts';
 import { hostPlaces } from '../../actions/sandbox/sandbox.ts';
 import type { Cache } from '../../cache/cache.ts';
+import { programDigest } from '../../cache/digests/content-digests.ts';
 import type { Digest } from '../../core/digest.ts';
-import type { PlannedUnit } from '../plan/planned-unit.ts';
-import type { HostProgram } from './places.ts';
-import { ownText } from './own-text.ts';
+import { absentAsUndefined, cannot, nearest } from '../../core/errors.ts';
+import type { Granted, PlannedUnit } from '../plan/planned-unit.ts';
+import type { Allowances } from '../compiled.ts';
 import { isWithin, ownMounts, ownPlace, ownPlaces, places } from './places.ts';
+import type { HostProgram } from './places.ts';
 
 type Mounts = Readonly<Record<string, string>>;
 
@@ -112,4 +118,100 @@ export function programMounts(programs: readonly (HostProgram | undefined)[]): R
       program?.path !== undefined && program.word.startsWith('/') && !shown(program.word) ? [[program.word, program.path]] : [],
     ),
   );
+}
+
+/**
+ * Hands every unit of a named package what it is allowed. A package that is not in the build, or a path that leads nowhere, is a usage
+ * error: what is allowed in vain is a mistake.
+ */
+export async function grant(units: readonly PlannedUnit[], allowances: Allowances, cache: Cache): Promise<readonly PlannedUnit[]> {
+  const { allOf, digestOfPlace } = await import('../../actions/place-digest.ts'); // reading the words of --allow does without it
+  const packages = [...new Set(units.map(({ owner }) => owner.name))];
+  const granted = new Map<string, Granted>();
+  for (const [name, { network, paths }] of Object.entries(allowances)) {
+    if (!packages.includes(name)) {
+      const meant = nearest(name, packages);
+      const hint = meant === undefined ? 'the names are those of the Cargo.toml files' : `did you mean "${meant}"?`;
+      throw cannot(`allow "${name}" anything`, 'there is no package of that name in this build', { blame: 'usage', hint });
+    }
+    const digests: Record<string, Digest | null> = {};
+    for (const path of paths) {
+      if (!(await absentAsUndefined(stat(path)))) throw cannot(`allow "${path}" to ${name}`, 'it does not exist', { blame: 'usage' });
+      digests[path] = await digestOfPlace(allOf(path), {}, cache);
+    }
+    granted.set(name, { network, paths: digests });
+  }
+  if (granted.size === 0) return units;
+  return units.map((unit) => {
+    const own = granted.get(unit.owner.name);
+    return own ? { ...unit, granted: own } : unit;
+  });
+}
+
+/** Files of a package that are larger, and more of them, are not searched. */
+const largestFile = 1 << 18;
+const mostFiles = 5000;
+
+/** Everything readable in the package's folder, without nested packages and target folders, and cargo's configuration above it in its tree. */
+export function ownText(packageDir: string, roots: readonly string[]): string {
+  const texts: string[] = [];
+  const read = (path: string): void => {
+    const text = readFileSync(path);
+    if (!text.includes(0)) texts.push(text.toString('utf8'));
+  };
+  const visit = (folder: string): void => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (texts.length >= mostFiles) return;
+      if (entry.isFile() && statSync(path).size <= largestFile) attempt(() => read(path));
+      const nested = entry.name === 'target' || entry.name === '.git' || isPackage(path) || isMade(path);
+      if (entry.isDirectory() && !nested) attempt(() => visit(path));
+    }
+  };
+  attempt(() => visit(packageDir));
+  for (let folder = packageDir; roots.some((one) => isWithin(folder, one)) && folder !== dirname(folder); folder = dirname(folder)) {
+    for (const name of ['config.toml', 'config']) attempt(() => read(join(folder, '.cargo', name)));
+    if (folder !== packageDir) attempt(() => read(join(folder, 'Cargo.toml')));
+  }
+  return texts.join('\n');
+}
+
+/** A target folder of another name, and files that a compilation wrote (publish.ts): third-party code may have written their text. */
+function isMade(folder: string): boolean {
+  return statSync(join(folder, 'CACHEDIR.TAG'), { throwIfNoEntry: false }) !== undefined;
+}
+
+function isPackage(folder: string): boolean {
+  return statSync(join(folder, 'Cargo.toml'), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** What cannot be read spells nothing. */
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // not readable, or gone
+  }
+}
+
+/** Throws a Failure that names the first file that differs. Packages without a list of checksums pass. `dir`: the package's absolute path. */
+export async function verifyVendored(dir: string, label: string, { digests }: Pick<Cache, 'digests'>): Promise<void> {
+  const text = await absentAsUndefined(readFile(join(dir, '.cargo-checksum.json'), 'utf8'));
+  if (text === undefined) return;
+  for (const [path, listed] of Object.entries(listedFiles(text))) {
+    const found = await digests.file(join(dir, path));
+    if (found === listed || found === programDigest(listed)) continue;
+    throw cannot(`compile ${label}`, `"${join(dir, path)}" ${found === undefined ? 'is missing' : 'was edited'}, and is vendored`, {
+      hint: 'the checksums of vendored files are in .cargo-checksum.json; change a copy of the package, and name it in [patch]',
+    });
+  }
+}
+
+function listedFiles(text: string): Readonly<Record<string, Digest>> {
+  try {
+    const { files } = JSON.parse(text) as { readonly files?: Readonly<Record<string, Digest>> };
+    return files ?? {};
+  } catch {
+    return {}; // cargo refuses it while planning
+  }
 }

@@ -7,7 +7,7 @@ import { withScratch } from '../../dev/testing/scratch.ts';
 import type { Scratch } from '../../dev/testing/scratch.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { Failure } from '../../core/errors.ts';
-import { verifyVendored } from './vendored-package.ts';
+import { verifyVendored } from './source-view.ts';
 
 /** The sentence of the refusal; undefined if the package passes. */
 async function refusal({ folder, reopen }: Scratch): Promise<string | undefined> {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
-import { projectSet } from '../../crates/project-set.ts';
+import { projectSet } from '../../crates/project.ts';
 import { rowOf, tableOf } from './crates-benchmark-table.ts';
 import { benchmarkCrates } from './crates-benchmark.ts';
 import { leafFile, openWorkload, setText } from './crates-workload.ts';

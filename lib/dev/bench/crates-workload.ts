@@ -6,7 +6,7 @@ import { byCodeUnit } from '../../core/digest.ts';
 import { absentAsUndefined, cannot, nearest } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { outputOf } from '../../core/sh.ts';
-import { projectSet } from '../../crates/project-set.ts';
+import { projectSet } from '../../crates/project.ts';
 import type { Project } from '../../crates/project.ts';
 
 export interface Workload {
