@@ -1,11 +1,13 @@
 // Which of cargo's configuration counts for a target, and what its variables come to.
+// Conditions of cargo's configuration, as a table.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { configEnvOf, hasRelativePaths, linkerOf, rustflagsOf, withAbsolutePaths, wrappersOf } from './cargo-config.ts';
-import { here } from '../../dev/testing/sample-units.ts';
+import { Failure } from '../../core/errors.ts';
+import { cfgHolds, configEnvOf, hasRelativePaths, linkerOf, rustflagsOf, withAbsolutePaths, wrappersOf } from './cargo-config.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import { rootOf } from '../plan/resolve-anew.ts';
+import { here } from '../../dev/testing/sample-units.ts';
 
 const triple = 'x86_64-unknown-linux-gnu';
 const cfgs = ['unix', 'target_os="linux"'];
@@ -91,6 +93,58 @@ test('a profile is followed to the one of cargo that it comes from', () => {
     rootOf(name, inherits),
   );
   assert.equal(roots, ['debug', 'debug', 'release', 'release', 'release', 'debug', 'debug', 'release', 'release', 'release']);
+});
+
+const linux = [
+  'debug_assertions',
+  'panic="unwind"',
+  'target_env="gnu"',
+  'target_feature="sse"',
+  'target_feature="sse2"',
+  'target_os="linux"',
+  'unix',
+];
+
+const table: readonly (readonly [text: string, holds: boolean])[] = [
+  ['cfg(unix)', true],
+  ['cfg(windows)', false],
+  ['cfg(target_os = "linux")', true],
+  ['cfg(target_os="macos")', false],
+  ['cfg(target_feature = "sse2")', true],
+  ['cfg( not ( windows ) )', true],
+  ['cfg(not(unix))', false],
+  ['cfg(all())', true],
+  ['cfg(any())', false],
+  ['cfg(all(unix, target_env = "gnu",))', true],
+  ['cfg(all(unix, target_env = "musl"))', false],
+  ['cfg(any(windows, all(unix, not(target_os = "macos"))))', true],
+  ['cfg(any(windows, target_arch = "wasm32"))', false],
+  ['cfg(true)', true],
+  ['cfg(false)', false],
+];
+
+test('a condition holds or does not', () => {
+  for (const [text, holds] of table) assert.is(cfgHolds(text, linux), holds, text);
+});
+
+test('what is no condition is refused with its text', () => {
+  const wrong = [
+    'cfg',
+    'cfg()',
+    'cfg(unix',
+    'cfg(unix))',
+    'cfg(unix, windows)',
+    'cfg(not(unix, windows))',
+    'cfg(some(unix))',
+    'cfg(a = b)',
+  ];
+  for (const text of wrong) {
+    assert.throws(
+      () => cfgHolds(text, linux),
+      (error: unknown) => error instanceof Failure && error.message.includes(`"${text}" is no condition`),
+      text,
+    );
+  }
 });
 
 test.run();

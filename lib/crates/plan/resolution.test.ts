@@ -1,13 +1,18 @@
 // An unchanged project never starts cargo; whatever cargo would look at makes it look again.
+// What a plan is a witness of: everything that cargo would look at again.
+// What is resolved in one checkout holds in another: folders come and go as tokens, in fields that are paths and nowhere else.
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openCache } from '../../cache/cache.ts';
-import { resolveProject } from './resolution.ts';
+import type { Package } from '../cargo/package.ts';
+import { commonFolder, localPath, localValue, lookedAt, portablePath, portableText, resolveProject } from './resolution.ts';
 import type { Resolution } from './resolve-anew.ts';
 import { listToolchains } from '../toolchain/toolchain.ts';
+import { packageOf } from '../../dev/testing/sample-units.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 
 const fixture = resolve(import.meta.dirname, '../../../fixtures/crates');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -148,6 +153,83 @@ test('a dependency that has only the root folder in common with checkouts keeps 
     await cache.close();
     for (const folder of [dir, far]) await rm(folder, { recursive: true, force: true });
   }
+});
+
+test('folders of targets, folders that globs list, workspaces of others, patches, and manifests that may appear between', async () => {
+  await withScratch(async ({ folder, write }) => {
+    await write(
+      'ws/Cargo.toml',
+      '[workspace]\nmembers = ["app", "crates/*", "deep/**/x"]\n[patch.crates-io]\np = { path = "../patched" }\n',
+    );
+    await write('ws/app/Cargo.toml', '[package]\nname = "app"\n');
+    await write('ws/app/src/bin/tool/helper.rs', '');
+    await write('ws/crates/empty/README', '');
+    await write('ws/deep/a/b/README', '');
+    await write('others/Cargo.toml', '[workspace]\nmembers = ["group/util"]\n');
+    await write('others/group/util/Cargo.toml', '[package]\nname = "util"\nversion.workspace = true\n');
+    const at = (path: string): Package =>
+      packageOf({ source: undefined, dir: join(folder, path), manifestPath: join(folder, path, 'Cargo.toml') });
+    const looked = await lookedAt([at('ws/app'), at('others/group/util')], join(folder, 'ws'), '/nowhere');
+    const names = new Set(looked.map((path) => relative(folder, path) + (path.endsWith('/') ? '/' : '')));
+    for (const name of [
+      'ws/Cargo.lock',
+      'ws/app/src/bin/',
+      'ws/app/src/bin/tool/',
+      'ws/app/tests/',
+      'ws/crates/',
+      'ws/crates/empty/Cargo.toml',
+      'ws/deep/',
+      'ws/deep/a/b/x/Cargo.toml',
+      'others/Cargo.toml',
+      'others/group/Cargo.toml',
+      'Cargo.toml',
+      'patched/Cargo.toml',
+    ]) {
+      assert.ok(names.has(name), `${name} is not in ${[...names].join(' ')}`);
+    }
+  });
+});
+
+const here = [
+  { token: '\u0001', path: '/data/me/one' },
+  { token: '\u0002', path: '/data/me/one/library' },
+];
+const there = [
+  { token: '\u0001', path: '/srv/two' },
+  { token: '\u0002', path: '/opt/library' },
+];
+const fields = new Set(['path']);
+
+test('a path of this checkout becomes one of the other', () => {
+  const cases = [
+    ['/data/me/one/apps/x/src/main.rs', '/srv/two/apps/x/src/main.rs'],
+    ['/data/me/one/apps/../vendor/x', '/srv/two/apps/../vendor/x'],
+    ['path+file:///data/me/one/x#0.1.0', 'path+file:///srv/two/x#0.1.0'],
+    ['path+file:///data/me/one#x@0.1.0', 'path+file:///srv/two#x@0.1.0'],
+    ['/data/me/one/library/core', '/opt/library/core'],
+    ['/data/me/one', '/srv/two'],
+    ['/data/me/one-more/x', '/data/me/one-more/x'],
+    ['/usr/x', '/usr/x'],
+  ] as const;
+  for (const [from, to] of cases) {
+    assert.is(localPath(portablePath(from, here), there), to);
+    assert.is(localPath(portablePath(from, here), here), from);
+  }
+});
+
+test('only fields that are paths are touched', () => {
+  const text = portableText({ path: '/data/me/one/x', flag: '-L/data/me/one/x', list: [{ path: '/data/me/one' }] }, fields, here);
+  assert.equal(localValue(text, fields, there), { path: '/srv/two/x', flag: '-L/data/me/one/x', list: [{ path: '/srv/two' }] });
+});
+
+test('the common folder is the deepest that holds all', () => {
+  assert.is(commonFolder('/a/b/c', ['/a/b/d/e', '/a/b/apps/../vendor']), '/a/b');
+  assert.is(commonFolder('/a/b', ['/a/b/c']), '/a/b');
+  assert.is(commonFolder('/a', ['/b']), '/');
+});
+
+test('a folder that is the root is left alone', () => {
+  assert.is(portablePath('/x/y', [{ token: '\u0001', path: '/' }]), '/x/y');
 });
 
 test.run();

@@ -1,21 +1,23 @@
 // Three projects declare different variables and share a leaf package of the user's. The leaf is three units with one action. The action cache
 // and the runner are puppets: each look-up and each run waits until the test lets it end.
+// The guess of what a first compilation costs, from real folders.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packageOf, release, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import { actionKey } from '../../actions/action.ts';
 import type { ActionResult } from '../../actions/action.ts';
 import type { Done, Job } from '../../actions/lookup.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { digestBytes } from '../../core/digest.ts';
 import type { Event } from '../../core/events.ts';
-import type { DeepKey } from './deep-key.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Project } from '../project.ts';
+import type { DeepKey } from './deep-key.ts';
+import { buildUnits, guessedMs } from './unit-walk.ts';
+import type { UnitBuild } from './unit-walk.ts';
 import { jobOf } from '../unit/action.ts';
 import { UnitReports } from '../unit/messages.ts';
-import { buildUnits } from './unit-walk.ts';
-import type { UnitBuild } from './unit-walk.ts';
+import { packageOf, release, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 
 type Name = 'a' | 'b' | 'c';
 
@@ -181,6 +183,33 @@ test('an interrupt ends the units that wait, and the walk as soon as what runs h
   await puppets.open('run a');
   assert.is((puppets.outcome as Error).message, 'interrupted');
   assert.equal([puppets.lookedUp, puppets.started], [['a'], ['a']]);
+});
+
+test("a person's own package costs by its Rust source and by what it is linked from, other people's packages and scripts all the same", async () => {
+  await withScratch(async ({ write, folder }) => {
+    const source = 'x'.repeat(50_000);
+    const srcPath = await write('src/lib.rs', source);
+    await write('src/deep/er.rs', source);
+    await write('src/table.bin', source);
+    const owner = packageOf({ dir: folder });
+    const lib = unitOf({ srcPath });
+    const ofOthers = await guessedMs({ unit: lib, owner, place: { ...workPlace, foreign: true } }, 0);
+    assert.is(await guessedMs({ unit: lib, owner, place: workPlace }, 0), ofOthers + 3000);
+    assert.is(await guessedMs({ unit: unitOf({ ...targets.bin, srcPath }), owner, place: workPlace }, 20), ofOthers + 4000);
+    for (const script of [unitOf(targets.script), unitOf(targets.script, { mode: 'run-custom-build' })])
+      assert.is(await guessedMs({ unit: script, owner, place: workPlace }, 9), ofOthers);
+    assert.is(await guessedMs({ unit: unitOf({ srcPath: `${folder}/absent/lib.rs` }), owner, place: workPlace }, 0), ofOthers);
+  });
+});
+
+test('of a library in the folder of its package, what lies below that folder is not counted', async () => {
+  await withScratch(async ({ write, folder }) => {
+    const srcPath = await write('lib.rs', 'x'.repeat(10_000));
+    await write('target/debug/build/made/out/huge.rs', 'x'.repeat(1_000_000));
+    const cost = async (dir: string): Promise<number> =>
+      guessedMs({ unit: unitOf({ srcPath }), owner: packageOf({ dir }), place: workPlace }, 0);
+    assert.is((await cost('/elsewhere')) - (await cost(folder)), 30_000);
+  });
 });
 
 test.run();

@@ -1,10 +1,16 @@
 // Where packages lie in the sandbox: the same for every checkout and machine.
+// Which folders of the user's are shown for a project, with real git repositories.
+import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { here, packageOf } from '../../dev/testing/sample-units.ts';
-import { placeOf } from './places.ts';
+import { outputOf } from '../../core/sh.ts';
 import type { Package } from '../cargo/package.ts';
+import { ownMounts, ownPlace, ownTrees, placeOf, userHome } from './places.ts';
+import type { OwnTrees } from './places.ts';
+import { here, packageOf } from '../../dev/testing/sample-units.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
+import type { Scratch } from '../../dev/testing/scratch.ts';
 
 const registry = 'registry+https://example.invalid/index';
 const library = '/rust/lib/rustlib/src/rust/library';
@@ -133,6 +139,88 @@ test('another checkout gives the same places', () => {
     );
     assert.equal(there, here, what);
   }
+});
+
+/** `git` in a folder of the scratch folder. */
+async function git({ folder }: Scratch, at: string, ...words: readonly string[]): Promise<void> {
+  const identity = ['-c', 'user.name=x', '-c', 'user.email=x@example.invalid', '-c', 'protocol.file.allow=always'];
+  await outputOf('run git', ['git', ...identity, ...words], { cwd: join(folder, at), env: { PATH: '/usr/bin:/bin', HOME: folder } });
+}
+
+async function repository(scratch: Scratch, at: string): Promise<void> {
+  await scratch.write(`${at}/file`, 'x');
+  await git(scratch, at, 'init', '-q');
+  await git(scratch, at, 'add', '.');
+  await git(scratch, at, 'commit', '-qm', 'one');
+}
+
+async function treesOf(scratch: Scratch, workspace: string, packages: readonly string[] = [], home = 'home'): Promise<OwnTrees> {
+  const at = (path: string): string => join(scratch.folder, path);
+  const { digests } = await scratch.reopen();
+  return ownTrees({ workspaceRoot: at(workspace), packages: packages.map(at), home: at(home), digests });
+}
+
+const shortOf = ({ folder }: Scratch, { common, roots, gitFolders }: OwnTrees): readonly (string | readonly string[])[] => {
+  const short = (path: string): string => path.slice(folder.length + 1);
+  return [short(common), roots.map(short), gitFolders.map(short)];
+};
+
+test('a workspace alone is a tree; so is the repository around it, but not one that is the home folder', async () => {
+  await withScratch(async (scratch) => {
+    await mkdir(join(scratch.folder, 'alone/crates/a'), { recursive: true });
+    assert.equal(shortOf(scratch, await treesOf(scratch, 'alone', ['alone/crates/a'])), ['alone', ['alone'], []]);
+    await repository(scratch, 'mono');
+    await mkdir(join(scratch.folder, 'mono/rust'));
+    assert.equal(shortOf(scratch, await treesOf(scratch, 'mono/rust')), ['mono', ['mono'], []]);
+    assert.equal(shortOf(scratch, await treesOf(scratch, 'mono/rust', [], 'mono')), ['mono/rust', ['mono/rust'], []]);
+    assert.equal(shortOf(scratch, await treesOf(scratch, 'mono/rust', [], 'mono/rust/user')), ['mono/rust', ['mono/rust'], []]);
+  });
+});
+
+test('a home folder that HOME names by a link is no tree, whichever way the package is named', async () => {
+  await withScratch(async (scratch) => {
+    await repository(scratch, 'real');
+    await mkdir(join(scratch.folder, 'real/app'));
+    await symlink('real', join(scratch.folder, 'link'));
+    const home = userHome({ HOME: join(scratch.folder, 'link/') })?.slice(scratch.folder.length + 1);
+    assert.is(home, 'real');
+    for (const app of ['real/app', 'link/app']) assert.equal(shortOf(scratch, await treesOf(scratch, app, [], home)), [app, [app], []]);
+  });
+});
+
+test('packages elsewhere bring their workspace or repository; the folder that holds all is no tree', async () => {
+  await withScratch(async (scratch) => {
+    await mkdir(join(scratch.folder, 'src/app'), { recursive: true });
+    await scratch.write('src/other/Cargo.toml', '[workspace]\nmembers = ["util"]\n');
+    await scratch.write('src/other/util/Cargo.toml', '[package]\nname = "util"\n');
+    await scratch.write('src/plain/Cargo.toml', '[package]\nname = "plain"\n');
+    await repository(scratch, 'src/repo');
+    const found = await treesOf(scratch, 'src/app', ['src/other/util', 'src/plain', 'src/repo/deep']);
+    assert.equal(shortOf(scratch, found), ['src', ['src/app', 'src/other', 'src/plain', 'src/repo'], []]);
+    assert.is(ownPlace(found, join(scratch.folder, 'src/other/util')), `${here}/other/util`);
+    assert.is(ownPlace(found, join(scratch.folder, 'README.md')), join(here, '../README.md'));
+    assert.is(ownMounts(found)[join(here, '..')], scratch.folder);
+  });
+});
+
+test('of a submodule the outer repository is the tree; a worktree shows the folder of git that it names', async () => {
+  await withScratch(async (scratch) => {
+    await repository(scratch, 'part');
+    await repository(scratch, 'outer');
+    await git(scratch, 'outer', 'submodule', 'add', '-q', join(scratch.folder, 'part'), 'lib/part');
+    assert.equal(shortOf(scratch, await treesOf(scratch, 'outer/lib/part')), ['outer', ['outer'], []]);
+    await git(scratch, 'outer', 'commit', '-qam', 'two');
+    await git(scratch, 'outer', 'worktree', 'add', '-q', '../tree');
+    assert.equal(shortOf(scratch, await treesOf(scratch, 'tree')), ['tree', ['tree'], ['outer/.git']]);
+    await git(scratch, '.', 'clone', '-q', '--shared', 'part', 'shared');
+    assert.equal(shortOf(scratch, await treesOf(scratch, 'shared')), ['shared', ['shared'], ['part/.git/objects']]);
+  });
+});
+
+test('a path too far above the common folder has no place', () => {
+  const trees = { common: '/a/b/c/d/e/f' };
+  assert.is(ownPlace(trees, '/a/b/x'), join(here, '../../../../x'));
+  assert.is(ownPlace(trees, '/a/x'), undefined);
 });
 
 test.run();

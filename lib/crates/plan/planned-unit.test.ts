@@ -1,9 +1,9 @@
 // What units wait for: a table of small plans. A name with "!" is a program, one with "?" is the run of a build script, others are plain libraries.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { missingEdges, reachable } from './planned-unit.ts';
+import type { PlannedUnit } from './planned-unit.ts';
 import { targets, unitOf } from '../../dev/testing/sample-units.ts';
-import type { PlannedUnit } from '../plan/planned-unit.ts';
-import { missingEdges, reachable } from '../plan/planned-unit.ts';
 
 /** A plan of units that name their dependencies: { app!: ['lib'], lib: [] }. */
 function planOf(rows: Readonly<Record<string, readonly string[]>>): readonly PlannedUnit[] {

@@ -1,10 +1,10 @@
 // What a person sees of rustc's messages: its own words, with their own paths. The messages are those of a real rustc.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../dev/testing/scratch.ts';
-import { realToolchain, rustc } from '../../dev/testing/real-rustc.ts';
 import { diagnosticsOf } from './messages.ts';
 import type { Diagnostic, ShownPaths } from './messages.ts';
+import { realToolchain, rustc } from '../../dev/testing/real-rustc.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 
 /** The letters of the file's own name stand in the code, too; the last line cannot be read. */
 const source = `pub fn f() -> u32 {

@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import { digestBytes } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { sysrootDigest } from '../project.ts';
-import { addBundled, addLibraries, addSysroot } from './inputs.ts';
 import type { Sysroot } from '../project.ts';
+import { addBundled, addLibraries, addSysroot } from './inputs.ts';
 
 const sysroot: Sysroot = {
   triple: 'x86_64-unknown-redox',

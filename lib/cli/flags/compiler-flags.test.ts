@@ -1,8 +1,8 @@
 // The words of --allow.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseAllowances } from './compiler-flags.ts';
 import { Failure } from '../../core/errors.ts';
-import { parseAllowances } from '../../cli/flags/compiler-flags.ts';
 
 const absolute = (path: string): string => `/here/${path}`;
 

@@ -3,15 +3,15 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { filesBelow, withScratch } from '../dev/testing/scratch.ts';
-import type { Scratch } from '../dev/testing/scratch.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { digestBytes } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
-import type { CompiledProject, Output } from './compiled.ts';
-import { ownText } from './unit/source-view.ts';
-import type { Project } from './project.ts';
 import { publish } from './compiled.ts';
+import type { CompiledProject, Output } from './compiled.ts';
+import type { Project } from './project.ts';
+import { ownText } from './unit/source-view.ts';
+import { filesBelow, withScratch } from '../dev/testing/scratch.ts';
+import type { Scratch } from '../dev/testing/scratch.ts';
 
 const project: Project = {
   name: 'tools',

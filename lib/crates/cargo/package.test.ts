@@ -1,11 +1,13 @@
 // The flags of [lints]: cargo's order and spelling, and where an inherited table is.
+// The workspace of a package, as `cargo locate-project --workspace` says it.
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../dev/testing/scratch.ts';
 import { Failure } from '../../core/errors.ts';
-import { flagsOf, lintArgs } from './package.ts';
+import { run } from '../../core/sh.ts';
+import { flagsOf, lintArgs, workspaceRootOf } from './package.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 
 const flags = (toml: string): readonly string[] => flagsOf(parse(toml)).flags;
 
@@ -66,6 +68,29 @@ test('a manifest that is no TOML is named', async () => {
     const error: unknown = await lintArgs(path, () => folder).catch((reason: unknown) => reason);
     assert.instance(error, Failure);
     assert.ok((error as Failure).message.startsWith(`Cannot read "${path}": `), (error as Failure).message);
+  });
+});
+
+const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/' };
+const packageText = (name: string, more = ''): string => `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2021"\n${more}`;
+
+test('the nearest manifest above that does not exclude the package, its own one, or the one that it points to', async () => {
+  await withScratch(async ({ folder, write }) => {
+    await write('ws/Cargo.toml', '[workspace]\nmembers = ["a", "out/kept"]\nexclude = ["out", "own"]\nresolver = "2"\n');
+    for (const dir of ['ws/a', 'ws/out/gone', 'ws/out/kept', 'ws/own', 'alone']) {
+      await write(`${dir}/Cargo.toml`, packageText(dir.replaceAll('/', '-')));
+      await write(`${dir}/src/lib.rs`, '');
+    }
+    await write('ws/own/Cargo.toml', packageText('own', '[workspace]\n'));
+    await write('pointing/Cargo.toml', packageText('pointing', 'workspace = "../other"\n'));
+    await write('pointing/src/lib.rs', '');
+    await write('other/Cargo.toml', '[workspace]\nmembers = ["../pointing"]\nresolver = "2"\n');
+    for (const dir of ['ws', 'ws/a', 'ws/out/gone', 'ws/out/kept', 'ws/own', 'alone', 'pointing']) {
+      const argv = ['cargo', 'locate-project', '--workspace', '--message-format', 'plain'];
+      const { stdout } = await run(argv, { cwd: join(folder, dir), env });
+      assert.is(join(workspaceRootOf(join(folder, dir), '/nowhere'), 'Cargo.toml'), stdout.trim(), dir);
+    }
+    assert.is(workspaceRootOf(join(folder, 'ws/a'), join(folder, 'ws')), join(folder, 'ws/a'), 'nothing is looked for above CARGO_HOME');
   });
 });
 

@@ -3,11 +3,11 @@ import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { withScratch } from '../../dev/testing/scratch.ts';
-import type { Scratch } from '../../dev/testing/scratch.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { Failure } from '../../core/errors.ts';
 import { verifyVendored } from './source-view.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
+import type { Scratch } from '../../dev/testing/scratch.ts';
 
 /** The sentence of the refusal; undefined if the package passes. */
 async function refusal({ folder, reopen }: Scratch): Promise<string | undefined> {

@@ -1,13 +1,18 @@
 // Which files of units are the outputs of a project, and how they are named.
+// The time that units took once: added up, and remembered as a sum for the same units only.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 import type { FileArtifact } from '../../actions/action.ts';
 import { digestBytes } from '../../core/digest.ts';
+import type { Json } from '../../core/digest.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import type { Project } from '../project.ts';
-import { outputsOf } from './build-answer.ts';
 import type { Unit } from '../plan/unit-graph.ts';
+import type { Project } from '../project.ts';
+import { outputsOf, recordedMs } from './build-answer.ts';
+import { targets, unitOf } from '../../dev/testing/sample-units.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
 
 const file = (path: string): FileArtifact => ({ kind: 'file', path, digest: digestBytes(path), sizeBytes: 1, executable: false });
 
@@ -57,6 +62,21 @@ test('with several targets each has a folder, and the run of a build script has 
     built(unitOf(targets.script, { mode: 'run-custom-build' }), ['generated.rs'], { triple: 'other' }),
   ];
   assert.equal(outputs(units), { 'x86_64-unknown-linux-gnu/my-bin': 'program', 'wasm32-wasip1/my-bin': 'program' });
+});
+
+test('durations add up; what was never timed counts nothing; the sum outlives the single records', async () => {
+  await withScratch(async ({ cache }) => {
+    const durations = await cache.records<number>('durations', (value): value is number & Json => typeof value === 'number');
+    await durations.put(digestBytes('a'), 100);
+    await durations.put(digestBytes('b'), 20);
+    assert.equal(
+      [await recordedMs(['a', 'b', 'never'], cache), await recordedMs(['a'], cache), await recordedMs([], cache)],
+      [120, 100, 0],
+    );
+    const key = digestBytes('a');
+    await rm(join(cache.dir, 'durations', key.slice(0, 2), key));
+    assert.equal([await recordedMs(['a', 'b', 'never'], cache), await recordedMs(['a', 'b'], cache)], [120, 20]);
+  });
 });
 
 test.run();
