@@ -6,14 +6,15 @@ import { checkoutAt } from '../../cache/checkouts.ts';
 import { digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
-import { configEnvOf, overrideOf, wrappersOf } from '../cargo/cargo-config.ts';
-import type { CargoConfig } from '../cargo/cargo-config.ts';
+import { configEnvOf, overrideOf } from '../cargo/cargo-config.ts';
 import { planningVariables } from '../cargo/config-files.ts';
 import type { LintArgs, Package } from '../cargo/package.ts';
 import type { PlannedUnit } from './planned-unit.ts';
 import type { Cargo } from './planning.ts';
-import { platformsOf, unstableFeatures } from './platforms.ts';
+import { platformsOf, unstableFeatures, wrappersFor } from './platforms.ts';
+import type { Platform, UnstableFeatures } from './platforms.ts';
 import { resolveProject } from './resolution.ts';
+import type { Resolution } from './resolve-anew.ts';
 import { isBuildScript, isLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
 import type { Unit } from './unit-graph.ts';
 import { sysrootDigest } from '../project.ts';
@@ -21,11 +22,11 @@ import type { Project } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import { compareReleases, isNightly } from '../toolchain/toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
-import { hostProgram, isCompilerCache, ownTrees, placeOf, places, userHome } from '../unit/places.ts';
-import type { ConfigPath, HostProgram, OwnTrees, Place, Wrappers } from '../unit/places.ts';
-import { ltoStates, plannedArgs } from '../unit/rustc-args.ts';
-import type { Compilation } from '../unit/rustc-args.ts';
 import { mayReadSysroot } from '../unit/inputs.ts';
+import { ownTrees, placeOf, places, userHome } from '../unit/places.ts';
+import type { OwnTrees, Place, Wrappers } from '../unit/places.ts';
+import { ltoStates, plannedArgs } from '../unit/rustc-args.ts';
+import type { Compilation, Lto } from '../unit/rustc-args.ts';
 
 export interface Plan {
   readonly units: readonly PlannedUnit[];
@@ -47,7 +48,7 @@ const planners = 8;
 /** Plans projects and joins them. Cargo's refusals are Failures; of several, that of the first project. */
 export async function plan(requests: readonly ProjectRequest[], context: Context): Promise<Plan> {
   const limit = pLimit(planners);
-  const plans = requests.map(({ cargo, project, rustSrc }) => limit(() => planProject(cargo, project, rustSrc, context)));
+  const plans = requests.map((request) => limit(() => planProject(request, context)));
   await Promise.allSettled(plans);
   const units: PlannedUnit[] = [];
   const known = new Map<string, number>();
@@ -80,131 +81,146 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
 
 /** The units of one project, each after its dependencies. */
 async function planProject(
-  cargo: Cargo,
-  project: Project,
-  rustSrc: RustSrc | undefined,
+  request: ProjectRequest,
   context: Context,
-): Promise<{ units: readonly PlannedUnit[]; roots: readonly number[] }> {
+): Promise<{ readonly units: readonly PlannedUnit[]; readonly roots: readonly number[] }> {
+  const { cargo, project, rustSrc } = request;
   const resolution = await resolveProject(cargo, project, rustSrc, context);
-  const { graph, packages, stdPackages, workspaceRoot, config, manifests, warnings, profileRoot, flagsForHost, members } = resolution;
-  const trees = await ownTrees({
-    workspaceRoot,
-    packages: packages.filter(({ source }) => source === undefined).map(({ dir }) => dir),
-    home: userHome(cargo.hostEnv),
-    digests: cargo.cache.digests,
-  });
-  const owners = ownersOf(packages, stdPackages);
-  for (const { warning } of warnings) context.report({ kind: 'diagnostic', unit: project.name, text: warning });
-  const manifestOf = new Map(manifests.map((manifest) => [manifest.manifestPath, manifest]));
-  const { toolchain } = cargo;
-  const lto = ltoStates(graph);
-  const platformOf = await platformsOf(graph.units, { cargo, project, config, trees, flagsForHost }, context);
-  const wrappers = await wrappersFor(cargo, project, config, trees, context);
-  const nightly = isNightly(toolchain);
-  const manifestFeatures = packages.flatMap(({ manifestPath, source }) =>
-    source === undefined ? (manifestOf.get(manifestPath)?.facts.features ?? []) : [],
-  );
-  const features = unstableFeatures(
-    project.dir,
-    nightly ? (config.unstable ?? {}) : {},
-    nightly ? planningVariables(cargo.hostEnv, true) : {},
-    manifestFeatures,
-  );
-  const { env: configEnv, forced } = configEnvOf(config, project.env, trees);
-  const declaredEnv = Object.fromEntries(Object.entries(project.env).filter(([name]) => !forced.includes(name)));
-  const memberIds = new Set(members.map(({ id }) => id));
-  const primaries = new Set(graph.roots.map((root) => graph.units[root]?.pkgId));
-
+  const tell = (text: string): void => context.report({ kind: 'diagnostic', unit: project.name, text });
+  for (const { warning } of resolution.warnings) tell(warning);
+  const common = await commonOf(request, resolution, context);
+  const { graph } = resolution;
   const order = topological(graph.units);
   const position = new Map(order.map((index, at) => [index, at]));
   const planned: PlannedUnit[] = [];
-  for (const index of order) {
-    const unit = graph.units[index];
-    if (!unit) continue;
-    const owner = owners(unit);
-    const platform = platformOf(unit);
-    const isOverridden = isScriptRun(unit) && !unit.dependencies.some(({ index: on }) => isBuildScript(graph.units[on] ?? unit));
-    const scriptOutput = isOverridden ? (overrideOf(config, platform.triple, owner.links) ?? []) : undefined;
-    const manifest = manifestOf.get(owner.manifestPath);
-    const place = placeOf(owner, unit.isStd, workspaceRoot, rustSrc?.libraryDir, trees);
-    const trimPaths = features.trimPaths ? (unit.profile.trimPaths ?? 'all') : '';
-    const compilation: Compilation = {
-      unit,
-      owner,
-      place,
-      source: sourceOf(unit, owner, place),
-      lto: lto[index] ?? { kind: 'only-object' },
-      lints: lintsFor(manifest?.lints, place, toolchain),
-      target: platform.target,
-      linker: platform.linker?.word,
-      rustflags: platform.rustflags,
-      trimmed: trimArgs(trimPaths, place, owner, toolchain),
-      primary: primaries.has(unit.pkgId) && !unit.isStd,
-    };
-    const tellsPrivate = isLibrary(unit) && (features.publicDependency || manifest?.facts.features?.includes('public-dependency'));
-    const dependencies = unit.dependencies.map(({ index: on, externCrateName, options, isPublic }) => ({
-      index: position.get(on) ?? -1,
-      name: externCrateName,
-      options: tellsPrivate && !isPublic ? ['priv', ...options] : options,
-    }));
-    const below = dependencies.flatMap(({ index: on }) => planned[on] ?? []);
-    const sysroot =
-      project.sysroot && platform.target === project.sysroot.triple && mayReadSysroot(compilation, below) ? project.sysroot : undefined;
-    // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
-    const unitWrappers = { all: wrappers.all, members: memberIds.has(unit.pkgId) && !unit.isStd ? wrappers.members : undefined };
-    planned.push({
-      ...compilation,
-      label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
-      hash: identityOf(
-        compilation,
-        dependencies.map(({ index: on, name, options }) => [name, planned[on]?.hash ?? '', ...options]),
-        toolchain,
-        platform.targetFile?.digest,
-        unitWrappers,
-        scriptOutput,
-      ),
-      ...(scriptOutput ? { scriptOutput } : {}),
-      ...(sysroot ? { sysroot } : {}),
-      dependencies,
-      triple: platform.triple,
-      cfgs: platform.cfgs,
-      targetFile: platform.targetFile,
-      linkerProgram: platform.linker,
-      wrappers: unitWrappers,
-      toolchain,
-      rustSrc,
-      declaredEnv,
-      configEnv,
-      profileName: profileRoot,
-      trimPaths,
-      checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? workspaceRoot : owner.dir) : undefined,
-      trees,
-      filename: unit.target.kind.includes('bin') ? manifest?.facts.filenames?.[unit.target.name] : undefined,
-    });
-  }
+  for (const index of order) planned.push(plannedUnit(index, common, position, planned));
   const roots = graph.roots.map((root) => position.get(root) ?? -1);
-  for (const text of collisions(roots.flatMap((root) => planned[root] ?? [])))
-    context.report({ kind: 'diagnostic', unit: project.name, text });
+  for (const text of collisions(roots.flatMap((root) => planned[root] ?? []))) tell(text);
   return { units: planned, roots };
 }
 
-/** Programs that are started in front of rustc, of all packages and of the workspace's members alone; a cache of results is left out. */
-async function wrappersFor(
-  { cache, hostEnv }: Cargo,
-  project: Project,
-  config: CargoConfig,
-  trees: OwnTrees,
-  { report }: Context,
-): Promise<Wrappers> {
-  const named = wrappersOf(config, hostEnv, project.dir);
-  const found = async (path: ConfigPath | undefined): Promise<HostProgram | undefined> => {
-    if (path === undefined) return undefined;
-    if (!isCompilerCache(path)) return hostProgram(path, trees, cache);
-    const name = typeof path === 'string' ? path : path.file;
-    report({ kind: 'note', text: `${project.name} is compiled without the wrapper "${name}": results are kept in the cache anyway` });
-    return undefined;
+/** What the units of a project have in common. */
+interface Common extends ProjectRequest {
+  readonly resolution: Resolution;
+  readonly trees: OwnTrees;
+  readonly ownerOf: (unit: Unit) => Package;
+  readonly platformOf: (unit: Unit) => Platform;
+  /** By the path of the manifest. */
+  readonly manifests: ReadonlyMap<string, Resolution['manifests'][number]>;
+  /** By index in the graph. */
+  readonly lto: readonly Lto[];
+  readonly wrappers: Wrappers;
+  readonly features: UnstableFeatures;
+  readonly configEnv: Readonly<Record<string, string>>;
+  readonly declaredEnv: Readonly<Record<string, string>>;
+  /** Ids of the workspace's members, and of the packages that were asked for. */
+  readonly members: ReadonlySet<string>;
+  readonly primaries: ReadonlySet<string | undefined>;
+}
+
+async function commonOf(request: ProjectRequest, resolution: Resolution, context: Context): Promise<Common> {
+  const { cargo, project } = request;
+  const { graph, packages, stdPackages, workspaceRoot, config, flagsForHost } = resolution;
+  const own = packages.filter(({ source }) => source === undefined);
+  const { digests } = cargo.cache;
+  const trees = await ownTrees({ workspaceRoot, packages: own.map(({ dir }) => dir), home: userHome(cargo.hostEnv), digests });
+  const manifests = new Map(resolution.manifests.map((manifest) => [manifest.manifestPath, manifest]));
+  const nightly = isNightly(cargo.toolchain);
+  const { env: configEnv, forced } = configEnvOf(config, project.env, trees);
+  return {
+    ...request,
+    resolution,
+    trees,
+    ownerOf: ownersOf(packages, stdPackages),
+    platformOf: await platformsOf(graph.units, { cargo, project, config, trees, flagsForHost }, context),
+    manifests,
+    lto: ltoStates(graph),
+    wrappers: await wrappersFor(cargo, project, config, trees, context),
+    features: unstableFeatures(
+      project.dir,
+      nightly ? (config.unstable ?? {}) : {},
+      nightly ? planningVariables(cargo.hostEnv, true) : {},
+      own.flatMap(({ manifestPath }) => manifests.get(manifestPath)?.facts.features ?? []),
+    ),
+    configEnv,
+    declaredEnv: Object.fromEntries(Object.entries(project.env).filter(([name]) => !forced.includes(name))),
+    members: new Set(resolution.members.map(({ id }) => id)),
+    primaries: new Set(graph.roots.map((root) => graph.units[root]?.pkgId)),
   };
-  return { all: await found(named.all), members: await found(named.members) };
+}
+
+/** `position`: from indexes of the graph to those of the plan. `planned`: the units before this one, and so all of its dependencies. */
+function plannedUnit(index: number, common: Common, position: ReadonlyMap<number, number>, planned: readonly PlannedUnit[]): PlannedUnit {
+  const { cargo, project, rustSrc, resolution, trees, features } = common;
+  const { toolchain } = cargo;
+  const compilation = compilationOf(index, common);
+  const { unit, owner, place } = compilation;
+  const platform = common.platformOf(unit);
+  const facts = common.manifests.get(owner.manifestPath)?.facts;
+  const tellsPrivate = isLibrary(unit) && (features.publicDependency || facts?.features?.includes('public-dependency'));
+  const dependencies = unit.dependencies.map(({ index: on, externCrateName, options, isPublic }) => ({
+    index: position.get(on) ?? -1,
+    name: externCrateName,
+    options: tellsPrivate && !isPublic ? ['priv', ...options] : options,
+  }));
+  const below = dependencies.flatMap(({ index: on }) => planned[on] ?? []);
+  const readsSysroot = platform.target === project.sysroot?.triple && mayReadSysroot(compilation, below);
+  const isOverridden = isScriptRun(unit) && !below.some((one) => isBuildScript(one.unit));
+  const scriptOutput = isOverridden ? (overrideOf(resolution.config, platform.triple, owner.links) ?? []) : undefined;
+  // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
+  const isMember = common.members.has(unit.pkgId) && !unit.isStd;
+  const wrappers = { all: common.wrappers.all, members: isMember ? common.wrappers.members : undefined };
+  const belowHashes = dependencies.map(({ index: on, name, options }) => [name, planned[on]?.hash ?? '', ...options]);
+  return {
+    ...compilation,
+    label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
+    hash: identityOf(compilation, belowHashes, { toolchain, targetDigest: platform.targetFile?.digest, wrappers, scriptOutput }),
+    ...(scriptOutput ? { scriptOutput } : {}),
+    ...(project.sysroot && readsSysroot ? { sysroot: project.sysroot } : {}),
+    dependencies,
+    triple: platform.triple,
+    cfgs: platform.cfgs,
+    targetFile: platform.targetFile,
+    linkerProgram: platform.linker,
+    wrappers,
+    toolchain,
+    rustSrc,
+    declaredEnv: common.declaredEnv,
+    configEnv: common.configEnv,
+    profileName: resolution.profileRoot,
+    trimPaths: trimScopes(unit, features),
+    checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? resolution.workspaceRoot : owner.dir) : undefined,
+    trees,
+    filename: unit.target.kind.includes('bin') ? facts?.filenames?.[unit.target.name] : undefined,
+  };
+}
+
+/** What follows from the graph for the command line of a unit. */
+function compilationOf(index: number, common: Common): Compilation {
+  const { cargo, rustSrc, resolution, trees, features } = common;
+  const unit = resolution.graph.units[index];
+  if (!unit) throw new Error(`the unit graph has no unit ${index}`);
+  const owner = common.ownerOf(unit);
+  const platform = common.platformOf(unit);
+  const place = placeOf(owner, unit.isStd, resolution.workspaceRoot, rustSrc?.libraryDir, trees);
+  return {
+    unit,
+    owner,
+    place,
+    source: sourceOf(unit, owner, place),
+    lto: common.lto[index] ?? { kind: 'only-object' },
+    lints: lintsFor(common.manifests.get(owner.manifestPath)?.lints, place, cargo.toolchain),
+    target: platform.target,
+    linker: platform.linker?.word,
+    rustflags: platform.rustflags,
+    trimmed: trimArgs(trimScopes(unit, features), place, owner, cargo.toolchain),
+    primary: common.primaries.has(unit.pkgId) && !unit.isStd,
+  };
+}
+
+/** Scopes of -Ztrim-paths; "" for none. */
+function trimScopes({ profile }: Unit, { trimPaths }: UnstableFeatures): string {
+  return trimPaths ? (profile.trimPaths ?? 'all') : '';
 }
 
 /** The package of a unit. The standard library's workspace and the project's may both know a package of one name and version. */
@@ -235,14 +251,19 @@ function sourceOf(unit: Unit, owner: Package, { dir, cwd, inWorkspace }: Place):
   return inWorkspace ? relative(cwd, absolute) : absolute;
 }
 
+/** What decides about a unit besides its arguments and its dependencies. */
+interface Deciding {
+  readonly toolchain: Toolchain;
+  readonly targetDigest: Digest | undefined;
+  readonly wrappers: Wrappers;
+  readonly scriptOutput: readonly string[] | undefined;
+}
+
 /** What a unit is, without where it lies: two checkouts, machines or projects agree on it. */
 function identityOf(
   compilation: Compilation,
   dependencies: readonly (readonly string[])[],
-  toolchain: Toolchain,
-  targetDigest: Digest | undefined,
-  wrappers: Wrappers,
-  scriptOutput: readonly string[] | undefined,
+  { toolchain, targetDigest, wrappers, scriptOutput }: Deciding,
 ): string {
   const { unit, owner, place, rustflags } = compilation;
   const started = [wrappers.all?.word ?? null, wrappers.members?.word ?? null];

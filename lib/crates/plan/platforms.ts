@@ -7,7 +7,7 @@ import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
 import { outputOf } from '../../core/sh.ts';
-import { linkerOf, rustflagsOf } from '../cargo/cargo-config.ts';
+import { linkerOf, rustflagsOf, wrappersOf } from '../cargo/cargo-config.ts';
 import type { CargoConfig } from '../cargo/cargo-config.ts';
 import { planningVariables } from '../cargo/config-files.ts';
 import { planningRustc, projectFolder } from './planning.ts';
@@ -15,8 +15,8 @@ import type { Cargo } from './planning.ts';
 import type { Unit } from './unit-graph.ts';
 import type { Project } from '../project.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
-import { hostProgram, places, userHome } from '../unit/places.ts';
-import type { HostProgram, OwnTrees } from '../unit/places.ts';
+import { hostProgram, isCompilerCache, places, userHome } from '../unit/places.ts';
+import type { ConfigPath, HostProgram, OwnTrees, Wrappers } from '../unit/places.ts';
 
 export interface Platform {
   /** A triple; of a JSON target its stem. */
@@ -176,4 +176,23 @@ export function unstableFeatures(
     trimPaths: isOn('trim-paths') || manifestFeatures.includes('trim-paths'),
     publicDependency: isOn('public-dependency'),
   };
+}
+
+/** Programs that are started in front of rustc, of all packages and of the workspace's members alone; a cache of results is left out. */
+export async function wrappersFor(
+  { cache, hostEnv }: Cargo,
+  project: Project,
+  config: CargoConfig,
+  trees: OwnTrees,
+  { report }: Context,
+): Promise<Wrappers> {
+  const named = wrappersOf(config, hostEnv, project.dir);
+  const found = async (path: ConfigPath | undefined): Promise<HostProgram | undefined> => {
+    if (path === undefined) return undefined;
+    if (!isCompilerCache(path)) return hostProgram(path, trees, cache);
+    const name = typeof path === 'string' ? path : path.file;
+    report({ kind: 'note', text: `${project.name} is compiled without the wrapper "${name}": results are kept in the cache anyway` });
+    return undefined;
+  };
+  return { all: await found(named.all), members: await found(named.members) };
 }
