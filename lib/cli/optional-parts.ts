@@ -10,6 +10,7 @@ export const optionalParts = {
   'kernel-tests': 'lib/cli/tasks/kernel-test-task.ts',
   'other-kernels': 'lib/rootfs/reference-kernel.ts',
   rebuild: 'lib/cli/tasks/cache-rebuild.ts',
+  sysroots: 'lib/cookbook/cross-tools.ts',
 } as const;
 
 /** Loads a part. A copy of the repository that does not have it is a Failure: `what` could not be done. */

@@ -1,11 +1,13 @@
 // The tools that compile C for a system's own triple: clang, lld and LLVM's tools under the names that scripts of recipes know
 // (x86_64-unknown-redox-gcc). Scripts get them as programs in PATH, build scripts of crates as variables of the cc crate.
 import { root } from '../actions/sandbox/root.ts';
+import type { Cache } from '../cache/cache.ts';
 import { places } from '../crates/unit/places.ts';
 import type { Sysroot } from '../crates/project.ts';
+import { hostPrograms } from './host-programs.ts';
 import type { HostPrograms } from './host-programs.ts';
 import type { Stage } from './stages.ts';
-import { composedSysroot } from './sysroot.ts';
+import { composedSysroot, folderStage } from './sysroot.ts';
 
 /** Where the programs and functions are in the sandbox of a recipe. */
 export const crossPlaces = {
@@ -50,6 +52,11 @@ export async function crossSysroot(triple: string, library: Stage, find: HostPro
   const { files, layout } = composedSysroot(`compose the sysroot of ${triple}`, [library]);
   const digests = Object.fromEntries(Object.entries(files).map(([path, { digest }]) => [path, digest]));
   return { triple, files: digests, layout, env: ccCrateEnv(triple, places.sysroot), tools: await find(crossPrograms) };
+}
+
+/** The same from a folder of the host, which has the C library. */
+export async function folderSysroot(triple: string, folder: string, cache: Cache, signal: AbortSignal): Promise<Sysroot> {
+  return await crossSysroot(triple, await folderStage('sysroot', folder, cache), hostPrograms(cache, signal).identities);
 }
 
 /** Variables of the cc crate, by which build scripts of crates compile C. `sysroot` is its place. */

@@ -112,6 +112,11 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
   return projectSet(text, file, defaults);
 }
 
+/** What lib/cookbook/cross-tools.ts has. */
+interface Sysroots {
+  folderSysroot(triple: string, folder: string, cache: Cache, signal: AbortSignal): Promise<Sysroot>;
+}
+
 /** The folder of --sysroot, for the one triple that it has a C library of. */
 async function sysrootOf({ args, path, signal }: Task, cache: Cache): Promise<Sysroot | undefined> {
   const folder = args.text('sysroot');
@@ -120,10 +125,10 @@ async function sysrootOf({ args, path, signal }: Task, cache: Cache): Promise<Sy
   if (triple === undefined || other !== undefined || triple.endsWith('.json')) {
     throw cannot('use --sysroot', 'it is for one triple, which --triple has to name', { blame: 'usage' });
   }
-  const { crossSysroot } = await import('../../cookbook/cross-tools.ts'); // few builds have one
-  const { hostPrograms } = await import('../../cookbook/host-programs.ts');
-  const { folderStage } = await import('../../cookbook/sysroot.ts');
-  return await crossSysroot(triple, await folderStage('sysroot', path(folder), cache), hostPrograms(cache, signal).identities);
+  const { optionalPart } = await import('../optional-parts.ts'); // few builds have one
+  const { repository } = await import('../repository.ts');
+  const { folderSysroot } = await optionalPart<Sysroots>(repository, 'sysroots', 'use --sysroot');
+  return await folderSysroot(triple, path(folder), cache, signal);
 }
 
 function rounded(seconds: number): number {
