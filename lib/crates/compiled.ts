@@ -50,9 +50,11 @@ export interface CompiledProject {
   readonly outputs: ReadonlyMap<string, Output>;
 }
 
+/** `written`: what the linker wrote to other folders, a map for example. */
+export const outputRoles = ['program', 'debug-information', 'library', 'written'] as const;
+
 export interface Output extends FileArtifact {
-  /** `written`: what the linker wrote to other folders, a map for example. */
-  readonly role: 'program' | 'debug-information' | 'library' | 'written';
+  readonly role: (typeof outputRoles)[number];
 }
 
 export interface Compiled {

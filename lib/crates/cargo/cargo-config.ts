@@ -38,6 +38,13 @@ interface ConfigVariable {
   readonly relative?: boolean;
 }
 
+/** Whether a value may be a configuration: an object whose tables are objects. Cargo has checked what is in them. */
+export function isCargoConfig(value: unknown): value is CargoConfig {
+  const isTable = (one: unknown): one is object => typeof one === 'object' && one !== null && !Array.isArray(one);
+  const tables = ['build', 'target', 'env', 'profile', 'unstable'];
+  return isTable(value) && Object.entries(value).every(([name, table]) => !tables.includes(name) || isTable(table));
+}
+
 type Env = Readonly<Record<string, string>>;
 
 /**

@@ -7,12 +7,12 @@ import type { Cache } from '../../cache/cache.ts';
 import { byCodeUnit, digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
-import type { CargoConfig } from '../cargo/cargo-config.ts';
+import { isCargoConfig } from '../cargo/cargo-config.ts';
 import { cargoHome, configFiles, configPlaces, foldersUp, parseToml, planningVariables, tableOf } from '../cargo/config-files.ts';
 import { workspaceRootOf } from '../cargo/package.ts';
 import type { Package } from '../cargo/package.ts';
 import type { Cargo } from './planning.ts';
-import { resolveAnew } from './resolve-anew.ts';
+import { isResolution, resolveAnew } from './resolve-anew.ts';
 import type { Resolution } from './resolve-anew.ts';
 import { selectionArgs, triplesOf } from '../project.ts';
 import type { Project } from '../project.ts';
@@ -59,10 +59,12 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     if (answer.only !== null && answer.only !== project.dir) continue;
     const bases = basesFrom(answer.base);
     if (!(await holds(answer.witnesses, bases, cache))) continue;
-    const kept = localValue(answer.resolution, pathFields, bases) as Omit<Resolution, 'config'>;
+    const kept = localValue(answer.resolution, pathFields, bases);
+    const config = localValue(answer.config, configPathFields, bases);
+    if (!isResolution(kept) || !isCargoConfig(config)) continue;
     // What was planned was built, so keys will be asked for: a second thread may begin with their sources.
     cache.digests.expect(kept.packages.flatMap(({ source, dir }) => (source === undefined || source.startsWith('git+') ? [] : [dir])));
-    return { ...kept, config: localValue(answer.config, configPathFields, bases) as CargoConfig };
+    return { ...kept, config };
   }
   const { resolution, known } = await resolveAnew(cargo, project, rustSrc, context);
   const looked = await lookedAt(known, resolution.workspaceRoot, cargoHome(hostEnv));

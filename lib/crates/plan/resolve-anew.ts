@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { digestRecord } from '../../core/digest.ts';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { hasRelativePaths, namesTargets, withAbsolutePaths } from '../cargo/cargo-config.ts';
+import { hasRelativePaths, isCargoConfig, namesTargets, withAbsolutePaths } from '../cargo/cargo-config.ts';
 import type { CargoConfig } from '../cargo/cargo-config.ts';
 import { cargoHome, configFiles, mayName, parseToml, planningVariables, tableOf } from '../cargo/config-files.ts';
 import { lintArgs, lockedPackages, manifestFacts, parseMetadata, workspaceRootOf } from '../cargo/package.ts';
@@ -36,6 +36,17 @@ export interface Resolution {
   readonly flagsForHost: boolean;
   /** What cargo warns of, in its own words. */
   readonly warnings: readonly { readonly warning: string }[];
+}
+
+/** Whether a value has the shape of a resolution without its configuration, as far as its lists. */
+export function isResolution(value: unknown): value is Omit<Resolution, 'config'> {
+  const isTable = (one: unknown): one is Readonly<Record<string, unknown>> => typeof one === 'object' && one !== null && !Array.isArray(one);
+  const areTables = (one: unknown): boolean => Array.isArray(one) && one.every(isTable);
+  if (!isTable(value) || !isTable(value['graph'])) return false;
+  const { graph, workspaceRoot, profileRoot: root, flagsForHost } = value;
+  const lists = [graph['units'], value['packages'], value['stdPackages'], value['manifests'], value['members'], value['warnings']];
+  const isRoot = root === 'debug' || root === 'release';
+  return lists.every(areTables) && Array.isArray(graph['roots']) && typeof workspaceRoot === 'string' && isRoot && typeof flagsForHost === 'boolean';
 }
 
 interface Answer {
@@ -220,7 +231,8 @@ export async function configuration(cargo: Cargo, project: Project, context: Con
     const argv = [cargo.toolchain.cargo, '-Z', 'unstable-options', 'config', 'get', ...what, ...files];
     return (await askCargo(cargo, project.dir, argv, stableEnv(cargo), context)).stdout;
   };
-  const config: CargoConfig = JSON.parse(await get('--format', 'json'));
+  const config: unknown = JSON.parse(await get('--format', 'json'));
+  if (!isCargoConfig(config)) throw cannot('read the configuration of cargo', 'it has something else in the place of a table');
   return hasRelativePaths(config) ? withAbsolutePaths(config, await get('--show-origin')) : config;
 }
 

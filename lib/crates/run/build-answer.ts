@@ -5,20 +5,19 @@ import { writtenFolder } from '../../actions/sandbox/mounts.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { digestBytes, digestRecord } from '../../core/digest.ts';
 import type { Json } from '../../core/digest.ts';
-import type { Event } from '../../core/events.ts';
 import type { CompiledProject, CompileOptions, Output } from '../compiled.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { isScriptRun } from '../plan/unit-graph.ts';
 import type { Project } from '../project.ts';
-import type { BuildAnswer, TargetLibrary } from './remembered-build.ts';
+import type { BuildAnswer, TargetLibrary, Told } from './remembered-build.ts';
 import { targetIdentity } from '../toolchain/identity.ts';
 
 /** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
 export async function answerOf(
   { units, roots }: Plan,
   projects: readonly CompiledProject[],
-  told: ReadonlyMap<string, readonly Event[]>,
+  told: ReadonlyMap<string, readonly Told[]>,
   { shorten, cache }: CompileOptions,
 ): Promise<BuildAnswer> {
   const asked = new Set(roots.flatMap((root) => root.units));
@@ -51,7 +50,7 @@ async function targetLibraries(units: readonly PlannedUnit[], { root }: Cache): 
   );
 }
 
-function asHit({ savedMs, durationMs, ...event }: Extract<Event, { kind: 'unit-finished' }>): Event {
+function asHit({ savedMs, durationMs, ...event }: Extract<Told, { kind: 'unit-finished' }>): Told {
   return { ...event, outcome: 'hit', durationMs: 0, savedMs: savedMs ?? durationMs };
 }
 

@@ -18,7 +18,7 @@ import { userHome } from '../unit/places.ts';
 import { plan } from '../plan/plan.ts';
 import type { Plan, ProjectRequest } from '../plan/plan.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import type { BuildAnswer } from './remembered-build.ts';
+import type { BuildAnswer, Told } from './remembered-build.ts';
 import { isWhole } from '../unit/inputs.ts';
 import { jobOf } from '../unit/action.ts';
 import { UnitReports } from '../unit/messages.ts';
@@ -38,7 +38,7 @@ export async function compileAnew(
   context: Context,
 ): Promise<{ readonly compiled: Compiled; readonly answer: BuildAnswer | undefined }> {
   const { cache, handOver } = options;
-  const told = new Map<string, Event[]>();
+  const told = new Map<string, Told[]>();
   const report = (event: Event): void => {
     if (event.kind === 'unit-finished' || event.kind === 'diagnostic') told.set(event.unit, [...(told.get(event.unit) ?? []), event]);
     context.report(event);

@@ -3,9 +3,10 @@
 import { isWrittenLooks } from '../../cache/digests/written-looks.ts';
 import type { WrittenLooks } from '../../cache/digests/written-looks.ts';
 import type { Digest, Json } from '../../core/digest.ts';
-import { digestRecord } from '../../core/digest.ts';
+import { digestRecord, isDigest } from '../../core/digest.ts';
 import type { Context, Event } from '../../core/events.ts';
 import { compilingVariables } from '../cargo/config-files.ts';
+import { outputRoles } from '../compiled.ts';
 import type { CompileOptions, Output } from '../compiled.ts';
 import { compilersFor, targetIdentity } from '../toolchain/identity.ts';
 import type { ProjectRequest } from '../plan/plan.ts';
@@ -19,11 +20,14 @@ export interface BuildQuestion {
   readonly jobs: number;
 }
 
+/** What is told of a build with nothing new. */
+export type Told = Extract<Event, { kind: 'unit-finished' | 'diagnostic' | 'units-skipped' }>;
+
 /** What a build came to. */
 export interface BuildAnswer {
   readonly units: number;
   /** Hits and messages of the same build with nothing new, in the order in which they are told. */
-  readonly told: readonly Event[];
+  readonly told: readonly Told[];
   /** The outputs of each project. */
   readonly outputs: readonly ReadonlyMap<string, Output>[];
   /** How the folders of the person's packages were shown to him in messages. */
@@ -47,13 +51,8 @@ export interface BuildMemory {
   keep(answer: BuildAnswer): Promise<void>;
 }
 
-interface Kept {
-  readonly [key: string]: Json;
-  readonly units: number;
-  readonly told: readonly Json[];
-  readonly outputs: readonly Json[];
-  readonly shown: Readonly<Record<string, string>>;
-  readonly targets: readonly Json[];
+/** An answer, and what the build that gave it looked at. */
+interface Kept extends BuildAnswer {
   readonly looks: WrittenLooks;
 }
 
@@ -64,29 +63,21 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
   let known: Promise<Digest> | undefined;
   const key = (): Promise<Digest> => (known ??= keyOf(question, context));
   const { cache, shorten } = question.options;
-  const records = await cache.records<Kept>(buildsKind, isKept);
+  const records = await cache.records<Json>(buildsKind, (value): value is Json => isTable(value));
   return {
     async recall() {
       // In a new cache, planning need not wait until compilers are known.
-      const kept = (await records.any()) ? await records.get(await key()) : undefined;
+      const record = (await records.any()) ? await records.get(await key()) : undefined;
+      const kept = record === undefined ? undefined : keptOf(record);
       if (!kept || !Object.entries(kept.shown).every(([path, text]) => shorten(path) === text)) return undefined;
-      if (!(await haveTargets(question, targetsIn(kept)))) return undefined;
+      if (!(await haveTargets(question, kept.targets))) return undefined;
       const looks = await cache.digests.holds(kept.looks);
       if (looks === undefined) return undefined;
-      if (looks !== kept.looks) await records.put(await key(), { ...kept, looks });
-      return answerOf(kept);
+      if (looks !== kept.looks) await records.put(await key(), recordOf(kept, looks));
+      return kept;
     },
-    async keep({ units, told, outputs, shown, targets }) {
-      const rows = outputs.map((ofProject) => [...ofProject].map(([name, output]): Json => [name, { ...output }]));
-      const libraries = targets.map((target): Json => ({ ...target }));
-      await records.put(await key(), {
-        units,
-        told: told.map((event): Json => ({ ...event })),
-        outputs: rows,
-        shown,
-        targets: libraries,
-        looks: cache.digests.record(),
-      });
+    async keep(answer) {
+      await records.put(await key(), recordOf(answer, cache.digests.record()));
     },
   };
 }
@@ -137,24 +128,61 @@ async function haveTargets({ requests, options }: BuildQuestion, targets: readon
   return true;
 }
 
-function targetsIn({ targets }: Kept): readonly TargetLibrary[] {
-  return targets as unknown as readonly TargetLibrary[];
-}
-
-function answerOf(kept: Kept): BuildAnswer {
-  const { units, told, outputs, shown } = kept;
+function recordOf({ units, told, outputs, shown, targets }: BuildAnswer, looks: WrittenLooks): Json {
   return {
     units,
-    told: told as unknown as readonly Event[],
-    outputs: outputs.map((rows) => new Map(rows as unknown as readonly [string, Output][])),
+    told: told.map((event): Json => ({ ...event })),
+    outputs: outputs.map((ofProject): Json => [...ofProject].map(([name, output]): Json => [name, { ...output }])),
     shown,
-    targets: targetsIn(kept),
+    targets: targets.map((target): Json => ({ ...target })),
+    looks,
   };
 }
 
-/** Records carry the digest of their text, so what has the right fields was written by `keep`. */
-function isKept(value: Json): value is Kept {
-  if (typeof value !== 'object' || value === null || !('looks' in value) || !('shown' in value) || !('targets' in value)) return false;
-  const { told, outputs, targets, looks } = value;
-  return isWrittenLooks(looks) && [told, outputs, targets].every((list) => Array.isArray(list));
+/** What `recordOf` wrote; undefined where a field is missing or of another type. */
+function keptOf(record: Json): Kept | undefined {
+  if (!isTable(record)) return undefined;
+  const { units, told, outputs, shown, targets, looks } = record;
+  if (typeof units !== 'number' || !areTexts(shown) || !isWrittenLooks(looks)) return undefined;
+  if (!isListOf(told, isTold) || !isListOf(outputs, areOutputs) || !isListOf(targets, isTargetLibrary)) return undefined;
+  return { units, told, outputs: outputs.map((rows) => new Map(rows)), shown, targets, looks };
+}
+
+function isTold(value: unknown): value is Told {
+  if (!isTable(value)) return false;
+  const { kind, unit, text, outcome, durationMs, savedMs, key, units } = value;
+  if (kind === 'diagnostic') return typeof unit === 'string' && typeof text === 'string';
+  if (kind === 'units-skipped') return typeof units === 'number' && typeof savedMs === 'number';
+  const timed = typeof durationMs === 'number' && (savedMs === undefined || typeof savedMs === 'number');
+  return kind === 'unit-finished' && typeof unit === 'string' && (outcome === 'hit' || outcome === 'built') && timed && isDigest(key);
+}
+
+/** The outputs of a project with their names. */
+function areOutputs(value: unknown): value is readonly (readonly [string, Output])[] {
+  return isListOf(value, (row): row is readonly [string, Output] => Array.isArray(row) && typeof row[0] === 'string' && isOutput(row[1]));
+}
+
+function isOutput(value: unknown): value is Output {
+  if (!isTable(value)) return false;
+  const { kind, path, digest, sizeBytes, executable, role } = value;
+  const isFile = kind === 'file' && typeof path === 'string' && isDigest(digest) && typeof sizeBytes === 'number';
+  return isFile && typeof executable === 'boolean' && outputRoles.some((one) => one === role);
+}
+
+function isTargetLibrary(value: unknown): value is TargetLibrary {
+  if (!isTable(value)) return false;
+  const { rustc, triple, digest } = value;
+  return typeof rustc === 'string' && typeof triple === 'string' && (digest === null || isDigest(digest));
+}
+
+function areTexts(value: unknown): value is Readonly<Record<string, string>> {
+  return isTable(value) && Object.values(value).every((text) => typeof text === 'string');
+}
+
+function isListOf<T>(value: unknown, is: (one: unknown) => one is T): value is readonly T[] {
+  return Array.isArray(value) && value.every(is);
+}
+
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -6,11 +6,12 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ActionRecord, OwnView } from '../../actions/action.ts';
-import { allOf, digestOfTree, repositoryOf } from '../../actions/place-digest.ts';
+import { allOf, digestOfPlace, digestOfTree, repositoryOf } from '../../actions/place-digest.ts';
 import { isBelow } from '../../actions/sandbox/mounts.ts';
 import { hostPlaces } from '../../actions/sandbox/sandbox.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { programDigest } from '../../cache/digests/content-digests.ts';
+import { isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { absentAsUndefined, cannot, nearest } from '../../core/errors.ts';
 import type { Granted, PlannedUnit } from '../plan/planned-unit.ts';
@@ -125,7 +126,6 @@ export function programMounts(programs: readonly (HostProgram | undefined)[]): R
  * error: what is allowed in vain is a mistake.
  */
 export async function grant(units: readonly PlannedUnit[], allowances: Allowances, cache: Cache): Promise<readonly PlannedUnit[]> {
-  const { allOf, digestOfPlace } = await import('../../actions/place-digest.ts'); // reading the words of --allow does without it
   const packages = [...new Set(units.map(({ owner }) => owner.name))];
   const granted = new Map<string, Granted>();
   for (const [name, { network, paths }] of Object.entries(allowances)) {
@@ -200,17 +200,17 @@ export async function verifyVendored(dir: string, label: string, { digests }: Pi
   if (text === undefined) return;
   for (const [path, listed] of Object.entries(listedFiles(text))) {
     const found = await digests.file(join(dir, path));
-    if (found === listed || found === programDigest(listed)) continue;
+    if (isDigest(listed) && (found === listed || found === programDigest(listed))) continue;
     throw cannot(`compile ${label}`, `"${join(dir, path)}" ${found === undefined ? 'is missing' : 'was edited'}, and is vendored`, {
       hint: 'the checksums of vendored files are in .cargo-checksum.json; change a copy of the package, and name it in [patch]',
     });
   }
 }
 
-function listedFiles(text: string): Readonly<Record<string, Digest>> {
+function listedFiles(text: string): Readonly<Record<string, unknown>> {
   try {
-    const { files } = JSON.parse(text) as { readonly files?: Readonly<Record<string, Digest>> };
-    return files ?? {};
+    const list: unknown = JSON.parse(text);
+    return typeof list === 'object' && list !== null && 'files' in list && typeof list.files === 'object' ? { ...list.files } : {};
   } catch {
     return {}; // cargo refuses it while planning
   }
