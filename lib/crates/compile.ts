@@ -58,7 +58,8 @@ export async function checkOutputs({ outputs }: CompiledProject, { content }: Ca
 
 function withRustcVariable(project: Project, { release }: Toolchain): Project {
   const { rustcVariable, env } = project;
-  return rustcVariable === undefined || env[rustcVariable] !== undefined ? project : { ...project, env: { ...env, [rustcVariable]: `rustc ${release}` } };
+  if (rustcVariable === undefined || env[rustcVariable] !== undefined) return project;
+  return { ...project, env: { ...env, [rustcVariable]: `rustc ${release}` } };
 }
 
 async function chooseToolchains(

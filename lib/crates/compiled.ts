@@ -1,6 +1,6 @@
-// What a compilation of projects is asked for, and what it gives. Outputs are put where a person finds them: programs in bin/, other linked files in lib/,
-// what the linker wrote elsewhere in written/, below a folder for each target where there are several. They are copies, because users change and move their
-// files. A file that already has the right content is left alone.
+// What a compilation of projects is asked for, and what it gives. Outputs are put where a person finds them: programs in bin/, other
+// linked files in lib/, what the linker wrote elsewhere in written/, below a folder for each target where there are several. They are
+// copies, because users change and move their files. A file that already has the right content is left alone.
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FileArtifact } from '../actions/action.ts';
@@ -100,7 +100,7 @@ export async function publish(
 
 /**
  * Marks the folder of written files, as cargo marks its target folder. A procedural macro may have written their text, which is not the user's own
- * where the folder is in his package (own-text.ts). Format: https://bford.info/cachedir/
+ * where the folder is in his package (lib/crates/unit/source-view.ts). Format: https://bford.info/cachedir/
  */
 async function markMade(name: string, outDir: string): Promise<void> {
   const [above = ''] = name.split(`${writtenFolder}/`);

@@ -1,5 +1,5 @@
-// What is wanted of Cargo projects: the words of cargo's command line as data, and set files, which have several projects for one graph as TOML:
-// `[[project]] path, name?, bins?, features?, default-features?, triple?, profile?, env?, build-std?`.
+// What is wanted of Cargo projects: the words of cargo's command line as data, and set files, which have several projects for one
+// graph as TOML: `[[project]] path, name?, bins?, features?, default-features?, triple?, profile?, env?, build-std?`.
 import { basename, dirname, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 import { digestRecord } from '../core/digest.ts';

@@ -115,6 +115,23 @@ test('what is wrong on the command line is a sentence with exit 2', async () => 
   }
 });
 
+test('a folder of --sysroot is refused where it has no library, and is shown to what is compiled for its triple', async () => {
+  const sysroot = join(dir, 'sysroot');
+  const words = [checkout, '--package', 'greeter', '--lib', '--triple', 'x86_64-unknown-linux-gnu', '--sysroot', sysroot, '--json'];
+  await mkdir(join(sysroot, 'include'), { recursive: true });
+  const refused = await crates(...words);
+  assert.is(refused.exitCode, 1);
+  assert.match(refused.stderr, `Cannot use the sysroot "${sysroot}": it has neither lib/ nor usr/lib/`);
+  await mkdir(join(sysroot, 'lib'));
+  await writeFile(join(sysroot, 'lib/libnone.a'), 'one');
+  const first = lastJson(await crates(...words));
+  assert.ok(first.misses > 0);
+  assert.is(lastJson(await crates(...words)).misses, 0);
+  await writeFile(join(sysroot, 'lib/libnone.a'), 'another');
+  const changed = lastJson(await crates(...words)).misses;
+  assert.ok(changed > 0 && changed < first.misses, `${changed} of ${first.misses} units were built again`);
+});
+
 test("an output folder that cannot be written is the host's lack, told in a sentence", async () => {
   const { exitCode, stderr } = await crates(checkout, '--out', '/proc/nowhere');
   assert.ok(exitCode === 69 || exitCode === 1);

@@ -1,5 +1,5 @@
-// Cargo's merged configuration, as far as it reaches rustc: flags, the linker, wrappers, variables, build scripts that it overrides. Of several places
-// that could say a thing cargo takes one, or joins them; here is which. Pure.
+// Cargo's merged configuration, as far as it reaches rustc: flags, the linker, wrappers, variables, build scripts that it overrides.
+// Of several places that could say a thing cargo takes one, or joins them; here is which. Pure.
 import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import { targetVariable } from './config-files.ts';
@@ -210,7 +210,7 @@ function wordsOf(words: Words | undefined): readonly string[] {
   return typeof words === 'string' ? words.split(/\s+/).filter((word) => word !== '') : words;
 }
 
-const lists: ReadonlySet<string> = new Set([
+const overrideLists: ReadonlySet<string> = new Set([
   'rustc-link-lib',
   'rustc-link-search',
   'rustc-link-arg',
@@ -223,7 +223,7 @@ const lists: ReadonlySet<string> = new Set([
   'rustc-cfg',
   'rustc-check-cfg',
 ]);
-const refused: ReadonlySet<string> = new Set(['warning', 'rerun-if-changed', 'rerun-if-env-changed']);
+const notOverridden: ReadonlySet<string> = new Set(['warning', 'rerun-if-changed', 'rerun-if-env-changed']);
 
 /** The lines in place of a build script's output; undefined if the configuration does not override the script. */
 export function overrideOf(config: CargoConfig, triple: string, links: string | undefined): readonly string[] | undefined {
@@ -232,15 +232,15 @@ export function overrideOf(config: CargoConfig, triple: string, links: string | 
   if (typeof table !== 'object' || table === null) return undefined;
   return Object.entries(table).flatMap(([key, value]: [string, unknown]): readonly string[] => {
     const name = `target.${triple}.${links}.${key}`;
-    if (refused.has(key)) throw cannot('read the configuration', `"${name}" is not supported in an override of a build script`);
+    if (notOverridden.has(key)) throw cannot('read the configuration', `"${name}" is not supported in an override of a build script`);
     if (key === 'rustc-env')
-      return Object.entries(value ?? {}).map(([variable, text]) => `cargo:rustc-env=${variable}=${textOf(text, name)}`);
-    const values = lists.has(key) && Array.isArray(value) ? value : [value];
-    return values.map((one: unknown) => `cargo:${key}=${textOf(one, name)}`);
+      return Object.entries(value ?? {}).map(([variable, text]) => `cargo:rustc-env=${variable}=${overrideText(text, name)}`);
+    const values = overrideLists.has(key) && Array.isArray(value) ? value : [value];
+    return values.map((one: unknown) => `cargo:${key}=${overrideText(one, name)}`);
   });
 }
 
-function textOf(value: unknown, name: string): string {
+function overrideText(value: unknown, name: string): string {
   if (['string', 'number', 'boolean'].includes(typeof value) && !String(value).includes('\n')) return String(value);
   throw cannot('read the configuration', `"${name}" must be a text of one line`);
 }

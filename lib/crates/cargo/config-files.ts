@@ -1,6 +1,6 @@
-// What is read of cargo's configuration before cargo is asked. The files that hold for a folder: those in it and above it, those of CARGO_HOME, those named
-// on the command line and those that they include; what they come to says `cargo config get`. And the variables of the user's environment that cargo
-// heeds; everything else of that environment is kept from cargo.
+// What is read of cargo's configuration before cargo is asked. The files that hold for a folder: those in it and above it, those of
+// CARGO_HOME, those named on the command line and those that they include; what they come to says `cargo config get`. And the
+// variables of the user's environment that cargo heeds; everything else of that environment is kept from cargo.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';

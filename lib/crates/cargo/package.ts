@@ -1,5 +1,6 @@
-// What is known of packages. `cargo metadata` knows what the unit graph does not: the words behind CARGO_PKG_*, `links`, the declared features, where a
-// package comes from. Manifests and lock files say what neither repeats: lints, the workspace, names of programs' files, vendored packages that no unit needs.
+// What is known of packages. `cargo metadata` knows what the unit graph does not: the words behind CARGO_PKG_*, `links`, the declared
+// features, where a package comes from. Manifests and lock files say what neither repeats: lints, the workspace, names of programs'
+// files, vendored packages that no unit needs.
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';

@@ -43,7 +43,7 @@ export interface PlannedUnit extends Compilation {
   readonly scriptOutput?: readonly string[];
   /** Present for units of the sysroot's triple that may read it. */
   readonly sysroot?: Sysroot;
-  /** What the user allowed its package (lib/crates/unit/allowance.ts). */
+  /** What the user allowed its package (--allow). */
   readonly granted?: Granted;
 }
 

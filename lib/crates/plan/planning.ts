@@ -1,5 +1,6 @@
-// How cargo is started to plan a project so that nothing of the project's runs on the host and that a stable cargo stays stable: its rustc is
-// shut in, wrappers are left out, [env] reaches no program of the host, and [unstable] is hidden where cargo would ignore it. Cargo's refusals are Failures.
+// How cargo is started to plan a project so that nothing of the project's runs on the host and that a stable cargo stays stable: its
+// rustc is shut in, wrappers are left out, [env] reaches no program of the host, and [unstable] is hidden where cargo would ignore it.
+// Cargo's refusals are Failures.
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -24,7 +25,7 @@ import { holdsHome, userHome } from '../unit/places.ts';
 
 export interface Cargo {
   readonly toolchain: Toolchain;
-  /** The user's variables: of these cargo sees PATH, HOME, CARGO_HOME and what it heeds itself (cargo-variables.ts). */
+  /** The user's variables: of these cargo sees PATH, HOME, CARGO_HOME and what it heeds itself (config-files.ts). */
   readonly hostEnv: Readonly<Record<string, string>>;
   readonly cache: Cache;
   /** What cargo's rustc is shut in with; undefined is none. */
@@ -167,7 +168,7 @@ export interface PlanningRustcRequest {
 }
 
 /** Everything in it is constant: its data are the files next to it, and what cargo asks stays a list of arguments. */
-const script = '#!/bin/sh\nhere=${0%/*}\nexec "$here/bwrap" --args 3 -- "$here/program" "$@" 3<"$here/view"\n';
+const rustcScript = '#!/bin/sh\nhere=${0%/*}\nexec "$here/bwrap" --args 3 -- "$here/program" "$@" 3<"$here/view"\n';
 
 /** Writes the script once for each view; without a sandbox rustc itself is the program. */
 export async function planningRustc(request: PlanningRustcRequest): Promise<PlanningRustc> {
@@ -189,7 +190,7 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
     ];
   };
   const compiler = await toolchainIdentity(toolchain, cache.root); // or answers of another compiler in its place would be taken for its own
-  const name = digestRecord({ script, view: view(''), bwrap: sandbox.program, program, compiler }).slice(0, 16);
+  const name = digestRecord({ script: rustcScript, view: view(''), bwrap: sandbox.program, program, compiler }).slice(0, 16);
   const folder = join(planning, name);
   if (!(await absentAsUndefined(stat(folder)))) {
     await mkdir(planning, { recursive: true });
@@ -203,7 +204,7 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
     );
     await symlink(sandbox.program, join(partial, 'bwrap'));
     await symlink(program, join(partial, 'program'));
-    await writeFile(join(partial, 'rustc'), script, { mode: 0o755 });
+    await writeFile(join(partial, 'rustc'), rustcScript, { mode: 0o755 });
     await rename(partial, folder).catch(async (error: unknown) => {
       await rm(partial, { recursive: true, force: true });
       if (!existsSync(folder)) throw error; // else another process was first

@@ -1,5 +1,6 @@
-// What units are compiled for and with: each platform of a unit graph with its conditions, flags and linker, and unstable features of a nightly cargo that
-// change how units are compiled. One project may have several platforms, since its configuration or its packages may name their own.
+// What units are compiled for and with: each platform of a unit graph with its conditions, flags and linker, and unstable features of
+// a nightly cargo that change how units are compiled. One project may have several platforms, since its configuration or its packages
+// may name their own.
 import { basename } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest, Json } from '../../core/digest.ts';

@@ -1,5 +1,5 @@
-// Cargo as a planner: what it makes of a project when it is asked. Its own programs are started with a closed environment and without the network, and
-// their answers are text for the readers in unit-graph.ts and package.ts. Nothing here compiles.
+// Cargo as a planner: what it makes of a project when it is asked. Its own programs are started with a closed environment and without
+// the network, and their answers are text for the readers in unit-graph.ts and package.ts. Nothing here compiles.
 import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestRecord } from '../../core/digest.ts';

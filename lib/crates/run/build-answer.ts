@@ -1,5 +1,5 @@
-// What a build comes to: the files that projects were compiled to, under the names that cargo gives them, and the answer that the same build with nothing
-// new gives, computed from one that ran.
+// What a build comes to: the files that projects were compiled to, under the names that cargo gives them, and the answer that the same
+// build with nothing new gives, computed from one that ran.
 import { filesOfResult } from '../../actions/action.ts';
 import { writtenFolder } from '../../actions/sandbox/mounts.ts';
 import type { Cache } from '../../cache/cache.ts';

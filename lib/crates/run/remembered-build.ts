@@ -32,7 +32,10 @@ export interface BuildAnswer {
   readonly outputs: readonly ReadonlyMap<string, Output>[];
   /** How the folders of the person's packages were shown to him in messages. */
   readonly shown: Readonly<Record<string, string>>;
-  /** The standard libraries of other targets that units were compiled with: what a project is compiled for may be known to its configuration alone. */
+  /**
+   * The standard libraries of other targets that units were compiled with: what a project is compiled for may be known to its
+   * configuration alone.
+   */
   readonly targets: readonly TargetLibrary[];
 }
 
@@ -107,7 +110,8 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
 }
 
 function projectJson(project: Project): Json {
-  const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, cargoConfigs, env, rustcVariable, sysroot, ...words } = project;
+  const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, ...rest } = project;
+  const { cargoConfigs, env, rustcVariable, sysroot, ...words } = rest;
   const lists = { packages, bins, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
   return {
     ...words,

@@ -1,6 +1,6 @@
-// Three projects declare different variables and share a leaf package of the user's. The leaf is three units with one action. The action cache
-// and the runner are puppets: each look-up and each run waits until the test lets it end.
-// The guess of what a first compilation costs, from real folders.
+// Three projects declare different variables and share a leaf package of the user's. The leaf is three units with one action. The
+// action cache and the runner are puppets: each look-up and each run waits until the test lets it end. The guess of what a first
+// compilation costs, from real folders.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { actionKey } from '../../actions/action.ts';

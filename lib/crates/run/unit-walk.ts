@@ -1,6 +1,6 @@
-// Gets every unit that a plan's results need: by its deep key where nothing it was made from has changed, else by the key of its action, else
-// by running it. The roots are asked for first, so that a project with nothing new visits nothing below them. What is missing runs in the order of
-// what units cost, timed or guessed.
+// Gets every unit that a plan's results need: by its deep key where nothing it was made from has changed, else by the key of its
+// action, else by running it. The roots are asked for first, so that a project with nothing new visits nothing below them. What is
+// missing runs in the order of what units cost, timed or guessed.
 // States of a unit: planned -> (deep key found: done) or described -> (action found: done) or missed -> running -> (metadata ready ->) done.
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

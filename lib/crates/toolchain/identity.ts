@@ -1,7 +1,8 @@
-// What the host adds to keys: compiler, linker, standard library and native libraries as digests of their content, each found out once, since a version text
-// says too little about a patched compiler (facts: crates, traps 20 and 33). rustup wrote down which archive each file that it installed came from, by the
-// SHA-256 that it verified the archive with. A file that was not touched since is known by that, and 600 MB of compiler need not be read. Source: the folder
-// lib/rustlib of any toolchain of rustup's (components, manifest-<component>, multirust-channel-manifest.toml).
+// What the host adds to keys: compiler, linker, standard library and native libraries as digests of their content, each found out
+// once, since a version text says too little about a patched compiler (facts: crates, traps 20 and 33). rustup wrote down which
+// archive each file that it installed came from, by the SHA-256 that it verified the archive with. A file that was not touched since
+// is known by that, and 600 MB of compiler need not be read. Source: the folder lib/rustlib of any toolchain of rustup's (components,
+// manifest-<component>, multirust-channel-manifest.toml).
 import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
-// The source of the standard library, which build-std compiles: found in a toolchain's sysroot, in a folder or archive that a person names, or
-// among the copies in the cache. An archive is unpacked there once, into cache/rust-src/<sha256 of the archive>/, and published by rename. Of a whole
-// compiler's source only `library` is kept. Downloads nothing: lib/host/rust-src-download.ts does that for doctor --install.
+// The source of the standard library, which build-std compiles: found in a toolchain's sysroot, in a folder or archive that a person
+// names, or among the copies in the cache. An archive is unpacked there once, into cache/rust-src/<sha256 of the archive>/, and
+// published by rename. Of a whole compiler's source only `library` is kept. Downloads nothing: lib/host/rust-src-download.ts does that
+// for doctor --install.
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import pLimit from 'p-limit';
@@ -270,7 +271,7 @@ async function unpack(
     await rename(found, join(partial, 'library'));
     await rm(whole, { recursive: true, force: true });
     await writeFile(join(partial, recordName), JSON.stringify({ version, origin, digest }));
-    await publish(partial, folder);
+    await publishCopy(partial, folder);
     return { folder, version, origin, digest };
   } finally {
     await rm(partial, { recursive: true, force: true });
@@ -283,7 +284,7 @@ async function unpackCommand(archive: string, into: string, path: string): Promi
 }
 
 /** Whoever came first wins; the loser's copy has the same content. */
-async function publish(partial: string, folder: string): Promise<void> {
+async function publishCopy(partial: string, folder: string): Promise<void> {
   try {
     await rename(partial, folder);
   } catch (error) {

@@ -1,5 +1,5 @@
 // Installed Rust toolchains: rustup's, found in its folder, and rustc from a distribution, found on PATH. Their own programs are named, never
-// rustup's proxies, which obey the project's rust-toolchain file and want the network. What a project should be built with: toolchain-choice.ts.
+// rustup's proxies, which obey the project's rust-toolchain file and want the network. What a project should be built with: choice.ts.
 import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -6,7 +6,17 @@ import type { Job } from '../../actions/lookup.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
-import { addBundled, addLibraries, addOutDir, addSysroot, artifactsFor, libraryArtifacts, outDirOf, outDirsOf, scriptAdditions } from './inputs.ts';
+import {
+  addBundledLibraries,
+  addOutDir,
+  addSysroot,
+  addSysrootLibraries,
+  artifactsFor,
+  libraryArtifacts,
+  outDirOf,
+  outDirsOf,
+  scriptAdditions,
+} from './inputs.ts';
 import { below, linkClosure, ownScripts } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { isBuildScript, isPlainLibrary, isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
@@ -84,8 +94,8 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   for (const script of near) addOutDir(script, { inputs, layout }, false);
   if (planned.sysroot && metadataOnly) {
     const named = own.flatMap(({ directives }) => directives?.linkLibs ?? []);
-    addBundled(planned.sysroot, named, { inputs, layout });
-  } else if (planned.sysroot) addLibraries(planned.sysroot, { inputs, layout });
+    addBundledLibraries(planned.sysroot, named, { inputs, layout });
+  } else if (planned.sysroot) addSysrootLibraries(planned.sysroot, { inputs, layout });
   const externs = planned.dependencies.flatMap(({ index, name, options }) => {
     const dependency = context.built.get(index);
     if (!dependency || isScriptRun(dependency.planned.unit)) return [];

@@ -1,5 +1,6 @@
 // What a build script says to cargo, line by line on its standard output: all directives of cargo 1.98, in both syntaxes
-// (`cargo::KEY=VALUE` since 1.77, `cargo:KEY=VALUE` before), and what cargo does not let a script say though its words are well formed. Pure.
+// (`cargo::KEY=VALUE` since 1.77, `cargo:KEY=VALUE` before), and what cargo does not let a script say though its words are well
+// formed. Pure.
 import { cannot } from '../../core/errors.ts';
 import type { Package } from '../cargo/package.ts';
 import { compareReleases } from '../toolchain/toolchain.ts';

@@ -5,7 +5,7 @@ import { digestBytes } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Sysroot } from '../project.ts';
-import { addBundled, addLibraries, addSysroot } from './inputs.ts';
+import { addBundledLibraries, addSysrootLibraries, addSysroot } from './inputs.ts';
 
 const sysroot: Sysroot = {
   triple: 'x86_64-unknown-redox',
@@ -28,22 +28,22 @@ function places(fill: (to: { inputs: Record<string, Digest>; layout: Record<stri
 }
 
 test('what is linked gets libraries and start files, and no header', () => {
-  const found = places((to) => addLibraries(sysroot, to));
+  const found = places((to) => addSysrootLibraries(sysroot, to));
   assert.equal(found, ['usr/lib/libc.a', 'usr/lib/libz.a', 'usr/lib/crt0.o', 'lib']);
 });
 
 test('a library gets the static libraries that its script names, if the sysroot has them', () => {
   assert.equal(
-    places((to) => addBundled(sysroot, ['static=z'], to)),
+    places((to) => addBundledLibraries(sysroot, ['static=z'], to)),
     ['usr/lib/libz.a', 'lib'],
   );
   assert.equal(
-    places((to) => addBundled(sysroot, ['static:+whole-archive=z'], to)),
+    places((to) => addBundledLibraries(sysroot, ['static:+whole-archive=z'], to)),
     ['usr/lib/libz.a', 'lib'],
   );
   for (const words of [[], ['z'], ['dylib=z'], ['static=own']])
     assert.equal(
-      places((to) => addBundled(sysroot, words, to)),
+      places((to) => addBundledLibraries(sysroot, words, to)),
       [],
     );
 });

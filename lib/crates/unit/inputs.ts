@@ -1,6 +1,7 @@
-// What the action of a unit is given of other units and of the system: libraries, output folders of build scripts, artifacts of dependencies (nightly;
-// the unit graph has them as dependencies on what no crate links to), and the sysroot of a triple, which is at one place in the sandbox. Files are inputs by
-// content. An action gets only the part of a sysroot that it may read, so that a change of the rest does not repeat it.
+// What the action of a unit is given of other units and of the system: libraries, output folders of build scripts, artifacts of
+// dependencies (nightly; the unit graph has them as dependencies on what no crate links to), and the sysroot of a triple, which is at
+// one place in the sandbox. Files are inputs by content. An action gets only the part of a sysroot that it may read, so that a change
+// of the rest does not repeat it.
 import { filesOfResult } from '../../actions/action.ts';
 import type { ActionRecord, FileArtifact, Staged } from '../../actions/action.ts';
 import type { Cache } from '../../cache/cache.ts';
@@ -11,7 +12,7 @@ import { isBuildScript, isPlainLibrary, isScriptRun } from '../plan/unit-graph.t
 import type { Sysroot } from '../project.ts';
 import { places } from './places.ts';
 
-/** The inputs of an action, to which a sysroot is added. */
+/** The inputs of an action, to which something is added. */
 interface Inputs {
   readonly inputs: Record<string, Digest>;
   readonly layout: Record<string, Staged>;
@@ -35,23 +36,23 @@ export function mayReadSysroot(
 }
 
 /** Adds the libraries and objects that a linker may read. */
-export function addLibraries(sysroot: Sysroot, to: Inputs): void {
-  add(sysroot, to, (path) => /^(?:usr\/)?lib(?:\/|$)/.test(path));
+export function addSysrootLibraries(sysroot: Sysroot, to: Inputs): void {
+  addPart(sysroot, to, (path) => /^(?:usr\/)?lib(?:\/|$)/.test(path));
 }
 
 /** Adds the native libraries that a library bundles, which rustc reads when it compiles that: "static=z" is usr/lib/libz.a. */
-export function addBundled(sysroot: Sysroot, linkLibs: readonly string[], to: Inputs): void {
+export function addBundledLibraries(sysroot: Sysroot, linkLibs: readonly string[], to: Inputs): void {
   const names = linkLibs.flatMap((word) => /^static(?::[^=]*)?=([^:]+)/.exec(word)?.[1] ?? []);
   const paths = names.flatMap((name) => [`usr/lib/lib${name}.a`, `usr/lib/${name}`]).filter((path) => sysroot.files[path] !== undefined);
-  if (paths.length > 0) add(sysroot, to, (path) => paths.includes(path) || path === 'lib');
+  if (paths.length > 0) addPart(sysroot, to, (path) => paths.includes(path) || path === 'lib');
 }
 
 /** Adds the whole sysroot: a script may compile C, which reads headers, and link it. */
 export function addSysroot(sysroot: Sysroot, to: Inputs): void {
-  add(sysroot, to, () => true);
+  addPart(sysroot, to, () => true);
 }
 
-function add({ files, layout: given }: Sysroot, { inputs, layout }: Inputs, isWanted: (path: string) => boolean): void {
+function addPart({ files, layout: given }: Sysroot, { inputs, layout }: Inputs, isWanted: (path: string) => boolean): void {
   for (const [path, digest] of Object.entries(files)) if (isWanted(path)) inputs[`${places.sysroot}/${path}`] = digest;
   for (const [path, staged] of Object.entries(given)) if (isWanted(path)) layout[`${places.sysroot}/${path}`] = staged;
 }
@@ -97,11 +98,7 @@ export function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string
  * write to the copy, so its files have cargo's permissions; compilers only read, and get links of the blobs, which cost less. Large files are
  * always links.
  */
-export function addOutDir(
-  script: BuiltUnit,
-  { inputs, layout }: { readonly inputs: Record<string, Digest>; readonly layout: Record<string, Staged> },
-  copies: boolean,
-): void {
+export function addOutDir(script: BuiltUnit, { inputs, layout }: Inputs, copies: boolean): void {
   const outDir = outDirOf(script.planned);
   if (script.result.artifacts.length === 0) layout[outDir] = 'folder';
   for (const artifact of script.result.artifacts) {
@@ -119,7 +116,7 @@ const largestCopyBytes = 4 * MiB;
 
 type Env = Readonly<Record<string, string>>;
 
-type Kind = 'bin' | 'cdylib' | 'staticlib';
+type ArtifactKind = 'bin' | 'cdylib' | 'staticlib';
 
 /** Variables that name the files, and the files by their places. */
 export function artifactsFor(
@@ -130,14 +127,14 @@ export function artifactsFor(
   const inputs: Record<string, Digest> = {};
   for (const { index, name } of planned.dependencies) {
     const dependency = built.get(index);
-    const kind = dependency && kindOf(dependency.planned);
+    const kind = dependency && artifactKindOf(dependency.planned);
     if (!dependency || !kind) continue;
     const { owner, hash, unit } = dependency.planned;
     const folder = `${places.deps}/artifact/${owner.name}-${hash}/${kind}`;
-    const dependencyName = nameOf(planned, owner.name, name);
+    const dependencyName = dependencyNameOf(planned, owner.name, name);
     const upper = dependencyName.toUpperCase().replaceAll('-', '_');
     const type = kind.toUpperCase();
-    for (const { path, digest } of filesOfResult(dependency.result).filter((artifact) => isFileOf(kind, artifact))) {
+    for (const { path, digest } of filesOfResult(dependency.result).filter((artifact) => isArtifactOf(kind, artifact))) {
       const place = `${folder}/${path}`;
       inputs[place] = digest;
       env[`CARGO_${type}_DIR_${upper}`] = folder;
@@ -149,21 +146,21 @@ export function artifactsFor(
 }
 
 /** What kind of artifact a dependency is; undefined for what is linked or run. */
-function kindOf({ unit }: PlannedUnit): Kind | undefined {
+function artifactKindOf({ unit }: PlannedUnit): ArtifactKind | undefined {
   if (isScriptRun(unit) || isBuildScript(unit)) return undefined;
   if (unit.target.kind.includes('bin')) return 'bin';
   const [only, ...others] = unit.target.crateTypes;
   return others.length === 0 && (only === 'cdylib' || only === 'staticlib') ? only : undefined;
 }
 
-function isFileOf(kind: Kind, { path, executable }: FileArtifact): boolean {
+function isArtifactOf(kind: ArtifactKind, { path, executable }: FileArtifact): boolean {
   if (kind === 'staticlib') return /\.(?:a|lib)$/.test(path);
   if (kind === 'cdylib') return /\.(?:so|dylib|dll|wasm)$/.test(path);
   return executable && !/\.(?:d|dwp|dwo|pdb)$/.test(path);
 }
 
 /** What the manifest calls the dependency. The unit graph has that name where it differs from the package's, else the name of the crate. */
-function nameOf({ owner }: PlannedUnit, packageName: string, externName: string): string {
+function dependencyNameOf({ owner }: PlannedUnit, packageName: string, externName: string): string {
   const named = owner.artifacts.filter(({ name }) => name === packageName);
   const found =
     named.find((entry) => entry.as.replaceAll('-', '_') === externName) ?? named.find((entry) => entry.as === packageName) ?? named[0];

@@ -1,5 +1,5 @@
-// What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not, and a refusal of the
-// sandbox in words. rustc's JSON messages are shown by its own rendering, with the user's paths in place of ours.
+// What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not, and a
+// refusal of the sandbox in words. rustc's JSON messages are shown by its own rendering, with the user's paths in place of ours.
 import { posix } from 'node:path';
 import type { ActionKey, ActionResult } from '../../actions/action.ts';
 import type { Made } from '../../actions/lookup.ts';
@@ -162,12 +162,13 @@ export function refusal(
   const { name, version } = planned.owner;
   const script = isScriptRun(planned.unit);
   const what = script ? `run the build script of ${name} ${version}` : `compile ${planned.label}`;
-  const why = `${!script && /(?:proc.macro|custom attribute)[^\n]* panicked/.test(said) ? 'a procedural macro' : 'it'} ${words(first, planned)}`;
-  const more = others.slice(0, 5).map((violation) => `it also ${words(violation, planned)}`);
-  return cannot(what, why, { detail: [said, ...more].filter((line) => line !== '').join('\n'), hint: hint(first, planned, shorten) });
+  const isMacro = !script && /(?:proc.macro|custom attribute)[^\n]* panicked/.test(said);
+  const why = `${isMacro ? 'a procedural macro' : 'it'} ${violationWords(first, planned)}`;
+  const more = others.slice(0, 5).map((violation) => `it also ${violationWords(violation, planned)}`);
+  return cannot(what, why, { detail: [said, ...more].filter((line) => line !== '').join('\n'), hint: violationHint(first, planned, shorten) });
 }
 
-function words(violation: Violation, planned: PlannedUnit): string {
+function violationWords(violation: Violation, planned: PlannedUnit): string {
   if (violation.act === 'network') return `tried to use the network${violation.peer === '' ? '' : ` (${violation.peer})`}`;
   if (violation.place === '') return `tried to ${violation.act} a file that is not its own`;
   const path = pathOf(violation.place, planned);
@@ -175,7 +176,7 @@ function words(violation: Violation, planned: PlannedUnit): string {
   return `tried to write "${path}", and ${path.startsWith('/') ? 'it writes only its output folder' : 'sources are read-only'}`;
 }
 
-function hint(violation: Violation, planned: PlannedUnit, shorten: (path: string) => string): string {
+function violationHint(violation: Violation, planned: PlannedUnit, shorten: (path: string) => string): string {
   const { name } = planned.owner;
   if (violation.act === 'write')
     return 'a build script writes to the folder that OUT_DIR names, and a macro writes nothing; with --no-sandbox they may write anywhere';

@@ -1,7 +1,8 @@
-// Where packages and programs of the host are in the sandbox: the same places on every machine, whatever the checkout is called. A package from a registry
-// is at /bloomery/src/NAME-VERSION, the standard library where rustup would put it. The user's own packages keep their relative paths. They are in the
-// user's folders that a project is made of: whole repositories, else whole workspaces, so that "../", links, git and prebuilt files work as they do with
-// cargo. Each is one mount; a folder that only leads to them (the home folder, say) is never shown.
+// Where packages and programs of the host are in the sandbox: the same places on every machine, whatever the checkout is called. A
+// package from a registry is at /bloomery/src/NAME-VERSION, the standard library where rustup would put it. The user's own packages
+// keep their relative paths. They are in the user's folders that a project is made of: whole repositories, else whole workspaces, so
+// that "../", links, git and prebuilt files work as they do with cargo. Each is one mount; a folder that only leads to them (the home
+// folder, say) is never shown.
 import { readFileSync, realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// What a unit's run turned out to read, and so what its key takes in: what the tracer saw of the user's folders, what cargo's protocol declares, and
-// variables. Reads rustc's dep-info out of the store.
+// What a unit's run turned out to read, and so what its key takes in: what the tracer saw of the user's folders, what cargo's protocol
+// declares, and variables. Reads rustc's dep-info out of the store.
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { filesOfResult } from '../../actions/action.ts';

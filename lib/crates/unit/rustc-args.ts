@@ -1,6 +1,6 @@
 // The command line of rustc for one unit, in cargo's order (facts: crates, 1.2). Two parts: what follows from the plan alone, which
-// also names the unit, and what follows from the results of its dependencies. And what link-time optimisation asks of each unit: an rlib below an LTO
-// binary holds only bitcode, one that is needed both ways holds both (facts: cargo's lto pass). Pure.
+// also names the unit, and what follows from the results of its dependencies. And what link-time optimisation asks of each unit: an
+// rlib below an LTO binary holds only bitcode, one that is needed both ways holds both (facts: cargo's lto pass). Pure.
 import type { LintArgs, Package } from '../cargo/package.ts';
 import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
 import type { Unit, UnitGraph } from '../plan/unit-graph.ts';
@@ -185,8 +185,8 @@ function assertionArgs({ profile }: Unit): readonly string[] {
 export type Lto =
   { readonly kind: 'run'; readonly how: string } | { readonly kind: 'off' | 'only-bitcode' | 'only-object' | 'object-and-bitcode' };
 
-const linked = ['bin', 'staticlib', 'cdylib'];
-const dynamic = ['dylib', 'cdylib', 'proc-macro'];
+const linkedTypes = ['bin', 'staticlib', 'cdylib'];
+const dynamicTypes = ['dylib', 'cdylib', 'proc-macro'];
 
 /** The LTO state of every unit that is compiled, by index. */
 export function ltoStates({ units, roots }: UnitGraph): readonly Lto[] {
@@ -196,8 +196,8 @@ export function ltoStates({ units, roots }: UnitGraph): readonly Lto[] {
     if (!unit) return;
     const before = states[index];
     const wanted = ownState(unit, parent);
-    const merged = before ? merge(before, wanted) : wanted;
-    if (before && same(before, merged)) return;
+    const merged = before ? mergedState(before, wanted) : wanted;
+    if (before && sameState(before, merged)) return;
     states[index] = merged;
     for (const dependency of unit.dependencies) visit(dependency.index, merged);
   };
@@ -233,7 +233,7 @@ function rootState(unit: Unit): Lto {
 
 function ownState(unit: Unit, parent: Lto): Lto {
   if (forHost(unit)) return { kind: 'only-object' };
-  if (unit.target.crateTypes.every((type) => linked.includes(type))) return finalState(unit.profile.lto);
+  if (unit.target.crateTypes.every((type) => linkedTypes.includes(type))) return finalState(unit.profile.lto);
   if (parent.kind === 'run') return needsObject(unit) ? whenObjectIsNeeded(unit) : { kind: 'only-bitcode' };
   if (parent.kind === 'only-bitcode' && needsObject(unit)) return whenObjectIsNeeded(unit);
   return parent;
@@ -247,7 +247,7 @@ function finalState(lto: string): Lto {
 }
 
 /** Two users of one unit: the state that serves both. */
-function merge(a: Lto, b: Lto): Lto {
+function mergedState(a: Lto, b: Lto): Lto {
   for (const kind of ['run', 'off', 'object-and-bitcode'] as const) {
     if (a.kind === kind) return a;
     if (b.kind === kind) return b;
@@ -260,13 +260,13 @@ function whenObjectIsNeeded(unit: Unit): Lto {
 }
 
 function needsObject(unit: Unit): boolean {
-  return unit.target.crateTypes.some((type) => linked.includes(type) || dynamic.includes(type));
+  return unit.target.crateTypes.some((type) => linkedTypes.includes(type) || dynamicTypes.includes(type));
 }
 
 function forHost(unit: Unit): boolean {
   return isProcMacro(unit) || unit.target.kind.includes('custom-build');
 }
 
-function same(a: Lto, b: Lto): boolean {
+function sameState(a: Lto, b: Lto): boolean {
   return a.kind === b.kind && (a.kind !== 'run' || (b.kind === 'run' && a.how === b.how));
 }

@@ -1,7 +1,8 @@
-// What an action may see of sources. An action of the user's own packages sees all of the user's trees (places.ts), and what it reads of them
-// is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole; one of a directory source (cargo vendor) is
-// verified before. Both see what their dependencies provide while they run: the packages of procedural macros, of the libraries of a build script, and of
-// scripts that name files to link. And both see what the user allows a package beyond that (--allow).
+// What an action may see of sources. An action of the user's own packages sees all of the user's trees (places.ts), and what it reads
+// of them is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole; one of a directory
+// source (cargo vendor) is verified before. Both see what their dependencies provide while they run: the packages of procedural
+// macros, of the libraries of a build script, and of scripts that name files to link. And both see what the user allows a package
+// beyond that (--allow).
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -176,7 +177,7 @@ export function ownText(packageDir: string, roots: readonly string[]): string {
   return texts.join('\n');
 }
 
-/** A target folder of another name, and files that a compilation wrote (publish.ts): third-party code may have written their text. */
+/** A target folder of another name, and files that a compilation wrote (compiled.ts): third-party code may have written their text. */
 function isMade(folder: string): boolean {
   return statSync(join(folder, 'CACHEDIR.TAG'), { throwIfNoEntry: false }) !== undefined;
 }
