@@ -9,7 +9,7 @@ import { makeFolder } from '../core/folders.ts';
 import { checkOutputs } from '../crates/compile.ts';
 import type { Compiled, CompiledProject, CompileOptions } from '../crates/compiled.ts';
 import type { Project } from '../crates/project.ts';
-import { materialize } from '../crates/publish.ts';
+import { materialize } from '../crates/compiled.ts';
 import type { SourceLock } from '../sources/source-lock.ts';
 import { hasPackagedFiles } from '../system/image-facts.ts';
 import { imageOf } from '../system/system.ts';

@@ -5,6 +5,7 @@ import type { Outcome } from '../../report/outcome.ts';
 import type { Flag } from '../command-line.ts';
 import { cannot } from '../../core/errors.ts';
 import { checkCopy, copyName, copyTasks, updateCopy } from '../copy/copy-tasks.ts';
+import { optionalParts } from '../optional-parts.ts';
 import { repository } from '../repository.ts';
 import type { Task } from '../task.ts';
 
@@ -14,7 +15,7 @@ export const copyFlags = {
     type: 'string',
     value: 'PART',
     multiple: true,
-    help: 'copy a part that tasks do without: image-changes (put and grow), kernel-tests (--ktest), other-kernels (--kernel), rebuild (--rebuild), sysroots (--sysroot)',
+    help: `copy a part that tasks do without: ${Object.keys(optionalParts).join(', ')} (docs/copying-tasks.md)`,
   },
   check: { type: 'boolean', help: 'say which files of the copy in FOLDER were changed, there or here; exit 1 if there are any' },
   update: { type: 'boolean', help: 'take what is newer here into FOLDER, but for files that were changed there' },
