@@ -72,7 +72,7 @@ export interface OwnView {
   readonly home: string | undefined;
 }
 
-/** What an action left in its output folder. Paths are relative to it and may have bytes that are not UTF-8 (lib/core/byte-path.ts). */
+/** What an action left in its output folder. Paths are relative to it and may have bytes that are not UTF-8 (lib/core/paths.ts). */
 export type Artifact = FileArtifact | FolderArtifact | LinkArtifact;
 
 export interface FileArtifact {

@@ -3,7 +3,7 @@
 // witness (witness.ts). Does not know how a command declares anything.
 import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { encodePath } from '../core/byte-path.ts';
+import { encodePath } from '../core/paths.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Context } from '../core/events.ts';
 import { accessesOf } from './sandbox/accesses.ts';

@@ -5,7 +5,7 @@ import { copyFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import { errnoOf } from '../core/errors.ts';
-import { withRegularFile } from '../core/regular-file.ts';
+import { withRegularFile } from '../core/paths.ts';
 import type { Action, FileArtifact } from './action.ts';
 
 export interface EarlyWatch {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { removeTree } from '../core/remove-tree.ts';
+import { removeTree } from '../core/paths.ts';
 import { formatBytes, MiB } from '../core/sizes.ts';
 import type { Action, ActionResult } from './action.ts';
 import { watchEarly, withoutAnnouncements } from './early-artifact.ts';

@@ -5,7 +5,7 @@ import { chmodSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import { byCodeUnit } from '../core/digest.ts';
-import { TreePaths } from '../core/tree-paths.ts';
+import { TreePaths } from '../core/paths.ts';
 import type { Artifact, FileArtifact } from './action.ts';
 import { stampOf } from './early-artifact.ts';
 import type { Taken } from './early-artifact.ts';

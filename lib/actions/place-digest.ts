@@ -2,7 +2,7 @@
 // two slashes, which no path has.
 import { statSync } from 'node:fs';
 import type { Looks } from '../cache/digests/file-digests.ts';
-import { encodePath } from '../core/byte-path.ts';
+import { encodePath } from '../core/paths.ts';
 import type { Digest } from '../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Action } from './action.ts';

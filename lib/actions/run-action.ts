@@ -2,7 +2,7 @@
 // under the tracer where there is one.
 import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodePath } from '../core/byte-path.ts';
+import { encodePath } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import type { RunOptions, RunResult } from '../core/sh.ts';
 import type { Action } from './action.ts';

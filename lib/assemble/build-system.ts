@@ -6,7 +6,7 @@ import type { Cache } from '../cache/cache.ts';
 import { knownTree } from '../cache/digests/known-tree.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { cannotBecause } from '../core/errors.ts';
-import { makeFolder } from '../core/folders.ts';
+import { makeFolder } from '../core/paths.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { packageRecords } from '../cookbook/stages.ts';

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
-import { makeFolder } from '../core/folders.ts';
-import { removeTree } from '../core/remove-tree.ts';
+import { makeFolder, removeTree } from '../core/paths.ts';
 import type { Cache } from './cache.ts';
 
 /** A folder of a person's sources. */

@@ -4,10 +4,9 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Chalk } from 'chalk';
 import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
-import type { Context } from '../core/events.ts';
+import type { Context, Outcome } from '../core/events.ts';
 import { helpText, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
-import type { Outcome } from '../report/outcome.ts';
 import { progress } from '../report/progress.ts';
 
 /** What the person's side of the world looks like; read once, passed on. */

@@ -9,7 +9,7 @@ import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import { programDigest } from '../cache/digests/content-digests.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
-import { makeFolder } from '../core/folders.ts';
+import { makeFolder } from '../core/paths.ts';
 import type { CompiledProject, Output } from './compiled.ts';
 
 /** The programs of a project: name -> absolute path. A blob that is gone or damaged is thrown as DamagedBlob: its maker has to run again. */

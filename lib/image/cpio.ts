@@ -1,7 +1,7 @@
 // Initramfs archives: cpio in the form newc (source: the Linux kernel's documentation, "initramfs buffer format"), plain or in gzip.
 import { Buffer } from 'node:buffer';
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
-import { decodeName } from '../core/byte-path.ts';
+import { decodeName } from '../core/paths.ts';
 import { cannot } from '../core/errors.ts';
 import { contentBytes, contentSize } from './content.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';

@@ -2,7 +2,7 @@
 // records. Reads the host's file system only to tell files, folders and links apart.
 import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { decodeName, encodePath } from '../../core/byte-path.ts';
+import { decodeName, encodePath } from '../../core/paths.ts';
 import type { Action, ActionRecord } from '../action.ts';
 import { hostPath, isBelow, pathsOf, placeOfPath } from './mounts.ts';
 import { namesOf } from '../place-digest.ts';

@@ -13,9 +13,8 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
-import { decodeName, encodePath } from '../../core/byte-path.ts';
+import { decodeName, encodePath, removeTree } from '../../core/paths.ts';
 import { errnoOf } from '../../core/errors.ts';
-import { removeTree } from '../../core/remove-tree.ts';
 import type { Action } from '../action.ts';
 import { hostPath, isBelow, writtenFolder } from './mounts.ts';
 import { here } from './root.ts';

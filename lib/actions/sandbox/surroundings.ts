@@ -3,7 +3,7 @@
 // permissions of the host's files.
 import { realpathSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
-import { decodeName, encodePath } from '../../core/byte-path.ts';
+import { decodeName, encodePath } from '../../core/paths.ts';
 import type { OwnView } from '../action.ts';
 import { hostPath, isBelow } from './mounts.ts';
 

@@ -22,7 +22,7 @@ import { phase } from '../../core/events.ts';
 import { formatBytes, plural } from '../../core/sizes.ts';
 import { cacheAt, folderPlace, isStorePath, storePlace } from './closure-argument.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 const help = 'see npx zx tasks/closure.ts --help';
 

@@ -11,7 +11,7 @@ import { changeJson, changeLine, closureJson, comparisonLines, packageLine, size
 import type { Flag } from '../command-line.ts';
 import { copy, hash, replace, verify, writeCache } from './closure-store-verbs.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const closureFlags = {
   store: {

@@ -1,5 +1,5 @@
 // What the verbs of tasks/image.ts have in common: the image of the command line, and the words after it.
-import { encodePath } from '../../core/byte-path.ts';
+import { encodePath } from '../../core/paths.ts';
 import { cannot } from '../../core/errors.ts';
 import { openImage } from '../../image/read/image-reader.ts';
 import type { OpenImage } from '../../image/read/image-reader.ts';
@@ -12,7 +12,7 @@ export async function openedImage(it: Task, path: string): Promise<OpenImage> {
   return await openImage(it.path(path), scratchDir(it), hostOf(it), it, async () => await diskPassword(it, { again: false }));
 }
 
-/** Prints lines with names of an image. Names are bytes, which a string cannot always be (lib/core/byte-path.ts). */
+/** Prints lines with names of an image. Names are bytes, which a string cannot always be (lib/core/paths.ts). */
 export async function printNames(it: Task, lines: readonly string[]): Promise<void> {
   await it.write(Buffer.concat(lines.map((line) => Buffer.from(encodePath(`${line}\n`)))));
 }

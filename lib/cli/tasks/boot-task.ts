@@ -38,7 +38,7 @@ import { optionalPart } from '../optional-parts.ts';
 import { repository } from '../repository.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 /** What lib/cli/tasks/kernel-test-task.ts has. */
 interface KernelTests {

@@ -27,7 +27,7 @@ import { cacheDirOf } from '../flags/cache-flag.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 import { repository } from '../repository.ts';
 import { sourceFlags } from '../flags/source-flags.ts';
 

@@ -20,7 +20,7 @@ import { repository } from '../repository.ts';
 import { artifactRoles } from './cache-results.ts';
 import { existingCacheDir } from '../flags/cache-flag.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const cacheFlags = {
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },

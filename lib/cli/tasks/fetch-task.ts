@@ -15,7 +15,7 @@ import type { Flag } from '../command-line.ts';
 import { cacheDirOf } from '../flags/cache-flag.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const fetchFlags = {
   update: { type: 'boolean', help: 'take the versions that archives and branches have now, and write sources.lock anew' },

@@ -7,7 +7,7 @@ import type { OpenImage } from '../../image/read/image-reader.ts';
 import { shownName } from '../../image/read/listing.ts';
 import { openedImage, printNames, takeWords } from '../flags/image-argument.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export async function diff(it: Task, before: OpenImage): Promise<Outcome> {
   const [other = ''] = takeWords(it, 'diff', 1, 'IMAGE');

@@ -14,7 +14,7 @@ import { diff } from './image-diff-task.ts';
 import { grow, put } from './image-change-task.ts';
 import { hostOf, openedImage, printNames, takeWords } from '../flags/image-argument.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const imageFlags = {
   partition: { type: 'string', value: 'NAME', help: 'only this partition; PATH is then a path inside it' },

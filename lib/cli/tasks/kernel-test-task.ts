@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { here } from '../../actions/sandbox/root.ts';
 import { openCache } from '../../cache/cache.ts';
 import { cannot, cannotBecause, exitCodes } from '../../core/errors.ts';
-import type { Context } from '../../core/events.ts';
+import type { Context, Outcome } from '../../core/events.ts';
 import { plural } from '../../core/sizes.ts';
 import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
 import { buildSystem } from '../../assemble/build-system.ts';
@@ -27,7 +27,6 @@ import { testSuiteXml } from '../../report/junit.ts';
 import { changedMachine } from '../flags/machine-flags.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
 
 const defaultSilenceMs = 10_000;
 

@@ -25,7 +25,7 @@ import { cacheDirOf } from '../flags/cache-flag.ts';
 import { listTree } from '../../report/list-tree.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const listFlags = {
   profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },

@@ -10,7 +10,7 @@ import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
 import { allOf, digestOfPlace, packageOf, plainPlace, repositoryOf } from '../../actions/place-digest.ts';
 import { root } from '../../actions/sandbox/root.ts';
 import type { Cache } from '../../cache/cache.ts';
-import { encodePath } from '../../core/byte-path.ts';
+import { encodePath } from '../../core/paths.ts';
 import type { Digest } from '../../core/digest.ts';
 import { linkClosure } from '../run/built-unit.ts';
 import type { BuiltUnit } from '../run/built-unit.ts';

@@ -1,7 +1,7 @@
-// Reads the files of an ext2, ext3 or ext4 and trusts nothing in it. Names and link targets are bytes (lib/core/byte-path.ts). The journal is not
+// Reads the files of an ext2, ext3 or ext4 and trusts nothing in it. Names and link targets are bytes (lib/core/paths.ts). The journal is not
 // replayed, as in debugfs: an image that was not unmounted shows what was written to its place.
 import { Buffer } from 'node:buffer';
-import { decodeName } from '../../core/byte-path.ts';
+import { decodeName } from '../../core/paths.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import { MiB } from '../../core/sizes.ts';

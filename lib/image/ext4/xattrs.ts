@@ -1,7 +1,7 @@
 // The extended attributes of a file in an ext2, ext3 or ext4: in the inode after its fields, and in a block of their own. Source of the format:
 // Linux, Documentation/filesystems/ext4/attributes.rst and fs/ext4/acl.h.
 import { Buffer } from 'node:buffer';
-import { decodeName } from '../../core/byte-path.ts';
+import { decodeName } from '../../core/paths.ts';
 import { KiB } from '../../core/sizes.ts';
 
 const magic = 0xea02_0000;

@@ -10,7 +10,7 @@ import type { FatRecord } from './record.ts';
 import { ImageBytes } from '../image-bytes.ts';
 import { tried } from '../image-tools.ts';
 import type { ImageHost } from '../image-tools.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import type { Volume, VolumeEntry } from '../read/volume.ts';
 
 export interface FatPlace {

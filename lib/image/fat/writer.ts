@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { MiB } from '../../core/sizes.ts';
 import { contentSize, openContent } from '../content.ts';
 import type { Content } from '../content.ts';

@@ -1,6 +1,6 @@
 // Reads an initfs of either generation (facts: initfs, section 2 and 1.13). Trusts nothing: every offset is checked before it is followed.
 import { Buffer } from 'node:buffer';
-import { decodeName } from '../../core/byte-path.ts';
+import { decodeName } from '../../core/paths.ts';
 import { cannot } from '../../core/errors.ts';
 import { badName, fileTree, joinPath } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';

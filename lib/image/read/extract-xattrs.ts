@@ -1,7 +1,7 @@
 // Sets extended attributes of extracted files with setfattr(1), of the namespace "user." only: the others give programs privileges, restrict access or
 // belong to the system, and an image is not trusted. They are left out like set-id bits and owners.
 import { Buffer } from 'node:buffer';
-import { encodePath } from '../../core/byte-path.ts';
+import { encodePath } from '../../core/paths.ts';
 import { Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { tried } from '../image-tools.ts';

@@ -4,12 +4,10 @@
 import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readdirSync, symlinkSync, writeSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { encodePath } from '../../core/byte-path.ts';
+import { encodePath, removeTree, TreePaths } from '../../core/paths.ts';
 import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
-import { removeTree } from '../../core/remove-tree.ts';
-import { TreePaths } from '../../core/tree-paths.ts';
+import { pace } from '../../core/events.ts';
 import { isRestorable, setXattrs } from './extract-xattrs.ts';
 import { imagePathOf } from './image-reader.ts';
 import type { ImageVolume } from './image-reader.ts';

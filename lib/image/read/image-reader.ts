@@ -2,7 +2,7 @@
 // volumes names, and resolves paths that a person writes to a volume and a path in it.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { encodePath, mayHaveLostBytes } from '../../core/byte-path.ts';
+import { encodePath, mayHaveLostBytes } from '../../core/paths.ts';
 import { cannot, cannotBecause, nearest } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { gzipMagic, newcMagic } from '../cpio.ts';

@@ -1,6 +1,6 @@
 // How the entries of an image are shown to a user: one line each, like ls. A name with control characters is quoted, so that it can neither
 // end its line nor change the terminal.
-import { encodePath } from '../../core/byte-path.ts';
+import { encodePath } from '../../core/paths.ts';
 import type { Json } from '../../core/digest.ts';
 import { capabilityText, capabilityXattr } from '../capabilities.ts';
 import { imagePathOf } from './image-reader.ts';
@@ -72,7 +72,7 @@ export function modeText({ kind, mode, special: file }: Pick<VolumeEntry, 'kind'
 
 const specialLetters = { 'character device': 'c', 'block device': 'b', pipe: 'p', socket: 's' } as const;
 
-/** The same for --json. Values of extended attributes are in base64. A byte that is no UTF-8 is a lone surrogate (lib/core/byte-path.ts). */
+/** The same for --json. Values of extended attributes are in base64. A byte that is no UTF-8 is a lone surrogate (lib/core/paths.ts). */
 export function listingRecord(volume: ImageVolume, entry: VolumeEntry): Json {
   const { path, kind, mode, uid, gid, sizeBytes, target, special, links, xattrs } = entry;
   const record = {

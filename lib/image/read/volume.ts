@@ -5,7 +5,7 @@ import { MiB } from '../../core/sizes.ts';
 import type { Xattrs } from '../xattrs.ts';
 
 export interface VolumeEntry {
-  /** Within the volume: no leading slash, '' for the root. Bytes that are no UTF-8 are kept (lib/core/byte-path.ts). */
+  /** Within the volume: no leading slash, '' for the root. Bytes that are no UTF-8 are kept (lib/core/paths.ts). */
   readonly path: string;
   readonly kind: 'directory' | 'file' | 'symlink' | 'other';
   /** 12 permission bits. */

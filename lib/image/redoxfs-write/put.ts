@@ -2,7 +2,7 @@
 // that names it.
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { openContent } from '../content.ts';
 import type { OpenContent } from '../content.ts';
 import { joinPath, nameOf, parentOf } from '../file-tree.ts';

@@ -9,7 +9,7 @@ import { openContent } from '../content.ts';
 import { joinPath, namesByDirectory } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';
 import { guidFrom, guidText } from '../guid.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { BlockAllocator } from '../redoxfs/allocation.ts';
 import type { DirectoryEntry } from '../redoxfs/directory.ts';
 import { grouped, writeDirectory } from './directory-writer.ts';

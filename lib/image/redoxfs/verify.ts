@@ -2,7 +2,7 @@
 // bitmaps, node counts, allocation log. Every finding names a path, or the part of the file system that has none.
 import type { Context } from '../../core/events.ts';
 import { joinPath } from '../file-tree.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { Damage } from './blocks.ts';
 import { nameHash } from './directory.ts';
 import type { DirectoryEntry } from './directory.ts';

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import { rm } from 'node:fs/promises';
 import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { byteText, bytesOf, joined, readable } from './byte-text.ts';
 import type { ByteText } from './byte-text.ts';
 import { narEntries } from './reader.ts';

@@ -3,9 +3,8 @@
 // NAR without its own name. So the same replacement gives the same paths everywhere, and Nix takes them from a cache without a signature.
 import { rm } from 'node:fs/promises';
 import { byCodeUnit } from '../../core/digest.ts';
-import { phase } from '../../core/events.ts';
+import { pace, phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
 import { toBase32 } from '../store/base32.ts';
 import { moduloHash } from '../store/modulo-hash.ts';
 import { plainNarInfo } from '../binary-cache/narinfo.ts';

@@ -2,7 +2,7 @@
 // of a narinfo has the hash that the name was computed from. Source: libstore/content-address.cc, libstore/store-api.cc.
 import { lstatSync } from 'node:fs';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { moduloHash } from './modulo-hash.ts';
 import { narOf } from '../nar/writer.ts';
 import { hashAlgorithms, hasher, hashesOfFile, parseNixHash, printNixHash } from './nix-hash.ts';

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cannot, cannotBecause } from '../../core/errors.ts';
-import { makeFolder } from '../../core/folders.ts';
+import { makeFolder } from '../../core/paths.ts';
 import type { Context } from '../../core/events.ts';
 import { summaryOf } from '../nar/summary.ts';
 import { narOf } from '../nar/writer.ts';
