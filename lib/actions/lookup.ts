@@ -13,12 +13,12 @@ import { attempt } from './attempts.ts';
 import type { Declares } from './attempts.ts';
 import { openHistory } from './explain/history.ts';
 import type { Execution } from './execute.ts';
-import { hostPath, isBelow, pathsOf } from './sandbox/mounts.ts';
-import { digestOfPlace, plainPlace } from './place-digest.ts';
+import { hostPath, isBelow, pathsOf, plainPlace } from './place.ts';
+import { digestOfPlace } from './place-digest.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
 /**
- * What a run turned out to depend on: places with their aspect (place-digest.ts), and names of variables, declared or not: one that was looked
+ * What a run turned out to depend on: places with their aspect (place.ts), and names of variables, declared or not: one that was looked
  * for in vain counts once it is declared.
  */
 export interface Discovered {

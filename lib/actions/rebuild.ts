@@ -8,7 +8,7 @@ import { isFileArtifact } from './action.ts';
 import type { ActionResult } from './action.ts';
 import { execute } from './execute.ts';
 import type { Origin } from './explain/history.ts';
-import { hostPath } from './sandbox/mounts.ts';
+import { hostPath } from './place.ts';
 import { digestOfPlace, digestOfTree } from './place-digest.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 

@@ -4,7 +4,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FileArtifact } from '../actions/action.ts';
-import { writtenFolder } from '../actions/sandbox/mounts.ts';
+import { writtenFolder } from '../actions/place.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import { programDigest } from '../cache/digests/content-digests.ts';

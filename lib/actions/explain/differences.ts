@@ -5,8 +5,7 @@ import type { Json } from '../../core/digest.ts';
 import { byCodeUnit, canonicalJson } from '../../core/digest.ts';
 import type { ActionRecord } from '../action.ts';
 import { recordJson } from '../action.ts';
-import { plainPlace } from '../place-digest.ts';
-import { here, root } from '../sandbox/root.ts';
+import { here, plainPlace, root } from '../place.ts';
 
 /**
  * One thing that two records do not have in common. `field` is that of the record; `name` is the tool, variable, place or argument within it, ""

@@ -1,6 +1,6 @@
 // What earlier results were made from: each result's record, with what is needed to carry the action out again on this host, and for
 // each unit's label the keys of its last results. For explanations and for repeating a compilation; nothing is looked up by it.
-import type { Cache } from '../../cache/cache.ts';
+import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Records } from '../../cache/records.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
@@ -39,7 +39,7 @@ const keptKeys = 16;
 export const originsKind = 'origins';
 export const historyKind = 'history';
 
-export async function openHistory(cache: Cache): Promise<History> {
+export async function openHistory(cache: CacheFolder): Promise<History> {
   const origins: Records<Json> = await cache.records(originsKind, (value): value is Json => originOf(value) !== undefined);
   const latest: Records<Json> = await cache.records(historyKind, (value): value is Json => historyOf(value) !== undefined);
   let writing: Promise<unknown> = Promise.resolve();

@@ -1,11 +1,10 @@
 // From what a traced action did with paths (tracer.ts) to its inputs, and to what it wanted and the sandbox did not show. Paths are places, as in
 // records. Reads the host's file system only to tell files, folders and links apart.
-import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { posix } from 'node:path';
-import { decodeName, encodePath } from '../../core/paths.ts';
+import { isFolder, linkTarget, statOrAbsent } from '../../core/paths.ts';
 import type { Action, ActionRecord } from '../action.ts';
-import { hostPath, isBelow, pathsOf, placeOfPath } from './mounts.ts';
-import { namesOf } from '../place-digest.ts';
+import { hostPath, isBelow, namesOf, pathsOf, placeOfPath } from '../place.ts';
 import type { Trace } from './tracer.ts';
 
 /** A path outside of everything that was shown, which the action asked for. */
@@ -17,7 +16,7 @@ export interface Wanted {
 }
 
 export interface Accesses {
-  /** What the action read of the user's folders: files, absent files, names in folders, as places with an aspect (place-digest.ts). */
+  /** What the action read of the user's folders: files, absent files, names in folders, as places with an aspect (place.ts). */
   readonly inputs: readonly string[];
   readonly wanted: readonly Wanted[];
   /** Places within what is shown read-only that the action tried to write. */
@@ -34,8 +33,7 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
   const paths = pathsOf(action);
   const shown = Object.keys(mounts);
   const around = Object.keys(own.around);
-  const links = new Map<string, string | undefined>();
-  const behind = new Map<string, string | undefined>();
+  const links = new OwnLinks(shown, own.counted, paths);
   const inputs = new Set<string>();
   const wanted = new Map<string, Wanted>();
   const contents = new Set<string>();
@@ -43,29 +41,24 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
   /** Without a sandbox, temporary files of the action are in the host's folders. */
   const isOwnWork = (place: string): boolean => ownWork.has(place) || (place !== '/' && isOwnWork(posix.dirname(place)));
   const isHostFile = (place: string, read: boolean): boolean =>
-    !isBelow(place, shown) && !isOwnWork(place) && (read || kindAt(place) !== 'folder');
-  const counted = (place: string): boolean => isBelow(place, own.counted);
-  const leadsToShown = (place: string): boolean => shown.some((one) => one === place || one.startsWith(`${place}/`));
-  const placesOf = (path: string): string | undefined => (sandbox === 'none' ? (placeOfPath(path, mounts) ?? path) : path);
+    sandbox === 'none' && !isBelow(place, shown) && !isOwnWork(place) && (read || !isFolder(place));
+  const placeOf = (path: string): string => (sandbox === 'none' ? (placeOfPath(path, mounts) ?? path) : path);
 
   for (const [accessed, read] of [
     [trace.read, true],
     [trace.looked, false],
   ] as const) {
     for (const path of accessed) {
-      const given = placesOf(path);
-      const { place, link } = given === undefined ? { place: undefined } : resolved(given);
+      const { place, link } = links.resolve(placeOf(path));
       if (link !== undefined && !isBelow(link, shown)) wanted.set(link, { place: link, byLink: true });
-      if (place === undefined) continue;
       if (read) contents.add(place);
-      if (counted(place)) take(place, read);
-      else if (isBelow(place, around) && !leadsToShown(place)) {
-        take(place, read);
-        wanted.set(place, { place, byLink: false });
-      } else if (sandbox === 'none' && isHostFile(place, read)) take(place, read);
+      const isCounted = isBelow(place, own.counted);
+      const isHidden = !isCounted && isBelow(place, around) && !leadsTo(place, shown);
+      if (isHidden) wanted.set(place, { place, byLink: false });
+      if (isCounted || isHidden || isHostFile(place, read)) inputs.add(read && isFolder(hostPath(place, paths)) ? namesOf(place) : place);
     }
   }
-  const written = trace.written.flatMap((path) => placesOf(path) ?? []).map((place) => posix.normalize(place));
+  const written = trace.written.map((path) => posix.normalize(placeOf(path)));
   // A linker looks at its map before it writes it: what was there before has no part in the result.
   for (const place of written) if (!contents.has(place)) inputs.delete(place);
   return {
@@ -73,14 +66,31 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
     wanted: [...wanted.values()],
     written: [...new Set(written)].filter((place) => isBelow(place, [...own.counted, ...own.mayWrite])),
   };
+}
 
-  function take(place: string, read: boolean): void {
-    const isFolder = read && kindAt(hostPath(place, paths)) === 'folder';
-    inputs.add(isFolder ? namesOf(place) : place);
+/** A path without "." and "..". */
+interface Resolved {
+  readonly place: string;
+  /** Where the first link on the way that leads out of view leads. */
+  readonly link?: string;
+}
+
+/** The links in the user's folders. Each is read once. */
+class OwnLinks {
+  readonly #shown: readonly string[];
+  readonly #counted: readonly string[];
+  readonly #paths: Readonly<Record<string, string>>;
+  readonly #targets = new Map<string, string | undefined>();
+  readonly #behind = new Map<string, string | undefined>();
+
+  constructor(shown: readonly string[], counted: readonly string[], paths: Readonly<Record<string, string>>) {
+    this.#shown = shown;
+    this.#counted = counted;
+    this.#paths = paths;
   }
 
-  /** Without "." and "..", where a ".." behind a link is what the link leads to; `link`: where the first link that leads out of view leads. */
-  function resolved(path: string): { readonly place: string | undefined; readonly link?: string } {
+  /** Resolves "." and "..", where a ".." behind a link is what the link leads to. What is read behind a link is named by the link's own path. */
+  resolve(path: string): Resolved {
     const rest = path.split('/').filter((part) => part !== '' && part !== '.');
     let at = '';
     let followed = 0;
@@ -90,21 +100,15 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
         continue;
       }
       const next = `${at}/${part}`;
-      // What is mounted is no link in the sandbox, even if the host has one there.
-      const target = counted(next) && !shown.includes(next) ? linkAt(next) : undefined;
+      const target = this.#target(next);
       if (target === undefined) {
         at = next;
         continue;
       }
       if (++followed > mostLinks) return { place: posix.normalize(path) };
       const leads = posix.resolve(at || '/', target);
-      if (!isBelow(leads, shown) && !leadsToShown(leads)) {
-        return { place: [next, ...rest].join('/'), link: leads };
-      }
-      // A link in view may lead to one that leads out of view.
-      const link = linkBehind(leads);
+      const link = this.#outOfView(leads);
       if (link !== undefined) return { place: [next, ...rest].join('/'), link };
-      // What is read behind a link is named by the link's own path, unless a ".." follows.
       if (rest.includes('..')) {
         rest.unshift(...leads.split('/').filter((name) => name !== ''));
         at = '';
@@ -113,35 +117,34 @@ export function accessesOf(trace: Trace, action: Action, sandbox: ActionRecord['
     return { place: at || '/' };
   }
 
-  /** Where links behind a link lead out of view. Each path is resolved once, so that links that lead to themselves end. */
-  function linkBehind(place: string): string | undefined {
-    if (!behind.has(place)) {
-      behind.set(place, undefined);
-      behind.set(place, resolved(place).link);
+  /** Where a link to `place` leads out of view: there, or by a link that is in view. Each path is resolved once, so that links in a circle end. */
+  #outOfView(place: string): string | undefined {
+    if (!isBelow(place, this.#shown) && !leadsTo(place, this.#shown)) return place;
+    if (!this.#behind.has(place)) {
+      this.#behind.set(place, undefined);
+      this.#behind.set(place, this.resolve(place).link);
     }
-    return behind.get(place);
+    return this.#behind.get(place);
   }
 
-  function linkAt(place: string): string | undefined {
-    if (!links.has(place)) links.set(place, linkTarget(hostPath(place, paths)));
-    return links.get(place);
-  }
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return lstatSync(encodePath(path), { throwIfNoEntry: false })?.isSymbolicLink()
-      ? decodeName(readlinkSync(encodePath(path), 'buffer'))
-      : undefined;
-  } catch {
-    return undefined; // below a file, or not readable
+  /** The target of a link. What is mounted is no link in the sandbox, even if the host has one there. */
+  #target(place: string): string | undefined {
+    if (!isBelow(place, this.#counted) || this.#shown.includes(place)) return undefined;
+    if (!this.#targets.has(place)) this.#targets.set(place, linkTargetOrAbsent(hostPath(place, this.#paths)));
+    return this.#targets.get(place);
   }
 }
 
-function kindAt(path: string): 'folder' | 'other' {
+/** Whether the place is one of the folders, or one of them is below it. */
+function leadsTo(place: string, folders: readonly string[]): boolean {
+  return folders.some((one) => one === place || one.startsWith(`${place}/`));
+}
+
+/** The target of a link; undefined for anything else, below a file, and where it cannot be read. */
+function linkTargetOrAbsent(path: string): string | undefined {
   try {
-    return statSync(encodePath(path), { throwIfNoEntry: false })?.isDirectory() ? 'folder' : 'other';
+    return statOrAbsent(lstatSync, path)?.isSymbolicLink() ? linkTarget(path) : undefined;
   } catch {
-    return 'other';
+    return undefined;
   }
 }

@@ -5,7 +5,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { decodeName, encodePath } from '../../core/paths.ts';
 import type { OwnView } from '../action.ts';
-import { hostPath, isBelow } from './mounts.ts';
+import { hostPath, isBelow } from '../place.ts';
 
 export interface Question {
   readonly place: string;

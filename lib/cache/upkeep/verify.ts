@@ -6,7 +6,7 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { digestFile } from '../../core/digest.ts';
 import { absentAsUndefined } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import type { Cache } from '../cache.ts';
+import type { CacheFolder } from '../cache-folder.ts';
 import { inventory } from './inventory.ts';
 import type { StoredBlob, StoredRecord } from './inventory.ts';
 import { recordBody } from '../records.ts';
@@ -30,7 +30,7 @@ export type RecordShape = (value: Json) => readonly Digest[] | undefined;
 const readAtOnce = 8;
 
 /** Reads every blob and record. `shapes` are by kind; of kinds without one only their own digest counts. */
-export async function verifyCache(cache: Cache, shapes: Readonly<Record<string, RecordShape>>, context: Context): Promise<Verification> {
+export async function verifyCache(cache: CacheFolder, shapes: Readonly<Record<string, RecordShape>>, context: Context): Promise<Verification> {
   const { blobs, records } = await inventory(cache);
   const limit = pLimit(readAtOnce);
   const totalBytes = [...blobs, ...records].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

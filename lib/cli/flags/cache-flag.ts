@@ -1,7 +1,7 @@
 // The cache directory that a command line means.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layout } from '../../cache/layout.ts';
+import { layout } from '../../cache/cache-folder.ts';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Task } from '../task.ts';
 

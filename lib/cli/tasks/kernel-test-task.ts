@@ -1,7 +1,7 @@
 // What test-boot.ts does with --ktest: builds the kernel of a checkout with its tests, boots it, and reports each test.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { here } from '../../actions/sandbox/root.ts';
+import { here } from '../../actions/place.ts';
 import { openCache } from '../../cache/cache.ts';
 import { cannot, cannotBecause, exitCodes } from '../../core/errors.ts';
 import type { Context, Outcome } from '../../core/events.ts';

@@ -1,6 +1,6 @@
 // The files that a project was compiled to, under the names that cargo gives them.
 import { filesOfResult } from '../../actions/action.ts';
-import { writtenFolder } from '../../actions/sandbox/mounts.ts';
+import { writtenFolder } from '../../actions/place.ts';
 import type { BuiltUnit } from './built-unit.ts';
 import type { CompiledProject, Output } from '../compiled.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';

@@ -1,5 +1,5 @@
 // What units wait for. Pure.
-import type { Edge } from '../../actions/schedule.ts';
+import type { Edge } from '../../actions/walk.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { isPlainLibrary, isScriptRun } from '../plan/unit-graph.ts';
 

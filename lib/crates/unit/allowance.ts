@@ -1,6 +1,7 @@
 // What a person lets one package do beyond the sandbox (--allow NAME=net|path): the network for its build script, a path of the host,
 // read-only, for its script and its compilation. Both are part of the action record. Does not know how the sandbox grants it.
 import { stat } from 'node:fs/promises';
+import { allOf } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest } from '../../core/digest.ts';
 import { absentAsUndefined, cannot, nearest } from '../../core/errors.ts';
@@ -35,7 +36,7 @@ export function parseAllowances(words: readonly string[], absolute: (path: strin
  * error: what is allowed in vain is a mistake.
  */
 export async function grant(units: readonly PlannedUnit[], allowances: Allowances, cache: Cache): Promise<readonly PlannedUnit[]> {
-  const { allOf, digestOfPlace } = await import('../../actions/place-digest.ts'); // reading the words of --allow does without it
+  const { digestOfPlace } = await import('../../actions/place-digest.ts'); // reading the words of --allow does without it
   const packages = [...new Set(units.map(({ owner }) => owner.name))];
   const granted = new Map<string, Granted>();
   for (const [name, { network, paths }] of Object.entries(allowances)) {

@@ -1,7 +1,7 @@
 // What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not.
 import type { ActionResult } from '../../actions/action.ts';
 import type { Made } from '../../actions/lookup.ts';
-import { hostPath } from '../../actions/sandbox/mounts.ts';
+import { hostPath } from '../../actions/place.ts';
 import { cannot } from '../../core/errors.ts';
 import { plural } from '../../core/sizes.ts';
 import { diagnosticsOf } from './diagnostics.ts';

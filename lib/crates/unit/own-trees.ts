@@ -3,7 +3,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { FileDigests } from '../../cache/digests/file-digests.ts';
-import { here, levelsAbove, root } from '../../actions/sandbox/root.ts';
+import { here, levelsAbove, root } from '../../actions/place.ts';
 
 export interface OwnTrees {
   /** The deepest folder that holds all roots, at `here` in the sandbox. Absolute, as all paths here. */

@@ -1,7 +1,7 @@
 // Where a package lies in the sandbox: the same place on every machine, whatever the checkout is called. The user's own packages keep their
 // relative paths (own-trees.ts), a package from a registry is at /bloomery/src/NAME-VERSION, the standard library where rustup would put it.
 import { relative } from 'node:path';
-import { root } from '../../actions/sandbox/root.ts';
+import { root } from '../../actions/place.ts';
 import { isWithin, ownPlace } from './own-trees.ts';
 import type { OwnTrees } from './own-trees.ts';
 import type { Package } from '../cargo/package.ts';

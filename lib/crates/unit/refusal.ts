@@ -1,7 +1,7 @@
 // A failure that the sandbox caused, in words: which package, what it tried, and how it would be allowed. Pure.
 import { posix } from 'node:path';
-import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
-import type { Violation } from '../../actions/sandbox/violation.ts';
+import { hostPath, isBelow } from '../../actions/place.ts';
+import type { Violation } from '../../actions/sandbox/witness.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
 import { ownPlaces } from './own-trees.ts';

@@ -1,6 +1,16 @@
-// Which path of the host a place stands for, and the other way round. Pure.
+// Places: absolute paths in the sandbox, the same on every machine. Where they are on the host and the other way round, and what counts of one as an
+// input: a file's content, the names in a folder, all that is below it. That aspect follows the place after two slashes, which no path has. Pure.
 import { join } from 'node:path';
-import type { Action } from '../action.ts';
+import type { Action } from './action.ts';
+
+/** The places of ours; nothing else of the host may carry these names. */
+export const root = '/bloomery';
+
+/** The number of folders above the common one that have a place, for paths with "..". */
+export const levelsAbove = 4;
+
+/** The place of the folder that holds all of the user's own trees. The folders above it hold only what is shown of the user's. */
+export const here = `${root}/${'above/'.repeat(levelsAbove)}here`;
 
 /** The part of an output folder in which there is what the action wrote to other folders. */
 export const writtenFolder = 'written';
@@ -35,4 +45,30 @@ export function isBelow(place: string, folders: readonly string[]): boolean {
 function innermost(place: string, folders: readonly string[]): string | undefined {
   const around = folders.filter((folder) => place === folder || place.startsWith(`${folder}/`));
   return around.sort((a, b) => b.length - a.length)[0];
+}
+
+/** The names in a folder. */
+export function namesOf(place: string): string {
+  return `${place}//names`;
+}
+
+/** A file, or everything below a folder, through links as cargo follows them for `rerun-if-changed`. */
+export function allOf(place: string): string {
+  return `${place.replace(/\/+$/, '') || '/'}//all`;
+}
+
+/** The files of a package whose build script declares nothing: not its target folder, not nested packages, not what git ignores. */
+export function packageOf(place: string): string {
+  return `${place}//package`;
+}
+
+/** Everything below a folder but "target", ".git" and what git ignores: for an action whose reads are not known. */
+export function repositoryOf(place: string): string {
+  return `${place}//repository`;
+}
+
+/** The place without its aspect. */
+export function plainPlace(place: string): string {
+  const at = place.indexOf('//');
+  return at < 0 ? place : place.slice(0, at) || '/';
 }
