@@ -136,7 +136,7 @@ interface Rebuilding {
 }
 
 async function rebuilding(...[wanted, task, cache]: Parameters<Rebuilding['rebuildSome']>): ReturnType<Rebuilding['rebuildSome']> {
-  const { rebuildSome } = await optionalPart<Rebuilding>(repository, 'rebuild', 'compile results again');
+  const { rebuildSome } = await optionalPart<Rebuilding>(repository, 'rebuild', 'compile results again', ['rebuildSome']);
   return await rebuildSome(wanted, task, cache);
 }
 

@@ -14,7 +14,7 @@ export const copyFlags = {
     type: 'string',
     value: 'PART',
     multiple: true,
-    help: 'copy a part that tasks do without: kernel-tests (--ktest), other-kernels (--kernel), rebuild (--rebuild)',
+    help: 'copy a part that tasks do without: binary-caches and replace (of closure.ts), kernel-tests, other-kernels, rebuild',
   },
   check: { type: 'boolean', help: 'say which files of the copy in FOLDER were changed, there or here; exit 1 if there are any' },
   update: { type: 'boolean', help: 'take what is newer here into FOLDER, but for files that were changed there' },

@@ -2,8 +2,8 @@
 import { sha256 } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
-import { toBase32 } from '../store/base32.ts';
-import { referenceScan } from '../store/reference-scan.ts';
+import { toBase32 } from '../store/nix-hash.ts';
+import { referenceScan } from '../store/hash-parts.ts';
 import type { StoreName } from '../store/store-path.ts';
 
 export interface NarSummary {

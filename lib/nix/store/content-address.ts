@@ -3,7 +3,7 @@
 import { lstatSync } from 'node:fs';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
-import { moduloHash } from './modulo-hash.ts';
+import { moduloHash } from './hash-parts.ts';
 import { narOf } from '../nar/writer.ts';
 import { hashAlgorithms, hasher, hashesOfFile, parseNixHash, printNixHash } from './nix-hash.ts';
 import type { HashAlgorithm, NixHash } from './nix-hash.ts';
