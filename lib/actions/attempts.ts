@@ -6,14 +6,13 @@ import { posix } from 'node:path';
 import { encodePath, isFolder } from '../core/paths.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import type { Context } from '../core/events.ts';
-import { accessesOf } from './sandbox/accesses.ts';
+import { accessesOf, mayBeShown } from './sandbox/accesses.ts';
 import type { Accesses } from './sandbox/accesses.ts';
 import type { Action } from './action.ts';
 import { execute } from './execute.ts';
 import type { Execution } from './execute.ts';
 import { hostPath, isBelow, pathsOf } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
-import { mayBeShown } from './sandbox/surroundings.ts';
 import { witnessed } from './sandbox/witness.ts';
 
 /** From a command's standard output to the places that it says it depends on. */

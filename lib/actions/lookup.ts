@@ -13,8 +13,7 @@ import { attempt } from './attempts.ts';
 import type { Declares } from './attempts.ts';
 import { openHistory } from './explain/history.ts';
 import type { Execution } from './execute.ts';
-import { hostPath, isBelow, pathsOf, plainPlace } from './place.ts';
-import { digestOfPlace } from './place-digest.ts';
+import { digestOfPlace, hostPath, isBelow, pathsOf, plainPlace } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
 /**

@@ -1,6 +1,9 @@
 // Places: absolute paths in the sandbox, the same on every machine. Where they are on the host and the other way round, and what counts of one as an
-// input: a file's content, the names in a folder, all that is below it. That aspect follows the place after two slashes, which no path has. Pure.
+// input: a file's content, the names in a folder, all that is below it. That aspect follows the place after two slashes, which no path has.
 import { join } from 'node:path';
+import { byCodeUnit, digestRecord } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { isFolder } from '../core/paths.ts';
 import type { Action } from './action.ts';
 
 /** The places of ours; nothing else of the host may carry these names. */
@@ -71,4 +74,45 @@ export function repositoryOf(place: string): string {
 export function plainPlace(place: string): string {
   const at = place.indexOf('//');
   return at < 0 ? place : place.slice(0, at) || '/';
+}
+
+/** What the digest of a place needs of the digests of files (lib/cache/digests/file-digests.ts). */
+interface PlaceLooks {
+  file(path: string): Promise<Digest | undefined>;
+  names(dir: string): readonly string[] | undefined;
+  tree(
+    dir: string,
+    options?: { readonly gitignore?: boolean; readonly ignore?: readonly string[]; readonly nested?: boolean; readonly follow?: boolean },
+  ): Promise<Digest>;
+}
+
+/** What is at a place, by its aspect; null where there is nothing. */
+export async function digestOfPlace(
+  place: string,
+  mounts: Action['mounts'],
+  { digests }: { readonly digests: PlaceLooks },
+): Promise<Digest | null> {
+  const at = place.indexOf('//');
+  const path = hostPath(plainPlace(place), mounts);
+  switch (at < 0 ? '' : place.slice(at + 2)) {
+    case '':
+      return (await digests.file(path)) ?? null;
+    case 'names': {
+      const names = digests.names(path);
+      return names ? digestRecord([...names].sort(byCodeUnit)) : null;
+    }
+    case 'all':
+      return isFolder(path) ? digests.tree(path, { follow: true }) : ((await digests.file(path)) ?? null);
+    case 'package':
+      return digests.tree(path, { gitignore: true, ignore: ['target', '.git'], nested: false });
+    case 'repository':
+      return digests.tree(path, { gitignore: true, ignore: ['target', '.git'] });
+    default:
+      throw new Error(`"${place}" has an unknown aspect`);
+  }
+}
+
+/** The digest of a source tree that counts as a whole. What git keeps of a checkout is no part of its source. */
+export async function digestOfTree(path: string, { digests }: { readonly digests: PlaceLooks }): Promise<Digest> {
+  return digests.tree(path, { ignore: ['.git'] });
 }

@@ -28,6 +28,12 @@ export interface Task extends Context {
   readonly write: (bytes: Uint8Array) => Promise<boolean>;
 }
 
+/** The cache directory that the command line means. */
+export function cacheDirOf({ args, host, path }: Task): string {
+  const given = args.text('cache');
+  return given === undefined ? host.cacheDir : path(given);
+}
+
 /** Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never cut. */
 export async function task(usage: Usage, work: (task: Task) => Promise<Outcome | void>): Promise<void> {
   const abort = new AbortController();

@@ -23,7 +23,7 @@ import { checkoutFlags, kernelWishes } from '../flags/checkout-flags.ts';
 import { configurationFlags, configuredBuild, packageNotes } from '../flags/configured-build.ts';
 import { diskPassword, passwordFlags } from '../flags/disk-password.ts';
 import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';

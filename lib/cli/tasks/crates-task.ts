@@ -11,7 +11,7 @@ import { publish } from '../../crates/publish.ts';
 import type { Project, Sysroot } from '../../crates/project.ts';
 import { processCost, watchBuild } from '../../report/build-recorder.ts';
 import type { Flag } from '../command-line.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';

@@ -12,7 +12,7 @@ import { fetchReference } from '../../sources/reference-lock.ts';
 import { loadSystem } from '../../system/load.ts';
 import type { LoadedSystem } from '../../system/load.ts';
 import type { Flag } from '../command-line.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';

@@ -10,7 +10,7 @@ import type { System } from '../../system/system.ts';
 import { fetchUpstream } from '../../upstream/fetch.ts';
 import type { FetchedUpstream, UpstreamUpdate } from '../../upstream/fetch.ts';
 import { mirrorOf } from '../../upstream/mirror.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 

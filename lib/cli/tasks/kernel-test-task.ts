@@ -22,7 +22,7 @@ import { sourcesOf } from '../flags/chosen-sources.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
 import { kernelWishes } from '../flags/checkout-flags.ts';
 import { compilerOptions } from '../flags/compiler-flags.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { testSuiteXml } from '../../report/junit.ts';
 import { changedMachine } from '../flags/machine-flags.ts';
 import { systemWord } from '../system-word.ts';

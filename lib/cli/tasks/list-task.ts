@@ -21,7 +21,7 @@ import { sourceFlags } from '../flags/source-flags.ts';
 import type { Flag } from '../command-line.ts';
 import { configurationFlags, configuredBuild } from '../flags/configured-build.ts';
 import type { ConfiguredBuild } from '../flags/configured-build.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { listTree } from '../../report/list-tree.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';

@@ -1,5 +1,5 @@
 // Whether sources are still what units were made from.
-import { digestOfPlace } from '../../actions/place-digest.ts';
+import { digestOfPlace } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { SourceFiles } from './deep-key.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';

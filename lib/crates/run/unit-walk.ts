@@ -4,10 +4,9 @@
 import pLimit from 'p-limit';
 import { actionKey } from '../../actions/action.ts';
 import type { ActionKey, ActionResult, Artifact } from '../../actions/action.ts';
-import { Coalescer } from '../../actions/coalescer.ts';
-import type { Free } from '../../actions/coalescer.ts';
+import { Coalescer, walk } from '../../actions/walk.ts';
+import type { Free } from '../../actions/walk.ts';
 import type { ActionCache, Done, Job } from '../../actions/lookup.ts';
-import { walk } from '../../actions/walk.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Records } from '../../cache/records.ts';
 import type { Json } from '../../core/digest.ts';

@@ -36,7 +36,7 @@ export function parseAllowances(words: readonly string[], absolute: (path: strin
  * error: what is allowed in vain is a mistake.
  */
 export async function grant(units: readonly PlannedUnit[], allowances: Allowances, cache: Cache): Promise<readonly PlannedUnit[]> {
-  const { digestOfPlace } = await import('../../actions/place-digest.ts'); // reading the words of --allow does without it
+  const { digestOfPlace } = await import('../../actions/place.ts'); // reading the words of --allow does without it
   const packages = [...new Set(units.map(({ owner }) => owner.name))];
   const granted = new Map<string, Granted>();
   for (const [name, { network, paths }] of Object.entries(allowances)) {

@@ -1,4 +1,4 @@
-// The text that the user wrote for a package: what it spells may be shown although it is beside the user's folders (lib/actions/sandbox/surroundings.ts).
+// The text that the user wrote for a package: what it spells may be shown although it is beside the user's folders (lib/actions/sandbox/accesses.ts).
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isWithin } from './own-trees.ts';

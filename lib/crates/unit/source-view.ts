@@ -2,8 +2,7 @@
 // is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole. Both see what their dependencies
 // provide while they run: the packages of procedural macros, of the libraries of a build script, and of scripts that name files to link.
 import type { ActionRecord, OwnView } from '../../actions/action.ts';
-import { allOf, isBelow, repositoryOf } from '../../actions/place.ts';
-import { digestOfTree } from '../../actions/place-digest.ts';
+import { allOf, digestOfTree, isBelow, repositoryOf } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest } from '../../core/digest.ts';
 import { programMounts } from '../toolchain/host-program.ts';
