@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
-import { actionKey, resultJson, resultOf } from './action.ts';
+import { actionKey, isActionRecord, resultJson, resultOf } from './action.ts';
 import type { ActionRecord, ActionResult } from './action.ts';
 
 const [a, b] = [digestBytes('a'), digestBytes('b')];
@@ -34,7 +34,8 @@ const result: ActionResult = {
 };
 
 test('the key does not depend on the order of names', () => {
-  const turned = Object.fromEntries(Object.entries(record).reverse()) as unknown as ActionRecord;
+  const turned: unknown = Object.fromEntries(Object.entries(record).reverse());
+  assert.ok(isActionRecord(turned));
   assert.is(actionKey({ ...turned, env: { B: '2', A: '1' }, files: { '/absent': null, '/f': a } }), actionKey(record));
 });
 

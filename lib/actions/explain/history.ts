@@ -4,6 +4,7 @@ import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Records } from '../../cache/records.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
+import { isActionKey, isActionRecord, isTable, isTextTable, isTexts } from '../action.ts';
 import type { Action, ActionKey, ActionRecord } from '../action.ts';
 import { differences, reasonsOf } from './differences.ts';
 
@@ -86,35 +87,16 @@ export async function openHistory(cache: CacheFolder): Promise<History> {
 
 /** Reads what `remember` wrote under a label; undefined when it has another shape. */
 export function historyOf(value: Json): { readonly label: string; readonly keys: readonly Digest[] } | undefined {
-  if (!isObject(value) || typeof value['label'] !== 'string' || !Array.isArray(value['keys'])) return undefined;
+  if (!isTable(value) || typeof value['label'] !== 'string' || !Array.isArray(value['keys'])) return undefined;
   return { label: value['label'], keys: value['keys'].filter(isDigest) };
 }
 
-/** Reads a stored origin; undefined when it has another shape. A record is taken as it is: it was checked by its own digest. */
+/** Reads a stored origin; undefined when it has another shape. A record of an earlier format is among the differences that an explanation names. */
 export function originOf(value: Json): Origin | undefined {
-  if (!isObject(value)) return undefined;
-  const { label, record, base, mounts, ambientEnv, discovered } = value;
-  if (
-    typeof label !== 'string' ||
-    !isDigest(base) ||
-    !isObject(record) ||
-    !isObject(mounts) ||
-    !isObject(ambientEnv) ||
-    !isObject(discovered)
-  )
-    return undefined;
-  // Records of format 1 have no layout; that is among the differences that an explanation names.
-  if (
-    ![1, 2, 3].includes(Number(record['format'])) ||
-    !Array.isArray(record['argv']) ||
-    !isObject(record['inputs']) ||
-    !isObject(record['files'])
-  )
-    return undefined;
-  if (!Array.isArray(discovered['files']) || !Array.isArray(discovered['variables'])) return undefined;
-  return value as unknown as Origin;
-}
-
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isTable(value) || !isTable(value['discovered'])) return undefined;
+  const { label, record, base, mounts, ambientEnv } = value;
+  const { files, variables } = value['discovered'];
+  if (typeof label !== 'string' || !isActionRecord(record) || !isActionKey(base)) return undefined;
+  if (!isTextTable(mounts) || !isTextTable(ambientEnv) || !isTexts(files) || !isTexts(variables)) return undefined;
+  return { label, record, base, mounts, ambientEnv, discovered: { files, variables } };
 }

@@ -170,8 +170,10 @@ export class TreeDigests {
     return digest;
   }
 
+  /** Looks at the tree of a question that an earlier run wrote down. Nothing is found where the question has another shape. */
   async look(question: string): Promise<TreeLook> {
-    const [dir, options] = JSON.parse(question) as [string, TreeOptions];
+    const [dir, options]: readonly unknown[] = JSON.parse(question);
+    if (typeof dir !== 'string' || !isTreeOptions(options)) return { question, found: absent, folders: {} };
     return { question, found: foundText(await this.digest(dir, options)), folders: this.#folders.get(question) ?? {} };
   }
 
@@ -190,6 +192,12 @@ export interface TreeOptions {
   readonly nested?: boolean;
   /** Goes through links to folders, but not in circles. */
   readonly follow?: boolean;
+}
+
+/** Whether a stored value is of options; others than these are no options. */
+function isTreeOptions(value: unknown): value is TreeOptions {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).every(([name, option]) => (name === 'ignore' ? Array.isArray(option) : typeof option === 'boolean'));
 }
 
 /** Relative names of everything below `dir`, of folders too. */

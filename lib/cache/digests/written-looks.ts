@@ -88,7 +88,7 @@ export function linkStamp(own: Stats, target: string): string {
 async function otherNow(row: OtherLook, looking: Looking): Promise<OtherLook> {
   const [kind, what, stamp] = row;
   if (kind === 'tree') {
-    const folders = Object.entries(JSON.parse(stamp) as TreeLook['folders']);
+    const folders = Object.entries(stampsOf(stamp));
     const isSame = folders.length > 0 && folders.every(([folder, before]) => stampOfFolder(folder) === before);
     return isSame ? row : ofTree(await looking.tree(what));
   }
@@ -102,6 +102,12 @@ function otherLook(kind: 'file' | 'folder', { path, stamp, found }: LookRow): Ot
 
 function ofTree({ question, found, folders }: TreeLook): OtherLook {
   return ['tree', question, JSON.stringify(folders), found];
+}
+
+/** The stamps of the folders of a tree; none where the text has another shape, so that the tree is looked at again. */
+function stampsOf(text: string): Readonly<Record<string, unknown>> {
+  const stamps: unknown = JSON.parse(text);
+  return typeof stamps === 'object' && stamps !== null ? { ...stamps } : {};
 }
 
 function stampNow(path: string): string {

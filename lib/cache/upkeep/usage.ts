@@ -57,7 +57,9 @@ function lineOf(name: string, usage: Usage): string {
 
 function parsed(line: string): { readonly name: string; readonly usage: Usage } | undefined {
   try {
-    const [name, ...numbers] = JSON.parse(line) as readonly unknown[];
+    const row: unknown = JSON.parse(line);
+    if (!Array.isArray(row)) return undefined;
+    const [name, ...numbers]: readonly unknown[] = row;
     if (typeof name !== 'string' || numbers.length !== fields.length || !numbers.every((number) => typeof number === 'number'))
       return undefined;
     return { name, usage: usageOf((field) => Number(numbers[fields.indexOf(field)])) };

@@ -62,7 +62,8 @@ export async function verifyCache(cache: CacheFolder, shapes: Readonly<Record<st
     if (body === undefined) return `the record of kind "${kind}" is not what was written`;
     const shape = shapes[kind];
     if (!shape) return undefined;
-    const needed = shape(JSON.parse(body) as Json);
+    const value: Json = JSON.parse(body);
+    const needed = shape(value);
     if (!needed) return `the record of kind "${kind}" has a shape of another version`;
     for (const digest of needed) if (!(await cache.content.has(digest))) return `the result needs the blob ${digest}, which is gone`;
     return undefined;
