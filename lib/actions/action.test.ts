@@ -112,4 +112,23 @@ test('anything of another shape is no result', () => {
   for (const other of others) assert.is(resultOf(other), undefined, JSON.stringify(other));
 });
 
+test('a stored value is a record where every field has its type', () => {
+  const stored: unknown = JSON.parse(JSON.stringify(record));
+  assert.ok(isActionRecord(stored));
+  assert.ok(isActionRecord({ ...record, format: 1 }), 'records of earlier formats can be explained');
+  const wrong: readonly Readonly<Record<string, unknown>>[] = [
+    { format: 4 },
+    { kind: 'other' },
+    { argv: 'rustc' },
+    { argv: [1] },
+    { cwd: undefined },
+    { env: { A: 1 } },
+    { files: { '/f': 1 } },
+    { inputs: [] },
+    { layout: { '/l': null } },
+    { sandbox: '' },
+  ];
+  for (const change of wrong) assert.not(isActionRecord({ ...record, ...change }), JSON.stringify(change));
+});
+
 test.run();

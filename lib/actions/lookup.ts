@@ -11,6 +11,7 @@ import { actionKey, filesOfResult, resultJson, resultOf } from './action.ts';
 import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
 import { attempt } from './attempts.ts';
 import type { Declares } from './attempts.ts';
+import { missReasons } from './explain/differences.ts';
 import { openHistory } from './explain/history.ts';
 import type { History } from './explain/history.ts';
 import type { Execution } from './execute.ts';
@@ -108,7 +109,7 @@ class StoredResults implements ActionCache {
   }
 
   explain(job: Job): Promise<readonly string[]> {
-    return this.#history.reasons(job.action.label, ({ discovered }) => complete(job, discovered, this.#cache.digests));
+    return missReasons(job.action.label, this.#history, ({ discovered }) => complete(job, discovered, this.#cache.digests));
   }
 
   async make(job: Job, sandbox: Sandbox, context: Context): Promise<Made> {

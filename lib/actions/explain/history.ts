@@ -6,7 +6,6 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
 import { isActionKey, isActionRecord, isTable, isTextTable, isTexts } from '../action.ts';
 import type { Action, ActionKey, ActionRecord } from '../action.ts';
-import { differences, reasonsOf } from './differences.ts';
 
 /** One result's origin. `mounts` are paths of this host: where the sources lay when the result was made. */
 export interface Origin {
@@ -27,11 +26,6 @@ export interface History {
   labels(): Promise<readonly string[]>;
   /** Keys of the last results under a label, the latest first. */
   keysOf(label: string): Promise<readonly Digest[]>;
-  /**
-   * Why `label` is a miss, in words: the difference to that of its last results that is nearest. `recordAgainst` completes the record of now with
-   * the names of what an earlier result read.
-   */
-  reasons(label: string, recordAgainst: (origin: Origin) => Promise<ActionRecord>): Promise<readonly string[]>;
 }
 
 /** Results remembered for one label: host and target, profiles, branches. */
@@ -68,19 +62,6 @@ export async function openHistory(cache: CacheFolder): Promise<History> {
       const added = writing.then(add);
       writing = added.catch(() => undefined);
       await added;
-    },
-    async reasons(label, recordAgainst) {
-      let nearest: readonly string[] = ['first time'];
-      let fewest = Infinity;
-      for (const key of await keysOf(label)) {
-        const before = await origin(key);
-        if (!before) continue;
-        const found = differences(before.record, await recordAgainst(before));
-        if (found.length >= fewest) continue;
-        fewest = found.length;
-        nearest = found.length === 0 ? ['its result is no longer in the cache'] : reasonsOf(found);
-      }
-      return nearest;
     },
   };
 }
