@@ -1,6 +1,7 @@
-// Carries out one action: stages its inputs, runs the command shut in by bubblewrap, or bare with the host's paths in place of ours, and turns what it
-// wrote into artifacts of the store. An action of the user's own packages runs under the tracer where there is one. Knows neither what the command
-// means nor when it is needed.
+// Carries out one action: stages its inputs, runs the command shut in by bubblewrap, or bare with the host's
+// paths in place of ours, and turns what it wrote into artifacts of the store. An action of the user's own
+// packages runs under the tracer where there is one. Knows neither what the command means nor when it is
+// needed.
 import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
-// From the folder that an action writes to its artifacts. When the command has ended, and everything that it started with it, what it left may be of any
-// kind, name, depth and permissions. One artifact may be whole before that: rustc says when it has written a crate's metadata, and goes on with the
-// code. Nothing here follows a link.
+// From the folder that an action writes to its artifacts. When the command has ended, and everything that it
+// started with it, what it left may be of any kind, name, depth and permissions. One artifact may be whole
+// before that: rustc says when it has written a crate's metadata, and goes on with the code. Nothing here
+// follows a link.
 import { chmodSync, createReadStream, lstatSync, renameSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { copyFile } from 'node:fs/promises';

@@ -1,5 +1,6 @@
-// Places: absolute paths in the sandbox, the same on every machine. Where they are on the host and the other way round, and what counts of one as an
-// input: a file's content, the names in a folder, all that is below it. That aspect follows the place after two slashes, which no path has.
+// Places: absolute paths in the sandbox, the same on every machine. Where they are on the host and the other
+// way round, and what counts of one as an input: a file's content, the names in a folder, all that is below
+// it. That aspect follows the place after two slashes, which no path has.
 import { join } from 'node:path';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';

@@ -1,6 +1,7 @@
-// The folder of an action. It has the inputs where the sandbox expects them: files of the store, and the folders and links between them that other
-// actions left. It also has copies of folders that the action may write although their files are only shown: each has the folder's own level, in which
-// every entry is the real one, read-only. What a compilation writes there (the linker's map) is moved to its output folder.
+// The folder of an action. It has the inputs where the sandbox expects them: files of the store, and the
+// folders and links between them that other actions left. It also has copies of folders that the action may
+// write although their files are only shown: each has the folder's own level, in which every entry is the
+// real one, read-only. What a compilation writes there (the linker's map) is moved to its output folder.
 import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import type { Action } from './action.ts';

@@ -1,6 +1,7 @@
-// Works a graph off: looks each ready node up at once, and runs the misses at most `jobs` at a time, the most urgent first, which is the one with the
-// longest path behind it. After a failure nothing new is started; what runs is let to its end, because its results are kept. Nodes with equal work can
-// take turns. Knows neither what the nodes are nor how they run.
+// Works a graph off: looks each ready node up at once, and runs the misses at most `jobs` at a time, the most
+// urgent first, which is the one with the longest path behind it. After a failure nothing new is started;
+// what runs is let to its end, because its results are kept. Nodes with equal work can take turns. Knows
+// neither what the nodes are nor how they run.
 import pLimit from 'p-limit';
 
 export interface Work {

@@ -1,5 +1,6 @@
-// One cache directory, shared by all checkouts of a user: the content store, the records by their kinds, and a folder of this process for unfinished
-// work. Knows where these are; not what an action is, and not how sources are looked at (cache.ts).
+// One cache directory, shared by all checkouts of a user: the content store, the records by their kinds, and
+// a folder of this process for unfinished work. Knows where these are; not what an action is, and not how
+// sources are looked at (cache.ts).
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../core/digest.ts';

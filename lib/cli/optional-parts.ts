@@ -1,5 +1,5 @@
-// Parts of tasks that few runs need and that need much: they are loaded by their path when they are asked for, so that a copied task is small
-// without them.
+// Parts of tasks that few runs need and that need much: they are loaded by their path when they are asked
+// for, so that a copied task is small without them.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

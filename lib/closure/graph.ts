@@ -1,5 +1,6 @@
-// A closure as data: everything that is reachable from one root, with what each part weighs by itself. The same shape for store paths and for
-// packages and components of an image, so that sizes, trees, differences and reasons are asked of any of them alike. Only computes.
+// A closure as data: everything that is reachable from one root, with what each part weighs by itself. The
+// same shape for store paths and for packages and components of an image, so that sizes, trees, differences
+// and reasons are asked of any of them alike. Only computes.
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot, nearest } from '../core/errors.ts';
 

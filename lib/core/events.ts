@@ -1,4 +1,5 @@
-// Everything that can happen while a task runs, as one closed union, and how a task ends. Rooms report events; lib/cli decides what the user sees.
+// Everything that can happen while a task runs, as one closed union, and how a task ends. Rooms report
+// events; lib/cli decides what the user sees.
 import { setImmediate } from 'node:timers/promises';
 import type { Digest, Json } from './digest.ts';
 

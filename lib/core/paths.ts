@@ -1,7 +1,21 @@
-// Files and folders whose names, depth and permissions third-party code may have chosen. Names are bytes, and not all of them are UTF-8. Inside the
-// program a name is a string in which a byte that is no part of UTF-8 is a lone surrogate from U+DC80 to U+DCFF, as in Python's "surrogateescape"
-// (PEP 383), so that every name survives the way there and back.
-import { chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+// Files and folders whose names, depth and permissions third-party code may have chosen. Names are bytes, and
+// not all of them are UTF-8. Inside the program a name is a string in which a byte that is no part of UTF-8
+// is a lone surrogate from U+DC80 to U+DCFF, as in Python's "surrogateescape" (PEP 383), so that every name
+// survives the way there and back.
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import type { Dirent, Stats } from 'node:fs';
 import { mkdir, open, opendir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';

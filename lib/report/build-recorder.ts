@@ -1,5 +1,5 @@
-// What the compiling tasks keep of a build while it runs and print of it afterwards: the summary, --timings FILE, the reasons of --explain, and what the
-// process and its children have cost.
+// What the compiling tasks keep of a build while it runs and print of it afterwards: the summary, --timings
+// FILE, the reasons of --explain, and what the process and its children have cost.
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Cache } from '../cache/cache.ts';

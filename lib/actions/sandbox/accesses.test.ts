@@ -1,4 +1,5 @@
-// From a trace to inputs, also through links, and what an action may be shown of the folders around the user's own.
+// From a trace to inputs, also through links, and what an action may be shown of the folders around the
+// user's own.
 import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';

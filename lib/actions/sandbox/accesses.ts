@@ -1,7 +1,8 @@
-// From what a traced action did with paths (tracer.ts) to its inputs, to what it wanted and the sandbox did not show, and which of that it may be
-// shown. The rule keeps a third-party macro or build dependency from reading the home folder: it can ask for any path, but it cannot write the user's
-// sources, make links in them, or change the permissions of the host's files. Paths are places, as in records. Reads the host's file system only to
-// tell files, folders and links apart, and for permissions.
+// From what a traced action did with paths (tracer.ts) to its inputs, to what it wanted and the sandbox did
+// not show, and which of that it may be shown. The rule keeps a third-party macro or build dependency from
+// reading the home folder: it can ask for any path, but it cannot write the user's sources, make links in
+// them, or change the permissions of the host's files. Paths are places, as in records. Reads the host's file
+// system only to tell files, folders and links apart, and for permissions.
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname, posix, relative } from 'node:path';
 import type { Action, ActionRecord, OwnView } from '../action.ts';

@@ -1,6 +1,8 @@
-// What a command wanted that the sandbox refused it. An action that failed runs once more with a witness (witness.c) loaded into it, which writes down
-// what was refused. Only failures pay for it, and what the second run makes is thrown away. Without a witness, the command's own words are judged. Most
-// refusals are daily life (a program looked for along a search path), so only what the host has and the sandbox hides counts.
+// What a command wanted that the sandbox refused it. An action that failed runs once more with a witness
+// (witness.c) loaded into it, which writes down what was refused. Only failures pay for it, and what the
+// second run makes is thrown away. Without a witness, the command's own words are judged. Most refusals are
+// daily life (a program looked for along a search path), so only what the host has and the sandbox hides
+// counts.
 import { mkdir, mkdtemp, readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Action } from '../action.ts';

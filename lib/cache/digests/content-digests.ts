@@ -1,5 +1,6 @@
-// Digests of the contents of files, remembered by what stat says of them (size, time of change, inode), so that an unchanged file is not read again.
-// The memory only saves work: a file whose stat differs, or that changed too lately for its time stamp to tell, is read.
+// Digests of the contents of files, remembered by what stat says of them (size, time of change, inode), so
+// that an unchanged file is not read again. The memory only saves work: a file whose stat differs, or that
+// changed too lately for its time stamp to tell, is read.
 import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';

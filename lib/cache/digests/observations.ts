@@ -1,5 +1,6 @@
-// What one run has observed of files, folders and whole trees. Each is looked at once, so that a run sees one state of it. Looks are synchronous: for
-// tens of thousands of small files a promise for each costs ten times what the look costs.
+// What one run has observed of files, folders and whole trees. Each is looked at once, so that a run sees one
+// state of it. Looks are synchronous: for tens of thousands of small files a promise for each costs ten times
+// what the look costs.
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';

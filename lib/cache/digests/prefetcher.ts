@@ -1,6 +1,6 @@
-// Digests of new source trees ahead of their use, by a second thread, which begins at the last of them while others are asked for from the first:
-// hashing sources is the largest part of what a new checkout costs. What the thread finds is offered, never believed unseen: whoever asks compares the
-// stamps.
+// Digests of new source trees ahead of their use, by a second thread, which begins at the last of them while
+// others are asked for from the first: hashing sources is the largest part of what a new checkout costs. What
+// the thread finds is offered, never believed unseen: whoever asks compares the stamps.
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import type { Digest } from '../../core/digest.ts';

@@ -1,6 +1,7 @@
-// Looks at paths as they are written down, and whether they would find the same again. Nearly all are rows of two tables, in which a later run can
-// compare tens of thousands of paths quickly: they are grouped by their folder, and stat's numbers are compared as numbers. Text for each path would
-// cost twice as much as the call of stat. Does not know what a build is, and reads nothing by itself.
+// Looks at paths as they are written down, and whether they would find the same again. Nearly all are rows of
+// two tables, in which a later run can compare tens of thousands of paths quickly: they are grouped by their
+// folder, and stat's numbers are compared as numbers. Text for each path would cost twice as much as the call
+// of stat. Does not know what a build is, and reads nothing by itself.
 import { lstatSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { statOrAbsent } from '../../core/paths.ts';

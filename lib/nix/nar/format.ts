@@ -1,7 +1,8 @@
-// The words of a NAR, Nix's archive of one file, link or folder: each is a 64-bit little-endian length, the bytes, and zeros up to a
-// multiple of 8. An archive keeps kinds, names, contents and one executable bit, nothing else. Source: Dolstra's thesis, figure 5.2.
-// Names, link targets and derivations are bytes to Nix, mostly UTF-8 and not always. Here they are strings with one character for
-// each byte (0-255): these join, slice and sort by byte, as Nix does, and become the very same bytes again.
+// The words of a NAR, Nix's archive of one file, link or folder: each is a 64-bit little-endian length, the
+// bytes, and zeros up to a multiple of 8. An archive keeps kinds, names, contents and one executable bit,
+// nothing else. Source: Dolstra's thesis, figure 5.2. Names, link targets and derivations are bytes to Nix,
+// mostly UTF-8 and not always. Here they are strings with one character for each byte (0-255): these join,
+// slice and sort by byte, as Nix does, and become the very same bytes again.
 
 
 export const narMagic = 'nix-archive-1' as ByteText;

@@ -1,6 +1,7 @@
-// Finds the hash parts of known store paths in bytes, anywhere, over the ends of chunks too. This is how Nix itself learns what a path refers to at run
-// time; what is compressed or otherwise hidden is not seen, as it is not by Nix. A window of 32 is looked at from its end, so that where letters are of
-// no hash most bytes are never touched; binary files and texts are searched about as fast as they are read.
+// Finds the hash parts of known store paths in bytes, anywhere, over the ends of chunks too. This is how Nix
+// itself learns what a path refers to at run time; what is compressed or otherwise hidden is not seen, as it
+// is not by Nix. A window of 32 is looked at from its end, so that where letters are of no hash most bytes
+// are never touched; binary files and texts are searched about as fast as they are read.
 import { sha256 } from '../../core/digest.ts';
 import { base32Alphabet } from './nix-hash.ts';
 import { hashPartLength, hashPartOf } from './store-path.ts';

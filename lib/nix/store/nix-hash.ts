@@ -1,5 +1,6 @@
-// Hashes as Nix writes them: "<algorithm>:<digits>" in base 16, 32 or 64, and "<algorithm>-<base 64>" (SRI). Its base 32 has digits and lower-case
-// letters without e, o, t, u, so that no name becomes a word. Source: libutil/hash.cc.
+// Hashes as Nix writes them: "<algorithm>:<digits>" in base 16, 32 or 64, and "<algorithm>-<base 64>" (SRI).
+// Its base 32 has digits and lower-case letters without e, o, t, u, so that no name becomes a word. Source:
+// libutil/hash.cc.
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
