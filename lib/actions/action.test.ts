@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
-import { actionKey, resultJson, resultOf } from './action.ts';
+import { actionKey, isActionRecord, resultJson, resultOf } from './action.ts';
 import type { ActionRecord, ActionResult } from './action.ts';
 
 const [a, b] = [digestBytes('a'), digestBytes('b')];
@@ -34,7 +34,8 @@ const result: ActionResult = {
 };
 
 test('the key does not depend on the order of names', () => {
-  const turned = Object.fromEntries(Object.entries(record).reverse()) as unknown as ActionRecord;
+  const turned: unknown = Object.fromEntries(Object.entries(record).reverse());
+  assert.ok(isActionRecord(turned));
   assert.is(actionKey({ ...turned, env: { B: '2', A: '1' }, files: { '/absent': null, '/f': a } }), actionKey(record));
 });
 
@@ -109,6 +110,25 @@ test('anything of another shape is no result', () => {
     ].map((wrong) => ({ ...stored, artifacts: [artifact, wrong] })),
   ];
   for (const other of others) assert.is(resultOf(other), undefined, JSON.stringify(other));
+});
+
+test('a stored value is a record where every field has its type', () => {
+  const stored: unknown = JSON.parse(JSON.stringify(record));
+  assert.ok(isActionRecord(stored));
+  assert.ok(isActionRecord({ ...record, format: 1 }), 'records of earlier formats can be explained');
+  const wrong: readonly Readonly<Record<string, unknown>>[] = [
+    { format: 4 },
+    { kind: 'other' },
+    { argv: 'rustc' },
+    { argv: [1] },
+    { cwd: undefined },
+    { env: { A: 1 } },
+    { files: { '/f': 1 } },
+    { inputs: [] },
+    { layout: { '/l': null } },
+    { sandbox: '' },
+  ];
+  for (const change of wrong) assert.not(isActionRecord({ ...record, ...change }), JSON.stringify(change));
 });
 
 test.run();

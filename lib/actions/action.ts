@@ -8,8 +8,8 @@ export type ActionKey = Digest & { readonly __actionKey: true };
 
 /** Everything that may change the result of an action. Each field maps a name to a value or a digest. */
 export interface ActionRecord {
-  /** Raised when the meaning of a record or of its result changes. */
-  readonly format: 3;
+  /** Raised when the meaning of a record or of its result changes: 3 now. Records of format 1 have no layout. */
+  readonly format: 1 | 2 | 3;
   readonly kind: 'rustc' | 'build-script' | 'recipe';
   readonly argv: readonly string[];
   readonly cwd: string;
@@ -72,7 +72,7 @@ export interface OwnView {
   readonly home: string | undefined;
 }
 
-/** What an action left in its output folder. Paths are relative to it and may have bytes that are not UTF-8 (lib/core/byte-path.ts). */
+/** What an action left in its output folder. Paths are relative to it and may have bytes that are not UTF-8 (lib/core/paths.ts). */
 export type Artifact = FileArtifact | FolderArtifact | LinkArtifact;
 
 export interface FileArtifact {
@@ -110,7 +110,7 @@ export interface ActionResult {
   readonly durationMs: number;
 }
 
-export function isActionKey(value: Json): value is ActionKey {
+export function isActionKey(value: unknown): value is ActionKey {
   return isDigest(value);
 }
 
@@ -160,6 +160,38 @@ function artifactOf(value: Json): Artifact | undefined {
   return { kind, path, digest, sizeBytes, executable };
 }
 
-function isObject(value: Json): value is { readonly [key: string]: Json } {
+/** Whether a stored value is a record, of this format or an earlier one. */
+export function isActionRecord(value: unknown): value is ActionRecord {
+  if (!isTable(value)) return false;
+  const { format, kind, argv, cwd, outputDir, sandbox, env, tools, trees, files, inputs, layout = {} } = value;
+  return (
+    [1, 2, 3].includes(Number(format)) &&
+    ['rustc', 'build-script', 'recipe'].includes(String(kind)) &&
+    ['bubblewrap', 'none'].includes(String(sandbox)) &&
+    isTexts(argv) &&
+    typeof cwd === 'string' &&
+    typeof outputDir === 'string' &&
+    [env, tools, trees, inputs, layout].every(isTextTable) &&
+    isTable(files) &&
+    Object.values(files).every((digest) => digest === null || typeof digest === 'string')
+  );
+}
+
+/** Whether a value is an object with names and values. */
+export function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether all values of a table are texts. */
+export function isTextTable(value: unknown): value is Readonly<Record<string, string>> {
+  return isTable(value) && Object.values(value).every((one) => typeof one === 'string');
+}
+
+/** Whether a value is a list of texts. */
+export function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+function isObject(value: Json): value is { readonly [key: string]: Json } {
+  return isTable(value);
 }

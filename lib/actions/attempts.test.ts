@@ -11,7 +11,7 @@ import { shellAction } from '../dev/testing/shell-action.ts';
 import type { ActionRecord } from './action.ts';
 import { attempt } from './attempts.ts';
 import type { Attempt, Declares, Needed } from './attempts.ts';
-import { here } from './sandbox/root.ts';
+import { here } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { openTracer } from './sandbox/tracer.ts';
 

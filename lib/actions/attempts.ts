@@ -3,18 +3,16 @@
 // witness (witness.ts). Does not know how a command declares anything.
 import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { encodePath } from '../core/byte-path.ts';
-import type { Cache } from '../cache/cache.ts';
+import { encodePath, isFolder } from '../core/paths.ts';
+import type { CacheFolder } from '../cache/cache-folder.ts';
 import type { Context } from '../core/events.ts';
-import { accessesOf } from './sandbox/accesses.ts';
+import { accessesOf, mayBeShown } from './sandbox/accesses.ts';
 import type { Accesses } from './sandbox/accesses.ts';
 import type { Action } from './action.ts';
 import { execute } from './execute.ts';
 import type { Execution } from './execute.ts';
-import { hostPath, isBelow, pathsOf } from './sandbox/mounts.ts';
+import { hostPath, isBelow, pathsOf } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
-import { isFolder } from './sandbox/shadow.ts';
-import { mayBeShown } from './sandbox/surroundings.ts';
 import { witnessed } from './sandbox/witness.ts';
 
 /** From a command's standard output to the places that it says it depends on. */
@@ -55,7 +53,7 @@ export type Attempt =
 const mostRuns = 5;
 
 /** Executes the action. `before` is what an earlier run of it needed. */
-export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, cache: Cache, context: Context): Promise<Attempt> {
+export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, cache: CacheFolder, context: Context): Promise<Attempt> {
   const first = { ...job.action, record: { ...job.action.record, env: { ...job.declaredEnv, ...job.action.record.env } } };
   // What an earlier run was shown may be gone, and bubblewrap fails for a mount of nothing.
   const paths = pathsOf(job.action);

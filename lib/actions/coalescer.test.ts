@@ -2,8 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomNumbers } from '../core/random-numbers.ts';
-import { Coalescer } from './coalescer.ts';
-import type { Free } from './coalescer.ts';
+import { Coalescer } from './walk.ts';
+import type { Free } from './walk.ts';
 
 const never = new AbortController().signal;
 

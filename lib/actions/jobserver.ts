@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf } from '../core/sh.ts';
-import { root } from './sandbox/root.ts';
+import { root } from './place.ts';
 
 export interface Jobserver {
   /** The pipe on this host, and where an action sees it. */

@@ -11,7 +11,7 @@ import { run } from '../core/sh.ts';
 import { filesOfResult } from './action.ts';
 import { openActionCache } from './lookup.ts';
 import type { ActionCache, Job } from './lookup.ts';
-import { allOf, digestOfPlace, namesOf, packageOf, repositoryOf } from './place-digest.ts';
+import { allOf, digestOfPlace, namesOf, packageOf, repositoryOf } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
 /** As a new run of ours: nothing is known but what the cache directory holds. */

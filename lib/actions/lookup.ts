@@ -11,14 +11,15 @@ import { actionKey, filesOfResult, resultJson, resultOf } from './action.ts';
 import type { Action, ActionKey, ActionRecord, ActionResult } from './action.ts';
 import { attempt } from './attempts.ts';
 import type { Declares } from './attempts.ts';
+import { missReasons } from './explain/differences.ts';
 import { openHistory } from './explain/history.ts';
+import type { History } from './explain/history.ts';
 import type { Execution } from './execute.ts';
-import { hostPath, isBelow, pathsOf } from './sandbox/mounts.ts';
-import { digestOfPlace, plainPlace } from './place-digest.ts';
+import { digestOfPlace, hostPath, isBelow, pathsOf, plainPlace } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
 /**
- * What a run turned out to depend on: places with their aspect (place-digest.ts), and names of variables, declared or not: one that was looked
+ * What a run turned out to depend on: places with their aspect (place.ts), and names of variables, declared or not: one that was looked
  * for in vain counts once it is declared.
  */
 export interface Discovered {
@@ -71,85 +72,105 @@ export interface ActionCache {
 const rememberedSets = 8;
 
 export async function openActionCache(cache: Cache): Promise<ActionCache> {
-  const results: Records<Json> = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
-  const inputs: Records<Json> = await cache.records('inputs', (value): value is Json => Array.isArray(value));
+  return new StoredResults(
+    cache,
+    await cache.records('actions', (value): value is Json => resultOf(value) !== undefined),
+    await cache.records('inputs', (value): value is Json => Array.isArray(value)),
+    await openHistory(cache),
+  );
+}
 
-  const history = await openHistory(cache);
+class StoredResults implements ActionCache {
+  readonly #cache: Cache;
+  /** By the key of the whole record. */
+  readonly #results: Records<Json>;
+  /** The sets of inputs that runs discovered, the latest first, by the key of the record without them. */
+  readonly #inputs: Records<Json>;
+  readonly #history: History;
 
-  /** `aside` looks at what is around the user's folders: these are busy places (the home folder, /tmp), whose changes say nothing of a race. */
-  const complete = async (job: Job, found: Discovered, digests: Looks, aside = digests): Promise<ActionRecord> => {
-    const paths = pathsOf(job.action);
-    const counted = job.action.own?.counted;
-    const files = await Promise.all(
-      [...found.files].sort(byCodeUnit).map(async (place) => {
-        const within = counted === undefined || isBelow(plainPlace(place), counted);
-        return [place, await digestOfPlace(place, paths, { digests: within ? digests : aside })] as const;
-      }),
-    );
-    const any = found.variables.includes(anyVariable);
-    const variables = Object.entries(job.declaredEnv).filter(([name]) => any || found.variables.includes(name));
-    const { record } = job.action;
-    return {
-      ...record,
-      files: { ...record.files, ...Object.fromEntries(files) },
-      env: { ...Object.fromEntries(variables), ...record.env }, // what cargo and build scripts set wins over what the user declared
-    };
-  };
-  const setsOf = async (job: Job): Promise<readonly Discovered[]> => {
-    const stored = await inputs.get(actionKey(job.action.record));
-    return Array.isArray(stored) ? stored.flatMap((set: Json) => discoveredOf(set) ?? []) : [];
-  };
+  constructor(cache: Cache, results: Records<Json>, inputs: Records<Json>, history: History) {
+    this.#cache = cache;
+    this.#results = results;
+    this.#inputs = inputs;
+    this.#history = history;
+  }
 
-  return {
-    async lookUp(job) {
-      for (const set of await setsOf(job)) {
-        if (set.always) continue;
-        const record = await complete(job, set, cache.digests);
-        const key = actionKey(record);
-        const result = resultOf((await results.get(key)) ?? null);
-        if (!result) continue;
-        const present = await Promise.all(filesOfResult(result).map(({ digest }) => cache.content.has(digest)));
-        if (present.every(Boolean)) return { key, result, files: filesOf(record, set) };
-      }
-      return undefined;
-    },
-    explain: (job) => history.reasons(job.action.label, ({ discovered }) => complete(job, discovered, cache.digests)),
-    async make(job, sandbox, context) {
-      const [latest] = await setsOf(job);
-      const before = { shown: latest?.shown ?? [], shadowed: latest?.shadowed ?? [] };
-      const execution = await attempt(job, before, sandbox, cache, context);
-      if (!execution.ok) return execution;
-      const { result } = execution;
-      const { shown, shadowed } = execution.needed;
-      const found = {
-        ...(await job.discover(result, execution.read)),
-        ...(shown.length > 0 ? { shown } : {}),
-        ...(shadowed.length > 0 ? { shadowed } : {}),
-      };
-      const now = cache.digests.again();
-      const { own } = execution.action;
-      const ran = own ? { ...job, action: { ...job.action, own } } : job;
-      const record = await complete(ran, found, now, cache.digests.again());
+  async lookUp(job: Job): Promise<Done | undefined> {
+    for (const set of await this.#setsOf(job)) {
+      if (set.always) continue;
+      const record = await complete(job, set, this.#cache.digests);
       const key = actionKey(record);
-      if (execution.shareable && !execution.wroteSources && (await unchangedSince(execution.startedMs, job.action, now))) {
-        await results.put(key, resultJson(result));
-        await history.remember(key, {
-          ...job.action,
-          mounts: execution.action.mounts,
-          record,
-          base: actionKey(job.action.record),
-          discovered: found,
-        });
-        const others = (await setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
-        const sets = [found, ...others].slice(0, rememberedSets);
-        await inputs.put(
-          actionKey(job.action.record),
-          sets.map((set) => ({ ...set })),
-        );
-        return found.always ? { ok: true, key, result } : { ok: true, key, result, files: filesOf(record, found) };
-      }
+      const result = resultOf((await this.#results.get(key)) ?? null);
+      if (!result) continue;
+      const present = await Promise.all(filesOfResult(result).map(({ digest }) => this.#cache.content.has(digest)));
+      if (present.every(Boolean)) return { key, result, files: filesOf(record, set) };
+    }
+    return undefined;
+  }
+
+  explain(job: Job): Promise<readonly string[]> {
+    return missReasons(job.action.label, this.#history, ({ discovered }) => complete(job, discovered, this.#cache.digests));
+  }
+
+  async make(job: Job, sandbox: Sandbox, context: Context): Promise<Made> {
+    const [latest] = await this.#setsOf(job);
+    const before = { shown: latest?.shown ?? [], shadowed: latest?.shadowed ?? [] };
+    const execution = await attempt(job, before, sandbox, this.#cache, context);
+    if (!execution.ok) return execution;
+    const { result, needed, action } = execution;
+    const found = {
+      ...(await job.discover(result, execution.read)),
+      ...(needed.shown.length > 0 ? { shown: needed.shown } : {}),
+      ...(needed.shadowed.length > 0 ? { shadowed: needed.shadowed } : {}),
+    };
+    const now = this.#cache.digests.again();
+    const ran = action.own ? { ...job, action: { ...job.action, own: action.own } } : job;
+    const record = await complete(ran, found, now, this.#cache.digests.again());
+    const key = actionKey(record);
+    if (!execution.shareable || execution.wroteSources || !(await unchangedSince(execution.startedMs, job.action, now)))
       return { ok: true, key, result };
-    },
+    await this.#results.put(key, resultJson(result));
+    const base = actionKey(job.action.record);
+    await this.#history.remember(key, { ...job.action, mounts: action.mounts, record, base, discovered: found });
+    await this.#putSet(job, found);
+    return found.always ? { ok: true, key, result } : { ok: true, key, result, files: filesOf(record, found) };
+  }
+
+  async #setsOf(job: Job): Promise<readonly Discovered[]> {
+    const stored = await this.#inputs.get(actionKey(job.action.record));
+    return Array.isArray(stored) ? stored.flatMap((set: Json) => discoveredOf(set) ?? []) : [];
+  }
+
+  async #putSet(job: Job, found: Discovered): Promise<void> {
+    const others = (await this.#setsOf(job)).filter((set) => JSON.stringify(set) !== JSON.stringify(found));
+    const sets = [found, ...others].slice(0, rememberedSets);
+    await this.#inputs.put(
+      actionKey(job.action.record),
+      sets.map((set) => ({ ...set })),
+    );
+  }
+}
+
+/**
+ * The record of a job with the contents of what a run discovered. `aside` looks at what is around the user's folders: these are busy places (the home
+ * folder, /tmp), whose changes say nothing of a race.
+ */
+async function complete(job: Job, found: Pick<Discovered, 'files' | 'variables'>, digests: Looks, aside = digests): Promise<ActionRecord> {
+  const paths = pathsOf(job.action);
+  const counted = job.action.own?.counted;
+  const files = await Promise.all(
+    [...found.files].sort(byCodeUnit).map(async (place) => {
+      const within = counted === undefined || isBelow(plainPlace(place), counted);
+      return [place, await digestOfPlace(place, paths, { digests: within ? digests : aside })] as const;
+    }),
+  );
+  const any = found.variables.includes(anyVariable);
+  const variables = Object.entries(job.declaredEnv).filter(([name]) => any || found.variables.includes(name));
+  const { record } = job.action;
+  return {
+    ...record,
+    files: { ...record.files, ...Object.fromEntries(files) },
+    env: { ...Object.fromEntries(variables), ...record.env }, // what cargo and build scripts set wins over what the user declared
   };
 }
 

@@ -1,14 +1,16 @@
-// From the folder that an action wrote to its artifacts. The command has ended, and everything that it started with it; what it left may be of any
-// kind, name, depth and permissions. Nothing here follows a link.
-import { createReadStream, lstatSync, renameSync } from 'node:fs';
-import { chmodSync } from 'node:fs';
-import { posix } from 'node:path';
-import type { Cache } from '../cache/cache.ts';
+// From the folder that an action writes to its artifacts. When the command has ended, and everything that it
+// started with it, what it left may be of any kind, name, depth and permissions. One artifact may be whole
+// before that: rustc says when it has written a crate's metadata, and goes on with the code. Nothing here
+// follows a link.
+import { chmodSync, createReadStream, lstatSync, renameSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { basename, join, posix } from 'node:path';
+import type { Action, Artifact, FileArtifact } from './action.ts';
+import type { CacheFolder } from '../cache/cache-folder.ts';
 import { byCodeUnit } from '../core/digest.ts';
-import { TreePaths } from '../core/tree-paths.ts';
-import type { Artifact, FileArtifact } from './action.ts';
-import { stampOf } from './early-artifact.ts';
-import type { Taken } from './early-artifact.ts';
+import { errnoOf } from '../core/errors.ts';
+import { TreePaths, withRegularFile } from '../core/paths.ts';
 
 export interface OutputFolder {
   /** Absolute. */
@@ -34,7 +36,7 @@ export interface Collected {
  * Moves all files of the folder into the store. Folders that are empty and links are kept as they are; pipes, sockets and devices are left out.
  * Permissions that would keep the owner out are lifted.
  */
-export async function collectOutputs({ dir, spare, taken, target, hostPaths }: OutputFolder, cache: Cache): Promise<Collected> {
+export async function collectOutputs({ dir, spare, taken, target, hostPaths }: OutputFolder, cache: CacheFolder): Promise<Collected> {
   const paths = new TreePaths();
   const artifacts: Artifact[] = [];
   let holdsHostPath = false;
@@ -104,4 +106,78 @@ async function mentions(path: string, hostPaths: readonly string[]): Promise<boo
     tail = window.subarray(Math.max(0, window.length - longest));
   }
   return false;
+}
+
+export interface EarlyWatch {
+  /** Takes a chunk of standard error. */
+  readonly hear: (chunk: string) => void;
+  /** Resolves when nothing of the output folder is being read any more, with what was taken; rejects if that went wrong. */
+  readonly settled: () => Promise<Taken | undefined>;
+}
+
+/** An artifact that is in the store already, and the state in which its file was when it was read (`stampOf`). */
+export interface Taken {
+  readonly artifact: FileArtifact;
+  readonly stamp: string;
+}
+
+/** Equal for one file that was not written in between. */
+export function stampOf({ ino, size, mtimeMs }: Stats): string {
+  return `${ino} ${size} ${mtimeMs}`;
+}
+
+const announcement = '{"$message_type":"artifact"';
+
+/**
+ * Watches for the artifact of `early` in `outDir`. The command may announce what it likes: a path that leads to no regular file is not an early
+ * artifact, and its dependents wait for the end of the command.
+ */
+export function watchEarly({ path, there }: NonNullable<Action['early']>, outDir: string, cache: CacheFolder): EarlyWatch {
+  let rest = '';
+  let copying: Promise<Taken | undefined> | undefined;
+  const take = (): Promise<Taken | undefined> =>
+    withRegularFile(join(outDir, path), async (opened, about) => {
+      const copy = join(outDir, '..', `early-${basename(path)}`);
+      const copied = await copyFile(opened, copy).then(
+        () => true,
+        (error: unknown) => {
+          if (errnoOf(error) === 'EACCES') return false; // the command has withdrawn the permission to read it
+          throw error;
+        },
+      );
+      if (!copied) return undefined;
+      const executable = (about.mode & 0o111) !== 0;
+      const artifact: FileArtifact = { kind: 'file', path, executable, ...(await cache.content.adoptFile(copy)) };
+      there(artifact);
+      return { artifact, stamp: stampOf(about) };
+    });
+  return {
+    hear(chunk) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (!copying && line.startsWith(announcement) && basename(artifactOf(line)) === basename(path)) copying = take();
+      }
+      copying?.catch(() => {}); // thrown by settled()
+    },
+    settled: async () => copying,
+  };
+}
+
+/** What a command said, without its announcements. */
+export function withoutAnnouncements(stderr: string): string {
+  if (!stderr.includes(announcement)) return stderr;
+  return stderr
+    .split('\n')
+    .filter((line) => !line.startsWith(announcement))
+    .join('\n');
+}
+
+function artifactOf(line: string): string {
+  try {
+    const message: { artifact?: unknown } = JSON.parse(line);
+    return typeof message.artifact === 'string' ? message.artifact : '';
+  } catch {
+    return '';
+  }
 }

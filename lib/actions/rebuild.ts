@@ -8,8 +8,7 @@ import { isFileArtifact } from './action.ts';
 import type { ActionResult } from './action.ts';
 import { execute } from './execute.ts';
 import type { Origin } from './explain/history.ts';
-import { hostPath } from './sandbox/mounts.ts';
-import { digestOfPlace, digestOfTree } from './place-digest.ts';
+import { digestOfPlace, digestOfTree, hostPath } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
 /** `differing`: paths of artifacts that came out otherwise, or in only one of the two runs. */

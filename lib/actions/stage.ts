@@ -1,22 +1,24 @@
-// Puts the inputs of an action where its sandbox expects them: files of the store, and the folders and links between them that other actions left.
-import { renameSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import type { Cache } from '../cache/cache.ts';
-import { DamagedBlob } from '../cache/content-store.ts';
-import { encodePath } from '../core/byte-path.ts';
-import type { Digest } from '../core/digest.ts';
-import { absentAsUndefined } from '../core/errors.ts';
-import { TreePaths } from '../core/tree-paths.ts';
+// The folder of an action. It has the inputs where the sandbox expects them: files of the store, and the
+// folders and links between them that other actions left. It also has copies of folders that the action may
+// write although their files are only shown: each has the folder's own level, in which every entry is the
+// real one, read-only. What a compilation writes there (the linker's map) is moved to its output folder.
+import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, renameSync, symlinkSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
 import type { Action } from './action.ts';
+import { here, hostPath, isBelow, root, writtenFolder } from './place.ts';
 import { toHostPaths } from './sandbox/sandbox.ts';
-import { root } from './sandbox/root.ts';
 import type { View } from './sandbox/sandbox.ts';
+import type { CacheFolder } from '../cache/cache-folder.ts';
+import { DamagedBlob } from '../cache/content-store.ts';
+import type { Digest } from '../core/digest.ts';
+import { absentAsUndefined, errnoOf } from '../core/errors.ts';
+import { decodeName, encodePath, isFolder, removeTree, TreePaths } from '../core/paths.ts';
 
 /**
  * Stages every input at its place below `stage` and creates the output folder. Inputs are mounted by the folder below the root. Throws DamagedBlob
  * where one is gone. Links come last, so that nothing is written through one.
  */
-export async function stageInputs(action: Action, stage: string, cache: Cache): Promise<View> {
+export async function stageInputs(action: Action, stage: string, cache: CacheFolder): Promise<View> {
   const { inputs, layout = {}, outputDir, network, sandbox } = action.record;
   const readOnly: Record<string, string> = { ...action.mounts };
   const writable = { ...action.ambientMounts, [outputDir]: join(stage, outputDir) };
@@ -58,7 +60,7 @@ export function topOf(place: string): string {
 }
 
 /** `mode`: of a copy; without it, the file is a link of the blob. `spare` is a free path on the same file system. */
-async function stageFile(digest: Digest, path: string | Buffer, mode: number | undefined, spare: string, cache: Cache): Promise<void> {
+async function stageFile(digest: Digest, path: string | Buffer, mode: number | undefined, spare: string, cache: CacheFolder): Promise<void> {
   if (!(await cache.content.holds(digest))) throw new DamagedBlob(digest);
   const plain = typeof path === 'string' ? path : spare;
   const staging = mode === undefined ? cache.content.linkTo(digest, plain) : cache.content.cloneTo(digest, plain, mode);
@@ -69,4 +71,82 @@ async function stageFile(digest: Digest, path: string | Buffer, mode: number | u
 
 function isLink(staged: string): staged is `link ${string}` {
   return staged.startsWith('link ');
+}
+
+export interface Shadows {
+  /** The view with the action's shadowed folders. */
+  readonly view: View;
+  /** Moves regular files that the action created or changed to `written/` in its output folder, by their path from the user's common folder. */
+  moveWritten(outDir: string): void;
+}
+
+/** Files up to this size are copied, so that the action may also write over them. */
+const largestCopyBytes = 1 << 20;
+
+/** Copies the action's shadowed folders. `stage` is the action's own folder. */
+export function shadowFolders({ shadowed = [], own }: Action, view: View, stage: string): Shadows {
+  const readOnly: Record<string, string> = { ...view.readOnly };
+  const writable: Record<string, string> = { ...view.writable };
+  // A folder that an earlier run wrote to may be gone. Links in an output folder were made by third-party code, and are not followed.
+  const present = shadowed.filter((place) => {
+    const real = hostPath(place, view.readOnly);
+    return isFolder(real) && (isBelow(place, own?.counted ?? []) || realpathSync(encodePath(real)) === join(realpathSync(stage), place));
+  });
+  for (const [index, place] of present.entries()) {
+    const real = hostPath(place, view.readOnly);
+    const copy = join(stage, `shadow-${index}`);
+    mkdirSync(copy);
+    for (const name of readdirSync(encodePath(real), 'buffer').map(decodeName)) {
+      const [from, to] = [encodePath(join(real, name)), encodePath(join(copy, name))];
+      const about = lstatSync(from);
+      if (about.isSymbolicLink()) symlinkSync(readlinkSync(from, 'buffer'), to);
+      else if (about.isFile() && about.size <= largestCopyBytes && isCopied(from, to)) continue;
+      else readOnly[`${place}/${name}`] = join(real, name);
+    }
+    writable[place] = copy;
+  }
+  const before = new Map(present.flatMap((place) => filesIn(writable[place] ?? '')));
+  return {
+    view: { ...view, readOnly, writable },
+    moveWritten: (outDir) => {
+      const files = present.flatMap((place) => filesIn(writable[place] ?? '').map(([path, stamp]) => ({ place, path, stamp })));
+      const written = files.filter(({ path, stamp }) => before.get(path) !== stamp);
+      if (written.length === 0) return;
+      // The command may have put a link of that name there, which leads anywhere on the host.
+      chmodSync(outDir, 0o700);
+      removeTree(join(outDir, writtenFolder));
+      for (const { place, path } of written) {
+        const to = join(outDir, writtenFolder, nameOf(`${place}${path.slice(path.lastIndexOf('/'))}`));
+        mkdirSync(encodePath(dirname(to)), { recursive: true });
+        renameSync(encodePath(path), encodePath(to));
+      }
+    },
+  };
+}
+
+/** False for a file that the user may not read. */
+function isCopied(from: string | Buffer, to: string | Buffer): boolean {
+  try {
+    copyFileSync(from, to);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') return false;
+    throw error;
+  }
+}
+
+/** The regular files of a folder: path -> what changes when it is written. */
+function filesIn(folder: string): readonly (readonly [path: string, stamp: string])[] {
+  chmodSync(folder, 0o700); // the command may have withdrawn its own permissions
+  return readdirSync(encodePath(folder), 'buffer').flatMap((name) => {
+    const path = join(folder, decodeName(name));
+    const about = lstatSync(encodePath(path), { bigint: true });
+    return about.isFile() ? [[path, `${about.ino}:${about.size}:${about.mtimeNs}`] as const] : [];
+  });
+}
+
+/** The path from the user's common folder; of a file elsewhere (an output folder of a build script) its name. */
+function nameOf(place: string): string {
+  const name = posix.relative(here, place);
+  return name.startsWith('../') ? posix.basename(place) : name;
 }

@@ -1,8 +1,8 @@
-// Works a graph off: looks each ready node up at once, and runs the misses at most `jobs` at a time, the most urgent first. After a
-// failure nothing new is started; what runs is let to its end, because its results are kept.
+// Works a graph off: looks each ready node up at once, and runs the misses at most `jobs` at a time, the most
+// urgent first, which is the one with the longest path behind it. After a failure nothing new is started;
+// what runs is let to its end, because its results are kept. Nodes with equal work can take turns. Knows
+// neither what the nodes are nor how they run.
 import pLimit from 'p-limit';
-import type { Graph, Schedule } from './schedule.ts';
-import { schedule } from './schedule.ts';
 
 export interface Work {
   /**
@@ -71,4 +71,159 @@ function mostUrgent(nodes: number[], { urgency }: Schedule): number | undefined 
   if (nodes.length === 0) return undefined;
   const at = nodes.reduce((best, node, index) => (urgency(node) > urgency(nodes[best] ?? node) ? index : best), 0);
   return nodes.splice(at, 1)[0];
+}
+
+export interface Edge {
+  readonly on: number;
+  /** Enough of it is there before it is done: its metadata, which it announces early. */
+  readonly early: boolean;
+}
+
+export interface Graph {
+  /** dependencies[i]: what node i waits for. */
+  readonly dependencies: readonly (readonly Edge[])[];
+  /** What a node probably costs; any unit. */
+  readonly weights: readonly number[];
+}
+
+export interface Schedule {
+  /** Takes a ready node; undefined when none is ready now. */
+  take(): number | undefined;
+  /** Enough of a node is there for those that wait for it early. */
+  announce(node: number): void;
+  /** Marks a node done; nodes that waited only for it become ready. */
+  finish(node: number): void;
+  /** The weight of the heaviest path from a node to the end: the more, the sooner it should run. */
+  urgency(node: number): number;
+  /** Nodes not yet done. */
+  readonly remaining: number;
+}
+
+/** The states of a node: waiting -> ready -> taken -> (announced ->) done. */
+export function schedule(graph: Graph): Schedule {
+  const edges = graph.dependencies.map(oneEdgeEach);
+  const dependents: Edge[][] = edges.map(() => []);
+  edges.forEach((list, node) => {
+    for (const { on, early } of list) dependents[on]?.push({ on: node, early });
+  });
+  const missing = edges.map((list) => list.length);
+  const lengths = pathLengths(edges, graph.weights, dependents);
+  const ready = new Set<number>();
+  missing.forEach((number, node) => {
+    if (number === 0) ready.add(node);
+  });
+  const announced = new Set<number>();
+  let remaining = edges.length;
+
+  const release = (node: number, wanted: (edge: Edge) => boolean): void => {
+    for (const edge of dependents[node] ?? []) {
+      if (!wanted(edge)) continue;
+      missing[edge.on] = (missing[edge.on] ?? 0) - 1;
+      if (missing[edge.on] === 0) ready.add(edge.on);
+    }
+  };
+  return {
+    take() {
+      const [node] = ready;
+      if (node !== undefined) ready.delete(node);
+      return node;
+    },
+    announce(node) {
+      if (announced.has(node)) return;
+      announced.add(node);
+      release(node, ({ early }) => early);
+    },
+    finish(node) {
+      remaining--;
+      release(node, ({ early }) => !(early && announced.has(node)));
+    },
+    urgency: (node) => lengths[node] ?? 0,
+    get remaining() {
+      return remaining;
+    },
+  };
+}
+
+/** Two edges to one node are one; it is early only when both are. */
+function oneEdgeEach(list: readonly Edge[]): readonly Edge[] {
+  const byNode = new Map<number, boolean>();
+  for (const { on, early } of list) byNode.set(on, early && (byNode.get(on) ?? true));
+  return [...byNode].map(([on, early]) => ({ on, early }));
+}
+
+/** The weight of the heaviest path from each node to the end of the graph, itself included. Nodes may be in any order; those of a cycle have 0. */
+function pathLengths(
+  edges: readonly (readonly Edge[])[],
+  weights: readonly number[],
+  dependents: readonly (readonly Edge[])[],
+): readonly number[] {
+  const lengths = edges.map(() => 0);
+  const waitingFor = dependents.map((list) => list.length);
+  const ends = waitingFor.flatMap((count, node) => (count === 0 ? [node] : []));
+  for (let node = ends.pop(); node !== undefined; node = ends.pop()) {
+    const behind = (dependents[node] ?? []).reduce((most, { on }) => Math.max(most, lengths[on] ?? 0), 0);
+    lengths[node] = behind + (weights[node] ?? 1);
+    for (const { on } of edges[node] ?? []) {
+      waitingFor[on] = (waitingFor[on] ?? 0) - 1;
+      if (waitingFor[on] === 0) ends.push(on);
+    }
+  }
+  return lengths;
+}
+
+/** Frees a key for the next caller. A second call does nothing. */
+export type Free = () => void;
+
+/**
+ * Coalesces equal work. Callers with equal keys hold the key one after another, in the order in which they asked for it: the first one does the work,
+ * and a later one looks for its result when its turn comes. An equal key need not mean an equal result (some inputs are known only after a run), so
+ * a caller that finds no result does the work itself, and the others still wait.
+ */
+export class Coalescer<Key> {
+  /** For each key that is held, the callers that wait for it, in their order. */
+  readonly #waiting = new Map<Key, Set<() => void>>();
+
+  /**
+   * Resolves when all earlier callers have freed the key; the caller holds it until it calls the returned function. Rejects with the reason of
+   * `signal` when that aborts first. The key is taken synchronously: of two callers in the same turn of the event loop, one waits.
+   */
+  async hold(key: Key, signal: AbortSignal): Promise<Free> {
+    signal.throwIfAborted();
+    const waiting = this.#waiting.get(key);
+    if (waiting) await turn(waiting, signal);
+    else this.#waiting.set(key, new Set());
+    let held = true;
+    return () => {
+      if (held) this.#pass(key);
+      held = false;
+    };
+  }
+
+  /** Gives a held key to the first caller that waits for it. */
+  #pass(key: Key): void {
+    const waiting = this.#waiting.get(key);
+    const [next] = waiting ?? [];
+    if (next) next();
+    else this.#waiting.delete(key);
+  }
+}
+
+/** Waits for a turn among `waiting`; whoever calls the entry gives the turn. */
+function turn(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const start = (): void => {
+    leave();
+    resolve();
+  };
+  const abort = (): void => {
+    leave();
+    reject(signal.reason);
+  };
+  const leave = (): void => {
+    waiting.delete(start);
+    signal.removeEventListener('abort', abort);
+  };
+  waiting.add(start);
+  signal.addEventListener('abort', abort);
+  return promise;
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { makeFolder } from '../core/folders.ts';
+import { makeFolder } from '../core/paths.ts';
 import type { Compiled } from '../crates/compiled.ts';
 import type { Ext4Base } from '../image/ext4/ext4.ts';
 import type { Entry } from '../image/file-tree.ts';

@@ -5,7 +5,7 @@ import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { makeFolder } from '../core/folders.ts';
+import { makeFolder } from '../core/paths.ts';
 import { checkOutputs } from '../crates/compile.ts';
 import type { Compiled, CompiledProject, CompileOptions } from '../crates/compiled.ts';
 import type { Project } from '../crates/project.ts';

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { absentAsUndefined } from '../core/errors.ts';
-import { makeFolder } from '../core/folders.ts';
-import { removeTree } from '../core/remove-tree.ts';
-import type { Cache } from './cache.ts';
+import { makeFolder, removeTree } from '../core/paths.ts';
+import type { CacheFolder } from './cache-folder.ts';
 
 /** A folder of a person's sources. */
 export interface Checkout {
@@ -22,7 +21,7 @@ export function checkoutAt(path: string): Checkout {
 }
 
 /** The folder of a checkout; making it says that the checkout is in use. */
-export async function folderOf({ path, id }: Checkout, cache: Cache): Promise<string> {
+export async function folderOf({ path, id }: Checkout, cache: CacheFolder): Promise<string> {
   const dir = join(cache.dir, 'checkouts', id.slice(0, 16));
   await makeFolder(dir);
   await writeFile(join(dir, pathFile), path);
@@ -30,7 +29,7 @@ export async function folderOf({ path, id }: Checkout, cache: Cache): Promise<st
 }
 
 /** Removes the folders of checkouts that are no more, or that were not used since `beforeMs`; gives their bytes. */
-export async function sweepCheckouts(cache: Cache, beforeMs: number | undefined, dryRun: boolean): Promise<number> {
+export async function sweepCheckouts(cache: CacheFolder, beforeMs: number | undefined, dryRun: boolean): Promise<number> {
   const all = join(cache.dir, 'checkouts');
   let bytes = 0;
   for (const name of (await absentAsUndefined(readdir(all))) ?? []) {

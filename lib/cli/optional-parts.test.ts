@@ -15,12 +15,15 @@ test('every part is there in the repository, and is loaded', async () => {
   for (const path of Object.values(optionalParts)) assert.ok(existsSync(join(repository, path)), path);
   const part = join(dir, optionalParts['kernel-tests']);
   await mkdir(dirname(part), { recursive: true });
-  await writeFile(part, '// A part.\nexport const answer = 42;\n');
-  assert.is((await optionalPart<{ answer: number }>(dir, 'kernel-tests', 'answer')).answer, 42);
+  await writeFile(part, '// A part.\nexport const answer = (): number => 42;\n');
+  const loaded = await optionalPart<{ answer(): number }>(dir, 'kernel-tests', 'answer', ['answer']);
+  assert.is(loaded.answer(), 42);
+  const bug = await optionalPart<{ ask(): number }>(dir, 'kernel-tests', 'ask', ['ask']).catch((error: unknown) => error);
+  assert.match(String(bug), /does not have ask/);
 });
 
 test('a part that a copy lacks is a sentence with the way to get it', async () => {
-  const error = await optionalPart(dir, 'other-kernels', 'start another kernel').catch((failure: unknown) => failure);
+  const error = await optionalPart(dir, 'other-kernels', 'start another kernel', []).catch((failure: unknown) => failure);
   assert.ok(error instanceof Error && 'hint' in error);
   assert.is(error.message, 'Cannot start another kernel: this copy of the task does not have lib/rootfs/reference-kernel.ts');
   assert.is(error.hint, 'tasks/copy.ts --with other-kernels adds it to a copy');

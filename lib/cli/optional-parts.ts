@@ -1,4 +1,5 @@
-// Parts of tasks that few runs need and that need much: they are loaded by their path when they are asked for, so that a copied task is small without them.
+// Parts of tasks that few runs need and that need much: they are loaded by their path when they are asked
+// for, so that a copied task is small without them.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -6,19 +7,38 @@ import { cannot } from '../core/errors.ts';
 
 /** By the name that `tasks/copy.ts --with` takes; paths in the repository. */
 export const optionalParts = {
+  'binary-caches': 'lib/cli/closure/closure-cache-verbs.ts',
   'image-changes': 'lib/cli/tasks/image-change-task.ts',
   'kernel-tests': 'lib/cli/tasks/kernel-test-task.ts',
   'other-kernels': 'lib/rootfs/reference-kernel.ts',
   rebuild: 'lib/cli/tasks/cache-rebuild.ts',
+  replace: 'lib/cli/closure/closure-replace-verb.ts',
   sysroots: 'lib/cookbook/cross-tools.ts',
 } as const;
 
-/** Loads a part. A copy of the repository that does not have it is a Failure: `what` could not be done. */
-export async function optionalPart<Part>(root: string, name: keyof typeof optionalParts, what: string): Promise<Part> {
+/**
+ * Loads a part, which has these functions. A copy of the repository that does not have it is a Failure: `what` could not be done. A part without one
+ * of the functions is a bug.
+ */
+export async function optionalPart<Part extends object>(
+  root: string,
+  name: keyof typeof optionalParts,
+  what: string,
+  functions: readonly (keyof Part & string)[],
+): Promise<Part> {
   const path = join(root, optionalParts[name]);
-  if (existsSync(path)) return (await import(pathToFileURL(path).href)) as Part;
+  if (existsSync(path)) {
+    const part: object = await import(pathToFileURL(path).href);
+    if (isPart<Part>(part, functions)) return part;
+    throw new Error(`"${path}" does not have ${functions.join(', ')}`);
+  }
   throw cannot(what, `this copy of the task does not have ${optionalParts[name]}`, {
     blame: 'usage',
     hint: `tasks/copy.ts --with ${name} adds it to a copy`,
   });
+}
+
+function isPart<Part extends object>(part: object, functions: readonly (keyof Part & string)[]): part is Part {
+  const exported = new Map(Object.entries(part));
+  return functions.every((name) => typeof exported.get(name) === 'function');
 }

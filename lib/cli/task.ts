@@ -4,10 +4,9 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Chalk } from 'chalk';
 import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
-import type { Context } from '../core/events.ts';
+import type { Context, Outcome } from '../core/events.ts';
 import { helpText, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
-import type { Outcome } from '../report/outcome.ts';
 import { progress } from '../report/progress.ts';
 
 /** What the person's side of the world looks like; read once, passed on. */
@@ -27,6 +26,12 @@ export interface Task extends Context {
   readonly print: (line: string) => void;
   /** Writes raw bytes to standard output at the speed of its reader; false when nobody reads any more. */
   readonly write: (bytes: Uint8Array) => Promise<boolean>;
+}
+
+/** The cache directory that the command line means. */
+export function cacheDirOf({ args, host, path }: Task): string {
+  const given = args.text('cache');
+  return given === undefined ? host.cacheDir : path(given);
 }
 
 /** Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never cut. */

@@ -2,13 +2,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
-import { closureSizes, sizesByKind } from './size.ts';
-import { closureBytes, closureOf, findNode, referencesFirst, subClosure } from './graph.ts';
+import { closureBytes, closureOf, closureSizes, findNode, referencesFirst, shortestPath, sizesByKind, subClosure, treeLines } from './graph.ts';
 import type { Closure, ClosureNode } from './graph.ts';
 import { checkedClosure, manifestClosure } from './manifest-closure.ts';
 import { packageDiff, versionsText } from './diff.ts';
-import { shortestPath } from './why.ts';
-import { treeLines } from './tree.ts';
 
 /** "app-1.0 100 lib libc": name-version bytes references. The id is the name. */
 function closure(...rows: readonly string[]): Closure {

@@ -1,5 +1,6 @@
-// A closure as data: everything that is reachable from one root, with what each part weighs by itself. The same shape for store paths and for
-// packages and components of an image, so that sizes, differences and reasons are asked of any of them alike. Only computes.
+// A closure as data: everything that is reachable from one root, with what each part weighs by itself. The
+// same shape for store paths and for packages and components of an image, so that sizes, trees, differences
+// and reasons are asked of any of them alike. Only computes.
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot, nearest } from '../core/errors.ts';
 
@@ -93,4 +94,109 @@ export function referencesFirst({ root, nodes }: Closure): readonly string[] {
     }
   }
   return order;
+}
+
+export interface KindSize {
+  readonly kind: NodeKind;
+  readonly nodes: number;
+  readonly bytes: number;
+}
+
+/** Kinds that are there, in alphabetical order. */
+export function sizesByKind({ nodes }: Closure): readonly KindSize[] {
+  const kinds = Map.groupBy(nodes.values(), ({ kind }) => kind);
+  return [...kinds]
+    .map(([kind, of]) => ({ kind, nodes: of.length, bytes: of.reduce((sum, { bytes }) => sum + bytes, 0) }))
+    .sort((a, b) => byCodeUnit(a.kind, b.kind));
+}
+
+/** The closure size of each node: its own bytes and those of all that it reaches, each once. */
+export function closureSizes({ nodes }: Closure): ReadonlyMap<string, number> {
+  const sizeOf = (root: string): number => {
+    const reached = new Set([root]);
+    let bytes = 0;
+    for (const id of reached) {
+      bytes += nodes.get(id)?.bytes ?? 0;
+      for (const next of nodes.get(id)?.references ?? []) reached.add(next); // a set goes on to what is added while it is walked
+    }
+    return bytes;
+  };
+  return new Map([...nodes.keys()].map((id) => [id, sizeOf(id)]));
+}
+
+const branch = '├───';
+const lastBranch = '└───';
+const trunk = '│   ';
+const noTrunk = '    ';
+
+/** Lines, the root first; `label` is how a node is written. */
+export function* treeLines(closure: Closure, label: (id: string) => string): Generator<string, void> {
+  const drawn = new Set<string>();
+  const waiting = [{ id: closure.root, first: '', rest: '' }];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { id, first, rest } = next;
+    if (drawn.has(id)) {
+      yield `${first}${label(id)} [...]`;
+      continue;
+    }
+    drawn.add(id);
+    yield `${first}${label(id)}`;
+    const below = neededFirst(closure, nodeOf(closure, id).references);
+    const rows = below.map((child, index) => {
+      const last = index === below.length - 1;
+      return { id: child, first: `${rest}${last ? lastBranch : branch}`, rest: `${rest}${last ? noTrunk : trunk}` };
+    });
+    waiting.push(...rows.reverse());
+  }
+}
+
+/** So ordered that what another of them refers to directly comes before it: this keeps trees flat. Otherwise by id. */
+function neededFirst(closure: Closure, ids: readonly string[]): readonly string[] {
+  const among = new Set(ids);
+  const visited = new Set<string>();
+  const order: string[] = [];
+  const visit = (id: string): void => {
+    if (visited.has(id)) return;
+    visited.add(id);
+    for (const next of [...nodeOf(closure, id).references].sort(byCodeUnit)) if (next !== id && among.has(next)) visit(next);
+    order.push(id);
+  };
+  for (const id of [...ids].sort(byCodeUnit)) visit(id);
+  return order;
+}
+
+/** Ids from `from` to `to`, both included; of chains that are equally short the first by id; undefined where there is none. */
+export function shortestPath({ nodes }: Closure, from: string, to: string): readonly string[] | undefined {
+  const cameFrom = new Map<string, string | undefined>([[from, undefined]]);
+  const queue = [from];
+  for (const id of queue) {
+    if (id === to) return back(cameFrom, to);
+    for (const next of [...(nodes.get(id)?.references ?? [])].sort(byCodeUnit)) {
+      if (cameFrom.has(next)) continue;
+      cameFrom.set(next, id);
+      queue.push(next); // an array goes on to what is added while it is walked
+    }
+  }
+  return undefined;
+}
+
+function back(cameFrom: ReadonlyMap<string, string | undefined>, to: string): readonly string[] {
+  const path: string[] = [];
+  for (let id: string | undefined = to; id !== undefined; id = cameFrom.get(id)) path.unshift(id);
+  return path;
+}
+
+const outputs = ['bin', 'dev', 'devdoc', 'doc', 'info', 'lib', 'man', 'debug', 'dbg'];
+const outputSuffix = new RegExp(`-(?:${outputs.join('|')})$`);
+
+export interface NameVersion {
+  readonly name: string;
+  /** '' where there is none. */
+  readonly version: string;
+}
+
+export function nameVersion(plainName: string): NameVersion {
+  const dash = /-(?![a-zA-Z])/.exec(plainName);
+  if (!dash || dash.index === plainName.length - 1) return { name: plainName, version: '' };
+  return { name: plainName.slice(0, dash.index), version: plainName.slice(dash.index + 1).replace(outputSuffix, '') };
 }

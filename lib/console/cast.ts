@@ -4,7 +4,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { cannotBecause } from '../core/errors.ts';
-import { makeFolder } from '../core/folders.ts';
+import { makeFolder } from '../core/paths.ts';
 
 export interface CastHeader {
   /** Size of the terminal, in characters. */

@@ -1,6 +1,6 @@
 // The tools that compile C for a system's own triple: clang, lld and LLVM's tools under the names that scripts of recipes know
 // (x86_64-unknown-redox-gcc). Scripts get them as programs in PATH, build scripts of crates as variables of the cc crate.
-import { root } from '../actions/sandbox/root.ts';
+import { root } from '../actions/place.ts';
 import type { Cache } from '../cache/cache.ts';
 import { places } from '../crates/unit/places.ts';
 import type { Sysroot } from '../crates/project.ts';

@@ -6,7 +6,7 @@ import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/
 import { dirname, join } from 'node:path';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { digestBytes } from '../core/digest.ts';
-import { mayHaveLostBytes } from '../core/byte-path.ts';
+import { mayHaveLostBytes } from '../core/paths.ts';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { readTomlFields } from '../core/fields.ts';

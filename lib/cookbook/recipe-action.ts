@@ -4,8 +4,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Artifact, Staged } from '../actions/action.ts';
 import type { Job } from '../actions/lookup.ts';
-import { digestOfTree } from '../actions/place-digest.ts';
-import { root } from '../actions/sandbox/root.ts';
+import { digestOfTree, root } from '../actions/place.ts';
 import type { Sandbox } from '../actions/sandbox/sandbox.ts';
 
 import type { Cache } from '../cache/cache.ts';

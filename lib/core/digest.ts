@@ -4,7 +4,7 @@ import { createHash, hash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { encodePath } from './byte-path.ts';
+import { encodePath } from './paths.ts';
 
 /** SHA-256, 64 lower-case hex digits. */
 export type Digest = string & { readonly __digest: true };

@@ -1,7 +1,7 @@
 // A phase tells its beginning and its end, and hands on what its work gives.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { phase } from './events.ts';
+import { pace, phase } from './events.ts';
 import type { Event } from './events.ts';
 
 test('a phase reports its start and its end, and gives the value of its work', async () => {
@@ -33,6 +33,16 @@ test('a phase whose work fails does not report an end', async () => {
   );
   assert.is(await failing.catch((error: unknown) => (error as Error).message), 'no');
   assert.equal(kinds, ['phase-started']);
+});
+
+test('work goes on until it is called off, and stops at a turn', async () => {
+  const abort = new AbortController();
+  const turn = pace({ signal: abort.signal, report: () => undefined });
+  await turn(9 << 20);
+  abort.abort(new Error('called off'));
+  await turn(1 << 20);
+  const error: unknown = await turn(8 << 20).catch((reason: unknown) => reason);
+  assert.match(String(error), 'called off');
 });
 
 test.run();

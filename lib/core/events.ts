@@ -1,5 +1,7 @@
-// Everything that can happen while a task runs, as one closed union. Rooms report events; lib/cli decides what the user sees.
-import type { Digest } from './digest.ts';
+// Everything that can happen while a task runs, as one closed union, and how a task ends. Rooms report
+// events; lib/cli decides what the user sees.
+import { setImmediate } from 'node:timers/promises';
+import type { Digest, Json } from './digest.ts';
 
 export type Event =
   /** A named stretch of work over a second long has begun or ended (planning, assembling, unpacking). */
@@ -45,4 +47,27 @@ export async function phase<T>(name: string, report: Report, work: () => Promise
   const result = await work();
   report({ kind: 'phase-finished', phase: name, durationMs: performance.now() - startMs });
   return result;
+}
+
+const bytesPerTurn = 8 * 1024 * 1024;
+
+/**
+ * Long work on blocks is done synchronously, which is fastest. Returns a function that such work calls after each stretch with its bytes: every 8 MiB
+ * it gives others a turn, and throws the reason where the work was called off.
+ */
+export function pace({ signal }: Context): (bytes: number) => Promise<void> {
+  let since = 0;
+  return async (bytes) => {
+    since += bytes;
+    if (since < bytesPerTurn) return;
+    since = 0;
+    await setImmediate();
+    signal.throwIfAborted();
+  };
+}
+
+/** What a task ends with: its exit code (0 unless said), and the object that --json prints. */
+export interface Outcome {
+  readonly exitCode?: number;
+  readonly json?: Json;
 }

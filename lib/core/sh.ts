@@ -5,7 +5,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { $, which } from 'zx';
-import { decodeName, mayHaveLostBytes } from './byte-path.ts';
+import { decodeName, mayHaveLostBytes } from './paths.ts';
 import { cannot } from './errors.ts';
 
 export interface RunOptions {
@@ -148,7 +148,7 @@ function heard(stream: NodeJS.ReadableStream, fits: (bytes: number) => boolean):
   return () => textOf(Buffer.concat(chunks));
 }
 
-/** Bytes that are not UTF-8 are kept as lone surrogates (byte-path.ts), so that a caller can tell them from a U+FFFD that was written. */
+/** Bytes that are not UTF-8 are kept as lone surrogates (paths.ts), so that a caller can tell them from a U+FFFD that was written. */
 function textOf(bytes: Buffer): string {
   const text = bytes.toString();
   return mayHaveLostBytes(text) ? decodeName(bytes) : text;

@@ -5,12 +5,12 @@ import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FileArtifact } from '../actions/action.ts';
 import type { Job } from '../actions/lookup.ts';
-import { writtenFolder } from '../actions/sandbox/mounts.ts';
+import { writtenFolder } from '../actions/place.ts';
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { programDigest } from '../cache/digests/content-digests.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
-import { makeFolder } from '../core/folders.ts';
+import { makeFolder } from '../core/paths.ts';
 import type { PlannedUnit } from './plan/planned-unit.ts';
 import type { Project } from './project.ts';
 

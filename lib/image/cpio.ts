@@ -2,7 +2,7 @@
 // format"), plain or in gzip.
 import { Buffer } from 'node:buffer';
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
-import { decodeName } from '../core/byte-path.ts';
+import { decodeName } from '../core/paths.ts';
 import { cannot } from '../core/errors.ts';
 import { contentBytes, contentSize, directory, file, fileTree, symlink } from './file-tree.ts';
 import type { Entry, FileTree } from './file-tree.ts';

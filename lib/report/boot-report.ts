@@ -6,7 +6,7 @@ import { exitCodes } from '../core/errors.ts';
 import { formatMs, plural } from '../core/sizes.ts';
 import type { Evidence } from '../boot/evidence.ts';
 import type { CheckResult } from '../boot/guest-check.ts';
-import type { Outcome } from './outcome.ts';
+import type { Outcome } from '../core/events.ts';
 
 /** What the lines are about. */
 export interface Reported {

@@ -7,8 +7,7 @@ import * as assert from 'uvu/assert';
 import { openCache } from '../cache/cache.ts';
 import type { Event } from '../core/events.ts';
 import { Failure } from '../core/errors.ts';
-import { watchBuild } from './build-recorder.ts';
-import { processCost } from './process-cost.ts';
+import { processCost, watchBuild } from './build-recorder.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'build-recorder-'));
 test.after(() => rm(dir, { recursive: true, force: true }));

@@ -1,6 +1,7 @@
 // Events to lines for a person. On a terminal: one status line that is rewritten, above it what stays. Otherwise: one plain line
 // per thing that finished. Everything goes to standard error; standard output belongs to results.
 import { Chalk } from 'chalk';
+import type { ChalkInstance } from 'chalk';
 import type { Event, Report } from '../core/events.ts';
 import { formatMs, plural } from '../core/sizes.ts';
 
@@ -23,105 +24,146 @@ const tickMs = 500;
 /** Reasons of a miss in one line; tasks/explain.ts tells all. */
 const shownReasons = 4;
 
-/** `now` is a monotonic clock in milliseconds. */
+/** Prints events to `terminal`. `now` is a monotonic clock in milliseconds. */
 export function progress(terminal: Terminal, quiet: boolean, now: () => number = () => performance.now()): Progress {
-  const colours = new Chalk({ level: terminal.colour ? 1 : 0 });
-  const running = new Map<string, number>();
-  let ticking: NodeJS.Timeout | undefined;
-  let phaseName = '';
-  let phaseShare = '';
-  let units = 0;
-  let finished = 0;
-  let hits = 0;
-  let shown = false;
+  const lines = new ProgressLines(terminal, quiet, now);
+  return { report: (event) => lines.report(event), clear: () => lines.clear() };
+}
 
-  const clear = (): void => {
-    if (shown) terminal.write('\r\x1b[K');
-    shown = false;
-  };
-  const line = (text: string): void => {
-    if (quiet) return;
-    clear();
-    terminal.write(`${text}\n`);
-  };
-  const status = (): void => {
-    if (quiet || terminal.columns === undefined) return;
-    const times = [...running].map(([unit, startMs]) => `${unit.split(' ')[0]} ${formatMs(now() - startMs)}`).join(', ');
-    const text = running.size > 0 ? `[${finished}/${units}] ${plural(hits, 'hit')} · ${times}` : `${phaseName}${phaseShare}`;
-    if (text === '') return;
-    terminal.write(`\r\x1b[K${text.slice(0, terminal.columns - 1)}`);
-    shown = true;
-  };
+class ProgressLines {
+  readonly #terminal: Terminal;
+  readonly #quiet: boolean;
+  readonly #now: () => number;
+  readonly #colours: ChalkInstance;
+  /** Units that run, with the time at which each began. */
+  readonly #running = new Map<string, number>();
+  #ticking: NodeJS.Timeout | undefined;
+  #phaseName = '';
+  #phaseShare = '';
+  #units = 0;
+  #finished = 0;
+  #hits = 0;
+  #shown = false;
 
-  const report = (event: Event): void => {
+  constructor(terminal: Terminal, quiet: boolean, now: () => number) {
+    this.#terminal = terminal;
+    this.#quiet = quiet;
+    this.#now = now;
+    this.#colours = new Chalk({ level: terminal.colour ? 1 : 0 });
+  }
+
+  report(event: Event): void {
+    this.#count(event);
+    this.#print(event);
+    this.#status();
+    this.#tick();
+  }
+
+  clear(): void {
+    if (this.#shown) this.#terminal.write('\r\x1b[K');
+    this.#shown = false;
+  }
+
+  /** Takes note of what the status line shows. */
+  #count(event: Event): void {
     switch (event.kind) {
       case 'phase-started':
-        phaseName = event.phase;
-        phaseShare = '';
+        this.#phaseName = event.phase;
+        this.#phaseShare = '';
         break;
       case 'phase-finished':
-        if (event.durationMs > 1000 || event.note) {
-          line(`${colours.bold(event.phase)} ${colours.dim(formatMs(event.durationMs))}${event.note ? ` ${event.note}` : ''}`);
-        }
-        phaseName = '';
+        this.#phaseName = '';
         break;
       case 'progress':
-        phaseName = event.phase;
-        phaseShare = ` ${Math.floor((100 * event.done) / Math.max(1, event.total))} %`;
+        this.#phaseName = event.phase;
+        this.#phaseShare = ` ${Math.floor((100 * event.done) / Math.max(1, event.total))} %`;
         break;
       case 'planned':
-        units += event.units;
+        this.#units += event.units;
         break;
       case 'unit-started':
-        running.set(event.unit, now());
+        this.#running.set(event.unit, this.#now());
+        break;
+      case 'unit-finished':
+        this.#running.delete(event.unit);
+        this.#finished++;
+        if (event.outcome === 'hit') this.#hits++;
+        break;
+      case 'units-skipped':
+        this.#finished += event.units;
+        this.#hits += event.units;
+        break;
+      case 'unit-failed':
+        this.#running.delete(event.unit);
+        break;
+    }
+  }
+
+  /** Prints what stays above the status line. */
+  #print(event: Event): void {
+    const colours = this.#colours;
+    switch (event.kind) {
+      case 'phase-finished':
+        if (event.durationMs > 1000 || event.note) {
+          this.#line(`${colours.bold(event.phase)} ${colours.dim(formatMs(event.durationMs))}${event.note ? ` ${event.note}` : ''}`);
+        }
         break;
       case 'unit-missed': {
         const rest = event.reasons.length - shownReasons;
         const reasons = [...event.reasons.slice(0, shownReasons), ...(rest > 0 ? [`and ${rest} more`] : [])];
-        clear();
-        terminal.write(`${colours.yellow('missed')} ${event.unit}: ${reasons.join('; ')}\n`); // asked for, so --quiet does not silence it
+        this.#always(`${colours.yellow('missed')} ${event.unit}: ${reasons.join('; ')}`); // asked for, so --quiet does not silence it
         break;
       }
       case 'unit-finished':
-        running.delete(event.unit);
-        finished++;
-        if (event.outcome === 'hit') hits++;
-        else line(`${colours.green('built')} ${event.unit} ${colours.dim(formatMs(event.durationMs))}`);
-        break;
-      case 'units-skipped':
-        finished += event.units;
-        hits += event.units;
+        if (event.outcome === 'built') this.#line(`${colours.green('built')} ${event.unit} ${colours.dim(formatMs(event.durationMs))}`);
         break;
       case 'unit-failed':
-        running.delete(event.unit);
-        line(`${colours.red('failed')} ${event.unit}`);
+        this.#line(`${colours.red('failed')} ${event.unit}`);
         break;
       case 'diagnostic':
-        clear();
-        terminal.write(event.text.endsWith('\n') ? event.text : `${event.text}\n`);
+        this.#always(event.text.replace(/\n$/, ''));
         break;
       case 'repaired':
-        line(`${colours.yellow('repaired')} a damaged blob of the cache (${event.digest.slice(0, 12)})`);
+        this.#line(`${colours.yellow('repaired')} a damaged blob of the cache (${event.digest.slice(0, 12)})`);
         break;
       case 'note':
-        line(event.text);
+        this.#line(event.text);
         break;
       case 'warning':
-        clear();
-        terminal.write(`${colours.yellow('warning:')} ${event.text}\n`);
+        this.#always(`${colours.yellow('warning:')} ${event.text}`);
         break;
       case 'console':
-        line(event.line);
+        this.#line(event.line);
         break;
     }
-    status();
-    tick();
-  };
-  const tick = (): void => {
-    if (running.size === 0 || quiet || terminal.columns === undefined) {
-      clearInterval(ticking);
-      ticking = undefined;
-    } else ticking ??= setInterval(status, tickMs).unref();
-  };
-  return { report, clear };
+  }
+
+  #line(text: string): void {
+    if (!this.#quiet) this.#always(text);
+  }
+
+  #always(text: string): void {
+    this.clear();
+    this.#terminal.write(`${text}\n`);
+  }
+
+  #status(): void {
+    const { columns } = this.#terminal;
+    if (this.#quiet || columns === undefined) return;
+    const now = this.#now();
+    const times = [...this.#running].map(([unit, startMs]) => `${unit.split(' ')[0]} ${formatMs(now - startMs)}`).join(', ');
+    const counts = `[${this.#finished}/${this.#units}] ${plural(this.#hits, 'hit')}`;
+    const text = this.#running.size > 0 ? `${counts} · ${times}` : `${this.#phaseName}${this.#phaseShare}`;
+    if (text === '') return;
+    this.#terminal.write(`\r\x1b[K${text.slice(0, columns - 1)}`);
+    this.#shown = true;
+  }
+
+  /** Keeps the times of running units up to date while there are any. */
+  #tick(): void {
+    if (this.#running.size === 0 || this.#quiet || this.#terminal.columns === undefined) {
+      clearInterval(this.#ticking);
+      this.#ticking = undefined;
+    } else this.#ticking ??= setInterval(() => this.#status(), tickMs).unref();
+  }
 }

@@ -3,10 +3,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
 import type { Event } from '../core/events.ts';
-import { summary } from './build-summary.ts';
-import { cpuTicks } from './timings-cpu.ts';
+import { summary } from './build-recorder.ts';
+import { concurrency, cpuTicks, recordTimings, slowest } from './timings.ts';
 import { timingsPage } from './timings-page.ts';
-import { concurrency, recordTimings, slowest } from './timings.ts';
 import type { Timings } from './timings.ts';
 
 const key = digestBytes('');

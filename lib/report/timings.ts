@@ -1,5 +1,6 @@
 // What a build did and when, kept from its events: which units ran from when to when, what was a hit, what was repaired. Passes every
 // event on. Knows neither how it is shown nor where the events come from.
+import { readFile } from 'node:fs/promises';
 import type { Report } from '../core/events.ts';
 
 /** A unit that was built. Times are milliseconds since the build began. */
@@ -106,4 +107,43 @@ export function concurrency(built: readonly TimedUnit[]): readonly { readonly at
   ]);
   let running = 0;
   return steps.sort((a, b) => a.atMs - b.atMs || a.by - b.by).map(({ atMs, by }) => ({ atMs, running: (running += by) }));
+}
+
+export interface CpuWatch {
+  readonly samples: () => readonly CpuSample[];
+  readonly stop: () => void;
+}
+
+const everyMs = 250;
+
+/** Starts sampling; times count from now. Where there is no /proc there are no samples. */
+export function watchCpu(now: () => number): CpuWatch {
+  const beganMs = now();
+  const samples: CpuSample[] = [];
+  let before: CpuTicks | undefined;
+  const sample = async (): Promise<void> => {
+    const ticks = cpuTicks(await readFile('/proc/stat', 'utf8').catch(() => ''));
+    if (ticks && before && ticks.total > before.total) {
+      samples.push({ atMs: now() - beganMs, busy: (ticks.busy - before.busy) / (ticks.total - before.total) });
+    }
+    before = ticks;
+  };
+  const timer = setInterval(() => void sample(), everyMs);
+  timer.unref();
+  void sample();
+  return { samples: () => samples, stop: () => clearInterval(timer) };
+}
+
+interface CpuTicks {
+  readonly busy: number;
+  readonly total: number;
+}
+
+/** Of all processors together, since the machine started. The fourth and fifth figure are idle time and waiting for disks. */
+export function cpuTicks(text: string): CpuTicks | undefined {
+  const line = /^cpu +(.*)$/m.exec(text)?.[1];
+  if (line === undefined) return undefined;
+  const ticks = line.split(/ +/).slice(0, 8).map(Number); // guests' time is in the users' already
+  const total = ticks.reduce((sum, figure) => sum + figure, 0);
+  return { busy: total - (ticks[3] ?? 0) - (ticks[4] ?? 0), total };
 }

@@ -7,7 +7,7 @@ import { digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
 import { cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { makeFolder } from '../core/folders.ts';
+import { makeFolder } from '../core/paths.ts';
 import { contentBytes } from '../image/file-tree.ts';
 import { entriesOf } from './image-layout.ts';
 import { kernelModules } from './kernel-modules.ts';

@@ -1,7 +1,7 @@
 // The root file system of a profile: a base of packages, programs of which have given way to components. Facts and files in, entries and an account
 // of what became of each package out.
 import { posix } from 'node:path';
-import { root as sandboxRoot } from '../actions/sandbox/root.ts';
+import { root as sandboxRoot } from '../actions/place.ts';
 import { bubblewrapArgv, requireSandbox } from '../actions/sandbox/sandbox.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';

@@ -2,14 +2,14 @@
 // neither the values of extended attributes nor, with an unambiguous end, their names. Contents are unpacked by tar(1).
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { decodeName } from '../core/byte-path.ts';
+import { decodeName } from '../core/paths.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
 import { xattrsOf } from '../image/xattrs.ts';
 import type { Xattrs } from '../image/xattrs.ts';
 
 export interface TarMember {
-  /** As it is written, for example "./usr/bin/". A byte that is no UTF-8 is kept (lib/core/byte-path.ts). */
+  /** As it is written, for example "./usr/bin/". A byte that is no UTF-8 is kept (lib/core/paths.ts). */
   readonly path: string;
   readonly type: 'file' | 'hard link' | 'symlink' | 'directory' | 'other';
   readonly mode: number;

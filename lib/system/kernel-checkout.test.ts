@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { here } from '../actions/sandbox/root.ts';
+import { here } from '../actions/place.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf, run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../../core/digest.ts';
-import { actionKey } from '../action.ts';
+import { actionKey, isActionRecord } from '../action.ts';
 import type { ActionRecord } from '../action.ts';
 import { differences, reasonsOf } from './differences.ts';
 
@@ -94,7 +94,8 @@ test('inputs are told by who made them', () => {
 });
 
 test('what follows from a new identity is one clause at the end, however much differs', () => {
-  const renamed = JSON.parse(JSON.stringify(base).replaceAll('0123456789abcdef', 'fedcba9876543210')) as ActionRecord;
+  const renamed: unknown = JSON.parse(JSON.stringify(base).replaceAll('0123456789abcdef', 'fedcba9876543210'));
+  assert.ok(isActionRecord(renamed));
   const found = differences(base, { ...renamed, tools: { ...base.tools, rustc: digest('new') } });
   assert.ok(found.length > 6);
   assert.equal(reasonsOf(found), [

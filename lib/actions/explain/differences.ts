@@ -1,12 +1,12 @@
 // Why an action was a miss: the difference of its record and an earlier one, and that difference in words. The key is the digest of
-// the record, so what changed a key is always among the differences. Pure; knows neither where records are kept nor what a unit is.
+// the record, so what changed a key is always among the differences. Only computes; knows neither where records are kept nor what a unit is.
 import { posix } from 'node:path';
 import type { Json } from '../../core/digest.ts';
 import { byCodeUnit, canonicalJson } from '../../core/digest.ts';
 import type { ActionRecord } from '../action.ts';
 import { recordJson } from '../action.ts';
-import { plainPlace } from '../place-digest.ts';
-import { here, root } from '../sandbox/root.ts';
+import type { History, Origin } from './history.ts';
+import { here, plainPlace, root } from '../place.ts';
 
 /**
  * One thing that two records do not have in common. `field` is that of the record; `name` is the tool, variable, place or argument within it, ""
@@ -61,6 +61,28 @@ function argumentsOf(argv: readonly string[]): ReadonlyMap<string, string> {
     found.set(name, [...(found.get(name) ?? []), value]);
   }
   return new Map([...found].map(([name, values]) => [name, values.join(' ')]));
+}
+
+/**
+ * Why `label` is a miss, in words: the difference to that of its last results that is nearest. `recordAgainst` completes the record of now with the
+ * names of what an earlier result read.
+ */
+export async function missReasons(
+  label: string,
+  history: Pick<History, 'keysOf' | 'origin'>,
+  recordAgainst: (origin: Origin) => Promise<ActionRecord>,
+): Promise<readonly string[]> {
+  let nearest: readonly string[] = ['first time'];
+  let fewest = Infinity;
+  for (const key of await history.keysOf(label)) {
+    const before = await history.origin(key);
+    if (!before) continue;
+    const found = differences(before.record, await recordAgainst(before));
+    if (found.length >= fewest) continue;
+    fewest = found.length;
+    nearest = found.length === 0 ? ['its result is no longer in the cache'] : reasonsOf(found);
+  }
+  return nearest;
 }
 
 const toolWords: Readonly<Record<string, string>> = {

@@ -1,11 +1,11 @@
 // What earlier results were made from: each result's record, with what is needed to carry the action out again on this host, and for
 // each unit's label the keys of its last results. For explanations and for repeating a compilation; nothing is looked up by it.
-import type { Cache } from '../../cache/cache.ts';
+import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Records } from '../../cache/records.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
+import { isActionKey, isActionRecord, isTable, isTextTable, isTexts } from '../action.ts';
 import type { Action, ActionKey, ActionRecord } from '../action.ts';
-import { differences, reasonsOf } from './differences.ts';
 
 /** One result's origin. `mounts` are paths of this host: where the sources lay when the result was made. */
 export interface Origin {
@@ -26,11 +26,6 @@ export interface History {
   labels(): Promise<readonly string[]>;
   /** Keys of the last results under a label, the latest first. */
   keysOf(label: string): Promise<readonly Digest[]>;
-  /**
-   * Why `label` is a miss, in words: the difference to that of its last results that is nearest. `recordAgainst` completes the record of now with
-   * the names of what an earlier result read.
-   */
-  reasons(label: string, recordAgainst: (origin: Origin) => Promise<ActionRecord>): Promise<readonly string[]>;
 }
 
 /** Results remembered for one label: host and target, profiles, branches. */
@@ -39,7 +34,7 @@ const keptKeys = 16;
 export const originsKind = 'origins';
 export const historyKind = 'history';
 
-export async function openHistory(cache: Cache): Promise<History> {
+export async function openHistory(cache: CacheFolder): Promise<History> {
   const origins: Records<Json> = await cache.records(originsKind, (value): value is Json => originOf(value) !== undefined);
   const latest: Records<Json> = await cache.records(historyKind, (value): value is Json => historyOf(value) !== undefined);
   let writing: Promise<unknown> = Promise.resolve();
@@ -68,53 +63,21 @@ export async function openHistory(cache: Cache): Promise<History> {
       writing = added.catch(() => undefined);
       await added;
     },
-    async reasons(label, recordAgainst) {
-      let nearest: readonly string[] = ['first time'];
-      let fewest = Infinity;
-      for (const key of await keysOf(label)) {
-        const before = await origin(key);
-        if (!before) continue;
-        const found = differences(before.record, await recordAgainst(before));
-        if (found.length >= fewest) continue;
-        fewest = found.length;
-        nearest = found.length === 0 ? ['its result is no longer in the cache'] : reasonsOf(found);
-      }
-      return nearest;
-    },
   };
 }
 
 /** Reads what `remember` wrote under a label; undefined when it has another shape. */
 export function historyOf(value: Json): { readonly label: string; readonly keys: readonly Digest[] } | undefined {
-  if (!isObject(value) || typeof value['label'] !== 'string' || !Array.isArray(value['keys'])) return undefined;
+  if (!isTable(value) || typeof value['label'] !== 'string' || !Array.isArray(value['keys'])) return undefined;
   return { label: value['label'], keys: value['keys'].filter(isDigest) };
 }
 
-/** Reads a stored origin; undefined when it has another shape. A record is taken as it is: it was checked by its own digest. */
+/** Reads a stored origin; undefined when it has another shape. A record of an earlier format is among the differences that an explanation names. */
 export function originOf(value: Json): Origin | undefined {
-  if (!isObject(value)) return undefined;
-  const { label, record, base, mounts, ambientEnv, discovered } = value;
-  if (
-    typeof label !== 'string' ||
-    !isDigest(base) ||
-    !isObject(record) ||
-    !isObject(mounts) ||
-    !isObject(ambientEnv) ||
-    !isObject(discovered)
-  )
-    return undefined;
-  // Records of format 1 have no layout; that is among the differences that an explanation names.
-  if (
-    ![1, 2, 3].includes(Number(record['format'])) ||
-    !Array.isArray(record['argv']) ||
-    !isObject(record['inputs']) ||
-    !isObject(record['files'])
-  )
-    return undefined;
-  if (!Array.isArray(discovered['files']) || !Array.isArray(discovered['variables'])) return undefined;
-  return value as unknown as Origin;
-}
-
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isTable(value) || !isTable(value['discovered'])) return undefined;
+  const { label, record, base, mounts, ambientEnv } = value;
+  const { files, variables } = value['discovered'];
+  if (typeof label !== 'string' || !isActionRecord(record) || !isActionKey(base)) return undefined;
+  if (!isTextTable(mounts) || !isTextTable(ambientEnv) || !isTexts(files) || !isTexts(variables)) return undefined;
+  return { label, record, base, mounts, ambientEnv, discovered: { files, variables } };
 }

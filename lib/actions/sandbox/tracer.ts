@@ -3,13 +3,14 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs';
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Cache } from '../../cache/cache.ts';
-import { decodeName } from '../../core/byte-path.ts';
+import type { CacheFolder } from '../../cache/cache-folder.ts';
+import { decodeName } from '../../core/paths.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { absentAsUndefined } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import type { RunOptions, RunResult } from '../../core/sh.ts';
+import { root } from '../place.ts';
 
 /** What a process tree did with paths of the file system, as it spelled them: absolute, not normalized. */
 export interface Trace {
@@ -27,6 +28,9 @@ export interface Tracer {
   /** The path of the tracer's program on the host. */
   readonly program: string;
 }
+
+/** Where the tracer's program is in the sandbox. */
+export const tracerPlace = `${root}/tracer`;
 
 /** The number of the log's open file in the child. */
 const logNumber = 3;
@@ -94,7 +98,7 @@ export function parseTrace(log: Buffer): Trace {
  * The tracer, compiled by the host's C compiler once for each cache; undefined where there is no compiler or the kernel does not notify
  * (before Linux 5.5, or in a container that forbids it).
  */
-export async function openTracer(cache: Cache, { signal }: Pick<Context, 'signal'>): Promise<Tracer | undefined> {
+export async function openTracer(cache: CacheFolder, { signal }: Pick<Context, 'signal'>): Promise<Tracer | undefined> {
   const source = readFileSync(join(import.meta.dirname, 'tracer.c'));
   const folder = join(cache.dir, 'tools');
   const program = join(folder, `tracer-${digestBytes(source).slice(0, 16)}`);

@@ -1,6 +1,6 @@
 /* Preloaded into a command that failed, when it is run once more to learn what the sandbox refused it: writes a line "ACT ERRNO WHAT" for
    every call of the C library that was refused, to the file that BLOOMERY_WITNESS names. It changes nothing that the command sees. Static
-   programs go unwitnessed. Which refusals matter is decided in violation.ts. */
+   programs go unwitnessed. Which refusals matter is decided in witness.ts. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,22 +1,21 @@
-// Runs an action that failed in the sandbox once more, with a witness (witness.c) loaded into it, to learn what it was refused. Only failures
-// pay for it, and what the second run makes is thrown away. Does not judge what it finds: violation.ts.
+// What a command wanted that the sandbox refused it. An action that failed runs once more with a witness
+// (witness.c) loaded into it, which writes down what was refused. Only failures pay for it, and what the
+// second run makes is thrown away. Without a witness, the command's own words are judged. Most refusals are
+// daily life (a program looked for along a search path), so only what the host has and the sandbox hides
+// counts.
 import { mkdir, mkdtemp, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Cache } from '../../cache/cache.ts';
-import type { Context } from '../../core/events.ts';
-import { withRegularFile } from '../../core/regular-file.ts';
-import { removeTree } from '../../core/remove-tree.ts';
-import { findProgram, run } from '../../core/sh.ts';
-import { MiB } from '../../core/sizes.ts';
+import { join, posix } from 'node:path';
 import type { Action } from '../action.ts';
-import { hostPath, isBelow, pathsOf } from './mounts.ts';
-import { tracerPlace } from '../run-action.ts';
+import { tracerPlace } from './tracer.ts';
+import { hostPath, isBelow, pathsOf, root } from '../place.ts';
 import { bubblewrapArgv, hostPlaces, outsideEnv } from './sandbox.ts';
-import { root } from './root.ts';
 import type { Bubblewrap, Sandbox } from './sandbox.ts';
 import { stageInputs, topOf } from '../stage.ts';
-import { violationsInWords, violationsOf } from './violation.ts';
-import type { Violation } from './violation.ts';
+import type { CacheFolder } from '../../cache/cache-folder.ts';
+import type { Context } from '../../core/events.ts';
+import { removeTree, withRegularFile } from '../../core/paths.ts';
+import { findProgram, run } from '../../core/sh.ts';
+import { MiB } from '../../core/sizes.ts';
 
 const library = `${root}/witness.so`;
 const logDir = `${root}/witnessed`;
@@ -35,7 +34,7 @@ export async function witnessed(
   action: Action,
   words: string,
   sandbox: Sandbox,
-  cache: Cache,
+  cache: CacheFolder,
   home: string | undefined,
   { signal }: Pick<Context, 'signal'>,
 ): Promise<readonly Violation[]> {
@@ -64,7 +63,7 @@ async function logOf(
   object: string,
   stage: string,
   sandbox: Bubblewrap,
-  cache: Cache,
+  cache: CacheFolder,
   signal: AbortSignal,
 ): Promise<string> {
   const { argv, cwd, env } = action.record;
@@ -100,4 +99,66 @@ async function isHidden(place: string, action: Action): Promise<boolean> {
   const leads = visible.some((folder) => folder.startsWith(`${place}/`)) || place === '/';
   if (leads || isBelow(place, visible)) return false;
   return (await stat(hostPath(place, pathsOf(action))).catch(() => undefined)) !== undefined;
+}
+
+export type Violation =
+  /** `peer` is "192.0.2.1 port 80", a name that was looked up, or "" where nobody knows. */
+  | { readonly act: 'network'; readonly peer: string }
+  /** `place` is a path as the command saw it, or "" where nobody knows. */
+  | { readonly act: 'write'; readonly place: string }
+  | { readonly act: 'read'; readonly place: string };
+
+const readOnlyFileSystem = 30; // EROFS
+
+/** Files below /etc that libraries and shells look for in any program, whoever wrote it. */
+const everyday = [
+  ...[
+    'ld.so.preload',
+    'nsswitch.conf',
+    'passwd',
+    'group',
+    'resolv.conf',
+    'host',
+    'hosts',
+    'host.conf',
+    'gai.conf',
+    'localtime',
+    'services',
+  ],
+  ...['protocols', 'locale.alias', 'selinux', 'gitconfig', 'ssl', 'inputrc', 'profile', 'bash.bashrc', 'xattr.conf'],
+];
+
+function isEveryday(place: string): boolean {
+  return isBelow(
+    place,
+    everyday.map((name) => `/etc/${name}`),
+  );
+}
+
+/**
+ * The witness's lines as violations: the network first, then writes, then reads; of each the last first, because it is the nearest to the end of
+ * the command. `isHidden` tells whether the host has something at a path that the sandbox does not show.
+ */
+export async function violationsOf(log: string, isHidden: (place: string) => Promise<boolean>): Promise<readonly Violation[]> {
+  const found: Violation[] = [];
+  for (const line of new Set(log.split('\n').reverse())) {
+    const [, act, errno, what = ''] = /^(\w+) (\d+) (.+)$/.exec(line) ?? [];
+    const place = posix.normalize(what);
+    if (act === 'connect' || act === 'resolve') found.push({ act: 'network', peer: what });
+    else if (act === 'write' && (Number(errno) === readOnlyFileSystem || (await isHidden(posix.dirname(place)))))
+      found.push({ act, place });
+    else if (act === 'read' && !isEveryday(place) && (await isHidden(place))) found.push({ act, place });
+  }
+  const order: readonly Violation['act'][] = ['network', 'write', 'read'];
+  return order.flatMap((act) => found.filter((violation) => violation.act === act));
+}
+
+const networkWords =
+  /Network is unreachable|NetworkUnreachable|Connection refused|ConnectionRefused|[Nn]ame resolution|failed to lookup address|[Cc]ould not resolve host/;
+const writeWords = /Read-only file system|ReadOnlyFilesystem/;
+
+/** What the command said itself, where nothing was witnessed: a static program, a host without a C compiler. */
+export function violationsInWords(text: string): readonly Violation[] {
+  if (networkWords.test(text)) return [{ act: 'network', peer: '' }];
+  return writeWords.test(text) ? [{ act: 'write', place: '' }] : [];
 }

@@ -2,14 +2,12 @@
 // of contents are remembered for the next run (content-digests.ts).
 import { statSync } from 'node:fs';
 import type { Digest } from '../../core/digest.ts';
-import { ContentDigests } from './content-digests.ts';
-import { openDigestMemory } from './digest-memory.ts';
-import type { DigestMemory } from './digest-memory.ts';
-import { nameWithKind, statOrAbsent } from './lenient-reads.ts';
-import { Observations } from './observations.ts';
+import { ContentDigests, openDigestMemory } from './content-digests.ts';
+import type { DigestMemory } from './content-digests.ts';
+import { nameWithKind, statOrAbsent } from '../../core/paths.ts';
+import { Observations, TreeDigests } from './observations.ts';
 import { Prefetcher } from './prefetcher.ts';
-import { TreeDigests } from './tree-digests.ts';
-import type { TreeOptions } from './tree-names.ts';
+import type { TreeOptions } from './observations.ts';
 import { looksNow, writtenLooks } from './written-looks.ts';
 import type { WrittenLooks } from './written-looks.ts';
 

@@ -3,7 +3,7 @@
 import { digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { Cache } from '../cache.ts';
-import type { TreeOptions } from './tree-names.ts';
+import type { TreeOptions } from './observations.ts';
 import { isWrittenLooks } from './written-looks.ts';
 import type { WrittenLooks } from './written-looks.ts';
 

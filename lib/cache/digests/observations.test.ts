@@ -6,8 +6,7 @@ import * as assert from 'uvu/assert';
 import { settle, withScratch } from '../../dev/testing/scratch.ts';
 import type { Scratch } from '../../dev/testing/scratch.ts';
 import { digestBytes } from '../../core/digest.ts';
-import { ContentDigests } from './content-digests.ts';
-import { openDigestMemory } from './digest-memory.ts';
+import { ContentDigests, openDigestMemory } from './content-digests.ts';
 import { Observations } from './observations.ts';
 import { Prefetcher } from './prefetcher.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { settle, withScratch } from '../../dev/testing/scratch.ts';
-import { encodePath } from '../../core/byte-path.ts';
+import { encodePath } from '../../core/paths.ts';
 import { digestBytes } from '../../core/digest.ts';
 
 test('looks that were written down hold until one of them would find something else', async () => {

@@ -6,8 +6,8 @@ import pLimit from 'p-limit';
 import type { Digest } from '../../core/digest.ts';
 import { absentAsUndefined } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { alive } from '../cache.ts';
-import type { Cache } from '../cache.ts';
+import { alive } from '../cache-folder.ts';
+import type { CacheFolder } from '../cache-folder.ts';
 import { sweepCheckouts } from '../checkouts.ts';
 import { sweepDerived } from '../derived.ts';
 import { planGc } from './gc-plan.ts';
@@ -26,7 +26,7 @@ export interface Collected {
 
 /** Removes what may go, or with `dryRun` only says what would. */
 export async function collectGarbage(
-  cache: Cache,
+  cache: CacheFolder,
   kinds: GcKinds,
   request: GcRequest & { readonly dryRun: boolean },
   { signal }: Context,

@@ -5,7 +5,7 @@ import pLimit from 'p-limit';
 import type { Digest } from '../../core/digest.ts';
 import { byCodeUnit, isDigest } from '../../core/digest.ts';
 import { absentAsUndefined, errnoOf } from '../../core/errors.ts';
-import type { Cache } from '../cache.ts';
+import type { CacheFolder } from '../cache-folder.ts';
 
 export interface StoredBlob {
   readonly digest: Digest;
@@ -45,7 +45,7 @@ export interface Inventory {
 }
 
 /** Lists a cache. What another process adds or removes meanwhile may be missing; this process's own folder is left out. */
-export async function inventory(cache: Cache): Promise<Inventory> {
+export async function inventory(cache: CacheFolder): Promise<Inventory> {
   const limit = pLimit(64);
   const blobs: StoredBlob[] = [];
   const records: StoredRecord[] = [];

@@ -4,7 +4,7 @@ import { appendFile, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { absentAsUndefined } from '../../core/errors.ts';
 import { MiB } from '../../core/sizes.ts';
-import type { Cache } from '../cache.ts';
+import type { CacheFolder } from '../cache-folder.ts';
 
 /** How the units of builds came: built, or hits by how they were found. */
 export interface Usage {
@@ -30,7 +30,7 @@ function logOf(root: string): string {
 }
 
 /** `name`: whose build it was, a system's or a project's. */
-export async function noteUsage({ root, tmpDir }: Pick<Cache, 'root' | 'tmpDir'>, name: string, usage: Usage): Promise<void> {
+export async function noteUsage({ root, tmpDir }: Pick<CacheFolder, 'root' | 'tmpDir'>, name: string, usage: Usage): Promise<void> {
   const file = logOf(root);
   await appendFile(file, lineOf(name, usage));
   if ((await stat(file)).size < longestLog) return;
@@ -57,7 +57,9 @@ function lineOf(name: string, usage: Usage): string {
 
 function parsed(line: string): { readonly name: string; readonly usage: Usage } | undefined {
   try {
-    const [name, ...numbers] = JSON.parse(line) as readonly unknown[];
+    const row: unknown = JSON.parse(line);
+    if (!Array.isArray(row)) return undefined;
+    const [name, ...numbers]: readonly unknown[] = row;
     if (typeof name !== 'string' || numbers.length !== fields.length || !numbers.every((number) => typeof number === 'number'))
       return undefined;
     return { name, usage: usageOf((field) => Number(numbers[fields.indexOf(field)])) };

@@ -6,7 +6,7 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { digestFile } from '../../core/digest.ts';
 import { absentAsUndefined } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import type { Cache } from '../cache.ts';
+import type { CacheFolder } from '../cache-folder.ts';
 import { inventory } from './inventory.ts';
 import type { StoredBlob, StoredRecord } from './inventory.ts';
 import { recordBody } from '../records.ts';
@@ -30,7 +30,7 @@ export type RecordShape = (value: Json) => readonly Digest[] | undefined;
 const readAtOnce = 8;
 
 /** Reads every blob and record. `shapes` are by kind; of kinds without one only their own digest counts. */
-export async function verifyCache(cache: Cache, shapes: Readonly<Record<string, RecordShape>>, context: Context): Promise<Verification> {
+export async function verifyCache(cache: CacheFolder, shapes: Readonly<Record<string, RecordShape>>, context: Context): Promise<Verification> {
   const { blobs, records } = await inventory(cache);
   const limit = pLimit(readAtOnce);
   const totalBytes = [...blobs, ...records].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -62,7 +62,8 @@ export async function verifyCache(cache: Cache, shapes: Readonly<Record<string, 
     if (body === undefined) return `the record of kind "${kind}" is not what was written`;
     const shape = shapes[kind];
     if (!shape) return undefined;
-    const needed = shape(JSON.parse(body) as Json);
+    const value: Json = JSON.parse(body);
+    const needed = shape(value);
     if (!needed) return `the record of kind "${kind}" has a shape of another version`;
     for (const digest of needed) if (!(await cache.content.has(digest))) return `the result needs the blob ${digest}, which is gone`;
     return undefined;

@@ -1,8 +1,8 @@
 // What a person means by A in `closure.ts size A`: an image by its system and profile, an image's manifest, or a store path.
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { openBinaryCache } from '../../nix/binary-cache/binary-cache.ts';
-import type { BinaryCache } from '../../nix/binary-cache/binary-cache.ts';
+import { publicKey } from '../../nix/binary-cache/signature.ts';
+import type { PublicKey } from '../../nix/binary-cache/signature.ts';
 import { manifestClosure } from '../../closure/manifest-closure.ts';
 import { closureInfos, storeClosure } from '../../nix/store/store.ts';
 import type { Store } from '../../nix/store/store.ts';
@@ -13,10 +13,12 @@ import type { StoreName } from '../../nix/store/store-path.ts';
 import type { Closure } from '../../closure/graph.ts';
 import { cannot } from '../../core/errors.ts';
 import { importPage, isPagePath } from '../../system/find-page.ts';
+import { optionalPart } from '../optional-parts.ts';
+import { repository } from '../repository.ts';
 import type { Task } from '../task.ts';
 
 const defaultStore = '/nix/store';
-const help = 'see npx zx tasks/closure.ts --help';
+export const help = 'see npx zx tasks/closure.ts --help';
 
 export interface NamedClosure {
   /** As it was typed. */
@@ -29,6 +31,11 @@ export interface NamedClosure {
 export interface StorePlace {
   readonly store: Store;
   readonly name: StoreName;
+}
+
+/** What lib/cli/closure/closure-cache-verbs.ts has for other verbs. */
+interface CacheReading {
+  cacheAt(place: string, task: Task): Promise<Store>;
 }
 
 /** Reads the closure that is meant. */
@@ -50,6 +57,7 @@ export async function storePlace(text: string, task: Task): Promise<StorePlace> 
   if (from === undefined) return folderPlace(text, task);
   const name = isStoreName(text) ? text : storeNameOf(task.path(text))?.name;
   if (name === undefined) throw cannot(`find "${text}" in "${from}"`, 'it is no store path', { blame: 'usage', hint: help });
+  const { cacheAt } = await optionalPart<CacheReading>(repository, 'binary-caches', `read the binary cache "${from}"`, ['cacheAt']);
   return { store: await cacheAt(from, task), name };
 }
 
@@ -68,24 +76,25 @@ export function folderPlace(text: string, { args, path }: Task): { readonly stor
   });
 }
 
+/** The folder of --to, which a verb writes. */
+export function neededFolder({ args }: Task, verb: string): string {
+  const to = args.text('to');
+  if (to === undefined) throw cannot(verb, 'it needs --to DIR', { blame: 'usage', hint: help });
+  return to;
+}
+
+/** The keys of --trusted-key. */
+export function trustedKeys({ args }: Task): readonly PublicKey[] {
+  return args.list('trusted-key').map(publicKey);
+}
+
 /** Whether `folderPlace` would find one. */
 export function isStorePath(text: string, { path }: Task): boolean {
   return isStoreName(text) || storeNameOf(path(text)) !== undefined || storeNameOf(resolved(path(text))) !== undefined;
 }
 
-/** The binary cache at a URL, or in a folder as the person wrote it. */
-export async function cacheAt(place: string, task: Task): Promise<BinaryCache> {
-  const { host } = task;
-  const known = /^\w+:/.test(place) ? place : task.path(place);
-  const cache =
-    caches.get(known) ?? openBinaryCache(known, { tempDir: host.env['TMPDIR'] || '/tmp', searchPath: host.env['PATH'] ?? '' }, task);
-  caches.set(known, cache);
-  return await cache;
-}
-
 /** One for all arguments, so that nothing is read twice. */
 const opened = new Map<string, StoreFolder>();
-const caches = new Map<string, Promise<BinaryCache>>();
 
 function openStore(dir: string, storeDir?: string): StoreFolder {
   const key = `${dir}\n${storeDir ?? ''}`;

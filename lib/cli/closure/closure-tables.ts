@@ -1,8 +1,7 @@
 // Closures as lines for a person and as objects for --json.
 import type { Json } from '../../core/digest.ts';
 import { formatBytes } from '../../core/sizes.ts';
-import { closureSizes, sizesByKind } from '../../closure/size.ts';
-import { closureBytes, nodeOf, referencesFirst } from '../../closure/graph.ts';
+import { closureBytes, closureSizes, nodeOf, referencesFirst, sizesByKind } from '../../closure/graph.ts';
 import { versionsText, versionText } from '../../closure/diff.ts';
 import type { PackageChange } from '../../closure/diff.ts';
 import { isStoreName, plainName } from '../../nix/store/store-path.ts';

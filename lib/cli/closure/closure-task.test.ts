@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { puppetTask } from '../../dev/testing/puppet-task.ts';
 import { Failure } from '../../core/errors.ts';
 import { closureFlags, studyClosure } from './closure-task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'closure-task-'));
 test.after(() => rm(root, { recursive: true }));

@@ -1,17 +1,16 @@
 // What tasks/closure.ts does: a verb, and closures.
 import { cannot, nearest } from '../../core/errors.ts';
-import { closureSizes } from '../../closure/size.ts';
-import { closureBytes, findNode } from '../../closure/graph.ts';
+import { closureBytes, closureSizes, findNode, shortestPath, treeLines } from '../../closure/graph.ts';
 import { packageDiff } from '../../closure/diff.ts';
-import { shortestPath } from '../../closure/why.ts';
-import { treeLines } from '../../closure/tree.ts';
-import { namedClosure, storePlace } from './closure-argument.ts';
+import { help, namedClosure, storePlace } from './closure-argument.ts';
 import type { NamedClosure } from './closure-argument.ts';
 import { changeJson, changeLine, closureJson, comparisonLines, packageLine, sizeLines } from './closure-tables.ts';
 import type { Flag } from '../command-line.ts';
-import { copy, hash, replace, verify, writeCache } from './closure-store-verbs.ts';
+import { optionalPart } from '../optional-parts.ts';
+import { repository } from '../repository.ts';
+import { hash, verify } from './closure-store-verbs.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const closureFlags = {
   store: {
@@ -46,6 +45,17 @@ interface Verb {
   readonly work: (task: Task, words: readonly string[]) => Promise<Outcome>;
 }
 
+/** What lib/cli/closure/closure-replace-verb.ts has. */
+interface ReplaceVerb {
+  readonly replace: Verb['work'];
+}
+
+/** What lib/cli/closure/closure-cache-verbs.ts has. */
+interface CacheVerbs {
+  readonly copy: Verb['work'];
+  readonly writeCache: Verb['work'];
+}
+
 const verbs: Readonly<Record<string, Verb>> = {
   size: { words: 'A [B]', count: [1, 2], work: size },
   packages: { words: 'A [B]', count: [1, 2], work: packages },
@@ -57,8 +67,6 @@ const verbs: Readonly<Record<string, Verb>> = {
   cache: { words: 'ROOT --to DIR', count: [1, 1], work: writeCache },
   verify: { words: 'PATH', count: [1, 1], work: verify },
 };
-
-const help = 'see npx zx tasks/closure.ts --help';
 
 export async function studyClosure(task: Task): Promise<Outcome> {
   const [word = '', ...words] = task.args.words;
@@ -72,6 +80,23 @@ export async function studyClosure(task: Task): Promise<Outcome> {
   if (words.length < min) throw cannot('read the command line', `${word} needs ${verb.words}`, { blame: 'usage', hint: help });
   if (words.length > max) throw cannot('read the command line', `"${words[max]}" is one word too many`, { blame: 'usage', hint: help });
   return await verb.work(task, words);
+}
+
+async function replace(task: Task, words: readonly string[]): Promise<Outcome> {
+  const part = await optionalPart<ReplaceVerb>(repository, 'replace', 'replace dependencies', ['replace']);
+  return await part.replace(task, words);
+}
+
+async function copy(task: Task, words: readonly string[]): Promise<Outcome> {
+  return await (await cacheVerbs('copy from a binary cache')).copy(task, words);
+}
+
+async function writeCache(task: Task, words: readonly string[]): Promise<Outcome> {
+  return await (await cacheVerbs('write a binary cache')).writeCache(task, words);
+}
+
+async function cacheVerbs(what: string): Promise<CacheVerbs> {
+  return await optionalPart<CacheVerbs>(repository, 'binary-caches', what, ['copy', 'writeCache']);
 }
 
 async function size(task: Task, words: readonly string[]): Promise<Outcome> {

@@ -122,7 +122,7 @@ interface OtherKernelRequest {
 
 async function withOtherKernel({ target, own, named, at }: OtherKernelRequest, context: Pick<Task, 'report' | 'signal'>): Promise<MachineDescription> {
   const what = `start ${target.system.name} with the kernel ${named}`;
-  const { withReferenceKernel } = await optionalPart<OtherKernels>(repository, 'other-kernels', what);
+  const { withReferenceKernel } = await optionalPart<OtherKernels>(repository, 'other-kernels', what, ['withReferenceKernel']);
   return await withReferenceKernel(target.system, own, named, at, context);
 }
 

@@ -1,16 +1,12 @@
-// The cache directory that a command line means.
+// The cache directory of tasks that look at a cache and do not create one.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layout } from '../../cache/layout.ts';
+import { layout } from '../../cache/cache-folder.ts';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';
 
-export function cacheDirOf({ args, host, path }: Task): string {
-  const given = args.text('cache');
-  return given === undefined ? host.cacheDir : path(given);
-}
-
-/** For tasks that look at a cache and make none: a folder named with --cache must be one. */
+/** The cache directory that the command line means. A folder that is named with --cache must be one. */
 export async function existingCacheDir(task: Task): Promise<string> {
   const dir = cacheDirOf(task);
   if (task.args.text('cache') !== undefined && !(await absentAsUndefined(stat(join(dir, layout))))) {

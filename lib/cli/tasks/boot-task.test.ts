@@ -10,7 +10,7 @@ import { system as asterinas } from '../../../systems/asterinas.ts';
 import { system as redox } from '../../../systems/redox.ts';
 import { bootFlags, judgeBoots, matrixOf } from './boot-task.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-boot-task-'));

@@ -38,7 +38,7 @@ import { optionalPart } from '../optional-parts.ts';
 import { repository } from '../repository.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 /** What lib/cli/tasks/kernel-test-task.ts has. */
 interface KernelTests {
@@ -76,7 +76,7 @@ export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
   const { args, path, print, report } = task;
   if (args.text('ktest') === undefined) refuseBuildFlags(args);
   if (args.text('ktest') !== undefined) {
-    const { testKernel } = await optionalPart<KernelTests>(repository, 'kernel-tests', 'run the tests of a kernel');
+    const { testKernel } = await optionalPart<KernelTests>(repository, 'kernel-tests', 'run the tests of a kernel', ['testKernel']);
     return await testKernel(task, root);
   }
   const before = await earlierFindings(task);

@@ -2,7 +2,7 @@
 import { relative } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
 import { cannot } from '../../core/errors.ts';
-import type { Context } from '../../core/events.ts';
+import type { Context, Outcome } from '../../core/events.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { BuiltSystem } from '../../assemble/build-system.ts';
 import type { BuiltPart } from '../../assemble/build-component.ts';
@@ -25,11 +25,10 @@ import { kernelWishes } from '../flags/checkout-flags.ts';
 import { configuredBuild, packageNotes } from '../flags/configured-build.ts';
 import { diskPassword } from '../flags/disk-password.ts';
 import { compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
-import type { Outcome } from '../../report/outcome.ts';
 import { repository } from '../repository.ts';
 
 /** What the command line asks for. */

@@ -2,7 +2,8 @@
 import { openHistory } from '../../actions/explain/history.ts';
 import { rebuild } from '../../actions/rebuild.ts';
 import { requireSandbox } from '../../actions/sandbox/sandbox.ts';
-import type { Cache } from '../../cache/cache.ts';
+import { withDigests } from '../../cache/cache.ts';
+import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Json } from '../../core/digest.ts';
 import { byCodeUnit, digestRecord } from '../../core/digest.ts';
 import { plural } from '../../core/sizes.ts';
@@ -10,10 +11,15 @@ import type { Task } from '../task.ts';
 import { resultsOf } from './cache-results.ts';
 
 /** Compiles `wanted` results again, chosen by the seed; those that cannot be carried out as they were are passed over. */
-export async function rebuildSome(wanted: number, task: Task, cache: Cache): Promise<{ readonly differs: boolean; readonly json: Json }> {
+export async function rebuildSome(
+  wanted: number,
+  task: Task,
+  folder: CacheFolder,
+): Promise<{ readonly differs: boolean; readonly json: Json }> {
   const { args, host, print, report, signal } = task;
   const seed = args.text('seed') ?? String(performance.timeOrigin);
   const sandbox = await requireSandbox(!args.has('no-sandbox'), host.env['PATH'] ?? '', signal);
+  const cache = withDigests(folder);
   const history = await openHistory(cache);
   const lot = new Map((await resultsOf(cache)).map(([key, result]) => [digestRecord([seed, key]), [key, result] as const]));
   const rows: Json[] = [];
@@ -36,6 +42,7 @@ export async function rebuildSome(wanted: number, task: Task, cache: Cache): Pro
       );
     rows.push({ unit: origin.label, key, outcome: outcome.kind, differing: outcome.kind === 'differs' ? [...outcome.differing] : [] });
   }
+  await cache.digests.save();
   print(
     `${plural(rows.length, 'result')} compiled again, seed ${seed}: ${same} the same, ${rows.length - same} not (${skipped} could not be repeated)`,
   );

@@ -1,12 +1,12 @@
 // What tasks/cache.ts knows of results: what their artifacts are for.
 import { filesOfResult, resultOf } from '../../actions/action.ts';
 import type { ActionResult, FileArtifact } from '../../actions/action.ts';
-import type { Cache } from '../../cache/cache.ts';
+import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 
 /** What every artifact of a result is, by its digest. */
-export async function artifactRoles(cache: Cache): Promise<ReadonlyMap<Digest, string>> {
+export async function artifactRoles(cache: CacheFolder): Promise<ReadonlyMap<Digest, string>> {
   const roles = new Map<Digest, string>();
   for (const [, result] of await resultsOf(cache))
     for (const artifact of filesOfResult(result)) roles.set(artifact.digest, roleOf(artifact));
@@ -20,7 +20,7 @@ export function roleOf({ path, executable }: Pick<FileArtifact, 'path' | 'execut
 }
 
 /** Results by the keys of their actions, in the order of the keys. */
-export async function resultsOf(cache: Cache): Promise<readonly (readonly [Digest, ActionResult])[]> {
+export async function resultsOf(cache: CacheFolder): Promise<readonly (readonly [Digest, ActionResult])[]> {
   const records = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
   const keys = [...(await records.keys())].sort(byCodeUnit);
   const rows = await Promise.all(keys.map(async (key) => [key, resultOf((await records.get(key)) ?? null)] as const));

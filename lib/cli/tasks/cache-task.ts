@@ -1,8 +1,8 @@
 // What tasks/cache.ts does: a verb and the cache directory. Knows what the kinds of records mean, which lib/cache does not.
 import { filesOfResult, resultOf } from '../../actions/action.ts';
 import { historyKind, historyOf, originOf, originsKind } from '../../actions/explain/history.ts';
-import { openCache } from '../../cache/cache.ts';
-import type { Cache } from '../../cache/cache.ts';
+import { openCacheFolder } from '../../cache/cache-folder.ts';
+import type { CacheFolder } from '../../cache/cache-folder.ts';
 import { collectGarbage } from '../../cache/upkeep/gc.ts';
 import { inventory } from '../../cache/upkeep/inventory.ts';
 import { statsOf } from '../../cache/upkeep/stats.ts';
@@ -20,7 +20,7 @@ import { repository } from '../repository.ts';
 import { artifactRoles } from './cache-results.ts';
 import { existingCacheDir } from '../flags/cache-flag.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const cacheFlags = {
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
@@ -34,7 +34,7 @@ export const cacheFlags = {
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-const verbs: Readonly<Record<string, (task: Task, cache: Cache) => Promise<Outcome>>> = { stats, verify, gc };
+const verbs: Readonly<Record<string, (task: Task, cache: CacheFolder) => Promise<Outcome>>> = { stats, verify, gc };
 const verbFlags: Readonly<Record<string, readonly string[]>> = {
   stats: [],
   verify: ['repair', 'rebuild', 'seed', 'no-sandbox'],
@@ -51,7 +51,7 @@ export async function manageCache(task: Task): Promise<Outcome> {
   if (stray) throw cannot('read the command line', `--${stray.flag} belongs to ${stray.verb}`, { blame: 'usage', hint });
   gcRequest(task); // what is wrong with the command line shows before the cache is touched
   args.count('rebuild', 1);
-  const cache = await openCache(await existingCacheDir(task), process.pid, report);
+  const cache = await openCacheFolder(await existingCacheDir(task), process.pid, report);
   try {
     return await work(task, cache);
   } finally {
@@ -68,7 +68,7 @@ export function strayFlag(verb: string, given: (flag: string) => boolean): { rea
   return undefined;
 }
 
-async function stats({ print }: Task, cache: Cache): Promise<Outcome> {
+async function stats({ print }: Task, cache: CacheFolder): Promise<Outcome> {
   const found = statsOf(await inventory(cache), await artifactRoles(cache));
   const share = ({ count, bytes }: Share): string => `${formatBytes(bytes).padStart(9)}  ${count}`;
   print(`${formatBytes(found.bytes).padStart(9)}  in ${cache.root}`);
@@ -110,7 +110,7 @@ const shapes: Readonly<Record<string, RecordShape>> = {
   [historyKind]: (value) => historyOf(value) && [],
 };
 
-async function verify(task: Task, cache: Cache): Promise<Outcome> {
+async function verify(task: Task, cache: CacheFolder): Promise<Outcome> {
   const { args, print } = task;
   const { blobs, records, bytes, damage } = await verifyCache(cache, shapes, task);
   for (const { path, why } of damage) print(`damaged ${path}: ${why}`);
@@ -132,15 +132,15 @@ async function verify(task: Task, cache: Cache): Promise<Outcome> {
 
 /** What lib/cli/tasks/cache-rebuild.ts has. */
 interface Rebuilding {
-  rebuildSome(wanted: number, task: Task, cache: Cache): Promise<{ readonly differs: boolean; readonly json: Json }>;
+  rebuildSome(wanted: number, task: Task, cache: CacheFolder): Promise<{ readonly differs: boolean; readonly json: Json }>;
 }
 
 async function rebuilding(...[wanted, task, cache]: Parameters<Rebuilding['rebuildSome']>): ReturnType<Rebuilding['rebuildSome']> {
-  const { rebuildSome } = await optionalPart<Rebuilding>(repository, 'rebuild', 'compile results again');
+  const { rebuildSome } = await optionalPart<Rebuilding>(repository, 'rebuild', 'compile results again', ['rebuildSome']);
   return await rebuildSome(wanted, task, cache);
 }
 
-async function gc(task: Task, cache: Cache): Promise<Outcome> {
+async function gc(task: Task, cache: CacheFolder): Promise<Outcome> {
   const dryRun = task.args.has('dry-run');
   const kinds = { origins: [originsKind], lists: [historyKind] };
   const collected = await collectGarbage(cache, kinds, { ...gcRequest(task), dryRun }, task);

@@ -10,7 +10,7 @@ import { bootOnce } from './boot-task.ts';
 import type { Flag } from '../command-line.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 const { profile, accel, cpus, memory, cache } = machineFlags;
 const { timeout, silence, grace, 'no-ask': noAsk, expect, send } = verdictFlags;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { puppetTask } from '../../dev/testing/puppet-task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 import { copy, copyFlags } from './copy-task.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'copy-task-'));

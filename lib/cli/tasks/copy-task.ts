@@ -1,7 +1,7 @@
 // What tasks/copy.ts does: copies tasks into another repository, says what changed in a copy, and takes what is newer.
 import { relative } from 'node:path';
 import { plural } from '../../core/sizes.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 import type { Flag } from '../command-line.ts';
 import { cannot } from '../../core/errors.ts';
 import { checkCopy, copyName, copyTasks, updateCopy } from '../copy/copy-tasks.ts';

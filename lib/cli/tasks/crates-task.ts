@@ -9,13 +9,12 @@ import type { CompiledProject } from '../../crates/compiled.ts';
 import { projectSet } from '../../crates/project.ts';
 import { publish } from '../../crates/compiled.ts';
 import type { Project, Sysroot } from '../../crates/project.ts';
-import { watchBuild } from '../../report/build-recorder.ts';
+import { processCost, watchBuild } from '../../report/build-recorder.ts';
 import type { Flag } from '../command-line.ts';
-import { processCost } from '../../report/process-cost.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const projectFlags = {
   package: { type: 'string', value: 'P', multiple: true, help: 'build this package of the workspace' },
@@ -127,7 +126,7 @@ async function sysrootOf({ args, path, signal }: Task, cache: Cache): Promise<Sy
   }
   const { optionalPart } = await import('../optional-parts.ts'); // few builds have one
   const { repository } = await import('../repository.ts');
-  const { folderSysroot } = await optionalPart<Sysroots>(repository, 'sysroots', 'use --sysroot');
+  const { folderSysroot } = await optionalPart<Sysroots>(repository, 'sysroots', 'use --sysroot', ['folderSysroot']);
   return await folderSysroot(triple, path(folder), cache, signal);
 }
 

@@ -4,7 +4,7 @@ import type { ActionRecord, ActionResult, Artifact } from '../../actions/action.
 import { differences, reasonsOf } from '../../actions/explain/differences.ts';
 import { openHistory } from '../../actions/explain/history.ts';
 import type { History, Origin } from '../../actions/explain/history.ts';
-import { openCache } from '../../cache/cache.ts';
+import { openCacheFolder } from '../../cache/cache-folder.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 import { cannot, nearest } from '../../core/errors.ts';
@@ -12,7 +12,7 @@ import { formatBytes, formatMs } from '../../core/sizes.ts';
 import type { Flag } from '../command-line.ts';
 import { existingCacheDir } from '../flags/cache-flag.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const explainFlags = {
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
@@ -31,7 +31,7 @@ interface Explained {
 export async function explainUnit(task: Task): Promise<Outcome> {
   const { args, print, report } = task;
   const [wanted = ''] = args.words;
-  const cache = await openCache(await existingCacheDir(task), process.pid, report);
+  const cache = await openCacheFolder(await existingCacheDir(task), process.pid, report);
   try {
     const history = await openHistory(cache);
     const results = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);

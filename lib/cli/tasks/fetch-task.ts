@@ -12,10 +12,10 @@ import { fetchReference } from '../../sources/reference-lock.ts';
 import { loadSystem } from '../../system/load.ts';
 import type { LoadedSystem } from '../../system/load.ts';
 import type { Flag } from '../command-line.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const fetchFlags = {
   update: { type: 'boolean', help: 'take the versions that archives and branches have now, and write sources.lock anew' },

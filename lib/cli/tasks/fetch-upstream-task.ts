@@ -10,9 +10,9 @@ import type { System } from '../../system/system.ts';
 import { fetchUpstream } from '../../upstream/fetch.ts';
 import type { FetchedUpstream, UpstreamUpdate } from '../../upstream/fetch.ts';
 import { mirrorOf } from '../../upstream/mirror.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 /** Commits of an update that are printed. The JSON has more. */
 const printedCommits = 20;

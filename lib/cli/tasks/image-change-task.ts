@@ -8,7 +8,7 @@ import { putIntoImage } from '../../image/change/put-image.ts';
 import { parseSize } from '../flags/cache-amounts.ts';
 import { hostOf, scratchDir, takeWords } from '../flags/image-argument.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 const permissions = 0o777;
 

@@ -15,7 +15,7 @@ import { hostOf, openedImage, printNames, takeWords } from '../flags/image-argum
 import { optionalPart } from '../optional-parts.ts';
 import { repository } from '../repository.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const imageFlags = {
   partition: { type: 'string', value: 'NAME', help: 'only this partition; PATH is then a path inside it' },
@@ -41,7 +41,7 @@ const verbs: Readonly<Record<string, Verb>> = {
 };
 
 async function imageChanges(what: string): Promise<ImageChanges> {
-  return await optionalPart<ImageChanges>(repository, 'image-changes', what);
+  return await optionalPart<ImageChanges>(repository, 'image-changes', what, ['put', 'grow']);
 }
 
 export async function inspectImage(it: Task): Promise<Outcome> {

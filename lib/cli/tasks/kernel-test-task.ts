@@ -1,10 +1,10 @@
 // What test-boot.ts does with --ktest: builds the kernel of a checkout with its tests, boots it, and reports each test.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { here } from '../../actions/sandbox/root.ts';
+import { here } from '../../actions/place.ts';
 import { openCache } from '../../cache/cache.ts';
 import { cannot, cannotBecause, exitCodes } from '../../core/errors.ts';
-import type { Context } from '../../core/events.ts';
+import type { Context, Outcome } from '../../core/events.ts';
 import { plural } from '../../core/sizes.ts';
 import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
 import { buildSystem } from '../../assemble/build-system.ts';
@@ -22,12 +22,11 @@ import { sourcesOf } from '../flags/chosen-sources.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
 import { kernelWishes } from '../flags/checkout-flags.ts';
 import { compilerOptions } from '../flags/compiler-flags.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { testSuiteXml } from '../../report/junit.ts';
 import { changedMachine } from '../flags/machine-flags.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
 
 const defaultSilenceMs = 10_000;
 

@@ -21,11 +21,11 @@ import { sourceFlags } from '../flags/source-flags.ts';
 import type { Flag } from '../command-line.ts';
 import { configurationFlags, configuredBuild } from '../flags/configured-build.ts';
 import type { ConfiguredBuild } from '../flags/configured-build.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import { listTree } from '../../report/list-tree.ts';
 import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const listFlags = {
   profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },

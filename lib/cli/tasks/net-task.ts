@@ -8,7 +8,7 @@ import { networkDown, networkUp, stepLine } from '../../machine/network.ts';
 import type { Firewall, NetworkStep, TapNetwork } from '../../machine/network.ts';
 import type { Flag } from '../command-line.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const netFlags = {
   device: { type: 'string', value: 'NAME', help: 'the TAP device (default bloomery0)' },

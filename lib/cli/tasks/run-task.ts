@@ -6,7 +6,7 @@ import { castFile } from '../../console/cast.ts';
 import type { Cast } from '../../console/cast.ts';
 import { MenuAnswers } from '../../console/menu.ts';
 import { absentAsUndefined, cannot, cannotBecause } from '../../core/errors.ts';
-import { here } from '../../actions/sandbox/root.ts';
+import { here } from '../../actions/place.ts';
 import { firstVncPort } from '../../machine/machine.ts';
 import type { Display, MachineDescription } from '../../machine/machine.ts';
 import { freePort } from '../../machine/ports.ts';

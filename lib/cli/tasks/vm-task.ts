@@ -15,7 +15,7 @@ import type { RunningRecord } from '../../machine/run-directory.ts';
 import type { Flag } from '../command-line.ts';
 import { memoryOf } from '../flags/cache-amounts.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 export const vmFlags = {
   machine: { type: 'string', value: 'PID', help: 'which machine, where several run' },

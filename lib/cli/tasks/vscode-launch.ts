@@ -1,5 +1,5 @@
 // The file by which Visual Studio Code attaches to the gdb server of a machine (source: the manual of CodeLLDB, "Remote debugging"). Pure.
-import { here } from '../../actions/sandbox/root.ts';
+import { here } from '../../actions/place.ts';
 import { cannot } from '../../core/errors.ts';
 
 /** Where it is in a folder that is opened there. */

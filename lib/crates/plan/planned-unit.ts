@@ -1,6 +1,6 @@
 // Units of a plan: what the plan says of them, what is below them in the graph once they are built, and what they wait for.
 import type { ActionResult } from '../../actions/action.ts';
-import type { Edge } from '../../actions/schedule.ts';
+import type { Edge } from '../../actions/walk.ts';
 import type { Checkout } from '../../cache/checkouts.ts';
 import type { Digest } from '../../core/digest.ts';
 import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';

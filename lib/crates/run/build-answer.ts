@@ -1,7 +1,7 @@
 // What a build comes to: the files that projects were compiled to, under the names that cargo gives them, and the answer that the same
 // build with nothing new gives, computed from one that ran.
 import { filesOfResult } from '../../actions/action.ts';
-import { writtenFolder } from '../../actions/sandbox/mounts.ts';
+import { writtenFolder } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { digestBytes, digestRecord } from '../../core/digest.ts';
 import type { Json } from '../../core/digest.ts';

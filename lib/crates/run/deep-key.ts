@@ -3,7 +3,7 @@
 // stops a rebuild where they came out the same; both lead to the same result.
 import { filesOfResult, isActionKey, resultOf } from '../../actions/action.ts';
 import type { ActionKey, ActionRecord, ActionResult } from '../../actions/action.ts';
-import { digestOfPlace } from '../../actions/place-digest.ts';
+import { digestOfPlace } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Records } from '../../cache/records.ts';
 import { byCodeUnit, digestRecord } from '../../core/digest.ts';

@@ -9,7 +9,7 @@ import type { Tracer } from '../../actions/sandbox/tracer.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { folderOf } from '../../cache/checkouts.ts';
 import type { Context } from '../../core/events.ts';
-import { makeFolder } from '../../core/folders.ts';
+import { makeFolder } from '../../core/paths.ts';
 import { places } from '../unit/places.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { hasEarlyMetadata } from '../plan/planned-unit.ts';

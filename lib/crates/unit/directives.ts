@@ -65,7 +65,7 @@ export function parseDirectives(stdout: string, packageName: string): Directives
   let wantsBootstrap = false;
 
   for (const line of stdout.split('\n')) {
-    if (/[\u{dc80}-\u{dcff}]/u.test(line)) continue; // a byte that is not UTF-8 (lib/core/byte-path.ts): cargo skips the line, too
+    if (/[\u{dc80}-\u{dcff}]/u.test(line)) continue; // a byte that is not UTF-8 (lib/core/paths.ts): cargo skips the line, too
     const match = /^cargo(::?)(.*)$/s.exec(trimmed(line));
     if (!match) continue;
     const [, colons, rest = ''] = match;

@@ -3,10 +3,10 @@
 import { posix } from 'node:path';
 import type { ActionKey, ActionResult } from '../../actions/action.ts';
 import type { Made } from '../../actions/lookup.ts';
-import { hostPath, isBelow } from '../../actions/sandbox/mounts.ts';
+import { hostPath, isBelow } from '../../actions/place.ts';
 import { toHostPaths } from '../../actions/sandbox/sandbox.ts';
 import type { View } from '../../actions/sandbox/sandbox.ts';
-import type { Violation } from '../../actions/sandbox/violation.ts';
+import type { Violation } from '../../actions/sandbox/witness.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';

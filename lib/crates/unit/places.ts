@@ -6,7 +6,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { here, levelsAbove, root } from '../../actions/sandbox/root.ts';
+import { here, levelsAbove, root } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { FileDigests } from '../../cache/digests/file-digests.ts';
 import type { Digest } from '../../core/digest.ts';

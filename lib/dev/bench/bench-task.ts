@@ -12,7 +12,7 @@ import { rowOf, tableOf } from './crates-benchmark-table.ts';
 import { benchmarkCrates } from './crates-benchmark.ts';
 import { openWorkload } from './crates-workload.ts';
 import type { Task } from '../../cli/task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 import { benchmarkWorkspace } from './workspace-benchmark.ts';
 
 export const benchFlags = {

@@ -9,7 +9,7 @@ import { selectionArgs } from '../../crates/project.ts';
 import type { Project } from '../../crates/project.ts';
 import { checkOut, leafFile } from './crates-workload.ts';
 import type { Checkout, Workload } from './crates-workload.ts';
-import { processCost } from '../../report/process-cost.ts';
+import { processCost } from '../../report/build-recorder.ts';
 
 /** One run of a command. The last three are told by our own runs. */
 export interface Cost {

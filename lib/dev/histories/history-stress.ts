@@ -4,7 +4,7 @@ import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAsUndefined } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { removeTree } from '../../core/remove-tree.ts';
+import { removeTree } from '../../core/paths.ts';
 import { cargoBuilder, hostTriple, ownBuilder } from './builders.ts';
 import type { Env } from './builders.ts';
 import type { History } from './history.ts';

@@ -2,7 +2,7 @@
 // asked first because it takes less time, and is believed where ours agrees with it.
 import { join } from 'node:path';
 import type { Context } from '../../core/events.ts';
-import { removeTree } from '../../core/remove-tree.ts';
+import { removeTree } from '../../core/paths.ts';
 import { difference } from './build-outcome.ts';
 import type { BuildOutcome, Builder } from './build-outcome.ts';
 import { Checkout } from './checkout.ts';

@@ -6,7 +6,7 @@ import pLimit from 'p-limit';
 import { parse } from 'smol-toml';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { removeTree } from '../../core/remove-tree.ts';
+import { removeTree } from '../../core/paths.ts';
 import { outputOf } from '../../core/sh.ts';
 import { difference } from './build-outcome.ts';
 import type { BuildOutcome } from './build-outcome.ts';

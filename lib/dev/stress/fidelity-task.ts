@@ -9,7 +9,7 @@ import { projectFlags, projectsOf } from '../../cli/tasks/crates-task.ts';
 import { compilerOptions } from '../../cli/flags/compiler-flags.ts';
 import type { Flag } from '../../cli/command-line.ts';
 import type { Task } from '../../cli/task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 const { out, cache, 'no-sandbox': noSandbox, ...comparisonFlags } = projectFlags;
 

@@ -12,7 +12,7 @@ import { plural } from '../../core/sizes.ts';
 import { consoleRules } from '../../boot/boot-target.ts';
 import type { Flag } from '../../cli/command-line.ts';
 import type { Task } from '../../cli/task.ts';
-import type { Outcome } from '../../report/outcome.ts';
+import type { Outcome } from '../../core/events.ts';
 
 /** Parts that texts are held back in. */
 const folds = 5;

@@ -2,7 +2,7 @@
 // what a build leaves behind; not what is done to it.
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { layout } from '../../cache/layout.ts';
+import { layout } from '../../cache/cache-folder.ts';
 import { byCodeUnit, digestFile } from '../../core/digest.ts';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';

@@ -3,7 +3,7 @@
 // inodes.rst, special_inodes.rst, directory.rst, inlinedata.rst, attributes.rst) and fs/ext4/acl.h.
 import { Buffer } from 'node:buffer';
 import type { ImageBytes } from '../read/volume.ts';
-import { decodeName } from '../../core/byte-path.ts';
+import { decodeName } from '../../core/paths.ts';
 import { KiB } from '../../core/sizes.ts';
 
 /** The superblock's magic number, and its place in the file system. */

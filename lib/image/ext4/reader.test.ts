@@ -22,7 +22,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeName, encodePath } from '../../core/byte-path.ts';
+import { decodeName, encodePath } from '../../core/paths.ts';
 import type { Context } from '../../core/events.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { run } from '../../core/sh.ts';

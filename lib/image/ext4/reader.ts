@@ -2,7 +2,7 @@
 // targets are bytes (lib/core/byte-path.ts). The journal is not replayed, as in debugfs: an image that was not
 // unmounted shows what was written to its place.
 import { Buffer } from 'node:buffer';
-import { decodeName } from '../../core/byte-path.ts';
+import { decodeName } from '../../core/paths.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import { MiB } from '../../core/sizes.ts';

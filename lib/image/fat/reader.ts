@@ -15,7 +15,7 @@ import type { FilePiece, Volume, VolumeEntry } from '../read/volume.ts';
 import type { Context } from '../../core/events.ts';
 import { tried } from '../image-tools.ts';
 import type { ImageHost } from '../image-tools.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 
 /** The most records that a directory may have. */
 const mostDirectoryBytes = 2 * MiB;

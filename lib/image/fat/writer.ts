@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { MiB } from '../../core/sizes.ts';
 import { contentSize, nameOf, openContent, parentOf } from '../file-tree.ts';
 import type { Content } from '../file-tree.ts';

@@ -2,7 +2,7 @@
 // two generations, and the reader of either one. The reader trusts nothing: every offset is checked before it
 // is followed.
 import { Buffer } from 'node:buffer';
-import { decodeName } from '../../core/byte-path.ts';
+import { decodeName } from '../../core/paths.ts';
 import { cannot } from '../../core/errors.ts';
 import { badName, fileTree, joinPath } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';

@@ -3,7 +3,7 @@
 // refused, because its names would be others than those that were written.
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { decodeName } from '../../core/byte-path.ts';
+import { decodeName } from '../../core/paths.ts';
 import { cannot, Failure } from '../../core/errors.ts';
 import { badName, joinPath } from '../file-tree.ts';
 import { specialTypes } from '../read/volume.ts';

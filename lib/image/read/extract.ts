@@ -7,12 +7,10 @@ import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, rea
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Buffer } from 'node:buffer';
-import { encodePath } from '../../core/byte-path.ts';
+import { encodePath, removeTree, TreePaths } from '../../core/paths.ts';
 import { cannot, cannotBecause, errnoOf, Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
-import { removeTree } from '../../core/remove-tree.ts';
-import { TreePaths } from '../../core/tree-paths.ts';
+import { pace } from '../../core/events.ts';
 import { imagePathOf } from './image-reader.ts';
 import type { ImageVolume } from './image-reader.ts';
 import { tried } from '../image-tools.ts';

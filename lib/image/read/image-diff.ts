@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { MiB } from '../../core/sizes.ts';
 import type { Gpt } from '../gpt.ts';
 import { imagePathOf } from './image-reader.ts';

@@ -3,7 +3,7 @@
 // partition table by sfdisk, each volume by its own reader.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { encodePath, mayHaveLostBytes } from '../../core/byte-path.ts';
+import { encodePath, mayHaveLostBytes } from '../../core/paths.ts';
 import { cannot, cannotBecause, Failure, nearest } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { cpioVolume, gzipMagic, newcMagic } from '../cpio.ts';

@@ -1,6 +1,6 @@
 // How the entries of an image are shown to a user: one line each, like ls. A name with control characters is
 // quoted, so that it can neither end its line nor change the terminal.
-import { encodePath } from '../../core/byte-path.ts';
+import { encodePath } from '../../core/paths.ts';
 import type { Json } from '../../core/digest.ts';
 import { capabilityText, capabilityXattr, xattrRecord } from '../xattrs.ts';
 import { imagePathOf } from './image-reader.ts';

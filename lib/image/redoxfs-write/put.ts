@@ -2,7 +2,7 @@
 // directory that names it.
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { joinPath, nameOf, openContent, parentOf } from '../file-tree.ts';
 import type { OpenContent } from '../file-tree.ts';
 import type { PutRequest } from '../change/put-request.ts';

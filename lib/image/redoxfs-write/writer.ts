@@ -9,7 +9,7 @@ import type { Context } from '../../core/events.ts';
 import { joinPath, namesByDirectory, openContent } from '../file-tree.ts';
 import type { Entry, FileTree } from '../file-tree.ts';
 import { guidFrom, guidText } from '../guid.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 import { BlockAllocator, writeAllocationLog } from './allocation.ts';
 import { encodeNode, encodeTreeList, idOfSlot, isFull, mostNodes, nodeTypes, slotsPerList, treeLevels } from '../redoxfs/node.ts';
 import type { DirectoryEntry } from '../redoxfs/node.ts';

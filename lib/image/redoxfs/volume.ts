@@ -21,7 +21,7 @@ import {
 import type { BlockPointer } from './blocks.ts';
 import type { Finding, Volume, VolumeEntry } from '../read/volume.ts';
 import { joinPath } from '../file-tree.ts';
-import { pace } from '../../core/pace.ts';
+import { pace } from '../../core/events.ts';
 
 /**
  * Opens nothing before it is asked for something, so that a volume without a usable header can still be

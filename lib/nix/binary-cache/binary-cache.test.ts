@@ -57,7 +57,7 @@ async function sample(key = secretText): Promise<{ cache: string; user: StoreNam
   await mkdir(store);
   await writeFile(join(store, 'tmp'), 'a source\n');
   const { hash } = await summaryOf(narOf(join(store, 'tmp')), [], context);
-  const { fromBase32 } = await import('../store/base32.ts');
+  const { fromBase32 } = await import('../store/nix-hash.ts');
   const hex = Buffer.from(fromBase32(hash.slice(7)) ?? []).toString('hex');
   const source = sourcePath(store, 'source', hex, { others: [], self: false });
   await cp(join(store, 'tmp'), join(store, source));

@@ -15,11 +15,10 @@ import { summaryOf } from '../nar/summary.ts';
 import { narOf } from '../nar/writer.ts';
 import { signedBy } from './signature.ts';
 import type { PublicKey } from './signature.ts';
-import { withStaging } from '../store/staging.ts';
+import { publishPathRecord, publishStoreRecord, withStaging } from '../store/staging.ts';
 import type { Staging } from '../store/staging.ts';
 import { closureInfos, storeClosure } from '../store/store.ts';
 import type { StoreName } from '../store/store-path.ts';
-import { publishPathRecord, publishStoreRecord } from '../store/store-record.ts';
 
 export interface Copying {
   readonly roots: readonly StoreName[];

@@ -1,8 +1,8 @@
 // A derivation as Nix writes it to a .drv file: one term, in one line, keys sorted. Read into data and printed back to the same bytes.
 // Source: libstore/derivations.cc, parseDerivation and unparse. Texts are bytes: an environment need not be UTF-8.
 import { cannot } from '../../core/errors.ts';
-import { byteText, bytesOf, readable } from '../nar/byte-text.ts';
-import type { ByteText } from '../nar/byte-text.ts';
+import { bytesOf, byteText, readable } from '../nar/format.ts';
+import type { ByteText } from '../nar/format.ts';
 
 export interface Output {
   readonly name: string;

@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { asRoot, withSmallDisk } from '../../dev/testing/small-disk.ts';
 import { Failure } from '../../core/errors.ts';
-import { byteText } from './byte-text.ts';
+import { byteText } from './format.ts';
 import { restoreNar } from './restore.ts';
 import { summaryOf } from './summary.ts';
 import { narOf } from './writer.ts';

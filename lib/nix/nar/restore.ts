@@ -4,9 +4,9 @@ import { closeSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs'
 import { rm } from 'node:fs/promises';
 import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
-import { byteText, bytesOf, joined, readable } from './byte-text.ts';
-import type { ByteText } from './byte-text.ts';
+import { pace } from '../../core/events.ts';
+import { bytesOf, byteText, joined, readable } from './format.ts';
+import type { ByteText } from './format.ts';
 import { narEntries } from './reader.ts';
 import type { ReadOptions } from './reader.ts';
 

@@ -1,9 +1,9 @@
 // What is known of a NAR once it went by: its size, its hash, and the store paths that it names. Constant memory.
 import { sha256 } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
-import { toBase32 } from '../store/base32.ts';
-import { referenceScan } from '../store/reference-scan.ts';
+import { pace } from '../../core/events.ts';
+import { toBase32 } from '../store/nix-hash.ts';
+import { referenceScan } from '../store/hash-parts.ts';
 import type { StoreName } from '../store/store-path.ts';
 
 export interface NarSummary {

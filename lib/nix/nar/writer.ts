@@ -2,9 +2,8 @@
 // a NAR does not keep is left out, so equal trees have equal bytes. Knows no hashes and no store.
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
-import { byteText, bytesOf, joined, readable } from './byte-text.ts';
-import type { ByteText } from './byte-text.ts';
-import { narMagic, paddingOf } from './format.ts';
+import { bytesOf, byteText, joined, narMagic, paddingOf, readable } from './format.ts';
+import type { ByteText } from './format.ts';
 
 const chunkBytes = 1 << 20;
 const ownerMayExecute = 0o100;

@@ -3,11 +3,10 @@
 // NAR without its own name. So the same replacement gives the same paths everywhere, and Nix takes them from a cache without a signature.
 import { rm } from 'node:fs/promises';
 import { byCodeUnit } from '../../core/digest.ts';
-import { phase } from '../../core/events.ts';
+import { pace, phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
-import { toBase32 } from '../store/base32.ts';
-import { moduloHash } from '../store/modulo-hash.ts';
+import { toBase32 } from '../store/nix-hash.ts';
+import { moduloHash } from '../store/hash-parts.ts';
 import { plainNarInfo } from '../binary-cache/narinfo.ts';
 import type { NarInfo } from '../binary-cache/narinfo.ts';
 import { narTally, observed } from '../nar/summary.ts';
@@ -16,9 +15,8 @@ import { narOf } from '../nar/writer.ts';
 import { replacementPlan } from './replacement-plan.ts';
 import type { Replacement } from './replacement-plan.ts';
 import { rewritten } from './rewrite.ts';
-import { withStaging } from '../store/staging.ts';
+import { keepRecords, withStaging } from '../store/staging.ts';
 import type { Staging } from '../store/staging.ts';
-import { keepRecords } from '../store/store-record.ts';
 import { closureInfos } from '../store/store.ts';
 import type { PathInfo, Store } from '../store/store.ts';
 import { plainName, sourcePath } from '../store/store-path.ts';

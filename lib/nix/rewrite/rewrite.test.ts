@@ -1,8 +1,7 @@
 // Hash parts in streams of bytes: found and replaced wherever they stand, over the ends of chunks, and nowhere else.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hashPartSearch } from '../store/hash-parts.ts';
-import { referenceScan } from '../store/reference-scan.ts';
+import { hashPartSearch, referenceScan } from '../store/hash-parts.ts';
 import { rewritten } from './rewrite.ts';
 import type { StoreName } from '../store/store-path.ts';
 

@@ -2,8 +2,8 @@
 // of a narinfo has the hash that the name was computed from. Source: libstore/content-address.cc, libstore/store-api.cc.
 import { lstatSync } from 'node:fs';
 import type { Context } from '../../core/events.ts';
-import { pace } from '../../core/pace.ts';
-import { moduloHash } from './modulo-hash.ts';
+import { pace } from '../../core/events.ts';
+import { moduloHash } from './hash-parts.ts';
 import { narOf } from '../nar/writer.ts';
 import { hashAlgorithms, hasher, hashesOfFile, parseNixHash, printNixHash } from './nix-hash.ts';
 import type { HashAlgorithm, NixHash } from './nix-hash.ts';

@@ -1,13 +1,16 @@
 // New store paths are written in a hidden folder next to their places. They are moved there when they are complete, one by
 // one or all at once, so that a run that fails or is stopped leaves nothing partial.
-import { mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cannot, cannotBecause } from '../../core/errors.ts';
-import { makeFolder } from '../../core/folders.ts';
+import { makeFolder } from '../../core/paths.ts';
 import type { Context } from '../../core/events.ts';
 import { summaryOf } from '../nar/summary.ts';
 import { narOf } from '../nar/writer.ts';
+import type { NarInfo } from '../binary-cache/narinfo.ts';
+import { pathRecord, storeRecord } from './store-record.ts';
+import type { StoreRecord } from './store-record.ts';
 
 export interface Staging {
   /** A place of its own for something unfinished; nothing is there. */
@@ -48,6 +51,33 @@ export async function withStaging<T>(dir: string, context: Context, work: (stagi
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     if (isNew) await removeEmpty(dir);
   }
+}
+
+/** Keeps the records of `infos` at the end of the staging. */
+export async function keepRecords(staging: Staging, storeDir: string, infos: Iterable<NarInfo>): Promise<void> {
+  for (const record of [storeRecord(storeDir), ...[...infos].map((info) => pathRecord(info, storeDir))]) {
+    staging.keep(await written(record, staging), record.name, 'replace');
+  }
+}
+
+/** Publishes how the store names itself. */
+export async function publishStoreRecord(staging: Staging, storeDir: string): Promise<void> {
+  await publishRecord(staging, storeRecord(storeDir));
+}
+
+/** Publishes what a cache says of one path. */
+export async function publishPathRecord(staging: Staging, storeDir: string, info: NarInfo): Promise<void> {
+  await publishRecord(staging, pathRecord(info, storeDir));
+}
+
+async function publishRecord(staging: Staging, record: StoreRecord): Promise<void> {
+  await staging.publish(await written(record, staging), record.name, 'replace');
+}
+
+async function written({ text }: StoreRecord, staging: Staging): Promise<string> {
+  const path = staging.place('record');
+  await writeFile(path, text);
+  return path;
 }
 
 async function published(all: readonly Kept[], dir: string, context: Context): Promise<void> {

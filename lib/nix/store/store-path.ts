@@ -2,7 +2,7 @@
 // part of every hash. Source: libstore/store-api.cc (makeStorePath and its callers), verified against Nix 2.8.0.
 import { byCodeUnit, sha256 } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
-import { base32Alphabet, toBase32 } from './base32.ts';
+import { base32Alphabet, toBase32 } from './nix-hash.ts';
 
 /** "<32 characters>-<name>": the last part of a store path. */
 export type StoreName = string & { readonly __storeName: true };

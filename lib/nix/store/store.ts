@@ -2,9 +2,8 @@
 import pLimit from 'p-limit';
 import { phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
-import { closureOf } from '../../closure/graph.ts';
+import { closureOf, nameVersion } from '../../closure/graph.ts';
 import type { Closure, ClosureNode } from '../../closure/graph.ts';
-import { nameVersion } from '../../closure/name-version.ts';
 import { plainName } from './store-path.ts';
 import type { StoreName } from './store-path.ts';
 

@@ -1,8 +1,8 @@
 // From what a witness wrote down to what a command was refused: a table of lines, and the words of a command that no witness saw.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { violationsInWords, violationsOf } from './violation.ts';
-import type { Violation } from './violation.ts';
+import { violationsInWords, violationsOf } from './witness.ts';
+import type { Violation } from './witness.ts';
 
 /** What the host has and the sandbox does not show. */
 const hidden = ['/users/me', '/users/me/.ssh/id', '/bloomery/work', '/bloomery/work/sibling/x', '/etc/secret', '/etc/passwd'];

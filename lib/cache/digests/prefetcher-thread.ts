@@ -1,9 +1,9 @@
-// The thread of tree-reader.ts: reads the files of trees from the last tree of an order to the first, and tells each tree's digests.
+// The thread of prefetcher.ts: reads the files of trees from the last tree of an order to the first, and tells each tree's digests.
 import { lstatSync, readdirSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { digestFileSync } from '../../core/digest.ts';
-import { stampOf } from './file-stamp.ts';
-import type { ReaderOrder, ReaderPort } from './tree-reader.ts';
+import { stampOf } from './written-looks.ts';
+import type { ReaderOrder, ReaderPort } from './prefetcher.ts';
 
 const { port }: ReaderPort = workerData;
 

@@ -1,8 +1,8 @@
 // Which path of the host a place stands for, and the other way round.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hostPath, isBelow, pathsOf, placeOfPath } from './mounts.ts';
-import { shellAction } from '../../dev/testing/shell-action.ts';
+import { hostPath, isBelow, pathsOf, placeOfPath } from './place.ts';
+import { shellAction } from '../dev/testing/shell-action.ts';
 
 const mounts = { '/bloomery/work': '/users/me/project', '/bloomery/work/vendor': '/srv/vendor', '/srv/data': '/srv/data' };
 

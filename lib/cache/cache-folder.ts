@@ -1,0 +1,68 @@
+// One cache directory, shared by all checkouts of a user: the content store, the records by their kinds, and
+// a folder of this process for unfinished work. Knows where these are; not what an action is, and not how
+// sources are looked at (cache.ts).
+import { mkdtemp, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Json } from '../core/digest.ts';
+import { cannotBecause, errnoOf } from '../core/errors.ts';
+import type { Report } from '../core/events.ts';
+import { makeFolder, removeTree } from '../core/paths.ts';
+import { openContentStore } from './content-store.ts';
+import type { ContentStore } from './content-store.ts';
+import { openRecords } from './records.ts';
+import type { Records } from './records.ts';
+
+/** The layout of the cache directory; a change that old records cannot be read with gets the next number. */
+export const layout = 'v1';
+
+export interface CacheFolder {
+  /** The cache directory itself: what is known of the host (toolchains, the standard library's source) is in it. */
+  readonly root: string;
+  /** The part of it that this layout owns. */
+  readonly dir: string;
+  /** This process's folder for unfinished work, on the same file system; gone after `close`. */
+  readonly tmpDir: string;
+  readonly content: ContentStore;
+  /** Records of one kind ("actions", "inputs", "plans"), in a folder of that name. */
+  records<T extends Json>(kind: string, is: (value: Json) => value is T): Promise<Records<T>>;
+  close(): Promise<void>;
+}
+
+/** Opens the cache in `dir`, creates it where it is missing, and removes what killed processes left behind. `pid` is this process's. */
+export async function openCacheFolder(dir: string, pid: number, report: Report): Promise<CacheFolder> {
+  const home = join(dir, layout);
+  try {
+    await makeFolder(join(home, 'tmp'));
+    await sweep(join(home, 'tmp'));
+    const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
+    return {
+      root: dir,
+      dir: home,
+      tmpDir,
+      content: await openContentStore(join(home, 'content'), tmpDir, report),
+      records: (kind, is) => openRecords(join(home, kind), tmpDir, is, report),
+      async close() {
+        removeTree(tmpDir);
+      },
+    };
+  } catch (error) {
+    throw cannotBecause(`open the cache in "${dir}"`, error, 'choose another folder with --cache DIR');
+  }
+}
+
+/** Removes the folders of processes that have ended. One that cannot be removed does not keep the cache from opening. */
+async function sweep(tmp: string): Promise<void> {
+  for (const name of await readdir(tmp)) {
+    if (!alive(Number.parseInt(name, 10))) removeTree(join(tmp, name));
+  }
+}
+
+/** Whether there is a process of that number. */
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM'; // another user's
+  }
+}

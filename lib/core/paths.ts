@@ -1,0 +1,266 @@
+// Files and folders whose names, depth and permissions third-party code may have chosen. Names are bytes, and
+// not all of them are UTF-8. Inside the program a name is a string in which a byte that is no part of UTF-8
+// is a lone surrogate from U+DC80 to U+DCFF, as in Python's "surrogateescape" (PEP 383), so that every name
+// survives the way there and back.
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
+import { mkdir, open, opendir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { absentAsUndefined, errnoOf } from './errors.ts';
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const escaped = /[\u{dc80}-\u{dcff}]/u;
+
+/** Returns the name as a string. */
+export function decodeName(bytes: Uint8Array): string {
+  const whole = decoded(bytes);
+  if (whole !== undefined) return whole;
+  let name = '';
+  for (let at = 0; at < bytes.length;) {
+    const first = bytes[at] ?? 0;
+    const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    const character = decoded(bytes.subarray(at, at + length));
+    name += character ?? String.fromCharCode(0xdc00 + first);
+    at += character === undefined ? 1 : length;
+  }
+  return name;
+}
+
+/** Returns what node:fs takes for a path: the string itself where it is Unicode, else its bytes. */
+export function encodePath(path: string): string | Buffer {
+  if (!escaped.test(path)) return path;
+  return Buffer.concat(
+    [...path].map((character) => (escaped.test(character) ? Buffer.from([character.charCodeAt(0) - 0xdc00]) : Buffer.from(character))),
+  );
+}
+
+/** Whether a name that was read as text may have lost bytes: Node writes U+FFFD in their place. */
+export function mayHaveLostBytes(text: string): boolean {
+  return text.includes('\ufffd');
+}
+
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+export interface TreeEntry {
+  readonly name: string;
+  /** "other": a pipe, a socket or a device. */
+  readonly kind: 'file' | 'folder' | 'link' | 'other';
+}
+
+/** So many UTF-16 code units, of at most three bytes each, are less than the kernel's 4095 bytes. */
+const longest = 1200;
+
+export class TreePaths {
+  /** Open folders: absolute path -> file descriptor. */
+  readonly #anchors = new Map<string, number>();
+
+  /** Returns a path that node:fs takes, valid until `close`. Folders above it must exist. */
+  at(path: string): string | Buffer {
+    return this.#short(path, () => undefined);
+  }
+
+  /** Creates the folder and those above it that are missing. */
+  makeFolder(path: string): void {
+    const make = (piece: string | Buffer): void => void mkdirSync(piece, { recursive: true });
+    make(this.#short(path, make));
+  }
+
+  /** Lists a folder, in no order. */
+  entries(path: string): readonly TreeEntry[] {
+    const place = this.at(path);
+    const read = readdirSync(place, { withFileTypes: true });
+    if (!read.some(({ name }) => mayHaveLostBytes(name))) return read.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+    const inBytes = readdirSync(place, { withFileTypes: true, encoding: 'buffer' });
+    return inBytes.map((entry) => ({ name: decodeName(entry.name), kind: kindOf(entry) }));
+  }
+
+  /** Returns the target of a link as it was written. */
+  linkTarget(path: string): string {
+    const target = readlinkSync(this.at(path));
+    return mayHaveLostBytes(target) ? decodeName(readlinkSync(this.at(path), 'buffer')) : target;
+  }
+
+  /** Lets the owner read, write and enter a folder. `mode` is its present mode where it is known. The path must not be a link. */
+  openFolder(path: string, mode = 0): void {
+    if ((mode & 0o700) !== 0o700) chmodSync(this.at(path), (mode & 0o777) | 0o700);
+  }
+
+  close(): void {
+    for (const fd of this.#anchors.values()) closeSync(fd);
+    this.#anchors.clear();
+  }
+
+  #short(path: string, before: (piece: string | Buffer) => void): string | Buffer {
+    let base = '';
+    let done = 0;
+    while (path.length - done > longest) {
+      const cut = path.lastIndexOf('/', done + longest);
+      if (cut <= done) break; // one name that is too long: the kernel refuses it
+      const prefix = path.slice(0, cut);
+      let fd = this.#anchors.get(prefix);
+      if (fd === undefined) {
+        const piece = encodePath(base + path.slice(done, cut));
+        before(piece);
+        fd = openSync(piece, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+        this.#anchors.set(prefix, fd);
+      }
+      base = `/proc/self/fd/${fd}`;
+      done = cut;
+    }
+    return encodePath(base + path.slice(done));
+  }
+}
+
+function kindOf(entry: Dirent | Dirent<Buffer>): TreeEntry['kind'] {
+  return entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'link' : 'other';
+}
+
+/** Removes `dir`, an absolute path, with everything in it. Never fails and follows no link; returns whether it is gone. */
+export function removeTree(dir: string): boolean {
+  try {
+    rmSync(dir, { recursive: true, force: true });
+    return true;
+  } catch {
+    return removeObstinate(dir);
+  }
+}
+
+function removeObstinate(dir: string): boolean {
+  const paths = new TreePaths();
+  /** From outer to inner folders. One that was entered is removed when it is the last again. */
+  const open: { readonly path: string; entered: boolean }[] = [{ path: dir, entered: false }];
+  try {
+    if (!lstatSync(dir).isDirectory()) return attempt(() => unlinkSync(dir));
+    for (let folder = open.at(-1); folder !== undefined; folder = open.at(-1)) {
+      const { path, entered } = folder;
+      if (entered) {
+        attempt(() => rmdirSync(paths.at(path)));
+        open.pop();
+        continue;
+      }
+      folder.entered = true;
+      attempt(() => {
+        paths.openFolder(path);
+        for (const { name, kind } of paths.entries(path)) {
+          if (kind === 'folder') open.push({ path: `${path}/${name}`, entered: false });
+          else attempt(() => unlinkSync(paths.at(`${path}/${name}`)));
+        }
+      });
+    }
+    return lstatSync(dir, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  } finally {
+    paths.close();
+  }
+}
+
+function attempt(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch {
+    return false; // what cannot be removed now is removed by a later start
+  }
+}
+
+/** Makes the folder and those above it that are missing. What is there and is no folder, or cannot be made, is the system's own error. */
+export async function makeFolder(path: string): Promise<void> {
+  if ((await absentAsUndefined(stat(path)))?.isDirectory()) return;
+  if (dirname(path) !== path) await makeFolder(dirname(path));
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    await opendir(path).then((folder) => folder.close()); // ENOTDIR where a file is in the way
+  }
+}
+
+/**
+ * Returns what `use` returns for a path that leads to the opened file whatever becomes of its name; undefined where `path` is not a regular file
+ * that can be read. The path's folder must be one that third-party code cannot replace.
+ */
+export async function withRegularFile<T>(path: string, use: (opened: string, about: Stats) => Promise<T>): Promise<T | undefined> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: unknown) => {
+    if (notThere.has(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  });
+  if (!file) return undefined;
+  try {
+    const about = await file.stat();
+    return about.isFile() ? await use(`/proc/self/fd/${file.fd}`, about) : undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Absent, a link, not permitted, a socket or a device without a driver. */
+const notThere: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV']);
+
+export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isSymbolicLink'>;
+
+const nothingThere: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG']);
+
+/** None in a folder that we may not read. */
+export function entriesOf(dir: string): readonly Entry[] {
+  try {
+    const entries = readdirSync(encodePath(dir), { withFileTypes: true });
+    if (!entries.some(({ name }) => mayHaveLostBytes(name))) return entries;
+    const inBytes = readdirSync(encodePath(dir), { withFileTypes: true, encoding: 'buffer' });
+    return inBytes.map((entry) => ({
+      name: decodeName(entry.name),
+      isDirectory: () => entry.isDirectory(),
+      isSymbolicLink: () => entry.isSymbolicLink(),
+    }));
+  } catch (error) {
+    if (nothingThere.has(errnoOf(error) ?? '')) return [];
+    throw error;
+  }
+}
+
+/** A command that lists a folder gets the kinds of its entries, and need not look at each. A name has no slash. */
+export function nameWithKind(entry: Entry): string {
+  return entry.name + (entry.isDirectory() ? '/' : entry.isSymbolicLink() ? '//' : '');
+}
+
+export function linkTarget(path: string): string {
+  return decodeName(readlinkSync(encodePath(path), 'buffer'));
+}
+
+/** Undefined where there is nothing, also below a file. An exception for each absent file would cost more than the look. */
+export function statOrAbsent(ask: typeof lstatSync, path: string): Stats | undefined {
+  try {
+    return ask(encodePath(path), { throwIfNoEntry: false });
+  } catch (error) {
+    if (nothingThere.has(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a folder is at the path, or a link to one. */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(encodePath(path), { throwIfNoEntry: false })?.isDirectory() === true;
+  } catch {
+    return false; // below a file, or a link that leads to itself
+  }
+}
