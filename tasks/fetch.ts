@@ -3,7 +3,7 @@
 import '../lib/cli/compile-cache.ts';
 
 const { fetchFlags, fetchTask } = await import('../lib/cli/tasks/fetch-task.ts');
-const { repository } = await import('../lib/cli/repository.ts');
+const { repository } = await import('../lib/cli/task.ts');
 const { task } = await import('../lib/cli/task.ts');
 
 await task(

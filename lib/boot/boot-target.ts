@@ -1,14 +1,13 @@
 // What a boot is about: which system, which of its images, which rules judge it. Reads the system's page; starts nothing.
 import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import type { ConsoleRules } from '../console/rules.ts';
+import type { ConsoleRules, GuestSession } from '../console/rules.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
 import { checkoutOf, ownFolder } from '../system/checkout-folder.ts';
+import { commandLinePath, imageFileName, kernelPath } from '../system/find-page.ts';
 import type { PagePlace } from '../system/find-page.ts';
-import type { GuestSession } from '../system/guest-session.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
 import { loadPage } from '../system/load.ts';
-import { commandLinePath, imageFileName, kernelPath } from '../system/output-paths.ts';
 import { defaultProfile, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 

@@ -1,25 +1,21 @@
 // A boot test: the machine is started, its console recorded, and the record judged until there is a verdict. Joins lib/machine and
 // lib/console, which do not know each other; prints nothing.
 import { readFile } from 'node:fs/promises';
-import { Dialogue } from '../console/dialogue.ts';
+import { Dialogue, MenuAnswers } from '../console/dialogue.ts';
 import type { Step } from '../console/dialogue.ts';
 import { Judge } from '../console/judge.ts';
-import type { Mark } from '../console/marks.ts';
-import { MenuAnswers } from '../console/menu.ts';
-import type { ConsoleRules, Limits } from '../console/rules.ts';
-import { question } from '../console/unsure-prompt.ts';
 import { transcript } from '../console/transcript.ts';
-import type { Transcript } from '../console/transcript.ts';
+import type { Mark, Transcript } from '../console/transcript.ts';
+import type { ConsoleRules, Limits, GuestSession } from '../console/rules.ts';
+import { question } from '../console/prompts.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import type { RunningMachine } from '../machine/qemu/launch.ts';
-import type { MachineDescription } from '../machine/machine.ts';
+import type { RunningMachine, MachineDescription } from '../machine/machine.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import { consoleChecks, guestSession } from './guest-check.ts';
 import type { CheckResult } from './guest-check.ts';
-import type { GuestSession } from '../system/guest-session.ts';
 import { startMachine } from './start-machine.ts';
 import type { MachineOrder } from './machine-order.ts';
 

@@ -3,10 +3,9 @@
 import { Cleaner } from '../console/lines/clean.ts';
 import { openShell } from '../console/shell.ts';
 import type { Shell, ShellLine } from '../console/shell.ts';
-import type { LineRule } from '../console/rules.ts';
+import type { LineRule, GuestCheck, GuestSession } from '../console/rules.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import type { GuestCheck, GuestSession } from '../system/guest-session.ts';
 
 export interface CheckResult {
   readonly name: string;

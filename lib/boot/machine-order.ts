@@ -1,6 +1,5 @@
 // What a machine is started with: its description, its image, and which program emulates it.
-import type { AcceleratorChoice } from '../machine/accelerator.ts';
-import type { MachineDescription, Monitor } from '../machine/machine.ts';
+import type { AcceleratorChoice, MachineDescription, Monitor } from '../machine/machine.ts';
 
 /** `auto`: Cloud Hypervisor where the page prefers it and the host has it, else QEMU. */
 export type MonitorChoice = Monitor | 'auto';

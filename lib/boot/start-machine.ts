@@ -11,12 +11,10 @@ import { cloudHypervisorFirmware, uefiFlash } from '../machine/firmware.ts';
 import { cloudHypervisorProgram, cloudHypervisorSettings } from '../machine/cloud-hypervisor/command-line.ts';
 import { launchCloudHypervisor } from '../machine/cloud-hypervisor/launch.ts';
 import { launch } from '../machine/qemu/launch.ts';
-import type { RunningMachine } from '../machine/qemu/launch.ts';
-import type { Display, MachineDescription, WrittenArguments } from '../machine/machine.ts';
+import type { RunningMachine, Display, MachineDescription, WrittenArguments } from '../machine/machine.ts';
 import { checkPorts } from '../machine/ports.ts';
 import { snapshotDisk } from '../machine/qemu/control.ts';
-import { qemuProgram } from '../machine/qemu/command-line.ts';
-import { writtenAccelerator } from '../machine/qemu/written-arguments.ts';
+import { qemuProgram, writtenAccelerator } from '../machine/qemu/command-line.ts';
 import type { MachineOrder } from './machine-order.ts';
 import { chosenMonitor, shareServer } from './monitor-choice.ts';
 

@@ -110,3 +110,6 @@ function hostOf(cwd: string, env: NodeJS.ProcessEnv): Host {
   const cacheHome = present['XDG_CACHE_HOME'] || join(present['HOME'] ?? homedir(), '.cache');
   return { cwd, env: present, cacheDir: present['BLOOMERY_CACHE'] || join(cacheHome, 'bloomery') };
 }
+
+/** The repository that this file belongs to. */
+export const repository = resolve(import.meta.dirname, '../..');

@@ -2,7 +2,7 @@
 // lines at a time and in the middle of others; those are taken out. Knows no machine: it is given bytes to hear and a way to type.
 import { cannot } from '../core/errors.ts';
 import { Cleaner } from './lines/clean.ts';
-import { Continuation } from './lines/continuation.ts';
+import { Continuation } from './lines/prefixes.ts';
 import type { LineRule } from './rules.ts';
 
 /** Both directions of a console. */

@@ -6,11 +6,9 @@ import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { run } from '../core/sh.ts';
-import type { Accelerator } from './machine.ts';
+import type { Accelerator, AcceleratorChoice } from './machine.ts';
 import { acceleratorArguments, bareArguments, resetArguments } from './qemu/command-line.ts';
 import { removeRunDirectory, runDirectory } from './run-directory.ts';
-
-export type AcceleratorChoice = Accelerator | 'auto';
 
 export interface ProbeHost {
   /** The absolute path of QEMU. */

@@ -7,7 +7,7 @@ import { isLockOf, readUpstreamLock } from '../upstream/lock.ts';
 import type { UpstreamLock } from '../upstream/lock.ts';
 import type { GitSource, NamedSource } from '../upstream/source.ts';
 import type { SourceChoice, UpstreamOrigin } from '../system/component.ts';
-import { sourceRows } from '../system/image-facts.ts';
+import { sourceRows } from '../system/image-rows.ts';
 import { profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 

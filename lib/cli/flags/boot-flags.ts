@@ -4,21 +4,19 @@ import { join } from 'node:path';
 import type { Step } from '../../console/dialogue.ts';
 import type { Limits } from '../../console/rules.ts';
 import { cannot, cannotBecause, nearest } from '../../core/errors.ts';
-import type { AcceleratorChoice } from '../../machine/accelerator.ts';
-import type { MachineDescription } from '../../machine/machine.ts';
+import type { AcceleratorChoice, MachineDescription } from '../../machine/machine.ts';
 import type { MachineRecord } from '../../machine/run-directory.ts';
 import type { OsdkAction } from '../../osdk/manifest.ts';
 import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
-import { osdkMachine } from '../../boot/osdk-machine.ts';
 import type { BootTarget } from '../../boot/boot-target.ts';
+import { osdkMachine } from '../../boot/osdk-machine.ts';
 import type { MachineOrder, MonitorChoice } from '../../boot/machine-order.ts';
 import type { CommandLine, Flag } from '../command-line.ts';
-import { gdbOf } from './device-flags.ts';
-import { changedMachine, machineChanges } from './machine-flags.ts';
+import { gdbOf, changedMachine, machineChanges } from './machine-flags.ts';
 import { optionalPart } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
-import { systemWord } from '../system-word.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
+import { systemWord } from '../../system/find-page.ts';
 
 /** Which machine: for everything that starts one. */
 export const machineFlags = {

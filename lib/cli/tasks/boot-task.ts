@@ -17,8 +17,7 @@ import { loadPage, loadSystem } from '../../system/load.ts';
 import type { System } from '../../system/system.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from '../flags/boot-flags.ts';
 import type { BootChoice } from '../flags/boot-flags.ts';
-import { sourceFlags } from '../flags/source-flags.ts';
-import { checkoutFlags } from '../flags/checkout-flags.ts';
+import { sourceFlags, checkoutFlags } from '../flags/source-flags.ts';
 import {
   attachLines,
   bootOutcome,
@@ -35,9 +34,9 @@ import type { Flag } from '../command-line.ts';
 import { junitXml } from '../../report/junit.ts';
 import type { JUnitCase } from '../../report/junit.ts';
 import { optionalPart } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
-import { systemWord } from '../system-word.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
+import { systemWord } from '../../system/find-page.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
 /** What lib/cli/tasks/kernel-test-task.ts has. */

@@ -8,7 +8,7 @@ import { puppetTask } from '../../dev/testing/puppet-task.ts';
 import { run } from '../../core/sh.ts';
 import type { RunResult } from '../../core/sh.ts';
 import { build as buildIn, buildFlags } from './build-task.ts';
-import { repository } from '../repository.ts';
+import { repository } from '../task.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-build-task-'));
 test.after(() => rm(dir, { recursive: true, force: true }));

@@ -19,17 +19,17 @@ import type { System } from '../../system/system.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
 import type { BuildWatch } from '../../report/build-recorder.ts';
 import type { Flag } from '../command-line.ts';
-import { checkoutFlags, kernelWishes } from '../flags/checkout-flags.ts';
+import { checkoutFlags, sourceFlags } from '../flags/source-flags.ts';
+import { kernelWishes } from '../flags/checkout-flags.ts';
 import { configurationFlags, configuredBuild, packageNotes } from '../flags/configured-build.ts';
 import { diskPassword, passwordFlags } from '../flags/disk-password.ts';
 import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import { cacheDirOf } from '../flags/cache-flag.ts';
-import { systemWord } from '../system-word.ts';
+import { systemWord } from '../../system/find-page.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
 import type { Outcome } from '../../report/outcome.ts';
-import { repository } from '../repository.ts';
-import { sourceFlags } from '../flags/source-flags.ts';
 
 export const buildFlags = {
   profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },

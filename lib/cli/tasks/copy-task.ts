@@ -5,7 +5,7 @@ import type { Outcome } from '../../report/outcome.ts';
 import type { Flag } from '../command-line.ts';
 import { cannot } from '../../core/errors.ts';
 import { checkCopy, copyName, copyTasks, updateCopy } from '../copy/copy-tasks.ts';
-import { repository } from '../repository.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
 
 export const copyFlags = {

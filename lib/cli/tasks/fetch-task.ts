@@ -13,7 +13,7 @@ import { loadSystem } from '../../system/load.ts';
 import type { LoadedSystem } from '../../system/load.ts';
 import type { Flag } from '../command-line.ts';
 import { cacheDirOf } from '../flags/cache-flag.ts';
-import { systemWord } from '../system-word.ts';
+import { systemWord } from '../../system/find-page.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 

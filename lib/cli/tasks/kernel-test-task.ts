@@ -15,7 +15,7 @@ import { runKernelTests } from '../../boot/kernel-tests.ts';
 import type { KernelTestResult } from '../../boot/kernel-tests.ts';
 import type { TestChoice } from '../../osdk/base-crate.ts';
 import { loadSystem } from '../../system/load.ts';
-import { kernelPath } from '../../system/output-paths.ts';
+import { kernelPath, systemWord } from '../../system/find-page.ts';
 import { defaultProfile, profileOf } from '../../system/system.ts';
 import { acceleratorChoice, machineOfCheckout } from '../flags/boot-flags.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
@@ -25,7 +25,6 @@ import { compilerOptions } from '../flags/compiler-flags.ts';
 import { cacheDirOf } from '../flags/cache-flag.ts';
 import { testSuiteXml } from '../../report/junit.ts';
 import { changedMachine } from '../flags/machine-flags.ts';
-import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 

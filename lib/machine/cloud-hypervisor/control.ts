@@ -3,7 +3,7 @@
 import { request } from 'node:http';
 import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause } from '../../core/errors.ts';
-import type { MachineControl, MachineInfo } from '../control.ts';
+import type { MachineControl, MachineInfo } from '../machine.ts';
 
 /** `VmInfo`, as far as it is used. */
 interface VmInfo {

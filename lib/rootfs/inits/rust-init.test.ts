@@ -15,7 +15,7 @@ import { MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
 import { chooseToolchain } from '../../crates/toolchain/choice.ts';
 import { launch } from '../../machine/qemu/launch.ts';
-import type { RunningMachine } from '../../machine/qemu/launch.ts';
+import type { RunningMachine } from '../../machine/machine.ts';
 import { qemuProgram } from '../../machine/qemu/command-line.ts';
 import { tableBackend } from './table.ts';
 import { checkServices } from '../services/check-services.ts';

@@ -19,7 +19,7 @@ import { tool } from '../../core/tools.ts';
 import { bootTest } from '../../boot/boot-test.ts';
 import { buildSystem } from '../../assemble/build-system.ts';
 import type { BuiltSystem } from '../../assemble/build-system.ts';
-import type { NixBase } from '../../system/nix-facts.ts';
+import type { NixBase } from '../../system/image-facts.ts';
 import { nixHost } from './nix-host.ts';
 import { nixBaseOf, onNix } from '../../system/nix-profile.ts';
 import type { System } from '../../system/system.ts';

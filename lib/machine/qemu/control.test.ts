@@ -1,8 +1,8 @@
 // The protocol with a puppet in QEMU's place: greeting, events in between, refusals, and a QEMU that goes away.
+import * as assert from 'uvu/assert';
 import { Duplex } from 'node:stream';
 import { test } from 'uvu';
-import * as assert from 'uvu/assert';
-import { openQmp } from './qmp.ts';
+import { openQmp } from './control.ts';
 
 /** Says what `answer` gives for each command and its number. */
 function puppet(answer: (command: string, id: number) => string): Duplex {
