@@ -16,7 +16,7 @@ import type { CLibrary } from '../system/component.ts';
 import { carriedBy } from './payload.ts';
 import { packageEntries } from './recipes/recipe-packages.ts';
 import { profileOf } from '../system/system.ts';
-import { originsFor } from '../sources/upstream-sources.ts';
+import { originsFor } from '../sources/fetched-origins.ts';
 
 export interface BuiltPart {
   /** Name or path in the stage -> absolute path. */

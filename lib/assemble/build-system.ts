@@ -38,8 +38,8 @@ import type { SystemImage } from './image-request.ts';
 import { systemImage } from './system-image.ts';
 import { compileWithPayloads } from './payload.ts';
 import { imageOf } from '../system/system.ts';
-import { originsFor } from '../sources/upstream-sources.ts';
-import type { FetchedOrigin } from '../sources/upstream-sources.ts';
+import { originsFor } from '../sources/fetched-origins.ts';
+import type { FetchedOrigin } from '../sources/fetched-origins.ts';
 
 export interface BuiltSystem {
   readonly imagePath: string;

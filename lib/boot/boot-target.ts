@@ -1,9 +1,9 @@
 // What a boot is about: which system, which of its images, which rules judge it. Reads the system's page; starts nothing.
+import { existsSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { ConsoleRules, GuestSession } from '../console/rules.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
-import { checkoutOf, ownFolder } from '../system/checkout-folder.ts';
 import { commandLinePath, imageFileName, kernelPath } from '../system/find-page.ts';
 import type { PagePlace } from '../system/find-page.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
@@ -132,4 +132,21 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/**
+ * The user's folder that the sandbox shows to the kernel of a checkout as its common one: the repository that it is in, or the checkout. `folder` may be
+ * that of the program that is generated below it.
+ */
+export function ownFolder(folder: string): string {
+  const checkout = checkoutOf(folder);
+  for (let at = checkout; ; at = dirname(at)) {
+    if (existsSync(join(at, '.git'))) return at;
+    if (at === dirname(at)) return checkout;
+  }
+}
+
+/** The folder of a checkout, which may be given by that of the program that is generated below it. */
+export function checkoutOf(folder: string): string {
+  return folder.replace(/\/target\/osdk\/[^/]*$/, '');
 }

@@ -17,7 +17,7 @@ import type { Evidence } from './evidence.ts';
 import { consoleChecks, guestSession } from './guest-check.ts';
 import type { CheckResult } from './guest-check.ts';
 import { startMachine } from './start-machine.ts';
-import type { MachineOrder } from './machine-order.ts';
+import type { MachineOrder } from './start-machine.ts';
 
 export interface BootTest extends MachineOrder {
   readonly rules: ConsoleRules;

@@ -217,7 +217,6 @@ async function judged(
       machine: { ...lonely, kernel: { ...kernel, commandLine: `${kernel.commandLine} ${more}` }, ...change },
       image: undefined,
       accelerator: 'tcg',
-      monitor: 'qemu',
       cacheDir: join(root, 'cache'),
       env: { PATH: env['PATH'] ?? '', TMPDIR: root },
       rules: linuxConsole,

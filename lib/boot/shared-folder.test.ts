@@ -25,7 +25,7 @@ const context: Context = {
   signal: new AbortController().signal,
   report: (event) => void (event.kind === 'note' && notes.push(event.text)),
 };
-const common = { accelerator: 'tcg', monitor: 'qemu', cacheDir, env: { ...env, TMPDIR: root } } as const;
+const common = { accelerator: 'tcg', cacheDir, env: { ...env, TMPDIR: root } } as const;
 
 test('over 9P, QEMU starts with a folder that the guest may write to and one that it may not', async () => {
   const image = join(root, 'disk.img');

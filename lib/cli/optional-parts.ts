@@ -6,10 +6,19 @@ import { cannot } from '../core/errors.ts';
 
 /** By the name that `tasks/copy.ts --with` takes; paths in the repository. */
 export const optionalParts = {
+  'cloud-hypervisor': 'lib/boot/cloud-hypervisor.ts',
+  'cookbook-sources': 'lib/cli/fetch/fetch-cookbook.ts',
+  'debian-sources': 'lib/cli/fetch/fetch-archives-task.ts',
   'kernel-tests': 'lib/cli/tasks/kernel-test-task.ts',
+  'osdk-machine': 'lib/boot/osdk-machine.ts',
   'other-kernels': 'lib/rootfs/reference-kernel.ts',
   rebuild: 'lib/cli/tasks/cache-rebuild.ts',
 } as const;
+
+/** Whether this copy of the repository has a part. */
+export function hasOptionalPart(root: string, name: keyof typeof optionalParts): boolean {
+  return existsSync(join(root, optionalParts[name]));
+}
 
 /** Loads a part. A copy of the repository that does not have it is a Failure: `what` could not be done. */
 export async function optionalPart<Part>(root: string, name: keyof typeof optionalParts, what: string): Promise<Part> {

@@ -113,3 +113,9 @@ function hostOf(cwd: string, env: NodeJS.ProcessEnv): Host {
 
 /** The repository that this file belongs to. */
 export const repository = resolve(import.meta.dirname, '../..');
+
+/** The cache directory that a command line means. */
+export function cacheDirOf({ args, host, path }: Pick<Task, 'args' | 'host' | 'path'>): string {
+  const given = args.text('cache');
+  return given === undefined ? host.cacheDir : path(given);
+}

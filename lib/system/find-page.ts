@@ -6,7 +6,6 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot, Failure, nearest } from '../core/errors.ts';
-import type { ImageFacts } from './image-facts.ts';
 
 /** Where a page is. All paths are absolute. */
 export interface PagePlace {
@@ -151,8 +150,13 @@ export function commandLinePath(kernel: string): string {
   return `${kernel}.cmdline`;
 }
 
+/** Of an image: how its file ends. */
+interface ImageKind {
+  readonly partitions: readonly { readonly fileSystem: { readonly kind: string; readonly gzip?: boolean } }[];
+}
+
 /** Where the image of a profile is, below the folder of all outputs: its name ends as its kind does. */
-export function imageFileName(stem: string, facts: ImageFacts | undefined): string {
+export function imageFileName(stem: string, facts: ImageKind | undefined): string {
   const kind = facts?.partitions[0]?.fileSystem;
   if (kind?.kind === 'cpio') return `${stem}.cpio${kind.gzip ? '.gz' : ''}`;
   return `${stem}.${kind?.kind === 'iso' ? 'iso' : 'img'}`;

@@ -8,17 +8,17 @@ const root = join(import.meta.dirname, '../../..');
 
 /** Files with the task itself, types included. A limit goes down with the closure, and up with a reason. */
 const most: Readonly<Record<string, number>> = {
-  'test-boot.ts': 98,
-  'tasks/build.ts': 345,
-  'tasks/cache.ts': 53,
-  'tasks/closure.ts': 62,
-  'tasks/crates.ts': 152,
+  'test-boot.ts': 57,
+  'tasks/build.ts': 323,
+  'tasks/cache.ts': 49,
+  'tasks/closure.ts': 61,
+  'tasks/crates.ts': 149,
   'tasks/explain.ts': 39,
-  'tasks/fetch.ts': 83,
-  'tasks/image.ts': 96,
-  'tasks/net.ts': 16,
-  'tasks/run.ts': 81,
-  'tasks/vm.ts': 20,
+  'tasks/fetch.ts': 43,
+  'tasks/image.ts': 94,
+  'tasks/net.ts': 15,
+  'tasks/run.ts': 47,
+  'tasks/vm.ts': 16,
 };
 
 for (const [task, limit] of Object.entries(most)) {

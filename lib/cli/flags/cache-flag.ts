@@ -1,14 +1,10 @@
-// The cache directory that a command line means.
+// A cache that has to exist already.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { layout } from '../../cache/layout.ts';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';
-
-export function cacheDirOf({ args, host, path }: Task): string {
-  const given = args.text('cache');
-  return given === undefined ? host.cacheDir : path(given);
-}
 
 /** For tasks that look at a cache and make none: a folder named with --cache must be one. */
 export async function existingCacheDir(task: Task): Promise<string> {

@@ -8,7 +8,7 @@ import type { SourceChoice } from '../../system/component.ts';
 import { defaultProfile, isConfigured } from '../../system/system.ts';
 import type { System } from '../../system/system.ts';
 import type { Flag } from '../command-line.ts';
-import { cacheDirOf } from './cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';
 
 export const configurationFlags = {

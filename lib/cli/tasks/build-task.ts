@@ -10,7 +10,8 @@ import { projectsOf } from '../../assemble/component-projects.ts';
 import type { SourceChoice } from '../../system/component.ts';
 import { nixBaseOf, onNix } from '../../system/nix-profile.ts';
 import type { NixImage } from '../../rootfs/nix/nix-base.ts';
-import { originsFor, originsOf } from '../../sources/upstream-sources.ts';
+import { originsFor } from '../../sources/fetched-origins.ts';
+import { originsOf } from '../../sources/upstream-sources.ts';
 import { withKernelCheckout } from '../../system/kernel-checkout.ts';
 import { liveSystem } from '../../system/live-image.ts';
 import { loadSystem } from '../../system/load.ts';
@@ -24,10 +25,9 @@ import { kernelWishes } from '../flags/checkout-flags.ts';
 import { configurationFlags, configuredBuild, packageNotes } from '../flags/configured-build.ts';
 import { diskPassword, passwordFlags } from '../flags/disk-password.ts';
 import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
-import { systemWord } from '../../system/find-page.ts';
-import { repository } from '../task.ts';
+import { cacheDirOf, repository } from '../task.ts';
 import type { Task } from '../task.ts';
+import { systemWord } from '../../system/find-page.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
@@ -144,7 +144,7 @@ interface DryRun extends Pick<BuildRequest, 'root' | 'profile' | 'packages' | 'r
 /** Prints what would be built. */
 async function dryRun({ host, print, ...task }: Task, about: string, request: DryRun): Promise<Outcome> {
   const { page, base, system, profile, packages, recipes, sources } = request;
-  const at = { root: request.root, cacheDir: cacheDirOf({ host, print, ...task }), env: host.env };
+  const at = { root: request.root, cacheDir: cacheDirOf({ host, ...task }), env: host.env };
   const fetched = (await fetchedSources(system, at))?.folder;
   const origins = await originsFor(request, at);
   const projects = projectsOf({ ...request, fetched, origins });

@@ -4,6 +4,7 @@ import { plural } from '../../core/sizes.ts';
 import type { Outcome } from '../../report/outcome.ts';
 import type { Flag } from '../command-line.ts';
 import { cannot } from '../../core/errors.ts';
+import { optionalParts } from '../optional-parts.ts';
 import { checkCopy, copyName, copyTasks, updateCopy } from '../copy/copy-tasks.ts';
 import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
@@ -14,7 +15,7 @@ export const copyFlags = {
     type: 'string',
     value: 'PART',
     multiple: true,
-    help: 'copy a part that tasks do without: kernel-tests (--ktest), other-kernels (--kernel), rebuild (--rebuild)',
+    help: `copy a part that tasks do without: ${Object.keys(optionalParts).join(', ')}`,
   },
   check: { type: 'boolean', help: 'say which files of the copy in FOLDER were changed, there or here; exit 1 if there are any' },
   update: { type: 'boolean', help: 'take what is newer here into FOLDER, but for files that were changed there' },

@@ -8,14 +8,13 @@ import { compile } from '../../crates/compile.ts';
 import type { CompiledProject } from '../../crates/compiled.ts';
 import { projectSet } from '../../crates/project-set.ts';
 import { publish } from '../../crates/publish.ts';
-import type { Project } from '../../crates/project.ts';
-import type { Sysroot } from '../../crates/project.ts';
+import type { Project, Sysroot } from '../../crates/project.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
 import type { Flag } from '../command-line.ts';
 import { processCost } from '../../report/process-cost.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
-import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
+import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';
+import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
 export const projectFlags = {

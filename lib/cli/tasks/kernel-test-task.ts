@@ -6,11 +6,10 @@ import { openCache } from '../../cache/cache.ts';
 import { cannot, cannotBecause, exitCodes } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { plural } from '../../core/sizes.ts';
-import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
+import { bootTarget, namedSystem, ownFolder } from '../../boot/boot-target.ts';
 import { buildSystem } from '../../assemble/build-system.ts';
 import { namedAddresses } from '../../boot/evidence.ts';
 import { withKernelCheckout } from '../../system/kernel-checkout.ts';
-import { ownFolder } from '../../system/checkout-folder.ts';
 import { runKernelTests } from '../../boot/kernel-tests.ts';
 import type { KernelTestResult } from '../../boot/kernel-tests.ts';
 import type { TestChoice } from '../../osdk/base-crate.ts';
@@ -22,10 +21,10 @@ import { sourcesOf } from '../flags/chosen-sources.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
 import { kernelWishes } from '../flags/checkout-flags.ts';
 import { compilerOptions } from '../flags/compiler-flags.ts';
-import { cacheDirOf } from '../flags/cache-flag.ts';
+import { cacheDirOf } from '../task.ts';
+import type { Task } from '../task.ts';
 import { testSuiteXml } from '../../report/junit.ts';
 import { changedMachine } from '../flags/machine-flags.ts';
-import type { Task } from '../task.ts';
 import type { Outcome } from '../../report/outcome.ts';
 
 const defaultSilenceMs = 10_000;
@@ -67,7 +66,6 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
     machine: changedMachine(machine, args, path),
     image,
     accelerator: acceleratorChoice(args),
-    monitor: 'qemu' as const,
     cacheDir: cacheDirOf(task),
     env: host.env,
   };
