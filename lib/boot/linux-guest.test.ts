@@ -9,8 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { guestPassword, linuxGuest } from '../dev/testing/linux-guest.ts';
 import { console as linuxConsole } from '../../systems/linux/console.ts';
-import { openShell } from '../console/shell.ts';
-import type { Shell } from '../console/shell.ts';
+import { Shell } from '../console/shell.ts';
 import type { Judgement } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
@@ -58,7 +57,7 @@ const plan: Launch = {
   tempRoot: root,
 };
 const shellOf = (machine: RunningMachine): Shell =>
-  openShell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
+  new Shell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
 
 let machine: RunningMachine;
 let shell: Shell;

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { bootSectorDisk } from '../dev/testing/boot-sector.ts';
 import { guestPassword, linuxGuest } from '../dev/testing/linux-guest.ts';
 import { console as linuxConsole } from '../../systems/linux/console.ts';
-import { openShell } from '../console/shell.ts';
+import { Shell } from '../console/shell.ts';
 import type { Context } from '../core/events.ts';
 import { MiB } from '../core/sizes.ts';
 import type { MachineDescription } from '../machine/machine.ts';
@@ -66,7 +66,7 @@ if ((await findVirtiofsd(env['PATH'] ?? '', context.signal)) !== undefined) {
     };
     const running = await startMachine({ ...common, machine, image: undefined }, context);
     try {
-      const shell = openShell(running.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
+      const shell = new Shell(running.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
       await shell.login('root', guestPassword);
       const command = /mount -t virtiofs .*$/.exec(notes.at(-1) ?? '')?.[0];
       assert.equal(await shell.run(`mkdir /mnt; ${command}`), { output: '', status: 0 });

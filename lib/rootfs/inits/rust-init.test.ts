@@ -8,8 +8,7 @@ import { guestPassword, linuxGuest } from '../../dev/testing/linux-guest.ts';
 import { buildInit, guestModules, initGuest, programsFolder } from '../../dev/testing/init-guest.ts';
 import { console as linuxConsole } from '../../../systems/linux/console.ts';
 import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from '../../../systems/rust-nixos/behaviour.ts';
-import { openShell } from '../../console/shell.ts';
-import type { Shell } from '../../console/shell.ts';
+import { Shell } from '../../console/shell.ts';
 import { outputOf, run } from '../../core/sh.ts';
 import { MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
@@ -73,7 +72,7 @@ async function within(name: string, files: FileFacts, commandLine: string, work:
   );
   let heard = '';
   machine.serial.on('data', (bytes) => (heard += String(bytes)));
-  const shell = openShell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
+  const shell = new Shell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
   try {
     await work({ machine, shell, heard: () => heard });
   } catch (error) {
