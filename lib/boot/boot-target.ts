@@ -82,11 +82,28 @@ async function symbolsOf(
   const stem = join(outDir, `${system.name}-${profile}`);
   const path = join(stem, kernel.made);
   if (!(await exists(path))) return {};
-  const text = await absentAsUndefined(readFile(`${stem}.json`, 'utf8'));
-  const manifest = (text === undefined ? {} : JSON.parse(text)) as { components?: Record<string, { source?: { kind?: string; path?: string } }> };
-  const source = manifest.components?.[kernel.made.split('/')[0] ?? '']?.source;
-  if (source?.kind !== 'local' || source.path === undefined) return { symbols: path };
-  return { symbols: path, sourceFolder: ownFolder(source.path), checkout: checkoutOf(source.path) };
+  const source = await localSource(`${stem}.json`, kernel.made.split('/')[0] ?? '');
+  return source === undefined ? { symbols: path } : { symbols: path, sourceFolder: ownFolder(source), checkout: checkoutOf(source) };
+}
+
+/** The user's own folder that a component was built from, by the manifest of the image; undefined where it was built from another source. */
+async function localSource(manifest: string, component: string): Promise<string | undefined> {
+  const text = await absentAsUndefined(readFile(manifest, 'utf8'));
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw cannot(`read "${manifest}"`, 'it is not JSON', { cause: error, hint: 'build the image again' });
+  }
+  const source = ['components', component, 'source'].reduce(fieldOf, value);
+  const path = fieldOf(source, 'path');
+  return fieldOf(source, 'kind') === 'local' && typeof path === 'string' ? path : undefined;
+}
+
+/** A field of a value that was read; undefined where there is none. */
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? new Map<string, unknown>(Object.entries(value)).get(name) : undefined;
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */

@@ -5,6 +5,7 @@ import type { Step } from '../../console/dialogue.ts';
 import type { Limits } from '../../console/rules.ts';
 import { cannot, cannotBecause, nearest } from '../../core/errors.ts';
 import type { AcceleratorChoice, MachineDescription, Monitor } from '../../machine/machine.ts';
+import { parseRecord } from '../../machine/run-directory.ts';
 import type { MachineRecord } from '../../machine/run-directory.ts';
 import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
 import type { BootTarget } from '../../boot/boot-target.ts';
@@ -215,13 +216,24 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
   const text = await readFile(join(folder, 'machine.json'), 'utf8').catch((error: unknown) => {
     throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER makes one');
   });
-  const { machine: recorded, image, accelerator, monitor } = JSON.parse(text) as MachineRecord;
+  const { machine: recorded, image, accelerator, monitor } = await snapshotRecord(what, text);
   if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore takes it' });
   const cacheDir = cacheDirOf({ args, host, path });
   const { gdb: _gdb, ...machine } = recorded;
   const gdb = gdbOf(args);
   const order = { accelerator, cacheDir, env: host.env, image: image ?? undefined, restore: folder };
   return { title: `the machine of ${given}`, order: { ...order, machine: { ...machine, ...(gdb ? { gdb } : {}) } }, target: undefined };
+}
+
+/** The record of a snapshot. Its description of a machine is checked as that of a page is, because the snapshot may be of another version or changed. */
+async function snapshotRecord(what: string, text: string): Promise<MachineRecord> {
+  const record = parseRecord(text);
+  if (!record) throw cannot(what, 'its machine.json is not the record of a machine', { hint: 'npx zx tasks/vm.ts snapshot FOLDER makes one' });
+  const { complaintAbout } = await import('../../core/schema.ts'); // most runs restore nothing
+  const { machine } = await import('../../system/check/machine-schema.ts');
+  const complaint = complaintAbout(machine, record.machine);
+  if (complaint) throw cannot(what, `its machine.json has a wrong machine: ${complaint.path}: ${complaint.why}`, { hint: complaint.hint });
+  return record;
 }
 
 /** `auto`: Cloud Hypervisor where the page prefers it and the host has it, else QEMU. */

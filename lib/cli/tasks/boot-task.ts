@@ -6,7 +6,7 @@ import pLimit from 'p-limit';
 import { compareFindings } from '../../console/findings.ts';
 import type { FindingsChange } from '../../console/findings.ts';
 import { replay } from '../../console/replay.ts';
-import { verdictSentence } from '../../console/verdict.ts';
+import { isFinding, verdictSentence } from '../../console/verdict.ts';
 import type { Finding } from '../../console/verdict.ts';
 import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause, exitCodes } from '../../core/errors.ts';
@@ -251,11 +251,20 @@ async function earlierFindings({ args, path }: Task): Promise<readonly Finding[]
   const text = await readFile(path(file), 'utf8').catch((error: unknown) => {
     throw cannotBecause(what, error);
   });
-  try {
-    const { findings } = JSON.parse(text.trim().split('\n').at(-1) ?? '') as { findings?: unknown };
-    if (Array.isArray(findings)) return findings as readonly Finding[];
-  } catch {
-    // said below
-  }
+  const findings = findingsIn(text.trim().split('\n').at(-1) ?? '');
+  if (findings) return findings;
   throw cannot(what, 'it is not what --json prints', { blame: 'usage', hint: 'npx zx test-boot.ts <system> --json >OLD.json' });
+}
+
+/** The findings of what --json prints; undefined for a text that is none of it. */
+function findingsIn(line: string): readonly Finding[] | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || !('findings' in value) || !Array.isArray(value.findings)) return undefined;
+  const findings: readonly unknown[] = value.findings;
+  return findings.every(isFinding) ? findings : undefined;
 }
