@@ -1,11 +1,11 @@
 // Which system, image and rules a command line means.
 import { join } from 'node:path';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import { bootTarget, consoleRules, namedSystem, checkoutOf, ownFolder } from './boot-target.ts';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 
 const root = join(import.meta.dirname, '../..');
 

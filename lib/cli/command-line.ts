@@ -1,5 +1,5 @@
 // A task's command line, declared once as data: parsed strictly by node:util, shown by --help, wrong words answered with the
-// nearest right one. Knows nothing of what the flags mean.
+// nearest right one; and sizes and ages as users type them. Knows nothing of what the flags mean.
 import { parseArgs } from 'node:util';
 import { cannot, nearest } from '../core/errors.ts';
 import { GiB, KiB, MiB } from '../core/sizes.ts';

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 export type Firmware = 'uefi' | 'bios';
 export type DiskInterface = 'nvme' | 'virtio' | 'ide' | 'cdrom';
 export type Accelerator = 'kvm' | 'tcg';
+export type AcceleratorChoice = Accelerator | 'auto';
 /** The program that runs the machine. */
 export type Monitor = 'qemu' | 'cloud-hypervisor';
 
@@ -139,7 +140,10 @@ export interface MachineSize {
 
 export type PictureFormat = 'ppm' | 'png';
 
-/** Every verb fails with a Failure in the monitor's own words. */
+/**
+ * What can be done to a machine that runs, whatever program runs it: the verbs of `tasks/vm.ts`. Every verb fails with a Failure in the monitor's own
+ * words.
+ */
 export interface MachineControl {
   info(): Promise<MachineInfo>;
   pause(): Promise<void>;
@@ -155,6 +159,7 @@ export interface MachineControl {
   close(): void;
 }
 
+/** How a machine ended. */
 export interface MachineEnd {
   /** null when a signal ended QEMU. */
   readonly exitCode: number | null;
@@ -163,6 +168,7 @@ export interface MachineEnd {
   readonly hostLines: readonly string[];
 }
 
+/** A machine that was started. */
 export interface RunningMachine {
   readonly pid: number;
   readonly accelerator: Accelerator;
@@ -180,9 +186,8 @@ export interface RunningMachine {
   stop(): Promise<MachineEnd>;
 }
 
+/** What else QEMU does for one that failed. */
 export interface QemuControl extends MachineControl {
   /** The registers of every processor, as QEMU prints them. */
   registers(): Promise<string>;
 }
-
-export type AcceleratorChoice = Accelerator | 'auto';

@@ -8,9 +8,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Duplex } from 'node:stream';
 import { cannot } from '../../core/errors.ts';
 import type { MachineSize, QemuControl } from '../machine.ts';
-import type { Duplex } from 'node:stream';
 import type { Json } from '../../core/digest.ts';
 
 /** Names in a snapshot's folder. */

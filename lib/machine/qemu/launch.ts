@@ -5,6 +5,9 @@ import { createServer, createConnection } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cannot, cannotBecause, errnoOf, Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { start } from '../../core/sh.ts';
@@ -16,9 +19,6 @@ import { openQmp, qemuControl, snapshotState } from './control.ts';
 import { serveShares } from '../shares.ts';
 import type { ServedShares } from '../shares.ts';
 import { controlName, removeRunDirectory, runDirectory, writeRecord } from '../run-directory.ts';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Launch {
   /** The absolute path of QEMU. */
