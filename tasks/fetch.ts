@@ -3,8 +3,7 @@
 import '../lib/cli/compile-cache.ts';
 
 const { fetchFlags, fetchTask } = await import('../lib/cli/fetch/fetch-task.ts');
-const { repository } = await import('../lib/cli/task.ts');
-const { task } = await import('../lib/cli/task.ts');
+const { repository, task } = await import('../lib/cli/task.ts');
 
 await task(
   {
