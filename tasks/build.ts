@@ -2,11 +2,10 @@
 // Builds a system: its components from Rust source through the cache, and of them a bootable image, without root.
 import '../lib/cli/compile-cache.ts';
 
-const { checkoutFlags } = await import('../lib/cli/flags/checkout-flags.ts');
 const { compilerFlags } = await import('../lib/cli/flags/compiler-flags.ts');
 const { configurationFlags } = await import('../lib/cli/flags/configured-build.ts');
 const { passwordFlags } = await import('../lib/cli/flags/disk-password.ts');
-const { sourceFlags } = await import('../lib/cli/flags/source-flags.ts');
+const { checkoutFlags, sourceFlags } = await import('../lib/cli/flags/source-flags.ts');
 const { task } = await import('../lib/cli/task.ts');
 
 await task(

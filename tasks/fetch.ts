@@ -2,9 +2,8 @@
 // Fetches the sources of a system, verified: what its lock names, or with --update what archives and branches have now.
 import '../lib/cli/compile-cache.ts';
 
-const { fetchFlags, fetchTask } = await import('../lib/cli/tasks/fetch-task.ts');
-const { repository } = await import('../lib/cli/repository.ts');
-const { task } = await import('../lib/cli/task.ts');
+const { fetchFlags, fetchTask } = await import('../lib/cli/fetch/fetch-task.ts');
+const { repository, task } = await import('../lib/cli/task.ts');
 
 await task(
   {

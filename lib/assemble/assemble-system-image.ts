@@ -22,8 +22,8 @@ import { rootTree } from '../rootfs/root-tree.ts';
 import type { RootTree } from '../rootfs/root-tree.ts';
 import { packagedFile, packageFolder } from '../sources/debian/single-package.ts';
 import { rootRequest, sourceAt } from './image-request.ts';
-import { commandLinePath, kernelPath } from '../system/output-paths.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
+import { commandLinePath, kernelPath } from '../system/find-page.ts';
 import { profileOf } from '../system/system.ts';
 import type { KernelFacts } from '../system/system.ts';
 

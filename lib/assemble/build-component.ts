@@ -12,11 +12,11 @@ import { projectsOf } from './component-projects.ts';
 import { fetchedSources, withNeededSources } from '../sources/fetched-sources.ts';
 import type { Stage } from '../cookbook/stages.ts';
 import { stageOfLibrary } from './recipes/build-c-library.ts';
-import type { CLibrary } from '../system/c-library-facts.ts';
+import type { CLibrary } from '../system/component.ts';
 import { carriedBy } from './payload.ts';
 import { packageEntries } from './recipes/recipe-packages.ts';
 import { profileOf } from '../system/system.ts';
-import { originsFor } from '../sources/upstream-sources.ts';
+import { originsFor } from '../sources/fetched-origins.ts';
 
 export interface BuiltPart {
   /** Of the component or recipe. */

@@ -11,7 +11,7 @@ import type { Compiled, CompiledProject, CompileOptions } from '../crates/compil
 import type { Project } from '../crates/project.ts';
 import { materialize } from '../crates/compiled.ts';
 import type { SourceLock } from '../sources/source-lock.ts';
-import { hasPackagedFiles } from '../system/image-facts.ts';
+import { hasPackagedFiles } from '../system/image-rows.ts';
 import { imageOf } from '../system/system.ts';
 import type { BuildRequest } from './build-request.ts';
 import { compileWithPayloads } from './payload.ts';

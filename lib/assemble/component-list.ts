@@ -5,9 +5,9 @@ import { parse } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
 import { isDigest } from '../core/digest.ts';
 import { absentAsUndefined, Failure } from '../core/errors.ts';
-import type { ComponentProject, ProjectsRequest } from './component-projects.ts';
 import { projectsOf } from './component-projects.ts';
-import { pinWords } from '../upstream/source.ts';
+import type { ComponentProject, ProjectsRequest } from './component-projects.ts';
+import { pinWords } from '../upstream/lock.ts';
 import type { Component } from '../system/component.ts';
 import { profileOf } from '../system/system.ts';
 

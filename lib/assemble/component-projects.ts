@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Project } from '../crates/project.ts';
-import { pinWords } from '../upstream/source.ts';
+import { pinWords } from '../upstream/lock.ts';
 import type { CargoBuild, Component, SourceChoice } from '../system/component.ts';
 import { componentFolder } from '../sources/debian/crate-folder.ts';
 import { profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
-import type { FetchedOrigin } from '../sources/upstream-sources.ts';
+import type { FetchedOrigin } from '../sources/fetched-origins.ts';
 
 export type SourceKind = 'bundled' | 'upstream' | 'local';
 

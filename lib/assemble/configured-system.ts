@@ -10,8 +10,7 @@ import { cookbookFolders, loadConfiguration } from '../configuration/load-config
 import type { Component, SourceChoice } from '../system/component.ts';
 import type { FileFacts, ImageFacts, PartitionFacts } from '../system/image-facts.ts';
 import { imageOf, profileOf } from '../system/system.ts';
-import type { ConfigurationFacts } from '../system/configuration-facts.ts';
-import type { System } from '../system/system.ts';
+import type { ConfigurationFacts, System } from '../system/system.ts';
 
 export interface ConfigurationRequest {
   readonly system: System;

@@ -12,11 +12,11 @@ import type { Witnessed } from '../core/remembered.ts';
 import type { Compiled } from '../crates/compiled.ts';
 import { baseFolder } from '../rootfs/base-root.ts';
 import { makerModules } from '../rootfs/maker-modules.ts';
-import { hostFiles, sourceRows } from '../system/image-facts.ts';
+import { hostFiles, sourceRows } from '../system/image-rows.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
 import { rootRequest, sourceAt } from './image-request.ts';
-import { commandLinePath } from '../system/output-paths.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
+import { commandLinePath } from '../system/find-page.ts';
 import { imageOf, profileOf } from '../system/system.ts';
 
 /** What makes an image of facts; loaded only when there is one to make. */

@@ -15,7 +15,8 @@ import { chooseToolchain } from '../crates/toolchain/choice.ts';
 import { fetchUpstream } from '../upstream/fetch.ts';
 import { buildComponent } from './build-component.ts';
 import type { BuiltPart } from './build-component.ts';
-import { presentOrigins, upstreamLockPath, upstreamSources } from '../sources/upstream-sources.ts';
+import { presentOrigins } from '../sources/fetched-origins.ts';
+import { upstreamLockPath, upstreamSources } from '../sources/upstream-sources.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -57,7 +57,6 @@ async function boot(
       machine,
       image,
       accelerator: 'tcg',
-      monitor: 'qemu',
       cacheDir: join(dir, 'cache'),
       env: { PATH: env['PATH'] ?? '' },
       rules: (kernel === undefined ? undefined : system.reference?.kernels[kernel]?.console) ?? system.console,

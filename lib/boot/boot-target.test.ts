@@ -1,9 +1,11 @@
 // Which system, image and rules a command line means.
 import { join } from 'node:path';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
-import { bootTarget, consoleRules, namedSystem } from './boot-target.ts';
+import { bootTarget, consoleRules, namedSystem, checkoutOf, ownFolder } from './boot-target.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -71,6 +73,20 @@ test('a system that is not built here is booted by its console and its machine',
 
 test('a system that there is not, however it is written, is a mistake of the command line', async () => {
   for (const name of ['redux', '../redox', '']) assert.is((await failureOf(consoleRules(root, name))).exitCode, 2);
+});
+
+const dir = await mkdtemp(join(tmpdir(), 'checkout-folder-'));
+test.after(() => rm(dir, { recursive: true, force: true }));
+
+test('the checkout is above the generated program, and the repository above the checkout', async () => {
+  const checkout = join(dir, 'repository/kernel');
+  const program = join(checkout, 'target/osdk/asterinas-run-base');
+  await mkdir(program, { recursive: true });
+  assert.is(checkoutOf(program), checkout);
+  assert.is(checkoutOf(checkout), checkout);
+  assert.is(ownFolder(program), checkout, 'there is no repository');
+  await mkdir(join(dir, 'repository/.git'));
+  assert.is(ownFolder(program), join(dir, 'repository'));
 });
 
 test.run();

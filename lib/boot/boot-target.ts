@@ -1,14 +1,13 @@
 // What a boot is about: which system, which of its images, which rules judge it. Reads the system's page; starts nothing.
+import { existsSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import type { ConsoleRules } from '../console/rules.ts';
+import type { ConsoleRules, GuestSession } from '../console/rules.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
-import { checkoutOf, ownFolder } from '../system/checkout-folder.ts';
+import { commandLinePath, imageFileName, kernelPath } from '../system/find-page.ts';
 import type { PagePlace } from '../system/find-page.ts';
-import type { GuestSession } from '../system/guest-session.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
 import { loadPage } from '../system/load.ts';
-import { commandLinePath, imageFileName, kernelPath } from '../system/output-paths.ts';
 import { defaultProfile, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 
@@ -83,11 +82,28 @@ async function symbolsOf(
   const stem = join(outDir, `${system.name}-${profile}`);
   const path = join(stem, kernel.made);
   if (!(await exists(path))) return {};
-  const text = await absentAsUndefined(readFile(`${stem}.json`, 'utf8'));
-  const manifest = (text === undefined ? {} : JSON.parse(text)) as { components?: Record<string, { source?: { kind?: string; path?: string } }> };
-  const source = manifest.components?.[kernel.made.split('/')[0] ?? '']?.source;
-  if (source?.kind !== 'local' || source.path === undefined) return { symbols: path };
-  return { symbols: path, sourceFolder: ownFolder(source.path), checkout: checkoutOf(source.path) };
+  const source = await localSource(`${stem}.json`, kernel.made.split('/')[0] ?? '');
+  return source === undefined ? { symbols: path } : { symbols: path, sourceFolder: ownFolder(source), checkout: checkoutOf(source) };
+}
+
+/** The user's own folder that a component was built from, by the manifest of the image; undefined where it was built from another source. */
+async function localSource(manifest: string, component: string): Promise<string | undefined> {
+  const text = await absentAsUndefined(readFile(manifest, 'utf8'));
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw cannot(`read "${manifest}"`, 'it is not JSON', { cause: error, hint: 'build the image again' });
+  }
+  const source = ['components', component, 'source'].reduce(fieldOf, value);
+  const path = fieldOf(source, 'path');
+  return fieldOf(source, 'kind') === 'local' && typeof path === 'string' ? path : undefined;
+}
+
+/** A field of a value that was read; undefined where there is none. */
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? new Map<string, unknown>(Object.entries(value)).get(name) : undefined;
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */
@@ -133,4 +149,21 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/**
+ * The user's folder that the sandbox shows to the kernel of a checkout as its common one: the repository that it is in, or the checkout. `folder` may be
+ * that of the program that is generated below it.
+ */
+export function ownFolder(folder: string): string {
+  const checkout = checkoutOf(folder);
+  for (let at = checkout; ; at = dirname(at)) {
+    if (existsSync(join(at, '.git'))) return at;
+    if (at === dirname(at)) return checkout;
+  }
+}
+
+/** The folder of a checkout, which may be given by that of the program that is generated below it. */
+export function checkoutOf(folder: string): string {
+  return folder.replace(/\/target\/osdk\/[^/]*$/, '');
 }

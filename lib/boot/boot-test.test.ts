@@ -43,7 +43,6 @@ async function booted(
     machine: { firmware: 'bios', memoryBytes: 32 << 20, cpus: 1, imageInterface: 'ide' },
     image,
     accelerator: 'tcg',
-    monitor: 'qemu',
     cacheDir: join(root, 'cache'),
     env: { PATH: process.env['PATH'] ?? '', TMPDIR: root },
     rules: redoxConsole,

@@ -1,27 +1,23 @@
 // A boot test: the machine is started, its console recorded, and the record judged until there is a verdict. Joins lib/machine and
 // lib/console, which do not know each other; prints nothing.
 import { readFile } from 'node:fs/promises';
-import { Dialogue } from '../console/dialogue.ts';
+import { Dialogue, MenuAnswers } from '../console/dialogue.ts';
 import type { Step } from '../console/dialogue.ts';
 import { Judge } from '../console/judge.ts';
-import type { Mark } from '../console/marks.ts';
-import { MenuAnswers } from '../console/menu.ts';
-import type { ConsoleRules, Limits } from '../console/rules.ts';
-import { question } from '../console/unsure-prompt.ts';
 import { transcript } from '../console/transcript.ts';
-import type { Transcript } from '../console/transcript.ts';
+import type { Mark, Transcript } from '../console/transcript.ts';
+import type { ConsoleRules, GuestSession, Limits } from '../console/rules.ts';
+import { question } from '../console/prompts.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import type { RunningMachine } from '../machine/qemu/launch.ts';
-import type { MachineDescription } from '../machine/machine.ts';
+import type { MachineDescription, MachineEnd, RunningMachine } from '../machine/machine.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import { consoleChecks, guestSession } from './guest-check.ts';
 import type { CheckResult } from './guest-check.ts';
-import type { GuestSession } from '../system/guest-session.ts';
 import { startMachine } from './start-machine.ts';
-import type { MachineOrder } from './machine-order.ts';
+import type { MachineOrder } from './start-machine.ts';
 
 export interface BootTest extends MachineOrder {
   readonly rules: ConsoleRules;
@@ -74,56 +70,109 @@ function ownStatus({ debugExit }: MachineDescription, exitCode: number | null): 
 }
 
 /** Judges a machine that has just been started, until there is a verdict; console lines are reported as they come. */
-async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transcript, { signal, report }: Context): Promise<Judgement> {
-  const startMs = performance.now();
-  const nowMs = (): number => Math.round(performance.now() - startMs);
-  const judge = new Judge(test.rules, test.limits);
-  const dialogue = new Dialogue(test.steps);
-  const menus = new MenuAnswers(test.rules.menus ?? []);
-  let heard = false;
-  let milestones = 0;
+async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transcript, context: Context): Promise<Judgement> {
+  const boot = new JudgedBoot(machine, test, record, context.report);
+  await untilVerdict(boot, machine, context);
+  if (test.session && boot.judge.judgement().verdict.kind === 'booted') await checkGuest(boot, machine, test, test.session, context);
+  boot.mark({ kind: 'ended' });
+  return boot.judge.judgement();
+}
 
-  const show = (lines: readonly string[]): void => {
-    for (const line of lines) report({ kind: 'console', line });
-    for (const milestone of judge.milestones.slice(milestones)) test.onMilestone?.(milestone);
-    milestones = judge.milestones.length;
-  };
-  const mark = (what: Mark): void => {
-    const atMs = nowMs();
-    record.mark(atMs, what);
-    show(judge.mark(atMs, what));
-  };
-  /** Tells judge and record what the dialogue waits for now. */
-  const markDialogue = (before: string | undefined): void => {
-    const text = dialogue.waitingFor;
-    if (text === undefined && before !== undefined) mark({ kind: 'dialogue-over' });
-    else if (text !== undefined && text !== before) mark({ kind: 'expecting', text });
-  };
-  const hear = (bytes: Uint8Array): void => {
+/** A boot while it is judged: what the machine says goes to the judge and the record, and what is due is typed at the machine. Waits for nothing. */
+class JudgedBoot {
+  readonly judge: Judge;
+  readonly #machine: RunningMachine;
+  readonly #test: BootTest;
+  readonly #record: Transcript;
+  readonly #report: Context['report'];
+  readonly #dialogue: Dialogue;
+  readonly #menus: MenuAnswers;
+  readonly #startMs = performance.now();
+  #heard = false;
+  #milestones = 0;
+
+  constructor(machine: RunningMachine, test: BootTest, record: Transcript, report: Context['report']) {
+    this.judge = new Judge(test.rules, test.limits);
+    this.#machine = machine;
+    this.#test = test;
+    this.#record = record;
+    this.#report = report;
+    this.#dialogue = new Dialogue(test.steps);
+    this.#menus = new MenuAnswers(test.rules.menus ?? []);
+    if (test.ask !== false && test.rules.prompts.some(({ bare }) => bare)) this.mark({ kind: 'asks' });
+    this.#markDialogue(undefined);
+  }
+
+  /** Milliseconds until the clock decides, or a shell is to be asked. */
+  get dueInMs(): number {
+    return Math.min(this.judge.dueMs ?? 0, this.judge.question?.dueMs ?? Infinity) - this.#nowMs;
+  }
+
+  /** Something else than bytes happened. */
+  mark(what: Mark): void {
+    const atMs = this.#nowMs;
+    this.#record.mark(atMs, what);
+    this.#show(this.judge.mark(atMs, what));
+  }
+
+  /** Bytes of the console arrived. */
+  hear(bytes: Uint8Array): void {
     // Firmware that speaks has opened all its files: from here on not even SIGKILL leaves one behind.
-    if (!heard && !test.keep) void machine.release().catch(() => undefined); // stop() removes them again and tells
-    heard = true;
-    const atMs = nowMs();
-    record.bytes(atMs, bytes);
-    show(judge.read(atMs, bytes));
-    const before = dialogue.waitingFor;
-    for (const text of [...menus.hear(bytes), ...dialogue.hear(bytes, judge.prompted)]) machine.serial.write(text);
-    markDialogue(before);
-  };
+    if (!this.#heard && !this.#test.keep) void this.#machine.release().catch(() => undefined); // stop() removes them again and tells
+    this.#heard = true;
+    const atMs = this.#nowMs;
+    this.#record.bytes(atMs, bytes);
+    this.#show(this.judge.read(atMs, bytes));
+    const before = this.#dialogue.waitingFor;
+    for (const text of [...this.#menus.hear(bytes), ...this.#dialogue.hear(bytes, this.judge.prompted)]) this.#machine.serial.write(text);
+    this.#markDialogue(before);
+  }
+
+  /** Bytes arrived after the verdict: they are only recorded. */
+  keep(bytes: Uint8Array): void {
+    this.#record.bytes(this.#nowMs, bytes);
+  }
 
   /** Lets the clock decide, and asks a shell where a prompt is unsure. */
-  const tick = (): void => {
-    judge.clock(nowMs());
-    const { question: due } = judge;
-    if (!due || due.dueMs > nowMs()) return;
+  tick(): void {
+    this.judge.clock(this.#nowMs);
+    const { question: due } = this.judge;
+    if (!due || due.dueMs > this.#nowMs) return;
     const { typed, answer } = question(due.number);
-    mark({ kind: 'asked', text: answer });
-    machine.serial.write(typed);
-  };
-  const nextMs = (): number => Math.min(judge.dueMs ?? 0, judge.question?.dueMs ?? Infinity);
+    this.mark({ kind: 'asked', text: answer });
+    this.#machine.serial.write(typed);
+  }
 
-  if (test.ask !== false && test.rules.prompts.some(({ bare }) => bare)) mark({ kind: 'asks' });
-  markDialogue(undefined);
+  /** The machine ended by itself. A QEMU that failed before the console had a byte is a Failure (host). */
+  machineEnded({ exitCode, killedBy, hostLines }: MachineEnd): void {
+    const own = ownStatus(this.#test.machine, exitCode);
+    if (!this.#heard && exitCode !== 0 && !own) {
+      const detail = hostLines.join('\n');
+      throw cannot('boot the machine', `QEMU ended with ${killedBy ?? `status ${exitCode}`}`, { blame: 'host', detail });
+    }
+    this.mark(own?.passed ? { kind: 'exited', passed: true } : { kind: 'exited' });
+  }
+
+  get #nowMs(): number {
+    return Math.round(performance.now() - this.#startMs);
+  }
+
+  #show(lines: readonly string[]): void {
+    for (const line of lines) this.#report({ kind: 'console', line });
+    for (const milestone of this.judge.milestones.slice(this.#milestones)) this.#test.onMilestone?.(milestone);
+    this.#milestones = this.judge.milestones.length;
+  }
+
+  /** Tells judge and record what the dialogue waits for now. */
+  #markDialogue(before: string | undefined): void {
+    const text = this.#dialogue.waitingFor;
+    if (text === undefined && before !== undefined) this.mark({ kind: 'dialogue-over' });
+    else if (text !== undefined && text !== before) this.mark({ kind: 'expecting', text });
+  }
+}
+
+/** Passes on what happens until there is a verdict. A machine that failed may go on for a while. Throws what `boot` throws, and the signal's reason. */
+async function untilVerdict(boot: JudgedBoot, machine: RunningMachine, { signal, report }: Context): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     let clock: NodeJS.Timeout | undefined;
     let aftermath: NodeJS.Timeout | undefined;
@@ -146,43 +195,34 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
       }
       if (over) return; // `work` may have ended it: an observer that interrupts the run
       clearTimeout(clock);
-      if (!judge.verdict) clock = setTimeout(() => attempt(tick), Math.max(1, nextMs() - nowMs()));
-      else if (judge.verdict.kind === 'failed') aftermath ??= setTimeout(() => finish(resolve), aftermathMs);
+      const { verdict } = boot.judge;
+      if (!verdict) clock = setTimeout(() => attempt(() => boot.tick()), Math.max(1, boot.dueInMs));
+      else if (verdict.kind === 'failed') aftermath ??= setTimeout(() => finish(resolve), aftermathMs);
       else finish(resolve);
     };
-    const onData = (bytes: Buffer): void => attempt(() => hear(bytes));
+    const onData = (bytes: Buffer): void => attempt(() => boot.hear(bytes));
     const onAbort = (): void => finish(() => reject(signal.reason));
     signal.addEventListener('abort', onAbort);
     machine.serial.on('data', onData);
-    void machine.ended.then(({ exitCode, killedBy, hostLines }) => {
-      for (const line of over ? [] : hostLines) report({ kind: 'note', text: `QEMU: ${line}` });
-      attempt(() => {
-        const own = ownStatus(test.machine, exitCode);
-        if (!heard && exitCode !== 0 && !own) {
-          throw cannot('boot the machine', `QEMU ended with ${killedBy ?? `status ${exitCode}`}`, {
-            blame: 'host',
-            detail: hostLines.join('\n'),
-          });
-        }
-        mark(own?.passed ? { kind: 'exited', passed: true } : { kind: 'exited' });
-      });
+    void machine.ended.then((end) => {
+      for (const line of over ? [] : end.hostLines) report({ kind: 'note', text: `QEMU: ${line}` });
+      attempt(() => boot.machineEnded(end));
       if (!over) finish(resolve);
     });
     if (signal.aborted) onAbort();
     attempt(() => undefined);
   });
-  const judged = judge.judgement();
-  if (test.session && judged.verdict.kind === 'booted') {
-    const keep = (bytes: Buffer): void => record.bytes(nowMs(), bytes);
-    machine.serial.on('data', keep);
-    try {
-      const results = await guestSession(machine.serial, machine.ended, test.session, { stamp: test.rules.stamp, signal, report });
-      const said = test.session.console === undefined ? [] : consoleChecks(await readFile(test.log), test.session.console);
-      test.onChecks?.([...results, ...said]);
-    } finally {
-      machine.serial.off('data', keep);
-    }
+}
+
+/** Carries out the session of a guest that has booted. Its console goes on being recorded. */
+async function checkGuest(boot: JudgedBoot, machine: RunningMachine, test: BootTest, session: GuestSession, { signal, report }: Context): Promise<void> {
+  const keep = (bytes: Buffer): void => boot.keep(bytes);
+  machine.serial.on('data', keep);
+  try {
+    const results = await guestSession(machine.serial, machine.ended, session, { stamp: test.rules.stamp, signal, report });
+    const said = session.console === undefined ? [] : consoleChecks(await readFile(test.log), session.console);
+    test.onChecks?.([...results, ...said]);
+  } finally {
+    machine.serial.off('data', keep);
   }
-  mark({ kind: 'ended' });
-  return judge.judgement();
 }

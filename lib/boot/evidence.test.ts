@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import type { Judgement } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf } from '../core/sh.ts';
-import type { RunningMachine } from '../machine/qemu/launch.ts';
+import type { RunningMachine } from '../machine/machine.ts';
 import { addressesIn, evidenceOf, pointersOf } from './evidence.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'evidence-'));

@@ -6,7 +6,7 @@ import { cannot, Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath } from '../core/tools.ts';
-import type { RunningMachine } from '../machine/qemu/launch.ts';
+import type { RunningMachine } from '../machine/machine.ts';
 
 export interface Evidence {
   /** Of the screen; undefined where there is none. */

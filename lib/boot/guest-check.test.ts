@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from '../core/events.ts';
 import { consoleChecks, guestSession } from './guest-check.ts';
-import type { GuestSession } from '../system/guest-session.ts';
+import type { GuestSession } from '../console/rules.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const login = { user: 'user', password: 'secret' };

@@ -1,12 +1,11 @@
 // Checks in the guest: commands typed at the shell behind the login, each with what its output must show. Rows of data; the dialogue is the
 // console's (lib/console/shell.ts).
 import { Cleaner } from '../console/lines/clean.ts';
-import { openShell } from '../console/shell.ts';
-import type { Shell, ShellLine } from '../console/shell.ts';
-import type { LineRule } from '../console/rules.ts';
+import { Shell } from '../console/shell.ts';
+import type { ShellLine } from '../console/shell.ts';
+import type { LineRule, GuestCheck, GuestSession } from '../console/rules.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import type { GuestCheck, GuestSession } from '../system/guest-session.ts';
 
 export interface CheckResult {
   readonly name: string;
@@ -27,7 +26,7 @@ export async function guestSession(
 ): Promise<readonly CheckResult[]> {
   const gone = new AbortController(); // nobody answers any more
   void ended.then(() => gone.abort(new Failure('failed', 'the machine has ended')));
-  const shell = openShell(line, { stamp, signal: AbortSignal.any([signal, gone.signal]), timeoutMs: answerTimeoutMs });
+  const shell = new Shell(line, { stamp, signal: AbortSignal.any([signal, gone.signal]), timeoutMs: answerTimeoutMs });
   const results: CheckResult[] = [];
   const add = (result: CheckResult): void => {
     results.push(result);

@@ -80,7 +80,7 @@ test('tests of one crate, and one test, are chosen', async () => {
 });
 
 test('a machine whose kernel is started by a boot loader runs no tests', async () => {
-  const order = { machine, image: undefined, accelerator: 'tcg', monitor: 'qemu', cacheDir: dir, env } as const;
+  const order = { machine, image: undefined, accelerator: 'tcg', cacheDir: dir, env } as const;
   const context = { signal: new AbortController().signal, report: () => {} };
   const message = await runKernelTests({ order, silenceMs: 1000 }, context).then(
     () => '',

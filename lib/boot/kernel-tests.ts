@@ -5,8 +5,8 @@ import { KernelTestLines } from '../console/kernel-test-lines.ts';
 import type { KernelTest } from '../console/kernel-test-lines.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import type { MachineOrder } from './machine-order.ts';
 import { startMachine } from './start-machine.ts';
+import type { MachineOrder } from './start-machine.ts';
 
 export interface KernelTestRequest {
   /** Its machine has the kernel, which was compiled with a choice of tests. */

@@ -9,8 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { guestPassword, linuxGuest } from '../dev/testing/linux-guest.ts';
 import { console as linuxConsole } from '../../systems/linux/console.ts';
-import { openShell } from '../console/shell.ts';
-import type { Shell } from '../console/shell.ts';
+import { Shell } from '../console/shell.ts';
 import type { Judgement } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
@@ -20,8 +19,8 @@ import { capabilityValue, capabilityXattr, xattrsOf } from '../image/xattrs.ts';
 import { directory, file, fileTree, symlink } from '../image/file-tree.ts';
 import { assemble } from '../image/image.ts';
 import { launch } from '../machine/qemu/launch.ts';
-import type { Launch, RunningMachine } from '../machine/qemu/launch.ts';
-import type { MachineDescription } from '../machine/machine.ts';
+import type { Launch } from '../machine/qemu/launch.ts';
+import type { RunningMachine, MachineDescription } from '../machine/machine.ts';
 import { qemuProgram } from '../machine/qemu/command-line.ts';
 import { runningMachines } from '../machine/run-directory.ts';
 import { bootTest } from './boot-test.ts';
@@ -57,7 +56,7 @@ const plan: Launch = {
   tempRoot: root,
 };
 const shellOf = (machine: RunningMachine): Shell =>
-  openShell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
+  new Shell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
 
 let machine: RunningMachine;
 let shell: Shell;
@@ -216,7 +215,6 @@ async function judged(
       machine: { ...lonely, kernel: { ...kernel, commandLine: `${kernel.commandLine} ${more}` }, ...change },
       image: undefined,
       accelerator: 'tcg',
-      monitor: 'qemu',
       cacheDir: join(root, 'cache'),
       env: { PATH: env['PATH'] ?? '', TMPDIR: root },
       rules: linuxConsole,

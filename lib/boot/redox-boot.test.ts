@@ -35,7 +35,6 @@ async function boot(path: string, steps: readonly Step[] = [], limits = patient)
       machine: system.machine,
       image: path,
       accelerator: 'tcg',
-      monitor: 'qemu',
       cacheDir: join(dir, 'cache'),
       env: { PATH: hostEnv['PATH'] ?? '' },
       rules: system.console,

@@ -40,7 +40,6 @@ test('with a screen, the menu of the bootloader is answered, and the screen show
       machine: { ...system.machine, display: { kind: 'hidden' } },
       image,
       accelerator: 'tcg',
-      monitor: 'qemu',
       cacheDir: join(dir, 'cache'),
       env: { PATH: env['PATH'] ?? '' },
       rules: system.console,

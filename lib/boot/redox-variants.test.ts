@@ -29,7 +29,6 @@ async function boot(path: string): Promise<Judgement> {
       machine: system.machine,
       image: path,
       accelerator: 'tcg',
-      monitor: 'qemu',
       cacheDir: join(dir, 'cache'),
       env: { PATH: env['PATH'] ?? '' },
       rules: system.console,

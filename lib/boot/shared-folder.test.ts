@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { bootSectorDisk } from '../dev/testing/boot-sector.ts';
 import { guestPassword, linuxGuest } from '../dev/testing/linux-guest.ts';
 import { console as linuxConsole } from '../../systems/linux/console.ts';
-import { openShell } from '../console/shell.ts';
+import { Shell } from '../console/shell.ts';
 import type { Context } from '../core/events.ts';
 import { MiB } from '../core/sizes.ts';
 import type { MachineDescription } from '../machine/machine.ts';
@@ -25,7 +25,7 @@ const context: Context = {
   signal: new AbortController().signal,
   report: (event) => void (event.kind === 'note' && notes.push(event.text)),
 };
-const common = { accelerator: 'tcg', monitor: 'qemu', cacheDir, env: { ...env, TMPDIR: root } } as const;
+const common = { accelerator: 'tcg', cacheDir, env: { ...env, TMPDIR: root } } as const;
 
 test('over 9P, QEMU starts with a folder that the guest may write to and one that it may not', async () => {
   const image = join(root, 'disk.img');
@@ -66,7 +66,7 @@ if ((await findVirtiofsd(env['PATH'] ?? '', context.signal)) !== undefined) {
     };
     const running = await startMachine({ ...common, machine, image: undefined }, context);
     try {
-      const shell = openShell(running.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
+      const shell = new Shell(running.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
       await shell.login('root', guestPassword);
       const command = /mount -t virtiofs .*$/.exec(notes.at(-1) ?? '')?.[0];
       assert.equal(await shell.run(`mkdir /mnt; ${command}`), { output: '', status: 0 });

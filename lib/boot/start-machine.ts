@@ -4,21 +4,33 @@ import { access, constants, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { findProgram, run } from '../core/sh.ts';
-import { searchPath, tool } from '../core/tools.ts';
+import { run } from '../core/sh.ts';
+import { tool } from '../core/tools.ts';
 import { accelerator } from '../machine/accelerator.ts';
-import { cloudHypervisorFirmware, uefiFlash } from '../machine/firmware.ts';
-import { cloudHypervisorProgram, cloudHypervisorSettings } from '../machine/cloud-hypervisor/command-line.ts';
-import { launchCloudHypervisor } from '../machine/cloud-hypervisor/launch.ts';
+import { uefiFlash } from '../machine/firmware.ts';
 import { launch } from '../machine/qemu/launch.ts';
-import type { RunningMachine } from '../machine/qemu/launch.ts';
-import type { Display, MachineDescription, WrittenArguments } from '../machine/machine.ts';
+import type { AcceleratorChoice, Display, MachineDescription, RunningMachine, WrittenArguments } from '../machine/machine.ts';
 import { checkPorts } from '../machine/ports.ts';
 import { snapshotDisk } from '../machine/qemu/control.ts';
-import { qemuProgram } from '../machine/qemu/command-line.ts';
-import { writtenAccelerator } from '../machine/qemu/written-arguments.ts';
-import type { MachineOrder } from './machine-order.ts';
-import { chosenMonitor, shareServer } from './monitor-choice.ts';
+import { qemuProgram, writtenAccelerator } from '../machine/qemu/command-line.ts';
+import { shareServer } from '../machine/shares.ts';
+
+/** What a machine is started with: its description, its image, and what emulates it. */
+export interface MachineOrder {
+  readonly machine: MachineDescription;
+  /** Absolute. It is not changed. Undefined: a kernel is started directly, without a disk. */
+  readonly image: string | undefined;
+  /** A snapshot's folder: the machine goes on from its state, with its disks. */
+  readonly restore?: string;
+  readonly accelerator: AcceleratorChoice;
+  /** Starts the machine in the place of QEMU. */
+  readonly otherMonitor?: OtherMonitor | undefined;
+  readonly cacheDir: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Starts a machine in another program than QEMU. Undefined: the machine is left to QEMU. */
+export type OtherMonitor = (order: MachineOrder, context: Context) => Promise<RunningMachine | undefined>;
 
 /** Starts the machine. A missing QEMU, firmware or accelerator is a Failure (host); a missing image one of the command line. */
 export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {
@@ -26,12 +38,7 @@ export async function startMachine(order: MachineOrder, context: Context): Promi
   await checkTarget(order);
   for (const path of kernelFiles(order.machine)) await checkFile(path);
   await checkInitrd(order);
-  const monitor = order.monitor === 'auto' ? await chosenMonitor(order, context) : order.monitor;
-  if (monitor === 'cloud-hypervisor') {
-    if (order.monitor === 'auto') context.report({ kind: 'note', text: 'Cloud Hypervisor runs the machine. --vmm qemu takes QEMU.' });
-    return await startCloudHypervisor(order, context);
-  }
-  return await startQemu(order, context);
+  return (await order.otherMonitor?.(order, context)) ?? (await startQemu(order, context));
 }
 
 async function startQemu(order: MachineOrder, context: Context): Promise<RunningMachine> {
@@ -87,25 +94,6 @@ function desktopOf({ machine, env }: MachineOrder): { readonly desktop?: Readonl
   if (machine.display?.kind !== 'window') return {};
   const entries = desktopVariables.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
   return { desktop: Object.fromEntries(entries) };
-}
-
-/** Cloud Hypervisor knows no other accelerator than KVM. */
-async function startCloudHypervisor(order: MachineOrder, context: Context): Promise<RunningMachine> {
-  const settings = cloudHypervisorSettings(order.env);
-  const program = await findProgram(cloudHypervisorProgram, searchPath(order.env['PATH'] ?? ''));
-  if (!program) {
-    const hint = 'its project has a static program for download; --vmm qemu works without';
-    throw cannot(`find "${cloudHypervisorProgram}"`, 'it is not installed', { blame: 'host', hint });
-  }
-  const tempRoot = order.env['TMPDIR'] || '/tmp';
-  await access('/dev/kvm', constants.R_OK | constants.W_OK).catch((error: unknown) => {
-    throw cannotBecause('use Cloud Hypervisor', error, 'it needs KVM; --vmm qemu works without');
-  });
-  const firmware = order.machine.kernel ? undefined : await cloudHypervisorFirmware();
-  const { machine, image } = order;
-  const virtiofsd = await shareServer('cloud-hypervisor', machine, order.env['PATH'] ?? '', context);
-  const more = virtiofsd === undefined ? {} : { virtiofsd };
-  return await launchCloudHypervisor({ program, machine, settings, firmware, image, tempRoot, ...more }, context);
 }
 
 function kernelFiles({ kernel }: MachineDescription): readonly string[] {

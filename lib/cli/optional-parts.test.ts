@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { optionalPart, optionalParts } from './optional-parts.ts';
-import { repository } from './repository.ts';
+import { repository } from './task.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'optional-parts-'));
 test.after(() => rm(dir, { recursive: true, force: true }));

@@ -8,13 +8,22 @@ import { cannot } from '../core/errors.ts';
 /** By the name that `tasks/copy.ts --with` takes; paths in the repository. */
 export const optionalParts = {
   'binary-caches': 'lib/cli/closure/closure-cache-verbs.ts',
+  'cloud-hypervisor': 'lib/boot/cloud-hypervisor.ts',
+  'cookbook-sources': 'lib/cli/fetch/fetch-cookbook.ts',
+  'debian-sources': 'lib/cli/fetch/fetch-archives-task.ts',
   'image-changes': 'lib/cli/tasks/image-change-task.ts',
   'kernel-tests': 'lib/cli/tasks/kernel-test-task.ts',
+  'osdk-machine': 'lib/boot/osdk-machine.ts',
   'other-kernels': 'lib/rootfs/reference-kernel.ts',
   rebuild: 'lib/cli/tasks/cache-rebuild.ts',
   replace: 'lib/cli/closure/closure-replace-verb.ts',
   sysroots: 'lib/cookbook/cross-tools.ts',
 } as const;
+
+/** Whether this copy of the repository has a part. */
+export function hasOptionalPart(root: string, name: keyof typeof optionalParts): boolean {
+  return existsSync(join(root, optionalParts[name]));
+}
 
 /**
  * Loads a part, which has these functions. A copy of the repository that does not have it is a Failure: `what` could not be done. A part without one

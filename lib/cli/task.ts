@@ -28,12 +28,6 @@ export interface Task extends Context {
   readonly write: (bytes: Uint8Array) => Promise<boolean>;
 }
 
-/** The cache directory that the command line means. */
-export function cacheDirOf({ args, host, path }: Task): string {
-  const given = args.text('cache');
-  return given === undefined ? host.cacheDir : path(given);
-}
-
 /** Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never cut. */
 export async function task(usage: Usage, work: (task: Task) => Promise<Outcome | void>): Promise<void> {
   const abort = new AbortController();
@@ -114,4 +108,13 @@ function hostOf(cwd: string, env: NodeJS.ProcessEnv): Host {
   const present = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
   const cacheHome = present['XDG_CACHE_HOME'] || join(present['HOME'] ?? homedir(), '.cache');
   return { cwd, env: present, cacheDir: present['BLOOMERY_CACHE'] || join(cacheHome, 'bloomery') };
+}
+
+/** The repository that this file belongs to. */
+export const repository = resolve(import.meta.dirname, '../..');
+
+/** The cache directory that a command line means. */
+export function cacheDirOf({ args, host, path }: Pick<Task, 'args' | 'host' | 'path'>): string {
+  const given = args.text('cache');
+  return given === undefined ? host.cacheDir : path(given);
 }

@@ -1,6 +1,7 @@
-// A dialogue over a serial console: texts to wait for and texts to type, in their order. A state machine of bytes heard; it types
-// nothing itself and knows no machine and no verdict.
+// What is typed at a serial console without a user: a dialogue (texts to wait for and texts to type, in their order), and answers to menus that would
+// stop a boot until a key is pressed. State machines of the bytes of the console. They type nothing themselves, and know no machine and no verdict.
 import { Cleaner } from './lines/clean.ts';
+import type { MenuRule } from './rules.ts';
 
 export type Step =
   | { readonly kind: 'expect'; readonly text: string }
@@ -55,5 +56,23 @@ export class Dialogue {
     if (end > this.#heard.length) this.#used += end - this.#heard.length;
     this.#heard = this.#heard.slice(end);
     return true;
+  }
+}
+
+export class MenuAnswers {
+  readonly #waiting: Set<MenuRule>;
+  readonly #cleaner = new Cleaner();
+
+  constructor(menus: readonly MenuRule[]) {
+    this.#waiting = new Set(menus);
+  }
+
+  /** Bytes of the console arrived. Returns the answers to the menus that these bytes complete. */
+  hear(bytes: Uint8Array): readonly string[] {
+    if (this.#waiting.size === 0) return [];
+    const lines = [...this.#cleaner.push(bytes), this.#cleaner.unfinished];
+    const met = [...this.#waiting].filter(({ pattern }) => lines.some((line) => pattern.test(line)));
+    for (const menu of met) this.#waiting.delete(menu);
+    return met.map(({ answer }) => answer);
   }
 }

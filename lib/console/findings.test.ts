@@ -1,7 +1,7 @@
 // Two runs side by side: numbers in a line make no other finding.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compareFindings } from './findings.ts';
+import { compareFindings, suspects } from './findings.ts';
 
 test('what is new, gone, and more or less often is told apart, and numbers do not count', () => {
   const before = [
@@ -28,6 +28,23 @@ test('what is new, gone, and more or less often is told apart, and numbers do no
     [['irq 11 is hot', 2, 5]],
   );
   assert.equal(compareFindings(before, before), { fresh: [], gone: [], counts: [] });
+});
+
+test('the three most telling lines are named in their order, each once', () => {
+  const lines = [
+    'Starting network: OK',
+    'warning: no time server',
+    'mount: /data: no such device',
+    'mount: /data: no such device',
+    'mydaemon: assertion failed: x > 0',
+    'Waiting for something',
+    'mydaemon: fatal error: cannot continue',
+  ];
+  assert.equal(suspects(lines), ['mount: /data: no such device', 'mydaemon: assertion failed: x > 0', 'mydaemon: fatal error: cannot continue']);
+});
+
+test('words that good boots say are not suspicious', () => {
+  assert.equal(suspects(['Command line: panic=-1 errors=remount-ro', 'fsck: no errors', 'Starting network: OK', '0 failed']), []);
 });
 
 test.run();

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dialogueOver, exited, expectsOk, from, judged, limits, rules } from '../dev/testing/small-rules.ts';
 import { Judge } from './judge.ts';
-import type { Mark } from './marks.ts';
+import type { Mark } from './transcript.ts';
 import { claimLines } from './rules.ts';
 
 test('a guest that ends with its status of success has booted, whatever it printed; after a panic it has not', () => {

@@ -9,20 +9,16 @@
 //
 // A panic after "booted" is a finding. Without times every panic after the prompt is one, unless the kernel's stamps put it within the window.
 import { Cleaner } from './lines/clean.ts';
-import { Continuation } from './lines/continuation.ts';
-import type { Stamped } from './lines/continuation.ts';
-import { FindingList } from './findings.ts';
-import type { Mark } from './marks.ts';
+import { Continuation, withoutPrefixes } from './lines/prefixes.ts';
+import type { Stamped } from './lines/prefixes.ts';
+import { FindingList, suspects } from './findings.ts';
+import type { Mark } from './transcript.ts';
 import { isOneOf, matcher } from './lines/matcher.ts';
-import type { Matcher, Meaning } from './lines/matcher.ts';
-import type { SeenPrompt } from './lines/matcher.ts';
-import { withoutPrefixes } from './lines/prefixes.ts';
-import { lastPromptOf, promptOf } from './prompt-search.ts';
+import type { Matcher, Meaning, SeenPrompt } from './lines/matcher.ts';
+import { lastPromptOf, promptOf, UnsurePrompt } from './prompts.ts';
+import type { PlacedPrompt } from './prompts.ts';
 import { claimLines } from './rules.ts';
 import type { ConsoleRules, FailureKind, Limits, Milestone, PanicRule, Stage } from './rules.ts';
-import { suspects } from './suspects.ts';
-import { UnsurePrompt } from './unsure-prompt.ts';
-import type { PlacedPrompt } from './unsure-prompt.ts';
 import type { Judgement, SeenMilestone, Verdict } from './verdict.ts';
 
 /** In place of a prompt. */

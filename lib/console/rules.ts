@@ -1,5 +1,6 @@
 // What a system says on its serial console, as data: the milestones of a boot in order, the prompts that end it well, the
-// panics that end it badly, and lines that only look bad. This file knows the shape of such data, no system and no text of one.
+// panics that end it badly, and lines that only look bad; and what is typed at it afterwards. This file knows the shape of such data, no system and
+// no text of one.
 //
 // Patterns are matched against cleaned lines (clean.ts), one line at a time, and where a line has a stamp of the kernel's also against what is
 // behind it: "^" is the beginning of either. Those that begin with "^" cost next to nothing. They must be linear: no quantifier inside a
@@ -111,6 +112,43 @@ export interface ConsoleRules {
    */
   readonly stamp?: LineRule;
   readonly limits: Limits;
+}
+
+/** A command for a guest that has booted, and what must come of it. */
+export interface GuestCheck {
+  readonly name: string;
+  /** A POSIX shell's command. */
+  readonly run: string;
+  /** What its output must match; a text is all of it, without spaces at its ends. */
+  readonly expect: RegExp | string;
+  /** Its exit status (default 0). */
+  readonly status?: number;
+}
+
+export interface GuestLogin {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** What is done in a guest that has booted. lib/boot/guest-check.ts carries it out. */
+export interface GuestSession {
+  /** Absent: the console has a shell without a login. */
+  readonly login?: GuestLogin;
+  readonly checks: readonly GuestCheck[];
+  /** What the console must have said by the end, from the first line on. */
+  readonly console?: readonly { readonly name: string; readonly expect: RegExp }[];
+  /** The command that powers the machine off; it must end by itself afterwards. */
+  readonly powerOff?: string;
+}
+
+/** Where the output of programs begins and ends, and which lines between are the kernel's. */
+export interface OutputFacts {
+  /** Its first line. */
+  readonly from: RegExp;
+  /** Its last line. */
+  readonly to: RegExp;
+  /** A line that the kernel printed between them. */
+  readonly kernel: RegExp;
 }
 
 /** How many lines after an `unless-claimed` fault its owner may be named: a register dump and a stack trace lie between. */

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run } from '../core/sh.ts';
-import { openShell } from './shell.ts';
+import { Shell } from './shell.ts';
 import type { ShellOptions } from './shell.ts';
 
 const stamp = { pattern: /\[ *(?<seconds>\d+\.\d{6})\] /, source: 'printk', example: '[    1.000000] x' };
@@ -35,14 +35,14 @@ async function real(line: string): Promise<string> {
 }
 
 test('a command gives its output and its status', async () => {
-  const shell = openShell(new Puppet(real), options);
+  const shell = new Shell(new Puppet(real), options);
   assert.equal(await shell.run('echo one; echo two; exit 3 | cat; (exit 7)'), { output: 'one\ntwo\n', status: 7 });
   assert.equal(await shell.run('true'), { output: '', status: 0 });
   assert.equal(await shell.run('printf "no line end"'), { output: 'no line end\n', status: 0 });
 });
 
 test('quotes, comments and several lines reach the shell as they are', async () => {
-  const shell = openShell(new Puppet(real), options);
+  const shell = new Shell(new Puppet(real), options);
   assert.is((await shell.run(`echo 'it'"'"'s' # a remark`)).output, "it's\n");
   assert.is((await shell.run('for i in 1 2\ndo echo "$i"\ndone')).output, '1\n2\n');
 });
@@ -64,18 +64,18 @@ test('lines of the kernel are taken out, whole ones and those that cut another',
     ];
     return lines.join('\r\n');
   });
-  assert.equal(await openShell(puppet, options).run('anything'), { output: 'words\n', status: 0 });
+  assert.equal(await new Shell(puppet, options).run('anything'), { output: 'words\n', status: 0 });
 });
 
 test('the echo of what is typed is not taken for its answer', async () => {
-  const shell = openShell(new Puppet(() => ''), { ...options, timeoutMs: 100 });
+  const shell = new Shell(new Puppet(() => ''), { ...options, timeoutMs: 100 });
   const error: unknown = await shell.run('true').catch((reason: unknown) => reason);
   assert.match(String(error), 'Cannot run "true" in the guest: the guest has not answered within 0.1 s');
 });
 
 test('whoever waits hears at once that the run was interrupted', async () => {
   const abort = new AbortController();
-  const asked = openShell(new Puppet(() => ''), { ...options, signal: abort.signal, timeoutMs: 60_000 }).run('true');
+  const asked = new Shell(new Puppet(() => ''), { ...options, signal: abort.signal, timeoutMs: 60_000 }).run('true');
   const error = asked.catch((reason: unknown) => reason);
   abort.abort(new Error('interrupted'));
   assert.match(String(await error), 'interrupted');
@@ -87,7 +87,7 @@ test('a login answers the prompts, and is done when a shell obeys', async () => 
     if (line === 'secret') return 'Welcome\r\n# ';
     return line.startsWith('echo') ? 'bloomery-shell\r\n# ' : 'guest login: ';
   });
-  const shell = openShell(puppet, options);
+  const shell = new Shell(puppet, options);
   const done = shell.login('root', 'secret');
   puppet.say('\r\nguest login: ');
   await done;
@@ -97,18 +97,18 @@ test('a login answers the prompts, and is done when a shell obeys', async () => 
 test('a prompt is seen although the kernel printed over it; one that came too early is asked for', async () => {
   const answer = (line: string): string => (line === '' ? '\r\nguest login: ' : line === 'root' ? '# ' : 'bloomery-shell\r\n# ');
   const covered = new Puppet(answer);
-  const shell = openShell(covered, options);
+  const shell = new Shell(covered, options);
   covered.say('guest login: [    9.000000] late news\r\n');
   await shell.login('root');
   assert.is(covered.typed[0], 'root\r');
   const early = new Puppet(answer);
-  await openShell(early, { ...options, timeoutMs: 10_000 }).login('root');
+  await new Shell(early, { ...options, timeoutMs: 10_000 }).login('root');
   assert.equal(early.typed.slice(0, 2), ['\r', 'root\r']);
 });
 
 test('a login that the guest refuses is told', async () => {
   const puppet = new Puppet((line) => (line === 'root' ? 'Password: ' : 'Login incorrect\r\nguest login: '));
-  const shell = openShell(puppet, options);
+  const shell = new Shell(puppet, options);
   const done = shell.login('root', 'wrong').catch((reason: unknown) => reason);
   puppet.say('guest login: ');
   assert.match(String(await done), 'Cannot log in as root: the guest refuses');

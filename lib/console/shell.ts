@@ -2,7 +2,7 @@
 // lines at a time and in the middle of others; those are taken out. Knows no machine: it is given bytes to hear and a way to type.
 import { cannot } from '../core/errors.ts';
 import { Cleaner } from './lines/clean.ts';
-import { Continuation } from './lines/continuation.ts';
+import { Continuation } from './lines/prefixes.ts';
 import type { LineRule } from './rules.ts';
 
 /** Both directions of a console. */
@@ -26,106 +26,129 @@ export interface CommandResult {
   readonly status: number;
 }
 
-export interface Shell {
-  /** Answers "login:" and "Password:", then waits until a shell obeys. Without a name, a shell is there already. */
-  login(user?: string, password?: string): Promise<void>;
-  /** Runs a POSIX shell's command, of any number of lines. A command that does not come back in time is a Failure. */
-  run(command: string): Promise<CommandResult>;
-  /** Hears nothing any more. */
-  close(): void;
-}
-
 const defaultTimeoutMs = 60_000;
 /** A prompt that printk covered, or that came before we listened, is asked for again after this silence. */
 const askAgainMs = 2000;
 
-export function openShell(line: ShellLine, { stamp, signal, timeoutMs = defaultTimeoutMs }: ShellOptions): Shell {
-  const cleaner = new Cleaner();
-  const stamped = new Continuation(stamp);
-  let lines: string[] = [];
-  let cut = '';
-  let serial = 0;
-  let wake: () => void = () => undefined;
-  const hear = (bytes: Buffer): void => {
-    for (const text of cleaner.push(bytes)) {
-      const at = stamped.stamped(text)?.at;
-      if (at === undefined) lines.push(cut + text);
-      cut = at === undefined ? '' : cut + text.slice(0, at); // the rest of what was cut comes with the next line
+/** A shell that is typed at. What is heard before it is made is not part of any output. */
+export class Shell {
+  readonly #line: ShellLine;
+  readonly #signal: AbortSignal;
+  readonly #timeoutMs: number;
+  readonly #cleaner = new Cleaner();
+  readonly #stamped: Continuation;
+  /** Whole lines of the guest since the last command was typed. */
+  #lines: string[] = [];
+  /** The beginning of a line that a line of the kernel cut. */
+  #cut = '';
+  #serial = 0;
+  #wake: () => void = () => undefined;
+
+  constructor(line: ShellLine, { stamp, signal, timeoutMs = defaultTimeoutMs }: ShellOptions) {
+    this.#line = line;
+    this.#signal = signal;
+    this.#timeoutMs = timeoutMs;
+    this.#stamped = new Continuation(stamp);
+    line.on('data', this.#hear);
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+  }
+
+  /** Answers "login:" and "Password:", then waits until a shell obeys. Without a name, a shell is there already. */
+  async login(user?: string, password?: string): Promise<void> {
+    if (user !== undefined) {
+      const asks = /(?:^|[\s(])login: *$/;
+      await this.#until(
+        'log in',
+        () => asks.test(this.#unfinished) || undefined,
+        () => this.#type(''),
+      );
+      this.#type(user);
+      if (password !== undefined) {
+        await this.#until(`log in as ${user}`, () => /password: *$/i.test(this.#unfinished) || undefined);
+        this.#type(password);
+      }
     }
-    wake();
+    const mark = 'bloomery-shell';
+    const ask = (): void => this.#type("echo bloo''mery-shell");
+    ask();
+    await this.#until(
+      'find a shell',
+      () => {
+        if (this.#lines.some((text) => /login incorrect|authentication failure/i.test(text))) throw cannot(`log in as ${user}`, 'the guest refuses');
+        return this.#lines.some((text) => text.trimEnd().endsWith(mark)) || undefined;
+      },
+      ask,
+    );
+  }
+
+  /** Runs a POSIX shell's command, of any number of lines. A command that does not come back in time is a Failure. */
+  async run(command: string): Promise<CommandResult> {
+    // Each mark is typed in two halves, so that the terminal's echo of what is typed is none.
+    const serial = ++this.#serial;
+    const mark = `bloomery-${serial}`;
+    const halves = (word: string): string => `bloo''mery-${serial}-${word}`;
+    this.#lines = [];
+    this.#type(`echo ${halves('begin')}; eval ${quoted(command)}; echo "" ${halves('end')} $?`);
+    return await this.#until(`run "${command}" in the guest`, () => resultBetween(this.#lines, mark));
+  }
+
+  /** Hears nothing any more. */
+  close(): void {
+    this.#line.off('data', this.#hear);
+  }
+
+  get #unfinished(): string {
+    return this.#cut + this.#cleaner.unfinished;
+  }
+
+  #type(text: string): void {
+    this.#line.write(`${text}\r`);
+  }
+
+  readonly #hear = (bytes: Buffer): void => {
+    for (const text of this.#cleaner.push(bytes)) {
+      const at = this.#stamped.stamped(text)?.at;
+      if (at === undefined) this.#lines.push(this.#cut + text);
+      this.#cut = at === undefined ? '' : this.#cut + text.slice(0, at); // the rest of what was cut comes with the next line
+    }
+    this.#wake();
   };
-  line.on('data', hear);
-  signal.addEventListener('abort', () => wake(), { once: true });
 
   /** Waits until `find` finds something; `again` is done in each silence. */
-  const until = async <T>(what: string, find: () => T | undefined, again?: () => void): Promise<T> => {
-    const endMs = performance.now() + timeoutMs;
+  async #until<T>(what: string, find: () => T | undefined, again?: () => void): Promise<T> {
+    const endMs = performance.now() + this.#timeoutMs;
     for (;;) {
-      signal.throwIfAborted();
+      this.#signal.throwIfAborted();
       const found = find();
       if (found !== undefined) return found;
       const leftMs = endMs - performance.now();
-      if (leftMs <= 0)
-        throw cannot(what, `the guest has not answered within ${timeoutMs / 1000} s`, { detail: lines.slice(-10).join('\n') });
-      const heard = await new Promise<boolean>((resolve) => {
-        const timer = setTimeout(() => resolve(false), again ? Math.min(leftMs, askAgainMs) : leftMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve(true);
-        };
-      });
-      if (!heard) again?.();
-    }
-  };
-  const type = (text: string): void => void line.write(`${text}\r`);
-  const unfinished = (): string => cut + cleaner.unfinished;
-
-  const run = async (command: string): Promise<CommandResult> => {
-    // Each mark is typed in two halves, so that the terminal's echo of what is typed is none.
-    const mark = `bloomery-${++serial}`;
-    const halves = (word: string): string => `bloo''mery-${serial}-${word}`;
-    lines = [];
-    type(`echo ${halves('begin')}; eval ${quoted(command)}; echo "" ${halves('end')} $?`);
-    return await until(`run "${command}" in the guest`, () => {
-      const from = lines.findIndex((text) => text.trimEnd().endsWith(`${mark}-begin`));
-      const to = lines.findIndex((text, index) => index > from && text.includes(`${mark}-end `));
-      if (from === -1 || to === -1) return undefined;
-      const [before = '', status = ''] = (lines[to] ?? '').split(` ${mark}-end `);
-      const output = [...lines.slice(from + 1, to), ...(before === '' ? [] : [before])];
-      return { output: output.map((text) => `${text}\n`).join(''), status: Number.parseInt(status, 10) };
-    });
-  };
-  return {
-    async login(user, password) {
-      if (user !== undefined) {
-        const asks = /(?:^|[\s(])login: *$/;
-        await until(
-          'log in',
-          () => asks.test(unfinished()) || undefined,
-          () => type(''),
-        );
-        type(user);
-        if (password !== undefined) {
-          await until(`log in as ${user}`, () => /password: *$/i.test(unfinished()) || undefined);
-          type(password);
-        }
+      if (leftMs <= 0) {
+        throw cannot(what, `the guest has not answered within ${this.#timeoutMs / 1000} s`, { detail: this.#lines.slice(-10).join('\n') });
       }
-      const mark = 'bloomery-shell';
-      const ask = (): void => type("echo bloo''mery-shell");
-      ask();
-      await until(
-        'find a shell',
-        () => {
-          if (lines.some((text) => /login incorrect|authentication failure/i.test(text)))
-            throw cannot(`log in as ${user}`, 'the guest refuses');
-          return lines.some((text) => text.trimEnd().endsWith(mark)) || undefined;
-        },
-        ask,
-      );
-    },
-    run,
-    close: () => void line.off('data', hear),
-  };
+      if (!(await this.#heardWithin(again ? Math.min(leftMs, askAgainMs) : leftMs))) again?.();
+    }
+  }
+
+  /** Whether bytes came before the time was over, or the run was interrupted. */
+  async #heardWithin(ms: number): Promise<boolean> {
+    return await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+}
+
+/** The result of a command whose marks are on these lines; undefined as long as the second one is not. */
+function resultBetween(lines: readonly string[], mark: string): CommandResult | undefined {
+  const from = lines.findIndex((text) => text.trimEnd().endsWith(`${mark}-begin`));
+  const to = lines.findIndex((text, index) => index > from && text.includes(`${mark}-end `));
+  if (from === -1 || to === -1) return undefined;
+  const [before = '', status = ''] = (lines[to] ?? '').split(` ${mark}-end `);
+  const output = [...lines.slice(from + 1, to), ...(before === '' ? [] : [before])];
+  return { output: output.map((text) => `${text}\n`).join(''), status: Number.parseInt(status, 10) };
 }
 
 /** One word of a POSIX shell. */

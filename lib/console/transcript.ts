@@ -2,12 +2,11 @@
 // killed run leaves what was said until then. Knows nothing of what the bytes mean.
 //
 // X.log.times, a line for each thing in its order: "<ms since start> <bytes>" for bytes of X.log, or "<ms since start> <mark>" with
-// the mark "expecting <JSON text>", "dialogue-over", "asks", "asked <JSON text>", "exited", "exited passed" or "ended" (marks.ts).
+// the mark "expecting <JSON text>", "dialogue-over", "asks", "asked <JSON text>", "exited", "exited passed" or "ended" (`Mark`).
 import { closeSync, createReadStream, mkdirSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
-import type { Mark } from './marks.ts';
 
 /** A piece of a record, in its order. `atMs` is undefined when the record has no times. */
 export type Recorded =
@@ -137,3 +136,17 @@ function parsedWhat(text: string): number | Mark | undefined {
     return undefined;
   }
 }
+
+export type Mark =
+  /** A dialogue waits for a text: the boot is not done before it has come. */
+  | { readonly kind: 'expecting'; readonly text: string }
+  /** The dialogue is over; the grace window begins anew. */
+  | { readonly kind: 'dialogue-over' }
+  /** The machine ended by itself. `passed`: with the status by which a guest says that all went well. */
+  | { readonly kind: 'exited'; readonly passed?: true }
+  /** A prompt that is only a sign is asked about (prompts.ts), and counts when it answers. */
+  | { readonly kind: 'asks' }
+  /** The question was typed; a shell prints the text. */
+  | { readonly kind: 'asked'; readonly text: string }
+  /** Nobody listened any more. */
+  | { readonly kind: 'ended' };

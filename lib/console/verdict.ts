@@ -32,6 +32,12 @@ export interface Finding {
   readonly count: number;
 }
 
+/** Whether a value that was read is a finding, as `judgementJson` writes it. */
+export function isFinding(value: unknown): value is Finding {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || !('line' in value) || !('count' in value)) return false;
+  return typeof value.kind === 'string' && typeof value.line === 'string' && Number.isSafeInteger(value.count);
+}
+
 export interface Judgement {
   readonly verdict: Verdict;
   readonly milestones: readonly SeenMilestone[];

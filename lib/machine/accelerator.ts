@@ -6,11 +6,9 @@ import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { run } from '../core/sh.ts';
-import type { Accelerator } from './machine.ts';
+import type { Accelerator, AcceleratorChoice } from './machine.ts';
 import { acceleratorArguments, bareArguments, resetArguments } from './qemu/command-line.ts';
 import { removeRunDirectory, runDirectory } from './run-directory.ts';
-
-export type AcceleratorChoice = Accelerator | 'auto';
 
 export interface ProbeHost {
   /** The absolute path of QEMU. */
@@ -61,93 +59,42 @@ export async function probe(kind: Accelerator, host: ProbeHost, { signal }: Pick
   }
 }
 
+/** Hexadecimal digits of one byte. */
+const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
+
+/** The probe's code and tables: where each begins, and its bytes in hexadecimal digits, an instruction a line. Encodings: Intel SDM volume 2. */
+const probeParts: readonly (readonly [at: number, ...bytes: string[]])[] = [
+  [
+    0xff00, // in real mode
+    'fa', // cli
+    '2e 66 0f 01 16 80 ff', // lgdt cs:[0xff80]
+    '0f 20 c0 0c 01 0f 22 c0', // cr0 |= 1 (protection enable)
+    '66 ea 40 ff ff ff 08 00', // jmp 0x08:0xffffff40
+  ],
+  [
+    0xff40, // in protected mode of 32 bits
+    '66 b8 10 00 8e d8 8e c0', // ds = es = 0x10
+    'bf 00 10 00 00', // mov edi, 0x1000
+    'b8 78 56 34 12', // mov eax, 0x12345678
+    'b9 00 04 00 00 fc f3 ab', // ecx = 0x400; rep stosd
+    '0f a2', // cpuid
+    '81 3d fc 1f 00 00 78 56 34 12', // cmp dword [0x1ffc], 0x12345678
+    '75 04', // jne over the exit
+    `b0 ${hex(debugExit.value)} e6 ${hex(debugExit.port)}`, // out port, value
+    'f4 eb fd', // hlt, for ever
+  ],
+  [0xff80, '17 00 90 ff ff ff'], // GDT: 24 bytes at 0xffffff90
+  [0xff98, 'ff ff 00 00 00 9a cf 00'], // code: flat, 32 bits
+  [0xffa0, 'ff ff 00 00 00 92 cf 00'], // data: flat
+  [0xfff0, 'e9 0d ff'], // reset vector: jmp 0xff00
+];
+
 /**
  * A 64 KiB firmware image that goes from the reset vector to 32-bit protected mode, fills 4 KiB of memory, asks CPUID, reads the
- * memory back and ends the machine by isa-debug-exit; it halts when a step went wrong. Encodings: Intel SDM volume 2.
+ * memory back and ends the machine by isa-debug-exit; it halts when a step went wrong.
  */
 export function probeFirmware(): Uint8Array {
   const image = new Uint8Array(0x10000);
-  const put = (offset: number, ...bytes: number[]): void => image.set(bytes, offset);
-  put(
-    0xff00,
-    0xfa, //                                                  cli
-    0x2e,
-    0x66,
-    0x0f,
-    0x01,
-    0x16,
-    0x80,
-    0xff, //              lgdt cs:[0xff80]
-    0x0f,
-    0x20,
-    0xc0,
-    0x0c,
-    0x01,
-    0x0f,
-    0x22,
-    0xc0, //        cr0 |= 1 (protection enable)
-    0x66,
-    0xea,
-    0x40,
-    0xff,
-    0xff,
-    0xff,
-    0x08,
-    0x00,
-  ); //       jmp 0x08:0xffffff40
-  put(
-    0xff40,
-    0x66,
-    0xb8,
-    0x10,
-    0x00,
-    0x8e,
-    0xd8,
-    0x8e,
-    0xc0, //        ds = es = 0x10
-    0xbf,
-    0x00,
-    0x10,
-    0x00,
-    0x00, //                          mov edi, 0x1000
-    0xb8,
-    0x78,
-    0x56,
-    0x34,
-    0x12, //                          mov eax, 0x12345678
-    0xb9,
-    0x00,
-    0x04,
-    0x00,
-    0x00,
-    0xfc,
-    0xf3,
-    0xab, //        ecx = 0x400; rep stosd
-    0x0f,
-    0xa2, //                                            cpuid
-    0x81,
-    0x3d,
-    0xfc,
-    0x1f,
-    0x00,
-    0x00,
-    0x78,
-    0x56,
-    0x34,
-    0x12, // cmp dword [0x1ffc], 0x12345678
-    0x75,
-    0x04, //                                            jne over the exit
-    0xb0,
-    debugExit.value,
-    0xe6,
-    debugExit.port, //           out port, value
-    0xf4,
-    0xeb,
-    0xfd,
-  ); //                                     hlt, for ever
-  put(0xff80, 0x17, 0x00, 0x90, 0xff, 0xff, 0xff); //         GDT: 24 bytes at 0xffffff90
-  put(0xff98, 0xff, 0xff, 0, 0, 0, 0x9a, 0xcf, 0); //         code: flat, 32 bits
-  put(0xffa0, 0xff, 0xff, 0, 0, 0, 0x92, 0xcf, 0); //         data: flat
-  put(0xfff0, 0xe9, 0x0d, 0xff); //                           reset vector: jmp 0xff00
+  for (const [at, ...bytes] of probeParts) image.set(Buffer.from(bytes.join('').replaceAll(' ', ''), 'hex'), at);
   return image;
 }

@@ -1,9 +1,11 @@
-// What a machine is, as data: firmware, memory, processors, disks. Knows neither the program that runs it (qemu.ts) nor what it
-// boots or says.
+// What a machine is, as data (firmware, memory, processors, disks), and what can be done to one that runs. Knows neither the program that runs it
+// (qemu/) nor what it boots or says.
+import type { Socket } from 'node:net';
 
 export type Firmware = 'uefi' | 'bios';
 export type DiskInterface = 'nvme' | 'virtio' | 'ide' | 'cdrom';
 export type Accelerator = 'kvm' | 'tcg';
+export type AcceleratorChoice = Accelerator | 'auto';
 /** The program that runs the machine. */
 export type Monitor = 'qemu' | 'cloud-hypervisor';
 
@@ -122,4 +124,70 @@ export interface Disk {
   readonly keepsWrites?: true;
   /** Raw, except that of a snapshot. */
   readonly format?: 'raw' | 'qcow2';
+}
+
+export interface MachineInfo {
+  /** In the monitor's words: "running", "paused". */
+  readonly state: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+}
+
+export interface MachineSize {
+  readonly cpus?: number;
+  readonly memoryBytes?: number;
+}
+
+export type PictureFormat = 'ppm' | 'png';
+
+/**
+ * What can be done to a machine that runs, whatever program runs it: the verbs of `tasks/vm.ts`. Every verb fails with a Failure in the monitor's own
+ * words.
+ */
+export interface MachineControl {
+  info(): Promise<MachineInfo>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Asks for another size; the guest has to play along. */
+  resize(size: MachineSize): Promise<void>;
+  /** Writes the machine's state, and what its disks differ by, into a folder that exists; then goes on as it was. */
+  snapshot(folder: string): Promise<void>;
+  /** Writes a picture of the screen to an absolute path. */
+  screenshot(file: string, format: PictureFormat): Promise<void>;
+  /** Presses the power button. */
+  shutdown(): Promise<void>;
+  close(): void;
+}
+
+/** How a machine ended. */
+export interface MachineEnd {
+  /** null when a signal ended QEMU. */
+  readonly exitCode: number | null;
+  readonly killedBy: NodeJS.Signals | null;
+  /** What QEMU itself said; never a part of the console. */
+  readonly hostLines: readonly string[];
+}
+
+/** A machine that was started. */
+export interface RunningMachine {
+  readonly pid: number;
+  readonly accelerator: Accelerator;
+  /** COM1, both directions, bytes as they are. */
+  readonly serial: Socket;
+  /** A unix socket at which others may talk to COM1 as well. It lasts until `release()`. */
+  readonly attachPath: string;
+  /** Only QEMU tells of a failed machine. */
+  readonly control: QemuControl | undefined;
+  /** Resolves when QEMU has ended and every byte of the console has been read. Never rejects. */
+  readonly ended: Promise<MachineEnd>;
+  /** Nobody will attach any more: the files of the run are removed while it goes on, so that not even SIGKILL leaves any. */
+  release(): Promise<void>;
+  /** Ends QEMU if it runs, waits for its end and removes all files. */
+  stop(): Promise<MachineEnd>;
+}
+
+/** What else QEMU does for one that failed. */
+export interface QemuControl extends MachineControl {
+  /** The registers of every processor, as QEMU prints them. */
+  registers(): Promise<string>;
 }

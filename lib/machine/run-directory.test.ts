@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run } from '../core/sh.ts';
-import { removeRunDirectory, runDirectory } from './run-directory.ts';
+import { parseRecord, removeRunDirectory, runDirectory } from './run-directory.ts';
 
 let root = '';
 
@@ -39,6 +39,14 @@ test('a temporary folder with a name too long for a socket is not used', async (
   const path = await runDirectory(long);
   assert.is(dirname(path), '/tmp');
   await removeRunDirectory(path);
+});
+
+test('a record is one of a machine, and another text is none', () => {
+  const record = { monitor: 'qemu', pid: 1, image: null, accelerator: 'tcg', machine: {} };
+  assert.equal(parseRecord(JSON.stringify(record)), record);
+  for (const text of ['', '[]', 'null', JSON.stringify({ ...record, pid: '1' }), JSON.stringify({ ...record, monitor: 'vmm' })]) {
+    assert.is(parseRecord(text), undefined, text);
+  }
 });
 
 test.run();

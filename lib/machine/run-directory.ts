@@ -50,6 +50,26 @@ export async function writeRecord(directory: string, record: MachineRecord): Pro
   await rename(partial, join(directory, recordName));
 }
 
+/** Returns the record of a machine; undefined for another text. Of the machine's description only that it is a table is checked. */
+export function parseRecord(text: string): MachineRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isRecord(value) ? value : undefined;
+}
+
+function isRecord(value: unknown): value is MachineRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const [monitor, accelerator, image, machine] = ['monitor', 'accelerator', 'image', 'machine'].map((name) => fields.get(name));
+  const isKnown = (monitor === 'qemu' || monitor === 'cloud-hypervisor') && (accelerator === 'kvm' || accelerator === 'tcg');
+  const isImage = image === null || typeof image === 'string';
+  return isKnown && isImage && Number.isSafeInteger(fields.get('pid')) && typeof machine === 'object' && machine !== null;
+}
+
 /** The machines that run now and can be reached, in no order; another user's cannot. */
 export async function runningMachines(root: string): Promise<readonly RunningRecord[]> {
   const folder = usableRoot(root);
@@ -58,7 +78,8 @@ export async function runningMachines(root: string): Promise<readonly RunningRec
     names.map(async (name) => {
       const directory = join(folder, name);
       const text = await readFile(join(directory, recordName), 'utf8').catch(() => undefined); // it has just begun, or is not ours
-      return text === undefined ? undefined : { ...(JSON.parse(text) as MachineRecord), directory };
+      const record = text === undefined ? undefined : parseRecord(text);
+      return record && { ...record, directory };
     }),
   );
   return records.filter((record) => record !== undefined).filter(({ pid }) => isAlive(pid));

@@ -1,13 +1,14 @@
 // Serves the shared folders of a machine: one virtiofsd for each folder, or none where QEMU itself serves
 // them over 9P.
-import { access } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cannot } from '../core/errors.ts';
+import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
 import { findProgram, run, start } from '../core/sh.ts';
 import type { Child } from '../core/sh.ts';
 import { searchPath } from '../core/tools.ts';
-import type { SharedFolder } from './machine.ts';
+import type { SharedFolder, MachineDescription, Monitor, ShareDriver } from './machine.ts';
+import type { Context } from '../core/events.ts';
 
 /** A folder and, for virtio-fs, the unix socket on which its daemon listens. */
 export interface AttachedShare extends SharedFolder {
@@ -95,4 +96,47 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/**
+ * Returns the path of virtiofsd if it is to serve the shared folders of the machine, and undefined if QEMU
+ * serves them over 9P or there are none. Without a wish, QEMU serves folders that are read-only: older
+ * versions of virtiofsd cannot. Reports how a Linux mounts each.
+ */
+export async function shareServer(
+  monitor: Monitor,
+  machine: MachineDescription,
+  path: string,
+  { signal, report }: Context,
+): Promise<string | undefined> {
+  const { shares = [], shareDriver } = machine;
+  if (shares.length === 0) return undefined;
+  for (const share of shares) await checkFolder(share);
+  const needed = shareDriver === 'virtiofs' || monitor === 'cloud-hypervisor';
+  const wanted = needed || (shareDriver === undefined && !shares.some(({ readOnly }) => readOnly));
+  const program = wanted ? await findVirtiofsd(path, signal) : undefined;
+  if (needed && program === undefined) {
+    const hint = monitor === 'qemu' ? '--share-driver 9p works without it' : '--vmm qemu works without it';
+    throw cannot('find "virtiofsd"', 'it is not installed', { blame: 'host', hint: `install the package virtiofsd; ${hint}` });
+  }
+  for (const share of shares) report({ kind: 'note', text: mountWords(share, program === undefined ? '9p' : 'virtiofs') });
+  return program;
+}
+
+/** "The folder ... is shared with the tag ...": the command is that of a guest which runs Linux. */
+export function mountWords({ path, tag, readOnly }: SharedFolder, driver: ShareDriver): string {
+  const rights = readOnly ? 'ro' : 'rw';
+  const options = driver === '9p' ? `9p -o trans=virtio,version=9p2000.L,${rights}` : `virtiofs -o ${rights}`;
+  return `The folder "${path}" is shared with the tag "${tag}". Linux mounts it with: mount -t ${options} ${tag} /mnt`;
+}
+
+async function checkFolder({ path, readOnly }: SharedFolder): Promise<void> {
+  const what = `share "${path}"`;
+  try {
+    if (!(await stat(path)).isDirectory()) throw cannot(what, 'it is not a folder', { blame: 'usage' });
+    await access(path, readOnly ? constants.R_OK : constants.R_OK | constants.W_OK);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw cannot(what, 'it does not exist', { blame: 'usage' });
+    throw cannotBecause(what, error, readOnly ? undefined : '--share-read-only needs no right to write');
+  }
 }

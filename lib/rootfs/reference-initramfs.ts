@@ -11,7 +11,7 @@ import { makeFolder } from '../core/paths.ts';
 import { contentBytes } from '../image/file-tree.ts';
 import { entriesOf } from './image-layout.ts';
 import { kernelModules } from './kernel-modules.ts';
-import type { InitramfsFacts } from '../system/reference-facts.ts';
+import type { InitramfsFacts } from '../system/system.ts';
 import { packagedFile, packageFolder } from '../sources/debian/single-package.ts';
 import type { PackageHost } from '../sources/debian/single-package.ts';
 

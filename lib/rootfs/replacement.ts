@@ -4,7 +4,7 @@ import { cannot } from '../core/errors.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { isAbout } from './package-files.ts';
 import type { InstalledPackage } from './package-files.ts';
-import type { Multicall, Replacement } from '../system/replacement-facts.ts';
+import type { Multicall, Replacement } from '../system/image-facts.ts';
 
 /** What became of an original. */
 export interface Replaced {

@@ -12,9 +12,8 @@ import { tarMembers } from './tar-members.ts';
 import { baseFolder, baseRoot, rowsOf } from './base-root.ts';
 import type { BaseRequest } from './base-root.ts';
 import { closureRecord } from './closure-record.ts';
-import type { RootFacts } from '../system/image-facts.ts';
+import type { RootFacts, Replacement } from '../system/image-facts.ts';
 import type { FileSources } from './image-layout.ts';
-import type { Replacement } from '../system/replacement-facts.ts';
 import { rootTree } from './root-tree.ts';
 import type { RootTree } from './root-tree.ts';
 

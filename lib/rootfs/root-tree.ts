@@ -17,14 +17,13 @@ import { baseRoot } from './base-root.ts';
 import type { BaseRequest, BaseRoot } from './base-root.ts';
 import { checkServices } from './services/check-services.ts';
 import { entriesOf } from './image-layout.ts';
-import type { InitName, RootFacts } from '../system/image-facts.ts';
 import type { FileSources } from './image-layout.ts';
+import type { InitName, RootFacts, Multicall, Replacement } from '../system/image-facts.ts';
 import { kernelModules } from './kernel-modules.ts';
 import { installedPackages, statusPath, statusWithout, textOf } from './package-files.ts';
 import type { InstalledPackage } from './package-files.ts';
 import { goneWith, makeWay, refuseMissing } from './replacement.ts';
 import type { Replaced } from './replacement.ts';
-import type { Multicall, Replacement } from '../system/replacement-facts.ts';
 import type { ServiceBackend } from './services/service-backend.ts';
 import type { CheckedServices } from '../system/services.ts';
 

@@ -10,7 +10,7 @@ import type { AptHost, AptRoot } from './debian/apt-root.ts';
 import { crateClosure, offeredPackages } from './debian/debian-index.ts';
 import type { OfferedPackage } from './debian/debian-index.ts';
 import type { DebianMirror } from './debian/debian-mirror.ts';
-import type { SourceFacts } from '../system/source-facts.ts';
+import type { SourceFacts } from '../system/component.ts';
 import { mergeArchives } from './source-lock.ts';
 import type { LockedArchive, SourceLock } from './source-lock.ts';
 

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import type { ReferenceFacts } from '../system/reference-facts.ts';
-import type { System } from '../system/system.ts';
+import type { ReferenceFacts, System } from '../system/system.ts';
 import { missingArchives } from './archives.ts';
 import { fetchSources } from './fetch.ts';
 import type { Fetched } from './fetch.ts';

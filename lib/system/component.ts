@@ -1,7 +1,4 @@
-// A component: one upstream project of a system, where its source comes from, and what is built of it. Facts only.
-import type { GitSource } from '../upstream/source.ts';
-import type { PayloadEncoding } from '../image/boot/bzimage.ts';
-import type { DebianSource } from './source-facts.ts';
+// What is built of a system, as facts: its components and its C library, with the origins of their sources upstream and in Debian.
 
 /** `Bin`: the programs that it has. */
 export interface Component<Bin extends string = string> {
@@ -23,13 +20,20 @@ export interface Component<Bin extends string = string> {
 export interface PayloadFacts {
   /** "kernel/kernel" is the output "kernel" of the component "kernel". */
   readonly made: string;
-  readonly encoding: PayloadEncoding;
+  /** How the setup program of a bzImage wants its kernel. */
+  readonly encoding: 'raw' | 'gzip' | 'zlib';
   /** The variable that names the file when the component is compiled. */
   readonly variable: string;
 }
 
 /** A component's git repository. */
-export interface UpstreamOrigin extends GitSource {
+export interface UpstreamOrigin {
+  readonly git: string;
+  /** At most one of branch, tag and rev. Without one, the repository's own default branch. */
+  readonly branch?: string;
+  readonly tag?: string;
+  /** A full revision, 40 hexadecimal digits. */
+  readonly rev?: string;
   /** The folder of its Cargo project, within the repository. */
   readonly folder?: string;
   /** Patches, relative to the folder of the page, in the order in which they are applied. */
@@ -62,4 +66,67 @@ export interface CargoBuild<Bin extends string = string> {
 export interface SourceChoice {
   readonly kind: 'upstream' | 'bundled';
   readonly local: Readonly<Record<string, string>>;
+}
+
+/** Sources of a system that come from Debian. The lock (source-lock.ts) has what was found. */
+export interface SourceFacts {
+  /** "trixie". */
+  readonly suite: string;
+  /** Packages of crates; what they depend on comes with them. */
+  readonly crates: readonly string[];
+  /** Source packages of which the upstream tarball is taken. */
+  readonly tarballs: readonly string[];
+  /** Root file systems: what is asked for by name; apt's solver adds what it depends on. "?essential" is every essential package. */
+  readonly bases: Readonly<Record<string, readonly string[]>>;
+  /** Packages that are taken alone, without what they depend on: a kernel. "linux-image-cloud-amd64" stands for the image that it depends on. */
+  readonly single: Readonly<Record<string, string>>;
+  /** Crates that Debian patched out of everything that would need them; cargo's resolver still wants to see them. */
+  readonly stubs: readonly StubCrate[];
+}
+
+/** An empty crate: nothing of it is ever compiled into what runs. */
+export interface StubCrate {
+  readonly name: string;
+  readonly version: string;
+  readonly features?: readonly string[];
+}
+
+/** A component whose source is in an archive of Debian's. */
+export interface DebianSource {
+  /** The crate of a librust-*-dev package ("sudo-rs" of librust-sudo-rs-dev), or the tarball of a source package. */
+  readonly from: { readonly crate: string } | { readonly tarball: string };
+  /** A series of patches within the source, applied in its order (quilt's: a file of names beside the patches). */
+  readonly series?: string;
+  /** Texts of its files that are replaced; each is there exactly once. */
+  readonly edits?: readonly SourceEdit[];
+}
+
+export interface SourceEdit {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  readonly why: string;
+}
+
+/** The C library of a system: where its source is, how make builds it, and what is linked with it. */
+export interface CLibrary extends Pick<Component, 'title' | 'bundled' | 'upstream'> {
+  /** The name for --source, and of its recipe in a cookbook. */
+  readonly name: string;
+  readonly make: MakeBuild;
+  /** The triple of the programs that are linked with it. */
+  readonly triple: string;
+  /** A file of Cargo configuration with the flags for the triple, relative to the folder of the page. */
+  readonly cargoConfig: string;
+  /** A recipe, relative to the folder of the page, that builds what programs name and the library may lack. It is linked with, and not installed. */
+  readonly supplement?: string;
+  /** Crates of the standard library that programs compile if the toolchain does not have it for the triple. */
+  readonly buildStd: readonly string[];
+}
+
+/** What `make install` needs: it runs in a copy of the source and installs into DESTDIR. */
+export interface MakeBuild {
+  /** Words of make's command line: "CC=clang". */
+  readonly arguments: readonly string[];
+  /** Programs that it may run. They count by content. With "cargo" the toolchain is there too. */
+  readonly programs: readonly string[];
 }

@@ -3,7 +3,7 @@ import { globby } from 'globby';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Continuation } from '../console/lines/continuation.ts';
+import { Continuation } from '../console/lines/prefixes.ts';
 import { matcher } from '../console/lines/matcher.ts';
 import type { ConsoleRules, LineRule } from '../console/rules.ts';
 

@@ -1,9 +1,7 @@
 // Declares the page of a system. The compiler checks every name of a component or of an output that the page uses; load.ts checks the whole page again when
 // it is loaded, because Node does not look at types.
 import type { Component } from './component.ts';
-import type { ImageFacts } from './image-facts.ts';
-import type { NixBase } from './nix-facts.ts';
-import type { Replacement } from './replacement-facts.ts';
+import type { ImageFacts, Replacement, NixBase } from './image-facts.ts';
 import type { CheckoutFacts, LiveFacts, MachinePage, System, SystemProfile } from './system.ts';
 
 /** The programs of each component, by its name. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
-import { findPage, importPage, isPagePath, systemNames } from './find-page.ts';
+import { findPage, importPage, isPagePath, systemNames, commandLinePath, imageFileName, kernelPath } from './find-page.ts';
+import type { ImageFacts, PartitionFacts } from './image-facts.ts';
 
 const root = join(import.meta.dirname, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'pages-'));
@@ -125,6 +126,20 @@ test('what a page throws, and a part that does not exist, are mistakes of the pa
     part.message,
     `Cannot read the page "${join(dir, 'whole.ts')}": part.ts, line 1: Expression expected`,
   );
+});
+
+test('an image is named after its kind, and its kernel is next to it', () => {
+  const image = (fileSystem: PartitionFacts['fileSystem']): ImageFacts => ({
+    sizeBytes: 0,
+    timestampSec: 0,
+    partitions: [{ name: 'one', typeGuid: '', fileSystem, files: {} }],
+  });
+  assert.is(imageFileName('a-b', undefined), 'a-b.img');
+  assert.is(imageFileName('a-b', image({ kind: 'redoxfs' })), 'a-b.img');
+  assert.is(imageFileName('a-b', image({ kind: 'cpio' })), 'a-b.cpio');
+  assert.is(imageFileName('a-b', image({ kind: 'cpio', gzip: true })), 'a-b.cpio.gz');
+  assert.is(imageFileName('a-b', image({ kind: 'iso', label: 'L', efiImage: 'e' })), 'a-b.iso');
+  assert.is(commandLinePath(kernelPath('/out', 'a', 'b')), '/out/a-b/vmlinuz.cmdline');
 });
 
 test.run();

@@ -1,4 +1,5 @@
-// Finds the page of a system by a name or a path, and imports it. Knows nothing of what a page says but its name.
+// Finds the page of a system by a name or a path, imports it, and says where the outputs of its builds are. Knows nothing of what a page says but its
+// name.
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
@@ -27,6 +28,11 @@ export async function systemNames(root: string): Promise<readonly string[]> {
 /** Whether a word of the command line is the path of a page. Every other word is the name of one. */
 export function isPagePath(word: string): boolean {
   return word.includes('/') || word.endsWith('.ts');
+}
+
+/** Returns the word of a command line that names a page: a name as it is, and a path made absolute. */
+export function systemWord(word: string, { path }: { readonly path: (text: string) => string }): string {
+  return isPagePath(word) ? path(word) : word;
 }
 
 /**
@@ -132,4 +138,26 @@ async function unknownSystem(root: string, name: string): Promise<Failure> {
       ? `there are no pages in "${join(root, 'systems')}"`
       : `the systems are ${names.join(', ')}`;
   return cannot(`find system "${name}"`, why, { blame: 'usage', hint });
+}
+
+/** Where the kernel of a profile that has one lies. */
+export function kernelPath(outDir: string, system: string, profile: string): string {
+  return join(outDir, `${system}-${profile}`, 'vmlinuz');
+}
+
+/** The file with the command line of a published kernel: that of the page, or of a checkout. */
+export function commandLinePath(kernel: string): string {
+  return `${kernel}.cmdline`;
+}
+
+/** Of an image: how its file ends. */
+interface ImageKind {
+  readonly partitions: readonly { readonly fileSystem: { readonly kind: string; readonly gzip?: boolean } }[];
+}
+
+/** Where the image of a profile is, below the folder of all outputs: its name ends as its kind does. */
+export function imageFileName(stem: string, facts: ImageKind | undefined): string {
+  const kind = facts?.partitions[0]?.fileSystem;
+  if (kind?.kind === 'cpio') return `${stem}.cpio${kind.gzip ? '.gz' : ''}`;
+  return `${stem}.${kind?.kind === 'iso' ? 'iso' : 'img'}`;
 }

@@ -1,5 +1,10 @@
-// An image as facts that one can read: partitions, and for each file where its bytes come from. image-layout.ts makes a layout of them.
+// An image as facts that one can read: partitions, for each file where its bytes come from, and what gives way to components or is built by Nix.
+// image-layout.ts makes a layout of them.
+import type { GuestCheck } from '../console/rules.ts';
 import type { ServiceSet } from './services.ts';
+
+/** How QEMU starts a kernel without firmware. 'linux': the kernel is the setup program of a bzImage, which UEFI firmware starts. */
+export type KernelProtocol = 'multiboot' | 'pvh' | 'linux';
 
 /** An init that services can be rendered for. */
 export type InitName = 'systemd' | 'sysvinit' | 'table';
@@ -98,6 +103,7 @@ export interface GrubFacts {
 
 /** Redox's first file system. `bootstrap`: the output that is its first program. */
 export interface InitfsFacts<Made extends string = string> {
+  /** That of the kernel which reads it. */
   readonly generation: 'older' | 'newer';
   readonly bootstrap: Made;
   readonly files: FileFacts<Made>;
@@ -113,56 +119,57 @@ interface Attributes {
   readonly capabilities?: readonly string[];
 }
 
-/** Returns the rows of an image that name files of components' sources: "base:init.d". */
-export function sourceRows(facts: ImageFacts): readonly string[] {
-  return allRows(facts).flatMap((fact) => ('source' in fact ? [fact.source] : []));
+/** Programs of a base that give way to components. `Made`: the outputs of components that it may name. */
+export interface Replacement<Made extends string = string> {
+  /** Packages of the base that give way. One that the base does not have is none. */
+  readonly original: readonly string[];
+  /** What it provides instead. */
+  readonly provides: FileFacts<Made>;
+  /** Files of the original that stay: paths, or folders ending with a slash. */
+  readonly stays?: readonly string[];
+  /** Commands of the original that nothing needs here. */
+  readonly dispensable?: readonly string[];
+  /** A multicall program and the names by which it is called; it is asked (`--list`) whether it has them all. */
+  readonly multicall?: Multicall<Made>;
+  /** What is done in the guest to see that it works. */
+  readonly checks: readonly GuestCheck[];
 }
 
-/** Returns the absolute paths of files of the host that are in an image as they are. */
-export function hostFiles(facts: ImageFacts): readonly string[] {
-  const whole = facts.partitions.flatMap(({ fileSystem }) => (fileSystem.kind === 'cpio' && fileSystem.file !== undefined ? [fileSystem.file] : []));
-  return [...whole, ...allRows(facts).flatMap((fact) => ('file' in fact ? [fact.file] : []))];
+export interface Multicall<Made extends string = string> {
+  /** The output of a component: "coreutils/coreutils". */
+  readonly program: Made;
+  readonly at: string;
+  /** Link -> name. */
+  readonly links: Readonly<Record<string, string>>;
 }
 
-/** The image with a file of the host as the initramfs of the system's own kernel. That of a kernel with modules is another one. */
-export function withInitramfs(facts: ImageFacts, path: string): ImageFacts {
-  const image = withFiles(facts, (fact) => ('initramfs' in fact && !fact.initramfs.modules ? { file: path } : fact));
-  const partitions = image.partitions.map((partition): PartitionFacts => {
-    const { fileSystem } = partition;
-    return fileSystem.kind === 'cpio' ? { ...partition, fileSystem: { ...fileSystem, file: path }, files: {} } : partition;
-  });
-  return { ...image, partitions };
+/** The variant of a system that Nix builds. `Name` and `Made`: the components, and the outputs of components, that it may name. */
+export interface NixBase<Name extends string = string, Made extends string = string> {
+  /** A folder with a default.nix, relative to that of the page: a function of `nixpkgs` and `rustPackages` whose attributes are systems. */
+  readonly expression: string;
+  /** By the name that the system's profile has. */
+  readonly profiles: Readonly<Record<string, NixProfile<Name, Made>>>;
+  readonly image: NixImageFacts<Made>;
 }
 
-/** The image with other words in the texts of its files. */
-export function withWords(facts: ImageFacts, from: string, to: string): ImageFacts {
-  return withFiles(facts, (fact) => ('text' in fact ? { ...fact, text: fact.text.replaceAll(from, () => to) } : fact));
+export interface NixProfile<Name extends string = string, Made extends string = string> {
+  readonly attribute: string;
+  /** How QEMU starts the kernel of the system, where that is no Linux. */
+  readonly protocol?: KernelProtocol;
+  readonly components: readonly Name[];
+  /** What `rustPackages` has: packages by name, each with its files. */
+  readonly packages: Readonly<Record<string, FileFacts<Made>>>;
 }
 
-/** The image with each row changed, also those of archives and file systems in it. */
-function withFiles(facts: ImageFacts, change: (fact: FileFact) => FileFact): ImageFacts {
-  const changed = (files: FileFacts): FileFacts => Object.fromEntries(Object.entries(files).map(([name, fact]) => [name, inner(change(fact))] as const));
-  const inner = (fact: FileFact): FileFact => {
-    if ('initramfs' in fact) return { ...fact, initramfs: { ...fact.initramfs, files: changed(fact.initramfs.files) } };
-    if ('fat' in fact) return { ...fact, fat: { ...fact.fat, files: changed(fact.fat.files) } };
-    if ('initfs' in fact) return { ...fact, initfs: { ...fact.initfs, files: changed(fact.initfs.files) } };
-    return fact;
-  };
-  return { ...facts, partitions: facts.partitions.map((partition) => ({ ...partition, files: changed(partition.files) })) };
-}
-
-/** Whether a file of the image comes from a package that is taken alone. */
-export function hasPackagedFiles(facts: ImageFacts): boolean {
-  const packaged = (fact: FileFact): boolean => 'packaged' in fact || ('initramfs' in fact && fact.initramfs.modules !== undefined);
-  return facts.partitions.some(({ root }) => root?.modules) || allRows(facts).some(packaged);
-}
-
-/** Every row, also those of archives and file systems in the image. */
-function allRows({ partitions }: ImageFacts): readonly FileFact[] {
-  const of = (files: FileFacts): readonly FileFact[] =>
-    Object.values(files).flatMap((fact) => {
-      const inner = 'initfs' in fact ? fact.initfs : 'initramfs' in fact ? fact.initramfs : 'fat' in fact ? fact.fat : undefined;
-      return [fact, ...(inner ? of(inner.files) : [])];
-    });
-  return partitions.flatMap(({ files }) => of(files));
+/** One ext4 on the whole disk: the closure, and little else. */
+export interface NixImageFacts<Made extends string = string> {
+  readonly label: string;
+  /** The older format. */
+  readonly ext2?: true;
+  readonly timestampSec: number;
+  /** Room for what the system writes. */
+  readonly spareBytes: number;
+  readonly files: FileFacts<Made>;
+  /** A link to the system ("nix/var/nix/profiles/system"). */
+  readonly link: string;
 }

@@ -47,7 +47,6 @@ async function booted(profile: 'direct' | 'efi' | 'pvh', other?: MachineDescript
       machine: other ?? system.machine,
       image,
       accelerator: 'tcg',
-      monitor: 'qemu',
       cacheDir: join(dir, 'cache'),
       env: { PATH: env['PATH'] ?? '' },
       rules: system.console,
@@ -112,7 +111,7 @@ test('gdb stops at a breakpoint of the kernel by its symbol', async () => {
   assert.ok(port !== undefined);
   const machine = { ...system.machine, gdb: { port, wait: true } };
   const at = { cacheDir: join(dir, 'cache'), env: { PATH: env['PATH'] ?? '' } };
-  const running = await startMachine({ machine, image, accelerator: 'tcg', monitor: 'qemu', ...at }, context);
+  const running = await startMachine({ machine, image, accelerator: 'tcg', ...at }, context);
   try {
     running.serial.resume();
     const words = [`set substitute-path ${here} ${checkout}`, `target remote 127.0.0.1:${port}`, 'hbreak asterinas::clock', 'continue', 'backtrace 4', 'kill'];

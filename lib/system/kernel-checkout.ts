@@ -5,12 +5,11 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { baseCrateName, kernelPackage, kernelTriple, writeBaseCrate } from '../osdk/base-crate.ts';
-import { readOsdkManifest } from '../osdk/manifest.ts';
 import type { TestChoice } from '../osdk/base-crate.ts';
-import type { OsdkSettings } from '../osdk/manifest.ts';
+import { readOsdkManifest } from '../osdk/manifest.ts';
+import type { OsdkSettings, BootMethod, GrubProtocol } from '../osdk/manifest.ts';
 import type { Component, SourceChoice } from './component.ts';
-import { withInitramfs, withWords } from './image-facts.ts';
-import type { KernelWishes } from './kernel-wishes.ts';
+import { withInitramfs, withWords } from './image-rows.ts';
 import type { BootRow, CheckoutFacts, KernelFacts, System, SystemProfile } from './system.ts';
 
 interface Checkout {
@@ -161,4 +160,18 @@ function withKernelSettings(kernel: KernelFacts, words: readonly string[], { str
 /** A word as GRUB's configuration has it. */
 function grubWord(word: string): string {
   return /^[\w.,:=/+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** What the user says of the kernel, besides its OSDK.toml; lists are added to those of the file. */
+export interface KernelWishes {
+  readonly scheme?: string | undefined;
+  readonly features?: readonly string[];
+  readonly kernelArguments?: readonly string[];
+  readonly initArguments?: readonly string[];
+  /** In place of that of the file; absolute. */
+  readonly initramfs?: string | undefined;
+  readonly release?: boolean;
+  readonly bootMethod?: BootMethod | undefined;
+  readonly grubProtocol?: GrubProtocol | undefined;
+  readonly grubMenu?: boolean;
 }

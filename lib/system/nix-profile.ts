@@ -1,6 +1,6 @@
 // What the page of a system says of a profile on the base nix. Knows no Nix: most builds have another base.
 import { cannot, nearest } from '../core/errors.ts';
-import type { NixBase, NixProfile } from './nix-facts.ts';
+import type { NixBase, NixProfile } from './image-facts.ts';
 import type { System } from './system.ts';
 
 /** The base and its profile; a system or a profile without is a Failure (usage). */

@@ -1,18 +1,9 @@
 // What a system is: one page of facts. load.ts finds and loads pages; adding a system needs no code here.
-import type { ConsoleRules } from '../console/rules.ts';
+import type { ConsoleRules, GuestSession, OutputFacts } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
-import type { DirectProtocol } from '../image/boot/boot-header.ts';
-import type { CLibrary } from './c-library-facts.ts';
-import type { CargoBuild, Component } from './component.ts';
-import type { ConfigurationFacts } from './configuration-facts.ts';
-import type { GuestSession } from './guest-session.ts';
-import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';
-import type { BootMethod, GrubProtocol } from '../osdk/manifest.ts';
-import type { NixBase } from './nix-facts.ts';
-import type { ReferenceFacts } from './reference-facts.ts';
-import type { Replacement } from './replacement-facts.ts';
-import type { SourceFacts } from './source-facts.ts';
+import type { CargoBuild, CLibrary, Component, SourceFacts, UpstreamOrigin } from './component.ts';
+import type { FileFacts, ImageFacts, KernelProtocol, ModuleFacts, NixBase, Replacement } from './image-facts.ts';
 
 /** A variant of a system's image. `Name` and `Made`: the components, and the outputs of components, that it may name. */
 export interface SystemProfile<Name extends string = string, Made extends string = string> {
@@ -47,7 +38,7 @@ export type KernelFacts<Made extends string = string> = {
 } & (
   | /** Out of a package that is taken alone (`single` of the system's sources). */ { readonly from: string }
     /** An output of a component ("kernel/kernel"), and how QEMU starts it. */
-  | { readonly made: Made; readonly protocol: DirectProtocol; /** Without symbols. */ readonly stripped?: boolean }
+  | { readonly made: Made; readonly protocol: KernelProtocol; /** Without symbols. */ readonly stripped?: boolean }
 );
 
 /** The part of a page about checkouts of its kernel. */
@@ -70,8 +61,8 @@ export interface CheckoutFacts {
 
 /** A way to boot, in the words of an OSDK.toml. */
 export interface BootRow {
-  readonly method: BootMethod;
-  readonly protocol?: GrubProtocol;
+  readonly method: 'direct-elf' | 'grub-rescue-iso' | 'grub-qcow2';
+  readonly protocol?: 'multiboot' | 'multiboot2' | 'linux';
   /** A feature of the kernel that makes it another one. */
   readonly feature?: string;
   readonly profile: string;
@@ -88,6 +79,59 @@ export interface LiveFacts {
   readonly component: string;
   /** Cargo features that the component is then compiled with, besides its own. */
   readonly features: readonly string[];
+}
+
+/** The part of a page about configurations. */
+export interface ConfigurationFacts {
+  /** Where included files are, relative to the folder of the page; profiles name files in it. */
+  readonly folder: string;
+  /** The partition of the image that the root file system goes to. */
+  readonly rootPartition: string;
+  /** The partition whose size `efi_partition_size` sets. */
+  readonly bootPartition: string;
+  /** The folder of a cookbook's configurations: "x86_64". */
+  readonly architecture: string;
+  /** Packages that only upstream's sources have, by name. */
+  readonly packages: Readonly<Record<string, UpstreamPackage>>;
+  /** Rows of the root partition that take the place of the page's in a build of upstream's sources. */
+  readonly upstreamFiles?: FileFacts;
+}
+
+export interface UpstreamPackage {
+  readonly title: string;
+  /** A package whose origin has no `cargo` is not compiled. */
+  readonly upstream: UpstreamOrigin;
+  /** Its rows of the root partition. They name its outputs ("ion/ion") and files of its source ("base:init.d"). */
+  readonly install?: FileFacts;
+}
+
+/** The part of a page about other kernels. */
+export interface ReferenceFacts {
+  /** Where they come from. */
+  readonly sources: SourceFacts;
+  readonly kernels: Readonly<Record<string, ReferenceKernel>>;
+  /** What of a console is compared between kernels. */
+  readonly output: OutputFacts;
+}
+
+/** An archive with modules of the kernel. */
+export interface InitramfsFacts {
+  readonly files: FileFacts;
+  readonly modules: ModuleFacts;
+}
+
+export interface ReferenceKernel {
+  readonly title: string;
+  /** A file of a package of the sources: "kernel:boot/vmlinuz-*". */
+  readonly packaged: string;
+  /** Words in front of the command line of the profile. */
+  readonly words: string;
+  /** How many processors it gets; absent: as many as the machine has. */
+  readonly cpus?: number;
+  /** The initramfs with which it starts the root file system of a disk, without the boot loader of the disk. */
+  readonly initramfs?: InitramfsFacts;
+  /** What it says on the serial console. */
+  readonly console: ConsoleRules;
 }
 
 export interface System {

@@ -12,7 +12,7 @@ import { makeRepository } from '../dev/upstream/repositories.ts';
 import type { Repository } from '../dev/upstream/repositories.ts';
 import { fetchUpstream } from './fetch.ts';
 import { outputOf } from '../core/sh.ts';
-import type { NamedSource } from './source.ts';
+import type { NamedSource } from './lock.ts';
 import { vendorConfig } from './vendor.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -1,16 +1,17 @@
-// Runs git for repositories of other projects. git reads no configuration of the user or the host, runs no hooks, starts no transport but the listed
-// ones, and asks for nothing. Mirrors are git's own url.<base>.insteadOf.
-import { cannot, Failure } from '../core/errors.ts';
+// git, for repositories of other projects: how it is run, which revision a branch or a tag has now, and the commits between two revisions. git reads no
+// configuration of the user or the host, runs no hooks, starts no transport but the listed ones, and asks for nothing. Mirrors are git's own
+// url.<base>.insteadOf.
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cannot, Failure, nearest } from '../core/errors.ts';
+import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
-import type { Mirror } from './mirror.ts';
-
-/** What downloads need from the host. */
-export interface DownloadHost {
-  readonly env: Readonly<Record<string, string>>;
-  readonly mirrors: readonly Mirror[];
-}
+import { networkEnv, retried } from './download.ts';
+import type { DownloadHost } from './download.ts';
+import { refWords, revisionShape } from './lock.ts';
+import type { GitSource } from './lock.ts';
 
 export interface GitOptions {
   readonly cwd: string;
@@ -20,12 +21,6 @@ export interface GitOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly onStderr?: (chunk: string) => void;
 }
-
-/** Variables of the host that decide how it reaches the network. */
-const networkVariables = [
-  ...['http_proxy', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY', 'no_proxy', 'NO_PROXY'],
-  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO', 'CURL_CA_BUNDLE', 'SSH_AUTH_SOCK'],
-];
 
 /** Configuration of every call (git-config(1)). A transfer below 1000 bytes a second for a minute ends. */
 const configuration: readonly (readonly [key: string, value: string])[] = [
@@ -40,11 +35,6 @@ const configuration: readonly (readonly [key: string, value: string])[] = [
   ['http.lowSpeedLimit', '1000'],
   ['http.lowSpeedTime', '60'],
 ];
-
-/** Returns the variables of the host for the network, and no others. */
-export function networkEnv(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(networkVariables.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-}
 
 /** Returns the whole environment of git. It also serves programs that call git. */
 export function gitEnv({ env, mirrors }: DownloadHost): Readonly<Record<string, string>> {
@@ -118,4 +108,92 @@ export function gitFailure(what: string, stderr: string): Failure {
     return cannot(what, `its server cannot be reached (${why})`, { blame: 'host', detail, hint });
   }
   return cannot(what, why, { detail, blame: 'host' });
+}
+
+/** Returns the revision. Throws a Failure that names the nearest branch or tag for one that does not exist. */
+export async function resolveRevision(name: string, source: GitSource, host: DownloadHost, context: Context): Promise<string> {
+  const what = `resolve the ${refWords(source)} of ${name}, ${source.git}`;
+  checkUrl(what, source.git);
+  if (source.rev !== undefined) {
+    if (revisionShape.test(source.rev)) return source.rev;
+    throw cannot(what, `"${source.rev}" is not a full revision of 40 hexadecimal digits`);
+  }
+  const references = await retried(name, () => remoteReferences(what, source.git, host, context.signal), { mayPass }, context);
+  for (const reference of referencesOf(source)) {
+    const revision = references.get(reference);
+    if (revision !== undefined) return revision;
+  }
+  const prefix = source.tag === undefined ? 'refs/heads/' : 'refs/tags/';
+  const names = [...references.keys()].flatMap((one) => (one.startsWith(prefix) ? [one.slice(prefix.length)] : []));
+  const near = nearest(source.tag ?? source.branch ?? '', names);
+  throw cannot(what, 'the repository does not have it', { hint: near === undefined ? undefined : `did you mean ${near}?` });
+}
+
+/** Returns the names of a source on the server, the best first. The suffix ^{} is the commit of an annotated tag. */
+function referencesOf({ branch, tag }: GitSource): readonly string[] {
+  if (tag !== undefined) return [`refs/tags/${tag}^{}`, `refs/tags/${tag}`];
+  return [branch === undefined ? 'HEAD' : `refs/heads/${branch}`];
+}
+
+async function remoteReferences(what: string, url: string, host: DownloadHost, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const { exitCode, stdout, stderr } = await git(['ls-remote', '--', url], { cwd: '/', host, signal });
+  if (exitCode !== 0) throw gitFailure(what, stderr);
+  return new Map(
+    stdout.split('\n').flatMap((line): [string, string][] => {
+      const [revision, reference] = line.split('\t');
+      return revision !== undefined && reference !== undefined && revisionShape.test(revision) ? [[reference, revision]] : [];
+    }),
+  );
+}
+
+export interface Commit {
+  readonly rev: string;
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  readonly subject: string;
+}
+
+export interface History {
+  /** Commits of the newer revision that the older one does not have, the newest first; undefined if the server does not give them. */
+  readonly commits: readonly Commit[] | undefined;
+  /** Whether the newer revision descends from the older one. */
+  readonly descends: boolean | undefined;
+}
+
+export interface HistoryRequest {
+  readonly source: GitSource;
+  readonly from: string;
+  readonly to: string;
+  readonly cacheDir: string;
+  readonly host: DownloadHost;
+}
+
+/** Commits that are reported at most. */
+const mostCommits = 1000;
+
+/** Returns the history between two revisions. A server that does not give it is no failure. */
+export async function historyBetween({ source, from, to, cacheDir, host }: HistoryRequest, { signal }: Context): Promise<History> {
+  const folder = join(cacheDir, 'upstream', `history-${from.slice(0, 12)}-${to.slice(0, 12)}.partial-${process.pid}`);
+  await mkdir(folder, { recursive: true });
+  const options: GitOptions = { cwd: folder, host, signal };
+  const unknown = { commits: undefined, descends: undefined };
+  const ok = async (words: readonly string[]): Promise<boolean> => (await git(words, options)).exitCode === 0;
+  const fetch = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head'];
+  try {
+    await git(['init', '--quiet', '--bare', '--template=', '.'], options);
+    if (!(await ok([...fetch, '--depth=1', '--', source.git, from]))) return unknown;
+    const { stdout: seconds } = await git(['show', '--no-patch', '--format=%ct', from], options);
+    // A commit of the same second as the older revision may be its parent, which is left out below.
+    if (!(await ok([...fetch, `--shallow-since=@${Number(seconds) - 1}`, '--', source.git, to]))) return unknown;
+    const { exitCode } = await git(['merge-base', '--is-ancestor', from, to], options);
+    const words = ['log', '-z', `--max-count=${mostCommits}`, '--format=%H%x09%cs%x09%s', `${from}..${to}`, '--'];
+    const { stdout } = await git(words, options);
+    const commits = stdout.split('\0').flatMap((row): Commit[] => {
+      const [rev, date, ...subject] = row.split('\t');
+      return rev !== undefined && date !== undefined ? [{ rev, date, subject: subject.join('\t') }] : [];
+    });
+    return { commits, descends: exitCode === 0 };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -7,7 +7,7 @@ import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
-import type { DownloadHost } from './git.ts';
+import type { DownloadHost } from './download.ts';
 
 /** What a copy has that its source does not. */
 export interface Changes {

@@ -10,11 +10,9 @@ import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { outputOf, run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
-import { networkEnv } from './git.ts';
-import type { DownloadHost } from './git.ts';
-import type { LockedTar } from './lock.ts';
-import { mirrored } from './mirror.ts';
-import type { TarSource } from './source.ts';
+import { networkEnv, mirrored } from './download.ts';
+import type { DownloadHost } from './download.ts';
+import type { LockedTar, TarSource } from './lock.ts';
 
 export interface TarRequest {
   readonly name: string;

@@ -9,8 +9,7 @@ import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { run } from '../core/sh.ts';
 import { gitEnv } from './git.ts';
-import type { DownloadHost } from './git.ts';
-import type { Mirror } from './mirror.ts';
+import type { DownloadHost, Mirror } from './download.ts';
 
 export interface VendorRequest {
   readonly name: string;

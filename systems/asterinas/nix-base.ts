@@ -1,6 +1,6 @@
 // AsterNixOS by Nix: the system of nixos/default.nix with our kernel in it, on one ext2. The kernel is started directly, by Multiboot.
 import { MiB } from '../../lib/core/sizes.ts';
-import type { NixBase } from '../../lib/system/nix-facts.ts';
+import type { NixBase } from '../../lib/system/image-facts.ts';
 
 export const nixBase: NixBase<'kernel', 'kernel/asterinas-osdk-bin'> = {
   expression: 'asterinas/nixos',

@@ -1,6 +1,6 @@
 // An initramfs with ordinary programs of Linux: busybox as init, shell and tools. The bundled kernel runs none of them; other kernels of the page do.
 import type { FileFacts } from '../../lib/system/image-facts.ts';
-import type { GuestSession } from '../../lib/system/guest-session.ts';
+import type { GuestSession } from '../../lib/console/rules.ts';
 
 const applets = ['sh', 'ash', 'cat', 'echo', 'false', 'getty', 'head', 'hostname', 'login', 'ls', 'mkdir', 'mount', 'poweroff', 'seq', 'sort', 'tail'];
 const more = ['test', 'true', 'uname', 'wc'];

@@ -1,5 +1,5 @@
 // Other kernels that boot the images of Asterinas: Linux, whose interface Asterinas has.
-import type { ReferenceFacts } from '../../lib/system/reference-facts.ts';
+import type { ReferenceFacts } from '../../lib/system/system.ts';
 import { console as linux } from '../linux/console.ts';
 import { bootMark } from './console.ts';
 

@@ -1,7 +1,7 @@
 // Programs in Rust, and the Debian root with them, from the page of rust-nixos: the same components and packages from the same sources, so that both
 // systems share the lock, the unpacked crates, what was compiled and what was installed.
 import type { FileFacts, RootFacts } from '../../lib/system/image-facts.ts';
-import type { GuestCheck, GuestSession } from '../../lib/system/guest-session.ts';
+import type { GuestCheck, GuestSession } from '../../lib/console/rules.ts';
 import { components } from '../rust-nixos/components.ts';
 import { common } from '../rust-nixos/files.ts';
 import { systemd } from '../rust-nixos/init.ts';

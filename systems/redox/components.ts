@@ -1,7 +1,7 @@
 // Redox's own sources: where each component's repository is, what is built of it, and where its files go. A build of the bundled sources uses none of
 // this. Components that the page does not pin follow their branch; sources.lock, which tasks/fetch.ts writes, has the revisions.
 import type { UpstreamOrigin } from '../../lib/system/component.ts';
-import type { UpstreamPackage } from '../../lib/system/configuration-facts.ts';
+import type { UpstreamPackage } from '../../lib/system/system.ts';
 import type { FileFacts } from '../../lib/system/image-facts.ts';
 
 const redoxOs = (name: string): string => `https://gitlab.redox-os.org/redox-os/${name}.git`;

@@ -1,7 +1,6 @@
 // What is compiled for rust-nixos: programs of crates that Debian packages, small ones of our own, and two experimental ones that only upstream has.
-import type { Component } from '../../lib/system/component.ts';
+import type { Component, DebianSource } from '../../lib/system/component.ts';
 import type { OutputsOf } from '../../lib/system/define-system.ts';
-import type { DebianSource } from '../../lib/system/source-facts.ts';
 import { coreutils } from './commands.ts';
 
 /** expr and find link the host's oniguruma by pkg-config; the same library is in the base. */

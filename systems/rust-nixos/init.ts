@@ -1,5 +1,5 @@
 // What each init needs beside its packages, and how one sees that it is the one that runs.
-import type { GuestCheck } from '../../lib/system/guest-session.ts';
+import type { GuestCheck } from '../../lib/console/rules.ts';
 import type { FileFacts, InitName } from '../../lib/system/image-facts.ts';
 
 export interface Init {

@@ -1,8 +1,7 @@
 // rust-nixos on NixOS instead of Debian (`build.ts rust-nixos --base nix`): the systems of nixos/default.nix, and what of ours they are handed. Programs
 // there must be static, since NixOS has no /lib64; what links libraries (sudo-rs, say) is nixpkgs' own.
 import { MiB } from '../../lib/core/sizes.ts';
-import type { FileFact, FileFacts } from '../../lib/system/image-facts.ts';
-import type { NixBase } from '../../lib/system/nix-facts.ts';
+import type { FileFact, FileFacts, NixBase } from '../../lib/system/image-facts.ts';
 import type { ComponentName, Made } from './components.ts';
 import { replacements } from './replacements.ts';
 

@@ -3,7 +3,7 @@ import { extended } from '../../lib/core/extended.ts';
 import type { Extending } from '../../lib/core/extended.ts';
 import { MiB } from '../../lib/core/sizes.ts';
 import { partitionTypes } from '../../lib/image/partition-types.ts';
-import type { GuestSession } from '../../lib/system/guest-session.ts';
+import type { GuestSession } from '../../lib/console/rules.ts';
 import type { ImageFacts, PartitionFacts } from '../../lib/system/image-facts.ts';
 import type { SystemProfile } from '../../lib/system/system.ts';
 import type { ComponentName, Made } from './components.ts';

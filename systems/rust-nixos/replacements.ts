@@ -1,7 +1,6 @@
 // Which programs of Debian's base give way to Rust ones: what goes, what comes, what stays, and what is done in the guest to see that it works.
-import type { GuestCheck } from '../../lib/system/guest-session.ts';
-import type { FileFacts } from '../../lib/system/image-facts.ts';
-import type { Replacement } from '../../lib/system/replacement-facts.ts';
+import type { GuestCheck } from '../../lib/console/rules.ts';
+import type { FileFacts, Replacement } from '../../lib/system/image-facts.ts';
 import { coreutils } from './commands.ts';
 import type { Made } from './components.ts';
 

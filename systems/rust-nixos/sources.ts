@@ -1,6 +1,6 @@
 // Where rust-nixos comes from: Debian trixie. Crates as Debian packages them, the tarball of uutils coreutils with the patches that Debian's packagers
 // put beside it, and the packages of the C base. What these names meant when they were last looked up is in sources.lock.
-import type { SourceFacts } from '../../lib/system/source-facts.ts';
+import type { SourceFacts } from '../../lib/system/component.ts';
 
 const words = (text: string): readonly string[] => text.split(/\s+/);
 

@@ -2,7 +2,7 @@
 // that the services of the suite run come with the Rust init, whichever init runs.
 import type { Extending } from '../../lib/core/extended.ts';
 import type { MachineDescription } from '../../lib/machine/machine.ts';
-import type { GuestSession } from '../../lib/system/guest-session.ts';
+import type { GuestSession } from '../../lib/console/rules.ts';
 import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from './behaviour.ts';
 import { rustComponents } from './components.ts';
 import { login } from './files.ts';

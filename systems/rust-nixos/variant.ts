@@ -1,6 +1,6 @@
 // What a variant of rust-nixos is, as a row of its page, and the disks that it may be on.
 import { MiB } from '../../lib/core/sizes.ts';
-import type { GuestCheck } from '../../lib/system/guest-session.ts';
+import type { GuestCheck } from '../../lib/console/rules.ts';
 import type { ServiceSet } from '../../lib/system/services.ts';
 import type { ComponentName } from './components.ts';
 import type { Init } from './init.ts';

@@ -12,7 +12,7 @@ import { compile } from '../../crates/compile.ts';
 import type { BuildRequest } from '../build-request.ts';
 import { builtLibrary, makeRecipe } from './c-library.ts';
 import type { BuiltCLibrary } from './c-library.ts';
-import type { CLibrary } from '../../system/c-library-facts.ts';
+import type { CLibrary } from '../../system/component.ts';
 import { sourceOf } from '../component-projects.ts';
 import type { ProjectsRequest } from '../component-projects.ts';
 import { recipePackages } from './recipe-packages.ts';

@@ -6,7 +6,7 @@ import { callsCargo, programWords } from '../../cookbook/recipe-script.ts';
 import type { Stage } from '../../cookbook/stages.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { builtLibrary, libraryAtHand, makeRecipe } from './c-library.ts';
-import type { CLibrary } from '../../system/c-library-facts.ts';
+import type { CLibrary } from '../../system/component.ts';
 
 const facts: CLibrary = {
   name: 'small-libc',

@@ -8,9 +8,8 @@ import type { Recipe } from '../../cookbook/recipe.ts';
 import type { Stage } from '../../cookbook/stages.ts';
 import { inUsr } from '../../cookbook/sysroot.ts';
 import type { Cache } from '../../cache/cache.ts';
-import type { Project } from '../../crates/project.ts';
-import type { Sysroot } from '../../crates/project.ts';
-import type { CLibrary } from '../../system/c-library-facts.ts';
+import type { Project, Sysroot } from '../../crates/project.ts';
+import type { CLibrary } from '../../system/component.ts';
 
 /** A C library that has been built, and what it means for projects and recipes. */
 export interface BuiltCLibrary {

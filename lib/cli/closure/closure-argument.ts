@@ -14,7 +14,7 @@ import type { Closure } from '../../closure/graph.ts';
 import { cannot } from '../../core/errors.ts';
 import { importPage, isPagePath } from '../../system/find-page.ts';
 import { optionalPart } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
 
 const defaultStore = '/nix/store';

@@ -7,7 +7,7 @@ import type { NamedClosure } from './closure-argument.ts';
 import { changeJson, changeLine, closureJson, comparisonLines, packageLine, sizeLines } from './closure-tables.ts';
 import type { Flag } from '../command-line.ts';
 import { optionalPart } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
+import { repository } from '../task.ts';
 import { hash, verify } from './closure-store-verbs.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';

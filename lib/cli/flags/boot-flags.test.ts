@@ -1,4 +1,6 @@
 // What the flags of boot tests and interactive runs mean as data.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -78,6 +80,27 @@ test('a snapshot has its machine: words that would change it are refused, and a 
   ] as const) {
     const { task } = puppetTask(flags, words, '/here');
     assert.match(String(await orderedOrRestored(task, project).catch((reason: unknown) => reason)), sentence);
+  }
+});
+
+test('the record of a snapshot is checked', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'snapshot-'));
+  const flags = { ...machineFlags, restore: { type: 'string', help: '' } } as const;
+  const machine = { firmware: 'bios', memoryBytes: 2 ** 30, cpus: 1, imageInterface: 'virtio' };
+  const record = { monitor: 'qemu', pid: 1, image: '/i.img', accelerator: 'tcg', machine };
+  const restored = async (kept: object): Promise<unknown> => {
+    await writeFile(join(folder, 'machine.json'), JSON.stringify(kept));
+    return await orderedOrRestored(puppetTask(flags, ['--restore', folder], folder).task, project).then(
+      ({ order }) => order.machine,
+      (reason: unknown) => String(reason),
+    );
+  };
+  try {
+    assert.equal(await restored(record), machine);
+    assert.match(String(await restored({})), 'its machine.json is not the record of a machine');
+    assert.match(String(await restored({ ...record, machine: { ...machine, cpus: 'two' } })), 'has a wrong machine: cpus: it must be a number');
+  } finally {
+    await rm(folder, { recursive: true });
   }
 });
 

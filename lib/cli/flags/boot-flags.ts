@@ -4,21 +4,18 @@ import { join } from 'node:path';
 import type { Step } from '../../console/dialogue.ts';
 import type { Limits } from '../../console/rules.ts';
 import { cannot, cannotBecause, nearest } from '../../core/errors.ts';
-import type { AcceleratorChoice } from '../../machine/accelerator.ts';
-import type { MachineDescription } from '../../machine/machine.ts';
+import type { AcceleratorChoice, MachineDescription, Monitor } from '../../machine/machine.ts';
+import { parseRecord } from '../../machine/run-directory.ts';
 import type { MachineRecord } from '../../machine/run-directory.ts';
-import type { OsdkAction } from '../../osdk/manifest.ts';
 import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
-import { osdkMachine } from '../../boot/osdk-machine.ts';
 import type { BootTarget } from '../../boot/boot-target.ts';
-import type { MachineOrder, MonitorChoice } from '../../boot/machine-order.ts';
+import type { MachineOrder, OtherMonitor } from '../../boot/start-machine.ts';
 import type { CommandLine, Flag } from '../command-line.ts';
-import { gdbOf } from './device-flags.ts';
-import { changedMachine, machineChanges } from './machine-flags.ts';
-import { optionalPart } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
-import { systemWord } from '../system-word.ts';
+import { gdbOf, changedMachine, machineChanges } from './machine-flags.ts';
+import { hasOptionalPart, optionalPart } from '../optional-parts.ts';
+import { cacheDirOf, repository } from '../task.ts';
 import type { Task } from '../task.ts';
+import { systemWord } from '../../system/find-page.ts';
 
 /** Which machine: for everything that starts one. */
 export const machineFlags = {
@@ -75,7 +72,7 @@ export async function orderedMachine(
   choice: BootChoice = { profile: args.text('profile'), kernel: args.text('kernel') },
 ): Promise<{ target: BootTarget; order: MachineOrder }> {
   const image = args.text('image');
-  const cacheDir = path(args.text('cache') ?? host.cacheDir);
+  const cacheDir = cacheDirOf({ args, host, path });
   const target = await bootTarget({
     root,
     system: systemWord(namedSystem(word, args.text('system')), { path }),
@@ -95,7 +92,7 @@ export async function orderedMachine(
     // A kernel that is started directly needs no disk.
     image: kernel !== undefined && !named && image === undefined ? undefined : target.image,
     accelerator: acceleratorChoice(args),
-    monitor: oneOf(args, 'vmm', monitors) ?? monitor,
+    otherMonitor: await otherMonitor(oneOf(args, 'vmm', monitors) ?? monitor, own),
     cacheDir,
     env: host.env,
   };
@@ -126,12 +123,44 @@ async function withOtherKernel({ target, own, named, at }: OtherKernelRequest, c
   return await withReferenceKernel(target.system, own, named, at, context);
 }
 
+/** What lib/boot/cloud-hypervisor.ts has. */
+interface CloudHypervisor {
+  readonly startCloudHypervisor: OtherMonitor;
+  readonly startIfPreferred: OtherMonitor;
+}
+
+/** Undefined: QEMU. A copy without the part has only QEMU to choose. */
+async function otherMonitor(choice: MonitorChoice, machine: MachineDescription): Promise<OtherMonitor | undefined> {
+  const part = 'cloud-hypervisor';
+  if (choice === 'qemu') return undefined;
+  if (choice === 'auto' && (machine.prefersCloudHypervisor !== true || !hasOptionalPart(repository, part))) return undefined;
+  const { startCloudHypervisor, startIfPreferred } = await optionalPart<CloudHypervisor>(repository, part, 'run the machine in Cloud Hypervisor', [
+    'startCloudHypervisor',
+    'startIfPreferred',
+  ]);
+  return choice === 'auto' ? startIfPreferred : startCloudHypervisor;
+}
+
+/** What lib/boot/osdk-machine.ts has. */
+interface OsdkMachine {
+  osdkMachine(
+    request: {
+      readonly machine: MachineDescription;
+      readonly checkout: string | undefined;
+      readonly action: 'run' | 'test';
+      readonly scheme: string | undefined;
+      readonly env: Readonly<Record<string, string>>;
+    },
+    context: Pick<Task, 'report' | 'signal'>,
+  ): Promise<MachineDescription>;
+}
+
 /** What --osdk-machine asks for. Flags that change what its words say are a Failure. */
 export async function machineOfCheckout(
   { args, host, signal, report }: Pick<Task, 'args' | 'host' | 'signal' | 'report'>,
   machine: MachineDescription,
   checkout: string | undefined,
-  action: OsdkAction,
+  action: 'run' | 'test',
 ): Promise<MachineDescription> {
   const { kernel: _kernel, initrd: _initrd, append: _append, 'debug-exit': _exit, ...changes } = machineChanges;
   const other = ['accel', 'vmm', ...Object.keys(changes)].find((flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0);
@@ -139,6 +168,7 @@ export async function machineOfCheckout(
     const why = `--osdk-machine takes the machine of OSDK.toml as it is, and --${other} changes that of the page`;
     throw cannot('read the command line', why, { blame: 'usage', hint: 'give one of them' });
   }
+  const { osdkMachine } = await optionalPart<OsdkMachine>(repository, 'osdk-machine', 'run the machine of an OSDK.toml', ['osdkMachine']);
   return await osdkMachine({ machine, checkout, action, scheme: args.text('scheme'), env: host.env }, { signal, report });
 }
 
@@ -189,14 +219,28 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
   const text = await readFile(join(folder, 'machine.json'), 'utf8').catch((error: unknown) => {
     throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER makes one');
   });
-  const { machine: recorded, image, accelerator, monitor } = JSON.parse(text) as MachineRecord;
+  const { machine: recorded, image, accelerator, monitor } = await snapshotRecord(what, text);
   if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore takes it' });
-  const cacheDir = path(args.text('cache') ?? host.cacheDir);
+  const cacheDir = cacheDirOf({ args, host, path });
   const { gdb: _gdb, ...machine } = recorded;
   const gdb = gdbOf(args);
-  const order = { accelerator, monitor, cacheDir, env: host.env, image: image ?? undefined, restore: folder };
+  const order = { accelerator, cacheDir, env: host.env, image: image ?? undefined, restore: folder };
   return { title: `the machine of ${given}`, order: { ...order, machine: { ...machine, ...(gdb ? { gdb } : {}) } }, target: undefined };
 }
+
+/** The record of a snapshot. Its description of a machine is checked as that of a page is, because the snapshot may be of another version or changed. */
+async function snapshotRecord(what: string, text: string): Promise<MachineRecord> {
+  const record = parseRecord(text);
+  if (!record) throw cannot(what, 'its machine.json is not the record of a machine', { hint: 'npx zx tasks/vm.ts snapshot FOLDER makes one' });
+  const { complaintAbout } = await import('../../core/schema.ts'); // most runs restore nothing
+  const { machine } = await import('../../system/check/machine-schema.ts');
+  const complaint = complaintAbout(machine, record.machine);
+  if (complaint) throw cannot(what, `its machine.json has a wrong machine: ${complaint.path}: ${complaint.why}`, { hint: complaint.hint });
+  return record;
+}
+
+/** `auto`: Cloud Hypervisor where the page prefers it and the host has it, else QEMU. */
+type MonitorChoice = Monitor | 'auto';
 
 const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];
 const monitors: readonly MonitorChoice[] = ['auto', 'qemu', 'cloud-hypervisor'];

@@ -2,20 +2,8 @@
 import { cannot, nearest } from '../../core/errors.ts';
 import { bootMethods, grubProtocols, olderMethods } from '../../osdk/manifest.ts';
 import type { BootMethod } from '../../osdk/manifest.ts';
-import type { KernelWishes } from '../../system/kernel-wishes.ts';
-import type { Flag } from '../command-line.ts';
+import type { KernelWishes } from '../../system/kernel-checkout.ts';
 import type { Task } from '../task.ts';
-
-export const checkoutFlags = {
-  features: { type: 'string', multiple: true, value: 'F,..', help: 'more features of the kernel of a checkout (--source asterinas=DIR)' },
-  release: { type: 'boolean', help: 'the release profile for the kernel of a checkout, in place of that of its OSDK.toml' },
-  initramfs: { type: 'string', value: 'FILE', help: 'the initramfs for the kernel of a checkout, in place of that of its OSDK.toml' },
-  'boot-method': { type: 'string', value: 'M', help: 'direct-elf, grub-rescue-iso or grub-qcow2, in place of that of OSDK.toml: chooses the profile' },
-  'grub-boot-protocol': { type: 'string', value: 'P', help: 'multiboot, multiboot2 or linux (a bzImage), in place of that of OSDK.toml' },
-  'display-grub-menu': { type: 'boolean', help: 'GRUB shows its menu for five seconds' },
-  'kcmd-args': { type: 'string', multiple: true, value: 'WORDS', help: 'more words of the command line, for the kernel of a checkout' },
-  'init-args': { type: 'string', multiple: true, value: 'WORDS', help: 'the same behind "--", for its init' },
-} as const satisfies Record<string, Flag>;
 
 function bootMethodOf(text: string | undefined): BootMethod | undefined {
   const older = text !== undefined && Object.hasOwn(olderMethods, text) ? olderMethods[text] : undefined;

@@ -1,9 +1,65 @@
-// The flags that change a system's machine for one run, and what they mean. Starts nothing.
-import { cannot } from '../../core/errors.ts';
-import type { DirectKernel, Forward, MachineDescription, Network } from '../../machine/machine.ts';
-import { memoryOf } from './cache-amounts.ts';
+// The flags that change a system's machine for one run, and what they mean: its size, its kernel, its network, its screen, shared folders, and the server
+// for gdb. Starts nothing.
+import { basename } from 'node:path';
+import { cannot, nearest } from '../../core/errors.ts';
+import { GiB } from '../../core/sizes.ts';
+import type {
+  DirectKernel,
+  Display,
+  Forward,
+  MachineDescription,
+  Network,
+  SharedFolder,
+  ShareDriver,
+  WindowToolkit,
+} from '../../machine/machine.ts';
+import { memoryOf } from '../command-line.ts';
 import type { CommandLine, Flag } from '../command-line.ts';
-import { deviceFlags, devicesOf } from './device-flags.ts';
+
+const toolkits: readonly WindowToolkit[] = ['gtk', 'sdl'];
+const displays: readonly string[] = ['none', ...toolkits];
+const drivers: readonly ShareDriver[] = ['virtiofs', '9p'];
+const defaultGdbPort = '1234';
+const defaultTag = 'share';
+
+const deviceFlags = {
+  display: {
+    type: 'string',
+    value: 'none|gtk|sdl',
+    implied: { value: 'none', follows: (word) => displays.includes(word) || nearest(word, displays) !== undefined },
+    help: 'a screen: not shown (none, for pictures of it), or in a window. A failed boot test leaves a picture of it',
+  },
+  vnc: { type: 'string', value: '[HOST:]N', help: 'a screen, shown by a VNC server at port 5900 + N of HOST (default 127.0.0.1)' },
+  console: { type: 'string', value: 'ttyS0|hvc0', help: 'the device that is the console: the UART, or a virtio console' },
+  disk: {
+    type: 'string',
+    value: 'FILE',
+    help: 'a second disk, which the guest may write: an installer\'s target. An empty one of 2 GiB is made if the file does not exist',
+  },
+  share: {
+    type: 'string',
+    multiple: true,
+    value: 'DIR[=TAG]',
+    help: 'share a folder with the guest, which mounts it by TAG (default share)',
+  },
+  'share-read-only': { type: 'string', multiple: true, value: 'DIR[=TAG]', help: 'the same, but the guest cannot write to it' },
+  'share-driver': {
+    type: 'string',
+    value: 'virtiofs|9p',
+    help: 'how folders are shared (default: virtiofs where virtiofsd is installed and the guest may write, else 9p)',
+  },
+} as const satisfies Record<string, Flag>;
+
+/** For machines that are debugged. */
+export const gdbFlags = {
+  gdb: {
+    type: 'string',
+    value: 'PORT',
+    implied: { value: defaultGdbPort, follows: (word) => /^\d+$/.test(word) },
+    help: `a server for gdb on this host's loopback (default port ${defaultGdbPort})`,
+  },
+  'gdb-wait': { type: 'boolean', help: 'with --gdb: the machine starts when gdb lets it' },
+} as const satisfies Record<string, Flag>;
 
 export const machineChanges = {
   cpus: { type: 'string', value: 'N', help: "how many processors, in place of the system's wish" },
@@ -92,4 +148,97 @@ function forwardOf(text: string): Forward {
   const good = (port: number): boolean => port >= 1 && port <= 65_535;
   if (good(hostPort) && good(guestPort)) return { hostPort, guestPort };
   throw cannot(`use --forward "${text}"`, 'it must be two ports, like 2222:22', { blame: 'usage' });
+}
+
+/** The devices that the command line asks for. `path` makes a user's path absolute. */
+export function devicesOf(
+  args: CommandLine,
+  path: (text: string) => string,
+  own?: MachineDescription['targetDisk'],
+): Pick<MachineDescription, 'console' | 'targetDisk' | 'display' | 'shares' | 'shareDriver' | 'gdb'> {
+  const [disk, console] = [args.text('disk'), consoleOf(args)];
+  if (disk === '') throw cannot('use --disk ""', 'it must be a file', { blame: 'usage' });
+  const [display, shares, driver, gdb] = [displayOf(args), sharesOf(args, path), driverOf(args), gdbOf(args)];
+  if (driver !== undefined && shares.length === 0) throw unusable('--share-driver is for --share DIR');
+  return {
+    ...(console ? { console } : {}),
+    ...(disk === undefined ? {} : { targetDisk: { sizeBytes: 2 * GiB, ...own, path: path(disk) } }),
+    ...(display ? { display } : {}),
+    ...(shares.length > 0 ? { shares } : {}),
+    ...(driver ? { shareDriver: driver } : {}),
+    ...(gdb ? { gdb } : {}),
+  };
+}
+
+function consoleOf(args: CommandLine): MachineDescription['console'] {
+  const text = args.text('console');
+  if (text === undefined || text === 'ttyS0') return text && 'uart';
+  if (text === 'hvc0') return 'virtio';
+  throw cannot(`use --console "${text}"`, 'it must be ttyS0 or hvc0', { blame: 'usage' });
+}
+
+function displayOf(args: CommandLine): Display | undefined {
+  const [word, vnc] = [args.text('display'), args.text('vnc')];
+  if (word !== undefined && vnc !== undefined) throw unusable('--display and --vnc show the same screen', 'give one of them');
+  if (vnc !== undefined) return vncOf(vnc);
+  if (word === undefined) return undefined;
+  const toolkit = toolkits.find((name) => name === word);
+  if (toolkit) return { kind: 'window', toolkit };
+  if (word === 'none') return { kind: 'hidden' };
+  const near = nearest(word, displays);
+  throw cannot(`use --display "${word}"`, `it must be ${displays.join(', ')}`, {
+    blame: 'usage',
+    hint: near === undefined ? '--vnc N shows the screen to a VNC viewer' : `did you mean ${near}?`,
+  });
+}
+
+function vncOf(text: string): Display {
+  const found = /^(?:([^,]+):)?(\d{1,4})$/.exec(text);
+  const [host = '127.0.0.1', number] = [found?.[1]?.replace(/^\[(.*)\]$/, '$1'), Number(found?.[2])];
+  if (found && number <= 999) return { kind: 'vnc', host, number };
+  throw cannot(`use --vnc "${text}"`, 'it must be a display number below 1000, with or without a host', {
+    blame: 'usage',
+    hint: 'say 0, or 192.0.2.1:0',
+  });
+}
+
+function sharesOf(args: CommandLine, path: (text: string) => string): readonly SharedFolder[] {
+  const shares = args.sequence(['share', 'share-read-only']).map(({ flag, value }) => shareOf(flag, value, path));
+  for (const [index, { tag, path: folder }] of shares.entries()) {
+    if (shares.findIndex((other) => other.tag === tag) === index) continue;
+    const hint = `say --share ${basename(folder)}=TAG`;
+    throw cannot(`share "${folder}"`, `the tag "${tag}" is used by another folder`, { blame: 'usage', hint });
+  }
+  return shares;
+}
+
+/** The tag is behind the last "=". QEMU takes tags of at most 31 bytes for 9P, and of 35 for virtio-fs. */
+function shareOf(flag: string, text: string, path: (text: string) => string): SharedFolder {
+  const at = text.lastIndexOf('=');
+  const [folder, tag] = at === -1 ? [text, defaultTag] : [text.slice(0, at), text.slice(at + 1)];
+  if (folder !== '' && /^[\w.-]{1,31}$/.test(tag)) return { path: path(folder), tag, readOnly: flag === 'share-read-only' };
+  const why = folder === '' ? 'it must be DIR or DIR=TAG' : 'the tag must be 1 to 31 letters, digits, ".", "-" or "_"';
+  throw cannot(`use --${flag} "${text}"`, why, { blame: 'usage' });
+}
+
+function driverOf(args: CommandLine): ShareDriver | undefined {
+  const text = args.text('share-driver');
+  const driver = drivers.find((name) => name === text);
+  if (driver !== undefined || text === undefined) return driver;
+  const near = nearest(text, drivers);
+  const hint = near && `did you mean ${near}?`;
+  throw cannot(`use --share-driver "${text}"`, `it must be ${drivers.join(' or ')}`, { blame: 'usage', hint });
+}
+
+export function gdbOf(args: CommandLine): MachineDescription['gdb'] {
+  const [text, wait] = [args.text('gdb'), args.has('gdb-wait')];
+  if (text === undefined && wait) throw unusable('--gdb-wait is for --gdb');
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return { port, wait };
+  throw cannot(`use --gdb "${text}"`, 'it must be a port from 1 to 65535', { blame: 'usage' });
+}
+
+function unusable(why: string, hint?: string): Error {
+  return cannot('read the command line', why, { blame: 'usage', hint });
 }

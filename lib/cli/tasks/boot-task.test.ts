@@ -74,6 +74,8 @@ test('what cannot be is told before anything is booted', async () => {
       (error: unknown) => String(error),
     );
   assert.match(await refused('--replay', good, '--system', 'linux', '--findings', good), 'it is not what --json prints');
+  await writeFile(join(dir, 'other.json'), '{"findings":[{"kind":"x","line":3,"count":1}]}');
+  assert.match(await refused('--replay', good, '--system', 'linux', '--findings', 'other.json'), 'it is not what --json prints');
   assert.match(await refused('redox', 'other', '--keep'), '--keep is for one system');
   assert.match(await refused('redox', 'other', '--image', 'x.img'), '--image is for one system');
   assert.match(await refused('redox', '--retry', 'often'), 'Cannot use --retry "often"');

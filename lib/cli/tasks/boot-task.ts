@@ -6,7 +6,7 @@ import pLimit from 'p-limit';
 import { compareFindings } from '../../console/findings.ts';
 import type { FindingsChange } from '../../console/findings.ts';
 import { replay } from '../../console/replay.ts';
-import { verdictSentence } from '../../console/verdict.ts';
+import { isFinding, verdictSentence } from '../../console/verdict.ts';
 import type { Finding } from '../../console/verdict.ts';
 import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause, exitCodes } from '../../core/errors.ts';
@@ -17,8 +17,7 @@ import { loadPage, loadSystem } from '../../system/load.ts';
 import type { System } from '../../system/system.ts';
 import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from '../flags/boot-flags.ts';
 import type { BootChoice } from '../flags/boot-flags.ts';
-import { sourceFlags } from '../flags/source-flags.ts';
-import { checkoutFlags } from '../flags/checkout-flags.ts';
+import { sourceFlags, checkoutFlags } from '../flags/source-flags.ts';
 import {
   attachLines,
   bootOutcome,
@@ -35,8 +34,8 @@ import type { Flag } from '../command-line.ts';
 import { junitXml } from '../../report/junit.ts';
 import type { JUnitCase } from '../../report/junit.ts';
 import { optionalPart } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
-import { systemWord } from '../system-word.ts';
+import { systemWord } from '../../system/find-page.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
@@ -252,11 +251,20 @@ async function earlierFindings({ args, path }: Task): Promise<readonly Finding[]
   const text = await readFile(path(file), 'utf8').catch((error: unknown) => {
     throw cannotBecause(what, error);
   });
-  try {
-    const { findings } = JSON.parse(text.trim().split('\n').at(-1) ?? '') as { findings?: unknown };
-    if (Array.isArray(findings)) return findings as readonly Finding[];
-  } catch {
-    // said below
-  }
+  const findings = findingsIn(text.trim().split('\n').at(-1) ?? '');
+  if (findings) return findings;
   throw cannot(what, 'it is not what --json prints', { blame: 'usage', hint: 'npx zx test-boot.ts <system> --json >OLD.json' });
+}
+
+/** The findings of what --json prints; undefined for a text that is none of it. */
+function findingsIn(line: string): readonly Finding[] | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || !('findings' in value) || !Array.isArray(value.findings)) return undefined;
+  const findings: readonly unknown[] = value.findings;
+  return findings.every(isFinding) ? findings : undefined;
 }

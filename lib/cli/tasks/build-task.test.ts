@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run } from '../../core/sh.ts';
 import type { RunResult } from '../../core/sh.ts';
-import { repository } from '../repository.ts';
+import { repository } from '../task.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-build-task-'));
 test.after(() => rm(dir, { recursive: true, force: true }));

@@ -25,11 +25,10 @@ import { kernelWishes } from '../flags/checkout-flags.ts';
 import { configuredBuild, packageNotes } from '../flags/configured-build.ts';
 import { diskPassword } from '../flags/disk-password.ts';
 import { compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
-import { cacheDirOf } from '../task.ts';
-import { systemWord } from '../system-word.ts';
+import { cacheDirOf, repository } from '../task.ts';
+import { systemWord } from '../../system/find-page.ts';
 import type { Task } from '../task.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
-import { repository } from '../repository.ts';
 
 /** What the command line asks for. */
 export interface ChosenBuild {

@@ -12,7 +12,7 @@ import { Failure } from '../../core/errors.ts';
 import { run } from '../../core/sh.ts';
 import type { RunResult } from '../../core/sh.ts';
 import { KiB, MiB } from '../../core/sizes.ts';
-import { parseAge, parseSize } from '../flags/cache-amounts.ts';
+import { parseAge, parseSize } from '../command-line.ts';
 import { roleOf } from './cache-results.ts';
 import { cacheFlags, strayFlag } from './cache-task.ts';
 import { matching } from './explain-task.ts';

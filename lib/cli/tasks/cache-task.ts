@@ -13,13 +13,13 @@ import type { RecordShape } from '../../cache/upkeep/verify.ts';
 import type { Json } from '../../core/digest.ts';
 import { cannot, exitCodes } from '../../core/errors.ts';
 import { formatBytes, formatMs, plural } from '../../core/sizes.ts';
+import { parseAge, parseSize } from '../command-line.ts';
 import type { Flag } from '../command-line.ts';
-import { parseAge, parseSize } from '../flags/cache-amounts.ts';
 import { optionalPart } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
+import { repository } from '../task.ts';
+import type { Task } from '../task.ts';
 import { artifactRoles } from './cache-results.ts';
 import { existingCacheDir } from '../flags/cache-flag.ts';
-import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
 export const cacheFlags = {

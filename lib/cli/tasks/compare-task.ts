@@ -8,7 +8,7 @@ import type { System } from '../../system/system.ts';
 import { machineFlags, verdictFlags } from '../flags/boot-flags.ts';
 import { bootOnce } from './boot-task.ts';
 import type { Flag } from '../command-line.ts';
-import { systemWord } from '../system-word.ts';
+import { systemWord } from '../../system/find-page.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 

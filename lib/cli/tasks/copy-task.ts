@@ -4,9 +4,9 @@ import { plural } from '../../core/sizes.ts';
 import type { Outcome } from '../../core/events.ts';
 import type { Flag } from '../command-line.ts';
 import { cannot } from '../../core/errors.ts';
-import { checkCopy, copyName, copyTasks, updateCopy } from '../copy/copy-tasks.ts';
 import { optionalParts } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
+import { checkCopy, copyName, copyTasks, updateCopy } from '../copy/copy-tasks.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
 
 export const copyFlags = {

@@ -11,7 +11,7 @@ import { publish } from '../../crates/compiled.ts';
 import type { Project, Sysroot } from '../../crates/project.ts';
 import { processCost, watchBuild } from '../../report/build-recorder.ts';
 import type { Flag } from '../command-line.ts';
-import { cacheDirOf } from '../task.ts';
+import { cacheDirOf, repository } from '../task.ts';
 import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
@@ -125,7 +125,6 @@ async function sysrootOf({ args, path, signal }: Task, cache: Cache): Promise<Sy
     throw cannot('use --sysroot', 'it is for one triple, which --triple has to name', { blame: 'usage' });
   }
   const { optionalPart } = await import('../optional-parts.ts'); // few builds have one
-  const { repository } = await import('../repository.ts');
   const { folderSysroot } = await optionalPart<Sysroots>(repository, 'sysroots', 'use --sysroot', ['folderSysroot']);
   return await folderSysroot(triple, path(folder), cache, signal);
 }

@@ -5,7 +5,7 @@ import { formatBytes, plural } from '../../core/sizes.ts';
 import { growImage } from '../../image/change/grow-image.ts';
 import type { OpenImage } from '../../image/read/image-reader.ts';
 import { putIntoImage } from '../../image/change/put-image.ts';
-import { parseSize } from '../flags/cache-amounts.ts';
+import { parseSize } from '../command-line.ts';
 import { hostOf, scratchDir, takeWords } from '../flags/image-argument.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';

@@ -13,7 +13,7 @@ import type { Flag } from '../command-line.ts';
 import { passwordFlags } from '../flags/disk-password.ts';
 import { hostOf, openedImage, printNames, takeWords } from '../flags/image-argument.ts';
 import { optionalPart } from '../optional-parts.ts';
-import { repository } from '../repository.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 

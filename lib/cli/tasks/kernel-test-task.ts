@@ -6,16 +6,15 @@ import { openCache } from '../../cache/cache.ts';
 import { cannot, cannotBecause, exitCodes } from '../../core/errors.ts';
 import type { Context, Outcome } from '../../core/events.ts';
 import { plural } from '../../core/sizes.ts';
-import { bootTarget, namedSystem } from '../../boot/boot-target.ts';
+import { bootTarget, namedSystem, ownFolder } from '../../boot/boot-target.ts';
 import { buildSystem } from '../../assemble/build-system.ts';
 import { namedAddresses } from '../../boot/evidence.ts';
 import { withKernelCheckout } from '../../system/kernel-checkout.ts';
-import { ownFolder } from '../../system/checkout-folder.ts';
 import { runKernelTests } from '../../boot/kernel-tests.ts';
 import type { KernelTestResult } from '../../boot/kernel-tests.ts';
 import type { TestChoice } from '../../osdk/base-crate.ts';
 import { loadSystem } from '../../system/load.ts';
-import { kernelPath } from '../../system/output-paths.ts';
+import { kernelPath, systemWord } from '../../system/find-page.ts';
 import { defaultProfile, profileOf } from '../../system/system.ts';
 import { acceleratorChoice, machineOfCheckout } from '../flags/boot-flags.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
@@ -25,7 +24,6 @@ import { compilerOptions } from '../flags/compiler-flags.ts';
 import { cacheDirOf } from '../task.ts';
 import { testSuiteXml } from '../../report/junit.ts';
 import { changedMachine } from '../flags/machine-flags.ts';
-import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
 
 const defaultSilenceMs = 10_000;
@@ -67,7 +65,6 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
     machine: changedMachine(machine, args, path),
     image,
     accelerator: acceleratorChoice(args),
-    monitor: 'qemu' as const,
     cacheDir: cacheDirOf(task),
     env: host.env,
   };

@@ -10,21 +10,21 @@ import type { ListedComponent } from '../../assemble/component-list.ts';
 import { fetchedSources, withNeededSources } from '../../sources/fetched-sources.ts';
 import { checkRecipes, listRecipes } from '../../assemble/recipes/recipe-list.ts';
 import type { ListedRecipe, RecipeListRequest } from '../../assemble/recipes/recipe-list.ts';
+import { systemWord } from '../../system/find-page.ts';
 import type { PagePlace } from '../../system/find-page.ts';
 import { loadSystem } from '../../system/load.ts';
 import type { System } from '../../system/system.ts';
-import { lockedPins, presentOrigins } from '../../sources/upstream-sources.ts';
-import { pinWords } from '../../upstream/source.ts';
+import { lockedPins } from '../../sources/upstream-sources.ts';
+import { presentOrigins } from '../../sources/fetched-origins.ts';
+import { pinWords } from '../../upstream/lock.ts';
 import { sourcesOf } from '../flags/chosen-sources.ts';
-import { repository } from '../repository.ts';
+import { repository, cacheDirOf } from '../task.ts';
+import type { Task } from '../task.ts';
 import { sourceFlags } from '../flags/source-flags.ts';
 import type { Flag } from '../command-line.ts';
 import { configurationFlags, configuredBuild } from '../flags/configured-build.ts';
 import type { ConfiguredBuild } from '../flags/configured-build.ts';
-import { cacheDirOf } from '../task.ts';
 import { listTree } from '../../report/list-tree.ts';
-import { systemWord } from '../system-word.ts';
-import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
 export const listFlags = {

@@ -7,13 +7,12 @@ import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause, nearest } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import { cloudHypervisorControl } from '../../machine/cloud-hypervisor/control.ts';
-import type { MachineControl, MachineInfo, PictureFormat } from '../../machine/control.ts';
-import { qemuControl } from '../../machine/qemu/control.ts';
-import { openQmp } from '../../machine/qemu/qmp.ts';
+import type { MachineControl, MachineInfo, PictureFormat } from '../../machine/machine.ts';
+import { qemuControl, openQmp } from '../../machine/qemu/control.ts';
 import { controlName, runningMachines } from '../../machine/run-directory.ts';
 import type { RunningRecord } from '../../machine/run-directory.ts';
+import { memoryOf } from '../command-line.ts';
 import type { Flag } from '../command-line.ts';
-import { memoryOf } from '../flags/cache-amounts.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 

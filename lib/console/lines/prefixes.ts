@@ -1,5 +1,6 @@
-// What recorders put before a line of a console: dates and times, journals, levels, containers, continuous integration, vendors' kernels, indentation.
-// Rules look at a line as it is and without these.
+// What is before the text of a line. Recorders put dates and times, journals, levels, containers, continuous integration, vendors' kernels and
+// indentation there; rules look at a line as it is and without these. The kernel puts its stamp there, which may cut the text of a program in two.
+import type { LineRule } from '../rules.ts';
 
 const anyOf = (patterns: readonly RegExp[]): RegExp => new RegExp(`^(?:${patterns.map(({ source }) => source).join('|')})`);
 
@@ -74,4 +75,50 @@ function prefixOf(line: string): RegExpExecArray | null {
   const first = line.charCodeAt(0) | 0x20; // a letter's in lower case
   if (first < 0x61 || first > 0x7a) return signs.exec(line);
   return hasWords.test(line) ? words.exec(line) : null;
+}
+
+/** Consoles of 80 columns wrap hard (firmware does). */
+const columns = 80;
+/** More is no line that anybody wrote. */
+const longest = 1000;
+
+/** A stamp on a line, and whether it says that the kernel's clock was set back. */
+export interface Stamped {
+  /** Characters before the stamp, and up to its end. */
+  readonly at: number;
+  readonly end: number;
+  readonly seconds: number;
+}
+
+export class Continuation {
+  readonly #stamp: RegExp | undefined;
+  #cut = '';
+  #wrapped = '';
+
+  constructor(stamp: LineRule | undefined) {
+    // A group with a name costs an object for each line.
+    this.#stamp = stamp && new RegExp(stamp.pattern.source.replace('(?<seconds>', '('));
+  }
+
+  /** The stamp on a line; undefined where it has none. */
+  stamped(line: string): Stamped | undefined {
+    if (!this.#stamp || !line.includes('[')) return undefined;
+    const match = this.#stamp.exec(line);
+    return match ? { at: match.index, end: match.index + match[0].length, seconds: Number(match[1]) } : undefined;
+  }
+
+  /** The texts that an unfinished line may be the rest of. */
+  wholes(line: string): readonly string[] {
+    return this.#cut === '' || line.startsWith('[') ? [] : [this.#cut + line];
+  }
+
+  /** A line has ended. `told`: it means something by itself, so nothing that follows belongs to it. Gives the texts that it completes. */
+  end(line: string, stamp: Stamped | undefined, told: boolean): readonly string[] {
+    const wholes = stamp?.at === 0 ? [] : this.wholes(line);
+    if (stamp && stamp.at > 0) this.#cut = (this.#cut + line.slice(0, stamp.at)).slice(0, longest);
+    else if (!stamp) this.#cut = '';
+    const wrapped = this.#wrapped === '' ? [] : [this.#wrapped + line];
+    this.#wrapped = line.length === columns && !told ? (this.#wrapped + line).slice(-longest) : '';
+    return [...wholes, ...wrapped];
+  }
 }

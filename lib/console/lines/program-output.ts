@@ -1,15 +1,6 @@
 // What programs printed on a console, without the lines of the kernel and of what ran before it.
 import { Cleaner } from './clean.ts';
-
-/** Where the output of programs begins and ends, and which lines between are the kernel's. */
-export interface OutputFacts {
-  /** Its first line. */
-  readonly from: RegExp;
-  /** Its last line. */
-  readonly to: RegExp;
-  /** A line that the kernel printed between them. */
-  readonly kernel: RegExp;
-}
+import type { OutputFacts } from '../rules.ts';
 
 /** Returns the lines of the output in a console's bytes. The list is empty if it does not begin. */
 export function programOutput(bytes: Uint8Array, { from, to, kernel }: OutputFacts): readonly string[] {

@@ -28,7 +28,7 @@ export const slowTests: ReadonlySet<string> = new Set([
   'lib/cli/tasks/build-task.test.ts',
   'lib/cli/tasks/cache-task.test.ts',
   'lib/cli/tasks/crates-task.test.ts',
-  'lib/cli/tasks/fetch-task.test.ts',
+  'lib/cli/fetch/fetch-task.test.ts',
   'lib/cli/tasks/image-task.test.ts',
   'lib/cli/tasks/list-task.test.ts',
   'lib/cli/test-boot.test.ts',

@@ -23,7 +23,7 @@ export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   osdk: ['core'],
   machine: ['core'],
   console: ['core'],
-  system: ['core', 'console', 'image', 'machine', 'osdk', 'upstream'],
+  system: ['core', 'console', 'machine', 'osdk'],
   sources: ['core', 'cache', 'upstream', 'system'],
   rootfs: ['core', 'cache', 'actions', 'image', 'closure', 'nix', 'machine', 'system', 'sources'],
   assemble: [...compiling, 'image', 'configuration', 'system', 'sources', 'rootfs'],

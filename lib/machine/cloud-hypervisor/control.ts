@@ -3,20 +3,12 @@
 import { request } from 'node:http';
 import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause } from '../../core/errors.ts';
-import type { MachineControl, MachineInfo } from '../control.ts';
-
-/** `VmInfo`, as far as it is used. */
-interface VmInfo {
-  readonly state: string;
-  readonly memory_actual_size?: number;
-  readonly config?: { readonly cpus?: { readonly boot_vcpus?: number }; readonly memory?: { readonly size?: number } };
-}
+import type { MachineControl, MachineInfo } from '../machine.ts';
 
 export function cloudHypervisorControl(apiSocket: string): MachineControl {
   const put = async (verb: string, body?: Json): Promise<void> => void (await ask(apiSocket, 'PUT', verb, body));
   const info = async (): Promise<MachineInfo> => {
-    const { state, config, memory_actual_size: actual } = JSON.parse(await ask(apiSocket, 'GET', 'vm.info')) as VmInfo;
-    return { state: state.toLowerCase(), cpus: config?.cpus?.boot_vcpus ?? 0, memoryBytes: actual ?? config?.memory?.size ?? 0 };
+    return infoIn(await ask(apiSocket, 'GET', 'vm.info'));
   };
   return {
     info,
@@ -41,6 +33,19 @@ export function cloudHypervisorControl(apiSocket: string): MachineControl {
     shutdown: () => put('vm.power-button'),
     close: () => undefined,
   };
+}
+
+/** The part of a `VmInfo` that is used. Another text is a Failure. */
+function infoIn(text: string): MachineInfo {
+  const value: unknown = JSON.parse(text);
+  const at = (...path: readonly string[]): unknown =>
+    path.reduce<unknown>(
+      (inner, name) => (typeof inner === 'object' && inner !== null ? new Map<string, unknown>(Object.entries(inner)).get(name) : undefined),
+      value,
+    );
+  const [state, cpus, memoryBytes] = [at('state'), at('config', 'cpus', 'boot_vcpus'), at('memory_actual_size') ?? at('config', 'memory', 'size')];
+  if (typeof state === 'string' && typeof cpus === 'number' && typeof memoryBytes === 'number') return { state: state.toLowerCase(), cpus, memoryBytes };
+  throw cannot('read the state of the machine', "Cloud Hypervisor's answer is not as its description says");
 }
 
 /** The body of an answer that is none of an error. */

@@ -15,6 +15,8 @@ import {
   serialArguments,
   shareArguments,
   sizeArguments,
+  withoutTerminal,
+  writtenAccelerator,
 } from './command-line.ts';
 
 const sockets = { serialSocket: '/s', monitorSocket: '/m', controlSocket: '/c', shares: [] };
@@ -175,6 +177,47 @@ test('a disk that keeps what is written has no overlay', () => {
   const [, drive] = diskArguments({ path: '/d', interface: 'virtio', keepsWrites: true }, 1);
   assert.is(drive, 'if=none,id=disk1,format=raw,snapshot=off,file=/d');
   assert.is(diskArguments({ path: '/d', interface: 'virtio' }, 0, 'microvm').at(-1), 'virtio-blk-device,drive=disk0');
+});
+
+const socket = '-chardev socket,path=/s,id=terminal';
+const consoles: readonly (readonly [name: string, words: string, expected: string])[] = [
+  ['nothing of a console', '-m 1G', `-m 1G ${socket} -serial chardev:terminal`],
+  ['no words', '', `${socket} -serial chardev:terminal`],
+  ['a serial line on the terminal', '-serial stdio -m 1G', `${socket} -serial chardev:terminal -m 1G`],
+  ['with the monitor', '--serial mon:stdio', `${socket} -serial chardev:terminal`],
+  ['the short form', '-nographic -m 1G', `-display none -monitor none ${socket} -serial chardev:terminal -m 1G`],
+  ['the short form beside a serial line', '-nographic -serial mon:stdio', `-display none -monitor none ${socket} -serial chardev:terminal`],
+  [
+    'a virtio console',
+    '-nographic -chardev stdio,id=mux,mux=on,signal=off,logfile=a.log -device virtconsole,chardev=mux -serial file:b.log -monitor chardev:mux',
+    '-display none -monitor none -chardev socket,path=/s,id=mux,mux=on,logfile=a.log -device virtconsole,chardev=mux -serial file:b.log -monitor chardev:mux',
+  ],
+  ['a monitor of its own', '-monitor stdio -serial file:b.log', `-monitor none -serial file:b.log ${socket} -serial chardev:terminal`],
+  ['another device', '-chardev file,id=stdio,path=x', `-chardev file,id=stdio,path=x ${socket} -serial chardev:terminal`],
+];
+
+for (const [name, words, expected] of consoles) {
+  test(`the console of written arguments: ${name}`, () => {
+    assert.is(withoutTerminal(words.split(' ').filter(Boolean), '/s').join(' '), expected);
+  });
+}
+
+test('a comma in the path of the socket is written twice', () => {
+  assert.ok(withoutTerminal([], '/a,b').includes('socket,path=/a,,b,id=terminal'));
+});
+
+test('the accelerator is that of the words', () => {
+  for (const [words, accelerator] of [
+    ['-m 1G', 'tcg'],
+    ['-accel kvm', 'kvm'],
+    ['-accel tcg', 'tcg'],
+    ['-enable-kvm', 'kvm'],
+    ['-machine q35,accel=kvm:tcg', 'kvm'],
+    ['-M q35,accel=kvm', 'kvm'],
+    ['-name accel=kvm', 'tcg'],
+  ] as const) {
+    assert.is(writtenAccelerator(words.split(' ')), accelerator, words);
+  }
 });
 
 test.run();

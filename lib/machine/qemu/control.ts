@@ -1,4 +1,5 @@
-// The verbs of a running machine as commands of QMP (QEMU's docs/interop/qemu-qmp-ref), and what else QEMU tells of one that failed.
+// QMP, by which QEMU is controlled: a JSON object a line, each way (QEMU's docs/interop/qmp-spec.rst), and the verbs of a running machine as its commands
+// (QEMU's docs/interop/qemu-qmp-ref).
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -7,14 +8,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Duplex } from 'node:stream';
 import { cannot } from '../../core/errors.ts';
-import type { MachineControl, MachineSize } from '../control.ts';
-import type { Qmp, QmpArguments } from './qmp.ts';
-
-export interface QemuControl extends MachineControl {
-  /** The registers of every processor, as QEMU prints them. */
-  registers(): Promise<string>;
-}
+import type { MachineSize, QemuControl } from '../machine.ts';
+import type { Json } from '../../core/digest.ts';
 
 /** Names in a snapshot's folder. */
 export const snapshotState = 'state';
@@ -22,36 +19,31 @@ export const snapshotDisk = (id: string): string => `${id}.qcow2`;
 
 const lookAgainMs = 20;
 
-interface Pluggable {
-  readonly 'qom-path'?: string;
-  readonly type: string;
-  readonly props: Readonly<Record<string, number>>;
-}
-
 /** `tempRoot`: for a socket while a snapshot is written. */
 export function qemuControl(qmp: Qmp, tempRoot: string): QemuControl {
-  const status = async (): Promise<string> => ((await qmp.execute('query-status')) as { readonly status: string }).status;
-  const cpuCount = async (): Promise<number> => ((await qmp.execute('query-cpus-fast')) as readonly unknown[]).length;
+  const status = async (): Promise<string> => (await answerOf(qmp, 'query-status')).text('status');
+  const cpuCount = async (): Promise<number> => (await answersOf(qmp, 'query-cpus-fast')).length;
   const resizeCpus = async (cpus: number): Promise<void> => {
     const more = cpus - (await cpuCount());
-    const slots = (await qmp.execute('query-hotpluggable-cpus')) as unknown as readonly Pluggable[];
-    const free = slots.filter((slot) => slot['qom-path'] === undefined).sort((a, b) => placeOf(a) - placeOf(b));
+    const slots = await answersOf(qmp, 'query-hotpluggable-cpus');
+    const free = slots.filter((slot) => !slot.has('qom-path')).sort((a, b) => placeOf(a) - placeOf(b));
     const what = `have ${cpus} processors`;
     if (more < 0) throw cannot(what, 'QEMU can only add some');
     if (free.length < more) {
       const hint = 'start it with --max-cpus N';
       throw cannot(what, `the machine has room for ${cpus - more + free.length}`, { hint });
     }
-    for (const { type, props } of free.slice(0, more)) {
-      const id = `cpu-${Object.values(props).join('-')}`;
-      await qmp.execute('device_add', { driver: type, id, ...props });
+    for (const slot of free.slice(0, more)) {
+      const { fields } = slot.object('props');
+      const id = `cpu-${Object.values(fields).join('-')}`;
+      await qmp.execute('device_add', { driver: slot.text('type'), id, ...fields });
     }
   };
   return {
     async info() {
-      const memory = (await qmp.execute('query-memory-size-summary')) as { readonly 'base-memory': number };
-      const balloon = (await qmp.execute('query-balloon').catch(() => undefined)) as { readonly actual: number } | undefined;
-      return { state: await status(), cpus: await cpuCount(), memoryBytes: balloon?.actual ?? memory['base-memory'] };
+      const memory = await answerOf(qmp, 'query-memory-size-summary');
+      const balloon = await answerOf(qmp, 'query-balloon').catch(() => undefined); // most machines have none
+      return { state: await status(), cpus: await cpuCount(), memoryBytes: balloon?.number('actual') ?? memory.number('base-memory') };
     },
     pause: async () => void (await qmp.execute('stop')),
     resume: async () => void (await qmp.execute('cont')),
@@ -82,8 +74,10 @@ export function qemuControl(qmp: Qmp, tempRoot: string): QemuControl {
 }
 
 /** Sockets before cores before threads. */
-function placeOf({ props }: Pluggable): number {
-  return (props['socket-id'] ?? 0) * 1e6 + (props['core-id'] ?? 0) * 1e3 + (props['thread-id'] ?? 0);
+function placeOf(slot: Answer): number {
+  const props = slot.object('props');
+  const [socket = 0, core = 0, thread = 0] = ['socket-id', 'core-id', 'thread-id'].map((name) => (props.has(name) ? props.number(name) : undefined));
+  return socket * 1e6 + core * 1e3 + thread;
 }
 
 interface ChangedDisk {
@@ -97,20 +91,14 @@ interface ChangedDisk {
 
 /** Disks whose writes go to a temporary overlay: all but firmware. */
 async function changedDisks(qmp: Qmp): Promise<readonly ChangedDisk[]> {
-  const devices = (await qmp.execute('query-block')) as unknown as readonly {
-    readonly device: string;
-    readonly inserted?: {
-      readonly drv: string;
-      readonly image: {
-        readonly 'virtual-size': number;
-        readonly 'backing-image'?: { readonly filename: string; readonly format: string };
-      };
-    };
-  }[];
-  return devices.flatMap(({ device, inserted }) => {
-    const below = inserted?.image['backing-image'];
-    if (!inserted || !below) return [];
-    return [{ id: device, sizeBytes: inserted.image['virtual-size'], image: below.filename, imageFormat: below.format }];
+  return (await answersOf(qmp, 'query-block')).flatMap((device) => {
+    if (!device.has('inserted')) return [];
+    const overlay = device.object('inserted').object('image');
+    if (!overlay.has('backing-image')) return [];
+    const below = overlay.object('backing-image');
+    return [
+      { id: device.text('device'), sizeBytes: overlay.number('virtual-size'), image: below.text('filename'), imageFormat: below.text('format') },
+    ];
   });
 }
 
@@ -138,15 +126,10 @@ async function job(qmp: Qmp, command: string, given: QmpArguments): Promise<void
   const id = 'bloomery';
   await qmp.execute(command, { ...given, 'job-id': id });
   for (;;) {
-    const jobs = (await qmp.execute('query-jobs')) as unknown as readonly {
-      readonly id: string;
-      readonly status: string;
-      readonly error?: string;
-    }[];
-    const own = jobs.find((one) => one.id === id);
-    if (own?.status === 'concluded') {
+    const own = (await answersOf(qmp, 'query-jobs')).find((one) => one.text('id') === id);
+    if (own?.text('status') === 'concluded') {
       await qmp.execute('job-dismiss', { id });
-      if (own.error !== undefined) throw cannot(`have QEMU do "${command}"`, own.error);
+      if (own.has('error')) throw cannot(`have QEMU do "${command}"`, own.text('error'));
       return;
     }
     await sleep(lookAgainMs);
@@ -164,11 +147,11 @@ async function writeState(qmp: Qmp, file: string, tempRoot: string): Promise<voi
     written.catch(() => undefined);
     await qmp.execute('migrate', { uri: `unix:${join(folder, 'state')}` });
     for (;;) {
-      const { status, 'error-desc': why } = (await qmp.execute('query-migrate')) as {
-        readonly status: string;
-        readonly 'error-desc'?: string;
-      };
-      if (status === 'failed' || status === 'cancelled') throw cannot('write a snapshot', why ?? `QEMU says "${status}"`);
+      const migration = await answerOf(qmp, 'query-migrate');
+      const status = migration.has('status') ? migration.text('status') : undefined; // it has not begun
+      if (status === 'failed' || status === 'cancelled') {
+        throw cannot('write a snapshot', migration.has('error-desc') ? migration.text('error-desc') : `QEMU says "${status}"`);
+      }
       if (status === 'completed') break;
       await sleep(lookAgainMs);
     }
@@ -177,4 +160,117 @@ async function writeState(qmp: Qmp, file: string, tempRoot: string): Promise<voi
     server.close();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+export type QmpArguments = Readonly<Record<string, Json>>;
+
+export interface Qmp {
+  /** Gives what the command returns. A refusal is a Failure in QEMU's own words. */
+  execute(command: string, given?: QmpArguments): Promise<Json>;
+  close(): void;
+}
+
+/** An object of QEMU's answer to a command. A field that is not as in QEMU's reference is a Failure. */
+class Answer {
+  readonly #command: string;
+  readonly fields: { readonly [name: string]: Json };
+
+  constructor(command: string, value: Json | undefined) {
+    this.#command = command;
+    if (typeof value !== 'object' || value === null || isList(value)) throw this.#unknown('it is no object');
+    this.fields = value;
+  }
+
+  has(name: string): boolean {
+    return this.fields[name] !== undefined && this.fields[name] !== null;
+  }
+
+  text(name: string): string {
+    const value = this.fields[name];
+    if (typeof value === 'string') return value;
+    throw this.#unknown(`"${name}" is no string`);
+  }
+
+  number(name: string): number {
+    const value = this.fields[name];
+    if (typeof value === 'number') return value;
+    throw this.#unknown(`"${name}" is no number`);
+  }
+
+  object(name: string): Answer {
+    return new Answer(this.#command, this.fields[name]);
+  }
+
+  #unknown(why: string): Error {
+    return cannot(`understand QEMU's answer to "${this.#command}"`, why);
+  }
+}
+
+async function answerOf(qmp: Qmp, command: string): Promise<Answer> {
+  return new Answer(command, await qmp.execute(command));
+}
+
+async function answersOf(qmp: Qmp, command: string): Promise<readonly Answer[]> {
+  const value = await qmp.execute(command);
+  if (isList(value)) return value.map((one) => new Answer(command, one));
+  throw cannot(`understand QEMU's answer to "${command}"`, 'it is no list');
+}
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+interface Waiting {
+  readonly command: string;
+  readonly answer: (value: Json) => void;
+  readonly refuse: (error: Error) => void;
+}
+
+/** Speaks first to a QEMU whose greeting is about to come. Commands may be given at once; they wait until it is ready. */
+export function openQmp(socket: Duplex): Qmp {
+  const waiting = new Map<number, Waiting>();
+  let serial = 0;
+  let text = '';
+  let gone = false;
+  const hear = (line: string): void => {
+    const message = new Answer('a command', JSON.parse(line) as Json);
+    if (!message.has('id')) return; // the greeting, or an event
+    const id = message.number('id');
+    const asked = waiting.get(id);
+    if (!asked) return;
+    waiting.delete(id);
+    if (message.has('error')) asked.refuse(cannot(`have QEMU do "${asked.command}"`, message.object('error').text('desc')));
+    else asked.answer(message.fields['return'] ?? null);
+  };
+  const end = (): void => {
+    gone = true;
+    for (const { command, refuse } of waiting.values()) refuse(cannot(`have QEMU do "${command}"`, 'the machine has ended'));
+    waiting.clear();
+  };
+  socket.on('data', (bytes: Buffer) => {
+    const lines = (text + bytes.toString('utf8')).split('\n'); // QEMU escapes all that is not ASCII
+    text = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') hear(line);
+  });
+  socket.on('error', () => undefined); // `close` follows
+  socket.once('close', end);
+  const execute = (command: string, given: QmpArguments = {}): Promise<Json> => {
+    return new Promise((answer, refuse) => {
+      const id = serial++;
+      waiting.set(id, { command, answer, refuse });
+      if (gone) end();
+      else socket.write(`${JSON.stringify({ execute: command, arguments: given, id })}\r\n`);
+    });
+  };
+  const ready = execute('qmp_capabilities');
+  ready.catch(() => undefined); // told to whoever gives the first command
+  return {
+    execute: async (command, given) => {
+      await ready;
+      return await execute(command, given);
+    },
+    close: () => {
+      socket.destroy();
+    },
+  };
 }

@@ -10,9 +10,8 @@ import * as assert from 'uvu/assert';
 import { bootSectorDisk } from '../../dev/testing/boot-sector.ts';
 import { tool } from '../../core/tools.ts';
 import { launch } from './launch.ts';
-import type { RunningMachine } from './launch.ts';
 import { firstVncPort } from '../machine.ts';
-import type { MachineDescription } from '../machine.ts';
+import type { RunningMachine, MachineDescription } from '../machine.ts';
 import { freePort } from '../ports.ts';
 import { qemuProgram } from './command-line.ts';
 

@@ -13,7 +13,8 @@ import { Failure } from '../../core/errors.ts';
 import { start } from '../../core/sh.ts';
 import { tool } from '../../core/tools.ts';
 import { launch } from './launch.ts';
-import type { Launch, RunningMachine } from './launch.ts';
+import type { Launch } from './launch.ts';
+import type { RunningMachine } from '../machine.ts';
 import { qemuProgram } from './command-line.ts';
 
 const signal = new AbortController().signal;

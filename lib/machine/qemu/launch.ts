@@ -1,21 +1,21 @@
-// Starts a machine and ends it. We listen on a unix socket and QEMU connects to it, so no byte of the console is lost, and a QEMU
-// whose parent has just died finds nobody and ends. On every way out the process, the socket and the files are gone.
-import { chmod, copyFile, open } from 'node:fs/promises';
-import { createServer } from 'node:net';
+// Starts a machine, anew or in the state of a snapshot, and ends it. We listen on a unix socket and QEMU connects to it, so no byte of the console is
+// lost, and a QEMU whose parent has just died finds nobody and ends. On every way out the process, the socket and the files are gone.
+import { chmod, copyFile, open, access } from 'node:fs/promises';
+import { createServer, createConnection } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import { cannot, cannotBecause } from '../../core/errors.ts';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cannot, cannotBecause, errnoOf, Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { start } from '../../core/sh.ts';
 import type { Child } from '../../core/sh.ts';
-import type { Accelerator, Disk, MachineDescription } from '../machine.ts';
+import type { Accelerator, Disk, MachineDescription, MachineEnd, RunningMachine, QemuControl } from '../machine.ts';
 import { qemuArguments } from './command-line.ts';
 import type { Flash } from './command-line.ts';
-import { openQmp } from './qmp.ts';
-import { goOn } from './incoming-state.ts';
-import { qemuControl } from './control.ts';
-import type { QemuControl } from './control.ts';
+import { openQmp, qemuControl, snapshotState } from './control.ts';
 import { serveShares } from '../shares.ts';
 import type { ServedShares } from '../shares.ts';
 import { controlName, removeRunDirectory, runDirectory, writeRecord } from '../run-directory.ts';
@@ -35,31 +35,6 @@ export interface Launch {
   readonly desktop?: Readonly<Record<string, string>>;
   /** A snapshot's folder, whose state it goes on from; the disks are those of the snapshot. */
   readonly restore?: string;
-}
-
-export interface MachineEnd {
-  /** null when a signal ended QEMU. */
-  readonly exitCode: number | null;
-  readonly killedBy: NodeJS.Signals | null;
-  /** What QEMU itself said; never a part of the console. */
-  readonly hostLines: readonly string[];
-}
-
-export interface RunningMachine {
-  readonly pid: number;
-  readonly accelerator: Accelerator;
-  /** COM1, both directions, bytes as they are. */
-  readonly serial: Socket;
-  /** A unix socket at which others may talk to COM1 as well. It lasts until `release()`. */
-  readonly attachPath: string;
-  /** Only QEMU tells of a failed machine. */
-  readonly control: QemuControl | undefined;
-  /** Resolves when QEMU has ended and every byte of the console has been read. Never rejects. */
-  readonly ended: Promise<MachineEnd>;
-  /** Nobody will attach any more: the files of the run are removed while it goes on, so that not even SIGKILL leaves any. */
-  release(): Promise<void>;
-  /** Ends QEMU if it runs, waits for its end and removes all files. */
-  stop(): Promise<MachineEnd>;
 }
 
 /** Starts a machine. A QEMU that does not come up is a Failure (host) with its own words. */
@@ -171,4 +146,49 @@ function attachOthers(server: Server, serial: Socket): void {
     visitor.on('error', () => undefined);
     visitor.once('close', () => serial.off('data', hear));
   });
+}
+
+const lookAgainMs = 20;
+
+/** A snapshot is of a machine that is paused. */
+export async function goOn(folder: string, socketPath: string, child: Child, control: QemuControl): Promise<void> {
+  const what = 'go on from the snapshot';
+  await access(join(folder, snapshotState)).catch((error: unknown) => {
+    throw cannotBecause(what, error);
+  });
+  try {
+    await sendState(join(folder, snapshotState), socketPath, child);
+    while ((await control.info()).state === 'inmigrate') await sleep(lookAgainMs);
+    await control.resume();
+  } catch (cause) {
+    if (!(cause instanceof Failure)) throw cause;
+    child.stop();
+    const detail = (await child.ended).stderr.trim();
+    throw cannot(what, 'QEMU does not take its state', { detail, hint: 'only a QEMU like the one that wrote it can', cause });
+  }
+}
+
+/**
+ * QEMU listens for a snapshot's state when its devices are there, and closes the connection when it needs no
+ * more of it, or ends.
+ */
+async function sendState(file: string, socketPath: string, child: Child): Promise<void> {
+  let ended = false;
+  void child.ended.then(() => (ended = true));
+  const socket = createConnection({ path: socketPath, allowHalfOpen: true }); // else QEMU's end would cut ours short
+  const open = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  if (open) {
+    socket.on('error', () => undefined);
+    await pipeline(createReadStream(file), socket).catch((error: unknown) => {
+      if (!['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '')) throw error; // what it made of the bytes, its status tells
+    });
+    socket.destroy();
+    return;
+  }
+  await sleep(lookAgainMs);
+  if (ended) throw cannot('go on from the snapshot', 'QEMU ended');
+  await sendState(file, socketPath, child);
 }

@@ -8,14 +8,13 @@ import { guestPassword, linuxGuest } from '../../dev/testing/linux-guest.ts';
 import { buildInit, guestModules, initGuest, programsFolder } from '../../dev/testing/init-guest.ts';
 import { console as linuxConsole } from '../../../systems/linux/console.ts';
 import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from '../../../systems/rust-nixos/behaviour.ts';
-import { openShell } from '../../console/shell.ts';
-import type { Shell } from '../../console/shell.ts';
+import { Shell } from '../../console/shell.ts';
 import { outputOf, run } from '../../core/sh.ts';
 import { MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
 import { chooseToolchain } from '../../crates/toolchain/choice.ts';
 import { launch } from '../../machine/qemu/launch.ts';
-import type { RunningMachine } from '../../machine/qemu/launch.ts';
+import type { RunningMachine } from '../../machine/machine.ts';
 import { qemuProgram } from '../../machine/qemu/command-line.ts';
 import { tableBackend } from './table.ts';
 import { checkServices } from '../services/check-services.ts';
@@ -73,7 +72,7 @@ async function within(name: string, files: FileFacts, commandLine: string, work:
   );
   let heard = '';
   machine.serial.on('data', (bytes) => (heard += String(bytes)));
-  const shell = openShell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
+  const shell = new Shell(machine.serial, { stamp: linuxConsole.stamp, signal: context.signal, timeoutMs: 120_000 });
   try {
     await work({ machine, shell, heard: () => heard });
   } catch (error) {

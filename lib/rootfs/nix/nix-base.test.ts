@@ -19,7 +19,7 @@ import { tool } from '../../core/tools.ts';
 import { bootTest } from '../../boot/boot-test.ts';
 import { buildSystem } from '../../assemble/build-system.ts';
 import type { BuiltSystem } from '../../assemble/build-system.ts';
-import type { NixBase } from '../../system/nix-facts.ts';
+import type { NixBase } from '../../system/image-facts.ts';
 import { nixHost } from './nix-host.ts';
 import { nixBaseOf, onNix } from '../../system/nix-profile.ts';
 import type { System } from '../../system/system.ts';
@@ -188,7 +188,7 @@ check('a system is built of its closure with a program of ours in it, and boots'
         kernel: { image: made.kernel, commandLine: made.commandLine },
       },
       image: imagePath,
-      ...{ accelerator: 'tcg', monitor: 'qemu', cacheDir, env: { PATH: env['PATH'] ?? '', TMPDIR: dir }, rules: linuxConsole },
+      ...{ accelerator: 'tcg', cacheDir, env: { PATH: env['PATH'] ?? '', TMPDIR: dir }, rules: linuxConsole },
       ...{ limits: { timeoutMs: 240_000, silenceMs: 120_000, graceMs: 300 }, steps: [], log },
     },
     context,

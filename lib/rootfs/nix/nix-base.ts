@@ -20,7 +20,7 @@ import type { AssembledImage } from '../../image/image.ts';
 import { startable } from '../../image/boot/boot-header.ts';
 import { entriesOf } from '../image-layout.ts';
 import { makerModules } from '../maker-modules.ts';
-import type { NixBase, NixImageFacts, NixProfile } from '../../system/nix-facts.ts';
+import type { NixBase, NixImageFacts, NixProfile } from '../../system/image-facts.ts';
 import type { NixHost } from './nix-host.ts';
 import { imageBytes, storeEntries, writePackage } from './store-files.ts';
 

@@ -50,7 +50,6 @@ async function boots(name: string, folder: string, system: StoreName, closure: C
       },
       image: undefined,
       accelerator: 'tcg',
-      monitor: 'qemu',
       cacheDir: join(root, 'cache'),
       env: { PATH: env['PATH'] ?? '', TMPDIR: root },
       rules: linuxConsole,

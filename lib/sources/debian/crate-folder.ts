@@ -13,7 +13,7 @@ import { tool } from '../../core/tools.ts';
 import { archivePath } from '../archives.ts';
 import { crateUse } from '../lock-update.ts';
 import { manifestWithoutTests } from './manifest-edit.ts';
-import type { DebianSource, StubCrate } from '../../system/source-facts.ts';
+import type { DebianSource, StubCrate } from '../../system/component.ts';
 import { archivesFor } from '../source-lock.ts';
 import type { SourceLock } from '../source-lock.ts';
 

@@ -1,4 +1,4 @@
-// What a page may say of a machine and of its serial console.
+// What a page may say of a machine, of its serial console, and of the services that run on it. check-services.ts checks what services mean.
 import type {
   ConsoleRules,
   FindingRule,
@@ -8,8 +8,11 @@ import type {
   Milestone,
   PanicRule,
   PromptRule,
+  GuestCheck,
+  GuestLogin,
+  GuestSession,
+  OutputFacts,
 } from '../../console/rules.ts';
-import type { OutputFacts } from '../../console/lines/program-output.ts';
 import {
   count,
   either,
@@ -22,16 +25,12 @@ import {
   tableOf,
   text,
   yes,
+  mapOf,
+  number,
 } from '../../core/schema.ts';
 import type { FieldsOf } from '../../core/schema.ts';
-import type {
-  Forward,
-  MachineDescription,
-  SharedFolder,
-  TargetDisk,
-  WrittenArguments,
-} from '../../machine/machine.ts';
-import type { GuestCheck, GuestLogin, GuestSession } from '../guest-session.ts';
+import type { Forward, MachineDescription, SharedFolder, TargetDisk, WrittenArguments } from '../../machine/machine.ts';
+import type { Account, Dns, Restart, Route, SerialConsole, Service, ServiceSet, User } from '../services.ts';
 
 const machineFields: FieldsOf<MachineDescription> = {
   firmware: oneOf(['uefi', 'bios']),
@@ -135,3 +134,71 @@ export const guestSession = tableOf<GuestSession>({
 });
 
 export const outputFacts = tableOf<OutputFacts>({ from: expression, to: expression, kernel: expression });
+
+const texts = listOf(text);
+const routes = maybe(listOf(tableOf<Route>({ destination: text, gateway: text })));
+const owner = { mode: maybe(count), user: maybe(text), group: maybe(text) };
+
+const service = tableOf<Service>({
+  command: texts,
+  user: maybe(text),
+  group: maybe(text),
+  directory: maybe(text),
+  environment: maybe(mapOf(text)),
+  needs: maybe(texts),
+  needsNetwork: maybe(yes),
+  ready: maybe(
+    either(
+      'it must be "started", "exits" or { file }',
+      oneOf(['started', 'exits']),
+      tableOf<{ file: string }>({ file: text }),
+    ),
+  ),
+  readyWithinSec: maybe(number),
+  restart: maybe(
+    either(
+      'it must be "never" or { when, limit, withinSec, delaySec }',
+      oneOf(['never']),
+      tableOf<Restart>({
+        when: oneOf(['on-failure', 'always']),
+        limit: count,
+        withinSec: number,
+        delaySec: number,
+      }),
+    ),
+  ),
+  stopWithinSec: maybe(number),
+  log: maybe(text),
+});
+
+export const serviceSet = tableOf<ServiceSet>({
+  hostName: text,
+  console: tableOf<SerialConsole>({ device: text, baud: count, terminal: text, autologin: maybe(text) }),
+  baseAccounts: tableOf<ServiceSet['baseAccounts']>({
+    users: mapOf(tableOf<Account>({ group: text, home: text, shell: text })),
+    groups: texts,
+  }),
+  users: mapOf(
+    tableOf<User>({
+      uid: count,
+      passwordHash: maybe(text),
+      home: maybe(text),
+      shell: maybe(text),
+      groups: maybe(texts),
+    }),
+  ),
+  groups: maybe(mapOf(count)),
+  kernelModules: maybe(texts),
+  temporaryFiles: maybe(
+    mapOf(
+      kindOf('kind', {
+        folder: owner,
+        file: { ...owner, text: maybe(text) },
+        link: { ...owner, target: text },
+      }),
+    ),
+  ),
+  interfaces: maybe(mapOf(kindOf('kind', { dhcp: { routes }, static: { address: text, routes } }))),
+  dns: maybe(tableOf<Dns>({ nameservers: maybe(texts), search: maybe(texts) })),
+  services: mapOf(service),
+});

@@ -1,14 +1,21 @@
 // What a page may say: every field of a system, with its type. check-page.ts checks the names in it.
-import { count, flag, listOf, mapOf, maybe, oneOf, shapeOf, tableOf, text } from '../../core/schema.ts';
-import type { BootMethod, GrubProtocol } from '../../osdk/manifest.ts';
-import type { CLibrary, MakeBuild } from '../c-library-facts.ts';
-import type { CargoBuild, Component, PayloadFacts, UpstreamOrigin } from '../component.ts';
-import type { ConfigurationFacts, UpstreamPackage } from '../configuration-facts.ts';
-import { fileFacts, imageFacts, modules, nixBase, replacement } from './image-schema.ts';
-import { consoleRules, guestSession, machine, machineChanges, outputFacts } from './machine-schema.ts';
-import type { InitramfsFacts, ReferenceFacts, ReferenceKernel } from '../reference-facts.ts';
-import type { DebianSource, SourceEdit, SourceFacts, StubCrate } from '../source-facts.ts';
+import * as v from 'valibot';
+import { count, flag, listOf, mapOf, maybe, oneOf, shapeOf, tableOf, text, kindOf, yes } from '../../core/schema.ts';
 import type {
+  CLibrary,
+  MakeBuild,
+  CargoBuild,
+  Component,
+  PayloadFacts,
+  UpstreamOrigin,
+  DebianSource,
+  SourceEdit,
+  SourceFacts,
+  StubCrate,
+} from '../component.ts';
+import type {
+  ConfigurationFacts,
+  UpstreamPackage,
   BootRow,
   CheckoutFacts,
   LiveFacts,
@@ -16,12 +23,138 @@ import type {
   MachineScheme,
   System,
   SystemProfile,
+  InitramfsFacts,
+  ReferenceFacts,
+  ReferenceKernel,
 } from '../system.ts';
+import { consoleRules, guestSession, machine, machineChanges, outputFacts, guestChecks, serviceSet } from './machine-schema.ts';
+import type {
+  GrubFacts,
+  ImageFacts,
+  InitfsFacts,
+  ModuleFacts,
+  PartitionFacts,
+  RootFacts,
+  Multicall,
+  Replacement,
+  NixBase,
+  NixImageFacts,
+  NixProfile,
+} from '../image-facts.ts';
 
 const texts = listOf(text);
 const protocol = oneOf(['multiboot', 'pvh', 'linux']);
-const bootMethods = ['direct-elf', 'grub-rescue-iso', 'grub-qcow2'] as const satisfies readonly BootMethod[];
-const grubProtocols = ['multiboot', 'multiboot2', 'linux'] as const satisfies readonly GrubProtocol[];
+const bootMethods = ['direct-elf', 'grub-rescue-iso', 'grub-qcow2'] satisfies BootRow['method'][];
+const grubProtocols = ['multiboot', 'multiboot2', 'linux'] satisfies BootRow['protocol'][];
+
+const modules = tableOf<ModuleFacts>({ from: text, names: texts });
+
+/** Archives and file systems are files too, so the schema refers to itself. */
+const fileFacts: v.GenericSchema = mapOf(v.lazy(() => fileFact));
+
+const fileFact = shapeOf(
+  'the fields that say where a file comes from',
+  {
+    made: { made: text },
+    bzImage: { bzImage: text },
+    text: { text },
+    append: { append: text },
+    link: { link: text },
+    folder: { folder: yes },
+    packaged: { packaged: text },
+    source: { source: text },
+    file: { file: text },
+    initramfs: {
+      initramfs: tableOf<{ gzip: boolean; files: unknown; modules?: ModuleFacts }>({
+        gzip: flag,
+        files: fileFacts,
+        modules: maybe(modules),
+      }),
+    },
+    fat: {
+      fat: tableOf<{ sizeBytes: number; label: string; files: unknown }>({
+        sizeBytes: count,
+        label: text,
+        files: fileFacts,
+      }),
+    },
+    grub: { grub: tableOf<GrubFacts>({ modules: texts, optionalModules: maybe(texts), config: text }) },
+    initfs: {
+      initfs: tableOf<InitfsFacts>({
+        generation: oneOf(['older', 'newer']),
+        bootstrap: text,
+        files: fileFacts,
+      }),
+    },
+  },
+  { mode: maybe(count), uid: maybe(count), gid: maybe(count), xattrs: maybe(mapOf(text)), capabilities: maybe(texts) },
+);
+
+const root = tableOf<RootFacts>({
+  base: text,
+  replacements: texts,
+  services: maybe(
+    tableOf<NonNullable<RootFacts['services']>>({
+      init: oneOf(['systemd', 'sysvinit', 'table']),
+      set: serviceSet,
+    }),
+  ),
+  modules: maybe(modules),
+  keeps: maybe(texts),
+});
+
+const partition = tableOf<PartitionFacts>({
+  name: text,
+  typeGuid: text,
+  sizeBytes: maybe(count),
+  fileSystem: kindOf('kind', {
+    fat: { label: text },
+    ext4: { label: text, ext2: maybe(yes) },
+    redoxfs: { compress: maybe(flag) },
+    cpio: { gzip: maybe(flag), file: maybe(text) },
+    iso: { label: text, efiImage: text },
+  }),
+  root: maybe(root),
+  files: fileFacts,
+});
+
+const imageFacts = tableOf<ImageFacts>({
+  sizeBytes: count,
+  table: maybe(oneOf(['none'])),
+  timestampSec: count,
+  partitions: listOf(partition),
+});
+
+const multicall = tableOf<Multicall>({ program: text, at: text, links: mapOf(text) });
+
+const replacement = tableOf<Replacement>({
+  original: texts,
+  provides: fileFacts,
+  stays: maybe(texts),
+  dispensable: maybe(texts),
+  multicall: maybe(multicall),
+  checks: guestChecks,
+});
+
+const nixBase = tableOf<NixBase>({
+  expression: text,
+  profiles: mapOf(
+    tableOf<NixProfile>({
+      attribute: text,
+      protocol: maybe(oneOf(['multiboot', 'pvh', 'linux'])),
+      components: texts,
+      packages: mapOf(fileFacts),
+    }),
+  ),
+  image: tableOf<NixImageFacts>({
+    label: text,
+    ext2: maybe(yes),
+    timestampSec: count,
+    spareBytes: count,
+    files: fileFacts,
+    link: text,
+  }),
+});
 
 const cargo = tableOf<CargoBuild>({
   packages: maybe(texts),

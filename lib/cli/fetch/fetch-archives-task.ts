@@ -1,7 +1,9 @@
-// What tasks/fetch.ts does: the sources of one system, from Debian's archive or from upstream's repositories, or from mirrors that the command line names.
+// What tasks/fetch.ts does for a system with sources of Debian: it fetches the archives that the page names, and those of other kernels. An optional part
+// of the task (lib/cli/optional-parts.ts), which is loaded by its path.
 import { relative } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
+import type { Outcome } from '../../core/events.ts';
 import { hostMirror } from '../../sources/debian/apt-root.ts';
 import type { DebianMirror } from '../../sources/debian/debian-mirror.ts';
 import { fetchSources } from '../../sources/fetch.ts';
@@ -9,40 +11,12 @@ import type { Fetched } from '../../sources/fetch.ts';
 import { lockPath, ownerOf } from '../../sources/fetched-sources.ts';
 import type { SourceHost } from '../../sources/fetched-sources.ts';
 import { fetchReference } from '../../sources/reference-lock.ts';
-import { loadSystem } from '../../system/load.ts';
 import type { LoadedSystem } from '../../system/load.ts';
-import type { Flag } from '../command-line.ts';
 import { cacheDirOf } from '../task.ts';
-import { systemWord } from '../system-word.ts';
 import type { Task } from '../task.ts';
-import type { Outcome } from '../../core/events.ts';
 
-export const fetchFlags = {
-  update: { type: 'boolean', help: 'take the versions that archives and branches have now, and write sources.lock anew' },
-  cookbook: {
-    type: 'string',
-    value: 'DIR',
-    help: 'fetch the sources of the recipes of this cookbook; DIR/sources.lock has their revisions',
-  },
-  'dry-run': { type: 'boolean', help: 'report what would be downloaded, and download nothing' },
-  mirror: {
-    type: 'string',
-    value: 'FROM=TO',
-    multiple: true,
-    help: 'fetch from TO what would be fetched from FROM (prefixes of addresses; the longest wins); crates-io=URL names an index of crates',
-  },
-  cache: { type: 'string', value: 'DIR', help: 'where archives and unpacked sources are kept' },
-  json: { type: 'boolean', help: 'print what was fetched as one JSON object, as the last line' },
-  quiet: { type: 'boolean', help: 'no progress' },
-} as const satisfies Record<string, Flag>;
-
-export async function fetchTask(task: Task, root: string): Promise<Outcome> {
+export async function fetchArchivesTask(task: Task, system: LoadedSystem): Promise<Outcome> {
   const { args, host, signal, report, print } = task;
-  const system = await loadSystem(root, systemWord(args.words[0] ?? '', task));
-  if (!(system.sources ?? system.reference) || args.text('cookbook') !== undefined) {
-    const { fetchUpstreamTask } = await import('./fetch-upstream-task.ts');
-    return await fetchUpstreamTask(task, system, system.folder);
-  }
   if (args.words.length > 1 || args.has('dry-run')) {
     const what = args.has('dry-run') ? 'use --dry-run' : `fetch "${args.words[1]}" alone`;
     throw cannot(what, `the sources of ${system.name} are archives that are fetched together`, { blame: 'usage' });

@@ -1,8 +1,8 @@
 // The protocol with a puppet in QEMU's place: greeting, events in between, refusals, and a QEMU that goes away.
+import * as assert from 'uvu/assert';
 import { Duplex } from 'node:stream';
 import { test } from 'uvu';
-import * as assert from 'uvu/assert';
-import { openQmp } from './qmp.ts';
+import { openQmp, qemuControl } from './control.ts';
 
 /** Says what `answer` gives for each command and its number. */
 function puppet(answer: (command: string, id: number) => string): Duplex {
@@ -52,6 +52,12 @@ test('a machine that ends lets nobody wait', async () => {
   setImmediate(() => socket.destroy());
   assert.match(String(await asked), 'Cannot have QEMU do "stop": the machine has ended');
   assert.match(String(await qmp.execute('cont').catch((reason: unknown) => reason)), 'the machine has ended');
+});
+
+test('an answer of another form than the command has is told', async () => {
+  const control = qemuControl(openQmp(puppet((_, id) => `{"id": ${id}, "return": {"state": "running"}}\r\n`)), '/tmp');
+  const error: unknown = await control.info().catch((reason: unknown) => reason);
+  assert.is(String(error), 'Failure: Cannot understand QEMU\'s answer to "query-status": "status" is no string');
 });
 
 test.run();

@@ -7,10 +7,11 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { MachineDescription } from '../machine/machine.ts';
-import { chosenMonitor, mountWords, shareServer, suitsCloudHypervisor } from './monitor-choice.ts';
-import type { MachineOrder } from './machine-order.ts';
+import { prefersCloudHypervisor, suitsCloudHypervisor } from './cloud-hypervisor.ts';
+import { mountWords, shareServer } from '../machine/shares.ts';
+import type { MachineOrder } from './start-machine.ts';
 
-const root = await mkdtemp(join(tmpdir(), 'monitor-choice-'));
+const root = await mkdtemp(join(tmpdir(), 'cloud-hypervisor-'));
 test.after(() => rm(root, { recursive: true }));
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 
@@ -30,7 +31,6 @@ function orderOn(host: string, changes: Partial<MachineDescription> = {}): Machi
     machine: { ...machine, ...changes },
     image: '/i.img',
     accelerator: 'auto',
-    monitor: 'auto',
     cacheDir: join(root, host, 'cache'),
     env: { PATH: join(root, host), TMPDIR: root },
   };
@@ -44,10 +44,10 @@ test('Cloud Hypervisor needs its program, its firmware and a KVM that works', as
   await program('broken/cloud-hypervisor');
   await program('broken/qemu-system-x86_64', 'exit 1');
   await program('without/qemu-system-x86_64', 'exit 33');
-  assert.is(await chosenMonitor(orderOn('works'), context, firmware), 'cloud-hypervisor');
-  assert.is(await chosenMonitor(orderOn('works'), context, root), 'qemu');
-  assert.is(await chosenMonitor(orderOn('broken'), context, firmware), 'qemu');
-  assert.is(await chosenMonitor(orderOn('without'), context, firmware), 'qemu');
+  assert.ok(await prefersCloudHypervisor(orderOn('works'), context, firmware));
+  assert.not.ok(await prefersCloudHypervisor(orderOn('works'), context, root));
+  assert.not.ok(await prefersCloudHypervisor(orderOn('broken'), context, firmware));
+  assert.not.ok(await prefersCloudHypervisor(orderOn('without'), context, firmware));
 });
 
 test('a machine with a device that only QEMU has, or that is started in another way, is for QEMU', () => {

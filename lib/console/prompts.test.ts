@@ -3,8 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exited, judged, limits, rules } from '../dev/testing/small-rules.ts';
 import { Judge } from './judge.ts';
-import type { Mark } from './marks.ts';
-import { question } from './unsure-prompt.ts';
+import type { Mark } from './transcript.ts';
+import { question } from './prompts.ts';
 
 const asks: Mark = { kind: 'asks' };
 const { typed, answer } = question(1);

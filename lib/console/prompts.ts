@@ -1,7 +1,9 @@
-// A prompt that is only a sign ("# "), with which other lines begin too. Without a question it counts when nothing follows it for the grace window. In a
+// Prompts on lines as they are and without the prefixes of recorders, and those that are only a sign ("# "), with which other lines begin too.
+// Without a question such a prompt counts when nothing follows it for the grace window. In a
 // live run the shell is asked instead: it gets one harmless command, and only the output of that command confirms the prompt. Keeps what was seen and
 // asked; types nothing itself.
-import type { SeenPrompt } from './lines/matcher.ts';
+import type { SeenPrompt, Matcher } from './lines/matcher.ts';
+import { withoutPrefixes } from './lines/prefixes.ts';
 
 export interface PlacedPrompt {
   readonly prompt: SeenPrompt;
@@ -79,4 +81,24 @@ export class UnsurePrompt {
     this.#asked = undefined;
     return confirmed;
   }
+}
+
+/** A prompt on a line. */
+export function promptOf(match: Matcher, line: string): SeenPrompt | undefined {
+  const own = match.prompt(line);
+  if (own) return own;
+  for (const text of withoutPrefixes(line)) {
+    const prompt = match.prompt(text);
+    if (prompt) return prompt;
+  }
+  return undefined;
+}
+
+/** A prompt that is all of the last line of a text, whose last blank may have been cut. */
+export function lastPromptOf(match: Matcher, lines: readonly string[]): SeenPrompt | undefined {
+  const last = lines.findLast((line) => line.trim() !== '');
+  if (last === undefined) return undefined;
+  const whole = `${last.trimEnd()} `;
+  const texts = [last, whole, ...withoutPrefixes(last), ...withoutPrefixes(whole)];
+  return texts.map((line) => match.prompt(line)).find((seen) => seen && seen.behind.trim() === '');
 }

@@ -3,7 +3,7 @@ import { globby } from 'globby';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { firstCharacters } from './first-characters.ts';
+import { firstCharacters } from './matcher.ts';
 import type { ConsoleRules } from '../rules.ts';
 
 test('literals, escapes, classes, groups and what may be left out', () => {
