@@ -16,7 +16,7 @@ await task(
     count: [1, 1],
     flags: {
       profile: { type: 'string', value: 'P', help: "the variant of the image (default: the system's own)" },
-      base: { type: 'string', value: 'debian|nix', help: 'put the programs on packages of Debian (the default), or on a closure that Nix builds' },
+      base: { type: 'string', value: 'debian|nix', help: 'put the programs on packages of Debian (the default) or on a closure of Nix' },
       ...sourceFlags,
       out: { type: 'string', value: 'DIR', help: 'where the image and its manifest go (default: out)' },
       scheme: { type: 'string', value: 'NAME', help: 'a scheme of the OSDK.toml of a checkout (--source asterinas=DIR)' },

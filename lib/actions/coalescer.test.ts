@@ -186,7 +186,11 @@ test('in 300 random interleavings every caller ends, and no key is held twice', 
     assert.equal(ended, asked.map(({ caller }) => caller).sort(), `seed ${seed}: a caller never ended`);
     for (const key of ['key 0', 'key 1', 'key 2']) {
       const inOrder = asked.filter((one) => one.key === key && callers.turns.includes(one.caller)).map(({ caller }) => caller);
-      assert.equal(callers.turns.filter((caller) => inOrder.includes(caller)), inOrder, `seed ${seed}: not in the order of arrival`);
+      assert.equal(
+        callers.turns.filter((caller) => inOrder.includes(caller)),
+        inOrder,
+        `seed ${seed}: not in the order of arrival`,
+      );
     }
   }
 });

@@ -60,7 +60,13 @@ export function topOf(place: string): string {
 }
 
 /** `mode`: of a copy; without it, the file is a link of the blob. `spare` is a free path on the same file system. */
-async function stageFile(digest: Digest, path: string | Buffer, mode: number | undefined, spare: string, cache: CacheFolder): Promise<void> {
+async function stageFile(
+  digest: Digest,
+  path: string | Buffer,
+  mode: number | undefined,
+  spare: string,
+  cache: CacheFolder,
+): Promise<void> {
   if (!(await cache.content.holds(digest))) throw new DamagedBlob(digest);
   const plain = typeof path === 'string' ? path : spare;
   const staging = mode === undefined ? cache.content.linkTo(digest, plain) : cache.content.cloneTo(digest, plain, mode);

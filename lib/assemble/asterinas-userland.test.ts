@@ -49,7 +49,9 @@ function withFew(system: System, profile: string): System {
 
 /** The files without links to commands that are not compiled, and without aliases for them. */
 function onlyFew(files: FileFacts): FileFacts {
-  const rows = Object.entries(files).filter(([path, fact]) => !('link' in fact && fact.link === 'coreutils') || commands.includes(basename(path)));
+  const rows = Object.entries(files).filter(
+    ([path, fact]) => !('link' in fact && fact.link === 'coreutils') || commands.includes(basename(path)),
+  );
   const aliases = commands.map((name) => `alias ${name}=/bin/${name}\n`).join('');
   return Object.fromEntries(rows.map(([path, fact]) => [path, path === 'etc/profile' ? { text: aliases } : fact]));
 }
@@ -71,9 +73,8 @@ async function failedChecks(profile: string, image: string, ...flags: readonly s
   const named = ['--system', 'asterinas', '--profile', profile, '--kernel', 'linux', '--image', image];
   const words = ['test-boot.ts', ...named, '--log', join(dir, `${profile}.log`), '--quiet', '--json', ...flags];
   const { stdout, stderr } = await run([process.execPath, ...words], { cwd: project, env });
-  const { checks }: { readonly checks?: readonly { readonly name: string; readonly passed: boolean; readonly seen?: string }[] } = JSON.parse(
-    stdout.trim().split('\n').at(-1) ?? '{}',
-  );
+  const { checks }: { readonly checks?: readonly { readonly name: string; readonly passed: boolean; readonly seen?: string }[] } =
+    JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');
   assert.ok(checks && checks.length > 5, stderr + stdout);
   return checks.filter(({ passed }) => !passed).map(({ name, seen = '' }) => `${name}: ${seen}`);
 }
@@ -91,7 +92,18 @@ if (env['BLOOMERY_TEST_USERLAND']) {
   check(rooted, async () => {
     const image = await build(page, 'debian');
     for (const flags of [[], ['--console', 'hvc0']]) assert.equal(await failedChecks('debian', image, '--cpus', '1', ...flags), []);
-    const words = ['test-boot.ts', '--system', 'asterinas', '--profile', 'debian', '--image', image, '--log', join(dir, 'own.log'), '--quiet'];
+    const words = [
+      'test-boot.ts',
+      '--system',
+      'asterinas',
+      '--profile',
+      'debian',
+      '--image',
+      image,
+      '--log',
+      join(dir, 'own.log'),
+      '--quiet',
+    ];
     const { exitCode, stdout, stderr } = await run([process.execPath, ...words], { cwd: project, env });
     assert.is(exitCode, 0, stderr + stdout);
     assert.match(stdout, /booted after [\d.]+ s: "Successfully booted\."/);

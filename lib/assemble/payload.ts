@@ -24,7 +24,11 @@ export async function compileWithPayloads(
 ): Promise<Compiled> {
   const payloadOf = ({ name }: Project): PayloadFacts | undefined => components[name]?.payload;
   const carriers = projects.filter(payloadOf);
-  const first = await compile(projects.filter((project) => !payloadOf(project)), options, context);
+  const first = await compile(
+    projects.filter((project) => !payloadOf(project)),
+    options,
+    context,
+  );
   if (carriers.length === 0) return first;
   const loaded = carriers.map((project) => withPayload(project, payloadOf(project), first, options.cache));
   const second = await compile(await Promise.all(loaded), options, context);
@@ -42,7 +46,8 @@ export function carriedBy(name: string, components: System['components']): reado
 async function withPayload(project: Project, facts: PayloadFacts | undefined, { projects }: Compiled, cache: Cache): Promise<Project> {
   const [component = '', output = ''] = facts?.made.split('/') ?? [];
   const artifact = projects.find((one) => one.project.name === component)?.outputs.get(output);
-  if (!facts || !artifact) throw new Error(`the page says that "${project.name}" carries "${facts?.made}", which no component before it makes`);
+  if (!facts || !artifact)
+    throw new Error(`the page says that "${project.name}" carries "${facts?.made}", which no component before it makes`);
   const digest = await storedPayload(artifact.digest, facts, cache);
   const sysroot = { triple: project.triple ?? '', files: { [inSysroot]: digest }, layout: {}, env: {}, tools: {} };
   return { ...project, sysroot, env: { ...project.env, [facts.variable]: `${places.sysroot}/${inSysroot}` } };

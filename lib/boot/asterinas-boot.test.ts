@@ -77,12 +77,23 @@ const arguments2 = /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variable
 const protocols = {
   direct: { protocol: 'multiboot', before: [], words: arguments2 },
   pvh: { protocol: 'pvh', before: [], words: arguments2 },
-  efi: { protocol: 'linux', before: ['loader'], words: /Arguments \(3\):\r\n {2}sh\r\n {2}-l\r\n {2}initrd=initrd\r\nEnvironment variables \(5\):\r\n/ },
-  'efi-iso': { protocol: 'linux', before: ['loader'], words: /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(6\):\r\n {2}BOOT_IMAGE=/ },
+  efi: {
+    protocol: 'linux',
+    before: ['loader'],
+    words: /Arguments \(3\):\r\n {2}sh\r\n {2}-l\r\n {2}initrd=initrd\r\nEnvironment variables \(5\):\r\n/,
+  },
+  'efi-iso': {
+    protocol: 'linux',
+    before: ['loader'],
+    words: /Arguments \(2\):\r\n {2}sh\r\n {2}-l\r\nEnvironment variables \(6\):\r\n {2}BOOT_IMAGE=/,
+  },
   iso: { protocol: 'multiboot2', before: [], words: arguments2 },
   disk: { protocol: 'multiboot2', before: [], words: arguments2 },
 } as const;
-for (const [profile, { protocol, before, words }] of Object.entries(protocols) as [keyof typeof protocols, (typeof protocols)[keyof typeof protocols]][]) {
+for (const [profile, { protocol, before, words }] of Object.entries(protocols) as [
+  keyof typeof protocols,
+  (typeof protocols)[keyof typeof protocols],
+][]) {
   test(`${profile}: the kernel is started by ${protocol}, and finds the command line and every file of the initramfs`, async () => {
     await build(profile);
     const { verdict, milestones, text } = await boot(profile);

@@ -32,7 +32,21 @@ check('the system that Nix builds has our kernel and an initramfs, and boots wit
   const listed = await node(['tasks/image.ts', 'ls', image]);
   for (const name of ['system-1/init', 'kernel/bin/asterinas-osdk-bin', 'stage-1', 'initrd-1/initrd']) assert.match(listed.stdout, name);
   const log = join(dir, 'nixos.log');
-  const flags = ['--image', image, '--kernel', kernel, '--initrd', initrd, '--append', commandLine, '--log', log, '--quiet', '--accel', 'tcg'];
+  const flags = [
+    '--image',
+    image,
+    '--kernel',
+    kernel,
+    '--initrd',
+    initrd,
+    '--append',
+    commandLine,
+    '--log',
+    log,
+    '--quiet',
+    '--accel',
+    'tcg',
+  ];
   const booted = await node(['test-boot.ts', '--system', 'asterinas', '--profile', 'nixos', ...flags]);
   const text = await readFile(log, 'utf8');
   assert.is(booted.exitCode, 0, booted.stderr + text);

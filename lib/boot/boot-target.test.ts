@@ -68,7 +68,10 @@ test('a system that is not built here is booted by its console and its machine',
   assert.ok(system.console.prompts.length > 0);
   assert.is(image, '/tmp/debian.img');
   const { message, hint } = await failureOf(bootTarget({ root, system: 'linus', profile: 'default', image: undefined }));
-  assert.is(`${message}; ${hint}`, 'Cannot find system "linus": the systems are asterinas, firmware, linux, redox, rust-nixos; did you mean linux?');
+  assert.is(
+    `${message}; ${hint}`,
+    'Cannot find system "linus": the systems are asterinas, firmware, linux, redox, rust-nixos; did you mean linux?',
+  );
 });
 
 test('a system that there is not, however it is written, is a mistake of the command line', async () => {

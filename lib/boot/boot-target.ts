@@ -113,10 +113,16 @@ async function bootable({
   profile,
   image,
   cacheDir,
-}: BootWords): Promise<Bootable & Pick<PagePlace, 'folder' | 'outDir'> & { readonly profile: string; readonly facts?: ImageFacts | undefined }> {
+}: BootWords): Promise<
+  Bootable & Pick<PagePlace, 'folder' | 'outDir'> & { readonly profile: string; readonly facts?: ImageFacts | undefined }
+> {
   const page = await loadPage(root, word, cacheDir);
   const { components, profiles, machine } = page;
-  if (!machine) throw cannot(`boot ${page.name}`, 'its page has no machine', { blame: 'usage', hint: '--replay FILE judges a recording of its console' });
+  if (!machine)
+    throw cannot(`boot ${page.name}`, 'its page has no machine', {
+      blame: 'usage',
+      hint: '--replay FILE judges a recording of its console',
+    });
   if (!components || !profiles) return { ...page, machine, profile: profile ?? 'default' };
   const system = { ...page, components, profiles, machine };
   const chosen = profile ?? defaultProfile(system);

@@ -215,7 +215,13 @@ async function untilVerdict(boot: JudgedBoot, machine: RunningMachine, { signal,
 }
 
 /** Carries out the session of a guest that has booted. Its console goes on being recorded. */
-async function checkGuest(boot: JudgedBoot, machine: RunningMachine, test: BootTest, session: GuestSession, { signal, report }: Context): Promise<void> {
+async function checkGuest(
+  boot: JudgedBoot,
+  machine: RunningMachine,
+  test: BootTest,
+  session: GuestSession,
+  { signal, report }: Context,
+): Promise<void> {
   const keep = (bytes: Buffer): void => boot.keep(bytes);
   machine.serial.on('data', keep);
   try {

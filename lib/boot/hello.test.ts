@@ -8,9 +8,7 @@ import { run } from '../core/sh.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const example = join(repository, 'fixtures/hello');
-const env = Object.fromEntries(
-  Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-);
+const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const dir = mkdtempSync(join(tmpdir(), 'hello-'));
 test.after(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -22,10 +20,7 @@ interface Answer {
 
 /** Runs a task in the folder outside of the repository, and returns what --json printed. */
 async function ran(script: string, ...words: readonly string[]): Promise<Answer> {
-  const { exitCode, stdout, stderr } = await run(
-    [process.execPath, join(repository, script), ...words, '--json'],
-    { cwd: dir, env },
-  );
+  const { exitCode, stdout, stderr } = await run([process.execPath, join(repository, script), ...words, '--json'], { cwd: dir, env });
   assert.is(exitCode, 0, stderr + stdout);
   return { json: JSON.parse(stdout.trim().split('\n').at(-1) ?? ''), stdout, stderr };
 }
@@ -35,12 +30,8 @@ const boot = ['--timeout', '60', '--accel', 'tcg'];
 test('the page has at most 40 lines, and its kernel 120', () => {
   const lines = (path: string): number => readFileSync(join(example, path), 'utf8').split('\n').length - 1;
   assert.ok(lines('hello.ts') <= 40);
-  const kernel = readdirSync(join(example, 'kernel'), { recursive: true, withFileTypes: true }).filter(
-    (entry) => entry.isFile(),
-  );
-  const sum = kernel
-    .map(({ parentPath, name }) => lines(join(parentPath.slice(example.length), name)))
-    .reduce((a, b) => a + b, 0);
+  const kernel = readdirSync(join(example, 'kernel'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const sum = kernel.map(({ parentPath, name }) => lines(join(parentPath.slice(example.length), name))).reduce((a, b) => a + b, 0);
   assert.ok(sum <= 120, `${sum}`);
 });
 
@@ -54,29 +45,14 @@ test('it is built, booted and judged by its name', async () => {
   const { json: built } = await ran('tasks/build.ts', 'hello', '--out', 'named');
   assert.equal([built['system'], built['image']], ['hello', join(dir, 'named/hello-default.cpio')]);
   const talk = ['--send', 'reader', '--expect', 'Hello, reader!'];
-  const { json } = await ran(
-    'test-boot.ts',
-    'hello',
-    '--image',
-    'named/hello-default.cpio',
-    '--log',
-    'hello.log',
-    ...talk,
-    ...boot,
-  );
+  const { json } = await ran('test-boot.ts', 'hello', '--image', 'named/hello-default.cpio', '--log', 'hello.log', ...talk, ...boot);
   assert.is((json['verdict'] as { kind: string }).kind, 'booted');
-  assert.match(
-    readFileSync(join(dir, 'hello.log'), 'latin1'),
-    `The initramfs has ${built['bytes'] as number} bytes.`,
-  );
+  assert.match(readFileSync(join(dir, 'hello.log'), 'latin1'), `The initramfs has ${built['bytes'] as number} bytes.`);
 });
 
 test('a copy elsewhere is built and booted by its path, and its outputs are named after its page', async () => {
   cpSync(example, join(dir, 'mine'), { recursive: true });
-  const page = readFileSync(join(dir, 'mine/hello.ts'), 'utf8').replaceAll(
-    '../../lib',
-    join(repository, 'lib'),
-  );
+  const page = readFileSync(join(dir, 'mine/hello.ts'), 'utf8').replaceAll('../../lib', join(repository, 'lib'));
   writeFileSync(join(dir, 'mine/my-kernel.ts'), page.replace("name: 'hello'", "name: 'mine'"));
   const { json: built } = await ran('tasks/build.ts', './mine/my-kernel.ts');
   assert.equal([built['system'], built['image']], ['mine', join(dir, 'mine/out/mine-default.cpio')]);
@@ -89,17 +65,7 @@ test('a copy elsewhere is built and booted by its path, and its outputs are name
 });
 
 test('a panic is judged by the rules of its page', async () => {
-  const words = [
-    'hello',
-    '--image',
-    'named/hello-default.cpio',
-    '--send',
-    'panic',
-    '--expect',
-    'never',
-    ...boot,
-    '--json',
-  ];
+  const words = ['hello', '--image', 'named/hello-default.cpio', '--send', 'panic', '--expect', 'never', ...boot, '--json'];
   const { exitCode, stdout } = await run([process.execPath, join(repository, 'test-boot.ts'), ...words], {
     cwd: dir,
     env,

@@ -207,7 +207,7 @@ async function judged(
   change: Partial<MachineDescription>,
   test: Partial<BootTest>,
 ): Promise<[Judgement, Evidence]> {
-  let evidence: Evidence | undefined;
+  const found: Evidence[] = [];
   const folder = join(root, name);
   await mkdir(folder);
   const judgement = await bootTest(
@@ -221,13 +221,14 @@ async function judged(
       limits: { timeoutMs: 120_000, silenceMs: 60_000, graceMs: 300 },
       steps: [],
       log: join(folder, 'boot.log'),
-      onVerdict: (_judgement, _machine, found) => (evidence = found),
+      onVerdict: (_judgement, _machine, evidence) => void found.push(evidence),
       ...test,
     },
     context,
   );
-  assert.ok(evidence);
-  return [judgement, evidence!];
+  const [evidence] = found;
+  if (evidence === undefined) throw new Error('the verdict came without evidence');
+  return [judgement, evidence];
 }
 
 test('a kernel that is started directly boots to its login, without a disk', async () => {

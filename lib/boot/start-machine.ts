@@ -120,8 +120,10 @@ async function checkInitrd({ machine, image }: MachineOrder): Promise<void> {
 async function checkTarget({ machine: { targetDisk, kernel }, image }: MachineOrder): Promise<void> {
   const path = targetDisk?.path;
   if (path === undefined) return;
-  const refused = (why: string): Error => cannot(`use the second disk "${path}"`, why, { blame: 'usage', hint: '--disk FILE names a file' });
-  const about = async (file: string | undefined): Promise<Stats | undefined> => (file === undefined ? undefined : await absentAsUndefined(stat(file)));
+  const refused = (why: string): Error =>
+    cannot(`use the second disk "${path}"`, why, { blame: 'usage', hint: '--disk FILE names a file' });
+  const about = async (file: string | undefined): Promise<Stats | undefined> =>
+    file === undefined ? undefined : await absentAsUndefined(stat(file));
   const own = await about(path);
   if (!own) {
     if ((await about(dirname(path)))?.isDirectory() !== true) throw refused('its folder does not exist');

@@ -2,7 +2,17 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
-import { closureBytes, closureOf, closureSizes, findNode, referencesFirst, shortestPath, sizesByKind, subClosure, treeLines } from './graph.ts';
+import {
+  closureBytes,
+  closureOf,
+  closureSizes,
+  findNode,
+  referencesFirst,
+  shortestPath,
+  sizesByKind,
+  subClosure,
+  treeLines,
+} from './graph.ts';
 import type { Closure, ClosureNode } from './graph.ts';
 import { checkedClosure, manifestClosure } from './manifest-closure.ts';
 import { packageDiff, versionsText } from './diff.ts';

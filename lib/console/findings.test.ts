@@ -40,7 +40,11 @@ test('the three most telling lines are named in their order, each once', () => {
     'Waiting for something',
     'mydaemon: fatal error: cannot continue',
   ];
-  assert.equal(suspects(lines), ['mount: /data: no such device', 'mydaemon: assertion failed: x > 0', 'mydaemon: fatal error: cannot continue']);
+  assert.equal(suspects(lines), [
+    'mount: /data: no such device',
+    'mydaemon: assertion failed: x > 0',
+    'mydaemon: fatal error: cannot continue',
+  ]);
 });
 
 test('words that good boots say are not suspicious', () => {

@@ -59,7 +59,8 @@ const weights: readonly (readonly [pattern: RegExp, weight: number])[] = [
   [/\b(?:warn(?:ing)?|retry(?:ing)?|waiting for|unknown|unsupported|not supported)\b/i, 2],
 ];
 /** What good boots say of themselves in such words. */
-const harmless = /\b(?:error|fail)[ _-]?(?:injection|over|safe)|errors=|no errors?\b|0 (?:errors|failed)|without error|panic=|on_error|\berror(?:s)?: 0\b/i;
+const harmless =
+  /\b(?:error|fail)[ _-]?(?:injection|over|safe)|errors=|no errors?\b|0 (?:errors|failed)|without error|panic=|on_error|\berror(?:s)?: 0\b/i;
 const mostSuspects = 3;
 
 /** The most suspicious lines, in their order on the console; of equal ones the later. */

@@ -55,9 +55,16 @@ test('a prompt whose last blank was cut is one at the end of a text, and so is a
 });
 
 test('a bare sign counts on a live console when nothing follows it for the grace window', () => {
-  const alone = judged([[100, '> '], [5000, '']]);
+  const alone = judged([
+    [100, '> '],
+    [5000, ''],
+  ]);
   assert.is(alone.verdict.kind, 'booted');
-  const followed = judged([[100, '> '], [200, 'Subtest: a'], [300, '\n']]);
+  const followed = judged([
+    [100, '> '],
+    [200, 'Subtest: a'],
+    [300, '\n'],
+  ]);
   assert.is(followed.verdict.kind, 'stalled');
 });
 

@@ -73,7 +73,7 @@ export class KernelTestLines {
   line(text: string, atMs: number): void {
     const count = /^\[ktest runner\] running (\d+) tests in \d+ crates/.exec(text)?.[1];
     if (count !== undefined) this.#announced = Number(count);
-    if (/^\[ktest runner\] All crates tested\./.test(text)) this.#done = true;
+    if (text.startsWith('[ktest runner] All crates tested.')) this.#done = true;
     if (text.startsWith('[ktest runner] skipping crate ')) this.#isPartial = true;
     const selected = /^running (\d+) tests in crate /.exec(text)?.[1];
     if (selected !== undefined) {

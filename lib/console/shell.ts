@@ -74,7 +74,8 @@ export class Shell {
     await this.#until(
       'find a shell',
       () => {
-        if (this.#lines.some((text) => /login incorrect|authentication failure/i.test(text))) throw cannot(`log in as ${user}`, 'the guest refuses');
+        if (this.#lines.some((text) => /login incorrect|authentication failure/i.test(text)))
+          throw cannot(`log in as ${user}`, 'the guest refuses');
         return this.#lines.some((text) => text.trimEnd().endsWith(mark)) || undefined;
       },
       ask,

@@ -116,7 +116,12 @@ test('every flipped byte and every cut is refused, and leaves nothing', async ()
 
 test('a compressed package unpacks to the same files, also where they are empty or large', async () => {
   const random = randomBytes(300_000).toString('base64'); // stored by LZMA2 as it is, in many chunks
-  const all: readonly Row[] = [...rows, ['usr/empty', 0o100644, ''], ['usr/zeros', 0o100644, '\0'.repeat(5_000_000)], ['usr/random', 0o100600, random]];
+  const all: readonly Row[] = [
+    ...rows,
+    ['usr/empty', 0o100644, ''],
+    ['usr/zeros', 0o100644, '\0'.repeat(5_000_000)],
+    ['usr/random', 0o100600, random],
+  ];
   const stored = await inOrder(all, ([, , content]) => compressed(content));
   const folder = await unpacked(packed(all, { flags: isCompressed, stored }), 'compressed');
   const plain = await unpacked(packed(all), 'plain-of-compressed');
@@ -165,13 +170,19 @@ test('another key, a hostile path and an unknown compression are refused by name
   for (const path of ['../out', '/etc/passwd', 'a/../../out', 'a//b', './a']) {
     assert.is(await refusal(unpacked(packed([[path, 0o100644, '']]), 'hostile')), `its path "${path}" leads out of it`);
   }
-  const twice: readonly Row[] = [['a', 0o120777, '/tmp'], ['a', 0o100644, '']];
+  const twice: readonly Row[] = [
+    ['a', 0o120777, '/tmp'],
+    ['a', 0o100644, ''],
+  ];
   assert.is(await refusal(unpacked(packed(twice), 'twice')), 'its path "a" is there twice');
   const outside = join(dir, 'outside');
   await mkdir(outside);
   for (const last of [0o120777, 0o100644]) {
     for (const rest of ['l/x', 'l/d/x']) {
-      const through: readonly Row[] = [['l', 0o120777, outside], [rest, last, '/etc/passwd']];
+      const through: readonly Row[] = [
+        ['l', 0o120777, outside],
+        [rest, last, '/etc/passwd'],
+      ];
       assert.is(await refusal(unpacked(packed(through), 'through')), `its path "${rest}" is below a file or a link`);
       assert.is(await refusal(unpacked(packed([...through].reverse()), 'through')), 'its path "l" is there twice');
     }
@@ -188,9 +199,15 @@ test('another key, a hostile path and an unknown compression are refused by name
 
 test('a package is the source of a recipe of the template remote alone', async () => {
   const book = join(dir, 'book');
-  for (const [name, template] of [['far', 'remote'], ['near', 'custom']] as const) {
+  for (const [name, template] of [
+    ['far', 'remote'],
+    ['near', 'custom'],
+  ] as const) {
     await mkdir(join(book, 'recipes', name), { recursive: true });
-    await writeFile(join(book, 'recipes', name, 'recipe.toml'), `[build]\ntemplate = "${template}"\n${template === 'custom' ? 'script = "true"\n' : ''}`);
+    await writeFile(
+      join(book, 'recipes', name, 'recipe.toml'),
+      `[build]\ntemplate = "${template}"\n${template === 'custom' ? 'script = "true"\n' : ''}`,
+    );
   }
   const cookbook = await openCookbook(book);
   const folder = await unpacked(packed(rows), 'recipe');

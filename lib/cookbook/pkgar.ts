@@ -121,7 +121,8 @@ function packageList(bytes: Buffer, key: Buffer, what: string): PackageList {
   const [count, flags] = [signed.readUInt32LE(64), signed.readUInt32LE(68)];
   if ((flags & 0xff) !== 0) throw cannot(what, `it has version ${flags & 0xff} of the format, and only 0 is known`);
   const packaging = (flags >> 16) & 0xff;
-  if (packaging > lzma2) throw cannot(what, `it has compression ${packaging}, and only 1 (LZMA2) is known`, { hint: 'build it from source' });
+  if (packaging > lzma2)
+    throw cannot(what, `it has compression ${packaging}, and only 1 (LZMA2) is known`, { hint: 'build it from source' });
   const dataAt = headerBytes + count * entryBytes;
   if (dataAt > bytes.length) throw bad('it is cut off in its list of files');
   const list = bytes.subarray(headerBytes, dataAt);
@@ -187,7 +188,8 @@ async function decompressed(
   if (sizeBytes > mostUnpackedBytes) throw cannot(what, `it unpacks to ${sizeBytes} bytes, and at most ${mostUnpackedBytes} are read`);
   const packed = join(dir, 'packed');
   await writeFile(packed, Buffer.concat([...streams, Buffer.from([0])]));
-  const plain = sizeBytes === 0 ? Buffer.alloc(0) : await readFile(await unpackedLzma2({ path: packed, sizeBytes, what }, searchPath, context));
+  const plain =
+    sizeBytes === 0 ? Buffer.alloc(0) : await readFile(await unpackedLzma2({ path: packed, sizeBytes, what }, searchPath, context));
   if (plain.length !== sizeBytes) throw badPackage(what, 'it unpacks to fewer bytes than it says');
   let at = 0;
   return sizes.map((size) => plain.subarray(at, (at += size)));

@@ -24,10 +24,7 @@ test('a row has the fields of the row that it extends, and its own in their plac
 
 test('rows that extend nothing that there is, or each other, are refused', () => {
   const cycle = { a: { extends: 'b' }, b: { extends: 'a' } } as const;
-  assert.throws(
-    () => extended<Row, 'a' | 'b'>(cycle),
-    'Cannot extend "a": the rows extend each other: a -> b -> a',
-  );
+  assert.throws(() => extended<Row, 'a' | 'b'>(cycle), 'Cannot extend "a": the rows extend each other: a -> b -> a');
   const none: Readonly<Record<string, { readonly extends: string }>> = { a: { extends: 'z' } };
   assert.throws(() => extended<Row, string>(none), 'Cannot extend "z": there is no such row; the rows are a');
 });

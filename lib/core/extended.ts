@@ -9,11 +9,9 @@ export function extended<Row extends object, const Name extends string>(
   rows: Readonly<Record<Name, Extending<Row, NoInfer<Name>>>>,
 ): Readonly<Record<Name, Row>> {
   const whole = (name: Name, above: readonly Name[]): Row => {
-    if (above.includes(name))
-      throw cannot(`extend "${name}"`, `the rows extend each other: ${[...above, name].join(' -> ')}`);
+    if (above.includes(name)) throw cannot(`extend "${name}"`, `the rows extend each other: ${[...above, name].join(' -> ')}`);
     const row: Extending<Row, Name> | undefined = Object.hasOwn(rows, name) ? rows[name] : undefined;
-    if (row === undefined)
-      throw cannot(`extend "${name}"`, `there is no such row; the rows are ${Object.keys(rows).join(', ')}`);
+    if (row === undefined) throw cannot(`extend "${name}"`, `there is no such row; the rows are ${Object.keys(rows).join(', ')}`);
     if (!('extends' in row)) return row;
     const { extends: base, ...own } = row;
     return { ...whole(base, [...above, name]), ...own };

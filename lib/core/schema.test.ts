@@ -30,10 +30,7 @@ test('a table has its fields and no others', () => {
   assert.is(said(point, { x: 1 }), 'right');
   assert.is(said(point, { x: 1, label: 'a' }), 'right');
   assert.is(said(point, {}), 'x | it is missing | ');
-  assert.is(
-    said(point, { x: 1, lable: 'a' }),
-    'lable | there is no such field | did you mean label? the fields here are x, label',
-  );
+  assert.is(said(point, { x: 1, lable: 'a' }), 'lable | there is no such field | did you mean label? the fields here are x, label');
   assert.is(said(point, { x: 1.5 }), 'x | it must be a whole number that is not negative | ');
   for (const value of [3, null, 'a']) assert.is(said(point, value), ' | it must be a table: { ... } | ');
 });
@@ -58,28 +55,19 @@ test('a word out of a list is answered with the nearest', () => {
 test('one of several shapes is told by its field', () => {
   const shape = shapeOf('the origins', { text: { text }, link: { link: text } }, { mode: maybe(count) });
   assert.is(said(shape, { link: 'a', mode: 7 }), 'right');
-  assert.is(
-    said(shape, { link: 'a', text: 'b' }),
-    'link | there is no such field | the fields here are text, mode',
-  );
+  assert.is(said(shape, { link: 'a', text: 'b' }), 'link | there is no such field | the fields here are text, mode');
   assert.is(said(shape, { lnik: 'a' }), ' | it must be a table with one of the origins | did you mean link?');
   assert.is(said(shape, { mode: 1 }), ' | it must be a table with one of the origins | they are text, link');
   const kinds = kindOf('kind', { fat: { label: text }, ext4: {} });
   assert.is(said(kinds, { kind: 'ext4' }), 'right');
-  assert.is(
-    said(kinds, { kind: 'fta', label: 'a' }),
-    'kind | it must be "fat" or "ext4" | did you mean fat?',
-  );
+  assert.is(said(kinds, { kind: 'fta', label: 'a' }), 'kind | it must be "fat" or "ext4" | did you mean fat?');
   assert.is(said(kinds, { kind: 'fat' }), 'label | it is missing | ');
   assert.is(said(kinds, {}), 'kind | it is missing | ');
   assert.is(said(kinds, 3), ' | it must be a table: { ... } | ');
 });
 
 test('a path is written as one would write it in TypeScript', () => {
-  assert.is(
-    pathText(['profiles', 'rust-init', 'components', 0, 'a b']),
-    'profiles.rust-init.components[0]."a b"',
-  );
+  assert.is(pathText(['profiles', 'rust-init', 'components', 0, 'a b']), 'profiles.rust-init.components[0]."a b"');
 });
 
 test.run();

@@ -23,10 +23,7 @@ export const flag = v.boolean('it must be true or false');
 export const number = v.number('it must be a number');
 export const count = v.pipe(
   number,
-  v.check(
-    (value) => Number.isSafeInteger(value) && value >= 0,
-    'it must be a whole number that is not negative',
-  ),
+  v.check((value) => Number.isSafeInteger(value) && value >= 0, 'it must be a whole number that is not negative'),
 );
 export const expression = v.instance(RegExp, 'it must be a regular expression');
 export const yes = v.literal(true, 'it must be true, or absent');
@@ -65,43 +62,28 @@ export function tableOf<T>(fields: FieldsOf<T>): v.GenericSchema {
 }
 
 /** As `tableOf`, for one of several shapes, which is recognized by the field that only it has. `common`: fields of all shapes. */
-export function shapeOf(
-  what: string,
-  shapes: Readonly<Record<string, Fields>>,
-  common: Fields = {},
-): v.GenericSchema {
-  const schemas = Object.fromEntries(
-    Object.entries(shapes).map(([name, fields]) => [name, table({ ...fields, ...common })] as const),
-  );
+export function shapeOf(what: string, shapes: Readonly<Record<string, Fields>>, common: Fields = {}): v.GenericSchema {
+  const schemas = Object.fromEntries(Object.entries(shapes).map(([name, fields]) => [name, table({ ...fields, ...common })] as const));
   const names = Object.keys(shapes);
   const unknown = v.custom(
     () => false,
     ({ input }) => {
-      const near = isTable(input)
-        ? Object.keys(input).flatMap((name) => nearest(name, names) ?? [])[0]
-        : undefined;
+      const near = isTable(input) ? Object.keys(input).flatMap((name) => nearest(name, names) ?? [])[0] : undefined;
       return withHint(
         `it must be a table with one of ${what}`,
         near === undefined ? `they are ${names.join(', ')}` : `did you mean ${near}?`,
       );
     },
   );
-  return v.lazy(
-    (input) =>
-      schemas[isTable(input) ? (names.find((name) => Object.hasOwn(input, name)) ?? '') : ''] ?? unknown,
-  );
+  return v.lazy((input) => schemas[isTable(input) ? (names.find((name) => Object.hasOwn(input, name)) ?? '') : ''] ?? unknown);
 }
 
 /** As `shapeOf`, where the field `key` says which shape it is. */
 export function kindOf(key: string, shapes: Readonly<Record<string, Fields>>): v.GenericSchema {
   const names = Object.keys(shapes);
   const kind = oneOf(names);
-  const schemas = Object.fromEntries(
-    Object.entries(shapes).map(([name, fields]) => [name, table({ ...fields, [key]: kind })] as const),
-  );
-  const unknown = v.looseObject({ [key]: kind }, ({ expected }) =>
-    expected === 'Object' ? tableWanted : missing,
-  );
+  const schemas = Object.fromEntries(Object.entries(shapes).map(([name, fields]) => [name, table({ ...fields, [key]: kind })] as const));
+  const unknown = v.looseObject({ [key]: kind }, ({ expected }) => (expected === 'Object' ? tableWanted : missing));
   return v.lazy((input) => schemas[isTable(input) ? String(input[key]) : ''] ?? unknown);
 }
 
@@ -115,9 +97,7 @@ export function complaintAbout(schema: Schema, value: unknown): Complaint | unde
   const misnamed =
     first.message !== missing
       ? undefined
-      : all.find(
-          ({ keys, message }) => message.startsWith(unknownField) && keys.length === first.keys.length,
-        );
+      : all.find(({ keys, message }) => message.startsWith(unknownField) && keys.length === first.keys.length);
   const { keys, message } = misnamed ?? first;
   const [why = '', hint] = message.split(hintMark);
   return { path: pathText(keys), why, hint };

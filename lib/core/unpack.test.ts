@@ -70,7 +70,9 @@ for (const [compression, pack] of Object.entries(packings)) {
 
 const damaged = 'Cannot unpack it: the compressed archive is damaged';
 
-for (const [compression, pack] of Object.entries(packings).filter(([name]) => ['zstd', 'gzip', 'xz', 'bzip2', 'lzip', 'lz4'].includes(name))) {
+for (const [compression, pack] of Object.entries(packings).filter(([name]) =>
+  ['zstd', 'gzip', 'xz', 'bzip2', 'lzip', 'lz4'].includes(name),
+)) {
   test(`joined files of ${compression} are unpacked to their end, wherever one ends`, async () => {
     const bytes = await pack();
     const many = Buffer.concat(Array.from({ length: 20 }, () => bytes));

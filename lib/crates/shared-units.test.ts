@@ -20,23 +20,21 @@ test('a leaf of three projects that declare different variables is compiled once
   };
   const manifest = (name: string): string => `[package]\nname = "${name}"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\n`;
   const names = ['a', 'b', 'c'];
-  const projects = names.map(
-    (name): Project => ({
-      name,
-      dir: workspace,
-      packages: [name],
-      bins: [],
-      lib: false,
-      features: [],
-      defaultFeatures: true,
-      profile: 'release',
-      triple: undefined,
-      buildStd: [],
-      buildStdFeatures: [],
-      cargoConfigs: [],
-      env: { PROJECT: name },
-    }),
-  );
+  const projects = names.map((name): Project => ({
+    name,
+    dir: workspace,
+    packages: [name],
+    bins: [],
+    lib: false,
+    features: [],
+    defaultFeatures: true,
+    profile: 'release',
+    triple: undefined,
+    buildStd: [],
+    buildStdFeatures: [],
+    cargoConfigs: [],
+    env: { PROJECT: name },
+  }));
   const events: Event[] = [];
   const context = { signal: new AbortController().signal, report: (event: Event) => events.push(event) };
   try {

@@ -170,7 +170,7 @@ function entryAt(bytes: Buffer, at: number): FoundEntry | undefined {
   const [inode, links] = [field('inode'), field('links')];
   const type = specialTypes[mode >> 12];
   if (type) {
-    const special: SpecialFile = /device$/.test(type) ? { type, device: [field('rmajor'), field('rminor')] } : { type };
+    const special: SpecialFile = type.endsWith('device') ? { type, device: [field('rmajor'), field('rminor')] } : { type };
     return { path, entry: { path, kind: 'other', mode: mode & 0o7777, ...owner, sizeBytes: 0, special }, inode, links, next };
   }
   const entry = entryOf(mode, owner, content);

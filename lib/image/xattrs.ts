@@ -104,7 +104,9 @@ export function capabilityValue(wanted: readonly string[]): Buffer {
   for (const name of wanted) {
     const bit = capabilityNames.indexOf(name);
     if (bit < 0)
-      throw cannot(`give a file the capability "${name}"`, 'there is none of that name', { hint: `the names are ${capabilityNames.join(', ')}` });
+      throw cannot(`give a file the capability "${name}"`, 'there is none of that name', {
+        hint: `the names are ${capabilityNames.join(', ')}`,
+      });
     permitted |= 1n << BigInt(bit);
   }
   const value = Buffer.alloc(capabilityBytes[revision[2]]);

@@ -59,7 +59,10 @@ test('with the framework in the workspace or from a registry, the program has it
   const manifestOf = (folder: string): { readonly dependencies: Readonly<Record<string, object>> } =>
     JSON.parse(JSON.stringify(parse(readFileSync(join(folder, 'Cargo.toml'), 'utf8'))));
   const registry = manifestOf(await writeBaseCrate(kernel, 'the-kernel')).dependencies;
-  assert.equal([registry['ostd'], registry['osdk-heap-allocator'], registry['osdk-test-kernel']], [{ version: '0.18.0' }, { version: '0.18.0' }, undefined]);
+  assert.equal(
+    [registry['ostd'], registry['osdk-heap-allocator'], registry['osdk-test-kernel']],
+    [{ version: '0.18.0' }, { version: '0.18.0' }, undefined],
+  );
   write('osdk/deps/frame-allocator/Cargo.toml', '');
   const folder = await writeBaseCrate(kernel, 'the-kernel', { crate: 'aster-kernel', name: 'tests::one' });
   const { dependencies } = manifestOf(folder);

@@ -57,7 +57,10 @@ test('a value of the scheme counts before one of the action, and that before one
   assert.is(top.qemuArguments, '$(./tools/qemu_args.sh test)');
   assert.is(top.initramfs, join(dir, 'build/initramfs.cpio.gz'));
   const run = settings('run');
-  assert.equal([run.kernelArguments, run.initArguments, run.qemuArguments], [['top', 'of run'], ['sh', '-l'], '$(./tools/qemu_args.sh normal)']);
+  assert.equal(
+    [run.kernelArguments, run.initArguments, run.qemuArguments],
+    [['top', 'of run'], ['sh', '-l'], '$(./tools/qemu_args.sh normal)'],
+  );
   const micro = settings('run', 'microvm');
   assert.equal([micro.bootMethod, micro.stripElf, micro.kernelArguments], ['direct-elf', true, ['top', 'of run']]);
   const iommu = settings('build', 'iommu');
@@ -124,7 +127,10 @@ test('what the file may not have is named with its path and the nearest right wo
     await refusal('[scheme."a b".run.qemu]\narg = ""\n'),
     /: scheme."a b".run.qemu.arg: there is no such field; did you mean args\?/,
   );
-  assert.match(await refusal('[boot]\nmethod = "direct-eld"\n'), /: boot.method: "direct-eld" is not one of .*; did you mean direct-elf\?$/);
+  assert.match(
+    await refusal('[boot]\nmethod = "direct-eld"\n'),
+    /: boot.method: "direct-eld" is not one of .*; did you mean direct-elf\?$/,
+  );
   assert.match(await refusal('[build]\nfeatures = "all"\n'), /: build.features: it must be an array of strings/);
   assert.match(await refusal('[boot\n'), /^Cannot read "OSDK.toml": line 1: /);
   const { settings } = await manifest('[scheme.tdx]\n');

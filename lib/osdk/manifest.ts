@@ -119,15 +119,20 @@ export async function readOsdkManifest(path: string): Promise<OsdkManifest> {
         });
       }
       if (chosen && chosen.archs.length > 0 && !chosen.archs.includes(ourArch)) {
-        throw cannot(`use the scheme "${scheme}" of "${path}"`, `it is for ${chosen.archs.join(', ')}, and kernels are built for ${ourArch}`, {
-          blame: 'usage',
-        });
+        throw cannot(
+          `use the scheme "${scheme}" of "${path}"`,
+          `it is for ${chosen.archs.join(', ')}, and kernels are built for ${ourArch}`,
+          {
+            blame: 'usage',
+          },
+        );
       }
       const ofAction = action === 'build' ? 'run' : action; // what is built is what is run
       const levels = [top.always, top[ofAction], chosen?.always, chosen?.[ofAction]];
       const single: OsdkSettings = Object.assign({}, defaults, ...levels.map((level) => level ?? {}));
       const inOrder = [top.always, chosen?.always, top[ofAction], chosen?.[ofAction]];
-      const joined = (name: 'features' | 'kernelArguments' | 'initArguments'): readonly string[] => inOrder.flatMap((level) => level?.[name] ?? []);
+      const joined = (name: 'features' | 'kernelArguments' | 'initArguments'): readonly string[] =>
+        inOrder.flatMap((level) => level?.[name] ?? []);
       return {
         ...single,
         features: joined('features'),

@@ -15,7 +15,11 @@ export async function qemuWords(
   env: Readonly<Record<string, string>>,
   { signal }: Context,
 ): Promise<readonly string[]> {
-  const { exitCode, killedBy, stdout, stderr } = await run(['sh', '-e', '-c', printWords, 'sh', qemuArguments], { cwd: folder, env, signal });
+  const { exitCode, killedBy, stdout, stderr } = await run(['sh', '-e', '-c', printWords, 'sh', qemuArguments], {
+    cwd: folder,
+    env,
+    signal,
+  });
   if (exitCode !== 0) {
     throw cannot(`expand the arguments of QEMU in "${folder}/OSDK.toml"`, `the shell ended with ${killedBy ?? `status ${exitCode}`}`, {
       detail: stderr.trim(),
@@ -24,7 +28,9 @@ export async function qemuWords(
   // A script in $(...) that fails does not end the shell, and then there are too few words.
   const words = stdout.split('\0').slice(0, -1);
   if (words.length === 0 && qemuArguments.trim() !== '') {
-    throw cannot(`expand the arguments of QEMU in "${folder}/OSDK.toml"`, `"${qemuArguments.trim()}" expands to nothing`, { detail: stderr.trim() });
+    throw cannot(`expand the arguments of QEMU in "${folder}/OSDK.toml"`, `"${qemuArguments.trim()}" expands to nothing`, {
+      detail: stderr.trim(),
+    });
   }
   return words;
 }

@@ -21,7 +21,11 @@ export interface FileMaker {
 }
 
 /** Returns GRUB as a UEFI program. The same facts and the same GRUB give the same bytes. */
-export async function grubFile({ modules, optionalModules = [], config }: GrubFacts, timestampSec: number, maker: FileMaker): Promise<Buffer> {
+export async function grubFile(
+  { modules, optionalModules = [], config }: GrubFacts,
+  timestampSec: number,
+  maker: FileMaker,
+): Promise<Buffer> {
   const more = optionalModules.filter((name) => existsSync(join(moduleFolder, `${name}.mod`)));
   return await withScratch(maker, async (folder) => {
     const [start, out] = [join(folder, 'start.cfg'), join(folder, 'grub.efi')];

@@ -37,7 +37,7 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
   const found = new Map<string, InstalledPackage>();
   for (const fields of paragraphs) {
     const name = fields.get('Package');
-    if (name === undefined || !/ installed$/.test(fields.get('Status') ?? '')) continue;
+    if (name === undefined || !fields.get('Status')?.endsWith(' installed')) continue;
     const relations = [fields.get('Pre-Depends'), fields.get('Depends')].filter((value) => value !== undefined).join(',');
     const depends = relations.split(',').flatMap((alternatives) => {
       const candidates = alternatives.split('|').map((one) => names.get(/^\s*([^\s(:]+)/.exec(one)?.[1] ?? ''));

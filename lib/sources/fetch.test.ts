@@ -163,7 +163,11 @@ test('a page with the sources of another one has its lock and its folder', async
 test('a profile that has nothing of the sources is built without them', async () => {
   const { host } = await project('unfetched', archives);
   const partition = { name: 'p', typeGuid: '', fileSystem: { kind: 'cpio' }, files: {} } as const;
-  const imageWith = (changes: Partial<PartitionFacts>): ImageFacts => ({ sizeBytes: 0, timestampSec: 0, partitions: [{ ...partition, ...changes }] });
+  const imageWith = (changes: Partial<PartitionFacts>): ImageFacts => ({
+    sizeBytes: 0,
+    timestampSec: 0,
+    partitions: [{ ...partition, ...changes }],
+  });
   const image = imageWith({});
   const packaged = imageWith({ files: { k: { packaged: 'k:k' } } });
   const rooted = imageWith({ root: { base: 'b', replacements: [] } });

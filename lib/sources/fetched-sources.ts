@@ -58,11 +58,7 @@ function needsSources(system: System, profile: string): boolean {
 }
 
 /** What the folder of crates is made from. */
-export async function crateRequest(
-  system: FetchedSystem,
-  lock: SourceLock,
-  host: SourceHost,
-): Promise<CrateFolderRequest> {
+export async function crateRequest(system: FetchedSystem, lock: SourceLock, host: SourceHost): Promise<CrateFolderRequest> {
   const folder = cargoLockFolder(host, system.name);
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.lock'));
   const locks = await Promise.all(names.map(async (name) => [name.slice(0, -5), await readFile(join(folder, name), 'utf8')] as const));
@@ -85,7 +81,8 @@ export async function fetchedSources(system: System, host: SourceHost): Promise<
   const what = `build ${system.name}`;
   const owner = ownerOf(system);
   const lock = await readLock(lockPath(host, owner.name));
-  if (!lock) throw cannot(what, `there is no systems/${owner.name}/sources.lock`, { hint: `run npx zx tasks/fetch.ts ${owner.name} --update` });
+  if (!lock)
+    throw cannot(what, `there is no systems/${owner.name}/sources.lock`, { hint: `run npx zx tasks/fetch.ts ${owner.name} --update` });
   const hint = `run npx zx tasks/fetch.ts ${system.name}`;
   const folder = crateFolderPath(await crateRequest(owner, lock, host));
   const missing = missingArchives(host.cacheDir, lock.archives);

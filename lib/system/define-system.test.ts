@@ -15,22 +15,10 @@ test.after(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Changes of the page of fixtures/hello, and what the compiler says about the line. */
 const mistakes: readonly (readonly [from: string, to: string, refused: string])[] = [
-  [
-    "title: 'started",
-    "components: ['kernle'], title: 'started",
-    `Type '"kernle"' is not assignable to type '"kernel"'`,
-  ],
+  ["title: 'started", "components: ['kernle'], title: 'started", `Type '"kernle"' is not assignable to type '"kernel"'`],
   ["made: 'kernel/hello'", "made: 'kernal/hello'", `Did you mean '"kernel/hello"'?`],
-  [
-    ' files }',
-    " files: { a: { made: 'kernel/helo' } } }",
-    `Type '"kernel/helo"' is not assignable to type '"kernel/hello"`,
-  ],
-  [
-    'machine: {',
-    "defaultProfile: 'defualt', machine: {",
-    `Type '"defualt"' is not assignable to type '"default"'`,
-  ],
+  [' files }', " files: { a: { made: 'kernel/helo' } } }", `Type '"kernel/helo"' is not assignable to type '"kernel/hello"`],
+  ['machine: {', "defaultProfile: 'defualt', machine: {", `Type '"defualt"' is not assignable to type '"default"'`],
   ['bundled:', 'bundeld:', "Did you mean to write 'bundled'?"],
   ['bins:', 'binz:', "'binz' does not exist in type 'CargoBuild"],
   ['name: ', 'nam: ', "'nam' does not exist in type"],
@@ -47,10 +35,7 @@ test('a page that the compiler accepts is what was written', () => {
 });
 
 test('names that do not exist, and fields that do not, are errors of types', async () => {
-  const text = readFileSync(join(root, 'fixtures/hello/hello.ts'), 'utf8').replaceAll(
-    '../../lib',
-    join(root, 'lib'),
-  );
+  const text = readFileSync(join(root, 'fixtures/hello/hello.ts'), 'utf8').replaceAll('../../lib', join(root, 'lib'));
   const page = text.replace('const files', 'export const files');
   writeFileSync(join(dir, 'package.json'), '{ "type": "module" }');
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'));

@@ -39,9 +39,7 @@ export type SystemPage<P extends Programs, Profile extends string> = Omit<
 };
 
 /** Declares a system that is built here. */
-export function defineSystem<const P extends Programs, const Profile extends string>(
-  page: SystemPage<P, Profile>,
-): System {
+export function defineSystem<const P extends Programs, const Profile extends string>(page: SystemPage<P, Profile>): System {
   return page;
 }
 

@@ -23,13 +23,7 @@ async function failureOf(name: string, text: string): Promise<Failure> {
 }
 
 test('a word with a slash or with the ending of a page is a path', () => {
-  assert.equal(['./a.ts', 'a.ts', '../a', 'a', 'my-kernel'].map(isPagePath), [
-    true,
-    true,
-    true,
-    false,
-    false,
-  ]);
+  assert.equal(['./a.ts', 'a.ts', '../a', 'a', 'my-kernel'].map(isPagePath), [true, true, true, false, false]);
 });
 
 test('a name is a page of systems/ or an example', async () => {
@@ -49,9 +43,7 @@ test('images go to out/ of the repository, and those of a page elsewhere next to
 });
 
 test('an unknown name is a usage error that suggests the nearest system or example', async () => {
-  const failures = await Promise.all(
-    ['redux', 'helo', 'zzzzzzz'].map((word) => findPage(root, word).catch((error: unknown) => error)),
-  );
+  const failures = await Promise.all(['redux', 'helo', 'zzzzzzz'].map((word) => findPage(root, word).catch((error: unknown) => error)));
   assert.equal(
     failures.map((error) => error instanceof Failure && [error.exitCode, error.hint]),
     [
@@ -62,10 +54,7 @@ test('an unknown name is a usage error that suggests the nearest system or examp
   );
   mkdirSync(join(dir, 'empty'));
   const none = await findPage(join(dir, 'empty'), 'redox').catch((error: unknown) => error);
-  assert.is(
-    none instanceof Failure && none.message,
-    `Cannot find system "redox": there are no pages in "${join(dir, 'empty/systems')}"`,
-  );
+  assert.is(none instanceof Failure && none.message, `Cannot find system "redox": there are no pages in "${join(dir, 'empty/systems')}"`);
 });
 
 test('a path to nothing is refused, with the nearest page if there is one', async () => {
@@ -83,49 +72,28 @@ test('a path to nothing is refused, with the nearest page if there is one', asyn
 
 test('a page without the export is refused', async () => {
   const { exitCode, message, hint } = await failureOf('export.ts', 'export const page = {};\n');
-  assert.equal(
-    [exitCode, message],
-    [1, `Cannot read the page "${join(dir, 'export.ts')}": it does not export "system"`],
-  );
+  assert.equal([exitCode, message], [1, `Cannot read the page "${join(dir, 'export.ts')}": it does not export "system"`]);
   assert.is(hint, 'export const system = defineSystem({ ... })');
 });
 
 test('a syntax error is told with its line and the text there', async () => {
-  const { exitCode, message, detail } = await failureOf(
-    'syntax.ts',
-    'export const system = {\n  name: "x" "y",\n};\n',
-  );
+  const { exitCode, message, detail } = await failureOf('syntax.ts', 'export const system = {\n  name: "x" "y",\n};\n');
   assert.is(exitCode, 1);
-  assert.ok(
-    message.startsWith(`Cannot read the page "${join(dir, 'syntax.ts')}": line 2: Expected ','`),
-    message,
-  );
+  assert.ok(message.startsWith(`Cannot read the page "${join(dir, 'syntax.ts')}": line 2: Expected ','`), message);
   assert.match(detail ?? '', 'name: "x" "y"');
 });
 
 test('what a page throws, and a part that does not exist, are mistakes of the page', async () => {
   const thrown = await failureOf('throws.ts', 'const a = 1;\nexport const system = { name: b };\n');
-  assert.equal(
-    [thrown.exitCode, thrown.message],
-    [1, `Cannot read the page "${join(dir, 'throws.ts')}": line 2: b is not defined`],
-  );
-  const missing = await failureOf(
-    'imports.ts',
-    'import { a } from "./nothing.ts";\nexport const system = { name: a };\n',
-  );
+  assert.equal([thrown.exitCode, thrown.message], [1, `Cannot read the page "${join(dir, 'throws.ts')}": line 2: b is not defined`]);
+  const missing = await failureOf('imports.ts', 'import { a } from "./nothing.ts";\nexport const system = { name: a };\n');
   assert.is(
     missing.message,
     `Cannot read the page "${join(dir, 'imports.ts')}": it imports "${join(dir, 'nothing.ts')}", which does not exist`,
   );
   writeFileSync(join(dir, 'part.ts'), 'export const a = ;\n');
-  const part = await failureOf(
-    'whole.ts',
-    'import { a } from "./part.ts";\nexport const system = { name: a };\n',
-  );
-  assert.is(
-    part.message,
-    `Cannot read the page "${join(dir, 'whole.ts')}": part.ts, line 1: Expression expected`,
-  );
+  const part = await failureOf('whole.ts', 'import { a } from "./part.ts";\nexport const system = { name: a };\n');
+  assert.is(part.message, `Cannot read the page "${join(dir, 'whole.ts')}": part.ts, line 1: Expression expected`);
 });
 
 test('an image is named after its kind, and its kernel is next to it', () => {

@@ -46,9 +46,7 @@ export async function findPage(root: string, word: string): Promise<PagePlace> {
     const hint = near === undefined ? undefined : `did you mean ${near}.ts?`;
     throw cannot(`read the page "${word}"`, 'it does not exist', { blame: 'usage', hint });
   }
-  const file = [`systems/${word}.ts`, exampleOf(word)]
-    .map((path) => join(root, path))
-    .find((path) => existsSync(path));
+  const file = [`systems/${word}.ts`, exampleOf(word)].map((path) => join(root, path)).find((path) => existsSync(path));
   if (file === undefined) throw await unknownSystem(root, word);
   return placeOf(root, file);
 }
@@ -97,11 +95,7 @@ function importFailure(page: string, error: unknown): unknown {
   const [file, line] = shown === undefined ? [frame, atFrame] : [shown, atTop];
   const end = lines.findIndex((text) => text.trim() === '' || text.startsWith(error.name));
   const detail = shown === undefined ? undefined : lines.slice(1, end).join('\n');
-  return cannot(
-    what,
-    `${otherFile(page, file)}${line === undefined ? '' : `line ${line}: `}${error.message}`,
-    { detail, cause: error },
-  );
+  return cannot(what, `${otherFile(page, file)}${line === undefined ? '' : `line ${line}: `}${error.message}`, { detail, cause: error });
 }
 
 /** The name of a part of a page, where it is not the page itself. */
@@ -131,12 +125,8 @@ async function unknownSystem(root: string, name: string): Promise<Failure> {
   const folders = (await absentAsUndefined(readdir(join(root, 'fixtures')))) ?? [];
   const examples = folders.filter((folder) => existsSync(join(root, exampleOf(folder))));
   const near = nearest(name, [...names, ...examples]);
-  const hint =
-    near === undefined ? 'a page of your own is named by its path: ./NAME.ts' : `did you mean ${near}?`;
-  const why =
-    names.length === 0
-      ? `there are no pages in "${join(root, 'systems')}"`
-      : `the systems are ${names.join(', ')}`;
+  const hint = near === undefined ? 'a page of your own is named by its path: ./NAME.ts' : `did you mean ${near}?`;
+  const why = names.length === 0 ? `there are no pages in "${join(root, 'systems')}"` : `the systems are ${names.join(', ')}`;
   return cannot(`find system "${name}"`, why, { blame: 'usage', hint });
 }
 

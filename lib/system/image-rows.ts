@@ -8,7 +8,9 @@ export function sourceRows(facts: ImageFacts): readonly string[] {
 
 /** Returns the absolute paths of files of the host that are in an image as they are. */
 export function hostFiles(facts: ImageFacts): readonly string[] {
-  const whole = facts.partitions.flatMap(({ fileSystem }) => (fileSystem.kind === 'cpio' && fileSystem.file !== undefined ? [fileSystem.file] : []));
+  const whole = facts.partitions.flatMap(({ fileSystem }) =>
+    fileSystem.kind === 'cpio' && fileSystem.file !== undefined ? [fileSystem.file] : [],
+  );
   return [...whole, ...allRows(facts).flatMap((fact) => ('file' in fact ? [fact.file] : []))];
 }
 
@@ -29,7 +31,8 @@ export function withWords(facts: ImageFacts, from: string, to: string): ImageFac
 
 /** The image with each row changed, also those of archives and file systems in it. */
 function withFiles(facts: ImageFacts, change: (fact: FileFact) => FileFact): ImageFacts {
-  const changed = (files: FileFacts): FileFacts => Object.fromEntries(Object.entries(files).map(([name, fact]) => [name, inner(change(fact))] as const));
+  const changed = (files: FileFacts): FileFacts =>
+    Object.fromEntries(Object.entries(files).map(([name, fact]) => [name, inner(change(fact))] as const));
   const inner = (fact: FileFact): FileFact => {
     if ('initramfs' in fact) return { ...fact, initramfs: { ...fact.initramfs, files: changed(fact.initramfs.files) } };
     if ('fat' in fact) return { ...fact, fat: { ...fact.fat, files: changed(fact.fat.files) } };

@@ -114,8 +114,19 @@ test('gdb stops at a breakpoint of the kernel by its symbol', async () => {
   const running = await startMachine({ machine, image, accelerator: 'tcg', ...at }, context);
   try {
     running.serial.resume();
-    const words = [`set substitute-path ${here} ${checkout}`, `target remote 127.0.0.1:${port}`, 'hbreak asterinas::clock', 'continue', 'backtrace 4', 'kill'];
-    const gdb = await run(['gdb', '-nx', '-batch', ...words.flatMap((word) => ['-ex', word]), symbols ?? ''], { cwd: dir, env, timeoutMs: 120_000 });
+    const words = [
+      `set substitute-path ${here} ${checkout}`,
+      `target remote 127.0.0.1:${port}`,
+      'hbreak asterinas::clock',
+      'continue',
+      'backtrace 4',
+      'kill',
+    ];
+    const gdb = await run(['gdb', '-nx', '-batch', ...words.flatMap((word) => ['-ex', word]), symbols ?? ''], {
+      cwd: dir,
+      env,
+      timeoutMs: 120_000,
+    });
     assert.match(gdb.stdout, /\bBreakpoint 1, asterinas::clock \(\) at src\/lib\.rs:\d+\n/, gdb.stderr);
     assert.match(gdb.stdout, /#1 .*ostd::start/);
     assert.match(gdb.stdout, /\n\d+\s+(?:fn clock|println!|#\[ostd::component)/, 'gdb shows the line');
@@ -136,7 +147,12 @@ test('a git dependency of a local repository is built, and a commit that is lock
   const greet = (word: string): Promise<void> =>
     writeFile(join(repository, 'src/lib.rs'), `#![no_std]\npub const WORD: &str = "${word}";\n`);
   await greet('greetings from git');
-  for (const words of [['init', '-q'], ['add', '.'], ['commit', '-q', '-m', 'one']]) await git(...words);
+  for (const words of [
+    ['init', '-q'],
+    ['add', '.'],
+    ['commit', '-q', '-m', 'one'],
+  ])
+    await git(...words);
   const [manifest, source] = [join(checkout, 'kernel/Cargo.toml'), join(checkout, 'kernel/src/lib.rs')];
   const before = [await readFile(manifest, 'utf8'), await readFile(source, 'utf8')] as const;
   await writeFile(manifest, before[0].replace('[dependencies]', `[dependencies]\ngreeting = { git = "file://${repository}" }`));
@@ -167,7 +183,11 @@ test('features, profile and arguments of the command line are added to those of 
   assert.is(other.exitCode, 0, other.stderr);
   const argv = ['tasks/image.ts', 'cat', join(dir, 'asterinas-iso.iso'), 'boot/grub/grub.cfg'];
   const { stdout } = await run([process.execPath, ...argv], { cwd: project, env });
-  assert.match(stdout, '\n  multiboot2 /boot/asterinas-osdk-bin SHELL=/bin/sh HOME=/root console=hvc0 -- sh -l\n', 'a value takes the place of another');
+  assert.match(
+    stdout,
+    '\n  multiboot2 /boot/asterinas-osdk-bin SHELL=/bin/sh HOME=/root console=hvc0 -- sh -l\n',
+    'a value takes the place of another',
+  );
 });
 
 test('the initramfs of OSDK.toml, or of the command line, is taken as it is', async () => {
@@ -232,7 +252,9 @@ test('strip_elf leaves symbols out of the kernel that is started, and keeps them
   const before = await readFile(manifest, 'utf8');
   const sizes = async (): Promise<readonly number[]> => {
     assert.is((await build()).exitCode, 0);
-    return (await Promise.all(['vmlinuz', 'kernel/asterinas-osdk-bin'].map((name) => stat(join(dir, 'asterinas-direct', name))))).map(({ size }) => size);
+    return (await Promise.all(['vmlinuz', 'kernel/asterinas-osdk-bin'].map((name) => stat(join(dir, 'asterinas-direct', name))))).map(
+      ({ size }) => size,
+    );
   };
   const [whole = 0, program = 0] = await sizes();
   assert.is(whole, program);
@@ -251,7 +273,8 @@ test('boot methods choose the profile, and the menu of GRUB is shown on request'
   const chosen = async (text: string, wishes = {}): Promise<string> => {
     await writeFile(manifest, text);
     return await withKernelCheckout({ system, sources: { kind: 'bundled', local: { asterinas: checkout } } }, wishes).then(
-      (found) => `${found.system.defaultProfile}${JSON.stringify(found.system.profiles['iso']).includes('timeout_style=menu') ? ', menu' : ''}`,
+      (found) =>
+        `${found.system.defaultProfile}${JSON.stringify(found.system.profiles['iso']).includes('timeout_style=menu') ? ', menu' : ''}`,
       (error: Error) => error.message,
     );
   };
@@ -260,9 +283,15 @@ test('boot methods choose the profile, and the menu of GRUB is shown on request'
   assert.is(await chosen('[build]\nfeatures = ["pvh_boot"]\n'), 'pvh');
   assert.is(await chosen('[boot]\nmethod = "grub-rescue-iso"\n[grub]\ndisplay_grub_menu = true\n'), 'iso, menu');
   assert.is(await chosen('[boot]\nmethod = "grub-qcow2"\n[grub]\nboot_protocol = "linux"\n'), 'efi-iso');
-  assert.is(await chosen('[boot]\nmethod = "grub-rescue-iso"\n', { bootMethod: 'direct-elf', grubProtocol: 'linux', grubMenu: true }), 'efi, menu');
+  assert.is(
+    await chosen('[boot]\nmethod = "grub-rescue-iso"\n', { bootMethod: 'direct-elf', grubProtocol: 'linux', grubMenu: true }),
+    'efi, menu',
+  );
   const legacy = '[build]\nlinux_x86_legacy_boot = true\n[grub]\nboot_protocol = "linux"\n';
-  assert.is(await chosen(legacy), 'Cannot build a bzImage: linux_x86_legacy_boot wants the entry of 32 bits, and bzImages are made for EFI here');
+  assert.is(
+    await chosen(legacy),
+    'Cannot build a bzImage: linux_x86_legacy_boot wants the entry of 32 bits, and bzImages are made for EFI here',
+  );
   await writeFile(manifest, before);
   const both = await build('--profile', 'iso', '--boot-method', 'direct-elf');
   assert.match(both.stderr, 'Cannot read the command line: --profile and --boot-method both say how the kernel is booted');

@@ -100,9 +100,23 @@ function bootProfile({ methods }: CheckoutFacts, { bootMethod, grubProtocol, fea
 }
 
 function hasWishes(wishes: KernelWishes): boolean {
-  const { features = [], kernelArguments = [], initArguments = [], initramfs, release = false, grubMenu = false, bootMethod, grubProtocol } = wishes;
+  const {
+    features = [],
+    kernelArguments = [],
+    initArguments = [],
+    initramfs,
+    release = false,
+    grubMenu = false,
+    bootMethod,
+    grubProtocol,
+  } = wishes;
   const ways = [initramfs, bootMethod, grubProtocol];
-  return release || grubMenu || ways.some((way) => way !== undefined) || [features, kernelArguments, initArguments].some((list) => list.length > 0);
+  return (
+    release ||
+    grubMenu ||
+    ways.some((way) => way !== undefined) ||
+    [features, kernelArguments, initArguments].some((list) => list.length > 0)
+  );
 }
 
 function wished(settings: OsdkSettings, wishes: KernelWishes): OsdkSettings {

@@ -37,7 +37,11 @@ const label = 'ASTERINAS_INSTALL';
 export const machine: Partial<MachineDescription> = { ...cd, targetDisk: { sizeBytes: 2 * GiB } };
 
 /** The medium for a disk with these files in its two partitions. */
-export function medium<Made extends string>(boot: FileFacts<Made>, root: FileFacts<Made>, timestampSec: number): ImageFacts<Made | 'installer/installer'> {
+export function medium<Made extends string>(
+  boot: FileFacts<Made>,
+  root: FileFacts<Made>,
+  timestampSec: number,
+): ImageFacts<Made | 'installer/installer'> {
   const initramfs: FileFacts<Made | 'installer/installer'> = {
     init: { made: 'installer/installer' },
     'bin/busybox': { packaged: 'busybox:{usr/,}bin/busybox', mode: 0o755 },

@@ -2,7 +2,24 @@
 import type { FileFacts } from '../../lib/system/image-facts.ts';
 import type { GuestSession } from '../../lib/console/rules.ts';
 
-const applets = ['sh', 'ash', 'cat', 'echo', 'false', 'getty', 'head', 'hostname', 'login', 'ls', 'mkdir', 'mount', 'poweroff', 'seq', 'sort', 'tail'];
+const applets = [
+  'sh',
+  'ash',
+  'cat',
+  'echo',
+  'false',
+  'getty',
+  'head',
+  'hostname',
+  'login',
+  'ls',
+  'mkdir',
+  'mount',
+  'poweroff',
+  'seq',
+  'sort',
+  'tail',
+];
 const more = ['test', 'true', 'uname', 'wc'];
 
 /** For a machine that only a test talks to. */

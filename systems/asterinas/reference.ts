@@ -33,7 +33,14 @@ exec /bin/busybox env -u PWD -u OLDPWD -u SHLVL /bin/busybox switch_root /disk "
 `;
 
 export const reference: ReferenceFacts = {
-  sources: { suite: 'trixie', crates: [], tarballs: [], bases: {}, single: { kernel: 'linux-image-cloud-amd64', busybox: 'busybox-static' }, stubs: [] },
+  sources: {
+    suite: 'trixie',
+    crates: [],
+    tarballs: [],
+    bases: {},
+    single: { kernel: 'linux-image-cloud-amd64', busybox: 'busybox-static' },
+    stubs: [],
+  },
   output: { from: /^Arguments \(\d+\):/, to: bootMark.pattern, kernel: /^(?:\[ *\d+\.\d+\] |\[kernel\] )/ },
   kernels: {
     linux: {

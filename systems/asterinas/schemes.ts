@@ -13,7 +13,9 @@ export const schemes: Readonly<Record<string, MachineScheme>> = {
   test: { title: 'as normal, with one processor and 8 GiB', machine: { network, cpus: 1, memoryBytes: 8 * GiB, extraArguments: devices } },
   iommu: {
     title: 'DMA and interrupts go through an IOMMU',
-    machine: { extraArguments: ['-device', 'intel-iommu,intremap=on,device-iotlb=on', '-device', 'ioh3420,id=pcie.1,chassis=1', ...devices] },
+    machine: {
+      extraArguments: ['-device', 'intel-iommu,intremap=on,device-iotlb=on', '-device', 'ioh3420,id=pcie.1,chassis=1', ...devices],
+    },
   },
   microvm: { title: 'the small machine of micro virtual machines; its kernel is started by PVH', machine: { board: 'microvm' } },
 };

@@ -183,7 +183,7 @@ export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'other',
     fatal: 'always',
-    pattern: /\bbhyve exited with status (?:[3-9]|\d\d)|^ *#? ?KVM exit reason: \d+ \(\"KVM_EXIT_(?!SHUTDOWN|SYSTEM)/,
+    pattern: /\bbhyve exited with status (?:[3-9]|\d\d)|^ *#? ?KVM exit reason: \d+ \("KVM_EXIT_(?!SHUTDOWN|SYSTEM)/,
     source: 'vm-bhyve, kvmtool',
     example: 'KVM exit reason: 17 ("KVM_EXIT_INTERNAL_ERROR")',
   },

@@ -13,7 +13,7 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'firmware',
     fatal: 'always',
-    pattern: /^\"(?:Synchronous Abort|Error|Irq|Fiq)\" handler, esr 0x/,
+    pattern: /^"(?:Synchronous Abort|Error|Irq|Fiq)" handler, esr 0x/,
     source: 'U-Boot arch/arm/lib/interrupts_64.c',
     example: '"Synchronous Abort" handler, esr 0x96000010',
   },
@@ -76,7 +76,8 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:Error loading operating system|Invalid partition table|No boot(?:able)? devices? (?:available|found)|Boot [Dd]evice [Nn]ot [Ff]ound)/,
+    pattern:
+      /^(?:Error loading operating system|Invalid partition table|No boot(?:able)? devices? (?:available|found)|Boot [Dd]evice [Nn]ot [Ff]ound)/,
     source: 'master boot records, BIOSes of Dell and HP',
     example: 'Error loading operating system',
   },
@@ -97,7 +98,8 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:\[ )?(?:Entering rescue mode\.\.\.|Minimal BASH-like line editing is supported|Failed to boot both default and fallback entries)/,
+    pattern:
+      /^(?:\[ )?(?:Entering rescue mode\.\.\.|Minimal BASH-like line editing is supported|Failed to boot both default and fallback entries)/,
     source: 'GRUB 2, kern/rescue_reader.c, normal/main.c',
     example: 'Entering rescue mode...',
   },
@@ -125,7 +127,8 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'unless-claimed',
-    pattern: /^error: (?:\S+:\d+:)?(?:invalid (?:magic|arch|file|environment)|no server is specified|couldn't |can't |cannot |out of memory)/,
+    pattern:
+      /^error: (?:\S+:\d+:)?(?:invalid (?:magic|arch|file|environment)|no server is specified|couldn't |can't |cannot |out of memory)/,
     source: 'GRUB 2, as above',
     example: 'error: out of memory.',
   },
@@ -139,7 +142,8 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^Error \d{1,2}: (?:[Ff]ile|[Cc]annot|[Ii]nvalid|[Uu]nknown|[Uu]nrecognized|[Dd]isk|[Ss]elected|[Nn]o such|[Mm]ust|[Ff]ilename)/,
+    pattern:
+      /^Error \d{1,2}: (?:[Ff]ile|[Cc]annot|[Ii]nvalid|[Uu]nknown|[Uu]nrecognized|[Dd]isk|[Ss]elected|[Nn]o such|[Mm]ust|[Ff]ilename)/,
     source: 'GRUB 0.97 common.c',
     example: 'Error 15: File not found',
   },
@@ -160,28 +164,32 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:\S+: )?\\?(?:Error|Failed) (?:to )?(?:load|open|start|execut|prepar)\w* .+: (?:Not [Ff]ound|Load [Ee]rror|Invalid Parameter|Unsupported)$/,
+    pattern:
+      /^(?:\S+: )?\\?(?:Error|Failed) (?:to )?(?:load|open|start|execut|prepar)\w* .+: (?:Not [Ff]ound|Load [Ee]rror|Invalid Parameter|Unsupported)$/,
     source: 'systemd-boot and other programs that print a status of UEFI',
     example: 'Error loading \\EFI\\Linux\\linux.efi: Not Found',
   },
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:\S+: )?\\?(?:Error|Failed) (?:to )?(?:load|open|start|execut|prepar)\w* .+: (?:Security [Vv]iolation|Access [Dd]enied|Device [Ee]rror)$/,
+    pattern:
+      /^(?:\S+: )?\\?(?:Error|Failed) (?:to )?(?:load|open|start|execut|prepar)\w* .+: (?:Security [Vv]iolation|Access [Dd]enied|Device [Ee]rror)$/,
     source: 'as above',
     example: 'Failed to start \\EFI\\BOOT\\grubx64.efi: Security Violation',
   },
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:\S+: )?\\?(?:Error|Failed) (?:to )?(?:load|open|start|execut|prepar)\w* .+: (?:Out of Resources|Volume Corrupted|No Media|Media changed)$/,
+    pattern:
+      /^(?:\S+: )?\\?(?:Error|Failed) (?:to )?(?:load|open|start|execut|prepar)\w* .+: (?:Out of Resources|Volume Corrupted|No Media|Media changed)$/,
     source: 'as above',
     example: 'Failed to load \\vmlinuz: Volume Corrupted',
   },
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:\S+: )?\\?(?:Error|Failed) (?:to )?(?:load|open|start|execut|prepar)\w* .+: (?:Aborted|Time ?out|Compromised Data|Incompatible Version)$/,
+    pattern:
+      /^(?:\S+: )?\\?(?:Error|Failed) (?:to )?(?:load|open|start|execut|prepar)\w* .+: (?:Aborted|Time ?out|Compromised Data|Incompatible Version)$/,
     source: 'as above',
     example: 'Error loading \\vmlinuz: Aborted',
   },
@@ -216,7 +224,8 @@ export const loaderEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
     fatal: 'always',
-    pattern: /^(?:isolinux: (?:Disk error|Image checksum error)|No DEFAULT or UI configuration directive found!|Could not find kernel image: )/,
+    pattern:
+      /^(?:isolinux: (?:Disk error|Image checksum error)|No DEFAULT or UI configuration directive found!|Could not find kernel image: )/,
     source: 'SYSLINUX and its kin',
     example: 'Could not find kernel image: linux',
   },

@@ -131,28 +131,32 @@ export const userlandEndings: readonly PanicRule[] = [
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /(?:shell|prompt)\b(?<=\b[Dd]ropp(?:ing|ed) (?:you )?(?:in)?to (?:an? |the )?(?:emergency|rescue|recovery|maintenance|repair|debug|minimal) \w+)/,
+    pattern:
+      /(?:shell|prompt)\b(?<=\b[Dd]ropp(?:ing|ed) (?:you )?(?:in)?to (?:an? |the )?(?:emergency|rescue|recovery|maintenance|repair|debug|minimal) \w+)/,
     source: 'init scripts of many distributions',
     example: 'Dropping to a recovery shell.',
   },
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /(?:shell|prompt)\b(?<=\b(?:[Ss]tart|[Ll]aunch|[Ss]pawn|[Ee]nter|[Oo]pen)ing (?:an? |the )?(?:emergency|rescue|recovery|maintenance) \w+)/,
+    pattern:
+      /(?:shell|prompt)\b(?<=\b(?:[Ss]tart|[Ll]aunch|[Ss]pawn|[Ee]nter|[Oo]pen)ing (?:an? |the )?(?:emergency|rescue|recovery|maintenance) \w+)/,
     source: 'init scripts of many distributions (KISS, Void, Slackware)',
     example: '=> Init system encountered an error, starting emergency shell.',
   },
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /(?:shell|prompt)\b(?<=\b(?:[Ss]tarting|[Ll]aunching|[Ss]pawning|[Ff]alling back to) (?:an? |the )?(?:fallback|repair|debug|limited|minimal) \w+)/,
+    pattern:
+      /(?:shell|prompt)\b(?<=\b(?:[Ss]tarting|[Ll]aunching|[Ss]pawning|[Ff]alling back to) (?:an? |the )?(?:fallback|repair|debug|limited|minimal) \w+)/,
     source: 'as above',
     example: 'Falling back to a limited shell',
   },
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /^(?:dracut[-\w]{0,30}[[\d\]]{0,8}:? )?(?:Warning: )?(?:Could not boot\.|Boot has failed\.|Refusing to continue|Not all disks have been found\.)/,
+    pattern:
+      /^(?:dracut[-\w]{0,30}[[\d\]]{0,8}:? )?(?:Warning: )?(?:Could not boot\.|Boot has failed\.|Refusing to continue|Not all disks have been found\.)/,
     source: 'dracut, without systemd',
     example: 'dracut Warning: Could not boot.',
   },
@@ -173,7 +177,8 @@ export const userlandEndings: readonly PanicRule[] = [
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /^(?:BOOT FAILED!|Unable to find a (?:live file system|medium containing a live file system)|This \S+ (?:image|medium|system) failed to boot)/,
+    pattern:
+      /^(?:BOOT FAILED!|Unable to find a (?:live file system|medium containing a live file system)|This \S+ (?:image|medium|system) failed to boot)/,
     source: 'Debian live-boot, Ubuntu casper',
     example: 'Unable to find a medium containing a live file system',
   },
@@ -196,7 +201,8 @@ export const userlandEndings: readonly PanicRule[] = [
     fatal: 'always',
     pattern: /^(?:systemd(?:\[1\])?: )?Failed to switch root: /,
     source: 'systemd, switch-root',
-    example: "systemd[1]: Failed to switch root: Specified switch root path '/sysroot' does not seem to be an OS tree. os-release file is missing.",
+    example:
+      "systemd[1]: Failed to switch root: Specified switch root path '/sysroot' does not seem to be an OS tree. os-release file is missing.",
   },
   {
     kind: 'emergency-mode',
@@ -215,7 +221,8 @@ export const userlandEndings: readonly PanicRule[] = [
   {
     kind: 'other',
     fatal: 'always',
-    pattern: /^(?:systemd\[1\]: )?(?:\[!!!!!!\] .*|Failed to mount (?:early )?API filesystems.*|Refusing to run in unsupported environment)/,
+    pattern:
+      /^(?:systemd\[1\]: )?(?:\[!!!!!!\] .*|Failed to mount (?:early )?API filesystems.*|Refusing to run in unsupported environment)/,
     source: 'systemd main.c: as the first program it gives up',
     example: '[!!!!!!] Failed to mount API filesystems, freezing.',
   },
@@ -278,14 +285,16 @@ export const userlandEndings: readonly PanicRule[] = [
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /^(?:\*{3,} *)?(?:You will now be given a chance to log|An error occurred during the (?:root )?file ?system check|Dropping you to a shell)/,
+    pattern:
+      /^(?:\*{3,} *)?(?:You will now be given a chance to log|An error occurred during the (?:root )?file ?system check|Dropping you to a shell)/,
     source: 'Slackware rc.S, initscripts of Red Hat',
     example: '*** You will now be given a chance to log into the      ***',
   },
   {
     kind: 'emergency-mode',
     fatal: 'always',
-    pattern: /(?:shell|console) (?:will (?:now )?be started|launched|is started)(?<=\b(?:emergency|maintenance|recovery|rescue|repair) \w+ [\w ]{1,30})/,
+    pattern:
+      /(?:shell|console) (?:will (?:now )?be started|launched|is started)(?<=\b(?:emergency|maintenance|recovery|rescue|repair) \w+ [\w ]{1,30})/,
     source: 'Ubuntu mountall',
     example: 'General error mounting filesystems. A maintenance shell will now be started.',
   },

@@ -126,7 +126,8 @@ export const kernelEndings: readonly PanicRule[] = [
   {
     kind: 'page-fault',
     fatal: 'always',
-    pattern: /^(?:CPU \d+ )?(?:BUG: [Uu]nable to handle|BUG: [Kk]ernel NULL pointer dereference|Unable to handle (?:kernel|krnl)|Kernel tried to execute)/,
+    pattern:
+      /^(?:CPU \d+ )?(?:BUG: [Uu]nable to handle|BUG: [Kk]ernel NULL pointer dereference|Unable to handle (?:kernel|krnl)|Kernel tried to execute)/,
     source: 'linux arch/{mips,loongarch,powerpc,s390}/mm/fault.c',
     example: 'CPU 0 Unable to handle kernel paging request at virtual address 00000000, epc == 8003a5f4, ra == 8003a5d0',
   },

@@ -5,7 +5,8 @@ import type { LineRule, MenuRule, PromptRule } from '../../lib/console/rules.ts'
 export const linuxPrompts: readonly PromptRule[] = [
   {
     // A host's name, or "(none)" where it has none; often with kernel text after it.
-    pattern: /^(?:machine # )?(?:\(none\)|[A-Za-z0-9][A-Za-z0-9._-]{0,63}) (?:login|Login|Anmeldung|登录|ログイン|логин|identifiant) ?[:：]/,
+    pattern:
+      /^(?:machine # )?(?:\(none\)|[A-Za-z0-9][A-Za-z0-9._-]{0,63}) (?:login|Login|Anmeldung|登录|ログイン|логин|identifiant) ?[:：]/,
     source: 'util-linux agetty, busybox getty, login of shadow in other languages; "machine #" is the NixOS test driver',
     example: 'buildvm login: [    7.130130] sysrq: Show Memory',
   },
@@ -75,7 +76,7 @@ export const linuxDecoys: readonly LineRule[] = [
     example: '[    4.005254] audit: type=1400 audit(1568973482.659:4): apparmor="STATUS" name="libreoffice-oopslash"',
   },
   {
-    pattern: /^\s*(?:echo|printf|exec|eval|grep|sed) ["'\/-]/,
+    pattern: /^\s*(?:echo|printf|exec|eval|grep|sed) ["'/-]/,
     source: 'scripts that are printed',
     example: 'echo "initramfs emergency recovery shell launched"',
   },

@@ -26,10 +26,7 @@ export function profilesOf<const Name extends string>(
   rows: Readonly<Record<Name, Extending<Variant, NoInfer<Name>>>>,
 ): Readonly<Record<Name, Profile>> {
   const variants: readonly (readonly [string, Variant])[] = Object.entries(extended<Variant, Name>(rows));
-  return Object.fromEntries(variants.map(([name, variant]) => [name, profileOf(variant)])) as Record<
-    Name,
-    Profile
-  >;
+  return Object.fromEntries(variants.map(([name, variant]) => [name, profileOf(variant)])) as Record<Name, Profile>;
 }
 
 function profileOf(variant: Variant): Profile {

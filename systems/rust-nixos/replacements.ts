@@ -46,7 +46,11 @@ export const extras = {
 
 export const extraNames = ['bat', 'eza', 'hexyl', 'just', 'tokei'] as const satisfies readonly (keyof typeof extras)[];
 
-const lsIsRust: GuestCheck = { name: 'ls is the one of uutils', run: 'ls --version', expect: /^(?:\/\S+\/)?ls (?:\(uutils coreutils\) )?0\.0\.30/m };
+const lsIsRust: GuestCheck = {
+  name: 'ls is the one of uutils',
+  run: 'ls --version',
+  expect: /^(?:\/\S+\/)?ls (?:\(uutils coreutils\) )?0\.0\.30/m,
+};
 
 /** Without shared libraries. */
 export const staticCoreutils = {

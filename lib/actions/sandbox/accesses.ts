@@ -273,6 +273,7 @@ function isPublic(path: string): boolean {
   const about = statSync(encodePath(path));
   const needed = about.isDirectory() ? 0o005 : 0o004;
   if ((about.mode & needed) !== needed) return false;
-  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) if ((statSync(encodePath(folder)).mode & 0o001) === 0) return false;
+  for (let folder = dirname(path); folder !== '/'; folder = dirname(folder))
+    if ((statSync(encodePath(folder)).mode & 0o001) === 0) return false;
   return true;
 }

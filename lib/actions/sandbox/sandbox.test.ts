@@ -265,7 +265,14 @@ test('a build without bubblewrap is refused with the reason; only --no-sandbox d
 });
 
 test('what the loader of the host would heed is set inside of the sandbox only', () => {
-  const env = { LD_PRELOAD: '/project/x.so', LD_LIBRARY_PATH: '/deps', GLIBC_TUNABLES: 'a=b', GCONV_PATH: '/project', MALLOC_CONF: 'thp:always', A: '1' };
+  const env = {
+    LD_PRELOAD: '/project/x.so',
+    LD_LIBRARY_PATH: '/deps',
+    GLIBC_TUNABLES: 'a=b',
+    GCONV_PATH: '/project',
+    MALLOC_CONF: 'thp:always',
+    A: '1',
+  };
   assert.equal(outsideEnv(env), { MALLOC_CONF: 'thp:always', A: '1' });
   const argv = bubblewrapArgv({ program: 'bwrap', isolation: 'user-namespace' }, ['x'], '/', { readOnly: {}, writable: {} }, env);
   const set = argv.flatMap((word, at) => (word === '--setenv' ? [`${argv[at + 1]}=${argv[at + 2]}`] : []));

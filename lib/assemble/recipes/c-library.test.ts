@@ -245,7 +245,11 @@ test('scripts link C programs with the C library by clang and lld', async () => 
     process.stderr.write('skipped: the host has no clang and lld\n');
     return;
   }
-  const tools = [['c-program', 'clang'], ['by-cmake', 'cmake'], ['by-meson', 'meson']] as const;
+  const tools = [
+    ['c-program', 'clang'],
+    ['by-cmake', 'cmake'],
+    ['by-meson', 'meson'],
+  ] as const;
   for (const [name, tool] of tools) {
     if (!(await findProgram(tool, sandboxPath))) {
       process.stderr.write(`skipped: the host has no ${tool}\n`);

@@ -83,7 +83,12 @@ test('a written file is remembered at once, and a name that would break a line o
   await withScratch(async (scratch) => {
     const memory = puppetMemory();
     const contents = new ContentDigests(memory, new Prefetcher(), scratch.folder);
-    for (const [name, remembered] of [['a', true], ['a\tb', false], ['a\nb', false], ['a\udcff', false]] as const) {
+    for (const [name, remembered] of [
+      ['a', true],
+      ['a\tb', false],
+      ['a\nb', false],
+      ['a\udcff', false],
+    ] as const) {
       const stats = statSync(await scratch.write('plain', 'text'));
       const value = contents.learn(join(scratch.folder, name), stats, digestBytes('text'));
       assert.is(value, remembered ? `${stampOf(stats)}|${digestBytes('text')}` : undefined, JSON.stringify(name));

@@ -44,7 +44,11 @@ const rules: readonly (readonly [what: string, before: Readonly<Record<string, s
   ['a rule in the folder above changes', { '.gitignore': '*.log', 'p/a.log': '' }, ['.gitignore', '*.txt']],
   ['a rule in the folder above appears', { 'p/a.log': '' }, ['.gitignore', '*.log']],
   ['a rule that ignores itself changes', { 'p/.gitignore': '.*\n*.log', 'p/a.log': '' }, ['p/.gitignore', '.*\n*.foo']],
-  ['a rule below that is ignored changes', { 'p/.gitignore': '.*', 'p/sub/.gitignore': '*.log', 'p/sub/a.log': '' }, ['p/sub/.gitignore', '*.foo']],
+  [
+    'a rule below that is ignored changes',
+    { 'p/.gitignore': '.*', 'p/sub/.gitignore': '*.log', 'p/sub/a.log': '' },
+    ['p/sub/.gitignore', '*.foo'],
+  ],
   ['a file of a kind that is brought back', { 'p/.gitignore': '*\n!*/\n!*.rs', 'p/a/b/x.rs': '' }, ['p/a/b/c.rs', '']],
   ['one in a folder of which nothing was seen', { 'p/.gitignore': '*\n!*/\n!*.rs', 'p/a/b/x.txt': '' }, ['p/a/b/c.rs', '']],
   ['a path that is brought back', { 'p/.gitignore': '/a/*\n!/a/b/\n/a/b/*\n!/a/b/c', 'p/a/b/x': '' }, ['p/a/b/c', '']],
@@ -74,7 +78,13 @@ test('a damaged record is ignored', async () => {
     const wanted = await knownTree(cache, join(folder, 'tree'), options);
     const [key = ''] = await (await cache.records('trees', (value): value is never => value !== undefined)).keys();
     const path = join(cache.dir, 'trees', key.slice(0, 2), key);
-    await writeFile(path, (await readFile(path, 'utf8')).replace(wanted, wanted.replace(/./, (digit) => (digit === '0' ? '1' : '0'))));
+    await writeFile(
+      path,
+      (await readFile(path, 'utf8')).replace(
+        wanted,
+        wanted.replace(/./, (digit) => (digit === '0' ? '1' : '0')),
+      ),
+    );
     assert.is(await knownTree(await reopen(), join(folder, 'tree'), options), wanted);
   });
 });

@@ -78,7 +78,11 @@ test('a link has the stamps of itself and of what it leads to, and none while ei
   await withScratch(async (scratch) => {
     const { folder } = scratch;
     const target = await scratch.write('target', 'text');
-    for (const [name, words] of [['link', 'target'], ['dangling', 'nowhere']] as const) await symlink(words, join(folder, name));
+    for (const [name, words] of [
+      ['link', 'target'],
+      ['dangling', 'nowhere'],
+    ] as const)
+      await symlink(words, join(folder, name));
     const settled = await observationsIn(scratch);
     for (const name of ['link', 'dangling']) settled.file(join(folder, name));
     assert.match(settled.fileRow(join(folder, 'link')).stamp, /^\d+ [\d.]+ \d+ to \d+ [\d.]+ \d+$/);

@@ -78,7 +78,9 @@ export async function looksNow(written: WrittenLooks, looking: Looking): Promise
 /** Whether a stored value is of looks. */
 export function isWrittenLooks(value: Json | undefined): value is WrittenLooks {
   if (typeof value !== 'object' || value === null || !('others' in value)) return false;
-  return isLookTable(value['files']) && isLookTable(value['folders']) && [value.others, value['learned']].every((list) => Array.isArray(list));
+  return (
+    isLookTable(value['files']) && isLookTable(value['folders']) && [value.others, value['learned']].every((list) => Array.isArray(list))
+  );
 }
 
 /** The stamp of a link, with that of what it leads to. */

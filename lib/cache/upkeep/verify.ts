@@ -30,7 +30,11 @@ export type RecordShape = (value: Json) => readonly Digest[] | undefined;
 const readAtOnce = 8;
 
 /** Reads every blob and record. `shapes` are by kind; of kinds without one only their own digest counts. */
-export async function verifyCache(cache: CacheFolder, shapes: Readonly<Record<string, RecordShape>>, context: Context): Promise<Verification> {
+export async function verifyCache(
+  cache: CacheFolder,
+  shapes: Readonly<Record<string, RecordShape>>,
+  context: Context,
+): Promise<Verification> {
   const { blobs, records } = await inventory(cache);
   const limit = pLimit(readAtOnce);
   const totalBytes = [...blobs, ...records].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

@@ -46,7 +46,14 @@ const why = (error: Error & { readonly detail?: string }): string => [error.mess
 test('a task comes with what it imports, with types, threads and sources next to its modules, and with its packages', async () => {
   const { root } = await repository();
   const { files, packages } = await importClosure(root, ['tasks/build.ts']);
-  assert.equal(files, ['lib/core/a.ts', 'lib/core/b.ts', 'lib/core/deep/c.ts', 'lib/core/thread.ts', 'lib/core/tracer.c', 'tasks/build.ts']);
+  assert.equal(files, [
+    'lib/core/a.ts',
+    'lib/core/b.ts',
+    'lib/core/deep/c.ts',
+    'lib/core/thread.ts',
+    'lib/core/tracer.c',
+    'tasks/build.ts',
+  ]);
   assert.equal(packages, ['chalk']);
 });
 
@@ -133,8 +140,14 @@ test('a copy over files of the user is refused before anything is written', asyn
 test('tasks, examples and copies that there are not are named', async () => {
   const { root, folder } = await repository();
   const said = async (work: Promise<unknown>): Promise<string> => await work.then(() => 'done', why);
-  assert.is(await said(copyTasks({ root, folder, tasks: ['biuld'], examples: [], parts: [] })), 'Cannot copy the task "biuld": there is no such task');
-  assert.is(await said(copyTasks({ root, folder, tasks: ['net'], examples: ['../x'], parts: [] })), 'Cannot copy the example "../x": there is no such example');
+  assert.is(
+    await said(copyTasks({ root, folder, tasks: ['biuld'], examples: [], parts: [] })),
+    'Cannot copy the task "biuld": there is no such task',
+  );
+  assert.is(
+    await said(copyTasks({ root, folder, tasks: ['net'], examples: ['../x'], parts: [] })),
+    'Cannot copy the example "../x": there is no such example',
+  );
   assert.is(await said(checkCopy(root, folder)), `Cannot look at the copy in "${folder}": it has no bloomery/origin.json`);
   const part = copyTasks({ root, folder, tasks: ['net'], examples: [], parts: ['kernel-test'] });
   assert.is(await said(part), `Cannot copy the part "kernel-test": the parts are ${Object.keys(optionalParts).join(', ')}`);

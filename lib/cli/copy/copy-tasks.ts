@@ -171,8 +171,14 @@ async function taskPath(root: string, word: string): Promise<string> {
   const name = word.endsWith('.ts') ? word : `${word}.ts`;
   const found = all.find((path) => path === name || path === `tasks/${name}` || join(root, path) === word);
   if (found !== undefined) return found;
-  const near = nearest(basename(name), all.map((path) => basename(path)));
-  throw cannot(`copy the task "${word}"`, 'there is no such task', { blame: 'usage', hint: near === undefined ? undefined : `did you mean ${near}?` });
+  const near = nearest(
+    basename(name),
+    all.map((path) => basename(path)),
+  );
+  throw cannot(`copy the task "${word}"`, 'there is no such task', {
+    blame: 'usage',
+    hint: near === undefined ? undefined : `did you mean ${near}?`,
+  });
 }
 
 function partName(name: string): keyof typeof optionalParts {

@@ -21,7 +21,8 @@ export interface Origin {
 export const originName = 'origin.json';
 
 /** What became of a file since it was copied, on either side. */
-export type FileState = 'same' | 'changed here' | 'changed upstream' | 'changed on both sides' | 'new upstream' | 'gone upstream' | 'in the way';
+export type FileState =
+  'same' | 'changed here' | 'changed upstream' | 'changed on both sides' | 'new upstream' | 'gone upstream' | 'in the way';
 
 /** Reads the record of a copy. A folder without one is undefined; a record that cannot be read is a Failure. */
 export async function readOrigin(folder: string): Promise<Origin | undefined> {

@@ -15,7 +15,9 @@ export function withPackages(
     }),
   );
   const added = Object.keys(wanted).filter((one) => !present.has(one));
-  const otherVersions = Object.entries(wanted).filter(([one, version]) => present.has(one) && present.get(one) !== version).map(([one]) => one);
+  const otherVersions = Object.entries(wanted)
+    .filter(([one, version]) => present.has(one) && present.get(one) !== version)
+    .map(([one]) => one);
   if (added.length === 0 && before !== undefined) return { text: before, added, otherVersions };
   const base: Record<string, unknown> = before === undefined ? { name: packageName(name), private: true } : JSON.parse(before);
   const dependencies = { ...asTable(base['dependencies']), ...Object.fromEntries(added.map((one) => [one, wanted[one]])) };
@@ -31,5 +33,10 @@ function asTable(value: unknown): Readonly<Record<string, unknown>> {
 
 /** A name that npm takes: small letters, digits and dashes. */
 function packageName(folder: string): string {
-  return folder.toLowerCase().replace(/[^a-z0-9-]+/g, '-').replace(/^-+|-+$/g, '') || 'project';
+  return (
+    folder
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, '-')
+      .replace(/^-+|-+$/g, '') || 'project'
+  );
 }

@@ -12,7 +12,10 @@ const root = join(import.meta.dirname, '../../..');
 const system = await loadSystem(root, 'rust-nixos');
 
 async function refusal(...words: string[]): Promise<string> {
-  const args = parseCommandLine({ command: 'x', words: '', about: '', count: [1, 9], flags: fetchFlags, examples: [] }, ['rust-nixos', ...words]);
+  const args = parseCommandLine({ command: 'x', words: '', about: '', count: [1, 9], flags: fetchFlags, examples: [] }, [
+    'rust-nixos',
+    ...words,
+  ]);
   const task = {
     args,
     host: { cwd: root, env: {}, cacheDir: join(root, 'no-cache') },
@@ -27,7 +30,10 @@ async function refusal(...words: string[]): Promise<string> {
 }
 
 test('archives are fetched together, and a mirror has two addresses', async () => {
-  assert.is(await refusal('coreutils'), '2 Cannot fetch "coreutils" alone: the sources of rust-nixos are archives that are fetched together');
+  assert.is(
+    await refusal('coreutils'),
+    '2 Cannot fetch "coreutils" alone: the sources of rust-nixos are archives that are fetched together',
+  );
   assert.is(await refusal('--dry-run'), '2 Cannot use --dry-run: the sources of rust-nixos are archives that are fetched together');
   assert.is(await refusal('--mirror', 'nonsense'), '2 Cannot use --mirror "nonsense": it must be FROM=TO');
 });

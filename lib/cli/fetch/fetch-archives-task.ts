@@ -55,7 +55,10 @@ async function fetchOwn(
   const owner = ownerOf(system);
   const borrowed = owner.name !== system.name;
   if (update && borrowed) {
-    context.report({ kind: 'note', text: `the lock of ${owner.name} is not changed: npx zx tasks/fetch.ts ${owner.name} --update does that` });
+    context.report({
+      kind: 'note',
+      text: `the lock of ${owner.name} is not changed: npx zx tasks/fetch.ts ${owner.name} --update does that`,
+    });
   }
   return await fetchSources({ system: owner, host, update: update && !borrowed, mirror }, context);
 }

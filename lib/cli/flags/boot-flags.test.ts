@@ -98,7 +98,10 @@ test('the record of a snapshot is checked', async () => {
   try {
     assert.equal(await restored(record), machine);
     assert.match(String(await restored({})), 'its machine.json is not the record of a machine');
-    assert.match(String(await restored({ ...record, machine: { ...machine, cpus: 'two' } })), 'has a wrong machine: cpus: it must be a number');
+    assert.match(
+      String(await restored({ ...record, machine: { ...machine, cpus: 'two' } })),
+      'has a wrong machine: cpus: it must be a number',
+    );
   } finally {
     await rm(folder, { recursive: true });
   }

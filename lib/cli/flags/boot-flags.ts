@@ -45,7 +45,11 @@ export const machineFlags = {
 export const verdictFlags = {
   timeout: { type: 'string', value: 'S', help: 'give up after S seconds' },
   silence: { type: 'string', value: 'S', help: 'give up when the console is silent for S seconds' },
-  reboots: { type: 'string', value: 'N', help: 'the machine may start over N times after it has said so (default 1); further times are a boot loop' },
+  reboots: {
+    type: 'string',
+    value: 'N',
+    help: 'the machine may start over N times after it has said so (default 1); further times are a boot loop',
+  },
   grace: { type: 'string', value: 'S', help: 'read on for S seconds after the prompt (default 2)' },
   'no-ask': {
     type: 'boolean',
@@ -117,7 +121,10 @@ interface OtherKernelRequest {
   readonly at: Parameters<OtherKernels['withReferenceKernel']>[3];
 }
 
-async function withOtherKernel({ target, own, named, at }: OtherKernelRequest, context: Pick<Task, 'report' | 'signal'>): Promise<MachineDescription> {
+async function withOtherKernel(
+  { target, own, named, at }: OtherKernelRequest,
+  context: Pick<Task, 'report' | 'signal'>,
+): Promise<MachineDescription> {
   const what = `start ${target.system.name} with the kernel ${named}`;
   const { withReferenceKernel } = await optionalPart<OtherKernels>(repository, 'other-kernels', what, ['withReferenceKernel']);
   return await withReferenceKernel(target.system, own, named, at, context);
@@ -134,10 +141,12 @@ async function otherMonitor(choice: MonitorChoice, machine: MachineDescription):
   const part = 'cloud-hypervisor';
   if (choice === 'qemu') return undefined;
   if (choice === 'auto' && (machine.prefersCloudHypervisor !== true || !hasOptionalPart(repository, part))) return undefined;
-  const { startCloudHypervisor, startIfPreferred } = await optionalPart<CloudHypervisor>(repository, part, 'run the machine in Cloud Hypervisor', [
-    'startCloudHypervisor',
-    'startIfPreferred',
-  ]);
+  const { startCloudHypervisor, startIfPreferred } = await optionalPart<CloudHypervisor>(
+    repository,
+    part,
+    'run the machine in Cloud Hypervisor',
+    ['startCloudHypervisor', 'startIfPreferred'],
+  );
   return choice === 'auto' ? startIfPreferred : startCloudHypervisor;
 }
 
@@ -163,7 +172,9 @@ export async function machineOfCheckout(
   action: 'run' | 'test',
 ): Promise<MachineDescription> {
   const { kernel: _kernel, initrd: _initrd, append: _append, 'debug-exit': _exit, ...changes } = machineChanges;
-  const other = ['accel', 'vmm', ...Object.keys(changes)].find((flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0);
+  const other = ['accel', 'vmm', ...Object.keys(changes)].find(
+    (flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0,
+  );
   if (other !== undefined) {
     const why = `--osdk-machine takes the machine of OSDK.toml as it is, and --${other} changes that of the page`;
     throw cannot('read the command line', why, { blame: 'usage', hint: 'give one of them' });
@@ -190,7 +201,11 @@ function withKernel(target: BootTarget, name: string): BootTarget {
   const { system, log } = target;
   const { session: _, referenceSession, ...rest } = system;
   const rules = system.reference?.kernels[name]?.console ?? system.console;
-  return { ...target, system: { ...rest, console: rules, ...(referenceSession && { session: referenceSession }) }, log: log.replace(/\.log$/, `-${name}.log`) };
+  return {
+    ...target,
+    system: { ...rest, console: rules, ...(referenceSession && { session: referenceSession }) },
+    log: log.replace(/\.log$/, `-${name}.log`),
+  };
 }
 
 export interface InteractiveOrder {
@@ -231,7 +246,8 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
 /** The record of a snapshot. Its description of a machine is checked as that of a page is, because the snapshot may be of another version or changed. */
 async function snapshotRecord(what: string, text: string): Promise<MachineRecord> {
   const record = parseRecord(text);
-  if (!record) throw cannot(what, 'its machine.json is not the record of a machine', { hint: 'npx zx tasks/vm.ts snapshot FOLDER makes one' });
+  if (!record)
+    throw cannot(what, 'its machine.json is not the record of a machine', { hint: 'npx zx tasks/vm.ts snapshot FOLDER makes one' });
   const { complaintAbout } = await import('../../core/schema.ts'); // most runs restore nothing
   const { machine } = await import('../../system/check/machine-schema.ts');
   const complaint = complaintAbout(machine, record.machine);

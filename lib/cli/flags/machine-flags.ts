@@ -34,7 +34,7 @@ const deviceFlags = {
   disk: {
     type: 'string',
     value: 'FILE',
-    help: 'a second disk, which the guest may write: an installer\'s target. An empty one of 2 GiB is made if the file does not exist',
+    help: "a second disk, which the guest may write: an installer's target. An empty one of 2 GiB is made if the file does not exist",
   },
   share: {
     type: 'string',

@@ -36,9 +36,11 @@ test('a record that booted is exit 0, one that did not is exit 1, with a JUnit r
 });
 
 test('the matrix has other kernels for what they can start: kernels that the machine starts, and disks with words for them', () => {
-  const rows = (system: typeof asterinas): readonly string[] => matrixOf(system).map(({ profile, kernel }) => `${profile} ${kernel ?? 'own'}`);
+  const rows = (system: typeof asterinas): readonly string[] =>
+    matrixOf(system).map(({ profile, kernel }) => `${profile} ${kernel ?? 'own'}`);
   const found = rows(asterinas);
-  for (const row of ['direct own', 'direct linux', 'iso own', 'disk own', 'disk linux', 'debian linux']) assert.ok(found.includes(row), row);
+  for (const row of ['direct own', 'direct linux', 'iso own', 'disk own', 'disk linux', 'debian linux'])
+    assert.ok(found.includes(row), row);
   for (const row of ['iso linux', 'installer linux', 'nixos own']) assert.not.ok(found.includes(row), row);
   assert.ok(rows(redox).every((row) => row.endsWith(' own')));
 });
@@ -46,7 +48,10 @@ test('the matrix has other kernels for what they can start: kernels that the mac
 test('flags for what is built are refused where nothing is', async () => {
   for (const words of [['--features', 'x'], ['--release'], ['--kcmd-args', 'x'], ['--source', 'asterinas=.'], ['--sources', 'bundled']]) {
     const error: unknown = await judged(['asterinas', ...words]).catch((reason: unknown) => reason);
-    assert.is(error instanceof Failure && `${error.exitCode} ${error.message}`, `2 Cannot read the command line: ${words[0]} is for --ktest`);
+    assert.is(
+      error instanceof Failure && `${error.exitCode} ${error.message}`,
+      `2 Cannot read the command line: ${words[0]} is for --ktest`,
+    );
   }
 });
 

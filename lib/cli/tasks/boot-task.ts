@@ -98,7 +98,9 @@ export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
 
 /** A test boots what was built; only the tests of a kernel are built here. */
 function refuseBuildFlags(args: Task['args']): void {
-  const flag = Object.keys({ ...sourceFlags, ...checkoutFlags }).find((name) => args.has(name) || args.text(name) !== undefined || args.list(name).length > 0);
+  const flag = Object.keys({ ...sourceFlags, ...checkoutFlags }).find(
+    (name) => args.has(name) || args.text(name) !== undefined || args.list(name).length > 0,
+  );
   if (flag === undefined) return;
   throw cannot('read the command line', `--${flag} is for --ktest`, { blame: 'usage', hint: 'tasks/build.ts has it for the image' });
 }
@@ -142,12 +144,16 @@ async function bootMatrix(task: Task, root: string): Promise<readonly JUnitCase[
   const word = namedSystem(args.words[0], args.text('system'));
   const system = await loadSystem(root, systemWord(word, task));
   const choices = matrixOf(system);
-  const built = await Promise.all(choices.map(async (choice) => ((await isBuilt(root, systemWord(word, task), choice)) ? choice : undefined)));
+  const built = await Promise.all(
+    choices.map(async (choice) => ((await isBuilt(root, systemWord(word, task), choice)) ? choice : undefined)),
+  );
   const found = built.filter((choice) => choice !== undefined);
   const missing = [...new Set(choices.filter((choice) => !found.includes(choice)).map(({ profile }) => profile ?? ''))];
   if (found.length > 0 && missing.length > 0) task.print(`Left out, because they are not built: ${missing.join(', ')}`);
   const limit = pLimit(availableParallelism());
-  return await Promise.all((found.length > 0 ? found : choices).map((choice) => limit(() => bootWithRetries(task, root, word, true, choice))));
+  return await Promise.all(
+    (found.length > 0 ? found : choices).map((choice) => limit(() => bootWithRetries(task, root, word, true, choice))),
+  );
 }
 
 /** Returns each profile with its own kernel, and with the other kernels of the page that can start it. A closure of Nix is booted by words of its build. */

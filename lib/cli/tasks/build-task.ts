@@ -85,7 +85,11 @@ export interface BuildTools {
 }
 
 /** Opens the cache, says what is built, and closes the cache however the build ends. */
-export async function withCompiler(task: Task, { about, notes }: ChosenBuild, build: (tools: BuildTools) => Promise<Outcome>): Promise<Outcome> {
+export async function withCompiler(
+  task: Task,
+  { about, notes }: ChosenBuild,
+  build: (tools: BuildTools) => Promise<Outcome>,
+): Promise<Outcome> {
   const part = task.args.text('component');
   say(task, `building ${part === undefined ? '' : `${part} of `}${about}`);
   if (part === undefined) for (const text of notes) say(task, text);
@@ -197,7 +201,8 @@ function baseOf({ args }: Task, { name, sources, profiles }: System, profile: st
 
 function bootCommand({ args, host }: Task, page: System, profile: string, imagePath: string): string {
   const word = args.words[0] ?? page.name;
-  if (args.text('config') !== undefined || args.has('live')) return `npx zx test-boot.ts --system ${word} --image ${relative(host.cwd, imagePath)}`;
+  if (args.text('config') !== undefined || args.has('live'))
+    return `npx zx test-boot.ts --system ${word} --image ${relative(host.cwd, imagePath)}`;
   return `npx zx test-boot.ts ${word}${profile === defaultProfile(page) ? '' : ` --profile ${profile}`}`;
 }
 
@@ -205,7 +210,10 @@ function bootCommand({ args, host }: Task, page: System, profile: string, imageP
 function checkBootWords({ args }: Pick<Task, 'args'>): void {
   const flag = ['boot-method', 'grub-boot-protocol'].find((name) => args.text(name) !== undefined);
   if (flag === undefined || args.text('profile') === undefined) return;
-  throw cannot('read the command line', `--profile and --${flag} both say how the kernel is booted`, { blame: 'usage', hint: 'leave one of them out' });
+  throw cannot('read the command line', `--profile and --${flag} both say how the kernel is booted`, {
+    blame: 'usage',
+    hint: 'leave one of them out',
+  });
 }
 
 /** The machine starts the kernel of the closure directly. */
@@ -217,7 +225,8 @@ function bootWords(system: string, imagePath: string, { kernel, initrd, commandL
 function sourceWords({ kind, local }: SourceChoice, system: System): string {
   const { sources, sourceOwner } = system;
   const own = Object.entries(local).map(([name, dir]) => `${name} from ${dir}`);
-  const bundled = originsOf(system).size > 0 ? "bundled sources (small fixtures of ours; upstream's are not fetched)" : 'the sources next to its page';
+  const bundled =
+    originsOf(system).size > 0 ? "bundled sources (small fixtures of ours; upstream's are not fetched)" : 'the sources next to its page';
   const plain = kind === 'bundled' ? bundled : "upstream's sources";
   const fetched = sources && `what was fetched of Debian ${sources.suite}`;
   const rest = fetched === undefined ? plain : sourceOwner ? `${plain} and ${fetched}` : fetched;

@@ -32,7 +32,10 @@ test('what is wrong on the command line is a sentence', async () => {
       () => 'copied',
       (error: Error) => error.message,
     );
-  assert.is(await why('--check', '--update', 'mine'), 'Cannot read the command line: --check and --update take one FOLDER and nothing else');
+  assert.is(
+    await why('--check', '--update', 'mine'),
+    'Cannot read the command line: --check and --update take one FOLDER and nothing else',
+  );
   assert.is(await why('mine'), 'Cannot copy tasks: "mine" is no task and a folder');
   assert.is(await why('nte.ts', 'mine'), 'Cannot copy the task "nte.ts": there is no such task');
 });

@@ -70,10 +70,11 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
   };
   const silenceMs = args.seconds('silence') ?? defaultSilenceMs;
   const onLine = (line: string): void => (args.has('quiet') ? undefined : report({ kind: 'console', line }));
-  const { results: raw, notRun, boots } = await runKernelTests(
-    { order, silenceMs, onTest: (result) => print(resultLine(result)), onLine },
-    { signal, report },
-  );
+  const {
+    results: raw,
+    notRun,
+    boots,
+  } = await runKernelTests({ order, silenceMs, onTest: (result) => print(resultLine(result)), onLine }, { signal, report });
   if (only !== undefined && raw.length === 0) {
     throw cannot(`run the tests "${only}"`, 'the kernel has no such tests', { blame: 'usage', hint: '--ktest alone runs all' });
   }

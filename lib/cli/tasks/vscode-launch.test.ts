@@ -26,7 +26,10 @@ test('other configurations and words of a file stay, and the own one is there on
 
 test('a file with comments, and one that is something else, are refused', () => {
   for (const text of ['// mine\n{}', '[]', '{"configurations": {}}', '']) {
-    assert.throws(() => launchText(text, own), /^Cannot add to \.vscode\/launch\.json: it is not plain JSON with a list of configurations$/);
+    assert.throws(
+      () => launchText(text, own),
+      /^Cannot add to \.vscode\/launch\.json: it is not plain JSON with a list of configurations$/,
+    );
   }
 });
 

@@ -21,7 +21,11 @@ export interface ClosureOptions {
 }
 
 /** Returns the closure of modules, by paths relative to `root`. A module that is not there is a Failure. */
-export async function importClosure(root: string, entries: readonly string[], { types = true }: ClosureOptions = {}): Promise<ImportClosure> {
+export async function importClosure(
+  root: string,
+  entries: readonly string[],
+  { types = true }: ClosureOptions = {},
+): Promise<ImportClosure> {
   const files = new Set(entries);
   const packages = new Set<string>();
   let lines = 0;

@@ -99,7 +99,9 @@ function packageOf(raw: RawPackage): Package {
     features: Object.keys(raw.features),
     bins: raw.targets.filter((target) => target.kind.includes('bin')).map((target) => target.name),
     kinds: [...new Set(raw.targets.flatMap((target) => target.kind))],
-    artifacts: raw.dependencies.flatMap(({ name, rename, artifact }) => (artifact == null ? [] : [{ name, as: rename ?? name }])),
+    artifacts: raw.dependencies.flatMap(({ name, rename, artifact }) =>
+      artifact === null || artifact === undefined ? [] : [{ name, as: rename ?? name }],
+    ),
     hasLibrary: raw.targets.some((target) => target.kind.some((kind) => libraryKinds.includes(kind))),
   };
 }

@@ -124,7 +124,10 @@ test('a unit that one side lacks is told, and so are other words and another ord
 
 test('a build script that the configuration overrides is neither compiled nor run, and what it would print reaches rustc', async () => {
   const override = join(dir, 'override.toml');
-  await writeFile(override, '[target.x86_64-unknown-linux-gnu.old-native]\nrustc-link-lib = ["m"]\nroot-dir = "/opt"\nrustc-cfg = ["old"]\n');
+  await writeFile(
+    override,
+    '[target.x86_64-unknown-linux-gnu.old-native]\nrustc-link-lib = ["m"]\nroot-dir = "/opt"\nrustc-cfg = ["old"]\n',
+  );
   const { differences } = await compare(join(dir, 'crates-traps'), { cargoConfigs: [override] });
   assert.equal(differences, []);
 });

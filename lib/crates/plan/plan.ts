@@ -189,7 +189,8 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
     configEnv: common.configEnv,
     profileName: resolution.profileRoot,
     trimPaths: trimScopes(unit, features),
-    checkout: unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? resolution.workspaceRoot : owner.dir) : undefined,
+    checkout:
+      unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? resolution.workspaceRoot : owner.dir) : undefined,
     trees,
     filename: unit.target.kind.includes('bin') ? facts?.filenames?.[unit.target.name] : undefined,
   };

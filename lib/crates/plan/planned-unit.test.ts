@@ -9,7 +9,11 @@ import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 function planOf(rows: Readonly<Record<string, readonly string[]>>): readonly PlannedUnit[] {
   const names = Object.keys(rows);
   return Object.entries(rows).map(([name, below]) => {
-    const unit = name.endsWith('!') ? unitOf(targets.bin) : name.endsWith('?') ? unitOf(targets.script, { mode: 'run-custom-build' }) : unitOf({});
+    const unit = name.endsWith('!')
+      ? unitOf(targets.bin)
+      : name.endsWith('?')
+        ? unitOf(targets.script, { mode: 'run-custom-build' })
+        : unitOf({});
     const known: Partial<PlannedUnit> = { unit, dependencies: below.map((one) => ({ index: names.indexOf(one), name: one, options: [] })) };
     return known as PlannedUnit;
   });
@@ -43,12 +47,7 @@ test('a library waits for one that is missing below one that is there', () => {
 
 test('nothing waits early for a build script, and its run waits for everything below it as a whole', () => {
   const rows = { lib: [], 'script!': ['lib'], 'run?': ['script!'], user: ['run?'] };
-  assert.equal(edges(rows, ['lib', 'script!', 'run?', 'user']), [
-    'run? <- lib',
-    'run? <- script!',
-    'script! <- lib',
-    'user <- run?',
-  ]);
+  assert.equal(edges(rows, ['lib', 'script!', 'run?', 'user']), ['run? <- lib', 'run? <- script!', 'script! <- lib', 'user <- run?']);
 });
 
 test('units that are not missing have no edges', () => {

@@ -40,13 +40,20 @@ export interface Resolution {
 
 /** Whether a value has the shape of a resolution without its configuration, as far as its lists. */
 export function isResolution(value: unknown): value is Omit<Resolution, 'config'> {
-  const isTable = (one: unknown): one is Readonly<Record<string, unknown>> => typeof one === 'object' && one !== null && !Array.isArray(one);
+  const isTable = (one: unknown): one is Readonly<Record<string, unknown>> =>
+    typeof one === 'object' && one !== null && !Array.isArray(one);
   const areTables = (one: unknown): boolean => Array.isArray(one) && one.every(isTable);
   if (!isTable(value) || !isTable(value['graph'])) return false;
   const { graph, workspaceRoot, profileRoot: root, flagsForHost } = value;
   const lists = [graph['units'], value['packages'], value['stdPackages'], value['manifests'], value['members'], value['warnings']];
   const isRoot = root === 'debug' || root === 'release';
-  return lists.every(areTables) && Array.isArray(graph['roots']) && typeof workspaceRoot === 'string' && isRoot && typeof flagsForHost === 'boolean';
+  return (
+    lists.every(areTables) &&
+    Array.isArray(graph['roots']) &&
+    typeof workspaceRoot === 'string' &&
+    isRoot &&
+    typeof flagsForHost === 'boolean'
+  );
 }
 
 interface Answer {

@@ -136,7 +136,7 @@ function parseUnit(unit: Fields, path: string): Unit {
 }
 
 function parseProfile(profile: Fields, path: string): Profile {
-  const optional = (name: string): string | undefined => (profile[name] == null ? undefined : String(profile[name]));
+  const optional = (name: string): string | undefined => absentOr(profile[name], String);
   const rustflags = profile['rustflags'];
   const trimPaths = profile['trim_paths'];
   return {
@@ -144,7 +144,7 @@ function parseProfile(profile: Fields, path: string): Profile {
     optLevel: text(profile['opt_level'], `${path}.opt_level`),
     lto: text(profile['lto'], `${path}.lto`),
     codegenBackend: optional('codegen_backend'),
-    codegenUnits: profile['codegen_units'] == null ? undefined : Number(profile['codegen_units']),
+    codegenUnits: absentOr(profile['codegen_units'], Number),
     debuginfo: optional('debuginfo') ?? '0',
     splitDebuginfo: optional('split_debuginfo'),
     debugAssertions: profile['debug_assertions'] === true,
@@ -181,4 +181,9 @@ function list(value: unknown, path: string): readonly unknown[] {
 function text(value: unknown, path: string): string {
   if (typeof value !== 'string') throw cannot('read the unit graph', `${path} is not a text`);
   return value;
+}
+
+/** Returns undefined for what the graph does not have or has as null. */
+function absentOr<T>(value: unknown, read: (value: unknown) => T): T | undefined {
+  return value === undefined || value === null ? undefined : read(value);
 }

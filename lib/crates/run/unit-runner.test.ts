@@ -17,7 +17,12 @@ const made: Made = { ok: true, key: digestBytes('key') as ActionKey, result: { a
 function unit(target: keyof typeof targets): PlannedUnit {
   const known: Partial<PlannedUnit> = { label: target, hash: '0123', unit: unitOf(targets[target]), owner: packageOf(), place: workPlace };
   const toolchain: Partial<PlannedUnit['toolchain']> = { sysroot: '/toolchain' };
-  return { ...known, wrappers: { all: undefined, members: undefined }, trees: { common: '/p', roots: [], gitFolders: [] }, toolchain } as PlannedUnit;
+  return {
+    ...known,
+    wrappers: { all: undefined, members: undefined },
+    trees: { common: '/p', roots: [], gitFolders: [] },
+    toolchain,
+  } as PlannedUnit;
 }
 
 /** A runner whose action cache is `make`; `opened` has what it opened and closed. */
@@ -54,7 +59,11 @@ function puppetRunner(make: (action: Action) => Promise<Made>) {
 
 function run(target: keyof typeof targets, more: { readonly ending?: AbortSignal; readonly own?: boolean } = {}) {
   const { ending = new AbortController().signal, own = false } = more;
-  const action: Partial<Action> = { label: target, ambientEnv: { NUM_JOBS: '2' }, ...(own ? { own: {} as NonNullable<Action['own']> } : {}) };
+  const action: Partial<Action> = {
+    label: target,
+    ambientEnv: { NUM_JOBS: '2' },
+    ...(own ? { own: {} as NonNullable<Action['own']> } : {}),
+  };
   return { unit: unit(target), job: { action } as Job, metadataReady: () => undefined, ending };
 }
 
@@ -87,13 +96,19 @@ test('no command starts when the walk is ending', async () => {
     await action.slot?.(() => Promise.reject(new Error('it was started')));
     return made;
   });
-  const failure = await runner.run(run('lib', { ending: AbortSignal.abort(new Error('another unit failed')) })).catch((error: unknown) => error);
+  const failure = await runner
+    .run(run('lib', { ending: AbortSignal.abort(new Error('another unit failed')) }))
+    .catch((error: unknown) => error);
   assert.is((failure as Error).message, 'another unit failed');
   assert.equal(events, []);
 });
 
 test('a plain library announces its metadata; a program and a procedural macro do not', async () => {
-  for (const [target, path] of [['lib', 'libmy_lib-0123.rmeta'], ['bin', undefined], ['macro', undefined]] as const) {
+  for (const [target, path] of [
+    ['lib', 'libmy_lib-0123.rmeta'],
+    ['bin', undefined],
+    ['macro', undefined],
+  ] as const) {
     let early: Action['early'];
     const { runner } = puppetRunner(async (action) => {
       early = action.early;

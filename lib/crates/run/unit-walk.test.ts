@@ -160,7 +160,13 @@ test('a unit that finds no result of an equal action runs by itself, and the thi
   const puppets = new Puppets();
   puppets.forgetful = true; // as where a source changed while the command ran
   await puppets.open('describe a', 'describe b', 'describe c', 'look up a', 'look up b', 'look up c', 'run a');
-  assert.equal([puppets.lookedUp, puppets.started], [['a', 'b'], ['a', 'b']]);
+  assert.equal(
+    [puppets.lookedUp, puppets.started],
+    [
+      ['a', 'b'],
+      ['a', 'b'],
+    ],
+  );
   await puppets.open('run b', 'run c');
   assert.is(puppets.outcome, 'built 3');
   assert.equal(puppets.started, ['a', 'b', 'c']);

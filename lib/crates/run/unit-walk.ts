@@ -173,7 +173,11 @@ class UnitWalk {
     const missed = this.#missed.get(node);
     if (!missed) throw new Error(`${unit.label} runs before it was looked up`);
     const metadataReady = (artifact: Artifact): void => {
-      this.#built.set(node, { planned: unit, result: { artifacts: [artifact], stdout: '', stderr: '', durationMs: 0 }, directives: undefined });
+      this.#built.set(node, {
+        planned: unit,
+        result: { artifacts: [artifact], stdout: '', stderr: '', durationMs: 0 },
+        directives: undefined,
+      });
       this.#context.report({ kind: 'unit-metadata-ready', unit: unit.label });
       announce();
     };

@@ -165,7 +165,10 @@ export function refusal(
   const isMacro = !script && /(?:proc.macro|custom attribute)[^\n]* panicked/.test(said);
   const why = `${isMacro ? 'a procedural macro' : 'it'} ${violationWords(first, planned)}`;
   const more = others.slice(0, 5).map((violation) => `it also ${violationWords(violation, planned)}`);
-  return cannot(what, why, { detail: [said, ...more].filter((line) => line !== '').join('\n'), hint: violationHint(first, planned, shorten) });
+  return cannot(what, why, {
+    detail: [said, ...more].filter((line) => line !== '').join('\n'),
+    hint: violationHint(first, planned, shorten),
+  });
 }
 
 function violationWords(violation: Violation, planned: PlannedUnit): string {

@@ -3,7 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { terminalRecord } from './terminal-record.ts';
 
-const started = 'Script started on 2026-11-30 07:40:33+00:00 [COMMAND="zx a.ts \\"b\\"" TERM="xterm" TTY="/dev/pts/0" COLUMNS="100" LINES="40"]\n';
+const started =
+  'Script started on 2026-11-30 07:40:33+00:00 [COMMAND="zx a.ts \\"b\\"" TERM="xterm" TTY="/dev/pts/0" COLUMNS="100" LINES="40"]\n';
 
 test('the command and the text between the first and the last line', () => {
   const record = `${started}one\r\ntwo\r\n\nScript done on 2026-11-30 07:40:39+00:00 [COMMAND_EXIT_CODE="0"]\n`;

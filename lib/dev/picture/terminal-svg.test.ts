@@ -23,7 +23,10 @@ test('a line that is longer than the terminal is cut', () => {
   const drawn = (text: string): string => terminalSvg([{ command: 'c', lines: [line(text)] }], 5);
   assert.match(drawn('12345'), />12345</);
   assert.match(drawn('123456'), />1234<\/tspan><tspan x="51\.6" fill-opacity="0\.6">…</);
-  assert.match(drawn('12\x1b[1m3456'), />12<\/tspan><tspan x="34\.8" font-weight="bold">34<\/tspan><tspan x="51\.6" fill-opacity="0\.6">…</);
+  assert.match(
+    drawn('12\x1b[1m3456'),
+    />12<\/tspan><tspan x="34\.8" font-weight="bold">34<\/tspan><tspan x="51\.6" fill-opacity="0\.6">…</,
+  );
 });
 
 test('lines in the middle of a long output are left out, and counted', () => {

@@ -18,7 +18,11 @@ import type { Outcome } from '../../core/events.ts';
 const folds = 5;
 
 export const scoreFlags = {
-  fold: { type: 'string', value: 'K', help: `hold back the texts of part K of ${folds}, and tell nothing of them but their numbers, while rules are written` },
+  fold: {
+    type: 'string',
+    value: 'K',
+    help: `hold back the texts of part K of ${folds}, and tell nothing of them but their numbers, while rules are written`,
+  },
   mutate: { type: 'boolean', help: 'count how often a verdict changes when the same text comes with other line ends, colours or prefixes' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;

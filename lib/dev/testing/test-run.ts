@@ -23,7 +23,9 @@ const fileTimeoutMs = 15 * 60_000;
 /** A file that crashes, hangs or reports no test at all counts as one failure. One that skips all of its tests says why, and counts as nothing. */
 export async function runTests(tests: TestRun, { signal }: Context): Promise<{ passed: number; failed: number }> {
   const all = (await globby('lib/**/*.test.ts', { cwd: tests.root })).sort(byCodeUnit);
-  const files = all.filter((file) => (tests.words.length === 0 || tests.words.some((word) => file.includes(word))) && !(tests.fast && slowTests.has(file)));
+  const files = all.filter(
+    (file) => (tests.words.length === 0 || tests.words.some((word) => file.includes(word))) && !(tests.fast && slowTests.has(file)),
+  );
   const limit = pLimit(tests.jobs);
   let passed = 0;
   let failed = 0;

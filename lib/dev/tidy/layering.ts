@@ -47,7 +47,9 @@ export const layering: Rule = (file) => {
   if (room === undefined) return [];
   const relative = importsOf(file.text).filter(({ name }) => name.startsWith('.'));
   const bare = relative.filter(({ name }) => !name.endsWith('.ts'));
-  const endings = bare.map(({ name, line }) => complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`));
+  const endings = bare.map(({ name, line }) =>
+    complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`),
+  );
   const below = roomsBelow[room];
   if (!below) return [complaint(file, 1, `"${room}" is not a room of lib/; the rooms are ${Object.keys(roomsBelow).join(', ')}`)];
   if (isTest(file.path)) return endings;
@@ -73,10 +75,14 @@ export function crowded(files: readonly SourceFile[]): readonly Complaint[] {
   const modules = files.filter(({ path }) => path.startsWith('lib/') && !isTest(path));
   const folders = Map.groupBy(modules, ({ path }) => posix.dirname(path));
   return [
-    ...modules.filter(({ path }) => roomOf(path) === undefined).map((file) => complaint(file, 1, 'it is in no room: lib/ROOM/ or lib/ROOM/FOLDER/')),
+    ...modules
+      .filter(({ path }) => roomOf(path) === undefined)
+      .map((file) => complaint(file, 1, 'it is in no room: lib/ROOM/ or lib/ROOM/FOLDER/')),
     ...[...folders]
       .filter(([, inside]) => inside.length > mostModules)
-      .map(([path, inside]) => complaint({ path }, 1, `${inside.length} modules are more than ${mostModules}: it is more than one subject`)),
+      .map(([path, inside]) =>
+        complaint({ path }, 1, `${inside.length} modules are more than ${mostModules}: it is more than one subject`),
+      ),
   ];
 }
 

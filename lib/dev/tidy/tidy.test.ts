@@ -19,7 +19,8 @@ const others = await otherText(root);
 /** Modules without a test of their own, and why. */
 const excused: Readonly<Record<string, string>> = {
   'lib/cli/tasks/build-task.ts': 'lib/cli/tasks/build-task.test.ts runs tasks/build.ts, and so do the tests that build systems',
-  'lib/cli/closure/closure-cache-verbs.ts': 'lib/cli/closure/closure-task.test.ts copies from a binary cache and writes one by running the task',
+  'lib/cli/closure/closure-cache-verbs.ts':
+    'lib/cli/closure/closure-task.test.ts copies from a binary cache and writes one by running the task',
   'lib/cli/closure/closure-replace-verb.ts': 'lib/cli/closure/closure-task.test.ts replaces a dependency by running the task',
   'lib/cli/tasks/cache-rebuild.ts': 'lib/cli/tasks/cache-task.test.ts compiles results again by running the task',
   'lib/cli/tasks/image-change-task.ts': 'lib/cli/tasks/image-task.test.ts changes images by running the task',
@@ -85,7 +86,8 @@ test('rooms import downward only, from folders of rooms too', () => {
 });
 
 test('a folder has at most twenty modules, and a module is in a room', () => {
-  const modules = (count: number): readonly SourceFile[] => Array.from({ length: count }, (_, index) => file(`lib/core/m${index}.ts`, '// x'));
+  const modules = (count: number): readonly SourceFile[] =>
+    Array.from({ length: count }, (_, index) => file(`lib/core/m${index}.ts`, '// x'));
   assert.equal(crowded(modules(20)), []);
   assert.is(crowded(modules(21)).length, 1);
   assert.is(crowded([file('lib/alone.ts', '// x')]).length, 1);

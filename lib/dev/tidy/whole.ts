@@ -10,6 +10,7 @@ const programs: Readonly<Record<string, string>> = {
   node: 'runs the task scripts, whatever Node the host has',
   'rust-just': 'brings just for hosts without it',
   typescript: 'checks types in npm test',
+  oxlint: 'lib/dev/tidy/format.test.ts runs it',
   '@types/node': 'types that tsconfig.json names',
 };
 

@@ -43,8 +43,13 @@ export function startable(kernel: Buffer, protocol: DirectProtocol): Buffer {
 /** Returns an ELF file of 64 bits without what is behind its segments: symbols and debug information, which no loader reads. */
 export function withoutSections(kernel: Buffer): Buffer {
   const what = 'strip the kernel';
-  if (kernel.length < 64 || kernel.readUInt32LE(0) !== elf.magic || kernel[4] !== elf.class64) throw cannot(what, 'it is not an ELF file of 64 bits');
-  const [first, bytes, count] = [Number(kernel.readBigUInt64LE(elf.headersAt)), kernel.readUInt16LE(elf.headerBytesAt), kernel.readUInt16LE(elf.headerCountAt)];
+  if (kernel.length < 64 || kernel.readUInt32LE(0) !== elf.magic || kernel[4] !== elf.class64)
+    throw cannot(what, 'it is not an ELF file of 64 bits');
+  const [first, bytes, count] = [
+    Number(kernel.readBigUInt64LE(elf.headersAt)),
+    kernel.readUInt16LE(elf.headerBytesAt),
+    kernel.readUInt16LE(elf.headerCountAt),
+  ];
   let end = first + bytes * count;
   if (end > kernel.length) throw cannot(what, 'its program headers are cut off');
   for (let at = first; at < first + bytes * count; at += bytes) {

@@ -41,14 +41,26 @@ function setup(rows: readonly Row[] = good, relocationType = 8): Buffer {
   head.writeBigUInt64LE(64n, 32);
   const sectionAt = 64 + rows.length * 56;
   head.writeBigUInt64LE(BigInt(sectionAt), 40);
-  for (const [at, value] of [[54, 56], [56, rows.length], [58, 64], [60, 1]] as const) head.writeUInt16LE(value, at);
+  for (const [at, value] of [
+    [54, 56],
+    [56, rows.length],
+    [58, 64],
+    [60, 1],
+  ] as const)
+    head.writeUInt16LE(value, at);
   const contents: Buffer[] = [];
   let at = head.length;
   for (const [index, { flags, address, content, bytes }] of rows.entries()) {
     const row = 64 + index * 56;
     head.writeUInt32LE(1, row);
     head.writeUInt32LE(flags, row + 4);
-    for (const [field, value] of [[8, at], [16, address], [24, address], [32, content.length], [40, bytes ?? content.length]] as const) {
+    for (const [field, value] of [
+      [8, at],
+      [16, address],
+      [24, address],
+      [32, content.length],
+      [40, bytes ?? content.length],
+    ] as const) {
       head.writeBigUInt64LE(BigInt(value), row + field);
     }
     contents.push(content);
@@ -67,7 +79,10 @@ test('the file is the memory of the program behind the page of its header, as a 
   assert.is(file.toString('latin1', 0x1000, 0x1008), 'codecode');
   assert.is(file.toString('latin1', 0x2000, 0x2009), 'constants');
   assert.is(file.toString('latin1', 0x3000, 0x3004), 'data');
-  assert.ok(file.subarray(0x3004).every((byte) => byte === 0), 'zeros are in the file');
+  assert.ok(
+    file.subarray(0x3004).every((byte) => byte === 0),
+    'zeros are in the file',
+  );
   const path = join(dir, 'vmlinuz');
   await writeFile(path, file);
   const { stdout } = await run(['objdump', '-p', '-h', path], { cwd: dir, env: { PATH: process.env['PATH'] ?? '' } });
@@ -82,7 +97,8 @@ test('the file is the memory of the program behind the page of its header, as a 
 
 test('a program that a loader could not start is refused', () => {
   const without = (index: number): readonly Row[] => good.filter((_, at) => at !== index);
-  const changed = (index: number, change: Partial<Row>): readonly Row[] => good.map((row, at) => (at === index ? { ...row, ...change } : row));
+  const changed = (index: number, change: Partial<Row>): readonly Row[] =>
+    good.map((row, at) => (at === index ? { ...row, ...change } : row));
   const cases: readonly (readonly [bytes: Buffer, why: string])[] = [
     [Buffer.from('MZ'), 'it is not an ELF program of x86-64'],
     [setup(without(3)), 'it has 3 segments, where four are wanted'],
@@ -94,7 +110,11 @@ test('a program that a loader could not start is refused', () => {
     [setup(good, 1), 'it has a relocation of type 1, and moves only addresses of its own (type 8)'],
   ];
   for (const [bytes, why] of cases) {
-    assert.throws(() => bzImage(bytes), (error: Error) => error.message === `Cannot make a bzImage of the setup program: ${why}`, why);
+    assert.throws(
+      () => bzImage(bytes),
+      (error: Error) => error.message === `Cannot make a bzImage of the setup program: ${why}`,
+      why,
+    );
   }
 });
 

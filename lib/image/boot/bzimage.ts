@@ -55,9 +55,14 @@ function unusable(why: string): Error {
 
 /** The four segments: the boot header, then what is executed, read, and written. */
 function segmentsOf(setup: Buffer): readonly Segment[] {
-  const isProgram = setup.length >= 64 && setup.readUInt32LE(0) === elf.magic && setup[4] === elf.class64 && setup.readUInt16LE(18) === elf.amd64;
+  const isProgram =
+    setup.length >= 64 && setup.readUInt32LE(0) === elf.magic && setup[4] === elf.class64 && setup.readUInt16LE(18) === elf.amd64;
   if (!isProgram) throw unusable('it is not an ELF program of x86-64');
-  const [first, rowBytes, count] = [number(setup, elf.headersAt), setup.readUInt16LE(elf.headerBytesAt), setup.readUInt16LE(elf.headerCountAt)];
+  const [first, rowBytes, count] = [
+    number(setup, elf.headersAt),
+    setup.readUInt16LE(elf.headerBytesAt),
+    setup.readUInt16LE(elf.headerCountAt),
+  ];
   const segments: Segment[] = [];
   for (let row = first; row < first + count * rowBytes; row += rowBytes) {
     if (row + 56 > setup.length) throw unusable('its program headers are cut off');
@@ -69,7 +74,8 @@ function segmentsOf(setup: Buffer): readonly Segment[] {
       fileBytes: number(setup, row + 32),
       bytes: number(setup, row + 40),
     };
-    if (segment.fileBytes > segment.bytes || segment.offset + segment.fileBytes > setup.length) throw unusable('a segment is outside of the file');
+    if (segment.fileBytes > segment.bytes || segment.offset + segment.fileBytes > setup.length)
+      throw unusable('a segment is outside of the file');
     segments.push(segment);
   }
   const [, text, readOnly, data] = segments;
@@ -79,8 +85,12 @@ function segmentsOf(setup: Buffer): readonly Segment[] {
     throw unusable('its segments are not the header, code, constants and data');
   }
   if (text.address !== codeStart) throw unusable(`its code is not at ${codeStart.toString(16)}`);
-  for (const [before, after] of [[text, readOnly], [readOnly, data]] as const) {
-    if (after.address % pageBytes !== 0 || after.address < before.address + before.bytes) throw unusable('its segments do not begin on pages of their own');
+  for (const [before, after] of [
+    [text, readOnly],
+    [readOnly, data],
+  ] as const) {
+    if (after.address % pageBytes !== 0 || after.address < before.address + before.bytes)
+      throw unusable('its segments do not begin on pages of their own');
   }
   return segments;
 }
@@ -108,7 +118,11 @@ function entryOf(setup: Buffer): number {
 /** The headers of a PE program: firmware refuses an image that wants a place, so addresses count from one page before the code. */
 function programHeader(loaded: readonly Segment[], entry: number): Buffer {
   const base = codeStart - pageBytes;
-  const rows = loaded.map(({ address, bytes }) => ({ address: address - base, bytes: alignUp(bytes, pageBytes), at: address - codeStart + headerBytes }));
+  const rows = loaded.map(({ address, bytes }) => ({
+    address: address - base,
+    bytes: alignUp(bytes, pageBytes),
+    at: address - codeStart + headerBytes,
+  }));
   const [text, readOnly, data] = rows;
   if (!text || !readOnly || !data) throw new Error('there are three segments behind the header');
   const optionalBytes = 112 + 6 * 8;

@@ -96,7 +96,8 @@ export class Ext4Superblock {
     const fields = this.#fields;
     const superBlock = Math.floor(superblock.atBytes / this.blockBytes);
     const inMetaGroup =
-      (fields.readUInt32LE(inSuperblock.incompatible) & feature.metaGroups) !== 0 && index >= fields.readUInt32LE(inSuperblock.firstMetaGroup);
+      (fields.readUInt32LE(inSuperblock.incompatible) & feature.metaGroups) !== 0 &&
+      index >= fields.readUInt32LE(inSuperblock.firstMetaGroup);
     if (!inMetaGroup) return superBlock + 1 + index;
     const group = index * perBlock;
     const firstBlock = fields.readUInt32LE(inSuperblock.firstDataBlock);
@@ -318,7 +319,7 @@ function* xattrsIn(entries: Buffer, start: number, values: Buffer, { bad, inodeC
     if (prefix === undefined) throw bad(`a name begins with the unknown prefix ${index}`);
     const value = inode === 0 ? values.subarray(place, place + size) : inodeContent(inode, size);
     const name = prefix + decodeName(entries.subarray(at + inXattr.bytes, end));
-    yield { name, value: /^system\.posix_acl_/.test(name) ? plainAcl(value, bad) : value };
+    yield { name, value: name.startsWith('system.posix_acl_') ? plainAcl(value, bad) : value };
     at = Math.ceil(end / 4) * 4;
   }
 }

@@ -2,7 +2,6 @@
 // assembled here (WebAssembly Core Specification 2.0, chapter 5): its 64-bit multiplications make it a hundred
 // times faster than BigInt, and a 300 MB image has 300 MB to hash.
 
-
 type ValueType = 'i32' | 'i64';
 
 interface WasmFunction {

@@ -58,7 +58,15 @@ export function cloudHypervisorArguments(plan: CloudHypervisorPlan): string[] {
 }
 
 /** A device of the machine that Cloud Hypervisor does not have. */
-export function lackingDevice({ debugExit, console, targetDisk, display, gdb, shares, shareDriver }: MachineDescription): string | undefined {
+export function lackingDevice({
+  debugExit,
+  console,
+  targetDisk,
+  display,
+  gdb,
+  shares,
+  shareDriver,
+}: MachineDescription): string | undefined {
   if (debugExit) return 'isa-debug-exit';
   if (console === 'virtio') return 'a virtio console'; // it has one, which is not connected here
   if (targetDisk) return 'a second disk';

@@ -40,11 +40,17 @@ function infoIn(text: string): MachineInfo {
   const value: unknown = JSON.parse(text);
   const at = (...path: readonly string[]): unknown =>
     path.reduce<unknown>(
-      (inner, name) => (typeof inner === 'object' && inner !== null ? new Map<string, unknown>(Object.entries(inner)).get(name) : undefined),
+      (inner, name) =>
+        typeof inner === 'object' && inner !== null ? new Map<string, unknown>(Object.entries(inner)).get(name) : undefined,
       value,
     );
-  const [state, cpus, memoryBytes] = [at('state'), at('config', 'cpus', 'boot_vcpus'), at('memory_actual_size') ?? at('config', 'memory', 'size')];
-  if (typeof state === 'string' && typeof cpus === 'number' && typeof memoryBytes === 'number') return { state: state.toLowerCase(), cpus, memoryBytes };
+  const [state, cpus, memoryBytes] = [
+    at('state'),
+    at('config', 'cpus', 'boot_vcpus'),
+    at('memory_actual_size') ?? at('config', 'memory', 'size'),
+  ];
+  if (typeof state === 'string' && typeof cpus === 'number' && typeof memoryBytes === 'number')
+    return { state: state.toLowerCase(), cpus, memoryBytes };
   throw cannot('read the state of the machine', "Cloud Hypervisor's answer is not as its description says");
 }
 

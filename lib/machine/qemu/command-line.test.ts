@@ -86,11 +86,7 @@ const tables: readonly (readonly [name: string, built: readonly string[], expect
   ],
   ['no screen unless one is wanted', bareArguments(), '-nodefaults -no-user-config -display none -vga none'],
   ['a hidden screen', bareArguments({ kind: 'hidden' }), '-nodefaults -no-user-config -display none -vga std'],
-  [
-    'a screen in a window',
-    bareArguments({ kind: 'window', toolkit: 'gtk' }),
-    '-nodefaults -no-user-config -display gtk -vga std',
-  ],
+  ['a screen in a window', bareArguments({ kind: 'window', toolkit: 'gtk' }), '-nodefaults -no-user-config -display gtk -vga std'],
   [
     'a screen for VNC viewers',
     bareArguments({ kind: 'vnc', host: '127.0.0.1', number: 5 }),
@@ -170,7 +166,10 @@ test('a virtio console takes the place of the UART, whose output is discarded', 
   assert.equal(serialArguments('/run/x/serial'), ['-chardev', 'socket,id=serial0,path=/run/x/serial', '-serial', 'chardev:serial0']);
   const words = serialArguments('/run/x/serial', { console: 'virtio' }).join(' ');
   assert.match(words, '-serial chardev:uart0 -device virtio-serial-pci -device virtconsole,chardev=serial0');
-  assert.match(serialArguments('/s', { console: 'virtio', board: 'microvm' }).join(' '), '-device virtio-serial-device -device virtconsole');
+  assert.match(
+    serialArguments('/s', { console: 'virtio', board: 'microvm' }).join(' '),
+    '-device virtio-serial-device -device virtconsole',
+  );
 });
 
 test('a disk that keeps what is written has no overlay', () => {

@@ -211,7 +211,10 @@ export function withoutTerminal(words: readonly string[], socket: string): reado
         changed.push('-serial', `chardev:${terminal}`);
       }
     } else if (option === 'chardev' && /^stdio(,|$)/.test(value)) {
-      const rest = value.split(',').slice(1).filter((part) => !part.startsWith('signal='));
+      const rest = value
+        .split(',')
+        .slice(1)
+        .filter((part) => !part.startsWith('signal='));
       changed.push('-chardev', [device, ...rest].join(','));
       isConnected = true;
       index++;
@@ -233,7 +236,11 @@ export function withoutTerminal(words: readonly string[], socket: string): reado
 export function writtenAccelerator(words: readonly string[]): Accelerator {
   const named = words.some((word, index) => {
     const option = optionOf(words[index - 1] ?? '');
-    return optionOf(word) === 'enable-kvm' || (option === 'accel' && /^(?:accel=)?kvm\b/.test(word)) || (option === 'machine' && /\baccel=kvm\b/.test(word));
+    return (
+      optionOf(word) === 'enable-kvm' ||
+      (option === 'accel' && /^(?:accel=)?kvm\b/.test(word)) ||
+      (option === 'machine' && /\baccel=kvm\b/.test(word))
+    );
   });
   return named ? 'kvm' : 'tcg';
 }

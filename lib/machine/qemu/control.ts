@@ -76,7 +76,9 @@ export function qemuControl(qmp: Qmp, tempRoot: string): QemuControl {
 /** Sockets before cores before threads. */
 function placeOf(slot: Answer): number {
   const props = slot.object('props');
-  const [socket = 0, core = 0, thread = 0] = ['socket-id', 'core-id', 'thread-id'].map((name) => (props.has(name) ? props.number(name) : undefined));
+  const [socket = 0, core = 0, thread = 0] = ['socket-id', 'core-id', 'thread-id'].map((name) =>
+    props.has(name) ? props.number(name) : undefined,
+  );
   return socket * 1e6 + core * 1e3 + thread;
 }
 
@@ -97,7 +99,12 @@ async function changedDisks(qmp: Qmp): Promise<readonly ChangedDisk[]> {
     if (!overlay.has('backing-image')) return [];
     const below = overlay.object('backing-image');
     return [
-      { id: device.text('device'), sizeBytes: overlay.number('virtual-size'), image: below.text('filename'), imageFormat: below.text('format') },
+      {
+        id: device.text('device'),
+        sizeBytes: overlay.number('virtual-size'),
+        image: below.text('filename'),
+        imageFormat: below.text('format'),
+      },
     ];
   });
 }

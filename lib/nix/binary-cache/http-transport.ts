@@ -143,7 +143,8 @@ class Download {
     const limit = mostBytes + (encoded ? encodingSlackBytes : 0);
     await using file = await open(this.#to, this.#receivedBytes > 0 ? 'a' : 'w');
     for await (const chunk of bodyOf(answer, signal)) {
-      if (this.#receivedBytes + chunk.length > limit) throw cannot(`fetch "${this.#address.shown}"`, `it is longer than ${mostBytes} bytes`);
+      if (this.#receivedBytes + chunk.length > limit)
+        throw cannot(`fetch "${this.#address.shown}"`, `it is longer than ${mostBytes} bytes`);
       await file.writeFile(chunk);
       this.#receivedBytes += chunk.length;
     }

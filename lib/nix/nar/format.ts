@@ -4,7 +4,6 @@
 // mostly UTF-8 and not always. Here they are strings with one character for each byte (0-255): these join,
 // slice and sort by byte, as Nix does, and become the very same bytes again.
 
-
 export const narMagic = 'nix-archive-1' as ByteText;
 
 /** Linux has names of at most 255 bytes and link targets of at most 4095. A length beyond that is damage, not a reason to make a buffer of it. */

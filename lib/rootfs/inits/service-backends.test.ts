@@ -199,7 +199,10 @@ test('a user is logged in at the console without a password, with systemd at eve
   const inittab = rendered(sysvBackend, { ...staticServices, console })['etc/inittab'] ?? '';
   assert.match(inittab, '\nT0:2345:respawn:/sbin/agetty --autologin ann -L 115200 ttyS0 vt220\n');
   const systemd = rendered(systemdBackend, { ...sampleServices, console });
-  assert.match(systemd['etc/systemd/system/serial-getty@ttyS0.service.d/console.conf'] ?? '', '\nExecStart=-/sbin/agetty --autologin ann -L 115200 %I vt220\n');
+  assert.match(
+    systemd['etc/systemd/system/serial-getty@ttyS0.service.d/console.conf'] ?? '',
+    '\nExecStart=-/sbin/agetty --autologin ann -L 115200 %I vt220\n',
+  );
   const others = 'etc/systemd/system/serial-getty@.service.d/autologin.conf';
   assert.match(systemd[others] ?? '', /^\[Service\]\nExecStart=\nExecStart=-\/sbin\/agetty --autologin ann /);
   assert.is(rendered(systemdBackend, sampleServices)[others], undefined);

@@ -160,7 +160,7 @@ export function unitText(service: FullService, account: Account): string {
 
 /** A word of a command line: systemd unquotes, then expands "%" and "$". */
 function commandWord(word: string): string {
-  const plain = word !== '' && /^[A-Za-z0-9_\/.:=+,@-]+$/.test(word);
+  const plain = word !== '' && /^[A-Za-z0-9_/.:=+,@-]+$/.test(word);
   return plain ? word : quoted(word).replaceAll('$', '$$$$');
 }
 

@@ -89,7 +89,11 @@ async function imageOfClosure(request: NixRequest, storeDir: string, name: Store
   const { label, ext2, timestampSec, spareBytes } = base.image;
   const toplevel = join(storeDir, name);
   const { protocol } = profile;
-  const kernel = await besideImage(join(toplevel, 'kernel'), join(folder, 'boot/kernel'), protocol && ((bytes) => startable(bytes, protocol)));
+  const kernel = await besideImage(
+    join(toplevel, 'kernel'),
+    join(folder, 'boot/kernel'),
+    protocol && ((bytes) => startable(bytes, protocol)),
+  );
   if (kernel === undefined) throw cannot(`boot "${toplevel}"`, 'the system that Nix built has no kernel');
   const initrd = await besideImage(join(toplevel, 'initrd'), join(folder, 'boot/initrd'));
   const words = (await absentAsUndefined(readFile(join(toplevel, 'kernel-params'), 'utf8')))?.trim() ?? '';

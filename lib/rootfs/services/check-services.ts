@@ -217,7 +217,7 @@ function isPath(path: string): boolean {
   if (path === '/') return true;
   return (
     path.startsWith('/') &&
-    !/[^A-Za-z0-9_.+,:@\/-]/.test(path) &&
+    !/[^A-Za-z0-9_.+,:@/-]/.test(path) &&
     !path
       .slice(1)
       .split('/')

@@ -45,7 +45,7 @@ export function refuseTaken(backend: string, services: CheckedServices['services
 
 /** One word of a POSIX shell. */
 export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_\/.:=+,@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  return /^[A-Za-z0-9_/.:=+,@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 export function octal(mode: number): string {

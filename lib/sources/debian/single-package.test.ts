@@ -21,13 +21,25 @@ test.after(() => rm(dir, { recursive: true, force: true }));
 async function host(name: string): Promise<PackageHost & { readonly archive: string }> {
   const [cacheDir, tree, deb] = [join(dir, name), join(dir, `${name}-tree`), join(dir, `${name}.deb`)];
   const control = 'Package: image\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: a test\n';
-  for (const [path, text] of Object.entries({ 'DEBIAN/control': control, 'boot/vmlinuz-6': 'six', 'boot/config-6': '', 'boot/config-7': '' })) {
+  for (const [path, text] of Object.entries({
+    'DEBIAN/control': control,
+    'boot/vmlinuz-6': 'six',
+    'boot/config-6': '',
+    'boot/config-7': '',
+  })) {
     await mkdir(dirname(join(tree, path)), { recursive: true });
     await writeFile(join(tree, path), text);
   }
   await outputOf('make a package', ['dpkg-deb', '--root-owner-group', '-b', tree, deb], { cwd: dir, env });
   const { size } = await stat(deb);
-  const locked = { name: 'image', version: '1', path: 'pool/image.deb', sizeBytes: size, sha256: await digestFile(deb), uses: ['single kernel'] };
+  const locked = {
+    name: 'image',
+    version: '1',
+    path: 'pool/image.deb',
+    sizeBytes: size,
+    sha256: await digestFile(deb),
+    uses: ['single kernel'],
+  };
   const archive = archivePath(cacheDir, locked);
   await mkdir(dirname(archive), { recursive: true });
   await writeFile(archive, await readFile(deb));
@@ -62,7 +74,10 @@ test('an archive that is not there, and one with other bytes, are lacks of the h
   const damaged = await failureOf(packagedFile('kernel:boot/vmlinuz-*', own, context));
   assert.equal([damaged.exitCode, damaged.message], [69, 'Cannot unpack image 1: its archive was damaged; it has been removed']);
   const absent = await failureOf(packagedFile('kernel:boot/vmlinuz-*', own, context));
-  assert.equal([absent.exitCode, absent.message, absent.hint], [69, 'Cannot unpack image 1: it has not been fetched', 'run tasks/fetch.ts']);
+  assert.equal(
+    [absent.exitCode, absent.message, absent.hint],
+    [69, 'Cannot unpack image 1: it has not been fetched', 'run tasks/fetch.ts'],
+  );
 });
 
 test.run();

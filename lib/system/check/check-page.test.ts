@@ -52,10 +52,7 @@ const wrongTypes: readonly (readonly [page: unknown, refused: string])[] = [
     { ...hello, machine: { ...hello.machine, memoryBytes: -1 } },
     'machine.memoryBytes: it must be a whole number that is not negative | undefined',
   ],
-  [
-    { ...hello, machine: { ...hello.machine, firmware: 'bois' } },
-    'machine.firmware: it must be "uefi" or "bios" | did you mean bios?',
-  ],
+  [{ ...hello, machine: { ...hello.machine, firmware: 'bois' } }, 'machine.firmware: it must be "uefi" or "bios" | did you mean bios?'],
   [
     { ...hello, components: { kernel: { ...components['kernel'], cargo: { binz: ['hello'] } } } },
     'components.kernel.cargo.binz: there is no such field | did you mean bins? the fields here are ',
@@ -107,18 +104,9 @@ const wrongNames: readonly (readonly [page: object, refused: string])[] = [
     { ...hello, defaultProfile: 'defualt' },
     'defaultProfile: there is no profile "defualt" | did you mean default? the profiles are default',
   ],
-  [
-    { ...hello, profiles: { small: profile } },
-    'profiles: there is no profile "default" | the profiles are small',
-  ],
-  [
-    { ...hello, image: undefined },
-    'profiles.default: there is no image for it | give it an image, or give the page one for all profiles',
-  ],
-  [
-    withProfile({ configuration: 'a.toml' }),
-    'profiles.default.configuration: the page has no configurations | undefined',
-  ],
+  [{ ...hello, profiles: { small: profile } }, 'profiles: there is no profile "default" | the profiles are small'],
+  [{ ...hello, image: undefined }, 'profiles.default: there is no image for it | give it an image, or give the page one for all profiles'],
+  [withProfile({ configuration: 'a.toml' }), 'profiles.default.configuration: the page has no configurations | undefined'],
   [withProfile({ base: 'nix' }), 'profiles.default: nixBase has no such profile | undefined'],
   [
     withProfile({ components: [] }),
@@ -138,18 +126,14 @@ test('an unknown field and a value of another type are reported with their path'
 });
 
 test('a name that is not on the page is reported with its path, and with the nearest one', () => {
-  for (const [page, refused] of wrongNames)
-    assert.ok(refusal(page).startsWith(`Cannot read the page "my.ts": ${refused}`), refusal(page));
+  for (const [page, refused] of wrongNames) assert.ok(refusal(page).startsWith(`Cannot read the page "my.ts": ${refused}`), refusal(page));
 });
 
 test('a page without components describes a machine, or a console alone', () => {
   const { name, machine, console } = hello;
   assert.is(refusal({ name, title, machine, console }), 'nothing');
   assert.is(refusal({ name, title, console }), 'nothing');
-  assert.match(
-    refusal({ name, title, console, image }),
-    'Cannot read the page "my.ts": image: there is no such field',
-  );
+  assert.match(refusal({ name, title, console, image }), 'Cannot read the page "my.ts": image: there is no such field');
 });
 
 test('the pages of the repository are right', () => {

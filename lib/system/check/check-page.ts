@@ -11,19 +11,13 @@ import type { System, SystemProfile } from '../system.ts';
 /** The modules that a check depends on: a page that they accepted is checked again when one of them changes. */
 export function checkingModules(): readonly string[] {
   const own = readdirSync(import.meta.dirname).filter((name) => !name.endsWith('.test.ts'));
-  return [
-    ...own.map((name) => join(import.meta.dirname, name)),
-    join(import.meta.dirname, '../../core/schema.ts'),
-  ];
+  return [...own.map((name) => join(import.meta.dirname, name)), join(import.meta.dirname, '../../core/schema.ts')];
 }
 
 /** Throws a Failure that names the first field of a page that is wrong. `file` names the page in the message. */
 export function checkPage(page: unknown, file: string): void {
-  const isMachine =
-    typeof page === 'object' && page !== null && !('components' in page) && !('profiles' in page);
-  const complaint =
-    complaintAbout(isMachine ? machinePage : systemPage, page) ??
-    (isMachine ? undefined : wrongName(page as System));
+  const isMachine = typeof page === 'object' && page !== null && !('components' in page) && !('profiles' in page);
+  const complaint = complaintAbout(isMachine ? machinePage : systemPage, page) ?? (isMachine ? undefined : wrongName(page as System));
   if (!complaint) return;
   const { path, why, hint } = complaint;
   throw cannot(`read the page "${file}"`, path === '' ? why : `${path}: ${why}`, { hint });
@@ -32,25 +26,10 @@ export function checkPage(page: unknown, file: string): void {
 /** Returns the first name on the page that is none of what the page has. */
 function wrongName(system: System): Complaint | undefined {
   const names = new Names(system);
-  const {
-    components,
-    profiles,
-    defaultProfile,
-    replacements = {},
-    nixBase,
-    live,
-    checkout,
-    configurations,
-  } = system;
-  for (const [name, { payload }] of Object.entries(components))
-    names.output(payload?.made, 'components', name, 'payload', 'made');
+  const { components, profiles, defaultProfile, replacements = {}, nixBase, live, checkout, configurations } = system;
+  for (const [name, { payload }] of Object.entries(components)) names.output(payload?.made, 'components', name, 'payload', 'made');
   const given = defaultProfile ?? 'default';
-  names.one(
-    'profile',
-    given,
-    Object.keys(profiles),
-    defaultProfile === undefined ? ['profiles'] : ['defaultProfile'],
-  );
+  names.one('profile', given, Object.keys(profiles), defaultProfile === undefined ? ['profiles'] : ['defaultProfile']);
   for (const [name, profile] of Object.entries(profiles)) checkProfile(names, system, name, profile);
   if (system.image) checkImage(names, system, system.image, ['image']);
   for (const [name, { provides, multicall }] of Object.entries(replacements)) {
@@ -60,14 +39,12 @@ function wrongName(system: System): Complaint | undefined {
   for (const [name, one] of Object.entries(nixBase?.profiles ?? {})) {
     names.one('profile', name, Object.keys(profiles), ['nixBase', 'profiles', name]);
     names.components(one.components, 'nixBase', 'profiles', name, 'components');
-    for (const [key, files] of Object.entries(one.packages))
-      names.files(files, 'nixBase', 'profiles', name, 'packages', key);
+    for (const [key, files] of Object.entries(one.packages)) names.files(files, 'nixBase', 'profiles', name, 'packages', key);
   }
   if (nixBase) names.files(nixBase.image.files, 'nixBase', 'image', 'files');
   const known = Object.keys(components);
   if (live) names.one('component', live.component, known, ['live', 'component']);
-  for (const name of Object.keys(checkout?.components ?? {}))
-    names.one('component', name, known, ['checkout', 'components', name]);
+  for (const name of Object.keys(checkout?.components ?? {})) names.one('component', name, known, ['checkout', 'components', name]);
   if (checkout) names.one('component', checkout.setup.component, known, ['checkout', 'setup', 'component']);
   checkout?.methods.forEach(({ profile }, index) =>
     names.one('profile', profile, Object.keys(profiles), ['checkout', 'methods', index, 'profile']),
@@ -84,14 +61,9 @@ function checkProfile(names: Names, system: System, name: string, profile: Syste
   names.components(components, ...path, 'components');
   if (kernel && 'made' in kernel) names.output(kernel.made, ...path, 'kernel', 'made');
   if (image) checkImage(names, system, image, [...path, 'image']);
-  if (base === 'nix' && !system.nixBase?.profiles[name])
-    names.complain('nixBase has no such profile', undefined, path);
+  if (base === 'nix' && !system.nixBase?.profiles[name]) names.complain('nixBase has no such profile', undefined, path);
   if (base === undefined && !image && !system.image) {
-    names.complain(
-      'there is no image for it',
-      'give it an image, or give the page one for all profiles',
-      path,
-    );
+    names.complain('there is no image for it', 'give it an image, or give the page one for all profiles', path);
   }
   if (configuration !== undefined && !system.configurations) {
     names.complain('the page has no configurations', undefined, [...path, 'configuration']);
@@ -99,23 +71,14 @@ function checkProfile(names: Names, system: System, name: string, profile: Syste
   if (base !== undefined || configuration !== undefined) return; // what is built then is more than the page says
   for (const component of namedComponents(system, profile)) {
     if (components === undefined || components.includes(component)) continue;
-    names.complain(
-      `its image needs the component "${component}"`,
-      'add it, or take its files out of the image',
-      [...path, 'components'],
-    );
+    names.complain(`its image needs the component "${component}"`, 'add it, or take its files out of the image', [...path, 'components']);
   }
 }
 
 /** The components whose outputs the image and the kernel of a profile name. */
-function namedComponents(
-  { image: ofAll, replacements = {} }: System,
-  { image = ofAll, kernel }: SystemProfile,
-): ReadonlySet<string> {
+function namedComponents({ image: ofAll, replacements = {} }: System, { image = ofAll, kernel }: SystemProfile): ReadonlySet<string> {
   const partitions = image?.partitions ?? [];
-  const replaced = partitions
-    .flatMap(({ root }) => root?.replacements ?? [])
-    .flatMap((name) => replacements[name] ?? []);
+  const replaced = partitions.flatMap(({ root }) => root?.replacements ?? []).flatMap((name) => replacements[name] ?? []);
   const outputs = [
     ...partitions.flatMap(({ files }) => namesInFiles(files).map(({ made }) => made)),
     ...replaced.flatMap(({ provides, multicall }) => [
@@ -127,12 +90,7 @@ function namedComponents(
   return new Set(outputs.map((made) => made.split('/')[0] ?? ''));
 }
 
-function checkImage(
-  names: Names,
-  { sources, replacements = {} }: System,
-  { partitions }: ImageFacts,
-  path: Path,
-): void {
+function checkImage(names: Names, { sources, replacements = {} }: System, { partitions }: ImageFacts, path: Path): void {
   partitions.forEach(({ files, root }, index) => {
     const at = [...path, 'partitions', index];
     names.files(files, ...at, 'files');
@@ -177,11 +135,7 @@ class Names {
     if (known.includes(name)) return;
     const near = nearest(name, known);
     const hint = known.length === 0 ? `the page has no ${what}s` : `the ${what}s are ${known.join(', ')}`;
-    this.complain(
-      `there is no ${what} "${name}"`,
-      near === undefined ? hint : `did you mean ${near}? ${hint}`,
-      path,
-    );
+    this.complain(`there is no ${what} "${name}"`, near === undefined ? hint : `did you mean ${near}? ${hint}`, path);
   }
 
   components(names: readonly string[] | undefined, ...path: Path): void {
@@ -194,12 +148,9 @@ class Names {
     const at = made.indexOf('/');
     const [component, program] = at === -1 ? [made, ''] : [made.slice(0, at), made.slice(at + 1)];
     const known = this.#programs.get(component);
-    const fits =
-      this.#programs.has(component) && (known === undefined || known.includes(program.replace(/\.efi$/, '')));
+    const fits = this.#programs.has(component) && (known === undefined || known.includes(program.replace(/\.efi$/, '')));
     if (fits && program !== '') return;
-    const all = [...this.#programs].flatMap(([name, programs]) =>
-      (programs ?? []).map((one) => `${name}/${one}`),
-    );
+    const all = [...this.#programs].flatMap(([name, programs]) => (programs ?? []).map((one) => `${name}/${one}`));
     const near = nearest(made, all);
     const few = all.filter((one) => one.startsWith(`${component}/`));
     const hint = `the outputs are ${(few.length > 0 ? few : all).join(', ')}`;
@@ -225,10 +176,7 @@ function namesInFiles(files: FileFacts): readonly NamedOutput[] {
     if ('fat' in fact) return below([name, 'fat', 'files'], fact.fat.files);
     if (!('initfs' in fact)) return [];
     const { bootstrap, files: inside } = fact.initfs;
-    return [
-      { made: bootstrap, path: [name, 'initfs', 'bootstrap'] },
-      ...below([name, 'initfs', 'files'], inside),
-    ];
+    return [{ made: bootstrap, path: [name, 'initfs', 'bootstrap'] }, ...below([name, 'initfs', 'files'], inside)];
   });
 }
 

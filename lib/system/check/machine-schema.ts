@@ -13,21 +13,7 @@ import type {
   GuestSession,
   OutputFacts,
 } from '../../console/rules.ts';
-import {
-  count,
-  either,
-  expression,
-  flag,
-  kindOf,
-  listOf,
-  maybe,
-  oneOf,
-  tableOf,
-  text,
-  yes,
-  mapOf,
-  number,
-} from '../../core/schema.ts';
+import { count, either, expression, flag, kindOf, listOf, maybe, oneOf, tableOf, text, yes, mapOf, number } from '../../core/schema.ts';
 import type { FieldsOf } from '../../core/schema.ts';
 import type { Forward, MachineDescription, SharedFolder, TargetDisk, WrittenArguments } from '../../machine/machine.ts';
 import type { Account, Dns, Restart, Route, SerialConsole, Service, ServiceSet, User } from '../services.ts';
@@ -83,17 +69,7 @@ export const machineChanges = tableOf<Partial<MachineDescription>>({
 });
 
 const stages = ['firmware', 'loader', 'kernel', 'init', 'userland', 'prompt'];
-const failures = [
-  'kernel-panic',
-  'rust-panic',
-  'page-fault',
-  'oops',
-  'oom',
-  'emergency-mode',
-  'service-failed',
-  'hang',
-  'boot-loop',
-];
+const failures = ['kernel-panic', 'rust-panic', 'page-fault', 'oops', 'oom', 'emergency-mode', 'service-failed', 'hang', 'boot-loop'];
 const failureKind = oneOf([...failures, 'no-bootdev', 'firmware', 'other']);
 const fatality = either(
   'it must be "always", "unless-claimed", "if-shell-follows" or { of: [ ... ] }',
@@ -147,13 +123,7 @@ const service = tableOf<Service>({
   environment: maybe(mapOf(text)),
   needs: maybe(texts),
   needsNetwork: maybe(yes),
-  ready: maybe(
-    either(
-      'it must be "started", "exits" or { file }',
-      oneOf(['started', 'exits']),
-      tableOf<{ file: string }>({ file: text }),
-    ),
-  ),
+  ready: maybe(either('it must be "started", "exits" or { file }', oneOf(['started', 'exits']), tableOf<{ file: string }>({ file: text }))),
   readyWithinSec: maybe(number),
   restart: maybe(
     either(

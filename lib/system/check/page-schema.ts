@@ -193,9 +193,7 @@ const component = tableOf<Component>({
   debian: maybe(debian),
   cargo,
   cargoProfile: maybe(text),
-  payload: maybe(
-    tableOf<PayloadFacts>({ made: text, encoding: oneOf(['raw', 'gzip', 'zlib']), variable: text }),
-  ),
+  payload: maybe(tableOf<PayloadFacts>({ made: text, encoding: oneOf(['raw', 'gzip', 'zlib']), variable: text })),
 });
 
 const profile = tableOf<SystemProfile>({
@@ -205,11 +203,7 @@ const profile = tableOf<SystemProfile>({
   components: maybe(texts),
   image: maybe(imageFacts),
   kernel: maybe(
-    shapeOf(
-      'from and made',
-      { from: { from: text }, made: { made: text, protocol, stripped: maybe(flag) } },
-      { commandLine: text },
-    ),
+    shapeOf('from and made', { from: { from: text }, made: { made: text, protocol, stripped: maybe(flag) } }, { commandLine: text }),
   ),
   machine: maybe(machineChanges),
   console: maybe(consoleRules),
@@ -302,9 +296,7 @@ export const systemPage = tableOf<System>({
   defaultProfile: maybe(text),
   image: maybe(imageFacts),
   sources: maybe(sources),
-  sourceOwner: maybe(
-    tableOf<NonNullable<System['sourceOwner']>>({ name: text, components: mapOf(component) }),
-  ),
+  sourceOwner: maybe(tableOf<NonNullable<System['sourceOwner']>>({ name: text, components: mapOf(component) })),
   replacements: maybe(mapOf(replacement)),
   configurations: maybe(configurations),
   nixBase: maybe(nixBase),
