@@ -1,4 +1,4 @@
-// What test-boot.ts does: boots one or several systems, or replays a record, and reports each verdict in every form that was asked for.
+// The steps of test-boot.ts: boots one or several systems, or judges a recording, and reports each verdict in every form that was asked for.
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
@@ -15,7 +15,7 @@ import { bootTest } from '../../boot/boot-test.ts';
 import type { CheckResult } from '../../boot/guest-check.ts';
 import { loadPage, loadSystem } from '../../system/load.ts';
 import type { System } from '../../system/system.ts';
-import { bootLimits, dialogueSteps, machineFlags, orderedMachine, verdictFlags } from '../flags/boot-flags.ts';
+import { bootLimits, dialogueSteps, orderedMachine } from '../flags/boot-flags.ts';
 import type { BootChoice } from '../flags/boot-flags.ts';
 import { sourceFlags, checkoutFlags } from '../flags/source-flags.ts';
 import {
@@ -30,12 +30,10 @@ import {
   reportLines,
 } from '../../report/boot-report.ts';
 import type { Reported } from '../../report/boot-report.ts';
-import type { Flag } from '../command-line.ts';
 import { junitXml } from '../../report/junit.ts';
 import type { JUnitCase } from '../../report/junit.ts';
-import { optionalPart } from '../optional-parts.ts';
 import { systemWord } from '../../system/find-page.ts';
-import { repository } from '../task.ts';
+import { optionalPart } from '../optional-parts.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
@@ -44,42 +42,27 @@ interface KernelTests {
   testKernel(task: Task, root: string): Promise<Outcome>;
 }
 
-export const bootFlags = {
-  ...machineFlags,
-  ...verdictFlags,
-  replay: { type: 'string', value: 'FILE', help: 'judge a recorded console (--system S) instead of booting' },
-  log: { type: 'string', value: 'FILE', help: 'the transcript (default: in out/logs); FILE.times says when its bytes came' },
-  retry: { type: 'string', value: 'N', help: 'boot up to N times more when it fails; a boot that then succeeds is told to be flaky' },
-  junit: { type: 'string', value: 'FILE', help: 'write the verdicts as a JUnit report' },
-  findings: { type: 'string', value: 'OLD.json', help: 'compare findings with those of an earlier run (its --json)' },
-  symbols: { type: 'string', value: 'ELF', help: 'the kernel with its symbols: addresses of a failed boot get names' },
-  quiet: { type: 'boolean', help: 'do not show the console' },
-  ktest: {
-    type: 'string',
-    value: 'CRATE[::NAME]',
-    implied: { value: '', follows: (word) => !word.startsWith('-') },
-    help: 'build the kernel of a checkout with its tests (--source), and run them all, or those of one crate',
-  },
-  ...sourceFlags,
-  ...checkoutFlags,
-  matrix: {
-    type: 'boolean',
-    help: 'boot every profile of one system, and with each other kernel of its page where a profile can have one',
-  },
-  'no-checks': { type: 'boolean', help: "boot and judge only; do not log in for the profile's checks" },
-  keep: { type: 'boolean', help: 'leave the machine running after the verdict, until ^C' },
-  json: { type: 'boolean', help: 'print the verdict as one JSON object, as the last line' },
-} as const satisfies Record<string, Flag>;
+/** Loads what runs the tests of a kernel. */
+export async function kernelTests(root: string): Promise<KernelTests> {
+  return await optionalPart<KernelTests>(root, 'kernel-tests', 'run the tests of a kernel', ['testKernel']);
+}
 
-export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
-  const { args, path, print, report } = task;
-  if (args.text('ktest') === undefined) refuseBuildFlags(args);
-  if (args.text('ktest') !== undefined) {
-    const { testKernel } = await optionalPart<KernelTests>(repository, 'kernel-tests', 'run the tests of a kernel', ['testKernel']);
-    return await testKernel(task, root);
-  }
-  const before = await earlierFindings(task);
-  const cases = args.text('replay') === undefined ? await bootAll(task, root) : [await replayed(task, root)];
+/** Boots what the words name, or judges the recording of --replay. Prints each verdict as soon as it is known. */
+export async function bootCases(task: Task, root: string): Promise<readonly JUnitCase[]> {
+  refuseBuildFlags(task.args);
+  const recording = task.args.text('replay');
+  return recording === undefined ? await bootAll(task, root) : [await replayed(task, root, recording)];
+}
+
+/**
+ * Writes the JUnit report, and prints the table of several boots, annotations for GitHub, and how the findings differ from earlier ones. Returns exit code 0
+ * if every case booted.
+ */
+export async function reportCases(
+  { args, path, print, report, host }: Task,
+  cases: readonly JUnitCase[],
+  before: readonly Finding[] | undefined,
+): Promise<Outcome> {
   const junit = args.text('junit');
   if (junit !== undefined) {
     await writeFile(path(junit), junitXml(cases)).catch((error: unknown) => {
@@ -87,7 +70,7 @@ export async function judgeBoots(task: Task, root: string): Promise<Outcome> {
     });
   }
   if (cases.length > 1) for (const line of bootTable(cases)) print(line);
-  if (task.host.env['GITHUB_ACTIONS'] === 'true') for (const line of githubLines(cases)) print(line);
+  if (host.env['GITHUB_ACTIONS'] === 'true') for (const line of githubLines(cases)) print(line);
   const outcomes = cases.map((one) => outcomeOf(one, before, print));
   const failed = outcomes.find(({ exitCode }) => exitCode !== exitCodes.done);
   const flaky = cases.filter(({ attempts, judgement }) => attempts > 1 && judgement.verdict.kind === 'booted');
@@ -105,9 +88,9 @@ function refuseBuildFlags(args: Task['args']): void {
   throw cannot('read the command line', `--${flag} is for --ktest`, { blame: 'usage', hint: 'tasks/build.ts has it for the image' });
 }
 
-async function replayed(task: Task, root: string): Promise<JUnitCase> {
+async function replayed(task: Task, root: string, recording: string): Promise<JUnitCase> {
   const { args, path, print } = task;
-  const file = path(args.text('replay') ?? '');
+  const file = path(recording);
   const word = namedSystem(args.words[0], args.text('system'));
   const { name: system, console: rules } = await loadPage(root, systemWord(word, task));
   const reported = {
@@ -250,7 +233,7 @@ function outcomeOf(one: JUnitCase, before: readonly Finding[] | undefined, print
 }
 
 /** The findings of an earlier run: the last line of what its --json printed, or that object alone. */
-async function earlierFindings({ args, path }: Task): Promise<readonly Finding[] | undefined> {
+export async function earlierFindings({ args, path }: Task): Promise<readonly Finding[] | undefined> {
   const file = args.text('findings');
   if (file === undefined) return undefined;
   const what = `compare findings with "${file}"`;

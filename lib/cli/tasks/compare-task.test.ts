@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compare, compareFlags } from './compare-task.ts';
-import { refusalOf } from '../refusal-of.ts';
+import { refusalOf } from '../../dev/testing/puppet-task.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
 async function refusal(...argv: readonly string[]): Promise<string> {
-  return await refusalOf(compare, root, { command: 'compare', count: [2, 2], flags: compareFlags }, argv);
+  return await refusalOf(compare, root, compareFlags, argv);
 }
 
 test('what cannot be compared is refused', async () => {
