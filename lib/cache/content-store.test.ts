@@ -1,5 +1,5 @@
 // The content store gives back what was put in, or nothing: never other bytes, whatever happened to its files.
-import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -137,6 +137,38 @@ test('writers of the same blob do not disturb each other', async () => {
     assert.equal([...new Set(made)], [digestBytes('the same')]);
     assert.is((await other.content.read(digestBytes('the same')))?.toString(), 'the same');
     assert.equal([await filesBelow(cache.tmpDir).then((files) => files.filter((name) => name.startsWith('blob'))), repaired()], [[], []]);
+  });
+});
+
+test('a verified blob is not read again, and one that was written to or cut short since is', async () => {
+  await withScratch(async (scratch) => {
+    const { cache, reopen } = scratch;
+    const [whole, written, short] = [
+      await cache.content.putBytes('whole'),
+      await cache.content.putBytes('written'),
+      await cache.content.putBytes('short'),
+    ];
+    await flip(scratch, written);
+    const { mtime } = await stat(scratch.blob(short));
+    await chmod(scratch.blob(short), 0o755);
+    await writeFile(scratch.blob(short), 'sho');
+    await utimes(scratch.blob(short), mtime, mtime); // as a crash leaves a file whose bytes were not written out
+    await chmod(scratch.blob(whole), 0); // as root it could still be read
+    const content = (await reopen()).content;
+    assert.is(await content.holds(whole), true);
+    assert.is(await content.holds(short), false);
+    const later = (await reopen()).content;
+    assert.is(await later.holds(written), false);
+    assert.is(await later.holds(short), false);
+  });
+});
+
+test('a blob of a store that sealed none is verified once, and is then sealed', async () => {
+  await withScratch(async (scratch) => {
+    const digest = await scratch.cache.content.putBytes('old');
+    await utimes(scratch.blob(digest), 1_700_000_000, 1_700_000_000);
+    assert.is(await (await scratch.reopen()).content.holds(digest), true);
+    assert.is((await stat(scratch.blob(digest))).mtimeMs, 1_000_000_003_000);
   });
 });
 

@@ -1,7 +1,7 @@
 // The content store: blobs by digest, in one directory. A blob is published by rename and never changes; it is verified when it is
 // read, and one that is not what its name says is dropped, reported and counts as absent. Knows nothing of actions or crates.
 import { chmodSync, constants, copyFileSync, createReadStream, createWriteStream, linkSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -19,7 +19,7 @@ export interface ContentStore {
   read(digest: Digest): Promise<Buffer | undefined>;
   /** Is there a blob of that name? Says nothing of its bytes, until one was found damaged: from then on none is believed unread. */
   has(digest: Digest): Promise<boolean>;
-  /** Is the blob there and whole? Verified once for each opened store. */
+  /** Is the blob there and whole? It is read only if it was never verified, or was written to since (`seal`). */
   holds(digest: Digest): Promise<boolean>;
   /** Gives a blob the name `path` without copying where the file system allows (a hard link, read-only). The blob must be held. */
   linkTo(digest: Digest, path: string): Promise<void>;
@@ -54,6 +54,8 @@ class FolderStore implements ContentStore {
   readonly #verified = new Map<Digest, Promise<boolean>>();
   /** True once a blob was found damaged. Damage seldom comes alone, and a build that finds one blob after another starts over for each. */
   #doubtful = false;
+  /** Blobs that this process stored. */
+  readonly #stored = new Set<Digest>();
   #serial = 0;
 
   constructor(dir: string, tmpDir: string, report: Report) {
@@ -121,7 +123,7 @@ class FolderStore implements ContentStore {
   async copyTo(digest: Digest, path: string, mode: number): Promise<boolean> {
     const partial = `${path}.partial`;
     try {
-      const actual = await absentAsUndefined(copyHashing(this.#place(digest), partial, mode));
+      const actual = await absentAsUndefined(this.#copy(digest, partial, mode));
       if (actual === undefined) return false;
       if (actual !== digest) {
         await this.#drop(digest);
@@ -135,29 +137,62 @@ class FolderStore implements ContentStore {
     }
   }
 
+  /** Returns the digest of the copied bytes. Those that this process stored a moment ago are not hashed once more. */
+  async #copy(digest: Digest, to: string, mode: number): Promise<Digest> {
+    const from = this.#place(digest);
+    if (!this.#stored.has(digest) || !isSealed(await stat(from))) return await copyHashing(from, to, mode);
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+    return digest;
+  }
+
   #place(digest: Digest): string {
     return join(this.#dir, digest.slice(0, 2), digest);
   }
 
   async #publish(from: string, digest: Digest): Promise<void> {
     await chmod(from, blobMode);
+    await seal(from, (await stat(from)).size);
     await mkdir(join(this.#dir, digest.slice(0, 2)), { recursive: true });
     await rename(from, this.#place(digest));
     this.#verified.set(digest, Promise.resolve(true));
+    this.#stored.add(digest);
   }
 
   async #verify(digest: Digest): Promise<boolean> {
-    const actual = await absentAsUndefined(digestFile(this.#place(digest)));
+    const path = this.#place(digest);
+    const before = await absentAsUndefined(stat(path));
+    if (before && isSealed(before) && !this.#doubtful) return true;
+    const actual = await absentAsUndefined(digestFile(path));
     if (actual !== undefined && actual !== digest) await this.#drop(digest);
+    if (before && actual === digest) await seal(path, before.size).catch(() => undefined); // another user's cache may be readable and no more
     return actual === digest;
   }
 
   async #drop(digest: Digest): Promise<void> {
+    this.#stored.delete(digest);
     this.#verified.delete(digest);
     this.#doubtful = true;
     // Of two callers that find the damage at the same time, one reports it.
     if (await absentAsUndefined(rm(this.#place(digest)).then(() => true))) this.#report({ kind: 'repaired', digest });
   }
+}
+
+/**
+ * Marks a blob as verified: the time of its last change says its size, which no write leaves so. So a blob is read once to verify it, and not by every build
+ * that needs it; a crash that leaves a file short is noticed too. Times count in whole seconds, because file systems differ in what they keep below.
+ */
+async function seal(path: string, sizeBytes: number): Promise<void> {
+  const sec = sealedSec(sizeBytes);
+  await utimes(path, sec, sec);
+}
+
+function isSealed({ size, mtimeMs }: { readonly size: number; readonly mtimeMs: number }): boolean {
+  return mtimeMs === sealedSec(size) * 1000;
+}
+
+/** From 2001 to 2016. */
+function sealedSec(sizeBytes: number): number {
+  return 1_000_000_000 + (sizeBytes % 500_000_000);
 }
 
 /** Copies a file and returns the digest of the bytes that were copied. */

@@ -2,7 +2,9 @@
 // places; sources and inputs are read-only, there is no network, no home and an empty /tmp, and root has no capabilities. With --no-sandbox the
 // places are replaced by the host's own paths, and rustc is told to write the places in their stead.
 import { cannot } from '../../core/errors.ts';
+import { remembered } from '../../core/remembered.ts';
 import { findProgram, run } from '../../core/sh.ts';
+import { kernelState } from './kernel-state.ts';
 
 /** What an action may see. `readOnly` and `writable` map a place to a path of the host. */
 export interface View {
@@ -152,10 +154,21 @@ export async function probeBubblewrap(
 
 /**
  * The sandbox of a build: bubblewrap, or none where the user gave --no-sandbox (`wanted` is false). Throws a Failure of the host where bubblewrap
- * is wanted and does not work: third-party code never runs unconfined because a program is missing.
+ * is wanted and does not work: third-party code never runs unconfined because a program is missing. With a cache directory, the answer of a probe that
+ * went well is kept there while the program and the kernel are the same.
  */
-export async function requireSandbox(wanted: boolean, path: string, signal: AbortSignal): Promise<Sandbox> {
+export async function requireSandbox(wanted: boolean, path: string, signal: AbortSignal, cacheDir?: string): Promise<Sandbox> {
   if (!wanted) return { kind: 'none' };
+  const program = cacheDir === undefined ? undefined : await findProgram('bwrap', path);
+  if (cacheDir === undefined || program === undefined) return await workingBubblewrap(path, signal);
+  const question = { program, kernel: await kernelState() };
+  return await remembered(cacheDir, 'isolation', question, async () => ({
+    value: await workingBubblewrap(path, signal),
+    witnesses: [program],
+  }));
+}
+
+async function workingBubblewrap(path: string, signal: AbortSignal): Promise<Bubblewrap> {
   const probe = await probeBubblewrap(path, signal);
   if (probe.kind === 'bubblewrap') return probe;
   throw cannot('build in a sandbox', probe.why, {

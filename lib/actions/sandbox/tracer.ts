@@ -10,6 +10,9 @@ import { absentAsUndefined } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import type { RunOptions, RunResult } from '../../core/sh.ts';
+import { remembered } from '../../core/remembered.ts';
+import type { Witnessed } from '../../core/remembered.ts';
+import { kernelState } from './kernel-state.ts';
 import { root } from '../place.ts';
 
 /** What a process tree did with paths of the file system, as it spelled them: absolute, not normalized. */
@@ -113,7 +116,11 @@ export async function openTracer(cache: CacheFolder, { signal }: Pick<Context, '
     await mkdir(folder, { recursive: true });
     await rename(partial, program);
   }
-  const probe = tracedArgv(program, ['/bin/sh', '-c', ': </etc/passwd'], []);
-  const { exitCode, trace } = await runTraced(probe, cache.tmpDir, { cwd: '/', env: {}, signal });
-  return exitCode === 0 && trace.complete && trace.read.includes('/etc/passwd') ? { program } : undefined;
+  const question = { program, kernel: await kernelState() };
+  const probed = async (): Promise<Witnessed<boolean>> => {
+    const probe = tracedArgv(program, ['/bin/sh', '-c', ': </etc/passwd'], []);
+    const { exitCode, trace } = await runTraced(probe, cache.tmpDir, { cwd: '/', env: {}, signal });
+    return { value: exitCode === 0 && trace.complete && trace.read.includes('/etc/passwd'), witnesses: [program] };
+  };
+  return (await remembered(cache.root, 'tracer', question, probed)) ? { program } : undefined;
 }

@@ -87,7 +87,7 @@ async function open(
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );
   const identified = Promise.allSettled(compilers); // beside planning; the functions that need them ask again
-  const shutIn = requireSandbox(options.sandbox, path, context.signal);
+  const shutIn = requireSandbox(options.sandbox, path, context.signal, options.cache.root);
   const asked = requests.map((request) => ({ ...request, cargo: { ...request.cargo, sandbox: shutIn } }));
   const steps = [
     phase('planning', context.report, () => planAll(asked, options, context)),
