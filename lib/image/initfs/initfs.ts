@@ -26,49 +26,27 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
     throw cannot('write an initfs', `it has ${tree.entries.size} files, and the format allows ${mostInodes}`);
   const { generation } = options;
   const names = namesByDirectory(tree);
-  const parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
-  let nextOffset = pageBytes;
-  let end = pageBytes;
-
-  const reserve = (length: number): number => {
-    const offset = nextOffset;
-    nextOffset += roundUp(length, pageBytes);
-    if (nextOffset > 0xffff_ffff) throw cannot('write an initfs', 'it would be larger than 4 GiB');
-    return offset;
-  };
-  const put = (offset: number, bytes: Uint8Array): void => {
-    parts.push({ offset, bytes });
-    end = Math.max(end, offset + bytes.length);
-  };
-  const append = (bytes: Uint8Array): { readonly offset: number; readonly length: number } => {
-    const offset = reserve(bytes.length);
-    put(offset, bytes);
-    return { offset, length: bytes.length };
-  };
-
-  if (bootstrapElf) append(bootstrapElf);
-  const inodeTableOffset = reserve(tree.entries.size * inodeBytes[generation]);
+  const image = new InitfsBytes();
+  if (bootstrapElf) image.append(bootstrapElf);
+  const inodeTableOffset = image.reserve(tree.entries.size * inodeBytes[generation]);
   let nextInode = 1;
 
-  const putInode = (number: number, { kind, mode, uid, gid }: Entry, place: { readonly offset: number; readonly length: number }): void => {
-    put(inodeTableOffset + number * inodeBytes[generation], encodeInode({ kind, mode, uid, gid, ...place }, generation));
+  const putInode = (number: number, { kind, mode, uid, gid }: Entry, place: Place): void => {
+    image.put(inodeTableOffset + number * inodeBytes[generation], encodeInode({ kind, mode, uid, gid, ...place }, generation));
   };
-  /**
-   * Reserves the entry table, writes all children, then the table; a directory has its number after its
-   * children.
-   */
-  const writeDirectory = (path: string): { readonly offset: number; readonly length: number } => {
+  /** Reserves the entry table, writes all children, then the table; a directory has its number after its children. */
+  const writeDirectory = (path: string): Place => {
     const children = names.get(path) ?? [];
     const table = Buffer.alloc(children.length * dirEntryBytes);
-    const offset = reserve(table.length);
+    const offset = image.reserve(table.length);
     for (const [i, name] of children.entries()) {
       const number = writeChild(joinPath(path, name));
       const nameBytes = Buffer.from(name);
       table.writeUInt16LE(number, i * dirEntryBytes);
       table.writeUInt16LE(nameBytes.length, i * dirEntryBytes + 2);
-      table.writeUInt32LE(append(nameBytes).offset, i * dirEntryBytes + 4);
+      table.writeUInt32LE(image.append(nameBytes).offset, i * dirEntryBytes + 4);
     }
-    put(offset, table);
+    image.put(offset, table);
     return { offset, length: table.length };
   };
   const writeChild = (path: string): number => {
@@ -77,7 +55,7 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
     const place =
       entry.kind === 'directory'
         ? writeDirectory(path)
-        : append(entry.kind === 'file' ? contentBytes(entry.content) : Buffer.from(entry.target));
+        : image.append(entry.kind === 'file' ? contentBytes(entry.content) : Buffer.from(entry.target));
     const number = nextInode++;
     putInode(number, entry, place);
     return number;
@@ -86,20 +64,50 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
   const root = tree.entries.get('');
   if (root) putInode(0, root, writeDirectory(''));
   const bootstrapEntry = bootstrapElf ? elfEntry(bootstrapElf) : noBootstrap;
-  put(
+  const { timestampSec: createdSec } = options;
+  image.put(
     0,
-    encodeInitfsHeader({
-      inodeTableOffset,
-      createdSec: options.timestampSec,
-      inodeCount: tree.entries.size,
-      bootstrapEntry,
-      sizeBytes: end,
-    }),
+    encodeInitfsHeader({ inodeTableOffset, createdSec, inodeCount: tree.entries.size, bootstrapEntry, sizeBytes: image.sizeBytes }),
   );
+  return image.bytes();
+}
 
-  const image = Buffer.alloc(end);
-  for (const { offset, bytes } of parts) image.set(bytes, offset);
-  return image;
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Bytes at their offsets: parts are reserved in pages, behind the page of the header. */
+class InitfsBytes {
+  /** Behind the last byte. */
+  sizeBytes = pageBytes;
+  readonly #parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
+  #nextOffset = pageBytes;
+
+  /** Returns the offset of `length` bytes of which no other part is. A Failure if the format cannot name it. */
+  reserve(length: number): number {
+    const offset = this.#nextOffset;
+    this.#nextOffset += roundUp(length, pageBytes);
+    if (this.#nextOffset > 0xffff_ffff) throw cannot('write an initfs', 'it would be larger than 4 GiB');
+    return offset;
+  }
+
+  put(offset: number, bytes: Uint8Array): void {
+    this.#parts.push({ offset, bytes });
+    this.sizeBytes = Math.max(this.sizeBytes, offset + bytes.length);
+  }
+
+  append(bytes: Uint8Array): Place {
+    const offset = this.reserve(bytes.length);
+    this.put(offset, bytes);
+    return { offset, length: bytes.length };
+  }
+
+  bytes(): Uint8Array {
+    const image = Buffer.alloc(this.sizeBytes);
+    for (const { offset, bytes } of this.#parts) image.set(bytes, offset);
+    return image;
+  }
 }
 
 /** e_entry of an ELF file, little-endian, of 32 or 64 bits. */
