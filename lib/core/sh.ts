@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { $, which } from 'zx';
+import { $, which } from 'zx/core';
 import { decodeName, mayHaveLostBytes } from './paths.ts';
 import { cannot } from './errors.ts';
 
