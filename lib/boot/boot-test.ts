@@ -38,6 +38,8 @@ export interface BootTest extends MachineOrder {
   /** What is done in the guest once it has booted; `onChecks` is told how it went. */
   readonly session?: GuestSession | undefined;
   readonly onChecks?: (results: readonly CheckResult[]) => void;
+  /** Called once when the guest has booted, after `session`. The machine goes on until it returns. */
+  readonly afterBoot?: (machine: RunningMachine, judgement: Judgement) => Promise<void>;
   /** False: nothing is typed at a prompt that is only a sign ("# "); it counts when nothing follows it for the grace window. Default: true. */
   readonly ask?: boolean;
   /** Leave the machine running after the verdict, until it ends by itself or the run is interrupted. */
@@ -172,17 +174,23 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
     attempt(() => undefined);
   });
   const judged = judge.judgement();
-  if (test.session && judged.verdict.kind === 'booted') {
+  if ((test.session ?? test.afterBoot) && judged.verdict.kind === 'booted') {
     const keep = (bytes: Buffer): void => record.bytes(nowMs(), bytes);
     machine.serial.on('data', keep);
     try {
-      const results = await guestSession(machine.serial, machine.ended, test.session, { stamp: test.rules.stamp, signal, report });
-      const said = test.session.console === undefined ? [] : consoleChecks(await readFile(test.log), test.session.console);
-      test.onChecks?.([...results, ...said]);
+      if (test.session) test.onChecks?.(await sessionResults(machine, test, test.session, { signal, report }));
+      await test.afterBoot?.(machine, judged);
     } finally {
       machine.serial.off('data', keep);
     }
   }
   mark({ kind: 'ended' });
   return judge.judgement();
+}
+
+/** Carries out the session of the page; the console's rows are looked for in the whole transcript. */
+async function sessionResults(machine: RunningMachine, test: BootTest, session: GuestSession, context: Context): Promise<readonly CheckResult[]> {
+  const results = await guestSession(machine.serial, machine.ended, session, { stamp: test.rules.stamp, ...context });
+  const said = session.console === undefined ? [] : consoleChecks(await readFile(test.log), session.console);
+  return [...results, ...said];
 }

@@ -7,6 +7,8 @@ import { cannot } from '../core/errors.ts';
 /** By the name that `tasks/copy.ts --with` takes; paths in the repository. */
 export const optionalParts = {
   'kernel-tests': 'lib/cli/tasks/kernel-test-task.ts',
+  'guest-commands': 'lib/cli/dev/guest-command-task.ts',
+  'image-builds': 'lib/cli/tasks/build-task.ts',
   'other-kernels': 'lib/rootfs/reference-kernel.ts',
   rebuild: 'lib/cli/tasks/cache-rebuild.ts',
 } as const;

@@ -18,6 +18,8 @@ export interface ShellOptions {
   readonly signal: AbortSignal;
   /** How long each answer may take (default 60 s). */
   readonly timeoutMs?: number;
+  /** The unfinished line of the console so far: a prompt that needs no asking for. */
+  readonly unfinished?: string;
 }
 
 export interface CommandResult {
@@ -29,8 +31,11 @@ export interface CommandResult {
 export interface Shell {
   /** Answers "login:" and "Password:", then waits until a shell obeys. Without a name, a shell is there already. */
   login(user?: string, password?: string): Promise<void>;
-  /** Runs a POSIX shell's command, of any number of lines. A command that does not come back in time is a Failure. */
-  run(command: string): Promise<CommandResult>;
+  /**
+   * Runs a POSIX shell's command, of any number of lines. A command that does not end in time is a Failure. `onLine` is called with each
+   * line of the output as it arrives.
+   */
+  run(command: string, onLine?: (line: string) => void): Promise<CommandResult>;
   /** Hears nothing any more. */
   close(): void;
 }
@@ -39,11 +44,11 @@ const defaultTimeoutMs = 60_000;
 /** A prompt that printk covered, or that came before we listened, is asked for again after this silence. */
 const askAgainMs = 2000;
 
-export function openShell(line: ShellLine, { stamp, signal, timeoutMs = defaultTimeoutMs }: ShellOptions): Shell {
+export function openShell(line: ShellLine, { stamp, signal, timeoutMs = defaultTimeoutMs, unfinished: before = '' }: ShellOptions): Shell {
   const cleaner = new Cleaner();
   const stamped = new Continuation(stamp);
   let lines: string[] = [];
-  let cut = '';
+  let cut = before;
   let serial = 0;
   let wake: () => void = () => undefined;
   const hear = (bytes: Buffer): void => {
@@ -80,17 +85,25 @@ export function openShell(line: ShellLine, { stamp, signal, timeoutMs = defaultT
   const type = (text: string): void => void line.write(`${text}\r`);
   const unfinished = (): string => cut + cleaner.unfinished;
 
-  const run = async (command: string): Promise<CommandResult> => {
+  const run = async (command: string, onLine?: (line: string) => void): Promise<CommandResult> => {
     // Each mark is typed in two halves, so that the terminal's echo of what is typed is none.
     const mark = `bloomery-${++serial}`;
     const halves = (word: string): string => `bloo''mery-${serial}-${word}`;
     lines = [];
+    let passedOn = 0;
+    const passOn = (until: number): void => {
+      for (; passedOn < until; passedOn++) onLine?.(lines[passedOn] ?? '');
+    };
     type(`echo ${halves('begin')}; eval ${quoted(command)}; echo "" ${halves('end')} $?`);
     return await until(`run "${command}" in the guest`, () => {
       const from = lines.findIndex((text) => text.trimEnd().endsWith(`${mark}-begin`));
       const to = lines.findIndex((text, index) => index > from && text.includes(`${mark}-end `));
-      if (from === -1 || to === -1) return undefined;
+      if (from === -1) return undefined;
+      passedOn = Math.max(passedOn, from + 1);
+      passOn(to === -1 ? lines.length : to);
+      if (to === -1) return undefined;
       const [before = '', status = ''] = (lines[to] ?? '').split(` ${mark}-end `);
+      if (before !== '') onLine?.(before);
       const output = [...lines.slice(from + 1, to), ...(before === '' ? [] : [before])];
       return { output: output.map((text) => `${text}\n`).join(''), status: Number.parseInt(status, 10) };
     });
@@ -128,7 +141,7 @@ export function openShell(line: ShellLine, { stamp, signal, timeoutMs = defaultT
   };
 }
 
-/** One word of a POSIX shell. */
-function quoted(text: string): string {
+/** Returns a text as one word of a POSIX shell. */
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

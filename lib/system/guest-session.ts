@@ -14,6 +14,13 @@ export interface GuestLogin {
   readonly password: string;
 }
 
+/** How a user gets a POSIX shell on the console. Without a user, the console has a shell without a login. */
+export interface GuestShell {
+  readonly user?: string;
+  /** Without it the login asks for none. */
+  readonly password?: string;
+}
+
 export interface GuestSession {
   /** Absent: the console has a shell without a login. */
   readonly login?: GuestLogin;

@@ -5,7 +5,7 @@ import type { DirectProtocol } from '../image/boot/boot-header.ts';
 import type { CLibrary } from './c-library-facts.ts';
 import type { CargoBuild, Component } from './component.ts';
 import type { ConfigurationFacts } from './configuration-facts.ts';
-import type { GuestSession } from './guest-session.ts';
+import type { GuestSession, GuestShell } from './guest-session.ts';
 import type { ImageFacts } from './image-facts.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { BootMethod, GrubProtocol } from '../osdk/manifest.ts';
@@ -126,10 +126,12 @@ export interface System {
   readonly schemes?: Readonly<Record<string, MachineScheme>>;
   /** What it must say on the serial console, and what ends a boot. */
   readonly console: ConsoleRules;
+  /** How commands are run in the guest. A profile that has a session uses its login. */
+  readonly shell?: GuestShell;
 }
 
 /** The page of a machine that is not built here: its console is judged, and an image is booted if the page describes the machine. */
-export type MachinePage = Pick<System, 'name' | 'title' | 'console'> & Partial<Pick<System, 'machine' | 'schemes' | 'reference'>>;
+export type MachinePage = Pick<System, 'name' | 'title' | 'console'> & Partial<Pick<System, 'machine' | 'schemes' | 'reference' | 'shell'>>;
 
 /** A profile of a system by name; an unknown one is a Failure (usage) that suggests the nearest. */
 export function profileOf(system: System, name: string): SystemProfile {

@@ -31,7 +31,7 @@ import type {
   TargetDisk,
   WrittenArguments,
 } from '../../machine/machine.ts';
-import type { GuestCheck, GuestLogin, GuestSession } from '../guest-session.ts';
+import type { GuestCheck, GuestLogin, GuestSession, GuestShell } from '../guest-session.ts';
 
 const machineFields: FieldsOf<MachineDescription> = {
   firmware: oneOf(['uefi', 'bios']),
@@ -133,5 +133,7 @@ export const guestSession = tableOf<GuestSession>({
   console: maybe(listOf(tableOf<{ name: string; expect: RegExp }>({ name: text, expect: expression }))),
   powerOff: maybe(text),
 });
+
+export const guestShell = tableOf<GuestShell>({ user: maybe(text), password: maybe(text) });
 
 export const outputFacts = tableOf<OutputFacts>({ from: expression, to: expression, kernel: expression });

@@ -5,7 +5,7 @@ import type { CLibrary, MakeBuild } from '../c-library-facts.ts';
 import type { CargoBuild, Component, PayloadFacts, UpstreamOrigin } from '../component.ts';
 import type { ConfigurationFacts, UpstreamPackage } from '../configuration-facts.ts';
 import { fileFacts, imageFacts, modules, nixBase, replacement } from './image-schema.ts';
-import { consoleRules, guestSession, machine, machineChanges, outputFacts } from './machine-schema.ts';
+import { consoleRules, guestSession, guestShell, machine, machineChanges, outputFacts } from './machine-schema.ts';
 import type { InitramfsFacts, ReferenceFacts, ReferenceKernel } from '../reference-facts.ts';
 import type { DebianSource, SourceEdit, SourceFacts, StubCrate } from '../source-facts.ts';
 import type {
@@ -154,6 +154,7 @@ const machineFields = {
   console: consoleRules,
   schemes: maybe(mapOf(tableOf<MachineScheme>({ title: text, machine: machineChanges }))),
   reference: maybe(reference),
+  shell: maybe(guestShell),
 };
 
 /** The page of a machine that is not built here. */

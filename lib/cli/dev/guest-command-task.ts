@@ -1,0 +1,99 @@
+// What tasks/run.ts does with words after "--": boots, runs one command in the guest, prints its output and ends with its status.
+import { access } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { bootTest } from '../../boot/boot-test.ts';
+import { guestShellOf, runInGuest, shellLine } from '../../boot/guest-command.ts';
+import type { CommandResult } from '../../console/shell.ts';
+import type { Limits } from '../../console/rules.ts';
+import type { Judgement } from '../../console/verdict.ts';
+import { cannot, exitCodes } from '../../core/errors.ts';
+import { evidenceLines, reportLines } from '../../report/boot-report.ts';
+import type { Outcome } from '../../report/outcome.ts';
+import { parseCommandLine } from '../command-line.ts';
+import type { Flag } from '../command-line.ts';
+import { bootLimits, orderedMachine } from '../flags/boot-flags.ts';
+import { optionalPart, optionalParts } from '../optional-parts.ts';
+import { repository } from '../repository.ts';
+import type { Task } from '../task.ts';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** How long the console is read after the prompt. A crash later shows in the command. */
+const graceMs = 200;
+
+/** Runs the words after "--" as one command of the guest's shell. A machine that does not boot is exit 1, with its verdict. */
+export async function runGuestCommand(task: Task, root: string): Promise<Outcome> {
+  const { args, path, report, signal, write } = task;
+  refuseOtherRuns(args);
+  const command = shellLine(args.after ?? []);
+  if (command === '') throw cannot('read the command line', 'there is no command after --', { blame: 'usage', hint: '-- ls /bin' });
+  const startMs = performance.now();
+  const { target, order } = await orderedMachine(task, root, args.words[0], 'auto');
+  const { system, log } = target;
+  const shell = guestShellOf(system);
+  await buildMissing(task, order.image);
+  const subject = basename(order.image ?? order.machine.kernel?.image ?? target.image);
+  const transcript = path(args.text('log') ?? log);
+  const limits = quickLimits(bootLimits(args, system.console.limits));
+  let result: CommandResult | undefined;
+  const onLine = (line: string): void => void (args.has('json') ? undefined : write(Buffer.from(`${line}\n`)));
+  const judgement = await bootTest(
+    {
+      ...order,
+      ...{ rules: system.console, limits, steps: [], log: transcript },
+      onVerdict: (judgement, _machine, evidence) => {
+        if (judgement.verdict.kind === 'booted') return;
+        for (const text of [...evidenceLines(evidence), ...reportLines({ system: system.name, subject, judgement, transcript })]) report({ kind: 'note', text });
+      },
+      afterBoot: async (machine, { lastLines }) => {
+        const wanted = { command, shell, rules: system.console, prompt: lastLines.at(-1) ?? '', shares: order.machine.shares ?? [] };
+        result = await runInGuest(machine.serial, machine.ended, { ...wanted, timeoutMs: args.seconds('timeout'), onLine }, { signal });
+      },
+    },
+    { signal, report: (event) => (event.kind === 'console' && !args.has('verbose') ? undefined : report(event)) },
+  );
+  return outcomeOf(command, result, judgement, performance.now() - startMs);
+}
+
+function outcomeOf(command: string, result: CommandResult | undefined, { verdict }: Judgement, durationMs: number): Outcome {
+  const ran = { status: result?.status ?? null, output: result?.output ?? null };
+  const seconds = Math.round(durationMs / 10) / 100;
+  return { exitCode: result?.status ?? exitCodes.failed, json: { command, ...ran, seconds, verdict: { ...verdict } } };
+}
+
+/** The limits of a page with a short grace window. */
+export function quickLimits(limits: Limits): Limits {
+  return { ...limits, graceMs: Math.min(limits.graceMs, graceMs) };
+}
+
+/** Flags of runs on a terminal. */
+function refuseOtherRuns(args: Task['args']): void {
+  const other = ['graphical', 'gdb', 'gdb-wait', 'vscode', 'cast', 'restore', 'symbols'].find((flag) => args.has(flag) || args.text(flag) !== undefined);
+  if (other === undefined) return;
+  throw cannot('read the command line', `--${other} is for a console on the terminal, not for -- COMMAND`, { blame: 'usage' });
+}
+
+interface ImageBuilds {
+  readonly buildFlags: Readonly<Record<string, Flag>>;
+  build(task: Task): Promise<Outcome>;
+}
+
+/** Builds the image of a system that was not built yet. One that the user named with --image has to be there. */
+async function buildMissing(task: Task, image: string | undefined): Promise<void> {
+  const { args, report } = task;
+  const [word] = args.words;
+  if (image === undefined || word === undefined || args.text('image') !== undefined || (await exists(image))) return;
+  if (!existsSync(join(repository, optionalParts['image-builds']))) return; // a copy without builds: the boot says what is missing
+  report({ kind: 'note', text: `building ${basename(image)}, which does not exist yet` });
+  const { build, buildFlags } = await optionalPart<ImageBuilds>(repository, 'image-builds', 'build the image');
+  const given = ['profile', 'cache'].flatMap((flag) => (args.text(flag) === undefined ? [] : [`--${flag}`, args.text(flag) ?? '']));
+  const usage = { command: 'npx zx tasks/build.ts', words: '<system>', about: '', count: [1, 1], flags: buildFlags, examples: [] } as const;
+  await build({ ...task, args: parseCommandLine(usage, [word, ...given, '--json']) });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
