@@ -29,6 +29,8 @@ export interface BootTest extends MachineOrder {
   readonly steps: readonly Step[];
   /** Where the transcript is written. */
   readonly log: string;
+  /** Called once, when the machine has been started. */
+  readonly onStart?: (machine: RunningMachine) => void;
   /** Called at each milestone, after its line was reported. */
   readonly onMilestone?: (milestone: SeenMilestone) => void;
   /** Called once, as soon as there is a verdict and while the machine is still there. */
@@ -38,8 +40,8 @@ export interface BootTest extends MachineOrder {
   /** What is done in the guest once it has booted; `onChecks` is told how it went. */
   readonly session?: GuestSession | undefined;
   readonly onChecks?: (results: readonly CheckResult[]) => void;
-  /** Called once when the guest has booted, after `session`. The machine goes on until it returns. */
-  readonly afterBoot?: (machine: RunningMachine, judgement: Judgement) => Promise<void>;
+  /** Called once when the guest has booted, after `session`, with the line of the prompt. The machine goes on until it returns. */
+  readonly afterBoot?: (machine: RunningMachine, prompt: string) => Promise<void>;
   /** False: nothing is typed at a prompt that is only a sign ("# "); it counts when nothing follows it for the grace window. Default: true. */
   readonly ask?: boolean;
   /** Leave the machine running after the verdict, until it ends by itself or the run is interrupted. */
@@ -53,6 +55,7 @@ const aftermathMs = 1000;
 export async function bootTest(test: BootTest, context: Context): Promise<Judgement> {
   const machine = await startMachine(test, context);
   try {
+    test.onStart?.(machine);
     const record = transcript(test.log);
     try {
       const judgement = await judgeBoot(machine, test, record, context);
@@ -179,7 +182,7 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
     machine.serial.on('data', keep);
     try {
       if (test.session) test.onChecks?.(await sessionResults(machine, test, test.session, { signal, report }));
-      await test.afterBoot?.(machine, judged);
+      await test.afterBoot?.(machine, judged.verdict.line);
     } finally {
       machine.serial.off('data', keep);
     }

@@ -43,10 +43,11 @@ export async function runGuestCommand(task: Task, root: string): Promise<Outcome
       ...{ rules: system.console, limits, steps: [], log: transcript },
       onVerdict: (judgement, _machine, evidence) => {
         if (judgement.verdict.kind === 'booted') return;
-        for (const text of [...evidenceLines(evidence), ...reportLines({ system: system.name, subject, judgement, transcript })]) report({ kind: 'note', text });
+        const reported = { system: system.name, subject, judgement, transcript };
+        for (const text of [...evidenceLines(evidence), ...reportLines(reported)]) report({ kind: 'note', text });
       },
-      afterBoot: async (machine, { lastLines }) => {
-        const wanted = { command, shell, rules: system.console, prompt: lastLines.at(-1) ?? '', shares: order.machine.shares ?? [] };
+      afterBoot: async (machine, prompt) => {
+        const wanted = { command, shell, rules: system.console, prompt, shares: order.machine.shares ?? [] };
         result = await runInGuest(machine.serial, machine.ended, { ...wanted, timeoutMs: args.seconds('timeout'), onLine }, { signal });
       },
     },

@@ -14,6 +14,7 @@ import { originsFor, originsOf } from '../../sources/upstream-sources.ts';
 import { withKernelCheckout } from '../../system/kernel-checkout.ts';
 import { liveSystem } from '../../system/live-image.ts';
 import { loadSystem } from '../../system/load.ts';
+import type { LoadedSystem } from '../../system/load.ts';
 import { defaultProfile, imageOf, profileOf } from '../../system/system.ts';
 import type { System } from '../../system/system.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
@@ -51,23 +52,35 @@ export const buildFlags = {
   ...compilerFlags,
 } as const satisfies Record<string, Flag>;
 
-export async function build(task: Task): Promise<Outcome> {
-  const { args, host, print, report, signal } = task;
-  const startMs = performance.now();
+/** What a command line asks to build. */
+export interface OrderedBuild {
+  readonly loaded: LoadedSystem;
+  readonly request: Omit<BuildRequest, 'compile' | 'password'>;
+  /** The system of the request on its base. */
+  readonly system: System;
+}
+
+/** Loads the page, and applies checkouts, configuration and flags to it. Builds nothing. */
+export async function orderedBuild(task: Task): Promise<OrderedBuild> {
+  const { args, host } = task;
   const loaded = await loadSystem(repository, systemWord(args.words[0] ?? '', task), cacheDirOf(task));
   const chosen = await withKernelCheckout({ system: loaded, sources: await sourcesOf(task, loaded) }, kernelWishes(task));
   checkBootWords(task);
-  const {
-    system: configured,
-    profile,
-    packages,
-    sources,
-    recipes,
-  } = await configuredBuild(task, chosen.system, chosen.sources, loaded.folder);
+  const { system: configured, ...configuration } = await configuredBuild(task, chosen.system, chosen.sources, loaded.folder);
   const live = args.has('live');
   const page = live ? liveSystem(configured) : configured;
-  const base = baseOf(task, page, profile);
-  const system = base ? onNix(page, profile) : withNeededSources(page, profile);
+  const base = baseOf(task, page, configuration.profile);
+  const system = base ? onNix(page, configuration.profile) : withNeededSources(page, configuration.profile);
+  const outDir = task.path(args.text('out') ?? loaded.outDir);
+  const env = declaredEnv(args.list('env'), host.env);
+  return { loaded, request: { ...configuration, system: page, base, live, root: loaded.folder, outDir, env }, system };
+}
+
+export async function build(task: Task): Promise<Outcome> {
+  const { args, host, print, report, signal } = task;
+  const startMs = performance.now();
+  const { loaded, request: ordered, system } = await orderedBuild(task);
+  const { system: page, profile, base, live, sources, packages, recipes } = ordered;
   const say = (text: string): void => {
     if (!args.has('quiet')) report({ kind: 'note', text });
   };
@@ -75,18 +88,16 @@ export async function build(task: Task): Promise<Outcome> {
   const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, system);
   const variant = `${live ? ' as a live image' : ''}${base ? ' on the base nix' : ''}`;
   const about = `${system.title}, profile ${profile} (${profileOf(system, profile).title})${variant}, from ${from}`;
-  const env = declaredEnv(args.list('env'), host.env);
-  if (args.has('dry-run')) return await dryRun(task, about, { root: loaded.folder, page, base, system, profile, packages, recipes, sources, env });
+  if (args.has('dry-run')) return await dryRun(task, about, { ...ordered, page, system });
   const password = await passwordOf(task, page, profile);
   const part = args.text('component');
   say(`building ${part === undefined ? '' : `${part} of `}${about}`);
   for (const text of part === undefined ? packageNotes({ system: page, sources, packages, recipes }) : []) say(text);
-  const outDir = task.path(args.text('out') ?? loaded.outDir);
   const watch = watchBuild(task);
   const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
   try {
     const compile = { cache, ...compilerOptions(task) };
-    const request = { system: page, base, profile, live, packages, recipes, sources, password, root: loaded.folder, outDir, env, compile };
+    const request = { ...ordered, password, compile };
     if (part !== undefined) return await buildPart(task, part, request, watch, startMs);
     const { imagePath, manifestPath, image, sources: taken, compiled, nix } = await buildSystem(request, { report: watch.report, signal });
     const seconds = secondsSince(startMs);
@@ -135,9 +146,8 @@ async function buildPart(task: Task, name: string, request: BuildRequest, watch:
   };
 }
 
-interface DryRun extends Pick<BuildRequest, 'root' | 'profile' | 'packages' | 'recipes' | 'sources' | 'env'> {
+interface DryRun extends Pick<BuildRequest, 'root' | 'base' | 'profile' | 'packages' | 'recipes' | 'sources' | 'env'> {
   readonly page: System;
-  readonly base: 'nix' | undefined;
   readonly system: System;
 }
 

@@ -1,0 +1,10 @@
+// The modules that a page consists of.
+import { join } from 'node:path';
+import { isIn } from '../../watch/watch-set.ts';
+import { importClosure } from '../copy/import-closure.ts';
+
+/** The page and what it imports, absolute, without modules in the folder `lib` of the builder. */
+export async function pageFiles(page: string, lib: string): Promise<readonly string[]> {
+  const { files } = await importClosure('/', [page.slice(1)]);
+  return files.map((file) => join('/', file)).filter((file) => !isIn(file, lib));
+}
