@@ -1,7 +1,7 @@
 // What is watched, as data: which changed paths count. Looks at no file.
 import { basename } from 'node:path';
 
-/** All paths are absolute, without links. */
+/** All paths are absolute. */
 export interface WatchSet {
   /** Everything in them counts. */
   readonly folders: readonly string[];

@@ -44,3 +44,16 @@ export class BuildClock {
     }
   }
 }
+
+/** Notes of builds are the same in every round: each is passed on once. */
+export class NotesOnce {
+  readonly #seen = new Set<string>();
+
+  of(report: Report): Report {
+    return (event) => {
+      if (event.kind === 'note' && this.#seen.has(event.text)) return;
+      if (event.kind === 'note') this.#seen.add(event.text);
+      report(event);
+    };
+  }
+}

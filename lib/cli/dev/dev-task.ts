@@ -108,7 +108,7 @@ class Loop {
 
   async #attempt(cause: RoundCause, signal: AbortSignal, round: number): Promise<RoundResult> {
     try {
-      return await this.#subject.round(cause, { signal, report: this.#screen.ofBuild });
+      return await this.#subject.round(cause, { signal, report: this.#screen.report });
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof Failure) || error.blame === 'interrupted') throw error;
@@ -151,11 +151,13 @@ class Loop {
     this.#isInConsole = true;
     this.#keys.close();
     this.#screen.hold();
-    const { stdout } = this.#terminal;
+    const { stdin, stdout } = this.#terminal;
     stdout.write(otherScreen.enter);
     stdout.write(machine.shown);
     try {
-      await joinTerminal(serial, this.#terminal, this.#task.signal);
+      const joined = joinTerminal(serial, this.#terminal, this.#task.signal);
+      stdin.resume(); // it was paused when the keys were closed
+      await joined;
     } finally {
       stdout.write(otherScreen.leave);
       this.#screen.release();

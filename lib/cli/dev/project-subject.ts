@@ -5,7 +5,7 @@ import { projectFolders } from '../../watch/project-folders.ts';
 import { cacheDirOf } from '../flags/cache-flag.ts';
 import { compileProjects } from '../tasks/crates-task.ts';
 import type { Task } from '../task.ts';
-import { BuildClock } from './build-clock.ts';
+import { BuildClock, NotesOnce } from './build-clock.ts';
 import type { RoundResult } from './round-result.ts';
 import type { Subject } from './subject.ts';
 
@@ -15,6 +15,7 @@ export function projectSubject(task: Task, more: readonly string[]): Subject {
   const [word = '.'] = args.words;
   const dir = path(word);
   const out = path(args.text('out') ?? 'out');
+  const notes = new NotesOnce();
   return {
     title: word,
     async watched() {
@@ -24,7 +25,7 @@ export function projectSubject(task: Task, more: readonly string[]): Subject {
     },
     async round(_cause, { signal, report }): Promise<RoundResult> {
       const clock = new BuildClock();
-      const { json } = await compileProjects({ ...task, args: quietArgs(args), signal, report: clock.watch(report) });
+      const { json } = await compileProjects({ ...task, args: quietArgs(args), signal, report: clock.watch(notes.of(report)) });
       const { misses, hits } = json as { readonly misses: number; readonly hits: number };
       const { total, ...parts } = clock.parts();
       return { ok: true, built: { compiled: misses, hits, seconds: total / 1000 }, parts };

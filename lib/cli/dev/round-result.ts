@@ -63,7 +63,7 @@ export function roundJson(result: RoundResult, about: RoundAbout): Json {
     ...about,
     files: [...about.files],
     ok,
-    ...(built && { built: { ...built } }),
+    ...(built && { built: { ...built, seconds: Math.round(built.seconds * 100) / 100 } }),
     ...(image === undefined ? {} : { image }),
     ...(verdict && { verdict: { ...verdict } }),
     ...(command && { command: { ...command } }),

@@ -25,7 +25,7 @@ import { repository } from '../repository.ts';
 import { orderedBuild } from '../tasks/build-task.ts';
 import type { OrderedBuild } from '../tasks/build-task.ts';
 import type { Task } from '../task.ts';
-import { BuildClock } from './build-clock.ts';
+import { BuildClock, NotesOnce } from './build-clock.ts';
 import { quickLimits } from './guest-command-task.ts';
 import { KeptMachine } from './kept-machine.ts';
 import { quietArgs } from './project-subject.ts';
@@ -46,6 +46,7 @@ export class SystemSubject implements Subject {
   readonly #task: Task;
   readonly #only: Only | undefined;
   readonly #more: readonly string[];
+  readonly #notes = new NotesOnce();
   #page: { readonly file: string; readonly files: ReadonlySet<string> } | undefined;
   /** What the machine that runs has booted. */
   #booted: string | undefined;
@@ -116,10 +117,10 @@ export class SystemSubject implements Subject {
     const task = this.#task;
     const clock = new BuildClock();
     const ordered = await orderedBuild(task);
-    const cache = await openCache(cacheDirOf(task), process.pid, report);
+    const cache = await openCache(cacheDirOf(task), process.pid, this.#notes.of(report));
     try {
       const request = { ...ordered.request, compile: { cache, ...compilerOptions(task) } };
-      const watched = { signal, report: clock.watch(report) };
+      const watched = { signal, report: clock.watch(this.#notes.of(report)) };
       if (this.#only === 'compile') return { result: builtResult(await compileComponents(request, watched), clock) };
       const { imagePath, manifestPath, compiled } = await buildSystem(request, watched);
       return { result: { ...builtResult(compiled, clock), image: imagePath }, identity: await bootedBytes(manifestPath, ordered) };
