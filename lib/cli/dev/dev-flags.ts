@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
-import { isPagePath, systemNames } from '../../system/find-page.ts';
+import { findPage, isPagePath } from '../../system/find-page.ts';
 import type { OnBusy } from '../../watch/rounds.ts';
 import type { CommandLine, Flag } from '../command-line.ts';
 import { machineFlags, verdictFlags } from '../flags/boot-flags.ts';
@@ -33,9 +33,16 @@ export const devFlags: Readonly<Record<string, Flag>> = { ...loopFlags, ...ofPro
 export async function kindOf(word: string, { path }: Pick<Task, 'path'>): Promise<'system' | 'project'> {
   if (word.endsWith('.ts')) return 'system';
   const isProject = existsSync(join(path(word), 'Cargo.toml'));
-  if (!isPagePath(word) && (!isProject || (await systemNames(repository)).includes(word))) return 'system';
+  if (!isPagePath(word) && (!isProject || (await isSystem(word)))) return 'system';
   if (isProject) return 'project';
   throw cannot(`watch "${word}"`, 'it is neither a system nor the folder of a Cargo project', { blame: 'usage' });
+}
+
+async function isSystem(name: string): Promise<boolean> {
+  return await findPage(repository, name).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Refuses flags that mean nothing for what is watched. */

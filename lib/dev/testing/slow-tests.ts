@@ -46,6 +46,7 @@ export const slowTests: ReadonlySet<string> = new Set([
   'lib/crates/run/deep-key.test.ts',
   'lib/crates/std-plan.test.ts',
   'lib/dev/bench/crates-benchmark.test.ts',
+  'lib/dev/bench/loop-benchmark.test.ts',
   'lib/dev/bench/workspace-benchmark.test.ts',
   'lib/dev/histories/history-stress.test.ts',
   'lib/dev/histories/written-history.test.ts',
