@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Debounce, quietMs } from './debounce.ts';
+import type { Change } from './news.ts';
 
 /** A clock for one timer. */
 function clock(): { readonly after: (ms: number, work: () => void) => () => void; readonly ring: () => void; readonly asked: number[] } {
@@ -18,33 +19,36 @@ function clock(): { readonly after: (ms: number, work: () => void) => () => void
   };
 }
 
+const changes = (...paths: readonly string[]): readonly Change[] => paths.map((path) => ({ path, created: path === 'b' }));
+const names = (group: readonly Change[]): string => group.map(({ path, created }) => `${path}${created ? '+' : ''}`).join();
+
 test('changes are one group until it was quiet, each path once', () => {
-  const groups: (readonly string[])[] = [];
+  const groups: string[] = [];
   const { after, ring, asked } = clock();
-  const debounce = new Debounce((paths) => groups.push(paths), after);
-  debounce.add(['a', 'b']);
+  const debounce = new Debounce((group) => groups.push(names(group)), after);
+  debounce.add(changes('a', 'b'));
   debounce.add([]);
-  debounce.add(['b', 'c']);
+  debounce.add([{ path: 'b', created: false }, ...changes('c')]);
   assert.equal([groups, asked], [[], [quietMs, quietMs]]);
   ring();
-  debounce.add(['d']);
+  debounce.add(changes('d'));
   ring();
-  assert.equal(groups, [['a', 'b', 'c'], ['d']]);
+  assert.equal(groups, ['a,b+,c', 'd']);
 });
 
 test('after close nothing comes', () => {
-  const groups: (readonly string[])[] = [];
+  const groups: string[] = [];
   const { after, ring } = clock();
-  const debounce = new Debounce((paths) => groups.push(paths), after);
-  debounce.add(['a']);
+  const debounce = new Debounce((group) => groups.push(names(group)), after);
+  debounce.add(changes('a'));
   debounce.close();
   ring();
   assert.equal(groups, []);
 });
 
 test('the clock of the process is used without another one', async () => {
-  const group = await new Promise<readonly string[]>((resolve) => new Debounce(resolve).add(['a']));
-  assert.equal(group, ['a']);
+  const group = await new Promise<readonly Change[]>((resolve) => new Debounce(resolve).add(changes('a')));
+  assert.is(names(group), 'a');
 });
 
 test.run();

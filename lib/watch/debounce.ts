@@ -1,4 +1,5 @@
-// Collects changed paths until none has come for a while. Editors write a file in several steps, and git changes many at once.
+// Collects changes until none has come for a while. Editors write a file in several steps, and git changes many at once.
+import type { Change } from './news.ts';
 
 /** Does `work` after a time; the function that is returned cancels it. Tests have a clock of their own. */
 export type After = (ms: number, work: () => void) => () => void;
@@ -12,23 +13,24 @@ export const after: After = (ms, work) => {
 export const quietMs = 50;
 
 export class Debounce {
-  readonly #paths = new Set<string>();
-  readonly #onQuiet: (paths: readonly string[]) => void;
+  readonly #changes = new Map<string, Change>();
+  readonly #onQuiet: (changes: readonly Change[]) => void;
   readonly #after: After;
   #cancel: () => void = () => undefined;
 
-  constructor(onQuiet: (paths: readonly string[]) => void, clock: After = after) {
+  /** `onQuiet` gets each path once, with what was reported of it first. */
+  constructor(onQuiet: (changes: readonly Change[]) => void, clock: After = after) {
     this.#onQuiet = onQuiet;
     this.#after = clock;
   }
 
-  add(paths: readonly string[]): void {
-    if (paths.length === 0) return;
-    for (const path of paths) this.#paths.add(path);
+  add(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    for (const change of changes) if (!this.#changes.has(change.path)) this.#changes.set(change.path, change);
     this.#cancel();
     this.#cancel = this.#after(quietMs, () => {
-      const group = [...this.#paths];
-      this.#paths.clear();
+      const group = [...this.#changes.values()];
+      this.#changes.clear();
       this.#onQuiet(group);
     });
   }
@@ -36,6 +38,6 @@ export class Debounce {
   /** Forgets what has come and is not reported yet. */
   close(): void {
     this.#cancel();
-    this.#paths.clear();
+    this.#changes.clear();
   }
 }

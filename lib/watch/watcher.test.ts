@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
+import type { Change } from './news.ts';
 import { parcelWatcher, subscribed, watchFailure } from './watcher.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'watcher-'));
@@ -37,8 +38,8 @@ test('changes of files are reported, those of excluded folders are not, and afte
   const until = async (name: string): Promise<void> => {
     while (!seen.some((path) => path.endsWith(name))) await new Promise<void>((resolve) => (wake = resolve));
   };
-  const hear = (paths: readonly string[]): void => {
-    seen.push(...paths);
+  const hear = (changes: readonly Change[]): void => {
+    seen.push(...changes.map(({ path }) => path));
     wake();
   };
   const set = { folders: [tree], files: [join(pages, 'a.ts')], excluded: [join(tree, 'target')] };

@@ -1,6 +1,7 @@
 // Watches folders of the user for changes, by inotify (@parcel/watcher). Says which paths changed, and nothing about what they mean.
 import { dirname } from 'node:path';
 import { cannot, Failure } from '../core/errors.ts';
+import type { Change } from './news.ts';
 import { isIn } from './watch-set.ts';
 import type { WatchSet } from './watch-set.ts';
 
@@ -10,15 +11,15 @@ export interface Watch {
 }
 
 /**
- * Starts watching. Resolves when every change from now on is reported: `onPaths` gets absolute paths, soon after they changed. `onLost` is
- * called when watching has failed. Tests have a puppet in its place.
+ * Starts watching. Resolves when every change from now on is reported, soon after it happened, some more than once. `onLost` is called when
+ * watching has failed. Tests have a puppet in its place.
  */
-export type Watcher = (set: WatchSet, onPaths: (paths: readonly string[]) => void, onLost: (error: unknown) => void) => Promise<Watch>;
+export type Watcher = (set: WatchSet, onChanges: (changes: readonly Change[]) => void, onLost: (error: unknown) => void) => Promise<Watch>;
 
 type Parcel = typeof import('@parcel/watcher');
 
 /** Watches with @parcel/watcher. A host whose limits of inotify are reached is a Failure (host) that names the limit. */
-export const parcelWatcher: Watcher = async (set, onPaths, onLost) => {
+export const parcelWatcher: Watcher = async (set, onChanges, onLost) => {
   const parcel = await loadedParcel();
   const subscriptions: { unsubscribe(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
@@ -26,8 +27,8 @@ export const parcelWatcher: Watcher = async (set, onPaths, onLost) => {
   };
   try {
     for (const { folder, ignore } of subscribed(set)) {
-      const hear = (error: Error | null, events: readonly { readonly path: string }[]): void =>
-        error ? onLost(watchFailure(folder, error)) : onPaths(events.map(({ path }) => path));
+      const hear = (error: Error | null, events: readonly { readonly path: string; readonly type: string }[]): void =>
+        error ? onLost(watchFailure(folder, error)) : onChanges(events.map(({ path, type }) => ({ path, created: type === 'create' })));
       const subscription = await parcel.subscribe(folder, hear, { ignore: [...ignore] }).catch((error: unknown) => {
         throw watchFailure(folder, error);
       });

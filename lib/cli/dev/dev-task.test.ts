@@ -55,11 +55,11 @@ function running(words: readonly string[], more: Readonly<Record<string, string>
   const [seen, screen] = [new Growing(), new Growing()];
   const sets: WatchSet[] = [];
   let open = 0;
-  let report: (paths: readonly string[]) => void = () => undefined;
-  const watcher: Watcher = async (set, onPaths) => {
+  let report: Parameters<Watcher>[1] = () => undefined;
+  const watcher: Watcher = async (set, onChanges) => {
     sets.push(set);
     open++;
-    report = onPaths;
+    report = onChanges;
     return { close: async () => void open-- };
   };
   const { task } = puppetTask(devFlags, words, dir, { ...env, ...more });
@@ -75,7 +75,7 @@ function running(words: readonly string[], more: Readonly<Record<string, string>
     seen.add(`ended: ${String(error)}\n`);
     return error;
   });
-  return { seen, screen, sets, open: () => open, changed: (...paths) => report(paths), key: (keys) => void stdin.write(keys), ended };
+  return { seen, screen, sets, open: () => open, changed: (...paths) => report(paths.map((path) => ({ path, created: false }))), key: (keys) => void stdin.write(keys), ended };
 }
 
 async function project(name: string, main: string): Promise<string> {

@@ -5,6 +5,8 @@ import { Failure } from '../../core/errors.ts';
 import { plural } from '../../core/sizes.ts';
 import { withoutIgnored } from '../../watch/ignored-paths.ts';
 import { Debounce } from '../../watch/debounce.ts';
+import { News } from '../../watch/news.ts';
+import type { Change } from '../../watch/news.ts';
 import { withoutGeneration } from '../../watch/page-reload.ts';
 import { Rounds } from '../../watch/rounds.ts';
 import type { OnBusy, RoundCause } from '../../watch/rounds.ts';
@@ -45,6 +47,7 @@ class Loop {
   readonly #terminal: Terminal;
   readonly #screen: Screen;
   readonly #keys: Keys;
+  readonly #news = new News();
   #rounds: Rounds | undefined;
   #count = 0;
   #set: WatchSet = { folders: [], files: [], excluded: [] };
@@ -64,11 +67,11 @@ class Loop {
     const lost = new AbortController();
     const rounds = new Rounds((cause, stop) => this.#round(cause, stop, watching), onBusy, (cause, then) => this.#late(cause, then));
     this.#rounds = rounds;
-    const debounce = new Debounce((paths) => void this.#changed(paths).catch((error: unknown) => lost.abort(error)));
+    const debounce = new Debounce((changes) => void this.#changed(changes).catch((error: unknown) => lost.abort(error)));
     const watching = async (): Promise<void> => {
       const set = await this.#subject.watched();
       if (this.#watch && isSameSet(set, this.#set)) return;
-      const next = await watcher(set, (paths) => debounce.add(paths.filter((one) => this.#counts(one))), (error) => lost.abort(error));
+      const next = await watcher(set, (changes) => debounce.add(changes.filter(({ path }) => this.#counts(path))), (error) => lost.abort(error));
       await this.#watch?.close();
       this.#watch = next;
       this.#set = set;
@@ -123,8 +126,10 @@ class Loop {
     return counts(file, this.#set) && !(this.#rounds?.isRunning === true && basename(file) === 'Cargo.lock');
   }
 
-  async #changed(paths: readonly string[]): Promise<void> {
+  async #changed(changes: readonly Change[]): Promise<void> {
     const { host, signal } = this.#task;
+    const paths = this.#news.of(changes);
+    if (paths.length === 0) return;
     const kept = await withoutIgnored(paths, { folders: this.#set.folders, env: host.env }, { signal });
     if (kept.length > 0) this.#rounds?.ask({ kind: 'change', paths: kept });
   }

@@ -1,7 +1,7 @@
 // Measures the way from an edit of a kernel to its verdict, with tasks/dev.ts as a user runs it: a real watcher, a real machine. The part of the linker
 // is measured apart, because rustc does not report it in an ordinary call.
 import { cp, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { run, start } from '../../core/sh.ts';
@@ -86,11 +86,11 @@ async function measuredRounds(subject: LoopSubject, folder: string, { scratch, e
   }
 }
 
-/** Each edit makes another kernel. */
+/** Each edit makes a kernel that the cache does not have: the folder has a name of its own, made at random. */
 async function edit({ file, text }: LoopSubject, folder: string, round: number): Promise<void> {
   const path = join(folder, file);
   const before = await readFile(path, 'utf8');
-  await writeFile(path, before.replace(new RegExp(`${text}(?: v\\d+)?`), `${text} v${round}`));
+  await writeFile(path, before.replace(new RegExp(`${text}(?: v\\d+-\\w+)?`), `${text} v${round}-${dirname(folder).slice(-6)}`));
 }
 
 /** Builds once with rustc's own clock, for the kernel alone; its "link" is the last one that is printed. */
