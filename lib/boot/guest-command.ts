@@ -37,7 +37,12 @@ export function shellLine(words: readonly string[]): string {
  * Runs the command; its status is a result. A login that fails, a guest that cannot mount a folder, a machine that ends and a panic are
  * Failures. `ended` settles when the machine has ended.
  */
-export async function runInGuest(line: ShellLine, ended: Promise<unknown>, wanted: GuestCommand, { signal }: Pick<Context, 'signal'>): Promise<CommandResult> {
+export async function runInGuest(
+  line: ShellLine,
+  ended: Promise<unknown>,
+  wanted: GuestCommand,
+  { signal }: Pick<Context, 'signal'>,
+): Promise<CommandResult> {
   const gone = new AbortController();
   const what = `run "${wanted.command}" in the guest`;
   void ended.then(() => gone.abort(cannot(what, 'the machine has ended')));
@@ -91,12 +96,18 @@ function watchPanics(line: ShellLine, { panics }: GuestCommand['rules'], onDead:
   };
 }
 
-/** The shell of a guest: that of the profile's session, else that of the page. A system without either is a Failure (usage). */
-export function guestShellOf(system: { readonly name: string; readonly session?: { readonly login?: GuestShell }; readonly shell?: GuestShell }): GuestShell {
-  const { session, shell } = system;
+/** What of a system says how a shell is reached. */
+export interface ShellFacts {
+  readonly name: string;
+  readonly session?: { readonly login?: GuestShell };
+  readonly shell?: GuestShell;
+}
+
+/** Returns the shell of a guest: that of the profile's session, else that of the page. A system without either is a Failure (usage). */
+export function guestShellOf({ name, session, shell }: ShellFacts): GuestShell {
   if (session) return session.login ?? {};
   if (shell) return shell;
-  throw new Failure('usage', `Cannot run a command in ${system.name}: its page has no shell`, {
+  throw new Failure('usage', `Cannot run a command in ${name}: its page has no shell`, {
     hint: "shell: { user: 'NAME' } on the page is the user who logs in; shell: {} is a console without a login",
   });
 }

@@ -26,6 +26,11 @@ export interface Cache {
   readonly digests: FileDigests;
   /** Records of one kind ("actions", "inputs", "plans"), in a folder of that name. */
   records<T extends Json>(kind: string, is: (value: Json) => value is T): Promise<Records<T>>;
+  /**
+   * Returns the same cache for a further run of this process: blobs that were verified stay so, and files are looked at anew. It is closed before the
+   * one that it is of.
+   */
+  again(): Cache;
   close(): Promise<void>;
 }
 
@@ -38,22 +43,26 @@ export async function openCache(dir: string, pid: number, report: Report): Promi
     await sweep(join(home, 'tmp'));
     const tmpDir = await mkdtemp(join(home, 'tmp', `${pid}-`));
     const content = await openContentStore(join(home, 'content'), tmpDir, report);
-    const digests = openFileDigests(join(home, 'digests'), tmpDir);
-    return {
-      root: dir,
-      dir: home,
-      tmpDir,
-      content,
-      digests,
-      records: (kind, is) => openRecords(join(home, kind), tmpDir, is, report),
-      async close() {
-        try {
-          await digests.save();
-        } finally {
-          removeTree(tmpDir);
-        }
-      },
+    const open = (close: () => void): Cache => {
+      const digests = openFileDigests(join(home, 'digests'), tmpDir);
+      return {
+        root: dir,
+        dir: home,
+        tmpDir,
+        content,
+        digests,
+        records: (kind, is) => openRecords(join(home, kind), tmpDir, is, report),
+        again: () => open(() => undefined),
+        async close() {
+          try {
+            await digests.save();
+          } finally {
+            close();
+          }
+        },
+      };
     };
+    return open(() => removeTree(tmpDir));
   } catch (error) {
     throw cannotBecause(`open the cache in "${dir}"`, error, 'choose another folder with --cache DIR');
   }

@@ -12,7 +12,11 @@ export interface GitQuestion {
 }
 
 /** Returns the paths that git does not ignore. Outside of repositories, and without git, that is all of them. */
-export async function withoutIgnored(paths: readonly string[], { folders, env }: GitQuestion, { signal }: Pick<Context, 'signal'>): Promise<readonly string[]> {
+export async function withoutIgnored(
+  paths: readonly string[],
+  { folders, env }: GitQuestion,
+  { signal }: Pick<Context, 'signal'>,
+): Promise<readonly string[]> {
   const git = await findProgram('git', env['PATH'] ?? '');
   if (git === undefined) return paths;
   const ignored = new Set<string>();

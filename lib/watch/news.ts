@@ -1,5 +1,5 @@
-// Which reports of changes are news. A watcher reports one save of a file several times, some later than the round that has read it already; and editors
-// write to temporary files first.
+// Which reports of changes are news. A watcher reports one save of a file several times, some of it after a round has read the
+// file. Editors write to temporary files first.
 import { lstatSync } from 'node:fs';
 
 /** A report of a watcher. */

@@ -58,5 +58,6 @@ async function membersOf(manifest: TomlTable, folder: string): Promise<readonly 
   const patterns = Array.isArray(members) ? members.filter((one) => typeof one === 'string') : [];
   if (patterns.length === 0) return [];
   const { globby } = await import('globby');
-  return await globby(patterns, { cwd: folder, absolute: true, onlyDirectories: true, expandDirectories: false, ignore: ['**/target/**', '**/.git/**'] });
+  const ignore = ['**/target/**', '**/.git/**'];
+  return await globby(patterns, { cwd: folder, absolute: true, onlyDirectories: true, expandDirectories: false, ignore });
 }

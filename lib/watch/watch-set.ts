@@ -23,7 +23,8 @@ export function counts(path: string, { folders, files, excluded }: WatchSet): bo
 
 /** Whether both watch the same paths. */
 export function isSameSet(one: WatchSet, other: WatchSet): boolean {
-  const text = ({ folders, files, excluded }: WatchSet): string => JSON.stringify([folders, files, excluded].map((list) => [...new Set(list)].sort()));
+  const text = ({ folders, files, excluded }: WatchSet): string =>
+    JSON.stringify([folders, files, excluded].map((list) => [...new Set(list)].sort()));
   return text(one) === text(other);
 }
 

@@ -136,7 +136,7 @@ test('tasks, examples and copies that there are not are named', async () => {
   assert.is(await said(copyTasks({ root, folder, tasks: ['net'], examples: ['../x'], parts: [] })), 'Cannot copy the example "../x": there is no such example');
   assert.is(await said(checkCopy(root, folder)), `Cannot look at the copy in "${folder}": it has no bloomery/origin.json`);
   const part = copyTasks({ root, folder, tasks: ['net'], examples: [], parts: ['kernel-test'] });
-  assert.is(await said(part), 'Cannot copy the part "kernel-test": the parts are kernel-tests, other-kernels, rebuild');
+  assert.is(await said(part), 'Cannot copy the part "kernel-test": the parts are kernel-tests, guest-commands, image-builds, other-kernels, rebuild');
   await mkdir(join(folder, 'bloomery'), { recursive: true });
   await writeFile(join(folder, 'bloomery/origin.json'), '{ "format": 1, "files": { "a": "b" } }');
   assert.match(await said(checkCopy(root, folder)), /^Cannot read ".*origin\.json": files\.a: it must be a SHA-256$/);

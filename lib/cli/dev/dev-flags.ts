@@ -13,9 +13,9 @@ import type { Task } from '../task.ts';
 import type { Only } from './system-subject.ts';
 
 const loopFlags = {
-  only: { type: 'string', value: 'compile|image|boot', help: 'how far a round goes: compile, assemble the image; boot: boot a new image, build nothing' },
+  only: { type: 'string', value: 'compile|image|boot', help: 'compile without an image, assemble without a machine, or boot new images and build nothing' },
   run: { type: 'string', value: 'COMMAND', help: 'run this line of a shell in the guest when it has booted; its status decides too' },
-  'on-busy': { type: 'string', value: 'restart|wait', help: 'what a change does to a round that runs: stop it and start again (default), or wait for its end' },
+  'on-busy': { type: 'string', value: 'restart|wait', help: 'a change stops the round that runs, and the next one begins (default), or waits for its end' },
   watch: { type: 'string', value: 'DIR', multiple: true, help: 'watch this folder too' },
   json: { type: 'boolean', help: 'print one JSON object per round, each on a line' },
 } as const satisfies Record<string, Flag>;
@@ -24,8 +24,8 @@ const { set: _set, timings: _timings, ...ofProject } = projectFlags;
 const { 'dry-run': _dryRun, component: _component, encrypt: _encrypt, 'password-file': _passwordFile, timings: _, ...ofBuild } = buildFlags;
 const { image: _image, system: _system, ...ofMachine } = machineFlags;
 const { expect: _expect, send: _send, ...ofVerdict } = verdictFlags;
-const log = { log: { type: 'string', value: 'FILE', help: 'the transcript of the last boot (default: in out/logs)' } } as const satisfies Record<string, Flag>;
-const ofSystem = { ...ofBuild, ...ofMachine, ...ofVerdict, ...log };
+const log: Flag = { type: 'string', value: 'FILE', help: 'the transcript of the last boot (default: in out/logs)' };
+const ofSystem = { ...ofBuild, ...ofMachine, ...ofVerdict, log };
 
 export const devFlags: Readonly<Record<string, Flag>> = { ...loopFlags, ...ofProject, ...ofSystem };
 

@@ -75,7 +75,8 @@ function running(words: readonly string[], more: Readonly<Record<string, string>
     seen.add(`ended: ${String(error)}\n`);
     return error;
   });
-  return { seen, screen, sets, open: () => open, changed: (...paths) => report(paths.map((path) => ({ path, created: false }))), key: (keys) => void stdin.write(keys), ended };
+  const changed = (...paths: readonly string[]): void => report(paths.map((path) => ({ path, created: false })));
+  return { seen, screen, sets, open: () => open, changed, key: (keys) => void stdin.write(keys), ended };
 }
 
 async function project(name: string, main: string): Promise<string> {

@@ -69,7 +69,8 @@ export function quickLimits(limits: Limits): Limits {
 
 /** Flags of runs on a terminal. */
 function refuseOtherRuns(args: Task['args']): void {
-  const other = ['graphical', 'gdb', 'gdb-wait', 'vscode', 'cast', 'restore', 'symbols'].find((flag) => args.has(flag) || args.text(flag) !== undefined);
+  const flags = ['graphical', 'gdb', 'gdb-wait', 'vscode', 'cast', 'restore', 'symbols'];
+  const other = flags.find((flag) => args.has(flag) || args.text(flag) !== undefined);
   if (other === undefined) return;
   throw cannot('read the command line', `--${other} is for a console on the terminal, not for -- COMMAND`, { blame: 'usage' });
 }

@@ -14,6 +14,8 @@ const keptBytes = 64 * 1024;
 export interface KeptBoot {
   readonly judgement: Judgement;
   readonly evidence: Evidence;
+  /** How long the end of the machine before took, in milliseconds. */
+  readonly stopMs: number;
   /** Milliseconds from the start of the machine. */
   readonly firstMilestoneMs: number | undefined;
   readonly promptMs: number | undefined;
@@ -45,6 +47,7 @@ export class KeptMachine {
 
   /** Ends the machine before, boots another one and returns its verdict. Only a machine that booted runs on. An abort of `signal` ends it. */
   async boot(order: Order, { signal, report }: Context, onMilestone: (name: string) => void): Promise<KeptBoot> {
+    const stopsMs = performance.now();
     await this.stop();
     signal.throwIfAborted();
     const startMs = performance.now();
@@ -67,7 +70,7 @@ export class KeptMachine {
             },
             onVerdict: (judgement, _machine, evidence) => {
               const at = { firstMilestoneMs: times.first, promptMs: times.prompt, verdictMs: performance.now() - startMs };
-              resolve({ judgement, evidence, ...at });
+              resolve({ judgement, evidence, stopMs: startMs - stopsMs, ...at });
             },
           },
           { signal: abort.signal, report },

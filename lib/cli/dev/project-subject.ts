@@ -8,6 +8,7 @@ import type { Task } from '../task.ts';
 import { BuildClock, NotesOnce } from './build-clock.ts';
 import type { RoundResult } from './round-result.ts';
 import type { Subject } from './subject.ts';
+import { WarmCache } from './warm-cache.ts';
 
 /** `task` has the flags of tasks/crates.ts, with the folder of the project as its word. */
 export function projectSubject(task: Task, more: readonly string[]): Subject {
@@ -16,6 +17,7 @@ export function projectSubject(task: Task, more: readonly string[]): Subject {
   const dir = path(word);
   const out = path(args.text('out') ?? 'out');
   const notes = new NotesOnce();
+  const warm = new WarmCache(cacheDirOf(task));
   return {
     title: word,
     async watched() {
@@ -25,12 +27,14 @@ export function projectSubject(task: Task, more: readonly string[]): Subject {
     },
     async round(_cause, { signal, report }): Promise<RoundResult> {
       const clock = new BuildClock();
-      const { json } = await compileProjects({ ...task, args: quietArgs(args), signal, report: clock.watch(notes.of(report)) });
+      const watched = clock.watch(notes.of(report));
+      const own = { ...task, args: quietArgs(args), signal, report: watched };
+      const { json } = await warm.use(watched, (cache) => compileProjects(own, cache));
       const { misses, hits } = json as { readonly misses: number; readonly hits: number };
       const { total, ...parts } = clock.parts();
       return { ok: true, built: { compiled: misses, hits, seconds: total / 1000 }, parts };
     },
-    close: async () => undefined,
+    close: () => warm.close(),
   };
 }
 

@@ -11,12 +11,14 @@ const digest = '0'.repeat(64) as Extract<Event, { kind: 'unit-finished' }>['key'
 
 test('a line says what was built, what booted, and how long the parts took', () => {
   assert.is(roundLine({ ok: true, built, parts: {} }), 'built in 0.42 s (1 compiled, 44 hits)');
-  const whole = { ok: true, built, verdict, command: { text: 'ls', status: 2, output: '' }, parts: { compile: 300, image: 1, boot: 1200, judging: 204 } };
+  const parts = { compile: 300, image: 1, boot: 1200, judging: 204 };
+  const whole = { ok: true, built, verdict, command: { text: 'ls', status: 2, output: '' }, parts };
   assert.is(
     roundLine(whole),
     'built in 0.42 s (1 compiled, 44 hits), booted after 1.2 s: "> ", "ls" exited with status 2 [compile 0.30, boot 1.20, judging 0.20]',
   );
-  assert.is(roundLine({ ok: true, built, sameMachine: true, parts: {} }), 'built in 0.42 s (1 compiled, 44 hits), the same bytes: the machine runs on');
+  const same = roundLine({ ok: true, built, sameMachine: true, parts: {} });
+  assert.is(same, 'built in 0.42 s (1 compiled, 44 hits), the same bytes: the machine runs on');
   assert.is(roundLine({ ok: false, error: 'Cannot compile p: no', parts: {} }), 'failed: Cannot compile p: no');
 });
 

@@ -11,6 +11,8 @@ export interface RoundParts {
   readonly image?: number;
   /** The rest of the build: keys, staging, publishing. */
   readonly other?: number;
+  /** The end of the machine before. */
+  readonly stop?: number;
   /** From the start of the machine to the first milestone of the console. */
   readonly firmware?: number;
   /** From there to the prompt, or to what ended the boot. */

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { openCache } from '../../cache/cache.ts';
 import { buildSystem } from '../../assemble/build-system.ts';
 import { compileComponents, orderedProjects } from '../../assemble/compile-components.ts';
 import { guestShellOf, runInGuest } from '../../boot/guest-command.ts';
@@ -31,6 +30,7 @@ import { KeptMachine } from './kept-machine.ts';
 import { quietArgs } from './project-subject.ts';
 import type { RoundResult } from './round-result.ts';
 import type { Subject } from './subject.ts';
+import { WarmCache } from './warm-cache.ts';
 
 /** How far a round goes. `boot` builds nothing. */
 export type Only = 'compile' | 'image' | 'boot';
@@ -47,6 +47,7 @@ export class SystemSubject implements Subject {
   readonly #only: Only | undefined;
   readonly #more: readonly string[];
   readonly #notes = new NotesOnce();
+  readonly #warm: WarmCache;
   #page: { readonly file: string; readonly files: ReadonlySet<string> } | undefined;
   /** What the machine that runs has booted. */
   #booted: string | undefined;
@@ -56,6 +57,7 @@ export class SystemSubject implements Subject {
     this.#task = { ...task, args: quietArgs(task.args) };
     this.#only = only;
     this.#more = more;
+    this.#warm = new WarmCache(cacheDirOf(task));
   }
 
   get title(): string {
@@ -96,6 +98,7 @@ export class SystemSubject implements Subject {
 
   async close(): Promise<void> {
     await this.machine.stop();
+    await this.#warm.close();
   }
 
   #isOfPage(path: string): boolean {
@@ -117,16 +120,13 @@ export class SystemSubject implements Subject {
     const task = this.#task;
     const clock = new BuildClock();
     const ordered = await orderedBuild(task);
-    const cache = await openCache(cacheDirOf(task), process.pid, this.#notes.of(report));
-    try {
+    const watched = { signal, report: clock.watch(this.#notes.of(report)) };
+    return await this.#warm.use(watched.report, async (cache) => {
       const request = { ...ordered.request, compile: { cache, ...compilerOptions(task) } };
-      const watched = { signal, report: clock.watch(this.#notes.of(report)) };
       if (this.#only === 'compile') return { result: builtResult(await compileComponents(request, watched), clock) };
       const { imagePath, manifestPath, compiled } = await buildSystem(request, watched);
       return { result: { ...builtResult(compiled, clock), image: imagePath }, identity: await bootedBytes(manifestPath, ordered) };
-    } finally {
-      await cache.close();
-    }
+    });
   }
 
   async #boot(built: RoundResult, { signal, report }: Context): Promise<RoundResult> {
@@ -139,7 +139,7 @@ export class SystemSubject implements Subject {
     let ran: RoundResult['command'];
     let commandMs = 0;
     const limits = bootLimits(args, system.console.limits);
-    const { judgement, evidence, firstMilestoneMs, promptMs, verdictMs } = await this.machine.boot(
+    const { judgement, evidence, stopMs, firstMilestoneMs, promptMs, verdictMs } = await this.machine.boot(
       {
         ...order,
         ...{ rules: system.console, limits: args.text('grace') === undefined ? quickLimits(limits) : limits, steps: [], log: transcript },
@@ -163,7 +163,7 @@ export class SystemSubject implements Subject {
     const decidedMs = verdictMs - commandMs;
     const firmware = firstMilestoneMs ?? decidedMs;
     const boot = (promptMs ?? decidedMs) - firmware;
-    const parts = { ...built.parts, firmware, boot, judging: decidedMs - (promptMs ?? decidedMs), ...(ran && { command: commandMs }) };
+    const parts = { ...built.parts, stop: stopMs, firmware, boot, judging: decidedMs - (promptMs ?? decidedMs), ...(ran && { command: commandMs }) };
     return { ...built, ok: ok && (ran?.status ?? 0) === 0, verdict: judgement.verdict, ...(ran && { command: ran }), parts };
   }
 

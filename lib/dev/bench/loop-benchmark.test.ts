@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { benchmarkLoop, linkMs, loopRow, loopSubjects } from './loop-benchmark.ts';
+import type { LoopRound } from './loop-benchmark.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 
-test('a row has medians, and the compiler without its linker', () => {
-  const round = (wall: number, compile: number) => ({ wall, notice: 60, parts: { plan: 10, compile, image: 5, other: 90, firmware: 300, boot: 20, judging: 200 } });
+test('a row is the round with the median time, with the compiler without its linker', () => {
+  const parts = { plan: 10, image: 5, other: 90, firmware: 300, boot: 20, judging: 200 };
+  const round = (wall: number, compile: number): LoopRound => ({ wall, notice: 60, parts: { ...parts, compile } });
   const [subject] = loopSubjects;
   if (!subject) throw new Error('there are subjects');
   const row = loopRow({ subject, rounds: [round(900, 300), round(700, 200), round(800, 220)], linkMs: 20 });

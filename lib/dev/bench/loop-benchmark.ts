@@ -1,5 +1,5 @@
-// Measures the way from an edit of a kernel to its verdict, with tasks/dev.ts as a user runs it: a real watcher, a real machine. The part of the linker
-// is measured apart, because rustc does not report it in an ordinary call.
+// Measures the way from an edit of a kernel to its verdict, with tasks/dev.ts as a user runs it: a real watcher, a real machine.
+// The part of the linker is measured apart, because rustc does not report it in an ordinary call.
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
@@ -27,7 +27,7 @@ export interface LoopRound {
   readonly wall: number;
   /** What of it passed before the round began. */
   readonly notice: number;
-  /** As tasks/dev.ts reports them: plan, compile, image, other, firmware, boot, judging. */
+  /** As tasks/dev.ts reports them: plan, compile, image, other, stop, firmware, boot, judging. */
   readonly parts: Readonly<Record<string, number>>;
 }
 
@@ -61,7 +61,12 @@ export async function benchmarkLoop(subjects: readonly LoopSubject[], request: L
   return cases;
 }
 
-async function measuredRounds(subject: LoopSubject, folder: string, { scratch, env, repeat }: LoopRequest, { signal }: Context): Promise<readonly LoopRound[]> {
+async function measuredRounds(
+  subject: LoopSubject,
+  folder: string,
+  { scratch, env, repeat }: LoopRequest,
+  { signal }: Context,
+): Promise<readonly LoopRound[]> {
   const words = [subject.system, '--source', `kernel=${folder}`, '--out', join(scratch, `${subject.system}-out`), '--json'];
   // Results and reports are one stream, because only standard error is read as it comes.
   const shell = ['/bin/sh', '-c', 'exec "$@" 1>&2', 'sh', process.execPath, join(repository, 'tasks/dev.ts'), ...words];
@@ -94,7 +99,12 @@ async function edit({ file, text }: LoopSubject, folder: string, round: number):
 }
 
 /** Builds once with rustc's own clock, for the kernel alone; its "link" is the last one that is printed. */
-async function linkTime(subject: LoopSubject, folder: string, { scratch, env }: LoopRequest, { signal }: Context): Promise<number | undefined> {
+async function linkTime(
+  subject: LoopSubject,
+  folder: string,
+  { scratch, env }: LoopRequest,
+  { signal }: Context,
+): Promise<number | undefined> {
   await edit(subject, folder, 1);
   const words = [subject.system, '--source', `kernel=${folder}`, '--component', 'kernel', '--out', join(scratch, 'link-out')];
   const timed = { ...env, [flagsVariable]: '-Ztime-passes -Ztime-passes-format=json' };
@@ -141,18 +151,16 @@ class Lines {
 }
 
 /** The columns of the table, in the order of a round. */
-export const loopColumns = ['notice', 'plan', 'compile', 'link', 'image', 'other', 'firmware', 'boot', 'judging', 'sum'] as const;
+export const loopColumns = ['notice', 'plan', 'compile', 'link', 'image', 'other', 'stop', 'firmware', 'boot', 'judging', 'sum'] as const;
 
-/** Medians in seconds. `compile` is without the linker. */
+/** The round with the median time, in seconds, so that its parts add up. `compile` is without the linker. */
 export function loopRow({ rounds, linkMs: link }: LoopCase): Readonly<Record<(typeof loopColumns)[number], number | undefined>> {
-  const median = (of: (round: LoopRound) => number): number => {
-    const sorted = rounds.map(of).sort((a, b) => a - b);
-    return (sorted[sorted.length >> 1] ?? Number.NaN) / 1000;
-  };
-  const part = (name: string): number => median(({ parts }) => parts[name] ?? 0);
+  const sorted = [...rounds].sort((a, b) => a.wall - b.wall);
+  const { wall, notice, parts } = sorted[sorted.length >> 1] ?? { wall: Number.NaN, notice: Number.NaN, parts: {} };
+  const part = (name: string): number => (parts[name] ?? 0) / 1000;
+  const linker = link === undefined ? undefined : link / 1000;
   return {
-    ...{ notice: median(({ notice }) => notice), plan: part('plan'), compile: part('compile') - (link ?? 0) / 1000 },
-    ...{ link: link === undefined ? undefined : link / 1000, image: part('image'), other: part('other'), firmware: part('firmware') },
-    ...{ boot: part('boot'), judging: part('judging'), sum: median(({ wall }) => wall) },
+    ...{ notice: notice / 1000, plan: part('plan'), compile: part('compile') - (linker ?? 0), link: linker, image: part('image') },
+    ...{ other: part('other'), stop: part('stop'), firmware: part('firmware'), boot: part('boot'), judging: part('judging'), sum: wall / 1000 },
   };
 }
