@@ -108,6 +108,6 @@ export function guestShellOf({ name, session, shell }: ShellFacts): GuestShell {
   if (session) return session.login ?? {};
   if (shell) return shell;
   throw new Failure('usage', `Cannot run a command in ${name}: its page has no shell`, {
-    hint: "shell: { user: 'NAME' } on the page is the user who logs in; shell: {} is a console without a login",
+    hint: "--login USER names the user who logs in, or on the page shell: { user: 'USER' }; shell: {} is a console without a login",
   });
 }

@@ -5,7 +5,7 @@ import { cannot, nearest } from '../../core/errors.ts';
 import { findPage, isPagePath } from '../../system/find-page.ts';
 import type { OnBusy } from '../../watch/rounds.ts';
 import type { CommandLine, Flag } from '../command-line.ts';
-import { machineFlags, verdictFlags } from '../flags/boot-flags.ts';
+import { loginFlag, machineFlags, verdictFlags } from '../flags/boot-flags.ts';
 import { repository } from '../repository.ts';
 import { buildFlags } from '../tasks/build-task.ts';
 import { projectFlags } from '../tasks/crates-task.ts';
@@ -25,7 +25,7 @@ const { 'dry-run': _dryRun, component: _component, encrypt: _encrypt, 'password-
 const { image: _image, system: _system, ...ofMachine } = machineFlags;
 const { expect: _expect, send: _send, ...ofVerdict } = verdictFlags;
 const log: Flag = { type: 'string', value: 'FILE', help: 'the transcript of the last boot (default: in out/logs)' };
-const ofSystem = { ...ofBuild, ...ofMachine, ...ofVerdict, log };
+const ofSystem = { ...ofBuild, ...ofMachine, ...ofVerdict, log, login: loginFlag };
 
 export const devFlags: Readonly<Record<string, Flag>> = { ...loopFlags, ...ofProject, ...ofSystem };
 

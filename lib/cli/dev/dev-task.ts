@@ -172,8 +172,10 @@ class Loop {
   }
 
   #watchedText(): string {
-    const { folders } = this.#set;
-    const what = folders.length === 1 ? this.#shown(folders[0] ?? '') : plural(folders.length, 'folder');
+    const { folders, files } = this.#set;
+    const [first] = folders.length > 0 ? folders : files;
+    const count = folders.length > 0 ? plural(folders.length, 'folder') : plural(files.length, 'file');
+    const what = folders.length === 1 && first !== undefined ? this.#shown(first) : count;
     const keys = this.#terminal.stdin.isTTY === true ? `; ${keysText}` : '; ^C ends it';
     return `watching ${what} for ${this.#subject.title}${keys}`;
   }

@@ -10,6 +10,7 @@ import { Failure } from '../../core/errors.ts';
 import { parseCommandLine } from '../command-line.ts';
 import { puppetTask } from '../../dev/testing/puppet-task.ts';
 import { repository } from '../repository.ts';
+import { chosenShell } from './guest-command-task.ts';
 import { runFlags, runMachine } from '../tasks/run-task.ts';
 
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -36,6 +37,16 @@ test('no command, flags of a console on the terminal and a guest without a shell
     const seen = await refusal(...words);
     assert.ok(seen.startsWith(sentence), seen);
   }
+});
+
+test('the login is that of the command line, else that of the page', () => {
+  const shell = (...words: readonly string[]): unknown =>
+    chosenShell(puppetTask(runFlags, words, dir).task.args, { name: 'x', shell: { user: 'page' } });
+  assert.equal(shell(), { user: 'page' });
+  assert.equal(shell('--login', 'root:a:b'), { user: 'root', password: 'a:b' });
+  assert.equal(shell('--login', 'root'), { user: 'root' });
+  assert.equal(shell('--login', 'root:'), { user: 'root', password: '' });
+  assert.equal(shell('--login='), {});
 });
 
 test('the output of the command is printed as it is, and its status is that of the task', async () => {

@@ -3,10 +3,12 @@ import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { bootTest } from '../../boot/boot-test.ts';
 import { guestShellOf, runInGuest, shellLine } from '../../boot/guest-command.ts';
+import type { ShellFacts } from '../../boot/guest-command.ts';
 import type { CommandResult } from '../../console/shell.ts';
 import type { Limits } from '../../console/rules.ts';
 import type { Judgement } from '../../console/verdict.ts';
 import { cannot, exitCodes } from '../../core/errors.ts';
+import type { GuestShell } from '../../system/guest-session.ts';
 import { evidenceLines, reportLines } from '../../report/boot-report.ts';
 import type { Outcome } from '../../report/outcome.ts';
 import { parseCommandLine } from '../command-line.ts';
@@ -30,7 +32,7 @@ export async function runGuestCommand(task: Task, root: string): Promise<Outcome
   const startMs = performance.now();
   const { target, order } = await orderedMachine(task, root, args.words[0], 'auto');
   const { system, log } = target;
-  const shell = guestShellOf(system);
+  const shell = chosenShell(args, system);
   await buildMissing(task, order.image);
   const subject = basename(order.image ?? order.machine.kernel?.image ?? target.image);
   const transcript = path(args.text('log') ?? log);
@@ -60,6 +62,14 @@ function outcomeOf(command: string, result: CommandResult | undefined, { verdict
   const ran = { status: result?.status ?? null, output: result?.output ?? null };
   const seconds = Math.round(durationMs / 10) / 100;
   return { exitCode: result?.status ?? exitCodes.failed, json: { command, ...ran, seconds, verdict: { ...verdict } } };
+}
+
+/** The login that the command line names, else that of the page. */
+export function chosenShell(args: Task['args'], system: ShellFacts): GuestShell {
+  const login = args.text('login');
+  if (login === undefined) return guestShellOf(system);
+  const [, user = '', password] = /^([^:]*)(?::(.*))?$/s.exec(login) ?? [];
+  return { ...(user === '' ? {} : { user }), ...(password === undefined ? {} : { password }) };
 }
 
 /** The limits of a page with a short grace window. */

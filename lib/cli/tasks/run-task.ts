@@ -12,7 +12,7 @@ import type { Display, MachineDescription } from '../../machine/machine.ts';
 import { freePort } from '../../machine/ports.ts';
 import type { BootTarget } from '../../boot/boot-target.ts';
 import { startMachine } from '../../boot/start-machine.ts';
-import { machineFlags, orderedOrRestored } from '../flags/boot-flags.ts';
+import { loginFlag, machineFlags, orderedOrRestored } from '../flags/boot-flags.ts';
 import type { Outcome } from '../../report/outcome.ts';
 import type { Flag } from '../command-line.ts';
 import { gdbFlags } from '../flags/device-flags.ts';
@@ -32,6 +32,7 @@ export const runFlags = {
   cast: { type: 'string', value: 'FILE', help: 'record the console as an asciicast of version 2, which asciinema plays' },
   restore: { type: 'string', value: 'FOLDER', help: 'go on from a snapshot (tasks/vm.ts snapshot FOLDER)' },
   timeout: { type: 'string', value: 'S', help: 'with -- COMMAND: give up after S seconds of booting, or S seconds of the command' },
+  login: loginFlag,
   log: { type: 'string', value: 'FILE', help: 'with -- COMMAND: the transcript (default: in out/logs)' },
   verbose: { type: 'boolean', help: 'with -- COMMAND: show the console while it boots' },
   quiet: { type: 'boolean', help: 'no progress, only errors and results' },
@@ -50,7 +51,7 @@ export async function runMachine(task: Task, root: string, terminal: Terminal): 
     const { runGuestCommand } = await optionalPart<GuestCommands>(repository, 'guest-commands', 'run a command in the guest');
     return await runGuestCommand(task, root);
   }
-  const ofCommands = ['timeout', 'log', 'verbose', 'json'].find((flag) => args.has(flag) || args.text(flag) !== undefined);
+  const ofCommands = ['timeout', 'login', 'log', 'verbose', 'json'].find((flag) => args.has(flag) || args.text(flag) !== undefined);
   if (ofCommands !== undefined) throw cannot('read the command line', `--${ofCommands} is for -- COMMAND`, { blame: 'usage' });
   const { title, order: ordered, target } = await orderedOrRestored(task, root);
   if (args.has('graphical') && !target) {
