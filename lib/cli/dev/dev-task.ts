@@ -8,6 +8,7 @@ import { Debounce } from '../../watch/debounce.ts';
 import { News } from '../../watch/news.ts';
 import type { Change } from '../../watch/news.ts';
 import { withoutGeneration } from '../../watch/page-reload.ts';
+import { realSet } from '../../watch/real-paths.ts';
 import { Rounds } from '../../watch/rounds.ts';
 import type { OnBusy, RoundCause } from '../../watch/rounds.ts';
 import { counts, isSameSet } from '../../watch/watch-set.ts';
@@ -69,7 +70,7 @@ class Loop {
     this.#rounds = rounds;
     const debounce = new Debounce((changes) => void this.#changed(changes).catch((error: unknown) => lost.abort(error)));
     const watching = async (): Promise<void> => {
-      const set = await this.#subject.watched();
+      const set = realSet(await this.#subject.watched());
       if (this.#watch && isSameSet(set, this.#set)) return;
       const next = await watcher(set, (changes) => debounce.add(changes.filter(({ path }) => this.#counts(path))), (error) => lost.abort(error));
       await this.#watch?.close();

@@ -1,5 +1,5 @@
 // A system in the rounds of tasks/dev.ts: components compiled, the image assembled, the machine restarted and judged, a command run in it.
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { buildSystem } from '../../assemble/build-system.ts';
@@ -75,7 +75,8 @@ export class SystemSubject implements Subject {
     const projects = await orderedProjects(request, cacheDirOf(task), task.host.env);
     const sources = [...projects.values()].filter(({ kind }) => kind !== 'upstream');
     const folders = (await Promise.all(sources.map(({ folder }) => projectFolders(folder, home)))).flat();
-    const own = [...folders, ...Object.values(request.sources.local), join(loaded.folder, loaded.name)].filter((folder) => existsSync(folder));
+    const named = [...folders, ...Object.values(request.sources.local), join(loaded.folder, loaded.name)];
+    const own = named.filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
     const outputs = [request.outDir, cacheDirOf(task), ...folders.map((folder) => join(folder, 'target'))];
     return { folders: [...new Set([...own, ...this.#more])], files, excluded: outputs.filter((folder) => !own.includes(folder)) };
   }
