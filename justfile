@@ -36,6 +36,10 @@ test-keep:
 run *flags:
     npx zx tasks/run.ts {{system}} {{flags}}
 
+# Watches sources: builds, boots and judges after each change.
+dev *flags:
+    npx zx tasks/dev.ts {{system}} {{flags}}
+
 # Looks after a machine that runs: list, info, pause, resume, resize, snapshot, screenshot, shutdown.
 vm *words:
     npx zx tasks/vm.ts {{words}}

@@ -99,4 +99,5 @@ export const system = defineSystem({
 
   machine,
   console,
+  shell: { user: 'user' }, // it has no password, upstream too
 });

@@ -8,7 +8,7 @@ const { task } = await import('../lib/cli/task.ts');
 await task(
   {
     command: 'npx zx tasks/bench.ts',
-    words: 'image|crates|workspace|redox',
+    words: 'image|crates|workspace|redox|inner-loop',
     about: [
       'Measures the speed of what the project does.',
       '',
@@ -17,6 +17,7 @@ await task(
       '           files touched, a second checkout, an edit. Works on copies; ratios are ours over cargo',
       "  workspace, redox   compilations and times of edits in a workspace of 45 members like Redox's base, against cargo;",
       '           30 components with 200 crates in which nothing changed',
+      '  inner-loop   the parts from an edit of a kernel to its verdict (tasks/dev.ts): the bundled Redox kernel, and fixtures/hello',
     ].join('\n'),
     count: [1, 1],
     flags: benchFlags,

@@ -18,5 +18,5 @@ await task(
       'npx zx tasks/crates.ts --set projects.toml --profile system --out out/tools',
     ],
   },
-  compileProjects,
+  (task) => compileProjects(task),
 );

@@ -12,7 +12,7 @@ import { defaultProfile, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 
 /** What a boot needs of a page: also of one without components. */
-export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console' | 'reference' | 'schemes'> {
+export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console' | 'reference' | 'schemes' | 'shell'> {
   /** What is done in the guest when it has booted. */
   readonly session?: GuestSession;
   /** The same with another kernel of the page. */

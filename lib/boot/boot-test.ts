@@ -25,6 +25,8 @@ export interface BootTest extends MachineOrder {
   readonly steps: readonly Step[];
   /** Where the transcript is written. */
   readonly log: string;
+  /** Called once, when the machine has been started. */
+  readonly onStart?: (machine: RunningMachine) => void;
   /** Called at each milestone, after its line was reported. */
   readonly onMilestone?: (milestone: SeenMilestone) => void;
   /** Called once, as soon as there is a verdict and while the machine is still there. */
@@ -34,6 +36,8 @@ export interface BootTest extends MachineOrder {
   /** What is done in the guest once it has booted; `onChecks` is told how it went. */
   readonly session?: GuestSession | undefined;
   readonly onChecks?: (results: readonly CheckResult[]) => void;
+  /** Called once when the guest has booted, after `session`, with the line of the prompt. The machine goes on until it returns. */
+  readonly afterBoot?: (machine: RunningMachine, prompt: string) => Promise<void>;
   /** False: nothing is typed at a prompt that is only a sign ("# "); it counts when nothing follows it for the grace window. Default: true. */
   readonly ask?: boolean;
   /** Leave the machine running after the verdict, until it ends by itself or the run is interrupted. */
@@ -47,6 +51,7 @@ const aftermathMs = 1000;
 export async function bootTest(test: BootTest, context: Context): Promise<Judgement> {
   const machine = await startMachine(test, context);
   try {
+    test.onStart?.(machine);
     const record = transcript(test.log);
     try {
       const judgement = await judgeBoot(machine, test, record, context);
@@ -73,7 +78,8 @@ function ownStatus({ debugExit }: MachineDescription, exitCode: number | null): 
 async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transcript, context: Context): Promise<Judgement> {
   const boot = new JudgedBoot(machine, test, record, context.report);
   await untilVerdict(boot, machine, context);
-  if (test.session && boot.judge.judgement().verdict.kind === 'booted') await checkGuest(boot, machine, test, test.session, context);
+  const { verdict } = boot.judge.judgement();
+  if ((test.session ?? test.afterBoot) && verdict.kind === 'booted') await useGuest(boot, machine, test, verdict.line, context);
   boot.mark({ kind: 'ended' });
   return boot.judge.judgement();
 }
@@ -214,21 +220,26 @@ async function untilVerdict(boot: JudgedBoot, machine: RunningMachine, { signal,
   });
 }
 
-/** Carries out the session of a guest that has booted. Its console goes on being recorded. */
-async function checkGuest(
-  boot: JudgedBoot,
-  machine: RunningMachine,
-  test: BootTest,
-  session: GuestSession,
-  { signal, report }: Context,
-): Promise<void> {
+/** Carries out what is to be done in a guest that has booted. Its console goes on being recorded. `prompt` is the line of the prompt. */
+async function useGuest(boot: JudgedBoot, machine: RunningMachine, test: BootTest, prompt: string, context: Context): Promise<void> {
   const keep = (bytes: Buffer): void => boot.keep(bytes);
   machine.serial.on('data', keep);
   try {
-    const results = await guestSession(machine.serial, machine.ended, session, { stamp: test.rules.stamp, signal, report });
-    const said = session.console === undefined ? [] : consoleChecks(await readFile(test.log), session.console);
-    test.onChecks?.([...results, ...said]);
+    if (test.session) test.onChecks?.(await sessionResults(machine, test, test.session, context));
+    await test.afterBoot?.(machine, prompt);
   } finally {
     machine.serial.off('data', keep);
   }
+}
+
+/** Carries out the session of the page. The rows about the console are looked for in the whole transcript. */
+async function sessionResults(
+  machine: RunningMachine,
+  test: BootTest,
+  session: GuestSession,
+  context: Context,
+): Promise<readonly CheckResult[]> {
+  const results = await guestSession(machine.serial, machine.ended, session, { stamp: test.rules.stamp, ...context });
+  const said = session.console === undefined ? [] : consoleChecks(await readFile(test.log), session.console);
+  return [...results, ...said];
 }

@@ -70,6 +70,23 @@ test('closing takes it away even when the digests cannot be saved', async () => 
   });
 });
 
+test('another run of the process looks at files anew, believes what it verified, and leaves the folder of unfinished work', async () => {
+  await withScratch(async ({ cache, blob, write }) => {
+    const digest = await cache.content.putBytes(Buffer.from('a blob'));
+    const file = await write('file', 'one');
+    const before = await cache.digests.file(file);
+    await write('file', 'another');
+    assert.is(await cache.digests.file(file), before);
+    const next = cache.again();
+    assert.is.not(await next.digests.file(file), before);
+    await chmod(blob(digest), 0o600);
+    await writeFile(blob(digest), 'a bl0b');
+    assert.ok(await next.content.holds(digest));
+    await next.close();
+    assert.ok((await readdir(join(cache.dir, 'tmp'))).includes(basename(cache.tmpDir)));
+  });
+});
+
 test("a directory that cannot be written is the host's fault, and the hint names --cache", async () => {
   const error: unknown = await openCache('/sys/bloomery', process.pid, () => undefined).catch((reason: unknown) => reason);
   assert.instance(error, Failure);

@@ -9,6 +9,8 @@ import type { FileDigests } from './digests/file-digests.ts';
 
 export interface Cache extends CacheFolder {
   readonly digests: FileDigests;
+  /** Returns the same cache for a further run of this process, which looks at files anew. It is closed before the one that it is of. */
+  again(): Cache;
 }
 
 /** Opens the cache in `dir` as `openCacheFolder` does, with digests of files. */
@@ -27,6 +29,7 @@ export function withDigests(folder: CacheFolder): Cache {
   return {
     ...folder,
     digests,
+    again: () => withDigests({ ...folder, close: async () => undefined }),
     async close() {
       try {
         await digests.save();

@@ -11,6 +11,8 @@ export const optionalParts = {
   'cloud-hypervisor': 'lib/boot/cloud-hypervisor.ts',
   'cookbook-sources': 'lib/cli/fetch/fetch-cookbook.ts',
   'debian-sources': 'lib/cli/fetch/fetch-archives-task.ts',
+  'guest-commands': 'lib/cli/dev/guest-command-task.ts',
+  'image-builds': 'lib/cli/dev/missing-image.ts',
   'image-changes': 'lib/cli/tasks/image-change-task.ts',
   'kernel-tests': 'lib/cli/tasks/kernel-test-task.ts',
   'osdk-machine': 'lib/boot/osdk-machine.ts',

@@ -41,7 +41,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
       columns,
       colour,
     },
-    process.argv.includes('--quiet'),
+    isQuiet(process.argv),
   );
   const onSignal = (): void =>
     abort.abort(new Failure('interrupted', 'Cannot finish: interrupted', { hint: 'run the same command again: finished work is kept' }));
@@ -102,6 +102,12 @@ export function errorText(error: unknown, colour: boolean): string {
 export function scriptArguments(argv: readonly string[]): readonly string[] {
   const script = argv.findIndex((word, index) => index > 0 && /\.[cm]?ts$/.test(word));
   return argv.slice(script === -1 ? 2 : script + 1);
+}
+
+/** What is behind "--" may be for another program. */
+function isQuiet(argv: readonly string[]): boolean {
+  const [quiet, end] = [argv.indexOf('--quiet'), argv.indexOf('--')];
+  return quiet !== -1 && (end === -1 || quiet < end);
 }
 
 function hostOf(cwd: string, env: NodeJS.ProcessEnv): Host {

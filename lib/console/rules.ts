@@ -131,6 +131,13 @@ export interface GuestLogin {
 }
 
 /** What is done in a guest that has booted. lib/boot/guest-check.ts carries it out. */
+/** How a user gets a POSIX shell on the console. Without a user, the console has a shell without a login. */
+export interface GuestShell {
+  readonly user?: string;
+  /** Without it the login asks for none. */
+  readonly password?: string;
+}
+
 export interface GuestSession {
   /** Absent: the console has a shell without a login. */
   readonly login?: GuestLogin;

@@ -18,6 +18,8 @@ export interface ShellOptions {
   readonly signal: AbortSignal;
   /** How long each answer may take (default 60 s). */
   readonly timeoutMs?: number;
+  /** The unfinished line of the console so far: a prompt that needs no asking for. */
+  readonly unfinished?: string;
 }
 
 export interface CommandResult {
@@ -44,11 +46,12 @@ export class Shell {
   #serial = 0;
   #wake: () => void = () => undefined;
 
-  constructor(line: ShellLine, { stamp, signal, timeoutMs = defaultTimeoutMs }: ShellOptions) {
+  constructor(line: ShellLine, { stamp, signal, timeoutMs = defaultTimeoutMs, unfinished = '' }: ShellOptions) {
     this.#line = line;
     this.#signal = signal;
     this.#timeoutMs = timeoutMs;
     this.#stamped = new Continuation(stamp);
+    this.#cut = unfinished;
     line.on('data', this.#hear);
     signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
@@ -82,15 +85,24 @@ export class Shell {
     );
   }
 
-  /** Runs a POSIX shell's command, of any number of lines. A command that does not come back in time is a Failure. */
-  async run(command: string): Promise<CommandResult> {
+  /**
+   * Runs a POSIX shell's command, of any number of lines. A command that does not end in time is a Failure. `onLine` is called with each line of the
+   * output as it arrives.
+   */
+  async run(command: string, onLine?: (line: string) => void): Promise<CommandResult> {
     // Each mark is typed in two halves, so that the terminal's echo of what is typed is none.
     const serial = ++this.#serial;
     const mark = `bloomery-${serial}`;
     const halves = (word: string): string => `bloo''mery-${serial}-${word}`;
     this.#lines = [];
+    let passedOn = 0;
     this.#type(`echo ${halves('begin')}; eval ${quoted(command)}; echo "" ${halves('end')} $?`);
-    return await this.#until(`run "${command}" in the guest`, () => resultBetween(this.#lines, mark));
+    return await this.#until(`run "${command}" in the guest`, () => {
+      const { output, status } = outputBetween(this.#lines, mark);
+      for (const text of output.slice(passedOn)) onLine?.(text);
+      passedOn = output.length;
+      return status === undefined ? undefined : { output: output.map((text) => `${text}\n`).join(''), status };
+    });
   }
 
   /** Hears nothing any more. */
@@ -142,17 +154,20 @@ export class Shell {
   }
 }
 
-/** The result of a command whose marks are on these lines; undefined as long as the second one is not. */
-function resultBetween(lines: readonly string[], mark: string): CommandResult | undefined {
+/** The lines of output between the marks of a command, and its status; no status as long as the second mark is missing. */
+function outputBetween(
+  lines: readonly string[],
+  mark: string,
+): { readonly output: readonly string[]; readonly status: number | undefined } {
   const from = lines.findIndex((text) => text.trimEnd().endsWith(`${mark}-begin`));
+  if (from === -1) return { output: [], status: undefined };
   const to = lines.findIndex((text, index) => index > from && text.includes(`${mark}-end `));
-  if (from === -1 || to === -1) return undefined;
+  if (to === -1) return { output: lines.slice(from + 1), status: undefined };
   const [before = '', status = ''] = (lines[to] ?? '').split(` ${mark}-end `);
-  const output = [...lines.slice(from + 1, to), ...(before === '' ? [] : [before])];
-  return { output: output.map((text) => `${text}\n`).join(''), status: Number.parseInt(status, 10) };
+  return { output: [...lines.slice(from + 1, to), ...(before === '' ? [] : [before])], status: Number.parseInt(status, 10) };
 }
 
-/** One word of a POSIX shell. */
-function quoted(text: string): string {
+/** Returns a text as one word of a POSIX shell. */
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,5 @@
 // What a system is: one page of facts. load.ts finds and loads pages; adding a system needs no code here.
-import type { ConsoleRules, GuestSession, OutputFacts } from '../console/rules.ts';
+import type { ConsoleRules, GuestSession, GuestShell, OutputFacts } from '../console/rules.ts';
 import { cannot, nearest } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { CargoBuild, CLibrary, Component, SourceFacts, UpstreamOrigin } from './component.ts';
@@ -170,10 +170,12 @@ export interface System {
   readonly schemes?: Readonly<Record<string, MachineScheme>>;
   /** What it must say on the serial console, and what ends a boot. */
   readonly console: ConsoleRules;
+  /** How commands are run in the guest. A profile that has a session uses its login. */
+  readonly shell?: GuestShell;
 }
 
 /** The page of a machine that is not built here: its console is judged, and an image is booted if the page describes the machine. */
-export type MachinePage = Pick<System, 'name' | 'title' | 'console'> & Partial<Pick<System, 'machine' | 'schemes' | 'reference'>>;
+export type MachinePage = Pick<System, 'name' | 'title' | 'console'> & Partial<Pick<System, 'machine' | 'schemes' | 'reference' | 'shell'>>;
 
 /** A profile of a system by name; an unknown one is a Failure (usage) that suggests the nearest. */
 export function profileOf(system: System, name: string): SystemProfile {

@@ -59,6 +59,13 @@ export const verdictFlags = {
   send: { type: 'string', multiple: true, value: 'TEXT', help: 'type TEXT and Enter; before any --expect it waits for the prompt' },
 } as const satisfies Record<string, Flag>;
 
+/** For commands in the guest. */
+export const loginFlag = {
+  type: 'string',
+  value: 'USER[:PASSWORD]',
+  help: 'with a command in the guest: who logs in (default: as the page says); an empty text if the console has a shell without a login',
+} as const satisfies Flag;
+
 /** What of a system is booted. */
 export interface BootChoice {
   /** Undefined: the system's default. */

@@ -17,6 +17,7 @@ import { withNeededSources } from '../../sources/fetched-sources.ts';
 import { withKernelCheckout } from '../../system/kernel-checkout.ts';
 import { liveSystem } from '../../system/live-image.ts';
 import { loadSystem } from '../../system/load.ts';
+import type { LoadedSystem } from '../../system/load.ts';
 import { defaultProfile, imageOf, profileOf } from '../../system/system.ts';
 import type { System } from '../../system/system.ts';
 import { watchBuild } from '../../report/build-recorder.ts';
@@ -32,6 +33,7 @@ import { sourcesOf } from '../flags/chosen-sources.ts';
 
 /** What the command line asks for. */
 export interface ChosenBuild {
+  readonly loaded: LoadedSystem;
   readonly request: PlanRequest;
   /** When the task began, by `performance.now()`. */
   readonly startMs: number;
@@ -61,6 +63,7 @@ export async function chosenBuild(task: Task): Promise<ChosenBuild> {
   const from = onlyNix ? 'nixpkgs alone' : sourceWords(sources, needed);
   const variant = `${live ? ' as a live image' : ''}${base ? ' on the base nix' : ''}`;
   return {
+    loaded,
     request: {
       ...{ system, base, profile, live, packages, recipes, sources, root: loaded.folder },
       outDir: task.path(args.text('out') ?? loaded.outDir),

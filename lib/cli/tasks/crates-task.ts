@@ -40,13 +40,14 @@ export const projectFlags = {
   ...compilerFlags,
 } as const satisfies Record<string, Flag>;
 
-export async function compileProjects(task: Task): Promise<Outcome> {
+/** `opened`: a cache that is open already, and is left open. */
+export async function compileProjects(task: Task, opened?: Cache): Promise<Outcome> {
   const { args, host, signal } = task;
   const startMs = performance.now();
   const projects = await projectsOf(task);
   const out = task.path(args.text('out') ?? 'out');
   const watch = watchBuild(task);
-  const cache = await openCache(cacheDirOf(task), process.pid, watch.report);
+  const cache = opened ?? (await openCache(cacheDirOf(task), process.pid, watch.report));
   try {
     const set = args.text('set') !== undefined;
     const bins = new Map<string, Readonly<Record<string, string>>>();
@@ -70,7 +71,7 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...watched } };
   } finally {
     watch.stop();
-    await cache.close();
+    if (!opened) await cache.close();
   }
 }
 

@@ -12,9 +12,12 @@ import type { Display, MachineDescription } from '../../machine/machine.ts';
 import { freePort } from '../../machine/ports.ts';
 import type { BootTarget } from '../../boot/boot-target.ts';
 import { startMachine } from '../../boot/start-machine.ts';
-import { machineFlags, orderedOrRestored } from '../flags/boot-flags.ts';
+import { loginFlag, machineFlags, orderedOrRestored } from '../flags/boot-flags.ts';
+import type { Outcome } from '../../core/events.ts';
 import type { Flag } from '../command-line.ts';
 import { gdbFlags } from '../flags/machine-flags.ts';
+import { optionalPart } from '../optional-parts.ts';
+import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
 import { joinTerminal, terminalSize } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
@@ -28,11 +31,30 @@ export const runFlags = {
   vscode: { type: 'boolean', help: 'with --gdb: write .vscode/launch.json, by which Visual Studio Code (CodeLLDB) debugs the kernel' },
   cast: { type: 'string', value: 'FILE', help: 'record the console as an asciicast of version 2, which asciinema plays' },
   restore: { type: 'string', value: 'FOLDER', help: 'go on from a snapshot (tasks/vm.ts snapshot FOLDER)' },
+  timeout: { type: 'string', value: 'S', help: 'with -- COMMAND: give up after S seconds of booting, or S seconds of the command' },
+  login: loginFlag,
+  log: { type: 'string', value: 'FILE', help: 'with -- COMMAND: the transcript (default: in out/logs)' },
+  verbose: { type: 'boolean', help: 'with -- COMMAND: show the console while it boots' },
+  quiet: { type: 'boolean', help: 'no progress, only errors and results' },
+  json: { type: 'boolean', help: 'with -- COMMAND: print one JSON object as the last line, with the output in it' },
 } as const satisfies Record<string, Flag>;
 
-/** Runs until the user leaves, the machine ends or the task is interrupted. */
-export async function runMachine(task: Task, root: string, terminal: Terminal): Promise<void> {
+/** What lib/cli/dev/guest-command-task.ts has. */
+interface GuestCommands {
+  runGuestCommand(task: Task, root: string): Promise<Outcome>;
+}
+
+/** Runs until the user leaves, the machine ends or the task is interrupted; with words after "--" until that command has ended. */
+export async function runMachine(task: Task, root: string, terminal: Terminal): Promise<Outcome | void> {
   const { args, path, report, signal } = task;
+  if (args.after !== undefined) {
+    const { runGuestCommand } = await optionalPart<GuestCommands>(repository, 'guest-commands', 'run a command in the guest', [
+      'runGuestCommand',
+    ]);
+    return await runGuestCommand(task, root);
+  }
+  const ofCommands = ['timeout', 'login', 'log', 'verbose', 'json'].find((flag) => args.has(flag) || args.text(flag) !== undefined);
+  if (ofCommands !== undefined) throw cannot('read the command line', `--${ofCommands} is for -- COMMAND`, { blame: 'usage' });
   const { title, order: ordered, target } = await orderedOrRestored(task, root);
   if (args.has('graphical') && !target) {
     throw cannot('read the command line', 'a snapshot knows its machine: --graphical cannot change it', { blame: 'usage' });

@@ -9,7 +9,7 @@ const usage = { command: 'bench', words: 'image|crates', about: '', count: [1, 1
 
 test('an unknown benchmark, corpus or program is a sentence with exit 2', async () => {
   for (const [words, sentence] of [
-    [['boot'], 'Cannot measure "boot": the benchmarks are: image, crates, workspace'],
+    [['boot'], 'Cannot measure "boot": the benchmarks are: image, crates, workspace, inner-loop'],
     [['crates', '--corpus', '/nowhere'], 'Cannot measure "/nowhere": there is no Cargo project in it'],
     [['crates', '--programs', 'none'], 'Cannot measure "none": there is no such program'],
     [['crates', '--set', '/nowhere.toml'], 'Cannot read "/nowhere.toml": it cannot be opened'],

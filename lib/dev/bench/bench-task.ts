@@ -11,12 +11,17 @@ import type { Flag } from '../../cli/command-line.ts';
 import { rowOf, tableOf } from './crates-benchmark-table.ts';
 import { benchmarkCrates } from './crates-benchmark.ts';
 import { openWorkload } from './crates-workload.ts';
+import { benchmarkLoop, loopColumns, loopRow, loopSubjects } from './loop-benchmark.ts';
 import type { Task } from '../../cli/task.ts';
 import type { Outcome } from '../../core/events.ts';
 import { benchmarkWorkspace } from './workspace-benchmark.ts';
 
 export const benchFlags = {
-  repeat: { type: 'string', value: 'N', help: 'how often each thing is measured (image and workspace: 5, crates: 3); the median counts' },
+  repeat: {
+    type: 'string',
+    value: 'N',
+    help: 'how often each thing is measured (image, workspace, inner-loop: 5, crates: 3); the median counts',
+  },
   corpus: { type: 'string', value: 'DIR', help: 'crates: programs with all their dependencies, offline (default: a small fixture)' },
   set: { type: 'string', value: 'FILE', help: 'crates: which programs of the corpus and how, as for tasks/crates.ts' },
   programs: { type: 'string', value: 'A,B', help: 'crates: only these programs' },
@@ -27,6 +32,7 @@ const benchmarks: Readonly<Record<string, (task: Task) => Promise<Outcome>>> = {
   image: measureImage,
   crates: measureCrates,
   workspace: measureWorkspace,
+  'inner-loop': measureLoop,
 };
 
 /** Measures the benchmark that the command line names. `aliases` are further names of benchmarks. */
@@ -96,6 +102,29 @@ async function measureWorkspace(task: Task): Promise<Outcome> {
     print(`30 components with 200 crates, nothing changed: median ${seconds(median)} s of ${unchangedMs.map(seconds).join(' ')}`);
     const rows = edits.map(({ name, cargo, ours }): Json => ({ name, cargo: { ...cargo }, ours: { ...ours } }));
     return { json: { benchmark: 'workspace', machine, edits: rows, unchangedMs: [...unchangedMs] } };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function measureLoop(task: Task): Promise<Outcome> {
+  const { args, host, print } = task;
+  const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
+  try {
+    const machine = await machineWithCompiler(task, scratch);
+    const cases = await benchmarkLoop(loopSubjects, { scratch, env: host.env, repeat: args.count('repeat', 1) ?? 5 }, task);
+    print(machine);
+    print(`| from edit to verdict, s | ${loopColumns.join(' | ')} |`);
+    print(`| --- |${loopColumns.map(() => ' --: |').join('')}`);
+    for (const one of cases) {
+      const row = loopRow(one);
+      print(`| ${one.subject.title} | ${loopColumns.map((name) => row[name]?.toFixed(2) ?? '').join(' | ')} |`);
+    }
+    const rows = cases.map(({ subject, rounds, linkMs }): Json => {
+      const told = rounds.map(({ wall, notice, parts }): Json => ({ wall, notice, parts: { ...parts } }));
+      return { name: subject.title, linkMs: linkMs ?? null, rounds: told };
+    });
+    return { json: { benchmark: 'inner-loop', machine, rows } };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

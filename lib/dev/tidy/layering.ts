@@ -6,7 +6,7 @@ import { importsOf } from '../../core/modules/source-text.ts';
 
 const formats = ['core', 'image', 'closure', 'nix', 'osdk', 'machine', 'console', 'configuration'] as const;
 const compiling = ['core', 'cache', 'actions', 'crates', 'upstream', 'cookbook'] as const;
-const systems = ['system', 'sources', 'rootfs', 'assemble', 'boot', 'host'] as const;
+const systems = ['system', 'sources', 'rootfs', 'assemble', 'boot', 'host', 'watch'] as const;
 
 /** A room imports from itself and from these. */
 export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
@@ -29,6 +29,7 @@ export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   assemble: [...compiling, 'image', 'configuration', 'system', 'sources', 'rootfs'],
   boot: ['core', 'console', 'machine', 'osdk', 'system'],
   host: ['core', 'actions', 'crates', 'machine', 'sources'],
+  watch: ['core', 'crates'],
   report: ['core', 'cache', 'crates', 'console', 'system', 'assemble', 'boot'],
   cli: [...compiling, ...formats, ...systems, 'report'],
   // For those who maintain the project. Only tasks for them, and tests, import it.

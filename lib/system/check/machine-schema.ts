@@ -11,6 +11,7 @@ import type {
   GuestCheck,
   GuestLogin,
   GuestSession,
+  GuestShell,
   OutputFacts,
 } from '../../console/rules.ts';
 import { count, either, expression, flag, kindOf, listOf, maybe, oneOf, tableOf, text, yes, mapOf, number } from '../../core/schema.ts';
@@ -108,6 +109,8 @@ export const guestSession = tableOf<GuestSession>({
   console: maybe(listOf(tableOf<{ name: string; expect: RegExp }>({ name: text, expect: expression }))),
   powerOff: maybe(text),
 });
+
+export const guestShell = tableOf<GuestShell>({ user: maybe(text), password: maybe(text) });
 
 export const outputFacts = tableOf<OutputFacts>({ from: expression, to: expression, kernel: expression });
 

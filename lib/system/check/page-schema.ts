@@ -27,7 +27,7 @@ import type {
   ReferenceFacts,
   ReferenceKernel,
 } from '../system.ts';
-import { consoleRules, guestSession, machine, machineChanges, outputFacts, guestChecks, serviceSet } from './machine-schema.ts';
+import { consoleRules, guestSession, guestShell, machine, machineChanges, outputFacts, guestChecks, serviceSet } from './machine-schema.ts';
 import type {
   GrubFacts,
   ImageFacts,
@@ -281,6 +281,7 @@ const machineFields = {
   console: consoleRules,
   schemes: maybe(mapOf(tableOf<MachineScheme>({ title: text, machine: machineChanges }))),
   reference: maybe(reference),
+  shell: maybe(guestShell),
 };
 
 /** The page of a machine that is not built here. */

@@ -1,0 +1,75 @@
+// What a round of tasks/dev.ts came to: as one status line, and as --json prints it.
+import { verdictSentence } from '../../console/verdict.ts';
+import type { Verdict } from '../../console/verdict.ts';
+import type { Json } from '../../core/digest.ts';
+
+/** The parts of a round in milliseconds, in the order in which they are shown. Those that a round does not have are absent. */
+export interface RoundParts {
+  readonly plan?: number;
+  /** While at least one compiler, linker or script ran. */
+  readonly compile?: number;
+  readonly image?: number;
+  /** The rest of the build: keys, staging, publishing. */
+  readonly other?: number;
+  /** The end of the machine before. */
+  readonly stop?: number;
+  /** From the start of the machine to the first milestone of the console. */
+  readonly firmware?: number;
+  /** From there to the prompt, or to what ended the boot. */
+  readonly boot?: number;
+  /** From the prompt to the verdict. */
+  readonly judging?: number;
+  readonly command?: number;
+}
+
+export interface RoundResult {
+  readonly ok: boolean;
+  readonly built?: { readonly compiled: number; readonly hits: number; readonly seconds: number };
+  readonly image?: string;
+  readonly verdict?: Verdict;
+  /** The machine of the round before runs on, because it would boot the same bytes. */
+  readonly sameMachine?: true;
+  readonly command?: { readonly text: string; readonly status: number; readonly output: string };
+  /** Why the round did not come to its end. */
+  readonly error?: string;
+  readonly parts: RoundParts;
+}
+
+/** One line without its end. */
+export function roundLine({ built, verdict, sameMachine, command, error, parts }: RoundResult): string {
+  const done = [
+    ...(built ? [`built in ${built.seconds.toFixed(2)} s (${built.compiled} compiled, ${built.hits} hits)`] : []),
+    ...(sameMachine ? ['the same bytes: the machine runs on'] : []),
+    ...(verdict ? [verdictSentence('', verdict).trim()] : []),
+    ...(command ? [`"${command.text}" exited with status ${command.status}`] : []),
+    ...(error === undefined ? [] : [`failed: ${error}`]),
+  ].join(', ');
+  const times = Object.entries(parts).flatMap(([name, ms]: [string, number]) => (ms < 5 ? [] : [`${name} ${(ms / 1000).toFixed(2)}`]));
+  return times.length < 2 ? done : `${done} [${times.join(', ')}]`;
+}
+
+export interface RoundAbout {
+  /** The first is 1. */
+  readonly round: number;
+  readonly cause: string;
+  /** What changed, as it is shown. */
+  readonly files: readonly string[];
+  /** Of the whole round. */
+  readonly seconds: number;
+}
+
+/** The object of --json. */
+export function roundJson(result: RoundResult, about: RoundAbout): Json {
+  const { ok, built, image, verdict, command, error, parts } = result;
+  return {
+    ...about,
+    files: [...about.files],
+    ok,
+    ...(built && { built: { ...built, seconds: Math.round(built.seconds * 100) / 100 } }),
+    ...(image === undefined ? {} : { image }),
+    ...(verdict && { verdict: { ...verdict } }),
+    ...(command && { command: { ...command } }),
+    ...(error === undefined ? {} : { error }),
+    parts: Object.fromEntries(Object.entries(parts).map(([name, ms]: [string, number]) => [name, Math.round(ms)])),
+  };
+}
