@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { makeFolder } from '../core/paths.ts';
+import { makeFolder, pathOf } from '../core/paths.ts';
 import type { Compiled } from '../crates/compiled.ts';
 import type { Ext4Base } from '../image/ext4/ext4.ts';
 import type { Entry } from '../image/file-tree.ts';
@@ -43,7 +43,7 @@ export async function assembleImage(
     made: (name) => made.get(name),
     source: (name) => sourceAt(name, request.folders),
     installed: (partition) => installedEntries(request, partition),
-    host: { host: { path: env['PATH'] ?? '' }, scratchDir: env['TMPDIR'] ?? '/tmp', context },
+    host: { host: { path: pathOf(env) }, scratchDir: env['TMPDIR'] ?? '/tmp', context },
     ...(packages && {
       packaged: (name) => packagedFile(name, packages, context),
       modules: async ({ from, names }) => await kernelModules(await packageFolder(from, packages, context), names, packages, context),
@@ -66,9 +66,9 @@ export async function assembleImage(
   }
   const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
   const { password } = request;
-  const base = tree && (await rootBaseImage(layout, tree.below, { cacheDir: cache.root, path: env['PATH'] ?? '' }, context));
+  const base = tree && (await rootBaseImage(layout, tree.below, { cacheDir: cache.root, path: pathOf(env) }, context));
   const [image, closure] = await Promise.all([
-    assemble(withPassword(base ? withBase(layout, base) : layout, password), imagePath, { path: env['PATH'] ?? '' }, context).catch(
+    assemble(withPassword(base ? withBase(layout, base) : layout, password), imagePath, { path: pathOf(env) }, context).catch(
       (error: unknown) => {
         throw tooSmall(error, sizesOf(layout, request.installed?.stages ?? []));
       },

@@ -7,13 +7,14 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Judgement } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf } from '../core/sh.ts';
 import type { RunningMachine } from '../machine/machine.ts';
 import { addressesIn, evidenceOf, pointersOf } from './evidence.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'evidence-'));
 test.after(() => rm(root, { recursive: true }));
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 /** A machine that has ended: nothing can be asked of it. */
 const gone = { control: undefined } as unknown as RunningMachine;

@@ -256,6 +256,14 @@ export function statOrAbsent(ask: typeof lstatSync, path: string): Stats | undef
   }
 }
 
+/** The value of PATH where an environment has none. */
+export const defaultPath = '/usr/bin:/bin';
+
+/** Returns the PATH of an environment, or `defaultPath` where it is not set. */
+export function pathOf(env: Readonly<Record<string, string | undefined>>): string {
+  return env['PATH'] ?? defaultPath;
+}
+
 /** Whether a folder is at the path, or a link to one. */
 export function isFolder(path: string): boolean {
   try {

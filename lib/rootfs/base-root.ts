@@ -8,6 +8,7 @@ import { digestFile, digestRecord } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import type { Entry } from '../image/file-tree.ts';
@@ -82,7 +83,7 @@ async function makeBase(request: BaseRequest, folder: string, context: Context):
     const archives = archivesFor(request.lock, `base ${request.name}`);
     for (const archive of archives) await offer(archive, repository, request.cacheDir);
     const run = async (what: string, argv: readonly [string, ...string[]], cwd: string): Promise<string> =>
-      await outputOf(what, [await tool(argv[0], env['PATH'] ?? ''), ...argv.slice(1)], {
+      await outputOf(what, [await tool(argv[0], pathOf(env)), ...argv.slice(1)], {
         cwd,
         env: { ...env, LC_ALL: 'C.UTF-8', TZ: 'UTC', SOURCE_DATE_EPOCH: String(timestampSec) },
         signal: context.signal,

@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf } from '../core/sh.ts';
 import { contentSize, fileTree } from '../image/file-tree.ts';
 import { tarMembers } from './tar-members.ts';
@@ -18,7 +19,7 @@ import { rootTree } from './root-tree.ts';
 import type { RootTree } from './root-tree.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
-const env = { PATH: process.env['PATH'] ?? '' };
+const env = { PATH: pathOf(process.env) };
 const dir = mkdtempSync(join(tmpdir(), 'root-test-'));
 test.after(() => rmSync(dir, { recursive: true }));
 

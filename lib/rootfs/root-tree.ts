@@ -5,6 +5,7 @@ import { root as sandboxRoot } from '../actions/place.ts';
 import { bubblewrapArgv, requireSandbox } from '../actions/sandbox/sandbox.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { remembered } from '../core/remembered.ts';
 import { outputOf } from '../core/sh.ts';
 import { file, parentOf, symlink } from '../image/file-tree.ts';
@@ -111,7 +112,7 @@ async function multicallEntries(
   const path = sources.made(program);
   if (path === undefined) throw cannot(`replace ${name}`, `no component made "${program}"`);
   const listed = await remembered<readonly string[]>(cacheDir, 'multicall', { path }, async () => {
-    const hostPath = env['PATH'] ?? '';
+    const hostPath = pathOf(env);
     const sandbox = await requireSandbox(wanted, hostPath, signal);
     const place = `${sandboxRoot}/program`;
     const argv =

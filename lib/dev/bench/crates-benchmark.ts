@@ -4,6 +4,7 @@ import { appendFile, rm, stat, utimes } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { selectionArgs } from '../../crates/project.ts';
 import type { Project } from '../../crates/project.ts';
@@ -44,7 +45,7 @@ export async function benchmarkCrates(request: BenchmarkRequest, context: Contex
   const { workload, repeat, scratch } = request;
   const one = await checkOut(workload, join(scratch, 'one'), context);
   const two = await checkOut(workload, join(scratch, 'two'), context);
-  const bench = { ...request, context, sccache: await findProgram('sccache', request.env['PATH'] ?? '') };
+  const bench = { ...request, context, sccache: await findProgram('sccache', pathOf(request.env)) };
   const cases: Case[] = [];
   const done = (found: readonly Case[]): void => {
     cases.push(...found);

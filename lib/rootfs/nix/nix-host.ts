@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { isStoreName } from '../../nix/store/store-path.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { findProgram, outputOf, run } from '../../core/sh.ts';
 import { installHint } from '../../core/tools.ts';
 
@@ -20,7 +21,7 @@ export interface NixHost {
 export async function nixHost(system: string, env: Readonly<Record<string, string>>, { signal }: Context): Promise<NixHost> {
   const what = `build ${system} on the base nix`;
   for (const program of ['nix-build', 'nix-store', 'nix-instantiate']) {
-    if ((await findProgram(program, env['PATH'] ?? '')) !== undefined) continue;
+    if ((await findProgram(program, pathOf(env))) !== undefined) continue;
     throw cannot(what, 'Nix is not installed', { blame: 'host', hint: `${installHint('nix-store')}; --base debian needs none` });
   }
   const found = await run(['nix-instantiate', '--find-file', 'nixpkgs'], { cwd: '/', env, signal });
