@@ -11,6 +11,7 @@ import type { CacheFolder } from '../cache/cache-folder.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import { errnoOf } from '../core/errors.ts';
 import { TreePaths, withRegularFile } from '../core/paths.ts';
+import { present } from '../core/present.ts';
 
 export interface OutputFolder {
   /** Absolute. */
@@ -154,7 +155,7 @@ export function watchEarly({ path, there }: NonNullable<Action['early']>, outDir
   return {
     hear(chunk) {
       const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
+      rest = present(lines.pop(), 'the rest of a line');
       for (const line of lines) {
         if (!copying && line.startsWith(announcement) && basename(artifactOf(line)) === basename(path)) copying = take();
       }

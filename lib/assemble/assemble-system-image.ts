@@ -24,6 +24,7 @@ import { packagedFile, packageFolder } from '../sources/debian/single-package.ts
 import { rootRequest, sourceAt } from './image-request.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
 import { commandLinePath, kernelPath } from '../system/find-page.ts';
+import { makerOf } from '../system/image-facts.ts';
 import { profileOf } from '../system/system.ts';
 import type { KernelFacts } from '../system/system.ts';
 
@@ -122,8 +123,8 @@ async function versionsOf({ system }: ImageRequest, { projects }: Compiled): Pro
     if (typeof manifest.package?.version === 'string') ofComponent.set(project.name, manifest.package.version);
   }
   const rows = Object.entries(system.replacements ?? {}).flatMap(([name, { provides, multicall }]) => {
-    const programs = [multicall?.program, ...Object.values(provides).map((fact) => ('made' in fact ? fact.made : undefined))];
-    const version = programs.map((program) => ofComponent.get(program?.split('/')[0] ?? '')).find((found) => found !== undefined);
+    const programs = [multicall?.program ?? [], ...Object.values(provides).map((fact) => ('made' in fact ? fact.made : []))].flat();
+    const version = programs.map((program) => ofComponent.get(makerOf(program))).find((found) => found !== undefined);
     return version === undefined ? [] : [[name, version] as const];
   });
   return Object.fromEntries(rows);

@@ -3,6 +3,7 @@
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Digest } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { compile } from '../crates/compile.ts';
@@ -11,6 +12,7 @@ import { places } from '../crates/unit/places.ts';
 import type { Project } from '../crates/project.ts';
 import { encodedPayload } from '../image/boot/bzimage.ts';
 import type { PayloadFacts } from '../system/component.ts';
+import { makerOf } from '../system/image-facts.ts';
 import type { System } from '../system/system.ts';
 
 const inSysroot = 'lib/payload';
@@ -39,8 +41,8 @@ export async function compileWithPayloads(
 
 /** The components that are compiled for one: those whose outputs it carries, and itself. */
 export function carriedBy(name: string, components: System['components']): readonly string[] {
-  const made = components[name]?.payload?.made.split('/')[0];
-  return made === undefined ? [name] : [...carriedBy(made, components), name];
+  const made = components[name]?.payload?.made;
+  return made === undefined ? [name] : [...carriedBy(makerOf(made), components), name];
 }
 
 async function withPayload(project: Project, facts: PayloadFacts | undefined, { projects }: Compiled, cache: Cache): Promise<Project> {
@@ -48,8 +50,10 @@ async function withPayload(project: Project, facts: PayloadFacts | undefined, { 
   const artifact = projects.find((one) => one.project.name === component)?.outputs.get(output);
   if (!facts || !artifact)
     throw new Error(`the page says that "${project.name}" carries "${facts?.made}", which no component before it makes`);
+  const { triple } = project;
+  if (triple === undefined) throw cannot(`put "${facts.made}" into "${project.name}"`, 'its page gives it no triple to be compiled for');
   const digest = await storedPayload(artifact.digest, facts, cache);
-  const sysroot = { triple: project.triple ?? '', files: { [inSysroot]: digest }, layout: {}, env: {}, tools: {} };
+  const sysroot = { triple, files: { [inSysroot]: digest }, layout: {}, env: {}, tools: {} };
   return { ...project, sysroot, env: { ...project.env, [facts.variable]: `${places.sysroot}/${inSysroot}` } };
 }
 

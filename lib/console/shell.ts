@@ -1,6 +1,7 @@
 // A shell at the other end of a serial console: log in, run a command, have its output and status. The kernel prints into the same line, whole
 // lines at a time and in the middle of others; those are taken out. Knows no machine: it is given bytes to hear and a way to type.
 import { cannot } from '../core/errors.ts';
+import { itemOf } from '../core/present.ts';
 import { Cleaner } from './lines/clean.ts';
 import { Continuation } from './lines/prefixes.ts';
 import type { LineRule } from './rules.ts';
@@ -147,7 +148,7 @@ function resultBetween(lines: readonly string[], mark: string): CommandResult | 
   const from = lines.findIndex((text) => text.trimEnd().endsWith(`${mark}-begin`));
   const to = lines.findIndex((text, index) => index > from && text.includes(`${mark}-end `));
   if (from === -1 || to === -1) return undefined;
-  const [before = '', status = ''] = (lines[to] ?? '').split(` ${mark}-end `);
+  const [before = '', status = ''] = itemOf(lines, to).split(` ${mark}-end `);
   const output = [...lines.slice(from + 1, to), ...(before === '' ? [] : [before])];
   return { output: output.map((text) => `${text}\n`).join(''), status: Number.parseInt(status, 10) };
 }

@@ -40,6 +40,12 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether an error of Node has one of these codes. */
+export function hasErrno(error: unknown, codes: readonly string[]): boolean {
+  const code = errnoOf(error);
+  return code !== undefined && codes.includes(code);
+}
+
 const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?: string }>> = {
   ENOENT: { why: 'it does not exist', blame: 'failed' },
   EACCES: { why: 'permission denied', blame: 'host' },
@@ -64,7 +70,8 @@ const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?
 /** Words for an error of the operating system; anything we have no words for is handed back as it is (a bug until shown otherwise). */
 export function cannotBecause(what: string, error: unknown, hint?: string): unknown {
   if (error instanceof Failure) return error;
-  const sentence = errnoSentences[errnoOf(error) ?? ''];
+  const code = errnoOf(error);
+  const sentence = code === undefined ? undefined : errnoSentences[code];
   if (!sentence) return error;
   return cannot(what, sentence.why, { blame: sentence.blame, hint: hint ?? sentence.hint, cause: error });
 }
@@ -78,7 +85,7 @@ export function hostExhausted(error: unknown): unknown {
     const [what = error.message] = error.message.replace(/^Cannot /, '').split(': ');
     return cannot(what, 'no space left on the device', { ...errnoSentences['ENOSPC'], detail: error.detail, cause: error });
   }
-  return ['ENOSPC', 'EDQUOT', 'EMFILE'].includes(errnoOf(error) ?? '') ? cannotBecause('finish', error) : error;
+  return hasErrno(error, ['ENOSPC', 'EDQUOT', 'EMFILE']) ? cannotBecause('finish', error) : error;
 }
 
 /** The word of `known` that `given` was probably meant to be: at most two edits (a swap counts as one), and fewer than half its letters. */
@@ -115,7 +122,7 @@ export async function absentAsUndefined<T>(value: Promise<T>): Promise<T | undef
   try {
     return await value;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+    if (hasErrno(error, ['ENOENT', 'ENOTDIR'])) return undefined;
     throw error;
   }
 }

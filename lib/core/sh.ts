@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { $, which } from 'zx';
 import { decodeName, defaultPath, mayHaveLostBytes } from './paths.ts';
 import { cannot } from './errors.ts';
+import { itemOf } from './present.ts';
 
 export interface RunOptions {
   readonly cwd: string;
@@ -48,7 +49,7 @@ const stopGraceMs = 2000;
 export function start(argv: readonly string[], options: RunOptions): Child {
   const startMs = performance.now();
   const env = { PATH: defaultPath, ...options.env };
-  checkStartable(argv[0] ?? '', options.cwd, env.PATH);
+  checkStartable(itemOf(argv, 0), options.cwd, env.PATH);
   const stdin = options.stdin?.length ? options.stdin : undefined; // zx takes an empty text for none given, and would wait for more
   const proc = $({
     cwd: options.cwd,

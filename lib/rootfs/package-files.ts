@@ -40,8 +40,8 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
     if (name === undefined || !fields.get('Status')?.endsWith(' installed')) continue;
     const relations = [fields.get('Pre-Depends'), fields.get('Depends')].filter((value) => value !== undefined).join(',');
     const depends = relations.split(',').flatMap((alternatives) => {
-      const candidates = alternatives.split('|').map((one) => names.get(/^\s*([^\s(:]+)/.exec(one)?.[1] ?? ''));
-      const first = candidates.find((candidate) => candidate !== undefined);
+      const candidates = alternatives.split('|').flatMap((one) => /^\s*([^\s(:]+)/.exec(one)?.[1] ?? []);
+      const first = candidates.map((candidate) => names.get(candidate)).find((candidate) => candidate !== undefined);
       return first === undefined || first === name ? [] : [first];
     });
     const list = [`${infoFolder}/${name}.list`, `${infoFolder}/${name}:${fields.get('Architecture')}.list`].find((path) => root.has(path));
@@ -61,7 +61,10 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
 export function statusWithout(status: string, gone: ReadonlySet<string>): string {
   return status
     .split('\n\n')
-    .filter((paragraph) => !gone.has(/^Package: (\S+)/m.exec(paragraph)?.[1] ?? ''))
+    .filter((paragraph) => {
+      const name = /^Package: (\S+)/m.exec(paragraph)?.[1];
+      return name === undefined || !gone.has(name);
+    })
     .join('\n\n');
 }
 

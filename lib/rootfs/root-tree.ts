@@ -8,7 +8,7 @@ import type { Context } from '../core/events.ts';
 import { pathOf } from '../core/paths.ts';
 import { remembered } from '../core/remembered.ts';
 import { outputOf } from '../core/sh.ts';
-import { file, parentOf, symlink } from '../image/file-tree.ts';
+import { directoryOf, file, parentOf, symlink } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { withAccounts } from './accounts.ts';
 import { systemdBackend } from './inits/systemd.ts';
@@ -124,7 +124,7 @@ async function multicallEntries(
   });
   refuseMissing(name, multicall, new Set(listed));
   const whole = await entriesOf({ [at]: { made: program } }, sources, 0);
-  return [...whole, ...Object.keys(links).map((link): [string, Entry] => [link, symlink(posix.relative(parentOf(link) ?? '', at))])];
+  return [...whole, ...Object.keys(links).map((link): [string, Entry] => [link, symlink(posix.relative(directoryOf(link), at))])];
 }
 
 /** Leaves what is named, what is below named folders, and the folders above them. */

@@ -126,7 +126,8 @@ export async function resolveRevision(name: string, source: GitSource, host: Dow
   }
   const prefix = source.tag === undefined ? 'refs/heads/' : 'refs/tags/';
   const names = [...references.keys()].flatMap((one) => (one.startsWith(prefix) ? [one.slice(prefix.length)] : []));
-  const near = nearest(source.tag ?? source.branch ?? '', names);
+  const wanted = source.tag ?? source.branch;
+  const near = wanted === undefined ? undefined : nearest(wanted, names);
   throw cannot(what, 'the repository does not have it', { hint: near === undefined ? undefined : `did you mean ${near}?` });
 }
 

@@ -12,6 +12,7 @@ import type { LookRow, TreeLook } from './written-looks.ts';
 import type { Prefetcher } from './prefetcher.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
+import { present } from '../../core/present.ts';
 
 /** What is found in a folder: undefined where there is none. The stamp is that of `Found`. */
 interface Listing {
@@ -80,8 +81,8 @@ export class Observations {
   }
 
   fileRow(path: string): LookRow {
-    const found = this.#files.get(path);
-    return { path, stamp: found?.stamp ?? '', found: foundText(found?.digest) };
+    const { stamp, digest } = present(this.#files.get(path), `the observation of "${path}"`);
+    return { path, stamp, found: foundText(digest) };
   }
 
   folderRow(path: string): LookRow {

@@ -4,6 +4,7 @@ import { isStoreName } from '../../nix/store/store-path.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pathOf } from '../../core/paths.ts';
+import { lastOf } from '../../core/present.ts';
 import { findProgram, outputOf, run } from '../../core/sh.ts';
 import { installHint } from '../../core/tools.ts';
 
@@ -47,7 +48,7 @@ export async function nixHost(system: string, env: Readonly<Record<string, strin
 
 /** The last line; it is a path in a store. */
 function storePathIn(output: string, what: string): string {
-  const path = output.trim().split('\n').at(-1) ?? '';
+  const path = lastOf(output.trim().split('\n'));
   if (path.startsWith('/') && isStoreName(basename(path))) return path;
   throw cannot(what, `Nix gave "${path}", which is no store path`);
 }
