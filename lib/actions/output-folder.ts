@@ -10,6 +10,7 @@ import type { Action, Artifact, FileArtifact } from './action.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { byCodeUnit } from '../core/digest.ts';
 import { errnoOf } from '../core/errors.ts';
+import { valueAt } from '../core/fields.ts';
 import { TreePaths, withRegularFile } from '../core/paths.ts';
 import { present } from '../core/present.ts';
 
@@ -176,8 +177,8 @@ export function withoutAnnouncements(stderr: string): string {
 
 function artifactOf(line: string): string {
   try {
-    const message: { artifact?: unknown } = JSON.parse(line);
-    return typeof message.artifact === 'string' ? message.artifact : '';
+    const artifact = valueAt(JSON.parse(line), 'artifact');
+    return typeof artifact === 'string' ? artifact : '';
   } catch {
     return '';
   }

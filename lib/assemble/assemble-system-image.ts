@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { valueAt } from '../core/fields.ts';
 import { makeFolder, pathOf } from '../core/paths.ts';
 import type { Compiled } from '../crates/compiled.ts';
 import type { Ext4Base } from '../image/ext4/ext4.ts';
@@ -119,8 +120,8 @@ function withPassword(layout: ImageLayout, password: string | undefined): ImageL
 async function versionsOf({ system }: ImageRequest, { projects }: Compiled): Promise<Readonly<Record<string, string>>> {
   const ofComponent = new Map<string, string>();
   for (const { project } of projects) {
-    const manifest = parse(await readFile(join(project.dir, 'Cargo.toml'), 'utf8')) as { package?: { version?: unknown } };
-    if (typeof manifest.package?.version === 'string') ofComponent.set(project.name, manifest.package.version);
+    const version = valueAt(parse(await readFile(join(project.dir, 'Cargo.toml'), 'utf8')), 'package', 'version');
+    if (typeof version === 'string') ofComponent.set(project.name, version);
   }
   const rows = Object.entries(system.replacements ?? {}).flatMap(([name, { provides, multicall }]) => {
     const programs = [multicall?.program ?? [], ...Object.values(provides).map((fact) => ('made' in fact ? fact.made : []))].flat();

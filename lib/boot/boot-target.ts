@@ -4,6 +4,7 @@ import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { ConsoleRules, GuestSession } from '../console/rules.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
+import { valueAt } from '../core/fields.ts';
 import { commandLinePath, imageFileName, kernelPath } from '../system/find-page.ts';
 import type { PagePlace } from '../system/find-page.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
@@ -97,14 +98,9 @@ async function localSource(manifest: string, component: string): Promise<string 
   } catch (error) {
     throw cannot(`read "${manifest}"`, 'it is not JSON', { cause: error, hint: 'build the image again' });
   }
-  const source = ['components', component, 'source'].reduce(fieldOf, value);
-  const path = fieldOf(source, 'path');
-  return fieldOf(source, 'kind') === 'local' && typeof path === 'string' ? path : undefined;
-}
-
-/** A field of a value that was read; undefined where there is none. */
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? new Map<string, unknown>(Object.entries(value)).get(name) : undefined;
+  const source = valueAt(value, 'components', component, 'source');
+  const path = valueAt(source, 'path');
+  return valueAt(source, 'kind') === 'local' && typeof path === 'string' ? path : undefined;
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */

@@ -2,6 +2,7 @@
 // name;uid;gid;full name;home;shell, name;gid;members, name;hash. With an empty hash no password is needed; "!" refuses every login.
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
+import { present } from '../core/present.ts';
 import type { Configuration, User } from './configuration.ts';
 import { passwordHash } from './password-hash.ts';
 import type { TreeRow } from './tree-row.ts';
@@ -56,7 +57,7 @@ function accountsOf(users: Configuration['users']): readonly Account[] {
   }
   return sorted
     .map(([account, user]) => {
-      const uid = uids.get(account) ?? 0;
+      const uid = present(uids.get(account), `the uid of ${account}`);
       return { ...user, account, uid, gid: user.gid ?? uid, home: user.home ?? (account === 'root' ? '/root' : `/home/${account}`) };
     })
     .sort((a, b) => a.uid - b.uid);

@@ -38,6 +38,8 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
   for (const fields of paragraphs) {
     const name = fields.get('Package');
     if (name === undefined || !fields.get('Status')?.endsWith(' installed')) continue;
+    const version = fields.get('Version');
+    if (version === undefined) throw cannot(`read "${statusPath}" of the base`, `its package "${name}" has no version`);
     const relations = [fields.get('Pre-Depends'), fields.get('Depends')].filter((value) => value !== undefined).join(',');
     const depends = relations.split(',').flatMap((alternatives) => {
       const candidates = alternatives.split('|').flatMap((one) => /^\s*([^\s(:]+)/.exec(one)?.[1] ?? []);
@@ -52,7 +54,7 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
             .split('\n')
             .map(inRoot)
             .filter((path) => isFile(root.get(path)));
-    found.set(name, { name, version: fields.get('Version') ?? '', depends: [...new Set(depends)], files });
+    found.set(name, { name, version, depends: [...new Set(depends)], files });
   }
   return found;
 }

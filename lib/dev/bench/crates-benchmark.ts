@@ -11,6 +11,7 @@ import type { Project } from '../../crates/project.ts';
 import { checkOut, leafFile } from './crates-workload.ts';
 import type { Checkout, Workload } from './crates-workload.ts';
 import { processCost } from '../../report/build-recorder.ts';
+import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 
 /** One run of a command. The last three are told by our own runs. */
 export interface Cost {
@@ -200,8 +201,10 @@ async function ours(bench: Bench, words: readonly string[]): Promise<Cost> {
     '--quiet',
   ];
   const { cost, stdout } = await costOf('we cannot build', argv, bench.scratch, bench.env, bench.context);
-  const said = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}') as { ownCpuSeconds?: number; peakBytes?: number; misses?: number };
-  return { ...cost, ownCpuMs: (said.ownCpuSeconds ?? 0) * 1000, peakBytes: said.peakBytes ?? 0, misses: said.misses ?? 0 };
+  const result = taskResult(stdout);
+  const ownCpuSeconds = result.value('ownCpuSeconds');
+  if (typeof ownCpuSeconds !== 'number') throw result.bad('ownCpuSeconds', 'it must be a number');
+  return { ...cost, ownCpuMs: ownCpuSeconds * 1000, peakBytes: result.requiredCount('peakBytes', 2 ** 50), misses: unitsBuilt(result) };
 }
 
 async function costOf(

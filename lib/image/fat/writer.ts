@@ -7,6 +7,7 @@ import { writeSync } from 'node:fs';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
+import { itemOf } from '../../core/present.ts';
 import { MiB } from '../../core/sizes.ts';
 import { contentSize, directoryOf, nameOf, openContent, parentOf } from '../file-tree.ts';
 import type { Content } from '../file-tree.ts';
@@ -75,7 +76,7 @@ export class FatWriter {
   /** Creates a directory in one that exists. Nothing of its name may be there. */
   makeDirectory(path: string): void {
     const parent = this.#folder(directoryOf(path));
-    const [cluster = 0] = this.#allocate(path, 1);
+    const cluster = itemOf(this.#allocate(path, 1), 0);
     const about = { isDirectory: true, sizeBytes: 0, time: this.#time };
     const bytes = Buffer.alloc(this.geometry.clusterBytes);
     for (const [slot, to] of [cluster, parent.record?.cluster ?? 0].entries()) {
@@ -191,7 +192,7 @@ export class FatWriter {
     const open = openContent(content);
     try {
       for (let i = 0; i < clusters.length;) {
-        const first = clusters[i] ?? 0;
+        const first = itemOf(clusters, i);
         let count = 1;
         while (count * clusterBytes < MiB && clusters[i + count] === first + count) count++;
         const bytes = Buffer.alloc(count * clusterBytes);
