@@ -17,22 +17,29 @@ import type { System } from '../system/system.ts';
 
 const inSysroot = 'lib/payload';
 
-/** Compiles projects that carry nothing, then those that carry an output of one of them. */
+/** A project that carries an output of another one. */
+interface Carrier {
+  readonly project: Project;
+  readonly facts: PayloadFacts;
+  /** What its file is shown to: the units that are compiled for this triple. */
+  readonly triple: string;
+}
+
+/** Compiles projects that carry nothing, then those that carry an output of one of them. Throws a Failure for one of these without a triple. */
 export async function compileWithPayloads(
   projects: readonly Project[],
   components: System['components'],
   options: CompileOptions,
   context: Context,
 ): Promise<Compiled> {
-  const payloadOf = ({ name }: Project): PayloadFacts | undefined => components[name]?.payload;
-  const carriers = projects.filter(payloadOf);
+  const carriers = projects.flatMap((project) => carrierOf(project, components[project.name]?.payload));
   const first = await compile(
-    projects.filter((project) => !payloadOf(project)),
+    projects.filter(({ name }) => !components[name]?.payload),
     options,
     context,
   );
   if (carriers.length === 0) return first;
-  const loaded = carriers.map((project) => withPayload(project, payloadOf(project), first, options.cache));
+  const loaded = carriers.map((carrier) => withPayload(carrier, first, options.cache));
   const second = await compile(await Promise.all(loaded), options, context);
   const sum = (field: 'units' | 'hits' | 'misses' | 'below' | 'remembered'): number => first[field] + second[field];
   const counts = { units: sum('units'), hits: sum('hits'), misses: sum('misses'), below: sum('below'), remembered: sum('remembered') };
@@ -45,13 +52,17 @@ export function carriedBy(name: string, components: System['components']): reado
   return made === undefined ? [name] : [...carriedBy(makerOf(made), components), name];
 }
 
-async function withPayload(project: Project, facts: PayloadFacts | undefined, { projects }: Compiled, cache: Cache): Promise<Project> {
-  const [component = '', output = ''] = facts?.made.split('/') ?? [];
+function carrierOf(project: Project, facts: PayloadFacts | undefined): readonly Carrier[] {
+  if (!facts) return [];
+  const { name, triple } = project;
+  if (triple === undefined) throw cannot(`put "${facts.made}" into "${name}"`, 'its page says no triple that it is compiled for');
+  return [{ project, facts, triple }];
+}
+
+async function withPayload({ project, facts, triple }: Carrier, { projects }: Compiled, cache: Cache): Promise<Project> {
+  const [component = '', output = ''] = facts.made.split('/');
   const artifact = projects.find((one) => one.project.name === component)?.outputs.get(output);
-  if (!facts || !artifact)
-    throw new Error(`the page says that "${project.name}" carries "${facts?.made}", which no component before it makes`);
-  const { triple } = project;
-  if (triple === undefined) throw cannot(`put "${facts.made}" into "${project.name}"`, 'its page gives it no triple to be compiled for');
+  if (!artifact) throw new Error(`the page says that "${project.name}" carries "${facts.made}", which no component before it makes`);
   const digest = await storedPayload(artifact.digest, facts, cache);
   const sysroot = { triple, files: { [inSysroot]: digest }, layout: {}, env: {}, tools: {} };
   return { ...project, sysroot, env: { ...project.env, [facts.variable]: `${places.sysroot}/${inSysroot}` } };

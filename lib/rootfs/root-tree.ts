@@ -92,8 +92,8 @@ const backends: Readonly<Record<InitName, ServiceBackend>> = { systemd: systemdB
 
 /** The base's passwd, shadow and group with the users of the services. */
 async function accountFiles(base: BaseRoot, set: CheckedServices): Promise<readonly [string, Entry][]> {
-  const [passwd, shadow, group] = await Promise.all(['passwd', 'shadow', 'group'].map((name) => textOf(base, `etc/${name}`)));
-  const texts = withAccounts({ passwd: passwd ?? '', shadow: shadow ?? '', group: group ?? '' }, set);
+  const [passwd, shadow, group] = await Promise.all([textOf(base, 'etc/passwd'), textOf(base, 'etc/shadow'), textOf(base, 'etc/group')]);
+  const texts = withAccounts({ passwd, shadow, group }, set);
   return Object.entries(texts).map(([name, text]): [string, Entry] => {
     const before = base.get(`etc/${name}`);
     const { mode, ...owner } = before ?? { mode: 0o600, uid: 0, gid: 0 };
