@@ -9,10 +9,8 @@ import { basename, join, posix } from 'node:path';
 import type { Action, Artifact, FileArtifact } from './action.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { byCodeUnit } from '../core/digest.ts';
-import { errnoOf } from '../core/errors.ts';
-import { valueAt } from '../core/fields.ts';
+import { errnoOf, present } from '../core/errors.ts';
 import { TreePaths, withRegularFile } from '../core/paths.ts';
-import { present } from '../core/present.ts';
 
 export interface OutputFolder {
   /** Absolute. */
@@ -177,8 +175,9 @@ export function withoutAnnouncements(stderr: string): string {
 
 function artifactOf(line: string): string {
   try {
-    const artifact = valueAt(JSON.parse(line), 'artifact');
-    return typeof artifact === 'string' ? artifact : '';
+    const message: unknown = JSON.parse(line);
+    if (typeof message !== 'object' || message === null || !('artifact' in message)) return '';
+    return typeof message.artifact === 'string' ? message.artifact : '';
   } catch {
     return '';
   }

@@ -4,8 +4,8 @@
 import { join } from 'node:path';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
+import { present } from '../core/errors.ts';
 import { isFolder } from '../core/paths.ts';
-import { present } from '../core/present.ts';
 import type { Action } from './action.ts';
 
 /** The places of ours; nothing else of the host may carry these names. */

@@ -11,9 +11,8 @@ import type { View } from './sandbox/sandbox.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Digest } from '../core/digest.ts';
-import { absentAsUndefined, errnoOf } from '../core/errors.ts';
+import { absentAsUndefined, errnoOf, itemOf } from '../core/errors.ts';
 import { decodeName, encodePath, isFolder, removeTree, TreePaths } from '../core/paths.ts';
-import { itemOf } from '../core/present.ts';
 
 /**
  * Stages every input at its place below `stage` and creates the output folder. Inputs are mounted by the folder below the root. Throws DamagedBlob

@@ -3,7 +3,7 @@
 // what runs is let to its end, because its results are kept. Nodes with equal work can take turns. Knows
 // neither what the nodes are nor how they run.
 import pLimit from 'p-limit';
-import { itemOf } from '../core/present.ts';
+import { itemOf } from '../core/errors.ts';
 
 export interface Work {
   /**

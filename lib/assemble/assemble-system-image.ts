@@ -25,8 +25,7 @@ import { packagedFile, packageFolder } from '../sources/debian/single-package.ts
 import { rootRequest, sourceAt } from './image-request.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
 import { commandLinePath, kernelPath } from '../system/find-page.ts';
-import { makerOf } from '../system/image-facts.ts';
-import { profileOf } from '../system/system.ts';
+import { componentOf, profileOf } from '../system/system.ts';
 import type { KernelFacts } from '../system/system.ts';
 
 /** `made`: component/output -> path. */
@@ -125,7 +124,7 @@ async function versionsOf({ system }: ImageRequest, { projects }: Compiled): Pro
   }
   const rows = Object.entries(system.replacements ?? {}).flatMap(([name, { provides, multicall }]) => {
     const programs = [multicall?.program ?? [], ...Object.values(provides).map((fact) => ('made' in fact ? fact.made : []))].flat();
-    const version = programs.map((program) => ofComponent.get(makerOf(program))).find((found) => found !== undefined);
+    const version = programs.map((program) => ofComponent.get(componentOf(program))).find((found) => found !== undefined);
     return version === undefined ? [] : [[name, version] as const];
   });
   return Object.fromEntries(rows);

@@ -9,8 +9,7 @@ import { configuredRows } from '../configuration/configured-rows.ts';
 import { cookbookFolders, loadConfiguration } from '../configuration/load-configuration.ts';
 import type { Component, SourceChoice } from '../system/component.ts';
 import type { FileFacts, ImageFacts, PartitionFacts } from '../system/image-facts.ts';
-import { makerOf } from '../system/image-facts.ts';
-import { imageOf, profileOf } from '../system/system.ts';
+import { imageOf, componentOf, profileOf } from '../system/system.ts';
 import type { ConfigurationFacts, System, SystemProfile } from '../system/system.ts';
 
 export interface ConfigurationRequest {
@@ -127,7 +126,7 @@ function upstreamComponents({ packages }: ConfigurationFacts, names: readonly st
 
 /** Removes files of components that are recipes in this build, because their stages have these files. */
 function withoutBuiltHere(image: ImageFacts, { rootPartition }: ConfigurationFacts, recipes: readonly string[]): ImageFacts {
-  const stays = (made: string): boolean => !recipes.includes(makerOf(made));
+  const stays = (made: string): boolean => !recipes.includes(componentOf(made));
   const partitions = image.partitions.map((partition) => {
     if (partition.name !== rootPartition) return partition;
     const files = Object.entries(partition.files).filter(([, fact]) => !('made' in fact) || stays(fact.made));
@@ -170,5 +169,5 @@ function componentsOf(image: ImageFacts): readonly string[] {
       if ('made' in fact) return [fact.made];
       return 'initfs' in fact ? [fact.initfs.bootstrap, ...of(fact.initfs.files)] : [];
     });
-  return image.partitions.flatMap(({ files }) => of(files).map(makerOf));
+  return image.partitions.flatMap(({ files }) => of(files).map(componentOf));
 }

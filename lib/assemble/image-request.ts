@@ -1,7 +1,7 @@
 // What is wanted of the image of a system's profile, and what comes of it.
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import { present } from '../core/present.ts';
+import { present } from '../core/errors.ts';
 import type { AssembledImage } from '../image/image.ts';
 import type { ClosureRecord } from '../rootfs/closure-record.ts';
 import type { FetchedSources } from '../sources/fetched-sources.ts';

@@ -12,8 +12,8 @@ import { places } from '../crates/unit/places.ts';
 import type { Project } from '../crates/project.ts';
 import { encodedPayload } from '../image/boot/bzimage.ts';
 import type { PayloadFacts } from '../system/component.ts';
-import { makerOf } from '../system/image-facts.ts';
 import type { System } from '../system/system.ts';
+import { componentOf } from '../system/system.ts';
 
 const inSysroot = 'lib/payload';
 
@@ -49,7 +49,7 @@ export async function compileWithPayloads(
 /** The components that are compiled for one: those whose outputs it carries, and itself. */
 export function carriedBy(name: string, components: System['components']): readonly string[] {
   const made = components[name]?.payload?.made;
-  return made === undefined ? [name] : [...carriedBy(makerOf(made), components), name];
+  return made === undefined ? [name] : [...carriedBy(componentOf(made), components), name];
 }
 
 function carrierOf(project: Project, facts: PayloadFacts | undefined): readonly Carrier[] {

@@ -4,13 +4,11 @@ import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { ConsoleRules, GuestSession } from '../console/rules.ts';
 import { absentAsUndefined, cannot } from '../core/errors.ts';
-import { valueAt } from '../core/fields.ts';
 import { commandLinePath, imageFileName, kernelPath } from '../system/find-page.ts';
 import type { PagePlace } from '../system/find-page.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
-import { makerOf } from '../system/image-facts.ts';
 import { loadPage } from '../system/load.ts';
-import { defaultProfile, profileOf } from '../system/system.ts';
+import { componentOf, defaultProfile, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 
 /** What a boot needs of a page: also of one without components. */
@@ -84,7 +82,7 @@ async function symbolsOf(
   const stem = join(outDir, `${system.name}-${profile}`);
   const path = join(stem, kernel.made);
   if (!(await exists(path))) return {};
-  const source = await localSource(`${stem}.json`, makerOf(kernel.made));
+  const source = await localSource(`${stem}.json`, componentOf(kernel.made));
   return source === undefined ? { symbols: path } : { symbols: path, sourceFolder: ownFolder(source), checkout: checkoutOf(source) };
 }
 
@@ -98,9 +96,14 @@ async function localSource(manifest: string, component: string): Promise<string 
   } catch (error) {
     throw cannot(`read "${manifest}"`, 'it is not JSON', { cause: error, hint: 'build the image again' });
   }
-  const source = valueAt(value, 'components', component, 'source');
-  const path = valueAt(source, 'path');
-  return valueAt(source, 'kind') === 'local' && typeof path === 'string' ? path : undefined;
+  const source = ['components', component, 'source'].reduce(fieldOf, value);
+  const path = fieldOf(source, 'path');
+  return fieldOf(source, 'kind') === 'local' && typeof path === 'string' ? path : undefined;
+}
+
+/** A field of a value that was read; undefined where there is none. */
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? new Map<string, unknown>(Object.entries(value)).get(name) : undefined;
 }
 
 /** A system, or the console and the machine alone of one that is not built here. */

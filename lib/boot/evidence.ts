@@ -2,9 +2,8 @@
 // that its kernel printed. Everything here is worth having and nothing is needed: what cannot be had is left out.
 import { writeFile } from 'node:fs/promises';
 import type { Judgement } from '../console/verdict.ts';
-import { cannot, Failure } from '../core/errors.ts';
+import { cannot, Failure, matched } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { matched } from '../core/present.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath } from '../core/tools.ts';
 import type { RunningMachine } from '../machine/machine.ts';

@@ -1,8 +1,7 @@
 // Redox's /etc/passwd, /etc/group and /etc/shadow, and the home folders, from the users and groups of a configuration. Semicolons separate the fields:
 // name;uid;gid;full name;home;shell, name;gid;members, name;hash. With an empty hash no password is needed; "!" refuses every login.
 import { byCodeUnit } from '../core/digest.ts';
-import { cannot } from '../core/errors.ts';
-import { present } from '../core/present.ts';
+import { cannot, present } from '../core/errors.ts';
 import type { Configuration, User } from './configuration.ts';
 import { passwordHash } from './password-hash.ts';
 import type { TreeRow } from './tree-row.ts';

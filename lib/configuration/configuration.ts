@@ -1,8 +1,8 @@
 // A configuration of a root file system, in the dialect of Redox's installer (config/**/*.toml) with two additional tables, `network` and `aliases`. Each
 // value is checked once. Does not read packages or images.
 import { isIPv4 } from 'node:net';
+import { present } from '../core/errors.ts';
 import type { Fields } from '../core/fields.ts';
-import { present } from '../core/present.ts';
 
 export interface Configuration {
   readonly general: General;

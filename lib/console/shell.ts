@@ -1,7 +1,6 @@
 // A shell at the other end of a serial console: log in, run a command, have its output and status. The kernel prints into the same line, whole
 // lines at a time and in the middle of others; those are taken out. Knows no machine: it is given bytes to hear and a way to type.
-import { cannot } from '../core/errors.ts';
-import { itemOf } from '../core/present.ts';
+import { cannot, itemOf } from '../core/errors.ts';
 import { Cleaner } from './lines/clean.ts';
 import { Continuation } from './lines/prefixes.ts';
 import type { LineRule } from './rules.ts';

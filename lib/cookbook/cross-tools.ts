@@ -2,7 +2,7 @@
 // (x86_64-unknown-redox-gcc). Scripts get them as programs in PATH, build scripts of crates as variables of the cc crate.
 import { root } from '../actions/place.ts';
 import type { Cache } from '../cache/cache.ts';
-import { lastOf } from '../core/present.ts';
+import { lastOf } from '../core/errors.ts';
 import { places } from '../crates/unit/places.ts';
 import type { Sysroot } from '../crates/project.ts';
 import { hostPrograms } from './host-programs.ts';

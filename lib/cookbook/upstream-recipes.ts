@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
+import { present } from '../core/errors.ts';
 import { readTomlFields } from '../core/fields.ts';
-import { present } from '../core/present.ts';
 import { lockedFolder } from '../upstream/fetch.ts';
 import { isLockOf, readUpstreamLock } from '../upstream/lock.ts';
 import type { NamedSource, UpstreamSource } from '../upstream/lock.ts';

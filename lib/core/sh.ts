@@ -6,8 +6,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { $, which } from 'zx';
 import { decodeName, defaultPath, mayHaveLostBytes } from './paths.ts';
-import { cannot } from './errors.ts';
-import { itemOf } from './present.ts';
+import { cannot, itemOf } from './errors.ts';
 
 export interface RunOptions {
   readonly cwd: string;

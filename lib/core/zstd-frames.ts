@@ -1,7 +1,7 @@
 // Finds where the frames of a zstd file begin and end. Node's decompressor stops after one frame, and parallel compressors
 // write many. Only headers are read here. Source of the format: RFC 8878, section 3.1.
 import { closeSync, openSync, readSync } from 'node:fs';
-import { itemOf } from './present.ts';
+import { itemOf } from './errors.ts';
 
 /** First and last byte of a frame, as `createReadStream` takes them. */
 export interface ZstdFrame {

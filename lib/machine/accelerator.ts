@@ -2,9 +2,8 @@
 // hosts assert at start, hang, or fail in the first mode switch). The answer is remembered until QEMU, /dev/kvm or the boot changes.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cannot } from '../core/errors.ts';
+import { cannot, lastOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { lastOf } from '../core/present.ts';
 import { remembered } from '../core/remembered.ts';
 import { run } from '../core/sh.ts';
 import type { Accelerator, AcceleratorChoice } from './machine.ts';

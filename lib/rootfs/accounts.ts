@@ -1,6 +1,6 @@
 // Users and groups of a description as the lines of /etc/passwd, /etc/shadow and /etc/group, added to those that an image has. The same for every
 // backend. Formats: passwd(5), shadow(5), group(5).
-import { partBefore } from '../core/present.ts';
+import { partBefore } from '../core/errors.ts';
 import { badField } from './services/check-services.ts';
 import type { Account, CheckedServices } from '../system/services.ts';
 

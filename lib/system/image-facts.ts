@@ -1,7 +1,6 @@
 // An image as facts that one can read: partitions, for each file where its bytes come from, and what gives way to components or is built by Nix.
 // image-layout.ts makes a layout of them.
 import type { GuestCheck } from '../console/rules.ts';
-import { partBefore } from '../core/present.ts';
 import type { ServiceSet } from './services.ts';
 
 /** How QEMU starts a kernel without firmware. 'linux': the kernel is the setup program of a bzImage, which UEFI firmware starts. */
@@ -64,11 +63,6 @@ export interface ModuleFacts {
  * content, also where a text of the same tree has that name.
  */
 export type FileFacts<Made extends string = string> = Readonly<Record<string, FileFact<Made>>>;
-
-/** Returns the component that makes an output: "kernel" of "kernel/kernel". */
-export function makerOf(made: string): string {
-  return partBefore(made, '/');
-}
 
 export const digestWord = '<digest>';
 

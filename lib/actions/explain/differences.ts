@@ -3,7 +3,7 @@
 import { posix } from 'node:path';
 import type { Json } from '../../core/digest.ts';
 import { byCodeUnit, canonicalJson } from '../../core/digest.ts';
-import { itemOf, matched } from '../../core/present.ts';
+import { itemOf, matched } from '../../core/errors.ts';
 import type { ActionRecord } from '../action.ts';
 import { recordJson } from '../action.ts';
 import type { History, Origin } from './history.ts';

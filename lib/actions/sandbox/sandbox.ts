@@ -1,8 +1,7 @@
 // How an action is shut in: the command line of bubblewrap, as a pure function. Inside, every action of every machine sees the same
 // places; sources and inputs are read-only, there is no network, no home and an empty /tmp, and root has no capabilities. With --no-sandbox the
 // places are replaced by the host's own paths, and rustc is told to write the places in their stead.
-import { cannot } from '../../core/errors.ts';
-import { partBefore } from '../../core/present.ts';
+import { cannot, partBefore } from '../../core/errors.ts';
 import { findProgram, run } from '../../core/sh.ts';
 
 /** What an action may see. `readOnly` and `writable` map a place to a path of the host. */

@@ -5,6 +5,7 @@ import { lstatSync, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ContentDigests, Found } from './content-digests.ts';
+import { present } from '../../core/errors.ts';
 import { entriesOf, linkTarget, nameWithKind, statOrAbsent } from '../../core/paths.ts';
 import type { Entry } from '../../core/paths.ts';
 import { absent, aFolder, foundText, linkStamp } from './written-looks.ts';
@@ -12,7 +13,6 @@ import type { LookRow, TreeLook } from './written-looks.ts';
 import type { Prefetcher } from './prefetcher.ts';
 import { byCodeUnit, digestBytes, digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
-import { present } from '../../core/present.ts';
 
 /** What is found in a folder: undefined where there is none. The stamp is that of `Found`. */
 interface Listing {

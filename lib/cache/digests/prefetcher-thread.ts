@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { digestFileSync } from '../../core/digest.ts';
-import { itemOf } from '../../core/present.ts';
+import { itemOf } from '../../core/errors.ts';
 import { stampOf } from './written-looks.ts';
 import type { ReaderOrder, ReaderPort } from './prefetcher.ts';
 

@@ -2,7 +2,7 @@
 // an inventory; the effects are in gc.ts.
 import type { Digest } from '../../core/digest.ts';
 import { byCodeUnit } from '../../core/digest.ts';
-import { present } from '../../core/present.ts';
+import { present } from '../../core/errors.ts';
 import type { StoredBlob, StoredRecord } from './inventory.ts';
 import { useStampMs } from '../records.ts';
 

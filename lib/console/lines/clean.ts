@@ -4,7 +4,7 @@
 // Escape sequences: ECMA-48 (CSI, OSC, DCS and the other strings), ESC c of the VT100. A sequence that moves the cursor to
 // another place or clears the screen ends the line, as a new line does: a firmware menu is drawn so.
 import { isAscii } from 'node:buffer';
-import { present } from '../../core/present.ts';
+import { present } from '../../core/errors.ts';
 
 /** Longer lines are cut into pieces of this many characters, so that a guest without line ends cannot fill our memory. */
 export const longestLine = 8192;

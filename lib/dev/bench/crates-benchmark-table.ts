@@ -1,5 +1,5 @@
 // The compiling benchmark as text: medians, and ratios exactly as measured.
-import { itemOf } from '../../core/present.ts';
+import { itemOf } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { Case, Cost } from './crates-benchmark.ts';
 

@@ -1,10 +1,9 @@
 // The two builders that are compared: the real cargo, and tasks/crates.ts, each as a process of its own.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cannot } from '../../core/errors.ts';
+import { cannot, itemOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { parseJsonFields } from '../../core/fields.ts';
-import { itemOf } from '../../core/present.ts';
 import { outputOf, run } from '../../core/sh.ts';
 import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 import { outputsOf } from './build-outcome.ts';

@@ -1,6 +1,6 @@
 // Generates a Cargo workspace in the shape of Redox's "base": libraries that all drivers share, and one program per driver. Also sets of small projects.
 // Files by path; nothing is downloaded to build them.
-import { itemOf } from '../../core/present.ts';
+import { itemOf } from '../../core/errors.ts';
 
 export type Files = Readonly<Record<string, string>>;
 

@@ -3,9 +3,8 @@
 import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf, Failure } from '../../core/errors.ts';
+import { errnoOf, Failure, lastOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { lastOf } from '../../core/present.ts';
 import { randomNumbers } from '../../core/random-numbers.ts';
 import { start } from '../../core/sh.ts';
 import type { Child, RunResult } from '../../core/sh.ts';

@@ -1,7 +1,7 @@
 // The JSON object that a task prints as its last line with --json, read field by field.
+import { lastOf } from '../../core/errors.ts';
 import { parseJsonFields } from '../../core/fields.ts';
 import type { Fields } from '../../core/fields.ts';
-import { lastOf } from '../../core/present.ts';
 
 /** Returns the object in the last line of a task's standard output. Throws a Failure if the line is not a JSON object. */
 export function taskResult(stdout: string): Fields {

@@ -4,10 +4,9 @@
 // nothing is sound until `finish`.
 import { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
-import { cannot } from '../../core/errors.ts';
+import { cannot, itemOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
-import { itemOf } from '../../core/present.ts';
 import { MiB } from '../../core/sizes.ts';
 import { contentSize, directoryOf, nameOf, openContent, parentOf } from '../file-tree.ts';
 import type { Content } from '../file-tree.ts';

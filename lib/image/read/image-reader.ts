@@ -4,9 +4,8 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { encodePath, mayHaveLostBytes } from '../../core/paths.ts';
-import { cannot, cannotBecause, Failure, nearest } from '../../core/errors.ts';
+import { cannot, cannotBecause, Failure, itemOf, nearest } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { itemOf } from '../../core/present.ts';
 import { cpioVolume, gzipMagic, newcMagic } from '../cpio.ts';
 import { ext4Magic } from '../ext4/format.ts';
 import { ext4Volume } from '../ext4/reader.ts';

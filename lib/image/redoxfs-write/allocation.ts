@@ -1,6 +1,6 @@
 // Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file
 // system, the free blocks of an existing one, and the log on disk that describes them from scratch.
-import { present } from '../../core/present.ts';
+import { present } from '../../core/errors.ts';
 import {
   damaged,
   encodeAllocationLog,

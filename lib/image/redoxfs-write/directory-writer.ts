@@ -1,6 +1,5 @@
 // Writes the entries of a directory as RedoxFS lists with the H-tree above them (facts: RedoxFS 1.10, 1.13).
-import { cannot } from '../../core/errors.ts';
-import { lastOf, itemOf } from '../../core/present.ts';
+import { cannot, itemOf, lastOf } from '../../core/errors.ts';
 import { joinPath } from '../file-tree.ts';
 import { badRedoxfsName, cutIntoLists, deepestHtree, encodeDirList, encodeHtree, htreeEntries } from '../redoxfs/node.ts';
 import type { DirectoryEntry, HtreeEntry, NodeData } from '../redoxfs/node.ts';

@@ -3,8 +3,7 @@
 // one imports.
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import { cannot } from '../../core/errors.ts';
-import { present } from '../../core/present.ts';
+import { cannot, present } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { Context } from '../../core/events.ts';
 import { joinPath, namesByDirectory, openContent } from '../file-tree.ts';

@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 import { blockBytes, isNull, longestName, nullPointer, pointerBytes, readPointer, readPointers, writePointer } from './blocks.ts';
 import type { BlockPointer } from './blocks.ts';
 import { byCodeUnit } from '../../core/digest.ts';
-import { itemOf } from '../../core/present.ts';
+import { itemOf } from '../../core/errors.ts';
 import { seahash } from './seahash.ts';
 
 export const nodeTypes = { file: 0x8000, directory: 0x4000, symlink: 0xa000, socket: 0xc000 } as const;

@@ -3,7 +3,6 @@
 import { request } from 'node:http';
 import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause } from '../../core/errors.ts';
-import { valueAt } from '../../core/fields.ts';
 import type { MachineControl, MachineInfo } from '../machine.ts';
 
 export function cloudHypervisorControl(apiSocket: string): MachineControl {
@@ -39,7 +38,12 @@ export function cloudHypervisorControl(apiSocket: string): MachineControl {
 /** The part of a `VmInfo` that is used. Another text is a Failure. */
 function infoIn(text: string): MachineInfo {
   const value: unknown = JSON.parse(text);
-  const at = (...path: readonly string[]): unknown => valueAt(value, ...path);
+  const at = (...path: readonly string[]): unknown =>
+    path.reduce<unknown>(
+      (inner, name) =>
+        typeof inner === 'object' && inner !== null ? new Map<string, unknown>(Object.entries(inner)).get(name) : undefined,
+      value,
+    );
   const [state, cpus, memoryBytes] = [
     at('state'),
     at('config', 'cpus', 'boot_vcpus'),

@@ -9,10 +9,9 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
-import { cannot } from '../../core/errors.ts';
+import { cannot, present } from '../../core/errors.ts';
 import type { MachineSize, QemuControl } from '../machine.ts';
 import type { Json } from '../../core/digest.ts';
-import { present } from '../../core/present.ts';
 
 /** Names in a snapshot's folder. */
 export const snapshotState = 'state';

@@ -1,10 +1,9 @@
 // The host's Nix: whether it is there and knows nixpkgs, and the two things that are asked of it. Its settings are the person's (NIX_PATH, nix.conf).
 import { basename } from 'node:path';
 import { isStoreName } from '../../nix/store/store-path.ts';
-import { cannot } from '../../core/errors.ts';
+import { cannot, lastOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pathOf } from '../../core/paths.ts';
-import { lastOf } from '../../core/present.ts';
 import { findProgram, outputOf, run } from '../../core/sh.ts';
 import { installHint } from '../../core/tools.ts';
 

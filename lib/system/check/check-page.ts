@@ -6,8 +6,8 @@ import { complaintAbout, pathText } from '../../core/schema.ts';
 import type { Complaint } from '../../core/schema.ts';
 import type { FileFacts, ImageFacts } from '../image-facts.ts';
 import { machinePage, systemPage } from './page-schema.ts';
-import { makerOf } from '../image-facts.ts';
 import type { System, SystemProfile } from '../system.ts';
+import { componentOf } from '../system.ts';
 
 /** The modules that a check depends on: a page that they accepted is checked again when one of them changes. */
 export function checkingModules(): readonly string[] {
@@ -88,7 +88,7 @@ function namedComponents({ image: ofAll, replacements = {} }: System, { image = 
     ]),
     ...(kernel && 'made' in kernel ? [kernel.made] : []),
   ];
-  return new Set(outputs.map(makerOf));
+  return new Set(outputs.map(componentOf));
 }
 
 function checkImage(names: Names, { sources, replacements = {} }: System, { partitions }: ImageFacts, path: Path): void {
