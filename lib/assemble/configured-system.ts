@@ -9,7 +9,7 @@ import { configuredRows } from '../configuration/configured-rows.ts';
 import { cookbookFolders, loadConfiguration } from '../configuration/load-configuration.ts';
 import type { Component, SourceChoice } from '../system/component.ts';
 import type { FileFacts, ImageFacts, PartitionFacts } from '../system/image-facts.ts';
-import { imageOf, componentOf, profileOf } from '../system/system.ts';
+import { componentOf, imageOf, profileOf } from '../system/system.ts';
 import type { ConfigurationFacts, System, SystemProfile } from '../system/system.ts';
 
 export interface ConfigurationRequest {
