@@ -9,7 +9,7 @@ import { basename, join, posix } from 'node:path';
 import type { Action, Artifact, FileArtifact } from './action.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { byCodeUnit } from '../core/digest.ts';
-import { errnoOf } from '../core/errors.ts';
+import { errnoOf, present } from '../core/errors.ts';
 import { TreePaths, withRegularFile } from '../core/paths.ts';
 
 export interface OutputFolder {
@@ -154,7 +154,7 @@ export function watchEarly({ path, there }: NonNullable<Action['early']>, outDir
   return {
     hear(chunk) {
       const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
+      rest = present(lines.pop(), 'the rest of a line');
       for (const line of lines) {
         if (!copying && line.startsWith(announcement) && basename(artifactOf(line)) === basename(path)) copying = take();
       }
@@ -175,7 +175,8 @@ export function withoutAnnouncements(stderr: string): string {
 
 function artifactOf(line: string): string {
   try {
-    const message: { artifact?: unknown } = JSON.parse(line);
+    const message: unknown = JSON.parse(line);
+    if (typeof message !== 'object' || message === null || !('artifact' in message)) return '';
     return typeof message.artifact === 'string' ? message.artifact : '';
   } catch {
     return '';

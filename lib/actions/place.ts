@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
+import { present } from '../core/errors.ts';
 import { isFolder } from '../core/paths.ts';
 import type { Action } from './action.ts';
 
@@ -22,7 +23,7 @@ export const writtenFolder = 'written';
 /** The host's path of a place; a place in no mount is a path of the host. */
 export function hostPath(place: string, mounts: Action['mounts']): string {
   const mount = innermost(place, Object.keys(mounts));
-  return mount === undefined ? place : join(mounts[mount] ?? '', place.slice(mount.length));
+  return mount === undefined ? place : join(present(mounts[mount], mount), place.slice(mount.length));
 }
 
 /** Where places are on the host, also those around the user's folders that the sandbox does not show. */

@@ -11,7 +11,7 @@ import type { View } from './sandbox/sandbox.ts';
 import type { CacheFolder } from '../cache/cache-folder.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Digest } from '../core/digest.ts';
-import { absentAsUndefined, errnoOf } from '../core/errors.ts';
+import { absentAsUndefined, errnoOf, itemOf } from '../core/errors.ts';
 import { decodeName, encodePath, isFolder, removeTree, TreePaths } from '../core/paths.ts';
 
 /**
@@ -56,7 +56,7 @@ export async function stageInputs(action: Action, stage: string, cache: CacheFol
 
 /** The mount that a place of an input is in: the folder below the root. */
 export function topOf(place: string): string {
-  return `${root}/${place.split('/')[2] ?? ''}`;
+  return `${root}/${itemOf(place.split('/'), 2)}`;
 }
 
 /** `mode`: of a copy; without it, the file is a link of the blob. `spare` is a free path on the same file system. */
@@ -94,11 +94,12 @@ export function shadowFolders({ shadowed = [], own }: Action, view: View, stage:
   const readOnly: Record<string, string> = { ...view.readOnly };
   const writable: Record<string, string> = { ...view.writable };
   // A folder that an earlier run wrote to may be gone. Links in an output folder were made by third-party code, and are not followed.
-  const present = shadowed.filter((place) => {
+  const folders = shadowed.filter((place) => {
     const real = hostPath(place, view.readOnly);
     return isFolder(real) && (isBelow(place, own?.counted ?? []) || realpathSync(encodePath(real)) === join(realpathSync(stage), place));
   });
-  for (const [index, place] of present.entries()) {
+  const copies: (readonly [place: string, copy: string])[] = [];
+  for (const [index, place] of folders.entries()) {
     const real = hostPath(place, view.readOnly);
     const copy = join(stage, `shadow-${index}`);
     mkdirSync(copy);
@@ -110,12 +111,13 @@ export function shadowFolders({ shadowed = [], own }: Action, view: View, stage:
       else readOnly[`${place}/${name}`] = join(real, name);
     }
     writable[place] = copy;
+    copies.push([place, copy]);
   }
-  const before = new Map(present.flatMap((place) => filesIn(writable[place] ?? '')));
+  const before = new Map(copies.flatMap(([, copy]) => filesIn(copy)));
   return {
     view: { ...view, readOnly, writable },
     moveWritten: (outDir) => {
-      const files = present.flatMap((place) => filesIn(writable[place] ?? '').map(([path, stamp]) => ({ place, path, stamp })));
+      const files = copies.flatMap(([place, copy]) => filesIn(copy).map(([path, stamp]) => ({ place, path, stamp })));
       const written = files.filter(({ path, stamp }) => before.get(path) !== stamp);
       if (written.length === 0) return;
       // The command may have put a link of that name there, which leads anywhere on the host.

@@ -3,6 +3,7 @@
 // what runs is let to its end, because its results are kept. Nodes with equal work can take turns. Knows
 // neither what the nodes are nor how they run.
 import pLimit from 'p-limit';
+import { itemOf } from '../core/errors.ts';
 
 export interface Work {
   /**
@@ -118,8 +119,9 @@ export function schedule(graph: Graph): Schedule {
   const release = (node: number, wanted: (edge: Edge) => boolean): void => {
     for (const edge of dependents[node] ?? []) {
       if (!wanted(edge)) continue;
-      missing[edge.on] = (missing[edge.on] ?? 0) - 1;
-      if (missing[edge.on] === 0) ready.add(edge.on);
+      const left = itemOf(missing, edge.on) - 1;
+      missing[edge.on] = left;
+      if (left === 0) ready.add(edge.on);
     }
   };
   return {
@@ -137,7 +139,7 @@ export function schedule(graph: Graph): Schedule {
       remaining--;
       release(node, ({ early }) => !(early && announced.has(node)));
     },
-    urgency: (node) => lengths[node] ?? 0,
+    urgency: (node) => itemOf(lengths, node),
     get remaining() {
       return remaining;
     },
@@ -161,11 +163,12 @@ function pathLengths(
   const waitingFor = dependents.map((list) => list.length);
   const ends = waitingFor.flatMap((count, node) => (count === 0 ? [node] : []));
   for (let node = ends.pop(); node !== undefined; node = ends.pop()) {
-    const behind = (dependents[node] ?? []).reduce((most, { on }) => Math.max(most, lengths[on] ?? 0), 0);
+    const behind = itemOf(dependents, node).reduce((most, { on }) => Math.max(most, itemOf(lengths, on)), 0);
     lengths[node] = behind + (weights[node] ?? 1);
     for (const { on } of edges[node] ?? []) {
-      waitingFor[on] = (waitingFor[on] ?? 0) - 1;
-      if (waitingFor[on] === 0) ends.push(on);
+      const left = itemOf(waitingFor, on) - 1;
+      waitingFor[on] = left;
+      if (left === 0) ends.push(on);
     }
   }
   return lengths;

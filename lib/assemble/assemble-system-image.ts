@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { makeFolder } from '../core/paths.ts';
+import { valueAt } from '../core/fields.ts';
+import { makeFolder, pathOf } from '../core/paths.ts';
 import type { Compiled } from '../crates/compiled.ts';
 import type { Ext4Base } from '../image/ext4/ext4.ts';
 import type { Entry } from '../image/file-tree.ts';
@@ -24,7 +25,7 @@ import { packagedFile, packageFolder } from '../sources/debian/single-package.ts
 import { rootRequest, sourceAt } from './image-request.ts';
 import type { ImageRequest, SystemImage } from './image-request.ts';
 import { commandLinePath, kernelPath } from '../system/find-page.ts';
-import { profileOf } from '../system/system.ts';
+import { componentOf, profileOf } from '../system/system.ts';
 import type { KernelFacts } from '../system/system.ts';
 
 /** `made`: component/output -> path. */
@@ -43,7 +44,7 @@ export async function assembleImage(
     made: (name) => made.get(name),
     source: (name) => sourceAt(name, request.folders),
     installed: (partition) => installedEntries(request, partition),
-    host: { host: { path: env['PATH'] ?? '' }, scratchDir: env['TMPDIR'] ?? '/tmp', context },
+    host: { host: { path: pathOf(env) }, scratchDir: env['TMPDIR'] ?? '/tmp', context },
     ...(packages && {
       packaged: (name) => packagedFile(name, packages, context),
       modules: async ({ from, names }) => await kernelModules(await packageFolder(from, packages, context), names, packages, context),
@@ -66,9 +67,9 @@ export async function assembleImage(
   }
   const rooted = layout.partitions.find((_, index) => facts.partitions[index]?.root);
   const { password } = request;
-  const base = tree && (await rootBaseImage(layout, tree.below, { cacheDir: cache.root, path: env['PATH'] ?? '' }, context));
+  const base = tree && (await rootBaseImage(layout, tree.below, { cacheDir: cache.root, path: pathOf(env) }, context));
   const [image, closure] = await Promise.all([
-    assemble(withPassword(base ? withBase(layout, base) : layout, password), imagePath, { path: env['PATH'] ?? '' }, context).catch(
+    assemble(withPassword(base ? withBase(layout, base) : layout, password), imagePath, { path: pathOf(env) }, context).catch(
       (error: unknown) => {
         throw tooSmall(error, sizesOf(layout, request.installed?.stages ?? []));
       },
@@ -118,12 +119,12 @@ function withPassword(layout: ImageLayout, password: string | undefined): ImageL
 async function versionsOf({ system }: ImageRequest, { projects }: Compiled): Promise<Readonly<Record<string, string>>> {
   const ofComponent = new Map<string, string>();
   for (const { project } of projects) {
-    const manifest = parse(await readFile(join(project.dir, 'Cargo.toml'), 'utf8')) as { package?: { version?: unknown } };
-    if (typeof manifest.package?.version === 'string') ofComponent.set(project.name, manifest.package.version);
+    const version = valueAt(parse(await readFile(join(project.dir, 'Cargo.toml'), 'utf8')), 'package', 'version');
+    if (typeof version === 'string') ofComponent.set(project.name, version);
   }
   const rows = Object.entries(system.replacements ?? {}).flatMap(([name, { provides, multicall }]) => {
-    const programs = [multicall?.program, ...Object.values(provides).map((fact) => ('made' in fact ? fact.made : undefined))];
-    const version = programs.map((program) => ofComponent.get(program?.split('/')[0] ?? '')).find((found) => found !== undefined);
+    const programs = [multicall?.program ?? [], ...Object.values(provides).map((fact) => ('made' in fact ? fact.made : []))].flat();
+    const version = programs.map((program) => ofComponent.get(componentOf(program))).find((found) => found !== undefined);
     return version === undefined ? [] : [[name, version] as const];
   });
   return Object.fromEntries(rows);

@@ -128,9 +128,11 @@ test('versions are those of manifests, or of their workspace; a manifest of a bu
     'ws/a/Cargo.toml': '[package]\nname = "a"\nversion.workspace = true\n',
     'ws/b/Cargo.toml': '[package\n',
     'last.json': '{ "components": ',
+    'other.json': '{ "components": { "a": { "outputs": { "a": { "bytes": "3", "sha256": "0" } } } } }',
   });
   assert.equal([await packageVersion(join(dir, 'ws'), 'a'), await packageVersion(join(dir, 'ws'), 'b')], ['1.2.3', null]);
   assert.equal(await lastBuild(join(dir, 'last.json')), never);
+  assert.equal(await lastBuild(join(dir, 'other.json')), never);
   assert.equal(await lastBuild(join(dir, 'none.json')), never);
 });
 

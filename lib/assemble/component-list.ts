@@ -5,6 +5,8 @@ import { parse } from 'smol-toml';
 import type { Cache } from '../cache/cache.ts';
 import { isDigest } from '../core/digest.ts';
 import { absentAsUndefined, Failure } from '../core/errors.ts';
+import { parseJsonFields, valueAt } from '../core/fields.ts';
+import type { Fields } from '../core/fields.ts';
 import { projectsOf } from './component-projects.ts';
 import type { ComponentProject, ProjectsRequest } from './component-projects.ts';
 import { pinWords } from '../upstream/lock.ts';
@@ -30,7 +32,10 @@ export interface ListedComponent {
 /** The part of a manifest that this list needs. */
 export interface LastBuild {
   readonly components: Readonly<
-    Record<string, { readonly digest: string; readonly outputs: readonly { readonly bytes: number; readonly sha256: string }[] }>
+    Record<
+      string,
+      { readonly digest?: string | undefined; readonly outputs: readonly { readonly bytes: number; readonly sha256: string }[] }
+    >
   >;
   readonly recipes: Readonly<Record<string, { readonly bytes: number }>>;
 }
@@ -88,24 +93,20 @@ export async function packageVersion(folder: string, name: string | undefined): 
   const manifests = [...(name === undefined ? [] : [join(folder, name, 'Cargo.toml')]), join(folder, 'Cargo.toml')];
   for (const path of manifests) {
     const manifest = await manifestAt(path);
-    const version = manifest?.package?.version;
+    const version = valueAt(manifest, 'package', 'version');
     if (typeof version === 'string') return version;
-    const workspace = typeof version === 'object' ? (await manifestAt(join(folder, 'Cargo.toml')))?.workspace?.package?.version : undefined;
+    if (typeof version !== 'object') continue;
+    const workspace = valueAt(await manifestAt(join(folder, 'Cargo.toml')), 'workspace', 'package', 'version');
     if (typeof workspace === 'string') return workspace;
   }
   return null;
 }
 
-interface VersionFields {
-  readonly package?: { readonly version?: unknown };
-  readonly workspace?: { readonly package?: { readonly version?: unknown } };
-}
-
-async function manifestAt(path: string): Promise<VersionFields | undefined> {
+async function manifestAt(path: string): Promise<unknown> {
   const text = await absentAsUndefined(readFile(path, 'utf8'));
   if (text === undefined) return undefined;
   try {
-    return parse(text) as VersionFields;
+    return parse(text);
   } catch {
     return undefined; // cargo reports it when it is built
   }
@@ -114,30 +115,21 @@ async function manifestAt(path: string): Promise<VersionFields | undefined> {
 /** Reads the manifest of the last build. Returns an empty one if it is missing or damaged. */
 export async function lastBuild(manifestPath: string): Promise<LastBuild> {
   const text = await absentAsUndefined(readFile(manifestPath, 'utf8'));
-  const manifest = text === undefined ? undefined : jsonOf(text);
-  const components = Object.entries(manifest?.components ?? {}).map(([name, { source, outputs }]) => {
-    return [name, { digest: source?.digest ?? '', outputs: Object.values(outputs ?? {}) }] as const;
-  });
-  return { components: Object.fromEntries(components), recipes: manifest?.recipes ?? {} };
-}
-
-interface ManifestFields {
-  readonly components?: Readonly<
-    Record<
-      string,
-      {
-        readonly source?: { readonly digest?: string };
-        readonly outputs?: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
-      }
-    >
-  >;
-  readonly recipes?: Readonly<Record<string, { readonly bytes: number }>>;
-}
-
-function jsonOf(text: string): ManifestFields | undefined {
+  if (text === undefined) return { components: {}, recipes: {} };
   try {
-    return JSON.parse(text) as ManifestFields;
-  } catch {
-    return undefined;
+    return lastBuildOf(parseJsonFields(text, manifestPath));
+  } catch (error) {
+    if (error instanceof Failure) return { components: {}, recipes: {} };
+    throw error;
   }
+}
+
+function lastBuildOf(manifest: Fields): LastBuild {
+  const bytesOf = (fields: Fields): number => fields.requiredCount('bytes', Number.MAX_SAFE_INTEGER);
+  const components = manifest.named('components').map(([name, component]) => {
+    const outputs = component.named('outputs').map(([, output]) => ({ bytes: bytesOf(output), sha256: output.requiredText('sha256') }));
+    return [name, { digest: component.table('source')?.requiredText('digest'), outputs }] as const;
+  });
+  const recipes = manifest.named('recipes').map(([name, recipe]) => [name, { bytes: bytesOf(recipe) }] as const);
+  return { components: Object.fromEntries(components), recipes: Object.fromEntries(recipes) };
 }

@@ -9,7 +9,7 @@ import { Failure } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
 import { configuredSystem } from './configured-system.ts';
 import type { ConfigurationRequest, ConfiguredSystem } from './configured-system.ts';
-import { imageOf, isConfigured } from '../system/system.ts';
+import { imageOf, isConfigured, profileOf } from '../system/system.ts';
 
 const root = join(import.meta.dirname, '../../systems');
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-configured-'));
@@ -92,6 +92,13 @@ test('a local checkout of a package is installed although the other sources are 
   assert.ok(packages.components.includes('ion'));
   assert.not.ok(packages.leftOut.includes('ion'));
   assert.ok('usr/bin/sh' in (imageOf(system, 'default').partitions[1]?.files ?? {}));
+});
+
+test('a profile without a configuration is named', async () => {
+  const { title, cargoProfile } = profileOf(redox, 'default');
+  const plain = { ...redox, profiles: { ...redox.profiles, default: { title, cargoProfile } } };
+  const { exitCode, message } = await failure(configuredSystem({ ...bundled, system: plain }));
+  assert.equal([exitCode, message], [2, 'Cannot configure redox: its profile "default" has no configuration']);
 });
 
 test('a system without configurations takes none', async () => {

@@ -9,8 +9,8 @@ import { configuredRows } from '../configuration/configured-rows.ts';
 import { cookbookFolders, loadConfiguration } from '../configuration/load-configuration.ts';
 import type { Component, SourceChoice } from '../system/component.ts';
 import type { FileFacts, ImageFacts, PartitionFacts } from '../system/image-facts.ts';
-import { imageOf, profileOf } from '../system/system.ts';
-import type { ConfigurationFacts, System } from '../system/system.ts';
+import { componentOf, imageOf, profileOf } from '../system/system.ts';
+import type { ConfigurationFacts, System, SystemProfile } from '../system/system.ts';
 
 export interface ConfigurationRequest {
   readonly system: System;
@@ -43,6 +43,14 @@ export interface ConfiguredPackages {
   readonly leftOut: readonly string[];
 }
 
+function configurationOf(profile: SystemProfile | undefined, system: string, name: string): string {
+  if (profile?.configuration !== undefined) return profile.configuration;
+  throw cannot(`configure ${system}`, `its profile "${name}" has no configuration`, {
+    blame: 'usage',
+    hint: 'name one with --config FILE',
+  });
+}
+
 /** Smallest size of a FAT32, with its tables. */
 const leastEfiMiB = 34;
 
@@ -53,7 +61,7 @@ export async function configuredSystem(request: ConfigurationRequest): Promise<C
   if (!facts) throw cannot(`configure ${system.name}`, 'its page has no configurations', { blame: 'usage' });
   const profile = config === undefined ? request.profile : basename(config, '.toml');
   const base = config === undefined ? profileOf(system, profile) : undefined;
-  const path = config ?? join(root, facts.folder, base?.configuration ?? '');
+  const path = config ?? join(root, facts.folder, configurationOf(base, system.name, profile));
   const folders = [
     ...(request.cookbook === undefined ? [] : cookbookFolders(request.cookbook, facts.architecture)),
     join(root, facts.folder),
@@ -118,7 +126,7 @@ function upstreamComponents({ packages }: ConfigurationFacts, names: readonly st
 
 /** Removes files of components that are recipes in this build, because their stages have these files. */
 function withoutBuiltHere(image: ImageFacts, { rootPartition }: ConfigurationFacts, recipes: readonly string[]): ImageFacts {
-  const stays = (made: string): boolean => !recipes.includes(made.split('/')[0] ?? '');
+  const stays = (made: string): boolean => !recipes.includes(componentOf(made));
   const partitions = image.partitions.map((partition) => {
     if (partition.name !== rootPartition) return partition;
     const files = Object.entries(partition.files).filter(([, fact]) => !('made' in fact) || stays(fact.made));
@@ -161,5 +169,5 @@ function componentsOf(image: ImageFacts): readonly string[] {
       if ('made' in fact) return [fact.made];
       return 'initfs' in fact ? [fact.initfs.bootstrap, ...of(fact.initfs.files)] : [];
     });
-  return image.partitions.flatMap(({ files }) => of(files).map((made) => made.split('/')[0] ?? ''));
+  return image.partitions.flatMap(({ files }) => of(files).map(componentOf));
 }

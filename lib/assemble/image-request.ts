@@ -1,6 +1,7 @@
 // What is wanted of the image of a system's profile, and what comes of it.
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
+import { present } from '../core/errors.ts';
 import type { AssembledImage } from '../image/image.ts';
 import type { ClosureRecord } from '../rootfs/closure-record.ts';
 import type { FetchedSources } from '../sources/fetched-sources.ts';
@@ -53,7 +54,7 @@ export function rootRequest(
   { lock }: FetchedSources,
   name: string,
 ): Omit<RootRequest, 'root' | 'single'> & { readonly name: string } {
-  const suite = system.sources?.suite ?? '';
+  const { suite } = present(system.sources, `the sources of ${system.name}`);
   const { timestampSec } = facts;
   return { name, suite, lock, timestampSec, cacheDir: cache.root, env, sandbox, replacements: system.replacements ?? {} };
 }

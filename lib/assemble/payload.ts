@@ -3,6 +3,7 @@
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Digest } from '../core/digest.ts';
+import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { compile } from '../crates/compile.ts';
@@ -12,25 +13,33 @@ import type { Project } from '../crates/project.ts';
 import { encodedPayload } from '../image/boot/bzimage.ts';
 import type { PayloadFacts } from '../system/component.ts';
 import type { System } from '../system/system.ts';
+import { componentOf } from '../system/system.ts';
 
 const inSysroot = 'lib/payload';
 
-/** Compiles projects that carry nothing, then those that carry an output of one of them. */
+/** A project that carries an output of another one. */
+interface Carrier {
+  readonly project: Project;
+  readonly facts: PayloadFacts;
+  /** What its file is shown to: the units that are compiled for this triple. */
+  readonly triple: string;
+}
+
+/** Compiles projects that carry nothing, then those that carry an output of one of them. Throws a Failure for one of these without a triple. */
 export async function compileWithPayloads(
   projects: readonly Project[],
   components: System['components'],
   options: CompileOptions,
   context: Context,
 ): Promise<Compiled> {
-  const payloadOf = ({ name }: Project): PayloadFacts | undefined => components[name]?.payload;
-  const carriers = projects.filter(payloadOf);
+  const carriers = projects.flatMap((project) => carrierOf(project, components[project.name]?.payload));
   const first = await compile(
-    projects.filter((project) => !payloadOf(project)),
+    projects.filter(({ name }) => !components[name]?.payload),
     options,
     context,
   );
   if (carriers.length === 0) return first;
-  const loaded = carriers.map((project) => withPayload(project, payloadOf(project), first, options.cache));
+  const loaded = carriers.map((carrier) => withPayload(carrier, first, options.cache));
   const second = await compile(await Promise.all(loaded), options, context);
   const sum = (field: 'units' | 'hits' | 'misses' | 'below' | 'remembered'): number => first[field] + second[field];
   const counts = { units: sum('units'), hits: sum('hits'), misses: sum('misses'), below: sum('below'), remembered: sum('remembered') };
@@ -39,17 +48,23 @@ export async function compileWithPayloads(
 
 /** The components that are compiled for one: those whose outputs it carries, and itself. */
 export function carriedBy(name: string, components: System['components']): readonly string[] {
-  const made = components[name]?.payload?.made.split('/')[0];
-  return made === undefined ? [name] : [...carriedBy(made, components), name];
+  const made = components[name]?.payload?.made;
+  return made === undefined ? [name] : [...carriedBy(componentOf(made), components), name];
 }
 
-async function withPayload(project: Project, facts: PayloadFacts | undefined, { projects }: Compiled, cache: Cache): Promise<Project> {
-  const [component = '', output = ''] = facts?.made.split('/') ?? [];
+function carrierOf(project: Project, facts: PayloadFacts | undefined): readonly Carrier[] {
+  if (!facts) return [];
+  const { name, triple } = project;
+  if (triple === undefined) throw cannot(`put "${facts.made}" into "${name}"`, 'its page says no triple that it is compiled for');
+  return [{ project, facts, triple }];
+}
+
+async function withPayload({ project, facts, triple }: Carrier, { projects }: Compiled, cache: Cache): Promise<Project> {
+  const [component = '', output = ''] = facts.made.split('/');
   const artifact = projects.find((one) => one.project.name === component)?.outputs.get(output);
-  if (!facts || !artifact)
-    throw new Error(`the page says that "${project.name}" carries "${facts?.made}", which no component before it makes`);
+  if (!artifact) throw new Error(`the page says that "${project.name}" carries "${facts.made}", which no component before it makes`);
   const digest = await storedPayload(artifact.digest, facts, cache);
-  const sysroot = { triple: project.triple ?? '', files: { [inSysroot]: digest }, layout: {}, env: {}, tools: {} };
+  const sysroot = { triple, files: { [inSysroot]: digest }, layout: {}, env: {}, tools: {} };
   return { ...project, sysroot, env: { ...project.env, [facts.variable]: `${places.sysroot}/${inSysroot}` } };
 }
 

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import type { Step } from '../console/dialogue.ts';
 import type { Judgement, Verdict } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { bootTarget } from './boot-target.ts';
@@ -58,7 +59,7 @@ async function boot(
       image,
       accelerator: 'tcg',
       cacheDir: join(dir, 'cache'),
-      env: { PATH: env['PATH'] ?? '' },
+      env: { PATH: pathOf(env) },
       rules: (kernel === undefined ? undefined : system.reference?.kernels[kernel]?.console) ?? system.console,
       limits: { timeoutMs: 300_000, silenceMs, graceMs: 500 },
       steps,
@@ -170,7 +171,7 @@ test('two builds of the images have the same bytes', async () => {
 
 test('the CD has a boot image for UEFI and its files, as xorriso reads it', async () => {
   const words = ['-indev', join(dir, files.iso), '-report_el_torito', 'plain', '-find', '/', '-type', 'f', '-exec', 'echo'];
-  const { exitCode, stdout, stderr } = await run([await tool('xorriso', env['PATH'] ?? ''), ...words], { cwd: dir, env });
+  const { exitCode, stdout, stderr } = await run([await tool('xorriso', pathOf(env)), ...words], { cwd: dir, env });
   assert.is(exitCode, 0, stderr);
   assert.match(stdout, /El Torito boot img : +1 +UEFI/);
   for (const path of ['/boot/grub/grub.cfg', '/boot/asterinas-osdk-bin', '/boot/initramfs.cpio.gz']) assert.match(stdout, `'${path}'`);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { noNix, privateNix } from '../dev/testing/private-nix.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 
@@ -13,7 +14,7 @@ const project = join(import.meta.dirname, '../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const dir = await mkdtemp(join(tmpdir(), 'asterinas-nixos-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
-const nix = await privateNix(env['PATH'] ?? '');
+const nix = await privateNix(pathOf(env));
 if (!nix) console.error(noNix);
 test.after(() => nix?.remove());
 const check = nix ? test : test.skip;

@@ -8,7 +8,7 @@ import { commandLinePath, imageFileName, kernelPath } from '../system/find-page.
 import type { PagePlace } from '../system/find-page.ts';
 import type { ImageFacts } from '../system/image-facts.ts';
 import { loadPage } from '../system/load.ts';
-import { defaultProfile, profileOf } from '../system/system.ts';
+import { componentOf, defaultProfile, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 
 /** What a boot needs of a page: also of one without components. */
@@ -82,7 +82,7 @@ async function symbolsOf(
   const stem = join(outDir, `${system.name}-${profile}`);
   const path = join(stem, kernel.made);
   if (!(await exists(path))) return {};
-  const source = await localSource(`${stem}.json`, kernel.made.split('/')[0] ?? '');
+  const source = await localSource(`${stem}.json`, componentOf(kernel.made));
   return source === undefined ? { symbols: path } : { symbols: path, sourceFolder: ownFolder(source), checkout: checkoutOf(source) };
 }
 

@@ -15,6 +15,7 @@ import { replay } from '../console/replay.ts';
 import type { Judgement } from '../console/verdict.ts';
 import { digestFile } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
+import { pathOf } from '../core/paths.ts';
 import { bootTest } from './boot-test.ts';
 import type { BootTest } from './boot-test.ts';
 
@@ -44,7 +45,7 @@ async function booted(
     image,
     accelerator: 'tcg',
     cacheDir: join(root, 'cache'),
-    env: { PATH: process.env['PATH'] ?? '', TMPDIR: root },
+    env: { PATH: pathOf(process.env), TMPDIR: root },
     rules: redoxConsole,
     limits: patient,
     steps: [],

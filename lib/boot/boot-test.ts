@@ -11,6 +11,7 @@ import { question } from '../console/prompts.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import type { MachineDescription, MachineEnd, RunningMachine } from '../machine/machine.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
@@ -56,7 +57,7 @@ export async function bootTest(test: BootTest, context: Context): Promise<Judgem
     try {
       const judgement = await judgeBoot(machine, test, record, context);
       const { log, symbols, env } = test;
-      const about = { machine, judgement, log, display: test.machine.display !== undefined, symbols, path: env['PATH'] ?? '' };
+      const about = { machine, judgement, log, display: test.machine.display !== undefined, symbols, path: pathOf(env) };
       test.onVerdict?.(judgement, machine, await evidenceOf(about, context));
       if (test.keep) await machine.ended;
       return judgement;

@@ -2,6 +2,7 @@
 import { access, constants } from 'node:fs/promises';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { findProgram } from '../core/sh.ts';
 import { searchPath } from '../core/tools.ts';
 import { accelerator } from '../machine/accelerator.ts';
@@ -26,7 +27,7 @@ export async function startIfPreferred(order: MachineOrder, context: Context): P
  */
 export async function prefersCloudHypervisor(order: MachineOrder, context: Context, root = '/'): Promise<boolean> {
   if (!suitsCloudHypervisor(order)) return false;
-  const path = searchPath(order.env['PATH'] ?? '');
+  const path = searchPath(pathOf(order.env));
   if ((await findProgram(cloudHypervisorProgram, path)) === undefined) return false;
   if (!(await succeeds(cloudHypervisorFirmware(root)))) return false;
   return await kvmWorks(order, await findProgram(qemuProgram, path), context);
@@ -55,7 +56,7 @@ async function succeeds(work: Promise<unknown>): Promise<boolean> {
 /** Starts the machine. Cloud Hypervisor has no other accelerator than KVM. */
 export async function startCloudHypervisor(order: MachineOrder, context: Context): Promise<RunningMachine> {
   const settings = cloudHypervisorSettings(order.env);
-  const program = await findProgram(cloudHypervisorProgram, searchPath(order.env['PATH'] ?? ''));
+  const program = await findProgram(cloudHypervisorProgram, searchPath(pathOf(order.env)));
   if (!program) {
     const hint = 'its project has a static program for download; --vmm qemu works without';
     throw cannot(`find "${cloudHypervisorProgram}"`, 'it is not installed', { blame: 'host', hint });
@@ -66,7 +67,7 @@ export async function startCloudHypervisor(order: MachineOrder, context: Context
   });
   const firmware = order.machine.kernel ? undefined : await cloudHypervisorFirmware();
   const { machine, image } = order;
-  const virtiofsd = await shareServer('cloud-hypervisor', machine, order.env['PATH'] ?? '', context);
+  const virtiofsd = await shareServer('cloud-hypervisor', machine, pathOf(order.env), context);
   const more = virtiofsd === undefined ? {} : { virtiofsd };
   return await launchCloudHypervisor({ program, machine, settings, firmware, image, tempRoot, ...more }, context);
 }

@@ -1,22 +1,34 @@
 // Evidence of a failed machine: addresses found and named with a real ELF file, processors read out of QEMU's dump. Screens and registers of a real
 // machine are in linux-guest.test.ts.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Judgement } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf } from '../core/sh.ts';
-import type { RunningMachine } from '../machine/machine.ts';
+import type { MachineEnd, RunningMachine } from '../machine/machine.ts';
 import { addressesIn, evidenceOf, pointersOf } from './evidence.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'evidence-'));
 test.after(() => rm(root, { recursive: true }));
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 /** A machine that has ended: nothing can be asked of it. */
-const gone = { control: undefined } as unknown as RunningMachine;
+const end: MachineEnd = { exitCode: 0, killedBy: null, hostLines: [] };
+const gone: RunningMachine = {
+  pid: 0,
+  accelerator: 'tcg',
+  serial: new Socket(),
+  attachPath: join(root, 'attach'),
+  control: undefined,
+  ended: Promise.resolve(end),
+  release: () => Promise.resolve(),
+  stop: () => Promise.resolve(end),
+};
 
 function failed(...lastLines: string[]): Judgement {
   return {

@@ -2,7 +2,7 @@
 // that its kernel printed. Everything here is worth having and nothing is needed: what cannot be had is left out.
 import { writeFile } from 'node:fs/promises';
 import type { Judgement } from '../console/verdict.ts';
-import { cannot, Failure } from '../core/errors.ts';
+import { cannot, Failure, matched } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath } from '../core/tools.ts';
@@ -77,7 +77,7 @@ export function pointersOf(dump: string): readonly string[] {
 /** Numbers of 8 to 16 hexadecimal digits, each once, as "0x..." in lower case. */
 export function addressesIn(lines: readonly string[]): readonly string[] {
   const found = lines.flatMap((line) =>
-    [...line.matchAll(/(?<![0-9a-zA-Z])(?:0x)?([0-9a-fA-F]{8,16})(?![0-9a-zA-Z])/g)].map(([, digits]) => digits ?? ''),
+    [...line.matchAll(/(?<![0-9a-zA-Z])(?:0x)?([0-9a-fA-F]{8,16})(?![0-9a-zA-Z])/g)].map((match) => matched(match, 1)),
   );
   return [...new Set(found.map((digits) => `0x${digits.toLowerCase()}`))].slice(0, mostAddresses);
 }

@@ -12,6 +12,7 @@ import { console as linuxConsole } from '../../systems/linux/console.ts';
 import { Shell } from '../console/shell.ts';
 import type { Judgement } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
@@ -48,7 +49,7 @@ const description: MachineDescription = {
 const { network: _network, ...lonely } = description;
 
 const plan: Launch = {
-  qemu: await tool(qemuProgram, env['PATH'] ?? ''),
+  qemu: await tool(qemuProgram, pathOf(env)),
   machine: description,
   accelerator: 'tcg',
   disks: [{ path: join(root, 'disk.img'), interface: 'virtio' }],
@@ -216,7 +217,7 @@ async function judged(
       image: undefined,
       accelerator: 'tcg',
       cacheDir: join(root, 'cache'),
-      env: { PATH: env['PATH'] ?? '', TMPDIR: root },
+      env: { PATH: pathOf(env), TMPDIR: root },
       rules: linuxConsole,
       limits: { timeoutMs: 120_000, silenceMs: 60_000, graceMs: 300 },
       steps: [],
@@ -278,7 +279,7 @@ test('the kernel takes hard links and file capabilities of an image as they are 
     contents: { kind: 'ext4', label: 'files', tree },
   } as const;
   const layout = { sizeBytes: 16 * MiB, table: 'none', timestampSec: 0, partitions: [partition] } as const;
-  await assemble(layout, image, { path: env['PATH'] ?? '' }, context);
+  await assemble(layout, image, { path: pathOf(env) }, context);
   const commandLine = `${guest.commandLine} root=/dev/nvme0n1 devtmpfs.mount=1 init=/script`;
   const direct = { image: guest.kernel, commandLine };
   await judged('files', '', { imageInterface: 'nvme', kernel: direct }, { image });

@@ -10,6 +10,7 @@ import { system } from '../../systems/redox.ts';
 import type { Step } from '../console/dialogue.ts';
 import type { Judgement, Verdict } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { bootTest } from './boot-test.ts';
 import { faultyImages } from '../dev/stress/faulty-images.ts';
@@ -36,7 +37,7 @@ async function boot(path: string, steps: readonly Step[] = [], limits = patient)
       image: path,
       accelerator: 'tcg',
       cacheDir: join(dir, 'cache'),
-      env: { PATH: hostEnv['PATH'] ?? '' },
+      env: { PATH: pathOf(hostEnv) },
       rules: system.console,
       limits,
       steps,
@@ -64,7 +65,7 @@ async function faulty(name: string): Promise<{ fault: BootFault; path: string }>
   const fault = imageFaults.find((row) => row.name === name);
   if (!fault) throw new Error(`there is no fault "${name}"`);
   const path = join(dir, `${name}.img`);
-  await faultyImages(system, join(dir, 'redox-default'), hostEnv['PATH'] ?? '', context).make(fault, path);
+  await faultyImages(system, join(dir, 'redox-default'), pathOf(hostEnv), context).make(fault, path);
   return { fault, path };
 }
 

@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert';
 import { firstDifference, readPpm, testPicture } from '../dev/testing/test-picture.ts';
 import { system } from '../../systems/redox.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run, start } from '../core/sh.ts';
 import { bootTest } from './boot-test.ts';
 
@@ -41,7 +42,7 @@ test('with a screen, the menu of the bootloader is answered, and the screen show
       image,
       accelerator: 'tcg',
       cacheDir: join(dir, 'cache'),
-      env: { PATH: env['PATH'] ?? '' },
+      env: { PATH: pathOf(env) },
       rules: system.console,
       limits: { timeoutMs: 300_000, silenceMs: 120_000, graceMs: 500 },
       steps: [],

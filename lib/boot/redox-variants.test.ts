@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { system } from '../../systems/redox.ts';
 import type { Judgement } from '../console/verdict.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 import { bootTest } from './boot-test.ts';
@@ -30,7 +31,7 @@ async function boot(path: string): Promise<Judgement> {
       image: path,
       accelerator: 'tcg',
       cacheDir: join(dir, 'cache'),
-      env: { PATH: env['PATH'] ?? '' },
+      env: { PATH: pathOf(env) },
       rules: system.console,
       limits: { timeoutMs: 300_000, silenceMs: 120_000, graceMs: 500 },
       steps: [],

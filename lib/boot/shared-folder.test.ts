@@ -11,6 +11,7 @@ import { guestPassword, linuxGuest } from '../dev/testing/linux-guest.ts';
 import { console as linuxConsole } from '../../systems/linux/console.ts';
 import { Shell } from '../console/shell.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { MiB } from '../core/sizes.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import { findVirtiofsd } from '../machine/shares.ts';
@@ -53,7 +54,7 @@ test('over 9P, QEMU starts with a folder that the guest may write to and one tha
   }
 });
 
-if ((await findVirtiofsd(env['PATH'] ?? '', context.signal)) !== undefined) {
+if ((await findVirtiofsd(pathOf(env), context.signal)) !== undefined) {
   test('over virtio-fs, the guest reads and writes a folder', async () => {
     const guest = await linuxGuest(cacheDir, env);
     const folder = join(root, 'work, and more');

@@ -4,6 +4,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { accelerator } from '../machine/accelerator.ts';
@@ -43,7 +44,7 @@ export async function startMachine(order: MachineOrder, context: Context): Promi
 
 async function startQemu(order: MachineOrder, context: Context): Promise<RunningMachine> {
   const { written } = order.machine;
-  const qemu = await tool(programOf(written), order.env['PATH'] ?? '');
+  const qemu = await tool(programOf(written), pathOf(order.env));
   const tempRoot = order.env['TMPDIR'] || '/tmp';
   const flash = order.machine.firmware === 'uefi' && !written ? await uefiFlash(qemu) : undefined;
   const chosen = written
@@ -53,7 +54,7 @@ async function startQemu(order: MachineOrder, context: Context): Promise<Running
   const machine = withInitrd(order);
   if (machine.display?.kind === 'window') await checkToolkit(qemu, machine.display, context);
   await checkPorts(machine);
-  const virtiofsd = await shareServer('qemu', machine, order.env['PATH'] ?? '', context);
+  const virtiofsd = await shareServer('qemu', machine, pathOf(order.env), context);
   const disk =
     restore === undefined ? { path: order.image } : { path: order.image && join(restore, snapshotDisk('disk0')), format: 'qcow2' as const };
   const { imageInterface } = machine;

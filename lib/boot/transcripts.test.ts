@@ -3,12 +3,12 @@
 import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Judge } from '../console/judge.ts';
 import { replay } from '../console/replay.ts';
 import type { Verdict } from '../console/verdict.ts';
+import { readTomlFields } from '../core/fields.ts';
 import { consoleRules } from './boot-target.ts';
 
 const project = join(import.meta.dirname, '../..');
@@ -24,7 +24,23 @@ interface Row {
   readonly line: string;
 }
 
-const rows = parse(await readFile(join(folder, 'index.toml'), 'utf8'))['transcript'] as unknown as readonly Row[];
+const rows = (await readTomlFields(join(folder, 'index.toml'))).tables('transcript').map((fields): Row => {
+  const bytes = fields.text('bytes');
+  return {
+    file: fields.requiredText('file'),
+    system: fields.requiredText('system'),
+    label: labelIn(fields.requiredText('label')),
+    ...(bytes === undefined ? {} : { bytes: labelIn(bytes) }),
+    kind: fields.requiredText('kind'),
+    line: fields.requiredText('line'),
+  };
+});
+
+function labelIn(text: string): Row['label'] {
+  const label = (['pass', 'fail', 'incomplete'] as const).find((known) => known === text);
+  if (label === undefined) throw new Error(`the index has the label "${text}"`);
+  return label;
+}
 
 function labelOf(verdict: Verdict): Row['label'] {
   return verdict.kind === 'booted' ? 'pass' : verdict.kind === 'stalled' ? 'incomplete' : 'fail';

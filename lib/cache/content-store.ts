@@ -7,7 +7,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Digest } from '../core/digest.ts';
 import { digestBytes, digestFile, finished, sha256 } from '../core/digest.ts';
-import { absentAsUndefined, errnoOf } from '../core/errors.ts';
+import { absentAsUndefined, errnoOf, hasErrno } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 
 export interface ContentStore {
@@ -105,7 +105,7 @@ class FolderStore implements ContentStore {
       linkSync(this.#place(digest), path); // tens of thousands in a build: a promise for each costs more than the link
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') this.#verified.delete(digest); // another process collected it
-      if (!['EXDEV', 'EMLINK', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+      if (!hasErrno(error, ['EXDEV', 'EMLINK', 'EPERM'])) throw error;
       await copyFile(this.#place(digest), path);
     }
   }

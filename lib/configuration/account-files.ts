@@ -1,7 +1,7 @@
 // Redox's /etc/passwd, /etc/group and /etc/shadow, and the home folders, from the users and groups of a configuration. Semicolons separate the fields:
 // name;uid;gid;full name;home;shell, name;gid;members, name;hash. With an empty hash no password is needed; "!" refuses every login.
 import { byCodeUnit } from '../core/digest.ts';
-import { cannot } from '../core/errors.ts';
+import { cannot, present } from '../core/errors.ts';
 import type { Configuration, User } from './configuration.ts';
 import { passwordHash } from './password-hash.ts';
 import type { TreeRow } from './tree-row.ts';
@@ -56,7 +56,7 @@ function accountsOf(users: Configuration['users']): readonly Account[] {
   }
   return sorted
     .map(([account, user]) => {
-      const uid = uids.get(account) ?? 0;
+      const uid = present(uids.get(account), `the uid of ${account}`);
       return { ...user, account, uid, gid: user.gid ?? uid, home: user.home ?? (account === 'root' ? '/root' : `/home/${account}`) };
     })
     .sort((a, b) => a.uid - b.uid);

@@ -1,6 +1,7 @@
 // A configuration of a root file system, in the dialect of Redox's installer (config/**/*.toml) with two additional tables, `network` and `aliases`. Each
 // value is checked once. Does not read packages or images.
 import { isIPv4 } from 'node:net';
+import { present } from '../core/errors.ts';
 import type { Fields } from '../core/fields.ts';
 
 export interface Configuration {
@@ -130,11 +131,11 @@ function fileOf(fields: Fields): ConfiguredFile {
   }
   const data = fields.text('data');
   const kinds = (['symlink', 'directory', 'append'] as const).filter((kind) => fields.flag(kind) === true);
-  if (kinds.length > 1) throw fields.bad(kinds[1] ?? '', `a file cannot be ${kinds.join(' and ')} at once`);
+  const [kind, another] = kinds;
+  if (another !== undefined) throw fields.bad(another, `a file cannot be ${kinds.join(' and ')} at once`);
   // Files of the configuration always replace those of packages, which is the effect of postinstall.
   fields.flag('postinstall');
   if (fields.flag('recursive_chown') === true) throw fields.bad('recursive_chown', 'give each file its uid and gid');
-  const [kind] = kinds;
   if (kind === 'directory' ? (data ?? '') !== '' : data === undefined) {
     throw fields.bad('data', kind === 'directory' ? 'a directory has none' : 'a file needs it');
   }
@@ -193,10 +194,11 @@ function networkOf(fields: Fields): Network {
 
 function aliasesOf(document: Fields): ReadonlyMap<string, string> {
   const table = document.table('aliases');
-  const rows = (table?.names() ?? []).map((name) => {
-    const target = table?.text(name) ?? '';
-    if (!/^[^/\0\s]+$/.test(name)) throw table?.bad(name, 'it is no name of a program');
-    if (!/^[^\0\s]+$/.test(target)) throw table?.bad(name, `"${target}" is no program`);
+  if (!table) return new Map();
+  const rows = table.names().map((name) => {
+    const target = present(table.text(name), name);
+    if (!/^[^/\0\s]+$/.test(name)) throw table.bad(name, 'it is no name of a program');
+    if (!/^[^\0\s]+$/.test(target)) throw table.bad(name, `"${target}" is no program`);
     return [name, target] as const;
   });
   return new Map(rows);

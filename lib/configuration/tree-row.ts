@@ -1,6 +1,6 @@
 // A row of a root file system that needs no file of the host: a text, a link or a folder. An entry of an image's facts may be such a row.
 import { posix } from 'node:path';
-import { parentOf } from '../image/file-tree.ts';
+import { directoryOf } from '../image/file-tree.ts';
 
 export type TreeRow = {
   readonly mode?: number;
@@ -19,9 +19,13 @@ export function throughLinks(path: string, linkAt: (path: string) => string | un
   let at = path;
   for (let steps = 0; steps < mostLinks; steps++) {
     const parents = parentsOf(at);
-    const link = parents.find((parent) => linkAt(parent) !== undefined);
-    if (link === undefined) return at;
-    const target = posix.join('/', linkAt(link)?.startsWith('/') ? '' : (parentOf(link) ?? ''), linkAt(link) ?? '');
+    const [found] = parents.flatMap((parent) => {
+      const target = linkAt(parent);
+      return target === undefined ? [] : [{ link: parent, written: target }];
+    });
+    if (!found) return at;
+    const { link, written } = found;
+    const target = posix.join('/', written.startsWith('/') ? '' : directoryOf(link), written);
     at = posix.join(target, at.slice(link.length)).slice(1);
   }
   return path;

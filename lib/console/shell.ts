@@ -1,6 +1,6 @@
 // A shell at the other end of a serial console: log in, run a command, have its output and status. The kernel prints into the same line, whole
 // lines at a time and in the middle of others; those are taken out. Knows no machine: it is given bytes to hear and a way to type.
-import { cannot } from '../core/errors.ts';
+import { cannot, itemOf } from '../core/errors.ts';
 import { Cleaner } from './lines/clean.ts';
 import { Continuation } from './lines/prefixes.ts';
 import type { LineRule } from './rules.ts';
@@ -163,7 +163,7 @@ function outputBetween(
   if (from === -1) return { output: [], status: undefined };
   const to = lines.findIndex((text, index) => index > from && text.includes(`${mark}-end `));
   if (to === -1) return { output: lines.slice(from + 1), status: undefined };
-  const [before = '', status = ''] = (lines[to] ?? '').split(` ${mark}-end `);
+  const [before = '', status = ''] = itemOf(lines, to).split(` ${mark}-end `);
   return { output: [...lines.slice(from + 1, to), ...(before === '' ? [] : [before])], status: Number.parseInt(status, 10) };
 }
 

@@ -15,6 +15,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { Digest } from '../core/digest.ts';
 import { cannot, cannotBecause, Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import type { Cookbook } from './cookbook.ts';
 import { hostPrograms } from './host-programs.ts';
 import type { HostPrograms } from './host-programs.ts';
@@ -121,7 +122,7 @@ class RecipeBuild {
       if (missing !== undefined) throw recipeFailure.lacksProgram(recipe, missing);
       if (explain) report({ kind: 'unit-missed', unit: name, reasons: await this.#actions.explain(job) });
       report({ kind: 'unit-started', unit: name });
-      this.#sandbox ??= requireSandbox(sandbox, env['PATH'] ?? '', this.#context.signal);
+      this.#sandbox ??= requireSandbox(sandbox, pathOf(env), this.#context.signal);
       const made = await this.#actions.make(job, await this.#sandbox, this.#context);
       if (!made.ok) {
         report({ kind: 'unit-failed', unit: name });

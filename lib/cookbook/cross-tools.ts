@@ -2,6 +2,7 @@
 // (x86_64-unknown-redox-gcc). Scripts get them as programs in PATH, build scripts of crates as variables of the cc crate.
 import { root } from '../actions/place.ts';
 import type { Cache } from '../cache/cache.ts';
+import { lastOf } from '../core/errors.ts';
 import { places } from '../crates/unit/places.ts';
 import type { Sysroot } from '../crates/project.ts';
 import { hostPrograms } from './host-programs.ts';
@@ -64,7 +65,7 @@ function ccCrateEnv(triple: string, sysroot: string): Readonly<Record<string, st
   const suffix = triple.replaceAll('-', '_');
   const flags = [
     `--target=${triple}`,
-    `-D__${triple.split('-').at(-1) ?? ''}__`,
+    `-D__${lastOf(triple.split('-'))}__`,
     '-U_FORTIFY_SOURCE',
     '-D_FORTIFY_SOURCE=0',
     `--sysroot=${sysroot}`,

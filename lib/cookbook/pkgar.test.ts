@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { openCookbook } from './cookbook.ts';
 import { pkgarFolder, withPackages } from './pkgar.ts';
@@ -15,7 +16,7 @@ import type { PackageHost } from './pkgar.ts';
 const dir = await mkdtemp(join(tmpdir(), 'pkgar-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 const cacheDir = join(dir, 'cache');
-const searchPath = process.env['PATH'] ?? '';
+const searchPath = pathOf(process.env);
 const host: PackageHost = { cacheDir, searchPath, context: { signal: new AbortController().signal, report: () => undefined } };
 
 const rawKey = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' }).subarray(-32);

@@ -103,8 +103,8 @@ async function publicKeyOf(path: string, what: string): Promise<Buffer> {
   if ((await absentAsUndefined(readFile(file))) === undefined) {
     throw cannot(what, `the key of its repository, "${keyFile}", is not beside it`, { hint: `put it into "${dirname(path)}"` });
   }
-  const key = (await readTomlFields(file)).text('pkey') ?? '';
-  if (!/^[0-9a-f]{64}$/i.test(key)) throw cannot(what, `"${file}" has no key of 64 hexadecimal digits named pkey`);
+  const key = (await readTomlFields(file)).text('pkey');
+  if (key === undefined || !/^[0-9a-f]{64}$/i.test(key)) throw cannot(what, `"${file}" has no key of 64 hexadecimal digits named pkey`);
   return Buffer.from(key, 'hex');
 }
 
@@ -178,8 +178,8 @@ async function decompressed(
   const streams: Buffer[] = [];
   for (const { path, stored } of entries) {
     const stream = stored.subarray(8);
-    const first = stream[0] ?? -1;
-    const begins = first === 0 ? stream.length === 1 : first === 1 || first >= 0xe0;
+    const [first] = stream;
+    const begins = first === 0 ? stream.length === 1 : first === 1 || (first !== undefined && first >= 0xe0);
     if (!begins || stream.at(-1) !== 0) throw badPackage(what, `"${path}" is damaged`);
     sizes.push(Number(stored.readBigUInt64LE(0)));
     streams.push(stream.subarray(0, -1));

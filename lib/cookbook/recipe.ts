@@ -87,17 +87,17 @@ function sourceOf(fields: Fields): RecipeSource {
   const given = ['git', 'tar', 'path', 'same_as'].filter((kind) => fields.value(kind) !== undefined);
   const [kind, other] = given;
   if (other !== undefined) throw fields.bad(other, `there is ${kind} too: a source is one of git, tar, path and same_as`);
-  const text = kind === undefined ? undefined : (fields.text(kind) ?? '');
+  const text = kind === undefined ? undefined : fields.text(kind);
   const changes = { patches: fields.texts('patches') ?? [], script: fields.text('script') };
   const [branch, rev, blake3] = [fields.text('branch'), fields.text('rev'), fields.text('blake3')];
   fields.text('upstream'); // the origin of a fork, which has no effect
   fields.flag('shallow_clone');
   fields.done();
-  if (text === undefined) {
+  if (kind === undefined || text === undefined) {
     if (changes.patches.length > 0) throw fields.bad('patches', 'there is no source that they could change');
     return { kind: 'none' };
   }
-  if (text === '') throw fields.bad(kind ?? '', 'it is empty');
+  if (text === '') throw fields.bad(kind, 'it is empty');
   if (kind === 'git')
     return { kind, git: text, ...changes, ...(branch === undefined ? {} : { branch }), ...(rev === undefined ? {} : { rev }) };
   if (kind === 'tar') return { kind, tar: text, ...changes, ...(blake3 === undefined ? {} : { blake3 }) };

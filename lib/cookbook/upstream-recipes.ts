@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
+import { present } from '../core/errors.ts';
 import { readTomlFields } from '../core/fields.ts';
 import { lockedFolder } from '../upstream/fetch.ts';
 import { isLockOf, readUpstreamLock } from '../upstream/lock.ts';
@@ -46,7 +47,7 @@ export async function cookbookMirrors({ folder }: Cookbook): Promise<readonly Mi
   const path = join(folder, 'cookbook.toml');
   if (!existsSync(path)) return [];
   const table = (await readTomlFields(path)).table('mirrors');
-  return (table?.names() ?? []).map((from) => ({ from, to: table?.text(from) ?? '' }));
+  return table ? table.names().map((from) => ({ from, to: present(table.text(from), from) })) : [];
 }
 
 export function cookbookLockPath({ folder }: Cookbook): string {

@@ -1,7 +1,20 @@
 // How a failure is worded, whose fault it is, and which word a mistyped one was meant to be.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cannot, cannotBecause, errnoOf, exitCodes, Failure, hostExhausted, nearest } from './errors.ts';
+import {
+  cannot,
+  cannotBecause,
+  errnoOf,
+  exitCodes,
+  Failure,
+  hostExhausted,
+  itemOf,
+  lastOf,
+  matched,
+  nearest,
+  partBefore,
+  present,
+} from './errors.ts';
 
 test('a failure is the sentence "Cannot <do what>: <why>", and its blame is its exit code', () => {
   assert.is(cannot('read "x"', 'it is a folder').message, 'Cannot read "x": it is a folder');
@@ -52,6 +65,33 @@ test('a word that is nothing like any of them has no nearest', () => {
 test('of two near words the nearer is taken, of equals the first', () => {
   assert.is(nearest('quite', ['quit', 'quiet']), 'quit');
   assert.is(nearest('jbos', ['jobs', 'json']), 'jobs');
+});
+
+test('values that are there are returned, also those that are false', () => {
+  assert.is(present(0, 'the number'), 0);
+  assert.is(present('', 'the text'), '');
+  assert.is(itemOf(['a', ''], 1), '');
+  assert.is(lastOf([1, 0]), 0);
+});
+
+test('an absent value throws', () => {
+  assert.throws(() => present(new Map<string, number>().get('a'), 'the size of "a"'), /^the size of "a" is missing$/);
+  assert.throws(() => itemOf(['a'], 1), /^a list of 1 has no item 1$/);
+  assert.throws(() => lastOf([]), /^a list of 0 has no item -1$/);
+});
+
+test('a group of a match is its text; one that took no part in the match throws', () => {
+  const [match] = [...'ab'.matchAll(/(a)|(c)/g)];
+  assert.ok(match);
+  assert.is(matched(match, 1), 'a');
+  assert.throws(() => matched(match, 2), /^group 2 of "a" is missing$/);
+});
+
+test('the part before a mark is the whole text where the mark does not occur', () => {
+  assert.is(partBefore('kernel/kernel/x', '/'), 'kernel');
+  assert.is(partBefore('kernel', '/'), 'kernel');
+  assert.is(partBefore('/kernel', '/'), '');
+  assert.is(partBefore('', '/'), '');
 });
 
 test.run();

@@ -40,6 +40,12 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether an error of Node has one of these codes. */
+export function hasErrno(error: unknown, codes: readonly string[]): boolean {
+  const code = errnoOf(error);
+  return code !== undefined && codes.includes(code);
+}
+
 const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?: string }>> = {
   ENOENT: { why: 'it does not exist', blame: 'failed' },
   EACCES: { why: 'permission denied', blame: 'host' },
@@ -64,7 +70,8 @@ const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?
 /** Words for an error of the operating system; anything we have no words for is handed back as it is (a bug until shown otherwise). */
 export function cannotBecause(what: string, error: unknown, hint?: string): unknown {
   if (error instanceof Failure) return error;
-  const sentence = errnoSentences[errnoOf(error) ?? ''];
+  const code = errnoOf(error);
+  const sentence = code === undefined ? undefined : errnoSentences[code];
   if (!sentence) return error;
   return cannot(what, sentence.why, { blame: sentence.blame, hint: hint ?? sentence.hint, cause: error });
 }
@@ -78,7 +85,7 @@ export function hostExhausted(error: unknown): unknown {
     const [what = error.message] = error.message.replace(/^Cannot /, '').split(': ');
     return cannot(what, 'no space left on the device', { ...errnoSentences['ENOSPC'], detail: error.detail, cause: error });
   }
-  return ['ENOSPC', 'EDQUOT', 'EMFILE'].includes(errnoOf(error) ?? '') ? cannotBecause('finish', error) : error;
+  return hasErrno(error, ['ENOSPC', 'EDQUOT', 'EMFILE']) ? cannotBecause('finish', error) : error;
 }
 
 /** The word of `known` that `given` was probably meant to be: at most two edits (a swap counts as one), and fewer than half its letters. */
@@ -115,7 +122,39 @@ export async function absentAsUndefined<T>(value: Promise<T>): Promise<T | undef
   try {
     return await value;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+    if (hasErrno(error, ['ENOENT', 'ENOTDIR'])) return undefined;
     throw error;
   }
+}
+
+// Values that the compiler takes for possibly absent and that are always there: a group of a pattern that matched, the last part of a text that was
+// split, an item of a list whose length is known. An absent one is a bug, and throws an Error that is no Failure.
+
+/** Returns the value. Throws a RangeError with `what`, a noun, if it is undefined. */
+export function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new RangeError(`${what} is missing`);
+  return value;
+}
+
+/** Returns the item at an index of a list. Throws a RangeError if the list has no item there. */
+export function itemOf<T>(list: readonly T[], index: number): T {
+  const item = list[index];
+  if (item === undefined) throw new RangeError(`a list of ${list.length} has no item ${index}`);
+  return item;
+}
+
+/** Returns the last item of a list. Throws a RangeError if the list is empty. */
+export function lastOf<T>(list: readonly T[]): T {
+  return itemOf(list, list.length - 1);
+}
+
+/** Returns the text of a group of a pattern that matched. Throws a RangeError if the group took no part in the match. */
+export function matched(match: RegExpExecArray, group: number): string {
+  return present(match[group], `group ${group} of "${match[0]}"`);
+}
+
+/** Returns the part of a text before the first occurrence of `mark`, or the whole text if `mark` does not occur. */
+export function partBefore(text: string, mark: string): string {
+  const at = text.indexOf(mark);
+  return at === -1 ? text : text.slice(0, at);
 }

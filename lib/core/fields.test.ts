@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from './errors.ts';
-import { parseTomlFields, readTomlFields } from './fields.ts';
+import { parseTomlFields, readTomlFields, valueAt } from './fields.ts';
 
 function failure(work: () => unknown): Failure {
   try {
@@ -30,10 +30,25 @@ test('fields have their types', () => {
     fields.tables('files').map((one) => one.text('path')),
     ['/p'],
   );
+  assert.equal([fields.requiredText('name'), fields.requiredCount('size', 10)], ['a', 3]);
   assert.is(fields.text('absent'), undefined);
   assert.equal(fields.tables('none'), []);
   assert.equal(fields.named('nobody'), []);
   fields.done();
+});
+
+test('a field that must be there is named if it is not', () => {
+  const [file] = parseTomlFields(text, 'a.toml').tables('files');
+  assert.is(failure(() => file?.requiredText('kind')).message, 'Cannot read "a.toml": files[0].kind: it is missing');
+  assert.is(failure(() => file?.requiredCount('bytes', 1)).message, 'Cannot read "a.toml": files[0].bytes: it is missing');
+});
+
+test('a value is found by its path, and what has no such path has none', () => {
+  const document = { a: { b: [1], c: null } };
+  assert.equal(valueAt(document, 'a', 'b'), [1]);
+  assert.is(valueAt(document, 'a', 'c'), null);
+  for (const path of [['b'], ['a', 'b', '0'], ['a', 'c', 'd'], ['toString']]) assert.is(valueAt(document, ...path), undefined);
+  assert.is(valueAt('text', 'length'), undefined);
 });
 
 test('a value of another type is named by its path', () => {

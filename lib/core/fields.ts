@@ -40,6 +40,11 @@ export class Fields {
     throw this.bad(name, 'it must be a string');
   }
 
+  /** As `text`, for a field that must be there. */
+  requiredText(name: string): string {
+    return this.#required(name, this.text(name));
+  }
+
   flag(name: string): boolean | undefined {
     const value = this.value(name);
     if (value === undefined || typeof value === 'boolean') return value;
@@ -53,6 +58,11 @@ export class Fields {
     const number = typeof value === 'bigint' ? Number(value) : value;
     if (typeof number === 'number' && Number.isInteger(number) && number >= least && number <= most) return number;
     throw this.bad(name, `it must be a whole number from ${least} to ${most}`);
+  }
+
+  /** As `count`, for a field that must be there. */
+  requiredCount(name: string, most: number): number {
+    return this.#required(name, this.count(name, most));
   }
 
   texts(name: string): readonly string[] | undefined {
@@ -80,6 +90,11 @@ export class Fields {
   named(name: string): readonly (readonly [string, Fields])[] {
     const outer = this.table(name);
     return outer ? outer.names().map((inner) => [inner, outer.table(inner) ?? new Fields({}, this.#file)]) : [];
+  }
+
+  #required<T>(name: string, value: T | undefined): T {
+    if (value === undefined) throw this.bad(name, 'it is missing');
+    return value;
   }
 
   /** Returns a Failure about a field of this table. */
@@ -139,6 +154,11 @@ export function parseJsonFields(text: string, file: string): Fields {
   }
   if (!isTable(value)) throw cannot(`read "${file}"`, 'it is no object');
   return new Fields(value, file);
+}
+
+/** Returns the value at a path of a parsed document, as "components", "kernel", "source"; undefined where there is none. */
+export function valueAt(document: unknown, ...path: readonly string[]): unknown {
+  return path.reduce((value, name) => (isTable(value) && Object.hasOwn(value, name) ? value[name] : undefined), document);
 }
 
 function isTable(value: unknown): value is Readonly<Record<string, unknown>> {

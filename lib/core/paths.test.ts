@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeName, encodePath, makeFolder, mayHaveLostBytes, removeTree, TreePaths, withRegularFile } from './paths.ts';
+import { decodeName, encodePath, makeFolder, mayHaveLostBytes, pathOf, removeTree, TreePaths, withRegularFile } from './paths.ts';
 import { errnoOf } from './errors.ts';
 import { run } from './sh.ts';
 import { asUser } from '../dev/testing/as-user.ts';
@@ -139,6 +139,11 @@ test('a file is read whatever becomes of its name, and what is no file is undefi
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+});
+
+test('PATH has a value where the environment does not set it', () => {
+  assert.is(pathOf({ PATH: '/opt/bin' }), '/opt/bin');
+  assert.is(pathOf({ HOME: '/home' }), '/usr/bin:/bin');
 });
 
 test.run();

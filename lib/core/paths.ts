@@ -19,7 +19,7 @@ import {
 import type { Dirent, Stats } from 'node:fs';
 import { mkdir, open, opendir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { absentAsUndefined, errnoOf } from './errors.ts';
+import { absentAsUndefined, errnoOf, hasErrno } from './errors.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const escaped = /[\u{dc80}-\u{dcff}]/u;
@@ -201,7 +201,7 @@ export async function makeFolder(path: string): Promise<void> {
  */
 export async function withRegularFile<T>(path: string, use: (opened: string, about: Stats) => Promise<T>): Promise<T | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: unknown) => {
-    if (notThere.has(errnoOf(error) ?? '')) return undefined;
+    if (hasErrno(error, notThere)) return undefined;
     throw error;
   });
   if (!file) return undefined;
@@ -214,11 +214,11 @@ export async function withRegularFile<T>(path: string, use: (opened: string, abo
 }
 
 /** Absent, a link, not permitted, a socket or a device without a driver. */
-const notThere: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV']);
+const notThere = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV'];
 
 export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isSymbolicLink'>;
 
-const nothingThere: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG']);
+const nothingThere = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG'];
 
 /** None in a folder that we may not read. */
 export function entriesOf(dir: string): readonly Entry[] {
@@ -232,7 +232,7 @@ export function entriesOf(dir: string): readonly Entry[] {
       isSymbolicLink: () => entry.isSymbolicLink(),
     }));
   } catch (error) {
-    if (nothingThere.has(errnoOf(error) ?? '')) return [];
+    if (hasErrno(error, nothingThere)) return [];
     throw error;
   }
 }
@@ -251,9 +251,17 @@ export function statOrAbsent(ask: typeof lstatSync, path: string): Stats | undef
   try {
     return ask(encodePath(path), { throwIfNoEntry: false });
   } catch (error) {
-    if (nothingThere.has(errnoOf(error) ?? '')) return undefined;
+    if (hasErrno(error, nothingThere)) return undefined;
     throw error;
   }
+}
+
+/** The value of PATH where an environment has none. */
+export const defaultPath = '/usr/bin:/bin';
+
+/** Returns the PATH of an environment, or `defaultPath` where it is not set. */
+export function pathOf(env: Readonly<Record<string, string | undefined>>): string {
+  return env['PATH'] ?? defaultPath;
 }
 
 /** Whether a folder is at the path, or a link to one. */

@@ -50,8 +50,7 @@ async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>, hol
   const kept = keptRecord(path);
   if (kept && unchanged(kept) && holds(kept.value as T)) return kept.value as T;
   const { value, witnesses } = await compute();
-  const stamps = witnesses.map(stampOf);
-  const body = JSON.stringify({ value, witnesses: witnesses.map((witness, index) => [witness, stamps[index] ?? '']) });
+  const body = JSON.stringify({ value, witnesses: witnesses.map((witness) => [witness, stampOf(witness)]) });
   await publish(path, `${digestBytes(body)}\n${body}`);
   return value;
 }

@@ -75,7 +75,10 @@ export function shapeOf(what: string, shapes: Readonly<Record<string, Fields>>, 
       );
     },
   );
-  return v.lazy((input) => schemas[isTable(input) ? (names.find((name) => Object.hasOwn(input, name)) ?? '') : ''] ?? unknown);
+  return v.lazy((input) => {
+    const shape = isTable(input) ? names.find((name) => Object.hasOwn(input, name)) : undefined;
+    return (shape === undefined ? undefined : schemas[shape]) ?? unknown;
+  });
 }
 
 /** As `shapeOf`, where the field `key` says which shape it is. */
@@ -84,7 +87,7 @@ export function kindOf(key: string, shapes: Readonly<Record<string, Fields>>): v
   const kind = oneOf(names);
   const schemas = Object.fromEntries(Object.entries(shapes).map(([name, fields]) => [name, table({ ...fields, [key]: kind })] as const));
   const unknown = v.looseObject({ [key]: kind }, ({ expected }) => (expected === 'Object' ? tableWanted : missing));
-  return v.lazy((input) => schemas[isTable(input) ? String(input[key]) : ''] ?? unknown);
+  return v.lazy((input) => (isTable(input) ? schemas[String(input[key])] : undefined) ?? unknown);
 }
 
 /** Returns the first thing that is wrong with a value. A field of a wrong name counts before the one that is missing for it. */

@@ -5,8 +5,8 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { $, which } from 'zx/core';
-import { decodeName, mayHaveLostBytes } from './paths.ts';
-import { cannot } from './errors.ts';
+import { decodeName, defaultPath, mayHaveLostBytes } from './paths.ts';
+import { cannot, itemOf } from './errors.ts';
 
 export interface RunOptions {
   readonly cwd: string;
@@ -47,8 +47,8 @@ const stopGraceMs = 2000;
 /** Starts `argv` at once. Throws a Failure (host) when the program or the folder does not exist. */
 export function start(argv: readonly string[], options: RunOptions): Child {
   const startMs = performance.now();
-  const env = { PATH: '/usr/bin:/bin', ...options.env };
-  checkStartable(argv[0] ?? '', options.cwd, env.PATH);
+  const env = { PATH: defaultPath, ...options.env };
+  checkStartable(itemOf(argv, 0), options.cwd, env.PATH);
   const stdin = options.stdin?.length ? options.stdin : undefined; // zx takes an empty text for none given, and would wait for more
   const proc = $({
     cwd: options.cwd,

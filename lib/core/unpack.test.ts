@@ -7,10 +7,11 @@ import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from './events.ts';
+import { pathOf } from './paths.ts';
 import { run } from './sh.ts';
 import { unpacked, unpackedLzma2 } from './unpack.ts';
 
-const searchPath = process.env['PATH'] ?? '';
+const searchPath = pathOf(process.env);
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-unpack-'));
 test.after(() => rm(dir, { recursive: true }));

@@ -1,6 +1,7 @@
 // Finds where the frames of a zstd file begin and end. Node's decompressor stops after one frame, and parallel compressors
 // write many. Only headers are read here. Source of the format: RFC 8878, section 3.1.
 import { closeSync, openSync, readSync } from 'node:fs';
+import { itemOf } from './errors.ts';
 
 /** First and last byte of a frame, as `createReadStream` takes them. */
 export interface ZstdFrame {
@@ -46,8 +47,8 @@ function frameEnd(start: number, number: (at: number, lengthBytes: number) => nu
   const descriptor = number(start + 4, 1);
   const isSingleSegment = (descriptor & 0x20) !== 0;
   const sizeCode = descriptor >> 6;
-  const sizeField = sizeCode === 0 && isSingleSegment ? 1 : (contentSizeBytes[sizeCode] ?? 0);
-  let at = start + 5 + (isSingleSegment ? 0 : 1) + (dictionaryBytes[descriptor & 3] ?? 0) + sizeField;
+  const sizeField = sizeCode === 0 && isSingleSegment ? 1 : itemOf(contentSizeBytes, sizeCode);
+  let at = start + 5 + (isSingleSegment ? 0 : 1) + itemOf(dictionaryBytes, descriptor & 3) + sizeField;
   for (let isLast = false; !isLast;) {
     const block = number(at, 3);
     const type = (block >> 1) & 3;

@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { contentBytes, directory, file, fileTree, symlink } from './file-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { cpioVolume, readCpio, writeCpio } from './cpio.ts';
 
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const dir = mkdtempSync(join(tmpdir(), 'bloomery-cpio-'));
 test.after(() => rmSync(dir, { recursive: true }));
 

@@ -228,7 +228,11 @@ export function namesByDirectory(tree: FileTree): ReadonlyMap<string, readonly s
 
 /** 'usr/bin' of 'usr/bin/ls', '' of 'usr'; the root has none. */
 export function parentOf(path: string): string | undefined {
-  if (path === '') return undefined;
+  return path === '' ? undefined : directoryOf(path);
+}
+
+/** Returns the directory that a path is in: 'usr/bin' of 'usr/bin/ls', '' of 'usr'. The root is in itself, as ".." of a file system says. */
+export function directoryOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { MiB } from '../core/sizes.ts';
 import { readGpt, readGptBySfdisk, readPrimaryGpt } from './gpt.ts';
 import type { Gpt } from './gpt.ts';
 import { writeGpt } from './partitions.ts';
 
-const host = { path: process.env['PATH'] ?? '' };
+const host = { path: pathOf(process.env) };
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const dir = mkdtempSync(join(tmpdir(), 'gpt-'));
 const image = join(dir, 'image');

@@ -89,7 +89,7 @@ function partitionOf(row: Buffer): GptPartition {
 /** The first three groups of a GUID are stored with their lowest byte first. */
 function guidAt(bytes: Buffer, offset: number): string {
   const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-  const hex = Buffer.from(order.map((i) => bytes[offset + i] ?? 0)).toString('hex');
+  const hex = Buffer.from(order.map((i) => bytes.readUInt8(offset + i))).toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5').toUpperCase();
 }
 

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { KiB, MiB } from '../core/sizes.ts';
 import { directory, file, fileTree, symlink } from './file-tree.ts';
 import { growImage } from './change/grow-image.ts';
@@ -32,7 +33,7 @@ import type { PutOutcome } from './change/put-image.ts';
 import type { PutRequest } from './change/put-request.ts';
 import { fileBytes } from './read/volume.ts';
 
-const host = { path: process.env['PATH'] ?? '' };
+const host = { path: pathOf(process.env) };
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const dir = mkdtempSync(join(tmpdir(), 'image-change-'));
 const scratch = join(dir, 'scratch');

@@ -20,6 +20,7 @@ import * as assert from 'uvu/assert';
 import { digestFile } from '../core/digest.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 import { KiB, MiB } from '../core/sizes.ts';
@@ -34,7 +35,7 @@ import type { OpenImage } from './read/image-reader.ts';
 import { writeInitfs } from './initfs/initfs.ts';
 import { fileBytes } from './read/volume.ts';
 
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const host = { path };
 const context: Context = { signal: new AbortController().signal, report: () => {} };
 const dir = mkdtempSync(join(tmpdir(), 'image-test-'));

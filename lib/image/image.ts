@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { cannot, cannotBecause, Failure } from '../core/errors.ts';
+import { cannot, cannotBecause, Failure, itemOf } from '../core/errors.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Digest, Json } from '../core/digest.ts';
 import type { Context } from '../core/events.ts';
@@ -106,7 +106,7 @@ function stagingDir(partialPath: string): string {
 
 /** An image whose only file system has no fixed size. */
 async function assembleWhole(
-  { partitions: [partition], timestampSec }: ImageLayout,
+  { partitions, timestampSec }: ImageLayout,
   contents: Extract<PartitionContents, { kind: 'cpio' | 'iso' }>,
   outPath: string,
   host: ImageHost,
@@ -121,9 +121,10 @@ async function assembleWhole(
     const bytes = await readFile(partialPath);
     context.signal.throwIfAborted();
     await rename(partialPath, outPath);
-    const about = { name: partition?.name ?? '', typeGuid: partition?.typeGuid ?? '', guid: '', startLba: 0, fileSystemId: '' };
-    const partitions = [{ ...about, sizeBytes: bytes.length, fileSystem: contents.kind }];
-    return { bytes: bytes.length, sha256: digestBytes(bytes), partitions };
+    const { name, typeGuid } = itemOf(partitions, 0);
+    const about = { name, typeGuid, guid: '', startLba: 0, fileSystemId: '' };
+    const whole = { ...about, sizeBytes: bytes.length, fileSystem: contents.kind };
+    return { bytes: bytes.length, sha256: digestBytes(bytes), partitions: [whole] };
   } catch (error) {
     throw cannotBecause(`write "${outPath}"`, error);
   } finally {
@@ -207,8 +208,8 @@ function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
       typeGuid,
       kind: contents.kind,
       ...(contents.kind === 'redoxfs' && contents.compress ? { compress: true } : {}),
-      start: places[i]?.startLba ?? 0,
-      sectors: places[i]?.sectors ?? 0,
+      start: itemOf(places, i).startLba,
+      sectors: itemOf(places, i).sectors,
       // An identifier must say nothing about what is encrypted.
       tree: isSecret(contents) ? randomUUID() : describedTree(contents.tree),
     })),
@@ -220,8 +221,7 @@ function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
       name,
       typeGuid,
       guid: guid(`partition ${i}`),
-      startLba: places[i]?.startLba ?? 0,
-      sectors: places[i]?.sectors ?? 0,
+      ...itemOf(places, i),
     })),
   };
 }

@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { removeTree, TreePaths } from '../core/paths.ts';
+import { pathOf, removeTree, TreePaths } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { MiB } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
@@ -18,7 +18,7 @@ import { assemble } from './image.ts';
 import type { ImageLayout, PartitionContents } from './image.ts';
 import { openImage, verifyImage } from './read/image-reader.ts';
 
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const host = { path };
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const dir = mkdtempSync(join(tmpdir(), 'layout-limits-'));

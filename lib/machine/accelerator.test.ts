@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
+import { pathOf } from '../core/paths.ts';
 import { tool } from '../core/tools.ts';
 import { accelerator, probe } from './accelerator.ts';
 import { qemuProgram } from './qemu/command-line.ts';
@@ -32,7 +33,7 @@ async function calls(): Promise<number> {
 }
 
 test('the probe program runs to its end under TCG: protected mode, memory, CPUID', async () => {
-  const qemu = await tool(qemuProgram, process.env['PATH'] ?? '');
+  const qemu = await tool(qemuProgram, pathOf(process.env));
   assert.is(await probe('tcg', { qemu, cacheDir: root, tempRoot: root }, context), undefined);
   assert.equal(await readdir(root), []);
 });

@@ -2,7 +2,7 @@
 // hosts assert at start, hang, or fail in the first mode switch). The answer is remembered until QEMU, /dev/kvm or the boot changes.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cannot } from '../core/errors.ts';
+import { cannot, lastOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { run } from '../core/sh.ts';
@@ -47,12 +47,7 @@ export async function probe(kind: Accelerator, host: ProbeHost, { signal }: Pick
     const result = await run([host.qemu, ...words, ...exit], { cwd: directory, env: {}, signal, timeoutMs: probeTimeoutMs });
     if (result.exitCode === debugExit.status) return undefined;
     if (result.timedOut) return 'a probe of a few guest instructions hung';
-    const lastWord =
-      result.stderr
-        .trim()
-        .split('\n')
-        .at(-1)
-        ?.replace(/^\S*qemu-system-\S+:\s*/, '') ?? '';
+    const lastWord = lastOf(result.stderr.trim().split('\n')).replace(/^\S*qemu-system-\S+:\s*/, '');
     return lastWord === '' ? `a probe of a few guest instructions ended with ${result.killedBy ?? `status ${result.exitCode}`}` : lastWord;
   } finally {
     await removeRunDirectory(directory);

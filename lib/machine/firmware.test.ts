@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
+import { pathOf } from '../core/paths.ts';
 import { tool } from '../core/tools.ts';
 import { uefiFlash } from './firmware.ts';
 import { qemuProgram } from './qemu/command-line.ts';
@@ -28,7 +29,7 @@ async function put(path: string): Promise<string> {
 }
 
 test('this host has firmware', async () => {
-  const flash = await uefiFlash(await tool(qemuProgram, process.env['PATH'] ?? ''));
+  const flash = await uefiFlash(await tool(qemuProgram, pathOf(process.env)));
   assert.match(flash.code, /code/i);
   assert.match(flash.variables, /vars/i);
 });

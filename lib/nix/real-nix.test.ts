@@ -11,6 +11,7 @@ import type { Derivation } from './derivation/derivation.ts';
 import { derivationName, derivationPath, outputPaths } from './derivation/derivation-hash.ts';
 import { closureBytes, closureSizes, referencesFirst, treeLines } from '../closure/graph.ts';
 import { packageDiff, versionsText } from '../closure/diff.ts';
+import { pathOf } from '../core/paths.ts';
 import { restoreNar } from './nar/restore.ts';
 import { narOf } from './nar/writer.ts';
 import { storeFolder } from './store/store-folder.ts';
@@ -22,7 +23,7 @@ import type { StoreName } from './store/store-path.ts';
 import { fromBase32 } from './store/nix-hash.ts';
 
 const context = { signal: new AbortController().signal, report: () => undefined };
-const nix = await privateNix(process.env['PATH'] ?? '');
+const nix = await privateNix(pathOf(process.env));
 if (!nix) console.error(noNix);
 const check = (name: string, work: (nix: PrivateNix) => Promise<void>): void => (nix ? test(name, () => work(nix)) : test.skip(name));
 

@@ -81,7 +81,7 @@ function frameworkCrates(workspace: string, lock: string | undefined): Framework
   const folder = join(workspace, 'osdk/deps');
   if (existsSync(join(folder, 'frame-allocator/Cargo.toml'))) return { folder };
   // The framework and its allocators are published together.
-  const version = /^name = "ostd"\nversion = "([^"]+)"\nsource = /m.exec(lock ?? '')?.[1];
+  const version = lock === undefined ? undefined : /^name = "ostd"\nversion = "([^"]+)"\nsource = /m.exec(lock)?.[1];
   return version === undefined ? undefined : { version };
 }
 

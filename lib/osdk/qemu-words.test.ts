@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { qemuWords } from './qemu-words.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
@@ -14,7 +15,7 @@ await writeFile(join(folder, 'arguments.sh'), '#!/bin/sh\necho "-smp ${SMP:-1}"\
 await chmod(join(folder, 'arguments.sh'), 0o755);
 
 async function words(qemuArguments: string, env: Readonly<Record<string, string>> = {}): Promise<readonly string[]> {
-  return await qemuWords({ folder }, { qemuArguments }, { PATH: process.env['PATH'] ?? '', ...env }, context);
+  return await qemuWords({ folder }, { qemuArguments }, { PATH: pathOf(process.env), ...env }, context);
 }
 
 test('scripts and variables are expanded, quoted words are one, and patterns stay', async () => {

@@ -1,6 +1,7 @@
 // A JUnit report is XML that a parser of its own takes, with a case for each boot and nothing lost or broken by what a console says.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../core/paths.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { junitXml } from './junit.ts';
 import type { JUnitCase } from './junit.ts';
@@ -34,7 +35,7 @@ test('every boot is a case, a failure has its kind, sentence and last lines, and
 });
 
 test('whatever a console says, the report is well-formed XML', async () => {
-  const python = await findProgram('python3', process.env['PATH'] ?? '');
+  const python = await findProgram('python3', pathOf(process.env));
   if (!python) return; // a parser that is not ours
   const argv = [python, '-c', 'import sys, xml.dom.minidom as d; print(len(d.parse(sys.stdin.buffer).getElementsByTagName("testcase")))'];
   const { exitCode, stdout, stderr } = await run(argv, { cwd: '/', env: {}, stdin: junitXml([good, bad]) });

@@ -1,5 +1,6 @@
 // Users and groups of a description as the lines of /etc/passwd, /etc/shadow and /etc/group, added to those that an image has. The same for every
 // backend. Formats: passwd(5), shadow(5), group(5).
+import { partBefore } from '../core/errors.ts';
 import { badField } from './services/check-services.ts';
 import type { Account, CheckedServices } from '../system/services.ts';
 
@@ -41,11 +42,12 @@ export function withAccounts(base: AccountTexts, set: Pick<CheckedServices, 'use
   return { passwd: text(passwd), shadow: text(shadow), group: text(group) };
 }
 
-/** The third field of a line is the account's number. */
+/** The third field of a line is the account's number. A line of NIS ("+::::::") has none. */
 function noNumberTwice(field: 'users' | 'groups', found: ReadonlyMap<string, string>): void {
   const names = new Map<string, string>();
   for (const [name, line] of found) {
-    const id = line.split(':')[2] ?? '';
+    const [, , id] = line.split(':');
+    if (id === undefined || id === '') continue;
     const other = names.get(id);
     if (other !== undefined) throw badField(`${field}.${name}`, `the image's "${other}" has ${id} too`, 'choose another number');
     names.set(id, name);
@@ -64,7 +66,7 @@ function lines(whole: string): Map<string, string> {
     whole
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => [line.split(':')[0] ?? '', line]),
+      .map((line) => [partBefore(line, ':'), line]),
   );
 }
 

@@ -8,6 +8,7 @@ import { digestFile, digestRecord } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import type { Entry } from '../image/file-tree.ts';
@@ -59,8 +60,29 @@ export async function baseRoot(request: BaseRequest, context: Context): Promise<
     await phase(`installing the packages of the base ${request.name}`, context.report, () => makeBase(request, folder, context));
   }
   await markUsed(folder);
-  const rows = JSON.parse(await readFile(join(folder, 'tree.json'), 'utf8')) as readonly Row[];
+  const rows = readRows(await readFile(join(folder, 'tree.json'), 'utf8'));
+  if (!rows) throw cannot(`use the base ${request.name}`, `"${folder}" is damaged`, { hint: 'remove the folder; it is made again' });
   return new Map(rows.map((row) => [row[0], entryOf(row, join(folder, 'files'))]));
+}
+
+/** Undefined for a text that `makeBase` did not write. */
+function readRows(text: string): readonly Row[] | undefined {
+  try {
+    const rows: unknown = JSON.parse(text);
+    return Array.isArray(rows) && rows.every(isRow) ? rows : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRow(value: unknown): value is Row {
+  if (!Array.isArray(value)) return false;
+  const [path, kind, mode, uid, gid, targetOrBytes, extras]: readonly unknown[] = value;
+  const isWhole = [mode, uid, gid].every(Number.isSafeInteger) && (extras === undefined || (typeof extras === 'object' && extras !== null));
+  if (typeof path !== 'string' || !isWhole) return false;
+  return kind === 'symlink'
+    ? typeof targetOrBytes === 'string'
+    : (kind === 'file' || kind === 'directory') && typeof targetOrBytes === 'number';
 }
 
 /** Where the tree of this list lies. */
@@ -82,7 +104,7 @@ async function makeBase(request: BaseRequest, folder: string, context: Context):
     const archives = archivesFor(request.lock, `base ${request.name}`);
     for (const archive of archives) await offer(archive, repository, request.cacheDir);
     const run = async (what: string, argv: readonly [string, ...string[]], cwd: string): Promise<string> =>
-      await outputOf(what, [await tool(argv[0], env['PATH'] ?? ''), ...argv.slice(1)], {
+      await outputOf(what, [await tool(argv[0], pathOf(env)), ...argv.slice(1)], {
         cwd,
         env: { ...env, LC_ALL: 'C.UTF-8', TZ: 'UTC', SOURCE_DATE_EPOCH: String(timestampSec) },
         signal: context.signal,

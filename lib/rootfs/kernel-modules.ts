@@ -6,6 +6,7 @@ import { markUsed } from '../cache/derived.ts';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import { cannot, cannotBecause, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { file } from '../image/file-tree.ts';
@@ -29,7 +30,7 @@ export async function kernelModules(
     if (release === undefined || others.length > 0) throw cannot(what, 'the package has not the modules of one kernel');
     const partial = `${folder}.partial-${process.pid}`;
     try {
-      const depmod = await tool('depmod', env['PATH'] ?? '');
+      const depmod = await tool('depmod', pathOf(env));
       const run = async (words: readonly string[]): Promise<string> => await outputOf(what, [depmod, ...words], { cwd: '/', env, signal });
       // depmod(8) looks below <base>/lib/modules.
       const all = await run(['-n', '-b', join(kernel, 'usr'), release]);

@@ -38,10 +38,12 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
   for (const fields of paragraphs) {
     const name = fields.get('Package');
     if (name === undefined || !fields.get('Status')?.endsWith(' installed')) continue;
+    const version = fields.get('Version');
+    if (version === undefined) throw cannot(`read "${statusPath}" of the base`, `its package "${name}" has no version`);
     const relations = [fields.get('Pre-Depends'), fields.get('Depends')].filter((value) => value !== undefined).join(',');
     const depends = relations.split(',').flatMap((alternatives) => {
-      const candidates = alternatives.split('|').map((one) => names.get(/^\s*([^\s(:]+)/.exec(one)?.[1] ?? ''));
-      const first = candidates.find((candidate) => candidate !== undefined);
+      const candidates = alternatives.split('|').flatMap((one) => /^\s*([^\s(:]+)/.exec(one)?.[1] ?? []);
+      const first = candidates.map((candidate) => names.get(candidate)).find((candidate) => candidate !== undefined);
       return first === undefined || first === name ? [] : [first];
     });
     const list = [`${infoFolder}/${name}.list`, `${infoFolder}/${name}:${fields.get('Architecture')}.list`].find((path) => root.has(path));
@@ -52,7 +54,7 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
             .split('\n')
             .map(inRoot)
             .filter((path) => isFile(root.get(path)));
-    found.set(name, { name, version: fields.get('Version') ?? '', depends: [...new Set(depends)], files });
+    found.set(name, { name, version, depends: [...new Set(depends)], files });
   }
   return found;
 }
@@ -61,7 +63,10 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
 export function statusWithout(status: string, gone: ReadonlySet<string>): string {
   return status
     .split('\n\n')
-    .filter((paragraph) => !gone.has(/^Package: (\S+)/m.exec(paragraph)?.[1] ?? ''))
+    .filter((paragraph) => {
+      const name = /^Package: (\S+)/m.exec(paragraph)?.[1];
+      return name === undefined || !gone.has(name);
+    })
     .join('\n\n');
 }
 

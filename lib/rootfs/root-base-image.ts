@@ -7,6 +7,7 @@ import { contentSize, fileTree } from '../image/file-tree.ts';
 import type { Entry, FileTree } from '../image/file-tree.ts';
 import { digestBytes, digestRecord } from '../core/digest.ts';
 import type { Json } from '../core/digest.ts';
+import { itemOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import type { Ext4Base } from '../image/ext4/ext4.ts';
@@ -45,7 +46,7 @@ export async function rootBaseImage(
     const own = `${image}.${process.pid}`; // two builds may make it at once
     const made = await assemble({ ...layout, partitions }, own, { path }, context);
     await rename(own, image);
-    return { value: made.partitions[0]?.fileSystemId ?? '', witnesses: [image] };
+    return { value: itemOf(made.partitions, 0).fileSystemId, witnesses: [image] };
   });
   await markUsed(image);
   return { path: image, uuid, entries: lower.entries };

@@ -6,19 +6,21 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf } from '../core/sh.ts';
-import { contentSize, fileTree } from '../image/file-tree.ts';
+import { contentSize, file, fileTree } from '../image/file-tree.ts';
 import { tarMembers } from './tar-members.ts';
 import { baseFolder, baseRoot, rowsOf } from './base-root.ts';
 import type { BaseRequest } from './base-root.ts';
 import { closureRecord } from './closure-record.ts';
 import type { RootFacts, Replacement } from '../system/image-facts.ts';
 import type { FileSources } from './image-layout.ts';
+import { installedPackages, statusPath } from './package-files.ts';
 import { rootTree } from './root-tree.ts';
 import type { RootTree } from './root-tree.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
-const env = { PATH: process.env['PATH'] ?? '' };
+const env = { PATH: pathOf(process.env) };
 const dir = mkdtempSync(join(tmpdir(), 'root-test-'));
 test.after(() => rmSync(dir, { recursive: true }));
 
@@ -189,6 +191,26 @@ test('a base without packages in the lock, and one whose archives are not there,
   assert.throws(() => baseFolder({ ...request, name: 'other' }), /the lock has no package for it/);
   const absent = { ...archive, sha256: 'b'.repeat(64) };
   assert.match((await failureOf(baseRoot({ ...request, lock: { archives: [absent] } }, context))).message, 'it has not been fetched');
+});
+
+test('a base that is damaged, and a package of it without a version, are refused', async () => {
+  for (const [timestampSec, text] of [
+    [1, '[["", "directory", 493, 0, 0, 0]'],
+    [2, '[["", "directory", "0755", 0, 0, 0]]'],
+    [3, '[["usr/bin/cat", "socket", 493, 0, 0, 0]]'],
+    [4, '{}'],
+  ] as const) {
+    const folder = baseFolder({ ...request, timestampSec });
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'tree.json'), text);
+    const { message } = await failureOf(baseRoot({ ...request, timestampSec }, context));
+    assert.is(message, `Cannot use the base small: "${folder}" is damaged`);
+  }
+  const text = 'Package: tools\nStatus: install ok installed\n';
+  writeFileSync(join(dir, 'status'), text);
+  const base = new Map([[statusPath, file({ kind: 'host', path: join(dir, 'status'), sizeBytes: text.length })]]);
+  const { message } = await failureOf(installedPackages(base));
+  assert.is(message, 'Cannot read "var/lib/dpkg/status" of the base: its package "tools" has no version');
 });
 
 test('what tar packs becomes rows, with links, set-user-ID and names of any kind', async () => {

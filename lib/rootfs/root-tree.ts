@@ -5,9 +5,10 @@ import { root as sandboxRoot } from '../actions/place.ts';
 import { bubblewrapArgv, requireSandbox } from '../actions/sandbox/sandbox.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { remembered } from '../core/remembered.ts';
 import { outputOf } from '../core/sh.ts';
-import { file, parentOf, symlink } from '../image/file-tree.ts';
+import { directoryOf, file, parentOf, symlink } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { withAccounts } from './accounts.ts';
 import { systemdBackend } from './inits/systemd.ts';
@@ -91,8 +92,8 @@ const backends: Readonly<Record<InitName, ServiceBackend>> = { systemd: systemdB
 
 /** The base's passwd, shadow and group with the users of the services. */
 async function accountFiles(base: BaseRoot, set: CheckedServices): Promise<readonly [string, Entry][]> {
-  const [passwd, shadow, group] = await Promise.all(['passwd', 'shadow', 'group'].map((name) => textOf(base, `etc/${name}`)));
-  const texts = withAccounts({ passwd: passwd ?? '', shadow: shadow ?? '', group: group ?? '' }, set);
+  const [passwd, shadow, group] = await Promise.all([textOf(base, 'etc/passwd'), textOf(base, 'etc/shadow'), textOf(base, 'etc/group')]);
+  const texts = withAccounts({ passwd, shadow, group }, set);
   return Object.entries(texts).map(([name, text]): [string, Entry] => {
     const before = base.get(`etc/${name}`);
     const { mode, ...owner } = before ?? { mode: 0o600, uid: 0, gid: 0 };
@@ -111,7 +112,7 @@ async function multicallEntries(
   const path = sources.made(program);
   if (path === undefined) throw cannot(`replace ${name}`, `no component made "${program}"`);
   const listed = await remembered<readonly string[]>(cacheDir, 'multicall', { path }, async () => {
-    const hostPath = env['PATH'] ?? '';
+    const hostPath = pathOf(env);
     const sandbox = await requireSandbox(wanted, hostPath, signal);
     const place = `${sandboxRoot}/program`;
     const argv =
@@ -123,7 +124,7 @@ async function multicallEntries(
   });
   refuseMissing(name, multicall, new Set(listed));
   const whole = await entriesOf({ [at]: { made: program } }, sources, 0);
-  return [...whole, ...Object.keys(links).map((link): [string, Entry] => [link, symlink(posix.relative(parentOf(link) ?? '', at))])];
+  return [...whole, ...Object.keys(links).map((link): [string, Entry] => [link, symlink(posix.relative(directoryOf(link), at))])];
 }
 
 /** Leaves what is named, what is below named folders, and the folders above them. */

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../core/paths.ts';
 import { outputOf, run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { tarMembers } from './tar-members.ts';
 import type { TarMember } from './tar-members.ts';
 
-const env = { PATH: process.env['PATH'] ?? '' };
+const env = { PATH: pathOf(process.env) };
 const dir = mkdtempSync(join(tmpdir(), 'tar-members-'));
 test.after(() => rmSync(dir, { recursive: true }));
 

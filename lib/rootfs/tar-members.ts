@@ -155,7 +155,8 @@ function octal(header: Buffer, name: keyof typeof field): number | undefined {
 }
 
 function numberOf(value: Buffer | undefined): number | undefined {
-  const digits = value?.toString('latin1') ?? '';
+  if (value === undefined) return undefined;
+  const digits = value.toString('latin1');
   return /^\d+$/.test(digits) && Number.isSafeInteger(Number(digits)) ? Number(digits) : undefined;
 }
 

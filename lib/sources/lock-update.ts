@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { aptRoot } from './debian/apt-root.ts';
@@ -49,7 +50,7 @@ async function readIndex(suite: string, mirror: DebianMirror, host: AptHost, con
 }
 
 async function indexOf(root: AptRoot, { signal }: Context): Promise<readonly OfferedPackage[]> {
-  const argv = [await tool('apt-cache', root.env['PATH'] ?? ''), 'dumpavail'];
+  const argv = [await tool('apt-cache', pathOf(root.env)), 'dumpavail'];
   return offeredPackages(await outputOf(`read Debian's index of ${root.suite}`, argv, { cwd: '/', env: root.env, signal }));
 }
 
@@ -65,22 +66,14 @@ function locked({ name, version, path, sizeBytes, sha256 }: OfferedPackage, use:
 
 /** The files that apt would fetch for these packages on a system that has none. */
 async function solved(root: AptRoot, packages: readonly string[], { signal }: Context): Promise<readonly string[]> {
-  const argv = [
-    await tool('apt-get', root.env['PATH'] ?? ''),
-    'install',
-    '-qq',
-    '-y',
-    '--no-install-recommends',
-    '--print-uris',
-    ...packages,
-  ];
+  const argv = [await tool('apt-get', pathOf(root.env)), 'install', '-qq', '-y', '--no-install-recommends', '--print-uris', ...packages];
   const text = await outputOf(`choose versions of ${packages.join(', ')}`, argv, { cwd: '/', env: root.env, signal });
   return [...text.matchAll(/^'([^']+)' \S+ \d+/gm)].map(([, uri = '']) => decodeURIComponent(basename(uri)));
 }
 
 /** The upstream tarball of a source package: 'URI' name size SHA256:digest. */
 async function tarball(root: AptRoot, name: string, { signal }: Context): Promise<LockedArchive> {
-  const argv = [await tool('apt-get', root.env['PATH'] ?? ''), 'source', '-qq', '--print-uris', name];
+  const argv = [await tool('apt-get', pathOf(root.env)), 'source', '-qq', '--print-uris', name];
   const text = await outputOf(`find the source package ${name}`, argv, { cwd: '/', env: root.env, signal });
   const row = /^'[^']*\/(pool\/[^']+\/([^/_']+)_([^/']+)\.orig\.tar\.[a-z0-9]+)' \S+ (\d+) SHA256:([0-9a-f]{64})/m.exec(text);
   if (!row) throw cannot(`find the source package ${name}`, 'it has no upstream tarball with a SHA-256');

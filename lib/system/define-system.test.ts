@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { system as hello } from '../../fixtures/hello/hello.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { defineMachine, defineSystem } from './define-system.ts';
 import type { OutputsOf } from './define-system.ts';
@@ -49,7 +50,7 @@ test('names that do not exist, and fields that do not, are errors of types', asy
   const options = { extends: join(root, 'tsconfig.json'), include: [join(dir, 'pages')] };
   writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify(options));
   const argv = [process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '-p', dir];
-  const { stdout } = await run(argv, { cwd: dir, env: { PATH: process.env['PATH'] ?? '' } });
+  const { stdout } = await run(argv, { cwd: dir, env: { PATH: pathOf(process.env) } });
   assert.not.match(stdout, 'right.ts');
   for (const [index, [, to, refused]] of mistakes.entries()) {
     const told = stdout.split('\n').find((line) => line.includes(`wrong-${index}.ts`));

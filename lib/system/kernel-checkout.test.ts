@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { here } from '../actions/place.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf, run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 import { writeCpio } from '../image/cpio.ts';
@@ -48,7 +49,7 @@ async function booted(profile: 'direct' | 'efi' | 'pvh', other?: MachineDescript
       image,
       accelerator: 'tcg',
       cacheDir: join(dir, 'cache'),
-      env: { PATH: env['PATH'] ?? '' },
+      env: { PATH: pathOf(env) },
       rules: system.console,
       limits: { timeoutMs: 300_000, silenceMs: 60_000, graceMs: 500 },
       steps: [],
@@ -75,7 +76,7 @@ test('the machine of OSDK.toml is that of its words, as a shell expands them, wi
   const { system, checkout: named } = await target('direct');
   assert.is(named, checkout);
   const of = (action: OsdkAction, scheme?: string, more = {}): Promise<MachineDescription> =>
-    osdkMachine({ machine: system.machine, checkout: named, action, scheme, env: { PATH: env['PATH'] ?? '', ...more } }, context);
+    osdkMachine({ machine: system.machine, checkout: named, action, scheme, env: { PATH: pathOf(env), ...more } }, context);
   const words = async (...wanted: Parameters<typeof of>): Promise<string> => (await of(...wanted)).written?.words.join(' ') ?? '';
   assert.match(await words('run'), '-smp 1 -m 512M');
   assert.match(await words('run', undefined, { SMP: '3' }), '-smp 3 ');
@@ -110,7 +111,7 @@ test('gdb stops at a breakpoint of the kernel by its symbol', async () => {
   const port = await freePort('127.0.0.1', 22_000 + (process.pid % 1000), 500);
   assert.ok(port !== undefined);
   const machine = { ...system.machine, gdb: { port, wait: true } };
-  const at = { cacheDir: join(dir, 'cache'), env: { PATH: env['PATH'] ?? '' } };
+  const at = { cacheDir: join(dir, 'cache'), env: { PATH: pathOf(env) } };
   const running = await startMachine({ machine, image, accelerator: 'tcg', ...at }, context);
   try {
     running.serial.resume();

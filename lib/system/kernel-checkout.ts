@@ -27,13 +27,14 @@ const cFlags = `CFLAGS_${kernelTriple}`;
 export async function withKernelCheckout({ system, sources }: Checkout, wishes: KernelWishes, test?: TestChoice): Promise<Checkout> {
   const { scheme } = wishes;
   const { checkout } = system;
-  const { [checkout?.source ?? '']: folder, ...local } = sources.local;
+  const folder = checkout && sources.local[checkout.source];
   if (!checkout || folder === undefined) {
     const hint = checkout ? `name a checkout: --source ${checkout.source}=DIR` : undefined;
     if (scheme !== undefined) throw cannot(`use the scheme "${scheme}"`, 'schemes are those of an OSDK.toml', { blame: 'usage', hint });
     if (hasWishes(wishes)) throw cannot(`change the kernel of ${system.name}`, 'it is not that of a checkout', { blame: 'usage', hint });
     return { system, sources };
   }
+  const others = Object.entries(sources.local).filter(([name]) => name !== checkout.source);
   const settings = wished((await readOsdkManifest(join(folder, 'OSDK.toml'))).settings(test ? 'test' : 'build', scheme), wishes);
   if (settings.initramfs !== undefined) await checkReadable(settings.initramfs);
   const kernel = await kernelPackage(folder);
@@ -64,7 +65,7 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
       profiles: Object.fromEntries(profiles),
       defaultProfile: bootProfile(checkout, settings),
     },
-    sources: { ...sources, local: { ...local, ...folders } },
+    sources: { ...sources, local: { ...Object.fromEntries(others), ...folders } },
   };
 }
 

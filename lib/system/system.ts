@@ -1,6 +1,6 @@
 // What a system is: one page of facts. load.ts finds and loads pages; adding a system needs no code here.
 import type { ConsoleRules, GuestSession, GuestShell, OutputFacts } from '../console/rules.ts';
-import { cannot, nearest } from '../core/errors.ts';
+import { cannot, nearest, partBefore } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { CargoBuild, CLibrary, Component, SourceFacts, UpstreamOrigin } from './component.ts';
 import type { FileFacts, ImageFacts, KernelProtocol, ModuleFacts, NixBase, Replacement } from './image-facts.ts';
@@ -203,4 +203,9 @@ export function imageOf(system: System, profile: string): ImageFacts {
 /** Whether a profile of a system has a configuration. */
 export function isConfigured(system: System, profile: string): boolean {
   return system.configurations !== undefined && system.profiles[profile]?.configuration !== undefined;
+}
+
+/** Returns the component that makes an output: "kernel" of "kernel/kernel". */
+export function componentOf(made: string): string {
+  return partBefore(made, '/');
 }

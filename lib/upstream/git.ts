@@ -5,6 +5,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, Failure, nearest } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
@@ -44,7 +45,7 @@ export function gitEnv({ env, mirrors }: DownloadHost): Readonly<Record<string, 
     [`GIT_CONFIG_VALUE_${at}`, value],
   ]);
   return {
-    PATH: env['PATH'] ?? '/usr/bin:/bin',
+    PATH: pathOf(env),
     LC_ALL: 'C',
     ...networkEnv(env),
     GIT_CONFIG_NOSYSTEM: '1',
@@ -59,7 +60,7 @@ export function gitEnv({ env, mirrors }: DownloadHost): Readonly<Record<string, 
 
 /** Runs git. A non-zero exit status is a result. */
 export async function git(words: readonly string[], { cwd, host, signal, env, onStderr }: GitOptions): Promise<RunResult> {
-  const program = await tool('git', host.env['PATH'] ?? '');
+  const program = await tool('git', pathOf(host.env));
   const result = await run([program, ...words], { cwd, env: { ...gitEnv(host), ...env }, signal, ...(onStderr && { onStderr }) });
   signal.throwIfAborted();
   return result;
@@ -125,7 +126,8 @@ export async function resolveRevision(name: string, source: GitSource, host: Dow
   }
   const prefix = source.tag === undefined ? 'refs/heads/' : 'refs/tags/';
   const names = [...references.keys()].flatMap((one) => (one.startsWith(prefix) ? [one.slice(prefix.length)] : []));
-  const near = nearest(source.tag ?? source.branch ?? '', names);
+  const wanted = source.tag ?? source.branch;
+  const near = wanted === undefined ? undefined : nearest(wanted, names);
   throw cannot(what, 'the repository does not have it', { hint: near === undefined ? undefined : `did you mean ${near}?` });
 }
 

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import type { DownloadHost } from './download.ts';
@@ -45,13 +46,13 @@ export async function patched(
   const result = await patchedFolder(name, folder, changes);
   if (existsSync(result)) return result;
   const partial = `${result}.partial-${process.pid}`;
-  const program = await tool('patch', host.env['PATH'] ?? '');
+  const program = await tool('patch', pathOf(host.env));
   try {
     await rm(partial, { recursive: true, force: true });
     await cp(folder, partial, { recursive: true, verbatimSymlinks: true });
     for (const path of changes.patches) {
       const words = ['--strip=1', '--batch', '--forward', '--fuzz=0', '--no-backup-if-mismatch', '--reject-file=-', `--input=${path}`];
-      const env = { PATH: host.env['PATH'] ?? '', LC_ALL: 'C' };
+      const env = { PATH: pathOf(host.env), LC_ALL: 'C' };
       const { exitCode, stdout } = await run([program, ...words], { cwd: partial, env, signal });
       signal.throwIfAborted();
       if (exitCode !== 0) throw notApplied(name, path, stdout);

@@ -8,6 +8,7 @@ import { markUsed } from '../cache/derived.ts';
 import { digestBytes, digestFile } from '../core/digest.ts';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
+import { pathOf } from '../core/paths.ts';
 import { outputOf, run } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 import { networkEnv, mirrored } from './download.ts';
@@ -54,12 +55,12 @@ async function download({ name, source, host }: TarRequest, to: string, { signal
   const url = mirrored(source.tar, host.mirrors);
   const what = `fetch ${name}`;
   if (!/^(?:https?|file):\/\/[^\s]+$/.test(url)) throw cannot(what, `"${url}" is not an address of an archive`);
-  const curl = await tool('curl', host.env['PATH'] ?? '');
+  const curl = await tool('curl', pathOf(host.env));
   const words = ['--fail', '--location', '--silent', '--show-error', '--proto', '=https,http,file', '--proto-redir', '=https,http'];
   const again = ['--retry', '2', '--retry-connrefused', '--speed-limit', '1000', '--speed-time', '60', '--continue-at', '-'];
   report({ kind: 'progress', phase: `fetching ${name}`, done: 0, total: 0 });
   const argv = [curl, '--disable', ...words, ...again, '--output', to, '--url', url];
-  const env = { PATH: host.env['PATH'] ?? '', ...networkEnv(host.env) };
+  const env = { PATH: pathOf(host.env), ...networkEnv(host.env) };
   const { exitCode, stderr } = await run(argv, { cwd: '/', env, signal });
   signal.throwIfAborted();
   // 33: the server cannot go on where a download was cut. 416: nothing is missing.
@@ -97,7 +98,7 @@ async function unpack(name: string, archive: string, folder: string, { host }: T
   try {
     await mkdir(partial, { recursive: true });
     const words = ['--extract', '--no-same-owner', '--file', archive, '--directory', partial];
-    const env = { PATH: host.env['PATH'] ?? '', LC_ALL: 'C' };
+    const env = { PATH: pathOf(host.env), LC_ALL: 'C' };
     await outputOf(`unpack the archive of ${name}`, [await tool('tar', env.PATH), ...words], { cwd: '/', env, signal });
     const [only, other] = await readdir(partial);
     const top = only !== undefined && other === undefined ? join(partial, only) : partial;

@@ -3,6 +3,7 @@
 import { posix } from 'node:path';
 import type { Json } from '../../core/digest.ts';
 import { byCodeUnit, canonicalJson } from '../../core/digest.ts';
+import { itemOf, matched } from '../../core/errors.ts';
 import type { ActionRecord } from '../action.ts';
 import { recordJson } from '../action.ts';
 import type { History, Origin } from './history.ts';
@@ -52,11 +53,12 @@ function textOf(value: Json): string {
 function argumentsOf(argv: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string[]>();
   for (let at = 0; at < argv.length; at++) {
-    const word = argv[at] ?? '';
+    const word = itemOf(argv, at);
     const next = argv[at + 1];
-    const pair = /^-[^=]*$/.test(word) && next !== undefined && !next.startsWith('-') ? [word, argv[++at] ?? ''] : undefined;
-    const text = pair ? pair.join(' ') : word;
-    const cut = (pair && /^--(?:check-)?cfg$/.test(pair[0] ?? '')) || !text.startsWith('-') ? -1 : text.indexOf('=');
+    const isPair = /^-[^=]*$/.test(word) && next !== undefined && !next.startsWith('-');
+    if (isPair) at++;
+    const text = isPair ? `${word} ${next}` : word;
+    const cut = (isPair && /^--(?:check-)?cfg$/.test(word)) || !text.startsWith('-') ? -1 : text.indexOf('=');
     const [name, value] = cut === -1 ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
     found.set(name, [...(found.get(name) ?? []), value]);
   }
@@ -183,7 +185,7 @@ function shownPlace(place: string): string {
 function inputWords(place: string): string {
   const shown = shownPlace(place).replace(/-[0-9a-f]{16}(?=[./]|$)/, '');
   const library = /^lib(.+)\.(?:rlib|rmeta|so|dylib|a)$/.exec(shown);
-  if (library) return `the dependency ${library[1] ?? ''}`;
+  if (library) return `the dependency ${matched(library, 1)}`;
   const [owner = '', ...rest] = shown.split('/');
   if (rest[0] === 'out') return `what the build script of ${owner} wrote`;
   return rest[0] === 'build-script-build' ? `the build script of ${owner}` : shown;

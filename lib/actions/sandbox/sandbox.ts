@@ -1,7 +1,7 @@
 // How an action is shut in: the command line of bubblewrap, as a pure function. Inside, every action of every machine sees the same
 // places; sources and inputs are read-only, there is no network, no home and an empty /tmp, and root has no capabilities. With --no-sandbox the
 // places are replaced by the host's own paths, and rustc is told to write the places in their stead.
-import { cannot } from '../../core/errors.ts';
+import { cannot, partBefore } from '../../core/errors.ts';
 import { remembered } from '../../core/remembered.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { kernelState } from './kernel-state.ts';
@@ -147,7 +147,7 @@ export async function probeBubblewrap(
     const argv = bubblewrapArgv({ program, isolation }, ['/bin/sh', '-c', ':'], '/', { readOnly: {}, writable: {} });
     const result = await run(argv, { cwd: '/', env: {}, signal, timeoutMs: 10_000 });
     if (result.exitCode === 0) return { kind: 'bubblewrap', program, isolation };
-    words = result.stderr.trim().split('\n')[0] ?? '';
+    words = partBefore(result.stderr.trim(), '\n');
   }
   return { kind: 'broken', why: `bubblewrap does not work here (${words || 'it printed nothing'})` };
 }
@@ -189,7 +189,9 @@ function replaceAll(text: string, pairs: readonly (readonly [string, string])[])
   let out = '';
   let at = 0;
   while (at < text.length) {
-    const hit = ordered.find(([from]) => text.startsWith(from, at) && !/[\w.-]/.test(text[at + from.length] ?? '') && startsWord(text, at));
+    const hit = ordered.find(
+      ([from]) => text.startsWith(from, at) && !/[\w.-]/.test(text.charAt(at + from.length)) && startsWord(text, at),
+    );
     out += hit ? hit[1] : text[at];
     at += hit ? hit[0].length : 1;
   }
@@ -198,5 +200,5 @@ function replaceAll(text: string, pairs: readonly (readonly [string, string])[])
 
 /** Does a path begin at `at`? After a letter it is the rest of a longer one, unless the letter is a flag: -L/lib, -T/link.ld. */
 function startsWord(text: string, at: number): boolean {
-  return !/[\w.-]/.test(text[at - 1] ?? '') || /(?:^|[^\w.-])-[A-Za-z]$/.test(text.slice(Math.max(0, at - 3), at));
+  return !/[\w.-]/.test(text.charAt(at - 1)) || /(?:^|[^\w.-])-[A-Za-z]$/.test(text.slice(Math.max(0, at - 3), at));
 }

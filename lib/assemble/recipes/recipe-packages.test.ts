@@ -9,6 +9,7 @@ import { machine } from '../../../systems/redox/machine.ts';
 import { openCache } from '../../cache/cache.ts';
 import { openCookbook } from '../../cookbook/cookbook.ts';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 import { MiB } from '../../core/sizes.ts';
 import { openImage } from '../../image/read/image-reader.ts';
@@ -88,7 +89,7 @@ async function failure(work: Promise<unknown>): Promise<Failure> {
 
 /** Paths of the image -> kind, or the target of a link. */
 async function contents(image: string): Promise<Readonly<Record<string, string>>> {
-  const open = await openImage(image, tmpdir(), { path: hostEnv['PATH'] ?? '' }, context);
+  const open = await openImage(image, tmpdir(), { path: pathOf(hostEnv) }, context);
   try {
     const rows: Record<string, string> = {};
     for (const { volume } of open.volumes) {

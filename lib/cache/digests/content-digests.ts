@@ -9,7 +9,7 @@ import { stampOf } from './written-looks.ts';
 import type { Prefetcher } from './prefetcher.ts';
 import { recordBody } from '../records.ts';
 import { digestBytes, digestFileSync, digestRecord } from '../../core/digest.ts';
-import { errnoOf } from '../../core/errors.ts';
+import { hasErrno } from '../../core/errors.ts';
 import type { Digest } from '../../core/digest.ts';
 
 /** What is found at a path: its digest, and the stamp by which a later run recognizes it. An empty stamp makes the later run look again. */
@@ -72,14 +72,14 @@ export class ContentDigests {
 const unreadable = digestBytes('unreadable');
 
 /** Files of /proc and /sys also fail with the others. */
-const notReadable: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EIO', 'EINVAL', 'ENXIO', 'ENODEV', 'EOPNOTSUPP', 'ESRCH']);
+const notReadable = ['EACCES', 'EPERM', 'EIO', 'EINVAL', 'ENXIO', 'ENODEV', 'EOPNOTSUPP', 'ESRCH'];
 
 /** A file that we may not read is another than one without content. */
 export function digestOfBytes(path: string): Digest {
   try {
     return digestFileSync(path);
   } catch (error) {
-    if (notReadable.has(errnoOf(error) ?? '')) return unreadable;
+    if (hasErrno(error, notReadable)) return unreadable;
     throw error;
   }
 }

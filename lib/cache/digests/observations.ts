@@ -5,6 +5,7 @@ import { lstatSync, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ContentDigests, Found } from './content-digests.ts';
+import { present } from '../../core/errors.ts';
 import { entriesOf, linkTarget, nameWithKind, statOrAbsent } from '../../core/paths.ts';
 import type { Entry } from '../../core/paths.ts';
 import { absent, aFolder, foundText, linkStamp } from './written-looks.ts';
@@ -80,8 +81,8 @@ export class Observations {
   }
 
   fileRow(path: string): LookRow {
-    const found = this.#files.get(path);
-    return { path, stamp: found?.stamp ?? '', found: foundText(found?.digest) };
+    const { stamp, digest } = present(this.#files.get(path), `the observation of "${path}"`);
+    return { path, stamp, found: foundText(digest) };
   }
 
   folderRow(path: string): LookRow {

@@ -2,6 +2,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { digestFileSync } from '../../core/digest.ts';
+import { itemOf } from '../../core/errors.ts';
 import { stampOf } from './written-looks.ts';
 import type { ReaderOrder, ReaderPort } from './prefetcher.ts';
 
@@ -9,9 +10,10 @@ const { port }: ReaderPort = workerData;
 
 port.on('message', ({ dirs, done }: ReaderOrder) => {
   for (let index = dirs.length - 1; index >= 0; index--) {
+    const dir = itemOf(dirs, index);
     if (Atomics.load(done, index) !== 0) continue;
     try {
-      port.postMessage(filesOf(dirs[index] ?? '').map((path) => [path, stampOf(lstatSync(path)), digestFileSync(path)]));
+      port.postMessage(filesOf(dir).map((path) => [path, stampOf(lstatSync(path)), digestFileSync(path)]));
     } catch {
       // whoever asks for it will see what is wrong with it
     }

@@ -2,6 +2,7 @@
 // an inventory; the effects are in gc.ts.
 import type { Digest } from '../../core/digest.ts';
 import { byCodeUnit } from '../../core/digest.ts';
+import { present } from '../../core/errors.ts';
 import type { StoredBlob, StoredRecord } from './inventory.ts';
 import { useStampMs } from '../records.ts';
 
@@ -73,7 +74,7 @@ export function planGc(
     kept.delete(key);
     keptBytes -= bytesOf(entry.records);
     for (const digest of entry.owned) {
-      const left = (owners.get(digest) ?? 0) - 1;
+      const left = present(owners.get(digest), digest) - 1;
       owners.set(digest, left);
       if (left === 0) keptBytes -= sizes.get(digest) ?? 0;
     }

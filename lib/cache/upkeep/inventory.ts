@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Digest } from '../../core/digest.ts';
 import { byCodeUnit, isDigest } from '../../core/digest.ts';
-import { absentAsUndefined, errnoOf } from '../../core/errors.ts';
+import { absentAsUndefined, hasErrno } from '../../core/errors.ts';
 import type { CacheFolder } from '../cache-folder.ts';
 
 export interface StoredBlob {
@@ -90,7 +90,7 @@ async function runningIn(tmp: string, own: string): Promise<readonly RunningProc
  */
 async function filesBelow(dir: string): Promise<readonly string[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {
-    if (['ENOENT', 'EACCES', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')) return [];
+    if (hasErrno(error, ['ENOENT', 'EACCES', 'ENAMETOOLONG'])) return [];
     throw error;
   });
   const below = await Promise.all(

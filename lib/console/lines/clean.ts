@@ -4,6 +4,7 @@
 // Escape sequences: ECMA-48 (CSI, OSC, DCS and the other strings), ESC c of the VT100. A sequence that moves the cursor to
 // another place or clears the screen ends the line, as a new line does: a firmware menu is drawn so.
 import { isAscii } from 'node:buffer';
+import { present } from '../../core/errors.ts';
 
 /** Longer lines are cut into pieces of this many characters, so that a guest without line ends cannot fill our memory. */
 export const longestLine = 8192;
@@ -39,7 +40,7 @@ export class Cleaner {
     const lines: string[] = [];
     for (let at = 0; at < text.length; at++) {
       if (this.#mode === 'text') at = this.#run(text, at, lines);
-      if (at < text.length) this.#character(text[at] ?? '', lines);
+      if (at < text.length) this.#character(text.charAt(at), lines);
     }
     return lines;
   }
@@ -60,7 +61,7 @@ export class Cleaner {
   /** The way of nearly all text: nothing in it but lines and their ends. */
   #plainLines(text: string): string[] {
     const parts = text.split('\n');
-    const rest = parts.pop() ?? '';
+    const rest = present(parts.pop(), 'the rest of a line');
     const lines: string[] = [];
     for (const part of parts) {
       let end = part.length;

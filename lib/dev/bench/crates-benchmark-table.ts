@@ -1,4 +1,5 @@
 // The compiling benchmark as text: medians, and ratios exactly as measured.
+import { itemOf } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { Case, Cost } from './crates-benchmark.ts';
 
@@ -68,9 +69,9 @@ export function tableOf(rows: readonly Row[]): readonly string[] {
     String(row.misses),
     String(row.runs),
   ]);
-  const widths = head.map((_, column) => Math.max(...[head, ...body].map((cells) => (cells[column] ?? '').length)));
+  const widths = head.map((_, column) => Math.max(...[head, ...body].map((cells) => itemOf(cells, column).length)));
   const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(' | ')} |`;
+    `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(itemOf(widths, column)) : cell.padStart(itemOf(widths, column)))).join(' | ')} |`;
   const rule = `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
   return [line(head), rule, ...body.map(line)];
 }

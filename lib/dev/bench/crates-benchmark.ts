@@ -4,12 +4,14 @@ import { appendFile, rm, stat, utimes } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { selectionArgs } from '../../crates/project.ts';
 import type { Project } from '../../crates/project.ts';
 import { checkOut, leafFile } from './crates-workload.ts';
 import type { Checkout, Workload } from './crates-workload.ts';
 import { processCost } from '../../report/build-recorder.ts';
+import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 
 /** One run of a command. The last three are told by our own runs. */
 export interface Cost {
@@ -44,7 +46,7 @@ export async function benchmarkCrates(request: BenchmarkRequest, context: Contex
   const { workload, repeat, scratch } = request;
   const one = await checkOut(workload, join(scratch, 'one'), context);
   const two = await checkOut(workload, join(scratch, 'two'), context);
-  const bench = { ...request, context, sccache: await findProgram('sccache', request.env['PATH'] ?? '') };
+  const bench = { ...request, context, sccache: await findProgram('sccache', pathOf(request.env)) };
   const cases: Case[] = [];
   const done = (found: readonly Case[]): void => {
     cases.push(...found);
@@ -199,8 +201,10 @@ async function ours(bench: Bench, words: readonly string[]): Promise<Cost> {
     '--quiet',
   ];
   const { cost, stdout } = await costOf('we cannot build', argv, bench.scratch, bench.env, bench.context);
-  const said = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}') as { ownCpuSeconds?: number; peakBytes?: number; misses?: number };
-  return { ...cost, ownCpuMs: (said.ownCpuSeconds ?? 0) * 1000, peakBytes: said.peakBytes ?? 0, misses: said.misses ?? 0 };
+  const result = taskResult(stdout);
+  const ownCpuSeconds = result.value('ownCpuSeconds');
+  if (typeof ownCpuSeconds !== 'number') throw result.bad('ownCpuSeconds', 'it must be a number');
+  return { ...cost, ownCpuMs: ownCpuSeconds * 1000, peakBytes: result.requiredCount('peakBytes', 2 ** 50), misses: unitsBuilt(result) };
 }
 
 async function costOf(

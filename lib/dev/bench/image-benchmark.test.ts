@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../../core/paths.ts';
 import { KiB, MiB } from '../../core/sizes.ts';
 import { benchmarkImage } from './image-benchmark.ts';
 
@@ -11,7 +12,7 @@ test('measures both in turns, gives medians, ratio and goal, and leaves nothing'
   const dir = mkdtempSync(join(tmpdir(), 'bench-test-'));
   try {
     const workload = { imageBytes: 32 * MiB, espBytes: 4 * MiB, files: [{ folder: 'small', count: 20, sizeBytes: 100 * KiB }] };
-    const host = { path: process.env['PATH'] ?? '' };
+    const host = { path: pathOf(process.env) };
     const result = await benchmarkImage(workload, 2, dir, host, { signal: new AbortController().signal, report: () => {} });
     assert.equal([result.files, result.contentBytes, result.imageBytes], [20, 2000 * KiB, 32 * MiB]);
     assert.equal([result.cpMs.length, result.assembleMs.length], [2, 2]);

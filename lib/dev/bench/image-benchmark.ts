@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { itemOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { outputOf } from '../../core/sh.ts';
 import { KiB, MiB } from '../../core/sizes.ts';
@@ -141,5 +142,5 @@ async function measured(work: () => Promise<void>): Promise<number> {
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return sorted.length % 2 === 1 ? itemOf(sorted, middle) : (itemOf(sorted, middle - 1) + itemOf(sorted, middle)) / 2;
 }

@@ -7,6 +7,7 @@ import type { Context } from '../../core/events.ts';
 import { run } from '../../core/sh.ts';
 import { driverSource, driverWorkspace, manyProjects } from '../projects/driver-workspace.ts';
 import type { Files } from '../projects/driver-workspace.ts';
+import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 
 /** One build of one tool. */
 export interface Build {
@@ -117,6 +118,5 @@ async function byUs(words: readonly string[], { scratch, env }: WorkspaceRequest
     signal,
   });
   if (exitCode !== 0) throw cannot('measure', 'we cannot build the workspace', { detail: stderr });
-  const { misses = Number.NaN } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}') as { readonly misses?: number };
-  return { wallMs: durationMs, compilations: misses };
+  return { wallMs: durationMs, compilations: unitsBuilt(taskResult(stdout)) };
 }

@@ -29,8 +29,8 @@ export async function outputsOf(
   { signal }: Context,
 ): Promise<Readonly<Record<string, ProgramOutput>>> {
   const outputs: Record<string, ProgramOutput> = {};
-  for (const name of Object.keys(programs).sort(byCodeUnit)) {
-    const { exitCode, stdout } = await run([programs[name] ?? ''], { cwd: '/', env: {}, signal, timeoutMs: longestRunMs });
+  for (const [name, program] of Object.entries(programs).sort(([a], [b]) => byCodeUnit(a, b))) {
+    const { exitCode, stdout } = await run([program], { cwd: '/', env: {}, signal, timeoutMs: longestRunMs });
     outputs[name] = { exitCode, stdout };
   }
   return outputs;
@@ -56,8 +56,10 @@ export function difference(ours: BuildOutcome, theirs: BuildOutcome): { readonly
 
 function firstDifference(own: string, right: string): string {
   const [lines, rightLines] = [own.split('\n'), right.split('\n')];
-  const index = rightLines.findIndex((line, at) => line !== lines[at]);
-  return `${JSON.stringify(lines[index] ?? '')}, cargo's ${JSON.stringify(rightLines[index] ?? '')}`;
+  const longer = lines.length > rightLines.length ? lines : rightLines;
+  const index = longer.findIndex((_, at) => lines[at] !== rightLines[at]);
+  const shown = (line: string | undefined): string => (line === undefined ? 'nothing more' : JSON.stringify(line));
+  return `${shown(lines[index])}, cargo's ${shown(rightLines[index])}`;
 }
 
 const mostCharacters = 600;

@@ -1,9 +1,11 @@
 // The two builders that are compared: the real cargo, and tasks/crates.ts, each as a process of its own.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cannot } from '../../core/errors.ts';
+import { cannot, itemOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { parseJsonFields } from '../../core/fields.ts';
 import { outputOf, run } from '../../core/sh.ts';
+import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 import { outputsOf } from './build-outcome.ts';
 import type { BuildOutcome, Builder } from './build-outcome.ts';
 import type { Settings } from './checkout.ts';
@@ -40,10 +42,11 @@ export function cargoBuilder(env: Env, triple: string): Builder {
     const programs: Record<string, string> = {};
     let units = 0;
     for (const line of messages) {
-      const message: { reason: string; executable?: string | null; fresh?: boolean; target?: { name: string; kind: string[] } } =
-        JSON.parse(line);
-      if (message.reason === 'compiler-artifact' && message.fresh === false) units++;
-      if (message.executable && message.target?.kind.includes('bin')) programs[message.target.name] = message.executable;
+      const message = parseJsonFields(line, 'the messages of cargo');
+      if (message.text('reason') === 'compiler-artifact' && message.flag('fresh') === false) units++;
+      const target = message.table('target');
+      const executable = message.value('executable');
+      if (typeof executable === 'string' && target?.texts('kind')?.includes('bin')) programs[target.requiredText('name')] = executable;
     }
     return { kind: 'built', outputs: await outputsOf(programs, context), units };
   };
@@ -63,7 +66,9 @@ export function ownBuilder(env: Env, node: string, cache: string): Builder {
     });
     if (refusals.includes(exitCode)) return { kind: 'refused', text: stderr };
     if (exitCode !== 0) return { kind: 'crashed', text: `exit code ${exitCode}: ${stderr.trim()}` };
-    const result: { misses: number; projects: { bins: Record<string, string> }[] } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
-    return { kind: 'built', outputs: await outputsOf(result.projects[0]?.bins ?? {}, context), units: result.misses };
+    const result = taskResult(stdout);
+    const bins = itemOf(result.tables('projects'), 0).table('bins');
+    const programs = Object.fromEntries((bins?.names() ?? []).flatMap((name) => (bins ? [[name, bins.requiredText(name)]] : [])));
+    return { kind: 'built', outputs: await outputsOf(programs, context), units: unitsBuilt(result) };
   };
 }

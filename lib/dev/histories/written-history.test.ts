@@ -36,11 +36,18 @@ test('an output that differs from that of cargo in an empty folder is a fault, a
     replayWritten(historyFrom('small', small), join(top, name), { cargo: printing('new', 1), ours }, context);
   assert.is(await tried('same', printing('new', 0)), undefined);
   assert.match((await tried('stale', printing('old', 0))) ?? '', /^step 1: "p" prints "old", cargo's "new"$/);
+  assert.match((await tried('short', printing('new\nmore', 0))) ?? '', /^step 1: "p" prints "more", cargo's nothing more$/);
   assert.match((await tried('needless', printing('new', 2))) ?? '', /^step 1: 2 units were built, at most 0 may be$/);
 });
 
-test('an unknown field is named', () => {
-  assert.throws(() => historyFrom('x', small.replace('units', 'unit')), /Cannot read the history "x": it has the unknown field "unit"/);
+test('a wrong field is named', () => {
+  const refused = (from: string, to: string): void => assert.throws(() => historyFrom('x', small.replace(from, to)), message);
+  let message = 'Cannot read the history "x": steps[0].unit: there is no such field';
+  refused('units', 'unit');
+  message = 'Cannot read the history "x": steps[0].build: it must be a list: [ ... ]';
+  refused('[]', '"release"');
+  message = 'Cannot read the history "x": files["a/b"]: it must be a text, a link or an executable';
+  refused('"text"', '1');
 });
 
 test.run();

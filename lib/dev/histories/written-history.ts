@@ -4,9 +4,10 @@ import { cp, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
 import { parse } from 'smol-toml';
-import { cannot } from '../../core/errors.ts';
+import { cannot, present } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { removeTree } from '../../core/paths.ts';
+import { complaintAbout, count, either, flag, listOf, mapOf, maybe, shapeOf, tableOf, text } from '../../core/schema.ts';
 import { outputOf } from '../../core/sh.ts';
 import { difference } from './build-outcome.ts';
 import type { BuildOutcome } from './build-outcome.ts';
@@ -78,15 +79,26 @@ export function replayAllWritten(
   return new Map([...(first ? [[first.name, warmed] as const] : []), ...rest]);
 }
 
-const stepFields = ['edit', 'copy', 'build', 'folder', 'checkout', 'variables', 'units', 'fresh'];
+type Page = Pick<WrittenHistory, 'what' | 'steps'> & { readonly folder?: string; readonly files: Readonly<Record<string, Content>> };
 
-/** Reads one history. Throws a usage failure that names an unknown field. */
-export function historyFrom(name: string, text: string): WrittenHistory {
-  const page = parse(text) as unknown as Omit<WrittenHistory, 'name' | 'files'> & { readonly files: Readonly<Record<string, Content>> };
-  const { what, folder = '.', files, steps, ...others } = page;
-  const unknown = [...Object.keys(others), ...steps.flatMap((step) => Object.keys(step).filter((key) => !stepFields.includes(key)))];
-  if (unknown.length > 0) throw cannot(`read the history "${name}"`, `it has the unknown field "${unknown[0]}"`, { blame: 'usage' });
+const content = either('it must be a text, a link or an executable', text, tableOf({ link: text }), tableOf({ exe: text }));
+const buildStep = { build: listOf(text), folder: maybe(text), variables: maybe(mapOf(text)), units: maybe(count), fresh: maybe(flag) };
+const step = shapeOf('edit, copy and build', { edit: { edit: text }, copy: { copy: text }, build: buildStep }, { checkout: maybe(text) });
+const page = tableOf<Page>({ what: text, folder: maybe(text), files: mapOf(content), steps: listOf(step) });
+
+/** Reads one history. Throws a usage failure that names a wrong field. */
+export function historyFrom(name: string, written: string): WrittenHistory {
+  const read: unknown = parse(written);
+  if (!isPage(read)) {
+    const { path, why, hint } = present(complaintAbout(page, read), 'the complaint about a history');
+    throw cannot(`read the history "${name}"`, `${path}: ${why}`, { hint, blame: 'usage' });
+  }
+  const { what, folder = '.', files, steps } = read;
   return { name, what, folder, files: new Map(Object.entries(files)), steps };
+}
+
+function isPage(value: unknown): value is Page {
+  return complaintAbout(page, value) === undefined;
 }
 
 /** Replays a history in `top`, which does not exist yet; returns the first difference as a sentence, undefined if there is none. */

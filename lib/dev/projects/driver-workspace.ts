@@ -1,5 +1,6 @@
 // Generates a Cargo workspace in the shape of Redox's "base": libraries that all drivers share, and one program per driver. Also sets of small projects.
 // Files by path; nothing is downloaded to build them.
+import { itemOf } from '../../core/errors.ts';
 
 export type Files = Readonly<Record<string, string>>;
 
@@ -40,7 +41,7 @@ export function driverWorkspace(members: number): Files {
     files[driverSource(index)] = driverText(name, index);
   }
   files['Cargo.lock'] = lock([
-    ...shared.map((name, index) => [name, index === 0 ? [] : [shared[index - 1] ?? '']] as const),
+    ...shared.map((name, index) => [name, index === 0 ? [] : [itemOf(shared, index - 1)]] as const),
     ...drivers.map((name) => [name, shared] as const),
   ]);
   return files;

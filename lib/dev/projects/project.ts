@@ -37,7 +37,7 @@ export function projectOf(plan: Plan): Project {
     packages.get(userOf(part.role, roles))?.add(`${feature.name}-${part.id}-user`, filledText(feature.user ?? {}, places));
     packages.get('macros')?.addMacros(filled(feature.macros ?? '', places));
     packages.get('macros')?.manifest.add(filledTables(feature.macrosManifest ?? {}, places));
-    if (feature.macros !== undefined) packages.get(part.role)?.manifest.add(pathTo(plan, shape, part.role, 'macros'));
+    if (feature.macros !== undefined) packages.get(part.role)?.manifest.add({ dependencies: pathTo(plan, shape, part.role, 'macros') });
     roots.get(workspaceOf(shape, part.role).folder)?.add(filledTables(feature.root ?? {}, places));
     config.add(filledTables(feature.config ?? {}, places));
     for (const [path, content] of Object.entries(feature.files ?? {})) files.set(filledPath(path, places), filledContent(content, places));
@@ -76,17 +76,17 @@ function workspaceOf(shape: Shape, role: Role): Workspace {
   return workspace;
 }
 
-function pathTo({ renamed }: Plan, { folders }: Shape, from: Role, to: Role): Tables {
+/** Returns the row of a dependency in a manifest. */
+function pathTo({ renamed }: Plan, { folders }: Shape, from: Role, to: Role): string {
   const path = JSON.stringify(posix.relative(folders[from], folders[to]));
-  const line = renamed && from === 'app' && to === 'util' ? `tools = { package = "util", path = ${path} }` : `${to} = { path = ${path} }`;
-  return { dependencies: line };
+  return renamed && from === 'app' && to === 'util' ? `tools = { package = "util", path = ${path} }` : `${to} = { path = ${path} }`;
 }
 
 function connect(plan: Plan, shape: Shape, packages: ReadonlyMap<Role, PackageDraft>): void {
   for (const role of ['util', 'base'] as const) {
     if (!packages.has(role)) continue;
     const user = userOf(role, [...packages.keys()]);
-    packages.get(user)?.depend(plan.renamed && role === 'util' ? 'tools' : role, pathTo(plan, shape, user, role)['dependencies'] ?? '');
+    packages.get(user)?.depend(plan.renamed && role === 'util' ? 'tools' : role, pathTo(plan, shape, user, role));
   }
 }
 

@@ -3,6 +3,7 @@ import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Step } from '../../console/dialogue.ts';
 import type { FailureKind } from '../../console/rules.ts';
+import { present } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { MiB } from '../../core/sizes.ts';
 import { assemble } from '../../image/image.ts';
@@ -44,7 +45,12 @@ export function faultyImages(system: System, made: string, path: string, context
         { made: (output) => join(made, output) },
       );
       const { partitions: places } = await assemble(layout, image, { path }, context);
-      const root = 512 * (places.find(({ fileSystem }) => fileSystem === 'redoxfs')?.startLba ?? 0);
+      const root =
+        512 *
+        present(
+          places.find(({ fileSystem }) => fileSystem === 'redoxfs'),
+          'a partition with RedoxFS',
+        ).startLba;
       if (fault.damage === 'root') await damageAt(image, root, Buffer.alloc(2 * MiB));
       else if (fault.damage) await damageAt(image, root + 4096 * firstBlock(image, root, fault.damage.file) + 100, Buffer.from('damage'));
     },

@@ -1,13 +1,13 @@
 // What tasks/score.ts does: judges every labelled text of a folder and prints how labels and verdicts go together.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
 import { mutations } from './mutations.ts';
 import { judgedText, replay } from '../../console/replay.ts';
 import { hasTimes } from '../../console/transcript.ts';
 import type { Verdict } from '../../console/verdict.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { cannot, cannotBecause } from '../../core/errors.ts';
+import { parseTomlFields } from '../../core/fields.ts';
 import { plural } from '../../core/sizes.ts';
 import { consoleRules } from '../../boot/boot-target.ts';
 import type { Flag } from '../../cli/command-line.ts';
@@ -194,14 +194,23 @@ async function labelled(folder: string): Promise<readonly Labelled[]> {
   const tsv = await read('index.tsv').catch(() => undefined);
   const rows =
     tsv === undefined
-      ? (parse(await read('index.toml'))['transcript'] as unknown as readonly Labelled[])
+      ? parseTomlFields(await read('index.toml'), join(folder, 'index.toml'))
+          .tables('transcript')
+          .map((row) => ({
+            file: row.requiredText('file'),
+            system: row.requiredText('system'),
+            label: row.requiredText('label'),
+            kind: row.requiredText('kind'),
+          }))
       : tsv
           .trim()
           .split('\n')
           .slice(1)
           .map((line) => line.split('\t'))
-          .map(([file = '', system = '', label = '', kind = '']) => ({ file, system, label: label as Label, kind }));
-  const odd = rows.find(({ label }) => !labels.includes(label));
-  if (odd) throw cannot(what, `"${odd.file}" has the label "${odd.label}"`, { hint: `it must be ${labels.join(', ')}` });
-  return rows;
+          .map(([file = '', system = '', label = '', kind = '']) => ({ file, system, label, kind }));
+  return rows.map(({ file, label: written, ...row }) => {
+    const label = labels.find((known) => known === written);
+    if (label === undefined) throw cannot(what, `"${file}" has the label "${written}"`, { hint: `it must be ${labels.join(', ')}` });
+    return { ...row, file, label };
+  });
 }

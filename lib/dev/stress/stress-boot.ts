@@ -3,13 +3,14 @@
 import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf } from '../../core/errors.ts';
+import { errnoOf, Failure, lastOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { randomNumbers } from '../../core/random-numbers.ts';
 import { start } from '../../core/sh.ts';
 import type { Child, RunResult } from '../../core/sh.ts';
 import type { BootFault, FaultyImages } from './faulty-images.ts';
 import type { Stressed } from './stress.ts';
+import { taskResult } from './task-result.ts';
 
 export interface BootSubject {
   readonly system: string;
@@ -44,16 +45,18 @@ function startBoot({ system, scratch, node, env }: BootSubject, image: string, w
 
 interface Told {
   readonly kind: string;
-  readonly failure?: string;
-  readonly line?: string;
+  readonly failure?: string | undefined;
+  readonly line?: string | undefined;
 }
 
 function verdictOf({ stdout, stderr }: RunResult): Told {
   try {
-    return (JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { readonly verdict: Told }).verdict;
-  } catch {
-    return { kind: `no verdict (${stderr.trim().split('\n').at(-1)})` };
+    const verdict = taskResult(stdout).table('verdict');
+    if (verdict) return { kind: verdict.requiredText('kind'), failure: verdict.text('failure'), line: verdict.text('line') };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
   }
+  return { kind: `no verdict (${lastOf(stderr.trim().split('\n'))})` };
 }
 
 /** What a boot left: processes with the image on their command line, files in its TMPDIR. */

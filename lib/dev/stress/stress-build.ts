@@ -8,6 +8,7 @@ import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { start } from '../../core/sh.ts';
 import type { Child, RunResult } from '../../core/sh.ts';
+import { taskResult, unitsBuilt } from './task-result.ts';
 
 export interface Subject {
   /** Absolute folders of the Cargo projects; they are built in one command. */
@@ -52,8 +53,7 @@ export function missesOf({ exitCode, stdout, stderr }: RunResult, { signal }: Co
   signal.throwIfAborted();
   if (exitCode !== 0)
     throw cannot('go on with the stress', `a build ended with status ${exitCode ?? 'of a signal'}`, { detail: stderr.trim() });
-  const { misses }: { misses: number } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
-  return misses;
+  return unitsBuilt(taskResult(stdout));
 }
 
 /** An undisturbed build: what the others must come to. */

@@ -6,6 +6,7 @@ import { openCache } from '../../cache/cache.ts';
 import { layout } from '../../cache/cache-folder.ts';
 import { isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
+import { lastOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { randomNumbers } from '../../core/random-numbers.ts';
 import { filesBelow, leftoversOf, missesOf, mustBuild, newSite, programsOf, startBuild } from './stress-build.ts';
@@ -96,7 +97,7 @@ export async function stressFlip(
   const { site } = calm;
   const random = randomNumbers(seed);
   const store = join(site.cache, layout, 'content');
-  const blobs = (await filesBelow(store)).map((path) => ({ path: join(store, path), digest: path.split('/').at(-1) ?? '' }));
+  const blobs = (await filesBelow(store)).map((path) => ({ path: join(store, path), digest: lastOf(path.split('/')) }));
   const victims = shuffled(blobs, random).slice(0, count);
   let flipped = 0;
   for (const { path } of victims) if (await flipByte(path, random)) flipped++;

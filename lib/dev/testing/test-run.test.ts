@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../../core/paths.ts';
 import { slowTests } from './slow-tests.ts';
 import { runTests, uvuCounts } from './test-run.ts';
 
@@ -23,7 +24,7 @@ async function tried(files: Readonly<Record<string, string>>, words: readonly st
       await writeFile(join(folder, 'lib', name), text);
     }
     let printed = '';
-    const env = { PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}` };
+    const env = { PATH: `${join(root, 'node_modules/.bin')}:${pathOf(process.env)}` };
     const context = { signal: new AbortController().signal, report: () => undefined };
     const { passed, failed } = await runTests(
       {

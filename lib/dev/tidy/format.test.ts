@@ -5,6 +5,7 @@ import { globby } from 'globby';
 import { check, resolveConfig } from 'prettier';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -22,7 +23,7 @@ test('every module has the form that prettier gives it; npm run format does so',
 
 test('oxlint has no complaint; npm run lint shows where', async () => {
   const program = join(root, 'node_modules/.bin/oxlint');
-  const { exitCode, stdout } = await run([program, '--format', 'unix'], { cwd: root, env: { PATH: process.env['PATH'] ?? '' } });
+  const { exitCode, stdout } = await run([program, '--format', 'unix'], { cwd: root, env: { PATH: pathOf(process.env) } });
   assert.is(exitCode, 0, stdout);
 });
 

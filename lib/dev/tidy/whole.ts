@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { roomOf } from './layering.ts';
 import { complaint, isTest } from './rule.ts';
 import type { Complaint, SourceFile } from './rule.ts';
+import { parseJsonFields } from '../../core/fields.ts';
 import { codeOf, importsOf } from '../../core/modules/source-text.ts';
 
 /** Packages that are run and not imported. */
@@ -16,9 +17,10 @@ const programs: Readonly<Record<string, string>> = {
 
 /** Dependencies that nothing imports. `manifest` is the text of package.json. */
 export function unusedPackages(manifest: string, files: readonly SourceFile[]): readonly Complaint[] {
-  const parsed: { dependencies?: Record<string, string>; devDependencies?: Record<string, string> } = JSON.parse(manifest);
+  const fields = parseJsonFields(manifest, 'package.json');
   const imported = new Set(files.flatMap(({ text }) => importsOf(text).map(({ name }) => packageOf(name))));
-  return Object.keys({ ...parsed.dependencies, ...parsed.devDependencies })
+  return ['dependencies', 'devDependencies']
+    .flatMap((table) => fields.table(table)?.names() ?? [])
     .filter((name) => !imported.has(name) && !(name in programs))
     .map((name) => complaint({ path: 'package.json' }, 1, `"${name}" is imported nowhere`));
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 import { bzImage, encodedPayload } from './bzimage.ts';
 
@@ -85,7 +86,7 @@ test('the file is the memory of the program behind the page of its header, as a 
   );
   const path = join(dir, 'vmlinuz');
   await writeFile(path, file);
-  const { stdout } = await run(['objdump', '-p', '-h', path], { cwd: dir, env: { PATH: process.env['PATH'] ?? '' } });
+  const { stdout } = await run(['objdump', '-p', '-h', path], { cwd: dir, env: { PATH: pathOf(process.env) } });
   assert.match(stdout, 'file format pei-x86-64');
   assert.match(stdout, /AddressOfEntryPoint\s+0+1206\n/);
   assert.match(stdout, /SizeOfImage\s+0+5000\n/);

@@ -166,17 +166,20 @@ function programHeader(loaded: readonly Segment[], entry: number): Buffer {
   put(0, 4);
   put(6, 4); // data directories, all empty
   at += 6 * 8;
-  const names = ['.text', '.rodata', '.data'];
-  const kinds = [0x6000_0020, 0x4000_0040, 0xc000_0040];
-  for (const [index, row] of rows.entries()) {
-    out.write(names[index] ?? '', at, 'latin1');
+  const sections = [
+    { ...text, name: '.text', kind: 0x6000_0020 },
+    { ...readOnly, name: '.rodata', kind: 0x4000_0040 },
+    { ...data, name: '.data', kind: 0xc000_0040 },
+  ];
+  for (const { name, kind, ...row } of sections) {
+    out.write(name, at, 'latin1');
     at += 8;
     put(row.bytes, 4);
     put(row.address, 4);
     put(row.bytes, 4);
     put(row.at, 4);
     at += 12; // relocations and line numbers
-    put(kinds[index] ?? 0, 4);
+    put(kind, 4);
   }
   return out;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../../core/paths.ts';
 import { outputOf } from '../../core/sh.ts';
 import { withImageLock } from './image-lock.ts';
 
@@ -26,7 +27,7 @@ test('a second change is refused while the first runs, and not afterwards', asyn
 });
 
 test('the lock of a process that has ended is ignored, and one without a number is not', async () => {
-  const env = { PATH: process.env['PATH'] ?? '' };
+  const env = { PATH: pathOf(process.env) };
   const pid = await outputOf('start a process that ends', ['sh', '-c', 'echo $$'], { cwd: dir, env, signal: new AbortController().signal });
   writeFileSync(`${image}.lock`, pid);
   assert.is(await outcome(), 'done');

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, cannotBecause } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
-import { parentOf } from '../file-tree.ts';
+import { directoryOf } from '../file-tree.ts';
 import { withImageLock } from './image-lock.ts';
 import { chosenVolumes, imagePathOf } from '../read/image-reader.ts';
 import type { ImageVolume, OpenImage, PlacedVolume } from '../read/image-reader.ts';
@@ -109,7 +109,7 @@ async function volumeFor(image: OpenImage, { what, path: written, partition: onl
     for (const candidates of [inNamed, inAny]) {
       const found: Meant[] = [];
       for (const each of candidates) {
-        const entry = await each.volume.volume?.find(replaced ? each.path : (parentOf(each.path) ?? ''));
+        const entry = await each.volume.volume?.find(replaced ? each.path : directoryOf(each.path));
         if (entry) found.push({ ...each, replaced: replaced ? entry : undefined });
       }
       if (found.length > 1) throw ambiguous(what, found);
@@ -120,7 +120,7 @@ async function volumeFor(image: OpenImage, { what, path: written, partition: onl
   const [sole, ...others] = holders;
   if (sole && others.length === 0) return { ...sole, replaced: undefined };
   const hint = parents ? 'begin the path with the partition, or give --partition NAME' : '--parents creates directories';
-  throw cannot(what, `no partition has the directory "${parentOf(path) ?? ''}"`, { hint });
+  throw cannot(what, `no partition has the directory "${directoryOf(path)}"`, { hint });
 }
 
 function ambiguous(what: string, found: readonly { readonly volume: ImageVolume; readonly path: string }[]): Error {

@@ -7,6 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 import { KiB, MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
@@ -17,7 +18,7 @@ import type { AssembledImage, ImageLayout } from '../image.ts';
 import { openImage } from '../read/image-reader.ts';
 import type { VolumeEntry } from '../read/volume.ts';
 
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const dir = mkdtempSync(join(tmpdir(), 'ext4-test-'));
 test.after(() => rmSync(dir, { recursive: true }));

@@ -22,7 +22,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeName, encodePath } from '../../core/paths.ts';
+import { decodeName, encodePath, pathOf } from '../../core/paths.ts';
 import type { Context } from '../../core/events.ts';
 import { digestBytes } from '../../core/digest.ts';
 import { run } from '../../core/sh.ts';
@@ -37,7 +37,7 @@ import { putIntoImage } from '../change/put-image.ts';
 import { fileBytes } from '../read/volume.ts';
 import type { VolumeEntry } from '../read/volume.ts';
 
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const dir = mkdtempSync(join(tmpdir(), 'ext4-reader-'));
 test.after(() => rmSync(dir, { recursive: true }));

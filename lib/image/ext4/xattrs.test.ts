@@ -8,6 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestFile } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 import { MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
@@ -25,7 +26,7 @@ import { putIntoImage } from '../change/put-image.ts';
 import type { PutOutcome } from '../change/put-image.ts';
 import type { VolumeEntry } from '../read/volume.ts';
 
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const dir = mkdtempSync(join(tmpdir(), 'ext4-xattrs-'));
 test.after(() => rmSync(dir, { recursive: true }));

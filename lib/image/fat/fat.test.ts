@@ -20,6 +20,7 @@ import * as assert from 'uvu/assert';
 import { digestBytes } from '../../core/digest.ts';
 import { Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 import { GiB, KiB, MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
@@ -31,7 +32,7 @@ import type { OpenImage } from '../read/image-reader.ts';
 import { putIntoImage } from '../change/put-image.ts';
 import { fileBytes } from '../read/volume.ts';
 
-const path = process.env['PATH'] ?? '';
+const path = pathOf(process.env);
 const host = { path };
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const dir = mkdtempSync(join(tmpdir(), 'fat-test-'));

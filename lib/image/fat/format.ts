@@ -226,7 +226,7 @@ function shortNameOf(record: Buffer): string {
   const bits = record.readUInt8(inRecord.lowerCase);
   const part = (from: number, to: number, isLower: boolean): string => {
     const bytes = [...record.subarray(from, to)].map((byte, i) => (from === 0 && i === 0 && byte === escapedDeleted ? deleted : byte));
-    const text = bytes.map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : (codePage[byte - 0x80] ?? ''))).join('');
+    const text = bytes.map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : codePage.charAt(byte - 0x80))).join('');
     const name = text.replace(/[ \0]+$/, ''); // mtools 4.0.32 writes zeros after some names
     return isLower ? name.toLowerCase() : name;
   };

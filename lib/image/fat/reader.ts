@@ -5,7 +5,7 @@ import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { byCodeUnit } from '../../core/digest.ts';
-import { cannot } from '../../core/errors.ts';
+import { cannot, itemOf } from '../../core/errors.ts';
 import { MiB } from '../../core/sizes.ts';
 import { clusterAtBytes, readFatGeometry, recordsIn } from './format.ts';
 import type { FatGeometry, FatRecord } from './format.ts';
@@ -76,7 +76,7 @@ export class FatReader {
     const perPiece = Math.max(1, MiB / clusterBytes);
     const end = Math.ceil(sizeBytes / clusterBytes);
     for (let i = 0; i < end;) {
-      const first = clusters[i] ?? 0;
+      const first = itemOf(clusters, i);
       let count = 1;
       while (count < perPiece && i + count < end && clusters[i + count] === first + count) count++;
       const length = Math.min(count * clusterBytes, sizeBytes - i * clusterBytes);

@@ -4,11 +4,11 @@
 // nothing is sound until `finish`.
 import { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
-import { cannot } from '../../core/errors.ts';
+import { cannot, itemOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
 import { MiB } from '../../core/sizes.ts';
-import { contentSize, nameOf, openContent, parentOf } from '../file-tree.ts';
+import { contentSize, directoryOf, nameOf, openContent, parentOf } from '../file-tree.ts';
 import type { Content } from '../file-tree.ts';
 import { clusterAtBytes, encodeRecord, entryBytes, fatTime, isFree, recordsIn, updateRecord } from './format.ts';
 import type { FatContent, FatGeometry, FatRecord, FatTime } from './format.ts';
@@ -74,8 +74,8 @@ export class FatWriter {
 
   /** Creates a directory in one that exists. Nothing of its name may be there. */
   makeDirectory(path: string): void {
-    const parent = this.#folder(parentOf(path) ?? '');
-    const [cluster = 0] = this.#allocate(path, 1);
+    const parent = this.#folder(directoryOf(path));
+    const cluster = itemOf(this.#allocate(path, 1), 0);
     const about = { isDirectory: true, sizeBytes: 0, time: this.#time };
     const bytes = Buffer.alloc(this.geometry.clusterBytes);
     for (const [slot, to] of [cluster, parent.record?.cluster ?? 0].entries()) {
@@ -88,7 +88,7 @@ export class FatWriter {
 
   /** Writes a file into a directory that exists. Nothing of its name may be there. */
   async writeFile(path: string, content: Content, context: Context): Promise<void> {
-    const parent = this.#folder(parentOf(path) ?? '');
+    const parent = this.#folder(directoryOf(path));
     const sizeBytes = contentSize(content);
     const clusters = this.#allocate(path, Math.ceil(sizeBytes / this.geometry.clusterBytes));
     this.#add(path, parent, { isDirectory: false, cluster: clusters[0] ?? 0, sizeBytes, time: this.#time });
@@ -97,7 +97,7 @@ export class FatWriter {
 
   /** Writes other bytes into a file. Its record keeps the names and the attributes. */
   async replaceFile(path: string, content: Content, context: Context): Promise<void> {
-    const parent = this.#folder(parentOf(path) ?? '');
+    const parent = this.#folder(directoryOf(path));
     const there = this.#record(parent, path);
     if (!there || there.isDirectory) throw this.#bad(path, 'it is not a file');
     const { table } = this.#reader;
@@ -114,7 +114,7 @@ export class FatWriter {
    */
   refuseClash(path: string): void {
     const name = nameOf(path);
-    for (const record of recordsIn(this.#folder(parentOf(path) ?? '').bytes)) {
+    for (const record of recordsIn(this.#folder(directoryOf(path)).bytes)) {
       if (foldedName(record.name) === foldedName(name)) throw this.#bad(path, `"${record.name}" differs from it only in case`);
       if (record.shortName === asShortName(name)) throw this.#bad(path, `it is the short name of "${record.name}"`);
     }
@@ -191,7 +191,7 @@ export class FatWriter {
     const open = openContent(content);
     try {
       for (let i = 0; i < clusters.length;) {
-        const first = clusters[i] ?? 0;
+        const first = itemOf(clusters, i);
         let count = 1;
         while (count * clusterBytes < MiB && clusters[i + count] === first + count) count++;
         const bytes = Buffer.alloc(count * clusterBytes);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 import { tool } from '../../core/tools.ts';
 import { contentBytes, directory, file, fileTree, symlink } from '../file-tree.ts';
@@ -14,7 +15,7 @@ import { readIso } from './reader.ts';
 import { writeIso } from './iso.ts';
 import { fileBytes } from '../read/volume.ts';
 
-const host = { path: process.env['PATH'] ?? '' };
+const host = { path: pathOf(process.env) };
 const context = { signal: new AbortController().signal, report: () => {} };
 const dir = mkdtempSync(join(tmpdir(), 'bloomery-iso-'));
 test.after(() => rmSync(dir, { recursive: true }));

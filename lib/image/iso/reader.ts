@@ -124,9 +124,11 @@ class IsoReader {
   private skipOf(root: Buffer): number {
     const { atBytes } = extentOf(root);
     const first = this.bytes(atBytes, sectorBytes);
-    const area = systemUse(first.subarray(0, first[record.length] ?? 0));
-    if (area.toString('latin1', 0, 2) !== 'SP' || area[4] !== 0xbe || area[5] !== 0xef) throw this.bad('it has no Rock Ridge names');
-    return area[6] ?? 0;
+    const area = systemUse(first.subarray(0, first.readUInt8(record.length)));
+    const skip = area[6];
+    if (area.toString('latin1', 0, 2) !== 'SP' || area[4] !== 0xbe || area[5] !== 0xef || skip === undefined)
+      throw this.bad('it has no Rock Ridge names');
+    return skip;
   }
 
   private *folder(
@@ -137,7 +139,7 @@ class IsoReader {
     const bytes = this.bytes(atBytes, sizeBytes);
     let extents: Extent[] = [];
     for (let at = 0; at < bytes.length;) {
-      const length = bytes[at] ?? 0;
+      const length = bytes.readUInt8(at);
       if (length === 0) {
         at = (Math.floor(at / sectorBytes) + 1) * sectorBytes; // records do not cross sectors
         continue;
@@ -145,11 +147,11 @@ class IsoReader {
       const row = bytes.subarray(at, at + length);
       if (length < record.name + 1 || row.length < length) throw this.bad(`a record of "${folder}" is damaged`);
       at += length;
-      const raw = row.subarray(record.name, record.name + (row[record.nameLength] ?? 0));
+      const raw = row.subarray(record.name, record.name + row.readUInt8(record.nameLength));
       const self = raw.length === 1 && raw[0] === 0;
       if ((raw.length === 1 && raw[0] === 1) || (self && folder !== '')) continue;
       extents.push(extentOf(row));
-      if (((row[record.flags] ?? 0) & multiExtent) !== 0) continue;
+      if ((row.readUInt8(record.flags) & multiExtent) !== 0) continue;
       yield this.entry(folder, row, self, extents, skip);
       extents = [];
     }
@@ -171,7 +173,7 @@ class IsoReader {
     if (!attributes || attributes.length < 28) throw this.bad(`"${path}" has no attributes of Rock Ridge`);
     const bits = attributes.readUInt32LE(0);
     const kind = kinds[bits >> 12] ?? 'other';
-    if ((kind === 'directory') !== (((row[record.flags] ?? 0) & directoryFlag) !== 0))
+    if ((kind === 'directory') !== ((row.readUInt8(record.flags) & directoryFlag) !== 0))
       throw this.bad(`"${path}" is a folder in one place only`);
     const sizeBytes = kind === 'file' ? extents.reduce((sum, extent) => sum + extent.sizeBytes, 0) : 0;
     const common = {
@@ -196,7 +198,7 @@ class IsoReader {
       if (times > mostContinuations) throw this.bad('a record runs in circles');
       let next: Buffer | undefined;
       for (let at = 0; at + 4 <= rest.length;) {
-        const [kind, length] = [rest.toString('latin1', at, at + 2), rest[at + 2] ?? 0];
+        const [kind, length] = [rest.toString('latin1', at, at + 2), rest.readUInt8(at + 2)];
         if (length < 4 || at + length > rest.length) break; // padding
         const data = rest.subarray(at + 4, at + length);
         if (kind === 'CE' && data.length >= 24) {
@@ -246,7 +248,7 @@ function targetOf(fields: readonly Field[]): string {
   let goesOn = false;
   for (const { data } of fields.filter(({ kind }) => kind === 'SL')) {
     for (let at = 1; at + 2 <= data.length;) {
-      const [flags, length] = [data[at] ?? 0, data[at + 1] ?? 0];
+      const [flags, length] = [data.readUInt8(at), data.readUInt8(at + 1)];
       const text = data.toString('latin1', at + 2, at + 2 + length);
       if ((flags & 8) !== 0) target = '/';
       else {

@@ -8,7 +8,7 @@ import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Buffer } from 'node:buffer';
 import { encodePath, removeTree, TreePaths } from '../../core/paths.ts';
-import { cannot, cannotBecause, errnoOf, Failure } from '../../core/errors.ts';
+import { cannot, cannotBecause, errnoOf, Failure, present } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
 import { imagePathOf } from './image-reader.ts';
@@ -74,7 +74,7 @@ async function extractVolume(from: ImageVolume, to: string, done: Progress, host
   const paths = new TreePaths();
   try {
     if (name !== '') mkdirSync(to);
-    const links: VolumeEntry[] = [];
+    const links: (readonly [link: VolumeEntry, target: string])[] = [];
     const directories: VolumeEntry[] = [];
     const files: VolumeEntry[] = [];
     const firstNames = new Map<number, string>();
@@ -87,7 +87,7 @@ async function extractVolume(from: ImageVolume, to: string, done: Progress, host
     };
     for await (const entry of volume.entries()) {
       for (const text of xattrTexts(leftOutXattrs(entry))) done.xattrsLeftOut.push(`${imagePathOf(from, entry.path)} ${text}`);
-      if (entry.kind === 'symlink') links.push(entry);
+      if (entry.kind === 'symlink') links.push([entry, present(entry.target, `the target of "${entry.path}"`)]);
       else if (entry.kind === 'directory') {
         directories.push(entry);
         if (entry.path !== '') mkdirSync(paths.at(join(to, entry.path)));
@@ -103,7 +103,7 @@ async function extractVolume(from: ImageVolume, to: string, done: Progress, host
     const withXattrs = [...files, ...directories].flatMap(({ path, xattrs }) => (xattrs ? [[path, xattrs] as const] : []));
     done.xattrComplaints.push(...(await setXattrs(withXattrs, to, host, context)));
     for (const { path, mode } of files) chmodSync(paths.at(join(to, path)), mode & hostPermissions);
-    for (const link of links) if (!linked(link)) symlinkSync(encodePath(link.target ?? ''), paths.at(join(to, link.path)));
+    for (const [link, target] of links) if (!linked(link)) symlinkSync(encodePath(target), paths.at(join(to, link.path)));
     // Last, and from the inside out: a directory that may not be written is filled by now.
     for (const { path, mode } of directories.reverse()) chmodSync(paths.at(join(to, path)), mode & hostPermissions);
   } finally {

@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { encodePath, mayHaveLostBytes } from '../../core/paths.ts';
-import { cannot, cannotBecause, Failure, nearest } from '../../core/errors.ts';
+import { cannot, cannotBecause, Failure, itemOf, nearest } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { cpioVolume, gzipMagic, newcMagic } from '../cpio.ts';
 import { ext4Magic } from '../ext4/format.ts';
@@ -200,7 +200,7 @@ export function imagePathOf({ name }: ImageVolume, path: string): string {
 }
 
 function volumeName({ partitions }: Gpt, i: number): string {
-  const name = partitions[i]?.name ?? '';
+  const { name } = itemOf(partitions, i);
   const unique = partitions.filter((other) => other.name === name).length === 1;
   return badName(name) === undefined && name.isWellFormed() && unique && !/^partition-\d+$/.test(name) ? name : `partition-${i + 1}`;
 }

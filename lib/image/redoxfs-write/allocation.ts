@@ -1,5 +1,6 @@
 // Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file
 // system, the free blocks of an existing one, and the log on disk that describes them from scratch.
+import { present } from '../../core/errors.ts';
 import {
   damaged,
   encodeAllocationLog,
@@ -43,7 +44,7 @@ export class BlockAllocator {
       this.addPieces(this.untouched, this.untouched + largest);
       this.untouched += largest;
     }
-    const index = this.pieces[from]?.shift() ?? 0;
+    const index = present(this.pieces[from]?.shift(), 'a free piece');
     const end = index + 2 ** level;
     this.addPieces(end, index + 2 ** from);
     this.usedEnd = Math.max(this.usedEnd, end);

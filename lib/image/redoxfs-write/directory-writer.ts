@@ -1,9 +1,9 @@
 // Writes the entries of a directory as RedoxFS lists with the H-tree above them (facts: RedoxFS 1.10, 1.13).
-import { cannot } from '../../core/errors.ts';
+import { cannot, itemOf, lastOf } from '../../core/errors.ts';
 import { joinPath } from '../file-tree.ts';
 import { badRedoxfsName, cutIntoLists, deepestHtree, encodeDirList, encodeHtree, htreeEntries } from '../redoxfs/node.ts';
 import type { DirectoryEntry, HtreeEntry, NodeData } from '../redoxfs/node.ts';
-import { blockBytes, markerPointer, nullPointer } from '../redoxfs/blocks.ts';
+import { blockBytes, markerPointer } from '../redoxfs/blocks.ts';
 import type { BlockSink } from './sink.ts';
 
 export interface WrittenDirectory {
@@ -30,13 +30,13 @@ export function writeDirectory(path: string, entries: readonly DirectoryEntry[],
   let depth = 0;
   for (; level.length > 1; depth++) {
     level = grouped(level, htreeEntries).map((group) => ({
-      hash: group.at(-1)?.hash ?? 0,
+      hash: lastOf(group).hash,
       pointer: sink.write(encodeHtree(group), 0),
     }));
     blocks += level.length;
   }
   if (depth > deepestHtree) throw cannot(`write the directory "${path}" into a RedoxFS`, 'it has too many entries');
-  const root = level[0]?.pointer ?? nullPointer;
+  const root = itemOf(level, 0).pointer;
   return { sizeBytes: blocks * blockBytes, data: { pointers: [[markerPointer(depth), root]] }, blocks };
 }
 

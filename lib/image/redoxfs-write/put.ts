@@ -3,7 +3,7 @@
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
-import { joinPath, nameOf, openContent, parentOf } from '../file-tree.ts';
+import { directoryOf, joinPath, nameOf, openContent } from '../file-tree.ts';
 import type { OpenContent } from '../file-tree.ts';
 import type { PutRequest } from '../change/put-request.ts';
 import { changedNode, decodeHtree, encodeNode, nodeTypes, permissionsOf, typeOf } from '../redoxfs/node.ts';
@@ -58,7 +58,7 @@ function splitPath(fs: Redoxfs, { what, path, parents }: PutRequest): PathParts 
   let deepest = fs.find(at);
   for (; !deepest; deepest = fs.find(at)) {
     missing.unshift(nameOf(at));
-    at = parentOf(at) ?? '';
+    at = directoryOf(at);
   }
   const type = typeOf(deepest.node);
   if (type === nodeTypes.symlink) {
@@ -69,8 +69,9 @@ function splitPath(fs: Redoxfs, { what, path, parents }: PutRequest): PathParts 
     throw cannot(what, 'it is a directory', { hint: `name the file in it: ${joinPath(path, 'NAME')}` });
   if (missing.length === 0 && type !== nodeTypes.file) throw cannot(what, 'it is not a file');
   if (missing.length > 0 && type !== nodeTypes.directory) throw cannot(what, `"${at}" is not a directory`);
-  if (missing.length > 1 && !parents) {
-    throw cannot(what, `the directory "${joinPath(at, missing[0] ?? '')}" does not exist`, { hint: '--parents creates it' });
+  const [first, second] = missing;
+  if (first !== undefined && second !== undefined && !parents) {
+    throw cannot(what, `the directory "${joinPath(at, first)}" does not exist`, { hint: '--parents creates it' });
   }
   return { deepest, missing };
 }

@@ -3,7 +3,7 @@
 // one imports.
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import { cannot } from '../../core/errors.ts';
+import { cannot, present } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { Context } from '../../core/events.ts';
 import { joinPath, namesByDirectory, openContent } from '../file-tree.ts';
@@ -65,7 +65,7 @@ export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsO
   const names = namesByDirectory(tree);
   const nodes: BlockPointer[] = [];
   for (const [path, entry] of tree.entries) {
-    const entries = (names.get(path) ?? []).map((name): DirectoryEntry => ({ name, id: ids.get(joinPath(path, name)) ?? 0 }));
+    const entries = (names.get(path) ?? []).map((name): DirectoryEntry => ({ name, id: present(ids.get(joinPath(path, name)), name) }));
     nodes.push(await writer.writeEntry(path, entry, entries));
   }
   const header = writer.writeTreeAndHeaders(nodes);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { KiB, MiB } from '../../core/sizes.ts';
 import { file, fileTree } from '../file-tree.ts';
 import { growImage } from '../change/grow-image.ts';
@@ -22,7 +23,7 @@ import { writeRedoxfs } from '../redoxfs-write/writer.ts';
 import { fileBytes } from '../read/volume.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => {} };
-const host = { path: process.env['PATH'] ?? '' };
+const host = { path: pathOf(process.env) };
 const dir = mkdtempSync(join(tmpdir(), 'redoxfs-encryption-'));
 const image = join(dir, 'image');
 test.after(() => rmSync(dir, { recursive: true }));

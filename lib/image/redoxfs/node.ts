@@ -5,6 +5,7 @@ import { Buffer } from 'node:buffer';
 import { blockBytes, isNull, longestName, nullPointer, pointerBytes, readPointer, readPointers, writePointer } from './blocks.ts';
 import type { BlockPointer } from './blocks.ts';
 import { byCodeUnit } from '../../core/digest.ts';
+import { itemOf } from '../../core/errors.ts';
 import { seahash } from './seahash.ts';
 
 export const nodeTypes = { file: 0x8000, directory: 0x4000, symlink: 0xa000, socket: 0xc000 } as const;
@@ -207,7 +208,7 @@ export function cutIntoLists(entries: readonly DirectoryEntry[]): readonly CutLi
   hashed.sort((a, b) => a.hash - b.hash || byCodeUnit(a.entry.name, b.entry.name));
   const lists: { maxHash: number; bytes: number; entries: DirectoryEntry[] }[] = [];
   for (let i = 0; i < hashed.length;) {
-    const hash = hashed[i]?.hash ?? 0;
+    const { hash } = itemOf(hashed, i);
     const same = [];
     for (let next = hashed[i]; next?.hash === hash; next = hashed[i + same.length]) same.push(next);
     const bytes = same.reduce((sum, next) => sum + next.bytes, 0);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
-import { cannot } from '../../core/errors.ts';
+import { cannot, present } from '../../core/errors.ts';
 import type { MachineSize, QemuControl } from '../machine.ts';
 import type { Json } from '../../core/digest.ts';
 
@@ -256,7 +256,7 @@ export function openQmp(socket: Duplex): Qmp {
   };
   socket.on('data', (bytes: Buffer) => {
     const lines = (text + bytes.toString('utf8')).split('\n'); // QEMU escapes all that is not ASCII
-    text = lines.pop() ?? '';
+    text = present(lines.pop(), 'the rest of a line');
     for (const line of lines) if (line.trim() !== '') hear(line);
   });
   socket.on('error', () => undefined); // `close` follows

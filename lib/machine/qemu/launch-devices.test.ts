@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bootSectorDisk } from '../../dev/testing/boot-sector.ts';
+import { pathOf } from '../../core/paths.ts';
 import { tool } from '../../core/tools.ts';
 import { launch } from './launch.ts';
 import { firstVncPort } from '../machine.ts';
@@ -16,7 +17,7 @@ import { freePort } from '../ports.ts';
 import { qemuProgram } from './command-line.ts';
 
 const { signal } = new AbortController();
-const qemu = await tool(qemuProgram, process.env['PATH'] ?? '');
+const qemu = await tool(qemuProgram, pathOf(process.env));
 const host = '127.0.0.1';
 const root = await mkdtemp(join(tmpdir(), 'launch-devices-'));
 test.after(() => rm(root, { recursive: true }));

@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert';
 import { bootSectorDisk } from '../../dev/testing/boot-sector.ts';
 import type { GuestStep } from '../../dev/testing/boot-sector.ts';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { start } from '../../core/sh.ts';
 import { tool } from '../../core/tools.ts';
 import { launch } from './launch.ts';
@@ -18,7 +19,7 @@ import type { RunningMachine } from '../machine.ts';
 import { qemuProgram } from './command-line.ts';
 
 const signal = new AbortController().signal;
-const qemu = await tool(qemuProgram, process.env['PATH'] ?? '');
+const qemu = await tool(qemuProgram, pathOf(process.env));
 /** Far more than a boot sector needs on a busy host. */
 const patienceMs = 30_000;
 let root = '';
@@ -147,7 +148,7 @@ test('when we are killed by SIGKILL, QEMU dies with us and no file is left', asy
   });
   const parent = start([process.execPath, '--input-type=module', '-e', code], {
     cwd: root,
-    env: { PATH: process.env['PATH'] ?? '' },
+    env: { PATH: pathOf(process.env) },
     onStderr: (chunk) => {
       said += chunk;
       if (/pid \d+/.test(said)) tell();

@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cannot, cannotBecause, errnoOf, Failure } from '../../core/errors.ts';
+import { cannot, cannotBecause, Failure, hasErrno } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { start } from '../../core/sh.ts';
 import type { Child } from '../../core/sh.ts';
@@ -183,7 +183,7 @@ async function sendState(file: string, socketPath: string, child: Child): Promis
   if (open) {
     socket.on('error', () => undefined);
     await pipeline(createReadStream(file), socket).catch((error: unknown) => {
-      if (!['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '')) throw error; // what it made of the bytes, its status tells
+      if (!hasErrno(error, ['ECONNRESET', 'EPIPE'])) throw error; // what it made of the bytes, its status tells
     });
     socket.destroy();
     return;

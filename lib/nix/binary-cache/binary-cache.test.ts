@@ -12,6 +12,7 @@ import { generatedDerivations, generatedSource } from '../../dev/testing/generat
 import { namesIn, noNix, privateNix } from '../../dev/testing/private-nix.ts';
 import type { PrivateNix } from '../../dev/testing/private-nix.ts';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 import { openBinaryCache } from './binary-cache.ts';
 import type { BinaryCache } from './binary-cache.ts';
@@ -29,7 +30,7 @@ import { narOf } from '../nar/writer.ts';
 import { verifyPaths } from '../store/verify-store.ts';
 
 const context = { signal: new AbortController().signal, report: () => undefined };
-const searchPath = process.env['PATH'] ?? '';
+const searchPath = pathOf(process.env);
 const root = await mkdtemp(join(tmpdir(), 'bloomery-binary-cache-'));
 const nix = await privateNix(searchPath);
 if (!nix) console.error(noNix);

@@ -84,7 +84,7 @@ async function isThere({ name, narHash }: NarInfo, to: string, context: Context)
 function checkClaims(info: NarInfo, cache: BinaryCache, trusted: readonly PublicKey[]): void {
   const { name, references, contentAddress } = info;
   const { storeDir, url } = cache;
-  const address = parseContentAddress(contentAddress ?? '');
+  const address = parseContentAddress(contentAddress);
   if (address) {
     if (givesName(address, { name, storeDir, references })) return;
     throw cannot(`copy "${name}" from "${url}"`, `it claims to be named by its content, but "${contentAddress}" gives another name`);
@@ -98,7 +98,7 @@ function checkClaims(info: NarInfo, cache: BinaryCache, trusted: readonly Public
 
 async function checkContent(path: string, info: NarInfo, { storeDir, url }: BinaryCache, context: Context): Promise<void> {
   const { name, references, contentAddress } = info;
-  const address = parseContentAddress(contentAddress ?? '');
+  const address = parseContentAddress(contentAddress);
   if (!address || (await hasContent({ path, name, storeDir, references }, address, context))) return;
   throw cannot(`copy "${name}" from "${url}"`, `it claims to be named by its content, but its content is not "${contentAddress}"`);
 }

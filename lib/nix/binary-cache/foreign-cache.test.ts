@@ -10,6 +10,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { openBinaryCache } from './binary-cache.ts';
 import { writeBinaryCache } from './cache-writer.ts';
 import { copyClosure } from './copy-closure.ts';
@@ -22,7 +23,7 @@ import { closureInfos } from '../store/store.ts';
 import { verifyPaths } from '../store/verify-store.ts';
 
 const context = { signal: new AbortController().signal, report: () => undefined };
-const searchPath = process.env['PATH'] ?? '';
+const searchPath = pathOf(process.env);
 const root = await mkdtemp(join(tmpdir(), 'bloomery-foreign-cache-'));
 test.after(() => rm(root, { recursive: true }));
 let places = 0;

@@ -69,7 +69,9 @@ const permanentErrors = new Set([501, 505, 511]);
 /** Retry-After in seconds, or as a date, which is compared with the server's own clock. */
 function pauseOf(text: string | undefined, date: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const pause = /^\s*\d+\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.parse(date ?? '');
+  if (/^\s*\d+\s*$/.test(text)) return Number(text) * 1000;
+  if (date === undefined) return undefined;
+  const pause = Date.parse(text) - Date.parse(date);
   return pause >= 0 ? pause : undefined;
 }
 
@@ -113,9 +115,9 @@ const reasons: readonly Reason[] = [
 /** An abort is thrown as its reason. An error without a code may be a bug, and is returned unchanged. */
 function faultOf(error: unknown, signal: AbortSignal): unknown {
   signal.throwIfAborted();
-  const code = errnoOf(error) ?? '';
+  const code = errnoOf(error);
+  if (error instanceof RequestFault || !(error instanceof Error) || code === undefined) return error;
   const reason = reasons.find(({ codes }) => codes.test(code));
-  if (error instanceof RequestFault || !(error instanceof Error) || code === '') return error;
   if (!reason) return new RequestFault(error.message || code, { isTransient: false, cause: error });
   return new RequestFault(reason.why, { isTransient: reason.isTransient, cause: error });
 }

@@ -13,10 +13,11 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
 import type { Event } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { run } from '../../core/sh.ts';
 import { httpTransport } from './http-transport.ts';
 
-const searchPath = process.env['PATH'] ?? '';
+const searchPath = pathOf(process.env);
 const tempDir = await mkdtemp(join(tmpdir(), 'bloomery-http-'));
 test.after(() => rm(tempDir, { recursive: true }));
 const body = randomBytes(1 << 20);

@@ -4,7 +4,7 @@ import { mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { cannot, cannotBecause } from '../../core/errors.ts';
+import { cannot, cannotBecause, partBefore } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { unpacked } from '../../core/unpack.ts';
 import { bodyOf, request, RequestFault, statusFault } from './http-request.ts';
@@ -23,7 +23,7 @@ const encodingSlackBytes = 1 << 20;
 const absent = new Set([403, 404, 410]);
 
 export function httpTransport(place: string, host: TransportHost): Transport {
-  const base = (place.split('?')[0] ?? '').replace(/\/+$/, ''); // what follows "?" are settings of Nix
+  const base = partBefore(place, '?').replace(/\/+$/, ''); // what follows "?" are settings of Nix
   const at = (name: string): Address => ({ url: `${base}/${name}`, shown: withoutPassword(`${base}/${name}`) });
   return {
     url: withoutPassword(base),

@@ -9,6 +9,7 @@ import { namesIn, noNix, privateNix } from '../../dev/testing/private-nix.ts';
 import type { PrivateNix } from '../../dev/testing/private-nix.ts';
 import type { Event } from '../../core/events.ts';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { replaceDependencies } from './replace-dependencies.ts';
 import { replacementPlan } from './replacement-plan.ts';
 import type { Replacement } from './replacement-plan.ts';
@@ -20,7 +21,7 @@ import type { StoreName } from '../store/store-path.ts';
 const events: Event[] = [];
 const context = { signal: new AbortController().signal, report: (event: Event) => void events.push(event) };
 const scratch = await mkdtemp(join(tmpdir(), 'bloomery-replace-'));
-const nix = await privateNix(process.env['PATH'] ?? '');
+const nix = await privateNix(pathOf(process.env));
 if (!nix) console.error(noNix);
 const check = (name: string, work: (nix: PrivateNix) => Promise<void>): void => (nix ? test(name, () => work(nix)) : test.skip(name));
 test.after(async () => {

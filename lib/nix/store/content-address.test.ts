@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { namesIn, noNix, privateNix } from '../../dev/testing/private-nix.ts';
 import type { PrivateNix } from '../../dev/testing/private-nix.ts';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { openBinaryCache } from '../binary-cache/binary-cache.ts';
 import { writeBinaryCache } from '../binary-cache/cache-writer.ts';
 import { contentAddress, parseContentAddress, printContentAddress } from './content-address.ts';
@@ -23,7 +24,7 @@ import { closureInfos } from './store.ts';
 import { verifyPaths } from './verify-store.ts';
 
 const context = { signal: new AbortController().signal, report: () => undefined };
-const searchPath = process.env['PATH'] ?? '';
+const searchPath = pathOf(process.env);
 const root = await mkdtemp(join(tmpdir(), 'bloomery-content-address-'));
 const nix = await privateNix(searchPath);
 if (!nix) console.error(noNix);

@@ -29,8 +29,9 @@ export interface AddressedPath {
 
 const prefixes = { nar: 'fixed:r:', flat: 'fixed:', text: 'text:' } as const;
 
-/** Parses "fixed:r:sha256:<hash>", "fixed:sha1:<hash>" or "text:sha256:<hash>". Returns undefined for any other text. */
-export function parseContentAddress(text: string): ContentAddress | undefined {
+/** Parses "fixed:r:sha256:<hash>", "fixed:sha1:<hash>" or "text:sha256:<hash>". Returns undefined for any other text and for none. */
+export function parseContentAddress(text: string | undefined): ContentAddress | undefined {
+  if (text === undefined) return undefined;
   const method = (['nar', 'flat', 'text'] as const).find((each) => text.startsWith(prefixes[each]));
   const hash = method && parseNixHash(text.slice(prefixes[method].length));
   return method && hash && { method, hash };

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAsUndefined, cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
+import { absentAsUndefined, cannot, cannotBecause, hasErrno } from '../../core/errors.ts';
 import { parseNarInfo, printNarInfo } from '../binary-cache/narinfo.ts';
 import type { NarInfo } from '../binary-cache/narinfo.ts';
 import { hashPartOf } from './store-path.ts';
@@ -48,7 +48,7 @@ export function recordedStoreDir(dir: string): string | undefined {
   try {
     return parseCacheInfo(readFileSync(path, 'utf8'), `read "${path}"`);
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+    if (hasErrno(error, ['ENOENT', 'ENOTDIR'])) return undefined;
     throw cannotBecause(`read "${path}"`, error);
   }
 }

@@ -61,7 +61,7 @@ async function verified(store: StoreFolder, name: StoreName, trusted: readonly P
 
 /** What vouches for a path that is as its record says. */
 async function vouched(addressed: AddressedPath, info: NarInfo, trusted: readonly PublicKey[], context: Context): Promise<Finding> {
-  const claimed = parseContentAddress(info.contentAddress ?? '');
+  const claimed = parseContentAddress(info.contentAddress);
   if (claimed && !(givesName(claimed, addressed) && (await hasContent(addressed, claimed, context))))
     return { state: 'damaged', why: `it claims to be named by its content, but "${info.contentAddress}" is not its content and name` };
   if (trusted.length === 0) return { state: 'good', by: 'narinfo' };

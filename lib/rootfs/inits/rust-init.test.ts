@@ -9,6 +9,7 @@ import { buildInit, guestModules, initGuest, programsFolder } from '../../dev/te
 import { console as linuxConsole } from '../../../systems/linux/console.ts';
 import { behaviourMachine, behaviourRows, behaviourServices, consoleRows } from '../../../systems/rust-nixos/behaviour.ts';
 import { Shell } from '../../console/shell.ts';
+import { pathOf } from '../../core/paths.ts';
 import { outputOf, run } from '../../core/sh.ts';
 import { MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
@@ -31,7 +32,7 @@ test.after(() => rm(root, { recursive: true }));
 const { toolchain } = await chooseToolchain({ env, cacheDir: root, project, needsRustSrc: false }, context);
 const guest = await linuxGuest(cacheDir, env);
 const programs = await buildInit(toolchain.cargo, join(root, 'target'), { ...env, RUSTC: toolchain.rustc });
-const qemu = await tool(qemuProgram, env['PATH'] ?? '');
+const qemu = await tool(qemuProgram, pathOf(env));
 const passwordHash = (
   await outputOf('make a password', [join(guest.root, 'bin/busybox'), 'mkpasswd', '-m', 'sha512', guestPassword], { cwd: '/', env: {} })
 ).trim();

@@ -13,6 +13,7 @@ import { system as page } from '../../../systems/rust-nixos.ts';
 import { openCache } from '../../cache/cache.ts';
 import { manifestClosure } from '../../closure/manifest-closure.ts';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { outputOf } from '../../core/sh.ts';
 import { MiB } from '../../core/sizes.ts';
 import { tool } from '../../core/tools.ts';
@@ -30,7 +31,7 @@ const context = { signal: new AbortController().signal, report: () => undefined 
 const dir = await mkdtemp(join(tmpdir(), 'nix-base-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-const nix = await privateNix(env['PATH'] ?? '');
+const nix = await privateNix(pathOf(env));
 if (!nix) console.error(noNix);
 const check = (name: string, work: (nix: PrivateNix) => Promise<void>): void => (nix ? test(name, () => work(nix)) : test.skip(name));
 test.after(() => nix?.remove());
@@ -167,7 +168,7 @@ check('a system is built of its closure with a program of ours in it, and boots'
   ]);
 
   // Read back: under the folder that the paths were built for, as Nix has them.
-  const debugfs = await tool('debugfs', env['PATH'] ?? '');
+  const debugfs = await tool('debugfs', pathOf(env));
   const read = (command: string): Promise<string> => outputOf('read the image', [debugfs, '-R', command, imagePath], { cwd: dir, env: {} });
   assert.is(await read(`cat ${toplevel}/init`), await readFile(join(toplevel, 'init'), 'utf8'));
   assert.match(await read(`stat ${toplevel}/init`), /Type: regular +Mode: +0555 [^]*User: +0 +Group: +0 /);
@@ -188,7 +189,7 @@ check('a system is built of its closure with a program of ours in it, and boots'
         kernel: { image: made.kernel, commandLine: made.commandLine },
       },
       image: imagePath,
-      ...{ accelerator: 'tcg', cacheDir, env: { PATH: env['PATH'] ?? '', TMPDIR: dir }, rules: linuxConsole },
+      ...{ accelerator: 'tcg', cacheDir, env: { PATH: pathOf(env), TMPDIR: dir }, rules: linuxConsole },
       ...{ limits: { timeoutMs: 240_000, silenceMs: 120_000, graceMs: 300 }, steps: [], log },
     },
     context,

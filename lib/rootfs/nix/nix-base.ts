@@ -12,6 +12,7 @@ import { digestBytes } from '../../core/digest.ts';
 import { absentAsUndefined, cannot, cannotBecause } from '../../core/errors.ts';
 import { phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { remembered } from '../../core/remembered.ts';
 import { directory, fileTree, symlink } from '../../image/file-tree.ts';
 import type { FileTree } from '../../image/file-tree.ts';
@@ -104,9 +105,7 @@ async function imageOfClosure(request: NixRequest, storeDir: string, name: Store
   const contents = { kind: 'ext4' as const, label, tree, ...(ext2 && { ext2 }) };
   const partition = { name: 'root', typeGuid: linuxRoot, startLba: 'next' as const, sizeBytes: 'rest' as const, contents };
   const layout = { sizeBytes: imageBytes(tree, spareBytes), table: 'none' as const, timestampSec, partitions: [partition] };
-  const image = await phase('assembling the image', context.report, () =>
-    assemble(layout, imagePath, { path: env['PATH'] ?? '' }, context),
-  );
+  const image = await phase('assembling the image', context.report, () => assemble(layout, imagePath, { path: pathOf(env) }, context));
   const nodes = [...closure.nodes.values()];
   return { image, kernel, ...(initrd !== undefined && { initrd }), commandLine, closure: { root: closure.root, nodes } };
 }

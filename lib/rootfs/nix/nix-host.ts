@@ -1,8 +1,9 @@
 // The host's Nix: whether it is there and knows nixpkgs, and the two things that are asked of it. Its settings are the person's (NIX_PATH, nix.conf).
 import { basename } from 'node:path';
 import { isStoreName } from '../../nix/store/store-path.ts';
-import { cannot } from '../../core/errors.ts';
+import { cannot, lastOf } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { findProgram, outputOf, run } from '../../core/sh.ts';
 import { installHint } from '../../core/tools.ts';
 
@@ -20,7 +21,7 @@ export interface NixHost {
 export async function nixHost(system: string, env: Readonly<Record<string, string>>, { signal }: Context): Promise<NixHost> {
   const what = `build ${system} on the base nix`;
   for (const program of ['nix-build', 'nix-store', 'nix-instantiate']) {
-    if ((await findProgram(program, env['PATH'] ?? '')) !== undefined) continue;
+    if ((await findProgram(program, pathOf(env))) !== undefined) continue;
     throw cannot(what, 'Nix is not installed', { blame: 'host', hint: `${installHint('nix-store')}; --base debian needs none` });
   }
   const found = await run(['nix-instantiate', '--find-file', 'nixpkgs'], { cwd: '/', env, signal });
@@ -46,7 +47,7 @@ export async function nixHost(system: string, env: Readonly<Record<string, strin
 
 /** The last line; it is a path in a store. */
 function storePathIn(output: string, what: string): string {
-  const path = output.trim().split('\n').at(-1) ?? '';
+  const path = lastOf(output.trim().split('\n'));
   if (path.startsWith('/') && isStoreName(basename(path))) return path;
   throw cannot(what, `Nix gave "${path}", which is no store path`);
 }

@@ -4,12 +4,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { pathOf } from '../../core/paths.ts';
 import { noNix, privateNix } from '../../dev/testing/private-nix.ts';
 import type { PrivateNix } from '../../dev/testing/private-nix.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const modules = join(project, 'systems/rust-nixos/nixos');
-const nix = await privateNix(process.env['PATH'] ?? '');
+const nix = await privateNix(pathOf(process.env));
 if (!nix) console.error(noNix);
 const check = (name: string, work: (nix: PrivateNix) => Promise<void>): void => (nix ? test(name, () => work(nix)) : test.skip(name));
 test.after(() => nix?.remove());

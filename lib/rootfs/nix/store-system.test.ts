@@ -19,6 +19,7 @@ import type { StoreName } from '../../nix/store/store-path.ts';
 import { closureInfos, storeClosure } from '../../nix/store/store.ts';
 import type { Closure } from '../../closure/graph.ts';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { findProgram } from '../../core/sh.ts';
 import { MiB } from '../../core/sizes.ts';
 import { bootTest } from '../../boot/boot-test.ts';
@@ -29,7 +30,7 @@ const context = { signal: new AbortController().signal, report: () => undefined 
 const root = await mkdtemp(join(tmpdir(), 'store-system-'));
 test.after(() => removeStore(root));
 
-const hasNix = (await findProgram('nix-store', env['PATH'] ?? '')) !== undefined;
+const hasNix = (await findProgram('nix-store', pathOf(env))) !== undefined;
 if (!hasNix) console.error(noNix);
 
 async function closureIn(store: StoreFolder, name: StoreName): Promise<Closure> {
@@ -51,7 +52,7 @@ async function boots(name: string, folder: string, system: StoreName, closure: C
       image: undefined,
       accelerator: 'tcg',
       cacheDir: join(root, 'cache'),
-      env: { PATH: env['PATH'] ?? '', TMPDIR: root },
+      env: { PATH: pathOf(env), TMPDIR: root },
       rules: linuxConsole,
       limits: { timeoutMs: 240_000, silenceMs: 120_000, graceMs: 300 },
       steps: [],

@@ -120,4 +120,9 @@ test('a number of the image is not given to another account', () => {
   assert.throws(() => withAccounts(base, checkServices(sampleServices)), `groups.logs: the image's "systemd-x" has 901 too`);
 });
 
+test('lines of the image without a number stay, and clash with no other', () => {
+  const base = { passwd: '+@staff::::::\n+\n+@guests::::::\n', shadow: '', group: '' };
+  assert.ok(withAccounts(base, checkServices(sampleServices)).passwd.startsWith(base.passwd));
+});
+
 test.run();

@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestFile } from '../../core/digest.ts';
 import { Failure } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
 import { outputOf } from '../../core/sh.ts';
 import { aptConfiguration, aptRoot, hostMirror, offeredVersion, withPackage } from './apt-root.ts';
 
@@ -49,7 +50,7 @@ test('everything of a root lies in its folder, and only how to fetch is taken ov
 test("an index without a signature is refused, and the host is blamed with apt's own words", async () => {
   await withFolder(async (folder) => {
     const uri = await unsignedRepository(join(folder, 'repository'));
-    const host = { env: { PATH: process.env['PATH'] ?? '', HOME: folder }, cacheDir: join(folder, 'cache') };
+    const host = { env: { PATH: pathOf(process.env), HOME: folder }, cacheDir: join(folder, 'cache') };
     const error: unknown = await aptRoot('sid', { uri }, host, context).catch((reason: unknown) => reason);
     assert.instance(error, Failure, String(error));
     assert.is((error as Failure).exitCode, 69);
@@ -65,7 +66,7 @@ test("packages are read and fetched from a root, and the host's apt is as it was
     const about = 'Package: rust-src\nVersion: 1.97.1\nArchitecture: all\nMaintainer: x\nDescription: x\n';
     await mkdir(join(folder, 'p/DEBIAN'), { recursive: true });
     await writeFile(join(folder, 'p/DEBIAN/control'), about);
-    const env = { PATH: process.env['PATH'] ?? '', HOME: folder };
+    const env = { PATH: pathOf(process.env), HOME: folder };
     await outputOf('pack', ['dpkg-deb', '-b', join(folder, 'p'), join(folder, 'repository/x.deb')], { cwd: folder, env });
     const { size } = await stat(join(folder, 'repository/x.deb'));
     const sha256 = await digestFile(join(folder, 'repository/x.deb'));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { byCodeUnit } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { outputOf } from '../../core/sh.ts';
 import { tool } from '../../core/tools.ts';
 import { debianMirror } from './debian-mirror.ts';
@@ -62,7 +63,7 @@ export async function aptRoot(
   ]) {
     await mkdir(join(folder, part), { recursive: true });
   }
-  const path = host.env['PATH'] ?? '';
+  const path = pathOf(host.env);
   const dump = await outputOf('read the settings of apt', [await tool('apt-config', path), 'dump'], { cwd: '/', env: host.env, signal });
   await writeFile(join(folder, 'apt.conf'), aptConfiguration(folder, dump));
   await writeFile(join(folder, 'etc/apt/sources.list'), sourcesLines(suite, mirror, sources));
@@ -77,7 +78,7 @@ export async function aptRoot(
 
 /** The version of a package that the suite offers, or undefined. */
 export async function offeredVersion(root: AptRoot, name: string, { signal }: Context): Promise<string | undefined> {
-  const text = await outputOf(`ask for the package ${name}`, [await tool('apt-cache', root.env['PATH'] ?? ''), 'madison', name], {
+  const text = await outputOf(`ask for the package ${name}`, [await tool('apt-cache', pathOf(root.env)), 'madison', name], {
     cwd: root.folder,
     env: root.env,
     signal,
@@ -91,7 +92,7 @@ export async function withPackage<T>(root: AptRoot, name: string, use: (deb: str
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   try {
-    await outputOf(`download Debian's package ${name}`, [await tool('apt-get', root.env['PATH'] ?? ''), 'download', name], {
+    await outputOf(`download Debian's package ${name}`, [await tool('apt-get', pathOf(root.env)), 'download', name], {
       cwd: folder,
       env: root.env,
       signal,

@@ -8,6 +8,7 @@ import { byCodeUnit, digestRecord } from '../../core/digest.ts';
 import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { outputOf } from '../../core/sh.ts';
 import { tool } from '../../core/tools.ts';
 import { archivePath } from '../archives.ts';
@@ -69,7 +70,7 @@ export async function makeCrateFolder(request: CrateFolderRequest, context: Cont
 }
 
 async function unpackCrates({ lock, cacheDir, env }: CrateFolderRequest, partial: string, { signal, report }: Context): Promise<void> {
-  const dpkg = await tool('dpkg-deb', env['PATH'] ?? '');
+  const dpkg = await tool('dpkg-deb', pathOf(env));
   const archives = archivesFor(lock, crateUse);
   const { default: pLimit } = await import('p-limit');
   const limit = pLimit(atOnce);
@@ -151,7 +152,7 @@ async function unpackTarball(use: string, folder: string, { lock, cacheDir, env 
   if (!archive) throw cannot(`unpack the tarball of ${use}`, 'the lock has none', { hint: 'fetch --update makes a new lock' });
   await mkdir(folder);
   const argv = [
-    await tool('tar', env['PATH'] ?? ''),
+    await tool('tar', pathOf(env)),
     '-xf',
     archivePath(cacheDir, archive),
     '-C',
@@ -165,7 +166,7 @@ async function unpackTarball(use: string, folder: string, { lock, cacheDir, env 
 
 async function applySeries(folder: string, series: string, env: Readonly<Record<string, string>>, { signal }: Context): Promise<void> {
   const names = (await readFile(join(folder, series), 'utf8')).split('\n').map((line) => line.replace(/(^|\s)#.*/, '').trim());
-  const patch = await tool('patch', env['PATH'] ?? '');
+  const patch = await tool('patch', pathOf(env));
   for (const name of names.filter((line) => line !== '')) {
     const file = join(dirname(series), name);
     const argv = [patch, '-p1', '-s', '-N', '--no-backup-if-mismatch', '-r', '-', '-i', file];
@@ -175,6 +176,6 @@ async function applySeries(folder: string, series: string, env: Readonly<Record<
 
 /** cargo chooses versions among the crates of the folder, once; the result belongs beside the lock of sources. */
 async function resolveLock(name: string, folder: string, env: Readonly<Record<string, string>>, { signal }: Context): Promise<void> {
-  const argv = [await tool('cargo', env['PATH'] ?? ''), 'generate-lockfile', '--offline'];
+  const argv = [await tool('cargo', pathOf(env)), 'generate-lockfile', '--offline'];
   await outputOf(`resolve the crates of ${name}`, argv, { cwd: folder, env, signal });
 }

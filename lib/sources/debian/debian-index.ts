@@ -47,8 +47,8 @@ export function fieldsOf(paragraph: string): ReadonlyMap<string, string> {
 function namesIn(relations = ''): readonly (readonly string[])[] {
   return relations
     .split(',')
-    .map((alternatives) => alternatives.split('|').map((one) => /^\s*([^\s(:]+)/.exec(one)?.[1] ?? ''))
-    .filter(([first]) => first !== '');
+    .map((alternatives) => alternatives.split('|').flatMap((one) => /^\s*([^\s(:]+)/.exec(one)?.[1] ?? []))
+    .filter((names) => names.length > 0);
 }
 
 export interface CrateClosure {

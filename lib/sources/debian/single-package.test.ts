@@ -7,13 +7,14 @@ import * as assert from 'uvu/assert';
 import { digestFile } from '../../core/digest.ts';
 import { Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { outputOf } from '../../core/sh.ts';
 import { archivePath } from '../archives.ts';
 import { packagedFile } from './single-package.ts';
 import type { PackageHost } from './single-package.ts';
 
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
-const env = { PATH: process.env['PATH'] ?? '' };
+const env = { PATH: pathOf(process.env) };
 const dir = await mkdtemp(join(tmpdir(), 'single-package-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 

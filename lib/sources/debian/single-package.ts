@@ -6,6 +6,7 @@ import { markUsed } from '../../cache/derived.ts';
 import { digestFile } from '../../core/digest.ts';
 import { cannot, cannotBecause } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 import { outputOf } from '../../core/sh.ts';
 import { tool } from '../../core/tools.ts';
 import { archivePath } from '../archives.ts';
@@ -52,7 +53,7 @@ async function unpacked(archive: LockedArchive, { cacheDir, env }: PackageHost, 
   const partial = `${folder}.partial-${process.pid}`;
   try {
     await mkdir(partial, { recursive: true });
-    await outputOf(what, [await tool('dpkg-deb', env['PATH'] ?? ''), '-x', path, partial], { cwd: '/', env, signal });
+    await outputOf(what, [await tool('dpkg-deb', pathOf(env)), '-x', path, partial], { cwd: '/', env, signal });
     await rename(partial, folder);
   } catch (error) {
     throw cannotBecause(what, error);

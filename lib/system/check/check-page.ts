@@ -7,6 +7,7 @@ import type { Complaint } from '../../core/schema.ts';
 import type { FileFacts, ImageFacts } from '../image-facts.ts';
 import { machinePage, systemPage } from './page-schema.ts';
 import type { System, SystemProfile } from '../system.ts';
+import { componentOf } from '../system.ts';
 
 /** The modules that a check depends on: a page that they accepted is checked again when one of them changes. */
 export function checkingModules(): readonly string[] {
@@ -87,7 +88,7 @@ function namedComponents({ image: ofAll, replacements = {} }: System, { image = 
     ]),
     ...(kernel && 'made' in kernel ? [kernel.made] : []),
   ];
-  return new Set(outputs.map((made) => made.split('/')[0] ?? ''));
+  return new Set(outputs.map(componentOf));
 }
 
 function checkImage(names: Names, { sources, replacements = {} }: System, { partitions }: ImageFacts, path: Path): void {
