@@ -1,10 +1,10 @@
 // The only module that starts processes. Every command is an argument list that no shell reads; it runs in its own process group with an
 // explicit working directory and environment, dies with us whatever kills us, and its failure is a value.
 import { spawn } from 'node:child_process';
-import type { ChildProcess, SpawnOptions } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { $, which } from 'zx/core';
+import type { ChildProcess, ChildProcessByStdio, StdioOptions } from 'node:child_process';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { decodeName, defaultPath, mayHaveLostBytes } from './paths.ts';
 import { cannot, itemOf } from './errors.ts';
 
@@ -49,33 +49,19 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   const startMs = performance.now();
   const env = { PATH: defaultPath, ...options.env };
   checkStartable(itemOf(argv, 0), options.cwd, env.PATH);
-  const stdin = options.stdin?.length ? options.stdin : undefined; // zx takes an empty text for none given, and would wait for more
-  const proc = $({
-    cwd: options.cwd,
-    env,
-    nothrow: true,
-    quiet: true,
-    detached: true,
-    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.files ?? [])],
-    ...(stdin === undefined ? {} : { input: typeof stdin === 'string' ? stdin : Buffer.from(stdin) }),
-    // zx would hand its line to a shell; the line is only a label here. bash reads ~/.bashrc when its input is a socket, as Node's pipes are.
-    shell: '/bin/sh',
-    prefix: '',
-    quote: (word) => word,
-    spawn: ((_command: string, _words: readonly string[], spawnOptions: SpawnOptions) => spawnDirectly(argv, spawnOptions)) as typeof spawn,
-  })`${argv}`;
-  const pid = proc.pid;
+  const child = spawned(argv, { ...options, env });
+  const { pid } = child;
   if (pid === undefined) throw cannot(`start "${argv[0]}"`, 'the process could not be created', { blame: 'host' });
   let printedBytes = 0;
   const { mostOutputBytes = Infinity } = options;
   const fits = (bytes: number): boolean => {
     printedBytes += bytes;
-    if (printedBytes > mostOutputBytes) signalGroup(pid, 'SIGKILL'); // zx keeps a copy of everything as well
+    if (printedBytes > mostOutputBytes) signalGroup(pid, 'SIGKILL');
     return printedBytes <= mostOutputBytes;
   };
-  const [stdout, stderr] = [heard(proc.stdout, fits), heard(proc.stderr, fits)];
+  const [stdout, stderr] = [heard(child.stdout, fits), heard(child.stderr, fits)];
   const decoder = new TextDecoder(); // a letter of several bytes may be cut by a chunk's end
-  if (options.onStderr) proc.stderr.on('data', (chunk: Buffer) => options.onStderr?.(decoder.decode(chunk, { stream: true })));
+  if (options.onStderr) child.stderr.on('data', (chunk: Buffer) => options.onStderr?.(decoder.decode(chunk, { stream: true })));
 
   let settled = false;
   let timedOut = false;
@@ -97,14 +83,14 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
 
-  const ended = Promise.resolve(proc).then((output): RunResult => {
+  const ended = closed(child).then(({ exitCode, killedBy }): RunResult => {
     settled = true;
     clearTimeout(timer);
     clearTimeout(killTimer);
     signal?.removeEventListener('abort', stop);
     return {
-      exitCode: output.exitCode,
-      killedBy: output.signal,
+      exitCode,
+      killedBy,
       stdout: stdout(),
       stderr: stderr(),
       timedOut,
@@ -136,10 +122,10 @@ export async function outputOf(what: string, argv: readonly string[], options: R
 
 /** The absolute path of a program on `path` (a PATH value), or undefined. */
 export async function findProgram(name: string, path: string): Promise<string | undefined> {
-  return which.sync(name, { path, nothrow: true }) ?? undefined; // an asynchronous look in each folder costs ten times as much
+  return programIn(name, path);
 }
 
-/** Keeps what a stream says as long as it fits; gives it as text at the end. zx decodes chunk by chunk, and would break a letter that two of them share. */
+/** Keeps what a stream says as long as it fits; gives it as text at the end, because a letter may be shared by two chunks. */
 function heard(stream: NodeJS.ReadableStream, fits: (bytes: number) => boolean): () => string {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => {
@@ -155,21 +141,56 @@ function textOf(bytes: Buffer): string {
 }
 
 /** Without a shell between: arguments of any length and content, and no start-up files. What a child leaves running in its group ends with it. */
-function spawnDirectly(argv: readonly string[], options: SpawnOptions): ChildProcess {
+function spawned(
+  argv: readonly string[],
+  { cwd, env, stdin, files = [] }: RunOptions,
+): ChildProcessByStdio<Writable | null, Readable, Readable> {
   const [program = '', ...words] = tether(argv);
-  const child = spawn(program, words, { ...options, shell: false });
-  child.stdin?.on('error', () => undefined); // a child need not read its input
+  const input = stdin?.length ? 'pipe' : 'ignore';
+  // The type of `spawn` knows no further files.
+  const stdio: StdioOptions = [input, 'pipe', 'pipe', ...files];
+  const child = spawn(program, words, { cwd, env, detached: true, stdio }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
+  child.on('error', () => undefined); // `closed` and the missing pid tell of it
   child.once('exit', () => {
     if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
   });
+  child.stdin?.on('error', () => undefined); // a child need not read its input
+  child.stdin?.end(stdin);
   return child;
 }
 
+/** Resolves when the child has ended and all that it printed was read. */
+async function closed(child: ChildProcess): Promise<Pick<RunResult, 'exitCode' | 'killedBy'>> {
+  return await new Promise((resolve) => {
+    child.once('close', (exitCode, killedBy) => resolve({ exitCode, killedBy }));
+  });
+}
+
 /** setpriv (util-linux) makes the kernel kill the child when this process dies, even by SIGKILL. */
-const setpriv = which.sync('setpriv', { path: '/usr/bin:/bin', nothrow: true });
+const setpriv = programIn('setpriv', defaultPath);
 
 function tether(argv: readonly string[]): readonly string[] {
   return setpriv ? [setpriv, '--pdeathsig', 'KILL', '--', ...argv] : argv;
+}
+
+/** Looks in one folder after the other; an asynchronous look in each costs ten times as much. An empty part of the path is no folder. */
+function programIn(name: string, path: string): string | undefined {
+  if (name.includes('/')) return isProgram(name) ? name : undefined;
+  for (const folder of path.split(':')) {
+    const candidate = join(folder, name);
+    if (folder !== '' && isProgram(candidate)) return candidate;
+  }
+  return undefined;
+}
+
+function isProgram(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What setpriv or spawn would say less clearly, and later. */
@@ -177,8 +198,7 @@ function checkStartable(program: string, cwd: string, path: string): void {
   const what = `start "${program}"`;
   if (!existsSync(cwd)) throw cannot(what, `its working folder "${cwd}" does not exist`, { blame: 'host' });
   if (!program.includes('/')) {
-    if (!which.sync(program, { path, nothrow: true }))
-      throw cannot(what, 'it is not installed', { blame: 'host', hint: `looked in ${path}` });
+    if (programIn(program, path) === undefined) throw cannot(what, 'it is not installed', { blame: 'host', hint: `looked in ${path}` });
     return;
   }
   try {
