@@ -109,4 +109,12 @@ test('what follows -- is a word, even if it looks like a flag', () => {
   assert.equal(parse('--', '--jbos').words, ['--jbos']);
 });
 
+test('words after "--" are apart where the usage has them, and words like others where not', () => {
+  const apart = parseCommandLine({ ...usage, after: 'COMMAND...' }, ['x', '--', 'ls', '-l', '--nonsense', '--']);
+  assert.equal([apart.words, apart.after], [['x'], ['ls', '-l', '--nonsense', '--']]);
+  assert.is(parseCommandLine({ ...usage, after: 'COMMAND...' }, ['x']).after, undefined);
+  assert.equal(parseCommandLine({ ...usage, count: [0, 9] }, ['x', '--', 'ls', '-l']).words, ['x', 'ls', '-l']);
+  assert.match(helpText({ ...usage, after: 'COMMAND...' }), '[flags] [-- COMMAND...]');
+});
+
 test.run();

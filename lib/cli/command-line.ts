@@ -27,11 +27,15 @@ export interface Usage {
   /** How many words there may be. */
   readonly count: readonly [min: number, max: number];
   readonly flags: Readonly<Record<string, Flag>>;
+  /** How the words after "--" are written: "COMMAND...". Without it they are words like others. */
+  readonly after?: string;
   readonly examples: readonly string[];
 }
 
 export interface CommandLine {
   readonly words: readonly string[];
+  /** The words after "--", where the usage has `after`; undefined without "--". */
+  readonly after?: readonly string[] | undefined;
   readonly help: boolean;
   /** Was a boolean flag given? */
   has(flag: string): boolean;
@@ -50,7 +54,9 @@ export interface CommandLine {
 const helpFlag = { help: { type: 'boolean', help: 'show this text' } } as const satisfies Record<string, Flag>;
 
 /** Parses the words after the script's name. Unknown flags, missing values and a wrong count of words are Failures (usage, exit 2). */
-export function parseCommandLine(usage: Usage, argv: readonly string[]): CommandLine {
+export function parseCommandLine(usage: Usage, words: readonly string[]): CommandLine {
+  const end = usage.after === undefined ? -1 : words.indexOf('--');
+  const argv = end === -1 ? words : words.slice(0, end);
   const flags: Record<string, Flag> = { ...usage.flags, ...helpFlag };
   const hint = `see ${usage.command} --help`;
   for (const word of argv) {
@@ -84,6 +90,7 @@ export function parseCommandLine(usage: Usage, argv: readonly string[]): Command
   };
   return {
     words: parsed.positionals,
+    ...(end === -1 ? {} : { after: words.slice(end + 1) }),
     help,
     has: (flag) => parsed.values[flag] === true,
     text,
@@ -115,7 +122,7 @@ export function helpText(usage: Usage): string {
   return [
     usage.about,
     '',
-    `Usage: ${usage.command} ${usage.words} [flags]`.replace('  ', ' '),
+    `Usage: ${usage.command} ${usage.words} [flags]${usage.after === undefined ? '' : ` [-- ${usage.after}]`}`.replace('  ', ' '),
     ...(usage.words.includes('<system>') ? ['A <system> is a name, or the path of its page: ./my-kernel.ts'] : []),
     '',
     ...rows.map(([left, help]) => `  ${left.padEnd(width)}${help}`),

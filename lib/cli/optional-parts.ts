@@ -18,6 +18,7 @@ export const optionalParts = {
   rebuild: 'lib/cli/tasks/cache-rebuild.ts',
   replace: 'lib/cli/closure/closure-replace-verb.ts',
   sysroots: 'lib/cookbook/cross-tools.ts',
+  tests: 'lib/cli/tasks/cargo-test-task.ts',
 } as const;
 
 /** Whether this copy of the repository has a part. */

@@ -1,5 +1,5 @@
-// What a compilation of projects is asked for, and what it gives. Outputs are put where a person finds them: programs in bin/, other
-// linked files in lib/, what the linker wrote elsewhere in written/, below a folder for each target where there are several. They are
+// What a compilation of projects is asked for, and what it gives. Outputs are put where a person finds them: programs in bin/, tests in
+// tests/, benchmarks in benches/, examples in examples/, other linked files in lib/, what the linker wrote elsewhere in written/, below a folder for each target where there are several. They are
 // copies, because users change and move their files. A file that already has the right content is left alone.
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -13,6 +13,7 @@ import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/paths.ts';
 import type { PlannedUnit } from './plan/planned-unit.ts';
 import type { Project } from './project.ts';
+import type { TestProgram } from './run/test-program.ts';
 
 export interface CompileOptions {
   readonly cache: Cache;
@@ -51,10 +52,12 @@ export interface CompiledProject {
 }
 
 /** `written`: what the linker wrote to other folders, a map for example. */
-export const outputRoles = ['program', 'debug-information', 'library', 'written'] as const;
+export const outputRoles = ['program', 'debug-information', 'library', 'written', 'example', 'test'] as const;
 
 export interface Output extends FileArtifact {
   readonly role: (typeof outputRoles)[number];
+  /** Of a test: how it is run. */
+  readonly test?: TestProgram;
 }
 
 export interface Compiled {
@@ -76,7 +79,7 @@ export interface Allowance {
 /** Name of a package -> what it may. */
 export type Allowances = Readonly<Record<string, Allowance>>;
 
-/** The programs of a project: name -> absolute path. A blob that is gone or damaged is thrown as DamagedBlob: its maker has to run again. */
+/** The programs of a project: name -> absolute path; of tests and examples with their folder ("tests/NAME"). A blob that is gone or damaged is thrown as DamagedBlob: its maker has to run again. */
 export async function publish(
   { project, outputs }: CompiledProject,
   outDir: string,
@@ -89,7 +92,7 @@ export async function publish(
       await makeFolder(dirname(path));
       if (output.role === 'written') await markMade(name, outDir);
       await materialize(output, path, cache);
-      if (output.role === 'program') bins[name.replace(/\.(efi|exe)$/, '')] = path;
+      if (output.role === 'program' || (output.role !== 'library' && output.executable && pathOf(name, output.role) === name)) bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
   } catch (error) {
     if (error instanceof DamagedBlob) throw error;
@@ -109,7 +112,7 @@ async function markMade(name: string, outDir: string): Promise<void> {
 
 /** Names of several targets begin with the target; files that were written elsewhere have a path of their own. */
 function pathOf(name: string, role: Output['role']): string {
-  if (role === 'written') return name;
+  if (role === 'written' || role === 'example' || role === 'test') return name;
   return join(dirname(name), role === 'library' ? 'lib' : 'bin', basename(name));
 }
 

@@ -3,6 +3,7 @@ import { basename, relative, resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { openCache } from '../../cache/cache.ts';
 import type { Cache } from '../../cache/cache.ts';
+import type { Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import { compile } from '../../crates/compile.ts';
 import type { CompiledProject } from '../../crates/compiled.ts';
@@ -20,6 +21,21 @@ export const projectFlags = {
   package: { type: 'string', value: 'P', multiple: true, help: 'build this package of the workspace' },
   bin: { type: 'string', value: 'B', multiple: true, help: 'build only this binary' },
   lib: { type: 'boolean', help: 'build only the library' },
+  bins: { type: 'boolean', help: 'build all binaries' },
+  example: { type: 'string', value: 'E', multiple: true, help: 'build this example; --examples: all' },
+  examples: { type: 'boolean', help: 'build all examples' },
+  test: { type: 'string', value: 'T', multiple: true, help: 'build this test; --tests: all' },
+  tests: { type: 'boolean', help: 'build all tests' },
+  bench: { type: 'string', value: 'B', multiple: true, help: 'build this benchmark; --benches: all' },
+  benches: { type: 'boolean', help: 'build all benchmarks' },
+  'all-targets': { type: 'boolean', help: 'build everything: --lib --bins --tests --benches --examples' },
+  workspace: { type: 'boolean', help: 'all packages of the workspace' },
+  exclude: { type: 'string', value: 'P', multiple: true, help: 'all packages of the workspace but this one (with --workspace)' },
+  'run-tests': { type: 'boolean', help: 'run the tests as cargo test does, those that changed; words after -- are for them' },
+  'per-test': { type: 'boolean', help: 'with --run-tests: a process for each test' },
+  'no-fail-fast': { type: 'boolean', help: 'with --run-tests: run all programs of tests, also after a failure' },
+  rerun: { type: 'boolean', help: 'with --run-tests: run also the tests whose results are in the cache' },
+  junit: { type: 'string', value: 'FILE', help: 'with --run-tests: write the results as JUnit XML' },
   release: { type: 'boolean', help: 'the release profile of the project' },
   profile: { type: 'string', value: 'P', help: 'dev (default), release, system (that of images) or one that the project declares' },
   triple: {
@@ -43,6 +59,7 @@ export const projectFlags = {
 export async function compileProjects(task: Task): Promise<Outcome> {
   const { args, host, signal } = task;
   const startMs = performance.now();
+  checkTestFlags(args);
   const projects = await projectsOf(task);
   const out = task.path(args.text('out') ?? 'out');
   const watch = watchBuild(task);
@@ -57,7 +74,8 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     const sysroot = await sysrootOf(task, cache);
     const linked = sysroot ? projects.map((project) => ({ ...project, sysroot })) : projects;
     const compiled = await compile(linked, { cache, ...compilerOptions(task), handOver }, { signal, report: watch.report });
-    if (!args.has('json'))
+    const runs = args.has('run-tests');
+    if (!args.has('json') && !runs)
       for (const path of [...bins.values()].flatMap((one) => Object.values(one))) task.print(relative(host.cwd, path) || path);
     const published = compiled.projects.map(({ project: { name } }) => ({ name, bins: { ...bins.get(name) } }));
     const seconds = (performance.now() - startMs) / 1000;
@@ -65,13 +83,24 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     const title = projects.map(({ name }) => name).join(', ');
     const watched = await watch.finish(title, compiled, { cache, name: title });
     noteBareBuild(task);
+    const tested = runs ? await testResults(task, compiled.projects, bins, out, cache) : undefined;
     const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
     const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
-    return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...watched } };
+    const json = { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...watched, ...tested?.json };
+    return { ...(tested ? { exitCode: tested.exitCode } : {}), json };
   } finally {
     watch.stop();
     await cache.close();
   }
+}
+
+/** Flags that mean nothing without --run-tests. */
+function checkTestFlags(args: Task['args']): void {
+  if (args.has('run-tests')) return;
+  const given = ['per-test', 'no-fail-fast', 'rerun', 'junit'].find((flag) => args.has(flag) || args.text(flag) !== undefined);
+  const what = given === undefined ? undefined : `--${given}`;
+  const wrong = what ?? (args.after === undefined ? undefined : 'words after "--"');
+  if (wrong !== undefined) throw cannot(`use ${wrong}`, 'only --run-tests takes it', { blame: 'usage' });
 }
 
 export async function projectsOf(task: Task): Promise<readonly Project[]> {
@@ -92,6 +121,8 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
     packages: args.list('package'),
     bins: args.list('bin'),
     lib: args.has('lib'),
+    selection: selectionOf(args),
+    ...(args.has('run-tests') ? { command: 'test' } : {}),
     features: split(args.list('features')),
     defaultFeatures: !args.has('no-default-features'),
     profile: args.text('profile') ?? (args.has('release') ? 'release' : 'dev'),
@@ -109,6 +140,30 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
     throw cannot(`read "${file}"`, 'it cannot be opened', { blame: 'usage', cause: error });
   });
   return projectSet(text, file, defaults);
+}
+
+/** The words of cargo for the flags of the same names. */
+function selectionOf(args: Task['args']): readonly string[] {
+  const plain = ['bins', 'examples', 'tests', 'benches', 'all-targets', 'workspace'].flatMap((flag) => (args.has(flag) ? [`--${flag}`] : []));
+  const named = ['example', 'test', 'bench', 'exclude'].flatMap((flag) => args.list(flag).map((value) => `--${flag}=${value}`));
+  return [...plain, ...named];
+}
+
+/** What lib/cli/tasks/cargo-test-task.ts has. */
+interface TestRuns {
+  testResults(
+    task: Task,
+    projects: readonly CompiledProject[],
+    paths: ReadonlyMap<string, Readonly<Record<string, string>>>,
+    out: string,
+    cache: Cache,
+  ): Promise<{ readonly exitCode: number; readonly json: Readonly<Record<string, Json>> }>;
+}
+
+async function testResults(...args: Parameters<TestRuns['testResults']>): ReturnType<TestRuns['testResults']> {
+  const { optionalPart } = await import('../optional-parts.ts');
+  const { repository } = await import('../repository.ts');
+  return (await optionalPart<TestRuns>(repository, 'tests', 'run tests')).testResults(...args);
 }
 
 /** What lib/cookbook/cross-tools.ts has. */

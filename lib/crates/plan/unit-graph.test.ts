@@ -165,7 +165,7 @@ const wrong: readonly (readonly [text: string, message: RegExp, exitCode: number
   [graphOf(unit, { ...unit, pkg_id: 7 }), /units\[1\]\.pkg_id is not a text$/, 1],
   [graphOf({ ...unit, target: null }), /units\[0\]\.target is not an object$/, 1],
   [graphOf({ ...unit, profile: { ...profile, lto: undefined } }), /units\[0\]\.profile\.lto is not a text$/, 1],
-  [graphOf({ ...unit, mode: 'test' }), /units\[0\] has the mode "test", which is not a build$/, 1],
+  [graphOf({ ...unit, mode: 'doc' }), /units\[0\] has the mode "doc", which is not known$/, 1],
   [graphOf({ ...unit, dependencies: [{ index: 0 }] }), /units\[0\]\.dependencies\[0\]\.extern_crate_name is not a text$/, 1],
 ];
 

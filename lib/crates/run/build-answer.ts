@@ -12,6 +12,7 @@ import { isScriptRun } from '../plan/unit-graph.ts';
 import type { Project } from '../project.ts';
 import type { BuildAnswer, TargetLibrary, Told } from './remembered-build.ts';
 import { targetIdentity } from '../toolchain/identity.ts';
+import { otherOutputName, testProgramOf } from './test-program.ts';
 
 /** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
 export async function answerOf(
@@ -57,30 +58,56 @@ function asHit({ savedMs, durationMs, ...event }: Extract<Told, { kind: 'unit-fi
 /** Linked files of the units that were asked for, under the names that cargo gives them; in a folder for each target where there are several. */
 export function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
   const outputs = new Map<string, Output>();
-  const asked = roots.flatMap((root) => built.get(root) ?? []).filter(({ planned }) => !isScriptRun(planned.unit));
+  const isProgramOf = ({ planned }: BuiltUnit, user: PlannedUnit): boolean => planned.unit.target.kind.includes('bin') && planned.owner.id === user.owner.id;
+  const asked = roots.flatMap((root) => {
+    const unit = built.get(root);
+    if (!unit || isScriptRun(unit.planned.unit)) return [];
+    // The programs that a test is told of.
+    const programs = unit.planned.unit.tested ? unit.planned.dependencies.flatMap(({ index }) => built.get(index) ?? []) : [];
+    return [unit, ...programs.filter((one) => isProgramOf(one, unit.planned))];
+  });
+  const owners = Map.groupBy(asked.filter(({ planned }) => isOther(planned)), ({ planned }) => `${planned.triple} ${otherOutputName(planned, '')}`);
   const several = new Set(asked.map(({ planned }) => planned.triple)).size > 1;
   for (const { planned, result } of asked) {
     for (const artifact of filesOfResult(result)) {
-      const name = outputName(planned, artifact.path);
+      const others = isOther(planned) ? owners.get(`${planned.triple} ${otherOutputName(planned, '')}`) : undefined;
+      const isShared = new Set(others?.map((one) => one.planned.owner.id)).size > 1;
+      const name = outputName(planned, artifact.path, isShared ? `${planned.owner.name}.` : '');
       if (name === undefined) continue;
-      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role: roleOf(planned, artifact.path) });
+      const role = roleOf(planned, artifact.path);
+      const test = role === 'test' ? { test: testProgramOf(planned, artifact, built) } : {};
+      outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role, ...test });
     }
   }
   return { project, outputs };
 }
 
-function roleOf({ unit: { target } }: PlannedUnit, path: string): Output['role'] {
+function roleOf({ unit: { target, tested } }: PlannedUnit, path: string): Output['role'] {
   if (path.startsWith(`${writtenFolder}/`)) return 'written';
+  if (tested) return 'test';
+  if (target.kind.includes('example')) return 'example';
   if (!target.kind.includes('bin')) return 'library';
   return /\.(?:dwp|pdb)$/.test(path) ? 'debug-information' : 'program';
 }
 
+/** Whether the unit is neither a library nor a program of its package. */
+function isOther({ unit: { target, tested } }: PlannedUnit): boolean {
+  return tested || target.kind.includes('example');
+}
+
 /** What a person calls an artifact; undefined for what is read by compilers and debuggers, or was asked for by --emit: cargo leaves it in deps. */
-function outputName({ hash, unit: { target }, filename }: PlannedUnit, path: string): string | undefined {
+function outputName(planned: PlannedUnit, path: string, owner: string): string | undefined {
+  const { hash, filename } = planned;
+  const { target, tested } = planned.unit;
   if (path.startsWith(`${writtenFolder}/`)) return path;
   if (/\.(?:d|rmeta|s|ll|bc|o|mir|dwo)$/.test(path)) return undefined;
   const plain = path.replace(`-${hash}`, '');
   const crate = target.name.replaceAll('-', '_');
+  if (isOther(planned)) {
+    if (/\.(?:dwp|pdb)$/.test(path)) return undefined;
+    if (!tested && !target.crateTypes.includes('bin')) return `examples/${plain}`;
+    return plain.startsWith(crate) ? otherOutputName(planned, owner) + plain.slice(crate.length) : undefined;
+  }
   // A program is called as its target, dashes and all; its file is called as its crate.
   const isProgram = target.kind.includes('bin') && plain.startsWith(crate);
   return isProgram ? (filename ?? target.name) + plain.slice(crate.length) : plain;

@@ -12,6 +12,7 @@ import { compilersFor, targetIdentity } from '../toolchain/identity.ts';
 import type { ProjectRequest } from '../plan/plan.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Project } from '../project.ts';
+import { isTestProgram } from './test-program.ts';
 
 /** What is wanted, and by what it is made. */
 export interface BuildQuestion {
@@ -99,7 +100,7 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
     rustSrc?.digest ?? null,
   ]);
   return digestRecord({
-    format: 4, // raised when an answer is written down in another way
+    format: 5, // raised when an answer is written down in another way
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     variables: { ...compilingVariables(hostEnv) },
@@ -111,10 +112,11 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
 
 function projectJson(project: Project): Json {
   const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, ...rest } = project;
-  const { cargoConfigs, env, rustcVariable, sysroot, ...words } = rest;
-  const lists = { packages, bins, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
+  const { cargoConfigs, env, rustcVariable, sysroot, selection = [], command = 'build', ...words } = rest;
+  const lists = { packages, bins, selection, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
   return {
     ...words,
+    command,
     triple: triple ?? null,
     lists: Object.entries(lists).map(([name, list]) => [name, [...list]]),
     env: { ...env },
@@ -136,11 +138,17 @@ function recordOf({ units, told, outputs, shown, targets }: BuildAnswer, looks: 
   return {
     units,
     told: told.map((event): Json => ({ ...event })),
-    outputs: outputs.map((ofProject): Json => [...ofProject].map(([name, output]): Json => [name, { ...output }])),
+    outputs: outputs.map((ofProject): Json => [...ofProject].map(([name, output]): Json => [name, outputJson(output)])),
     shown,
     targets: targets.map((target): Json => ({ ...target })),
     looks,
   };
+}
+
+function outputJson({ test, ...file }: Output): Json {
+  if (!test) return { ...file };
+  const files = Object.entries(test.files).map(([place, one]) => [place, { ...one }] as const);
+  return { ...file, test: { ...test, files: Object.fromEntries(files) } };
 }
 
 /** What `recordOf` wrote; undefined where a field is missing or of another type. */
@@ -168,9 +176,10 @@ function areOutputs(value: unknown): value is readonly (readonly [string, Output
 
 function isOutput(value: unknown): value is Output {
   if (!isTable(value)) return false;
-  const { kind, path, digest, sizeBytes, executable, role } = value;
+  const { kind, path, digest, sizeBytes, executable, role, test } = value;
   const isFile = kind === 'file' && typeof path === 'string' && isDigest(digest) && typeof sizeBytes === 'number';
-  return isFile && typeof executable === 'boolean' && outputRoles.some((one) => one === role);
+  const isRun = role === 'test' ? isTestProgram(test) : test === undefined;
+  return isFile && isRun && typeof executable === 'boolean' && outputRoles.some((one) => one === role);
 }
 
 function isTargetLibrary(value: unknown): value is TargetLibrary {

@@ -19,7 +19,7 @@ import type { Context } from '../../core/events.ts';
 import type { Plan } from '../plan/plan.ts';
 import { missingEdges, reachable } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import { isBuildScript, isPlainLibrary, isScriptRun } from '../plan/unit-graph.ts';
+import { isBuildScript, isScriptRun, needsOnlyMetadata } from '../plan/unit-graph.ts';
 import type { DeepKey, DeepKeys, SourceFiles } from './deep-key.ts';
 import type { UnitReports } from '../unit/messages.ts';
 import type { UnitRunner } from './unit-runner.ts';
@@ -145,7 +145,7 @@ class UnitWalk {
   /** How long a unit took when it was last run, in ms, else a guess. */
   async #weight(node: number, durations: Records<number>): Promise<number> {
     const unit = this.#unit(node);
-    const linked = isPlainLibrary(unit.unit) ? 0 : reachable(this.#build.plan.units, [node]).size - 1;
+    const linked = needsOnlyMetadata(unit.unit) ? 0 : reachable(this.#build.plan.units, [node]).size - 1;
     return (await durations.get(digestBytes(unit.hash))) ?? guessedMs(unit, linked);
   }
 

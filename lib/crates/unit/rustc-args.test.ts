@@ -26,6 +26,8 @@ const plain: Compilation = {
   primary: true,
   rustflags: [],
   trimmed: [],
+  harness: true,
+  profileDir: 'debug',
 };
 const alone: Linkage = { hash: '0123456789abcdef', externs: [], scripts: [] };
 const directives = (...lines: readonly string[]): Directives => parseDirectives(lines.join('\n'), 'x');

@@ -1,0 +1,106 @@
+// What is known of a compiled test, example or benchmark besides its bytes: its name among the outputs, and for what is run, where and with
+// which environment cargo would run it. Paths in it are places of the sandbox, because the program itself was told these.
+import { filesOfResult } from '../../actions/action.ts';
+import type { FileArtifact } from '../../actions/action.ts';
+import { here } from '../../actions/sandbox/root.ts';
+import { linkClosure, ownScripts } from '../plan/planned-unit.ts';
+import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
+import { isProcMacro } from '../plan/unit-graph.ts';
+import { packageEnv, testEnv } from '../unit/env.ts';
+import { outDirOf, outDirsOf } from '../unit/inputs.ts';
+import { places } from '../unit/places.ts';
+
+/** What tests are compiled of: an integration test, a benchmark, or the unit tests of another target. */
+export const testKinds = ['lib', 'bin', 'example', 'test', 'bench'] as const;
+
+/** A program of tests. */
+export interface TestProgram {
+  readonly package: string;
+  /** The name of its target. */
+  readonly name: string;
+  readonly kind: (typeof testKinds)[number];
+  /** Whether it is rustc's test harness, which takes names of tests and prints a line for each. */
+  readonly harness: boolean;
+  readonly triple: string;
+  /** Cargo's folder of the profile, which has its programs: "/bloomery/target/TRIPLE/debug". */
+  readonly folder: string;
+  /** The name of its file in the folder `deps` there. */
+  readonly file: string;
+  /** The folder of its package, which is its working directory. */
+  readonly cwd: string;
+  /** The same on the host. */
+  readonly hostDir: string;
+  /** What cargo sets when it runs the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Folders of the host that it was compiled with, by their places. */
+  readonly mounts: Readonly<Record<string, string>>;
+  /** Files by their places: OUT_DIR of its package, and shared libraries. */
+  readonly files: Readonly<Record<string, FileArtifact>>;
+}
+
+/** The name of an output of a unit that is no library and no program of `bin`: "tests/NAME", "examples/NAME". `own`: in front of the name. */
+export function otherOutputName({ unit }: PlannedUnit, own: string): string {
+  const { target } = unit;
+  const kind = testKindOf(unit);
+  if (!unit.tested) return `examples/${own}${target.name}`;
+  if (kind === 'bench') return `benches/${own}${target.name}`;
+  return `tests/${own}${target.name}${kind === 'test' ? '' : `.${kind}`}`;
+}
+
+/** What the tests of a unit are. */
+export function testKindOf({ target }: PlannedUnit['unit']): TestProgram['kind'] {
+  return testKinds.find((kind) => kind !== 'lib' && target.kind.includes(kind)) ?? 'lib';
+}
+
+/** How a unit that was compiled with its tests is run. `artifact` is its program. */
+export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
+  const { unit, owner, place, trees, toolchain, triple, profileDir } = planned;
+  const scripts = ownScripts(planned, built);
+  const folder = `${places.target}/${triple}/${profileDir}`;
+  const shared = linkClosure(planned, built).filter((library) => !isProcMacro(library.planned.unit));
+  const libraries = shared.flatMap(({ result }) => filesOfResult(result).filter(({ path }) => path.endsWith('.so')));
+  const generated = scripts.flatMap((script) =>
+    filesOfResult(script.result).map((file) => [`${outDirOf(script.planned)}/${file.path}`, file] as const),
+  );
+  const searched = scripts.flatMap(({ directives }) => directives?.linkSearch ?? []).map((path) => path.replace(/^\w+=/, ''));
+  const libraryPath = [
+    ...searched.filter((path) => path.startsWith(`${places.build}/`)),
+    folder,
+    `${folder}/deps`,
+    `${places.toolchain}/lib/rustlib/${triple}/lib`,
+    `${places.toolchain}/lib`,
+  ];
+  return {
+    package: owner.name,
+    name: unit.target.name,
+    kind: testKindOf(unit),
+    harness: planned.harness,
+    triple,
+    folder,
+    file: artifact.path,
+    cwd: place.dir,
+    hostDir: owner.dir,
+    env: {
+      ...planned.configEnv,
+      ...packageEnv(owner, place),
+      ...testEnv(planned, triple),
+      ...outDirsOf(scripts),
+      ...Object.assign({}, ...scripts.map(({ directives }) => directives?.env)),
+      LD_LIBRARY_PATH: libraryPath.join(':'),
+    },
+    mounts: { [here]: trees.common, [places.toolchain]: toolchain.sysroot },
+    files: Object.fromEntries([...generated, ...libraries.map((file) => [`${folder}/deps/${file.path}`, file] as const)]),
+  };
+}
+
+/** Whether a value of a record is a test program. */
+export function isTestProgram(value: unknown): value is TestProgram {
+  const isTable = (one: unknown): one is Readonly<Record<string, unknown>> => typeof one === 'object' && one !== null && !Array.isArray(one);
+  const areTexts = (one: unknown): boolean => isTable(one) && Object.values(one).every((text) => typeof text === 'string');
+  if (!isTable(value)) return false;
+  const { kind, harness, env, mounts, files } = value;
+  const texts = [value['package'], value['name'], value['triple'], value['folder'], value['file'], value['cwd'], value['hostDir']];
+  const isKind = testKinds.some((one) => one === kind) && typeof harness === 'boolean';
+  const areFiles = isTable(files) && Object.values(files).every((file) => isTable(file) && typeof file['digest'] === 'string');
+  return isKind && areFiles && areTexts(env) && areTexts(mounts) && texts.every((text) => typeof text === 'string');
+}
