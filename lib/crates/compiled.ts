@@ -11,7 +11,7 @@ import { DamagedBlob } from '../cache/content-store.ts';
 import { programDigest } from '../cache/digests/content-digests.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/paths.ts';
-import type { PlannedUnit } from './plan/planned-unit.ts';
+import type { BuiltUnit, PlannedUnit } from './plan/planned-unit.ts';
 import type { Project } from './project.ts';
 import type { TestProgram } from './run/test-program.ts';
 
@@ -41,8 +41,17 @@ export interface CompileOptions {
    * are given to it anew. Without it, the outputs are only checked to be whole.
    */
   readonly handOver?: (compiled: CompiledProject) => Promise<void>;
+  /** Sees every unit of the plan that was got, also those that nothing new needs, and those that failed. */
+  readonly watchUnits?: UnitWatch;
   /** Sees the action of every unit as it is looked up: the differential test compares them with cargo's calls. */
   readonly observe?: (unit: PlannedUnit, job: Job) => void;
+}
+
+export interface UnitWatch {
+  /** `fresh`: its result was in the cache. */
+  readonly done: (unit: BuiltUnit, fresh: boolean) => void;
+  /** `stderr`: what rustc or the build script printed there. */
+  readonly failed: (unit: PlannedUnit, stderr: string) => void;
 }
 
 export interface CompiledProject {
@@ -111,7 +120,7 @@ async function markMade(name: string, outDir: string): Promise<void> {
 }
 
 /** Names of several targets begin with the target; files that were written elsewhere have a path of their own. */
-function pathOf(name: string, role: Output['role']): string {
+export function pathOf(name: string, role: Output['role']): string {
   if (role === 'written' || role === 'example' || role === 'test') return name;
   return join(dirname(name), role === 'library' ? 'lib' : 'bin', basename(name));
 }

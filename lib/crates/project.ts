@@ -37,6 +37,8 @@ export interface Project {
   readonly selection?: readonly string[];
   /** The command of cargo that plans it; absent: build. */
   readonly command?: CargoCommand;
+  /** Its own packages are compiled by clippy-driver, as `cargo clippy` does, with these further words for it. */
+  readonly clippy?: readonly string[] | undefined;
   readonly features: readonly string[];
   readonly defaultFeatures: boolean;
   /** "dev", "release", "system" or one that the project declares. */

@@ -98,7 +98,8 @@ function printProgram({ print, args }: Task, { output }: ProgramResult): void {
 function programLine({ name, cases, fromCache, failed, durationMs }: ProgramResult): string {
   const bad = cases.filter(({ result }) => result === 'failed').map((one) => one.name);
   if (failed) return `${name}: ${bad.length === 0 ? 'failed' : `${bad.join(', ')} failed`}`;
-  return `${name}: ${plural(cases.length, 'test')} ${fromCache ? 'from the cache' : `passed in ${(durationMs / 1000).toFixed(2)} s`}`;
+  const passed = cases.filter(({ result }) => result === 'passed').length;
+  return `${name}: ${plural(passed, 'test')} ${fromCache ? 'from the cache' : `passed in ${(durationMs / 1000).toFixed(2)} s`}`;
 }
 
 /** A suite for each program. */

@@ -169,7 +169,8 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
   const scriptOutput = isOverridden ? (overrideOf(resolution.config, platform.triple, owner.links) ?? []) : undefined;
   // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
   const isMember = common.members.has(unit.pkgId) && !unit.isStd;
-  const wrappers = { all: common.wrappers.all, members: isMember ? common.wrappers.members : undefined };
+  const { all, members, memberEnv } = common.wrappers;
+  const wrappers = { all, members: isMember ? members : undefined, memberEnv: isMember ? memberEnv : undefined };
   const belowHashes = dependencies.map(({ index: on, name, options }) => [name, planned[on]?.hash ?? '', ...options]);
   return {
     ...compilation,
@@ -281,6 +282,7 @@ function identityOf(
     targetDigest: targetDigest ?? null,
     dependencies: dependencies.map((words) => [...words]),
     ...(started.some((word) => word !== null) ? { wrappers: started } : {}),
+    ...(wrappers.memberEnv ? { memberEnv: { ...wrappers.memberEnv } } : {}),
     ...(scriptOutput ? { scriptOutput: [...scriptOutput] } : {}),
   };
   return digestRecord(record).slice(0, 16);

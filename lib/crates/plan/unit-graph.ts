@@ -16,6 +16,11 @@ export interface Target {
   /** Absolute. */
   readonly srcPath: string;
   readonly edition: string;
+  readonly requiredFeatures: readonly string[];
+  /** What the manifest says of it, as cargo's messages repeat it: whether it is documented, and whether its doc tests and tests are run. */
+  readonly doc: boolean;
+  readonly doctest: boolean;
+  readonly test: boolean;
 }
 
 export interface Profile {
@@ -126,6 +131,10 @@ function parseUnit(unit: Fields, path: string): Unit {
       name: text(target['name'], `${path}.target.name`),
       srcPath: text(target['src_path'], `${path}.target.src_path`),
       edition: text(target['edition'], `${path}.target.edition`),
+      requiredFeatures: target['required-features'] == null ? [] : list(target['required-features'], `${path}.target.required-features`).map(String),
+      doc: target['doc'] === true,
+      doctest: target['doctest'] === true,
+      test: target['test'] === true,
     },
     profile: parseProfile(record(unit['profile'], `${path}.profile`), `${path}.profile`),
     platform: typeof unit['platform'] === 'string' ? unit['platform'] : undefined,

@@ -5,6 +5,7 @@ import { writtenFolder } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { digestBytes, digestRecord } from '../../core/digest.ts';
 import type { Json } from '../../core/digest.ts';
+import { pathOf } from '../compiled.ts';
 import type { CompiledProject, CompileOptions, Output } from '../compiled.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
@@ -88,6 +89,12 @@ function roleOf({ unit: { target, tested } }: PlannedUnit, path: string): Output
   if (target.kind.includes('example')) return 'example';
   if (!target.kind.includes('bin')) return 'library';
   return /\.(?:dwp|pdb)$/.test(path) ? 'debug-information' : 'program';
+}
+
+/** The path below the folder of outputs of a file of a unit; undefined where it is handed out to nobody. */
+export function outputPath(planned: PlannedUnit, path: string): string | undefined {
+  const name = outputName(planned, path, '');
+  return name === undefined ? undefined : pathOf(name, roleOf(planned, path));
 }
 
 /** Whether the unit is neither a library nor a program of its package. */

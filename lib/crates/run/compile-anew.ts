@@ -99,7 +99,7 @@ async function open(
     throw error;
   });
   context.report({ kind: 'planned', units: planned.units.length });
-  const { cache, jobs, explain = false, observe, shorten, colour, verbose = false } = options;
+  const { cache, jobs, explain = false, observe, watchUnits, shorten, colour, verbose = false } = options;
   const showing = { shorten, colour, verbose };
   const tools = toolsOf(options, context);
   const home = userHome(options.hostEnv);
@@ -109,6 +109,7 @@ async function open(
       actions,
       sandbox,
       showing,
+      watchUnits,
       openJobserver: () => openJobserver(cache.tmpDir, jobs, context),
       openTracer: () => openTracer(cache, context),
     },
@@ -120,7 +121,7 @@ async function open(
     deep: await openDeepKeys(cache, sandbox.kind),
     actions,
     runner,
-    reports: new UnitReports(showing, context.report),
+    reports: new UnitReports(showing, context.report, watchUnits),
     tools,
     describe: async (unit: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): Promise<Job> => {
       const job = await jobOf(unit, { built, tools: await tools(unit), sandbox: sandbox.kind, cache, jobs, home });
@@ -128,6 +129,7 @@ async function open(
       return job;
     },
     describeAll: observe !== undefined,
+    lookUpAll: watchUnits !== undefined,
     explain,
     jobs,
   };

@@ -112,11 +112,12 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
 
 function projectJson(project: Project): Json {
   const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, ...rest } = project;
-  const { cargoConfigs, env, rustcVariable, sysroot, selection = [], command = 'build', ...words } = rest;
+  const { cargoConfigs, env, rustcVariable, sysroot, selection = [], command = 'build', clippy, ...words } = rest;
   const lists = { packages, bins, selection, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
   return {
     ...words,
     command,
+    clippy: clippy ? [...clippy] : null,
     triple: triple ?? null,
     lists: Object.entries(lists).map(([name, list]) => [name, [...list]]),
     env: { ...env },

@@ -39,6 +39,8 @@ export interface UnitBuild {
   readonly describe: (unit: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>) => Promise<Job>;
   /** True: each unit is described, so none is looked up by its deep key. */
   readonly describeAll: boolean;
+  /** True: units that nothing missing needs are looked up as well. */
+  readonly lookUpAll: boolean;
   /** Reports why a unit is a miss. */
   readonly explain: boolean;
   readonly jobs: number;
@@ -111,7 +113,8 @@ class UnitWalk {
       asked.filter((node) => !this.#built.has(node)),
     );
     // Warnings of the user's own packages are shown again although nothing below a root is needed.
-    const own = units.flatMap((unit, node) => (unit.place.foreign || unit.unit.isStd ? [] : [node]));
+    const { lookUpAll } = this.#build;
+    const own = units.flatMap((unit, node) => (!lookUpAll && (unit.place.foreign || unit.unit.isStd) ? [] : [node]));
     await this.#takeDeep([...new Set([...needed, ...own])]);
     return [...needed].filter((node) => !this.#built.has(node)).sort((a, b) => a - b);
   }
@@ -182,22 +185,22 @@ class UnitWalk {
       announce();
     };
     const { key, result, files } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
-    this.#done(node, result);
+    const done = this.#done(node, result);
     if (files) this.#actions.set(node, { key, files });
     await durations.put(digestBytes(unit.hash), result.durationMs);
-    this.#build.reports.built(unit, key, result);
+    this.#build.reports.built(done, key);
     missed.free();
   }
 
   #hit(node: number, key: ActionKey, result: ActionResult): void {
-    this.#done(node, result);
-    this.#build.reports.hit(this.#unit(node), key, result);
+    this.#build.reports.hit(this.#done(node, result), key);
   }
 
-  #done(node: number, result: ActionResult): void {
+  #done(node: number, result: ActionResult): BuiltUnit {
     const done = builtUnit(this.#unit(node), result);
     this.#built.set(node, done);
     this.#build.reports.messages(done);
+    return done;
   }
 
   /** In the plan's order, so that a unit's dependencies have their keys before it. */

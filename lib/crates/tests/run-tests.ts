@@ -52,7 +52,7 @@ export interface ProgramResult {
   readonly cases: readonly TestCase[];
   readonly fromCache: boolean;
   readonly durationMs: number;
-  /** What it printed, where it failed or was asked to show it. */
+  /** What the tests that failed printed; everything where the program crashed or was asked to show it. */
   readonly output: string;
   readonly failed: boolean;
 }
@@ -63,15 +63,14 @@ interface Passed {
   readonly durationMs: number;
 }
 
-/** Runs the programs in the order of their names, one after another as cargo does. After a failure no other is started, unless told so. */
+/** Runs the programs one after another, in cargo's order. After a failure no other is started, unless told so. */
 export async function runTests(options: TestOptions): Promise<readonly ProgramResult[]> {
   const { cache, outputs, failFast } = options;
   const results: ProgramResult[] = [];
   const scratch = await mkdtemp(join(cache.tmpDir, 'tests-'));
   try {
     const running = new Running(options, scratch, await rootEntries(), await openResults(cache));
-    for (const [name, { test, digest }] of [...outputs].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (!test) continue;
+    for (const { name, test, digest } of inOrder(outputs)) {
       const result = await running.result(name, test, digest);
       results.push(result);
       options.ended(result);
@@ -81,6 +80,19 @@ export async function runTests(options: TestOptions): Promise<readonly ProgramRe
     await rm(scratch, { recursive: true, force: true });
   }
   return results;
+}
+
+/** By package, kind and name. */
+function inOrder(outputs: ReadonlyMap<string, Output>): readonly { readonly name: string; readonly test: TestProgram; readonly digest: Digest }[] {
+  const kinds: readonly TestProgram['kind'][] = ['lib', 'bin', 'test', 'bench', 'example'];
+  const place = ({ package: owner, kind, name }: TestProgram): readonly (string | number)[] => [owner, kinds.indexOf(kind), name];
+  const found = [...outputs].flatMap(([name, { test, digest }]) => (test ? [{ name, test, digest, place: place(test) }] : []));
+  const less = (a: readonly (string | number)[], b: readonly (string | number)[]): number => {
+    const at = a.findIndex((value, index) => value !== b[index]);
+    const [one, other] = [a[at] ?? 0, b[at] ?? 0];
+    return at < 0 ? 0 : one < other ? -1 : 1;
+  };
+  return found.sort((a, b) => less(a.place, b.place));
 }
 
 class Running {
@@ -226,7 +238,9 @@ export function outcomeOf(
   }
   const report = parseHarness(stdout);
   const toldOfFailure = report.cases.some(({ result }) => result === 'failed');
-  if (!failed || (report.finished && toldOfFailure)) return { cases: report.cases, output: failed || shows ? said : '', failed };
+  if (shows) return { cases: report.cases, output: said, failed };
+  const failures = report.cases.filter(({ result }) => result === 'failed').map((one) => `---- ${one.name} ----\n${one.output}`);
+  if (!failed || (report.finished && toldOfFailure)) return { cases: report.cases, output: failures.join('\n'), failed };
   const output = `${said}\n${end}`.trim();
   return { cases: [...report.cases, { name: `${name} (the program)`, result: 'failed', output }], output, failed };
 }

@@ -122,6 +122,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       cwd: planned.place.cwd,
       env: {
         ...heeded(planned.declaredEnv),
+        ...planned.wrappers.memberEnv,
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
         ...artifacts.env,
