@@ -39,12 +39,16 @@ export async function compile(projects: readonly Project[], options: CompileOpti
 
 /** A build with nothing new. */
 async function repeat(
-  { units, told, outputs }: BuildAnswer,
+  { units, told, outputs, docTests }: BuildAnswer,
   projects: readonly Project[],
   handOver: (compiled: CompiledProject) => Promise<void>,
   { report }: Context,
 ): Promise<Compiled> {
-  const compiled = projects.map((project, index) => ({ project, outputs: outputs[index] ?? new Map<string, Output>() }));
+  const compiled = projects.map((project, index) => ({
+    project,
+    outputs: outputs[index] ?? new Map<string, Output>(),
+    docTests: docTests[index] ?? [],
+  }));
   for (const one of compiled) await handOver(one);
   report({ kind: 'planned', units });
   for (const event of told) report(event);

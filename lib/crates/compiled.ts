@@ -58,6 +58,8 @@ export interface CompiledProject {
   readonly project: Project;
   /** What cargo would put into target/<profile>, by the name it has there. */
   readonly outputs: ReadonlyMap<string, Output>;
+  /** What rustdoc tests, where the project was built as for `cargo test`. */
+  readonly docTests?: readonly TestProgram[];
 }
 
 /** `written`: what the linker wrote to other folders, a map for example. */

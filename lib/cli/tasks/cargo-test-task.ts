@@ -42,6 +42,7 @@ export async function testResults(
       cache,
       bubblewrap,
       outputs: compiled.outputs,
+      docTests: compiled.docTests ?? [],
       paths: paths.get(name) ?? {},
       outDir: projects.length > 1 || args.text('set') !== undefined ? resolve(out, name) : out,
       env: { ...host.env, ...declaredEnv(args.list('env'), host.env), ...env },
@@ -64,7 +65,7 @@ async function summaryOf(task: Task, projects: readonly CompiledProject[], resul
   const count = (word: string): number => results.reduce((sum, { cases }) => sum + cases.filter(({ result }) => result === word).length, 0);
   const [passed, failed, ignored] = [count('passed'), count('failed'), count('ignored')];
   const fromCache = results.filter((one) => one.fromCache).reduce((sum, { cases }) => sum + cases.filter(({ result }) => result === 'passed').length, 0);
-  const programs = projects.flatMap(({ outputs }) => [...outputs.values()].filter(({ test }) => test)).length;
+  const programs = projects.reduce((sum, { outputs, docTests = [] }) => sum + [...outputs.values()].filter(({ test }) => test).length + docTests.length, 0);
   const left = programs - results.length;
   const words = [
     `${plural(passed + failed, 'test')}, ${fromCache} from the cache: ${passed} passed, ${failed} failed, ${ignored} ignored`,

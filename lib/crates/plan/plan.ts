@@ -31,7 +31,14 @@ import type { Compilation, Lto } from '../unit/rustc-args.ts';
 export interface Plan {
   readonly units: readonly PlannedUnit[];
   /** For each project the indexes of the units that were asked for. */
-  readonly roots: readonly { readonly project: Project; readonly units: readonly number[] }[];
+  readonly roots: readonly PlanRoots[];
+}
+
+export interface PlanRoots {
+  readonly project: Project;
+  readonly units: readonly number[];
+  /** Units of mode doctest, which nothing compiles: rustdoc runs them once the libraries that they depend on are built. */
+  readonly docTests?: readonly number[];
 }
 
 /** A project with what plans and compiles it. */
@@ -52,9 +59,9 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
   await Promise.allSettled(plans);
   const units: PlannedUnit[] = [];
   const known = new Map<string, number>();
-  const roots: { project: Project; units: number[] }[] = [];
+  const roots: PlanRoots[] = [];
   for (const [at, { project }] of requests.entries()) {
-    const own = (await plans[at]) ?? { units: [], roots: [] };
+    const own = (await plans[at]) ?? { units: [], roots: [], docTests: [] };
     const joined: number[] = [];
     for (const unit of own.units) {
       const renamed = {
@@ -74,7 +81,8 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
       known.set(identity, index);
       joined.push(index);
     }
-    roots.push({ project, units: own.roots.map((root) => joined[root] ?? -1) });
+    const inPlan = (indexes: readonly number[]): readonly number[] => indexes.map((index) => joined[index] ?? -1);
+    roots.push({ project, units: inPlan(own.roots), ...(own.docTests.length > 0 ? { docTests: inPlan(own.docTests) } : {}) });
   }
   return { units, roots };
 }
@@ -83,7 +91,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
 async function planProject(
   request: ProjectRequest,
   context: Context,
-): Promise<{ readonly units: readonly PlannedUnit[]; readonly roots: readonly number[] }> {
+): Promise<{ readonly units: readonly PlannedUnit[]; readonly roots: readonly number[]; readonly docTests: readonly number[] }> {
   const { cargo, project, rustSrc } = request;
   const resolution = await resolveProject(cargo, project, rustSrc, context);
   const tell = (text: string): void => context.report({ kind: 'diagnostic', unit: project.name, text });
@@ -94,9 +102,11 @@ async function planProject(
   const position = new Map(order.map((index, at) => [index, at]));
   const planned: PlannedUnit[] = [];
   for (const index of order) planned.push(plannedUnit(index, common, position, planned));
-  const roots = graph.roots.filter((root) => graph.units[root]?.mode !== 'doctest').map((root) => position.get(root) ?? -1);
+  const all = graph.roots.map((root) => position.get(root) ?? -1);
+  const isDocTest = (root: number): boolean => planned[root]?.unit.mode === 'doctest';
+  const [docTests, roots] = [all.filter(isDocTest), all.filter((root) => !isDocTest(root))];
   for (const text of collisions(roots.flatMap((root) => planned[root] ?? []))) tell(text);
-  return { units: planned, roots };
+  return { units: planned, roots, docTests };
 }
 
 /** What the units of a project have in common. */

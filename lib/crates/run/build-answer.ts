@@ -13,7 +13,7 @@ import { isScriptRun } from '../plan/unit-graph.ts';
 import type { Project } from '../project.ts';
 import type { BuildAnswer, TargetLibrary, Told } from './remembered-build.ts';
 import { targetIdentity } from '../toolchain/identity.ts';
-import { otherOutputName, testProgramOf } from './test-program.ts';
+import { docTestOf, otherOutputName, testProgramOf } from './test-program.ts';
 
 /** What is told of a build with nothing new: of what was asked for and of the person's own packages as hits, of all others together. */
 export async function answerOf(
@@ -29,14 +29,20 @@ export async function answerOf(
   const hits = [...names, ...labels]
     .flatMap((label) => told.get(label) ?? [])
     .map((event) => (event.kind === 'unit-finished' ? asHit(event) : event));
-  const others = units.filter((unit) => !shownUnits.includes(unit)).map(({ hash }) => hash);
+  const others = units.filter((unit) => !shownUnits.includes(unit) && unit.unit.mode !== 'doctest').map(({ hash }) => hash);
   return {
-    units: units.length,
+    units: unitCount({ units }),
     told: [...hits, { kind: 'units-skipped', units: others.length, savedMs: await recordedMs(others, cache) }],
     outputs: projects.map(({ outputs }) => outputs),
+    docTests: projects.map(({ docTests = [] }) => docTests),
     shown: Object.fromEntries(shownUnits.map(({ owner }) => [owner.dir, shorten(owner.dir)])),
     targets: await targetLibraries(units, cache),
   };
+}
+
+/** The units of a plan without those that rustdoc tests. */
+export function unitCount({ units }: Pick<Plan, 'units'>): number {
+  return units.filter(({ unit }) => unit.mode !== 'doctest').length;
 }
 
 /** The standard libraries of other targets that units are compiled with. */
@@ -57,7 +63,12 @@ function asHit({ savedMs, durationMs, ...event }: Extract<Told, { kind: 'unit-fi
 }
 
 /** Linked files of the units that were asked for, under the names that cargo gives them; in a folder for each target where there are several. */
-export function outputsOf(project: Project, roots: readonly number[], built: ReadonlyMap<number, BuiltUnit>): CompiledProject {
+export function outputsOf(
+  project: Project,
+  roots: readonly number[],
+  built: ReadonlyMap<number, BuiltUnit>,
+  docTests: readonly PlannedUnit[] = [],
+): CompiledProject {
   const outputs = new Map<string, Output>();
   const isProgramOf = ({ planned }: BuiltUnit, user: PlannedUnit): boolean => planned.unit.target.kind.includes('bin') && planned.owner.id === user.owner.id;
   const asked = roots.flatMap((root) => {
@@ -80,7 +91,7 @@ export function outputsOf(project: Project, roots: readonly number[], built: Rea
       outputs.set(several ? `${planned.triple}/${name}` : name, { ...artifact, role, ...test });
     }
   }
-  return { project, outputs };
+  return { project, outputs, ...(docTests.length > 0 ? { docTests: docTests.map((unit) => docTestOf(unit, built)) } : {}) };
 }
 
 function roleOf({ unit: { target, tested } }: PlannedUnit, path: string): Output['role'] {

@@ -13,6 +13,7 @@ import type { ProjectRequest } from '../plan/plan.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Project } from '../project.ts';
 import { isTestProgram } from './test-program.ts';
+import type { TestProgram } from './test-program.ts';
 
 /** What is wanted, and by what it is made. */
 export interface BuildQuestion {
@@ -31,6 +32,8 @@ export interface BuildAnswer {
   readonly told: readonly Told[];
   /** The outputs of each project. */
   readonly outputs: readonly ReadonlyMap<string, Output>[];
+  /** The doc tests of each project. */
+  readonly docTests: readonly (readonly TestProgram[])[];
   /** How the folders of the person's packages were shown to him in messages. */
   readonly shown: Readonly<Record<string, string>>;
   /**
@@ -135,11 +138,12 @@ async function haveTargets({ requests, options }: BuildQuestion, targets: readon
   return true;
 }
 
-function recordOf({ units, told, outputs, shown, targets }: BuildAnswer, looks: WrittenLooks): Json {
+function recordOf({ units, told, outputs, docTests, shown, targets }: BuildAnswer, looks: WrittenLooks): Json {
   return {
     units,
     told: told.map((event): Json => ({ ...event })),
     outputs: outputs.map((ofProject): Json => [...ofProject].map(([name, output]): Json => [name, outputJson(output)])),
+    docTests: docTests.map((ofProject): Json => ofProject.map(testJson)),
     shown,
     targets: targets.map((target): Json => ({ ...target })),
     looks,
@@ -147,18 +151,21 @@ function recordOf({ units, told, outputs, shown, targets }: BuildAnswer, looks: 
 }
 
 function outputJson({ test, ...file }: Output): Json {
-  if (!test) return { ...file };
-  const files = Object.entries(test.files).map(([place, one]) => [place, { ...one }] as const);
-  return { ...file, test: { ...test, files: Object.fromEntries(files) } };
+  return test ? { ...file, test: testJson(test) } : { ...file };
+}
+
+function testJson({ files, ...test }: TestProgram): Json {
+  return { ...test, files: Object.fromEntries(Object.entries(files).map(([place, one]) => [place, { ...one }] as const)) };
 }
 
 /** What `recordOf` wrote; undefined where a field is missing or of another type. */
 function keptOf(record: Json): Kept | undefined {
   if (!isTable(record)) return undefined;
-  const { units, told, outputs, shown, targets, looks } = record;
+  const { units, told, outputs, docTests, shown, targets, looks } = record;
   if (typeof units !== 'number' || !areTexts(shown) || !isWrittenLooks(looks)) return undefined;
   if (!isListOf(told, isTold) || !isListOf(outputs, areOutputs) || !isListOf(targets, isTargetLibrary)) return undefined;
-  return { units, told, outputs: outputs.map((rows) => new Map(rows)), shown, targets, looks };
+  if (!isListOf(docTests, (tests): tests is readonly TestProgram[] => isListOf(tests, isTestProgram))) return undefined;
+  return { units, told, outputs: outputs.map((rows) => new Map(rows)), docTests, shown, targets, looks };
 }
 
 function isTold(value: unknown): value is Told {

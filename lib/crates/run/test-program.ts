@@ -5,13 +5,14 @@ import type { FileArtifact } from '../../actions/action.ts';
 import { here } from '../../actions/sandbox/root.ts';
 import { linkClosure, ownScripts } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import { isProcMacro } from '../plan/unit-graph.ts';
+import { isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
 import { packageEnv, testEnv } from '../unit/env.ts';
-import { outDirOf, outDirsOf } from '../unit/inputs.ts';
+import { libraryArtifacts, outDirOf, outDirsOf } from '../unit/inputs.ts';
 import { places } from '../unit/places.ts';
+import { featureArgs, ltoArgs } from '../unit/rustc-args.ts';
 
-/** What tests are compiled of: an integration test, a benchmark, or the unit tests of another target. */
-export const testKinds = ['lib', 'bin', 'example', 'test', 'bench'] as const;
+/** What tests are compiled of: an integration test, a benchmark, the unit tests of another target, or the documentation of a library. */
+export const testKinds = ['lib', 'bin', 'example', 'test', 'bench', 'doc'] as const;
 
 /** A program of tests. */
 export interface TestProgram {
@@ -26,15 +27,17 @@ export interface TestProgram {
   readonly folder: string;
   /** The name of its file in the folder `deps` there. */
   readonly file: string;
-  /** The folder of its package, which is its working directory. */
+  /** The whole command line of what runs doc tests; absent: the program itself. */
+  readonly argv?: readonly string[];
+  /** Its working directory: the folder of its package; of rustdoc that of the workspace. */
   readonly cwd: string;
-  /** The same on the host. */
+  /** The folder of its package on the host. */
   readonly hostDir: string;
   /** What cargo sets when it runs the program. */
   readonly env: Readonly<Record<string, string>>;
   /** Folders of the host that it was compiled with, by their places. */
   readonly mounts: Readonly<Record<string, string>>;
-  /** Files by their places: OUT_DIR of its package, and shared libraries. */
+  /** Files by their places: OUT_DIR of its package, and libraries. */
   readonly files: Readonly<Record<string, FileArtifact>>;
 }
 
@@ -49,7 +52,7 @@ export function otherOutputName({ unit }: PlannedUnit, own: string): string {
 
 /** What the tests of a unit are. */
 export function testKindOf({ target }: PlannedUnit['unit']): TestProgram['kind'] {
-  return testKinds.find((kind) => kind !== 'lib' && target.kind.includes(kind)) ?? 'lib';
+  return testKinds.find((kind) => kind !== 'lib' && kind !== 'doc' && target.kind.includes(kind)) ?? 'lib';
 }
 
 /** How a unit that was compiled with its tests is run. `artifact` is its program. */
@@ -90,6 +93,73 @@ export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, buil
     },
     mounts: { [here]: trees.common, [places.toolchain]: toolchain.sysroot },
     files: Object.fromEntries([...generated, ...libraries.map((file) => [`${folder}/deps/${file.path}`, file] as const)]),
+  };
+}
+
+/** How rustdoc tests the documentation of a library: with cargo's arguments (run_doc_tests in cargo's ops/cargo_test.rs). */
+export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
+  const { unit, owner, place, trees, toolchain, triple, profileDir, target, source, lints, linker } = planned;
+  const own = ownScripts(planned, built);
+  const libraries = linkClosure(planned, built);
+  const scripts = [...new Set([...own, ...libraries.flatMap((library) => ownScripts(library.planned, built))])];
+  const files = libraries.flatMap((library) => libraryArtifacts(library, false).map((file) => [`${places.deps}/${file.path}`, file] as const));
+  const generated = scripts.flatMap((script) =>
+    filesOfResult(script.result).map((file) => [`${outDirOf(script.planned)}/${file.path}`, file] as const),
+  );
+  const externs = planned.dependencies.flatMap(({ index, name, options }) => {
+    const dependency = built.get(index);
+    if (!dependency || isScriptRun(dependency.planned.unit)) return [];
+    const words = options.length > 0 ? `${options.join()}:` : '';
+    return libraryArtifacts(dependency, false).flatMap(({ path }) => ['--extern', `${words}${name}=${places.deps}/${path}`]);
+  });
+  const directives = own.flatMap((script) => script.directives ?? []);
+  return {
+    package: owner.name,
+    name: unit.target.name,
+    kind: 'doc',
+    harness: true,
+    triple,
+    folder: `${places.target}/${triple}/${profileDir}`,
+    file: '',
+    argv: [
+      `${places.toolchain}/bin/rustdoc`,
+      `--edition=${unit.target.edition}`,
+      ...unit.target.crateTypes.flatMap((type) => ['--crate-type', type]),
+      '--color',
+      'never',
+      '--crate-name',
+      unit.target.name.replaceAll('-', '_'),
+      '--test',
+      source,
+      '--test-run-directory',
+      place.dir,
+      ...(target === undefined ? [] : ['--target', target]),
+      ...lints.flags,
+      ...externs,
+      ...(isProcMacro(unit) ? ['--extern', 'proc_macro'] : []),
+      '-L',
+      `dependency=${places.deps}`,
+      ...scripts.flatMap((script) => script.directives?.linkSearch ?? []).flatMap((path) => ['-L', path]),
+      ...(linker === undefined ? [] : ['-C', `linker=${linker}`]),
+      ...ltoArgs(planned.lto),
+      ...featureArgs(unit, owner),
+      ...directives.flatMap(({ cfgs }) => cfgs.flatMap((cfg) => ['--cfg', cfg])),
+      ...directives.flatMap(({ checkCfgs }) => checkCfgs.flatMap((cfg) => ['--check-cfg', cfg])),
+      '--error-format',
+      'human',
+    ],
+    cwd: place.cwd,
+    hostDir: owner.dir,
+    env: {
+      ...planned.configEnv,
+      ...packageEnv(owner, place),
+      CARGO_CRATE_NAME: unit.target.name.replaceAll('-', '_'),
+      ...outDirsOf(own),
+      ...Object.assign({}, ...directives.map(({ env }) => env)),
+      LD_LIBRARY_PATH: `${places.deps}:${places.toolchain}/lib`,
+    },
+    mounts: { [here]: trees.common, [places.toolchain]: toolchain.sysroot },
+    files: Object.fromEntries([...files, ...generated]),
   };
 }
 

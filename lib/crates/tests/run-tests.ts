@@ -1,6 +1,7 @@
 // Runs compiled test programs as cargo runs them, and memoizes the results of those that pass. The key of a result is the digest of the program,
 // of the other programs of its project, of its arguments, of its package's folder as git sees it, and of the environment. Failures are never
 // memoized. States of a program: (result in the cache: done) or running -> passed -> stored, or running -> failed.
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import pLimit from 'p-limit';
@@ -17,6 +18,7 @@ import type { Output } from '../compiled.ts';
 import type { TestProgram } from '../run/test-program.ts';
 import { parseHarness, parseList } from './libtest.ts';
 import type { TestCase } from './libtest.ts';
+import { places } from '../unit/places.ts';
 import { countedEnv, testArgv } from './test-view.ts';
 import type { RootEntry } from './test-view.ts';
 
@@ -25,6 +27,8 @@ export interface TestOptions {
   readonly bubblewrap: Bubblewrap;
   /** The outputs of a project by their names. */
   readonly outputs: ReadonlyMap<string, Output>;
+  /** Tests of documentation, which rustdoc compiles and runs. They run after all others. */
+  readonly docTests: readonly TestProgram[];
   /** Where the outputs are: absolute paths by the same names. */
   readonly paths: Readonly<Record<string, string>>;
   /** The folder of outputs, which has CARGO_TARGET_TMPDIR as `tmp`. */
@@ -65,12 +69,13 @@ interface Passed {
 
 /** Runs the programs one after another, in cargo's order. After a failure no other is started, unless told so. */
 export async function runTests(options: TestOptions): Promise<readonly ProgramResult[]> {
-  const { cache, outputs, failFast } = options;
+  const { cache, outputs, docTests, failFast } = options;
   const results: ProgramResult[] = [];
   const scratch = await mkdtemp(join(cache.tmpDir, 'tests-'));
   try {
     const running = new Running(options, scratch, await rootEntries(), await openResults(cache));
-    for (const { name, test, digest } of inOrder(outputs)) {
+    const documented = docTests.map((test) => ({ name: `doc tests of ${test.name}`, test, digest: undefined }));
+    for (const { name, test, digest } of [...inOrder(outputs), ...documented]) {
       const result = await running.result(name, test, digest);
       results.push(result);
       options.ended(result);
@@ -111,7 +116,7 @@ class Running {
     this.#results = results;
   }
 
-  async result(name: string, program: TestProgram, digest: Digest): Promise<ProgramResult> {
+  async result(name: string, program: TestProgram, digest: Digest | undefined): Promise<ProgramResult> {
     const { rerun } = this.#options;
     const key = await this.#key(program, digest);
     const known = rerun ? undefined : await this.#results.get(key);
@@ -133,15 +138,15 @@ class Running {
     return { name, program, fromCache: false, durationMs, ...ran };
   }
 
-  async #key(program: TestProgram, digest: Digest): Promise<Digest> {
+  async #key(program: TestProgram, digest: Digest | undefined): Promise<Digest> {
     const { env, words, outputs, perTest } = this.#options;
     const { files, hostDir, mounts, ...facts } = program;
     void mounts; // they follow from where the checkout is
     const programs = [...outputs].flatMap(([name, one]): [string, Digest][] => (one.role === 'program' ? [[name, one.digest]] : []));
     return digestRecord({
       format: 1,
-      program: digest,
-      facts: { ...facts, env: { ...facts.env } },
+      program: digest ?? null,
+      facts: { ...facts, env: { ...facts.env }, argv: [...(facts.argv ?? [])] },
       files: Object.fromEntries(Object.entries(files).map(([place, file]) => [place, file.digest])),
       programs: Object.fromEntries(programs),
       data: await this.#packageDigest(hostDir),
@@ -166,36 +171,39 @@ class Running {
   async #mounts(name: string, program: TestProgram): Promise<Readonly<Record<string, string>>> {
     const { paths, outputs, outDir, cache } = this.#options;
     const { folder, file, triple, mounts, files } = program;
-    const places: Record<string, string> = { ...mounts };
+    const shown: Record<string, string> = { ...mounts };
     for (const [place, artifact] of Object.entries(files)) {
       const path = join(this.#scratch, place);
       await mkdir(dirname(path), { recursive: true });
-      await materialize(artifact, path, cache);
+      if (!place.startsWith(`${places.deps}/`)) await materialize(artifact, path, cache);
+      else if (!existsSync(path)) await cache.content.linkTo(artifact.digest, path);
     }
     const outFolder = program.env['OUT_DIR'];
     if (outFolder !== undefined) {
-      places[outFolder] = join(this.#scratch, outFolder);
+      shown[outFolder] = join(this.#scratch, outFolder);
       await mkdir(join(this.#scratch, outFolder), { recursive: true });
     }
-    for (const place of Object.keys(files)) if (outFolder === undefined || !place.startsWith(`${outFolder}/`)) places[place] = join(this.#scratch, place);
+    const isInFolder = (place: string): boolean => place.startsWith(`${places.deps}/`) || (outFolder !== undefined && place.startsWith(`${outFolder}/`));
+    for (const place of Object.keys(files)) if (!isInFolder(place)) shown[place] = join(this.#scratch, place);
     const tmp = join(outDir, 'tmp');
     await mkdir(tmp, { recursive: true });
-    places[`${folder.slice(0, folder.lastIndexOf('/'))}/tmp`] = tmp;
+    shown[`${folder.slice(0, folder.lastIndexOf('/'))}/tmp`] = tmp;
     const prefix = name.startsWith(`${triple}/`) ? `${triple}/` : '';
     for (const [other, { role }] of outputs) {
       const path = paths[other];
       const isOwn = prefix === '' || other.startsWith(prefix);
-      if (path !== undefined && isOwn && (role === 'program' || role === 'example')) places[`${folder}/${other.slice(prefix.length)}`] = path;
+      if (path !== undefined && isOwn && (role === 'program' || role === 'example')) shown[`${folder}/${other.slice(prefix.length)}`] = path;
     }
+    if (program.argv) return shown;
     const own = paths[name];
     if (own === undefined) throw new Error(`the test program ${name} has no path`);
-    places[`${folder}/deps/${file}`] = own;
-    return places;
+    shown[`${folder}/deps/${file}`] = own;
+    return shown;
   }
 
   async #run(program: TestProgram, mounts: Readonly<Record<string, string>>): Promise<Pick<ProgramResult, 'cases' | 'output' | 'failed'>> {
     const { words, perTest, jobs } = this.#options;
-    if (!perTest || !program.harness) return outcomeOf(program, await this.#start(program, mounts, words), words);
+    if (!perTest || !program.harness || program.argv) return outcomeOf(program, await this.#start(program, mounts, words), words);
     const listed = await this.#start(program, mounts, ['--list', '--format', 'terse', ...words]);
     if (listed.exitCode !== 0) return outcomeOf(program, listed, words);
     const flags = words.filter((word) => word.startsWith('-'));
@@ -216,7 +224,10 @@ class Running {
 
   #start(program: TestProgram, mounts: Readonly<Record<string, string>>, words: readonly string[]): Promise<RunResult> {
     const { bubblewrap, env, signal } = this.#options;
-    const argv = testArgv(bubblewrap, { entries: this.#entries, mounts }, program.cwd, [`${program.folder}/deps/${program.file}`, ...words]);
+    const command = program.argv ?? [`${program.folder}/deps/${program.file}`];
+    const given = program.argv ? words.flatMap((word) => ['--test-args', word]) : words;
+    const readOnly: Record<string, string> = program.argv ? { [places.deps]: join(this.#scratch, places.deps) } : {};
+    const argv = testArgv(bubblewrap, { entries: this.#entries, mounts, readOnly }, program.cwd, [...command, ...given]);
     const library = [program.env['LD_LIBRARY_PATH'], env['LD_LIBRARY_PATH']].filter((path) => path !== undefined && path !== '');
     return run(argv, { cwd: program.hostDir, env: { ...env, ...program.env, LD_LIBRARY_PATH: library.join(':') }, signal });
   }

@@ -14,22 +14,27 @@ export interface TestView {
   readonly entries: readonly RootEntry[];
   /** Absolute path of the host by its place. Writable where the user may write it. */
   readonly mounts: Readonly<Record<string, string>>;
+  /** The same, never writable: files that others share. */
+  readonly readOnly: Readonly<Record<string, string>>;
 }
 
 /** The command line that runs `argv` with the host's folders and the places. */
 export function testArgv(
   { program }: Pick<Bubblewrap, 'program'>,
-  { entries, mounts }: TestView,
+  { entries, mounts, readOnly }: TestView,
   cwd: string,
   argv: readonly string[],
 ): readonly string[] {
   const host = entries.filter(({ name }) => `/${name}` !== root);
-  const byLength = Object.entries(mounts).sort(([a], [b]) => a.length - b.length); // a folder before what is mounted in it
+  const bind = (word: string, from: TestView['mounts']): readonly (readonly [string, string, string])[] =>
+    Object.entries(from).map(([place, path]) => [word, path, place]);
+  // A folder before what is mounted in it.
+  const byLength = [...bind('--bind', mounts), ...bind('--ro-bind', readOnly)].sort(([, , a], [, , b]) => a.length - b.length);
   return [
     program,
     '--die-with-parent',
     ...host.flatMap(({ name, link }) => (link === undefined ? ['--dev-bind-try', `/${name}`, `/${name}`] : ['--symlink', link, `/${name}`])),
-    ...byLength.flatMap(([place, path]) => ['--bind', path, place]),
+    ...byLength.flat(),
     '--chdir',
     cwd,
     '--',

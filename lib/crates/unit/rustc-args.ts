@@ -110,6 +110,13 @@ function crateArgs({ unit, owner, source, lto, lints, primary, trimmed, harness 
     ...profile.rustflags,
     ...assertionArgs(unit),
     ...(unit.tested ? (harness ? ['--test'] : ['--cfg', 'test']) : []),
+    ...featureArgs(unit, owner),
+  ];
+}
+
+/** The features that are on, and those that there are. */
+export function featureArgs(unit: Unit, owner: Package): readonly string[] {
+  return [
     ...unit.features.flatMap((feature) => ['--cfg', `feature="${feature}"`]),
     '--check-cfg',
     'cfg(docsrs,test)',
