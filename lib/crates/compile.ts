@@ -20,7 +20,8 @@ export async function compile(projects: readonly Project[], options: CompileOpti
   const handOver = options.handOver ?? ((compiled: CompiledProject) => checkOutputs(compiled, cache));
   const jobs = options.jobs ?? availableParallelism();
   const requests = await chooseToolchains(projects, options, context);
-  const plain = !options.explain && !options.observe && !options.watchUnits && !options.verbose && Object.keys(options.allow ?? {}).length === 0;
+  const plain =
+    !options.explain && !options.observe && !options.watchUnits && !options.verbose && Object.keys(options.allow ?? {}).length === 0;
   const memory = plain ? await openBuildMemory({ requests, options, jobs }, context) : undefined;
   const before = await memory?.recall();
   if (before) {

@@ -1,6 +1,7 @@
 // What a compilation of projects is asked for, and what it gives. Outputs are put where a person finds them: programs in bin/, tests in
-// tests/, benchmarks in benches/, examples in examples/, other linked files in lib/, what the linker wrote elsewhere in written/, below a folder for each target where there are several. They are
-// copies, because users change and move their files. A file that already has the right content is left alone.
+// tests/, benchmarks in benches/, examples in examples/, other linked files in lib/, what the linker wrote elsewhere in written/, below a
+// folder for each target where there are several. They are copies, because users change and move their files. A file that already has
+// the right content is left alone.
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FileArtifact } from '../actions/action.ts';
@@ -90,7 +91,10 @@ export interface Allowance {
 /** Name of a package -> what it may. */
 export type Allowances = Readonly<Record<string, Allowance>>;
 
-/** The programs of a project: name -> absolute path; of tests and examples with their folder ("tests/NAME"). A blob that is gone or damaged is thrown as DamagedBlob: its maker has to run again. */
+/**
+ * The programs of a project: name -> absolute path; of tests and examples with their folder ("tests/NAME"). A blob that is gone or damaged is thrown
+ * as DamagedBlob: its maker has to run again.
+ */
 export async function publish(
   { project, outputs }: CompiledProject,
   outDir: string,
@@ -103,7 +107,7 @@ export async function publish(
       await makeFolder(dirname(path));
       if (output.role === 'written') await markMade(name, outDir);
       await materialize(output, path, cache);
-      if (output.role === 'program' || (output.role !== 'library' && output.executable && pathOf(name, output.role) === name)) bins[name.replace(/\.(efi|exe)$/, '')] = path;
+      if (isProgram(name, output)) bins[name.replace(/\.(efi|exe)$/, '')] = path;
     }
   } catch (error) {
     if (error instanceof DamagedBlob) throw error;
@@ -119,6 +123,11 @@ export async function publish(
 async function markMade(name: string, outDir: string): Promise<void> {
   const [above = ''] = name.split(`${writtenFolder}/`);
   await writeFile(join(outDir, above, writtenFolder, 'CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55\n');
+}
+
+/** Whether a file can be started: a program, a test, or an example that is no library. */
+function isProgram(name: string, { role, executable }: Output): boolean {
+  return role === 'program' || role === 'test' || (role === 'example' && executable && !name.endsWith('.so'));
 }
 
 /** Names of several targets begin with the target; files that were written elsewhere have a path of their own. */

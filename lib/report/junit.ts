@@ -37,7 +37,9 @@ export function testSuiteXml(name: string, tests: readonly SuiteTest[]): string 
 }
 
 /** The same of several suites. `ms`: how long a suite took, where that is not the sum of its tests. */
-export function testSuitesXml(suites: readonly { readonly name: string; readonly tests: readonly SuiteTest[]; readonly ms?: number }[]): string {
+export function testSuitesXml(
+  suites: readonly { readonly name: string; readonly tests: readonly SuiteTest[]; readonly ms?: number }[],
+): string {
   const counts = (tests: readonly SuiteTest[], ms: number): string => {
     const count = (is: (result: string) => boolean): number => tests.filter(({ result }) => is(result)).length;
     const bad = count((result) => result !== 'passed' && result !== 'ignored');
@@ -47,7 +49,10 @@ export function testSuitesXml(suites: readonly { readonly name: string; readonly
   const total = timed.reduce((sum, { ms }) => sum + ms, 0);
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites ${counts(suites.flatMap(({ tests }) => tests), total)}>`,
+    `<testsuites ${counts(
+      suites.flatMap(({ tests }) => tests),
+      total,
+    )}>`,
     ...timed.flatMap(({ name, tests, ms }) => [
       `  <testsuite name="${escaped(name)}" ${counts(tests, ms)}>`,
       ...testLines(tests),

@@ -64,8 +64,13 @@ async function summaryOf(task: Task, projects: readonly CompiledProject[], resul
   const { args, path } = task;
   const count = (word: string): number => results.reduce((sum, { cases }) => sum + cases.filter(({ result }) => result === word).length, 0);
   const [passed, failed, ignored] = [count('passed'), count('failed'), count('ignored')];
-  const fromCache = results.filter((one) => one.fromCache).reduce((sum, { cases }) => sum + cases.filter(({ result }) => result === 'passed').length, 0);
-  const programs = projects.reduce((sum, { outputs, docTests = [] }) => sum + [...outputs.values()].filter(({ test }) => test).length + docTests.length, 0);
+  const fromCache = results
+    .filter((one) => one.fromCache)
+    .reduce((sum, { cases }) => sum + cases.filter(({ result }) => result === 'passed').length, 0);
+  const programs = projects.reduce(
+    (sum, { outputs, docTests = [] }) => sum + [...outputs.values()].filter(({ test }) => test).length + docTests.length,
+    0,
+  );
   const left = programs - results.length;
   const words = [
     `${plural(passed + failed, 'test')}, ${fromCache} from the cache: ${passed} passed, ${failed} failed, ${ignored} ignored`,

@@ -80,10 +80,12 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     const messages = await messagesOf(task, out, cache);
     const report = messages ? messages.quiet(watch.report) : watch.report;
     const watched = messages ? { watchUnits: messages.watch } : {};
-    const compiled = await compile(linked, { cache, ...compilerOptions(task), ...watched, handOver }, { signal, report }).catch(async (error: unknown) => {
-      await messages?.finish(false);
-      throw error;
-    });
+    const compiled = await compile(linked, { cache, ...compilerOptions(task), ...watched, handOver }, { signal, report }).catch(
+      async (error: unknown) => {
+        await messages?.finish(false);
+        throw error;
+      },
+    );
     await messages?.finish(true);
     const runs = args.has('run-tests');
     if (!args.has('json') && !runs && !messages)
@@ -168,7 +170,9 @@ function commandOf(args: Task['args']): Pick<Project, 'command' | 'clippy'> {
 
 /** The words of cargo for the flags of the same names. */
 function selectionOf(args: Task['args']): readonly string[] {
-  const plain = ['bins', 'examples', 'tests', 'benches', 'all-targets', 'workspace'].flatMap((flag) => (args.has(flag) ? [`--${flag}`] : []));
+  const plain = ['bins', 'examples', 'tests', 'benches', 'all-targets', 'workspace'].flatMap((flag) =>
+    args.has(flag) ? [`--${flag}`] : [],
+  );
   const named = ['example', 'test', 'bench', 'exclude'].flatMap((flag) => args.list(flag).map((value) => `--${flag}=${value}`));
   return [...plain, ...named];
 }
@@ -186,13 +190,17 @@ interface TestRuns {
 
 async function testResults(...args: Parameters<TestRuns['testResults']>): ReturnType<TestRuns['testResults']> {
   const { optionalPart } = await import('../optional-parts.ts');
-  const { repository } = await import('../repository.ts');
-  return (await optionalPart<TestRuns>(repository, 'tests', 'run tests')).testResults(...args);
+  return (await optionalPart<TestRuns>(repository, 'tests', 'run tests', ['testResults'])).testResults(...args);
 }
 
 /** What lib/cli/tasks/cargo-messages-task.ts has. */
 interface Messages {
-  cargoMessages(task: Task, out: string, cache: Cache, ansi: boolean): {
+  cargoMessages(
+    task: Task,
+    out: string,
+    cache: Cache,
+    ansi: boolean,
+  ): {
     readonly watch: UnitWatch;
     readonly quiet: (report: Report) => Report;
     finish(success: boolean): Promise<void>;
@@ -207,8 +215,7 @@ async function messagesOf(task: Task, out: string, cache: Cache): Promise<Return
     throw cannot(`use --message-format "${format}"`, 'there is no such format', { blame: 'usage', hint });
   }
   const { optionalPart } = await import('../optional-parts.ts');
-  const { repository } = await import('../repository.ts');
-  const { cargoMessages } = await optionalPart<Messages>(repository, 'cargo-messages', 'print the lines of cargo');
+  const { cargoMessages } = await optionalPart<Messages>(repository, 'cargo-messages', 'print the lines of cargo', ['cargoMessages']);
   return cargoMessages(task, out, cache, format !== 'json');
 }
 

@@ -131,7 +131,8 @@ function parseUnit(unit: Fields, path: string): Unit {
       name: text(target['name'], `${path}.target.name`),
       srcPath: text(target['src_path'], `${path}.target.src_path`),
       edition: text(target['edition'], `${path}.target.edition`),
-      requiredFeatures: target['required-features'] == null ? [] : list(target['required-features'], `${path}.target.required-features`).map(String),
+      requiredFeatures:
+        target['required-features'] === undefined ? [] : list(target['required-features'], `${path}.target.required-features`).map(String),
       doc: target['doc'] === true,
       doctest: target['doctest'] === true,
       test: target['test'] === true,

@@ -70,7 +70,8 @@ export function outputsOf(
   docTests: readonly PlannedUnit[] = [],
 ): CompiledProject {
   const outputs = new Map<string, Output>();
-  const isProgramOf = ({ planned }: BuiltUnit, user: PlannedUnit): boolean => planned.unit.target.kind.includes('bin') && planned.owner.id === user.owner.id;
+  const isProgramOf = ({ planned }: BuiltUnit, user: PlannedUnit): boolean =>
+    planned.unit.target.kind.includes('bin') && planned.owner.id === user.owner.id;
   const asked = roots.flatMap((root) => {
     const unit = built.get(root);
     if (!unit || isScriptRun(unit.planned.unit)) return [];
@@ -78,7 +79,10 @@ export function outputsOf(
     const programs = unit.planned.unit.tested ? unit.planned.dependencies.flatMap(({ index }) => built.get(index) ?? []) : [];
     return [unit, ...programs.filter((one) => isProgramOf(one, unit.planned))];
   });
-  const owners = Map.groupBy(asked.filter(({ planned }) => isOther(planned)), ({ planned }) => `${planned.triple} ${otherOutputName(planned, '')}`);
+  const owners = Map.groupBy(
+    asked.filter(({ planned }) => isOther(planned)),
+    ({ planned }) => `${planned.triple} ${otherOutputName(planned, '')}`,
+  );
   const several = new Set(asked.map(({ planned }) => planned.triple)).size > 1;
   for (const { planned, result } of asked) {
     for (const artifact of filesOfResult(result)) {

@@ -2,7 +2,7 @@
 // which environment cargo would run it. Paths in it are places of the sandbox, because the program itself was told these.
 import { filesOfResult } from '../../actions/action.ts';
 import type { FileArtifact } from '../../actions/action.ts';
-import { here } from '../../actions/sandbox/root.ts';
+import { here } from '../../actions/place.ts';
 import { linkClosure, ownScripts } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
@@ -102,7 +102,9 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
   const own = ownScripts(planned, built);
   const libraries = linkClosure(planned, built);
   const scripts = [...new Set([...own, ...libraries.flatMap((library) => ownScripts(library.planned, built))])];
-  const files = libraries.flatMap((library) => libraryArtifacts(library, false).map((file) => [`${places.deps}/${file.path}`, file] as const));
+  const files = libraries.flatMap((library) =>
+    libraryArtifacts(library, false).map((file) => [`${places.deps}/${file.path}`, file] as const),
+  );
   const generated = scripts.flatMap((script) =>
     filesOfResult(script.result).map((file) => [`${outDirOf(script.planned)}/${file.path}`, file] as const),
   );
@@ -165,7 +167,8 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
 
 /** Whether a value of a record is a test program. */
 export function isTestProgram(value: unknown): value is TestProgram {
-  const isTable = (one: unknown): one is Readonly<Record<string, unknown>> => typeof one === 'object' && one !== null && !Array.isArray(one);
+  const isTable = (one: unknown): one is Readonly<Record<string, unknown>> =>
+    typeof one === 'object' && one !== null && !Array.isArray(one);
   const areTexts = (one: unknown): boolean => isTable(one) && Object.values(one).every((text) => typeof text === 'string');
   if (!isTable(value)) return false;
   const { kind, harness, env, mounts, files } = value;

@@ -106,7 +106,9 @@ class UnitWalk {
   /** Looks up the roots, then what is needed below those that are missing. Returns the nodes that no deep key led to, in the plan's order. */
   async #lookUpDeepKeys(): Promise<readonly number[]> {
     const { units, roots } = this.#build.plan;
-    const tested = roots.flatMap(({ docTests = [] }) => docTests.flatMap((node) => units[node]?.dependencies.map(({ index }) => index) ?? []));
+    const tested = roots.flatMap(({ docTests = [] }) =>
+      docTests.flatMap((node) => units[node]?.dependencies.map(({ index }) => index) ?? []),
+    );
     const asked = [...new Set([...roots.flatMap((root) => root.units), ...tested])];
     await this.#takeDeep(asked);
     const needed = reachable(

@@ -88,7 +88,9 @@ export async function runTests(options: TestOptions): Promise<readonly ProgramRe
 }
 
 /** By package, kind and name. */
-function inOrder(outputs: ReadonlyMap<string, Output>): readonly { readonly name: string; readonly test: TestProgram; readonly digest: Digest }[] {
+function inOrder(
+  outputs: ReadonlyMap<string, Output>,
+): readonly { readonly name: string; readonly test: TestProgram; readonly digest: Digest }[] {
   const kinds: readonly TestProgram['kind'][] = ['lib', 'bin', 'test', 'bench', 'example'];
   const place = ({ package: owner, kind, name }: TestProgram): readonly (string | number)[] => [owner, kinds.indexOf(kind), name];
   const found = [...outputs].flatMap(([name, { test, digest }]) => (test ? [{ name, test, digest, place: place(test) }] : []));
@@ -162,7 +164,8 @@ class Running {
     const inside = relative(hostDir, outDir);
     const ignore = ['target', '.git', ...(inside === '' || inside.startsWith('..') ? [] : [inside])];
     const options = { gitignore: true, ignore };
-    const known = this.#data.get(hostDir) ?? (this.#hasRun ? cache.digests.again().tree(hostDir, options) : knownTree(cache, hostDir, options));
+    const known =
+      this.#data.get(hostDir) ?? (this.#hasRun ? cache.digests.again().tree(hostDir, options) : knownTree(cache, hostDir, options));
     this.#data.set(hostDir, known);
     return known;
   }
@@ -183,7 +186,8 @@ class Running {
       shown[outFolder] = join(this.#scratch, outFolder);
       await mkdir(join(this.#scratch, outFolder), { recursive: true });
     }
-    const isInFolder = (place: string): boolean => place.startsWith(`${places.deps}/`) || (outFolder !== undefined && place.startsWith(`${outFolder}/`));
+    const isInFolder = (place: string): boolean =>
+      place.startsWith(`${places.deps}/`) || (outFolder !== undefined && place.startsWith(`${outFolder}/`));
     for (const place of Object.keys(files)) if (!isInFolder(place)) shown[place] = join(this.#scratch, place);
     const tmp = join(outDir, 'tmp');
     await mkdir(tmp, { recursive: true });
@@ -192,7 +196,8 @@ class Running {
     for (const [other, { role }] of outputs) {
       const path = paths[other];
       const isOwn = prefix === '' || other.startsWith(prefix);
-      if (path !== undefined && isOwn && (role === 'program' || role === 'example')) shown[`${folder}/${other.slice(prefix.length)}`] = path;
+      if (path !== undefined && isOwn && (role === 'program' || role === 'example'))
+        shown[`${folder}/${other.slice(prefix.length)}`] = path;
     }
     if (program.argv) return shown;
     const own = paths[name];
@@ -245,7 +250,11 @@ export function outcomeOf(
   const shows = words.some((word) => ['--nocapture', '--no-capture', '--show-output', '--list'].includes(word));
   if (!harness) {
     const output = [said, ...(failed ? [end] : [])].join('\n').trim();
-    return { cases: [{ name, result: failed ? 'failed' : 'passed', output: failed ? output : '' }], output: failed || shows ? output : '', failed };
+    return {
+      cases: [{ name, result: failed ? 'failed' : 'passed', output: failed ? output : '' }],
+      output: failed || shows ? output : '',
+      failed,
+    };
   }
   const report = parseHarness(stdout);
   const toldOfFailure = report.cases.some(({ result }) => result === 'failed');
@@ -265,5 +274,7 @@ async function openResults(cache: Cache): Promise<Records<Passed & Json>> {
 
 async function rootEntries(): Promise<readonly RootEntry[]> {
   const entries = await readdir('/', { withFileTypes: true });
-  return Promise.all(entries.map(async (entry) => ({ name: entry.name, ...(entry.isSymbolicLink() ? { link: await readlink(`/${entry.name}`) } : {}) })));
+  return Promise.all(
+    entries.map(async (entry) => ({ name: entry.name, ...(entry.isSymbolicLink() ? { link: await readlink(`/${entry.name}`) } : {}) })),
+  );
 }

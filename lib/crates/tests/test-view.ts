@@ -2,7 +2,7 @@
 // (env!("CARGO_MANIFEST_DIR")), so these are shown at their places as well: bubblewrap gives the process a root with the host's folders and the
 // folder /bloomery. Nothing else is separated: processes, network, users and devices are the host's. As pure functions.
 import type { Bubblewrap } from '../../actions/sandbox/sandbox.ts';
-import { root } from '../../actions/sandbox/root.ts';
+import { root } from '../../actions/place.ts';
 
 /** An entry of the host's root folder: a link with its target, or something that is mounted. */
 export interface RootEntry {
@@ -33,7 +33,9 @@ export function testArgv(
   return [
     program,
     '--die-with-parent',
-    ...host.flatMap(({ name, link }) => (link === undefined ? ['--dev-bind-try', `/${name}`, `/${name}`] : ['--symlink', link, `/${name}`])),
+    ...host.flatMap(({ name, link }) =>
+      link === undefined ? ['--dev-bind-try', `/${name}`, `/${name}`] : ['--symlink', link, `/${name}`],
+    ),
     ...byLength.flat(),
     '--chdir',
     cwd,
@@ -43,8 +45,13 @@ export function testArgv(
 }
 
 /** Variables of a session, a terminal or the program that started the task. A result does not depend on them, so they are in no key. */
-const ofSession =
-  /^(?:PWD|OLDPWD|SHLVL|_|TERM.*|COLUMNS|LINES|COLORTERM|SSH_.*|DISPLAY|WAYLAND_.*|XDG_(?:SESSION|VTNR|SEAT).*|DBUS_.*|WINDOWID|INVOCATION_ID|JOURNAL_STREAM|INIT_CWD|NODE|NODE_.*|npm_.*|FORCE_COLOR)$/;
+const ofSession = new RegExp(
+  [
+    '^(?:PWD|OLDPWD|SHLVL|_|TERM.*|COLUMNS|LINES|COLORTERM|FORCE_COLOR|WINDOWID|INVOCATION_ID|JOURNAL_STREAM)$',
+    '^(?:SSH_|WAYLAND_|DBUS_|XDG_SESSION|XDG_VTNR|XDG_SEAT|DISPLAY$)',
+    '^(?:INIT_CWD$|NODE$|NODE_|npm_)',
+  ].join('|'),
+);
 
 /** The variables of the user that a result of a test counts with. */
 export function countedEnv(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -60,7 +60,10 @@ export function rustcEnv(unit: Unit, options: RustcRun): Env {
 export function testEnv({ unit, owner, profileDir }: Pick<Compilation, 'unit' | 'owner' | 'profileDir'>, triple: string): Env {
   if (!unit.target.kind.some((kind) => kind === 'test' || kind === 'bench')) return {};
   const folder = `${places.target}/${triple}`;
-  const programs = owner.bins.map((name) => [`CARGO_BIN_EXE_${name}`, unit.mode === 'check' ? `placeholder:${name}` : `${folder}/${profileDir}/${name}`]);
+  const programs = owner.bins.map((name) => [
+    `CARGO_BIN_EXE_${name}`,
+    unit.mode === 'check' ? `placeholder:${name}` : `${folder}/${profileDir}/${name}`,
+  ]);
   return { ...Object.fromEntries(programs), CARGO_TARGET_TMPDIR: `${folder}/tmp` };
 }
 
