@@ -19,7 +19,7 @@ import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
 export const projectFlags = {
-  package: { type: 'string', value: 'P', multiple: true, help: 'build this package of the workspace' },
+  package: { type: 'string', value: 'P', multiple: true, short: 'p', help: 'build this package of the workspace' },
   bin: { type: 'string', value: 'B', multiple: true, help: 'build only this binary' },
   lib: { type: 'boolean', help: 'build only the library' },
   bins: { type: 'boolean', help: 'build all binaries' },
