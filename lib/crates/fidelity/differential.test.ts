@@ -83,6 +83,17 @@ test('a part of a workspace: a package, a program, features', async () => {
   assertSame(await compare(traps, { packages: ['both'], lib: true, profile: 'release' }), 7);
 });
 
+test('tests, benchmarks and examples, built, tested and checked', async () => {
+  const tests = await checkout('crates-tests');
+  const all = ['--workspace', '--all-targets'];
+  assertSame(await compare(tests, { selection: all }), 20);
+  assertSame(await compare(tests, { command: 'test', selection: ['--workspace'] }), 18);
+  assertSame(await compare(tests, { command: 'test', selection: ['--all-targets'], profile: 'release' }), 19);
+  assertSame(await compare(tests, { command: 'check', selection: all }), 21);
+  assertSame(await compare(tests, { command: 'check' }), 8);
+  assertSame(await compare(tests, { packages: ['app'], selection: ['--test=folder', '--example=plain'] }), 9);
+});
+
 test('a build that is steered by configuration, with packages from a registry, a patch and git', async () => {
   const [repository, configured] = [await checkout('crates-config-git'), await checkout('crates-config')];
   const git = (...words: readonly string[]): Promise<string> =>

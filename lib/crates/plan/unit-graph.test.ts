@@ -9,7 +9,7 @@ import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 import { Failure } from '../../core/errors.ts';
 import { outputOf } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
-import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun, parseUnitGraph } from './unit-graph.ts';
+import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun, parseUnitGraph, withTested } from './unit-graph.ts';
 
 const manifest = `[package]
 name = "top"
@@ -168,6 +168,33 @@ const wrong: readonly (readonly [text: string, message: RegExp, exitCode: number
   [graphOf({ ...unit, mode: 'doc' }), /units\[0\] has the mode "doc", which is not known$/, 1],
   [graphOf({ ...unit, dependencies: [{ index: 0 }] }), /units\[0\]\.dependencies\[0\]\.extern_crate_name is not a text$/, 1],
 ];
+
+test('what is checked with its tests follows from the graph of a build', () => {
+  const lib = unitOf(targets.lib);
+  const bin = unitOf(targets.bin);
+  const check = { mode: 'check' as const };
+  const checked = {
+    units: [
+      { ...lib, ...check },
+      { ...lib, ...check },
+      { ...bin, ...check },
+      { ...bin, ...check },
+    ],
+    roots: [1, 2, 3],
+  };
+  const built = {
+    units: [unitOf(targets.lib, { mode: 'test' }), lib, unitOf(targets.bin, { mode: 'test' }), bin],
+    roots: [0, 2, 3],
+  };
+  assert.equal(
+    withTested(checked, built).units.map(({ tested }) => tested),
+    [false, true, false, true],
+  );
+  assert.equal(
+    withTested(checked, { ...built, roots: [1, 3] }).units.map(({ tested }) => tested),
+    [false, false, false, false],
+  );
+});
 
 test('another version or a missing field is named', () => {
   for (const [text, message, exitCode] of wrong) {
