@@ -57,7 +57,7 @@ export function testKindOf({ target }: PlannedUnit['unit']): TestProgram['kind']
 
 /** How a unit that was compiled with its tests is run. `artifact` is its program. */
 export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
-  const { unit, owner, place, trees, toolchain, triple, profileDir } = planned;
+  const { unit, owner, place, triple, profileDir } = planned;
   const scripts = ownScripts(planned, built);
   const folder = `${places.target}/${triple}/${profileDir}`;
   const shared = linkClosure(planned, built).filter((library) => !isProcMacro(library.planned.unit));
@@ -91,14 +91,14 @@ export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, buil
       ...Object.assign({}, ...scripts.map(({ directives }) => directives?.env)),
       LD_LIBRARY_PATH: libraryPath.join(':'),
     },
-    mounts: { [here]: trees.common, [places.toolchain]: toolchain.sysroot },
+    mounts: mountsOf(planned),
     files: Object.fromEntries([...generated, ...libraries.map((file) => [`${folder}/deps/${file.path}`, file] as const)]),
   };
 }
 
 /** How rustdoc tests the documentation of a library: with cargo's arguments (run_doc_tests in cargo's ops/cargo_test.rs). */
 export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
-  const { unit, owner, place, trees, toolchain, triple, profileDir, target, source, lints, linker } = planned;
+  const { unit, owner, place, triple, profileDir, target, source, lints, linker } = planned;
   const own = ownScripts(planned, built);
   const libraries = linkClosure(planned, built);
   const scripts = [...new Set([...own, ...libraries.flatMap((library) => ownScripts(library.planned, built))])];
@@ -160,9 +160,14 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
       ...Object.assign({}, ...directives.map(({ env }) => env)),
       LD_LIBRARY_PATH: `${places.deps}:${places.toolchain}/lib`,
     },
-    mounts: { [here]: trees.common, [places.toolchain]: toolchain.sysroot },
+    mounts: mountsOf(planned),
     files: Object.fromEntries([...files, ...generated]),
   };
+}
+
+/** The user's folders, the toolchain, and the package where it is none of the user's own. */
+function mountsOf({ place, trees, toolchain }: PlannedUnit): TestProgram['mounts'] {
+  return { [here]: trees.common, [places.toolchain]: toolchain.sysroot, ...(place.immutable ? { [place.mount]: place.hostDir } : {}) };
 }
 
 /** Whether a value of a record is a test program. */
