@@ -14,7 +14,6 @@ import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/paths.ts';
 import type { BuiltUnit, PlannedUnit } from './plan/planned-unit.ts';
 import type { Project } from './project.ts';
-import type { TestProgram } from './run/test-program.ts';
 
 export interface CompileOptions {
   readonly cache: Cache;
@@ -70,6 +69,36 @@ export interface Output extends FileArtifact {
   readonly role: (typeof outputRoles)[number];
   /** Of a test: how it is run. */
   readonly test?: TestProgram;
+}
+
+/** What tests are compiled of: an integration test, a benchmark, the unit tests of another target, or the documentation of a library. */
+export const testKinds = ['lib', 'bin', 'example', 'test', 'bench', 'doc'] as const;
+
+/** A program of tests. */
+export interface TestProgram {
+  readonly package: string;
+  /** The name of its target. */
+  readonly name: string;
+  readonly kind: (typeof testKinds)[number];
+  /** Whether it is rustc's test harness, which takes names of tests and prints a line for each. */
+  readonly harness: boolean;
+  readonly triple: string;
+  /** Cargo's folder of the profile, which has its programs: "/bloomery/target/TRIPLE/debug". */
+  readonly folder: string;
+  /** The name of its file in the folder `deps` there. */
+  readonly file: string;
+  /** The whole command line of what runs doc tests; absent: the program itself. */
+  readonly argv?: readonly string[];
+  /** Its working directory: the folder of its package; of rustdoc that of the workspace. */
+  readonly cwd: string;
+  /** The folder of its package on the host. */
+  readonly hostDir: string;
+  /** What cargo sets when it runs the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Folders of the host that it was compiled with, by their places. */
+  readonly mounts: Readonly<Record<string, string>>;
+  /** Files by their places: OUT_DIR of its package, and libraries. */
+  readonly files: Readonly<Record<string, FileArtifact>>;
 }
 
 export interface Compiled {
@@ -144,4 +173,17 @@ export async function materialize(artifact: FileArtifact, path: string, cache: C
   if (!same && !(await cache.content.copyTo(artifact.digest, path, artifact.executable ? 0o755 : 0o644)))
     throw new DamagedBlob(artifact.digest);
   cache.digests.learn(path, artifact.digest);
+}
+
+/** Whether a value of a record is a test program. */
+export function isTestProgram(value: unknown): value is TestProgram {
+  const isTable = (one: unknown): one is Readonly<Record<string, unknown>> =>
+    typeof one === 'object' && one !== null && !Array.isArray(one);
+  const areTexts = (one: unknown): boolean => isTable(one) && Object.values(one).every((text) => typeof text === 'string');
+  if (!isTable(value)) return false;
+  const { kind, harness, env, mounts, files } = value;
+  const texts = [value['package'], value['name'], value['triple'], value['folder'], value['file'], value['cwd'], value['hostDir']];
+  const isKind = testKinds.some((one) => one === kind) && typeof harness === 'boolean';
+  const areFiles = isTable(files) && Object.values(files).every((file) => isTable(file) && typeof file['digest'] === 'string');
+  return isKind && areFiles && areTexts(env) && areTexts(mounts) && texts.every((text) => typeof text === 'string');
 }

@@ -6,14 +6,12 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { digestRecord, isDigest } from '../../core/digest.ts';
 import type { Context, Event } from '../../core/events.ts';
 import { compilingVariables } from '../cargo/config-files.ts';
-import { outputRoles } from '../compiled.ts';
-import type { CompileOptions, Output } from '../compiled.ts';
+import { isTestProgram, outputRoles } from '../compiled.ts';
+import type { CompileOptions, Output, TestProgram } from '../compiled.ts';
 import { compilersFor, targetIdentity } from '../toolchain/identity.ts';
 import type { ProjectRequest } from '../plan/plan.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Project } from '../project.ts';
-import { isTestProgram } from './test-program.ts';
-import type { TestProgram } from './test-program.ts';
 
 /** What is wanted, and by what it is made. */
 export interface BuildQuestion {

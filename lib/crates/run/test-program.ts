@@ -3,6 +3,8 @@
 import { filesOfResult } from '../../actions/action.ts';
 import type { FileArtifact } from '../../actions/action.ts';
 import { here } from '../../actions/place.ts';
+import { testKinds } from '../compiled.ts';
+import type { TestProgram } from '../compiled.ts';
 import { linkClosure, ownScripts } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
@@ -10,36 +12,6 @@ import { packageEnv, testEnv } from '../unit/env.ts';
 import { libraryArtifacts, outDirOf, outDirsOf } from '../unit/inputs.ts';
 import { places } from '../unit/places.ts';
 import { featureArgs, ltoArgs } from '../unit/rustc-args.ts';
-
-/** What tests are compiled of: an integration test, a benchmark, the unit tests of another target, or the documentation of a library. */
-export const testKinds = ['lib', 'bin', 'example', 'test', 'bench', 'doc'] as const;
-
-/** A program of tests. */
-export interface TestProgram {
-  readonly package: string;
-  /** The name of its target. */
-  readonly name: string;
-  readonly kind: (typeof testKinds)[number];
-  /** Whether it is rustc's test harness, which takes names of tests and prints a line for each. */
-  readonly harness: boolean;
-  readonly triple: string;
-  /** Cargo's folder of the profile, which has its programs: "/bloomery/target/TRIPLE/debug". */
-  readonly folder: string;
-  /** The name of its file in the folder `deps` there. */
-  readonly file: string;
-  /** The whole command line of what runs doc tests; absent: the program itself. */
-  readonly argv?: readonly string[];
-  /** Its working directory: the folder of its package; of rustdoc that of the workspace. */
-  readonly cwd: string;
-  /** The folder of its package on the host. */
-  readonly hostDir: string;
-  /** What cargo sets when it runs the program. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Folders of the host that it was compiled with, by their places. */
-  readonly mounts: Readonly<Record<string, string>>;
-  /** Files by their places: OUT_DIR of its package, and libraries. */
-  readonly files: Readonly<Record<string, FileArtifact>>;
-}
 
 /** The name of an output of a unit that is no library and no program of `bin`: "tests/NAME", "examples/NAME". `own`: in front of the name. */
 export function otherOutputName({ unit }: PlannedUnit, own: string): string {
@@ -168,17 +140,4 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
 /** The user's folders, the toolchain, and the package where it is none of the user's own. */
 function mountsOf({ place, trees, toolchain }: PlannedUnit): TestProgram['mounts'] {
   return { [here]: trees.common, [places.toolchain]: toolchain.sysroot, ...(place.immutable ? { [place.mount]: place.hostDir } : {}) };
-}
-
-/** Whether a value of a record is a test program. */
-export function isTestProgram(value: unknown): value is TestProgram {
-  const isTable = (one: unknown): one is Readonly<Record<string, unknown>> =>
-    typeof one === 'object' && one !== null && !Array.isArray(one);
-  const areTexts = (one: unknown): boolean => isTable(one) && Object.values(one).every((text) => typeof text === 'string');
-  if (!isTable(value)) return false;
-  const { kind, harness, env, mounts, files } = value;
-  const texts = [value['package'], value['name'], value['triple'], value['folder'], value['file'], value['cwd'], value['hostDir']];
-  const isKind = testKinds.some((one) => one === kind) && typeof harness === 'boolean';
-  const areFiles = isTable(files) && Object.values(files).every((file) => isTable(file) && typeof file['digest'] === 'string');
-  return isKind && areFiles && areTexts(env) && areTexts(mounts) && texts.every((text) => typeof text === 'string');
 }
