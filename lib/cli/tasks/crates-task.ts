@@ -77,6 +77,7 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     };
     const sysroot = await sysrootOf(task, cache);
     const linked = sysroot ? projects.map((project) => ({ ...project, sysroot })) : projects;
+    const tests = args.has('run-tests') ? await testsPart() : undefined;
     const messages = await messagesOf(task, out, cache);
     const report = messages ? messages.quiet(watch.report) : watch.report;
     const watched = messages ? { watchUnits: messages.watch } : {};
@@ -87,8 +88,7 @@ export async function compileProjects(task: Task): Promise<Outcome> {
       },
     );
     await messages?.finish(true);
-    const runs = args.has('run-tests');
-    if (!args.has('json') && !runs && !messages)
+    if (!args.has('json') && !tests && !messages)
       for (const path of [...bins.values()].flatMap((one) => Object.values(one))) task.print(relative(host.cwd, path) || path);
     const published = compiled.projects.map(({ project: { name } }) => ({ name, bins: { ...bins.get(name) } }));
     const seconds = (performance.now() - startMs) / 1000;
@@ -96,7 +96,7 @@ export async function compileProjects(task: Task): Promise<Outcome> {
     const title = projects.map(({ name }) => name).join(', ');
     const recorded = await watch.finish(title, compiled, { cache, name: title });
     noteBareBuild(task);
-    const tested = runs ? await testResults(task, compiled.projects, bins, out, cache) : undefined;
+    const tested = await tests?.testResults(task, compiled.projects, bins, out, cache);
     const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
     const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
     const json = { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...recorded, ...tested?.json };
@@ -188,9 +188,9 @@ interface TestRuns {
   ): Promise<{ readonly exitCode: number; readonly json: Readonly<Record<string, Json>> }>;
 }
 
-async function testResults(...args: Parameters<TestRuns['testResults']>): ReturnType<TestRuns['testResults']> {
+async function testsPart(): Promise<TestRuns> {
   const { optionalPart } = await import('../optional-parts.ts');
-  return (await optionalPart<TestRuns>(repository, 'tests', 'run tests', ['testResults'])).testResults(...args);
+  return await optionalPart<TestRuns>(repository, 'tests', 'run tests', ['testResults']);
 }
 
 /** What lib/cli/tasks/cargo-messages-task.ts has. */
