@@ -30,6 +30,7 @@ export const argumentRows: readonly Row[] = [
 export const variableRows: readonly Row[] = [
   { what: /^(PWD|OLDPWD|SHLVL|_)=/, reason: 'set by the shell that writes cargo’s calls down' },
   { what: /^CARGO_BIN_EXE_[^=]*-[^=]*=/, reason: 'that shell drops variables whose name has a dash' },
+  { what: /^(RUSTC_WORKSPACE_WRAPPER|CLIPPY_ARGS)=/, reason: 'what cargo clippy starts cargo with, so that all calls have it' },
   { what: /^RUSTC_WRAPPER=/, reason: 'the wrapper that writes them down' },
   { what: /^(CARGO_MAKEFLAGS|MAKEFLAGS|MFLAGS|NUM_JOBS)=/, reason: 'how many may run at once; no result depends on it' },
   { what: /^(RUSTC|RUSTDOC)=/, reason: 'the programs of the toolchain: cargo hands on how it was told to call them, we name their place' },

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
-import { outputOf } from '../../core/sh.ts';
+import { outputOf, run } from '../../core/sh.ts';
 import { compareCalls, compareWithCargo } from './differential.ts';
 import type { Comparison } from './differential.ts';
 import type { NormalCall } from './differential-call.ts';
@@ -20,6 +20,8 @@ const report = (): void => {};
 const test = suite('compareWithCargo');
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-differential-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
+
+const hasClippy = (await run(['cargo', 'clippy', '-V'], { cwd: '/', env: hostEnv, signal })).exitCode === 0;
 
 /** Copies a fixture under its own name, so that paths between fixtures hold. */
 async function checkout(name: string): Promise<string> {
@@ -91,6 +93,7 @@ test('tests, benchmarks and examples, built, tested and checked', async () => {
   assertSame(await compare(tests, { command: 'test', selection: ['--all-targets'], profile: 'release' }), 19);
   assertSame(await compare(tests, { command: 'check', selection: all }), 21);
   assertSame(await compare(tests, { command: 'check' }), 8);
+  if (hasClippy) assertSame(await compare(tests, { command: 'check', clippy: [], selection: all }), 21);
   assertSame(await compare(tests, { packages: ['app'], selection: ['--test=folder', '--example=plain'] }), 9);
 });
 

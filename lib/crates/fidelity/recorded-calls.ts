@@ -134,6 +134,8 @@ export async function recordCargo(project: Project, options: RecordingOptions, {
     RUSTC: toolchain.rustc,
     RUSTC_WRAPPER: program,
     ...(rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {}),
+    // What `cargo clippy` starts `cargo check` with.
+    ...(project.clippy ? { RUSTC_WORKSPACE_WRAPPER: join(toolchain.sysroot, 'bin/clippy-driver'), CLIPPY_ARGS: '' } : {}),
     ...project.env,
   };
   // One at a time: two scripts may want the same library made.
