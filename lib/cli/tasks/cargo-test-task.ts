@@ -30,7 +30,8 @@ export async function testResults(
   cache: Cache,
 ): Promise<TestSummary> {
   const { args, host, signal, report } = task;
-  const bubblewrap = await requireBubblewrap(task);
+  let found: Promise<Bubblewrap> | undefined;
+  const bubblewrap = (): Promise<Bubblewrap> => (found ??= requireBubblewrap(task, cache));
   const results: ProgramResult[] = [];
   for (const compiled of projects) {
     const { name, env } = compiled.project;
@@ -125,8 +126,8 @@ export function junitText(results: readonly ProgramResult[]): string {
 }
 
 /** Tests run with the user's rights, but their programs name places that only a mount namespace has. */
-async function requireBubblewrap({ host, signal }: Task): Promise<Bubblewrap> {
-  const sandbox = await requireSandbox(true, host.env['PATH'] ?? '', signal);
+async function requireBubblewrap({ host, signal }: Task, { root }: Cache): Promise<Bubblewrap> {
+  const sandbox = await requireSandbox(true, host.env['PATH'] ?? '', signal, root);
   if (sandbox.kind === 'bubblewrap') return sandbox;
   throw cannot('run tests', 'bubblewrap is needed to show them the paths that they were compiled with', { blame: 'host' });
 }

@@ -23,7 +23,8 @@ import type { RootEntry } from './test-view.ts';
 
 export interface TestOptions {
   readonly cache: Cache;
-  readonly bubblewrap: Bubblewrap;
+  /** Called when the first program has to run. */
+  readonly bubblewrap: () => Promise<Bubblewrap>;
   /** The outputs of a project by their names. */
   readonly outputs: ReadonlyMap<string, Output>;
   /** Tests of documentation, which rustdoc compiles and runs. They run after all others. */
@@ -226,14 +227,14 @@ class Running {
     return { cases: ran.flatMap(({ cases }) => cases), output: outputs.join('\n'), failed: ran.some(({ failed }) => failed) };
   }
 
-  #start(program: TestProgram, mounts: Readonly<Record<string, string>>, words: readonly string[]): Promise<RunResult> {
+  async #start(program: TestProgram, mounts: Readonly<Record<string, string>>, words: readonly string[]): Promise<RunResult> {
     const { bubblewrap, env, signal } = this.#options;
     const command = program.argv ?? [`${program.folder}/deps/${program.file}`];
     const given = program.argv ? words.flatMap((word) => ['--test-args', word]) : words;
     const readOnly: Record<string, string> = program.argv ? { [places.deps]: join(this.#scratch, places.deps) } : {};
-    const argv = testArgv(bubblewrap, { entries: this.#entries, mounts, readOnly }, program.cwd, [...command, ...given]);
+    const argv = testArgv(await bubblewrap(), { entries: this.#entries, mounts, readOnly }, program.cwd, [...command, ...given]);
     const library = [program.env['LD_LIBRARY_PATH'], env['LD_LIBRARY_PATH']].filter((path) => path !== undefined && path !== '');
-    return run(argv, { cwd: program.hostDir, env: { ...env, ...program.env, LD_LIBRARY_PATH: library.join(':') }, signal });
+    return await run(argv, { cwd: program.hostDir, env: { ...env, ...program.env, LD_LIBRARY_PATH: library.join(':') }, signal });
   }
 }
 
