@@ -16,12 +16,22 @@ const checkout = join(dir, 'checkout');
 await cp(join(repository, 'fixtures/crates-tests'), checkout, { recursive: true });
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-const cache = ['--cache', join(dir, 'cache'), '--out', join(dir, 'out'), '--quiet'];
+const cache = ['--cache', join(dir, 'cache'), '--quiet'];
 
 function crates(...words: readonly string[]): Promise<RunResult> {
   const end = words.indexOf('--');
   const [own, after] = end === -1 ? [words, []] : [words.slice(0, end), words.slice(end)];
-  return run([process.execPath, join(repository, 'tasks/crates.ts'), checkout, ...own, ...cache, ...after], { cwd: dir, env });
+  return run(
+    [
+      process.execPath,
+      join(repository, 'tasks/crates.ts'),
+      checkout,
+      ...(own.includes('--out') ? own : [...own, '--out', join(dir, 'out')]),
+      ...cache,
+      ...after,
+    ],
+    { cwd: dir, env },
+  );
 }
 
 /** The summary line. */
@@ -69,6 +79,15 @@ test('a data file that changes is a reason to run again, and a failure is exit 1
   assert.match(last(await crates('--package', 'app', '--run-tests')), /; \d+ programs not run \(--no-fail-fast runs all\)$/);
   await writeFile(data, '2\n');
   assert.match(last(await crates('--package', 'app', '--run-tests')), / from the cache: 9 passed, 0 failed, 1 ignored$/);
+});
+
+test('a folder of outputs in the package is no reason to run a test again', async () => {
+  const words = ['--package', 'helper', '--run-tests', '--out', join(checkout, 'helper/build/out')];
+  await crates(...words);
+  assert.match(last(await crates(...words)), '0 tests, 0 from the cache');
+  const again = JSON.parse(last(await crates(...words, '--json')));
+  assert.ok(again.programs.every(({ fromCache }: { fromCache: boolean }) => fromCache));
+  await rm(join(checkout, 'helper/build'), { recursive: true });
 });
 
 test('flags that need others are refused without them', async () => {
