@@ -91,7 +91,7 @@ async function summaryOf(task: Task, projects: readonly CompiledProject[], resul
     passed: !bad,
     fromCache: cached,
     seconds: Math.round(durationMs) / 1000,
-    tests: cases.map(({ name: test, result }): Json => ({ name: test, result })),
+    tests: cases.map(({ name: test, result, output }): Json => ({ name: test, result, ...(output === '' ? {} : { output }) })),
   }));
   const isBad = results.some((one) => one.failed);
   return { exitCode: isBad ? 1 : 0, json: { passed, failed, ignored, fromCache, notRun: left, programs: programsJson } };

@@ -1,7 +1,7 @@
 // Output of rustc's test harness, as programs printed it.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseHarness, parseList } from './libtest.ts';
+import { harnessFlags, parseHarness, parseList } from './libtest.ts';
 
 const printed = `
 running 4 tests
@@ -47,6 +47,17 @@ test('text between a name and its result, as with --nocapture, hides no failure'
 test('a harness that does not come to its summary is not finished', () => {
   const report = parseHarness('running 2 tests\ntest one ... ok\n');
   assert.equal([report.finished, report.cases.length], [false, 1]);
+});
+
+test('a run of one test gets the flags with their values, and no other names', () => {
+  assert.equal(harnessFlags(['one', '--exact', '--test-threads', '2', '--skip', 'x', '--ignored', '--format=terse']), [
+    '--test-threads',
+    '2',
+    '--skip',
+    'x',
+    '--ignored',
+    '--format=terse',
+  ]);
 });
 
 test('tests and benchmarks are listed', () => {

@@ -39,6 +39,17 @@ export function parseList(stdout: string): readonly string[] {
   return [...stdout.matchAll(/^(.+): (?:test|benchmark)$/gm)].map(([, name = '']) => name);
 }
 
+/** Flags of the harness whose value is the next word. */
+const withValue = ['--test-threads', '--skip', '--logfile', '--color', '--format', '--shuffle-seed', '-Z'];
+
+/** The flags among words for the harness, without names of tests and without --exact: what a run of one test by its name gets. */
+export function harnessFlags(words: readonly string[]): readonly string[] {
+  return words.filter((word, index) => {
+    const isValue = withValue.includes(words[index - 1] ?? '');
+    return isValue || (word.startsWith('-') && word !== '--exact');
+  });
+}
+
 /** `---- NAME stdout ----` and what follows. */
 function failureOutputs(text: string): ReadonlyMap<string, string> {
   const outputs = new Map<string, string>();

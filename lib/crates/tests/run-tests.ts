@@ -15,7 +15,7 @@ import { run } from '../../core/sh.ts';
 import type { RunResult } from '../../core/sh.ts';
 import { materialize } from '../compiled.ts';
 import type { Output, TestProgram } from '../compiled.ts';
-import { parseHarness, parseList } from './libtest.ts';
+import { harnessFlags, parseHarness, parseList } from './libtest.ts';
 import type { TestCase } from './libtest.ts';
 import { places } from '../unit/places.ts';
 import { countedEnv, testArgv } from './test-view.ts';
@@ -211,12 +211,12 @@ class Running {
     if (!perTest || !program.harness || program.argv) return outcomeOf(program, await this.#start(program, mounts, words), words);
     const listed = await this.#start(program, mounts, ['--list', '--format', 'terse', ...words]);
     if (listed.exitCode !== 0) return outcomeOf(program, listed, words);
-    const flags = words.filter((word) => word.startsWith('-'));
+    const flags = harnessFlags(words);
     const limit = pLimit(jobs);
     const ran = await Promise.all(
       parseList(listed.stdout).map((name) =>
         limit(async () => {
-          const result = await this.#start(program, mounts, [...flags.filter((flag) => flag !== '--exact'), '--exact', name]);
+          const result = await this.#start(program, mounts, [...flags, '--exact', name]);
           const one = outcomeOf(program, result, words);
           const cases = one.failed && one.cases.length === 0 ? [{ name, result: 'failed' as const, output: one.output }] : one.cases;
           return { ...one, cases: cases.map((found) => ({ ...found, durationMs: result.durationMs })) };
