@@ -12,9 +12,11 @@ await task(
     about: 'Compiles a Cargo project as cargo would, one rustc per unit in parallel, with a cache shared by all checkouts.',
     count: [0, 1],
     flags: projectFlags,
+    after: 'WORDS...',
     examples: [
       'npx zx tasks/crates.ts ../hexyl --release',
       'npx zx tasks/crates.ts kernel --triple x86_64-unknown-none --build-std core,alloc --profile system',
+      'npx zx tasks/crates.ts ../hexyl --run-tests -- parse',
       'npx zx tasks/crates.ts --set projects.toml --profile system --out out/tools',
     ],
   },

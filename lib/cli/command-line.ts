@@ -15,6 +15,8 @@ export interface Flag {
    * a word of its own.
    */
   readonly implied?: { readonly value: string; readonly follows: (word: string) => boolean };
+  /** A letter that means the same: -p. */
+  readonly short?: string;
   readonly help: string;
 }
 
@@ -116,7 +118,8 @@ export function parseCommandLine(usage: Usage, words: readonly string[]): Comman
 export function helpText(usage: Usage): string {
   const rows = Object.entries({ ...usage.flags, ...helpFlag }).map(([name, flag]: [string, Flag]) => {
     const value = flag.type === 'boolean' ? '' : flag.implied ? ` [${flag.value ?? 'TEXT'}]` : ` ${flag.value ?? 'TEXT'}`;
-    return [`--${name}${value}${flag.multiple ? ' ...' : ''}`, flag.help] as const;
+    const short = flag.short === undefined ? '' : `-${flag.short}, `;
+    return [`${short}--${name}${value}${flag.multiple ? ' ...' : ''}`, flag.help] as const;
   });
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   return [
@@ -145,7 +148,10 @@ function withImplied(flags: Record<string, Flag>, argv: readonly string[]): read
 
 function parsedOr(flags: Record<string, Flag>, argv: readonly string[], hint: string): ReturnType<typeof parseArgs> {
   const options = Object.fromEntries(
-    Object.entries(flags).map(([name, flag]) => [name, { type: flag.type, multiple: flag.multiple ?? false }]),
+    Object.entries(flags).map(([name, flag]) => [
+      name,
+      { type: flag.type, multiple: flag.multiple ?? false, ...(flag.short === undefined ? {} : { short: flag.short }) },
+    ]),
   );
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true, tokens: true });

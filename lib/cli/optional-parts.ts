@@ -8,6 +8,7 @@ import { cannot } from '../core/errors.ts';
 /** By the name that `tasks/copy.ts --with` takes; paths in the repository. */
 export const optionalParts = {
   'binary-caches': 'lib/cli/closure/closure-cache-verbs.ts',
+  'cargo-messages': 'lib/cli/tasks/cargo-messages-task.ts',
   'cloud-hypervisor': 'lib/boot/cloud-hypervisor.ts',
   'cookbook-sources': 'lib/cli/fetch/fetch-cookbook.ts',
   'debian-sources': 'lib/cli/fetch/fetch-archives-task.ts',
@@ -20,6 +21,7 @@ export const optionalParts = {
   rebuild: 'lib/cli/tasks/cache-rebuild.ts',
   replace: 'lib/cli/closure/closure-replace-verb.ts',
   sysroots: 'lib/cookbook/cross-tools.ts',
+  tests: 'lib/cli/tasks/cargo-test-task.ts',
 } as const;
 
 /** Whether this copy of the repository has a part. */

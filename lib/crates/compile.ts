@@ -20,7 +20,8 @@ export async function compile(projects: readonly Project[], options: CompileOpti
   const handOver = options.handOver ?? ((compiled: CompiledProject) => checkOutputs(compiled, cache));
   const jobs = options.jobs ?? availableParallelism();
   const requests = await chooseToolchains(projects, options, context);
-  const plain = !options.explain && !options.observe && !options.verbose && Object.keys(options.allow ?? {}).length === 0;
+  const plain =
+    !options.explain && !options.observe && !options.watchUnits && !options.verbose && Object.keys(options.allow ?? {}).length === 0;
   const memory = plain ? await openBuildMemory({ requests, options, jobs }, context) : undefined;
   const before = await memory?.recall();
   if (before) {
@@ -39,12 +40,16 @@ export async function compile(projects: readonly Project[], options: CompileOpti
 
 /** A build with nothing new. */
 async function repeat(
-  { units, told, outputs }: BuildAnswer,
+  { units, told, outputs, docTests }: BuildAnswer,
   projects: readonly Project[],
   handOver: (compiled: CompiledProject) => Promise<void>,
   { report }: Context,
 ): Promise<Compiled> {
-  const compiled = projects.map((project, index) => ({ project, outputs: outputs[index] ?? new Map<string, Output>() }));
+  const compiled = projects.map((project, index) => ({
+    project,
+    outputs: outputs[index] ?? new Map<string, Output>(),
+    docTests: docTests[index] ?? [],
+  }));
   for (const one of compiled) await handOver(one);
   report({ kind: 'planned', units });
   for (const event of told) report(event);

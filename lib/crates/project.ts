@@ -20,6 +20,9 @@ export interface Sysroot {
   readonly tools: Readonly<Record<string, Digest>>;
 }
 
+/** `test` builds what `cargo test` runs; `check` compiles metadata only. */
+export type CargoCommand = 'build' | 'test' | 'check';
+
 export interface Project {
   /** Names its results where several projects are built at once. */
   readonly name: string;
@@ -30,6 +33,12 @@ export interface Project {
   /** Empty and no `lib`: everything that `cargo build` builds. */
   readonly bins: readonly string[];
   readonly lib: boolean;
+  /** Further words of cargo's command line that choose targets and packages: "--tests", "--example=x", "--workspace". */
+  readonly selection?: readonly string[];
+  /** The command of cargo that plans it; absent: build. */
+  readonly command?: CargoCommand;
+  /** Its own packages are compiled by clippy-driver, as `cargo clippy` does, with these further words for it. */
+  readonly clippy?: readonly string[] | undefined;
   readonly features: readonly string[];
   readonly defaultFeatures: boolean;
   /** "dev", "release", "system" or one that the project declares. */
@@ -71,10 +80,11 @@ export function selectionArgs(project: Project, targets: readonly string[]): rea
   const repeated = (flag: string, values: readonly string[]): string[] => values.flatMap((value) => [flag, value]);
   return [
     ...repeated('--target', targets),
-    ...profileArgs(project.profile),
+    ...profileArgs(project),
     ...repeated('--package', project.packages),
     ...repeated('--bin', project.bins),
     ...(project.lib ? ['--lib'] : []),
+    ...(project.selection ?? []),
     ...(project.features.length > 0 ? ['--features', project.features.join(',')] : []),
     ...(project.defaultFeatures ? [] : ['--no-default-features']),
     ...repeated('--config', project.cargoConfigs),
@@ -89,7 +99,9 @@ export function triplesOf({ triple, moreTriples = [] }: Project): readonly strin
   return triple === undefined ? [] : [...new Set([triple, ...moreTriples])];
 }
 
-function profileArgs(profile: string): readonly string[] {
+/** `cargo test` has a profile of its own in place of dev. */
+function profileArgs({ profile, command }: Project): readonly string[] {
+  if (profile === 'dev' && command === 'test') return ['--profile', 'test'];
   if (profile !== 'system') return ['--profile', profile];
   return [
     '--profile',

@@ -31,13 +31,40 @@ export interface SuiteTest {
   readonly ms: number;
 }
 
-/** The text of a report file about the tests of one suite. A test has passed, or its result says how it failed. */
+/** The text of a report file about the tests of one suite. A test has passed, was ignored, or its result says how it failed. */
 export function testSuiteXml(name: string, tests: readonly SuiteTest[]): string {
-  const bad = tests.filter(({ result }) => result !== 'passed').length;
-  const seconds = (ms: number): string => (ms / 1000).toFixed(3);
-  const time = seconds(tests.reduce((sum, { ms }) => sum + ms, 0));
-  const counts = `tests="${tests.length}" failures="${bad}" errors="0" skipped="0" time="${time}"`;
-  const cases = tests.flatMap(({ path, result, output, ms }) => {
+  return testSuitesXml([{ name, tests }]);
+}
+
+/** The same of several suites. `ms`: how long a suite took, where that is not the sum of its tests. */
+export function testSuitesXml(
+  suites: readonly { readonly name: string; readonly tests: readonly SuiteTest[]; readonly ms?: number }[],
+): string {
+  const counts = (tests: readonly SuiteTest[], ms: number): string => {
+    const count = (is: (result: string) => boolean): number => tests.filter(({ result }) => is(result)).length;
+    const bad = count((result) => result !== 'passed' && result !== 'ignored');
+    return `tests="${tests.length}" failures="${bad}" errors="0" skipped="${count((result) => result === 'ignored')}" time="${seconds(ms)}"`;
+  };
+  const timed = suites.map((suite) => ({ ...suite, ms: suite.ms ?? suite.tests.reduce((sum, { ms }) => sum + ms, 0) }));
+  const total = timed.reduce((sum, { ms }) => sum + ms, 0);
+  const lines = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${counts(
+      suites.flatMap(({ tests }) => tests),
+      total,
+    )}>`,
+    ...timed.flatMap(({ name, tests, ms }) => [
+      `  <testsuite name="${escaped(name)}" ${counts(tests, ms)}>`,
+      ...testLines(tests),
+      '  </testsuite>',
+    ]),
+    '</testsuites>',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function testLines(tests: readonly SuiteTest[]): readonly string[] {
+  return tests.flatMap(({ path, result, output, ms }) => {
     const at = path.lastIndexOf('::');
     const [group, own] = at === -1 ? ['', path] : [path.slice(0, at), path.slice(at + 2)];
     const open = `    <testcase classname="${escaped(group)}" name="${escaped(own)}" time="${seconds(ms)}">`;
@@ -45,18 +72,15 @@ export function testSuiteXml(name: string, tests: readonly SuiteTest[]): string 
     const inner =
       result === 'passed'
         ? `      <system-out>${text}</system-out>`
-        : `      <failure type="${escaped(result)}" message="${escaped(output[0] ?? result)}">${text}</failure>`;
+        : result === 'ignored'
+          ? '      <skipped/>'
+          : `      <failure type="${escaped(result)}" message="${escaped(output[0] ?? result)}">${text}</failure>`;
     return [open, inner, '    </testcase>'];
   });
-  const lines = [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites ${counts}>`,
-    `  <testsuite name="${escaped(name)}" ${counts}>`,
-    ...cases,
-    '  </testsuite>',
-    '</testsuites>',
-  ];
-  return `${lines.join('\n')}\n`;
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(3);
 }
 
 function caseLines(one: JUnitCase): readonly string[] {

@@ -188,7 +188,7 @@ export class TreeDigests {
 export interface TreeOptions {
   /** Leaves out what git ignores, where the folder is in a git repository. */
   readonly gitignore?: boolean;
-  /** Names directly in the folder that are left out. */
+  /** Paths relative to the folder that are left out. */
   readonly ignore?: readonly string[];
   /** False: folders below that have a Cargo.toml, which are packages of their own, are left out. */
   readonly nested?: boolean;
@@ -235,8 +235,8 @@ function allBelow(dir: string, ignore: ReadonlySet<string>, follow: boolean, obs
     if (around.has(real)) return; // a link to a folder above it
     around.add(real);
     for (const entry of observations.entries(folder) ?? []) {
-      if (prefix === '' && ignore.has(entry.name)) continue;
       const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
+      if (ignore.has(name)) continue;
       names.push(name);
       if (entry.isDirectory()) {
         observations.setFolder(`${dir}/${name}`);

@@ -9,10 +9,10 @@ const root = join(import.meta.dirname, '../../..');
 /** Files with the task itself, types included. A limit goes down with the closure, and up with a reason. */
 const most: Readonly<Record<string, number>> = {
   'test-boot.ts': 56,
-  'tasks/build.ts': 246,
+  'tasks/build.ts': 247,
   'tasks/cache.ts': 27,
   'tasks/closure.ts': 33,
-  'tasks/crates.ts': 81,
+  'tasks/crates.ts': 82,
   'tasks/explain.ts': 19,
   'tasks/fetch.ts': 40,
   'tasks/image.ts': 39,

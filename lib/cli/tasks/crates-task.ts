@@ -3,9 +3,11 @@ import { basename, relative, resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { openCache } from '../../cache/cache.ts';
 import type { Cache } from '../../cache/cache.ts';
+import type { Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
 import { compile } from '../../crates/compile.ts';
-import type { CompiledProject } from '../../crates/compiled.ts';
+import type { CompiledProject, UnitWatch } from '../../crates/compiled.ts';
 import { projectSet } from '../../crates/project.ts';
 import { publish } from '../../crates/compiled.ts';
 import type { Project, Sysroot } from '../../crates/project.ts';
@@ -17,9 +19,27 @@ import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
 export const projectFlags = {
-  package: { type: 'string', value: 'P', multiple: true, help: 'build this package of the workspace' },
+  package: { type: 'string', value: 'P', multiple: true, short: 'p', help: 'build this package of the workspace' },
   bin: { type: 'string', value: 'B', multiple: true, help: 'build only this binary' },
   lib: { type: 'boolean', help: 'build only the library' },
+  bins: { type: 'boolean', help: 'build all binaries' },
+  example: { type: 'string', value: 'E', multiple: true, help: 'build this example; --examples: all' },
+  examples: { type: 'boolean', help: 'build all examples' },
+  test: { type: 'string', value: 'T', multiple: true, help: 'build this test; --tests: all' },
+  tests: { type: 'boolean', help: 'build all tests' },
+  bench: { type: 'string', value: 'B', multiple: true, help: 'build this benchmark; --benches: all' },
+  benches: { type: 'boolean', help: 'build all benchmarks' },
+  'all-targets': { type: 'boolean', help: 'build everything: --lib --bins --tests --benches --examples' },
+  workspace: { type: 'boolean', help: 'all packages of the workspace' },
+  exclude: { type: 'string', value: 'P', multiple: true, help: 'all packages of the workspace but this one (with --workspace)' },
+  check: { type: 'boolean', help: 'only check, as cargo check: compile metadata, and nothing that can be run' },
+  clippy: { type: 'boolean', help: 'check with the lints of clippy; words after -- are for it' },
+  'message-format': { type: 'string', value: 'F', help: 'human (default), or json: the lines that cargo prints, for editors' },
+  'run-tests': { type: 'boolean', help: 'run the tests as cargo test does, those that changed; words after -- are for them' },
+  'per-test': { type: 'boolean', help: 'with --run-tests: a process for each test' },
+  'no-fail-fast': { type: 'boolean', help: 'with --run-tests: run all programs of tests, also after a failure' },
+  rerun: { type: 'boolean', help: 'with --run-tests: run also the tests whose results are in the cache' },
+  junit: { type: 'string', value: 'FILE', help: 'with --run-tests: write the results as JUnit XML' },
   release: { type: 'boolean', help: 'the release profile of the project' },
   profile: { type: 'string', value: 'P', help: 'dev (default), release, system (that of images) or one that the project declares' },
   triple: {
@@ -44,6 +64,7 @@ export const projectFlags = {
 export async function compileProjects(task: Task, opened?: Cache): Promise<Outcome> {
   const { args, host, signal } = task;
   const startMs = performance.now();
+  checkFlags(args);
   const projects = await projectsOf(task);
   const out = task.path(args.text('out') ?? 'out');
   const watch = watchBuild(task);
@@ -57,21 +78,49 @@ export async function compileProjects(task: Task, opened?: Cache): Promise<Outco
     };
     const sysroot = await sysrootOf(task, cache);
     const linked = sysroot ? projects.map((project) => ({ ...project, sysroot })) : projects;
-    const compiled = await compile(linked, { cache, ...compilerOptions(task), handOver }, { signal, report: watch.report });
-    if (!args.has('json'))
+    const tests = args.has('run-tests') ? await testsPart() : undefined;
+    const messages = await messagesOf(task, out, cache);
+    const report = messages ? messages.quiet(watch.report) : watch.report;
+    const watched = messages ? { watchUnits: messages.watch } : {};
+    const compiled = await compile(linked, { cache, ...compilerOptions(task), ...watched, handOver }, { signal, report }).catch(
+      async (error: unknown) => {
+        await messages?.finish(false);
+        throw error;
+      },
+    );
+    await messages?.finish(true);
+    if (!args.has('json') && !tests && !messages)
       for (const path of [...bins.values()].flatMap((one) => Object.values(one))) task.print(relative(host.cwd, path) || path);
     const published = compiled.projects.map(({ project: { name } }) => ({ name, bins: { ...bins.get(name) } }));
     const seconds = (performance.now() - startMs) / 1000;
     const { units, hits, misses } = compiled;
     const title = projects.map(({ name }) => name).join(', ');
-    const watched = await watch.finish(title, compiled, { cache, name: title });
+    const recorded = await watch.finish(title, compiled, { cache, name: title });
     noteBareBuild(task);
+    const tested = await tests?.testResults(task, compiled.projects, bins, out, cache);
     const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
     const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
-    return { json: { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...watched } };
+    const json = { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...recorded, ...tested?.json };
+    return { ...(tested ? { exitCode: tested.exitCode } : {}), json };
   } finally {
     watch.stop();
     if (!opened) await cache.close();
+  }
+}
+
+/** Flags that need others, or exclude them. */
+function checkFlags(args: Task['args']): void {
+  const commands = ['run-tests', 'check', 'clippy'].filter((flag) => args.has(flag));
+  const both = commands[1] ?? (args.has('json') && args.text('message-format')?.startsWith('json') ? 'message-format' : undefined);
+  if (both !== undefined) {
+    throw cannot('read the command line', `--${commands[1] ? commands[0] : 'json'} and --${both} exclude each other`, { blame: 'usage' });
+  }
+  if (args.has('run-tests')) return;
+  const given = ['per-test', 'no-fail-fast', 'rerun', 'junit'].find((flag) => args.has(flag) || args.text(flag) !== undefined);
+  const what = given === undefined ? undefined : `--${given}`;
+  if (what !== undefined) throw cannot(`use ${what}`, 'it needs --run-tests', { blame: 'usage' });
+  if (args.after !== undefined && !args.has('clippy')) {
+    throw cannot('use words after "--"', 'they need --run-tests or --clippy', { blame: 'usage' });
   }
 }
 
@@ -93,6 +142,8 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
     packages: args.list('package'),
     bins: args.list('bin'),
     lib: args.has('lib'),
+    selection: selectionOf(args),
+    ...commandOf(args),
     features: split(args.list('features')),
     defaultFeatures: !args.has('no-default-features'),
     profile: args.text('profile') ?? (args.has('release') ? 'release' : 'dev'),
@@ -110,6 +161,63 @@ export async function projectsOf(task: Task): Promise<readonly Project[]> {
     throw cannot(`read "${file}"`, 'it cannot be opened', { blame: 'usage', cause: error });
   });
   return projectSet(text, file, defaults);
+}
+
+function commandOf(args: Task['args']): Pick<Project, 'command' | 'clippy'> {
+  if (args.has('run-tests')) return { command: 'test' };
+  if (args.has('clippy')) return { command: 'check', clippy: args.after ?? [] };
+  return args.has('check') ? { command: 'check' } : {};
+}
+
+/** The words of cargo for the flags of the same names. */
+function selectionOf(args: Task['args']): readonly string[] {
+  const plain = ['bins', 'examples', 'tests', 'benches', 'all-targets', 'workspace'].flatMap((flag) =>
+    args.has(flag) ? [`--${flag}`] : [],
+  );
+  const named = ['example', 'test', 'bench', 'exclude'].flatMap((flag) => args.list(flag).map((value) => `--${flag}=${value}`));
+  return [...plain, ...named];
+}
+
+/** What lib/cli/tasks/cargo-test-task.ts has. */
+interface TestRuns {
+  testResults(
+    task: Task,
+    projects: readonly CompiledProject[],
+    paths: ReadonlyMap<string, Readonly<Record<string, string>>>,
+    out: string,
+    cache: Cache,
+  ): Promise<{ readonly exitCode: number; readonly json: Readonly<Record<string, Json>> }>;
+}
+
+async function testsPart(): Promise<TestRuns> {
+  const { optionalPart } = await import('../optional-parts.ts');
+  return await optionalPart<TestRuns>(repository, 'tests', 'run tests', ['testResults']);
+}
+
+/** What lib/cli/tasks/cargo-messages-task.ts has. */
+interface Messages {
+  cargoMessages(
+    task: Task,
+    out: string,
+    cache: Cache,
+    ansi: boolean,
+  ): {
+    readonly watch: UnitWatch;
+    readonly quiet: (report: Report) => Report;
+    finish(success: boolean): Promise<void>;
+  };
+}
+
+async function messagesOf(task: Task, out: string, cache: Cache): Promise<ReturnType<Messages['cargoMessages']> | undefined> {
+  const format = task.args.text('message-format') ?? 'human';
+  if (format === 'human') return undefined;
+  if (format !== 'json' && format !== 'json-diagnostic-rendered-ansi') {
+    const hint = 'the formats are human, json and json-diagnostic-rendered-ansi';
+    throw cannot(`use --message-format "${format}"`, 'there is no such format', { blame: 'usage', hint });
+  }
+  const { optionalPart } = await import('../optional-parts.ts');
+  const { cargoMessages } = await optionalPart<Messages>(repository, 'cargo-messages', 'print the lines of cargo', ['cargoMessages']);
+  return cargoMessages(task, out, cache, format !== 'json');
 }
 
 /** What lib/cookbook/cross-tools.ts has. */

@@ -111,13 +111,23 @@ export interface ManifestFacts {
   readonly features?: readonly string[];
   /** `filename` of [[bin]], by the program's name. */
   readonly filenames?: Readonly<Record<string, string>>;
+  /** Targets whose tests bring a main function of their own (`harness = false`): "lib", "test name". */
+  readonly withoutHarness?: readonly string[];
 }
 
-/** Only a manifest with `cargo-features` says anything. */
+/** Only a manifest with `cargo-features` or `harness` says anything. */
 export async function manifestFacts(manifestPath: string): Promise<ManifestFacts> {
   const text = await readFile(manifestPath, 'utf8');
-  if (!mayName(text, 'cargo-features')) return {};
+  if (!mayName(text, 'cargo-features', 'harness')) return {};
   const manifest = parseToml(text);
+  const withoutHarness = [
+    ...(tableOf(manifest['lib'])['harness'] === false ? ['lib'] : []),
+    ...['bin', 'example', 'test', 'bench'].flatMap((kind) => {
+      const tables = manifest[kind];
+      const own = Array.isArray(tables) ? tables.map(tableOf) : [];
+      return own.flatMap(({ name, harness }) => (typeof name === 'string' && harness === false ? [`${kind} ${name}`] : []));
+    }),
+  ];
   const features = manifest['cargo-features'];
   const bins = Array.isArray(manifest['bin']) ? manifest['bin'].map(tableOf) : [];
   const filenames = bins.flatMap(({ name, filename }) =>
@@ -126,6 +136,7 @@ export async function manifestFacts(manifestPath: string): Promise<ManifestFacts
   return {
     ...(Array.isArray(features) ? { features: features.map(String) } : {}),
     ...(filenames.length > 0 ? { filenames: Object.fromEntries(filenames) } : {}),
+    ...(withoutHarness.length > 0 ? { withoutHarness } : {}),
   };
 }
 

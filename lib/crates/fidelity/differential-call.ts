@@ -29,6 +29,8 @@ export const argumentRows: readonly Row[] = [
 /** Of variables, as NAME=VALUE. */
 export const variableRows: readonly Row[] = [
   { what: /^(PWD|OLDPWD|SHLVL|_)=/, reason: 'set by the shell that writes cargo’s calls down' },
+  { what: /^CARGO_BIN_EXE_[^=]*-[^=]*=/, reason: 'that shell drops variables whose name has a dash' },
+  { what: /^(RUSTC_WORKSPACE_WRAPPER|CLIPPY_ARGS)=/, reason: 'what cargo clippy starts cargo with, so that all calls have it' },
   { what: /^RUSTC_WRAPPER=/, reason: 'the wrapper that writes them down' },
   { what: /^(CARGO_MAKEFLAGS|MAKEFLAGS|MFLAGS|NUM_JOBS)=/, reason: 'how many may run at once; no result depends on it' },
   { what: /^(RUSTC|RUSTDOC)=/, reason: 'the programs of the toolchain: cargo hands on how it was told to call them, we name their place' },
@@ -71,7 +73,8 @@ export function callName({ kind, argv, env }: RecordedCall): string {
   if (kind === 'build-script') return `${owner} run build script`;
   const words = joined(argv);
   const types = words.filter((word) => word.startsWith('--crate-type ')).map((word) => word.slice('--crate-type '.length));
-  return `${owner} ${types.join('+')} ${wordAfter(words, '--crate-name ') ?? '?'}`;
+  const tests = words.includes('--test') || words.includes('--cfg test') ? ['test'] : [];
+  return `${owner} ${[...types, ...tests].join('+')} ${wordAfter(words, '--crate-name ') ?? '?'}`;
 }
 
 /** File names (without their ending) that calls write, and who writes them: name, platform and features of the unit. */

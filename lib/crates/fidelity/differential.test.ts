@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
-import { outputOf } from '../../core/sh.ts';
+import { outputOf, run } from '../../core/sh.ts';
 import { compareCalls, compareWithCargo } from './differential.ts';
 import type { Comparison } from './differential.ts';
 import type { NormalCall } from './differential-call.ts';
@@ -20,6 +20,8 @@ const report = (): void => {};
 const test = suite('compareWithCargo');
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-differential-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
+
+const hasClippy = (await run(['cargo', 'clippy', '-V'], { cwd: '/', env: hostEnv, signal })).exitCode === 0;
 
 /** Copies a fixture under its own name, so that paths between fixtures hold. */
 async function checkout(name: string): Promise<string> {
@@ -81,6 +83,18 @@ test('a part of a workspace: a package, a program, features', async () => {
   assertSame(await compare(traps, { ...app, bins: ['never'], defaultFeatures: false, features: ['extra'] }), 18);
   assertSame(await compare(join(traps, 'nested/deep'), { profile: 'release' }), 1);
   assertSame(await compare(traps, { packages: ['both'], lib: true, profile: 'release' }), 7);
+});
+
+test('tests, benchmarks and examples, built, tested and checked', async () => {
+  const tests = await checkout('crates-tests');
+  const all = ['--workspace', '--all-targets'];
+  assertSame(await compare(tests, { selection: all }), 20);
+  assertSame(await compare(tests, { command: 'test', selection: ['--workspace'] }), 18);
+  assertSame(await compare(tests, { command: 'test', selection: ['--all-targets'], profile: 'release' }), 19);
+  assertSame(await compare(tests, { command: 'check', selection: all }), 21);
+  assertSame(await compare(tests, { command: 'check' }), 8);
+  if (hasClippy) assertSame(await compare(tests, { command: 'check', clippy: [], selection: all }), 21);
+  assertSame(await compare(tests, { packages: ['app'], selection: ['--test=folder', '--example=plain'] }), 9);
 });
 
 test('a build that is steered by configuration, with packages from a registry, a patch and git', async () => {

@@ -60,7 +60,11 @@ done
 `;
 
 /** Shell: writes these files, empty, and remembers in $made what they are called. */
-const writeEmpty = `for type in $types; do
+const writeEmpty = `case $emit in
+  *link*) [ -n "$types" ] || types=bin;;
+  *) made=lib$crate$extra types=;;
+esac
+for type in $types; do
   made=lib$crate$extra
   case $type in
     lib|rlib) : >"$out/$made.rlib";;
@@ -130,10 +134,14 @@ export async function recordCargo(project: Project, options: RecordingOptions, {
     RUSTC: toolchain.rustc,
     RUSTC_WRAPPER: program,
     ...(rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {}),
+    // What `cargo clippy` starts `cargo check` with.
+    ...(project.clippy ? { RUSTC_WORKSPACE_WRAPPER: join(toolchain.sysroot, 'bin/clippy-driver'), CLIPPY_ARGS: '' } : {}),
     ...project.env,
   };
   // One at a time: two scripts may want the same library made.
-  const argv = [toolchain.cargo, 'build', '--offline', '--jobs', '1', ...selectionArgs(project, targets), ...sources];
+  const { command = 'build' } = project;
+  const asked = command === 'test' ? [command, '--no-run'] : [command];
+  const argv = [toolchain.cargo, ...asked, '--offline', '--jobs', '1', ...selectionArgs(project, targets), ...sources];
   const { exitCode, stderr } = await run(argv, { cwd: project.dir, env: baseEnv, signal });
   if (exitCode !== 0) throw cannot(`record cargo's calls for "${project.dir}"`, `cargo ended with status ${exitCode}`, { detail: stderr });
   const names = (await readdir(notes)).filter((name) => name.startsWith('call.')).sort(byCodeUnit);

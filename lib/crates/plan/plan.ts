@@ -8,7 +8,7 @@ import type { Digest, Json } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { configEnvOf, overrideOf } from '../cargo/cargo-config.ts';
 import { planningVariables } from '../cargo/config-files.ts';
-import type { LintArgs, Package } from '../cargo/package.ts';
+import type { LintArgs, ManifestFacts, Package } from '../cargo/package.ts';
 import type { PlannedUnit } from './planned-unit.ts';
 import type { Cargo } from './planning.ts';
 import { platformsOf, unstableFeatures, wrappersFor } from './platforms.ts';
@@ -31,7 +31,14 @@ import type { Compilation, Lto } from '../unit/rustc-args.ts';
 export interface Plan {
   readonly units: readonly PlannedUnit[];
   /** For each project the indexes of the units that were asked for. */
-  readonly roots: readonly { readonly project: Project; readonly units: readonly number[] }[];
+  readonly roots: readonly PlanRoots[];
+}
+
+export interface PlanRoots {
+  readonly project: Project;
+  readonly units: readonly number[];
+  /** Units of mode doctest, which nothing compiles: rustdoc runs them once the libraries that they depend on are built. */
+  readonly docTests?: readonly number[];
 }
 
 /** A project with what plans and compiles it. */
@@ -52,9 +59,9 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
   await Promise.allSettled(plans);
   const units: PlannedUnit[] = [];
   const known = new Map<string, number>();
-  const roots: { project: Project; units: number[] }[] = [];
+  const roots: PlanRoots[] = [];
   for (const [at, { project }] of requests.entries()) {
-    const own = (await plans[at]) ?? { units: [], roots: [] };
+    const own = (await plans[at]) ?? { units: [], roots: [], docTests: [] };
     const joined: number[] = [];
     for (const unit of own.units) {
       const renamed = {
@@ -74,7 +81,8 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
       known.set(identity, index);
       joined.push(index);
     }
-    roots.push({ project, units: own.roots.map((root) => joined[root] ?? -1) });
+    const inPlan = (indexes: readonly number[]): readonly number[] => indexes.map((index) => joined[index] ?? -1);
+    roots.push({ project, units: inPlan(own.roots), ...(own.docTests.length > 0 ? { docTests: inPlan(own.docTests) } : {}) });
   }
   return { units, roots };
 }
@@ -83,7 +91,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
 async function planProject(
   request: ProjectRequest,
   context: Context,
-): Promise<{ readonly units: readonly PlannedUnit[]; readonly roots: readonly number[] }> {
+): Promise<{ readonly units: readonly PlannedUnit[]; readonly roots: readonly number[]; readonly docTests: readonly number[] }> {
   const { cargo, project, rustSrc } = request;
   const resolution = await resolveProject(cargo, project, rustSrc, context);
   const tell = (text: string): void => context.report({ kind: 'diagnostic', unit: project.name, text });
@@ -94,9 +102,11 @@ async function planProject(
   const position = new Map(order.map((index, at) => [index, at]));
   const planned: PlannedUnit[] = [];
   for (const index of order) planned.push(plannedUnit(index, common, position, planned));
-  const roots = graph.roots.map((root) => position.get(root) ?? -1);
+  const all = graph.roots.map((root) => position.get(root) ?? -1);
+  const isDocTest = (root: number): boolean => planned[root]?.unit.mode === 'doctest';
+  const [docTests, roots] = [all.filter(isDocTest), all.filter((root) => !isDocTest(root))];
   for (const text of collisions(roots.flatMap((root) => planned[root] ?? []))) tell(text);
-  return { units: planned, roots };
+  return { units: planned, roots, docTests };
 }
 
 /** What the units of a project have in common. */
@@ -169,7 +179,8 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
   const scriptOutput = isOverridden ? (overrideOf(resolution.config, platform.triple, owner.links) ?? []) : undefined;
   // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
   const isMember = common.members.has(unit.pkgId) && !unit.isStd;
-  const wrappers = { all: common.wrappers.all, members: isMember ? common.wrappers.members : undefined };
+  const { all, members, memberEnv } = common.wrappers;
+  const wrappers = { all, members: isMember ? members : undefined, memberEnv: isMember ? memberEnv : undefined };
   const belowHashes = dependencies.map(({ index: on, name, options }) => [name, planned[on]?.hash ?? '', ...options]);
   return {
     ...compilation,
@@ -192,13 +203,13 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
     checkout:
       unit.profile.incremental && !isScriptRun(unit) ? checkoutAt(place.inWorkspace ? resolution.workspaceRoot : owner.dir) : undefined,
     trees,
-    filename: unit.target.kind.includes('bin') ? facts?.filenames?.[unit.target.name] : undefined,
+    filename: unit.target.kind.includes('bin') && !unit.tested ? facts?.filenames?.[unit.target.name] : undefined,
   };
 }
 
 /** What follows from the graph for the command line of a unit. */
 function compilationOf(index: number, common: Common): Compilation {
-  const { cargo, rustSrc, resolution, trees, features } = common;
+  const { cargo, project, rustSrc, resolution, trees, features } = common;
   const unit = resolution.graph.units[index];
   if (!unit) throw new Error(`the unit graph has no unit ${index}`);
   const owner = common.ownerOf(unit);
@@ -214,6 +225,8 @@ function compilationOf(index: number, common: Common): Compilation {
     target: platform.target,
     linker: platform.linker?.word,
     rustflags: platform.rustflags,
+    harness: !withoutHarness(unit, common.manifests.get(owner.manifestPath)?.facts),
+    profileDir: profileDir(project.profile),
     trimmed: trimArgs(trimScopes(unit, features), place, owner, cargo.toolchain),
     primary: common.primaries.has(unit.pkgId) && !unit.isStd,
   };
@@ -271,13 +284,15 @@ function identityOf(
   const record: Json = {
     package: [owner.name, owner.version, owner.source ?? place.dir],
     mode: unit.mode,
+    ...(unit.target.kind.some((kind) => kind === 'test' || kind === 'bench') ? { profileDir: compilation.profileDir } : {}),
     target: [unit.target.name, ...unit.target.kind],
     args: [...plannedArgs(compilation), ...rustflags],
-    profile: unit.profile.name === 'dev' ? 'dev' : 'release',
+    profile: ['dev', 'test'].includes(unit.profile.name) ? 'dev' : 'release',
     rustc: toolchain.verbose,
     targetDigest: targetDigest ?? null,
     dependencies: dependencies.map((words) => [...words]),
     ...(started.some((word) => word !== null) ? { wrappers: started } : {}),
+    ...(wrappers.memberEnv ? { memberEnv: { ...wrappers.memberEnv } } : {}),
     ...(scriptOutput ? { scriptOutput: [...scriptOutput] } : {}),
   };
   return digestRecord(record).slice(0, 16);
@@ -295,8 +310,24 @@ function labelSuffix(unit: Unit): string {
   if (isScriptRun(unit)) return ` (run ${name}build script)`;
   if (isBuildScript(unit)) return ` (${name}build script)`;
   if (isProcMacro(unit)) return ' (proc macro)';
-  if (unit.target.kind.includes('bin')) return ` (bin ${unit.target.name})`;
-  return '';
+  const kind = ['bin', 'example', 'test', 'bench'].find((one) => unit.target.kind.includes(one));
+  const named = kind === undefined ? undefined : `${kind} ${unit.target.name}`;
+  const tests = unit.tested && kind !== 'test' && kind !== 'bench' ? 'tests' : undefined;
+  const words = [named ?? (tests ? 'lib' : undefined), tests, unit.mode === 'check' ? 'check' : undefined];
+  const said = words.filter((word) => word !== undefined);
+  return said.length > 0 ? ` (${said.join(' ')})` : '';
+}
+
+/** Whether the tests of a unit bring a main function of their own. */
+function withoutHarness(unit: Unit, facts: ManifestFacts | undefined): boolean {
+  const kind = ['bin', 'example', 'test', 'bench'].find((one) => unit.target.kind.includes(one));
+  return facts?.withoutHarness?.includes(kind === undefined ? 'lib' : `${kind} ${unit.target.name}`) === true;
+}
+
+/** The name of cargo's folder for the programs of a profile. */
+function profileDir(profile: string): string {
+  if (profile === 'dev' || profile === 'test') return 'debug';
+  return profile === 'bench' || profile === 'system' ? 'release' : profile;
 }
 
 /** Indexes with every unit after its dependencies; stable for one graph. */
@@ -318,7 +349,7 @@ export function collisions(roots: readonly PlannedUnit[]): readonly string[] {
   const first = new Map<string, PlannedUnit>();
   const warnings: string[] = [];
   for (const root of roots) {
-    if (!root.unit.target.kind.includes('bin')) continue;
+    if (!root.unit.target.kind.includes('bin') || root.unit.mode !== 'build') continue;
     const name = `${root.triple}/${root.filename ?? root.unit.target.name}`;
     const other = first.get(name);
     if (!other) first.set(name, root);

@@ -3,7 +3,7 @@ import type { ActionResult } from '../../actions/action.ts';
 import type { Edge } from '../../actions/walk.ts';
 import type { Checkout } from '../../cache/checkouts.ts';
 import type { Digest } from '../../core/digest.ts';
-import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun } from './unit-graph.ts';
+import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun, needsOnlyMetadata } from './unit-graph.ts';
 import type { Sysroot } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
@@ -138,6 +138,6 @@ function edgesOf(node: number, units: readonly PlannedUnit[], isMissing: (node: 
   const early = (unit: PlannedUnit | undefined): boolean => unit !== undefined && hasEarlyMetadata(unit);
   const unit = units[node];
   const direct = (unit?.dependencies ?? []).map(({ index }) => index);
-  if (unit && !early(unit)) return [...reachable(units, direct)].filter(isMissing).map((on) => ({ on, early: false }));
+  if (unit && !needsOnlyMetadata(unit.unit)) return [...reachable(units, direct)].filter(isMissing).map((on) => ({ on, early: false }));
   return [...reachable(units, direct, isMissing)].filter(isMissing).map((on) => ({ on, early: early(units[on]) }));
 }

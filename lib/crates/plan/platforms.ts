@@ -1,7 +1,7 @@
 // What units are compiled for and with: each platform of a unit graph with its conditions, flags and linker, and unstable features of
 // a nightly cargo that change how units are compiled. One project may have several platforms, since its configuration or its packages
 // may name their own.
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
@@ -181,7 +181,7 @@ export function unstableFeatures(
 
 /** Programs that are started in front of rustc, of all packages and of the workspace's members alone; a cache of results is left out. */
 export async function wrappersFor(
-  { cache, hostEnv }: Cargo,
+  { cache, hostEnv, toolchain }: Cargo,
   project: Project,
   config: CargoConfig,
   trees: OwnTrees,
@@ -195,5 +195,16 @@ export async function wrappersFor(
     report({ kind: 'note', text: `${project.name} is compiled without the wrapper "${name}": results are kept in the cache anyway` });
     return undefined;
   };
-  return { all: await found(named.all), members: await found(named.members) };
+  const all = await found(named.all);
+  if (!project.clippy) return { all, members: await found(named.members) };
+  const path = join(toolchain.sysroot, 'bin/clippy-driver');
+  const digest = await cache.digests.file(path);
+  if (digest === undefined) {
+    const hint = toolchain.origin === 'rustup' ? `rustup component add clippy --toolchain ${toolchain.name}` : undefined;
+    throw cannot('lint with clippy', `the toolchain ${toolchain.name} has no clippy-driver`, { blame: 'host', hint });
+  }
+  // The form in which cargo clippy passes words on. Without a path: the toolchain is in the sandbox anyway.
+  const words = project.clippy.map((word) => `${word}__CLIPPY_HACKERY__`).join('');
+  const driver = { word: `${places.toolchain}/bin/clippy-driver`, path: undefined, digest };
+  return { all, members: driver, memberEnv: { CLIPPY_ARGS: words } };
 }

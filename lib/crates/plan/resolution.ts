@@ -99,8 +99,9 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
-    format: 8, // raised when a resolution is written down in another way
+    format: 9, // raised when a resolution is written down in another way
     words,
+    command: project.command ?? 'build',
     toolchain: await toolchainIdentity(toolchain, cache.root),
     rustSrc: rustSrc?.digest ?? null,
     variables: { ...planningVariables(hostEnv, isNightly(toolchain)) },

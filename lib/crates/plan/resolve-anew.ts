@@ -12,10 +12,10 @@ import { lintArgs, lockedPackages, manifestFacts, parseMetadata, workspaceRootOf
 import type { LintArgs, ManifestFacts, Metadata, Package } from '../cargo/package.ts';
 import { askCargo, isStaleLock, openPlanning } from './planning.ts';
 import type { Cargo, Planning } from './planning.ts';
-import { parseUnitGraph } from './unit-graph.ts';
+import { parseUnitGraph, withTested } from './unit-graph.ts';
 import type { UnitGraph } from './unit-graph.ts';
 import { selectionArgs, triplesOf } from '../project.ts';
-import type { Project } from '../project.ts';
+import type { CargoCommand, Project } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
 
@@ -97,11 +97,12 @@ async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined,
   const [packages, stdPackages] = [usedOf(known), usedOf(std)];
   const { workspaceRoot } = known;
   const home = cargoHome(cargo.hostEnv);
+  const tested = new Set(graph.units.filter((unit) => unit.tested).map(({ pkgId }) => pkgId));
   const manifests = await Promise.all(
-    [...packages, ...stdPackages].map(async ({ manifestPath, dir, source }) => ({
+    [...packages, ...stdPackages].map(async ({ id, manifestPath, dir, source }) => ({
       manifestPath,
       lints: await lintArgs(manifestPath, () => workspaceRootOf(dir, home)),
-      facts: source === undefined ? await manifestFacts(manifestPath) : {},
+      facts: source === undefined || tested.has(id) ? await manifestFacts(manifestPath) : {},
     })),
   );
   const resolution: Resolution = {
@@ -207,9 +208,25 @@ export async function unitGraph(
   sources: readonly string[],
   context: Context,
 ): Promise<{ readonly graph: UnitGraph; readonly warnings: string }> {
+  const { command = 'build', selection = [] } = planning.project;
+  const ask = (asked: CargoCommand): ReturnType<typeof unitGraph> => graphFor(planning, asked, targets, { rustSrc, sources }, context);
+  const mayTest = command === 'check' && selection.some((word) => /^--(?:tests?|bench(?:es)?|examples?|all-targets)(?:=|$)/.test(word));
+  if (!mayTest) return await ask(command);
+  const [checked, built] = await Promise.all([ask(command), ask('build')]);
+  return { ...checked, graph: withTested(checked.graph, built.graph) };
+}
+
+async function graphFor(
+  planning: Planning,
+  command: CargoCommand,
+  targets: readonly string[],
+  { rustSrc, sources }: { readonly rustSrc: RustSrc | undefined; readonly sources: readonly string[] },
+  context: Context,
+): ReturnType<typeof unitGraph> {
   const { cargo, project, rustc, overrides, hiding } = planning;
   const args = [
-    'build',
+    command,
+    ...(command === 'test' ? ['--no-run'] : []),
     '--unit-graph',
     '-Z',
     'unstable-options',

@@ -9,7 +9,7 @@ import { targets, unitOf } from '../../dev/testing/sample-units.ts';
 import { Failure } from '../../core/errors.ts';
 import { outputOf } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
-import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun, parseUnitGraph } from './unit-graph.ts';
+import { isBuildScript, isLinkable, isPlainLibrary, isProcMacro, isScriptRun, parseUnitGraph, withTested } from './unit-graph.ts';
 
 const manifest = `[package]
 name = "top"
@@ -165,9 +165,36 @@ const wrong: readonly (readonly [text: string, message: RegExp, exitCode: number
   [graphOf(unit, { ...unit, pkg_id: 7 }), /units\[1\]\.pkg_id is not a text$/, 1],
   [graphOf({ ...unit, target: null }), /units\[0\]\.target is not an object$/, 1],
   [graphOf({ ...unit, profile: { ...profile, lto: undefined } }), /units\[0\]\.profile\.lto is not a text$/, 1],
-  [graphOf({ ...unit, mode: 'test' }), /units\[0\] has the mode "test", which is not a build$/, 1],
+  [graphOf({ ...unit, mode: 'doc' }), /units\[0\] has the mode "doc", which is not known$/, 1],
   [graphOf({ ...unit, dependencies: [{ index: 0 }] }), /units\[0\]\.dependencies\[0\]\.extern_crate_name is not a text$/, 1],
 ];
+
+test('what is checked with its tests follows from the graph of a build', () => {
+  const lib = unitOf(targets.lib);
+  const bin = unitOf(targets.bin);
+  const check = { mode: 'check' as const };
+  const checked = {
+    units: [
+      { ...lib, ...check },
+      { ...lib, ...check },
+      { ...bin, ...check },
+      { ...bin, ...check },
+    ],
+    roots: [1, 2, 3],
+  };
+  const built = {
+    units: [unitOf(targets.lib, { mode: 'test' }), lib, unitOf(targets.bin, { mode: 'test' }), bin],
+    roots: [0, 2, 3],
+  };
+  assert.equal(
+    withTested(checked, built).units.map(({ tested }) => tested),
+    [false, true, false, true],
+  );
+  assert.equal(
+    withTested(checked, { ...built, roots: [1, 3] }).units.map(({ tested }) => tested),
+    [false, false, false, false],
+  );
+});
 
 test('another version or a missing field is named', () => {
   for (const [text, message, exitCode] of wrong) {

@@ -2,8 +2,11 @@
 // compilation: package x target x profile x features x platform. This reader keeps what decides a compilation and ignores the rest.
 import { cannot } from '../../core/errors.ts';
 
-/** What `mode` says: a crate is compiled, or a compiled build script is run. Other modes (test, doc) are not asked for. */
-export type Mode = 'build' | 'run-custom-build';
+/**
+ * What `mode` says: a crate is compiled to what its target is, compiled to a program that tests or measures it, only checked, tested by rustdoc, or a
+ * compiled build script is run.
+ */
+export type Mode = 'build' | 'test' | 'check' | 'doctest' | 'run-custom-build';
 
 export interface Target {
   /** "lib", "bin", "proc-macro", "custom-build", "cdylib", ... */
@@ -13,6 +16,11 @@ export interface Target {
   /** Absolute. */
   readonly srcPath: string;
   readonly edition: string;
+  readonly requiredFeatures: readonly string[];
+  /** What the manifest says of it, as cargo's messages repeat it: whether it is documented, and whether its doc tests and tests are run. */
+  readonly doc: boolean;
+  readonly doctest: boolean;
+  readonly test: boolean;
 }
 
 export interface Profile {
@@ -53,6 +61,8 @@ export interface Unit {
   /** A triple or the path of a JSON target; undefined is the host. */
   readonly platform: string | undefined;
   readonly mode: Mode;
+  /** Whether its tests are compiled: of mode test, or checked with them. The graph does not say the latter (`withTested`). */
+  readonly tested: boolean;
   readonly features: readonly string[];
   readonly isStd: boolean;
   readonly dependencies: readonly Dependency[];
@@ -82,7 +92,7 @@ export function isProcMacro(unit: Unit): boolean {
 
 /** The crate of a build script, which is compiled before it is run. */
 export function isBuildScript(unit: Unit): boolean {
-  return unit.mode === 'build' && unit.target.kind.includes('custom-build');
+  return unit.mode !== 'run-custom-build' && unit.target.kind.includes('custom-build');
 }
 
 export function isScriptRun(unit: Unit): boolean {
@@ -91,7 +101,12 @@ export function isScriptRun(unit: Unit): boolean {
 
 /** Only rlib or lib: what other crates link to, and nothing that a linker makes. */
 export function isPlainLibrary(unit: Unit): boolean {
-  return unit.target.crateTypes.every((type) => type === 'lib' || type === 'rlib');
+  return !unit.tested && unit.target.crateTypes.every((type) => type === 'lib' || type === 'rlib');
+}
+
+/** Whether the metadata of its dependencies is enough to compile it: no linker runs. */
+export function needsOnlyMetadata(unit: Unit): boolean {
+  return !isScriptRun(unit) && (unit.mode === 'check' || isPlainLibrary(unit));
 }
 
 /** A target of [lib], of any type. */
@@ -101,14 +116,13 @@ export function isLibrary({ target }: Unit): boolean {
 
 /** Does it make something that other crates of the same platform link to? */
 export function isLinkable(unit: Unit): boolean {
-  return unit.target.crateTypes.some((type) => ['lib', 'rlib', 'dylib', 'proc-macro'].includes(type));
+  return !unit.tested && unit.target.crateTypes.some((type) => ['lib', 'rlib', 'dylib', 'proc-macro'].includes(type));
 }
 
 function parseUnit(unit: Fields, path: string): Unit {
   const target = record(unit['target'], `${path}.target`);
   const mode = text(unit['mode'], `${path}.mode`);
-  if (mode !== 'build' && mode !== 'run-custom-build')
-    throw cannot('read the unit graph', `${path} has the mode "${mode}", which is not a build`);
+  if (!isMode(mode)) throw cannot('read the unit graph', `${path} has the mode "${mode}", which is not known`);
   return {
     pkgId: text(unit['pkg_id'], `${path}.pkg_id`),
     target: {
@@ -117,10 +131,16 @@ function parseUnit(unit: Fields, path: string): Unit {
       name: text(target['name'], `${path}.target.name`),
       srcPath: text(target['src_path'], `${path}.target.src_path`),
       edition: text(target['edition'], `${path}.target.edition`),
+      requiredFeatures:
+        target['required-features'] === undefined ? [] : list(target['required-features'], `${path}.target.required-features`).map(String),
+      doc: target['doc'] === true,
+      doctest: target['doctest'] === true,
+      test: target['test'] === true,
     },
     profile: parseProfile(record(unit['profile'], `${path}.profile`), `${path}.profile`),
     platform: typeof unit['platform'] === 'string' ? unit['platform'] : undefined,
     mode,
+    tested: mode === 'test',
     features: list(unit['features'], `${path}.features`).map(String),
     isStd: unit['is_std'] === true,
     dependencies: list(unit['dependencies'], `${path}.dependencies`).map((item, index) => {
@@ -133,6 +153,28 @@ function parseUnit(unit: Fields, path: string): Unit {
       };
     }),
   };
+}
+
+function isMode(text: string): text is Mode {
+  return ['build', 'test', 'check', 'doctest', 'run-custom-build'].includes(text);
+}
+
+/**
+ * The graph of a check with what is checked with its tests, which cargo does not print. `built` is the graph of a build of the same selection: it has
+ * a root of mode test for each. Where a target is a root twice, cargo prints the one without tests first.
+ */
+export function withTested(graph: UnitGraph, built: UnitGraph): UnitGraph {
+  const name = ({ pkgId, target, platform }: Unit): string => JSON.stringify([pkgId, target.kind, target.name, platform ?? null]);
+  const rootsOf = ({ units, roots }: UnitGraph): ReadonlyMap<string, readonly number[]> =>
+    Map.groupBy(roots, (root) => (units[root] ? name(units[root]) : ''));
+  const modes = new Map([...rootsOf(built)].map(([key, roots]) => [key, roots.map((root) => built.units[root]?.mode)]));
+  const tested = new Set<number>();
+  for (const [key, roots] of rootsOf(graph)) {
+    if (!modes.get(key)?.includes('test')) continue;
+    const [last] = roots.toSorted((a, b) => b - a);
+    if (last !== undefined) tested.add(last);
+  }
+  return { ...graph, units: graph.units.map((unit, index) => (tested.has(index) ? { ...unit, tested: true } : unit)) };
 }
 
 function parseProfile(profile: Fields, path: string): Profile {

@@ -11,7 +11,7 @@ import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import type { Unit } from '../plan/unit-graph.ts';
 import type { Project } from '../project.ts';
 import { outputsOf, recordedMs } from './build-answer.ts';
-import { targets, unitOf } from '../../dev/testing/sample-units.ts';
+import { packageOf, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import { withScratch } from '../../dev/testing/scratch.ts';
 
 const file = (path: string): FileArtifact => ({ kind: 'file', path, digest: digestBytes(path), sizeBytes: 1, executable: false });
@@ -52,6 +52,25 @@ test('what the linker wrote to other folders keeps its path', () => {
   assert.equal(outputs([built(unitOf(targets.bin), ['my_bin-0123', 'written/src/kernel.map'])]), {
     'my-bin': 'program',
     'written/src/kernel.map': 'written',
+  });
+});
+
+test('tests and examples have folders of their own, and the name of their package where two share one', () => {
+  const testOf = (id: string): BuiltUnit => {
+    const more = { owner: packageOf({ id, name: id }), place: workPlace, trees: { common: '/p', roots: ['/p'], gitFolders: [] } };
+    const toolchain = { sysroot: '/rust' } as PlannedUnit['toolchain'];
+    return built(unitOf({ kind: ['test'], crateTypes: ['bin'], name: 'it' }, { mode: 'test' }), ['it-0123'], {
+      ...more,
+      toolchain,
+      dependencies: [],
+    });
+  };
+  const [one, other] = [testOf('one'), testOf('other')];
+  assert.equal(outputs([one]), { 'tests/it': 'test' });
+  assert.equal(outputs([one, other]), { 'tests/one.it': 'test', 'tests/other.it': 'test' });
+  const example = unitOf({ kind: ['example'], crateTypes: ['bin'], name: 'an-example' });
+  assert.equal(outputs([built(example, ['an_example-0123', 'an_example-0123.d'], { owner: packageOf() })]), {
+    'examples/an-example': 'example',
   });
 });
 

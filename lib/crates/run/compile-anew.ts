@@ -10,7 +10,7 @@ import { openTracer } from '../../actions/sandbox/tracer.ts';
 import { phase } from '../../core/events.ts';
 import type { Context, Event } from '../../core/events.ts';
 import { grant } from '../unit/source-view.ts';
-import { answerOf, outputsOf, recordedMs } from './build-answer.ts';
+import { answerOf, outputsOf, recordedMs, unitCount } from './build-answer.ts';
 import type { Compiled, CompileOptions } from '../compiled.ts';
 import { openDeepKeys, sameSources } from './deep-key.ts';
 import { compilersFor, toolsOf } from '../toolchain/identity.ts';
@@ -50,13 +50,16 @@ export async function compileAnew(
     for (let walks = 1; ; walks++) {
       try {
         const { built, sources } = await buildUnits(build, { ...context, report });
-        const projects = planned.roots.map(({ project, units }) => outputsOf(project, units, built));
+        const projects = planned.roots.map((root) => {
+          const docTests = (root.docTests ?? []).flatMap((node) => planned.units[node] ?? []);
+          return outputsOf(root.project, root.units, built, docTests);
+        });
         const handed = projects.map((one) => handing(() => handOver(one)));
         await Promise.allSettled(handed); // nothing is written any more when one of them fails
         await Promise.all(handed);
-        const skipped = planned.units.flatMap(({ hash }, node) => (built.has(node) ? [] : [hash]));
+        const skipped = planned.units.flatMap(({ hash, unit }, node) => (built.has(node) || unit.mode === 'doctest' ? [] : [hash]));
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
-        const units = planned.units.length;
+        const units = unitCount(planned);
         // After a second walk, not everything that was told is in its place.
         const answer = walks === 1 && (await sameSources(sources, cache)) ? await answerOf(planned, projects, told, options) : undefined;
         const counts = { units, hits: units - reports.runs, misses: reports.runs, below: skipped.length, remembered: 0 };
@@ -98,8 +101,8 @@ async function open(
     await Promise.allSettled([identified, ...steps]); // nothing writes to the cache after the error
     throw error;
   });
-  context.report({ kind: 'planned', units: planned.units.length });
-  const { cache, jobs, explain = false, observe, shorten, colour, verbose = false } = options;
+  context.report({ kind: 'planned', units: unitCount(planned) });
+  const { cache, jobs, explain = false, observe, watchUnits, shorten, colour, verbose = false } = options;
   const showing = { shorten, colour, verbose };
   const tools = toolsOf(options, context);
   const home = userHome(options.hostEnv);
@@ -109,6 +112,7 @@ async function open(
       actions,
       sandbox,
       showing,
+      watchUnits,
       openJobserver: () => openJobserver(cache.tmpDir, jobs, context),
       openTracer: () => openTracer(cache, context),
     },
@@ -120,7 +124,7 @@ async function open(
     deep: await openDeepKeys(cache, sandbox.kind),
     actions,
     runner,
-    reports: new UnitReports(showing, context.report),
+    reports: new UnitReports(showing, context.report, watchUnits),
     tools,
     describe: async (unit: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): Promise<Job> => {
       const job = await jobOf(unit, { built, tools: await tools(unit), sandbox: sandbox.kind, cache, jobs, home });
@@ -128,6 +132,7 @@ async function open(
       return job;
     },
     describeAll: observe !== undefined,
+    lookUpAll: watchUnits !== undefined,
     explain,
     jobs,
   };

@@ -11,7 +11,7 @@ import type { Digest, Json } from '../../core/digest.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Tools } from '../toolchain/identity.ts';
-import { packageEnv } from '../unit/env.ts';
+import { packageEnv, testEnv } from '../unit/env.ts';
 import { places } from '../unit/places.ts';
 import { pathsOfUnit, treesOf } from '../unit/source-view.ts';
 
@@ -50,6 +50,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
       hash,
       // Apart, not merged: which of two values of one name counts is the action's business, and a change of either must show.
       env: [{ ...configEnv }, packageEnv(owner, place), { ...declaredEnv }],
+      tests: { ...testEnv(unit, unit.triple) },
       scripts: [owner.links ?? null, owner.hasLibrary, profileName, primary],
       place: [place.mount, place.dir, place.cwd],
       tools: Object.fromEntries(Object.entries(tools).filter(([, digest]) => digest !== undefined)),

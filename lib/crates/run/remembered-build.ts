@@ -6,8 +6,8 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { digestRecord, isDigest } from '../../core/digest.ts';
 import type { Context, Event } from '../../core/events.ts';
 import { compilingVariables } from '../cargo/config-files.ts';
-import { outputRoles } from '../compiled.ts';
-import type { CompileOptions, Output } from '../compiled.ts';
+import { isTestProgram, outputRoles } from '../compiled.ts';
+import type { CompileOptions, Output, TestProgram } from '../compiled.ts';
 import { compilersFor, targetIdentity } from '../toolchain/identity.ts';
 import type { ProjectRequest } from '../plan/plan.ts';
 import { sysrootDigest } from '../project.ts';
@@ -30,6 +30,8 @@ export interface BuildAnswer {
   readonly told: readonly Told[];
   /** The outputs of each project. */
   readonly outputs: readonly ReadonlyMap<string, Output>[];
+  /** The doc tests of each project. */
+  readonly docTests: readonly (readonly TestProgram[])[];
   /** How the folders of the person's packages were shown to him in messages. */
   readonly shown: Readonly<Record<string, string>>;
   /**
@@ -99,7 +101,7 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
     rustSrc?.digest ?? null,
   ]);
   return digestRecord({
-    format: 4, // raised when an answer is written down in another way
+    format: 5, // raised when an answer is written down in another way
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     variables: { ...compilingVariables(hostEnv) },
@@ -111,10 +113,12 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
 
 function projectJson(project: Project): Json {
   const { packages, bins, features, triple, moreTriples = [], buildStd, buildStdFeatures, ...rest } = project;
-  const { cargoConfigs, env, rustcVariable, sysroot, ...words } = rest;
-  const lists = { packages, bins, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
+  const { cargoConfigs, env, rustcVariable, sysroot, selection = [], command = 'build', clippy, ...words } = rest;
+  const lists = { packages, bins, selection, features, moreTriples, buildStd, buildStdFeatures, cargoConfigs };
   return {
     ...words,
+    command,
+    clippy: clippy ? [...clippy] : null,
     triple: triple ?? null,
     lists: Object.entries(lists).map(([name, list]) => [name, [...list]]),
     env: { ...env },
@@ -132,24 +136,34 @@ async function haveTargets({ requests, options }: BuildQuestion, targets: readon
   return true;
 }
 
-function recordOf({ units, told, outputs, shown, targets }: BuildAnswer, looks: WrittenLooks): Json {
+function recordOf({ units, told, outputs, docTests, shown, targets }: BuildAnswer, looks: WrittenLooks): Json {
   return {
     units,
     told: told.map((event): Json => ({ ...event })),
-    outputs: outputs.map((ofProject): Json => [...ofProject].map(([name, output]): Json => [name, { ...output }])),
+    outputs: outputs.map((ofProject): Json => [...ofProject].map(([name, output]): Json => [name, outputJson(output)])),
+    docTests: docTests.map((ofProject): Json => ofProject.map(testJson)),
     shown,
     targets: targets.map((target): Json => ({ ...target })),
     looks,
   };
 }
 
+function outputJson({ test, ...file }: Output): Json {
+  return test ? { ...file, test: testJson(test) } : { ...file };
+}
+
+function testJson({ files, ...test }: TestProgram): Json {
+  return { ...test, files: Object.fromEntries(Object.entries(files).map(([place, one]) => [place, { ...one }] as const)) };
+}
+
 /** What `recordOf` wrote; undefined where a field is missing or of another type. */
 function keptOf(record: Json): Kept | undefined {
   if (!isTable(record)) return undefined;
-  const { units, told, outputs, shown, targets, looks } = record;
+  const { units, told, outputs, docTests, shown, targets, looks } = record;
   if (typeof units !== 'number' || !areTexts(shown) || !isWrittenLooks(looks)) return undefined;
   if (!isListOf(told, isTold) || !isListOf(outputs, areOutputs) || !isListOf(targets, isTargetLibrary)) return undefined;
-  return { units, told, outputs: outputs.map((rows) => new Map(rows)), shown, targets, looks };
+  if (!isListOf(docTests, (tests): tests is readonly TestProgram[] => isListOf(tests, isTestProgram))) return undefined;
+  return { units, told, outputs: outputs.map((rows) => new Map(rows)), docTests, shown, targets, looks };
 }
 
 function isTold(value: unknown): value is Told {
@@ -168,9 +182,10 @@ function areOutputs(value: unknown): value is readonly (readonly [string, Output
 
 function isOutput(value: unknown): value is Output {
   if (!isTable(value)) return false;
-  const { kind, path, digest, sizeBytes, executable, role } = value;
+  const { kind, path, digest, sizeBytes, executable, role, test } = value;
   const isFile = kind === 'file' && typeof path === 'string' && isDigest(digest) && typeof sizeBytes === 'number';
-  return isFile && typeof executable === 'boolean' && outputRoles.some((one) => one === role);
+  const isRun = role === 'test' ? isTestProgram(test) : test === undefined;
+  return isFile && isRun && typeof executable === 'boolean' && outputRoles.some((one) => one === role);
 }
 
 function isTargetLibrary(value: unknown): value is TargetLibrary {

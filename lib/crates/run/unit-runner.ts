@@ -11,6 +11,7 @@ import { folderOf } from '../../cache/checkouts.ts';
 import type { Context } from '../../core/events.ts';
 import { makeFolder } from '../../core/paths.ts';
 import { places } from '../unit/places.ts';
+import type { UnitWatch } from '../compiled.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { hasEarlyMetadata } from '../plan/planned-unit.ts';
 import { failure } from '../unit/messages.ts';
@@ -21,6 +22,7 @@ export interface RunnerOptions {
   readonly actions: ActionCache;
   readonly sandbox: Sandbox;
   readonly showing: Showing;
+  readonly watchUnits?: UnitWatch | undefined;
   /** Called when the first unit has to run. */
   readonly openJobserver: () => Promise<Jobserver>;
   /** Called when the first unit of the user's own has to run. Resolves with undefined where the host has no tracer. */
@@ -68,6 +70,7 @@ export class UnitRunner {
     const made = await actions.make({ ...job, action }, sandbox, this.#context);
     if (made.ok) return made;
     this.#context.report({ kind: 'unit-failed', unit: unit.label });
+    this.#options.watchUnits?.failed(unit, made.stderr);
     throw failure(unit, made, showing);
   }
 

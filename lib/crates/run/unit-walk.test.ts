@@ -129,6 +129,7 @@ class Puppets {
         return jobOf(unit, { built, tools, sandbox: 'none', cache: cache as Cache, jobs: 2 });
       },
       describeAll: false,
+      lookUpAll: false,
       explain: false,
       jobs: 2,
     };

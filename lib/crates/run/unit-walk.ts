@@ -19,7 +19,7 @@ import type { Context } from '../../core/events.ts';
 import type { Plan } from '../plan/plan.ts';
 import { missingEdges, reachable } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import { isBuildScript, isPlainLibrary, isScriptRun } from '../plan/unit-graph.ts';
+import { isBuildScript, isScriptRun, needsOnlyMetadata } from '../plan/unit-graph.ts';
 import type { DeepKey, DeepKeys, SourceFiles } from './deep-key.ts';
 import type { UnitReports } from '../unit/messages.ts';
 import type { UnitRunner } from './unit-runner.ts';
@@ -39,6 +39,8 @@ export interface UnitBuild {
   readonly describe: (unit: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>) => Promise<Job>;
   /** True: each unit is described, so none is looked up by its deep key. */
   readonly describeAll: boolean;
+  /** True: units that nothing missing needs are looked up as well. */
+  readonly lookUpAll: boolean;
   /** Reports why a unit is a miss. */
   readonly explain: boolean;
   readonly jobs: number;
@@ -104,14 +106,18 @@ class UnitWalk {
   /** Looks up the roots, then what is needed below those that are missing. Returns the nodes that no deep key led to, in the plan's order. */
   async #lookUpDeepKeys(): Promise<readonly number[]> {
     const { units, roots } = this.#build.plan;
-    const asked = [...new Set(roots.flatMap((root) => root.units))];
+    const tested = roots.flatMap(({ docTests = [] }) =>
+      docTests.flatMap((node) => units[node]?.dependencies.map(({ index }) => index) ?? []),
+    );
+    const asked = [...new Set([...roots.flatMap((root) => root.units), ...tested])];
     await this.#takeDeep(asked);
     const needed = reachable(
       units,
       asked.filter((node) => !this.#built.has(node)),
     );
     // Warnings of the user's own packages are shown again although nothing below a root is needed.
-    const own = units.flatMap((unit, node) => (unit.place.foreign || unit.unit.isStd ? [] : [node]));
+    const { lookUpAll } = this.#build;
+    const own = units.flatMap((unit, node) => (!lookUpAll && (unit.place.foreign || unit.unit.isStd) ? [] : [node]));
     await this.#takeDeep([...new Set([...needed, ...own])]);
     return [...needed].filter((node) => !this.#built.has(node)).sort((a, b) => a - b);
   }
@@ -145,7 +151,7 @@ class UnitWalk {
   /** How long a unit took when it was last run, in ms, else a guess. */
   async #weight(node: number, durations: Records<number>): Promise<number> {
     const unit = this.#unit(node);
-    const linked = isPlainLibrary(unit.unit) ? 0 : reachable(this.#build.plan.units, [node]).size - 1;
+    const linked = needsOnlyMetadata(unit.unit) ? 0 : reachable(this.#build.plan.units, [node]).size - 1;
     return (await durations.get(digestBytes(unit.hash))) ?? guessedMs(unit, linked);
   }
 
@@ -182,22 +188,22 @@ class UnitWalk {
       announce();
     };
     const { key, result, files } = await this.#build.runner.run({ unit, job: missed.job, metadataReady, ending });
-    this.#done(node, result);
+    const done = this.#done(node, result);
     if (files) this.#actions.set(node, { key, files });
     await durations.put(digestBytes(unit.hash), result.durationMs);
-    this.#build.reports.built(unit, key, result);
+    this.#build.reports.built(done, key);
     missed.free();
   }
 
   #hit(node: number, key: ActionKey, result: ActionResult): void {
-    this.#done(node, result);
-    this.#build.reports.hit(this.#unit(node), key, result);
+    this.#build.reports.hit(this.#done(node, result), key);
   }
 
-  #done(node: number, result: ActionResult): void {
+  #done(node: number, result: ActionResult): BuiltUnit {
     const done = builtUnit(this.#unit(node), result);
     this.#built.set(node, done);
     this.#build.reports.messages(done);
+    return done;
   }
 
   /** In the plan's order, so that a unit's dependencies have their keys before it. */

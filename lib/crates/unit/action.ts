@@ -19,10 +19,10 @@ import {
 } from './inputs.ts';
 import { below, linkClosure, ownScripts } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import { isBuildScript, isPlainLibrary, isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
+import { isBuildScript, isProcMacro, isScriptRun, needsOnlyMetadata } from '../plan/unit-graph.ts';
 import type { Tools } from '../toolchain/identity.ts';
 import type { Directives } from './directives.ts';
-import { depEnv, packageEnv, rustcEnv, scriptEnv, timelessEnv } from './env.ts';
+import { depEnv, packageEnv, rustcEnv, scriptEnv, testEnv, timelessEnv } from './env.ts';
 import { places, wrapperEnv, wrapperWords } from './places.ts';
 import { declaredFiles, declaredPlaces, rustcReads, scriptReads } from './reads.ts';
 import { rustcArgs } from './rustc-args.ts';
@@ -73,7 +73,7 @@ interface Described {
 
 async function rustcAction(planned: PlannedUnit, context: ActionContext): Promise<Described> {
   const { unit } = planned;
-  const metadataOnly = isPlainLibrary(unit);
+  const metadataOnly = needsOnlyMetadata(unit);
   const libraries = linkClosure(planned, context.built);
   const own = ownScripts(planned, context.built);
   // A proc macro was linked when it was made: what its script said is of no concern here.
@@ -122,9 +122,11 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
       cwd: planned.place.cwd,
       env: {
         ...heeded(planned.declaredEnv),
+        ...planned.wrappers.memberEnv,
         ...planned.configEnv,
         ...packageEnv(planned.owner, planned.place),
         ...artifacts.env,
+        ...testEnv(planned, planned.triple),
         ...rustcEnv(unit, {
           outDirs: outDirsOf(own),
           scriptEnv: Object.assign({}, ...own.map(({ directives }) => directives?.env)),

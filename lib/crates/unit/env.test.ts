@@ -2,13 +2,14 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
+import type { Unit } from '../plan/unit-graph.ts';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
 import { realToolchain } from '../../dev/testing/real-rustc.ts';
 import { dev, packageOf, release, targets, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import { outputOf, run } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
-import { cfgEnv, depEnv, packageEnv, rustcEnv, scriptEnv } from './env.ts';
+import { cfgEnv, depEnv, packageEnv, rustcEnv, scriptEnv, testEnv } from './env.ts';
 import { targetCfgs } from '../plan/platforms.ts';
 import type { ScriptRun } from './env.ts';
 import { isScriptRun, parseUnitGraph } from '../plan/unit-graph.ts';
@@ -68,6 +69,16 @@ test('a crate is told its name, and a program its own: a build script is none', 
   assert.equal(told(targets.bin), ['my_bin', 'my-bin']);
   assert.equal(told(targets.lib), ['my_lib', undefined]);
   assert.equal(told(targets.script), ['build_script_build', undefined]);
+});
+
+test('an integration test is told of the programs of its package, and a check that there are none', () => {
+  const target = { kind: ['test'], crateTypes: ['bin'], name: 'it' };
+  const told = (more: Partial<Unit>): object =>
+    testEnv({ unit: unitOf(target, more), owner: packageOf({ bins: ['my-bin'] }), profileDir: 'release' }, 'x86_64-a');
+  const folder = '/bloomery/target/x86_64-a';
+  assert.equal(told({ mode: 'test' }), { 'CARGO_BIN_EXE_my-bin': `${folder}/release/my-bin`, CARGO_TARGET_TMPDIR: `${folder}/tmp` });
+  assert.equal(told({ mode: 'check' }), { 'CARGO_BIN_EXE_my-bin': 'placeholder:my-bin', CARGO_TARGET_TMPDIR: `${folder}/tmp` });
+  assert.equal(testEnv({ unit: unitOf(targets.lib, { mode: 'test' }), owner: packageOf(), profileDir: 'debug' }, 'x86_64-a'), {});
 });
 
 test('a crate with a script is told where it wrote and what it set', () => {

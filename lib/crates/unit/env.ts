@@ -3,6 +3,8 @@
 import type { Package } from '../cargo/package.ts';
 import type { Unit } from '../plan/unit-graph.ts';
 import { places } from './places.ts';
+import { isExampleProgram } from './rustc-args.ts';
+import type { Compilation } from './rustc-args.ts';
 import type { Place } from './places.ts';
 
 type Env = Readonly<Record<string, string>>;
@@ -46,12 +48,23 @@ export interface RustcRun {
 export function rustcEnv(unit: Unit, options: RustcRun): Env {
   return {
     CARGO_CRATE_NAME: unit.target.name.replaceAll('-', '_'),
-    ...(unit.target.kind.some((kind) => kind === 'bin' || kind === 'example') ? { CARGO_BIN_NAME: unit.target.name } : {}),
+    ...(unit.target.kind.includes('bin') || isExampleProgram(unit.target) ? { CARGO_BIN_NAME: unit.target.name } : {}),
     ...options.outDirs,
     ...(options.bootstrap ? { RUSTC_BOOTSTRAP: '1' } : {}),
     ...options.scriptEnv,
     LD_LIBRARY_PATH: `${places.deps}:${places.toolchain}/lib`,
   };
+}
+
+/** Variables of an integration test or a benchmark: the programs of its package, and a folder for files. */
+export function testEnv({ unit, owner, profileDir }: Pick<Compilation, 'unit' | 'owner' | 'profileDir'>, triple: string): Env {
+  if (!unit.target.kind.some((kind) => kind === 'test' || kind === 'bench')) return {};
+  const folder = `${places.target}/${triple}`;
+  const programs = owner.bins.map((name) => [
+    `CARGO_BIN_EXE_${name}`,
+    unit.mode === 'check' ? `placeholder:${name}` : `${folder}/${profileDir}/${name}`,
+  ]);
+  return { ...Object.fromEntries(programs), CARGO_TARGET_TMPDIR: `${folder}/tmp` };
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Cache } from '../../cache/cache.ts';
 import type { Digest } from '../../core/digest.ts';
 import { MiB } from '../../core/sizes.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import { isBuildScript, isPlainLibrary, isScriptRun } from '../plan/unit-graph.ts';
+import { isBuildScript, isPlainLibrary, isScriptRun, needsOnlyMetadata } from '../plan/unit-graph.ts';
 import type { Sysroot } from '../project.ts';
 import { places } from './places.ts';
 
@@ -29,7 +29,7 @@ export function mayReadSysroot(
   { unit, owner, place }: Pick<PlannedUnit, 'unit' | 'owner' | 'place'>,
   below: readonly PlannedUnit[],
 ): boolean {
-  if (!isScriptRun(unit)) return !isPlainLibrary(unit) || below.some((one) => isScriptRun(one.unit));
+  if (!isScriptRun(unit)) return !needsOnlyMetadata(unit) || below.some((one) => isScriptRun(one.unit));
   const ofOthers = below.filter((one) => !one.unit.isStd);
   const hasDependencies = ofOthers.some((one) => !isBuildScript(one.unit) || one.dependencies.length > 0);
   return !unit.isStd && (!place.immutable || owner.links !== undefined || hasDependencies);
@@ -79,7 +79,7 @@ export function outDirOf(planned: PlannedUnit): string {
  */
 export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly FileArtifact[] {
   const has = (suffix: string): readonly FileArtifact[] => filesOfResult(result).filter(({ path }) => path.endsWith(suffix));
-  if (metadataOnly && isPlainLibrary(planned.unit)) return has('.rmeta');
+  if (planned.unit.mode === 'check' || (metadataOnly && isPlainLibrary(planned.unit))) return has('.rmeta');
   return planned.unit.target.crateTypes.flatMap((type) => {
     if (type === 'dylib' || type === 'proc-macro') return [...has('.so'), ...has('.dylib')];
     return type === 'lib' || type === 'rlib' ? has('.rlib') : [];
@@ -127,7 +127,8 @@ export function artifactsFor(
   const inputs: Record<string, Digest> = {};
   for (const { index, name } of planned.dependencies) {
     const dependency = built.get(index);
-    const kind = dependency && artifactKindOf(dependency.planned);
+    // A test depends on the programs of its own package, whose paths it is told otherwise.
+    const kind = dependency && dependency.planned.owner.id !== planned.owner.id ? artifactKindOf(dependency.planned) : undefined;
     if (!dependency || !kind) continue;
     const { owner, hash, unit } = dependency.planned;
     const folder = `${places.deps}/artifact/${owner.name}-${hash}/${kind}`;

@@ -11,6 +11,7 @@ import { cannot } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import { plural } from '../../core/sizes.ts';
+import type { UnitWatch } from '../compiled.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { isScriptRun } from '../plan/unit-graph.ts';
 import { ownPlaces } from './places.ts';
@@ -96,7 +97,7 @@ export function diagnosticsOf(stderr: string, showing: ShownPaths): readonly Dia
     .flatMap((line): Diagnostic[] => {
       const message = line.startsWith('{') ? messageOf(line) : undefined;
       if (!message) return [{ level: 'printed', rendered: line }];
-      if (message.rendered === undefined || /^(aborting due to|\d+ warnings? emitted)/.test(message.text)) return [];
+      if (message.rendered === undefined || isCount(message.text)) return [];
       return [{ level: message.level, rendered: withHostPaths(message.rendered, message.files, showing) }];
     });
 }
@@ -115,6 +116,11 @@ function withHostPaths(rendered: string, files: ReadonlySet<string>, { mounts, b
 
 /** Changes of colour, which rustc puts before or behind the space after an arrow. */
 const colours = '(?:\\x1b\\[[0-9;]*m)*';
+
+/** Whether a message of rustc only counts others. */
+export function isCount(message: string): boolean {
+  return /^(?:aborting due to|\d+ warnings? emitted)/.test(message);
+}
 
 interface Message {
   readonly level: string;
@@ -202,9 +208,13 @@ export class UnitReports {
   readonly #run = new Set<PlannedUnit>();
   readonly #hits = new Set<PlannedUnit>();
 
-  constructor(showing: Showing, report: Report) {
+  readonly #watch: UnitWatch | undefined;
+  readonly #warnings = new Set<string>();
+
+  constructor(showing: Showing, report: Report, watch?: UnitWatch) {
     this.#showing = showing;
     this.#report = report;
+    this.#watch = watch;
   }
 
   /** The number of units that were run. */
@@ -212,9 +222,17 @@ export class UnitReports {
     return this.#run.size;
   }
 
-  /** Reports what the compiler or the build script of a unit printed: of the user's own packages also the warnings that a script declares. */
+  /**
+   * Reports what the compiler or the build script of a unit printed: of the user's own packages also the warnings that a script declares. A warning
+   * of a library that is compiled again with its tests is reported once, as with cargo.
+   */
   messages({ planned, result, directives }: BuiltUnit): void {
-    for (const text of shownOf(planned, result, this.#showing)) this.#report({ kind: 'diagnostic', unit: planned.label, text });
+    for (const text of shownOf(planned, result, this.#showing)) {
+      const isWarning = /^(?:\x1b\[[0-9;]*m)*warning/.test(text);
+      if (isWarning && this.#warnings.has(text)) continue;
+      if (isWarning) this.#warnings.add(text);
+      this.#report({ kind: 'diagnostic', unit: planned.label, text });
+    }
     if (planned.place.foreign) return;
     for (const text of directives?.warnings ?? []) {
       this.#report({ kind: 'diagnostic', unit: planned.label, text: `warning: ${planned.owner.name}: ${text}` });
@@ -222,14 +240,20 @@ export class UnitReports {
   }
 
   /** Reports a unit as a hit, unless it was run or reported in an earlier walk. */
-  hit(unit: PlannedUnit, key: ActionKey, { durationMs }: ActionResult): void {
+  hit(done: BuiltUnit, key: ActionKey): void {
+    const { planned: unit, result } = done;
+    const { durationMs } = result;
     if (this.#run.has(unit) || this.#hits.has(unit)) return;
     this.#hits.add(unit);
+    this.#watch?.done(done, true);
     this.#report({ kind: 'unit-finished', unit: unit.label, outcome: 'hit', durationMs: 0, savedMs: durationMs, key });
   }
 
-  built(unit: PlannedUnit, key: ActionKey, { durationMs }: ActionResult): void {
+  built(done: BuiltUnit, key: ActionKey): void {
+    const { planned: unit, result } = done;
+    const { durationMs } = result;
     this.#run.add(unit);
+    this.#watch?.done(done, false);
     this.#report({ kind: 'unit-finished', unit: unit.label, outcome: 'built', durationMs, key });
   }
 }

@@ -210,6 +210,8 @@ export interface HostProgram {
 export interface Wrappers {
   readonly all: HostProgram | undefined;
   readonly members: HostProgram | undefined;
+  /** Variables of what the wrapper of members compiles. */
+  readonly memberEnv?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What rustc is started by. */

@@ -12,7 +12,7 @@ import { encodePath } from '../../core/paths.ts';
 import type { Digest } from '../../core/digest.ts';
 import { linkClosure } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
-import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
+import { isProcMacro, needsOnlyMetadata } from '../plan/unit-graph.ts';
 import { parseDirectives } from './directives.ts';
 import { ownPlace, ownPlaces } from './places.ts';
 import { pathsOfUnit } from './source-view.ts';
@@ -52,7 +52,7 @@ export async function rustcReads(
 
 /** A procedural macro may read any variable, and so may a linker or a wrapper that the user chose; rustc does not know of it. */
 function mayReadAny(planned: PlannedUnit, { built }: ReadsContext): boolean {
-  if (planned.linker !== undefined && !isPlainLibrary(planned.unit)) return true;
+  if (planned.linker !== undefined && !needsOnlyMetadata(planned.unit)) return true;
   return linkClosure(planned, built).some((library) => isProcMacro(library.planned.unit));
 }
 

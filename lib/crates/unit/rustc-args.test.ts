@@ -26,6 +26,8 @@ const plain: Compilation = {
   primary: true,
   rustflags: [],
   trimmed: [],
+  harness: true,
+  profileDir: 'debug',
 };
 const alone: Linkage = { hash: '0123456789abcdef', externs: [], scripts: [] };
 const directives = (...lines: readonly string[]): Directives => parseDirectives(lines.join('\n'), 'x');
@@ -66,6 +68,24 @@ test('a plain library', () => {
     `--target ${triple}`,
     dependencies,
   ]);
+});
+
+test('tests of a library, with the harness and without it, and what is only checked', () => {
+  const tests = (harness: boolean): readonly string[] => [
+    ...start('my_lib', '2021', 'src/lib.rs'),
+    '--emit=dep-info,link',
+    '-C opt-level=3',
+    '-C embed-bitcode=no',
+    harness ? '--test' : '--cfg test',
+    ...noFeatures,
+    ...named,
+    `--target ${triple}`,
+    dependencies,
+  ];
+  assert.equal(lines({ unit: unitOf(targets.lib, { mode: 'test' }) }), tests(true));
+  assert.equal(lines({ unit: unitOf(targets.lib, { mode: 'test' }), harness: false }), tests(false));
+  const checked = lines({ unit: unitOf(targets.bin, { mode: 'check' }) });
+  assert.equal(checked.slice(5, 7), ['--crate-type bin', '--emit=dep-info,metadata']);
 });
 
 test('a program in a workspace with dependencies, features, lints and flags of the configuration', () => {

@@ -2,7 +2,7 @@
 // also names the unit, and what follows from the results of its dependencies. And what link-time optimisation asks of each unit: an
 // rlib below an LTO binary holds only bitcode, one that is needed both ways holds both (facts: cargo's lto pass). Pure.
 import type { LintArgs, Package } from '../cargo/package.ts';
-import { isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
+import { isBuildScript, isLibrary, isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
 import type { Unit, UnitGraph } from '../plan/unit-graph.ts';
 import type { Directives, LinkArg } from './directives.ts';
 import { places } from './places.ts';
@@ -22,6 +22,10 @@ export interface Compilation {
   readonly linker: string | undefined;
   /** Was the package asked for by name (CARGO_PRIMARY_PACKAGE)? */
   readonly primary: boolean;
+  /** Whether its tests are run by the test harness of rustc, and not by a main function of their own. */
+  readonly harness: boolean;
+  /** The name of cargo's folder for the programs of the profile: "debug". */
+  readonly profileDir: string;
   /** Of -Ztrim-paths: how paths are shortened in what it makes. */
   readonly trimmed: readonly string[];
   /** Of cargo's configuration; they come last. */
@@ -81,7 +85,7 @@ function packedDebugInfo(word: string): string {
 }
 
 /** The crate and how it is compiled: all that comes before the unit's name. */
-function crateArgs({ unit, owner, source, lto, lints, primary, trimmed }: Compilation): readonly string[] {
+function crateArgs({ unit, owner, source, lto, lints, primary, trimmed, harness }: Compilation): readonly string[] {
   const { profile } = unit;
   const code = (...options: readonly string[]): string[] => options.flatMap((option) => ['-C', option]);
   return [
@@ -91,9 +95,9 @@ function crateArgs({ unit, owner, source, lto, lints, primary, trimmed }: Compil
     source,
     '--error-format=json',
     '--json=diagnostic-rendered-ansi,artifacts,future-incompat',
-    ...unit.target.crateTypes.flatMap((type) => ['--crate-type', type]),
-    isPlainLibrary(unit) ? '--emit=dep-info,metadata,link' : '--emit=dep-info,link',
-    ...(isProcMacro(unit) || (unit.target.crateTypes.includes('dylib') && !primary) ? code('prefer-dynamic') : []),
+    ...(unit.tested ? [] : unit.target.crateTypes.flatMap((type) => ['--crate-type', type])),
+    emitArg(unit),
+    ...(isProcMacro(unit) || (!unit.tested && unit.target.crateTypes.includes('dylib') && !primary) ? code('prefer-dynamic') : []),
     ...(profile.optLevel === '0' ? [] : code(`opt-level=${profile.optLevel}`)),
     ...(profile.panic === 'unwind' ? [] : code(`panic=${profile.panic}`)),
     ...ltoArgs(lto),
@@ -105,12 +109,25 @@ function crateArgs({ unit, owner, source, lto, lints, primary, trimmed }: Compil
     ...lints.checkCfg,
     ...profile.rustflags,
     ...assertionArgs(unit),
+    ...(unit.tested ? (harness ? ['--test'] : ['--cfg', 'test']) : []),
+    ...featureArgs(unit, owner),
+  ];
+}
+
+/** The features that are on, and those that there are. */
+export function featureArgs(unit: Unit, owner: Package): readonly string[] {
+  return [
     ...unit.features.flatMap((feature) => ['--cfg', `feature="${feature}"`]),
     '--check-cfg',
     'cfg(docsrs,test)',
     '--check-cfg',
     `cfg(feature, values(${owner.features.map((feature) => `"${feature}"`).join(', ')}))`,
   ];
+}
+
+function emitArg(unit: Unit): string {
+  if (unit.mode === 'check') return '--emit=dep-info,metadata';
+  return isPlainLibrary(unit) ? '--emit=dep-info,metadata,link' : '--emit=dep-info,link';
 }
 
 /** What it is compiled for. */
@@ -133,6 +150,7 @@ function capArgs({ unit, place }: Compilation): readonly string[] {
 /** The name of a shared library is written into what links it, so one of the person's own has no hash in it. */
 function hasPlainName({ unit, owner, target }: Compilation): boolean {
   const { crateTypes } = unit.target;
+  if (unit.tested || unit.target.kind.includes('example')) return false;
   if (crateTypes.includes('bin')) return target?.startsWith('wasm32-') === true;
   return owner.source === undefined && (crateTypes.includes('dylib') || crateTypes.includes('cdylib'));
 }
@@ -141,7 +159,7 @@ function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]):
   const { unit, owner } = compilation;
   const inside = (path: string): boolean => path.replace(/^\w+=/, '').startsWith(`${places.build}/`);
   const search = scripts.flatMap(({ directives }) => directives.linkSearch);
-  const takesLibs = !unit.target.kind.includes('custom-build') && (!owner.hasLibrary || !unit.target.kind.includes('bin'));
+  const takesLibs = !isBuildScript(unit) && (!owner.hasLibrary || isLibrary(unit));
   const own = scripts.filter((script) => script.own).map(({ directives }) => directives);
   return [
     // Those inside of a build script's folder before the host's.
@@ -157,13 +175,19 @@ function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]):
 }
 
 /** Is the link argument for this target? */
-function reaches({ for: whom }: LinkArg, { target }: Unit): boolean {
+function reaches({ for: whom }: LinkArg, { target, tested }: Unit): boolean {
   const bin = target.kind.includes('bin');
   if (whom === 'all') return true;
   if (whom === 'bins') return bin;
-  if (whom === 'cdylib') return target.crateTypes.includes('cdylib');
+  if (whom === 'cdylib') return !tested && target.crateTypes.includes('cdylib');
   if (typeof whom === 'object') return bin && target.name === whom.bin;
-  return target.kind.includes(whom.slice(0, -1));
+  if (whom === 'examples') return isExampleProgram(target);
+  return target.kind.includes(whom === 'benches' ? 'bench' : whom.slice(0, -1));
+}
+
+/** Whether the target is an example with a main function. */
+export function isExampleProgram({ kind, crateTypes }: Unit['target']): boolean {
+  return kind.includes('example') && crateTypes.every((type) => type === 'bin');
 }
 
 function debugArgs({ profile }: Unit): readonly string[] {
@@ -233,7 +257,7 @@ function rootState(unit: Unit): Lto {
 
 function ownState(unit: Unit, parent: Lto): Lto {
   if (forHost(unit)) return { kind: 'only-object' };
-  if (unit.target.crateTypes.every((type) => linkedTypes.includes(type))) return finalState(unit.profile.lto);
+  if (unit.tested || unit.target.crateTypes.every((type) => linkedTypes.includes(type))) return finalState(unit.profile.lto);
   if (parent.kind === 'run') return needsObject(unit) ? whenObjectIsNeeded(unit) : { kind: 'only-bitcode' };
   if (parent.kind === 'only-bitcode' && needsObject(unit)) return whenObjectIsNeeded(unit);
   return parent;

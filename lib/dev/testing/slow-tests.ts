@@ -31,6 +31,7 @@ export const slowTests: ReadonlySet<string> = new Set([
   'lib/cli/dev/guest-command-task.test.ts',
   'lib/cli/tasks/build-task.test.ts',
   'lib/cli/tasks/cache-task.test.ts',
+  'lib/cli/tasks/cargo-test-task.test.ts',
   'lib/cli/tasks/crates-task.test.ts',
   'lib/cli/fetch/fetch-task.test.ts',
   'lib/cli/tasks/image-task.test.ts',

@@ -1,0 +1,42 @@
+// The order of the lines for editors. Their content is in lib/crates/run/cargo-messages.test.ts.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { dev, packageOf, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
+import { withScratch } from '../../dev/testing/scratch.ts';
+import type { Event } from '../../core/events.ts';
+import type { PlannedUnit } from '../../crates/plan/planned-unit.ts';
+import { cargoMessages } from './cargo-messages-task.ts';
+
+test('the last line comes after all others, and messages are not reported as well', async () => {
+  await withScratch(async ({ folder, cache }) => {
+    const lines: string[] = [];
+    const messages = cargoMessages({ print: (line) => lines.push(line) }, folder, cache, false);
+    const known: Partial<PlannedUnit> = {
+      hash: '0123',
+      unit: unitOf({}, { profile: dev }),
+      owner: packageOf(),
+      place: workPlace,
+      wrappers: { all: undefined, members: undefined },
+    };
+    const toolchain: Partial<PlannedUnit['toolchain']> = { sysroot: '/r' };
+    const planned = { ...known, trees: { common: '/p', roots: [], gitFolders: [] }, toolchain } as PlannedUnit;
+    const stderr = JSON.stringify({ level: 'error', message: 'no', rendered: 'no' });
+    messages.watch.done({ planned, result: { artifacts: [], stdout: '', stderr: '', durationMs: 1 }, directives: undefined }, true);
+    messages.watch.failed(planned, stderr);
+    await messages.finish(false);
+    assert.equal(
+      lines.map((line) => JSON.parse(line).reason),
+      ['compiler-artifact', 'compiler-message', 'build-finished'],
+    );
+    const events: Event[] = [];
+    const report = messages.quiet((event) => events.push(event));
+    report({ kind: 'diagnostic', unit: 'x', text: 'warning: x' });
+    report({ kind: 'note', text: 'y' });
+    assert.equal(
+      events.map(({ kind }) => kind),
+      ['note'],
+    );
+  });
+});
+
+test.run();

@@ -1,0 +1,143 @@
+// What is known of a compiled test, example or benchmark besides its bytes: its name among the outputs, and for what is run, where and with
+// which environment cargo would run it. Paths in it are places of the sandbox, because the program itself was told these.
+import { filesOfResult } from '../../actions/action.ts';
+import type { FileArtifact } from '../../actions/action.ts';
+import { here } from '../../actions/place.ts';
+import { testKinds } from '../compiled.ts';
+import type { TestProgram } from '../compiled.ts';
+import { linkClosure, ownScripts } from '../plan/planned-unit.ts';
+import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
+import { isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
+import { packageEnv, testEnv } from '../unit/env.ts';
+import { libraryArtifacts, outDirOf, outDirsOf } from '../unit/inputs.ts';
+import { places } from '../unit/places.ts';
+import { featureArgs, ltoArgs } from '../unit/rustc-args.ts';
+
+/** The name of an output of a unit that is no library and no program of `bin`: "tests/NAME", "examples/NAME". `own`: in front of the name. */
+export function otherOutputName({ unit }: PlannedUnit, own: string): string {
+  const { target } = unit;
+  const kind = testKindOf(unit);
+  if (!unit.tested) return `examples/${own}${target.name}`;
+  if (kind === 'bench') return `benches/${own}${target.name}`;
+  return `tests/${own}${target.name}${kind === 'test' ? '' : `.${kind}`}`;
+}
+
+/** What the tests of a unit are. */
+export function testKindOf({ target }: PlannedUnit['unit']): TestProgram['kind'] {
+  return testKinds.find((kind) => kind !== 'lib' && kind !== 'doc' && target.kind.includes(kind)) ?? 'lib';
+}
+
+/** How a unit that was compiled with its tests is run. `artifact` is its program. */
+export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
+  const { unit, owner, place, triple, profileDir } = planned;
+  const scripts = ownScripts(planned, built);
+  const folder = `${places.target}/${triple}/${profileDir}`;
+  const shared = linkClosure(planned, built).filter((library) => !isProcMacro(library.planned.unit));
+  const libraries = shared.flatMap(({ result }) => filesOfResult(result).filter(({ path }) => path.endsWith('.so')));
+  const generated = scripts.flatMap((script) =>
+    filesOfResult(script.result).map((file) => [`${outDirOf(script.planned)}/${file.path}`, file] as const),
+  );
+  const searched = scripts.flatMap(({ directives }) => directives?.linkSearch ?? []).map((path) => path.replace(/^\w+=/, ''));
+  const libraryPath = [
+    ...searched.filter((path) => path.startsWith(`${places.build}/`)),
+    folder,
+    `${folder}/deps`,
+    `${places.toolchain}/lib/rustlib/${triple}/lib`,
+    `${places.toolchain}/lib`,
+  ];
+  return {
+    package: owner.name,
+    name: unit.target.name,
+    kind: testKindOf(unit),
+    harness: planned.harness,
+    triple,
+    folder,
+    file: artifact.path,
+    cwd: place.dir,
+    hostDir: owner.dir,
+    env: {
+      ...planned.configEnv,
+      ...packageEnv(owner, place),
+      ...testEnv(planned, triple),
+      ...outDirsOf(scripts),
+      ...Object.assign({}, ...scripts.map(({ directives }) => directives?.env)),
+      LD_LIBRARY_PATH: libraryPath.join(':'),
+    },
+    mounts: mountsOf(planned),
+    files: Object.fromEntries([...generated, ...libraries.map((file) => [`${folder}/deps/${file.path}`, file] as const)]),
+  };
+}
+
+/** How rustdoc tests the documentation of a library: with cargo's arguments (run_doc_tests in cargo's ops/cargo_test.rs). */
+export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
+  const { unit, owner, place, triple, profileDir, target, source, lints, linker } = planned;
+  const own = ownScripts(planned, built);
+  const libraries = linkClosure(planned, built);
+  const scripts = [...new Set([...own, ...libraries.flatMap((library) => ownScripts(library.planned, built))])];
+  const files = libraries.flatMap((library) =>
+    libraryArtifacts(library, false).map((file) => [`${places.deps}/${file.path}`, file] as const),
+  );
+  const generated = scripts.flatMap((script) =>
+    filesOfResult(script.result).map((file) => [`${outDirOf(script.planned)}/${file.path}`, file] as const),
+  );
+  const externs = planned.dependencies.flatMap(({ index, name, options }) => {
+    const dependency = built.get(index);
+    if (!dependency || isScriptRun(dependency.planned.unit)) return [];
+    const words = options.length > 0 ? `${options.join()}:` : '';
+    return libraryArtifacts(dependency, false).flatMap(({ path }) => ['--extern', `${words}${name}=${places.deps}/${path}`]);
+  });
+  const directives = own.flatMap((script) => script.directives ?? []);
+  return {
+    package: owner.name,
+    name: unit.target.name,
+    kind: 'doc',
+    harness: true,
+    triple,
+    folder: `${places.target}/${triple}/${profileDir}`,
+    file: '',
+    argv: [
+      `${places.toolchain}/bin/rustdoc`,
+      `--edition=${unit.target.edition}`,
+      ...unit.target.crateTypes.flatMap((type) => ['--crate-type', type]),
+      '--color',
+      'never',
+      '--crate-name',
+      unit.target.name.replaceAll('-', '_'),
+      '--test',
+      source,
+      '--test-run-directory',
+      place.dir,
+      ...(target === undefined ? [] : ['--target', target]),
+      ...lints.flags,
+      ...externs,
+      ...(isProcMacro(unit) ? ['--extern', 'proc_macro'] : []),
+      '-L',
+      `dependency=${places.deps}`,
+      ...scripts.flatMap((script) => script.directives?.linkSearch ?? []).flatMap((path) => ['-L', path]),
+      ...(linker === undefined ? [] : ['-C', `linker=${linker}`]),
+      ...ltoArgs(planned.lto),
+      ...featureArgs(unit, owner),
+      ...directives.flatMap(({ cfgs }) => cfgs.flatMap((cfg) => ['--cfg', cfg])),
+      ...directives.flatMap(({ checkCfgs }) => checkCfgs.flatMap((cfg) => ['--check-cfg', cfg])),
+      '--error-format',
+      'human',
+    ],
+    cwd: place.cwd,
+    hostDir: owner.dir,
+    env: {
+      ...planned.configEnv,
+      ...packageEnv(owner, place),
+      CARGO_CRATE_NAME: unit.target.name.replaceAll('-', '_'),
+      ...outDirsOf(own),
+      ...Object.assign({}, ...directives.map(({ env }) => env)),
+      LD_LIBRARY_PATH: `${places.deps}:${places.toolchain}/lib`,
+    },
+    mounts: mountsOf(planned),
+    files: Object.fromEntries([...files, ...generated]),
+  };
+}
+
+/** The user's folders, the toolchain, and the package where it is none of the user's own. */
+function mountsOf({ place, trees, toolchain }: PlannedUnit): TestProgram['mounts'] {
+  return { [here]: trees.common, [places.toolchain]: toolchain.sysroot, ...(place.immutable ? { [place.mount]: place.hostDir } : {}) };
+}
