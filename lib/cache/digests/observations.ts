@@ -81,7 +81,7 @@ export class Observations {
   }
 
   fileRow(path: string): LookRow {
-    const { stamp, digest } = present(this.#files.get(path), `the observation of "${path}"`);
+    const { stamp, digest } = present(this.#files.get(path), path);
     return { path, stamp, found: foundText(digest) };
   }
 

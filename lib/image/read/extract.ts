@@ -87,7 +87,7 @@ async function extractVolume(from: ImageVolume, to: string, done: Progress, host
     };
     for await (const entry of volume.entries()) {
       for (const text of xattrTexts(leftOutXattrs(entry))) done.xattrsLeftOut.push(`${imagePathOf(from, entry.path)} ${text}`);
-      if (entry.kind === 'symlink') links.push([entry, present(entry.target, `the target of "${entry.path}"`)]);
+      if (entry.kind === 'symlink') links.push([entry, present(entry.target, entry.path)]);
       else if (entry.kind === 'directory') {
         directories.push(entry);
         if (entry.path !== '') mkdirSync(paths.at(join(to, entry.path)));
