@@ -9,8 +9,9 @@ import { formatBytes, formatMs } from '../../core/sizes.ts';
 import { benchmarkImage, imageWorkload } from './image-benchmark.ts';
 import type { Flag } from '../../cli/command-line.ts';
 import { rowOf, tableOf } from './crates-benchmark-table.ts';
-import { benchmarkCrates } from './crates-benchmark.ts';
+import { benchmarkCrates, benchmarkEdits } from './crates-benchmark.ts';
 import { openWorkload } from './crates-workload.ts';
+import type { Workload } from './crates-workload.ts';
 import { benchmarkLoop, loopColumns, loopRow, loopSubjects } from './loop-benchmark.ts';
 import type { Task } from '../../cli/task.ts';
 import type { Outcome } from '../../core/events.ts';
@@ -22,9 +23,13 @@ export const benchFlags = {
     value: 'N',
     help: 'how often each thing is measured (image, workspace, inner-loop: 5, crates: 3); the median counts',
   },
-  corpus: { type: 'string', value: 'DIR', help: 'crates: programs with all their dependencies, offline (default: a small fixture)' },
-  set: { type: 'string', value: 'FILE', help: 'crates: which programs of the corpus and how, as for tasks/crates.ts' },
-  programs: { type: 'string', value: 'A,B', help: 'crates: only these programs' },
+  corpus: {
+    type: 'string',
+    value: 'DIR',
+    help: 'crates, inner-loop: programs with all their dependencies, offline (default: a small fixture)',
+  },
+  set: { type: 'string', value: 'FILE', help: 'crates, inner-loop: which programs of the corpus and how, as for tasks/crates.ts' },
+  programs: { type: 'string', value: 'A,B', help: 'crates, inner-loop: only these programs' },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -64,12 +69,9 @@ async function measureImage(task: Task): Promise<Outcome> {
 }
 
 async function measureCrates(task: Task): Promise<Outcome> {
-  const { args, host, path, print } = task;
-  const [corpus, set] = [args.text('corpus'), args.text('set')];
-  const root = corpus === undefined ? resolve(import.meta.dirname, '../../../fixtures/crates') : path(corpus);
-  const only = (args.text('programs') ?? '').split(/[\s,]+/).filter((name) => name !== '');
+  const { args, host, print } = task;
   const repeat = args.count('repeat', 1) ?? 3;
-  const workload = await openWorkload(root, set === undefined ? undefined : path(set), only);
+  const workload = await workloadOf(task);
   const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
   try {
     const machine = await machineWithCompiler(task, scratch);
@@ -109,6 +111,7 @@ async function measureWorkspace(task: Task): Promise<Outcome> {
 
 async function measureLoop(task: Task): Promise<Outcome> {
   const { args, host, print } = task;
+  if (args.text('corpus') !== undefined) return await measureEdits(task);
   const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
   try {
     const machine = await machineWithCompiler(task, scratch);
@@ -128,6 +131,30 @@ async function measureLoop(task: Task): Promise<Outcome> {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** The inner loop of programs, next to cargo. */
+async function measureEdits(task: Task): Promise<Outcome> {
+  const { args, host, print } = task;
+  const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
+  try {
+    const machine = await machineWithCompiler(task, scratch);
+    const request = { workload: await workloadOf(task), scratch, env: host.env, repeat: args.count('repeat', 1) ?? 7 };
+    const rows = (await benchmarkEdits(request, task)).map(rowOf);
+    print(machine);
+    for (const line of tableOf(rows)) print(line);
+    return { json: { benchmark: 'inner-loop', machine, rows: rows.map((row): Json => ({ ...row, sccacheMs: row.sccacheMs ?? null })) } };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The programs that --corpus, --set and --programs name; without them a small fixture. */
+async function workloadOf({ args, path }: Task): Promise<Workload> {
+  const [corpus, set] = [args.text('corpus'), args.text('set')];
+  const root = corpus === undefined ? resolve(import.meta.dirname, '../../../fixtures/crates') : path(corpus);
+  const only = (args.text('programs') ?? '').split(/[\s,]+/).filter((name) => name !== '');
+  return await openWorkload(root, set === undefined ? undefined : path(set), only);
 }
 
 async function machineWithCompiler({ host, signal }: Task, cwd: string): Promise<string> {

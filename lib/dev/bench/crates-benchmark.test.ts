@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
 import { projectSet } from '../../crates/project.ts';
 import { rowOf, tableOf } from './crates-benchmark-table.ts';
-import { benchmarkCrates } from './crates-benchmark.ts';
+import { benchmarkCrates, benchmarkEdits } from './crates-benchmark.ts';
 import { leafFile, openWorkload, setText } from './crates-workload.ts';
 
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-benchmark-test-'));
@@ -95,6 +95,22 @@ test('a real run has every case, builds only what it should, and touches nothing
   for (const { cargo, ours } of cases) for (const { wallMs, cpuMs } of [...cargo, ...ours]) assert.ok(wallMs > 0 && cpuMs >= 0);
   assert.ok(cases.every(({ ours }) => ours.every(({ ownCpuMs = 0, peakBytes = 0 }) => ownCpuMs > 0 && peakBytes > 1 << 20)));
   assert.is(await readFile(join(dir, 'corpus/apps/tiny/src/main.rs'), 'utf8'), hello);
+});
+
+test('the inner loop of a program is measured by turns with cargo, in both profiles', async () => {
+  const scratch = join(dir, 'scratch-edits');
+  await mkdir(scratch);
+  const workload = await openWorkload(join(dir, 'corpus'), undefined, ['tiny']);
+  const cases = await benchmarkEdits({ workload, repeat: 1, scratch, env }, context);
+  assert.equal(
+    cases.map(({ name }) => name),
+    ['dev, nothing changed', 'dev, one line edited', 'release, nothing changed', 'release, one line edited'].map((what) => `tiny ${what}`),
+  );
+  assert.equal(
+    cases.map(({ ours }) => ours.map(({ misses }) => misses)),
+    [[0], [1], [0], [1]],
+  );
+  assert.ok(cases.every(({ cargo }) => cargo.length === 1));
 });
 
 test.run();

@@ -59,6 +59,41 @@ export async function benchmarkCrates(request: BenchmarkRequest, context: Contex
   return cases;
 }
 
+/** The inner loop of each program in its own dev and release profile: nothing changed, and one line edited, by turns with cargo. */
+export async function benchmarkEdits(request: BenchmarkRequest, context: Context): Promise<readonly Case[]> {
+  const { workload, repeat, scratch } = request;
+  const { projects } = await checkOut(workload, join(scratch, 'programs'), context);
+  const bench = { ...request, context, sccache: undefined };
+  const cases: Case[] = [];
+  for (const project of projects) {
+    for (const profile of ['dev', 'release']) {
+      cases.push(...(await editedByTurns(bench, { ...project, profile }, repeat)));
+      context.report({ kind: 'note', text: `measured ${project.name} ${profile}` });
+    }
+  }
+  return cases;
+}
+
+async function editedByTurns(bench: Bench, project: Project, repeat: number): Promise<readonly Case[]> {
+  const { scratch } = bench;
+  const { name, profile } = project;
+  const [target, out] = [join(scratch, `${name}-target`), join(scratch, `${name}-${profile}`)];
+  const byCargo = (): Promise<Cost> => cargo(bench, project, target);
+  const byUs = (): Promise<Cost> => ours(bench, [...words(project), '--profile', profile, '--cache', cacheDir(bench), '--out', out]);
+  const unchanged = { name: `${name} ${profile}, nothing changed`, cargo: [] as Cost[], ours: [] as Cost[], sccache: [] };
+  const edit = { name: `${name} ${profile}, one line edited`, cargo: [] as Cost[], ours: [] as Cost[], sccache: [] };
+  const file = await leafFile(project);
+  await Promise.all([byCargo(), byUs()]);
+  for (let round = 0; round < repeat; round++) {
+    unchanged.cargo.push(await byCargo());
+    unchanged.ours.push(await byUs());
+    await appendFile(file, `// edit ${round} of the ${profile} profile\n`);
+    edit.cargo.push(await byCargo());
+    edit.ours.push(await byUs());
+  }
+  return [unchanged, edit];
+}
+
 interface Bench extends BenchmarkRequest {
   readonly context: Context;
   readonly sccache: string | undefined;
