@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { cannot } from '../core/errors.ts';
 import { run, start } from '../core/sh.ts';
 import type { RunResult } from '../core/sh.ts';
+import { coloursFor, plainText } from '../report/colours.ts';
 import { errorText, scriptArguments } from './task.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -53,18 +54,18 @@ async function withPuppet(use: (play: Play, script: string) => Promise<void>): P
 
 test('an error is its detail, its sentence, its hint; a stack only for a bug of ours', () => {
   assert.is(
-    errorText(cannot('read "x"', 'it is a folder', { hint: 'give a file', detail: 'cat: x' }), false),
+    errorText(cannot('read "x"', 'it is a folder', { hint: 'give a file', detail: 'cat: x' }), plainText),
     'cat: x\nerror: Cannot read "x": it is a folder\nhint: give a file\n',
   );
-  const bug = errorText(new TypeError('oops'), false);
+  const bug = errorText(new TypeError('oops'), plainText);
   assert.match(bug, /^bug: .*report this/);
   assert.match(bug, /TypeError: oops\n +at /);
-  assert.match(errorText('a string', false), /a string/);
+  assert.match(errorText('a string', plainText), /a string/);
 });
 
-test('colour is only written when asked for', () => {
-  assert.not.match(errorText(cannot('a', 'b', { hint: 'c' }), false), /\x1b/);
-  assert.match(errorText(cannot('a', 'b', { hint: 'c' }), true), /\x1b\[31merror/);
+test('colour is only written when asked for', async () => {
+  assert.not.match(errorText(cannot('a', 'b', { hint: 'c' }), plainText), /\x1b/);
+  assert.match(errorText(cannot('a', 'b', { hint: 'c' }), await coloursFor(true)), /\x1b\[31merror/);
 });
 
 test('the arguments begin after the script, under zx and under node', () => {

@@ -2,11 +2,12 @@
 // end into text and an exit code. The only module that prints, and the only one that knows the process.
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Chalk } from 'chalk';
 import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
 import type { Context, Outcome } from '../core/events.ts';
 import { helpText, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
+import { coloursFor } from '../report/colours.ts';
+import type { Colours } from '../report/colours.ts';
 import { progress } from '../report/progress.ts';
 
 /** What the person's side of the world looks like; read once, passed on. */
@@ -33,13 +34,14 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   const abort = new AbortController();
   const colour = process.stderr.isTTY === true && !process.env['NO_COLOR'];
   const columns = process.stderr.isTTY === true ? process.stderr.columns : undefined;
+  const colours = await coloursFor(colour);
   const face = progress(
     {
       write: (text) => {
         process.stderr.write(text);
       },
       columns,
-      colour,
+      colours,
     },
     isQuiet(process.argv),
   );
@@ -79,7 +81,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   } catch (error) {
     face.clear();
     const told = abort.signal.aborted ? abort.signal.reason : hostExhausted(error);
-    process.stderr.write(errorText(told, colour));
+    process.stderr.write(errorText(told, colours));
     process.exitCode = told instanceof Failure ? told.exitCode : exitCodes.bug;
   } finally {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
@@ -87,8 +89,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
 }
 
 /** The sentence, the detail, the hint; a stack only for a bug of ours. */
-export function errorText(error: unknown, colour: boolean): string {
-  const colours = new Chalk({ level: colour ? 1 : 0 });
+export function errorText(error: unknown, colours: Colours): string {
   if (error instanceof Failure) {
     const detail = error.detail ? `${error.detail}\n` : '';
     const hint = error.hint ? `${colours.dim('hint:')} ${error.hint}\n` : '';

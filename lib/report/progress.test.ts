@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
 import type { Event } from '../core/events.ts';
+import { plainText } from './colours.ts';
 import { progress } from './progress.ts';
 
 const key = digestBytes('');
@@ -16,7 +17,7 @@ function written(events: readonly Event[], { columns, quiet = false }: { columns
         text += part;
       },
       columns,
-      colour: false,
+      colours: plainText,
     },
     quiet,
   );
@@ -55,7 +56,7 @@ test('on a terminal the status line counts, names what runs, fits, and is gone i
 test('running units have their times, and a miss its reasons, told although --quiet', () => {
   let clock = 0;
   let text = '';
-  const face = progress({ write: (part) => (text += part), columns: 80, colour: false }, false, () => clock);
+  const face = progress({ write: (part) => (text += part), columns: 80, colours: plainText }, false, () => clock);
   face.report({ kind: 'planned', units: 9 });
   face.report({ kind: 'unit-started', unit: 'core 0.0.0' });
   clock = 1500;

@@ -1,15 +1,14 @@
 // Events to lines for a person. On a terminal: one status line that is rewritten, above it what stays. Otherwise: one plain line
 // per thing that finished. Everything goes to standard error; standard output belongs to results.
-import { Chalk } from 'chalk';
-import type { ChalkInstance } from 'chalk';
 import type { Event, Report } from '../core/events.ts';
 import { formatMs, plural } from '../core/sizes.ts';
+import type { Colours } from './colours.ts';
 
 export interface Terminal {
   readonly write: (text: string) => void;
   /** Columns of a terminal; undefined when the output is a file or a pipe. */
   readonly columns: number | undefined;
-  readonly colour: boolean;
+  readonly colours: Colours;
 }
 
 export interface Progress {
@@ -34,7 +33,6 @@ class ProgressLines {
   readonly #terminal: Terminal;
   readonly #quiet: boolean;
   readonly #now: () => number;
-  readonly #colours: ChalkInstance;
   /** Units that run, with the time at which each began. */
   readonly #running = new Map<string, number>();
   #ticking: NodeJS.Timeout | undefined;
@@ -49,7 +47,6 @@ class ProgressLines {
     this.#terminal = terminal;
     this.#quiet = quiet;
     this.#now = now;
-    this.#colours = new Chalk({ level: terminal.colour ? 1 : 0 });
   }
 
   report(event: Event): void {
@@ -101,7 +98,7 @@ class ProgressLines {
 
   /** Prints what stays above the status line. */
   #print(event: Event): void {
-    const colours = this.#colours;
+    const { colours } = this.#terminal;
     switch (event.kind) {
       case 'phase-finished':
         if (event.durationMs > 1000 || event.note) {

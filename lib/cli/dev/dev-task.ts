@@ -186,7 +186,8 @@ class Loop {
     const count = folders.length > 0 ? plural(folders.length, 'folder') : plural(files.length, 'file');
     const what = folders.length === 1 && first !== undefined ? this.#shown(first) : count;
     const keys = this.#terminal.stdin.isTTY === true ? `; ${keysText}` : '; ^C ends it';
-    return `watching ${what} for ${this.#subject.title}${keys}`;
+    const { title } = this.#subject;
+    return `watching ${what === title ? what : `${what} for ${title}`}${keys}`;
   }
 
   /** "src/main.rs and 2 more files". */

@@ -1,0 +1,14 @@
+// The colours of messages. chalk is loaded for a terminal only: a task that prints into a pipe would wait 10 ms for it.
+
+/** Each function returns its text with the codes of a terminal around it, or as it is. */
+export type Colours = Readonly<Record<'bold' | 'dim' | 'green' | 'red' | 'yellow', (text: string) => string>>;
+
+const same = (text: string): string => text;
+export const plainText: Colours = { bold: same, dim: same, green: same, red: same, yellow: same };
+
+/** Returns the colours of a terminal, or texts as they are. */
+export async function coloursFor(terminal: boolean): Promise<Colours> {
+  if (!terminal) return plainText;
+  const { Chalk } = await import('chalk');
+  return new Chalk({ level: 1 });
+}
