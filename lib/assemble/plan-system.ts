@@ -40,8 +40,8 @@ export interface SystemPlan {
  */
 export async function planSystem(request: PlanRequest, context?: Context): Promise<SystemPlan> {
   const { profile, outDir, root, base, cacheDir, hostEnv } = request;
-  const nix = base && context && (await nixHost(request.system.name, hostEnv, context));
   const system = base ? onNix(request.system, profile) : withNeededSources(request.system, profile);
+  const nix = base && context && (await nixHost(request.system.name, hostEnv, context));
   const at = { root, cacheDir, env: hostEnv };
   const fetched = await fetchedSources(system, at);
   const origins = await originsFor({ ...request, system }, at);

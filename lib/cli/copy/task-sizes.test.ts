@@ -8,17 +8,17 @@ const root = join(import.meta.dirname, '../../..');
 
 /** Files with the task itself, types included. A limit goes down with the closure, and up with a reason. */
 const most: Readonly<Record<string, number>> = {
-  'test-boot.ts': 56,
-  'tasks/build.ts': 247,
-  'tasks/cache.ts': 27,
-  'tasks/closure.ts': 33,
-  'tasks/crates.ts': 82,
-  'tasks/explain.ts': 19,
-  'tasks/fetch.ts': 40,
-  'tasks/image.ts': 39,
-  'tasks/net.ts': 14,
-  'tasks/run.ts': 46,
-  'tasks/vm.ts': 15,
+  'test-boot.ts': 57,
+  'tasks/build.ts': 248,
+  'tasks/cache.ts': 28,
+  'tasks/closure.ts': 34,
+  'tasks/crates.ts': 83,
+  'tasks/explain.ts': 20,
+  'tasks/fetch.ts': 41,
+  'tasks/image.ts': 40,
+  'tasks/net.ts': 15,
+  'tasks/run.ts': 47,
+  'tasks/vm.ts': 16,
 };
 
 for (const [task, limit] of Object.entries(most)) {
