@@ -3,9 +3,6 @@
 import { cannot } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
-import { chooseToolchain } from '../crates/toolchain/choice.ts';
-import { listToolchains } from '../crates/toolchain/toolchain.ts';
-import type { Toolchain } from '../crates/toolchain/toolchain.ts';
 import { checkHost, lacking } from './host-checks.ts';
 import type { Check, CheckedHost } from './host-checks.ts';
 import { installCommands } from './install-commands.ts';
@@ -24,9 +21,9 @@ export async function examine(host: Patient, install: boolean, context: Context)
     const { installPackages } = await import('./host-install.ts');
     if (await installPackages(packages, host, context)) checks = await checkHost(host, context);
   }
-  if (install && isMissing(checks, 'rust-src') && host.rustSrc === undefined) {
-    const { obtainRustSrc } = await import('./rust-src-download.ts');
-    await obtainRustSrc(await inOrder(host, context), host, context);
+  if (install && (isMissing(checks, 'rust') || (isMissing(checks, 'rust-src') && host.rustSrc === undefined))) {
+    const { obtainRust } = await import('./obtain-rust.ts');
+    await obtainRust(host, context);
     checks = await checkHost(host, context);
   }
   return checks;
@@ -53,11 +50,4 @@ function missingPackages(checks: readonly Check[]): readonly NonNullable<Check['
 
 function isMissing(checks: readonly Check[], name: string): boolean {
   return checks.some((check) => check.name === name && !check.found);
-}
-
-/** The toolchain that would be chosen, then the others. */
-async function inOrder(host: Patient, context: Context): Promise<readonly Toolchain[]> {
-  const { toolchain: preferred } = await chooseToolchain({ env: host.env, cacheDir: host.cacheDir, needsRustSrc: false }, context);
-  const all = await listToolchains(host, context);
-  return [preferred, ...all.filter(({ name }) => name !== preferred.name)];
 }

@@ -66,7 +66,9 @@ export async function chooseToolchain(request: ToolchainRequest, context: Contex
   if (!newest) throw noToolchain(all);
   const why = wish
     ? `${wish.whose} asks for "${wish.name}", which is not installed; this is the newest that is`
-    : 'it is the only kind of toolchain installed';
+    : newest.origin === 'cache'
+      ? `${whyNoneOf(all.filter(({ origin }) => origin !== 'cache'))}, and this one is in the cache`
+      : 'it is the only kind of toolchain installed';
   return withRustSrc([newest, ...others], why, request, context);
 }
 
@@ -86,7 +88,7 @@ async function withRustSrc(
     const rustSrc = await findRustSrc(toolchain, search, context);
     if (!rustSrc) continue;
     const reason =
-      toolchain === first ? why : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand`;
+      toolchain === first ? why : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand with its dependencies`;
     return {
       toolchain,
       rustSrc,
@@ -157,8 +159,12 @@ function matching(toolchains: readonly Toolchain[], wanted: string): Toolchain |
   );
 }
 
+/** Those of the host before those in the cache, which are there for what the host's cannot do. */
 function newestFirst(toolchains: readonly Toolchain[], except?: Toolchain): readonly Toolchain[] {
-  return toolchains.filter((toolchain) => toolchain !== except).sort((a, b) => compareReleases(b.release, a.release));
+  const inCache = ({ origin }: Toolchain): number => (origin === 'cache' ? 1 : 0);
+  return toolchains
+    .filter((toolchain) => toolchain !== except)
+    .sort((a, b) => inCache(a) - inCache(b) || compareReleases(b.release, a.release));
 }
 
 function title({ name, release }: Toolchain): string {
@@ -180,19 +186,22 @@ function noSuchToolchain(wanted: string, usable: readonly Toolchain[]): Failure 
 
 /** Also what doctor prints: how a person gets a Rust toolchain. */
 export const toolchainHint =
-  `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable"), ` +
+  `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable --component rust-src"), ` +
   "or a distribution's packages rustc and cargo if they are that new (Debian 13's are)";
 
 function noToolchain(tooOld: readonly Toolchain[]): Failure {
-  const why = tooOld.length > 0 ? `${tooOld.map(title).join(', ')} is older than ${leastRelease}` : 'rustc and cargo are not installed';
-  return cannot('find a Rust toolchain', why, { blame: 'host', hint: toolchainHint });
+  return cannot('find a Rust toolchain', whyNoneOf(tooOld), { blame: 'host', hint: toolchainHint });
+}
+
+function whyNoneOf(tooOld: readonly Toolchain[]): string {
+  return tooOld.length > 0 ? `${tooOld.map(title).join(', ')} is older than ${leastRelease}` : 'rustc and cargo are not installed';
 }
 
 function noRustSrc(candidates: readonly Toolchain[], named: string | undefined): Failure {
   const what = `find the standard library's source for ${candidates.map(title).join(' or ')}`;
   if (named !== undefined)
     return cannot(what, `"${named}" is of another version`, { blame: 'host', hint: 'the first two numbers of the versions must be equal' });
-  return cannot(what, 'it is neither in a sysroot nor in the cache', {
+  return cannot(what, 'it is, with its dependencies, neither in a sysroot nor in the cache', {
     blame: 'host',
     hint: 'run npx zx tasks/doctor.ts --install, or "rustup component add rust-src", or give --rust-src DIR|ARCHIVE',
   });

@@ -1,0 +1,62 @@
+// What apt-get prints about packages, the words it is started with, and the scripts that start programs by a dynamic linker of their own. Only computes.
+import { cannot } from '../core/errors.ts';
+import { privateLibraries } from '../crates/toolchain/identity.ts';
+
+/** A package that apt would download. */
+export interface PackageFile {
+  /** "libllvm22". */
+  readonly name: string;
+  /** "1:22.1.8-3". */
+  readonly version: string;
+  readonly sizeBytes: number;
+}
+
+/** What `apt-get install --print-uris` prints: one line `'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH` for each package. */
+export function packageFiles(printed: string): readonly PackageFile[] {
+  return [...printed.matchAll(/^'[^']+' ([^_\s]+)_([^_\s]+)_\w+\.deb (\d+)/gm)].map(([, name = '', version = '', size]) => ({
+    name,
+    version: decodeURIComponent(version),
+    sizeBytes: Number(size),
+  }));
+}
+
+/** The version of one of them, without Debian's own part: "1.97.1" of "1.97.1+dfsg1-1". */
+export function versionOf(files: readonly PackageFile[], name: string): string {
+  const version = files.find((file) => file.name === name)?.version;
+  if (version === undefined) throw cannot(`take Debian's package ${name}`, 'apt-get does not name it', { blame: 'host' });
+  return /^[\d.]+/.exec(version)?.[0] ?? version;
+}
+
+/** The package of the linker that belongs to the LLVM among them: "lld-22" of "libllvm22". */
+export function linkersPackage(files: readonly PackageFile[]): string {
+  const number = files.map(({ name }) => /^libllvm(\d+)$/.exec(name)?.[1]).find((found) => found !== undefined);
+  if (number === undefined) throw cannot("take Debian's packages of Rust", 'none of them is LLVM', { blame: 'host' });
+  return `lld-${number}`;
+}
+
+/** A stanza of dpkg's status file that says that a package is installed, in a version that fits every dependency. */
+export function installedPackage(name: string): string {
+  const fields = { Status: 'install ok installed', Maintainer: 'x', Architecture: 'amd64', Version: '999', Provides: 'c-compiler, libc-dev', Description: 'x' };
+  return `Package: ${name}\n${Object.entries(fields)
+    .map(([field, value]) => `${field}: ${value}\n`)
+    .join('')}`;
+}
+
+/** Arguments of `apt-get install` for a private root. `status`: the file that says what is installed already. */
+export function installArguments(suite: string, status: string, names: readonly string[]): readonly string[] {
+  return ['--yes', '--no-install-recommends', '--target-release', suite, '-o', `Dir::State::status=${status}`, ...names];
+}
+
+/**
+ * A script that starts `program` by the dynamic linker next to it, wherever the sysroot is. `up`: from the script's folder to the sysroot. Links to it
+ * may be anywhere.
+ */
+export function programScript(program: string, up: string, loader: string): string {
+  return `#!/bin/sh
+self=$0
+if [ -L "$self" ]; then self=$(readlink -f "$self"); fi
+sysroot=\${self%/*}/${up}
+own=$sysroot/${privateLibraries}
+exec "$own/${loader}" --library-path "$own:$sysroot/lib" "$own/${program}" "$@"
+`;
+}
