@@ -36,7 +36,14 @@ export function linkersPackage(files: readonly PackageFile[]): string {
 
 /** A stanza of dpkg's status file that says that a package is installed, in a version that fits every dependency. */
 export function installedPackage(name: string): string {
-  const fields = { Status: 'install ok installed', Maintainer: 'x', Architecture: 'amd64', Version: '999', Provides: 'c-compiler, libc-dev', Description: 'x' };
+  const fields = {
+    Status: 'install ok installed',
+    Maintainer: 'x',
+    Architecture: 'amd64',
+    Version: '999',
+    Provides: 'c-compiler, libc-dev',
+    Description: 'x',
+  };
   return `Package: ${name}\n${Object.entries(fields)
     .map(([field, value]) => `${field}: ${value}\n`)
     .join('')}`;

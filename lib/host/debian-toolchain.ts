@@ -35,7 +35,8 @@ interface Offer {
 /** Unpacks the newest toolchain that Debian offers into the cache, and reports its size before. Returns why not where that fails. */
 export async function debianToolchain(host: AptHost, context: Context): Promise<Toolchain | string> {
   const mirror = await hostMirror();
-  if (!mirror || !(await findProgram('apt-get', host.env['PATH'] ?? ''))) return 'this host has no Debian mirror to take rustc and cargo from';
+  if (!mirror || !(await findProgram('apt-get', host.env['PATH'] ?? '')))
+    return 'this host has no Debian mirror to take rustc and cargo from';
   const refusals: string[] = [];
   for (const { suite, base } of suites) {
     try {
@@ -58,7 +59,11 @@ async function offerOf(root: AptRoot, context: Context): Promise<Offer> {
   const first = packageFiles(await aptGet(root, ['--print-uris', ...installArguments(root.suite, status, names)], context));
   // The linker of the same LLVM: rustc calls it rust-lld, and links programs without an operating system with it.
   const all = [...names, linkersPackage(first)];
-  return { root, names: all, files: packageFiles(await aptGet(root, ['--print-uris', ...installArguments(root.suite, status, all)], context)) };
+  return {
+    root,
+    names: all,
+    files: packageFiles(await aptGet(root, ['--print-uris', ...installArguments(root.suite, status, all)], context)),
+  };
 }
 
 /** What the host has and the toolchain uses from there. */
@@ -133,7 +138,8 @@ async function arrange(unpacked: string, sysroot: string): Promise<void> {
   if (triple === undefined || !library) throw cannot("use Debian's packages of Rust", 'they have no standard library', { blame: 'host' });
   const own = join(sysroot, privateLibraries);
   const rustlib = join(sysroot, 'lib/rustlib', triple);
-  for (const folder of [own, join(sysroot, 'bin'), join(rustlib, 'bin'), join(sysroot, 'lib/rustlib/src/rust')]) await mkdir(folder, { recursive: true });
+  for (const folder of [own, join(sysroot, 'bin'), join(rustlib, 'bin'), join(sysroot, 'lib/rustlib/src/rust')])
+    await mkdir(folder, { recursive: true });
   await rename(driver.path, join(sysroot, 'lib', driver.name));
   for (const { name, path } of await sharedObjects(libraries)) await rename(path, join(own, name));
   await rename(join(libraries, 'rustlib', triple, 'lib'), join(rustlib, 'lib'));
@@ -161,7 +167,9 @@ async function filesOfLibraries(libraries: string): Promise<readonly FoundFile[]
   const entries = await readdir(libraries, { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== 'rustlib');
   const inside = await Promise.all(
-    folders.map(async ({ name: folder }) => (await readdir(join(libraries, folder))).map((name) => ({ name, path: join(libraries, folder, name) }))),
+    folders.map(async ({ name: folder }) =>
+      (await readdir(join(libraries, folder))).map((name) => ({ name, path: join(libraries, folder, name) })),
+    ),
   );
   return [...entries.map(({ name }) => ({ name, path: join(libraries, name) })), ...inside.flat()];
 }

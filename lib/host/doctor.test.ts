@@ -8,7 +8,7 @@ import { checkLine, lacking, nodeCheck } from './host-checks.ts';
 import type { Check } from './host-checks.ts';
 
 const ok: Check = { name: 'a', found: true, needed: true, detail: '/usr/bin/a' };
-const packages = { debian: 'deb-b', fedora: 'fed-b', arch: 'arch-b', nix: 'nix-b' };
+const packages = { debian: 'deb-b', fedora: 'fed-b', arch: 'arch-b', opensuse: 'suse-b', alpine: 'alp-b', nix: 'nix-b' };
 const missing: Check = { name: 'b', found: false, needed: true, detail: 'package deb-b', packages };
 const warning: Check = { name: 'c', found: false, needed: false, detail: 'no c', hint: 'slower' };
 
@@ -78,7 +78,7 @@ test('a cc without the C library is as good as none', async () => {
     await chmod(await fake.write('usr/bin/cc', '#!/bin/sh\necho crt1.o\n'), 0o755);
     const checks = await examine({ env: fake.env, cacheDir: fake.cacheDir, nodeVersion: '24.0.0', root: false }, false, context);
     const cc = checks.find(({ name }) => name === 'cc');
-    assert.equal([cc?.found, cc?.detail], [false, 'package gcc libc6-dev']);
+    assert.equal([cc?.found, cc?.detail], [false, 'package gcc libc6-dev, to compile Cargo projects']);
   });
 });
 

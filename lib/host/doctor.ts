@@ -1,21 +1,25 @@
-// Looks at the host and, when asked, gets what is missing: packages of the distribution, then the standard library's source. The only task besides
-// fetch that downloads.
+// Looks at the host and, when asked, gets what is missing: packages of the distribution, then a Rust toolchain with the standard library's source. The
+// only task besides fetch that downloads.
+import { readFile } from 'node:fs/promises';
 import { cannot } from '../core/errors.ts';
 import type { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { checkHost, lacking } from './host-checks.ts';
 import type { Check, CheckedHost } from './host-checks.ts';
-import { installCommands } from './install-commands.ts';
+import { familyOf, installCommands } from './install-commands.ts';
+import type { Family } from './install-commands.ts';
+import { usualNeeds, workOf } from './needs.ts';
+import type { NeedName } from './needs.ts';
 
 export interface Patient extends CheckedHost {
   /** Are we root? */
   readonly root: boolean;
 }
 
-/** The checks as they are now; with `install`, after an attempt to get what they lack. */
+/** The checks as they are now; with `install`, after an attempt to get what they lack: for work that is named only what it needs, else everything. */
 export async function examine(host: Patient, install: boolean, context: Context): Promise<readonly Check[]> {
   let checks = await checkHost(host, context);
-  const packages = missingPackages(checks);
+  const packages = missingPackages(host.work === undefined ? checks : lacking(checks));
   // What installs and downloads is loaded only here: this runs before every `npm start`, and mostly finds nothing to do.
   if (install && packages.length > 0) {
     const { installPackages } = await import('./host-install.ts');
@@ -29,19 +33,37 @@ export async function examine(host: Patient, install: boolean, context: Context)
   return checks;
 }
 
-/** What to tell when something needed is missing; undefined when a system can be built and booted here. */
-export function complaint(checks: readonly Check[]): Failure | undefined {
+/** Who reads a complaint. */
+export interface Reader {
+  /** The distribution; undefined where it is not known. */
+  readonly family?: Family | undefined;
+  readonly root?: boolean;
+  readonly work?: readonly NeedName[] | undefined;
+}
+
+/** The distribution of this host, as its os-release file tells it. */
+export async function hostFamily(file = '/etc/os-release'): Promise<Family | undefined> {
+  return familyOf(await readFile(file, 'utf8').catch(() => ''));
+}
+
+/** What to report when something needed is missing; undefined when the work can be done here. */
+export function complaint(checks: readonly Check[], { family, root, work }: Reader = {}): Failure | undefined {
   const missing = lacking(checks);
   if (missing.length === 0) return undefined;
   const packages = missingPackages(missing);
-  const commands = installCommands(packages).map((line) => `  ${line}`);
-  return cannot('build and boot here', `${missing.map(({ name }) => name).join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`, {
+  const commands = packages.length === 0 ? [] : installCommands(packages, family, root).map((line) => `  ${line}`);
+  const why = `${missing.map(({ name }) => name).join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`;
+  return cannot(`${workOf(work ?? usualNeeds)} here`, why, {
     blame: 'host',
     hint: [
-      ...(packages.length > 0 ? ['run npx zx tasks/doctor.ts --install where apt-get may be used, or', ...commands] : []),
+      ...(packages.length > 0 ? [`run ${offer(family)}`, ...commands] : []),
       ...missing.flatMap(({ name, hint }) => (hint === undefined ? [] : [`${name}: ${hint}`])),
     ].join('\n'),
   });
+}
+
+function offer(family: Family | undefined): string {
+  return family === undefined || family === 'debian' ? 'npx zx tasks/doctor.ts --install where apt-get may be used, or' : 'this command:';
 }
 
 function missingPackages(checks: readonly Check[]): readonly NonNullable<Check['packages']>[] {

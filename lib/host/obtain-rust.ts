@@ -24,7 +24,10 @@ export async function obtainRust(host: AptHost, context: Context): Promise<void>
     const toolchain = await way();
     context.signal.throwIfAborted();
     if (typeof toolchain !== 'string') {
-      context.report({ kind: 'note', text: `Rust: ${toolchain.name} (${toolchain.release}), because ${[reasonOf(all), ...refusals].join('; ')}` });
+      context.report({
+        kind: 'note',
+        text: `Rust: ${toolchain.name} (${toolchain.release}), because ${[reasonOf(all), ...refusals].join('; ')}`,
+      });
       return;
     }
     refusals.push(toolchain);

@@ -25,7 +25,11 @@ const suites = ['sid', 'trixie', 'bookworm'] as const;
 const leastDebianVersion = '1.95.0';
 
 /** Gets a source for one of `toolchains` (the preferred first). Reports what it tries and takes. Returns why each way failed where all do. */
-export async function obtainRustSrc(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained | readonly string[]> {
+export async function obtainRustSrc(
+  toolchains: readonly Toolchain[],
+  host: AptHost,
+  context: Context,
+): Promise<Obtained | readonly string[]> {
   const refusals: string[] = [];
   for (const way of [byRustup, fromDebian]) {
     const result = await way(toolchains, host, context);
@@ -43,9 +47,7 @@ async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context
   const rustup = await findRustup(host.env);
   if (!rustup) return 'rustup itself is not there';
   const argv = [rustup, 'component', 'add', 'rust-src', '--toolchain', toolchain.name];
-  const result = await phase(`add rust-src to ${toolchain.name}`, context.report, () =>
-    run(argv, rustupOptions(host.env, context)),
-  );
+  const result = await phase(`add rust-src to ${toolchain.name}`, context.report, () => run(argv, rustupOptions(host.env, context)));
   const rustSrc = result.exitCode === 0 ? await findRustSrc(toolchain, host, context) : undefined;
   if (!rustSrc) return `rustup could not add it (${complaintOf(result.stderr)})`;
   context.report({ kind: 'note', text: `rust-src: rustup added it to ${toolchain.name}` });
@@ -55,7 +57,8 @@ async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context
 /** Debian's package from the first suite whose version fits one of the toolchains; else what the suites offer. */
 async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained | string> {
   const candidates = toolchains.filter(({ release }) => compareReleases(release, leastDebianVersion) >= 0);
-  if (candidates.length === 0) return `Debian's rust-src has its dependencies since ${leastDebianVersion}, and the installed toolchains are older`;
+  if (candidates.length === 0)
+    return `Debian's rust-src has its dependencies since ${leastDebianVersion}, and the installed toolchains are older`;
   const mirror = await hostMirror();
   if (!mirror || !(await findProgram('apt-get', host.env['PATH'] ?? '')))
     return 'this host has no Debian mirror to take its package rust-src from';

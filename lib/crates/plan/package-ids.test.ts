@@ -9,7 +9,12 @@ const crates = 'registry+https://github.com/rust-lang/crates.io-index';
 const packages = [
   packageOf({ id: 'path+file:///tmp/g#0.1.0', name: 'g', version: '0.1.0' }),
   packageOf({ id: 'path+file:///tmp/g/in%20side#other@0.2.0-rc.1+x', name: 'other', version: '0.2.0-rc.1+x' }),
-  packageOf({ id: `${remote}#remote@0.3.0`, name: 'remote', version: '0.3.0', source: `${remote}#16ef24040dafdf6172504cb24578fab955c96841` }),
+  packageOf({
+    id: `${remote}#remote@0.3.0`,
+    name: 'remote',
+    version: '0.3.0',
+    source: `${remote}#16ef24040dafdf6172504cb24578fab955c96841`,
+  }),
   packageOf({ id: `${crates}#memchr@2.7.4`, name: 'memchr', version: '2.7.4', source: crates }),
 ];
 const printed = [

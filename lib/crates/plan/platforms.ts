@@ -62,12 +62,7 @@ export async function platformsOf(units: readonly Unit[], request: PlatformReque
  * `unstable`: with unstable conditions, which a stable rustc prints only when it is allowed unstable things. Scripts of the standard library decide by
  * them (target_has_reliable_f16), and without them its objects lack functions.
  */
-async function platformAt(
-  name: string | undefined,
-  unstable: boolean,
-  request: PlatformRequest,
-  context: Context,
-): Promise<Platform> {
+async function platformAt(name: string | undefined, unstable: boolean, request: PlatformRequest, context: Context): Promise<Platform> {
   const { cargo, project, config, trees, flagsForHost } = request;
   const { toolchain, cache, hostEnv } = cargo;
   const variables = planningVariables(hostEnv, false);

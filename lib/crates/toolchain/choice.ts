@@ -88,7 +88,9 @@ async function withRustSrc(
     const rustSrc = await findRustSrc(toolchain, search, context);
     if (!rustSrc) continue;
     const reason =
-      toolchain === first ? why : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand with its dependencies`;
+      toolchain === first
+        ? why
+        : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand with its dependencies`;
     return {
       toolchain,
       rustSrc,

@@ -72,7 +72,9 @@ export async function findRustSrc(toolchain: Toolchain, search: RustSrcSearch, c
 async function isComplete(libraryDir: string, env: RustSrcSearch['env']): Promise<boolean> {
   if (await absentAsUndefined(stat(join(libraryDir, 'vendor')))) return true;
   const lock = await readFile(join(libraryDir, 'Cargo.lock'), 'utf8');
-  const crates = [...lock.matchAll(/^name = "(.+)"\nversion = "(.+)"\nsource = "registry\+/gm)].map(([, name, version]) => `${name}-${version}.crate`);
+  const crates = [...lock.matchAll(/^name = "(.+)"\nversion = "(.+)"\nsource = "registry\+/gm)].map(
+    ([, name, version]) => `${name}-${version}.crate`,
+  );
   if (crates.length === 0) return true;
   const downloads = join(cargoHome(env), 'registry/cache');
   const registries = await readdir(downloads).catch(() => []);
