@@ -31,7 +31,7 @@ test('a script starts its program by the linker next to it, from any folder and 
   try {
     const sysroot = join(folder, 'a sysroot');
     for (const part of ['bin', 'lib/private']) await mkdir(join(sysroot, part), { recursive: true });
-    await writeFile(join(sysroot, 'bin/rustc'), programScript('rustc', '..', 'ld.so'));
+    await writeFile(join(sysroot, 'bin/rustc'), programScript('rustc', '..', 'lib/private', 'ld.so'));
     await writeFile(join(sysroot, 'lib/private/ld.so'), '#!/bin/sh\nfor word; do echo "$word"; done\n');
     for (const program of ['bin/rustc', 'lib/private/ld.so']) await chmod(join(sysroot, program), 0o755);
     await symlink(join(sysroot, 'bin/rustc'), join(folder, 'program'));

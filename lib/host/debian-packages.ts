@@ -1,6 +1,5 @@
-// What apt-get prints about packages, the words it is started with, and the scripts that start programs by a dynamic linker of their own. Only computes.
+// What apt-get prints about packages, and the scripts that start programs by a dynamic linker of their own. Only computes.
 import { cannot } from '../core/errors.ts';
-import { privateLibraries } from '../crates/toolchain/identity.ts';
 
 /** A package that apt would download. */
 export interface PackageFile {
@@ -49,21 +48,16 @@ export function installedPackage(name: string): string {
     .join('')}`;
 }
 
-/** Arguments of `apt-get install` for a private root. `status`: the file that says what is installed already. */
-export function installArguments(suite: string, status: string, names: readonly string[]): readonly string[] {
-  return ['--yes', '--no-install-recommends', '--target-release', suite, '-o', `Dir::State::status=${status}`, ...names];
-}
-
 /**
- * A script that starts `program` by the dynamic linker next to it, wherever the sysroot is. `up`: from the script's folder to the sysroot. Links to it
- * may be anywhere.
+ * A script that starts `program` by a dynamic linker and with libraries of its own, wherever the whole is moved. `up`: from the script's folder to the
+ * root. `own`: from there to the folder with the program, the linker `loader` and the libraries. Links to the script may be anywhere.
  */
-export function programScript(program: string, up: string, loader: string): string {
+export function programScript(program: string, up: string, own: string, loader: string): string {
   return `#!/bin/sh
 self=$0
 if [ -L "$self" ]; then self=$(readlink -f "$self"); fi
-sysroot=\${self%/*}/${up}
-own=$sysroot/${privateLibraries}
-exec "$own/${loader}" --library-path "$own:$sysroot/lib" "$own/${program}" "$@"
+root=\${self%/*}/${up}
+own=$root/${own}
+exec "$own/${loader}" --library-path "$own:$root/lib" "$own/${program}" "$@"
 `;
 }

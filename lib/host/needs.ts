@@ -61,6 +61,12 @@ export function toolsOf(names: readonly NeedName[]): { readonly needed: Readonly
   return { needed: new Set(rows.flatMap(({ tools }) => tools)), useful: new Set(rows.flatMap(({ useful = [] }) => useful)) };
 }
 
+/** Names of all checks that must succeed for a row: its tools, and those of Rust and of the sandbox. */
+export function checksOf(name: NeedName): readonly string[] {
+  const { tools, rust, sandbox }: Need = needs[name];
+  return [...tools, ...(rust === undefined ? [] : ['rust']), ...(rust === 'source' ? ['rust-src'] : []), ...(sandbox ? ['sandbox'] : [])];
+}
+
 /** What cannot be done, or is done worse, without a tool: "write ISO images". Tests compare with tools of no row. */
 export function purposeOf(tool: string): string {
   const titles = Object.values<Need>(needs).flatMap(({ title, tools, useful = [] }) =>

@@ -1,16 +1,18 @@
-// A Rust toolchain by rustup: the host's own, else the distribution's package of it, which is unpacked for this one call and not installed, because it
-// would replace the distribution's rustc. Where its server does not answer, rustup leaves nothing.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+// A Rust toolchain by rustup. The host's own rustup installs it where it keeps its toolchains. Else the distribution's package of rustup is unpacked for
+// one call, and the toolchain is put into the cache: that package is not installed, because it would replace the distribution's rustc.
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findProgram, run } from '../core/sh.ts';
-import type { RunOptions, RunResult } from '../core/sh.ts';
+import { errnoOf, Failure } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
+import { findProgram, run } from '../core/sh.ts';
+import type { RunOptions } from '../core/sh.ts';
 import { cargoHome } from '../crates/cargo/config-files.ts';
-import { listToolchains, rustupHome } from '../crates/toolchain/toolchain.ts';
+import { keptToolchainsFolder, rustupHome, toolchainAt } from '../crates/toolchain/toolchain.ts';
 import type { Toolchain, ToolchainSearch } from '../crates/toolchain/toolchain.ts';
 import { complaintOf } from './complaint.ts';
+import { programScript } from './debian-packages.ts';
+import { gatherLibraries, packagesFor, unpackPackages, writeProgram } from './private-packages.ts';
 
 type Env = ToolchainSearch['env'];
 
@@ -26,35 +28,58 @@ export function rustupOptions(env: Env, { signal }: Context): RunOptions {
   return { cwd: '/', env: { ...env, RUSTUP_HOME: rustupHome(env), RUST_BACKTRACE: '0' }, signal, timeoutMs };
 }
 
-/** Installs the stable toolchain with rust-src into the user's folder of toolchains. Returns why not where that fails. */
+/** Gets the stable toolchain with rust-src. Returns why not where that fails. */
 export async function rustupToolchain(search: ToolchainSearch, context: Context): Promise<Toolchain | string> {
   const rustup = await findRustup(search.env);
-  const result = rustup ? await install(rustup, search, context) : await byPackage(search, context);
-  if (typeof result === 'string') return result;
-  if (result.exitCode !== 0) return `rustup could not install a toolchain (${complaintOf(result.stderr)})`;
-  const toolchain = (await listToolchains(search, context)).find(({ name }) => name.startsWith('stable-'));
-  return toolchain ?? 'rustup installed no toolchain named stable';
+  if (!rustup) return byPackage(search, context);
+  const folder = await installed(rustup, search.env, context);
+  return typeof folder === 'string' ? folder : await found(folder.path, folder.name, 'rustup', search, context);
 }
 
-async function install(rustup: string, { env }: ToolchainSearch, context: Context): Promise<RunResult> {
+/** Installs the toolchain. Returns its folder, or why there is none. */
+async function installed(rustup: string, env: Env, context: Context): Promise<{ readonly path: string; readonly name: string } | string> {
   const argv = [rustup, 'toolchain', 'install', 'stable', '--profile', 'minimal', '--component', 'rust-src', '--no-self-update'];
-  return phase(`install rustup's stable toolchain in ${rustupHome(env)}`, context.report, () => run(argv, rustupOptions(env, context)));
+  // rustup does not tell sizes before. This is what its archives of 1.97 came to.
+  const title = 'download the stable toolchain by rustup (about 130 MB)';
+  const result = await phase(title, context.report, () => run(argv, rustupOptions(env, context)));
+  if (result.exitCode !== 0) return `rustup could not install a toolchain (${complaintOf(result.stderr)})`;
+  const toolchains = join(rustupHome(env), 'toolchains');
+  const name = (await readdir(toolchains).catch(() => [])).find((entry) => entry.startsWith('stable-'));
+  return name === undefined ? 'rustup installed no toolchain named stable' : { path: join(toolchains, name), name };
 }
 
-/** apt-get downloads a package without any permission, and dpkg-deb unpacks it. */
-async function byPackage(search: ToolchainSearch, context: Context): Promise<RunResult | string> {
-  const path = search.env['PATH'] ?? '';
-  const [aptGet, dpkgDeb] = await Promise.all([findProgram('apt-get', path), findProgram('dpkg-deb', path)]);
-  if (!aptGet || !dpkgDeb) return 'rustup is not installed';
-  const folder = await mkdtemp(join(tmpdir(), 'bloomery-rustup-'));
-  const options = { cwd: folder, env: search.env, signal: context.signal };
+async function found(
+  path: string,
+  name: string,
+  origin: Toolchain['origin'],
+  search: ToolchainSearch,
+  context: Context,
+): Promise<Toolchain | string> {
+  return (await toolchainAt(path, name, origin, search, context)) ?? `rustup's toolchain ${name} has no rustc or cargo`;
+}
+
+/** The distribution's package, which is started once with the libraries of its dependencies. */
+async function byPackage(search: ToolchainSearch, context: Context): Promise<Toolchain | string> {
+  if (!(await findProgram('apt-get', search.env['PATH'] ?? ''))) return 'rustup is not installed';
+  const kept = keptToolchainsFolder(search.cacheDir);
+  await mkdir(kept, { recursive: true });
+  const folder = await mkdtemp(join(kept, '.rustup-'));
+  const unpacked = join(folder, 'unpacked');
   try {
-    const downloaded = await run([aptGet, 'download', 'rustup'], options);
-    const deb = (await readdir(folder)).find((name) => name.endsWith('.deb'));
-    if (downloaded.exitCode !== 0 || deb === undefined) return 'rustup is neither installed nor a package of this release';
-    const unpacked = await run([dpkgDeb, '-x', join(folder, deb), folder], options);
-    if (unpacked.exitCode !== 0) return `the package of rustup could not be unpacked (${complaintOf(unpacked.stderr)})`;
-    return await install(join(folder, 'usr/bin/rustup'), search, context);
+    const source = { env: search.env, folder };
+    await unpackPackages(source, await packagesFor(source, ['rustup'], context), ['rustup'], unpacked, context);
+    const loader = await gatherLibraries(unpacked, join(folder, 'own'));
+    await rename(join(unpacked, 'usr/bin/rustup'), join(folder, 'own/rustup'));
+    await writeProgram(join(folder, 'rustup'), programScript('rustup', '.', 'own', loader));
+    const toolchain = await installed(join(folder, 'rustup'), { ...search.env, RUSTUP_HOME: join(folder, 'home') }, context);
+    if (typeof toolchain === 'string') return toolchain;
+    await rename(toolchain.path, join(kept, toolchain.name)).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error;
+    });
+    return await found(join(kept, toolchain.name), toolchain.name, 'cache', search, context);
+  } catch (error) {
+    if (!(error instanceof Failure) || context.signal.aborted) throw error;
+    return `rustup is not installed, and its package could not be taken (${complaintOf(error.detail ?? error.message)})`;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

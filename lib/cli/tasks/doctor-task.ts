@@ -3,7 +3,7 @@ import type { Outcome } from '../../core/events.ts';
 import { complaint, examine, hostFamily } from '../../host/doctor.ts';
 import { checkLine } from '../../host/host-checks.ts';
 import type { Check } from '../../host/host-checks.ts';
-import { isNeedName, needs, toolsOf, usualNeeds, workOf } from '../../host/needs.ts';
+import { checksOf, isNeedName, needs, usualNeeds, workOf } from '../../host/needs.ts';
 import type { NeedName } from '../../host/needs.ts';
 import type { Flag } from '../command-line.ts';
 import { cacheDirOf, repository } from '../task.ts';
@@ -53,7 +53,7 @@ export async function doctor(task: Task): Promise<Outcome> {
 function workLines(checks: readonly Check[]): readonly string[] {
   const absent = new Set(checks.flatMap(({ name, found }) => (found ? [] : [name])));
   const rows = Object.entries(needs).map(([name, { title }]) => {
-    const lacks = isNeedName(name) ? [...toolsOf([name]).needed].filter((tool) => absent.has(tool)) : [];
+    const lacks = isNeedName(name) ? checksOf(name).filter((check) => absent.has(check)) : [];
     return `${name.padEnd(14)}${title}${lacks.length === 0 ? '' : `: lacks ${lacks.join(', ')}`}`;
   });
   return ['', 'Work (--for):', ...rows];
