@@ -39,6 +39,19 @@ test('a warning is no complaint, something needed is: exit 69 with the command f
   }
 });
 
+test('where the distribution is known and an installation was tried, the hint is its one command', () => {
+  assert.is(complaint([missing], { family: 'fedora' })?.hint, 'run\n  sudo dnf install fed-b');
+  assert.is(
+    complaint([missing], { family: 'debian', root: true, tried: true })?.hint,
+    'run\n  apt-get install --no-install-recommends deb-b',
+  );
+  assert.match(
+    complaint([missing], { family: 'debian' })?.hint ?? '',
+    /^run npx zx tasks\/doctor\.ts --install where apt-get may be used, or\n {2}sudo apt-get/,
+  );
+  assert.is(complaint([missing], { work: ['iso'] })?.message, 'Cannot write ISO images here: b is missing');
+});
+
 test('Node runs TypeScript from 22.18 on', () => {
   assert.equal(
     ['20.19.0', '22.17.1', '22.18.0', '24.0.0'].map((version) => nodeCheck(version).found),

@@ -39,6 +39,8 @@ export interface Reader {
   readonly family?: Family | undefined;
   readonly root?: boolean;
   readonly work?: readonly NeedName[] | undefined;
+  /** Whether it was tried to install what is missing. */
+  readonly tried?: boolean;
 }
 
 /** The distribution of this host, as its os-release file tells it. */
@@ -47,7 +49,7 @@ export async function hostFamily(file = '/etc/os-release'): Promise<Family | und
 }
 
 /** What to report when something needed is missing; undefined when the work can be done here. */
-export function complaint(checks: readonly Check[], { family, root, work }: Reader = {}): Failure | undefined {
+export function complaint(checks: readonly Check[], { family, root, work, tried }: Reader = {}): Failure | undefined {
   const missing = lacking(checks);
   if (missing.length === 0) return undefined;
   const packages = missingPackages(missing);
@@ -56,14 +58,17 @@ export function complaint(checks: readonly Check[], { family, root, work }: Read
   return cannot(`${workOf(work ?? usualNeeds)} here`, why, {
     blame: 'host',
     hint: [
-      ...(packages.length > 0 ? [`run ${offer(family)}`, ...commands] : []),
+      ...(packages.length > 0
+        ? [tried || !isDebian(family) ? 'run' : 'run npx zx tasks/doctor.ts --install where apt-get may be used, or', ...commands]
+        : []),
       ...missing.flatMap(({ name, hint }) => (hint === undefined ? [] : [`${name}: ${hint}`])),
     ].join('\n'),
   });
 }
 
-function offer(family: Family | undefined): string {
-  return family === undefined || family === 'debian' ? 'npx zx tasks/doctor.ts --install where apt-get may be used, or' : 'this command:';
+/** Whether apt-get may be there. */
+function isDebian(family: Family | undefined): boolean {
+  return family === undefined || family === 'debian';
 }
 
 function missingPackages(checks: readonly Check[]): readonly NonNullable<Check['packages']>[] {

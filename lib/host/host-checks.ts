@@ -155,8 +155,11 @@ async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context)
     };
   });
   const hint =
-    'builds are then refused without --no-sandbox; as root: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
-  return { name: 'sandbox', found: why === '', needed: true, detail: why === '' ? 'bubblewrap can start programs' : why, hint };
+    'builds are refused here unless --no-sandbox lets their scripts run with all rights of yours. ' +
+    'A container gets a sandbox when it may create user namespaces (Docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined), ' +
+    'a host by sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
+  const detail = why === '' ? 'bubblewrap can start programs' : why;
+  return { name: 'sandbox', found: why === '', needed: true, detail, ...(program === undefined ? {} : { hint }) };
 }
 
 /** Only whether the device is there; a machine that is booted probes whether it works (facts: it may exist and not work). */

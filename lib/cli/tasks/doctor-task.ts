@@ -40,7 +40,7 @@ export async function doctor(task: Task): Promise<Outcome> {
     args.has('install'),
     { report, signal },
   );
-  const problem = complaint(checks, { family: await hostFamily(), root, work });
+  const problem = complaint(checks, { family: await hostFamily(), root, work, tried: args.has('install') });
   const quietly = args.has('install') && !problem;
   for (const check of checks.filter(({ found, needed }) => !quietly || (!found && (needed || work === undefined)))) print(checkLine(check));
   if (work === undefined && !quietly) for (const line of workLines(checks)) print(line);
