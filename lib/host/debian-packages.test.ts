@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { outputOf } from '../core/sh.ts';
-import { linkersPackage, packageFiles, programScript, versionOf } from './debian-packages.ts';
+import { linkersPackage, newestVersioned, packageFiles, programScript, versionOf } from './debian-packages.ts';
 
 const printed = `Reading package lists...
 NOTE: This is only a simulation!
@@ -23,7 +23,12 @@ test('names, versions and sizes are read, and the linker is the one of the same 
   ]);
   assert.equal([versionOf(files, 'rustc'), linkersPackage(files)], ['1.97.1', 'lld-22']);
   assert.throws(() => versionOf(files, 'cargo'), /^Cannot take Debian's package cargo: apt-get does not name it$/);
-  assert.throws(() => linkersPackage([]), /none of them is LLVM/);
+  assert.is(linkersPackage([]), undefined);
+});
+
+test('of packages with a version in their name the newest is taken', () => {
+  assert.is(newestVersioned('rustc-1.89\nrustc-1.100-dbg\nrustc-1.97\nrustc-1.9\n'), '1.97');
+  assert.is(newestVersioned(''), undefined);
 });
 
 test('a script starts its program by the linker next to it, from any folder and through a link', async () => {

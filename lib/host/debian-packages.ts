@@ -26,11 +26,16 @@ export function versionOf(files: readonly PackageFile[], name: string): string {
   return /^[\d.]+/.exec(version)?.[0] ?? version;
 }
 
-/** The package of the linker that belongs to the LLVM among them: "lld-22" of "libllvm22". */
-export function linkersPackage(files: readonly PackageFile[]): string {
+/** The package of the linker that belongs to the LLVM among them: "lld-22" of "libllvm22". Undefined where rustc brings its own LLVM. */
+export function linkersPackage(files: readonly PackageFile[]): string | undefined {
   const number = files.map(({ name }) => /^libllvm(\d+)$/.exec(name)?.[1]).find((found) => found !== undefined);
-  if (number === undefined) throw cannot("take Debian's packages of Rust", 'none of them is LLVM', { blame: 'host' });
-  return `lld-${number}`;
+  return number === undefined ? undefined : `lld-${number}`;
+}
+
+/** The newest version among names of packages like "rustc-1.97", one a line: "1.97". */
+export function newestVersioned(names: string): string | undefined {
+  const minors = [...names.matchAll(/^rustc-1\.(\d+)$/gm)].map(([, minor]) => Number(minor));
+  return minors.length === 0 ? undefined : `1.${Math.max(...minors)}`;
 }
 
 /** A stanza of dpkg's status file that says that a package is installed, in a version that fits every dependency. */

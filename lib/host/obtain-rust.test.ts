@@ -41,14 +41,14 @@ test('when every way fails the failure says why each did', async () => {
     assert.is(
       await obtained(fake, 'echo "error: could not download file" >&2; exit 1'),
       '69: Cannot get a Rust toolchain that compiles the standard library: rustup could not install a toolchain (could not download file); ' +
-        'this host has no Debian mirror to take rustc and cargo from',
+        'this host has no apt to take rustc and cargo from',
     );
   });
   await withFakeHost(async (fake) => {
     await fake.onPath('1.85.1');
     const said = await obtained(fake);
     assert.match(said, /no toolchain is managed by rustup; .*dependencies since 1\.95\.0/);
-    assert.match(said, /rustup is not installed; this host has no Debian mirror/);
+    assert.match(said, /rustup is not installed; this host has no apt/);
   });
 });
 

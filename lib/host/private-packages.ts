@@ -18,7 +18,7 @@ export interface PackageSource {
   /** A folder for downloads, which is removed by the caller. */
   readonly folder: string;
   /** The release that packages are taken from; absent: the host's own. */
-  readonly suite?: string;
+  readonly suite?: string | undefined;
 }
 
 /** What the host has and the programs use from there. */
@@ -72,7 +72,7 @@ async function unpackAll(archives: string, into: string, { env }: PackageSource,
     debs.map((name) =>
       limit(async () => {
         const deb = join(archives, name);
-        const isSource = name.startsWith('rust-src_');
+        const isSource = /^rust-(?:[\d.]+-)?src_/.test(name);
         const argv = isSource ? [sh, '-c', libraryOnly, 'sh', dpkgDeb, deb, into] : [dpkgDeb, '-x', deb, into];
         await outputOf(`unpack ${name}`, argv, { cwd: into, env, signal });
       }),
@@ -92,12 +92,12 @@ export async function foundIn(unpacked: string, name: RegExp): Promise<FoundFile
   return file;
 }
 
-/** Moves all shared libraries of unpacked packages into one folder. Returns the name of the dynamic linker among them. */
+/** Moves all shared libraries of unpacked packages, but those of rustc itself, into one folder. Returns the name of the dynamic linker among them. */
 export async function gatherLibraries(unpacked: string, into: string): Promise<string> {
   const loader = await foundIn(unpacked, /^ld-linux.*\.so\.\d+$/);
   await mkdir(into, { recursive: true });
   for (const { name, path } of await filesOfLibraries(join(unpacked, 'usr/lib'))) {
-    if (/\.so(?:\.|$)/.test(name)) await rename(path, join(into, name));
+    if (/\.so(?:\.|$)/.test(name) && !name.startsWith('librustc_driver')) await rename(path, join(into, name));
   }
   return loader.name;
 }
@@ -108,7 +108,7 @@ export async function writeProgram(path: string, text: string): Promise<void> {
 }
 
 /** Entries of a folder of libraries and of the folders in it. The standard libraries of rustc are left out. */
-async function filesOfLibraries(libraries: string): Promise<readonly FoundFile[]> {
+export async function filesOfLibraries(libraries: string): Promise<readonly FoundFile[]> {
   const entries = await readdir(libraries, { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== 'rustlib');
   const inside = await Promise.all(
