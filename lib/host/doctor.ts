@@ -1,8 +1,7 @@
 // Looks at the host and, when asked, gets what is missing: packages of the distribution, then a Rust toolchain with the standard library's source. The
 // only task besides fetch that downloads.
 import { readFile } from 'node:fs/promises';
-import { cannot } from '../core/errors.ts';
-import type { Failure } from '../core/errors.ts';
+import { cannot, Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { checkHost, lacking } from './host-checks.ts';
 import type { Check, CheckedHost } from './host-checks.ts';
@@ -26,11 +25,22 @@ export async function examine(host: Patient, install: boolean, context: Context)
     if (await installPackages(packages, host, context)) checks = await checkHost(host, context);
   }
   if (install && (isMissing(checks, 'rust') || (isMissing(checks, 'rust-src') && host.rustSrc === undefined))) {
-    const { obtainRust } = await import('./obtain-rust.ts');
-    await obtainRust(host, context);
-    checks = await checkHost(host, context);
+    checks = (await triedRust(host, context)) ? await checkHost(host, context) : checks;
   }
   return checks;
+}
+
+/** Whether a Rust was obtained. That none could be is reported, and does not hide what else is missing. */
+async function triedRust(host: Patient, context: Context): Promise<boolean> {
+  const { obtainRust } = await import('./obtain-rust.ts');
+  try {
+    await obtainRust(host, context);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Failure) || context.signal.aborted) throw error;
+    context.report({ kind: 'warning', text: error.message });
+    return false;
+  }
 }
 
 /** Who reads a complaint. */
