@@ -24,7 +24,8 @@ export async function examine(host: Patient, install: boolean, context: Context)
     const { installPackages } = await import('./host-install.ts');
     if (await installPackages(packages, host, context)) checks = await checkHost(host, context);
   }
-  if (install && (isMissing(checks, 'rust') || (isMissing(checks, 'rust-src') && host.rustSrc === undefined))) {
+  const lacksSource = isMissing(checks, 'rust-src') && host.rustSrc === undefined;
+  if (install && (isMissing(checks, 'rust') || lacksSource || isMissing(checks, 'rust-lld'))) {
     checks = (await triedRust(host, context)) ? await checkHost(host, context) : checks;
   }
   return checks;

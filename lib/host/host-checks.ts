@@ -9,6 +9,8 @@ import { findProgram, run } from '../core/sh.ts';
 import { searchPath, toolPackages } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
 import { chooseToolchain, toolchainHint } from '../crates/toolchain/choice.ts';
+import type { ToolchainRequest } from '../crates/toolchain/choice.ts';
+import { hasBareLinker } from '../crates/toolchain/toolchain.ts';
 import { uefiFlash } from '../machine/firmware.ts';
 import { needsNamed, purposeOf, toolsOf, usualNeeds } from './needs.ts';
 import type { Need, NeedName } from './needs.ts';
@@ -130,7 +132,15 @@ async function rustChecks(host: CheckedHost, rows: readonly Need[], context: Con
   const choice = (needsRustSrc: boolean) => async (): Promise<string> => (await chooseToolchain({ ...request, needsRustSrc }, context)).why;
   const toolchain = await asCheck('rust', toolchainHint, choice(false));
   if (!toolchain.found || !wanted.has('source')) return [toolchain];
-  return [toolchain, await asCheck('rust-src', undefined, choice(true))];
+  const source = await asCheck('rust-src', undefined, choice(true));
+  return source.found ? [toolchain, source, await bareLinkerCheck(request, context)] : [toolchain, source];
+}
+
+async function bareLinkerCheck(request: Omit<ToolchainRequest, 'needsRustSrc'>, context: Context): Promise<Check> {
+  const { toolchain } = await chooseToolchain({ ...request, needsRustSrc: true }, context);
+  const found = hasBareLinker(toolchain);
+  const detail = found ? `of ${toolchain.name}` : `${toolchain.name} has none, to link programs without an operating system`;
+  return { name: 'rust-lld', found, needed: true, detail, hint: 'npx zx tasks/doctor.ts --install gets a toolchain that has it' };
 }
 
 /** bubblewrap really starts something here. Asked once per boot and kernel setting, since it costs a process. */

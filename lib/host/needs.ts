@@ -64,7 +64,12 @@ export function toolsOf(names: readonly NeedName[]): { readonly needed: Readonly
 /** Names of all checks that must succeed for a row: its tools, and those of Rust and of the sandbox. */
 export function checksOf(name: NeedName): readonly string[] {
   const { tools, rust, sandbox }: Need = needs[name];
-  return [...tools, ...(rust === undefined ? [] : ['rust']), ...(rust === 'source' ? ['rust-src'] : []), ...(sandbox ? ['sandbox'] : [])];
+  return [
+    ...tools,
+    ...(rust === undefined ? [] : ['rust']),
+    ...(rust === 'source' ? ['rust-src', 'rust-lld'] : []),
+    ...(sandbox ? ['sandbox'] : []),
+  ];
 }
 
 /** What cannot be done, or is done worse, without a tool: "write ISO images". Tests compare with tools of no row. */

@@ -1,4 +1,5 @@
-// The ways to a Rust that can build everything, with a puppet in rustup's place. Debian's way needs the network and a minute: BLOOMERY_TEST_TOOLCHAIN=1 runs it.
+// The ways to a Rust that can build everything, with a puppet in rustup's place. Debian's way needs the network and a minute:
+// BLOOMERY_TEST_TOOLCHAIN=1 runs it.
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -40,14 +41,20 @@ test('when every way fails the failure says why each did', async () => {
   await withFakeHost(async (fake) => {
     assert.is(
       await obtained(fake, 'echo "error: could not download file" >&2; exit 1'),
-      '69: Cannot get a Rust toolchain that compiles the standard library: rustup could not install a toolchain (could not download file); ' +
+      '69: Cannot get a Rust toolchain that compiles the standard library: no Rust is installed; ' +
+        'rustup could not install a toolchain (could not download file); ' +
         'this host has no apt to take rustc and cargo from',
     );
   });
   await withFakeHost(async (fake) => {
     await fake.onPath('1.85.1');
+    assert.match(await obtained(fake), /: \/.*\/rustc \(1\.85\.1\) has no rust-lld; rustup is not installed; /);
+    await fake.write(`usr/lib/rustlib/${host}/bin/rust-lld`, '');
     const said = await obtained(fake);
-    assert.match(said, /no toolchain is managed by rustup; .*dependencies since 1\.95\.0/);
+    assert.match(
+      said,
+      /has no source of the standard library with its dependencies; no toolchain is managed by rustup; .*dependencies since 1\.95\.0/,
+    );
     assert.match(said, /rustup is not installed; this host has no apt/);
   });
 });

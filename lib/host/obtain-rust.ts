@@ -3,7 +3,7 @@
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import type { AptHost } from '../sources/debian/apt-root.ts';
-import { compareReleases, listToolchains } from '../crates/toolchain/toolchain.ts';
+import { compareReleases, hasBareLinker, listToolchains } from '../crates/toolchain/toolchain.ts';
 import { chooseToolchain, leastRelease } from '../crates/toolchain/choice.ts';
 import type { Toolchain } from '../crates/toolchain/toolchain.ts';
 import { debianToolchain } from './debian-toolchain.ts';
@@ -13,7 +13,7 @@ import { rustupToolchain } from './rustup-toolchain.ts';
 /** Gets what is missing. Where every way fails: a Failure (host) that says why each did. */
 export async function obtainRust(host: AptHost, context: Context): Promise<void> {
   const all = await listToolchains(host, context);
-  const usable = await inOrder(all, host, context);
+  const usable = (await inOrder(all, host, context)).filter(hasBareLinker);
   const refusals: string[] = [];
   if (usable.length > 0) {
     const source = await obtainRustSrc(usable, host, context);
@@ -32,7 +32,7 @@ export async function obtainRust(host: AptHost, context: Context): Promise<void>
     }
     refusals.push(toolchain);
   }
-  throw cannot('get a Rust toolchain that compiles the standard library', refusals.join('; '), {
+  throw cannot('get a Rust toolchain that compiles the standard library', [reasonOf(all), ...refusals].join('; '), {
     blame: 'host',
     hint:
       'install rustup and run "rustup toolchain install stable --component rust-src", or give --rust-src DIR|ARCHIVE (or BLOOMERY_RUST_SRC) ' +
@@ -42,7 +42,13 @@ export async function obtainRust(host: AptHost, context: Context): Promise<void>
 
 function reasonOf(all: readonly Toolchain[]): string {
   if (all.length === 0) return 'no Rust is installed';
-  return `${all.map(({ name, release }) => `${name} (${release})`).join(', ')} cannot compile the standard library here`;
+  const lack = (toolchain: Toolchain): string =>
+    compareReleases(toolchain.release, leastRelease) < 0
+      ? `is older than ${leastRelease}`
+      : hasBareLinker(toolchain)
+        ? 'has no source of the standard library with its dependencies'
+        : 'has no rust-lld';
+  return all.map((toolchain) => `${toolchain.name} (${toolchain.release}) ${lack(toolchain)}`).join(', ');
 }
 
 /** The toolchain that would be chosen, then the others that are new enough. */

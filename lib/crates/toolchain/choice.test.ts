@@ -114,6 +114,17 @@ test('build-std takes another toolchain when only for that one a source is at ha
   });
 });
 
+test('build-std takes a toolchain that can link programs without an operating system before others', async () => {
+  await withUsual(async (fake) => {
+    for (const name of ['stable', 'nightly']) {
+      await fakeLibrary(fake, `rustup/toolchains/${name}-${host}/lib/rustlib/src/rust/library`);
+    }
+    assert.match(await choice(fake, { needsRustSrc: true }), /^stable /);
+    await fake.write(`rustup/toolchains/nightly-${host}/lib/rustlib/${host}/bin/rust-lld`, '');
+    assert.match(await choice(fake, { needsRustSrc: true }), /^nightly \(1\.97\.0-nightly\): stable has no rust-lld; /);
+  });
+});
+
 test('build-std without a source says how to get one, or that the named one does not fit', async () => {
   await withUsual(async (fake) => {
     assert.match(

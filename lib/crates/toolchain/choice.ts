@@ -8,7 +8,7 @@ import { cannot, nearest } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import type { RustSrc } from './rust-src.ts';
-import { compareReleases, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
+import { compareReleases, hasBareLinker, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
 import type { RustupSettings, Toolchain } from './toolchain.ts';
 
 /** The oldest cargo that plans as we need: its lock file format (4), edition 2024 and unit graph. */
@@ -72,7 +72,10 @@ export async function chooseToolchain(request: ToolchainRequest, context: Contex
   return withRustSrc([newest, ...others], why, request, context);
 }
 
-/** The first candidate for which a source is at hand; `why` is the reason for the first of them. */
+/**
+ * The first candidate for which a source is at hand, one that can also link programs without an operating system before the others. `why` is the reason
+ * for the first of them.
+ */
 async function withRustSrc(
   candidates: readonly Toolchain[],
   why: string,
@@ -83,14 +86,17 @@ async function withRustSrc(
   if (!first) throw noToolchain([]);
   if (!request.needsRustSrc) return { toolchain: first, why: `${title(first)}: ${why}` };
   const search = { named: request.rustSrc, cacheDir: request.cacheDir, otherCacheDir: request.otherCacheDir, env: request.env };
-  for (const toolchain of candidates) {
+  const whole = candidates.filter(hasBareLinker);
+  for (const toolchain of [...whole, ...candidates.filter((candidate) => !whole.includes(candidate))]) {
     const { findRustSrc } = await import('./rust-src.ts'); // most builds do without it
     const rustSrc = await findRustSrc(toolchain, search, context);
     if (!rustSrc) continue;
     const reason =
       toolchain === first
         ? why
-        : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand with its dependencies`;
+        : whole.includes(toolchain) && !whole.includes(first)
+          ? `${first.name} has no rust-lld`
+          : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand with its dependencies`;
     return {
       toolchain,
       rustSrc,

@@ -51,6 +51,14 @@ export function compareReleases(a: string, b: string): number {
   return 0;
 }
 
+/**
+ * Whether it can link programs without an operating system: rustc does that by a program named rust-lld, which rustup's toolchains have, and Debian's
+ * rustc only with a further package.
+ */
+export function hasBareLinker({ sysroot, host }: Pick<Toolchain, 'sysroot' | 'host'>): boolean {
+  return existsSync(join(sysroot, 'lib/rustlib', host, 'bin/rust-lld')) || existsSync('/usr/bin/rust-lld');
+}
+
 /** Whether its cargo and rustc do unstable things unasked. */
 export function isNightly({ release }: Pick<Toolchain, 'release'>): boolean {
   return /nightly|dev/.test(release);
