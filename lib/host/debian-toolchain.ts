@@ -3,7 +3,7 @@
 // linked by the host's own compiler with the host's own C library.
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { cannot, errnoOf, Failure } from '../core/errors.ts';
+import { absentAsUndefined, cannot, errnoOf, Failure } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, outputOf } from '../core/sh.ts';
@@ -128,6 +128,8 @@ async function arrange(unpacked: string, sysroot: string): Promise<void> {
   const lld =
     versioned === undefined ? join((await foundIn(unpacked, /^llvm-\d+$/)).path, 'bin/lld') : join(rustlibs, triple, 'bin/rust-lld');
   await rename(lld, join(own, 'lld'));
+  // Where cc finds that linker, for a rustc that links all programs with it. What is in it starts ../rust-lld.
+  await absentAsUndefined(rename(join(rustlibs, triple, 'bin/gcc-ld'), join(rustlib, 'bin/gcc-ld')));
   const loader = await gatherLibraries(unpacked, own);
   await rename(join(rustlibs, triple, 'lib'), join(rustlib, 'lib'));
   await rename(library, join(sysroot, 'lib/rustlib/src/rust/library'));
