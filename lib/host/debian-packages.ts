@@ -55,8 +55,8 @@ export function installedPackage(name: string): string {
 
 /**
  * A script that starts `program` by a dynamic linker and with libraries of its own, wherever the whole is moved. `up`: from the script's folder to the
- * root. `own`: from there to the folder with the program, the linker `loader` and the libraries. Links to the script may be anywhere. cargo takes its own
- * path from CARGO where a dynamic linker starts it.
+ * root. `own`: from there to the folder with the program, the linker `loader` and the libraries. Links to the script may be anywhere. The program is told
+ * the script's path as its own: cargo passes that on in CARGO.
  */
 export function programScript(program: string, up: string, own: string, loader: string): string {
   return `#!/bin/sh
@@ -64,6 +64,6 @@ self=$0
 if [ -L "$self" ]; then self=$(readlink -f "$self"); fi
 root=\${self%/*}/${up}
 own=$root/${own}
-${program === 'cargo' ? 'export CARGO="$root/bin/cargo"\n' : ''}exec "$own/${loader}" --library-path "$own:$root/lib" "$own/${program}" "$@"
+exec "$own/${loader}" --argv0 "$self" --library-path "$own:$root/lib" "$own/${program}" "$@"
 `;
 }
