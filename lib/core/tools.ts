@@ -7,54 +7,62 @@ export interface Packages {
   readonly debian: string;
   readonly fedora: string;
   readonly arch: string;
+  readonly opensuse: string;
+  readonly alpine: string;
   readonly nix: string;
 }
 
+/** The same name everywhere but where `more` has another. */
+function named(name: string, more: Partial<Packages> = {}): Packages {
+  return { debian: name, fedora: name, arch: name, opensuse: name, alpine: name, nix: name, ...more };
+}
+
 export const toolPackages: Readonly<Record<string, Packages>> = {
-  addr2line: { debian: 'binutils', fedora: 'binutils', arch: 'binutils', nix: 'binutils' },
-  bwrap: { debian: 'bubblewrap', fedora: 'bubblewrap', arch: 'bubblewrap', nix: 'bubblewrap' },
-  bzip2: { debian: 'bzip2', fedora: 'bzip2', arch: 'bzip2', nix: 'bzip2' },
-  cc: { debian: 'gcc libc6-dev', fedora: 'gcc', arch: 'gcc', nix: 'gcc' },
+  addr2line: named('binutils'),
+  bwrap: named('bubblewrap'),
+  bzip2: named('bzip2'),
+  cc: named('gcc', { debian: 'gcc libc6-dev', alpine: 'gcc musl-dev' }),
   // C for a system's own triple.
-  clang: { debian: 'clang', fedora: 'clang', arch: 'clang', nix: 'clang' },
-  'ld.lld': { debian: 'lld', fedora: 'lld', arch: 'lld', nix: 'lld' },
-  'llvm-ar': { debian: 'llvm', fedora: 'llvm', arch: 'llvm', nix: 'llvm' },
-  cpio: { debian: 'cpio', fedora: 'cpio', arch: 'cpio', nix: 'cpio' },
-  curl: { debian: 'curl', fedora: 'curl', arch: 'curl', nix: 'curl' },
-  gdb: { debian: 'gdb', fedora: 'gdb', arch: 'gdb', nix: 'gdb' },
-  git: { debian: 'git', fedora: 'git-core', arch: 'git', nix: 'git' },
+  clang: named('clang'),
+  'ld.lld': named('lld'),
+  'llvm-ar': named('llvm'),
+  cpio: named('cpio'),
+  curl: named('curl'),
+  gdb: named('gdb'),
+  git: named('git', { fedora: 'git-core', opensuse: 'git-core' }),
   // Headers of libraries that programs of crates link: lib/host/host-checks.ts knows the files.
-  libpam: { debian: 'libpam0g-dev', fedora: 'pam-devel', arch: 'pam', nix: 'pam' },
-  oniguruma: { debian: 'libonig-dev', fedora: 'oniguruma-devel', arch: 'oniguruma', nix: 'oniguruma' },
-  'pkg-config': { debian: 'pkg-config', fedora: 'pkgconf', arch: 'pkgconf', nix: 'pkg-config' },
-  'mkfs.vfat': { debian: 'dosfstools', fedora: 'dosfstools', arch: 'dosfstools', nix: 'dosfstools' },
+  libpam: named('pam-devel', { debian: 'libpam0g-dev', arch: 'pam', alpine: 'linux-pam-dev', nix: 'pam' }),
+  oniguruma: named('oniguruma-devel', { debian: 'libonig-dev', arch: 'oniguruma', alpine: 'oniguruma-dev', nix: 'oniguruma' }),
+  'pkg-config': named('pkgconf', { debian: 'pkg-config', opensuse: 'pkgconf-pkg-config', nix: 'pkg-config' }),
+  'mkfs.vfat': named('dosfstools'),
   // Firmware, no program: lib/machine/firmware.ts knows its files.
-  OVMF: { debian: 'ovmf', fedora: 'edk2-ovmf', arch: 'edk2-ovmf', nix: 'OVMF.fd' },
-  depmod: { debian: 'kmod', fedora: 'kmod', arch: 'kmod', nix: 'kmod' },
-  'dpkg-deb': { debian: 'dpkg', fedora: 'dpkg', arch: 'dpkg', nix: 'dpkg' },
-  'dpkg-scanpackages': { debian: 'dpkg-dev', fedora: 'dpkg-dev', arch: 'dpkg', nix: 'dpkg' },
-  'grub-mkimage': {
+  OVMF: named('ovmf', { fedora: 'edk2-ovmf', arch: 'edk2-ovmf', opensuse: 'qemu-ovmf-x86_64', nix: 'OVMF.fd' }),
+  depmod: named('kmod'),
+  'dpkg-deb': named('dpkg'),
+  'dpkg-scanpackages': named('dpkg-dev', { arch: 'dpkg', opensuse: 'dpkg', nix: 'dpkg' }),
+  'grub-mkimage': named('grub', {
     debian: 'grub-common grub-efi-amd64-bin',
     fedora: 'grub2-tools-minimal grub2-efi-x64-modules',
-    arch: 'grub',
+    opensuse: 'grub2 grub2-x86_64-efi',
+    alpine: 'grub grub-efi',
     nix: 'grub2_efi',
-  },
-  ip: { debian: 'iproute2', fedora: 'iproute', arch: 'iproute2', nix: 'iproute2' },
-  lz4: { debian: 'lz4', fedora: 'lz4', arch: 'lz4', nix: 'lz4' },
-  lzip: { debian: 'lzip', fedora: 'lzip', arch: 'lzip', nix: 'lzip' },
-  mke2fs: { debian: 'e2fsprogs', fedora: 'e2fsprogs', arch: 'e2fsprogs', nix: 'e2fsprogs' },
-  mmdebstrap: { debian: 'mmdebstrap', fedora: 'mmdebstrap', arch: 'mmdebstrap', nix: 'mmdebstrap' },
-  mcopy: { debian: 'mtools', fedora: 'mtools', arch: 'mtools', nix: 'mtools' },
-  nft: { debian: 'nftables', fedora: 'nftables', arch: 'nftables', nix: 'nftables' },
-  patch: { debian: 'patch', fedora: 'patch', arch: 'patch', nix: 'patch' },
-  'nix-store': { debian: 'nix-bin', fedora: 'nix', arch: 'nix', nix: 'nix' },
-  'qemu-system-x86_64': { debian: 'qemu-system-x86', fedora: 'qemu-system-x86', arch: 'qemu-system-x86', nix: 'qemu' },
-  setfattr: { debian: 'attr', fedora: 'attr', arch: 'attr', nix: 'attr' },
-  setpriv: { debian: 'util-linux', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
-  sfdisk: { debian: 'fdisk', fedora: 'util-linux', arch: 'util-linux', nix: 'util-linux' },
-  tar: { debian: 'tar', fedora: 'tar', arch: 'tar', nix: 'gnutar' },
-  xorriso: { debian: 'xorriso', fedora: 'xorriso', arch: 'libisoburn', nix: 'xorriso' },
-  xz: { debian: 'xz-utils', fedora: 'xz', arch: 'xz', nix: 'xz' },
+  }),
+  ip: named('iproute2', { fedora: 'iproute' }),
+  lz4: named('lz4'),
+  lzip: named('lzip'),
+  mke2fs: named('e2fsprogs'),
+  mmdebstrap: named('mmdebstrap'),
+  mcopy: named('mtools'),
+  nft: named('nftables'),
+  patch: named('patch'),
+  'nix-store': named('nix', { debian: 'nix-bin' }),
+  'qemu-system-x86_64': named('qemu-system-x86', { opensuse: 'qemu-x86', alpine: 'qemu-system-x86_64', nix: 'qemu' }),
+  setfattr: named('attr'),
+  setpriv: named('util-linux', { alpine: 'setpriv' }),
+  sfdisk: named('util-linux', { debian: 'fdisk', alpine: 'sfdisk' }),
+  tar: named('tar', { nix: 'gnutar' }),
+  xorriso: named('xorriso', { arch: 'libisoburn' }),
+  xz: named('xz', { debian: 'xz-utils' }),
 };
 
 /** Programs of administrators live in sbin, which an ordinary user's PATH lacks on Debian. */

@@ -72,7 +72,10 @@ async function chooseToolchains(
   options: CompileOptions,
   context: Context,
 ): Promise<readonly ProjectRequest[]> {
-  const installed = await listToolchains({ env: options.hostEnv, cacheDir: options.cache.root }, context);
+  const installed = await listToolchains(
+    { env: options.hostEnv, cacheDir: options.cache.root, otherCacheDir: options.otherCacheDir },
+    context,
+  );
   const settings = await rustupSettings(options.hostEnv);
   const requests: ProjectRequest[] = [];
   const reasons = new Map<string, readonly string[]>();

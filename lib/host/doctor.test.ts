@@ -8,7 +8,7 @@ import { checkLine, lacking, nodeCheck } from './host-checks.ts';
 import type { Check } from './host-checks.ts';
 
 const ok: Check = { name: 'a', found: true, needed: true, detail: '/usr/bin/a' };
-const packages = { debian: 'deb-b', fedora: 'fed-b', arch: 'arch-b', nix: 'nix-b' };
+const packages = { debian: 'deb-b', fedora: 'fed-b', arch: 'arch-b', opensuse: 'suse-b', alpine: 'alp-b', nix: 'nix-b' };
 const missing: Check = { name: 'b', found: false, needed: true, detail: 'package deb-b', packages };
 const warning: Check = { name: 'c', found: false, needed: false, detail: 'no c', hint: 'slower' };
 
@@ -37,6 +37,19 @@ test('a warning is no complaint, something needed is: exit 69 with the command f
   ]) {
     assert.ok(failure?.hint?.includes(part), part);
   }
+});
+
+test('where the distribution is known and an installation was tried, the hint is its one command', () => {
+  assert.is(complaint([missing], { family: 'fedora' })?.hint, 'run\n  sudo dnf install fed-b');
+  assert.is(
+    complaint([missing], { family: 'debian', root: true, tried: true })?.hint,
+    'run\n  apt-get install --no-install-recommends deb-b',
+  );
+  assert.match(
+    complaint([missing], { family: 'debian' })?.hint ?? '',
+    /^run npx zx tasks\/doctor\.ts --install where apt-get may be used, or\n {2}sudo apt-get/,
+  );
+  assert.is(complaint([missing], { work: ['iso'] })?.message, 'Cannot write ISO images here: b is missing');
 });
 
 test('Node runs TypeScript from 22.18 on', () => {
@@ -78,7 +91,7 @@ test('a cc without the C library is as good as none', async () => {
     await chmod(await fake.write('usr/bin/cc', '#!/bin/sh\necho crt1.o\n'), 0o755);
     const checks = await examine({ env: fake.env, cacheDir: fake.cacheDir, nodeVersion: '24.0.0', root: false }, false, context);
     const cc = checks.find(({ name }) => name === 'cc');
-    assert.equal([cc?.found, cc?.detail], [false, 'package gcc libc6-dev']);
+    assert.equal([cc?.found, cc?.detail], [false, 'package gcc libc6-dev, to compile Cargo projects']);
   });
 });
 

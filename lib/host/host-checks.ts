@@ -9,7 +9,11 @@ import { findProgram, run } from '../core/sh.ts';
 import { searchPath, toolPackages } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
 import { chooseToolchain, toolchainHint } from '../crates/toolchain/choice.ts';
+import type { ToolchainRequest } from '../crates/toolchain/choice.ts';
+import { hasBareLinker } from '../crates/toolchain/toolchain.ts';
 import { uefiFlash } from '../machine/firmware.ts';
+import { needsNamed, purposeOf, toolsOf, usualNeeds } from './needs.ts';
+import type { Need, NeedName } from './needs.ts';
 
 export interface Check {
   readonly name: string;
@@ -31,52 +35,28 @@ export interface CheckedHost {
   readonly nodeVersion: string;
   /** BLOOMERY_RUST_SRC, absolute. */
   readonly rustSrc?: string | undefined;
+  /** The work that it is for; absent: everything, of which the usual is needed. */
+  readonly work?: readonly NeedName[] | undefined;
 }
 
 /** Node runs TypeScript files as they are from here on. */
 const leastNode = [22, 18] as const;
-
-/** What a system can do without, and what it then lacks. Everything else in toolPackages is needed. */
-const optional: Readonly<Record<string, string>> = {
-  clang: "C libraries and C code for a system's own triple then cannot be compiled",
-  'ld.lld': "C programs for a system's own triple then cannot be linked",
-  'llvm-ar': "C libraries for a system's own triple then cannot be made",
-  cpio: 'what is written for an initramfs is then not compared with it by the tests',
-  curl: 'archives of recipes then cannot be fetched',
-  gdb: 'a kernel then cannot be debugged',
-  git: "upstream's sources then cannot be fetched",
-  addr2line: 'test-boot.ts --symbols then names no address',
-  depmod: 'systems of Debian packages then cannot be built',
-  'dpkg-deb': 'systems of Debian packages then cannot be built',
-  'dpkg-scanpackages': 'systems of Debian packages then cannot be built',
-  libpam: 'sudo-rs then cannot be linked',
-  oniguruma: 'programs that match with it then cannot be linked',
-  'pkg-config': 'libraries of the host are then not found by crates',
-  bzip2: 'closure.ts then reads no archives of that kind from binary caches',
-  lz4: 'closure.ts then reads no archives of that kind from binary caches',
-  lzip: 'closure.ts then reads no archives of that kind from binary caches',
-  'grub-mkimage': 'images that GRUB boots then cannot be made',
-  ip: 'tasks/net.ts then makes no network',
-  mke2fs: 'ext4 images then cannot be made',
-  mmdebstrap: 'systems of Debian packages then cannot be built',
-  nft: 'tasks/net.ts then needs iptables',
-  patch: 'sources that are patched then cannot be fetched',
-  'nix-store': 'what is computed for closures is then not compared with the real Nix by the tests',
-  setfattr: 'image.ts extract then restores no extended attributes',
-  xorriso: 'ISO images then cannot be made',
-  setpriv: 'children may outlive a task that is killed',
-};
 
 /** By what a library's package for developers is known. */
 const headers: Readonly<Record<string, string>> = { libpam: '/usr/include/security/pam_appl.h', oniguruma: '/usr/include/oniguruma.h' };
 
 /** Looks at the host. Rows are in a fixed order; nothing throws but what stops the whole run. */
 export async function checkHost(host: CheckedHost, context: Context): Promise<readonly Check[]> {
+  const { work } = host;
+  const { needed, useful } = toolsOf(work ?? usualNeeds);
+  const rows = needsNamed(work ?? usualNeeds);
+  const tools = Object.entries(toolPackages).filter(([name]) => work === undefined || needed.has(name) || useful.has(name));
   const groups = await Promise.all([
     [nodeCheck(host.nodeVersion)],
-    Promise.all(Object.entries(toolPackages).map(([name, packages]) => toolCheck(name, packages, host, context))),
-    rustChecks(host, context),
-    Promise.all([sandboxCheck(host, context), kvmCheck()]),
+    Promise.all(tools.map(async ([name, packages]) => ({ ...(await toolCheck(name, packages, host, context)), needed: needed.has(name) }))),
+    rustChecks(host, rows, context),
+    rows.some(({ sandbox }) => sandbox) ? [await sandboxCheck(host, context)] : [],
+    work === undefined || work.includes('boot') ? [await kvmCheck()] : [],
   ]);
   return groups.flat();
 }
@@ -104,7 +84,7 @@ export function nodeCheck(version: string): Check {
   };
 }
 
-async function toolCheck(name: string, packages: Packages, host: CheckedHost, context: Context): Promise<Check> {
+async function toolCheck(name: string, packages: Packages, host: CheckedHost, context: Context): Promise<Omit<Check, 'needed'>> {
   const path = host.env['PATH'] ?? '';
   const place = await (name in headers
     ? header(name)
@@ -113,9 +93,7 @@ async function toolCheck(name: string, packages: Packages, host: CheckedHost, co
       : name === 'cc'
         ? linker(host, context)
         : findProgram(name, searchPath(path)));
-  const without = optional[name];
-  const detail = place ?? `package ${packages.debian}${without === undefined ? '' : ` (${without})`}`;
-  return { name, found: place !== undefined, needed: without === undefined, detail, packages };
+  return { name, found: place !== undefined, detail: place ?? `package ${packages.debian}, to ${purposeOf(name)}`, packages };
 }
 
 async function header(name: string): Promise<string | undefined> {
@@ -146,19 +124,23 @@ async function firmware(path: string): Promise<string | undefined> {
   );
 }
 
-/** A toolchain, and one with the standard library's source, as the builds would choose them. */
-async function rustChecks(host: CheckedHost, context: Context): Promise<readonly Check[]> {
+/** A toolchain, and one with the standard library's source, as the builds would choose them, where the work needs them. */
+async function rustChecks(host: CheckedHost, rows: readonly Need[], context: Context): Promise<readonly Check[]> {
+  const wanted = new Set(rows.map(({ rust }) => rust));
+  if (!wanted.has('toolchain') && !wanted.has('source')) return [];
   const request = { env: host.env, cacheDir: host.cacheDir, rustSrc: host.rustSrc };
-  const toolchain = await asCheck(
-    'rust',
-    toolchainHint,
-    async () => (await chooseToolchain({ ...request, needsRustSrc: false }, context)).why,
-  );
-  if (!toolchain.found) return [toolchain];
-  return [
-    toolchain,
-    await asCheck('rust-src', undefined, async () => (await chooseToolchain({ ...request, needsRustSrc: true }, context)).why),
-  ];
+  const choice = (needsRustSrc: boolean) => async (): Promise<string> => (await chooseToolchain({ ...request, needsRustSrc }, context)).why;
+  const toolchain = await asCheck('rust', toolchainHint, choice(false));
+  if (!toolchain.found || !wanted.has('source')) return [toolchain];
+  const source = await asCheck('rust-src', undefined, choice(true));
+  return source.found ? [toolchain, source, await bareLinkerCheck(request, context)] : [toolchain, source];
+}
+
+async function bareLinkerCheck(request: Omit<ToolchainRequest, 'needsRustSrc'>, context: Context): Promise<Check> {
+  const { toolchain } = await chooseToolchain({ ...request, needsRustSrc: true }, context);
+  const found = hasBareLinker(toolchain);
+  const detail = found ? `of ${toolchain.name}` : `${toolchain.name} has none, to link programs without an operating system`;
+  return { name: 'rust-lld', found, needed: true, detail, hint: 'npx zx tasks/doctor.ts --install gets a toolchain that has it' };
 }
 
 /** bubblewrap really starts something here. Asked once per boot and kernel setting, since it costs a process. */
@@ -183,8 +165,11 @@ async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context)
     };
   });
   const hint =
-    'builds are then refused without --no-sandbox; as root: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
-  return { name: 'sandbox', found: why === '', needed: true, detail: why === '' ? 'bubblewrap can start programs' : why, hint };
+    'builds are refused here unless --no-sandbox lets their scripts run with all rights of yours. ' +
+    'A container gets a sandbox when it may create user namespaces (Docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined), ' +
+    'a host by sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
+  const detail = why === '' ? 'bubblewrap can start programs' : why;
+  return { name: 'sandbox', found: why === '', needed: true, detail, ...(program === undefined ? {} : { hint }) };
 }
 
 /** Only whether the device is there; a machine that is booted probes whether it works (facts: it may exist and not work). */

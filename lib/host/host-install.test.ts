@@ -8,7 +8,7 @@ import { Failure } from '../core/errors.ts';
 import { toolPackages } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
 import { installPackages } from './host-install.ts';
-import { installCommands } from './install-commands.ts';
+import { familyOf, installCommands } from './install-commands.ts';
 
 const context = { signal: new AbortController().signal, report: () => undefined };
 const wanted = [toolPackages['cc'], toolPackages['bwrap']].filter((row): row is Packages => row !== undefined);
@@ -74,8 +74,33 @@ test("the commands for a person name each distribution's own packages", () => {
     'Debian, Ubuntu: sudo apt-get install --no-install-recommends bubblewrap gcc libc6-dev',
     'Fedora:         sudo dnf install bubblewrap gcc',
     'Arch:           sudo pacman -S --needed bubblewrap gcc',
+    'openSUSE:       sudo zypper install --no-recommends bubblewrap gcc',
+    'Alpine:         sudo apk add bubblewrap gcc musl-dev',
     'Nix:            nix-shell -p bubblewrap gcc',
   ]);
+});
+
+test('a distribution that is known gets its one command, without sudo for root', () => {
+  assert.equal(installCommands(wanted, 'debian'), ['sudo apt-get install --no-install-recommends bubblewrap gcc libc6-dev']);
+  assert.equal(installCommands(wanted, 'alpine', true), ['apk add bubblewrap gcc musl-dev']);
+  assert.equal(installCommands(wanted, 'nix'), ['nix-shell -p bubblewrap gcc']);
+});
+
+test('os-release tells the family by its own name, else by what it is like', () => {
+  const releases = {
+    'NAME="Debian GNU/Linux"\nID=debian\n': 'debian',
+    'ID=ubuntu\nID_LIKE=debian\n': 'debian',
+    'ID=pop\nID_LIKE="ubuntu debian"\n': 'debian',
+    'ID=fedora\n': 'fedora',
+    'ID="rocky"\nID_LIKE="rhel centos fedora"\n': 'fedora',
+    'ID=arch\n': 'arch',
+    'ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"\n': 'opensuse',
+    'ID=alpine\n': 'alpine',
+    'ID=nixos\nID_LIKE=""\n': 'nix',
+    'ID=void\n': undefined,
+    '': undefined,
+  };
+  for (const [text, family] of Object.entries(releases)) assert.is(familyOf(text), family, text);
 });
 
 test.run();

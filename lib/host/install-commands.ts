@@ -1,15 +1,54 @@
-// The commands that install packages on each family of distributions, for a person to copy. Only computes.
+// The command that installs packages on a distribution, for a user to copy. Only computes. Format of os-release: os-release(5).
 import { byCodeUnit } from '../core/digest.ts';
 import type { Packages } from '../core/tools.ts';
 
-/** The commands that install `packages`, one a line, for each family of distributions. */
-export function installCommands(packages: readonly Packages[]): readonly string[] {
-  const names = (family: keyof Packages): string =>
-    [...new Set(packages.flatMap((entry) => entry[family].split(' ')))].sort(byCodeUnit).join(' ');
-  return [
-    `Debian, Ubuntu: sudo apt-get install --no-install-recommends ${names('debian')}`,
-    `Fedora:         sudo dnf install ${names('fedora')}`,
-    `Arch:           sudo pacman -S --needed ${names('arch')}`,
-    `Nix:            nix-shell -p ${names('nix')}`,
-  ];
+/** Distributions that share a package manager and the names of packages. */
+export type Family = keyof Packages;
+
+interface Manager {
+  readonly title: string;
+  readonly words: string;
+  /** Whether it changes the system and so needs root. */
+  readonly asRoot: boolean;
+}
+
+const managers: Readonly<Record<Family, Manager>> = {
+  debian: { title: 'Debian, Ubuntu', words: 'apt-get install --no-install-recommends', asRoot: true },
+  fedora: { title: 'Fedora', words: 'dnf install', asRoot: true },
+  arch: { title: 'Arch', words: 'pacman -S --needed', asRoot: true },
+  opensuse: { title: 'openSUSE', words: 'zypper install --no-recommends', asRoot: true },
+  alpine: { title: 'Alpine', words: 'apk add', asRoot: true },
+  nix: { title: 'Nix', words: 'nix-shell -p', asRoot: false },
+};
+
+/** What ID and ID_LIKE of os-release may be. */
+const families: Readonly<Record<string, Family>> = {
+  debian: 'debian',
+  ubuntu: 'debian',
+  fedora: 'fedora',
+  rhel: 'fedora',
+  arch: 'arch',
+  suse: 'opensuse',
+  opensuse: 'opensuse',
+  alpine: 'alpine',
+  nixos: 'nix',
+};
+
+/** The family that an os-release file tells: by its ID, else by what it is like. Undefined where none of these is known. */
+export function familyOf(osRelease: string): Family | undefined {
+  const field = (name: string): string => new RegExp(`^${name}=["']?([^"'\n]*)`, 'm').exec(osRelease)?.[1] ?? '';
+  const ids = [field('ID'), ...field('ID_LIKE').split(' ')].map((id) => id.replace(/^opensuse-.*/, 'opensuse'));
+  return ids.map((id) => (Object.hasOwn(families, id) ? families[id] : undefined)).find((family) => family !== undefined);
+}
+
+/** The command for the family; where it is not known, one line for each family. */
+export function installCommands(packages: readonly Packages[], family?: Family, root = false): readonly string[] {
+  const command = (of: Family): string => {
+    const { words, asRoot } = managers[of];
+    const names = [...new Set(packages.flatMap((entry) => entry[of].split(' ')))].sort(byCodeUnit);
+    return [...(asRoot && !root ? ['sudo'] : []), words, ...names].join(' ');
+  };
+  if (family !== undefined) return [command(family)];
+  const known: readonly Family[] = ['debian', 'fedora', 'arch', 'opensuse', 'alpine', 'nix'];
+  return known.map((of) => `${`${managers[of].title}:`.padEnd(16)}${command(of)}`);
 }

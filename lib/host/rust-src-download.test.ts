@@ -6,20 +6,16 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { context, host, withFakeHost } from '../dev/testing/fake-toolchain.ts';
 import type { FakeHost } from '../dev/testing/fake-toolchain.ts';
-import { Failure } from '../core/errors.ts';
 import { listToolchains } from '../crates/toolchain/toolchain.ts';
 import { obtainRustSrc } from './rust-src-download.ts';
 import type { Obtained } from './rust-src-download.ts';
 
 /** A host with one toolchain and a rustup that does what the script says; no apt-get. */
-async function obtained(fake: FakeHost, rustup: string): Promise<Obtained | Failure> {
+async function obtained(fake: FakeHost, rustup: string): Promise<Obtained | readonly string[]> {
   await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
   await chmod(await fake.write('usr/bin/rustup', `#!/bin/sh\nPATH=/usr/bin:/bin\n${rustup}\n`), 0o755);
   const place = { env: { ...fake.env, PATH: join(fake.folder, 'usr/bin') }, cacheDir: fake.cacheDir };
-  return obtainRustSrc(await listToolchains(place, context), place, context).catch((error: unknown) => {
-    assert.instance(error, Failure, String(error));
-    return error as Failure;
-  });
+  return obtainRustSrc(await listToolchains(place, context), place, context);
 }
 
 test('rustup is asked first, for the toolchain that would be used', async () => {
@@ -29,32 +25,27 @@ test('rustup is asked first, for the toolchain that would be used', async () => 
 for part in core alloc std; do mkdir -p ${library}/$part/src; echo > ${library}/$part/src/lib.rs; done
 echo > ${library}/Cargo.lock`;
     const result = await obtained(fake, script);
-    assert.not.instance(result, Failure, result instanceof Failure ? result.message : '');
-    const { toolchain, rustSrc } = result as Obtained;
+    if (!('rustSrc' in result)) throw new Error(result.join('; '));
+    const { toolchain, rustSrc } = result;
     assert.equal([toolchain.name, rustSrc.version], [`nightly-${host}`, '1.97.0-nightly']);
     assert.is(rustSrc.libraryDir, join(toolchain.sysroot, 'lib/rustlib/src/rust/library'));
   });
 });
 
-test('when every way fails each says why, and the host is blamed', async () => {
+test('when every way fails each says why', async () => {
   await withFakeHost(async (fake) => {
     const result = await obtained(fake, 'echo "info: downloading" >&2; echo "error: could not download file" >&2; exit 1');
-    assert.instance(result, Failure);
-    const { message, exitCode, hint } = result as Failure;
-    assert.is(exitCode, 69);
-    assert.is(
-      message,
-      'Cannot get the source of the standard library: rustup could not add it (could not download file); ' +
-        'this host has no Debian mirror to take its package rust-src from',
-    );
-    assert.match(hint ?? '', /--rust-src DIR\|ARCHIVE/);
+    assert.equal(result, [
+      'rustup could not add it (could not download file)',
+      'this host has no Debian mirror to take its package rust-src from',
+    ]);
   });
 });
 
 test('a rustup that says it is done but adds nothing is not believed', async () => {
   await withFakeHost(async (fake) => {
     const result = await obtained(fake, 'exit 0');
-    assert.match((result as Failure).message, /rustup could not add it \(it said nothing\)/);
+    assert.equal('rustSrc' in result ? [] : result[0], 'rustup could not add it (it said nothing)');
   });
 });
 

@@ -1,15 +1,17 @@
 // Gets the standard library's source when none fits an installed toolchain: by rustup, else Debian's package of the same minor version through a
 // private apt. Called by doctor --install only; nothing else downloads it.
-import { cannot, Failure } from '../core/errors.ts';
+import { Failure } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { findRustSrc, fits, keepArchive } from '../crates/toolchain/rust-src.ts';
 import type { RustSrc } from '../crates/toolchain/rust-src.ts';
-import { rustupHome } from '../crates/toolchain/toolchain.ts';
+import { compareReleases } from '../crates/toolchain/toolchain.ts';
 import type { Toolchain } from '../crates/toolchain/toolchain.ts';
 import { aptRoot, hostMirror, offeredVersion, withPackage } from '../sources/debian/apt-root.ts';
 import type { AptHost } from '../sources/debian/apt-root.ts';
+import { complaintOf } from './complaint.ts';
+import { findRustup, rustupOptions } from './rustup-toolchain.ts';
 
 export interface Obtained {
   readonly toolchain: Toolchain;
@@ -19,13 +21,15 @@ export interface Obtained {
 /** Where Debian's package is looked for: the newest first, since it is there that a current compiler finds its match. */
 const suites = ['sid', 'trixie', 'bookworm'] as const;
 
-const rustupTimeoutMs = 5 * 60_000;
+/** Debian's packages of older versions lack the packages that the library depends on. 1.93 was found without them, 1.95 with them. */
+const leastDebianVersion = '1.95.0';
 
-/**
- * Gets a source for one of `toolchains` (the preferred first). Says in notes what it tries and takes. When every way fails: a Failure (host)
- * that tells why each did.
- */
-export async function obtainRustSrc(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained> {
+/** Gets a source for one of `toolchains` (the preferred first). Reports what it tries and takes. Returns why each way failed where all do. */
+export async function obtainRustSrc(
+  toolchains: readonly Toolchain[],
+  host: AptHost,
+  context: Context,
+): Promise<Obtained | readonly string[]> {
   const refusals: string[] = [];
   for (const way of [byRustup, fromDebian]) {
     const result = await way(toolchains, host, context);
@@ -33,26 +37,17 @@ export async function obtainRustSrc(toolchains: readonly Toolchain[], host: AptH
     context.signal.throwIfAborted();
     refusals.push(result);
   }
-  throw cannot('get the source of the standard library', refusals.join('; '), {
-    blame: 'host',
-    hint: 'give --rust-src DIR|ARCHIVE (or BLOOMERY_RUST_SRC) with a rust-src of the same minor version as an installed rustc',
-  });
+  return refusals;
 }
 
 /** `rustup component add rust-src` for the first toolchain that rustup manages; else why not. */
 async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained | string> {
   const toolchain = toolchains.find(({ origin }) => origin === 'rustup');
   if (!toolchain) return 'no toolchain is managed by rustup';
-  const rustup = await findProgram(
-    'rustup',
-    `${host.env['PATH'] ?? ''}:${host.env['CARGO_HOME'] || `${host.env['HOME'] ?? ''}/.cargo`}/bin`,
-  );
+  const rustup = await findRustup(host.env);
   if (!rustup) return 'rustup itself is not there';
   const argv = [rustup, 'component', 'add', 'rust-src', '--toolchain', toolchain.name];
-  const env = { ...host.env, RUSTUP_HOME: rustupHome(host.env), RUST_BACKTRACE: '0' };
-  const result = await phase(`add rust-src to ${toolchain.name}`, context.report, () =>
-    run(argv, { cwd: '/', env, signal: context.signal, timeoutMs: rustupTimeoutMs }),
-  );
+  const result = await phase(`add rust-src to ${toolchain.name}`, context.report, () => run(argv, rustupOptions(host.env, context)));
   const rustSrc = result.exitCode === 0 ? await findRustSrc(toolchain, host, context) : undefined;
   if (!rustSrc) return `rustup could not add it (${complaintOf(result.stderr)})`;
   context.report({ kind: 'note', text: `rust-src: rustup added it to ${toolchain.name}` });
@@ -61,6 +56,9 @@ async function byRustup(toolchains: readonly Toolchain[], host: AptHost, context
 
 /** Debian's package from the first suite whose version fits one of the toolchains; else what the suites offer. */
 async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, context: Context): Promise<Obtained | string> {
+  const candidates = toolchains.filter(({ release }) => compareReleases(release, leastDebianVersion) >= 0);
+  if (candidates.length === 0)
+    return `Debian's rust-src has its dependencies since ${leastDebianVersion}, and the installed toolchains are older`;
   const mirror = await hostMirror();
   if (!mirror || !(await findProgram('apt-get', host.env['PATH'] ?? '')))
     return 'this host has no Debian mirror to take its package rust-src from';
@@ -70,7 +68,7 @@ async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, conte
       const root = await phase(`read Debian's index of ${suite}`, context.report, () => aptRoot(suite, mirror, host, context));
       const version = await offeredVersion(root, 'rust-src', context);
       offers.push(`${version ?? 'none'} in ${suite}`);
-      const toolchain = version === undefined ? undefined : toolchains.find((candidate) => fits(candidate, version));
+      const toolchain = version === undefined ? undefined : candidates.find((candidate) => fits(candidate, version));
       if (version === undefined || !toolchain) continue;
       const origin = `Debian's package rust-src ${version} (${suite})`;
       await phase('download rust-src', context.report, () =>
@@ -86,13 +84,4 @@ async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, conte
     }
   }
   return `Debian's rust-src fits no installed toolchain: ${offers.join(', ')}`;
-}
-
-/** The line of a program's complaint that says what is wrong; back-traces and causes follow it. */
-function complaintOf(text: string): string {
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  return (lines.find((line) => /^(error|E): /i.test(line)) ?? lines[0] ?? 'it said nothing').replace(/^(error|E): /i, '');
 }

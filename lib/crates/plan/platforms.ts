@@ -15,6 +15,7 @@ import { planningRustc, projectFolder } from './planning.ts';
 import type { Cargo } from './planning.ts';
 import type { Unit } from './unit-graph.ts';
 import type { Project } from '../project.ts';
+import { isNightly } from '../toolchain/toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
 import { hostProgram, isCompilerCache, places, userHome } from '../unit/places.ts';
 import type { ConfigPath, HostProgram, OwnTrees, Wrappers } from '../unit/places.ts';
@@ -41,27 +42,38 @@ export interface PlatformRequest {
 
 /** The platform of each unit. */
 export async function platformsOf(units: readonly Unit[], request: PlatformRequest, context: Context): Promise<(unit: Unit) => Platform> {
-  const names = [...new Set(units.map(({ platform }) => platform))];
-  const rows = await Promise.all(names.map(async (name) => [name, await platformAt(name, request, context)] as const));
+  const isStable = !isNightly(request.cargo.toolchain);
+  const nameOf = ({ platform, isStd }: Unit): string => `${platform} ${isStd && isStable}`;
+  const rows = await Promise.all(
+    [...Map.groupBy(units, nameOf)].map(async ([name, [unit]]) => {
+      if (!unit) throw new Error(`the platform "${name}" has no unit`);
+      return [name, await platformAt(unit.platform, unit.isStd && isStable, request, context)] as const;
+    }),
+  );
   const known = new Map(rows);
-  return ({ platform }) => {
-    const found = known.get(platform);
-    if (!found) throw new Error(`the platform "${platform}" of a unit is not known`);
+  return (unit) => {
+    const found = known.get(nameOf(unit));
+    if (!found) throw new Error(`the platform "${unit.platform}" of a unit is not known`);
     return found;
   };
 }
 
-async function platformAt(name: string | undefined, request: PlatformRequest, context: Context): Promise<Platform> {
+/**
+ * `unstable`: with unstable conditions, which a stable rustc prints only when it is allowed unstable things. Scripts of the standard library decide by
+ * them (target_has_reliable_f16), and without them its objects lack functions.
+ */
+async function platformAt(name: string | undefined, unstable: boolean, request: PlatformRequest, context: Context): Promise<Platform> {
   const { cargo, project, config, trees, flagsForHost } = request;
   const { toolchain, cache, hostEnv } = cargo;
   const variables = planningVariables(hostEnv, false);
+  const bootstrap = unstable ? '1' : bootstrapOf(config);
   const target = name ?? toolchain.host;
   const isJson = target.endsWith('.json');
   const triple = isJson ? basename(target, '.json') : target;
   const ask = async (flags: readonly string[]): Promise<readonly string[]> => {
     // Flags and files of the project reach only a rustc that is shut in.
-    const rustc = flags.length > 0 || isJson ? await shutIn(request, target, isJson || bootstrapOf(config) !== undefined) : toolchain.rustc;
-    const question = { toolchain, rustc, target, flags, cwd: project.dir, bootstrap: bootstrapOf(config) };
+    const rustc = flags.length > 0 || isJson ? await shutIn(request, target, isJson || bootstrap !== undefined) : toolchain.rustc;
+    const question = { toolchain, rustc, target, flags, cwd: project.dir, bootstrap };
     return targetCfgs(question, cache.root, context);
   };
   const plainCfgs = await ask([]);

@@ -10,6 +10,7 @@ import type { CargoConfig } from '../cargo/cargo-config.ts';
 import { cargoHome, configFiles, mayName, parseToml, planningVariables, tableOf } from '../cargo/config-files.ts';
 import { lintArgs, lockedPackages, manifestFacts, parseMetadata, workspaceRootOf } from '../cargo/package.ts';
 import type { LintArgs, ManifestFacts, Metadata, Package } from '../cargo/package.ts';
+import { withMetadataIds } from './package-ids.ts';
 import { askCargo, isStaleLock, openPlanning } from './planning.ts';
 import type { Cargo, Planning } from './planning.ts';
 import { parseUnitGraph, withTested } from './unit-graph.ts';
@@ -91,7 +92,8 @@ async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined,
     configured,
   ] as const;
   await Promise.allSettled(answers); // of several refusals, always the same one is told
-  const [{ metadata: plain }, { metadata: known }, std, { graph, warnings, flagsForHost }, config] = await Promise.all(answers);
+  const [{ metadata: plain }, { metadata: known }, std, { graph: printed, warnings, flagsForHost }, config] = await Promise.all(answers);
+  const graph = withMetadataIds(printed, [...known.packages.values(), ...(std?.packages.values() ?? [])]);
   const used = new Set(graph.units.map(({ pkgId }) => pkgId));
   const usedOf = (from: Metadata | undefined): readonly Package[] => [...(from?.packages.values() ?? [])].filter(({ id }) => used.has(id));
   const [packages, stdPackages] = [usedOf(known), usedOf(std)];

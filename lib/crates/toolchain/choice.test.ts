@@ -8,7 +8,7 @@ import { Failure } from '../../core/errors.ts';
 import { chooseToolchain } from './choice.ts';
 import type { ToolchainRequest } from './choice.ts';
 
-type Wishes = Partial<Omit<ToolchainRequest, 'env' | 'cacheDir'>>;
+type Wishes = Partial<Omit<ToolchainRequest, 'env'>>;
 
 /** "name: why" of the choice, or "exit code: sentence | hint" of the refusal. PATH has only what the test installed. */
 async function choice(fake: FakeHost, wishes: Wishes = {}): Promise<string> {
@@ -108,9 +108,20 @@ test('build-std takes another toolchain when only for that one a source is at ha
     const rustSrc = await fakeLibrary(fake, 'rust-src-1.97.1/library');
     assert.is(
       await choice(fake, { needsRustSrc: true, rustSrc }),
-      "nightly (1.97.0-nightly): the standard library's source of 1.95 for stable is not at hand; " +
+      "nightly (1.97.0-nightly): the standard library's source of 1.95 for stable is not at hand with its dependencies; " +
         'source of the standard library 1.97.1 from the folder "/rust-src-1.97.1/library"',
     );
+  });
+});
+
+test('build-std takes a toolchain that can link programs without an operating system before others', async () => {
+  await withUsual(async (fake) => {
+    for (const name of ['stable', 'nightly']) {
+      await fakeLibrary(fake, `rustup/toolchains/${name}-${host}/lib/rustlib/src/rust/library`);
+    }
+    assert.match(await choice(fake, { needsRustSrc: true }), /^stable /);
+    await fake.write(`rustup/toolchains/nightly-${host}/lib/rustlib/${host}/bin/rust-lld`, '');
+    assert.match(await choice(fake, { needsRustSrc: true }), /^nightly \(1\.97\.0-nightly\): stable has no rust-lld; /);
   });
 });
 
@@ -125,6 +136,30 @@ test('build-std without a source says how to get one, or that the named one does
     const newer = await fakeLibrary(fake, 'rust-src-1.97.1/library');
     const wanted = { needsRustSrc: true, wanted: 'stable', rustSrc: newer };
     assert.match(await choice(fake, wanted), /^69: .* for stable \(1\.95\.0\): /, 'a wanted one is not replaced');
+  });
+});
+
+test('a toolchain in the cache is taken where the host has none that will do, and never before one of the host', async () => {
+  await withUsual(async (fake) => {
+    await fake.onPath('1.90.0');
+    await fake.inCache('debian-1.99.0', '1.99.0');
+    await fake.write('rustup/settings.toml', '');
+    assert.match(await choice(fake), /^nightly /);
+    await fakeLibrary(fake, 'cache/toolchains/debian-1.99.0/lib/rustlib/src/rust/library');
+    assert.is(
+      await choice(fake, { needsRustSrc: true }),
+      "debian-1.99.0 (1.99.0): the standard library's source of 1.97 for nightly is not at hand with its dependencies; " +
+        'source of the standard library 1.99.0 from the sysroot of debian-1.99.0',
+    );
+    assert.match(await choice(fake, { wanted: '1.99' }), /^debian-1\.99\.0 .*--toolchain asks/);
+  });
+  await withFakeHost(async (fake) => {
+    await fake.inCache('debian-1.99.0', '1.99.0');
+    assert.is(await choice(fake), 'debian-1.99.0 (1.99.0): rustc and cargo are not installed, and this one is in the cache');
+    await fake.onPath('1.63.0');
+    assert.match(await choice(fake), /^debian-1\.99\.0 .*\/rustc \(1\.63\.0\) is older than 1\.85\.0, and this one is in the cache$/);
+    const other = { cacheDir: join(fake.folder, 'another'), otherCacheDir: fake.cacheDir };
+    assert.match(await choice(fake, other), /^debian-1\.99\.0 /);
   });
 });
 

@@ -8,7 +8,7 @@ import { cannot, nearest } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import type { RustSrc } from './rust-src.ts';
-import { compareReleases, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
+import { compareReleases, hasBareLinker, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
 import type { RustupSettings, Toolchain } from './toolchain.ts';
 
 /** The oldest cargo that plans as we need: its lock file format (4), edition 2024 and unit graph. */
@@ -66,11 +66,16 @@ export async function chooseToolchain(request: ToolchainRequest, context: Contex
   if (!newest) throw noToolchain(all);
   const why = wish
     ? `${wish.whose} asks for "${wish.name}", which is not installed; this is the newest that is`
-    : 'it is the only kind of toolchain installed';
+    : newest.origin === 'cache'
+      ? `${whyNoneOf(all.filter(({ origin }) => origin !== 'cache'))}, and this one is in the cache`
+      : 'it is the only kind of toolchain installed';
   return withRustSrc([newest, ...others], why, request, context);
 }
 
-/** The first candidate for which a source is at hand; `why` is the reason for the first of them. */
+/**
+ * The first candidate for which a source is at hand, one that can also link programs without an operating system before the others. `why` is the reason
+ * for the first of them.
+ */
 async function withRustSrc(
   candidates: readonly Toolchain[],
   why: string,
@@ -81,12 +86,17 @@ async function withRustSrc(
   if (!first) throw noToolchain([]);
   if (!request.needsRustSrc) return { toolchain: first, why: `${title(first)}: ${why}` };
   const search = { named: request.rustSrc, cacheDir: request.cacheDir, otherCacheDir: request.otherCacheDir, env: request.env };
-  for (const toolchain of candidates) {
+  const whole = candidates.filter(hasBareLinker);
+  for (const toolchain of [...whole, ...candidates.filter((candidate) => !whole.includes(candidate))]) {
     const { findRustSrc } = await import('./rust-src.ts'); // most builds do without it
     const rustSrc = await findRustSrc(toolchain, search, context);
     if (!rustSrc) continue;
     const reason =
-      toolchain === first ? why : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand`;
+      toolchain === first
+        ? why
+        : whole.includes(toolchain) && !whole.includes(first)
+          ? `${first.name} has no rust-lld`
+          : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand with its dependencies`;
     return {
       toolchain,
       rustSrc,
@@ -157,8 +167,12 @@ function matching(toolchains: readonly Toolchain[], wanted: string): Toolchain |
   );
 }
 
+/** Those of the host before those in the cache, which are there for what the host's cannot do. */
 function newestFirst(toolchains: readonly Toolchain[], except?: Toolchain): readonly Toolchain[] {
-  return toolchains.filter((toolchain) => toolchain !== except).sort((a, b) => compareReleases(b.release, a.release));
+  const inCache = ({ origin }: Toolchain): number => (origin === 'cache' ? 1 : 0);
+  return toolchains
+    .filter((toolchain) => toolchain !== except)
+    .sort((a, b) => inCache(a) - inCache(b) || compareReleases(b.release, a.release));
 }
 
 function title({ name, release }: Toolchain): string {
@@ -180,19 +194,22 @@ function noSuchToolchain(wanted: string, usable: readonly Toolchain[]): Failure 
 
 /** Also what doctor prints: how a person gets a Rust toolchain. */
 export const toolchainHint =
-  `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable"), ` +
+  `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable --component rust-src"), ` +
   "or a distribution's packages rustc and cargo if they are that new (Debian 13's are)";
 
 function noToolchain(tooOld: readonly Toolchain[]): Failure {
-  const why = tooOld.length > 0 ? `${tooOld.map(title).join(', ')} is older than ${leastRelease}` : 'rustc and cargo are not installed';
-  return cannot('find a Rust toolchain', why, { blame: 'host', hint: toolchainHint });
+  return cannot('find a Rust toolchain', whyNoneOf(tooOld), { blame: 'host', hint: toolchainHint });
+}
+
+function whyNoneOf(tooOld: readonly Toolchain[]): string {
+  return tooOld.length > 0 ? `${tooOld.map(title).join(', ')} is older than ${leastRelease}` : 'rustc and cargo are not installed';
 }
 
 function noRustSrc(candidates: readonly Toolchain[], named: string | undefined): Failure {
   const what = `find the standard library's source for ${candidates.map(title).join(' or ')}`;
   if (named !== undefined)
     return cannot(what, `"${named}" is of another version`, { blame: 'host', hint: 'the first two numbers of the versions must be equal' });
-  return cannot(what, 'it is neither in a sysroot nor in the cache', {
+  return cannot(what, 'it is, with its dependencies, neither in a sysroot nor in the cache', {
     blame: 'host',
     hint: 'run npx zx tasks/doctor.ts --install, or "rustup component add rust-src", or give --rust-src DIR|ARCHIVE',
   });

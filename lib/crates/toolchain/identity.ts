@@ -17,6 +17,12 @@ import { installHint } from '../../core/tools.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Toolchain, ToolchainSearch } from './toolchain.ts';
 
+/**
+ * Folder of a sysroot with libraries of a toolchain's own programs, and these programs, where it brings its own dynamic linker. It is none in which
+ * other programs look for libraries.
+ */
+export const privateLibraries = 'lib/private';
+
 /** Names of files by what they are called in the record, absolute. */
 type Parts = Readonly<Record<string, string>>;
 
@@ -27,7 +33,7 @@ type Parts = Readonly<Record<string, string>>;
 export async function toolchainIdentity(toolchain: Toolchain, cacheDir: string): Promise<Digest> {
   const { sysroot, rustc, cargo, host, verbose } = toolchain;
   return remembered<Digest>(cacheDir, 'toolchain', { sysroot, rustc, cargo, verbose }, async () => {
-    const folders = [join(sysroot, 'lib'), join(sysroot, 'lib/rustlib', host, 'lib'), join(sysroot, 'lib/rustlib', host, 'bin')];
+    const folders = ['lib', privateLibraries, `lib/rustlib/${host}/lib`, `lib/rustlib/${host}/bin`].map((folder) => join(sysroot, folder));
     const libraries = (await Promise.all(folders.map((folder) => filesIn(folder, sysroot)))).flat();
     const parts = { ...Object.fromEntries(libraries), rustc, cargo };
     return { value: digestRecord({ verbose, files: await digests(parts, sysroot) }), witnesses: [...folders, ...Object.values(parts)] };

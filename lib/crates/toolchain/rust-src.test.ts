@@ -162,4 +162,20 @@ test('a source that the person named and that does not fit is not replaced by an
   });
 });
 
+test('a source without the packages that it depends on is not taken, unless the home of cargo has them', async () => {
+  await withFakeHost(async (fake) => {
+    const stable = await toolchain(fake, '1.85.1');
+    const library = await fakeLibrary(fake, 'rustup/toolchains/1.85.1/lib/rustlib/src/rust/library');
+    const lock = '[[package]]\nname = "libc"\nversion = "0.2.169"\nsource = "registry+https://crates.example/index"\n';
+    await writeFile(join(library, 'Cargo.lock'), lock);
+    const found = async (): Promise<boolean> => (await findRustSrc(stable, fake, context)) !== undefined;
+    assert.is(await found(), false);
+    await fake.write('.cargo/registry/cache/crates.example-1/libc-0.2.169.crate', '');
+    assert.is(await found(), true);
+    await rm(join(fake.folder, '.cargo'), { recursive: true });
+    await mkdir(join(library, 'vendor'));
+    assert.is(await found(), true);
+  });
+});
+
 test.run();

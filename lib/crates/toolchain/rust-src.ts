@@ -7,12 +7,13 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { byCodeUnit, digestBytes, digestFile, digestRecord, isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
-import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
+import { absentAsUndefined, cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
 import { phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
 import { run } from '../../core/sh.ts';
 import { tool } from '../../core/tools.ts';
+import { cargoHome } from '../cargo/config-files.ts';
 import { minorOf } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
 
@@ -51,11 +52,34 @@ export async function findRustSrc(toolchain: Toolchain, search: RustSrcSearch, c
   if (await isLibrary(own)) {
     // rustup writes no version down: a sysroot's source is its compiler's own, unless a path says otherwise (Debian's does).
     const version = (await versionOf(await realpath(own))) || toolchain.release;
-    if (fits(toolchain, version)) return installed(own, version, `the sysroot of ${toolchain.name}`, search.cacheDir);
+    if (fits(toolchain, version) && (await isComplete(own, search.env))) {
+      return installed(own, version, `the sysroot of ${toolchain.name}`, search.cacheDir);
+    }
   }
   const caches = [search.cacheDir, ...(search.otherCacheDir === undefined ? [] : [search.otherCacheDir])];
-  const kept = (await Promise.all(caches.map(keptLibraries))).flat().find(({ version }) => version !== '' && fits(toolchain, version));
-  return kept && described(join(kept.folder, 'library'), kept);
+  for (const kept of (await Promise.all(caches.map(keptLibraries))).flat()) {
+    const libraryDir = join(kept.folder, 'library');
+    const isFit = kept.version !== '' && fits(toolchain, kept.version);
+    if (isFit && (await isComplete(libraryDir, search.env))) return described(libraryDir, kept);
+  }
+  return undefined;
+}
+
+/**
+ * Whether the packages that the library depends on are at hand: in its own folder `vendor`, which copies of old versions lack, or in the user's cargo
+ * home. Without them cargo cannot plan.
+ */
+async function isComplete(libraryDir: string, env: RustSrcSearch['env']): Promise<boolean> {
+  if (await absentAsUndefined(stat(join(libraryDir, 'vendor')))) return true;
+  const lock = await readFile(join(libraryDir, 'Cargo.lock'), 'utf8');
+  const crates = [...lock.matchAll(/^name = "(.+)"\nversion = "(.+)"\nsource = "registry\+/gm)].map(
+    ([, name, version]) => `${name}-${version}.crate`,
+  );
+  if (crates.length === 0) return true;
+  const downloads = join(cargoHome(env), 'registry/cache');
+  const registries = await readdir(downloads).catch(() => []);
+  const files = new Set((await Promise.all(registries.map((name) => readdir(join(downloads, name)).catch(() => [])))).flat());
+  return crates.every((file) => files.has(file));
 }
 
 /** The same minor version; one that is not known (of a folder that the person named) is taken at their word. */

@@ -12,7 +12,8 @@ import { outputOf } from '../../core/sh.ts';
 export interface Toolchain {
   /** rustup's name ("nightly-x86_64-unknown-linux-gnu"), or the path of a rustc that rustup does not manage. */
   readonly name: string;
-  readonly origin: 'rustup' | 'path';
+  /** 'cache': unpacked into the cache by doctor --install, and not installed on the host. */
+  readonly origin: 'rustup' | 'path' | 'cache';
   readonly sysroot: string;
   readonly cargo: string;
   readonly rustc: string;
@@ -31,6 +32,8 @@ export interface ToolchainSearch {
   /** The person's environment: PATH, HOME, RUSTUP_HOME are read. */
   readonly env: Readonly<Record<string, string>>;
   readonly cacheDir: string;
+  /** Another cache whose toolchains will do: the user's own. */
+  readonly otherCacheDir?: string | undefined;
 }
 
 /** "1.97" of "1.97.0-nightly": a standard library fits a compiler of the same minor version. */
@@ -48,6 +51,14 @@ export function compareReleases(a: string, b: string): number {
   return 0;
 }
 
+/**
+ * Whether it can link programs without an operating system: rustc does that by a program named rust-lld, which rustup's toolchains have, and Debian's
+ * rustc only with a further package.
+ */
+export function hasBareLinker({ sysroot, host }: Pick<Toolchain, 'sysroot' | 'host'>): boolean {
+  return existsSync(join(sysroot, 'lib/rustlib', host, 'bin/rust-lld')) || existsSync('/usr/bin/rust-lld');
+}
+
 /** Whether its cargo and rustc do unstable things unasked. */
 export function isNightly({ release }: Pick<Toolchain, 'release'>): boolean {
   return /nightly|dev/.test(release);
@@ -57,14 +68,28 @@ export function rustupHome(env: Readonly<Record<string, string>>): string {
   return env['RUSTUP_HOME'] || join(env['HOME'] ?? '/', '.rustup');
 }
 
-/** Every toolchain that has both rustc and cargo: rustup's sorted by name, then those on PATH. Empty when there is none. */
+/** Where doctor --install unpacks a toolchain that the host does not have. */
+export function keptToolchainsFolder(cacheDir: string): string {
+  return join(cacheDir, 'toolchains');
+}
+
+/** Every toolchain that has both rustc and cargo: rustup's sorted by name, those on PATH, then those in the cache. Empty when there is none. */
 export async function listToolchains(search: ToolchainSearch, context: Context): Promise<readonly Toolchain[]> {
   const home = join(rustupHome(search.env), 'toolchains');
   const names = (await readdir(home).catch(() => [])).sort(byCodeUnit);
   const managed = await Promise.all(names.map((name) => toolchainAt(join(home, name), name, 'rustup', search, context)));
   const bins = await systemBins(search.env['PATH'] ?? '');
   const others = await Promise.all(bins.map((bin) => toolchainOnPath(bin, search, context)));
-  return [...managed, ...others].filter((toolchain) => toolchain !== undefined);
+  const caches = new Set([search.cacheDir, ...(search.otherCacheDir === undefined ? [] : [search.otherCacheDir])]);
+  const kept = await Promise.all([...caches].map((cacheDir) => keptToolchains(cacheDir, search, context)));
+  return [...managed, ...others, ...kept.flat()].filter((toolchain) => toolchain !== undefined);
+}
+
+/** Folders that are being filled have a name that begins with a dot. */
+async function keptToolchains(cacheDir: string, search: ToolchainSearch, context: Context): Promise<readonly (Toolchain | undefined)[]> {
+  const folder = keptToolchainsFolder(cacheDir);
+  const names = (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith('.')).sort(byCodeUnit);
+  return Promise.all(names.map((name) => toolchainAt(join(folder, name), name, 'cache', search, context)));
 }
 
 /** A toolchain by its folder (that has bin/rustc and bin/cargo), or undefined. */

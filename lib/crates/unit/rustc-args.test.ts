@@ -381,4 +381,16 @@ test("each state has cargo's words", () => {
   assert.equal(ltoArgs({ kind: 'object-and-bitcode' }), []);
 });
 
+test('folders to search are sorted, those of build scripts first; before cargo 1.88 they came script by script', () => {
+  const scripts = [
+    { own: true, directives: directives('cargo:rustc-link-search=native=/usr/lib/x', 'cargo:rustc-link-arg=-Wl,--as-needed') },
+    { own: false, directives: directives('cargo:rustc-link-search=/bloomery/build/modern/out') },
+  ];
+  const [outside, argument, inside] = ['-L native=/usr/lib/x', '-C link-arg=-Wl,--as-needed', '-L /bloomery/build/modern/out'];
+  const bin = { unit: unitOf(targets.bin) };
+  const wanted = (words: readonly string[]): readonly string[] => words.filter((word) => [outside, argument, inside].includes(word));
+  assert.equal(wanted(lines(bin, { scripts })), [inside, outside, argument]);
+  assert.equal(wanted(lines({ ...bin, searchesByScript: true }, { scripts })), [outside, argument, inside]);
+});
+
 test.run();

@@ -30,6 +30,8 @@ export interface Compilation {
   readonly trimmed: readonly string[];
   /** Of cargo's configuration; they come last. */
   readonly rustflags: readonly string[];
+  /** Whether folders to search are given script by script, as cargo did before 1.88 (its pull request 15221). */
+  readonly searchesByScript?: boolean;
 }
 
 /** The arguments that follow from the plan. They hold no path of the host. */
@@ -156,15 +158,16 @@ function hasPlainName({ unit, owner, target }: Compilation): boolean {
 }
 
 function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]): readonly string[] {
-  const { unit, owner } = compilation;
+  const { unit, owner, searchesByScript = false } = compilation;
   const inside = (path: string): boolean => path.replace(/^\w+=/, '').startsWith(`${places.build}/`);
   const search = scripts.flatMap(({ directives }) => directives.linkSearch);
   const takesLibs = !isBuildScript(unit) && (!owner.hasLibrary || isLibrary(unit));
   const own = scripts.filter((script) => script.own).map(({ directives }) => directives);
   return [
     // Those inside of a build script's folder before the host's.
-    ...[...search.filter(inside), ...search.filter((path) => !inside(path))].flatMap((path) => ['-L', path]),
-    ...scripts.flatMap(({ own: isOwn, directives: { linkLibs, linkArgs } }) => [
+    ...(searchesByScript ? [] : searched([...search.filter(inside), ...search.filter((path) => !inside(path))])),
+    ...scripts.flatMap(({ own: isOwn, directives: { linkSearch, linkLibs, linkArgs } }) => [
+      ...(searchesByScript ? searched(linkSearch) : []),
       ...(isOwn && takesLibs ? linkLibs.flatMap((lib) => ['-l', lib]) : []),
       // Those for a cdylib reach it from any package below it: a slip of cargo 1.50 that stayed (cargo issue 9562).
       ...linkArgs.filter((arg) => reaches(arg, unit) && (isOwn || arg.for === 'cdylib')).flatMap(({ arg }) => ['-C', `link-arg=${arg}`]),
@@ -172,6 +175,10 @@ function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]):
     ...own.flatMap(({ cfgs }) => cfgs).flatMap((cfg) => ['--cfg', cfg]),
     ...own.flatMap(({ checkCfgs }) => checkCfgs).flatMap((cfg) => ['--check-cfg', cfg]),
   ];
+}
+
+function searched(paths: readonly string[]): readonly string[] {
+  return paths.flatMap((path) => ['-L', path]);
 }
 
 /** Is the link argument for this target? */

@@ -38,6 +38,8 @@ export interface AptRootOptions {
   readonly refresh?: boolean;
   /** With the index of source packages. */
   readonly sources?: boolean;
+  /** A suite on which the packages of this one depend: "trixie" of "trixie-backports". */
+  readonly base?: string | undefined;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function aptRoot(
   mirror: DebianMirror,
   host: AptHost,
   { signal }: Context,
-  { refresh = true, sources = false }: AptRootOptions = {},
+  { refresh = true, sources = false, base }: AptRootOptions = {},
 ): Promise<AptRoot> {
   const folder = join(host.cacheDir, 'apt', suite);
   const env = { ...host.env, APT_CONFIG: join(folder, 'apt.conf'), LC_ALL: 'C' };
@@ -66,7 +68,8 @@ export async function aptRoot(
   const path = pathOf(host.env);
   const dump = await outputOf('read the settings of apt', [await tool('apt-config', path), 'dump'], { cwd: '/', env: host.env, signal });
   await writeFile(join(folder, 'apt.conf'), aptConfiguration(folder, dump));
-  await writeFile(join(folder, 'etc/apt/sources.list'), sourcesLines(suite, mirror, sources));
+  const lines = [suite, ...(base === undefined ? [] : [base])].map((name) => sourcesLines(name, mirror, sources));
+  await writeFile(join(folder, 'etc/apt/sources.list'), lines.join(''));
   await writeFile(join(folder, 'var/lib/dpkg/status'), '');
   if (!refresh) return { folder, suite, env };
   const update = [await tool('apt-get', path), 'update', '--error-on=any'];

@@ -1,0 +1,59 @@
+// tasks/doctor.ts in the test's own process, on a host with a few fake programs and no Rust.
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Failure } from '../../core/errors.ts';
+import { puppetTask } from '../../dev/testing/puppet-task.ts';
+import { doctor, doctorFlags } from './doctor-task.ts';
+
+const root = await mkdtemp(join(tmpdir(), 'bloomery-doctor-'));
+test.after(() => rm(root, { recursive: true }));
+await mkdir(join(root, 'bin'));
+for (const name of ['ip', 'nft', 'gdb']) {
+  await writeFile(join(root, 'bin', name), '#!/bin/sh\n');
+  await chmod(join(root, 'bin', name), 0o755);
+}
+
+/** What doctor prints and how it ends; paths are relative to the fake host. */
+async function printed(...words: string[]): Promise<{ readonly lines: readonly string[]; readonly failure: Failure | undefined }> {
+  const { task, lines } = puppetTask(doctorFlags, words, root, { PATH: join(root, 'bin'), HOME: root });
+  const failure = await doctor(task).then(
+    () => undefined,
+    (error: unknown) => {
+      if (!(error instanceof Failure)) throw error;
+      return error;
+    },
+  );
+  return { lines: lines.map((line) => line.replaceAll(`${root}/`, '').replace(/ +/g, ' ')), failure };
+}
+
+test('work that is named is looked at alone', async () => {
+  const { lines, failure } = await printed('--for', 'network');
+  assert.is(failure, undefined);
+  assert.equal(lines.slice(1), ['ok ip bin/ip', 'ok nft bin/nft', 'This host can create networks for machines (3 checks).']);
+});
+
+test('a system needs what its page says, and the refusal names the work and what is missing', async () => {
+  const { failure } = await printed('--for', 'redox');
+  assert.is(failure?.exitCode, 69);
+  assert.match(failure?.message ?? '', /^Cannot build and boot here: bwrap, cc, .*qemu-system-x86_64, .*rust, sandbox are missing$/);
+  assert.not.match(failure?.message ?? '', /mmdebstrap|nix-store|clang/);
+});
+
+test('without a choice the table shows what each work lacks', async () => {
+  const { lines } = await printed();
+  const rows = lines.slice(lines.indexOf('Work (--for):'));
+  assert.ok(rows.includes('network create networks for machines'), rows.join('\n'));
+  assert.ok(rows.includes('iso write ISO images: lacks xorriso'), rows.join('\n'));
+  assert.ok(rows.includes('build-std compile the standard library for other triples: lacks rust'), rows.join('\n'));
+  assert.ok(rows.includes('crates compile Cargo projects: lacks bwrap, cc, rust, sandbox'), rows.join('\n'));
+});
+
+test('a word that is neither work nor a system is a usage error', async () => {
+  const { failure } = await printed('--for', 'netwrok');
+  assert.is(failure?.exitCode, 2);
+});
+
+test.run();

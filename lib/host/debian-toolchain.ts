@@ -1,0 +1,162 @@
+// A Rust toolchain of Debian's or Ubuntu's packages for a host that has none that can build everything: fetched by apt, unpacked into the cache, and
+// started by the dynamic linker that comes with it. Nothing of it is installed on the host, whose release may be older. Programs that it compiles are
+// linked by the host's own compiler with the host's own C library.
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { absentAsUndefined, cannot, errnoOf, Failure } from '../core/errors.ts';
+import { phase } from '../core/events.ts';
+import type { Context } from '../core/events.ts';
+import { findProgram, outputOf } from '../core/sh.ts';
+import { formatBytes, plural } from '../core/sizes.ts';
+import { tool } from '../core/tools.ts';
+import { privateLibraries } from '../crates/toolchain/identity.ts';
+import { libraryIn } from '../crates/toolchain/rust-src.ts';
+import { keptToolchainsFolder, toolchainAt } from '../crates/toolchain/toolchain.ts';
+import type { Toolchain } from '../crates/toolchain/toolchain.ts';
+import { aptRoot, hostMirror } from '../sources/debian/apt-root.ts';
+import type { AptHost } from '../sources/debian/apt-root.ts';
+import type { DebianMirror } from '../sources/debian/debian-mirror.ts';
+import { complaintOf } from './complaint.ts';
+import { linkersPackage, newestVersioned, programScript, versionOf } from './debian-packages.ts';
+import { filesOfLibraries, foundIn, gatherLibraries, packagesFor, unpackPackages, writeProgram } from './private-packages.ts';
+
+/** Where Debian's packages are looked for. Both have had a rust-src with its dependencies since 1.95. */
+const suites: readonly { readonly suite: string; readonly base?: string }[] = [
+  { suite: 'trixie-backports', base: 'trixie' },
+  { suite: 'sid' },
+];
+
+const programs = ['rustc', 'cargo', 'rustdoc'];
+
+/** Packages that are a toolchain. */
+interface Offer {
+  /** "trixie-backports of Debian". */
+  readonly from: string;
+  readonly names: readonly string[];
+  readonly suite?: string;
+  readonly env: AptHost['env'];
+}
+
+/** Unpacks the newest toolchain that the distribution offers into the cache, and reports its size before. Returns why not where that fails. */
+export async function debianToolchain(host: AptHost, context: Context): Promise<Toolchain | string> {
+  const path = host.env['PATH'] ?? '';
+  if (!(await findProgram('apt-get', path)) || !(await findProgram('apt-cache', path)))
+    return 'this host has no apt to take rustc and cargo from';
+  const mirror = await hostMirror();
+  const ways = mirror
+    ? suites.map(
+        ({ suite, base }) =>
+          () =>
+            offerOf(suite, base, mirror, host, context),
+      )
+    : [() => ownOffer(host, context)];
+  const refusals: string[] = [];
+  for (const way of ways) {
+    try {
+      const offer = await way();
+      if (typeof offer === 'string') return offer;
+      return await keep(offer, host, context);
+    } catch (error) {
+      if (!(error instanceof Failure) || context.signal.aborted) throw error;
+      refusals.push(complaintOf(error.detail ?? error.message));
+    }
+  }
+  return `packages of Rust could not be taken (${refusals.join('; ')})`;
+}
+
+async function offerOf(suite: string, base: string | undefined, mirror: DebianMirror, host: AptHost, context: Context): Promise<Offer> {
+  const { env } = await phase(`read Debian's index of ${suite}`, context.report, () => aptRoot(suite, mirror, host, context, { base }));
+  return { from: `${suite} of Debian`, names: ['rustc', 'cargo', 'rust-src'], suite, env };
+}
+
+/** Ubuntu's packages, which have the version in their name; else why there are none. */
+async function ownOffer({ env }: AptHost, { signal }: Context): Promise<Offer | string> {
+  const argv = [await tool('apt-cache', env['PATH'] ?? ''), 'pkgnames', 'rustc-1.'];
+  const printed = await outputOf('list packages of Rust', argv, { cwd: '/', env, signal });
+  const version = newestVersioned(printed);
+  if (version === undefined) return 'this host has no mirror of Debian, and its own release has no packages of a new rustc';
+  return { from: 'the release of this host', names: [`rustc-${version}`, `cargo-${version}`, `rust-${version}-src`], env };
+}
+
+async function keep({ from, names, suite, env }: Offer, host: AptHost, context: Context): Promise<Toolchain> {
+  const folder = keptToolchainsFolder(host.cacheDir);
+  await mkdir(folder, { recursive: true });
+  const partial = await mkdtemp(join(folder, '.partial-'));
+  try {
+    const source = { env, suite, folder: partial };
+    // The linker of the same LLVM: rustc calls it rust-lld, and links programs without an operating system with it.
+    const linker = linkersPackage(await packagesFor(source, names, context));
+    const all = linker === undefined ? names : [...names, linker];
+    const files = await packagesFor(source, all, context);
+    const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    context.report({
+      kind: 'note',
+      text:
+        `taking rustc and cargo ${versionOf(files, names[0] ?? 'rustc')} from ${from}: ${plural(files.length, 'package')}, ` +
+        `${formatBytes(sizeBytes)} to download, unpacked in ${folder}; nothing of it is installed on this host`,
+    });
+    const unpacked = join(partial, 'unpacked');
+    await unpackPackages(source, files, all, unpacked, context);
+    const sysroot = join(partial, 'sysroot');
+    await arrange(unpacked, sysroot);
+    return await publish(sysroot, join(folder, `debian-${await tried(sysroot, context)}`), host, context);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Puts unpacked packages into the layout of rustup's toolchains. Libraries of its programs are in a folder of their own, because actions have
+ * the sysroot's lib in LD_LIBRARY_PATH, where the host's programs must not find another C library.
+ */
+async function arrange(unpacked: string, sysroot: string): Promise<void> {
+  const usr = join(unpacked, 'usr');
+  const versioned = (await readdir(join(usr, 'lib'))).find((name) => /^rust-\d/.test(name)); // where Ubuntu has it
+  const home = versioned === undefined ? usr : join(usr, 'lib', versioned);
+  const rustlibs = join(home, 'lib/rustlib');
+  const triple = (await readdir(rustlibs)).find((name) => /-linux-gnu/.test(name));
+  const library = await libraryIn(join(usr, 'src'));
+  if (triple === undefined || !library) throw cannot('use packages of Rust', 'they have no standard library', { blame: 'host' });
+  const own = join(sysroot, privateLibraries);
+  const rustlib = join(sysroot, 'lib/rustlib', triple);
+  for (const path of [own, join(sysroot, 'bin'), join(rustlib, 'bin'), join(sysroot, 'lib/rustlib/src/rust')]) {
+    await mkdir(path, { recursive: true });
+  }
+  const driver = (await filesOfLibraries(join(home, 'lib'))).find(({ name }) => /^librustc_driver-.*\.so$/.test(name));
+  if (!driver) throw cannot('use packages of Rust', 'they have no compiler', { blame: 'host' });
+  await rename(driver.path, join(sysroot, 'lib', driver.name)); // rustc finds its sysroot by the place of this library
+  const lld =
+    versioned === undefined ? join((await foundIn(unpacked, /^llvm-\d+$/)).path, 'bin/lld') : join(rustlibs, triple, 'bin/rust-lld');
+  await rename(lld, join(own, 'lld'));
+  // Where cc finds that linker, for a rustc that links all programs with it. What is in it starts ../rust-lld.
+  await absentAsUndefined(rename(join(rustlibs, triple, 'bin/gcc-ld'), join(rustlib, 'bin/gcc-ld')));
+  const loader = await gatherLibraries(unpacked, own);
+  await rename(join(rustlibs, triple, 'lib'), join(rustlib, 'lib'));
+  await rename(library, join(sysroot, 'lib/rustlib/src/rust/library'));
+  for (const program of programs) {
+    await rename(join(home, 'bin', program), join(own, program));
+    await writeProgram(join(sysroot, 'bin', program), programScript(program, '..', privateLibraries, loader));
+  }
+  await writeProgram(join(rustlib, 'bin/rust-lld'), programScript('lld', '../../../..', privateLibraries, loader));
+}
+
+/** Starts each program once. Returns the release of rustc: "1.97.1". */
+async function tried(sysroot: string, { signal }: Context): Promise<string> {
+  const options = { cwd: '/', env: { HOME: '/' }, signal };
+  const what = 'try packages of Rust';
+  const verbose = await outputOf(what, [join(sysroot, 'bin/rustc'), '-vV'], options);
+  await outputOf(what, [join(sysroot, 'bin/cargo'), '-V'], options);
+  const release = /^release: (\S+)$/m.exec(verbose)?.[1];
+  if (release === undefined) throw cannot(what, 'rustc did not print its release', { blame: 'host', detail: verbose });
+  return release;
+}
+
+/** A toolchain of the same release that another process published first is as good. */
+async function publish(sysroot: string, folder: string, host: AptHost, context: Context): Promise<Toolchain> {
+  await rename(sysroot, folder).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error;
+  });
+  const toolchain = await toolchainAt(folder, basename(folder), 'cache', host, context);
+  if (!toolchain) throw new Error(`"${folder}" has no rustc`);
+  return toolchain;
+}

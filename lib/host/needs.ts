@@ -1,0 +1,89 @@
+// What each kind of work needs of a host, in one table. doctor shows it, checks the rows that a user asks for, and installs no more than these need.
+// The names of tools are those of lib/core/tools.ts. Only data.
+
+export interface Need {
+  /** "compile Cargo projects": what a host without it cannot do. */
+  readonly title: string;
+  readonly tools: readonly string[];
+  /** Tools without which the work still succeeds. */
+  readonly useful?: readonly string[];
+  /** A Rust toolchain, or also the source of its standard library. */
+  readonly rust?: 'toolchain' | 'source';
+  /** It needs bubblewrap to work here, besides being installed. */
+  readonly sandbox?: true;
+}
+
+export const needs = {
+  crates: {
+    title: 'compile Cargo projects',
+    tools: ['bwrap', 'cc'],
+    useful: ['setpriv', 'pkg-config'],
+    rust: 'toolchain',
+    sandbox: true,
+  },
+  'build-std': { title: 'compile the standard library for other triples', tools: [], useful: ['tar', 'xz'], rust: 'source' },
+  disk: { title: 'write images with partitions and FAT', tools: ['sfdisk', 'mkfs.vfat'] },
+  ext4: { title: 'write ext4', tools: ['mke2fs'] },
+  iso: { title: 'write ISO images', tools: ['xorriso', 'mkfs.vfat'] },
+  grub: { title: 'write images that GRUB boots', tools: ['grub-mkimage', 'mkfs.vfat'] },
+  boot: { title: 'boot machines', tools: ['qemu-system-x86_64', 'OVMF'], useful: ['setpriv'] },
+  upstream: { title: "fetch upstream's sources", tools: ['git', 'curl', 'tar', 'xz', 'patch'] },
+  'c-library': { title: "compile C for a system's own triple", tools: ['clang', 'ld.lld', 'llvm-ar'] },
+  debian: {
+    title: 'build systems of Debian packages',
+    tools: ['mmdebstrap', 'dpkg-deb', 'dpkg-scanpackages', 'depmod', 'patch', 'tar', 'xz'],
+    useful: ['libpam', 'oniguruma', 'pkg-config'],
+  },
+  nix: { title: 'build systems with Nix', tools: ['nix-store'] },
+  archives: { title: 'read archives of binary caches', tools: ['xz', 'bzip2', 'lz4', 'lzip'] },
+  attributes: { title: 'restore extended attributes of files that are extracted', tools: ['setfattr'] },
+  network: { title: 'create networks for machines', tools: ['ip', 'nft'] },
+  debug: { title: 'debug kernels and name addresses of panics', tools: ['gdb', 'addr2line'] },
+} as const satisfies Readonly<Record<string, Need>>;
+
+export type NeedName = keyof typeof needs;
+
+/** What it takes to build and boot a system whose components are compiled: what a host must have where nothing else is said. */
+export const usualNeeds: readonly NeedName[] = ['crates', 'build-std', 'disk', 'boot'];
+
+export function isNeedName(word: string): word is NeedName {
+  return Object.hasOwn(needs, word);
+}
+
+/** The rows by these names, in the order of the table. */
+export function needsNamed(names: readonly NeedName[]): readonly Need[] {
+  return Object.entries(needs).flatMap(([name, need]) => (names.some((wanted) => wanted === name) ? [need] : []));
+}
+
+/** Names of tools that the work of the rows needs, and of those that it can do without. */
+export function toolsOf(names: readonly NeedName[]): { readonly needed: ReadonlySet<string>; readonly useful: ReadonlySet<string> } {
+  const rows = needsNamed(names);
+  return { needed: new Set(rows.flatMap(({ tools }) => tools)), useful: new Set(rows.flatMap(({ useful = [] }) => useful)) };
+}
+
+/** Names of all checks that must succeed for a row: its tools, and those of Rust and of the sandbox. */
+export function checksOf(name: NeedName): readonly string[] {
+  const { tools, rust, sandbox }: Need = needs[name];
+  return [
+    ...tools,
+    ...(rust === undefined ? [] : ['rust']),
+    ...(rust === 'source' ? ['rust-src', 'rust-lld'] : []),
+    ...(sandbox ? ['sandbox'] : []),
+  ];
+}
+
+/** What cannot be done, or is done worse, without a tool: "write ISO images". Tests compare with tools of no row. */
+export function purposeOf(tool: string): string {
+  const titles = Object.values<Need>(needs).flatMap(({ title, tools, useful = [] }) =>
+    [...tools, ...useful].includes(tool) ? [title] : [],
+  );
+  return titles.join(', ') || 'compare formats in tests';
+}
+
+/** What the work of the rows is, for a sentence: "build and boot", or the titles. */
+export function workOf(names: readonly NeedName[]): string {
+  if (names.includes('boot') && names.includes('crates')) return 'build and boot';
+  return needsNamed(names)
+    .map(({ title }) => title)
+    .join(' and ');
+}
