@@ -92,6 +92,8 @@ test('tests, benchmarks and examples, built, tested and checked', async () => {
   assertSame(await compare(tests, { command: 'test', selection: ['--workspace'] }), 18);
   assertSame(await compare(tests, { command: 'test', selection: ['--all-targets'], profile: 'release' }), 19);
   assertSame(await compare(tests, { command: 'check', selection: all }), 21);
+  assertSame(await compare(tests, { command: 'check', selection: all, profile: 'fat' }), 23);
+  assertSame(await compare(tests, { command: 'test', profile: 'fat' }), 19);
   assertSame(await compare(tests, { command: 'check' }), 8);
   if (hasClippy) assertSame(await compare(tests, { command: 'check', clippy: [], selection: all }), 21);
   assertSame(await compare(tests, { packages: ['app'], selection: ['--test=folder', '--example=plain'] }), 9);

@@ -161,19 +161,16 @@ function isMode(text: string): text is Mode {
 
 /**
  * The graph of a check with what is checked with its tests, which cargo does not print. `built` is the graph of a build of the same selection: it has
- * a root of mode test for each. Where a target is a root twice, cargo prints the one without tests first.
+ * a root of mode test, with the same profile, for each. Where a target is a root twice with that profile, cargo prints the one without tests first.
  */
 export function withTested(graph: UnitGraph, built: UnitGraph): UnitGraph {
-  const name = ({ pkgId, target, platform }: Unit): string => JSON.stringify([pkgId, target.kind, target.name, platform ?? null]);
-  const rootsOf = ({ units, roots }: UnitGraph): ReadonlyMap<string, readonly number[]> =>
-    Map.groupBy(roots, (root) => (units[root] ? name(units[root]) : ''));
-  const modes = new Map([...rootsOf(built)].map(([key, roots]) => [key, roots.map((root) => built.units[root]?.mode)]));
-  const tested = new Set<number>();
-  for (const [key, roots] of rootsOf(graph)) {
-    if (!modes.get(key)?.includes('test')) continue;
-    const [last] = roots.toSorted((a, b) => b - a);
-    if (last !== undefined) tested.add(last);
-  }
+  const nameOf = (unit: Unit | undefined): string => {
+    const { pkgId, target, platform, profile } = unit ?? {};
+    return JSON.stringify([pkgId, target?.kind, target?.name, platform ?? null, profile]);
+  };
+  const withTests = new Set(built.roots.map((root) => built.units[root]).flatMap((unit) => (unit?.mode === 'test' ? [nameOf(unit)] : [])));
+  const last = new Map(graph.roots.toSorted((a, b) => a - b).map((root) => [nameOf(graph.units[root]), root]));
+  const tested = new Set([...last].flatMap(([name, root]) => (withTests.has(name) ? [root] : [])));
   return { ...graph, units: graph.units.map((unit, index) => (tested.has(index) ? { ...unit, tested: true } : unit)) };
 }
 

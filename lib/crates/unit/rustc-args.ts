@@ -264,7 +264,9 @@ function rootState(unit: Unit): Lto {
 
 function ownState(unit: Unit, parent: Lto): Lto {
   if (forHost(unit)) return { kind: 'only-object' };
-  if (unit.tested || unit.target.crateTypes.every((type) => linkedTypes.includes(type))) return finalState(unit.profile.lto);
+  // Tests that are only checked count as what their target is.
+  const isProgram = unit.mode === 'test' || unit.mode === 'doctest';
+  if (isProgram || unit.target.crateTypes.every((type) => linkedTypes.includes(type))) return finalState(unit.profile.lto);
   if (parent.kind === 'run') return needsObject(unit) ? whenObjectIsNeeded(unit) : { kind: 'only-bitcode' };
   if (parent.kind === 'only-bitcode' && needsObject(unit)) return whenObjectIsNeeded(unit);
   return parent;
