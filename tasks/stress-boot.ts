@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';
 import type { BootSubject } from '../lib/dev/stress/stress-boot.ts';
 import type { Stressed } from '../lib/dev/stress/stress.ts';
+import { pathOf } from '../lib/core/paths.ts';
 
 const { guestFaults, imageFaults } = await import('../systems/redox/faults.ts');
 const { cannot } = await import('../lib/core/errors.ts');
@@ -38,7 +39,7 @@ await task(
     const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-boots-'));
     const subject: BootSubject = { system: 'redox', image: `${made}.img`, scratch, node: process.execPath, env: host.env };
     const [rounds, context] = [args.count('rounds', 1), { report, signal }];
-    const images = faultyImages(system, made, host.env['PATH'] ?? '', context);
+    const images = faultyImages(system, made, pathOf(host.env), context);
     const ways: Readonly<Record<string, () => Promise<Stressed>>> = {
       boots: () => stressBoots(subject, rounds ?? 200, context),
       kills: () => stressBootKills(subject, rounds ?? 20, args.count('seed', 0) ?? 1, context),

@@ -13,6 +13,7 @@ import { isStoreName } from '../../nix/store/store-path.ts';
 import { closureInfos } from '../../nix/store/store.ts';
 import type { Task } from '../task.ts';
 import { folderPlace, help, neededFolder, trustedKeys } from './closure-argument.ts';
+import { pathOf } from '../../core/paths.ts';
 
 export async function copy(task: Task, [from = '', given = '']: readonly string[]): Promise<Outcome> {
   const to = neededFolder(task, 'copy');
@@ -46,8 +47,7 @@ const caches = new Map<string, Promise<BinaryCache>>();
 export async function cacheAt(place: string, task: Task): Promise<BinaryCache> {
   const { host } = task;
   const known = /^\w+:/.test(place) ? place : task.path(place);
-  const cache =
-    caches.get(known) ?? openBinaryCache(known, { tempDir: host.env['TMPDIR'] || '/tmp', searchPath: host.env['PATH'] ?? '' }, task);
+  const cache = caches.get(known) ?? openBinaryCache(known, { tempDir: host.env['TMPDIR'] || '/tmp', searchPath: pathOf(host.env) }, task);
   caches.set(known, cache);
   return await cache;
 }

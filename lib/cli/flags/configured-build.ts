@@ -10,6 +10,7 @@ import type { System } from '../../system/system.ts';
 import type { Flag } from '../command-line.ts';
 import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';
+import { pathOf } from '../../core/paths.ts';
 
 export const configurationFlags = {
   config: { type: 'string', value: 'FILE', help: 'a configuration of your own in place of a profile: users, network, packages, files' },
@@ -58,7 +59,7 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   const configured = await configuredSystem({ ...request, config: config === undefined ? undefined : path(config) });
   if (!cookbook) return { ...configured, sources: own };
   const { withPackages } = await import('../../cookbook/pkgar.ts'); // most builds have no cookbook
-  const host = { cacheDir: cacheDirOf(task), searchPath: task.host.env['PATH'] ?? '', context: task };
+  const host = { cacheDir: cacheDirOf(task), searchPath: pathOf(task.host.env), context: task };
   const ofRecipes = await withPackages(Object.fromEntries(local.filter(([name]) => recipes.has(name))), cookbook, host);
   const wanted = configured.packages.recipes;
   return { ...configured, sources: own, recipes: { cookbook, wanted, local: ofRecipes, keepGoing: args.has('keep-going') } };

@@ -1,5 +1,5 @@
 // What the verbs of tasks/image.ts have in common: the image of the command line, and the words after it.
-import { encodePath } from '../../core/paths.ts';
+import { encodePath, pathOf } from '../../core/paths.ts';
 import { cannot } from '../../core/errors.ts';
 import { openImage } from '../../image/read/image-reader.ts';
 import type { OpenImage } from '../../image/read/image-reader.ts';
@@ -25,7 +25,7 @@ export function scratchDir({ host }: Task): string {
 }
 
 export function hostOf({ host }: Task): ImageHost {
-  return { path: host.env['PATH'] ?? '' };
+  return { path: pathOf(host.env) };
 }
 
 /**

@@ -9,6 +9,7 @@ import { byCodeUnit, digestRecord } from '../../core/digest.ts';
 import { plural } from '../../core/sizes.ts';
 import type { Task } from '../task.ts';
 import { resultsOf } from './cache-results.ts';
+import { pathOf } from '../../core/paths.ts';
 
 /** Compiles `wanted` results again, chosen by the seed; those that cannot be carried out as they were are passed over. */
 export async function rebuildSome(
@@ -18,7 +19,7 @@ export async function rebuildSome(
 ): Promise<{ readonly differs: boolean; readonly json: Json }> {
   const { args, host, print, report, signal } = task;
   const seed = args.text('seed') ?? String(performance.timeOrigin);
-  const sandbox = await requireSandbox(!args.has('no-sandbox'), host.env['PATH'] ?? '', signal);
+  const sandbox = await requireSandbox(!args.has('no-sandbox'), pathOf(host.env), signal);
   const cache = withDigests(folder);
   const history = await openHistory(cache);
   const lot = new Map((await resultsOf(cache)).map(([key, result]) => [digestRecord([seed, key]), [key, result] as const]));

@@ -15,6 +15,7 @@ import type { ProgramResult } from '../../crates/tests/run-tests.ts';
 import { testSuitesXml } from '../../report/junit.ts';
 import { declaredEnv } from '../flags/compiler-flags.ts';
 import type { Task } from '../task.ts';
+import { pathOf } from '../../core/paths.ts';
 
 interface TestSummary {
   readonly exitCode: number;
@@ -127,7 +128,7 @@ export function junitText(results: readonly ProgramResult[]): string {
 
 /** Tests run with the user's rights, but their programs name places that only a mount namespace has. */
 async function requireBubblewrap({ host, signal }: Task, { root }: Cache): Promise<Bubblewrap> {
-  const sandbox = await requireSandbox(true, host.env['PATH'] ?? '', signal, root);
+  const sandbox = await requireSandbox(true, pathOf(host.env), signal, root);
   if (sandbox.kind === 'bubblewrap') return sandbox;
   throw cannot('run tests', 'bubblewrap is needed to show them the paths that they were compiled with', { blame: 'host' });
 }

@@ -25,6 +25,7 @@ import { cacheDirOf } from '../task.ts';
 import { testSuiteXml } from '../../report/junit.ts';
 import { changedMachine } from '../flags/machine-flags.ts';
 import type { Task } from '../task.ts';
+import { pathOf } from '../../core/paths.ts';
 
 const defaultSilenceMs = 10_000;
 
@@ -79,7 +80,7 @@ export async function testKernel(task: Task, root: string): Promise<Outcome> {
     throw cannot(`run the tests "${only}"`, 'the kernel has no such tests', { blame: 'usage', hint: '--ktest alone runs all' });
   }
   const checkout = given.local[loaded.checkout.source] ?? '';
-  const named = await Promise.all(raw.map((result) => withNames(result, target.symbols, host.env['PATH'] ?? '', { signal, report })));
+  const named = await Promise.all(raw.map((result) => withNames(result, target.symbols, pathOf(host.env), { signal, report })));
   const results = named.map((result) => ({ ...result, output: result.output.map((line) => withOwnPaths(line, checkout)) }));
   for (const failed of results.filter(({ result }) => result !== 'passed')) for (const line of failureLines(failed)) print(line);
   const passed = results.filter(({ result }) => result === 'passed').length;

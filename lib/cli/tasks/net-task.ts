@@ -9,6 +9,7 @@ import type { Firewall, NetworkStep, TapNetwork } from '../../machine/network.ts
 import type { Flag } from '../command-line.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
+import { pathOf } from '../../core/paths.ts';
 
 export const netFlags = {
   device: { type: 'string', value: 'NAME', help: 'the TAP device (default bloomery0)' },
@@ -37,7 +38,7 @@ export async function changeNetwork(task: Task): Promise<Outcome> {
     const hint = `sudo "$(command -v npx)" zx tasks/net.ts ${way} --user ${userInfo().username}, or --dry-run to see the commands`;
     throw cannot('change the network', 'only root may', { blame: 'host', hint });
   }
-  const path = searchPath(host.env['PATH'] ?? '');
+  const path = searchPath(pathOf(host.env));
   for (const step of steps) await take(step, path, task);
   print(way === 'up' ? `${network.device} is up with ${network.address}: --tap ${network.device}` : `${network.device} is gone`);
   return { json };
@@ -77,7 +78,7 @@ function networkOfFlags({ args }: Task): TapNetwork {
 
 async function firewallOf({ args, host }: Task): Promise<Firewall> {
   const given = args.text('firewall');
-  const path = searchPath(host.env['PATH'] ?? '');
+  const path = searchPath(pathOf(host.env));
   const named = firewalls.find((name) => name === given);
   if (given !== undefined && !named) throw cannot(`use --firewall "${given}"`, 'it must be nft or iptables', { blame: 'usage' });
   if (named) return named;

@@ -18,6 +18,7 @@ import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Project } from '../project.ts';
 import { recordCargo, sandboxStandIn } from './recorded-calls.ts';
 import type { RecordedCall } from './recorded-calls.ts';
+import { pathOf } from '../../core/paths.ts';
 
 /** One unit that differs. `only` are the words that one side has and the other has not; where only the order differs, the first that do. */
 export interface Difference {
@@ -44,7 +45,7 @@ export async function compareWithCargo(
   { dir, pid }: Scratch,
   context: Context,
 ): Promise<Comparison> {
-  const path = settings.hostEnv['PATH'] ?? '';
+  const path = pathOf(settings.hostEnv);
   const standIn = await sandboxStandIn(join(dir, 'bin'), await tool('bwrap', path));
   const scratchDir = await mkdtemp(join(dir, 'cargo-'));
   const cache = await openCache(join(dir, 'cache'), pid, context.report);

@@ -1,5 +1,6 @@
 // From projects to one plan: cargo resolves each project, the answers are joined and every unit gets an identity. Units that two
 // projects have in common (same package, features, profile, target, toolchain) are one unit of the plan.
+import { itemOf, present } from '../../core/errors.ts';
 import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import { checkoutAt } from '../../cache/checkouts.ts';
@@ -66,7 +67,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
     for (const unit of own.units) {
       const renamed = {
         ...unit,
-        dependencies: unit.dependencies.map((dependency) => ({ ...dependency, index: joined[dependency.index] ?? -1 })),
+        dependencies: unit.dependencies.map((dependency) => ({ ...dependency, index: itemOf(joined, dependency.index) })),
       };
       const identity = JSON.stringify([
         unit.hash,
@@ -81,7 +82,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
       known.set(identity, index);
       joined.push(index);
     }
-    const inPlan = (indexes: readonly number[]): readonly number[] => indexes.map((index) => joined[index] ?? -1);
+    const inPlan = (indexes: readonly number[]): readonly number[] => indexes.map((index) => itemOf(joined, index));
     roots.push({ project, units: inPlan(own.roots), ...(own.docTests.length > 0 ? { docTests: inPlan(own.docTests) } : {}) });
   }
   return { units, roots };
@@ -102,7 +103,7 @@ async function planProject(
   const position = new Map(order.map((index, at) => [index, at]));
   const planned: PlannedUnit[] = [];
   for (const index of order) planned.push(plannedUnit(index, common, position, planned));
-  const all = graph.roots.map((root) => position.get(root) ?? -1);
+  const all = graph.roots.map((root) => present(position.get(root), `unit ${root} of the graph`));
   const isDocTest = (root: number): boolean => planned[root]?.unit.mode === 'doctest';
   const [docTests, roots] = [all.filter(isDocTest), all.filter((root) => !isDocTest(root))];
   for (const text of collisions(roots.flatMap((root) => planned[root] ?? []))) tell(text);
@@ -169,7 +170,7 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
   const facts = common.manifests.get(owner.manifestPath)?.facts;
   const tellsPrivate = isLibrary(unit) && (features.publicDependency || facts?.features?.includes('public-dependency'));
   const dependencies = unit.dependencies.map(({ index: on, externCrateName, options, isPublic }) => ({
-    index: position.get(on) ?? -1,
+    index: present(position.get(on), `unit ${on} of the graph`),
     name: externCrateName,
     options: tellsPrivate && !isPublic ? ['priv', ...options] : options,
   }));
@@ -181,7 +182,7 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
   const isMember = common.members.has(unit.pkgId) && !unit.isStd;
   const { all, members, memberEnv } = common.wrappers;
   const wrappers = { all, members: isMember ? members : undefined, memberEnv: isMember ? memberEnv : undefined };
-  const belowHashes = dependencies.map(({ index: on, name, options }) => [name, planned[on]?.hash ?? '', ...options]);
+  const belowHashes = dependencies.map(({ index: on, name, options }) => [name, itemOf(planned, on).hash, ...options]);
   return {
     ...compilation,
     label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,

@@ -22,6 +22,7 @@ import { toolchainIdentity } from '../toolchain/identity.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
 import { holdsHome, userHome } from '../unit/places.ts';
+import { pathOf } from '../../core/paths.ts';
 
 export interface Cargo {
   readonly toolchain: Toolchain;
@@ -117,7 +118,7 @@ export function withoutEnv({ env }: CargoConfig): readonly string[] {
  * the files that have such a table without it, in a mount namespace of its own.
  */
 async function hidingUnstable(cargo: Cargo, project: Project, sandbox: Sandbox, context: Context): Promise<readonly string[]> {
-  const program = sandbox.kind === 'none' ? await findProgram('bwrap', cargo.hostEnv['PATH'] ?? '') : sandbox.program;
+  const program = sandbox.kind === 'none' ? await findProgram('bwrap', pathOf(cargo.hostEnv)) : sandbox.program;
   const { files } = configFiles(project, cargo.hostEnv);
   const binds: string[] = [];
   for (const file of files) {

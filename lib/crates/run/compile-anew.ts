@@ -25,6 +25,7 @@ import { UnitReports } from '../unit/messages.ts';
 import { UnitRunner } from './unit-runner.ts';
 import { buildUnits } from './unit-walk.ts';
 import type { UnitBuild } from './unit-walk.ts';
+import { pathOf } from '../../core/paths.ts';
 
 /** Projects whose programs are written at once: one is hashed while others wait for the disk. */
 const handing = pLimit(4);
@@ -85,7 +86,7 @@ async function open(
   options: Options,
   context: Context,
 ): Promise<{ readonly build: UnitBuild; readonly close: () => Promise<void> }> {
-  const path = options.hostEnv['PATH'] ?? '';
+  const path = pathOf(options.hostEnv);
   const compilers = requests.map(({ cargo: { toolchain } }) =>
     compilersFor({ toolchain, triple: toolchain.host, ownStd: true }, options, context),
   );

@@ -9,13 +9,14 @@ import { join } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
 import { byCodeUnit, digestFile, digestRecord } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
-import { absentAsUndefined, cannot } from '../../core/errors.ts';
+import { absentAsUndefined, cannot, matched } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { installHint } from '../../core/tools.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Toolchain, ToolchainSearch } from './toolchain.ts';
+import { pathOf } from '../../core/paths.ts';
 
 /**
  * Folder of a sysroot with libraries of a toolchain's own programs, and these programs, where it brings its own dynamic linker. It is none in which
@@ -77,7 +78,7 @@ const linkedIn = [
  * Units that do not link do not depend on it.
  */
 export async function linkerIdentity({ env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<Digest> {
-  const path = env['PATH'] ?? '';
+  const path = pathOf(env);
   const cc = await findProgram('cc', path);
   if (!cc) throw cannot('find the linker "cc"', 'it is not installed', { blame: 'host', hint: installHint('cc') });
   return remembered<Digest>(cacheDir, 'linker', { cc, path }, async () => {
@@ -248,7 +249,7 @@ async function componentOf(folder: string, name: string, channel: string): Promi
   const path = join(folder, `manifest-${name}`);
   const [text, about] = await Promise.all([absentAsUndefined(readFile(path, 'utf8')), absentAsUndefined(stat(path))]);
   if (archive === undefined || text === undefined || about === undefined) return undefined;
-  const files = [...text.matchAll(/^file:(.+)$/gm)].map((match) => match[1] ?? '');
+  const files = [...text.matchAll(/^file:(.+)$/gm)].map((match) => matched(match, 1));
   return { archive, files: new Set(files), installedMs: about.mtimeMs };
 }
 

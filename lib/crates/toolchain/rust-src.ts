@@ -16,6 +16,7 @@ import { tool } from '../../core/tools.ts';
 import { cargoHome } from '../cargo/config-files.ts';
 import { minorOf } from './toolchain.ts';
 import type { Toolchain } from './toolchain.ts';
+import { pathOf } from '../../core/paths.ts';
 
 export interface RustSrc {
   /** Absolute path of the folder `library` (it has core/, alloc/, std/, Cargo.lock). */
@@ -283,7 +284,7 @@ async function unpack(
   try {
     const whole = join(partial, 'whole');
     await mkdir(whole);
-    const result = await run(await unpackCommand(archive, whole, env['PATH'] ?? ''), { cwd: partial, env, signal });
+    const result = await run(await unpackCommand(archive, whole, pathOf(env)), { cwd: partial, env, signal });
     // tar refuses members with ".." or a leading "/" by itself and then ends with a status other than 0.
     if (result.exitCode !== 0)
       throw cannot(what, 'it could not be unpacked', { detail: result.stderr.trim(), hint: 'give a tar archive or a .deb' });

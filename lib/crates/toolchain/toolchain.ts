@@ -8,6 +8,7 @@ import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
 import { outputOf } from '../../core/sh.ts';
+import { pathOf } from '../../core/paths.ts';
 
 export interface Toolchain {
   /** rustup's name ("nightly-x86_64-unknown-linux-gnu"), or the path of a rustc that rustup does not manage. */
@@ -78,7 +79,7 @@ export async function listToolchains(search: ToolchainSearch, context: Context):
   const home = join(rustupHome(search.env), 'toolchains');
   const names = (await readdir(home).catch(() => [])).sort(byCodeUnit);
   const managed = await Promise.all(names.map((name) => toolchainAt(join(home, name), name, 'rustup', search, context)));
-  const bins = await systemBins(search.env['PATH'] ?? '');
+  const bins = await systemBins(pathOf(search.env));
   const others = await Promise.all(bins.map((bin) => toolchainOnPath(bin, search, context)));
   const caches = new Set([search.cacheDir, ...(search.otherCacheDir === undefined ? [] : [search.otherCacheDir])]);
   const kept = await Promise.all([...caches].map((cacheDir) => keptToolchains(cacheDir, search, context)));
@@ -152,7 +153,7 @@ type About = Pick<Toolchain, 'sysroot' | 'release' | 'commitHash' | 'host' | 've
 
 /** What rustc says of itself; asked once per installed rustc, since two processes cost more than a whole warm build. */
 async function aboutRustc(rustc: string, { env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<About> {
-  const options = { cwd: '/', env: { PATH: env['PATH'] ?? '', HOME: env['HOME'] ?? '/' }, signal };
+  const options = { cwd: '/', env: { PATH: pathOf(env), HOME: env['HOME'] ?? '/' }, signal };
   return remembered<{ [key in keyof About]: string }>(cacheDir, 'rustc', { rustc }, async () => {
     const [verbose, sysroot] = await Promise.all([
       outputOf(`ask "${rustc}" for its version`, [rustc, '-vV'], options),

@@ -1,5 +1,6 @@
 // What a unit's run turned out to read, and so what its key takes in: what the tracer saw of the user's folders, what cargo's protocol
 // declares, and variables. Reads rustc's dep-info out of the store.
+import { matched } from '../../core/errors.ts';
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { filesOfResult } from '../../actions/action.ts';
@@ -74,7 +75,7 @@ export function scriptReads(planned: PlannedUnit, result: ActionResult, read: re
 
 /** What a script says it reads, whatever else it says: it may have failed in the middle. */
 export function declaredPlaces(planned: PlannedUnit, stdout: string): readonly string[] {
-  const paths = [...stdout.matchAll(/^cargo::?rerun-if-changed=([^\n]+)$/gm)].map((match) => match[1] ?? '');
+  const paths = [...stdout.matchAll(/^cargo::?rerun-if-changed=([^\n]+)$/gm)].map((match) => matched(match, 1));
   return declaredInputs(planned, paths).map(plainPlace);
 }
 
