@@ -7,7 +7,7 @@ export const slowTests: ReadonlySet<string> = new Set([
   'lib/assemble/asterinas-userland.test.ts',
   'lib/assemble/build-system.test.ts',
   'lib/assemble/bundled-sources.test.ts',
-  'lib/assemble/compile-components.test.ts',
+  'lib/assemble/compile-system.test.ts',
   'lib/assemble/component-list.test.ts',
   'lib/assemble/recipes/c-library.test.ts',
   'lib/assemble/recipes/recipe-packages.test.ts',
