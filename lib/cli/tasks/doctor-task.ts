@@ -42,7 +42,10 @@ export async function doctor(task: Task): Promise<Outcome> {
   );
   const problem = complaint(checks, { family: await hostFamily(), root, work, tried: args.has('install') });
   const quietly = args.has('install') && !problem;
-  for (const check of checks.filter(({ found, needed }) => !quietly || (!found && (needed || work === undefined)))) print(checkLine(check));
+  for (const check of checks.filter(({ found, needed }) => !quietly || (!found && (needed || work === undefined)))) {
+    // The hint of the failure has those of what is needed.
+    print(checkLine(problem && check.needed ? { ...check, hint: undefined } : check));
+  }
   if (work === undefined && !quietly) for (const line of workLines(checks)) print(line);
   if (problem) throw problem;
   print(`This host can ${workOf(work ?? usualNeeds)} (${checks.length} checks).`);
