@@ -42,26 +42,7 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
   const lists: Records<Json> = await cache.records('deep-files', (value): value is Json => Array.isArray(value));
   const actions: Records<Json> = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
 
-  /** What a unit is, apart from its own source files and its dependencies. */
-  const statics = async (unit: PlannedUnit, tools: Tools): Promise<Digest> => {
-    const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, checkout, granted, sysroot } = unit;
-    return digestRecord({
-      format: 3,
-      hash,
-      // Apart, not merged: which of two values of one name counts is the action's business, and a change of either must show.
-      env: [{ ...configEnv }, packageEnv(owner, place), { ...declaredEnv }],
-      tests: { ...testEnv(unit, unit.triple) },
-      scripts: [owner.links ?? null, owner.hasLibrary, profileName, primary],
-      place: [place.mount, place.dir, place.cwd],
-      tools: Object.fromEntries(Object.entries(tools).filter(([, digest]) => digest !== undefined)),
-      trees: await treesOf(unit, cache),
-      target: targetFile?.digest ?? null,
-      granted: granted ? { network: granted.network, paths: { ...granted.paths } } : null,
-      sandbox,
-      ...(sysroot ? { sysroot: sysrootDigest(sysroot) } : {}),
-      ...(checkout ? { checkout: checkout.id } : {}),
-    });
-  };
+  const statics = (unit: PlannedUnit, tools: Tools): Promise<Digest> => staticsOf(unit, tools, cache, sandbox);
   const keyOf = (unit: Digest, dependencies: readonly DeepKey[], files: SourceFiles): DeepKey =>
     digestRecord({ unit, dependencies, files: { ...files } }) as DeepKey;
   const listsOf = async (unit: Digest): Promise<readonly (readonly string[])[]> => {
@@ -117,6 +98,27 @@ export async function openDeepKeys(cache: Cache, sandbox: ActionRecord['sandbox'
     }
     return undefined;
   }
+}
+
+/** What a unit is, apart from its own source files and its dependencies. */
+async function staticsOf(unit: PlannedUnit, tools: Tools, cache: Cache, sandbox: ActionRecord['sandbox']): Promise<Digest> {
+  const { hash, owner, place, declaredEnv, configEnv, primary, profileName, targetFile, checkout, granted, sysroot } = unit;
+  return digestRecord({
+    format: 3,
+    hash,
+    // Apart, not merged: which of two values of one name counts is the action's business, and a change of either must show.
+    env: [{ ...configEnv }, packageEnv(owner, place), { ...declaredEnv }],
+    tests: { ...testEnv(unit, unit.triple) },
+    scripts: [owner.links ?? null, owner.hasLibrary, profileName, primary],
+    place: [place.mount, place.dir, place.cwd],
+    tools: Object.fromEntries(Object.entries(tools).filter(([, digest]) => digest !== undefined)),
+    trees: await treesOf(unit, cache),
+    target: targetFile?.digest ?? null,
+    granted: granted ? { network: granted.network, paths: { ...granted.paths } } : null,
+    sandbox,
+    ...(sysroot ? { sysroot: sysrootDigest(sysroot) } : {}),
+    ...(checkout ? { checkout: checkout.id } : {}),
+  });
 }
 
 /** Has everything that was made in this build the sources that it was made from still? Looks at them, so that they are among what was looked at. */

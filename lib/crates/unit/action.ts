@@ -103,10 +103,6 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   });
   const files = planned.place.immutable ? {} : await declaredFiles(own, context.cache);
   const said = [...scripts].flatMap((script) => (script.directives ? [{ own: own.includes(script), directives: script.directives }] : []));
-  const bootstrap =
-    unit.isStd ||
-    (!/nightly|dev/.test(planned.toolchain.release) &&
-      (externs.some(({ options }) => options.length > 0) || planned.targetFile !== undefined));
   const linkers = metadataOnly ? [] : [...scripts].filter(({ directives }) => directives && namesFilesToLink(directives));
   const view = await sourceView(planned, companionsOf(planned, [...macros, ...linkers]), context.home, context.cache);
   const action: Action = {
@@ -130,7 +126,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
         ...rustcEnv(unit, {
           outDirs: outDirsOf(own),
           scriptEnv: Object.assign({}, ...own.map(({ directives }) => directives?.env)),
-          bootstrap,
+          bootstrap: needsBootstrap(planned, externs),
         }),
       },
       tools: {
@@ -152,6 +148,15 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
     ambientEnv: { MALLOC_CONF: allocator(context.jobs) },
   };
   return { action, wholes: view.wholes };
+}
+
+/** Whether a stable compiler has to accept unstable options: for the standard library, target files and options of externs. */
+function needsBootstrap(
+  { unit, toolchain, targetFile }: PlannedUnit,
+  externs: readonly { readonly options: readonly string[] }[],
+): boolean {
+  const isStable = !/nightly|dev/.test(toolchain.release);
+  return unit.isStd || (isStable && (externs.some(({ options }) => options.length > 0) || targetFile !== undefined));
 }
 
 /** Can its words name files beside its output folder that the linker reads? */
