@@ -3,7 +3,7 @@
 // linked by the host's own compiler with the host's own C library.
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { absentAsUndefined, cannot, errnoOf, Failure } from '../core/errors.ts';
+import { Failure, absentAsUndefined, cannot, errnoOf } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
 import type { Context } from '../core/events.ts';
 import { findProgram, outputOf } from '../core/sh.ts';
@@ -19,6 +19,7 @@ import type { DebianMirror } from '../sources/debian/debian-mirror.ts';
 import { complaintOf } from './complaint.ts';
 import { linkersPackage, newestVersioned, programScript, versionOf } from './debian-packages.ts';
 import { filesOfLibraries, foundIn, gatherLibraries, packagesFor, unpackPackages, writeProgram } from './private-packages.ts';
+import { pathOf } from '../core/paths.ts';
 
 /** Where Debian's packages are looked for. Both have had a rust-src with its dependencies since 1.95. */
 const suites: readonly { readonly suite: string; readonly base?: string }[] = [
@@ -39,7 +40,7 @@ interface Offer {
 
 /** Unpacks the newest toolchain that the distribution offers into the cache, and reports its size before. Returns why not where that fails. */
 export async function debianToolchain(host: AptHost, context: Context): Promise<Toolchain | string> {
-  const path = host.env['PATH'] ?? '';
+  const path = pathOf(host.env);
   if (!(await findProgram('apt-get', path)) || !(await findProgram('apt-cache', path)))
     return 'this host has no apt to take rustc and cargo from';
   const mirror = await hostMirror();
@@ -71,7 +72,7 @@ async function offerOf(suite: string, base: string | undefined, mirror: DebianMi
 
 /** Ubuntu's packages, which have the version in their name; else why there are none. */
 async function ownOffer({ env }: AptHost, { signal }: Context): Promise<Offer | string> {
-  const argv = [await tool('apt-cache', env['PATH'] ?? ''), 'pkgnames', 'rustc-1.'];
+  const argv = [await tool('apt-cache', pathOf(env)), 'pkgnames', 'rustc-1.'];
   const printed = await outputOf('list packages of Rust', argv, { cwd: '/', env, signal });
   const version = newestVersioned(printed);
   if (version === undefined) return 'this host has no mirror of Debian, and its own release has no packages of a new rustc';
@@ -81,7 +82,8 @@ async function ownOffer({ env }: AptHost, { signal }: Context): Promise<Offer | 
 async function keep({ from, names, suite, env }: Offer, host: AptHost, context: Context): Promise<Toolchain> {
   const folder = keptToolchainsFolder(host.cacheDir);
   await mkdir(folder, { recursive: true });
-  const partial = await mkdtemp(join(folder, '.partial-'));
+  await removeLeftovers(folder);
+  const partial = await mkdtemp(join(folder, `${partialName}${process.pid}-`));
   try {
     const source = { env, suite, folder: partial };
     // The linker of the same LLVM: rustc calls it rust-lld, and links programs without an operating system with it.
@@ -102,6 +104,25 @@ async function keep({ from, names, suite, env }: Offer, host: AptHost, context: 
     return await publish(sysroot, join(folder, `debian-${await tried(sysroot, context)}`), host, context);
   } finally {
     await rm(partial, { recursive: true, force: true });
+  }
+}
+
+const partialName = '.partial-';
+
+/** Removes what a killed process has unpacked: some 600 MB. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = name.startsWith(partialName) ? Number.parseInt(name.slice(partialName.length), 10) : Number.NaN;
+    if (Number.isInteger(pid) && !isRunning(pid)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH';
   }
 }
 

@@ -21,12 +21,7 @@ test('the table says ok, missing or warning, and a hint only for what is not the
 
 test('a warning is no complaint, something needed is: exit 69 with the command for each distribution', () => {
   assert.is(complaint([ok, warning]), undefined);
-  const failure = complaint([
-    ok,
-    warning,
-    missing,
-    { ...missing, name: 'rust', detail: 'none', hint: 'install it', packages: undefined } as unknown as Check,
-  ]);
+  const failure = complaint([ok, warning, missing, { name: 'rust', found: false, needed: true, detail: 'none', hint: 'install it' }]);
   assert.equal([failure?.exitCode, failure?.message], [69, 'Cannot build and boot here: b, rust are missing']);
   for (const part of [
     'apt-get install --no-install-recommends deb-b',

@@ -14,6 +14,7 @@ import { hasBareLinker } from '../crates/toolchain/toolchain.ts';
 import { uefiFlash } from '../machine/firmware.ts';
 import { needsNamed, purposeOf, toolsOf, usualNeeds } from './needs.ts';
 import type { Need, NeedName } from './needs.ts';
+import { pathOf } from '../core/paths.ts';
 
 export interface Check {
   readonly name: string;
@@ -85,7 +86,7 @@ export function nodeCheck(version: string): Check {
 }
 
 async function toolCheck(name: string, packages: Packages, host: CheckedHost, context: Context): Promise<Omit<Check, 'needed'>> {
-  const path = host.env['PATH'] ?? '';
+  const path = pathOf(host.env);
   const place = await (name in headers
     ? header(name)
     : name === 'OVMF'
@@ -106,7 +107,7 @@ async function header(name: string): Promise<string | undefined> {
 
 /** A cc that also finds the C library's start-up object: on Debian gcc comes without it unless libc6-dev is there too. */
 async function linker({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<string | undefined> {
-  const path = env['PATH'] ?? '';
+  const path = pathOf(env);
   const cc = await findProgram('cc', path);
   if (cc === undefined) return undefined;
   const startUp = await remembered<string>(cacheDir, 'crt', { cc }, async () => {
@@ -145,7 +146,7 @@ async function bareLinkerCheck(request: Omit<ToolchainRequest, 'needsRustSrc'>, 
 
 /** bubblewrap really starts something here. Asked once per boot and kernel setting, since it costs a process. */
 async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<Check> {
-  const path = env['PATH'] ?? '';
+  const path = pathOf(env);
   const [boot, clone, apparmor, limit] = await Promise.all(
     [
       '/proc/sys/kernel/random/boot_id',

@@ -7,6 +7,7 @@ import type { Context } from '../core/events.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
+import { pathOf } from '../core/paths.ts';
 
 export interface InstallingHost {
   readonly env: Readonly<Record<string, string>>;
@@ -16,7 +17,7 @@ export interface InstallingHost {
 /** The words before "apt-get" with which we may use it: none as root, sudo where it asks for no password; undefined when we may not. */
 async function permission({ env, root }: InstallingHost, signal: AbortSignal): Promise<readonly string[] | undefined> {
   if (root) return [];
-  const sudo = await findProgram('sudo', searchPath(env['PATH'] ?? ''));
+  const sudo = await findProgram('sudo', searchPath(pathOf(env)));
   if (!sudo) return undefined;
   const asked = await run([sudo, '-n', 'true'], { cwd: '/', env, signal });
   return asked.exitCode === 0 ? [sudo, '-n', 'DEBIAN_FRONTEND=noninteractive'] : undefined;
@@ -25,7 +26,7 @@ async function permission({ env, root }: InstallingHost, signal: AbortSignal): P
 /** Installs by apt-get. Gives false when there is no apt-get or we may not use it; an installation that fails is a Failure (host). */
 export async function installPackages(packages: readonly Packages[], host: InstallingHost, context: Context): Promise<boolean> {
   const { signal } = context;
-  const aptGet = await findProgram('apt-get', searchPath(host.env['PATH'] ?? ''));
+  const aptGet = await findProgram('apt-get', searchPath(pathOf(host.env)));
   const prefix = aptGet && (await permission(host, signal));
   if (!aptGet || !prefix) return false;
   const names = [...new Set(packages.flatMap(({ debian }) => debian.split(' ')))].sort(byCodeUnit);

@@ -11,6 +11,7 @@ import { plural } from '../core/sizes.ts';
 import { tool } from '../core/tools.ts';
 import { installedPackage, packageFiles } from './debian-packages.ts';
 import type { PackageFile } from './debian-packages.ts';
+import { pathOf } from '../core/paths.ts';
 
 /** An apt that packages come from: the host's own, or a private one by its environment. */
 export interface PackageSource {
@@ -49,7 +50,7 @@ async function aptGet({ env, folder, suite }: PackageSource, words: readonly str
   const status = join(folder, 'status');
   await writeFile(status, packagesOfHost.map(installedPackage).join('\n'));
   const argv = [
-    await tool('apt-get', env['PATH'] ?? ''),
+    await tool('apt-get', pathOf(env)),
     'install',
     '--yes',
     '--no-install-recommends',
@@ -63,7 +64,7 @@ async function aptGet({ env, folder, suite }: PackageSource, words: readonly str
 /** Of the compiler's source only the standard library is kept, which is a tenth of it. */
 async function unpackAll(archives: string, into: string, { env }: PackageSource, { signal }: Context): Promise<void> {
   await mkdir(into, { recursive: true });
-  const path = env['PATH'] ?? '';
+  const path = pathOf(env);
   const [dpkgDeb, sh] = await Promise.all([tool('dpkg-deb', path), tool('sh', path)]);
   const libraryOnly = '"$1" --fsys-tarfile "$2" | tar --extract --no-same-owner --directory "$3" --wildcards "*/library"';
   const limit = pLimit(2);

@@ -12,6 +12,7 @@ import { aptRoot, hostMirror, offeredVersion, withPackage } from '../sources/deb
 import type { AptHost } from '../sources/debian/apt-root.ts';
 import { complaintOf } from './complaint.ts';
 import { findRustup, rustupOptions } from './rustup-toolchain.ts';
+import { pathOf } from '../core/paths.ts';
 
 export interface Obtained {
   readonly toolchain: Toolchain;
@@ -60,7 +61,7 @@ async function fromDebian(toolchains: readonly Toolchain[], host: AptHost, conte
   if (candidates.length === 0)
     return `Debian's rust-src has its dependencies since ${leastDebianVersion}, and the installed toolchains are older`;
   const mirror = await hostMirror();
-  if (!mirror || !(await findProgram('apt-get', host.env['PATH'] ?? '')))
+  if (!mirror || !(await findProgram('apt-get', pathOf(host.env))))
     return 'this host has no Debian mirror to take its package rust-src from';
   const offers: string[] = [];
   for (const suite of suites) {

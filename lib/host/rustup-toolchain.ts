@@ -13,6 +13,7 @@ import type { Toolchain, ToolchainSearch } from '../crates/toolchain/toolchain.t
 import { complaintOf } from './complaint.ts';
 import { programScript } from './debian-packages.ts';
 import { gatherLibraries, packagesFor, unpackPackages, writeProgram } from './private-packages.ts';
+import { pathOf } from '../core/paths.ts';
 
 type Env = ToolchainSearch['env'];
 
@@ -20,7 +21,7 @@ const timeoutMs = 5 * 60_000;
 
 /** The path of rustup: on PATH or in cargo's folder of programs. */
 export async function findRustup(env: Env): Promise<string | undefined> {
-  return findProgram('rustup', `${env['PATH'] ?? ''}:${cargoHome(env)}/bin`);
+  return findProgram('rustup', `${pathOf(env)}:${cargoHome(env)}/bin`);
 }
 
 /** How rustup is started. */
@@ -60,7 +61,7 @@ async function found(
 
 /** The distribution's package, which is started once with the libraries of its dependencies. */
 async function byPackage(search: ToolchainSearch, context: Context): Promise<Toolchain | string> {
-  if (!(await findProgram('apt-get', search.env['PATH'] ?? ''))) return 'rustup is not installed';
+  if (!(await findProgram('apt-get', pathOf(search.env)))) return 'rustup is not installed';
   const kept = keptToolchainsFolder(search.cacheDir);
   await mkdir(kept, { recursive: true });
   const folder = await mkdtemp(join(kept, '.rustup-'));
