@@ -118,6 +118,21 @@ test('a project is compiled at the start, after a change and when it is asked fo
   assert.is(open(), 0);
 });
 
+test('the tests of a project run in each round with --run-tests, and a failing test fails the round with its output', async () => {
+  const folder = await project('t', 'fn main() {}\n#[test] fn two() { assert_eq!(1 + 1, 2, "sums"); }\n');
+  const file = join(folder, 'src/main.rs');
+  const { seen, changed, key, ended } = running(['t', '--run-tests', '--cache', cacheDir]);
+  let at = await seen.until(/^built in .*, 1 test passed \(\d from the cache\)/m);
+  await edit(file, '1 + 1, 2', '1 + 1, 3');
+  changed(file);
+  at = await seen.until(/^two failed\n(?:.*\n)*.*sums(?:.*\n)*built in .*, 1 of 1 test failed/m, at);
+  await edit(file, '1 + 1, 3', '1 + 1, 2');
+  changed(file);
+  at = await seen.until(/^built in .*, 1 test passed \(1 from the cache\)/m, at);
+  key('q');
+  assert.is(await ended, undefined);
+});
+
 test('words that do not fit are refused before anything is watched', async () => {
   await project('r', 'fn main() {}\n');
   for (const [words, sentence] of [

@@ -1,5 +1,9 @@
 // A Cargo project in the rounds of tasks/dev.ts: compiled and published as tasks/crates.ts does it, in a process that has the compiler loaded.
 import { join } from 'node:path';
+import { exitCodes } from '../../core/errors.ts';
+import type { Report } from '../../core/events.ts';
+import { parseJsonFields } from '../../core/fields.ts';
+import type { Fields } from '../../core/fields.ts';
 import { cargoHome } from '../../crates/cargo/config-files.ts';
 import { projectFolders } from '../../watch/project-folders.ts';
 import { cacheDirOf } from '../task.ts';
@@ -33,13 +37,28 @@ export function projectSubject(task: Task, more: readonly string[]): Subject {
       const clock = new BuildClock();
       const watched = clock.watch(notes.of(report));
       const own = { ...task, args: quietArgs(args), signal, report: watched };
-      const { json } = await warm.use(watched, (cache) => compileProjects(own, cache));
-      const { misses, hits } = json as { readonly misses: number; readonly hits: number };
+      const { json, exitCode = exitCodes.done } = await warm.use(watched, (cache) => compileProjects(own, cache));
+      const done = parseJsonFields(JSON.stringify(json ?? null), 'the result of the compilation');
+      const tests = args.has('run-tests') ? testsOf(done, report) : undefined;
       const { total, ...parts } = clock.parts();
-      return { ok: true, built: { compiled: misses, hits, seconds: total / 1000 }, parts };
+      const built = { compiled: done.requiredCount('misses', 1e9), hits: done.requiredCount('hits', 1e9), seconds: total / 1000 };
+      return { ok: exitCode === exitCodes.done, built, ...(tests && { tests }), parts };
     },
     close: () => warm.close(),
   };
+}
+
+/** Counts the tests of a round, and reports the output of those that failed. */
+function testsOf(done: Fields, report: Report): NonNullable<RoundResult['tests']> {
+  for (const program of done.tables('programs')) {
+    for (const one of program.tables('tests')) {
+      if (one.text('result') !== 'failed') continue;
+      const output = one.text('output')?.trim();
+      report({ kind: 'note', text: `${one.requiredText('name')} failed${output ? `\n${output}` : ''}` });
+    }
+  }
+  const count = (name: string): number => done.requiredCount(name, 1e9);
+  return { passed: count('passed'), failed: count('failed'), fromCache: count('fromCache') };
 }
 
 /** The same command line without what a task prints at its end. */

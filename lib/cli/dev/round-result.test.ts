@@ -19,6 +19,9 @@ test('a line says what was built, what booted, and how long the parts took', () 
   );
   const same = roundLine({ ok: true, built, sameMachine: true, parts: {} });
   assert.is(same, 'built in 0.42 s (1 compiled, 44 hits), the same bytes: the machine runs on');
+  const tested = (failed: number): string => roundLine({ ok: failed === 0, built, tests: { passed: 3, failed, fromCache: 2 }, parts: {} });
+  assert.is(tested(0), 'built in 0.42 s (1 compiled, 44 hits), 3 tests passed (2 from the cache)');
+  assert.is(tested(1), 'built in 0.42 s (1 compiled, 44 hits), 1 of 4 tests failed');
   assert.is(roundLine({ ok: false, error: 'Cannot compile p: no', parts: {} }), 'failed: Cannot compile p: no');
 });
 

@@ -2,6 +2,7 @@
 import { verdictSentence } from '../../console/verdict.ts';
 import type { Verdict } from '../../console/verdict.ts';
 import type { Json } from '../../core/digest.ts';
+import { plural } from '../../core/sizes.ts';
 
 /** The parts of a round in milliseconds, in the order in which they are shown. Those that a round does not have are absent. */
 export interface RoundParts {
@@ -25,6 +26,7 @@ export interface RoundParts {
 export interface RoundResult {
   readonly ok: boolean;
   readonly built?: { readonly compiled: number; readonly hits: number; readonly seconds: number };
+  readonly tests?: { readonly passed: number; readonly failed: number; readonly fromCache: number };
   readonly image?: string;
   readonly verdict?: Verdict;
   /** The machine of the round before runs on, because it would boot the same bytes. */
@@ -36,9 +38,10 @@ export interface RoundResult {
 }
 
 /** One line without its end. */
-export function roundLine({ built, verdict, sameMachine, command, error, parts }: RoundResult): string {
+export function roundLine({ built, tests, verdict, sameMachine, command, error, parts }: RoundResult): string {
   const done = [
     ...(built ? [`built in ${built.seconds.toFixed(2)} s (${built.compiled} compiled, ${built.hits} hits)`] : []),
+    ...(tests ? [testsText(tests)] : []),
     ...(sameMachine ? ['the same bytes: the machine runs on'] : []),
     ...(verdict ? [verdictSentence('', verdict).trim()] : []),
     ...(command ? [`"${command.text}" exited with status ${command.status}`] : []),
@@ -46,6 +49,11 @@ export function roundLine({ built, verdict, sameMachine, command, error, parts }
   ].join(', ');
   const times = Object.entries(parts).flatMap(([name, ms]: [string, number]) => (ms < 5 ? [] : [`${name} ${(ms / 1000).toFixed(2)}`]));
   return times.length < 2 ? done : `${done} [${times.join(', ')}]`;
+}
+
+function testsText({ passed, failed, fromCache }: NonNullable<RoundResult['tests']>): string {
+  const tests = plural(passed + failed, 'test');
+  return failed === 0 ? `${tests} passed (${fromCache} from the cache)` : `${failed} of ${tests} failed`;
 }
 
 export interface RoundAbout {
@@ -60,12 +68,13 @@ export interface RoundAbout {
 
 /** The object of --json. */
 export function roundJson(result: RoundResult, about: RoundAbout): Json {
-  const { ok, built, image, verdict, command, error, parts } = result;
+  const { ok, built, tests, image, verdict, command, error, parts } = result;
   return {
     ...about,
     files: [...about.files],
     ok,
     ...(built && { built: { ...built, seconds: Math.round(built.seconds * 100) / 100 } }),
+    ...(tests && { tests: { ...tests } }),
     ...(image === undefined ? {} : { image }),
     ...(verdict && { verdict: { ...verdict } }),
     ...(command && { command: { ...command } }),
