@@ -1,5 +1,5 @@
 // Processes of ours: what they get, what they give back, and that none of them outlives what it was started for.
-import { readFile, rm, mkdtemp, writeFile } from 'node:fs/promises';
+import { readFile, rm, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -186,6 +186,17 @@ test("outputOf gives standard output, or a failure with the program's last words
   } catch (error) {
     assert.is((error as Failure).message, 'Cannot greet: sh ended with status 4');
     assert.is((error as Failure).detail, 'nobody is here');
+  }
+});
+
+test('a folder of the path that cannot be looked at has no programs, and the next one is looked at', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'bloomery-path-'));
+  try {
+    await symlink('loop', join(folder, 'loop')); // a loop cannot be looked at by root either
+    await writeFile(join(folder, 'file'), '');
+    assert.is(await findProgram('sh', `${folder}/loop:${folder}/file:${folder}/absent::/bin`), '/bin/sh');
+  } finally {
+    await rm(folder, { recursive: true });
   }
 });
 

@@ -183,11 +183,11 @@ function programIn(name: string, path: string): string | undefined {
   return undefined;
 }
 
+/** A path that cannot be looked at, in a folder of another user for example, is no program. */
 function isProgram(path: string): boolean {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).isFile();
   } catch {
     return false;
   }
