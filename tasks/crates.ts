@@ -2,7 +2,7 @@
 // Compiles a Cargo project (or several) with every crate cached by the content of what it is made from.
 import '../lib/cli/compile-cache.ts';
 
-const { compileProjects, projectFlags } = await import('../lib/cli/tasks/crates-task.ts');
+const { projectFlags } = await import('../lib/cli/flags/project-flags.ts');
 const { task } = await import('../lib/cli/task.ts');
 
 await task(
@@ -20,5 +20,8 @@ await task(
       'npx zx tasks/crates.ts --set projects.toml --profile system --out out/tools',
     ],
   },
-  (task) => compileProjects(task),
+  async (task) => {
+    const { compileProjects } = await import('../lib/cli/tasks/crates-task.ts');
+    return await compileProjects(task);
+  },
 );

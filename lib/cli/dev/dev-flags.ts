@@ -8,7 +8,7 @@ import type { CommandLine, Flag } from '../command-line.ts';
 import { loginFlag, machineFlags, verdictFlags } from '../flags/boot-flags.ts';
 import { repository } from '../task.ts';
 import { buildFlags } from '../flags/build-flags.ts';
-import { projectFlags } from '../tasks/crates-task.ts';
+import { projectFlags } from '../flags/project-flags.ts';
 import type { Task } from '../task.ts';
 import type { Only } from './system-subject.ts';
 

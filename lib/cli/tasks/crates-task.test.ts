@@ -9,7 +9,8 @@ import { outputOf, run, start } from '../../core/sh.ts';
 import type { RunResult } from '../../core/sh.ts';
 import { puppetTask } from '../../dev/testing/puppet-task.ts';
 import { declaredEnv } from '../flags/compiler-flags.ts';
-import { projectFlags, projectsOf } from './crates-task.ts';
+import { projectFlags } from '../flags/project-flags.ts';
+import { projectsOf } from './crates-task.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));

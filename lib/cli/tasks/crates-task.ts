@@ -12,53 +12,10 @@ import { projectSet } from '../../crates/project.ts';
 import { publish } from '../../crates/compiled.ts';
 import type { Project, Sysroot } from '../../crates/project.ts';
 import { processCost, watchBuild } from '../../report/build-recorder.ts';
-import type { Flag } from '../command-line.ts';
 import { cacheDirOf, repository } from '../task.ts';
-import { compilerFlags, compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
+import { compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
-
-export const projectFlags = {
-  package: { type: 'string', value: 'P', multiple: true, short: 'p', help: 'build this package of the workspace' },
-  bin: { type: 'string', value: 'B', multiple: true, help: 'build only this binary' },
-  lib: { type: 'boolean', help: 'build only the library' },
-  bins: { type: 'boolean', help: 'build all binaries' },
-  example: { type: 'string', value: 'E', multiple: true, help: 'build this example; --examples: all' },
-  examples: { type: 'boolean', help: 'build all examples' },
-  test: { type: 'string', value: 'T', multiple: true, help: 'build this test; --tests: all' },
-  tests: { type: 'boolean', help: 'build all tests' },
-  bench: { type: 'string', value: 'B', multiple: true, help: 'build this benchmark; --benches: all' },
-  benches: { type: 'boolean', help: 'build all benchmarks' },
-  'all-targets': { type: 'boolean', help: 'build everything: --lib --bins --tests --benches --examples' },
-  workspace: { type: 'boolean', help: 'all packages of the workspace' },
-  exclude: { type: 'string', value: 'P', multiple: true, help: 'all packages of the workspace but this one (with --workspace)' },
-  check: { type: 'boolean', help: 'only check, as cargo check: compile metadata, and nothing that can be run' },
-  clippy: { type: 'boolean', help: 'check with the lints of clippy; words after -- are for it' },
-  'message-format': { type: 'string', value: 'F', help: 'human (default), or json: the lines that cargo prints, for editors' },
-  'run-tests': { type: 'boolean', help: 'run the tests as cargo test does, those that changed; words after -- are for them' },
-  'per-test': { type: 'boolean', help: 'with --run-tests: a process for each test' },
-  'no-fail-fast': { type: 'boolean', help: 'with --run-tests: run all programs of tests, also after a failure' },
-  rerun: { type: 'boolean', help: 'with --run-tests: run also the tests whose results are in the cache' },
-  junit: { type: 'string', value: 'FILE', help: 'with --run-tests: write the results as JUnit XML' },
-  release: { type: 'boolean', help: 'the release profile of the project' },
-  profile: { type: 'string', value: 'P', help: 'dev (default), release, system (that of images) or one that the project declares' },
-  triple: {
-    type: 'string',
-    value: 'T',
-    multiple: true,
-    help: 'a target triple or a JSON target specification; several: OUT/T/bin for each',
-  },
-  features: { type: 'string', value: 'F,..', multiple: true, help: 'features to turn on' },
-  'no-default-features': { type: 'boolean', help: 'leave the default features off' },
-  'build-std': { type: 'string', value: 'core,alloc', help: 'compile these crates of the standard library too' },
-  'build-std-features': { type: 'string', value: 'F,..', help: 'features of the standard library (compiler-builtins-mem)' },
-  'cargo-config': { type: 'string', value: 'FILE', multiple: true, help: 'a further cargo configuration file' },
-  sysroot: { type: 'string', value: 'DIR', help: 'the C library of --triple (lib/, include/): at /bloomery/sysroot for what is linked' },
-  locked: { type: 'boolean', help: 'refuse a Cargo.lock that does not fit the manifests; without it cargo updates the file' },
-  set: { type: 'string', value: 'FILE', help: 'several projects in one graph: TOML with [[project]] tables' },
-  out: { type: 'string', value: 'DIR', help: 'where programs go: DIR/bin, or DIR/<name>/bin with --set (default out)' },
-  ...compilerFlags,
-} as const satisfies Record<string, Flag>;
 
 /** `opened`: a cache that is open already, and is left open. */
 export async function compileProjects(task: Task, opened?: Cache): Promise<Outcome> {
