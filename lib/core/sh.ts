@@ -150,7 +150,7 @@ function spawned(
   // The type of `spawn` knows no further files.
   const stdio: StdioOptions = [input, 'pipe', 'pipe', ...files];
   const child = spawn(program, words, { cwd, env, detached: true, stdio }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
-  child.on('error', () => undefined); // `closed` and the missing pid tell of it
+  child.on('error', () => undefined); // a child that could not be started has no pid
   child.once('exit', () => {
     if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
   });

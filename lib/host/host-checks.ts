@@ -1,6 +1,7 @@
 // What a host must have to build and boot, and what it would be good to have, each looked at without changing anything. What a warm answer needs
 // is remembered, so that a host that has everything is told so at the cost of some stat calls. Installing is host-install.ts.
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { kernelState } from '../actions/sandbox/kernel-state.ts';
 import { probeBubblewrap } from '../actions/sandbox/sandbox.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -147,17 +148,8 @@ async function bareLinkerCheck(request: Omit<ToolchainRequest, 'needsRustSrc'>, 
 /** bubblewrap really starts something here. Asked once per boot and kernel setting, since it costs a process. */
 async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<Check> {
   const path = pathOf(env);
-  const [boot, clone, apparmor, limit] = await Promise.all(
-    [
-      '/proc/sys/kernel/random/boot_id',
-      '/proc/sys/kernel/unprivileged_userns_clone',
-      '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
-      '/proc/sys/user/max_user_namespaces',
-    ].map((file) => readFile(file, 'utf8').catch(() => '')),
-  );
   const program = await findProgram('bwrap', path);
-  const user = env['USER'] ?? env['HOME'] ?? '';
-  const question = { program: program ?? null, boot: boot ?? '', settings: [clone ?? '', apparmor ?? '', limit ?? ''], user };
+  const question = { program: program ?? null, kernel: await kernelState() };
   const why = await remembered<string>(cacheDir, 'sandbox', question, async () => {
     const probe = await probeBubblewrap(path, signal);
     return {

@@ -1,4 +1,4 @@
-// The colours of messages. chalk is loaded for a terminal only: a task that prints into a pipe would wait 10 ms for it.
+// The colours of messages. chalk is loaded for a terminal only, so that other tasks do not wait for it.
 
 /** Each function returns its text with the codes of a terminal around it, or as it is. */
 export type Colours = Readonly<Record<'bold' | 'dim' | 'green' | 'red' | 'yellow', (text: string) => string>>;
