@@ -55,7 +55,7 @@ export function installedPackage(name: string): string {
 
 /**
  * A script that starts `program` by a dynamic linker and with libraries of its own, wherever the whole is moved. `up`: from the script's folder to the
- * root. `own`: from there to the folder with the program, the linker `loader` and the libraries. Links to the script may be anywhere. The program is told
+ * root. `own`: from there to the folder with the program, the linker `loader` and the libraries. Links to the script may be anywhere. The program gets
  * the script's path as its own: cargo passes that on in CARGO.
  */
 export function programScript(program: string, up: string, own: string, loader: string): string {

@@ -70,7 +70,7 @@ async function offerOf(suite: string, base: string | undefined, mirror: DebianMi
   return { from: `${suite} of Debian`, names: ['rustc', 'cargo', 'rust-src'], suite, env };
 }
 
-/** Ubuntu's packages, which have the version in their name; else why there are none. */
+/** Returns Ubuntu's packages, which have the version in their name, or the reason why no package fits. */
 async function ownOffer({ env }: AptHost, { signal }: Context): Promise<Offer | string> {
   const argv = [await tool('apt-cache', pathOf(env)), 'pkgnames', 'rustc-1.'];
   const printed = await outputOf('list packages of Rust', argv, { cwd: '/', env, signal });

@@ -67,7 +67,7 @@ test('a host with nothing lacks what is needed, and the rest are warnings', asyn
   });
 });
 
-test("a toolchain without the library's source is told so, and with it which one is taken", async () => {
+test("a toolchain without the library's source is reported with the one that is used instead", async () => {
   await withFakeHost(async (fake) => {
     await fake.rustup(`nightly-${host}`, '1.97.0-nightly');
     const looked = async (rustSrc?: string): Promise<Check | undefined> => {

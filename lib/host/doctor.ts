@@ -54,7 +54,7 @@ export interface Reader {
   readonly tried?: boolean;
 }
 
-/** The distribution of this host, as its os-release file tells it. */
+/** Returns the distribution of this host, by its os-release file. */
 export async function hostFamily(file = '/etc/os-release'): Promise<Family | undefined> {
   return familyOf(await readFile(file, 'utf8').catch(() => ''));
 }

@@ -1,5 +1,5 @@
 // What a host must have to build and boot, and what it would be good to have, each looked at without changing anything. What a warm answer needs
-// is remembered, so that a host that has everything is told so at the cost of some stat calls. Installing is host-install.ts.
+// is remembered, so that a check of a host that has everything costs some stat calls. Installing is host-install.ts.
 import { stat } from 'node:fs/promises';
 import { kernelState } from '../actions/sandbox/kernel-state.ts';
 import { probeBubblewrap } from '../actions/sandbox/sandbox.ts';

@@ -1,4 +1,4 @@
-// Installs missing packages of the distribution: by apt-get where there is one and we may, else the command for a person to run is told.
+// Installs missing packages of the distribution: by apt-get where there is one and we may, else it prints the command for the user.
 import { readdir } from 'node:fs/promises';
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';

@@ -34,7 +34,7 @@ const families: Readonly<Record<string, Family>> = {
   nixos: 'nix',
 };
 
-/** The family that an os-release file tells: by its ID, else by what it is like. Undefined where none of these is known. */
+/** Returns the family of an os-release file, by its ID, else by ID_LIKE. Undefined where none of these is known. */
 export function familyOf(osRelease: string): Family | undefined {
   const field = (name: string): string => new RegExp(`^${name}=["']?([^"'\n]*)`, 'm').exec(osRelease)?.[1] ?? '';
   const ids = [field('ID'), ...field('ID_LIKE').split(' ')].map((id) => id.replace(/^opensuse-.*/, 'opensuse'));

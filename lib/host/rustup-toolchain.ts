@@ -37,7 +37,7 @@ export async function rustupToolchain(search: ToolchainSearch, context: Context)
   return typeof folder === 'string' ? folder : await found(folder.path, folder.name, 'rustup', search, context);
 }
 
-/** Installs the toolchain. Returns its folder, or why there is none. */
+/** Installs the toolchain. Returns its folder, or the reason of the failure. */
 async function installed(rustup: string, env: Env, context: Context): Promise<{ readonly path: string; readonly name: string } | string> {
   const argv = [rustup, 'toolchain', 'install', 'stable', '--profile', 'minimal', '--component', 'rust-src', '--no-self-update'];
   // rustup does not tell sizes before. This is what its archives of 1.97 came to.

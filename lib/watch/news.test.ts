@@ -25,7 +25,7 @@ test('a change is news once, and the next one again', async () => {
   assert.equal(news.of([changed(file)]), []);
 });
 
-test('a temporary file that became another one is none, and what it became is', async () => {
+test('a temporary file that was renamed is no change, and the file with the new name is', async () => {
   const news = new News();
   await writeFile(temporary, 'three');
   await rename(temporary, file);

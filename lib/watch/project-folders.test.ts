@@ -36,7 +36,7 @@ test('a member has its whole workspace, members outside of it, and the packages 
   assert.equal(await folders('w/crates/a'), ['c', 'd', 'member', 'other', 'shared', 'w']);
 });
 
-test('a package alone is its folder; where there is none, nothing is watched', async () => {
+test('a package alone is its folder; where there is no package, nothing is watched', async () => {
   await manifest('alone', '[package]\nname = "alone"\n[dependencies]\ngone = { path = "../gone" }\n');
   assert.equal(await folders('alone'), ['alone']);
   assert.equal(await folders('nothing'), []);

@@ -89,7 +89,7 @@ test('a round that has to be done is not replaced by one that asks for less', as
   assert.equal(log, ['start', 'stopped', 'start']);
 });
 
-test('the end stops the round that runs; an interruption too, and it is told', async () => {
+test('the end stops the round that runs; an interruption too, and it is reported', async () => {
   const quit = puppet('wait');
   quit.rounds.ask(change('a'));
   await settle();

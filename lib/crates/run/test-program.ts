@@ -1,5 +1,5 @@
 // What is known of a compiled test, example or benchmark besides its bytes: its name among the outputs, and for what is run, where and with
-// which environment cargo would run it. Paths in it are places of the sandbox, because the program itself was told these.
+// which environment cargo would run it. Paths in it are places of the sandbox, because the program was compiled with these.
 import { filesOfResult } from '../../actions/action.ts';
 import type { FileArtifact } from '../../actions/action.ts';
 import { here } from '../../actions/place.ts';
@@ -137,7 +137,7 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
   };
 }
 
-/** The user's folders, the toolchain, and the package where it is none of the user's own. */
+/** The user's folders, the toolchain, and the package where it is not one of the user's own. */
 function mountsOf({ place, trees, toolchain }: PlannedUnit): TestProgram['mounts'] {
   return { [here]: trees.common, [places.toolchain]: toolchain.sysroot, ...(place.immutable ? { [place.mount]: place.hostDir } : {}) };
 }

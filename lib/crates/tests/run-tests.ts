@@ -67,7 +67,7 @@ interface Passed {
   readonly durationMs: number;
 }
 
-/** Runs the programs one after another, in cargo's order. After a failure no other is started, unless told so. */
+/** Runs the programs one after another, in cargo's order. After a failure no other program is started, unless the request says so. */
 export async function runTests(options: TestOptions): Promise<readonly ProgramResult[]> {
   const { cache, outputs, docTests, failFast } = options;
   const results: ProgramResult[] = [];

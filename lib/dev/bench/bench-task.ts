@@ -124,8 +124,8 @@ async function measureLoop(task: Task): Promise<Outcome> {
       print(`| ${one.subject.title} | ${loopColumns.map((name) => row[name]?.toFixed(2) ?? '').join(' | ')} |`);
     }
     const rows = cases.map(({ subject, rounds, linkMs }): Json => {
-      const told = rounds.map(({ wall, notice, parts }): Json => ({ wall, notice, parts: { ...parts } }));
-      return { name: subject.title, linkMs: linkMs ?? null, rounds: told };
+      const measured = rounds.map(({ wall, notice, parts }): Json => ({ wall, notice, parts: { ...parts } }));
+      return { name: subject.title, linkMs: linkMs ?? null, rounds: measured };
     });
     return { json: { benchmark: 'inner-loop', machine, rows } };
   } finally {
