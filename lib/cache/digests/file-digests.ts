@@ -41,6 +41,8 @@ export interface RecordedLooks extends Looks {
 export interface FileDigests extends RecordedLooks {
   /** Looks of their own: what was asked before is looked at again, because a command may have run since. */
   again(): RecordedLooks;
+  /** A command of this run may have written the file, which is looked at again when it is asked for. A tree that was asked for keeps its digest. */
+  forget(path: string): void;
   /** These trees will be asked for, in this order, after those that were told before: where many are new, a second thread reads them from the last. */
   expect(dirs: readonly string[]): void;
   /** Writes the memory down for the next run. */
@@ -75,6 +77,10 @@ class ObservedDigests implements RecordedLooks {
 
   tree(dir: string, options: TreeOptions = {}): Promise<Digest> {
     return this.#trees.digest(dir, options);
+  }
+
+  forget(path: string): void {
+    this.#observations.forget(path);
   }
 
   newestChangeMs(): number {

@@ -46,6 +46,11 @@ export class Observations {
     return found.digest;
   }
 
+  /** The next look at `path` is a new one. */
+  forget(path: string): void {
+    this.#files.delete(path);
+  }
+
   /** As `file`, but neither recorded nor counted as a change. */
   present(path: string): Digest | undefined {
     return this.withoutNews(() => this.#look(path).digest);

@@ -20,7 +20,7 @@ const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env
 const dir = await mkdtemp(join(tmpdir(), 'dev-task-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-/** A text that grows, and a way to wait for what comes. */
+/** A text that grows, and a way to wait for what comes. A process that ends while somebody waits shows the text. */
 class Growing {
   text = '';
   #wake: () => void = () => undefined;
@@ -32,10 +32,11 @@ class Growing {
 
   /** Waits until the pattern matches behind `from`, and returns the end of the text. */
   async until(pattern: RegExp, from = 0): Promise<number> {
-    for (;;) {
-      if (pattern.test(this.text.slice(from))) return this.text.length;
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
+    const show = (): void => console.error(`waited for ${String(pattern)} in:\n${this.text.slice(from)}`);
+    process.once('beforeExit', show);
+    while (!pattern.test(this.text.slice(from))) await new Promise<void>((resolve) => (this.#wake = resolve));
+    process.off('beforeExit', show);
+    return this.text.length;
   }
 }
 

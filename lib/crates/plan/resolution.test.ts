@@ -1,7 +1,7 @@
 // An unchanged project never starts cargo; whatever cargo would look at makes it look again.
 // What a plan is a witness of: everything that cargo would look at again.
 // What is resolved in one checkout holds in another: folders come and go as tokens, in fields that are paths and nowhere else.
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { test } from 'uvu';
@@ -118,6 +118,40 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+});
+
+test('a lock file that cargo writes is seen by the rest of the run, and the next run does not ask cargo again', async () => {
+  await withScratch(async ({ folder, write, reopen, context }) => {
+    const [found] = await listToolchains({ env, cacheDir: join(folder, 'cache') }, context);
+    assert.ok(found, 'no Rust toolchain is installed');
+    const rest = { packages: [], bins: [], lib: false, features: [], defaultFeatures: true, profile: 'dev', triple: undefined, env: {} };
+    const cargo = await write('cargo', `#!/bin/sh\n[ -e "${folder}/refuse" ] && exit 1\nexec "${found.cargo}" "$@"\n`);
+    await chmod(cargo, 0o755);
+    for (const name of ['one', 'two']) {
+      const dir = join(folder, name);
+      await write(`${name}/src/main.rs`, 'fn main() {}\n');
+      await write(`${name}/Cargo.toml`, '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n');
+      const project = { name: 'app', dir, ...rest, buildStd: [], buildStdFeatures: [], cargoConfigs: [] };
+      const tree = async (): Promise<string> => {
+        const cache = await reopen();
+        try {
+          await resolveProject({ toolchain: { ...found, cargo }, hostEnv: env, cache }, project, undefined, context);
+          return await cache.digests.tree(dir);
+        } finally {
+          await cache.close();
+        }
+      };
+      await rm(join(folder, 'refuse'), { force: true });
+      const first = await tree();
+      assert.match(
+        await readFile(join(dir, 'Cargo.lock'), 'utf8'),
+        'name = "app"',
+        `${name}: as cargo, also where another checkout is known`,
+      );
+      await write('refuse', '');
+      assert.is(await tree(), first);
+    }
+  });
 });
 
 test('a dependency that has only the root folder in common with checkouts keeps the checkouts apart', async () => {

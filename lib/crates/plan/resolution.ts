@@ -54,8 +54,7 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     { token: '\u0002', path: cargoHome(hostEnv) },
     ...(rustSrc ? [{ token: '\u0003', path: rustSrc.libraryDir }] : []),
   ];
-  const answers = (await records.get(question)) ?? [];
-  for (const answer of answers) {
+  for (const answer of (await records.get(question)) ?? []) {
     if (answer.only !== null && answer.only !== project.dir) continue;
     const bases = basesFrom(answer.base);
     if (!(await holds(answer.witnesses, bases, cache))) continue;
@@ -67,6 +66,8 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     return { ...kept, config };
   }
   const { resolution, known } = await resolveAnew(cargo, project, rustSrc, context);
+  cache.digests.forget(join(resolution.workspaceRoot, 'Cargo.lock')); // cargo has written it where there was none
+  const asked = await questionOf(cargo, project, rustSrc);
   const looked = await lookedAt(known, resolution.workspaceRoot, cargoHome(hostEnv));
   const { config, ...rest } = resolution;
   const base = relative(project.dir, baseOf(resolution, project, hostEnv, rustSrc)) || '.';
@@ -77,7 +78,8 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
   const texts = { resolution: portableText(rest, pathFields, bases), config: portableText(config, configPathFields, bases) };
   const fixed = namesOnePlace(texts.resolution, pathFields) || namesOnePlace(texts.config, configPathFields);
   const answer = { base, witnesses, ...texts, only: fixed ? project.dir : null };
-  await records.put(question, [answer, ...answers].slice(0, keptAnswers));
+  const others = (await records.get(asked)) ?? [];
+  await records.put(asked, [answer, ...others].slice(0, keptAnswers));
   return resolution;
 }
 
