@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
 import { run } from '../core/sh.ts';
-import { guestShellOf, runInGuest, shellLine } from './guest-command.ts';
+import { checkTypeable, guestShellOf, runInGuest, shellLine } from './guest-command.ts';
 import type { GuestCommand } from './guest-command.ts';
 
 const context = { signal: new AbortController().signal };
@@ -74,6 +74,21 @@ test('words are words of a shell', async () => {
   const words = ['echo', 'a  b', "it's", '$HOME', ';', '', '--x=1'];
   assert.is(shellLine(words), `echo 'a  b' 'it'\\''s' '$HOME' ';' '' --x=1`);
   assert.is((await ran(new Guest(), shellLine(words))).output, "a  b it's $HOME ;  --x=1\n");
+});
+
+test('a command that a console would not pass on as it is is refused', () => {
+  checkTypeable(`printf '%s' "${'x'.repeat(900)}"`);
+  for (const [command, why] of [
+    ["printf 'a\nb'", 'it has the control character "\\n", which a console takes for a key'],
+    ['echo a\tb', 'it has the control character "\\t", which a console takes for a key'],
+    [`echo ${'x'.repeat(950)}`, 'it has 957 bytes, and a line of a console has at most 944'],
+  ] as const) {
+    assert.throws(
+      () => checkTypeable(command),
+      (error: unknown) =>
+        error instanceof Failure && error.blame === 'usage' && error.message === `Cannot run the command in the guest: ${why}`,
+    );
+  }
 });
 
 test('folders are mounted by their tags; a guest that cannot is a failure', async () => {

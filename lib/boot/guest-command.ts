@@ -33,6 +33,26 @@ export function shellLine(words: readonly string[]): string {
   return words.map((word) => (/^[\w/.@%+,:=-]+$/.test(word) ? word : quoted(word))).join(' ');
 }
 
+/** The longest line of busybox's shell and of the bundled Redox, less what is typed around the command. Linux' own terminals take 4096 bytes. */
+const longestCommandBytes = 1024 - 80;
+
+/** Refuses a command that a console does not pass on as it is: one with control characters, or one that is too long for a line. */
+export function checkTypeable(command: string): void {
+  const what = 'run the command in the guest';
+  const hint = 'put it into a script, for example in a folder that --share mounts';
+  const [control] = /[\0-\x1f\x7f]/.exec(command) ?? [];
+  if (control !== undefined) {
+    throw cannot(what, `it has the control character ${JSON.stringify(control)}, which a console takes for a key`, {
+      blame: 'usage',
+      hint,
+    });
+  }
+  const bytes = Buffer.byteLength(quoted(command));
+  if (bytes > longestCommandBytes) {
+    throw cannot(what, `it has ${bytes} bytes, and a line of a console has at most ${longestCommandBytes}`, { blame: 'usage', hint });
+  }
+}
+
 /**
  * Runs the command; its status is a result. A login that fails, a guest that cannot mount a folder, a machine that ends and a panic are
  * Failures. `ended` settles when the machine has ended.

@@ -1,6 +1,7 @@
 // What tasks/dev.ts does: watches the sources of a system or a Cargo project, and does a round of building and booting after each change.
 import { existsSync } from 'node:fs';
 import { basename, relative } from 'node:path';
+import { checkTypeable } from '../../boot/guest-command.ts';
 import { Failure } from '../../core/errors.ts';
 import { plural } from '../../core/sizes.ts';
 import { withoutIgnored } from '../../watch/ignored-paths.ts';
@@ -37,6 +38,7 @@ export async function dev(task: Task, terminal: Terminal, watcher: Watcher = par
   const kind = await kindOf(args.words[0] ?? '', task);
   refuseOthers(args, kind);
   const only = onlyOf(args, kind);
+  checkTypeable(args.text('run') ?? '');
   const more = args.list('watch').map(path);
   const subject = kind === 'system' ? new SystemSubject(task, only, more) : projectSubject(task, more);
   await new Loop(task, subject, terminal).run(watcher, onBusyOf(args));

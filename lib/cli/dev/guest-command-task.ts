@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { bootTest } from '../../boot/boot-test.ts';
-import { guestShellOf, runInGuest, shellLine } from '../../boot/guest-command.ts';
+import { checkTypeable, guestShellOf, runInGuest, shellLine } from '../../boot/guest-command.ts';
 import type { ShellFacts } from '../../boot/guest-command.ts';
 import type { CommandResult } from '../../console/shell.ts';
 import type { GuestShell, Limits } from '../../console/rules.ts';
@@ -24,6 +24,7 @@ export async function runGuestCommand(task: Task, root: string): Promise<Outcome
   refuseOtherRuns(args);
   const command = shellLine(args.after ?? []);
   if (command === '') throw cannot('read the command line', 'there is no command after --', { blame: 'usage', hint: '-- ls /bin' });
+  checkTypeable(command);
   const startMs = performance.now();
   const { target, order } = await orderedMachine(task, root, args.words[0], 'auto');
   const { system, log } = target;
