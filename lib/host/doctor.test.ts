@@ -1,10 +1,11 @@
 // What the doctor says of a host that has everything, of one that has nothing, and of one that lacks only what it can do without.
 import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { context, fakeLibrary, host, withFakeHost } from '../dev/testing/fake-toolchain.ts';
 import { complaint, examine } from './doctor.ts';
-import { checkLine, lacking, nodeCheck } from './host-checks.ts';
+import { checkLine, kvmCheck, lacking, nodeCheck } from './host-checks.ts';
 import type { Check } from './host-checks.ts';
 
 const ok: Check = { name: 'a', found: true, needed: true, detail: '/usr/bin/a' };
@@ -52,6 +53,21 @@ test('Node runs TypeScript from 22.18 on', () => {
     ['20.19.0', '22.17.1', '22.18.0', '24.0.0'].map((version) => nodeCheck(version).found),
     [false, false, true, true],
   );
+});
+
+test('KVM that is absent or that this user may not open is a warning with what to do', async () => {
+  await withFakeHost(async (fake) => {
+    const absent = await kvmCheck(join(fake.folder, 'kvm'));
+    assert.is(absent.detail, `no ${join(fake.folder, 'kvm')}`);
+    assert.not(absent.hint?.includes('usermod'));
+    const device = await fake.write('kvm-0', '');
+    await chmod(device, 0);
+    const root = process.getuid?.() === 0; // root may open everything
+    const denied = await kvmCheck(device);
+    assert.equal([denied.found, denied.needed], [root, false]);
+    assert.is(denied.detail, root ? device : `${device} may not be opened by this user`);
+    assert.match(denied.hint ?? '', /; sudo usermod -aG kvm "\$USER" permits it from the next login on$/);
+  });
 });
 
 test('a host with nothing lacks what is needed, and the rest are warnings', async () => {
