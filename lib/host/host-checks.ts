@@ -67,12 +67,6 @@ export function lacking(checks: readonly Check[]): readonly Check[] {
   return checks.filter(({ found, needed }) => !found && needed);
 }
 
-/** One line of the table. */
-export function checkLine({ name, found, needed, detail, hint }: Check): string {
-  const state = found ? 'ok' : needed ? 'missing' : 'warning';
-  return `${state.padEnd(9)}${name.padEnd(20)}${detail}${!found && hint !== undefined ? `: ${hint}` : ''}`;
-}
-
 export function nodeCheck(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const found = major > leastNode[0] || (major === leastNode[0] && minor >= leastNode[1]);
@@ -150,7 +144,9 @@ async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context)
     await requireSandbox(true, pathOf(env), signal, cacheDir);
     return 'bubblewrap can start programs';
   };
-  return await asCheck('sandbox', undefined, look);
+  const { hint, ...check } = await asCheck('sandbox', undefined, look);
+  // The row of bubblewrap has the package.
+  return (await findProgram('bwrap', pathOf(env))) === undefined ? check : { ...check, hint };
 }
 
 /** Whether the device is there and may be opened. A machine that is booted probes whether it works (facts: it may exist and not work). */
