@@ -1,23 +1,17 @@
 // What the doctor says of a host that has everything, of one that has nothing, and of one that lacks only what it can do without.
 import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { context, fakeLibrary, host, withFakeHost } from '../dev/testing/fake-toolchain.ts';
 import { complaint, examine } from './doctor.ts';
-import { checkLine, lacking, nodeCheck } from './host-checks.ts';
+import { kvmCheck, lacking, nodeCheck } from './host-checks.ts';
 import type { Check } from './host-checks.ts';
 
 const ok: Check = { name: 'a', found: true, needed: true, detail: '/usr/bin/a' };
 const packages = { debian: 'deb-b', fedora: 'fed-b', arch: 'arch-b', opensuse: 'suse-b', alpine: 'alp-b', nix: 'nix-b' };
 const missing: Check = { name: 'b', found: false, needed: true, detail: 'package deb-b', packages };
 const warning: Check = { name: 'c', found: false, needed: false, detail: 'no c', hint: 'slower' };
-
-test('the table says ok, missing or warning, and a hint only for what is not there', () => {
-  assert.equal(
-    [{ ...ok, hint: 'never shown' }, missing, warning].map((check) => checkLine(check).replace(/ +/g, ' ')),
-    ['ok a /usr/bin/a', 'missing b package deb-b', 'warning c no c: slower'],
-  );
-});
 
 test('a warning is no complaint, something needed is: exit 69 with the command for each distribution', () => {
   assert.is(complaint([ok, warning]), undefined);
@@ -28,7 +22,7 @@ test('a warning is no complaint, something needed is: exit 69 with the command f
     'dnf install fed-b',
     'pacman -S --needed arch-b',
     'nix-shell -p nix-b',
-    'rust: install it',
+    'rust: npx zx tasks/doctor.ts --install gets one, or install it',
   ]) {
     assert.ok(failure?.hint?.includes(part), part);
   }
@@ -44,6 +38,8 @@ test('where the distribution is known and an installation was tried, the hint is
     complaint([missing], { family: 'debian' })?.hint ?? '',
     /^run npx zx tasks\/doctor\.ts --install where apt-get may be used, or\n {2}sudo apt-get/,
   );
+  const rust = { name: 'rust', found: false, needed: true, detail: 'none', hint: 'install it' };
+  assert.is(complaint([rust], { tried: true })?.hint, 'rust: install it');
   assert.is(complaint([missing], { work: ['iso'] })?.message, 'Cannot write ISO images here: b is missing');
 });
 
@@ -52,6 +48,21 @@ test('Node runs TypeScript from 22.18 on', () => {
     ['20.19.0', '22.17.1', '22.18.0', '24.0.0'].map((version) => nodeCheck(version).found),
     [false, false, true, true],
   );
+});
+
+test('KVM that is absent or that this user may not open is a warning with what to do', async () => {
+  await withFakeHost(async (fake) => {
+    const absent = await kvmCheck(join(fake.folder, 'kvm'));
+    assert.is(absent.detail, `no ${join(fake.folder, 'kvm')}`);
+    assert.not(absent.hint?.includes('usermod'));
+    const device = await fake.write('kvm-0', '');
+    await chmod(device, 0);
+    const root = process.getuid?.() === 0; // root may open everything
+    const denied = await kvmCheck(device);
+    assert.equal([denied.found, denied.needed], [root, false]);
+    assert.is(denied.detail, root ? device : `${device} may not be opened by this user`);
+    assert.match(denied.hint ?? '', /; sudo usermod -aG kvm "\$USER" permits it from the next login on$/);
+  });
 });
 
 test('a host with nothing lacks what is needed, and the rest are warnings', async () => {
@@ -95,7 +106,7 @@ test('this host has what the tests need', async () => {
     const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
     const checks = await examine({ env, cacheDir, nodeVersion: process.versions.node, root: false }, false, context);
     const lacks = lacking(checks).filter(({ name }) => name !== 'rust-src'); // its cache is empty here
-    assert.equal(lacks.map(checkLine), [], 'run npx zx tasks/doctor.ts --install');
+    assert.equal(lacks, [], 'run npx zx tasks/doctor.ts --install');
     assert.ok(checks.find(({ name }) => name === 'bwrap')?.found, 'bubblewrap is not installed: run npx zx tasks/doctor.ts --install');
   });
 });

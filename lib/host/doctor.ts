@@ -72,10 +72,15 @@ export function complaint(checks: readonly Check[], { family, root, work, tried 
       ...(packages.length > 0
         ? [tried || !isDebian(family) ? 'run' : 'run npx zx tasks/doctor.ts --install where apt-get may be used, or', ...commands]
         : []),
-      ...missing.flatMap(({ name, hint }) => (hint === undefined ? [] : [`${name}: ${hint}`])),
+      ...missing.flatMap(({ name, hint }) =>
+        hint === undefined ? [] : [`${name}: ${tried || name !== 'rust' ? '' : `${getsRust}, or `}${hint}`],
+      ),
     ].join('\n'),
   });
 }
+
+/** This needs no permission, unlike packages. */
+const getsRust = 'npx zx tasks/doctor.ts --install gets one';
 
 /** Whether apt-get may be there. */
 function isDebian(family: Family | undefined): boolean {

@@ -1,9 +1,8 @@
 // What a host must have to build and boot, and what it would be good to have, each looked at without changing anything. What a warm answer needs
 // is remembered, so that a check of a host that has everything costs some stat calls. Installing is host-install.ts.
-import { stat } from 'node:fs/promises';
-import { kernelState } from '../actions/sandbox/kernel-state.ts';
-import { probeBubblewrap } from '../actions/sandbox/sandbox.ts';
-import { Failure } from '../core/errors.ts';
+import { access, constants, stat } from 'node:fs/promises';
+import { requireSandbox } from '../actions/sandbox/sandbox.ts';
+import { errnoOf, Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import { findProgram, run } from '../core/sh.ts';
@@ -66,12 +65,6 @@ export async function checkHost(host: CheckedHost, context: Context): Promise<re
 /** Rows that stop a build or a boot. */
 export function lacking(checks: readonly Check[]): readonly Check[] {
   return checks.filter(({ found, needed }) => !found && needed);
-}
-
-/** One line of the table. */
-export function checkLine({ name, found, needed, detail, hint }: Check): string {
-  const state = found ? 'ok' : needed ? 'missing' : 'warning';
-  return `${state.padEnd(9)}${name.padEnd(20)}${detail}${!found && hint !== undefined ? `: ${hint}` : ''}`;
 }
 
 export function nodeCheck(version: string): Check {
@@ -145,38 +138,30 @@ async function bareLinkerCheck(request: Omit<ToolchainRequest, 'needsRustSrc'>, 
   return { name: 'rust-lld', found, needed: true, detail, hint: 'npx zx tasks/doctor.ts --install gets a toolchain that has it' };
 }
 
-/** bubblewrap really starts something here. Asked once per boot and kernel setting, since it costs a process. */
+/** bubblewrap really starts something here. An answer that it does is remembered as builds remember it. */
 async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context): Promise<Check> {
-  const path = pathOf(env);
-  const program = await findProgram('bwrap', path);
-  const question = { program: program ?? null, kernel: await kernelState() };
-  const why = await remembered<string>(cacheDir, 'sandbox', question, async () => {
-    const probe = await probeBubblewrap(path, signal);
-    return {
-      value: probe.kind === 'broken' ? probe.why : '',
-      witnesses: program === undefined ? [] : [program],
-    };
-  });
-  const hint =
-    'builds are refused here unless --no-sandbox lets their scripts run with all rights of yours. ' +
-    'A container gets a sandbox when it may create user namespaces (Docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined), ' +
-    'a host by sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0';
-  const detail = why === '' ? 'bubblewrap can start programs' : why;
-  return { name: 'sandbox', found: why === '', needed: true, detail, ...(program === undefined ? {} : { hint }) };
+  const look = async (): Promise<string> => {
+    await requireSandbox(true, pathOf(env), signal, cacheDir);
+    return 'bubblewrap can start programs';
+  };
+  const { hint, ...check } = await asCheck('sandbox', undefined, look);
+  // The row of bubblewrap has the package.
+  return (await findProgram('bwrap', pathOf(env))) === undefined ? check : { ...check, hint };
 }
 
-/** Only whether the device is there; a machine that is booted probes whether it works (facts: it may exist and not work). */
-async function kvmCheck(): Promise<Check> {
-  const found = await stat('/dev/kvm').then(
-    () => true,
-    () => false,
+/** Whether the device is there and may be opened. A machine that is booted probes whether it works (facts: it may exist and not work). */
+export async function kvmCheck(device = '/dev/kvm'): Promise<Check> {
+  const lack = await access(device, constants.R_OK | constants.W_OK).then(
+    () => undefined,
+    (error: unknown) => (errnoOf(error) === 'ENOENT' ? `no ${device}` : `${device} may not be opened by this user`),
   );
+  const slow = 'machines are then emulated, which is several times slower';
   return {
     name: 'kvm',
-    found,
+    found: lack === undefined,
     needed: false,
-    detail: found ? '/dev/kvm' : 'no /dev/kvm',
-    hint: 'machines are then emulated, which is several times slower',
+    detail: lack ?? device,
+    hint: lack === `no ${device}` ? slow : `${slow}; sudo usermod -aG kvm "$USER" permits it from the next login on`,
   };
 }
 

@@ -62,7 +62,7 @@ export function toolsOf(names: readonly NeedName[]): { readonly needed: Readonly
 }
 
 /** Names of all checks that must succeed for a row: its tools, and those of Rust and of the sandbox. */
-export function checksOf(name: NeedName): readonly string[] {
+function checksOf(name: NeedName): readonly string[] {
   const { tools, rust, sandbox }: Need = needs[name];
   return [
     ...tools,
@@ -70,6 +70,14 @@ export function checksOf(name: NeedName): readonly string[] {
     ...(rust === 'source' ? ['rust-src', 'rust-lld'] : []),
     ...(sandbox ? ['sandbox'] : []),
   ];
+}
+
+/** Every row of the table, and which of the checks that did not succeed it needs. */
+export function readiness(failedChecks: readonly string[]): readonly { readonly name: NeedName; readonly lacks: readonly string[] }[] {
+  const failed = new Set(failedChecks);
+  return Object.keys(needs)
+    .filter(isNeedName)
+    .map((name) => ({ name, lacks: checksOf(name).filter((check) => failed.has(check)) }));
 }
 
 /** What cannot be done, or is done worse, without a tool: "write ISO images". Tests compare with tools of no row. */

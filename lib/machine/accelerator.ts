@@ -1,6 +1,7 @@
 // KVM or TCG: found out by running a few guest instructions, because /dev/kvm may exist and not work (nested, filtered or stripped
-// hosts assert at start, hang, or fail in the first mode switch). The answer is remembered until QEMU, /dev/kvm or the boot changes.
-import { readFile, writeFile } from 'node:fs/promises';
+// hosts assert at start, hang, or fail in the first mode switch). The answer is remembered until QEMU, /dev/kvm, the permission for it
+// or the boot changes.
+import { access, constants, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, lastOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -26,7 +27,8 @@ const debugExit = { port: 0xf4, value: 0x10, status: 0x21 } as const;
 export async function accelerator(choice: AcceleratorChoice, host: ProbeHost, context: Context): Promise<Accelerator> {
   if (choice === 'tcg') return 'tcg';
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
-  const trouble = await remembered(host.cacheDir, 'kvm-probe', { bootId, qemu: host.qemu }, async () => ({
+  const permitted = await mayOpen(device); // a user joins its group, or chmod changes it, and no time stamp says so
+  const trouble = await remembered(host.cacheDir, 'kvm-probe', { bootId, qemu: host.qemu, permitted }, async () => ({
     value: (await probe('kvm', host, context)) ?? null,
     witnesses: [host.qemu, device],
   }));
@@ -34,6 +36,13 @@ export async function accelerator(choice: AcceleratorChoice, host: ProbeHost, co
   if (choice === 'kvm')
     throw cannot('use KVM', trouble, { blame: 'host', hint: 'leave out --accel kvm: TCG works everywhere, only slower' });
   return 'tcg';
+}
+
+async function mayOpen(path: string): Promise<boolean> {
+  return await access(path, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Runs the probe program under an accelerator; gives what went wrong, or undefined. */

@@ -1,25 +1,62 @@
 // What decides, besides their programs, whether a sandbox and a tracer work: a probe costs processes, so its answer is kept while this is the same.
-import { readFile, readlink } from 'node:fs/promises';
-import type { Json } from '../../core/digest.ts';
+import { access, readFile, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
 
-const settings = [
-  '/proc/sys/kernel/random/boot_id',
-  '/proc/sys/kernel/unprivileged_userns_clone',
-  '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
-  '/proc/sys/user/max_user_namespaces',
-  '/proc/self/uid_map',
-];
+const settings = {
+  boot: '/proc/sys/kernel/random/boot_id',
+  unprivilegedUserNamespaces: '/proc/sys/kernel/unprivileged_userns_clone',
+  apparmorRestriction: '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
+  mostUserNamespaces: '/proc/sys/user/max_user_namespaces',
+  userMap: '/proc/self/uid_map',
+  /** AppArmor's profile of this process, or "unconfined". */
+  label: '/proc/self/attr/current',
+} as const;
+
+/** Files that Docker, Podman, and managers like systemd-nspawn put into a container. */
+const containerMarks = ['/.dockerenv', '/run/.containerenv', '/run/host/container-manager'];
 
 /** Lines of /proc/self/status: the user, the capabilities, and what a container forbids. */
 const limits = /^(?:Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp|Seccomp_filters):.*$/gm;
 
-/** Returns settings of the kernel, namespaces and rights of this process. What the host does not have is null. */
-export async function kernelState(): Promise<Json> {
-  const text = (path: string): Promise<string | null> => readFile(path, 'utf8').catch(() => null);
-  const [status, namespaces, ...values] = await Promise.all([
-    text('/proc/self/status'),
-    Promise.all(['user', 'mnt', 'pid', 'net'].map((name) => readlink(`/proc/self/ns/${name}`).catch(() => null))),
-    ...settings.map(text),
-  ]);
-  return { values, namespaces, limits: status?.match(limits) ?? null };
+/** Settings of the kernel, namespaces and rights of this process, as JSON. A file that the host does not have is null. Texts are trimmed. */
+export type KernelState = {
+  readonly settings: { readonly [name in keyof typeof settings]: string | null };
+  readonly namespaces: readonly (string | null)[];
+  /** "Seccomp:\t2" and other lines of /proc/self/status. */
+  readonly limits: readonly string[];
+  readonly container: boolean;
+};
+
+/** Reads the state of this process. `root` is a folder that has /proc and the other places; tests have one of their own. */
+export async function kernelState(root = '/'): Promise<KernelState> {
+  const text = (path: string): Promise<string | null> =>
+    readFile(join(root, path), 'utf8').then(
+      (content) => content.trim(),
+      () => null,
+    );
+  const [status, namespaces, boot, unprivilegedUserNamespaces, apparmorRestriction, mostUserNamespaces, userMap, label, marks] =
+    await Promise.all([
+      text('/proc/self/status'),
+      Promise.all(['user', 'mnt', 'pid', 'net'].map((name) => readlink(join(root, '/proc/self/ns', name)).catch(() => null))),
+      text(settings.boot),
+      text(settings.unprivilegedUserNamespaces),
+      text(settings.apparmorRestriction),
+      text(settings.mostUserNamespaces),
+      text(settings.userMap),
+      text(settings.label),
+      Promise.all(containerMarks.map((path) => exists(join(root, path)))),
+    ]);
+  return {
+    settings: { boot, unprivilegedUserNamespaces, apparmorRestriction, mostUserNamespaces, userMap, label },
+    namespaces,
+    limits: status?.match(limits) ?? [],
+    container: marks.includes(true),
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }

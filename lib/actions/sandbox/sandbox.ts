@@ -5,6 +5,7 @@ import { cannot, partBefore } from '../../core/errors.ts';
 import { remembered } from '../../core/remembered.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { kernelState } from './kernel-state.ts';
+import { explainRefusal } from './refusal.ts';
 
 /** What an action may see. `readOnly` and `writable` map a place to a path of the host. */
 export interface View {
@@ -135,21 +136,26 @@ export function remapArgs(view: View): readonly string[] {
   return pairs.map(([place, path]) => `--remap-path-prefix=${path}=${place}`);
 }
 
+/** The answer of a host without a sandbox. `remedy` is what to do about it, where that is known. */
+interface NoBubblewrap {
+  readonly kind: 'broken';
+  readonly why: string;
+  readonly remedy: string | undefined;
+}
+
 /** The strongest isolation by bubblewrap that works on this host, or the reason why none does. `path` is a PATH value. */
-export async function probeBubblewrap(
-  path: string,
-  signal: AbortSignal,
-): Promise<Bubblewrap | { readonly kind: 'broken'; readonly why: string }> {
+export async function probeBubblewrap(path: string, signal: AbortSignal): Promise<Bubblewrap | NoBubblewrap> {
   const program = await findProgram('bwrap', path);
-  if (!program) return { kind: 'broken', why: 'bubblewrap is not installed' };
+  if (!program) return { kind: 'broken', why: 'bubblewrap is not installed', remedy: 'npx zx tasks/doctor.ts --install gets bubblewrap' };
   let words = '';
   for (const isolation of Object.keys(isolations) as readonly Isolation[]) {
     const argv = bubblewrapArgv({ program, isolation }, ['/bin/sh', '-c', ':'], '/', { readOnly: {}, writable: {} });
     const result = await run(argv, { cwd: '/', env: {}, signal, timeoutMs: 10_000 });
     if (result.exitCode === 0) return { kind: 'bubblewrap', program, isolation };
-    words = partBefore(result.stderr.trim(), '\n');
+    // The first attempt may fail because of an option, and the last one because only root may do it.
+    if (isolation === 'user-namespace') words = partBefore(partBefore(result.stderr.trim(), '\n'), ' See <');
   }
-  return { kind: 'broken', why: `bubblewrap does not work here (${words || 'it printed nothing'})` };
+  return { kind: 'broken', ...explainRefusal(words, await kernelState()) };
 }
 
 /**
@@ -173,7 +179,7 @@ async function workingBubblewrap(path: string, signal: AbortSignal): Promise<Bub
   if (probe.kind === 'bubblewrap') return probe;
   throw cannot('build in a sandbox', probe.why, {
     blame: 'host',
-    hint: 'npx zx tasks/doctor.ts --install gets bubblewrap; --no-sandbox runs build scripts and macros with all rights of yours',
+    hint: `${probe.remedy === undefined ? '' : `${probe.remedy}; `}--no-sandbox runs build scripts and macros with all rights of yours`,
   });
 }
 

@@ -19,7 +19,7 @@ for (const name of ['ip', 'nft', 'gdb']) {
 /** What doctor prints and how it ends; paths are relative to the fake host. */
 async function printed(...words: string[]): Promise<{ readonly lines: readonly string[]; readonly failure: Failure | undefined }> {
   const { task, lines } = puppetTask(doctorFlags, words, root, { PATH: join(root, 'bin'), HOME: root });
-  const failure = await doctor(task).then(
+  const failure = await doctor(task, {}).then(
     () => undefined,
     (error: unknown) => {
       if (!(error instanceof Failure)) throw error;
@@ -44,11 +44,22 @@ test('a system needs what its page says, and the refusal names the work and what
 
 test('without a choice the table shows what each work lacks', async () => {
   const { lines } = await printed();
-  const rows = lines.slice(lines.indexOf('Work (--for):'));
-  assert.ok(rows.includes('network create networks for machines'), rows.join('\n'));
-  assert.ok(rows.includes('iso write ISO images: lacks xorriso'), rows.join('\n'));
-  assert.ok(rows.includes('build-std compile the standard library for other triples: lacks rust'), rows.join('\n'));
-  assert.ok(rows.includes('crates compile Cargo projects: lacks bwrap, cc, rust, sandbox'), rows.join('\n'));
+  const rows = lines.slice(lines.findIndex((line) => line.startsWith('Work (--for NAME ')));
+  assert.ok(rows.includes('ready network create networks for machines'), rows.join('\n'));
+  assert.ok(rows.includes('not yet iso write ISO images: lacks xorriso'), rows.join('\n'));
+  assert.ok(rows.includes('not yet build-std compile the standard library for other triples: lacks rust'), rows.join('\n'));
+  assert.ok(rows.includes('not yet crates compile Cargo projects: lacks bwrap, cc, rust, sandbox'), rows.join('\n'));
+});
+
+test('--json has the checks and the work of a host that lacks something, as the last line', async () => {
+  const { lines, failure } = await printed('--json');
+  assert.is(failure?.exitCode, 69);
+  const { checks, work } = JSON.parse(lines.at(-1) ?? '') as Record<string, readonly Record<string, unknown>[]>;
+  assert.equal(checks?.find(({ name }) => name === 'cc')?.['found'], false);
+  assert.equal(
+    work?.filter(({ name }) => name === 'network'),
+    [{ name: 'network', title: 'create networks for machines', lacks: [] }],
+  );
 });
 
 test('a word that is neither work nor a system is a usage error', async () => {

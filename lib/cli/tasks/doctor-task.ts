@@ -1,10 +1,13 @@
 // The work of tasks/doctor.ts: which work the host is looked at for, and what is printed.
+import type { Json } from '../../core/digest.ts';
 import type { Outcome } from '../../core/events.ts';
 import { complaint, examine, hostFamily } from '../../host/doctor.ts';
-import { checkLine } from '../../host/host-checks.ts';
 import type { Check } from '../../host/host-checks.ts';
-import { checksOf, isNeedName, needs, usualNeeds, workOf } from '../../host/needs.ts';
+import { isNeedName, needs, readiness, usualNeeds, workOf } from '../../host/needs.ts';
 import type { NeedName } from '../../host/needs.ts';
+import { coloursFor } from '../../report/colours.ts';
+import { checkLines, workLines } from '../../report/host-table.ts';
+import type { TableFace } from '../../report/host-table.ts';
 import type { Flag } from '../command-line.ts';
 import { cacheDirOf, repository } from '../task.ts';
 import type { Task } from '../task.ts';
@@ -19,10 +22,13 @@ export const doctorFlags = {
   install: { type: 'boolean', help: 'get what is missing, by apt-get (as root or with sudo), and a Rust; otherwise print the command' },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default: BLOOMERY_CACHE, else ~/.cache/bloomery)' },
   'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library (default: BLOOMERY_RUST_SRC)' },
-  json: { type: 'boolean', help: 'print the checks as one JSON object' },
+  json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-export async function doctor(task: Task): Promise<Outcome> {
+/** Where the tables are printed: process.stdout, or what tests have in its place. */
+type Output = Pick<Partial<NodeJS.WriteStream>, 'isTTY' | 'columns'>;
+
+export async function doctor(task: Task, output: Output = process.stdout): Promise<Outcome> {
   const { args, host, path, print, report, signal } = task;
   const named = args.text('rust-src') ?? host.env['BLOOMERY_RUST_SRC'];
   const words = args.list('for');
@@ -42,24 +48,33 @@ export async function doctor(task: Task): Promise<Outcome> {
   );
   const problem = complaint(checks, { family: await hostFamily(), root, work, tried: args.has('install') });
   const quietly = args.has('install') && !problem;
+  const face = await faceOf(output, host.env);
   for (const check of checks.filter(({ found, needed }) => !quietly || (!found && (needed || work === undefined)))) {
     // The hint of the failure has those of what is needed.
-    print(checkLine(problem && check.needed ? { ...check, hint: undefined } : check));
+    checkLines(problem && check.needed ? { ...check, hint: undefined } : check, face).forEach(print);
   }
-  if (work === undefined && !quietly) for (const line of workLines(checks)) print(line);
-  if (problem) throw problem;
+  if (work === undefined && !quietly) workLines(checks, face).forEach(print);
+  const json = jsonOf(checks, work === undefined);
+  if (problem) {
+    if (args.has('json')) print(JSON.stringify(json));
+    throw problem;
+  }
   print(`This host can ${workOf(work ?? usualNeeds)} (${checks.length} checks).`);
-  return { json: { checks: checks.map(({ name, found, needed, detail }) => ({ name, found, needed, detail })) } };
+  return { json };
 }
 
-/** The table by work: what the host is ready for, and what it lacks for the rest. */
-function workLines(checks: readonly Check[]): readonly string[] {
-  const absent = new Set(checks.flatMap(({ name, found }) => (found ? [] : [name])));
-  const rows = Object.entries(needs).map(([name, { title }]) => {
-    const lacks = isNeedName(name) ? checksOf(name).filter((check) => absent.has(check)) : [];
-    return `${name.padEnd(14)}${title}${lacks.length === 0 ? '' : `: lacks ${lacks.join(', ')}`}`;
-  });
-  return ['', 'Work (--for):', ...rows];
+/** The checks, and for a host that was looked at for all work, what each work lacks. */
+function jsonOf(checks: readonly Check[], everything: boolean): Json {
+  const failed = checks.flatMap(({ name, found }) => (found ? [] : [name]));
+  return {
+    checks: checks.map(({ name, found, needed, detail }) => ({ name, found, needed, detail })),
+    ...(everything ? { work: readiness(failed).map(({ name, lacks }) => ({ name, title: needs[name].title, lacks })) } : {}),
+  };
+}
+
+async function faceOf({ isTTY, columns }: Output, env: Task['host']['env']): Promise<TableFace> {
+  const terminal = isTTY === true;
+  return { colours: await coloursFor(terminal && !env['NO_COLOR']), width: terminal ? columns : undefined };
 }
 
 /** A row of the table of needs, or what a system's usual image and machine need. */

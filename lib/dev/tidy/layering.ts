@@ -30,7 +30,7 @@ export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   boot: ['core', 'console', 'machine', 'osdk', 'system'],
   host: ['core', 'actions', 'crates', 'machine', 'sources'],
   watch: ['core', 'crates'],
-  report: ['core', 'cache', 'crates', 'console', 'system', 'assemble', 'boot'],
+  report: ['core', 'cache', 'crates', 'console', 'system', 'assemble', 'boot', 'host'],
   cli: [...compiling, ...formats, ...systems, 'report'],
   // For those who maintain the project. Only tasks for them, and tests, import it.
   dev: [...compiling, ...formats, ...systems, 'report', 'cli'],

@@ -16,6 +16,8 @@ export function otherText(root: string): Promise<readonly SourceFile[]> {
     '*.{json,md}',
     'justfile',
     '.ci/*',
+    '.github/**/*.yml',
+    '.gitlab-ci.yml',
     'fixtures/**/*.{rs,toml,ld,md}',
     'systems/**/*.{rs,toml,md}',
     'docs/*.md',
