@@ -9,10 +9,10 @@ const root = join(import.meta.dirname, '../../..');
 /** Files with the task itself, types included. A limit goes down with the closure, and up with a reason. */
 const most: Readonly<Record<string, number>> = {
   'test-boot.ts': 57,
-  'tasks/build.ts': 249,
+  'tasks/build.ts': 250,
   'tasks/cache.ts': 28,
   'tasks/closure.ts': 34,
-  'tasks/crates.ts': 85,
+  'tasks/crates.ts': 86,
   'tasks/explain.ts': 20,
   'tasks/fetch.ts': 43,
   'tasks/image.ts': 40,
