@@ -72,6 +72,17 @@ test('a linker and a wrapper in a folder above are found from everywhere, and co
   assert.is(await printed('linker', { 'tools/w': '#!/bin/sh\nexec "$@"\n' }), '2 false w');
 });
 
+test('a wrapper that only saves work is left out: a cache of results, and rust-analyzer, which starts rustc for few crates', async () => {
+  for (const name of ['sccache', 'rust-analyzer']) {
+    const files = {
+      'app/Cargo.toml': app('[workspace]\n'),
+      'app/src/main.rs': 'fn main() { println!("compiled"); }\n',
+      [`tools/${name}`]: '#!/bin/sh\nexit 0\n',
+    };
+    assert.is(await printed(name, files, { env: { RUSTC_WRAPPER: join(dir, name, 'tools', name) } }), 'compiled');
+  }
+});
+
 test('split debug information is packed next to the program, where debuggers look for it', async () => {
   const files = {
     'app/Cargo.toml': app('[dependencies]\nout = { path = "out" }\n[profile.dev]\nsplit-debuginfo = "unpacked"\n'),

@@ -17,7 +17,7 @@ import type { Unit } from './unit-graph.ts';
 import type { Project } from '../project.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
-import { hostProgram, isCompilerCache, places, userHome } from '../unit/places.ts';
+import { hostProgram, onlySavesWork, places, userHome } from '../unit/places.ts';
 import type { ConfigPath, HostProgram, OwnTrees, Wrappers } from '../unit/places.ts';
 
 export interface Platform {
@@ -202,7 +202,7 @@ export async function wrappersFor(
   const named = wrappersOf(config, hostEnv, project.dir);
   const found = async (path: ConfigPath | undefined): Promise<HostProgram | undefined> => {
     if (path === undefined) return undefined;
-    if (!isCompilerCache(path)) return hostProgram(path, trees, cache);
+    if (!onlySavesWork(path)) return hostProgram(path, trees, cache);
     const name = typeof path === 'string' ? path : path.file;
     report({ kind: 'note', text: `${project.name} is compiled without the wrapper "${name}": results are kept in the cache anyway` });
     return undefined;

@@ -248,10 +248,13 @@ async function isProgram(path: string): Promise<boolean> {
   return about !== undefined && about.isFile() && (about.mode & 0o111) !== 0;
 }
 
-/** Whether a wrapper only keeps results: then it is left out, since results are kept here. */
-export function isCompilerCache(named: ConfigPath): boolean {
+/** Wrappers that keep results, and rust-analyzer, which is its own wrapper when it runs build scripts and then starts rustc for few crates. */
+const savingWrappers = ['sccache', 'kache', 'cachepot', 'ccache', 'zccache', 'mbx', 'rust-analyzer'];
+
+/** Whether a wrapper only saves work: then it is left out, since results are kept here. */
+export function onlySavesWork(named: ConfigPath): boolean {
   const path = typeof named === 'string' ? named : named.file;
-  return ['sccache', 'kache', 'cachepot', 'ccache', 'zccache', 'mbx'].includes(basename(path).replace(/\.exe$/, ''));
+  return savingWrappers.includes(basename(path).replace(/\.exe$/, ''));
 }
 
 /** A program by name or absolute path; `file` is an absolute path that the configuration wrote relative to its own. */
