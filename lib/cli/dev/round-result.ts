@@ -40,7 +40,7 @@ export interface RoundResult {
 /** One line without its end. */
 export function roundLine({ built, tests, verdict, sameMachine, command, error, parts }: RoundResult): string {
   const done = [
-    ...(built ? [`built in ${built.seconds.toFixed(2)} s (${built.compiled} compiled, ${built.hits} hits)`] : []),
+    ...(built ? [`built in ${built.seconds.toFixed(2)} s (${built.compiled} compiled, ${plural(built.hits, 'hit')})`] : []),
     ...(tests ? [testsText(tests)] : []),
     ...(sameMachine ? ['the same bytes: the machine runs on'] : []),
     ...(verdict ? [verdictSentence('', verdict).trim()] : []),
