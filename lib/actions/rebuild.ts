@@ -1,5 +1,6 @@
-// Carries a remembered action out again and compares what it writes with what it wrote: a compiler that is not reproducible, a changed
-// tool behind an unchanged name, or a hole in a key would show. Never touches the remembered result.
+// Runs a cached action again and compares its output with the cached result. A difference means that a
+// compiler is not reproducible, that a tool changed under an unchanged name, or that a key is incomplete. The
+// cached result is not modified.
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { byCodeUnit, canonicalJson } from '../core/digest.ts';
@@ -11,12 +12,12 @@ import type { Origin } from './explain/history.ts';
 import { digestOfPlace, digestOfTree, hostPath } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
-/** `differing`: paths of artifacts that came out otherwise, or in only one of the two runs. */
+/** `differing`: paths of artifacts that differ or that exist in only one of the two runs. */
 export type Rebuilt =
   | { readonly kind: 'same' }
   | { readonly kind: 'differs'; readonly differing: readonly string[] }
   | { readonly kind: 'failed'; readonly stderr: string }
-  /** It cannot be carried out as it was: its sources are not as they were, or inputs are gone. */
+  /** The action cannot be run unchanged: its sources changed, or inputs are gone. */
   | { readonly kind: 'skipped'; readonly why: string };
 
 export async function rebuild(origin: Origin, result: ActionResult, sandbox: Sandbox, cache: Cache, context: Context): Promise<Rebuilt> {
