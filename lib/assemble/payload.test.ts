@@ -1,4 +1,5 @@
-// Which components are compiled before one that carries an output of another, and what its page must say. Boot tests build such components.
+// Components that contain an output of another component are compiled after it, and their page must be
+// complete. Boot tests build such components.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
