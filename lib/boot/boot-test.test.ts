@@ -137,7 +137,7 @@ test('a prompt that is only a sign is asked, and counts when it answers', async 
   assert.equal([unasked.verdict.kind, unasked.findings], ['booted', []]);
 });
 
-test('a machine that powers off because it was told to has booted', async () => {
+test('a machine that powers off because it was asked to has booted', async () => {
   const guest: GuestStep[] = [{ say: 'redox login: ' }, { await: 'enter' }, { say: 'bye' }, { end: 'power-off' }];
   assert.is(
     (
@@ -201,7 +201,7 @@ test('a transcript that cannot be written ends the run with that, and the machin
   assert.equal(await leftovers(), []);
 });
 
-test('a full disk under the transcript is told as that', async () => {
+test('a full disk is reported when the transcript cannot be written', async () => {
   await symlink('/dev/full', log);
   const failure = await failureOf(booted([{ say: 'x' }, { end: 'spin' }]));
   assert.match(failure.message, /^Cannot write the transcript ".*": no space left on the device$/);

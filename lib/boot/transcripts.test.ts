@@ -18,7 +18,7 @@ interface Row {
   readonly file: string;
   readonly system: string;
   readonly label: 'pass' | 'fail' | 'incomplete';
-  /** What the bytes say without times, where that differs. */
+  /** Differences in the expectation if the bytes have no times. */
   readonly bytes?: Row['label'];
   readonly kind: string;
   readonly line: string;
