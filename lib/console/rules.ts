@@ -147,7 +147,6 @@ export interface GuestLogin {
   readonly password: string;
 }
 
-/** What is done in a guest that has booted. lib/boot/guest-check.ts carries it out. */
 /** How a user gets a POSIX shell on the console. Without a user, the console has a shell without a login. */
 export interface GuestShell {
   readonly user?: string;
@@ -155,6 +154,7 @@ export interface GuestShell {
   readonly password?: string;
 }
 
+/** Commands and checks for a guest that has booted. lib/boot/guest-check.ts runs them. */
 export interface GuestSession {
   /** Absent: the console has a shell without a login. */
   readonly login?: GuestLogin;
