@@ -1,4 +1,4 @@
-// The dialect of configurations: what a file may say, includes, and the rows that come of it.
+// The format of configurations: fields of a file, includes, and the resulting rows.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,7 +88,7 @@ test('accounts that cannot be are refused', async () => {
   const cases: readonly (readonly [text: string, why: string])[] = [
     ['[users.a]\nuid = 7\n[users.b]\nuid = 7\n', 'Cannot add the user b: the user a has the uid 7 too'],
     ['[groups.a]\ngid = 7\n[groups.b]\ngid = 7\n', 'Cannot add the group b: the group a has the gid 7 too'],
-    ['[groups.a]\ngid = 7\nmembers = ["x"]\n', 'Cannot add the group a: its member "x" is no user'],
+    ['[groups.a]\ngid = 7\nmembers = ["x"]\n', 'Cannot add the group a: its member "x" is not a user'],
     ['[groups.a]\n', 'Cannot add the group a: it has no gid'],
     ['[users.a]\nuid = 7\n[groups.a]\ngid = 8\n', 'Cannot add a group for the user a: its gid 7 is not that of the group a'],
   ];

@@ -59,7 +59,7 @@ export interface Network {
   readonly dns: string | undefined;
 }
 
-/** A configuration as one file has it, before its includes are merged in. */
+/** A configuration as one file contains it, before its includes are merged. */
 export interface ConfigurationFile extends Configuration {
   readonly include: readonly string[];
   /** Packages that this file removes from the earlier files. */

@@ -1,4 +1,5 @@
-// Binary packages: what was signed is unpacked, and a flipped byte, a cut, another key or a hostile path is refused, with nothing left behind.
+// Binary packages: a signed package is unpacked; a changed byte, a truncated file, another key or a hostile
+// path is refused, and no file is left.
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
@@ -32,7 +33,7 @@ interface Packing {
   readonly stored?: readonly Buffer[];
 }
 
-/** A package as its format says. */
+/** Creates a package in its format. */
 function packed(rows: readonly Row[], packing: Packing = {}): Buffer {
   const { flags = 0, key = privateKey, named = publicKey, stored = rows.map(([, , content]) => Buffer.from(content)) } = packing;
   let offset = 0;
@@ -222,7 +223,7 @@ test('a package without the key of its repository is refused', async () => {
   await mkdir(join(dir, 'alone'));
   await writeFile(join(dir, 'alone/x.pkgar'), packed(rows));
   const why = await refusal(pkgarFolder(join(dir, 'alone/x.pkgar'), host));
-  assert.is(why, 'the key of its repository, "id_ed25519.pub.toml", is not beside it');
+  assert.is(why, 'the key of its repository, "id_ed25519.pub.toml", is not next to it');
 });
 
 test.run();
