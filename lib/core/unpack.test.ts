@@ -1,4 +1,5 @@
-// Every compression gives back the bytes, and a file that unpacks to more than it is said to have, or is damaged, is refused.
+// Every compression gives the original bytes. A damaged file, and one that unpacks to more bytes than
+// expected, are refused.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -86,7 +87,7 @@ for (const [compression, pack] of Object.entries(packings).filter(([name]) =>
 }
 
 for (const [compression, pack] of Object.entries(packings).filter(([name]) => ['zstd', 'gzip', 'xz'].includes(name))) {
-  test(`bytes behind a file of ${compression} that belong to none are refused`, async () => {
+  test(`bytes after the end of a file of ${compression} are refused`, async () => {
     const bytes = await pack();
     for (const rest of ['x', 'garbage', 'x'.repeat(100_000)])
       assert.is(await refusal(Buffer.concat([bytes, Buffer.from(rest)]), compression), damaged, rest);
