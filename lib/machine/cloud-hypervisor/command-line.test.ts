@@ -1,4 +1,4 @@
-// Cloud Hypervisor's command line, word by word, and what a person may set.
+// Cloud Hypervisor's command line, word by word, and the user's settings.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MiB } from '../../core/sizes.ts';
@@ -64,7 +64,7 @@ test('shared folders are served by daemons, which read the memory of the guest',
   );
 });
 
-test('a setting that is none is told', () => {
+test('an invalid setting is reported', () => {
   for (const [name, value] of [
     ['CH_CPUS', '0'],
     ['CH_CPUS', 'two'],
