@@ -1,4 +1,5 @@
-// Roots of packages as trees: what an archive has of them, what dpkg's database says of them, and what is left when programs give way to others.
+// Root file systems of packages as trees: the entries of an archive, the contents of dpkg's database, and the
+// result after programs were replaced.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

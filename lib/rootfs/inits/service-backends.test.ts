@@ -219,7 +219,7 @@ test('what a backend cannot do is refused with the field', () => {
   const deep = Object.fromEntries(
     Array.from({ length: 41 }, (_, at) => [`s${at}`, { command: ['/bin/x'] as const, needs: at === 0 ? [] : [`s${at - 1}`] }]),
   );
-  assert.match(sysv({ services: deep }), 'services.s40.needs: it lies deeper than 40 services');
+  assert.match(sysv({ services: deep }), 'services.s40.needs: it is more than 40 services deep');
   assert.match(
     complaint(systemdBackend, { ...sampleServices, services: {}, temporaryFiles: { 'run/x': { kind: 'file', text: ' x' } } }),
     'temporaryFiles["run/x"]: tmpfiles.d cannot write what begins with a blank',
