@@ -1,4 +1,5 @@
-// Fetching from a mirror of our own on this machine, by the real apt-helper: what is fetched, what is left when it goes wrong, what cargo makes of it.
+// Fetching from a local test mirror with the real apt-helper: the fetched files, the files that are left
+// after a failure, and the use by cargo.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -184,7 +185,7 @@ test('a profile that has nothing of the sources is built without them', async ()
   assert.is(await fetchedSources(without, host), undefined);
 });
 
-test('an interrupted fetch goes on where it was', async () => {
+test('an interrupted fetch is resumed', async () => {
   const { host, fetch } = await project('again', archives);
   await (await project('again', archives.slice(0, 1))).fetch().catch(() => undefined);
   await writeLock(lockPath(host, 'sample'), { archives });
