@@ -67,7 +67,7 @@ test('each row has its kind, mode, owner and bytes, and an initfs is made of its
   }
 });
 
-test('a row that names what no component made is told by its path', async () => {
+test('a row that names a missing output of a component is reported with its path', async () => {
   const failure = await layoutOf(facts, { made: () => undefined }).catch((error: unknown) => error);
   assert.instance(failure, Failure);
   assert.match(String(failure), 'Cannot put "usr/bin/tool" into the image: no component made "tools/tool"');
