@@ -60,7 +60,7 @@ export interface CargoBuild<Bin extends string = string> {
   readonly buildStdFeatures?: readonly string[];
   /** Variables that its build scripts may see. */
   readonly env?: Readonly<Record<string, string>>;
-  /** A variable for its crates that contains the path of the toolchain. */
+  /** A variable for its crates that contains the version of the compiler ("rustc 1.97.1"). */
   readonly rustcVariable?: string;
   /** Files of Cargo configuration, relative to the folder of the page. */
   readonly configs?: readonly string[];
