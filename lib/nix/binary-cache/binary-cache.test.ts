@@ -219,7 +219,7 @@ test('what unpacks to more than is said is stopped, with every compression', asy
   }
 });
 
-test('a narinfo that is none, or leads elsewhere, is refused', async () => {
+test('an invalid narinfo, and one that leads out of the cache, are refused', async () => {
   const { cache, user } = await sample();
   const info = join(cache, `${user.slice(0, 32)}.narinfo`);
   const good = await readFile(info, 'utf8');
@@ -228,8 +228,8 @@ test('a narinfo that is none, or leads elsewhere, is refused', async () => {
     return await refusal(cache, user, []);
   };
   assert.match(await said(() => 'nonsense'), '"nonsense" is no "Key: value"');
-  assert.match(await said((text) => text.replace('URL: nar/', 'URL: ../nar/')), 'does not lie below the cache');
-  assert.match(await said((text) => text.replace('URL: nar/', 'URL: /etc/')), 'does not lie below the cache');
+  assert.match(await said((text) => text.replace('URL: nar/', 'URL: ../nar/')), 'is not below the cache');
+  assert.match(await said((text) => text.replace('URL: nar/', 'URL: /etc/')), 'is not below the cache');
   assert.match(await said((text) => text.replace('user-1.0', 'user-2.0')), 'it is about "1');
   assert.match(await said((text) => text.replace(/References: /, 'References: ../x ')), 'it refers to "../x", which is no store path');
   assert.match(await said((text) => text.replace('NarSize: ', 'NarSize: -')), 'is no size');
@@ -281,7 +281,7 @@ test('a cache is added to, unless it is one of another store', async () => {
   assert.match(String(error), 'it is one of "/nix/store", and the paths are of');
 });
 
-test('keys that are none are a matter of usage, and a secret is not told', () => {
+test('invalid keys are usage errors, and a secret is not printed', () => {
   assert.throws(() => publicKey('x'), /Cannot use a public key/);
   assert.throws(() => publicKey(secretText), /Cannot use a public key/);
   assert.throws(
