@@ -1,6 +1,6 @@
-// What file systems and partition tables cannot hold, found in the layout before anything is written: the
-// programs that write them cut a name that is too long, store another time, or fail in words that do not name
-// the field. A message names the field as the page of a system has it.
+// Checks the limits of file systems and partition tables before anything is written. The programs that write
+// them truncate a name that is too long, store another time, or fail with messages that do not name the
+// field. A message here names the field as in the page of a system.
 import { cannot } from '../core/errors.ts';
 import { refuseForExt4 } from './ext4/limits.ts';
 import { refuseFatLabel, refuseForFat } from './fat/names.ts';
@@ -11,10 +11,10 @@ import type { ImageLayout, PartitionLayout } from './layout.ts';
 const longestPartitionName = 36;
 /** Entries of a table that sfdisk writes. */
 const mostPartitions = 128;
-/** Letters (ECMA-119, 8.4.7). */
+/** Number of letters (ECMA-119, 8.4.7). */
 const longestIsoLabel = 32;
 
-/** The last second that a file system can hold, where it is before the year 10000. */
+/** The last second that a file system can store, if it is before the year 10000. */
 const lastSecond = {
   /** A signed number of 32 bits: debugfs does not write the two bits that ext4 has for later times. */
   ext4: 2 ** 31 - 1,
@@ -23,7 +23,7 @@ const lastSecond = {
   redoxfs: 253_402_300_799,
 } as const;
 
-/** Throws a Failure that names the first field that cannot be as it is. */
+/** Throws a Failure that names the first field that exceeds a limit. */
 export function refuseLayout(layout: ImageLayout): void {
   const { timestampSec, partitions } = layout;
   if (!Number.isSafeInteger(timestampSec) || timestampSec < 0) {
@@ -63,8 +63,8 @@ function refuseContents({ contents }: PartitionLayout): void {
 }
 
 /**
- * sfdisk cuts what is too long, takes a quote for the end, and leaves a name empty that has a character
- * beyond the BMP.
+ * sfdisk truncates a name that is too long, takes a quote as the end, and stores an empty name if it contains
+ * a character beyond the BMP.
  */
 function refuseTableEntry({ name, typeGuid }: PartitionLayout): void {
   const what = `lay out partition "${name}"`;

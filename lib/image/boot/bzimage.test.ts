@@ -73,7 +73,7 @@ function setup(rows: readonly Row[] = good, relocationType = 8): Buffer {
   return Buffer.concat([head, ...contents, relocations]);
 }
 
-test('the file is the memory of the program behind the page of its header, as a PE program that objdump reads', async () => {
+test('after the page of its header, the file is the memory of the program, as a PE program that objdump reads', async () => {
   const file = bzImage(setup());
   assert.is(file.length, 0x1000 + 0x4000);
   assert.is(file.toString('latin1', 0x202, 0x206), 'HdrS');

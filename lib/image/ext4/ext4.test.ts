@@ -94,7 +94,7 @@ test('the same tree gives the same bytes, another one an other identity', async 
   assert.is.not(other.partitions[0]?.fileSystemId, first.partitions[0]?.fileSystemId);
 });
 
-test('a file system goes on from one that has a part of it: what is new, what is changed, folders with other attributes', async () => {
+test('a file system is created from one that has a part of it: what is new, what is changed, folders with other attributes', async () => {
   const part = fileTree([...tree.entries].filter(([name]) => !name.startsWith('etc')));
   const { partitions } = await make('part.img', part, { table: 'none' });
   const base = { path: join(dir, 'part.img'), uuid: partitions[0]?.fileSystemId ?? '', entries: part.entries };
@@ -113,7 +113,7 @@ test('a file system goes on from one that has a part of it: what is new, what is
   assert.match((await asked('debugfs', '-R', 'stat /usr/bin/sudo', 'onto.img')).text, /Mode: +04755/);
 });
 
-test('it lies in a partition as well', async () => {
+test('it can be in a partition as well', async () => {
   const { partitions } = await make('gpt.img', tree);
   assert.is(partitions[0]?.startLba, 2048);
   assert.match((await asked('debugfs', '-R', 'ls -p /usr/bin', `gpt.img?offset=${2048 * 512}`)).text, '/sudo/');

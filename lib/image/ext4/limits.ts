@@ -1,13 +1,13 @@
-// What an ext4 cannot hold, and what debugfs cannot write into one.
+// Limits of ext4, and of debugfs when it writes into one.
 import { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { linkedNames, nameOf } from '../file-tree.ts';
 import type { FileTree } from '../file-tree.ts';
 import type { Xattrs } from '../xattrs.ts';
 
-/** Bytes. A target is in one block, with a zero at its end. */
+/** In bytes. A target is in one block, followed by a zero. */
 const longest = { label: 16, name: 255, target: 4095 } as const;
-/** Names of one file. */
+/** Greatest number of names of one file. */
 const mostLinks = 65_000;
 /**
  * Bytes of extended attributes in a block of 4 KiB. The block has a header of 32 bytes, and its list of
@@ -15,10 +15,10 @@ const mostLinks = 65_000;
  * multiples of 4. Source: Linux, Documentation/filesystems/ext4/attributes.rst.
  */
 const xattrBlock = { bytes: 4096 - 32 - 4, entryBytes: 16 } as const;
-/** The directory that mke2fs makes. */
+/** The directory that mke2fs creates. */
 export const lostAndFound = 'lost+found';
 
-/** Throws a Failure that names the path or the label that an ext4 cannot have. */
+/** Throws a Failure that names the path or the label that ext4 does not support. */
 export function refuseForExt4(tree: FileTree, label: string): void {
   const labelBytes = Buffer.byteLength(label);
   if (labelBytes > longest.label || /[\0\n]/.test(label)) {

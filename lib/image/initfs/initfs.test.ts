@@ -35,7 +35,7 @@ test('the older generation keeps modes and owners, the newer one whether a file 
   );
 });
 
-test('the bootstrap program lies at offset 4096 and its entry point at 0x1a of the header', () => {
+test('the bootstrap program is at offset 4096 and its entry point at 0x1a of the header', () => {
   const image = Buffer.from(writeInitfs(tree, elf, { generation: 'newer', timestampSec: 1_700_000_000 }));
   assert.ok(image.subarray(4096, 4096 + elf.length).equals(elf));
   assert.is(image.readBigUInt64LE(0x1a), 0x3000n);
