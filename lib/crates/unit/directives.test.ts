@@ -1,5 +1,5 @@
-// What a build script says, in both syntaxes (facts: crates, 1.5).
-// What a script may not say, by its package and the compiler.
+// The output of a build script in both syntaxes, and directives that are refused depending on the package and
+// the compiler.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
@@ -104,7 +104,7 @@ test("a script may not open the compiler's gates: RUSTC_BOOTSTRAP is not set, an
   assert.match(told.warnings.join(), /RUSTC_BOOTSTRAP/);
 });
 
-/** The sentence with which a build ends after a script said `lines`. */
+/** Returns the error of a build whose script printed `lines`. */
 function refusal(lines: string, owner: Partial<Package> = {}, release = '1.95.0'): string | undefined {
   return scriptRefusal(parseDirectives(lines, 'x'), packageOf(owner), release)?.message;
 }
