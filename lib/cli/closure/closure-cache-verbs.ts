@@ -1,4 +1,5 @@
-// The verbs of tasks/closure.ts that copy from a binary cache and write one. A part that a copy of the task may lack.
+// The verbs of tasks/closure.ts that copy from a binary cache and write one. This part may be missing in a
+// copy of the task.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cannot, cannotBecause } from '../../core/errors.ts';
@@ -43,7 +44,7 @@ export async function writeCache(task: Task, [given = '']: readonly string[]): P
 /** One for each place, so that nothing is read twice. */
 const caches = new Map<string, Promise<BinaryCache>>();
 
-/** The binary cache at a URL, or in a folder as the person wrote it. */
+/** Returns the binary cache at a URL, or in a folder as the user wrote it. */
 export async function cacheAt(place: string, task: Task): Promise<BinaryCache> {
   const { host } = task;
   const known = /^\w+:/.test(place) ? place : task.path(place);

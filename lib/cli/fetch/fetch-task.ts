@@ -1,4 +1,5 @@
-// What tasks/fetch.ts does: the sources of one system or cookbook, from upstream's repositories or from mirrors that the command line names.
+// The work of tasks/fetch.ts: fetches the sources of one system or cookbook, from upstream's repositories or
+// from mirrors of the command line.
 import { relative } from 'node:path';
 import type { Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
@@ -37,22 +38,22 @@ export const fetchFlags = {
   quiet: { type: 'boolean', help: 'no progress' },
 } as const satisfies Record<string, Flag>;
 
-/** What lib/cli/fetch/fetch-archives-task.ts has. */
+/** The interface of lib/cli/fetch/fetch-archives-task.ts. */
 interface ArchivesPart {
   fetchArchivesTask(task: Task, system: LoadedSystem): Promise<Outcome>;
 }
 
-/** What lib/cli/fetch/fetch-cookbook.ts has. */
+/** The interface of lib/cli/fetch/fetch-cookbook.ts. */
 interface CookbookPart {
   sourcesOfCookbook(folder: string): Promise<Omit<WantedSources, 'title'>>;
 }
 
 interface WantedSources {
-  /** Whose they are, as in a message. */
+  /** Their owner, as in a message. */
   readonly title: string;
   readonly sources: readonly NamedSource[];
   readonly lockPath: string;
-  /** Besides those of the command line. */
+  /** Mirrors in addition to those of the command line. */
   readonly mirrors: readonly Mirror[];
 }
 
@@ -66,7 +67,7 @@ export async function fetchTask(task: Task, root: string): Promise<Outcome> {
   return await fetchArchivesTask(task, system);
 }
 
-/** Commits of an update that are printed. The JSON has more. */
+/** Number of commits of an update that are printed. The JSON has more. */
 const printedCommits = 20;
 
 async function fetchUpstreamTask(task: Task, system: LoadedSystem): Promise<Outcome> {
@@ -86,7 +87,7 @@ async function fetchUpstreamTask(task: Task, system: LoadedSystem): Promise<Outc
   return { json: jsonOf(system.name, fetched, lockPath) };
 }
 
-/** The sources of a system, or those of a cookbook's recipes with --cookbook. */
+/** Returns the sources of a system, or with --cookbook those of a cookbook's recipes. */
 async function wantedSources({ args, path }: Task, system: LoadedSystem): Promise<WantedSources> {
   const folder = args.text('cookbook');
   if (folder === undefined) {

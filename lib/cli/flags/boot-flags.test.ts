@@ -70,7 +70,7 @@ test('an accelerator that there is not is answered with the nearest', async () =
   assert.is(error.hint, 'did you mean tcg?');
 });
 
-test('a snapshot has its machine: words that would change it are refused, and a folder that is none is told', async () => {
+test('a snapshot has its machine: flags that would change it are refused, and a folder without a snapshot is reported', async () => {
   const flags = { ...machineFlags, restore: { type: 'string', help: '' } } as const;
   for (const [words, sentence] of [
     [['redox', '--restore', 'x'], '"redox" cannot change it'],

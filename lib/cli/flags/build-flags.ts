@@ -1,4 +1,4 @@
-// The command line of a build, for tasks/build.ts and for the tasks that build before they go on.
+// The command line of a build, for tasks/build.ts and for tasks that begin with a build.
 import type { Flag } from '../command-line.ts';
 import { compilerFlags } from './compiler-flags.ts';
 import { configurationFlags } from './configured-build.ts';

@@ -1,4 +1,4 @@
-// The flags of everything that compiles, and what they mean.
+// The flags of all compiling tasks, and their meaning.
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import type { Flag } from '../command-line.ts';
@@ -6,7 +6,7 @@ import type { Task } from '../task.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Allowance, Allowances, CompileOptions } from '../../crates/compiled.ts';
 
-/** Flags of everything that compiles. */
+/** Flags of all compiling tasks. */
 export const compilerFlags = {
   toolchain: { type: 'string', value: 'T', help: 'a toolchain by rustup name, channel or folder (default: what rustup would take)' },
   'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library, for build-std' },
@@ -41,7 +41,7 @@ export function noteBareBuild({ args, report }: Pick<Task, 'args' | 'report'>): 
   });
 }
 
-/** What every compiling task hands to `compile`, from the flags of `compilerFlags`. */
+/** Returns the options of `compile` from the flags of `compilerFlags`. */
 export function compilerOptions({ args, host, path }: Task): Omit<CompileOptions, 'cache'> {
   const rustSrc = args.text('rust-src') ?? host.env['BLOOMERY_RUST_SRC'];
   return {
@@ -62,7 +62,7 @@ export function compilerOptions({ args, host, path }: Task): Omit<CompileOptions
   };
 }
 
-/** `--env NAME=VALUE`, or `--env NAME` for the value it has here. */
+/** Parses `--env NAME=VALUE`, or `--env NAME` for the value in the user's environment. */
 export function declaredEnv(list: readonly string[], env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(
     list.map((word) => {
@@ -78,7 +78,10 @@ export function declaredEnv(list: readonly string[], env: Readonly<Record<string
 
 const usage = { blame: 'usage', hint: 'write --allow NAME=net or --allow NAME=PATH' } as const;
 
-/** Reads the words of --allow. `absolute` makes a path absolute; a folder that is called "net" is written "./net". */
+/**
+ * Parses the values of --allow. `absolute` makes a path absolute. A folder with the name "net" is written
+ * "./net".
+ */
 export function parseAllowances(words: readonly string[], absolute: (path: string) => string): Allowances {
   const allowances: Record<string, Allowance> = {};
   for (const word of words) {

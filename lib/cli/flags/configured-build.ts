@@ -22,9 +22,9 @@ export const configurationFlags = {
 export interface ConfiguredBuild {
   readonly system: System;
   readonly profile: string;
-  /** Sources of components; those of recipes are in `recipes`. */
+  /** Sources of components. Those of recipes are in `recipes`. */
   readonly sources: SourceChoice;
-  /** Present for a profile that has a configuration. */
+  /** Present for a profile with a configuration. */
   readonly packages?: ConfiguredPackages | undefined;
   readonly recipes?: BuildRequest['recipes'];
 }

@@ -42,7 +42,7 @@ test('networks', () => {
   assert.equal(changed('--tap', 'bloomery0').network, { kind: 'tap', device: 'bloomery0' });
 });
 
-test('what cannot be meant is told', () => {
+test('contradictory flags are reported', () => {
   for (const [words, sentence] of [
     [['--initrd', 'i'], '--initrd is for --kernel FILE'],
     [['--append', 'x'], '--append is for --kernel FILE'],

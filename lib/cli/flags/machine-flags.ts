@@ -1,5 +1,5 @@
-// The flags that change a system's machine for one run, and what they mean: its size, its kernel, its network, its screen, shared folders, and the server
-// for gdb. Starts nothing.
+// The flags that change a system's machine for one run, and their meaning: its size, its kernel, its network,
+// its screen, shared folders, and the gdb server. Starts nothing.
 import { basename } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
 import { GiB } from '../../core/sizes.ts';
@@ -50,7 +50,7 @@ const deviceFlags = {
   },
 } as const satisfies Record<string, Flag>;
 
-/** For machines that are debugged. */
+/** Flags for debugging a machine. */
 export const gdbFlags = {
   gdb: {
     type: 'string',
@@ -72,7 +72,7 @@ export const machineChanges = {
   },
   initrd: { type: 'string', value: 'FILE', help: 'with --kernel' },
   append: { type: 'string', value: 'TEXT', help: "the kernel's command line, with --kernel" },
-  net: { type: 'boolean', help: "a network behind the monitor's NAT" },
+  net: { type: 'boolean', help: "a network with the monitor's NAT" },
   forward: { type: 'string', multiple: true, value: 'HOST:GUEST', help: 'the same, and a TCP port of this host that leads into the guest' },
   tap: { type: 'string', value: 'NAME', help: 'a network through this TAP device (tasks/net.ts up makes one)' },
   ...deviceFlags,
@@ -80,8 +80,8 @@ export const machineChanges = {
 } as const satisfies Record<string, Flag>;
 
 /**
- * The machine of a system with what the command line changes. `path` makes a user's path absolute. `named`: --kernel names a kernel of the page, which
- * `base` has already.
+ * Returns the machine of a system with the changes of the command line. `path` makes a user's path absolute.
+ * `named`: --kernel names a kernel of the page, which `base` already contains.
  */
 export function changedMachine(
   base: MachineDescription,
@@ -109,7 +109,7 @@ export function changedMachine(
   };
 }
 
-/** Names the console on the command line of a kernel that is started directly. */
+/** Adds the console to the command line of a kernel that is started directly. */
 function withConsole(kernel: DirectKernel | undefined, console: MachineDescription['console']): Pick<MachineDescription, 'kernel'> {
   if (!kernel) return {};
   const words = kernel.commandLine.split(' ');
@@ -117,7 +117,7 @@ function withConsole(kernel: DirectKernel | undefined, console: MachineDescripti
   return { kernel: { ...kernel, commandLine: words.map((word) => (word === 'console=ttyS0' ? 'console=hvc0' : word)).join(' ') } };
 }
 
-/** Of Linux on x86, and of Asterinas. */
+/** Limit of Linux on x86, and of Asterinas. */
 const longestCommandLine = 4095;
 
 function kernelOf(args: CommandLine, path: (text: string) => string): DirectKernel | undefined {
@@ -136,7 +136,7 @@ function kernelOf(args: CommandLine, path: (text: string) => string): DirectKern
 function networkOf(args: CommandLine): Network | undefined {
   const [device, forwards] = [args.text('tap'), args.list('forward')];
   if (device !== undefined && (forwards.length > 0 || args.has('net'))) {
-    const hint = 'a guest behind a TAP device has an address of its own';
+    const hint = 'a guest with a TAP device has its own address';
     throw cannot('read the command line', '--tap is another network than --net and --forward', { blame: 'usage', hint });
   }
   if (device !== undefined) return { kind: 'tap', device };
@@ -150,7 +150,7 @@ function forwardOf(text: string): Forward {
   throw cannot(`use --forward "${text}"`, 'it must be two ports, like 2222:22', { blame: 'usage' });
 }
 
-/** The devices that the command line asks for. `path` makes a user's path absolute. */
+/** Returns the devices that the command line requests. `path` makes a user's path absolute. */
 export function devicesOf(
   args: CommandLine,
   path: (text: string) => string,
@@ -212,7 +212,7 @@ function sharesOf(args: CommandLine, path: (text: string) => string): readonly S
   return shares;
 }
 
-/** The tag is behind the last "=". QEMU takes tags of at most 31 bytes for 9P, and of 35 for virtio-fs. */
+/** The tag follows the last "=". QEMU accepts tags of at most 31 bytes for 9P, and of 35 for virtio-fs. */
 function shareOf(flag: string, text: string, path: (text: string) => string): SharedFolder {
   const at = text.lastIndexOf('=');
   const [folder, tag] = at === -1 ? [text, defaultTag] : [text.slice(0, at), text.slice(at + 1)];

@@ -1,4 +1,5 @@
-// The command line of tasks/crates.ts: what of a Cargo project is compiled, and how. Loaded apart from what compiles, so that --help is quick.
+// The command line of tasks/crates.ts: which part of a Cargo project is compiled, and how. It is separate
+// from the compiler, so that --help is fast.
 import type { Flag } from '../command-line.ts';
 import { compilerFlags } from './compiler-flags.ts';
 
