@@ -20,11 +20,12 @@ interface Inputs {
 }
 
 /**
- * Whether a unit of the sysroot's triple may read it: what is linked, a library with a build script, which may name native libraries, and the run of
- * a script. A script of the user's own sees it always. One of another package sees it where it has dependencies or links a native library. Other
- * third-party scripts ask rustc for its version or write a source file. They do not run again when the C library changes, and since they do not see
- * it, their results cannot depend on it. Those of the standard library never see it: compiler_builtins has `links`, so that all scripts run after its
- * own, and compiles no C.
+ * Whether a unit of the sysroot's triple may read it. These are linked units, a library with a build script,
+ * which may name native libraries, and runs of scripts. A script of the user's own packages always sees it. A
+ * script of another package sees it if it has dependencies or links a native library. Other third-party
+ * scripts only ask rustc for its version or write a source file. They do not run again when the C library
+ * changes, and their results cannot depend on it, because they do not see it. Scripts of the standard library
+ * never see it: compiler_builtins has `links`, so that all scripts run after its own, and compiles no C.
  */
 export function mayReadSysroot(
   { unit, owner, place }: Pick<PlannedUnit, 'unit' | 'owner' | 'place'>,
