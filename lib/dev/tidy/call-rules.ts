@@ -13,7 +13,6 @@ interface Ban {
 
 const nowhere = (): boolean => false;
 const inTests = isTest;
-/** It makes a check without a field on purpose. */
 /**
  * The modules of lib/cli that read the environment and set the folder of Node's cache. Tests may read the
  * real environment.
