@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
-// Tries the boot tester itself: many boots in a row, SIGKILL at random instants, and twenty boots that must go wrong.
+// Tests the boot tester itself: many boots in a row, SIGKILL at random times, and twenty boots that must
+// fail.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Ill-treats builds of real projects and checks that nothing comes of it: kill -9, several at once, damaged blobs.
+// Disturbs builds of real projects and checks the results: kill -9, concurrent builds, damaged blobs.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';
