@@ -1,6 +1,5 @@
 #!/usr/bin/env zx
-// Tests the boot tester itself: many boots in a row, SIGKILL at random times, and twenty boots that must
-// fail.
+// Tests the boot tester itself: many boots in a row, SIGKILL at random times, and twenty faulty boots.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';
