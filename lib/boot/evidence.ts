@@ -10,7 +10,7 @@ import { searchPath } from '../core/tools.ts';
 import type { RunningMachine } from '../machine/machine.ts';
 
 export interface Evidence {
-  /** Path of the screenshot. Undefined if there is none. */
+  /** Path of the screenshot. Undefined without a screen. */
   readonly screenshot?: string;
   /** The file with the whole dump. `processors` has one line for each processor. */
   readonly registersFile?: string;

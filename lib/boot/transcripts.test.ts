@@ -1,5 +1,5 @@
-// Our own recordings (fixtures/transcripts) walked both ways: every row of the index gets its verdict, every file has its row; with
-// times, without them, and in chunks of one byte.
+// The recordings of fixtures/transcripts: every row of the index gets its verdict, and every file has a row;
+// with times, without them, and in chunks of one byte.
 import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

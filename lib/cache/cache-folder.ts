@@ -28,7 +28,7 @@ export interface CacheFolder {
   close(): Promise<void>;
 }
 
-/** Opens the cache in `dir`, creates it where it is missing, and removes what killed processes left behind. `pid` is this process's. */
+/** Opens the cache in `dir`, creates it if it is missing, and removes leftovers of killed processes. `pid` is the number of this process. */
 export async function openCacheFolder(dir: string, pid: number, report: Report): Promise<CacheFolder> {
   const home = join(dir, layout);
   try {

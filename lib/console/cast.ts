@@ -34,7 +34,7 @@ export class CastEvents {
     return this.#line(this.#decoder.decode(bytes, { stream: true }));
   }
 
-  /** Returns the line for an incomplete character at the end. It is empty if there is none. */
+  /** Returns the line for an incomplete character at the end. It is empty if the last character is complete. */
   end(): string {
     return this.#line(this.#decoder.decode());
   }

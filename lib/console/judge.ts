@@ -310,12 +310,12 @@ export class Judge {
     if (this.#verdict || (this.#prompt && (this.#timed || this.#session))) return;
     const prompt = promptOf(this.#match, line);
     if (prompt === undefined) return;
-    if (!this.#timed && prompt.rule.shell && this.#isTyped(prompt.behind)) {
+    if (!this.#timed && prompt.rule.shell && this.#isTyped(prompt.rest)) {
       this.#session = true;
       return;
     }
     if (this.#prompt) return;
-    if (!prompt.rule.bare || prompt.behind !== '') this.#prompted(prompt, atMs);
+    if (!prompt.rule.bare || prompt.rest !== '') this.#prompted(prompt, atMs);
     else if (!whole) this.#unsure.see({ prompt, atMs });
   }
 
@@ -345,8 +345,8 @@ export class Judge {
   }
 
   /** Whether the text after a prompt was typed by a user. Otherwise the kernel printed it. */
-  #isTyped(behind: string): boolean {
-    return behind.trim() !== '' && this.#continuation.stamped(behind)?.at !== 0;
+  #isTyped(rest: string): boolean {
+    return rest.trim() !== '' && this.#continuation.stamped(rest)?.at !== 0;
   }
 
   #fails(atMs: number, failure: FailureKind, line: string): void {

@@ -106,5 +106,5 @@ export function lastPromptOf(match: Matcher, lines: readonly string[]): SeenProm
   if (last === undefined) return undefined;
   const whole = `${last.trimEnd()} `;
   const texts = [last, whole, ...withoutPrefixes(last), ...withoutPrefixes(whole)];
-  return texts.map((line) => match.prompt(line)).find((seen) => seen && seen.behind.trim() === '');
+  return texts.map((line) => match.prompt(line)).find((seen) => seen && seen.rest.trim() === '');
 }

@@ -158,7 +158,7 @@ export function parseJsonFields(text: string, file: string): Fields {
 
 /**
  * Returns the value at a path of a parsed document, such as "components", "kernel", "source", or undefined if
- * there is none.
+ * it does not exist.
  */
 export function valueAt(document: unknown, ...path: readonly string[]): unknown {
   return path.reduce((value, name) => (isTable(value) && Object.hasOwn(value, name) ? value[name] : undefined), document);

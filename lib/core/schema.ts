@@ -98,8 +98,8 @@ export function kindOf(key: string, shapes: Readonly<Record<string, Fields>>): v
 }
 
 /**
- * Returns the first error in a value. An unknown field is reported before the missing field that it probably
- * stands for.
+ * Returns the first error in a value. An unknown field is reported before the missing field that was probably
+ * meant.
  */
 export function complaintAbout(schema: Schema, value: unknown): Complaint | undefined {
   const { issues } = v.safeParse(schema, value);

@@ -37,7 +37,7 @@ export async function checkPorts(machine: MachineDescription): Promise<void> {
   }
 }
 
-/** Returns the first free port of `count` ports from `first` on, or undefined if there is none. */
+/** Returns the first free port of `count` ports from `first` on, or undefined if all are in use. */
 export async function freePort(host: string, first: number, count: number): Promise<number | undefined> {
   for (let port = first; port < first + count; port++) if ((await refusal(host, port)) === undefined) return port;
   return undefined;

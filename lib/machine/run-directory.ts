@@ -18,7 +18,7 @@ const longestRoot = 60;
 export interface MachineRecord {
   readonly monitor: Monitor;
   readonly pid: number;
-  /** The first disk. Null if there is none. */
+  /** The first disk. Null for a machine without disks. */
   readonly image: string | null;
   readonly accelerator: Accelerator;
   readonly machine: MachineDescription;

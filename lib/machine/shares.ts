@@ -100,7 +100,7 @@ async function exists(path: string): Promise<boolean> {
 
 /**
  * Returns the path of virtiofsd if it is to serve the shared folders of the machine, and undefined if QEMU
- * serves them over 9P or there are none. By default QEMU serves read-only folders, because older versions of
+ * serves them over 9P or nothing is shared. By default QEMU serves read-only folders, because older versions of
  * virtiofsd cannot. Reports how a Linux guest mounts each.
  */
 export async function shareServer(

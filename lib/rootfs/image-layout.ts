@@ -17,7 +17,7 @@ import type { FileFact, FileFacts, ImageFacts, ModuleFacts, PartitionFacts, Root
 
 /** Sources of an image's files that are not on its page. */
 export interface FileSources {
-  /** Returns the absolute path of a component's output, or undefined if there is none of that name. */
+  /** Returns the absolute path of a component's output, or undefined if it does not exist. */
   readonly made: (name: string) => string | undefined;
   /** Returns the path of a file of a package ("kernel:boot/vmlinuz-*"). */
   readonly packaged?: (name: string) => Promise<string>;

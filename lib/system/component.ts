@@ -1,4 +1,4 @@
-// The parts of a system that are built, as facts: its components and its C library, with the origins of their
+// The built parts of a system as data: its components and its C library, with the origins of their
 // sources upstream and in Debian.
 
 /** `Bin`: the names of its programs. */

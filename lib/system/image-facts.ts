@@ -1,4 +1,4 @@
-// An image as readable facts: partitions, the source of the bytes of each file, and programs that are
+// An image as data: partitions, the source of the bytes of each file, and programs that are
 // replaced by components or built by Nix. image-layout.ts converts the facts to a layout.
 import type { GuestCheck } from '../console/rules.ts';
 import type { ServiceSet } from './services.ts';

@@ -51,7 +51,7 @@ const modules = [
 const handoverModules = ['linuxefi'];
 
 /**
- * GRUB finds the file system with its configuration by the label, because firmware does not tell GRUB from
+ * GRUB finds the file system with its configuration by the label, because GRUB does not know from
  * which disk it was loaded, and another disk may have GRUB too.
  */
 export const grub = (label: string): FileFact<never> => ({

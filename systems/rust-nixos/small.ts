@@ -23,7 +23,7 @@ const settings = `bash.bashrc debian_version environment group host.conf issue l
 const programs =
   'usr/bin/bash usr/bin/grep usr/bin/login usr/bin/sh usr/bin/dash usr/bin/ip usr/sbin/agetty usr/sbin/ip usr/sbin/unix_chkpwd'.split(' ');
 
-/** Folders that only contain files of later packages, and the links of a merged /usr. */
+/** Folders that are empty in the image, such as mount points, and the links of a merged /usr. */
 const places =
   'bin lib lib64 sbin dev proc root run sys tmp var home mnt usr/lib64 usr/lib/os-release usr/lib64/ld-linux-x86-64.so.2'.split(' ');
 

@@ -1,4 +1,4 @@
-// What tasks/closure.ts answers, on a store made by hand and on manifests. That the answers are those of Nix is tested in lib/closure.
+// The output of tasks/closure.ts for a generated store and for manifests. Tests in lib/nix compare the results with those of Nix.
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

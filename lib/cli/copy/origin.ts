@@ -60,7 +60,7 @@ export function stateOf(copied: Digest | undefined, here: Digest | undefined, up
   return upstream === copied ? 'changed here' : 'changed on both sides';
 }
 
-/** Returns the digest of a file, or undefined if there is none. */
+/** Returns the digest of a file, or undefined if it does not exist. */
 export async function digestOf(path: string): Promise<Digest | undefined> {
   const bytes = await absentAsUndefined(readFile(path));
   return bytes && digestBytes(bytes);

@@ -13,11 +13,11 @@ export type Meaning =
 export interface SeenPrompt {
   readonly rule: PromptRule;
   readonly text: string;
-  readonly behind: string;
+  readonly rest: string;
 }
 
 export interface Matcher {
-  /** Returns the prompt on this line, which may be unfinished. More text on the line changes only `behind`. */
+  /** Returns the prompt on this line, which may be unfinished. More text on the line changes only `rest`. */
   prompt(line: string): SeenPrompt | undefined;
   /**
    * `bodies`: the line without the kernel's stamp and the text before it, and without the prefixes of
@@ -65,7 +65,7 @@ export function matcher(rules: ConsoleRules): Matcher {
       const end = match.index + match[0].length;
       // Text after the prompt must not turn it into a decoy, or the answer would depend on how much of the
       // line has arrived.
-      if (!decoy.test(line.slice(0, end))) return { rule, text: match[0].trim(), behind: line.slice(end) };
+      if (!decoy.test(line.slice(0, end))) return { rule, text: match[0].trim(), rest: line.slice(end) };
     }
     return undefined;
   };

@@ -118,15 +118,15 @@ export class Continuation {
   }
 
   /**
-   * Handles the end of a line. Returns the texts that it completes. If `told`, the line has a meaning itself,
+   * Handles the end of a line. Returns the texts that it completes. If `hasMeaning`, the line has a meaning itself,
    * so no later line continues it.
    */
-  end(line: string, stamp: Stamped | undefined, told: boolean): readonly string[] {
+  end(line: string, stamp: Stamped | undefined, hasMeaning: boolean): readonly string[] {
     const wholes = stamp?.at === 0 ? [] : this.wholes(line);
     if (stamp && stamp.at > 0) this.#cut = (this.#cut + line.slice(0, stamp.at)).slice(0, longest);
     else if (!stamp) this.#cut = '';
     const wrapped = this.#wrapped === '' ? [] : [this.#wrapped + line];
-    this.#wrapped = line.length === columns && !told ? (this.#wrapped + line).slice(-longest) : '';
+    this.#wrapped = line.length === columns && !hasMeaning ? (this.#wrapped + line).slice(-longest) : '';
     return [...wholes, ...wrapped];
   }
 }

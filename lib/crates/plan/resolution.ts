@@ -21,7 +21,7 @@ import { toolchainIdentity } from '../toolchain/identity.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
 
-/** A file with its digest, or a folder (closing slash) with the digest of its names. Null if there is none. */
+/** A file with its digest, or a folder (closing slash) with the digest of its names. Null if it does not exist. */
 type Witness = readonly [path: string, digest: Digest | null];
 
 /** One memoized resolution. Its paths are portable: it is valid in another checkout with the same layout. */

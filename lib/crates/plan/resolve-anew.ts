@@ -319,7 +319,7 @@ export async function updateLock({ cargo, project, rustc, overrides }: Planning,
   await askCargo(cargo, project.dir, argv, env, context);
 }
 
-/** An existing lock file must match, so that concurrent runs of cargo do not write it. If there is none, cargo writes it. */
+/** An existing lock file must match, so that concurrent runs of cargo do not write it. If it is missing, cargo writes it. */
 async function lockArgs({ project, cargo }: Planning): Promise<readonly string[]> {
   return (await isLocked(project.dir, cargo.hostEnv)) ? ['--offline', '--locked'] : ['--offline'];
 }

@@ -44,8 +44,8 @@ export async function toolchainIdentity(toolchain: Toolchain, cacheDir: string):
 }
 
 /**
- * Returns the identity of another triple's installed standard libraries, or undefined if there are none (then
- * only build-std supports it).
+ * Returns the identity of another triple's installed standard libraries, or undefined if they are not
+ * installed (then only build-std supports it).
  */
 export async function targetIdentity({ sysroot }: Toolchain, triple: string, cacheDir: string): Promise<Digest | undefined> {
   const folder = join(sysroot, 'lib/rustlib', triple, 'lib');

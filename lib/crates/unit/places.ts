@@ -218,7 +218,7 @@ export function placeOfHostPath(path: string, trees: Pick<OwnTrees, 'common'>): 
 export interface HostProgram {
   /** Its name in the sandbox: an absolute path, or a name that is searched for in PATH. */
   readonly word: string;
-  /** Its file on the host. Undefined if there is none. */
+  /** Its file on the host. Undefined if it does not exist. */
   readonly path: string | undefined;
   readonly digest: Digest | undefined;
 }

@@ -37,8 +37,8 @@ export async function outputsOf(
 }
 
 /**
- * Returns the difference of `ours` from `theirs`, the correct outcome, as one sentence. Returns undefined if
- * there is none.
+ * Returns the difference of two outcomes, of which `theirs` is correct, as one sentence. Returns undefined
+ * if they are equal.
  */
 export function difference(ours: BuildOutcome, theirs: BuildOutcome): { readonly kind: string; readonly text: string } | undefined {
   if (ours.kind === 'crashed') return { kind: 'crash', text: ours.text };

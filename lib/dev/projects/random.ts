@@ -18,7 +18,7 @@ export class Random {
     return this.#next() < share;
   }
 
-  /** Returns one element. Throws if there is none. */
+  /** Returns one element. Throws if the list is empty. */
   pick<T>(list: readonly T[]): T {
     const index = this.below(list.length);
     if (index >= list.length) throw new RangeError('no element to pick');

@@ -26,7 +26,7 @@ export interface CloudHypervisorLaunch {
   /** Absolute path. The file is not changed. Undefined: no disk. */
   readonly image: string | undefined;
   readonly tempRoot: string;
-  /** Absolute path of virtiofsd, which serves the shared folders. Undefined if there are none. */
+  /** Absolute path of virtiofsd, which serves the shared folders. Undefined without shared folders. */
   readonly virtiofsd?: string;
 }
 

@@ -17,7 +17,7 @@ import type { ServiceSet } from '../../system/services.ts';
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Of each file, its text or where it points. */
+/** Returns the text or the link target of each file. */
 function rendered(backend: ServiceBackend, set: ServiceSet): Readonly<Record<string, string | undefined>> {
   const { files } = backend.render(checkServices(set));
   return Object.fromEntries(

@@ -1,7 +1,7 @@
 // The folder from which a system's Rust sources are compiled. It is created from the archives of its lock:
 // crates as a directory source for cargo, empty crates for those that Debian removed by patches, and each
 // component's own source, patched and with its lock next to it. The folder is created once for each state of
-// its facts, published by rename, and never changed.
+// these inputs, published by rename, and never changed.
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
