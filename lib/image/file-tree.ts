@@ -166,7 +166,7 @@ export function symlink(target: string, owner = root): Entry {
 /**
  * Checks and sorts the entries and adds missing parents (mode 755, owner 0:0). Throws a Failure that
  * names the path. `readsBytes`: names and targets come from an image and may have bytes that are not
- * UTF-8 (lib/core/byte-path.ts).
+ * UTF-8 (lib/core/paths.ts).
  */
 export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>, readsBytes = false): FileTree {
   const found = new Map<string, Entry>();

@@ -14,7 +14,7 @@ export async function openedImage(it: Task, path: string): Promise<OpenImage> {
 
 /**
  * Prints lines with names of an image. Names are bytes, which a string cannot always represent
- * (lib/core/byte-path.ts).
+ * (lib/core/paths.ts).
  */
 export async function printNames(it: Task, lines: readonly string[]): Promise<void> {
   await it.write(Buffer.concat(lines.map((line) => Buffer.from(encodePath(`${line}\n`)))));

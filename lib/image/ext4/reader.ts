@@ -1,5 +1,5 @@
 // Reads the files of an ext2, ext3 or ext4 without trusting its content. e2fsck checks it in place.
-// Names and link targets are bytes (lib/core/byte-path.ts). The journal is not replayed, as in debugfs:
+// Names and link targets are bytes (lib/core/paths.ts). The journal is not replayed, as in debugfs:
 // an image that was not unmounted shows the data that was written to its final place.
 import { Buffer } from 'node:buffer';
 import { decodeName } from '../../core/paths.ts';

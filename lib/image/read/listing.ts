@@ -77,7 +77,7 @@ const specialLetters = { 'character device': 'c', 'block device': 'b', pipe: 'p'
 
 /**
  * Returns the entry for --json. Values of extended attributes are in base64. A byte that is not UTF-8 is a
- * lone surrogate (lib/core/byte-path.ts).
+ * lone surrogate (lib/core/paths.ts).
  */
 export function listingRecord(volume: ImageVolume, entry: VolumeEntry): Json {
   const { path, kind, mode, uid, gid, sizeBytes, target, special, links, xattrs } = entry;

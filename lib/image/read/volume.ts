@@ -13,7 +13,7 @@ import type { Xattrs } from '../xattrs.ts';
 export interface VolumeEntry {
   /**
    * Path in the volume, without a leading slash. The root is ''. Bytes that are not UTF-8 are kept
-   * (lib/core/byte-path.ts).
+   * (lib/core/paths.ts).
    */
   readonly path: string;
   readonly kind: 'directory' | 'file' | 'symlink' | 'other';
