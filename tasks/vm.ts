@@ -15,7 +15,7 @@ await task(
       '',
       '  list        the machines that run (--json: also the socket that controls each)',
       '  info        its state, processors and memory',
-      '  pause       stops its processors; resume lets them go on',
+      '  pause       stops its processors; resume starts them again',
       '  snapshot    writes its state and the changes of its disks to a new folder (run.ts --restore FOLDER continues from there)',
       '  screenshot  writes a picture of its screen to FILE.png or FILE.ppm',
       '  resize      asks for other amounts of processors or memory (--cpus, --memory)',

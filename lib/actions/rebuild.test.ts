@@ -52,7 +52,7 @@ test('an action that cannot be repeated unchanged is skipped, and one that fails
     });
     const digest = await scratch.cache.content.putBytes('input');
     const without = await twice(scratch, 'cp /bloomery/deps/i $OUT/x', () => rm(scratch.blob(digest)), { '/bloomery/deps/i': digest });
-    assert.equal(without, { kind: 'skipped', why: 'artifacts that it was made from are gone' });
+    assert.equal(without, { kind: 'skipped', why: 'input artifacts are gone' });
     const failed = await twice(scratch, 'echo no >&2; [ ! -e b ]; cp a $OUT/x', () => scratch.write('b', ''));
     assert.equal(failed, { kind: 'failed', stderr: 'no\n' });
   });

@@ -22,7 +22,7 @@ export type Rebuilt =
 
 export async function rebuild(origin: Origin, result: ActionResult, sandbox: Sandbox, cache: Cache, context: Context): Promise<Rebuilt> {
   const { label, record, mounts, ambientEnv } = origin;
-  if (record.sandbox !== sandbox.kind) return { kind: 'skipped', why: `it was made with sandbox "${record.sandbox}"` };
+  if (record.sandbox !== sandbox.kind) return { kind: 'skipped', why: `it was built with sandbox "${record.sandbox}"` };
   if (record.checkout !== undefined) return { kind: 'skipped', why: 'it went on from half-done work' };
   for (const [place, digest] of Object.entries(record.files)) {
     const now = await digestOfPlace(place, mounts, cache).catch(() => undefined);
@@ -37,7 +37,7 @@ export async function rebuild(origin: Origin, result: ActionResult, sandbox: San
     const differing = differingPaths(result, execution.result);
     return differing.length === 0 ? { kind: 'same' } : { kind: 'differs', differing };
   } catch (error) {
-    if (error instanceof DamagedBlob) return { kind: 'skipped', why: 'artifacts that it was made from are gone' };
+    if (error instanceof DamagedBlob) return { kind: 'skipped', why: 'input artifacts are gone' };
     throw error;
   }
 }

@@ -140,7 +140,7 @@ async function sourcePath(sources: FileSources, name: string): Promise<string> {
 async function publishKernel(facts: KernelFacts, sources: FileSources, to: string): Promise<void> {
   if ('from' in facts) return await publishFile(await sourcePath(sources, facts.from), to);
   const from = sources.made(facts.made);
-  if (from === undefined) throw cannot('publish the kernel', `no component made "${facts.made}"`);
+  if (from === undefined) throw cannot('publish the kernel', `no component has the output "${facts.made}"`);
   await publishFile(from, to, (bytes) => startable(facts.stripped ? withoutSections(bytes) : bytes, facts.protocol));
 }
 

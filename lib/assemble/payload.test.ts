@@ -36,7 +36,7 @@ test('a component that carries an output needs a triple', async () => {
     };
     const error = await compileWithPayloads([setup], components, options, context).catch((thrown: unknown) => thrown);
     assert.instance(error, Failure);
-    assert.match(String(error), 'Cannot put "kernel/kernel.elf" into "setup": its page says no triple that it is compiled for');
+    assert.match(String(error), 'Cannot put "kernel/kernel.elf" into "setup": its page has no triple for it');
   } finally {
     await cache.close();
     await rm(dir, { recursive: true, force: true });

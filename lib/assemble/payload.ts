@@ -59,14 +59,14 @@ export function carriedBy(name: string, components: System['components']): reado
 function carrierOf(project: Project, facts: PayloadFacts | undefined): readonly Carrier[] {
   if (!facts) return [];
   const { name, triple } = project;
-  if (triple === undefined) throw cannot(`put "${facts.made}" into "${name}"`, 'its page says no triple that it is compiled for');
+  if (triple === undefined) throw cannot(`put "${facts.made}" into "${name}"`, 'its page has no triple for it');
   return [{ project, facts, triple }];
 }
 
 async function withPayload({ project, facts, triple }: Carrier, { projects }: Compiled, cache: Cache): Promise<Project> {
   const [component = '', output = ''] = facts.made.split('/');
   const artifact = projects.find((one) => one.project.name === component)?.outputs.get(output);
-  if (!artifact) throw new Error(`the page says that "${project.name}" carries "${facts.made}", which no component before it makes`);
+  if (!artifact) throw new Error(`the page puts "${facts.made}" into "${project.name}", but no earlier component has that output`);
   const digest = await storedPayload(artifact.digest, facts, cache);
   const sysroot = { triple, files: { [inSysroot]: digest }, layout: {}, env: {}, tools: {} };
   return { ...project, sysroot, env: { ...project.env, [facts.variable]: `${places.sysroot}/${inSysroot}` } };

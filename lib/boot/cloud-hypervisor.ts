@@ -21,7 +21,7 @@ import type { MachineOrder } from './start-machine.ts';
  */
 export async function startIfPreferred(order: MachineOrder, context: Context): Promise<RunningMachine | undefined> {
   if (!(await prefersCloudHypervisor(order, context))) return undefined;
-  context.report({ kind: 'note', text: 'Cloud Hypervisor runs the machine. --vmm qemu takes QEMU.' });
+  context.report({ kind: 'note', text: 'Cloud Hypervisor runs the machine. --vmm qemu uses QEMU.' });
   return await startCloudHypervisor(order, context);
 }
 

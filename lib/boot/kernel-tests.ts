@@ -43,7 +43,7 @@ export async function runKernelTests(request: KernelTestRequest, context: Contex
   for (let boots = 1; ; boots++) {
     const { lines, silent } = await bootOnce(request, results.length, context);
     if (lines.announced === undefined) {
-      throw cannot('run the tests of the kernel', `it ${silent ? 'fell silent' : 'ended'} before it said how many it has`, {
+      throw cannot('run the tests of the kernel', `it ${silent ? 'stopped printing' : 'ended'} before it printed the number of tests`, {
         hint: 'test-boot.ts without --ktest shows how it boots',
       });
     }

@@ -138,9 +138,9 @@ test('a snapshot contains memory and disk, and a machine continues from it', asy
   assert.is((await vm('snapshot', kept)).exitCode, 1, 'a folder that is there is not overwritten');
   const state = await readFile(join(kept, 'state'));
   for (const [damaged, why] of [
-    [Buffer.alloc(4 * MiB), /Cannot go on from the snapshot: QEMU does not take its state/],
-    [state.subarray(0, state.length / 2), /Cannot go on from the snapshot: QEMU does not take its state/],
-    [undefined, /Cannot go on from the snapshot: it does not exist/],
+    [Buffer.alloc(4 * MiB), /Cannot continue from the snapshot: QEMU does not accept its state/],
+    [state.subarray(0, state.length / 2), /Cannot continue from the snapshot: QEMU does not accept its state/],
+    [undefined, /Cannot continue from the snapshot: it does not exist/],
   ] as const) {
     await (damaged ? writeFile(join(kept, 'state'), damaged) : rm(join(kept, 'state')));
     const refused: unknown = await launch({ ...again, restore: kept }, context).catch((error: unknown) => error);

@@ -23,7 +23,7 @@ export async function osdkMachine(request: OsdkMachineRequest, context: Context)
   const { machine, checkout, action, scheme, env } = request;
   const what = 'run the machine of an OSDK.toml';
   if (checkout === undefined) {
-    throw cannot(what, 'what is booted was not built from a checkout', { blame: 'usage', hint: 'build it with --source asterinas=DIR' });
+    throw cannot(what, 'the booted image was not built from a checkout', { blame: 'usage', hint: 'build it with --source asterinas=DIR' });
   }
   const manifest = await readOsdkManifest(join(checkout, 'OSDK.toml'));
   const settings = manifest.settings(action, scheme);

@@ -118,7 +118,7 @@ async function checkInitrd({ machine, image }: MachineOrder): Promise<void> {
   const path = machine.imageInterface === 'initrd' ? image : machine.kernel?.initrd;
   if (path === undefined) return;
   const { size } = await stat(path);
-  if (size > largestInitrd) throw cannot(`boot "${path}"`, `an initramfs of ${size} bytes is larger than the 2 GiB that kernels take`);
+  if (size > largestInitrd) throw cannot(`boot "${path}"`, `an initramfs of ${size} bytes is larger than the limit of kernels, 2 GiB`);
 }
 
 /** Checks that the file of the second disk exists or can be created, and is not another disk of the machine. */
@@ -156,7 +156,7 @@ async function checkImage(path: string): Promise<void> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw cannot(what, 'there is no image at that path', {
         blame: 'usage',
-        hint: 'npx zx tasks/build.ts <system> makes out/<system>-default.img; --image FILE names another, --kernel FILE needs none',
+        hint: 'npx zx tasks/build.ts <system> builds out/<system>-default.img; --image FILE names another image; --kernel FILE needs no image',
       });
     }
     throw cannotBecause(what, error);

@@ -65,7 +65,7 @@ test('a part is found by id, by name, by name and version; otherwise the nearest
   assert.is(findNode(system, 'lib', 'it').id, 'lib');
   assert.is(findNode(system, 'libc-2.41', 'it').id, 'libc');
   const told = (error: Failure): boolean =>
-    error.message === 'Cannot find "tol" in it: it holds no such thing' && error.hint === 'did you mean tool?';
+    error.message === 'Cannot find "tol" in it: there is no such part in it' && error.hint === 'did you mean tool?';
   assert.throws(() => findNode(system, 'tol', 'it'), told);
 });
 

@@ -59,12 +59,15 @@ export function findNode(closure: Closure, wanted: string, closureName: string):
   if (only && named.length === 1) return only;
   const what = `find "${wanted}" in ${closureName}`;
   if (only)
-    throw cannot(what, `${named.length} have that name`, { blame: 'usage', hint: `say which: ${named.map(({ id }) => id).join(', ')}` });
+    throw cannot(what, `${named.length} have that name`, {
+      blame: 'usage',
+      hint: `name one of them: ${named.map(({ id }) => id).join(', ')}`,
+    });
   const near = nearest(
     wanted,
     all.map(({ name }) => name),
   );
-  throw cannot(what, 'it holds no such thing', { hint: near && `did you mean ${near}?` });
+  throw cannot(what, 'there is no such part in it', { hint: near && `did you mean ${near}?` });
 }
 
 /** Returns the sum over all nodes, in bytes. */
@@ -74,7 +77,7 @@ export function closureBytes({ nodes }: Closure): number {
 
 /** Returns the closure of one of its nodes. */
 export function subClosure(closure: Closure, id: string): Closure {
-  return closureOf(id, closure.nodes.values(), 'take a part of a closure');
+  return closureOf(id, closure.nodes.values(), 'select a part of a closure');
 }
 
 /**

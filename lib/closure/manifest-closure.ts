@@ -28,7 +28,7 @@ export async function manifestClosure(path: string): Promise<Closure> {
 /** Returns the closure of a parsed manifest. */
 export function checkedClosure(manifest: unknown, what: string): Closure {
   if (!isRecord(manifest) || manifest['closure'] === undefined) {
-    throw cannot(what, 'it has no "closure"', { hint: 'build the image again; images of some systems have none' });
+    throw cannot(what, 'it has no "closure"', { hint: 'build the image again; images of some systems have no closure' });
   }
   const { closure } = manifest;
   if (!isRecord(closure)) throw cannot(what, '"closure" is not an object');

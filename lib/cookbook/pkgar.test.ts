@@ -149,8 +149,8 @@ test('a compressed package with a flipped byte, a wrong size or no stream is ref
   }
   const bomb: readonly Row[] = [['a', 0o100644, 'x'.repeat(100_000)]];
   for (const [size, why] of [
-    [10, 'it unpacks to more than the 10 bytes that it is said to have'],
-    [200_000, 'it unpacks to fewer bytes than it says'],
+    [10, 'it unpacks to more than the 10 bytes that are expected'],
+    [200_000, 'it unpacks to fewer bytes than its header contains'],
     [2 ** 40, `it unpacks to ${2 ** 40} bytes, and at most ${2 ** 31} are read`],
   ] as const) {
     const wrong = packed(bomb, { flags: isCompressed, stored: [await compressed('x'.repeat(100_000), size)] });
@@ -191,7 +191,7 @@ test('another key, a hostile path and an unknown compression are refused by name
   }
   assert.equal(await readdir(outside), []);
   for (const target of ['', 'a\0b', 'x'.repeat(5000)]) {
-    assert.is(await refusal(unpacked(packed([['l', 0o120777, target]]), 'target')), 'the link "l" leads to no path');
+    assert.is(await refusal(unpacked(packed([['l', 0o120777, target]]), 'target')), 'the link "l" does not contain a path');
   }
   assert.match(await refusal(unpacked(packed([['x'.repeat(256), 0o100644, '']]), 'long')), /is too long or no text$/);
   assert.is(await refusal(unpacked(packed([['dev', 0o020644, '']]), 'device')), '"dev" is neither a file nor a link');

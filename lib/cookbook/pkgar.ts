@@ -168,7 +168,7 @@ function checkContents(entries: readonly PackageEntry[], contents: readonly Buff
     if (!content || !digest.equals(Buffer.from(blake3(content)))) throw badPackage(what, `"${path}" is damaged`);
     if (!isLink) continue;
     const isPath = content.length > 0 && content.length <= longestLink && !content.includes(0) && !mayHaveLostBytes(content.toString());
-    if (!isPath) throw badPackage(what, `the link "${path}" leads to no path`);
+    if (!isPath) throw badPackage(what, `the link "${path}" does not contain a path`);
   }
 }
 
@@ -200,7 +200,7 @@ async function decompressed(
   await writeFile(packed, Buffer.concat([...streams, Buffer.from([0])]));
   const plain =
     sizeBytes === 0 ? Buffer.alloc(0) : await readFile(await unpackedLzma2({ path: packed, sizeBytes, what }, searchPath, context));
-  if (plain.length !== sizeBytes) throw badPackage(what, 'it unpacks to fewer bytes than it says');
+  if (plain.length !== sizeBytes) throw badPackage(what, 'it unpacks to fewer bytes than its header contains');
   let at = 0;
   return sizes.map((size) => plain.subarray(at, (at += size)));
 }

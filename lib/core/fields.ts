@@ -152,7 +152,7 @@ export function parseJsonFields(text: string, file: string): Fields {
     if (!(error instanceof SyntaxError)) throw error;
     throw cannot(`read "${file}"`, `it is not JSON: ${error.message}`);
   }
-  if (!isTable(value)) throw cannot(`read "${file}"`, 'it is no object');
+  if (!isTable(value)) throw cannot(`read "${file}"`, 'it is not an object');
   return new Fields(value, file);
 }
 

@@ -63,7 +63,7 @@ for (const [compression, pack] of Object.entries(packings)) {
   test(`what ${compression} packed is unpacked, and neither more than it is said to have nor half of it`, async () => {
     const bytes = await pack();
     assert.ok((await unpackedFrom(bytes, compression)).equals(plain));
-    const long = `Cannot unpack it: it unpacks to more than the ${plain.length - 1} bytes that it is said to have`;
+    const long = `Cannot unpack it: it unpacks to more than the ${plain.length - 1} bytes that are expected`;
     assert.is(await refusal(bytes, compression, plain.length - 1), long);
     const half = await refusal(bytes.subarray(0, bytes.length >> 1), compression);
     assert.is(half, 'Cannot unpack it: the compressed archive is damaged');
@@ -80,7 +80,7 @@ for (const [compression, pack] of Object.entries(packings).filter(([name]) =>
     const many = Buffer.concat(Array.from({ length: 20 }, () => bytes));
     const whole = Buffer.concat(Array.from({ length: 20 }, () => plain));
     assert.ok((await unpackedFrom(many, compression, whole.length)).equals(whole));
-    const long = `Cannot unpack it: it unpacks to more than the ${whole.length - 1} bytes that it is said to have`;
+    const long = `Cannot unpack it: it unpacks to more than the ${whole.length - 1} bytes that are expected`;
     assert.is(await refusal(many, compression, whole.length - 1), long);
     assert.is(await refusal(many.subarray(0, -1), compression, whole.length), damaged);
   });

@@ -78,7 +78,7 @@ export async function unpacked(given: Packed, searchPath: string, context: Conte
   else if (named) await unpackByTool(packed, named, to, searchPath, context);
   else
     throw cannot(what, `its compression "${compression}" is not known`, {
-      hint: `known are none, ${Object.keys({ ...byNode, ...byTool }).join(', ')}`,
+      hint: `known are "none", ${Object.keys({ ...byNode, ...byTool }).join(', ')}`,
     });
   return to;
 }
@@ -146,5 +146,5 @@ async function unpackByTool(
 }
 
 function tooLong(what: string, sizeBytes: number): Error {
-  return cannot(what, `it unpacks to more than the ${sizeBytes} bytes that it is said to have`);
+  return cannot(what, `it unpacks to more than the ${sizeBytes} bytes that are expected`);
 }

@@ -80,7 +80,7 @@ function openPieces(sizeBytes: number, pieces: readonly Piece[]): OpenContent {
 
 function openHostFile(path: string, sizeBytes: number): OpenContent {
   const what = `read "${path}"`;
-  const hint = 'do not change files while an image is made of them';
+  const hint = 'do not change files while an image is built from them';
   let fd: number;
   try {
     fd = openSync(path, 'r');

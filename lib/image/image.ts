@@ -181,7 +181,7 @@ async function writeContents(
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
   }
   if (contents.kind === 'cpio' || contents.kind === 'iso') {
-    throw cannot(`write the partition "${place.name}"`, `a file system of kind ${contents.kind} is no partition`);
+    throw cannot(`write the partition "${place.name}"`, `a file system of kind ${contents.kind} cannot be a partition`);
   }
   if (contents.kind === 'ext4') {
     const { base, ext2 } = contents;

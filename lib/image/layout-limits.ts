@@ -32,7 +32,7 @@ export function refuseLayout(layout: ImageLayout): void {
   }
   const isGpt = layout.table !== 'none' && !partitions.some(({ contents: { kind } }) => kind === 'cpio' || kind === 'iso');
   if (isGpt && partitions.length > mostPartitions) {
-    throw cannot('lay out the image', `it has ${partitions.length} partitions, and a GPT takes ${mostPartitions}`);
+    throw cannot('lay out the image', `it has ${partitions.length} partitions, and the limit of GPT is ${mostPartitions}`);
   }
   for (const partition of partitions) {
     if (isGpt) refuseTableEntry(partition);
@@ -45,7 +45,7 @@ function refuseTime({ name, contents }: PartitionLayout, timestampSec: number): 
   if (contents.kind === 'fat') fatTime(timestampSec);
   else if (timestampSec > lastSecond[contents.kind]) {
     const last = new Date(lastSecond[contents.kind] * 1000).toISOString();
-    const why = `timestampSec is ${timestampSec}, and its ${contents.kind} takes no time after ${last}`;
+    const why = `timestampSec is ${timestampSec}, and its ${contents.kind} supports no time after ${last}`;
     throw cannot(`lay out partition "${name}"`, why, { hint: 'change timestampSec on the page' });
   }
 }
@@ -57,7 +57,7 @@ function refuseContents({ contents }: PartitionLayout): void {
   }
   if (contents.kind === 'ext4') refuseForExt4(contents.tree, contents.label);
   if (contents.kind === 'iso' && contents.label.length > longestIsoLabel) {
-    const why = `its label has ${contents.label.length} letters, and an ISO takes ${longestIsoLabel}`;
+    const why = `its label has ${contents.label.length} letters, and the limit of ISO is ${longestIsoLabel}`;
     throw cannot(`make the ISO "${contents.label}"`, why, { hint: "change the partition's label on the page" });
   }
 }
@@ -73,7 +73,7 @@ function refuseTableEntry({ name, typeGuid }: PartitionLayout): void {
     throw cannot(what, `its typeGuid "${typeGuid}" is not a GUID`, { hint: "change the partition's typeGuid on the page" });
   }
   if (name.length > longestPartitionName) {
-    throw cannot(what, `its name has ${name.length} UTF-16 units, and a GPT takes ${longestPartitionName}`, { hint });
+    throw cannot(what, `its name has ${name.length} UTF-16 units, and the limit of GPT is ${longestPartitionName}`, { hint });
   }
   if (/["\\\0-\x1f\x7f]/.test(name) || [...name].length !== name.length || !name.isWellFormed()) {
     throw cannot(what, 'its name has a quote, a backslash, a control character or a character beyond U+FFFF', { hint });

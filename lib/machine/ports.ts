@@ -17,13 +17,13 @@ interface WantedPort {
 export function portsOf({ display, gdb, network }: MachineDescription): readonly WantedPort[] {
   const [loopback, forwards] = ['127.0.0.1', network?.kind === 'user' ? network.forwards : []];
   return [
-    ...(gdb ? [{ host: loopback, port: gdb.port, purpose: 'gdb', hint: '--gdb PORT takes another port' }] : []),
+    ...(gdb ? [{ host: loopback, port: gdb.port, purpose: 'gdb', hint: '--gdb PORT selects another port' }] : []),
     ...(display?.kind === 'vnc'
-      ? [{ host: display.host, port: firstVncPort + display.number, purpose: 'VNC', hint: '--vnc N takes port 5900 + N' }]
+      ? [{ host: display.host, port: firstVncPort + display.number, purpose: 'VNC', hint: '--vnc N uses port 5900 + N' }]
       : []),
     ...forwards.map(({ hostPort }) => ({
       ...{ host: loopback, port: hostPort, purpose: 'the guest' },
-      hint: '--forward HOST:GUEST takes another port',
+      hint: '--forward HOST:GUEST selects another port',
     })),
   ];
 }

@@ -68,7 +68,7 @@ export async function baseRoot(request: BaseRequest, context: Context): Promise<
   }
   await markUsed(folder);
   const rows = readRows(await readFile(join(folder, 'tree.json'), 'utf8'));
-  if (!rows) throw cannot(`use the base ${request.name}`, `"${folder}" is damaged`, { hint: 'remove the folder; it is made again' });
+  if (!rows) throw cannot(`use the base ${request.name}`, `"${folder}" is damaged`, { hint: 'remove the folder; it is created again' });
   return new Map(rows.map((row) => [row[0], entryOf(row, join(folder, 'files'))]));
 }
 
@@ -96,7 +96,7 @@ function isRow(value: unknown): value is Row {
 export function baseFolder({ name, suite, lock, timestampSec, cacheDir }: BaseRequest): string {
   const archives = archivesFor(lock, `base ${name}`).map(({ path, sha256 }) => [path, sha256]);
   if (archives.length === 0) {
-    throw cannot(`make the base ${name}`, 'the lock has no package for it', { hint: 'fetch --update makes a new lock' });
+    throw cannot(`make the base ${name}`, 'the lock has no package for it', { hint: 'fetch --update creates a new lock' });
   }
   return join(cacheDir, 'bases', digestRecord({ version, suite, archives, timestampSec, leftOut, kept }).slice(0, 16));
 }

@@ -96,7 +96,7 @@ async function digestNames(files: FileFacts, sources: FileSources, timestampSec:
   for (const [path, fact] of Object.entries(files)) {
     if (!path.includes(digestWord) || 'append' in fact || 'source' in fact) continue;
     const entry = await entryOf(path, fact, sources, timestampSec);
-    if (entry.kind !== 'file') throw cannot(`name "${path}" after its content`, 'it is no file');
+    if (entry.kind !== 'file') throw cannot(`name "${path}" after its content`, 'it is not a file');
     named.set(path, path.replace(digestWord, digestBytes(contentBytes(entry.content)).slice(0, 32)));
   }
   return named;
@@ -175,12 +175,12 @@ async function hostFile(path: string, mode: number, owner: Owner): Promise<Entry
 }
 
 function makerOf(path: string, { host }: FileSources): FileMaker {
-  if (!host) throw new Error(`"${path}" is made with programs of the host, which this caller does not give`);
+  if (!host) throw new Error(`"${path}" is made with programs of the host, which this caller does not provide`);
   return host;
 }
 
 function pathOf(path: string, name: string, sources: FileSources): string {
   const source = sources.made(name);
-  if (source === undefined) throw cannot(`put "${path}" into the image`, `no component made "${name}"`);
+  if (source === undefined) throw cannot(`put "${path}" into the image`, `no component has the output "${name}"`);
   return source;
 }

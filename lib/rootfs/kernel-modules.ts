@@ -31,7 +31,7 @@ export async function kernelModules(
   if (!existsSync(folder)) {
     const modules = join(kernel, 'usr/lib/modules');
     const [release, ...others] = await readdir(modules).catch(() => []);
-    if (release === undefined || others.length > 0) throw cannot(what, 'the package has not the modules of one kernel');
+    if (release === undefined || others.length > 0) throw cannot(what, 'the package does not have the modules of exactly one kernel');
     const partial = `${folder}.partial-${process.pid}`;
     try {
       const depmod = await tool('depmod', pathOf(env));

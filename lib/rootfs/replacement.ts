@@ -68,5 +68,5 @@ export function goneWith({ original, stays = [] }: Replacement): readonly string
 export function refuseMissing(name: string, { program, links }: Multicall, listed: ReadonlySet<string>): void {
   const missing = Object.values(links).filter((one) => !listed.has(one));
   if (missing.length > 0)
-    throw cannot(`replace ${name}`, `${program} has no ${missing.join(', ')}`, { hint: 'it lists what it has with --list' });
+    throw cannot(`replace ${name}`, `${program} has no ${missing.join(', ')}`, { hint: 'it lists its commands with --list' });
 }

@@ -143,8 +143,11 @@ test('a command that nothing provides, a name that the program lacks and a file 
       'nothing provides "usr/bin/sort" of tools',
     ],
     [{ ...row, multicall: { ...multicall, links: { ...row.multicall?.links, 'usr/bin/tr': 'tr' } } }, 'new/multi has no tr'],
-    [{ ...row, multicall: { ...multicall, program: 'new/absent', links: row.multicall?.links ?? {} } }, 'no component made "new/absent"'],
-    [{ ...row, provides: { 'usr/bin/x': { made: 'new/x' } } }, 'no component made "new/x"'],
+    [
+      { ...row, multicall: { ...multicall, program: 'new/absent', links: row.multicall?.links ?? {} } },
+      'no component has the output "new/absent"',
+    ],
+    [{ ...row, provides: { 'usr/bin/x': { made: 'new/x' } } }, 'no component has the output "new/x"'],
     [{ ...row, stays: ['usr/bin/factor', 'usr/bin/nothing'] }, 'the original has no "usr/bin/nothing" that could stay'],
   ] as const) {
     assert.match((await failureOf(tree(replacement))).message, why);

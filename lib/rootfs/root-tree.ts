@@ -110,7 +110,7 @@ async function multicallEntries(
 ): Promise<readonly [string, Entry][]> {
   const { program, at, links } = multicall;
   const path = sources.made(program);
-  if (path === undefined) throw cannot(`replace ${name}`, `no component made "${program}"`);
+  if (path === undefined) throw cannot(`replace ${name}`, `no component has the output "${program}"`);
   const listed = await remembered<readonly string[]>(cacheDir, 'multicall', { path }, async () => {
     const hostPath = pathOf(env);
     const sandbox = await requireSandbox(wanted, hostPath, signal);

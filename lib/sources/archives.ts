@@ -101,11 +101,11 @@ function fetchFailure({ name, version }: LockedArchive, exitCode: number | null,
   const detail = stderr.trim();
   if (/no space left/i.test(detail)) return cannot(what, 'no space left on the device', { blame: 'host', detail });
   if (/404 +Not Found|File not found/i.test(detail)) {
-    return cannot(what, 'the archive no longer has it', { hint: 'fetch --update takes the versions that the archive has now', detail });
+    return cannot(what, 'the archive no longer has it', { hint: 'fetch --update locks the versions that the archive has now', detail });
   }
   if (/Hash Sum mismatch|unexpected size/i.test(detail) || exitCode === 0) {
     return cannot(what, 'its bytes are not those of the lock', {
-      hint: 'if you trust the mirror, fetch --update takes the digests of its signed index',
+      hint: 'if you trust the mirror, fetch --update locks the digests of its signed index',
       detail,
     });
   }

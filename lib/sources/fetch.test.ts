@@ -234,7 +234,7 @@ test('an edit that does not fit, a patch that does not apply and a stub of a rea
     ],
     [with_({ components: { tool: { ...tool, edits: [{ file: '../../x', from: 'a', to: '', why: '' }] } } }), 'it is outside of the source'],
     [with_({ components: { tool: { ...tool, series: 'patches/hello.diff' } } }), 'Cannot apply'],
-    [with_({ stubs: [{ name: 'leaf', version: '1.0.0' }] }), 'the archive has the real one'],
+    [with_({ stubs: [{ name: 'leaf', version: '1.0.0' }] }), 'the archive has the real crate'],
     [with_({ components: { other: { from: { crate: 'other' } } } }), 'no package of the lock has that crate'],
   ] as const) {
     assert.match((await failureOf(makeCrateFolder(request, context))).message, why);

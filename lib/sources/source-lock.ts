@@ -33,9 +33,9 @@ export async function readLock(path: string): Promise<SourceLock | undefined> {
   try {
     record = JSON.parse(text);
   } catch (error) {
-    throw cannotBecause(what, error, 'fetch --update writes it anew');
+    throw cannotBecause(what, error, 'fetch --update writes it again');
   }
-  if (!isLock(record)) throw cannot(what, 'it is not a lock of this version', { hint: 'fetch --update writes it anew' });
+  if (!isLock(record)) throw cannot(what, 'it is not a lock of this version', { hint: 'fetch --update writes it again' });
   return record;
 }
 

@@ -291,7 +291,7 @@ test('boot methods choose the profile, and the menu of GRUB is shown on request'
   const legacy = '[build]\nlinux_x86_legacy_boot = true\n[grub]\nboot_protocol = "linux"\n';
   assert.is(
     await chosen(legacy),
-    'Cannot build a bzImage: linux_x86_legacy_boot wants the entry of 32 bits, and bzImages are made for EFI here',
+    'Cannot build a bzImage: linux_x86_legacy_boot needs the 32-bit entry point, and bzImages have only that of EFI here',
   );
   await writeFile(manifest, before);
   const both = await build('--profile', 'iso', '--boot-method', 'direct-elf');

@@ -96,7 +96,7 @@ function bootProfile({ methods }: CheckoutFacts, { bootMethod, grubProtocol, fea
   const row = methods.find(fits);
   if (!row) throw new Error(`the page has no profile for the boot method ${bootMethod}`);
   if (row.protocol === 'linux' && linuxLegacyBoot) {
-    throw cannot('build a bzImage', 'linux_x86_legacy_boot wants the entry of 32 bits, and bzImages are made for EFI here', {
+    throw cannot('build a bzImage', 'linux_x86_legacy_boot needs the 32-bit entry point, and bzImages have only that of EFI here', {
       blame: 'usage',
       hint: '--grub-boot-protocol multiboot2 needs no EFI, or leave linux_x86_legacy_boot out',
     });

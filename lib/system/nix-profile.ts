@@ -13,7 +13,7 @@ export function nixBaseOf({ name, nixBase }: System, profile: string): { readonl
   const names = Object.keys(nixBase.profiles);
   const near = nearest(profile, names);
   const hint = near ? `did you mean ${near}?` : undefined;
-  throw cannot(what, `there its profiles are ${names.join(', ')}, and not "${profile}"`, { blame: 'usage', hint });
+  throw cannot(what, `with Nix its profiles are ${names.join(', ')}, and not "${profile}"`, { blame: 'usage', hint });
 }
 
 /**

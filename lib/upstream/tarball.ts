@@ -70,7 +70,7 @@ async function download({ name, source, host }: TarRequest, to: string, { signal
     return await download({ name, source, host, cacheDir: '' }, to, { signal, report });
   }
   if (exitCode === 22 || exitCode === 37) throw cannot(what, `the server does not have ${source.tar}`, { detail: stderr.trim() });
-  const hint = 'check the network, or name a copy with --mirror FROM=TO; what was fetched is kept';
+  const hint = 'check the network, or name a copy with --mirror FROM=TO; fetched sources are kept';
   throw cannot(what, 'its server cannot be reached', { blame: 'host', detail: stderr.trim(), hint });
 }
 

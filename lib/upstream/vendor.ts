@@ -109,10 +109,10 @@ function vendorFailure(name: string, stderr: string): Error {
     });
   }
   if (/needs to be updated|--locked was passed/.test(detail)) {
-    return cannot(what, 'its Cargo.lock does not fit its Cargo.toml', { detail, hint: 'upstream has to update its Cargo.lock' });
+    return cannot(what, 'its Cargo.lock does not match its Cargo.toml', { detail, hint: 'upstream has to update its Cargo.lock' });
   }
   if (/could not resolve host|connect|timed out|network|spurious/i.test(detail)) {
-    const hint = `check the network, or name a copy with --mirror ${registry}=URL; what was fetched is kept`;
+    const hint = `check the network, or name a copy with --mirror ${registry}=URL; fetched sources are kept`;
     return cannot(what, 'the registry or a git server cannot be reached', { blame: 'host', detail, hint });
   }
   return cannot(what, 'cargo vendor failed', { detail });

@@ -60,7 +60,7 @@ export async function storePlace(text: string, task: Task): Promise<StorePlace> 
   const from = task.args.text('from');
   if (from === undefined) return folderPlace(text, task);
   const name = isStoreName(text) ? text : storeNameOf(task.path(text))?.name;
-  if (name === undefined) throw cannot(`find "${text}" in "${from}"`, 'it is no store path', { blame: 'usage', hint: help });
+  if (name === undefined) throw cannot(`find "${text}" in "${from}"`, 'it is not a store path', { blame: 'usage', hint: help });
   const { cacheAt } = await optionalPart<CacheReading>(repository, 'binary-caches', `read the binary cache "${from}"`, ['cacheAt']);
   return { store: await cacheAt(from, task), name };
 }

@@ -22,7 +22,7 @@ export async function copy(task: Task, [from = '', given = '']: readonly string[
   const trusted = trustedKeys(task);
   if (trusted.length === 0) task.report({ kind: 'note', text: 'Signatures are not asked for: no --trusted-key is given.' });
   const name = isStoreName(given) ? given : basename(given);
-  if (!isStoreName(name)) throw cannot(`copy "${given}"`, 'it is no store path', { blame: 'usage', hint: help });
+  if (!isStoreName(name)) throw cannot(`copy "${given}"`, 'it is not a store path', { blame: 'usage', hint: help });
   const { infos, fetched } = await copyClosure(cache, { roots: [name], to: task.path(to), trusted }, task);
   const bytes = [...infos.values()].reduce((sum, { narSize }) => sum + narSize, 0);
   task.print(`${plural(infos.size, 'path')} (${formatBytes(bytes)}) in ${to}, ${fetched.length} of them new`);

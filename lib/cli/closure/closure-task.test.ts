@@ -90,7 +90,7 @@ test('packages, tree and why', async () => {
   assert.equal((await ran('tree', 'toy:rust')).lines, ['image', '└───uutils', '    └───libc6']);
   assert.equal((await ran('why', 'toy:rust', 'libc6')).lines, ['image', '└───uutils', '    └───libc6']);
   assert.equal((await ran('why', 'result', join(store, lib))).lines, [`${store}/${app}`, `└───${store}/${lib}`]);
-  assert.match(await said('why', 'toy:rust', 'coreutils'), '1 Cannot find "coreutils" in toy:rust: it holds no such thing');
+  assert.match(await said('why', 'toy:rust', 'coreutils'), '1 Cannot find "coreutils" in toy:rust: there is no such part in it');
   assert.match(await said('why', 'result', join(store, by)), /1 Cannot find ".*-lib-2.0" in result/);
 });
 
@@ -141,7 +141,7 @@ test('what is swapped may come from a cache, and is the same', async () => {
 test('an invalid cache and an invalid key are refused', async () => {
   assert.match(await said('copy', 'out', app, '--to', 'x'), /^1 Cannot use the binary cache ".*out": it has no nix-cache-info/);
   assert.match(await said('copy', 'cache', app, '--to', 'x', '--trusted-key', 'k'), /^2 Cannot use a public key/);
-  assert.match(await said('copy', 'cache', 'bin', '--to', 'x'), /^2 Cannot copy "bin": it is no store path/);
+  assert.match(await said('copy', 'cache', 'bin', '--to', 'x'), /^2 Cannot copy "bin": it is not a store path/);
   assert.match(await said('cache', 'result', '--to', 'x', '--secret-key', 'nowhere'), /^1 Cannot read ".*nowhere": it does not exist/);
 });
 

@@ -31,8 +31,8 @@ export const closureFlags = {
     value: 'OLD=NEW',
     help: 'replace: use NEW instead of OLD; the names must have the same length',
   },
-  cutoff: { type: 'string', multiple: true, value: 'PATH', help: 'replace: PATH stays as it is, whatever it refers to' },
-  whole: { type: 'boolean', help: 'replace: copy to DIR also what did not change, so that it has all that the new root needs' },
+  cutoff: { type: 'string', multiple: true, value: 'PATH', help: 'replace: do not change PATH, whatever it refers to' },
+  whole: { type: 'boolean', help: 'replace: also copy unchanged paths to DIR, so that it has the whole closure of the new root' },
   'trusted-key': {
     type: 'string',
     multiple: true,

@@ -71,7 +71,7 @@ export async function copyTasks({ root, folder, tasks, examples, parts }: CopyRe
     const named = own.map(({ path, state }) => `${join(copyName, path)}: ${state}`).join('\n');
     throw cannot(`copy into "${folder}"`, `files there would be overwritten (${own.length})`, {
       detail: named,
-      hint: '--update FOLDER takes what is newer and leaves these alone',
+      hint: '--update FOLDER copies newer files and does not change these',
     });
   }
   await writeAll({ root, target, origin: before, closure, changes }, wanted);
@@ -176,7 +176,7 @@ async function existingOrigin(target: string): Promise<Origin> {
   if (origin) return origin;
   throw cannot(`look at the copy in "${dirname(target)}"`, `it has no ${copyName}/${originName}`, {
     blame: 'usage',
-    hint: 'npx zx tasks/copy.ts TASK... FOLDER makes a copy',
+    hint: 'npx zx tasks/copy.ts TASK... FOLDER creates a copy',
   });
 }
 

@@ -32,7 +32,7 @@ export async function readOrigin(folder: string): Promise<Origin | undefined> {
   if (text === undefined) return undefined;
   const fields = parseJsonFields(text, path);
   const files = fields.table('files');
-  if (fields.value('format') !== 1 || !files) throw cannot(`read "${path}"`, 'it is no record of a copy');
+  if (fields.value('format') !== 1 || !files) throw cannot(`read "${path}"`, 'it is not the record of a copy');
   const digests = files.names().map((name) => {
     if (posix.isAbsolute(name) || posix.normalize(name).startsWith('..')) throw files.bad(name, 'it leaves the copy');
     const digest = files.value(name);

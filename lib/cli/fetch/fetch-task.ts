@@ -20,21 +20,21 @@ import { cacheDirOf, repository } from '../task.ts';
 import type { Task } from '../task.ts';
 
 export const fetchFlags = {
-  update: { type: 'boolean', help: 'take the versions that archives and branches have now, and write sources.lock anew' },
+  update: { type: 'boolean', help: 'use the versions that archives and branches have now, and write a new sources.lock' },
   cookbook: {
     type: 'string',
     value: 'DIR',
     help: 'fetch the sources of the recipes of this cookbook; DIR/sources.lock has their revisions',
   },
-  'dry-run': { type: 'boolean', help: 'report what would be downloaded, and download nothing' },
+  'dry-run': { type: 'boolean', help: 'print the downloads, and download nothing' },
   mirror: {
     type: 'string',
     value: 'FROM=TO',
     multiple: true,
-    help: 'fetch from TO what would be fetched from FROM (prefixes of addresses; the longest wins); crates-io=URL names an index of crates',
+    help: 'replace the prefix FROM of addresses by TO (the longest wins); crates-io=URL names an index of crates',
   },
   cache: { type: 'string', value: 'DIR', help: 'where archives and unpacked sources are kept' },
-  json: { type: 'boolean', help: 'print what was fetched as one JSON object, as the last line' },
+  json: { type: 'boolean', help: 'print the fetched sources as one JSON object, as the last line' },
   quiet: { type: 'boolean', help: 'no progress' },
 } as const satisfies Record<string, Flag>;
 
@@ -112,7 +112,7 @@ function updateLines({ name, from, to, history }: UpstreamUpdate): readonly stri
   const rewritten = descends === false ? ' (its history was rewritten)' : '';
   const rows = (commits ?? []).slice(0, printedCommits).map(({ rev, date, subject }) => `    ${rev.slice(0, 12)} ${date} ${subject}`);
   const more = (commits?.length ?? 0) > printedCommits ? [`    and ${(commits?.length ?? 0) - printedCommits} more`] : [];
-  const unknown = commits === undefined ? ['    the server does not give the commits between'] : [];
+  const unknown = commits === undefined ? ['    the server does not send the commits between them'] : [];
   return [`${name}: ${from.slice(0, 12)} -> ${to.slice(0, 12)}${rewritten}`, ...rows, ...more, ...unknown];
 }
 

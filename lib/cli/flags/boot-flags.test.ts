@@ -76,7 +76,7 @@ test('a snapshot has its machine: flags that would change it are refused, and a 
     [['redox', '--restore', 'x'], '"redox" cannot change it'],
     [['--restore', 'x', '--cpus', '2'], '--cpus cannot change it'],
     [['--restore', 'x', '--forward', '1:2'], '--forward cannot change it'],
-    [['--restore', 'x'], 'Cannot go on from "x"'],
+    [['--restore', 'x'], 'Cannot continue from "x"'],
   ] as const) {
     const { task } = puppetTask(flags, words, '/here');
     assert.match(String(await orderedOrRestored(task, project).catch((reason: unknown) => reason)), sentence);

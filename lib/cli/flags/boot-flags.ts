@@ -34,9 +34,9 @@ export const machineFlags = {
   vmm: {
     type: 'string',
     value: 'auto|qemu|cloud-hypervisor',
-    help: 'what runs the machine (default: auto in run.ts, which prefers Cloud Hypervisor where it suits; else qemu)',
+    help: 'the program that runs the machine (default: auto in run.ts, which prefers Cloud Hypervisor if it is suitable; otherwise qemu)',
   },
-  accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
+  accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto uses KVM if a probe shows that it works' },
   ...machineChanges,
   cache: { type: 'string', value: 'DIR', help: 'the cache directory; it remembers whether KVM works' },
 } as const satisfies Record<string, Flag>;
@@ -48,7 +48,7 @@ export const verdictFlags = {
   reboots: {
     type: 'string',
     value: 'N',
-    help: 'the machine may start over N times after it has said so (default 1); further times are a boot loop',
+    help: 'the machine may announce N restarts (default 1); further ones are a boot loop',
   },
   grace: { type: 'string', value: 'S', help: 'read on for S seconds after the prompt (default 2)' },
   'no-ask': {
@@ -63,7 +63,7 @@ export const verdictFlags = {
 export const loginFlag = {
   type: 'string',
   value: 'USER[:PASSWORD]',
-  help: 'with a command in the guest: who logs in (default: as the page says); an empty text if the console has a shell without a login',
+  help: 'with a command in the guest: the user who logs in (default: that of the page); an empty text if the console has a shell without a login',
 } as const satisfies Flag;
 
 /** The part of a system that is booted. */
@@ -183,7 +183,7 @@ export async function machineOfCheckout(
     (flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0,
   );
   if (other !== undefined) {
-    const why = `--osdk-machine takes the machine of OSDK.toml as it is, and --${other} changes that of the page`;
+    const why = `--osdk-machine uses the machine of OSDK.toml unchanged, and --${other} changes that of the page`;
     throw cannot('read the command line', why, { blame: 'usage', hint: 'give one of them' });
   }
   const { osdkMachine } = await optionalPart<OsdkMachine>(repository, 'osdk-machine', 'run the machine of an OSDK.toml', ['osdkMachine']);
@@ -197,10 +197,14 @@ function schemed({ name, machine, schemes = {} }: BootTarget['system'], wanted: 
   if (scheme) return { ...machine, ...scheme.machine };
   const names = Object.keys(schemes);
   const near = nearest(wanted, names);
-  throw cannot(`run ${name} by the scheme "${wanted}"`, names.length === 0 ? 'its page has none' : `its schemes are ${names.join(', ')}`, {
-    blame: 'usage',
-    hint: near && `did you mean ${near}?`,
-  });
+  throw cannot(
+    `run ${name} by the scheme "${wanted}"`,
+    names.length === 0 ? 'its page has no schemes' : `its schemes are ${names.join(', ')}`,
+    {
+      blame: 'usage',
+      hint: near && `did you mean ${near}?`,
+    },
+  );
 }
 
 /** The console of a reference kernel is judged by its own rules, and written to a separate file. */
@@ -240,12 +244,12 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
     throw cannot('read the command line', why, { blame: 'usage' });
   }
   const folder = path(given);
-  const what = `go on from "${given}"`;
+  const what = `continue from "${given}"`;
   const text = await readFile(join(folder, 'machine.json'), 'utf8').catch((error: unknown) => {
-    throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER makes one');
+    throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER creates one');
   });
   const { machine: recorded, image, accelerator, monitor } = await snapshotRecord(what, text);
-  if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore takes it' });
+  if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore can use it' });
   const cacheDir = cacheDirOf({ args, host, path });
   const { gdb: _gdb, ...machine } = recorded;
   const gdb = gdbOf(args);
@@ -260,7 +264,7 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
 async function snapshotRecord(what: string, text: string): Promise<MachineRecord> {
   const record = parseRecord(text);
   if (!record)
-    throw cannot(what, 'its machine.json is not the record of a machine', { hint: 'npx zx tasks/vm.ts snapshot FOLDER makes one' });
+    throw cannot(what, 'its machine.json is not the record of a machine', { hint: 'npx zx tasks/vm.ts snapshot FOLDER creates one' });
   const { complaintAbout } = await import('../../core/schema.ts'); // most runs restore nothing
   const { machine } = await import('../../system/check/machine-schema.ts');
   const complaint = complaintAbout(machine, record.machine);

@@ -17,6 +17,6 @@ export const buildFlags = {
   ...passwordFlags,
   component: { type: 'string', value: 'C', help: 'build only this component or recipe, and no image' },
   ...configurationFlags,
-  'dry-run': { type: 'boolean', help: 'say what would be built, and build nothing' },
+  'dry-run': { type: 'boolean', help: 'print the plan, and build nothing' },
   ...compilerFlags,
 } as const satisfies Record<string, Flag>;

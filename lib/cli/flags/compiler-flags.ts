@@ -8,7 +8,7 @@ import type { Allowance, Allowances, CompileOptions } from '../../crates/compile
 
 /** Flags of all compiling tasks. */
 export const compilerFlags = {
-  toolchain: { type: 'string', value: 'T', help: 'a toolchain by rustup name, channel or folder (default: what rustup would take)' },
+  toolchain: { type: 'string', value: 'T', help: 'a toolchain by rustup name, channel or folder (default: as with rustup)' },
   'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library, for build-std' },
   env: {
     type: 'string',
@@ -22,14 +22,14 @@ export const compilerFlags = {
     multiple: true,
     help: 'let a package use the network in its build script, or read PATH',
   },
-  jobs: { type: 'string', value: 'N', help: `how many compilers run at once (default ${availableParallelism()} here)` },
+  jobs: { type: 'string', value: 'N', help: `number of compilers that run at once (default ${availableParallelism()} here)` },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
   'no-sandbox': { type: 'boolean', help: 'run compilers and build scripts without bubblewrap' },
-  explain: { type: 'boolean', help: 'say for each unit that has to be built what changed since its last result' },
+  explain: { type: 'boolean', help: 'print for each unit that is built what changed since its last result' },
   timings: { type: 'string', value: 'FILE', help: 'write the timeline of the build as an HTML page' },
   json: { type: 'boolean', help: 'print one JSON object as the last line of standard output' },
   quiet: { type: 'boolean', help: 'no progress, only errors and results' },
-  verbose: { type: 'boolean', help: 'also show what build scripts print' },
+  verbose: { type: 'boolean', help: 'also show the output of build scripts' },
 } as const satisfies Record<string, Flag>;
 
 /** Reports at the end of a build that it had no sandbox. */
@@ -87,7 +87,7 @@ export function parseAllowances(words: readonly string[], absolute: (path: strin
   for (const word of words) {
     const at = word.indexOf('=');
     const [name, what] = [word.slice(0, at), word.slice(at + 1)];
-    if (at < 1 || what === '') throw cannot(`allow "${word}"`, 'it does not say to which package what is allowed', usage);
+    if (at < 1 || what === '') throw cannot(`allow "${word}"`, 'it must be NAME=PATH or NAME=net', usage);
     const { network, paths } = allowances[name] ?? { network: false, paths: [] };
     allowances[name] = what === 'net' ? { network: true, paths } : { network, paths: [...paths, absolute(what)] };
   }

@@ -34,7 +34,7 @@ const deviceFlags = {
   disk: {
     type: 'string',
     value: 'FILE',
-    help: "a second disk, which the guest may write: an installer's target. An empty one of 2 GiB is made if the file does not exist",
+    help: "a second disk, which the guest may write: an installer's target. An empty one of 2 GiB is created if the file does not exist",
   },
   share: {
     type: 'string',
@@ -58,13 +58,13 @@ export const gdbFlags = {
     implied: { value: defaultGdbPort, follows: (word) => /^\d+$/.test(word) },
     help: `a server for gdb on this host's loopback (default port ${defaultGdbPort})`,
   },
-  'gdb-wait': { type: 'boolean', help: 'with --gdb: the machine starts when gdb lets it' },
+  'gdb-wait': { type: 'boolean', help: 'with --gdb: the machine starts when gdb starts it' },
 } as const satisfies Record<string, Flag>;
 
 export const machineChanges = {
-  cpus: { type: 'string', value: 'N', help: "how many processors, in place of the system's wish" },
-  memory: { type: 'string', value: 'SIZE', help: "how much memory (512M, 2G), in place of the system's wish" },
-  'max-cpus': { type: 'string', value: 'N', help: 'room for N processors, so that tasks/vm.ts can add some and take memory' },
+  cpus: { type: 'string', value: 'N', help: "number of processors, instead of the system's" },
+  memory: { type: 'string', value: 'SIZE', help: "size of the memory (512M, 2G), instead of the system's" },
+  'max-cpus': { type: 'string', value: 'N', help: 'space for N processors, so that tasks/vm.ts can add some and take memory' },
   kernel: {
     type: 'string',
     value: 'FILE|NAME',
@@ -74,7 +74,7 @@ export const machineChanges = {
   append: { type: 'string', value: 'TEXT', help: "the kernel's command line, with --kernel" },
   net: { type: 'boolean', help: "a network with the monitor's NAT" },
   forward: { type: 'string', multiple: true, value: 'HOST:GUEST', help: 'the same, and a TCP port of this host that leads into the guest' },
-  tap: { type: 'string', value: 'NAME', help: 'a network through this TAP device (tasks/net.ts up makes one)' },
+  tap: { type: 'string', value: 'NAME', help: 'a network through this TAP device (tasks/net.ts up creates one)' },
   ...deviceFlags,
   'debug-exit': { type: 'string', value: 'N', help: 'isa-debug-exit at port 0xf4: a guest that writes N there has booted' },
 } as const satisfies Record<string, Flag>;
@@ -123,7 +123,7 @@ const longestCommandLine = 4095;
 function kernelOf(args: CommandLine, path: (text: string) => string): DirectKernel | undefined {
   const [image, initrd, commandLine] = ['kernel', 'initrd', 'append'].map((flag) => args.text(flag));
   if (commandLine !== undefined && Buffer.byteLength(commandLine) > longestCommandLine) {
-    const why = `it has ${Buffer.byteLength(commandLine)} bytes, and kernels take ${longestCommandLine}`;
+    const why = `it has ${Buffer.byteLength(commandLine)} bytes, and the limit of kernels is ${longestCommandLine}`;
     throw cannot('use --append', why, { blame: 'usage' });
   }
   if (image !== undefined)

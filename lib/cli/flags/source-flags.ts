@@ -7,7 +7,7 @@ export const sourceFlags = {
     type: 'string',
     value: 'NAME=DIR',
     multiple: true,
-    help: 'take your own folder as the source of a component or recipe, or FILE.pkgar as that of a recipe of a binary package',
+    help: 'use your own folder as the source of a component or recipe, or FILE.pkgar as that of a recipe of a binary package',
   },
 } as const satisfies Record<string, Flag>;
 

@@ -306,6 +306,6 @@ export function cfgHolds(text: string, cfgs: readonly string[]): boolean {
   };
   take('cfg');
   const values = list();
-  if (values.length !== 1 || at < words.length) throw refuse('one condition is wanted');
+  if (values.length !== 1 || at < words.length) throw refuse('expected one condition');
   return values[0] === true;
 }

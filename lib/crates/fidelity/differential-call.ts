@@ -15,9 +15,13 @@ interface Row {
 export const argumentRows: readonly Row[] = [
   { what: /^--json=.*/, reason: 'how rustc talks to its caller; nothing that it makes depends on it' },
   { what: /^--diagnostic-width=.*/, reason: 'as above: the width of a terminal' },
-  { what: /^-C metadata=[0-9a-f]{16}$/, becomes: '-C metadata=#', reason: 'a name for the unit; cargo takes in the path of the checkout' },
+  {
+    what: /^-C metadata=[0-9a-f]{16}$/,
+    becomes: '-C metadata=#',
+    reason: 'a name for the unit; in cargo it depends on the path of the checkout',
+  },
   { what: /^-C extra-filename=-[0-9a-f]{16}$/, becomes: '-C extra-filename=-#', reason: 'as above' },
-  { what: /^--out-dir .*/, reason: 'where the caller wants files' },
+  { what: /^--out-dir .*/, reason: 'where the caller puts files' },
   { what: /^-C incremental=.*/, becomes: '-C incremental=#', reason: 'where the caller keeps incremental state' },
   {
     what: /^-C split-debuginfo=unpacked$/,
@@ -33,7 +37,7 @@ export const variableRows: readonly Row[] = [
   { what: /^CARGO_BIN_EXE_[^=]*-[^=]*=/, reason: 'that shell drops variables whose name has a dash' },
   { what: /^(RUSTC_WORKSPACE_WRAPPER|CLIPPY_ARGS)=/, reason: 'what cargo clippy starts cargo with, so that all calls have it' },
   { what: /^RUSTC_WRAPPER=/, reason: 'the wrapper that writes them down' },
-  { what: /^(CARGO_MAKEFLAGS|MAKEFLAGS|MFLAGS|NUM_JOBS)=/, reason: 'how many may run at once; no result depends on it' },
+  { what: /^(CARGO_MAKEFLAGS|MAKEFLAGS|MFLAGS|NUM_JOBS)=/, reason: 'number of concurrent processes; no result depends on it' },
   {
     what: /^(RUSTC|RUSTDOC)=/,
     reason: 'the programs of the toolchain: cargo passes the word by which it was configured, Bloomery their place',

@@ -128,7 +128,7 @@ async function hidingUnstable(cargo: Cargo, project: Project, sandbox: Sandbox, 
   }
   if (!program) {
     throw cannot(`plan "${project.dir}"`, 'its configuration has a table [unstable], which a stable cargo ignores', {
-      hint: 'install bubblewrap, which hides it from cargo, or take the table out of .cargo/config.toml',
+      hint: 'install bubblewrap, which hides it from cargo, or remove the table from .cargo/config.toml',
     });
   }
   context.signal.throwIfAborted();

@@ -46,7 +46,7 @@ const linkArgKinds: ReadonlyMap<string, LinkArg['for']> = new Map<string, LinkAr
 );
 
 /** Cargo refuses this too: a crate could otherwise enable unstable features on a stable compiler. */
-const bootstrapWarning = 'it wants to set RUSTC_BOOTSTRAP, which is reserved for the user; it is not set';
+const bootstrapWarning = 'it tries to set RUSTC_BOOTSTRAP, which is reserved for the user; it is not set';
 
 /** Parses a script's output. A key or value that cargo refuses is a Failure that names the package. */
 export function parseDirectives(stdout: string, packageName: string): Directives {
@@ -73,7 +73,7 @@ export function parseDirectives(stdout: string, packageName: string): Directives
     const refuse = (why: string): Error => cannot(`run the build script of ${packageName}`, `${why}: "${trimmed(line)}"`);
     const split = (text: string): readonly [string, string] => {
       const at = text.indexOf('=');
-      if (at < 0) throw refuse('NAME=VALUE is wanted');
+      if (at < 0) throw refuse('expected NAME=VALUE');
       return [text.slice(0, at), text.slice(at + 1)];
     };
     const [key, value] = split(rest);
@@ -141,7 +141,7 @@ const newSyntaxSince = '1.77.0';
 export function scriptRefusal(directives: Directives, owner: Package, release: string): Error | undefined {
   if (directives.errors.length > 0) {
     const detail = directives.errors.map((error) => `error: ${error}`).join('\n');
-    return cannot(`build ${owner.name}`, 'its build script says so', { detail });
+    return cannot(`build ${owner.name}`, 'its build script reported an error', { detail });
   }
   const refused = whatIsRefused(directives, owner, release);
   return refused && cannot(`run the build script of ${owner.name}`, refused.why, { hint: refused.hint });
@@ -153,16 +153,17 @@ function whatIsRefused(
   release: string,
 ): { readonly why: string; readonly hint?: string } | undefined {
   if (wantsBootstrap && !/nightly|dev/.test(release)) {
-    return { why: 'it wants to set RUSTC_BOOTSTRAP, which a crate may not', hint: 'a nightly toolchain builds it: --toolchain nightly' };
+    return { why: 'it tries to set RUSTC_BOOTSTRAP, which a crate may not', hint: 'a nightly toolchain builds it: --toolchain nightly' };
   }
   if (newSyntax && rustVersion !== '' && compareReleases(rustVersion, newSyntaxSince) < 0) {
-    return { why: `it says cargo::KEY=VALUE, which ${rustVersion}, its package's rust-version, does not know` };
+    return { why: `it prints cargo::KEY=VALUE, which ${rustVersion}, its package's rust-version, does not support` };
   }
   for (const { for: whom } of linkArgs) {
     if (typeof whom === 'object') {
-      if (!bins.includes(whom.bin)) return { why: `it has arguments for a program "${whom.bin}", and its package has none of that name` };
+      if (!bins.includes(whom.bin))
+        return { why: `it has arguments for a program "${whom.bin}", and its package has no program of that name` };
     } else if (whom in kindOf && !kinds.includes(kindOf[whom] ?? '')) {
-      return { why: `it has arguments for ${whom}, and its package has none` };
+      return { why: `it has arguments for ${whom}, and its package has no such target` };
     }
   }
   return undefined;

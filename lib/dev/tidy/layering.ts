@@ -49,9 +49,7 @@ export const layering: Rule = (file) => {
   if (room === undefined) return [];
   const relative = importsOf(file.text).filter(({ name }) => name.startsWith('.'));
   const bare = relative.filter(({ name }) => !name.endsWith('.ts'));
-  const endings = bare.map(({ name, line }) =>
-    complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`),
-  );
+  const endings = bare.map(({ name, line }) => complaint(file, line, `"${name}" has no .ts at its end; Node does not complete imports`));
   const below = roomsBelow[room];
   if (!below) return [complaint(file, 1, `"${room}" is not a room of lib/; the rooms are ${Object.keys(roomsBelow).join(', ')}`)];
   if (isTest(file.path)) return endings;

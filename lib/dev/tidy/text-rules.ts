@@ -11,7 +11,7 @@ const taskLines = { least: 15, most: 60 } as const;
 export const header: Rule = (file) => {
   const lines = file.text.split('\n');
   const first = lines[0]?.startsWith('#!') ? lines[1] : lines[0];
-  return /^(\/\/ \S|\/\*)/.test(first ?? '') ? [] : [complaint(file, 1, 'it should open with a comment that says what it is')];
+  return /^(\/\/ \S|\/\*)/.test(first ?? '') ? [] : [complaint(file, 1, 'it should begin with a comment that describes it')];
 };
 
 export const length: Rule = (file) => {
@@ -39,11 +39,11 @@ export const ending: Rule = (file) => {
 const vagueNames = /(^|\/)(index|utils?|types|helpers?|common|misc)\.ts$/;
 
 export const naming: Rule = (file) =>
-  vagueNames.test(file.path) ? [complaint(file, 1, 'its name says nothing; name the one thing that it has')] : [];
+  vagueNames.test(file.path) ? [complaint(file, 1, 'its name is vague; name the one thing that it contains')] : [];
 
 /** A test file without this call passes without running any test. */
 export const testRun: Rule = (file) =>
-  isTest(file.path) && !/^\w+\.run\(\);$/m.test(codeOf(file.text)) ? [complaint(file, 1, 'a test file says test.run();')] : [];
+  isTest(file.path) && !/^\w+\.run\(\);$/m.test(codeOf(file.text)) ? [complaint(file, 1, 'a test file must call test.run();')] : [];
 
 const places: readonly { pattern: RegExp; what: string }[] = [
   { pattern: /(?<![\w.])\/(?:work|root|home\/\w+)\/\w/g, what: 'a path of one machine' },

@@ -35,7 +35,7 @@ export function startable(kernel: Buffer, protocol: DirectProtocol): Buffer {
   if (protocol === 'pvh') {
     if (!hasPvhEntry(kernel)) throw cannot(what, 'it has no Xen note with a PVH entry', { hint: 'build it with the feature pvh_boot' });
     if (hasMultibootHeader(kernel))
-      throw cannot(what, 'it has a Multiboot header too, and QEMU would take that', { hint: 'leave the header out' });
+      throw cannot(what, 'it has a Multiboot header too, and QEMU would use that', { hint: 'leave the header out' });
     return kernel;
   }
   if (!hasMultibootHeader(kernel))

@@ -84,7 +84,7 @@ function segmentsOf(setup: Buffer): readonly Segment[] {
     segments.push(segment);
   }
   const [, text, readOnly, data] = segments;
-  if (segments.length !== 4 || !text || !readOnly || !data) throw unusable(`it has ${segments.length} segments, where four are wanted`);
+  if (segments.length !== 4 || !text || !readOnly || !data) throw unusable(`it has ${segments.length} segments instead of four`);
   const { isExecutable, isWritable } = segmentKind;
   if (!(text.flags & isExecutable) || readOnly.flags & (isExecutable | isWritable) || !(data.flags & isWritable)) {
     throw unusable('its segments are not the header, code, constants and data');
@@ -95,7 +95,7 @@ function segmentsOf(setup: Buffer): readonly Segment[] {
     [readOnly, data],
   ] as const) {
     if (after.address % pageBytes !== 0 || after.address < before.address + before.bytes)
-      throw unusable('its segments do not begin on pages of their own');
+      throw unusable('its segments do not begin on separate pages');
   }
   return segments;
 }
@@ -111,7 +111,7 @@ function checkRelocations(setup: Buffer): void {
     for (let one = at; one < at + bytes; one += relocation.bytes) {
       const kind = setup.readUInt32LE(one + 8);
       if (kind === relocation.relative) continue;
-      throw unusable(`it has a relocation of type ${kind}, and moves only addresses of its own (type ${relocation.relative})`);
+      throw unusable(`it has a relocation of type ${kind}, and it applies only relative ones (type ${relocation.relative})`);
     }
   }
 }

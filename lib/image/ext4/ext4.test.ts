@@ -169,7 +169,7 @@ test('too small a file system and a name that debugfs cannot take leave nothing'
   const big = fileTree([['big', file(Buffer.alloc(9 * MiB, 'b'))]]);
   for (const [of, why] of [
     [big, /^Cannot fill the ext4 "nixos": its 8 MiB are too small$/],
-    [fileTree([['a\nb', file('')]]), /debugfs takes no line ends in names$/],
+    [fileTree([['a\nb', file('')]]), /debugfs does not support line ends in names$/],
   ] as const) {
     const failure = await make('small.img', of, { table: 'none', sizeBytes: 8 * MiB }).catch((error: unknown) => error);
     assert.instance(failure, Failure);

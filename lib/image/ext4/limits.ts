@@ -22,7 +22,7 @@ export const lostAndFound = 'lost+found';
 export function refuseForExt4(tree: FileTree, label: string): void {
   const labelBytes = Buffer.byteLength(label);
   if (labelBytes > longest.label || /[\0\n]/.test(label)) {
-    const why = `its label has ${labelBytes} bytes, and an ext4 takes ${longest.label} on one line`;
+    const why = `its label has ${labelBytes} bytes, and the limit of ext4 is ${longest.label} on one line`;
     throw cannot(`make the ext4 "${label}"`, why, { hint: "change the partition's label on the page" });
   }
   for (const { first, others } of linkedNames(tree.entries)) {
@@ -36,13 +36,13 @@ export function refuseForExt4(tree: FileTree, label: string): void {
       throw cannot(what, `its extended attributes need ${needed} bytes, and an ext4 has a block with ${xattrBlock.bytes} for them`);
     }
     const nameBytes = Buffer.byteLength(nameOf(path));
-    if (nameBytes > longest.name) throw cannot(what, `its name has ${nameBytes} bytes, and an ext4 takes ${longest.name}`);
-    if (/[\n\r]/.test(path)) throw cannot(what, 'debugfs takes no line ends in names');
+    if (nameBytes > longest.name) throw cannot(what, `its name has ${nameBytes} bytes, and the limit of ext4 is ${longest.name}`);
+    if (/[\n\r]/.test(path)) throw cannot(what, 'debugfs does not support line ends in names');
     if (path === lostAndFound && entry.kind !== 'directory') throw cannot(what, 'an ext4 has a directory of that name');
     if (entry.kind !== 'symlink') continue;
     const targetBytes = Buffer.byteLength(entry.target);
-    if (targetBytes > longest.target) throw cannot(what, `its target has ${targetBytes} bytes, and an ext4 takes ${longest.target}`);
-    if (/[\n\r]/.test(entry.target)) throw cannot(what, 'debugfs takes no line ends in targets of links');
+    if (targetBytes > longest.target) throw cannot(what, `its target has ${targetBytes} bytes, and the limit of ext4 is ${longest.target}`);
+    if (/[\n\r]/.test(entry.target)) throw cannot(what, 'debugfs does not support line ends in targets of links');
   }
 }
 

@@ -241,7 +241,7 @@ function* extentRuns(node: Buffer, depth: number | undefined, map: BlockMap): Ge
   const ownDepth = node.readUInt16LE(6);
   const fits = extent.headerBytes + entries * extent.entryBytes <= node.length && ownDepth <= extent.mostDepth;
   const expected = depth === undefined || (ownDepth === depth && entries > 0);
-  if (node.readUInt16LE(0) !== extent.magic || !fits || !expected) throw map.bad('its tree of extents is no tree');
+  if (node.readUInt16LE(0) !== extent.magic || !fits || !expected) throw map.bad('its tree of extents is not a tree');
   for (let i = 0; i < entries; i++) {
     const entry = node.subarray(extent.headerBytes + i * extent.entryBytes);
     if (ownDepth > 0) {

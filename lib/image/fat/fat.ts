@@ -52,7 +52,7 @@ export async function writeFat(
   refuseFatLabel(label);
   fatTime(timestampSec);
   if (sizeBytes < leastBytes) {
-    const why = `its ${formatBytes(sizeBytes)} are too small for a file system, which takes ${formatBytes(leastBytes)}`;
+    const why = `its ${formatBytes(sizeBytes)} are too small for a file system, which needs ${formatBytes(leastBytes)}`;
     throw cannot(`make the FAT "${label}"`, why, { hint: 'make the partition larger' });
   }
   const mkfs: ToolCall['argv'] = ['mkfs.vfat', ...mkfsWords(options), imagePath, String(Math.floor(sizeBytes / KiB))];

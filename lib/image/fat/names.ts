@@ -30,7 +30,7 @@ export function refuseForFat(tree: FileTree): void {
       throw cannot(what, 'FAT allows no control characters, none of " * : < > ? \\ | and no dot or blank at the end of a name');
     }
     const units = nameOf(path).length;
-    if (units > longestName) throw cannot(what, `its name has ${units} UTF-16 units, and FAT takes ${longestName}`);
+    if (units > longestName) throw cannot(what, `its name has ${units} UTF-16 units, and the limit of FAT is ${longestName}`);
     if (entry.kind === 'file' && contentSize(entry.content) > largestFile) {
       throw cannot(what, `it has ${formatBytes(contentSize(entry.content))}, and a file in a FAT has less than 4 GiB`);
     }
@@ -44,7 +44,8 @@ export function refuseForFat(tree: FileTree): void {
 export function refuseFatLabel(label: string): void {
   const what = `make the FAT "${label}"`;
   const hint = "change the partition's label on the page";
-  if (label.length > longestLabel) throw cannot(what, `its label has ${label.length} letters, and a FAT takes ${longestLabel}`, { hint });
+  if (label.length > longestLabel)
+    throw cannot(what, `its label has ${label.length} letters, and the limit of FAT is ${longestLabel}`, { hint });
   if (!/^[\x21-\x7e][\x20-\x7e]*$/.test(label) || /["*+,./:;<=>?[\\\]|]/.test(label)) {
     throw cannot(what, 'its label may have letters of ASCII, digits, blanks and signs, and none of " * + , . / : ; < = > ? [ \\ ] |', {
       hint,

@@ -64,7 +64,7 @@ test('a bootstrap program that is not ELF is refused', () => {
 
 test('damage is refused with the path, whichever byte is hit', () => {
   const good = writeInitfs(tree, undefined, { generation: 'older', timestampSec: 0 });
-  assert.throws(() => readInitfs(good.subarray(0, good.length - 1)), /Cannot read the initfs: it says that it has \d+ bytes/);
+  assert.throws(() => readInitfs(good.subarray(0, good.length - 1)), /Cannot read the initfs: its header has a size of \d+ bytes/);
   const table = Buffer.from(good).readUInt32LE(8);
   const damaged = Buffer.from(good);
   damaged.writeUInt32LE(0xffff_0000, table + 20 + 8);

@@ -130,7 +130,8 @@ export function readInitfs(image: Uint8Array): Initfs {
   const header = decodeInitfsHeader(bytes);
   if (!header) throw cannot('read the initfs', 'it does not begin with an initfs header');
   const { sizeBytes } = header;
-  if (sizeBytes > bytes.length) throw cannot('read the initfs', `it says that it has ${sizeBytes} bytes, and there are ${bytes.length}`);
+  if (sizeBytes > bytes.length)
+    throw cannot('read the initfs', `its header has a size of ${sizeBytes} bytes, but there are ${bytes.length}`);
   const within = (path: string, offset: number, length: number): Buffer => {
     const end = offset + length;
     if (end > sizeBytes) throw cannot(`read "${path}"`, `it leads to bytes ${offset} to ${end}, beyond the end of the initfs`);

@@ -189,7 +189,7 @@ export function chosenVolumes({ volumes, path }: OpenImage, only: string | undef
   if (chosen.length > 0) return chosen;
   const names = volumes.map(({ name }) => name);
   const near = nearest(only, names);
-  const why = names.join('') === '' ? 'it has none' : `its partitions are ${names.join(', ')}`;
+  const why = names.join('') === '' ? 'it has no partitions with names' : `its partitions are ${names.join(', ')}`;
   throw cannot(`find partition "${only}" in "${path}"`, why, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
 }
 

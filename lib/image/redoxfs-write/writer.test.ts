@@ -255,7 +255,7 @@ test('a damaged block is reported by the path it belongs to', async () => {
   fs.close();
   flipByte(record * 4096 + 123);
   const { findings } = await verifyRedoxfs(image, 0, context);
-  const why = `block ${record} does not have the hash its pointer says`;
+  const why = `block ${record} does not have the hash of its pointer`;
   assert.equal(findings, [{ path: 'usr/bin/x', why }]);
   const again = openRedoxfs(image, 0);
   const damaged = entryAt(again, 'usr/bin/x');

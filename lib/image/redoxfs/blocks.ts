@@ -143,7 +143,7 @@ export class RedoxfsBlocks {
     const onDisk = readBlocks(this.fd, this.startBytes + index * blockBytes, bytesOfLevel(level));
     if (!onDisk) throw damaged(path, `block ${index} is beyond the end of the image`);
     const bytes = this.reading.cipher?.decrypted(index, onDisk) ?? onDisk;
-    if (seahash(bytes) !== pointer.hash) throw damaged(path, `block ${index} does not have the hash its pointer says`);
+    if (seahash(bytes) !== pointer.hash) throw damaged(path, `block ${index} does not have the hash of its pointer`);
     this.reading.seen?.(pointer, path);
     return bytes;
   }
@@ -166,7 +166,7 @@ export class Damage extends Failure {
   readonly why: string;
 
   constructor(path: string, why: string) {
-    super('failed', `Cannot read "${path === '' ? '/' : path}": ${why}`, { hint: 'the image is damaged; make it again' });
+    super('failed', `Cannot read "${path === '' ? '/' : path}": ${why}`, { hint: 'the image is damaged; build it again' });
     this.path = path;
     this.why = why;
   }

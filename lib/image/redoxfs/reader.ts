@@ -185,7 +185,7 @@ export class Redoxfs {
     const children = decodeHtree(block);
     if (!children) throw damaged(path, `block ${pointer.index} is not a part of an H-tree`);
     const largest = children.at(-1)?.hash ?? 0;
-    if (largest > (maxHash ?? Infinity)) throw damaged(path, `block ${pointer.index} has larger hashes than the block above says`);
+    if (largest > (maxHash ?? Infinity)) throw damaged(path, `block ${pointer.index} has larger hashes than the block above it allows`);
     for (const child of children) yield* this.dirListsBelow(child.pointer, depth - 1, child.hash, path);
   }
 

@@ -40,7 +40,7 @@ test('a kernel, a TAP device and room for processors', () => {
       '--net tap=tap0 --serial socket=/run/x/serial --console off',
   );
   const userNetwork = { ...plan.machine, network: { kind: 'user', forwards: [] } } as const;
-  assert.throws(() => cloudHypervisorArguments({ ...plan, machine: userNetwork }), /has none without a TAP device/);
+  assert.throws(() => cloudHypervisorArguments({ ...plan, machine: userNetwork }), /needs a TAP device for it/);
   const devices = [
     { display: { kind: 'hidden' } },
     { debugExit: { success: 16 } },

@@ -90,8 +90,8 @@ function startArguments({ kernel }: MachineDescription, firmware: string | undef
 
 function networkWords(network: Network): string {
   if (network.kind === 'tap') return `tap=${network.device}`;
-  const hint = 'npx zx tasks/net.ts up makes a TAP device; then --tap NAME';
-  throw cannot('give the machine a network', 'Cloud Hypervisor has none without a TAP device', { blame: 'usage', hint });
+  const hint = 'npx zx tasks/net.ts up creates a TAP device; then --tap NAME';
+  throw cannot('give the machine a network', 'Cloud Hypervisor needs a TAP device for it', { blame: 'usage', hint });
 }
 
 /**

@@ -28,8 +28,7 @@ export function cloudHypervisorControl(apiSocket: string): MachineControl {
         if (ran) await put('vm.resume');
       }
     },
-    screenshot: () =>
-      Promise.reject(cannot('take a picture of the screen', 'Cloud Hypervisor has no screen', { hint: '--vmm qemu has one' })),
+    screenshot: () => Promise.reject(cannot('take a screenshot', 'Cloud Hypervisor has no screen', { hint: '--vmm qemu has one' })),
     shutdown: () => put('vm.power-button'),
     close: () => undefined,
   };
@@ -51,7 +50,7 @@ function infoIn(text: string): MachineInfo {
   ];
   if (typeof state === 'string' && typeof cpus === 'number' && typeof memoryBytes === 'number')
     return { state: state.toLowerCase(), cpus, memoryBytes };
-  throw cannot('read the state of the machine', "Cloud Hypervisor's answer is not as its description says");
+  throw cannot('read the state of the machine', "Cloud Hypervisor's response does not match its API description");
 }
 
 /** Returns the body of a successful response. */

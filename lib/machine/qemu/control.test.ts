@@ -57,7 +57,7 @@ test('the end of a machine ends all waiting', async () => {
 test('an answer of another form than the command has is reported', async () => {
   const control = qemuControl(openQmp(puppet((_, id) => `{"id": ${id}, "return": {"state": "running"}}\r\n`)), '/tmp');
   const error: unknown = await control.info().catch((reason: unknown) => reason);
-  assert.is(String(error), 'Failure: Cannot understand QEMU\'s answer to "query-status": "status" is no string');
+  assert.is(String(error), 'Failure: Cannot understand QEMU\'s answer to "query-status": "status" is not a string');
 });
 
 test.run();

@@ -157,7 +157,7 @@ async function writeState(qmp: Qmp, file: string, tempRoot: string): Promise<voi
       const migration = await answerOf(qmp, 'query-migrate');
       const status = migration.has('status') ? migration.text('status') : undefined; // it has not begun
       if (status === 'failed' || status === 'cancelled') {
-        throw cannot('write a snapshot', migration.has('error-desc') ? migration.text('error-desc') : `QEMU says "${status}"`);
+        throw cannot('write a snapshot', migration.has('error-desc') ? migration.text('error-desc') : `QEMU reports "${status}"`);
       }
       if (status === 'completed') break;
       await sleep(lookAgainMs);
@@ -184,7 +184,7 @@ class Answer {
 
   constructor(command: string, value: Json | undefined) {
     this.#command = command;
-    if (typeof value !== 'object' || value === null || isList(value)) throw this.#unknown('it is no object');
+    if (typeof value !== 'object' || value === null || isList(value)) throw this.#unknown('it is not an object');
     this.fields = value;
   }
 
@@ -195,13 +195,13 @@ class Answer {
   text(name: string): string {
     const value = this.fields[name];
     if (typeof value === 'string') return value;
-    throw this.#unknown(`"${name}" is no string`);
+    throw this.#unknown(`"${name}" is not a string`);
   }
 
   number(name: string): number {
     const value = this.fields[name];
     if (typeof value === 'number') return value;
-    throw this.#unknown(`"${name}" is no number`);
+    throw this.#unknown(`"${name}" is not a number`);
   }
 
   object(name: string): Answer {
@@ -220,7 +220,7 @@ async function answerOf(qmp: Qmp, command: string): Promise<Answer> {
 async function answersOf(qmp: Qmp, command: string): Promise<readonly Answer[]> {
   const value = await qmp.execute(command);
   if (isList(value)) return value.map((one) => new Answer(command, one));
-  throw cannot(`understand QEMU's answer to "${command}"`, 'it is no list');
+  throw cannot(`understand QEMU's answer to "${command}"`, 'it is not a list');
 }
 
 function isList(value: Json | undefined): value is readonly Json[] {

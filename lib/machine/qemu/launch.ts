@@ -153,7 +153,7 @@ const lookAgainMs = 20;
 
 /** A snapshot contains a paused machine. This resumes it. */
 export async function goOn(folder: string, socketPath: string, child: Child, control: QemuControl): Promise<void> {
-  const what = 'go on from the snapshot';
+  const what = 'continue from the snapshot';
   await access(join(folder, snapshotState)).catch((error: unknown) => {
     throw cannotBecause(what, error);
   });
@@ -165,7 +165,7 @@ export async function goOn(folder: string, socketPath: string, child: Child, con
     if (!(cause instanceof Failure)) throw cause;
     child.stop();
     const detail = (await child.ended).stderr.trim();
-    throw cannot(what, 'QEMU does not take its state', { detail, hint: 'only a QEMU like the one that wrote it can', cause });
+    throw cannot(what, 'QEMU does not accept its state', { detail, hint: 'only the same version of QEMU can', cause });
   }
 }
 
@@ -191,6 +191,6 @@ async function sendState(file: string, socketPath: string, child: Child): Promis
     return;
   }
   await sleep(lookAgainMs);
-  if (ended) throw cannot('go on from the snapshot', 'QEMU ended');
+  if (ended) throw cannot('continue from the snapshot', 'QEMU ended');
   await sendState(file, socketPath, child);
 }

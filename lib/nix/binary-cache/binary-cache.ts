@@ -89,11 +89,11 @@ async function fetchedNar(files: Transport, info: NarInfo, host: TransportHost, 
 
 async function checkFile(path: string, { fileHash, fileSize }: NarInfo, what: string, context: Context): Promise<void> {
   const { size } = statSync(path);
-  if (fileSize !== undefined && size !== fileSize) throw cannot(what, `it has ${size} bytes, not ${fileSize} as its narinfo says`);
+  if (fileSize !== undefined && size !== fileSize) throw cannot(what, `it has ${size} bytes, not ${fileSize} as in its narinfo`);
   if (fileHash === undefined) return;
   const [found] = await hashesOfFile(path, [parseNixHash(fileHash)?.algorithm ?? 'sha256'], context);
   const hash = found && printNixHash(found);
-  if (hash !== fileHash) throw cannot(what, `its hash is ${hash}, not ${fileHash} as its narinfo says`);
+  if (hash !== fileHash) throw cannot(what, `its hash is ${hash}, not ${fileHash} as in its narinfo`);
 }
 
 /** Yields the plain archive in chunks. A wrong hash or size is reported at the end of the archive. */
@@ -101,7 +101,7 @@ function* checked(path: string, { narHash, narSize }: NarInfo, what: string): Ge
   const fd = openSync(path, 'r');
   try {
     const { size } = statSync(path);
-    if (size !== narSize) throw cannot(what, `it unpacks to ${size} bytes, not to ${narSize} as its narinfo says`);
+    if (size !== narSize) throw cannot(what, `it unpacks to ${size} bytes, not to ${narSize} as in its narinfo`);
     const hash = sha256();
     const buffer = Buffer.allocUnsafeSlow(1 << 20);
     for (let count = readSync(fd, buffer); count > 0; count = readSync(fd, buffer)) {
@@ -110,7 +110,7 @@ function* checked(path: string, { narHash, narSize }: NarInfo, what: string): Ge
       yield chunk;
     }
     const found = `sha256:${toBase32(hash.digest())}`;
-    if (found !== narHash) throw cannot(what, `the hash of what it unpacks to is ${found}, not ${narHash} as its narinfo says`);
+    if (found !== narHash) throw cannot(what, `the hash of its content is ${found}, not ${narHash} as in its narinfo`);
   } finally {
     closeSync(fd);
   }

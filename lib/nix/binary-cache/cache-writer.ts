@@ -63,7 +63,7 @@ async function isCacheOf(to: string, storeDir: string): Promise<boolean> {
   const text = await absentAsUndefined(readFile(join(to, cacheInfoName), 'utf8'));
   if (text === undefined) return false;
   const there = parseCacheInfo(text, what);
-  if (there !== storeDir) throw cannot(what, `it is one of "${there}", and the paths are of "${storeDir}"`);
+  if (there !== storeDir) throw cannot(what, `it is a cache of "${there}", and the paths belong to "${storeDir}"`);
   return true;
 }
 

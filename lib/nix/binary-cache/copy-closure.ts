@@ -87,7 +87,10 @@ function checkClaims(info: NarInfo, cache: BinaryCache, trusted: readonly Public
   const address = parseContentAddress(contentAddress);
   if (address) {
     if (givesName(address, { name, storeDir, references })) return;
-    throw cannot(`copy "${name}" from "${url}"`, `it claims to be named by its content, but "${contentAddress}" gives another name`);
+    throw cannot(
+      `copy "${name}" from "${url}"`,
+      `it claims to be named by its content, but the name for "${contentAddress}" is another one`,
+    );
   }
   if (trusted.length === 0 || signedBy(fingerprint(info, storeDir), info.signatures, trusted) !== undefined) return;
   const keys = trusted.map((key) => key.name).join(', ');

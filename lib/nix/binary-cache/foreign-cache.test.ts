@@ -196,10 +196,10 @@ test('hashes of a narinfo may be in any base, that of the file by any algorithm'
     const wrong = printNixHash({ algorithm, hex: hash.hex.replaceAll('1', '2') });
     await edit(cache, top, (text) => text.replace(/FileHash: .*/, `FileHash: ${wrong}`));
     const { result, there } = await copied(cache);
-    assert.match(result, `its hash is ${printNixHash(hash)}, not ${wrong} as its narinfo says`);
+    assert.match(result, `its hash is ${printNixHash(hash)}, not ${wrong} as in its narinfo`);
     assert.equal(there, ['a', 'b', 'c']);
     await edit(cache, top, (text) => text.replace(/NarHash: .*/, `NarHash: ${wrong}`));
-    assert.match((await copied(cache)).result, `its NarHash "${wrong}" is no SHA-256`);
+    assert.match((await copied(cache)).result, `its NarHash "${wrong}" is not a SHA-256`);
   }
 });
 

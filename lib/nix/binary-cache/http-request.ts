@@ -84,7 +84,7 @@ function pauseOf(text: string | undefined, date: string | undefined): number | u
 function urlOf(text: string, base?: URL): URL {
   const url = URL.parse(text, base?.href);
   if (url && /^https?:$/.test(url.protocol)) return url;
-  const why = base ? `the server redirects to "${text}", which is no URL of http: or https:` : `"${text}" is no URL of http: or https:`;
+  const why = base ? `the server redirects to "${text}", which is not a URL of http: or https:` : `"${text}" is no URL of http: or https:`;
   throw new RequestFault(why, { isTransient: false });
 }
 

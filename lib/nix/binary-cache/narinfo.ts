@@ -117,13 +117,13 @@ function urlOf(text: string, refuse: (why: string) => Error): string {
 /** Returns the hash in base 32, the form that is signed. Caches may use other bases. */
 function narHashOf(text: string, refuse: (why: string) => Error): string {
   const hash = parseNixHash(text);
-  if (hash?.algorithm !== 'sha256') throw refuse(`its NarHash "${text}" is no SHA-256`);
+  if (hash?.algorithm !== 'sha256') throw refuse(`its NarHash "${text}" is not a SHA-256`);
   return printNixHash(hash);
 }
 
 function fileHashOf(text: string, refuse: (why: string) => Error): string {
   const hash = parseNixHash(text);
-  if (!hash) throw refuse(`its FileHash "${text}" is no hash`);
+  if (!hash) throw refuse(`its FileHash "${text}" is not a hash`);
   return printNixHash(hash);
 }
 
@@ -133,20 +133,20 @@ function contentAddressOf(text: string, refuse: (why: string) => Error): { reado
   if (address) return { contentAddress: printContentAddress(address) };
   const [, method = '', algorithm = ''] = /^(\w+(?::\w+)?):(\w+)[:-][\w+/=]+$/.exec(text) ?? [];
   const isLater = method !== '' && !(isHashAlgorithm(algorithm) && ['text', 'fixed', 'fixed:r'].includes(method));
-  if (!isLater) throw refuse(`its CA "${text}" is no content address`);
+  if (!isLater) throw refuse(`its CA "${text}" is not a content address`);
   return {};
 }
 
 function sizeOf(text: string, key: string, refuse: (why: string) => Error): number {
   if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
-  throw refuse(`its ${key} "${text}" is no size`);
+  throw refuse(`its ${key} "${text}" is not a size`);
 }
 
 function referencesOf(text: string, refuse: (why: string) => Error): readonly StoreName[] {
   const names = text.split(' ').filter((word) => word !== '');
   return names
     .map((name) => {
-      if (!isStoreName(name)) throw refuse(`it refers to "${name}", which is no store path`);
+      if (!isStoreName(name)) throw refuse(`it refers to "${name}", which is not a store path`);
       return name;
     })
     .sort();

@@ -52,7 +52,7 @@ function named(text: string, what: string, wantedBytes: number): { name: string;
   if (name === '' || bytes.length !== wantedBytes) {
     throw cannot(what, `it is not a name, ":" and ${wantedBytes} bytes in base 64`, {
       blame: 'usage',
-      hint: 'nix key generate-secret makes one',
+      hint: 'nix key generate-secret creates one',
     });
   }
   return { name, bytes };

@@ -128,7 +128,7 @@ function endOfText(text: string, from: number, refuse: (why: string) => Error): 
     while (end - backslashes > from && text[end - 1 - backslashes] === '\\') backslashes++;
     if (backslashes % 2 === 0) return end;
   }
-  throw refuse('it ends in the midst of a text');
+  throw refuse('it ends inside of a text');
 }
 
 function listOf(term: Term | undefined, refuse: (why: string) => Error): readonly Term[] {
@@ -143,6 +143,6 @@ function textOf(term: Term | undefined, refuse: (why: string) => Error): string 
 
 function textsOf(term: Term | undefined, refuse: (why: string) => Error, count?: number): readonly string[] {
   const list = listOf(term, refuse);
-  if (count !== undefined && list.length !== count) throw refuse(`${list.length} texts stand where ${count} should be`);
+  if (count !== undefined && list.length !== count) throw refuse(`${list.length} texts where ${count} should be`);
   return list.map((item) => textOf(item, refuse));
 }

@@ -137,7 +137,7 @@ test('nothing is written over what is there, nor is it removed', async () => {
   const error: unknown = await restoreNar([words(magic, ...file('theirs'))], to, { what: 'unpack it' }, context).catch(
     (reason: unknown) => reason,
   );
-  assert.match(String(error), 'Cannot unpack it: something is in the way');
+  assert.match(String(error), 'Cannot unpack it: another file is at that path');
   assert.is(await readFile(to, 'utf8'), 'mine');
 });
 

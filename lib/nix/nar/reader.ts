@@ -164,7 +164,7 @@ export function byteStream(chunks: Iterable<Uint8Array>, what: string): ByteStre
     return true;
   };
   const need = (): void => {
-    if (!fill()) throw cannot(what, `the archive is damaged: it ends after ${before + at} bytes, in the midst of something`);
+    if (!fill()) throw cannot(what, `the archive is damaged: it ends after ${before + at} bytes, inside of an entry`);
   };
   const text = (lengthBytes: number): ByteText => {
     if (chunk.length - at >= lengthBytes) {

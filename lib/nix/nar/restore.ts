@@ -64,6 +64,6 @@ function make(what: string, path: ByteText, work: () => void): void {
   } catch (error) {
     if (errnoOf(error) === 'ENAMETOOLONG') throw cannot(what, 'its paths are longer than the system allows');
     if (errnoOf(error) !== 'EEXIST') throw error;
-    throw cannot(what, path === '' ? 'something is in the way' : `the archive is damaged: "${readable(path)}" is there twice`);
+    throw cannot(what, path === '' ? 'another file is at that path' : `the archive is damaged: "${readable(path)}" is there twice`);
   }
 }

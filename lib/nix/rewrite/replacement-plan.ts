@@ -97,7 +97,7 @@ function cycleFailure(name: StoreName, explicit: ReadonlyMap<StoreName, StoreNam
   const cycle = all.slice(all.indexOf(name));
   const old = cycle.find((candidate) => explicit.has(candidate));
   if (old !== undefined) {
-    return cannot(`replace "${old}" by "${explicit.get(old)}"`, `the replacement needs what it replaces`, {
+    return cannot(`replace "${old}" by "${explicit.get(old)}"`, `the replacement refers to what it replaces`, {
       blame: 'usage',
       hint: `--cutoff with the replacement leaves it as it is`,
     });

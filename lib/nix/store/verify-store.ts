@@ -64,7 +64,10 @@ async function verified(store: StoreFolder, name: StoreName, trusted: readonly P
 async function vouched(addressed: AddressedPath, info: NarInfo, trusted: readonly PublicKey[], context: Context): Promise<Finding> {
   const claimed = parseContentAddress(info.contentAddress);
   if (claimed && !(givesName(claimed, addressed) && (await hasContent(addressed, claimed, context))))
-    return { state: 'damaged', why: `it claims to be named by its content, but "${info.contentAddress}" is not its content and name` };
+    return {
+      state: 'damaged',
+      why: `it claims to be named by its content, but "${info.contentAddress}" does not match its content and name`,
+    };
   if (trusted.length === 0) return { state: 'good', by: 'narinfo' };
   if (signedBy(fingerprint(info, addressed.storeDir), info.signatures, trusted) !== undefined) return { state: 'good', by: 'signature' };
   if (claimed ?? (await contentAddress(addressed, context))) return { state: 'good', by: 'name' };

@@ -185,7 +185,8 @@ function tmpfilesText(files: CheckedServices['temporaryFiles']): string {
 
 function temporaryRow(path: string, file: TemporaryFile): string {
   const argument = file.kind === 'link' ? file.target : file.kind === 'file' ? (file.text ?? '') : '';
-  if (/^\s/.test(argument)) throw refused('systemd', `temporaryFiles["${path}"]`, 'tmpfiles.d cannot write what begins with a blank');
+  if (/^\s/.test(argument))
+    throw refused('systemd', `temporaryFiles["${path}"]`, 'tmpfiles.d does not support a text that begins with a space');
   const letter = { folder: 'd', file: 'f', link: 'L+' }[file.kind];
   const mode = file.kind === 'link' ? '-' : octal(file.mode ?? defaultModes[file.kind]);
   const escaped = argument.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('%', '%%');

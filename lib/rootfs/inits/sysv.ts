@@ -63,7 +63,7 @@ function refuse(set: CheckedServices, dhcp: readonly string[]): void {
     throw refused(
       'sysvinit',
       field,
-      `the DHCP client of interfaces.${dhcp[0]} writes /etc/resolv.conf anew with each lease`,
+      `the DHCP client of interfaces.${dhcp[0]} writes /etc/resolv.conf again with each lease`,
       'give the interface a static address, or leave DNS to DHCP',
     );
   }

@@ -23,7 +23,7 @@ export async function nixHost(system: string, env: Readonly<Record<string, strin
   const what = `build ${system} on the base nix`;
   for (const program of ['nix-build', 'nix-store', 'nix-instantiate']) {
     if ((await findProgram(program, pathOf(env))) !== undefined) continue;
-    throw cannot(what, 'Nix is not installed', { blame: 'host', hint: `${installHint('nix-store')}; --base debian needs none` });
+    throw cannot(what, 'Nix is not installed', { blame: 'host', hint: `${installHint('nix-store')}; --base debian does not need Nix` });
   }
   const found = await run(['nix-instantiate', '--find-file', 'nixpkgs'], { cwd: '/', env, signal });
   if (found.exitCode !== 0) {
@@ -50,7 +50,7 @@ export async function nixHost(system: string, env: Readonly<Record<string, strin
 function storePathIn(output: string, what: string): string {
   const path = lastOf(output.trim().split('\n'));
   if (path.startsWith('/') && isStoreName(basename(path))) return path;
-  throw cannot(what, `Nix gave "${path}", which is no store path`);
+  throw cannot(what, `Nix gave "${path}", which is not a store path`);
 }
 
 /**

@@ -179,7 +179,7 @@ function checkTemporary(at: string, path: string, file: TemporaryFile, users: re
   if (file.kind === 'link') {
     must(file.target !== '', `${at}.target`, 'it is empty');
     mustBePrintable(`${at}.target`, file.target);
-    must(file.mode === undefined, `${at}.mode`, 'a link has none');
+    must(file.mode === undefined, `${at}.mode`, 'a link has no mode');
   }
   if (file.kind === 'file') must(!/[\0-\x08\x0b-\x1f\x7f]/.test(file.text ?? ''), `${at}.text`, 'it holds a control character');
 }

@@ -97,7 +97,7 @@ async function unpackCrates({ lock, cacheDir, env }: CrateFolderRequest, partial
 async function writeStub(vendor: string, { name, version: number, features = [] }: StubCrate): Promise<void> {
   const folder = join(vendor, `${name}-${number}`);
   if (existsSync(folder))
-    throw cannot(`make the empty crate ${name} ${number}`, 'the archive has the real one', { hint: 'remove its row' });
+    throw cannot(`make the empty crate ${name} ${number}`, 'the archive has the real crate', { hint: 'remove its row' });
   await mkdir(join(folder, 'src'), { recursive: true });
   const rows = features.map((feature) => `${JSON.stringify(feature)} = []\n`).join('');
   await writeFile(
@@ -153,7 +153,7 @@ async function takeCrate(crate: string, vendor: string, folder: string): Promise
 
 async function unpackTarball(use: string, folder: string, { lock, cacheDir, env }: CrateFolderRequest, { signal }: Context): Promise<void> {
   const [archive] = archivesFor(lock, `tarball ${use}`);
-  if (!archive) throw cannot(`unpack the tarball of ${use}`, 'the lock has none', { hint: 'fetch --update makes a new lock' });
+  if (!archive) throw cannot(`unpack the tarball of ${use}`, 'it is not in the lock', { hint: 'fetch --update creates a new lock' });
   await mkdir(folder);
   const argv = [
     await tool('tar', pathOf(env)),

@@ -23,7 +23,7 @@ export interface PackageHost {
 /** Returns the folder of an unpacked package. */
 export async function packageFolder(use: string, host: PackageHost, context: Context): Promise<string> {
   const [archive] = archivesFor(host.lock, `single ${use}`);
-  if (!archive) throw cannot(`find the package "${use}"`, 'the lock has none', { hint: 'fetch --update makes a new lock' });
+  if (!archive) throw cannot(`find the package "${use}"`, 'it is not in the lock', { hint: 'fetch --update creates a new lock' });
   const folder = await unpacked(archive, host, context);
   await markUsed(folder);
   return folder;

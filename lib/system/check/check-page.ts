@@ -76,7 +76,7 @@ function checkProfile(names: Names, system: System, name: string, profile: Syste
   if (base !== undefined || configuration !== undefined) return; // such a build has more files than the page lists
   for (const component of namedComponents(system, profile)) {
     if (components === undefined || components.includes(component)) continue;
-    names.complain(`its image needs the component "${component}"`, 'add it, or take its files out of the image', [...path, 'components']);
+    names.complain(`its image needs the component "${component}"`, 'add it, or remove its files from the image', [...path, 'components']);
   }
 }
 
@@ -159,7 +159,7 @@ class Names {
     const near = nearest(made, all);
     const few = all.filter((one) => one.startsWith(`${component}/`));
     const hint = `the outputs are ${(few.length > 0 ? few : all).join(', ')}`;
-    this.complain(`no component makes "${made}"`, near === undefined ? hint : `did you mean ${near}?`, path);
+    this.complain(`no component has the output "${made}"`, near === undefined ? hint : `did you mean ${near}?`, path);
   }
 
   files(files: FileFacts | undefined, ...path: Path): void {
