@@ -17,7 +17,7 @@ await task(
       ...machineFlags,
       ...verdictFlags,
       replay: { type: 'string', value: 'FILE', help: 'judge a recorded console (--system S) instead of booting' },
-      log: { type: 'string', value: 'FILE', help: 'the transcript (default: in out/logs); FILE.times says when its bytes came' },
+      log: { type: 'string', value: 'FILE', help: 'the transcript (default: in out/logs); FILE.times has their arrival times' },
       retry: {
         type: 'string',
         value: 'N',

@@ -1,5 +1,6 @@
-// Asterinas: a kernel in Rust with Linux's ABI, written with the framework OSTD. This page is its facts: what it is made of, its images, how its machine is
-// started, what it says on the serial console. The bundled kernel is a small fixture of our own that is started by the same protocols.
+// Asterinas: a kernel in Rust with Linux's ABI, written with the framework OSTD. This page describes its
+// components, its images, how its machine is started, and its serial console. The bundled kernel is a small
+// fixture that is started by the same protocols.
 import { MiB } from '../lib/core/sizes.ts';
 import { partitionTypes } from '../lib/image/partition-types.ts';
 import type { Component } from '../lib/system/component.ts';
@@ -20,7 +21,7 @@ import { rustReplacements } from './rust-nixos/replacements.ts';
 
 const kernelName = 'asterinas-osdk-bin';
 const setupName = 'linux-bzimage-setup';
-/** The outputs that files of the images are. */
+/** The outputs that files of the images name. */
 type Made = `kernel/${typeof kernelName}` | `setup/${typeof setupName}` | 'boot-hello/boot-hello' | 'coreutils-static/coreutils';
 const buildStd = { buildStd: ['core', 'alloc', 'compiler_builtins'], buildStdFeatures: ['compiler-builtins-mem'] };
 const timestampSec = 1_767_225_600; // 2026-01-01
@@ -38,7 +39,7 @@ const kernel = (title: string, features: readonly string[]): Component<typeof ke
   },
 });
 
-/** An image that is nothing but the initramfs. */
+/** An image that consists only of the initramfs. */
 const archive: ImageFacts<Made> = {
   sizeBytes: 0,
   table: 'none',
@@ -69,7 +70,7 @@ const cdWith = (kernelFile: FileFact<Made>, config: string): ImageFacts<Made> =>
 const iso = cdWith({ made: `kernel/${kernelName}` }, grubConfig(kernelName, 'initramfs.cpio.gz'));
 const efiIso = cdWith({ bzImage: `setup/${setupName}` }, efiConfig(kernelName, 'initramfs.cpio.gz'));
 
-/** What is in the two partitions of a disk. Firmware starts GRUB from the first. */
+/** The files in the two partitions of a disk. Firmware starts GRUB from the first. */
 const bootFiles: FileFacts<never> = { 'EFI/BOOT/BOOTX64.EFI': grub('nixos') };
 const kernelFiles: FileFacts<Made> = {
   'boot/grub/grub.cfg': { text: grubConfig(`kernels/${digestWord}-${kernelName}`, `kernels/${digestWord}-initramfs.cpio.gz`) },
@@ -98,10 +99,10 @@ const disk = (sizeBytes: number, root: Pick<PartitionFacts<Made>, 'files' | 'roo
   ],
 });
 
-/** How a Linux starts such a disk without GRUB. */
+/** The kernel command line with which a Linux starts such a disk without GRUB. */
 const diskWords = (init: string): string => `root=LABEL=nixos rw init=${init}`;
 
-/** The program by which a kernel is a bzImage. It carries the kernel. */
+/** The program that turns a kernel into a bzImage. It contains the kernel. */
 const setup: Component<typeof setupName> = {
   title: 'what UEFI firmware starts of a bzImage',
   bundled: '../fixtures/asterinas/miniature/ostd/libs/linux-bzimage/setup',
@@ -109,7 +110,7 @@ const setup: Component<typeof setupName> = {
   payload: { made: `kernel/${kernelName}`, encoding: 'gzip', variable: 'PAYLOAD_FILE' },
 };
 
-/** A program of our own that Linux runs, without shared libraries. */
+/** A bundled program for Linux, without shared libraries. */
 const program = <Name extends string>(title: string, name: Name): Component<Name> => ({
   title,
   bundled: '../fixtures/asterinas',

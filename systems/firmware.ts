@@ -1,4 +1,5 @@
-// A machine of which only the firmware is known: recordings of its console are judged by what firmware and boot loaders print.
+// A machine of which only the firmware is known. Recordings of its console are judged by the messages of
+// firmware and boot loaders.
 import { defineMachine } from '../lib/system/define-system.ts';
 import { console } from './firmware/console.ts';
 

@@ -1,4 +1,5 @@
-// Any Linux: what a distribution's image expects of a virtual machine, and what it says on the serial console. Nothing of it is built here.
+// Any Linux: the virtual machine that a distribution's image expects, and its serial console. Nothing is
+// built here.
 import { GiB } from '../lib/core/sizes.ts';
 import { defineMachine } from '../lib/system/define-system.ts';
 import { console } from './linux/console.ts';

@@ -1,6 +1,6 @@
-// Redox: a microkernel operating system in Rust. This page is its facts: what it is made of, how its disk is laid out, how its
-// machine is started, what it says on the serial console. Each profile's root file system is a file of redox/config. Layout and texts follow
-// upstream; the bundled sources are small fixtures of our own in the same shape.
+// Redox: a microkernel operating system in Rust. This page describes its components, the layout of its disk,
+// its machine and its serial console. Each profile's root file system is a file of redox/config. Layout and
+// texts follow upstream. The bundled sources are small fixtures of the same form.
 import { MiB } from '../lib/core/sizes.ts';
 import { partitionTypes } from '../lib/image/partition-types.ts';
 import { defineSystem } from '../lib/system/define-system.ts';
@@ -9,7 +9,7 @@ import { files, origins, packages } from './redox/components.ts';
 import { initfs } from './redox/files.ts';
 import { machine } from './redox/machine.ts';
 
-/** What a program without an operating system below it is compiled with. */
+/** The build options of a program without an operating system below it. */
 const freestanding = { buildStd: ['core', 'alloc', 'compiler_builtins'], buildStdFeatures: ['compiler-builtins-mem'] };
 
 export const system = defineSystem({
@@ -37,7 +37,7 @@ export const system = defineSystem({
     },
   },
 
-  // What programs of the user's space are linked with. The bundled sources have none: they need no C library.
+  // The C library of user programs. The bundled sources need none.
   cLibrary: {
     name: 'relibc',
     title: 'C library',
@@ -80,12 +80,13 @@ export const system = defineSystem({
       },
       {
         name: 'RedoxFS',
-        // The bootloader looks at the file system, not at the type; this is the one for Linux data, which tools show well.
+        // The bootloader reads the file system and ignores the type. This is the type for Linux data, which
+        // tools display well.
         typeGuid: partitionTypes.linuxData,
         fileSystem: { kind: 'redoxfs' },
-        // The rest is the configuration's.
+        // The other files come from the configuration.
         files: {
-          // Bootloaders before commit a8dc023 read boot/; later ones usr/lib/boot.
+          // Bootloaders before commit a8dc023 read boot/, and later ones usr/lib/boot.
           'boot/kernel': { made: 'kernel/kernel' },
           'boot/initfs': { initfs },
           'usr/lib/boot/kernel': { made: 'kernel/kernel' },
@@ -99,5 +100,5 @@ export const system = defineSystem({
 
   machine,
   console,
-  shell: { user: 'user' }, // it has no password, upstream too
+  shell: { user: 'user' }, // it has no password, as in upstream
 });

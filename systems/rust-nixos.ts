@@ -1,5 +1,6 @@
-// rust-nixos: a Linux whose userland is Rust where Rust has it. It is built of Debian's packages; some of their programs give way
-// to components. The name and the user "nixos" are those of its other base, a NixOS that Nix builds (`--base nix`).
+// rust-nixos: a Linux with a userland in Rust as far as there are programs in Rust. It consists of Debian's
+// packages, some of whose programs are replaced by components. The name and the user "nixos" are those of its
+// other platform, a NixOS that Nix builds (`--base nix`).
 import { defineSystem } from '../lib/system/define-system.ts';
 import { console } from './linux/console.ts';
 import { components, rustComponents } from './rust-nixos/components.ts';
@@ -18,7 +19,7 @@ export const system = defineSystem({
   sources,
   components,
   replacements,
-  // Each row says what is different from the row that it extends.
+  // Each row has only the differences to the row that it extends.
   profiles: profilesOf({
     rust: {
       title: 'Rust programs under systemd',
@@ -34,7 +35,7 @@ export const system = defineSystem({
       components: [],
       checks: [{ name: 'ls is GNU', run: 'ls --version', expect: /GNU coreutils/ }],
     },
-    'nixos-nix': { extends: 'vanilla' }, // what upstream calls it
+    'nixos-nix': { extends: 'vanilla' }, // upstream's name
     'rust-init': {
       extends: 'rust',
       title: 'Rust programs under a Rust init',

@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
-// Builds a system: its components from Rust source through the cache, and of them a bootable image, without root.
+// Builds a system: compiles its components from Rust source through the cache, and assembles a bootable
+// image, without root.
 import '../lib/cli/compile-cache.ts';
 
 const { buildFlags } = await import('../lib/cli/flags/build-flags.ts');
@@ -9,7 +10,7 @@ await task(
   {
     command: 'npx zx tasks/build.ts',
     words: '<system>',
-    about: 'Compiles the components of a system and assembles its bootable image (out/<system>-<profile>.img) with a manifest beside it.',
+    about: 'Compiles the components of a system and assembles its bootable image (out/<system>-<profile>.img) with a manifest next to it.',
     count: [1, 1],
     flags: buildFlags,
     examples: [

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Looks after the cache: what is in it, whether it is whole, and what may go.
+// Manages the cache: lists its content, verifies it, and removes what is no longer needed.
 import '../lib/cli/compile-cache.ts';
 
 const { cacheFlags, manageCache } = await import('../lib/cli/tasks/cache-task.ts');

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Asks what a system consists of and why: sizes, packages, reasons, and what becomes of it when a dependency is swapped.
+// Analyses the parts of a system: sizes, packages, reasons, and the effect of a replaced dependency.
 import '../lib/cli/compile-cache.ts';
 
 const { closureFlags, studyClosure } = await import('../lib/cli/closure/closure-task.ts');
@@ -12,12 +12,12 @@ await task(
     about: [
       'Asks what a system consists of. A and B: <system>:<profile>, the manifest of an image (.json), or a store path. Nix is not needed.',
       '',
-      '  size A [B]      what each part weighs, and with all below it; of two, beside each other',
+      '  size A [B]      the size of each part, alone and with all below it; or two in comparison',
       '  packages A [B]  names and versions; of two, what came, went and changed',
       '  tree A [B]      what refers to what, as nix-store -q --tree draws it',
       '  why A B         the shortest chain of references from A to B, which for an image is the name of a package',
       '  hash PATH       the NAR hash and size of any file or folder',
-      '  replace ROOT    copies each path below ROOT that leads to OLD to DIR, with NEW in its stead (--replacement OLD=NEW, --to DIR)',
+      '  replace ROOT    copies each path below ROOT that leads to OLD to DIR, with NEW instead of OLD (--replacement OLD=NEW, --to DIR)',
       '  copy CACHE PATH fetches PATH and all that it needs from a binary cache to DIR (--to), checked by hashes and signatures',
       '  cache ROOT      writes ROOT and all that it needs as a binary cache to DIR (--to), from which Nix can copy',
       '  verify PATH     reads every byte of a path and all that it needs, or of a whole store; exit 1 and a line for each that is damaged',

@@ -10,7 +10,7 @@ await task(
   {
     command: 'npx zx tasks/compare.ts',
     words: 'boot <system>',
-    about: 'Boots an image with two kernels and compares what its programs print. Exit code: 0 both booted, 1 one did not.',
+    about: 'Boots an image with two kernels and compares the output of its programs. Exit code: 0 both booted, 1 one did not.',
     count: [2, 2],
     flags: compareFlags,
     examples: ['npx zx tasks/compare.ts boot asterinas --kernels linux,asterinas'],

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Copies tasks into another repository with everything that they import, and keeps such a copy up to date.
+// Copies tasks into another repository with everything that they import, and updates such a copy.
 import '../lib/cli/compile-cache.ts';
 
 const { copy, copyFlags } = await import('../lib/cli/tasks/copy-task.ts');

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Compiles a Cargo project (or several) with every crate cached by the content of what it is made from.
+// Compiles one or more Cargo projects. Every crate is cached by the content of its inputs.
 import '../lib/cli/compile-cache.ts';
 
 const { projectFlags } = await import('../lib/cli/flags/project-flags.ts');

@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
-// Watches the sources of a system or a Cargo project: after each change it compiles, assembles, boots and judges, and says so in one line.
+// Watches the sources of a system or a Cargo project. After each change it compiles, assembles, boots and
+// judges, and prints the result in one line.
 import '../lib/cli/compile-cache.ts';
 
 const { dev } = await import('../lib/cli/dev/dev-task.ts');

@@ -1,6 +1,6 @@
 #!/usr/bin/env zx
-// Looks whether this host can do the work that it is asked about, and with --install gets what is missing: packages, and a Rust toolchain with the
-// source of its standard library.
+// Checks whether this host can do the given work. With --install it installs what is missing: packages, and a
+// Rust toolchain with the source of its standard library.
 import '../lib/cli/compile-cache.ts';
 
 const { doctor, doctorFlags } = await import('../lib/cli/tasks/doctor-task.ts');

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Prints what a unit's last result was made from: every argument, variable, tool, source and artifact that its key took in.
+// Prints the inputs of a unit's last result: every argument, variable, tool, source and artifact of its key.
 import '../lib/cli/compile-cache.ts';
 
 const { explainFlags, explainUnit } = await import('../lib/cli/tasks/explain-task.ts');

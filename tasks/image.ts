@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
-// Lists, prints, extracts and verifies what is in an image, compares two images, and writes files into one.
+// Lists, prints, extracts and verifies the content of an image, compares two images, and writes files into
+// one.
 import '../lib/cli/compile-cache.ts';
 
 const { imageFlags, inspectImage } = await import('../lib/cli/tasks/image-task.ts');

@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
-// A network for machines: a TAP device with NAT, made or removed. Needs root; machines then run without.
+// Creates or removes a network for machines: a TAP device with NAT. It needs root. Machines that use the
+// network do not.
 import '../lib/cli/compile-cache.ts';
 
 const { changeNetwork, netFlags } = await import('../lib/cli/tasks/net-task.ts');

@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
-// Compares the crate compiler with the real cargo on projects and edits that were written by hand, each after a fault that a user's project showed.
+// Compares the crate compiler with the real cargo on projects and edits that were written by hand, each after
+// a fault in a user's project.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Holds the boot verdict against texts that people have labelled, and prints the confusion table.
+// Compares boot verdicts with texts that people have labelled, and prints the confusion table.
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';
 

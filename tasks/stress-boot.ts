@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Tries the boot tester itself: many boots in a row, SIGKILL at random instants, and twenty boots that must go wrong.
+// Tests the boot tester itself: many boots in a row, SIGKILL at random times, and twenty faulty boots.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';
@@ -23,7 +23,7 @@ await task(
       '',
       '  boots   boots in a row, all to be judged booted, none to leave anything (--rounds, default 200)',
       '  kills   SIGKILL of the test at random instants: no machine survives (--rounds, default 20)',
-      '  faults  ten faults of the image and ten of the guest, each with a verdict of its own',
+      '  faults  ten faults of the image and ten of the guest, each with its own verdict',
     ].join('\n'),
     count: [1, 1],
     flags: {

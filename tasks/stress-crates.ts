@@ -20,9 +20,9 @@ await task(
       seed: { type: 'string', value: 'N', help: 'the seed of the first history; the next one has N + 1 (default 1)' },
       histories: { type: 'string', value: 'N', help: 'how many histories (default 20)' },
       edits: { type: 'string', value: 'N', help: 'how many edits a history has (default 5)' },
-      jobs: { type: 'string', value: 'N', help: 'how many histories are replayed at once (default 1)' },
+      jobs: { type: 'string', value: 'N', help: 'number of histories that are replayed at once (default 1)' },
       keep: { type: 'string', value: 'DIR', help: 'keep histories with a fault in DIR/seed-N, with history.json to replay them' },
-      minimise: { type: 'boolean', help: 'drop edits and features of a history with a fault as long as the fault stays' },
+      minimise: { type: 'boolean', help: 'drop edits and features of a history with a fault as long as the fault remains' },
       json: { type: 'boolean', help: 'print one JSON object as the last line' },
     },
     examples: [

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// Ill-treats builds of real projects and checks that nothing comes of it: kill -9, several at once, damaged blobs.
+// Disturbs builds of real projects and checks the results: kill -9, concurrent builds, damaged blobs.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import '../lib/cli/compile-cache.ts';
@@ -15,7 +15,7 @@ await task(
     command: 'npx zx tasks/stress.ts',
     words: 'kill|concurrent|flip <cargo project>...',
     about: [
-      'Ill-treats builds in caches of their own, and compares what they make with an undisturbed build.',
+      'Disturbs builds in separate caches, and compares their output with that of an undisturbed build.',
       '',
       '  kill        SIGKILL at random instants, each followed by a run to the end (--rounds, default 50)',
       '  concurrent  several builds of the same thing at once in one empty cache (--rounds, default 1; --builds)',
@@ -24,7 +24,7 @@ await task(
     count: [2, 20],
     flags: {
       rounds: { type: 'string', value: 'N', help: 'how often it is done' },
-      builds: { type: 'string', value: 'N', help: 'concurrent: how many builds at once (default 2)' },
+      builds: { type: 'string', value: 'N', help: 'concurrent: number of builds at once (default 2)' },
       blobs: { type: 'string', value: 'N', help: 'flip: how many blobs are damaged' },
       seed: { type: 'string', value: 'N', help: 'the same seed, the same instants and blobs (default 1)' },
       profile: { type: 'string', value: 'P', help: 'the profile of the builds (default release; dev has other bytes each time)' },

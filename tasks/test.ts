@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
-// Runs the tests: every lib/**/x.test.ts (or those whose path has one of the words given) in a process of its own, some at a time.
+// Runs the tests: every lib/**/x.test.ts, or those whose path contains one of the given words. Each runs in
+// its own process, some at a time.
 import '../lib/cli/compile-cache.ts';
 
 const { runTests } = await import('../lib/dev/testing/test-run.ts');
@@ -9,7 +10,7 @@ await task(
   {
     command: 'npx zx tasks/test.ts',
     words: '[WORD...]',
-    about: 'Runs the tests beside the sources of lib/; with words, only the files whose path has one of them.',
+    about: 'Runs the tests next to the sources of lib/; with words, only the files whose path contains one of them.',
     count: [0, Infinity],
     flags: {
       fast: { type: 'boolean', help: 'only files that take seconds, and need neither QEMU nor Nix nor packages of Debian' },

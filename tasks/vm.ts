@@ -1,5 +1,6 @@
 #!/usr/bin/env zx
-// Looks after machines that run (tasks/run.ts, or test-boot.ts --keep): pauses them, keeps them, changes their size.
+// Controls running machines (tasks/run.ts, or test-boot.ts --keep): pauses them, takes snapshots, changes
+// their size.
 import '../lib/cli/compile-cache.ts';
 
 const { controlMachine, vmFlags } = await import('../lib/cli/tasks/vm-task.ts');
@@ -14,8 +15,8 @@ await task(
       '',
       '  list        the machines that run (--json: also the socket that controls each)',
       '  info        its state, processors and memory',
-      '  pause       stops its processors; resume lets them go on',
-      '  snapshot    writes its state and what its disks differ by to a new folder (run.ts --restore FOLDER goes on from there)',
+      '  pause       stops its processors; resume starts them again',
+      '  snapshot    writes its state and the changes of its disks to a new folder (run.ts --restore FOLDER continues from there)',
       '  screenshot  writes a picture of its screen to FILE.png or FILE.ppm',
       '  resize      asks for other amounts of processors or memory (--cpus, --memory)',
       '  shutdown    presses its power button',

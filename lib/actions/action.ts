@@ -1,5 +1,6 @@
-// An action: one command with everything that may change what it makes. The record is printable and its digest is the key, so an
-// explanation of a miss is the difference of two records. All paths in it are those of the sandbox, the same for everybody.
+// An action: one command with everything that may change its result. The record is printable and its digest
+// is the key, so a miss is explained by the difference of two records. All its paths are sandbox paths, which
+// are the same for every user and checkout.
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord, isDigest } from '../core/digest.ts';
 
@@ -8,7 +9,10 @@ export type ActionKey = Digest & { readonly __actionKey: true };
 
 /** Everything that may change the result of an action. Each field maps a name to a value or a digest. */
 export interface ActionRecord {
-  /** Raised when the meaning of a record or of its result changes: 3 now. Records of format 1 have no layout. */
+  /**
+   * Raised when the meaning of a record or of its result changes. The present format is 3. Records of format
+   * 1 have no layout.
+   */
   readonly format: 1 | 2 | 3;
   readonly kind: 'rustc' | 'build-script' | 'recipe';
   readonly argv: readonly string[];
@@ -22,57 +26,81 @@ export interface ActionRecord {
   readonly files: Readonly<Record<string, Digest | null>>;
   /** Artifacts of other actions: place -> digest. */
   readonly inputs: Readonly<Record<string, Digest>>;
-  /** What is staged beside the contents of `inputs`, where there is any: place -> what is there. */
+  /** Entries that are staged in addition to the contents of `inputs`, if there are any: place -> entry. */
   readonly layout?: Readonly<Record<string, Staged>>;
-  /** The folder that the action writes; everything in it afterwards is its output. */
+  /** The folder that the action writes. Everything in it afterwards is the output. */
   readonly outputDir: string;
-  /** What keeps undeclared things out: results made without a sandbox are never taken for results made in one. */
+  /**
+   * Isolates the action from undeclared files. A result of an action without a sandbox is never used for an
+   * action in a sandbox.
+   */
   readonly sandbox: 'bubblewrap' | 'none';
-  /** Of a compilation that goes on from half-done work: the checkout whose work it is, which no other's result may be taken for. */
+  /**
+   * Set for incremental compilations: identifies the checkout. It is part of the key, so that checkouts never
+   * share such results.
+   */
   readonly checkout?: Digest;
-  /** There where a person allowed the host's network; what came over it is not counted. */
+  /** Set if the user allowed network access. Downloaded bytes are not part of the key. */
   readonly network?: true;
 }
 
 export interface Action {
-  /** For people; not in the key. */
+  /** For messages. Not part of the key. */
   readonly label: string;
   readonly record: ActionRecord;
-  /** What the sandbox shows of this host, read-only: place -> absolute path. */
+  /** Folders and files of this host that the sandbox contains, read-only: place -> absolute path. */
   readonly mounts: Readonly<Record<string, string>>;
-  /** Variables that do not change the result (NUM_JOBS), kept out of the key. */
+  /** Variables that do not change the result (NUM_JOBS). Not part of the key. */
   readonly ambientEnv: Readonly<Record<string, string>>;
-  /** Places beside the record's, kept out of the key: place -> absolute path (the pipe of the jobserver). Writable. */
+  /**
+   * Writable mounts in addition to those of the record: place -> absolute path (the pipe of the jobserver).
+   * Not part of the key.
+   */
   readonly ambientMounts?: Readonly<Record<string, string>>;
-  /** The artifact that the command announces before it ends, and who waits for it. */
+  /** The artifact that the command announces before it ends, and the function that is called then. */
   readonly early?: { readonly path: string; readonly there: (artifact: Artifact) => void };
-  /** Present for actions of the user's own packages: what they read becomes part of their inputs. */
+  /** Present for actions of the user's own packages. The files that they read become part of their inputs. */
   readonly own?: OwnView;
-  /** The tracer's program on this host (lib/actions/sandbox/tracer.ts), for an action with `own`. */
+  /** Path of the tracer's program on this host (lib/actions/sandbox/tracer.ts), for an action with `own`. */
   readonly tracer?: string;
-  /** Folders that get a writable copy of themselves, of which nothing is kept: places. */
+  /** Folders of which the action gets a writable copy. Changes are discarded. */
   readonly shadowed?: readonly string[];
-  /** Runs the command when it may use a processor: what it needs is laid out before, what it made is stored after. */
+  /** Runs the command when a processor is free. Inputs are staged before, and outputs are stored after. */
   readonly slot?: <T>(command: () => Promise<T>) => Promise<T>;
 }
 
-/** What an action of the user's own packages may see, and what of it counts. */
+/** The files that an action of the user's own packages may read, and which of them are inputs. */
 export interface OwnView {
-  /** Places below which everything that was read counts. */
+  /** Places below which every file that was read is an input. */
   readonly counted: readonly string[];
-  /** Where the folders around the user's own would be, none of which is shown: place -> absolute path of the host. */
+  /**
+   * Folders around the user's own folders, which the sandbox does not show: place -> absolute path on the
+   * host.
+   */
   readonly around: Readonly<Record<string, string>>;
-  /** Folders of inputs that the command may write to, though nothing of it is kept: the output folder of its package's build script. */
+  /**
+   * Folders of inputs that the command may write to: the output folder of its package's build script. Changes
+   * are discarded.
+   */
   readonly mayWrite: readonly string[];
-  /** The user's own text (manifests, sources, configuration): a path outside of `counted` is shown only where this text spells it. */
+  /**
+   * The user's own text (manifests, sources, configuration). A path outside of `counted` is shown only if
+   * this text contains it.
+   */
   readonly spelled: () => string;
-  /** Places that the user's configuration names by a path of its own; those outside of `counted` are shown where they are asked for. */
+  /**
+   * Places for which the user's configuration contains a path. Those outside of `counted` are shown when the
+   * command needs them.
+   */
   readonly named: readonly string[];
-  /** The user's home folder, an absolute path of the host: hidden entries of it are never shown. */
+  /** The user's home folder, an absolute path on the host. Its hidden entries are never shown. */
   readonly home: string | undefined;
 }
 
-/** What an action left in its output folder. Paths are relative to it and may have bytes that are not UTF-8 (lib/core/paths.ts). */
+/**
+ * An entry of an action's output folder. Paths are relative to that folder and may have bytes that are not
+ * UTF-8 (lib/core/paths.ts).
+ */
 export type Artifact = FileArtifact | FolderArtifact | LinkArtifact;
 
 export interface FileArtifact {
@@ -83,13 +111,13 @@ export interface FileArtifact {
   readonly executable: boolean;
 }
 
-/** An empty folder; those with content follow from the paths in them. */
+/** An empty folder. Other folders follow from the paths of their entries. */
 export interface FolderArtifact {
   readonly kind: 'folder';
   readonly path: string;
 }
 
-/** A symbolic link with its target as it was written. */
+/** A symbolic link with its target unchanged. */
 export interface LinkArtifact {
   readonly kind: 'link';
   readonly path: string;
@@ -97,12 +125,13 @@ export interface LinkArtifact {
 }
 
 /**
- * An empty folder, a link with its target, or how a file of `inputs` is staged: as a copy that is a program or is none. Files that are not
- * in the layout are read-only hard links of blobs, which are all executable.
+ * An empty folder, a link with its target, or how a file of `inputs` is staged: as a copy, executable
+ * ("program") or not ("data"). Files without an entry in the layout are read-only hard links to blobs, which
+ * are all executable.
  */
 export type Staged = 'folder' | `link ${string}` | 'program' | 'data';
 
-/** What a successful action left: only success is remembered. */
+/** The result of a successful action. Failures are not cached. */
 export interface ActionResult {
   readonly artifacts: readonly Artifact[];
   readonly stdout: string;
@@ -130,12 +159,15 @@ export function isFileArtifact(artifact: Artifact): artifact is FileArtifact {
   return artifact.kind === 'file';
 }
 
-/** The files of a result. */
+/** Returns the files of a result. */
 export function filesOfResult({ artifacts }: Pick<ActionResult, 'artifacts'>): readonly FileArtifact[] {
   return artifacts.filter(isFileArtifact);
 }
 
-/** Reads a stored result; undefined when it has another shape. Results of format 1 have files only, without a kind. */
+/**
+ * Reads a stored result. Returns undefined if it has another shape. Results of format 1 contain only files,
+ * without a kind.
+ */
 export function resultOf(value: Json): ActionResult | undefined {
   if (!isObject(value)) return undefined;
   const { artifacts, stdout, stderr, durationMs } = value;

@@ -62,7 +62,7 @@ function successOf(one: Attempt): Success {
   return one as Success;
 }
 
-test("a path beside the user's folder that the text spells is shown by a second run, counts, and is remembered", async () => {
+test("a path outside of the user's folder that the text contains is shown in a second run, is an input, and is memoized", async () => {
   await withScratch(async (scratch) => {
     await scratch.write('home/src/proto/deep/api.txt', 'api');
     const script = 'cat ../proto/deep/api.txt';
@@ -161,7 +161,7 @@ test("a link of an action's to the host is not followed when its written files a
   });
 });
 
-test("a compilation that writes where there is no folder, or beside the user's folder, fails with its own words", async () => {
+test("a compilation that writes where there is no folder, or outside of the user's folder, fails with its own message", async () => {
   await withScratch(async (scratch) => {
     for (const command of ['echo x >none/deep/x', 'mkdir .', 'echo x >../x', 'echo x >../../../../../x']) {
       const failed = await attempted(scratch, `(${command}) 2>/dev/null || echo reason >&2; exit 1`, { kind: 'rustc' });
@@ -179,7 +179,7 @@ test('what an earlier run needed may be gone', async () => {
   });
 });
 
-test('a command that writes sources, as it can without a sandbox, is told from one that does not', async () => {
+test('a command that writes sources, as it can without a sandbox, is distinguished from one that does not', async () => {
   await withScratch(async (scratch) => {
     await scratch.write('home/src/app/src/lib.rs', 'source');
     assert.is(successOf(await attempted(scratch, 'cat src/lib.rs; echo x >$OUT/x', { bare: true })).wroteSources, false);

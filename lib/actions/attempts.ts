@@ -1,6 +1,7 @@
-// Runs an action, and once more with more in view where it asked for something that exists beside the user's folders and that the user's own text
-// or links name, or that its own words declare. What it was shown is counted, so it may be read. A failure is explained by a last run with a
-// witness (witness.ts). Does not know how a command declares anything.
+// Runs an action. Runs it again with more files in the sandbox if it asked for an existing path outside of
+// the user's folders that the user's text or links name, or that its own output declares. Every path that was
+// shown is an input. A failure is explained by a last run with an access trace (witness.ts). This module does
+// not know how a command declares paths.
 import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { encodePath, isFolder } from '../core/paths.ts';
@@ -15,47 +16,56 @@ import { hostPath, isBelow, pathsOf } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { witnessed } from './sandbox/witness.ts';
 
-/** From a command's standard output to the places that it says it depends on. */
+/** Maps the standard output of a command to the places that it declares as dependencies. */
 export type Declares = (stdout: string) => readonly string[];
 
-/** An action, and what is known of how it behaves. */
+/** An action, and what is known about its behaviour. */
 export interface Attempted {
   readonly action: Action;
-  /** Variables that the user declared; the action's own win over them. */
+  /** Variables that the user declared. The action's own variables override them. */
   readonly declaredEnv: Readonly<Record<string, string>>;
   readonly declares?: Declares;
-  /** The user's home folder, which no action sees: a failure there is explained by its path. */
+  /** The user's home folder, which is in no sandbox. A failure there is explained by its path. */
   readonly home?: string;
 }
 
-/** What an action needed beyond what it is shown at first. */
+/** Additional files and folders that an action needed. */
 export interface Needed {
   /** Places outside of the user's trees. */
   readonly shown: readonly string[];
-  /** Folders that got a writable copy. */
+  /** Folders of which the action got a writable copy. */
   readonly shadowed: readonly string[];
 }
 
 type Failed = Exclude<Execution, { readonly ok: true }>;
 
-/** An execution that ended well, with what the action read (places; undefined where that is not known) and needed. */
+/**
+ * A successful execution, with the places that the action read (undefined if they are not known) and what it
+ * needed.
+ */
 export type Attempt =
   | (Extract<Execution, { readonly ok: true }> & {
       readonly read: readonly string[] | undefined;
       readonly needed: Needed;
-      /** Whether it wrote to the user's folders, as it can without a sandbox: a result without these files is no result. */
+      /**
+       * Whether the action wrote to the user's folders, which is possible without a sandbox. The result is
+       * incomplete without these files.
+       */
       readonly wroteSources: boolean;
       readonly action: Action;
     })
   | Failed;
 
-/** A file that was read may declare others, and a link may lead to a link; a command that goes on for longer than this would never end. */
+/**
+ * Several runs can be necessary, because a file that was read may declare others, and a link may lead to a
+ * link. The limit stops commands that would always need another run.
+ */
 const mostRuns = 5;
 
-/** Executes the action. `before` is what an earlier run of it needed. */
+/** Executes the action. `before` are the needs of an earlier run. */
 export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, cache: CacheFolder, context: Context): Promise<Attempt> {
   const first = { ...job.action, record: { ...job.action.record, env: { ...job.declaredEnv, ...job.action.record.env } } };
-  // What an earlier run was shown may be gone, and bubblewrap fails for a mount of nothing.
+  // Paths that an earlier run needed may be gone, and bubblewrap fails if a mounted path does not exist.
   const paths = pathsOf(job.action);
   const present = before.shown.filter((place) => existsSync(encodePath(hostPath(place, paths))));
   let action = widened(first, { ...before, shown: present });
@@ -78,24 +88,27 @@ export async function attempt(job: Attempted, before: Needed, sandbox: Sandbox, 
     const words = execution.stdout + execution.stderr;
     const hidden = (accesses?.wanted ?? []).flatMap(({ place }) => (isHidden(place, last, words) ? [{ act: 'read' as const, place }] : []));
     if (hidden.length > 0) return { ...execution, violations: hidden };
-    if (last.record.kind === 'recipe') return execution; // a build of minutes is not run again for an explanation
-    if (last.record.kind === 'rustc' && !macroPanicked.test(words)) return execution; // a compile error needs no second look
+    if (last.record.kind === 'recipe') return execution; // a build can take minutes: it is not run again for an explanation
+    if (last.record.kind === 'rustc' && !macroPanicked.test(words)) return execution; // a compile error is not run again
     return { ...execution, violations: await witnessed(last, words, sandbox, cache, job.home, context) };
   }
 }
 
-/** Whether the command failed for a path that the host has and that it was not shown: its words name the file. */
+/**
+ * Whether the command failed because of a path that exists on the host but not in the sandbox. Its output
+ * names the file.
+ */
 function isHidden(place: string, action: Action, words: string): boolean {
   const named = words.includes(posix.basename(place)) || action.record.kind === 'build-script';
   return named && !isBelow(place, Object.keys(action.mounts)) && existsSync(encodePath(hostPath(place, pathsOf(action))));
 }
 
-/** A procedural macro runs inside of rustc. */
+/** A procedural macro runs in the process of rustc. */
 const macroPanicked = /(?:proc.macro|custom attribute)[^\n]* panicked/;
 
 const nothing: Needed = { shown: [], shadowed: [] };
 
-/** What the next run is to show, and which folders it may write. */
+/** Returns what the next run must show, and which folders it may write. */
 function neededBy(action: Action, execution: Execution, accesses: Accesses | undefined, declared: readonly string[]): Needed {
   const { own, mounts } = action;
   if (!own) return nothing;
@@ -107,7 +120,8 @@ function neededBy(action: Action, execution: Execution, accesses: Accesses | und
   const shown = hidden.flatMap(({ place, reason }) => mayBeShown({ place, reason, own, paths: pathsOf(action) }) ?? []);
   const written = execution.ok ? [] : (accesses?.written ?? []);
   const folders = written.filter((place) => mayWrite(place, action)).map((place) => place.slice(0, place.lastIndexOf('/')));
-  // What holds the user's folders is no folder of the user's, and one that is not there cannot be copied.
+  // A folder that contains the user's folders is not itself a folder of the user. A folder that does not
+  // exist cannot be copied.
   const shadowed = folders.filter((place) =>
     isBelow(place, own.counted) ? isFolder(hostPath(place, pathsOf(action))) : isBelow(place, own.mayWrite),
   );
@@ -117,8 +131,9 @@ function neededBy(action: Action, execution: Execution, accesses: Accesses | und
 }
 
 /**
- * A linker may write a map beside the sources, and cargo in a script its lock file. Any other script that writes into sources would not find there
- * what it wrote, so it fails.
+ * Whether an action may write to a place. A linker may write a map file next to the sources, and cargo in a
+ * build script may write its lock file. Any other script that writes into the sources fails, because the
+ * written files would be missing afterwards.
  */
 function mayWrite(place: string, { record }: Action): boolean {
   return record.kind === 'rustc' || place.endsWith('/Cargo.lock');

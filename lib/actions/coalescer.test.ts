@@ -106,7 +106,7 @@ test('after a caller that leaves no result, the next one tries', async () => {
   assert.equal([a?.status, b?.status, tried], ['rejected', 'fulfilled', ['a', 'b']]);
 });
 
-test('an abort frees a caller that waits, and the callers behind it keep their order', async () => {
+test('an abort frees a caller that waits, and the callers after it keep their order', async () => {
   const callers = new Callers();
   const abort = new AbortController();
   callers.ask('a', 'key');

@@ -1,4 +1,5 @@
-// One action, carried out for real: its outputs become artifacts, and nothing of it stays behind, however it ends.
+// Runs single actions for real: their outputs become artifacts, and no process or file is left, however they
+// end.
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -78,7 +79,7 @@ behaviour('inputs are there under their places, read-only and shared by programs
   assert.is(stdout, `made by ${places.deps}/tool\ndata`);
 });
 
-behaviour('the output folder may lie beside inputs', async (scratch, sandbox) => {
+behaviour('the output folder may be next to inputs', async (scratch, sandbox) => {
   const inputs = { '/bloomery/build/x/script': await scratch.cache.content.putBytes('text') };
   const more = { inputs, outputDir: '/bloomery/build/x/out', env: { OUT: '/bloomery/build/x/out', IN: '/bloomery/build/x/script' } };
   assert.equal(
@@ -87,7 +88,7 @@ behaviour('the output folder may lie beside inputs', async (scratch, sandbox) =>
   );
 });
 
-behaviour('a damaged input is told before anything runs', async (scratch, sandbox) => {
+behaviour('a damaged input is reported before anything runs', async (scratch, sandbox) => {
   const digest = await scratch.cache.content.putBytes('whole');
   await chmod(scratch.blob(digest), 0o755);
   await writeFile(scratch.blob(digest), 'broken');
@@ -113,7 +114,7 @@ behaviour('an abort ends the command and takes its folder away', async (scratch,
   assert.equal(await leftovers(scratch), []);
 });
 
-test('without a sandbox a result that mentions a path of the host is not shareable, and words are told as places', async () => {
+test('without a sandbox a result that mentions a path of the host is not shareable, and messages contain places instead of paths', async () => {
   await withScratch(async (scratch) => {
     for (const sandbox of await bothSandboxes()) {
       const named = await executed(scratch, 'echo "in $WORK/src"; head -c 1048570 /dev/zero > $OUT/x; echo $WORK >> $OUT/x', sandbox);

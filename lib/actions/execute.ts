@@ -1,7 +1,7 @@
-// Carries out one action: stages its inputs, runs the command shut in by bubblewrap, or bare with the host's
-// paths in place of ours, and turns what it wrote into artifacts of the store. An action of the user's own
-// packages runs under the tracer where there is one. Knows neither what the command means nor when it is
-// needed.
+// Runs one action. It stages the inputs, runs the command in bubblewrap (or without a sandbox, with the paths
+// of the host instead of sandbox paths), and stores the outputs as artifacts. An action of the user's own
+// packages runs under the tracer if there is one. This module knows neither what the command means nor when
+// it is needed.
 import { closeSync, existsSync, lstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,8 +23,9 @@ import type { RunOptions, RunResult } from '../core/sh.ts';
 import { formatBytes, MiB } from '../core/sizes.ts';
 
 /**
- * How an action ended. `shareable` is false when, without a sandbox, an artifact holds a path of this host. `startedMs` is when it
- * began by the clock of the file system: a source changed later than that may not be what was read.
+ * The outcome of an action. `shareable` is false if, without a sandbox, an artifact contains a path of this
+ * host. `startedMs` is the start time by the clock of the file system: a source that changed later may differ
+ * from the file that was read.
  */
 export type Execution =
   | {
@@ -32,7 +33,7 @@ export type Execution =
       readonly result: ActionResult;
       readonly shareable: boolean;
       readonly startedMs: number;
-      /** What it did with paths, where it ran under the tracer. */
+      /** The path accesses of the command, if it ran under the tracer. */
       readonly trace?: Trace;
     }
   | {
@@ -41,14 +42,14 @@ export type Execution =
       readonly stderr: string;
       readonly exitCode: number | null;
       readonly trace?: Trace;
-      /** What the sandbox refused it, where that was looked into. */
+      /** Accesses that the sandbox refused, if they were examined. */
       readonly violations?: readonly Violation[];
     };
 
-/** All that a command prints is kept in memory, and read as text. */
+/** The whole output of a command is kept in memory and read as text. */
 const mostOutputBytes = 64 * MiB;
 
-/** Runs the action. Its folder is removed whatever happens. */
+/** Runs the action. Its folder is always removed. */
 export async function execute(action: Action, sandbox: Sandbox, cache: CacheFolder, { signal }: Context): Promise<Execution> {
   const stage = await mkdtemp(join(cache.tmpDir, 'action-'));
   try {
@@ -86,23 +87,29 @@ export async function execute(action: Action, sandbox: Sandbox, cache: CacheFold
     };
     return { ok: true, result, shareable: !holdsHostPath, startedMs, ...(trace ? { trace } : {}) };
   } finally {
-    removeTree(stage); // what cannot be removed now is swept when its process has ended
+    removeTree(stage); // files that cannot be removed now are removed when their process has ended
   }
 }
 
-/** Linkers that write through memory maps die of a full disk by a signal, without a word about it, and their file goes with them. */
+/**
+ * Linkers that write through memory maps are killed by a signal if the disk is full. They print no message,
+ * and their output file is gone.
+ */
 async function isFull(dir: string, stderr: string): Promise<boolean> {
   const { bavail, bsize } = await statfs(dir);
   return bavail * bsize < (/signal 7 \[Bus error\]|SIGBUS/.test(stderr) ? 256 : 4) * MiB;
 }
 
-/** `trace` is what the command did with paths, where it ran under the tracer. */
+/** `trace` has the path accesses of the command, if it ran under the tracer. */
 export type Output = RunResult & { readonly trace?: Trace };
 
-/** Folders in which nothing counts: the host's tools are known by identity, and the rest is no file of the user's. */
+/**
+ * Folders in which accesses are not inputs: tools of the host are identified otherwise, and the rest does not
+ * belong to the user.
+ */
 const untraced = ['/usr', '/lib', '/lib32', '/lib64', '/bin', '/sbin', '/nix/store', '/proc', '/sys', '/dev'];
 
-/** Runs it in the sandbox. `stage` is the action's own folder. */
+/** Runs the action in the sandbox. `stage` is the action's own folder. */
 export async function runShut(
   { record, own, tracer }: Action,
   sandbox: Bubblewrap,
@@ -127,8 +134,8 @@ export async function runShut(
 }
 
 /**
- * Node passes arguments as UTF-8. Where the path of a mount is not UTF-8, bubblewrap reads its own arguments from an open file, which the child
- * gets as number `fd`.
+ * Node encodes arguments as UTF-8. If the path of a mount is not UTF-8, bubblewrap reads its own arguments
+ * from an open file, which the child process receives as descriptor `fd`.
  */
 async function withArgumentFile(
   argv: readonly string[],
@@ -152,7 +159,7 @@ async function withArgumentFile(
 
 let serial = 0;
 
-/** Runs it without a sandbox, and for rustc with the remapping back. */
+/** Runs the action without a sandbox. For rustc, paths are mapped back to places. */
 export async function runBare({ record, own, tracer }: Action, view: View, options: RunOptions, stage: string): Promise<Output> {
   const words = record.argv.map((word) => toHostPaths(word, view));
   const argv = [...words, ...(record.kind === 'rustc' ? remapArgs(view) : [])];
@@ -166,7 +173,10 @@ export async function runBare({ record, own, tracer }: Action, view: View, optio
   return { ...output, stdout: toPlaces(output.stdout, view), stderr: toPlaces(output.stderr, view) };
 }
 
-/** Dep-info names the action's own folder, which no remapping of rustc's changes and nobody shares. */
+/**
+ * Replaces host paths by places in dep-info files. They name the action's own folder, which rustc's path
+ * remapping does not change.
+ */
 function placeDepInfo(outDir: string, view: View): void {
   const names = existsSync(outDir) ? readdirSync(outDir).filter((name) => name.endsWith('.d')) : [];
   for (const name of names) {

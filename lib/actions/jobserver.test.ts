@@ -1,4 +1,4 @@
-// Tokens bound what runs at once, among our processes and the threads of theirs; one process may always run.
+// Tokens limit how many of the project's processes and their threads run at once. One process may always run.
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -72,7 +72,7 @@ async function withThread(path: string, use: (thread: { take(): number; give(cou
     try {
       return readSync(fd, Buffer.alloc(9));
     } catch {
-      return 0; // EAGAIN: there is none
+      return 0; // EAGAIN: no token is available
     }
   };
   try {
@@ -102,7 +102,7 @@ test('a program that took the tokens for its threads makes others wait, but neve
   });
 });
 
-test('who waits is handed the token of one that ended, before threads can take it', async () => {
+test('a waiting process receives the token of a process that ended, before threads can take it', async () => {
   await withJobserver(1, async (jobserver) => {
     const { path } = jobserver;
     await withThread(path, async ({ take }) => {
@@ -113,7 +113,7 @@ test('who waits is handed the token of one that ended, before threads can take i
       assert.is(take(), 0);
       ending.resolve();
       await second;
-      assert.is(take(), 1, 'given back when nobody waits');
+      assert.is(take(), 1, 'returned when no process waits');
     });
   });
 });
@@ -133,7 +133,7 @@ test('who ran without a token leaves the next to get one of its own', async () =
   });
 });
 
-test('what is told to programs names the pipe where an action sees it', async () => {
+test('the variables for programs name the pipe by its sandbox path', async () => {
   await withJobserver(1, async ({ env, place }) => {
     assert.is(env['CARGO_MAKEFLAGS'], `-j --jobserver-auth=fifo:${place}`);
   });

@@ -1,7 +1,7 @@
-// A jobserver in the manner of GNU make: a named pipe with one token for each process or thread that may run. rustc takes tokens for the
-// threads of its code generator, make and cc for theirs, and we take one for each process that we start; so all of them together keep to
-// --jobs. Whatever happens to a token holder, one process may always run. A process that waits goes before threads: it is handed the token of one
-// that ended.
+// A jobserver as in GNU make: a named pipe with one token for each process or thread that may run. rustc
+// takes tokens for the threads of its code generator, make and cc take tokens for theirs, and one is taken
+// here for each process that is started. So all of them together stay within --jobs. One process may always
+// run, even if a token holder fails. A freed token goes to a waiting process first, then to threads.
 import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
@@ -10,12 +10,12 @@ import { outputOf } from '../core/sh.ts';
 import { root } from './place.ts';
 
 export interface Jobserver {
-  /** The pipe on this host, and where an action sees it. */
+  /** The path of the pipe on this host and in the sandbox. */
   readonly path: string;
   readonly place: string;
-  /** What the programs of an action are told. */
+  /** Variables for the programs of an action. */
   readonly env: Readonly<Record<string, string>>;
-  /** Waits for a token, runs, and gives the token back. */
+  /** Waits for a token, runs `work`, and returns the token. */
   hold<T>(work: () => Promise<T>): Promise<T>;
   close(): void;
 }
@@ -25,10 +25,10 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** How long a process waits before it asks for a token again: threads of others give theirs back at any time. */
+/** Time until a waiting process asks for a token again. Threads of other processes return theirs at any time. */
 const askAgainMs = 10;
 
-/** Makes the pipe in `dir` with `jobs` tokens. */
+/** Creates the pipe in `dir` with `jobs` tokens. */
 export async function openJobserver(dir: string, jobs: number, { signal }: Context): Promise<Jobserver> {
   const path = join(dir, 'jobserver');
   await outputOf('make the pipe of the jobserver', ['mkfifo', '-m', '600', path], { cwd: dir, env: {}, signal });
@@ -44,7 +44,7 @@ class PipeJobserver implements Jobserver {
   readonly #fd: number;
   readonly #jobs: number;
   readonly #signal: AbortSignal;
-  /** Processes that run, and how many of them have a token. */
+  /** Number of running processes, and how many of them have a token. */
   #holders = 0;
   #held = 0;
   readonly #waiting: Waiting[] = [];
@@ -72,10 +72,10 @@ class PipeJobserver implements Jobserver {
 
   close(): void {
     closeSync(this.#fd);
-    rmSync(this.path, { force: true }); // the process may build once more
+    rmSync(this.path, { force: true }); // the process may start another build
   }
 
-  /** Whether with a token, or undefined: the caller has to wait. */
+  /** Returns whether the process enters with a token, or undefined if the caller has to wait. */
   #enter(): boolean | undefined {
     const withToken = this.#take();
     if (!withToken && this.#holders > 0) return undefined;
@@ -83,7 +83,7 @@ class PipeJobserver implements Jobserver {
     return withToken;
   }
 
-  /** Passes a token to the process that waits longest, else gives it back. */
+  /** Passes a token to the process that has waited longest. Without one, puts it back into the pipe. */
   #leave(withToken: boolean): void {
     const next = withToken && !this.#signal.aborted ? this.#waiting.shift() : undefined;
     if (next) {
@@ -100,7 +100,7 @@ class PipeJobserver implements Jobserver {
     this.#timer ??= setInterval(() => this.#admit(), askAgainMs);
   }
 
-  /** Lets processes that wait enter, as many as can. */
+  /** Lets as many waiting processes enter as possible. */
   #admit(): void {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const withToken = this.#signal.aborted ? false : this.#enter();
@@ -115,9 +115,9 @@ class PipeJobserver implements Jobserver {
 
   /** Takes a token out of the pipe, if there is one. */
   #take(): boolean {
-    if (this.#held === this.#jobs) return false; // there are no others
+    if (this.#held === this.#jobs) return false; // there are no other tokens
     const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0; // no token is no news, and it is asked for often
+    Error.stackTraceLimit = 0; // a missing token is a frequent, expected error: its stack is not needed
     try {
       const taken = readSync(this.#fd, Buffer.alloc(1)) === 1;
       if (taken) this.#held++;
@@ -135,7 +135,7 @@ class PipeJobserver implements Jobserver {
     try {
       writeSync(this.#fd, token);
     } catch (error) {
-      if (errnoOf(error) !== 'EAGAIN') throw error; // an action filled the pipe, so there is no lack of tokens
+      if (errnoOf(error) !== 'EAGAIN') throw error; // an action filled the pipe, so there are enough tokens
     }
   }
 }

@@ -1,4 +1,5 @@
-// What makes an action a hit and what a miss. Every case is a real command over real sources, as two runs of ours would see it.
+// Which actions are hits and which are misses. Every case is a real command over real sources, in two
+// separate runs.
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -14,7 +15,7 @@ import type { ActionCache, Job } from './lookup.ts';
 import { allOf, digestOfPlace, namesOf, packageOf, repositoryOf } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
-/** As a new run of ours: nothing is known but what the cache directory holds. */
+/** Starts a new run: only the contents of the cache directory are known. */
 async function actionsOf({ reopen }: Scratch): Promise<ActionCache> {
   return openActionCache(await reopen());
 }
@@ -109,7 +110,7 @@ test('a folder that was read makes a miss when a file in it turns up, changes or
     const steps: readonly (readonly [string, () => Promise<unknown>, 'hit' | 'built'])[] = [
       ['the first time', async () => undefined, 'built'],
       ['ignored', () => write('src/x.log', ''), 'hit'],
-      ['beside it', () => write('other', ''), 'hit'],
+      ['next to it', () => write('other', ''), 'hit'],
       ['new', () => write('src/deep/b', 'b'), 'built'],
       ['edited', () => write('src/deep/b', 'c'), 'built'],
       ['gone', () => rm(join(folder, 'src/deep'), { recursive: true }), 'hit'],
@@ -138,7 +139,7 @@ test('each aspect of a folder counts what it names, and nothing else', async () 
     };
     const steps: readonly (readonly [what: string, step: () => Promise<unknown>, changed: readonly string[]])[] = [
       ['a file below', () => write('src/a', 'b'), ['all', 'package', 'repository']],
-      ['behind a link', () => write('elsewhere/x', '2'), ['all', 'package', 'repository']],
+      ['through a link', () => write('elsewhere/x', '2'), ['all', 'package', 'repository']],
       ['in a package of its own', () => write('inner/lib.rs', ''), ['all', 'repository']],
       ['in the target folder', () => write('target/x', ''), ['names', 'all']],
       ['what git would ignore, outside of a repository', () => write('src/x.log', ''), ['all', 'package', 'repository']],
@@ -189,7 +190,7 @@ test('what does not change the result is in no key', async () => {
   });
 });
 
-test('another checkout with the same bytes is a hit; a result without a sandbox is none for one in a sandbox', async () => {
+test('another checkout with the same bytes is a hit; a result without a sandbox is not used for an action in a sandbox', async () => {
   const [sandbox, bare] = [await bubblewrap(), { kind: 'none' } as const];
   await withScratch(async (scratch) => {
     for (const checkout of ['one', 'two']) await scratch.write(`${checkout}/a`, 'text');

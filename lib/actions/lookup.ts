@@ -1,6 +1,7 @@
-// Looking an action up, and remembering what it made. Some inputs are known only after a first run (the source files that rustc
-// says it read, the files a build script says it depends on): their names are remembered by the key of the record without them, and
-// their contents complete the record. So a file that was not read changes nothing, and switching a branch back costs nothing.
+// Looks up actions and stores their results. Some inputs are known only after a first run (the source files
+// that rustc reads, the files that a build script depends on). Their names are stored under the key of the
+// record without them, and their contents complete the record. So a file that was not read has no influence,
+// and switching back to an earlier branch is a hit.
 import type { Cache } from '../cache/cache.ts';
 import type { Looks } from '../cache/digests/file-digests.ts';
 import type { Records } from '../cache/records.ts';
@@ -19,56 +20,59 @@ import { digestOfPlace, hostPath, isBelow, pathsOf, plainPlace } from './place.t
 import type { Sandbox } from './sandbox/sandbox.ts';
 
 /**
- * What a run turned out to depend on: places with their aspect (place.ts), and names of variables, declared or not: one that was looked
- * for in vain counts once it is declared.
+ * Dependencies that a run discovered: places with their aspect (place.ts), and names of variables. A variable
+ * that was read but not set counts too: it is a change when the user declares it later.
  */
 export interface Discovered {
   readonly files: readonly string[];
   readonly variables: readonly string[];
-  /** Places outside of the user's trees that had to be shown: the next run shows them at once. */
+  /** Places outside of the user's trees that had to be shown. The next run shows them from the start. */
   readonly shown?: readonly string[];
   /** Folders that had to be writable. */
   readonly shadowed?: readonly string[];
-  /** The command has to run every time, as its own words ask for. */
+  /** The command has to run every time, because its own output demands it. */
   readonly always?: true;
 }
 
-/** In place of a name: the command may have read any variable. */
+/** Used instead of a name: the command may have read any variable. */
 export const anyVariable = '*';
 
-/** An action whose record is not yet complete, and how its run tells the rest. */
+/** An action whose record is not yet complete, and functions that read the missing parts from its run. */
 export interface Job {
   readonly action: Action;
-  /** Variables the user declared: the command sees all of them, the key takes those that were read. */
+  /** Variables that the user declared. The command sees all of them. The key contains those that were read. */
   readonly declaredEnv: Readonly<Record<string, string>>;
-  /** `read`: what was seen of its reads (accesses.ts); undefined where they are not known. */
+  /** `read` are the observed reads (accesses.ts), or undefined if they are not known. */
   readonly discover: (result: ActionResult, read: readonly string[] | undefined) => Promise<Discovered>;
-  /** The places that the command's words declare, from its standard output. */
+  /** The places that the command declares on its standard output. */
   readonly declares?: Declares;
-  /** The person's home folder, which no action sees: a failure there is told by its path. */
+  /** The user's home folder, which is in no sandbox. A failure there is explained by its path. */
   readonly home?: string;
 }
 
 export interface Done {
   readonly key: ActionKey;
   readonly result: ActionResult;
-  /** The files that were discovered, as they were: place -> digest. */
+  /** The discovered files at the time of the run: place -> digest. */
   readonly files: Readonly<Record<string, Digest | null>>;
 }
 
-/** `files` is absent when the result was not remembered. */
+/** `files` is absent if the result was not stored. */
 export type Made = ({ readonly ok: true } & Omit<Done, 'files'> & Partial<Pick<Done, 'files'>>) | Exclude<Execution, { readonly ok: true }>;
 
 export interface ActionCache {
-  /** A remembered result whose artifacts are all present, or undefined: a miss. */
+  /** Returns a stored result whose artifacts are all present, or undefined for a miss. */
   lookUp(job: Job): Promise<Done | undefined>;
-  /** Why a job is a miss: what changed since the last result of its label that is nearest, as clauses for people. */
+  /** Explains a miss: the changes since the most similar of the last results of its label, as clauses. */
   explain(job: Job): Promise<readonly string[]>;
-  /** Executes the action and remembers what it made. */
+  /** Executes the action and stores its result. */
   make(job: Job, sandbox: Sandbox, context: Context): Promise<Made>;
 }
 
-/** How many different sets of inputs are remembered for one record: branches that add and remove modules. */
+/**
+ * Number of different sets of inputs that are stored for one record. They differ between branches that add or
+ * remove modules.
+ */
 const rememberedSets = 8;
 
 export async function openActionCache(cache: Cache): Promise<ActionCache> {
@@ -82,9 +86,9 @@ export async function openActionCache(cache: Cache): Promise<ActionCache> {
 
 class StoredResults implements ActionCache {
   readonly #cache: Cache;
-  /** By the key of the whole record. */
+  /** Results by the key of the whole record. */
   readonly #results: Records<Json>;
-  /** The sets of inputs that runs discovered, the latest first, by the key of the record without them. */
+  /** Sets of inputs that runs discovered, the latest first, by the key of the record without them. */
   readonly #inputs: Records<Json>;
   readonly #history: History;
 
@@ -152,8 +156,9 @@ class StoredResults implements ActionCache {
 }
 
 /**
- * The record of a job with the contents of what a run discovered. `aside` looks at what is around the user's folders: these are busy places (the home
- * folder, /tmp), whose changes say nothing of a race.
+ * Completes the record of a job with the contents of the inputs that a run discovered. `aside` is used for
+ * paths outside of the user's folders. Such paths are busy (the home folder, /tmp), and their changes do not
+ * indicate a race.
  */
 async function complete(job: Job, found: Pick<Discovered, 'files' | 'variables'>, digests: Looks, aside = digests): Promise<ActionRecord> {
   const paths = pathsOf(job.action);
@@ -170,13 +175,14 @@ async function complete(job: Job, found: Pick<Discovered, 'files' | 'variables'>
   return {
     ...record,
     files: { ...record.files, ...Object.fromEntries(files) },
-    env: { ...Object.fromEntries(variables), ...record.env }, // what cargo and build scripts set wins over what the user declared
+    env: { ...Object.fromEntries(variables), ...record.env }, // variables of cargo and build scripts override the user's
   };
 }
 
 /**
- * Is what the command read what the key says? A source edited while it ran, or between its look-up and its start, makes the result one that
- * is used but not remembered. `now` has looked at everything that was discovered.
+ * Whether the files that the command read match the key. If a source was edited while the command ran, or
+ * between its look-up and its start, the result is used but not cached. `now` has observed all discovered
+ * files.
  */
 async function unchangedSince(startedMs: number, action: Action, now: Looks): Promise<boolean> {
   const paths = pathsOf(action);

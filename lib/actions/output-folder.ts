@@ -1,7 +1,7 @@
-// From the folder that an action writes to its artifacts. When the command has ended, and everything that it
-// started with it, what it left may be of any kind, name, depth and permissions. One artifact may be whole
-// before that: rustc says when it has written a crate's metadata, and goes on with the code. Nothing here
-// follows a link.
+// Turns the output folder of an action into artifacts. When the command and all processes that it started
+// have ended, the folder may contain entries of any kind, name, depth and permissions. One artifact may be
+// complete before that: rustc reports that it has written the metadata of a crate, and then continues with
+// code generation. No link is followed here.
 import { chmodSync, createReadStream, lstatSync, renameSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
@@ -13,28 +13,28 @@ import { errnoOf, present } from '../core/errors.ts';
 import { TreePaths, withRegularFile } from '../core/paths.ts';
 
 export interface OutputFolder {
-  /** Absolute. */
+  /** Absolute path. */
   readonly dir: string;
-  /** A free path on the same file system. */
+  /** An unused path on the same file system. */
   readonly spare: string;
-  /** The artifact that is in the store already. */
+  /** The artifact that was already stored. */
   readonly taken: Taken | undefined;
-  /** From a link's target as it was written to the one that is kept. */
+  /** Maps the target of a link, as the command wrote it, to the target that is stored. */
   readonly target: (written: string) => string;
-  /** Paths of the host that no file should hold. */
+  /** Paths of the host that no file should contain. */
   readonly hostPaths: readonly string[];
 }
 
 export interface Collected {
-  /** By folder, then by name. */
+  /** Sorted by folder, then by name. */
   readonly artifacts: readonly Artifact[];
-  /** Whether a file holds one of the host's paths. */
+  /** Whether a file contains one of the paths of the host. */
   readonly holdsHostPath: boolean;
 }
 
 /**
- * Moves all files of the folder into the store. Folders that are empty and links are kept as they are; pipes, sockets and devices are left out.
- * Permissions that would keep the owner out are lifted.
+ * Moves all files of the folder into the store. Empty folders and links are kept as they are. Pipes, sockets
+ * and devices are left out. Permissions that would lock out the owner are changed.
  */
 export async function collectOutputs({ dir, spare, taken, target, hostPaths }: OutputFolder, cache: CacheFolder): Promise<Collected> {
   const paths = new TreePaths();
@@ -54,7 +54,7 @@ export async function collectOutputs({ dir, spare, taken, target, hostPaths }: O
     return { kind: 'file', path, digest, sizeBytes, executable: (about.mode & 0o111) !== 0 };
   };
   try {
-    // A list instead of a recursion: the command decides how deep the nesting is.
+    // A list instead of recursion, because the command decides how deep the nesting is.
     const open: { readonly path: string; readonly kind: Artifact['kind'] }[] = [{ path: '', kind: 'folder' }];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const { path, kind } = next;
@@ -71,7 +71,7 @@ export async function collectOutputs({ dir, spare, taken, target, hostPaths }: O
   return { artifacts, holdsHostPath };
 }
 
-/** Entries that are kept, the last by name first. */
+/** Returns the entries that are kept, sorted by name in descending order. */
 function contentOf(dir: string, paths: TreePaths): readonly { readonly name: string; readonly kind: Artifact['kind'] }[] {
   paths.openFolder(dir, lstatSync(paths.at(dir)).mode);
   const kept = paths.entries(dir).flatMap(({ name, kind }) => (kind === 'other' ? [] : [{ name, kind }]));
@@ -79,8 +79,8 @@ function contentOf(dir: string, paths: TreePaths): readonly { readonly name: str
 }
 
 /**
- * The files of a compilation: its dependents look for files by their names, so a link to a file of the same folder is that file. Other links,
- * and folders, are left out.
+ * Returns the files of a compilation. Dependents look for files by name, so a link to a file of the same
+ * folder is treated as that file. Other links and folders are left out.
  */
 export function onlyFiles(artifacts: readonly Artifact[]): readonly FileArtifact[] {
   const known = new Map(artifacts.map((artifact) => [artifact.path, artifact]));
@@ -92,7 +92,7 @@ export function onlyFiles(artifacts: readonly Artifact[]): readonly FileArtifact
   });
 }
 
-/** Linux follows as many links in one path. */
+/** Linux follows at most this number of links in one path. */
 const mostLinks = 40;
 
 async function mentions(path: string, hostPaths: readonly string[]): Promise<boolean> {
@@ -111,17 +111,20 @@ async function mentions(path: string, hostPaths: readonly string[]): Promise<boo
 export interface EarlyWatch {
   /** Takes a chunk of standard error. */
   readonly hear: (chunk: string) => void;
-  /** Resolves when nothing of the output folder is being read any more, with what was taken; rejects if that went wrong. */
+  /**
+   * Resolves when no file of the output folder is being read any more, with the artifact that was stored
+   * early. Rejects if that failed.
+   */
   readonly settled: () => Promise<Taken | undefined>;
 }
 
-/** An artifact that is in the store already, and the state in which its file was when it was read (`stampOf`). */
+/** An artifact that is already stored, and the state that its file had when it was read (`stampOf`). */
 export interface Taken {
   readonly artifact: FileArtifact;
   readonly stamp: string;
 }
 
-/** Equal for one file that was not written in between. */
+/** Returns a string that changes when the file is replaced or written. */
 export function stampOf({ ino, size, mtimeMs }: Stats): string {
   return `${ino} ${size} ${mtimeMs}`;
 }
@@ -129,8 +132,8 @@ export function stampOf({ ino, size, mtimeMs }: Stats): string {
 const announcement = '{"$message_type":"artifact"';
 
 /**
- * Watches for the artifact of `early` in `outDir`. The command may announce what it likes: a path that leads to no regular file is not an early
- * artifact, and its dependents wait for the end of the command.
+ * Watches for the pipelined artifact `early` in `outDir`. The command may announce anything: a path that does
+ * not lead to a regular file is ignored, and the dependents wait until the command has ended.
  */
 export function watchEarly({ path, there }: NonNullable<Action['early']>, outDir: string, cache: CacheFolder): EarlyWatch {
   let rest = '';
@@ -141,7 +144,7 @@ export function watchEarly({ path, there }: NonNullable<Action['early']>, outDir
       const copied = await copyFile(opened, copy).then(
         () => true,
         (error: unknown) => {
-          if (errnoOf(error) === 'EACCES') return false; // the command has withdrawn the permission to read it
+          if (errnoOf(error) === 'EACCES') return false; // the command removed the permission to read it
           throw error;
         },
       );
@@ -164,7 +167,7 @@ export function watchEarly({ path, there }: NonNullable<Action['early']>, outDir
   };
 }
 
-/** What a command said, without its announcements. */
+/** Returns the messages of a command without its announcements. */
 export function withoutAnnouncements(stderr: string): string {
   if (!stderr.includes(announcement)) return stderr;
   return stderr

@@ -1,4 +1,4 @@
-// Which path of the host a place stands for, and the other way round.
+// Which path of the host belongs to a place, and the reverse.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hostPath, isBelow, pathsOf, placeOfPath } from './place.ts';

@@ -1,6 +1,7 @@
-// Places: absolute paths in the sandbox, the same on every machine. Where they are on the host and the other
-// way round, and what counts of one as an input: a file's content, the names in a folder, all that is below
-// it. That aspect follows the place after two slashes, which no path has.
+// Places: absolute paths in the sandbox, the same on every machine. Maps places to paths of the host and
+// back. The aspect of a place says which part of it is an input: the content of a file, the names in a
+// folder, or everything below a folder. The aspect follows the place after two slashes, which no path
+// contains.
 import { join } from 'node:path';
 import { byCodeUnit, digestRecord } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
@@ -8,30 +9,36 @@ import { present } from '../core/errors.ts';
 import { isFolder } from '../core/paths.ts';
 import type { Action } from './action.ts';
 
-/** The places of ours; nothing else of the host may carry these names. */
+/** The root of all places of the project. No other path of the host has this prefix. */
 export const root = '/bloomery';
 
 /** The number of folders above the common one that have a place, for paths with "..". */
 export const levelsAbove = 4;
 
-/** The place of the folder that holds all of the user's own trees. The folders above it hold only what is shown of the user's. */
+/**
+ * The place of the folder that contains all of the user's own trees. The folders above it contain only those
+ * files of the user that are shown.
+ */
 export const here = `${root}/${'above/'.repeat(levelsAbove)}here`;
 
-/** The part of an output folder in which there is what the action wrote to other folders. */
+/** The part of an output folder with the files that the action wrote to other folders. */
 export const writtenFolder = 'written';
 
-/** The host's path of a place; a place in no mount is a path of the host. */
+/** Returns the path of a place on the host. A place outside of all mounts is itself a path of the host. */
 export function hostPath(place: string, mounts: Action['mounts']): string {
   const mount = innermost(place, Object.keys(mounts));
   return mount === undefined ? place : join(present(mounts[mount], mount), place.slice(mount.length));
 }
 
-/** Where places are on the host, also those around the user's folders that the sandbox does not show. */
+/** Returns the host paths of places, including those around the user's folders that the sandbox does not show. */
 export function pathsOf({ mounts, own }: Pick<Action, 'mounts' | 'own'>): Readonly<Record<string, string>> {
   return own ? { ...own.around, ...mounts } : mounts;
 }
 
-/** Of several folders of the host with one path inside, the innermost decides: the place of a path, undefined where no mount has it. */
+/**
+ * Returns the place of a path, or undefined if no mount contains it. If several mounts contain it, the
+ * innermost one decides.
+ */
 export function placeOfPath(path: string, mounts: Readonly<Record<string, string>>): string | undefined {
   let found: readonly [place: string, folder: string] | undefined;
   for (const [place, folder] of Object.entries(mounts)) {
@@ -41,44 +48,53 @@ export function placeOfPath(path: string, mounts: Readonly<Record<string, string
   return found && (join(found[0], path.slice(found[1].length)) || undefined);
 }
 
-/** Is the place one of these, or below one? */
+/** Whether the place is one of `folders` or below one. */
 export function isBelow(place: string, folders: readonly string[]): boolean {
   return innermost(place, folders) !== undefined;
 }
 
-/** Of the folders around a place, the one that decides: the longest. */
+/** Returns the longest of the folders that contain the place. */
 function innermost(place: string, folders: readonly string[]): string | undefined {
   const around = folders.filter((folder) => place === folder || place.startsWith(`${folder}/`));
   return around.sort((a, b) => b.length - a.length)[0];
 }
 
-/** The names in a folder. */
+/** The aspect for the names in a folder. */
 export function namesOf(place: string): string {
   return `${place}//names`;
 }
 
-/** A file, or everything below a folder, through links as cargo follows them for `rerun-if-changed`. */
+/**
+ * The aspect for a file, or for everything below a folder. Links are followed as cargo does for
+ * `rerun-if-changed`.
+ */
 export function allOf(place: string): string {
   return `${place.replace(/\/+$/, '') || '/'}//all`;
 }
 
-/** The files of a package whose build script declares nothing: not its target folder, not nested packages, not what git ignores. */
+/**
+ * The aspect for the files of a package whose build script declares no files. It leaves out the target
+ * folder, nested packages and files that git ignores.
+ */
 export function packageOf(place: string): string {
   return `${place}//package`;
 }
 
-/** Everything below a folder but "target", ".git" and what git ignores: for an action whose reads are not known. */
+/**
+ * The aspect for everything below a folder except "target", ".git" and files that git ignores: for an action
+ * whose reads are not known.
+ */
 export function repositoryOf(place: string): string {
   return `${place}//repository`;
 }
 
-/** The place without its aspect. */
+/** Returns the place without its aspect. */
 export function plainPlace(place: string): string {
   const at = place.indexOf('//');
   return at < 0 ? place : place.slice(0, at) || '/';
 }
 
-/** What the digest of a place needs of the digests of files (lib/cache/digests/file-digests.ts). */
+/** The functions of lib/cache/digests/file-digests.ts that the digest of a place needs. */
 interface PlaceLooks {
   file(path: string): Promise<Digest | undefined>;
   names(dir: string): readonly string[] | undefined;
@@ -88,7 +104,7 @@ interface PlaceLooks {
   ): Promise<Digest>;
 }
 
-/** What is at a place, by its aspect; null where there is nothing. */
+/** Returns the digest of a place for its aspect, or null if there is nothing. */
 export async function digestOfPlace(
   place: string,
   mounts: Action['mounts'],
@@ -114,7 +130,7 @@ export async function digestOfPlace(
   }
 }
 
-/** The digest of a source tree that counts as a whole. What git keeps of a checkout is no part of its source. */
+/** Returns the digest of a source tree that counts as a whole. The `.git` folder is left out. */
 export async function digestOfTree(path: string, { digests }: { readonly digests: PlaceLooks }): Promise<Digest> {
   return digests.tree(path, { ignore: ['.git'] });
 }

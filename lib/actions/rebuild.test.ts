@@ -14,7 +14,7 @@ import type { Rebuilt } from './rebuild.ts';
 const sandbox = await bubblewrap();
 const settle = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 30));
 
-/** Makes an action, lets `between` happen, and makes it again as a later run of ours. */
+/** Executes an action, calls `between`, and executes it again as a later run. */
 async function twice(scratch: Scratch, script: string, between: () => Promise<unknown>, inputs = {}): Promise<Rebuilt> {
   const actions = await openActionCache(scratch.cache);
   await settle();
@@ -43,7 +43,7 @@ test('what is reproducible is the same, and what is not is named', async () => {
   });
 });
 
-test('what cannot be repeated as it was is passed over, what fails now is told', async () => {
+test('an action that cannot be repeated unchanged is skipped, and one that fails now is reported', async () => {
   await withScratch(async (scratch) => {
     await scratch.write('a', '1');
     assert.equal(await twice(scratch, 'cp a $OUT/x', () => scratch.write('a', '2')), {
@@ -52,7 +52,7 @@ test('what cannot be repeated as it was is passed over, what fails now is told',
     });
     const digest = await scratch.cache.content.putBytes('input');
     const without = await twice(scratch, 'cp /bloomery/deps/i $OUT/x', () => rm(scratch.blob(digest)), { '/bloomery/deps/i': digest });
-    assert.equal(without, { kind: 'skipped', why: 'artifacts that it was made from are gone' });
+    assert.equal(without, { kind: 'skipped', why: 'input artifacts are gone' });
     const failed = await twice(scratch, 'echo no >&2; [ ! -e b ]; cp a $OUT/x', () => scratch.write('b', ''));
     assert.equal(failed, { kind: 'failed', stderr: 'no\n' });
   });

@@ -1,5 +1,6 @@
-// Carries a remembered action out again and compares what it writes with what it wrote: a compiler that is not reproducible, a changed
-// tool behind an unchanged name, or a hole in a key would show. Never touches the remembered result.
+// Runs a cached action again and compares its output with the cached result. A difference means that a
+// compiler is not reproducible, that a tool changed under an unchanged name, or that a key is incomplete. The
+// cached result is not modified.
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { byCodeUnit, canonicalJson } from '../core/digest.ts';
@@ -11,17 +12,17 @@ import type { Origin } from './explain/history.ts';
 import { digestOfPlace, digestOfTree, hostPath } from './place.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
-/** `differing`: paths of artifacts that came out otherwise, or in only one of the two runs. */
+/** `differing`: paths of artifacts that differ or that exist in only one of the two runs. */
 export type Rebuilt =
   | { readonly kind: 'same' }
   | { readonly kind: 'differs'; readonly differing: readonly string[] }
   | { readonly kind: 'failed'; readonly stderr: string }
-  /** It cannot be carried out as it was: its sources are not as they were, or inputs are gone. */
+  /** The action cannot be run unchanged: its sources changed, or inputs are gone. */
   | { readonly kind: 'skipped'; readonly why: string };
 
 export async function rebuild(origin: Origin, result: ActionResult, sandbox: Sandbox, cache: Cache, context: Context): Promise<Rebuilt> {
   const { label, record, mounts, ambientEnv } = origin;
-  if (record.sandbox !== sandbox.kind) return { kind: 'skipped', why: `it was made with sandbox "${record.sandbox}"` };
+  if (record.sandbox !== sandbox.kind) return { kind: 'skipped', why: `it was built with sandbox "${record.sandbox}"` };
   if (record.checkout !== undefined) return { kind: 'skipped', why: 'it went on from half-done work' };
   for (const [place, digest] of Object.entries(record.files)) {
     const now = await digestOfPlace(place, mounts, cache).catch(() => undefined);
@@ -36,7 +37,7 @@ export async function rebuild(origin: Origin, result: ActionResult, sandbox: San
     const differing = differingPaths(result, execution.result);
     return differing.length === 0 ? { kind: 'same' } : { kind: 'differs', differing };
   } catch (error) {
-    if (error instanceof DamagedBlob) return { kind: 'skipped', why: 'artifacts that it was made from are gone' };
+    if (error instanceof DamagedBlob) return { kind: 'skipped', why: 'input artifacts are gone' };
     throw error;
   }
 }

@@ -1,7 +1,7 @@
-// The folder of an action. It has the inputs where the sandbox expects them: files of the store, and the
-// folders and links between them that other actions left. It also has copies of folders that the action may
-// write although their files are only shown: each has the folder's own level, in which every entry is the
-// real one, read-only. What a compilation writes there (the linker's map) is moved to its output folder.
+// Stages the folder of an action: the input files from the store, and the folders and links that other
+// actions produced. It also creates copies of folders that the action may write although their files are
+// read-only. Such a copy has the top level of the folder, and every entry in it is the real one, read-only.
+// Files that a compilation writes there (the linker's map) are moved to its output folder.
 import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import type { Action } from './action.ts';
@@ -15,8 +15,9 @@ import { absentAsUndefined, errnoOf, itemOf } from '../core/errors.ts';
 import { decodeName, encodePath, isFolder, removeTree, TreePaths } from '../core/paths.ts';
 
 /**
- * Stages every input at its place below `stage` and creates the output folder. Inputs are mounted by the folder below the root. Throws DamagedBlob
- * where one is gone. Links come last, so that nothing is written through one.
+ * Stages every input at its place below `stage` and creates the output folder. Inputs are mounted by the top
+ * folder of their places. Throws DamagedBlob if a blob is gone. Links come last, so that nothing is written
+ * through them.
  */
 export async function stageInputs(action: Action, stage: string, cache: CacheFolder): Promise<View> {
   const { inputs, layout = {}, outputDir, network, sandbox } = action.record;
@@ -54,12 +55,15 @@ export async function stageInputs(action: Action, stage: string, cache: CacheFol
   return { readOnly, writable, network: network === true };
 }
 
-/** The mount that a place of an input is in: the folder below the root. */
+/** Returns the mount of an input's place: the folder directly below the root. */
 export function topOf(place: string): string {
   return `${root}/${itemOf(place.split('/'), 2)}`;
 }
 
-/** `mode`: of a copy; without it, the file is a link of the blob. `spare` is a free path on the same file system. */
+/**
+ * `mode` is the mode of a copy. Without it, the file is a hard link to the blob. `spare` is an unused path on
+ * the same file system.
+ */
 async function stageFile(
   digest: Digest,
   path: string | Buffer,
@@ -70,7 +74,7 @@ async function stageFile(
   if (!(await cache.content.holds(digest))) throw new DamagedBlob(digest);
   const plain = typeof path === 'string' ? path : spare;
   const staging = mode === undefined ? cache.content.linkTo(digest, plain) : cache.content.cloneTo(digest, plain, mode);
-  // It was there a moment ago: garbage collection of another process took it.
+  // It existed a moment ago: garbage collection of another process removed it.
   if (!(await absentAsUndefined(staging.then(() => true)))) throw new DamagedBlob(digest);
   if (plain !== path) renameSync(plain, path);
 }
@@ -82,18 +86,22 @@ function isLink(staged: string): staged is `link ${string}` {
 export interface Shadows {
   /** The view with the action's shadowed folders. */
   readonly view: View;
-  /** Moves regular files that the action created or changed to `written/` in its output folder, by their path from the user's common folder. */
+  /**
+   * Moves regular files that the action created or changed to `written/` in its output folder. Their paths
+   * are relative to the user's common folder.
+   */
   moveWritten(outDir: string): void;
 }
 
-/** Files up to this size are copied, so that the action may also write over them. */
+/** Files up to this size are copied, so that the action may also overwrite them. */
 const largestCopyBytes = 1 << 20;
 
 /** Copies the action's shadowed folders. `stage` is the action's own folder. */
 export function shadowFolders({ shadowed = [], own }: Action, view: View, stage: string): Shadows {
   const readOnly: Record<string, string> = { ...view.readOnly };
   const writable: Record<string, string> = { ...view.writable };
-  // A folder that an earlier run wrote to may be gone. Links in an output folder were made by third-party code, and are not followed.
+  // A folder that an earlier run wrote to may be gone. Links in an output folder come from third-party code
+  // and are not followed.
   const folders = shadowed.filter((place) => {
     const real = hostPath(place, view.readOnly);
     return isFolder(real) && (isBelow(place, own?.counted ?? []) || realpathSync(encodePath(real)) === join(realpathSync(stage), place));
@@ -120,7 +128,7 @@ export function shadowFolders({ shadowed = [], own }: Action, view: View, stage:
       const files = copies.flatMap(([place, copy]) => filesIn(copy).map(([path, stamp]) => ({ place, path, stamp })));
       const written = files.filter(({ path, stamp }) => before.get(path) !== stamp);
       if (written.length === 0) return;
-      // The command may have put a link of that name there, which leads anywhere on the host.
+      // The command may have created a link of that name, which may lead anywhere on the host.
       chmodSync(outDir, 0o700);
       removeTree(join(outDir, writtenFolder));
       for (const { place, path } of written) {
@@ -132,7 +140,7 @@ export function shadowFolders({ shadowed = [], own }: Action, view: View, stage:
   };
 }
 
-/** False for a file that the user may not read. */
+/** Copies a file. Returns false if the user may not read it. */
 function isCopied(from: string | Buffer, to: string | Buffer): boolean {
   try {
     copyFileSync(from, to);
@@ -143,9 +151,9 @@ function isCopied(from: string | Buffer, to: string | Buffer): boolean {
   }
 }
 
-/** The regular files of a folder: path -> what changes when it is written. */
+/** Returns the regular files of a folder: path -> a stamp that changes when the file is written. */
 function filesIn(folder: string): readonly (readonly [path: string, stamp: string])[] {
-  chmodSync(folder, 0o700); // the command may have withdrawn its own permissions
+  chmodSync(folder, 0o700); // the command may have removed its own permissions
   return readdirSync(encodePath(folder), 'buffer').flatMap((name) => {
     const path = join(folder, decodeName(name));
     const about = lstatSync(encodePath(path), { bigint: true });
@@ -153,7 +161,10 @@ function filesIn(folder: string): readonly (readonly [path: string, stamp: strin
   });
 }
 
-/** The path from the user's common folder; of a file elsewhere (an output folder of a build script) its name. */
+/**
+ * Returns the path relative to the user's common folder. A file elsewhere (in an output folder of a build
+ * script) is returned by its name.
+ */
 function nameOf(place: string): string {
   const name = posix.relative(here, place);
   return name.startsWith('../') ? posix.basename(place) : name;

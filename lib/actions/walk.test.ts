@@ -7,7 +7,7 @@ import type { Edge, Schedule } from './walk.ts';
 const late = (lists: readonly (readonly number[])[]): readonly (readonly Edge[])[] =>
   lists.map((list) => list.map((on) => ({ on, early: false })));
 
-/** A walk whose work waits until it is told to end. */
+/** A walk whose work waits until the test lets it end. */
 class Puppets {
   readonly running = new Map<number, PromiseWithResolvers<void>>();
   readonly started: number[] = [];
@@ -105,7 +105,7 @@ test('a node is looked up only when all that it needs is done, and once', async 
   );
 });
 
-test('of the misses that are known the one with the longest path behind it runs first', async () => {
+test('of the misses that are known the one with the longest path of dependents runs first', async () => {
   // 0 and 1 are short; 2 carries the chain 3 -> 4; 5 is heavy.
   const puppets = new Puppets([[], [], [], [2], [3], []], { jobs: 1, weights: [1, 1, 1, 1, 1, 9] });
   for (let left = 6; left > 0; left--) await puppets.end(...(await puppets.quiet()));
@@ -133,7 +133,7 @@ test('after a failure nothing new starts, and what runs is waited for', async ()
   assert.is(puppets.started.length, 2);
 });
 
-test('of several failures the first is told', async () => {
+test('of several failures the first is reported', async () => {
   const puppets = new Puppets([[], []]);
   await puppets.quiet();
   await puppets.fail(1, new Error('first'));

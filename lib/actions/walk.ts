@@ -1,19 +1,20 @@
-// Works a graph off: looks each ready node up at once, and runs the misses at most `jobs` at a time, the most
-// urgent first, which is the one with the longest path behind it. After a failure nothing new is started;
-// what runs is let to its end, because its results are kept. Nodes with equal work can take turns. Knows
-// neither what the nodes are nor how they run.
+// Runs a graph. Each ready node is looked up at once, and at most `jobs` misses run at a time. The most
+// urgent node runs first: the one with the longest path of dependents. After a failure no new node is
+// started, but running nodes are completed, because their results are kept. Nodes with equal work can take
+// turns. This module knows neither what the nodes are nor how they run.
 import pLimit from 'p-limit';
 import { itemOf } from '../core/errors.ts';
 
 export interface Work {
   /**
-   * Called when all dependencies of a node are done. True: it is done as well (a hit). False: it has to run. `ending` aborts when nothing new is
-   * started any more, with the first failure or the walk's own signal as its reason: a look-up that waits for another node has to heed it.
+   * Called when all dependencies of a node are done. Returns true if the node is done too (a hit), and false
+   * if it has to run. `ending` aborts when no new node is started any more; its reason is the first failure
+   * or that of the walk's own signal. A look-up that waits for another node has to obey it.
    */
   readonly lookUp: (node: number, ending: AbortSignal) => Promise<boolean>;
   /**
-   * Runs a node. Throwing ends the walk. It calls `announce` when those that wait for it early may go on. A run that has begun is not ended by
-   * `ending`.
+   * Runs a node. An exception ends the walk. The function calls `announce` when dependents that need only its
+   * metadata may start. `ending` does not stop a run that has begun.
    */
   readonly run: (node: number, announce: () => void, ending: AbortSignal) => Promise<void>;
 }
@@ -29,7 +30,7 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
 
   const track = (job: Promise<void>): void => {
     const tracked: Promise<void> = job
-      .catch((error: unknown) => failed.abort(error)) // of several, the first one is the reason
+      .catch((error: unknown) => failed.abort(error)) // of several errors, the first is the reason
       .finally(() => {
         active.delete(tracked);
         pump();
@@ -67,7 +68,7 @@ export async function walk(graph: Graph, jobs: number, signal: AbortSignal, work
   if (visits.remaining > 0) throw new Error(`${visits.remaining} nodes can never become ready: the graph has a cycle`);
 }
 
-/** Takes the node with the longest path behind it out of `nodes`. */
+/** Removes the most urgent node from `nodes` and returns it. */
 function mostUrgent(nodes: number[], { urgency }: Schedule): number | undefined {
   if (nodes.length === 0) return undefined;
   const at = nodes.reduce((best, node, index) => (urgency(node) > urgency(nodes[best] ?? node) ? index : best), 0);
@@ -76,27 +77,30 @@ function mostUrgent(nodes: number[], { urgency }: Schedule): number | undefined 
 
 export interface Edge {
   readonly on: number;
-  /** Enough of it is there before it is done: its metadata, which it announces early. */
+  /** The dependent can start when the metadata of the node is announced, before the node is done. */
   readonly early: boolean;
 }
 
 export interface Graph {
-  /** dependencies[i]: what node i waits for. */
+  /** dependencies[i]: the nodes that node i waits for. */
   readonly dependencies: readonly (readonly Edge[])[];
-  /** What a node probably costs; any unit. */
+  /** Estimated cost of each node, in any unit. */
   readonly weights: readonly number[];
 }
 
 export interface Schedule {
-  /** Takes a ready node; undefined when none is ready now. */
+  /** Takes a ready node. Returns undefined if none is ready now. */
   take(): number | undefined;
-  /** Enough of a node is there for those that wait for it early. */
+  /** Releases the dependents that need only the metadata of a node. */
   announce(node: number): void;
-  /** Marks a node done; nodes that waited only for it become ready. */
+  /** Marks a node as done. Nodes that waited only for it become ready. */
   finish(node: number): void;
-  /** The weight of the heaviest path from a node to the end: the more, the sooner it should run. */
+  /**
+   * Returns the weight of the heaviest path from a node to the end. The node with the greatest urgency runs
+   * first.
+   */
   urgency(node: number): number;
-  /** Nodes not yet done. */
+  /** Number of nodes that are not done. */
   readonly remaining: number;
 }
 
@@ -146,14 +150,17 @@ export function schedule(graph: Graph): Schedule {
   };
 }
 
-/** Two edges to one node are one; it is early only when both are. */
+/** Combines two edges to the same node. The result is early only if both are. */
 function oneEdgeEach(list: readonly Edge[]): readonly Edge[] {
   const byNode = new Map<number, boolean>();
   for (const { on, early } of list) byNode.set(on, early && (byNode.get(on) ?? true));
   return [...byNode].map(([on, early]) => ({ on, early }));
 }
 
-/** The weight of the heaviest path from each node to the end of the graph, itself included. Nodes may be in any order; those of a cycle have 0. */
+/**
+ * Returns the weight of the heaviest path from each node to the end of the graph, including the node itself.
+ * Nodes may be in any order. Nodes of a cycle have 0.
+ */
 function pathLengths(
   edges: readonly (readonly Edge[])[],
   weights: readonly number[],
@@ -178,12 +185,13 @@ function pathLengths(
 export type Free = () => void;
 
 /**
- * Coalesces equal work. Callers with equal keys hold the key one after another, in the order in which they asked for it: the first one does the work,
- * and a later one looks for its result when its turn comes. An equal key need not mean an equal result (some inputs are known only after a run), so
- * a caller that finds no result does the work itself, and the others still wait.
+ * Coalesces equal work. Callers with equal keys hold the key one after another, in the order of their
+ * requests. The first does the work, and a later one looks for the result when its turn comes. Equal keys
+ * need not give equal results, because some inputs are known only after a run. A caller that finds no result
+ * does the work itself while the others wait.
  */
 export class Coalescer<Key> {
-  /** For each key that is held, the callers that wait for it, in their order. */
+  /** The callers that wait for each held key, in their order. */
   readonly #waiting = new Map<Key, Set<() => void>>();
 
   /**
@@ -202,7 +210,7 @@ export class Coalescer<Key> {
     };
   }
 
-  /** Gives a held key to the first caller that waits for it. */
+  /** Passes a held key to the first caller that waits for it. */
   #pass(key: Key): void {
     const waiting = this.#waiting.get(key);
     const [next] = waiting ?? [];
@@ -211,7 +219,7 @@ export class Coalescer<Key> {
   }
 }
 
-/** Waits for a turn among `waiting`; whoever calls the entry gives the turn. */
+/** Waits for a turn among `waiting`. The turn begins when another caller calls the entry. */
 function turn(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const start = (): void => {

@@ -1,4 +1,5 @@
-// Assembles the image of a system's profile: its root of packages, its kernel beside it, the file systems.
+// Assembles the image of a system's profile: the root file system from packages, the separate kernel file,
+// and the partitions.
 import { copyFile, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -28,7 +29,7 @@ import { commandLinePath, kernelPath } from '../system/find-page.ts';
 import { componentOf, profileOf } from '../system/system.ts';
 import type { KernelFacts } from '../system/system.ts';
 
-/** `made`: component/output -> path. */
+/** Creates the image. `made` maps component/output to the path of the file. */
 export async function assembleImage(
   request: ImageRequest,
   facts: ImageFacts,
@@ -84,7 +85,7 @@ export async function assembleImage(
   };
 }
 
-/** What packages put into the partition of the root file system. */
+/** Returns the entries that packages add to the partition of the root file system. */
 async function installedEntries(
   { system, profile, outDir, cache, installed }: ImageRequest,
   { name, files }: PartitionFacts,
@@ -115,7 +116,7 @@ function withPassword(layout: ImageLayout, password: string | undefined): ImageL
   return { ...layout, partitions };
 }
 
-/** Versions of replacements: of the packages that their components are. */
+/** Returns the versions of replacement programs: those of the packages that their components build. */
 async function versionsOf({ system }: ImageRequest, { projects }: Compiled): Promise<Readonly<Record<string, string>>> {
   const ofComponent = new Map<string, string>();
   for (const { project } of projects) {
@@ -139,7 +140,7 @@ async function sourcePath(sources: FileSources, name: string): Promise<string> {
 async function publishKernel(facts: KernelFacts, sources: FileSources, to: string): Promise<void> {
   if ('from' in facts) return await publishFile(await sourcePath(sources, facts.from), to);
   const from = sources.made(facts.made);
-  if (from === undefined) throw cannot('publish the kernel', `no component made "${facts.made}"`);
+  if (from === undefined) throw cannot('publish the kernel', `no component has the output "${facts.made}"`);
   await publishFile(from, to, (bytes) => startable(facts.stripped ? withoutSections(bytes) : bytes, facts.protocol));
 }
 

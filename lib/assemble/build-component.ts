@@ -19,7 +19,7 @@ import { profileOf } from '../system/system.ts';
 import { originsFor } from '../sources/fetched-origins.ts';
 
 export interface BuiltPart {
-  /** Of the component or recipe. */
+  /** Name of the component or recipe. */
   readonly name: string;
   /** Name or path in the stage -> absolute path. */
   readonly outputs: Readonly<Record<string, string>>;
@@ -38,7 +38,7 @@ export async function buildComponent(request: BuildRequest, name: string, contex
   }
   if (name === system.cLibrary?.name) return await buildLibrary(system.cLibrary, request, folder, context);
   if (!Object.hasOwn(system.components, name)) throw unknown(name, request);
-  const { image: _, ...ofProfile } = profileOf(system, profile); // sources whose files only the image has are not needed
+  const { image: _, ...ofProfile } = profileOf(system, profile); // sources that only the image uses are not needed
   const only = { ...ofProfile, components: carriedBy(name, system.components) };
   const one = withNeededSources({ ...system, profiles: { ...system.profiles, [profile]: only } }, profile);
   const fetched = await fetchedSources(one, { root: request.root, cacheDir: options.cache.root, env: options.hostEnv });
@@ -67,7 +67,7 @@ async function buildLibrary(facts: CLibrary, request: BuildRequest, folder: stri
   return { name: facts.name, outputs, compiled: { projects: [], units: hits + misses, hits, misses, below: 0, remembered: 0 } };
 }
 
-/** Copies the files of one stage to packages/<its name>. Returns their paths by path in the stage. */
+/** Copies the files of one stage to packages/NAME. Returns their paths by path in the stage. */
 async function published(stages: readonly Stage[], folder: string, cache: Cache): Promise<BuiltPart['outputs']> {
   const packages = join(folder, 'packages');
   const entries = await packageEntries(stages, { folder: packages, cache, linkAt: () => undefined });

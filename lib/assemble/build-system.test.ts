@@ -1,4 +1,5 @@
-// From a page to an image and its manifest, with a small system of our own whose one component is compiled for the host.
+// Builds an image and a manifest from a page: a small test system, whose one component is compiled for the
+// host.
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,7 +99,7 @@ test('the image and its manifest agree, and a second build is all hits and the s
   assert.is(second.image.sha256, first.image.sha256);
 });
 
-test("a component is built from the person's own checkout", async () => {
+test("a component is built from the user's own checkout", async () => {
   const local = join(dir, 'mine');
   await cp(join(root, 'fixtures/crates'), local, { recursive: true });
   await writeFile(join(local, 'greeter/words.txt'), 'mine alone\n');
@@ -120,7 +121,7 @@ test('an image that is too small says how much is missing and leaves no image', 
   );
 });
 
-test('a folder that cannot be written is told before anything is compiled', async () => {
+test('a folder that cannot be written is reported before anything is compiled', async () => {
   const failure = await failureOf(build('four', { outDir: '/proc/nowhere' }));
   assert.match(failure.message, /^Cannot write to "\/proc\/nowhere"/);
   assert.is(failure.hint, 'choose another folder with --out DIR');

@@ -1,5 +1,5 @@
-// Builds a system in three steps: the plan, what its components compile to, the image of that with the manifest beside it. The last step is here; every
-// part of a step is another module's.
+// Builds a system in three steps: it plans the build, compiles the components, and assembles the image with
+// its manifest. The last step is in this file. Other modules do the parts of each step.
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { Cache } from '../cache/cache.ts';
 import { knownTree } from '../cache/digests/known-tree.ts';
@@ -28,7 +28,7 @@ export interface BuiltSystem {
   readonly imagePath: string;
   readonly manifestPath: string;
   readonly image: AssembledImage;
-  /** Of a closure of Nix: how its kernel is started. */
+  /** How the kernel of a Nix closure is started. */
   readonly nix?: NixImage;
   readonly sources: SourceChoice['kind'];
   readonly compiled: Compiled;
@@ -42,24 +42,30 @@ interface Manifest extends Omit<SystemImage, 'closure'> {
   readonly components: Readonly<Record<string, ComponentRecord>>;
   readonly packages?: ConfiguredPackages;
   readonly recipes?: Readonly<Record<string, PackageRecord>>;
-  /** What its programs are linked with, by name. */
+  /** The C library that the programs are linked with, by name. */
   readonly cLibrary?: Readonly<Record<string, PackageRecord>>;
 }
 
-/** What the manifest says of a component. */
+/** A component's entry in the manifest. */
 interface ComponentRecord {
   readonly source: { readonly kind: SourceKind; readonly path: string; readonly digest: Digest };
   readonly outputs: Readonly<Record<string, { readonly bytes: number; readonly sha256: Digest }>>;
 }
 
-/** Plans, compiles and assembles. A failing component, an image that is too small and a full disk are Failures; a half-made image is never left. */
+/**
+ * Plans, compiles and assembles. A failing component, an image that is too small and a full disk are
+ * Failures. An incomplete image is never left.
+ */
 export async function buildSystem({ compile, ...request }: BuildRequest, context: Context): Promise<BuiltSystem> {
   const plan = await planSystem({ ...request, cacheDir: compile.cache.root, hostEnv: compile.hostEnv }, context);
   const compiled = await compileSystem(plan, compile, context);
   return await assembleSystem(plan, compiled, compile, context);
 }
 
-/** Makes the image of what was compiled, and its manifest. Throws a Failure for an image that is too small; a half-made one is never left. */
+/**
+ * Creates the image from the compiled components, and its manifest. Throws a Failure for an image that is too
+ * small. An incomplete image is never left.
+ */
 export async function assembleSystem(
   plan: SystemPlan,
   parts: CompiledSystem,
@@ -85,7 +91,7 @@ export async function assembleSystem(
   return { imagePath, manifestPath, image: result.image, sources, compiled, ...(closed && { nix: closed }) };
 }
 
-/** The image of a base that Nix builds; undefined for any other base. */
+/** Returns the image if Nix builds the root file system, otherwise undefined. */
 async function imageOnNix(
   { request, system, nix, folder, imagePath }: SystemPlan,
   { made }: CompiledSystem,
@@ -93,7 +99,7 @@ async function imageOnNix(
   context: Context,
 ): Promise<NixImage | undefined> {
   if (!nix) return undefined;
-  const { nixImage } = await import('../rootfs/nix/nix-base.ts'); // most builds have another base
+  const { nixImage } = await import('../rootfs/nix/nix-base.ts'); // most builds have another root file system
   const { profile, root } = request;
   return await nixImage({ ...nixBaseOf(system, profile), nix, root, folder, imagePath, made, cache, env: hostEnv }, context);
 }

@@ -1,4 +1,4 @@
-// Compiles the components of a planned system, with the C library and the recipes that it has, and lays down what they made.
+// Compiles the components of a planned system, with its C library and recipes, and publishes their outputs.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
@@ -22,24 +22,25 @@ import type { BuiltCLibrary } from './recipes/c-library.ts';
 import type { InstalledPackages } from './recipes/recipe-packages.ts';
 
 interface CompiledAll {
-  /** Counts are of all that was built. */
+  /** Its counts cover all units that were built. */
   readonly compiled: Compiled;
   /** Present if packages were built from recipes. */
   readonly installed: InstalledPackages | undefined;
-  /** Present if something was linked with it. */
+  /** Present if a program was linked with it. */
   readonly library: BuiltCLibrary | undefined;
 }
 
 export interface CompiledSystem extends CompiledAll {
   /** component/output -> path. */
   readonly made: ReadonlyMap<string, string>;
-  /** The packages that the image takes alone. */
+  /** The packages from which the image takes single files. */
   readonly lock: SourceLock | undefined;
 }
 
 /**
- * Compiles what the plan has. The packages of the image and the folder of outputs are looked for first: a build that cannot end well fails before the
- * hour of compiling. A component that does not compile is a Failure.
+ * Compiles the components of the plan. It first checks the packages of the image and the folder of outputs,
+ * so that a build that cannot succeed fails before it compiles for an hour. A component that does not compile
+ * is a Failure.
  */
 export async function compileSystem(plan: SystemPlan, options: CompileOptions, context: Context): Promise<CompiledSystem> {
   const { request, system, origins, projects } = plan;
@@ -55,7 +56,10 @@ export async function compileSystem(plan: SystemPlan, options: CompileOptions, c
   return { ...all, made, lock };
 }
 
-/** The packages of an image that are taken alone: those of the reference kernels, or of the sources of a page that has none of these. */
+/**
+ * Returns the packages from which an image takes single files: those of the reference kernels, or those of
+ * the page's sources if it has no reference kernels.
+ */
 async function packagesOf({ request, fetched }: SystemPlan, context: Context): Promise<SourceLock | undefined> {
   const { system, profile, root, base, cacheDir, hostEnv } = request;
   if (base || !system.reference || !hasPackagedFiles(imageOf(system, profile))) return fetched?.lock;
@@ -64,8 +68,9 @@ async function packagesOf({ request, fetched }: SystemPlan, context: Context): P
 }
 
 /**
- * Builds the C library if something is linked with it, compiles projects together with those of recipes, then builds the other recipes. Counts are of
- * all. The C library is built again if one of its blobs turns out damaged, because no unit of the crate compiler makes it.
+ * Builds the C library if a project is linked with it. Then compiles the projects together with those of
+ * recipes, and builds the other recipes. Counts cover all of them. The C library is built again if one of its
+ * blobs is damaged, because it is not a unit of the crate compiler.
  */
 export async function compileAll(
   projects: readonly Project[],
@@ -86,12 +91,12 @@ export async function compileAll(
   }
 }
 
-/** The C library of the page, where something is linked with it. */
+/** Returns the C library of the page, if a project is linked with it. */
 async function libraryFor(request: LibraryRequest, projects: readonly Project[], context: Context): Promise<PreparedLibrary> {
   const { cLibrary } = request.system;
   const linked = projects.some(({ triple }) => triple !== undefined && triple === cLibrary?.triple);
   if (!cLibrary || !(linked || (request.recipes?.wanted.length ?? 0) > 0)) return { library: undefined, hits: 0, misses: 0 };
-  const { prepareLibrary } = await import('./recipes/build-c-library.ts'); // most builds link with none
+  const { prepareLibrary } = await import('./recipes/build-c-library.ts'); // most builds link with no C library
   return await prepareLibrary(cLibrary, request, linked, context);
 }
 
@@ -112,7 +117,7 @@ async function compileWith(
   return { compiled: { ...compiled, ...counts }, installed };
 }
 
-/** Says at once that the folder cannot be written, not after an hour of compiling. */
+/** Creates the folder. A folder that cannot be written is reported now and not after an hour of compiling. */
 export async function prepare(outDir: string): Promise<void> {
   const probe = join(outDir, `.probe-${process.pid}`);
   try {
@@ -124,7 +129,7 @@ export async function prepare(outDir: string): Promise<void> {
   }
 }
 
-/** Copies what a component made to `folder`/<component>/; "component/output" -> path. */
+/** Copies the outputs of a component to `folder`/COMPONENT/. Returns "component/output" -> path. */
 export async function publishOutputs(
   { project, outputs }: CompiledProject,
   folder: string,

@@ -17,9 +17,9 @@ export interface ListedComponent {
   readonly name: string;
   readonly title: string;
   readonly version: string | null;
-  /** What it is compiled for: a triple, or the name of a target file. Null: the host. */
+  /** The platform that it is compiled for: a triple, or the name of a target file. Null: the host. */
   readonly target: string | null;
-  /** "bundled fixtures/redox", "local ../kernel", or where upstream's source would be fetched from. */
+  /** "bundled fixtures/redox", "local ../kernel", or the address of upstream's source. */
   readonly source: string;
   /** Digest of the source; null if it has not been fetched and follows upstream's branch. */
   readonly pin: string | null;
@@ -78,7 +78,7 @@ function projectOf(name: string, request: ProjectsRequest): ComponentProject | u
   }
 }
 
-/** Returns a triple, or the name of a target file without its folder. */
+/** Returns the triple, or the name of the target file without its folder. */
 export function targetOf(triple: string | undefined): string | null {
   return triple === undefined ? null : basename(triple, '.json');
 }

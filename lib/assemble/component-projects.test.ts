@@ -1,4 +1,5 @@
-// Where each component's source comes from: what was fetched, what is bundled, a person's own checkout; and what is said where there is none.
+// The source of each component: fetched, bundled or the user's own checkout; and the errors if there is no
+// source.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -30,7 +31,7 @@ test('a component that only upstream has is refused in a sentence that says what
   }
 });
 
-test("a checkout of one's own stands in for it, beside what is bundled and what was fetched", () => {
+test("the user's own checkout replaces a bundled or fetched source", () => {
   const found = projects('experimental', { brush: '/mine/brush' });
   const of = (name: string): unknown => [found.get(name)?.kind, found.get(name)?.folder];
   assert.equal([...found.keys()], ['coreutils', 'sudo-rs', 'findutils', 'shell-launcher', 'brush']);

@@ -1,4 +1,5 @@
-// The Cargo project of each component, from the source that was chosen for it: a checkout of the person's own, what was fetched, or the bundled one.
+// Returns the Cargo project of each component from its source: the user's own checkout, the fetched source,
+// or the bundled one.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
@@ -14,9 +15,9 @@ export type SourceKind = 'bundled' | 'upstream' | 'local';
 
 export interface ComponentProject {
   readonly kind: SourceKind;
-  /** Absolute. */
+  /** Absolute path. */
   readonly folder: string;
-  /** As the page or the person wrote it, for the manifest. */
+  /** The path as the page or the user wrote it, for the manifest. */
   readonly path: string;
   readonly project: Project;
 }
@@ -25,16 +26,19 @@ export interface ProjectsRequest {
   readonly system: System;
   readonly profile: string;
   readonly sources: SourceChoice;
-  /** The folder of the page: its relative paths count from there. */
+  /** The folder of the page. Relative paths of the page are relative to it. */
   readonly root: string;
   readonly env: Readonly<Record<string, string>>;
-  /** The folder that fetch made, where the system has sources in Debian. */
+  /** The folder of fetched sources, if the system has sources from Debian. */
   readonly fetched?: string | undefined;
   /** Fetched sources of upstream's repositories, by component. */
   readonly origins?: ReadonlyMap<string, FetchedOrigin> | undefined;
 }
 
-/** By component. A local source for what is no component, and upstream's where there are none, are Failures. */
+/**
+ * Returns the projects by component. A local source for an unknown component, and a missing upstream source,
+ * are Failures.
+ */
 export function projectsOf(request: ProjectsRequest): ReadonlyMap<string, ComponentProject> {
   const { system, profile, sources } = request;
   const names = Object.keys(system.components);
@@ -87,7 +91,10 @@ function originOf(from: { readonly crate: string } | { readonly tarball: string 
   return 'crate' in from ? `Debian's crate ${from.crate}` : `Debian's source package ${from.tarball}`;
 }
 
-/** Returns how a source is built. A local checkout is upstream's if it has the target of upstream's build. */
+/**
+ * Returns how a source is built. A local checkout is built like upstream's source if it has the target of
+ * upstream's build.
+ */
 function buildOf(
   { cargo, upstream }: Component,
   { kind, folder }: Omit<ComponentProject, 'project'>,

@@ -1,5 +1,5 @@
-// Applies a configuration to a system: root file system, sizes of the image, and the components that are needed. The configuration is that of a profile, or
-// the user's own.
+// Applies a configuration to a system: root file system, sizes of the image, and the components that are
+// needed. The configuration comes from a profile or from the user.
 import { basename, join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import { MiB } from '../core/sizes.ts';
@@ -15,14 +15,14 @@ import type { ConfigurationFacts, System, SystemProfile } from '../system/system
 export interface ConfigurationRequest {
   readonly system: System;
   readonly profile: string;
-  /** The user's own configuration, absolute. */
+  /** Absolute path of the user's own configuration. */
   readonly config?: string | undefined;
-  /** Absolute. */
+  /** Absolute path of the cookbook. */
   readonly cookbook?: string | undefined;
   /** Names of the cookbook's recipes. */
   readonly recipes: ReadonlySet<string>;
   readonly sources: SourceChoice;
-  /** Size of the image in MiB, in place of the configuration's. */
+  /** Size of the image in MiB. It overrides the configuration's size. */
   readonly sizeMiB?: number | undefined;
   /** The folder of the page. */
   readonly root: string;
@@ -51,7 +51,7 @@ function configurationOf(profile: SystemProfile | undefined, system: string, nam
   });
 }
 
-/** Smallest size of a FAT32, with its tables. */
+/** Smallest size of a FAT32 file system with its tables, in MiB. */
 const leastEfiMiB = 34;
 
 /** Reads the configuration and applies it to the system. Throws a Failure for every mistake in it. */
@@ -93,7 +93,7 @@ async function configuredImage(
   const sizeMiB = wantedMiB ?? configuration.general.filesystemMiB ?? image.sizeBytes / MiB;
   const efi = (own: number | undefined): number => {
     const wished = configuration.general.efiPartitionMiB ?? (own ?? 0) / MiB;
-    // On a small disk the ESP takes at most two fifths, so that there is room for the system.
+    // On a small disk the ESP takes at most two fifths, so that there is room for the root file system.
     return Math.max(leastEfiMiB, Math.min(wished, Math.floor((sizeMiB * 2) / 5))) * MiB;
   };
   const partitions = image.partitions.map((partition): PartitionFacts => {
@@ -103,7 +103,7 @@ async function configuredImage(
   return { ...image, sizeBytes: sizeMiB * MiB, partitions };
 }
 
-/** Adds the rows of packages from upstream's sources. A row of the configuration wins over a package's. */
+/** Adds the rows of packages from upstream's sources. A row of the configuration overrides a package's. */
 function withUpstream(image: ImageFacts, facts: ConfigurationFacts, names: readonly string[], { kind }: SourceChoice): ImageFacts {
   const rows = names.map((name) => facts.packages[name]?.install ?? {});
   const instead = kind === 'upstream' ? facts.upstreamFiles : {};
@@ -124,7 +124,10 @@ function upstreamComponents({ packages }: ConfigurationFacts, names: readonly st
   return Object.fromEntries(rows);
 }
 
-/** Removes files of components that are recipes in this build, because their stages have these files. */
+/**
+ * Removes files of components that are built as recipes, because the stages of the recipes contain these
+ * files.
+ */
 function withoutBuiltHere(image: ImageFacts, { rootPartition }: ConfigurationFacts, recipes: readonly string[]): ImageFacts {
   const stays = (made: string): boolean => !recipes.includes(componentOf(made));
   const partitions = image.partitions.map((partition) => {

@@ -1,4 +1,4 @@
-// What is wanted of the image of a system's profile, and what comes of it.
+// The input and the result of assembling the image of a profile.
 import { join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import { present } from '../core/errors.ts';
@@ -17,37 +17,37 @@ export interface ImageRequest {
   readonly profile: string;
   readonly outDir: string;
   readonly fetched: FetchedSources | undefined;
-  /** What has the packages that are taken alone. */
+  /** The packages from which single files are taken. */
   readonly lock: SourceLock | undefined;
-  /** False: --no-sandbox. */
+  /** False with --no-sandbox. */
   readonly sandbox: boolean;
   readonly cache: Cache;
   /** Folders of components' sources. */
   readonly folders: ReadonlyMap<string, string>;
   /** Packages of recipes. */
   readonly installed?: InstalledPackages | undefined;
-  /** The RedoxFS is encrypted, and this password opens it. */
+  /** Password of the encrypted RedoxFS. Absent: it is not encrypted. */
   readonly password?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
 
 export interface SystemImage {
   readonly image: AssembledImage;
-  /** A kernel that the machine starts directly, beside the image. */
+  /** The file next to the image with a kernel that the machine starts directly. */
   readonly kernel?: string;
-  /** Of a root of packages. */
+  /** Replaced programs of a root file system from packages. */
   readonly replaced?: readonly Replaced[];
   readonly closure?: ClosureRecord;
 }
 
-/** Where a row that names a file of a component's source ("base:init.d") leads to. */
+/** Returns the path for a row that names a file of a component's source ("base:init.d"). */
 export function sourceAt(row: string, folders: ReadonlyMap<string, string>): string | undefined {
   const at = row.indexOf(':');
   const folder = folders.get(row.slice(0, at));
   return folder === undefined ? undefined : join(folder, row.slice(at + 1));
 }
 
-/** What a root of packages is made from. */
+/** Returns the request for a root file system from packages. */
 export function rootRequest(
   { system, sandbox, cache, env }: ImageRequest,
   facts: ImageFacts,

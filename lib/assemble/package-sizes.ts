@@ -1,4 +1,4 @@
-// Sizes by package, the largest first, for the message about an image that is too small.
+// Computes sizes by package, the largest first, for the error about an image that is too small.
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot, Failure } from '../core/errors.ts';
 import { formatBytes } from '../core/sizes.ts';

@@ -1,4 +1,5 @@
-// Which components are compiled before one that carries an output of another, and what its page must say. Boot tests build such components.
+// Components that contain an output of another component are compiled after it, and their page must be
+// complete. Boot tests build such components.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +36,7 @@ test('a component that carries an output needs a triple', async () => {
     };
     const error = await compileWithPayloads([setup], components, options, context).catch((thrown: unknown) => thrown);
     assert.instance(error, Failure);
-    assert.match(String(error), 'Cannot put "kernel/kernel.elf" into "setup": its page says no triple that it is compiled for');
+    assert.match(String(error), 'Cannot put "kernel/kernel.elf" into "setup": its page has no triple for it');
   } finally {
     await cache.close();
     await rm(dir, { recursive: true, force: true });

@@ -1,5 +1,6 @@
-// Components that carry what another component made: the setup program of a bzImage has the kernel in it. They are compiled after the others, and their
-// compiler finds the payload as a file at a fixed place of the sandbox, which a declared variable names. So they are compiled again when it has changed.
+// Components that contain an output of another component: for example, the setup program of a bzImage
+// contains the kernel. They are compiled after the others. A declared variable names the payload's file,
+// which has a fixed place in the sandbox. So these components are compiled again when the payload changes.
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Digest } from '../core/digest.ts';
@@ -17,15 +18,18 @@ import { componentOf } from '../system/system.ts';
 
 const inSysroot = 'lib/payload';
 
-/** A project that carries an output of another one. */
+/** A project that contains an output of another one. */
 interface Carrier {
   readonly project: Project;
   readonly facts: PayloadFacts;
-  /** What its file is shown to: the units that are compiled for this triple. */
+  /** Units that are compiled for this triple see the payload's file. */
   readonly triple: string;
 }
 
-/** Compiles projects that carry nothing, then those that carry an output of one of them. Throws a Failure for one of these without a triple. */
+/**
+ * Compiles projects without payload, then those with a payload from one of them. Throws a Failure for a
+ * project with a payload but no triple.
+ */
 export async function compileWithPayloads(
   projects: readonly Project[],
   components: System['components'],
@@ -46,7 +50,7 @@ export async function compileWithPayloads(
   return { projects: [...first.projects, ...second.projects], ...counts };
 }
 
-/** The components that are compiled for one: those whose outputs it carries, and itself. */
+/** Returns the components that must be compiled for `name`: those whose outputs it contains, and itself. */
 export function carriedBy(name: string, components: System['components']): readonly string[] {
   const made = components[name]?.payload?.made;
   return made === undefined ? [name] : [...carriedBy(componentOf(made), components), name];
@@ -55,25 +59,25 @@ export function carriedBy(name: string, components: System['components']): reado
 function carrierOf(project: Project, facts: PayloadFacts | undefined): readonly Carrier[] {
   if (!facts) return [];
   const { name, triple } = project;
-  if (triple === undefined) throw cannot(`put "${facts.made}" into "${name}"`, 'its page says no triple that it is compiled for');
+  if (triple === undefined) throw cannot(`put "${facts.made}" into "${name}"`, 'its page has no triple for it');
   return [{ project, facts, triple }];
 }
 
 async function withPayload({ project, facts, triple }: Carrier, { projects }: Compiled, cache: Cache): Promise<Project> {
   const [component = '', output = ''] = facts.made.split('/');
   const artifact = projects.find((one) => one.project.name === component)?.outputs.get(output);
-  if (!artifact) throw new Error(`the page says that "${project.name}" carries "${facts.made}", which no component before it makes`);
+  if (!artifact) throw new Error(`the page puts "${facts.made}" into "${project.name}", but no earlier component has that output`);
   const digest = await storedPayload(artifact.digest, facts, cache);
   const sysroot = { triple, files: { [inSysroot]: digest }, layout: {}, env: {}, tools: {} };
   return { ...project, sysroot, env: { ...project.env, [facts.variable]: `${places.sysroot}/${inSysroot}` } };
 }
 
-/** The digest of a payload that is in the content store afterwards. */
+/** Stores the payload in the content store and returns its digest. */
 async function storedPayload(made: Digest, { encoding }: PayloadFacts, { root, content }: Cache): Promise<Digest> {
   if (encoding === 'raw') return made;
   const encoded = async (): Promise<Digest> => {
     const bytes = await content.read(made);
-    if (!bytes) throw new DamagedBlob(made); // its maker runs again
+    if (!bytes) throw new DamagedBlob(made); // the action that produces it runs again
     return await content.putBytes(encodedPayload(bytes, encoding));
   };
   const question = { made, encoding, zlib: process.versions.zlib ?? '' };

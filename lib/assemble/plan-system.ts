@@ -1,5 +1,6 @@
-// The plan of a build: the page as its profile and base need it, the source of each component, the paths of what is made. Nothing is compiled or written
-// for it, so that a dry run shows the very plan that a build carries out.
+// The plan of a build: the page as adapted to its profile and platform, the source of each component, and the
+// paths of outputs. Planning compiles and writes nothing, so a dry run shows exactly the plan that a build
+// carries out.
 import { join } from 'node:path';
 import type { Context } from '../core/events.ts';
 import { nixHost } from '../rootfs/nix/nix-host.ts';
@@ -18,25 +19,26 @@ import type { ComponentProject } from './component-projects.ts';
 
 export interface SystemPlan {
   readonly request: PlanRequest;
-  /** The page as the profile and the base of the request need it. */
+  /** The page as adapted to the profile and the platform of the request. */
   readonly system: System;
-  /** Present for the base nix, if the plan is to be carried out. */
+  /** Present if Nix builds the root file system and the plan is to be carried out. */
   readonly nix: NixHost | undefined;
-  /** What was fetched of a distribution, where the page has such sources. */
+  /** Fetched sources of a distribution, if the page has such sources. */
   readonly fetched: FetchedSources | undefined;
-  /** What was fetched of upstream's repositories, by component. */
+  /** Fetched sources of upstream's repositories, by component. */
   readonly origins: ReadonlyMap<string, FetchedOrigin> | undefined;
   /** The Cargo project of each component. */
   readonly projects: ReadonlyMap<string, ComponentProject>;
-  /** Holds the outputs of components. */
+  /** The folder for outputs of components. */
   readonly folder: string;
   readonly imagePath: string;
   readonly manifestPath: string;
 }
 
 /**
- * Plans a build. With a context the plan is to be carried out, and the host is asked for what that takes; without one it is only shown. A component without
- * a source, and a host without Nix for a base that needs it, are Failures.
+ * Plans a build. With a context, the plan is meant to be carried out, and the host is checked for the needed
+ * tools. Without a context it is only shown. A component without a source is a Failure, and so is a host
+ * without Nix if Nix is needed.
  */
 export async function planSystem(request: PlanRequest, context?: Context): Promise<SystemPlan> {
   const { profile, outDir, root, base, cacheDir, hostEnv } = request;

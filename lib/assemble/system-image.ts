@@ -1,5 +1,6 @@
-// The image of a system's profile: assembled once per state of the facts of its page, the outputs of its components and, where it has one, its root of
-// packages. An image that was made of the same things and has not been touched since is left as it is; then nothing that assembles one is loaded.
+// The image of a system's profile. It is assembled once for each state of the facts of its page, of the
+// outputs of its components and of its packages. An unchanged image of the same inputs is kept, and then the
+// modules that assemble images are not loaded.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stageRecord } from '../cookbook/stages.ts';
@@ -19,10 +20,10 @@ import type { ImageRequest, SystemImage } from './image-request.ts';
 import { commandLinePath } from '../system/find-page.ts';
 import { imageOf, profileOf } from '../system/system.ts';
 
-/** What makes an image of facts; loaded only when there is one to make. */
+/** The module that assembles images. It is loaded only if there is an image to assemble. */
 const maker = join(import.meta.dirname, 'assemble-system-image.ts');
 
-/** `made`: component/output -> path. */
+/** Returns the image. `made` maps component/output to the path of the file. */
 export async function systemImage(
   request: ImageRequest,
   imagePath: string,
@@ -45,9 +46,9 @@ export async function systemImage(
     sources: await sourceDigests(request, facts),
     files: await Promise.all(hostFiles(facts).map(async (path) => (await cache.digests.file(path)) ?? null)),
     packages: (request.installed?.stages ?? []).map(stageRecord),
-    // Nothing that is written down depends on the password itself.
+    // The password itself is never stored, and nothing that is stored depends on it.
     encrypted: password !== undefined,
-    // What makes trees and file systems of the facts: a newer Bloomery may make others.
+    // The modules that assemble trees and file systems: another version of Bloomery may produce other images.
     maker: await makerModules(cache, maker),
   };
   const assembled = async (): Promise<Witnessed<SystemImage>> => {
@@ -60,7 +61,7 @@ export async function systemImage(
   return await remembered(cache.root, 'image', question, assembled, holds);
 }
 
-/** Returns the digests of the files of components' sources that an image has. */
+/** Returns the digests of those files of components' sources that the image contains. */
 async function sourceDigests({ folders, cache }: ImageRequest, facts: ImageFacts): Promise<Json> {
   const rows = sourceRows(facts).map(async (row) => {
     const path = sourceAt(row, folders);

@@ -23,7 +23,7 @@ const context: Context = { signal: new AbortController().signal, report: () => u
 const dir = await mkdtemp(join(tmpdir(), 'upstream-image-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-/** A repository of ours with the page's files and a lock of its own. */
+/** A repository of the test with the page's files and its own lock. */
 const root = join(dir, 'root');
 cpSync(join(repository, 'systems/redox'), join(root, 'redox'), { recursive: true });
 const cacheDir = join(dir, 'cache');

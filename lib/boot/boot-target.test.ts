@@ -43,7 +43,7 @@ test("a profile's own kernel, machine and session are those of its boot", async 
   assert.match(rust.system.machine.kernel?.commandLine ?? '', 'root=/dev/nvme0n1 rw');
   assert.is(rust.system.session?.powerOff, 'sudo poweroff');
   const elsewhere = await bootTarget({ root, system: 'rust-nixos', profile: 'small', image: '/out/of/here.img' });
-  assert.is(elsewhere.system.machine.kernel?.image, '/out/of/rust-nixos-small/vmlinuz', 'beside the image that is named');
+  assert.is(elsewhere.system.machine.kernel?.image, '/out/of/rust-nixos-small/vmlinuz', 'next to the named image');
   const uefi = await bootTarget({ root, system: 'rust-nixos', profile: 'rust-uefi', image: undefined });
   assert.equal([uefi.system.machine.firmware, uefi.system.machine.kernel], ['uefi', undefined]);
 });
@@ -56,7 +56,7 @@ test('a disk has words for other kernels, and its own is started by firmware', a
   assert.is((await bootTarget({ root, system: 'asterinas', profile: 'iso', image: undefined })).system.referenceWords, undefined);
 });
 
-test('a profile that is none is refused, unless an image is named', async () => {
+test('an unknown profile is refused, unless an image is named', async () => {
   const failure = await failureOf(bootTarget({ root, system: 'rust-nixos', profile: 'smal', image: undefined }));
   assert.equal([failure.exitCode, failure.hint], [2, 'did you mean small?']);
   assert.is((await bootTarget({ root, system: 'redox', profile: 'mine', image: '/tmp/x.img' })).image, '/tmp/x.img');

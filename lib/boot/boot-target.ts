@@ -1,4 +1,5 @@
-// What a boot is about: which system, which of its images, which rules judge it. Reads the system's page; starts nothing.
+// Determines the target of a boot: the system, its image, and the console rules. It reads the system's page
+// and starts nothing.
 import { existsSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
@@ -11,13 +12,13 @@ import { loadPage } from '../system/load.ts';
 import { componentOf, defaultProfile, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 
-/** What a boot needs of a page: also of one without components. */
+/** The part of a page that a boot needs. A page without components has it too. */
 export interface Bootable extends Pick<System, 'name' | 'title' | 'machine' | 'console' | 'reference' | 'schemes' | 'shell'> {
-  /** What is done in the guest when it has booted. */
+  /** Commands that are run in the guest after it has booted. */
   readonly session?: GuestSession;
-  /** The same with another kernel of the page. */
+  /** The same commands for the reference kernel of the page. */
   readonly referenceSession?: GuestSession;
-  /** The command line of such a kernel, where the image is a disk with a boot loader. */
+  /** The command line of the reference kernel if the image is a disk with a boot loader. */
   readonly referenceWords?: string;
 }
 
@@ -25,15 +26,18 @@ export interface BootTarget {
   readonly system: Bootable;
   /** The folder of the page. */
   readonly folder: string;
-  /** Absolute. */
+  /** Absolute path. */
   readonly image: string;
-  /** Where the transcript goes unless the person names another file. */
+  /** Path of the transcript, unless the user names another file. */
   readonly log: string;
-  /** The kernel with its symbols, absolute, where it was built here. */
+  /** Absolute path of the kernel with its symbols, if it was built here. */
   readonly symbols?: string;
-  /** The user's folder that is a place of the sandbox in debug information, where the kernel is of a checkout. */
+  /**
+   * The user's folder that debug information names by a sandbox path, if the kernel was built from a
+   * checkout.
+   */
   readonly sourceFolder?: string;
-  /** The folder of the OSDK.toml of that checkout. */
+  /** The folder of that checkout's OSDK.toml. */
   readonly checkout?: string;
 }
 
@@ -42,15 +46,15 @@ export interface BootWords {
   readonly root: string;
   /** The name of a system, or the absolute path of a page. */
   readonly system: string;
-  /** undefined: the system's default. */
+  /** Undefined selects the system's default profile. */
   readonly profile: string | undefined;
-  /** An image elsewhere, absolute. */
+  /** Absolute path of another image. */
   readonly image: string | undefined;
-  /** Where it is remembered that the page is right. */
+  /** The folder in which a successful check of the page is memoized. */
   readonly cacheDir?: string;
 }
 
-/** The system by `<system>` or `--system S`; exactly one name must be meant. */
+/** Returns the system that `<system>` or `--system S` names. Exactly one name must be given. */
 export function namedSystem(word: string | undefined, flag: string | undefined): string {
   const name = word ?? flag;
   if (name === undefined) throw cannot('read the command line', 'it needs <system>, or --image FILE with --system S', { blame: 'usage' });
@@ -60,7 +64,7 @@ export function namedSystem(word: string | undefined, flag: string | undefined):
   return name;
 }
 
-/** The image of a system is out/<system>-<profile>.img; transcripts go to out/logs/. */
+/** Returns the target. The image of a system is out/<system>-<profile>.img, and transcripts are in out/logs/. */
 export async function bootTarget(words: BootWords): Promise<BootTarget> {
   const { image } = words;
   const { profile: chosen, facts, folder, outDir, ...system } = await bootable(words);
@@ -71,7 +75,7 @@ export async function bootTarget(words: BootWords): Promise<BootTarget> {
   return { system, folder, image: path, log, ...(await symbolsOf(system, chosen, dirname(path))) };
 }
 
-/** The kernel that a component of the profile made, and where its source is. */
+/** Returns the kernel that a component of the profile built, and the folder of its source. */
 async function symbolsOf(
   system: Bootable & Partial<System>,
   profile: string,
@@ -86,7 +90,10 @@ async function symbolsOf(
   return source === undefined ? { symbols: path } : { symbols: path, sourceFolder: ownFolder(source), checkout: checkoutOf(source) };
 }
 
-/** The user's own folder that a component was built from, by the manifest of the image; undefined where it was built from another source. */
+/**
+ * Returns the user's own folder that a component was built from, as the image's manifest records it, or
+ * undefined if the source was another one.
+ */
 async function localSource(manifest: string, component: string): Promise<string | undefined> {
   const text = await absentAsUndefined(readFile(manifest, 'utf8'));
   if (text === undefined) return undefined;
@@ -101,12 +108,12 @@ async function localSource(manifest: string, component: string): Promise<string 
   return fieldOf(source, 'kind') === 'local' && typeof path === 'string' ? path : undefined;
 }
 
-/** A field of a value that was read; undefined where there is none. */
+/** Returns a field of an unchecked value, or undefined if it has no such field. */
 function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? new Map<string, unknown>(Object.entries(value)).get(name) : undefined;
 }
 
-/** A system, or the console and the machine alone of one that is not built here. */
+/** Returns a system, or only the console and machine for a page without components. */
 async function bootable({
   root,
   system: word,
@@ -132,20 +139,23 @@ async function bootable({
   return { ...(await withProfile(system, chosen, image === undefined ? outDir : dirname(image))), profile: chosen, folder, outDir, facts };
 }
 
-/** A system with what its profile says of booting it. A profile that it does not have is one of an image that was named. */
+/**
+ * Returns a system with the boot facts of its profile. A profile that the page does not have belongs to an
+ * image that the user named.
+ */
 async function withProfile(system: System, name: string, outDir: string): Promise<Bootable> {
   const { kernel, session, referenceSession, referenceWords, machine: own, console } = system.profiles[name] ?? {};
   const image = kernelPath(outDir, system.name, name);
   const built = kernel && (await absentAsUndefined(readFile(commandLinePath(image), 'utf8')));
   const direct = kernel && { image, commandLine: built?.trimEnd() ?? kernel.commandLine };
   const { debugExit, ...rest } = { ...system.machine, ...own, ...(direct && { kernel: direct }) };
-  // How a machine ends says something of the page's own kernel alone.
+  // The exit status of the machine is meaningful only with the page's own kernel.
   const machine = console || !debugExit ? rest : { ...rest, debugExit };
   const sessions = { ...(session && { session }), ...(referenceSession && { referenceSession }) };
   return { ...system, machine, ...(console && { console }), ...sessions, ...(referenceWords !== undefined && { referenceWords }) };
 }
 
-/** The console rules of a page. */
+/** Returns the console rules of a page. */
 export async function consoleRules(root: string, word: string): Promise<ConsoleRules> {
   return (await loadPage(root, word)).console;
 }
@@ -158,8 +168,9 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * The user's folder that the sandbox shows to the kernel of a checkout as its common one: the repository that it is in, or the checkout. `folder` may be
- * that of the program that is generated below it.
+ * Returns the user's folder that the sandbox shows as the common folder when it builds the kernel of a
+ * checkout: the repository of the checkout, or the checkout itself. `folder` may be that of the generated
+ * program below the checkout.
  */
 export function ownFolder(folder: string): string {
   const checkout = checkoutOf(folder);
@@ -169,7 +180,7 @@ export function ownFolder(folder: string): string {
   }
 }
 
-/** The folder of a checkout, which may be given by that of the program that is generated below it. */
+/** Returns the folder of a checkout. `folder` may be that of the generated program below it. */
 export function checkoutOf(folder: string): string {
   return folder.replace(/\/target\/osdk\/[^/]*$/, '');
 }

@@ -1,5 +1,5 @@
-// A boot test: the machine is started, its console recorded, and the record judged until there is a verdict. Joins lib/machine and
-// lib/console, which do not know each other; prints nothing.
+// A boot test: starts the machine, records its console, and judges the transcript until there is a verdict.
+// Connects lib/machine and lib/console, which do not import each other. Prints nothing.
 import { readFile } from 'node:fs/promises';
 import { Dialogue, MenuAnswers } from '../console/dialogue.ts';
 import type { Step } from '../console/dialogue.ts';
@@ -24,31 +24,40 @@ export interface BootTest extends MachineOrder {
   readonly rules: ConsoleRules;
   readonly limits: Limits;
   readonly steps: readonly Step[];
-  /** Where the transcript is written. */
+  /** Path of the transcript. */
   readonly log: string;
   /** Called once, when the machine has been started. */
   readonly onStart?: (machine: RunningMachine) => void;
   /** Called at each milestone, after its line was reported. */
   readonly onMilestone?: (milestone: SeenMilestone) => void;
-  /** Called once, as soon as there is a verdict and while the machine is still there. */
+  /** Called once, as soon as there is a verdict and while the machine still exists. */
   readonly onVerdict?: (judgement: Judgement, machine: RunningMachine, evidence: Evidence) => void;
-  /** The kernel's ELF file, by which addresses on the console of a failed boot get names. */
+  /** Path of the kernel's ELF file. It supplies names for the addresses on the console of a failed boot. */
   readonly symbols?: string | undefined;
-  /** What is done in the guest once it has booted; `onChecks` is told how it went. */
+  /** Commands for the guest after it has booted. `onChecks` is called with the results. */
   readonly session?: GuestSession | undefined;
   readonly onChecks?: (results: readonly CheckResult[]) => void;
-  /** Called once when the guest has booted, after `session`, with the line of the prompt. The machine goes on until it returns. */
+  /**
+   * Called once when the guest has booted, after `session`, with the line of the prompt. The machine keeps
+   * running until it returns.
+   */
   readonly afterBoot?: (machine: RunningMachine, prompt: string) => Promise<void>;
-  /** False: nothing is typed at a prompt that is only a sign ("# "); it counts when nothing follows it for the grace window. Default: true. */
+  /**
+   * If false, nothing is typed at a prompt that is only a sign ("# "). Such a prompt counts when no output
+   * follows it for the grace window. Default: true.
+   */
   readonly ask?: boolean;
-  /** Leave the machine running after the verdict, until it ends by itself or the run is interrupted. */
+  /** Keeps the machine running after the verdict, until it ends by itself or the run is interrupted. */
   readonly keep?: boolean;
 }
 
-/** How long a failed machine may go on telling why: a stack trace follows its panic's first line. */
+/** Time for a failed machine to print more: a stack trace follows the first line of a panic. */
 const aftermathMs = 1000;
 
-/** Boots and judges; the machine is gone when this returns or throws. A QEMU that dies without a word on the console is a Failure (host). */
+/**
+ * Boots and judges. The machine has ended when this returns or throws. If QEMU ends before any console
+ * output, that is a Failure (host).
+ */
 export async function bootTest(test: BootTest, context: Context): Promise<Judgement> {
   const machine = await startMachine(test, context);
   try {
@@ -69,13 +78,19 @@ export async function bootTest(test: BootTest, context: Context): Promise<Judgem
   }
 }
 
-/** What the guest said by isa-debug-exit, which ends QEMU with the status 2 x value + 1; undefined where QEMU ended in another way. */
+/**
+ * Returns what the guest reported through isa-debug-exit, which ends QEMU with the status 2 x value + 1, or
+ * undefined if QEMU ended in another way.
+ */
 function ownStatus({ debugExit }: MachineDescription, exitCode: number | null): { readonly passed: boolean } | undefined {
   if (!debugExit || exitCode === null || exitCode % 2 === 0) return undefined;
   return { passed: exitCode === ((debugExit.success * 2 + 1) & 0xff) };
 }
 
-/** Judges a machine that has just been started, until there is a verdict; console lines are reported as they come. */
+/**
+ * Judges a machine that has just been started until there is a verdict. Console lines are reported as they
+ * arrive.
+ */
 async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transcript, context: Context): Promise<Judgement> {
   const boot = new JudgedBoot(machine, test, record, context.report);
   await untilVerdict(boot, machine, context);
@@ -85,7 +100,10 @@ async function judgeBoot(machine: RunningMachine, test: BootTest, record: Transc
   return boot.judge.judgement();
 }
 
-/** A boot while it is judged: what the machine says goes to the judge and the record, and what is due is typed at the machine. Waits for nothing. */
+/**
+ * A boot while it is judged. The machine's output is passed to the judge and the transcript, and input that
+ * is due is typed. This class does not wait.
+ */
 class JudgedBoot {
   readonly judge: Judge;
   readonly #machine: RunningMachine;
@@ -110,22 +128,23 @@ class JudgedBoot {
     this.#markDialogue(undefined);
   }
 
-  /** Milliseconds until the clock decides, or a shell is to be asked. */
+  /** Time in milliseconds until the clock decides, or until a shell has to be asked. */
   get dueInMs(): number {
     return Math.min(this.judge.dueMs ?? 0, this.judge.question?.dueMs ?? Infinity) - this.#nowMs;
   }
 
-  /** Something else than bytes happened. */
+  /** Records an event other than console output. */
   mark(what: Mark): void {
     const atMs = this.#nowMs;
     this.#record.mark(atMs, what);
     this.#show(this.judge.mark(atMs, what));
   }
 
-  /** Bytes of the console arrived. */
+  /** Handles bytes from the console. */
   hear(bytes: Uint8Array): void {
-    // Firmware that speaks has opened all its files: from here on not even SIGKILL leaves one behind.
-    if (!this.#heard && !this.#test.keep) void this.#machine.release().catch(() => undefined); // stop() removes them again and tells
+    // Firmware that prints has opened all its files. After this, even SIGKILL leaves no file.
+    // stop() removes them again and reports errors
+    if (!this.#heard && !this.#test.keep) void this.#machine.release().catch(() => undefined);
     this.#heard = true;
     const atMs = this.#nowMs;
     this.#record.bytes(atMs, bytes);
@@ -135,12 +154,12 @@ class JudgedBoot {
     this.#markDialogue(before);
   }
 
-  /** Bytes arrived after the verdict: they are only recorded. */
+  /** Records bytes that arrive after the verdict. They are not judged. */
   keep(bytes: Uint8Array): void {
     this.#record.bytes(this.#nowMs, bytes);
   }
 
-  /** Lets the clock decide, and asks a shell where a prompt is unsure. */
+  /** Lets the clock decide. Types a question at the shell if it is uncertain whether a prompt is one. */
   tick(): void {
     this.judge.clock(this.#nowMs);
     const { question: due } = this.judge;
@@ -150,7 +169,7 @@ class JudgedBoot {
     this.#machine.serial.write(typed);
   }
 
-  /** The machine ended by itself. A QEMU that failed before the console had a byte is a Failure (host). */
+  /** Handles the end of the machine. If QEMU failed before any console output, that is a Failure (host). */
   machineEnded({ exitCode, killedBy, hostLines }: MachineEnd): void {
     const own = ownStatus(this.#test.machine, exitCode);
     if (!this.#heard && exitCode !== 0 && !own) {
@@ -170,7 +189,7 @@ class JudgedBoot {
     this.#milestones = this.judge.milestones.length;
   }
 
-  /** Tells judge and record what the dialogue waits for now. */
+  /** Reports to judge and transcript what the dialogue waits for now. */
   #markDialogue(before: string | undefined): void {
     const text = this.#dialogue.waitingFor;
     if (text === undefined && before !== undefined) this.mark({ kind: 'dialogue-over' });
@@ -178,7 +197,10 @@ class JudgedBoot {
   }
 }
 
-/** Passes on what happens until there is a verdict. A machine that failed may go on for a while. Throws what `boot` throws, and the signal's reason. */
+/**
+ * Passes on events until there is a verdict. A machine that failed may keep running for a while. Throws the
+ * errors of `boot` and the reason of the signal.
+ */
 async function untilVerdict(boot: JudgedBoot, machine: RunningMachine, { signal, report }: Context): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     let clock: NodeJS.Timeout | undefined;
@@ -192,7 +214,7 @@ async function untilVerdict(boot: JudgedBoot, machine: RunningMachine, { signal,
       signal.removeEventListener('abort', onAbort);
       end();
     };
-    /** Does what has happened, then ends with a verdict or sets the clock to the time at which it decides. */
+    /** Runs `work`. Then it ends with the verdict, or sets a timer for the time at which the clock decides. */
     const attempt = (work: () => void): void => {
       if (over) return;
       try {
@@ -200,7 +222,7 @@ async function untilVerdict(boot: JudgedBoot, machine: RunningMachine, { signal,
       } catch (error) {
         finish(() => reject(error));
       }
-      if (over) return; // `work` may have ended it: an observer that interrupts the run
+      if (over) return; // `work` may have ended it: an observer can interrupt the run
       clearTimeout(clock);
       const { verdict } = boot.judge;
       if (!verdict) clock = setTimeout(() => attempt(() => boot.tick()), Math.max(1, boot.dueInMs));
@@ -221,7 +243,10 @@ async function untilVerdict(boot: JudgedBoot, machine: RunningMachine, { signal,
   });
 }
 
-/** Carries out what is to be done in a guest that has booted. Its console goes on being recorded. `prompt` is the line of the prompt. */
+/**
+ * Runs the commands in a guest that has booted, while its console is still recorded. `prompt` is the line of
+ * the prompt.
+ */
 async function useGuest(boot: JudgedBoot, machine: RunningMachine, test: BootTest, prompt: string, context: Context): Promise<void> {
   const keep = (bytes: Buffer): void => boot.keep(bytes);
   machine.serial.on('data', keep);
@@ -233,7 +258,7 @@ async function useGuest(boot: JudgedBoot, machine: RunningMachine, test: BootTes
   }
 }
 
-/** Carries out the session of the page. The rows about the console are looked for in the whole transcript. */
+/** Runs the session of the page. Its rows about the console are searched for in the whole transcript. */
 async function sessionResults(
   machine: RunningMachine,
   test: BootTest,

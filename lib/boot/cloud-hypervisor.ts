@@ -1,4 +1,5 @@
-// Starts machines in Cloud Hypervisor, in the place of QEMU. An optional part of tasks (lib/cli/optional-parts.ts), which is loaded by its path.
+// Starts machines in Cloud Hypervisor instead of QEMU. This is an optional part of tasks
+// (lib/cli/optional-parts.ts), which is loaded by its path.
 import { access, constants } from 'node:fs/promises';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -14,16 +15,19 @@ import { qemuProgram } from '../machine/qemu/command-line.ts';
 import { shareServer } from '../machine/shares.ts';
 import type { MachineOrder } from './start-machine.ts';
 
-/** Starts the machine if `prefersCloudHypervisor` is true of the order and this host. Else it is left to QEMU. */
+/**
+ * Starts the machine if `prefersCloudHypervisor` is true for the order and this host. Otherwise returns
+ * undefined, and QEMU is used.
+ */
 export async function startIfPreferred(order: MachineOrder, context: Context): Promise<RunningMachine | undefined> {
   if (!(await prefersCloudHypervisor(order, context))) return undefined;
-  context.report({ kind: 'note', text: 'Cloud Hypervisor runs the machine. --vmm qemu takes QEMU.' });
+  context.report({ kind: 'note', text: 'Cloud Hypervisor runs the machine. --vmm qemu uses QEMU.' });
   return await startCloudHypervisor(order, context);
 }
 
 /**
- * Whether the page of the system prefers Cloud Hypervisor, the host has it with its firmware, KVM works, and the machine needs no device that only
- * QEMU has. `root` is the folder that distributions' paths are under ("/").
+ * Whether the page of the system prefers Cloud Hypervisor, the host has it with its firmware, KVM works, and
+ * the machine needs no device that only QEMU has. `root` is the root folder of the host's paths ("/").
  */
 export async function prefersCloudHypervisor(order: MachineOrder, context: Context, root = '/'): Promise<boolean> {
   if (!suitsCloudHypervisor(order)) return false;
@@ -40,7 +44,7 @@ export function suitsCloudHypervisor({ machine, image, restore, accelerator: cho
   return firmware === 'uefi' && !kernel && network?.kind !== 'user' && !extraArguments && lackingDevice(machine) === undefined;
 }
 
-/** The probe runs in QEMU. Without QEMU, a device that can be opened has to do. */
+/** Whether KVM works. The probe runs in QEMU. Without QEMU, it is enough that the device can be opened. */
 async function kvmWorks({ cacheDir, env }: MachineOrder, qemu: string | undefined, context: Context): Promise<boolean> {
   if (qemu === undefined) return await succeeds(access('/dev/kvm', constants.R_OK | constants.W_OK));
   return (await accelerator('auto', { qemu, cacheDir, tempRoot: env['TMPDIR'] || '/tmp' }, context)) === 'kvm';
@@ -53,7 +57,7 @@ async function succeeds(work: Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** Starts the machine. Cloud Hypervisor has no other accelerator than KVM. */
+/** Starts the machine. Cloud Hypervisor supports no accelerator except KVM. */
 export async function startCloudHypervisor(order: MachineOrder, context: Context): Promise<RunningMachine> {
   const settings = cloudHypervisorSettings(order.env);
   const program = await findProgram(cloudHypervisorProgram, searchPath(pathOf(order.env)));

@@ -51,7 +51,7 @@ test('addresses are numbers of 8 to 16 digits, each once, however they are writt
 test('each processor is a line', () => {
   const dump =
     'CPU#0\nRAX=0 \nRIP=ffffffff81000010 RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1\n\nCPU#1\nRIP=000000000000fff0 RFL=2 HLT=0\n';
-  assert.equal(pointersOf(dump), ['CPU 0 stands at 0xffffffff81000010, halted', 'CPU 1 stands at 0x000000000000fff0']);
+  assert.equal(pointersOf(dump), ['CPU 0 is at 0xffffffff81000010, halted', 'CPU 1 is at 0x000000000000fff0']);
 });
 
 test('addresses of a Rust program get names, and those that are no code are left out', async () => {
@@ -74,7 +74,7 @@ test('addresses of a Rust program get names, and those that are no code are left
   assert.match(addresses[0] ?? '', /^0x[0-9a-f]+ {2}boot at .*k\.rs:3$/);
 });
 
-test('a file that is no ELF file is told and costs no verdict; a machine that has ended tells nothing', async () => {
+test('a file that is not an ELF file is reported without an effect on the verdict; a machine that has ended gives no evidence', async () => {
   await writeFile(join(root, 'text'), 'no kernel');
   const request = { machine: gone, log: join(root, 'x.log'), display: true, path, judgement: failed('at 0xffffffff80001234') };
   const told: string[] = [];

@@ -1,5 +1,6 @@
-// What a machine that failed tells besides its console: a picture of its screen, the registers of its processors, and the names behind the addresses
-// that its kernel printed. Everything here is worth having and nothing is needed: what cannot be had is left out.
+// Diagnostics of a failed machine in addition to its console: a screenshot, the registers of its processors,
+// and the symbols for the addresses that its kernel printed. All of it is optional. Data that cannot be read
+// is left out.
 import { writeFile } from 'node:fs/promises';
 import type { Judgement } from '../console/verdict.ts';
 import { cannot, Failure, matched } from '../core/errors.ts';
@@ -9,9 +10,9 @@ import { searchPath } from '../core/tools.ts';
 import type { RunningMachine } from '../machine/machine.ts';
 
 export interface Evidence {
-  /** Of the screen; undefined where there is none. */
+  /** Path of the screenshot. Undefined without a screen. */
   readonly screenshot?: string;
-  /** The whole dump is in `registersFile`; a line for each processor is here. */
+  /** The file with the whole dump. `processors` has one line for each processor. */
   readonly registersFile?: string;
   readonly processors: readonly string[];
   /** "0xffffffff80001234  kernel::main at src/main.rs:12", in the order in which the addresses were printed. */
@@ -21,19 +22,19 @@ export interface Evidence {
 export interface EvidenceRequest {
   readonly machine: RunningMachine;
   readonly judgement: Judgement;
-  /** Files are put beside it. */
+  /** The transcript. Other files are written next to it. */
   readonly log: string;
   readonly display: boolean;
-  /** --symbols: the kernel's ELF file. */
+  /** The kernel's ELF file (--symbols). */
   readonly symbols: string | undefined;
   readonly path: string;
 }
 
-/** More addresses than a stack trace has are a memory dump. */
+/** A stack trace has fewer addresses than this. More of them are a memory dump. */
 const mostAddresses = 64;
 const controlTimeoutMs = 5000;
 
-/** Of a machine that has just been judged, and may have ended. */
+/** Collects the diagnostics of a machine that has just been judged and may have ended. */
 export async function evidenceOf(request: EvidenceRequest, context: Context): Promise<Evidence> {
   const { machine, judgement, log, display, symbols } = request;
   const { verdict, lastLines } = judgement;
@@ -50,7 +51,7 @@ export async function evidenceOf(request: EvidenceRequest, context: Context): Pr
   return { ...(picture === undefined ? {} : { screenshot }), ...(dump === undefined ? {} : { registersFile }), processors, addresses };
 }
 
-/** Undefined where the machine has ended, or its monitor does not answer. */
+/** Returns undefined if the machine has ended or its monitor does not answer in time. */
 async function inTime<T>(asked: Promise<T> | undefined): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
@@ -65,16 +66,16 @@ async function inTime<T>(asked: Promise<T> | undefined): Promise<T | undefined> 
   }
 }
 
-/** Where each processor stands, from QEMU's "info registers -a". */
+/** Returns the instruction pointer of each processor, from QEMU's "info registers -a". */
 export function pointersOf(dump: string): readonly string[] {
   return dump.split(/^CPU#/m).flatMap((text) => {
     const [cpu, pointer] = [/^(\d+)/.exec(text)?.[1], /\bR?IP=([0-9a-f]+)/.exec(text)?.[1] ?? /\bEIP=([0-9a-f]+)/.exec(text)?.[1]];
     if (cpu === undefined || pointer === undefined) return [];
-    return [`CPU ${cpu} stands at 0x${pointer}${/HLT=1/.test(text) ? ', halted' : ''}`];
+    return [`CPU ${cpu} is at 0x${pointer}${/HLT=1/.test(text) ? ', halted' : ''}`];
   });
 }
 
-/** Numbers of 8 to 16 hexadecimal digits, each once, as "0x..." in lower case. */
+/** Returns numbers of 8 to 16 hexadecimal digits without duplicates, as "0x..." in lower case. */
 export function addressesIn(lines: readonly string[]): readonly string[] {
   const found = lines.flatMap((line) =>
     [...line.matchAll(/(?<![0-9a-zA-Z])(?:0x)?([0-9a-fA-F]{8,16})(?![0-9a-zA-Z])/g)].map((match) => matched(match, 1)),
@@ -82,12 +83,15 @@ export function addressesIn(lines: readonly string[]): readonly string[] {
   return [...new Set(found.map((digits) => `0x${digits.toLowerCase()}`))].slice(0, mostAddresses);
 }
 
-/** The names that the ELF file has for the addresses in lines: "0xffffffff80001234  kernel::main at src/main.rs:12". */
+/**
+ * Returns the symbols of the ELF file for the addresses in lines: "0xffffffff80001234  kernel::main at
+ * src/main.rs:12".
+ */
 export async function namedAddresses(elf: string, lines: readonly string[], path: string, context: Context): Promise<readonly string[]> {
   return await named(elf, addressesIn(lines), path, context);
 }
 
-/** As `resolved`; that names cannot be had is told, and does not cost the verdict. */
+/** Returns the result of `resolved`. An error is reported and does not affect the verdict. */
 async function named(elf: string, addresses: readonly string[], path: string, context: Context): Promise<readonly string[]> {
   try {
     return await resolved(elf, addresses, path, context);
@@ -98,7 +102,7 @@ async function named(elf: string, addresses: readonly string[], path: string, co
   }
 }
 
-/** Those that the ELF file has a name for. */
+/** Returns the addresses for which the ELF file has a symbol. */
 async function resolved(elf: string, addresses: readonly string[], path: string, { signal }: Context): Promise<readonly string[]> {
   if (addresses.length === 0) return [];
   const what = `name the addresses of "${elf}"`;

@@ -1,4 +1,5 @@
-// A session with a guest that is a puppet: a terminal that echoes, a shell that answers what the test says. Real guests are in the boots of systems.
+// A session with a simulated guest: a terminal that echoes, and a shell with prepared answers. The boot tests
+// of systems have real guests.
 import { EventEmitter } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

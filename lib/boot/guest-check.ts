@@ -1,5 +1,5 @@
-// Checks in the guest: commands typed at the shell behind the login, each with what its output must show. Rows of data; the dialogue is the
-// console's (lib/console/shell.ts).
+// Checks in the guest: commands that are typed at the shell after the login, each with the output that it
+// must print. The checks are rows of data. The dialogue is in lib/console/shell.ts.
 import { Cleaner } from '../console/lines/clean.ts';
 import { Shell } from '../console/shell.ts';
 import type { ShellLine } from '../console/shell.ts';
@@ -10,21 +10,21 @@ import type { Context } from '../core/events.ts';
 export interface CheckResult {
   readonly name: string;
   readonly passed: boolean;
-  /** What was seen, where it failed. */
+  /** The actual output, if the check failed. */
   readonly seen?: string;
 }
 
 const answerTimeoutMs = 90_000;
 const powerOffTimeoutMs = 90_000;
 
-/** Logs in and runs every check, also after one failed. `ended` settles when the machine has ended. */
+/** Logs in and runs every check, even after one has failed. `ended` settles when the machine has ended. */
 export async function guestSession(
   line: ShellLine,
   ended: Promise<unknown>,
   { login, checks, powerOff }: GuestSession,
   { stamp, signal, report }: Context & { readonly stamp?: LineRule | undefined },
 ): Promise<readonly CheckResult[]> {
-  const gone = new AbortController(); // nobody answers any more
+  const gone = new AbortController(); // the guest does not answer any more
   void ended.then(() => gone.abort(new Failure('failed', 'the machine has ended')));
   const shell = new Shell(line, { stamp, signal: AbortSignal.any([signal, gone.signal]), timeoutMs: answerTimeoutMs });
   const results: CheckResult[] = [];
@@ -60,7 +60,7 @@ function meets(output: string, expect: RegExp | string): boolean {
   return typeof expect === 'string' ? output.trim() === expect : expect.test(output.trim());
 }
 
-/** Which of the console's rows its whole record has. */
+/** Returns which of the console's rows the whole transcript contains. */
 export function consoleChecks(record: Uint8Array, rows: GuestSession['console'] = []): readonly CheckResult[] {
   const cleaner = new Cleaner();
   const text = [...cleaner.push(record), cleaner.unfinished].join('\n');

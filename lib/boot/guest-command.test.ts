@@ -1,4 +1,4 @@
-// One command in a guest that is a puppet: a login, and a real shell of the host behind it.
+// One command in a simulated guest: a login, followed by a real shell of the host.
 import { EventEmitter } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

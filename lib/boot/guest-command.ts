@@ -1,4 +1,5 @@
-// One command in a guest that has booted: logs in, mounts shared folders, runs it. Knows no machine and no page: it gets a console.
+// Runs one command in a guest that has booted: logs in, mounts shared folders, runs the command. This module
+// gets a console and knows neither the machine nor the page.
 import { Cleaner } from '../console/lines/clean.ts';
 import type { ConsoleRules } from '../console/rules.ts';
 import { quoted, Shell } from '../console/shell.ts';
@@ -9,26 +10,29 @@ import type { SharedFolder } from '../machine/machine.ts';
 import type { GuestShell } from '../console/rules.ts';
 
 export interface GuestCommand {
-  /** A line of a POSIX shell. */
+  /** A command line for a POSIX shell. */
   readonly command: string;
   readonly shell: GuestShell;
   readonly rules: Pick<ConsoleRules, 'stamp' | 'panics'>;
   /** The last, unfinished line of the console: the prompt. */
   readonly prompt: string;
-  /** Folders of the host, which are mounted at /mnt/TAG before the command runs. */
+  /** Folders of the host that are mounted at /mnt/TAG before the command runs. */
   readonly shares: readonly SharedFolder[];
-  /** How long the command may run. Default: without a limit. */
+  /** Time limit of the command. Default: no limit. */
   readonly timeoutMs?: number | undefined;
   readonly onLine?: (line: string) => void;
 }
 
 const loginTimeoutMs = 60_000;
-/** The longest time that a timer of Node takes: 24 days. */
+/** The largest timeout of Node's timers: 24 days. */
 const longestTimeoutMs = 2 ** 31 - 1;
-/** A guest that is silent for so long after a panic has ended. Text of a panic in the output of a command is followed by more text. */
+/**
+ * If a guest prints nothing for this time after a panic, it has ended. Text of a panic in the output of a
+ * command is followed by more text.
+ */
 const deadMs = 3000;
 
-/** Returns a command line whose words a POSIX shell reads as they are. */
+/** Returns a command line that a POSIX shell splits into exactly these words. */
 export function shellLine(words: readonly string[]): string {
   return words.map((word) => (/^[\w/.@%+,:=-]+$/.test(word) ? word : quoted(word))).join(' ');
 }
@@ -54,8 +58,8 @@ export function checkTypeable(command: string): void {
 }
 
 /**
- * Runs the command; its status is a result. A login that fails, a guest that cannot mount a folder, a machine that ends and a panic are
- * Failures. `ended` settles when the machine has ended.
+ * Runs the command and returns its status. A failed login, a folder that cannot be mounted, the end of the
+ * machine and a panic are Failures. `ended` settles when the machine has ended.
  */
 export async function runInGuest(
   line: ShellLine,
@@ -87,7 +91,7 @@ export async function runInGuest(
   }
 }
 
-/** Mounts a folder at /mnt/TAG by whichever of the two drivers the machine has. */
+/** Mounts a folder at /mnt/TAG with the driver that the machine has: virtiofs or 9p. */
 async function mount(shell: Shell, { path, tag, readOnly }: SharedFolder): Promise<void> {
   const [rights, place] = [readOnly ? 'ro' : 'rw', `/mnt/${tag}`];
   const by9p = `mount -t 9p -o trans=virtio,version=9p2000.L,${rights} ${tag} ${place}`;
@@ -118,14 +122,17 @@ function watchPanics(line: ShellLine, { panics }: GuestCommand['rules'], onDead:
   };
 }
 
-/** What of a system says how a shell is reached. */
+/** The facts of a system that say how its shell is reached. */
 export interface ShellFacts {
   readonly name: string;
   readonly session?: { readonly login?: GuestShell };
   readonly shell?: GuestShell;
 }
 
-/** Returns the shell of a guest: that of the profile's session, else that of the page. A system without either is a Failure (usage). */
+/**
+ * Returns the shell of a guest: that of the profile's session, otherwise that of the page. A system without
+ * either is a Failure (usage).
+ */
 export function guestShellOf({ name, session, shell }: ShellFacts): GuestShell {
   if (session) return session.login ?? {};
   if (shell) return shell;

@@ -1,5 +1,6 @@
-// Boots a kernel that runs its own tests, and reports each test. A test that ends the kernel, and one that is silent for too long, is a failure; the kernel is
-// then started again for the tests that are left, if its command line can name them.
+// Boots a kernel that runs its own tests, and reports each test. A test that ends the kernel or prints
+// nothing for too long is a failure. The kernel is then booted again for the remaining tests, if its command
+// line can select tests.
 import { Cleaner } from '../console/lines/clean.ts';
 import { KernelTestLines } from '../console/kernel-test-lines.ts';
 import type { KernelTest } from '../console/kernel-test-lines.ts';
@@ -9,9 +10,9 @@ import { startMachine } from './start-machine.ts';
 import type { MachineOrder } from './start-machine.ts';
 
 export interface KernelTestRequest {
-  /** Its machine has the kernel, which was compiled with a choice of tests. */
+  /** The machine with a kernel that was compiled with a selection of tests. */
   readonly order: MachineOrder;
-  /** A test that prints nothing for so long has failed. */
+  /** A test that prints nothing for this time has failed. */
   readonly silenceMs: number;
   /** Called when a test has ended. */
   readonly onTest?: (result: KernelTestResult) => void;
@@ -28,18 +29,21 @@ export interface KernelTestResult {
 
 export interface KernelTestRun {
   readonly results: readonly KernelTestResult[];
-  /** Tests that were not run, because a kernel that was started again began anew. */
+  /**
+   * Number of tests that were not run, because the kernel would have started from the first test after a
+   * restart.
+   */
   readonly notRun: number;
   readonly boots: number;
 }
 
-/** Runs the tests. A kernel that says nothing of tests is a Failure. */
+/** Runs the tests. A kernel that prints no results of tests is a Failure. */
 export async function runKernelTests(request: KernelTestRequest, context: Context): Promise<KernelTestRun> {
   const results: KernelTestResult[] = [];
   for (let boots = 1; ; boots++) {
     const { lines, silent } = await bootOnce(request, results.length, context);
     if (lines.announced === undefined) {
-      throw cannot('run the tests of the kernel', `it ${silent ? 'fell silent' : 'ended'} before it said how many it has`, {
+      throw cannot('run the tests of the kernel', `it ${silent ? 'stopped printing' : 'ended'} before it printed the number of tests`, {
         hint: 'test-boot.ts without --ktest shows how it boots',
       });
     }
@@ -51,7 +55,8 @@ export async function runKernelTests(request: KernelTestRequest, context: Contex
       request.onTest?.(result);
     }
     if (lines.done) return { results, notRun: 0, boots };
-    // A runner that catches panics ends behind the first crate with a failure. One that does not is started again for the rest.
+    // A runner that catches panics ends after the first crate with a failure. A runner that does not is
+    // restarted for the remaining tests.
     if (lines.crateEnded || lines.tests.length === 0) return { results, notRun: Math.max(0, lines.expected - results.length), boots };
   }
 }
@@ -60,7 +65,7 @@ function resultOf({ path, result, output, ms }: KernelTest, silent: boolean): Ke
   return { path, output, ms, result: result === 'passed' ? 'passed' : result === 'unfinished' && silent ? 'timed out' : 'failed' };
 }
 
-/** Boots until the kernel ends, or is silent for too long. */
+/** Boots until the kernel ends or prints nothing for too long. */
 async function bootOnce(
   { order, silenceMs, onLine }: KernelTestRequest,
   skip: number,
@@ -96,7 +101,7 @@ async function bootOnce(
       lines.unfinished(cleaner.unfinished, Math.round(performance.now() - startMs));
     }
     context.signal.throwIfAborted();
-    // The line of a test that was cut off has no end.
+    // The last line of a test that was interrupted has no line end.
     take(cleaner.end());
     lines.end(Math.round(performance.now() - startMs));
     return { lines, silent };

@@ -95,14 +95,14 @@ test('a port of the host leads into the guest', async () => {
   assert.is(heard, 'from inside\n');
 });
 
-/** tasks/vm.ts as a person would use it. */
+/** Runs tasks/vm.ts as a user would. */
 async function vm(...words: string[]): Promise<{ exitCode: number | null; stderr: string; json: Record<string, unknown> }> {
   const argv = [process.execPath, join(project, 'tasks/vm.ts'), ...words, '--json'];
   const { exitCode, stdout, stderr } = await run(argv, { cwd: root, env: { ...env, TMPDIR: root } });
   return { exitCode, stderr, json: exitCode === 0 ? JSON.parse(stdout.trim().split('\n').at(-1) ?? '') : {} };
 }
 
-test('a paused machine says nothing until it goes on', async () => {
+test('a paused machine prints nothing until it is resumed', async () => {
   assert.is((await vm('info')).json['state'], 'running');
   assert.is((await vm('pause')).json['state'], 'paused');
   let answered = false;
@@ -116,7 +116,7 @@ test('a paused machine says nothing until it goes on', async () => {
   assert.is(await asked, 'back\n');
 });
 
-test('a snapshot holds memory and disk, and a machine goes on from it', async () => {
+test('a snapshot contains memory and disk, and a machine continues from it', async () => {
   await shell.run('echo kept >/tmp/memory; echo kept on disk | dd of=/dev/vda conv=notrunc 2>/dev/null; sync');
   const kept = join(root, 'kept');
   const { exitCode, stderr } = await vm('snapshot', kept);
@@ -138,9 +138,9 @@ test('a snapshot holds memory and disk, and a machine goes on from it', async ()
   assert.is((await vm('snapshot', kept)).exitCode, 1, 'a folder that is there is not overwritten');
   const state = await readFile(join(kept, 'state'));
   for (const [damaged, why] of [
-    [Buffer.alloc(4 * MiB), /Cannot go on from the snapshot: QEMU does not take its state/],
-    [state.subarray(0, state.length / 2), /Cannot go on from the snapshot: QEMU does not take its state/],
-    [undefined, /Cannot go on from the snapshot: it does not exist/],
+    [Buffer.alloc(4 * MiB), /Cannot continue from the snapshot: QEMU does not accept its state/],
+    [state.subarray(0, state.length / 2), /Cannot continue from the snapshot: QEMU does not accept its state/],
+    [undefined, /Cannot continue from the snapshot: it does not exist/],
   ] as const) {
     await (damaged ? writeFile(join(kept, 'state'), damaged) : rm(join(kept, 'state')));
     const refused: unknown = await launch({ ...again, restore: kept }, context).catch((error: unknown) => error);
@@ -185,7 +185,7 @@ test('a snapshot that cannot be written leaves nothing, and a second order to a 
   await other.stop();
 });
 
-test('wrong words are told, and which machine is meant is asked', async () => {
+test('wrong arguments are reported, and an ambiguous machine is an error', async () => {
   assert.match((await vm('puase')).stderr, 'did you mean pause?');
   assert.match((await vm('resize')).stderr, 'Cannot resize the machine: it needs --cpus N or --memory SIZE');
   assert.match((await vm('pause', '--machine', '1')).stderr, 'Cannot find a machine: none runs as process 1');
@@ -298,7 +298,7 @@ test('a guest that hangs leaves its registers, and a picture where it has a scre
   );
   assert.is(verdict.kind, 'stalled', JSON.stringify(verdict));
   assert.is(evidence.processors.length, 2);
-  assert.match(evidence.processors[0] ?? '', /^CPU 0 stands at 0x[0-9a-f]{16}/);
+  assert.match(evidence.processors[0] ?? '', /^CPU 0 is at 0x[0-9a-f]{16}/);
   assert.match(await readFile(evidence.registersFile ?? '', 'utf8'), 'CR3=');
   assert.equal([...(await readFile(evidence.screenshot ?? '')).subarray(1, 4)], [...Buffer.from('PNG')]);
 });

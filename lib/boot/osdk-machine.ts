@@ -1,4 +1,5 @@
-// The machine of a checkout's OSDK.toml in the place of the page's: its program and its arguments.
+// Creates a machine from a checkout's OSDK.toml, which replaces the program and the arguments of the page's
+// machine.
 import { join } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -9,20 +10,20 @@ import { qemuWords } from '../osdk/qemu-words.ts';
 
 export interface OsdkMachineRequest {
   readonly machine: MachineDescription;
-  /** The folder of OSDK.toml, absolute. Undefined: the kernel that is booted is of no checkout. */
+  /** The folder of OSDK.toml, an absolute path. Undefined if the kernel does not come from a checkout. */
   readonly checkout: string | undefined;
   readonly action: OsdkAction;
   readonly scheme: string | undefined;
-  /** The user's environment, which the arguments may name. */
+  /** The user's environment. The arguments may contain its variables. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Returns the machine with the words of the file. A file without [qemu] is a Failure. */
+/** Returns the machine with the arguments of the file. A file without [qemu] is a Failure. */
 export async function osdkMachine(request: OsdkMachineRequest, context: Context): Promise<MachineDescription> {
   const { machine, checkout, action, scheme, env } = request;
   const what = 'run the machine of an OSDK.toml';
   if (checkout === undefined) {
-    throw cannot(what, 'what is booted was not built from a checkout', { blame: 'usage', hint: 'build it with --source asterinas=DIR' });
+    throw cannot(what, 'the booted image was not built from a checkout', { blame: 'usage', hint: 'build it with --source asterinas=DIR' });
   }
   const manifest = await readOsdkManifest(join(checkout, 'OSDK.toml'));
   const settings = manifest.settings(action, scheme);

@@ -1,5 +1,6 @@
-// The bundled Redox, built and booted for real: its own prompt and console, and images and commands that make it fail, each with
-// the verdict and the line that tell what went wrong. The build is a hit of the cache after the first time.
+// The bundled Redox, built and booted for real: its own prompt and console, and images and commands that make
+// it fail. Each failure has a verdict and the line with the cause. After the first time the build is a cache
+// hit.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,7 +54,7 @@ function typed(command: string, expect?: string): readonly Step[] {
   return [{ kind: 'send', text: 'user' }, { kind: 'expect', text: 'ion> ' }, { kind: 'send', text: command }, ...answer];
 }
 
-/** What a failed boot must tell. */
+/** The expected report of a failed boot. */
 function assertFailed(verdict: Verdict, failure: string, line: RegExp, stage: string): void {
   if (verdict.kind !== 'failed') throw new Error(`the verdict is ${JSON.stringify(verdict)}`);
   assert.equal({ failure: verdict.failure, stage: verdict.stage }, { failure, stage });

@@ -1,4 +1,5 @@
-// A system's machine with an image in it, started on this host: finds QEMU, its firmware and the accelerator, then launches it.
+// Starts a system's machine with an image on this host: finds QEMU, its firmware and the accelerator, then
+// launches it.
 import type { Stats } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -16,24 +17,27 @@ import { snapshotDisk } from '../machine/qemu/control.ts';
 import { qemuProgram, writtenAccelerator } from '../machine/qemu/command-line.ts';
 import { shareServer } from '../machine/shares.ts';
 
-/** What a machine is started with: its description, its image, and what emulates it. */
+/** The input for starting a machine: its description, its image, and its emulator. */
 export interface MachineOrder {
   readonly machine: MachineDescription;
-  /** Absolute. It is not changed. Undefined: a kernel is started directly, without a disk. */
+  /** Absolute path. The file is not changed. Undefined: a kernel is started directly, without a disk. */
   readonly image: string | undefined;
-  /** A snapshot's folder: the machine goes on from its state, with its disks. */
+  /** The folder of a snapshot. The machine continues from its state, with its disks. */
   readonly restore?: string;
   readonly accelerator: AcceleratorChoice;
-  /** Starts the machine in the place of QEMU. */
+  /** Starts the machine instead of QEMU. */
   readonly otherMonitor?: OtherMonitor | undefined;
   readonly cacheDir: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Starts a machine in another program than QEMU. Undefined: the machine is left to QEMU. */
+/** Starts a machine in another program than QEMU. Returns undefined if QEMU should be used. */
 export type OtherMonitor = (order: MachineOrder, context: Context) => Promise<RunningMachine | undefined>;
 
-/** Starts the machine. A missing QEMU, firmware or accelerator is a Failure (host); a missing image one of the command line. */
+/**
+ * Starts the machine. A missing QEMU, firmware or accelerator is a Failure (host). A missing image is a
+ * Failure (usage).
+ */
 export async function startMachine(order: MachineOrder, context: Context): Promise<RunningMachine> {
   if (order.image !== undefined) await checkImage(order.image);
   await checkTarget(order);
@@ -64,19 +68,19 @@ async function startQemu(order: MachineOrder, context: Context): Promise<Running
   return await launch({ qemu, machine, accelerator: chosen, disks, flash, tempRoot, ...more, ...desktopOf(order) }, context);
 }
 
-/** The program of written arguments: a path is relative to their folder. */
+/** Returns the program of given arguments. A relative path is relative to their folder. */
 function programOf(written: WrittenArguments | undefined): string {
   const { program = qemuProgram, folder = '/' } = written ?? {};
   return program.includes('/') ? resolve(folder, program) : program;
 }
 
-/** The machine with its image as the initramfs, if it is one. */
+/** Returns the machine with its image as the initramfs, if the machine is configured for that. */
 function withInitrd({ machine, image }: MachineOrder): MachineDescription {
   if (machine.imageInterface !== 'initrd' || !machine.kernel || image === undefined) return machine;
   return { ...machine, kernel: { ...machine.kernel, initrd: image } };
 }
 
-/** Distributions put the toolkits of QEMU into a package of their own. */
+/** Checks for QEMU's window toolkit, which distributions put into a separate package. */
 async function checkToolkit(qemu: string, display: Extract<Display, { kind: 'window' }>, { signal }: Context): Promise<void> {
   const { stdout } = await run([qemu, '-display', 'help'], { cwd: '/', env: {}, signal });
   const known = stdout
@@ -88,7 +92,7 @@ async function checkToolkit(qemu: string, display: Extract<Display, { kind: 'win
   throw cannot('open a window', `this QEMU does not have "${display.toolkit}", it has ${known.join(', ')}`, { blame: 'host', hint });
 }
 
-/** What a program needs to find the desktop of its user. */
+/** Variables that a program needs to reach the user's desktop. */
 const desktopVariables = ['DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR', 'HOME'];
 
 function desktopOf({ machine, env }: MachineOrder): { readonly desktop?: Readonly<Record<string, string>> } {
@@ -107,17 +111,17 @@ async function checkFile(path: string): Promise<void> {
   });
 }
 
-/** Boot protocols place it below 2 GiB. */
+/** Boot protocols load it below 2 GiB. */
 const largestInitrd = 2 ** 31 - 1;
 
 async function checkInitrd({ machine, image }: MachineOrder): Promise<void> {
   const path = machine.imageInterface === 'initrd' ? image : machine.kernel?.initrd;
   if (path === undefined) return;
   const { size } = await stat(path);
-  if (size > largestInitrd) throw cannot(`boot "${path}"`, `an initramfs of ${size} bytes is larger than the 2 GiB that kernels take`);
+  if (size > largestInitrd) throw cannot(`boot "${path}"`, `an initramfs of ${size} bytes is larger than the limit of kernels, 2 GiB`);
 }
 
-/** The file of a second disk is one that is there, and no other disk of the machine, or one that can be made. */
+/** Checks that the file of the second disk exists or can be created, and is not another disk of the machine. */
 async function checkTarget({ machine: { targetDisk, kernel }, image }: MachineOrder): Promise<void> {
   const path = targetDisk?.path;
   if (path === undefined) return;
@@ -140,7 +144,7 @@ async function checkTarget({ machine: { targetDisk, kernel }, image }: MachineOr
   });
 }
 
-/** Blamed on the command line, not on the boot: a script must not take a wrong path for a failed boot. */
+/** Checks the image. A wrong path is a usage error, so that scripts do not mistake it for a failed boot. */
 async function checkImage(path: string): Promise<void> {
   const what = `boot "${path}"`;
   try {
@@ -152,7 +156,7 @@ async function checkImage(path: string): Promise<void> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw cannot(what, 'there is no image at that path', {
         blame: 'usage',
-        hint: 'npx zx tasks/build.ts <system> makes out/<system>-default.img; --image FILE names another, --kernel FILE needs none',
+        hint: 'npx zx tasks/build.ts <system> builds out/<system>-default.img; --image FILE names another image; --kernel FILE needs no image',
       });
     }
     throw cannotBecause(what, error);

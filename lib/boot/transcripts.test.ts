@@ -1,5 +1,5 @@
-// Our own recordings (fixtures/transcripts) walked both ways: every row of the index gets its verdict, every file has its row; with
-// times, without them, and in chunks of one byte.
+// The recordings of fixtures/transcripts: every row of the index gets its verdict, and every file has a row;
+// with times, without them, and in chunks of one byte.
 import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ interface Row {
   readonly file: string;
   readonly system: string;
   readonly label: 'pass' | 'fail' | 'incomplete';
-  /** What the bytes say without times, where that differs. */
+  /** Differences in the expectation if the bytes have no times. */
   readonly bytes?: Row['label'];
   readonly kind: string;
   readonly line: string;

@@ -12,15 +12,15 @@ import type { ContentStore } from './content-store.ts';
 import { openRecords } from './records.ts';
 import type { Records } from './records.ts';
 
-/** The layout of the cache directory; a change that old records cannot be read with gets the next number. */
+/** The layout of the cache directory. A change after which old records cannot be read raises this number. */
 export const layout = 'v1';
 
 export interface CacheFolder {
   /** The cache directory itself: what is known of the host (toolchains, the standard library's source) is in it. */
   readonly root: string;
-  /** The part of it that this layout owns. */
+  /** The subfolder that this version of the layout uses. */
   readonly dir: string;
-  /** This process's folder for unfinished work, on the same file system; gone after `close`. */
+  /** This process's folder for unfinished work, on the same file system. `close` removes it. */
   readonly tmpDir: string;
   readonly content: ContentStore;
   /** Records of one kind ("actions", "inputs", "plans"), in a folder of that name. */
@@ -28,7 +28,7 @@ export interface CacheFolder {
   close(): Promise<void>;
 }
 
-/** Opens the cache in `dir`, creates it where it is missing, and removes what killed processes left behind. `pid` is this process's. */
+/** Opens the cache in `dir`, creates it if it is missing, and removes leftovers of killed processes. `pid` is the number of this process. */
 export async function openCacheFolder(dir: string, pid: number, report: Report): Promise<CacheFolder> {
   const home = join(dir, layout);
   try {
@@ -50,14 +50,17 @@ export async function openCacheFolder(dir: string, pid: number, report: Report):
   }
 }
 
-/** Removes the folders of processes that have ended. One that cannot be removed does not keep the cache from opening. */
+/**
+ * Removes the folders of processes that have ended. A folder that cannot be removed does not prevent the
+ * cache from opening.
+ */
 async function sweep(tmp: string): Promise<void> {
   for (const name of await readdir(tmp)) {
     if (!alive(Number.parseInt(name, 10))) removeTree(join(tmp, name));
   }
 }
 
-/** Whether there is a process of that number. */
+/** Whether a process with that number exists. */
 export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,4 +1,5 @@
-// The cache directory as a whole: it can be opened or says why not, and what killed processes left is swept.
+// // The cache directory as a whole: it can be opened, or the error names the reason, and leftovers of killed
+// processes are removed.
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'uvu';
@@ -28,7 +29,7 @@ test('the folder of a process that is gone is swept, that of one that lives is k
   });
 });
 
-test('what a process left that nobody may enter or write is swept too', async () => {
+test('leftovers of a killed process are removed even if nobody has permission to enter or write them', async () => {
   await asUser(import.meta.filename, async () => {
     await withScratch(async ({ cache, reopen }) => {
       const dead = start(['true'], plain);

@@ -9,11 +9,14 @@ import type { FileDigests } from './digests/file-digests.ts';
 
 export interface Cache extends CacheFolder {
   readonly digests: FileDigests;
-  /** Returns the same cache for a further run of this process, which looks at files anew. It is closed before the one that it is of. */
+  /**
+   * Returns the same cache for another run of this process, with fresh observations of files. It must be
+   * closed before the cache that it was created from.
+   */
   again(): Cache;
 }
 
-/** Opens the cache in `dir` as `openCacheFolder` does, with digests of files. */
+/** Opens the cache in `dir` as `openCacheFolder` does, and adds the digests of files. */
 export async function openCache(dir: string, pid: number, report: Report): Promise<Cache> {
   const folder = await openCacheFolder(dir, pid, report);
   try {
@@ -23,7 +26,7 @@ export async function openCache(dir: string, pid: number, report: Report): Promi
   }
 }
 
-/** The cache in an open folder. Its `close` writes the digests down for the next run, and closes the folder. */
+/** Returns the cache of an open folder. Its `close` stores the digests for the next run and closes the folder. */
 export function withDigests(folder: CacheFolder): Cache {
   const digests = openFileDigests(join(folder.dir, 'digests'), folder.tmpDir);
   return {

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { withScratch } from '../dev/testing/scratch.ts';
 import { checkoutAt, folderOf, sweepCheckouts } from './checkouts.ts';
 
-test('a checkout has one folder, whoever asks, and others have others', async () => {
+test('a checkout always has the same folder, and other checkouts have other folders', async () => {
   await withScratch(async ({ cache, folder, reopen }) => {
     const mine = checkoutAt(folder);
     const dir = await folderOf(mine, cache);
@@ -16,7 +16,7 @@ test('a checkout has one folder, whoever asks, and others have others', async ()
   });
 });
 
-test('what is swept is gone with its bytes told, and a dry run tells the same and removes nothing', async () => {
+test('a sweep removes folders and reports their bytes, and a dry run reports the same and removes nothing', async () => {
   await withScratch(async ({ cache, folder }) => {
     const [here, gone, old] = ['here', 'gone', 'old'].map((name) => join(folder, name));
     for (const path of [here, gone, old]) {

@@ -1,5 +1,6 @@
-// What is kept for one checkout alone: half-done work of compilers, which no other checkout may see. A folder for each, with the checkout's
-// path in it, so that garbage collection knows when it is gone.
+// State that belongs to one checkout: the incremental state of compilers, which no other checkout may see.
+// Each checkout has a folder that contains its path, so that garbage collection can detect that the checkout
+// is gone.
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
@@ -8,11 +9,11 @@ import { absentAsUndefined } from '../core/errors.ts';
 import { makeFolder, removeTree } from '../core/paths.ts';
 import type { CacheFolder } from './cache-folder.ts';
 
-/** A folder of a person's sources. */
+/** A folder with the user's sources. */
 export interface Checkout {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
-  /** Tells it from others in keys. */
+  /** Identifies the checkout in action keys. */
   readonly id: Digest;
 }
 
@@ -20,7 +21,7 @@ export function checkoutAt(path: string): Checkout {
   return { path, id: digestBytes(path) };
 }
 
-/** The folder of a checkout; making it says that the checkout is in use. */
+/** Returns the folder of a checkout. The call creates it if necessary and marks the checkout as used. */
 export async function folderOf({ path, id }: Checkout, cache: CacheFolder): Promise<string> {
   const dir = join(cache.dir, 'checkouts', id.slice(0, 16));
   await makeFolder(dir);
@@ -28,7 +29,10 @@ export async function folderOf({ path, id }: Checkout, cache: CacheFolder): Prom
   return dir;
 }
 
-/** Removes the folders of checkouts that are no more, or that were not used since `beforeMs`; gives their bytes. */
+/**
+ * Removes the folders of checkouts that no longer exist or were not used since `beforeMs`. Returns their size
+ * in bytes.
+ */
 export async function sweepCheckouts(cache: CacheFolder, beforeMs: number | undefined, dryRun: boolean): Promise<number> {
   const all = join(cache.dir, 'checkouts');
   let bytes = 0;
@@ -38,7 +42,7 @@ export async function sweepCheckouts(cache: CacheFolder, beforeMs: number | unde
     const unused = beforeMs !== undefined && about !== undefined && about.mtimeMs < beforeMs;
     if (path !== undefined && (await absentAsUndefined(stat(path))) && !unused) continue;
     bytes += await sizeOf(join(all, name));
-    if (!dryRun) removeTree(join(all, name)); // macros may write to it
+    if (!dryRun) removeTree(join(all, name)); // procedural macros may write to it
   }
   return bytes;
 }
@@ -46,7 +50,8 @@ export async function sweepCheckouts(cache: CacheFolder, beforeMs: number | unde
 const pathFile = 'path';
 
 async function sizeOf(dir: string): Promise<number> {
-  const entries = await readdir(dir, { withFileTypes: true, recursive: true }).catch(() => []); // it may have folders without permissions
+  // it may contain folders without permissions
+  const entries = await readdir(dir, { withFileTypes: true, recursive: true }).catch(() => []);
   const sizes = await Promise.all(
     entries
       .filter((entry) => entry.isFile())

@@ -8,7 +8,7 @@ import type { Scratch } from '../dev/testing/scratch.ts';
 import { digestBytes, digestFile } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 
-/** Changes one byte of a blob behind the store's back. */
+/** Changes one byte of a blob without using the store. */
 async function flip({ blob }: Scratch, digest: Digest): Promise<void> {
   const bytes = await readFile(blob(digest));
   bytes[0] = (bytes[0] ?? 0) ^ 1;
@@ -51,7 +51,7 @@ test('an adopted file is gone from its place', async () => {
   });
 });
 
-test('a flipped byte makes a blob absent: it is dropped, and that is told once', async () => {
+test('a flipped byte makes a blob absent: it is dropped, and that is reported once', async () => {
   await withScratch(async (scratch) => {
     const asked = {
       read: async (digest: Digest) => (await scratch.cache.content.read(digest)) !== undefined,
@@ -95,7 +95,7 @@ test('has says nothing of the bytes', async () => {
   });
 });
 
-test('a copy has the mode asked for and no partial file beside it', async () => {
+test('a copy has the mode asked for and no partial file is left next to it', async () => {
   await withScratch(async ({ cache: { content }, folder }) => {
     const digest = await content.putBytes('#!/bin/sh\n');
     assert.ok(await content.copyTo(digest, join(folder, 'tool'), 0o755));

@@ -1,5 +1,6 @@
-// The content store: blobs by digest, in one directory. A blob is published by rename and never changes; it is verified when it is
-// read, and one that is not what its name says is dropped, reported and counts as absent. Knows nothing of actions or crates.
+// The content store: blobs by digest, in one directory. A blob is published by rename and never changes. It
+// is verified when it is read. A blob whose bytes do not match its digest is dropped, reported and counted as
+// absent. This module does not know actions or crates.
 import { chmodSync, constants, copyFileSync, createReadStream, createWriteStream, linkSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,35 +12,50 @@ import { absentAsUndefined, errnoOf, hasErrno } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 
 export interface ContentStore {
-  /** Stores bytes; the digest names them from then on. */
+  /** Stores bytes and returns their digest. */
   putBytes(bytes: Uint8Array | string): Promise<Digest>;
   /** Moves a file into the store; the path is gone afterwards. */
   adoptFile(path: string): Promise<{ digest: Digest; sizeBytes: number }>;
-  /** The bytes of a blob, verified; undefined when it is absent or was damaged. */
+  /** Returns the verified bytes of a blob, or undefined if it is absent or was damaged. */
   read(digest: Digest): Promise<Buffer | undefined>;
-  /** Is there a blob of that name? Says nothing of its bytes, until one was found damaged: from then on none is believed unread. */
+  /**
+   * Whether a blob of that digest exists. Its bytes are not checked until the first damaged blob was found;
+   * from then on every blob is verified.
+   */
   has(digest: Digest): Promise<boolean>;
-  /** Is the blob there and whole? It is read only if it was never verified, or was written to since (`seal`). */
+  /**
+   * Whether the blob exists and is intact. It is read only if it was never verified or was written to since
+   * (`seal`).
+   */
   holds(digest: Digest): Promise<boolean>;
-  /** Gives a blob the name `path` without copying where the file system allows (a hard link, read-only). The blob must be held. */
+  /**
+   * Creates a hard link to a blob at `path` (read-only), or a copy if the file system has no hard links. The
+   * blob must exist and be intact.
+   */
   linkTo(digest: Digest, path: string): Promise<void>;
-  /** Puts a copy with the given mode at `path`, a clone where the file system has them. The blob must be held. */
+  /**
+   * Puts a copy with the given mode at `path`. The copy is a clone if the file system supports that. The blob
+   * must exist and be intact.
+   */
   cloneTo(digest: Digest, path: string, mode: number): Promise<void>;
-  /** Writes a copy with the given mode, verified on the way, by rename. False when the blob is absent or was damaged. */
+  /**
+   * Writes a verified copy with the given mode and publishes it by rename. Returns false if the blob is
+   * absent or was damaged.
+   */
   copyTo(digest: Digest, path: string, mode: number): Promise<boolean>;
 }
 
 /** Blobs are executable for all because a hard link shares its blob's mode and some blobs are programs. */
 const blobMode = 0o555;
 
-/** A blob turned out damaged, or gone, when it was needed: its maker has to run again first. */
+/** A blob that an action needs is damaged or gone. The action that produced it has to run again first. */
 export class DamagedBlob extends Error {
   constructor(digest: Digest) {
     super(`blob ${digest} is damaged`);
   }
 }
 
-/** Opens (and makes) the store in `dir`; `tmpDir` must lie on the same file system. */
+/** Opens the store in `dir` and creates it if necessary. `tmpDir` must be on the same file system. */
 export async function openContentStore(dir: string, tmpDir: string, report: Report): Promise<ContentStore> {
   await mkdir(dir, { recursive: true });
   return new FolderStore(dir, tmpDir, report);
@@ -50,9 +66,12 @@ class FolderStore implements ContentStore {
   readonly #dir: string;
   readonly #tmpDir: string;
   readonly #report: Report;
-  /** For each blob that was asked for, whether it has the bytes of its name. */
+  /** Whether each requested blob has the bytes that its digest names. */
   readonly #verified = new Map<Digest, Promise<boolean>>();
-  /** True once a blob was found damaged. Damage seldom comes alone, and a build that finds one blob after another starts over for each. */
+  /**
+   * Set when the first damaged blob was found. From then on every blob is verified on access: otherwise each
+   * damaged blob would restart the build once.
+   */
   #doubtful = false;
   /** Blobs that this process stored. */
   readonly #stored = new Set<Digest>();
@@ -93,7 +112,7 @@ class FolderStore implements ContentStore {
     const known =
       this.#verified.get(digest) ??
       this.#verify(digest).then((whole) => {
-        if (!whole) this.#verified.delete(digest); // another process may bring it
+        if (!whole) this.#verified.delete(digest); // another process may store it again
         return whole;
       });
     this.#verified.set(digest, known);
@@ -137,7 +156,7 @@ class FolderStore implements ContentStore {
     }
   }
 
-  /** Returns the digest of the copied bytes. Those that this process stored a moment ago are not hashed once more. */
+  /** Returns the digest of the copied bytes. Blobs that this process has just stored are not hashed again. */
   async #copy(digest: Digest, to: string, mode: number): Promise<Digest> {
     const from = this.#place(digest);
     if (!this.#stored.has(digest) || !isSealed(await stat(from))) return await copyHashing(from, to, mode);
@@ -164,7 +183,8 @@ class FolderStore implements ContentStore {
     if (before && isSealed(before) && !this.#doubtful) return true;
     const actual = await absentAsUndefined(digestFile(path));
     if (actual !== undefined && actual !== digest) await this.#drop(digest);
-    if (before && actual === digest) await seal(path, before.size).catch(() => undefined); // another user's cache may be readable and no more
+    // the cache may belong to another user and be read-only
+    if (before && actual === digest) await seal(path, before.size).catch(() => undefined);
     return actual === digest;
   }
 
@@ -172,14 +192,16 @@ class FolderStore implements ContentStore {
     this.#stored.delete(digest);
     this.#verified.delete(digest);
     this.#doubtful = true;
-    // Of two callers that find the damage at the same time, one reports it.
+    // If two callers find the damage at the same time, only one of them reports it.
     if (await absentAsUndefined(rm(this.#place(digest)).then(() => true))) this.#report({ kind: 'repaired', digest });
   }
 }
 
 /**
- * Marks a blob as verified: the time of its last change says its size, which no write leaves so. So a blob is read once to verify it, and not by every build
- * that needs it; a crash that leaves a file short is noticed too. Times count in whole seconds, because file systems differ in what they keep below.
+ * Marks a blob as verified: its modification time is set to a value that encodes its size, which no ordinary
+ * write produces. So a blob is read once to be verified, and not in every build that needs it. A file that a
+ * crash truncated is noticed too. Times are whole seconds, because file systems differ in the precision that
+ * they store.
  */
 async function seal(path: string, sizeBytes: number): Promise<void> {
   const sec = sealedSec(sizeBytes);
@@ -190,7 +212,7 @@ function isSealed({ size, mtimeMs }: { readonly size: number; readonly mtimeMs: 
   return mtimeMs === sealedSec(size) * 1000;
 }
 
-/** From 2001 to 2016. */
+/** Times from 2001 to 2016. */
 function sealedSec(sizeBytes: number): number {
   return 1_000_000_000 + (sizeBytes % 500_000_000);
 }

@@ -1,17 +1,24 @@
-// What others keep beside the cache proper and can make again: unpacked sources, root file systems. A mark lies beside each and says when it was used
-// last; garbage collection goes by the marks, wherever they are, and knows nothing of what they are about.
+// Derived data in the cache directory that can be created again, such as unpacked sources and root file
+// systems. A marker next to each item records when it was last used. Garbage collection uses only the markers
+// and does not know what the items contain.
 import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAsUndefined } from '../core/errors.ts';
 
 const mark = '.used';
 
-/** Says that the file or folder at `path` was used now. It must lie in a folder of the cache's root. A mark that cannot be written is none. */
+/**
+ * Records that the file or folder at `path` was used now. `path` must be in a folder of the cache directory.
+ * A marker that cannot be written is ignored.
+ */
 export async function markUsed(path: string): Promise<void> {
   await writeFile(`${path}${mark}`, '').catch(() => undefined);
 }
 
-/** Removes what was not used since `beforeMs`; gives its bytes. What has no mark stays. */
+/**
+ * Removes items that were not used since `beforeMs` and returns their size in bytes. Items without a marker
+ * are kept.
+ */
 export async function sweepDerived(root: string, beforeMs: number, dryRun: boolean): Promise<number> {
   let bytes = 0;
   for (const folder of await readdir(root, { withFileTypes: true })) {
@@ -33,7 +40,7 @@ export async function sweepDerived(root: string, beforeMs: number, dryRun: boole
 
 async function bytesBelow(path: string): Promise<number> {
   const stats = await absentAsUndefined(stat(path));
-  if (!stats?.isDirectory()) return stats ? stats.blocks * 512 : 0; // images have holes
+  if (!stats?.isDirectory()) return stats ? stats.blocks * 512 : 0; // images are sparse files
   let bytes = 0;
   for (const entry of await readdir(path, { withFileTypes: true, recursive: true })) {
     if (entry.isFile()) bytes += (await absentAsUndefined(stat(join(entry.parentPath, entry.name))))?.size ?? 0;

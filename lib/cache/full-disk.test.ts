@@ -1,5 +1,5 @@
-// Everything that a cache writes, on a disk that is full: an error that tells it, nothing half written that is believed later, and a cache
-// that works again when there is room.
+// Everything that a cache writes, on a full disk: the error names the cause, no partial file is used later,
+// and the cache works again when there is space.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';

@@ -39,7 +39,7 @@ test('records of different kinds do not meet', async () => {
   });
 });
 
-test('a record that was torn or changed anywhere is a miss, is dropped and told once', async () => {
+test('a record that was torn or changed anywhere is a miss, is dropped and is reported once', async () => {
   await withScratch(async ({ cache, repaired }) => {
     const records = await cache.records('things', isShape);
     const path = join(cache.dir, 'things', key.slice(0, 2), key);

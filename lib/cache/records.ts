@@ -1,5 +1,6 @@
-// Small JSON records by key, each with the digest of its own text in the first line, so that a torn or flipped record is a miss and
-// never a wrong answer. The action cache, remembered inputs and remembered plans are all kept this way.
+// Small JSON records by key. The first line of each has the digest of the text, so that a truncated or
+// changed record is a miss and never a wrong result. The action cache, memoized inputs and memoized plans are
+// stored in this form.
 import { readFileSync, statSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -8,31 +9,34 @@ import { canonicalJson, digestBytes, isDigest } from '../core/digest.ts';
 import { absentAsUndefined, errnoOf } from '../core/errors.ts';
 import type { Report } from '../core/events.ts';
 
-/** A record that was read says so by its time of change, but not more often than this: gc takes the least recently used. */
+/**
+ * Reading a record updates its modification time, but at most once in this interval. Garbage collection
+ * removes the least recently used records.
+ */
 export const useStampMs = 24 * 60 * 60 * 1000;
 
 export interface Records<T extends Json> {
-  /** The record, or undefined when there is none or it was damaged. */
+  /** Returns the record, or undefined if it is absent or was damaged. */
   get(key: Digest): Promise<T | undefined>;
-  /** Is there any? */
+  /** Whether there is any record. */
   any(): Promise<boolean>;
-  /** The keys of all records there are, in no order. */
+  /** Returns the keys of all records, in no particular order. */
   keys(): Promise<readonly Digest[]>;
-  /** Publishes by rename; the last writer of a key wins. */
+  /** Stores a record and publishes it by rename. The last writer of a key wins. */
   put(key: Digest, value: T): Promise<void>;
 }
 
-/** Tells unfinished records apart: one kind may be open more than once. */
+/** Distinguishes unfinished records: one kind may be open more than once. */
 let serial = 0;
 
-/** The JSON of a stored record; undefined when it is torn or flipped. */
+/** Returns the JSON of a stored record, or undefined if the record is truncated or changed. */
 export function recordBody(record: Buffer): string | undefined {
   const end = record.indexOf('\n');
-  const body = record.subarray(end + 1); // hashed as bytes: to hash a text, Node makes bytes of it first
+  const body = record.subarray(end + 1); // hashed as bytes: Node would first encode a string
   return record.toString('latin1', 0, end) === digestBytes(body) ? body.toString() : undefined;
 }
 
-/** An asynchronous look costs ten times as much. */
+/** Synchronous, because an asynchronous read takes ten times as long. */
 function readOrAbsent(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
@@ -42,7 +46,10 @@ function readOrAbsent(path: string): Buffer | undefined {
   }
 }
 
-/** Opens the records in `dir`. `is` decides whether a stored value still has the shape wanted; one of an older shape is a miss. */
+/**
+ * Opens the records in `dir`. `is` checks whether a stored value has the expected shape. A record with an
+ * older shape is a miss.
+ */
 export async function openRecords<T extends Json>(
   dir: string,
   tmpDir: string,
@@ -53,7 +60,7 @@ export async function openRecords<T extends Json>(
   const openedMs = (await stat(tmpDir)).mtimeMs; // by the file system's own clock
   const place = (key: Digest): string => join(dir, key.slice(0, 2), key);
   const stampUse = async (path: string): Promise<void> => {
-    const stats = statSync(path, { throwIfNoEntry: false }); // an asynchronous one costs ten times as much
+    const stats = statSync(path, { throwIfNoEntry: false }); // an asynchronous stat takes ten times as long
     if (stats && stats.mtimeMs < openedMs - useStampMs) await utimes(path, openedMs / 1000, openedMs / 1000).catch(() => undefined);
   };
   return {

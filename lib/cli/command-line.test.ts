@@ -1,4 +1,4 @@
-// The command line: what is accepted, and what is said to a wrong word.
+// The command line: accepted arguments, and the errors for wrong ones.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
@@ -47,7 +47,7 @@ test('a value that may be left out is taken only from a word that is meant to be
   assert.match(helpText({ ...usage, flags }), '--gdb [PORT]');
 });
 
-test('words, switches, values and repeated values are told apart', () => {
+test('words, switches, values and repeated values are distinguished', () => {
   const args = parse('redox', '--json', '--jobs=3', '--source', 'a=b', '--source', 'c=d');
   assert.equal([args.words, args.has('json'), args.text('jobs'), args.list('source')], [['redox'], true, '3', ['a=b', 'c=d']]);
   const none = parse('redox');

@@ -1,61 +1,65 @@
-// A task's command line, declared once as data: parsed strictly by node:util, shown by --help, wrong words answered with the
-// nearest right one; and sizes and ages as users type them. Knows nothing of what the flags mean.
+// A task's command line, declared once as data: parsed strictly by node:util, and shown by --help. The error
+// for a wrong word names the nearest right one. Also parses sizes and ages as users type them. This module
+// does not know the meaning of flags.
 import { parseArgs } from 'node:util';
 import { cannot, nearest } from '../core/errors.ts';
 import { GiB, KiB, MiB } from '../core/sizes.ts';
 
 export interface Flag {
   readonly type: 'boolean' | 'string';
-  /** May be given several times. */
+  /** Whether it may be given several times. */
   readonly multiple?: true;
-  /** How the value is written in --help: "DIR", "N", "qemu|cloud-hypervisor". */
+  /** The form of the value in --help: "DIR", "N", "qemu|cloud-hypervisor". */
   readonly value?: string;
   /**
-   * Makes the value of a string optional. `follows`: whether the next word is meant to be the value, and not
-   * a word of its own.
+   * Makes the value of a string optional. `follows`: whether the next word is the value, and not a word of
+   * its own.
    */
   readonly implied?: { readonly value: string; readonly follows: (word: string) => boolean };
-  /** A letter that means the same: -p. */
+  /** A short form with one letter: -p. */
   readonly short?: string;
   readonly help: string;
 }
 
 export interface Usage {
-  /** As typed: "npx zx tasks/build.ts". */
+  /** As the user types it: "npx zx tasks/build.ts". */
   readonly command: string;
-  /** The words after it: "<system>". */
+  /** The positional arguments: "<system>". */
   readonly words: string;
   readonly about: string;
-  /** How many words there may be. */
+  /** The allowed number of positional arguments. */
   readonly count: readonly [min: number, max: number];
   readonly flags: Readonly<Record<string, Flag>>;
-  /** How the words after "--" are written: "COMMAND...". Without it they are words like others. */
+  /** The form of the words after "--": "COMMAND...". Without it they are ordinary arguments. */
   readonly after?: string;
   readonly examples: readonly string[];
 }
 
 export interface CommandLine {
   readonly words: readonly string[];
-  /** The words after "--", where the usage has `after`; undefined without "--". */
+  /** The words after "--", if the usage has `after`. Undefined without "--". */
   readonly after?: readonly string[] | undefined;
   readonly help: boolean;
-  /** Was a boolean flag given? */
+  /** Whether a boolean flag was given. */
   has(flag: string): boolean;
-  /** The value of a flag that takes one. */
+  /** Returns the value of a flag. */
   text(flag: string): string | undefined;
-  /** The values of a flag that may be repeated. */
+  /** Returns the values of a flag that may be repeated. */
   list(flag: string): readonly string[];
-  /** The values of several such flags in the order in which they were typed. */
+  /** Returns the values of several such flags in the order of the command line. */
   sequence(flags: readonly string[]): readonly { flag: string; value: string }[];
-  /** A value that must be a whole number >= `least`. */
+  /** Returns a value that must be a whole number >= `least`. */
   count(flag: string, least?: number): number | undefined;
-  /** A value in seconds (may have a fraction), in milliseconds. */
+  /** Returns a value in seconds, which may have a fraction, as milliseconds. */
   seconds(flag: string): number | undefined;
 }
 
 const helpFlag = { help: { type: 'boolean', help: 'show this text' } } as const satisfies Record<string, Flag>;
 
-/** Parses the words after the script's name. Unknown flags, missing values and a wrong count of words are Failures (usage, exit 2). */
+/**
+ * Parses the arguments after the script's name. Unknown flags, missing values and a wrong number of arguments
+ * are Failures (usage, exit 2).
+ */
 export function parseCommandLine(usage: Usage, words: readonly string[]): CommandLine {
   const end = usage.after === undefined ? -1 : words.indexOf('--');
   const argv = end === -1 ? words : words.slice(0, end);
@@ -114,7 +118,7 @@ export function parseCommandLine(usage: Usage, words: readonly string[]): Comman
   };
 }
 
-/** What --help prints. */
+/** Returns the text of --help. */
 export function helpText(usage: Usage): string {
   const rows = Object.entries({ ...usage.flags, ...helpFlag }).map(([name, flag]: [string, Flag]) => {
     const value = flag.type === 'boolean' ? '' : flag.implied ? ` [${flag.value ?? 'TEXT'}]` : ` ${flag.value ?? 'TEXT'}`;
@@ -135,7 +139,7 @@ export function helpText(usage: Usage): string {
   ].join('\n');
 }
 
-/** Gives each flag whose value was left out the value that it implies. */
+/** Adds the implied value to each flag without a value. */
 function withImplied(flags: Record<string, Flag>, argv: readonly string[]): readonly string[] {
   const end = argv.indexOf('--');
   return argv.map((word, index) => {
@@ -164,17 +168,17 @@ function parsedOr(flags: Record<string, Flag>, argv: readonly string[], hint: st
 const sizeUnits: Readonly<Record<string, number>> = { '': 1, B: 1, K: KiB, KiB, M: MiB, MiB, G: GiB, GiB, T: 1024 * GiB, TiB: 1024 * GiB };
 const ageUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
 
-/** Bytes of "20GiB", "500M", "4096". Anything else is a Failure (usage). */
+/** Returns the bytes of "20GiB", "500M", "4096". Anything else is a Failure (usage). */
 export function parseSize(flag: string, text: string): number {
   return parsed(flag, text, sizeUnits, 'a size like 500MiB or 20GiB');
 }
 
-/** Milliseconds of "30d", "12h", "90s". Anything else is a Failure (usage). */
+/** Returns the milliseconds of "30d", "12h", "90s". Anything else is a Failure (usage). */
 export function parseAge(flag: string, text: string): number {
   return parsed(flag, text, ageUnits, 'an age like 30d, 12h or 90s');
 }
 
-/** Bytes of --memory. A number alone is refused: it would be bytes here and MiB to QEMU. */
+/** Returns the bytes of --memory. A number alone is refused, because it would be bytes here and MiB in QEMU. */
 export function memoryOf(text: string): number {
   const bytes = parseSize('memory', text);
   if (bytes >= MiB) return bytes;

@@ -1,11 +1,11 @@
-// Parts of tasks that few runs need and that need much: they are loaded by their path when they are asked
-// for, so that a copied task is small without them.
+// Parts of tasks that few runs need and that have many imports. They are loaded by their path when they are
+// needed, so that a copied task is small without them.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { cannot } from '../core/errors.ts';
 
-/** By the name that `tasks/copy.ts --with` takes; paths in the repository. */
+/** Paths in the repository by the names for `tasks/copy.ts --with`. */
 export const optionalParts = {
   'binary-caches': 'lib/cli/closure/closure-cache-verbs.ts',
   'cargo-messages': 'lib/cli/tasks/cargo-messages-task.ts',
@@ -30,8 +30,8 @@ export function hasOptionalPart(root: string, name: keyof typeof optionalParts):
 }
 
 /**
- * Loads a part, which has these functions. A copy of the repository that does not have it is a Failure: `what` could not be done. A part without one
- * of the functions is a bug.
+ * Loads a part, which must have these functions. If this copy of the repository lacks it, that is a Failure:
+ * `what` could not be done. A missing function is a bug.
  */
 export async function optionalPart<Part extends object>(
   root: string,

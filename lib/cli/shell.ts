@@ -1,13 +1,15 @@
-// zx's `$` for steps of a task that are commands. Rooms of lib/ start programs by lib/core/sh.ts, which needs no shell.
+// zx's `$` for steps of a task that are commands. Rooms of lib/ start programs with lib/core/sh.ts, which
+// needs no shell.
 import type { Shell } from 'zx/core';
 import type { Task } from './task.ts';
 
 /**
- * Returns zx's `$` for this task: commands run in the folder and with the environment of the user, in a process group of their own, print nothing by
- * themselves, and end when the task is interrupted. A command that fails is thrown, as zx does.
+ * Returns zx's `$` for this task. Commands run in the folder and with the environment of the user, in their
+ * own process group. They print nothing by themselves, and end when the task is interrupted. A command that
+ * fails throws, as in zx.
  *
- *     const $ = await shell(task);
- *     const commit = await $`git -C ${folder} rev-parse HEAD`;
+ * const $ = await shell(task);
+ * const commit = await $`git -C ${folder} rev-parse HEAD`;
  */
 export async function shell({ host, signal }: Pick<Task, 'host' | 'signal'>): Promise<Shell> {
   const { $ } = await import('zx/core'); // few tasks have such a step

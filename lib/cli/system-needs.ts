@@ -1,10 +1,11 @@
-// What building and booting a system's usual profile from its bundled sources needs of a host, by the facts of its page. Only computes.
+// Determines which programs of a host are needed to build and boot a system's default profile from its
+// bundled sources, by the facts of its page. Only computes.
 import type { NeedName } from '../host/needs.ts';
 import { defaultProfile, imageOf, profileOf } from '../system/system.ts';
 import type { System } from '../system/system.ts';
 import type { FileFacts, ImageFacts } from '../system/image-facts.ts';
 
-/** Names of rows of the table of needs, each once. */
+/** Returns names of rows of the table of needs, without duplicates. */
 export function systemNeeds(system: System): readonly NeedName[] {
   const name = defaultProfile(system);
   const { components: chosen } = profileOf(system, name);

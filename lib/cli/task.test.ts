@@ -14,7 +14,7 @@ import { errorText, scriptArguments } from './task.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const env = { PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`, HOME: process.env['HOME'] ?? '/' };
 
-/** A task that ends in the way its word says. */
+/** A task that ends in the way that its argument selects. */
 const puppet = `
 import { cannot } from 'LIB/core/errors.ts';
 import { task } from 'LIB/cli/task.ts';

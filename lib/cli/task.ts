@@ -1,5 +1,6 @@
-// How every task runs: reads the command line, environment and clock once, tells the work how to stop and whom to tell, turns its
-// end into text and an exit code. The only module that prints, and the only one that knows the process.
+// Runs every task: reads the command line, environment and clock once, passes the signal and the report
+// function to the work, and converts the outcome to text and an exit code. Only this module prints, and only
+// it uses the process.
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
@@ -10,11 +11,11 @@ import { coloursFor } from '../report/colours.ts';
 import type { Colours } from '../report/colours.ts';
 import { progress } from '../report/progress.ts';
 
-/** What the person's side of the world looks like; read once, passed on. */
+/** The user's environment. It is read once and passed on. */
 export interface Host {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** The cache directory unless --cache names another. */
+  /** The cache directory, unless --cache names another. */
   readonly cacheDir: string;
 }
 
@@ -23,13 +24,16 @@ export interface Task extends Context {
   readonly host: Host;
   /** A path as the user wrote it, made absolute. */
   readonly path: (text: string) => string;
-  /** Writes a line of result to standard output. */
+  /** Writes a line of the result to standard output. */
   readonly print: (line: string) => void;
-  /** Writes raw bytes to standard output at the speed of its reader; false when nobody reads any more. */
+  /** Writes raw bytes to standard output at the speed of its reader. Returns false when the reader is gone. */
   readonly write: (bytes: Uint8Array) => Promise<boolean>;
 }
 
-/** Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never cut. */
+/**
+ * Runs a task to its end. Sets the exit code and lets the process end by itself, so that output is never
+ * truncated.
+ */
 export async function task(usage: Usage, work: (task: Task) => Promise<Outcome | void>): Promise<void> {
   const abort = new AbortController();
   const colour = process.stderr.isTTY === true && !process.env['NO_COLOR'];
@@ -48,7 +52,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   const onSignal = (): void =>
     abort.abort(new Failure('interrupted', 'Cannot finish: interrupted', { hint: 'run the same command again: finished work is kept' }));
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
-  // A reader that goes away (| head) is not a fault of ours.
+  // A reader that ends early (| head) is not an error.
   process.stdout.on('error', (error) => {
     if (errnoOf(error) !== 'EPIPE') throw error;
   });
@@ -88,7 +92,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   }
 }
 
-/** The sentence, the detail, the hint; a stack only for a bug of ours. */
+/** Returns the sentence, the detail and the hint. A stack is only included for a bug. */
 export function errorText(error: unknown, colours: Colours): string {
   if (error instanceof Failure) {
     const detail = error.detail ? `${error.detail}\n` : '';
@@ -99,13 +103,13 @@ export function errorText(error: unknown, colours: Colours): string {
   return `${colours.red('bug:')} Bloomery itself went wrong; please report this with the command that you ran.\n${stack}\n`;
 }
 
-/** Under zx, argv is [node, zx, script, ...]; under node itself, [node, script, ...]. */
+/** In zx, argv is [node, zx, script, ...]. In node itself, it is [node, script, ...]. */
 export function scriptArguments(argv: readonly string[]): readonly string[] {
   const script = argv.findIndex((word, index) => index > 0 && /\.[cm]?ts$/.test(word));
   return argv.slice(script === -1 ? 2 : script + 1);
 }
 
-/** What is behind "--" may be for another program. */
+/** Words after "--" may be for another program. */
 function isQuiet(argv: readonly string[]): boolean {
   const [quiet, end] = [argv.indexOf('--quiet'), argv.indexOf('--')];
   return quiet !== -1 && (end === -1 || quiet < end);
@@ -120,7 +124,7 @@ function hostOf(cwd: string, env: NodeJS.ProcessEnv): Host {
 /** The repository that this file belongs to. */
 export const repository = resolve(import.meta.dirname, '../..');
 
-/** The cache directory that a command line means. */
+/** Returns the cache directory of a command line. */
 export function cacheDirOf({ args, host, path }: Pick<Task, 'args' | 'host' | 'path'>): string {
   const given = args.text('cache');
   return given === undefined ? host.cacheDir : path(given);

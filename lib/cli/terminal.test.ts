@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { joinTerminal } from './terminal.ts';
 
-/** A serial console whose other end is in our hands. */
+/** A serial console whose other end the test controls. */
 function serialPair(): { serial: Duplex; typed: () => string; say: (text: string) => void; close: () => void } {
   let heard = '';
   const serial = new Duplex({

@@ -1,16 +1,19 @@
-// A person's terminal joined to a serial console: keys go to the machine as they are typed, bytes come back as they are. The one
-// place that reads standard input.
+// Connects the user's terminal to a serial console: keys are sent to the machine as they are typed, and its
+// bytes are printed unchanged. Only this module reads standard input.
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Failure } from '../core/errors.ts';
 
-/** A terminal, or a file or pipe in its place (`isTTY` is not true then). */
+/** A terminal, or a file or pipe (then `isTTY` is not true). */
 export interface Terminal {
   readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
   readonly stdout: NodeJS.WritableStream & { readonly columns?: number; readonly rows?: number };
 }
 
-/** Shows a question and returns the line that is typed after it, which is not shown. ^C is a Failure, as it is when the terminal handles it. */
+/**
+ * Prints a question and returns the line that is typed after it, without showing it. ^C is a Failure, as it
+ * is when the terminal handles it.
+ */
 export async function hiddenLine(question: string, { stdin, stdout }: Terminal, signal: AbortSignal): Promise<string> {
   stdout.write(question);
   stdin.setRawMode?.(true);
@@ -30,7 +33,7 @@ export async function hiddenLine(question: string, { stdin, stdout }: Terminal, 
   }
 }
 
-/** One character; undefined at the end of the input. The rest of what was typed stays for the next call. */
+/** Returns one character, or undefined at the end of the input. Further input is kept for the next call. */
 async function nextKey(stdin: Terminal['stdin'], signal: AbortSignal): Promise<string | undefined> {
   stdin.setEncoding('utf8');
   for (;;) {
@@ -46,15 +49,15 @@ async function nextKey(stdin: Terminal['stdin'], signal: AbortSignal): Promise<s
   }
 }
 
-/** In characters; 80 by 24 for a file or a pipe. */
+/** In characters. 80 by 24 for a file or a pipe. */
 export function terminalSize({ stdout }: Terminal): { readonly width: number; readonly height: number } {
   return { width: stdout.columns || 80, height: stdout.rows || 24 };
 }
 
-/** Ctrl-], as telnet has it: it means nothing to a shell or an editor in the guest. */
+/** Ctrl-], as in telnet: it has no meaning for a shell or an editor in the guest. */
 const leaveKey = 0x1d;
 
-/** Joins them until the person leaves, the console closes or `signal` aborts; then the terminal is as it was. */
+/** Connects them until the user leaves, the console closes or `signal` aborts. Then the terminal is restored. */
 export async function joinTerminal(serial: Duplex, { stdin, stdout }: Terminal, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {

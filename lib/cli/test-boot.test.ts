@@ -1,4 +1,4 @@
-// test-boot.ts as a person and a script meet it: exit codes, sentences, --json, ^C and SIGKILL.
+// test-boot.ts as users and scripts call it: exit codes, sentences, --json, ^C and SIGKILL.
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -78,7 +78,7 @@ test('a record is judged without a machine: the verdict, its line, and exit 0 or
   assert.is((await testBoot('--replay', join(root, 'none.log'), '--system', 'redox')).exitCode, 1);
 });
 
-test('a machine without QEMU is told apart from a boot that failed: exit 69', async () => {
+test('a machine without QEMU is distinguished from a boot that failed: exit 69', async () => {
   await writeFile(join(root, 'x.img'), Buffer.alloc(1 << 20));
   const { argv, cwd, env } = command(['--image', join(root, 'x.img'), '--system', 'redox', '--log', join(root, 'x.log')]);
   const { exitCode, stderr } = await run(argv, { cwd, env: { ...env, PATH: root } });

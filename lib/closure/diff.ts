@@ -1,5 +1,5 @@
-// Two closures compared by the names in them, whatever their hashes: which packages came, went or changed their version, and what that weighs. In
-// the spirit of `nix store diff-closures`. Only computes.
+// Compares two closures by the names in them, ignoring hashes: packages that were added, removed or changed
+// their version, and the change in size. Similar to `nix store diff-closures`. Only computes.
 import { byCodeUnit } from '../core/digest.ts';
 import type { Closure, ClosureNode, NodeKind } from './graph.ts';
 
@@ -7,14 +7,14 @@ export interface PackageChange {
   readonly name: string;
   readonly kind: NodeKind;
   readonly change: 'added' | 'removed' | 'changed' | 'same';
-  /** Sorted, each once; '' for none. */
+  /** Sorted, without duplicates. '' is a package without a version. */
   readonly before: readonly string[];
   readonly after: readonly string[];
   readonly bytesBefore: number;
   readonly bytesAfter: number;
 }
 
-/** Every name of either, sorted. "changed": other versions or other sizes. */
+/** Returns a change for every name in either closure that differs. "changed": other versions or other sizes. */
 export function packageDiff(before: Closure, after: Closure): readonly PackageChange[] {
   const [left, right] = [byName(before), byName(after)];
   return [...new Set([...left.keys(), ...right.keys()])].sort(byCodeUnit).map((name) => {
@@ -26,7 +26,7 @@ export function packageDiff(before: Closure, after: Closure): readonly PackageCh
   });
 }
 
-/** "a: 1.0 → 2.0"; ∅ stands for absent, ε for having no version. */
+/** Returns "a: 1.0 → 2.0". ∅ means absent, ε means without a version. */
 export function versionsText(before: readonly string[], after: readonly string[]): string {
   return `${versionText(before)} → ${versionText(after)}`;
 }

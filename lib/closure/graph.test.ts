@@ -61,11 +61,11 @@ test('the reason is the shortest chain', () => {
   assert.is(shortestPath(system, 'app', 'tool'), undefined);
 });
 
-test('a part is found by id, by name, by name and version; else the nearest is told', () => {
+test('a part is found by id, by name, by name and version; otherwise the nearest name is reported', () => {
   assert.is(findNode(system, 'lib', 'it').id, 'lib');
   assert.is(findNode(system, 'libc-2.41', 'it').id, 'libc');
   const told = (error: Failure): boolean =>
-    error.message === 'Cannot find "tol" in it: it holds no such thing' && error.hint === 'did you mean tool?';
+    error.message === 'Cannot find "tol" in it: there is no such part in it' && error.hint === 'did you mean tool?';
   assert.throws(() => findNode(system, 'tol', 'it'), told);
 });
 
@@ -106,7 +106,7 @@ test('the closure of a manifest is read', () => {
   assert.equal([read.root, read.nodes.get('libc6')?.version, closureBytes(read)], ['image', '2.41-12', 12_000]);
 });
 
-test('a manifest without a closure, or with a wrong one, is told by its field', async () => {
+test('a manifest without a closure, or with a wrong one, is reported with its field', async () => {
   const refused = (change: (nodes: Record<string, unknown>[], whole: { closure: Record<string, unknown> }) => void): string => {
     const copy: { closure: { nodes: Record<string, unknown>[] } & Record<string, unknown> } = structuredClone(manifest);
     change(copy.closure.nodes, copy);

@@ -1,6 +1,6 @@
-// A closure as data: everything that is reachable from one root, with what each part weighs by itself. The
-// same shape for store paths and for packages and components of an image, so that sizes, trees, differences
-// and reasons are asked of any of them alike. Only computes.
+// A closure as data: everything that is reachable from one root, with the size of each node. Store paths have
+// the same shape as packages and components of an image, so that sizes, trees, differences and reasons work
+// for all of them. Only computes.
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot, nearest } from '../core/errors.ts';
 
@@ -10,10 +10,10 @@ export interface ClosureNode {
   /** Unique in the closure: a store path's name, a package's name. */
   readonly id: string;
   readonly name: string;
-  /** '' where there is none. */
+  /** '' if it has no version. */
   readonly version: string;
   readonly kind: NodeKind;
-  /** Of the node alone. */
+  /** Size of the node alone, without its references. */
   readonly bytes: number;
   /** Ids; a node may refer to itself. */
   readonly references: readonly string[];
@@ -21,11 +21,14 @@ export interface ClosureNode {
 
 export interface Closure {
   readonly root: string;
-  /** By id; each is reachable from the root. */
+  /** Nodes by id. Each is reachable from the root. */
   readonly nodes: ReadonlyMap<string, ClosureNode>;
 }
 
-/** Keeps what `root` reaches. A reference to what is not among `nodes` is a Failure. `what` is for the error: 'read "out/x.json"'. */
+/**
+ * Returns the nodes that `root` reaches. A reference to a node that is not among `nodes` is a Failure. `what`
+ * is for the error: 'read "out/x.json"'.
+ */
 export function closureOf(root: string, nodes: Iterable<ClosureNode>, what: string): Closure {
   const given = new Map([...nodes].map((node) => [node.id, node]));
   const reached = new Map<string, ClosureNode>();
@@ -46,7 +49,7 @@ export function nodeOf({ nodes }: Closure, id: string): ClosureNode {
   return node;
 }
 
-/** The node with that id, or the only one with that name; anything else is a Failure that helps on. */
+/** Returns the node with that id, or the only one with that name. Otherwise throws a Failure with a hint. */
 export function findNode(closure: Closure, wanted: string, closureName: string): ClosureNode {
   const exact = closure.nodes.get(wanted);
   if (exact) return exact;
@@ -56,25 +59,31 @@ export function findNode(closure: Closure, wanted: string, closureName: string):
   if (only && named.length === 1) return only;
   const what = `find "${wanted}" in ${closureName}`;
   if (only)
-    throw cannot(what, `${named.length} have that name`, { blame: 'usage', hint: `say which: ${named.map(({ id }) => id).join(', ')}` });
+    throw cannot(what, `${named.length} have that name`, {
+      blame: 'usage',
+      hint: `name one of them: ${named.map(({ id }) => id).join(', ')}`,
+    });
   const near = nearest(
     wanted,
     all.map(({ name }) => name),
   );
-  throw cannot(what, 'it holds no such thing', { hint: near && `did you mean ${near}?` });
+  throw cannot(what, 'there is no such part in it', { hint: near && `did you mean ${near}?` });
 }
 
-/** Sum over all nodes. */
+/** Returns the sum over all nodes, in bytes. */
 export function closureBytes({ nodes }: Closure): number {
   return [...nodes.values()].reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** The closure of another node of it. */
+/** Returns the closure of one of its nodes. */
 export function subClosure(closure: Closure, id: string): Closure {
-  return closureOf(id, closure.nodes.values(), 'take a part of a closure');
+  return closureOf(id, closure.nodes.values(), 'select a part of a closure');
 }
 
-/** Ids, each after all that it refers to; ties by id. Rings of references are broken where they are met. */
+/**
+ * Returns ids, each after all nodes that it refers to, and sorted by id otherwise. A cycle of references is
+ * broken where it is detected.
+ */
 export function referencesFirst({ root, nodes }: Closure): readonly string[] {
   const done = new Set<string>();
   const order: string[] = [];
@@ -102,7 +111,7 @@ export interface KindSize {
   readonly bytes: number;
 }
 
-/** Kinds that are there, in alphabetical order. */
+/** Returns the kinds that occur, in alphabetical order. */
 export function sizesByKind({ nodes }: Closure): readonly KindSize[] {
   const kinds = Map.groupBy(nodes.values(), ({ kind }) => kind);
   return [...kinds]
@@ -110,14 +119,18 @@ export function sizesByKind({ nodes }: Closure): readonly KindSize[] {
     .sort((a, b) => byCodeUnit(a.kind, b.kind));
 }
 
-/** The closure size of each node: its own bytes and those of all that it reaches, each once. */
+/**
+ * Returns the closure size of each node: its own bytes and those of all nodes that it reaches, each counted
+ * once.
+ */
 export function closureSizes({ nodes }: Closure): ReadonlyMap<string, number> {
   const sizeOf = (root: string): number => {
     const reached = new Set([root]);
     let bytes = 0;
     for (const id of reached) {
       bytes += nodes.get(id)?.bytes ?? 0;
-      for (const next of nodes.get(id)?.references ?? []) reached.add(next); // a set goes on to what is added while it is walked
+      // iteration over a set includes entries that are added during it
+      for (const next of nodes.get(id)?.references ?? []) reached.add(next);
     }
     return bytes;
   };
@@ -129,7 +142,7 @@ const lastBranch = '└───';
 const trunk = '│   ';
 const noTrunk = '    ';
 
-/** Lines, the root first; `label` is how a node is written. */
+/** Yields lines, the root first. `label` returns the text of a node. */
 export function* treeLines(closure: Closure, label: (id: string) => string): Generator<string, void> {
   const drawn = new Set<string>();
   const waiting = [{ id: closure.root, first: '', rest: '' }];
@@ -150,7 +163,10 @@ export function* treeLines(closure: Closure, label: (id: string) => string): Gen
   }
 }
 
-/** So ordered that what another of them refers to directly comes before it: this keeps trees flat. Otherwise by id. */
+/**
+ * Sorts ids. A node comes first if another one refers to it directly, which keeps trees flat. Otherwise the
+ * order is by id.
+ */
 function neededFirst(closure: Closure, ids: readonly string[]): readonly string[] {
   const among = new Set(ids);
   const visited = new Set<string>();
@@ -165,7 +181,10 @@ function neededFirst(closure: Closure, ids: readonly string[]): readonly string[
   return order;
 }
 
-/** Ids from `from` to `to`, both included; of chains that are equally short the first by id; undefined where there is none. */
+/**
+ * Returns the ids from `from` to `to`, both included, or undefined if there is no path. Of equally short
+ * paths, the first by id is returned.
+ */
 export function shortestPath({ nodes }: Closure, from: string, to: string): readonly string[] | undefined {
   const cameFrom = new Map<string, string | undefined>([[from, undefined]]);
   const queue = [from];
@@ -174,7 +193,7 @@ export function shortestPath({ nodes }: Closure, from: string, to: string): read
     for (const next of [...(nodes.get(id)?.references ?? [])].sort(byCodeUnit)) {
       if (cameFrom.has(next)) continue;
       cameFrom.set(next, id);
-      queue.push(next); // an array goes on to what is added while it is walked
+      queue.push(next); // iteration over an array includes items that are added during it
     }
   }
   return undefined;
@@ -191,7 +210,7 @@ const outputSuffix = new RegExp(`-(?:${outputs.join('|')})$`);
 
 export interface NameVersion {
   readonly name: string;
-  /** '' where there is none. */
+  /** '' if it has no version. */
   readonly version: string;
 }
 

@@ -1,4 +1,5 @@
-// The closure that stands in an image's manifest (out/<system>-<profile>.json, key "closure"): read and checked field by field.
+// The closure in an image's manifest (out/<system>-<profile>.json, key "closure"): read and checked field by
+// field.
 import { readFile } from 'node:fs/promises';
 import { cannot, cannotBecause } from '../core/errors.ts';
 import { closureOf } from './graph.ts';
@@ -6,7 +7,10 @@ import type { Closure, ClosureNode, NodeKind } from './graph.ts';
 
 const kinds: readonly NodeKind[] = ['package', 'component', 'store path'];
 
-/** Reads the manifest at `path`. A file that is no manifest, or has no closure or a wrong one, is a Failure that names the field. */
+/**
+ * Reads the manifest at `path`. A file that is not a manifest, has no closure or has an invalid one is a
+ * Failure that names the field.
+ */
 export async function manifestClosure(path: string): Promise<Closure> {
   const what = `read the closure in "${path}"`;
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
@@ -21,10 +25,10 @@ export async function manifestClosure(path: string): Promise<Closure> {
   return checkedClosure(manifest, what);
 }
 
-/** The closure of a manifest that was parsed. */
+/** Returns the closure of a parsed manifest. */
 export function checkedClosure(manifest: unknown, what: string): Closure {
   if (!isRecord(manifest) || manifest['closure'] === undefined) {
-    throw cannot(what, 'it has no "closure"', { hint: 'build the image again; images of some systems have none' });
+    throw cannot(what, 'it has no "closure"', { hint: 'build the image again; images of some systems have no closure' });
   }
   const { closure } = manifest;
   if (!isRecord(closure)) throw cannot(what, '"closure" is not an object');

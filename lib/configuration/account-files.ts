@@ -74,7 +74,7 @@ function groupText(groups: Configuration['groups'], accounts: readonly Account[]
   };
   for (const [name, { gid, members = [] }] of groups) {
     const stranger = members.find((member) => !accounts.some(({ account }) => account === member));
-    if (stranger !== undefined) throw cannot(`add the group ${name}`, `its member "${stranger}" is no user`);
+    if (stranger !== undefined) throw cannot(`add the group ${name}`, `its member "${stranger}" is not a user`);
     const own = accounts.find(({ account }) => account === name)?.gid;
     const number = gid ?? own;
     if (number === undefined) throw cannot(`add the group ${name}`, 'it has no gid', { hint: `set groups.${name}.gid` });

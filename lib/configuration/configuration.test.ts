@@ -1,4 +1,4 @@
-// The dialect of configurations: what a file may say, includes, and the rows that come of it.
+// The format of configurations: fields of a file, includes, and the resulting rows.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,8 +41,8 @@ test('what is wrong is named by its path', async () => {
     ['[users.admin]\nhome = "home"\n', 'users.admin.home: "home" is not an absolute path'],
     ['[users.admin]\nshell = "/bin/a;b"\n', 'users.admin.shell: it holds a semicolon'],
     ['[users.admin]\npassword = "a"\npassword_hash = "$argon2id$x"\n', 'users.admin.password_hash: there is a password too'],
-    ['[users.admin]\npassword_hash = "md5"\n', 'users.admin.password_hash: it is no argon2 hash'],
-    ['[users."a;b"]\n', 'users: "a;b" is no name of a user or group'],
+    ['[users.admin]\npassword_hash = "md5"\n', 'users.admin.password_hash: it is not an argon2 hash'],
+    ['[users."a;b"]\n', 'users: "a;b" is not a name of a user or group'],
     ['[general]\nfilesystem_size = 0\n', 'general.filesystem_size: it must be a whole number from 1'],
     ['[general]\nencrypt_disk = "secret"\n', 'general.encrypt_disk: a password for the disk'],
     ['[packages]\nion = "often"\n', 'packages.ion: "often" is not a rule'],
@@ -58,8 +58,8 @@ test('what is wrong is named by its path', async () => {
     ['[[files]]\npath = "/a"\ndata = ""\nsymlink = true\n', 'files[0].data: a link needs a target'],
     ['[network]\nmode = "token ring"\n', 'network.mode: "token ring" is neither static nor dhcp'],
     ['[network]\nmode = "static"\n', 'network.address: a static network needs it'],
-    ['[network]\naddress = "10.0.0.256"\n', 'network.address: "10.0.0.256" is no IPv4 address'],
-    ['[aliases]\n"a/b" = "c"\n', 'it is no name of a program'],
+    ['[network]\naddress = "10.0.0.256"\n', 'network.address: "10.0.0.256" is not an IPv4 address'],
+    ['[aliases]\n"a/b" = "c"\n', 'it is not a name of a program'],
     ['[genral]\n', 'genral: there is no such field'],
   ];
   for (const [text, why] of cases) assert.match(await message(() => parsed(text)), why, text);
@@ -88,7 +88,7 @@ test('accounts that cannot be are refused', async () => {
   const cases: readonly (readonly [text: string, why: string])[] = [
     ['[users.a]\nuid = 7\n[users.b]\nuid = 7\n', 'Cannot add the user b: the user a has the uid 7 too'],
     ['[groups.a]\ngid = 7\n[groups.b]\ngid = 7\n', 'Cannot add the group b: the group a has the gid 7 too'],
-    ['[groups.a]\ngid = 7\nmembers = ["x"]\n', 'Cannot add the group a: its member "x" is no user'],
+    ['[groups.a]\ngid = 7\nmembers = ["x"]\n', 'Cannot add the group a: its member "x" is not a user'],
     ['[groups.a]\n', 'Cannot add the group a: it has no gid'],
     ['[users.a]\nuid = 7\n[groups.a]\ngid = 8\n', 'Cannot add a group for the user a: its gid 7 is not that of the group a'],
   ];

@@ -59,7 +59,7 @@ export interface Network {
   readonly dns: string | undefined;
 }
 
-/** A configuration as one file has it, before its includes are merged in. */
+/** A configuration as one file contains it, before its includes are merged. */
 export interface ConfigurationFile extends Configuration {
   readonly include: readonly string[];
   /** Packages that this file removes from the earlier files. */
@@ -137,7 +137,7 @@ function fileOf(fields: Fields): ConfiguredFile {
   fields.flag('postinstall');
   if (fields.flag('recursive_chown') === true) throw fields.bad('recursive_chown', 'give each file its uid and gid');
   if (kind === 'directory' ? (data ?? '') !== '' : data === undefined) {
-    throw fields.bad('data', kind === 'directory' ? 'a directory has none' : 'a file needs it');
+    throw fields.bad('data', kind === 'directory' ? 'a directory has no data' : 'a file needs it');
   }
   if (kind === 'symlink' && data === '') throw fields.bad('data', 'a link needs a target');
   const [mode, uid, gid] = [fields.count('mode', 0o7777), fields.count('uid', mostId), fields.count('gid', mostId)];
@@ -166,7 +166,7 @@ function userOf(fields: Fields): User {
     throw fields.bad('home', `"${user.home}" is not an absolute path`);
   if (user.password !== undefined && user.passwordHash !== undefined) throw fields.bad('password_hash', 'there is a password too');
   if (user.passwordHash !== undefined && !/^\$argon2(?:id|i|d)\$[^;\s]+$/.test(user.passwordHash)) {
-    throw fields.bad('password_hash', 'it is no argon2 hash', 'such a text begins with $argon2id$');
+    throw fields.bad('password_hash', 'it is not an argon2 hash', 'such a text begins with $argon2id$');
   }
   return withoutAbsent(user);
 }
@@ -181,7 +181,7 @@ function networkOf(fields: Fields): Network {
   const mode = fields.text('mode') ?? 'dhcp';
   const address = (name: string): string | undefined => {
     const text = fields.text(name);
-    if (text !== undefined && !isIPv4(text)) throw fields.bad(name, `"${text}" is no IPv4 address`);
+    if (text !== undefined && !isIPv4(text)) throw fields.bad(name, `"${text}" is not an IPv4 address`);
     return text;
   };
   const network = { address: address('address'), subnet: address('subnet'), router: address('router'), dns: address('dns') };
@@ -197,8 +197,8 @@ function aliasesOf(document: Fields): ReadonlyMap<string, string> {
   if (!table) return new Map();
   const rows = table.names().map((name) => {
     const target = present(table.text(name), name);
-    if (!/^[^/\0\s]+$/.test(name)) throw table.bad(name, 'it is no name of a program');
-    if (!/^[^\0\s]+$/.test(target)) throw table.bad(name, `"${target}" is no program`);
+    if (!/^[^/\0\s]+$/.test(name)) throw table.bad(name, 'it is not a name of a program');
+    if (!/^[^\0\s]+$/.test(target)) throw table.bad(name, `"${target}" is not a program`);
     return [name, target] as const;
   });
   return new Map(rows);
@@ -212,7 +212,7 @@ function plainText(fields: Fields, name: string): string | undefined {
 }
 
 function named(document: Fields, table: 'users' | 'groups', name: string): string {
-  if (!/^[A-Za-z_][\w.-]*$/.test(name)) throw document.bad(table, `"${name}" is no name of a user or group`);
+  if (!/^[A-Za-z_][\w.-]*$/.test(name)) throw document.bad(table, `"${name}" is not a name of a user or group`);
   return name;
 }
 

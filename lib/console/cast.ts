@@ -18,25 +18,28 @@ export function castHeader({ width, height, title }: CastHeader): string {
 }
 
 /**
- * Bytes of a console to events. A character of several bytes that arrives in pieces is in the event of its
- * last piece. Bytes that are not UTF-8 become U+FFFD, because JSON has only text.
+ * Converts bytes of a console to events. If a character of several bytes arrives in pieces, it is in the
+ * event of its last piece. Bytes that are not UTF-8 become U+FFFD, because JSON contains only text.
  */
 export class CastEvents {
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #lastMs = 0;
 
-  /** The line for bytes that arrived `atMs` after the start; empty while there is no whole character. */
+  /**
+   * Returns the line for bytes that arrived `atMs` after the start. It is empty if they complete no
+   * character.
+   */
   bytes(atMs: number, bytes: Uint8Array): string {
     this.#lastMs = Math.max(this.#lastMs, atMs);
     return this.#line(this.#decoder.decode(bytes, { stream: true }));
   }
 
-  /** The line for a character that was cut off at the end; empty where there is none. */
+  /** Returns the line for an incomplete character at the end. It is empty if the last character is complete. */
   end(): string {
     return this.#line(this.#decoder.decode());
   }
 
-  /** Times never go back. They have microseconds, as those of asciinema. */
+  /** Times never decrease. Their precision is microseconds, as in asciinema. */
   #line(text: string): string {
     return text === '' ? '' : `${JSON.stringify([Math.round(this.#lastMs * 1000) / 1e6, 'o', text])}\n`;
   }

@@ -1,5 +1,6 @@
-// What a console says means the same however it arrives: every rule of every system decides its example in any chunks, with other line ends,
-// colours, stray bytes, wrapped at the last column, and, where the kernel stamps its lines, with those of other tasks in between.
+// The meaning of console output does not depend on how it arrives: every rule of every system decides its
+// example in any chunks, with other line ends, colours, stray bytes, wrapped at the last column, and, if the
+// kernel stamps its lines, with lines of other tasks in between.
 import { globby } from 'globby';
 import { join } from 'node:path';
 import { test } from 'uvu';

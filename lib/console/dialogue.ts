@@ -1,5 +1,6 @@
-// What is typed at a serial console without a user: a dialogue (texts to wait for and texts to type, in their order), and answers to menus that would
-// stop a boot until a key is pressed. State machines of the bytes of the console. They type nothing themselves, and know no machine and no verdict.
+// Input for a serial console without a user: a dialogue (texts to wait for and texts to type, in order), and
+// answers to menus that would stop a boot until a key is pressed. These are state machines of the bytes of
+// the console. They type nothing themselves, and do not know the machine or the verdict.
 import { Cleaner } from './lines/clean.ts';
 import type { MenuRule } from './rules.ts';
 
@@ -8,13 +9,16 @@ export type Step =
   /** Typed, then Enter (a CR, as a terminal sends it). Before any `expect` it waits for the system's prompt. */
   | { readonly kind: 'send'; readonly text: string };
 
-/** How much text that met no expectation is kept: an expectation may lie in lines that came at once with the one before it. */
+/**
+ * Amount of text that is kept although it met no expectation, in characters. A later expectation may be in
+ * lines that arrived together with those of the previous one.
+ */
 const keptText = 64 * 1024;
 
 export class Dialogue {
   readonly #steps: Step[];
   readonly #cleaner = new Cleaner();
-  /** Whole lines heard since the last expectation was met. */
+  /** Whole lines since the last expectation was met. */
   #heard = '';
   /** Characters of the unfinished line that belong to the last expectation. */
   #used = 0;
@@ -24,13 +28,16 @@ export class Dialogue {
     this.#steps = [...steps];
   }
 
-  /** What is waited for; undefined when the dialogue is over. */
+  /** The text that is expected. Undefined when the dialogue is over. */
   get waitingFor(): string | undefined {
     const step = this.#steps[0];
     return step && (step.kind === 'expect' ? step.text : 'the prompt');
   }
 
-  /** Bytes of the console arrived. `prompted`: the system's prompt has been seen. Gives the texts to type now. */
+  /**
+   * Handles bytes from the console. `prompted`: the system's prompt has been seen. Returns the texts to type
+   * now.
+   */
   hear(bytes: Uint8Array, prompted: boolean): readonly string[] {
     for (const line of this.#cleaner.push(bytes)) {
       this.#heard += `${line.slice(this.#used)}\n`;
@@ -67,7 +74,7 @@ export class MenuAnswers {
     this.#waiting = new Set(menus);
   }
 
-  /** Bytes of the console arrived. Returns the answers to the menus that these bytes complete. */
+  /** Handles bytes from the console. Returns the answers to the menus that these bytes complete. */
   hear(bytes: Uint8Array): readonly string[] {
     if (this.#waiting.size === 0) return [];
     const lines = [...this.#cleaner.push(bytes), this.#cleaner.unfinished];

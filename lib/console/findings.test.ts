@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compareFindings, suspects } from './findings.ts';
 
-test('what is new, gone, and more or less often is told apart, and numbers do not count', () => {
+test('new, missing and more or less frequent findings are distinguished, and numbers are ignored', () => {
   const before = [
     { kind: 'warning', line: 'irq 7 is hot', count: 2 },
     { kind: 'service-failed', line: 'a failed', count: 1 },

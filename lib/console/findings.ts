@@ -1,11 +1,11 @@
-// Lines of a console that do not decide: the findings of a boot, those of two boots side by side, and, where no rule knows why a boot came no further,
-// the lines that most probably say so.
+// Lines of a console that do not decide: the findings of a boot, and the differences between the findings of
+// two boots. If no rule explains why a boot stalled, the most suspicious lines are chosen here.
 import type { Finding } from './verdict.ts';
 
-/** Further findings are not kept, so that a guest cannot fill the memory. */
+/** Further findings are dropped, so that a guest cannot exhaust the memory. */
 const keptFindings = 500;
 
-/** The findings of a boot as they come: the first of its like, and how many came. */
+/** Collects the findings of a boot: the first of each kind of line, and their number. */
 export class FindingList {
   readonly #found = new Map<string, { kind: string; line: string; count: number }>();
 
@@ -40,7 +40,10 @@ export function compareFindings(before: readonly Finding[], after: readonly Find
   };
 }
 
-/** What two lines have in common that say the same of another number: an address, a process, a time. */
+/**
+ * Returns a text that is equal for two lines with the same meaning and different numbers: addresses,
+ * processes, times.
+ */
 export function likeness({ kind, line }: Pick<Finding, 'kind' | 'line'>): string {
   return `${kind} ${line.replace(/\d+/g, '0')}`;
 }
@@ -49,7 +52,7 @@ function byLikeness(findings: readonly Finding[]): ReadonlyMap<string, Finding> 
   return new Map(findings.map((finding) => [likeness(finding), finding]));
 }
 
-/** Words and their weights, which were chosen by hand: a word that good boots hardly ever print weighs more. */
+/** Words with weights, which were chosen by hand: words that good boots hardly ever print weigh more. */
 const weights: readonly (readonly [pattern: RegExp, weight: number])[] = [
   [/\b(?:fatal|panic|panicked|abort(?:ed|ing)?|unrecoverable)\b/i, 9],
   [/\b(?:segfault|segmentation (?:fault|violation)|core dumped|illegal instruction|assertion|backtrace|call trace)\b/i, 8],
@@ -58,12 +61,12 @@ const weights: readonly (readonly [pattern: RegExp, weight: number])[] = [
   [/\b(?:fail(?:ed|ure|s)?|error|invalid|corrupt(?:ed)?|denied|permission|time[d -]?out|unexpected|bad)\b/i, 4],
   [/\b(?:warn(?:ing)?|retry(?:ing)?|waiting for|unknown|unsupported|not supported)\b/i, 2],
 ];
-/** What good boots say of themselves in such words. */
+/** Texts of good boots that contain such words. */
 const harmless =
   /\b(?:error|fail)[ _-]?(?:injection|over|safe)|errors=|no errors?\b|0 (?:errors|failed)|without error|panic=|on_error|\berror(?:s)?: 0\b/i;
 const mostSuspects = 3;
 
-/** The most suspicious lines, in their order on the console; of equal ones the later. */
+/** Returns the most suspicious lines, in their order on the console. Of equal ones, the later is chosen. */
 export function suspects(lines: readonly string[]): readonly string[] {
   const weighed = lines.map((line, index) => ({ line: line.trim(), index, weight: weightOf(line) }));
   const known = new Set<string>();

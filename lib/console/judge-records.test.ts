@@ -33,7 +33,7 @@ test("a kernel's first line that a program prints is no restart", () => {
   assert.is(ofRecord('Linux version 2.4\ninit up\nLinux version 2.4\ninit up\n'), 'boot-loop', 'a kernel that stamps nothing');
 });
 
-test('a shell is a failure behind what only leads to one; a login is not', () => {
+test('a shell is a failure after a line that leads only to a rescue shell; a login is not', () => {
   assert.is(ofRecord(`${boot}last try\n~ # `), 'emergency-mode');
   assert.is(ofRecord(`${boot}last try\nhost login: `), 'booted');
   assert.is(ofRecord(`${boot}last try\n`), 'stalled');

@@ -45,7 +45,7 @@ test('milestones, then a prompt on an unfinished line, then the grace window: bo
   );
 });
 
-test('a fatal panic decides at its first line and tells the stage', () => {
+test('a fatal panic decides at its first line and reports the stage', () => {
   const { verdict } = judged([[1, 'loader up\nkernel up\nPANIC: no init\nmore\n']]);
   assert.equal(verdict, {
     kind: 'failed',
@@ -120,7 +120,7 @@ test('whose crash it is decides: init is fatal, a daemon is a finding, by whole 
   );
 });
 
-test('a fault is fatal when nobody claims it: by the clock, by the lines that follow, at the end', () => {
+test('a fault is fatal when no owner is named: by the clock, by the lines that follow, at the end', () => {
   const fault = { kind: 'failed', failure: 'page-fault', line: 'Page fault at 0', stage: 'firmware' };
   assert.equal(
     judged([

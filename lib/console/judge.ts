@@ -1,13 +1,13 @@
-// The boot verdict: a state machine of timed chunks. It is a pure function of what it is told (bytes, marks, the clock), so a
-// recorded transcript gives the verdict that the machine was given. It knows no machine, no file and no system.
+// The boot verdict: a state machine of timed chunks. It is a pure function of its inputs (bytes, marks, the clock), so a
+// recorded transcript gives the same verdict as the run. It knows no machine, no file and no system.
 //
 //   waiting --prompt, or a bare sign that answers--> prompted --grace window over, nothing expected--> booted
 //   waiting | prompted --fatal panic--> failed
 //   waiting | expecting --silence limit or time limit over--> stalled
 //   waiting | expecting --the machine ended--> exited-early
-//   any --it said that it starts over, and does--> waiting, as often as the limits allow
+//   any --it announced a restart, and restarts--> waiting, as often as the limits allow
 //
-// A panic after "booted" is a finding. Without times every panic after the prompt is one, unless the kernel's stamps put it within the window.
+// A panic after "booted" is a finding. Without times every panic after the prompt is a finding, unless by the kernel's stamps it is in the window.
 import { Cleaner } from './lines/clean.ts';
 import { Continuation, withoutPrefixes } from './lines/prefixes.ts';
 import type { Stamped } from './lines/prefixes.ts';
@@ -21,20 +21,23 @@ import { claimLines } from './rules.ts';
 import type { ConsoleRules, FailureKind, Limits, Milestone, PanicRule, Stage } from './rules.ts';
 import type { Judgement, SeenMilestone, Verdict } from './verdict.ts';
 
-/** In place of a prompt. */
+/** Used as the line of the prompt. */
 const passedLine = 'the guest ended with its status of success';
 
 const keptLines = 40;
-/** Lines that are looked through for a suspicious one. */
+/** Number of lines that are searched for suspicious ones. */
 const weighedLines = 400;
-/** The restarts that a boot may announce, unless its limits say otherwise: a first boot, or a kernel that loads another. */
+/** Number of restarts that a boot may announce, unless its limits say otherwise: a first boot, or a kernel that loads another. */
 const usualRestarts = 1;
-/** A machine that comes no further than its first words has started over when these come for the third time: some print them twice. */
+/** A machine that makes no progress has started over when its first lines come for the third time: some machines print them twice. */
 const loopsWithoutProgress = 3;
-/** The kernel's clock went back from later than this to earlier than that. Lines of several processors may be out of order by less. */
+/**
+ * The kernel's clock was set back from a time later than the first to one earlier than the second. Lines of several processors may differ by
+ * less.
+ */
 const ranSeconds = 2;
 const restartedSeconds = 1;
-/** How long an unclaimed fault may stay the last word before it is fatal. */
+/** Time after which an unclaimed fault is fatal if no further line follows. */
 const claimMs = 3000;
 
 const stages: readonly Stage[] = ['firmware', 'loader', 'kernel', 'init', 'userland', 'prompt'];
@@ -58,29 +61,29 @@ export class Judge {
   readonly #lastLines: string[] = [];
   #verdict: Verdict | undefined;
   #stage: Stage = 'firmware';
-  /** How often milestones came that come once, and the kernel's own clock. */
+  /** How often each milestone with `once` was seen, and the kernel's own clock. */
   readonly #returned = new Map<number, number>();
   #kernelSeconds = 0;
   #promptSeconds = 0;
   #nextMilestone = 0;
   #lastHeardMs = 0;
   #prompt: { line: string; atMs: number } | undefined;
-  /** When the grace window began: at the prompt, and again when a dialogue is over. */
+  /** Start of the grace window: the time of the prompt, or the end of the dialogue. */
   #graceFromMs = 0;
   #expecting: string | undefined;
-  /** A dialogue may have told the machine to end, or it has said that it will. */
+  /** The machine has announced that it will end, or a dialogue may have caused it. */
   #goesOnPurpose = false;
   #fault: Fault | undefined;
-  /** What makes a shell's prompt a failure. */
+  /** A line that makes the prompt of a shell a failure. */
   #forerunner: Fault | undefined;
   readonly #unsure = new UnsurePrompt();
-  /** The machine has said that it starts over, and how often it did. */
+  /** The machine has announced a restart, and the number of restarts. */
   #restartAnnounced = false;
   #restarts = 0;
-  /** A user has typed at a shell: a kernel's first words after it are printed by a program. */
+  /** A user has typed at a shell. After that, the kernel's first lines are the output of a program. */
   #session = false;
 
-  /** `timed`: the times given are real; else nothing is decided by a clock. */
+  /** `timed`: the given times are real. Otherwise no clock decides anything. */
   constructor(rules: ConsoleRules, limits: Limits, timed = true) {
     this.#match = matcher(rules);
     this.#continuation = new Continuation(rules.stamp);
@@ -101,7 +104,7 @@ export class Judge {
     return this.#milestones;
   }
 
-  /** When the clock will decide if nothing more is heard; undefined when it has no say any more. */
+  /** Time at which the clock decides if nothing more arrives. Undefined when it decides nothing any more. */
   get dueMs(): number | undefined {
     if (this.#verdict || !this.#timed) return undefined;
     if (this.#unsure.pending && !this.#prompt) return this.#unsure.pending.atMs + this.#limits.graceMs;
@@ -111,14 +114,14 @@ export class Judge {
     return this.#fault ? Math.min(silence, this.#fault.atMs + claimMs) : silence;
   }
 
-  /** When a shell is to be asked if nothing more is heard, and the number of the question; undefined while there is nothing to ask. */
+  /** Time at which a question is to be typed at the shell if nothing more arrives, and its number. Undefined if there is no question. */
   get question(): { readonly dueMs: number; readonly number: number } | undefined {
     const { doubtful, questions } = this.#unsure;
     if (!doubtful || this.#verdict || this.#prompt) return undefined;
     return { dueMs: doubtful.atMs + this.#limits.graceMs, number: questions + 1 };
   }
 
-  /** Bytes arrived; gives the cleaned lines that they complete. */
+  /** Handles bytes. Returns the cleaned lines that they complete. */
   read(atMs: number, bytes: Uint8Array): readonly string[] {
     this.clock(atMs);
     const lines = this.#cleaner.push(bytes);
@@ -130,7 +133,7 @@ export class Judge {
     return lines;
   }
 
-  /** Something else happened; gives the last line when it was unfinished and nothing will follow. */
+  /** Handles another event. Returns the last line if it was unfinished and nothing will follow. */
   mark(atMs: number, mark: Mark): readonly string[] {
     this.clock(atMs);
     switch (mark.kind) {
@@ -138,7 +141,7 @@ export class Judge {
         this.#expecting = mark.text;
         if (this.#prompt) this.#session = true;
         this.#goesOnPurpose = true;
-        this.#lastHeardMs = atMs; // what was expected before has come, or input was sent
+        this.#lastHeardMs = atMs; // the expected text has come, or input was sent
         return [];
       case 'dialogue-over':
         this.#expecting = undefined;
@@ -164,7 +167,7 @@ export class Judge {
     }
   }
 
-  /** Time has passed without bytes. */
+  /** Handles the passing of time without bytes. */
   clock(atMs: number): void {
     for (let due = this.dueMs; due !== undefined && due <= atMs; due = this.dueMs) {
       if (this.#fault && due === this.#fault.atMs + claimMs) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
@@ -174,7 +177,7 @@ export class Judge {
     }
   }
 
-  /** All that is known; call it when there is a verdict. */
+  /** Returns the whole judgement. Call it when there is a verdict. */
   judgement(): Judgement {
     const verdict = this.#verdict ?? this.#lastWord(this.#lastHeardMs, 'ended');
     const findings = this.#findings.all();
@@ -191,12 +194,12 @@ export class Judge {
     let meaning = this.#meaning(line, stamp);
     const wholes = this.#continuation.end(line, stamp, meaning !== undefined);
     this.#unsure.forget(); // the line has ended
-    // No prompt begins with a stamp, and where one cuts a prompt, the rest of it is among the wholes.
+    // No prompt begins with a stamp. If a stamp cuts a prompt, the rest of it is among the wholes.
     if (stamp?.at !== 0) this.#seePrompt(atMs, line, true);
     for (const text of wholes) this.#seePrompt(atMs, text, true);
     const confirmed = this.#unsure.confirmedBy(line);
     if (confirmed && !this.#prompt && !this.#verdict) this.#confirmed(confirmed);
-    if (this.#verdict && this.#verdict.kind !== 'booted') return; // its own aftermath
+    if (this.#verdict && this.#verdict.kind !== 'booted') return; // lines that follow the failure
     if (stamp) this.#kernelClock(atMs, stamp.seconds, line);
     for (const text of wholes) meaning ??= this.#meaning(text, this.#continuation.stamped(text));
     if (this.#fault && --this.#fault.linesLeft < 0) this.#fails(this.#fault.atMs, this.#fault.rule.kind, this.#fault.line);
@@ -219,7 +222,7 @@ export class Judge {
     const line = padded.trimEnd();
     const body = stamp && line.slice(stamp.end);
     if (body === undefined) return this.#match.meaning(line, withoutPrefixes(line));
-    // Nearly all lines of a kernel: nothing is before the stamp.
+    // Nearly all lines of a kernel have nothing before the stamp.
     if (stamp?.at === 0) return this.#match.meaning(body, withoutPrefixes(body));
     return this.#match.meaning(line, [body, ...withoutPrefixes(line), ...withoutPrefixes(body)]);
   }
@@ -231,9 +234,9 @@ export class Judge {
     if (seconds < restartedSeconds && before > ranSeconds && !this.#verdict) this.#startsOver(atMs, line, before);
   }
 
-  /** The machine begins anew: as it said, or in a loop. */
+  /** Handles a restart of the machine: an announced one, or one in a loop. */
   #startsOver(atMs: number, line: string, kernelSeconds = this.#kernelSeconds): void {
-    if (this.#session) return; // a user looks at what the kernel said
+    if (this.#session) return; // a user displays the kernel's messages
     if (!this.#restartAnnounced || this.#restarts >= (this.#limits.reboots ?? usualRestarts)) {
       const now = this.#kernelSeconds;
       this.#kernelSeconds = kernelSeconds;
@@ -269,7 +272,7 @@ export class Judge {
     return this.#panics.indexOf(a) < this.#panics.indexOf(b);
   }
 
-  /** The fault was somebody's whose end the system outlives. */
+  /** The fault belonged to a program without which the system continues. */
   #survived(): void {
     if (this.#fault) this.#findings.add(this.#fault.rule.kind, this.#fault.line);
     this.#fault = undefined;
@@ -277,7 +280,7 @@ export class Judge {
 
   #milestone(atMs: number, index: number, milestone: Milestone, line: string): void {
     if (this.#verdict) return;
-    // The kernel stamps all of its lines or none: this one is only printed by a program.
+    // The kernel stamps all of its lines or none: this line was printed by a program.
     if (milestone.once && milestone.stage === 'kernel' && this.#kernelStamps && !this.#isStamped(line)) return;
     if (milestone.once) {
       const times = (this.#returned.get(index) ?? 0) + 1;
@@ -289,11 +292,11 @@ export class Judge {
         this.#returned.set(index, 1);
       }
     }
-    // The next device may have something.
+    // The next device may be bootable.
     if (milestone.stage === 'loader' && this.#fault?.rule.kind === 'no-bootdev') this.#survived();
     if (index < this.#nextMilestone) return;
     this.#nextMilestone = index + 1;
-    // Firmware has found something else to start.
+    // The firmware started something else.
     if (stages.indexOf(milestone.stage) >= stages.indexOf('kernel') && this.#fault?.rule.kind !== 'rust-panic') this.#survived();
     this.#reach(atMs, milestone.name, milestone.stage);
   }
@@ -307,12 +310,12 @@ export class Judge {
     if (this.#verdict || (this.#prompt && (this.#timed || this.#session))) return;
     const prompt = promptOf(this.#match, line);
     if (prompt === undefined) return;
-    if (!this.#timed && prompt.rule.shell && this.#isTyped(prompt.behind)) {
+    if (!this.#timed && prompt.rule.shell && this.#isTyped(prompt.rest)) {
       this.#session = true;
       return;
     }
     if (this.#prompt) return;
-    if (!prompt.rule.bare || prompt.behind !== '') this.#prompted(prompt, atMs);
+    if (!prompt.rule.bare || prompt.rest !== '') this.#prompted(prompt, atMs);
     else if (!whole) this.#unsure.see({ prompt, atMs });
   }
 
@@ -334,21 +337,21 @@ export class Judge {
     this.#reach(atMs, 'prompt', 'prompt');
   }
 
-  /** Nothing will follow the last line: a prompt that was cut at its end, and one that other lines begin with, is one. */
+  /** Nothing follows the last line: a prompt counts even if its end was cut or if other lines begin with it. */
   #lastPrompt(atMs: number): void {
     if (this.#prompt || this.#verdict) return;
     const prompt = lastPromptOf(this.#match, this.#lastLines);
     if (prompt && !(prompt.rule.bare && this.#unsure.asks)) this.#prompted(prompt, atMs);
   }
 
-  /** What stands behind a prompt: somebody's words, unless the kernel printed there. */
-  #isTyped(behind: string): boolean {
-    return behind.trim() !== '' && this.#continuation.stamped(behind)?.at !== 0;
+  /** Whether the text after a prompt was typed by a user. Otherwise the kernel printed it. */
+  #isTyped(rest: string): boolean {
+    return rest.trim() !== '' && this.#continuation.stamped(rest)?.at !== 0;
   }
 
   #fails(atMs: number, failure: FailureKind, line: string): void {
     this.#fault = undefined;
-    // Without times, what the kernel stamped since the prompt says whether the window is over; nothing stamped says nothing.
+    // Without times, the kernel's stamps since the prompt show whether the window is over. Without stamps it counts as over.
     const sincePromptMs = this.#kernelSeconds === this.#promptSeconds ? Infinity : (this.#kernelSeconds - this.#promptSeconds) * 1000;
     const late = this.#prompt !== undefined && !this.#timed && sincePromptMs > this.#limits.graceMs;
     if (this.#verdict?.kind === 'booted' || late) this.#findings.add(failure, line);
@@ -356,7 +359,7 @@ export class Judge {
   }
 
   #lastWord(atMs: number, how: 'exited' | 'ended'): Verdict {
-    // A machine that goes away in the grace window without a word did not boot: a triple fault looks like that.
+    // A machine that ends without a message in the grace window did not boot: a triple fault has this effect.
     const gone = how === 'exited' && this.#timed && !this.#goesOnPurpose;
     if (this.#prompt && this.#expecting === undefined && !gone) return this.#booted(this.#prompt);
     if (how === 'ended') return this.#stalled(atMs);

@@ -1,14 +1,16 @@
-// The console of a kernel that runs its own tests, line by line (source: asterinas, osdk/deps/test-kernel): "test PATH ..." and then "ok" or "FAILED", and
-// at the end of a crate the text of each failure. A test that ends the kernel has neither word, and what follows its line is its text. A newer runner, which
-// runs tests side by side, prints the whole line when a test has ended, so there a test that ends the kernel has no name.
+// Reads the console of a kernel that runs its own tests, line by line (source: asterinas,
+// osdk/deps/test-kernel): "test PATH ..." and then "ok" or "FAILED", and at the end of a crate the text of
+// each failure. A test that ends the kernel prints neither word, and the lines after it are its output. A
+// newer runner runs tests concurrently and prints the whole line when a test has ended. There a test that
+// ends the kernel has no name.
 
 export interface KernelTest {
-  /** As it is printed: "ostd::mm::tests::a_test". */
+  /** The path as printed: "ostd::mm::tests::a_test". */
   readonly path: string;
   readonly result: 'passed' | 'failed' | 'unfinished';
-  /** What it printed, and of a failure why. */
+  /** The output of the test, and the reason of a failure. */
   readonly output: readonly string[];
-  /** From its first to its last line. */
+  /** Time from its first to its last line. */
   readonly ms: number;
 }
 
@@ -18,11 +20,14 @@ interface Running {
   readonly output: string[];
 }
 
-/** Takes lines as they come. A line of a running test may be unfinished, so its end is looked for anywhere in the line. */
+/**
+ * Takes lines as they arrive. A line of a running test may be unfinished, so its end is searched for anywhere
+ * in the line.
+ */
 export class KernelTestLines {
   readonly #tests: KernelTest[] = [];
   #running: Running | undefined;
-  /** Of a line without its end. */
+  /** The test of a line without an end. */
   #begun: Running | undefined;
   #announced: number | undefined;
   /** Tests of the crates that were begun, without those that were filtered out. */
@@ -30,25 +35,25 @@ export class KernelTestLines {
   #isPartial = false;
   #crateEnded = false;
   #done = false;
-  /** The failure whose text is being printed at the end of a crate: index of its test. */
+  /** Index of the test whose failure text is being printed at the end of a crate. */
   #explained: number | undefined;
 
-  /** How many tests the kernel said it has. */
+  /** Number of tests that the kernel announced. */
   get announced(): number | undefined {
     return this.#announced;
   }
 
-  /** How many tests should run: all, or where some were not chosen, those of the crates that were begun. */
+  /** Number of tests that should run: all tests, or only those of the started crates if a selection was made. */
   get expected(): number {
     return this.#isPartial ? this.#selected : (this.#announced ?? 0);
   }
 
-  /** Whether the last crate that was begun has its result: where that is a failure, some runners end. */
+  /** Whether the result of the last started crate was printed. Some runners end after a result with a failure. */
   get crateEnded(): boolean {
     return this.#crateEnded;
   }
 
-  /** Whether the kernel said that all crates were tested. */
+  /** Whether the kernel printed that all crates were tested. */
   get done(): boolean {
     return this.#done;
   }
@@ -63,7 +68,10 @@ export class KernelTestLines {
     return this.#running?.path;
   }
 
-  /** The beginning of a line that has no end yet: a test may have begun, of which nothing more comes for long. */
+  /**
+   * Handles the beginning of a line that has no end yet. It may be a test that prints nothing more for a long
+   * time.
+   */
   unfinished(text: string, atMs: number): void {
     const path = /^test (\S+) \.\.\./.exec(text)?.[1];
     if (path === undefined || path === this.#begun?.path) return;
@@ -94,7 +102,7 @@ export class KernelTestLines {
     else this.#explain(text);
   }
 
-  /** The kernel has ended, or was ended: the test that ran did not. */
+  /** Handles the end of the kernel. The running test did not end. */
   end(atMs: number): void {
     if (this.#running) this.#finish('unfinished', atMs);
   }

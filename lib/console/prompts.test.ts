@@ -85,7 +85,7 @@ test('a question is due when nothing has followed the sign for the grace window,
   assert.is(judge.question, undefined);
 });
 
-test('a later question may be the one that is answered, also behind a line of the kernel', () => {
+test('a later question may be the one that is answered, also after a line of the kernel', () => {
   const second = question(2);
   const told = [
     [0, asks],

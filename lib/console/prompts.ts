@@ -1,7 +1,7 @@
-// Prompts on lines as they are and without the prefixes of recorders, and those that are only a sign ("# "), with which other lines begin too.
-// Without a question such a prompt counts when nothing follows it for the grace window. In a
-// live run the shell is asked instead: it gets one harmless command, and only the output of that command confirms the prompt. Keeps what was seen and
-// asked; types nothing itself.
+// Prompts on lines as they are and without the prefixes of recorders. Some prompts are only a sign ("# "),
+// with which other lines begin too. If no question is asked, such a prompt counts when nothing follows it for
+// the grace window. In a live run a harmless command is typed at the shell, and only its output confirms the
+// prompt. This module keeps the prompts and questions. It types nothing itself.
 import type { SeenPrompt, Matcher } from './lines/matcher.ts';
 import { withoutPrefixes } from './lines/prefixes.ts';
 
@@ -10,16 +10,22 @@ export interface PlacedPrompt {
   readonly atMs: number;
 }
 
-/** What is typed at an unsure prompt, and the text that a shell then prints. The mark is typed in two parts, so that the echo of typing does not have it. */
+/**
+ * The command that is typed at an uncertain prompt, and the text that a shell then prints. The text is typed
+ * in two parts, so that the echo does not contain it.
+ */
 export interface Question {
   readonly typed: string;
   readonly answer: string;
 }
 
-/** Something else than a shell that prints a sign again and again is not asked for ever. */
+/** Limit of questions, for a program that is not a shell but prints a sign again and again. */
 const mostQuestions = 3;
 
-/** The question of that number, from 1 on. Its command is one of each POSIX shell, and changes nothing. */
+/**
+ * Returns the question of a number, which starts at 1. Its command works in each POSIX shell and changes
+ * nothing.
+ */
 export function question(number: number): Question {
   return { typed: `echo bloo''mery-prompt-${number}\r`, answer: `bloomery-prompt-${number}` };
 }
@@ -30,7 +36,7 @@ export class UnsurePrompt {
   #asked: (PlacedPrompt & { readonly answer: string }) | undefined;
   #questions = 0;
 
-  /** From now on, a shell is asked. */
+  /** Enables questions from now on. */
   ask(): void {
     this.#asks = true;
   }
@@ -43,7 +49,7 @@ export class UnsurePrompt {
     return this.#questions;
   }
 
-  /** The prompt that was asked about last and has not answered. */
+  /** The prompt of the last question that was not answered. */
   get unanswered(): SeenPrompt | undefined {
     return this.#asked?.prompt;
   }
@@ -52,7 +58,7 @@ export class UnsurePrompt {
     this.#seen = seen;
   }
 
-  /** More text has come, or the prompt counts. */
+  /** Forgets the prompt: more text has come, or the prompt counts. */
   forget(): void {
     this.#seen = undefined;
   }
@@ -62,19 +68,19 @@ export class UnsurePrompt {
     return this.#asks ? undefined : this.#seen;
   }
 
-  /** The prompt that is to be asked about when nothing follows it for the grace window. */
+  /** The prompt for which a question will be asked if nothing follows it for the grace window. */
   get doubtful(): PlacedPrompt | undefined {
     return this.#asks && this.#questions < mostQuestions ? this.#seen : undefined;
   }
 
-  /** A question was typed. */
+  /** Records that a question was typed. */
   asked(answer: string): void {
     this.#questions++;
     if (this.#seen) this.#asked = { ...this.#seen, answer };
     this.#seen = undefined;
   }
 
-  /** Returns the prompt that a line confirms, once. */
+  /** Returns the prompt that a line confirms. It is returned once. */
   confirmedBy(line: string): PlacedPrompt | undefined {
     if (!this.#asked || !line.includes(this.#asked.answer)) return undefined;
     const confirmed = this.#asked;
@@ -83,7 +89,7 @@ export class UnsurePrompt {
   }
 }
 
-/** A prompt on a line. */
+/** Returns the prompt on a line. */
 export function promptOf(match: Matcher, line: string): SeenPrompt | undefined {
   const own = match.prompt(line);
   if (own) return own;
@@ -94,11 +100,11 @@ export function promptOf(match: Matcher, line: string): SeenPrompt | undefined {
   return undefined;
 }
 
-/** A prompt that is all of the last line of a text, whose last blank may have been cut. */
+/** Returns the prompt that is the whole last line of a text. Its last space may be missing. */
 export function lastPromptOf(match: Matcher, lines: readonly string[]): SeenPrompt | undefined {
   const last = lines.findLast((line) => line.trim() !== '');
   if (last === undefined) return undefined;
   const whole = `${last.trimEnd()} `;
   const texts = [last, whole, ...withoutPrefixes(last), ...withoutPrefixes(whole)];
-  return texts.map((line) => match.prompt(line)).find((seen) => seen && seen.behind.trim() === '');
+  return texts.map((line) => match.prompt(line)).find((seen) => seen && seen.rest.trim() === '');
 }

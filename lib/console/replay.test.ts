@@ -1,4 +1,5 @@
-// A recorded console judged again: with its times as the run decided, without them as the bytes alone say.
+// Judges a recorded console again: with its times the result is that of the run, without them it follows from
+// the bytes alone.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// The verdict of a recorded console, computed again: from its bytes and times as the run decided, or from its bytes alone.
+// Computes the verdict of a recorded console again: from bytes and times as in the run, or from the bytes
+// alone.
 import { Judge } from './judge.ts';
 import type { ConsoleRules, Limits } from './rules.ts';
 import { hasTimes, readTranscript } from './transcript.ts';
@@ -12,7 +13,7 @@ export function judgedText(bytes: Uint8Array, rules: ConsoleRules): Judgement {
   return judge.judgement();
 }
 
-/** Judges the record at `path`. Without X.log.times it says what the bytes alone decide. */
+/** Judges the transcript at `path`. Without X.log.times the bytes alone decide. */
 export async function replay(path: string, rules: ConsoleRules, limits: Limits): Promise<Judgement> {
   const timed = await hasTimes(path);
   const judge = new Judge(rules, limits, timed);

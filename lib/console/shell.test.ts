@@ -10,7 +10,7 @@ import type { ShellOptions } from './shell.ts';
 const stamp = { pattern: /\[ *(?<seconds>\d+\.\d{6})\] /, source: 'printk', example: '[    1.000000] x' };
 const options: ShellOptions = { stamp, signal: new AbortController().signal, timeoutMs: 2000 };
 
-/** Echoes what is typed as a terminal does, then says what `answer` makes of it. */
+/** Echoes typed text as a terminal does, then prints the result of `answer`. */
 class Puppet extends EventEmitter {
   readonly typed: string[] = [];
   readonly #answer: (line: string) => string | Promise<string>;
@@ -73,7 +73,7 @@ test('the echo of what is typed is not taken for its answer', async () => {
   assert.match(String(error), 'Cannot run "true" in the guest: the guest has not answered within 0.1 s');
 });
 
-test('whoever waits hears at once that the run was interrupted', async () => {
+test('an interruption of the run ends all waiting immediately', async () => {
   const abort = new AbortController();
   const asked = new Shell(new Puppet(() => ''), { ...options, signal: abort.signal, timeoutMs: 60_000 }).run('true');
   const error = asked.catch((reason: unknown) => reason);
@@ -106,7 +106,7 @@ test('a prompt is seen although the kernel printed over it; one that came too ea
   assert.equal(early.typed.slice(0, 2), ['\r', 'root\r']);
 });
 
-test('a login that the guest refuses is told', async () => {
+test('a login that the guest refuses is reported', async () => {
   const puppet = new Puppet((line) => (line === 'root' ? 'Password: ' : 'Login incorrect\r\nguest login: '));
   const shell = new Shell(puppet, options);
   const done = shell.login('root', 'wrong').catch((reason: unknown) => reason);

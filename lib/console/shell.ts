@@ -1,5 +1,6 @@
-// A shell at the other end of a serial console: log in, run a command, have its output and status. The kernel prints into the same line, whole
-// lines at a time and in the middle of others; those are taken out. Knows no machine: it is given bytes to hear and a way to type.
+// A shell on a serial console: logs in, runs a command, and returns its output and status. The kernel may
+// print whole lines into the middle of other lines. These are removed. This module does not know the machine:
+// it gets the bytes of the console and a function that types.
 import { cannot, itemOf } from '../core/errors.ts';
 import { Cleaner } from './lines/clean.ts';
 import { Continuation } from './lines/prefixes.ts';
@@ -13,26 +14,26 @@ export interface ShellLine {
 }
 
 export interface ShellOptions {
-  /** How the kernel stamps its lines; without it, nothing is taken out. */
+  /** The stamp of the kernel's lines. Without it, no lines are removed. */
   readonly stamp?: LineRule | undefined;
   readonly signal: AbortSignal;
-  /** How long each answer may take (default 60 s). */
+  /** Time limit of each answer (default 60 s). */
   readonly timeoutMs?: number;
-  /** The unfinished line of the console so far: a prompt that needs no asking for. */
+  /** The present unfinished line of the console: a prompt that is already there. */
   readonly unfinished?: string;
 }
 
 export interface CommandResult {
-  /** Lines with "\n" at their ends, without those of the kernel. */
+  /** The lines of the output, each with "\n", without those of the kernel. */
   readonly output: string;
   readonly status: number;
 }
 
 const defaultTimeoutMs = 60_000;
-/** A prompt that printk covered, or that came before we listened, is asked for again after this silence. */
+/** A prompt that was split by the kernel or printed too early is requested again after this silence. */
 const askAgainMs = 2000;
 
-/** A shell that is typed at. What is heard before it is made is not part of any output. */
+/** A shell for which commands are typed. Bytes from before its creation are not part of any output. */
 export class Shell {
   readonly #line: ShellLine;
   readonly #signal: AbortSignal;
@@ -41,7 +42,7 @@ export class Shell {
   readonly #stamped: Continuation;
   /** Whole lines of the guest since the last command was typed. */
   #lines: string[] = [];
-  /** The beginning of a line that a line of the kernel cut. */
+  /** The beginning of a line that a line of the kernel split. */
   #cut = '';
   #serial = 0;
   #wake: () => void = () => undefined;
@@ -56,7 +57,10 @@ export class Shell {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
-  /** Answers "login:" and "Password:", then waits until a shell obeys. Without a name, a shell is there already. */
+  /**
+   * Answers "login:" and "Password:", then waits until a shell answers. Without a name, the console already
+   * has a shell.
+   */
   async login(user?: string, password?: string): Promise<void> {
     if (user !== undefined) {
       const asks = /(?:^|[\s(])login: *$/;
@@ -86,11 +90,11 @@ export class Shell {
   }
 
   /**
-   * Runs a POSIX shell's command, of any number of lines. A command that does not end in time is a Failure. `onLine` is called with each line of the
-   * output as it arrives.
+   * Runs a command of a POSIX shell, which may have several lines. A command that does not end in time is a
+   * Failure. `onLine` is called with each line of the output as it arrives.
    */
   async run(command: string, onLine?: (line: string) => void): Promise<CommandResult> {
-    // Each mark is typed in two halves, so that the terminal's echo of what is typed is none.
+    // Each mark is typed in two halves, so that the terminal's echo does not contain it.
     const serial = ++this.#serial;
     const mark = `bloomery-${serial}`;
     const halves = (word: string): string => `bloo''mery-${serial}-${word}`;
@@ -105,7 +109,7 @@ export class Shell {
     });
   }
 
-  /** Hears nothing any more. */
+  /** Stops reading the console. */
   close(): void {
     this.#line.off('data', this.#hear);
   }
@@ -122,12 +126,13 @@ export class Shell {
     for (const text of this.#cleaner.push(bytes)) {
       const at = this.#stamped.stamped(text)?.at;
       if (at === undefined) this.#lines.push(this.#cut + text);
-      this.#cut = at === undefined ? '' : this.#cut + text.slice(0, at); // the rest of what was cut comes with the next line
+      // the rest of the split line comes with the next line
+      this.#cut = at === undefined ? '' : this.#cut + text.slice(0, at);
     }
     this.#wake();
   };
 
-  /** Waits until `find` finds something; `again` is done in each silence. */
+  /** Waits until `find` returns a value. `again` is called after each silence. */
   async #until<T>(what: string, find: () => T | undefined, again?: () => void): Promise<T> {
     const endMs = performance.now() + this.#timeoutMs;
     for (;;) {
@@ -142,7 +147,7 @@ export class Shell {
     }
   }
 
-  /** Whether bytes came before the time was over, or the run was interrupted. */
+  /** Whether bytes arrived before the time was over or the run was interrupted. */
   async #heardWithin(ms: number): Promise<boolean> {
     return await new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => resolve(false), ms);
@@ -154,7 +159,10 @@ export class Shell {
   }
 }
 
-/** The lines of output between the marks of a command, and its status; no status as long as the second mark is missing. */
+/**
+ * Returns the lines of output between the marks of a command, and its status. The status is undefined as long
+ * as the second mark is missing.
+ */
 function outputBetween(
   lines: readonly string[],
   mark: string,

@@ -68,11 +68,11 @@ test('a record cut by SIGKILL: bytes without a time have the last, a half-writte
   );
 });
 
-test('times that do not fit, or are none, are told as such', async () => {
+test('a file of times that does not match or is invalid is reported', async () => {
   const path = join(root, 'x.log');
   await writeFile(path, 'ab');
   await writeFile(`${path}.times`, '5 3\n');
-  assert.match((await failureOf(path)).message, 'tells of more bytes than there are');
+  assert.match((await failureOf(path)).message, 'describes more bytes than the transcript has');
   await writeFile(`${path}.times`, '5 1\nhello\n');
   assert.match((await failureOf(path)).message, 'line 2 is not "<ms> <bytes>"');
 });

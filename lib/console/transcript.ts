@@ -1,14 +1,16 @@
-// The record of a console: the raw bytes in X.log and when they arrived in X.log.times, both written as the bytes come, so that a
-// killed run leaves what was said until then. Knows nothing of what the bytes mean.
+// The transcript of a console: the raw bytes in X.log and their arrival times in X.log.times. Both are
+// written as the bytes arrive, so a killed run leaves everything up to that moment. This module does not
+// interpret the bytes.
 //
-// X.log.times, a line for each thing in its order: "<ms since start> <bytes>" for bytes of X.log, or "<ms since start> <mark>" with
-// the mark "expecting <JSON text>", "dialogue-over", "asks", "asked <JSON text>", "exited", "exited passed" or "ended" (`Mark`).
+// X.log.times has a line for each event in order: "<ms since start> <bytes>" for bytes of X.log, or "<ms
+// since start> <mark>" with the mark "expecting <JSON text>", "dialogue-over", "asks", "asked <JSON text>",
+// "exited", "exited passed" or "ended" (`Mark`).
 import { closeSync, createReadStream, mkdirSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannot, cannotBecause, errnoOf } from '../core/errors.ts';
 
-/** A piece of a record, in its order. `atMs` is undefined when the record has no times. */
+/** A piece of a transcript, in order. `atMs` is undefined if the transcript has no times. */
 export type Recorded =
   | { readonly kind: 'bytes'; readonly atMs: number | undefined; readonly bytes: Uint8Array }
   | { readonly kind: 'mark'; readonly atMs: number; readonly mark: Mark };
@@ -20,7 +22,10 @@ export interface Transcript {
   close(): void;
 }
 
-/** Begins a record at `path`, replacing an older one. Writing is synchronous: a serial console is slow, and nothing may be lost. */
+/**
+ * Begins a transcript at `path` and replaces an older one. Writing is synchronous: a serial console is slow,
+ * and no bytes may be lost.
+ */
 export function transcript(path: string): Transcript {
   const attempt = <T>(work: () => T): T => {
     try {
@@ -51,7 +56,7 @@ export function transcript(path: string): Transcript {
   };
 }
 
-/** Reads a record back, a piece at a time. Bytes after the last that has a time (the run was killed) have the last time. */
+/** Reads a transcript piece by piece. Bytes without a time at the end (the run was killed) get the last time. */
 export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
   const times = await timesOf(path);
   let untold: Buffer = Buffer.alloc(0);
@@ -77,7 +82,7 @@ export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
     if (untold.length < what) {
       const file = timesPath(path);
       const hint = `remove "${file}" to judge the bytes alone`;
-      throw cannot(`read the transcript "${path}"`, `"${file}" tells of more bytes than there are`, { hint });
+      throw cannot(`read the transcript "${path}"`, `"${file}" describes more bytes than the transcript has`, { hint });
     }
     yield { kind: 'bytes', atMs, bytes: untold.subarray(0, what) };
     untold = untold.subarray(what);
@@ -88,7 +93,7 @@ export async function* readTranscript(path: string): AsyncGenerator<Recorded> {
   }
 }
 
-/** Is there a file of times beside the bytes? */
+/** Whether there is a file of times next to the bytes. */
 export async function hasTimes(path: string): Promise<boolean> {
   return (await timesOf(path)) !== undefined;
 }
@@ -106,7 +111,7 @@ async function timesOf(path: string): Promise<readonly { atMs: number; what: num
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw cannotBecause(`read "${file}"`, error);
   }
-  // Without its line end the last line was cut by a kill and is not believed.
+  // A last line without a line end was cut by a kill and is ignored.
   return text
     .split('\n')
     .slice(0, -1)
@@ -140,13 +145,13 @@ function parsedWhat(text: string): number | Mark | undefined {
 export type Mark =
   /** A dialogue waits for a text: the boot is not done before it has come. */
   | { readonly kind: 'expecting'; readonly text: string }
-  /** The dialogue is over; the grace window begins anew. */
+  /** The dialogue is over. The grace window begins again. */
   | { readonly kind: 'dialogue-over' }
-  /** The machine ended by itself. `passed`: with the status by which a guest says that all went well. */
+  /** The machine ended by itself. `passed`: with the exit status by which a guest reports success. */
   | { readonly kind: 'exited'; readonly passed?: true }
-  /** A prompt that is only a sign is asked about (prompts.ts), and counts when it answers. */
+  /** A prompt that is only a sign leads to a question (prompts.ts), and counts when the shell answers. */
   | { readonly kind: 'asks' }
-  /** The question was typed; a shell prints the text. */
+  /** The question was typed. A shell prints the text. */
   | { readonly kind: 'asked'; readonly text: string }
-  /** Nobody listened any more. */
+  /** The recording ended. */
   | { readonly kind: 'ended' };

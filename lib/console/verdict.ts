@@ -1,10 +1,10 @@
-// What was concluded from a console, and how it is said: the closed set of verdicts, in words for a person and as --json prints
-// them. Knows nothing of how the conclusion was reached (judge.ts).
+// The result of judging a console, and its presentation: the closed set of verdicts, as sentences and as
+// --json prints them. How a verdict is reached is in judge.ts.
 import type { Json } from '../core/digest.ts';
 import { formatMs } from '../core/sizes.ts';
 import type { FailureKind, Stage } from './rules.ts';
 
-/** Times are milliseconds since the machine was started; they are absent when a record has no times. */
+/** Times are milliseconds since the start of the machine. They are absent if a transcript has no times. */
 export type Verdict =
   | { readonly kind: 'booted'; readonly line: string; readonly afterMs?: number }
   | ({ readonly kind: 'failed'; readonly failure: FailureKind; readonly line: string } & Progress)
@@ -13,7 +13,7 @@ export type Verdict =
   /** The machine ended by itself before the boot was done. */
   | ({ readonly kind: 'exited-early'; readonly waitingFor?: string } & Progress);
 
-/** How far a boot that was not done had come, and when it ended. */
+/** The progress of a boot that was not done, and the time at which it ended. */
 interface Progress {
   readonly stage: Stage;
   readonly lastMilestone?: string;
@@ -25,14 +25,14 @@ export interface SeenMilestone {
   readonly atMs?: number;
 }
 
-/** A line that did not decide, the first of its like, and how many came. */
+/** A line that did not decide: the first of its kind, and the number of such lines. */
 export interface Finding {
   readonly kind: string;
   readonly line: string;
   readonly count: number;
 }
 
-/** Whether a value that was read is a finding, as `judgementJson` writes it. */
+/** Whether an unchecked value is a finding, as `judgementJson` writes it. */
 export function isFinding(value: unknown): value is Finding {
   if (typeof value !== 'object' || value === null || !('kind' in value) || !('line' in value) || !('count' in value)) return false;
   return typeof value.kind === 'string' && typeof value.line === 'string' && Number.isSafeInteger(value.count);
@@ -42,13 +42,13 @@ export interface Judgement {
   readonly verdict: Verdict;
   readonly milestones: readonly SeenMilestone[];
   readonly findings: readonly Finding[];
-  /** The end of the console's text, oldest first. */
+  /** The last lines of the console, oldest first. */
   readonly lastLines: readonly string[];
-  /** Lines that may say why a boot stalled or ended early. */
+  /** Lines that may explain why a boot stalled or ended early. */
   readonly suspects?: readonly string[];
 }
 
-/** One sentence. `subject` is what was booted. */
+/** Returns one sentence. `subject` is what was booted. */
 export function verdictSentence(subject: string, verdict: Verdict): string {
   const after = verdict.afterMs === undefined ? '' : ` after ${formatMs(verdict.afterMs)}`;
   switch (verdict.kind) {
@@ -70,7 +70,7 @@ function where({ stage, lastMilestone, waitingFor }: { stage: Stage; lastMilesto
   return `in stage ${stage}, ${last}${waitingFor === undefined ? '' : `, waiting for "${waitingFor}"`}`;
 }
 
-/** The keys `verdict`, `milestones` and `findings` of --json. */
+/** Returns the keys `verdict`, `milestones` and `findings` of --json. */
 export function judgementJson({ verdict, milestones, findings, suspects = [] }: Judgement): { [key: string]: Json } {
   return {
     ...(suspects.length > 0 && { suspects: [...suspects] }),

@@ -203,7 +203,7 @@ test('a fetched source is patched, then its script runs; the source itself stays
   assert.match(detail ?? '', 'Hunk #1 FAILED at 1');
 });
 
-test('a script that fails is told with its last lines and its log; one that lacks a program with its name', async () => {
+test('a script that fails is reported with its last lines and its log, and a missing program is named', async () => {
   const script = (text: string): string => `[build]\ntemplate = "custom"\nscript = """\n${text}\n"""\n`;
   await write('bad', {
     'fails/recipe.toml': script('echo working\necho "wrong turn" >&2\nfalse'),

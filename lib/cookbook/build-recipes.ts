@@ -42,7 +42,7 @@ export interface RecipeRequest extends Omit<SourceRequest, 'cookbook'> {
   readonly sandbox: boolean;
   readonly jobs: number;
   readonly target: string;
-  /** Present if that is not the host's. */
+  /** Present if the triple is not the host's. */
   readonly cross?: Cross | undefined;
   /** Recipes that are built for the host in any case, because other recipes run their programs. */
   readonly forHost?: ReadonlySet<string>;

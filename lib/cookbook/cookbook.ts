@@ -18,7 +18,7 @@ export interface Cookbook {
   recipe(name: string): Promise<Recipe>;
 }
 
-/** Finds the recipes of a folder. Throws a Failure if there are none, or if two have the same name. */
+/** Finds the recipes of a folder. Throws a Failure if it finds no recipe, or if two have the same name. */
 export async function openCookbook(folder: string): Promise<Cookbook> {
   if (!(await absentAsUndefined(stat(folder)))) throw cannot(`read the cookbook "${folder}"`, 'it does not exist');
   // Sources that were fetched next to a recipe may hold cookbooks of their own.

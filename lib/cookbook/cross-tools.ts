@@ -55,7 +55,7 @@ export async function crossSysroot(triple: string, library: Stage, find: HostPro
   return { triple, files: digests, layout, env: ccCrateEnv(triple, places.sysroot), tools: await find(crossPrograms) };
 }
 
-/** The same from a folder of the host, which has the C library. */
+/** Creates the same sysroot from a folder of the host that contains the C library. */
 export async function folderSysroot(triple: string, folder: string, cache: Cache, signal: AbortSignal): Promise<Sysroot> {
   return await crossSysroot(triple, await folderStage('sysroot', folder, cache), hostPrograms(cache, signal).identities);
 }

@@ -46,7 +46,10 @@ export function hostPrograms(cache: Cache, signal: AbortSignal): HostPrograms {
   };
 }
 
-/** The program's own file, and LLVM's libraries where it is one of LLVM's programs: these are small, and the libraries do the work. */
+/**
+ * Returns the digest of the program's file. For programs of LLVM, it includes LLVM's libraries, which contain
+ * most of the code.
+ */
 async function programIdentity(path: string, { digests }: Cache): Promise<Digest | undefined> {
   const file = await realpath(path);
   const libraries = await llvmLibraries(file);

@@ -29,7 +29,7 @@ const files: Readonly<Record<string, string>> = {
   'git/recipe.toml': '[source]\ngit = "https://example.invalid/x.git"\npatches = ["x.patch"]\n',
 };
 
-test('each problem is reported once, and what cannot be looked at is told', async () => {
+test('each problem is reported once, and unreadable recipes are reported', async () => {
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(dir, 'recipes', path)), { recursive: true });
     await writeFile(join(dir, 'recipes', path), text);

@@ -1,4 +1,5 @@
-// Binary packages: what was signed is unpacked, and a flipped byte, a cut, another key or a hostile path is refused, with nothing left behind.
+// Binary packages: a signed package is unpacked; a changed byte, a truncated file, another key or a hostile
+// path is refused, and no file is left.
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
@@ -32,7 +33,7 @@ interface Packing {
   readonly stored?: readonly Buffer[];
 }
 
-/** A package as its format says. */
+/** Creates a package in its format. */
 function packed(rows: readonly Row[], packing: Packing = {}): Buffer {
   const { flags = 0, key = privateKey, named = publicKey, stored = rows.map(([, , content]) => Buffer.from(content)) } = packing;
   let offset = 0;
@@ -148,8 +149,8 @@ test('a compressed package with a flipped byte, a wrong size or no stream is ref
   }
   const bomb: readonly Row[] = [['a', 0o100644, 'x'.repeat(100_000)]];
   for (const [size, why] of [
-    [10, 'it unpacks to more than the 10 bytes that it is said to have'],
-    [200_000, 'it unpacks to fewer bytes than it says'],
+    [10, 'it unpacks to more than the 10 bytes that are expected'],
+    [200_000, 'it unpacks to fewer bytes than its header contains'],
     [2 ** 40, `it unpacks to ${2 ** 40} bytes, and at most ${2 ** 31} are read`],
   ] as const) {
     const wrong = packed(bomb, { flags: isCompressed, stored: [await compressed('x'.repeat(100_000), size)] });
@@ -190,7 +191,7 @@ test('another key, a hostile path and an unknown compression are refused by name
   }
   assert.equal(await readdir(outside), []);
   for (const target of ['', 'a\0b', 'x'.repeat(5000)]) {
-    assert.is(await refusal(unpacked(packed([['l', 0o120777, target]]), 'target')), 'the link "l" leads to no path');
+    assert.is(await refusal(unpacked(packed([['l', 0o120777, target]]), 'target')), 'the link "l" does not contain a path');
   }
   assert.match(await refusal(unpacked(packed([['x'.repeat(256), 0o100644, '']]), 'long')), /is too long or no text$/);
   assert.is(await refusal(unpacked(packed([['dev', 0o020644, '']]), 'device')), '"dev" is neither a file nor a link');
@@ -222,7 +223,7 @@ test('a package without the key of its repository is refused', async () => {
   await mkdir(join(dir, 'alone'));
   await writeFile(join(dir, 'alone/x.pkgar'), packed(rows));
   const why = await refusal(pkgarFolder(join(dir, 'alone/x.pkgar'), host));
-  assert.is(why, 'the key of its repository, "id_ed25519.pub.toml", is not beside it');
+  assert.is(why, 'the key of its repository, "id_ed25519.pub.toml", is not next to it');
 });
 
 test.run();

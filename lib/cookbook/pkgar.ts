@@ -18,7 +18,7 @@ const headerBytes = 136;
 const signatureBytes = 64;
 /** An entry: digest, offset, size, mode, path. */
 const entryBytes = 308;
-/** The file with the public key of a repository, beside its packages. */
+/** The file with the public key of a repository, next to its packages. */
 const keyFile = 'id_ed25519.pub.toml';
 /** The beginning of an Ed25519 key in DER, before its 32 bytes (RFC 8410). */
 const derPrefix = Buffer.from('302a300506032b6570032100', 'hex');
@@ -28,7 +28,7 @@ const [kindMask, fileKind, linkKind] = [0o170000, 0o100000, 0o120000];
 
 /** The number of the one compression of the format, in the third byte of its flags. */
 const lzma2 = 1;
-/** More is not unpacked: sizes of compressed files are not signed. */
+/** Limit for unpacked sizes, because the sizes of compressed files are not signed. */
 const mostUnpackedBytes = 2 ** 31;
 
 interface PackageEntry {
@@ -36,7 +36,7 @@ interface PackageEntry {
   readonly mode: number;
   readonly isLink: boolean;
   readonly digest: Buffer;
-  /** What the package has of it, compressed or not. */
+  /** The file's data in the package, compressed or not. */
   readonly stored: Buffer;
 }
 
@@ -48,12 +48,15 @@ interface PackageList {
 /** How packages are unpacked. */
 export interface PackageHost {
   readonly cacheDir: string;
-  /** A PATH value. */
+  /** A value of PATH. */
   readonly searchPath: string;
   readonly context: Context;
 }
 
-/** The user's own sources by recipe, with the folder of its files in the place of each binary package. One for a recipe that compiles is a Failure. */
+/**
+ * Returns the user's own sources by recipe. Each binary package is replaced by the folder of its files. A
+ * package for a recipe that is compiled is a Failure.
+ */
 export async function withPackages(
   local: Readonly<Record<string, string>>,
   cookbook: Pick<Cookbook, 'recipe'>,
@@ -72,7 +75,10 @@ export async function withPackages(
   return Object.fromEntries(await Promise.all(rows));
 }
 
-/** Returns the folder of the files of a package, which is verified and unpacked once. The key of its repository is in the file beside it. */
+/**
+ * Returns the folder of the files of a package, which is verified and unpacked once. The key of its
+ * repository is in the file next to it.
+ */
 export async function pkgarFolder(path: string, host: PackageHost): Promise<string> {
   const what = `unpack the package "${path}"`;
   const bytes = await readFile(path).catch((error: unknown) => {
@@ -101,7 +107,7 @@ export async function pkgarFolder(path: string, host: PackageHost): Promise<stri
 async function publicKeyOf(path: string, what: string): Promise<Buffer> {
   const file = join(dirname(path), keyFile);
   if ((await absentAsUndefined(readFile(file))) === undefined) {
-    throw cannot(what, `the key of its repository, "${keyFile}", is not beside it`, { hint: `put it into "${dirname(path)}"` });
+    throw cannot(what, `the key of its repository, "${keyFile}", is not next to it`, { hint: `put it into "${dirname(path)}"` });
   }
   const key = (await readTomlFields(file)).text('pkey');
   if (key === undefined || !/^[0-9a-f]{64}$/i.test(key)) throw cannot(what, `"${file}" has no key of 64 hexadecimal digits named pkey`);
@@ -110,7 +116,10 @@ async function publicKeyOf(path: string, what: string): Promise<Buffer> {
 
 const badPackage = (what: string, why: string): Error => cannot(what, why, { hint: 'fetch it again' });
 
-/** The list of a package, verified by the key. Anything wrong with it is a Failure. What the files hold is verified after it is unpacked. */
+/**
+ * Returns the list of a package, verified by the key. An invalid list is a Failure. The contents of files are
+ * verified after unpacking.
+ */
 function packageList(bytes: Buffer, key: Buffer, what: string): PackageList {
   const bad = (why: string): Error => badPackage(what, why);
   if (bytes.length < headerBytes) throw bad('it is cut off in its header');
@@ -138,7 +147,7 @@ function packageList(bytes: Buffer, key: Buffer, what: string): PackageList {
     if (!isInside(path)) throw bad(`its path "${path}" leads out of it`);
     if (seen.has(path)) throw bad(`its path "${path}" is there twice`);
     seen.set(path, 'entry');
-    // Nothing may be written through a link, whichever of the two comes first.
+    // Nothing may be written through a link, in whatever order the two entries come.
     for (const folder of foldersOf(path)) {
       if (seen.get(folder) === 'entry') throw bad(`its path "${path}" is below a file or a link`);
       seen.set(folder, 'folder');
@@ -159,14 +168,15 @@ function checkContents(entries: readonly PackageEntry[], contents: readonly Buff
     if (!content || !digest.equals(Buffer.from(blake3(content)))) throw badPackage(what, `"${path}" is damaged`);
     if (!isLink) continue;
     const isPath = content.length > 0 && content.length <= longestLink && !content.includes(0) && !mayHaveLostBytes(content.toString());
-    if (!isPath) throw badPackage(what, `the link "${path}" leads to no path`);
+    if (!isPath) throw badPackage(what, `the link "${path}" does not contain a path`);
   }
 }
 
 /**
- * The plain contents of compressed entries, with `dir` for unfinished work. The streams are joined to one: each begins with a chunk that resets the
- * dictionary (https://en.wikipedia.org/wiki/Lempel-Ziv-Markov_chain_algorithm#LZMA2_format), so only their end markers come out. A process for each
- * file would take longer than what it does.
+ * Returns the plain contents of compressed entries. `dir` is for unfinished work. The streams are joined to
+ * one: each begins with a chunk that resets the dictionary
+ * (https://en.wikipedia.org/wiki/Lempel-Ziv-Markov_chain_algorithm#LZMA2_format), so only their end markers
+ * are removed. Starting a process for each file would take longer than the decompression.
  */
 async function decompressed(
   entries: readonly PackageEntry[],
@@ -190,7 +200,7 @@ async function decompressed(
   await writeFile(packed, Buffer.concat([...streams, Buffer.from([0])]));
   const plain =
     sizeBytes === 0 ? Buffer.alloc(0) : await readFile(await unpackedLzma2({ path: packed, sizeBytes, what }, searchPath, context));
-  if (plain.length !== sizeBytes) throw badPackage(what, 'it unpacks to fewer bytes than it says');
+  if (plain.length !== sizeBytes) throw badPackage(what, 'it unpacks to fewer bytes than its header contains');
   let at = 0;
   return sizes.map((size) => plain.subarray(at, (at += size)));
 }

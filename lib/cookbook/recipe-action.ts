@@ -21,7 +21,7 @@ import type { Stage } from './stages.ts';
 import { vendoredConfigs } from './upstream-recipes.ts';
 import { composedSysroot, storedFile } from './sysroot.ts';
 
-/** What a build for another triple than the host's has in addition. */
+/** Additional inputs of a build for another triple than the host's. */
 export interface Cross {
   /** The stage of the C library; undefined for the C library itself. */
   readonly library: Stage | undefined;
@@ -46,7 +46,7 @@ export interface RecipeActionRequest {
   readonly devDependencies: readonly Stage[];
   /** The triple that recipes are built for. */
   readonly target: string;
-  /** Present if that is not the host's. */
+  /** Present if the triple is not the host's. */
   readonly cross?: Cross | undefined;
   readonly toolchain: ScriptToolchain | undefined;
   readonly programs: HostPrograms;
@@ -171,7 +171,7 @@ function environment({ name, build }: Recipe, target: string, cargo: boolean, cr
   };
 }
 
-/** The functions of a build for another triple come before the script. */
+/** Returns the script. In a build for another triple, its functions come first. */
 function scriptOf(recipe: Recipe, cross: Cross | undefined): string {
   const functions = cross ? `cross="${dirname(crossPlaces.functions)}"\n. "${crossPlaces.functions}"\n` : '';
   return `${functions}${buildScript(recipe)}`;

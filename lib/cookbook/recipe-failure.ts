@@ -1,4 +1,5 @@
-// The failures of a recipe as sentences: what it lacks, or how its script ended, with the last lines of its log.
+// The failures of a recipe as sentences: what is missing, or how its script ended, with the last lines of its
+// log.
 import type { Made } from '../actions/lookup.ts';
 import { cannot, Failure } from '../core/errors.ts';
 import { installHint, toolPackages } from '../core/tools.ts';
@@ -33,7 +34,7 @@ function script({ name }: Recipe, { stdout, stderr, exitCode }: Exclude<Made, { 
   return cannot(`build the recipe ${name}`, `its script ${end}`, { detail, hint });
 }
 
-/** The package of a tool that only builds for other triples need, as most distributions call it. */
+/** Returns the package of a tool that only builds for other triples need, by its name in most distributions. */
 function packageOf(program: string): string {
   if (program.startsWith('llvm-')) return 'llvm';
   if (program === 'ld.lld') return 'lld';

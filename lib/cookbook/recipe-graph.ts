@@ -80,7 +80,7 @@ export function hostRecipes({ order, installed }: RecipeGraph): ReadonlySet<stri
   const both = [...forHost].find((name) => ofSystem.has(name));
   if (both === undefined) return forHost;
   throw cannot(`build the recipe ${both}`, 'other recipes run its programs on the host, and it is a part of the system too', {
-    hint: 'give the two uses recipes of their own: one with same_as = "../NAME" takes the same source',
+    hint: 'give the two uses recipes of their own: one with same_as = "../NAME" uses the same source',
   });
 }
 

@@ -1,4 +1,4 @@
-// Recipes and cookbooks as files say them; what is wrong is named, and concerns only those who want it.
+// Recipes and cookbooks in files. Mistakes are named and affect only builds that use the recipe.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

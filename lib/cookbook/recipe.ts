@@ -94,7 +94,7 @@ function sourceOf(fields: Fields): RecipeSource {
   fields.flag('shallow_clone');
   fields.done();
   if (kind === undefined || text === undefined) {
-    if (changes.patches.length > 0) throw fields.bad('patches', 'there is no source that they could change');
+    if (changes.patches.length > 0) throw fields.bad('patches', 'there is no source for them');
     return { kind: 'none' };
   }
   if (text === '') throw fields.bad(kind, 'it is empty');

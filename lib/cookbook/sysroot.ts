@@ -10,7 +10,7 @@ import { merged } from './stages.ts';
 import type { Stage } from './stages.ts';
 
 export interface ComposedSysroot {
-  /** By path in the sysroot. */
+  /** Files by path in the sysroot. */
   readonly files: Readonly<Record<string, { readonly digest: Digest; readonly executable: boolean }>>;
   readonly layout: Readonly<Record<string, 'folder' | `link ${string}`>>;
 }
@@ -34,12 +34,15 @@ export function composedSysroot(what: string, stages: readonly Stage[]): Compose
   return { files, layout };
 }
 
-/** The path in a composed sysroot: "usr/lib/libc.a" for "lib/libc.a". */
+/** Returns the path in a composed sysroot: "usr/lib/libc.a" for "lib/libc.a". */
 export function inUsr(path: string): string {
   return usrFolders.some((name) => path.startsWith(`${name}/`)) ? `usr/${path}` : path;
 }
 
-/** A folder of the host as a stage: its files are put into the content store. Throws a Failure if it is not a folder, or has no lib. */
+/**
+ * Returns a folder of the host as a stage and puts its files into the content store. Throws a Failure if it
+ * is not a folder, or has no lib.
+ */
 export async function folderStage(name: string, folder: string, cache: Cache): Promise<Stage> {
   const what = `use the sysroot "${folder}"`;
   const artifacts: Artifact[] = [];
@@ -64,7 +67,7 @@ export async function folderStage(name: string, folder: string, cache: Cache): P
   throw cannot(what, 'it has neither lib/ nor usr/lib/', { hint: 'name the folder that has lib/libc.a and include/' });
 }
 
-/** The digest of a file that is in the content store afterwards. */
+/** Stores a file in the content store and returns its digest. */
 export async function storedFile(path: string, { digests, content }: Cache): Promise<Digest> {
   const digest = await digests.file(path);
   return digest !== undefined && (await content.has(digest)) ? digest : await content.putBytes(readFileSync(path));

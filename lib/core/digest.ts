@@ -1,5 +1,6 @@
-// Content is named by its SHA-256. Digests, and the canonical text that records are hashed as, live here; nothing else hashes.
-// Digest strings are branded so that a path or a key cannot be passed for one.
+// Content is named by its SHA-256. This module has digests and the canonical text from which records are
+// hashed. No other module hashes. Digest strings are branded, so that a path or a key cannot be passed as a
+// digest.
 import { createHash, hash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -19,7 +20,7 @@ export function digestBytes(bytes: Uint8Array | string): Digest {
   return hash('sha256', bytes) as Digest;
 }
 
-/** The digest of a stream of chunks; `sha256()` is handed out for writers that hash while they write. */
+/** Returns a hash for a stream of chunks, for writers that hash while they write. */
 export function sha256(): Hash {
   return createHash('sha256');
 }
@@ -28,9 +29,12 @@ export function finished(stream: Hash): Digest {
   return stream.digest('hex') as Digest;
 }
 
-/** One for all: it is filled and hashed without a pause between. A stream, or a promise for each piece, costs a third more. */
+/**
+ * One shared buffer: it is filled and hashed without interruption. A stream, or a promise for each piece, is
+ * slower by a third.
+ */
 const piece = Buffer.allocUnsafeSlow(1 << 20);
-/** After so many pieces others get a turn: some 20 ms. */
+/** Number of pieces after which other work gets a turn: about 20 ms. */
 const piecesAtOnce = 4;
 
 export async function digestFile(path: string): Promise<Digest> {
@@ -48,7 +52,7 @@ export async function digestFile(path: string): Promise<Digest> {
   }
 }
 
-/** At once, for thousands of small files: a buffer and a look at the size for each would cost a tenth more. */
+/** Synchronous, for thousands of small files: a buffer and a stat call for each would be slower by a tenth. */
 export function digestFileSync(path: string): Digest {
   const file = openSync(encodePath(path), 'r');
   try {
@@ -62,7 +66,10 @@ export function digestFileSync(path: string): Digest {
   }
 }
 
-/** JSON with keys sorted by code unit and no white space: equal values have equal text, so its digest names the value. */
+/**
+ * Returns JSON with keys sorted by code unit and without white space. Equal values have equal text, so its
+ * digest names the value.
+ */
 export function canonicalJson(value: Json): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`;
@@ -74,7 +81,7 @@ export function digestRecord(value: Json): Digest {
   return digestBytes(canonicalJson(value));
 }
 
-/** Order by UTF-16 code unit, the same on every machine; `localeCompare` is not. */
+/** Order by UTF-16 code unit. Unlike `localeCompare`, it is the same on every machine. */
 export function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,13 +1,16 @@
-// What can go wrong, and whose fault it is. An error is one sentence, "Cannot <do what>: <why>", then a hint; the exit
-// code carries the blame. This file knows the words and the codes, not who prints them.
+// Errors and their blame. An error is one sentence, "Cannot <do what>: <why>", followed by a hint. The exit
+// code shows the blame. This file defines the sentences and the codes. It prints nothing.
 
 /** Exit codes of every task (ARCHITECTURE.md, "Exit codes"). */
 export const exitCodes = { done: 0, failed: 1, usage: 2, host: 69, bug: 70, interrupted: 130 } as const;
 
-/** Whose fault it is: the thing itself, the command line, the host. A bug of ours is any other exception. */
+/** The blame: the input itself, the command line, or the host. Any other exception is a bug of this program. */
 export type Blame = 'failed' | 'usage' | 'host' | 'interrupted';
 
-/** A failure that a user can act on. `message` is the sentence; `hint` and `detail` (for instance rustc's own text) follow it. */
+/**
+ * A failure that a user can act on. `message` is the sentence. `hint` and `detail` (for instance rustc's own
+ * text) are printed after it.
+ */
 export class Failure extends Error {
   readonly blame: Blame;
   readonly hint: string | undefined;
@@ -26,7 +29,10 @@ export class Failure extends Error {
   }
 }
 
-/** `cannot('read "x"', 'it is a folder', { hint })`: the one way a user's mistake or a host's lack is told. Blame defaults to "failed". */
+/**
+ * Returns the Failure for a mistake of the user or a missing resource of the host: `cannot('read "x"', 'it is
+ * a folder', { hint })`. The default blame is "failed".
+ */
 export function cannot(
   what: string,
   why: string,
@@ -35,7 +41,7 @@ export function cannot(
   return new Failure(more.blame ?? 'failed', `Cannot ${what}: ${why}`, more);
 }
 
-/** The error code of Node ("ENOENT", "ENOSPC", ...), if it has one. */
+/** Returns the error code of Node ("ENOENT", "ENOSPC", ...), if there is one. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
@@ -67,7 +73,10 @@ const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?
   EEXIST: { why: 'something of that name is in the way', blame: 'failed' },
 };
 
-/** Words for an error of the operating system; anything we have no words for is handed back as it is (a bug until shown otherwise). */
+/**
+ * Turns a known error of the operating system into a Failure. Any other error is returned unchanged and is
+ * reported as a bug.
+ */
 export function cannotBecause(what: string, error: unknown, hint?: string): unknown {
   if (error instanceof Failure) return error;
   const code = errnoOf(error);
@@ -77,8 +86,8 @@ export function cannotBecause(what: string, error: unknown, hint?: string): unkn
 }
 
 /**
- * What a host may run out of at any write, wherever it happens, also where another program's last words say so: a Failure of the host. Other
- * errors of the system are told where they arise, or are bugs.
+ * Turns an error about an exhausted resource (disk space, quota, file descriptors) into a Failure of the
+ * host, whether Node reports it or another program's message does. Other errors are returned unchanged.
  */
 export function hostExhausted(error: unknown): unknown {
   if (error instanceof Failure && error.blame === 'failed' && /^.{0,200}no space left on device/im.test(error.detail ?? '')) {
@@ -88,7 +97,10 @@ export function hostExhausted(error: unknown): unknown {
   return hasErrno(error, ['ENOSPC', 'EDQUOT', 'EMFILE']) ? cannotBecause('finish', error) : error;
 }
 
-/** The word of `known` that `given` was probably meant to be: at most two edits (a swap counts as one), and fewer than half its letters. */
+/**
+ * Returns the word of `known` that the user probably meant by `given`. It differs by at most two edits (a
+ * swap counts as one), and by fewer edits than half its letters.
+ */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.min(2, Math.floor(given.length / 2)) + 1;
@@ -117,7 +129,7 @@ function editDistance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-/** The value, or undefined where a path leads to nothing. */
+/** Returns the value, or undefined if the path does not exist. */
 export async function absentAsUndefined<T>(value: Promise<T>): Promise<T | undefined> {
   try {
     return await value;
@@ -127,8 +139,9 @@ export async function absentAsUndefined<T>(value: Promise<T>): Promise<T | undef
   }
 }
 
-// Values that the compiler takes for possibly absent and that are always there: a group of a pattern that matched, the last part of a text that was
-// split, an item of a list whose length is known. An absent one is a bug, and throws an Error that is no Failure.
+// Functions for values that the compiler considers possibly absent although they always exist: a group of a
+// pattern that matched, the last part of a split text, an item of a list of known length. An absent value is
+// a bug, and throws an Error that is not a Failure.
 
 /** Returns the value. Throws a RangeError with `what`, a noun, if it is undefined. */
 export function present<T>(value: T | undefined, what: string): T {

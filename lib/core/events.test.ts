@@ -1,4 +1,4 @@
-// A phase tells its beginning and its end, and hands on what its work gives.
+// A phase reports its beginning and its end, and returns the result of its work.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pace, phase } from './events.ts';
@@ -35,7 +35,7 @@ test('a phase whose work fails does not report an end', async () => {
   assert.equal(kinds, ['phase-started']);
 });
 
-test('work goes on until it is called off, and stops at a turn', async () => {
+test('work continues until it is cancelled, and stops at a turn', async () => {
   const abort = new AbortController();
   const turn = pace({ signal: abort.signal, report: () => undefined });
   await turn(9 << 20);

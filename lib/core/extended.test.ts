@@ -1,4 +1,4 @@
-// Rows that extend others have what those have, and say what is different.
+// Rows that extend others have the fields of those, except for the fields that they override.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { extended } from './extended.ts';

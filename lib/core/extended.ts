@@ -1,10 +1,13 @@
-// Rows of a page that say only what is different from another row.
+// Rows of a page that contain only the differences to another row.
 import { cannot } from './errors.ts';
 
-/** A whole row, or what is different from the row that it extends. */
+/** A whole row, or the differences to the row that it extends. */
 export type Extending<Row, Name extends string = string> = Row | (Partial<Row> & { readonly extends: Name });
 
-/** Returns the rows with everything that they extend. A field of a row takes the place of the whole field that it extends. */
+/**
+ * Returns the rows with everything that they extend. A field of a row replaces the whole field that it
+ * extends.
+ */
 export function extended<Row extends object, const Name extends string>(
   rows: Readonly<Record<Name, Extending<Row, NoInfer<Name>>>>,
 ): Readonly<Record<Name, Row>> {

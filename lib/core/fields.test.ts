@@ -73,7 +73,7 @@ test('a field that no reader asked for is named, with the nearest that it may ha
   assert.match(failure(() => odd?.done()).message, 'a."b c": there is no such field');
 });
 
-test('what is no TOML is told with its line', async () => {
+test('text that is not TOML is reported with its line', async () => {
   const { message, detail } = failure(() => parseTomlFields('a = 1\nb = \n', 'x.toml'));
   assert.match(message, /^Cannot read "x\.toml": line 2: /);
   assert.match(detail ?? '', 'b = ');

@@ -79,14 +79,14 @@ export class Fields {
     return new Fields(value, this.#file, this.pathOf(name));
   }
 
-  /** Returns the tables of an array; none for an absent field. */
+  /** Returns the tables of an array, or an empty list for an absent field. */
   tables(name: string): readonly Fields[] {
     const value = this.value(name) ?? [];
     if (!Array.isArray(value) || !value.every(isTable)) throw this.bad(name, 'it must be an array of tables');
     return value.map((item, index) => new Fields(item, this.#file, this.pathOf(`${name}[${index}]`)));
   }
 
-  /** Returns the tables in a table, with their names; none for an absent field. */
+  /** Returns the tables in a table with their names, or an empty list for an absent field. */
   named(name: string): readonly (readonly [string, Fields])[] {
     const outer = this.table(name);
     return outer ? outer.names().map((inner) => [inner, outer.table(inner) ?? new Fields({}, this.#file)]) : [];
@@ -152,11 +152,14 @@ export function parseJsonFields(text: string, file: string): Fields {
     if (!(error instanceof SyntaxError)) throw error;
     throw cannot(`read "${file}"`, `it is not JSON: ${error.message}`);
   }
-  if (!isTable(value)) throw cannot(`read "${file}"`, 'it is no object');
+  if (!isTable(value)) throw cannot(`read "${file}"`, 'it is not an object');
   return new Fields(value, file);
 }
 
-/** Returns the value at a path of a parsed document, as "components", "kernel", "source"; undefined where there is none. */
+/**
+ * Returns the value at a path of a parsed document, such as "components", "kernel", "source", or undefined if
+ * it does not exist.
+ */
 export function valueAt(document: unknown, ...path: readonly string[]): unknown {
   return path.reduce((value, name) => (isTable(value) && Object.hasOwn(value, name) ? value[name] : undefined), document);
 }

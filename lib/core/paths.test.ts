@@ -43,7 +43,7 @@ test('random bytes survive the way there and back, also through JSON', () => {
   }
 });
 
-test('only what is not Unicode is handed to node:fs as bytes', () => {
+test('only names that are not Unicode are passed to node:fs as bytes', () => {
   assert.is(encodePath('/a/\u{1f980}'), '/a/\u{1f980}');
   assert.instance(encodePath('/a/\udcff'), Buffer);
 });

@@ -1,7 +1,7 @@
 // Files and folders whose names, depth and permissions third-party code may have chosen. Names are bytes, and
-// not all of them are UTF-8. Inside the program a name is a string in which a byte that is no part of UTF-8
-// is a lone surrogate from U+DC80 to U+DCFF, as in Python's "surrogateescape" (PEP 383), so that every name
-// survives the way there and back.
+// some are not UTF-8. Inside the program a name is a string in which a byte that is not part of UTF-8 is a
+// lone surrogate from U+DC80 to U+DCFF, as in Python's "surrogateescape" (PEP 383). So every name can be
+// converted to a string and back without loss.
 import {
   chmodSync,
   closeSync,
@@ -39,7 +39,7 @@ export function decodeName(bytes: Uint8Array): string {
   return name;
 }
 
-/** Returns what node:fs takes for a path: the string itself where it is Unicode, else its bytes. */
+/** Returns the form that node:fs takes: the string itself if it is Unicode, otherwise its bytes. */
 export function encodePath(path: string): string | Buffer {
   if (!escaped.test(path)) return path;
   return Buffer.concat(
@@ -47,7 +47,7 @@ export function encodePath(path: string): string | Buffer {
   );
 }
 
-/** Whether a name that was read as text may have lost bytes: Node writes U+FFFD in their place. */
+/** Whether a name that was read as text may have lost bytes: Node replaces them by U+FFFD. */
 export function mayHaveLostBytes(text: string): boolean {
   return text.includes('\ufffd');
 }
@@ -66,19 +66,19 @@ export interface TreeEntry {
   readonly kind: 'file' | 'folder' | 'link' | 'other';
 }
 
-/** So many UTF-16 code units, of at most three bytes each, are less than the kernel's 4095 bytes. */
+/** This number of UTF-16 code units, of at most three bytes each, is below the kernel's limit of 4095 bytes. */
 const longest = 1200;
 
 export class TreePaths {
   /** Open folders: absolute path -> file descriptor. */
   readonly #anchors = new Map<string, number>();
 
-  /** Returns a path that node:fs takes, valid until `close`. Folders above it must exist. */
+  /** Returns a path that node:fs takes. It is valid until `close`. Its parent folders must exist. */
   at(path: string): string | Buffer {
     return this.#short(path, () => undefined);
   }
 
-  /** Creates the folder and those above it that are missing. */
+  /** Creates the folder and its missing parent folders. */
   makeFolder(path: string): void {
     const make = (piece: string | Buffer): void => void mkdirSync(piece, { recursive: true });
     make(this.#short(path, make));
@@ -93,13 +93,16 @@ export class TreePaths {
     return inBytes.map((entry) => ({ name: decodeName(entry.name), kind: kindOf(entry) }));
   }
 
-  /** Returns the target of a link as it was written. */
+  /** Returns the target of a link unchanged. */
   linkTarget(path: string): string {
     const target = readlinkSync(this.at(path));
     return mayHaveLostBytes(target) ? decodeName(readlinkSync(this.at(path), 'buffer')) : target;
   }
 
-  /** Lets the owner read, write and enter a folder. `mode` is its present mode where it is known. The path must not be a link. */
+  /**
+   * Lets the owner read, write and enter a folder. `mode` is its present mode, if that is known. The path
+   * must not be a link.
+   */
   openFolder(path: string, mode = 0): void {
     if ((mode & 0o700) !== 0o700) chmodSync(this.at(path), (mode & 0o777) | 0o700);
   }
@@ -134,7 +137,10 @@ function kindOf(entry: Dirent | Dirent<Buffer>): TreeEntry['kind'] {
   return entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'link' : 'other';
 }
 
-/** Removes `dir`, an absolute path, with everything in it. Never fails and follows no link; returns whether it is gone. */
+/**
+ * Removes `dir`, an absolute path, with everything in it. Never throws and follows no link. Returns whether
+ * the folder is gone.
+ */
 export function removeTree(dir: string): boolean {
   try {
     rmSync(dir, { recursive: true, force: true });
@@ -146,7 +152,7 @@ export function removeTree(dir: string): boolean {
 
 function removeObstinate(dir: string): boolean {
   const paths = new TreePaths();
-  /** From outer to inner folders. One that was entered is removed when it is the last again. */
+  /** From outer to inner folders. A folder that was entered is removed when it becomes the last again. */
   const open: { readonly path: string; entered: boolean }[] = [{ path: dir, entered: false }];
   try {
     if (!lstatSync(dir).isDirectory()) return attempt(() => unlinkSync(dir));
@@ -179,11 +185,14 @@ function attempt(act: () => void): boolean {
     act();
     return true;
   } catch {
-    return false; // what cannot be removed now is removed by a later start
+    return false; // a later start removes the rest
   }
 }
 
-/** Makes the folder and those above it that are missing. What is there and is no folder, or cannot be made, is the system's own error. */
+/**
+ * Creates the folder and its missing parent folders. If the path is not a folder or cannot be created, throws
+ * the system's own error.
+ */
 export async function makeFolder(path: string): Promise<void> {
   if ((await absentAsUndefined(stat(path)))?.isDirectory()) return;
   if (dirname(path) !== path) await makeFolder(dirname(path));
@@ -191,13 +200,14 @@ export async function makeFolder(path: string): Promise<void> {
     await mkdir(path);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
-    await opendir(path).then((folder) => folder.close()); // ENOTDIR where a file is in the way
+    await opendir(path).then((folder) => folder.close()); // ENOTDIR if there is a file
   }
 }
 
 /**
- * Returns what `use` returns for a path that leads to the opened file whatever becomes of its name; undefined where `path` is not a regular file
- * that can be read. The path's folder must be one that third-party code cannot replace.
+ * Returns the result of `use`, which gets a path that leads to the opened file even if the file is renamed or
+ * replaced. Returns undefined if `path` is not a regular file that can be read. Third-party code must not be
+ * able to replace the path's folder.
  */
 export async function withRegularFile<T>(path: string, use: (opened: string, about: Stats) => Promise<T>): Promise<T | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: unknown) => {
@@ -213,14 +223,14 @@ export async function withRegularFile<T>(path: string, use: (opened: string, abo
   }
 }
 
-/** Absent, a link, not permitted, a socket or a device without a driver. */
+/** The path is absent, a link, not permitted, or a socket or device without a driver. */
 const notThere = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV'];
 
 export type Entry = Pick<Dirent, 'name' | 'isDirectory' | 'isSymbolicLink'>;
 
 const nothingThere = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG'];
 
-/** None in a folder that we may not read. */
+/** Returns the entries of a folder. The list is empty for a folder that cannot be read. */
 export function entriesOf(dir: string): readonly Entry[] {
   try {
     const entries = readdirSync(encodePath(dir), { withFileTypes: true });
@@ -237,7 +247,10 @@ export function entriesOf(dir: string): readonly Entry[] {
   }
 }
 
-/** A command that lists a folder gets the kinds of its entries, and need not look at each. A name has no slash. */
+/**
+ * Returns a name with its kind, as it is in the digest of a listing: a command that lists a folder gets the
+ * kinds of its entries. A name has no slash.
+ */
 export function nameWithKind(entry: Entry): string {
   return entry.name + (entry.isDirectory() ? '/' : entry.isSymbolicLink() ? '//' : '');
 }
@@ -246,7 +259,10 @@ export function linkTarget(path: string): string {
   return decodeName(readlinkSync(encodePath(path), 'buffer'));
 }
 
-/** Undefined where there is nothing, also below a file. An exception for each absent file would cost more than the look. */
+/**
+ * Returns undefined if there is nothing at the path, or if it is below a file. Throwing an exception for each
+ * absent file would take longer than the call.
+ */
 export function statOrAbsent(ask: typeof lstatSync, path: string): Stats | undefined {
   try {
     return ask(encodePath(path), { throwIfNoEntry: false });
@@ -256,19 +272,19 @@ export function statOrAbsent(ask: typeof lstatSync, path: string): Stats | undef
   }
 }
 
-/** The value of PATH where an environment has none. */
+/** The value of PATH for an environment without one. */
 export const defaultPath = '/usr/bin:/bin';
 
-/** Returns the PATH of an environment, or `defaultPath` where it is not set. */
+/** Returns the PATH of an environment, or `defaultPath` if it is not set. */
 export function pathOf(env: Readonly<Record<string, string | undefined>>): string {
   return env['PATH'] ?? defaultPath;
 }
 
-/** Whether a folder is at the path, or a link to one. */
+/** Whether the path is a folder, or a link to one. */
 export function isFolder(path: string): boolean {
   try {
     return statSync(encodePath(path), { throwIfNoEntry: false })?.isDirectory() === true;
   } catch {
-    return false; // below a file, or a link that leads to itself
+    return false; // below a file, or a cycle of links
   }
 }

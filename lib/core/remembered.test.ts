@@ -65,7 +65,7 @@ test('a damaged record is the same as none', async () => {
   });
 });
 
-test('many at once write whole records and leave nothing beside them', async () => {
+test('concurrent writers write whole records and leave no other files', async () => {
   await withMemory(async ({ ask, cacheDir }) => {
     await Promise.all(Array.from({ length: 20 }, () => ask()));
     assert.is((await readdir(join(cacheDir, 'remembered'))).length, 1);

@@ -1,5 +1,6 @@
-// A value that was computed from files and is kept until one of them changes. "Changed" is judged by size, mtime and inode: right for
-// things that a package manager installs (compilers, linkers, their sources), never used for a person's own sources.
+// Memoizes values that are computed from files until one of the files changes. A change is detected by size,
+// mtime and inode. That is sufficient for files that a package manager installs (compilers, linkers, their
+// sources). It is not used for the user's own sources.
 import { readFileSync, statSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -8,8 +9,8 @@ import type { Json } from './digest.ts';
 import { cannotBecause } from './errors.ts';
 
 /**
- * A value that JSON keeps as it is, and the files and folders whose change would change it. One that does not exist may be a witness: its
- * appearance is a change.
+ * A value that JSON can represent, and the files and folders that it depends on. A path that does not exist
+ * may be listed: its creation is a change.
  */
 export interface Witnessed<T> {
   readonly value: T;
@@ -22,9 +23,10 @@ interface Kept {
 }
 
 /**
- * The value for `question` (what it depends on besides files), computed at most once per state of its witnesses.
- * Records lie at `<cacheDir>/remembered/<name>-<digest of the question>.json`, after a line with the digest of their text; one that is damaged is
- * computed anew, and so is one that `holds` says no to.
+ * Returns the value for `question` (its inputs other than files), which is computed at most once for each
+ * state of its files. Records are `<cacheDir>/remembered/<name>-<digest of the question>.json`; their first
+ * line is the digest of the text. The value is computed again if the record is damaged or `holds` returns
+ * false.
  */
 export async function remembered<T>(
   cacheDir: string,
@@ -34,7 +36,7 @@ export async function remembered<T>(
   holds: (value: T) => boolean = () => true,
 ): Promise<T> {
   const path = join(cacheDir, 'remembered', `${name}-${digestRecord(question).slice(0, 16)}.json`);
-  // Asked twice at once, it is computed once.
+  // Concurrent calls compute the value once.
   const asked = (inFlight.get(path) ?? answer(path, compute, holds)) as Promise<T>;
   inFlight.set(path, asked);
   try {
@@ -57,9 +59,9 @@ async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>, hol
 
 function keptRecord(path: string): Kept | undefined {
   try {
-    const text = readFileSync(path, 'utf8'); // an asynchronous look costs ten times as much
+    const text = readFileSync(path, 'utf8'); // an asynchronous read takes ten times as long
     const body = text.slice(text.indexOf('\n') + 1);
-    if (!text.startsWith(`${digestBytes(body)}\n`)) return undefined; // a flipped bit would make another toolchain of this one
+    if (!text.startsWith(`${digestBytes(body)}\n`)) return undefined; // a changed bit could turn this into another toolchain
     const record: unknown = JSON.parse(body);
     if (typeof record !== 'object' || record === null || !('value' in record) || !('witnesses' in record)) return undefined;
     const { witnesses } = record;
@@ -68,7 +70,7 @@ function keptRecord(path: string): Kept | undefined {
     if (!whole) return undefined;
     return record as Kept;
   } catch {
-    return undefined; // absent or damaged: the same as never computed
+    return undefined; // absent or damaged: as if it had never been computed
   }
 }
 
@@ -76,7 +78,7 @@ function unchanged({ witnesses }: Kept): boolean {
   return witnesses.every(([path, stamp]) => stampOf(path) === stamp);
 }
 
-/** "absent", or size, mtime (ns) and inode of what the path leads to. */
+/** Returns "absent", or size, mtime (ns) and inode of the file that the path leads to. */
 function stampOf(path: string): string {
   try {
     const { size, mtimeNs, ino } = statSync(path, { bigint: true });

@@ -52,7 +52,7 @@ test('a word out of a list is answered with the nearest', () => {
   assert.is(said(yes, false), ' | it must be true, or absent | ');
 });
 
-test('one of several shapes is told by its field', () => {
+test('one of several shapes is recognized by its field', () => {
   const shape = shapeOf('the origins', { text: { text }, link: { link: text } }, { mode: maybe(count) });
   assert.is(said(shape, { link: 'a', mode: 7 }), 'right');
   assert.is(said(shape, { link: 'a', text: 'b' }), 'link | there is no such field | the fields here are text, mode');

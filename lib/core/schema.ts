@@ -1,4 +1,5 @@
-// Schemas of data that users write, with messages in whole sentences: a field that does not exist is answered with the nearest one that does.
+// Schemas of data that users write, with errors in whole sentences: for an unknown field, the error names the
+// nearest known one.
 import * as v from 'valibot';
 import { nearest } from './errors.ts';
 
@@ -10,9 +11,9 @@ export type FieldsOf<T> = {
   readonly [Name in keyof Required<T>]: object extends Pick<T, Name> ? Maybe : Schema;
 };
 
-/** What is wrong with a value, and where in it. */
+/** An error in a value, and its position. */
 export interface Complaint {
-  /** "profiles.default.components[0]"; '' for the value itself. */
+  /** "profiles.default.components[0]". '' for the value itself. */
   readonly path: string;
   readonly why: string;
   readonly hint: string | undefined;
@@ -51,17 +52,23 @@ export function either(why: string, ...schemas: readonly Schema[]): v.GenericSch
   return v.union([...schemas], why);
 }
 
-/** A field that may be absent. */
+/** Returns the schema of a field that may be absent. */
 export function maybe(schema: Schema): Maybe {
   return v.optional(schema);
 }
 
-/** A table with exactly the fields of T. The compiler refuses a schema that lacks one, or that demands one which may be absent. */
+/**
+ * Returns the schema of a table with exactly the fields of T. The compiler refuses a schema that lacks a
+ * field or that requires an optional one.
+ */
 export function tableOf<T>(fields: FieldsOf<T>): v.GenericSchema {
   return table(fields);
 }
 
-/** As `tableOf`, for one of several shapes, which is recognized by the field that only it has. `common`: fields of all shapes. */
+/**
+ * As `tableOf`, for one of several shapes. Each shape has a field that no other has. `common`: fields of all
+ * shapes.
+ */
 export function shapeOf(what: string, shapes: Readonly<Record<string, Fields>>, common: Fields = {}): v.GenericSchema {
   const schemas = Object.fromEntries(Object.entries(shapes).map(([name, fields]) => [name, table({ ...fields, ...common })] as const));
   const names = Object.keys(shapes);
@@ -81,7 +88,7 @@ export function shapeOf(what: string, shapes: Readonly<Record<string, Fields>>, 
   });
 }
 
-/** As `shapeOf`, where the field `key` says which shape it is. */
+/** As `shapeOf`, if the field `key` names the shape. */
 export function kindOf(key: string, shapes: Readonly<Record<string, Fields>>): v.GenericSchema {
   const names = Object.keys(shapes);
   const kind = oneOf(names);
@@ -90,7 +97,10 @@ export function kindOf(key: string, shapes: Readonly<Record<string, Fields>>): v
   return v.lazy((input) => (isTable(input) ? schemas[String(input[key])] : undefined) ?? unknown);
 }
 
-/** Returns the first thing that is wrong with a value. A field of a wrong name counts before the one that is missing for it. */
+/**
+ * Returns the first error in a value. An unknown field is reported before the missing field that was probably
+ * meant.
+ */
 export function complaintAbout(schema: Schema, value: unknown): Complaint | undefined {
   const { issues } = v.safeParse(schema, value);
   if (!issues) return undefined;
@@ -106,7 +116,7 @@ export function complaintAbout(schema: Schema, value: unknown): Complaint | unde
   return { path: pathText(keys), why, hint };
 }
 
-/** "profiles.default.components[0]" */
+/** Returns "profiles.default.components[0]". */
 export function pathText(keys: readonly unknown[]): string {
   return keys.reduce<string>((path, key) => {
     if (typeof key === 'number') return `${path}[${key}]`;
@@ -121,7 +131,7 @@ type Fields = Readonly<Record<string, Schema>>;
 const tableWanted = 'it must be a table: { ... }';
 const missing = 'it is missing';
 const unknownField = 'there is no such field';
-/** Stands between the two sentences of a message. */
+/** Separates the two sentences of a message. */
 const hintMark = '\n';
 
 function withHint(why: string, hint: string | undefined): string {
@@ -133,7 +143,7 @@ function table(fields: Fields): v.GenericSchema {
   return v.strictObject(fields, ({ expected, input }) => {
     if (expected === 'Object') return tableWanted;
     if (expected !== 'never') return missing;
-    const near = nearest(String(input), names); // of an unknown field, the input is its name
+    const near = nearest(String(input), names); // for an unknown field, the input is its name
     const known = `the fields here are ${names.join(', ')}`;
     return withHint(unknownField, near === undefined ? known : `did you mean ${near}? ${known}`);
   });

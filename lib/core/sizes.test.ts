@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatBytes, formatMs, GiB, KiB, MiB, plural, roundUp } from './sizes.ts';
 
-test('bytes are told in the largest binary unit that has at least one', () => {
+test('bytes are written in the largest binary unit that has at least one', () => {
   const said = [0, 1, 2, 1023, KiB, 1536, 100 * KiB, 512 * MiB, 3.4 * GiB].map(formatBytes);
   assert.equal(said, ['0 bytes', '1 byte', '2 bytes', '1023 bytes', '1 KiB', '1.5 KiB', '100 KiB', '512 MiB', '3.4 GiB']);
 });

@@ -1,10 +1,11 @@
-// Sizes and times as people read and write them. Binary units only: an image of "512 MiB" has 2^29 bytes.
+// Sizes and times in the form in which people read and write them. Units are binary: an image of "512 MiB"
+// has 2^29 bytes.
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
 export const GiB = 1024 * MiB;
 
-/** "512 MiB", "3.4 KiB", "17 bytes". */
+/** Returns "512 MiB", "3.4 KiB", "17 bytes". */
 export function formatBytes(bytes: number): string {
   for (const [unit, name] of [
     [GiB, 'GiB'],
@@ -16,19 +17,19 @@ export function formatBytes(bytes: number): string {
   return bytes === 1 ? '1 byte' : `${bytes} bytes`;
 }
 
-/** "0.8 s", "12.3 s", "2 min 5 s". */
+/** Returns "0.8 s", "12.3 s", "2 min 5 s". */
 export function formatMs(ms: number): string {
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** "3 files", "1 file". */
+/** Returns "3 files", "1 file". */
 export function plural(count: number, noun: string, many = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : many}`;
 }
 
-/** Round up to a multiple of `unit`. */
+/** Rounds up to a multiple of `unit`. */
 export function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }

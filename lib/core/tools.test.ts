@@ -1,4 +1,5 @@
-// Host programs are found where administrators' programs lie too, and a missing one says which package has it.
+// Host programs are also found in the folders of administrators' programs, and an error names the package of
+// a missing one.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from './errors.ts';

@@ -1,8 +1,9 @@
-// Host programs: where they are, and how a person gets one that is missing. The table is data; adding a tool is one row.
+// Programs of the host: where they are, and which package has a missing one. The table is data. A new tool is
+// one row.
 import { cannot } from './errors.ts';
 import { findProgram } from './sh.ts';
 
-/** What a distribution calls the package that has a tool. */
+/** The names of a tool's package in each distribution. */
 export interface Packages {
   readonly debian: string;
   readonly fedora: string;
@@ -12,7 +13,7 @@ export interface Packages {
   readonly nix: string;
 }
 
-/** The same name everywhere but where `more` has another. */
+/** Returns the same name for all distributions except those in `more`. */
 function named(name: string, more: Partial<Packages> = {}): Packages {
   return { debian: name, fedora: name, arch: name, opensuse: name, alpine: name, nix: name, ...more };
 }
@@ -22,7 +23,7 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   bwrap: named('bubblewrap'),
   bzip2: named('bzip2'),
   cc: named('gcc', { debian: 'gcc libc6-dev', alpine: 'gcc musl-dev' }),
-  // C for a system's own triple.
+  // C compilers for a system's own triple.
   clang: named('clang'),
   'ld.lld': named('lld'),
   'llvm-ar': named('llvm'),
@@ -30,12 +31,12 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   curl: named('curl'),
   gdb: named('gdb'),
   git: named('git', { fedora: 'git-core', opensuse: 'git-core' }),
-  // Headers of libraries that programs of crates link: lib/host/host-checks.ts knows the files.
+  // Headers of libraries that crates link with. lib/host/host-checks.ts has the names of the files.
   libpam: named('pam-devel', { debian: 'libpam0g-dev', arch: 'pam', alpine: 'linux-pam-dev', nix: 'pam' }),
   oniguruma: named('oniguruma-devel', { debian: 'libonig-dev', arch: 'oniguruma', alpine: 'oniguruma-dev', nix: 'oniguruma' }),
   'pkg-config': named('pkgconf', { debian: 'pkg-config', opensuse: 'pkgconf-pkg-config', nix: 'pkg-config' }),
   'mkfs.vfat': named('dosfstools'),
-  // Firmware, no program: lib/machine/firmware.ts knows its files.
+  // Firmware. lib/machine/firmware.ts has the names of its files.
   OVMF: named('ovmf', { fedora: 'edk2-ovmf', arch: 'edk2-ovmf', opensuse: 'qemu-ovmf-x86_64', nix: 'OVMF.fd' }),
   depmod: named('kmod'),
   'dpkg-deb': named('dpkg'),
@@ -65,12 +66,15 @@ export const toolPackages: Readonly<Record<string, Packages>> = {
   xz: named('xz', { debian: 'xz-utils' }),
 };
 
-/** Programs of administrators live in sbin, which an ordinary user's PATH lacks on Debian. */
+/**
+ * Returns PATH with the sbin folders of administrators' programs, which an ordinary user's PATH on Debian
+ * lacks.
+ */
 export function searchPath(path: string): string {
   return `${path}:/usr/local/sbin:/usr/sbin:/sbin`;
 }
 
-/** The absolute path of a host program; a Failure (exit 69) that says how to install it when it is missing. */
+/** Returns the absolute path of a host program. A missing one is a Failure (exit 69) that names its package. */
 export async function tool(name: string, path: string): Promise<string> {
   const found = await findProgram(name, searchPath(path));
   if (found) return found;

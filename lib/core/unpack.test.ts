@@ -1,4 +1,5 @@
-// Every compression gives back the bytes, and a file that unpacks to more than it is said to have, or is damaged, is refused.
+// Every compression gives the original bytes. A damaged file, and one that unpacks to more bytes than
+// expected, are refused.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -62,7 +63,7 @@ for (const [compression, pack] of Object.entries(packings)) {
   test(`what ${compression} packed is unpacked, and neither more than it is said to have nor half of it`, async () => {
     const bytes = await pack();
     assert.ok((await unpackedFrom(bytes, compression)).equals(plain));
-    const long = `Cannot unpack it: it unpacks to more than the ${plain.length - 1} bytes that it is said to have`;
+    const long = `Cannot unpack it: it unpacks to more than the ${plain.length - 1} bytes that are expected`;
     assert.is(await refusal(bytes, compression, plain.length - 1), long);
     const half = await refusal(bytes.subarray(0, bytes.length >> 1), compression);
     assert.is(half, 'Cannot unpack it: the compressed archive is damaged');
@@ -79,14 +80,14 @@ for (const [compression, pack] of Object.entries(packings).filter(([name]) =>
     const many = Buffer.concat(Array.from({ length: 20 }, () => bytes));
     const whole = Buffer.concat(Array.from({ length: 20 }, () => plain));
     assert.ok((await unpackedFrom(many, compression, whole.length)).equals(whole));
-    const long = `Cannot unpack it: it unpacks to more than the ${whole.length - 1} bytes that it is said to have`;
+    const long = `Cannot unpack it: it unpacks to more than the ${whole.length - 1} bytes that are expected`;
     assert.is(await refusal(many, compression, whole.length - 1), long);
     assert.is(await refusal(many.subarray(0, -1), compression, whole.length), damaged);
   });
 }
 
 for (const [compression, pack] of Object.entries(packings).filter(([name]) => ['zstd', 'gzip', 'xz'].includes(name))) {
-  test(`bytes behind a file of ${compression} that belong to none are refused`, async () => {
+  test(`bytes after the end of a file of ${compression} are refused`, async () => {
     const bytes = await pack();
     for (const rest of ['x', 'garbage', 'x'.repeat(100_000)])
       assert.is(await refusal(Buffer.concat([bytes, Buffer.from(rest)]), compression), damaged, rest);

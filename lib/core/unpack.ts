@@ -1,5 +1,6 @@
-// Decompresses files: zstd, gzip, deflate and Brotli by Node, xz, LZMA, bzip2, lzip and lz4 by their tools. Not more is written than the
-// caller expects. Files that consist of several compressed ones (pzstd, pbzip2, cat) are decompressed to their end.
+// Decompresses files: zstd, gzip, deflate and Brotli with Node; xz, LZMA, bzip2, lzip and lz4 with their
+// tools. At most the expected number of bytes is written. Files that consist of several compressed ones
+// (pzstd, pbzip2, cat) are decompressed to their end.
 import { closeSync, createReadStream, createWriteStream, openSync, readSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Transform } from 'node:stream';
@@ -12,7 +13,7 @@ import { run } from './sh.ts';
 import { tool } from './tools.ts';
 import { zstdFrames } from './zstd-frames.ts';
 
-/** Node's name for what cannot be decompressed begins so. */
+/** Beginnings of Node's error codes for damaged data. */
 const damageCodes = /^(?:Z_|ZSTD_|ERR_BROTLI|ERR__ERROR_|ERR_ZSTD|ERR_ZLIB)/;
 
 const byNode: Readonly<Record<string, () => Duplex>> = {
@@ -26,7 +27,7 @@ const byTool: Readonly<Record<string, Tool>> = {
   bzip2: { program: 'bzip2', ending: '.bz2' },
   lzma: { program: 'xz', ending: '.lzma' },
   lzip: { program: 'lzip', ending: '.lz' },
-  // Without --multiple it writes to standard output, and without --rm the packed file stays.
+  // Without --multiple it writes to standard output, and without --rm it keeps the packed file.
   lz4: { program: 'lz4', ending: '.lz4', flags: ['--multiple', '--rm'] },
 };
 
@@ -42,7 +43,7 @@ const beginnings: readonly { readonly compression: string; readonly bytes: RegEx
 ];
 const withoutBeginning = new Set(['br', 'deflate']);
 
-/** A bare stream has no header, so the size of its dictionary has to be known. */
+/** A raw stream has no header, so the size of its dictionary must be known. */
 const lzma2: Tool = { program: 'xz', ending: '.lzma2', flags: ['--format=raw', '--lzma2=dict=64MiB', '--suffix=.lzma2'] };
 
 interface Tool {
@@ -54,15 +55,16 @@ interface Tool {
 export interface Packed {
   readonly path: string;
   readonly compression: string;
-  /** What it unpacks to; more is refused. */
+  /** Size of the unpacked file in bytes. A larger one is refused. */
   readonly sizeBytes: number;
-  /** For the error: 'fetch "<url>"'. */
+  /** Text for the error: 'fetch "<url>"'. */
   readonly what: string;
 }
 
 /**
- * Returns the path of the plain file, which is next to the packed one and may replace it. The first bytes of the file count
- * more than the name of its compression, as in Nix, because some caches name another one. `searchPath` is a PATH value.
+ * Returns the path of the plain file, which is next to the packed one and may replace it. The first bytes of
+ * the file override the name of its compression, as in Nix, because some caches report a wrong one.
+ * `searchPath` is a PATH value.
  */
 export async function unpacked(given: Packed, searchPath: string, context: Context): Promise<string> {
   const { path, what } = given;
@@ -76,12 +78,12 @@ export async function unpacked(given: Packed, searchPath: string, context: Conte
   else if (named) await unpackByTool(packed, named, to, searchPath, context);
   else
     throw cannot(what, `its compression "${compression}" is not known`, {
-      hint: `known are none, ${Object.keys({ ...byNode, ...byTool }).join(', ')}`,
+      hint: `known are "none", ${Object.keys({ ...byNode, ...byTool }).join(', ')}`,
     });
   return to;
 }
 
-/** The compression that the first bytes of the file show. */
+/** Returns the compression that the first bytes of the file indicate. */
 function compressionAt(path: string): string | undefined {
   const bytes = Buffer.alloc(6);
   const fd = openSync(path, 'r');
@@ -93,7 +95,7 @@ function compressionAt(path: string): string | undefined {
   return beginnings.find((beginning) => beginning.bytes.test(bytes.toString('hex')))?.compression;
 }
 
-/** The same for a bare LZMA2 stream with a dictionary of at most 64 MiB, as in packages of Redox. */
+/** Does the same for a raw LZMA2 stream with a dictionary of at most 64 MiB, as in packages of Redox. */
 export async function unpackedLzma2(packed: Omit<Packed, 'compression'>, searchPath: string, context: Context): Promise<string> {
   const to = `${packed.path}.plain`;
   await unpackByTool(packed, lzma2, to, searchPath, context);
@@ -124,7 +126,7 @@ async function unpackByNode(packed: Packed, decompress: () => Duplex, to: string
   }
 }
 
-/** prlimit (util-linux) ends a tool that writes more. */
+/** prlimit (util-linux) ends a tool that writes more than the limit. */
 async function unpackByTool(
   { path, sizeBytes, what }: Omit<Packed, 'compression'>,
   { program, ending, flags = [] }: Tool,
@@ -132,7 +134,7 @@ async function unpackByTool(
   searchPath: string,
   { signal }: Context,
 ): Promise<void> {
-  const named = to + ending; // the tools leave their ending out of the name of what they write
+  const named = to + ending; // the tools derive the name of their output by removing this ending
   await rename(path, named);
   const prlimit = [await tool('prlimit', searchPath), `--fsize=${sizeBytes}`];
   const argv = [...prlimit, await tool(program, searchPath), '--decompress', '--quiet', ...flags, named];
@@ -144,5 +146,5 @@ async function unpackByTool(
 }
 
 function tooLong(what: string, sizeBytes: number): Error {
-  return cannot(what, `it unpacks to more than the ${sizeBytes} bytes that it is said to have`);
+  return cannot(what, `it unpacks to more than the ${sizeBytes} bytes that are expected`);
 }

@@ -11,7 +11,7 @@ export interface ZstdFrame {
 
 const frameMagic = 0xfd2fb528;
 const skippableMagic = 0x184d2a50;
-/** A block of this type has one byte, whatever its size says. */
+/** A block of this type has one byte, whatever its size field contains. */
 const repeatedByte = 1;
 const reservedBlock = 3;
 const dictionaryBytes = [0, 1, 2, 4];
@@ -39,7 +39,10 @@ export function* zstdFrames(path: string, damage: () => Error): Generator<ZstdFr
   }
 }
 
-/** Returns the end of the frame that begins at `start`; undefined if no frame does. `number` reads little-endian. */
+/**
+ * Returns the end of the frame that begins at `start`, or undefined if none begins there. `number` reads
+ * little-endian.
+ */
 function frameEnd(start: number, number: (at: number, lengthBytes: number) => number): number | undefined {
   const magic = number(start, 4);
   if (magic - (magic % 16) === skippableMagic) return start + 8 + number(start + 4, 4);

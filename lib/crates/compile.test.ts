@@ -1,4 +1,5 @@
-// The crate compiler as a whole, on a small workspace with a build script, a proc macro and a native library, beside cargo itself.
+// The crate compiler as a whole, compared with cargo, on a small workspace with a build script, a proc macro
+// and a native library.
 import { readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -110,7 +111,7 @@ test('an unchanged project has no miss, and an edit of a file that no crate read
   assert.is((await world.build()).misses, 0);
 });
 
-test('a build with nothing new plans nothing and tells what one that plans would tell', async ({ world }) => {
+test('a build without changes plans nothing and reports the same as one that plans', async ({ world }) => {
   await writeFile(join(world.project.dir, 'greeter/src/main.rs'), 'fn main() { let idle = 1; }\n');
   const first = await world.build();
   const told = async (options: Partial<CompileOptions>): Promise<{ planning: boolean; words: readonly unknown[]; bytes: unknown }> => {
@@ -183,7 +184,8 @@ test('a declared variable is seen, and only what reads it is built again', async
   await world.build();
   const { misses } = await world.build({ project: { env: { GREETING: 'moin' } } });
   assert.match(await world.answer(), /greeting moin/);
-  // The runs of the scripts may read anything; what they say is the same, so of the crates only the reader and its user follow.
+  // The runs of the scripts may read anything. Their output is the same, so of the crates only the reader and
+  // its dependent run again.
   assert.ok(misses <= 4, `${misses} units were built`);
 });
 
@@ -208,7 +210,9 @@ test('a second checkout takes everything from the cache of the first', async ({ 
   assert.is((await world.build({ project: { dir: other, profile: 'release' } })).misses, 0);
 });
 
-test('incremental compilation goes on from the half-done work of its own checkout, whose results no other takes', async ({ world }) => {
+test('incremental compilation continues from the incremental state of its own checkout, whose results no other checkout uses', async ({
+  world,
+}) => {
   const halfDone = async (): Promise<readonly string[]> => {
     const found = await readdir(join(world.dir, 'cache/v1/checkouts'), { recursive: true }).catch(() => []);
     return found.filter((path) => path.endsWith('/dep-graph.bin')).map((path) => path.split('/')[0] ?? '');
@@ -270,7 +274,9 @@ test('a build script that fails is named, with what it said', async ({ world }) 
   assert.match(failure.detail ?? '', 'the sky is green');
 });
 
-test('a project that does not parse, a stale lock file that is law and a missing project are told in a sentence', async ({ world }) => {
+test('a project that does not parse, a stale lock file with --locked and a missing project are reported in a sentence', async ({
+  world,
+}) => {
   const manifest = join(world.project.dir, 'greeter/Cargo.toml');
   const good = await readFile(manifest, 'utf8');
   await writeFile(manifest, good.replace('[package]', '[package'));
@@ -334,7 +340,7 @@ test('a library whose blob was lost below one that is there is made before those
   assert.equal(digestsOf(again), before);
 });
 
-test('an interrupt in the middle keeps what was finished, and the next run goes on from there', async ({ world }) => {
+test('an interrupt in the middle keeps what was finished, and the next run continues from there', async ({ world }) => {
   const abort = new AbortController();
   let finished = 0;
   const interrupted = world.build({
@@ -350,7 +356,7 @@ test('an interrupt in the middle keeps what was finished, and the next run goes 
   assert.is(hits + misses, 8);
 });
 
-test('a full disk is told in a sentence, and the cache is usable afterwards', async ({ world }) => {
+test('a full disk is reported in a sentence, and the cache is usable afterwards', async ({ world }) => {
   const small = join(world.dir, 'small');
   await outputOf('make a folder', ['mkdir', small], { cwd: '/', env: {} });
   await outputOf('mount a small file system', ['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small], { cwd: '/', env: {} });

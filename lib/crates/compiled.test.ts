@@ -1,4 +1,4 @@
-// What is built comes to lie where a person finds it, and stays theirs.
+// The outputs of a build are put where users find them, and the users' own files there are kept.
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -51,7 +51,7 @@ test("what a compilation wrote elsewhere is not taken for the user's own text wh
   });
 });
 
-test('programs go to bin and are told, libraries go to lib, whether the linker marked them executable or not', async () => {
+test('programs go to bin and are reported, libraries go to lib, whether the linker marked them executable or not', async () => {
   await withScratch(async (scratch) => {
     const out = join(scratch.folder, 'out');
     const bins = await publish(await compiled(scratch, ['tool', 'boot.efi', 'libx.so', 'liby.a', 'libz.rlib']), out, scratch.cache);
@@ -71,7 +71,7 @@ test('a file that is right already is left alone, one that is not is replaced', 
     await publish(files, out, scratch.cache);
     assert.equal([(await stat(join(out, 'bin/same'))).ino, (await stat(join(out, 'bin/same'))).mtimeMs], [before.ino, before.mtimeMs]);
     assert.is(await readFile(join(out, 'bin/other'), 'utf8'), 'other');
-    assert.is((await stat(join(out, 'bin/plain'))).mode & 0o777, 0o755, 'the bytes were right, but nobody could run it');
+    assert.is((await stat(join(out, 'bin/plain'))).mode & 0o777, 0o755, 'the bytes were right, but the file was not executable');
   });
 });
 

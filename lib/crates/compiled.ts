@@ -1,7 +1,8 @@
-// What a compilation of projects is asked for, and what it gives. Outputs are put where a person finds them: programs in bin/, tests in
-// tests/, benchmarks in benches/, examples in examples/, other linked files in lib/, what the linker wrote elsewhere in written/, below a
-// folder for each target where there are several. They are copies, because users change and move their files. A file that already has
-// the right content is left alone.
+// The parameters and the result of compiling projects. Outputs are copied to an output folder: programs to
+// bin/, tests to tests/, benchmarks to benches/, examples to examples/, other linked files to lib/, files
+// that the linker wrote elsewhere to written/. If there are several targets, each has a subfolder. They are
+// copies, because users change and move their files. A file that already has the right content is not
+// written.
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FileArtifact } from '../actions/action.ts';
@@ -17,7 +18,7 @@ import type { Project } from './project.ts';
 
 export interface CompileOptions {
   readonly cache: Cache;
-  /** The user's variables: where tools are. */
+  /** The user's variables, which show where tools are. */
   readonly hostEnv: Readonly<Record<string, string>>;
   /** --toolchain, --rust-src. */
   readonly toolchain: string | undefined;
@@ -25,75 +26,82 @@ export interface CompileOptions {
   /** Another cache that may have the standard library's source. */
   readonly otherCacheDir?: string;
   readonly jobs: number | undefined;
-  /** False: --no-sandbox. */
+  /** False with --no-sandbox. */
   readonly sandbox: boolean;
-  /** --allow: what packages may do beyond the sandbox. */
+  /** --allow: permissions of packages beyond the sandbox. */
   readonly allow?: Allowances;
-  /** --explain: report for each miss what changed. */
+  /** --explain: reports for each miss what changed. */
   readonly explain?: boolean;
-  /** How a path is shown to the user, and whether in colour. */
+  /** How a path is displayed, and whether messages have colours. */
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
-  /** --verbose: report what build scripts print. */
+  /** --verbose: reports the output of build scripts. */
   readonly verbose?: boolean;
   /**
-   * Takes over what a project was compiled to. It throws DamagedBlob where a blob turns out damaged: then its maker runs again, and all projects
-   * are given to it anew. Without it, the outputs are only checked to be whole.
+   * Receives the outputs of a project. It throws DamagedBlob if a blob is damaged: then the action that
+   * produced it runs again, and the function is called again for all projects. Without this function, the
+   * outputs are only verified.
    */
   readonly handOver?: (compiled: CompiledProject) => Promise<void>;
-  /** Sees every unit of the plan that was got, also those that nothing new needs, and those that failed. */
+  /** Is called for every unit of the plan, including units that were not needed and those that failed. */
   readonly watchUnits?: UnitWatch;
-  /** Sees the action of every unit as it is looked up: the differential test compares them with cargo's calls. */
+  /**
+   * Is called with the action of every unit when it is looked up: the differential test compares the actions
+   * with cargo's calls.
+   */
   readonly observe?: (unit: PlannedUnit, job: Job) => void;
 }
 
 export interface UnitWatch {
-  /** `fresh`: its result was in the cache. */
+  /** `fresh`: the result was in the cache. */
   readonly done: (unit: BuiltUnit, fresh: boolean) => void;
-  /** `stderr`: what rustc or the build script printed there. */
+  /** `stderr`: the standard error of rustc or of the build script. */
   readonly failed: (unit: PlannedUnit, stderr: string) => void;
 }
 
 export interface CompiledProject {
   readonly project: Project;
-  /** What cargo would put into target/<profile>, by the name it has there. */
+  /** The files that cargo would put into target/<profile>, by their names there. */
   readonly outputs: ReadonlyMap<string, Output>;
-  /** What rustdoc tests, where the project was built as for `cargo test`. */
+  /** The tests for rustdoc, if the project was built as for `cargo test`. */
   readonly docTests?: readonly TestProgram[];
 }
 
-/** `written`: what the linker wrote to other folders, a map for example. */
+/** `written`: a file that the linker wrote to another folder, for example a map. */
 export const outputRoles = ['program', 'debug-information', 'library', 'written', 'example', 'test'] as const;
 
 export interface Output extends FileArtifact {
   readonly role: (typeof outputRoles)[number];
-  /** Of a test: how it is run. */
+  /** Present for a test: how it is run. */
   readonly test?: TestProgram;
 }
 
-/** What tests are compiled of: an integration test, a benchmark, the unit tests of another target, or the documentation of a library. */
+/**
+ * The kinds of tests: an integration test, a benchmark, the unit tests of another target, or the
+ * documentation of a library.
+ */
 export const testKinds = ['lib', 'bin', 'example', 'test', 'bench', 'doc'] as const;
 
-/** A program of tests. */
+/** A test program. */
 export interface TestProgram {
   readonly package: string;
   /** The name of its target. */
   readonly name: string;
   readonly kind: (typeof testKinds)[number];
-  /** Whether it is rustc's test harness, which takes names of tests and prints a line for each. */
+  /** Whether it uses rustc's test harness, which accepts names of tests and prints a line for each. */
   readonly harness: boolean;
   readonly triple: string;
-  /** Cargo's folder of the profile, which has its programs: "/bloomery/target/TRIPLE/debug". */
+  /** Cargo's folder of the profile, which contains its programs: "/bloomery/target/TRIPLE/debug". */
   readonly folder: string;
-  /** The name of its file in the folder `deps` there. */
+  /** The name of its file in the subfolder `deps`. */
   readonly file: string;
-  /** The whole command line of what runs doc tests; absent: the program itself. */
+  /** The whole command line of the program that runs doc tests. Absent: the test program itself is run. */
   readonly argv?: readonly string[];
-  /** Its working directory: the folder of its package; of rustdoc that of the workspace. */
+  /** Its working directory: the folder of its package, or for rustdoc that of the workspace. */
   readonly cwd: string;
   /** The folder of its package on the host. */
   readonly hostDir: string;
-  /** What cargo sets when it runs the program. */
+  /** Variables that cargo sets when it runs the program. */
   readonly env: Readonly<Record<string, string>>;
   /** Folders of the host that it was compiled with, by their places. */
   readonly mounts: Readonly<Record<string, string>>;
@@ -106,7 +114,7 @@ export interface Compiled {
   readonly units: number;
   readonly hits: number;
   readonly misses: number;
-  /** Of the hits: below others, so that they were not looked up; and of a whole build that was remembered. */
+  /** Numbers of hits below other hits, which were not looked up, and of hits in a memoized build. */
   readonly below: number;
   readonly remembered: number;
 }
@@ -117,12 +125,13 @@ export interface Allowance {
   readonly paths: readonly string[];
 }
 
-/** Name of a package -> what it may. */
+/** Name of a package -> its permissions. */
 export type Allowances = Readonly<Record<string, Allowance>>;
 
 /**
- * The programs of a project: name -> absolute path; of tests and examples with their folder ("tests/NAME"). A blob that is gone or damaged is thrown
- * as DamagedBlob: its maker has to run again.
+ * Publishes the programs of a project. Returns name -> absolute path. Names of tests and examples include
+ * their folder ("tests/NAME"). Throws DamagedBlob if a blob is missing or damaged: the action that produced
+ * it has to run again.
  */
 export async function publish(
   { project, outputs }: CompiledProject,
@@ -146,26 +155,30 @@ export async function publish(
 }
 
 /**
- * Marks the folder of written files, as cargo marks its target folder. A procedural macro may have written their text, which is not the user's own
- * where the folder is in his package (lib/crates/unit/source-view.ts). Format: https://bford.info/cachedir/
+ * Marks the folder of written files, as cargo marks its target folder. A procedural macro may have written
+ * their text, so it does not count as the user's own text if the folder is in the user's package
+ * (lib/crates/unit/source-view.ts). Format: https://bford.info/cachedir/
  */
 async function markMade(name: string, outDir: string): Promise<void> {
   const [above = ''] = name.split(`${writtenFolder}/`);
   await writeFile(join(outDir, above, writtenFolder, 'CACHEDIR.TAG'), 'Signature: 8a477f597d28d172789f06886806bc55\n');
 }
 
-/** Whether a file can be started: a program, a test, or an example that is no library. */
+/** Whether a file can be executed: a program, a test, or an example that is not a library. */
 function isProgram(name: string, { role, executable }: Output): boolean {
   return role === 'program' || role === 'test' || (role === 'example' && executable && !name.endsWith('.so'));
 }
 
-/** Names of several targets begin with the target; files that were written elsewhere have a path of their own. */
+/** With several targets, names begin with the target. Files that were written elsewhere keep their path. */
 export function pathOf(name: string, role: Output['role']): string {
   if (role === 'written' || role === 'example' || role === 'test') return name;
   return join(dirname(name), role === 'library' ? 'lib' : 'bin', basename(name));
 }
 
-/** Writes one artifact to `path` unless its bytes are there already, as a program where it is one. Throws DamagedBlob. */
+/**
+ * Writes one artifact to `path` unless the file has its bytes already. Programs become executable. Throws
+ * DamagedBlob.
+ */
 export async function materialize(artifact: FileArtifact, path: string, cache: Cache): Promise<void> {
   const present = await absentAsUndefined(stat(path));
   const fits = present?.isFile() && present.size === artifact.sizeBytes && (present.mode & 0o100) === (artifact.executable ? 0o100 : 0);

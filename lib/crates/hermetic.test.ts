@@ -177,7 +177,7 @@ test('a script of an own package sees its neighbour in the workspace, and what i
   await writeFile(manifest, text);
 });
 
-test('a file beside the package may be read once the script declares it, and counts from then on', async () => {
+test('a file outside of the package may be read once the script declares it, and is an input from then on', async () => {
   await build('proto-user');
   assert.is(await says('proto-user'), 'hello\n');
   assert.is(await build('proto-user'), 0);
@@ -186,7 +186,7 @@ test('a file beside the package may be read once the script declares it, and cou
   assert.is(await says('proto-user'), 'good day\n');
 });
 
-test('without a sandbox a program that holds the path of its checkout is kept for nobody else; in one it holds a place', async () => {
+test('without a sandbox a program that holds the path of its checkout is not cached for other checkouts; in a sandbox it contains a place', async () => {
   for (const _ of [1, 2]) {
     assert.is(await build('path-baker', { sandbox: false }), 1);
     assert.is(await says('path-baker'), `${checkout}/path-baker\n`);

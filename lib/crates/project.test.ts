@@ -1,4 +1,5 @@
-// A set file is read into projects, or refused with the field by its name; and the words for cargo that a project comes to.
+// A set file is parsed to projects, or refused with the name of the field; and the arguments of cargo for a
+// project.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';

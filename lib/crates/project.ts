@@ -1,5 +1,6 @@
-// What is wanted of Cargo projects: the words of cargo's command line as data, and set files, which have several projects for one
-// graph as TOML: `[[project]] path, name?, bins?, features?, default-features?, triple?, profile?, env?, build-std?`.
+// Describes the requested Cargo projects: the arguments of cargo's command line as data, and set files, which
+// define several projects for one graph in TOML: `[[project]] path, name?, bins?, features?,
+// default-features?, triple?, profile?, env?, build-std?`.
 import { basename, dirname, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 import { digestRecord } from '../core/digest.ts';
@@ -14,7 +15,10 @@ export interface Sysroot {
   readonly files: Readonly<Record<string, Digest>>;
   /** Empty folders and links by their path. */
   readonly layout: Readonly<Record<string, 'folder' | `link ${string}`>>;
-  /** Variables of build scripts that see it: the C compiler for the triple and its flags. A declared variable wins over them. */
+  /**
+   * Variables of build scripts that see the sysroot: the C compiler for the triple and its flags. A declared
+   * variable overrides them.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** The programs that these variables name, by content. */
   readonly tools: Readonly<Record<string, Digest>>;
@@ -24,7 +28,7 @@ export interface Sysroot {
 export type CargoCommand = 'build' | 'test' | 'check';
 
 export interface Project {
-  /** Names its results where several projects are built at once. */
+  /** Names its results if several projects are built at once. */
   readonly name: string;
   /** Absolute folder with Cargo.toml. */
   readonly dir: string;
@@ -33,36 +37,39 @@ export interface Project {
   /** Empty and no `lib`: everything that `cargo build` builds. */
   readonly bins: readonly string[];
   readonly lib: boolean;
-  /** Further words of cargo's command line that choose targets and packages: "--tests", "--example=x", "--workspace". */
+  /** Further arguments of cargo that select targets and packages: "--tests", "--example=x", "--workspace". */
   readonly selection?: readonly string[];
-  /** The command of cargo that plans it; absent: build. */
+  /** The command of cargo that plans it. Absent: build. */
   readonly command?: CargoCommand;
-  /** Its own packages are compiled by clippy-driver, as `cargo clippy` does, with these further words for it. */
+  /** Its own packages are compiled by clippy-driver with these further arguments, as `cargo clippy` does. */
   readonly clippy?: readonly string[] | undefined;
   readonly features: readonly string[];
   readonly defaultFeatures: boolean;
   /** "dev", "release", "system" or one that the project declares. */
   readonly profile: string;
-  /** A triple or the absolute path of a JSON target; undefined is the host. */
+  /** A triple or the absolute path of a JSON target. Undefined is the host. */
   readonly triple: string | undefined;
-  /** Further targets that it is built for in the same run. */
+  /** Further targets of the same run. */
   readonly moreTriples?: readonly string[];
-  /** Crates of the standard library to compile; empty uses the toolchain's own. */
+  /** Crates of the standard library to compile. An empty list uses the toolchain's own. */
   readonly buildStd: readonly string[];
   readonly buildStdFeatures: readonly string[];
   /** Absolute paths of further configuration files. */
   readonly cargoConfigs: readonly string[];
-  /** Refuse a Cargo.lock that does not fit, as `cargo --locked` does; else cargo updates it. */
+  /** Refuses a Cargo.lock that does not match, as `cargo --locked` does. Otherwise cargo updates it. */
   readonly locked?: boolean;
-  /** Declared variables: build scripts and env!() see these and no others. */
+  /** Declared variables. Build scripts and env!() see only these. */
   readonly env: Readonly<Record<string, string>>;
-  /** A declared variable whose value is the toolchain that it is compiled with: "rustc 1.97.0-nightly". */
+  /** A declared variable whose value is the version of the toolchain: "rustc 1.97.0-nightly". */
   readonly rustcVariable?: string | undefined;
-  /** What programs of its triple are linked with; absent: nothing of the kind is shown. */
+  /** The files that programs of its triple are linked with. Absent: no sysroot is used. */
   readonly sysroot?: Sysroot | undefined;
 }
 
-/** The profile of images: one for all components, so that they share units; no LTO, so that an edit is cheap. */
+/**
+ * The profile of images. It is the same for all components, so that they share units. It has no LTO, so that
+ * an edit is built quickly.
+ */
 export const systemProfile: Readonly<Record<string, string>> = {
   'opt-level': '3',
   lto: 'false',
@@ -75,7 +82,10 @@ export const systemProfile: Readonly<Record<string, string>> = {
   incremental: 'false',
 };
 
-/** The arguments of `cargo build` that choose what is built and how. `targets`: for what; none leaves it to cargo's configuration. */
+/**
+ * Returns the arguments of `cargo build` that select what is built and how. `targets`: the values of
+ * --target. An empty list leaves the choice to cargo's configuration.
+ */
 export function selectionArgs(project: Project, targets: readonly string[]): readonly string[] {
   const repeated = (flag: string, values: readonly string[]): string[] => values.flatMap((value) => [flag, value]);
   return [
@@ -94,12 +104,12 @@ export function selectionArgs(project: Project, targets: readonly string[]): rea
   ];
 }
 
-/** The targets that were asked for; none is the host, or what the project's configuration names. */
+/** Returns the requested targets. An empty list means the host, or the targets of the project's configuration. */
 export function triplesOf({ triple, moreTriples = [] }: Project): readonly string[] {
   return triple === undefined ? [] : [...new Set([triple, ...moreTriples])];
 }
 
-/** `cargo test` has a profile of its own in place of dev. */
+/** `cargo test` uses its own profile instead of dev. */
 function profileArgs({ profile, command }: Project): readonly string[] {
   if (profile === 'dev' && command === 'test') return ['--profile', 'test'];
   if (profile !== 'system') return ['--profile', profile];
@@ -110,7 +120,7 @@ function profileArgs({ profile, command }: Project): readonly string[] {
   ];
 }
 
-/** Digest of everything in a sysroot. */
+/** Returns the digest of everything in a sysroot. */
 export function sysrootDigest(sysroot: Sysroot): Digest {
   const { triple, files, layout, env, tools } = sysroot;
   const digest =
@@ -136,7 +146,10 @@ const fields = [
   'build-std-features',
 ];
 
-/** The projects of a set file. `defaults` gives what a table leaves out; paths are relative to the file. */
+/**
+ * Returns the projects of a set file. `defaults` has the values that a table leaves out. Paths are relative
+ * to the file.
+ */
 export function projectSet(text: string, file: string, defaults: Project): readonly Project[] {
   const projects = tablesOf(text, file).map((table, index): Project => {
     const where = `project[${index}]`;

@@ -10,9 +10,9 @@ import { specialTypes, treeVolume } from './read/volume.ts';
 import type { SpecialFile, Volume, VolumeEntry } from './read/volume.ts';
 import { refuseXattrs } from './xattrs.ts';
 
-/** The magic number of the form newc, which every header begins with. */
+/** The magic number of the form newc, with which every header begins. */
 export const newcMagic = '070701';
-/** The same with checksums of contents. */
+/** The magic number of the form with checksums of contents. */
 const newcMagicWithChecksums = '070702';
 export const gzipMagic = Buffer.from([0x1f, 0x8b]);
 
@@ -20,7 +20,7 @@ const headerBytes = 110;
 const trailer = 'TRAILER!!!';
 const types = { directory: 0o040_000, file: 0o100_000, symlink: 0o120_000 } as const;
 const typeBits = 0o170_000;
-/** Fields of 8 hexadecimal digits behind the magic number, in their order. */
+/** Fields of 8 hexadecimal digits after the magic number, in order. */
 const fieldNames = [
   'inode',
   'mode',
@@ -36,7 +36,7 @@ const fieldNames = [
   'nameSize',
   'checksum',
 ] as const;
-/** The format has 32 bits for a size. */
+/** A size has 32 bits. */
 const mostBytes = 0xffff_ffff;
 
 export interface CpioOptions {
@@ -66,7 +66,8 @@ export function writeCpio(tree: FileTree, { timestampSec, gzip }: CpioOptions): 
   }
   parts.push(record(trailer, { links: 1 }));
   const archive = Buffer.concat(parts);
-  // The fastest level, because an initramfs is unpacked more often than it is stored. Node's header has no time.
+  // The fastest level, because an initramfs is unpacked more often than it is stored. Node's gzip header has
+  // no time.
   return gzip ? gzipSync(archive, { level: constants.Z_BEST_SPEED }) : archive;
 }
 
@@ -77,13 +78,13 @@ function record(name: string, fields: Partial<Record<(typeof fieldNames)[number]
   return padded(Buffer.concat([Buffer.from(newcMagic + digits.join('')), named]));
 }
 
-/** To a multiple of four bytes. */
+/** Pads to a multiple of four bytes. */
 function padded(bytes: Uint8Array): Buffer {
   return Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
 }
 
 export interface CpioTree extends FileTree {
-  /** Devices, pipes and sockets by path. A tree has none. */
+  /** Devices, pipes and sockets by path, which a tree cannot contain. */
   readonly special: ReadonlyMap<string, VolumeEntry>;
 }
 
@@ -93,8 +94,8 @@ export function cpioVolume(path: string): Volume {
 }
 
 /**
- * Reads an archive, which may be in gzip. One that is cut, has another form or a name that leaves the root is
- * a Failure.
+ * Reads an archive, which may be compressed with gzip. An archive that is truncated, has another form or
+ * contains a name that leads out of the root is a Failure.
  */
 export function readCpio(given: Uint8Array): CpioTree {
   const bytes = uncompressed(Buffer.from(given.buffer, given.byteOffset, given.byteLength));
@@ -107,7 +108,7 @@ export function readCpio(given: Uint8Array): CpioTree {
     const found = entryAt(bytes, at);
     if (!found) break;
     const { path, entry, inode, links, next } = found;
-    // A later entry of the same path takes its place, as in the kernel.
+    // A later entry of the same path replaces it, as in the kernel.
     entries.delete(path);
     special.delete(path);
     if ('special' in entry) special.set(path, entry);
@@ -141,11 +142,11 @@ interface FoundEntry {
   readonly entry: Entry | SpecialEntry;
   readonly inode: number;
   readonly links: number;
-  /** Where the next header is. */
+  /** Offset of the next header. */
   readonly next: number;
 }
 
-/** Returns the entry whose header is at a byte; undefined for the trailer. */
+/** Returns the entry whose header is at an offset, or undefined for the trailer. */
 function entryAt(bytes: Buffer, at: number): FoundEntry | undefined {
   const header = bytes.toString('latin1', at, at + headerBytes);
   if (header.length < headerBytes) throw bad('it is cut off');

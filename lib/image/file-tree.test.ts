@@ -40,7 +40,7 @@ test('bad paths and entries are refused with their path', () => {
     ['a', directory(0o10000), 'its mode 4096 has more than 12 bits'],
     ['a', directory(0o755, { uid: -1, gid: 0 }), 'its owner -1:0 is not a pair of 32-bit numbers'],
     ['a', symlink(''), 'its link target is empty, holds a NUL or is not well-formed Unicode'],
-    ['a', file({ kind: 'sparse', sizeBytes: 2, pieces: [{ atBytes: 1, bytes: new Uint8Array(2) }] }), 'a piece lies beyond its end'],
+    ['a', file({ kind: 'sparse', sizeBytes: 2, pieces: [{ atBytes: 1, bytes: new Uint8Array(2) }] }), 'a piece is beyond its end'],
   ] as const)
     assert.throws(() => fileTree([[path, entry]]), `Cannot put "${path}" into a file tree: ${why}`);
   assert.throws(
@@ -89,7 +89,7 @@ test('a FAT is as wide as its clusters allow', () => {
   assert.equal(fatShape(1 * MiB), { bits: 12, sectorsPerCluster: 1 });
 });
 
-test('the partition table is told to sfdisk as a script and read from its JSON', () => {
+test('the partition table is passed to sfdisk as a script and read from its JSON', () => {
   const partition = { name: 'EFI', typeGuid: 'T', guid: 'G', startLba: 2048, sectors: 8 };
   const script = sfdiskScript({ diskGuid: 'D', partitions: [partition] });
   assert.match(script, /label: gpt\nlabel-id: D\n[^]*\nstart=2048, size=8, type=T, uuid=G, name="EFI"\n/);

@@ -1,6 +1,7 @@
-// A file tree as data: paths to directories, files and symbolic links, checked once, in one order. The bytes of
-// a file are in memory, in a file of the host, or mostly holes, and are read piecewise. Every writer of this
-// room takes a tree. Knows no file system; each writer adds the limits of its format.
+// A file tree as data: paths to directories, files and symbolic links, checked once and sorted. The
+// bytes of a file are in memory, in a file of the host, or mostly holes, and are read piecewise. Every
+// writer of this room takes a tree. This module knows no file system. Each writer checks the limits of
+// its format.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { Buffer } from 'node:buffer';
 import { cannot, cannotBecause } from '../core/errors.ts';
@@ -12,7 +13,7 @@ export type Content =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   /** A file of the host, which must have exactly `sizeBytes` while it is read. */
   | { readonly kind: 'host'; readonly path: string; readonly sizeBytes: number }
-  /** Zeros except for the pieces, which must be in order, apart and inside. */
+  /** Zeros except for the pieces, which must be in order, must not overlap and must be inside. */
   | { readonly kind: 'sparse'; readonly sizeBytes: number; readonly pieces: readonly Piece[] };
 
 export interface Piece {
@@ -24,17 +25,17 @@ export function contentSize(content: Content): number {
   return content.kind === 'bytes' ? content.bytes.length : content.sizeBytes;
 }
 
-/** Content that is being read; `close` it. */
+/** Content that is being read. Call `close` afterwards. */
 export interface OpenContent {
   readonly sizeBytes: number;
-  /** Fills `into` from `atBytes` on; what lies past the end reads as zeros. */
+  /** Fills `into` from `atBytes` on. Bytes past the end are zeros. */
   read(atBytes: number, into: Uint8Array): void;
-  /** True where all `length` bytes are zeros for sure, without reading them. */
+  /** Returns true if all `length` bytes are known to be zeros without reading them. */
   isHole(atBytes: number, length: number): boolean;
   close(): void;
 }
 
-/** Opens content for reading; a host file that is missing or has another size is a Failure. */
+/** Opens content for reading. A host file that is missing or has another size is a Failure. */
 export function openContent(content: Content): OpenContent {
   switch (content.kind) {
     case 'bytes':
@@ -46,7 +47,7 @@ export function openContent(content: Content): OpenContent {
   }
 }
 
-/** All bytes at once, for content that is small. */
+/** Returns all bytes, for small content. */
 export function contentBytes(content: Content): Uint8Array {
   if (content.kind === 'bytes') return content.bytes;
   const open = openContent(content);
@@ -79,7 +80,7 @@ function openPieces(sizeBytes: number, pieces: readonly Piece[]): OpenContent {
 
 function openHostFile(path: string, sizeBytes: number): OpenContent {
   const what = `read "${path}"`;
-  const hint = 'do not change files while an image is made of them';
+  const hint = 'do not change files while an image is built from them';
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -122,8 +123,8 @@ export interface Attributes {
 }
 
 /**
- * `inode`: files with the same word are one file with several names (hard links). An ext4 has them as such.
- * In every other format here each name has a file of its own with the same content.
+ * `inode`: files with the same word are one file with several names (hard links). An ext4 stores them
+ * as such. In every other format here each name is a separate file with the same content.
  */
 export type Entry =
   | (Attributes & { readonly kind: 'directory'; readonly inode?: never })
@@ -133,8 +134,8 @@ export type Entry =
 export type FileEntry = Extract<Entry, { kind: 'file' }>;
 
 /**
- * Paths have no leading slash; the root is ''. Sorted by code unit, so a directory comes before what it
- * holds; complete in its parents.
+ * Paths have no leading slash, and the root is ''. Sorted by code unit, so a directory comes before its
+ * entries. All parents are present.
  */
 export interface FileTree {
   readonly entries: ReadonlyMap<string, Entry>;
@@ -151,7 +152,7 @@ export function directory(mode = 0o755, owner = root): Entry {
   return { kind: 'directory', mode, ...owner };
 }
 
-/** A file of bytes, of text (UTF-8), or of any other content. */
+/** Returns a file of bytes, of text (UTF-8), or of any other content. */
 export function file(content: Uint8Array | string | Content, mode = 0o644, owner = root): FileEntry {
   if (typeof content === 'string') return { kind: 'file', mode, ...owner, content: { kind: 'bytes', bytes: Buffer.from(content) } };
   if (content instanceof Uint8Array) return { kind: 'file', mode, ...owner, content: { kind: 'bytes', bytes: content } };
@@ -163,9 +164,9 @@ export function symlink(target: string, owner = root): Entry {
 }
 
 /**
- * Checks and sorts the entries and adds the parents that they imply (mode 755, owner 0:0). Throws a Failure
- * that names the path. `readsBytes`: names and targets come from an image and may have bytes that are no
- * UTF-8 (lib/core/byte-path.ts).
+ * Checks and sorts the entries and adds missing parents (mode 755, owner 0:0). Throws a Failure that
+ * names the path. `readsBytes`: names and targets come from an image and may have bytes that are not
+ * UTF-8 (lib/core/paths.ts).
  */
 export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>, readsBytes = false): FileTree {
   const found = new Map<string, Entry>();
@@ -192,7 +193,10 @@ export function fileTree(given: Iterable<readonly [path: string, entry: Entry]>,
   return { entries: new Map([...found].sort(([a], [b]) => byCodeUnit(a, b))) };
 }
 
-/** The files that have several names: the first name in the order of the entries, and the others. */
+/**
+ * Returns the files that have several names: the first name in the order of the entries, and the
+ * others.
+ */
 export function linkedNames(
   entries: ReadonlyMap<string, Entry>,
 ): readonly { readonly first: string; readonly others: readonly string[] }[] {
@@ -206,7 +210,7 @@ export function linkedNames(
   return [...names.values()].flatMap(([first, ...others]) => (first === undefined || others.length === 0 ? [] : [{ first, others }]));
 }
 
-/** What differs between two names of one file, if anything. */
+/** Returns the difference between two names of one file, if there is one. */
 function otherThan(first: Entry | undefined, other: Entry | undefined): string | undefined {
   if (first?.kind !== 'file' || other?.kind !== 'file') return 'another kind';
   if (first.mode !== other.mode) return 'another mode';
@@ -215,7 +219,7 @@ function otherThan(first: Entry | undefined, other: Entry | undefined): string |
   return sameXattrs(first.xattrs, other.xattrs) ? undefined : 'other extended attributes';
 }
 
-/** The names in each directory, sorted; the empty directories too. */
+/** Returns the sorted names in each directory, including empty directories. */
 export function namesByDirectory(tree: FileTree): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, string[]>();
   for (const [path, entry] of tree.entries) {
@@ -226,12 +230,15 @@ export function namesByDirectory(tree: FileTree): ReadonlyMap<string, readonly s
   return names;
 }
 
-/** 'usr/bin' of 'usr/bin/ls', '' of 'usr'; the root has none. */
+/** Returns 'usr/bin' for 'usr/bin/ls' and '' for 'usr'. The root has no parent. */
 export function parentOf(path: string): string | undefined {
   return path === '' ? undefined : directoryOf(path);
 }
 
-/** Returns the directory that a path is in: 'usr/bin' of 'usr/bin/ls', '' of 'usr'. The root is in itself, as ".." of a file system says. */
+/**
+ * Returns the directory of a path: 'usr/bin' for 'usr/bin/ls', '' for 'usr'. The directory of the root
+ * is the root, like ".." in a file system.
+ */
 export function directoryOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
@@ -245,8 +252,8 @@ export function joinPath(directoryPath: string, name: string): string {
 }
 
 /**
- * Why a name cannot be one anywhere, if so. Names from damaged or hostile images are asked this too, before
- * they become host paths.
+ * Returns why a name is invalid everywhere, if it is. Names from damaged or hostile images are checked
+ * too, before they become host paths.
  */
 export function badName(name: string): string | undefined {
   if (name === '') return 'a name is empty';
@@ -291,7 +298,7 @@ function badContent(content: Content): string | undefined {
     if (atBytes < end) return 'its pieces overlap or are out of order';
     end = atBytes + bytes.length;
   }
-  return end > content.sizeBytes ? 'a piece lies beyond its end' : undefined;
+  return end > content.sizeBytes ? 'a piece is beyond its end' : undefined;
 }
 
 function isWithin(value: number, most: number): boolean {

@@ -1,5 +1,5 @@
 // The partition table of an image (GPT, UEFI specification 2.10, chapter 5.3). The primary table is read here
-// if its two checksums are right. Others are for sfdisk, which also knows the backup table.
+// if its two checksums are right. Otherwise sfdisk reads the image, because it also reads the backup table.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
@@ -10,7 +10,7 @@ import type { ImageHost } from './image-tools.ts';
 
 export const sectorBytes = 512;
 
-/** Where a partition is. */
+/** The position of a partition. */
 export interface PartitionPlace {
   readonly startLba: number;
   readonly sectors: number;
@@ -28,7 +28,7 @@ export interface Gpt {
   readonly partitions: readonly GptPartition[];
 }
 
-/** The table of an image, or undefined when it has no GPT. */
+/** Returns the table of an image, or undefined if it has no GPT. */
 export async function readGpt(imagePath: string, host: ImageHost, context: Context): Promise<Gpt | undefined> {
   return readPrimaryGpt(imagePath) ?? (await readGptBySfdisk(imagePath, host, context));
 }
@@ -48,7 +48,10 @@ const inEntry = { type: 0, guid: 16, firstLba: 32, lastLba: 40, name: 56, end: 1
 const headerBytes = 92;
 const mostEntries = 1024;
 
-/** The primary table, with GUIDs in upper case; undefined when it is not there or not as its checksums say. */
+/**
+ * Returns the primary table, with GUIDs in upper case, or undefined if it is missing or its checksums are
+ * wrong.
+ */
 export function readPrimaryGpt(imagePath: string): Gpt | undefined {
   const fd = openSync(imagePath, 'r');
   try {
@@ -86,14 +89,14 @@ function partitionOf(row: Buffer): GptPartition {
   };
 }
 
-/** The first three groups of a GUID are stored with their lowest byte first. */
+/** The first three groups of a GUID are stored little-endian. */
 function guidAt(bytes: Buffer, offset: number): string {
   const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
   const hex = Buffer.from(order.map((i) => bytes.readUInt8(offset + i))).toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5').toUpperCase();
 }
 
-/** As `readGpt`, by sfdisk, which takes the backup table when the primary one is damaged. */
+/** As `readGpt`, with sfdisk, which reads the backup table if the primary one is damaged. */
 export async function readGptBySfdisk(imagePath: string, host: ImageHost, context: Context): Promise<Gpt | undefined> {
   const what = `read the partition table of "${imagePath}"`;
   const result = await tried({ what, argv: ['sfdisk', '--json', imagePath] }, host, context);
@@ -103,7 +106,7 @@ export async function readGptBySfdisk(imagePath: string, host: ImageHost, contex
   return table.label === 'gpt' ? { diskGuid: table.id, partitions: table.partitions } : undefined;
 }
 
-/** The parts we need of what `sfdisk --json` prints; undefined when they are not there. */
+/** Returns the needed parts of the output of `sfdisk --json`, or undefined if they are missing. */
 export function sfdiskTable(
   text: string,
 ): { readonly label: string; readonly id: string; readonly partitions: readonly GptPartition[] } | undefined {

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { digestBytes } from '../core/digest.ts';
 
-/** 16 bytes that stand for `text`, in the shape of a random UUID (version 4, RFC 9562). */
+/** Returns 16 bytes that are derived from `text`, in the form of a random UUID (version 4, RFC 9562). */
 export function guidFrom(text: string): Uint8Array {
   const guid = Buffer.from(digestBytes(text).slice(0, 32), 'hex');
   guid.writeUInt8((guid.readUInt8(6) & 0x0f) | 0x40, 6);
@@ -11,7 +11,7 @@ export function guidFrom(text: string): Uint8Array {
   return guid;
 }
 
-/** 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx', the bytes in the order they are in. */
+/** Returns 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx', with the bytes in their order. */
 export function guidText(guid: Uint8Array): string {
   return Buffer.from(guid)
     .toString('hex')

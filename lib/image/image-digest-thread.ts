@@ -1,5 +1,5 @@
-// The thread of image-digest.ts: hashes a file from its start, never beyond what is final, and answers with
-// the digest.
+// The thread of image-digest.ts. It hashes a file from its start up to the final part, and answers with the
+// digest.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { finished, sha256 } from '../core/digest.ts';
@@ -14,7 +14,7 @@ const fd = openSync(path, 'r');
 let done = 0;
 
 parentPort?.on('message', ({ zerosFromBytes, endBytes }: FinalRange) => {
-  if (done === sizeBytes) return; // told twice that the end is final
+  if (done === sizeBytes) return; // the end was reported twice
   while (done < zerosFromBytes) {
     const count = readSync(fd, buffer, 0, Math.min(buffer.length, zerosFromBytes - done), done);
     if (count === 0) throw new Error(`"${path}" became shorter while its digest was taken`);

@@ -1,5 +1,5 @@
-// The host's programs as this room runs them: found on the PATH that was passed in, in an environment that is
-// the same everywhere.
+// Runs programs of the host for this room. They are found in the given PATH and get an environment that is
+// the same on every host.
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { cannot } from '../core/errors.ts';
@@ -9,22 +9,22 @@ import type { RunOptions, RunResult } from '../core/sh.ts';
 import { tool } from '../core/tools.ts';
 
 export interface ImageHost {
-  /** A PATH value. */
+  /** A value of PATH. */
   readonly path: string;
 }
 
 export interface ToolCall {
-  /** What is being done, for "Cannot <what>: ...". */
+  /** The action for "Cannot <what>: ...". */
   readonly what: string;
   readonly argv: readonly [program: string, ...words: string[]];
   readonly stdin?: string;
-  /** What programs that honour SOURCE_DATE_EPOCH take for now. */
+  /** The time that programs with support for SOURCE_DATE_EPOCH use as the present. */
   readonly timestampSec?: number;
   /** Default: "/". */
   readonly cwd?: string;
 }
 
-/** Programs that come in the package of another one, which the table of tools has. */
+/** Programs in the package of another one, which the table of tools contains. */
 const packagedWith: Readonly<Record<string, string>> = {
   debugfs: 'mke2fs',
   e2fsck: 'mke2fs',
@@ -32,20 +32,21 @@ const packagedWith: Readonly<Record<string, string>> = {
 };
 
 /**
- * Runs a program to its end whatever its exit code. A missing program is a Failure (exit 69) that says how to
- * get it.
+ * Runs a program and returns its result for any exit code. A missing program is a Failure (exit 69) that
+ * names its package.
  */
 export async function tried(call: ToolCall, host: ImageHost, { signal }: Context): Promise<RunResult> {
   const [program, ...words] = call.argv;
   const epoch = String(call.timestampSec ?? 0);
-  const now = { SOURCE_DATE_EPOCH: epoch, E2FSPROGS_FAKE_TIME: epoch }; // e2fsprogs heeds the former since 1.47.1 only
+  // e2fsprogs before 1.47.1 does not use SOURCE_DATE_EPOCH
+  const now = { SOURCE_DATE_EPOCH: epoch, E2FSPROGS_FAKE_TIME: epoch };
   const env = { PATH: host.path, LC_ALL: 'C.UTF-8', TZ: 'UTC', MTOOLSRC: '/dev/null', ...now };
   const options: RunOptions = { cwd: call.cwd ?? '/', env, signal, ...(call.stdin === undefined ? {} : { stdin: call.stdin }) };
   await tool(packagedWith[program] ?? program, host.path);
   return await run([await tool(program, host.path), ...words], options);
 }
 
-/** As `tried`, but a failure is a Failure; a full disk is the host's fault. */
+/** As `tried`, but a non-zero exit code is a Failure. A full disk is blamed on the host. */
 export async function ran(call: ToolCall, host: ImageHost, context: Context): Promise<string> {
   const result = await tried(call, host, context);
   if (result.exitCode === 0) return result.stdout;
@@ -64,16 +65,16 @@ export function toolFailure({ what, argv }: ToolCall, result: RunResult): Error 
   return cannot(what, `${argv[0]} ended with ${result.killedBy ?? `status ${result.exitCode}`}`, { detail });
 }
 
-/** A name for an image that other programs take as it is. */
+/** A name for an image that is safe for other programs. */
 export interface PlainName {
-  /** The working directory in which `name` is the image. It is removed afterwards, with all that is in it. */
+  /** The working directory in which `name` is the image. It is removed afterwards with its content. */
   readonly cwd: string;
   readonly name: string;
 }
 
 /**
- * Runs `work` with a link to the image in a folder of its own below `scratchDir`: e2fsprogs reads a "?" in
- * the path of an image as the start of options.
+ * Runs `work` with a link to the image in a separate folder below `scratchDir`, because e2fsprogs interprets
+ * a "?" in the path of an image as the start of options.
  */
 export async function withPlainName<T>(imagePath: string, scratchDir: string, work: (image: PlainName) => Promise<T>): Promise<T> {
   const cwd = await mkdtemp(join(scratchDir, 'bloomery-image-'));

@@ -323,7 +323,7 @@ test('what a killed run left does not disturb the next', async () => {
 });
 
 test("a missing tool is the host's fault, and the package is named", async () => {
-  // The programs of the other file systems are found beside the PATH, where those of the administrator are.
+  // The programs of the other file systems are found in sbin folders too, which are not in the PATH.
   const contents = { kind: 'iso', label: 'CD', tree: fileTree([['a', file('a')]]), efiImage: 'a' } as const;
   const iso: ImageLayout = { ...layout(), partitions: [{ name: 'cd', typeGuid: '', startLba: 'next', sizeBytes: 'rest', contents }] };
   const failure = await failureOf(assemble(iso, join(dir, 'tool', 'a.img'), { path: '/nowhere' }, context));

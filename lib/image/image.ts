@@ -1,6 +1,6 @@
-// Assembles a disk image from a description: partition table, file systems, digest. Without root, without
-// loop devices, sparse, and the same bytes for the same description. Published by rename: a killed run leaves
-// nothing that looks like an image.
+// Assembles a disk image from a description: partition table, file systems, digest. It needs neither root nor
+// loop devices, writes sparse files, and gives the same bytes for the same description. The image is
+// published by rename, so a killed run leaves no file that looks like an image.
 import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -30,7 +30,7 @@ import { describedExtras } from './xattrs.ts';
 
 export type { ImageLayout, PartitionContents, PartitionLayout } from './layout.ts';
 
-/** A row of the partition table, as the manifest beside the image has it. */
+/** A row of the partition table in the form of the manifest next to the image. */
 export interface ImagePartition {
   readonly name: string;
   readonly typeGuid: string;
@@ -47,15 +47,15 @@ export interface ImagePartition {
 export interface AssembledImage {
   readonly bytes: number;
   readonly sha256: Digest;
-  /** Of its partition table; absent where it has none. */
+  /** GUID of the partition table. Absent if there is no table. */
   readonly diskGuid?: string;
   readonly partitions: readonly ImagePartition[];
 }
 
 /**
- * Writes the image to `outPath` (by way of `<outPath>.partial`). Too small an image, names that a file system
- * cannot hold and host files that changed are Failures; a full disk or a missing tool is the host's. Whatever
- * goes wrong, neither file is left.
+ * Writes the image to `outPath` (first to `<outPath>.partial`). An image that is too small, names that a file
+ * system does not support and changed host files are Failures. A full disk and a missing tool are Failures of
+ * the host. After an error neither file is left.
  */
 export async function assemble(layout: ImageLayout, outPath: string, host: ImageHost, context: Context): Promise<AssembledImage> {
   refuseLayout(layout);
@@ -95,16 +95,16 @@ export async function assemble(layout: ImageLayout, outPath: string, host: Image
     await digest?.stop();
     if (fd !== undefined) closeSync(fd);
     await rm(partialPath, { force: true });
-    await rm(stagingDir(partialPath), { recursive: true, force: true }); // of a run that was killed
+    await rm(stagingDir(partialPath), { recursive: true, force: true }); // left by a killed run
   }
 }
 
-/** A folder for files that the tools of a file system read. */
+/** Returns a folder for files that the tools of a file system read. */
 function stagingDir(partialPath: string): string {
   return `${partialPath}.d`;
 }
 
-/** An image whose only file system has no fixed size. */
+/** Writes an image whose only file system has no fixed size. */
 async function assembleWhole(
   { partitions, timestampSec }: ImageLayout,
   contents: Extract<PartitionContents, { kind: 'cpio' | 'iso' }>,
@@ -162,7 +162,7 @@ interface PartialImage {
 
 interface WrittenFileSystem {
   readonly fileSystemId: string;
-  /** Where in the image its last block in use ends; zeros follow. */
+  /** End of the last block in use, from the start of the image. Zeros follow. */
   readonly usedEndBytes: number;
 }
 
@@ -181,7 +181,7 @@ async function writeContents(
     return { fileSystemId: uuid, usedEndBytes: offsetBytes + usedEndBytes };
   }
   if (contents.kind === 'cpio' || contents.kind === 'iso') {
-    throw cannot(`write the partition "${place.name}"`, `a file system of kind ${contents.kind} is no partition`);
+    throw cannot(`write the partition "${place.name}"`, `a file system of kind ${contents.kind} cannot be a partition`);
   }
   if (contents.kind === 'ext4') {
     const { base, ext2 } = contents;
@@ -197,8 +197,8 @@ async function writeContents(
 }
 
 /**
- * Identifiers come from what is known before anything is written: places, names, and the description of every
- * tree that is not encrypted.
+ * Identifiers are derived from data that is known before anything is written: positions, names, and the
+ * description of every tree that is not encrypted.
  */
 function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
   const seed = digestRecord({
@@ -210,7 +210,7 @@ function gptOf(layout: ImageLayout, places: readonly PartitionPlace[]): Gpt {
       ...(contents.kind === 'redoxfs' && contents.compress ? { compress: true } : {}),
       start: itemOf(places, i).startLba,
       sectors: itemOf(places, i).sectors,
-      // An identifier must say nothing about what is encrypted.
+      // An identifier must reveal nothing about encrypted content.
       tree: isSecret(contents) ? randomUUID() : describedTree(contents.tree),
     })),
   });
@@ -242,7 +242,10 @@ function describedTree({ entries }: FileTree): Json {
   ]);
 }
 
-/** Bytes in memory by digest; host files by size, for they are read only once, when they are written. */
+/**
+ * Bytes in memory are represented by their digest, and host files by their size, because those are read only
+ * once, when they are written.
+ */
 function describedContent(entry: Entry): Json {
   if (entry.kind === 'directory') return null;
   if (entry.kind === 'symlink') return entry.target;

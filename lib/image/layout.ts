@@ -7,11 +7,11 @@ export type PartitionContents =
   | { readonly kind: 'fat'; readonly label: string; readonly tree: FileTree }
   | { readonly kind: 'ext4'; readonly label: string; readonly tree: FileTree; readonly base?: Ext4Base; readonly ext2?: true }
   /**
-   * `compress`: records are compressed with LZ4 where that saves blocks. `password`: it is encrypted, with
-   * random keys that the password opens.
+   * `compress`: records are compressed with LZ4 if that saves blocks. `password`: the file system is
+   * encrypted, with random keys that the password opens.
    */
   | { readonly kind: 'redoxfs'; readonly tree: FileTree; readonly compress?: boolean; readonly password?: string }
-  /** An initramfs, which is the whole image and has the size that its content takes. */
+  /** An initramfs, which is the whole image and has the size of its content. */
   | { readonly kind: 'cpio'; readonly tree: FileTree; readonly gzip?: boolean; readonly file?: string }
   /** ISO 9660, which is the whole image. `efiImage`: the path of the file that UEFI firmware starts from. */
   | { readonly kind: 'iso'; readonly tree: FileTree; readonly label: string; readonly efiImage: string };

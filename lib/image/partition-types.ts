@@ -1,4 +1,4 @@
-// Types of partitions in a GPT, as pages of systems name them.
+// Types of partitions in a GPT, by their names on the pages of systems.
 
 /** Sources: UEFI specification 2.10, table 5.7, and the Discoverable Partitions Specification. */
 export const partitionTypes = {

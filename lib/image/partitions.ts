@@ -1,5 +1,5 @@
-// Where the partitions of an image lie, and their table as sfdisk writes it. Knows the room that a GPT takes
-// (UEFI specification 2.10, chapter 5).
+// Computes the positions of an image's partitions, and writes their table with sfdisk. Considers the space
+// that a GPT needs (UEFI specification 2.10, chapter 5).
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { formatBytes, MiB, roundUp } from '../core/sizes.ts';
@@ -9,22 +9,22 @@ import { ran } from './image-tools.ts';
 import type { ImageHost } from './image-tools.ts';
 
 const alignmentSectors = MiB / sectorBytes;
-/** Protective MBR, header and 128 entries of 128 bytes in front; entries and header again at the end. */
+/** Protective MBR, header and 128 entries of 128 bytes in front. Entries and header are repeated at the end. */
 const gptSectorsInFront = 34;
 export const gptSectorsAtEnd = 33;
 
-/** What is asked for. */
+/** A requested partition. */
 export interface PartitionRequest {
   readonly name: string;
-  /** 'next': at the first whole MiB after what is before it. */
+  /** 'next': the first whole MiB after the previous partition. */
   readonly startLba: number | 'next';
-  /** 'rest': all that is left, in whole blocks of 4 KiB. */
+  /** 'rest': all remaining space, in whole blocks of 4 KiB. */
   readonly sizeBytes: number | 'rest';
 }
 
 /**
- * A place for each partition, in order. Overlaps, odd sizes and too small an image (it says how many bytes
- * are missing) are Failures.
+ * Returns a position for each partition, in order. Overlaps, invalid sizes and an image that is too small
+ * (the error has the number of missing bytes) are Failures.
  */
 export function partitionPlaces(imageBytes: number, requests: readonly PartitionRequest[]): readonly PartitionPlace[] {
   if (imageBytes % sectorBytes !== 0)

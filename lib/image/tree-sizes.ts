@@ -1,4 +1,4 @@
-// Finds the folders of a file tree that need the most room. Messages about images that are too small name them.
+// Finds the largest folders of a file tree, for errors about images that are too small.
 import { byCodeUnit } from '../core/digest.ts';
 import { formatBytes } from '../core/sizes.ts';
 import { contentSize } from './file-tree.ts';

@@ -9,7 +9,7 @@ import { cannot } from '../core/errors.ts';
 /** Name -> value, sorted by name. The name has its namespace in front: "security.capability". */
 export type Xattrs = ReadonlyMap<string, Uint8Array>;
 
-/** Bytes, in Linux. */
+/** In bytes, in Linux. */
 const longestName = 255;
 
 export function xattrsOf(rows: Iterable<readonly [name: string, value: Uint8Array]>): Xattrs {
@@ -23,7 +23,7 @@ export function sameXattrs(left: Xattrs = new Map(), right: Xattrs = new Map()):
   );
 }
 
-/** The attributes as a record that JSON keeps: values in base64. */
+/** Returns the attributes as a record for JSON: values in base64. */
 export function xattrRecord(xattrs: Xattrs): Readonly<Record<string, string>> {
   return Object.fromEntries([...xattrs].map(([name, value]) => [name, Buffer.from(value).toString('base64')]));
 }
@@ -32,7 +32,10 @@ export function xattrsOfRecord(record: Readonly<Record<string, string>>): Xattrs
   return xattrsOf(Object.entries(record).map(([name, value]) => [name, Buffer.from(value, 'base64')]));
 }
 
-/** The bytes of a value as setfattr(1) takes it: "0x" and hexadecimal digits, "0s" and base64, or text. */
+/**
+ * Returns the bytes of a value in the form of setfattr(1): "0x" and hexadecimal digits, "0s" and base64, or
+ * text.
+ */
 export function xattrValue(text: string): Buffer {
   if (/^0x(?:[0-9a-f]{2})*$/i.test(text)) return Buffer.from(text.slice(2), 'hex');
   if (/^0s[a-z0-9+/]*={0,2}$/i.test(text)) return Buffer.from(text.slice(2), 'base64');
@@ -51,15 +54,15 @@ export function badXattrName(name: string): string | undefined {
 }
 
 /**
- * The extended attributes and the inode of an entry for digests. The list is empty for an entry that has
- * neither.
+ * Returns the extended attributes and the inode of an entry for digests. The list is empty for an entry
+ * without them.
  */
 export function describedExtras({ xattrs, inode }: { readonly xattrs?: Xattrs; readonly inode?: string }): readonly Json[] {
   return xattrs?.size || inode !== undefined ? [{ xattrs: xattrRecord(xattrs ?? new Map()), inode: inode ?? null }] : [];
 }
 
 /**
- * Throws a Failure that names the first path whose extended attributes a format cannot hold. `format`: "a
+ * Throws a Failure that names the first path whose extended attributes a format cannot store. `format`: "a
  * FAT".
  */
 export function refuseXattrs({ entries }: { readonly entries: ReadonlyMap<string, { readonly xattrs?: Xattrs }> }, format: string): void {
@@ -74,7 +77,7 @@ export function refuseXattrs({ entries }: { readonly entries: ReadonlyMap<string
 
 export const capabilityXattr = 'security.capability';
 
-/** By the number of their bit. */
+/** Indexed by the number of their bit. */
 const capabilityNames =
   `chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service net_broadcast net_admin
   net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config
@@ -83,14 +86,14 @@ const capabilityNames =
     .map((name) => `cap_${name}`);
 
 /**
- * The revision is the highest byte of the first word, and the lowest bit says that permitted capabilities are
+ * The revision is the highest byte of the first word. Its lowest bit means that permitted capabilities are
  * effective.
  */
 const revision = { 2: 0x0200_0000, 3: 0x0300_0000 } as const;
 const revisionBits = 0xff00_0000;
 const effectiveBit = 1;
 /**
- * Bytes: the first word, then permitted and inheritable capabilities 0 to 31, then 32 to 63; revision 3 also
+ * Bytes: the first word, then permitted and inheritable capabilities 0 to 31, then 32 to 63. Revision 3 also
  * has the number of a user.
  */
 const capabilityBytes = { [revision[2]]: 20, [revision[3]]: 24 } as const;
@@ -104,7 +107,7 @@ export function capabilityValue(wanted: readonly string[]): Buffer {
   for (const name of wanted) {
     const bit = capabilityNames.indexOf(name);
     if (bit < 0)
-      throw cannot(`give a file the capability "${name}"`, 'there is none of that name', {
+      throw cannot(`give a file the capability "${name}"`, 'it does not exist', {
         hint: `the names are ${capabilityNames.join(', ')}`,
       });
     permitted |= 1n << BigInt(bit);
@@ -116,7 +119,7 @@ export function capabilityValue(wanted: readonly string[]): Buffer {
   return value;
 }
 
-/** Returns the value as getcap(8) shows it, "cap_net_raw=ep"; undefined for a value of another form. */
+/** Returns the value in the form of getcap(8), "cap_net_raw=ep", or undefined for a value of another form. */
 export function capabilityText(value: Uint8Array): string | undefined {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (bytes.length < 4) return undefined;

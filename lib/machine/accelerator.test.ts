@@ -20,7 +20,7 @@ test.after.each(async () => {
   await rm(root, { recursive: true });
 });
 
-/** A puppet QEMU that notes that it was called, says something and ends. */
+/** A fake QEMU that records the call, prints a text and ends. */
 async function puppet(says: string, status: number): Promise<string> {
   const path = join(root, 'qemu-system-x86_64');
   await writeFile(path, `#!/bin/sh\necho called >> ${root}/calls\necho "qemu-system-x86_64: ${says}" >&2\nexit ${status}\n`);

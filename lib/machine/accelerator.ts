@@ -1,6 +1,6 @@
-// KVM or TCG: found out by running a few guest instructions, because /dev/kvm may exist and not work (nested, filtered or stripped
-// hosts assert at start, hang, or fail in the first mode switch). The answer is remembered until QEMU, /dev/kvm, the permission for it
-// or the boot changes.
+// Chooses KVM or TCG by running a few guest instructions, because /dev/kvm may exist and not work (nested,
+// filtered or stripped hosts assert at start, hang, or fail in the first mode switch). The result is memoized
+// until QEMU, /dev/kvm, the permission for it or the boot changes.
 import { access, constants, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, lastOf } from '../core/errors.ts';
@@ -23,7 +23,10 @@ const probeTimeoutMs = 5000;
 /** isa-debug-exit ends QEMU with (value << 1) | 1. */
 const debugExit = { port: 0xf4, value: 0x10, status: 0x21 } as const;
 
-/** The accelerator to use. Asking for KVM where it does not work is a Failure (host) that says what happened. */
+/**
+ * Returns the accelerator to use. If the user asked for KVM and it does not work, that is a Failure (host)
+ * with the reason.
+ */
 export async function accelerator(choice: AcceleratorChoice, host: ProbeHost, context: Context): Promise<Accelerator> {
   if (choice === 'tcg') return 'tcg';
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
@@ -45,7 +48,7 @@ async function mayOpen(path: string): Promise<boolean> {
   );
 }
 
-/** Runs the probe program under an accelerator; gives what went wrong, or undefined. */
+/** Runs the probe program under an accelerator. Returns the reason of a failure, or undefined. */
 export async function probe(kind: Accelerator, host: ProbeHost, { signal }: Pick<Context, 'signal'>): Promise<string | undefined> {
   const directory = await runDirectory(host.tempRoot);
   try {
@@ -63,10 +66,13 @@ export async function probe(kind: Accelerator, host: ProbeHost, { signal }: Pick
   }
 }
 
-/** Hexadecimal digits of one byte. */
+/** Returns the hexadecimal digits of one byte. */
 const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 
-/** The probe's code and tables: where each begins, and its bytes in hexadecimal digits, an instruction a line. Encodings: Intel SDM volume 2. */
+/**
+ * The probe's code and tables: the offset of each part, and its bytes in hexadecimal digits, one instruction
+ * per line. Encodings: Intel SDM volume 2.
+ */
 const probeParts: readonly (readonly [at: number, ...bytes: string[]])[] = [
   [
     0xff00, // in real mode
@@ -94,8 +100,9 @@ const probeParts: readonly (readonly [at: number, ...bytes: string[]])[] = [
 ];
 
 /**
- * A 64 KiB firmware image that goes from the reset vector to 32-bit protected mode, fills 4 KiB of memory, asks CPUID, reads the
- * memory back and ends the machine by isa-debug-exit; it halts when a step went wrong.
+ * Returns a 64 KiB firmware image that goes from the reset vector to 32-bit protected mode, fills 4 KiB of
+ * memory, executes CPUID, reads the memory back and ends the machine by isa-debug-exit. It halts if a step
+ * failed.
  */
 export function probeFirmware(): Uint8Array {
   const image = new Uint8Array(0x10000);

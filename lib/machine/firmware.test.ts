@@ -54,13 +54,13 @@ test('code without its variables is passed over', async () => {
   assert.is((await uefiFlash(qemu, root)).code, join(root, 'usr/share/OVMF/OVMF_CODE.fd'));
 });
 
-test("Fedora's qcow2 firmware is told apart", async () => {
+test("Fedora's qcow2 firmware is recognized", async () => {
   await put('usr/share/edk2/ovmf/OVMF_CODE_4M.qcow2');
   await put('usr/share/edk2/ovmf/OVMF_VARS_4M.qcow2');
   assert.is((await uefiFlash(qemu, root)).format, 'qcow2');
 });
 
-test('the firmware beside QEMU is found through a link, as in a Nix profile', async () => {
+test('the firmware in the folder of QEMU is found through a link, as in a Nix profile', async () => {
   await put('nix/store/qemu/share/qemu/edk2-x86_64-code.fd');
   await put('nix/store/qemu/share/qemu/edk2-i386-vars.fd');
   await symlink(qemu, join(root, 'qemu'));

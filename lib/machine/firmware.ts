@@ -1,5 +1,5 @@
-// UEFI firmware for a machine (EDK II's OVMF): where distributions put its two files, and which variables go with which code.
-// Copies nothing and starts nothing.
+// UEFI firmware for a machine (EDK II's OVMF): where distributions install its two files, and which variables
+// belong to which code. Copies nothing and starts nothing.
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cannot } from '../core/errors.ts';
@@ -13,7 +13,10 @@ interface Pair {
   readonly format: Flash['format'];
 }
 
-/** Firmware without secure boot, the 4 MiB build before the 2 MiB one: newer distributions have only that. */
+/**
+ * Firmware without secure boot. The 4 MiB build is before the 2 MiB one, because newer distributions have
+ * only that.
+ */
 const pairs: readonly Pair[] = [
   { from: 'Debian', code: 'usr/share/OVMF/OVMF_CODE_4M.fd', variables: 'usr/share/OVMF/OVMF_VARS_4M.fd', format: 'raw' },
   { from: 'Debian', code: 'usr/share/OVMF/OVMF_CODE.fd', variables: 'usr/share/OVMF/OVMF_VARS.fd', format: 'raw' },
@@ -24,12 +27,15 @@ const pairs: readonly Pair[] = [
   { from: 'openSUSE', code: 'usr/share/qemu/ovmf-x86_64-4m-code.bin', variables: 'usr/share/qemu/ovmf-x86_64-4m-vars.bin', format: 'raw' },
 ];
 
-/** QEMU brings EDK II builds of its own; on Nix and in a home-made prefix they are the only ones. Its 32-bit variables fit its 64-bit code. */
+/**
+ * QEMU contains its own EDK II builds. On Nix and in a prefix that the user built, they are the only ones.
+ * Its 32-bit variables fit its 64-bit code.
+ */
 const besideQemu: Pair = { from: 'QEMU', code: 'share/qemu/edk2-x86_64-code.fd', variables: 'share/qemu/edk2-i386-vars.fd', format: 'raw' };
 
 /**
- * The firmware of this host: code, and the pristine variables to be copied. `root` is the folder that distributions' paths are
- * under ("/"). A Failure (host) when there is none.
+ * Returns the firmware of this host: code, and the original variables, of which runs use copies. `root` is
+ * the folder that distributions' paths are under ("/"). Missing firmware is a Failure (host).
  */
 export async function uefiFlash(qemu: string, root = '/'): Promise<Flash> {
   const prefix = dirname(dirname(await realpath(qemu)));
@@ -43,7 +49,7 @@ export async function uefiFlash(qemu: string, root = '/'): Promise<Flash> {
   });
 }
 
-/** EDK II for Cloud Hypervisor: where its packages put it. */
+/** Paths of EDK II for Cloud Hypervisor in its packages. */
 const cloudHypervisorPlaces = [
   'usr/share/cloud-hypervisor/CLOUDHV.fd',
   'usr/share/cloud-hypervisor/CLOUDHV_EFI.fd',
@@ -51,7 +57,7 @@ const cloudHypervisorPlaces = [
   'usr/lib/cloud-hypervisor/CLOUDHV.fd',
 ];
 
-/** A Failure (host) when there is none. */
+/** Returns the path of the firmware. Missing firmware is a Failure (host). */
 export async function cloudHypervisorFirmware(root = '/'): Promise<string> {
   for (const place of cloudHypervisorPlaces) if (await isFile(join(root, place))) return join(root, place);
   throw cannot('find firmware for Cloud Hypervisor', `there is no CLOUDHV.fd in ${cloudHypervisorPlaces.length} known places`, {

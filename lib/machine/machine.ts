@@ -1,5 +1,5 @@
-// What a machine is, as data (firmware, memory, processors, disks), and what can be done to one that runs. Knows neither the program that runs it
-// (qemu/) nor what it boots or says.
+// A machine as data (firmware, memory, processors, disks), and the operations on a running one. This module
+// knows neither the program that runs the machine (qemu/) nor the system in it.
 import type { Socket } from 'node:net';
 
 export type Firmware = 'uefi' | 'bios';
@@ -9,66 +9,69 @@ export type AcceleratorChoice = Accelerator | 'auto';
 /** The program that runs the machine. */
 export type Monitor = 'qemu' | 'cloud-hypervisor';
 
-/** The machine that a system wants: a part of its page. */
+/** The machine of a system: a part of its page. */
 export interface MachineDescription {
   readonly firmware: Firmware;
   readonly memoryBytes: number;
   readonly cpus: number;
-  /** Room for processors that are plugged in while the machine runs; without it there is none. */
+  /** Greatest number of processors if some can be added while the machine runs. Absent: none can be added. */
   readonly maxCpus?: number;
-  /** What QEMU emulates: a PC with PCI Express, or a small machine without firmware for a kernel that is started directly. Default: q35. */
+  /**
+   * The machine that QEMU emulates: a PC with PCI Express, or a small machine without firmware for a kernel
+   * that is started directly. Default: q35.
+   */
   readonly board?: 'q35' | 'microvm';
   /** How the system's image is attached. `initrd`: it is the initramfs of the kernel, and there is no disk. */
   readonly imageInterface: DiskInterface | 'initrd';
-  /** A second disk, which the guest may write: for systems that install another one. */
+  /** A second disk, which the guest may write, for systems that install another one. */
   readonly targetDisk?: TargetDisk;
   /** A kernel that is started without firmware and boot loader. */
   readonly kernel?: DirectKernel;
-  /** Without it the machine has no network. */
+  /** Absent: the machine has no network. */
   readonly network?: Network;
-  /** The device that the console is: a UART (ttyS0 of a Linux), or a virtio console (hvc0). Default: the UART. */
+  /** The console device: a UART (ttyS0 in Linux), or a virtio console (hvc0). Default: the UART. */
   readonly console?: 'uart' | 'virtio';
-  /** A text or graphics screen; without it there is none. A failed boot leaves a picture of it. */
+  /** A text or graphics screen. Absent: no screen. A failed boot saves a screenshot of it. */
   readonly display?: Display;
-  /** Folders of the host that the guest sees. */
+  /** Folders of the host that are shared with the guest. */
   readonly shares?: readonly SharedFolder[];
-  /** How the folders are attached; without it virtio-fs where the host can, else 9P. */
+  /** How the folders are attached. Absent: virtio-fs if the host supports it, otherwise 9P. */
   readonly shareDriver?: ShareDriver;
-  /** QEMU's server for gdb on the host's loopback. `wait`: the processors start when gdb lets them. */
+  /** QEMU's gdb server on the host's loopback interface. `wait`: the processors start when gdb starts them. */
   readonly gdb?: { readonly port: number; readonly wait: boolean };
   /**
-   * The guest may end the machine with a status of its own by writing it to port 0xf4 (QEMU's isa-debug-exit): this one says that it booted,
-   * every other one that it did not.
+   * The guest may end the machine by writing a status to port 0xf4 (QEMU's isa-debug-exit). This status means
+   * that it booted, and every other one that it did not.
    */
   readonly debugExit?: { readonly success: number };
   /**
-   * Whether a run on a terminal uses Cloud Hypervisor where that is installed and KVM works. Without it QEMU
-   * runs the machine.
+   * Whether a run on a terminal uses Cloud Hypervisor if that is installed and KVM works. Absent: QEMU runs
+   * the machine.
    */
   readonly prefersCloudHypervisor?: true;
   /**
-   * Words for QEMU in place of firmware, memory, processors, network and console of this description. Disks, the kernel, gdb's server and the control
-   * sockets are added to it.
+   * Arguments for QEMU that replace firmware, memory, processors, network and console of this description.
+   * Disks, the kernel, gdb's server and the control sockets are added to them.
    */
   readonly written?: WrittenArguments;
-  /** A reset starts the machine over; without it, it ends the machine, so that a boot loop is seen. */
+  /** A reset restarts the machine. Absent: a reset ends the machine, so that a boot loop is detected. */
   readonly resets?: true;
-  /** Further words for the machine monitor, at the end of its command line. */
+  /** Further arguments of the machine monitor, at the end of its command line. */
   readonly extraArguments?: readonly string[];
 }
 
-/** Words for QEMU that a user or a program wrote, in place of those of a machine's description. */
+/** Arguments for QEMU that a user or a program wrote. They replace those of a machine's description. */
 export interface WrittenArguments {
-  /** A name, or a path, which is relative to the folder. Default: qemu-system-x86_64. */
+  /** A name, or a path relative to the folder. Default: qemu-system-x86_64. */
   readonly program?: string;
   readonly words: readonly string[];
-  /** Absolute: QEMU runs in it, so that relative paths in the words hold. */
+  /** Absolute path of the folder in which QEMU runs, so that relative paths in the arguments work. */
   readonly folder: string;
 }
 
-/** What shows the screen of a machine. */
+/** How the screen of a machine is displayed. */
 export type Display =
-  /** Nothing: the screen is only read by screen dumps. */
+  /** Not displayed: the screen is only read by screenshots. */
   | { readonly kind: 'hidden' }
   /** A window on the desktop of the host. */
   | { readonly kind: 'window'; readonly toolkit: WindowToolkit }
@@ -98,9 +101,12 @@ export interface DirectKernel {
 }
 
 export type Network =
-  /** Behind the monitor's own NAT, which needs no rights. `forwards`: ports of this host's loopback that lead into the guest. */
+  /**
+   * NAT of the monitor, which needs no permissions. `forwards`: ports of the host's loopback interface that
+   * lead to the guest.
+   */
   | { readonly kind: 'user'; readonly forwards: readonly Forward[] }
-  /** A TAP device that exists (lib/machine/network.ts makes one). */
+  /** An existing TAP device (lib/machine/network.ts creates one). */
   | { readonly kind: 'tap'; readonly device: string };
 
 export interface Forward {
@@ -108,26 +114,32 @@ export interface Forward {
   readonly guestPort: number;
 }
 
-/** A virtio disk that keeps what the guest writes. */
+/** A virtio disk that the guest can write permanently. */
 export interface TargetDisk {
-  /** The size of an empty one. */
+  /** Size of a new, empty disk in bytes. */
   readonly sizeBytes: number;
-  /** Absolute; an empty file is made if it does not exist. Without it the disk is empty and ends with the machine. */
+  /**
+   * Absolute path. An empty file is created if it does not exist. Absent: the disk is empty and is removed
+   * with the machine.
+   */
   readonly path?: string;
 }
 
-/** A disk of a machine: an image that is never changed, because writes go to a temporary overlay, unless it says otherwise. */
+/**
+ * A disk of a machine. The image is not changed unless `keepsWrites` is set, because writes go to a temporary
+ * overlay.
+ */
 export interface Disk {
   readonly path: string;
   readonly interface: DiskInterface;
-  /** What the guest writes is written to the file. */
+  /** Writes of the guest go to the file. */
   readonly keepsWrites?: true;
-  /** Raw, except that of a snapshot. */
+  /** Raw, except for the disk of a snapshot. */
   readonly format?: 'raw' | 'qcow2';
 }
 
 export interface MachineInfo {
-  /** In the monitor's words: "running", "paused". */
+  /** The monitor's own word: "running", "paused". */
   readonly state: string;
   readonly cpus: number;
   readonly memoryBytes: number;
@@ -141,30 +153,33 @@ export interface MachineSize {
 export type PictureFormat = 'ppm' | 'png';
 
 /**
- * What can be done to a machine that runs, whatever program runs it: the verbs of `tasks/vm.ts`. Every verb fails with a Failure in the monitor's own
- * words.
+ * The operations on a running machine, which are the verbs of `tasks/vm.ts`. They are the same for each
+ * program that runs machines. Every verb fails with a Failure that has the monitor's message.
  */
 export interface MachineControl {
   info(): Promise<MachineInfo>;
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Asks for another size; the guest has to play along. */
+  /** Requests another size. The guest has to cooperate. */
   resize(size: MachineSize): Promise<void>;
-  /** Writes the machine's state, and what its disks differ by, into a folder that exists; then goes on as it was. */
+  /**
+   * Writes the machine's state and the changes of its disks to an existing folder. Then the machine continues
+   * in its previous state.
+   */
   snapshot(folder: string): Promise<void>;
-  /** Writes a picture of the screen to an absolute path. */
+  /** Writes a screenshot to an absolute path. */
   screenshot(file: string, format: PictureFormat): Promise<void>;
   /** Presses the power button. */
   shutdown(): Promise<void>;
   close(): void;
 }
 
-/** How a machine ended. */
+/** The end of a machine. */
 export interface MachineEnd {
-  /** null when a signal ended QEMU. */
+  /** Null if a signal ended QEMU. */
   readonly exitCode: number | null;
   readonly killedBy: NodeJS.Signals | null;
-  /** What QEMU itself said; never a part of the console. */
+  /** Messages of QEMU itself. They are never part of the console. */
   readonly hostLines: readonly string[];
 }
 
@@ -172,22 +187,25 @@ export interface MachineEnd {
 export interface RunningMachine {
   readonly pid: number;
   readonly accelerator: Accelerator;
-  /** COM1, both directions, bytes as they are. */
+  /** COM1, both directions, unchanged bytes. */
   readonly serial: Socket;
-  /** A unix socket at which others may talk to COM1 as well. It lasts until `release()`. */
+  /** A unix socket at which other clients may use COM1 as well. It exists until `release()`. */
   readonly attachPath: string;
-  /** Only QEMU tells of a failed machine. */
+  /** Only QEMU has these operations for a failed machine. */
   readonly control: QemuControl | undefined;
   /** Resolves when QEMU has ended and every byte of the console has been read. Never rejects. */
   readonly ended: Promise<MachineEnd>;
-  /** Nobody will attach any more: the files of the run are removed while it goes on, so that not even SIGKILL leaves any. */
+  /**
+   * Removes the run directory while the machine keeps running, so that even SIGKILL leaves no files. No
+   * client can attach afterwards.
+   */
   release(): Promise<void>;
   /** Ends QEMU if it runs, waits for its end and removes all files. */
   stop(): Promise<MachineEnd>;
 }
 
-/** What else QEMU does for one that failed. */
+/** Additional operations of QEMU, for failed machines. */
 export interface QemuControl extends MachineControl {
-  /** The registers of every processor, as QEMU prints them. */
+  /** Returns the registers of every processor, as QEMU prints them. */
   registers(): Promise<string>;
 }

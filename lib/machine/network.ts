@@ -1,23 +1,26 @@
-// A network for machines that are reached by an address of their own: a TAP device with NAT, as commands of iproute2 and nftables (or iptables).
-// Pure: it gives the steps, lib/cli/tasks/net-task.ts takes them.
+// A network for machines that have their own address: a TAP device with NAT, as commands of iproute2 and
+// nftables (or iptables). Pure: it returns the steps, and lib/cli/tasks/net-task.ts runs them.
 
 export interface TapNetwork {
   /** The TAP device. */
   readonly device: string;
   /** The host's address in the network, with its prefix length: "10.77.0.1/24". */
   readonly address: string;
-  /** Who may attach a machine to it without being root. */
+  /** The user who may attach a machine to it without being root. */
   readonly user: string;
 }
 
-/** A command, or a file that is written. `unless`: a command whose success says that there is nothing to do. `mayFail`: what it removes may not be there. */
+/**
+ * A command, or a file that is written. `unless`: if this command succeeds, there is nothing to do.
+ * `mayFail`: the thing that the command removes may be absent.
+ */
 export type NetworkStep =
   | { readonly file: string; readonly content: string }
   | { readonly argv: readonly string[]; readonly stdin?: string; readonly unless?: readonly string[]; readonly mayFail?: true };
 
 export type Firewall = 'nft' | 'iptables';
 
-/** Each step may be taken again without harm. */
+/** Returns the steps that create the network. Each step may be repeated. */
 export function networkUp({ device, address, user }: TapNetwork, firewall: Firewall): readonly NetworkStep[] {
   return [
     {
@@ -31,7 +34,10 @@ export function networkUp({ device, address, user }: TapNetwork, firewall: Firew
   ];
 }
 
-/** Forwarding stays as it is: something else may need it by now. */
+/**
+ * Returns the steps that remove the network. Forwarding stays enabled, because other programs may need it by
+ * now.
+ */
 export function networkDown({ device, address }: TapNetwork, firewall: Firewall): readonly NetworkStep[] {
   const rules: readonly NetworkStep[] =
     firewall === 'nft'
@@ -40,7 +46,7 @@ export function networkDown({ device, address }: TapNetwork, firewall: Firewall)
   return [...rules, { argv: ['ip', 'link', 'delete', 'dev', device], mayFail: true }];
 }
 
-/** The step as a person would type it. */
+/** Returns the step as a shell command. */
 export function stepLine(step: NetworkStep): string {
   if ('file' in step) return `echo ${step.content.trim()} >${step.file}`;
   const { argv, stdin, unless } = step;
@@ -53,7 +59,7 @@ function tableOf(device: string): string {
   return `bloomery_${device.replaceAll(/[^a-zA-Z0-9]/g, '_')}`;
 }
 
-/** A table of our own, made anew in one transaction: nobody else's rules are touched. */
+/** Creates a separate table in one transaction. Other rules are not changed. */
 function nftUp(device: string, address: string): NetworkStep {
   const table = `table ip ${tableOf(device)}`;
   const lines = [
@@ -90,7 +96,7 @@ function iptablesUp(rule: IptablesRule): NetworkStep {
   return { argv: ['iptables', ...iptablesWords('-A', rule)], unless: ['iptables', ...iptablesWords('-C', rule)] };
 }
 
-/** "10.77.0.1/24" is in 10.77.0.0/24. */
+/** Returns the network of an address: "10.77.0.1/24" is in 10.77.0.0/24. */
 export function networkOf(address: string): string {
   const [host = '', length = '32'] = address.split('/');
   const bits = host.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);

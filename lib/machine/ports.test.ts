@@ -44,7 +44,7 @@ test('the ports of a machine are those of gdb, of VNC, and the ones that lead in
 test('a port that another program uses is a failure that names the port and the flag', async () => {
   const { port, server } = await occupied();
   try {
-    const sentence = `69 Cannot listen at 127.0.0.1:${port} for gdb: another program uses that port | --gdb PORT takes another port`;
+    const sentence = `69 Cannot listen at 127.0.0.1:${port} for gdb: another program uses that port | --gdb PORT selects another port`;
     assert.is(await failure({ ...base, gdb: { port, wait: false } }), sentence);
   } finally {
     server.close();

@@ -1,5 +1,5 @@
-// TCP ports of this host at which a machine's monitor is to listen: checked before the monitor starts, whose
-// own words about an occupied port do not say which flag to change.
+// TCP ports of this host for the servers of a machine's monitor. They are checked before the monitor starts,
+// because its own message about an occupied port does not name the flag to change.
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { cannot, errnoOf } from '../core/errors.ts';
@@ -13,22 +13,22 @@ interface WantedPort {
   readonly hint: string;
 }
 
-/** The ports that QEMU will listen at. */
+/** Returns the ports on which QEMU will listen. */
 export function portsOf({ display, gdb, network }: MachineDescription): readonly WantedPort[] {
   const [loopback, forwards] = ['127.0.0.1', network?.kind === 'user' ? network.forwards : []];
   return [
-    ...(gdb ? [{ host: loopback, port: gdb.port, purpose: 'gdb', hint: '--gdb PORT takes another port' }] : []),
+    ...(gdb ? [{ host: loopback, port: gdb.port, purpose: 'gdb', hint: '--gdb PORT selects another port' }] : []),
     ...(display?.kind === 'vnc'
-      ? [{ host: display.host, port: firstVncPort + display.number, purpose: 'VNC', hint: '--vnc N takes port 5900 + N' }]
+      ? [{ host: display.host, port: firstVncPort + display.number, purpose: 'VNC', hint: '--vnc N uses port 5900 + N' }]
       : []),
     ...forwards.map(({ hostPort }) => ({
       ...{ host: loopback, port: hostPort, purpose: 'the guest' },
-      hint: '--forward HOST:GUEST takes another port',
+      hint: '--forward HOST:GUEST selects another port',
     })),
   ];
 }
 
-/** Fails (host) when one of the ports cannot be used. */
+/** Throws a Failure (host) if one of the ports cannot be used. */
 export async function checkPorts(machine: MachineDescription): Promise<void> {
   for (const { host, port, purpose, hint } of portsOf(machine)) {
     const code = await refusal(host, port);
@@ -37,7 +37,7 @@ export async function checkPorts(machine: MachineDescription): Promise<void> {
   }
 }
 
-/** Returns the first port of `count` from `first` on that is free; undefined when there is none. */
+/** Returns the first free port of `count` ports from `first` on, or undefined if all are in use. */
 export async function freePort(host: string, first: number, count: number): Promise<number | undefined> {
   for (let port = first; port < first + count; port++) if ((await refusal(host, port)) === undefined) return port;
   return undefined;
@@ -50,7 +50,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no such host name',
 };
 
-/** Why nothing can listen there, as an error code. */
+/** Returns the error code if the port cannot be used, otherwise undefined. */
 async function refusal(host: string, port: number): Promise<string | undefined> {
   const server = createServer();
   try {

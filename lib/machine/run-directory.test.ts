@@ -24,7 +24,7 @@ test('a run directory is ours alone and says whose it is', async () => {
   assert.equal(await readdir(root), []);
 });
 
-test('what a killed run left is swept away by the next; the living and strangers are left alone', async () => {
+test('the next run removes the directory of a killed run, but not those of running processes or of other programs', async () => {
   const { stdout } = await run(['sh', '-c', 'echo $$'], { cwd: root, env: {} });
   const dead = `bloomery-machine-${stdout.trim()}-abcdef`;
   const kept = [`bloomery-machine-${process.ppid}-abcdef`, 'bloomery-machine-notes', 'other'];
@@ -41,7 +41,7 @@ test('a temporary folder with a name too long for a socket is not used', async (
   await removeRunDirectory(path);
 });
 
-test('a record is one of a machine, and another text is none', () => {
+test('a record of a machine is read, and any other text is ignored', () => {
   const record = { monitor: 'qemu', pid: 1, image: null, accelerator: 'tcg', machine: {} };
   assert.equal(parseRecord(JSON.stringify(record)), record);
   for (const text of ['', '[]', 'null', JSON.stringify({ ...record, pid: '1' }), JSON.stringify({ ...record, monitor: 'vmm' })]) {

@@ -1,5 +1,6 @@
-// The private directory of one run of a machine: its socket and its firmware variables. It is removed when the run ends, and a
-// killed run's is removed by the next run. Knows nothing of what lies in it.
+// The private directory of one run of a machine, with its socket and its firmware variables. It is removed
+// when the run ends. The directory of a killed run is removed by the next run. This module does not know the
+// files in it.
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannotBecause, errnoOf } from '../core/errors.ts';
@@ -7,29 +8,38 @@ import type { Accelerator, MachineDescription, Monitor } from './machine.ts';
 
 const prefix = 'bloomery-machine-';
 
-/** A unix socket's path may have 107 bytes (sun_path of unix(7)); a temporary folder with a longer name cannot hold one. */
+/**
+ * Longest path of the folder for temporary files, in bytes. A unix socket's path may have 107 bytes (sun_path
+ * of unix(7)).
+ */
 const longestRoot = 60;
 
-/** What other processes are told of a running machine: the file `machine.json` of its directory. */
+/** Data about a running machine for other processes: the file `machine.json` of its directory. */
 export interface MachineRecord {
   readonly monitor: Monitor;
   readonly pid: number;
-  /** The first disk; null where it has none. */
+  /** The first disk. Null for a machine without disks. */
   readonly image: string | null;
   readonly accelerator: Accelerator;
   readonly machine: MachineDescription;
 }
 
-/** A machine that runs, and where the sockets are that it is controlled by. */
+/** A running machine, and the sockets that control it. */
 export interface RunningRecord extends MachineRecord {
   readonly directory: string;
 }
 
-/** Names in the directory: the socket at which a monitor takes orders (QMP, or Cloud Hypervisor's HTTP). */
+/**
+ * Names in the directory. The monitor listens for commands (QMP, or Cloud Hypervisor's HTTP) on the socket of
+ * this name.
+ */
 export const controlName = 'control';
 const recordName = 'machine.json';
 
-/** Makes the directory `<root>/bloomery-machine-<our pid>-XXXXXX`, readable by us alone, after sweeping away what dead runs left. */
+/**
+ * Creates the directory `<root>/bloomery-machine-<process number>-XXXXXX`, readable only by the user, after
+ * it removed those of dead runs.
+ */
 export async function runDirectory(root: string): Promise<string> {
   const usable = usableRoot(root);
   try {
@@ -50,7 +60,10 @@ export async function writeRecord(directory: string, record: MachineRecord): Pro
   await rename(partial, join(directory, recordName));
 }
 
-/** Returns the record of a machine; undefined for another text. Of the machine's description only that it is a table is checked. */
+/**
+ * Returns the record of a machine, or undefined for another text. The machine's description is only checked
+ * to be a table.
+ */
 export function parseRecord(text: string): MachineRecord | undefined {
   let value: unknown;
   try {
@@ -70,14 +83,15 @@ function isRecord(value: unknown): value is MachineRecord {
   return isKnown && isImage && Number.isSafeInteger(fields.get('pid')) && typeof machine === 'object' && machine !== null;
 }
 
-/** The machines that run now and can be reached, in no order; another user's cannot. */
+/** Returns the running machines that can be reached, in no order. Those of another user cannot. */
 export async function runningMachines(root: string): Promise<readonly RunningRecord[]> {
   const folder = usableRoot(root);
   const names = (await readdir(folder)).filter((name) => name.startsWith(prefix));
   const records = await Promise.all(
     names.map(async (name) => {
       const directory = join(folder, name);
-      const text = await readFile(join(directory, recordName), 'utf8').catch(() => undefined); // it has just begun, or is not ours
+      // the machine has just started, or belongs to another user
+      const text = await readFile(join(directory, recordName), 'utf8').catch(() => undefined);
       const record = text === undefined ? undefined : parseRecord(text);
       return record && { ...record, directory };
     }),
@@ -89,7 +103,7 @@ export async function removeRunDirectory(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
-/** Removes the directories of runs whose process is gone. One that is not ours to remove is left. */
+/** Removes the directories of runs whose process is gone. A directory that cannot be removed is left. */
 export async function sweep(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     const pid = new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1];

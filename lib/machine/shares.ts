@@ -1,5 +1,5 @@
-// Serves the shared folders of a machine: one virtiofsd for each folder, or none where QEMU itself serves
-// them over 9P.
+// Serves the shared folders of a machine: one virtiofsd for each folder, or none if QEMU itself serves them
+// over 9P.
 import { access, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +17,7 @@ export interface AttachedShare extends SharedFolder {
 
 export interface ServedShares {
   readonly shares: readonly AttachedShare[];
-  /** Ends the daemons. One whose machine has ended has ended too. */
+  /** Ends the daemons. A daemon whose machine has ended has ended too. */
   stop(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function findVirtiofsd(path: string, signal: AbortSignal, root = '/
   return undefined;
 }
 
-/** All words for a daemon, the program first. Options as in virtiofsd's README, version 1.13. */
+/** Returns the command line of a daemon, the program first. Options as in virtiofsd's README, version 1.13. */
 export function virtiofsdCommand(program: string, { path, readOnly }: SharedFolder, socket: string): readonly string[] {
   return [program, `--socket-path=${socket}`, `--shared-dir=${path}`, ...(readOnly ? ['--readonly'] : [])];
 }
@@ -100,8 +100,8 @@ async function exists(path: string): Promise<boolean> {
 
 /**
  * Returns the path of virtiofsd if it is to serve the shared folders of the machine, and undefined if QEMU
- * serves them over 9P or there are none. Without a wish, QEMU serves folders that are read-only: older
- * versions of virtiofsd cannot. Reports how a Linux mounts each.
+ * serves them over 9P or nothing is shared. By default QEMU serves read-only folders, because older versions of
+ * virtiofsd cannot. Reports how a Linux guest mounts each.
  */
 export async function shareServer(
   monitor: Monitor,
@@ -123,7 +123,7 @@ export async function shareServer(
   return program;
 }
 
-/** "The folder ... is shared with the tag ...": the command is that of a guest which runs Linux. */
+/** Returns "The folder ... is shared with the tag ...". The command is for a guest that runs Linux. */
 export function mountWords({ path, tag, readOnly }: SharedFolder, driver: ShareDriver): string {
   const rights = readOnly ? 'ro' : 'rw';
   const options = driver === '9p' ? `9p -o trans=virtio,version=9p2000.L,${rights}` : `virtiofs -o ${rights}`;

@@ -1,5 +1,6 @@
-// The program around a kernel that is a library, as `cargo osdk build` generates it: a crate with an entry for panics, a linker script, and the flags that
-// the kernel is compiled with (source: facts of OSDK of 2026; the texts are our own). A file that has the right text already is not written again.
+// Generates the program around a kernel that is a library, as `cargo osdk build` does: a crate with an entry
+// for panics, a linker script, and the compiler flags of the kernel (source: OSDK of 2026; the texts are
+// original). A file that already has the right text is not written again.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
@@ -10,21 +11,21 @@ import { parseTomlFields } from '../core/fields.ts';
 /** The package of a kernel, in a workspace with the framework. */
 export interface KernelPackage {
   readonly name: string;
-  /** Absolute. */
+  /** Absolute path. */
   readonly folder: string;
   readonly features: readonly string[];
-  /** The folder of the workspace, absolute. */
+  /** Absolute path of the workspace's folder. */
   readonly workspace: string;
 }
 
-/** Which tests the program runs; all without it. */
+/** The tests that the program runs. Without a choice, it runs all tests. */
 export interface TestChoice {
   readonly crate?: string | undefined;
-  /** The end of a path: "tests::a_test". */
+  /** The last part of a test's path: "tests::a_test". */
   readonly name?: string | undefined;
 }
 
-/** The target of kernels on x86-64, which rustc has built in. */
+/** The target of kernels on x86-64, which is built into rustc. */
 export const kernelTriple = 'x86_64-unknown-none';
 
 /** Finds the kernel of a checkout: the package in its folder "kernel". A folder without one is a Failure. */
@@ -39,14 +40,14 @@ export async function kernelPackage(workspace: string): Promise<KernelPackage> {
   return { name, folder, features: manifest.table('features')?.names() ?? [], workspace };
 }
 
-/** What the generated package is called. */
+/** Returns the name of the generated package. */
 export function baseCrateName({ name }: Pick<KernelPackage, 'name'>): string {
   return `${name}-osdk-bin`;
 }
 
 /**
- * Writes the crate below the target folder of the workspace, and returns its folder. `program`: what the program is called. `test`: it runs tests, which
- * are compiled with the configuration `ktest`.
+ * Writes the crate below the target folder of the workspace and returns its folder. `program` is the name of
+ * the program. `test`: the program runs tests, which are compiled with the configuration `ktest`.
  */
 export async function writeBaseCrate(kernel: KernelPackage, program: string, test?: TestChoice): Promise<string> {
   const lock = await absentAsUndefined(readFile(join(kernel.workspace, 'Cargo.lock'), 'utf8'));
@@ -64,7 +65,10 @@ export async function writeBaseCrate(kernel: KernelPackage, program: string, tes
   return folder;
 }
 
-/** Versions are those of the workspace. Cargo adds the generated package to the copy, so what was copied is kept beside it. */
+/**
+ * Copies the workspace's Cargo.lock, so that versions are the same. Cargo adds the generated package to the
+ * copy, so an unchanged copy is kept next to it.
+ */
 async function copyLock(lock: string | undefined, folder: string): Promise<void> {
   const [own, copied] = [join(folder, 'Cargo.lock'), join(folder, 'Cargo.lock.source')];
   const before = await absentAsUndefined(readFile(copied, 'utf8'));
@@ -73,10 +77,10 @@ async function copyLock(lock: string | undefined, folder: string): Promise<void>
   await writeChanged(copied, lock);
 }
 
-/** Packages of the framework that the program uses itself: by their folders, or by the version in which they were published. */
+/** Packages of the framework that the program itself uses: by their folders, or by their published version. */
 type FrameworkCrates = { readonly folder: string } | { readonly version: string };
 
-/** Undefined where the allocators of the framework cannot be exchanged. */
+/** Returns undefined if the allocators of the framework cannot be replaced. */
 function frameworkCrates(workspace: string, lock: string | undefined): FrameworkCrates | undefined {
   const folder = join(workspace, 'osdk/deps');
   if (existsSync(join(folder, 'frame-allocator/Cargo.toml'))) return { folder };
@@ -112,13 +116,16 @@ async function manifestOf({ name, folder, features, workspace }: KernelPackage, 
     features: Object.fromEntries(
       features.map((feature) => [feature, feature === 'default' ? [`${name}/default`] : [`${name}/${feature}`]]),
     ),
-    // It is no member of the workspace around it.
+    // The crate is not a member of the workspace around it.
     workspace: {},
     ...(typeof profile === 'object' && { profile }),
   });
 }
 
-/** `hasAllocators`: the framework looks for two allocators by their symbols, and the program has those that a kernel without its own gets. */
+/**
+ * Returns the main file. `hasAllocators`: the framework looks for two allocators by their symbols, and the
+ * program contains default ones for a kernel without its own.
+ */
 function mainOf(kernel: string, hasAllocators: boolean, test: TestChoice | undefined): string {
   const parts = [programOf(kernel, hasAllocators), ...(hasAllocators ? [allocators] : []), ...(test ? [testsOf(test, hasAllocators)] : [])];
   return parts.join('\n');
@@ -141,7 +148,7 @@ fn panic(info: &core::panic::PanicInfo) -> ! {
 `;
 }
 
-/** The newer and the older name of the function that says which slot a size fits in. */
+/** The newer and the older name of the function that returns the slot for a size. */
 const allocators = `#[no_mangle]
 #[linkage = "weak"]
 static __GLOBAL_FRAME_ALLOCATOR_REF: &'static dyn ostd::mm::frame::GlobalFrameAllocator = &osdk_frame_allocator::FrameAllocator;
@@ -164,7 +171,10 @@ fn __GLOBAL_HEAP_SLOT_INFO_FROM_LAYOUT(layout: core::alloc::Layout) -> Option<os
 }
 `;
 
-/** The lists by which the runner of tests chooses. A crate's tests are in the runner's own list by the name of the package. */
+/**
+ * Returns the lists from which the test runner chooses. Its own list has a crate's tests under the name of
+ * the package.
+ */
 function testsOf({ crate, name }: TestChoice, hasRunner: boolean): string {
   const list = (word: string | undefined): string => (word === undefined ? 'None' : `Some(&[${JSON.stringify(word)}])`);
   return `${hasRunner ? 'extern crate osdk_test_kernel;\n\n' : ''}#[no_mangle]
@@ -181,9 +191,10 @@ const rustflags = [
 ];
 
 /**
- * The addresses, sections and symbols that the framework expects (source: OSDK's script for x86-64, of 2026). Code of the first processor is at its physical
- * address. That of the others is linked for the first megabyte, where the first processor copies it. Everything else is at the last 2 GiB of addresses. Each
- * kind of content begins with a page of its own, as GRUB wants it.
+ * The addresses, sections and symbols that the framework expects (source: OSDK's script for x86-64, of 2026).
+ * Code of the first processor is at its physical address. Code of the other processors is linked for the
+ * first megabyte, to which the first processor copies it. Everything else is in the last 2 GiB of addresses.
+ * Each kind of content begins on its own page, as GRUB requires.
  */
 const linkerScript = `ENTRY(__multiboot_boot)
 OUTPUT_ARCH(i386:x86-64)

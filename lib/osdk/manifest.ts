@@ -1,6 +1,7 @@
-// OSDK.toml, the description of how a kernel that is written with OSTD is built, booted and run (source: Asterinas' book, "The OSDK manifest", of 2026).
-// A value of the chosen scheme counts before one of the action, and that before one of the file's top. Lists of features and of arguments are joined: those
-// of the top first, then the scheme's, then the action's.
+// OSDK.toml, which describes how a kernel that is written with OSTD is built, booted and run (source:
+// Asterinas' book, "The OSDK manifest", of 2026). A value of the chosen scheme overrides one of the action,
+// and that overrides one of the file's top. Lists of features and of arguments are joined: first those of the
+// top, then the scheme's, then the action's.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
@@ -9,29 +10,29 @@ import type { Fields } from '../core/fields.ts';
 
 export type OsdkAction = 'build' | 'run' | 'test';
 
-/** What an action does with a scheme. */
+/** The settings of an action with a scheme. */
 export interface OsdkSettings {
   readonly features: readonly string[];
   readonly defaultFeatures: boolean;
   /** The profile of cargo. */
   readonly profile: string;
   readonly stripElf: boolean;
-  /** A bzImage has the entry of 32 bits in place of that for EFI. */
+  /** A bzImage has the 32-bit entry point instead of the one for EFI. */
   readonly linuxLegacyBoot: boolean;
-  /** How the payload of a bzImage is compressed. */
+  /** The compression of the payload of a bzImage. */
   readonly encoding: 'raw' | 'gzip' | 'zlib';
   readonly bootMethod: BootMethod;
   readonly kernelArguments: readonly string[];
   readonly initArguments: readonly string[];
-  /** Absolute. */
+  /** Absolute path. */
   readonly initramfs: string | undefined;
   readonly grubProtocol: GrubProtocol;
   readonly grubMenu: boolean;
-  /** A path of grub-mkrescue. */
+  /** Path of grub-mkrescue. */
   readonly grubMkrescue: string | undefined;
   /** The program that runs the machine. */
   readonly qemu: string | undefined;
-  /** Words for it, as the file has them: a shell expands variables and $(...). */
+  /** Arguments for it, as the file contains them: a shell expands variables and $(...). */
   readonly qemuArguments: string | undefined;
   readonly logFile: string | undefined;
 }
@@ -41,20 +42,20 @@ export type ProjectType = (typeof projectTypes)[number];
 export type GrubProtocol = 'multiboot' | 'multiboot2' | 'linux';
 
 export interface OsdkManifest {
-  /** The folder that it is in, absolute. */
+  /** The folder of the file, an absolute path. */
   readonly folder: string;
   readonly projectType: ProjectType | undefined;
   readonly supportedArchs: readonly string[];
   readonly schemes: readonly string[];
-  /** Throws a Failure for a scheme that the file does not have. */
+  /** Returns the settings. Throws a Failure for a scheme that the file does not have. */
   settings(action: OsdkAction, scheme?: string): OsdkSettings;
 }
 
 const projectTypes = ['kernel', 'library', 'module'] as const;
-/** The architecture that is built for here. */
+/** The architecture that is built here. */
 const ourArch = 'x86_64';
 export const bootMethods = ['direct-elf', 'grub-rescue-iso', 'grub-qcow2'] as const;
-/** Names that a newer one has taken the place of. */
+/** Old names of methods, with their new names. */
 export const olderMethods: Readonly<Record<string, BootMethod>> = { 'qemu-direct': 'direct-elf', 'vmm-direct': 'direct-elf' };
 export const grubProtocols = ['multiboot', 'multiboot2', 'linux'] as const;
 const encodings = ['raw', 'gzip', 'zlib'] as const;
@@ -78,7 +79,7 @@ const defaults: OsdkSettings = {
   logFile: undefined,
 };
 
-/** Finds the file of a package: in its folder, or in one above it. */
+/** Finds the file of a package, in its folder or in a parent folder. */
 export function osdkManifestPath(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     const path = join(at, 'OSDK.toml');
@@ -87,7 +88,7 @@ export function osdkManifestPath(folder: string): string | undefined {
   }
 }
 
-/** Reads the file. A field that there is not is a Failure with its path and the nearest one that there is. */
+/** Reads the file. An unknown field is a Failure with its path and the nearest known field. */
 export async function readOsdkManifest(path: string): Promise<OsdkManifest> {
   const document = await readTomlFields(path);
   const folder = dirname(path);
@@ -127,7 +128,7 @@ export async function readOsdkManifest(path: string): Promise<OsdkManifest> {
           },
         );
       }
-      const ofAction = action === 'build' ? 'run' : action; // what is built is what is run
+      const ofAction = action === 'build' ? 'run' : action; // a build creates what is run
       const levels = [top.always, top[ofAction], chosen?.always, chosen?.[ofAction]];
       const single: OsdkSettings = Object.assign({}, defaults, ...levels.map((level) => level ?? {}));
       const inOrder = [top.always, chosen?.always, top[ofAction], chosen?.[ofAction]];
@@ -145,7 +146,7 @@ export async function readOsdkManifest(path: string): Promise<OsdkManifest> {
   };
 }
 
-/** Values of the file's top or of a scheme: for every action, and for one. */
+/** Values of the file's top or of a scheme: for every action, and for single actions. */
 interface Level {
   readonly always: Partial<OsdkSettings>;
   readonly run: Partial<OsdkSettings>;
@@ -187,7 +188,7 @@ function settingsOf(fields: Fields, folder: string): Partial<OsdkSettings> {
   found.qemu = qemu?.text('path');
   found.qemuArguments = qemu?.text('args');
   found.logFile = qemu?.text('log_file');
-  // Daemons for the time of a run, and what a monitor of the machine is for, matter to OSDK alone.
+  // Daemons during a run, and the purpose of a monitor, are used only by OSDK.
   for (const name of ['bootdev_append_options', 'with_monitor', 'daemons']) qemu?.value(name);
   qemu?.done();
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));

@@ -1,4 +1,4 @@
-// The words of [qemu] are those that a shell makes in the folder of the file; a shell that fails is said.
+// The words of [qemu] are those of a shell in the folder of the file. A shell that fails is reported.
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

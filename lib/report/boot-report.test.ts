@@ -1,4 +1,4 @@
-// A judgement as a person reads it.
+// The report of a judgement for users.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Judgement } from '../console/verdict.ts';

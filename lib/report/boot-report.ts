@@ -1,4 +1,4 @@
-// A judgement as a person reads it at the end of a boot test. Knows no machine.
+// The report of a judgement for users, at the end of a boot test. It does not use the machine.
 import { judgementJson, verdictSentence } from '../console/verdict.ts';
 import type { FindingsChange } from '../console/findings.ts';
 import type { Judgement, SeenMilestone } from '../console/verdict.ts';
@@ -8,18 +8,21 @@ import type { Evidence } from '../boot/evidence.ts';
 import type { CheckResult } from '../boot/guest-check.ts';
 import type { Outcome } from '../core/events.ts';
 
-/** What the lines are about. */
+/** The subject of the report. */
 export interface Reported {
   readonly system: string;
-  /** As in "redox-default.img". */
+  /** The name of the image, such as "redox-default.img". */
   readonly subject: string;
   readonly judgement: Judgement;
   readonly transcript: string;
-  /** What was looked at in the guest. */
+  /** Results of checks in the guest. */
   readonly checks?: readonly CheckResult[];
 }
 
-/** The verdict comes last but for where to read on, so that it stands at the foot of the terminal. */
+/**
+ * Returns the lines of a report. The verdict is at the end, followed only by the path of the transcript, so
+ * that it is visible at the bottom of the terminal.
+ */
 export function reportLines({ subject, judgement, transcript }: Reported): readonly string[] {
   const { verdict, findings, lastLines, suspects = [] } = judgement;
   const good = verdict.kind === 'booted';
@@ -36,7 +39,7 @@ export function reportLines({ subject, judgement, transcript }: Reported): reado
   ];
 }
 
-/** What a failed machine told besides its console. */
+/** Returns lines with the diagnostics of a failed machine. */
 export function evidenceLines({ screenshot, registersFile, processors, addresses }: Evidence): readonly string[] {
   return [
     ...(addresses.length === 0 ? [] : ['Addresses of the console by name:', ...addresses.map((line) => `  ${line}`)]),
@@ -46,7 +49,7 @@ export function evidenceLines({ screenshot, registersFile, processors, addresses
   ];
 }
 
-/** What was looked at in the guest, one line; those that failed are named. */
+/** Returns a line about the checks in the guest. Failed checks are named. */
 export function checksLine(checks: readonly CheckResult[]): string {
   const failed = checks.filter(({ passed }) => !passed);
   const names = failed.map(({ name, seen }) => `\n  ${name}: ${seen ?? ''}`).join('');
@@ -57,15 +60,15 @@ export function milestoneLine({ name, atMs }: SeenMilestone): string {
   return `-- milestone "${name}"${atMs === undefined ? '' : ` after ${formatMs(atMs)}`}`;
 }
 
-/** How a person reaches a machine that was left running. */
+/** Returns lines that explain how to reach a machine that was left running. */
 export function attachLines({ pid, attachPath }: { readonly pid: number; readonly attachPath: string }): readonly string[] {
   return [
-    `The machine goes on as process ${pid} until ^C here. To talk to its console from another terminal:`,
+    `The machine keeps running as process ${pid} until ^C here. To talk to its console from another terminal:`,
     `  socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:${attachPath}     (Ctrl-] leaves)`,
   ];
 }
 
-/** Several boots, a line for each. */
+/** Returns a line for each of several boots. */
 export function bootTable(boots: readonly (Reported & { readonly attempts: number })[]): readonly string[] {
   const width = Math.max(...boots.map(({ subject }) => subject.length));
   return boots.map(({ subject, judgement: { verdict }, attempts }) => {
@@ -75,7 +78,7 @@ export function bootTable(boots: readonly (Reported & { readonly attempts: numbe
   });
 }
 
-/** Findings against those of an earlier run. */
+/** Returns the differences between the findings and those of an earlier run. */
 export function changeLines({ fresh, gone, counts }: FindingsChange): readonly string[] {
   if (fresh.length + gone.length + counts.length === 0) return ['Findings are as in the earlier run'];
   return [
@@ -85,7 +88,7 @@ export function changeLines({ fresh, gone, counts }: FindingsChange): readonly s
   ];
 }
 
-/** What GitHub's runner shows beside a change: workflow commands, whose data escape %, CR and LF. */
+/** Returns workflow commands, which GitHub shows next to a change. In their data %, CR and LF are escaped. */
 export function githubLines(boots: readonly Reported[]): readonly string[] {
   const data = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
   return boots.flatMap(({ subject, system, judgement: { verdict, lastLines } }) => {
@@ -95,7 +98,7 @@ export function githubLines(boots: readonly Reported[]): readonly string[] {
   });
 }
 
-/** The exit code, and what --json says. */
+/** Returns the exit code and the object for --json. */
 export function bootOutcome({ system, judgement, transcript, checks }: Reported): Outcome {
   const good = judgement.verdict.kind === 'booted' && (checks ?? []).every(({ passed }) => passed);
   const told = checks && checks.map(({ name, passed, seen }) => ({ name, passed, ...(seen === undefined ? {} : { seen }) }));

@@ -1,4 +1,4 @@
-// What is kept of a build while it runs, and said of it afterwards.
+// The data that is recorded during a build, and its report afterwards.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

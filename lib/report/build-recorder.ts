@@ -1,5 +1,5 @@
-// What the compiling tasks keep of a build while it runs and print of it afterwards: the summary, --timings
-// FILE, the reasons of --explain, and what the process and its children have cost.
+// Records data during a build for the compiling tasks and prints it afterwards: the summary, --timings FILE,
+// the reasons of --explain, and the cost of the process and its children.
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Cache } from '../cache/cache.ts';
@@ -15,15 +15,18 @@ import type { Timings } from './timings.ts';
 export type BuildCounts = Pick<Compiled, 'units' | 'hits' | 'misses' | 'below' | 'remembered'>;
 
 export interface BuildWatch {
-  /** What the build reports to. */
+  /** The function for the build's events. */
   readonly report: Report;
-  /** After a build that went well: says its summary, writes its timeline, notes in the cache what it had of it, gives what --json adds. */
+  /**
+   * After a successful build: prints its summary, writes its timeline, adds its use of the cache to the
+   * statistics. Returns the fields for --json.
+   */
   finish(title: string, counts: BuildCounts, of: { readonly cache: Cache; readonly name: string }): Promise<Record<string, Json>>;
-  /** Ends the sampling; must be called however the build ended. */
+  /** Ends the sampling. It must be called however the build ended. */
   stop(): void;
 }
 
-/** What it needs of a task. */
+/** The part of a task that is needed here. */
 interface WatchedTask {
   readonly args: { readonly text: (flag: string) => string | undefined; readonly has: (flag: string) => boolean };
   readonly report: Report;
@@ -71,11 +74,14 @@ interface Counts {
   readonly misses: number;
 }
 
-/** Below this a saving is not worth a word. */
+/** A smaller saving is not reported, in milliseconds. */
 const leastSavedMs = 100;
 const shownSlowest = 5;
 
-/** "70 units: 65 hits, 5 built, in 12.3 s; the cache saved 45.1 s of compiling", then "slowest: ..." where something was built. */
+/**
+ * Returns "70 units: 65 hits, 5 built, in 12.3 s; the cache saved 45.1 s of compiling", and "slowest: ..." if
+ * a unit was built.
+ */
 export function summary({ units, hits, misses }: Counts, seconds: number, timings: Timings): readonly string[] {
   const parts = [`${plural(units, 'unit')}: ${plural(hits, 'hit')}, ${misses} built, in ${formatMs(seconds * 1000)}`];
   if (timings.savedMs >= leastSavedMs) parts.push(`the cache saved ${formatMs(timings.savedMs)} of compiling`);
@@ -85,11 +91,14 @@ export function summary({ units, hits, misses }: Counts, seconds: number, timing
 }
 
 export interface ProcessCost {
-  /** Of children that have ended, theirs included: compilers, linkers, scripts. In steps of 10 ms. */
+  /**
+   * CPU time of children that have ended, and of their children: compilers, linkers, scripts. In steps of 10
+   * ms.
+   */
   readonly childCpuSeconds: number;
-  /** Of this process alone, from its start. */
+  /** CPU time of this process alone, from its start. */
   readonly ownCpuSeconds: number;
-  /** The most memory that this process alone had resident. */
+  /** Peak of the resident memory of this process alone. */
   readonly peakBytes: number;
 }
 

@@ -1,4 +1,5 @@
-// A JUnit report is XML that a parser of its own takes, with a case for each boot and nothing lost or broken by what a console says.
+// A JUnit report is XML that an independent parser accepts. It has a case for each boot, and no text of a
+// console breaks it or is lost.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pathOf } from '../core/paths.ts';
@@ -36,7 +37,7 @@ test('every boot is a case, a failure has its kind, sentence and last lines, and
 
 test('whatever a console says, the report is well-formed XML', async () => {
   const python = await findProgram('python3', pathOf(process.env));
-  if (!python) return; // a parser that is not ours
+  if (!python) return; // an independent parser
   const argv = [python, '-c', 'import sys, xml.dom.minidom as d; print(len(d.parse(sys.stdin.buffer).getElementsByTagName("testcase")))'];
   const { exitCode, stdout, stderr } = await run(argv, { cwd: '/', env: {}, stdin: junitXml([good, bad]) });
   assert.equal([exitCode, stdout.trim()], [0, '2'], stderr);

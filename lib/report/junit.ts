@@ -1,13 +1,14 @@
-// Boots as a JUnit report: a test suite with a test case for each, as CI systems read it (the schema of Jenkins' xunit plugin). Pure.
+// Converts boots to a JUnit report: a test suite with a test case for each, in the format that CI systems
+// read (the schema of Jenkins' xunit plugin). Pure.
 import { verdictSentence } from '../console/verdict.ts';
 import type { Reported } from './boot-report.ts';
 
 export interface JUnitCase extends Reported {
-  /** 1, or more where the boot was tried again. */
+  /** 1, or more if the boot was repeated. */
   readonly attempts: number;
 }
 
-/** The text of a report file. */
+/** Returns the text of a report file. */
 export function junitXml(cases: readonly JUnitCase[]): string {
   const bad = cases.filter(({ judgement }) => judgement.verdict.kind !== 'booted').length;
   const seconds = cases.reduce((sum, one) => sum + secondsOf(one), 0).toFixed(3);
@@ -31,12 +32,15 @@ export interface SuiteTest {
   readonly ms: number;
 }
 
-/** The text of a report file about the tests of one suite. A test has passed, was ignored, or its result says how it failed. */
+/**
+ * Returns the text of a report file about the tests of one suite. A test passed, was ignored, or its result
+ * contains the failure.
+ */
 export function testSuiteXml(name: string, tests: readonly SuiteTest[]): string {
   return testSuitesXml([{ name, tests }]);
 }
 
-/** The same of several suites. `ms`: how long a suite took, where that is not the sum of its tests. */
+/** Does the same for several suites. `ms`: the duration of a suite if that is not the sum of its tests. */
 export function testSuitesXml(
   suites: readonly { readonly name: string; readonly tests: readonly SuiteTest[]; readonly ms?: number }[],
 ): string {
@@ -108,7 +112,7 @@ function secondsOf({ judgement: { verdict } }: Reported): number {
   return (verdict.afterMs ?? 0) / 1000;
 }
 
-/** XML 1.0 has no place for most control characters, nor for half a surrogate pair. */
+/** XML 1.0 excludes most control characters and lone surrogates. */
 function escaped(text: string): string {
   const marks: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
   return text

@@ -1,4 +1,4 @@
-// Events to text: plain lines where nobody watches, a status line that is rewritten on a terminal.
+// Events as text: plain lines for a file or a pipe, and a status line that is rewritten on a terminal.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
@@ -53,7 +53,7 @@ test('on a terminal the status line counts, names what runs, fits, and is gone i
   for (const line of text.split(/\r\x1b\[K|\n/)) assert.ok(line.length < 30, line);
 });
 
-test('running units have their times, and a miss its reasons, told although --quiet', () => {
+test('running units have their times, and a miss its reasons, which are printed even with --quiet', () => {
   let clock = 0;
   let text = '';
   const face = progress({ write: (part) => (text += part), columns: 80, colours: plainText }, false, () => clock);
@@ -100,7 +100,7 @@ test('a short phase leaves no line, a long one or one with a note does', () => {
   assert.ok(written(phases, { columns: 80 }).includes('assemble 33 %'));
 });
 
-test('a repaired blob is told', () => {
+test('a repaired blob is reported', () => {
   assert.match(written([{ kind: 'repaired', digest: key }]), /repaired.*e3b0c44298fc/);
 });
 

@@ -1,5 +1,6 @@
-// Events to lines for a person. On a terminal: one status line that is rewritten, above it what stays. Otherwise: one plain line
-// per thing that finished. Everything goes to standard error; standard output belongs to results.
+// Prints events for users. On a terminal there is one status line that is rewritten, and permanent lines
+// above it. Otherwise there is one plain line for each thing that finished. Everything goes to standard
+// error, because standard output is for results.
 import type { Event, Report } from '../core/events.ts';
 import { formatMs, plural } from '../core/sizes.ts';
 import type { Colours } from './colours.ts';
@@ -13,14 +14,14 @@ export interface Terminal {
 
 export interface Progress {
   readonly report: Report;
-  /** Takes the status line away, so that other text can follow. */
+  /** Removes the status line, so that other text can follow. */
   readonly clear: () => void;
 }
 
-/** How often the times of running units are written anew. */
+/** Interval in which the times of running units are updated. */
 const tickMs = 500;
 
-/** Reasons of a miss in one line; tasks/explain.ts tells all. */
+/** Number of reasons of a miss that are shown in one line. tasks/explain.ts prints all. */
 const shownReasons = 4;
 
 /** Prints events to `terminal`. `now` is a monotonic clock in milliseconds. */
@@ -33,7 +34,7 @@ class ProgressLines {
   readonly #terminal: Terminal;
   readonly #quiet: boolean;
   readonly #now: () => number;
-  /** Units that run, with the time at which each began. */
+  /** Running units and their start times. */
   readonly #running = new Map<string, number>();
   #ticking: NodeJS.Timeout | undefined;
   #phaseName = '';
@@ -61,7 +62,7 @@ class ProgressLines {
     this.#shown = false;
   }
 
-  /** Takes note of what the status line shows. */
+  /** Updates the data of the status line. */
   #count(event: Event): void {
     switch (event.kind) {
       case 'phase-started':
@@ -96,7 +97,7 @@ class ProgressLines {
     }
   }
 
-  /** Prints what stays above the status line. */
+  /** Prints permanent lines above the status line. */
   #print(event: Event): void {
     const { colours } = this.#terminal;
     switch (event.kind) {
@@ -108,7 +109,8 @@ class ProgressLines {
       case 'unit-missed': {
         const rest = event.reasons.length - shownReasons;
         const reasons = [...event.reasons.slice(0, shownReasons), ...(rest > 0 ? [`and ${rest} more`] : [])];
-        this.#always(`${colours.yellow('missed')} ${event.unit}: ${reasons.join('; ')}`); // asked for, so --quiet does not silence it
+        // printed even with --quiet, because the user asked for it
+        this.#always(`${colours.yellow('missed')} ${event.unit}: ${reasons.join('; ')}`);
         break;
       }
       case 'unit-finished':
@@ -156,7 +158,7 @@ class ProgressLines {
     this.#shown = true;
   }
 
-  /** Keeps the times of running units up to date while there are any. */
+  /** Updates the times of running units while there are any. */
   #tick(): void {
     if (this.#running.size === 0 || this.#quiet || this.#terminal.columns === undefined) {
       clearInterval(this.#ticking);

@@ -1,5 +1,5 @@
-// The timeline of a build as one HTML page without scripts or anything from outside: when each unit ran, how many ran at once, how busy
-// the processors were, and a table. Text in, text out.
+// The timeline of a build as one HTML page without scripts or external resources: when each unit ran, how
+// many ran at once, how busy the processors were, and a table. The function takes data and returns text.
 import { formatMs, plural } from '../core/sizes.ts';
 import { concurrency, slowest } from './timings.ts';
 import type { TimedUnit, Timings } from './timings.ts';
@@ -7,7 +7,7 @@ import type { TimedUnit, Timings } from './timings.ts';
 const chart = { width: 1000, left: 230, row: 18, load: 120, foot: 22 } as const;
 const tableRows = 500;
 
-/** A whole page. `title` says what was built; `note` on what. */
+/** Returns a whole page. `title` names what was built. `note` describes the host. */
 export function timingsPage(timings: Timings, title: string, note: string): string {
   const { built, hits, totalMs, savedMs, repaired } = timings;
   const facts: readonly (readonly [string, string])[] = [
@@ -35,7 +35,7 @@ ${built.length > 0 ? `${loadChart(timings)}\n${unitChart(timings)}\n${table(timi
 `;
 }
 
-/** Unit-seconds per second. */
+/** Returns unit-seconds per second. */
 function averageRunning({ built, totalMs }: Timings): number {
   return built.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0) / Math.max(1, totalMs);
 }
@@ -56,7 +56,7 @@ th, td { text-align: left; padding: .15em .8em .15em 0; border-bottom: 1px solid
 }
 `;
 
-/** Running units as a line (its axis on the left), busy processors as an area (0 to 100 %). */
+/** Running units as a line (its axis is on the left), busy processors as an area (0 to 100 %). */
 function loadChart({ built, cpu, totalMs }: Timings): string {
   const steps = concurrency(built);
   const most = Math.max(1, ...steps.map(({ running }) => running));
@@ -114,7 +114,7 @@ ${rows.join('\n')}
 </tbody></table>`;
 }
 
-/** Vertical lines with their times, ten or fewer, at round steps. */
+/** At most ten vertical lines with their times, at round steps. */
 function grid(totalMs: number, height: number): string {
   const steps = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000];
   const stepMs = steps.find((step) => totalMs / step <= 10) ?? 3_600_000;

@@ -68,7 +68,7 @@ test('units have their start, metadata and end; hits what they saved', () => {
   assert.equal(build.missed, [{ unit: 'a 1.0', reasons: ['a.rs changed'] }]);
 });
 
-test('two units of one label are told apart by their order', () => {
+test('two units of one label are distinguished by their order', () => {
   const { built: both } = recorded(
     [
       [0, started('x')],
@@ -113,7 +113,7 @@ test('the summary counts, says what was saved and repaired, and names the slowes
   assert.equal(summary({ units: 1, hits: 1, misses: 0 }, 0.1, recorded([[0, hit('x', 50)]], 100)), ['1 unit: 1 hit, 0 built, in 0.1 s']);
 });
 
-test('the page stands alone, shows each unit once in the chart and once in the table, and nothing of a name is taken for HTML', () => {
+test('the page needs no other files, shows each unit once in the chart and once in the table, and nothing of a name is taken for HTML', () => {
   const page = timingsPage({ ...build, cpu: [{ atMs: 500, busy: 0.5 }] }, 'Building <x>', '2 processors');
   assert.not.match(page, /<script|src=|href=|url\(|https?:/);
   assert.is(page.split('class="bar').length - 1, 4, 'one bar each, two where the metadata was early');

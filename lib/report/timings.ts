@@ -1,18 +1,21 @@
-// What a build did and when, kept from its events: which units ran from when to when, what was a hit, what was repaired. Passes every
-// event on. Knows neither how it is shown nor where the events come from.
+// Records what a build did and when, from its events: the start and end of units, hits and repaired blobs.
+// Passes every event on. This module knows neither the presentation nor the source of the events.
 import { readFile } from 'node:fs/promises';
 import type { Report } from '../core/events.ts';
 
-/** A unit that was built. Times are milliseconds since the build began. */
+/** A unit that was built. Times are milliseconds since the start of the build. */
 export interface TimedUnit {
   readonly unit: string;
   readonly startMs: number;
   readonly endMs: number;
-  /** When its metadata was there and its users could start; undefined where nobody could start before its end. */
+  /**
+   * Time at which its metadata was available, so that its dependents could start. Undefined if no dependent
+   * could start before its end.
+   */
   readonly metadataMs: number | undefined;
 }
 
-/** Share of the machine's processors that was busy, 0 to 1, at a time since the build began. */
+/** Share of busy processors, 0 to 1, at a time since the start of the build. */
 export interface CpuSample {
   readonly atMs: number;
   readonly busy: number;
@@ -20,11 +23,11 @@ export interface CpuSample {
 
 export interface Timings {
   readonly totalMs: number;
-  /** By start. */
+  /** Sorted by start. */
   readonly built: readonly TimedUnit[];
-  /** How many units were hits, or below a hit and not even looked up. */
+  /** Number of units that were hits, or below a hit and not looked up. */
   readonly hits: number;
-  /** What the hits took to make once, less what it took to look them up now. */
+  /** Time that the hits once took to build, minus the time of their look-ups. */
   readonly savedMs: number;
   readonly repaired: number;
   readonly missed: readonly { readonly unit: string; readonly reasons: readonly string[] }[];
@@ -33,14 +36,18 @@ export interface Timings {
 
 export interface Recorder {
   readonly report: Report;
-  /** What happened until now. */
+  /** Returns the timings so far. */
   timings(): Timings;
 }
 
-/** Records events on their way to `report`. `now` is a monotonic clock in milliseconds; `cpu` gives the samples taken so far. */
+/**
+ * Records events on their way to `report`. `now` is a monotonic clock in milliseconds. `cpu` returns the
+ * samples taken so far.
+ */
 export function recordTimings(report: Report, now: () => number, cpu: () => readonly CpuSample[] = () => []): Recorder {
   const beganMs = now();
-  // Two units may have one label (one for the host, one for the target): the first that began is the first that ends.
+  // Two units may have the same label (one for the host, one for the target). The one that began first is
+  // taken as the one that ends first.
   const running = new Map<string, { startMs: number; metadataMs: number | undefined }[]>();
   const built: TimedUnit[] = [];
   let hits = 0;
@@ -94,12 +101,12 @@ export function recordTimings(report: Report, now: () => number, cpu: () => read
   };
 }
 
-/** The built units that took longest, the longest first. */
+/** Returns the built units that took longest, the longest first. */
 export function slowest({ built }: Timings, count: number): readonly TimedUnit[] {
   return [...built].sort((a, b) => b.endMs - b.startMs - (a.endMs - a.startMs)).slice(0, count);
 }
 
-/** How many units ran at once, as the times at which the number changes. */
+/** Returns the number of running units, as the times at which it changes. */
 export function concurrency(built: readonly TimedUnit[]): readonly { readonly atMs: number; readonly running: number }[] {
   const steps = built.flatMap(({ startMs, endMs }) => [
     { atMs: startMs, by: 1 },
@@ -116,7 +123,7 @@ export interface CpuWatch {
 
 const everyMs = 250;
 
-/** Starts sampling; times count from now. Where there is no /proc there are no samples. */
+/** Starts sampling. Times count from now. Without /proc there are no samples. */
 export function watchCpu(now: () => number): CpuWatch {
   const beganMs = now();
   const samples: CpuSample[] = [];
@@ -139,11 +146,14 @@ interface CpuTicks {
   readonly total: number;
 }
 
-/** Of all processors together, since the machine started. The fourth and fifth figure are idle time and waiting for disks. */
+/**
+ * Returns the ticks of all processors together since the machine started. The fourth and fifth figures are
+ * idle time and waiting for disks.
+ */
 export function cpuTicks(text: string): CpuTicks | undefined {
   const line = /^cpu +(.*)$/m.exec(text)?.[1];
   if (line === undefined) return undefined;
-  const ticks = line.split(/ +/).slice(0, 8).map(Number); // guests' time is in the users' already
+  const ticks = line.split(/ +/).slice(0, 8).map(Number); // the time of guests is included in that of users
   const total = ticks.reduce((sum, figure) => sum + figure, 0);
   return { busy: total - (ticks[3] ?? 0) - (ticks[4] ?? 0), total };
 }

@@ -1,5 +1,5 @@
-// Users and groups of a description as the lines of /etc/passwd, /etc/shadow and /etc/group, added to those that an image has. The same for every
-// backend. Formats: passwd(5), shadow(5), group(5).
+// Adds the users and groups of a description to the /etc/passwd, /etc/shadow and /etc/group of an image. The
+// result is the same for every backend. Formats: passwd(5), shadow(5), group(5).
 import { partBefore } from '../core/errors.ts';
 import { badField } from './services/check-services.ts';
 import type { Account, CheckedServices } from '../system/services.ts';
@@ -11,7 +11,7 @@ export interface AccountTexts {
   readonly group: string;
 }
 
-/** Group, home and shell of a described user or one of the image's own. */
+/** Returns group, home and shell of a described user or of an account of the image. */
 export function accountOf({ users, baseAccounts }: Pick<CheckedServices, 'users' | 'baseAccounts'>, name: string): Account {
   const [described, own] = [users[name], baseAccounts.users[name]];
   if (described === undefined && own !== undefined) return own;
@@ -20,8 +20,9 @@ export function accountOf({ users, baseAccounts }: Pick<CheckedServices, 'users'
 }
 
 /**
- * `base` with the described users and groups; a line of the same name is replaced, except a group's, which only gains members. Throws a Failure
- * where a number is another account's: packages give out theirs from 999 down.
+ * Returns `base` with the described users and groups. A line of the same name is replaced, except that a
+ * group only gains members. Throws a Failure if a number belongs to another account: packages assign theirs
+ * from 999 downwards.
  */
 export function withAccounts(base: AccountTexts, set: Pick<CheckedServices, 'users' | 'groups' | 'baseAccounts'>): AccountTexts {
   const { users, groups } = set;
@@ -30,7 +31,7 @@ export function withAccounts(base: AccountTexts, set: Pick<CheckedServices, 'use
   for (const [name, { uid, passwordHash }] of Object.entries(users)) {
     const { home, shell } = accountOf(set, name);
     passwd.set(name, `${name}:x:${uid}:${uid}:${name}:${home}:${shell}`);
-    // Changed on day 1, so that no tool asks for a new one; no limits.
+    // The password was changed on day 1, so no tool asks for a new one. There are no limits.
     shadow.set(name, `${name}:${passwordHash ?? '!'}:1:0:99999:7:::`);
     if (!group.has(name)) group.set(name, `${name}:x:${uid}:`);
   }
@@ -42,7 +43,10 @@ export function withAccounts(base: AccountTexts, set: Pick<CheckedServices, 'use
   return { passwd: text(passwd), shadow: text(shadow), group: text(group) };
 }
 
-/** The third field of a line is the account's number. A line of NIS ("+::::::") has none. */
+/**
+ * Throws a Failure if two accounts have the same number, the third field of a line. A line of NIS ("+::::::")
+ * has none.
+ */
 function noNumberTwice(field: 'users' | 'groups', found: ReadonlyMap<string, string>): void {
   const names = new Map<string, string>();
   for (const [name, line] of found) {
@@ -60,7 +64,7 @@ function withMember(line: string, name: string): string {
   return [group, password, gid, [...names, name].join(',')].join(':');
 }
 
-/** Name -> line. */
+/** Returns lines by account name. */
 function lines(whole: string): Map<string, string> {
   return new Map(
     whole

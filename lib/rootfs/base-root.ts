@@ -1,5 +1,6 @@
-// A Debian root file system of exactly the packages that the lock names, as a file tree: mmdebstrap installs them from a repository made of verified
-// archives, without a network. Kept by the digest of its package list; what comes of the same list is the same tree.
+// A Debian root file system of exactly the packages that the lock names, as a file tree. mmdebstrap installs
+// the packages without network access from a repository of verified archives. The tree is stored under the
+// digest of its package list, and the same list gives the same tree.
 import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -29,16 +30,19 @@ export interface BaseRequest {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Paths without a leading slash. Files are in the cache; they must not be changed. */
+/** Paths without a leading slash. The files are in the cache and must not be changed. */
 export type BaseRoot = ReadonlyMap<string, Entry>;
 
-/** Raised when the same list gives another tree. Trees before version 3 have neither extended attributes nor names of one file. */
+/**
+ * Raised if the tree for the same list changes. Trees before version 3 have neither extended attributes nor
+ * hard links.
+ */
 const version = 3;
 
-/** It names the repository that the packages came from, which is a folder of this host's cache. */
+/** This file names the repository of the packages, which is a folder of this host's cache. */
 const ours = 'etc/apt/sources.list';
 
-/** What no program reads: a third of the size. Licences stay. */
+/** Files that no program reads: a third of the size. Licences are kept. */
 const leftOut = ['/usr/share/man/*', '/usr/share/info/*', '/usr/share/locale/*', '/usr/share/doc/*', '/usr/share/lintian/*'];
 const kept = ['/usr/share/doc/*/copyright'];
 
@@ -53,7 +57,10 @@ type Row = readonly [
   extras?: { readonly inode?: string; readonly xattrs?: Readonly<Record<string, string>> },
 ];
 
-/** The tree, made if it is not there. Archives that are missing or damaged are Failures; a killed run leaves nothing that counts. */
+/**
+ * Returns the tree and creates it if necessary. Missing or damaged archives are Failures. A killed run leaves
+ * no tree that a later run would use.
+ */
 export async function baseRoot(request: BaseRequest, context: Context): Promise<BaseRoot> {
   const folder = baseFolder(request);
   if (!existsSync(folder)) {
@@ -61,11 +68,11 @@ export async function baseRoot(request: BaseRequest, context: Context): Promise<
   }
   await markUsed(folder);
   const rows = readRows(await readFile(join(folder, 'tree.json'), 'utf8'));
-  if (!rows) throw cannot(`use the base ${request.name}`, `"${folder}" is damaged`, { hint: 'remove the folder; it is made again' });
+  if (!rows) throw cannot(`use the base ${request.name}`, `"${folder}" is damaged`, { hint: 'remove the folder; it is created again' });
   return new Map(rows.map((row) => [row[0], entryOf(row, join(folder, 'files'))]));
 }
 
-/** Undefined for a text that `makeBase` did not write. */
+/** Returns undefined for a text that `makeBase` did not write. */
 function readRows(text: string): readonly Row[] | undefined {
   try {
     const rows: unknown = JSON.parse(text);
@@ -85,11 +92,11 @@ function isRow(value: unknown): value is Row {
     : (kind === 'file' || kind === 'directory') && typeof targetOrBytes === 'number';
 }
 
-/** Where the tree of this list lies. */
+/** Returns the folder of the tree for this list. */
 export function baseFolder({ name, suite, lock, timestampSec, cacheDir }: BaseRequest): string {
   const archives = archivesFor(lock, `base ${name}`).map(({ path, sha256 }) => [path, sha256]);
   if (archives.length === 0) {
-    throw cannot(`make the base ${name}`, 'the lock has no package for it', { hint: 'fetch --update makes a new lock' });
+    throw cannot(`make the base ${name}`, 'the lock has no package for it', { hint: 'fetch --update creates a new lock' });
   }
   return join(cacheDir, 'bases', digestRecord({ version, suite, archives, timestampSec, leftOut, kept }).slice(0, 16));
 }
@@ -131,7 +138,7 @@ async function makeBase(request: BaseRequest, folder: string, context: Context):
   }
 }
 
-/** Puts an archive into the repository. What lies in the cache may have been damaged since it was fetched. */
+/** Puts an archive into the repository after checking it, because files in the cache may be damaged. */
 async function offer(archive: LockedArchive, repository: string, cacheDir: string): Promise<void> {
   const path = archivePath(cacheDir, archive);
   if (!existsSync(path)) throw cannot(`use ${archive.name} ${archive.version}`, 'it has not been fetched', { hint: 'run tasks/fetch.ts' });
@@ -144,12 +151,13 @@ async function offer(archive: LockedArchive, repository: string, cacheDir: strin
   await link(path, join(repository, basename(path)));
 }
 
-/** Labels and signatures that the kernel of the host gives each file where it has such a module. No package has them. */
+/** Labels and signatures that a kernel module of the host may add to each file. No package contains them. */
 const hostXattrs = /^security\.(?:selinux|SMACK64\w*|apparmor|ima|evm)$/;
 
 /**
- * The rows of an archive of a root. Names of one file have the path of the first one as their inode. Devices, pipes and what is in dev/ are left out: they
- * are created when a system boots.
+ * Returns the rows of an archive of a root file system. Names of one file have the path of the first one as
+ * their inode. Devices, pipes and the content of dev/ are left out, because a system creates them when it
+ * boots.
  */
 export function rowsOf(members: Iterable<TarMember>): readonly Row[] {
   const rows = new Map<string, Row>();
@@ -174,14 +182,17 @@ export function rowsOf(members: Iterable<TarMember>): readonly Row[] {
   return [...rows.values()];
 }
 
-/** The row of a file with the number that its names have in common, if it has none yet. A symbolic link has none: its names are links of their own. */
+/**
+ * Returns the row of a file with the inode that its names share. A symbolic link has none, because its names
+ * are separate links.
+ */
 function withInode(row: Row, first: string): Row {
   const [path, kind, mode, uid, gid, targetOrBytes, extras = {}] = row;
   if (kind !== 'file') return row;
   return [path, kind, mode, uid, gid, targetOrBytes, { ...extras, inode: extras.inode ?? first }];
 }
 
-/** "usr" for "./usr/"; undefined for a path that does not begin at the root. */
+/** Returns "usr" for "./usr/", or undefined for a path that does not begin at the root. */
 function inRoot(path: string): string | undefined {
   return path.startsWith('./') ? path.slice(2).replace(/\/$/, '') : undefined;
 }

@@ -1,4 +1,5 @@
-// Files that firmware and boot loaders start, made with programs of the host: GRUB for UEFI, and a FAT file system as a file.
+// Creates files that firmware and boot loaders start, with programs of the host: GRUB for UEFI, and a FAT
+// file system as a file.
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,12 +11,12 @@ import { ran } from '../image/image-tools.ts';
 import type { ImageHost } from '../image/image-tools.ts';
 import type { GrubFacts } from '../system/image-facts.ts';
 
-/** Where grub-mkimage takes modules from. */
+/** The folder from which grub-mkimage takes modules. */
 const moduleFolder = '/usr/lib/grub/x86_64-efi';
 
 export interface FileMaker {
   readonly host: ImageHost;
-  /** For files that are removed again. */
+  /** Folder for temporary files. */
   readonly scratchDir: string;
   readonly context: Context;
 }

@@ -1,5 +1,6 @@
-// What an image is made of, as a graph for its manifest: a node for each package and component with the bytes of its files that are there, and what it
-// refers to. lib/closure reads it. What a component refers to is found as Nix does it: names of shared libraries in its bytes.
+// The contents of an image as a graph for its manifest. There is a node for each package and component, with
+// the size of its files in the image and its references. lib/closure reads the graph. References of
+// components are found as in Nix: names of shared libraries in their bytes.
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { byCodeUnit } from '../core/digest.ts';
@@ -22,7 +23,10 @@ export interface ClosureRecord {
   readonly nodes: readonly ClosureNode[];
 }
 
-/** The graph of an image. `versions`: of components, where known. Files that nothing else has (the page's, caches of packages) are the root's. */
+/**
+ * Returns the graph of an image. `versions` has those of components, if known. Files of no package or
+ * component (the page's files, caches of packages) belong to the root.
+ */
 export async function closureRecord(
   entries: ReadonlyMap<string, Entry>,
   tree: RootTree,
@@ -59,7 +63,8 @@ export async function closureRecord(
     }),
   );
   const all = [...packages, ...components];
-  // What nothing else refers to is there because the page asks for it; what is left over in circles too.
+  // A node without references from others is there because the page asks for it. Nodes of cycles that are not
+  // reachable otherwise count too.
   const used = new Set(all.flatMap(({ id, references }) => references.filter((other) => other !== id)));
   const direct = all.map(({ id }) => id).filter((id) => !used.has(id));
   const reached = reachable(direct, all);
@@ -75,7 +80,7 @@ export async function closureRecord(
   return { root: root.id, nodes: [root, ...all].sort((a, b) => byCodeUnit(a.id, b.id)) };
 }
 
-/** Owners of the shared libraries whose names stand in programs' bytes. */
+/** Returns the owners of the shared libraries whose names are in the bytes of programs. */
 async function librariesOf(
   own: readonly (readonly [string, Entry])[],
   entries: ReadonlyMap<string, Entry>,

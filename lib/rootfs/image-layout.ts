@@ -1,4 +1,4 @@
-// The facts of an image turned into the layout that lib/image assembles, once the components are built.
+// Converts the facts of an image to the layout that lib/image assembles, after the components are built.
 import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join, posix, relative } from 'node:path';
 import { byCodeUnit, digestBytes } from '../core/digest.ts';
@@ -15,25 +15,28 @@ import { bzImage } from '../image/boot/bzimage.ts';
 import { digestWord } from '../system/image-facts.ts';
 import type { FileFact, FileFacts, ImageFacts, ModuleFacts, PartitionFacts, RootFacts } from '../system/image-facts.ts';
 
-/** Where the files of an image come from that are not on its page. */
+/** Sources of an image's files that are not on its page. */
 export interface FileSources {
-  /** Where a component's output lies: absolute path, or undefined when there is none of that name. */
+  /** Returns the absolute path of a component's output, or undefined if it does not exist. */
   readonly made: (name: string) => string | undefined;
-  /** Where a file of a package lies ("kernel:boot/vmlinuz-*"). */
+  /** Returns the path of a file of a package ("kernel:boot/vmlinuz-*"). */
   readonly packaged?: (name: string) => Promise<string>;
-  /** Modules of a kernel, below usr/lib/modules. */
+  /** Returns modules of a kernel, below usr/lib/modules. */
   readonly modules?: (facts: ModuleFacts) => Promise<ReadonlyMap<string, Entry>>;
-  /** Where a file or folder of a component's source is ("base:init.d"). */
+  /** Returns the path of a file or folder of a component's source ("base:init.d"). */
   readonly source?: (name: string) => string | undefined;
-  /** What packages install into a partition, below its own files. */
+  /** Returns the files that packages install into a partition. Its own files replace them. */
   readonly installed?: (facts: PartitionFacts) => Promise<ReadonlyMap<string, Entry> | undefined>;
-  /** Makes files with programs of the host. */
+  /** Creates files with programs of the host. */
   readonly host?: FileMaker;
-  /** The entries of a root, without the partition's own files. */
+  /** Returns the entries of a root file system, without the partition's own files. */
   readonly root?: (facts: RootFacts) => Promise<ReadonlyMap<string, Entry>>;
 }
 
-/** The layout that `assemble` takes. A file that no component made is a Failure that names the row. */
+/**
+ * Returns the layout that `assemble` takes. A file that no component produced is a Failure that names the
+ * row.
+ */
 export async function layoutOf(facts: ImageFacts, sources: FileSources): Promise<ImageLayout> {
   const partitions = [];
   for (const partition of facts.partitions) {
@@ -47,7 +50,7 @@ export async function layoutOf(facts: ImageFacts, sources: FileSources): Promise
   return { sizeBytes: facts.sizeBytes, timestampSec: facts.timestampSec, partitions, ...table };
 }
 
-/** `files` on top of what is below them. */
+/** Returns `files` on top of the entries below them. */
 async function treeOf(
   files: FileFacts,
   sources: FileSources,
@@ -57,7 +60,7 @@ async function treeOf(
   return fileTree(new Map([...below, ...(await entriesOf(files, sources, timestampSec, below))]));
 }
 
-/** The entries that rows of facts stand for. */
+/** Returns the entries that rows of facts describe. */
 export async function entriesOf(
   files: FileFacts,
   sources: FileSources,
@@ -87,13 +90,13 @@ function withXattrs(path: string, entry: Entry, fact: FileFact): Entry {
   return added.length === 0 ? entry : { ...entry, xattrs: xattrsOf([...(entry.xattrs ?? []), ...added]) };
 }
 
-/** The paths of files that are named after their content. */
+/** Returns the paths of files that are named after their content. */
 async function digestNames(files: FileFacts, sources: FileSources, timestampSec: number): Promise<ReadonlyMap<string, string>> {
   const named = new Map<string, string>();
   for (const [path, fact] of Object.entries(files)) {
     if (!path.includes(digestWord) || 'append' in fact || 'source' in fact) continue;
     const entry = await entryOf(path, fact, sources, timestampSec);
-    if (entry.kind !== 'file') throw cannot(`name "${path}" after its content`, 'it is no file');
+    if (entry.kind !== 'file') throw cannot(`name "${path}" after its content`, 'it is not a file');
     named.set(path, path.replace(digestWord, digestBytes(contentBytes(entry.content)).slice(0, 32)));
   }
   return named;
@@ -130,7 +133,7 @@ async function sourceEntries(
 
 function appended(path: string, text: string, below: Entry | undefined): Entry {
   if (below?.kind !== 'file') throw cannot(`append to "${path}"`, 'the base has no such file');
-  const { inode: _, ...own } = below; // other names of the file keep what they have
+  const { inode: _, ...own } = below; // other names of the file keep their attributes
   return { ...own, content: { kind: 'bytes', bytes: Buffer.concat([contentBytes(below.content), Buffer.from(text)]) } };
 }
 
@@ -172,12 +175,12 @@ async function hostFile(path: string, mode: number, owner: Owner): Promise<Entry
 }
 
 function makerOf(path: string, { host }: FileSources): FileMaker {
-  if (!host) throw new Error(`"${path}" is made with programs of the host, which this caller does not give`);
+  if (!host) throw new Error(`"${path}" is made with programs of the host, which this caller does not provide`);
   return host;
 }
 
 function pathOf(path: string, name: string, sources: FileSources): string {
   const source = sources.made(name);
-  if (source === undefined) throw cannot(`put "${path}" into the image`, `no component made "${name}"`);
+  if (source === undefined) throw cannot(`put "${path}" into the image`, `no component has the output "${name}"`);
   return source;
 }

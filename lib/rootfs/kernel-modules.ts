@@ -1,4 +1,5 @@
-// Modules of a packaged kernel for a root: those that are named and what they depend on, with the indexes that depmod makes of just those.
+// Modules of a packaged kernel for a root file system: the named ones and their dependencies, with indexes
+// that depmod creates for these modules only.
 import { existsSync } from 'node:fs';
 import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
@@ -12,10 +13,13 @@ import { tool } from '../core/tools.ts';
 import { file } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
 
-/** Raised when the same names give other files. */
+/** Raised if the files for the same names change. */
 const version = 1;
 
-/** Entries below usr/lib/modules/. `kernel`: the unpacked package; names are those of files without ".ko". An unknown one is a Failure. */
+/**
+ * Returns entries below usr/lib/modules/. `kernel` is the folder of the unpacked package. Names are those of
+ * files without ".ko". An unknown name is a Failure.
+ */
 export async function kernelModules(
   kernel: string,
   names: readonly string[],
@@ -27,12 +31,12 @@ export async function kernelModules(
   if (!existsSync(folder)) {
     const modules = join(kernel, 'usr/lib/modules');
     const [release, ...others] = await readdir(modules).catch(() => []);
-    if (release === undefined || others.length > 0) throw cannot(what, 'the package has not the modules of one kernel');
+    if (release === undefined || others.length > 0) throw cannot(what, 'the package does not have the modules of exactly one kernel');
     const partial = `${folder}.partial-${process.pid}`;
     try {
       const depmod = await tool('depmod', pathOf(env));
       const run = async (words: readonly string[]): Promise<string> => await outputOf(what, [depmod, ...words], { cwd: '/', env, signal });
-      // depmod(8) looks below <base>/lib/modules.
+      // depmod(8) reads <base>/lib/modules.
       const all = await run(['-n', '-b', join(kernel, 'usr'), release]);
       for (const path of [...closureOf(names, all), 'modules.builtin', 'modules.builtin.modinfo', 'modules.order']) {
         const to = join(partial, 'lib/modules', release, path);
@@ -49,7 +53,7 @@ export async function kernelModules(
   }
   await markUsed(folder);
   const from = join(folder, 'lib/modules');
-  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
+  const { globby } = await import('globby'); // loading it takes longer than most builds without changes
   const found = (await globby('**/*', { cwd: from })).sort(byCodeUnit);
   return new Map(
     await Promise.all(
@@ -61,7 +65,10 @@ export async function kernelModules(
   );
 }
 
-/** Paths of the named modules and of all that they depend on, from the rows of modules.dep ("path: path path") among depmod's output. */
+/**
+ * Returns the paths of the named modules and of all their dependencies, from the rows of modules.dep ("path:
+ * path path") in depmod's output.
+ */
 export function closureOf(names: readonly string[], text: string): readonly string[] {
   const needs = new Map<string, readonly string[]>();
   for (const [, path = '', rest = ''] of text.matchAll(/^(kernel\/\S+\.ko\S*):(.*)$/gm)) needs.set(path, rest.split(' ').filter(Boolean));

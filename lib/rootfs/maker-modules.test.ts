@@ -24,13 +24,13 @@ const changes: readonly (readonly [path: keyof typeof modules, counts: boolean])
 ];
 
 for (const [path, counts] of changes) {
-  test(`a change of ${path} ${counts ? 'counts' : 'does not count'} for what maker.ts makes`, async () => {
+  test(`a change of ${path} ${counts ? 'counts' : 'does not count'} for the output of maker.ts`, async () => {
     await withScratch(async (scratch) => {
       const { folder, write, reopen } = scratch;
       for (const [name, text] of Object.entries(modules)) await write(name, text);
       await settle(scratch);
       const before = await makerModules(await reopen(), `${folder}/maker.ts`);
-      assert.is(await makerModules(await reopen(), `${folder}/maker.ts`), before, 'the same, remembered');
+      assert.is(await makerModules(await reopen(), `${folder}/maker.ts`), before, 'the same, memoized');
       await write(path, `${modules[path]}// changed\n`);
       assert.is((await makerModules(await reopen(), `${folder}/maker.ts`)) !== before, counts);
     });

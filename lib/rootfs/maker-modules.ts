@@ -1,4 +1,5 @@
-// The digest of the modules that make something: a key with it is another one when a newer Bloomery may make another thing of the same inputs.
+// The digest of the modules that create something. It is part of keys, so that they change when a newer
+// Bloomery may create other outputs from the same inputs.
 import { join, relative } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
 import { knownDigest } from '../cache/digests/known-tree.ts';
@@ -9,8 +10,9 @@ import { importClosure } from '../core/modules/import-closure.ts';
 const repository = join(import.meta.dirname, '../..');
 
 /**
- * Returns the digest of what is loaded to make something: the module `entry` (absolute), all that it imports, and the files beside them that they read.
- * Imports of types and tests do not count. The answer is remembered until one of these files changes.
+ * Returns the digest of all files that are loaded to create an output: the module `entry` (absolute), its
+ * imports, and the files in their folders that they read. Type imports and tests do not count. The digest is
+ * memoized until one of these files changes.
  */
 export async function makerModules(cache: Cache, entry: string): Promise<Digest> {
   const path = relative(repository, entry);

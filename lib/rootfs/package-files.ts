@@ -1,4 +1,5 @@
-// Which package of a Debian root has which file, from dpkg's own database in it; and that database without packages whose files are gone.
+// Maps the files of a Debian root file system to packages, from dpkg's own database in it, and returns that
+// database without packages whose files are gone.
 import { readFile } from 'node:fs/promises';
 import { cannot } from '../core/errors.ts';
 import type { Entry } from '../image/file-tree.ts';
@@ -8,19 +9,22 @@ import { fieldsOf } from '../sources/debian/debian-index.ts';
 export interface InstalledPackage {
   readonly name: string;
   readonly version: string;
-  /** Names of packages: Pre-Depends and Depends, the first alternative that is installed. */
+  /** Names of packages in Pre-Depends and Depends: the first alternative that is installed. */
   readonly depends: readonly string[];
-  /** Paths of its files and links in the root; folders belong to nobody. */
+  /** Paths of its files and links in the root file system. Folders belong to no package. */
   readonly files: readonly string[];
 }
 
 export const statusPath = 'var/lib/dpkg/status';
 const infoFolder = 'var/lib/dpkg/info';
 
-/** Folders that are links into usr/ in a merged root, by which packages may still name their files. */
+/**
+ * Folders that are links into usr/ in a merged root file system. Packages may still use them in the paths of
+ * files.
+ */
 const merged = /^(bin|sbin|lib|lib32|lib64|libx32)\//;
 
-/** The packages of a root, by name. */
+/** Returns the packages of a root file system by name. */
 export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<string, InstalledPackage>> {
   const status = await textOf(root, statusPath);
   const paragraphs = status.split('\n\n').map(fieldsOf);
@@ -59,7 +63,7 @@ export async function installedPackages(root: BaseRoot): Promise<ReadonlyMap<str
   return found;
 }
 
-/** The database's text without some packages. */
+/** Returns the database's text without some packages. */
 export function statusWithout(status: string, gone: ReadonlySet<string>): string {
   return status
     .split('\n\n')
@@ -70,7 +74,7 @@ export function statusWithout(status: string, gone: ReadonlySet<string>): string
     .join('\n\n');
 }
 
-/** Files of dpkg's database about a package. */
+/** Whether a file of dpkg's database belongs to a package. */
 export function isAbout(path: string, name: string): boolean {
   return path.startsWith(`${infoFolder}/${name}.`) || path.startsWith(`${infoFolder}/${name}:`);
 }

@@ -1,4 +1,5 @@
-// The initramfs with which a reference kernel starts the root file system of a disk: made once per state of its facts and packages, in the cache.
+// The initramfs with which a reference kernel starts the root file system of a disk. It is created in the
+// cache once for each state of its facts and packages.
 import { existsSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ import type { InitramfsFacts } from '../system/system.ts';
 import { packagedFile, packageFolder } from '../sources/debian/single-package.ts';
 import type { PackageHost } from '../sources/debian/single-package.ts';
 
-/** Raised when the same facts give other bytes. */
+/** Raised if the bytes for the same facts change. */
 const version = 1;
 
 /** Returns the path of the archive. */

@@ -10,8 +10,9 @@ import type { SystemProfile } from '../system/system.ts';
 import { referenceInitramfs } from './reference-initramfs.ts';
 
 /**
- * Returns the machine with another kernel, and with the same initramfs or disk. An image whose boot loader starts the kernel, unless it is a disk with
- * words for other kernels, and a name that is not known are Failures.
+ * Returns the machine with another kernel, and with the same initramfs or disk. An unknown name is a Failure.
+ * So is an image whose boot loader starts the kernel, unless it is a disk with a command line for other
+ * kernels.
  */
 export async function withReferenceKernel(
   { name, reference, referenceWords }: WithReference & Pick<SystemProfile, 'referenceWords'>,

@@ -1,23 +1,27 @@
-// Replacements: programs of a base give way to components of ours. A row says what goes, what comes and what stays; everything that the original
-// offered as a command must be in one of the two, so that nothing is lost by an oversight. A table in, a tree out.
+// Replaces programs of a Debian root file system by components. A row names the removed, provided and kept
+// files. Every command of the original must be provided or kept, so that none is lost by mistake. The
+// functions take a table and return a tree.
 import { cannot } from '../core/errors.ts';
 import type { Entry } from '../image/file-tree.ts';
 import { isAbout } from './package-files.ts';
 import type { InstalledPackage } from './package-files.ts';
 import type { Multicall, Replacement } from '../system/image-facts.ts';
 
-/** What became of an original. */
+/** The result for an original package. */
 export interface Replaced {
   readonly name: string;
   readonly original: readonly string[];
-  /** Commands that came from the replacement, and that stayed of the original. */
+  /** Commands that the replacement provides, and commands of the original that were kept. */
   readonly provided: readonly string[];
   readonly stayed: readonly string[];
 }
 
 const commandFolders = /^usr\/(?:bin|sbin)\/[^/]+$/;
 
-/** Takes an original's files out of the tree (which is changed) and says what happened; the files that it provides are the caller's to add. */
+/**
+ * Removes an original's files from the tree (which is changed) and returns the result. The caller adds the
+ * files that the replacement provides.
+ */
 export function makeWay(
   tree: Map<string, Entry>,
   name: string,
@@ -55,14 +59,14 @@ export function makeWay(
   };
 }
 
-/** Packages of which nothing is left. */
+/** Returns the packages of which no file is left. */
 export function goneWith({ original, stays = [] }: Replacement): readonly string[] {
   return stays.length === 0 ? original : [];
 }
 
-/** Names that a multicall program was to have and does not list. */
+/** Throws a Failure for names that a multicall program should have and does not list. */
 export function refuseMissing(name: string, { program, links }: Multicall, listed: ReadonlySet<string>): void {
   const missing = Object.values(links).filter((one) => !listed.has(one));
   if (missing.length > 0)
-    throw cannot(`replace ${name}`, `${program} has no ${missing.join(', ')}`, { hint: 'it lists what it has with --list' });
+    throw cannot(`replace ${name}`, `${program} has no ${missing.join(', ')}`, { hint: 'it lists its commands with --list' });
 }

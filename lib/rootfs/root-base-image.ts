@@ -1,5 +1,6 @@
-// The part of an image that packages alone make, as a file system of its own, kept in the cache: a component that changed is then a copy and a few
-// files. An image is always made from it, also the first time, so that its bytes do not tell whether it was there.
+// The part of an image that comes only from packages, as a separate file system in the cache. After a change
+// of a component, an image is a copy of it with a few more files. Every image is created from it, also the
+// first one, so that the bytes of an image do not depend on the cache.
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
@@ -15,12 +16,13 @@ import { assemble } from '../image/image.ts';
 import type { ImageLayout } from '../image/image.ts';
 import { describedExtras } from '../image/xattrs.ts';
 
-/** Raised when the same entries give other bytes. */
+/** Raised if the bytes for the same entries change. */
 const version = 2;
 
 /**
- * The base for a layout whose only partition is an ext4 without a table. `below`: entries of packages. Those that the layout replaces by other files
- * are left out; folders stay, whatever their attributes.
+ * Returns the file system for a layout whose only partition is an ext4 without a partition table. `below`:
+ * entries of packages. Those that the layout replaces by other files are left out. Folders are kept, whatever
+ * their attributes.
  */
 export async function rootBaseImage(
   layout: ImageLayout,
@@ -43,7 +45,7 @@ export async function rootBaseImage(
   );
   const uuid = await remembered<string>(cacheDir, 'root', { image }, async () => {
     const partitions = [{ ...partition, contents: { kind: 'ext4' as const, label, tree: lower } }];
-    const own = `${image}.${process.pid}`; // two builds may make it at once
+    const own = `${image}.${process.pid}`; // two builds may create it at the same time
     const made = await assemble({ ...layout, partitions }, own, { path }, context);
     await rename(own, image);
     return { value: itemOf(made.partitions, 0).fileSystemId, witnesses: [image] };
@@ -52,7 +54,7 @@ export async function rootBaseImage(
   return { path: image, uuid, entries: lower.entries };
 }
 
-/** Files of the cache are known by their paths: a folder there is named after what is in it. */
+/** Files of the cache are identified by their paths, because folders there are named after their content. */
 function described({ entries }: FileTree): Json {
   return [...entries].map(([path, entry]) => {
     const what = entry.kind === 'file' ? contentOf(entry) : entry.kind === 'symlink' ? entry.target : null;

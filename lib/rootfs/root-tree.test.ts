@@ -1,4 +1,5 @@
-// Roots of packages as trees: what an archive has of them, what dpkg's database says of them, and what is left when programs give way to others.
+// Root file systems of packages as trees: the entries of an archive, the contents of dpkg's database, and the
+// result after programs were replaced.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -142,8 +143,11 @@ test('a command that nothing provides, a name that the program lacks and a file 
       'nothing provides "usr/bin/sort" of tools',
     ],
     [{ ...row, multicall: { ...multicall, links: { ...row.multicall?.links, 'usr/bin/tr': 'tr' } } }, 'new/multi has no tr'],
-    [{ ...row, multicall: { ...multicall, program: 'new/absent', links: row.multicall?.links ?? {} } }, 'no component made "new/absent"'],
-    [{ ...row, provides: { 'usr/bin/x': { made: 'new/x' } } }, 'no component made "new/x"'],
+    [
+      { ...row, multicall: { ...multicall, program: 'new/absent', links: row.multicall?.links ?? {} } },
+      'no component has the output "new/absent"',
+    ],
+    [{ ...row, provides: { 'usr/bin/x': { made: 'new/x' } } }, 'no component has the output "new/x"'],
     [{ ...row, stays: ['usr/bin/factor', 'usr/bin/nothing'] }, 'the original has no "usr/bin/nothing" that could stay'],
   ] as const) {
     assert.match((await failureOf(tree(replacement))).message, why);

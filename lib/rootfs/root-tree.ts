@@ -1,5 +1,5 @@
-// The root file system of a profile: a base of packages, programs of which have given way to components. Facts and files in, entries and an account
-// of what became of each package out.
+// The root file system of a profile: Debian packages, some of whose programs are replaced by components.
+// Takes facts and files, and returns entries and a report of the effect on each package.
 import { posix } from 'node:path';
 import { root as sandboxRoot } from '../actions/place.ts';
 import { bubblewrapArgv, requireSandbox } from '../actions/sandbox/sandbox.ts';
@@ -30,25 +30,25 @@ import type { CheckedServices } from '../system/services.ts';
 
 export interface RootTree {
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Packages of which files are left, with only those. */
+  /** Packages of which files are left, with only those files. */
   readonly packages: readonly InstalledPackage[];
   readonly replaced: readonly Replaced[];
-  /** Of the entries: those of packages alone, which stay the same when a component changes. */
+  /** The entries that come only from packages, which stay the same when a component changes. */
   readonly below: ReadonlyMap<string, Entry>;
-  /** Path -> replacement that provides it. */
+  /** Path -> the replacement that provides it. */
   readonly provided: ReadonlyMap<string, string>;
 }
 
 export interface RootRequest extends Omit<BaseRequest, 'name'> {
-  /** False: --no-sandbox. */
+  /** False with --no-sandbox. */
   readonly sandbox: boolean;
-  /** Where a package that is taken alone was unpacked to. */
+  /** Returns the folder of an unpacked package from which single files are taken. */
   readonly single: (use: string) => Promise<string>;
   readonly root: RootFacts;
   readonly replacements: Readonly<Record<string, Replacement>>;
 }
 
-/** Makes the tree. A replacement that does not provide what it names is a Failure. */
+/** Returns the tree. A replacement that does not provide a file that it names is a Failure. */
 export async function rootTree(request: RootRequest, sources: FileSources, context: Context): Promise<RootTree> {
   const { root, timestampSec } = request;
   const base = await baseRoot({ ...request, name: root.base }, context);
@@ -90,7 +90,7 @@ export async function rootTree(request: RootRequest, sources: FileSources, conte
 
 const backends: Readonly<Record<InitName, ServiceBackend>> = { systemd: systemdBackend, sysvinit: sysvBackend, table: tableBackend };
 
-/** The base's passwd, shadow and group with the users of the services. */
+/** Returns passwd, shadow and group of the packages with the users of the services. */
 async function accountFiles(base: BaseRoot, set: CheckedServices): Promise<readonly [string, Entry][]> {
   const [passwd, shadow, group] = await Promise.all([textOf(base, 'etc/passwd'), textOf(base, 'etc/shadow'), textOf(base, 'etc/group')]);
   const texts = withAccounts({ passwd, shadow, group }, set);
@@ -110,7 +110,7 @@ async function multicallEntries(
 ): Promise<readonly [string, Entry][]> {
   const { program, at, links } = multicall;
   const path = sources.made(program);
-  if (path === undefined) throw cannot(`replace ${name}`, `no component made "${program}"`);
+  if (path === undefined) throw cannot(`replace ${name}`, `no component has the output "${program}"`);
   const listed = await remembered<readonly string[]>(cacheDir, 'multicall', { path }, async () => {
     const hostPath = pathOf(env);
     const sandbox = await requireSandbox(wanted, hostPath, signal);
@@ -127,7 +127,7 @@ async function multicallEntries(
   return [...whole, ...Object.keys(links).map((link): [string, Entry] => [link, symlink(posix.relative(directoryOf(link), at))])];
 }
 
-/** Leaves what is named, what is below named folders, and the folders above them. */
+/** Keeps the named paths, everything below named folders, and the folders above them. */
 function keepOnly(tree: Map<string, Entry>, keeps: readonly string[]): void {
   const exact = new Set(keeps);
   const folders = keeps.filter((kept) => kept.endsWith('/'));

@@ -1,5 +1,6 @@
-// The members of a tar archive, from their headers alone: ustar, pax (POSIX.1-2017, pax, "pax Interchange Format") and GNU's long names. GNU tar lists
-// neither the values of extended attributes nor, with an unambiguous end, their names. Contents are unpacked by tar(1).
+// Reads the members of a tar archive from their headers: ustar, pax (POSIX.1-2017, pax, "pax Interchange
+// Format") and GNU's long names. GNU tar does not list the values of extended attributes, and lists their
+// names without an unambiguous end. tar(1) unpacks the contents.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { decodeName } from '../core/paths.ts';
@@ -9,7 +10,10 @@ import { xattrsOf } from '../image/xattrs.ts';
 import type { Xattrs } from '../image/xattrs.ts';
 
 export interface TarMember {
-  /** As it is written, for example "./usr/bin/". A byte that is no UTF-8 is kept (lib/core/paths.ts). */
+  /**
+   * The path as the archive contains it, for example "./usr/bin/". A byte that is not UTF-8 is kept
+   * (lib/core/paths.ts).
+   */
   readonly path: string;
   readonly type: 'file' | 'hard link' | 'symlink' | 'directory' | 'other';
   readonly mode: number;
@@ -23,7 +27,7 @@ export interface TarMember {
 }
 
 const blockBytes = 512;
-/** A header of names and attributes is not longer. */
+/** Limit for a header of names and attributes. */
 const mostHeaderBytes = MiB;
 const types: Readonly<Record<string, TarMember['type']>> = {
   ...{ '0': 'file', '\0': 'file', '7': 'file', '1': 'hard link', '2': 'symlink', '5': 'directory' },
@@ -37,12 +41,15 @@ const field = {
 
 /** Records of pax: key -> value. */
 type Records = ReadonlyMap<string, Buffer>;
-/** What such a record says is not read here. Without it, the member would not be what the archive says. */
+/**
+ * Records that are not supported here. Without them, the member would differ from the archive, so they are an
+ * error.
+ */
 const unreadRecord = /^(?:SCHILY\.acl\.|LIBARCHIVE\.xattr\.|GNU\.sparse\.)/;
 const xattrRecord = 'SCHILY.xattr.';
 const selinuxRecord = 'RHT.security.selinux';
 
-/** Yields the members in their order. An archive that is cut or damaged, and a member of an unknown type, are Failures. */
+/** Yields the members in order. A truncated or damaged archive, and a member of an unknown type, are Failures. */
 export function* tarMembers(archive: string): Generator<TarMember> {
   const what = `read the archive "${archive}"`;
   const bad = (why: string): Error => cannot(what, why);
@@ -111,14 +118,17 @@ function xattrsIn(records: Records): Xattrs {
   return xattrsOf(
     [...records].flatMap(([key, value]) => {
       if (key === selinuxRecord) return [['security.selinux', value] as const];
-      // GNU tar writes "=" and "%" in the name of an attribute as in a URL.
+      // GNU tar encodes "=" and "%" in the name of an attribute as in a URL.
       const name = key.slice(xattrRecord.length).replace(/%(3D|25)/g, (_, hex) => (hex === '25' ? '%' : '='));
       return key.startsWith(xattrRecord) ? [[name, value] as const] : [];
     }),
   );
 }
 
-/** Records are `LENGTH KEY=VALUE` and a line end, with the length of all of it. A value may have any byte. An empty one takes back an earlier one. */
+/**
+ * Records are `LENGTH KEY=VALUE` and a line end. The length covers the whole record. A value may contain any
+ * byte. An empty value removes an earlier one.
+ */
 function paxRecords(bytes: Buffer, bad: (why: string) => Error): Map<string, Buffer> {
   const records = new Map<string, Buffer>();
   for (let at = 0; at < bytes.length && bytes[at] !== 0;) {
@@ -135,7 +145,10 @@ function paxRecords(bytes: Buffer, bad: (why: string) => Error): Map<string, Buf
   return records;
 }
 
-/** The name, with the prefix that only a header of POSIX has: GNU's has times in its place. */
+/**
+ * Returns the name with its prefix. Only POSIX headers have a prefix: GNU headers have times in the same
+ * position.
+ */
 function nameIn(header: Buffer): Buffer {
   const name = upToZero(header.subarray(...span('name')));
   const prefix = upToZero(header.subarray(...span('prefix')));
@@ -143,7 +156,7 @@ function nameIn(header: Buffer): Buffer {
   return isPosix && prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : name;
 }
 
-/** A number in octal digits, or, with the highest bit set, in base 256. */
+/** Returns a number, which is in octal digits, or, if the highest bit is set, in base 256. */
 function octal(header: Buffer, name: keyof typeof field): number | undefined {
   const bytes = header.subarray(...span(name));
   if (((bytes[0] ?? 0) & 0x80) !== 0) {

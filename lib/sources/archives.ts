@@ -1,5 +1,6 @@
-// The archives of a lock on this host: which are there, and fetching those that are not. apt's own downloader fetches them, with the host's proxies
-// and mirrors; what it brings counts when its digest is the lock's. Each is published by rename, so an interrupted fetch goes on where it was.
+// The archives of a lock on this host: finds the missing ones and fetches them. apt's own downloader fetches
+// them, with the host's proxies and mirrors. An archive is accepted if its digest is that of the lock. Each
+// is published by rename, so an interrupted fetch is resumed.
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -11,18 +12,21 @@ import { run } from '../core/sh.ts';
 import type { AptRoot } from './debian/apt-root.ts';
 import type { LockedArchive } from './source-lock.ts';
 
-/** Debian's apt has it, and it is no command for people: it is not on the PATH. */
+/** Part of Debian's apt. It is not meant for users and therefore not in PATH. */
 const aptHelper = '/usr/lib/apt/apt-helper';
 
 const archivesPerCall = 16;
 const callsAtOnce = 4;
 
-/** Where an archive lies: its name says which bytes it has. */
+/** Returns the path of an archive. Its name contains the digest of its bytes. */
 export function archivePath(cacheDir: string, { path, sha256 }: LockedArchive): string {
   return join(cacheDir, 'archives', `${sha256.slice(0, 16)}-${basename(path)}`);
 }
 
-/** Those that are not there in full. What lies under an archive's name was verified before it got it. */
+/**
+ * Returns the archives that are not in the cache. An archive was verified before it was published under its
+ * name.
+ */
 export function missingArchives(cacheDir: string, archives: readonly LockedArchive[]): readonly LockedArchive[] {
   return archives.filter((archive) => {
     const path = archivePath(cacheDir, archive);
@@ -31,8 +35,9 @@ export function missingArchives(cacheDir: string, archives: readonly LockedArchi
 }
 
 /**
- * Fetches archives from `uri` (a mirror's root). One that the mirror no longer has, and one with other bytes than the lock says, are Failures that
- * name it; a mirror that does not answer is the host's. Whatever goes wrong, what was fetched and verified stays.
+ * Fetches archives from `uri` (a mirror's root). An archive that the mirror no longer has, and one whose
+ * bytes differ from the lock, are Failures that name it. A mirror that does not respond is a Failure of the
+ * host. Archives that were fetched and verified are kept in any case.
  */
 export async function fetchArchives(
   archives: readonly LockedArchive[],
@@ -81,7 +86,7 @@ export async function fetchArchives(
   }
 }
 
-/** Moves what was brought to its place when it has the lock's bytes. */
+/** Publishes a fetched file if it has the lock's digest. */
 async function keep(archive: LockedArchive, partial: string, cacheDir: string): Promise<void> {
   const to = archivePath(cacheDir, archive);
   const from = join(partial, basename(to));
@@ -96,11 +101,11 @@ function fetchFailure({ name, version }: LockedArchive, exitCode: number | null,
   const detail = stderr.trim();
   if (/no space left/i.test(detail)) return cannot(what, 'no space left on the device', { blame: 'host', detail });
   if (/404 +Not Found|File not found/i.test(detail)) {
-    return cannot(what, 'the archive no longer has it', { hint: 'fetch --update takes the versions that the archive has now', detail });
+    return cannot(what, 'the archive no longer has it', { hint: 'fetch --update locks the versions that the archive has now', detail });
   }
   if (/Hash Sum mismatch|unexpected size/i.test(detail) || exitCode === 0) {
     return cannot(what, 'its bytes are not those of the lock', {
-      hint: 'if you trust the mirror, fetch --update takes the digests of its signed index',
+      hint: 'if you trust the mirror, fetch --update locks the digests of its signed index',
       detail,
     });
   }

@@ -1,4 +1,5 @@
-// Fetching from a mirror of our own on this machine, by the real apt-helper: what is fetched, what is left when it goes wrong, what cargo makes of it.
+// Fetching from a local test mirror with the real apt-helper: the fetched files, the files that are left
+// after a failure, and the use by cargo.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -184,7 +185,7 @@ test('a profile that has nothing of the sources is built without them', async ()
   assert.is(await fetchedSources(without, host), undefined);
 });
 
-test('an interrupted fetch goes on where it was', async () => {
+test('an interrupted fetch is resumed', async () => {
   const { host, fetch } = await project('again', archives);
   await (await project('again', archives.slice(0, 1))).fetch().catch(() => undefined);
   await writeLock(lockPath(host, 'sample'), { archives });
@@ -233,7 +234,7 @@ test('an edit that does not fit, a patch that does not apply and a stub of a rea
     ],
     [with_({ components: { tool: { ...tool, edits: [{ file: '../../x', from: 'a', to: '', why: '' }] } } }), 'it is outside of the source'],
     [with_({ components: { tool: { ...tool, series: 'patches/hello.diff' } } }), 'Cannot apply'],
-    [with_({ stubs: [{ name: 'leaf', version: '1.0.0' }] }), 'the archive has the real one'],
+    [with_({ stubs: [{ name: 'leaf', version: '1.0.0' }] }), 'the archive has the real crate'],
     [with_({ components: { other: { from: { crate: 'other' } } } }), 'no package of the lock has that crate'],
   ] as const) {
     assert.match((await failureOf(makeCrateFolder(request, context))).message, why);

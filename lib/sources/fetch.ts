@@ -1,5 +1,6 @@
-// Fetches a system's sources: makes the lock where it is asked for or there is none, gets what is missing of it, and unpacks the folder that builds
-// compile from. When all is there it does nothing but look. The only writer of sources.lock.
+// Fetches a system's sources: creates the lock if it is missing or an update is requested, fetches the
+// missing archives, and unpacks the folder that builds compile from. If everything is present, it only
+// checks. Only this module writes sources.lock.
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,22 +20,25 @@ import type { SourceLock } from './source-lock.ts';
 export interface FetchRequest {
   readonly system: FetchedSystem;
   readonly host: SourceHost;
-  /** Take the versions that the archive has now. */
+  /** Whether to lock the versions that the archive has now. */
   readonly update: boolean;
-  /** The mirror; undefined: the host's. */
+  /** The mirror. Undefined: the host's mirror. */
   readonly mirror?: DebianMirror | undefined;
 }
 
 export interface Fetched {
   readonly archives: number;
   readonly bytes: number;
-  /** How many of them were fetched now. */
+  /** Number of archives that were fetched now. */
   readonly fetched: number;
   readonly folder: string;
   readonly updated: boolean;
 }
 
-/** A system whose sources are nowhere to be fetched, an archive that is gone or has other bytes, and a host that cannot fetch are Failures. */
+/**
+ * A system without fetchable sources, an archive that is missing or has other bytes, and a host that cannot
+ * fetch are Failures.
+ */
 export async function fetchSources({ system, host, update, mirror: given }: FetchRequest, context: Context): Promise<Fetched> {
   const { sources } = system;
   if (!sources) throw cannot(`fetch the sources of ${system.name}`, 'its page names none that can be fetched', { blame: 'usage' });
@@ -63,7 +67,7 @@ async function unpack(system: FetchedSystem, lock: SourceLock, host: SourceHost,
   return await phase('unpacking crates', context.report, () => makeCrateFolder(request, context));
 }
 
-/** With a new lock cargo resolves each component anew; what it chose is kept beside the lock. */
+/** With a new lock cargo resolves each component again. The result is stored next to the lock. */
 async function unpackAnew(system: FetchedSystem, lock: SourceLock, host: SourceHost, context: Context): Promise<string> {
   const request = { ...(await crateRequest(system, lock, host)), cargoLocks: {} };
   const made = await phase('unpacking crates', context.report, () => makeCrateFolder(request, context));

@@ -1,4 +1,4 @@
-// Where a build finds what was fetched of a system's upstream sources. Downloads nothing.
+// Finds the fetched upstream sources of a system for a build. Downloads nothing.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { markUsed } from '../cache/derived.ts';
@@ -37,7 +37,10 @@ export async function originsFor(
   return new Map([...fetched, ...(await localOrigins(sources, system, at.cacheDir))]);
 }
 
-/** Returns the user's own checkouts. One with the same Cargo.lock as what was fetched uses the same vendored crates. */
+/**
+ * Returns the user's own checkouts. A checkout with the same Cargo.lock as the fetched source uses the same
+ * vendored crates.
+ */
 async function localOrigins(
   { local }: SourceChoice,
   system: System,
@@ -45,7 +48,7 @@ async function localOrigins(
 ): Promise<readonly (readonly [name: string, origin: FetchedOrigin])[]> {
   const origins = originsOf(system);
   const found = Object.entries(local).filter(([name]) => origins.has(name));
-  const { vendorConfig } = await import('../upstream/vendor.ts'); // most builds are of bundled sources
+  const { vendorConfig } = await import('../upstream/vendor.ts'); // most builds use bundled sources
   return await Promise.all(
     found.map(async ([name, folder]) => {
       const config = await vendorConfig(folder, cacheDir);
@@ -63,7 +66,7 @@ export async function presentOrigins(
   const lock: UpstreamLock = (await readUpstreamLock(upstreamLockPath(root, system.name))) ?? new Map();
   const found = new Map<string, FetchedOrigin>();
   const [{ changesOf, lockedFolder }, { patchedFolder }, { vendorConfig }] = await Promise.all([
-    import('../upstream/fetch.ts'), // most builds are of bundled sources
+    import('../upstream/fetch.ts'), // most builds use bundled sources
     import('../upstream/patched.ts'),
     import('../upstream/vendor.ts'),
   ]);
@@ -83,7 +86,7 @@ export async function presentOrigins(
   return found;
 }
 
-/** Returns what was fetched of the named origins. Throws a Failure (host) that names all that is missing. */
+/** Returns the fetched sources of the named origins. Throws a Failure (host) that names all missing ones. */
 async function fetchedOrigins(
   names: readonly string[],
   system: System,

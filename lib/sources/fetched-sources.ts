@@ -1,4 +1,5 @@
-// A system's sources from Debian as a build finds them: the lock beside its page, and the folder that fetch made of it. Downloads nothing.
+// A system's fetched sources from Debian: the lock next to its page, and the folder that was created from it.
+// Downloads nothing.
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ export interface SourceHost {
 
 export interface FetchedSources {
   readonly lock: SourceLock;
-  /** lib/sources/debian/crate-folder.ts. */
+  /** The folder of lib/sources/debian/crate-folder.ts. */
   readonly folder: string;
 }
 
@@ -31,7 +32,7 @@ export function lockPath({ root }: Pick<SourceHost, 'root'>, system: string): st
   return join(root, system, 'sources.lock');
 }
 
-/** Cargo.lock of each component, as it was resolved when the lock was made. */
+/** Returns the folder with the Cargo.lock of each component, which cargo resolved when the lock was created. */
 export function cargoLockFolder({ root }: Pick<SourceHost, 'root'>, system: string): string {
   return join(root, system, 'locks');
 }
@@ -50,14 +51,14 @@ export function withNeededSources(system: System, profile: string): System {
   return !sources || needsSources(system, profile) ? system : page;
 }
 
-/** Packages that are taken alone are those of the reference kernels, where the page has some. */
+/** Packages from which single files are taken are those of the reference kernels, if the page has some. */
 function needsSources(system: System, profile: string): boolean {
   const { components = Object.keys(system.components), kernel, image = system.image } = profileOf(system, profile);
   if (components.some((name) => system.components[name]?.debian) || (kernel && 'from' in kernel)) return true;
   return image !== undefined && (image.partitions.some(({ root }) => root) || (!system.reference && hasPackagedFiles(image)));
 }
 
-/** What the folder of crates is made from. */
+/** Returns the facts from which the folder of crates is created. */
 export async function crateRequest(system: FetchedSystem, lock: SourceLock, host: SourceHost): Promise<CrateFolderRequest> {
   const folder = cargoLockFolder(host, system.name);
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.lock'));
@@ -75,7 +76,10 @@ export async function crateRequest(system: FetchedSystem, lock: SourceLock, host
   };
 }
 
-/** What has been fetched for a system that has sources in Debian; a system without is undefined. Not fetched, or not all of it: a Failure. */
+/**
+ * Returns the fetched sources of a system, or undefined if it has no sources in Debian. Sources that are not
+ * completely fetched are a Failure.
+ */
 export async function fetchedSources(system: System, host: SourceHost): Promise<FetchedSources | undefined> {
   if (!system.sources) return undefined;
   const what = `build ${system.name}`;

@@ -1,4 +1,5 @@
-// Makes a lock from what the archive offers now: asks apt, whose index is signed, for every archive that a system's sources name.
+// Creates a lock from the packages that the archive has now. apt, whose index is signed, returns every
+// archive that a system's sources name.
 import { basename } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import { phase } from '../core/events.ts';
@@ -15,10 +16,13 @@ import type { SourceFacts } from '../system/component.ts';
 import { mergeArchives } from './source-lock.ts';
 import type { LockedArchive, SourceLock } from './source-lock.ts';
 
-/** The use of packages of crates; "base NAME", "single NAME" and "tarball NAME" are the others. */
+/** The use of packages of crates. Other uses are "base NAME", "single NAME" and "tarball NAME". */
 export const crateUse = 'crates';
 
-/** Reads the index of each suite and resolves everything. A package that the archive does not have is a Failure that names it. */
+/**
+ * Reads the index of each suite and resolves all sources. A package that the archive does not have is a
+ * Failure that names it.
+ */
 export async function newLock(facts: SourceFacts, mirror: DebianMirror, host: AptHost, context: Context): Promise<SourceLock> {
   const root = await readIndex(facts.suite, mirror, host, context);
   const index = await indexOf(root, context);
@@ -35,7 +39,8 @@ export async function newLock(facts: SourceFacts, mirror: DebianMirror, host: Ap
   }
   for (const [use, name] of Object.entries(facts.single)) {
     const offered = theOne(index, name, facts.suite);
-    // A package that only depends on the newest of its kind ("linux-image-cloud-amd64") stands for that.
+    // A package that only depends on the newest of its kind ("linux-image-cloud-amd64") is replaced by that
+    // one.
     const newest = offered.sizeBytes < 10_000 ? offered.depends[0]?.[0] : undefined;
     archives.push(locked(newest === undefined ? offered : theOne(index, newest, facts.suite), `single ${use}`));
   }
@@ -64,14 +69,14 @@ function locked({ name, version, path, sizeBytes, sha256 }: OfferedPackage, use:
   return { name, version, path, sizeBytes, sha256, uses: [use] };
 }
 
-/** The files that apt would fetch for these packages on a system that has none. */
+/** Returns the files that apt would fetch for these packages on a system without any package. */
 async function solved(root: AptRoot, packages: readonly string[], { signal }: Context): Promise<readonly string[]> {
   const argv = [await tool('apt-get', pathOf(root.env)), 'install', '-qq', '-y', '--no-install-recommends', '--print-uris', ...packages];
   const text = await outputOf(`choose versions of ${packages.join(', ')}`, argv, { cwd: '/', env: root.env, signal });
   return [...text.matchAll(/^'([^']+)' \S+ \d+/gm)].map(([, uri = '']) => decodeURIComponent(basename(uri)));
 }
 
-/** The upstream tarball of a source package: 'URI' name size SHA256:digest. */
+/** Returns the upstream tarball of a source package: 'URI' name size SHA256:digest. */
 async function tarball(root: AptRoot, name: string, { signal }: Context): Promise<LockedArchive> {
   const argv = [await tool('apt-get', pathOf(root.env)), 'source', '-qq', '--print-uris', name];
   const text = await outputOf(`find the source package ${name}`, argv, { cwd: '/', env: root.env, signal });

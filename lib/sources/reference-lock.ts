@@ -1,4 +1,5 @@
-// What the other kernels of a page are made from: it has a lock of its own, and is fetched when it is first asked for.
+// The sources of a page's reference kernels. They have a separate lock and are fetched when they are first
+// needed.
 import { join } from 'node:path';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -13,7 +14,7 @@ import type { SourceLock } from './source-lock.ts';
 
 export type WithReference = Pick<System, 'name' | 'reference'>;
 
-/** Fetches what the kernels are made from. Returns undefined for a system that has none. */
+/** Fetches the sources of the kernels. Returns undefined for a system without reference kernels. */
 export async function fetchReference(
   { name, reference }: WithReference,
   host: SourceHost,
@@ -24,7 +25,10 @@ export async function fetchReference(
   return await fetchSources({ system: sourcesOf(name, reference), host, ...options }, context);
 }
 
-/** Returns the lock of what the kernels are made from, after it was fetched if it had not been. A system that has none is a Failure. */
+/**
+ * Returns the lock of the kernels' sources, and fetches them if necessary. A system without reference kernels
+ * is a Failure.
+ */
 export async function referenceLock({ name, reference }: WithReference, host: SourceHost, context: Context): Promise<SourceLock> {
   if (!reference) throw cannot(`find packages for ${name}`, 'its page names no sources');
   const path = lockPath(host, sourcesOf(name, reference).name);
@@ -37,7 +41,10 @@ export async function referenceLock({ name, reference }: WithReference, host: So
   return fetched;
 }
 
-/** The sources as those of a system without components. Its lock is in the folder "reference" of the real one. */
+/**
+ * Returns the sources as those of a system without components. Its lock is in the folder "reference" of the
+ * real system.
+ */
 function sourcesOf(name: string, { sources }: ReferenceFacts): Pick<System, 'name' | 'title' | 'sources' | 'components'> {
   return { name: join(name, 'reference'), title: name, sources, components: {} };
 }

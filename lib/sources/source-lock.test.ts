@@ -32,7 +32,7 @@ test('a lock has a line for each archive and is read back as it was', async () =
   assert.equal(readdirSync(dir), ['sources.lock']);
 });
 
-test('a lock that is not there is none', async () => {
+test('a missing lock is undefined', async () => {
   assert.is(await readLock(join(dir, 'none')), undefined);
 });
 

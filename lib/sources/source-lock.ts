@@ -1,19 +1,19 @@
-// The lock of a system's sources: which archives its sources come from, each with its digest. One line per archive, so that a change of one package
-// is a change of one line. Written by fetch alone; a build only believes it.
+// The lock of a system's sources: the archives with their digests. It has one line per archive, so that a
+// change of one package is a change of one line. Only fetch writes it. A build only reads it.
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { byCodeUnit } from '../core/digest.ts';
 import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 
 /** An archive of the mirror: a package, or the tarball of a source package. */
 export interface LockedArchive {
-  /** Of the package. */
+  /** Name of the package. */
   readonly name: string;
   readonly version: string;
-  /** Below the mirror's root. */
+  /** Path below the mirror's root. */
   readonly path: string;
   readonly sizeBytes: number;
   readonly sha256: string;
-  /** What it is for: "crates", "base systemd", "kernel", "tarball". */
+  /** Its uses: "crates", "base systemd", "kernel", "tarball". */
   readonly uses: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export interface SourceLock {
 
 const version = 1;
 
-/** The lock at `path`, or undefined where there is none. One that cannot be understood is a Failure. */
+/** Returns the lock at `path`, or undefined if it does not exist. An invalid one is a Failure. */
 export async function readLock(path: string): Promise<SourceLock | undefined> {
   const text = await absentAsUndefined(readFile(path, 'utf8'));
   if (text === undefined) return undefined;
@@ -33,9 +33,9 @@ export async function readLock(path: string): Promise<SourceLock | undefined> {
   try {
     record = JSON.parse(text);
   } catch (error) {
-    throw cannotBecause(what, error, 'fetch --update writes it anew');
+    throw cannotBecause(what, error, 'fetch --update writes it again');
   }
-  if (!isLock(record)) throw cannot(what, 'it is not a lock of this version', { hint: 'fetch --update writes it anew' });
+  if (!isLock(record)) throw cannot(what, 'it is not a lock of this version', { hint: 'fetch --update writes it again' });
   return record;
 }
 
@@ -56,7 +56,10 @@ export function lockText({ archives }: SourceLock): string {
   return `{\n  "version": ${version},\n  "archives": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
-/** Archives that several uses need, once. The same path with two digests is a Failure: a mirror that changes what it has. */
+/**
+ * Merges archives, so that an archive with several uses is listed once. One path with two digests is a
+ * Failure, because the mirror changed meanwhile.
+ */
 export function mergeArchives(all: readonly LockedArchive[]): SourceLock {
   const byPath = new Map<string, LockedArchive>();
   for (const archive of all) {
@@ -83,7 +86,7 @@ function isArchive(value: unknown): value is LockedArchive {
   const { name, version: ofPackage, path, sizeBytes, sha256, uses } = value as Record<string, unknown>;
   const words = [name, ofPackage, path, sha256].every((word) => typeof word === 'string');
   const digest = typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
-  // A path goes into a URI and its last part into a file's name.
+  // A path becomes part of a URI, and its last part becomes the name of a file.
   const plain = typeof path === 'string' && /^(?:[\w.+~%:-]+\/)*[\w+~%:-][\w.+~%:-]*$/.test(path) && !path.split('/').includes('..');
   return words && digest && plain && Number.isSafeInteger(sizeBytes) && Array.isArray(uses) && uses.every((use) => typeof use === 'string');
 }

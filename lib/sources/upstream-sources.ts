@@ -5,9 +5,9 @@ import type { GitSource, NamedSource, UpstreamLock } from '../upstream/lock.ts';
 import type { UpstreamOrigin } from '../system/component.ts';
 import type { System } from '../system/system.ts';
 
-/** Whether the lock of a system has all of its upstream sources, so that they are the ones to build. */
+/** Whether the lock of a system has all of its upstream sources, so that builds use them. */
 export async function hasUpstreamLock(system: System, root: string): Promise<boolean> {
-  if (system.sources) return false; // its lock is one of Debian's archives
+  if (system.sources) return false; // its lock has Debian's archives
   const lock = await readUpstreamLock(upstreamLockPath(root, system.name));
   const sources = upstreamSources(system, root);
   return lock !== undefined && sources.length > 0 && sources.every(({ name }) => lock.has(name));
@@ -28,7 +28,7 @@ export function originsOf({ components, configurations, cLibrary }: System): Rea
   return new Map([...ofComponents, ...ofPackages, ...ofLibrary]);
 }
 
-/** Returns the sources that fetch takes for a system. */
+/** Returns the sources that fetch downloads for a system. */
 export function upstreamSources(system: System, root: string): readonly NamedSource[] {
   return [...originsOf(system)].map(([name, origin]) => ({
     name,

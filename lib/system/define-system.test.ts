@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'define-system-'));
 test.after(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Changes of the page of fixtures/hello, and what the compiler says about the line. */
+/** Changes of the page of fixtures/hello, and the expected compiler errors. */
 const mistakes: readonly (readonly [from: string, to: string, refused: string])[] = [
   ["title: 'started", "components: ['kernle'], title: 'started", `Type '"kernle"' is not assignable to type '"kernel"'`],
   ["made: 'kernel/hello'", "made: 'kernal/hello'", `Did you mean '"kernel/hello"'?`],

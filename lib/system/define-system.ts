@@ -1,5 +1,5 @@
-// Declares the page of a system. The compiler checks every name of a component or of an output that the page uses; load.ts checks the whole page again when
-// it is loaded, because Node does not look at types.
+// Declares the page of a system. The compiler checks every name of a component or of an output that the page
+// uses. load.ts checks the whole page when it is loaded, because Node does not check types.
 import type { Component } from './component.ts';
 import type { ImageFacts, Replacement, NixBase } from './image-facts.ts';
 import type { CheckoutFacts, LiveFacts, MachinePage, System, SystemProfile } from './system.ts';
@@ -7,12 +7,15 @@ import type { CheckoutFacts, LiveFacts, MachinePage, System, SystemProfile } fro
 /** The programs of each component, by its name. */
 export type Programs = Readonly<Record<string, string>>;
 
-/** "kernel/hello": what the components make. A component that names no programs may make anything. UEFI programs end with .efi. */
+/**
+ * The outputs of components: "kernel/hello". A component without named programs may have any output. UEFI
+ * programs end with .efi.
+ */
 export type Outputs<P extends Programs> = {
   [Name in keyof P & string]: `${Name}/${P[Name]}` | `${Name}/${P[Name]}.efi`;
 }[keyof P & string];
 
-/** The outputs of components that are declared apart from their page. */
+/** The outputs of components that are declared separately from their page. */
 export type OutputsOf<Components extends Readonly<Record<string, Component>>> = {
   [Name in keyof Components & string]: Components[Name] extends {
     readonly cargo: { readonly bins: readonly (infer Bin extends string)[] };

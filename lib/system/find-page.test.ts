@@ -76,7 +76,7 @@ test('a page without the export is refused', async () => {
   assert.is(hint, 'export const system = defineSystem({ ... })');
 });
 
-test('a syntax error is told with its line and the text there', async () => {
+test('a syntax error is reported with its line and the text of the line', async () => {
   const { exitCode, message, detail } = await failureOf('syntax.ts', 'export const system = {\n  name: "x" "y",\n};\n');
   assert.is(exitCode, 1);
   assert.ok(message.startsWith(`Cannot read the page "${join(dir, 'syntax.ts')}": line 2: Expected ','`), message);

@@ -1,5 +1,5 @@
-// Finds the page of a system by a name or a path, imports it, and says where the outputs of its builds are. Knows nothing of what a page says but its
-// name.
+// Finds the page of a system by a name or a path, imports it, and determines the paths of its builds'
+// outputs. This module reads only the name from a page.
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
@@ -10,9 +10,12 @@ import { absentAsUndefined, cannot, Failure, nearest } from '../core/errors.ts';
 /** Where a page is. All paths are absolute. */
 export interface PagePlace {
   readonly file: string;
-  /** The folder of the page: its relative paths count from here, and its locks are here in a folder named after the system. */
+  /**
+   * The folder of the page. Relative paths of the page are relative to it, and its locks are in a subfolder
+   * named after the system.
+   */
   readonly folder: string;
-  /** Where images and transcripts go unless the user names another folder. */
+  /** The folder for images and transcripts, unless the user names another one. */
   readonly outDir: string;
 }
 
@@ -30,14 +33,15 @@ export function isPagePath(word: string): boolean {
   return word.includes('/') || word.endsWith('.ts');
 }
 
-/** Returns the word of a command line that names a page: a name as it is, and a path made absolute. */
+/** Returns the word of a command line that names a page. A name is unchanged, and a path is made absolute. */
 export function systemWord(word: string, { path }: { readonly path: (text: string) => string }): string {
   return isPagePath(word) ? path(word) : word;
 }
 
 /**
- * Returns the place of a page: at an absolute path, or by its name in systems/ or as an example (fixtures/NAME/NAME.ts). Throws a Failure for a name that is
- * not known or a path that leads to no file (usage, with the nearest one).
+ * Returns the place of a page, by an absolute path, by its name in systems/ or by the name of an example
+ * (fixtures/NAME/NAME.ts). Throws a Failure (usage, with the nearest name) for an unknown name or a path
+ * without a file.
  */
 export async function findPage(root: string, word: string): Promise<PagePlace> {
   if (isPagePath(word)) {
@@ -51,12 +55,12 @@ export async function findPage(root: string, word: string): Promise<PagePlace> {
   return placeOf(root, file);
 }
 
-/** A page as it is exported; its name was checked, and nothing else. */
+/** A page as its module exports it. Only its name was checked. */
 export interface ExportedPage {
   readonly name: string;
 }
 
-/** Imports a page. Everything that goes wrong is a Failure that names the page. */
+/** Imports a page. Every error is a Failure that names the page. */
 export async function importPage({ file }: Pick<PagePlace, 'file'>): Promise<ExportedPage> {
   let module: { readonly system?: unknown };
   try {
@@ -80,7 +84,10 @@ function isNamed(page: unknown): page is ExportedPage {
   return typeof page === 'object' && page !== null && 'name' in page && typeof page.name === 'string';
 }
 
-/** What Node reports about a module that cannot be loaded: the line, and the source text around it if Node shows one. */
+/**
+ * Returns Node's report about a module that cannot be loaded: the line, and the source text around it if Node
+ * prints one.
+ */
 function importFailure(page: string, error: unknown): unknown {
   if (error instanceof Failure || !(error instanceof Error)) return error;
   const what = `read the page "${page}"`;
@@ -98,7 +105,7 @@ function importFailure(page: string, error: unknown): unknown {
   return cannot(what, `${otherFile(page, file)}${line === undefined ? '' : `line ${line}: `}${error.message}`, { detail, cause: error });
 }
 
-/** The name of a part of a page, where it is not the page itself. */
+/** Returns the name of the file with the error if it is a part of the page and not the page itself. */
 function otherFile(page: string, file: string | undefined): string {
   return file === undefined || file === page ? '' : `${relative(dirname(page), file)}, `;
 }
@@ -107,14 +114,14 @@ function exampleOf(name: string): string {
   return `fixtures/${name}/${name}.ts`;
 }
 
-/** What belongs to a page of the repository goes to its out/; what belongs to any other page, to out/ next to that. */
+/** Outputs of a page of the repository go to its out/. Outputs of any other page go to out/ next to the page. */
 function placeOf(root: string, file: string): PagePlace {
   const folder = dirname(file);
   const isInside = !relative(root, file).startsWith(`..${sep}`);
   return { file, folder, outDir: join(isInside ? root : folder, 'out') };
 }
 
-/** The files of a folder that may be pages, without their ending. */
+/** Returns the files of a folder that may be pages, without their extension. */
 async function pagesIn(folder: string): Promise<readonly string[]> {
   const files = await readdir(folder).catch(() => []);
   return files.filter((file) => file.endsWith('.ts')).map((file) => basename(file, '.ts'));
@@ -130,7 +137,7 @@ async function unknownSystem(root: string, name: string): Promise<Failure> {
   return cannot(`find system "${name}"`, why, { blame: 'usage', hint });
 }
 
-/** Where the kernel of a profile that has one lies. */
+/** Returns the path of the kernel of a profile that has one. */
 export function kernelPath(outDir: string, system: string, profile: string): string {
   return join(outDir, `${system}-${profile}`, 'vmlinuz');
 }
@@ -140,12 +147,15 @@ export function commandLinePath(kernel: string): string {
   return `${kernel}.cmdline`;
 }
 
-/** Of an image: how its file ends. */
+/** The part of an image that determines the extension of its file. */
 interface ImageKind {
   readonly partitions: readonly { readonly fileSystem: { readonly kind: string; readonly gzip?: boolean } }[];
 }
 
-/** Where the image of a profile is, below the folder of all outputs: its name ends as its kind does. */
+/**
+ * Returns the path of the image of a profile, below the folder of all outputs. The extension depends on the
+ * kind of image.
+ */
 export function imageFileName(stem: string, facts: ImageKind | undefined): string {
   const kind = facts?.partitions[0]?.fileSystem;
   if (kind?.kind === 'cpio') return `${stem}.cpio${kind.gzip ? '.gz' : ''}`;

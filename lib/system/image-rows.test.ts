@@ -67,10 +67,10 @@ test('each row has its kind, mode, owner and bytes, and an initfs is made of its
   }
 });
 
-test('a row that names what no component made is told by its path', async () => {
+test('a row that names a missing output of a component is reported with its path', async () => {
   const failure = await layoutOf(facts, { made: () => undefined }).catch((error: unknown) => error);
   assert.instance(failure, Failure);
-  assert.match(String(failure), 'Cannot put "usr/bin/tool" into the image: no component made "tools/tool"');
+  assert.match(String(failure), 'Cannot put "usr/bin/tool" into the image: no component has the output "tools/tool"');
 });
 
 test('a file is named after its content, where a text has the name too, and another content is another name', async () => {

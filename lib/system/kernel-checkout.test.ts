@@ -39,7 +39,7 @@ async function target(profile: 'direct' | 'efi' | 'pvh'): Promise<BootTarget> {
   return await bootTarget({ root: project, system: 'asterinas', profile, image: join(dir, `asterinas-${profile}.cpio.gz`) });
 }
 
-/** What the console says. */
+/** The console output. */
 async function booted(profile: 'direct' | 'efi' | 'pvh', other?: MachineDescription): Promise<string> {
   const { system, image } = await target(profile);
   const log = join(dir, `${profile}.log`);
@@ -248,7 +248,7 @@ test('a bzImage carries the kernel of the checkout in its own setup program, pac
   await writeFile(manifest, before);
 });
 
-test('strip_elf leaves symbols out of the kernel that is started, and keeps them in the program beside it', async () => {
+test('strip_elf leaves symbols out of the kernel that is started, and keeps them in the program next to it', async () => {
   const manifest = join(checkout, 'OSDK.toml');
   const before = await readFile(manifest, 'utf8');
   const sizes = async (): Promise<readonly number[]> => {
@@ -291,7 +291,7 @@ test('boot methods choose the profile, and the menu of GRUB is shown on request'
   const legacy = '[build]\nlinux_x86_legacy_boot = true\n[grub]\nboot_protocol = "linux"\n';
   assert.is(
     await chosen(legacy),
-    'Cannot build a bzImage: linux_x86_legacy_boot wants the entry of 32 bits, and bzImages are made for EFI here',
+    'Cannot build a bzImage: linux_x86_legacy_boot needs the 32-bit entry point, and bzImages have only that of EFI here',
   );
   await writeFile(manifest, before);
   const both = await build('--profile', 'iso', '--boot-method', 'direct-elf');

@@ -1,5 +1,5 @@
-// A system whose kernel is built from a checkout that has an OSDK.toml: its components are then the program that is generated around that kernel, and
-// the machine starts it with the arguments of the file.
+// A system whose kernel is built from a checkout with an OSDK.toml. Its component is the generated program
+// around that kernel, and the machine is started with the arguments of the file.
 import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,12 +17,13 @@ interface Checkout {
   readonly sources: SourceChoice;
 }
 
-/** Flags for C of crates that are compiled for the target (the crate cc). */
+/** The cc crate's variable with C flags for crates that are compiled for the target. */
 const cFlags = `CFLAGS_${kernelTriple}`;
 
 /**
- * Returns the system with the kernel of the checkout that --source names; as it is if none is named. `test`: the kernel runs these tests. Wishes without a
- * checkout are a Failure. Its default profile is then the one for the boot method of the file.
+ * Returns the system with the kernel of the checkout that --source names, or unchanged if none is named.
+ * `test`: the kernel runs these tests. Wishes without a checkout are a Failure. The default profile is then
+ * the one for the boot method of the file.
  */
 export async function withKernelCheckout({ system, sources }: Checkout, wishes: KernelWishes, test?: TestChoice): Promise<Checkout> {
   const { scheme } = wishes;
@@ -46,7 +47,7 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
     buildStd: ['core', 'alloc', 'compiler_builtins'],
     buildStdFeatures: ['compiler-builtins-mem'],
     rustcVariable: 'OSDK_BUILD_RUSTC',
-    // Who built it is in no kernel of ours, so that everybody's is the same.
+    // Fixed names, so that the kernel does not depend on the user or host that built it.
     env: { OSDK_BUILD_USERNAME: 'bloomery', OSDK_BUILD_HOSTNAME: 'bloomery', [cFlags]: '-fPIC' },
   };
   const defaults = settings.defaultFeatures ? {} : { defaultFeatures: false as const };
@@ -69,7 +70,10 @@ export async function withKernelCheckout({ system, sources }: Checkout, wishes: 
   };
 }
 
-/** The setup program of a bzImage: the checkout's own, or that of the page, with the kernel packed as the file says. */
+/**
+ * Returns the setup program of a bzImage, from the checkout or from the page, with the kernel compressed as
+ * the file requires.
+ */
 function setupOf(
   { components }: System,
   { setup }: CheckoutFacts,
@@ -85,14 +89,14 @@ function setupOf(
   return { component: { ...component, payload, cargo: setup.cargo, cargoProfile: 'release' }, folder };
 }
 
-/** The profile for the boot method. A bzImage that is to be started without EFI is a Failure. */
+/** Returns the profile for the boot method. A bzImage that is to be started without EFI is a Failure. */
 function bootProfile({ methods }: CheckoutFacts, { bootMethod, grubProtocol, features, linuxLegacyBoot }: OsdkSettings): string {
   const fits = ({ method, protocol, feature }: BootRow): boolean =>
     method === bootMethod && (protocol === undefined || protocol === grubProtocol) && (feature === undefined || features.includes(feature));
   const row = methods.find(fits);
   if (!row) throw new Error(`the page has no profile for the boot method ${bootMethod}`);
   if (row.protocol === 'linux' && linuxLegacyBoot) {
-    throw cannot('build a bzImage', 'linux_x86_legacy_boot wants the entry of 32 bits, and bzImages are made for EFI here', {
+    throw cannot('build a bzImage', 'linux_x86_legacy_boot needs the 32-bit entry point, and bzImages have only that of EFI here', {
       blame: 'usage',
       hint: '--grub-boot-protocol multiboot2 needs no EFI, or leave linux_x86_legacy_boot out',
     });
@@ -136,7 +140,10 @@ function wished(settings: OsdkSettings, wishes: KernelWishes): OsdkSettings {
   };
 }
 
-/** Words of the kernel's command line with more of them. One of a KEY=VALUE takes the place of another value, unless the key is there several times. */
+/**
+ * Adds arguments to a kernel command line. An argument KEY=VALUE replaces another value of that key, unless
+ * the key occurs several times.
+ */
 function withKernelArguments(own: readonly string[], more: readonly string[]): readonly string[] {
   const keyOf = (word: string): string => word.replace(/=.*$/s, '');
   const all = [...own];
@@ -172,18 +179,18 @@ function withKernelSettings(kernel: KernelFacts, words: readonly string[], { str
   return stripElf && 'made' in started && started.protocol !== 'linux' ? { ...started, stripped: true } : started;
 }
 
-/** A word as GRUB's configuration has it. */
+/** Returns a word in the form of GRUB's configuration. */
 function grubWord(word: string): string {
   return /^[\w.,:=/+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** What the user says of the kernel, besides its OSDK.toml; lists are added to those of the file. */
+/** The user's settings for the kernel in addition to its OSDK.toml. Lists are added to those of the file. */
 export interface KernelWishes {
   readonly scheme?: string | undefined;
   readonly features?: readonly string[];
   readonly kernelArguments?: readonly string[];
   readonly initArguments?: readonly string[];
-  /** In place of that of the file; absolute. */
+  /** Absolute path. It replaces that of the file. */
   readonly initramfs?: string | undefined;
   readonly release?: boolean;
   readonly bootMethod?: BootMethod | undefined;

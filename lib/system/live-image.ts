@@ -3,7 +3,7 @@ import { cannot } from '../core/errors.ts';
 import type { CargoBuild } from './component.ts';
 import type { System } from './system.ts';
 
-/** Returns the system whose image is a live one. A system that has no such variant is a Failure. */
+/** Returns the system with its live image. A system without a live variant is a Failure. */
 export function liveSystem(system: System): System {
   const { live } = system;
   const component = live && system.components[live.component];

@@ -15,8 +15,9 @@ export type LoadedSystem = System & PagePlace;
 export type LoadedPage = MachinePage & Partial<System> & PagePlace;
 
 /**
- * Loads and checks a page, by a name or an absolute path. Everything that is wrong with it is a Failure. `cacheDir`: that a page is right is remembered there,
- * because the modules that check one take longer to load than a build with nothing new.
+ * Loads and checks a page by a name or an absolute path. Every mistake is a Failure. A successful check is
+ * memoized in `cacheDir`, because loading the modules that check a page takes longer than a build without
+ * changes.
  */
 export async function loadPage(root: string, word: string, cacheDir?: string): Promise<LoadedPage> {
   const place = await findPage(root, word);
@@ -31,7 +32,7 @@ export async function loadPage(root: string, word: string, cacheDir?: string): P
   return { ...(page as MachinePage & Partial<System>), ...place };
 }
 
-/** Of everything that a page says but the texts of its patterns, which no check looks at. */
+/** Returns the digest of everything on a page except the texts of its patterns, which are not checked. */
 function digestOf(page: ExportedPage): Digest {
   return digestBytes(JSON.stringify(page));
 }

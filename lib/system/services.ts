@@ -1,18 +1,19 @@
-// What runs on a Linux system beside its kernel, as one description that no init knows: services, users, temporary files, network. A backend
-// (service-backend.ts) renders it; check-services.ts says what is wrong with it.
+// The programs that run on a Linux system in addition to its kernel, as one description that is independent
+// of the init: services, users, temporary files, network. A backend (service-backend.ts) renders it.
+// check-services.ts checks it.
 
 export interface ServiceSet {
   readonly hostName: string;
   readonly console: SerialConsole;
-  /** Users and groups that the image has without us; all others are made. */
+  /** Accounts that the base image already has. Every other account is created. */
   readonly baseAccounts: { readonly users: Readonly<Record<string, Account>>; readonly groups: readonly string[] };
-  /** By name. "root" may be here although the image has it: it gets this password and shell. */
+  /** Users by name. "root" may be listed although the image has it: the account gets this password and shell. */
   readonly users: Readonly<Record<string, User>>;
-  /** Name -> number. Users have a group of their own name and number besides. */
+  /** Name -> number. In addition, every user has a group of the same name and number. */
   readonly groups?: Readonly<Record<string, number>>;
-  /** Loaded at boot, in this order, by name. */
+  /** Names of modules that are loaded at boot, in this order. */
   readonly kernelModules?: readonly string[];
-  /** Path without a leading slash -> what is made there at each boot. In this order. */
+  /** Path without a leading slash -> entry that is created at each boot, in this order. */
   readonly temporaryFiles?: Readonly<Record<string, TemporaryFile>>;
   /** By the kernel's name ("eth0"). */
   readonly interfaces?: Readonly<Record<string, Interface>>;
@@ -25,11 +26,11 @@ export interface SerialConsole {
   readonly device: string;
   readonly baud: number;
   readonly terminal: string;
-  /** The user who is logged in there without a password. */
+  /** The user who is logged in without a password. */
   readonly autologin?: string;
 }
 
-/** What a service's user brings. */
+/** The part of an account that services use. */
 export interface Account {
   readonly group: string;
   readonly home: string;
@@ -38,13 +39,13 @@ export interface Account {
 
 export interface User {
   readonly uid: number;
-  /** As crypt(3) has it; without one, nobody logs in by password. */
+  /** In the form of crypt(3). Absent: no login with a password is possible. */
   readonly passwordHash?: string;
-  /** Default "/nonexistent", which no backend makes. */
+  /** Default "/nonexistent", which no backend creates. */
   readonly home?: string;
   /** Default "/usr/sbin/nologin". */
   readonly shell?: string;
-  /** Groups besides the user's own. */
+  /** Groups in addition to the user's own. */
   readonly groups?: readonly string[];
 }
 
@@ -68,13 +69,13 @@ export interface Route {
 }
 
 export interface Dns {
-  /** Without any, those that a DHCP server names. */
+  /** Absent: those of a DHCP server. */
   readonly nameservers?: readonly string[];
   readonly search?: readonly string[];
 }
 
 export interface Service {
-  /** The program's absolute path, and its arguments. No shell reads them. */
+  /** The program's absolute path, and its arguments. No shell interprets them. */
   readonly command: readonly [program: string, ...words: string[]];
   /** Default "root". */
   readonly user?: string;
@@ -82,48 +83,54 @@ export interface Service {
   readonly group?: string;
   /** Default "/". */
   readonly directory?: string;
-  /** Beside PATH, USER, LOGNAME, HOME and SHELL; nothing is inherited. */
+  /** Variables in addition to PATH, USER, LOGNAME, HOME and SHELL. No variables are inherited. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Started when each of these is ready, not at all when one of them failed, and stopped before them. */
+  /**
+   * The service starts when each of these is ready. It does not start if one of them failed, and it stops
+   * before them.
+   */
   readonly needs?: readonly string[];
-  /** Started when every interface has its address. */
+  /** The service starts when every interface has its address. */
   readonly needsNetwork?: true;
   /**
-   * When what needs it may start: when its program was executed (default), when a file appears (removed before each start), or when it
-   * has ended with status 0.
+   * When dependents may start: when the program was executed (default), when a file appears (it is removed
+   * before each start), or when the program has ended with status 0.
    */
   readonly ready?: 'started' | 'exits' | { readonly file: string };
-  /** Not ready by then is a crash. Whole seconds, default 30. */
+  /** A service that is not ready by then counts as crashed. Whole seconds, default 30. */
   readonly readyWithinSec?: number;
   /** Default "never". */
   readonly restart?: 'never' | Restart;
-  /** SIGTERM to its process group, and SIGKILL after so many whole seconds. Default 10. */
+  /** Time between SIGTERM to its process group and SIGKILL, in whole seconds. Default 10. */
   readonly stopWithinSec?: number;
-  /** Where its output goes, at the end. Default "/var/log/NAME.log". */
+  /** The file to which its output is appended. Default "/var/log/NAME.log". */
   readonly log?: string;
 }
 
-/** At most `limit` times within `withinSec` (whole seconds); one more is a failure. `delaySec` may be a fraction. */
+/**
+ * At most `limit` restarts within `withinSec` (whole seconds). One more is a failure. `delaySec` may be a
+ * fraction.
+ */
 export interface Restart {
-  /** A status other than 0, a signal, or not ready in time; or any end. */
+  /** 'on-failure': a status other than 0, a signal, or not ready in time. 'always': any end. */
   readonly when: 'on-failure' | 'always';
   readonly limit: number;
   readonly withinSec: number;
   readonly delaySec: number;
 }
 
-/** A service with every default in its place. */
+/** A service with all defaults filled in. */
 export interface FullService extends Required<Omit<Service, 'group' | 'needsNetwork'>> {
   readonly name: string;
   readonly group: string | undefined;
   readonly needsNetwork: boolean;
-  /** How many services, one needing the next, lie below it: 0 needs none. */
+  /** Length of the longest chain of dependencies below it: 0 for a service without dependencies. */
   readonly level: number;
 }
 
 /** A description that was checked. */
 export interface CheckedServices extends Required<Omit<ServiceSet, 'services' | 'dns'>> {
   readonly dns: Required<Dns>;
-  /** Each after what it needs, otherwise as described. */
+  /** Each service after its dependencies, otherwise in the order of the description. */
   readonly services: readonly FullService[];
 }

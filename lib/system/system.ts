@@ -1,34 +1,40 @@
-// What a system is: one page of facts. load.ts finds and loads pages; adding a system needs no code here.
+// A system as one page of facts. load.ts finds and loads pages. A new system needs no code in this room.
 import type { ConsoleRules, GuestSession, GuestShell, OutputFacts } from '../console/rules.ts';
 import { cannot, nearest, partBefore } from '../core/errors.ts';
 import type { MachineDescription } from '../machine/machine.ts';
 import type { CargoBuild, CLibrary, Component, SourceFacts, UpstreamOrigin } from './component.ts';
 import type { FileFacts, ImageFacts, KernelProtocol, ModuleFacts, NixBase, Replacement } from './image-facts.ts';
 
-/** A variant of a system's image. `Name` and `Made`: the components, and the outputs of components, that it may name. */
+/**
+ * A variant of a system's image. `Name` and `Made`: the components, and the outputs of components, that it
+ * may name.
+ */
 export interface SystemProfile<Name extends string = string, Made extends string = string> {
   readonly title: string;
-  /** The profile of cargo that components are compiled with: "system", "dev", "release". */
+  /** The cargo profile that components are compiled with: "system", "dev", "release". */
   readonly cargoProfile: string;
-  /** It is built on this base unless --base names another. */
+  /** Nix builds the root file system unless --base names another platform. */
   readonly base?: 'nix';
-  /** Components that it has; absent: all. */
+  /** Names of its components. Absent: all. */
   readonly components?: readonly Name[];
-  /** Its own image, where it is not the system's. */
+  /** Its own image, if it is not the system's. */
   readonly image?: ImageFacts<Made>;
   /** A kernel that the machine starts directly. */
   readonly kernel?: KernelFacts<Made>;
-  /** Where its machine is another than the system's. */
+  /** Changes to the system's machine. */
   readonly machine?: Partial<MachineDescription>;
-  /** What it says on the serial console, where another system than the page's is started. */
+  /** The console rules, if another system than the page's is started. */
   readonly console?: ConsoleRules;
-  /** What is done in the guest when it has booted. */
+  /** Commands that run in the guest after it has booted. */
   readonly session?: GuestSession;
-  /** What is done when another kernel of the page has booted it, in the place of `session`. */
+  /** Commands that run instead of `session` after a reference kernel has booted. */
   readonly referenceSession?: GuestSession;
-  /** The command line with which other kernels of the page start the root file system of its disk, without the boot loader of the disk. */
+  /**
+   * The command line with which reference kernels start the root file system of its disk, without the boot
+   * loader of the disk.
+   */
   readonly referenceWords?: string;
-  /** The file of its root file system, in the folder of the system's configurations. */
+  /** The file of its configuration, in the folder of the system's configurations. */
   readonly configuration?: string;
 }
 
@@ -43,49 +49,52 @@ export type KernelFacts<Made extends string = string> = {
 
 /** The part of a page about checkouts of its kernel. */
 export interface CheckoutFacts {
-  /** What --source names. */
+  /** The name for --source. */
   readonly source: string;
-  /** The program that the kernel becomes; rows of images name it. */
+  /** The program that the kernel is compiled to. Rows of images name it. */
   readonly program: string;
-  /** The components that are built from it, with the features that make them what they are. */
+  /** The components that are built from it, each with its cargo features. */
   readonly components: Readonly<Record<string, readonly string[]>>;
-  /** The kernel's command line in texts of the images, in whose place that of the checkout comes. */
+  /** The kernel's command line in texts of the images, which that of the checkout replaces. */
   readonly commandLine: string;
-  /** The component that is a bzImage's setup program, and its folder in a checkout. A checkout without that folder gets the page's. */
+  /**
+   * The component that is a bzImage's setup program, and its folder in a checkout. A checkout without that
+   * folder uses the page's source.
+   */
   readonly setup: { readonly component: string; readonly folder: string; readonly cargo: CargoBuild };
-  /** The profile for a way to boot; the first row whose fields all fit counts. */
+  /** The profile for a boot method. The first row whose fields all match is used. */
   readonly methods: readonly BootRow[];
-  /** What GRUB's configurations say so that its menu is not shown, and what shows it. */
+  /** The text in GRUB's configurations that hides the menu, and the text that shows it. */
   readonly grubMenu: { readonly hidden: string; readonly shown: string };
 }
 
-/** A way to boot, in the words of an OSDK.toml. */
+/** A boot method, in the terms of an OSDK.toml. */
 export interface BootRow {
   readonly method: 'direct-elf' | 'grub-rescue-iso' | 'grub-qcow2';
   readonly protocol?: 'multiboot' | 'multiboot2' | 'linux';
-  /** A feature of the kernel that makes it another one. */
+  /** A feature of the kernel that selects another profile. */
   readonly feature?: string;
   readonly profile: string;
 }
 
-/** What a way to run the machine changes. */
+/** The changes of a machine for one way to run it. */
 export interface MachineScheme {
   readonly title: string;
   readonly machine: Partial<MachineDescription>;
 }
 
-/** What makes the live variant. */
+/** The facts of the live variant. */
 export interface LiveFacts {
   readonly component: string;
-  /** Cargo features that the component is then compiled with, besides its own. */
+  /** Cargo features that are added to the component's own. */
   readonly features: readonly string[];
 }
 
 /** The part of a page about configurations. */
 export interface ConfigurationFacts {
-  /** Where included files are, relative to the folder of the page; profiles name files in it. */
+  /** The folder of included files, relative to the folder of the page. Profiles name files in it. */
   readonly folder: string;
-  /** The partition of the image that the root file system goes to. */
+  /** The partition of the image for the root file system. */
   readonly rootPartition: string;
   /** The partition whose size `efi_partition_size` sets. */
   readonly bootPartition: string;
@@ -93,7 +102,7 @@ export interface ConfigurationFacts {
   readonly architecture: string;
   /** Packages that only upstream's sources have, by name. */
   readonly packages: Readonly<Record<string, UpstreamPackage>>;
-  /** Rows of the root partition that take the place of the page's in a build of upstream's sources. */
+  /** Rows of the root partition that replace the page's in a build of upstream's sources. */
   readonly upstreamFiles?: FileFacts;
 }
 
@@ -101,16 +110,19 @@ export interface UpstreamPackage {
   readonly title: string;
   /** A package whose origin has no `cargo` is not compiled. */
   readonly upstream: UpstreamOrigin;
-  /** Its rows of the root partition. They name its outputs ("ion/ion") and files of its source ("base:init.d"). */
+  /**
+   * Its rows of the root partition. They name its outputs ("ion/ion") and files of its source
+   * ("base:init.d").
+   */
   readonly install?: FileFacts;
 }
 
-/** The part of a page about other kernels. */
+/** The part of a page about reference kernels. */
 export interface ReferenceFacts {
-  /** Where they come from. */
+  /** The packages of the kernels. */
   readonly sources: SourceFacts;
   readonly kernels: Readonly<Record<string, ReferenceKernel>>;
-  /** What of a console is compared between kernels. */
+  /** The part of a console's output that is compared between kernels. */
   readonly output: OutputFacts;
 }
 
@@ -124,60 +136,63 @@ export interface ReferenceKernel {
   readonly title: string;
   /** A file of a package of the sources: "kernel:boot/vmlinuz-*". */
   readonly packaged: string;
-  /** Words in front of the command line of the profile. */
+  /** Arguments in front of the command line of the profile. */
   readonly words: string;
-  /** How many processors it gets; absent: as many as the machine has. */
+  /** Number of processors. Absent: as many as the machine has. */
   readonly cpus?: number;
   /** The initramfs with which it starts the root file system of a disk, without the boot loader of the disk. */
   readonly initramfs?: InitramfsFacts;
-  /** What it says on the serial console. */
+  /** The console rules of the kernel. */
   readonly console: ConsoleRules;
 }
 
 export interface System {
-  /** As typed on the command line. */
+  /** The name on the command line. */
   readonly name: string;
-  /** As read by people. */
+  /** The name in messages and documents. */
   readonly title: string;
   readonly components: Readonly<Record<string, Component>>;
-  /** What programs of its own triple are linked with. */
+  /** The C library that programs of its own triple are linked with. */
   readonly cLibrary?: CLibrary;
   /** Variants of the image by name. */
   readonly profiles: Readonly<Record<string, SystemProfile>>;
-  /** What is built when none is named: "default" unless said. */
+  /** The profile that is built if none is named. Default: "default". */
   readonly defaultProfile?: string;
-  /** Unless each profile has its own. */
+  /** The image of profiles without their own. */
   readonly image?: ImageFacts;
-  /** Sources that Debian has. */
+  /** Sources in Debian. */
   readonly sources?: SourceFacts;
-  /** The system of whose page `sources` are, where that is another one. It has the lock, and its components are unpacked with those of this page. */
+  /**
+   * The system whose page has `sources`, if it is another one. The lock belongs to it, and its components are
+   * unpacked with those of this page.
+   */
   readonly sourceOwner?: Pick<System, 'name' | 'components'>;
-  /** Programs of a base that give way to components, by name. */
+  /** Programs of packages that are replaced by components, by name. */
   readonly replacements?: Readonly<Record<string, Replacement>>;
   /** Root file systems by configuration. */
   readonly configurations?: ConfigurationFacts;
-  /** A closure that Nix builds, in place of its images. */
+  /** A closure that Nix builds instead of its images. */
   readonly nixBase?: NixBase;
-  /** Other kernels that its images can be booted with. */
+  /** Other kernels that can boot its images. */
   readonly reference?: ReferenceFacts;
   /** How its kernel is built from a checkout with an OSDK.toml. */
   readonly checkout?: CheckoutFacts;
   /** Its variant that runs from memory. */
   readonly live?: LiveFacts;
-  /** How its machine is started. */
+  /** The machine that runs it. */
   readonly machine: MachineDescription;
   /** Other ways to run the machine, by name. */
   readonly schemes?: Readonly<Record<string, MachineScheme>>;
-  /** What it must say on the serial console, and what ends a boot. */
+  /** The rules for the serial console, which decide the result of a boot. */
   readonly console: ConsoleRules;
-  /** How commands are run in the guest. A profile that has a session uses its login. */
+  /** How commands are run in the guest. A profile with a session uses the login of the session. */
   readonly shell?: GuestShell;
 }
 
 /** The page of a machine that is not built here: its console is judged, and an image is booted if the page describes the machine. */
 export type MachinePage = Pick<System, 'name' | 'title' | 'console'> & Partial<Pick<System, 'machine' | 'schemes' | 'reference' | 'shell'>>;
 
-/** A profile of a system by name; an unknown one is a Failure (usage) that suggests the nearest. */
+/** Returns a profile of a system by name. An unknown one is a Failure (usage) that suggests the nearest. */
 export function profileOf(system: System, name: string): SystemProfile {
   const profile = Object.hasOwn(system.profiles, name) ? system.profiles[name] : undefined;
   if (profile) return profile;
@@ -193,7 +208,7 @@ export function defaultProfile(system: System): string {
   return system.defaultProfile ?? 'default';
 }
 
-/** The image of a profile. A page without one is refused when it is loaded. */
+/** Returns the image of a profile. A page without one is refused when it is loaded. */
 export function imageOf(system: System, profile: string): ImageFacts {
   const image = profileOf(system, profile).image ?? system.image;
   if (!image) throw new Error(`the page of ${system.name} has no image for the profile ${profile}`);
@@ -205,7 +220,7 @@ export function isConfigured(system: System, profile: string): boolean {
   return system.configurations !== undefined && system.profiles[profile]?.configuration !== undefined;
 }
 
-/** Returns the component that makes an output: "kernel" of "kernel/kernel". */
+/** Returns the component of an output: "kernel" for "kernel/kernel". */
 export function componentOf(made: string): string {
   return partBefore(made, '/');
 }

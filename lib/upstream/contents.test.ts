@@ -161,7 +161,7 @@ test('a damaged lock is named with the way out', async () => {
   writeFileSync(fetching.lockPath, '{"version":1,"sources":[{"name":"x","git":"https://x","rev":"short"}]}');
   const { message, hint } = await failure(fetching.fetch([]));
   assert.is(message, `Cannot read "${fetching.lockPath}": its source 1 is not one`);
-  assert.match(hint ?? '', 'fetch writes it anew');
+  assert.match(hint ?? '', 'fetch writes it again');
 });
 
 test.run();

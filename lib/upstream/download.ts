@@ -1,4 +1,4 @@
-// What all downloads have in common: the network of the host, mirrors, and further tries.
+// The common part of all downloads: the network of the host, mirrors, and further attempts.
 import { setTimeout as wait } from 'node:timers/promises';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';

@@ -199,7 +199,7 @@ test('a server that fails once is asked again', async () => {
   assert.match(fetching.notes.join('\n'), 'trying again in 1 s');
 });
 
-test('a failed source does not lose the others, and the next fetch goes on from there', async () => {
+test('a failed source does not lose the others, and the next fetch continues from there', async () => {
   const [good, bad] = [await repository(), await repository()];
   await good.commit('good', { 'a.txt': 'good\n' });
   await bad.commit('bad', { 'a.txt': 'bad\n' });

@@ -1,5 +1,6 @@
-// Fetches upstream sources: resolves what the lock does not have, downloads what the cache does not have, and vendors crates. Every finished part stays
-// if a later one fails, so the next call goes on from there.
+// Fetches upstream sources: resolves the sources that the lock does not have, downloads those that the cache
+// does not have, and vendors crates. Every finished part is kept if a later one fails, so the next call
+// continues from there.
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -64,7 +65,7 @@ export function lockedFolder(locked: LockedSource, cacheDir: string): string {
   return 'rev' in locked ? snapshotFolder(cacheDir, locked.rev) : tarFolder(cacheDir, locked.sha256);
 }
 
-/** Returns what the copy of a locked source has that the source does not. */
+/** Returns the files and patches by which the copy of a locked source differs from the source. */
 export function changesOf({ patches = [], revisionFile }: Pick<NamedSource, 'patches' | 'revisionFile'>, locked: LockedSource): Changes {
   return { patches, files: revisionFile !== undefined && 'rev' in locked ? { [revisionFile]: `${locked.rev}\n` } : {} };
 }
@@ -157,7 +158,7 @@ async function resolvedRevisions(
   return new Map(found.flat());
 }
 
-/** Reports what will be downloaded, before it is. */
+/** Reports the downloads before they begin. */
 function announce(
   chosen: readonly NamedSource[],
   revisions: ReadonlyMap<string, LockedGit>,

@@ -105,7 +105,7 @@ export function gitFailure(what: string, stderr: string): Failure {
   if (absent.test(detail))
     return cannot(what, `there is no such repository (${why})`, { detail, hint: 'a copy of it can be named with --mirror FROM=TO' });
   if (unreachable.test(detail)) {
-    const hint = 'check the network, or name a copy with --mirror FROM=TO; what was fetched is kept';
+    const hint = 'check the network, or name a copy with --mirror FROM=TO; fetched sources are kept';
     return cannot(what, `its server cannot be reached (${why})`, { blame: 'host', detail, hint });
   }
   return cannot(what, why, { detail, blame: 'host' });

@@ -26,7 +26,7 @@ export interface LockedTar {
 export type UpstreamLock = ReadonlyMap<string, LockedSource>;
 
 const version = 1;
-const hint = 'remove the file, or take it from version control; fetch writes it anew';
+const hint = 'remove the file, or restore it from version control; fetch writes it again';
 
 /** Reads a lock. Returns undefined if it does not exist. Throws a Failure for one that cannot be read. */
 export async function readUpstreamLock(path: string): Promise<UpstreamLock | undefined> {

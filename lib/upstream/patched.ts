@@ -18,7 +18,7 @@ export interface Changes {
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** Returns the folder of a source with its changes, which need not exist: the source's own folder if there are none. */
+/** Returns the folder of a source with its changes, which need not exist: the source's own folder if there are no changes. */
 export async function patchedFolder(name: string, folder: string, { patches, files }: Changes): Promise<string> {
   const added = Object.entries(files);
   if (patches.length === 0 && added.length === 0) return folder;

@@ -1,5 +1,5 @@
-// Archives of sources: downloaded by curl(1), which goes on with a partial download, verified by digest, and unpacked by tar(1) to a folder of the
-// cache that is named after the archive's digest.
+// Archives of sources: downloaded by curl(1), which resumes a partial download, verified by digest, and
+// unpacked by tar(1) to a folder of the cache that is named after the archive's digest.
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -63,14 +63,14 @@ async function download({ name, source, host }: TarRequest, to: string, { signal
   const env = { PATH: pathOf(host.env), ...networkEnv(host.env) };
   const { exitCode, stderr } = await run(argv, { cwd: '/', env, signal });
   signal.throwIfAborted();
-  // 33: the server cannot go on where a download was cut. 416: nothing is missing.
+  // 33: the server cannot resume an interrupted download. 416: nothing is missing.
   if (exitCode === 0 || /error: 416/.test(stderr)) return;
   if (exitCode === 33) {
     await rm(to, { force: true });
     return await download({ name, source, host, cacheDir: '' }, to, { signal, report });
   }
   if (exitCode === 22 || exitCode === 37) throw cannot(what, `the server does not have ${source.tar}`, { detail: stderr.trim() });
-  const hint = 'check the network, or name a copy with --mirror FROM=TO; what was fetched is kept';
+  const hint = 'check the network, or name a copy with --mirror FROM=TO; fetched sources are kept';
   throw cannot(what, 'its server cannot be reached', { blame: 'host', detail: stderr.trim(), hint });
 }
 

@@ -1,5 +1,6 @@
-// Vendored crates: what a Cargo.lock names, downloaded and verified by `cargo vendor`, in a folder of the cache that is named after the text of the
-// lock. Next to the crates is the configuration that makes cargo use them.
+// Vendored crates: the crates that a Cargo.lock names, downloaded and verified by `cargo vendor`, in a folder
+// of the cache that is named after the text of the lock. The folder also has the configuration that makes
+// cargo use them.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +22,7 @@ export interface VendorRequest {
   readonly host: DownloadHost;
 }
 
-/** Raised when the same lock gives another folder. */
+/** Raised if the folder for the same lock has another content. */
 const version = 1;
 /** Cargo's name for its registry; `--mirror crates-io=URL` names another index. */
 const registry = 'crates-io';
@@ -63,7 +64,8 @@ export async function vendorCrates({ name, project, sysroot, cacheDir, host }: V
       CARGO_TERM_COLOR: 'never',
       RUSTC_BOOTSTRAP: '1', // manifests may name features of a nightly cargo; nothing is compiled here
     };
-    // cargo reads the configuration of the folder that it starts in. "/" has none of the user's or the project's.
+    // cargo reads the configuration of its working folder. "/" has no configuration of the user or the
+    // project.
     const { exitCode, stdout, stderr } = await run([join(sysroot, 'bin/cargo'), ...words, crates], {
       ...{ cwd: '/', env, signal: context.signal },
       onStderr: progressOf(name, context),
@@ -81,7 +83,7 @@ export async function vendorCrates({ name, project, sysroot, cacheDir, host }: V
   }
 }
 
-/** A mirror of the registry's index takes the place of crates.io. The checksums of Cargo.lock hold for it, too. */
+/** A mirror of the registry's index replaces crates.io. The checksums of Cargo.lock are valid for it, too. */
 function registryWords(mirrors: readonly Mirror[]): readonly string[] {
   const index = mirrors.findLast(({ from }) => from === registry)?.to;
   if (index === undefined) return [];
@@ -107,10 +109,10 @@ function vendorFailure(name: string, stderr: string): Error {
     });
   }
   if (/needs to be updated|--locked was passed/.test(detail)) {
-    return cannot(what, 'its Cargo.lock does not fit its Cargo.toml', { detail, hint: 'upstream has to update its Cargo.lock' });
+    return cannot(what, 'its Cargo.lock does not match its Cargo.toml', { detail, hint: 'upstream has to update its Cargo.lock' });
   }
   if (/could not resolve host|connect|timed out|network|spurious/i.test(detail)) {
-    const hint = `check the network, or name a copy with --mirror ${registry}=URL; what was fetched is kept`;
+    const hint = `check the network, or name a copy with --mirror ${registry}=URL; fetched sources are kept`;
     return cannot(what, 'the registry or a git server cannot be reached', { blame: 'host', detail, hint });
   }
   return cannot(what, 'cargo vendor failed', { detail });

@@ -1,7 +1,8 @@
-// Collects changes until none has come for a while. Editors write a file in several steps, and git changes many at once.
+// Collects changes until there is no further one for a while. Editors write a file in several steps, and git
+// changes many at once.
 import type { Change } from './news.ts';
 
-/** Does `work` after a time; the function that is returned cancels it. Tests have a clock of their own. */
+/** Calls `work` after a time. The returned function cancels it. Tests pass their own clock. */
 export type After = (ms: number, work: () => void) => () => void;
 
 export const after: After = (ms, work) => {
@@ -9,7 +10,7 @@ export const after: After = (ms, work) => {
   return () => clearTimeout(timer);
 };
 
-/** No change for so long ends a group of changes. */
+/** This time without a change ends a group of changes. */
 export const quietMs = 50;
 
 export class Debounce {
@@ -18,7 +19,7 @@ export class Debounce {
   readonly #after: After;
   #cancel: () => void = () => undefined;
 
-  /** `onQuiet` gets each path once, with what was reported of it first. */
+  /** `onQuiet` gets each path once, with the first report about it. */
   constructor(onQuiet: (changes: readonly Change[]) => void, clock: After = after) {
     this.#onQuiet = onQuiet;
     this.#after = clock;
@@ -35,7 +36,7 @@ export class Debounce {
     });
   }
 
-  /** Forgets what has come and is not reported yet. */
+  /** Drops collected changes that are not reported yet. */
   close(): void {
     this.#cancel();
     this.#changes.clear();

@@ -1,4 +1,5 @@
-// Which changed paths git ignores. git itself is asked, so that every kind of rule counts: .gitignore files, .git/info/exclude, the user's own.
+// Determines which changed paths git ignores. git itself is called, so that every kind of rule is applied:
+// .gitignore files, .git/info/exclude, the user's own.
 import { stat } from 'node:fs/promises';
 import { errnoOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -6,7 +7,7 @@ import { findProgram, run } from '../core/sh.ts';
 import { isIn } from './watch-set.ts';
 
 export interface GitQuestion {
-  /** The watched folders: each path is asked for in the one that it is in. */
+  /** The watched folders. git is called for each path in the folder that contains it. */
   readonly folders: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -27,7 +28,8 @@ export async function withoutIgnored(
     for (const path of inside) rest.delete(path);
     const stdin = inside.map((path) => `${path}\0`).join('');
     const { exitCode, stdout } = await run([git, 'check-ignore', '-z', '--stdin'], { cwd: folder, env, stdin, signal });
-    if (exitCode === 0) for (const path of stdout.split('\0')) ignored.add(path); // 1: none is; 128: no repository
+    // 1: no path is ignored; 128: there is no repository
+    if (exitCode === 0) for (const path of stdout.split('\0')) ignored.add(path);
   }
   return paths.filter((path) => !ignored.has(path));
 }

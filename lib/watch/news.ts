@@ -1,5 +1,5 @@
-// Which reports of changes are news. A watcher reports one save of a file several times, some of it after a round has read the
-// file. Editors write to temporary files first.
+// Determines which reported changes are new. A watcher reports one save of a file several times, and some
+// reports arrive after a round has read the file. Editors write to temporary files first.
 import { lstatSync } from 'node:fs';
 
 /** A report of a watcher. */
@@ -15,7 +15,10 @@ const absent = 'absent';
 export class News {
   readonly #stamps = new Map<string, string>();
 
-  /** Returns the paths that differ from the last time that they were returned. A new file that is gone by now is no news. */
+  /**
+   * Returns the paths that differ from the last time that they were returned. A new file that no longer
+   * exists is ignored.
+   */
   of(changes: readonly Change[]): readonly string[] {
     const paths: string[] = [];
     for (const { path, created } of changes) {
@@ -28,7 +31,7 @@ export class News {
   }
 }
 
-/** Inode, size and time of the last change of the file itself or of what is known about it, which no program can set. */
+/** Returns inode, size, modification time and change time. No program can set the change time. */
 function stampOf(path: string): string {
   try {
     const { ino, size, ctimeNs } = lstatSync(path, { bigint: true });

@@ -1,5 +1,6 @@
-// Loads the modules of a page anew after they were edited. Node keeps a module for as long as the process runs; a number behind its address makes it
-// another one. Modules outside of the page, those of lib/ for example, stay as they are.
+// Loads the modules of a page again after they were edited. Node keeps a module for the lifetime of the
+// process. A number after its address makes it a different module. Modules outside of the page, for example
+// those of lib/, are not reloaded.
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -8,7 +9,10 @@ let generation = 0;
 let files: ReadonlySet<string> = new Set();
 let isRegistered = false;
 
-/** From now on, imports of these files (absolute paths) read them again. Files that they import stay as they are unless they are named too. */
+/**
+ * From now on, imports of these files (absolute paths) read them again. Their imports are not reloaded unless
+ * they are listed too.
+ */
 export function reloadModules(paths: Iterable<string>): void {
   files = new Set(paths);
   generation++;
@@ -26,7 +30,7 @@ export function reloadModules(paths: Iterable<string>): void {
   });
 }
 
-/** A message of Node's without the numbers behind addresses. */
+/** Returns a message of Node without the numbers after addresses. */
 export function withoutGeneration(message: string): string {
   return message.replaceAll(new RegExp(`\\?${word}\\d+`, 'g'), '');
 }

@@ -1,4 +1,4 @@
-// The folders that a Cargo project is built from: its workspace, and the workspaces of the packages that manifests name by a path.
+// The folders from which a Cargo project is built: its workspace, and the workspaces of path dependencies.
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { TomlTable } from 'smol-toml';
@@ -10,12 +10,15 @@ import { isIn } from './watch-set.ts';
 /** Names of tables that have dependencies. */
 const dependencyTables = ['dependencies', 'dev-dependencies', 'build-dependencies', 'dev_dependencies', 'build_dependencies'];
 
-/** Absolute folders, none in another. A manifest that cannot be read has no dependencies: cargo reports what is wrong with it. */
+/**
+ * Returns absolute folders, none inside another. A manifest that cannot be read has no dependencies, because
+ * cargo reports the error.
+ */
 export async function projectFolders(dir: string, cargoHome: string): Promise<readonly string[]> {
   const roots: string[] = [];
   const manifests = new Set([resolve(dir)]);
   for (const folder of manifests) {
-    // A set goes on to what is added while it is walked.
+    // Iteration over a set includes entries that are added during it.
     const root = workspaceRootOf(folder, cargoHome);
     const manifest = await manifestIn(folder);
     if (!manifest) continue;
@@ -38,7 +41,7 @@ async function manifestIn(folder: string): Promise<TomlTable | undefined> {
   }
 }
 
-/** Paths of dependencies, of the workspace's dependencies and of patches, as written. */
+/** Returns paths of dependencies, of the workspace's dependencies and of patches, unchanged. */
 function pathsIn(manifest: TomlTable): readonly string[] {
   const workspace = tableOf(manifest['workspace']);
   const targets = Object.values(tableOf(manifest['target'])).map(tableOf);
@@ -52,7 +55,7 @@ function pathsIn(manifest: TomlTable): readonly string[] {
   );
 }
 
-/** Members of a workspace, by their folders. */
+/** Returns members of a workspace by their folders. */
 async function membersOf(manifest: TomlTable, folder: string): Promise<readonly string[]> {
   const { members } = tableOf(manifest['workspace']);
   const patterns = Array.isArray(members) ? members.filter((one) => typeof one === 'string') : [];

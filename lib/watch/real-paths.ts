@@ -1,9 +1,13 @@
-// Paths without links: inotify follows none, and reports paths below the folder that it was given.
+// Resolves links in paths: inotify does not follow links, and reports paths below the folder that it was
+// given.
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { WatchSet } from './watch-set.ts';
 
-/** The same paths without links. What does not exist yet is named below the nearest folder that does. */
+/**
+ * Returns the same paths without links. A path that does not exist yet is resolved up to the nearest existing
+ * folder.
+ */
 export function realSet({ folders, files, excluded }: WatchSet): WatchSet {
   return { folders: folders.map(realPath), files: files.map(realPath), excluded: excluded.map(realPath) };
 }

@@ -1,4 +1,4 @@
-// The order of rounds, with a puppet that ends a round when the test says so.
+// The order of rounds, with fake work that ends a round when the test decides.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Rounds } from './rounds.ts';

@@ -4,23 +4,23 @@
 //   running --ask, wait----> running, one more pending --done--> running
 //   running --ask, restart-> stopping --stopped--> running
 
-/** What to do with a round that runs when something changes. */
+/** What happens to a running round when something changes. */
 export type OnBusy = 'wait' | 'restart';
 
 export interface RoundCause {
-  /** `rebuild` and `reboot`: the user asked for it. */
+  /** `rebuild` and `reboot`: requested by the user. */
   readonly kind: 'start' | 'change' | 'rebuild' | 'reboot';
-  /** Of a change: absolute paths. */
+  /** Absolute paths of a change. */
   readonly paths: readonly string[];
 }
 
-/** Does a round. It rejects with the signal's reason when that aborts, and has stopped everything by then. */
+/** Runs a round. It rejects with the signal's reason when that aborts, and has stopped everything by then. */
 export type RoundWork = (cause: RoundCause, signal: AbortSignal) => Promise<void>;
 
 /** The reason of a round that was stopped because another one begins. */
 class Superseded extends Error {}
 
-/** The more a cause asks for, the later it is in the list. */
+/** In the order of the work that they require. */
 const causes: readonly RoundCause['kind'][] = ['reboot', 'change', 'rebuild', 'start'];
 
 export class Rounds {
@@ -32,7 +32,7 @@ export class Rounds {
   #ended = false;
   #wake: () => void = () => undefined;
 
-  /** `onLate` is called when something is asked for while a round runs. */
+  /** `onLate` is called when a round is requested while another one runs. */
   constructor(work: RoundWork, onBusy: OnBusy, onLate: (cause: RoundCause, onBusy: OnBusy) => void) {
     this.#work = work;
     this.#onBusy = onBusy;
@@ -48,7 +48,7 @@ export class Rounds {
     if (this.#current) {
       this.#onLate(cause, this.#onBusy);
       if (this.#onBusy === 'restart') {
-        // The round that is stopped was for changes that are not built yet.
+        // The stopped round was for changes that are not built yet.
         this.#pending = merged(this.#current.cause, this.#pending);
         this.#current.abort.abort(new Superseded());
       }
@@ -56,14 +56,17 @@ export class Rounds {
     this.#wake();
   }
 
-  /** The round that runs is stopped, and `run` returns. */
+  /** Stops the running round and makes `run` return. */
   end(): void {
     this.#ended = true;
     this.#current?.abort.abort(new Superseded());
     this.#wake();
   }
 
-  /** Does rounds until `end`; rejects with the reason of `signal` when that aborts, and with what a round rejects with. */
+  /**
+   * Runs rounds until `end`. Rejects with the reason of `signal` when that aborts, and with the error of a
+   * round.
+   */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
     while (!this.#ended) {
@@ -88,7 +91,7 @@ export class Rounds {
   }
 }
 
-/** One cause for both. */
+/** Returns one cause for both. */
 function merged(one: RoundCause | undefined, other: RoundCause): RoundCause {
   if (!one) return other;
   const kind = causes.indexOf(one.kind) > causes.indexOf(other.kind) ? one.kind : other.kind;

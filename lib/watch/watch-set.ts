@@ -1,20 +1,20 @@
-// What is watched, as data: which changed paths count. Looks at no file.
+// The watched paths as data, and which changed paths are relevant. Reads no files.
 import { basename } from 'node:path';
 
 /** All paths are absolute. */
 export interface WatchSet {
-  /** Everything in them counts. */
+  /** Everything in them is relevant. */
   readonly folders: readonly string[];
   /** Single files. */
   readonly files: readonly string[];
-  /** Outputs, caches: nothing in them counts. */
+  /** Outputs and caches: nothing in them is relevant. */
   readonly excluded: readonly string[];
 }
 
 /** Files that editors write while a user types: swap files, backups, and the probe of vim. */
 const editorFile = /^(?:\.#.*|#.*#|.*~|\..*\.sw[a-p]x?|4913)$/;
 
-/** Whether the change of a path counts, as far as its name decides that. */
+/** Whether a changed path is relevant by its name. */
 export function counts(path: string, { folders, files, excluded }: WatchSet): boolean {
   if (files.includes(path)) return true;
   if (editorFile.test(basename(path)) || excluded.some((folder) => isIn(path, folder))) return false;
@@ -28,7 +28,7 @@ export function isSameSet(one: WatchSet, other: WatchSet): boolean {
   return text(one) === text(other);
 }
 
-/** Is `path` the folder, or in it? */
+/** Whether `path` is the folder or in it. */
 export function isIn(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }

@@ -1,4 +1,5 @@
-// Watches folders of the user for changes, by inotify (@parcel/watcher). Says which paths changed, and nothing about what they mean.
+// Watches the user's folders for changes with inotify (@parcel/watcher). It reports which paths changed,
+// without interpreting them.
 import { dirname } from 'node:path';
 import type * as Parcel from '@parcel/watcher';
 import { cannot, Failure } from '../core/errors.ts';
@@ -7,17 +8,20 @@ import { isIn } from './watch-set.ts';
 import type { WatchSet } from './watch-set.ts';
 
 export interface Watch {
-  /** Ends it. Nothing is reported any more. */
+  /** Stops watching. No change is reported any more. */
   close(): Promise<void>;
 }
 
 /**
- * Starts watching. Resolves when every change from now on is reported, soon after it happened, some more than once. `onLost` is called when
- * watching has failed. Tests have a puppet in its place.
+ * Starts watching. Resolves when every change from now on is reported, soon after it happened, some more than
+ * once. `onLost` is called when watching has failed. Tests pass a fake.
  */
 export type Watcher = (set: WatchSet, onChanges: (changes: readonly Change[]) => void, onLost: (error: unknown) => void) => Promise<Watch>;
 
-/** Watches with @parcel/watcher. A host whose limits of inotify are reached is a Failure (host) that names the limit. */
+/**
+ * Watches with @parcel/watcher. If a limit of inotify is reached, that is a Failure (host) that names the
+ * limit.
+ */
 export const parcelWatcher: Watcher = async (set, onChanges, onLost) => {
   const parcel = await loadedParcel();
   const subscriptions: { unsubscribe(): Promise<void> }[] = [];
@@ -52,7 +56,10 @@ async function loadedParcel(): Promise<Pick<typeof Parcel, 'subscribe'>> {
   }
 }
 
-/** Trees to watch, none in another; and folders of which only single files count, without their subfolders. */
+/**
+ * Returns the trees to watch, none inside another, and folders of which only single files are relevant,
+ * without their subfolders.
+ */
 export function subscribed({
   folders,
   files,
@@ -66,7 +73,7 @@ export function subscribed({
   ];
 }
 
-/** Words for the limits of inotify (inotify(7), /proc/sys/fs/inotify). */
+/** Returns the error for a limit of inotify (inotify(7), /proc/sys/fs/inotify). */
 export function watchFailure(folder: string, error: unknown): unknown {
   if (error instanceof Failure) return error;
   const message = error instanceof Error ? error.message : String(error);

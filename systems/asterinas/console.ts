@@ -1,5 +1,6 @@
-// What Asterinas says on the serial console, and AsterNixOS on it: the kernel's text of 2023 to early 2026, which changed its words several
-// times. Each rule names its source and a line that it matches. A fault of a user program is no failure of the kernel's.
+// The serial console of Asterinas, and of AsterNixOS on it: texts of the kernel from 2023 to early 2026,
+// which changed several times. Each rule names its source and a line that it matches. A fault of a user
+// program is not a failure of the kernel.
 import type { ConsoleRules, LineRule } from '../../lib/console/rules.ts';
 import { firmwareEndings, hostFindings } from '../firmware/console.ts';
 import { loaderEndings } from '../firmware/loaders.ts';
@@ -41,7 +42,7 @@ export const console: ConsoleRules = {
   ],
   prompts: [bootMark, ...linuxPrompts],
   panics: [
-    // What it was stands on a line after "Uncaught panic", or on the same.
+    // The reason is on the line after "Uncaught panic", or on the same line.
     {
       kind: 'oom',
       fatal: 'always',
@@ -113,7 +114,7 @@ export const console: ConsoleRules = {
     {
       kind: 'oops',
       pattern: /^Oops! /,
-      source: 'asterinas, kernel/src/thread/oops.rs: the thread ends and the kernel goes on',
+      source: 'asterinas, kernel/src/thread/oops.rs: the thread ends and the kernel continues',
       example: 'Oops! entered unreachable code',
     },
     {

@@ -1,8 +1,8 @@
-// What is in the images of Asterinas: the initramfs, and the files of GRUB.
+// The files in the images of Asterinas: the initramfs, and the files of GRUB.
 import { MiB } from '../../lib/core/sizes.ts';
 import type { FileFact, FileFacts } from '../../lib/system/image-facts.ts';
 
-/** As upstream's tests start the kernel. */
+/** The command line of upstream's tests. */
 export const commandLine = 'SHELL=/bin/sh LOGNAME=root HOME=/ USER=root PATH=/bin:/benchmark console=ttyS0 -- sh -l';
 
 export const initramfs: FileFacts<'boot-hello/boot-hello'> = {
@@ -18,7 +18,10 @@ export const initramfs: FileFacts<'boot-hello/boot-hello'> = {
   tmp: { folder: true, mode: 0o1777 },
 };
 
-/** Modules of GRUB for finding the kernel on a CD or a disk and starting it by any protocol that the kernel has. */
+/**
+ * Modules of GRUB that find the kernel on a CD or a disk and start it by any protocol that the kernel
+ * supports.
+ */
 const modules = [
   'iso9660',
   'fat',
@@ -42,12 +45,15 @@ const modules = [
 ];
 
 /**
- * Debian's GRUB 2.06 hands over to the setup program of a bzImage by this module alone. Its `linux` jumps to the entry of 32 bits; that of GRUB 2.12, which
- * has no such module, starts the PE program.
+ * Only with this module, Debian's GRUB 2.06 starts the EFI entry point of a bzImage's setup program. Its
+ * `linux` jumps to the 32-bit entry point. GRUB 2.12, which has no such module, starts the PE program.
  */
 const handoverModules = ['linuxefi'];
 
-/** GRUB looks for the file system with its configuration by the label: firmware does not say which disk it was loaded from, and another one may have GRUB. */
+/**
+ * GRUB finds the file system with its configuration by the label, because GRUB does not know from
+ * which disk it was loaded, and another disk may have GRUB too.
+ */
 export const grub = (label: string): FileFact<never> => ({
   grub: {
     modules,
@@ -59,7 +65,7 @@ export const grub = (label: string): FileFact<never> => ({
 export const hiddenMenu = 'set timeout_style=hidden\nset timeout=0';
 export const shownMenu = 'set timeout_style=menu\nset timeout=5';
 
-/** Paths are within /boot. */
+/** Paths are relative to /boot. */
 export const grubConfig = (kernel: string, archive: string): string => `serial --unit=0 --speed=115200
 terminal_output serial
 ${hiddenMenu}
@@ -82,7 +88,7 @@ menuentry '${title}' {
 }
 `;
 
-/** As `grubConfig`, for a bzImage of Asterinas, which has no entry but those of EFI. */
+/** As `grubConfig`, for a bzImage of Asterinas, which has only EFI entry points. */
 export const efiConfig = (kernel: string, archive: string): string => `serial --unit=0 --speed=115200
 terminal_output serial
 ${hiddenMenu}
@@ -95,7 +101,7 @@ menuentry 'asterinas' {
 }
 `;
 
-/** The file system that firmware starts a CD from. */
+/** The file system from which firmware starts a CD. */
 export const efiImage = (label: string): FileFact<never> => ({
   fat: { sizeBytes: 8 * MiB, label: 'EFI', files: { 'EFI/BOOT/BOOTX64.EFI': grub(label) } },
 });

@@ -1,4 +1,5 @@
-// The medium that installs a disk: a CD with Linux, whose initramfs has the installer and what it installs. Asterinas starts on the disk alone.
+// The medium that installs a disk: a CD with Linux, whose initramfs contains the installer and the files to
+// install. The installed disk starts Asterinas.
 import type { ConsoleRules, LineRule } from '../../lib/console/rules.ts';
 import { GiB } from '../../lib/core/sizes.ts';
 import type { MachineDescription } from '../../lib/machine/machine.ts';
@@ -7,7 +8,7 @@ import { console as linux } from '../linux/console.ts';
 import { efiImage, linuxConfig } from './files.ts';
 import { cd } from './machine.ts';
 
-/** What Debian's kernel does not have built in: drivers of disks, FAT and its character sets. */
+/** Drivers that are not built into Debian's kernel: of disks, FAT and its character sets. */
 const modules = ['virtio_blk', 'ahci', 'sd_mod', 'vfat', 'nls_ascii', 'nls_cp437'];
 
 const installed: LineRule = {
@@ -33,10 +34,10 @@ export const console: ConsoleRules = {
 
 const label = 'ASTERINAS_INSTALL';
 
-/** The empty disk is thrown away unless --disk names a file. */
+/** The empty disk is removed with the machine unless --disk names a file. */
 export const machine: Partial<MachineDescription> = { ...cd, targetDisk: { sizeBytes: 2 * GiB } };
 
-/** The medium for a disk with these files in its two partitions. */
+/** Returns the medium for a disk with these files in its two partitions. */
 export function medium<Made extends string>(
   boot: FileFacts<Made>,
   root: FileFacts<Made>,

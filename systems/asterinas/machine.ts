@@ -1,4 +1,5 @@
-// The machine for Asterinas: the shape of upstream's OSDK default (q35, virtio over PCI, UEFI), and the device by which its kernel says how it ended.
+// The machine for Asterinas: like upstream's OSDK default (q35, virtio over PCI, UEFI), and the device with
+// which its kernel reports its result.
 import { GiB } from '../../lib/core/sizes.ts';
 import type { MachineDescription } from '../../lib/machine/machine.ts';
 
@@ -11,13 +12,13 @@ export const machine: MachineDescription = {
   debugExit: { success: 0x10 },
 };
 
-/** A kernel that QEMU loads itself, with the image as its initramfs. */
+/** For a kernel that QEMU itself loads, with the image as its initramfs. */
 export const direct: Partial<MachineDescription> = { firmware: 'bios', imageInterface: 'initrd' };
 
-/** A kernel that QEMU gives to the firmware, which starts it. */
+/** For a kernel that QEMU passes to the firmware, which starts it. */
 export const efi: Partial<MachineDescription> = { imageInterface: 'initrd' };
 
-/** As `direct`, on the small machine of micro virtual machines, which has no PCI. */
+/** As `direct`, on the small machine for micro virtual machines, which has no PCI. */
 export const microvm: Partial<MachineDescription> = { ...direct, board: 'microvm' };
 
 /** An image that is a CD. */

@@ -1,4 +1,5 @@
-// AsterNixOS by Nix: the system of nixos/default.nix with our kernel in it, on one ext2. The kernel is started directly, by Multiboot.
+// AsterNixOS built by Nix: the system of nixos/default.nix with Asterinas' kernel, on one ext2. The kernel is
+// started directly, by Multiboot.
 import { MiB } from '../../lib/core/sizes.ts';
 import type { NixBase } from '../../lib/system/image-facts.ts';
 

@@ -1,4 +1,5 @@
-// An initramfs with ordinary programs of Linux: busybox as init, shell and tools. The bundled kernel runs none of them; other kernels of the page do.
+// An initramfs with ordinary Linux programs: busybox as init, shell and tools. The bundled kernel runs none
+// of them. Other kernels of the page do.
 import type { FileFacts } from '../../lib/system/image-facts.ts';
 import type { GuestSession } from '../../lib/console/rules.ts';
 
@@ -22,7 +23,7 @@ const applets = [
 ];
 const more = ['test', 'true', 'uname', 'wc'];
 
-/** For a machine that only a test talks to. */
+/** The login of a machine that only tests use. */
 const login = { user: 'root', password: 'asterinas' };
 /** The hash of the password: SHA-512 in the form of crypt(5). */
 const passwordHash = '$6$asterinas$I5pLWL5y6oa.Up03xfqwqAirEUNmLHvkEZUMcJye2M6Fr8jE9.6VJ/K7vHO.OAUdRQFxV3EBPOVCHai5AoBTr0';
@@ -44,7 +45,7 @@ export const programs: FileFacts<never> = {
   'etc/passwd': { text: 'root:x:0:0:root:/root:/bin/sh\n' },
 };
 
-/** That programs run, read files, are joined by pipes and end with their status. */
+/** Checks that programs run, read files, are joined by pipes and end with their status. */
 export const session: GuestSession = {
   login,
   checks: [

@@ -1,11 +1,12 @@
-// Other kernels that boot the images of Asterinas: Linux, whose interface Asterinas has.
+// Reference kernels that boot the images of Asterinas: Linux, whose interface Asterinas implements.
 import type { ReferenceFacts } from '../../lib/system/system.ts';
 import { console as linux } from '../linux/console.ts';
 import { bootMark } from './console.ts';
 
 /**
- * The init of the initramfs with which a Linux starts a disk. With /proc, the shell of busybox has these commands itself. The variables that
- * it sets are not passed on, so that programs get the same ones as from the kernel.
+ * The init of the initramfs with which a Linux starts a disk. With /proc, the shell of busybox has these
+ * commands itself. The variables that it sets are not passed on, so that programs get the same ones as from
+ * the kernel.
  */
 const startDisk = `#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -47,7 +48,8 @@ export const reference: ReferenceFacts = {
       title: "Debian's kernel for clouds",
       packaged: 'kernel:boot/vmlinuz-*',
       words: 'panic=-1',
-      // Linux changes its own code while it runs. With two processors and no KVM, three boots were seen to end in code that was half changed ("Oops: int3").
+      // Linux changes its own code while it runs. With two processors and without KVM, three boots ended in
+      // partly changed code ("Oops: int3").
       cpus: 1,
       initramfs: {
         files: {

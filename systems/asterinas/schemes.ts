@@ -1,4 +1,5 @@
-// Ways to run the machine, in the names of upstream's schemes. Devices that need files of their own, such as its three more disks, are left out.
+// Ways to run the machine, with the names of upstream's schemes. Devices that need their own files, such as
+// three more disks, are left out.
 import { GiB } from '../../lib/core/sizes.ts';
 import type { MachineScheme } from '../../lib/system/system.ts';
 

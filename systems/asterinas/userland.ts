@@ -1,5 +1,6 @@
-// Programs in Rust, and the Debian root with them, from the page of rust-nixos: the same components and packages from the same sources, so that both
-// systems share the lock, the unpacked crates, what was compiled and what was installed.
+// Programs in Rust, and the Debian root file system with them, from the page of rust-nixos: the same
+// components and packages from the same sources. So both systems share the lock, the unpacked crates, the
+// compiled units and the installed packages.
 import type { FileFacts, RootFacts } from '../../lib/system/image-facts.ts';
 import type { GuestCheck, GuestSession } from '../../lib/console/rules.ts';
 import { components } from '../rust-nixos/components.ts';
@@ -30,8 +31,8 @@ const commands = Object.values(multicall.links);
 const builtIn = ['[', 'echo', 'false', 'printf', 'pwd', 'test', 'true'];
 
 /**
- * The coreutils in an initramfs. busybox stays as init, as shell and for other commands. Its shell prefers its own commands to those of PATH, so that
- * a login shell has aliases.
+ * The coreutils in an initramfs. busybox remains init, shell and provider of other commands. Its shell
+ * prefers its own commands to those in PATH, so a login shell has aliases.
  */
 export const coreutils: FileFacts<'coreutils-static/coreutils'> = {
   'bin/coreutils': { made: multicall.program },
@@ -60,7 +61,7 @@ export const coreutilsSession: GuestSession = {
   checks: [...session.checks, ...checks, shell, complete],
 };
 
-/** The root of Debian's packages. Modules are those of the reference kernel. */
+/** The root file system of Debian's packages. Its modules are those of the reference kernel. */
 const root: RootFacts = {
   base: systemd.base,
   replacements: rust,

@@ -1,8 +1,9 @@
-// What firmware and boot loaders of PC machines say when there is nothing to boot: shared by the pages of all systems.
+// Messages of firmware and boot loaders of PC machines when there is nothing to boot. The pages of all
+// systems share these rules.
 import type { ConsoleRules, FindingRule, PanicRule } from '../../lib/console/rules.ts';
 import { loaderEndings } from './loaders.ts';
 
-/** Endings before any system has begun. */
+/** Failures before any system has started. */
 export const firmwareEndings: readonly PanicRule[] = [
   {
     kind: 'no-bootdev',
@@ -47,7 +48,7 @@ export const firmwareEndings: readonly PanicRule[] = [
     example: 'No more network devices',
   },
   {
-    // Not the last word: firmware may go on to another device.
+    // Not final: firmware may try another device.
     kind: 'no-bootdev',
     fatal: 'unless-claimed',
     pattern: /^Boot from SAN device 0x[0-9a-f]+ failed/,
@@ -189,7 +190,10 @@ export const firmwareEndings: readonly PanicRule[] = [
   },
 ];
 
-/** Lines of the machine monitor that were recorded into the same file: the host speaks, not the guest. In a run of ours they never get there. */
+/**
+ * Lines of the machine monitor that were recorded into the same file. They come from the host and not from
+ * the guest. In runs of this project they are never in the file.
+ */
 export const hostFindings: readonly FindingRule[] = [
   {
     kind: 'host',
@@ -205,7 +209,10 @@ export const hostFindings: readonly FindingRule[] = [
   },
 ];
 
-/** A board's own prompt of its loader: a word and a sign. Where a system may follow, it looks like that of a shell. */
+/**
+ * The prompt of a board's loader: a word and a sign. If a system may follow, such a prompt could be that of a
+ * shell.
+ */
 const loaderPrompt: PanicRule = {
   kind: 'no-bootdev',
   fatal: 'unless-claimed',
@@ -214,7 +221,10 @@ const loaderPrompt: PanicRule = {
   example: '8311 # ',
 };
 
-/** A machine monitor or a loader in Rust. Where a system runs, the same words are those of any program. */
+/**
+ * A panic of a machine monitor or a loader in Rust. If a system runs, the same message could come from any
+ * program.
+ */
 const monitorPanic: PanicRule = {
   kind: 'rust-panic',
   fatal: 'always',

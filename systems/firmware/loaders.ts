@@ -1,5 +1,6 @@
-// How boot loaders, and firmware of machines that are no PC, end a boot: U-Boot, OpenSBI, coreboot, GRUB of all ages, systemd-boot, shim, Limine and the boot
-// sectors of old BIOSes. Each rule names its source and a line that it matches.
+// How boot loaders, and firmware of machines other than PCs, end a boot: U-Boot, OpenSBI, coreboot, GRUB of
+// all versions, systemd-boot, shim, Limine and the boot sectors of old BIOSes. Each rule names its source and
+// a line that it matches.
 import type { PanicRule } from '../../lib/console/rules.ts';
 
 export const loaderEndings: readonly PanicRule[] = [
@@ -282,7 +283,7 @@ export const loaderEndings: readonly PanicRule[] = [
     kind: 'no-bootdev',
     fatal: 'unless-claimed',
     pattern: /^Boot [Ff]ailed[.:] EFI /,
-    source: 'EDK II of before 2015, BDS: it goes on to the next device',
+    source: 'EDK II of before 2015, BDS: it continues with the next device',
     example: 'Boot Failed. EFI DVD/CDROM',
   },
   {

@@ -1,4 +1,5 @@
-// What a Linux says on the serial console: the kernel, its first programs, getty and shells. Other systems with a Linux kernel, or systemd, take from here.
+// The serial console of a Linux: the kernel, its first programs, getty and shells. Other systems with a Linux
+// kernel, or with systemd, use these rules too.
 import type { ConsoleRules } from '../../lib/console/rules.ts';
 import { firmwareEndings, hostFindings } from '../firmware/console.ts';
 import { loaderEndings } from '../firmware/loaders.ts';

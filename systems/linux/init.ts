@@ -1,8 +1,8 @@
-// What the first programs of a Linux say: initramfs scripts of the distributions, systemd and the other inits, sulogin; and how they end a boot. Each rule
-// names its source and a line that it matches.
+// Messages of the first programs of a Linux: initramfs scripts of the distributions, systemd and the other
+// inits, sulogin; and how they end a boot. Each rule names its source and a line that it matches.
 import type { Milestone, PanicRule } from '../../lib/console/rules.ts';
 
-/** systemd and what leads to it. */
+/** systemd, and the steps before it. */
 export const systemdMilestones: readonly Milestone[] = [
   {
     name: 'stage 1',

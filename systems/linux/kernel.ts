@@ -1,8 +1,8 @@
-// What the kernel of a Linux says on the serial console, of every architecture, and how it ends a boot. Texts of kernels from 2.4 to 6.18. Each rule names
-// its source and a line that it matches.
+// Messages of the Linux kernel on the serial console, for every architecture, and how it ends a boot. Texts
+// of kernels from 2.4 to 6.18. Each rule names its source and a line that it matches.
 import type { FindingRule, LineRule, Milestone, PanicRule } from '../../lib/console/rules.ts';
 
-/** Loader and kernel: the machine has started over when one of these returns. */
+/** Loader and kernel. If one of these lines is repeated, the machine has started over. */
 export const kernelMilestones: readonly Milestone[] = [
   {
     name: 'firmware',
@@ -36,7 +36,10 @@ export const kernelMilestones: readonly Milestone[] = [
   },
 ];
 
-/** How the kernel ends a boot: before, on and after other text, with any of the prefixes that a line may have. */
+/**
+ * How the kernel ends a boot. The text may be before, inside of or after other text, with any of the prefixes
+ * of a line.
+ */
 export const kernelEndings: readonly PanicRule[] = [
   {
     kind: 'oom',
@@ -228,7 +231,7 @@ export const kernelFindings: readonly FindingRule[] = [
   {
     kind: 'service-failed',
     pattern: /^(?:\[FAILED\] |systemd\[1\]: \S+: Failed with result ')/,
-    source: 'systemd: the boot goes on',
+    source: 'systemd: the boot continues',
     example: '[FAILED] Failed to start Journal Service.',
   },
   {
@@ -273,7 +276,7 @@ export const linuxPowerOffs: readonly LineRule[] = [
   },
 ];
 
-/** Lines that announce that the machine, or the kernel alone, starts over. */
+/** Lines that announce a restart of the machine, or of the kernel alone. */
 export const linuxRestarts: readonly LineRule[] = [
   {
     pattern: /^(?:reboot: (?:Restarting system|machine restart)|Restarting system\.|kexec_core: Starting new kernel|Starting new kernel$)/,

@@ -1,10 +1,11 @@
-// The ends of a good boot of a Linux: getty's question and the prompts of shells; and lines that only look like one.
+// The ends of a good Linux boot: getty's login prompt and the prompts of shells; and lines that only look
+// like one.
 import type { LineRule, MenuRule, PromptRule } from '../../lib/console/rules.ts';
 
-/** A login or a shell. */
+/** A login prompt or a shell prompt. */
 export const linuxPrompts: readonly PromptRule[] = [
   {
-    // A host's name, or "(none)" where it has none; often with kernel text after it.
+    // A host name, or "(none)" if there is no name. Kernel text often follows it.
     pattern:
       /^(?:machine # )?(?:\(none\)|[A-Za-z0-9][A-Za-z0-9._-]{0,63}) (?:login|Login|Anmeldung|登录|ログイン|логин|identifiant) ?[:：]/,
     source: 'util-linux agetty, busybox getty, login of shadow in other languages; "machine #" is the NixOS test driver',
@@ -48,7 +49,7 @@ export const linuxPrompts: readonly PromptRule[] = [
   },
 ];
 
-/** What waits for a key. */
+/** Lines that wait for a key. */
 export const linuxMenus: readonly MenuRule[] = [
   {
     pattern: /^Please press Enter to activate this console\./,

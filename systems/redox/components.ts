@@ -1,5 +1,6 @@
-// Redox's own sources: where each component's repository is, what is built of it, and where its files go. A build of the bundled sources uses none of
-// this. Components that the page does not pin follow their branch; sources.lock, which tasks/fetch.ts writes, has the revisions.
+// Redox's own sources: the repository of each component, its build, and the paths of its files. A build of
+// the bundled sources does not use this module. Components that the page does not pin follow their branch.
+// sources.lock, which tasks/fetch.ts writes, has the revisions.
 import type { UpstreamOrigin } from '../../lib/system/component.ts';
 import type { UpstreamPackage } from '../../lib/system/system.ts';
 import type { FileFacts } from '../../lib/system/image-facts.ts';
@@ -7,7 +8,7 @@ import type { FileFacts } from '../../lib/system/image-facts.ts';
 const redoxOs = (name: string): string => `https://gitlab.redox-os.org/redox-os/${name}.git`;
 const github = (name: string): string => `https://github.com/${name}.git`;
 
-/** Redox's user programs. rustc has the triple built in; its standard library is compiled from source. */
+/** Redox's user programs. rustc has the triple built in. Its standard library is compiled from source. */
 const userland = {
   triple: 'x86_64-unknown-redox',
   buildStd: ['core', 'alloc', 'std', 'panic_abort'],
@@ -16,7 +17,7 @@ const userland = {
 
 const freestanding = { buildStd: ['core', 'alloc'], buildStdFeatures: ['compiler-builtins-mem'] } as const;
 
-/** The sources of the components that the bundled system has, too. */
+/** The sources of the components that the bundled system also has. */
 export const origins = {
   bootloader: {
     git: redoxOs('bootloader'),
@@ -44,7 +45,7 @@ export const origins = {
     git: redoxOs('base'),
     branch: 'main',
     folder: 'bootstrap',
-    // It is linked without the C library, so it does not have the triple of the programs that are.
+    // It is linked without the C library, so it does not use the triple of programs that are linked with it.
     cargo: { packages: ['bootstrap'], bins: ['bootstrap'], triple: 'x86_64-unknown-none', ...freestanding },
   },
 } as const satisfies Readonly<Record<string, UpstreamOrigin>>;
@@ -75,7 +76,7 @@ function programs(component: string, folders: Readonly<Record<string, readonly s
   return Object.fromEntries(rows);
 }
 
-/** Commands of the program coreutils with the features that Redox has. Upstream installs no link for df. */
+/** Commands of the program coreutils with Redox's features. Upstream installs no link for df. */
 const coreutils =
   `[ b2sum b3sum base32 base64 basename basenc cat chmod cksum comm cp csplit cut date dd dir dircolors dirname du echo env expand expr
   factor false fmt fold hashsum head join kill link ln ls md5sum mkdir mktemp more mv nl numfmt od paste pathchk pr printenv printf ptx pwd readlink
@@ -84,7 +85,7 @@ const coreutils =
 
 const inUsrBin = (component: string, ...names: readonly string[]): FileFacts => programs(component, { 'usr/bin': names });
 
-/** Rows of the root file system that take the place of the page's in a build of upstream's sources. */
+/** Rows of the root file system that replace the page's in a build of upstream's sources. */
 export const files: FileFacts = Object.fromEntries(
   ['boot/initfs', 'usr/lib/boot/initfs'].map((path) => [
     path,
@@ -116,7 +117,7 @@ export const packages: Readonly<Record<string, UpstreamPackage>> = {
     },
     install: {
       ...programs('base', base.root),
-      'usr/bin/smolnetd': { made: 'base/netstack' }, // upstream installs netstack by this name
+      'usr/bin/smolnetd': { made: 'base/netstack' }, // upstream installs netstack under this name
       'usr/lib/init.d': { source: 'base:init.d' },
     },
   },

@@ -1,9 +1,12 @@
-// What Redox says on the serial console. Kernel and loader text is that of the branch "main" of early 2026; older shapes are kept
-// where reports still show them. Each rule names its source and a line that it matches.
+// The serial console of Redox. Kernel and loader texts are those of the branch "main" of early 2026. Older
+// texts are kept if reports still show them. Each rule names its source and a line that it matches.
 import type { ConsoleRules } from '../../lib/console/rules.ts';
 import { firmwareEndings, hostFindings } from '../firmware/console.ts';
 
-/** Programs without which nothing goes on; the crash of any other is a finding, and many images live with some. */
+/**
+ * Programs without which the boot cannot continue. The crash of any other program is a finding, and many
+ * images boot in spite of some.
+ */
 const vital = ['init', 'bootstrap', '[bootstrap]', 'redoxfs', 'procmgr', '[kmain]'];
 
 export const console: ConsoleRules = {
@@ -24,7 +27,7 @@ export const console: ConsoleRules = {
       example: 'RedoxFS 67bdb861-27ba-47d9-9c44-8bb69b5386da: 647 MiB',
     },
     {
-      // A progress line: "initfs" alone would also match the kernel's later talk of it.
+      // A progress line. "initfs" alone would also match later messages of the kernel.
       name: 'initfs loaded',
       stage: 'loader',
       pattern: /^initfs: \d+\/\d+ MiB/,
@@ -70,14 +73,15 @@ export const console: ConsoleRules = {
   ],
   prompts: [
     {
-      // Often with other programs' text after it: DHCP, a driver's log line.
+      // Text of other programs often follows it: DHCP, a driver's log line.
       pattern: /(?:^|\s)redox login:/,
       source: 'redox-os/userutils, login',
       example: 'redox login: ',
     },
   ],
   panics: [
-    // The loader's reasons come before its panic's own first line, which says only where in its source it happened.
+    // The loader's reasons come before the first line of its panic, which contains only the position in its
+    // source.
     {
       kind: 'no-bootdev',
       fatal: 'always',
@@ -127,7 +131,8 @@ export const console: ConsoleRules = {
       source: 'fixtures/redox/bootloader',
       example: 'BOOTLOADER PANIC: panicked at src/main.rs:45:78:',
     },
-    // The processor's exceptions are printed before it is said whose they were; a program's end is not the system's.
+    // The processor's exceptions are printed before the program is named. The end of a program is not that of
+    // the system.
     {
       kind: 'page-fault',
       fatal: 'unless-claimed',
@@ -165,7 +170,7 @@ export const console: ConsoleRules = {
       example: 'Protection fault code=0x0',
     },
     {
-      // A Rust program's panic ends in an invalid instruction, so this line is the end of most panics.
+      // A panic of a Rust program ends in an invalid instruction, so most panics end with this line.
       kind: 'rust-panic',
       fatal: { of: vital },
       pattern: /UNHANDLED EXCEPTION, CPU #\d+, PID \d+, NAME (?<who>[^\s,]+)/,
@@ -174,7 +179,7 @@ export const console: ConsoleRules = {
         'kernel::context::signal:INFO -- UNHANDLED EXCEPTION, CPU #0, PID 3, NAME /scheme/initfs/bin/redoxfs, CONTEXT 0xfffffe8000105760',
     },
     {
-      // redoxfs panics in its mount.rs; a daemon's panic names the daemon's folder.
+      // redoxfs panics in its mount.rs. The panic of a daemon contains the daemon's folder.
       kind: 'rust-panic',
       fatal: { of: [...vital, 'mount.rs'] },
       pattern: /^thread '[^']*' (?:\(\d+\) )?panicked at (?:'[^']*', )?(?<who>[^\s:']+):\d+/,
@@ -245,7 +250,7 @@ export const console: ConsoleRules = {
   ],
   menus: [
     {
-      // The bootloader waits here on a machine with a screen. Enter takes the best mode.
+      // The bootloader waits here on a machine with a screen. Enter selects the best mode.
       pattern: /Arrow keys and enter select mode/,
       answer: '\r',
       source: 'redox-os/bootloader, main.rs',

@@ -1,7 +1,7 @@
-// The files of Redox's initfs that are text.
+// The text files of Redox's initfs.
 import type { InitfsFacts } from '../../lib/system/image-facts.ts';
 
-/** The bundled kernel prints these with their digests; upstream's runs init from here. */
+/** The bundled kernel prints these with their digests. Upstream's kernel runs init from here. */
 export const initfs: InitfsFacts<'bootstrap/bootstrap'> = {
   generation: 'newer',
   bootstrap: 'bootstrap/bootstrap',

@@ -1,10 +1,10 @@
-// The machine for Redox: the shape of upstream's `make qemu`, whose default disk is NVMe too.
+// The machine for Redox: like upstream's `make qemu`, whose default disk is NVMe too.
 import { GiB } from '../../lib/core/sizes.ts';
 import type { MachineDescription } from '../../lib/machine/machine.ts';
 
 export const machine: MachineDescription = {
   firmware: 'uefi',
-  // 4 GiB was seen to hang some images silently; upstream's 2 GiB does not.
+  // With 4 GiB some images hang without a message. With upstream's 2 GiB they do not.
   memoryBytes: 2 * GiB,
   cpus: 2,
   imageInterface: 'nvme',

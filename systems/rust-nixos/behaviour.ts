@@ -1,16 +1,17 @@
-// What every init must do, as services that show it and rows that ask for it. The same rows pass on each backend: run in the guest's shell as root
-// once it has booted, then the machine is powered off and its console is read. `probe` is systems/rust-nixos/programs/probe, at /usr/bin/probe.
+// The required behaviour of every init: services, and rows that check it. The same rows pass with each
+// backend. They run in the guest's shell as root after the boot. Then the machine is powered off and its
+// console is read. `probe` is systems/rust-nixos/programs/probe, at /usr/bin/probe.
 import type { Service, ServiceSet } from '../../lib/system/services.ts';
 import { baseServices } from './services.ts';
 
-/** A command for a POSIX shell, and what its output is (without spaces at its ends) or matches. */
+/** A command for a POSIX shell, and its output (without spaces at its ends) or a pattern for it. */
 export interface BehaviourRow {
   readonly name: string;
   readonly run: string;
   readonly expect: string | RegExp;
 }
 
-/** What a line of the serial console must match: while it boots, or after `poweroff`. */
+/** A pattern for a line of the serial console: during the boot, or after `poweroff`. */
 export interface ConsoleRow {
   readonly name: string;
   readonly when: 'boot' | 'power-off';
@@ -18,16 +19,17 @@ export interface ConsoleRow {
 }
 
 const probe = (...words: string[]): Service['command'] => ['/usr/bin/probe', ...words];
-/** All but the witness need it, so that it is stopped last and can tell the order. */
+/** All services except the witness need it, so that it is stopped last and can report the order. */
 const watched = { needs: ['witness'] } as const;
 
 const services: ServiceSet['services'] = {
-  // Described in another order than they start in.
+  // The order of the description differs from the order of the starts.
   fourth: { command: probe('serve', 'fourth'), needs: ['third', 'witness'] },
   third: {
     command: probe('serve', 'third', '/run/probe/third.ready'),
     needs: ['second', 'witness'],
-    // Also when another user makes the file. What is only "started" may write its first line after those that need it.
+    // The file may also be created by another user. A service that is only "started" may write its first line
+    // after its dependents.
     ready: { file: '/run/probe/third.ready' },
     user: 'probe',
     group: 'probers',
@@ -48,7 +50,7 @@ const services: ServiceSet['services'] = {
   witness: { command: probe('witness') },
 };
 
-/** Words for QEMU: a second network card, which has the static address. */
+/** Arguments for QEMU: a second network card, which has the static address. */
 export const behaviourMachine: readonly string[] = ['-netdev', 'user,id=net1,net=10.9.8.0/24', '-device', 'virtio-net-pci,netdev=net1'];
 
 /** The base services with those of the suite. */

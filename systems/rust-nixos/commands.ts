@@ -1,6 +1,9 @@
 // Names of commands.
 
-/** Commands of GNU's coreutils that uutils has. Of the rest, factor lacks a crate in Debian, stdbuf and SELinux's two need C++ and libselinux. */
+/**
+ * Commands of GNU's coreutils that uutils has. Of the others, factor lacks a crate in Debian, and stdbuf and
+ * the two of SELinux need C++ and libselinux.
+ */
 export const coreutils =
   `[ arch b2sum base32 base64 basename basenc cat chgrp chmod chown cksum comm cp csplit cut date dd df dir dircolors dirname du
   echo env expand expr false fmt fold groups head hostid id install join link ln logname ls md5sum mkdir mkfifo mknod mktemp mv nice nl nohup

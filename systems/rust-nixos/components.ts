@@ -1,14 +1,16 @@
-// What is compiled for rust-nixos: programs of crates that Debian packages, small ones of our own, and two experimental ones that only upstream has.
+// The components of rust-nixos: programs of crates that Debian packages, small bundled ones, and two
+// experimental ones that only upstream has.
 import type { Component, DebianSource } from '../../lib/system/component.ts';
 import type { OutputsOf } from '../../lib/system/define-system.ts';
 import { coreutils } from './commands.ts';
 
-/** expr and find link the host's oniguruma by pkg-config; the same library is in the base. */
+/** expr and find link with the host's oniguruma, which pkg-config finds. The image contains the same library. */
 const onig = { RUSTONIG_SYSTEM_LIBONIG: '1' };
 
 const uutils: DebianSource = {
   from: { tarball: 'rust-coreutils' },
-  // Debian's packagers put their patches into the tarball: versions relaxed to those of trixie, commands without crates left out.
+  // The patches of Debian's packagers are in the tarball: they relax versions to those of trixie, and remove
+  // commands without crates.
   series: 'debian/patches/series',
   edits: [
     {
@@ -20,14 +22,14 @@ const uutils: DebianSource = {
   ],
 };
 
-/** One program has all of GNU's digests. */
+/** One program implements all of GNU's digests. */
 const digests = /^(?:b2|md5|sha\d+)sum$/;
 
 export type ComponentName = keyof typeof components;
 /** The outputs of components that images may have. */
 export type Made = OutputsOf<typeof components>;
 
-/** Those of a profile of full size. */
+/** The components of a profile of full size. */
 export const rustComponents = ['coreutils', 'sudo-rs', 'findutils'] as const;
 
 export const components = {
@@ -83,7 +85,7 @@ export const components = {
     bundled: 'rust-nixos/programs',
     cargo: { bins: ['launcher'] },
   },
-  // The last two are experimental: Debian does not have them, and the image boots without.
+  // The last two are experimental: Debian does not have them, and the image boots without them.
   brush: {
     title: 'brush, a shell that follows bash',
     upstream: { git: 'https://github.com/reubeno/brush', branch: 'main' },

@@ -1,4 +1,5 @@
-// Files of rust-nixos's root that are text: what is mounted, who may become root. Accounts and the host's name are in services.ts.
+// Text files of rust-nixos's root file system: the mounts, and the users who may become root. Accounts and
+// the host's name are in services.ts.
 import type { FileFacts } from '../../lib/system/image-facts.ts';
 import { sudoers } from './replacements.ts';
 

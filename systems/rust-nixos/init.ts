@@ -1,13 +1,13 @@
-// What each init needs beside its packages, and how one sees that it is the one that runs.
+// The additional files and arguments of each init, and how to check which init runs.
 import type { GuestCheck } from '../../lib/console/rules.ts';
 import type { FileFacts, InitName } from '../../lib/system/image-facts.ts';
 
 export interface Init {
-  /** Who renders the services. */
+  /** The backend that renders the services. */
   readonly name: InitName;
   readonly base: string;
   readonly files: FileFacts<never>;
-  /** What it needs on the kernel's command line. */
+  /** Its arguments on the kernel's command line. */
   readonly kernelWords: string;
   readonly checks: readonly GuestCheck[];
 }
@@ -29,7 +29,7 @@ export const sysvinit: Init = {
   name: 'sysvinit',
   base: 'sysvinit',
   files: {},
-  // Without an initial RAM disk nobody has mounted /dev when it looks for its console.
+  // Without an initial RAM disk, /dev is not mounted when it opens its console.
   kernelWords: ' devtmpfs.mount=1',
   checks: [
     { name: 'process 1 is init', run: 'sudo readlink /proc/1/exe', expect: /^\/usr\/sbin\/init$/m },

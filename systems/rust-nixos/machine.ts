@@ -10,5 +10,5 @@ export const machine: MachineDescription = {
   network: { kind: 'user', forwards: [] },
 };
 
-/** What the cloud kernel has not built in, and a machine here may need. */
+/** Modules that are not built into the cloud kernel, and that a machine may need. */
 export const kernelModules = ['autofs4', 'dummy', 'virtio_balloon', 'virtio_blk', 'virtio_net', 'virtio_rng'] as const;

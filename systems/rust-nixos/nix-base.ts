@@ -1,11 +1,12 @@
-// rust-nixos on NixOS instead of Debian (`build.ts rust-nixos --base nix`): the systems of nixos/default.nix, and what of ours they are handed. Programs
-// there must be static, since NixOS has no /lib64; what links libraries (sudo-rs, say) is nixpkgs' own.
+// rust-nixos on NixOS instead of Debian (`build.ts rust-nixos --base nix`): the systems of nixos/default.nix,
+// and the packages that they get from this project. Programs must be static, because NixOS has no /lib64.
+// Programs that link libraries (for example sudo-rs) are nixpkgs' own.
 import { MiB } from '../../lib/core/sizes.ts';
 import type { FileFact, FileFacts, NixBase } from '../../lib/system/image-facts.ts';
 import type { ComponentName, Made } from './components.ts';
 import { replacements } from './replacements.ts';
 
-/** The commands of the static coreutils, as links beside it. */
+/** The commands of the static coreutils, as links next to it. */
 function coreutils(): FileFacts<Made> {
   const names = Object.values(replacements['coreutils-static']?.multicall?.links ?? {});
   const links = names.map((name): [string, FileFact<Made>] => [`bin/${name}`, { link: 'coreutils' }]);

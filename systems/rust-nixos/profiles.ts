@@ -1,4 +1,4 @@
-// What a variant of rust-nixos is made into: its image, its kernel, and what is looked at in the guest when it has booted.
+// The profile of a variant of rust-nixos: its image, its kernel, and the checks in the guest after the boot.
 import { extended } from '../../lib/core/extended.ts';
 import type { Extending } from '../../lib/core/extended.ts';
 import { MiB } from '../../lib/core/sizes.ts';
@@ -21,7 +21,7 @@ const timestampSec = 1_767_225_600; // 2026-01-01
 
 type Profile = SystemProfile<ComponentName, Made>;
 
-/** Returns the profiles of variants, each of which says what is different from the one that it extends. */
+/** Returns the profiles of variants. Each variant has only the differences to the one that it extends. */
 export function profilesOf<const Name extends string>(
   rows: Readonly<Record<Name, Extending<Variant, NoInfer<Name>>>>,
 ): Readonly<Record<Name, Profile>> {

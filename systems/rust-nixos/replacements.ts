@@ -1,4 +1,5 @@
-// Which programs of Debian's base give way to Rust ones: what goes, what comes, what stays, and what is done in the guest to see that it works.
+// Programs of Debian that are replaced by Rust ones: the removed, provided and kept files, and the checks in
+// the guest.
 import type { GuestCheck } from '../../lib/console/rules.ts';
 import type { FileFacts, Replacement } from '../../lib/system/image-facts.ts';
 import { coreutils } from './commands.ts';
@@ -7,7 +8,7 @@ import type { Made } from './components.ts';
 /** Paths below usr/. */
 const words = (text: string): readonly string[] => text.split(' ').map((path) => `usr/${path}`);
 
-/** Every command as a link to the one program. */
+/** Returns every command as a link to the one program. */
 function links(names: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries([...names.map((name) => [`usr/bin/${name}`, name] as const), ['usr/sbin/chroot', 'chroot']]);
 }
@@ -25,7 +26,7 @@ export const sudoers: FileFacts<never> = {
 const pam =
   '#%PAM-1.0\n@include common-auth\n@include common-account\n@include common-session-noninteractive\n' + 'session required pam_limits.so\n';
 
-/** A program that takes nobody's place. */
+/** Returns a row for a program that replaces no other one. */
 function extra<Name extends string>(name: Name, version: string): Replacement<`${Name}/${Name}`> {
   const says = new RegExp(`^${name} v?${version.replaceAll('.', '\\.')}`, 'm');
   return {
@@ -35,7 +36,7 @@ function extra<Name extends string>(name: Name, version: string): Replacement<`$
   };
 }
 
-/** Programs of the profile that has more than the rest. */
+/** Programs of the profile with additional programs. */
 export const extras = {
   bat: extra('bat', '0.25'),
   eza: extra('eza', '- A modern'),
@@ -65,7 +66,7 @@ export const staticCoreutils = {
   checks: [lsIsRust],
 } as const satisfies Replacement<Made>;
 
-/** Those of a profile of full size, which needs `rustComponents`. */
+/** The replacements of a profile of full size, which needs `rustComponents`. */
 export const rust = ['coreutils', 'sudo', 'findutils'] as const;
 export const rustReplacements = {
   coreutils: {
@@ -88,7 +89,7 @@ export const rustReplacements = {
       'etc/pam.d/sudo-i': { text: pam },
       'etc/sudoers.d': { folder: true, mode: 0o750 },
     },
-    // What sudo-rs does without: plug-ins, logging to a server, editing with another user's rights.
+    // Features that sudo-rs does not have: plug-ins, logging to a server, editing as another user.
     dispensable: ['bin/cvtsudoers', 'bin/sudoedit', 'bin/sudoreplay', 'sbin/sudo_logsrvd', 'sbin/sudo_sendlog'].map(
       (path) => `usr/${path}`,
     ),
@@ -109,7 +110,7 @@ export const replacements: Readonly<Record<string, Replacement<Made>>> = {
   ...rustReplacements,
   'coreutils-static': staticCoreutils,
   init: {
-    // With what only it uses: its scripts, and the network's.
+    // Together with packages that only it uses: its scripts, and those of the network.
     original: [
       'sysvinit-core',
       'initscripts',
@@ -121,7 +122,7 @@ export const replacements: Readonly<Record<string, Replacement<Made>>> = {
       'busybox',
       'orphan-sysvinit-scripts',
     ],
-    // halt, poweroff and reboot are links that come with the services.
+    // halt, poweroff and reboot are links that the services add.
     dispensable: words(
       'bin/busybox bin/startpar sbin/fsck.nfs sbin/halt sbin/ifdown sbin/ifquery sbin/ifup sbin/insserv sbin/poweroff',
     ).concat(words('sbin/reboot sbin/runlevel sbin/shutdown sbin/telinit sbin/udhcpc')),
@@ -132,16 +133,16 @@ export const replacements: Readonly<Record<string, Replacement<Made>>> = {
   shell: {
     original: ['bash'],
     provides: { 'usr/bin/bash': { made: 'shell-launcher/launcher' }, 'usr/bin/brush': { made: 'brush/brush' } },
-    // Its start-up files are read by brush as well.
+    // brush reads its start-up files too.
     stays: ['etc/bash.bashrc', 'etc/skel/', 'usr/bin/clear_console', 'usr/share/debianutils/shells.d/bash'],
-    // brush cannot be restricted: under that name it would only seem so.
+    // brush has no restricted mode, and the name would suggest one.
     dispensable: words('bin/bashbug bin/rbash'),
     checks: [
       { name: 'the login shell is brush', run: 'readlink /proc/$$/exe', expect: /^\/usr\/bin\/brush$/m },
       { name: 'bash takes flags in one word', run: 'bash -euc "false; echo on"; echo "status $?"', expect: /^status 1$/m },
     ],
   },
-  /** Over the units and rules of the one in C. */
+  /** Uses the units and rules of the one in C. */
   systemd: {
     original: [],
     provides: { 'usr/lib/systemd/systemd': { made: 'rust-systemd/systemd' }, 'usr/bin/systemctl': { made: 'rust-systemd/systemctl' } },

@@ -1,8 +1,8 @@
-// What the image runs, for whichever init: its accounts, its network, what is made at each boot. The image of the behaviour suite has the services
-// of behaviour.ts besides.
+// The services of the image for any init: its accounts, its network, and the files that are created at each
+// boot. The image of the behaviour suite also has the services of behaviour.ts.
 import type { ServiceSet } from '../../lib/system/services.ts';
 
-/** What Debian's base-passwd brings, as far as somebody may want it. */
+/** Accounts of Debian's base-passwd that may be needed. */
 export const debianAccounts: ServiceSet['baseAccounts'] = {
   users: {
     root: { group: 'root', home: '/root', shell: '/bin/bash' },
@@ -27,7 +27,8 @@ export const baseServices: ServiceSet = {
       groups: ['sudo'],
     },
   },
-  // virtio_net brings failover with it, where modules.dep says so; without that file they are loaded in this order.
+  // virtio_net loads failover automatically if modules.dep exists. Without that file the modules are loaded
+  // in this order.
   kernelModules: ['failover', 'net_failover', 'virtio_net'],
   temporaryFiles: {
     'run/utmp': { kind: 'file', mode: 0o664, group: 'utmp' },

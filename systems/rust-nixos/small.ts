@@ -1,5 +1,6 @@
-// What of the base the small profile keeps: a login at the serial console, PAM, a shell, addresses and routes, and the libraries of those. No package
-// manager, and none of what installs, configures or documents packages.
+// The files of Debian's packages that the small profile keeps: a login on the serial console, PAM, a shell,
+// addresses and routes, and the needed libraries. There is no package manager, and nothing that installs,
+// configures or documents packages.
 
 const libraries =
   `ld-linux-x86-64.so.2 libaudit.so.1 libaudit.so.1.0.0 libbpf.so.1 libbpf.so.1.5.0 libc.so.6 libcap-ng.so.0 libcap-ng.so.0.0.0
@@ -9,7 +10,7 @@ const libraries =
     .split(/\s+/)
     .map((name) => `usr/lib/x86_64-linux-gnu/${name}`);
 
-/** Modules of PAM that login and sudo name. */
+/** Modules of PAM that login and sudo use. */
 const pam = `deny env faildelay group keyinit limits loginuid mail motd nologin permit umask unix`
   .split(' ')
   .map((name) => `usr/lib/x86_64-linux-gnu/security/pam_${name}.so`);
@@ -22,7 +23,7 @@ const settings = `bash.bashrc debian_version environment group host.conf issue l
 const programs =
   'usr/bin/bash usr/bin/grep usr/bin/login usr/bin/sh usr/bin/dash usr/bin/ip usr/sbin/agetty usr/sbin/ip usr/sbin/unix_chkpwd'.split(' ');
 
-/** Folders that only hold what comes later, and the links of a merged /usr. */
+/** Folders that are empty in the image, such as mount points, and the links of a merged /usr. */
 const places =
   'bin lib lib64 sbin dev proc root run sys tmp var home mnt usr/lib64 usr/lib/os-release usr/lib64/ld-linux-x86-64.so.2'.split(' ');
 

@@ -1,10 +1,11 @@
-// Where rust-nixos comes from: Debian trixie. Crates as Debian packages them, the tarball of uutils coreutils with the patches that Debian's packagers
-// put beside it, and the packages of the C base. What these names meant when they were last looked up is in sources.lock.
+// The sources of rust-nixos: Debian trixie. Crates from Debian's packages, the tarball of uutils coreutils
+// with the patches that Debian's packagers added, and the packages of the C programs. sources.lock has the
+// resolved versions.
 import type { SourceFacts } from '../../lib/system/component.ts';
 
 const words = (text: string): readonly string[] => text.split(/\s+/);
 
-/** Crates that coreutils and its utilities ask for by name. */
+/** Crates that coreutils and its utilities depend on directly. */
 const crates =
   words(`ansi-width bigdecimal binary-heap-plus bincode blake2b-simd blake3 bstr bytecount byteorder chrono chrono-tz clap clap-complete clap-mangen
   compare cpp cpp-build crc32fast crossterm ctrlc data-encoding data-encoding-macro digest dns-lookup dunce exacl file-diff filetime fnv

@@ -1,5 +1,6 @@
-// Variants that are no products: each runs the suite that shows that an init does what the description of services says (behaviour.ts), as root. The programs
-// that the services of the suite run come with the Rust init, whichever init runs.
+// Variants for tests. Each runs, as root, the suite that shows whether an init implements the description of
+// services (behaviour.ts). The programs for the suite's services come from the package of the Rust init,
+// whichever init runs.
 import type { Extending } from '../../lib/core/extended.ts';
 import type { MachineDescription } from '../../lib/machine/machine.ts';
 import type { GuestSession } from '../../lib/console/rules.ts';

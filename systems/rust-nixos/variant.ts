@@ -1,4 +1,4 @@
-// What a variant of rust-nixos is, as a row of its page, and the disks that it may be on.
+// A variant of rust-nixos as a row of its page, and the disks for variants.
 import { MiB } from '../../lib/core/sizes.ts';
 import type { GuestCheck } from '../../lib/console/rules.ts';
 import type { ServiceSet } from '../../lib/system/services.ts';
@@ -6,20 +6,20 @@ import type { ComponentName } from './components.ts';
 import type { Init } from './init.ts';
 import { smallKeeps } from './small.ts';
 
-/** What is different between the variants. */
+/** The differences between the variants. */
 export interface Variant {
   readonly title: string;
   readonly init: Init;
-  /** Rows of replacements.ts. */
+  /** Names of rows of replacements.ts. */
   readonly replace: readonly string[];
-  /** What those rows need. */
+  /** Components that those rows need. */
   readonly components: readonly ComponentName[];
   readonly disk: Disk;
-  /** What runs; default: services.ts. */
+  /** The services. Default: services.ts. */
   readonly services?: ServiceSet;
-  /** What is looked at besides the init, sudo and what was replaced. */
+  /** Checks in addition to those of the init, sudo and the replacements. */
   readonly checks?: readonly GuestCheck[];
-  /** The behaviour suite is run in place of all checks. */
+  /** Runs the behaviour suite instead of all checks. */
   readonly isSuite?: true;
 }
 
@@ -27,13 +27,13 @@ export interface Disk {
   readonly sizeBytes: number;
   /** `direct`: one ext4 on the whole disk, and the machine starts the kernel. `uefi`: firmware starts systemd-boot from an ESP. */
   readonly start: 'direct' | 'uefi';
-  /** Only these files of the packages, only these modules, and the kernel as a file. */
+  /** Limits the image to these files of the packages and these modules, with the kernel as a file. */
   readonly only?: { readonly files: readonly string[]; readonly modules: readonly string[] };
 }
 
 export const bareDisk: Disk = { sizeBytes: 256 * MiB, start: 'direct' };
 export const uefiDisk: Disk = { sizeBytes: 384 * MiB, start: 'uefi' };
-/** What a login needs, and nothing that installs packages. */
+/** The files for a login, without those that install packages. */
 export const smallDisk: Disk = {
   sizeBytes: 64 * MiB,
   start: 'direct',

@@ -1,4 +1,4 @@
-// What is said about a miss: for each field of a record, and that no change of a key goes unsaid.
+// The explanation of a miss: every field of a record is covered, and no change of a key is left out.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../../core/digest.ts';
@@ -86,7 +86,7 @@ test('each field of a record has its words', () => {
   for (const [change, words] of cases) assert.equal(reasonsOf(differences(base, { ...base, ...change })), words, JSON.stringify(change));
 });
 
-test('inputs are told by who made them', () => {
+test('inputs are named after the action that produced them', () => {
   const words = Object.keys(base.inputs).map(
     (place) => reasonsOf(differences(base, { ...base, inputs: { ...base.inputs, [place]: digest('new') } }))[0],
   );

@@ -1,5 +1,6 @@
-// Why an action was a miss: the difference of its record and an earlier one, and that difference in words. The key is the digest of
-// the record, so what changed a key is always among the differences. Only computes; knows neither where records are kept nor what a unit is.
+// Explains why an action was a miss: computes the difference of its record and an earlier one, and describes
+// it. The key is the digest of the record, so the cause of a changed key is always among the differences.
+// This module only computes. It knows neither where records are stored nor what a unit is.
 import { posix } from 'node:path';
 import type { Json } from '../../core/digest.ts';
 import { byCodeUnit, canonicalJson } from '../../core/digest.ts';
@@ -10,8 +11,9 @@ import type { History, Origin } from './history.ts';
 import { here, plainPlace, root } from '../place.ts';
 
 /**
- * One thing that two records do not have in common. `field` is that of the record; `name` is the tool, variable, place or argument within it, ""
- * where the field has one value. A value that is not there is undefined; a file that is not there is "absent".
+ * One difference of two records. `field` is a field of the record. `name` is the tool, variable, place or
+ * argument in it, or "" if the field has a single value. A missing value is undefined. A missing file is
+ * "absent".
  */
 export interface Difference {
   readonly field: string;
@@ -20,7 +22,7 @@ export interface Difference {
   readonly after: string | undefined;
 }
 
-/** All differences of two records. None exactly when their keys are the same. */
+/** Returns all differences of two records. The list is empty exactly if their keys are equal. */
 export function differences(before: ActionRecord, after: ActionRecord): readonly Difference[] {
   const [old, now] = [fieldsOf(before), fieldsOf(after)];
   const found = [...new Set([...old.keys(), ...now.keys()])].flatMap((field): Difference[] => {
@@ -32,7 +34,10 @@ export function differences(before: ActionRecord, after: ActionRecord): readonly
   return [{ field: 'argv', name: 'order', before: before.argv.join(' '), after: after.argv.join(' ') }];
 }
 
-/** A record as field -> name -> value, whatever fields it has: one that is added later is compared as well. */
+/**
+ * Returns a record as field -> name -> value. It covers all fields, so fields that are added later are
+ * compared too.
+ */
 function fieldsOf(record: ActionRecord): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const rows = Object.entries(recordJson(record) as { readonly [field: string]: Json }).map(([field, value]) => {
     if (Array.isArray(value)) return [field, argumentsOf(value.map(String))] as const;
@@ -47,8 +52,9 @@ function textOf(value: Json): string {
 }
 
 /**
- * Arguments as option -> values: `-C opt-level=3` is "-C opt-level" with the value "3". What may be given several times (`--cfg`, `--extern`) is
- * an option for each value, so that one that is new is told by itself.
+ * Returns arguments as option -> values: `-C opt-level=3` is "-C opt-level" with the value "3". An option
+ * that may be repeated (`--cfg`, `--extern`) is a separate option for each value, so that a new value is
+ * reported separately.
  */
 function argumentsOf(argv: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string[]>();
@@ -66,8 +72,8 @@ function argumentsOf(argv: readonly string[]): ReadonlyMap<string, string> {
 }
 
 /**
- * Why `label` is a miss, in words: the difference to that of its last results that is nearest. `recordAgainst` completes the record of now with the
- * names of what an earlier result read.
+ * Explains why `label` is a miss: the differences to the most similar of its last results. `recordAgainst`
+ * completes the current record with the names of the files that an earlier result read.
  */
 export async function missReasons(
   label: string,
@@ -94,12 +100,13 @@ const toolWords: Readonly<Record<string, string>> = {
   nativeLibraries: 'the set of native libraries',
 };
 
-/** In this order they are told: causes before what follows from them. */
+/** The order of the clauses: causes come before their consequences. */
 const fieldOrder = ['format', 'kind', 'tools', 'sandbox', 'checkout', 'files', 'trees', 'argv', 'env', 'inputs', 'layout'];
 
 /**
- * Differences as short clauses for people, the most telling first, each said once: "greeter/words.txt changed", "the compiler changed". What
- * differs only in the hash that names a unit's files comes last, as one clause.
+ * Returns the differences as short clauses without duplicates, the most informative first: "greeter/words.txt
+ * changed", "the compiler changed". Differences only in the hash that names the files of a unit come last, as
+ * one clause.
  */
 export function reasonsOf(found: readonly Difference[]): readonly string[] {
   const rank = ({ field }: Difference): number => (fieldOrder.indexOf(field) + fieldOrder.length + 1) % (fieldOrder.length + 1);
@@ -108,7 +115,10 @@ export function reasonsOf(found: readonly Difference[]): readonly string[] {
   return [...new Set([...clauses, ...(renamed.length > 0 ? ["the unit's own name changed (what it is, or depends on)"] : [])])];
 }
 
-/** Does it differ only in hashes that name units? A new name of an input is told as a change of that input. */
+/**
+ * Whether a difference consists only of hashes that name units. A new name of an input is reported as a
+ * change of that input.
+ */
 function onlyRenamed({ field, name, before, after }: Difference, all: readonly Difference[]): boolean {
   if (field === 'inputs' || field === 'layout' || field === 'files' || field === 'trees' || field === 'tools') return false;
   if (before !== undefined && after !== undefined) return withoutHashes(before) === withoutHashes(after);
@@ -145,7 +155,7 @@ function clauseOf({ field, name, before, after }: Difference): string {
   }
 }
 
-/** A place of `files`, which may have an aspect: the names in a folder, or everything below it. */
+/** Describes a place of `files`, which may have an aspect: the names in a folder, or everything below it. */
 function fileClause(place: string, before: string | undefined, after: string | undefined): string {
   const path = shownPlace(plainPlace(place));
   const isHere = after !== undefined && after !== 'absent';
@@ -172,7 +182,10 @@ function quoted(value: string): string {
   return `"${value.length > longestValue ? `${value.slice(0, longestValue)}...` : value}"`;
 }
 
-/** A place of the user's, relative to the user's common folder; of another place below the root, what follows the word for its kind. */
+/**
+ * Returns a place of the user relative to the user's common folder. For other places, returns the part after
+ * the word for its kind.
+ */
 function shownPlace(place: string): string {
   if (place.startsWith(`${root}/above/`)) return posix.relative(here, place) || '.';
   if (!place.startsWith(`${root}/`)) return place;
@@ -181,7 +194,7 @@ function shownPlace(place: string): string {
   return cut === -1 || cut === inside.length - 1 ? inside : posix.normalize(inside.slice(cut + 1));
 }
 
-/** Artifacts of other actions by who made them; the hash in their names says nothing to people. */
+/** Describes artifacts of other actions by the action that produced them. The hash in their names is left out. */
 function inputWords(place: string): string {
   const shown = shownPlace(place).replace(/-[0-9a-f]{16}(?=[./]|$)/, '');
   const library = /^lib(.+)\.(?:rlib|rmeta|so|dylib|a)$/.exec(shown);

@@ -1,4 +1,5 @@
-// Explanations of real actions over real sources: what is told after each kind of change, and which earlier result it is told against.
+// Explanations of real actions over real sources: the reasons after each kind of change, and the earlier
+// result that is compared.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -48,7 +49,7 @@ test('a miss is explained by the nearest of the earlier results', async () => {
   });
 });
 
-test('a result whose blobs are gone is told as such', async () => {
+test('a result whose blobs are gone is reported as such', async () => {
   await withScratch(async (scratch) => {
     const job = jobOf(shellAction('echo x > $OUT/x', scratch.folder, sandbox));
     await reasons(scratch, job);

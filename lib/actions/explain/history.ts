@@ -1,5 +1,6 @@
-// What earlier results were made from: each result's record, with what is needed to carry the action out again on this host, and for
-// each unit's label the keys of its last results. For explanations and for repeating a compilation; nothing is looked up by it.
+// The origins of earlier results. Stores each result's record with the data that is needed to run the action
+// again on this host, and for each label of a unit the keys of its last results. Used for explanations and
+// for repeating a compilation. Look-ups do not use it.
 import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Records } from '../../cache/records.ts';
 import type { Digest, Json } from '../../core/digest.ts';
@@ -7,28 +8,31 @@ import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
 import { isActionKey, isActionRecord, isTable, isTextTable, isTexts } from '../action.ts';
 import type { Action, ActionKey, ActionRecord } from '../action.ts';
 
-/** One result's origin. `mounts` are paths of this host: where the sources lay when the result was made. */
+/**
+ * The origin of one result. `mounts` are the paths on this host that had the sources when the result was
+ * created.
+ */
 export interface Origin {
   readonly label: string;
   readonly record: ActionRecord;
-  /** The key of the record as it was before the run: what the discovered inputs are remembered by. */
+  /** The key of the record before the run. The discovered inputs are stored under it. */
   readonly base: ActionKey;
   readonly mounts: Action['mounts'];
   readonly ambientEnv: Action['ambientEnv'];
-  /** What the run turned out to read: the rest of the record was known before. */
+  /** Inputs that the run discovered. The rest of the record was known before. */
   readonly discovered: { readonly files: readonly string[]; readonly variables: readonly string[] };
 }
 
 export interface History {
   remember(key: ActionKey, origin: Origin): Promise<void>;
   origin(key: Digest): Promise<Origin | undefined>;
-  /** Labels of all units that there are results of, by code unit. */
+  /** Returns the labels of all units with results, sorted by code unit. */
   labels(): Promise<readonly string[]>;
-  /** Keys of the last results under a label, the latest first. */
+  /** Returns the keys of the last results under a label, the latest first. */
   keysOf(label: string): Promise<readonly Digest[]>;
 }
 
-/** Results remembered for one label: host and target, profiles, branches. */
+/** Number of results that are kept for one label. They differ by host and target, profile and branch. */
 const keptKeys = 16;
 
 export const originsKind = 'origins';
@@ -54,7 +58,8 @@ export async function openHistory(cache: CacheFolder): Promise<History> {
       const { files, variables } = discovered;
       const row = { label, record: { ...record }, base, mounts: { ...mounts }, ambientEnv: { ...ambientEnv } };
       await origins.put(key, { ...row, discovered: { files: [...files], variables: [...variables] } });
-      // Units of one label may end at once: one after the other, or a key is lost.
+      // Units with the same label may end at the same time. Updates run one after the other, because
+      // otherwise a key would be lost.
       const add = async (): Promise<void> => {
         const others = (await keysOf(label)).filter((other) => other !== key);
         await latest.put(digestRecord(label), { label, keys: [key, ...others].slice(0, keptKeys) });
@@ -66,13 +71,16 @@ export async function openHistory(cache: CacheFolder): Promise<History> {
   };
 }
 
-/** Reads what `remember` wrote under a label; undefined when it has another shape. */
+/** Reads what `remember` wrote under a label. Returns undefined if it has another shape. */
 export function historyOf(value: Json): { readonly label: string; readonly keys: readonly Digest[] } | undefined {
   if (!isTable(value) || typeof value['label'] !== 'string' || !Array.isArray(value['keys'])) return undefined;
   return { label: value['label'], keys: value['keys'].filter(isDigest) };
 }
 
-/** Reads a stored origin; undefined when it has another shape. A record of an earlier format is among the differences that an explanation names. */
+/**
+ * Reads a stored origin. Returns undefined if it has another shape. A different format of the record is one
+ * of the differences that an explanation names.
+ */
 export function originOf(value: Json): Origin | undefined {
   if (!isTable(value) || !isTable(value['discovered'])) return undefined;
   const { label, record, base, mounts, ambientEnv } = value;

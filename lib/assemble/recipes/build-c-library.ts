@@ -1,5 +1,6 @@
-// Builds the C library of a system before everything that is linked with it: by make from a source of its own, or from its recipe in a cookbook. One
-// that is built again to the same bytes changes no key of what is linked with it.
+// Builds the C library of a system before everything that is linked with it, either with make from its own
+// source or from a recipe of the cookbook. A rebuild with the same bytes changes no key of the programs that
+// are linked with it.
 import { basename, dirname, join } from 'node:path';
 import { buildRecipes } from '../../cookbook/build-recipes.ts';
 import type { Cookbook } from '../../cookbook/cookbook.ts';
@@ -22,7 +23,7 @@ import type { RecipeTarget } from './recipe-request.ts';
 export type LibraryRequest = Pick<BuildRequest, 'system' | 'sources' | 'root' | 'recipes' | 'outDir' | 'env' | 'compile'> &
   Pick<ProjectsRequest, 'origins'>;
 
-/** The units of a build. */
+/** The numbers of units of a build. */
 interface Counted {
   readonly hits: number;
   readonly misses: number;
@@ -32,12 +33,18 @@ interface BuiltStage extends Counted {
   readonly stage: Stage;
 }
 
-/** A C library for what is linked with it; no `library` where nothing is, or recipes are built for the host because its source is not there. */
+/**
+ * The C library for the projects and recipes that are linked with it. `library` is absent if nothing is
+ * linked with it, or if recipes are built for the host because its source is missing.
+ */
 export interface PreparedLibrary extends Counted {
   readonly library: BuiltCLibrary | undefined;
 }
 
-/** Builds the C library. `needed`: a project of its triple is linked with it, which without its source is a Failure of the host. */
+/**
+ * Builds the C library. `needed`: a project of its triple is linked with it. Then a missing source is a
+ * Failure of the host.
+ */
 export async function prepareLibrary(
   facts: CLibrary,
   request: LibraryRequest,
@@ -53,7 +60,10 @@ export async function prepareLibrary(
   return { library, hits: built.hits + (more?.hits ?? 0), misses: built.misses + (more?.misses ?? 0) };
 }
 
-/** The stage of the C library. `needed`: without a source it is a Failure, not undefined. */
+/**
+ * Returns the stage of the C library. If `needed`, a missing source is a Failure, otherwise the result is
+ * undefined.
+ */
 export async function stageOfLibrary(
   facts: CLibrary,
   request: LibraryRequest,
@@ -68,7 +78,7 @@ export async function stageOfLibrary(
   return await byMake(local ?? sourceOf(facts.name, facts, request).folder, target, request, context);
 }
 
-/** The target of what is built before there is a C library. */
+/** Returns the target for builds that run before the C library exists. */
 function alone(facts: CLibrary, { root }: LibraryRequest): RecipeTarget {
   return { facts, cross: { library: undefined, cargoConfig: join(root, facts.cargoConfig) } };
 }
@@ -78,7 +88,10 @@ async function byMake(folder: string, target: RecipeTarget, request: LibraryRequ
   return await oneRecipe(recipe, local, target, request, context);
 }
 
-/** Builds what programs name and the library may lack. It does not see the library, so that a change of that does not repeat it. */
+/**
+ * Builds the supplement: files that programs refer to and that the library may lack. This build does not see
+ * the library, so a change of the library does not repeat it.
+ */
 async function supplementOf(facts: CLibrary, request: LibraryRequest, context: Context): Promise<BuiltStage | undefined> {
   if (facts.supplement === undefined) return undefined;
   const path = join(request.root, facts.supplement);
@@ -86,7 +99,7 @@ async function supplementOf(facts: CLibrary, request: LibraryRequest, context: C
   return await oneRecipe(recipe, {}, alone(facts, request), request, context);
 }
 
-/** Builds one recipe that depends on no other. */
+/** Builds one recipe without dependencies. */
 async function oneRecipe(
   recipe: Recipe,
   local: Readonly<Record<string, string>>,

@@ -1,4 +1,5 @@
-// The C library of a system: the recipe that builds it, and the sysroot that programs get. Knows no system.
+// The C library of a system: the recipe that builds it, and the sysroot for programs. This module knows no
+// system.
 import { join } from 'node:path';
 import type { SourceRequest } from '../../cookbook/recipe-source.ts';
 import { crossSysroot } from '../../cookbook/cross-tools.ts';
@@ -11,16 +12,19 @@ import type { Cache } from '../../cache/cache.ts';
 import type { Project, Sysroot } from '../../crates/project.ts';
 import type { CLibrary } from '../../system/component.ts';
 
-/** A C library that has been built, and what it means for projects and recipes. */
+/** A C library that has been built, and its effect on projects and recipes. */
 export interface BuiltCLibrary {
   readonly facts: CLibrary;
-  /** What it installs itself. */
+  /** The files that the library installs. */
   readonly stage: Stage;
   readonly sysroot: Sysroot;
   readonly cross: Cross;
 }
 
-/** The C library that recipes are built with, if its source is at hand: the user's own, or a recipe of the cookbook. */
+/**
+ * Returns the C library that recipes are linked with, if its source is available: the user's own, or a recipe
+ * of the cookbook.
+ */
 export function libraryAtHand(
   facts: CLibrary | undefined,
   local: SourceRequest['local'],
@@ -29,10 +33,13 @@ export function libraryAtHand(
   return facts && (local[facts.name] !== undefined || recipes?.has(facts.name) === true) ? facts : undefined;
 }
 
-/** The recipe of a C library that is built by make from `folder`. It has the source as its own, so that nothing next to it counts. */
+/**
+ * Returns the recipe of a C library that is built with make from `folder`. The folder is passed as a local
+ * source, so that files next to it are not inputs.
+ */
 export function makeRecipe({ name, make }: CLibrary, folder: string): { readonly recipe: Recipe; readonly local: SourceRequest['local'] } {
   const words = ['-C "${COOKBOOK_SOURCE}"', '-j"${COOKBOOK_MAKE_JOBS}"', 'DESTDIR="${COOKBOOK_STAGE}/usr"', ...make.arguments.map(quoted)];
-  // What a script names counts by content, and with "cargo" the toolchain is there.
+  // Programs that a script lists count by content. Listing "cargo" makes the toolchain available.
   const script = `# Runs: ${make.programs.join(' ')}\nneeds make\nmake ${words.join(' ')} install\n`;
   const recipe: Recipe = {
     name,
@@ -57,7 +64,10 @@ function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** What the stage of a library means for the builds that use it. `supplement`: of this, files count that the library does not have. */
+/**
+ * Returns the library with its stage, sysroot and compilers. `supplement` adds files that the library does
+ * not have.
+ */
 export async function builtLibrary(
   facts: CLibrary,
   { stage, supplement }: { readonly stage: Stage; readonly supplement: Stage | undefined },
@@ -71,7 +81,7 @@ export async function builtLibrary(
   return { facts, stage, sysroot, cross: { library, cargoConfig: join(root, cargoConfig) } };
 }
 
-/** A project whose programs are linked with the library. Other projects are returned as they are. */
+/** Returns a project that is linked with the library. Projects of other triples are returned unchanged. */
 export function linkedWith(project: Project, { facts, sysroot, cross }: Omit<BuiltCLibrary, 'stage'>): Project {
   if (project.triple !== facts.triple) return project;
   return { ...project, sysroot, cargoConfigs: [cross.cargoConfig, ...project.cargoConfigs] };

@@ -23,7 +23,7 @@ test.after(() => rm(dir, { recursive: true, force: true }));
 const hostEnv = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 const context = { signal: new AbortController().signal, report: () => {} };
 
-/** One partition, and nothing but what a configuration says. */
+/** One partition with only the files of a configuration. */
 const empty: System = {
   name: 'empty',
   title: 'Empty',
@@ -161,7 +161,7 @@ test('two packages that install the same path are named', async () => {
   assert.is(exitCode, 1);
 });
 
-test('an image that is too small is told with the sizes of its packages', async () => {
+test('an image that is too small is reported with the sizes of its packages', async () => {
   await write({ 'book/recipes/big/recipe.toml': custom('head -c 20000000 /dev/urandom > ${COOKBOOK_STAGE}/big') });
   const { message, detail } = await failure(build('[general]\nfilesystem_size = 8\n[packages]\nbig = {}\nwords = {}\n'));
   assert.match(message, /^Cannot write the RedoxFS "root": its 7\.\d+ MiB are too small: \d+ bytes \(.*\) are missing$/);

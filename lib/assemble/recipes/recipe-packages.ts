@@ -69,7 +69,10 @@ export class RecipePackages {
     return projects;
   }
 
-  /** A recipe of the system's own triple is linked with the sysroot. The standard library is compiled with it where the toolchain has none. */
+  /**
+   * Returns the project of a recipe. A recipe of the system's own triple is linked with the sysroot. The
+   * standard library is compiled too if the toolchain does not contain it.
+   */
   async #project(recipe: Recipe, source: string): Promise<Project> {
     const { env, target, compile } = this.#request;
     const given = { source, env, cargoConfigs: await vendoredConfigs(recipe, source, compile.cache.root) };

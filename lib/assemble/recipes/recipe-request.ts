@@ -1,4 +1,5 @@
-// From what a build of a system is asked for to the request for its recipes: for which triple they are built, and with which toolchain scripts call cargo.
+// Creates the request for recipes from the request for a system: the triple that they are built for, and the
+// toolchain of scripts that call cargo.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { RecipeRequest } from '../../cookbook/build-recipes.ts';
@@ -19,9 +20,9 @@ export type RecipeTarget = Pick<BuiltCLibrary, 'facts' | 'cross'> & Partial<Pick
 
 export interface RecipesRequest {
   readonly cookbook: Cookbook;
-  /** Packages that the configuration names and the cookbook has. */
+  /** Packages that the configuration names and the cookbook contains. */
   readonly wanted: readonly string[];
-  /** Sources of the user's own by recipe: absolute folders. */
+  /** The user's own sources by recipe: absolute folders. */
   readonly local: Readonly<Record<string, string>>;
   readonly keepGoing: boolean;
   readonly outDir: string;
@@ -41,7 +42,7 @@ export async function recipeToolchain(
   return (await chooseToolchain(search, context)).toolchain;
 }
 
-/** Returns the request for the recipes of a graph. `compiled` has the stages of those that are built already. */
+/** Returns the request for the recipes of a graph. `compiled` contains the stages that are already built. */
 export function recipeRequest(
   request: RecipesRequest,
   graph: RecipeGraph,

@@ -1,28 +1,34 @@
-// Which records and blobs of a cache may go: those that nobody refers to, and of the rest the least recently used. A pure decision about
-// an inventory; the effects are in gc.ts.
+// Decides which records and blobs of a cache may be removed: those without references, and of the others the
+// least recently used. The decision is a pure function of an inventory. The effects are in gc.ts.
 import type { Digest } from '../../core/digest.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 import { present } from '../../core/errors.ts';
 import type { StoredBlob, StoredRecord } from './inventory.ts';
 import { useStampMs } from '../records.ts';
 
-/** A record with the digests that its text names: of blobs, or keys of other records. */
+/** A record and the digests that its text contains: digests of blobs, or keys of other records. */
 export interface ReadRecord extends StoredRecord {
   readonly names: readonly Digest[];
 }
 
 export interface GcRequest {
-  /** Keep at most so many bytes of blobs and records. */
+  /** Upper limit for the size of blobs and records. */
   readonly maxBytes: number | undefined;
-  /** Remove what was not used for so long. */
+  /** Entries that were not used for this time are removed. */
   readonly olderThanMs: number | undefined;
 }
 
 /** How the kinds of records depend on each other. */
 export interface GcKinds {
-  /** Records that say what a result was made from: the result was used when something made from it was. They keep no blob. */
+  /**
+   * Records that list the inputs of a result. Using a result counts as using its inputs. These records keep
+   * no blob.
+   */
   readonly origins: readonly string[];
-  /** Records that only list others: their use is not the use of what they list, and they go when nothing of it is left. */
+  /**
+   * Records that only list other records. Using them does not count as using the listed ones. They are
+   * removed when none of the listed records is left.
+   */
   readonly lists: readonly string[];
 }
 
@@ -32,20 +38,21 @@ export interface GcPlan {
   readonly keptBytes: number;
 }
 
-/** All records of one key live and die together: a result and its origin. */
+/** All records with the same key are kept or removed together: a result and its origin. */
 interface Entry {
   readonly records: ReadRecord[];
-  /** Blobs that it keeps. */
+  /** Blobs that this entry keeps. */
   readonly owned: Set<Digest>;
-  /** Blobs and keys that are used when it is used. */
+  /** Blobs and keys that count as used when this entry is used. */
   readonly followed: Set<Digest>;
   readonly listed: Set<Digest>;
   usedMs: number;
 }
 
 /**
- * What may go. `nowMs` is by the clock of the file system. `heldSinceMs` is when the oldest running process began, undefined if there is none:
- * what it may have looked up or made stays.
+ * Returns what may be removed. `nowMs` is by the clock of the file system. `heldSinceMs` is the start of the
+ * oldest running process, or undefined if there is no process: everything that it may have looked up or
+ * created is kept.
  */
 export function planGc(
   stored: { readonly blobs: readonly StoredBlob[]; readonly records: readonly ReadRecord[] },
@@ -57,7 +64,8 @@ export function planGc(
   const sizes = new Map(stored.blobs.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
   const entries = entriesOf(stored.records, kinds, sizes);
   passUseOn(entries);
-  // A record says when it was used to within a day, so a running process may have read one that looks a day older.
+  // A record stores its last use to within a day, so a running process may have read one that appears a day
+  // older.
   const held = ({ usedMs }: Entry): boolean => heldSinceMs !== undefined && usedMs >= heldSinceMs - useStampMs;
   const isHeldBlob = ({ changedMs, links }: StoredBlob): boolean => links > 1 || (heldSinceMs !== undefined && changedMs >= heldSinceMs);
 
@@ -111,7 +119,7 @@ function entriesOf(records: readonly ReadRecord[], { origins, lists }: GcKinds, 
   return entries;
 }
 
-/** What something was made from was used when it was, all the way down. */
+/** Passes the last use of a result on to its inputs, recursively. */
 function passUseOn(entries: ReadonlyMap<Digest, Entry>): void {
   const makers = new Map<Digest, Entry[]>();
   for (const entry of entries.values()) {
@@ -121,7 +129,7 @@ function passUseOn(entries: ReadonlyMap<Digest, Entry>): void {
       else makers.set(digest, [entry]);
     }
   }
-  // The latest first: whoever is reached has its final time then.
+  // The latest first: an entry has its final time when it is reached.
   const open = [...entries.values()].sort((a, b) => b.usedMs - a.usedMs);
   const seen = new Set<Entry>();
   const visit = (entry: Entry, usedMs: number): void => {

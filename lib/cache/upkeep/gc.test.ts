@@ -1,4 +1,5 @@
-// Garbage collection on real folders: what it removes and says, a dry run, and what it leaves to others that are at work.
+// Garbage collection on real folders: what it removes and reports, the dry run, and what it keeps for other
+// running processes.
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -111,7 +112,7 @@ test('while another process works with the cache, what it may have looked up or 
   });
 });
 
-test('a blob that is staged now stays, whoever staged it', async () => {
+test('a blob that is staged now stays, even if another process staged it', async () => {
   await withScratch(async (scratch) => {
     const blob = await scratch.cache.content.putBytes('staged');
     await scratch.cache.content.linkTo(blob, join(scratch.cache.tmpDir, 'staged'));

@@ -1,5 +1,6 @@
-// Garbage collection: carries out what gc-plan.ts decides, while builds may run. Records go before their blobs, so that a record never
-// promises what is gone for longer than a moment; a build that meets that moment takes it for a miss.
+// Garbage collection: carries out the decisions of gc-plan.ts while builds may run. Records are removed
+// before their blobs, so that a record refers to missing blobs only for a moment. A build that reads a record
+// in that moment treats it as a miss.
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -20,11 +21,11 @@ export interface Collected {
   readonly blobs: number;
   readonly freedBytes: number;
   readonly keptBytes: number;
-  /** Processes that work with the cache now: what they may use was left alone. */
+  /** Processes that use the cache now. Entries that they may need were kept. */
   readonly running: number;
 }
 
-/** Removes what may go, or with `dryRun` only says what would. */
+/** Removes what may be removed. With `dryRun`, it only reports it. */
 export async function collectGarbage(
   cache: CacheFolder,
   kinds: GcKinds,
@@ -57,7 +58,7 @@ export async function collectGarbage(
     goneBlobs++;
     freedBytes += blob.sizeBytes;
   }
-  // A compiler that runs has its checkout's folder open.
+  // A running compiler has the folder of its checkout open.
   const before = request.olderThanMs === undefined ? undefined : nowMs - request.olderThanMs;
   if (running.length === 0) {
     freedBytes += await sweepCheckouts(cache, before, request.dryRun);
@@ -67,14 +68,17 @@ export async function collectGarbage(
   return { records: goneRecords, blobs: goneBlobs, freedBytes, keptBytes: plan.keptBytes, running: running.length };
 }
 
-/** Digests that a record's text names. One that is damaged names what it still shows; reading it properly will drop it. */
+/**
+ * Returns the digests in the text of a record. A damaged record may contain only some of them; the next
+ * proper read drops it.
+ */
 async function withNames(record: StoredRecord): Promise<ReadRecord> {
   const text = (await absentAsUndefined(readFile(record.path, 'utf8'))) ?? '';
   const body = text.slice(text.indexOf('\n') + 1);
   return { ...record, names: (body.match(/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g) ?? []) as Digest[] };
 }
 
-/** Was it used, published anew or staged since it was listed? */
+/** Whether it was used, published again or staged after it was listed. */
 async function isTouched(
   { path }: StoredRecord | StoredBlob,
   changed: (stats: { readonly mtimeMs: number; readonly ctimeMs: number; readonly nlink: number }) => boolean,
@@ -83,7 +87,7 @@ async function isTouched(
   return stats !== undefined && changed(stats);
 }
 
-/** What killed processes left of memories that they were writing: <name>.<pid>.partial (lib/core/remembered.ts). */
+/** Removes partial memo files of killed processes: <name>.<pid>.partial (lib/core/remembered.ts). */
 async function removePartials(dir: string): Promise<void> {
   for (const name of (await absentAsUndefined(readdir(dir))) ?? []) {
     const pid = /\.(\d+)\.partial$/.exec(name)?.[1];

@@ -1,4 +1,5 @@
-// What lies in a cache directory: blobs, records of every kind, unfinished work. Lists and measures; reads no contents.
+// Lists the content of a cache directory: blobs, records of every kind, unfinished work. It measures sizes
+// and reads no contents.
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
@@ -11,23 +12,23 @@ export interface StoredBlob {
   readonly digest: Digest;
   readonly path: string;
   readonly sizeBytes: number;
-  /** When it was published or last staged, by the clock of the file system. */
+  /** Time at which it was published or last staged, by the clock of the file system. */
   readonly changedMs: number;
-  /** More than one: an action that runs has it staged. */
+  /** Number of hard links. More than one means that a running action has it staged. */
   readonly links: number;
 }
 
 export interface StoredRecord {
-  /** The folder that it lies in: "actions", "inputs", ... */
+  /** The folder of the record: "actions", "inputs", ... */
   readonly kind: string;
   readonly key: Digest;
   readonly path: string;
   readonly sizeBytes: number;
-  /** When it was written or last read, to within a day. */
+  /** Time at which it was written or last read, to within a day. */
   readonly usedMs: number;
 }
 
-/** The folder of a process that works with the cache now. */
+/** The folder of a process that uses the cache now. */
 export interface RunningProcess {
   readonly pid: number;
   readonly startedMs: number;
@@ -35,16 +36,22 @@ export interface RunningProcess {
 }
 
 export interface Inventory {
-  /** By digest. */
+  /** Sorted by digest. */
   readonly blobs: readonly StoredBlob[];
-  /** By kind, then key. */
+  /** Sorted by kind, then by key. */
   readonly records: readonly StoredRecord[];
   readonly running: readonly RunningProcess[];
-  /** Files of the cache directory that are neither: memories of the host, sources of the standard library, incremental state. */
+  /**
+   * Size of all other files of the cache directory: memoized facts about the host, sources of the standard
+   * library, incremental state.
+   */
   readonly otherBytes: number;
 }
 
-/** Lists a cache. What another process adds or removes meanwhile may be missing; this process's own folder is left out. */
+/**
+ * Lists a cache. Entries that another process adds or removes meanwhile may be missing. This process's own
+ * folder is left out.
+ */
 export async function inventory(cache: CacheFolder): Promise<Inventory> {
   const limit = pLimit(64);
   const blobs: StoredBlob[] = [];
@@ -67,7 +74,10 @@ export async function inventory(cache: CacheFolder): Promise<Inventory> {
   return { blobs, records, running: await runningIn(tmp, basename(cache.tmpDir)), otherBytes };
 }
 
-/** Folders of `tmp` are named after their processes; those of dead ones were swept when the cache was opened. */
+/**
+ * Folders of `tmp` are named after their processes. Folders of dead processes were removed when the cache was
+ * opened.
+ */
 async function runningIn(tmp: string, own: string): Promise<readonly RunningProcess[]> {
   const names = (await readdir(tmp)).filter((name) => name !== own);
   const found = await Promise.all(
@@ -77,7 +87,8 @@ async function runningIn(tmp: string, own: string): Promise<readonly RunningProc
       const sizes = await Promise.all(
         (await filesBelow(join(tmp, name))).map(async (path) => (await stat(path).catch(() => undefined))?.size ?? 0),
       );
-      // Where the file system keeps no time of birth, it is 0: then everything counts as newer.
+      // If the file system stores no creation time, it is 0. Then every entry counts as newer than the
+      // process.
       return [{ pid: Number.parseInt(name, 10), startedMs: stats.birthtimeMs, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) }];
     }),
   );
@@ -85,8 +96,8 @@ async function runningIn(tmp: string, own: string): Promise<readonly RunningProc
 }
 
 /**
- * Absolute paths of everything below `dir` that is no folder. Folders that go away meanwhile are left out, as are those that an action of another
- * process made unreadable or too deep.
+ * Returns the absolute paths of everything below `dir` that is not a folder. Folders that disappear meanwhile
+ * are left out, as are folders that an action of another process made unreadable or nested too deeply.
  */
 async function filesBelow(dir: string): Promise<readonly string[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {

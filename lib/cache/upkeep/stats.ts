@@ -1,4 +1,5 @@
-// What a cache holds, added up for people: bytes by what they are. What an artifact is for is told by the caller.
+// Adds up the size of a cache by kinds of content, for display. The caller supplies the role of each
+// artifact.
 import type { Digest } from '../../core/digest.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 import type { Inventory } from './inventory.ts';
@@ -12,15 +13,18 @@ export interface Stats {
   readonly bytes: number;
   readonly blobs: Share;
   readonly records: Share;
-  /** Blobs by role ("program", "library", ...), "unused" where no result refers to one; the most bytes first. */
+  /**
+   * Blobs by role ("program", "library", ...). Blobs that no result refers to have the role "unused". Sorted
+   * by size, the largest first.
+   */
   readonly roles: Readonly<Record<string, Share>>;
   readonly recordKinds: Readonly<Record<string, Share>>;
-  /** Folders of processes that work with the cache now. */
+  /** Folders of processes that use the cache now. */
   readonly unfinished: Share;
   readonly otherBytes: number;
 }
 
-/** `roleOf` says what the artifacts of results are. */
+/** Returns the sums. `roleOf` maps the artifacts of results to their roles. */
 export function statsOf({ blobs, records, running, otherBytes }: Inventory, roleOf: ReadonlyMap<Digest, string>): Stats {
   const [allBlobs, allRecords, unfinished] = [blobs, records, running].map(shareOf) as [Share, Share, Share];
   return {

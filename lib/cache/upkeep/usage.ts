@@ -1,35 +1,37 @@
-// What builds had of a cache, for whom: a line for each build in `usage.log` of the cache, added up for `cache.ts stats`. Lines are appended whole. It is a
-// statistic: a line that cannot be read does not count, nor one that another build appends in the instant in which a long file is added up.
+// Records how much builds saved through the cache: `usage.log` in the cache has one line for each build, and
+// `cache.ts stats` adds them up. Each line is appended in one write. These are only statistics: a line that
+// cannot be read is ignored, and a line that another build appends while a long file is being summed up may
+// be lost.
 import { appendFile, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAsUndefined } from '../../core/errors.ts';
 import { MiB } from '../../core/sizes.ts';
 import type { CacheFolder } from '../cache-folder.ts';
 
-/** How the units of builds came: built, or hits by how they were found. */
+/** Numbers of units of a build: built, or hits by how they were found. */
 export interface Usage {
   readonly builds: number;
   readonly built: number;
   /** Hits that were looked up by their keys. */
   readonly lookedUp: number;
-  /** Below a hit, so that they were not even looked at. */
+  /** Units below a hit, which were not looked up. */
   readonly below: number;
-  /** Of a whole build that was remembered. */
+  /** Units of builds that were memoized as a whole. */
   readonly remembered: number;
-  /** How long the compilers of the hits once took. */
+  /** Sum of the compile times of the hits when they were built. */
   readonly savedSeconds: number;
 }
 
 const none: Usage = { builds: 0, built: 0, lookedUp: 0, below: 0, remembered: 0, savedSeconds: 0 };
 const fields = Object.keys(none) as readonly (keyof Usage)[];
-/** When the file has grown to this, it is added up into a line for each name. */
+/** Size in bytes at which the file is summed up into one line for each name. */
 const longestLog = MiB;
 
 function logOf(root: string): string {
   return join(root, 'usage.log');
 }
 
-/** `name`: whose build it was, a system's or a project's. */
+/** Appends a line. `name` is the system or project that was built. */
 export async function noteUsage({ root, tmpDir }: Pick<CacheFolder, 'root' | 'tmpDir'>, name: string, usage: Usage): Promise<void> {
   const file = logOf(root);
   await appendFile(file, lineOf(name, usage));
@@ -40,7 +42,7 @@ export async function noteUsage({ root, tmpDir }: Pick<CacheFolder, 'root' | 'tm
   await rename(partial, file);
 }
 
-/** Sums by name, in the order in which the names came first. */
+/** Returns sums by name, in the order in which the names first occur. */
 export async function readUsage(root: string): Promise<ReadonlyMap<string, Usage>> {
   const sums = new Map<string, Usage>();
   const text = (await absentAsUndefined(readFile(logOf(root), 'utf8'))) ?? '';

@@ -68,7 +68,7 @@ test('every file that is flipped is found, and only those; repaired, the cache i
   });
 });
 
-test('a torn record, one of another shape, and a result whose blob is gone are told apart', async () => {
+test('a torn record, one of another shape, and a result whose blob is gone are reported as different kinds of damage', async () => {
   await withScratch(async (scratch) => {
     const [one] = await filled(scratch);
     const place = (text: string): string => join(scratch.cache.dir, 'results', digestBytes(text).slice(0, 2), digestBytes(text));

@@ -1,5 +1,6 @@
-// Reads a whole cache and says what in it is damaged: blobs that are not what their names say, records that are torn, have a shape that
-// nobody writes, or name blobs that are gone. Changes nothing unless it is asked to remove what it found.
+// Reads a whole cache and reports damage: blobs that do not match their digest, and records that are
+// truncated, have an unknown shape or refer to missing blobs. Changes nothing unless it is asked to remove
+// the damaged entries.
 import { readFile, rm } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import type { Digest, Json } from '../../core/digest.ts';
@@ -12,7 +13,7 @@ import type { StoredBlob, StoredRecord } from './inventory.ts';
 import { recordBody } from '../records.ts';
 
 export interface Damage {
-  /** A path of the cache directory. */
+  /** Path in the cache directory. */
   readonly path: string;
   readonly why: string;
 }
@@ -24,12 +25,18 @@ export interface Verification {
   readonly damage: readonly Damage[];
 }
 
-/** What the records of one kind must be: the blobs that a value needs, or undefined where it is none of that kind. */
+/**
+ * Checks a value of one kind of record. Returns the blobs that the value needs, or undefined if the value
+ * does not have the shape of that kind.
+ */
 export type RecordShape = (value: Json) => readonly Digest[] | undefined;
 
 const readAtOnce = 8;
 
-/** Reads every blob and record. `shapes` are by kind; of kinds without one only their own digest counts. */
+/**
+ * Reads every blob and record. `shapes` are by kind. For kinds without a shape, only the digest of the record
+ * is checked.
+ */
 export async function verifyCache(
   cache: CacheFolder,
   shapes: Readonly<Record<string, RecordShape>>,
@@ -45,7 +52,7 @@ export async function verifyCache(
     context.report({ kind: 'progress', phase: 'verifying', done: doneBytes, total: totalBytes });
     return found === undefined ? undefined : { path: thing.path, why: found };
   };
-  // One that is gone by now was collected by another process, which is no damage.
+  // A blob that is gone by now was collected by another process, which is not damage.
   const blobDamage = async ({ digest, path }: StoredBlob): Promise<string | undefined> => {
     const actual = await absentAsUndefined(digestFile(path));
     return actual === undefined || actual === digest ? undefined : 'the blob does not have the bytes that it is named after';
@@ -77,7 +84,10 @@ export async function verifyCache(
   return { blobs: blobs.length, records: records.length, bytes: totalBytes, damage };
 }
 
-/** Removes what was found damaged, so that it is a miss; results that lack a blob by that are found by the next verification. */
+/**
+ * Removes the damaged entries, so that they are misses. Results that lack a blob because of this are found by
+ * the next verification.
+ */
 export async function removeDamage(damage: readonly Damage[]): Promise<void> {
   for (const { path } of damage) await rm(path, { force: true });
 }

@@ -1,4 +1,5 @@
-// What a person means by A in `closure.ts size A`: an image by its system and profile, an image's manifest, or a store path.
+// Resolves an argument A of `closure.ts size A`: an image by its system and profile, an image's manifest, or
+// a store path.
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { publicKey } from '../../nix/binary-cache/signature.ts';
@@ -21,10 +22,10 @@ const defaultStore = '/nix/store';
 export const help = 'see npx zx tasks/closure.ts --help';
 
 export interface NamedClosure {
-  /** As it was typed. */
+  /** As the user typed it. */
   readonly name: string;
   readonly closure: Closure;
-  /** Where its nodes are store paths. */
+  /** Present if its nodes are store paths. */
   readonly storeDir?: string;
 }
 
@@ -33,12 +34,12 @@ export interface StorePlace {
   readonly name: StoreName;
 }
 
-/** What lib/cli/closure/closure-cache-verbs.ts has for other verbs. */
+/** The part of lib/cli/closure/closure-cache-verbs.ts that other verbs use. */
 interface CacheReading {
   cacheAt(place: string, task: Task): Promise<Store>;
 }
 
-/** Reads the closure that is meant. */
+/** Reads the closure of an argument. */
 export async function namedClosure(text: string, task: Task): Promise<NamedClosure> {
   const [, word = '', profile] = /^([\w-]+|.+\.ts):([\w-]+)$/.exec(text) ?? [];
   if (profile !== undefined) {
@@ -51,19 +52,22 @@ export async function namedClosure(text: string, task: Task): Promise<NamedClosu
   return { name: text, closure: storeClosure(name, await closureInfos(store, [name], task)), storeDir: store.storeDir };
 }
 
-/** The store path in `text` and the store that has it: the binary cache of --from, else a folder as `folderPlace` finds it. */
+/**
+ * Returns the store path in `text` and its store: the binary cache of --from, otherwise a folder as
+ * `folderPlace` finds it.
+ */
 export async function storePlace(text: string, task: Task): Promise<StorePlace> {
   const from = task.args.text('from');
   if (from === undefined) return folderPlace(text, task);
   const name = isStoreName(text) ? text : storeNameOf(task.path(text))?.name;
-  if (name === undefined) throw cannot(`find "${text}" in "${from}"`, 'it is no store path', { blame: 'usage', hint: help });
+  if (name === undefined) throw cannot(`find "${text}" in "${from}"`, 'it is not a store path', { blame: 'usage', hint: help });
   const { cacheAt } = await optionalPart<CacheReading>(repository, 'binary-caches', `read the binary cache "${from}"`, ['cacheAt']);
   return { store: await cacheAt(from, task), name };
 }
 
 /**
- * The store path in `text`: a path in a store's folder, what lies in one, a link to one (result), or the bare name. --store DIR says where the
- * files of that store lie, where that is elsewhere.
+ * Returns the store path in `text`: a path in a store's folder, a file in such a path, a link to one
+ * (result), or only the name. --store DIR names the folder with the files of that store if it is another one.
  */
 export function folderPlace(text: string, { args, path }: Task): { readonly store: StoreFolder; readonly name: StoreName } {
   const dir = args.text('store');
@@ -76,24 +80,24 @@ export function folderPlace(text: string, { args, path }: Task): { readonly stor
   });
 }
 
-/** The folder of --to, which a verb writes. */
+/** Returns the folder of --to, which a verb writes. */
 export function neededFolder({ args }: Task, verb: string): string {
   const to = args.text('to');
   if (to === undefined) throw cannot(verb, 'it needs --to DIR', { blame: 'usage', hint: help });
   return to;
 }
 
-/** The keys of --trusted-key. */
+/** Returns the keys of --trusted-key. */
 export function trustedKeys({ args }: Task): readonly PublicKey[] {
   return args.list('trusted-key').map(publicKey);
 }
 
-/** Whether `folderPlace` would find one. */
+/** Whether `folderPlace` would find a store path. */
 export function isStorePath(text: string, { path }: Task): boolean {
   return isStoreName(text) || storeNameOf(path(text)) !== undefined || storeNameOf(resolved(path(text))) !== undefined;
 }
 
-/** One for all arguments, so that nothing is read twice. */
+/** Shared by all arguments, so that no folder is read twice. */
 const opened = new Map<string, StoreFolder>();
 
 function openStore(dir: string, storeDir?: string): StoreFolder {
@@ -103,7 +107,7 @@ function openStore(dir: string, storeDir?: string): StoreFolder {
   return store;
 }
 
-/** The first part of a path that is a store path's name, and the folder above it. */
+/** Returns the first part of a path that is a store path's name, and the folder above it. */
 function storeNameOf(path: string): { storeDir: string; name: StoreName } | undefined {
   for (let at = path; at !== dirname(at); at = dirname(at)) {
     const name = basename(at);

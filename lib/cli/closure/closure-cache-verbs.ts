@@ -1,4 +1,5 @@
-// The verbs of tasks/closure.ts that copy from a binary cache and write one. A part that a copy of the task may lack.
+// The verbs of tasks/closure.ts that copy from a binary cache and write one. This part may be missing in a
+// copy of the task.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cannot, cannotBecause } from '../../core/errors.ts';
@@ -21,7 +22,7 @@ export async function copy(task: Task, [from = '', given = '']: readonly string[
   const trusted = trustedKeys(task);
   if (trusted.length === 0) task.report({ kind: 'note', text: 'Signatures are not asked for: no --trusted-key is given.' });
   const name = isStoreName(given) ? given : basename(given);
-  if (!isStoreName(name)) throw cannot(`copy "${given}"`, 'it is no store path', { blame: 'usage', hint: help });
+  if (!isStoreName(name)) throw cannot(`copy "${given}"`, 'it is not a store path', { blame: 'usage', hint: help });
   const { infos, fetched } = await copyClosure(cache, { roots: [name], to: task.path(to), trusted }, task);
   const bytes = [...infos.values()].reduce((sum, { narSize }) => sum + narSize, 0);
   task.print(`${plural(infos.size, 'path')} (${formatBytes(bytes)}) in ${to}, ${fetched.length} of them new`);
@@ -43,7 +44,7 @@ export async function writeCache(task: Task, [given = '']: readonly string[]): P
 /** One for each place, so that nothing is read twice. */
 const caches = new Map<string, Promise<BinaryCache>>();
 
-/** The binary cache at a URL, or in a folder as the person wrote it. */
+/** Returns the binary cache at a URL, or in a folder as the user wrote it. */
 export async function cacheAt(place: string, task: Task): Promise<BinaryCache> {
   const { host } = task;
   const known = /^\w+:/.test(place) ? place : task.path(place);

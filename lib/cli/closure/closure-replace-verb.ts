@@ -1,4 +1,4 @@
-// The verb of tasks/closure.ts that replaces dependencies. A part that a copy of the task may lack.
+// The verb of tasks/closure.ts that replaces dependencies. This part may be missing in a copy of the task.
 import { join } from 'node:path';
 import type { Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';

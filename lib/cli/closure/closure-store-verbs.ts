@@ -40,7 +40,7 @@ export async function verify(task: Task, [given = '']: readonly string[]): Promi
   return { exitCode: damaged.length === 0 ? exitCodes.done : exitCodes.failed, json };
 }
 
-/** The closure of a path, or all paths of a store's folder. */
+/** Returns the closure of a path, or all paths of a store's folder. */
 async function meantPaths(given: string, task: Task): Promise<{ store: StoreFolder; names: readonly StoreName[] }> {
   if (!isStorePath(given, task)) {
     const store = storeFolder(task.path(given));

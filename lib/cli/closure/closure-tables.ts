@@ -1,4 +1,4 @@
-// Closures as lines for a person and as objects for --json.
+// Formats closures as lines for users and as objects for --json.
 import type { Json } from '../../core/digest.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import { closureBytes, closureSizes, nodeOf, referencesFirst, sizesByKind } from '../../closure/graph.ts';
@@ -7,17 +7,20 @@ import type { PackageChange } from '../../closure/diff.ts';
 import { isStoreName, plainName } from '../../nix/store/store-path.ts';
 import type { NamedClosure } from './closure-argument.ts';
 
-/** How many of the largest differences `size A B` shows. */
+/** Number of the largest differences that `size A B` prints. */
 const shownDifferences = 20;
 
-/** Every node with its own bytes and those of its closure, dependencies first, then the sum: as `nix path-info -rsS`. */
+/**
+ * Returns a line for every node with its own bytes and those of its closure, dependencies first, then the
+ * sum, as in `nix path-info -rsS`.
+ */
 export function sizeLines({ closure }: NamedClosure): readonly string[] {
   const sizes = closureSizes(closure);
   const rows = referencesFirst(closure).map((id) => [id, String(nodeOf(closure, id).bytes), String(sizes.get(id) ?? 0)]);
   return [...table([['', 'bytes', 'with all below'], ...rows]), '', `${closure.nodes.size} in all, ${formatBytes(closureBytes(closure))}`];
 }
 
-/** Two closures beside each other, by kind and by the packages that differ most. */
+/** Compares two closures by kind and by the packages that differ most. */
 export function comparisonLines(a: NamedClosure, b: NamedClosure, changes: readonly PackageChange[]): readonly string[] {
   const kinds = new Map([...sizesByKind(a.closure), ...sizesByKind(b.closure)].map(({ kind }) => [kind, kind] as const));
   const row = (label: string, left: Count, right: Count): string[] => {
@@ -48,7 +51,7 @@ export function comparisonLines(a: NamedClosure, b: NamedClosure, changes: reado
   ];
 }
 
-/** Of a store path its plain name: whole ones are wider than a screen. */
+/** Returns the heading. A store path is shown by its plain name, because full names are wider than a screen. */
 function heading({ name, closure, storeDir }: NamedClosure): string {
   return storeDir !== undefined && isStoreName(closure.root) ? plainName(closure.root) : name;
 }
@@ -58,12 +61,12 @@ interface Count {
   readonly bytes: number;
 }
 
-/** "coreutils: 9.7 → ∅, -17.6 MiB", as `nix store diff-closures`. */
+/** Returns "coreutils: 9.7 → ∅, -17.6 MiB", as in `nix store diff-closures`. */
 export function changeLine({ name, before, after, bytesBefore, bytesAfter }: PackageChange): string {
   return `${name}: ${versionsText(before, after)}, ${signedBytes(bytesAfter - bytesBefore)}`;
 }
 
-/** "coreutils 9.7, 17.6 MiB". */
+/** Returns "coreutils 9.7, 17.6 MiB". */
 export function packageLine({ name, after, bytesAfter }: PackageChange): string {
   return `${name} ${versionText(after)}, ${formatBytes(bytesAfter)}`;
 }
@@ -83,7 +86,7 @@ function signedBytes(bytes: number): string {
   return bytes === 0 ? '±0' : bytes < 0 ? `-${formatBytes(-bytes)}` : `+${formatBytes(bytes)}`;
 }
 
-/** The first column to the left, the others to the right. */
+/** The first column is aligned to the left, the others to the right. */
 function table(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>

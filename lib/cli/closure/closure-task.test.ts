@@ -1,4 +1,4 @@
-// What tasks/closure.ts answers, on a store made by hand and on manifests. That the answers are those of Nix is tested in lib/closure.
+// The output of tasks/closure.ts for a generated store and for manifests. Tests in lib/nix compare the results with those of Nix.
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,7 +53,7 @@ test('the image of a page is named after the page, whatever its file is called',
   assert.equal(lines, (await ran('size', 'toy:plain')).lines);
 });
 
-test('size of a store path, by path, by link, by what lies in it, by name with --store', async () => {
+test('size of a store path, by path, by link, by a file in it, by name with --store', async () => {
   const { lines, outcome } = await ran('size', join(store, app));
   assert.match(lines.join('\n'), new RegExp(`${lib} +120 +120\n${app} +\\d+ +\\d+\n\n2 in all`));
   const { json } = outcome as { json: { closures: [{ bytes: number; nodes: number }] } };
@@ -64,7 +64,7 @@ test('size of a store path, by path, by link, by what lies in it, by name with -
   }
 });
 
-test('two images beside each other', async () => {
+test('two images are compared', async () => {
   const { lines, outcome } = await ran('size', 'toy:plain', 'toy:rust');
   assert.equal(lines, [
     '               toy:plain     toy:rust  difference',
@@ -90,7 +90,7 @@ test('packages, tree and why', async () => {
   assert.equal((await ran('tree', 'toy:rust')).lines, ['image', '└───uutils', '    └───libc6']);
   assert.equal((await ran('why', 'toy:rust', 'libc6')).lines, ['image', '└───uutils', '    └───libc6']);
   assert.equal((await ran('why', 'result', join(store, lib))).lines, [`${store}/${app}`, `└───${store}/${lib}`]);
-  assert.match(await said('why', 'toy:rust', 'coreutils'), '1 Cannot find "coreutils" in toy:rust: it holds no such thing');
+  assert.match(await said('why', 'toy:rust', 'coreutils'), '1 Cannot find "coreutils" in toy:rust: there is no such part in it');
   assert.match(await said('why', 'result', join(store, by)), /1 Cannot find ".*-lib-2.0" in result/);
 });
 
@@ -138,10 +138,10 @@ test('what is swapped may come from a cache, and is the same', async () => {
   assert.equal((await ran('verify', 'swapped-there')).lines, ['2 paths read, 0 damaged, 0 not known']);
 });
 
-test('a cache that is none, a key that is none', async () => {
+test('an invalid cache and an invalid key are refused', async () => {
   assert.match(await said('copy', 'out', app, '--to', 'x'), /^1 Cannot use the binary cache ".*out": it has no nix-cache-info/);
   assert.match(await said('copy', 'cache', app, '--to', 'x', '--trusted-key', 'k'), /^2 Cannot use a public key/);
-  assert.match(await said('copy', 'cache', 'bin', '--to', 'x'), /^2 Cannot copy "bin": it is no store path/);
+  assert.match(await said('copy', 'cache', 'bin', '--to', 'x'), /^2 Cannot copy "bin": it is not a store path/);
   assert.match(await said('cache', 'result', '--to', 'x', '--secret-key', 'nowhere'), /^1 Cannot read ".*nowhere": it does not exist/);
 });
 

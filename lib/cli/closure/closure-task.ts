@@ -1,4 +1,4 @@
-// What tasks/closure.ts does: a verb, and closures.
+// The work of tasks/closure.ts: its verbs.
 import { cannot, nearest } from '../../core/errors.ts';
 import { closureBytes, closureSizes, findNode, shortestPath, treeLines } from '../../closure/graph.ts';
 import { packageDiff } from '../../closure/diff.ts';
@@ -16,18 +16,23 @@ export const closureFlags = {
   store: {
     type: 'string',
     value: 'DIR',
-    help: 'where the files of the store lie, if not where the paths say (default /nix/store for bare names)',
+    help: 'folder with the files of the store, if it is not that of the paths (default /nix/store for bare names)',
   },
-  out: { type: 'string', value: 'DIR', help: 'where images and their manifests lie (default out)' },
+  out: { type: 'string', value: 'DIR', help: 'folder of images and their manifests (default out)' },
   from: {
     type: 'string',
     value: 'CACHE',
     help: 'store paths are in this binary cache: a folder, or a URL of file:, http: or https: (copy alone checks signatures)',
   },
   to: { type: 'string', value: 'DIR', help: 'replace, copy, cache: the folder that is written' },
-  replacement: { type: 'string', multiple: true, value: 'OLD=NEW', help: 'replace: NEW stands for OLD; names of the same length' },
-  cutoff: { type: 'string', multiple: true, value: 'PATH', help: 'replace: PATH stays as it is, whatever it refers to' },
-  whole: { type: 'boolean', help: 'replace: copy to DIR also what did not change, so that it has all that the new root needs' },
+  replacement: {
+    type: 'string',
+    multiple: true,
+    value: 'OLD=NEW',
+    help: 'replace: use NEW instead of OLD; the names must have the same length',
+  },
+  cutoff: { type: 'string', multiple: true, value: 'PATH', help: 'replace: do not change PATH, whatever it refers to' },
+  whole: { type: 'boolean', help: 'replace: also copy unchanged paths to DIR, so that it has the whole closure of the new root' },
   'trusted-key': {
     type: 'string',
     multiple: true,
@@ -39,18 +44,18 @@ export const closureFlags = {
 } as const satisfies Record<string, Flag>;
 
 interface Verb {
-  /** The words after the verb, for an error. */
+  /** The arguments after the verb, for an error. */
   readonly words: string;
   readonly count: readonly [min: number, max: number];
   readonly work: (task: Task, words: readonly string[]) => Promise<Outcome>;
 }
 
-/** What lib/cli/closure/closure-replace-verb.ts has. */
+/** The interface of lib/cli/closure/closure-replace-verb.ts. */
 interface ReplaceVerb {
   readonly replace: Verb['work'];
 }
 
-/** What lib/cli/closure/closure-cache-verbs.ts has. */
+/** The interface of lib/cli/closure/closure-cache-verbs.ts. */
 interface CacheVerbs {
   readonly copy: Verb['work'];
   readonly writeCache: Verb['work'];

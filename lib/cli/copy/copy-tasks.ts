@@ -1,4 +1,5 @@
-// Copies tasks into another repository with everything that they need, and keeps the copy up to date. What the user changed there is never overwritten.
+// Copies tasks into another repository with everything that they need, and updates the copy. Files that the
+// user changed there are never overwritten.
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix, relative } from 'node:path';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -15,19 +16,22 @@ import { withPackages } from './package-file.ts';
 /** The folder of the copy, in the folder that the user names. */
 export const copyName = 'bloomery';
 
-/** Pages of machines that are not built here: a console is judged by them. They come with each task that boots. */
+/**
+ * Pages of machines that are not built here, for judging their consoles. They are copied with each task that
+ * boots.
+ */
 const machinePages = ['systems/linux.ts', 'systems/firmware.ts'];
 const licence = 'LICENSE';
 
 export interface CopyRequest {
-  /** The repository that is copied from. */
+  /** The source repository. */
   readonly root: string;
-  /** The folder that is copied to, absolute. */
+  /** The destination folder, an absolute path. */
   readonly folder: string;
   /** Paths of tasks in the repository. */
   readonly tasks: readonly string[];
   readonly examples: readonly string[];
-  /** Optional parts of tasks, by their names. */
+  /** Names of optional parts of tasks. */
   readonly parts: readonly string[];
 }
 
@@ -36,9 +40,9 @@ export interface CopiedTasks {
   readonly entries: Readonly<Record<string, string>>;
   readonly files: number;
   readonly lines: number;
-  /** Packages that the folder's package.json got. */
+  /** Packages that were added to the folder's package.json. */
   readonly packages: readonly string[];
-  /** Packages that it had already in another version. */
+  /** Packages that it already had in another version. */
   readonly otherVersions: readonly string[];
 }
 
@@ -48,7 +52,10 @@ export interface FileChange {
   readonly state: FileState;
 }
 
-/** Copies the tasks. Files of the user that would be overwritten are a Failure that names them, before anything is written. */
+/**
+ * Copies the tasks. If files of the user would be overwritten, that is a Failure that names them, and nothing
+ * is written.
+ */
 export async function copyTasks({ root, folder, tasks, examples, parts }: CopyRequest): Promise<CopiedTasks> {
   const target = join(folder, copyName);
   const before = await readOrigin(target);
@@ -64,7 +71,7 @@ export async function copyTasks({ root, folder, tasks, examples, parts }: CopyRe
     const named = own.map(({ path, state }) => `${join(copyName, path)}: ${state}`).join('\n');
     throw cannot(`copy into "${folder}"`, `files there would be overwritten (${own.length})`, {
       detail: named,
-      hint: '--update FOLDER takes what is newer and leaves these alone',
+      hint: '--update FOLDER copies newer files and does not change these',
     });
   }
   await writeAll({ root, target, origin: before, closure, changes }, wanted);
@@ -73,7 +80,10 @@ export async function copyTasks({ root, folder, tasks, examples, parts }: CopyRe
   return { entries, files: closure.files.length, lines: closure.lines, packages: added, otherVersions };
 }
 
-/** Which files of a copy differ from what was copied, or from the repository. A folder without a copy is a Failure. */
+/**
+ * Returns the files of a copy that differ from the record or from the repository. A folder without a copy is
+ * a Failure.
+ */
 export async function checkCopy(root: string, folder: string): Promise<readonly FileChange[]> {
   const target = join(folder, copyName);
   const origin = await existingOrigin(target);
@@ -81,7 +91,10 @@ export async function checkCopy(root: string, folder: string): Promise<readonly 
   return (await changesOf({ root, target, origin, closure })).filter(({ state }) => state !== 'same');
 }
 
-/** Takes what is newer in the repository where nothing was changed in the copy. Returns every change; those that were left alone have their state. */
+/**
+ * Updates the files that were not changed in the copy. Returns every change. Files that were not updated have
+ * their state.
+ */
 export async function updateCopy(root: string, folder: string): Promise<readonly (FileChange & { readonly taken: boolean })[]> {
   const target = join(folder, copyName);
   const origin = await existingOrigin(target);
@@ -112,7 +125,10 @@ async function changesOf({ root, target, origin, closure }: Sides): Promise<read
   );
 }
 
-/** Writes what is newer, removes what is gone, and then the record, so that a copy that was interrupted is finished by the next one. */
+/**
+ * Writes newer files, removes deleted ones, and writes the record last, so that the next run completes an
+ * interrupted copy.
+ */
 async function writeAll(
   { root, target, origin, changes }: Sides & { readonly changes: readonly FileChange[] },
   { tasks, examples, parts }: Wanted,
@@ -131,13 +147,13 @@ async function writeAll(
   const { version } = parseManifest(await readFile(join(root, 'package.json'), 'utf8'), root);
   const sorted = Object.fromEntries(Object.entries(files).sort(([a], [b]) => byCodeUnit(a, b)));
   await writeText(join(target, originName), originText({ version, tasks, examples, parts, files: sorted }));
-  // Modules are ECMAScript ones, whatever the repository around the copy says of its own.
+  // Marks modules as ECMAScript modules, whatever the surrounding repository declares.
   const manifest = join(target, 'package.json');
   if ((await digestOf(manifest)) === undefined) await writeText(manifest, '{ "type": "module", "private": true }\n');
   return taken;
 }
 
-/** The files of the tasks with what they import, of examples, and of pages that tasks find by themselves. */
+/** Returns the files of the tasks with their imports, of examples, and of pages that tasks find themselves. */
 async function closureOf(root: string, { tasks, examples, parts }: Wanted): Promise<ImportClosure> {
   const first = await importClosure(root, [...tasks, ...parts.map((part) => optionalParts[partName(part)])]);
   const boots = first.files.some((path) => path.startsWith('lib/console/'));
@@ -148,7 +164,7 @@ async function closureOf(root: string, { tasks, examples, parts }: Wanted): Prom
   return { ...closure, files: union(union(closure.files, inExamples), [licence]) };
 }
 
-/** Files of a folder of the repository, but for what a build left there. */
+/** Returns the files of a folder of the repository, without the outputs of builds. */
 async function filesBelow(root: string, folder: string): Promise<readonly string[]> {
   const rows = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
   const paths = rows.filter((row) => row.isFile()).map((row) => relative(root, join(row.parentPath, row.name)));
@@ -160,11 +176,14 @@ async function existingOrigin(target: string): Promise<Origin> {
   if (origin) return origin;
   throw cannot(`look at the copy in "${dirname(target)}"`, `it has no ${copyName}/${originName}`, {
     blame: 'usage',
-    hint: 'npx zx tasks/copy.ts TASK... FOLDER makes a copy',
+    hint: 'npx zx tasks/copy.ts TASK... FOLDER creates a copy',
   });
 }
 
-/** "tasks/build.ts" of "build", "build.ts" or itself. An unknown task is a Failure with the nearest one. */
+/**
+ * Returns "tasks/build.ts" for "build", "build.ts" or itself. An unknown task is a Failure with the nearest
+ * one.
+ */
 async function taskPath(root: string, word: string): Promise<string> {
   const tasks = (await readdir(join(root, 'tasks'))).filter((name) => name.endsWith('.ts')).map((name) => `tasks/${name}`);
   const all = ['test-boot.ts', ...tasks];
@@ -205,7 +224,7 @@ async function addPackages(
   imported: readonly string[],
 ): Promise<{ readonly added: readonly string[]; readonly otherVersions: readonly string[] }> {
   const own = parseManifest(await readFile(join(root, 'package.json'), 'utf8'), root);
-  // Tasks are run by zx, on the Node of this package.
+  // Tasks are run by zx, with the Node of this package.
   const known = union(imported, ['node', 'zx']).filter((name) => own.versions[name] !== undefined);
   const wanted = Object.fromEntries(known.map((name) => [name, own.versions[name] ?? '']));
   const path = join(folder, 'package.json');

@@ -1,4 +1,5 @@
-// What a copy of tasks remembers of where it came from: bloomery/origin.json with a digest for each file, by which a change is seen on either side.
+// The record of a copy of tasks: bloomery/origin.json has a digest for each file, by which a change on either
+// side is detected.
 import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { digestBytes, isDigest } from '../../core/digest.ts';
@@ -8,30 +9,30 @@ import { parseJsonFields } from '../../core/fields.ts';
 
 export interface Origin {
   readonly version: string;
-  /** The tasks that were asked for, by their paths in the repository. */
+  /** The requested tasks, by their paths in the repository. */
   readonly tasks: readonly string[];
   readonly examples: readonly string[];
-  /** Optional parts by their names. */
+  /** Names of optional parts. */
   readonly parts: readonly string[];
-  /** By path, relative to the copy. */
+  /** Digests by path, relative to the copy. */
   readonly files: Readonly<Record<string, Digest>>;
 }
 
 /** The name of the file, in the folder of the copy. */
 export const originName = 'origin.json';
 
-/** What became of a file since it was copied, on either side. */
+/** The changes of a file since it was copied, on either side. */
 export type FileState =
   'same' | 'changed here' | 'changed upstream' | 'changed on both sides' | 'new upstream' | 'gone upstream' | 'in the way';
 
-/** Reads the record of a copy. A folder without one is undefined; a record that cannot be read is a Failure. */
+/** Reads the record of a copy. Returns undefined for a folder without one. An invalid record is a Failure. */
 export async function readOrigin(folder: string): Promise<Origin | undefined> {
   const path = join(folder, originName);
   const text = await absentAsUndefined(readFile(path, 'utf8'));
   if (text === undefined) return undefined;
   const fields = parseJsonFields(text, path);
   const files = fields.table('files');
-  if (fields.value('format') !== 1 || !files) throw cannot(`read "${path}"`, 'it is no record of a copy');
+  if (fields.value('format') !== 1 || !files) throw cannot(`read "${path}"`, 'it is not the record of a copy');
   const digests = files.names().map((name) => {
     if (posix.isAbsolute(name) || posix.normalize(name).startsWith('..')) throw files.bad(name, 'it leaves the copy');
     const digest = files.value(name);
@@ -51,7 +52,7 @@ export function originText({ version, tasks, examples, parts, files }: Origin): 
   return `${JSON.stringify({ format: 1, version, tasks, examples, parts, files }, null, 2)}\n`;
 }
 
-/** Compares a file with what was copied. Digests are undefined where there is no file. */
+/** Compares a file with the record. Digests are undefined if there is no file. */
 export function stateOf(copied: Digest | undefined, here: Digest | undefined, upstream: Digest | undefined): FileState {
   if (here === upstream) return 'same';
   if (copied === undefined) return here === undefined ? 'new upstream' : 'in the way';
@@ -59,7 +60,7 @@ export function stateOf(copied: Digest | undefined, here: Digest | undefined, up
   return upstream === copied ? 'changed here' : 'changed on both sides';
 }
 
-/** The digest of a file, or undefined if there is none. */
+/** Returns the digest of a file, or undefined if it does not exist. */
 export async function digestOf(path: string): Promise<Digest | undefined> {
   const bytes = await absentAsUndefined(readFile(path));
   return bytes && digestBytes(bytes);

@@ -1,7 +1,11 @@
-// The package.json of a repository that tasks are copied into: packages are added, and nothing of it is changed.
+// Adds packages to the package.json of a repository into which tasks are copied. Existing entries are not
+// changed.
 import { parseJsonFields } from '../../core/fields.ts';
 
-/** The text with these packages, which have their versions, in `dependencies`. `before`: the file as it is; undefined makes one. */
+/**
+ * Returns the text with these packages and their versions in `dependencies`. `before`: the present text.
+ * Undefined creates a new file.
+ */
 export function withPackages(
   before: string | undefined,
   wanted: Readonly<Record<string, string>>,
@@ -21,7 +25,7 @@ export function withPackages(
   if (added.length === 0 && before !== undefined) return { text: before, added, otherVersions };
   const base: Record<string, unknown> = before === undefined ? { name: packageName(name), private: true } : JSON.parse(before);
   const dependencies = { ...asTable(base['dependencies']), ...Object.fromEntries(added.map((one) => [one, wanted[one]])) };
-  // npm asks before a package runs a script: that of `node` puts the program in place.
+  // npm asks before a package runs a script. The script of `node` installs the program.
   const scripts = added.includes('node') ? { allowScripts: { ...asTable(base['allowScripts']), node: true } } : {};
   const indent = /^\{\r?\n([ \t]+)/.exec(before ?? '')?.[1] ?? 2;
   return { text: `${JSON.stringify({ ...base, dependencies, ...scripts }, null, indent)}\n`, added, otherVersions };
@@ -31,7 +35,7 @@ function asTable(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
 }
 
-/** A name that npm takes: small letters, digits and dashes. */
+/** Returns a valid npm name: lower-case letters, digits and dashes. */
 function packageName(folder: string): string {
   return (
     folder

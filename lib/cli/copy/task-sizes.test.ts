@@ -22,7 +22,7 @@ const most: Readonly<Record<string, number>> = {
 };
 
 for (const [task, limit] of Object.entries(most)) {
-  test(`${task} has at most ${limit} files behind it`, async () => {
+  test(`${task} has at most ${limit} files with its imports`, async () => {
     const { files } = await importClosure(root, [task]);
     assert.ok(files.length <= limit, `it has ${files.length}`);
     assert.ok(files.length > limit * 0.8, `the limit can go down to ${files.length}`);

@@ -1,4 +1,4 @@
-// How long the parts of a build took, by its events.
+// Measures the parts of a build from its events.
 import type { Event, Report } from '../../core/events.ts';
 import type { RoundParts } from './round-result.ts';
 
@@ -17,7 +17,7 @@ export class BuildClock {
     this.#startMs = now();
   }
 
-  /** Passes events on, and takes note of their times. */
+  /** Passes events on and records their times. */
   watch(report: Report): Report {
     return (event) => {
       this.#take(event);
@@ -25,7 +25,7 @@ export class BuildClock {
     };
   }
 
-  /** The parts up to now. */
+  /** Returns the parts so far. */
   parts(): RoundParts & { readonly total: number } {
     const total = this.#now() - this.#startMs;
     const { plan, compile, image } = this.#parts;
@@ -45,7 +45,7 @@ export class BuildClock {
   }
 }
 
-/** Notes of builds are the same in every round: each is passed on once. */
+/** Notes of builds are the same in every round. Each is passed on once. */
 export class NotesOnce {
   readonly #seen = new Set<string>();
 

@@ -1,4 +1,4 @@
-// The command line of tasks/dev.ts: those of the tasks whose work it repeats, and what is watched.
+// The command line of tasks/dev.ts: the flags of the tasks that it repeats, and those for watching.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
@@ -37,7 +37,7 @@ const ofSystem = { ...ofBuild, ...ofMachine, ...ofVerdict, log, login: loginFlag
 
 export const devFlags: Readonly<Record<string, Flag>> = { ...loopFlags, ...ofProject, ...ofSystem };
 
-/** What the word of the command line is. A folder with a Cargo.toml is a project unless its name is a system's. */
+/** Returns the kind of the argument. A folder with a Cargo.toml is a project unless its name is a system's. */
 export async function kindOf(word: string, { path }: Pick<Task, 'path'>): Promise<'system' | 'project'> {
   if (word.endsWith('.ts')) return 'system';
   const isProject = existsSync(join(path(word), 'Cargo.toml'));
@@ -53,7 +53,7 @@ async function isSystem(name: string): Promise<boolean> {
   );
 }
 
-/** Refuses flags that mean nothing for what is watched. */
+/** Refuses flags that do not apply to the watched kind. */
 export function refuseOthers(args: CommandLine, kind: 'system' | 'project'): void {
   const own: Readonly<Record<string, Flag>> = { ...loopFlags, ...(kind === 'system' ? ofSystem : ofProject) };
   const given = (flag: string): boolean => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0;

@@ -20,7 +20,10 @@ const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env
 const dir = await mkdtemp(join(tmpdir(), 'dev-task-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-/** A text that grows, and a way to wait for what comes. A process that ends while somebody waits shows the text. */
+/**
+ * A text that grows, and a function that waits for a pattern. If a process ends meanwhile, the error shows
+ * the text.
+ */
 class Growing {
   text = '';
   #wake: () => void = () => undefined;
@@ -30,7 +33,7 @@ class Growing {
     this.#wake();
   }
 
-  /** Waits until the pattern matches behind `from`, and returns the end of the text. */
+  /** Waits until the pattern matches after `from`, and returns the end of the match. */
   async until(pattern: RegExp, from = 0): Promise<number> {
     const show = (): void => console.error(`waited for ${String(pattern)} in:\n${this.text.slice(from)}`);
     process.once('beforeExit', show);
@@ -209,7 +212,7 @@ test('a system is built, booted and judged again; its page is loaded again; its 
   );
 });
 
-test('with a real watcher a saved file is a round, printed as one object, and an interruption leaves nothing behind', async () => {
+test('with a real watcher a saved file is a round, printed as one object, and an interruption leaves no process or file', async () => {
   const folder = await hello('two');
   const temporary = join(dir, 'temporary');
   await mkdir(temporary);

@@ -1,4 +1,5 @@
-// What tasks/dev.ts does: watches the sources of a system or a Cargo project, and does a round of building and booting after each change.
+// The work of tasks/dev.ts: watches the sources of a system or a Cargo project, and builds and boots after
+// each change.
 import { existsSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import { checkTypeable } from '../../boot/guest-command.ts';
@@ -29,10 +30,10 @@ import type { Subject } from './subject.ts';
 import { SystemSubject } from './system-subject.ts';
 
 const keysText = 'r rebuild, b reboot, c console, q quit';
-/** A screen of its own, as editors have it (xterm's control sequences, DECSET 1049). */
+/** The alternate screen, as editors use it (xterm's control sequences, DECSET 1049). */
 const otherScreen = { enter: '\x1b[?1049h\x1b[2J\x1b[H', leave: '\x1b[?1049l' } as const;
 
-/** Watches until the user quits or the task is interrupted. `watcher`: tests have one of their own. */
+/** Watches until the user quits or the task is interrupted. `watcher`: tests pass their own. */
 export async function dev(task: Task, terminal: Terminal, watcher: Watcher = parcelWatcher): Promise<void> {
   const { args, path } = task;
   const kind = await kindOf(args.words[0] ?? '', task);
@@ -102,7 +103,7 @@ class Loop {
     }
   }
 
-  /** A round, its status line, and then a look at what is to be watched from now on. */
+  /** Runs a round and prints its status line. Then updates the set of watched files. */
   async #round(cause: RoundCause, signal: AbortSignal, watching: () => Promise<void>): Promise<void> {
     const { args } = this.#task;
     const startMs = performance.now();
@@ -115,7 +116,7 @@ class Loop {
     this.#screen.print(line);
     if (cause.kind === 'change' && cause.paths.some((one) => this.#set.files.includes(one) || one.endsWith('/Cargo.toml'))) {
       await watching().catch((error: unknown) => {
-        if (!(error instanceof Failure)) throw error; // the round has said it
+        if (!(error instanceof Failure)) throw error; // the round has reported it
       });
     }
   }
@@ -126,13 +127,13 @@ class Loop {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof Failure) || error.blame === 'interrupted') throw error;
-      if (round === 1 && error.blame !== 'failed') throw error; // another command line or another host is needed
+      if (round === 1 && error.blame !== 'failed') throw error; // the command line or the host must be fixed first
       for (const text of [error.detail, error.hint && `hint: ${error.hint}`]) if (text) this.#screen.note(withoutGeneration(text));
       return { ok: false, error: withoutGeneration(error.message), parts: {} };
     }
   }
 
-  /** A lock file that changes while a round runs was written by cargo. */
+  /** If a lock file changes during a round, cargo wrote it. */
   #counts(file: string): boolean {
     return counts(file, this.#set) && !(this.#rounds?.isRunning === true && basename(file) === 'Cargo.lock');
   }
@@ -159,7 +160,7 @@ class Loop {
     else this.#screen.note(keysText);
   }
 
-  /** The console of the machine on the whole terminal, until ^] or the end of the machine. */
+  /** Connects the console of the machine to the whole terminal, until ^] or the end of the machine. */
   async #console(): Promise<void> {
     const machine = this.#subject.machine;
     const serial = machine?.serial;
@@ -172,7 +173,7 @@ class Loop {
     stdout.write(machine.shown);
     try {
       const joined = joinTerminal(serial, this.#terminal, this.#task.signal);
-      stdin.resume(); // it was paused when the keys were closed
+      stdin.resume(); // closing the keys paused it
       await joined;
     } finally {
       stdout.write(otherScreen.leave);
@@ -192,14 +193,14 @@ class Loop {
     return `watching ${what === title ? what : `${what} for ${title}`}${keys}`;
   }
 
-  /** "src/main.rs and 2 more files". */
+  /** Returns "src/main.rs and 2 more files". */
   #named(paths: readonly string[]): string {
     const there = paths.filter((one) => existsSync(one)); // editors and git write temporary files too
     const [first = '', ...rest] = (there.length === 0 ? paths : there).map((one) => this.#shown(one));
     return rest.length === 0 ? first : `${first} and ${plural(rest.length, 'more file')}`;
   }
 
-  /** Relative to the working directory where it is inside. */
+  /** Returns a path relative to the working directory if it is inside. */
   #shown(file: string): string {
     const inside = relative(this.#task.host.cwd, file);
     return inside === '' ? '.' : inside.startsWith('..') ? file : inside;

@@ -1,4 +1,5 @@
-// What tasks/run.ts does with words after "--": boots, runs one command in the guest, prints its output and ends with its status.
+// The work of tasks/run.ts with words after "--": boots, runs one command in the guest, prints its output and
+// exits with its status.
 import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { bootTest } from '../../boot/boot-test.ts';
@@ -15,7 +16,7 @@ import { hasOptionalPart, optionalPart } from '../optional-parts.ts';
 import { repository } from '../task.ts';
 import type { Task } from '../task.ts';
 
-/** How long the console is read after the prompt. A crash later shows in the command. */
+/** Time for which the console is read after the prompt. A later crash is noticed by the command. */
 const graceMs = 200;
 
 /** Runs the words after "--" as one command of the guest's shell. A machine that does not boot is exit 1, with its verdict. */
@@ -60,7 +61,7 @@ function outcomeOf(command: string, result: CommandResult | undefined, { verdict
   return { exitCode: result?.status ?? exitCodes.failed, json: { command, ...ran, seconds, verdict: { ...verdict } } };
 }
 
-/** The login that the command line names, else that of the page. */
+/** Returns the login of the command line, otherwise that of the page. */
 export function chosenShell(args: Task['args'], system: ShellFacts): GuestShell {
   const login = args.text('login');
   if (login === undefined) return guestShellOf(system);
@@ -68,12 +69,12 @@ export function chosenShell(args: Task['args'], system: ShellFacts): GuestShell 
   return { ...(user === '' ? {} : { user }), ...(password === undefined ? {} : { password }) };
 }
 
-/** The limits of a page with a short grace window. */
+/** Returns the limits of a page with a short grace window. */
 export function quickLimits(limits: Limits): Limits {
   return { ...limits, graceMs: Math.min(limits.graceMs, graceMs) };
 }
 
-/** Flags of runs on a terminal. */
+/** Refuses flags for runs on a terminal. */
 function refuseOtherRuns(args: Task['args']): void {
   const flags = ['graphical', 'gdb', 'gdb-wait', 'vscode', 'cast', 'restore', 'symbols'];
   const other = flags.find((flag) => args.has(flag) || args.text(flag) !== undefined);
@@ -85,12 +86,12 @@ interface ImageBuilds {
   buildMissingImage(task: Task, words: readonly string[]): Promise<void>;
 }
 
-/** Builds the image of a system that was not built yet. One that the user named with --image has to be there. */
+/** Builds the image of a system if it does not exist. An image that the user named with --image must exist. */
 async function buildMissing(task: Task, image: string | undefined): Promise<void> {
   const { args, report } = task;
   const [word] = args.words;
   if (image === undefined || word === undefined || args.text('image') !== undefined || (await exists(image))) return;
-  if (!hasOptionalPart(repository, 'image-builds')) return; // a copy without builds: the boot says what is missing
+  if (!hasOptionalPart(repository, 'image-builds')) return; // a copy without builds: the boot reports the missing image
   report({ kind: 'note', text: `building ${basename(image)}, which does not exist yet` });
   const { buildMissingImage } = await optionalPart<ImageBuilds>(repository, 'image-builds', 'build the image', ['buildMissingImage']);
   const given = ['profile', 'cache'].flatMap((flag) => {

@@ -1,4 +1,5 @@
-// The machine of tasks/dev.ts: booted and judged, then left running until the next one takes its place.
+// The machine of tasks/dev.ts: it is booted and judged, and then keeps running until the next one replaces
+// it.
 import type { Duplex } from 'node:stream';
 import { bootTest } from '../../boot/boot-test.ts';
 import type { BootTest } from '../../boot/boot-test.ts';
@@ -8,13 +9,13 @@ import { Failure } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import type { MachineControl } from '../../machine/machine.ts';
 
-/** How much of the console is kept for a user who opens it. */
+/** Size of the console output that is kept for a user who opens the console. */
 const keptBytes = 64 * 1024;
 
 export interface KeptBoot {
   readonly judgement: Judgement;
   readonly evidence: Evidence;
-  /** How long the end of the machine before took, in milliseconds. */
+  /** Time that the end of the previous machine took, in milliseconds. */
   readonly stopMs: number;
   /** Milliseconds from the start of the machine. */
   readonly firstMilestoneMs: number | undefined;
@@ -31,7 +32,7 @@ export class KeptMachine {
   #control: MachineControl | undefined;
   #shown: Buffer[] = [];
 
-  /** The console of the machine that runs; undefined without one. */
+  /** The console of the running machine. Undefined without one. */
   get serial(): Duplex | undefined {
     return this.#serial?.destroyed === false ? this.#serial : undefined;
   }
@@ -40,12 +41,15 @@ export class KeptMachine {
     return this.serial !== undefined;
   }
 
-  /** The end of what the console has printed. */
+  /** The last part of the console output. */
   get shown(): Buffer {
     return Buffer.concat(this.#shown);
   }
 
-  /** Ends the machine before, boots another one and returns its verdict. Only a machine that booted runs on. An abort of `signal` ends it. */
+  /**
+   * Ends the previous machine, boots another one and returns its verdict. Only a machine that booted keeps
+   * running. An abort of `signal` ends it.
+   */
   async boot(order: Order, { signal, report }: Context, onMilestone: (name: string) => void): Promise<KeptBoot> {
     const stopsMs = performance.now();
     await this.stop();
@@ -75,7 +79,7 @@ export class KeptMachine {
           },
           { signal: abort.signal, report },
         );
-        this.#over = run.catch(() => undefined); // rejects with what `reject` is given, or with the reason of an abort
+        this.#over = run.catch(() => undefined); // rejects with the error of `reject`, or with the reason of an abort
         run.then(() => reject(new Error('a boot ended without a verdict')), reject);
       });
       if (booted.judgement.verdict.kind !== 'booted') await this.stop();
@@ -86,7 +90,10 @@ export class KeptMachine {
     }
   }
 
-  /** Its processors stand still, so that they take no time from a compiler. A machine that cannot be paused runs on. */
+  /**
+   * Pauses its processors, so that they take no time from a compiler. A machine that cannot be paused keeps
+   * running.
+   */
   async pause(): Promise<void> {
     if (this.isRunning) await this.#control?.pause().catch(() => undefined);
   }
@@ -95,7 +102,7 @@ export class KeptMachine {
     if (this.isRunning) await this.#control?.resume().catch(() => undefined);
   }
 
-  /** Ends the machine; it and its files are gone when this returns. */
+  /** Ends the machine. The process and its files are gone when this returns. */
   async stop(): Promise<void> {
     this.#abort?.abort(new Failure('interrupted', 'the machine was stopped'));
     await this.#over;

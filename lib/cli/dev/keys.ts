@@ -1,4 +1,4 @@
-// Keys of a terminal, one at a time, while nothing else reads it.
+// Reads single keys from a terminal while no other code reads it.
 import type { Terminal } from '../terminal.ts';
 
 export class Keys {
@@ -8,7 +8,7 @@ export class Keys {
     for (const key of String(bytes)) this.#onKey(key);
   };
 
-  /** `onKey` gets each character, ^C too. Input that is no terminal is left alone. */
+  /** `onKey` gets each character, including ^C. Input that is not a terminal is not read. */
   constructor({ stdin }: Terminal, onKey: (key: string) => void) {
     this.#stdin = stdin;
     this.#onKey = onKey;
@@ -21,7 +21,7 @@ export class Keys {
     this.#stdin.resume();
   }
 
-  /** The terminal is as it was. */
+  /** Restores the terminal. */
   close(): void {
     if (this.#stdin.isTTY !== true) return;
     this.#stdin.off('data', this.#hear);

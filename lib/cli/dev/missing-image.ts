@@ -1,4 +1,5 @@
-// Builds the image of a system for a task that needs one and finds none: the same steps as in tasks/build.ts.
+// Builds the image of a system for a task that needs it, if it is missing, with the same steps as
+// tasks/build.ts.
 import { assembleSystem } from '../../assemble/build-system.ts';
 import { compileSystem } from '../../assemble/compile-system.ts';
 import { planSystem } from '../../assemble/plan-system.ts';
@@ -7,7 +8,7 @@ import { buildFlags } from '../flags/build-flags.ts';
 import type { Task } from '../task.ts';
 import { chosenBuild, withCompiler } from '../tasks/build-task.ts';
 
-/** `words`: what tasks/build.ts would be given. */
+/** `words`: the arguments for tasks/build.ts. */
 export async function buildMissingImage(task: Task, words: readonly string[]): Promise<void> {
   const usage = { command: 'npx zx tasks/build.ts', words: '<system>', about: '', count: [1, 1], flags: buildFlags, examples: [] } as const;
   const own = { ...task, args: parseCommandLine(usage, words) };

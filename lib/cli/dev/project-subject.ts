@@ -1,4 +1,5 @@
-// A Cargo project in the rounds of tasks/dev.ts: compiled and published as tasks/crates.ts does it, in a process that has the compiler loaded.
+// A Cargo project in the rounds of tasks/dev.ts. It is compiled and published as in tasks/crates.ts, in a
+// process that keeps the compiler loaded.
 import { join } from 'node:path';
 import { exitCodes } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
@@ -14,7 +15,7 @@ import type { RoundResult } from './round-result.ts';
 import type { Subject } from './subject.ts';
 import { WarmCache } from './warm-cache.ts';
 
-/** `task` has the flags of tasks/crates.ts, with the folder of the project as its word. */
+/** `task` has the flags of tasks/crates.ts, and the folder of the project as its argument. */
 export function projectSubject(task: Task, more: readonly string[]): Subject {
   const { args, host, path } = task;
   const [word = '.'] = args.words;
@@ -48,7 +49,7 @@ export function projectSubject(task: Task, more: readonly string[]): Subject {
   };
 }
 
-/** Counts the tests of a round, and reports the output of those that failed. */
+/** Counts the tests of a round, and reports the output of failed ones. */
 function testsOf(done: Fields, report: Report): NonNullable<RoundResult['tests']> {
   for (const program of done.tables('programs')) {
     for (const one of program.tables('tests')) {
@@ -61,7 +62,7 @@ function testsOf(done: Fields, report: Report): NonNullable<RoundResult['tests']
   return { passed: count('passed'), failed: count('failed'), fromCache: count('fromCache') };
 }
 
-/** The same command line without what a task prints at its end. */
+/** Returns the same command line without the flags for output at the end of a task. */
 export function quietArgs(args: Task['args']): Task['args'] {
   return { ...args, has: (flag) => flag === 'json' || flag === 'quiet' || args.has(flag) };
 }

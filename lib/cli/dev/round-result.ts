@@ -1,18 +1,21 @@
-// What a round of tasks/dev.ts came to: as one status line, and as --json prints it.
+// The result of a round of tasks/dev.ts: as one status line, and as --json prints it.
 import { verdictSentence } from '../../console/verdict.ts';
 import type { Verdict } from '../../console/verdict.ts';
 import type { Json } from '../../core/digest.ts';
 import { plural } from '../../core/sizes.ts';
 
-/** The parts of a round in milliseconds, in the order in which they are shown. Those that a round does not have are absent. */
+/**
+ * The parts of a round in milliseconds, in the order in which they are shown. Parts that a round does not
+ * have are absent.
+ */
 export interface RoundParts {
   readonly plan?: number;
-  /** While at least one compiler, linker or script ran. */
+  /** Time in which at least one compiler, linker or script ran. */
   readonly compile?: number;
   readonly image?: number;
   /** The rest of the build: keys, staging, publishing. */
   readonly other?: number;
-  /** The end of the machine before. */
+  /** The end of the previous machine. */
   readonly stop?: number;
   /** From the start of the machine to the first milestone of the console. */
   readonly firmware?: number;
@@ -29,15 +32,15 @@ export interface RoundResult {
   readonly tests?: { readonly passed: number; readonly failed: number; readonly fromCache: number };
   readonly image?: string;
   readonly verdict?: Verdict;
-  /** The machine of the round before runs on, because it would boot the same bytes. */
+  /** The machine of the previous round keeps running, because it would boot the same bytes. */
   readonly sameMachine?: true;
   readonly command?: { readonly text: string; readonly status: number; readonly output: string };
-  /** Why the round did not come to its end. */
+  /** The reason why the round did not complete. */
   readonly error?: string;
   readonly parts: RoundParts;
 }
 
-/** One line without its end. */
+/** Returns one line without a line end. */
 export function roundLine({ built, tests, verdict, sameMachine, command, error, parts }: RoundResult): string {
   const done = [
     ...(built ? [`built in ${built.seconds.toFixed(2)} s (${built.compiled} compiled, ${plural(built.hits, 'hit')})`] : []),
@@ -57,16 +60,16 @@ function testsText({ passed, failed, fromCache }: NonNullable<RoundResult['tests
 }
 
 export interface RoundAbout {
-  /** The first is 1. */
+  /** The first round has the number 1. */
   readonly round: number;
   readonly cause: string;
-  /** What changed, as it is shown. */
+  /** The changed files as they are shown. */
   readonly files: readonly string[];
-  /** Of the whole round. */
+  /** Duration of the whole round. */
   readonly seconds: number;
 }
 
-/** The object of --json. */
+/** Returns the object of --json. */
 export function roundJson(result: RoundResult, about: RoundAbout): Json {
   const { ok, built, tests, image, verdict, command, error, parts } = result;
   return {

@@ -1,4 +1,4 @@
-// What tasks/dev.ts prints. While the console of a machine has the terminal, everything else waits.
+// The output of tasks/dev.ts. While the console of a machine uses the terminal, all other output waits.
 import type { Report } from '../../core/events.ts';
 import type { Task } from '../task.ts';
 
@@ -16,7 +16,7 @@ export class Screen {
     this.report({ kind: 'note', text });
   }
 
-  /** A line of result. */
+  /** Prints a line of the result. */
   print(line: string): void {
     this.#do(() => this.#task.print(line));
   }

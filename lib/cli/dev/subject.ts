@@ -1,4 +1,5 @@
-// What tasks/dev.ts watches and tries in each round: a Cargo project or a system. The loop (dev-task.ts) knows only this.
+// The subject of tasks/dev.ts, which is watched and tested in each round: a Cargo project or a system. The
+// loop (dev-task.ts) uses only this interface.
 import type { Context } from '../../core/events.ts';
 import type { RoundCause } from '../../watch/rounds.ts';
 import type { WatchSet } from '../../watch/watch-set.ts';
@@ -7,12 +8,12 @@ import type { RoundResult } from './round-result.ts';
 
 export interface Subject {
   readonly title: string;
-  /** Its machine, where it has one. */
+  /** Its machine, if it has one. */
   readonly machine?: KeptMachine;
-  /** The paths that it is made from, as they are now. */
+  /** Returns the paths of its present sources. */
   watched(): Promise<WatchSet>;
-  /** Does a round. A Failure is the round's, except one of the command line or the host. */
+  /** Runs a round. A Failure belongs to the round, except for one of the command line or the host. */
   round(cause: RoundCause, context: Context): Promise<RoundResult>;
-  /** Ends what runs. */
+  /** Ends everything that runs. */
   close(): Promise<void>;
 }

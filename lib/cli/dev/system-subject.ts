@@ -1,4 +1,5 @@
-// A system in the rounds of tasks/dev.ts: components compiled, the image assembled, the machine restarted and judged, a command run in it.
+// A system in the rounds of tasks/dev.ts: components are compiled, the image is assembled, the machine is
+// restarted and judged, and a command runs in it.
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -32,12 +33,12 @@ import type { RoundResult } from './round-result.ts';
 import type { Subject } from './subject.ts';
 import { WarmCache } from './warm-cache.ts';
 
-/** How far a round goes. `boot` builds nothing. */
+/** The last step of a round. `boot` builds nothing. */
 export type Only = 'compile' | 'image' | 'boot';
 
 interface Built {
   readonly result: RoundResult;
-  /** Of everything that is booted; undefined without an image. */
+  /** The identity of everything that is booted. Undefined without an image. */
   readonly identity?: string;
 }
 
@@ -49,7 +50,7 @@ export class SystemSubject implements Subject {
   readonly #notes = new NotesOnce();
   readonly #warm: WarmCache;
   #page: { readonly file: string; readonly files: ReadonlySet<string> } | undefined;
-  /** What the machine that runs has booted. */
+  /** The identity of what the running machine has booted. */
   #booted: string | undefined;
 
   /** `task` has the flags of tasks/build.ts and of test-boot.ts. `more`: further folders to watch. */
@@ -105,7 +106,7 @@ export class SystemSubject implements Subject {
     return this.#page?.files.has(path) === true;
   }
 
-  /** A guest that waits in a loop would take a processor from the compilers. */
+  /** A guest in a busy loop would take a processor from the compilers. */
   async #paused<T>(work: () => Promise<T>): Promise<T> {
     await this.machine.pause();
     try {
@@ -179,7 +180,7 @@ export class SystemSubject implements Subject {
   async #machineOrder(): Promise<{ readonly target: BootTarget; readonly order: MachineOrder }> {
     const { args } = this.#task;
     if (args.text('out') === undefined) return await orderedMachine(this.#task, repository);
-    // The image is in another folder than the one that the page names.
+    // The image is in another folder than the one of the page.
     const { target } = await orderedMachine(this.#task, repository);
     const image = join(this.#task.path(args.text('out') ?? ''), basename(target.image));
     const named = { ...args, text: (flag: string) => (flag === 'image' ? image : args.text(flag)) };
@@ -199,7 +200,7 @@ function builtResult({ misses, hits }: Compiled, clock: BuildClock): RoundResult
   return { ok: true, built: { compiled: misses, hits, seconds: total / 1000 }, parts };
 }
 
-/** The bytes of the image and of all outputs, by their digests, and how the machine is described. */
+/** Returns the digests of the image and of all outputs, and the description of the machine. */
 async function bootedBytes(manifestPath: string, { request: { system, profile } }: ChosenBuild): Promise<string> {
   const { image, components } = JSON.parse(await readFile(manifestPath, 'utf8')) as {
     readonly image: Json;

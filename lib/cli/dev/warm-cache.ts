@@ -1,4 +1,5 @@
-// The cache of a process that does many rounds: what was verified in one round is not read again in the next.
+// The cache of a process with many rounds: blobs that were verified in one round are not read again in the
+// next.
 import { openCache } from '../../cache/cache.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Report } from '../../core/events.ts';
@@ -11,7 +12,7 @@ export class WarmCache {
     this.#dir = dir;
   }
 
-  /** Opens the cache for one round, in which each file is looked at once. */
+  /** Opens the cache for one round, in which each file is read at most once. */
   async use<T>(report: Report, work: (cache: Cache) => Promise<T>): Promise<T> {
     this.#first ??= openCache(this.#dir, process.pid, report);
     const cache = (await this.#first).again();

@@ -1,5 +1,6 @@
-// What tasks/fetch.ts does for a system with sources of Debian: it fetches the archives that the page names, and those of other kernels. An optional part
-// of the task (lib/cli/optional-parts.ts), which is loaded by its path.
+// The work of tasks/fetch.ts for a system with sources of Debian: fetches the archives of the page and those
+// of its reference kernels. An optional part of the task (lib/cli/optional-parts.ts), which is loaded by its
+// path.
 import { relative } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
@@ -44,7 +45,10 @@ export async function fetchArchivesTask(task: Task, system: LoadedSystem): Promi
   };
 }
 
-/** Fetches what the page names. A lock of another page is read, and only a fetch for that page writes it. */
+/**
+ * Fetches the archives of the page. If the lock belongs to another page, it is only read, because only a
+ * fetch for that page writes it.
+ */
 async function fetchOwn(
   system: LoadedSystem,
   host: SourceHost,
@@ -67,7 +71,10 @@ function sentence(title: string, { archives, bytes, fetched, updated }: Fetched,
   return `${title}: ${archives} archives, ${formatBytes(bytes)}, ${fetched} of them fetched now${updated ? `; wrote ${lock}` : ''}`;
 }
 
-/** The host's mirror with its URI's beginning replaced; undefined where nothing is to be replaced. */
+/**
+ * Returns the host's mirror with the beginning of its URI replaced, or undefined if there is nothing to
+ * replace.
+ */
 async function mirrorOf(rules: readonly string[]): Promise<DebianMirror | undefined> {
   if (rules.length === 0) return undefined;
   const mirror = await hostMirror();

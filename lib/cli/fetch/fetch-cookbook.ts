@@ -5,7 +5,10 @@ import { cookbookLockPath, cookbookMirrors, recipeSources } from '../../cookbook
 import type { Mirror } from '../../upstream/download.ts';
 import type { NamedSource } from '../../upstream/lock.ts';
 
-/** Returns what the recipes name, where the lock is, and the mirrors of the cookbook. `folder` is absolute. */
+/**
+ * Returns the sources of the recipes, the path of the lock, and the mirrors of the cookbook. `folder` is
+ * absolute.
+ */
 export async function sourcesOfCookbook(
   folder: string,
 ): Promise<{ readonly sources: readonly NamedSource[]; readonly lockPath: string; readonly mirrors: readonly Mirror[] }> {

@@ -1,4 +1,4 @@
-// tasks/fetch.ts as a person types it, as far as nothing is fetched; fetching itself is lib/sources/fetch.test.ts.
+// tasks/fetch.ts as users call it, without fetching. lib/sources/fetch.test.ts tests fetching itself.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';

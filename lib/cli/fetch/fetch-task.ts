@@ -1,4 +1,5 @@
-// What tasks/fetch.ts does: the sources of one system or cookbook, from upstream's repositories or from mirrors that the command line names.
+// The work of tasks/fetch.ts: fetches the sources of one system or cookbook, from upstream's repositories or
+// from mirrors of the command line.
 import { relative } from 'node:path';
 import type { Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
@@ -19,40 +20,40 @@ import { cacheDirOf, repository } from '../task.ts';
 import type { Task } from '../task.ts';
 
 export const fetchFlags = {
-  update: { type: 'boolean', help: 'take the versions that archives and branches have now, and write sources.lock anew' },
+  update: { type: 'boolean', help: 'use the versions that archives and branches have now, and write a new sources.lock' },
   cookbook: {
     type: 'string',
     value: 'DIR',
     help: 'fetch the sources of the recipes of this cookbook; DIR/sources.lock has their revisions',
   },
-  'dry-run': { type: 'boolean', help: 'report what would be downloaded, and download nothing' },
+  'dry-run': { type: 'boolean', help: 'print the downloads, and download nothing' },
   mirror: {
     type: 'string',
     value: 'FROM=TO',
     multiple: true,
-    help: 'fetch from TO what would be fetched from FROM (prefixes of addresses; the longest wins); crates-io=URL names an index of crates',
+    help: 'replace the prefix FROM of addresses by TO (the longest wins); crates-io=URL names an index of crates',
   },
   cache: { type: 'string', value: 'DIR', help: 'where archives and unpacked sources are kept' },
-  json: { type: 'boolean', help: 'print what was fetched as one JSON object, as the last line' },
+  json: { type: 'boolean', help: 'print the fetched sources as one JSON object, as the last line' },
   quiet: { type: 'boolean', help: 'no progress' },
 } as const satisfies Record<string, Flag>;
 
-/** What lib/cli/fetch/fetch-archives-task.ts has. */
+/** The interface of lib/cli/fetch/fetch-archives-task.ts. */
 interface ArchivesPart {
   fetchArchivesTask(task: Task, system: LoadedSystem): Promise<Outcome>;
 }
 
-/** What lib/cli/fetch/fetch-cookbook.ts has. */
+/** The interface of lib/cli/fetch/fetch-cookbook.ts. */
 interface CookbookPart {
   sourcesOfCookbook(folder: string): Promise<Omit<WantedSources, 'title'>>;
 }
 
 interface WantedSources {
-  /** Whose they are, as in a message. */
+  /** Their owner, as in a message. */
   readonly title: string;
   readonly sources: readonly NamedSource[];
   readonly lockPath: string;
-  /** Besides those of the command line. */
+  /** Mirrors in addition to those of the command line. */
   readonly mirrors: readonly Mirror[];
 }
 
@@ -66,7 +67,7 @@ export async function fetchTask(task: Task, root: string): Promise<Outcome> {
   return await fetchArchivesTask(task, system);
 }
 
-/** Commits of an update that are printed. The JSON has more. */
+/** Number of commits of an update that are printed. The JSON has more. */
 const printedCommits = 20;
 
 async function fetchUpstreamTask(task: Task, system: LoadedSystem): Promise<Outcome> {
@@ -86,7 +87,7 @@ async function fetchUpstreamTask(task: Task, system: LoadedSystem): Promise<Outc
   return { json: jsonOf(system.name, fetched, lockPath) };
 }
 
-/** The sources of a system, or those of a cookbook's recipes with --cookbook. */
+/** Returns the sources of a system, or with --cookbook those of a cookbook's recipes. */
 async function wantedSources({ args, path }: Task, system: LoadedSystem): Promise<WantedSources> {
   const folder = args.text('cookbook');
   if (folder === undefined) {
@@ -111,7 +112,7 @@ function updateLines({ name, from, to, history }: UpstreamUpdate): readonly stri
   const rewritten = descends === false ? ' (its history was rewritten)' : '';
   const rows = (commits ?? []).slice(0, printedCommits).map(({ rev, date, subject }) => `    ${rev.slice(0, 12)} ${date} ${subject}`);
   const more = (commits?.length ?? 0) > printedCommits ? [`    and ${(commits?.length ?? 0) - printedCommits} more`] : [];
-  const unknown = commits === undefined ? ['    the server does not give the commits between'] : [];
+  const unknown = commits === undefined ? ['    the server does not send the commits between them'] : [];
   return [`${name}: ${from.slice(0, 12)} -> ${to.slice(0, 12)}${rewritten}`, ...rows, ...more, ...unknown];
 }
 

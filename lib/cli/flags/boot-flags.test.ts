@@ -70,13 +70,13 @@ test('an accelerator that there is not is answered with the nearest', async () =
   assert.is(error.hint, 'did you mean tcg?');
 });
 
-test('a snapshot has its machine: words that would change it are refused, and a folder that is none is told', async () => {
+test('a snapshot has its machine: flags that would change it are refused, and a folder without a snapshot is reported', async () => {
   const flags = { ...machineFlags, restore: { type: 'string', help: '' } } as const;
   for (const [words, sentence] of [
     [['redox', '--restore', 'x'], '"redox" cannot change it'],
     [['--restore', 'x', '--cpus', '2'], '--cpus cannot change it'],
     [['--restore', 'x', '--forward', '1:2'], '--forward cannot change it'],
-    [['--restore', 'x'], 'Cannot go on from "x"'],
+    [['--restore', 'x'], 'Cannot continue from "x"'],
   ] as const) {
     const { task } = puppetTask(flags, words, '/here');
     assert.match(String(await orderedOrRestored(task, project).catch((reason: unknown) => reason)), sentence);

@@ -1,4 +1,4 @@
-// The flags that boot tests and interactive runs share, and what they mean. Starts nothing.
+// The flags that boot tests and interactive runs share, and their meaning. Starts nothing.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Step } from '../../console/dialogue.ts';
@@ -17,7 +17,7 @@ import { cacheDirOf, repository } from '../task.ts';
 import type { Task } from '../task.ts';
 import { systemWord } from '../../system/find-page.ts';
 
-/** Which machine: for everything that starts one. */
+/** Flags that select the machine, for all tasks that start one. */
 export const machineFlags = {
   image: { type: 'string', value: 'FILE', help: 'boot this image (with --system S) instead of out/<system>-<profile>.img' },
   system: { type: 'string', value: 'S', help: 'the system that --image or --replay is of' },
@@ -34,21 +34,21 @@ export const machineFlags = {
   vmm: {
     type: 'string',
     value: 'auto|qemu|cloud-hypervisor',
-    help: 'what runs the machine (default: auto in run.ts, which prefers Cloud Hypervisor where it suits; else qemu)',
+    help: 'the program that runs the machine (default: auto in run.ts, which prefers Cloud Hypervisor if it is suitable; otherwise qemu)',
   },
-  accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto takes KVM where a probe shows that it works' },
+  accel: { type: 'string', value: 'auto|kvm|tcg', help: 'auto uses KVM if a probe shows that it works' },
   ...machineChanges,
   cache: { type: 'string', value: 'DIR', help: 'the cache directory; it remembers whether KVM works' },
 } as const satisfies Record<string, Flag>;
 
-/** When the verdict is reached, and what is said meanwhile. */
+/** Flags for the verdict and for the messages before it. */
 export const verdictFlags = {
   timeout: { type: 'string', value: 'S', help: 'give up after S seconds' },
   silence: { type: 'string', value: 'S', help: 'give up when the console is silent for S seconds' },
   reboots: {
     type: 'string',
     value: 'N',
-    help: 'the machine may start over N times after it has said so (default 1); further times are a boot loop',
+    help: 'the machine may announce N restarts (default 1); further ones are a boot loop',
   },
   grace: { type: 'string', value: 'S', help: 'read on for S seconds after the prompt (default 2)' },
   'no-ask': {
@@ -59,22 +59,22 @@ export const verdictFlags = {
   send: { type: 'string', multiple: true, value: 'TEXT', help: 'type TEXT and Enter; before any --expect it waits for the prompt' },
 } as const satisfies Record<string, Flag>;
 
-/** For commands in the guest. */
+/** The flag for commands in the guest. */
 export const loginFlag = {
   type: 'string',
   value: 'USER[:PASSWORD]',
-  help: 'with a command in the guest: who logs in (default: as the page says); an empty text if the console has a shell without a login',
+  help: 'with a command in the guest: the user who logs in (default: that of the page); an empty text if the console has a shell without a login',
 } as const satisfies Flag;
 
-/** What of a system is booted. */
+/** The part of a system that is booted. */
 export interface BootChoice {
-  /** Undefined: the system's default. */
+  /** Undefined: the system's default profile. */
   readonly profile: string | undefined;
-  /** A kernel of the page, or a file. Undefined: the system's own. */
+  /** A kernel of the page, or a file. Undefined: the system's own kernel. */
   readonly kernel: string | undefined;
 }
 
-/** The machine that the command line asks for, and whose it is. `root` is the project's folder. */
+/** Returns the machine that the command line selects, and its system. `root` is the project's folder. */
 export async function orderedMachine(
   { args, host, path, report, signal }: Task,
   root: string,
@@ -110,7 +110,7 @@ export async function orderedMachine(
   return { target: named ? withKernel(target, named) : target, order };
 }
 
-/** What lib/rootfs/reference-kernel.ts has. */
+/** The interface of lib/rootfs/reference-kernel.ts. */
 interface OtherKernels {
   withReferenceKernel(
     system: BootTarget['system'],
@@ -137,13 +137,13 @@ async function withOtherKernel(
   return await withReferenceKernel(target.system, own, named, at, context);
 }
 
-/** What lib/boot/cloud-hypervisor.ts has. */
+/** The interface of lib/boot/cloud-hypervisor.ts. */
 interface CloudHypervisor {
   readonly startCloudHypervisor: OtherMonitor;
   readonly startIfPreferred: OtherMonitor;
 }
 
-/** Undefined: QEMU. A copy without the part has only QEMU to choose. */
+/** Undefined: QEMU. A copy without the part supports only QEMU. */
 async function otherMonitor(choice: MonitorChoice, machine: MachineDescription): Promise<OtherMonitor | undefined> {
   const part = 'cloud-hypervisor';
   if (choice === 'qemu') return undefined;
@@ -157,7 +157,7 @@ async function otherMonitor(choice: MonitorChoice, machine: MachineDescription):
   return choice === 'auto' ? startIfPreferred : startCloudHypervisor;
 }
 
-/** What lib/boot/osdk-machine.ts has. */
+/** The interface of lib/boot/osdk-machine.ts. */
 interface OsdkMachine {
   osdkMachine(
     request: {
@@ -171,7 +171,7 @@ interface OsdkMachine {
   ): Promise<MachineDescription>;
 }
 
-/** What --osdk-machine asks for. Flags that change what its words say are a Failure. */
+/** Returns the machine of --osdk-machine. Flags that change what its arguments define are a Failure. */
 export async function machineOfCheckout(
   { args, host, signal, report }: Pick<Task, 'args' | 'host' | 'signal' | 'report'>,
   machine: MachineDescription,
@@ -183,27 +183,31 @@ export async function machineOfCheckout(
     (flag) => args.has(flag) || args.text(flag) !== undefined || args.list(flag).length > 0,
   );
   if (other !== undefined) {
-    const why = `--osdk-machine takes the machine of OSDK.toml as it is, and --${other} changes that of the page`;
+    const why = `--osdk-machine uses the machine of OSDK.toml unchanged, and --${other} changes that of the page`;
     throw cannot('read the command line', why, { blame: 'usage', hint: 'give one of them' });
   }
   const { osdkMachine } = await optionalPart<OsdkMachine>(repository, 'osdk-machine', 'run the machine of an OSDK.toml', ['osdkMachine']);
   return await osdkMachine({ machine, checkout, action, scheme: args.text('scheme'), env: host.env }, { signal, report });
 }
 
-/** The machine with what a scheme of the page changes. */
+/** Returns the machine with the changes of a scheme of the page. */
 function schemed({ name, machine, schemes = {} }: BootTarget['system'], wanted: string | undefined): MachineDescription {
   if (wanted === undefined) return machine;
   const scheme = Object.hasOwn(schemes, wanted) ? schemes[wanted] : undefined;
   if (scheme) return { ...machine, ...scheme.machine };
   const names = Object.keys(schemes);
   const near = nearest(wanted, names);
-  throw cannot(`run ${name} by the scheme "${wanted}"`, names.length === 0 ? 'its page has none' : `its schemes are ${names.join(', ')}`, {
-    blame: 'usage',
-    hint: near && `did you mean ${near}?`,
-  });
+  throw cannot(
+    `run ${name} by the scheme "${wanted}"`,
+    names.length === 0 ? 'its page has no schemes' : `its schemes are ${names.join(', ')}`,
+    {
+      blame: 'usage',
+      hint: near && `did you mean ${near}?`,
+    },
+  );
 }
 
-/** What the other kernel says is judged by its own rules, and written to a file of its own. */
+/** The console of a reference kernel is judged by its own rules, and written to a separate file. */
 function withKernel(target: BootTarget, name: string): BootTarget {
   const { system, log } = target;
   const { session: _, referenceSession, ...rest } = system;
@@ -222,7 +226,10 @@ export interface InteractiveOrder {
   readonly target: BootTarget | undefined;
 }
 
-/** The machine of a run on a terminal: as `orderedMachine`, or the machine of a snapshot with --restore. */
+/**
+ * Returns the machine of a run on a terminal: like `orderedMachine`, or the machine of a snapshot with
+ * --restore.
+ */
 export async function orderedOrRestored(task: Task, root: string): Promise<InteractiveOrder> {
   const { args, host, path } = task;
   const given = args.text('restore');
@@ -237,12 +244,12 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
     throw cannot('read the command line', why, { blame: 'usage' });
   }
   const folder = path(given);
-  const what = `go on from "${given}"`;
+  const what = `continue from "${given}"`;
   const text = await readFile(join(folder, 'machine.json'), 'utf8').catch((error: unknown) => {
-    throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER makes one');
+    throw cannotBecause(what, error, 'npx zx tasks/vm.ts snapshot FOLDER creates one');
   });
   const { machine: recorded, image, accelerator, monitor } = await snapshotRecord(what, text);
-  if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore takes it' });
+  if (monitor !== 'qemu') throw cannot(what, `it is one of ${monitor}`, { hint: 'cloud-hypervisor --restore can use it' });
   const cacheDir = cacheDirOf({ args, host, path });
   const { gdb: _gdb, ...machine } = recorded;
   const gdb = gdbOf(args);
@@ -250,11 +257,14 @@ export async function orderedOrRestored(task: Task, root: string): Promise<Inter
   return { title: `the machine of ${given}`, order: { ...order, machine: { ...machine, ...(gdb ? { gdb } : {}) } }, target: undefined };
 }
 
-/** The record of a snapshot. Its description of a machine is checked as that of a page is, because the snapshot may be of another version or changed. */
+/**
+ * Returns the record of a snapshot. Its description of a machine is checked like that of a page, because the
+ * snapshot may be changed or of another version.
+ */
 async function snapshotRecord(what: string, text: string): Promise<MachineRecord> {
   const record = parseRecord(text);
   if (!record)
-    throw cannot(what, 'its machine.json is not the record of a machine', { hint: 'npx zx tasks/vm.ts snapshot FOLDER makes one' });
+    throw cannot(what, 'its machine.json is not the record of a machine', { hint: 'npx zx tasks/vm.ts snapshot FOLDER creates one' });
   const { complaintAbout } = await import('../../core/schema.ts'); // most runs restore nothing
   const { machine } = await import('../../system/check/machine-schema.ts');
   const complaint = complaintAbout(machine, record.machine);
@@ -262,7 +272,7 @@ async function snapshotRecord(what: string, text: string): Promise<MachineRecord
   return record;
 }
 
-/** `auto`: Cloud Hypervisor where the page prefers it and the host has it, else QEMU. */
+/** `auto`: Cloud Hypervisor if the page prefers it and the host has it, otherwise QEMU. */
 type MonitorChoice = Monitor | 'auto';
 
 const accelerators: readonly AcceleratorChoice[] = ['auto', 'kvm', 'tcg'];
@@ -280,7 +290,7 @@ function oneOf<T extends string>(args: CommandLine, flag: string, words: readonl
   throw cannot(`use --${flag} "${given}"`, `it must be ${words.join(', ')}`, { blame: 'usage', hint: near && `did you mean ${near}?` });
 }
 
-/** The system's own clocks, except where the command line sets another. */
+/** Returns the system's own limits with those that the command line overrides. */
 export function bootLimits(args: CommandLine, own: Limits): Limits {
   const reboots = args.count('reboots', 0);
   return {

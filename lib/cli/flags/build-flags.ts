@@ -1,4 +1,4 @@
-// The command line of a build, for tasks/build.ts and for the tasks that build before they go on.
+// The command line of a build, for tasks/build.ts and for tasks that begin with a build.
 import type { Flag } from '../command-line.ts';
 import { compilerFlags } from './compiler-flags.ts';
 import { configurationFlags } from './configured-build.ts';
@@ -17,6 +17,6 @@ export const buildFlags = {
   ...passwordFlags,
   component: { type: 'string', value: 'C', help: 'build only this component or recipe, and no image' },
   ...configurationFlags,
-  'dry-run': { type: 'boolean', help: 'say what would be built, and build nothing' },
+  'dry-run': { type: 'boolean', help: 'print the plan, and build nothing' },
   ...compilerFlags,
 } as const satisfies Record<string, Flag>;

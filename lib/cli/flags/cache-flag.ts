@@ -1,4 +1,4 @@
-// The cache directory of tasks that look at a cache and do not create one.
+// The cache directory of tasks that read a cache and do not create one.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { layout } from '../../cache/cache-folder.ts';
@@ -6,11 +6,14 @@ import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import { cacheDirOf } from '../task.ts';
 import type { Task } from '../task.ts';
 
-/** The cache directory that the command line means. A folder that is named with --cache must be one. */
+/** Returns the cache directory of the command line. A folder that is named with --cache must be a cache. */
 export async function existingCacheDir(task: Task): Promise<string> {
   const dir = cacheDirOf(task);
   if (task.args.text('cache') !== undefined && !(await absentAsUndefined(stat(join(dir, layout))))) {
-    throw cannot(`open the cache in "${dir}"`, 'there is none', { blame: 'usage', hint: 'a build with the same --cache makes it' });
+    throw cannot(`open the cache in "${dir}"`, 'there is no cache in that folder', {
+      blame: 'usage',
+      hint: 'a build with the same --cache creates it',
+    });
   }
   return dir;
 }

@@ -1,4 +1,4 @@
-// The flags for a kernel that is built from a checkout with an OSDK.toml, in the names of `cargo osdk`.
+// The flags for a kernel that is built from a checkout with an OSDK.toml, with the names of `cargo osdk`.
 import { cannot, nearest } from '../../core/errors.ts';
 import { bootMethods, grubProtocols, olderMethods } from '../../osdk/manifest.ts';
 import type { BootMethod } from '../../osdk/manifest.ts';
@@ -20,7 +20,7 @@ function choiceOf<T extends string>(flag: string, text: string | undefined, valu
   });
 }
 
-/** What the command line says of the kernel of a checkout. */
+/** Returns the settings of the command line for the kernel of a checkout. */
 export function kernelWishes({ args, path }: Pick<Task, 'args' | 'path'>): KernelWishes {
   const initramfs = args.text('initramfs');
   const words = (flag: string): readonly string[] => args.list(flag).flatMap((text) => text.split(/[\s,]+/).filter(Boolean));

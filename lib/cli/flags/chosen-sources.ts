@@ -1,4 +1,4 @@
-// Which sources the command line chooses.
+// The sources that the command line selects.
 import { cannot } from '../../core/errors.ts';
 import type { SourceChoice } from '../../system/component.ts';
 import type { LoadedSystem } from '../../system/load.ts';

@@ -1,4 +1,4 @@
-// The flags of everything that compiles, and what they mean.
+// The flags of all compiling tasks, and their meaning.
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import type { Flag } from '../command-line.ts';
@@ -6,9 +6,9 @@ import type { Task } from '../task.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Allowance, Allowances, CompileOptions } from '../../crates/compiled.ts';
 
-/** Flags of everything that compiles. */
+/** Flags of all compiling tasks. */
 export const compilerFlags = {
-  toolchain: { type: 'string', value: 'T', help: 'a toolchain by rustup name, channel or folder (default: what rustup would take)' },
+  toolchain: { type: 'string', value: 'T', help: 'a toolchain by rustup name, channel or folder (default: as with rustup)' },
   'rust-src': { type: 'string', value: 'DIR|ARCHIVE', help: 'the source of the standard library, for build-std' },
   env: {
     type: 'string',
@@ -22,14 +22,14 @@ export const compilerFlags = {
     multiple: true,
     help: 'let a package use the network in its build script, or read PATH',
   },
-  jobs: { type: 'string', value: 'N', help: `how many compilers run at once (default ${availableParallelism()} here)` },
+  jobs: { type: 'string', value: 'N', help: `number of compilers that run at once (default ${availableParallelism()} here)` },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
   'no-sandbox': { type: 'boolean', help: 'run compilers and build scripts without bubblewrap' },
-  explain: { type: 'boolean', help: 'say for each unit that has to be built what changed since its last result' },
+  explain: { type: 'boolean', help: 'print for each unit that is built what changed since its last result' },
   timings: { type: 'string', value: 'FILE', help: 'write the timeline of the build as an HTML page' },
   json: { type: 'boolean', help: 'print one JSON object as the last line of standard output' },
   quiet: { type: 'boolean', help: 'no progress, only errors and results' },
-  verbose: { type: 'boolean', help: 'also show what build scripts print' },
+  verbose: { type: 'boolean', help: 'also show the output of build scripts' },
 } as const satisfies Record<string, Flag>;
 
 /** Reports at the end of a build that it had no sandbox. */
@@ -41,7 +41,7 @@ export function noteBareBuild({ args, report }: Pick<Task, 'args' | 'report'>): 
   });
 }
 
-/** What every compiling task hands to `compile`, from the flags of `compilerFlags`. */
+/** Returns the options of `compile` from the flags of `compilerFlags`. */
 export function compilerOptions({ args, host, path }: Task): Omit<CompileOptions, 'cache'> {
   const rustSrc = args.text('rust-src') ?? host.env['BLOOMERY_RUST_SRC'];
   return {
@@ -62,7 +62,7 @@ export function compilerOptions({ args, host, path }: Task): Omit<CompileOptions
   };
 }
 
-/** `--env NAME=VALUE`, or `--env NAME` for the value it has here. */
+/** Parses `--env NAME=VALUE`, or `--env NAME` for the value in the user's environment. */
 export function declaredEnv(list: readonly string[], env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(
     list.map((word) => {
@@ -78,13 +78,16 @@ export function declaredEnv(list: readonly string[], env: Readonly<Record<string
 
 const usage = { blame: 'usage', hint: 'write --allow NAME=net or --allow NAME=PATH' } as const;
 
-/** Reads the words of --allow. `absolute` makes a path absolute; a folder that is called "net" is written "./net". */
+/**
+ * Parses the values of --allow. `absolute` makes a path absolute. A folder with the name "net" is written
+ * "./net".
+ */
 export function parseAllowances(words: readonly string[], absolute: (path: string) => string): Allowances {
   const allowances: Record<string, Allowance> = {};
   for (const word of words) {
     const at = word.indexOf('=');
     const [name, what] = [word.slice(0, at), word.slice(at + 1)];
-    if (at < 1 || what === '') throw cannot(`allow "${word}"`, 'it does not say to which package what is allowed', usage);
+    if (at < 1 || what === '') throw cannot(`allow "${word}"`, 'it must be NAME=PATH or NAME=net', usage);
     const { network, paths } = allowances[name] ?? { network: false, paths: [] };
     allowances[name] = what === 'net' ? { network: true, paths } : { network, paths: [...paths, absolute(what)] };
   }

@@ -22,9 +22,9 @@ export const configurationFlags = {
 export interface ConfiguredBuild {
   readonly system: System;
   readonly profile: string;
-  /** Sources of components; those of recipes are in `recipes`. */
+  /** Sources of components. Those of recipes are in `recipes`. */
   readonly sources: SourceChoice;
-  /** Present for a profile that has a configuration. */
+  /** Present for a profile with a configuration. */
   readonly packages?: ConfiguredPackages | undefined;
   readonly recipes?: BuildRequest['recipes'];
 }
@@ -34,7 +34,7 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   const { args, path } = task;
   const [config, named] = [args.text('config'), args.text('profile')];
   if (config !== undefined && named !== undefined) {
-    throw cannot('read the command line', '--config takes the place of --profile', {
+    throw cannot('read the command line', '--config replaces --profile', {
       blame: 'usage',
       hint: `include = ["${named}.toml"] in the file`,
     });
@@ -45,7 +45,7 @@ export async function configuredBuild(task: Task, page: System, sources: SourceC
   if (config === undefined && !isConfigured(page, profile)) {
     for (const flag of ['size', 'cookbook']) {
       if (args.text(flag) === undefined) continue;
-      throw cannot(`use --${flag}`, `no configuration makes the image of ${page.name}, profile ${profile}`, { blame: 'usage' });
+      throw cannot(`use --${flag}`, `no configuration defines the image of ${page.name}, profile ${profile}`, { blame: 'usage' });
     }
     return { system: page, profile, sources };
   }

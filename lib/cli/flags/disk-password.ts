@@ -1,4 +1,4 @@
-// Gets the password of an encrypted disk: from a file, or from the terminal, where it is not shown.
+// Reads the password of an encrypted disk from a file, or from the terminal, where it is not shown.
 import { readFile } from 'node:fs/promises';
 import { cannot, cannotBecause } from '../../core/errors.ts';
 import type { Flag } from '../command-line.ts';
@@ -13,8 +13,8 @@ export const passwordFlags = {
 type Asking = Pick<Task, 'args' | 'path' | 'signal'>;
 
 /**
- * Returns the password. `again`: a new one, which the user types twice. An empty one, and no terminal to ask
- * on, are Failures.
+ * Returns the password. `again`: a new one, which the user types twice. An empty one is a Failure, and so is
+ * a missing terminal.
  */
 export async function diskPassword(
   { args, path, signal }: Asking,

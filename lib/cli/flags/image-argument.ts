@@ -1,4 +1,4 @@
-// What the verbs of tasks/image.ts have in common: the image of the command line, and the words after it.
+// Shared by the verbs of tasks/image.ts: the image of the command line, and the arguments after it.
 import { encodePath, pathOf } from '../../core/paths.ts';
 import { cannot } from '../../core/errors.ts';
 import { openImage } from '../../image/read/image-reader.ts';
@@ -7,14 +7,14 @@ import type { ImageHost } from '../../image/image-tools.ts';
 import { diskPassword } from './disk-password.ts';
 import type { Task } from '../task.ts';
 
-/** Opens an image whose path is as the user wrote it. */
+/** Opens an image. The path is as the user wrote it. */
 export async function openedImage(it: Task, path: string): Promise<OpenImage> {
   return await openImage(it.path(path), scratchDir(it), hostOf(it), it, async () => await diskPassword(it, { again: false }));
 }
 
 /**
- * Prints lines with names of an image. Names are bytes, which a string cannot always be
- * (lib/core/byte-path.ts).
+ * Prints lines with names of an image. Names are bytes, which a string cannot always represent
+ * (lib/core/paths.ts).
  */
 export async function printNames(it: Task, lines: readonly string[]): Promise<void> {
   await it.write(Buffer.concat(lines.map((line) => Buffer.from(encodePath(`${line}\n`)))));
@@ -29,8 +29,8 @@ export function hostOf({ host }: Task): ImageHost {
 }
 
 /**
- * The words after IMAGE: at least `least`, and at most as many as there are names. Another number is a
- * Failure.
+ * Returns the arguments after IMAGE: at least `least`, and at most as many as there are names. Another number
+ * is a Failure.
  */
 export function takeWords({ args }: Task, verb: string, least: number, ...names: readonly string[]): readonly string[] {
   const words = args.words.slice(2);

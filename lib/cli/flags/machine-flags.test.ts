@@ -42,11 +42,11 @@ test('networks', () => {
   assert.equal(changed('--tap', 'bloomery0').network, { kind: 'tap', device: 'bloomery0' });
 });
 
-test('what cannot be meant is told', () => {
+test('contradictory flags are reported', () => {
   for (const [words, sentence] of [
     [['--initrd', 'i'], '--initrd is for --kernel FILE'],
     [['--append', 'x'], '--append is for --kernel FILE'],
-    [['--kernel', 'k', '--append', 'x'.repeat(4096)], 'Cannot use --append: it has 4096 bytes, and kernels take 4095'],
+    [['--kernel', 'k', '--append', 'x'.repeat(4096)], 'Cannot use --append: it has 4096 bytes, and the limit of kernels is 4095'],
     [['--forward', '22'], 'Cannot use --forward "22": it must be two ports, like 2222:22'],
     [['--forward', '0:22'], 'it must be two ports'],
     [['--forward', '70000:22'], 'it must be two ports'],

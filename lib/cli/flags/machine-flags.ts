@@ -1,5 +1,5 @@
-// The flags that change a system's machine for one run, and what they mean: its size, its kernel, its network, its screen, shared folders, and the server
-// for gdb. Starts nothing.
+// The flags that change a system's machine for one run, and their meaning: its size, its kernel, its network,
+// its screen, shared folders, and the gdb server. Starts nothing.
 import { basename } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
 import { GiB } from '../../core/sizes.ts';
@@ -34,7 +34,7 @@ const deviceFlags = {
   disk: {
     type: 'string',
     value: 'FILE',
-    help: "a second disk, which the guest may write: an installer's target. An empty one of 2 GiB is made if the file does not exist",
+    help: "a second disk, which the guest may write: an installer's target. An empty one of 2 GiB is created if the file does not exist",
   },
   share: {
     type: 'string',
@@ -50,7 +50,7 @@ const deviceFlags = {
   },
 } as const satisfies Record<string, Flag>;
 
-/** For machines that are debugged. */
+/** Flags for debugging a machine. */
 export const gdbFlags = {
   gdb: {
     type: 'string',
@@ -58,13 +58,13 @@ export const gdbFlags = {
     implied: { value: defaultGdbPort, follows: (word) => /^\d+$/.test(word) },
     help: `a server for gdb on this host's loopback (default port ${defaultGdbPort})`,
   },
-  'gdb-wait': { type: 'boolean', help: 'with --gdb: the machine starts when gdb lets it' },
+  'gdb-wait': { type: 'boolean', help: 'with --gdb: the machine starts when gdb starts it' },
 } as const satisfies Record<string, Flag>;
 
 export const machineChanges = {
-  cpus: { type: 'string', value: 'N', help: "how many processors, in place of the system's wish" },
-  memory: { type: 'string', value: 'SIZE', help: "how much memory (512M, 2G), in place of the system's wish" },
-  'max-cpus': { type: 'string', value: 'N', help: 'room for N processors, so that tasks/vm.ts can add some and take memory' },
+  cpus: { type: 'string', value: 'N', help: "number of processors, instead of the system's" },
+  memory: { type: 'string', value: 'SIZE', help: "size of the memory (512M, 2G), instead of the system's" },
+  'max-cpus': { type: 'string', value: 'N', help: 'space for N processors, so that tasks/vm.ts can add some and take memory' },
   kernel: {
     type: 'string',
     value: 'FILE|NAME',
@@ -72,16 +72,16 @@ export const machineChanges = {
   },
   initrd: { type: 'string', value: 'FILE', help: 'with --kernel' },
   append: { type: 'string', value: 'TEXT', help: "the kernel's command line, with --kernel" },
-  net: { type: 'boolean', help: "a network behind the monitor's NAT" },
+  net: { type: 'boolean', help: "a network with the monitor's NAT" },
   forward: { type: 'string', multiple: true, value: 'HOST:GUEST', help: 'the same, and a TCP port of this host that leads into the guest' },
-  tap: { type: 'string', value: 'NAME', help: 'a network through this TAP device (tasks/net.ts up makes one)' },
+  tap: { type: 'string', value: 'NAME', help: 'a network through this TAP device (tasks/net.ts up creates one)' },
   ...deviceFlags,
   'debug-exit': { type: 'string', value: 'N', help: 'isa-debug-exit at port 0xf4: a guest that writes N there has booted' },
 } as const satisfies Record<string, Flag>;
 
 /**
- * The machine of a system with what the command line changes. `path` makes a user's path absolute. `named`: --kernel names a kernel of the page, which
- * `base` has already.
+ * Returns the machine of a system with the changes of the command line. `path` makes a user's path absolute.
+ * `named`: --kernel names a kernel of the page, which `base` already contains.
  */
 export function changedMachine(
   base: MachineDescription,
@@ -109,7 +109,7 @@ export function changedMachine(
   };
 }
 
-/** Names the console on the command line of a kernel that is started directly. */
+/** Adds the console to the command line of a kernel that is started directly. */
 function withConsole(kernel: DirectKernel | undefined, console: MachineDescription['console']): Pick<MachineDescription, 'kernel'> {
   if (!kernel) return {};
   const words = kernel.commandLine.split(' ');
@@ -117,13 +117,13 @@ function withConsole(kernel: DirectKernel | undefined, console: MachineDescripti
   return { kernel: { ...kernel, commandLine: words.map((word) => (word === 'console=ttyS0' ? 'console=hvc0' : word)).join(' ') } };
 }
 
-/** Of Linux on x86, and of Asterinas. */
+/** Limit of Linux on x86, and of Asterinas. */
 const longestCommandLine = 4095;
 
 function kernelOf(args: CommandLine, path: (text: string) => string): DirectKernel | undefined {
   const [image, initrd, commandLine] = ['kernel', 'initrd', 'append'].map((flag) => args.text(flag));
   if (commandLine !== undefined && Buffer.byteLength(commandLine) > longestCommandLine) {
-    const why = `it has ${Buffer.byteLength(commandLine)} bytes, and kernels take ${longestCommandLine}`;
+    const why = `it has ${Buffer.byteLength(commandLine)} bytes, and the limit of kernels is ${longestCommandLine}`;
     throw cannot('use --append', why, { blame: 'usage' });
   }
   if (image !== undefined)
@@ -136,7 +136,7 @@ function kernelOf(args: CommandLine, path: (text: string) => string): DirectKern
 function networkOf(args: CommandLine): Network | undefined {
   const [device, forwards] = [args.text('tap'), args.list('forward')];
   if (device !== undefined && (forwards.length > 0 || args.has('net'))) {
-    const hint = 'a guest behind a TAP device has an address of its own';
+    const hint = 'a guest with a TAP device has its own address';
     throw cannot('read the command line', '--tap is another network than --net and --forward', { blame: 'usage', hint });
   }
   if (device !== undefined) return { kind: 'tap', device };
@@ -150,7 +150,7 @@ function forwardOf(text: string): Forward {
   throw cannot(`use --forward "${text}"`, 'it must be two ports, like 2222:22', { blame: 'usage' });
 }
 
-/** The devices that the command line asks for. `path` makes a user's path absolute. */
+/** Returns the devices that the command line requests. `path` makes a user's path absolute. */
 export function devicesOf(
   args: CommandLine,
   path: (text: string) => string,
@@ -212,7 +212,7 @@ function sharesOf(args: CommandLine, path: (text: string) => string): readonly S
   return shares;
 }
 
-/** The tag is behind the last "=". QEMU takes tags of at most 31 bytes for 9P, and of 35 for virtio-fs. */
+/** The tag follows the last "=". QEMU accepts tags of at most 31 bytes for 9P, and of 35 for virtio-fs. */
 function shareOf(flag: string, text: string, path: (text: string) => string): SharedFolder {
   const at = text.lastIndexOf('=');
   const [folder, tag] = at === -1 ? [text, defaultTag] : [text.slice(0, at), text.slice(at + 1)];

@@ -1,4 +1,5 @@
-// The command line of tasks/crates.ts: what of a Cargo project is compiled, and how. Loaded apart from what compiles, so that --help is quick.
+// The command line of tasks/crates.ts: which part of a Cargo project is compiled, and how. It is separate
+// from the compiler, so that --help is fast.
 import type { Flag } from '../command-line.ts';
 import { compilerFlags } from './compiler-flags.ts';
 
@@ -37,7 +38,7 @@ export const projectFlags = {
   'build-std': { type: 'string', value: 'core,alloc', help: 'compile these crates of the standard library too' },
   'build-std-features': { type: 'string', value: 'F,..', help: 'features of the standard library (compiler-builtins-mem)' },
   'cargo-config': { type: 'string', value: 'FILE', multiple: true, help: 'a further cargo configuration file' },
-  sysroot: { type: 'string', value: 'DIR', help: 'the C library of --triple (lib/, include/): at /bloomery/sysroot for what is linked' },
+  sysroot: { type: 'string', value: 'DIR', help: 'the C library of --triple (lib/, include/): at /bloomery/sysroot for linked units' },
   locked: { type: 'boolean', help: 'refuse a Cargo.lock that does not fit the manifests; without it cargo updates the file' },
   set: { type: 'string', value: 'FILE', help: 'several projects in one graph: TOML with [[project]] tables' },
   out: { type: 'string', value: 'DIR', help: 'where programs go: DIR/bin, or DIR/<name>/bin with --set (default out)' },

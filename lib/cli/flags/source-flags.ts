@@ -1,4 +1,4 @@
-// The flags that say which sources are built.
+// The flags that select sources.
 import type { Flag } from '../command-line.ts';
 
 export const sourceFlags = {
@@ -7,7 +7,7 @@ export const sourceFlags = {
     type: 'string',
     value: 'NAME=DIR',
     multiple: true,
-    help: 'take your own folder as the source of a component or recipe, or FILE.pkgar as that of a recipe of a binary package',
+    help: 'use your own folder as the source of a component or recipe, or FILE.pkgar as that of a recipe of a binary package',
   },
 } as const satisfies Record<string, Flag>;
 
@@ -23,5 +23,5 @@ export const checkoutFlags = {
   'grub-boot-protocol': { type: 'string', value: 'P', help: 'multiboot, multiboot2 or linux (a bzImage), in place of that of OSDK.toml' },
   'display-grub-menu': { type: 'boolean', help: 'GRUB shows its menu for five seconds' },
   'kcmd-args': { type: 'string', multiple: true, value: 'WORDS', help: 'more words of the command line, for the kernel of a checkout' },
-  'init-args': { type: 'string', multiple: true, value: 'WORDS', help: 'the same behind "--", for its init' },
+  'init-args': { type: 'string', multiple: true, value: 'WORDS', help: 'the same after "--", for its init' },
 } as const satisfies Record<string, Flag>;

@@ -48,13 +48,9 @@ test('what is wrong on the command line is a sentence, a hint and exit 2', async
     [['redox', '--base', 'debain'], 'Cannot use --base "debain": it must be debian or nix', ''],
     [['redox', '--base', 'nix'], 'Cannot build redox on the base nix: its page has no such base', ''],
     [['redox', '--base', 'debian'], 'Cannot build redox on the base debian: its page has no such base', ''],
-    [['rust-nixos', '--base', 'nix', '--profile', 'vanila'], 'there its profiles are rust, vanilla, nixos-nix', 'did you mean vanilla?'],
-    [
-      ['redox', '--config', 'my.toml', '--profile', 'cloud'],
-      '--config takes the place of --profile',
-      'include = ["cloud.toml"] in the file',
-    ],
-    [['rust-nixos', '--size', '512'], 'Cannot use --size: no configuration makes the image of rust-nixos, profile rust', ''],
+    [['rust-nixos', '--base', 'nix', '--profile', 'vanila'], 'with Nix its profiles are rust, vanilla, nixos-nix', 'did you mean vanilla?'],
+    [['redox', '--config', 'my.toml', '--profile', 'cloud'], '--config replaces --profile', 'include = ["cloud.toml"] in the file'],
+    [['rust-nixos', '--size', '512'], 'Cannot use --size: no configuration defines the image of rust-nixos, profile rust', ''],
     [['rust-nixos', '--config', 'my.toml'], 'Cannot configure rust-nixos: its page has no configurations', ''],
     [['redox', '--dry-run', '--source', 'kernal=x'], 'redox has no such component', 'did you mean kernel?'],
   ];

@@ -167,7 +167,7 @@ test('mistakes are sentences with exit 2, and leave nothing behind', async () =>
     [['stats', '--max-size', '1G'], '--max-size belongs to gc'],
     [['gc', '--older-than', 'soon'], 'Cannot use --older-than "soon": it must be an age'],
     [['verify', '--rebuild', '0'], 'it must be a whole number of at least 1'],
-    [['verify', '--cache', none], `Cannot open the cache in "${none}": there is none`],
+    [['verify', '--cache', none], `Cannot open the cache in "${none}": there is no cache in that folder`],
   ] as const) {
     const { exitCode, stderr } = await run([process.execPath, join(project, 'tasks/cache.ts'), '--cache', cacheDir, ...words], {
       cwd: dir,

@@ -70,7 +70,7 @@ test('a port for gdb that another program uses is a failure of the host', async 
     const seen = await refusal('--gdb', String(address.port));
     assert.is(
       seen,
-      `69 Cannot listen at 127.0.0.1:${address.port} for gdb: another program uses that port | --gdb PORT takes another port`,
+      `69 Cannot listen at 127.0.0.1:${address.port} for gdb: another program uses that port | --gdb PORT selects another port`,
     );
   } finally {
     server.close();

@@ -3,7 +3,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Cleaner, longestLine } from './clean.ts';
 
-/** All lines of a text, the unfinished one last, given in chunks of the sizes that `next` says. */
+/**
+ * Returns all lines of a text, the unfinished one last. The text is pushed in chunks whose sizes `next`
+ * returns.
+ */
 function cleaned(bytes: Uint8Array, next: () => number = () => bytes.length): string[] {
   const cleaner = new Cleaner();
   const lines: string[] = [];
@@ -30,7 +33,7 @@ const table: readonly (readonly [name: string, text: string, lines: readonly str
   ['back-space takes a character back', 'lpgin\b\b\b\bogin:', ['login:']],
   ['back-space at the beginning of a line is nothing', '\b\ba', ['a']],
   ['TAB stays, NUL and BEL go', 'a\tb\0c\x07d', ['a\tbcd']],
-  ["control characters above ASCII go: a person's terminal would obey them", 'a\u009b2Jb\u0085c', ['a2Jbc']],
+  ["control characters above ASCII are removed, because the user's terminal would obey them", 'a\u009b2Jb\u0085c', ['a2Jbc']],
   ['UTF-8', 'naïve — ✓\n', ['naïve — ✓']],
 ];
 

@@ -1,23 +1,31 @@
-// The bytes of a serial console to lines of text: UTF-8 with what is not UTF-8 replaced, escape sequences taken out, back-space
-// applied. Incremental: any chunking of the same bytes gives the same lines. Knows nothing of what the lines mean.
+// Converts the bytes of a serial console to lines of text: invalid UTF-8 is replaced, escape sequences are
+// removed, backspace is applied. The result does not depend on how the bytes are split into chunks. This
+// module does not interpret the lines.
 //
-// Escape sequences: ECMA-48 (CSI, OSC, DCS and the other strings), ESC c of the VT100. A sequence that moves the cursor to
-// another place or clears the screen ends the line, as a new line does: a firmware menu is drawn so.
+// Escape sequences: ECMA-48 (CSI, OSC, DCS and the other strings), ESC c of the VT100. A sequence that moves
+// the cursor to another position or clears the screen ends the line, because firmware menus are drawn in this
+// way.
 import { isAscii } from 'node:buffer';
 import { present } from '../../core/errors.ts';
 
-/** Longer lines are cut into pieces of this many characters, so that a guest without line ends cannot fill our memory. */
+/**
+ * Longer lines are cut into pieces of this many characters, so that a guest without line ends cannot exhaust
+ * the memory.
+ */
 export const longestLine = 8192;
 
 type Mode = 'text' | 'escape' | 'charset' | 'csi' | 'string' | 'string-escape';
 
-/** CSI sequences that end the line: cursor up, down, next and previous line, to a row, to a place; erase the screen. */
+/**
+ * CSI sequences that end the line: cursor up, down, next and previous line, to a row, to a position; erase
+ * the screen.
+ */
 const csiEndsLine = new Set(['A', 'B', 'E', 'F', 'H', 'J', 'd', 'f']);
 
 /** A control character other than TAB. */
 const control = /[\x00-\x08\x0a-\x1f\x7f]/g;
 
-/** The second set of control characters: terminals obey them, and no console prints them. */
+/** The second set of control characters. Terminals obey them, and no console prints them. */
 const c1Controls = /[\x80-\x9f]/g;
 
 export class Cleaner {
@@ -25,15 +33,15 @@ export class Cleaner {
   #midCharacter = false;
   #mode: Mode = 'text';
   #line = '';
-  /** A CR has come and the next character decides whether it was a line end of its own. */
+  /** A CR has arrived, and the next character decides whether it was a separate line end. */
   #carriageReturn = false;
 
-  /** The unfinished last line: a prompt stands there. */
+  /** The unfinished last line, which may be a prompt. */
   get unfinished(): string {
     return this.#line;
   }
 
-  /** The lines that these bytes complete, without their ends. */
+  /** Returns the lines that these bytes complete, without line ends. */
   push(bytes: Uint8Array): string[] {
     const text = this.#decode(bytes);
     if (this.#mode === 'text' && !this.#carriageReturn && plain(bytes)) return this.#plainLines(text);
@@ -45,7 +53,7 @@ export class Cleaner {
     return lines;
   }
 
-  /** The last line, when the stream has ended without a line end. */
+  /** Returns the last line if the stream has ended without a line end. */
   end(): string[] {
     const lines: string[] = [];
     if (this.#line !== '') this.#endLine(lines);
@@ -58,7 +66,7 @@ export class Cleaner {
     return this.#decoder.decode(bytes, { stream: true }).replace(c1Controls, '');
   }
 
-  /** The way of nearly all text: nothing in it but lines and their ends. */
+  /** The fast path for nearly all text: it contains only lines and their ends. */
   #plainLines(text: string): string[] {
     const parts = text.split('\n');
     const rest = present(parts.pop(), 'the rest of a line');
@@ -73,7 +81,7 @@ export class Cleaner {
     return lines;
   }
 
-  /** Takes the printable characters from `at` on at once; gives where the next control character is. */
+  /** Takes all printable characters from `at` on. Returns the position of the next control character. */
   #run(text: string, at: number, lines: string[]): number {
     control.lastIndex = at;
     const end = control.test(text) ? control.lastIndex - 1 : text.length;
@@ -115,7 +123,9 @@ export class Cleaner {
         break;
       case 'string':
         if (char === '\x1b') this.#mode = 'string-escape';
-        else if (char === '\x07' || char === '\n') this.#mode = 'text'; // BEL ends it; so does a line end, or a cut string would eat the rest
+        // BEL ends it. A line end does too, because an incomplete string would otherwise hide all that
+        // follows
+        else if (char === '\x07' || char === '\n') this.#mode = 'text';
         break;
       case 'string-escape':
         this.#mode = 'text';
@@ -124,7 +134,7 @@ export class Cleaner {
     }
   }
 
-  /** A control character in the midst of text. */
+  /** Handles a control character inside of text. */
   #text(char: string, lines: string[]): void {
     if (char === '\r') {
       this.#carriageReturn = true;
@@ -139,7 +149,7 @@ export class Cleaner {
     }
   }
 
-  /** A CR and then text: the line before it was a progress line that will be overwritten. */
+  /** After a CR and then text: the line before it was a progress line, which is overwritten. */
   #endPendingLine(lines: string[]): void {
     if (this.#carriageReturn && this.#line !== '') this.#endLine(lines);
     this.#carriageReturn = false;
@@ -164,7 +174,10 @@ export class Cleaner {
   }
 }
 
-/** Nothing but printable characters, TAB, and LF with or without CRs before it. A loop over bytes is several times as fast as a pattern here. */
+/**
+ * Whether there are only printable characters, TAB, and LF with or without CRs before it. A loop over bytes
+ * is several times as fast as a pattern here.
+ */
 function plain(bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] ?? 0;

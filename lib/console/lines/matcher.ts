@@ -1,7 +1,8 @@
-// One line of a console to what it means by a system's rules. Keeps no state: what came before and the clock are judge.ts's.
+// Maps one line of a console to its meaning in a system's rules. It has no state: judge.ts considers earlier
+// lines and the clock.
 import type { ConsoleRules, FindingRule, LineRule, Milestone, PanicRule, PromptRule } from '../rules.ts';
 
-/** What a whole line means, besides a prompt; the first kind that fits, in this order. */
+/** The meaning of a whole line, apart from prompts. If several kinds match, the first in this order wins. */
 export type Meaning =
   | { readonly kind: 'panic'; readonly rule: PanicRule; readonly who: string | undefined }
   | { readonly kind: 'milestone'; readonly index: number; readonly milestone: Milestone }
@@ -12,18 +13,21 @@ export type Meaning =
 export interface SeenPrompt {
   readonly rule: PromptRule;
   readonly text: string;
-  readonly behind: string;
+  readonly rest: string;
 }
 
 export interface Matcher {
-  /** A prompt on this line, which may be unfinished; more text on the line changes only what is behind it. */
+  /** Returns the prompt on this line, which may be unfinished. More text on the line changes only `rest`. */
   prompt(line: string): SeenPrompt | undefined;
-  /** `bodies`: the line without the kernel's stamp and what stands before it, and without the prefixes of recorders. */
+  /**
+   * `bodies`: the line without the kernel's stamp and the text before it, and without the prefixes of
+   * recorders.
+   */
   meaning(line: string, bodies?: readonly string[]): Meaning | undefined;
 }
 
 export function matcher(rules: ConsoleRules): Matcher {
-  // Nearly every line means nothing: one pattern that is all of them decides that in one go.
+  // Nearly all lines mean nothing. One pattern that combines all rules decides that in one step.
   const { restarts = [] } = rules;
   const anyRule = anyOf([...rules.panics, ...rules.milestones, ...rules.findings, ...rules.powerOffs, ...restarts]);
   const anyPrompt = oneOf(rules.prompts);
@@ -59,20 +63,27 @@ export function matcher(rules: ConsoleRules): Matcher {
       const match = rule.pattern.exec(line);
       if (!match) continue;
       const end = match.index + match[0].length;
-      // What comes after the prompt must not make it a decoy, or the answer would depend on how much of the line has arrived.
-      if (!decoy.test(line.slice(0, end))) return { rule, text: match[0].trim(), behind: line.slice(end) };
+      // Text after the prompt must not turn it into a decoy, or the answer would depend on how much of the
+      // line has arrived.
+      if (!decoy.test(line.slice(0, end))) return { rule, text: match[0].trim(), rest: line.slice(end) };
     }
     return undefined;
   };
   return { prompt, meaning };
 }
 
-/** Is the crash of `who` fatal, when those of `names` are? A name fits as a whole or as a part of a path. */
+/**
+ * Whether the crash of `who` is fatal if those of `names` are. A name matches as a whole or as a part of a
+ * path.
+ */
 export function isOneOf(who: string | undefined, names: readonly string[]): boolean {
   return who !== undefined && names.some((name) => who === name || who.split('/').includes(name));
 }
 
-/** Does any rule fit? Patterns that begin with "^" are tried where the line has one of their first characters. */
+/**
+ * Returns a function: whether any rule matches a line. Patterns that begin with "^" are tried only if the
+ * line begins with one of their first characters.
+ */
 function anyOf(rules: readonly LineRule[]): (line: string) => boolean {
   const isAnchored = ({ pattern }: LineRule): boolean => pattern.source.startsWith('^') && alternatives(pattern.source).length === 1;
   const byFirst = new Map<string, string[]>();
@@ -94,12 +105,15 @@ function oneOf(rules: readonly LineRule[]): RegExp {
   return rules.length === 0 ? /(?!)/ : new RegExp(rules.map(({ pattern }) => `(?:${unnamed(pattern.source)})`).join('|'));
 }
 
-/** Group names may not stand twice in a pattern before Node 24. */
+/** Makes groups unnamed: before Node 24, a name may not occur twice in a pattern. */
 function unnamed(source: string): string {
   return source.replace(/\(\?<\w+>/g, '(?:');
 }
 
-/** Characters as one text, without order; undefined: any, or the pattern may match nothing. */
+/**
+ * Returns the possible first characters as one text, in no order. Undefined: any character, or the pattern
+ * may match an empty text.
+ */
 export function firstCharacters(source: string): string | undefined {
   const sets = alternatives(source).map(firstOfSequence);
   return sets.some((set) => set === undefined) ? undefined : sets.join('');
@@ -111,12 +125,12 @@ function firstOfSequence(source: string): string | undefined {
   const { set, rest } = piece;
   if (set === undefined) return undefined;
   if (!/^(?:[?*]|\{0)/.test(rest)) return set;
-  // It may be left out: what follows can be first too.
+  // The element is optional, so the next one can be first too.
   const after = firstOfSequence(rest.replace(/^(?:[?*]|\{[^}]*\})\??/, ''));
   return after === undefined ? undefined : set + after;
 }
 
-/** The first element of a sequence: what it can begin with, and what follows it. */
+/** Returns the possible first characters of the first element of a sequence, and the rest of the sequence. */
 function firstPiece(source: string): { readonly set: string | undefined; readonly rest: string } | undefined {
   const [escaped] = /^\\[^\w]/.exec(source) ?? [];
   if (escaped !== undefined) return { set: escaped.slice(1), rest: source.slice(2) };
@@ -130,7 +144,7 @@ function firstPiece(source: string): { readonly set: string | undefined; readonl
   return /^[\w !"#%&',/:;<=>@`~-]/.test(source) ? { set: source.slice(0, 1), rest: source.slice(1) } : undefined;
 }
 
-/** Where the group closes that the text begins with. */
+/** Returns the index at which the first group of the text closes. */
 function closing(source: string): number {
   let depth = 0;
   for (const { 0: piece, index } of pieces(source)) {
@@ -140,7 +154,7 @@ function closing(source: string): number {
   return source.length;
 }
 
-/** The parts between "|" that are in no group. */
+/** Returns the parts between "|" outside of groups. */
 export function alternatives(source: string): readonly string[] {
   const parts: string[] = [];
   let [depth, from] = [0, 0];
@@ -155,7 +169,7 @@ export function alternatives(source: string): readonly string[] {
   return [...parts, source.slice(from)];
 }
 
-/** Brackets and bars of a pattern; those that are escaped or in a class are a part of a longer piece. */
+/** Returns brackets and bars of a pattern. Escaped ones and those in a class are part of a longer piece. */
 function pieces(source: string): IterableIterator<RegExpExecArray> {
   return source.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|[()|]/g);
 }

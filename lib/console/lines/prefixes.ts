@@ -1,10 +1,11 @@
-// What is before the text of a line. Recorders put dates and times, journals, levels, containers, continuous integration, vendors' kernels and
-// indentation there; rules look at a line as it is and without these. The kernel puts its stamp there, which may cut the text of a program in two.
+// Text before the actual text of a line. Recorders add dates and times, journals, levels, containers,
+// continuous integration, vendors' kernels and indentation. Rules are matched against a line as it is and
+// without these prefixes. The kernel adds its stamp, which may split the text of a program.
 import type { LineRule } from '../rules.ts';
 
 const anyOf = (patterns: readonly RegExp[]): RegExp => new RegExp(`^(?:${patterns.map(({ source }) => source).join('|')})`);
 
-/** Prefixes that begin with a letter. Each is linear, and what follows it may be another one. */
+/** Prefixes that begin with a letter. Each is linear, and another prefix may follow it. */
 const words = anyOf([
   // Wed Apr 17 17:03:39 2019
   /(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: [A-Z]{3,4})? \d{4}[: ]{0,2}/,
@@ -19,7 +20,7 @@ const words = anyOf([
   /(?:serial|console|kernel|guest|vm|qemu|stdout|uart\d?|ttyS\d)[:>] {1,2}/,
 ]);
 
-/** What a line must have to be worth a look for these: a sign, a time, or a level. */
+/** A line without a sign, a time or a level has none of these prefixes. */
 const hasWords = new RegExp(
   [
     /^[\w.-]{1,40} {0,6}[|#] /,
@@ -31,7 +32,7 @@ const hasWords = new RegExp(
     .join('|'),
 );
 
-/** Prefixes that begin otherwise. */
+/** Prefixes that do not begin with a letter. */
 const signs = anyOf([
   // 2024-03-01T12:00:00.1234567Z, 2024-03-01 12:00:00,123
   /\[?\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+-]\d\d:?\d\d| UTC)?\]?[: ]{0,2}/,
@@ -49,17 +50,21 @@ const signs = anyOf([
   // 1-service | text
   /\d[\w.-]{0,39} {0,6}\| /,
   /[|>#] |\|(?=\S)/,
-  // What is left of the sequences by which a shell marks its prompts (OSC 3008) where a terminal took their beginning.
+  // The rest of the sequences by which a shell marks its prompts (OSC 3008), if a terminal removed their
+  // beginning.
   /\]?\d{2,4};(?:start|end)=[0-9a-f-]{8,36}(?:;[a-z]{1,20}=[^;[\\]{0,80}){0,20}\\?/,
   /[ \t]+/,
 ]);
 
-/** A prefix more than these is a part of the text. */
+/** Greatest number of prefixes. Further ones are part of the text. */
 const most = 4;
 
 const none: readonly string[] = [];
 
-/** The line without its first prefix, without the next, and so on: what looks like one may be a part of the text. */
+/**
+ * Returns the line without its first prefix, without the next one too, and so on. All are returned, because
+ * text may look like a prefix.
+ */
 export function withoutPrefixes(line: string): readonly string[] {
   let match = prefixOf(line);
   if (!match || match[0].length === line.length) return none;
@@ -72,19 +77,19 @@ export function withoutPrefixes(line: string): readonly string[] {
 }
 
 function prefixOf(line: string): RegExpExecArray | null {
-  const first = line.charCodeAt(0) | 0x20; // a letter's in lower case
+  const first = line.charCodeAt(0) | 0x20; // letters in lower case
   if (first < 0x61 || first > 0x7a) return signs.exec(line);
   return hasWords.test(line) ? words.exec(line) : null;
 }
 
-/** Consoles of 80 columns wrap hard (firmware does). */
+/** Consoles of 80 columns wrap at the last column (firmware does). */
 const columns = 80;
-/** More is no line that anybody wrote. */
+/** A longer wrapped line is not assembled. */
 const longest = 1000;
 
-/** A stamp on a line, and whether it says that the kernel's clock was set back. */
+/** A stamp on a line, and whether it shows that the kernel's clock was set back. */
 export interface Stamped {
-  /** Characters before the stamp, and up to its end. */
+  /** Number of characters before the stamp, and up to its end. */
   readonly at: number;
   readonly end: number;
   readonly seconds: number;
@@ -96,29 +101,32 @@ export class Continuation {
   #wrapped = '';
 
   constructor(stamp: LineRule | undefined) {
-    // A group with a name costs an object for each line.
+    // A named group would create an object for each line.
     this.#stamp = stamp && new RegExp(stamp.pattern.source.replace('(?<seconds>', '('));
   }
 
-  /** The stamp on a line; undefined where it has none. */
+  /** Returns the stamp on a line, or undefined if it has none. */
   stamped(line: string): Stamped | undefined {
     if (!this.#stamp || !line.includes('[')) return undefined;
     const match = this.#stamp.exec(line);
     return match ? { at: match.index, end: match.index + match[0].length, seconds: Number(match[1]) } : undefined;
   }
 
-  /** The texts that an unfinished line may be the rest of. */
+  /** Returns the texts whose last part may be the unfinished line. */
   wholes(line: string): readonly string[] {
     return this.#cut === '' || line.startsWith('[') ? [] : [this.#cut + line];
   }
 
-  /** A line has ended. `told`: it means something by itself, so nothing that follows belongs to it. Gives the texts that it completes. */
-  end(line: string, stamp: Stamped | undefined, told: boolean): readonly string[] {
+  /**
+   * Handles the end of a line. Returns the texts that it completes. If `hasMeaning`, the line has a meaning itself,
+   * so no later line continues it.
+   */
+  end(line: string, stamp: Stamped | undefined, hasMeaning: boolean): readonly string[] {
     const wholes = stamp?.at === 0 ? [] : this.wholes(line);
     if (stamp && stamp.at > 0) this.#cut = (this.#cut + line.slice(0, stamp.at)).slice(0, longest);
     else if (!stamp) this.#cut = '';
     const wrapped = this.#wrapped === '' ? [] : [this.#wrapped + line];
-    this.#wrapped = line.length === columns && !told ? (this.#wrapped + line).slice(-longest) : '';
+    this.#wrapped = line.length === columns && !hasMeaning ? (this.#wrapped + line).slice(-longest) : '';
     return [...wholes, ...wrapped];
   }
 }

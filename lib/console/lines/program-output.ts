@@ -1,4 +1,5 @@
-// What programs printed on a console, without the lines of the kernel and of what ran before it.
+// The output of programs on a console, without the kernel's lines and without the lines before the programs
+// ran.
 import { Cleaner } from './clean.ts';
 import type { OutputFacts } from '../rules.ts';
 
@@ -12,9 +13,9 @@ export function programOutput(bytes: Uint8Array, { from, to, kernel }: OutputFac
   return lines.slice(start, length === -1 ? undefined : start + length + 1).filter((line) => !kernel.test(line));
 }
 
-/** A line in which two outputs differ; undefined where one of them has ended. */
+/** A line in which two outputs differ. A side is undefined if that output has ended. */
 export interface OutputDifference {
-  /** Counted from 1. */
+  /** The first line has the number 1. */
   readonly line: number;
   readonly left: string | undefined;
   readonly right: string | undefined;

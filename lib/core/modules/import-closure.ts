@@ -1,4 +1,5 @@
-// Everything that has to be copied with a module: what it imports, types included, what is read next to a module, and the packages that are imported.
+// Everything that has to be copied with a module: the modules that it imports, including types, files that
+// are read from the folder of a module, and imported packages.
 import { readdir, readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { join } from 'node:path';
@@ -11,16 +12,16 @@ export interface ImportClosure {
   readonly files: readonly string[];
   /** Names of packages, sorted. */
   readonly packages: readonly string[];
-  /** Lines of all modules. */
+  /** Number of lines of all modules. */
   readonly lines: number;
 }
 
 export interface ClosureOptions {
-  /** Follow imports of types too (the default). Without them, the closure is what Node loads. */
+  /** Whether to follow imports of types too (the default). Without them, the closure is what Node loads. */
   readonly types?: boolean;
 }
 
-/** Returns the closure of modules, by paths relative to `root`. A module that is not there is a Failure. */
+/** Returns the closure of modules, by paths relative to `root`. A missing module is a Failure. */
 export async function importClosure(
   root: string,
   entries: readonly string[],
@@ -36,7 +37,7 @@ export async function importClosure(
     lines += text.split('\n').length - 1;
     for (const { name, typeOnly } of importsOf(text)) {
       if (typeOnly && !types) continue;
-      // A set goes on to what is added while it is walked.
+      // Iteration over a set includes entries that are added during it.
       if (name.startsWith('.')) files.add(posix.join(posix.dirname(path), name));
       else if (!name.startsWith('node:')) packages.add(packageOf(name));
     }
@@ -45,7 +46,10 @@ export async function importClosure(
   return { files: [...files].sort(byCodeUnit), packages: [...packages].sort(byCodeUnit), lines };
 }
 
-/** Files in the folder of a module that it names in a string: sources in C, scripts, and modules that are started as threads. */
+/**
+ * Returns files in the folder of a module whose names the module contains as strings: sources in C, scripts,
+ * and modules that are started as threads.
+ */
 async function readBeside(root: string, path: string, text: string): Promise<readonly string[]> {
   if (!text.includes('import.meta')) return [];
   const folder = posix.dirname(path);

@@ -1,13 +1,14 @@
-// The code of a TypeScript file without what it says: comments and the insides of strings, templates and regular expressions become blanks, so
-// that a rule about calls does not trip over a sentence. A scanner of a few states, not a parser; lines keep their numbers.
+// Returns the code of a TypeScript file without its text: comments and the contents of strings, templates and
+// regular expressions become spaces, so that a rule about calls does not match a sentence. This is a scanner
+// with a few states, not a parser. Line numbers stay the same.
 
-/** What may stand before a slash that begins a regular expression; after anything else it divides. */
+/** Text before a slash that begins a regular expression. After any other text, the slash is a division. */
 const beforeExpression = /(?:^|[(,=:[!&|?{};+\n>]|\breturn|\bcase|\btypeof)\s*$/;
 
 export function codeOf(text: string): string {
   let out = '';
   let at = 0;
-  /** Depths of braces at which an open template literal goes on. */
+  /** Depths of braces at which an open template literal continues. */
   const templates: number[] = [];
   let depth = 0;
   const blank = (end: number): void => {
@@ -36,16 +37,16 @@ export function codeOf(text: string): string {
   return out;
 }
 
-/** An import as it is written. */
+/** An import as the file contains it. */
 export interface WrittenImport {
   /** "../core/sh.ts", "zx". */
   readonly name: string;
   readonly line: number;
-  /** True for `import type` and `export type`: nothing is loaded for it. */
+  /** True for `import type` and `export type`: nothing is loaded for them. */
   readonly typeOnly: boolean;
 }
 
-/** Returns the imports of a file. Those that only stand in a template are left out. */
+/** Returns the imports of a file. Imports inside of templates are left out. */
 export function importsOf(text: string): readonly WrittenImport[] {
   const pattern =
     /^(?:import|export)\b[^;'"`(]*?\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]\s*\)/gm;
@@ -59,7 +60,7 @@ export function importsOf(text: string): readonly WrittenImport[] {
     });
 }
 
-/** The number of the line that has the character at `index`; the first is 1. */
+/** Returns the number of the line that contains the character at `index`. The first line is 1. */
 export function lineAt(text: string, index: number): number {
   return text.slice(0, index).split('\n').length;
 }
@@ -87,7 +88,7 @@ function endOfExpression(text: string, start: number): number {
   return start + 1;
 }
 
-/** Behind the closing back-tick or the opening "${". */
+/** Returns the index after the closing back-tick or the opening "${". */
 function endOfTemplatePart(text: string, start: number): number {
   for (let at = start; at < text.length; at++) {
     if (text[at] === '\\') at++;

@@ -67,7 +67,7 @@ test('a linker and a wrapper of a variable count from the working folder, those 
   });
 });
 
-test("a variable counts unless the person declared it, and a forced one counts before the person's", () => {
+test("a variable is used unless the user declared it, and a forced one overrides the user's", () => {
   const config: CargoConfig = { env: { A: 'a', B: { value: 'b' }, C: { value: 'c', force: true }, D: { value: 'd', force: true } } };
   assert.equal(configEnvOf(config, {}, { common: '/w' }), { env: { A: 'a', B: 'b', C: 'c', D: 'd' }, forced: [] });
   assert.equal(configEnvOf(config, { A: 'x', C: 'x' }, { common: '/w' }), { env: { B: 'b', C: 'c', D: 'd' }, forced: ['C'] });

@@ -1,5 +1,6 @@
-// Cargo's merged configuration, as far as it reaches rustc: flags, the linker, wrappers, variables, build scripts that it overrides.
-// Of several places that could say a thing cargo takes one, or joins them; here is which. Pure.
+// Cargo's merged configuration, as far as it affects rustc: flags, the linker, wrappers, variables,
+// overridden build scripts. If several places have a value, cargo takes one or joins them. This module
+// implements its rules. Pure.
 import { dirname, join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import { targetVariable } from './config-files.ts';
@@ -31,14 +32,17 @@ interface TargetConfig {
 
 interface ConfigVariable {
   readonly value?: string;
-  /** In place of a relative value: the absolute path that it stands for. */
+  /** The absolute path of a relative value, which replaces it. */
   readonly file?: string;
   readonly force?: boolean;
-  /** The value is a path from the folder that holds the configuration's own. */
+  /** Whether the value is relative to the parent folder of the configuration's folder. */
   readonly relative?: boolean;
 }
 
-/** Whether a value may be a configuration: an object whose tables are objects. Cargo has checked what is in them. */
+/**
+ * Whether a value may be a configuration: an object whose tables are objects. Cargo has checked their
+ * contents.
+ */
 export function isCargoConfig(value: unknown): value is CargoConfig {
   const isTable = (one: unknown): one is object => typeof one === 'object' && one !== null && !Array.isArray(one);
   const tables = ['build', 'target', 'env', 'profile', 'unstable'];
@@ -48,8 +52,9 @@ export function isCargoConfig(value: unknown): value is CargoConfig {
 type Env = Readonly<Record<string, string>>;
 
 /**
- * The flags for a target: those of its triple and of the conditions that hold for it, in cargo's order; else those for every target. `variables`
- * are the user's: CARGO_ENCODED_RUSTFLAGS and RUSTFLAGS take the place of all others, even when they are empty.
+ * Returns the flags for a target: those of its triple and of the conditions that are true for it, in cargo's
+ * order; otherwise those for every target. `variables` are the user's: CARGO_ENCODED_RUSTFLAGS and RUSTFLAGS
+ * replace all other flags, even if they are empty.
  */
 export function rustflagsOf(config: CargoConfig, triple: string, cfgs: readonly string[], variables: Env): readonly string[] {
   const { CARGO_ENCODED_RUSTFLAGS: encoded, RUSTFLAGS: plain } = variables;
@@ -65,7 +70,8 @@ export function rustflagsOf(config: CargoConfig, triple: string, cfgs: readonly 
 }
 
 /**
- * The linker that is named for a target. Two conditions that name one are a Failure, as they are for cargo. A variable's path is relative to `cwd`.
+ * Returns the linker for a target. If two conditions name one, that is a Failure, as in cargo. A variable's
+ * path is relative to `cwd`.
  */
 export function linkerOf(
   config: CargoConfig,
@@ -88,7 +94,10 @@ export function linkerOf(
   return others[0];
 }
 
-/** The programs that cargo starts in front of rustc, the outermost first: for every package, and for members of the workspace. */
+/**
+ * Returns the programs that cargo starts in front of rustc, the outermost first: for every package, and for
+ * members of the workspace.
+ */
 export function wrappersOf(
   { build = {} }: CargoConfig,
   hostEnv: Env,
@@ -105,12 +114,15 @@ export function wrappersOf(
   };
 }
 
-/** Whether the configuration names the targets that are built for. */
+/** Whether the configuration names the targets of the build. */
 export function namesTargets({ build }: CargoConfig, variables: Env): boolean {
   return Boolean(variables['CARGO_BUILD_TARGET']) || wordsOf(build?.target).length > 0;
 }
 
-/** A variable of the configuration counts unless the person declared it; with `force` it counts before the person's. */
+/**
+ * Returns the variables of the configuration. The user's declared variables override them, except for those
+ * with `force`.
+ */
 export function configEnvOf(
   config: CargoConfig,
   declared: Env,
@@ -128,8 +140,8 @@ export function configEnvOf(
 }
 
 /**
- * Makes relative paths absolute. `origins` is what `cargo config get --show-origin` printed: lines of `KEY = "..." # FILE`; a path counts from the
- * folder above FILE's.
+ * Makes relative paths absolute. `origins` is the output of `cargo config get --show-origin`: lines of `KEY =
+ * "..." # FILE`. A path is relative to the folder above FILE's.
  */
 export function withAbsolutePaths(config: CargoConfig, origins: string): CargoConfig {
   const folders = new Map(
@@ -177,7 +189,10 @@ export function hasRelativePaths({ env, target, build }: CargoConfig): boolean {
   );
 }
 
-/** The table of the triple, empty where there is none, then those with a condition that holds, sorted as cargo sorts them. */
+/**
+ * Returns the table of the triple, or an empty one, then those with a condition that is true, in cargo's
+ * order.
+ */
 function tablesFor(config: CargoConfig, triple: string, cfgs: readonly string[]): readonly TargetConfig[] {
   const { [triple]: own, ...others } = config.target ?? {};
   const conditional = Object.entries(others)
@@ -187,12 +202,12 @@ function tablesFor(config: CargoConfig, triple: string, cfgs: readonly string[])
   return [own ?? {}, ...conditional.map(([, table]) => table)];
 }
 
-/** How cargo may write a key of three parts, of which the second is quoted where it has to be. */
+/** Returns the spellings that cargo may use for a key of three parts. The second part is quoted if necessary. */
 function spellings(table: string, name: string, key: string): readonly string[] {
   return [name, JSON.stringify(name), `'${name}'`].map((spelling) => `${table}.${spelling}.${key}`);
 }
 
-/** A program with a slash in its name is a path; others are looked for in PATH. */
+/** Whether a program is a path, which contains a slash. Other programs are searched for in PATH. */
 function isRelative(path: string): boolean {
   return path.includes('/') && !path.startsWith('/');
 }
@@ -225,7 +240,10 @@ const overrideLists: ReadonlySet<string> = new Set([
 ]);
 const notOverridden: ReadonlySet<string> = new Set(['warning', 'rerun-if-changed', 'rerun-if-env-changed']);
 
-/** The lines in place of a build script's output; undefined if the configuration does not override the script. */
+/**
+ * Returns the lines that replace a build script's output, or undefined if the configuration does not override
+ * the script.
+ */
 export function overrideOf(config: CargoConfig, triple: string, links: string | undefined): readonly string[] | undefined {
   const tables = config.target?.[triple] as Readonly<Record<string, unknown>> | undefined;
   const table = links === undefined ? undefined : tables?.[links];
@@ -245,7 +263,10 @@ function overrideText(value: unknown, name: string): string {
   throw cannot('read the configuration', `"${name}" must be a text of one line`);
 }
 
-/** Does `cfg(...)` hold where `cfgs` are set (`unix`, `target_os="linux"`)? Text that is no expression is a Failure. */
+/**
+ * Whether `cfg(...)` is true if `cfgs` are set (`unix`, `target_os="linux"`). An invalid expression is a
+ * Failure.
+ */
 export function cfgHolds(text: string, cfgs: readonly string[]): boolean {
   const set = new Set(cfgs);
   const refuse = (why: string): Error => cannot(`read the configuration of cargo`, `"${text}" is no condition: ${why}`);
@@ -254,7 +275,7 @@ export function cfgHolds(text: string, cfgs: readonly string[]): boolean {
   const take = (wanted?: string): string => {
     const word = words[at++];
     if (word === undefined) throw refuse('it ends too early');
-    if (wanted !== undefined && word !== wanted) throw refuse(`"${wanted}" is wanted where "${word}" stands`);
+    if (wanted !== undefined && word !== wanted) throw refuse(`expected "${wanted}", found "${word}"`);
     return word;
   };
   const list = (): readonly boolean[] => {
@@ -269,7 +290,7 @@ export function cfgHolds(text: string, cfgs: readonly string[]): boolean {
   };
   const value = (): boolean => {
     const name = take();
-    if (!/^[A-Za-z_]/.test(name)) throw refuse(`a name is wanted where "${name}" stands`);
+    if (!/^[A-Za-z_]/.test(name)) throw refuse(`expected a name, found "${name}"`);
     if (words[at] === '(') {
       const values = list();
       if (name === 'all') return values.every(Boolean);
@@ -280,11 +301,11 @@ export function cfgHolds(text: string, cfgs: readonly string[]): boolean {
     if (words[at] !== '=') return name === 'true' || (name !== 'false' && set.has(name));
     take('=');
     const wanted = take();
-    if (!wanted.startsWith('"')) throw refuse(`a text in quotes is wanted where "${wanted}" stands`);
+    if (!wanted.startsWith('"')) throw refuse(`expected a text in quotes, found "${wanted}"`);
     return set.has(`${name}=${wanted}`);
   };
   take('cfg');
   const values = list();
-  if (values.length !== 1 || at < words.length) throw refuse('one condition is wanted');
+  if (values.length !== 1 || at < words.length) throw refuse('expected one condition');
   return values[0] === true;
 }

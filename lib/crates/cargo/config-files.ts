@@ -1,6 +1,7 @@
-// What is read of cargo's configuration before cargo is asked. The files that hold for a folder: those in it and above it, those of
-// CARGO_HOME, those named on the command line and those that they include; what they come to says `cargo config get`. And the
-// variables of the user's environment that cargo heeds; everything else of that environment is kept from cargo.
+// The part of cargo's configuration that is read before cargo is started: the configuration files for a
+// folder, which are those in it and its parents, those of CARGO_HOME, those on the command line and their
+// includes. `cargo config get` returns their merged values. This module also selects the variables of the
+// user's environment that cargo uses. All others are hidden from cargo.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
@@ -20,18 +21,21 @@ export function cargoHome(hostEnv: Env): string {
   return hostEnv['CARGO_HOME'] || join(hostEnv['HOME'] ?? '/', '.cargo');
 }
 
-/** `dir` and all folders above it, the deepest first. */
+/** Returns `dir` and all parent folders, the deepest first. */
 export function foldersUp(dir: string): readonly string[] {
   return dir === dirname(dir) ? [dir] : [dir, ...foldersUp(dirname(dir))];
 }
 
-/** Every place where cargo looks for configuration by itself, whether it exists or not. */
+/** Returns every path at which cargo itself looks for configuration, whether it exists or not. */
 export function configPlaces(dir: string, hostEnv: Env): readonly string[] {
   const folders = [cargoHome(hostEnv), ...foldersUp(dir).map((folder) => join(folder, '.cargo'))];
   return [...new Set(folders)].flatMap((folder) => [join(folder, 'config.toml'), join(folder, 'config')]);
 }
 
-/** The configuration files that exist, included ones too; also the places of included files that do not exist. */
+/**
+ * Returns the existing configuration files, including included ones, and the paths of included files that do
+ * not exist.
+ */
 export function configFiles(
   { dir, cargoConfigs }: Pick<Project, 'dir' | 'cargoConfigs'>,
   hostEnv: Env,
@@ -52,12 +56,15 @@ export function configFiles(
   return { files: [...files.values()], absent };
 }
 
-/** Whether a text may have one of these keys. A key may be written with escapes, so a backslash stands for any. */
+/**
+ * Whether a text may contain one of these keys. A key may be written with escapes, so a text with a backslash
+ * may contain any key.
+ */
 export function mayName(text: string, ...keys: readonly string[]): boolean {
   return text.includes('\\') || keys.some((key) => text.includes(key));
 }
 
-/** TOML as cargo reads it: a byte order mark and integers of 64 bits are fine. Throws what the parser throws. */
+/** Parses TOML as cargo does: a byte order mark and 64-bit integers are allowed. Throws the parser's error. */
 export function parseToml(text: string): TomlTable {
   return parse(text, { integersAsBigInt: 'asNeeded' });
 }
@@ -66,7 +73,10 @@ export function tableOf(value: TomlValue | undefined): TomlTable {
   return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date) ? value : {};
 }
 
-/** Whether the configuration or a variable has a nightly cargo compile the standard library. Reads files: this is asked before every build. */
+/**
+ * Whether the configuration or a variable makes a nightly cargo compile the standard library. Reads files,
+ * because it is called before every build.
+ */
 export function configuresBuildStd(project: Pick<Project, 'dir' | 'cargoConfigs'>, hostEnv: Env): boolean {
   if (hostEnv['CARGO_UNSTABLE_BUILD_STD'] !== undefined) return true;
   const { files } = configFiles(project, hostEnv);
@@ -93,7 +103,7 @@ function textOf(path: string): string | undefined {
   try {
     return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
   } catch {
-    return undefined; // a folder, or not to be read: cargo says so better
+    return undefined; // a folder, or unreadable: cargo's own error is better
   }
 }
 
@@ -106,29 +116,41 @@ const heeded = new RegExp(
     'CARGO_PROFILE_.+',
     'CARGO_RESOLVER_.+',
     'CARGO_INCREMENTAL',
-    'CI', // since 1.99 cargo compiles without incremental state where it is set
+    'CI', // since 1.99 cargo compiles without incremental state if it is set
   ].join('|')})$`,
 );
 
-/** Programs that cargo would start in front of rustc. cargo never sees them: it would start them on the host. */
+/**
+ * Variables with programs that cargo would start in front of rustc. They are hidden from cargo, which would
+ * start them on the host.
+ */
 const wrappers = ['RUSTC_WRAPPER', 'RUSTC_WORKSPACE_WRAPPER', 'CARGO_BUILD_RUSTC_WRAPPER', 'CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER'] as const;
 
-/** The variables that cargo is started with, sorted by name. `nightly`: whether cargo heeds CARGO_UNSTABLE_*. */
+/** Returns the variables for cargo, sorted by name. `nightly`: whether cargo uses CARGO_UNSTABLE_*. */
 export function planningVariables(hostEnv: Env, nightly: boolean): Env {
   const names = Object.keys(hostEnv).filter((name) => heeded.test(name) || (nightly && name.startsWith('CARGO_UNSTABLE_')));
   return Object.fromEntries(names.sort().map((name) => [name, hostEnv[name] ?? '']));
 }
 
-/** The variables that may change how units are compiled: those of planning, and those that name wrappers. */
+/**
+ * Returns the variables that may change how units are compiled: those of planning, and those that name
+ * wrappers.
+ */
 export function compilingVariables(hostEnv: Env): Env {
   const named = wrappers.flatMap((name) => (hostEnv[name] === undefined ? [] : [[name, hostEnv[name]] as const]));
   return { ...planningVariables(hostEnv, true), ...Object.fromEntries(named) };
 }
 
-/** Sets every variable that names a wrapper to the empty text, which cargo takes for no wrapper, whatever its configuration says. */
+/**
+ * Sets every variable that names a wrapper to the empty text, which disables wrappers in cargo, whatever its
+ * configuration contains.
+ */
 export const noWrappers: Env = Object.fromEntries(wrappers.map((name) => [name, '']));
 
-/** The name of a variable of cargo's for one target: "x86_64-unknown-none", "LINKER" -> "CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER". */
+/**
+ * Returns the name of a cargo variable for one target: "x86_64-unknown-none", "LINKER" ->
+ * "CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER".
+ */
 export function targetVariable(triple: string, key: string): string {
   return `CARGO_TARGET_${triple.toUpperCase().replaceAll(/[-.]/g, '_')}_${key}`;
 }

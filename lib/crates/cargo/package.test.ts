@@ -1,5 +1,5 @@
-// The flags of [lints]: cargo's order and spelling, and where an inherited table is.
-// The workspace of a package, as `cargo locate-project --workspace` says it.
+// The flags of [lints]: cargo's order and spelling, and the position of an inherited table.
+// The workspace of a package, compared with `cargo locate-project --workspace`.
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { test } from 'uvu';

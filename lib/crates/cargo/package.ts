@@ -1,6 +1,6 @@
-// What is known of packages. `cargo metadata` knows what the unit graph does not: the words behind CARGO_PKG_*, `links`, the declared
-// features, where a package comes from. Manifests and lock files say what neither repeats: lints, the workspace, names of programs'
-// files, vendored packages that no unit needs.
+// Data about packages. `cargo metadata` has data that the unit graph lacks: the values of CARGO_PKG_*,
+// `links`, the declared features, the source of a package. Manifests and lock files have data that neither
+// contains: lints, the workspace, file names of programs, vendored packages that no unit needs.
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -11,11 +11,11 @@ import { absentAsUndefined, cannot } from '../../core/errors.ts';
 import { foldersUp, mayName, parseToml, tableOf } from './config-files.ts';
 
 export interface Package {
-  /** As the unit graph names it. */
+  /** The id in the unit graph. */
   readonly id: string;
   readonly name: string;
   readonly version: string;
-  /** "registry+...", "git+...#rev"; undefined for a package of the user's own file system. */
+  /** "registry+...", "git+...#rev". Undefined for a package of the user's own file system. */
   readonly source: string | undefined;
   /** Absolute folder of Cargo.toml. */
   readonly dir: string;
@@ -28,14 +28,14 @@ export interface Package {
   readonly licenseFile: string;
   readonly readme: string;
   readonly rustVersion: string;
-  /** The native library that its build script speaks for. */
+  /** The native library that its build script provides. */
   readonly links: string | undefined;
   /** All declared features, sorted as cargo prints them. */
   readonly features: readonly string[];
   /** Names of its targets of kind bin. */
   readonly bins: readonly string[];
   readonly hasLibrary: boolean;
-  /** Dependencies of which it takes artifacts (nightly): the package's name, and what the manifest calls it. */
+  /** Dependencies whose artifacts it uses (nightly): the package's name, and its name in the manifest. */
   readonly artifacts: readonly { readonly name: string; readonly as: string }[];
   /** Kinds of all its targets: lib, bin, test, ... */
   readonly kinds: readonly string[];
@@ -45,11 +45,11 @@ export interface Metadata {
   /** Ids of the workspace's members. */
   readonly members: readonly string[];
   readonly packages: ReadonlyMap<string, Package>;
-  /** Absolute. */
+  /** Absolute path. */
   readonly workspaceRoot: string;
 }
 
-/** Reads what `cargo metadata --format-version 1` printed. */
+/** Parses the output of `cargo metadata --format-version 1`. */
 export function parseMetadata(text: string): Metadata {
   const answer: { packages?: readonly RawPackage[]; workspace_members?: readonly string[]; workspace_root?: string } = JSON.parse(text);
   if (!answer.packages || !answer.workspace_root) throw cannot('read the metadata of cargo', 'it has no packages or no workspace_root');
@@ -111,11 +111,11 @@ export interface ManifestFacts {
   readonly features?: readonly string[];
   /** `filename` of [[bin]], by the program's name. */
   readonly filenames?: Readonly<Record<string, string>>;
-  /** Targets whose tests bring a main function of their own (`harness = false`): "lib", "test name". */
+  /** Targets whose tests have their own main function (`harness = false`): "lib", "test name". */
   readonly withoutHarness?: readonly string[];
 }
 
-/** Only a manifest with `cargo-features` or `harness` says anything. */
+/** Reads the facts of a manifest. It is only parsed if it contains `cargo-features` or `harness`. */
 export async function manifestFacts(manifestPath: string): Promise<ManifestFacts> {
   const text = await readFile(manifestPath, 'utf8');
   if (!mayName(text, 'cargo-features', 'harness')) return {};
@@ -143,11 +143,14 @@ export async function manifestFacts(manifestPath: string): Promise<ManifestFacts
 export interface LintArgs {
   /** `--warn=unexpected_cfgs`, ... */
   readonly flags: readonly string[];
-  /** The expectations of `unexpected_cfgs.check-cfg`, as they stand. */
+  /** The expectations of `unexpected_cfgs.check-cfg`, unchanged. */
   readonly checkCfg: readonly string[];
 }
 
-/** The lint flags of the package whose manifest is given. `workspaceRoot` tells the folder of the workspace whose table it may inherit. */
+/**
+ * Returns the lint flags of the package with the given manifest. `workspaceRoot` returns the folder of the
+ * workspace whose table the package may inherit.
+ */
 export async function lintArgs(manifestPath: string, workspaceRoot: () => string): Promise<LintArgs> {
   const own = tableOf((await readToml(manifestPath))['lints']);
   if (own['workspace'] !== true) return flagsOf(own);
@@ -172,7 +175,7 @@ export function flagsOf(lints: TomlTable): LintArgs {
   return { flags: rows.map((row) => row.flag), checkCfg: checkCfg.flatMap((expectation) => ['--check-cfg', expectation]) };
 }
 
-/** A manifest that names no lints is not parsed. */
+/** Returns an empty table for a manifest without lints, which is not parsed. */
 async function readToml(path: string): Promise<TomlTable> {
   const text = await absentAsUndefined(readFile(path, 'utf8'));
   if (text === undefined || !mayName(text, 'lints')) return {};
@@ -183,14 +186,17 @@ async function readToml(path: string): Promise<TomlTable> {
   }
 }
 
-/** The absolute folder of the workspace of the package in `dir`; `dir` itself where it has none or its manifest cannot be read. */
+/**
+ * Returns the absolute folder of the workspace of the package in `dir`, or `dir` itself if it has none or its
+ * manifest cannot be read.
+ */
 export function workspaceRootOf(dir: string, cargoHome: string): string {
   const own = manifestIn(dir);
   if (!own || own['workspace'] !== undefined) return dir;
   const pointer = tableOf(own['package'])['workspace'];
   if (typeof pointer === 'string') return resolve(dir, pointer);
   for (const folder of foldersUp(dirname(dir))) {
-    if (folder === cargoHome) return dir; // what is above cargo's own folder is no workspace of what it downloaded
+    if (folder === cargoHome) return dir; // downloaded packages do not belong to a workspace above cargo's own folder
     const above = manifestIn(folder);
     if (!above) continue;
     const workspace = above['workspace'];
@@ -202,24 +208,30 @@ export function workspaceRootOf(dir: string, cargoHome: string): string {
   return dir;
 }
 
-/** An excluded package is a member all the same where `members` names it or a folder above it. */
+/**
+ * Whether the workspace excludes the package. An excluded package is a member if `members` contains it or a
+ * folder above it.
+ */
 function excludes(workspace: TomlTable, root: string, dir: string): boolean {
   const around = (value: TomlValue | undefined): boolean =>
     Array.isArray(value) && value.some((path) => typeof path === 'string' && !relative(resolve(root, path), dir).startsWith('..'));
   return around(workspace['exclude']) && !around(workspace['members']);
 }
 
-/** Only what may matter is parsed: a manifest without either word is one without a workspace. */
+/** Parses a manifest only if it may matter: one without either word has no workspace. */
 function manifestIn(folder: string): TomlTable | undefined {
   try {
     const text = readFileSync(join(folder, 'Cargo.toml'), 'utf8');
     return mayName(text, 'workspace') ? parseToml(text) : {};
   } catch {
-    return undefined; // there is none, or cargo says better what is wrong with it
+    return undefined; // it is missing, or cargo reports the error better
   }
 }
 
-/** Their folders by "<name>-<version>". They are looked for next to `known` packages: `cargo vendor` names a folder with or without the version. */
+/**
+ * Returns the folders of locked packages by "<name>-<version>". They are searched for next to `known`
+ * packages: `cargo vendor` names a folder with or without the version.
+ */
 export async function lockedPackages(workspaceRoot: string, known: readonly Package[]): Promise<ReadonlyMap<string, string>> {
   const there = new Set(known.map(({ name, version }) => `${name}-${version}`));
   const folders = [...new Set(known.map(({ dir }) => dirname(dir)))];
@@ -236,7 +248,7 @@ export async function lockedPackages(workspaceRoot: string, known: readonly Pack
   return found;
 }
 
-/** The packages of a lock file that come from elsewhere; none where there is no file yet. */
+/** Returns the external packages of a lock file. The list is empty if there is no file yet. */
 async function lockedIn(path: string): Promise<readonly { readonly name: string; readonly version: string }[]> {
   const text = await readFile(path, 'utf8').catch(() => '');
   const { package: packages } = parse(text);

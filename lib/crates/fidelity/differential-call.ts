@@ -1,58 +1,69 @@
-// A call in words that do not depend on who makes it: cargo's and ours, so that they can be compared word for word. What is taken out
-// or renamed is in the tables below, each row with its reason; everything else counts, order included. Pure.
+// Normalizes a call, so that calls of cargo and of Bloomery can be compared word by word. The tables below
+// list the words that are removed or renamed, each row with its reason. All other words are compared,
+// including their order. Pure.
 import { byCodeUnit } from '../../core/digest.ts';
 import type { RecordedCall } from './recorded-calls.ts';
 
 interface Row {
   readonly what: RegExp;
-  /** In place of what matched; absent: the word is left out. */
+  /** The replacement of the matched text. Absent: the word is removed. */
   readonly becomes?: string;
   readonly reason: string;
 }
 
-/** Of arguments; those of two words (`-C opt-level=3`) are one here. */
+/** Rows for arguments. Those of two words (`-C opt-level=3`) are joined. */
 export const argumentRows: readonly Row[] = [
   { what: /^--json=.*/, reason: 'how rustc talks to its caller; nothing that it makes depends on it' },
   { what: /^--diagnostic-width=.*/, reason: 'as above: the width of a terminal' },
-  { what: /^-C metadata=[0-9a-f]{16}$/, becomes: '-C metadata=#', reason: 'a name for the unit; cargo takes in the path of the checkout' },
+  {
+    what: /^-C metadata=[0-9a-f]{16}$/,
+    becomes: '-C metadata=#',
+    reason: 'a name for the unit; in cargo it depends on the path of the checkout',
+  },
   { what: /^-C extra-filename=-[0-9a-f]{16}$/, becomes: '-C extra-filename=-#', reason: 'as above' },
-  { what: /^--out-dir .*/, reason: 'where the caller wants files' },
-  { what: /^-C incremental=.*/, becomes: '-C incremental=#', reason: 'where the caller keeps half-done work' },
+  { what: /^--out-dir .*/, reason: 'where the caller puts files' },
+  { what: /^-C incremental=.*/, becomes: '-C incremental=#', reason: 'where the caller keeps incremental state' },
   {
     what: /^-C split-debuginfo=unpacked$/,
     becomes: '-C split-debuginfo=packed',
     reason: 'ours is packed, so that debuggers find it: unpacked, programs name the files of it by their paths',
   },
-  { what: /^-L dependency=.*/, reason: "where the caller's libraries lie; which they are is compared at --extern" },
+  { what: /^-L dependency=.*/, reason: "the folder of the caller's libraries; the libraries are compared at --extern" },
 ];
 
-/** Of variables, as NAME=VALUE. */
+/** Rows for variables, as NAME=VALUE. */
 export const variableRows: readonly Row[] = [
   { what: /^(PWD|OLDPWD|SHLVL|_)=/, reason: 'set by the shell that writes cargo’s calls down' },
   { what: /^CARGO_BIN_EXE_[^=]*-[^=]*=/, reason: 'that shell drops variables whose name has a dash' },
   { what: /^(RUSTC_WORKSPACE_WRAPPER|CLIPPY_ARGS)=/, reason: 'what cargo clippy starts cargo with, so that all calls have it' },
   { what: /^RUSTC_WRAPPER=/, reason: 'the wrapper that writes them down' },
-  { what: /^(CARGO_MAKEFLAGS|MAKEFLAGS|MFLAGS|NUM_JOBS)=/, reason: 'how many may run at once; no result depends on it' },
-  { what: /^(RUSTC|RUSTDOC)=/, reason: 'the programs of the toolchain: cargo hands on how it was told to call them, we name their place' },
+  { what: /^(CARGO_MAKEFLAGS|MAKEFLAGS|MFLAGS|NUM_JOBS)=/, reason: 'number of concurrent processes; no result depends on it' },
+  {
+    what: /^(RUSTC|RUSTDOC)=/,
+    reason: 'the programs of the toolchain: cargo passes the word by which it was configured, Bloomery their place',
+  },
   { what: /^SSL_CERT_(DIR|FILE)=/, reason: 'set by cargo for its own downloads' },
   { what: /^(SOURCE_DATE_EPOCH|ZERO_AR_DATE)=/, reason: 'ours alone, on purpose: what scripts pack has one constant time' },
-  { what: /^LD_LIBRARY_PATH=/, reason: "where the caller's own libraries lie" },
+  { what: /^LD_LIBRARY_PATH=/, reason: "the folder of the caller's own libraries" },
 ];
 
-/** What one side calls things. */
+/** The names of things on one side. */
 export interface Words {
-  /** Folders of the host and what they are called here, in whatever order. */
+  /** Folders of the host and their common names, in any order. */
   readonly folders: Readonly<Record<string, string>>;
-  /** Variables that everything was started with. */
+  /** Variables with which everything was started. */
   readonly baseEnv: Readonly<Record<string, string>>;
-  /** File names without ending -> the unit that made the file. */
+  /** File names without extension -> the unit that produced the file. */
   readonly makers: ReadonlyMap<string, string>;
 }
 
 export interface NormalCall {
-  /** What is built, for people and to find the other side's call: not unique, one package may be built in two ways. */
+  /**
+   * The name of the unit, to find the other side's call. It is not unique, because one package may be built
+   * in two ways.
+   */
   readonly name: string;
-  /** Argument words and `NAME=VALUE`, and the working directory. */
+  /** Arguments and `NAME=VALUE`, and the working directory. */
   readonly lines: readonly string[];
 }
 
@@ -67,7 +78,7 @@ export function normalCall(call: RecordedCall, { folders, baseEnv, makers }: Wor
   return { name: callName(call), lines: [`cwd ${renamed(call.cwd)}`, ...args, ...variables] };
 }
 
-/** "serde 1.0.2 lib serde", "serde 1.0.2 run build script". */
+/** Returns "serde 1.0.2 lib serde", "serde 1.0.2 run build script". */
 export function callName({ kind, argv, env }: RecordedCall): string {
   const owner = `${env['CARGO_PKG_NAME'] ?? '?'} ${env['CARGO_PKG_VERSION'] ?? '?'}`;
   if (kind === 'build-script') return `${owner} run build script`;
@@ -77,7 +88,10 @@ export function callName({ kind, argv, env }: RecordedCall): string {
   return `${owner} ${[...types, ...tests].join('+')} ${wordAfter(words, '--crate-name ') ?? '?'}`;
 }
 
-/** File names (without their ending) that calls write, and who writes them: name, platform and features of the unit. */
+/**
+ * Returns file names (without extension) that calls write -> name, platform and features of the unit that
+ * writes them.
+ */
 export function makersOf(calls: readonly RecordedCall[]): ReadonlyMap<string, string> {
   const makers = new Map<string, string>();
   for (const call of calls) {
@@ -91,7 +105,7 @@ export function makersOf(calls: readonly RecordedCall[]): ReadonlyMap<string, st
   return makers;
 }
 
-/** Arguments with the value that follows them in one text. */
+/** Joins each option with its value. */
 function joined(argv: readonly string[]): readonly string[] {
   const takesValue = /^(-[CZLl]|--(crate-name|crate-type|cfg|check-cfg|out-dir|target|extern|cap-lints))$/;
   const words: string[] = [];
@@ -106,7 +120,7 @@ function wordAfter(words: readonly string[], start: string): string | undefined 
   return words.find((word) => word.startsWith(start))?.slice(start.length);
 }
 
-/** `--extern serde=/deps/libserde-0123456789abcdef.rmeta`: the file by its maker and ending. */
+/** `--extern serde=/deps/libserde-0123456789abcdef.rmeta`: replaces the file by its producer and extension. */
 function madeBy(word: string, makers: ReadonlyMap<string, string>): string {
   const match = /^(--extern (?:[a-z,]+:)?\w+=).*\/([^/]+)\.(\w+)$/.exec(word);
   return match ? `${match[1]}${makers.get(match[2] ?? '') ?? match[2]}, ${match[3]}` : word;
@@ -118,12 +132,15 @@ function renameFolders(text: string, folders: Readonly<Record<string, string>>):
     .reduce((now, [folder, name]) => now.replaceAll(wholeName(folder), name), text);
 }
 
-/** A folder where its name ends there: not /a/b in /a/bc. */
+/** Matches a folder only where its name ends: not /a/b in /a/bc. */
 function wholeName(folder: string): RegExp {
   return new RegExp(`${folder.replaceAll(/[.*+?^$(){}|[\]\\]/g, '\\$&')}(?![\\w.-])`, 'g');
 }
 
-/** Folders of build scripts: cargo has one for each platform and profile; the hash in both is the unit's name. */
+/**
+ * Shortens folders of build scripts: cargo has one for each platform and profile. The hash in both names the
+ * unit.
+ */
 function shortenHashes(text: string): string {
   return text.replaceAll(/\/bloomery\/(?:target\/(?:[^/:;\s]+\/){1,2})?build\/([^/]+)-[0-9a-f]{16}\b/g, '/bloomery/build/$1');
 }

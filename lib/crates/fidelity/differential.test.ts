@@ -1,5 +1,5 @@
-// What we do beside what the real cargo does, on small projects that hold one trap each (facts: crates, section 3). Zero differences, in
-// words that lib/crates/fidelity/differential-call.ts makes comparable.
+// Compares Bloomery with the real cargo on small projects with one special case each. The calls must be equal
+// after normalization by lib/crates/fidelity/differential-call.ts.
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -113,7 +113,7 @@ test('a build that is steered by configuration, with packages from a registry, a
   await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"GIT_URL"', `"file://${repository}"`));
   const env = { CARGO_HOME: join(dir, 'cargo-home'), PATH: hostEnv['PATH'] ?? '', HOME: hostEnv['HOME'] ?? '' };
   await outputOf('fetch the git repository', ['cargo', 'fetch'], { cwd: configured, env });
-  const declared = { DECLARED: 'by the person', FORCED: 'by the person' };
+  const declared = { DECLARED: 'by the user', FORCED: 'by the user' };
   assertSame(await compare(configured, { profile: 'from-config', env: declared }, env), 10);
   assertSame(await compare(configured, { profile: 'release', cargoConfigs: [join(configured, 'more.toml')] }, env), 10);
 });
@@ -123,7 +123,7 @@ test('a program for a JSON target with the standard library compiled for it', as
   assertSame(await compare(bare, { triple: join(bare, 'bare.json'), buildStd: ['core'] }), 7);
 });
 
-test('a unit that one side lacks is told, and so are other words and another order', () => {
+test('a missing unit, different words and a different order are reported', () => {
   const call = (name: string, ...lines: readonly string[]): NormalCall => ({ name, lines });
   const cargos = [call('a', 'x', 'y'), call('a', 'x', 'z'), call('b', 'x', 'y'), call('c', 'x')];
   const ours = [call('a', 'x', 'z'), call('a', 'x', 'w'), call('b', 'y', 'x'), call('d', 'x')];

@@ -1,6 +1,7 @@
-// The differential test: what cargo does for a project beside what we do for it, unit by unit. Ours are the actions that the compiler
-// executes, seen by its own hook. Every unit must have its partner, and the partners the same words. Build scripts and what they are made of
-// run in earnest on both sides; of what is compiled for a target both see empty files, because only the calls are compared.
+// The differential test: compares the calls of cargo for a project with those of Bloomery, unit by unit.
+// Bloomery's calls are the actions that the compiler executes, which a hook observes. Every unit must have a
+// counterpart with the same words. Build scripts and their dependencies really run on both sides. Files that
+// are compiled for a target are empty on both sides, because only the calls are compared.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Action } from '../../actions/action.ts';
@@ -20,7 +21,10 @@ import { recordCargo, sandboxStandIn } from './recorded-calls.ts';
 import type { RecordedCall } from './recorded-calls.ts';
 import { pathOf } from '../../core/paths.ts';
 
-/** One unit that differs. `only` are the words that one side has and the other has not; where only the order differs, the first that do. */
+/**
+ * One unit that differs. `only` are the words that only one side has. If only the order differs, it has the
+ * first differing words.
+ */
 export interface Difference {
   readonly unit: string;
   readonly onlyCargo: readonly string[];
@@ -32,13 +36,19 @@ export interface Comparison {
   readonly differences: readonly Difference[];
 }
 
-/** Where a comparison works: everything in `dir` is its own, empty files of libraries among it, and of no use to others. */
+/**
+ * The folder of a comparison. Everything in `dir` belongs to it, including empty files of libraries, and is
+ * useless for others.
+ */
 export interface Scratch {
   readonly dir: string;
   readonly pid: number;
 }
 
-/** Builds a project with us and has cargo build it, both for the record, and compares. A scratch folder serves several comparisons. */
+/**
+ * Builds a project with Bloomery and with cargo, both only to record calls, and compares. A scratch folder
+ * serves several comparisons.
+ */
 export async function compareWithCargo(
   project: Project,
   settings: Omit<CompileOptions, 'cache' | 'sandbox' | 'observe'>,
@@ -70,7 +80,8 @@ async function compareIn(project: Project, options: CompileOptions, scratchDir: 
   const sources = rustSrc ? await stdSources(cargo, rustSrc, (await metadata(planning, [], context)).metadata) : [];
   const targets = targetsOf(planning);
   const recording = await recordCargo(project, { toolchain, hostEnv, rustSrc, sources, targets, scratchDir }, context);
-  const ours = seen.filter(({ unit }) => !unit.scriptOutput).map(({ job }) => ourCall(job)); // cargo runs no script that is overridden
+  // cargo runs no script that is overridden
+  const ours = seen.filter(({ unit }) => !unit.scriptOutput).map(({ job }) => ourCall(job));
   const folders = { ...foldersOf(seen.map(({ job }) => job.action)), [recording.targetDir]: '/bloomery/target' };
   const words = (calls: readonly RecordedCall[], baseEnv: Readonly<Record<string, string>>): readonly NormalCall[] => {
     const makers = makersOf(calls);
@@ -79,7 +90,7 @@ async function compareIn(project: Project, options: CompileOptions, scratchDir: 
   return compareCalls(words(recording.calls, recording.baseEnv), words(ours, project.env));
 }
 
-/** Pairs calls of one name, those first that differ least, and gives what differs. */
+/** Pairs calls of the same name, the most similar first, and returns the differences. */
 export function compareCalls(cargos: readonly NormalCall[], ours: readonly NormalCall[]): Comparison {
   const differences: Difference[] = [];
   const names = new Set([...cargos, ...ours].map(({ name }) => name));
@@ -111,7 +122,7 @@ function weight(found: Difference | undefined): number {
   return found ? 1 + found.onlyCargo.length + found.onlyOurs.length : 0;
 }
 
-/** What `lines` has more often than `others`. */
+/** Returns the lines that occur more often in `lines` than in `others`. */
 function without(lines: readonly string[], others: readonly string[]): readonly string[] {
   const left = [...others];
   return lines.filter((line) => {
@@ -126,7 +137,7 @@ function ourCall({ action: { record }, declaredEnv }: Job): RecordedCall {
   return { kind: record.kind, argv: record.argv.slice(1), cwd: record.cwd, env: { ...record.env, ...declaredEnv } };
 }
 
-/** Where the folders of the host are in the sandbox. Cargo may spell one with "..", and the kernel does not. */
+/** Returns the sandbox paths of the host's folders. Cargo may write one with "..", and the kernel does not. */
 function foldersOf(actions: readonly Action[]): Readonly<Record<string, string>> {
   const mounts = actions.flatMap((action) => Object.entries(action.mounts));
   return Object.fromEntries(mounts.flatMap(([place, hostDir]) => [hostDir, resolve(hostDir)].map((folder) => [folder, place])));

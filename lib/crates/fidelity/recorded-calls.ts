@@ -1,6 +1,7 @@
-// What the real cargo does for a project: every call of rustc and every run of a build script, with its arguments, folder and
-// environment. Cargo itself runs, with a wrapper in front of rustc. The wrapper compiles only what a build script is made of: of
-// everything else cargo sees empty files, which is all that it looks at. Knows nothing of our own plans.
+// Records the calls of the real cargo for a project: every call of rustc and every run of a build script,
+// with its arguments, folder and environment. Cargo itself runs, with a wrapper in front of rustc. The
+// wrapper compiles only build scripts and their dependencies. For everything else cargo gets empty files,
+// because it does not read them. This module does not know Bloomery's plans.
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -18,32 +19,35 @@ export interface RecordedCall {
   readonly kind: 'rustc' | 'build-script';
   /** Without the program. */
   readonly argv: readonly string[];
-  /** Absolute. */
+  /** Absolute path. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
 export interface Recording {
   readonly calls: readonly RecordedCall[];
-  /** What cargo was started with, and hands on to everything that it starts. */
+  /** The variables with which cargo was started, and which it passes to everything that it starts. */
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly targetDir: string;
 }
 
 export interface RecordingOptions {
   readonly toolchain: Toolchain;
-  /** The person's variables: of these cargo sees PATH, HOME and CARGO_HOME, and what the project declares. */
+  /**
+   * The user's variables. Cargo gets PATH, HOME and CARGO_HOME of them, and the variables that the project
+   * declares.
+   */
   readonly hostEnv: Readonly<Record<string, string>>;
   readonly rustSrc: RustSrc | undefined;
   /** Further arguments of cargo: the sources of the standard library's packages. */
   readonly sources: readonly string[];
-  /** What `targetsOf` returns. */
+  /** The result of `targetsOf`. */
   readonly targets: readonly string[];
-  /** An empty folder for cargo's target directory and our notes. */
+  /** An empty folder for cargo's target directory and the notes of the wrapper. */
   readonly scratchDir: string;
 }
 
-/** Shell: what a call of rustc ("$@") says about the files that it writes. */
+/** Shell: reads from the arguments of rustc ("$@") which files it writes. */
 const readCall = `crate= out= extra= types= before= needs= emit= target=
 for word; do
   case "$before $word" in
@@ -59,7 +63,7 @@ for word; do
 done
 `;
 
-/** Shell: writes these files, empty, and remembers in $made what they are called. */
+/** Shell: writes these files, empty, and stores their names in $made. */
 const writeEmpty = `case $emit in
   *link*) [ -n "$types" ] || types=bin;;
   *) made=lib$crate$extra types=;;
@@ -78,8 +82,9 @@ echo "$out/$crate$extra.d:" >"$out/$crate$extra.d"
 `;
 
 /**
- * $notes/call.* is one call, in parts that end with a zero byte: kind, folder, number of arguments, arguments, NAME=VALUE of the
- * environment. $notes/unmade/FILE is a library that cargo believes in: the line that makes it, for when a build script needs it.
+ * $notes/call.* is one call, in parts that end with a zero byte: kind, folder, number of arguments,
+ * arguments, NAME=VALUE of the environment. $notes/unmade/FILE is an empty library: it contains the command
+ * that compiles it, for the case that a build script needs it.
  */
 const wrapper = (notes: string): string => `#!/bin/sh
 set -e
@@ -118,7 +123,7 @@ ${writeEmpty}{ printf '%s\\0' "$PWD"; env -0; printf '%s\\0' "$rustc" "$@"; } >"
 echo "$needs" >"$notes/unmade/$made.needs"
 `;
 
-/** Has cargo build a project for the wrapper. What cargo says against it is a Failure. */
+/** Runs cargo with the wrapper. An error of cargo is a Failure. */
 export async function recordCargo(project: Project, options: RecordingOptions, { signal }: Context): Promise<Recording> {
   const { toolchain, hostEnv, rustSrc, sources, targets, scratchDir } = options;
   const [notes, program, targetDir] = [join(scratchDir, 'notes'), join(scratchDir, 'wrapper'), join(scratchDir, 'target')];
@@ -134,11 +139,11 @@ export async function recordCargo(project: Project, options: RecordingOptions, {
     RUSTC: toolchain.rustc,
     RUSTC_WRAPPER: program,
     ...(rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {}),
-    // What `cargo clippy` starts `cargo check` with.
+    // The variables with which `cargo clippy` starts `cargo check`.
     ...(project.clippy ? { RUSTC_WORKSPACE_WRAPPER: join(toolchain.sysroot, 'bin/clippy-driver'), CLIPPY_ARGS: '' } : {}),
     ...project.env,
   };
-  // One at a time: two scripts may want the same library made.
+  // One at a time, because two scripts may need the same library.
   const { command = 'build' } = project;
   const asked = command === 'test' ? [command, '--no-run'] : [command];
   const argv = [toolchain.cargo, ...asked, '--offline', '--jobs', '1', ...selectionArgs(project, targets), ...sources];
@@ -161,8 +166,9 @@ export function callOf(text: string): RecordedCall {
 }
 
 /**
- * A folder with a program "bwrap" that stands in for bubblewrap: it writes empty files where rustc would compile for a target (any triple that
- * is named), and hands all else to the real one. What is for the host is made in earnest: build scripts are of it.
+ * Creates a folder with a program "bwrap" that replaces bubblewrap: it writes empty files if rustc would
+ * compile for a target (any named triple), and passes everything else to the real one. Files for the host are
+ * really compiled, because build scripts need them.
  */
 export async function sandboxStandIn(dir: string, bubblewrap: string): Promise<string> {
   const program = join(dir, 'bwrap');

@@ -1,5 +1,5 @@
-// From projects to one plan: cargo resolves each project, the answers are joined and every unit gets an identity. Units that two
-// projects have in common (same package, features, profile, target, toolchain) are one unit of the plan.
+// Creates one plan from projects: cargo resolves each project, the results are joined, and every unit gets an identity. Units that two projects
+// have in common (same package, features, profile, target, toolchain) are one unit of the plan.
 import { itemOf, present } from '../../core/errors.ts';
 import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
@@ -31,29 +31,29 @@ import type { Compilation, Lto } from '../unit/rustc-args.ts';
 
 export interface Plan {
   readonly units: readonly PlannedUnit[];
-  /** For each project the indexes of the units that were asked for. */
+  /** For each project, the indexes of the requested units. */
   readonly roots: readonly PlanRoots[];
 }
 
 export interface PlanRoots {
   readonly project: Project;
   readonly units: readonly number[];
-  /** Units of mode doctest, which nothing compiles: rustdoc runs them once the libraries that they depend on are built. */
+  /** Units of mode doctest, which are not compiled: rustdoc runs them when the libraries that they depend on are built. */
   readonly docTests?: readonly number[];
 }
 
-/** A project with what plans and compiles it. */
+/** A project with the toolchain that plans and compiles it. */
 export interface ProjectRequest {
   readonly cargo: Cargo;
   readonly project: Project;
-  /** Present when it compiles the standard library. */
+  /** Present if it compiles the standard library. */
   readonly rustSrc: RustSrc | undefined;
 }
 
-/** So many projects are planned at once: the first compiler of seven began after 3.2 s, with two at once after 3.6 s. */
+/** Number of projects that are planned at once: the first compiler of seven began after 3.2 s, with two at once after 3.6 s. */
 const planners = 8;
 
-/** Plans projects and joins them. Cargo's refusals are Failures; of several, that of the first project. */
+/** Plans projects and joins them. Cargo's errors are Failures. Of several, that of the first project is thrown. */
 export async function plan(requests: readonly ProjectRequest[], context: Context): Promise<Plan> {
   const limit = pLimit(planners);
   const plans = requests.map((request) => limit(() => planProject(request, context)));
@@ -88,7 +88,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
   return { units, roots };
 }
 
-/** The units of one project, each after its dependencies. */
+/** Returns the units of one project, each after its dependencies. */
 async function planProject(
   request: ProjectRequest,
   context: Context,
@@ -110,7 +110,7 @@ async function planProject(
   return { units: planned, roots, docTests };
 }
 
-/** What the units of a project have in common. */
+/** The data that the units of a project share. */
 interface Common extends ProjectRequest {
   readonly resolution: Resolution;
   readonly trees: OwnTrees;
@@ -124,7 +124,7 @@ interface Common extends ProjectRequest {
   readonly features: UnstableFeatures;
   readonly configEnv: Readonly<Record<string, string>>;
   readonly declaredEnv: Readonly<Record<string, string>>;
-  /** Ids of the workspace's members, and of the packages that were asked for. */
+  /** Ids of the workspace's members, and of the requested packages. */
   readonly members: ReadonlySet<string>;
   readonly primaries: ReadonlySet<string | undefined>;
 }
@@ -160,7 +160,7 @@ async function commonOf(request: ProjectRequest, resolution: Resolution, context
   };
 }
 
-/** `position`: from indexes of the graph to those of the plan. `planned`: the units before this one, and so all of its dependencies. */
+/** `position`: maps indexes of the graph to those of the plan. `planned`: the units before this one, which include its dependencies. */
 function plannedUnit(index: number, common: Common, position: ReadonlyMap<number, number>, planned: readonly PlannedUnit[]): PlannedUnit {
   const { cargo, project, rustSrc, resolution, trees, features } = common;
   const { toolchain } = cargo;
@@ -178,7 +178,7 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
   const readsSysroot = platform.target === project.sysroot?.triple && mayReadSysroot(compilation, below);
   const isOverridden = isScriptRun(unit) && !below.some((one) => isBuildScript(one.unit));
   const scriptOutput = isOverridden ? (overrideOf(resolution.config, platform.triple, owner.links) ?? []) : undefined;
-  // A wrapper of the workspace is for its members; all wrappers are for what cargo starts rustc for, and so for scripts' variables.
+  // A wrapper of the workspace is for its members. All wrappers are for calls by cargo itself, and so for scripts' variables.
   const isMember = common.members.has(unit.pkgId) && !unit.isStd;
   const { all, members, memberEnv } = common.wrappers;
   const wrappers = { all, members: isMember ? members : undefined, memberEnv: isMember ? memberEnv : undefined };
@@ -208,7 +208,7 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
   };
 }
 
-/** What follows from the graph for the command line of a unit. */
+/** Returns the part of a unit's command line that follows from the graph. */
 function compilationOf(index: number, common: Common): Compilation {
   const { cargo, project, rustSrc, resolution, trees, features } = common;
   const unit = resolution.graph.units[index];
@@ -234,12 +234,12 @@ function compilationOf(index: number, common: Common): Compilation {
   };
 }
 
-/** Scopes of -Ztrim-paths; "" for none. */
+/** Scopes of -Ztrim-paths, or "". */
 function trimScopes({ profile }: Unit, { trimPaths }: UnstableFeatures): string {
   return trimPaths ? (profile.trimPaths ?? 'all') : '';
 }
 
-/** The package of a unit. The standard library's workspace and the project's may both know a package of one name and version. */
+/** Returns the package of a unit. The standard library's workspace and the project's may both have a package of one name and version. */
 function ownersOf(packages: readonly Package[], stdPackages: readonly Package[]): (unit: Unit) => Package {
   const own = new Map(packages.map((candidate) => [candidate.id, candidate]));
   const std = new Map(stdPackages.map((candidate) => [candidate.id, candidate]));
@@ -250,7 +250,10 @@ function ownersOf(packages: readonly Package[], stdPackages: readonly Package[])
   };
 }
 
-/** Paths as -Ztrim-paths has them: of the workspace relative, of another package below its name, of the standard library as rustc's own. */
+/**
+ * Returns the flags of -Ztrim-paths: paths of the workspace are relative, those of another package start with its name, those of std are rustc's
+ * own.
+ */
 function trimArgs(scopes: string, place: Place, owner: Package, { commitHash, release }: Toolchain): readonly string[] {
   if (scopes === '') return [];
   const remaps = {
@@ -261,13 +264,13 @@ function trimArgs(scopes: string, place: Place, owner: Package, { commitHash, re
   return [`--remap-path-scope=${scopes}`, ...Object.entries(remaps).map(([from, to]) => `--remap-path-prefix=${from}=${to}`)];
 }
 
-/** The source file as rustc is told: relative in a workspace, so that file!() says what it says under cargo. */
+/** Returns the source file for rustc: relative in a workspace, so that file!() has the same value as with cargo. */
 function sourceOf(unit: Unit, owner: Package, { dir, cwd, inWorkspace }: Place): string {
   const absolute = join(dir, relative(owner.dir, unit.target.srcPath));
   return inWorkspace ? relative(cwd, absolute) : absolute;
 }
 
-/** What decides about a unit besides its arguments and its dependencies. */
+/** Data that decide the identity of a unit besides its arguments and its dependencies. */
 interface Deciding {
   readonly toolchain: Toolchain;
   readonly targetDigest: Digest | undefined;
@@ -275,7 +278,7 @@ interface Deciding {
   readonly scriptOutput: readonly string[] | undefined;
 }
 
-/** What a unit is, without where it lies: two checkouts, machines or projects agree on it. */
+/** Returns the identity of a unit without its location: it is the same in all checkouts, machines and projects. */
 function identityOf(
   compilation: Compilation,
   dependencies: readonly (readonly string[])[],
@@ -320,19 +323,19 @@ function labelSuffix(unit: Unit): string {
   return said.length > 0 ? ` (${said.join(' ')})` : '';
 }
 
-/** Whether the tests of a unit bring a main function of their own. */
+/** Whether the tests of a unit have their own main function. */
 function withoutHarness(unit: Unit, facts: ManifestFacts | undefined): boolean {
   const kind = ['bin', 'example', 'test', 'bench'].find((one) => unit.target.kind.includes(one));
   return facts?.withoutHarness?.includes(kind === undefined ? 'lib' : `${kind} ${unit.target.name}`) === true;
 }
 
-/** The name of cargo's folder for the programs of a profile. */
+/** Returns the name of cargo's folder for the programs of a profile. */
 function profileDir(profile: string): string {
   if (profile === 'dev' || profile === 'test') return 'debug';
   return profile === 'bench' || profile === 'system' ? 'release' : profile;
 }
 
-/** Indexes with every unit after its dependencies; stable for one graph. */
+/** Returns indexes with every unit after its dependencies. The order is stable for one graph. */
 function topological(units: readonly Unit[]): readonly number[] {
   const order: number[] = [];
   const seen = new Set<number>();
@@ -346,7 +349,7 @@ function topological(units: readonly Unit[]): readonly number[] {
   return order;
 }
 
-/** A collisionOf in cargo's words for each program that takes the place of another. */
+/** Returns cargo's warning for each program that overwrites another. */
 export function collisions(roots: readonly PlannedUnit[]): readonly string[] {
   const first = new Map<string, PlannedUnit>();
   const warnings: string[] = [];

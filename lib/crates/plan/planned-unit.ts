@@ -1,4 +1,5 @@
-// Units of a plan: what the plan says of them, what is below them in the graph once they are built, and what they wait for.
+// Units of a plan: their planned data, the units below them after these are built, and the edges between
+// them.
 import type { ActionResult } from '../../actions/action.ts';
 import type { Edge } from '../../actions/walk.ts';
 import type { Checkout } from '../../cache/checkouts.ts';
@@ -13,16 +14,19 @@ import type { Compilation } from '../unit/rustc-args.ts';
 
 /** A unit with everything that its action needs from the plan. */
 export interface PlannedUnit extends Compilation {
-  /** "serde 1.0.2 (build script)", for people. */
+  /** "serde 1.0.2 (build script)", for messages. */
   readonly label: string;
-  /** Names its files: 16 hex digits over what it is and what it depends on, and never over where it lies. */
+  /**
+   * The hash in the names of its files: 16 hex digits over its identity and its dependencies. It does not
+   * depend on locations.
+   */
   readonly hash: string;
   readonly dependencies: readonly { readonly index: number; readonly name: string; readonly options: readonly string[] }[];
-  /** What it is compiled for: cfgs, and the digest of a JSON target. */
+  /** The platform: cfgs, and the digest of a JSON target. */
   readonly triple: string;
   readonly cfgs: readonly string[];
   readonly targetFile: { readonly path: string; readonly digest: Digest } | undefined;
-  /** What the configuration names to link it with, and to start rustc by. */
+  /** The configured linker, and the configured wrappers of rustc. */
   readonly linkerProgram: HostProgram | undefined;
   readonly wrappers: Wrappers;
   readonly toolchain: Toolchain;
@@ -31,23 +35,23 @@ export interface PlannedUnit extends Compilation {
   /** [env] of cargo's configuration. */
   readonly configEnv: Readonly<Record<string, string>>;
   readonly profileName: string;
-  /** Scopes of -Ztrim-paths; "" for none. */
+  /** Scopes of -Ztrim-paths, or "". */
   readonly trimPaths: string;
-  /** How its program is called, where that is not its target's name. */
+  /** The name of its program, if that is not the name of its target. */
   readonly filename: string | undefined;
-  /** Where cargo would keep half-done work: whose it is. */
+  /** The checkout with its incremental state, if cargo would use incremental compilation. */
   readonly checkout: Checkout | undefined;
   /** The folders of the user's own packages in its project. */
   readonly trees: OwnTrees;
-  /** Lines of the configuration in place of its build script's output. */
+  /** Lines of the configuration that replace its build script's output. */
   readonly scriptOutput?: readonly string[];
   /** Present for units of the sysroot's triple that may read it. */
   readonly sysroot?: Sysroot;
-  /** What the user allowed its package (--allow). */
+  /** The permissions of its package (--allow). */
   readonly granted?: Granted;
 }
 
-/** An allowance with what its paths hold now: what counts in keys. */
+/** An allowance with the present content of its paths, which is part of keys. */
 export interface Granted {
   readonly network: boolean;
   /** Absolute path of the host -> digest of the file or of the whole folder. */
@@ -61,7 +65,7 @@ export interface BuiltUnit {
   readonly directives: Directives | undefined;
 }
 
-/** Everything below a unit: libraries, macros, build scripts and their runs. */
+/** Returns everything below a unit: libraries, macros, build scripts and their runs. */
 export function below(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
   const found = new Set<BuiltUnit>();
   const visit = (unit: PlannedUnit): void => {
@@ -76,7 +80,10 @@ export function below(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit
   return [...found];
 }
 
-/** Everything that rustc may have to load for this unit: libraries below it, and proc macros, whose own libraries it never sees. */
+/**
+ * Returns everything that rustc may load for this unit: the libraries below it, and proc macros without the
+ * libraries below them.
+ */
 export function linkClosure(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
   const found = new Set<BuiltUnit>();
   const visit = (unit: PlannedUnit): void => {
@@ -91,12 +98,12 @@ export function linkClosure(planned: PlannedUnit, built: ReadonlyMap<number, Bui
   return [...found];
 }
 
-/** The runs of the unit's own build scripts: one, or several of a nightly package. */
+/** Returns the runs of the unit's own build scripts. A nightly package may have several. */
 export function ownScripts(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): readonly BuiltUnit[] {
   return planned.dependencies.flatMap(({ index }) => built.get(index) ?? []).filter((dependency) => isScriptRun(dependency.planned.unit));
 }
 
-/** The units and everything below them; nothing below those for which `ends` is true. */
+/** Returns the units and everything below them, except the units below those for which `ends` is true. */
 export function reachable(
   units: readonly PlannedUnit[],
   from: readonly number[],
@@ -113,7 +120,7 @@ export function reachable(
   return seen;
 }
 
-/** The edges between the units that are missing, as a graph of its own: node n of the graph is the unit `missing[n]`. */
+/** Returns the edges between missing units as a separate graph: node n of the graph is the unit `missing[n]`. */
 export function missingEdges(units: readonly PlannedUnit[], missing: readonly number[]): readonly (readonly Edge[])[] {
   const positions = new Map(missing.map((node, position) => [node, position]));
   return missing.map((node) =>
@@ -124,15 +131,16 @@ export function missingEdges(units: readonly PlannedUnit[], missing: readonly nu
   );
 }
 
-/** Whether users of the unit can start when its metadata is there. */
+/** Whether dependents of the unit can start when its metadata is available. */
 export function hasEarlyMetadata({ unit }: Pick<PlannedUnit, 'unit'>): boolean {
   return isPlainLibrary(unit) && !isScriptRun(unit);
 }
 
 /**
- * What a unit waits for, of the units that are missing. A plain library needs only the metadata of plain libraries, which comes early; what is
- * linked needs all libraries below it whole, and a library that is whole says nothing of those below it. A library that is there says nothing
- * of them either: a damaged blob may have made one of them missing, and rustc reads the metadata of all.
+ * Returns the missing units that a unit waits for. A plain library needs only the metadata of plain
+ * libraries, which is available early. A linked unit needs all libraries below it completely. If a library is
+ * complete or cached, libraries below it may still be missing because of a damaged blob, and rustc reads the
+ * metadata of all of them.
  */
 function edgesOf(node: number, units: readonly PlannedUnit[], isMissing: (node: number) => boolean): readonly Edge[] {
   const early = (unit: PlannedUnit | undefined): boolean => unit !== undefined && hasEarlyMetadata(unit);

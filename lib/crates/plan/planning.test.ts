@@ -76,7 +76,7 @@ test('what the configuration would have cargo start or load on the host is neith
     }
     const flags = '[build]\nrustflags = ["-Zcodegen-backend=./evil.so"]\n[env]\nRUSTC_BOOTSTRAP = "1"\n';
     const refused = await resolve(dir, { '.cargo/config.toml': flags }).catch((error: unknown) => error);
-    assert.instance(refused, Failure, 'rustc refuses a backend that is none');
+    assert.instance(refused, Failure, 'rustc refuses an unknown backend');
     assert.match(String((refused as Failure).detail), /__rustc_codegen_backend/);
     assert.not.ok(existsSync(trace));
   });

@@ -1,6 +1,6 @@
-// How cargo is started to plan a project so that nothing of the project's runs on the host and that a stable cargo stays stable: its
-// rustc is shut in, wrappers are left out, [env] reaches no program of the host, and [unstable] is hidden where cargo would ignore it.
-// Cargo's refusals are Failures.
+// Starts cargo to plan a project in such a way that no code of the project runs on the host, and that a
+// stable cargo stays stable: its rustc runs in a sandbox, wrappers are disabled, [env] reaches no program of
+// the host, and [unstable] is hidden if cargo would ignore it. Cargo's errors are Failures.
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -26,26 +26,26 @@ import { pathOf } from '../../core/paths.ts';
 
 export interface Cargo {
   readonly toolchain: Toolchain;
-  /** The user's variables: of these cargo sees PATH, HOME, CARGO_HOME and what it heeds itself (config-files.ts). */
+  /** The user's variables. Cargo gets PATH, HOME, CARGO_HOME and those that it uses itself (config-files.ts). */
   readonly hostEnv: Readonly<Record<string, string>>;
   readonly cache: Cache;
-  /** What cargo's rustc is shut in with; undefined is none. */
+  /** The sandbox for cargo's rustc. Undefined: no sandbox. */
   readonly sandbox?: Promise<Sandbox> | undefined;
 }
 
-/** A project that cargo may be asked about. */
+/** A project for which cargo can be called. */
 export interface Planning {
   readonly cargo: Cargo;
   readonly project: Project;
   readonly config: CargoConfig;
-  /** Configuration that goes before the project's own. */
+  /** Configuration with priority over the project's own. */
   readonly overrides: readonly string[];
-  /** Hides configuration files from a cargo that is started after these words. */
+  /** The beginning of a command line that hides configuration files from cargo. */
   readonly hiding: readonly string[];
   readonly rustc: PlanningRustc;
 }
 
-/** `config` is what the project's configuration comes to. */
+/** `config` is the merged configuration of the project. */
 export async function openPlanning(cargo: Cargo, project: Project, config: CargoConfig, context: Context): Promise<Planning> {
   const { toolchain, hostEnv, cache } = cargo;
   const sandbox = (await cargo.sandbox) ?? { kind: 'none' };
@@ -72,7 +72,7 @@ export async function openPlanning(cargo: Cargo, project: Project, config: Cargo
   };
 }
 
-/** Starts cargo in `cwd` and returns its standard output. A refusal of cargo's is a Failure. */
+/** Starts cargo in `cwd` and returns its standard output. An error of cargo is a Failure. */
 export async function askCargo(
   { toolchain, hostEnv }: Cargo,
   cwd: string,
@@ -101,8 +101,9 @@ export async function askCargo(
 }
 
 /**
- * [env] of the configuration also reaches the rustc that cargo asks, and so the programs that start it (LD_PRELOAD): every variable of it is empty
- * there but those of rustc and cargo. These words are configuration for cargo's command line, which goes before files.
+ * [env] of the configuration also reaches the rustc that cargo calls, and so the programs that start it
+ * (LD_PRELOAD). Every variable is empty there except for those of rustc and cargo. These words are
+ * configuration on cargo's command line, which overrides files.
  */
 export function withoutEnv({ env }: CargoConfig): readonly string[] {
   const names = Object.entries(env ?? {}).filter(([name]) => !/^(?:RUST|CARGO_)/.test(name));
@@ -114,8 +115,8 @@ export function withoutEnv({ env }: CargoConfig): readonly string[] {
 }
 
 /**
- * A stable cargo ignores [unstable]; the one that prints a unit graph has to be told that it may do unstable things, and then heeds it. So it sees
- * the files that have such a table without it, in a mount namespace of its own.
+ * A stable cargo ignores [unstable]. A cargo that prints a unit graph must be allowed to use unstable
+ * features, and then uses that table. So it gets the files without the table, in its own mount namespace.
  */
 async function hidingUnstable(cargo: Cargo, project: Project, sandbox: Sandbox, context: Context): Promise<readonly string[]> {
   const program = sandbox.kind === 'none' ? await findProgram('bwrap', pathOf(cargo.hostEnv)) : sandbox.program;
@@ -127,14 +128,17 @@ async function hidingUnstable(cargo: Cargo, project: Project, sandbox: Sandbox, 
   }
   if (!program) {
     throw cannot(`plan "${project.dir}"`, 'its configuration has a table [unstable], which a stable cargo ignores', {
-      hint: 'install bubblewrap, which hides it from cargo, or take the table out of .cargo/config.toml',
+      hint: 'install bubblewrap, which hides it from cargo, or remove the table from .cargo/config.toml',
     });
   }
   context.signal.throwIfAborted();
   return [program, '--dev-bind', '/', '/', ...binds, '--die-with-parent', '--'];
 }
 
-/** The path of a copy of a configuration file without [unstable]; undefined where it has none. */
+/**
+ * Returns the path of a copy of a configuration file without [unstable], or undefined if it has no such
+ * table.
+ */
 async function withoutUnstable(file: ConfigFile, cache: Cache): Promise<string | undefined> {
   if (!mayName(file.text, 'unstable')) return undefined;
   const { unstable, ...rest } = configTable(file);
@@ -149,11 +153,14 @@ async function withoutUnstable(file: ConfigFile, cache: Cache): Promise<string |
   return path;
 }
 
-/** What cargo is told about rustc. */
+/** The variables that describe rustc to cargo. */
 export interface PlanningRustc {
   /** The value of RUSTC. */
   readonly program: string;
-  /** The value of CARGO_TARGET_DIR. It exists, because only then cargo keeps in it what this rustc answered. */
+  /**
+   * The value of CARGO_TARGET_DIR. The folder exists, because cargo stores the answers of this rustc only in
+   * an existing folder.
+   */
   readonly targetDir: string;
 }
 
@@ -164,14 +171,14 @@ export interface PlanningRustcRequest {
   /** Folders and files of the host that the project's flags may name. */
   readonly visible: readonly string[];
   readonly cwd: string;
-  /** Whether this rustc may do unstable things unasked. RUSTC_BOOTSTRAP of cargo's environment is for cargo alone. */
+  /** Whether this rustc may use unstable features. RUSTC_BOOTSTRAP of cargo's environment is only for cargo. */
   readonly bootstrap: boolean;
 }
 
-/** Everything in it is constant: its data are the files next to it, and what cargo asks stays a list of arguments. */
+/** The script is constant: its data are the files next to it, and cargo's arguments stay a list. */
 const rustcScript = '#!/bin/sh\nhere=${0%/*}\nexec "$here/bwrap" --args 3 -- "$here/program" "$@" 3<"$here/view"\n';
 
-/** Writes the script once for each view; without a sandbox rustc itself is the program. */
+/** Writes the script once for each view. Without a sandbox rustc itself is the program. */
 export async function planningRustc(request: PlanningRustcRequest): Promise<PlanningRustc> {
   const { toolchain, cache, sandbox, bootstrap } = request;
   const planning = join(cache.dir, 'planning');
@@ -190,12 +197,14 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
       ...(bootstrap ? ['--setenv', 'RUSTC_BOOTSTRAP', '1'] : ['--unsetenv', 'RUSTC_BOOTSTRAP']),
     ];
   };
-  const compiler = await toolchainIdentity(toolchain, cache.root); // or answers of another compiler in its place would be taken for its own
+  // otherwise answers of another compiler at this path would be used
+  const compiler = await toolchainIdentity(toolchain, cache.root);
   const name = digestRecord({ script: rustcScript, view: view(''), bwrap: sandbox.program, program, compiler }).slice(0, 16);
   const folder = join(planning, name);
   if (!(await absentAsUndefined(stat(folder)))) {
     await mkdir(planning, { recursive: true });
-    const partial = await mkdtemp(join(cache.tmpDir, 'planning-')); // projects are planned at once, also by one process
+    // several projects are planned at the same time, even in one process
+    const partial = await mkdtemp(join(cache.tmpDir, 'planning-'));
     await mkdir(join(partial, 'target'));
     await writeFile(
       join(partial, 'view'),
@@ -208,13 +217,16 @@ export async function planningRustc(request: PlanningRustcRequest): Promise<Plan
     await writeFile(join(partial, 'rustc'), rustcScript, { mode: 0o755 });
     await rename(partial, folder).catch(async (error: unknown) => {
       await rm(partial, { recursive: true, force: true });
-      if (!existsSync(folder)) throw error; // else another process was first
+      if (!existsSync(folder)) throw error; // another process was first
     });
   }
   return { program: join(folder, 'rustc'), targetDir: join(folder, 'target') };
 }
 
-/** The folder that a project's flags may name files of: the outermost above `dir` that belongs to it by its looks, never a home folder. */
+/**
+ * Returns the folder with files that a project's flags may name: the outermost folder above `dir` that seems
+ * to belong to it, but never a home folder.
+ */
 export function projectFolder(dir: string, home: string = homedir()): string {
   const marks = ['Cargo.toml', '.cargo', '.git'];
   const candidates = foldersUp(dir).filter((folder) => !holdsHome(folder, home));
@@ -223,12 +235,12 @@ export function projectFolder(dir: string, home: string = homedir()): string {
 
 const staleLock = /--locked was passed|lock file needs to be updated|cannot update the lock file/;
 
-/** Whether cargo refused because Cargo.lock does not fit the manifests. */
+/** Whether cargo failed because Cargo.lock does not match the manifests. */
 export function isStaleLock(error: unknown): boolean {
   return error instanceof Failure && staleLock.test(error.detail ?? '');
 }
 
-/** Cargo's refusal in one sentence, its own words above it, and what to do. */
+/** Returns cargo's error as one sentence, with cargo's message and a hint. */
 export function planError(dir: string, words: string): Error {
   const first = /^error: (.*)$/m.exec(words)?.[1] ?? words.split('\n')[0] ?? 'cargo gave no reason';
   const hint = staleLock.test(words)

@@ -1,6 +1,6 @@
-// What units are compiled for and with: each platform of a unit graph with its conditions, flags and linker, and unstable features of
-// a nightly cargo that change how units are compiled. One project may have several platforms, since its configuration or its packages
-// may name their own.
+// The platforms of a unit graph, each with its conditions, flags and linker, and the unstable features of a
+// nightly cargo that change how units are compiled. A project may have several platforms, because its
+// configuration or its packages may name further targets.
 import { basename, join } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
 import type { Digest, Json } from '../../core/digest.ts';
@@ -21,9 +21,9 @@ import { hostProgram, onlySavesWork, places, userHome } from '../unit/places.ts'
 import type { ConfigPath, HostProgram, OwnTrees, Wrappers } from '../unit/places.ts';
 
 export interface Platform {
-  /** A triple; of a JSON target its stem. */
+  /** A triple. For a JSON target, its file name without extension. */
   readonly triple: string;
-  /** `--target`: a triple or the place of a JSON target; undefined for the host's own units. */
+  /** `--target`: a triple or the place of a JSON target. Undefined for the host's own units. */
   readonly target: string | undefined;
   readonly targetFile: { readonly path: string; readonly digest: Digest } | undefined;
   readonly cfgs: readonly string[];
@@ -36,11 +36,11 @@ export interface PlatformRequest {
   readonly project: Project;
   readonly config: CargoConfig;
   readonly trees: OwnTrees;
-  /** Whether flags are for the host's own units too: for cargo they are where no target is named at all. */
+  /** Whether flags are also for the host's own units. In cargo they are if no target is named. */
   readonly flagsForHost: boolean;
 }
 
-/** The platform of each unit. */
+/** Returns a function that returns the platform of each unit. */
 export async function platformsOf(units: readonly Unit[], request: PlatformRequest, context: Context): Promise<(unit: Unit) => Platform> {
   const isStable = !isNightly(request.cargo.toolchain);
   const nameOf = ({ platform, isStd }: Unit): string => `${platform} ${isStd && isStable}`;
@@ -59,8 +59,9 @@ export async function platformsOf(units: readonly Unit[], request: PlatformReque
 }
 
 /**
- * `unstable`: with unstable conditions, which a stable rustc prints only when it is allowed unstable things. Scripts of the standard library decide by
- * them (target_has_reliable_f16), and without them its objects lack functions.
+ * `unstable`: include unstable conditions, which a stable rustc prints only when unstable features are
+ * allowed. Scripts of the standard library use them (target_has_reliable_f16). Without them its objects lack
+ * functions.
  */
 async function platformAt(name: string | undefined, unstable: boolean, request: PlatformRequest, context: Context): Promise<Platform> {
   const { cargo, project, config, trees, flagsForHost } = request;
@@ -71,14 +72,14 @@ async function platformAt(name: string | undefined, unstable: boolean, request: 
   const isJson = target.endsWith('.json');
   const triple = isJson ? basename(target, '.json') : target;
   const ask = async (flags: readonly string[]): Promise<readonly string[]> => {
-    // Flags and files of the project reach only a rustc that is shut in.
+    // Flags and files of the project are only passed to a rustc in the sandbox.
     const rustc = flags.length > 0 || isJson ? await shutIn(request, target, isJson || bootstrap !== undefined) : toolchain.rustc;
     const question = { toolchain, rustc, target, flags, cwd: project.dir, bootstrap };
     return targetCfgs(question, cache.root, context);
   };
   const plainCfgs = await ask([]);
   const flagged = name !== undefined || flagsForHost;
-  // A flag may hold only under a condition, and may change what conditions hold: cargo asks a second time, and so do we.
+  // A flag may depend on a condition, and may change conditions. Like cargo, this asks a second time.
   const cfgs = flagged ? await ask(rustflagsOf(config, triple, plainCfgs, variables)) : plainCfgs;
   const linker = linkerOf(config, triple, cfgs, variables, project.dir);
   return {
@@ -117,22 +118,26 @@ async function targetFileAt(path: string, { digests }: Cache): Promise<Platform[
 
 export interface CfgQuestion {
   readonly toolchain: Toolchain;
-  /** The rustc that is started: the toolchain's own, or what shuts it in where the project's flags or files reach it. */
+  /**
+   * The rustc that is started: the toolchain's own, or a script that runs it in the sandbox if it gets the
+   * project's flags or files.
+   */
   readonly rustc: string;
   /** A triple or a JSON file. */
   readonly target: string;
-  /** May change the answer. */
+  /** Flags that may change the answer. */
   readonly flags: readonly string[];
-  /** Relative paths of flags count from here. */
+  /** Relative paths in flags are relative to this folder. */
   readonly cwd: string;
   /** RUSTC_BOOTSTRAP of the configuration. */
   readonly bootstrap: string | undefined;
 }
 
-/** The lines of `rustc --print cfg`: `unix`, `target_os="linux"`. */
+/** Returns the lines of `rustc --print cfg`: `unix`, `target_os="linux"`. */
 export async function targetCfgs(question: CfgQuestion, cacheDir: string, { signal }: Context): Promise<readonly string[]> {
   const { toolchain, rustc, target, flags, cwd } = question;
-  // Only for a JSON target: a stable rustc that is allowed unstable things also tells unstable cfgs, which scripts then take for granted.
+  // Only for a JSON target: a stable rustc with unstable features also prints unstable cfgs, on which scripts
+  // would then rely.
   const unstable = target.endsWith('.json');
   const bootstrap = unstable ? '1' : question.bootstrap;
   const place = flags.some((flag) => /[/@]/.test(flag)) ? cwd : null;
@@ -145,7 +150,7 @@ export async function targetCfgs(question: CfgQuestion, cacheDir: string, { sign
   });
 }
 
-/** Names of `cargo-features` and of [unstable] that would have to be honoured and are not. */
+/** Names of `cargo-features` and of [unstable] that change the build but are not supported. */
 const unsupported: ReadonlySet<string> = new Set([
   'any-build-script-metadata',
   'dual-proc-macros',
@@ -166,8 +171,8 @@ export interface UnstableFeatures {
 }
 
 /**
- * What the configuration turns on. `variables` are the user's (CARGO_UNSTABLE_*), `manifestFeatures` the `cargo-features` of the project's packages.
- * A feature that is not supported is a Failure.
+ * Returns the unstable features of the configuration. `variables` are the user's (CARGO_UNSTABLE_*).
+ * `manifestFeatures` are the `cargo-features` of the project's packages. An unsupported feature is a Failure.
  */
 export function unstableFeatures(
   dir: string,
@@ -191,7 +196,10 @@ export function unstableFeatures(
   };
 }
 
-/** Programs that are started in front of rustc, of all packages and of the workspace's members alone; a cache of results is left out. */
+/**
+ * Returns the programs in front of rustc, for all packages and for members of the workspace. A compiler cache
+ * is left out.
+ */
 export async function wrappersFor(
   { cache, hostEnv, toolchain }: Cargo,
   project: Project,
@@ -215,7 +223,8 @@ export async function wrappersFor(
     const hint = toolchain.origin === 'rustup' ? `rustup component add clippy --toolchain ${toolchain.name}` : undefined;
     throw cannot('lint with clippy', `the toolchain ${toolchain.name} has no clippy-driver`, { blame: 'host', hint });
   }
-  // The form in which cargo clippy passes words on. Without a path: the toolchain is in the sandbox anyway.
+  // The form in which cargo clippy passes arguments. It needs no path, because the toolchain is in the
+  // sandbox anyway.
   const words = project.clippy.map((word) => `${word}__CLIPPY_HACKERY__`).join('');
   const driver = { word: `${places.toolchain}/bin/clippy-driver`, path: undefined, digest };
   return { all, members: driver, memberEnv: { CLIPPY_ARGS: words } };

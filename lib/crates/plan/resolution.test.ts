@@ -53,7 +53,7 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
         await cache.close();
       }
     };
-    // A cargo of our own that counts its starts and hands on to the real one.
+    // A wrapper of the test that counts its starts and runs the real cargo.
     const counting = join(dir, 'cargo');
     const log = join(dir, 'starts');
     await writeFile(log, '');
@@ -73,7 +73,7 @@ test('an unchanged project is resolved from memory, and a changed one by cargo',
 
     const elsewhere = join(dir, 'some/where/else');
     await cp(checkout, elsewhere, { recursive: true });
-    assert.is(await starts(elsewhere), 0, 'a second checkout is resolved from what the first was told');
+    assert.is(await starts(elsewhere), 0, 'a second checkout is resolved from the memo of the first');
     const moved = await ask(counting, elsewhere);
     assert.equal([moved.workspaceRoot, moved.packages.every((one) => one.dir.startsWith(elsewhere))], [elsewhere, true]);
     assert.is(moved.graph.units.find(({ target }) => target.kind.includes('bin'))?.target.srcPath, join(elsewhere, 'greeter/src/main.rs'));

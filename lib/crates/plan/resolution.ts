@@ -1,5 +1,6 @@
-// What cargo makes of a project: the unit graph, the packages in it, the configuration. Its answer is remembered with a witness for
-// everything that it was made from, so that an unchanged project never starts cargo, in this checkout or another.
+// Cargo's resolution of a project: the unit graph, its packages, the configuration. It is memoized together
+// with all files from which it was computed, so that cargo is not started for an unchanged project, in this
+// checkout or another.
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { TomlTable, TomlValue } from 'smol-toml';
@@ -20,31 +21,40 @@ import { toolchainIdentity } from '../toolchain/identity.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
 import { isNightly } from '../toolchain/toolchain.ts';
 
-/** A file by its digest, or a folder (closing slash) by the names in it; null where there is none. */
+/** A file with its digest, or a folder (closing slash) with the digest of its names. Null if it does not exist. */
 type Witness = readonly [path: string, digest: Digest | null];
 
-/** One answer of cargo's. Paths are portable: what one checkout was told holds in another that is laid out alike. */
+/** One memoized resolution. Its paths are portable: it is valid in another checkout with the same layout. */
 interface Remembered {
   readonly [key: string]: Json;
-  /** From the project's folder to the folder that holds everything of its own. */
+  /** Path from the project's folder to the folder that contains everything of its own. */
   readonly base: string;
   readonly witnesses: readonly Witness[];
   readonly resolution: string;
   readonly config: string;
-  /** The project's folder, if the answer holds for no other, because it names a path outside of everything that checkouts have alike. */
+  /**
+   * The project's folder, if the resolution is valid only for it, because it contains a path outside of the
+   * portable folders.
+   */
   readonly only: string | null;
 }
 
 /** The fields of a resolution that are paths, or ids with a path in them. */
 const pathFields: ReadonlySet<string> = new Set(['srcPath', 'pkgId', 'id', 'dir', 'manifestPath', 'workspaceRoot', 'platform', 'warning']);
 
-/** The field of the configuration that is a path which cargo made absolute. */
+/** The field of the configuration with a path that cargo made absolute. */
 const configPathFields: ReadonlySet<string> = new Set(['file']);
 
-/** How many answers are kept for projects that look alike from outside: members of a workspace that differ between branches. */
+/**
+ * Number of memoized resolutions for projects with the same outer files: members of a workspace may differ
+ * between branches.
+ */
 const keptAnswers = 4;
 
-/** Resolves a project by cargo, or from memory when nothing that cargo would look at has changed. Cargo's refusals are Failures. */
+/**
+ * Resolves a project with cargo, or from the memo if no file that cargo would read has changed. Cargo's
+ * errors are Failures.
+ */
 export async function resolveProject(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<Resolution> {
   const { cache, hostEnv } = cargo;
   const records = await cache.records<readonly Remembered[]>('plans', areRemembered);
@@ -61,12 +71,13 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
     const kept = localValue(answer.resolution, pathFields, bases);
     const config = localValue(answer.config, configPathFields, bases);
     if (!isResolution(kept) || !isCargoConfig(config)) continue;
-    // What was planned was built, so keys will be asked for: a second thread may begin with their sources.
+    // A planned project was built before, so keys will be needed. A second thread prefetches the digests of
+    // their sources.
     cache.digests.expect(kept.packages.flatMap(({ source, dir }) => (source === undefined || source.startsWith('git+') ? [] : [dir])));
     return { ...kept, config };
   }
   const { resolution, known } = await resolveAnew(cargo, project, rustSrc, context);
-  cache.digests.forget(join(resolution.workspaceRoot, 'Cargo.lock')); // cargo has written it where there was none
+  cache.digests.forget(join(resolution.workspaceRoot, 'Cargo.lock')); // cargo created it
   const asked = await questionOf(cargo, project, rustSrc);
   const looked = await lookedAt(known, resolution.workspaceRoot, cargoHome(hostEnv));
   const { config, ...rest } = resolution;
@@ -83,7 +94,10 @@ export async function resolveProject(cargo: Cargo, project: Project, rustSrc: Ru
   return resolution;
 }
 
-/** What is asked of cargo, without where the checkout lies: the words, the tools, and the files that stand at fixed places. */
+/**
+ * Returns everything that determines cargo's answer except the location of the checkout: the arguments, the
+ * tools, and files at fixed paths.
+ */
 async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project, rustSrc: RustSrc | undefined): Promise<Digest> {
   const words = selectionArgs(project, triplesOf(project)).map((word) => (word.startsWith('/') ? relative(project.dir, word) : word));
   const { files: configured, absent } = configFiles(project, hostEnv);
@@ -101,7 +115,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
-    format: 9, // raised when a resolution is written down in another way
+    format: 9, // raised when the stored form of a resolution changes
     words,
     command: project.command ?? 'build',
     toolchain: await toolchainIdentity(toolchain, cache.root),
@@ -111,7 +125,10 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
   });
 }
 
-/** The deepest folder that holds the project and everything of its own: not the registry's packages, not the standard library. */
+/**
+ * Returns the deepest folder that contains the project and everything of its own, without the registry's
+ * packages and the standard library.
+ */
 function baseOf(
   { packages, workspaceRoot }: Resolution,
   { dir }: Project,
@@ -123,7 +140,10 @@ function baseOf(
   return commonFolder(dir, [workspaceRoot, ...own]);
 }
 
-/** Whether a portable text still has an absolute path in one of the fields: one outside of all folders that are known by tokens. */
+/**
+ * Whether a portable text still has an absolute path in one of the fields, which is outside of all folders
+ * that tokens replace.
+ */
 function namesOnePlace(text: string, fields: ReadonlySet<string>): boolean {
   let found = false;
   JSON.parse(text, (key, item: unknown) => {
@@ -141,7 +161,7 @@ async function holds(witnesses: readonly Witness[], bases: readonly Base[], cach
 async function witness(path: string, { digests }: Cache): Promise<Digest | null> {
   if (!path.endsWith('/')) return (await digests.file(path)) ?? null;
   const names = digests.names(path.slice(0, -1));
-  // What a build leaves behind is no target.
+  // Outputs of a build are not targets.
   return names ? digestRecord(names.filter((name) => !/^(?:target\/*|Cargo\.lock)$/.test(name)).sort(byCodeUnit)) : null;
 }
 
@@ -152,10 +172,13 @@ function areRemembered(value: Json): value is readonly Remembered[] {
   );
 }
 
-/** Folders of a package in which a new file is a new target, and a new folder with a main.rs as well. */
+/** Folders of a package in which a new file, or a new folder with a main.rs, is a new target. */
 const targetFolders = ['src/bin', 'examples', 'tests', 'benches'];
 
-/** Absolute paths, each once. `packages` are all that cargo knows of, `cargoHome` is where it keeps those that it downloaded. */
+/**
+ * Returns absolute paths without duplicates. `packages` are all that cargo knows. `cargoHome` is the folder
+ * of downloaded packages.
+ */
 export async function lookedAt(packages: readonly Package[], workspaceRoot: string, cargoHome: string): Promise<readonly string[]> {
   const own = packages.filter(({ source }) => source === undefined).map(({ dir }) => dir);
   const around = commonFolder(workspaceRoot, own);
@@ -167,7 +190,7 @@ export async function lookedAt(packages: readonly Package[], workspaceRoot: stri
       join(workspaceRoot, 'Cargo.lock'),
       ...packages.map(({ manifestPath }) => manifestPath),
       ...roots.map((root) => join(root, 'Cargo.toml')),
-      // One that appears may make a workspace around a package.
+      // A new manifest there may create a workspace around a package.
       ...own.flatMap((dir) =>
         foldersUp(dir)
           .filter((folder) => `${folder}/`.startsWith(`${around}/`))
@@ -186,7 +209,7 @@ async function discoveredFolders(dir: string): Promise<readonly string[]> {
   return [`${dir}/`, `${dir}/src/`, ...targetFolders.map((folder) => `${join(dir, folder)}/`), ...nested.flat()];
 }
 
-/** Where a workspace's patterns of members look, and what its patches would take from folders. */
+/** Returns the folders in which a workspace's patterns of members match, and those of its patches. */
 async function memberFolders(root: string): Promise<readonly string[]> {
   const text = await readFile(join(root, 'Cargo.toml'), 'utf8').catch(() => '');
   const manifest = parseToml(text);
@@ -201,7 +224,7 @@ async function memberFolders(root: string): Promise<readonly string[]> {
   return looked;
 }
 
-/** Every folder that a pattern lists, and every manifest that it looks for. */
+/** Returns every folder that a pattern lists, and every manifest that it would find. */
 async function expand(folder: string, [part, ...rest]: readonly string[]): Promise<readonly string[]> {
   if (part === undefined) return [join(folder, 'Cargo.toml')];
   if (!/[*?[]/.test(part)) return expand(join(folder, part), rest);
@@ -220,18 +243,18 @@ function texts(value: TomlValue | undefined): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
-/** What stands for a folder, and the folder here. */
+/** A token for a folder, and the folder on this host. */
 export interface Base {
   readonly token: string;
   readonly path: string;
 }
 
-/** JSON text of `value`, with the folders as tokens in the fields of these names. */
+/** Returns the JSON text of `value`. Tokens replace the folders in the fields of these names. */
 export function portableText(value: unknown, fields: ReadonlySet<string>, bases: readonly Base[]): string {
   return JSON.stringify(value, (key, item: unknown) => (typeof item === 'string' && fields.has(key) ? portablePath(item, bases) : item));
 }
 
-/** The other way round, with the folders of this checkout. */
+/** Returns the value of a portable text, with the folders of this checkout. */
 export function localValue(text: string, fields: ReadonlySet<string>, bases: readonly Base[]): unknown {
   return JSON.parse(text, (key, item: unknown) => (typeof item === 'string' && fields.has(key) ? localPath(item, bases) : item));
 }
@@ -245,7 +268,7 @@ export function localPath(path: string, bases: readonly Base[]): string {
   return bases.reduce((text, { token, path: folder }) => text.replaceAll(token, folder), path);
 }
 
-/** The deepest folder that holds all of these; "/" when they have nothing else in common. */
+/** Returns the deepest folder that contains all of these, or "/" if they have nothing else in common. */
 export function commonFolder(first: string, others: readonly string[]): string {
   return others.reduce((common, path) => {
     let folder = common;
@@ -254,7 +277,10 @@ export function commonFolder(first: string, others: readonly string[]): string {
   }, resolve(first));
 }
 
-/** Where the folder's name ends: at a slash, at the "#" of a package id, or at the end of the text. */
+/**
+ * Replaces a folder only where its name ends: at a slash, at the "#" of a package id, or at the end of the
+ * text.
+ */
 function replaceFolder(text: string, folder: string, token: string): string {
   let out = '';
   let rest = text;

@@ -1,9 +1,9 @@
-// What is told of cargo's own words.
+// How cargo's messages are reported.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { warningsOf } from './resolve-anew.ts';
 
-test("cargo's warnings are told once each with their further lines, and a stable cargo's are those of a stable one", () => {
+test("each of cargo's warnings is reported once with its further lines, and a stable cargo has no warnings of a nightly one", () => {
   const said = [
     '    Blocking waiting for file lock on package cache',
     'warning: unused config key `unstable.x` in `/w/.cargo/config.toml`',

@@ -1,5 +1,5 @@
-// Cargo as a planner: what it makes of a project when it is asked. Its own programs are started with a closed environment and without
-// the network, and their answers are text for the readers in unit-graph.ts and package.ts. Nothing here compiles.
+// Runs cargo as a planner. Its own programs are started with a closed environment and without the network. Their output is parsed by
+// unit-graph.ts and package.ts. Nothing is compiled here.
 import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestRecord } from '../../core/digest.ts';
@@ -22,24 +22,24 @@ import { isNightly } from '../toolchain/toolchain.ts';
 
 export interface Resolution {
   readonly graph: UnitGraph;
-  /** The packages that units of the graph belong to. */
+  /** The packages of the graph's units. */
   readonly packages: readonly Package[];
   readonly stdPackages: readonly Package[];
-  /** Absolute. */
+  /** Absolute path. */
   readonly workspaceRoot: string;
   readonly config: CargoConfig;
-  /** What the manifest of each package says and cargo's answers do not. */
+  /** Data in the manifest of each package that cargo's answers lack. */
   readonly manifests: readonly { readonly manifestPath: string; readonly lints: LintArgs; readonly facts: ManifestFacts }[];
   readonly profileRoot: ProfileRoot;
-  /** The workspace's members that units belong to. */
+  /** The workspace's members that have units. */
   readonly members: readonly { readonly id: string }[];
-  /** Whether no target was named to cargo: then flags are for the host's own units too. */
+  /** Whether cargo was called without a target. Then flags are for the host's own units too. */
   readonly flagsForHost: boolean;
-  /** What cargo warns of, in its own words. */
+  /** Cargo's warnings. */
   readonly warnings: readonly { readonly warning: string }[];
 }
 
-/** Whether a value has the shape of a resolution without its configuration, as far as its lists. */
+/** Whether a value has the shape of a resolution without its configuration. The items of its lists are not checked. */
 export function isResolution(value: unknown): value is Omit<Resolution, 'config'> {
   const isTable = (one: unknown): one is Readonly<Record<string, unknown>> =>
     typeof one === 'object' && one !== null && !Array.isArray(one);
@@ -59,11 +59,11 @@ export function isResolution(value: unknown): value is Omit<Resolution, 'config'
 
 interface Answer {
   readonly resolution: Resolution;
-  /** All packages that cargo knows of, whether units of the graph belong to them or not. */
+  /** All packages that cargo knows, including those without units in the graph. */
   readonly known: readonly Package[];
 }
 
-/** Asks cargo, and lets it update a lock file that does not fit unless the project is locked. */
+/** Runs cargo, and lets it update a lock file that does not match unless the project is locked. */
 export async function resolveAnew(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<Answer> {
   try {
     return await ask(cargo, project, rustSrc, context);
@@ -76,12 +76,12 @@ export async function resolveAnew(cargo: Cargo, project: Project, rustSrc: RustS
 }
 
 async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined, context: Context): Promise<Answer> {
-  // Starts no rustc, and says what the others have to be asked with, unless no file may say anything about that.
+  // This call starts no rustc. Its result decides the arguments of the others, unless no configuration file can affect them.
   const configured = configuration(cargo, project, context);
-  configured.catch(() => undefined); // it is waited for below
+  configured.catch(() => undefined); // it is awaited below
   const planning = await openPlanning(cargo, project, mayDecide(project, cargo.hostEnv) ? await configured : {}, context);
   const asked = metadata(planning, [], context);
-  // Nothing that cargo is asked waits for an answer of its, but for the standard library's packages and for a lock file that it has yet to write.
+  // No call waits for another one, except for the standard library's packages and for a lock file that cargo has yet to write.
   const sources = rustSrc ? await stdSources(cargo, rustSrc, (await asked).metadata) : [];
   if (!(await isLocked(project.dir, cargo.hostEnv))) await asked;
   const answers = [
@@ -91,7 +91,7 @@ async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined,
     graphOf(planning, asked, rustSrc, sources, context),
     configured,
   ] as const;
-  await Promise.allSettled(answers); // of several refusals, always the same one is told
+  await Promise.allSettled(answers); // of several errors, always the same one is reported
   const [{ metadata: plain }, { metadata: known }, std, { graph: printed, warnings, flagsForHost }, config] = await Promise.all(answers);
   const graph = withMetadataIds(printed, [...known.packages.values(), ...(std?.packages.values() ?? [])]);
   const used = new Set(graph.units.map(({ pkgId }) => pkgId));
@@ -122,14 +122,12 @@ async function ask(cargo: Cargo, project: Project, rustSrc: RustSrc | undefined,
   return { resolution, known: [...plain.packages.values()] };
 }
 
-/** Whether a configuration file may say what cargo has to be asked with: its variables, targets, flags, unstable features. */
+/** Whether a configuration file may change cargo's arguments: its variables, targets, flags, unstable features. */
 function mayDecide(project: Project, hostEnv: Cargo['hostEnv']): boolean {
   return configFiles(project, hostEnv).files.some(({ text }) => mayName(text, 'env', 'unstable', 'build', 'target', 'rustflags'));
 }
 
-/**
- * The unit graph. A nightly package may name a target that holds only where none is asked for (default-target): then none is.
- */
+/** Returns the unit graph. A nightly package may name a target that is used only if no target is given (default-target). Then none is given. */
 async function graphOf(
   planning: Planning,
   asked: ReturnType<typeof metadata>,
@@ -149,15 +147,15 @@ async function graphOf(
   return { ...(await unitGraph(planning, [], rustSrc, sources, context)), flagsForHost: true };
 }
 
-/** The warnings among what cargo wrote on standard error, each with its further lines. */
+/** Returns the warnings in cargo's standard error, each with its further lines. */
 export function warningsOf(stderr: string, nightly: boolean): readonly string[] {
   const parts = stderr.split(/^(?=warning: )/m).filter((part) => part.startsWith('warning: '));
-  // A stable cargo does not look into [unstable]; the one that prints a unit graph does.
+  // A stable cargo ignores [unstable]. The one that prints a unit graph does not.
   const said = parts.filter((part) => nightly || !part.startsWith('warning: unused config key `unstable.'));
   return [...new Set(said.map((part) => part.trimEnd()))];
 }
 
-/** All packages that a project's build could need, and what cargo says on standard error. A stable cargo refuses here what it refuses. */
+/** Returns all packages that a project's build could need, and cargo's standard error. A stable cargo reports its errors here. */
 export async function metadata(
   planning: Planning,
   sources: readonly string[],
@@ -179,8 +177,8 @@ export async function metadata(
 }
 
 /**
- * Returns the packages of the standard library's own workspace, which uses unstable features of cargo. A unit graph may turn on any of its features.
- * `sources`: those of the unit graph, so that both have a package in the same folder.
+ * Returns the packages of the standard library's own workspace, which uses unstable features of cargo. A unit graph may enable any of its
+ * features. `sources`: those of the unit graph, so that both have a package in the same folder.
  */
 export async function stdMetadata(
   { cargo, rustc }: Planning,
@@ -195,14 +193,17 @@ export async function stdMetadata(
   return parseMetadata((await askCargo(cargo, libraryDir, argv, env, context)).stdout);
 }
 
-/** The values of --target: as cargo is called, or the host where nothing else is named; none leaves the choice to cargo's configuration. */
+/**
+ * Returns the values of --target: those of the call, or the host if nothing else is named. An empty list leaves the choice to cargo's
+ * configuration.
+ */
 export function targetsOf({ cargo: { toolchain, hostEnv }, project, config }: Planning): readonly string[] {
   const asked = triplesOf(project);
   if (asked.length > 0) return asked;
   return namesTargets(config, planningVariables(hostEnv, false)) ? [] : [toolchain.host];
 }
 
-/** `targets`: for what it is built; none leaves the choice to the project's configuration. */
+/** `targets`: the targets of the build. An empty list leaves the choice to the project's configuration. */
 export async function unitGraph(
   planning: Planning,
   targets: readonly string[],
@@ -242,14 +243,14 @@ async function graphFor(
     CARGO_TARGET_DIR: rustc.targetDir,
     CARGO_BUILD_BUILD_DIR: rustc.targetDir,
     ...stableEnv(cargo),
-    // The variable is cargo's own way to name another place than the sysroot.
+    // Cargo's own variable for a standard library outside of the sysroot.
     ...(rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {}),
   };
   const { stdout, stderr } = await askCargo(cargo, project.dir, [...hiding, cargo.toolchain.cargo, ...args], env, context);
   return { graph: parseUnitGraph(stdout), warnings: stderr };
 }
 
-/** The configuration that holds for a folder, merged by cargo from all its files. Its paths are absolute. Starts no rustc. */
+/** Returns the configuration for a folder, which cargo merges from all its files. Its paths are absolute. Starts no rustc. */
 export async function configuration(cargo: Cargo, project: Project, context: Context): Promise<CargoConfig> {
   if (configFiles(project, cargo.hostEnv).files.length === 0) return {};
   const get = async (...what: readonly string[]): Promise<string> => {
@@ -262,14 +263,14 @@ export async function configuration(cargo: Cargo, project: Project, context: Con
   return hasRelativePaths(config) ? withAbsolutePaths(config, await get('--show-origin')) : config;
 }
 
-/** What a stable cargo needs for its unstable commands. */
+/** Variables that a stable cargo needs for its unstable commands. */
 function stableEnv({ toolchain }: Cargo): Readonly<Record<string, string>> {
   return isNightly(toolchain) ? {} : { RUSTC_BOOTSTRAP: '1' };
 }
 
 /**
- * Configuration that lets one run of cargo see both the project's vendored packages and those of the standard library: a folder of links to
- * both, in place of every other source. Only build-std needs it.
+ * Returns configuration with which one run of cargo sees both the project's vendored packages and those of the standard library: a folder of
+ * links to both, which replaces every other source. Only build-std needs it.
  */
 export async function stdSources({ cache }: Cargo, { vendorDir }: RustSrc, packages: Metadata): Promise<readonly string[]> {
   if (!vendorDir) return [];
@@ -295,7 +296,7 @@ export async function stdSources({ cache }: Cargo, { vendorDir }: RustSrc, packa
     await mkdir(dirname(folder), { recursive: true });
     await rename(partial, folder).catch(async (error: unknown) => {
       await rm(partial, { recursive: true, force: true });
-      if (!(await absentAsUndefined(stat(folder)))) throw error; // else another project was first
+      if (!(await absentAsUndefined(stat(folder)))) throw error; // another project was first
     });
   }
   return sourceArgs(folder);
@@ -310,7 +311,7 @@ function sourceArgs(folder: string): readonly string[] {
   ];
 }
 
-/** Lets cargo update a lock file that does not fit the manifests, as `cargo build` does. Fails where that needs the network. */
+/** Lets cargo update a lock file that does not match the manifests, as `cargo build` does. Fails if that needs the network. */
 export async function updateLock({ cargo, project, rustc, overrides }: Planning, context: Context): Promise<void> {
   const configs = project.cargoConfigs.flatMap((file) => ['--config', file]);
   const argv = [cargo.toolchain.cargo, 'metadata', '--format-version', '1', '--offline', ...configs, ...overrides];
@@ -318,23 +319,23 @@ export async function updateLock({ cargo, project, rustc, overrides }: Planning,
   await askCargo(cargo, project.dir, argv, env, context);
 }
 
-/** An existing lock file has to fit, so that cargo's runs next to each other do not write it; without one cargo writes it. */
+/** An existing lock file must match, so that concurrent runs of cargo do not write it. If it is missing, cargo writes it. */
 async function lockArgs({ project, cargo }: Planning): Promise<readonly string[]> {
   return (await isLocked(project.dir, cargo.hostEnv)) ? ['--offline', '--locked'] : ['--offline'];
 }
 
-/** Whether the workspace of the project in `dir` has a lock file. One of a member's own does not count. */
+/** Whether the workspace of the project in `dir` has a lock file. A member's own lock file does not count. */
 export async function isLocked(dir: string, hostEnv: Cargo['hostEnv']): Promise<boolean> {
   const lock = join(workspaceRootOf(dir, cargoHome(hostEnv)), 'Cargo.lock');
   return (await absentAsUndefined(stat(lock))) !== undefined;
 }
 
-/** Cargo's own, and ours for images: no manifest says what they come from. */
+/** Cargo's own profiles, and the one for images: no manifest defines their parents. */
 const builtIn = new Set(['dev', 'test', 'debug', 'release', 'bench', 'system']);
 
 export type ProfileRoot = 'debug' | 'release';
 
-/** The root of a profile of a workspace. Cargo has read both files before and refused what is wrong in them. */
+/** Returns the built-in profile from which a profile of a workspace inherits. Cargo has read both files before and refused errors. */
 export async function profileRoot(profile: string, workspaceRoot: string, config: CargoConfig): Promise<ProfileRoot> {
   if (builtIn.has(profile)) return rootOf(profile, () => undefined);
   const text = await absentAsUndefined(readFile(join(workspaceRoot, 'Cargo.toml'), 'utf8'));
@@ -345,7 +346,7 @@ export async function profileRoot(profile: string, workspaceRoot: string, config
   });
 }
 
-/** Follows `inherits`; "system" is our own release. */
+/** Follows `inherits`. "system" is Bloomery's variant of release. */
 export function rootOf(profile: string, inherits: (name: string) => string | undefined): ProfileRoot {
   const seen = new Set<string>();
   for (let name = profile; !seen.has(name); seen.add(name), name = inherits(name) ?? 'release') {

@@ -1,4 +1,4 @@
-// Cargo's two answers as they are read: the unit graph and the metadata, from a real cargo, and what is said when they are not as expected.
+// Parses the unit graph and the metadata of a real cargo, and checks the errors for unexpected answers.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';

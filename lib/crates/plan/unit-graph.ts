@@ -1,10 +1,11 @@
-// Cargo's unit graph as it prints it (`cargo build --unit-graph`, version 1; unstable, so fields may be added). One unit is one
-// compilation: package x target x profile x features x platform. This reader keeps what decides a compilation and ignores the rest.
+// Parses cargo's unit graph (`cargo build --unit-graph`, version 1; unstable, so fields may be added). One
+// unit is one compilation: package x target x profile x features x platform. Only the fields that affect a
+// compilation are kept.
 import { cannot } from '../../core/errors.ts';
 
 /**
- * What `mode` says: a crate is compiled to what its target is, compiled to a program that tests or measures it, only checked, tested by rustdoc, or a
- * compiled build script is run.
+ * The mode of a unit: a crate is compiled as its target type, compiled to a program that tests or measures
+ * it, only checked, or tested by rustdoc, or a compiled build script is run.
  */
 export type Mode = 'build' | 'test' | 'check' | 'doctest' | 'run-custom-build';
 
@@ -13,11 +14,14 @@ export interface Target {
   readonly kind: readonly string[];
   readonly crateTypes: readonly string[];
   readonly name: string;
-  /** Absolute. */
+  /** Absolute path. */
   readonly srcPath: string;
   readonly edition: string;
   readonly requiredFeatures: readonly string[];
-  /** What the manifest says of it, as cargo's messages repeat it: whether it is documented, and whether its doc tests and tests are run. */
+  /**
+   * Fields of the manifest that cargo's messages repeat: whether the target is documented, and whether its
+   * doc tests and tests are run.
+   */
   readonly doc: boolean;
   readonly doctest: boolean;
   readonly test: boolean;
@@ -41,7 +45,10 @@ export interface Profile {
   /** "none", "debuginfo", "symbols". */
   readonly strip: string;
   readonly rustflags: readonly string[];
-  /** Scopes joined by commas, "" for none; undefined where cargo prints null: all of them, or the feature is off. */
+  /**
+   * Scopes joined by commas, or "". Undefined if cargo prints null, which means all scopes, or that the
+   * feature is off.
+   */
   readonly trimPaths: string | undefined;
 }
 
@@ -49,7 +56,7 @@ export interface Dependency {
   /** Index into the graph's units. */
   readonly index: number;
   readonly externCrateName: string;
-  /** What stands before the name at `--extern`: "noprelude", "nounused". */
+  /** Options before the name at `--extern`: "noprelude", "nounused". */
   readonly options: readonly string[];
   readonly isPublic: boolean;
 }
@@ -58,10 +65,13 @@ export interface Unit {
   readonly pkgId: string;
   readonly target: Target;
   readonly profile: Profile;
-  /** A triple or the path of a JSON target; undefined is the host. */
+  /** A triple or the path of a JSON target. Undefined is the host. */
   readonly platform: string | undefined;
   readonly mode: Mode;
-  /** Whether its tests are compiled: of mode test, or checked with them. The graph does not say the latter (`withTested`). */
+  /**
+   * Whether its tests are compiled: in mode test, or in a check with tests. The graph does not contain the
+   * latter (`withTested`).
+   */
   readonly tested: boolean;
   readonly features: readonly string[];
   readonly isStd: boolean;
@@ -73,7 +83,7 @@ export interface UnitGraph {
   readonly roots: readonly number[];
 }
 
-/** Reads what cargo printed. Another version or a missing field is a Failure that names it. */
+/** Parses cargo's output. Another version or a missing field is a Failure that names it. */
 export function parseUnitGraph(text: string): UnitGraph {
   const graph = record(JSON.parse(text), 'the unit graph');
   if (graph['version'] !== 1) {
@@ -90,7 +100,7 @@ export function isProcMacro(unit: Unit): boolean {
   return unit.target.kind.includes('proc-macro');
 }
 
-/** The crate of a build script, which is compiled before it is run. */
+/** Whether a unit is the crate of a build script, which is compiled before it is run. */
 export function isBuildScript(unit: Unit): boolean {
   return unit.mode !== 'run-custom-build' && unit.target.kind.includes('custom-build');
 }
@@ -99,22 +109,22 @@ export function isScriptRun(unit: Unit): boolean {
   return unit.mode === 'run-custom-build';
 }
 
-/** Only rlib or lib: what other crates link to, and nothing that a linker makes. */
+/** Whether a unit is only an rlib or lib, which other crates link to and no linker produces. */
 export function isPlainLibrary(unit: Unit): boolean {
   return !unit.tested && unit.target.crateTypes.every((type) => type === 'lib' || type === 'rlib');
 }
 
-/** Whether the metadata of its dependencies is enough to compile it: no linker runs. */
+/** Whether the metadata of its dependencies is sufficient to compile it, because no linker runs. */
 export function needsOnlyMetadata(unit: Unit): boolean {
   return !isScriptRun(unit) && (unit.mode === 'check' || isPlainLibrary(unit));
 }
 
-/** A target of [lib], of any type. */
+/** Whether a unit is a target of [lib], of any type. */
 export function isLibrary({ target }: Unit): boolean {
   return !['bin', 'custom-build', 'example', 'test', 'bench'].some((kind) => target.kind.includes(kind));
 }
 
-/** Does it make something that other crates of the same platform link to? */
+/** Whether other crates of the same platform link to the unit's output. */
 export function isLinkable(unit: Unit): boolean {
   return !unit.tested && unit.target.crateTypes.some((type) => ['lib', 'rlib', 'dylib', 'proc-macro'].includes(type));
 }
@@ -160,8 +170,9 @@ function isMode(text: string): text is Mode {
 }
 
 /**
- * The graph of a check with what is checked with its tests, which cargo does not print. `built` is the graph of a build of the same selection: it has
- * a root of mode test, with the same profile, for each. Where a target is a root twice with that profile, cargo prints the one without tests first.
+ * Returns the graph of a check with the targets that are checked with their tests, which cargo does not mark.
+ * `built` is the graph of a build of the same selection: it has a root of mode test, with the same profile,
+ * for each of them. If a target is a root twice with that profile, cargo prints the one without tests first.
  */
 export function withTested(graph: UnitGraph, built: UnitGraph): UnitGraph {
   const nameOf = (unit: Unit | undefined): string => {
@@ -197,7 +208,10 @@ function parseProfile(profile: Fields, path: string): Profile {
   };
 }
 
-/** `{"resolved": {"Named": "debuginfo"}}`, `{"deferred": "None"}`, ...: whether it was deferred does not matter any more. */
+/**
+ * `{"resolved": {"Named": "debuginfo"}}`, `{"deferred": "None"}`, ...: only the value is used, whether it was
+ * deferred or not.
+ */
 function stripOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return 'none';
   const inner: unknown = Object.values(value)[0];
@@ -222,7 +236,7 @@ function text(value: unknown, path: string): string {
   return value;
 }
 
-/** Returns undefined for what the graph does not have or has as null. */
+/** Returns undefined for a field that is missing or null. */
 function absentOr<T>(value: unknown, read: (value: unknown) => T): T | undefined {
   return value === undefined || value === null ? undefined : read(value);
 }

@@ -1,4 +1,4 @@
-// Which toolchain is chosen and what is said about it.
+// Which toolchain is chosen, and the sentence that explains it.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -103,12 +103,12 @@ test('build-std takes the default when its source is in the sysroot', async () =
   });
 });
 
-test('build-std takes another toolchain when only for that one a source is at hand, and says so', async () => {
+test('build-std takes another toolchain if only that one has a source, and reports it', async () => {
   await withUsual(async (fake) => {
     const rustSrc = await fakeLibrary(fake, 'rust-src-1.97.1/library');
     assert.is(
       await choice(fake, { needsRustSrc: true, rustSrc }),
-      "nightly (1.97.0-nightly): the standard library's source of 1.95 for stable is not at hand with its dependencies; " +
+      "nightly (1.97.0-nightly): the standard library's source of 1.95 for stable is missing or lacks its dependencies; " +
         'source of the standard library 1.97.1 from the folder "/rust-src-1.97.1/library"',
     );
   });
@@ -148,7 +148,7 @@ test('a toolchain in the cache is taken where the host has none that will do, an
     await fakeLibrary(fake, 'cache/toolchains/debian-1.99.0/lib/rustlib/src/rust/library');
     assert.is(
       await choice(fake, { needsRustSrc: true }),
-      "debian-1.99.0 (1.99.0): the standard library's source of 1.97 for nightly is not at hand with its dependencies; " +
+      "debian-1.99.0 (1.99.0): the standard library's source of 1.97 for nightly is missing or lacks its dependencies; " +
         'source of the standard library 1.99.0 from the sysroot of debian-1.99.0',
     );
     assert.match(await choice(fake, { wanted: '1.99' }), /^debian-1\.99\.0 .*--toolchain asks/);

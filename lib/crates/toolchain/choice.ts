@@ -1,5 +1,6 @@
-// Which installed toolchain builds a project, and why, as a sentence. The order is rustup's (the person's word, the project's file, a folder
-// override, the default); with build-std only a toolchain for which the standard library's source is at hand will do.
+// Chooses the installed toolchain for a project and explains the choice in a sentence. The order is rustup's
+// (the user's choice, the project's file, a folder override, the default). With build-std, the toolchain must
+// have an available source of the standard library.
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -11,7 +12,7 @@ import type { RustSrc } from './rust-src.ts';
 import { compareReleases, hasBareLinker, listToolchains, minorOf, rustupSettings, toolchainAt } from './toolchain.ts';
 import type { RustupSettings, Toolchain } from './toolchain.ts';
 
-/** The oldest cargo that plans as we need: its lock file format (4), edition 2024 and unit graph. */
+/** The oldest supported cargo, because of its lock file format (4), edition 2024 and unit graph. */
 export const leastRelease = '1.85.0';
 
 export interface ToolchainRequest {
@@ -19,34 +20,40 @@ export interface ToolchainRequest {
   readonly cacheDir: string;
   /** --toolchain: a channel ("nightly"), a version ("1.95"), a rustup name, or the absolute path of a toolchain's folder. */
   readonly wanted?: string | undefined;
-  /** The project's folder: rust-toolchain files and rustup's overrides are looked for there and above. */
+  /**
+   * The project's folder. rust-toolchain files and rustup's overrides are searched for there and in its
+   * parents.
+   */
   readonly project?: string | undefined;
-  /** build-std: the standard library's source must be at hand. */
+  /** build-std: the standard library's source must be available. */
   readonly needsRustSrc: boolean;
   /** --rust-src or BLOOMERY_RUST_SRC, absolute. */
   readonly rustSrc?: string | undefined;
   readonly otherCacheDir?: string | undefined;
-  /** What `listToolchains` gave, for who chooses for several projects. */
+  /** The result of `listToolchains`, for callers that choose for several projects. */
   readonly installed?: readonly Toolchain[];
-  /** What `rustupSettings` gave, likewise. */
+  /** The result of `rustupSettings`, likewise. */
   readonly settings?: RustupSettings;
 }
 
 export interface ToolchainChoice {
   readonly toolchain: Toolchain;
-  /** Present when the request needs it. */
+  /** Present if the request needs it. */
   readonly rustSrc?: RustSrc;
-  /** "nightly-x86_64-unknown-linux-gnu (1.97.0-nightly): ...", one sentence. */
+  /** One sentence: "nightly-x86_64-unknown-linux-gnu (1.97.0-nightly): ...". */
   readonly why: string;
 }
 
-/** A wish for a toolchain, and who has it: "the project's rust-toolchain.toml". */
+/** A requested toolchain, and the source of the request: "the project's rust-toolchain.toml". */
 interface Wish {
   readonly name: string;
   readonly whose: string;
 }
 
-/** Chooses a toolchain. No toolchain at all, one wanted by name that is not there, or none with a fitting source: a Failure (host, exit 69). */
+/**
+ * Chooses a toolchain. Failures (host, exit 69): there is no toolchain, a named one is missing, or none has a
+ * matching source.
+ */
 export async function chooseToolchain(request: ToolchainRequest, context: Context): Promise<ToolchainChoice> {
   const all = request.installed ?? (await listToolchains(request, context));
   const usable = all.filter(({ release }) => compareReleases(release, leastRelease) >= 0);
@@ -73,8 +80,8 @@ export async function chooseToolchain(request: ToolchainRequest, context: Contex
 }
 
 /**
- * The first candidate for which a source is at hand, one that can also link programs without an operating system before the others. `why` is the reason
- * for the first of them.
+ * Returns the first candidate with an available source. Candidates that can also link programs without an
+ * operating system come first. `why` is the reason for the first candidate.
  */
 async function withRustSrc(
   candidates: readonly Toolchain[],
@@ -88,7 +95,7 @@ async function withRustSrc(
   const search = { named: request.rustSrc, cacheDir: request.cacheDir, otherCacheDir: request.otherCacheDir, env: request.env };
   const whole = candidates.filter(hasBareLinker);
   for (const toolchain of [...whole, ...candidates.filter((candidate) => !whole.includes(candidate))]) {
-    const { findRustSrc } = await import('./rust-src.ts'); // most builds do without it
+    const { findRustSrc } = await import('./rust-src.ts'); // most builds do not need it
     const rustSrc = await findRustSrc(toolchain, search, context);
     if (!rustSrc) continue;
     const reason =
@@ -96,7 +103,7 @@ async function withRustSrc(
         ? why
         : whole.includes(toolchain) && !whole.includes(first)
           ? `${first.name} has no rust-lld`
-          : `the standard library's source of ${minorOf(first.release)} for ${first.name} is not at hand with its dependencies`;
+          : `the standard library's source of ${minorOf(first.release)} for ${first.name} is missing or lacks its dependencies`;
     return {
       toolchain,
       rustSrc,
@@ -106,12 +113,15 @@ async function withRustSrc(
   throw noRustSrc(candidates, request.rustSrc);
 }
 
-/** The same toolchain with the standard library's source, which the project's configuration turns out to need; without one a Failure. */
+/**
+ * Returns the same toolchain with the standard library's source, which the project's configuration needs. A
+ * missing source is a Failure.
+ */
 export async function withSource({ toolchain }: ToolchainChoice, request: ToolchainRequest, context: Context): Promise<ToolchainChoice> {
   return withRustSrc([toolchain], 'its configuration compiles the standard library', { ...request, needsRustSrc: true }, context);
 }
 
-/** What rustup would obey, first wins. */
+/** Returns the requests that rustup would follow, the first with the highest priority. */
 async function wishesFor({ env, project, settings }: ToolchainRequest): Promise<readonly Wish[]> {
   const { defaultName, overrides } = settings ?? (await rustupSettings(env));
   const wishes: Wish[] = [];
@@ -125,7 +135,10 @@ async function wishesFor({ env, project, settings }: ToolchainRequest): Promise<
   return wishes;
 }
 
-/** The channel of `rust-toolchain` (either form) or `rust-toolchain.toml`; a file that does not parse is a Failure that names it. */
+/**
+ * Returns the channel of `rust-toolchain` (either form) or `rust-toolchain.toml`. An invalid file is a
+ * Failure that names it.
+ */
 async function projectChannel(folder: string): Promise<Wish | undefined> {
   for (const file of ['rust-toolchain', 'rust-toolchain.toml']) {
     const path = join(folder, file);
@@ -139,12 +152,12 @@ async function projectChannel(folder: string): Promise<Wish | undefined> {
   return undefined;
 }
 
-/** Asked for each folder above each project: a promise for each would cost more than the look. */
+/** Synchronous, because it is called for each parent folder of each project. */
 function isFile(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
   } catch {
-    return false; // below a file, or not to be read
+    return false; // below a file, or unreadable
   }
 }
 
@@ -156,7 +169,7 @@ function tableOf(text: string, path: string): Readonly<Record<string, unknown>> 
   }
 }
 
-/** "nightly" is nightly-<host>, "1.95" any release 1.95.x; a full name is itself. */
+/** "nightly" is nightly-<host>, "1.95" any release 1.95.x. A full name matches itself. */
 function matching(toolchains: readonly Toolchain[], wanted: string): Toolchain | undefined {
   return (
     toolchains.find(({ name }) => name === wanted) ??
@@ -167,7 +180,7 @@ function matching(toolchains: readonly Toolchain[], wanted: string): Toolchain |
   );
 }
 
-/** Those of the host before those in the cache, which are there for what the host's cannot do. */
+/** Toolchains of the host come before those in the cache, which exist for features that the host's lack. */
 function newestFirst(toolchains: readonly Toolchain[], except?: Toolchain): readonly Toolchain[] {
   const inCache = ({ origin }: Toolchain): number => (origin === 'cache' ? 1 : 0);
   return toolchains
@@ -192,7 +205,7 @@ function noSuchToolchain(wanted: string, usable: readonly Toolchain[]): Failure 
   );
 }
 
-/** Also what doctor prints: how a person gets a Rust toolchain. */
+/** How to install a Rust toolchain. doctor prints it too. */
 export const toolchainHint =
   `install Rust ${minorOf(leastRelease)} or newer by rustup ("rustup toolchain install stable --component rust-src"), ` +
   "or a distribution's packages rustc and cargo if they are that new (Debian 13's are)";

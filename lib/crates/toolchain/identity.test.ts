@@ -1,5 +1,6 @@
-// What a compiler and a linker are: the same wherever they lie, another one when any part of them has other bytes.
-// A compiler that rustup installed is known by the archive it came from, as long as nobody touched its files.
+// The identities of a compiler and a linker: they do not depend on paths, and change with the bytes of any
+// part.
+// A compiler that rustup installed is identified by its archive as long as its files are unchanged.
 import { chmod, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';

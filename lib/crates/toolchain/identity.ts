@@ -1,8 +1,9 @@
-// What the host adds to keys: compiler, linker, standard library and native libraries as digests of their content, each found out
-// once, since a version text says too little about a patched compiler (facts: crates, traps 20 and 33). rustup wrote down which
-// archive each file that it installed came from, by the SHA-256 that it verified the archive with. A file that was not touched since
-// is known by that, and 600 MB of compiler need not be read. Source: the folder lib/rustlib of any toolchain of rustup's (components,
-// manifest-<component>, multirust-channel-manifest.toml).
+// The host's part of keys: compiler, linker, standard library and native libraries as digests of their
+// content, because a version does not identify a patched compiler. Each digest is computed once. rustup
+// records which archive each installed file came from, and the SHA-256 with which it verified the archive. An
+// unchanged file is identified by that, so that 600 MB of compiler need not be read. Source: the folder
+// lib/rustlib of any toolchain of rustup's (components, manifest-<component>,
+// multirust-channel-manifest.toml).
 import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,17 +20,18 @@ import type { Toolchain, ToolchainSearch } from './toolchain.ts';
 import { pathOf } from '../../core/paths.ts';
 
 /**
- * Folder of a sysroot with libraries of a toolchain's own programs, and these programs, where it brings its own dynamic linker. It is none in which
- * other programs look for libraries.
+ * Folder of a sysroot with libraries for the toolchain's own programs, and with these programs, if the
+ * toolchain contains its own dynamic linker. Other programs do not search for libraries there.
  */
 export const privateLibraries = 'lib/private';
 
-/** Names of files by what they are called in the record, absolute. */
+/** Absolute paths of files by their names in the record. */
 type Parts = Readonly<Record<string, string>>;
 
 /**
- * rustc, cargo, the compiler's libraries and the standard library of its host, by content, or by the archive that rustup verified and unpacked
- * them from; looked at anew only when one of them changes.
+ * Returns the identity of rustc, cargo, the compiler's libraries and the standard library of its host, by
+ * content, or by the archive that rustup verified and unpacked. It is computed again only if one of the files
+ * changes.
  */
 export async function toolchainIdentity(toolchain: Toolchain, cacheDir: string): Promise<Digest> {
   const { sysroot, rustc, cargo, host, verbose } = toolchain;
@@ -41,7 +43,10 @@ export async function toolchainIdentity(toolchain: Toolchain, cacheDir: string):
   });
 }
 
-/** The standard libraries of another triple that the toolchain has installed; undefined when it has none (then only build-std serves it). */
+/**
+ * Returns the identity of another triple's installed standard libraries, or undefined if they are not
+ * installed (then only build-std supports it).
+ */
 export async function targetIdentity({ sysroot }: Toolchain, triple: string, cacheDir: string): Promise<Digest | undefined> {
   const folder = join(sysroot, 'lib/rustlib', triple, 'lib');
   const value = await remembered<Digest | null>(cacheDir, 'target', { sysroot, triple }, async () => {
@@ -52,7 +57,7 @@ export async function targetIdentity({ sysroot }: Toolchain, triple: string, cac
   return value ?? undefined;
 }
 
-/** What a C compiler adds to a program that it links, besides the program's own objects. */
+/** Files that a C compiler adds to a program that it links. */
 const linkedIn = [
   'crt1.o',
   'Scrt1.o',
@@ -74,8 +79,8 @@ const linkedIn = [
 ];
 
 /**
- * cc, the programs that it runs to link, and the files that it adds to every program, by content. Without cc: a Failure (host).
- * Units that do not link do not depend on it.
+ * Returns the identity of cc, of the programs that it runs to link, and of the files that it adds to every
+ * program, by content. A missing cc is a Failure (host). Units that do not link do not depend on it.
  */
 export async function linkerIdentity({ env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<Digest> {
   const path = pathOf(env);
@@ -88,23 +93,29 @@ export async function linkerIdentity({ env, cacheDir }: ToolchainSearch, { signa
   });
 }
 
-/** Where cc would take a file or a program of its own from, by name; those that it has none of are left out. */
+/**
+ * Returns the paths of files and programs that cc would use, by name. Those that it does not have are left
+ * out.
+ */
 async function foundBy(cc: string, names: readonly string[], path: string, signal: AbortSignal): Promise<Parts> {
   const ask = async (question: string): Promise<string> => (await run([cc, question], { cwd: '/', env: { PATH: path }, signal })).stdout;
-  // What -print-file-name would look through, asked once for all names.
+  // The folders that -print-file-name would search, requested once for all names.
   const folders = /^libraries: =?(.*)$/m.exec(await ask('-print-search-dirs'))?.[1]?.split(':') ?? [];
   const rows = await Promise.all(
     names.map(async (name) => {
       if (name.includes('.')) return [name, folders.map((folder) => join(folder, name)).find((file) => existsSync(file))] as const;
       const answer = (await ask(`-print-prog-name=${name}`)).trim();
-      // cc gives the bare name back when it would look on PATH, or has none.
+      // cc returns the name itself if it would search PATH, or has no such program.
       return [name, answer === '' || answer.startsWith('/') ? answer || undefined : await findProgram(answer, path)] as const;
     }),
   );
   return Object.fromEntries(rows.filter((row): row is [string, string] => row[1] !== undefined));
 }
 
-/** [path relative to the sysroot, absolute path] of the plain files of a folder; none when there is no such folder. */
+/**
+ * Returns [path relative to the sysroot, absolute path] of the plain files of a folder. The list is empty if
+ * the folder does not exist.
+ */
 async function filesIn(folder: string, sysroot: string): Promise<readonly (readonly [string, string])[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   return entries
@@ -115,7 +126,7 @@ async function filesIn(folder: string, sysroot: string): Promise<readonly (reado
     });
 }
 
-/** What each file is. One that is no plain file is left out. */
+/** Returns the identity of each file. Other kinds of entries are left out. */
 async function digests(parts: Parts, sysroot?: string): Promise<Readonly<Record<string, string>>> {
   const { default: pLimit } = await import('p-limit'); // most builds know the digests
   const limit = pLimit(4);
@@ -135,10 +146,10 @@ async function digests(parts: Parts, sysroot?: string): Promise<Readonly<Record<
   return Object.fromEntries(entries.flat());
 }
 
-/** What the host adds to keys. */
+/** The host's part of keys. */
 export interface Tools {
   readonly rustc: Digest;
-  /** The standard library of the target, where it is the toolchain's own and not the host's. */
+  /** The standard library of the target, if it comes from the toolchain and is not the host's. */
   readonly target: Digest | undefined;
   readonly linker: Digest;
   /** Programs that the configuration starts in front of rustc. */
@@ -147,7 +158,7 @@ export interface Tools {
   readonly nativeLibraries: Digest;
 }
 
-/** The programs that make a unit, and the standard library that they add. */
+/** The programs that produce a unit, and the standard library that they add. */
 export type Compilers = Omit<Tools, 'nativeLibraries' | 'wrappers'>;
 
 interface Host {
@@ -155,7 +166,10 @@ interface Host {
   readonly hostEnv: Readonly<Record<string, string>>;
 }
 
-/** What compiles for a triple. `ownStd`: the standard library is the host's own, or compiled with the rest. */
+/**
+ * Returns the identity for a triple. `ownStd`: the standard library is the host's own, or compiled with the
+ * rest.
+ */
 export async function compilersFor(
   { toolchain, triple, ownStd }: { readonly toolchain: Toolchain; readonly triple: string; readonly ownStd: boolean },
   { cache, hostEnv }: Host,
@@ -170,7 +184,7 @@ export async function compilersFor(
   return { rustc, target, linker };
 }
 
-/** Identities of what the host adds, each found out once. */
+/** Returns the host's part of a unit's key. Each part is computed once. */
 export function toolsOf(host: Host, context: Context): (unit: PlannedUnit) => Promise<Tools> {
   const known = new Map<string, Promise<Tools>>();
   const find = async ({ toolchain, rustSrc, triple, linkerProgram, wrappers }: PlannedUnit): Promise<Tools> => {
@@ -182,7 +196,7 @@ export function toolsOf(host: Host, context: Context): (unit: PlannedUnit) => Pr
     const inFront = [wrappers.all?.digest, wrappers.members?.digest].filter((digest) => digest !== undefined);
     return {
       ...compilers,
-      // What the configuration names to link with may call cc in the end, or not.
+      // The configured linker may or may not call cc.
       linker: linkerProgram?.digest === undefined ? compilers.linker : digestRecord([compilers.linker, linkerProgram.digest]),
       wrappers: inFront.length === 0 ? undefined : digestRecord(inFront),
       nativeLibraries,
@@ -198,7 +212,10 @@ export function toolsOf(host: Host, context: Context): (unit: PlannedUnit) => Pr
   };
 }
 
-/** Scripts of -sys crates ask pkg-config: a library that was installed, removed or updated changes its .pc file. */
+/**
+ * Scripts of -sys crates call pkg-config: a library that was installed, removed or updated changes its .pc
+ * file.
+ */
 async function nativeLibrariesIdentity({ digests }: Cache): Promise<Digest> {
   const folders = [
     '/usr/lib/x86_64-linux-gnu/pkgconfig',
@@ -218,15 +235,21 @@ interface Component {
   readonly installedMs: number;
 }
 
-/** For the path of a file: the digest of the archive that it came from unchanged; undefined where rustup does not know, or it was changed. */
+/**
+ * Returns the digest of the archive that an unchanged file came from. Undefined if rustup has no record of
+ * the file, or it was changed.
+ */
 export type Installed = (path: string) => Promise<string | undefined>;
 
-/** rustup gives a file the time when it unpacks it, and writes the component's manifest when it has unpacked all of them. */
+/** rustup gives a file the time when it was unpacked, and writes the component's manifest after the last file. */
 const mostUnpackingMs = 60 * 60 * 1000;
-/** The time stamps of some file systems are whole, or even, seconds. */
+/** Some file systems store times with a precision of one or two seconds. */
 const coarseMs = 2000;
 
-/** Reads the record of the components that a build depends on; a toolchain that rustup did not install has none. */
+/**
+ * Reads the record of the components that a build depends on. A toolchain that rustup did not install has no
+ * record.
+ */
 export async function rustupRecord(sysroot: string): Promise<Installed> {
   const folder = join(sysroot, 'lib/rustlib');
   const [names, channel] = await Promise.all(
@@ -254,8 +277,9 @@ async function componentOf(folder: string, name: string, channel: string): Promi
 }
 
 /**
- * The digest that the channel's manifest gives for a component ("rust-std-x86_64-unknown-none"). The manifest is a megabyte of TOML, of which
- * one table is looked at: a reader for all of it would take longer than what is saved.
+ * Returns the digest of a component in the channel's manifest ("rust-std-x86_64-unknown-none"). The manifest
+ * is a megabyte of TOML, of which one table is needed. Parsing all of it would take longer than the time that
+ * is saved.
  */
 function archiveOf(component: string, channel: string): string | undefined {
   const [, pkg = '', target = ''] = /^(rustc|cargo|rust-std)-(.+)$/.exec(component) ?? [];

@@ -32,7 +32,7 @@ async function refusal(work: Promise<unknown>): Promise<Failure> {
   return error as Failure;
 }
 
-/** What lies in the cache's rust-src folder: a refused archive leaves nothing. */
+/** The content of the cache's rust-src folder: a refused archive leaves no files. */
 const kept = (fake: FakeHost): Promise<readonly string[]> => readdir(join(fake.cacheDir, 'rust-src')).catch(() => []);
 
 test('versions fit when their first two numbers are equal', () => {
@@ -154,7 +154,7 @@ test('an archive whose members lead out of it is refused and writes nothing outs
   });
 });
 
-test('a source that the person named and that does not fit is not replaced by another', async () => {
+test('a source that the user named and that does not fit is not replaced by another', async () => {
   await withFakeHost(async (fake) => {
     await fakeLibrary(fake, 'rustup/toolchains/1.95.0/lib/rustlib/src/rust/library');
     const named = await fakeLibrary(fake, 'rust-src-1.97.1/library');

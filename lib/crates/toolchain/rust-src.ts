@@ -1,7 +1,7 @@
-// The source of the standard library, which build-std compiles: found in a toolchain's sysroot, in a folder or archive that a person
-// names, or among the copies in the cache. An archive is unpacked there once, into cache/rust-src/<sha256 of the archive>/, and
-// published by rename. Of a whole compiler's source only `library` is kept. Downloads nothing: lib/host/rust-src-download.ts does that
-// for doctor --install.
+// Finds the source of the standard library, which build-std compiles: in a toolchain's sysroot, in a folder
+// or archive that the user named, or in the cache. An archive is unpacked once into cache/rust-src/<sha256 of
+// the archive>/ and published by rename. Of a whole compiler's source only `library` is kept. Downloads
+// nothing: lib/host/rust-src-download.ts does that for doctor --install.
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import pLimit from 'p-limit';
@@ -19,15 +19,15 @@ import type { Toolchain } from './toolchain.ts';
 import { pathOf } from '../../core/paths.ts';
 
 export interface RustSrc {
-  /** Absolute path of the folder `library` (it has core/, alloc/, std/, Cargo.lock). */
+  /** Absolute path of the folder `library` (with core/, alloc/, std/, Cargo.lock). */
   readonly libraryDir: string;
-  /** `library/vendor`, a directory source with the library's dependencies, where the copy has one. */
+  /** `library/vendor`, a directory source with the library's dependencies, if the copy has one. */
   readonly vendorDir?: string;
-  /** Of the content of libraryDir: paths, bytes, executable bits. */
+  /** Digest of the content of libraryDir: paths, bytes, executable bits. */
   readonly digest: Digest;
-  /** "1.97.1"; "" when what a person named does not say. */
+  /** "1.97.1", or "" if the source that the user named has no version. */
   readonly version: string;
-  /** Where it comes from, in words: `the archive "/x/rust-src-1.97.1.tar.xz"`. */
+  /** Its origin for messages: `the archive "/x/rust-src-1.97.1.tar.xz"`. */
   readonly origin: string;
 }
 
@@ -35,14 +35,15 @@ export interface RustSrcSearch {
   /** --rust-src, or BLOOMERY_RUST_SRC: the absolute path of a folder or an archive. */
   readonly named?: string | undefined;
   readonly cacheDir: string;
-  /** Another cache whose copies will do: the person's own, where doctor --install puts one. */
+  /** Another cache that is searched: the user's own, in which doctor --install puts a copy. */
   readonly otherCacheDir?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * The source that fits `toolchain`, or undefined. Order: what the person named (when it does not fit, nothing else is taken in its place),
- * the sysroot, the cache. A named path without a standard library is a Failure.
+ * Returns the source for `toolchain`, or undefined. Order: the source that the user named (if it does not
+ * match, no other is used instead), the sysroot, the cache. A named path without a standard library is a
+ * Failure.
  */
 export async function findRustSrc(toolchain: Toolchain, search: RustSrcSearch, context: Context): Promise<RustSrc | undefined> {
   if (search.named !== undefined) {
@@ -51,7 +52,8 @@ export async function findRustSrc(toolchain: Toolchain, search: RustSrcSearch, c
   }
   const own = join(toolchain.sysroot, 'lib/rustlib/src/rust/library');
   if (await isLibrary(own)) {
-    // rustup writes no version down: a sysroot's source is its compiler's own, unless a path says otherwise (Debian's does).
+    // rustup records no version: a sysroot's source has the version of its compiler, unless a path contains
+    // another (as in Debian).
     const version = (await versionOf(await realpath(own))) || toolchain.release;
     if (fits(toolchain, version) && (await isComplete(own, search.env))) {
       return installed(own, version, `the sysroot of ${toolchain.name}`, search.cacheDir);
@@ -67,8 +69,8 @@ export async function findRustSrc(toolchain: Toolchain, search: RustSrcSearch, c
 }
 
 /**
- * Whether the packages that the library depends on are at hand: in its own folder `vendor`, which copies of old versions lack, or in the user's cargo
- * home. Without them cargo cannot plan.
+ * Whether the packages that the library depends on are available: in its own folder `vendor`, which copies of
+ * old versions lack, or in the user's cargo home. Without them cargo cannot plan.
  */
 async function isComplete(libraryDir: string, env: RustSrcSearch['env']): Promise<boolean> {
   if (await absentAsUndefined(stat(join(libraryDir, 'vendor')))) return true;
@@ -83,12 +85,15 @@ async function isComplete(libraryDir: string, env: RustSrcSearch['env']): Promis
   return crates.every((file) => files.has(file));
 }
 
-/** The same minor version; one that is not known (of a folder that the person named) is taken at their word. */
+/** Whether the minor version is the same. An unknown version (of a folder that the user named) is accepted. */
 export function fits(toolchain: Pick<Toolchain, 'release'>, version: string): boolean {
   return version === '' || minorOf(version) === minorOf(toolchain.release);
 }
 
-/** What --rust-src names: a folder with `library` in it (or `library` itself), or an archive, which is unpacked once. */
+/**
+ * Returns the source for --rust-src: a folder with `library` in it (or `library` itself), or an archive,
+ * which is unpacked once.
+ */
 export async function namedRustSrc(path: string, search: RustSrcSearch, context: Context): Promise<RustSrc> {
   const what = `use the standard library source "${path}"`;
   const about = await stat(path).catch(() => undefined);
@@ -108,7 +113,10 @@ export async function namedRustSrc(path: string, search: RustSrcSearch, context:
   return described(libraryDir, { version: await versionOf(libraryDir), origin: `the folder "${path}"`, digest });
 }
 
-/** A source that a package manager installed: its files change together, so a few of them bear witness for all. */
+/**
+ * Returns a source that a package manager installed. Its files change together, so it is enough to watch a
+ * few of them.
+ */
 async function installed(libraryDir: string, version: string, origin: string, cacheDir: string): Promise<RustSrc> {
   const { digest } = await rememberedDigest(libraryDir, cacheDir, () =>
     ['.', 'Cargo.lock', 'core/src/lib.rs', 'std/src/lib.rs'].map((path) => join(libraryDir, path)),
@@ -136,7 +144,7 @@ async function described(libraryDir: string, { version, origin, digest }: Omit<K
   return { libraryDir, ...(vendored ? { vendorDir } : {}), digest, version, origin };
 }
 
-/** Is this a `library` folder that cargo's build-std can plan from? */
+/** Whether a folder is a `library` folder with which cargo's build-std can plan. */
 export async function isLibrary(folder: string): Promise<boolean> {
   const parts = await Promise.all(
     ['Cargo.lock', 'core/src/lib.rs', 'alloc/src/lib.rs'].map((part) =>
@@ -149,10 +157,16 @@ export async function isLibrary(folder: string): Promise<boolean> {
   return parts.every(Boolean);
 }
 
-/** How deep `library` lies at most: rust-src-1.97.1/rust-src/lib/rustlib/src/rust/library in rustup's own component archives. */
+/**
+ * Greatest depth of `library`: rust-src-1.97.1/rust-src/lib/rustlib/src/rust/library in rustup's own
+ * component archives.
+ */
 const deepest = 7;
 
-/** The `library` folder that `folder` is or has in it, nearest first; undefined when there is none. Links are not followed. */
+/**
+ * Returns the `library` folder that `folder` is or contains, the nearest first, or undefined. Links are not
+ * followed.
+ */
 export async function libraryIn(folder: string): Promise<string | undefined> {
   let level: readonly string[] = [folder];
   for (let depth = 0; depth <= deepest && level.length > 0; depth++) {
@@ -160,14 +174,17 @@ export async function libraryIn(folder: string): Promise<string | undefined> {
       if (await isLibrary(candidate)) return candidate;
     }
     level = (await Promise.all(level.map(subfolders))).flat();
-    // Of a whole compiler's source only the way to `library` is of interest.
+    // In a whole compiler's source only the path to `library` is searched.
     const onTheWay = level.filter((path) => basename(path) === 'library');
     if (onTheWay.length > 0) level = onTheWay;
   }
   return undefined;
 }
 
-/** "1.97.1", from a file `version` beside or above the library, or from a folder's name, up to `root`; '' when nothing says it. */
+/**
+ * Returns "1.97.1", from a file `version` in or above the library, or from a folder's name, up to `root`.
+ * Returns '' if there is no version.
+ */
 export async function versionOf(libraryDir: string, root = '/'): Promise<string> {
   for (let folder = libraryDir; ; folder = dirname(folder)) {
     const text = await readFile(join(folder, 'version'), 'utf8').catch(() => '');
@@ -177,18 +194,24 @@ export async function versionOf(libraryDir: string, root = '/'): Promise<string>
   }
 }
 
-/** "1.97.1" of "rust-src-1.97.1", "rustc-1.97.1-src", "rust-src_1.97.1+dfsg1-1_all.deb", "1.97.1-x86_64-unknown-linux-gnu". */
+/**
+ * Returns "1.97.1" for "rust-src-1.97.1", "rustc-1.97.1-src", "rust-src_1.97.1+dfsg1-1_all.deb",
+ * "1.97.1-x86_64-unknown-linux-gnu".
+ */
 export function versionInName(name: string): string {
   return /^(?:rust(?:c|-src)?[-_])?(1\.\d+\.\d+)(?![\d])/.exec(name)?.[1] ?? '';
 }
 
 export interface TreeDigest {
   readonly digest: Digest;
-  /** Every file and folder, absolute: whose change would change the digest. */
+  /** Absolute paths of every file and folder whose change would change the digest. */
   readonly paths: readonly string[];
 }
 
-/** The digest over sorted relative paths, executable bits and content. A link that leads out of the folder is a Failure. */
+/**
+ * Returns the digest over sorted relative paths, executable bits and content. A link that leads out of the
+ * folder is a Failure.
+ */
 export async function digestLibrary(libraryDir: string): Promise<TreeDigest> {
   const entries = (await readdir(libraryDir, { recursive: true })).sort(byCodeUnit);
   const limit = pLimit(16);
@@ -223,7 +246,7 @@ async function subfolders(folder: string): Promise<readonly string[]> {
     .sort(byCodeUnit);
 }
 
-/** A copy in the cache: `<folder>/library`, and what was found out when it was unpacked. */
+/** A copy in the cache: `<folder>/library`, and the data that was recorded when it was unpacked. */
 export interface KeptLibrary {
   readonly folder: string;
   readonly version: string;
@@ -238,7 +261,10 @@ export interface ArchiveCache {
 
 const recordName = 'rust-src.json';
 
-/** All copies, ordered by the name of their folder, which is the digest of the archive; a damaged record is no copy. */
+/**
+ * Returns all copies, sorted by the name of their folder, which is the digest of the archive. A copy with a
+ * damaged record is ignored.
+ */
 export async function keptLibraries(cacheDir: string): Promise<readonly KeptLibrary[]> {
   const names = (await readdir(join(cacheDir, 'rust-src')).catch(() => [])).filter(isDigest).sort(byCodeUnit);
   const kept = await Promise.all(names.map((name) => keptLibrary(join(cacheDir, 'rust-src', name))));
@@ -246,8 +272,9 @@ export async function keptLibraries(cacheDir: string): Promise<readonly KeptLibr
 }
 
 /**
- * The copy of an archive (anything that tar reads, or a .deb), unpacked now unless it was before. `origin` says in words where it comes from.
- * An archive that tar refuses, or that has no standard library, is a Failure and leaves nothing.
+ * Returns the copy of an archive (any format of tar, or a .deb), which is unpacked if necessary. `origin`
+ * describes its origin. An archive that tar refuses, or that has no standard library, is a Failure and leaves
+ * no files.
  */
 export async function keepArchive(
   archive: string,
@@ -285,7 +312,7 @@ async function unpack(
     const whole = join(partial, 'whole');
     await mkdir(whole);
     const result = await run(await unpackCommand(archive, whole, pathOf(env)), { cwd: partial, env, signal });
-    // tar refuses members with ".." or a leading "/" by itself and then ends with a status other than 0.
+    // tar itself refuses members with ".." or a leading "/" and then ends with a status other than 0.
     if (result.exitCode !== 0)
       throw cannot(what, 'it could not be unpacked', { detail: result.stderr.trim(), hint: 'give a tar archive or a .deb' });
     const found = await libraryIn(whole);
@@ -308,7 +335,7 @@ async function unpackCommand(archive: string, into: string, path: string): Promi
   return [await tool('tar', path), '--extract', '--no-same-owner', '--file', archive, '--directory', into];
 }
 
-/** Whoever came first wins; the loser's copy has the same content. */
+/** The first process publishes its copy. A second copy has the same content and is dropped. */
 async function publishCopy(partial: string, folder: string): Promise<void> {
   try {
     await rename(partial, folder);

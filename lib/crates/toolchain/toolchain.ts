@@ -1,5 +1,6 @@
-// Installed Rust toolchains: rustup's, found in its folder, and rustc from a distribution, found on PATH. Their own programs are named, never
-// rustup's proxies, which obey the project's rust-toolchain file and want the network. What a project should be built with: choice.ts.
+// Finds installed Rust toolchains: rustup's in its folder, and rustc from a distribution in PATH. Their own
+// programs are used and never rustup's proxies, which obey the project's rust-toolchain file and access the
+// network. choice.ts chooses the toolchain of a project.
 import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,43 +25,46 @@ export interface Toolchain {
   readonly commitHash: string;
   /** The triple that it runs on. */
   readonly host: string;
-  /** What `rustc -vV` printed. */
+  /** The output of `rustc -vV`. */
   readonly verbose: string;
 }
 
-/** Where toolchains are looked for, and where what is learned about them is kept. */
+/** Where toolchains are searched for, and where data about them are memoized. */
 export interface ToolchainSearch {
-  /** The person's environment: PATH, HOME, RUSTUP_HOME are read. */
+  /** The user's environment: PATH, HOME, RUSTUP_HOME are read. */
   readonly env: Readonly<Record<string, string>>;
   readonly cacheDir: string;
-  /** Another cache whose toolchains will do: the user's own. */
+  /** Another cache whose toolchains are used: the user's own. */
   readonly otherCacheDir?: string | undefined;
 }
 
-/** "1.97" of "1.97.0-nightly": a standard library fits a compiler of the same minor version. */
+/**
+ * Returns "1.97" for "1.97.0-nightly". A standard library is compatible with a compiler of the same minor
+ * version.
+ */
 export function minorOf(release: string): string {
   return /^\d+\.\d+/.exec(release)?.[0] ?? release;
 }
 
-/** The order of two releases; what follows the three numbers ("-nightly") does not count. */
+/** Compares two releases. The text after the three numbers ("-nightly") is ignored. */
 export function compareReleases(a: string, b: string): number {
   const [left, right] = [a, b].map((release) => release.split(/[.-]/).slice(0, 3).map(Number));
   for (let part = 0; part < 3; part++) {
     const difference = (left?.[part] ?? 0) - (right?.[part] ?? 0);
-    if (difference) return difference; // not for NaN: a part that is no number decides nothing
+    if (difference) return difference; // not for NaN: parts that are not numbers are equal
   }
   return 0;
 }
 
 /**
- * Whether it can link programs without an operating system: rustc does that by a program named rust-lld, which rustup's toolchains have, and Debian's
- * rustc only with a further package.
+ * Whether it can link programs without an operating system. rustc needs a program named rust-lld for that,
+ * which rustup's toolchains have. Debian's rustc has it only with a further package.
  */
 export function hasBareLinker({ sysroot, host }: Pick<Toolchain, 'sysroot' | 'host'>): boolean {
   return existsSync(join(sysroot, 'lib/rustlib', host, 'bin/rust-lld')) || existsSync('/usr/bin/rust-lld');
 }
 
-/** Whether its cargo and rustc do unstable things unasked. */
+/** Whether its cargo and rustc allow unstable features by default. */
 export function isNightly({ release }: Pick<Toolchain, 'release'>): boolean {
   return /nightly|dev/.test(release);
 }
@@ -69,12 +73,15 @@ export function rustupHome(env: Readonly<Record<string, string>>): string {
   return env['RUSTUP_HOME'] || join(env['HOME'] ?? '/', '.rustup');
 }
 
-/** Where doctor --install unpacks a toolchain that the host does not have. */
+/** Returns the folder for toolchains that doctor --install unpacks. */
 export function keptToolchainsFolder(cacheDir: string): string {
   return join(cacheDir, 'toolchains');
 }
 
-/** Every toolchain that has both rustc and cargo: rustup's sorted by name, those on PATH, then those in the cache. Empty when there is none. */
+/**
+ * Returns every toolchain with both rustc and cargo: rustup's sorted by name, those in PATH, then those in
+ * the cache. The list may be empty.
+ */
 export async function listToolchains(search: ToolchainSearch, context: Context): Promise<readonly Toolchain[]> {
   const home = join(rustupHome(search.env), 'toolchains');
   const names = (await readdir(home).catch(() => [])).sort(byCodeUnit);
@@ -93,7 +100,7 @@ async function keptToolchains(cacheDir: string, search: ToolchainSearch, context
   return Promise.all(names.map((name) => toolchainAt(join(folder, name), name, 'cache', search, context)));
 }
 
-/** A toolchain by its folder (that has bin/rustc and bin/cargo), or undefined. */
+/** Returns a toolchain by its folder, which must contain bin/rustc and bin/cargo, or undefined. */
 export async function toolchainAt(
   folder: string,
   name: string,
@@ -113,7 +120,7 @@ export interface RustupSettings {
   readonly overrides: Readonly<Record<string, string>>;
 }
 
-/** rustup's default toolchain and its per-folder overrides, as its settings file says. */
+/** Returns rustup's default toolchain and its folder overrides from its settings file. */
 export async function rustupSettings(env: Readonly<Record<string, string>>): Promise<RustupSettings> {
   const text = await readFile(join(rustupHome(env), 'settings.toml'), 'utf8').catch(() => '');
   try {
@@ -122,7 +129,7 @@ export async function rustupSettings(env: Readonly<Record<string, string>>): Pro
     const texts = table.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
     return { ...(typeof name === 'string' ? { defaultName: name } : {}), overrides: Object.fromEntries(texts) };
   } catch {
-    return { overrides: {} }; // rustup's own file; when it is damaged rustup says so, and we do without
+    return { overrides: {} }; // rustup itself reports that its file is damaged; here it is ignored
   }
 }
 
@@ -133,7 +140,10 @@ async function toolchainOnPath(bin: string, search: ToolchainSearch, context: Co
   return { name: rustc, origin: 'path', cargo, rustc, ...(rustdoc ? { rustdoc } : {}), ...about };
 }
 
-/** Folders of PATH with a rustc that is not rustup's proxy (a link to rustup, or rustup's bytes under another name). */
+/**
+ * Returns folders of PATH with a rustc that is not rustup's proxy (a link to rustup, or a copy of rustup
+ * under another name).
+ */
 async function systemBins(path: string): Promise<readonly string[]> {
   const seen = new Set<string>();
   const bins: string[] = [];
@@ -151,7 +161,10 @@ async function systemBins(path: string): Promise<readonly string[]> {
 
 type About = Pick<Toolchain, 'sysroot' | 'release' | 'commitHash' | 'host' | 'verbose'>;
 
-/** What rustc says of itself; asked once per installed rustc, since two processes cost more than a whole warm build. */
+/**
+ * Returns rustc's data about itself. It is memoized for each installed rustc, because two processes take
+ * longer than a whole warm build.
+ */
 async function aboutRustc(rustc: string, { env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<About> {
   const options = { cwd: '/', env: { PATH: pathOf(env), HOME: env['HOME'] ?? '/' }, signal };
   return remembered<{ [key in keyof About]: string }>(cacheDir, 'rustc', { rustc }, async () => {

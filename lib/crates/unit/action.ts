@@ -1,5 +1,5 @@
-// From a planned unit and the results of its dependencies to an action: its command line, environment, inputs, and how its run tells
-// what else it read.
+// Creates an action from a planned unit and the results of its dependencies: its command line, environment
+// and inputs, and how the files that it additionally read are determined.
 import { filesOfResult } from '../../actions/action.ts';
 import type { Action, ActionRecord, Staged } from '../../actions/action.ts';
 import type { Job } from '../../actions/lookup.ts';
@@ -29,19 +29,20 @@ import { rustcArgs } from './rustc-args.ts';
 import { sourceView, verifyVendored } from './source-view.ts';
 
 export interface ActionContext {
-  /** Built units by index in the plan; all dependencies of the unit are there. */
+  /** Built units by index in the plan, with all dependencies of the unit. */
   readonly built: ReadonlyMap<number, BuiltUnit>;
   readonly tools: Tools;
   readonly sandbox: ActionRecord['sandbox'];
   readonly cache: Cache;
   readonly jobs: number;
-  /** The person's home folder: no action sees it, and a failure that comes of it says so. */
+  /** The user's home folder, which is in no sandbox. A failure because of it is explained. */
   readonly home?: string | undefined;
 }
 
 /**
- * For rustc's own allocator (jemalloc; others ignore it): memory in huge pages and kept, in few arenas, or short compilations would clear pages
- * that they never use. A compiler that runs alone may have `jobs` threads. Huge pages took nothing to 6 % off a program's CPU time.
+ * Settings for rustc's own allocator (jemalloc; others ignore them): memory in huge pages that is kept, in
+ * few arenas, because short compilations would otherwise clear pages that they never use. A compiler that
+ * runs alone may have `jobs` threads. Huge pages saved 0 to 6 % of a program's CPU time.
  */
 const allocator = (jobs: number): string => {
   const arenas = Math.max(1, Math.ceil(jobs / 2));
@@ -54,7 +55,8 @@ export async function jobOf(planned: PlannedUnit, context: ActionContext): Promi
   const { action, wholes } = isRun ? await scriptAction(planned, context) : await rustcAction(planned, context);
   return {
     action,
-    // Whether a package was asked for by name is seldom read; it counts where it is, so that projects share what they have in common.
+    // Whether a package was named by the user is rarely read. It counts only if it is read, so that projects
+    // share results.
     declaredEnv: { ...planned.declaredEnv, ...(planned.primary && !isRun ? { CARGO_PRIMARY_PACKAGE: '1' } : {}) },
     ...(isRun && !planned.place.immutable ? { declares: (stdout: string) => declaredPlaces(planned, stdout) } : {}),
     ...(context.home === undefined ? {} : { home: context.home }),
@@ -65,7 +67,7 @@ export async function jobOf(planned: PlannedUnit, context: ActionContext): Promi
   };
 }
 
-/** An action, and the user's folders of which everything counts. */
+/** An action, and the user's folders in which everything is an input. */
 interface Described {
   readonly action: Action;
   readonly wholes: readonly string[];
@@ -76,7 +78,7 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   const metadataOnly = needsOnlyMetadata(unit);
   const libraries = linkClosure(planned, context.built);
   const own = ownScripts(planned, context.built);
-  // A proc macro was linked when it was made: what its script said is of no concern here.
+  // A proc macro is already linked, so the output of its script is not needed here.
   const linked = libraries.filter((library) => !isProcMacro(library.planned.unit));
   const scripts = new Set([...own, ...linked.flatMap((library) => ownScripts(library.planned, context.built))]);
   const artifacts = artifactsFor(planned, context.built);
@@ -150,7 +152,10 @@ async function rustcAction(planned: PlannedUnit, context: ActionContext): Promis
   return { action, wholes: view.wholes };
 }
 
-/** Whether a stable compiler has to accept unstable options: for the standard library, target files and options of externs. */
+/**
+ * Whether a stable compiler has to accept unstable options: for the standard library, target files and
+ * options of externs.
+ */
 function needsBootstrap(
   { unit, toolchain, targetFile }: PlannedUnit,
   externs: readonly { readonly options: readonly string[] }[],
@@ -159,12 +164,15 @@ function needsBootstrap(
   return unit.isStd || (isStable && (externs.some(({ options }) => options.length > 0) || targetFile !== undefined));
 }
 
-/** Can its words name files beside its output folder that the linker reads? */
+/** Whether its directives can name files outside of its output folder that the linker reads. */
 function namesFilesToLink({ linkArgs, linkLibs, linkSearch }: Directives): boolean {
   return linkArgs.length + linkLibs.length + linkSearch.length > 0;
 }
 
-/** Declared variables that rustc, the linker or the loader themselves heed: they count although no source asks for them. */
+/**
+ * Declared variables that rustc, the linker or the loader use themselves. They count although no source reads
+ * them.
+ */
 function heeded(declared: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const names = /^(?:RUST|CARGO_|LD_|GCC_|COLLECT_|COMPILER_PATH$|LIBRARY_PATH$|PATH$|LANG$|LC_|TMPDIR$|SDKROOT$|SOURCE_DATE_EPOCH$)/;
   return Object.fromEntries(Object.entries(declared).filter(([name]) => names.test(name)));
@@ -185,7 +193,8 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
     if (!dependency.directives || dependency.planned.owner.links === undefined) continue;
     Object.assign(native, depEnv(dependency.planned.owner.links, dependency.directives.metadata));
   }
-  // A library of the script may lead it to a program that is in the package or the output folder of another below it, and a value of DEP_ too.
+  // A library of the script, or a DEP_ variable, may lead it to a program in the package or the output folder
+  // of another unit below it.
   const near = below(planned, context.built).filter((one) => one !== script);
   for (const one of near) if (isScriptRun(one.planned.unit)) addOutDir(one, { inputs, layout }, true);
   if (planned.sysroot) addSysroot(planned.sysroot, { inputs, layout });
@@ -240,13 +249,13 @@ async function scriptAction(planned: PlannedUnit, context: ActionContext): Promi
   return { action, wholes: view.wholes };
 }
 
-/** Cargo and other tools that a script starts do not work without a home folder: in the sandbox it is an empty one. */
+/** Cargo and other tools that a script starts need a home folder. In the sandbox it is an empty one. */
 function homeOf({ declaredEnv }: PlannedUnit, { sandbox, home }: ActionContext): Readonly<Record<string, string>> {
   if (declaredEnv['HOME'] !== undefined) return {};
   return sandbox === 'none' ? (home === undefined ? {} : { HOME: home }) : { HOME: '/tmp' };
 }
 
-/** One unit for each other package. */
+/** Returns one unit for each other package. */
 function companionsOf(planned: PlannedUnit, units: readonly BuiltUnit[]): readonly PlannedUnit[] {
   const byFolder = new Map(units.map((one) => [one.planned.owner.dir, one.planned]));
   byFolder.delete(planned.owner.dir);

@@ -1,5 +1,5 @@
-// What a build script says, in both syntaxes (facts: crates, 1.5).
-// What a script may not say, by its package and the compiler.
+// The output of a build script in both syntaxes, and directives that are refused depending on the package and
+// the compiler.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
@@ -104,24 +104,24 @@ test("a script may not open the compiler's gates: RUSTC_BOOTSTRAP is not set, an
   assert.match(told.warnings.join(), /RUSTC_BOOTSTRAP/);
 });
 
-/** The sentence with which a build ends after a script said `lines`. */
+/** Returns the error of a build whose script printed `lines`. */
 function refusal(lines: string, owner: Partial<Package> = {}, release = '1.95.0'): string | undefined {
   return scriptRefusal(parseDirectives(lines, 'x'), packageOf(owner), release)?.message;
 }
 
 test('what a script calls an error is one', () => {
-  assert.is(refusal('cargo::error=no zlib'), 'Cannot build my-package: its build script says so');
+  assert.is(refusal('cargo::error=no zlib'), 'Cannot build my-package: its build script reported an error');
   assert.is(refusal('cargo::warning=no zlib'), undefined);
 });
 
 test('RUSTC_BOOTSTRAP is refused where the compiler is a stable one', () => {
   const line = 'cargo:rustc-env=RUSTC_BOOTSTRAP=1';
-  assert.match(refusal(line) ?? '', /it wants to set RUSTC_BOOTSTRAP, which a crate may not$/);
+  assert.match(refusal(line) ?? '', /it tries to set RUSTC_BOOTSTRAP, which a crate may not$/);
   assert.is(refusal(line, {}, '1.97.0-nightly'), undefined);
 });
 
 test('the syntax with two colons is refused where the package says that it builds with an older cargo', () => {
-  assert.match(refusal('cargo::rustc-cfg=a', { rustVersion: '1.76' }) ?? '', /which 1\.76, its package's rust-version, does not know$/);
+  assert.match(refusal('cargo::rustc-cfg=a', { rustVersion: '1.76' }) ?? '', /which 1\.76, its package's rust-version, does not support$/);
   for (const rustVersion of ['', '1.77', '1.80.1']) assert.is(refusal('cargo::rustc-cfg=a', { rustVersion }), undefined, rustVersion);
   assert.is(refusal('cargo:rustc-cfg=a', { rustVersion: '1.60' }), undefined);
 });
@@ -144,7 +144,7 @@ test('arguments for targets that the package has not are refused; a cdylib need 
   }
   assert.match(
     refusal('cargo:rustc-link-arg-bin=other=-x', { kinds: ['bin'], bins: ['tool'] }) ?? '',
-    /"other", and its package has none of that name$/,
+    /"other", and its package has no program of that name$/,
   );
   for (const line of ['cargo:rustc-link-arg-cdylib=-x', 'cargo:rustc-link-arg=-x'])
     assert.is(refusal(line, { kinds: ['lib'], bins: [] }), undefined);

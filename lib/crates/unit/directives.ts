@@ -1,6 +1,6 @@
-// What a build script says to cargo, line by line on its standard output: all directives of cargo 1.98, in both syntaxes
-// (`cargo::KEY=VALUE` since 1.77, `cargo:KEY=VALUE` before), and what cargo does not let a script say though its words are well
-// formed. Pure.
+// Parses a build script's directives for cargo, line by line from its standard output: all directives of
+// cargo 1.98, in both syntaxes (`cargo::KEY=VALUE` since 1.77, `cargo:KEY=VALUE` before). Also refuses
+// well-formed directives that cargo refuses. Pure.
 import { cannot } from '../../core/errors.ts';
 import type { Package } from '../cargo/package.ts';
 import { compareReleases } from '../toolchain/toolchain.ts';
@@ -19,15 +19,15 @@ export interface Directives {
   readonly errors: readonly string[];
   readonly rerunIfChanged: readonly string[];
   readonly rerunIfEnvChanged: readonly string[];
-  /** What dependents see as DEP_<LINKS>_<KEY>. */
+  /** Variables that dependents get as DEP_<LINKS>_<KEY>. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Did it say anything as `cargo::KEY=VALUE`? */
+  /** Whether it printed `cargo::KEY=VALUE`. */
   readonly newSyntax: boolean;
-  /** Did it want to set RUSTC_BOOTSTRAP? That is never done. */
+  /** Whether it tried to set RUSTC_BOOTSTRAP, which is never done. */
   readonly wantsBootstrap: boolean;
 }
 
-/** An argument for the linker and the targets that it is for; `bin` names one binary. */
+/** An argument for the linker and the targets that it is for. `bin` names one binary. */
 export interface LinkArg {
   readonly arg: string;
   readonly for: 'all' | 'bins' | 'tests' | 'benches' | 'examples' | 'cdylib' | { readonly bin: string };
@@ -45,10 +45,10 @@ const linkArgKinds: ReadonlyMap<string, LinkArg['for']> = new Map<string, LinkAr
   } as const),
 );
 
-/** Cargo refuses it as well: it would let a crate decide that a stable compiler is none. */
-const bootstrapWarning = 'it wants to set RUSTC_BOOTSTRAP, which is for the person who builds; it is not set';
+/** Cargo refuses this too: a crate could otherwise enable unstable features on a stable compiler. */
+const bootstrapWarning = 'it tries to set RUSTC_BOOTSTRAP, which is reserved for the user; it is not set';
 
-/** Reads a script's output. A key or value that cargo refuses is a Failure naming the package. */
+/** Parses a script's output. A key or value that cargo refuses is a Failure that names the package. */
 export function parseDirectives(stdout: string, packageName: string): Directives {
   const linkLibs: string[] = [];
   const linkSearch: string[] = [];
@@ -73,7 +73,7 @@ export function parseDirectives(stdout: string, packageName: string): Directives
     const refuse = (why: string): Error => cannot(`run the build script of ${packageName}`, `${why}: "${trimmed(line)}"`);
     const split = (text: string): readonly [string, string] => {
       const at = text.indexOf('=');
-      if (at < 0) throw refuse('NAME=VALUE is wanted');
+      if (at < 0) throw refuse('expected NAME=VALUE');
       return [text.slice(0, at), text.slice(at + 1)];
     };
     const [key, value] = split(rest);
@@ -115,12 +115,12 @@ export function parseDirectives(stdout: string, packageName: string): Directives
   };
 }
 
-/** Without white space around it, as Rust's str::trim has it: U+0085 counts, U+FEFF does not. */
+/** Removes white space at both ends like Rust's str::trim: U+0085 counts, U+FEFF does not. */
 function trimmed(line: string): string {
   return line.replace(/^[\p{White_Space}]+|[\p{White_Space}]+$/gu, '');
 }
 
-/** `rustc-flags` may hold only -l and -L, with or without a space. */
+/** `rustc-flags` may contain only -l and -L, with or without a space. */
 function takeFlags(value: string, linkLibs: string[], linkSearch: string[], refuse: (why: string) => Error): void {
   const words = value.split(/\s+/).filter((word) => word !== '');
   while (words.length > 0) {
@@ -131,14 +131,17 @@ function takeFlags(value: string, linkLibs: string[], linkSearch: string[], refu
   }
 }
 
-/** Since when `cargo::KEY=VALUE` is understood. */
+/** The first release that supports `cargo::KEY=VALUE`. */
 const newSyntaxSince = '1.77.0';
 
-/** The Failure with which cargo ends a build after a script said this; undefined where it goes on. `release` is the compiler's. */
+/**
+ * Returns the Failure with which cargo would end a build because of these directives, or undefined. `release`
+ * is the compiler's.
+ */
 export function scriptRefusal(directives: Directives, owner: Package, release: string): Error | undefined {
   if (directives.errors.length > 0) {
     const detail = directives.errors.map((error) => `error: ${error}`).join('\n');
-    return cannot(`build ${owner.name}`, 'its build script says so', { detail });
+    return cannot(`build ${owner.name}`, 'its build script reported an error', { detail });
   }
   const refused = whatIsRefused(directives, owner, release);
   return refused && cannot(`run the build script of ${owner.name}`, refused.why, { hint: refused.hint });
@@ -150,20 +153,21 @@ function whatIsRefused(
   release: string,
 ): { readonly why: string; readonly hint?: string } | undefined {
   if (wantsBootstrap && !/nightly|dev/.test(release)) {
-    return { why: 'it wants to set RUSTC_BOOTSTRAP, which a crate may not', hint: 'a nightly toolchain builds it: --toolchain nightly' };
+    return { why: 'it tries to set RUSTC_BOOTSTRAP, which a crate may not', hint: 'a nightly toolchain builds it: --toolchain nightly' };
   }
   if (newSyntax && rustVersion !== '' && compareReleases(rustVersion, newSyntaxSince) < 0) {
-    return { why: `it says cargo::KEY=VALUE, which ${rustVersion}, its package's rust-version, does not know` };
+    return { why: `it prints cargo::KEY=VALUE, which ${rustVersion}, its package's rust-version, does not support` };
   }
   for (const { for: whom } of linkArgs) {
     if (typeof whom === 'object') {
-      if (!bins.includes(whom.bin)) return { why: `it has arguments for a program "${whom.bin}", and its package has none of that name` };
+      if (!bins.includes(whom.bin))
+        return { why: `it has arguments for a program "${whom.bin}", and its package has no program of that name` };
     } else if (whom in kindOf && !kinds.includes(kindOf[whom] ?? '')) {
-      return { why: `it has arguments for ${whom}, and its package has none` };
+      return { why: `it has arguments for ${whom}, and its package has no such target` };
     }
   }
   return undefined;
 }
 
-/** Targets of these kinds must be there when a script speaks of them; a cdylib need not. */
+/** The package must have targets of these kinds if a script names them. A cdylib may be missing. */
 const kindOf: Readonly<Record<string, string>> = { bins: 'bin', tests: 'test', benches: 'bench', examples: 'example' };

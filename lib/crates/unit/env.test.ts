@@ -1,4 +1,4 @@
-// The environment that cargo promises (facts: crates, 1.3 and 1.4), and the same from a real cargo.
+// The environment that cargo documents, compared with that of a real cargo.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -62,7 +62,7 @@ test('cfgs with several values are joined, flags are empty, assertions follow th
   assert.equal(cfgEnv([], true, []), { CARGO_CFG_DEBUG_ASSERTIONS: '', CARGO_CFG_FEATURE: '' });
 });
 
-test('a crate is told its name, and a program its own: a build script is none', () => {
+test('a crate gets its name, and a program its own: a build script is not a program', () => {
   const options = { outDirs: {}, scriptEnv: {}, bootstrap: false };
   const told = (target: typeof targets.bin): readonly (string | undefined)[] =>
     ['CARGO_CRATE_NAME', 'CARGO_BIN_NAME'].map((name) => rustcEnv(unitOf(target), options)[name]);
@@ -71,7 +71,7 @@ test('a crate is told its name, and a program its own: a build script is none', 
   assert.equal(told(targets.script), ['build_script_build', undefined]);
 });
 
-test('an integration test is told of the programs of its package, and a check that there are none', () => {
+test('an integration test gets the programs of its package, and a check gets placeholders', () => {
   const target = { kind: ['test'], crateTypes: ['bin'], name: 'it' };
   const told = (more: Partial<Unit>): object =>
     testEnv({ unit: unitOf(target, more), owner: packageOf({ bins: ['my-bin'] }), profileDir: 'release' }, 'x86_64-a');
@@ -81,7 +81,7 @@ test('an integration test is told of the programs of its package, and a check th
   assert.equal(testEnv({ unit: unitOf(targets.lib, { mode: 'test' }), owner: packageOf(), profileDir: 'debug' }, 'x86_64-a'), {});
 });
 
-test('a crate with a script is told where it wrote and what it set', () => {
+test('a crate with a script gets its output folder and its variables', () => {
   const env = rustcEnv(unitOf({}), { outDirs: { OUT_DIR: '/bloomery/build/x/out' }, scriptEnv: { A: '1' }, bootstrap: true });
   assert.equal([env['OUT_DIR'], env['A'], env['RUSTC_BOOTSTRAP']], ['/bloomery/build/x/out', '1', '1']);
   const plain = rustcEnv(unitOf({}), { outDirs: {}, scriptEnv: {}, bootstrap: false });
@@ -100,7 +100,7 @@ const scriptRun: ScriptRun = {
   dependencies: {},
 };
 
-test('a script is told of the profile of the library, of flags and of the linker', () => {
+test('a script gets the profile of the library, flags and the linker', () => {
   const env = (profile: typeof dev, more: Partial<ScriptRun> = {}): Readonly<Record<string, string>> =>
     scriptEnv(unitOf(targets.script, { profile, mode: 'run-custom-build' }), packageOf(), { ...scriptRun, ...more });
   assert.equal(
@@ -134,7 +134,10 @@ a-b = []
 c = []
 `;
 
-/** Variables that are cargo's own business or that differ by design: places, job counts, the person's own. */
+/**
+ * Variables that cargo uses itself or that differ by design: places, numbers of jobs, the user's own
+ * variables.
+ */
 const elsewhere = [
   'CARGO',
   'CARGO_MAKEFLAGS',

@@ -1,5 +1,6 @@
-// The environment that cargo promises: CARGO_PKG_* and friends for rustc, and what a build script sees. Closed: nothing of the
-// person's own environment is in it (facts: crates, 1.3 and 1.4). Pure.
+// The environment that cargo documents ("Environment Variables" of the Cargo Book): CARGO_PKG_* and others
+// for rustc, and the variables of a build script. It is closed: it contains nothing of the user's own
+// environment. Pure.
 import type { Package } from '../cargo/package.ts';
 import type { Unit } from '../plan/unit-graph.ts';
 import { places } from './places.ts';
@@ -9,7 +10,7 @@ import type { Place } from './places.ts';
 
 type Env = Readonly<Record<string, string>>;
 
-/** Variables of every call for a package. */
+/** Returns the variables of every call for a package. */
 export function packageEnv(owner: Package, place: Place): Env {
   const [core = ''] = owner.version.split('+');
   const dash = core.indexOf('-');
@@ -36,15 +37,15 @@ export function packageEnv(owner: Package, place: Place): Env {
 }
 
 export interface RustcRun {
-  /** OUT_DIR and the like: where the package's build scripts wrote. */
+  /** OUT_DIR and similar variables: the output folders of the package's build scripts. */
   readonly outDirs: Env;
   /** The variables that they set. */
   readonly scriptEnv: Env;
-  /** Are unstable features for this call? */
+  /** Whether to set RUSTC_BOOTSTRAP. */
   readonly bootstrap: boolean;
 }
 
-/** Variables of a rustc call besides those of the package. */
+/** Returns the variables of a rustc call in addition to those of the package. */
 export function rustcEnv(unit: Unit, options: RustcRun): Env {
   return {
     CARGO_CRATE_NAME: unit.target.name.replaceAll('-', '_'),
@@ -56,7 +57,10 @@ export function rustcEnv(unit: Unit, options: RustcRun): Env {
   };
 }
 
-/** Variables of an integration test or a benchmark: the programs of its package, and a folder for files. */
+/**
+ * Returns the variables of an integration test or a benchmark: the programs of its package, and a folder for
+ * files.
+ */
 export function testEnv({ unit, owner, profileDir }: Pick<Compilation, 'unit' | 'owner' | 'profileDir'>, triple: string): Env {
   if (!unit.target.kind.some((kind) => kind === 'test' || kind === 'bench')) return {};
   const folder = `${places.target}/${triple}`;
@@ -68,14 +72,15 @@ export function testEnv({ unit, owner, profileDir }: Pick<Compilation, 'unit' | 
 }
 
 /**
- * What a build script sees beyond what cargo tells it, so that what it makes is the same at any time: archives without dates (ar of cctools and
- * the cc crate), and the moment that tools take for now (1980, the first that a zip file can name). A declared variable goes before.
+ * Variables of a build script in addition to cargo's, so that its output does not depend on the time:
+ * archives without dates (ar of cctools and the cc crate), and the time that tools use as the present (1980,
+ * the first that a zip file can store). A declared variable overrides them.
  */
 export const timelessEnv: Env = { SOURCE_DATE_EPOCH: '315532800', ZERO_AR_DATE: '1' };
 
 export interface ScriptRun {
   readonly outDir: string;
-  /** The triple that the package is built for; the stem of a JSON target. */
+  /** The triple that the package is built for, or the file name of a JSON target without its extension. */
   readonly target: string;
   readonly host: string;
   readonly cfgs: readonly string[];
@@ -83,13 +88,16 @@ export interface ScriptRun {
   readonly rustflags: readonly string[];
   /** "release" or "debug". */
   readonly profileName: string;
-  /** Of -Ztrim-paths; "" for none. */
+  /** The scopes of -Ztrim-paths, or "". */
   readonly trimPaths: string;
   /** DEP_<LINKS>_<KEY> of direct dependencies. */
   readonly dependencies: Env;
 }
 
-/** Variables of a build script's run besides those of the package. `unit` is the run: its profile is the library's. */
+/**
+ * Returns the variables of a build script's run in addition to those of the package. `unit` is the run: its
+ * profile is the library's.
+ */
 export function scriptEnv(unit: Unit, owner: Package, run: ScriptRun): Env {
   const features = unit.features.map((feature) => [`CARGO_FEATURE_${feature.toUpperCase().replaceAll('-', '_')}`, '1']);
   return {
@@ -112,13 +120,13 @@ export function scriptEnv(unit: Unit, owner: Package, run: ScriptRun): Env {
   };
 }
 
-/** DEP_<LINKS>_<KEY> for one dependency: upper case, dashes become underscores. */
+/** Returns DEP_<LINKS>_<KEY> for one dependency, in upper case and with underscores for dashes. */
 export function depEnv(links: string, metadata: Env): Env {
   const upper = (text: string): string => text.toUpperCase().replaceAll('-', '_');
   return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`DEP_${upper(links)}_${upper(key)}`, value]));
 }
 
-/** CARGO_CFG_<KEY>: flags are empty, several values are joined by commas. */
+/** Returns CARGO_CFG_<KEY>: flags are empty, and several values are joined by commas. */
 export function cfgEnv(cfgs: readonly string[], debugAssertions: boolean, features: readonly string[]): Readonly<Record<string, string>> {
   const values = new Map<string, string[]>();
   for (const cfg of cfgs) {

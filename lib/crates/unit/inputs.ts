@@ -1,7 +1,8 @@
-// What the action of a unit is given of other units and of the system: libraries, output folders of build scripts, artifacts of
-// dependencies (nightly; the unit graph has them as dependencies on what no crate links to), and the sysroot of a triple, which is at
-// one place in the sandbox. Files are inputs by content. An action gets only the part of a sysroot that it may read, so that a change
-// of the rest does not repeat it.
+// The inputs of a unit's action from other units and from the system: libraries, output folders of build
+// scripts, artifacts of dependencies (nightly; in the unit graph they are dependencies on units that no crate
+// links to), and the sysroot of a triple, which has a fixed place in the sandbox. Files are inputs by
+// content. An action gets only the part of a sysroot that it may read, so that a change of the rest does not
+// repeat it.
 import { filesOfResult } from '../../actions/action.ts';
 import type { ActionRecord, FileArtifact, Staged } from '../../actions/action.ts';
 import type { Cache } from '../../cache/cache.ts';
@@ -12,18 +13,19 @@ import { isBuildScript, isPlainLibrary, isScriptRun, needsOnlyMetadata } from '.
 import type { Sysroot } from '../project.ts';
 import { places } from './places.ts';
 
-/** The inputs of an action, to which something is added. */
+/** The inputs of an action so far. */
 interface Inputs {
   readonly inputs: Record<string, Digest>;
   readonly layout: Record<string, Staged>;
 }
 
 /**
- * Whether a unit of the sysroot's triple may read it: what is linked, a library with a build script, which may name native libraries, and the run of
- * a script. A script of the user's own sees it always. One of another package sees it where it has dependencies or links a native library. Other
- * third-party scripts ask rustc for its version or write a source file. They do not run again when the C library changes, and since they do not see
- * it, their results cannot depend on it. Those of the standard library never see it: compiler_builtins has `links`, so that all scripts run after its
- * own, and compiles no C.
+ * Whether a unit of the sysroot's triple may read it. These are linked units, a library with a build script,
+ * which may name native libraries, and runs of scripts. A script of the user's own packages always sees it. A
+ * script of another package sees it if it has dependencies or links a native library. Other third-party
+ * scripts only ask rustc for its version or write a source file. They do not run again when the C library
+ * changes, and their results cannot depend on it, because they do not see it. Scripts of the standard library
+ * never see it: compiler_builtins has `links`, so that all scripts run after its own, and compiles no C.
  */
 export function mayReadSysroot(
   { unit, owner, place }: Pick<PlannedUnit, 'unit' | 'owner' | 'place'>,
@@ -40,7 +42,10 @@ export function addSysrootLibraries(sysroot: Sysroot, to: Inputs): void {
   addPart(sysroot, to, (path) => /^(?:usr\/)?lib(?:\/|$)/.test(path));
 }
 
-/** Adds the native libraries that a library bundles, which rustc reads when it compiles that: "static=z" is usr/lib/libz.a. */
+/**
+ * Adds the native libraries that a library bundles, which rustc reads when it compiles the library:
+ * "static=z" is usr/lib/libz.a.
+ */
 export function addBundledLibraries(sysroot: Sysroot, linkLibs: readonly string[], to: Inputs): void {
   const names = linkLibs.flatMap((word) => /^static(?::[^=]*)?=([^:]+)/.exec(word)?.[1] ?? []);
   const paths = names.flatMap((name) => [`usr/lib/lib${name}.a`, `usr/lib/${name}`]).filter((path) => sysroot.files[path] !== undefined);
@@ -57,25 +62,25 @@ function addPart({ files, layout: given }: Sysroot, { inputs, layout }: Inputs, 
   for (const [path, staged] of Object.entries(given)) if (isWanted(path)) layout[`${places.sysroot}/${path}`] = staged;
 }
 
-/** The variables and tools of a script that sees the sysroot. */
+/** Returns the variables and tools of a script that sees the sysroot. */
 export function scriptAdditions({ env, tools }: Sysroot, declared: Readonly<Record<string, string>>): Pick<ActionRecord, 'env' | 'tools'> {
   return { env: Object.fromEntries(Object.entries(env).filter(([name]) => declared[name] === undefined)), tools };
 }
 
-/** Whether the content store has every file. One that is gone has to be built again by the caller, which knows how. */
+/** Whether the content store has every file. The caller has to build missing ones again. */
 export async function isWhole({ files }: Sysroot, { content }: Pick<Cache, 'content'>): Promise<boolean> {
   const there = await Promise.all([...new Set(Object.values(files))].map((digest) => content.has(digest)));
   return there.every(Boolean);
 }
 
-/** Where a build script's run writes. */
+/** Returns the place of the folder into which a build script's run writes. */
 export function outDirOf(planned: PlannedUnit): string {
   return `${places.build}/${planned.owner.name}-${planned.hash}/out`;
 }
 
 /**
- * What users of a library link to: its rlib, its shared library, or both where it is made as both; for a library's own compilation only its
- * metadata, where it has any. In the order of its crate types.
+ * Returns the files that dependents of a library link to: its rlib, its shared library, or both, in the order
+ * of its crate types. For the compilation of a library, returns only the metadata if there is any.
  */
 export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: boolean): readonly FileArtifact[] {
   const has = (suffix: string): readonly FileArtifact[] => filesOfResult(result).filter(({ path }) => path.endsWith(suffix));
@@ -86,7 +91,7 @@ export function libraryArtifacts({ planned, result }: BuiltUnit, metadataOnly: b
   });
 }
 
-/** OUT_DIR is that of the first script; where there are several, each has a variable of its own. */
+/** OUT_DIR is that of the first script. If there are several, each also has its own variable. */
 export function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string, string>> {
   const [first] = scripts;
   const named = scripts.map(({ planned }) => [`${planned.unit.target.name.replace(/^build-script-/, '')}_OUT_DIR`, outDirOf(planned)]);
@@ -94,9 +99,9 @@ export function outDirsOf(scripts: readonly BuiltUnit[]): Readonly<Record<string
 }
 
 /**
- * Adds the OUT_DIR of a script's run to the inputs of an action. `copies`: for another script, which may copy a file with its permissions and then
- * write to the copy, so its files have cargo's permissions; compilers only read, and get links of the blobs, which cost less. Large files are
- * always links.
+ * Adds the OUT_DIR of a script's run to the inputs of an action. `copies`: for another script, which may copy
+ * a file with its permissions and then write to the copy, so its files have cargo's permissions. Compilers
+ * only read, and get links to the blobs, which are faster. Large files are always links.
  */
 export function addOutDir(script: BuiltUnit, { inputs, layout }: Inputs, copies: boolean): void {
   const outDir = outDirOf(script.planned);
@@ -111,14 +116,17 @@ export function addOutDir(script: BuiltUnit, { inputs, layout }: Inputs, copies:
   }
 }
 
-/** Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger. A copy costs far more than a link. */
+/**
+ * Templates, headers and generated sources are smaller, and libraries that scripts compiled are often larger.
+ * A copy takes much longer than a link.
+ */
 const largestCopyBytes = 4 * MiB;
 
 type Env = Readonly<Record<string, string>>;
 
 type ArtifactKind = 'bin' | 'cdylib' | 'staticlib';
 
-/** Variables that name the files, and the files by their places. */
+/** Returns variables with the paths of the files, and the files by their places. */
 export function artifactsFor(
   planned: PlannedUnit,
   built: ReadonlyMap<number, BuiltUnit>,
@@ -127,7 +135,7 @@ export function artifactsFor(
   const inputs: Record<string, Digest> = {};
   for (const { index, name } of planned.dependencies) {
     const dependency = built.get(index);
-    // A test depends on the programs of its own package, whose paths it is told otherwise.
+    // A test depends on the programs of its own package, whose paths it gets in other variables.
     const kind = dependency && dependency.planned.owner.id !== planned.owner.id ? artifactKindOf(dependency.planned) : undefined;
     if (!dependency || !kind) continue;
     const { owner, hash, unit } = dependency.planned;
@@ -146,7 +154,7 @@ export function artifactsFor(
   return { env, inputs };
 }
 
-/** What kind of artifact a dependency is; undefined for what is linked or run. */
+/** Returns the kind of artifact of a dependency, or undefined if it is linked or run. */
 function artifactKindOf({ unit }: PlannedUnit): ArtifactKind | undefined {
   if (isScriptRun(unit) || isBuildScript(unit)) return undefined;
   if (unit.target.kind.includes('bin')) return 'bin';
@@ -160,7 +168,10 @@ function isArtifactOf(kind: ArtifactKind, { path, executable }: FileArtifact): b
   return executable && !/\.(?:d|dwp|dwo|pdb)$/.test(path);
 }
 
-/** What the manifest calls the dependency. The unit graph has that name where it differs from the package's, else the name of the crate. */
+/**
+ * Returns the dependency's name in the manifest. The unit graph has that name if it differs from the
+ * package's, otherwise the name of the crate.
+ */
 function dependencyNameOf({ owner }: PlannedUnit, packageName: string, externName: string): string {
   const named = owner.artifacts.filter(({ name }) => name === packageName);
   const found =

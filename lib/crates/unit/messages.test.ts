@@ -1,4 +1,5 @@
-// What a person sees of rustc's messages: its own words, with their own paths. The messages are those of a real rustc.
+// rustc's messages as users see them: unchanged except for the users' own paths. The messages are those of a
+// real rustc.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { diagnosticsOf } from './messages.ts';
@@ -15,7 +16,7 @@ const source = `pub fn f() -> u32 {
 }
 `;
 
-/** What rustc says of the source when it is told to read it as `path`, in colour, as the build asks it to. */
+/** Returns rustc's messages about the source, which it reads as `path`, with colours, as in a build. */
 async function messagesOf(path: string, root: (folder: string) => string): Promise<{ readonly stderr: string; readonly folder: string }> {
   let said = { stderr: '', folder: '' };
   await withScratch(async ({ folder, cacheDir, write }) => {

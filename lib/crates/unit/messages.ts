@@ -1,5 +1,6 @@
-// What compilers and build scripts said, as a person reads it: warnings of a unit that is done, the failure of one that is not, and a
-// refusal of the sandbox in words. rustc's JSON messages are shown by its own rendering, with the user's paths in place of ours.
+// Shows the output of compilers and build scripts to users: warnings of a unit that is done, the failure of
+// one that is not, and accesses that the sandbox refused. rustc's JSON messages are shown in its own
+// rendering, with the user's paths instead of sandbox paths.
 import { posix } from 'node:path';
 import type { ActionKey, ActionResult } from '../../actions/action.ts';
 import type { Made } from '../../actions/lookup.ts';
@@ -17,26 +18,29 @@ import { isScriptRun } from '../plan/unit-graph.ts';
 import { ownPlaces } from './places.ts';
 import { pathsOfUnit } from './source-view.ts';
 
-/** How paths are shown, and whether in colour. */
+/** How paths are displayed, and whether messages have colours. */
 export interface Showing {
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
-  /** Also what build scripts print. */
+  /** Whether the output of build scripts is shown too. */
   readonly verbose: boolean;
 }
 
-/** The messages of a rustc run, as the person reads them. */
+/** Returns the messages of a rustc run for the user. */
 export function messages(unit: PlannedUnit, stderr: string, { shorten, colour }: Showing): readonly Diagnostic[] {
   if (isScriptRun(unit.unit) || stderr === '') return [];
   const mounts = pathsOfUnit(unit);
   return diagnosticsOf(stderr, { mounts, baseDir: hostPath(unit.place.cwd, mounts), shorten, colour });
 }
 
-/** How Rust, shells and other programs say that a variable is missing. */
+/** Messages of Rust, shells and other programs about a missing variable. */
 const asksForVariable =
   /environment variable|\bNotPresent\b|VarError|unbound variable|parameter not set|\bnot set\b|\b(?:un)?defined variable/i;
 
-/** What is shown of a unit that is done: warnings, what macros printed, and with `verbose` what its build script printed, as `cargo -vv` does. */
+/**
+ * Returns the messages of a unit that is done: warnings, output of macros, and with `verbose` the output of
+ * its build script, like `cargo -vv`.
+ */
 export function shownOf(unit: PlannedUnit, { stdout, stderr }: ActionResult, showing: Showing): readonly string[] {
   if (isScriptRun(unit.unit)) {
     const lines = showing.verbose ? [stdout, stderr].flatMap((text) => text.split('\n').filter((line) => line !== '')) : [];
@@ -46,7 +50,7 @@ export function shownOf(unit: PlannedUnit, { stdout, stderr }: ActionResult, sho
   return [...(stdout.trim() === '' ? [] : [stdout.trimEnd()]), ...shown.map(({ rendered }) => rendered)];
 }
 
-/** What a failed run is told as: one sentence, with what the compiler or the script said. */
+/** Returns the error of a failed run: one sentence, with the output of the compiler or the script. */
 export function failure(unit: PlannedUnit, made: Extract<Made, { readonly ok: false }>, showing: Showing): Error {
   const said = isScriptRun(unit.unit)
     ? [made.stdout, made.stderr].map((text) => text.trim())
@@ -73,23 +77,29 @@ export function failure(unit: PlannedUnit, made: Extract<Made, { readonly ok: fa
 }
 
 export interface Diagnostic {
-  /** rustc's own word ("warning", "error"), or "printed" for a line that is no message: what a macro printed, or a crash of rustc. */
+  /**
+   * rustc's own level ("warning", "error"), or "printed" for a line that is not a message: the output of a
+   * macro, or a crash of rustc.
+   */
   readonly level: string;
   readonly rendered: string;
 }
 
-/** How paths are withHostPaths. */
+/** How paths are displayed. */
 export interface ShownPaths {
   /** place -> host path. */
   readonly mounts: Readonly<Record<string, string>>;
-  /** The host's folder that relative paths of rustc start from. */
+  /** The host's folder that relative paths of rustc are relative to. */
   readonly baseDir: string;
-  /** Shortens an absolute path for the person. */
+  /** Shortens an absolute path for messages. */
   readonly shorten: (path: string) => string;
   readonly colour: boolean;
 }
 
-/** The messages of one rustc run, in order; lines that are not messages (a crash of rustc) are kept as they are. */
+/**
+ * Returns the messages of one rustc run, in order. Lines that are not messages (a crash of rustc) are kept
+ * unchanged.
+ */
 export function diagnosticsOf(stderr: string, showing: ShownPaths): readonly Diagnostic[] {
   return stderr
     .split('\n')
@@ -107,17 +117,18 @@ function withHostPaths(rendered: string, files: ReadonlySet<string>, { mounts, b
   let text = colour ? rendered : rendered.replace(/\x1b\[[0-9;]*m/g, '');
   for (const file of files) {
     const absolute = file.startsWith('/') ? toHostPaths(file, view) : `${baseDir}/${file}`;
-    // Only where rustc points at a place in a file, never in code or text that happens to hold the same letters.
+    // Only at rustc's pointers to a position in a file, never in code or text that happens to contain the
+    // same characters.
     const pointer = new RegExp(`((?:-->|:::)${colours} ${colours})${escaped(file)}(?=:|\\x1b|$)`, 'gm');
     text = text.replaceAll(pointer, (_, arrow: string) => arrow + shorten(absolute));
   }
   return toHostPaths(text, view);
 }
 
-/** Changes of colour, which rustc puts before or behind the space after an arrow. */
+/** Changes of colour, which rustc puts before or after the space that follows an arrow. */
 const colours = '(?:\\x1b\\[[0-9;]*m)*';
 
-/** Whether a message of rustc only counts others. */
+/** Whether a message of rustc only counts other messages. */
 export function isCount(message: string): boolean {
   return /^(?:aborting due to|\d+ warnings? emitted)/.test(message);
 }
@@ -157,7 +168,10 @@ function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** The first violation is the error, the others and what was said its detail. `said` are the words of the run. */
+/**
+ * Returns an error with the first violation. The other violations and `said`, the output of the run, are its
+ * detail.
+ */
 export function refusal(
   planned: PlannedUnit,
   violations: readonly [Violation, ...Violation[]],
@@ -197,7 +211,10 @@ function violationHint(violation: Violation, planned: PlannedUnit, shorten: (pat
   return `if it may: --allow ${name}=${shorten(hostPath(violation.place, pathsOfUnit(planned)))}`;
 }
 
-/** As the user would write it: relative to the package where it is in or beside the user's folders, else absolute. */
+/**
+ * Returns a path for messages: relative to the package if it is in the user's folders or next to them,
+ * otherwise absolute.
+ */
 function pathOf(place: string, { place: { mount, dir } }: PlannedUnit): string {
   return isBelow(place, [mount, ownPlaces]) ? posix.relative(dir, place) || '.' : place;
 }
@@ -217,14 +234,15 @@ export class UnitReports {
     this.#watch = watch;
   }
 
-  /** The number of units that were run. */
+  /** Number of units that were run. */
   get runs(): number {
     return this.#run.size;
   }
 
   /**
-   * Reports what the compiler or the build script of a unit printed: of the user's own packages also the warnings that a script declares. A warning
-   * of a library that is compiled again with its tests is reported once, as with cargo.
+   * Reports the output of a unit's compiler or build script. For the user's own packages it includes the
+   * warnings that a script declares. A warning of a library that is compiled again with its tests is reported
+   * once, as in cargo.
    */
   messages({ planned, result, directives }: BuiltUnit): void {
     for (const text of shownOf(planned, result, this.#showing)) {

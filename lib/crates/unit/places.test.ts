@@ -1,5 +1,5 @@
-// Where packages lie in the sandbox: the same for every checkout and machine.
-// Which folders of the user's are shown for a project, with real git repositories.
+// The places of packages in the sandbox, which are the same for every checkout and machine,
+// and the folders of the user that are shown for a project, with real git repositories.
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';

@@ -1,8 +1,9 @@
-// Where packages and programs of the host are in the sandbox: the same places on every machine, whatever the checkout is called. A
-// package from a registry is at /bloomery/src/NAME-VERSION, the standard library where rustup would put it. The user's own packages
-// keep their relative paths. They are in the user's folders that a project is made of: whole repositories, else whole workspaces, so
-// that "../", links, git and prebuilt files work as they do with cargo. Each is one mount; a folder that only leads to them (the home
-// folder, say) is never shown.
+// The places of packages and programs of the host in the sandbox. They are the same on every machine,
+// whatever the path of the checkout is. A package from a registry is at /bloomery/src/NAME-VERSION, and the
+// standard library is at rustup's path. The user's own packages keep their relative paths. They are in the
+// user's folders that belong to a project: whole repositories, otherwise whole workspaces, so that "../",
+// links, git and prebuilt files work as they do with cargo. Each is one mount. A folder that only contains
+// them (the home folder, for example) is never shown.
 import { readFileSync, realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
@@ -25,22 +26,25 @@ export const places = {
 } as const;
 
 export interface Place {
-  /** Place and host path of the outermost folder that is the package's: its tree, or the package itself. */
+  /** Place and host path of the outermost folder that belongs to the package: its tree, or the package itself. */
   readonly mount: string;
   readonly hostDir: string;
   /** The package's own folder in the sandbox. */
   readonly dir: string;
-  /** The working directory of rustc: the workspace, or the package where it lies outside of one. */
+  /** The working directory of rustc: the workspace, or the package if it is outside of one. */
   readonly cwd: string;
-  /** What the source is as a whole: a folder that never changes (registry, git, rust-src), or the user's own. */
+  /** The kind of the whole source: a folder that never changes (registry, git, rust-src), or the user's own. */
   readonly immutable: boolean;
-  /** In the project's workspace: rustc gets a relative path, so that file!() is what it is with cargo. */
+  /**
+   * Whether the package is in the project's workspace: rustc gets a relative path, so that file!() is the
+   * same as with cargo.
+   */
   readonly inWorkspace: boolean;
   /** For --cap-lints: the user does not fix its warnings. */
   readonly foreign: boolean;
 }
 
-/** The place of a package. `workspaceRoot` and `libraryDir` are absolute folders of the host. */
+/** Returns the place of a package. `workspaceRoot` and `libraryDir` are absolute folders of the host. */
 export function placeOf(owner: Package, isStd: boolean, workspaceRoot: string, libraryDir: string | undefined, trees: OwnTrees): Place {
   const foreign = owner.source !== undefined;
   const immutable = { immutable: true, inWorkspace: false, foreign };
@@ -67,25 +71,28 @@ export function placeOf(owner: Package, isStd: boolean, workspaceRoot: string, l
 }
 
 export interface OwnTrees {
-  /** The deepest folder that holds all roots, at `here` in the sandbox. Absolute, as all paths here. */
+  /** The deepest folder that contains all roots, which is `here` in the sandbox. All paths here are absolute. */
   readonly common: string;
-  /** Folders that are shown. None lies in another. */
+  /** Folders that are shown. None is inside another. */
   readonly roots: readonly string[];
-  /** Folders of git that a root names by their absolute path (worktrees, objects of another clone). They are shown at that path. */
+  /**
+   * Folders of git that a root names by their absolute path (worktrees, objects of another clone). They are
+   * shown at that path.
+   */
   readonly gitFolders: readonly string[];
 }
 
-/** The folder in which all of the user's own places lie. */
+/** The folder of all of the user's own places. */
 export const ownPlaces = `${root}/above`;
 
-/** The place of a path of the host; undefined where it lies too far above the common folder. */
+/** Returns the place of a path of the host, or undefined if it is too far above the common folder. */
 export function ownPlace({ common }: Pick<OwnTrees, 'common'>, path: string): string | undefined {
   const inside = relative(common, path);
   const ups = inside.split('/').filter((part) => part === '..').length;
   return ups > levelsAbove ? undefined : join(here, inside);
 }
 
-/** Which folder of the host each place stands for: the common folder's and those of the folders above it. */
+/** Returns the folder of the host for each place: for the common folder and for the folders above it. */
 export function ownMounts({ common }: Pick<OwnTrees, 'common'>): Readonly<Record<string, string>> {
   const rows = Array.from({ length: levelsAbove + 1 }, (_, ups) => '../'.repeat(ups));
   return Object.fromEntries(rows.map((ups) => [join(here, ups).replace(/\/$/, ''), resolve(common, ups)]));
@@ -96,11 +103,11 @@ interface Search {
   /** Folders of the packages, in the workspace or not. */
   readonly packages: readonly string[];
   readonly home: string | undefined;
-  /** Looks through it are remembered with the build, so that a repository that turns up later is noticed. */
+  /** Its observations are memoized with the build, so that a repository that is created later is noticed. */
   readonly digests: Pick<FileDigests, 'file'>;
 }
 
-/** The trees of a project's own packages. */
+/** Returns the trees of a project's own packages. */
 export async function ownTrees({ workspaceRoot, packages, home, digests }: Search): Promise<OwnTrees> {
   const roots: string[] = [];
   const gitFolders = new Set<string>();
@@ -122,7 +129,10 @@ interface Repository {
   readonly gitFolders: readonly string[];
 }
 
-/** The repository around a folder: of a submodule the outer one. One that is the whole home folder, or above it, does not count. */
+/**
+ * Returns the repository around a folder, or the outer one for a submodule. A repository that is the whole
+ * home folder, or above it, is ignored.
+ */
 async function repositoryOf(folder: string, home: string | undefined, digests: Search['digests']): Promise<Repository | undefined> {
   for (let at = folder; ; at = dirname(at)) {
     if (holdsHome(at, home)) return undefined;
@@ -138,13 +148,16 @@ async function repositoryOf(folder: string, home: string | undefined, digests: S
   }
 }
 
-/** Where git looks for objects of another clone (gitrepository-layout(5), objects/info/alternates). */
+/** Returns the folders with objects of another clone (gitrepository-layout(5), objects/info/alternates). */
 function alternates(gitFolder: string): readonly string[] {
   const lines = textOf(join(gitFolder, 'objects/info/alternates'))?.split('\n') ?? [];
   return lines.filter((line) => isAbsolute(line));
 }
 
-/** The workspace that a package outside of the project's belongs to, as far as its manifest says so; else the package's own folder. */
+/**
+ * Returns the workspace of a package outside of the project's workspace, according to its manifest, or the
+ * package's own folder.
+ */
 async function workspaceOf(folder: string, home: string | undefined, digests: Search['digests']): Promise<string> {
   for (let at = folder; !holdsHome(at, home); at = dirname(at)) {
     const manifest = join(at, 'Cargo.toml');
@@ -154,14 +167,15 @@ async function workspaceOf(folder: string, home: string | undefined, digests: Se
 }
 
 /**
- * The user's home folder without links, undefined where HOME is not set. Cargo names packages by paths without links, and where HOME has one (/home
- * leads to /var/home), no path would be seen to be in the home folder.
+ * Returns the user's home folder without links, or undefined if HOME is not set. Cargo's paths of packages
+ * contain no links. If HOME contains one (/home leads to /var/home), no path would be recognized as part of
+ * the home folder.
  */
 export function userHome(env: Readonly<Record<string, string>>): string | undefined {
   return env['HOME'] ? realPath(env['HOME']) : undefined;
 }
 
-/** Is the folder the home folder, or around it? */
+/** Whether the folder is the home folder or contains it. */
 export function holdsHome(folder: string, home: string | undefined): boolean {
   return folder === '/' || (home !== undefined && isWithin(home, realPath(folder)));
 }
@@ -170,11 +184,11 @@ function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    return resolve(path); // nothing is there
+    return resolve(path); // it does not exist
   }
 }
 
-/** Is `path` the folder, or in it? */
+/** Whether `path` is the folder or in it. */
 export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`);
 }
@@ -193,45 +207,48 @@ function textOf(path: string): string | undefined {
   }
 }
 
-/** Where a path of the host is in the sandbox: all checkouts agree on those in and beside the user's folders. */
+/**
+ * Returns the place of a path of the host. It is the same in all checkouts for paths in the user's folders
+ * and next to them.
+ */
 export function placeOfHostPath(path: string, trees: Pick<OwnTrees, 'common'>): string {
   return ownPlace(trees, path) ?? path;
 }
 
 export interface HostProgram {
-  /** How it is named in the sandbox: an absolute path, or a name that is looked for in PATH. */
+  /** Its name in the sandbox: an absolute path, or a name that is searched for in PATH. */
   readonly word: string;
-  /** Its file on the host; undefined where there is none. */
+  /** Its file on the host. Undefined if it does not exist. */
   readonly path: string | undefined;
   readonly digest: Digest | undefined;
 }
 
-/** Programs that are started in front of rustc, the first one outermost. */
+/** Programs that are started in front of rustc, the outermost first. */
 export interface Wrappers {
   readonly all: HostProgram | undefined;
   readonly members: HostProgram | undefined;
-  /** Variables of what the wrapper of members compiles. */
+  /** Variables for calls of the members' wrapper. */
   readonly memberEnv?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What rustc is started by. */
+/** Returns the programs in front of rustc. */
 export function wrapperWords({ all, members }: Wrappers): readonly string[] {
   return [all, members].flatMap((program) => program?.word ?? []);
 }
 
-/** What a build script is told of wrappers. */
+/** Returns the variables that name wrappers for a build script. */
 export function wrapperEnv({ all, members }: Wrappers): Readonly<Record<string, string>> {
   return { ...(all ? { RUSTC_WRAPPER: all.word } : {}), ...(members ? { RUSTC_WORKSPACE_WRAPPER: members.word } : {}) };
 }
 
-/** Where actions look for programs: what lib/core/sh.ts gives a process without PATH. */
+/** The PATH of actions: the one that lib/core/sh.ts uses for a process without PATH. */
 const actionPath = ['/usr/bin', '/bin'];
 
 export async function hostProgram(named: ConfigPath, trees: OwnTrees, { digests }: Pick<Cache, 'digests'>): Promise<HostProgram> {
   const path = typeof named === 'string' ? named : named.file;
   if (path.startsWith('/')) {
     const word = placeOfHostPath(path, trees);
-    // What is no program is not shown: a configuration that names a private key gets nothing by it.
+    // Only programs are shown, so that a configuration cannot expose a private key by naming it.
     if (!(await isProgram(path))) return { word, path: undefined, digest: undefined };
     const digest = await digests.file(path);
     return { word, path: digest === undefined ? undefined : path, digest };
@@ -251,11 +268,11 @@ async function isProgram(path: string): Promise<boolean> {
 /** Wrappers that keep results, and rust-analyzer, which is its own wrapper when it runs build scripts and then starts rustc for few crates. */
 const savingWrappers = ['sccache', 'kache', 'cachepot', 'ccache', 'zccache', 'mbx', 'rust-analyzer'];
 
-/** Whether a wrapper only saves work: then it is left out, since results are kept here. */
+/** Whether a wrapper only saves work. It is then left out, because results are cached here. */
 export function onlySavesWork(named: ConfigPath): boolean {
   const path = typeof named === 'string' ? named : named.file;
   return savingWrappers.includes(basename(path).replace(/\.exe$/, ''));
 }
 
-/** A program by name or absolute path; `file` is an absolute path that the configuration wrote relative to its own. */
+/** A program by name or absolute path. `file` is the absolute path of a relative path in the configuration. */
 export type ConfigPath = string | { readonly file: string };

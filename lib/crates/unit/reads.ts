@@ -1,5 +1,5 @@
-// What a unit's run turned out to read, and so what its key takes in: what the tracer saw of the user's folders, what cargo's protocol
-// declares, and variables. Reads rustc's dep-info out of the store.
+// Determines which inputs a unit's run read: the files in the user's folders that the tracer observed, the
+// files that cargo's protocol declares, and variables. Reads rustc's dep-info from the store.
 import { matched } from '../../core/errors.ts';
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -24,7 +24,10 @@ export interface ReadsContext {
   readonly cache: Cache;
 }
 
-/** What a package's own script declares counts for the package's compilation too, as it does for cargo: macros and the linker may read it. */
+/**
+ * Returns the files that a package's own script declares. They are inputs of the package's compilation too,
+ * as in cargo, because macros and the linker may read them.
+ */
 export async function declaredFiles(scripts: readonly BuiltUnit[], cache: Cache): Promise<Readonly<Record<string, Digest | null>>> {
   const files: Record<string, Digest | null> = {};
   for (const { planned, directives } of scripts) {
@@ -34,7 +37,10 @@ export async function declaredFiles(scripts: readonly BuiltUnit[], cache: Cache)
   return files;
 }
 
-/** What rustc read, by the tracer, else by its dep-info and, because macros and the linker read more, all of the user's trees. */
+/**
+ * Returns the files that rustc read, from the tracer. Without it: from the dep-info, and, because macros and
+ * the linker read more, all of the user's trees.
+ */
 export async function rustcReads(
   planned: PlannedUnit,
   result: ActionResult,
@@ -51,13 +57,19 @@ export async function rustcReads(
   return { files: [...new Set([...ours, ...all])], variables: mayReadAny(planned, context) ? [anyVariable] : variables };
 }
 
-/** A procedural macro may read any variable, and so may a linker or a wrapper that the user chose; rustc does not know of it. */
+/**
+ * Whether any variable may have been read: by a procedural macro, or by a linker or a wrapper that the user
+ * chose. rustc does not report such reads.
+ */
 function mayReadAny(planned: PlannedUnit, { built }: ReadsContext): boolean {
   if (planned.linker !== undefined && !needsOnlyMetadata(planned.unit)) return true;
   return linkClosure(planned, built).some((library) => isProcMacro(library.planned.unit));
 }
 
-/** A script depends on what it read and declares, or on its whole package; on every declared variable, because it may read them unsaid. */
+/**
+ * Returns the inputs of a script: the files that it read and declared, or its whole package, and every
+ * declared variable, because it may read them without declaring it.
+ */
 export function scriptReads(planned: PlannedUnit, result: ActionResult, read: readonly string[] | undefined): Discovered {
   const variables = [anyVariable];
   const { place, trees } = planned;
@@ -73,34 +85,40 @@ export function scriptReads(planned: PlannedUnit, result: ActionResult, read: re
   return { files, variables, ...(always || missing.length > 0 ? { always: true } : {}) };
 }
 
-/** What a script says it reads, whatever else it says: it may have failed in the middle. */
+/**
+ * Returns the places that a script declares, ignoring its other output, because it may have failed before its
+ * end.
+ */
 export function declaredPlaces(planned: PlannedUnit, stdout: string): readonly string[] {
   const paths = [...stdout.matchAll(/^cargo::?rerun-if-changed=([^\n]+)$/gm)].map((match) => matched(match, 1));
   return declaredInputs(planned, paths).map(plainPlace);
 }
 
-/** Declared paths as inputs: places of the user's folders and paths of the host, not what the sandbox itself brings. */
+/**
+ * Returns declared paths as inputs: places of the user's folders and paths of the host, without those that
+ * the sandbox itself provides.
+ */
 function declaredInputs({ place }: PlannedUnit, paths: readonly string[]): readonly string[] {
   return paths.flatMap((path) => {
     const absolute = posix.resolve(place.dir, path);
     if ((absolute.startsWith(`${root}/`) && !isBelow(absolute, [ownPlaces])) || isKernels(absolute)) return [];
-    // A folder around the package has its target folder in it.
+    // A folder around the package contains the package's target folder.
     return [isBelow(place.dir, [absolute]) ? repositoryOf(absolute) : allOf(absolute)];
   });
 }
 
 /**
- * Files that the kernel makes up, and the root folder, which holds them: to read one may never end (/proc/kmsg) or fail. Their times are those of
- * the look, so cargo runs the script every time.
+ * Whether a path is a file that the kernel generates, or the root folder, which contains them. Reading one
+ * may never end (/proc/kmsg) or fail. Their time is that of the read, so cargo runs the script every time.
  */
 function isKernels(path: string): boolean {
   return path === '/' || isBelow(path, ['/proc', '/sys', '/dev']);
 }
 
 export interface DepInfo {
-  /** As rustc writes them: relative to its working directory, or absolute. */
+  /** Paths as rustc writes them: relative to its working directory, or absolute. */
   readonly files: readonly string[];
-  /** Names of variables that env!() and option_env!() asked for, set or not. */
+  /** Names of variables that env!() and option_env!() read, set or not. */
   readonly variables: readonly string[];
 }
 
@@ -110,7 +128,7 @@ export function parseDepInfo(text: string): DepInfo {
   for (const line of text.split('\n')) {
     const variable = /^# env-dep:([^=]*)/.exec(line)?.[1];
     if (variable !== undefined) variables.add(variable);
-    // Every input also stands alone as "path:", so that make does not mind when it goes.
+    // Every input is also a separate target "path:", so that make accepts that it is missing.
     const alone = /^(\S.*):$/.exec(line)?.[1];
     if (alone !== undefined && !line.startsWith('#')) files.add(alone.replaceAll('\\ ', ' '));
   }

@@ -1,5 +1,5 @@
-// The whole command line of rustc for each kind of unit, as cargo 1.95 would have it (facts: crates, 1.2).
-// What link-time optimisation asks of each unit of a graph, as cargo decides it (facts: crates, 1.2 number 4 and trap 11).
+// The whole command line of rustc for each kind of unit, equal to that of cargo 1.95,
+// and the arguments for link-time optimization of each unit of a graph, as in cargo's lto.rs.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Unit } from '../plan/unit-graph.ts';
@@ -32,7 +32,7 @@ const plain: Compilation = {
 const alone: Linkage = { hash: '0123456789abcdef', externs: [], scripts: [] };
 const directives = (...lines: readonly string[]): Directives => parseDirectives(lines.join('\n'), 'x');
 
-/** The words as one line each: "-C" and the like are joined to what they say. */
+/** Returns the arguments as one line each: "-C" and similar options are joined with their values. */
 function lines(compilation: Partial<Compilation>, linkage: Partial<Linkage> = {}): readonly string[] {
   const out: string[] = [];
   const words = rustcArgs({ ...plain, ...compilation }, { ...alone, ...linkage });
@@ -198,7 +198,7 @@ test('a proc macro and a build script of a registry package, for the host', () =
   ]);
 });
 
-test('a unit of the standard library, and a crate that is handed one without its prelude', () => {
+test('a unit of the standard library, and a crate that gets one without its prelude', () => {
   assert.equal(lines({ unit: unitOf({ name: 'alloc' }, { isStd: true }) }).slice(-4), [
     `--target ${triple}`,
     '-Z force-unstable-if-unmarked',
@@ -262,7 +262,7 @@ test('an argument for the linker reaches the targets that it is for', () => {
   assert.equal(reached({ kind: ['lib', 'cdylib'], crateTypes: ['lib', 'cdylib'] }), ['all', 'cdylib']);
   assert.equal(reached(targets.macro), ['all']);
   assert.equal(reached({ ...targets.bin, kind: ['example'] }), ['all', 'examples']);
-  assert.equal(reached(targets.lib), ['all'], 'cargo hands it to plain libraries as well, where it does nothing');
+  assert.equal(reached(targets.lib), ['all'], 'cargo passes it to plain libraries as well, where it does nothing');
   assert.equal(reached(targets.bin, false), [], 'of another package');
   assert.equal(reached({ kind: ['cdylib'], crateTypes: ['cdylib'] }, false), ['cdylib'], 'a slip of cargo that stayed');
 });

@@ -1,6 +1,8 @@
-// The command line of rustc for one unit, in cargo's order (facts: crates, 1.2). Two parts: what follows from the plan alone, which
-// also names the unit, and what follows from the results of its dependencies. And what link-time optimisation asks of each unit: an
-// rlib below an LTO binary holds only bitcode, one that is needed both ways holds both (facts: cargo's lto pass). Pure.
+// The command line of rustc for one unit, in cargo's order (source: cargo's core/compiler/mod.rs). It has two
+// parts: one follows from the plan alone and also names the unit, the other follows from the results of its
+// dependencies. Also computes the arguments for link-time optimization: an rlib below an LTO binary contains
+// only bitcode, and one that is needed in both ways contains both (source: cargo's core/compiler/lto.rs).
+// Pure.
 import type { LintArgs, Package } from '../cargo/package.ts';
 import { isBuildScript, isLibrary, isPlainLibrary, isProcMacro } from '../plan/unit-graph.ts';
 import type { Unit, UnitGraph } from '../plan/unit-graph.ts';
@@ -8,40 +10,40 @@ import type { Directives, LinkArg } from './directives.ts';
 import { places } from './places.ts';
 import type { Place } from './places.ts';
 
-/** What the plan knows of a unit that is compiled. */
+/** The planned data of a unit that is compiled. */
 export interface Compilation {
   readonly unit: Unit;
   readonly owner: Package;
   readonly place: Place;
-  /** Its source file as rustc is told: relative to the working directory inside a workspace, else absolute. */
+  /** Its source file for rustc: relative to the working directory in a workspace, otherwise absolute. */
   readonly source: string;
   readonly lto: Lto;
   readonly lints: LintArgs;
-  /** `--target`: a triple or the place of a JSON target; undefined for the host's own units. */
+  /** `--target`: a triple or the place of a JSON target. Undefined for the host's own units. */
   readonly target: string | undefined;
   readonly linker: string | undefined;
-  /** Was the package asked for by name (CARGO_PRIMARY_PACKAGE)? */
+  /** Whether the user named the package (CARGO_PRIMARY_PACKAGE). */
   readonly primary: boolean;
-  /** Whether its tests are run by the test harness of rustc, and not by a main function of their own. */
+  /** Whether its tests are run by rustc's test harness, and not by their own main function. */
   readonly harness: boolean;
   /** The name of cargo's folder for the programs of the profile: "debug". */
   readonly profileDir: string;
-  /** Of -Ztrim-paths: how paths are shortened in what it makes. */
+  /** The arguments of -Ztrim-paths, which shorten paths in its outputs. */
   readonly trimmed: readonly string[];
-  /** Of cargo's configuration; they come last. */
+  /** The flags of cargo's configuration, which come last. */
   readonly rustflags: readonly string[];
-  /** Whether folders to search are given script by script, as cargo did before 1.88 (its pull request 15221). */
+  /** Whether search folders are grouped by script, as in cargo before 1.88 (its pull request 15221). */
   readonly searchesByScript?: boolean;
 }
 
-/** The arguments that follow from the plan. They hold no path of the host. */
+/** Returns the arguments that follow from the plan. They contain no path of the host. */
 export function plannedArgs(compilation: Compilation): readonly string[] {
   return [...crateArgs(compilation), ...platformArgs(compilation), ...capArgs(compilation)];
 }
 
-/** What the results of dependencies add. */
+/** The data from the results of dependencies. */
 export interface Linkage {
-  /** The hash that tells this unit's files from others of its name. */
+  /** The hash that distinguishes this unit's files from others with its name. */
   readonly hash: string;
   readonly externs: readonly { readonly name: string; readonly path: string; readonly options: readonly string[] }[];
   /** Build scripts of everything that it links, in cargo's order: its own first. */
@@ -49,12 +51,12 @@ export interface Linkage {
 }
 
 export interface LinkedScript {
-  /** Of the unit's own package? */
+  /** Whether the script belongs to the unit's own package. */
   readonly own: boolean;
   readonly directives: Directives;
 }
 
-/** The whole command line after the program's name. */
+/** Returns all arguments. */
 export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: Linkage): readonly string[] {
   const { unit, rustflags } = compilation;
   const words = [
@@ -79,14 +81,15 @@ export function rustcArgs(compilation: Compilation, { hash, externs, scripts }: 
 }
 
 /**
- * The word for split debug information that is packed, in place of the word for the unpacked kind. Unpacked, it is in files next to the objects, which
- * a program names by their paths: those of the sandbox. Packed, it is one file next to the program, which debuggers find by the program's name.
+ * Replaces the option for unpacked split debug information by the one for packed. Unpacked, it is in files
+ * next to the objects, which a program names by their sandbox paths. Packed, it is one file next to the
+ * program, which debuggers find by the program's name.
  */
 function packedDebugInfo(word: string): string {
   return word.replace(/^((?:-C|--codegen=)?)split-debuginfo=unpacked$/, '$1split-debuginfo=packed');
 }
 
-/** The crate and how it is compiled: all that comes before the unit's name. */
+/** Returns the arguments for the crate and its compilation: all that come before the unit's name. */
 function crateArgs({ unit, owner, source, lto, lints, primary, trimmed, harness }: Compilation): readonly string[] {
   const { profile } = unit;
   const code = (...options: readonly string[]): string[] => options.flatMap((option) => ['-C', option]);
@@ -116,7 +119,7 @@ function crateArgs({ unit, owner, source, lto, lints, primary, trimmed, harness 
   ];
 }
 
-/** The features that are on, and those that there are. */
+/** Returns the arguments for the enabled and the declared features. */
 export function featureArgs(unit: Unit, owner: Package): readonly string[] {
   return [
     ...unit.features.flatMap((feature) => ['--cfg', `feature="${feature}"`]),
@@ -132,7 +135,7 @@ function emitArg(unit: Unit): string {
   return isPlainLibrary(unit) ? '--emit=dep-info,metadata,link' : '--emit=dep-info,link';
 }
 
-/** What it is compiled for. */
+/** Returns the arguments for the platform. */
 function platformArgs({ unit, target, linker }: Compilation): readonly string[] {
   return [
     ...(target === undefined ? [] : ['--target', target]),
@@ -144,12 +147,15 @@ function platformArgs({ unit, target, linker }: Compilation): readonly string[] 
   ];
 }
 
-/** Warnings of packages that nobody here will mend are not asked for. */
+/** Caps lints for third-party packages and the standard library, as cargo does. */
 function capArgs({ unit, place }: Compilation): readonly string[] {
   return place.foreign || unit.isStd ? ['--cap-lints', 'allow'] : [];
 }
 
-/** The name of a shared library is written into what links it, so one of the person's own has no hash in it. */
+/**
+ * The name of a shared library is written into the files that link it, so the user's own libraries have no
+ * hash in their names.
+ */
 function hasPlainName({ unit, owner, target }: Compilation): boolean {
   const { crateTypes } = unit.target;
   if (unit.tested || unit.target.kind.includes('example')) return false;
@@ -164,12 +170,13 @@ function scriptArgs(compilation: Compilation, scripts: readonly LinkedScript[]):
   const takesLibs = !isBuildScript(unit) && (!owner.hasLibrary || isLibrary(unit));
   const own = scripts.filter((script) => script.own).map(({ directives }) => directives);
   return [
-    // Those inside of a build script's folder before the host's.
+    // Folders inside of a build script's output folder come before the host's.
     ...(searchesByScript ? [] : searched([...search.filter(inside), ...search.filter((path) => !inside(path))])),
     ...scripts.flatMap(({ own: isOwn, directives: { linkSearch, linkLibs, linkArgs } }) => [
       ...(searchesByScript ? searched(linkSearch) : []),
       ...(isOwn && takesLibs ? linkLibs.flatMap((lib) => ['-l', lib]) : []),
-      // Those for a cdylib reach it from any package below it: a slip of cargo 1.50 that stayed (cargo issue 9562).
+      // Arguments for a cdylib are passed on from any package below it. This is a bug of cargo 1.50 that was
+      // kept (cargo issue 9562).
       ...linkArgs.filter((arg) => reaches(arg, unit) && (isOwn || arg.for === 'cdylib')).flatMap(({ arg }) => ['-C', `link-arg=${arg}`]),
     ]),
     ...own.flatMap(({ cfgs }) => cfgs).flatMap((cfg) => ['--cfg', cfg]),
@@ -181,7 +188,7 @@ function searched(paths: readonly string[]): readonly string[] {
   return paths.flatMap((path) => ['-L', path]);
 }
 
-/** Is the link argument for this target? */
+/** Whether the link argument is for this target. */
 function reaches({ for: whom }: LinkArg, { target, tested }: Unit): boolean {
   const bin = target.kind.includes('bin');
   if (whom === 'all') return true;
@@ -203,7 +210,7 @@ function debugArgs({ profile }: Unit): readonly string[] {
   return ['-C', `debuginfo=${profile.debuginfo}`, ...split];
 }
 
-/** Said only where it differs from what the optimisation level implies. */
+/** Passed only if it differs from the default of the optimization level. */
 function assertionArgs({ profile }: Unit): readonly string[] {
   const { debugAssertions, overflowChecks } = profile;
   const implied = profile.optLevel === '0';
@@ -212,14 +219,14 @@ function assertionArgs({ profile }: Unit): readonly string[] {
   return [...assertions, ...checks];
 }
 
-/** `run` is a final link with LTO of that kind ("" is the plain `-C lto`). */
+/** `run` is a final link with that kind of LTO ("" is the plain `-C lto`). */
 export type Lto =
   { readonly kind: 'run'; readonly how: string } | { readonly kind: 'off' | 'only-bitcode' | 'only-object' | 'object-and-bitcode' };
 
 const linkedTypes = ['bin', 'staticlib', 'cdylib'];
 const dynamicTypes = ['dylib', 'cdylib', 'proc-macro'];
 
-/** The LTO state of every unit that is compiled, by index. */
+/** Returns the LTO state of every compiled unit, by index. */
 export function ltoStates({ units, roots }: UnitGraph): readonly Lto[] {
   const states: (Lto | undefined)[] = units.map(() => undefined);
   const visit = (index: number, parent: Lto): void => {
@@ -239,7 +246,7 @@ export function ltoStates({ units, roots }: UnitGraph): readonly Lto[] {
   return states.map((state) => state ?? { kind: 'only-object' });
 }
 
-/** The arguments that a state comes to. */
+/** Returns the arguments for a state. */
 export function ltoArgs(lto: Lto): readonly string[] {
   switch (lto.kind) {
     case 'run':
@@ -264,7 +271,7 @@ function rootState(unit: Unit): Lto {
 
 function ownState(unit: Unit, parent: Lto): Lto {
   if (forHost(unit)) return { kind: 'only-object' };
-  // Tests that are only checked count as what their target is.
+  // Tests that are only checked count as their target.
   const isProgram = unit.mode === 'test' || unit.mode === 'doctest';
   if (isProgram || unit.target.crateTypes.every((type) => linkedTypes.includes(type))) return finalState(unit.profile.lto);
   if (parent.kind === 'run') return needsObject(unit) ? whenObjectIsNeeded(unit) : { kind: 'only-bitcode' };
@@ -279,7 +286,7 @@ function finalState(lto: string): Lto {
   return { kind: 'run', how: lto };
 }
 
-/** Two users of one unit: the state that serves both. */
+/** Returns the state that serves two dependents of one unit. */
 function mergedState(a: Lto, b: Lto): Lto {
   for (const kind of ['run', 'off', 'object-and-bitcode'] as const) {
     if (a.kind === kind) return a;

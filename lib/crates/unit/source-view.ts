@@ -1,8 +1,9 @@
-// What an action may see of sources. An action of the user's own packages sees all of the user's trees (places.ts), and what it reads
-// of them is recorded and counts. An action of a package from elsewhere sees that package, which counts as a whole; one of a directory
-// source (cargo vendor) is verified before. Both see what their dependencies provide while they run: the packages of procedural
-// macros, of the libraries of a build script, and of scripts that name files to link. And both see what the user allows a package
-// beyond that (--allow).
+// The sources that an action may see. An action of the user's own packages sees all of the user's trees
+// (places.ts), and the files that it reads are recorded as inputs. An action of an external package sees that
+// package, which is an input as a whole. A package of a directory source (cargo vendor) is verified before.
+// Both see what their dependencies provide while they run: the packages of procedural macros, of the
+// libraries of a build script, and of scripts that name files to link. Both also see the paths that the user
+// allows for a package (--allow).
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -27,11 +28,14 @@ export interface SourceView {
   readonly files: ActionRecord['files'];
   /** Present for the user's own packages. */
   readonly own?: OwnView;
-  /** Packages of the user's that a package from elsewhere sees: they count as a whole, as inputs that its run turns out to have. */
+  /**
+   * The user's packages that an external package sees. Each is an input as a whole, which is known after the
+   * run.
+   */
   readonly wholes: readonly string[];
 }
 
-/** What an action of the unit may see. `companions` are units of packages that its dependencies bring into view. */
+/** Returns the view of a unit's action. `companions` are units of packages that its dependencies make visible. */
 export async function sourceView(
   planned: PlannedUnit,
   companions: readonly PlannedUnit[],
@@ -67,7 +71,7 @@ function ownView(planned: PlannedUnit, home: string | undefined): OwnView {
   };
 }
 
-/** What every action of a package has mounted: its toolchain, its source, its target specification. */
+/** Returns the mounts of every action of a package: its toolchain, its source, its target specification. */
 export function mountsOf(planned: PlannedUnit): Mounts {
   const { place, toolchain, targetFile, target, linkerProgram, wrappers } = planned;
   return {
@@ -83,19 +87,25 @@ function treeMounts({ trees }: PlannedUnit): Mounts {
   return { ...Object.fromEntries(roots), ...Object.fromEntries(trees.gitFolders.map((path) => [path, path])) };
 }
 
-/** Where the places of a unit are on the host, also those that its actions are not shown. */
+/** Returns the host paths of a unit's places, including those that its actions do not see. */
 export function pathsOfUnit(planned: PlannedUnit): Mounts {
   return { ...ownMounts(planned.trees), ...mountsOf(planned) };
 }
 
-/** Immutable sources count as a whole; of the user's own, what was read counts. The standard library's digest is known already. */
+/**
+ * Immutable sources are inputs as a whole. In the user's own, the files that were read are inputs. The
+ * standard library's digest is known already.
+ */
 export async function treesOf({ place, rustSrc }: PlannedUnit, cache: Cache): Promise<ActionRecord['trees']> {
   if (!place.immutable) return {};
   if (place.mount === places.library && rustSrc) return { [place.mount]: rustSrc.digest };
   return { [place.mount]: await digestOfTree(place.hostDir, cache) };
 }
 
-/** Granted paths are at their path of the host, and for the user's own packages also at their place beside or within the user's folders. */
+/**
+ * Returns mounts for allowed paths: at their path on the host, and for the user's own packages also at their
+ * place in or next to the user's folders.
+ */
 function grantedView(
   { granted, place, trees }: PlannedUnit,
   mounts: Mounts,
@@ -111,7 +121,7 @@ function grantedView(
   return { mounts: more, files };
 }
 
-/** Mounts for programs that the sandbox would not show: place -> path of the host. */
+/** Returns mounts for programs that the sandbox would not show: place -> path of the host. */
 export function programMounts(programs: readonly (HostProgram | undefined)[]): Readonly<Record<string, string>> {
   const shown = (path: string): boolean => hostPlaces.some((folder) => path.startsWith(`${folder}/`));
   return Object.fromEntries(
@@ -122,8 +132,8 @@ export function programMounts(programs: readonly (HostProgram | undefined)[]): R
 }
 
 /**
- * Hands every unit of a named package what it is allowed. A package that is not in the build, or a path that leads nowhere, is a usage
- * error: what is allowed in vain is a mistake.
+ * Passes the permissions to every unit of a named package. A package that is not in the build and a path that
+ * does not exist are usage errors, because such a permission is a mistake.
  */
 export async function grant(units: readonly PlannedUnit[], allowances: Allowances, cache: Cache): Promise<readonly PlannedUnit[]> {
   const packages = [...new Set(units.map(({ owner }) => owner.name))];
@@ -148,11 +158,14 @@ export async function grant(units: readonly PlannedUnit[], allowances: Allowance
   });
 }
 
-/** Files of a package that are larger, and more of them, are not searched. */
+/** Larger files of a package are not searched, and no more files than this number. */
 const largestFile = 1 << 18;
 const mostFiles = 5000;
 
-/** Everything readable in the package's folder, without nested packages and target folders, and cargo's configuration above it in its tree. */
+/**
+ * Returns everything readable in the package's folder, without nested packages and target folders, and
+ * cargo's configuration above it in its tree.
+ */
 export function ownText(packageDir: string, roots: readonly string[]): string {
   const texts: string[] = [];
   const read = (path: string): void => {
@@ -176,7 +189,10 @@ export function ownText(packageDir: string, roots: readonly string[]): string {
   return texts.join('\n');
 }
 
-/** A target folder of another name, and files that a compilation wrote (compiled.ts): third-party code may have written their text. */
+/**
+ * Whether a folder is a target folder with another name, or has files that a compilation wrote (compiled.ts):
+ * third-party code may have written their text.
+ */
 function isMade(folder: string): boolean {
   return statSync(join(folder, 'CACHEDIR.TAG'), { throwIfNoEntry: false }) !== undefined;
 }
@@ -185,16 +201,19 @@ function isPackage(folder: string): boolean {
   return statSync(join(folder, 'Cargo.toml'), { throwIfNoEntry: false }) !== undefined;
 }
 
-/** What cannot be read spells nothing. */
+/** Runs `act` and ignores errors: unreadable files contain no names. */
 function attempt(act: () => void): void {
   try {
     act();
   } catch {
-    // not readable, or gone
+    // unreadable, or gone
   }
 }
 
-/** Throws a Failure that names the first file that differs. Packages without a list of checksums pass. `dir`: the package's absolute path. */
+/**
+ * Throws a Failure that names the first file with a wrong checksum. Packages without checksums are accepted.
+ * `dir`: the package's absolute path.
+ */
 export async function verifyVendored(dir: string, label: string, { digests }: Pick<Cache, 'digests'>): Promise<void> {
   const text = await absentAsUndefined(readFile(join(dir, '.cargo-checksum.json'), 'utf8'));
   if (text === undefined) return;

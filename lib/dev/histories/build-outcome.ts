@@ -1,11 +1,11 @@
-// What came of a build: refused, or programs with what they print. Builds by cargo and by tasks/crates.ts have the same shape, so that they can be
-// compared.
+// The outcome of a build: refused, or programs with their output. Builds by cargo and by tasks/crates.ts have
+// the same form, so that they can be compared.
 import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { run } from '../../core/sh.ts';
 import type { Settings } from './checkout.ts';
 
-/** How one program ended, and its standard output. */
+/** The exit status of a program, and its standard output. */
 export interface ProgramOutput {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -15,10 +15,10 @@ export type BuildOutcome =
   | { readonly kind: 'built'; readonly outputs: Readonly<Record<string, ProgramOutput>>; readonly units: number }
   /** `text`: the messages of the build. */
   | { readonly kind: 'refused'; readonly text: string }
-  /** It ended in a way that no project may cause. */
+  /** The build ended in a way that no project may cause. */
   | { readonly kind: 'crashed'; readonly text: string };
 
-/** Builds the project in a folder; `place` is a folder for what the build writes and finds again the next time. */
+/** Builds the project in a folder. `place` is the folder for outputs and incremental state of the builder. */
 export type Builder = (folder: string, place: string, settings: Settings, context: Context) => Promise<BuildOutcome>;
 
 const longestRunMs = 10_000;
@@ -36,7 +36,10 @@ export async function outputsOf(
   return outputs;
 }
 
-/** Returns how `ours` differs from `theirs`, the right outcome, as one sentence; undefined if it does not. */
+/**
+ * Returns the difference of two outcomes, of which `theirs` is correct, as one sentence. Returns undefined
+ * if they are equal.
+ */
 export function difference(ours: BuildOutcome, theirs: BuildOutcome): { readonly kind: string; readonly text: string } | undefined {
   if (ours.kind === 'crashed') return { kind: 'crash', text: ours.text };
   if (theirs.kind !== 'built')
@@ -64,7 +67,7 @@ function firstDifference(own: string, right: string): string {
 
 const mostCharacters = 600;
 
-/** The lines in which a build says why it failed, else its last words. */
+/** Returns the lines with the reason why a build failed, otherwise the end of its messages. */
 function reasonOf(text: string): string {
   const lines = text.split('\n').filter((line) => /^(?:error|bug|hint|Caused by|thread )|^  (?!note|warning|[|=]|-->)\S/.test(line));
   return (lines.length > 0 ? lines.join('\n').slice(0, mostCharacters) : text.trim().slice(-mostCharacters)).trim();

@@ -1,4 +1,4 @@
-// The two builders that are compared: the real cargo, and tasks/crates.ts, each as a process of its own.
+// The two builders that are compared: the real cargo, and tasks/crates.ts. Each runs as a separate process.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot, itemOf } from '../../core/errors.ts';
@@ -16,10 +16,13 @@ const task = join(import.meta.dirname, '../../../tasks/crates.ts');
 /** Exit codes with which tasks/crates.ts reports that a project cannot be built. */
 const refusals: readonly (number | null)[] = [1, 2];
 
-/** Variables that cargo itself heeds: tasks/crates.ts takes them from its environment too, and others by --env only. */
+/**
+ * Variables that cargo itself uses. tasks/crates.ts also reads them from its environment, and others only
+ * from --env.
+ */
 const ofCargo = /^(?:RUSTFLAGS$|CARGO_)/;
 
-/** The host's triple, which cargo is told so that it treats the host as a target, as tasks/crates.ts does. */
+/** Returns the host's triple. cargo gets it as a target, so that it treats the host like tasks/crates.ts. */
 export async function hostTriple(env: Env, { signal }: Context): Promise<string> {
   const text = await outputOf('ask rustc for its host', ['rustc', '-vV'], { cwd: '/', env, signal });
   const triple = /^host: (.+)$/m.exec(text)?.[1];
@@ -27,7 +30,7 @@ export async function hostTriple(env: Env, { signal }: Context): Promise<string>
   return triple;
 }
 
-/** A builder with cargo; its place is cargo's target folder. */
+/** Returns a builder with cargo. Its place is cargo's target folder. */
 export function cargoBuilder(env: Env, triple: string): Builder {
   return async (folder, place, { variables, flags }: Settings, context) => {
     const words = ['build', '--offline', '--target', triple, '--message-format', 'json-render-diagnostics', ...flags];
@@ -52,7 +55,7 @@ export function cargoBuilder(env: Env, triple: string): Builder {
   };
 }
 
-/** A builder with tasks/crates.ts and one cache; its place is the folder of programs. */
+/** Returns a builder with tasks/crates.ts and one cache. Its place is the folder of programs. */
 export function ownBuilder(env: Env, node: string, cache: string): Builder {
   return async (folder, place, { variables, flags }, context): Promise<BuildOutcome> => {
     await mkdir(place, { recursive: true });

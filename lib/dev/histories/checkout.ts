@@ -1,5 +1,5 @@
-// A checkout of a generated project: the folder that edits change, and the variables and flags of its builds. Each edit can be taken back unless
-// it ran git or made a copy.
+// A checkout of a generated project: the folder that edits change, and the variables and flags of its builds.
+// Each edit can be undone unless it ran git or created a copy.
 import { chmod, cp, lstat, mkdir, readFile, readlink, realpath, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { absentAsUndefined } from '../../core/errors.ts';
@@ -8,7 +8,7 @@ import { writeFiles } from '../projects/content.ts';
 import type { Manner, Operation } from '../projects/operation.ts';
 import type { Project } from '../projects/project.ts';
 
-/** What a build gets beside the folder. */
+/** Parameters of a build other than the folder. */
 export interface Settings {
   readonly variables: Readonly<Record<string, string>>;
   /** Flags that cargo and tasks/crates.ts share. */
@@ -17,7 +17,10 @@ export interface Settings {
 
 type Undo = () => Promise<void>;
 
-/** Commits have the same names each time, whatever the user's configuration of git says. */
+/**
+ * With these variables, commits have the same names each time, whatever the user's configuration of git
+ * contains.
+ */
 export const gitEnv = {
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_CONFIG_NOSYSTEM: '1',
@@ -34,7 +37,7 @@ export class Checkout {
   #top: string;
   #copies = 0;
   #settings: Settings;
-  /** Takes back the last edit, in reverse order; undefined if that cannot be done. */
+  /** Undoes the last edit, in reverse order. Undefined if that is impossible. */
   #undo: readonly Undo[] | undefined;
 
   private constructor(project: Project, top: string) {
@@ -61,7 +64,7 @@ export class Checkout {
     return checkout;
   }
 
-  /** Where a build is started. */
+  /** The folder in which a build is started. */
   get folder(): string {
     return join(this.#top, this.#project.build);
   }
@@ -70,7 +73,7 @@ export class Checkout {
     return this.#settings;
   }
 
-  /** Whether the last edit can be taken back. */
+  /** Whether the last edit can be undone. */
   get reversible(): boolean {
     return this.#undo !== undefined;
   }
@@ -86,13 +89,13 @@ export class Checkout {
     this.#undo = reversible ? undo : undefined;
   }
 
-  /** Takes back the last edit if it can be. */
+  /** Undoes the last edit if possible. */
   async undo(): Promise<void> {
     for (const back of this.#undo ?? []) await back();
     this.#undo = undefined;
   }
 
-  /** Returns how the operation is taken back, if it can be. */
+  /** Returns how the operation is undone, if that is possible. */
   async #applyOne(operation: Operation): Promise<Undo | undefined> {
     const before = this.#settings;
     const restore: Undo = async () => void (this.#settings = before);
@@ -116,7 +119,7 @@ export class Checkout {
         return undefined;
       }
       case 'undo':
-        throw new RangeError('an undo stands alone in its step');
+        throw new RangeError('an undo must be the only operation of its step');
       default:
         return this.#changeFile(operation);
     }
@@ -132,7 +135,7 @@ export class Checkout {
     const back = await saved(path);
     switch (operation.op) {
       case 'write':
-        if (there?.isSymbolicLink()) await rm(path); // it leads nowhere
+        if (there?.isSymbolicLink()) await rm(path); // the target does not exist
         await replaceText(path, operation.text, operation.manner);
         break;
       case 'swap': {
@@ -168,7 +171,7 @@ export class Checkout {
 
   async #git(words: readonly string[]): Promise<void> {
     const cwd = join(this.#top, this.#project.git ?? '.');
-    // A commit without changes is refused by git and is no fault of the project.
+    // git refuses a commit without changes, which is not an error of the project.
     const quiet = words[0] === 'commit' ? [...words, '--allow-empty'] : words;
     await outputOf('run git in a generated project', ['git', ...quiet], { cwd, env: gitEnv });
   }
@@ -184,7 +187,7 @@ async function replaceText(path: string, text: string, manner: Manner | undefine
   if (manner === 'dated back' && before) await utimes(path, before.atime, before.mtime);
 }
 
-/** Moves a file or folder; does nothing if something is at the new path. */
+/** Moves a file or folder. Does nothing if the new path exists. */
 async function moved(path: string, to: string): Promise<Undo> {
   if (await absentAsUndefined(lstat(to))) return async () => undefined;
   const created = await mkdir(dirname(to), { recursive: true });
@@ -195,7 +198,7 @@ async function moved(path: string, to: string): Promise<Undo> {
   };
 }
 
-/** Returns how what is at the path now is put there again. Folders for the path are created. */
+/** Returns how the present content of the path is restored. Folders for the path are created. */
 async function saved(path: string): Promise<Undo> {
   const stats = await absentAsUndefined(lstat(path));
   const created = await mkdir(dirname(path), { recursive: true });

@@ -1,4 +1,5 @@
-// Replays the histories of many seeds, each in a folder of its own, and adds up what was compared. Keeps and minimises those with a fault.
+// Replays the histories of many seeds, each in its own folder, and counts the comparisons. Keeps and
+// minimizes those with a fault.
 import { existsSync } from 'node:fs';
 import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,9 +15,9 @@ import type { Builders, Fault, Replayed } from './replay.ts';
 
 export interface HistoryStress {
   readonly histories: readonly History[];
-  /** How many are replayed at once. */
+  /** Number of histories that are replayed at once. */
   readonly jobs: number;
-  /** The folder of the stress: absolute; the caller removes it. */
+  /** The folder of the test, an absolute path. The caller removes it. */
   readonly scratch: string;
   /** Histories with a fault are kept below this folder. */
   readonly keep: string | undefined;
@@ -27,12 +28,12 @@ export interface HistoryStress {
 
 export interface StressCounts {
   histories: number;
-  /** Edits of the histories, whether or not a fault came before them. */
+  /** Number of edits of the histories, including those after a fault. */
   edits: number;
   compared: number;
   fresh: number;
   refused: number;
-  /** Histories whose initial state cargo refuses, so that nothing was tried. */
+  /** Histories whose initial state cargo refuses, so that nothing was compared. */
   void: number;
 }
 
@@ -61,19 +62,19 @@ export async function stressHistories(stress: HistoryStress, context: Context): 
       context.report({ kind: 'progress', phase: 'replaying histories', done: counts.histories, total: stress.histories.length });
     }
   };
-  // All have ended before the caller removes the folder, also when one of them fails.
+  // All have ended before the caller removes the folder, even if one of them fails.
   const ends = await Promise.allSettled(Array.from({ length: stress.jobs }, work));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return { counts, faults };
 }
 
-/** Replays a history in a folder that is removed afterwards, unless it is kept for its fault. */
+/** Replays a history in a folder that is removed afterwards, unless it is kept because of a fault. */
 async function replayApart({ scratch, builders }: HistoryStress, history: History, context: Context, keepAt?: string): Promise<Replayed> {
   const folder = join(scratch, `seed-${history.seed}`);
   const cache = join(folder, 'cache');
   try {
     await mkdir(folder, { recursive: true });
-    // What Bloomery found out about the compiler, which takes seconds, is the same for all caches.
+    // The memoized data about the compiler, which take seconds to compute, are the same for all caches.
     await absentAsUndefined(cp(join(scratch, 'remembered'), join(cache, 'remembered'), { recursive: true }));
     const replayed = await replayOrExplain(history, folder, builders(cache), context);
     await keepRemembered(join(cache, 'remembered'), folder, join(scratch, 'remembered'));
@@ -85,17 +86,20 @@ async function replayApart({ scratch, builders }: HistoryStress, history: Histor
   }
 }
 
-/** Copies the folder to `to` unless that exists. It appears by a rename, because other histories run at the same time. */
+/**
+ * Copies the folder to `to` unless that exists. It is published by rename, because other histories run at the
+ * same time.
+ */
 async function keepRemembered(from: string, folder: string, to: string): Promise<void> {
   if (existsSync(to) || !existsSync(from)) return;
   const partial = join(folder, 'remembered');
   await cp(from, partial, { recursive: true });
   await rename(partial, to).catch((error: unknown) => {
-    if (!existsSync(to)) throw error; // else another history was first
+    if (!existsSync(to)) throw error; // another history was first
   });
 }
 
-/** An error of the generator is a fault of its own kind, so that the other histories go on. */
+/** An error of the generator is a fault of its own kind, so that the other histories continue. */
 async function replayOrExplain(history: History, folder: string, builders: Builders, context: Context): Promise<Replayed> {
   try {
     return await replay(history, folder, builders, context);
@@ -107,7 +111,7 @@ async function replayOrExplain(history: History, folder: string, builders: Build
   }
 }
 
-/** Reports the fault, minimises its history and keeps it, as far as that was asked for. */
+/** Reports the fault, and minimizes and keeps its history if that was requested. */
 async function follow(stress: HistoryStress, history: History, fault: Fault, context: Context): Promise<Fault> {
   context.report({ kind: 'note', text: sentenceOf(fault) });
   const trial = async (smaller: History): Promise<Fault | undefined> => (await replayApart(stress, smaller, context)).fault;
@@ -125,13 +129,13 @@ export function sentenceOf({ seed, step, after, kind, text }: Fault): string {
   return `seed ${seed}, step ${step}, ${kind} after ${after}: ${text}`;
 }
 
-/** What a history consists of, in one line. */
+/** Returns the content of a history in one line. */
 function describe({ plan, steps }: History): string {
   const parts = plan.parts.map(({ feature, role }) => `${feature} in ${role}`).join(', ');
   return `${plan.shape}${plan.git === undefined ? '' : ` in git at "${plan.git}"`}: ${parts}; edits: ${steps.map(({ name }) => name).join('; ') || 'none'}`;
 }
 
-/** The builders of a real stress. `node`: Node's own path. */
+/** Returns the builders of a real test. `node`: the path of Node. */
 export async function realBuilders(env: Env, node: string, context: Context): Promise<HistoryStress['builders']> {
   const triple = await hostTriple(env, context);
   return (cache) => ({ cargo: cargoBuilder(env, triple), ours: ownBuilder(env, node, cache) });

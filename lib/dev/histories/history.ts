@@ -1,4 +1,5 @@
-// A history: a project, and the edits that are made to it one after the other. All of it follows from a seed.
+// A history: a project, and the edits that are applied to it one after the other. A seed determines all of
+// it.
 import { generalStep } from '../projects/general-edits.ts';
 import type { Manner, Step } from '../projects/operation.ts';
 import { randomPlan } from '../projects/plan.ts';
@@ -15,7 +16,7 @@ export interface History {
 
 const featureShare = 0.6;
 const manners: readonly (Manner | undefined)[] = [undefined, undefined, undefined, 'renamed', 'dated back'];
-/** How many steps are two edits at once: builds cost more than edits. */
+/** Share of steps with two edits at once, because builds take longer than edits. */
 const togetherShare = 0.3;
 
 /** Returns the history of a seed; `edits` is the number of its steps. */
@@ -48,7 +49,10 @@ function featureStep({ edits, always }: Project, random: Random): Step | undefin
   };
 }
 
-/** Whether another edit may follow in the same step: not after an undo, and not where the step shows that nothing is built. */
+/**
+ * Whether another edit may follow in the same step: not after an undo, and not if the step checks that
+ * nothing is built.
+ */
 function stands({ operations, idle }: Step): boolean {
   return !idle && operations.every(({ op }) => op !== 'undo');
 }

@@ -1,4 +1,5 @@
-// Makes a history with a fault smaller: drops edits, features and oddities one by one as long as the same kind of fault stays.
+// Minimizes a history with a fault: drops edits, features and peculiarities one by one as long as the same
+// kind of fault remains.
 import type { History } from './history.ts';
 import type { Plan } from '../projects/plan.ts';
 import type { Fault } from './replay.ts';
@@ -27,7 +28,10 @@ export async function minimise(
   return best;
 }
 
-/** Histories with one edit, operation, feature or oddity less. Edits first, because each costs a build in all the others. */
+/**
+ * Yields histories with one edit, operation, feature or peculiarity less. Edits come first, because each
+ * costs a build in all the others.
+ */
 function* smallerOnes(history: History): Generator<History> {
   const { plan, steps } = history;
   for (let index = steps.length - 1; index >= 0; index--) yield { ...history, steps: steps.toSpliced(index, 1) };

@@ -1,4 +1,4 @@
-// Faults that are planted in a stand-in for the crate compiler are found, told apart and minimised.
+// Faults in a simulated crate compiler are found, distinguished and minimized.
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

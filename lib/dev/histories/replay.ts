@@ -1,5 +1,6 @@
-// Replays a history with both builders and compares them after each edit. What cargo builds in an empty folder is right; its incremental build is
-// asked first because it takes less time, and is believed where ours agrees with it.
+// Replays a history with both builders and compares them after each edit. The correct outcome is that of
+// cargo in an empty folder. Cargo's incremental build is tried first because it is faster, and is accepted if
+// Bloomery's agrees with it.
 import { join } from 'node:path';
 import type { Context } from '../../core/events.ts';
 import { removeTree } from '../../core/paths.ts';
@@ -20,18 +21,18 @@ export interface Fault {
   readonly seed: number;
   /** 0 for the build before the first edit. */
   readonly step: number;
-  /** What was done before it. */
+  /** The operations before it. */
   readonly after: string;
   readonly kind: string;
   readonly text: string;
 }
 
 export interface Replayed {
-  /** Builds that were compared. */
+  /** Number of compared builds. */
   readonly compared: number;
-  /** Those for which cargo built in an empty folder. */
+  /** Number of builds for which cargo built in an empty folder. */
   readonly fresh: number;
-  /** Steps that both builders refused. */
+  /** Number of steps that both builders refused. */
   readonly refused: number;
   readonly fault?: Fault;
 }
@@ -51,7 +52,7 @@ export async function replay(history: History, folder: string, builders: Builder
   return counts;
 }
 
-/** The folders of a replay, and what was right before and after the last edit. */
+/** The folders of a replay, and the correct outcomes before and after the last edit. */
 class ReplaySite {
   readonly #project: Project;
   readonly #checkout: Checkout;
@@ -73,7 +74,7 @@ class ReplaySite {
     return this.#right?.kind !== 'built';
   }
 
-  /** Makes the edit, builds and compares. An edit that both refused is taken back before. */
+  /** Applies the edit, builds and compares. If both builders refused the previous edit, it is undone first. */
   async take(step: Step, counts: { compared: number; fresh: number; refused: number }): Promise<Pick<Fault, 'kind' | 'text'> | undefined> {
     const undoes = step.operations.some(({ op }) => op === 'undo');
     if (this.#right && (undoes || this.refused)) {
@@ -97,7 +98,7 @@ class ReplaySite {
     return this.#faultOf(own, step.idle && this.#rightBefore?.kind === 'built');
   }
 
-  /** The state before the last edit is known, so cargo need not build it again. */
+  /** The outcome before the last edit is known, so cargo need not build it again. */
   async #takeBack(counts: { compared: number }): Promise<Pick<Fault, 'kind' | 'text'> | undefined> {
     if (this.#checkout.reversible && this.#rightBefore) {
       await this.#checkout.undo();
@@ -123,7 +124,7 @@ class ReplaySite {
     return this.#builders.cargo(this.#checkout.folder, join(this.#folder, 'target'), this.#checkout.settings, this.#context);
   }
 
-  /** Builds in an empty folder, which is that of incremental builds from then on. */
+  /** Builds in an empty folder, which incremental builds use from then on. */
   async #buildFresh(): Promise<BuildOutcome> {
     removeTree(join(this.#folder, 'target'));
     return this.#buildWithCargo();

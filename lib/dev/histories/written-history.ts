@@ -1,5 +1,6 @@
-// Histories that were written by hand, each after a fault that a user's project showed: a file of TOML with the files of a project, and steps that
-// edit and build it. Both builders take each build, and their programs must print the same.
+// Histories that were written by hand, each after a fault in a user's project: a TOML file with the files of
+// a project, and steps that edit and build it. Both builders run each build, and their programs must print
+// the same.
 import { cp, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
@@ -18,9 +19,9 @@ import type { Builders } from './replay.ts';
 
 export interface WrittenHistory {
   readonly name: string;
-  /** The sentence that the history shows. */
+  /** The sentence that the history demonstrates. */
   readonly what: string;
-  /** Where builds are started unless a step has a folder of its own; relative to the top. */
+  /** The folder of builds, unless a step has its own, relative to the top. */
   readonly folder: string;
   readonly files: ReadonlyMap<string, Content>;
   readonly steps: readonly WrittenStep[];
@@ -29,7 +30,7 @@ export interface WrittenHistory {
 export type WrittenStep =
   /** A script of bash, which runs in the top folder. */
   | { readonly edit: string; readonly checkout?: string }
-  /** A further checkout of this name: a copy of the present one. */
+  /** Creates a further checkout of this name, a copy of the present one. */
   | { readonly copy: string }
   | WrittenBuild;
 
@@ -40,9 +41,9 @@ export interface WrittenBuild {
   readonly checkout?: string;
   /** Variables that the user sets and declares. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** The most units that may be built. */
+  /** Greatest number of units that may be built. */
   readonly units?: number;
-  /** Cargo's incremental build overlooks this edit, so that only one in an empty folder is right. */
+  /** Cargo's incremental build misses this edit, so only a build in an empty folder is correct. */
   readonly fresh?: boolean;
 }
 
@@ -58,8 +59,9 @@ export async function writtenHistory(path: string): Promise<WrittenHistory> {
 }
 
 /**
- * Replays histories in folders below `top`, two at once, each with a cache of its own. Returns a promise for each, by name. What Bloomery found out
- * about the compiler takes seconds and is the same for all caches: it is copied from the first one.
+ * Replays histories in folders below `top`, two at once, each with its own cache. Returns a promise for each,
+ * by name. The memoized data about the compiler take seconds to compute and are the same for all caches, so
+ * they are copied from the first one.
  */
 export function replayAllWritten(
   histories: readonly WrittenHistory[],
@@ -73,7 +75,7 @@ export function replayAllWritten(
     if (first && history !== first) await cp(join(top, first.name, 'cache/remembered'), join(cache, 'remembered'), { recursive: true });
     return replayWritten(history, join(top, history.name), builders(cache), context);
   };
-  const limit = pLimit(2); // one waits for cargo while the other waits for ours
+  const limit = pLimit(2); // one waits for cargo while the other waits for Bloomery
   const warmed = first ? faultOf(first) : Promise.resolve(undefined);
   const rest = others.map((history) => [history.name, warmed.catch(() => undefined).then(() => limit(faultOf, history))] as const);
   return new Map([...(first ? [[first.name, warmed] as const] : []), ...rest]);
@@ -101,7 +103,10 @@ function isPage(value: unknown): value is Page {
   return complaintAbout(page, value) === undefined;
 }
 
-/** Replays a history in `top`, which does not exist yet; returns the first difference as a sentence, undefined if there is none. */
+/**
+ * Replays a history in `top`, which does not exist yet. Returns the first difference as a sentence, or
+ * undefined.
+ */
 export async function replayWritten(
   { folder, files, steps }: WrittenHistory,
   top: string,

@@ -1,5 +1,5 @@
-// Text that a program wrote to a terminal, as lines of styled runs. Follows the control sequences that tasks and npm write
-// and drops all others. Knows nothing about pictures.
+// Converts text that a program wrote to a terminal to lines of styled runs. Implements the control sequences
+// that tasks and npm use and drops all others. This module does not draw.
 
 /** `colour` is one of the 16 colours of ANSI terminals: 0 to 7, and 8 to 15 for the bright ones. Without it: the default colour. */
 export interface Style {
@@ -25,7 +25,7 @@ const plain: Style = {};
 /** A control sequence (CSI) with its parameters and last byte, an operating system command (OSC), or one character. */
 const token = /\x1b\[([?0-9;]*)([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[^]/gu;
 
-/** Returns the lines that a reader sees at the end, without empty ones at the end of the text. */
+/** Returns the lines that are visible at the end, without empty ones at the end of the text. */
 export function screenLines(text: string): readonly Line[] {
   const lines: Cell[][] = [[]];
   let column = 0;

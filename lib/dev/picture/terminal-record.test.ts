@@ -1,4 +1,4 @@
-// Records of script(1), as util-linux 2.38 writes them, and files that are none.
+// Records of script(1), as util-linux 2.38 writes them, and invalid files.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { terminalRecord } from './terminal-record.ts';

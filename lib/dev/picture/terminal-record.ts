@@ -3,14 +3,14 @@ import { cannot } from '../../core/errors.ts';
 
 export interface TerminalRecord {
   readonly command: string;
-  /** What the command wrote to the terminal, with control sequences. */
+  /** The command's output to the terminal, with control sequences. */
   readonly text: string;
 }
 
 const first = /^Script started on [^\n]*\[COMMAND="([^\n]*?)" TERM="[^\n]*\n/;
 const last = /\nScript done on [^\n]*\n?$/;
 
-/** Parses the record that `script -c COMMAND FILE` wrote. `name` is named in the error for any other text. */
+/** Parses the record that `script -c COMMAND FILE` wrote. Any other text is an error that contains `name`. */
 export function terminalRecord(record: string, name: string): TerminalRecord {
   const [header, command] = first.exec(record) ?? [];
   if (header === undefined || command === undefined) {

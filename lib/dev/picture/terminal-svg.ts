@@ -23,7 +23,7 @@ const palette = [
 ];
 const fonts = "ui-monospace, 'SFMono-Regular', Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace";
 
-/** Lines that are always shown at the start of an output of which lines are left out. */
+/** Number of lines at the start of an output that are always shown if lines are left out. */
 const headLines = 4;
 
 /** Returns at most `most` lines: the first few, one that counts the lines that are left out, and the last ones. */
@@ -34,7 +34,7 @@ export function excerpt(lines: readonly Line[], most: number): readonly Line[] {
   return [...lines.slice(0, headLines), [{ text: `[... ${left} lines ...]`, style: { dim: true } }], ...lines.slice(-tail)];
 }
 
-/** Returns the text of the SVG file. Lines that are longer than `columns` are cut, with an ellipsis. */
+/** Returns the text of the SVG file. Lines that are longer than `columns` are truncated, with an ellipsis. */
 export function terminalSvg(commands: readonly ShownCommand[], columns: number): string {
   const rows = commands.flatMap(({ command, lines }, index): Line[] => [
     ...(index === 0 ? [] : [[]]),
@@ -61,7 +61,7 @@ export function terminalSvg(commands: readonly ShownCommand[], columns: number):
   ].join('\n');
 }
 
-/** Every run has its own place, so that columns stay columns in a font of another width. */
+/** Every run has its own position, so that columns stay aligned in a font with another width. */
 function lineText(line: Line, y: number): readonly string[] {
   let column = 0;
   const spans = line.map(({ text, style }) => {

@@ -1,4 +1,4 @@
-// Features of cargo's configuration files, and of variables that cargo heeds.
+// Features of cargo's configuration files, and of variables that cargo uses.
 import { contents, overlooked, swap, variable } from './feature.ts';
 import type { Feature } from './feature.ts';
 

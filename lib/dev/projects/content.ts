@@ -1,4 +1,4 @@
-// Files of a generated project: what they contain, and how they get into a folder.
+// Files of a generated project: their contents, and a function that writes them to a folder.
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 

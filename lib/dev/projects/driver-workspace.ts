@@ -1,5 +1,6 @@
-// Generates a Cargo workspace in the shape of Redox's "base": libraries that all drivers share, and one program per driver. Also sets of small projects.
-// Files by path; nothing is downloaded to build them.
+// Generates a Cargo workspace in the form of Redox's "base": libraries that all drivers share, and one
+// program per driver. Also sets of small projects. The result is files by path. Nothing is downloaded to
+// build them.
 import { itemOf } from '../../core/errors.ts';
 
 export type Files = Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
-// What a feature of a project is: one row of a table with the files that it adds, the text that it puts into files shared with other features, and
-// the edits that try it. Texts have placeholders, which depend on the package that has the feature (see Places).
+// A feature of a project: one row of a table with the files that it adds, the text that it adds to files
+// shared with other features, and the edits that test it. Texts have placeholders, whose values depend on the
+// package with the feature (see Places).
 import type { Content } from './content.ts';
 import type { Operation, Reference } from './operation.ts';
 
@@ -21,10 +22,13 @@ export interface PackageText {
   readonly items?: string;
   /** A Rust expression of a type with Display, which the program prints. */
   readonly print?: string;
-  /** Statements of the build script. `read(path)` is there. */
+  /** Statements of the build script. They may call `read(path)`. */
   readonly script?: string;
   readonly scriptItems?: string;
-  /** Functions of the package with procedural macros. What package-draft.ts puts before them can be called. */
+  /**
+   * Functions of the package with procedural macros. They may call the functions that package-draft.ts puts
+   * before them.
+   */
   readonly macros?: string;
   /** Text for the manifest of that package. */
   readonly macrosManifest?: Tables;
@@ -33,9 +37,9 @@ export interface PackageText {
 
 export interface Feature extends PackageText {
   readonly name: string;
-  /** Packages that may have it. Default: app, util and base. */
+  /** Packages that may have the feature. Default: app, util and base. */
   readonly roles?: readonly Role[];
-  /** What only one feature of a project may have: a TOML key, say. */
+  /** The name of something that only one feature of a project may have, for example a TOML key. */
   readonly once?: string;
   /** Only in projects in a git repository. */
   readonly git?: true;
@@ -50,7 +54,7 @@ export interface Feature extends PackageText {
   readonly variables?: Readonly<Record<string, string>>;
   /** Its build script runs at every build. */
   readonly always?: true;
-  /** Its build script declares nothing, so that every file of the package counts. */
+  /** Its build script declares nothing, so that every file of the package is an input. */
   readonly silent?: true;
   readonly edits: readonly Edit[];
 }
@@ -79,12 +83,12 @@ export function contents(path: string, ...texts: readonly string[]): readonly Ed
   return texts.map((text) => ({ does: `write "${text.trim()}"`, operations: [{ op: 'write', path, text }] }));
 }
 
-/** An edit that replaces a text of a file, and puts it back the next time. */
+/** Returns an edit that replaces a text of a file, and restores it the next time. */
 export function swap(path: string, from: string, to: string): Edit {
   return { does: `"${from}" to "${to}"`, operations: [{ op: 'swap', path, from, to }] };
 }
 
-/** Edits that set a variable to each of these values; undefined removes it. */
+/** Returns edits that set a variable to each of these values. Undefined removes it. */
 export function variable(name: string, ...values: readonly (string | undefined)[]): readonly Edit[] {
   return values.map((value) => ({
     does: value === undefined ? `unset ${name}` : `${name}=${value}`,
@@ -92,7 +96,10 @@ export function variable(name: string, ...values: readonly (string | undefined)[
   }));
 }
 
-/** The same edits, judged by a build in an empty folder because cargo's incremental build overlooks them. */
+/**
+ * Returns the same edits, compared with a build in an empty folder because cargo's incremental build misses
+ * them.
+ */
 export function overlooked(edits: readonly Edit[]): readonly Edit[] {
   return edits.map((edit) => ({ ...edit, reference: 'fresh' }));
 }

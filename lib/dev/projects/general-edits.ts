@@ -1,4 +1,4 @@
-// Edits that any project allows, whatever its features are.
+// Edits that are possible for any project, whatever its features are.
 import { posix } from 'node:path';
 import type { Operation, Step } from './operation.ts';
 import type { Plan } from './plan.ts';
@@ -8,7 +8,7 @@ import { shapeOf } from './shape.ts';
 
 interface GeneralEdit {
   readonly name: string;
-  /** Returns the operations for this project; none if it does not fit. */
+  /** Returns the operations for this project. The list is empty if the edit does not fit. */
   readonly operations: (project: Project, random: Random, plan: Plan) => readonly Operation[];
   readonly overlooked?: true;
   /** Whether no unit may be built afterwards. */

@@ -2,7 +2,7 @@
 import { contents, overlooked, swap, variable } from './feature.ts';
 import type { Feature } from './feature.ts';
 
-/** A procedural macro without arguments. */
+/** Returns a procedural macro without arguments. */
 function procMacro(name: string, body: string): string {
   return `#[proc_macro]\npub fn ${name}(_: TokenStream) -> TokenStream { ${body} }`;
 }

@@ -1,10 +1,13 @@
-// A TOML file that is put together from lines of several features.
+// A TOML file that is composed of lines of several features.
 import type { Tables } from './feature.ts';
 
 export class ManifestDraft {
   readonly #tables = new Map<string, Map<string, string>>();
 
-  /** Adds the lines of each table. A key that the table has keeps its first line. A table "[bin]x" is an element of the array [[bin]]. */
+  /**
+   * Adds the lines of each table. The first line of a key is kept. A table "[bin]x" is an element of the
+   * array [[bin]].
+   */
   add(tables: Tables): void {
     for (const [table, text] of Object.entries(tables)) {
       const lines = this.#tables.get(table) ?? new Map<string, string>();

@@ -1,4 +1,4 @@
-// A package that is put together from the texts of its features.
+// A package that is composed of the texts of its features.
 import type { PackageText, Role } from './feature.ts';
 import { ManifestDraft } from './manifest-draft.ts';
 
@@ -44,7 +44,7 @@ export class PackageDraft {
     this.role = role;
   }
 
-  /** Adds text whose placeholders are filled. `label` is printed before the value. */
+  /** Adds text with replaced placeholders. `label` is printed before the value. */
   add(label: string, text: PackageText): void {
     if (text.items !== undefined) this.#items.push(text.items);
     if (text.print !== undefined) this.#prints.push(`println!("${this.role} ${label}: {}", ${text.print});`);
@@ -57,13 +57,16 @@ export class PackageDraft {
     this.#macros.push(text);
   }
 
-  /** Adds a dependency whose report belongs to that of this package. */
+  /** Adds a dependency whose report is part of this package's report. */
   depend(crate: string, line: string): void {
     this.manifest.add({ dependencies: line });
     this.#reported.push(crate);
   }
 
-  /** Returns the files by path in the package. `library`: the program has its items in a library of its package. */
+  /**
+   * Returns the files by path in the package. `library`: the items of the program are in a library of its
+   * package.
+   */
   files(library: boolean): ReadonlyMap<string, string> {
     this.manifest.add({
       package: `name = "${this.role}"\nversion = "0.1.0"\nedition = "2021"`,

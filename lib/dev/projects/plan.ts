@@ -1,4 +1,5 @@
-// What a generated project consists of, as data: enough to make its files again, and to make them without one of its parts.
+// The content of a generated project as data. Its files can be generated from it, also without one of its
+// parts.
 import type { Feature, Role } from './feature.ts';
 import { features } from './features.ts';
 import type { Random } from './random.ts';
@@ -12,7 +13,7 @@ export interface Part {
   readonly id: string;
   /** The folder for data in the package. */
   readonly data: string;
-  /** A file name, without ending. */
+  /** A file name without extension. */
   readonly name: string;
 }
 
@@ -62,7 +63,7 @@ export function randomPlan(random: Random): Plan {
   };
 }
 
-/** A plan with one feature and nothing unusual, except that it is in a git repository. */
+/** Returns a plan with one feature and no peculiarities, except that it is in a git repository. */
 export function plainPlan(feature: Feature, shape: string): Plan {
   const part = { feature: feature.name, role: feature.roles?.[0] ?? 'app', id: 'a', data: 'data', name: 'a' } as const;
   const { build } = shapeOf(shape);

@@ -1,4 +1,4 @@
-// A generated project: its files, and the edits that its features allow. Computed from a plan.
+// A generated project: its files, and the edits of its features. Computed from a plan.
 import { posix } from 'node:path';
 import type { Content, FileSet } from './content.ts';
 import { filled } from './feature.ts';
@@ -13,7 +13,7 @@ import type { Shape, Workspace } from './shape.ts';
 
 export interface Project {
   readonly files: FileSet;
-  /** Where a build is started, relative to the top. */
+  /** The folder in which a build is started, relative to the top. */
   readonly build: string;
   readonly git: string | undefined;
   readonly variables: Readonly<Record<string, string>>;
@@ -58,14 +58,17 @@ export function projectOf(plan: Plan): Project {
   };
 }
 
-/** The packages that a project needs: the program, those with features, and the one with macros if there are macros. */
+/**
+ * Returns the packages that a project needs: the program, those with features, and the one with macros if
+ * there are macros.
+ */
 function rolesOf({ parts }: Plan): readonly Role[] {
   const wanted = new Set<Role>(['app', ...parts.map(({ role }) => role)]);
   if (parts.some(({ feature }) => featureOf(feature).macros !== undefined)) wanted.add('macros');
   return (['app', 'util', 'base', 'macros'] as const).filter((role) => wanted.has(role));
 }
 
-/** The package that depends on the one with this role. */
+/** Returns the package that depends on the one with this role. */
 function userOf(role: Role, present: readonly Role[]): Role {
   return role === 'base' && present.includes('util') ? 'util' : 'app';
 }
@@ -167,7 +170,10 @@ function filledEdit(edit: Edit, places: Places): Edit {
   return { ...edit, does: filled(edit.does, places), operations: edit.operations.map((operation) => filledOperation(operation, places)) };
 }
 
-/** Fills every text of an operation; paths are normalised because operations are compared by path. */
+/**
+ * Replaces placeholders in every text of an operation. Paths are normalized, because operations are compared
+ * by path.
+ */
 function filledOperation(operation: Operation, places: Places): Operation {
   const text = (_key: string, value: unknown): unknown => (typeof value === 'string' ? filled(value, places) : value);
   return JSON.parse(JSON.stringify(operation, text)) as Operation;

@@ -1,4 +1,4 @@
-// The random choices of a history. All of them come from one seed, so that a history can be repeated.
+// The random choices of a history. One seed determines all of them, so that a history can be repeated.
 import { randomNumbers } from '../../core/random-numbers.ts';
 
 export class Random {
@@ -13,12 +13,12 @@ export class Random {
     return Math.floor(this.#next() * count);
   }
 
-  /** Returns true in `share` of all calls, a number from 0 to 1. */
+  /** Returns true with the probability `share`, a number from 0 to 1. */
   chance(share: number): boolean {
     return this.#next() < share;
   }
 
-  /** Returns one element. Throws if there is none. */
+  /** Returns one element. Throws if the list is empty. */
   pick<T>(list: readonly T[]): T {
     const index = this.below(list.length);
     if (index >= list.length) throw new RangeError('no element to pick');

@@ -1,4 +1,4 @@
-// Features of build scripts that read files and variables: what they declare, and what they read without saying so.
+// Features of build scripts that read files and variables, with and without declaring them.
 import { contents, lines, overlooked, variable } from './feature.ts';
 import type { Edit, Feature } from './feature.ts';
 

@@ -1,4 +1,4 @@
-// Features of build scripts that run programs, link, give values to other packages, or ask cargo.
+// Features of build scripts that run programs, link, set values for other packages, or call cargo.
 import { contents, lines, overlooked, swap } from './feature.ts';
 import type { Feature } from './feature.ts';
 

@@ -1,17 +1,18 @@
-// How the packages of a project lie in folders, and which workspaces they belong to. Folders are relative to the top of a checkout.
+// The folders of a project's packages, and the workspaces that they belong to. Folders are relative to the
+// top of a checkout.
 import type { Role } from './feature.ts';
 
 export interface Workspace {
   /** The folder of its manifest, which may be that of a package. */
   readonly folder: string;
   readonly roles: readonly Role[];
-  /** How its packages become members: named by paths, by a glob, or as path dependencies below the folder. */
+  /** How its packages become members: listed by paths, by a glob, or as path dependencies below the folder. */
   readonly members: 'paths' | 'dependencies' | { readonly glob: string };
 }
 
 export interface Shape {
   readonly name: string;
-  /** Where the build is started. */
+  /** The folder in which the build is started. */
   readonly build: string;
   readonly folders: Readonly<Record<Role, string>>;
   readonly workspaces: readonly Workspace[];

@@ -1,4 +1,4 @@
-// Features of sources: what rustc reads beside the first file of a crate.
+// Features of sources: files that rustc reads in addition to the first file of a crate.
 import { contents, overlooked, swap, variable } from './feature.ts';
 import type { Feature } from './feature.ts';
 

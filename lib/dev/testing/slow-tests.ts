@@ -1,4 +1,5 @@
-// Files of tests that `npm run test:fast` leaves out: they need QEMU, Nix or packages of Debian, or took more than 2.6 s in a run of all tests.
+// Test files that `npm run test:fast` leaves out: they need QEMU, Nix or packages of Debian, or took more
+// than 2.6 s in a run of all tests.
 
 export const slowTests: ReadonlySet<string> = new Set([
   'lib/actions/attempts.test.ts',

@@ -1,4 +1,4 @@
-// The runner of tests: what counts as passed, and that a file which says nothing is never taken for good.
+// The test runner: which results count as passed. A file that reports nothing never counts as passed.
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

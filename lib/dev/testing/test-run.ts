@@ -1,4 +1,5 @@
-// Runs uvu test files, each in a process of its own so that no file can disturb another, and adds up what they say.
+// Runs uvu test files, each in a separate process so that they cannot affect each other, and adds up their
+// results.
 import { globby } from 'globby';
 import pLimit from 'p-limit';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -9,9 +10,9 @@ import { slowTests } from './slow-tests.ts';
 
 export interface TestRun {
   readonly root: string;
-  /** Only files whose path has one of these; all when empty. */
+  /** Only files whose path contains one of these. An empty list selects all. */
   readonly words: readonly string[];
-  /** Leave out the files that take long. */
+  /** Whether to leave out slow files. */
   readonly fast?: boolean;
   readonly jobs: number;
   readonly env: Readonly<Record<string, string>>;
@@ -20,7 +21,10 @@ export interface TestRun {
 
 const fileTimeoutMs = 15 * 60_000;
 
-/** A file that crashes, hangs or reports no test at all counts as one failure. One that skips all of its tests says why, and counts as nothing. */
+/**
+ * A file that crashes, hangs or reports no test counts as one failure. A file that skips all of its tests
+ * prints the reason, and is not counted.
+ */
 export async function runTests(tests: TestRun, { signal }: Context): Promise<{ passed: number; failed: number }> {
   const all = (await globby('lib/**/*.test.ts', { cwd: tests.root })).sort(byCodeUnit);
   const files = all.filter(
@@ -57,7 +61,7 @@ export async function runTests(tests: TestRun, { signal }: Context): Promise<{ p
   return { passed, failed };
 }
 
-/** uvu closes with "Total: 5", "Passed: 4". */
+/** uvu's output ends with "Total: 5", "Passed: 4". */
 export function uvuCounts(stdout: string): { passed: number; failed: number; skipped: number } {
   const total = Number(/^\s*Total:\s+(\d+)/m.exec(stdout)?.[1] ?? 0);
   const passed = Number(/^\s*Passed:\s+(\d+)/m.exec(stdout)?.[1] ?? 0);

@@ -1,4 +1,5 @@
-// Calls and words that are not used here, each with what is used instead. Data first; the functions below only apply it.
+// Calls and words that are not used in this repository, each with its replacement. The rules are data, and
+// the functions below apply them.
 import { complaint, isTest } from './rule.ts';
 import type { Rule, SourceFile } from './rule.ts';
 import { codeOf, importsOf, lineAt } from '../../core/modules/source-text.ts';
@@ -6,17 +7,19 @@ import { codeOf, importsOf, lineAt } from '../../core/modules/source-text.ts';
 interface Ban {
   readonly pattern: RegExp;
   readonly instead: string;
-  /** Where the call is right. */
+  /** Where the call is allowed. */
   readonly allowed: (path: string) => boolean;
 }
 
 const nowhere = (): boolean => false;
 const inTests = isTest;
-/** It makes a check without a field on purpose. */
-/** The face reads the outside once, and says to Node's threads where its own cache is; tests may look at the real one. */
+/**
+ * The modules of lib/cli that read the environment and set the folder of Node's cache. Tests may read the
+ * real environment.
+ */
 const inCli = (path: string): boolean => ['lib/cli/task.ts', 'lib/cli/compile-cache.ts'].includes(path) || isTest(path);
 
-/** Looked for in code, with comments and strings blanked. */
+/** Searched for in code, with comments and strings blanked. */
 const bannedCode: readonly Ban[] = [
   { pattern: /\bprocess\.exit\(/g, instead: 'set process.exitCode in lib/cli/task.ts and let the process end', allowed: nowhere },
   { pattern: /\bconsole\.\w+\(/g, instead: 'print of lib/cli/task.ts, or report an event', allowed: inTests },
@@ -37,13 +40,13 @@ const bannedCode: readonly Ban[] = [
   { pattern: /(?::|\bas|<)\s*any\b(?!\s*\()/g, instead: 'unknown and a check, or the real type', allowed: nowhere },
 ];
 
-/** Looked for in the whole text. The rules themselves must be able to say what they ban. */
+/** Searched for in the whole text. The rules themselves may contain the words that they ban. */
 const bannedText: readonly Ban[] = [
   { pattern: /@ts-(?:ignore|nocheck|expect-error)/g, instead: 'a type that is right', allowed: nowhere },
   { pattern: /\b(?:TODO|FIXME|XXX)\b/g, instead: 'do it, or an issue', allowed: nowhere },
 ];
 
-/** Modules with one user each. */
+/** Modules that only one module uses. */
 const bannedImports: readonly Ban[] = [
   {
     pattern: /^(?:node:)?child_process$/,

@@ -1,4 +1,5 @@
-// The form of the code: prettier's, by .prettierrc, and what oxlint finds, by .oxlintrc.json. `npm run format` and `npm run lint` do the same by hand.
+// The format of the code is prettier's (.prettierrc), and oxlint reports nothing (.oxlintrc.json). `npm run format` and
+// `npm run lint` run the same programs.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { globby } from 'globby';

@@ -1,4 +1,5 @@
-// The rooms of lib/ and which rooms each may import from. One table; ARCHITECTURE.md tells the reasons. A room is a folder of lib/ with its folders.
+// The rooms of lib/, and the rooms that each may import. This is one table; ARCHITECTURE.md has the reasons.
+// A room is a folder of lib/ with its subfolders.
 import { posix } from 'node:path';
 import { complaint, isTest } from './rule.ts';
 import type { Complaint, Rule, SourceFile } from './rule.ts';
@@ -8,7 +9,7 @@ const formats = ['core', 'image', 'closure', 'nix', 'osdk', 'machine', 'console'
 const compiling = ['core', 'cache', 'actions', 'crates', 'upstream', 'cookbook'] as const;
 const systems = ['system', 'sources', 'rootfs', 'assemble', 'boot', 'host', 'watch'] as const;
 
-/** A room imports from itself and from these. */
+/** A room imports from itself and from these rooms. */
 export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   core: [],
   cache: ['core'],
@@ -32,25 +33,23 @@ export const roomsBelow: Readonly<Record<string, readonly string[]>> = {
   watch: ['core', 'crates'],
   report: ['core', 'cache', 'crates', 'console', 'system', 'assemble', 'boot', 'host'],
   cli: [...compiling, ...formats, ...systems, 'report'],
-  // For those who maintain the project. Only tasks for them, and tests, import it.
+  // For maintainers of the project. Only their tasks, and tests, import it.
   dev: [...compiling, ...formats, ...systems, 'report', 'cli'],
 };
 
-/** Modules in one folder, tests left out. */
+/** Greatest number of modules in one folder, without tests. */
 const mostModules = 20;
 
 /**
- * A room that is not in the table, an import upwards or across, and any import from outside of lib/. A test may import anything: it is next to what it
- * tests, also where that takes a whole system.
+ * Reports a room that is not in the table, a forbidden import between rooms, and an import from outside of
+ * lib/. A test may import anything: it is next to the code that it tests, even if it needs a whole system.
  */
 export const layering: Rule = (file) => {
   const room = roomOf(file.path);
   if (room === undefined) return [];
   const relative = importsOf(file.text).filter(({ name }) => name.startsWith('.'));
   const bare = relative.filter(({ name }) => !name.endsWith('.ts'));
-  const endings = bare.map(({ name, line }) =>
-    complaint(file, line, `"${name}" has no .ts at its end; Node takes imports as they are written`),
-  );
+  const endings = bare.map(({ name, line }) => complaint(file, line, `"${name}" has no .ts at its end; Node does not complete imports`));
   const below = roomsBelow[room];
   if (!below) return [complaint(file, 1, `"${room}" is not a room of lib/; the rooms are ${Object.keys(roomsBelow).join(', ')}`)];
   if (isTest(file.path)) return endings;
@@ -66,12 +65,15 @@ export const layering: Rule = (file) => {
   ];
 };
 
-/** "core" of "lib/core/sh.ts", "image" of "lib/image/fat/reader.ts"; undefined for what is outside of lib/ or in no room of it. */
+/**
+ * Returns "core" for "lib/core/sh.ts", "image" for "lib/image/fat/reader.ts", and undefined for files outside
+ * of lib/ or in no room.
+ */
 export function roomOf(path: string): string | undefined {
   return /^lib\/([^/]+)\/(?:[^/]+\/)?[^/]+$/.exec(path)?.[1];
 }
 
-/** Modules of lib/ that are in no room, or deeper than two levels, and folders with too many modules to be looked through. */
+/** Reports modules of lib/ that are in no room or deeper than two levels, and folders with too many modules. */
 export function crowded(files: readonly SourceFile[]): readonly Complaint[] {
   const modules = files.filter(({ path }) => path.startsWith('lib/') && !isTest(path));
   const folders = Map.groupBy(modules, ({ path }) => posix.dirname(path));
@@ -87,12 +89,16 @@ export function crowded(files: readonly SourceFile[]): readonly Complaint[] {
   ];
 }
 
-/** Modules that import each other in a circle, type imports included: each circle is one complaint, with all of its files. */
+/**
+ * Reports modules that import each other in a cycle, including type imports. Each cycle is one complaint with
+ * all of its files.
+ */
 export function circles(files: readonly SourceFile[]): readonly Complaint[] {
   const modules = new Map(files.filter(({ path }) => !isTest(path)).map((file) => [file.path, targetsOf(file)]));
   const reach = (from: string): ReadonlySet<string> => {
     const seen = new Set(modules.get(from));
-    for (const path of seen) for (const next of modules.get(path) ?? []) seen.add(next); // a set goes on to what is added while it is walked
+    // iteration over a set includes entries that are added during it
+    for (const path of seen) for (const next of modules.get(path) ?? []) seen.add(next);
     return seen;
   };
   const reached = new Map([...modules.keys()].map((path) => [path, reach(path)]));

@@ -1,16 +1,19 @@
-// The files of this repository that are read by people. Knows no rules.
+// The files of this repository that people read. This module knows no rules.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { globby } from 'globby';
 import { byCodeUnit } from '../../core/digest.ts';
 import type { SourceFile } from './rule.ts';
 
-/** TypeScript, sorted by path. */
+/** Returns the TypeScript files, sorted by path. */
 export function typeScript(root: string): Promise<readonly SourceFile[]> {
   return read(root, ['lib/**/*.ts', 'tasks/**/*.ts', 'systems/**/*.ts', 'fixtures/**/*.ts', 'test-boot.ts']);
 }
 
-/** Everything else that was written by hand. Lock files and recorded transcripts are as programs wrote them. */
+/**
+ * Returns all other files that were written by hand. Lock files and recorded transcripts are left out,
+ * because programs wrote them.
+ */
 export function otherText(root: string): Promise<readonly SourceFile[]> {
   return read(root, [
     '*.{json,md}',

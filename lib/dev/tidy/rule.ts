@@ -1,4 +1,4 @@
-// What a rule of this repository is: a pure function from a file to complaints, each with a line and what to do instead.
+// A rule of this repository: a pure function from a file to complaints, each with a line and a proposal.
 import type { lineAt } from '../../core/modules/source-text.ts';
 
 export interface SourceFile {

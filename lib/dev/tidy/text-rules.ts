@@ -1,4 +1,4 @@
-// Rules about the shape of a file: its header, its length, its name, its last byte, and words that would tie it to one machine.
+// Rules about a file's header, length, name and last byte, and about words that would tie it to one machine.
 import { complaint, isTest } from './rule.ts';
 import type { Rule, SourceFile } from './rule.ts';
 import { codeOf, lineAt } from '../../core/modules/source-text.ts';
@@ -7,11 +7,11 @@ const longestFile = 400;
 const longestLine = 160;
 const taskLines = { least: 15, most: 60 } as const;
 
-/** A file says first what it is. */
+/** A file must begin with a comment that describes it. */
 export const header: Rule = (file) => {
   const lines = file.text.split('\n');
   const first = lines[0]?.startsWith('#!') ? lines[1] : lines[0];
-  return /^(\/\/ \S|\/\*)/.test(first ?? '') ? [] : [complaint(file, 1, 'it should open with a comment that says what it is')];
+  return /^(\/\/ \S|\/\*)/.test(first ?? '') ? [] : [complaint(file, 1, 'it should begin with a comment that describes it')];
 };
 
 export const length: Rule = (file) => {
@@ -39,28 +39,28 @@ export const ending: Rule = (file) => {
 const vagueNames = /(^|\/)(index|utils?|types|helpers?|common|misc)\.ts$/;
 
 export const naming: Rule = (file) =>
-  vagueNames.test(file.path) ? [complaint(file, 1, 'its name says nothing; name the one thing that it has')] : [];
+  vagueNames.test(file.path) ? [complaint(file, 1, 'its name is vague; name the one thing that it contains')] : [];
 
-/** A test file without it passes by testing nothing. */
+/** A test file without this call passes without running any test. */
 export const testRun: Rule = (file) =>
-  isTest(file.path) && !/^\w+\.run\(\);$/m.test(codeOf(file.text)) ? [complaint(file, 1, 'a test file says test.run();')] : [];
+  isTest(file.path) && !/^\w+\.run\(\);$/m.test(codeOf(file.text)) ? [complaint(file, 1, 'a test file must call test.run();')] : [];
 
 const places: readonly { pattern: RegExp; what: string }[] = [
   { pattern: /(?<![\w.])\/(?:work|root|home\/\w+)\/\w/g, what: 'a path of one machine' },
-  // By the shape of such names: not even this rule names one.
+  // The shape of such names is matched, so that not even this rule contains one.
   {
     pattern: /\b(?:registry|static|index|deb|archive|security|mirrors?|proxy)\.[\w-]+\.(?:org|io|com|net)\b/g,
     what: "the name of a registry's host",
   },
 ];
 
-/** Nothing ties the project to the machine that it was written on, or to one mirror. */
+/** No text may tie the project to the machine on which it was written, or to one mirror. */
 export const portable: Rule = (file) =>
   places.flatMap(({ pattern, what }) =>
     [...file.text.matchAll(pattern)].map((match) => complaint(file, lineAt(file.text, match.index), `"${match[0]}" is ${what}`)),
   );
 
-/** What a system is stands on its page; lib/ would work without it. */
+/** A system's own facts belong to its page. lib/ must not name a system. */
 export const systemNames =
   (names: readonly string[]): Rule =>
   (file: SourceFile) => {

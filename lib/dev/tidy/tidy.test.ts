@@ -39,7 +39,7 @@ function clean(rule: Rule, files: readonly SourceFile[]): void {
   assert.is(files.flatMap(rule).join('\n'), '');
 }
 
-test('code is told from comments, strings, templates and regular expressions', () => {
+test('code is distinguished from comments, strings, templates and regular expressions', () => {
   const text = "a(); // b()\n/* c()\n d() */ e(\"f()\", 'g\\'()', `h() ${i(`j()`)} k()`) / l; const m = /n()[\"'`]/.test(o);";
   const code = codeOf(text);
   assert.is(code.length, text.length);

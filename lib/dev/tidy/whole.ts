@@ -6,7 +6,7 @@ import type { Complaint, SourceFile } from './rule.ts';
 import { parseJsonFields } from '../../core/fields.ts';
 import { codeOf, importsOf } from '../../core/modules/source-text.ts';
 
-/** Packages that are run and not imported. */
+/** Packages that are run as programs and not imported. */
 const programs: Readonly<Record<string, string>> = {
   node: 'runs the task scripts, whatever Node the host has',
   'rust-just': 'brings just for hosts without it',
@@ -15,7 +15,7 @@ const programs: Readonly<Record<string, string>> = {
   '@types/node': 'types that tsconfig.json names',
 };
 
-/** Dependencies that nothing imports. `manifest` is the text of package.json. */
+/** Returns dependencies that no module imports. `manifest` is the text of package.json. */
 export function unusedPackages(manifest: string, files: readonly SourceFile[]): readonly Complaint[] {
   const fields = parseJsonFields(manifest, 'package.json');
   const imported = new Set(files.flatMap(({ text }) => importsOf(text).map(({ name }) => packageOf(name))));
@@ -26,8 +26,8 @@ export function unusedPackages(manifest: string, files: readonly SourceFile[]): 
 }
 
 /**
- * Modules of lib/ that do something and that no test imports, directly or through modules of their room. `excused` maps a path to the
- * reason why there is none; an excuse that is not needed is a complaint too.
+ * Returns modules of lib/ with behaviour that no test imports, directly or through modules of their room.
+ * `excused` maps a path to the reason why there is no test. An unnecessary excuse is a complaint too.
  */
 export function untested(files: readonly SourceFile[], excused: Readonly<Record<string, string>>): readonly Complaint[] {
   const reached = reachedByTests(files);
@@ -43,7 +43,8 @@ function reachedByTests(files: readonly SourceFile[]): ReadonlySet<string> {
   const imports = new Map(files.map(({ path, text }) => [path, isTest(path) ? targetsOf(path, text) : sameRoom(path, text)]));
   const reached = new Set(files.filter(({ path }) => isTest(path)).map(({ path }) => path));
   for (const path of reached) {
-    for (const next of imports.get(path) ?? []) reached.add(next); // a set goes on to what is added while it is walked
+    // iteration over a set includes entries that are added during it
+    for (const next of imports.get(path) ?? []) reached.add(next);
   }
   return reached;
 }
@@ -59,7 +60,7 @@ function targetsOf(path: string, text: string): readonly string[] {
     .map(({ name }) => posix.join(posix.dirname(path), name));
 }
 
-/** Exports a function or a class; types and tables alone need no test. */
+/** Whether a module exports a function or a class. Types and tables alone need no test. */
 function doesSomething(text: string): boolean {
   return /^export (?:async )?(?:function|class)\b|^export const \w+(?::[^=]*)? = (?:async )?\(/m.test(codeOf(text));
 }

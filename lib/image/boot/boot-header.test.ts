@@ -51,7 +51,7 @@ test('a kernel with a Multiboot header becomes a 32-bit program by name, and not
   assert.equal(after, before);
 });
 
-test('a stripped kernel has its segments and nothing behind them', () => {
+test('a stripped kernel has its segments and nothing after them', () => {
   const whole = Buffer.concat([kernel({ note: 18 }), Buffer.from('symbols')]);
   whole.writeBigUInt64LE(16_384n, 40);
   whole.writeUInt16LE(3, 60);

@@ -1,10 +1,13 @@
-// The headers by which loaders start a kernel that is an ELF file (sources: Multiboot Specification 0.6.96, "The layout of Multiboot header"; Xen's "PVH boot
-// ABI"; the System V ABI for ELF).
+// The headers that loaders need to start a kernel that is an ELF file (sources: Multiboot Specification
+// 0.6.96, "The layout of Multiboot header"; Xen's "PVH boot ABI"; the System V ABI for ELF).
 import { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { bzImage } from './bzimage.ts';
 
-/** How a machine starts a kernel itself. With 'linux' it is the setup program that carries the kernel, and UEFI firmware starts what is made of it. */
+/**
+ * How a machine starts a kernel itself. With 'linux' it is the setup program that contains the kernel, and
+ * UEFI firmware starts the resulting bzImage.
+ */
 export type DirectProtocol = 'multiboot' | 'pvh' | 'linux';
 
 const multiboot = { magic: 0x1bad_b002, within: 8192, align: 4 } as const;
@@ -21,7 +24,10 @@ const elf = {
 } as const;
 const note = { type: 4, offsetAt: 8, sizeAt: 32, xenEntry: 18, xenName: 'Xen\0' } as const;
 
-/** Returns a kernel as QEMU starts it by a protocol. A kernel without that protocol's header is a Failure. */
+/**
+ * Returns a kernel in the form in which QEMU starts it by a protocol. A kernel without that protocol's header
+ * is a Failure.
+ */
 export function startable(kernel: Buffer, protocol: DirectProtocol): Buffer {
   if (protocol === 'linux') return bzImage(kernel);
   const what = `start the kernel by ${protocol === 'pvh' ? 'PVH' : 'Multiboot'}`;
@@ -29,18 +35,21 @@ export function startable(kernel: Buffer, protocol: DirectProtocol): Buffer {
   if (protocol === 'pvh') {
     if (!hasPvhEntry(kernel)) throw cannot(what, 'it has no Xen note with a PVH entry', { hint: 'build it with the feature pvh_boot' });
     if (hasMultibootHeader(kernel))
-      throw cannot(what, 'it has a Multiboot header too, and QEMU would take that', { hint: 'leave the header out' });
+      throw cannot(what, 'it has a Multiboot header too, and QEMU would use that', { hint: 'leave the header out' });
     return kernel;
   }
   if (!hasMultibootHeader(kernel))
     throw cannot(what, `it has no header in its first ${multiboot.within} bytes`, { hint: 'the linker script places it' });
-  // QEMU starts 32-bit programs only, and believes what the file says it is.
+  // QEMU starts only 32-bit programs, and relies on the class in the file's header.
   const changed = Buffer.from(kernel);
   changed.writeUInt16LE(elf.i386, elf.machineAt);
   return changed;
 }
 
-/** Returns an ELF file of 64 bits without what is behind its segments: symbols and debug information, which no loader reads. */
+/**
+ * Returns a 64-bit ELF file without the data after its segments: symbols and debug information, which no
+ * loader reads.
+ */
 export function withoutSections(kernel: Buffer): Buffer {
   const what = 'strip the kernel';
   if (kernel.length < 64 || kernel.readUInt32LE(0) !== elf.magic || kernel[4] !== elf.class64)
@@ -70,7 +79,7 @@ function hasMultibootHeader(kernel: Buffer): boolean {
   return false;
 }
 
-/** Looks through the notes of all program headers. */
+/** Whether the notes of a program header contain a PVH entry. */
 function hasPvhEntry(kernel: Buffer): boolean {
   if (kernel[4] !== elf.class64) return false;
   const [first, bytes, count] = [

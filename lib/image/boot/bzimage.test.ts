@@ -73,7 +73,7 @@ function setup(rows: readonly Row[] = good, relocationType = 8): Buffer {
   return Buffer.concat([head, ...contents, relocations]);
 }
 
-test('the file is the memory of the program behind the page of its header, as a PE program that objdump reads', async () => {
+test('after the page of its header, the file is the memory of the program, as a PE program that objdump reads', async () => {
   const file = bzImage(setup());
   assert.is(file.length, 0x1000 + 0x4000);
   assert.is(file.toString('latin1', 0x202, 0x206), 'HdrS');
@@ -102,13 +102,13 @@ test('a program that a loader could not start is refused', () => {
     good.map((row, at) => (at === index ? { ...row, ...change } : row));
   const cases: readonly (readonly [bytes: Buffer, why: string])[] = [
     [Buffer.from('MZ'), 'it is not an ELF program of x86-64'],
-    [setup(without(3)), 'it has 3 segments, where four are wanted'],
+    [setup(without(3)), 'it has 3 segments instead of four'],
     [setup(changed(1, { flags: 4 })), 'its segments are not the header, code, constants and data'],
     [setup(changed(1, { address: 0x10_0400 })), 'its code is not at 100000'],
-    [setup(changed(2, { address: 0x10_0800 })), 'its segments do not begin on pages of their own'],
+    [setup(changed(2, { address: 0x10_0800 })), 'its segments do not begin on separate pages'],
     [setup(changed(0, { address: 0xfe000 })), 'its first segment is not the page of the boot header'],
     [setup(changed(0, { content: Buffer.alloc(0x1000) })), 'it has no boot header of Linux'],
-    [setup(good, 1), 'it has a relocation of type 1, and moves only addresses of its own (type 8)'],
+    [setup(good, 1), 'it has a relocation of type 1, and it applies only relative ones (type 8)'],
   ];
   for (const [bytes, why] of cases) {
     assert.throws(

@@ -1,13 +1,15 @@
-// A bzImage, the file that loaders start as a Linux and UEFI firmware as a program, made of the setup program that carries the kernel (sources: the kernel's
-// documentation, "The Linux/x86 Boot Protocol"; Microsoft's "PE Format"; the System V ABI for ELF; the four segments are those of Asterinas' setup program).
+// Creates a bzImage, which loaders start as a Linux kernel and UEFI firmware starts as a program, from the
+// setup program that contains the kernel (sources: the kernel's documentation, "The Linux/x86 Boot Protocol";
+// Microsoft's "PE Format"; the System V ABI for ELF; the four segments are those of Asterinas' setup
+// program).
 import { Buffer } from 'node:buffer';
 import { gzipSync, deflateSync } from 'node:zlib';
 import { cannot } from '../../core/errors.ts';
 
-/** How the kernel is packed that a setup program carries. */
+/** The compression of the kernel in a setup program. */
 export type PayloadEncoding = 'raw' | 'gzip' | 'zlib';
 
-/** The same bytes for the same kernel: no time and no name are in them. */
+/** Returns the same bytes for the same kernel, because they contain neither a time nor a name. */
 export function encodedPayload(kernel: Buffer, encoding: PayloadEncoding): Buffer {
   if (encoding === 'raw') return kernel;
   return encoding === 'gzip' ? gzipSync(kernel) : deflateSync(kernel);
@@ -31,7 +33,10 @@ interface Segment {
   readonly bytes: number;
 }
 
-/** Returns the file. A program without the four segments or the boot header, or with relocations that it cannot carry out itself, is a Failure. */
+/**
+ * Returns the file. A program is a Failure if it lacks the four segments or the boot header, or has
+ * relocations that it cannot apply itself.
+ */
 export function bzImage(setup: Buffer): Buffer {
   const segments = segmentsOf(setup);
   checkRelocations(setup);
@@ -53,7 +58,7 @@ function unusable(why: string): Error {
   return cannot('make a bzImage of the setup program', why, { hint: 'it is linked with the linker script of the setup program' });
 }
 
-/** The four segments: the boot header, then what is executed, read, and written. */
+/** Returns the four segments: the boot header, then the executable, the readable and the writable one. */
 function segmentsOf(setup: Buffer): readonly Segment[] {
   const isProgram =
     setup.length >= 64 && setup.readUInt32LE(0) === elf.magic && setup[4] === elf.class64 && setup.readUInt16LE(18) === elf.amd64;
@@ -79,7 +84,7 @@ function segmentsOf(setup: Buffer): readonly Segment[] {
     segments.push(segment);
   }
   const [, text, readOnly, data] = segments;
-  if (segments.length !== 4 || !text || !readOnly || !data) throw unusable(`it has ${segments.length} segments, where four are wanted`);
+  if (segments.length !== 4 || !text || !readOnly || !data) throw unusable(`it has ${segments.length} segments instead of four`);
   const { isExecutable, isWritable } = segmentKind;
   if (!(text.flags & isExecutable) || readOnly.flags & (isExecutable | isWritable) || !(data.flags & isWritable)) {
     throw unusable('its segments are not the header, code, constants and data');
@@ -90,12 +95,12 @@ function segmentsOf(setup: Buffer): readonly Segment[] {
     [readOnly, data],
   ] as const) {
     if (after.address % pageBytes !== 0 || after.address < before.address + before.bytes)
-      throw unusable('its segments do not begin on pages of their own');
+      throw unusable('its segments do not begin on separate pages');
   }
   return segments;
 }
 
-/** The setup program moves its addresses itself, and knows one kind of relocation. */
+/** The setup program applies its relocations itself, and supports one kind. */
 function checkRelocations(setup: Buffer): void {
   const [first, rowBytes, count] = [number(setup, 40), setup.readUInt16LE(58), setup.readUInt16LE(60)];
   for (let row = first; row < first + count * rowBytes; row += rowBytes) {
@@ -106,7 +111,7 @@ function checkRelocations(setup: Buffer): void {
     for (let one = at; one < at + bytes; one += relocation.bytes) {
       const kind = setup.readUInt32LE(one + 8);
       if (kind === relocation.relative) continue;
-      throw unusable(`it has a relocation of type ${kind}, and moves only addresses of its own (type ${relocation.relative})`);
+      throw unusable(`it has a relocation of type ${kind}, and it applies only relative ones (type ${relocation.relative})`);
     }
   }
 }
@@ -115,7 +120,10 @@ function entryOf(setup: Buffer): number {
   return number(setup, elf.entryAt);
 }
 
-/** The headers of a PE program: firmware refuses an image that wants a place, so addresses count from one page before the code. */
+/**
+ * Returns the headers of a PE program. Firmware refuses an image with a fixed address, so addresses count
+ * from one page before the code.
+ */
 function programHeader(loaded: readonly Segment[], entry: number): Buffer {
   const base = codeStart - pageBytes;
   const rows = loaded.map(({ address, bytes }) => ({
@@ -124,7 +132,7 @@ function programHeader(loaded: readonly Segment[], entry: number): Buffer {
     at: address - codeStart + headerBytes,
   }));
   const [text, readOnly, data] = rows;
-  if (!text || !readOnly || !data) throw new Error('there are three segments behind the header');
+  if (!text || !readOnly || !data) throw new Error('there are three segments after the header');
   const optionalBytes = 112 + 6 * 8;
   const out = Buffer.alloc(0x40 + 24 + optionalBytes + rows.length * 40);
   out.write('MZ', 0, 'latin1');
@@ -149,7 +157,7 @@ function programHeader(loaded: readonly Segment[], entry: number): Buffer {
   put(0, 4); // bytes of zeros: the file has them
   put(entry - base, 4);
   put(text.address, 4);
-  put(0, 8); // wanted address
+  put(0, 8); // preferred address
   put(pageBytes, 4);
   put(fileAlignBytes, 4);
   put(0, 4); // version of the operating system
@@ -160,7 +168,7 @@ function programHeader(loaded: readonly Segment[], entry: number): Buffer {
   put(data.address + data.bytes, 4); // bytes in memory
   put(headerBytes, 4);
   put(0, 4); // checksum
-  put(10, 2); // a program of EFI
+  put(10, 2); // an EFI program
   put(0x100, 2); // no memory is both written and executed
   for (let field = 0; field < 4; field++) put(0, 8); // stack and heap
   put(0, 4);
@@ -184,7 +192,7 @@ function programHeader(loaded: readonly Segment[], entry: number): Buffer {
   return out;
 }
 
-/** A field of 64 bits. Files are not so large that a number cannot hold it. */
+/** Reads a field of 64 bits. Files are small enough for a number. */
 function number(bytes: Buffer, at: number): number {
   return Number(bytes.readBigUInt64LE(at));
 }

@@ -1,5 +1,5 @@
-// Makes an image larger: the file, the last partition with both copies of the table, and the RedoxFS in it.
-// It works on a copy that replaces the image, because sfdisk cannot be stopped at any point without damage.
+// Enlarges an image: the file, the last partition with both copies of the table, and the RedoxFS in it. It
+// works on a copy that replaces the image, because stopping sfdisk at any point may damage an image.
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
@@ -25,8 +25,7 @@ export interface GrownImage {
 
 /**
  * Extends the RedoxFS at the end of the image as far as an image of `sizeBytes` (default: its size) allows.
- * The image is not written when its file system has that size already. An image that cannot grow is a
- * Failure.
+ * The image is not written if its file system already has that size. An image that cannot grow is a Failure.
  */
 export async function growImage(image: OpenImage, sizeBytes: number | undefined, host: ImageHost, context: Context): Promise<GrownImage> {
   const what = `grow "${image.path}"`;
@@ -59,7 +58,7 @@ function lastRedoxfs({ volumes }: OpenImage, what: string): ImageVolume {
   throw cannot(what, why, { hint: "set a larger size in the system's page and build the image again" });
 }
 
-/** The partitions in the order of the table; the one that ends last gets all room after it. */
+/** Returns the partitions in the order of the table. The one that ends last gets all space after it. */
 function grownPartitions({ gpt }: OpenImage, imageBytes: number): readonly GptPartition[] {
   const inTable = gpt?.partitions ?? [];
   const byStart = [...inTable].sort((a, b) => a.startLba - b.startLba);
@@ -72,7 +71,7 @@ function grownPartitions({ gpt }: OpenImage, imageBytes: number): readonly GptPa
   return inTable.map((partition) => ({ ...partition, ...places[byStart.indexOf(partition)] }));
 }
 
-/** Makes the file longer, and clears the backup table at its old end, which the partition now covers. */
+/** Extends the file, and clears the backup table at its old end, which the partition now covers. */
 function extend(path: string, { gpt, sizeBytes }: OpenImage, imageBytes: number): void {
   const fd = openSync(path, 'r+');
   try {

@@ -1,5 +1,5 @@
-// Keeps two processes from changing an image at the same time: a file next to the image has the number of the
-// process that changes it.
+// Prevents two processes from changing an image at the same time: a file next to the image has the number of
+// the process that changes it.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
 
@@ -24,11 +24,11 @@ function take(lock: string, what: string): void {
     }
     const holder = holderOf(lock);
     if (retry && holder !== undefined && !isAlive(holder)) rmSync(lock, { force: true });
-    else throw cannot(what, 'another process changes the image', { hint: `wait for it, or remove "${lock}" if there is none` });
+    else throw cannot(what, 'another process changes the image', { hint: `wait for it, or remove "${lock}" if no such process exists` });
   }
 }
 
-/** The process that wrote the file; undefined while it is being written. */
+/** Returns the process that wrote the file, or undefined while it is being written. */
 function holderOf(lock: string): number | undefined {
   try {
     const text = readFileSync(lock, 'utf8');

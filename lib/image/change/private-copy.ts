@@ -7,8 +7,8 @@ import { ran } from '../image-tools.ts';
 import type { ImageHost } from '../image-tools.ts';
 
 /**
- * Copies the image, runs `work` on the copy, and renames it to the image's path. Whatever goes wrong, the
- * image is unchanged and no copy is left.
+ * Copies the image, runs `work` on the copy, and renames it to the image's path. After an error, the image is
+ * unchanged and no copy is left.
  */
 export async function onCopy<T>(
   imagePath: string,
@@ -19,7 +19,7 @@ export async function onCopy<T>(
 ): Promise<T> {
   const copy = `${imagePath}.partial`;
   try {
-    await rm(copy, { force: true }); // of a run that was killed
+    await rm(copy, { force: true }); // left by a killed run
     await ran({ what, argv: ['cp', '--sparse=auto', '--reflink=auto', '--preserve=mode', '--', imagePath, copy] }, host, context);
     const result = await work(copy);
     context.signal.throwIfAborted();

@@ -13,7 +13,7 @@ import type { ImageHost } from '../image-tools.ts';
 import type { PutRequest } from './put-request.ts';
 import type { VolumeEntry } from '../read/volume.ts';
 
-/** Writes the file. A FAT has neither modes nor owners, and the time is the first one that it can have. */
+/** Writes the file. FAT has neither modes nor owners. The time is the earliest that FAT can store. */
 export async function putIntoFat(volume: PlacedVolume, request: PutRequest, context: Context): Promise<void> {
   const { what, path, content } = request;
   refuseForFat(fileTree([[path, file(content)]]));
@@ -41,8 +41,8 @@ export async function putIntoFat(volume: PlacedVolume, request: PutRequest, cont
 }
 
 /**
- * Writes the file by debugfs, with the time at which the file system was made. It has the extended attributes
- * of the file that it replaces.
+ * Writes the file with debugfs. Its time is the creation time of the file system. It has the extended
+ * attributes of the file that it replaces.
  */
 export async function putIntoExt4(
   volume: PlacedVolume,
@@ -70,7 +70,10 @@ interface ExistingParts {
   readonly replaced: VolumeEntry | undefined;
 }
 
-/** What of the path exists. Only directories may be before its last name, and only a file may have that name. */
+/**
+ * Returns the existing part of the path. Only directories may be before its last name, and only a file may
+ * have that name.
+ */
 async function existingParts({ volume }: ImageVolume, { what, path, parents }: PutRequest): Promise<ExistingParts> {
   const missing: string[] = [];
   const replaced = await volume?.find(path);

@@ -1,5 +1,5 @@
-// Writes one file into an image: finds the volume that a path means, and has its file system write the file.
-// A RedoxFS is changed in place and safely. A FAT or an ext4 is changed by its tools on a copy of the image.
+// Writes one file into an image: finds the volume for a path, and lets its file system write the file. A
+// RedoxFS is changed safely in place. A FAT or an ext4 is changed by its tools on a copy of the image.
 import { closeSync, openSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,18 +20,18 @@ import { fileDisk } from '../redoxfs-write/sink.ts';
 import type { VolumeEntry } from '../read/volume.ts';
 
 export interface PutOutcome {
-  /** Where the file is now, with the partition in front. */
+  /** The path of the file, with the partition in front. */
   readonly path: string;
   readonly replaced: boolean;
   /** Whether other hard links of the image kept the old bytes. */
   readonly copied: boolean;
-  /** How many other names the replaced file had in an ext4. They keep the old bytes. */
+  /** Number of other names that the replaced file had in an ext4. They keep the old bytes. */
   readonly otherNames?: number;
 }
 
 /**
- * Writes the file of the request, whose path is as the user wrote it, in the image. `scratchDir` is for files that
- * tools need. Whatever fails, the image is as it was.
+ * Writes the file of the request into the image. The path is as the user wrote it. `scratchDir` is for
+ * temporary files of tools. After a failure the image is unchanged.
  */
 export async function putIntoImage(
   image: OpenImage,
@@ -89,13 +89,14 @@ async function putInPlace({ imagePath, offsetBytes, password }: PlacedVolume, re
 interface Meant {
   readonly volume: ImageVolume;
   readonly path: string;
-  /** The file that has the path now. */
+  /** The file that has the path before the change. */
   readonly replaced: VolumeEntry | undefined;
 }
 
 /**
- * The volume that the path means: one that has the file, else one that has its directory. A volume whose name
- * the path begins with comes before the others. Two of the same rank are a Failure.
+ * Returns the volume for the path: one that contains the file, otherwise one that contains its directory. A
+ * volume whose name is the beginning of the path comes before the others. Two equally suitable volumes are a
+ * Failure.
  */
 async function volumeFor(image: OpenImage, { what, path: written, partition: only, parents }: PutRequest): Promise<Meant> {
   const path = checkedPath(written, what);

@@ -1,17 +1,18 @@
-// Describes a file that is to be written into an image, and checks its path. It knows no file system.
+// Describes a file that is to be written into an image, and checks its path. This module knows no file
+// system.
 import { cannot } from '../../core/errors.ts';
 import { badName } from '../file-tree.ts';
 import type { Content } from '../file-tree.ts';
 
 export interface PutRequest {
-  /** What is being done, for "Cannot <what>: ...". */
+  /** The action for "Cannot <what>: ...". */
   readonly what: string;
-  /** Within the volume, without a leading slash. */
+  /** Path in the volume, without a leading slash. */
   readonly path: string;
-  /** The partition; absent: the path begins with it, or only one fits. */
+  /** The partition. Absent: the path begins with it, or only one is suitable. */
   readonly partition?: string | undefined;
   readonly content: Content;
-  /** Permission bits and owner; absent: those of the file that is replaced, else `defaultMode` and 0:0. */
+  /** Permission bits and owner. Absent: those of the replaced file, otherwise `defaultMode` and 0:0. */
   readonly mode?: number | undefined;
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
@@ -22,7 +23,7 @@ export interface PutRequest {
   readonly compress: boolean;
 }
 
-/** The path without slashes in front and doubled ones. A name that cannot be one is a Failure. */
+/** Returns the path without leading and double slashes. An invalid name is a Failure. */
 export function checkedPath(written: string, what: string): string {
   const path = written.replace(/^\/+/, '').replace(/\/{2,}/g, '/');
   if (path === '' || path.endsWith('/')) {

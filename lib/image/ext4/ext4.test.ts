@@ -94,7 +94,7 @@ test('the same tree gives the same bytes, another one an other identity', async 
   assert.is.not(other.partitions[0]?.fileSystemId, first.partitions[0]?.fileSystemId);
 });
 
-test('a file system goes on from one that has a part of it: what is new, what is changed, folders with other attributes', async () => {
+test('a file system is created from one that has a part of it: what is new, what is changed, folders with other attributes', async () => {
   const part = fileTree([...tree.entries].filter(([name]) => !name.startsWith('etc')));
   const { partitions } = await make('part.img', part, { table: 'none' });
   const base = { path: join(dir, 'part.img'), uuid: partitions[0]?.fileSystemId ?? '', entries: part.entries };
@@ -113,7 +113,7 @@ test('a file system goes on from one that has a part of it: what is new, what is
   assert.match((await asked('debugfs', '-R', 'stat /usr/bin/sudo', 'onto.img')).text, /Mode: +04755/);
 });
 
-test('it lies in a partition as well', async () => {
+test('it can be in a partition as well', async () => {
   const { partitions } = await make('gpt.img', tree);
   assert.is(partitions[0]?.startLba, 2048);
   assert.match((await asked('debugfs', '-R', 'ls -p /usr/bin', `gpt.img?offset=${2048 * 512}`)).text, '/sudo/');
@@ -169,7 +169,7 @@ test('too small a file system and a name that debugfs cannot take leave nothing'
   const big = fileTree([['big', file(Buffer.alloc(9 * MiB, 'b'))]]);
   for (const [of, why] of [
     [big, /^Cannot fill the ext4 "nixos": its 8 MiB are too small$/],
-    [fileTree([['a\nb', file('')]]), /debugfs takes no line ends in names$/],
+    [fileTree([['a\nb', file('')]]), /debugfs does not support line ends in names$/],
   ] as const) {
     const failure = await make('small.img', of, { table: 'none', sizeBytes: 8 * MiB }).catch((error: unknown) => error);
     assert.instance(failure, Failure);

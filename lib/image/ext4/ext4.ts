@@ -1,7 +1,7 @@
-// ext4 file systems by mke2fs and debugfs, written in place at an offset of the image. `mke2fs -d` would take
-// times and owners from files of the host and their order from its folders; debugfs is told each entry, in
-// the tree's order and with a time of its own, so the bytes depend on the tree alone, whoever makes it. No
-// journal: an image is booted from a copy.
+// Creates ext4 file systems with mke2fs and debugfs, in place at an offset of the image. `mke2fs -d` would
+// take times and owners from files of the host and their order from its folders. debugfs gets each entry in
+// the tree's order with its own time, so the bytes depend only on the tree and not on the user. There is no
+// journal, because an image is booted from a copy.
 import { mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { cannot, cannotBecause } from '../../core/errors.ts';
@@ -19,39 +19,42 @@ export interface Ext4Options {
   readonly sizeBytes: number;
   /** At most 16 bytes. */
   readonly label: string;
-  /** As text, "8-4-4-4-12" hexadecimal digits; it also seeds the hashes of directories. */
+  /** As text, "8-4-4-4-12" hexadecimal digits. It also seeds the hashes of directories. */
   readonly uuid: string;
   readonly timestampSec: number;
-  /** Makes an ext2, which kernels with a simple driver read. Default: false. */
+  /** Creates an ext2, which simple drivers in kernels can read. Default: false. */
   readonly ext2?: boolean | undefined;
 }
 
 /**
- * A file system that was made before, by this module, as a file of the same size; what it has need not be
- * written again.
+ * A file system of the same size that this module created before, as a file. Its content need not be written
+ * again.
  */
 export interface Ext4Base {
   readonly path: string;
   readonly uuid: string;
-  /** What it has, as it was asked for. */
+  /** Its entries, as they were requested. */
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
 const blockBytes = 4 * KiB;
-/** What a kernel since 4.4 reads, named one by one: distributions' own defaults differ. */
+/** Features that kernels since 4.4 can read. They are listed because distributions have different defaults. */
 const features = ['64bit', 'dir_index', 'ext_attr', 'extent', 'extra_isize', 'filetype', 'flex_bg', 'huge_file', 'large_file'].concat(
   ...['metadata_csum', 'sparse_super'],
 );
-/** What every reader of ext2 knows. */
+/** Features that every reader of ext2 supports. */
 const ext2Features = ['ext_attr', 'filetype', 'large_file', 'sparse_super'];
 const bytesPerInode = 8 * KiB;
-/** The image in the staging folder. The path of an image may have a "?", which begins options in e2fsprogs. */
+/**
+ * The name of the image in the staging folder. e2fsprogs interprets a "?" in the path of an image as the
+ * beginning of options.
+ */
 const imageLink = 'image';
 
 /**
- * Makes the file system inside the image file and fills it. With a base (offset 0 only) the image is a copy
- * of that, and only what differs is written: all that it has must be in the tree, as it is there or, of
- * folders, with other attributes.
+ * Creates the file system inside the image file and fills it. With a base (only at offset 0) the image is a
+ * copy of the base, and only differences are written. Everything in the base must also be in the tree,
+ * unchanged or, for folders, with other attributes.
  */
 export async function writeExt4(
   tree: FileTree,
@@ -66,12 +69,12 @@ export async function writeExt4(
 }
 
 interface Staging {
-  /** A folder that is ours alone, and is removed afterwards. */
+  /** A private folder, which is removed afterwards. */
   readonly stagingDir: string;
 }
 
 export interface Ext4Addition extends Omit<Ext4Options, 'uuid'>, Staging {
-  /** What the file system has already; entries of the tree that are the same values are not written. */
+  /** Existing entries of the file system. Entries of the tree with the same values are not written. */
   readonly there: ReadonlyMap<string, Entry>;
   /** Files that are removed first. */
   readonly removed?: readonly string[];
@@ -87,7 +90,7 @@ export async function addToExt4(
 ): Promise<void> {
   try {
     refuseForExt4(tree, '');
-    await rm(stagingDir, { recursive: true, force: true }); // of a run that was killed
+    await rm(stagingDir, { recursive: true, force: true }); // left by a killed run
     await mkdir(stagingDir, { recursive: true });
     await symlink(resolve(imagePath), join(stagingDir, imageLink));
     const removals = removed.map((path) => `rm ${quoted(`/${path}`)}\n`).join('');
@@ -98,7 +101,7 @@ export async function addToExt4(
       host,
       context,
     );
-    // It goes on after a failure and exits with 0: only its messages show the failure.
+    // debugfs continues after a failure and exits with 0. Only its messages show the failure.
     const complaints = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('debugfs '));
     if (exitCode === 0 && complaints.length === 0) return;
     if (complaints.some((line) => /could not allocate|no space left on device/i.test(line))) {
@@ -151,7 +154,7 @@ async function makeEmpty(
   throw toolFailure({ what, argv: make }, made);
 }
 
-/** Holes stay holes. */
+/** Copies the file and keeps holes. */
 async function copyBase({ path }: Ext4Base, imagePath: string, host: ImageHost, context: Context): Promise<void> {
   const argv: ToolCall['argv'] = ['cp', '--sparse=auto', '--reflink=auto', '--', path, imagePath];
   const what = `copy "${path}"`;
@@ -159,7 +162,7 @@ async function copyBase({ path }: Ext4Base, imagePath: string, host: ImageHost, 
   if (copied.exitCode !== 0) throw toolFailure({ what, argv }, copied);
 }
 
-/** debugfs(8) commands that make every entry; host files are read by debugfs itself. */
+/** Returns debugfs(8) commands that create every entry. debugfs itself reads host files. */
 async function commandsFor(tree: FileTree, there: ReadonlyMap<string, Entry>, timestampSec: number, stagingDir: string): Promise<string> {
   const lines = [`set_current_time @${timestampSec}`];
   const links = hardLinks(tree, there);
@@ -210,8 +213,8 @@ function hardLinks(tree: FileTree, there: ReadonlyMap<string, Entry>): ReadonlyM
 }
 
 /**
- * The command `ln` of debugfs does not make a full directory larger. The command `symlink` does, and `rm`
- * leaves room for the name.
+ * debugfs's command `ln` does not extend a full directory. Its command `symlink` does, and `rm` leaves space
+ * for the name.
  */
 function linkCommands(first: string, path: string): readonly string[] {
   const name = quoted(`/${path}`);
@@ -219,7 +222,7 @@ function linkCommands(first: string, path: string): readonly string[] {
 }
 
 /**
- * Creates a file with the content, or a link to a file of the host. debugfs gives a meaning to some
+ * Creates a file with the content, or a link to a file of the host, because debugfs interprets some
  * characters of a path.
  */
 async function stage(content: Content, path: string): Promise<void> {
@@ -234,8 +237,8 @@ async function stage(content: Content, path: string): Promise<void> {
 const fileType = { directory: 0o040000, file: 0o100000, symlink: 0o120000 } as const;
 
 /**
- * What differs from what is there: by debugfs itself owner 0:0, and `usual` permissions (of a file: those of
- * its source).
+ * Returns commands for the attributes that differ from the present ones. New entries have owner 0:0 and
+ * `usual` permissions (for a file, those of its source).
  */
 function attributes(name: string, { kind, mode, uid, gid }: Entry, usual: number | undefined, there = { uid: 0, gid: 0 }): string[] {
   return [
@@ -245,7 +248,7 @@ function attributes(name: string, { kind, mode, uid, gid }: Entry, usual: number
   ];
 }
 
-/** One word of a debugfs command. It has no line end (limits.ts). */
+/** Returns one word of a debugfs command. It contains no line end (limits.ts). */
 function quoted(text: string): string {
   return `"${text.replaceAll('"', '""')}"`;
 }

@@ -6,7 +6,7 @@ import type { ImageBytes } from '../read/volume.ts';
 import { decodeName } from '../../core/paths.ts';
 import { KiB } from '../../core/sizes.ts';
 
-/** The superblock's magic number, and its place in the file system. */
+/** The superblock's magic number, and its offset in the file system. */
 export const ext4Magic = { value: 0xef53, atBytes: 1024 + 56 } as const;
 
 const superblock = { atBytes: 1024, bytes: 1024 } as const;
@@ -69,7 +69,7 @@ export class Ext4Superblock {
     this.#fields = fields;
   }
 
-  /** Returns where an inode is in the file system. */
+  /** Returns the offset of an inode in the file system. */
   inodeAtBytes(inode: number): number {
     if (inode < 1 || inode > this.inodes) throw this.#bytes.bad(`it refers to inode ${inode}, and it has ${this.inodes}`);
     const group = Math.floor((inode - 1) / this.#inodesPerGroup);
@@ -89,8 +89,8 @@ export class Ext4Superblock {
   }
 
   /**
-   * The block that has the descriptors of groups from `index * perBlock` on. With the feature meta_bg it is
-   * in the first of these groups.
+   * Returns the block with the descriptors of groups from `index * perBlock` on. With the feature
+   * meta_bg it is in the first of these groups.
    */
   #descriptorBlock(index: number, perBlock: number): number {
     const fields = this.#fields;
@@ -125,7 +125,7 @@ function isPowerOf(base: number, value: number): boolean {
 
 export interface Ext4Inode {
   readonly number: number;
-  /** File type and permissions, as stat(2) has them. */
+  /** File type and permissions, as in stat(2). */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -137,9 +137,9 @@ export interface Ext4Inode {
   readonly data: Buffer;
   /** The bytes of a file or a directory that is stored in its inode. */
   readonly inline: Buffer | undefined;
-  /** How many names it has. */
+  /** Number of its names. */
   readonly links: number;
-  /** The block with its extended attributes; 0 if there is none. */
+  /** The block with its extended attributes, or 0. */
   readonly xattrBlock: number;
   /** The bytes after its fields, which may have extended attributes. */
   readonly afterFields: Buffer;
@@ -195,14 +195,20 @@ export function decodeInode(number: number, bytes: Buffer): Ext4Inode {
   };
 }
 
-/** The numbers of a device: the old form in the first word of the field, or the new one in the second. */
+/**
+ * Returns the numbers of a device: the old form in the first word of the field, or the new one in the
+ * second.
+ */
 export function deviceOf({ data }: Ext4Inode): readonly [major: number, minor: number] {
   const old = data.readUInt32LE(0);
   const dev = data.readUInt32LE(4);
   return old === 0 ? [(dev >>> 8) & 0xfff, (dev & 0xff) + ((dev >>> 12) & 0xf_ff00)] : [(old >>> 8) & 0xff, old & 0xff];
 }
 
-/** The part of inline data that is longer than the field: the value of the attribute "system.data". */
+/**
+ * Returns the part of inline data that does not fit into the field: the value of the attribute
+ * "system.data".
+ */
 function inlineRest(afterFields: Buffer): Uint8Array {
   const damaged = (why: string): Error => new Error(why);
   const inodeContent = (): Uint8Array => Buffer.alloc(0);
@@ -234,16 +240,16 @@ export function* entriesIn(block: Buffer, hasFileTypes: boolean, bad: (why: stri
 }
 
 /**
- * The parts of a directory that is stored in its inode: the field without the number of its parent, and what
- * follows the field.
+ * Returns the parts of a directory that is stored in its inode: the field without the number of its
+ * parent, and the data after the field.
  */
 export function inlineParts(inline: Buffer, sizeBytes: number): readonly Buffer[] {
   return [inline.subarray(4, dataBytes), inline.subarray(dataBytes, Math.max(dataBytes, sizeBytes))];
 }
 
 /**
- * In blocks of 64 KiB a length of 65536 does not fit into its field, and the two lowest bits are those above
- * the highest.
+ * With blocks of 64 KiB a length of 65536 does not fit into its field, and the two lowest bits are
+ * those above the highest.
  */
 function recordLength(stored: number, blockBytes: number): number {
   if (blockBytes < 65_536) return stored;
@@ -252,16 +258,16 @@ function recordLength(stored: number, blockBytes: number): number {
 
 const xattrMagic = 0xea02_0000;
 /**
- * Fields of an entry: lengths in bytes, then the place, the inode and the size of the value. The name follows
- * after `bytes`.
+ * Fields of an entry: lengths in bytes, then the position, the inode and the size of the value. The
+ * name follows after `bytes`.
  */
 const inXattr = { nameLength: 0, nameIndex: 1, place: 2, inode: 4, size: 8, bytes: 16 } as const;
 const blockHeaderBytes = 32;
 const inodeHeaderBytes = 4;
-/** The kernel takes no longer value. */
+/** The kernel accepts no longer value. */
 const longestValue = 64 * KiB;
 
-/** The beginning of a name, by its index. */
+/** The beginning of a name by its index. */
 const xattrPrefixes: Readonly<Record<number, string>> = {
   0: '',
   1: 'user.',
@@ -281,8 +287,8 @@ export interface StoredXattr {
 }
 
 /**
- * What the caller knows: how damage is reported, and what an inode holds that is the value of an attribute
- * (feature ea_inode).
+ * Functions of the caller: report damage, and return the content of an inode that is the value of an
+ * attribute (feature ea_inode).
  */
 export interface XattrReader {
   readonly bad: (why: string) => Error;
@@ -329,8 +335,8 @@ const namedTags = new Set([0x02, 0x08]);
 const noId = 0xffff_ffff;
 
 /**
- * An access control list as getxattr(2) returns it (version 2, an identifier in each row), from the form in
- * the file system (version 1).
+ * Converts an access control list from the form in the file system (version 1) to that of getxattr(2)
+ * (version 2, with an identifier in each row).
  */
 function plainAcl(stored: Uint8Array, bad: (why: string) => Error): Buffer {
   const from = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);

@@ -1,6 +1,6 @@
-// Reads the files of an ext2, ext3 or ext4 and trusts nothing in it; e2fsck judges it, in place. Names and link
-// targets are bytes (lib/core/byte-path.ts). The journal is not replayed, as in debugfs: an image that was not
-// unmounted shows what was written to its place.
+// Reads the files of an ext2, ext3 or ext4 without trusting its content. e2fsck checks it in place.
+// Names and link targets are bytes (lib/core/paths.ts). The journal is not replayed, as in debugfs:
+// an image that was not unmounted shows the data that was written to its final place.
 import { Buffer } from 'node:buffer';
 import { decodeName } from '../../core/paths.ts';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -30,7 +30,7 @@ import { tried, withPlainName } from '../image-tools.ts';
 import type { ImageHost } from '../image-tools.ts';
 
 const rootInode = 2;
-/** The longest path that the kernel takes. */
+/** The longest path that the kernel accepts. */
 const longestTarget = 4096;
 
 export class Ext4Reader {
@@ -199,8 +199,8 @@ function withSpecial(inode: Ext4Inode): { readonly special?: SpecialFile } {
 }
 
 /**
- * Blocks that are next to each other in the file and in the file system. Blocks of the file that are in no
- * run are zeros.
+ * Blocks that are contiguous in the file and in the file system. Blocks of the file in no run are
+ * zeros.
  */
 export interface Run {
   readonly fileBlock: number;
@@ -213,8 +213,8 @@ const direct = 12;
 const pointerBytes = 4;
 
 /**
- * Yields the runs of a file in order (source: ifork.rst): a tree of extents, or the older map of single blocks.
- * Extents that are allocated and not yet written are left out: they read as zeros.
+ * Yields the runs of a file in order (source: ifork.rst): a tree of extents, or the older map of single
+ * blocks. Extents that are allocated and not yet written are left out, because they read as zeros.
  */
 function* runsOf(inode: Ext4Inode, bytes: ImageBytes, blockBytes: number): Generator<Run> {
   const bad = (why: string): Error => bytes.bad(`inode ${inode.number} is damaged: ${why}`);
@@ -235,13 +235,13 @@ interface BlockMap {
 
 type FoundRun = Run & { readonly written: boolean };
 
-/** `depth`: the depth that the node must have; undefined for the root, which alone may be empty. */
+/** `depth`: the required depth of the node. Undefined for the root, which alone may be empty. */
 function* extentRuns(node: Buffer, depth: number | undefined, map: BlockMap): Generator<FoundRun> {
   const entries = node.readUInt16LE(2);
   const ownDepth = node.readUInt16LE(6);
   const fits = extent.headerBytes + entries * extent.entryBytes <= node.length && ownDepth <= extent.mostDepth;
   const expected = depth === undefined || (ownDepth === depth && entries > 0);
-  if (node.readUInt16LE(0) !== extent.magic || !fits || !expected) throw map.bad('its tree of extents is no tree');
+  if (node.readUInt16LE(0) !== extent.magic || !fits || !expected) throw map.bad('its tree of extents is not a tree');
   for (let i = 0; i < entries; i++) {
     const entry = node.subarray(extent.headerBytes + i * extent.entryBytes);
     if (ownDepth > 0) {
@@ -271,7 +271,10 @@ function* mappedRuns(inode: Ext4Inode, map: BlockMap): Generator<FoundRun> {
 
 type MappedBlock = readonly [fileBlock: number, diskBlock: number];
 
-/** Twelve pointers to blocks of the file, then one each to blocks of pointers of one, two and three levels. */
+/**
+ * Twelve pointers to blocks of the file, then one pointer each to blocks of pointers of one, two and
+ * three levels.
+ */
 function* mappedBlocks({ data, sizeBytes }: Ext4Inode, map: BlockMap): Generator<MappedBlock> {
   const end = Math.ceil(sizeBytes / map.blockBytes);
   yield* pointedBlocks(data.subarray(0, direct * pointerBytes), { level: 0, fileBlock: 0, end }, map);
@@ -284,7 +287,7 @@ function* mappedBlocks({ data, sizeBytes }: Ext4Inode, map: BlockMap): Generator
 }
 
 interface PointerTable {
-  /** How many levels of tables are below this one. */
+  /** Number of levels of tables below this one. */
   readonly level: number;
   /** The block of the file that the first pointer leads to. */
   readonly fileBlock: number;
@@ -313,7 +316,7 @@ export interface Ext4Place {
   readonly scratchDir: string;
 }
 
-/** Opens nothing until it is used. */
+/** Returns the volume. The image is opened when the volume is first used. */
 export function ext4Volume({ imagePath, offsetBytes, scratchDir }: Ext4Place, host: ImageHost, context: Context): Volume {
   let bytes: ImageBytes | undefined;
   let opened: Ext4Reader | undefined;

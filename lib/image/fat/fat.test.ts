@@ -236,13 +236,13 @@ test('what FAT cannot hold is refused by name, and nothing is left', async () =>
     [named('ς.txt', 'σ.txt'), /^Cannot write "σ.txt" into a FAT: another name differs from it only in case$/],
     [named('K', '\u212a'), /^Cannot write "\u212a" into a FAT: another name differs from it only in case$/],
     [named('EFI/a', 'efi/b'), /differs from it only in case$/],
-    [named('n'.repeat(256)), /its name has 256 UTF-16 units, and FAT takes 255$/],
-    [named('deep/' + '😀'.repeat(128)), /its name has 256 UTF-16 units, and FAT takes 255$/],
+    [named('n'.repeat(256)), /its name has 256 UTF-16 units, and the limit of FAT is 255$/],
+    [named('deep/' + '😀'.repeat(128)), /its name has 256 UTF-16 units, and the limit of FAT is 255$/],
     [named('a\u0001'), /FAT allows no control characters/],
     [fileTree([['huge', huge]]), /^Cannot write "huge" into a FAT: it has 4 GiB, and a file in a FAT has less than 4 GiB$/],
     [named(...long), /^Cannot write the FAT "LABEL": its root directory needs \d+ records, and that of a FAT16 has 512$/],
     [named(...short), /^Cannot write the FAT "LABEL": its root directory needs 601 records, and that of a FAT16 has 512$/],
-    [named('a'), /^Cannot make the FAT "TWELVELETTER": its label has 12 letters, and a FAT takes 11$/, 'TWELVELETTER'],
+    [named('a'), /^Cannot make the FAT "TWELVELETTER": its label has 12 letters, and the limit of FAT is 11$/, 'TWELVELETTER'],
     [named('a'), /^Cannot make the FAT "A\*B": its label may have/, 'A*B'],
     [named('a'), /^Cannot make the FAT "": its label may have/, ''],
     [named('a'), /^Cannot write the time 4354819200 into a FAT: a FAT has no time after the year 2107$/, 'LABEL', 4_354_819_200],
@@ -257,7 +257,7 @@ test('what FAT cannot hold is refused by name, and nothing is left', async () =>
 
 test('too small a FAT is refused with the least size', async () => {
   const failure = await failureOf(made('refused/a.img', named('a'), 32 * KiB));
-  assert.is(failure.message, 'Cannot make the FAT "LABEL": its 32 KiB are too small for a file system, which takes 64 KiB');
+  assert.is(failure.message, 'Cannot make the FAT "LABEL": its 32 KiB are too small for a file system, which needs 64 KiB');
 });
 
 test('a folder of 1,500 long names, and a root of a FAT32 with 600', async () => {

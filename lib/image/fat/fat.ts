@@ -1,6 +1,6 @@
-// FAT file systems (an EFI system partition), made by mkfs.vfat at an offset of the image and filled by
-// writer.ts. mkfs.vfat has constants in place of the present time (--invariant), and files are written in the
-// order of the tree: the bytes depend on the tree alone.
+// Creates FAT file systems (an EFI system partition) with mkfs.vfat at an offset of the image. writer.ts
+// fills them. mkfs.vfat writes constants instead of the present time (--invariant), and files are written in
+// the order of the tree, so the bytes depend only on the tree.
 import { closeSync, openSync } from 'node:fs';
 import { cannot, cannotBecause } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
@@ -26,20 +26,20 @@ export interface FatOptions {
 }
 
 export interface WrittenFat {
-  /** Where its last cluster in use ends, from its start; zeros follow. */
+  /** End of its last cluster in use, from the start of the file system. Zeros follow. */
   readonly usedEndBytes: number;
 }
 
 /**
- * The fewest clusters of a FAT32 and of a FAT16: firmware goes by their number alone (Microsoft's FAT
- * specification 1.03).
+ * The smallest numbers of clusters of a FAT32 and of a FAT16. Firmware distinguishes them only by that number
+ * (Microsoft's FAT specification 1.03).
  */
 const leastClusters = { 32: 65_525, 16: 4_085 } as const;
 
-/** mkfs.vfat makes no smaller file system with the clusters that `fatShape` chooses. */
+/** Smallest file system that mkfs.vfat creates with the clusters of `fatShape`. */
 const leastBytes = 64 * KiB;
 
-/** Makes the file system inside the image file and fills it. Owners and modes are lost. */
+/** Creates the file system inside the image file and fills it. Owners and modes are lost. */
 export async function writeFat(
   tree: FileTree,
   imagePath: string,
@@ -52,7 +52,7 @@ export async function writeFat(
   refuseFatLabel(label);
   fatTime(timestampSec);
   if (sizeBytes < leastBytes) {
-    const why = `its ${formatBytes(sizeBytes)} are too small for a file system, which takes ${formatBytes(leastBytes)}`;
+    const why = `its ${formatBytes(sizeBytes)} are too small for a file system, which needs ${formatBytes(leastBytes)}`;
     throw cannot(`make the FAT "${label}"`, why, { hint: 'make the partition larger' });
   }
   const mkfs: ToolCall['argv'] = ['mkfs.vfat', ...mkfsWords(options), imagePath, String(Math.floor(sizeBytes / KiB))];
@@ -88,7 +88,7 @@ async function fill(tree: FileTree, writer: FatWriter, context: Context): Promis
   writer.finish();
 }
 
-/** Everything that is needed is known before anything is written. */
+/** Checks everything before anything is written. */
 function refuseTooLarge(tree: FileTree, writer: FatWriter, { label, sizeBytes }: FatOptions): void {
   const { clusterBytes, root, bits } = writer.geometry;
   const clustersFor = (bytes: number): number => Math.ceil(bytes / clusterBytes);
@@ -123,8 +123,8 @@ function mkfsWords({ offsetBytes, sizeBytes, label, volumeId }: FatOptions): str
 }
 
 /**
- * The widest FAT that the size has enough clusters for, with the largest clusters (up to 32 KiB) that leave
- * enough; 2 % is for the FAT itself.
+ * Returns the widest FAT for which the size has enough clusters, with the largest clusters (up to 32 KiB)
+ * that leave enough. 2 % of the size is for the FAT itself.
  */
 export function fatShape(sizeBytes: number): { readonly bits: 12 | 16 | 32; readonly sectorsPerCluster: number } {
   const sectors = sizeBytes / sectorBytes;

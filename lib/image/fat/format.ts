@@ -1,5 +1,5 @@
-// The structures of a FAT (Microsoft's FAT specification 1.03; where that and Linux differ, as Linux reads it):
-// its shape as the boot sector has it, the records of its directories, and times.
+// The structures of a FAT (Microsoft's FAT specification 1.03; if Linux differs, its reading is used): the
+// geometry in the boot sector, the records of directories, and times.
 import { Buffer } from 'node:buffer';
 import type { ImageBytes } from '../read/volume.ts';
 import { cannot } from '../../core/errors.ts';
@@ -9,13 +9,13 @@ export interface FatGeometry {
   readonly sectorBytes: number;
   readonly clusterBytes: number;
   readonly clusters: number;
-  /** Places are in bytes from the start of the file system. Copies of the table follow the first one. */
+  /** Offsets are in bytes from the start of the file system. Copies of the table follow the first one. */
   readonly tableAtBytes: number;
   readonly tableBytes: number;
   readonly tables: number;
   /** The first cluster, which has number 2. */
   readonly dataAtBytes: number;
-  /** The root directory: its first cluster, or its place where it has a fixed size. */
+  /** The root directory: its first cluster, or its position if it has a fixed size. */
   readonly root: { readonly cluster: number } | { readonly atBytes: number; readonly sizeBytes: number };
   /** The sector with the number of free clusters, which only a FAT32 has. */
   readonly infoAtBytes: number | undefined;
@@ -38,7 +38,7 @@ export const entryBytes = 32;
 /** A FAT with fewer clusters than this is a FAT12. */
 const leastClusters16 = 4085;
 
-/** Returns the geometry of a FAT. A boot sector that describes none is a Failure. */
+/** Returns the geometry of a FAT. An invalid boot sector is a Failure. */
 export function readFatGeometry(bytes: ImageBytes): FatGeometry {
   const boot = bytes.read(0, 512);
   const bad = (why: string): Error => bytes.bad(`its boot sector is damaged: ${why}`);
@@ -95,10 +95,10 @@ const times = { created: 14, createdDate: 16, accessDate: 18, changed: 22, chang
 const attribute = { volumeLabel: 0x08, directory: 0x10, archive: 0x20, longName: 0x0f } as const;
 const lowerCase = { base: 0x08, extension: 0x10 } as const;
 const deleted = 0xe5;
-/** A short name that begins with the byte 0xe5 has this one in its place. */
+/** The stored byte of a short name that begins with 0xe5. */
 const escapedDeleted = 0x05;
 const lastPart = 0x40;
-/** Where the UTF-16 units of a part of a long name are. */
+/** Offsets of the UTF-16 units of a part of a long name. */
 const unitPlaces = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const;
 export const unitsPerSlot = unitPlaces.length;
 const checksumAt = 13;
@@ -108,8 +108,8 @@ const codePage =
   'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0';
 
 /**
- * Yields the files and folders of a directory. A long name that does not belong to the record after it does
- * not count.
+ * Yields the files and folders of a directory. A long name that does not belong to the record after it is
+ * ignored.
  */
 export function* recordsIn(directory: Buffer): Generator<FatRecord> {
   let parts: Buffer[] = [];
@@ -145,7 +145,7 @@ export function isFree(directory: Buffer, slot: number): boolean {
   return first === 0 || first === deleted;
 }
 
-/** Changes what a record refers to. Its names and its attributes stay. */
+/** Changes the content that a record refers to. Its names and its attributes stay the same. */
 export function updateRecord(directory: Buffer, { toSlot }: FatRecord, { cluster, sizeBytes, time }: FatContent): void {
   const record = directory.subarray((toSlot - 1) * entryBytes, toSlot * entryBytes);
   record.writeUInt16LE(time.date, times.accessDate);
@@ -160,7 +160,10 @@ function writeContent(record: Buffer, cluster: number, sizeBytes: number): void 
   record.writeUInt32LE(sizeBytes, inRecord.size);
 }
 
-/** What a record refers to: its first cluster, which is 0 if it has none, and the time of the last change. */
+/**
+ * The content that a record refers to: its first cluster (0 if it has none), its size and the time of the
+ * last change.
+ */
 export interface FatContent {
   readonly cluster: number;
   readonly sizeBytes: number;
@@ -170,9 +173,9 @@ export interface FatContent {
 export interface NewRecord extends FatContent {
   /** 11 bytes in latin1. */
   readonly shortName: string;
-  /** Bits of the record's byte for names in lower case. */
+  /** Bits of the record for names in lower case. */
   readonly lowerCaseBits: number;
-  /** Absent where the short name is the name. */
+  /** Absent if the short name is the name. */
   readonly longName?: string;
   readonly isDirectory: boolean;
 }
@@ -189,7 +192,7 @@ export function encodeRecord({ shortName, lowerCaseBits, longName: long, isDirec
   return Buffer.concat([...(long === undefined ? [] : longNameParts(long, checksumOf(record))), record]);
 }
 
-/** The bits for a name whose base or extension is in lower case. */
+/** Returns the bits for a name whose base or extension is in lower case. */
 export function lowerCaseBitsOf(base: boolean, extension: boolean): number {
   return (base ? lowerCase.base : 0) | (extension ? lowerCase.extension : 0);
 }
@@ -204,7 +207,7 @@ function longNameParts(name: string, checksum: number): readonly Buffer[] {
     part.writeUInt8(checksum, checksumAt);
     for (const [unit, place] of unitPlaces.entries()) {
       const index = (number - 1) * unitsPerSlot + unit;
-      // A name that does not fill its last part ends with a zero, and what follows is 0xffff.
+      // A name that does not fill its last part is followed by a zero, and then by 0xffff.
       part.writeUInt16LE(index < name.length ? name.charCodeAt(index) : index === name.length ? 0 : 0xffff, place);
     }
     return part;
@@ -235,7 +238,7 @@ function shortNameOf(record: Buffer): string {
   return extension === '' ? base : `${base}.${extension}`;
 }
 
-/** Of the short name, in the parts of its long name. */
+/** Returns the checksum of the short name, which the parts of its long name contain. */
 function checksumOf(record: Buffer): number {
   let sum = 0;
   for (const byte of record.subarray(0, inRecord.attributes)) sum = (((sum & 1) << 7) + (sum >> 1) + byte) & 0xff;
@@ -250,8 +253,8 @@ export interface FatTime {
 const years = { first: 1980, last: 2107 } as const;
 
 /**
- * Returns a time as a FAT has it. A time before 1980 becomes the start of that year, and one after 2107 is a
- * Failure.
+ * Returns a time in the form of FAT. A time before 1980 becomes the start of that year, and one after 2107 is
+ * a Failure.
  */
 export function fatTime(timestampSec: number): FatTime {
   const at = new Date(timestampSec * 1000);

@@ -1,5 +1,5 @@
-// Names in a FAT: which ones it can hold, which ones are the same to its readers, and the short name that
-// every file has next to its own (Microsoft's FAT specification 1.03, sections 6.1 and 7).
+// Names in a FAT: which names are valid, which names are equal for its readers, and the short name that every
+// file has in addition to its own (Microsoft's FAT specification 1.03, sections 6.1 and 7).
 import { cannot } from '../../core/errors.ts';
 import { formatBytes, GiB } from '../../core/sizes.ts';
 import { contentSize, nameOf } from '../file-tree.ts';
@@ -19,7 +19,7 @@ const mostNumbers = 999_999;
 
 export type FatName = Pick<NewRecord, 'shortName' | 'lowerCaseBits' | 'longName'>;
 
-/** Throws a Failure that names the path if a FAT cannot hold an entry of the tree. */
+/** Throws a Failure that names the path if a FAT cannot store an entry of the tree. */
 export function refuseForFat(tree: FileTree): void {
   refuseXattrs(tree, 'a FAT');
   const folded = new Map<string, string>();
@@ -30,7 +30,7 @@ export function refuseForFat(tree: FileTree): void {
       throw cannot(what, 'FAT allows no control characters, none of " * : < > ? \\ | and no dot or blank at the end of a name');
     }
     const units = nameOf(path).length;
-    if (units > longestName) throw cannot(what, `its name has ${units} UTF-16 units, and FAT takes ${longestName}`);
+    if (units > longestName) throw cannot(what, `its name has ${units} UTF-16 units, and the limit of FAT is ${longestName}`);
     if (entry.kind === 'file' && contentSize(entry.content) > largestFile) {
       throw cannot(what, `it has ${formatBytes(contentSize(entry.content))}, and a file in a FAT has less than 4 GiB`);
     }
@@ -44,7 +44,8 @@ export function refuseForFat(tree: FileTree): void {
 export function refuseFatLabel(label: string): void {
   const what = `make the FAT "${label}"`;
   const hint = "change the partition's label on the page";
-  if (label.length > longestLabel) throw cannot(what, `its label has ${label.length} letters, and a FAT takes ${longestLabel}`, { hint });
+  if (label.length > longestLabel)
+    throw cannot(what, `its label has ${label.length} letters, and the limit of FAT is ${longestLabel}`, { hint });
   if (!/^[\x21-\x7e][\x20-\x7e]*$/.test(label) || /["*+,./:;<=>?[\\\]|]/.test(label)) {
     throw cannot(what, 'its label may have letters of ASCII, digits, blanks and signs, and none of " * + , . / : ; < = > ? [ \\ ] |', {
       hint,
@@ -52,7 +53,10 @@ export function refuseFatLabel(label: string): void {
   }
 }
 
-/** A name as readers compare it: each character in upper case, where that is one character. */
+/**
+ * Returns a name in the form in which readers compare it: each character in upper case if that is one
+ * character.
+ */
 export function foldedName(name: string): string {
   return [...name].map((character) => oneCharacter(oneCharacter(character, 'toLowerCase'), 'toUpperCase')).join('');
 }
@@ -62,7 +66,7 @@ function oneCharacter(character: string, change: 'toLowerCase' | 'toUpperCase'):
   return [...changed].length === 1 ? changed : character;
 }
 
-/** Returns the slots that a name takes in its directory. */
+/** Returns the number of slots of a name in its directory. */
 export function slotsOf(name: string): number {
   return 1 + (exactName(name) ? 0 : Math.ceil(name.length / unitsPerSlot));
 }
@@ -70,15 +74,18 @@ export function slotsOf(name: string): number {
 /** The short names of one directory. */
 export class ShortNames {
   readonly #taken: Set<string>;
-  /** What is before "~" -> the last number after it. */
+  /** The part before "~" -> the last number after it. */
   readonly #numbers = new Map<string, number>();
 
-  /** `taken`: those that are there, as they are stored. */
+  /** `taken`: the existing ones, as they are stored. */
   constructor(taken: Iterable<string>) {
     this.#taken = new Set(taken);
   }
 
-  /** Takes the short names of names that have no other, so that none is given to a name before them. */
+  /**
+   * Reserves the short names of names that have no other form, so that they are not assigned to earlier
+   * names.
+   */
   reserve(names: readonly string[]): void {
     for (const name of names) {
       const exact = exactName(name);
@@ -86,7 +93,7 @@ export class ShortNames {
     }
   }
 
-  /** Returns how a name is stored. */
+  /** Returns the stored form of a name. */
   of(name: string): FatName {
     const exact = exactName(name);
     if (exact) return exact;
@@ -108,12 +115,15 @@ export class ShortNames {
   }
 }
 
-/** The short name that a name would be, as it is stored; undefined if it cannot be one. */
+/** Returns the stored form of a name that can be a short name, or undefined if it cannot. */
 export function asShortName(name: string): string | undefined {
   return exactName(name.toUpperCase())?.shortName;
 }
 
-/** How a name is stored that needs no long one: at most 8 letters, a dot and 3, each part in one case. */
+/**
+ * Returns the stored form of a name that needs no long one: at most 8 letters, a dot and 3, each part in one
+ * case.
+ */
 function exactName(name: string): FatName | undefined {
   const [, base, extension = ''] = shortForm.exec(name.toUpperCase()) ?? [];
   if (base === undefined || !/^[\x21-\x7e]+$/.test(name)) return undefined;
@@ -123,7 +133,7 @@ function exactName(name: string): FatName | undefined {
   return { shortName: padded(base, extension), lowerCaseBits: bits };
 }
 
-/** The characters of a name that a short name may have; others are replaced. */
+/** Returns the characters of a name that a short name may contain. Others are replaced. */
 function shortened(text: string): string {
   return text
     .toUpperCase()

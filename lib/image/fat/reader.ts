@@ -1,5 +1,5 @@
-// Reads the files of a FAT12, FAT16 or FAT32 and trusts nothing in it; fsck.vfat judges a copy of it. Names are
-// the long ones, or the short ones in code page 850.
+// Reads the files of a FAT12, FAT16 or FAT32 without trusting its content. fsck.vfat checks a copy of it.
+// Names are the long ones, or the short ones in code page 850.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import { tried } from '../image-tools.ts';
 import type { ImageHost } from '../image-tools.ts';
 import { pace } from '../../core/events.ts';
 
-/** The most records that a directory may have. */
+/** Largest size of a directory. */
 const mostDirectoryBytes = 2 * MiB;
 
 export class FatReader {
@@ -29,7 +29,7 @@ export class FatReader {
     this.table = new FatTable(readFatGeometry(bytes), bytes);
   }
 
-  /** Returns all files and folders but the root, by path, sorted. */
+  /** Returns all files and folders except the root, by path, sorted. */
   entries(): ReadonlyMap<string, FatRecord> {
     const found = new Map<string, FatRecord>();
     const seen = new Set<number>();
@@ -50,7 +50,7 @@ export class FatReader {
     return new Map([...found].sort(([a], [b]) => byCodeUnit(a, b)));
   }
 
-  /** Returns the records of a directory as they are stored; `record` is absent for the root. */
+  /** Returns the records of a directory as they are stored. `record` is absent for the root. */
   directory(path: string, record: FatRecord | undefined): Buffer {
     const { root } = this.table.geometry;
     if (!record && 'atBytes' in root) return this.#bytes.read(root.atBytes, root.sizeBytes);
@@ -59,14 +59,14 @@ export class FatReader {
     return Buffer.concat(clusters.map((cluster) => this.#cluster(cluster)));
   }
 
-  /** Returns the clusters of a directory: none for a root of fixed size. */
+  /** Returns the clusters of a directory. A root of fixed size has none. */
   directoryClusters(path: string, record: FatRecord | undefined): readonly number[] {
     const { root } = this.table.geometry;
     const first = record?.cluster ?? ('cluster' in root ? root.cluster : undefined);
     return first === undefined ? [] : this.table.chain(first, (why) => this.#bad(path, why));
   }
 
-  /** Yields the bytes of a file in order: runs of clusters that are next to each other, at most 1 MiB each. */
+  /** Yields the bytes of a file in order, in runs of contiguous clusters of at most 1 MiB each. */
   *pieces(path: string, { cluster, sizeBytes }: FatRecord): Generator<FilePiece> {
     if (sizeBytes === 0) return;
     const { geometry } = this.table;
@@ -97,12 +97,12 @@ export class FatReader {
 
 const firstCluster = 2;
 const masks = { 12: 0xfff, 16: 0xffff, 32: 0x0fff_ffff } as const;
-/** Entries from this one on end a chain. The entry before it is a bad cluster. */
+/** An entry from this value on ends a chain. The value before it marks a bad cluster. */
 const endOfChain = { 12: 0xff8, 16: 0xfff8, 32: 0x0fff_fff8 } as const;
 
 export class FatTable {
   readonly geometry: FatGeometry;
-  /** As it is in the file system. */
+  /** The bytes of the table in the file system. */
   readonly bytes: Buffer;
   #nextFree = firstCluster;
 
@@ -111,7 +111,10 @@ export class FatTable {
     this.bytes = bytes.read(geometry.tableAtBytes, geometry.tableBytes);
   }
 
-  /** Returns the clusters of a chain. Throws what `bad` returns if it leaves the file system or has a circle. */
+  /**
+   * Returns the clusters of a chain. Throws the error of `bad` if the chain leaves the file system or has a
+   * cycle.
+   */
   chain(first: number, bad: (why: string) => Error): readonly number[] {
     const chain: number[] = [];
     const end = endOfChain[this.geometry.bits];
@@ -124,8 +127,8 @@ export class FatTable {
   }
 
   /**
-   * Takes free clusters, the lowest ones, and links them after `previous`. Returns undefined if there are too
-   * few; none is taken then.
+   * Allocates the lowest free clusters, and links them after `previous`. Returns undefined and allocates none
+   * if there are too few.
    */
   allocate(count: number, previous?: number): readonly number[] | undefined {
     const taken: number[] = [];
@@ -151,7 +154,7 @@ export class FatTable {
     return free;
   }
 
-  /** Returns where the last cluster in use ends, from the start of the file system. */
+  /** Returns the end of the last cluster in use, from the start of the file system. */
   usedEndBytes(): number {
     let last = this.geometry.clusters + 1;
     while (last >= firstCluster && this.#entry(last) === 0) last--;
@@ -192,10 +195,10 @@ export interface FatPlace {
   readonly scratchDir: string;
 }
 
-/** What FAT does not have is shown as root's, readable by all. */
+/** Attributes that FAT does not store: the entries belong to root and are readable by all. */
 const attributes = { mode: 0o755, uid: 0, gid: 0 } as const;
 
-/** Opens nothing until it is used. */
+/** Returns the volume. The image is opened when the volume is first used. */
 export function fatVolume({ imagePath, offsetBytes, sizeBytes, scratchDir }: FatPlace, host: ImageHost, context: Context): Volume {
   let bytes: ImageBytes | undefined;
   let opened: FatReader | undefined;
@@ -252,7 +255,7 @@ function entryOf(path: string, record: FatRecord | undefined): VolumeEntry {
   return { path, kind: 'file', ...attributes, sizeBytes: record.sizeBytes };
 }
 
-/** fsck.vfat takes a file of its own. Only the part that is in use is copied. */
+/** fsck.vfat needs a separate file. Only the part in use is copied. */
 async function copyVolume(from: ImageBytes, usedBytes: number, sizeBytes: number, to: string, context: Context): Promise<void> {
   const out = openSync(to, 'w');
   try {

@@ -1,7 +1,7 @@
-// Writes files into a FAT that mkfs.vfat made. mcopy cannot store every name: it folds case in a code page,
-// cuts characters beyond the BMP, loses files whose short names are then equal, and on some names never ends.
-// What is written depends on the calls alone. A caller that cannot lose the file system passes a copy:
-// nothing is sound until `finish`.
+// Writes files into a FAT that mkfs.vfat created. mcopy cannot store every name: it folds case in a code
+// page, truncates characters beyond the BMP, loses files whose short names are then equal, and never ends for
+// some names. The output depends only on the calls. Before `finish` the file system is inconsistent, so a
+// caller that must not lose it passes a copy.
 import { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
 import { cannot, itemOf } from '../../core/errors.ts';
@@ -24,7 +24,7 @@ interface Folder {
   readonly clusters: number[];
   bytes: Buffer;
   readonly names: ShortNames;
-  /** No free slot is before this one. */
+  /** There is no free slot before this one. */
   firstFreeSlot: number;
 }
 
@@ -64,7 +64,7 @@ export class FatWriter {
     return this.#reader.table.usedEndBytes();
   }
 
-  /** Takes room for the records of names that will be added to a directory which exists. */
+  /** Allocates space for the records of names that will be added to an existing directory. */
   prepare(path: string, names: readonly string[], slots: number): void {
     const folder = this.#folder(path);
     folder.names.reserve(names);
@@ -72,7 +72,7 @@ export class FatWriter {
     while (folder.bytes.length < used + slots * entryBytes) this.#extend(path, folder);
   }
 
-  /** Creates a directory in one that exists. Nothing of its name may be there. */
+  /** Creates a directory in an existing one. Its name must not exist there. */
   makeDirectory(path: string): void {
     const parent = this.#folder(directoryOf(path));
     const cluster = itemOf(this.#allocate(path, 1), 0);
@@ -86,7 +86,7 @@ export class FatWriter {
     this.#folders.set(path, { record, clusters: [cluster], bytes, names: new ShortNames([]), firstFreeSlot: 2 });
   }
 
-  /** Writes a file into a directory that exists. Nothing of its name may be there. */
+  /** Writes a file into an existing directory. Its name must not exist there. */
   async writeFile(path: string, content: Content, context: Context): Promise<void> {
     const parent = this.#folder(directoryOf(path));
     const sizeBytes = contentSize(content);
@@ -95,7 +95,7 @@ export class FatWriter {
     await this.#writeContent(content, clusters, context);
   }
 
-  /** Writes other bytes into a file. Its record keeps the names and the attributes. */
+  /** Replaces the bytes of a file. Its record keeps the names and the attributes. */
   async replaceFile(path: string, content: Content, context: Context): Promise<void> {
     const parent = this.#folder(directoryOf(path));
     const there = this.#record(parent, path);
@@ -108,10 +108,7 @@ export class FatWriter {
     await this.#writeContent(content, clusters, context);
   }
 
-  /**
-   * Throws a Failure if a new name would be found in place of another one of its directory, or the other in
-   * its place.
-   */
+  /** Throws a Failure if readers would confuse a new name with another one of its directory. */
   refuseClash(path: string): void {
     const name = nameOf(path);
     for (const record of recordsIn(this.#folder(directoryOf(path)).bytes)) {
@@ -152,7 +149,7 @@ export class FatWriter {
     return folder;
   }
 
-  /** Adds a record to a directory, in the first free slots that are enough. */
+  /** Adds a record to a directory, in the first sequence of free slots that is long enough. */
   #add(path: string, folder: Folder, about: FatContent & { readonly isDirectory: boolean }): FatRecord {
     const name = nameOf(path);
     const stored = folder.names.of(name);
@@ -222,7 +219,7 @@ export class FatWriter {
   }
 }
 
-/** The first of `count` free slots that are next to each other. */
+/** Returns the first of `count` contiguous free slots. */
 function freeSlots(
   { bytes, firstFreeSlot }: { readonly bytes: Buffer; readonly firstFreeSlot: number },
   count: number,

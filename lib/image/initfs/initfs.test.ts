@@ -35,7 +35,7 @@ test('the older generation keeps modes and owners, the newer one whether a file 
   );
 });
 
-test('the bootstrap program lies at offset 4096 and its entry point at 0x1a of the header', () => {
+test('the bootstrap program is at offset 4096 and its entry point at 0x1a of the header', () => {
   const image = Buffer.from(writeInitfs(tree, elf, { generation: 'newer', timestampSec: 1_700_000_000 }));
   assert.ok(image.subarray(4096, 4096 + elf.length).equals(elf));
   assert.is(image.readBigUInt64LE(0x1a), 0x3000n);
@@ -64,7 +64,7 @@ test('a bootstrap program that is not ELF is refused', () => {
 
 test('damage is refused with the path, whichever byte is hit', () => {
   const good = writeInitfs(tree, undefined, { generation: 'older', timestampSec: 0 });
-  assert.throws(() => readInitfs(good.subarray(0, good.length - 1)), /Cannot read the initfs: it says that it has \d+ bytes/);
+  assert.throws(() => readInitfs(good.subarray(0, good.length - 1)), /Cannot read the initfs: its header has a size of \d+ bytes/);
   const table = Buffer.from(good).readUInt32LE(8);
   const damaged = Buffer.from(good);
   damaged.writeUInt32LE(0xffff_0000, table + 20 + 8);

@@ -1,6 +1,6 @@
-// Writes the initfs that Redox's kernel is handed at boot (facts: initfs, section 2 and 1.13), laid out as
-// upstream's archiver does: header page, bootstrap program, inode table, then depth first each directory's
-// entries, its children, and their names.
+// Writes the initfs that Redox's kernel gets at boot (source: the crate redox-initfs), in the layout of
+// upstream's archiver: header page, bootstrap program, inode table, then depth-first the entries of each
+// directory, its children, and their names.
 import { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { roundUp } from '../../core/sizes.ts';
@@ -17,8 +17,8 @@ export interface InitfsOptions {
 }
 
 /**
- * The bytes of an initfs. `bootstrapElf` goes to offset 4096 and its entry point into the header. Link
- * targets are kept as they are given.
+ * Returns the bytes of an initfs. `bootstrapElf` is placed at offset 4096, and its entry point in the header.
+ * Link targets are unchanged.
  */
 export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined, options: InitfsOptions): Uint8Array {
   refuseXattrs(tree, 'an initfs');
@@ -34,7 +34,10 @@ export function writeInitfs(tree: FileTree, bootstrapElf: Uint8Array | undefined
   const putInode = (number: number, { kind, mode, uid, gid }: Entry, place: Place): void => {
     image.put(inodeTableOffset + number * inodeBytes[generation], encodeInode({ kind, mode, uid, gid, ...place }, generation));
   };
-  /** Reserves the entry table, writes all children, then the table; a directory has its number after its children. */
+  /**
+   * Reserves the entry table, writes all children, then the table. A directory has a higher number than its
+   * children.
+   */
   const writeDirectory = (path: string): Place => {
     const children = names.get(path) ?? [];
     const table = Buffer.alloc(children.length * dirEntryBytes);
@@ -77,14 +80,17 @@ interface Place {
   readonly length: number;
 }
 
-/** Bytes at their offsets: parts are reserved in pages, behind the page of the header. */
+/** Bytes with their offsets. Parts are reserved in pages, after the page of the header. */
 class InitfsBytes {
-  /** Behind the last byte. */
+  /** Offset after the last byte. */
   sizeBytes = pageBytes;
   readonly #parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
   #nextOffset = pageBytes;
 
-  /** Returns the offset of `length` bytes of which no other part is. A Failure if the format cannot name it. */
+  /**
+   * Returns the offset of `length` bytes that belong to no other part. A Failure if the format cannot
+   * represent it.
+   */
   reserve(length: number): number {
     const offset = this.#nextOffset;
     this.#nextOffset += roundUp(length, pageBytes);
@@ -110,7 +116,7 @@ class InitfsBytes {
   }
 }
 
-/** e_entry of an ELF file, little-endian, of 32 or 64 bits. */
+/** Returns e_entry of an ELF file, little-endian, of 32 or 64 bits. */
 function elfEntry(elf: Uint8Array): bigint {
   const bytes = Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength);
   const what = 'use the bootstrap program of an initfs';

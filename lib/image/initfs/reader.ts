@@ -1,6 +1,6 @@
-// The initfs of Redox (facts: initfs, section 2 and 1.13): its header, its inode records, of which there are
-// two generations, and the reader of either one. The reader trusts nothing: every offset is checked before it
-// is followed.
+// The initfs of Redox (source: the crate redox-initfs): its header, its inode records, of which there are two
+// generations, and a reader for both. The reader trusts no data: every offset is checked before it is
+// followed.
 import { Buffer } from 'node:buffer';
 import { decodeName } from '../../core/paths.ts';
 import { cannot } from '../../core/errors.ts';
@@ -25,7 +25,7 @@ export interface InitfsHeader {
   readonly inodeTableOffset: number;
   readonly createdSec: number;
   readonly inodeCount: number;
-  /** e_entry of the bootstrap program, which lies at offset 4096; all ones when there is none. */
+  /** e_entry of the bootstrap program, which is at offset 4096. All bits are ones if there is no program. */
   readonly bootstrapEntry: bigint;
   readonly sizeBytes: number;
 }
@@ -51,7 +51,7 @@ export function encodeInitfsHeader(header: InitfsHeader): Buffer {
   return bytes;
 }
 
-/** undefined when the bytes do not begin with an initfs header of this format. */
+/** Returns undefined if the bytes do not begin with an initfs header of this format. */
 export function decodeInitfsHeader(bytes: Buffer): InitfsHeader | undefined {
   if (bytes.length < headerBytes || !bytes.subarray(0, 8).equals(initfsMagic) || bytes.readUInt16LE(42) !== pageBytes) return undefined;
   return {
@@ -81,7 +81,7 @@ export function encodeInode(inode: Inode, generation: InitfsGeneration): Buffer 
 }
 
 /**
- * undefined when the type is none of the generation's. Modes that the newer generation does not have are 755,
+ * Returns undefined if the generation does not have the type. Modes that the newer generation lacks are 755,
  * 644 and 777.
  */
 export function decodeInode(bytes: Buffer, generation: InitfsGeneration): Inode | undefined {
@@ -102,7 +102,7 @@ export function decodeInode(bytes: Buffer, generation: InitfsGeneration): Inode 
   return known && { kind: known[0], mode: known[1], uid: 0, gid: 0, ...place };
 }
 
-/** The records do not say their generation, but inode 0 is the root directory, whose first word differs. */
+/** The records do not contain their generation, but inode 0 is the root directory, whose first word differs. */
 export function generationOf(rootInode: Buffer): InitfsGeneration | undefined {
   const first = rootInode.readUInt32LE(0);
   if (first === newerTypes.directory) return 'newer';
@@ -112,7 +112,7 @@ export function generationOf(rootInode: Buffer): InitfsGeneration | undefined {
 export interface Initfs {
   readonly generation: InitfsGeneration;
   readonly createdSec: number;
-  /** undefined when it has no bootstrap program. */
+  /** Undefined if it has no bootstrap program. */
   readonly bootstrapEntry: bigint | undefined;
   /** Bytes between the header page and the inode table: the bootstrap program, padded to whole pages. */
   readonly bootstrap: Uint8Array;
@@ -124,13 +124,14 @@ export function initfsVolume(path: string): Volume {
   return treeVolume(path, '(initfs)', (bytes) => readInitfs(bytes).tree);
 }
 
-/** Reads all of it; contents are views of `image`. A damaged one is a Failure that names the path. */
+/** Reads the whole initfs. Contents are views of `image`. A damaged one is a Failure that names the path. */
 export function readInitfs(image: Uint8Array): Initfs {
   const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
   const header = decodeInitfsHeader(bytes);
   if (!header) throw cannot('read the initfs', 'it does not begin with an initfs header');
   const { sizeBytes } = header;
-  if (sizeBytes > bytes.length) throw cannot('read the initfs', `it says that it has ${sizeBytes} bytes, and there are ${bytes.length}`);
+  if (sizeBytes > bytes.length)
+    throw cannot('read the initfs', `its header has a size of ${sizeBytes} bytes, but there are ${bytes.length}`);
   const within = (path: string, offset: number, length: number): Buffer => {
     const end = offset + length;
     if (end > sizeBytes) throw cannot(`read "${path}"`, `it leads to bytes ${offset} to ${end}, beyond the end of the initfs`);

@@ -1,5 +1,6 @@
-// ISO 9660 with Rock Ridge by xorriso, as firmware of a CD starts it: a FAT file system in it is the boot
-// image (source: El Torito 1.0, and the UEFI Specification, "Removable Media Boot Behavior").
+// Writes ISO 9660 with Rock Ridge with xorriso, in the form that firmware starts from a CD: a FAT file system
+// in it is the boot image (source: El Torito 1.0, and the UEFI Specification, "Removable Media Boot
+// Behavior").
 import { chmod, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cannot } from '../../core/errors.ts';
@@ -34,12 +35,12 @@ export async function writeIso(
   if (tree.entries.get(efiImage)?.kind !== 'file') throw cannot(what, `it has no file "${efiImage}" for firmware to start`);
   const folder = `${outPath}.d`;
   try {
-    await rm(folder, { recursive: true, force: true }); // of a run that was killed
+    await rm(folder, { recursive: true, force: true }); // left by a killed run
     await stage(tree, folder, timestampSec);
     const date = isoDate(timestampSec);
     const words = [
       ...['-as', 'mkisofs', '-quiet', '-rock', '-volid', label, '-uid', '0', '-gid', '0'],
-      // Without a serial number of its own, an image would have that of the present time.
+      // By default, the serial number of an image is derived from the present time.
       ...[`--modification-date=${date}`, '--set_all_file_dates', date],
       ...['-eltorito-alt-boot', '-e', efiImage, '-no-emul-boot'],
       ...['-o', outPath, folder],

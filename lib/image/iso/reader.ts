@@ -1,6 +1,6 @@
-// Reads an ISO 9660 image with Rock Ridge (sources: ECMA-119; IEEE P1281 and P1282, the System Use Sharing and
-// Rock Ridge protocols). Names, modes, owners and links are those of Rock Ridge; an image without it is
-// refused, because its names would be others than those that were written.
+// Reads an ISO 9660 image with Rock Ridge (sources: ECMA-119; IEEE P1281 and P1282, the System Use Sharing
+// and Rock Ridge protocols). Names, modes, owners and links are those of Rock Ridge. An image without it is
+// refused, because its names would differ from those that were written.
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeName } from '../../core/paths.ts';
@@ -20,16 +20,16 @@ const lastDescriptor = 255;
 const volumeSizeAt = 80;
 const rootRecordAt = 156;
 const record = { length: 0, extent: 2, size: 10, flags: 25, nameLength: 32, name: 33 } as const;
-/** The file goes on in the next record. */
+/** The file continues in the next record. */
 const multiExtent = 0x80;
 const directoryFlag = 0x02;
-/** A damaged image could name itself. */
+/** Limit for damaged images with a cycle. */
 const mostEntries = 1_000_000;
 const mostContinuations = 64;
 const pieceBytes = 1024 * 1024;
 
 export interface IsoEntry extends VolumeEntry {
-  /** Where its content is in the image. */
+  /** Position of its content in the image. */
   readonly extents: readonly Extent[];
 }
 
@@ -38,7 +38,7 @@ interface Extent {
   readonly sizeBytes: number;
 }
 
-/** Reads all entries, by path. A damaged image, and one without Rock Ridge, are Failures. */
+/** Returns all entries by path. A damaged image, and one without Rock Ridge, are Failures. */
 export function readIso(imagePath: string): ReadonlyMap<string, IsoEntry> {
   const reader = new IsoReader(imagePath);
   try {
@@ -48,7 +48,7 @@ export function readIso(imagePath: string): ReadonlyMap<string, IsoEntry> {
   }
 }
 
-/** The bytes of a file, in order. */
+/** Yields the bytes of a file in order. */
 function* isoPieces(imagePath: string, { extents }: IsoEntry): Generator<FilePiece> {
   const reader = new IsoReader(imagePath);
   try {
@@ -118,8 +118,8 @@ class IsoReader {
   }
 
   /**
-   * How many bytes stand before the first field of a record's system use area: said by the first record of
-   * the root, which also says that there are fields.
+   * Returns the number of bytes before the first field of a record's system use area. It is in the first
+   * record of the root, which also shows that there are fields.
    */
   private skipOf(root: Buffer): number {
     const { atBytes } = extentOf(root);
@@ -190,7 +190,7 @@ class IsoReader {
     return { path, entry: kind === 'symlink' ? { ...common, target: targetOf(fields) } : common };
   }
 
-  /** The fields of a system use area, with those of its continuations. */
+  /** Returns the fields of a system use area and of its continuations. */
   private fields(area: Buffer): readonly Field[] {
     const fields: Field[] = [];
     let rest: Buffer | undefined = area;
@@ -228,7 +228,7 @@ function extentOf(row: Buffer): Extent {
   return { atBytes: row.readUInt32LE(record.extent) * sectorBytes, sizeBytes: row.readUInt32LE(record.size) };
 }
 
-/** What follows the name, which is padded to an even length. */
+/** Returns the data after the name, which is padded to an even length. */
 function systemUse(row: Buffer): Buffer {
   const nameLength = row[record.nameLength] ?? 0;
   return row.subarray(record.name + nameLength + (nameLength % 2 === 0 ? 1 : 0));
@@ -240,8 +240,8 @@ function nameOf(fields: readonly Field[]): string {
 }
 
 /**
- * SL: a byte of flags, then components of flags, length and text. A component that goes on in the next one is
- * not followed by a slash.
+ * SL: a byte of flags, then components of flags, length and text. A component that continues in the next one
+ * is not followed by a slash.
  */
 function targetOf(fields: readonly Field[]): string {
   let target = '';
@@ -262,7 +262,7 @@ function targetOf(fields: readonly Field[]): string {
   return decodeName(Buffer.from(target, 'latin1'));
 }
 
-/** Only this reader uses the places of folders. */
+/** Only this reader uses the positions of folders. */
 function withoutFolderExtents(entry: IsoEntry): IsoEntry {
   return entry.kind === 'file' ? entry : { ...entry, extents: [] };
 }
@@ -288,7 +288,7 @@ export function isoVolume(path: string): Volume {
       try {
         let paths = 0;
         for (const entry of open().values()) {
-          for (const _ of isoPieces(path, entry)); // the format has no digests: what can be wrong is that it is not there
+          for (const _ of isoPieces(path, entry)); // the format has no digests, so only missing data can be detected
           paths++;
         }
         return { findings: [], paths };

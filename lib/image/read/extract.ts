@@ -1,8 +1,8 @@
-// Writes what an image holds into a directory of the host. The image is not trusted: names were checked by the
-// readers, nothing is written through a link (links come last, and nothing is there that is not ours). Set-id
-// bits and owners are left out, and so are extended attributes that do not begin with "user.": they give
-// programs privileges, restrict access or belong to the system. Holes stay holes, and names of one file stay
-// names of one file.
+// Writes the content of an image into a directory of the host. The image is not trusted: the readers checked
+// the names, and nothing is written through a link, because links are written last and the directory contains
+// only files of this run. Set-id bits and owners are left out. So are extended attributes that do not begin
+// with "user.": they give programs privileges, restrict access or belong to the system. Holes and hard links
+// are kept.
 import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readdirSync, symlinkSync, writeSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -34,7 +34,7 @@ const hostPermissions = 0o777;
 
 /**
  * Extracts the volumes, each into a directory of its name, below `outDir`, which must not exist or be empty.
- * On failure nothing is left.
+ * After a failure no file is left.
  */
 export async function extractVolumes(
   volumes: readonly ImageVolume[],
@@ -78,7 +78,7 @@ async function extractVolume(from: ImageVolume, to: string, done: Progress, host
     const directories: VolumeEntry[] = [];
     const files: VolumeEntry[] = [];
     const firstNames = new Map<number, string>();
-    /** Makes another name of a file that is there. Returns false if it is the first one. */
+    /** Creates a hard link to an existing file. Returns false for the first name of a file. */
     const linked = ({ path, links: of }: VolumeEntry): boolean => {
       const first = of && firstNames.get(of.inode);
       if (first !== undefined) linkSync(paths.at(join(to, first)), paths.at(join(to, path)));
@@ -104,7 +104,7 @@ async function extractVolume(from: ImageVolume, to: string, done: Progress, host
     done.xattrComplaints.push(...(await setXattrs(withXattrs, to, host, context)));
     for (const { path, mode } of files) chmodSync(paths.at(join(to, path)), mode & hostPermissions);
     for (const [link, target] of links) if (!linked(link)) symlinkSync(encodePath(target), paths.at(join(to, link.path)));
-    // Last, and from the inside out: a directory that may not be written is filled by now.
+    // Last, and from inner to outer directories, because a read-only directory is complete by then.
     for (const { path, mode } of directories.reverse()) chmodSync(paths.at(join(to, path)), mode & hostPermissions);
   } finally {
     paths.close();
@@ -145,8 +145,8 @@ function isRestorable(name: string): boolean {
 }
 
 /**
- * Sets the restorable attributes of files and directories, whose paths are relative to the folder. No link
- * may be in the folder. Returns the complaints: a sentence for each attribute that could not be set.
+ * Sets the restorable attributes of files and directories, whose paths are relative to the folder. The folder
+ * must contain no links. Returns a sentence for each attribute that could not be set.
  */
 async function setXattrs(
   rows: readonly (readonly [path: string, xattrs: Xattrs])[],
@@ -178,7 +178,7 @@ function attributeLine(name: string, value: Uint8Array): string {
 
 /**
  * The form of getfattr(1): a backslash and three octal digits for each byte that is not printable ASCII, and
- * for some signs.
+ * for some characters.
  */
 function escaped(text: string, signs: string): string {
   return [...Buffer.from(encodePath(text))]

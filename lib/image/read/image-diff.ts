@@ -1,5 +1,5 @@
 // Compares two images: their partition tables, and the files of the volumes that have the same name. Contents
-// are read side by side in pieces. Times, identifiers of file systems and the place of blocks do not count.
+// are read in parallel in pieces. Times, identifiers of file systems and the positions of blocks are ignored.
 import { createReadStream } from 'node:fs';
 import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
@@ -15,9 +15,9 @@ import type { Xattrs } from '../xattrs.ts';
 
 export interface Difference {
   readonly change: 'added' | 'removed' | 'changed';
-  /** With the partition in front; "(partition table)" for the table. */
+  /** The path with the partition in front, or "(partition table)". */
   readonly path: string;
-  /** What changed, as short clauses: "size 3 -> 5". Empty unless `change` is 'changed'. */
+  /** The changes as short clauses: "size 3 -> 5". Empty unless `change` is 'changed'. */
   readonly details: readonly string[];
 }
 
@@ -79,7 +79,7 @@ async function entriesOf(volume: Volume): Promise<ReadonlyMap<string, VolumeEntr
   return entries;
 }
 
-/** Everything but the bytes. The size of a directory depends on how it is stored. */
+/** Compares everything except the bytes. The size of a directory depends on its storage. */
 function entryDetails(before: VolumeEntry, after: VolumeEntry): string[] {
   const facts = (entry: VolumeEntry): Readonly<Record<string, string | number>> => ({
     mode: modeText(entry),
@@ -100,7 +100,7 @@ function xattrChanges(before: Xattrs, after: Xattrs): readonly string[] {
   });
 }
 
-/** "name old -> new" for each fact that differs and that both have. */
+/** Returns "name old -> new" for each fact that differs and that both have. */
 function changes(before: Readonly<Record<string, string | number>>, after: Readonly<Record<string, string | number>>): string[] {
   return Object.entries(before).flatMap(([name, old]) => {
     const now = after[name];
@@ -108,7 +108,7 @@ function changes(before: Readonly<Record<string, string | number>>, after: Reado
   });
 }
 
-/** The bytes of a whole volume, for one whose kind is unknown. */
+/** Yields the bytes of a whole volume of unknown kind. */
 async function* rawBytes({ imagePath, offsetBytes, sizeBytes }: PlacedVolume): AsyncGenerator<Uint8Array> {
   if (sizeBytes > 0) yield* createReadStream(imagePath, { start: offsetBytes, end: offsetBytes + sizeBytes - 1, highWaterMark: MiB });
 }
@@ -123,7 +123,7 @@ async function sameBytes(
   let b: Uint8Array | undefined;
   try {
     for (;;) {
-      // A piece is valid until the next one is asked for.
+      // A piece is valid until the next one is requested.
       a = a?.length ? a : await nextPiece(left);
       b = b?.length ? b : await nextPiece(right);
       if (!a || !b) return a === b;
@@ -138,7 +138,7 @@ async function sameBytes(
   }
 }
 
-/** The next piece that is not empty; undefined at the end. */
+/** Returns the next piece that is not empty, or undefined at the end. */
 async function nextPiece(pieces: AsyncGenerator<Uint8Array>): Promise<Uint8Array | undefined> {
   for (;;) {
     const { value, done } = await pieces.next();

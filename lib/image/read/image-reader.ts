@@ -1,6 +1,6 @@
-// Opens an image for reading, whatever it is: a GPT with any number of partitions, or one file system. Gives
-// its volumes names, resolves paths that a user writes to a volume and a path in it, and judges all of it: the
-// partition table by sfdisk, each volume by its own reader.
+// Opens any image for reading: a GPT with any number of partitions, or one file system. Names its volumes,
+// resolves paths that a user writes to a volume and a path in it, and verifies everything: the partition
+// table with sfdisk, each volume with its own reader.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { encodePath, mayHaveLostBytes } from '../../core/paths.ts';
@@ -23,14 +23,14 @@ import { redoxfsVolume } from '../redoxfs/volume.ts';
 import type { Finding, Volume, VolumeEntry } from './volume.ts';
 
 export interface ImageVolume {
-  /** The partition's name where it can be one, else 'partition-N'; '' when the image is the volume. */
+  /** The partition's name if it is valid, otherwise 'partition-N'. '' if the image is the volume. */
   readonly name: string;
   readonly kind: 'redoxfs' | 'fat' | 'ext4' | 'initfs' | 'cpio' | 'iso' | 'unknown';
   readonly offsetBytes: number;
   readonly sizeBytes: number;
-  /** Of a RedoxFS that is encrypted, if it was given. */
+  /** Password of an encrypted RedoxFS, if it was given. */
   readonly password?: string | undefined;
-  /** undefined when its kind is unknown. */
+  /** Undefined for an unknown kind. */
   readonly volume: Volume | undefined;
 }
 
@@ -39,21 +39,21 @@ export type PlacedVolume = ImageVolume & { readonly imagePath: string };
 export interface OpenImage {
   readonly path: string;
   readonly sizeBytes: number;
-  /** undefined when it has no partition table. */
+  /** Undefined if it has no partition table. */
   readonly gpt: Gpt | undefined;
   readonly volumes: readonly ImageVolume[];
   close(): Promise<void>;
 }
 
 /**
- * Says the password of an encrypted file system. It is asked once for an image, and only if something in it
+ * Returns the password of an encrypted file system. It is called once for an image, and only if some content
  * is encrypted.
  */
 export type PasswordSource = () => Promise<string | undefined>;
 
 /**
- * Looks at the table and at the first bytes of each partition; `close` it. `scratchDir` is for files that
- * other programs need.
+ * Reads the table and the first bytes of each partition. Call `close` afterwards. `scratchDir` is for
+ * temporary files of other programs.
  */
 export async function openImage(
   path: string,
@@ -72,7 +72,7 @@ export async function openImage(
     throw cannotBecause(`read "${path}"`, error);
   }
   const bare = kindAt(path, 0);
-  // A FAT begins with what may pass for a partition table.
+  // The beginning of a FAT may look like a partition table.
   const gpt = bare === 'unknown' ? await readGpt(path, host, context) : undefined;
   if (bare === 'unknown' && !gpt) {
     throw cannot(`read "${path}"`, 'it is neither a GPT image nor a RedoxFS, a FAT, an ext4, an ISO, an initfs or an initramfs', {
@@ -116,7 +116,7 @@ interface VolumePlace {
   readonly password: string | undefined;
 }
 
-/** Returns the volume at a place; undefined for a kind that cannot be read there. */
+/** Returns the volume at a position, or undefined for a kind that cannot be read there. */
 function volumeOf(kind: ImageVolume['kind'], place: VolumePlace, host: ImageHost, context: Context): Volume | undefined {
   const { imagePath, offsetBytes, whole, password } = place;
   switch (kind) {
@@ -137,7 +137,7 @@ function volumeOf(kind: ImageVolume['kind'], place: VolumePlace, host: ImageHost
   }
 }
 
-/** Where a path leads that a person wrote. */
+/** The entry for a path that a user wrote. */
 export interface FoundEntry {
   readonly in: ImageVolume;
   readonly volume: Volume;
@@ -145,8 +145,8 @@ export interface FoundEntry {
 }
 
 /**
- * `PARTITION/PATH`, or only `PATH` where no more than one volume has it. `only` names the partition instead,
- * and the path is then one inside it. A path that is nowhere, or in two places, is a Failure.
+ * Finds `PARTITION/PATH`, or `PATH` if only one volume has it. `only` names the partition instead, and the
+ * path is then inside it. A path that exists nowhere or in two volumes is a Failure.
  */
 export async function findInImage(image: OpenImage, written: string, only?: string): Promise<FoundEntry> {
   const path = written.replace(/^\/+|\/+$/g, '').replace(/\/{2,}/g, '/');
@@ -170,30 +170,30 @@ export async function findInImage(image: OpenImage, written: string, only?: stri
 }
 
 /**
- * On a command line, a byte that is no UTF-8 has become U+FFFD. Such a path means the only one that would
- * become the same.
+ * In arguments, a byte that is not UTF-8 was replaced by U+FFFD. Such a path means the only path that is
+ * equal after this replacement.
  */
 async function entryAt(volume: Volume, path: string): Promise<VolumeEntry | undefined> {
   const exact = await volume.find(path);
   if (exact || !mayHaveLostBytes(path)) return exact;
   const alike: VolumeEntry[] = [];
   for await (const entry of volume.entries()) if (Buffer.from(encodePath(entry.path)).toString() === path) alike.push(entry);
-  if (alike.length > 1) throw cannot(`choose "${path}"`, `it stands for ${alike.length} names that are no UTF-8`, { blame: 'usage' });
+  if (alike.length > 1) throw cannot(`choose "${path}"`, `it matches ${alike.length} names that are not UTF-8`, { blame: 'usage' });
   return alike[0];
 }
 
-/** The volume of that name, or all that can be read. */
+/** Returns the volume of that name, or all readable ones. */
 export function chosenVolumes({ volumes, path }: OpenImage, only: string | undefined): readonly ImageVolume[] {
   if (only === undefined) return volumes.filter(({ volume }) => volume !== undefined);
   const chosen = volumes.filter(({ name }) => name === only);
   if (chosen.length > 0) return chosen;
   const names = volumes.map(({ name }) => name);
   const near = nearest(only, names);
-  const why = names.join('') === '' ? 'it has none' : `its partitions are ${names.join(', ')}`;
+  const why = names.join('') === '' ? 'it has no partitions with names' : `its partitions are ${names.join(', ')}`;
   throw cannot(`find partition "${only}" in "${path}"`, why, { blame: 'usage', hint: near ? `did you mean ${near}?` : undefined });
 }
 
-/** How a path is written for people: with the partition in front. */
+/** Returns a path for messages, with the partition in front. */
 export function imagePathOf({ name }: ImageVolume, path: string): string {
   if (name === '') return path === '' ? '/' : path;
   return path === '' ? name : `${name}/${path}`;
@@ -205,7 +205,10 @@ function volumeName({ partitions }: Gpt, i: number): string {
   return badName(name) === undefined && name.isWellFormed() && unique && !/^partition-\d+$/.test(name) ? name : `partition-${i + 1}`;
 }
 
-/** By the first bytes; of a RedoxFS any slot of its ring will do, for the first may be damaged. */
+/**
+ * Recognizes a volume by its first bytes. For a RedoxFS any slot of its ring is sufficient, because the first
+ * may be damaged.
+ */
 function kindAt(path: string, offsetBytes: number): ImageVolume['kind'] {
   const ring = Buffer.alloc(headerRingBlocks * blockBytes);
   const fd = openSync(path, 'r');
@@ -230,7 +233,7 @@ export interface ImageVerdict {
   readonly notes: readonly string[];
 }
 
-/** Reads everything that `volumes` hold; the table is judged when the image has one. */
+/** Reads everything in `volumes`. The table is checked if the image has one. */
 export async function verifyImage(
   image: OpenImage,
   volumes: readonly ImageVolume[],
@@ -257,8 +260,8 @@ export async function verifyImage(
 }
 
 /**
- * What sfdisk reports of an image that was made larger after its table was written, as for a larger disk. The
- * table itself is whole.
+ * Messages of sfdisk about an image that was enlarged after its table was written, as for a larger disk. The
+ * table itself is intact.
  */
 const grown = [
   /^The backup GPT table is not on the end of the device\.?$/,

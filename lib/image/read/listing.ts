@@ -1,4 +1,4 @@
-// How the entries of an image are shown to a user: one line each, like ls. A name with control characters is
+// Formats the entries of an image for users: one line each, like ls. A name with control characters is
 // quoted, so that it can neither end its line nor change the terminal.
 import { encodePath } from '../../core/paths.ts';
 import type { Json } from '../../core/digest.ts';
@@ -8,9 +8,9 @@ import type { ImageVolume } from './image-reader.ts';
 import type { VolumeEntry } from './volume.ts';
 
 /**
- * A line of a listing: `-rwxr-xr-x 0:0 1234 root/usr/bin/x`, with the target of a link after it, and in
- * braces what else it has: other names (hard links) and extended attributes. A device has its numbers in
- * place of a size.
+ * Returns a line of a listing: `-rwxr-xr-x 0:0 1234 root/usr/bin/x`, with the target of a link after it, and
+ * in braces its further properties: other names (hard links) and extended attributes. A device has its
+ * numbers instead of a size.
  */
 export function listingLine(volume: ImageVolume, entry: VolumeEntry, sizeColumns: number): string {
   const target = entry.target === undefined ? '' : ` -> ${shownName(entry.target)}`;
@@ -21,12 +21,12 @@ export function listingLine(volume: ImageVolume, entry: VolumeEntry, sizeColumns
   return `${modeText(entry)} ${owner} ${size} ${path}${target}${extras === '' ? '' : ` {${extras}}`}`;
 }
 
-/** "inode 12 with 3 names" of a file that has several. */
+/** Returns "inode 12 with 3 names" for a file with several names. */
 function linkText({ links }: VolumeEntry): readonly string[] {
   return links ? [`inode ${links.inode} with ${links.count} names`] : [];
 }
 
-/** "security.capability=cap_net_raw=ep" and the names of other attributes. */
+/** Returns "security.capability=cap_net_raw=ep" and the names of other attributes. */
 export function xattrTexts({ xattrs = new Map() }: Pick<VolumeEntry, 'xattrs'>): readonly string[] {
   return [...xattrs].map(([name, value]) => {
     const capabilities = name === capabilityXattr ? capabilityText(value) : undefined;
@@ -34,14 +34,17 @@ export function xattrTexts({ xattrs = new Map() }: Pick<VolumeEntry, 'xattrs'>):
   });
 }
 
-/** The size in bytes, or "MAJOR,MINOR" of a device. */
+/** Returns the size in bytes, or "MAJOR,MINOR" for a device. */
 export function sizeText({ sizeBytes, special }: Pick<VolumeEntry, 'sizeBytes' | 'special'>): string {
   return special?.device?.join(',') ?? String(sizeBytes);
 }
 
 const controls = /[\0-\x1f\x7f-\x9f]/;
 
-/** A name as it is, or, if it has control characters, in the form `$'new\nline'`, which bash and zsh read back. */
+/**
+ * Returns a name unchanged, or, if it has control characters, in the form `$'new\nline'`, which bash and zsh
+ * can read.
+ */
 export function shownName(name: string): string {
   if (!controls.test(name)) return name;
   const escaped = [...name].map((character) => {
@@ -53,7 +56,7 @@ export function shownName(name: string): string {
   return `$'${escaped.join('')}'`;
 }
 
-/** As ls shows it: the kind, three times rwx, with s and t for the set-id and sticky bits. */
+/** Returns the mode as in ls: the kind, three times rwx, with s and t for the set-id and sticky bits. */
 export function modeText({ kind, mode, special: file }: Pick<VolumeEntry, 'kind' | 'mode' | 'special'>): string {
   const letter = file ? specialLetters[file.type] : { directory: 'd', file: '-', symlink: 'l', other: '?' }[kind];
   const special = [
@@ -73,8 +76,8 @@ export function modeText({ kind, mode, special: file }: Pick<VolumeEntry, 'kind'
 const specialLetters = { 'character device': 'c', 'block device': 'b', pipe: 'p', socket: 's' } as const;
 
 /**
- * The same for --json. Values of extended attributes are in base64. A byte that is no UTF-8 is a lone
- * surrogate (lib/core/byte-path.ts).
+ * Returns the entry for --json. Values of extended attributes are in base64. A byte that is not UTF-8 is a
+ * lone surrogate (lib/core/paths.ts).
  */
 export function listingRecord(volume: ImageVolume, entry: VolumeEntry): Json {
   const { path, kind, mode, uid, gid, sizeBytes, target, special, links, xattrs } = entry;

@@ -1,5 +1,5 @@
-// A file system inside an image as the readers of this room show it: one shape for all formats, and the bytes
-// that they read it from. A volume is for reading; it believes nothing that it has not checked.
+// The interface of a file system inside an image, the same for all formats, and access to the bytes from
+// which it is read. A volume is read-only and uses no data that it has not checked.
 import { readFile } from 'node:fs/promises';
 import { Buffer } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -12,8 +12,8 @@ import type { Xattrs } from '../xattrs.ts';
 
 export interface VolumeEntry {
   /**
-   * Within the volume: no leading slash, '' for the root. Bytes that are no UTF-8 are kept
-   * (lib/core/byte-path.ts).
+   * Path in the volume, without a leading slash. The root is ''. Bytes that are not UTF-8 are kept
+   * (lib/core/paths.ts).
    */
   readonly path: string;
   readonly kind: 'directory' | 'file' | 'symlink' | 'other';
@@ -22,30 +22,30 @@ export interface VolumeEntry {
   readonly uid: number;
   readonly gid: number;
   readonly sizeBytes: number;
-  /** Of a symbolic link. */
+  /** Target of a symbolic link. */
   readonly target?: string;
   /** Present if it has some. */
   readonly xattrs?: Xattrs;
   /** Present if the file has several names. */
   readonly links?: HardLinks;
-  /** Of kind 'other', if its type is known. */
+  /** Present for kind 'other' if its type is known. */
   readonly special?: SpecialFile;
 }
 
 export interface HardLinks {
   /** The same number for each name of the file. */
   readonly inode: number;
-  /** How many names it has. */
+  /** Number of its names. */
   readonly count: number;
 }
 
-/** A file that is no content. Extraction leaves it out. */
+/** A file without content. Extraction leaves it out. */
 export interface SpecialFile {
   readonly type: 'character device' | 'block device' | 'pipe' | 'socket';
   readonly device?: readonly [major: number, minor: number];
 }
 
-/** By bits 12 to 15 of a mode, as stat(2) has them. */
+/** By bits 12 to 15 of a mode, as in stat(2). */
 export const specialTypes: Readonly<Record<number, SpecialFile['type']>> = {
   0o01: 'pipe',
   0o02: 'character device',
@@ -53,39 +53,39 @@ export const specialTypes: Readonly<Record<number, SpecialFile['type']>> = {
   0o14: 'socket',
 };
 
-/** Bytes of a file at their place; what no piece covers is zeros. */
+/** Bytes of a file with their offset. Ranges without a piece are zeros. */
 export interface FilePiece {
   readonly atBytes: number;
   readonly bytes: Uint8Array;
 }
 
-/** Something that is wrong with an image. */
+/** A defect of an image. */
 export interface Finding {
-  /** The file, directory or link concerned; a name in parentheses for what has no path. */
+  /** The affected file, directory or link, or a name in parentheses for other parts. */
   readonly path: string;
   readonly why: string;
 }
 
 export interface VolumeVerdict {
   readonly findings: readonly Finding[];
-  /** Files, directories and links that were looked at. */
+  /** Number of files, directories and links that were checked. */
   readonly paths: number;
-  /** Something worth knowing that is no damage. */
+  /** Information that is not damage. */
   readonly note?: string;
 }
 
 export interface Volume {
-  /** Everything in it, each directory before what it holds. Damage is a Failure that names the path. */
+  /** Yields all entries, each directory before its entries. Damage is a Failure that names the path. */
   entries(): AsyncIterable<VolumeEntry>;
   find(path: string): Promise<VolumeEntry | undefined>;
-  /** The bytes of a file, in order. */
+  /** Yields the bytes of a file in order. */
   pieces(path: string): AsyncIterable<FilePiece>;
-  /** Looks at everything; damage is a finding. */
+  /** Checks everything. Damage is a finding. */
   verify(): Promise<VolumeVerdict>;
   close(): Promise<void>;
 }
 
-/** The bytes of a file from its start to its end, holes as zeros. */
+/** Yields the bytes of a file from its start to its end, with zeros for holes. */
 export async function* fileBytes(volume: Volume, { path, sizeBytes }: VolumeEntry): AsyncGenerator<Uint8Array> {
   const zeros = new Uint8Array(MiB);
   let end = 0;
@@ -105,7 +105,10 @@ interface ReadTree extends FileTree {
   readonly special?: ReadonlyMap<string, VolumeEntry>;
 }
 
-/** A format whose whole tree is read at once, as a volume. `name`: what findings about the whole are of. */
+/**
+ * Returns a volume for a format whose whole tree is read at once. `name`: the subject of findings about the
+ * whole.
+ */
 export function treeVolume(path: string, name: string, parse: (bytes: Uint8Array) => ReadTree): Volume {
   let read: Promise<ReadTree> | undefined;
   const bytes = (): Promise<Uint8Array> =>
@@ -165,7 +168,7 @@ export class ImageBytes {
     this.#endBytes = fstatSync(this.#fd).size;
   }
 
-  /** Returns `length` bytes from `atBytes` of the file system on. */
+  /** Returns `length` bytes of the file system from `atBytes` on. */
   read(atBytes: number, length: number): Buffer {
     const start = this.#startBytes + atBytes;
     if (!(atBytes >= 0 && length >= 0 && start + length <= this.#endBytes)) {

@@ -1,5 +1,6 @@
-// Which blocks of a RedoxFS a writer may take (facts: RedoxFS 1.3, 1.6, 1.11): the allocator of a new file
-// system, the free blocks of an existing one, and the log on disk that describes them from scratch.
+// Allocates blocks of a RedoxFS (source: allocator.rs and transaction.rs of the crate redoxfs): the allocator
+// of a new file system, the free blocks of an existing one, and the log on disk that describes them from
+// scratch.
 import { present } from '../../core/errors.ts';
 import {
   damaged,
@@ -19,16 +20,17 @@ import type { BlockDisk } from './sink.ts';
 const largest = 2 ** fileRecordLevel;
 
 /**
- * Hands out blocks of level n as 2^n blocks aligned to 2^n, as upstream's buddy allocator does: from the
- * smallest free piece that serves, lowest first, else from the untouched end. It does not stop at the end of
- * the file system: what it handed out beyond says exactly how much a file system that is too small lacks.
+ * Allocates blocks of level n as 2^n blocks aligned to 2^n, like upstream's buddy allocator: from the
+ * smallest suitable free piece, lowest first, otherwise from the unused end. It does not stop at the end of
+ * the file system. The blocks that it allocated beyond the end are exactly those that a file system that is
+ * too small lacks.
  */
 export class BlockAllocator {
   readonly blockCount: number;
   /** Free pieces of 2^level blocks, by level, each list ascending. */
   private readonly pieces: number[][] = Array.from({ length: fileRecordLevel + 1 }, () => []);
   private untouched = Math.ceil(firstUsableBlock / largest) * largest;
-  /** One past the last block handed out. */
+  /** Index after the last allocated block. */
   usedEnd = firstUsableBlock;
 
   constructor(blockCount: number) {
@@ -36,7 +38,7 @@ export class BlockAllocator {
     this.addPieces(firstUsableBlock, this.untouched);
   }
 
-  /** The index of the first block, or undefined when it would lie beyond the end. */
+  /** Returns the index of the first block, or undefined if it would be beyond the end. */
   allocate(level: number): number | undefined {
     let from = this.pieces.findIndex((list, at) => at >= level && list.length > 0);
     if (from === -1) {
@@ -51,12 +53,12 @@ export class BlockAllocator {
     return end <= this.blockCount ? index : undefined;
   }
 
-  /** How many more blocks would have been enough. */
+  /** Number of missing blocks. */
   get missingBlocks(): number {
     return Math.max(0, this.usedEnd - this.blockCount);
   }
 
-  /** What is free now: ascending, neighbours joined. */
+  /** Returns the free extents in ascending order, with neighbours joined. */
   freeExtents(): readonly Extent[] {
     const parts = this.pieces.flatMap((list, level) => list.map((index) => ({ index, end: index + 2 ** level })));
     parts.push({ index: this.untouched, end: this.blockCount });
@@ -65,7 +67,7 @@ export class BlockAllocator {
     );
   }
 
-  /** Cuts [start, end) into the largest aligned pieces. */
+  /** Divides [start, end) into the largest aligned pieces. */
   private addPieces(start: number, end: number): void {
     for (let index = start; index < end;) {
       let level = fileRecordLevel;
@@ -83,31 +85,31 @@ export class BlockAllocator {
  * releases are not added, because they must not be written before the next header is valid.
  */
 export class FreeList {
-  /** Ascending, apart from each other. */
+  /** In ascending order, not adjacent. */
   private readonly extents: { index: number; count: number }[] = [];
-  /** Blocks of the file system. Allocations that find no room are placed after them. */
+  /** Number of blocks of the file system. Allocations without space are placed after them. */
   private readonly blockCount: number;
   private end: number;
 
-  /** A list in which nothing is free yet. */
+  /** Creates a list without free blocks. */
   constructor(blockCount: number) {
     this.blockCount = blockCount;
     this.end = blockCount;
   }
 
-  /** How many blocks were allocated beyond the end of the file system. */
+  /** Number of blocks that were allocated beyond the end of the file system. */
   get missingBlocks(): number {
     return this.end - this.blockCount;
   }
 
-  /** A copy of the extents that are free now. */
+  /** Returns a copy of the free extents. */
   list(): readonly Extent[] {
     return this.extents.map(({ index, count }) => ({ index, count }));
   }
 
   /**
-   * The index of 2^level free blocks, aligned to 2^level, at the lowest place; beyond the end when there is
-   * no room.
+   * Returns the index of 2^level free blocks, aligned to 2^level, at the lowest position. The index is beyond
+   * the end if there is no space.
    */
   allocate(level: number): number {
     const size = 2 ** level;
@@ -131,7 +133,7 @@ export class FreeList {
     this.extents.splice(at, 1, ...[before, after].filter(({ count }) => count > 0));
   }
 
-  /** Removes blocks that the log allocates; false when one of them is not free. */
+  /** Removes blocks that the log allocates. Returns false if one of them is not free. */
   take(index: number, count: number): boolean {
     const at = this.extents.findIndex((extent) => extent.index <= index && index + count <= extent.index + extent.count);
     if (at === -1) return false;
@@ -139,7 +141,7 @@ export class FreeList {
     return true;
   }
 
-  /** Adds blocks that the log frees; false when one of them is free already or does not exist. */
+  /** Adds blocks that the log frees. Returns false if one of them is free already or does not exist. */
   give(index: number, count: number): boolean {
     const found = this.extents.findIndex((extent) => extent.index > index);
     const at = found === -1 ? this.extents.length : found;
@@ -168,7 +170,7 @@ export function replayed({ entries }: AllocationLog, blockCount: number): FreeLi
 }
 
 export interface LogSpace {
-  /** Allocates one block; undefined when there is no room. */
+  /** Allocates one block. Returns undefined if there is no space. */
   allocate(): number | undefined;
   /** The extents that are free at the time of the call. */
   freeExtents(): readonly Extent[];

@@ -1,4 +1,5 @@
-// Writes the entries of a directory as RedoxFS lists with the H-tree above them (facts: RedoxFS 1.10, 1.13).
+// Writes the entries of a directory as RedoxFS lists with the H-tree above them (source: dir.rs and htree.rs
+// of the crate redoxfs).
 import { cannot, itemOf, lastOf } from '../../core/errors.ts';
 import { joinPath } from '../file-tree.ts';
 import { badRedoxfsName, cutIntoLists, deepestHtree, encodeDirList, encodeHtree, htreeEntries } from '../redoxfs/node.ts';
@@ -9,13 +10,13 @@ import type { BlockSink } from './sink.ts';
 export interface WrittenDirectory {
   readonly sizeBytes: number;
   readonly data: NodeData;
-  /** Blocks of 4 KiB; the node itself is not counted. */
+  /** Number of blocks of 4 KiB, without the node itself. */
   readonly blocks: number;
 }
 
 /**
- * Writes all entries of the directory at `path`. Names that RedoxFS cannot hold are a Failure that names the
- * path.
+ * Writes all entries of the directory at `path`. Names that RedoxFS does not support are a Failure that names
+ * the path.
  */
 export function writeDirectory(path: string, entries: readonly DirectoryEntry[], sink: BlockSink): WrittenDirectory {
   for (const { name } of entries) {
@@ -40,7 +41,7 @@ export function writeDirectory(path: string, entries: readonly DirectoryEntry[],
   return { sizeBytes: blocks * blockBytes, data: { pointers: [[markerPointer(depth), root]] }, blocks };
 }
 
-/** The items in groups of `size`; the last may be smaller. */
+/** Returns the items in groups of `size`. The last group may be smaller. */
 export function grouped<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

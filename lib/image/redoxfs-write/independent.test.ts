@@ -1,6 +1,6 @@
-// File systems of ours read by another reader: the Rust library of the bundled bootloader, which shares no
-// code with this room. Fresh images, compressed records, block lists of every level, and images after
-// changes.
+// File systems of this writer are read by an independent reader: the Rust library of the bundled bootloader,
+// which shares no code with this room. Covers new images, compressed records, block lists of every level, and
+// images after changes.
 import { Buffer } from 'node:buffer';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,7 +44,7 @@ async function write(tree: FileTree, sizeBytes: number, compress = false): Promi
 
 const large = 1 * GiB;
 
-/** What the Rust program should print, by our own reader. */
+/** Returns the expected output of the Rust program, according to this room's reader. */
 function expected(): readonly string[] {
   const fs = openRedoxfs(image, 0);
   const lines = [`generation ${fs.header.generation}`];
@@ -108,7 +108,7 @@ test('directories of any size, links, inline files, records and compressed recor
   }
 });
 
-test('records behind block lists of levels 1 to 4', async () => {
+test('records below block lists of levels 1 to 4', async () => {
   const sizes = { one: 2 * GiB, two: 200 * GiB, three: 30_000 * GiB, four: 900_000 * GiB };
   const sparse = (sizeBytes: number): Entry => {
     const starts = [0, sizeBytes / 4, sizeBytes / 2, sizeBytes - 5];

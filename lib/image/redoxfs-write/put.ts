@@ -23,8 +23,7 @@ const directoryMode = 0o755;
 
 /**
  * Puts the file into the file system. The times of new nodes are those of their directory, so that the same
- * input gives the same image. A path that cannot be written and too little room are Failures, and nothing is
- * written then.
+ * input gives the same image. An invalid path and too little space are Failures, and nothing is written then.
  */
 export async function putIntoRedoxfs(fs: Redoxfs, disk: BlockDisk, request: PutRequest, context: Context): Promise<void> {
   const { what } = request;
@@ -136,8 +135,8 @@ async function writtenData(
 }
 
 /**
- * The blocks that belong to the node at `path` besides the node itself, each before the blocks that it points
- * at: records and block lists of a file, lists and H-tree of a directory. A transaction that replaces the
+ * Yields the blocks of the node at `path` other than the node itself, each before the blocks that it points
+ * to: records and block lists of a file, lists and H-tree of a directory. A transaction that replaces the
  * contents of the node releases them.
  */
 function* nodeBlocks(fs: Redoxfs, node: Node, path: string): Generator<BlockPointer> {

@@ -1,6 +1,6 @@
-// Compressed records. LZ4 blocks: our decompressor reads them back, the limits of the format at the end of a
-// block, and input that does not compress. File systems: the bytes come back, blocks are saved, and records
-// that do not shrink stay as they are.
+// Compressed records. LZ4 blocks: the decompressor reads them, the limits of the format at the end of a block
+// hold, and incompressible input is handled. File systems: the bytes are unchanged, blocks are saved, and
+// records that do not shrink are stored uncompressed.
 import { Buffer } from 'node:buffer';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

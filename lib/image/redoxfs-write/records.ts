@@ -1,6 +1,6 @@
-// Writes the bytes of a file as RedoxFS records with the block lists above them (facts: RedoxFS 1.8, 1.9,
-// 1.13). Records that are all zeros become holes. Compression is optional: a record is stored compressed only
-// if it then takes fewer blocks.
+// Writes the bytes of a file as RedoxFS records with the block lists above them (source: node.rs and
+// record.rs of the crate redoxfs). Records of zeros become holes. Compression is optional: a record is stored
+// compressed only if it then takes fewer blocks.
 import { Buffer } from 'node:buffer';
 import type { OpenContent } from '../file-tree.ts';
 import { mostInlineBytes, pointersAtDepth } from '../redoxfs/node.ts';
@@ -10,7 +10,7 @@ import type { BlockPointer } from '../redoxfs/blocks.ts';
 import type { BlockSink } from './sink.ts';
 
 export interface RecordOptions {
-  /** Whether records are compressed where that saves blocks. */
+  /** Whether records are compressed if that saves blocks. */
   readonly compress: boolean;
   /** Called after each record with its size in bytes. */
   readonly turn: (bytes: number) => Promise<void>;
@@ -18,7 +18,7 @@ export interface RecordOptions {
 
 export interface WrittenData {
   readonly data: NodeData;
-  /** Blocks of 4 KiB in records and block lists; the node itself is not counted. */
+  /** Number of blocks of 4 KiB in records and block lists, without the node itself. */
   readonly blocks: number;
 }
 
@@ -41,8 +41,8 @@ export class RecordWriter {
   }
 
   /**
-   * Writes the content in records of at most 4096 << recordLevel bytes; small content stays inline. Returns
-   * undefined when the format cannot hold it.
+   * Writes the content in records of at most 4096 << recordLevel bytes. Small content is stored inline.
+   * Returns undefined if the format cannot store it.
    */
   async write(content: OpenContent, recordLevel: number): Promise<WrittenData | undefined> {
     this.blocks = 0;
@@ -64,7 +64,10 @@ export class RecordWriter {
     return first < records ? undefined : { data: { pointers }, blocks: this.blocks };
   }
 
-  /** Record `first` (depth 0), or the block list of depth `depth` that begins with it; null where all is zeros. */
+  /**
+   * Writes record `first` (depth 0), or the block list of depth `depth` that begins with it. Returns null if
+   * all bytes are zeros.
+   */
   private async writeSpan(content: OpenContent, recordLevel: number, depth: number, first: number): Promise<BlockPointer> {
     const recordBytes = bytesOfLevel(recordLevel);
     const start = first * recordBytes;
@@ -85,7 +88,7 @@ export class RecordWriter {
     return this.sink.write(list, 0);
   }
 
-  /** Writes a record at the smallest level that holds it: only the last one of a file is short. */
+  /** Writes a record at the smallest sufficient level. Only the last record of a file is short. */
   private async writeRecord(content: OpenContent, start: number, length: number): Promise<BlockPointer> {
     const level = levelFor(length);
     const bytes = this.record.subarray(0, bytesOfLevel(level));
@@ -99,8 +102,8 @@ export class RecordWriter {
   }
 
   /**
-   * The stored form of a compressed record, padded with zeros to its level; undefined when it would not be of
-   * a lower level.
+   * Returns the stored form of a compressed record, padded with zeros to its level, or undefined if its level
+   * would not be lower.
    */
   private compressed(bytes: Buffer, level: number): Buffer | undefined {
     if (level === 0) return undefined;
@@ -117,21 +120,21 @@ const shortestMatch = 4;
 const longRun = 15;
 const farthest = 65_535;
 /**
- * The format's rules for the end: the last match begins 12 bytes before it or earlier, and the last five
- * bytes are literals.
+ * Rules of the format for the end of a block: the last match begins at least 12 bytes before it, and the last
+ * five bytes are literals.
  */
 const noMatchBytes = 12;
 const lastLiterals = 5;
 
 const hashBits = 14;
 const table = new Int32Array(2 ** hashBits);
-/** Misses in a row after which the search begins to skip bytes: 2 to this power. */
+/** The search begins to skip bytes after this number of consecutive misses, as a power of 2. */
 const skipBits = 6;
 
 /**
- * Compresses one LZ4 block (lz4 project, "LZ4 Block Format Description"): it takes the first match that a table of
- * hashes of four bytes gives. The same input gives the same output. Writes the block into `out` and returns its
- * length, or undefined when it does not fit there.
+ * Compresses one LZ4 block (lz4 project, "LZ4 Block Format Description"). It takes the first match in a table
+ * of hashes of four bytes. The same input gives the same output. Writes the block into `out` and returns its
+ * length, or undefined if it does not fit.
  */
 export function compressedLz4(source: Buffer, out: Buffer): number | undefined {
   const words = new DataView(source.buffer, source.byteOffset, source.length);
@@ -167,7 +170,7 @@ interface Match {
   readonly length: number;
 }
 
-/** Writes literals and a match (none in the last sequence) at `to`; returns where it ends. */
+/** Writes literals and a match (none in the last sequence) at `to`. Returns the end. */
 function writeSequence(bytes: Buffer, match: Match | undefined, out: Buffer, to: number): number | undefined {
   const literals = bytes.length;
   const matched = match ? match.length - shortestMatch : 0;
@@ -182,7 +185,7 @@ function writeSequence(bytes: Buffer, match: Match | undefined, out: Buffer, to:
   return writeRun(matched, out, to);
 }
 
-/** How many bytes continue a length beyond its four bits. */
+/** Returns the number of bytes that continue a length beyond its four bits. */
 function runBytes(length: number): number {
   return length < longRun ? 0 : Math.floor((length - longRun) / 255) + 1;
 }

@@ -1,5 +1,5 @@
-// Defines where encoders of RedoxFS structures send finished blocks: to a new file system, to a transaction,
-// or to an allocator that writes nothing.
+// The interface to which encoders of RedoxFS structures write finished blocks: a new file system, a
+// transaction, or an allocator that writes nothing.
 import type { Buffer } from 'node:buffer';
 import { writeSync } from 'node:fs';
 import type { BlockCipher } from '../redoxfs/header.ts';
@@ -9,7 +9,7 @@ import type { BlockPointer } from '../redoxfs/blocks.ts';
 export interface BlockSink {
   /**
    * Allocates a block of 4096 << level bytes, writes `bytes` into it and returns its pointer.
-   * `decompressedLevel` is the level of the record before compression; absent when the bytes are not
+   * `decompressedLevel` is the level of the record before compression. It is absent if the bytes are not
    * compressed.
    */
   write(bytes: Buffer, level: number, decompressedLevel?: number): BlockPointer;
@@ -20,7 +20,7 @@ export interface BlockDisk {
   write(index: number, bytes: Uint8Array): void;
 }
 
-/** The blocks of the file system that begins at `startBytes` of an open file. */
+/** Returns the blocks of the file system that begins at `startBytes` of an open file. */
 export function fileDisk(fd: number, startBytes: number): BlockDisk {
   return {
     write(index, bytes) {
@@ -30,7 +30,7 @@ export function fileDisk(fd: number, startBytes: number): BlockDisk {
   };
 }
 
-/** A disk that encrypts what is written to it. Headers stay as they are. */
+/** Returns a disk that encrypts blocks before they are written. Headers are not encrypted. */
 export function encryptedDisk(disk: BlockDisk, cipher: BlockCipher | undefined): BlockDisk {
   if (!cipher) return disk;
   return {

@@ -1,8 +1,9 @@
-// Changes an existing RedoxFS by copy-on-write (facts: RedoxFS 1.4, 1.5, 1.11): new blocks go into free space
-// only, and the change becomes visible by one write, the header of the next generation. A process that ends
-// at any point leaves the file system as it was before or as it is afterwards.
+// Changes an existing RedoxFS by copy-on-write (source: transaction.rs and header.rs of the crate redoxfs).
+// New blocks are written only to free space, and the change becomes visible by one write, the header of the
+// next generation. If the process ends at any point, the file system has its old or its new state.
 //
-// Every change is computed twice: the first time without writing, which shows whether there is room for it.
+// Every change is computed twice. The first time nothing is written, which shows whether there is enough
+// space.
 import type { Buffer } from 'node:buffer';
 import { cannot } from '../../core/errors.ts';
 import { formatBytes } from '../../core/sizes.ts';
@@ -34,14 +35,14 @@ export interface Target {
   readonly disk: BlockDisk;
   /** The new size of the file system, which may be larger than before. */
   readonly blockCount: number;
-  /** What is being done, for "Cannot <what>: ...". */
+  /** The action for "Cannot <what>: ...". */
   readonly what: string;
 }
 
 const noDisk: BlockDisk = { write: () => {} };
 
 /**
- * Runs `change`, which must do the same each time, and publishes it. Too little room is a Failure, and
+ * Runs `change`, which must do the same each time, and publishes it. Too little space is a Failure, and
  * nothing is written then.
  */
 export async function commit(target: Target, change: (transaction: RedoxfsTransaction) => Promise<void>): Promise<Header> {
@@ -85,7 +86,7 @@ export class RedoxfsTransaction implements BlockSink {
     }
   }
 
-  /** How many blocks the change lacks. */
+  /** Number of blocks that the change lacks. */
   get missingBlocks(): number {
     return this.free.missingBlocks;
   }
@@ -96,12 +97,12 @@ export class RedoxfsTransaction implements BlockSink {
     return { ...pointerTo(index, level, bytes), decompressedLevel };
   }
 
-  /** The block is free from the next generation on. */
+  /** Releases the block from the next generation on. */
   release({ index, level }: BlockPointer): void {
     this.released.push({ index, count: 2 ** level });
   }
 
-  /** An id for a node that is not in the tree yet. */
+  /** Returns an id for a node that is not in the tree yet. */
   newId(): number {
     const id = freeId(this.fs, this.newIds);
     if (id === undefined) throw cannot(this.target.what, 'the file system has as many files as the format allows');
@@ -134,8 +135,8 @@ export class RedoxfsTransaction implements BlockSink {
 }
 
 /**
- * Readers that are told where the file system begins look for a header in slot 0 alone. The generations that
- * would overwrite it are skipped, so a torn write never damages the header there.
+ * Readers with a known start of the file system look for a header only in slot 0. Generations that would
+ * overwrite it are skipped, so an interrupted write never damages the header there.
  */
 function nextGeneration(generation: number): number {
   const next = generation + 1;
@@ -145,7 +146,7 @@ function nextGeneration(generation: number): number {
 const treePath = '(tree)';
 const emptyList: TreeList = { pointers: [], bitmap: 0n };
 
-/** The lowest id without a node that is not in `taken`; undefined when the tree is full. */
+/** Returns the lowest id without a node that is not in `taken`, or undefined if the tree is full. */
 function freeId(fs: Redoxfs, taken: ReadonlySet<number>): number | undefined {
   return freeIdBelow(fs, fs.header.tree, treeLevels - 1, 0, taken);
 }
@@ -163,8 +164,8 @@ function freeIdBelow(fs: Redoxfs, pointer: BlockPointer, level: number, idAbove:
 }
 
 /**
- * Writes the lists anew that lead to the nodes in `changed` (id to pointer), and returns the new top.
- * `release` is called with replaced blocks.
+ * Writes new lists that lead to the nodes in `changed` (id to pointer), and returns the new top. `release` is
+ * called with replaced blocks.
  */
 function changedTree(
   fs: Redoxfs,

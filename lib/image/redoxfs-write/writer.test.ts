@@ -168,7 +168,7 @@ test('a file of 300 MiB that is mostly holes takes only what it holds', async ()
   assert.ok(statSync(image).size < 8 * MiB);
 });
 
-test('records behind block lists of every level, up to a petabyte', async () => {
+test('records below block lists of every level, up to a petabyte', async () => {
   const piece = (atBytes: number): { atBytes: number; bytes: Buffer } => ({ atBytes, bytes: Buffer.from(`at ${atBytes}`) });
   const starts = [0, 20 * MiB, 3 * 1024 * MiB, 400 * 1024 * MiB, 40 * 1024 * 1024 * MiB];
   await roundTrip(fileTree([['deep', file({ kind: 'sparse', sizeBytes: 1024 * 1024 * 1024 * MiB, pieces: starts.map(piece) })]]));
@@ -255,7 +255,7 @@ test('a damaged block is reported by the path it belongs to', async () => {
   fs.close();
   flipByte(record * 4096 + 123);
   const { findings } = await verifyRedoxfs(image, 0, context);
-  const why = `block ${record} does not have the hash its pointer says`;
+  const why = `block ${record} does not have the hash of its pointer`;
   assert.equal(findings, [{ path: 'usr/bin/x', why }]);
   const again = openRedoxfs(image, 0);
   const damaged = entryAt(again, 'usr/bin/x');

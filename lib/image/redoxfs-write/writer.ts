@@ -1,6 +1,6 @@
-// Writes a file tree as a RedoxFS of version 8 (facts: RedoxFS 1.12): contents first, nodes above them, then
-// the tree, the allocation log and the headers. The bytes of each block are defined in the files that this
-// one imports.
+// Writes a file tree as a RedoxFS of version 8 (source: filesystem.rs of the crate redoxfs): contents first,
+// nodes above them, then the tree, the allocation log and the headers. The bytes of each block are defined in
+// the files that this one imports.
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { cannot, present } from '../../core/errors.ts';
@@ -25,36 +25,36 @@ import { largestFolders } from '../tree-sizes.ts';
 import { refuseXattrs } from '../xattrs.ts';
 
 export interface RedoxfsOptions {
-  /** What errors call it: the partition's name. */
+  /** Name in errors: that of the partition. */
   readonly name: string;
-  /** Where the file system begins in the open file, which must read as zeros there. */
+  /** Start of the file system in the open file, which must contain zeros there. */
   readonly offsetBytes: number;
-  /** Room for it; what is beyond the last whole block stays unused. */
+  /** Available space in bytes. The part after the last whole block is not used. */
   readonly sizeBytes: number;
   /** All times of all nodes, in seconds since 1970. */
   readonly timestampSec: number;
-  /** Whether records are compressed with LZ4 where that saves blocks. Default: false. */
+  /** Whether records are compressed with LZ4 if that saves blocks. Default: false. */
   readonly compress?: boolean | undefined;
-  /** Encrypts it with random keys that this password opens. The bytes then differ each time. */
+  /** Encrypts the file system with random keys that this password opens. The bytes then differ each time. */
   readonly password?: string | undefined;
 }
 
 export interface WrittenRedoxfs {
   readonly uuid: string;
   readonly nodes: number;
-  /** Where its last block in use ends, from its start; zeros follow. */
+  /** End of its last block in use, from the start of the file system. Zeros follow. */
   readonly usedEndBytes: number;
 }
 
 /**
- * Stands for a block that found no room; never written, but not null, so that the lists above it are counted
- * too.
+ * The pointer of a block without space. It is never written, but it is not null, so that the lists above it
+ * are counted too.
  */
 const noRoom = markerPointer(0);
 
 /**
- * Writes `tree` into the open file `fd`. A name that RedoxFS cannot hold, or too little room (it says how
- * many bytes are missing), is a Failure.
+ * Writes `tree` into the open file `fd`. A name that RedoxFS does not support, and too little space (the
+ * error has the number of missing bytes), are Failures.
  */
 export async function writeRedoxfs(tree: FileTree, fd: number, options: RedoxfsOptions, context: Context): Promise<WrittenRedoxfs> {
   refuseXattrs(tree, 'a RedoxFS');
@@ -119,8 +119,8 @@ class RedoxfsWriter implements BlockSink {
   }
 
   /**
-   * The four levels of lists over the nodes (in order of their ids), the log, and the headers of generations
-   * 0 and 1.
+   * Writes the four levels of lists over the nodes (in order of their ids), the log, and the headers of
+   * generations 0 and 1.
    */
   writeTreeAndHeaders(nodes: readonly BlockPointer[]): Header {
     let level = grouped([nullPointer, ...nodes], slotsPerList).map((pointers) =>
@@ -141,15 +141,14 @@ class RedoxfsWriter implements BlockSink {
     const alloc = writeAllocationLog({ allocate: () => this.blocks.allocate(0), freeExtents: () => this.blocks.freeExtents() }, this.disk);
     if (this.blocks.missingBlocks > 0) this.failForRoom();
     const sizeBytes = this.blocks.blockCount * blockBytes;
-    // The tree's pointer carries the hash of all below it, so the UUID names the content. That of an
-    // encrypted file system says nothing about it.
+    // The tree's pointer contains the hash of everything below it, so the UUID depends on the content. That
+    // of an encrypted file system reveals nothing about the content.
     const keys = this.keys;
     const content = keys ? randomUUID() : `${tree.index} ${tree.hash} ${alloc.index} ${alloc.hash}`;
     const uuid = guidFrom(`redoxfs ${sizeBytes} ${content}`);
     const header = { uuid, sizeBytes, generation: 0, tree, alloc, release: nullPointer, keySlots: keys?.keySlots };
-    // Readers that are told the block look at slot 0 first and then take the highest generation, as
-    // upstream's own first commit is 1. Slot 0 has the same pointers, so that the loss of slot 1 loses
-    // nothing.
+    // Readers with a known block read slot 0 first and then take the highest generation, which is 1 after
+    // upstream's first commit. Slot 0 has the same pointers, so that nothing is lost if slot 1 is lost.
     this.disk.write(0, encodeHeader(header, keys?.cipher));
     this.disk.write(1, encodeHeader({ ...header, generation: 1 }, keys?.cipher));
     return header;
@@ -173,7 +172,7 @@ class RedoxfsWriter implements BlockSink {
   }
 
   /**
-   * Allocates a block and writes it. Where there is no room left it goes on counting, and the end of the
+   * Allocates a block and writes it. If there is no space left, blocks are still counted, and the end of the
    * writing fails.
    */
   write(bytes: Buffer, level: number, decompressedLevel = 0): BlockPointer {

@@ -1,6 +1,6 @@
-// The blocks of RedoxFS version 8 (facts: RedoxFS 1.1, 1.6, 1.11): pointers to them, their bytes, which are
-// believed only if they have the hash of their pointer, and the log of which ones are free. Failures name the
-// path for which a block was wanted, because a user asks which file is damaged.
+// The blocks of RedoxFS version 8 (source: block.rs and allocator.rs of the crate redoxfs): pointers to them,
+// their bytes, which are only used if they have the hash of their pointer, and the log of free blocks.
+// Failures name the path for which a block was read, because users need the damaged file.
 import { Buffer } from 'node:buffer';
 import { readSync } from 'node:fs';
 import { seahash } from './seahash.ts';
@@ -15,13 +15,13 @@ export const fileRecordLevel = 5;
 export const longestName = 252;
 
 export interface BlockPointer {
-  /** Index of the first 4 KiB block, counted from the file system's start; 0 is the null pointer. */
+  /** Index of the first 4 KiB block, counted from the file system's start. 0 is the null pointer. */
   readonly index: number;
   /** The block is 4096 << level bytes. */
   readonly level: number;
-  /** The level of the data when decompressed; 0 when it is not compressed. */
+  /** The level of the decompressed data, or 0 if it is not compressed. */
   readonly decompressedLevel: number;
-  /** SeaHash of the whole block as it is stored. */
+  /** SeaHash of the whole block in its stored form. */
   readonly hash: bigint;
 }
 
@@ -30,8 +30,8 @@ export const nullPointer: BlockPointer = { index: 0, level: 0, decompressedLevel
 const allOnes = 0xffff_ffff_ffff_ffffn;
 
 /**
- * The first pointer of a directory that is not empty: not a block (its index is infinite), but the depth of
- * its H-tree (facts: RedoxFS 1.10).
+ * Returns the first pointer of a directory that is not empty. It is not a block (its index is infinite), but
+ * contains the depth of the H-tree (source: htree.rs of the crate redoxfs).
  */
 export function markerPointer(depth: number): BlockPointer {
   return { index: Infinity, level: depth, decompressedLevel: 15, hash: allOnes };
@@ -49,21 +49,21 @@ export function bytesOfLevel(level: number): number {
   return blockBytes * 2 ** level;
 }
 
-/** The smallest level whose block holds `sizeBytes`. */
+/** Returns the smallest level whose block can hold `sizeBytes`. */
 export function levelFor(sizeBytes: number): number {
   let level = 0;
   while (bytesOfLevel(level) < sizeBytes) level++;
   return level;
 }
 
-/** The pointer to a block of these bytes, uncompressed. */
+/** Returns the pointer to a block of these bytes, uncompressed. */
 export function pointerTo(index: number, level: number, block: Uint8Array): BlockPointer {
   return { index, level, decompressedLevel: 0, hash: seahash(block) };
 }
 
 /**
- * Little-endian address (level in bits 0-3, decompressed level in 4-7, index above; all ones above bit 3 in a
- * marker), then the hash.
+ * Little-endian address (level in bits 0-3, decompressed level in 4-7, index above; in a marker all bits
+ * above bit 3 are ones), then the hash.
  */
 export function writePointer(block: Buffer, at: number, pointer: BlockPointer): void {
   const lowIndex = isMarker(pointer) ? 2 ** 24 - 1 : pointer.index % 2 ** 24;
@@ -84,18 +84,18 @@ export function readPointers(block: Buffer, at: number, count: number): BlockPoi
   return Array.from({ length: count }, (_, i) => readPointer(block, at + i * pointerBytes));
 }
 
-/** A block was read and has its hash. `path` is what it was read for. */
+/** Called when a block was read and has the right hash. `path` is the path for which it was read. */
 export type BlockSeen = (pointer: BlockPointer, path: string) => void;
 
 /** How blocks are read. */
 export interface BlockReading {
   readonly seen?: BlockSeen | undefined;
-  /** Of an encrypted file system. */
+  /** Present for an encrypted file system. */
   readonly cipher?: BlockDecryption | undefined;
 }
 
 export interface BlockDecryption {
-  /** Whole blocks of 4096 bytes, the first of which has this index in the file system. */
+  /** Decrypts whole blocks of 4096 bytes. `index` is the index of the first in the file system. */
   decrypted(index: number, bytes: Uint8Array): Buffer;
 }
 
@@ -107,7 +107,7 @@ export class RedoxfsBlocks {
   private readonly blockCount: number;
   private readonly reading: BlockReading;
 
-  /** `startBytes`: where block 0 lies in the open file. */
+  /** `startBytes`: offset of block 0 in the open file. */
   constructor(fd: number, startBytes: number, blockCount: number, reading: BlockReading = {}) {
     this.fd = fd;
     this.startBytes = startBytes;
@@ -115,13 +115,16 @@ export class RedoxfsBlocks {
     this.reading = reading;
   }
 
-  /** A block of 4 KiB that describes something: never larger, never compressed. */
+  /** Returns a metadata block of 4 KiB. Such blocks are never larger and never compressed. */
   meta(pointer: BlockPointer, path: string): Buffer {
     if (pointer.level !== 0 || pointer.decompressedLevel !== 0) throw damaged(path, 'a pointer to its description has a level');
     return this.stored(pointer, path);
   }
 
-  /** The bytes of a record of at most 4096 << mostLevel bytes, decompressed; shorter means zeros follow. */
+  /**
+   * Returns the decompressed bytes of a record of at most 4096 << mostLevel bytes. Missing bytes at the end
+   * are zeros.
+   */
   record(pointer: BlockPointer, mostLevel: number, path: string): Uint8Array {
     if (Math.max(pointer.level, pointer.decompressedLevel) > mostLevel)
       throw damaged(path, `block ${pointer.index} is larger than its record`);
@@ -136,17 +139,17 @@ export class RedoxfsBlocks {
   private stored(pointer: BlockPointer, path: string): Buffer {
     const { index, level } = pointer;
     if (isNull(pointer) || isMarker(pointer)) throw damaged(path, 'a pointer that must lead to a block does not');
-    if (index + 2 ** level > this.blockCount) throw damaged(path, `block ${index} lies beyond the end of the file system`);
+    if (index + 2 ** level > this.blockCount) throw damaged(path, `block ${index} is beyond the end of the file system`);
     const onDisk = readBlocks(this.fd, this.startBytes + index * blockBytes, bytesOfLevel(level));
     if (!onDisk) throw damaged(path, `block ${index} is beyond the end of the image`);
     const bytes = this.reading.cipher?.decrypted(index, onDisk) ?? onDisk;
-    if (seahash(bytes) !== pointer.hash) throw damaged(path, `block ${index} does not have the hash its pointer says`);
+    if (seahash(bytes) !== pointer.hash) throw damaged(path, `block ${index} does not have the hash of its pointer`);
     this.reading.seen?.(pointer, path);
     return bytes;
   }
 }
 
-/** undefined when the file ends first. */
+/** Returns undefined if the file ends before. */
 export function readBlocks(fd: number, atBytes: number, length: number): Buffer | undefined {
   const bytes = Buffer.alloc(length);
   for (let done = 0; done < length;) {
@@ -157,13 +160,13 @@ export function readBlocks(fd: number, atBytes: number, length: number): Buffer 
   return bytes;
 }
 
-/** What is wrong with a file system, and for which path; as an error it reads like every other. */
+/** Damage of a file system, with the affected path. As an error it has the usual form. */
 export class Damage extends Failure {
   readonly path: string;
   readonly why: string;
 
   constructor(path: string, why: string) {
-    super('failed', `Cannot read "${path === '' ? '/' : path}": ${why}`, { hint: 'the image is damaged; make it again' });
+    super('failed', `Cannot read "${path === '' ? '/' : path}": ${why}`, { hint: 'the image is damaged; build it again' });
     this.path = path;
     this.why = why;
   }
@@ -178,15 +181,18 @@ const longRun = 15;
 
 /**
  * Decompresses one LZ4 block (lz4 project, "LZ4 Block Format Description"), the format of compressed records.
- * Every length and distance is checked. Returns at most `mostBytes`; undefined when the block is malformed or
- * would give more.
+ * Every length and distance is checked. Returns at most `mostBytes`, or undefined if the block is malformed
+ * or would give more.
  */
 export function lz4Block(source: Uint8Array, mostBytes: number): Uint8Array | undefined {
   const out = new Uint8Array(mostBytes);
   let from = 0;
   let to = 0;
 
-  /** A length of 15 goes on in bytes that are added until one is not 255. undefined when the input ends first. */
+  /**
+   * A length of 15 continues in bytes that are added until one is not 255. Returns undefined if the input
+   * ends before.
+   */
   const runLength = (nibble: number): number | undefined => {
     let length = nibble;
     for (let byte = nibble === longRun ? 255 : 0; byte === 255;) {
@@ -212,7 +218,8 @@ export function lz4Block(source: Uint8Array, mostBytes: number): Uint8Array | un
     if (more === undefined || from > source.length) return undefined;
     const length = more + shortestMatch;
     if (distance === 0 || distance > to || to + length > mostBytes) return undefined;
-    // A match may overlap what it writes, and then repeats it: byte by byte, forwards.
+    // A match may overlap its own output and then repeats it, so it is copied byte by byte in ascending
+    // order.
     if (distance >= length) out.copyWithin(to, to - distance, to - distance + length);
     else for (let i = 0; i < length; i++) out[to + i] = out[to + i - distance] ?? 0;
     to += length;
@@ -225,14 +232,14 @@ export interface Extent {
   readonly count: number;
 }
 
-/** A run of blocks that the log frees (count > 0) or takes (count < 0). */
+/** A run of blocks that the log frees (count > 0) or allocates (count < 0). */
 export type AllocationEntry = Extent;
 
 export const entriesPerLogBlock = 255;
-/** Upstream leaves the block after the header ring unused for ever. */
+/** Upstream never uses the block after the header ring. */
 export const firstUsableBlock = headerRingBlocks + 1;
 
-/** Sorted by index, with neighbours made one. */
+/** Returns the extents sorted by index, with neighbours joined. */
 export function joined(extents: readonly Extent[]): readonly Extent[] {
   const sorted = [...extents].sort((a, b) => a.index - b.index);
   const out: { index: number; count: number }[] = [];
@@ -245,7 +252,7 @@ export function joined(extents: readonly Extent[]): readonly Extent[] {
 }
 
 interface AllocationLogBlock {
-  /** The block before this one in time; null in the first. */
+  /** The previous block of the log, or null in the first. */
   readonly previous: BlockPointer;
   readonly entries: readonly AllocationEntry[];
 }

@@ -1,7 +1,7 @@
-// The header block of RedoxFS version 8 (facts: RedoxFS 1.4, 1.5, 1.13): one per generation, in a ring of 256.
-// That of an encrypted file system has the keys of its blocks (source: key.rs, header.rs and filesystem.rs of
-// redoxfs 0.9.1). Every block is encrypted with AES-128-XTS except for the headers. The two keys are in slots,
-// each encrypted with AES-128 under a key that Argon2id derives from a password and the slot's salt.
+// The header block of RedoxFS version 8: one per generation, in a ring of 256. The header of an encrypted
+// file system has the keys of its blocks (source: key.rs, header.rs and filesystem.rs of redoxfs 0.9.1).
+// Every block except the headers is encrypted with AES-128-XTS. The two keys are in slots. Each slot is
+// encrypted with AES-128 under a key that Argon2id derives from a password and the slot's salt.
 import { Buffer } from 'node:buffer';
 import * as crypto from 'node:crypto';
 import { blockBytes, readPointer, writePointer } from './blocks.ts';
@@ -29,16 +29,16 @@ const hashBlockBytes = 16;
 export interface Header {
   /** 16 bytes. */
   readonly uuid: Uint8Array;
-  /** Of the whole file system, a multiple of 4096. */
+  /** Size of the whole file system, a multiple of 4096. */
   readonly sizeBytes: number;
   readonly generation: number;
   /** The level-3 tree list. */
   readonly tree: BlockPointer;
   /** The newest block of the allocation log. */
   readonly alloc: BlockPointer;
-  /** Nodes unlinked while open; null in an image that we wrote. */
+  /** Nodes unlinked while open. Null in an image that this room wrote. */
   readonly release: BlockPointer;
-  /** 64 slots with the encrypted keys of its blocks; absent if it is not encrypted. */
+  /** 64 slots with the encrypted keys of its blocks. Absent if it is not encrypted. */
   readonly keySlots?: Uint8Array | undefined;
 }
 
@@ -54,14 +54,14 @@ export function encodeHeader(header: Header, cipher?: BlockCipher): Buffer {
   writePointer(block, at.alloc, header.alloc);
   if (header.keySlots) block.set(header.keySlots, at.keySlots);
   writePointer(block, at.release, header.release);
-  // The hash covers what precedes the encrypted hash.
+  // The hash covers the bytes before the encrypted hash.
   const hash = seahash(block.subarray(0, at.encryptedHash));
   block.set(encryptedHash(hash, header.generation, cipher), at.encryptedHash);
   block.writeBigUInt64LE(hash, at.hash);
   return block;
 }
 
-/** Returns the cipher of an encrypted header's blocks; undefined if the password opens none of its slots. */
+/** Returns the cipher of an encrypted header's blocks, or undefined if the password opens none of its slots. */
 export function cipherOf(block: Buffer, { generation, keySlots }: Header, password: string): BlockCipher | undefined {
   const hash = block.readBigUInt64LE(at.hash);
   const stored = block.subarray(at.encryptedHash, at.encryptedHash + hashBlockBytes);
@@ -72,8 +72,8 @@ export function cipherOf(block: Buffer, { generation, keySlots }: Header, passwo
 }
 
 /**
- * The hash in 16 bytes, encrypted with the generation as the number of the data unit; without a cipher as it
- * is.
+ * Returns the hash in 16 bytes, encrypted with the generation as the number of the data unit. Without a
+ * cipher it is not encrypted.
  */
 function encryptedHash(hash: bigint, generation: number, cipher: BlockCipher | undefined): Buffer {
   const plain = Buffer.alloc(hashBlockBytes);
@@ -82,8 +82,8 @@ function encryptedHash(hash: bigint, generation: number, cipher: BlockCipher | u
 }
 
 /**
- * What a block says if it is a header of version 8 with the right hash; why it cannot be used if it only
- * looks like a header.
+ * Returns the header of a block of version 8 with the right hash. For a block that only looks like a header,
+ * returns why it cannot be used.
  */
 export function decodeHeader(block: Buffer): { readonly header: Header } | { readonly bad: string | undefined } {
   if (!block.subarray(0, signature.length).equals(signature)) return { bad: undefined };
@@ -115,7 +115,7 @@ const slotBytes = saltBytes + 2 * keyBytes;
 const keySlotsBytes = 64 * slotBytes;
 
 /**
- * The default cost of version 0.4 of the crate argon2, which redoxfs 0.9.1 uses. Nothing in the image says
+ * The default cost of version 0.4 of the crate argon2, which redoxfs 0.9.1 uses. The image does not contain
  * the cost.
  */
 const cost = { memory: 4096, passes: 3, parallelism: 1, tagLength: keyBytes } as const;
@@ -129,7 +129,7 @@ export class BlockCipher {
     this.keys = keys;
   }
 
-  /** Whole blocks of 4096 bytes, the first of which has this index in the file system. */
+  /** Encrypts whole blocks of 4096 bytes. `index` is the index of the first in the file system. */
   encrypted(index: number, bytes: Uint8Array): Buffer {
     return inBlocks(index, bytes, (tweak, block) => this.encryptedUnit(tweak, block));
   }
@@ -141,14 +141,14 @@ export class BlockCipher {
     });
   }
 
-  /** One data unit of at least 16 bytes. */
+  /** Encrypts one data unit of at least 16 bytes. */
   encryptedUnit(tweak: number, bytes: Uint8Array): Buffer {
     const cipher = crypto.createCipheriv('aes-128-xts', this.keys, tweakOf(tweak));
     return Buffer.concat([cipher.update(bytes), cipher.final()]);
   }
 }
 
-/** Returns random keys, and the slots of a header that give them to whoever has the password. */
+/** Returns random keys, and the slots of a header from which the password recovers them. */
 export function newKeys(password: string): { readonly cipher: BlockCipher; readonly keySlots: Buffer } {
   const keys = crypto.randomBytes(2 * keyBytes);
   const salt = crypto.randomBytes(saltBytes);
@@ -160,8 +160,8 @@ export function newKeys(password: string): { readonly cipher: BlockCipher; reado
 }
 
 /**
- * Returns what each slot in use gives for a password. Only one slot has the right keys, if the password is
- * right.
+ * Yields the result of each slot in use for a password. With the right password, exactly one slot has the
+ * right keys.
  */
 function* ciphersOf(keySlots: Uint8Array, password: string): Generator<BlockCipher> {
   for (let at = 0; at + slotBytes <= keySlots.length; at += slotBytes) {
@@ -181,7 +181,7 @@ function passwordKey(password: string, salt: Uint8Array): Buffer {
   return crypto.argon2Sync('argon2id', { message: password, nonce: salt, ...cost });
 }
 
-/** The number of the data unit as XTS takes it: 16 bytes, the lowest first. */
+/** Returns the number of the data unit in the form of XTS: 16 bytes, the lowest first. */
 function tweakOf(unit: number): Buffer {
   const tweak = Buffer.alloc(16);
   tweak.writeBigUInt64LE(BigInt(unit), 0);

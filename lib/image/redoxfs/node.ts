@@ -1,6 +1,6 @@
-// The nodes of RedoxFS version 8 (facts: RedoxFS 1.7, 1.8, 1.10, 1.13): one for each file, directory and link,
-// the tree that leads from a node's id to its block, and the contents of directories. Blocks from and to
-// values; nothing is read or written.
+// The nodes of RedoxFS version 8 (source: node.rs, tree.rs, dir.rs and htree.rs of the crate redoxfs): one
+// for each file, directory and link, the tree that maps a node's id to its block, and the contents of
+// directories. Converts blocks to values and back. It reads and writes no files.
 import { Buffer } from 'node:buffer';
 import { blockBytes, isNull, longestName, nullPointer, pointerBytes, readPointer, readPointers, writePointer } from './blocks.ts';
 import type { BlockPointer } from './blocks.ts';
@@ -11,12 +11,12 @@ import { seahash } from './seahash.ts';
 export const nodeTypes = { file: 0x8000, directory: 0x4000, symlink: 0xa000, socket: 0xc000 } as const;
 const typeMask = 0xf000;
 
-/** How many pointers of each depth a node has: depth 0 points at records, depth n at block lists of depth n-1. */
+/** Number of pointers of each depth in a node: depth 0 points to records, depth n to block lists of depth n-1. */
 export const pointersAtDepth = [128, 64, 32, 16, 8] as const;
 const allPointers = pointersAtDepth.reduce<number>((sum, count) => sum + count, 0);
 
 const dataAt = 128;
-/** What upstream still keeps inside the node; it can read one byte more. */
+/** Largest inline data that upstream writes. It can read one byte more. */
 export const mostInlineBytes = blockBytes - dataAt - 1;
 const inlineFlag = 1;
 
@@ -41,7 +41,7 @@ export interface Node {
   readonly gid: number;
   readonly links: number;
   readonly sizeBytes: number;
-  /** 4 KiB blocks in use, the node itself included. */
+  /** Number of 4 KiB blocks in use, including the node itself. */
   readonly blocks: number;
   readonly recordLevel: number;
   readonly timeSec: number;
@@ -66,7 +66,7 @@ export function encodeNode(node: Node): Buffer {
   return changedNode(block, node);
 }
 
-/** A copy of a node's block with other contents and attributes. Links and times stay as they are. */
+/** Returns a copy of a node's block with other contents and attributes. Links and times stay the same. */
 export function changedNode(before: Buffer, node: Omit<Node, 'links' | 'timeSec'>): Buffer {
   const block = Buffer.from(before);
   block.writeUInt16LE(node.mode, at.mode);
@@ -89,7 +89,7 @@ export function changedNode(before: Buffer, node: Omit<Node, 'links' | 'timeSec'
   return block;
 }
 
-/** Inline data is cut to what the node can hold; a larger size means zeros beyond. */
+/** Inline data is truncated to the space in the node. A larger size means zeros beyond. */
 export function decodeNode(block: Buffer): Node {
   const sizeBytes = Number(block.readBigUInt64LE(at.size));
   const inline = (block.readUInt32LE(at.flags) & inlineFlag) !== 0;
@@ -122,14 +122,17 @@ export const mostNodes = slotsPerList ** treeLevels - 1;
 const bitmapsAt = slotsPerList * pointerBytes;
 const allOnes = (1n << BigInt(slotsPerList)) - 1n;
 
-/** The id of the n-th slot: n in base 254, a digit to a byte. Slot 0 is reserved and slot 1 is the root. */
+/**
+ * Returns the id of the n-th slot: n in base 254, one digit per byte. Slot 0 is reserved and slot 1 is the
+ * root.
+ */
 export function idOfSlot(slot: number): number {
   let id = 0;
   for (let level = treeLevels - 1; level >= 0; level--) id = id * 256 + (Math.floor(slot / slotsPerList ** level) % slotsPerList);
   return id;
 }
 
-/** The slot of each list from the top (level 3) down; undefined for an id that cannot be. */
+/** Returns the slot in each list from the top (level 3) down, or undefined for an invalid id. */
 export function slotsOfId(id: number): readonly number[] | undefined {
   const slots = [24, 16, 8, 0].map((shift) => (id >>> shift) & 255);
   return slots.every((slot) => slot < slotsPerList) ? slots : undefined;
@@ -138,8 +141,8 @@ export function slotsOfId(id: number): readonly number[] | undefined {
 export interface TreeList {
   readonly pointers: readonly BlockPointer[];
   /**
-   * Bit i: at level 0, slot i is taken (upstream's inserter asserts that every other is null); above, the
-   * list at slot i is full.
+   * Bit i at level 0: slot i is in use (upstream's inserter asserts that every other slot is null). Above
+   * level 0: the list at slot i is full.
    */
   readonly bitmap: bigint;
 }
@@ -181,14 +184,14 @@ const unusedHash = 0xffff_ffff;
 /** An H-tree's depth is the level nibble of the marker pointer. */
 export const deepestHtree = 15;
 
-/** Why RedoxFS cannot hold an entry of this name, if so. */
+/** Returns why RedoxFS does not support a name, if so. */
 export function badRedoxfsName(name: string): string | undefined {
   if (name.includes(':')) return 'RedoxFS forbids ":" in names';
   const bytes = Buffer.byteLength(name);
   return bytes > longestName ? `its name has ${bytes} bytes, and RedoxFS allows ${longestName}` : undefined;
 }
 
-/** The low 32 bits of the name's SeaHash; the value that marks an unused entry is avoided. */
+/** Returns the low 32 bits of the name's SeaHash. The value that marks an unused entry is avoided. */
 export function nameHash(name: string): number {
   const hash = Number(seahash(Buffer.from(name)) & 0xffff_ffffn);
   return hash === unusedHash ? unusedHash - 1 : hash;
@@ -200,8 +203,8 @@ export interface CutList {
 }
 
 /**
- * Entries cut into lists that fit a block each, ordered by hash; equal hashes stay in one list. undefined
- * when too many names share a hash.
+ * Divides entries into lists that fit into one block each, ordered by hash. Equal hashes stay in one list.
+ * Returns undefined if too many names have the same hash.
  */
 export function cutIntoLists(entries: readonly DirectoryEntry[]): readonly CutList[] | undefined {
   const hashed = entries.map((entry) => ({ hash: nameHash(entry.name), bytes: entryBytes(entry), entry }));
@@ -226,7 +229,7 @@ export function cutIntoLists(entries: readonly DirectoryEntry[]): readonly CutLi
   return lists;
 }
 
-/** The entries must fit; `cutIntoLists` sees to that. */
+/** The entries must fit into a block (see `cutIntoLists`). */
 export function encodeDirList(entries: readonly DirectoryEntry[]): Buffer {
   const block = Buffer.alloc(blockBytes);
   let at = listHeaderBytes;
@@ -240,7 +243,7 @@ export function encodeDirList(entries: readonly DirectoryEntry[]): Buffer {
   return block;
 }
 
-/** undefined when the counts do not match the entries, or an entry leaves the block. */
+/** Returns undefined if the counts do not match the entries, or an entry leaves the block. */
 export function decodeDirList(block: Buffer): readonly DirectoryEntry[] | undefined {
   const count = block.readUInt16LE(0);
   const end = listHeaderBytes + block.readUInt16LE(2);
@@ -257,7 +260,7 @@ export function decodeDirList(block: Buffer): readonly DirectoryEntry[] | undefi
   return at === end ? entries : undefined;
 }
 
-/** At most 204 entries, in order; the rest of the block is unused ones. */
+/** At most 204 entries, in order. The rest of the block has unused entries. */
 export function encodeHtree(entries: readonly HtreeEntry[]): Buffer {
   const block = Buffer.alloc(blockBytes);
   for (let i = 0; i < htreeEntries; i++) {
@@ -267,7 +270,7 @@ export function encodeHtree(entries: readonly HtreeEntry[]): Buffer {
   return block;
 }
 
-/** The entries in use. undefined when they are out of order, or one follows an unused one. */
+/** Returns the entries in use, or undefined if they are out of order or one follows an unused entry. */
 export function decodeHtree(block: Buffer): readonly HtreeEntry[] | undefined {
   const all = Array.from({ length: htreeEntries }, (_, i): HtreeEntry => ({
     hash: block.readUInt32LE(i * htreeEntryBytes),

@@ -1,6 +1,5 @@
 // Reads a RedoxFS of version 8: finds the newest header, follows the tree to nodes, lists directories and
-// gives the bytes of files. It checks every block it touches, and nothing it does not touch; volume.ts
-// touches everything.
+// returns the bytes of files. It checks every block that it reads. volume.ts reads and checks all blocks.
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync } from 'node:fs';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -36,13 +35,13 @@ const deepestRecord = 15;
 
 export interface OpenOptions {
   readonly seen?: BlockSeen | undefined;
-  /** Of an encrypted file system; not looked at if it is not encrypted. */
+  /** Password of an encrypted file system. It is ignored if the file system is not encrypted. */
   readonly password?: string | undefined;
 }
 
 /**
- * Opens the RedoxFS that begins at `offsetBytes` of the file; `close` it. No valid header, or an encrypted
- * one without its password, is a Failure.
+ * Opens the RedoxFS that begins at `offsetBytes` of the file. Call `close` afterwards. A missing header, and
+ * a missing password of an encrypted file system, are Failures.
  */
 export function openRedoxfs(imagePath: string, offsetBytes: number, { seen, password }: OpenOptions = {}): Redoxfs {
   let fd: number;
@@ -86,7 +85,7 @@ export class Redoxfs {
   readonly header: Header;
   /** Present if the file system is encrypted. */
   readonly cipher: BlockCipher | undefined;
-  /** Where block 0 is in the file. */
+  /** Offset of block 0 in the file. */
   readonly startBytes: number;
   readonly blocks: RedoxfsBlocks;
   private readonly fd: number;
@@ -104,12 +103,12 @@ export class Redoxfs {
     closeSync(this.fd);
   }
 
-  /** The node of an id; `path` is what it is wanted for. */
+  /** Returns the node of an id. `path` is the path for which it is read. */
   node(id: number, path: string): Node {
     return decodeNode(this.nodeBlock(id, path));
   }
 
-  /** The block of a node as it is stored. */
+  /** Returns the block of a node in its stored form. */
   nodeBlock(id: number, path: string): Buffer {
     let pointer: BlockPointer | undefined = this.header.tree;
     for (const slot of slotsOfId(id) ?? []) pointer = pointer && this.treeList(pointer, path).pointers[slot];
@@ -126,7 +125,7 @@ export class Redoxfs {
   }
 
   /**
-   * Everything below the root, each directory before what it holds, in the order of a file tree's listing by
+   * Yields everything below the root, each directory before its entries, in the order of a listing by
    * directory.
    */
   *walk(): Generator<RedoxfsEntry> {
@@ -137,11 +136,11 @@ export class Redoxfs {
     const node = this.node(id, path);
     yield { path, id, node };
     if (typeOf(node) !== nodeTypes.directory) return;
-    if (above.has(id)) throw damaged(path, 'the directory lies inside itself');
+    if (above.has(id)) throw damaged(path, 'the directory is inside itself');
     for (const child of this.list(node, path)) yield* this.walkFrom(joinPath(path, child.name), child.id, new Set([...above, id]));
   }
 
-  /** The entry at a path, or undefined. */
+  /** Returns the entry at a path, or undefined. */
   find(path: string): RedoxfsEntry | undefined {
     let found: RedoxfsEntry = { path: '', id: rootId, node: this.node(rootId, '') };
     for (const name of path === '' ? [] : path.split('/')) {
@@ -154,10 +153,7 @@ export class Redoxfs {
     return found;
   }
 
-  /**
-   * The entries of a directory, sorted by name; names that are there twice or could not be file names are
-   * refused.
-   */
+  /** Returns the entries of a directory, sorted by name. Duplicate and invalid names are refused. */
   list(node: Node, path: string): readonly DirectoryEntry[] {
     const entries = [...this.dirLists(node, path)].flatMap((list) => list.entries).sort((a, b) => byCodeUnit(a.name, b.name));
     for (const [i, { name }] of entries.entries()) {
@@ -168,8 +164,8 @@ export class Redoxfs {
   }
 
   /**
-   * The lists of a directory in the order of its H-tree; `maxHash` is what the tree says of each (none when
-   * there is no tree).
+   * Yields the lists of a directory in the order of its H-tree. `maxHash` is the hash that the tree has for
+   * each list. It is absent if there is no tree.
    */
   *dirLists(node: Node, path: string): Generator<{ readonly entries: readonly DirectoryEntry[]; readonly maxHash: number | undefined }> {
     const [marker, root] = 'pointers' in node.data ? (node.data.pointers[0] ?? []) : [];
@@ -189,11 +185,11 @@ export class Redoxfs {
     const children = decodeHtree(block);
     if (!children) throw damaged(path, `block ${pointer.index} is not a part of an H-tree`);
     const largest = children.at(-1)?.hash ?? 0;
-    if (largest > (maxHash ?? Infinity)) throw damaged(path, `block ${pointer.index} has larger hashes than the block above says`);
+    if (largest > (maxHash ?? Infinity)) throw damaged(path, `block ${pointer.index} has larger hashes than the block above it allows`);
     for (const child of children) yield* this.dirListsBelow(child.pointer, depth - 1, child.hash, path);
   }
 
-  /** The bytes of a file or of a link's target. */
+  /** Yields the bytes of a file or of a link's target. */
   *pieces(node: Node, path: string): Generator<FilePiece> {
     if ('inline' in node.data) {
       if (node.data.inline.length > 0) yield { atBytes: 0, bytes: node.data.inline };
@@ -208,8 +204,8 @@ export class Redoxfs {
   }
 
   /**
-   * The pointers to a node's records, by their number; holes are left out, records past the end (a used image
-   * may have some) are not.
+   * Yields the pointers to a node's records with their numbers. Holes are left out. Records past the end,
+   * which a used image may have, are included.
    */
   *records(node: Node, path: string): Generator<{ readonly record: number; readonly pointer: BlockPointer }> {
     if (node.recordLevel > deepestRecord) throw damaged(path, `its record level ${node.recordLevel} cannot be`);
@@ -233,7 +229,7 @@ export class Redoxfs {
     }
   }
 
-  /** The target of a symbolic link. */
+  /** Returns the target of a symbolic link. */
   linkTarget(node: Node, path: string): string {
     if (node.sizeBytes > 65_536) throw damaged(path, `its link target has ${node.sizeBytes} bytes`);
     const target = Buffer.alloc(node.sizeBytes);
@@ -242,7 +238,7 @@ export class Redoxfs {
   }
 }
 
-/** Blocks that may be the first slot of the ring (facts: RedoxFS 1.4). */
+/** Number of blocks that may be the first slot of the ring (source: header.rs of the crate redoxfs). */
 const headerCandidates = 65_536;
 
 interface FoundHeader {
@@ -252,7 +248,7 @@ interface FoundHeader {
   readonly startBytes: number;
 }
 
-/** The first valid header says where the ring begins; in the ring the highest valid generation wins. */
+/** The first valid header shows where the ring begins. In the ring the highest valid generation is used. */
 function newestHeader(fd: number, what: string, offsetBytes: number): FoundHeader {
   let why = 'it has no RedoxFS signature';
   for (let candidate = 0; candidate < headerCandidates; candidate++) {

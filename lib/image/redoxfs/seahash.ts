@@ -1,6 +1,6 @@
-// SeaHash, the checksum of RedoxFS (facts: RedoxFS 1.2), with the default seed. The mixing runs as WebAssembly
-// assembled here (WebAssembly Core Specification 2.0, chapter 5): its 64-bit multiplications make it a hundred
-// times faster than BigInt, and a 300 MB image has 300 MB to hash.
+// SeaHash, the checksum of RedoxFS (source: the crate seahash), with the default seed. The mixing function
+// runs as WebAssembly that is assembled here (WebAssembly Core Specification 2.0, chapter 5). Its 64-bit
+// multiplications make it a hundred times faster than BigInt, and an image of 300 MB has 300 MB to hash.
 
 type ValueType = 'i32' | 'i64';
 
@@ -13,7 +13,7 @@ interface WasmFunction {
   readonly body: readonly Instruction[];
 }
 
-/** An instruction as its bytes; `op` has the ones we need. */
+/** An instruction as its bytes. `op` has the needed ones. */
 type Instruction = readonly number[];
 
 const typeCodes: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e };
@@ -29,7 +29,7 @@ const op = {
   get: (local: number): Instruction => [0x20, ...unsigned(local)],
   set: (local: number): Instruction => [0x21, ...unsigned(local)],
   tee: (local: number): Instruction => [0x22, ...unsigned(local)],
-  /** Alignment hint 0: any address will do. */
+  /** Alignment hint 0 allows any address. */
   loadI64: [0x29, 0x00, 0x00],
   storeI64: (offset: number): Instruction => [0x37, 0x00, ...unsigned(offset)],
   loadI64At: (offset: number): Instruction => [0x29, 0x00, ...unsigned(offset)],
@@ -42,7 +42,7 @@ const op = {
   shiftRightU64: [0x88],
 } as const satisfies Record<string, Instruction | ((value: never) => Instruction)>;
 
-/** The bytes of a module that exports `memory` (of `pages` times 64 KiB) and the function. */
+/** Returns the bytes of a module that exports `memory` (of `pages` times 64 KiB) and the function. */
 function wasmModule(pages: number, fn: WasmFunction): Uint8Array<ArrayBuffer> {
   const code = [...vector(fn.locals.map((type) => [1, typeCodes[type]])), ...fn.body.flat(), ...op.end];
   return Uint8Array.from([
@@ -83,12 +83,12 @@ function name(text: string): number[] {
   return vector([...Buffer.from(text)].map((byte) => [byte]));
 }
 
-/** LEB128, unsigned. */
+/** Encodes LEB128, unsigned. */
 function unsigned(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 }
 
-/** LEB128, signed: the last byte's bit 6 is the sign. */
+/** Encodes LEB128, signed: bit 6 of the last byte is the sign. */
 function signed(value: bigint): number[] {
   const low = Number(value & 0x7fn);
   const rest = value >> 7n;
@@ -99,7 +99,7 @@ function signed(value: bigint): number[] {
 const seeds = [0x16f11fe89b0d677cn, 0xb480a793d8e6c86cn, 0x6fe2e5aaf078ebc9n, 0x14f994a4c5259381n] as const;
 const prime = 0x6eed0e9da4d94a4fn;
 
-/** Where the module's memory holds the four lanes between calls, and where the words to absorb begin. */
+/** Offsets in the module's memory: the four lanes between calls, and the words to absorb. */
 const lanesAt = 0;
 const inputAt = 64;
 const memoryPages = 5;
@@ -109,8 +109,8 @@ const inputBytes = memoryPages * 65536 - inputAt;
 const [cursor, end, lane0, lane1, lane2, lane3, mixed] = [0, 1, 2, 3, 4, 5, 6] as const;
 
 /**
- * Leaves diffuse(the value on the stack) on the stack: multiply, xor with itself shifted by its own top bits,
- * multiply.
+ * Replaces the value on top of the stack by diffuse(value): multiply, xor with itself shifted by its own top
+ * bits, multiply.
  */
 const diffuse: readonly Instruction[] = [
   op.constI64(prime),
@@ -129,7 +129,7 @@ const diffuse: readonly Instruction[] = [
 ];
 
 /**
- * absorb(cursor, end): takes the 8-byte words of [cursor, end) into the lanes, and gives back the xor of all
+ * absorb(cursor, end): mixes the 8-byte words of [cursor, end) into the lanes, and returns the xor of all
  * lanes.
  */
 const code = wasmModule(memoryPages, {
@@ -176,8 +176,8 @@ const code = wasmModule(memoryPages, {
 });
 
 /**
- * Of the global WebAssembly only what is used here, typed for the module above; TypeScript declares it for
- * browsers alone.
+ * The used part of the global WebAssembly, typed for the module above. TypeScript declares it only for
+ * browsers.
  */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
@@ -190,7 +190,7 @@ const { memory, absorb } = new WebAssembly.Instance(new WebAssembly.Module(code)
 const lanes = new BigUint64Array(memory.buffer, lanesAt, 4);
 const input = new Uint8Array(memory.buffer, inputAt, inputBytes);
 
-/** The 64-bit hash of `bytes`, of any length. */
+/** Returns the 64-bit hash of `bytes`, of any length. */
 export function seahash(bytes: Uint8Array): bigint {
   lanes.set(seeds);
   let xored = 0n;

@@ -1,6 +1,6 @@
-// A RedoxFS as a volume, and the judgement of a whole one: it reads every block that anything leads to, and
-// compares what the parts say of each other: directories, tree, bitmaps, node counts, allocation log. Every
-// finding names a path, or the part of the file system that has none.
+// A RedoxFS as a volume, and its verification: it reads every block that is referenced, and compares
+// directories, tree, bitmaps, node counts and the allocation log with each other. Every finding names a path,
+// or the part of the file system without a path.
 import type { Context } from '../../core/events.ts';
 import { formatBytes, plural } from '../../core/sizes.ts';
 import { isFull, nameHash, nodeTypes, permissionsOf, rootId, slotsPerList, treeLevels, typeOf } from './node.ts';
@@ -24,8 +24,8 @@ import { joinPath } from '../file-tree.ts';
 import { pace } from '../../core/events.ts';
 
 /**
- * Opens nothing before it is asked for something, so that a volume without a usable header can still be
- * judged.
+ * Returns the volume. The image is opened when the volume is first used, so that a volume without a usable
+ * header can still be verified.
  */
 export function redoxfsVolume(imagePath: string, offsetBytes: number, context: Context, password?: string): Volume {
   let opened: Redoxfs | undefined;
@@ -72,11 +72,11 @@ export interface RedoxfsVerdict {
   readonly findings: readonly Finding[];
   /** Files, directories and links that were read. */
   readonly paths: number;
-  /** In blocks that something leads to. */
+  /** Bytes in blocks that are referenced. */
   readonly usedBytes: number;
   /**
-   * Blocks that are taken though nothing leads to them: a waste, not a damage; a used file system may have
-   * some. 0 when there are findings.
+   * Number of allocated blocks without a reference. They waste space but are not damage, and a used file
+   * system may have some. 0 if there are findings.
    */
   readonly leakedBlocks: number;
 }
@@ -84,7 +84,7 @@ export interface RedoxfsVerdict {
 const treePath = '(tree)';
 
 /**
- * Reads the RedoxFS that begins at `offsetBytes`. Only one without a usable header is a Failure; all else are
+ * Reads the RedoxFS that begins at `offsetBytes`. Only a missing header is a Failure. All other defects are
  * findings.
  */
 export async function verifyRedoxfs(imagePath: string, offsetBytes: number, context: Context, password?: string): Promise<RedoxfsVerdict> {
@@ -109,11 +109,11 @@ class RedoxfsJudge {
   pathCount = 0;
   private readonly fs: Redoxfs;
   private readonly usage: BlockUsage;
-  /** Ids that the tree has nodes for. */
+  /** Ids of the nodes in the tree. */
   private readonly ids = new Set<number>();
-  /** How many names each node has; the root has one by being the root. */
+  /** Number of names of each node. The root counts one name. */
   private readonly names = new Map<number, number>([[rootId, 1]]);
-  /** How many names each node that was read believes to have. */
+  /** Number of names that each node itself records. */
   private readonly links = new Map<number, number>();
 
   constructor(fs: Redoxfs, usage: BlockUsage) {
@@ -121,7 +121,7 @@ class RedoxfsJudge {
     this.usage = usage;
   }
 
-  /** Runs `work`; a damage that it meets becomes a finding. */
+  /** Runs `work`. Damage becomes a finding. */
   attempt<T>(work: () => T): T | undefined {
     try {
       return work();
@@ -132,7 +132,7 @@ class RedoxfsJudge {
     }
   }
 
-  /** The lists of the tree and their bitmaps. True when the list is full. */
+  /** Checks the lists of the tree and their bitmaps. Returns true if the list is full. */
   tree(pointer: BlockPointer, level: number, idAbove: number): boolean {
     const list = this.attempt(() => this.fs.treeList(pointer, treePath));
     if (!list) return false;
@@ -149,7 +149,7 @@ class RedoxfsJudge {
     return isFull(list);
   }
 
-  /** Every path from the root down; a directory that cannot be listed hides only what is below it. */
+  /** Checks every path from the root down. A directory that cannot be listed hides only the entries below it. */
   async paths(turn: (bytes: number) => Promise<void>): Promise<void> {
     const waiting = [{ path: '', id: rootId }];
     for (let next = waiting.pop(); next; next = waiting.pop()) {
@@ -168,7 +168,7 @@ class RedoxfsJudge {
     }
   }
 
-  /** One path: its contents, and what its node says of them. Gives the children of a directory. */
+  /** Checks one path: its contents, and the data in its node. Returns the children of a directory. */
   private entry(entry: RedoxfsEntry): readonly DirectoryEntry[] {
     const { path, node } = entry;
     const type = typeOf(node);
@@ -202,15 +202,15 @@ class RedoxfsJudge {
     return entries.filter(({ id }) => this.ids.has(id));
   }
 
-  /** Reads all records, also those past the end. */
+  /** Reads all records, including those past the end. */
   private contents({ path, node }: RedoxfsEntry): void {
     for (const { pointer } of this.fs.records(node, path)) this.fs.blocks.record(pointer, node.recordLevel, path);
     if (typeOf(node) === nodeTypes.symlink) this.fs.linkTarget(node, path);
   }
 
   /**
-   * Nodes in the tree that no directory names, and link counts. A node that waits in the release list has no
-   * name rightfully.
+   * Finds nodes in the tree that no directory names, and wrong link counts. A node in the release list
+   * correctly has no name.
    */
   nodesWithoutName(): void {
     if (this.findings.length > 0 || !isNull(this.fs.header.release)) return;
@@ -227,7 +227,7 @@ class RedoxfsJudge {
   }
 }
 
-/** The blocks that something leads to, each with the path it was read for. */
+/** The referenced blocks, each with the path for which it was read. */
 class BlockUsage {
   private readonly owners = new Map<number, { readonly path: string; readonly level: number }>();
   private readonly counts = new Map<string, number>();
@@ -244,7 +244,7 @@ class BlockUsage {
     this.counts.set(path, (this.counts.get(path) ?? 0) + 2 ** level);
   }
 
-  /** Blocks of 4 KiB that were read for a path. */
+  /** Returns the number of 4 KiB blocks that were read for a path. */
   blocksOf(path: string): number {
     return this.counts.get(path) ?? 0;
   }
@@ -253,7 +253,7 @@ class BlockUsage {
     return [...this.owners.values()].reduce((sum, { level }) => sum + bytesOfLevel(level), 0);
   }
 
-  /** Blocks that belong to two, lie in the header ring, or are free by the log. */
+  /** Returns blocks that belong to two paths, are in the header ring, or are free by the log. */
   conflicts(free: Uint8Array): readonly Finding[] {
     const found = [...this.shared];
     let end = headerRingBlocks;
@@ -267,7 +267,10 @@ class BlockUsage {
     return found;
   }
 
-  /** Blocks that are neither free nor reached; upstream itself never uses the one after the header ring. */
+  /**
+   * Returns blocks that are neither free nor referenced. Upstream itself never uses the one after the header
+   * ring.
+   */
   leaked(free: Uint8Array): number {
     const accounted = Uint8Array.from(free);
     for (const [index, { level }] of this.owners) accounted.fill(1, index, index + 2 ** level);
@@ -276,8 +279,8 @@ class BlockUsage {
 }
 
 /**
- * Replays the log from its oldest block: a byte for each block, 1 where it is free. Nonsense in the log is a
- * Failure.
+ * Replays the log from its oldest block: one byte for each block, which is 1 if the block is free. An invalid
+ * log is a Failure.
  */
 function freeBlocks(fs: Redoxfs, blockCount: number): Uint8Array {
   const free = new Uint8Array(blockCount);

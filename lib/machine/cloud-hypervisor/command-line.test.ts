@@ -1,4 +1,4 @@
-// Cloud Hypervisor's command line, word by word, and what a person may set.
+// Cloud Hypervisor's command line, word by word, and the user's settings.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MiB } from '../../core/sizes.ts';
@@ -40,7 +40,7 @@ test('a kernel, a TAP device and room for processors', () => {
       '--net tap=tap0 --serial socket=/run/x/serial --console off',
   );
   const userNetwork = { ...plan.machine, network: { kind: 'user', forwards: [] } } as const;
-  assert.throws(() => cloudHypervisorArguments({ ...plan, machine: userNetwork }), /has none without a TAP device/);
+  assert.throws(() => cloudHypervisorArguments({ ...plan, machine: userNetwork }), /needs a TAP device for it/);
   const devices = [
     { display: { kind: 'hidden' } },
     { debugExit: { success: 16 } },
@@ -64,7 +64,7 @@ test('shared folders are served by daemons, which read the memory of the guest',
   );
 });
 
-test('a setting that is none is told', () => {
+test('an invalid setting is reported', () => {
   for (const [name, value] of [
     ['CH_CPUS', '0'],
     ['CH_CPUS', 'two'],

@@ -1,5 +1,6 @@
-// A machine description to Cloud Hypervisor's command line, and what a person sets for it. Starts nothing and looks at no file. Options as in
-// its documentation (docs/disk_sharing, docs/fs.md, docs/memory.md, docs/device_model.md), version 50.
+// Converts a machine description to Cloud Hypervisor's command line, and reads the user's settings for it.
+// Starts nothing and reads no file. Options as in its documentation (docs/disk_sharing, docs/fs.md,
+// docs/memory.md, docs/device_model.md), version 50.
 import { cannot } from '../../core/errors.ts';
 import { GiB, MiB } from '../../core/sizes.ts';
 import type { MachineDescription, Network } from '../machine.ts';
@@ -7,7 +8,7 @@ import type { AttachedShare } from '../shares.ts';
 
 export const cloudHypervisorProgram = 'cloud-hypervisor';
 
-/** CH_CPUS, CH_MEMORY, CH_HUGEPAGES, CH_DIRECT_IO: what a person's machine is to have in place of the system's wishes. */
+/** CH_CPUS, CH_MEMORY, CH_HUGEPAGES, CH_DIRECT_IO: the user's settings, which override those of the system. */
 export interface CloudHypervisorSettings {
   readonly cpus?: number;
   readonly memoryBytes?: number;
@@ -18,18 +19,18 @@ export interface CloudHypervisorSettings {
 export interface CloudHypervisorPlan {
   readonly machine: MachineDescription;
   readonly settings: CloudHypervisorSettings;
-  /** Absolute: CLOUDHV.fd of EDK II. Undefined where a kernel is started directly. */
+  /** Absolute path of EDK II's CLOUDHV.fd. Undefined if a kernel is started directly. */
   readonly firmware: string | undefined;
-  /** Raw images; each is this run's own copy. */
+  /** Raw images. Each is a private copy of this run. */
   readonly disks: readonly string[];
-  /** The shared folders of the machine; each has a daemon's socket. */
+  /** The shared folders of the machine, each with the socket of a daemon. */
   readonly shares: readonly AttachedShare[];
   /** Unix sockets on which it listens: COM1, and its HTTP interface. */
   readonly serialSocket: string;
   readonly apiSocket: string;
 }
 
-/** All words after the program's name. */
+/** Returns all arguments. */
 export function cloudHypervisorArguments(plan: CloudHypervisorPlan): string[] {
   const { machine, settings, firmware, disks, shares, serialSocket, apiSocket } = plan;
   const lacking = lackingDevice(machine);
@@ -57,7 +58,7 @@ export function cloudHypervisorArguments(plan: CloudHypervisorPlan): string[] {
   ];
 }
 
-/** A device of the machine that Cloud Hypervisor does not have. */
+/** Returns the name of a device of the machine that Cloud Hypervisor does not support, or undefined. */
 export function lackingDevice({
   debugExit,
   console,
@@ -68,14 +69,14 @@ export function lackingDevice({
   shareDriver,
 }: MachineDescription): string | undefined {
   if (debugExit) return 'isa-debug-exit';
-  if (console === 'virtio') return 'a virtio console'; // it has one, which is not connected here
+  if (console === 'virtio') return 'a virtio console'; // it has such a console, but it is not connected here
   if (targetDisk) return 'a second disk';
   if (display) return 'a screen';
   if (gdb) return 'a server for gdb'; // only builds with its feature "guest_debug" have one
   return shares && shareDriver === '9p' ? 'shared folders over 9P' : undefined;
 }
 
-/** Sizes of the queue as in its documentation (docs/fs.md). */
+/** Queue sizes are those of its documentation (docs/fs.md). */
 function shareWords({ tag, socket }: AttachedShare): string {
   if (socket === undefined) throw new Error(`no daemon serves the folder with the tag "${tag}"`);
   return `tag=${tag},socket=${socket},num_queues=1,queue_size=512`;
@@ -89,11 +90,14 @@ function startArguments({ kernel }: MachineDescription, firmware: string | undef
 
 function networkWords(network: Network): string {
   if (network.kind === 'tap') return `tap=${network.device}`;
-  const hint = 'npx zx tasks/net.ts up makes a TAP device; then --tap NAME';
-  throw cannot('give the machine a network', 'Cloud Hypervisor has none without a TAP device', { blame: 'usage', hint });
+  const hint = 'npx zx tasks/net.ts up creates a TAP device; then --tap NAME';
+  throw cannot('give the machine a network', 'Cloud Hypervisor needs a TAP device for it', { blame: 'usage', hint });
 }
 
-/** Reads the settings from a person's variables. What is no number or no switch is a Failure (usage). */
+/**
+ * Reads the settings from the user's variables. A value that is neither a number nor a switch is a Failure
+ * (usage).
+ */
 export function cloudHypervisorSettings(env: Readonly<Record<string, string>>): CloudHypervisorSettings {
   const given = (name: string): string | undefined => env[name] || undefined;
   const cpus = given('CH_CPUS');

@@ -75,7 +75,7 @@ test('every verb is a request that is described', async () => {
   ]);
 });
 
-test('a snapshot pauses a machine that runs, and only that one goes on', async () => {
+test('a snapshot pauses a machine that runs, and only a machine that ran is resumed', async () => {
   await control.snapshot('/tmp/x');
   assert.equal(heard, ['vm.info', 'vm.pause', 'vm.snapshot{"destination_url":"file:///tmp/x"}', 'vm.resume']);
   await control.pause();
@@ -84,7 +84,7 @@ test('a snapshot pauses a machine that runs, and only that one goes on', async (
   assert.equal(heard, ['vm.info', 'vm.snapshot{"destination_url":"file:///tmp/x"}']);
 });
 
-test('a refusal is told in its words, and a machine that is gone too', async () => {
+test('a refusal is reported with its message, and so is a machine that has ended', async () => {
   refuses = true;
   const refused: unknown = await control.pause().catch((reason: unknown) => reason);
   assert.match(String(refused), 'Cannot have Cloud Hypervisor do "vm.pause": Error from API: the VM is not created');

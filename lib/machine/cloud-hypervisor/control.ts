@@ -1,5 +1,5 @@
-// The verbs of a running machine as requests to Cloud Hypervisor's HTTP interface on a unix socket: paths, methods and bodies as in its
-// vmm/src/api/openapi/cloud-hypervisor.yaml, version 0.3.0.
+// Controls a running machine by requests to Cloud Hypervisor's HTTP interface on a unix socket: paths,
+// methods and bodies as in its vmm/src/api/openapi/cloud-hypervisor.yaml, version 0.3.0.
 import { request } from 'node:http';
 import type { Json } from '../../core/digest.ts';
 import { cannot, cannotBecause } from '../../core/errors.ts';
@@ -21,21 +21,20 @@ export function cloudHypervisorControl(apiSocket: string): MachineControl {
       }),
     async snapshot(folder) {
       const ran = (await info()).state === 'running';
-      if (ran) await put('vm.pause'); // it snapshots only what is paused
+      if (ran) await put('vm.pause'); // only a paused machine can be saved
       try {
         await put('vm.snapshot', { destination_url: `file://${folder}` });
       } finally {
         if (ran) await put('vm.resume');
       }
     },
-    screenshot: () =>
-      Promise.reject(cannot('take a picture of the screen', 'Cloud Hypervisor has no screen', { hint: '--vmm qemu has one' })),
+    screenshot: () => Promise.reject(cannot('take a screenshot', 'Cloud Hypervisor has no screen', { hint: '--vmm qemu has one' })),
     shutdown: () => put('vm.power-button'),
     close: () => undefined,
   };
 }
 
-/** The part of a `VmInfo` that is used. Another text is a Failure. */
+/** Returns the part of a `VmInfo` that is used. Any other text is a Failure. */
 function infoIn(text: string): MachineInfo {
   const value: unknown = JSON.parse(text);
   const at = (...path: readonly string[]): unknown =>
@@ -51,10 +50,10 @@ function infoIn(text: string): MachineInfo {
   ];
   if (typeof state === 'string' && typeof cpus === 'number' && typeof memoryBytes === 'number')
     return { state: state.toLowerCase(), cpus, memoryBytes };
-  throw cannot('read the state of the machine', "Cloud Hypervisor's answer is not as its description says");
+  throw cannot('read the state of the machine', "Cloud Hypervisor's response does not match its API description");
 }
 
-/** The body of an answer that is none of an error. */
+/** Returns the body of a successful response. */
 async function ask(socketPath: string, method: 'GET' | 'PUT', verb: string, body?: Json): Promise<string> {
   const what = `have Cloud Hypervisor do "${verb}"`;
   const [status, text] = await new Promise<[number, string]>((resolve, reject) => {

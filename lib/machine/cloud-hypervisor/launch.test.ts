@@ -1,4 +1,5 @@
-// The launch of Cloud Hypervisor with a stand-in for it, which listens on the socket that it is told: neither the program nor KVM is here.
+// The launch of Cloud Hypervisor with a fake program that listens on the given socket: the test needs neither
+// the real program nor KVM.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ const image = join(root, 'disk.img');
 await writeFile(image, 'the image');
 const context = { signal: new AbortController().signal };
 
-/** Talks on its serial line, writes to its disk, and ends as `end` says. */
+/** Writes to its serial line and its disk, and ends as `end` defines. */
 async function standIn(name: string, end: string): Promise<Parameters<typeof launchCloudHypervisor>[0]> {
   const program = join(root, name);
   const script = [
@@ -48,7 +49,7 @@ test('a machine that ends by itself says so', async () => {
   await machine.stop();
 });
 
-test('a monitor that does not come up is told in its own words, and nothing is left', async () => {
+test('a monitor that does not come up is reported with its own message, and nothing is left', async () => {
   const plan = await standIn('fails', '');
   await writeFile(plan.program, '#!/bin/sh\necho "no such firmware" >&2\nexit 1\n', { mode: 0o755 });
   const error: unknown = await launchCloudHypervisor(plan, context).catch((reason: unknown) => reason);

@@ -1,5 +1,6 @@
-// Starts a machine in Cloud Hypervisor and ends it. It listens on the socket of the serial line and we connect, so its first bytes wait for us.
-// It has no overlay for writes: the image is copied, sparsely and by reference where the file system can.
+// Starts a machine in Cloud Hypervisor and ends it. Cloud Hypervisor listens on the socket of the serial
+// line, and its first bytes wait until a client connects. It has no overlay for writes: the image is copied,
+// as a sparse file and by reference if the file system supports that.
 import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
 import { basename, join } from 'node:path';
@@ -22,16 +23,16 @@ export interface CloudHypervisorLaunch {
   readonly machine: MachineDescription;
   readonly settings: CloudHypervisorSettings;
   readonly firmware: string | undefined;
-  /** Absolute; not changed. Undefined: no disk. */
+  /** Absolute path. The file is not changed. Undefined: no disk. */
   readonly image: string | undefined;
   readonly tempRoot: string;
-  /** The absolute path of virtiofsd, which serves the shared folders; undefined where there are none. */
+  /** Absolute path of virtiofsd, which serves the shared folders. Undefined without shared folders. */
   readonly virtiofsd?: string;
 }
 
 const lookAgainMs = 20;
 
-/** Starts a machine. A monitor that does not come up is a Failure (host) with its own words. */
+/** Starts a machine. A monitor that does not start is a Failure (host) with its own message. */
 export async function launchCloudHypervisor(plan: CloudHypervisorLaunch, { signal }: Pick<Context, 'signal'>): Promise<RunningMachine> {
   signal.throwIfAborted();
   const directory = await runDirectory(plan.tempRoot);
@@ -96,7 +97,7 @@ async function connected(path: string, child: Child, signal: AbortSignal): Promi
   throw cannot('start the machine', `Cloud Hypervisor ended with ${how}`, { blame: 'host', detail: stderr.trim() });
 }
 
-/** Undefined while nobody listens. */
+/** Returns undefined while the socket accepts no connection. */
 async function connection(path: string): Promise<Socket | undefined> {
   return await new Promise((resolve) => {
     const socket = createConnection(path);

@@ -1,4 +1,4 @@
-// Command lines as tables: what goes in, what QEMU is told.
+// Command lines as tables: the input, and the arguments of QEMU.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -185,7 +185,11 @@ const consoles: readonly (readonly [name: string, words: string, expected: strin
   ['a serial line on the terminal', '-serial stdio -m 1G', `${socket} -serial chardev:terminal -m 1G`],
   ['with the monitor', '--serial mon:stdio', `${socket} -serial chardev:terminal`],
   ['the short form', '-nographic -m 1G', `-display none -monitor none ${socket} -serial chardev:terminal -m 1G`],
-  ['the short form beside a serial line', '-nographic -serial mon:stdio', `-display none -monitor none ${socket} -serial chardev:terminal`],
+  [
+    'the short form next to a serial line',
+    '-nographic -serial mon:stdio',
+    `-display none -monitor none ${socket} -serial chardev:terminal`,
+  ],
   [
     'a virtio console',
     '-nographic -chardev stdio,id=mux,mux=on,signal=off,logfile=a.log -device virtconsole,chardev=mux -serial file:b.log -monitor chardev:mux',

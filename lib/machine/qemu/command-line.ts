@@ -1,12 +1,16 @@
-// A machine description to QEMU's command line, and words for QEMU that were written for a terminal: small pure functions, one per concern. Starts
-// nothing and looks at no file. Options as in QEMU's manual, "Invocation"; known to work with 7.2 and later.
+// Converts a machine description to QEMU's command line, and adapts arguments that were written for a
+// terminal: small pure functions, one per concern. Starts nothing and reads no file. Options as in QEMU's
+// manual, "Invocation"; known to work with 7.2 and later.
 import { MiB } from '../../core/sizes.ts';
 import type { Accelerator, DirectKernel, Disk, Display, MachineDescription, Network, WrittenArguments } from '../machine.ts';
 import type { AttachedShare } from '../shares.ts';
 
 export const qemuProgram = 'qemu-system-x86_64';
 
-/** The two flash images of UEFI firmware: code is shared and read-only, variables are this run's own copy. */
+/**
+ * The two flash images of UEFI firmware. The code is shared and read-only, and the variables are a private
+ * copy of this run.
+ */
 export interface Flash {
   readonly code: string;
   readonly variables: string;
@@ -17,20 +21,23 @@ export interface Flash {
 export interface QemuPlan {
   readonly machine: MachineDescription;
   readonly accelerator: Accelerator;
-  /** The first is the one that is booted. */
+  /** The first is the boot disk. */
   readonly disks: readonly Disk[];
   /** Undefined for BIOS firmware, which QEMU has built in. */
   readonly flash: Flash | undefined;
-  /** The shared folders of the machine, as they are served. */
+  /** The shared folders of the machine, with their sockets. */
   readonly shares: readonly AttachedShare[];
-  /** A unix socket on which we listen and QEMU connects: COM1. */
+  /** A unix socket for COM1. This program listens on it and QEMU connects. */
   readonly serialSocket: string;
-  /** Unix sockets of QMP: at ours we listen and QEMU connects; at the other one it listens for `tasks/vm.ts`. */
+  /**
+   * Unix sockets of QMP. This program listens on the first and QEMU connects. QEMU listens on the second for
+   * `tasks/vm.ts`.
+   */
   readonly monitorSocket: string;
   readonly controlSocket: string;
 }
 
-/** All words after the program's name. */
+/** Returns all arguments. */
 export function qemuArguments(plan: QemuPlan): string[] {
   const { written } = plan.machine;
   if (written) return writtenArguments(plan, written);
@@ -68,12 +75,12 @@ function writtenArguments({ machine, disks, serialSocket, monitorSocket, control
 
 const debugExitArguments = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'];
 
-/** No device that was not asked for. */
+/** Arguments without default devices. */
 export function bareArguments(display?: Display): string[] {
   return ['-nodefaults', '-no-user-config', '-display', displayWord(display), '-vga', display ? 'std' : 'none'];
 }
 
-/** A reset ends the machine, unless it may start over. */
+/** A reset ends the machine unless it may restart. */
 export function resetArguments({ resets }: Pick<MachineDescription, 'resets'>): string[] {
   return resets ? [] : ['-no-reboot'];
 }
@@ -93,7 +100,7 @@ export function acceleratorArguments(accelerator: Accelerator, board: MachineDes
   return ['-machine', `${boards[board]},accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max,-cx16'];
 }
 
-/** A balloon only where the size may change: it is a device that the guest sees. */
+/** The balloon is only added if the size may change, because the guest sees it as a device. */
 export function sizeArguments({ memoryBytes, cpus, maxCpus }: Pick<MachineDescription, 'memoryBytes' | 'cpus' | 'maxCpus'>): string[] {
   const size = ['-m', `size=${Math.ceil(memoryBytes / MiB)}M`, '-smp'];
   if (maxCpus === undefined) return [...size, `cpus=${cpus}`];
@@ -109,7 +116,10 @@ export function flashArguments({ code, variables, format }: Flash): string[] {
   ];
 }
 
-/** Writes go to a temporary overlay (snapshot=on) unless the disk keeps them: a test never changes an image, and several may boot the same. */
+/**
+ * Writes go to a temporary overlay (snapshot=on) unless the disk keeps them. So a test never changes an
+ * image, and several machines may boot the same one.
+ */
 export function diskArguments(disk: Disk, index: number, board?: MachineDescription['board']): string[] {
   const id = `disk${index}`;
   const device = {
@@ -123,7 +133,10 @@ export function diskArguments(disk: Disk, index: number, board?: MachineDescript
   return ['-drive', drive, '-device', device];
 }
 
-/** A machine with a virtio console has a UART too, because firmware and kernels write to one. Its output is discarded. */
+/**
+ * A machine with a virtio console has a UART too, because firmware and kernels write to one. The output of
+ * the UART is discarded.
+ */
 export function serialArguments(socket: string, { console, board }: Pick<MachineDescription, 'console' | 'board'> = {}): string[] {
   const chardev = ['-chardev', `socket,id=serial0,path=${optionValue(socket)}`];
   if (console !== 'virtio') return [...chardev, '-serial', 'chardev:serial0'];
@@ -132,12 +145,12 @@ export function serialArguments(socket: string, { console, board }: Pick<Machine
   return [...chardev, ...discarded, '-device', bus, '-device', 'virtconsole,chardev=serial0'];
 }
 
-/** QEMU loads it itself: Linux's boot protocol, or Multiboot. */
+/** QEMU loads the kernel itself, by Linux's boot protocol or Multiboot. */
 export function kernelArguments({ image, initrd, commandLine }: DirectKernel): string[] {
   return ['-kernel', image, ...(initrd === undefined ? [] : ['-initrd', initrd]), '-append', commandLine];
 }
 
-/** Ports of the host are reachable from the host alone. */
+/** Forwarded ports are reachable only from the host. */
 export function networkArguments(network: Network): string[] {
   const backend =
     network.kind === 'user'
@@ -147,9 +160,9 @@ export function networkArguments(network: Network): string[] {
 }
 
 /**
- * Folders of the host. A daemon of virtio-fs reads the guest's memory, so that is shared with it. With 9P,
- * `security_model=none` makes what the guest creates ordinary files of the user; a change of owner that the
- * host refuses is ignored.
+ * Folders of the host. A daemon of virtio-fs reads the guest's memory, so the memory is shared with it. With
+ * 9P, `security_model=none` makes the files that the guest creates ordinary files of the user. A change of
+ * owner that the host refuses is ignored.
  */
 export function shareArguments(shares: readonly AttachedShare[], memoryBytes: number): string[] {
   const size = `${Math.ceil(memoryBytes / MiB)}M`;
@@ -169,12 +182,12 @@ export function shareArguments(shares: readonly AttachedShare[], memoryBytes: nu
   ];
 }
 
-/** A client of the server controls the guest, so the server listens on the loopback alone. */
+/** A client of the server controls the guest, so the server listens only on the loopback interface. */
 export function gdbArguments({ port, wait }: { readonly port: number; readonly wait: boolean }): string[] {
   return ['-gdb', `tcp:127.0.0.1:${port}`, ...(wait ? ['-S'] : [])];
 }
 
-/** QMP serves one client at a socket, so there are two. */
+/** QMP serves one client per socket, so there are two sockets. */
 export function controlArguments(monitorSocket: string, controlSocket: string): string[] {
   return [
     ...['-chardev', `socket,id=monitor0,path=${optionValue(monitorSocket)}`, '-mon', 'chardev=monitor0,mode=control'],
@@ -182,15 +195,18 @@ export function controlArguments(monitorSocket: string, controlSocket: string): 
   ];
 }
 
-/** In a list of options, a comma of a value is written twice. */
+/** Doubles commas, which separate options. */
 export function optionValue(text: string): string {
   return text.replaceAll(',', ',,');
 }
 
-/** The name of the console's character device where the words have none for it. */
+/** The name of the console's character device if the arguments do not name one. */
 const terminal = 'terminal';
 
-/** The words, with the socket in the place of the terminal. Without a console on the terminal, COM1 is one. */
+/**
+ * Returns the arguments with the socket instead of the terminal. If no console uses the terminal, COM1 is
+ * added.
+ */
 export function withoutTerminal(words: readonly string[], socket: string): readonly string[] {
   const device = `socket,path=${socket.replaceAll(',', ',,')}`;
   const changed: string[] = [];
@@ -204,7 +220,7 @@ export function withoutTerminal(words: readonly string[], socket: string): reado
     const [word = '', value = ''] = words.slice(index, index + 2);
     const option = optionOf(word);
     if (option === 'nographic') {
-      // It is a short form for these three; its monitor shares the terminal with COM1.
+      // The word is a short form for these three. Its monitor shares the terminal with COM1.
       changed.push('-display', 'none', '-monitor', 'none');
       if (!hasSerial) {
         connect(terminal);
@@ -232,7 +248,7 @@ export function withoutTerminal(words: readonly string[], socket: string): reado
   return [...changed, '-serial', `chardev:${terminal}`];
 }
 
-/** The accelerator that the words name; QEMU's own default is TCG. */
+/** Returns the accelerator that the arguments name. QEMU's own default is TCG. */
 export function writtenAccelerator(words: readonly string[]): Accelerator {
   const named = words.some((word, index) => {
     const option = optionOf(words[index - 1] ?? '');
@@ -245,7 +261,7 @@ export function writtenAccelerator(words: readonly string[]): Accelerator {
   return named ? 'kvm' : 'tcg';
 }
 
-/** The option that a word names: QEMU takes one dash or two. */
+/** Returns the option that an argument names. QEMU accepts one dash or two. */
 function optionOf(word: string): string | undefined {
   const [, option] = /^--?([a-z].*)$/i.exec(word) ?? [];
   return option === 'M' ? 'machine' : option;

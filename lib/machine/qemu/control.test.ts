@@ -39,13 +39,13 @@ test('answers find their commands in any order', async () => {
   assert.equal(await Promise.all([qmp.execute('a'), qmp.execute('b')]), ['of a', 'of b']);
 });
 
-test("a refusal is told in QEMU's words", async () => {
+test("a refusal is reported with QEMU's message", async () => {
   const qmp = openQmp(puppet((_, id) => `{"id": ${id}, "error": {"class": "GenericError", "desc": "no such thing"}}\r\n`));
   const error: unknown = await qmp.execute('balloon').catch((reason: unknown) => reason);
   assert.is(String(error), 'Failure: Cannot have QEMU do "balloon": no such thing');
 });
 
-test('a machine that ends lets nobody wait', async () => {
+test('the end of a machine ends all waiting', async () => {
   const socket = puppet(() => '');
   const qmp = openQmp(socket);
   const asked = qmp.execute('stop').catch((reason: unknown) => reason);
@@ -54,10 +54,10 @@ test('a machine that ends lets nobody wait', async () => {
   assert.match(String(await qmp.execute('cont').catch((reason: unknown) => reason)), 'the machine has ended');
 });
 
-test('an answer of another form than the command has is told', async () => {
+test('an answer of another form than the command has is reported', async () => {
   const control = qemuControl(openQmp(puppet((_, id) => `{"id": ${id}, "return": {"state": "running"}}\r\n`)), '/tmp');
   const error: unknown = await control.info().catch((reason: unknown) => reason);
-  assert.is(String(error), 'Failure: Cannot understand QEMU\'s answer to "query-status": "status" is no string');
+  assert.is(String(error), 'Failure: Cannot understand QEMU\'s answer to "query-status": "status" is not a string');
 });
 
 test.run();

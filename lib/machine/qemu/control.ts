@@ -1,5 +1,5 @@
-// QMP, by which QEMU is controlled: a JSON object a line, each way (QEMU's docs/interop/qmp-spec.rst), and the verbs of a running machine as its commands
-// (QEMU's docs/interop/qemu-qmp-ref).
+// Controls QEMU with QMP: one JSON object per line in each direction (QEMU's docs/interop/qmp-spec.rst).
+// Implements the verbs of a running machine with its commands (QEMU's docs/interop/qemu-qmp-ref).
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -19,7 +19,7 @@ export const snapshotDisk = (id: string): string => `${id}.qcow2`;
 
 const lookAgainMs = 20;
 
-/** `tempRoot`: for a socket while a snapshot is written. */
+/** `tempRoot`: the folder for a socket while a snapshot is written. */
 export function qemuControl(qmp: Qmp, tempRoot: string): QemuControl {
   const status = async (): Promise<string> => (await answerOf(qmp, 'query-status')).text('status');
   const cpuCount = async (): Promise<number> => (await answersOf(qmp, 'query-cpus-fast')).length;
@@ -73,7 +73,7 @@ export function qemuControl(qmp: Qmp, tempRoot: string): QemuControl {
   };
 }
 
-/** Sockets before cores before threads. */
+/** Returns the sort key of a slot: sockets before cores before threads. */
 function placeOf(slot: Answer): number {
   const props = slot.object('props');
   const [socket = 0, core = 0, thread = 0] = ['socket-id', 'core-id', 'thread-id'].map((name) =>
@@ -91,7 +91,7 @@ interface ChangedDisk {
   readonly imageFormat: string;
 }
 
-/** Disks whose writes go to a temporary overlay: all but firmware. */
+/** Returns the disks whose writes go to a temporary overlay: all except firmware. */
 async function changedDisks(qmp: Qmp): Promise<readonly ChangedDisk[]> {
   return (await answersOf(qmp, 'query-block')).flatMap((device) => {
     if (!device.has('inserted')) return [];
@@ -110,8 +110,8 @@ async function changedDisks(qmp: Qmp): Promise<readonly ChangedDisk[]> {
 }
 
 /**
- * The overlay as a file of its own, which names the image below it. Not by `drive-backup`, which would be one command: QEMU 7.2 opens the image
- * with the flags of the temporary overlay, and so deletes it.
+ * Copies the overlay to a file that names the image below it. `drive-backup` would be a single command, but
+ * QEMU 7.2 then opens the image with the flags of the temporary overlay, and so deletes it.
  */
 async function copyChanges(qmp: Qmp, { id, sizeBytes, image, imageFormat }: ChangedDisk, filename: string): Promise<void> {
   const [file, target] = [`file-of-${id}`, `copy-of-${id}`];
@@ -123,12 +123,12 @@ async function copyChanges(qmp: Qmp, { id, sizeBytes, image, imageFormat }: Chan
     await qmp.execute('blockdev-add', { driver: 'qcow2', 'node-name': target, file, backing: null });
     await job(qmp, 'blockdev-backup', { device: id, target, sync: 'top', 'auto-dismiss': false });
   } finally {
-    // One that was not made cannot be removed, and need not be.
+    // A block device that was not created cannot be removed.
     for (const node of [target, file]) await qmp.execute('blockdev-del', { 'node-name': node }).catch(() => undefined);
   }
 }
 
-/** A command whose work goes on after its answer; this waits for its end. */
+/** Runs a command that continues after its response, and waits for its end. */
 async function job(qmp: Qmp, command: string, given: QmpArguments): Promise<void> {
   const id = 'bloomery';
   await qmp.execute(command, { ...given, 'job-id': id });
@@ -143,7 +143,7 @@ async function job(qmp: Qmp, command: string, given: QmpArguments): Promise<void
   }
 }
 
-/** QEMU sends the state to a socket; the other ways to write a file are a shell's, or newer than QEMU 7.2. */
+/** QEMU sends the state to a socket. The other ways to write a file need a shell or are newer than QEMU 7.2. */
 async function writeState(qmp: Qmp, file: string, tempRoot: string): Promise<void> {
   const folder = await mkdtemp(join(tempRoot, 'bloomery-snapshot-'));
   const server = createServer();
@@ -157,7 +157,7 @@ async function writeState(qmp: Qmp, file: string, tempRoot: string): Promise<voi
       const migration = await answerOf(qmp, 'query-migrate');
       const status = migration.has('status') ? migration.text('status') : undefined; // it has not begun
       if (status === 'failed' || status === 'cancelled') {
-        throw cannot('write a snapshot', migration.has('error-desc') ? migration.text('error-desc') : `QEMU says "${status}"`);
+        throw cannot('write a snapshot', migration.has('error-desc') ? migration.text('error-desc') : `QEMU reports "${status}"`);
       }
       if (status === 'completed') break;
       await sleep(lookAgainMs);
@@ -172,19 +172,19 @@ async function writeState(qmp: Qmp, file: string, tempRoot: string): Promise<voi
 export type QmpArguments = Readonly<Record<string, Json>>;
 
 export interface Qmp {
-  /** Gives what the command returns. A refusal is a Failure in QEMU's own words. */
+  /** Returns the result of the command. A refusal is a Failure with QEMU's own message. */
   execute(command: string, given?: QmpArguments): Promise<Json>;
   close(): void;
 }
 
-/** An object of QEMU's answer to a command. A field that is not as in QEMU's reference is a Failure. */
+/** An object in QEMU's response to a command. A field that differs from QEMU's reference is a Failure. */
 class Answer {
   readonly #command: string;
   readonly fields: { readonly [name: string]: Json };
 
   constructor(command: string, value: Json | undefined) {
     this.#command = command;
-    if (typeof value !== 'object' || value === null || isList(value)) throw this.#unknown('it is no object');
+    if (typeof value !== 'object' || value === null || isList(value)) throw this.#unknown('it is not an object');
     this.fields = value;
   }
 
@@ -195,13 +195,13 @@ class Answer {
   text(name: string): string {
     const value = this.fields[name];
     if (typeof value === 'string') return value;
-    throw this.#unknown(`"${name}" is no string`);
+    throw this.#unknown(`"${name}" is not a string`);
   }
 
   number(name: string): number {
     const value = this.fields[name];
     if (typeof value === 'number') return value;
-    throw this.#unknown(`"${name}" is no number`);
+    throw this.#unknown(`"${name}" is not a number`);
   }
 
   object(name: string): Answer {
@@ -220,7 +220,7 @@ async function answerOf(qmp: Qmp, command: string): Promise<Answer> {
 async function answersOf(qmp: Qmp, command: string): Promise<readonly Answer[]> {
   const value = await qmp.execute(command);
   if (isList(value)) return value.map((one) => new Answer(command, one));
-  throw cannot(`understand QEMU's answer to "${command}"`, 'it is no list');
+  throw cannot(`understand QEMU's answer to "${command}"`, 'it is not a list');
 }
 
 function isList(value: Json | undefined): value is readonly Json[] {
@@ -233,7 +233,10 @@ interface Waiting {
   readonly refuse: (error: Error) => void;
 }
 
-/** Speaks first to a QEMU whose greeting is about to come. Commands may be given at once; they wait until it is ready. */
+/**
+ * Connects to a QEMU that is about to send its greeting. Commands may be given at once. They wait until QEMU
+ * is ready.
+ */
 export function openQmp(socket: Duplex): Qmp {
   const waiting = new Map<number, Waiting>();
   let serial = 0;
@@ -270,7 +273,7 @@ export function openQmp(socket: Duplex): Qmp {
     });
   };
   const ready = execute('qmp_capabilities');
-  ready.catch(() => undefined); // told to whoever gives the first command
+  ready.catch(() => undefined); // the first command reports the error
   return {
     execute: async (command, given) => {
       await ready;

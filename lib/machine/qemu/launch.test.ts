@@ -73,7 +73,7 @@ test('a machine speaks and hears over its serial port, and nothing is left when 
   assert.not.ok(isAlive(machine.pid));
 });
 
-test('somebody else may talk to the console beside us until the machine is released', async () => {
+test('another client may use the console too, until the machine is released', async () => {
   const machine = await launch(await plan([{ say: 'ready> ' }, { await: 'enter' }, { say: 'thanks' }, { end: 'halt' }]), { signal });
   await heard(machine, 'ready> ');
   const visitor = createConnection(machine.attachPath);
@@ -89,7 +89,7 @@ test('somebody else may talk to the console beside us until the machine is relea
   assert.is(text, 'me too\rthanks');
   await machine.release();
   assert.equal(await runDirectories(), []);
-  assert.ok(isAlive(machine.pid), 'the machine goes on without its files');
+  assert.ok(isAlive(machine.pid), 'the machine keeps running without its files');
   await machine.stop();
 });
 

@@ -1,5 +1,6 @@
-// Starts a machine, anew or in the state of a snapshot, and ends it. We listen on a unix socket and QEMU connects to it, so no byte of the console is
-// lost, and a QEMU whose parent has just died finds nobody and ends. On every way out the process, the socket and the files are gone.
+// Starts a machine, either new or from a snapshot, and ends it. QEMU connects to a unix socket on which this
+// program listens, so no byte of the console is lost. If this program dies before that, QEMU cannot connect
+// and ends. The process, the socket and the files are always removed.
 import { chmod, copyFile, open, access } from 'node:fs/promises';
 import { createServer, createConnection } from 'node:net';
 import type { Server, Socket } from 'node:net';
@@ -26,18 +27,18 @@ export interface Launch {
   readonly machine: MachineDescription;
   readonly accelerator: Accelerator;
   readonly disks: readonly Disk[];
-  /** Pristine firmware; the variables are copied. Undefined for BIOS. */
+  /** The original firmware. The variables are copied. Undefined for BIOS. */
   readonly flash: Flash | undefined;
   readonly tempRoot: string;
-  /** The absolute path of virtiofsd, which then serves the shared folders. Without it QEMU does, over 9P. */
+  /** Absolute path of virtiofsd, which then serves the shared folders. Absent: QEMU serves them over 9P. */
   readonly virtiofsd?: string;
-  /** Variables by which a window finds the desktop of its user. QEMU has no others. */
+  /** Variables that a window needs to reach the user's desktop. QEMU gets no others. */
   readonly desktop?: Readonly<Record<string, string>>;
-  /** A snapshot's folder, whose state it goes on from; the disks are those of the snapshot. */
+  /** The folder of a snapshot from whose state the machine continues. The disks are those of the snapshot. */
   readonly restore?: string;
 }
 
-/** Starts a machine. A QEMU that does not come up is a Failure (host) with its own words. */
+/** Starts a machine. If QEMU does not start, that is a Failure (host) with QEMU's message. */
 export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>): Promise<RunningMachine> {
   signal.throwIfAborted();
   const directory = await runDirectory(plan.tempRoot);
@@ -86,7 +87,7 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
   }
 }
 
-/** A copy of the variables that the guest may write; those of the distribution are read-only. */
+/** Copies the variables, which the guest may write. Those of the distribution are read-only. */
 async function privateFlash(flash: Flash, directory: string): Promise<Flash> {
   const variables = join(directory, 'variables');
   await copyFile(flash.variables, variables);
@@ -94,7 +95,7 @@ async function privateFlash(flash: Flash, directory: string): Promise<Flash> {
   return { ...flash, variables };
 }
 
-/** Returns the disk that the guest may write. Makes its file if that does not exist. */
+/** Returns the disk that the guest may write. Creates its file if that does not exist. */
 async function targetDisks({ targetDisk }: MachineDescription, directory: string): Promise<readonly Disk[]> {
   if (!targetDisk) return [];
   const path = targetDisk.path ?? join(directory, 'target-disk');
@@ -121,7 +122,7 @@ async function connected(server: Server, child: Child, signal: AbortSignal): Pro
   throw cannot('start the machine', `QEMU ended with ${how}`, { blame: 'host', detail: first.stderr.trim() });
 }
 
-/** How a machine ended, when every byte of its console has been read. */
+/** Returns the end of a machine when every byte of its console has been read. */
 export async function endOf(child: Child, serial: Socket): Promise<MachineEnd> {
   serial.on('error', () => undefined); // a reset when QEMU is killed: `close` follows
   const closed = new Promise<void>((resolve) => {
@@ -132,7 +133,7 @@ export async function endOf(child: Child, serial: Socket): Promise<MachineEnd> {
   return { exitCode, killedBy, hostLines: stderr.split('\n').filter((line) => line.trim() !== '') };
 }
 
-/** Whoever connects after QEMU talks to the console beside us. */
+/** Connects each further client to the console. */
 function attachOthers(server: Server, serial: Socket): void {
   server.on('connection', (visitor: Socket) => {
     const hear = (bytes: Uint8Array): void => {
@@ -150,9 +151,9 @@ function attachOthers(server: Server, serial: Socket): void {
 
 const lookAgainMs = 20;
 
-/** A snapshot is of a machine that is paused. */
+/** A snapshot contains a paused machine. This resumes it. */
 export async function goOn(folder: string, socketPath: string, child: Child, control: QemuControl): Promise<void> {
-  const what = 'go on from the snapshot';
+  const what = 'continue from the snapshot';
   await access(join(folder, snapshotState)).catch((error: unknown) => {
     throw cannotBecause(what, error);
   });
@@ -164,18 +165,19 @@ export async function goOn(folder: string, socketPath: string, child: Child, con
     if (!(cause instanceof Failure)) throw cause;
     child.stop();
     const detail = (await child.ended).stderr.trim();
-    throw cannot(what, 'QEMU does not take its state', { detail, hint: 'only a QEMU like the one that wrote it can', cause });
+    throw cannot(what, 'QEMU does not accept its state', { detail, hint: 'only the same version of QEMU can', cause });
   }
 }
 
 /**
- * QEMU listens for a snapshot's state when its devices are there, and closes the connection when it needs no
- * more of it, or ends.
+ * Sends the state of a snapshot. QEMU listens for it when its devices exist, and closes the connection when
+ * it needs no more of it, or ends.
  */
 async function sendState(file: string, socketPath: string, child: Child): Promise<void> {
   let ended = false;
   void child.ended.then(() => (ended = true));
-  const socket = createConnection({ path: socketPath, allowHalfOpen: true }); // else QEMU's end would cut ours short
+  // otherwise the end that QEMU sends would close this side too
+  const socket = createConnection({ path: socketPath, allowHalfOpen: true });
   const open = await once(socket, 'connect').then(
     () => true,
     () => false,
@@ -183,12 +185,12 @@ async function sendState(file: string, socketPath: string, child: Child): Promis
   if (open) {
     socket.on('error', () => undefined);
     await pipeline(createReadStream(file), socket).catch((error: unknown) => {
-      if (!hasErrno(error, ['ECONNRESET', 'EPIPE'])) throw error; // what it made of the bytes, its status tells
+      if (!hasErrno(error, ['ECONNRESET', 'EPIPE'])) throw error; // QEMU's status shows whether it read the state
     });
     socket.destroy();
     return;
   }
   await sleep(lookAgainMs);
-  if (ended) throw cannot('go on from the snapshot', 'QEMU ended');
+  if (ended) throw cannot('continue from the snapshot', 'QEMU ended');
   await sendState(file, socketPath, child);
 }

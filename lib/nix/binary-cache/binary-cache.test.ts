@@ -167,10 +167,10 @@ test('a name that is said to be that of its content, and is not, is refused', as
 
 test('sizes and hashes that differ are refused', async () => {
   for (const [key, why] of [
-    ['FileHash', /its hash is sha256:\w+, not sha256:0+ as its narinfo says/],
-    ['FileSize', /it has \d+ bytes, not 1234567890 as its narinfo says/],
-    ['NarHash', /the hash of what it unpacks to is sha256:\w+, not sha256:0+ as its narinfo says/],
-    ['NarSize', /it unpacks to \d+ bytes, not to 1234567890 as its narinfo says/],
+    ['FileHash', /its hash is sha256:\w+, not sha256:0+ as in its narinfo/],
+    ['FileSize', /it has \d+ bytes, not 1234567890 as in its narinfo/],
+    ['NarHash', /the hash of its content is sha256:\w+, not sha256:0+ as in its narinfo/],
+    ['NarSize', /it unpacks to \d+ bytes, not to 1234567890 as in its narinfo/],
   ] as const) {
     const { cache, user } = await sample();
     await edit(cache, user, (text) =>
@@ -185,7 +185,7 @@ test('a damaged, cut or lengthened archive is refused', async () => {
   const archive = await archiveOf(cache, user);
   const whole = await readFile(archive);
   await writeFile(archive, whole.subarray(0, -8));
-  assert.match(await refusal(cache, user), 'as its narinfo says');
+  assert.match(await refusal(cache, user), 'as in its narinfo');
   await writeFile(archive, Buffer.concat([whole, whole]));
   assert.match(await refusal(cache, user), 'it is longer than');
   whole[1_000_000] = 0;
@@ -213,13 +213,13 @@ test('what unpacks to more than is said is stopped, with every compression', asy
     await edit(cache, user, plain);
     assert.is(await refusal(cache, user), 'it was copied', compression);
     await edit(cache, user, (text) => text.replace(/NarSize: .*/, 'NarSize: 100000'));
-    assert.match(await refusal(cache, user, []), 'it unpacks to more than the 100000 bytes that it is said to have', compression);
+    assert.match(await refusal(cache, user, []), 'it unpacks to more than the 100000 bytes that are expected', compression);
     await writeFile(archive, packed.subarray(0, 30));
-    assert.match(await refusal(cache, user, []), /damaged|as its narinfo says/, compression);
+    assert.match(await refusal(cache, user, []), /damaged|as in its narinfo/, compression);
   }
 });
 
-test('a narinfo that is none, or leads elsewhere, is refused', async () => {
+test('an invalid narinfo, and one that leads out of the cache, are refused', async () => {
   const { cache, user } = await sample();
   const info = join(cache, `${user.slice(0, 32)}.narinfo`);
   const good = await readFile(info, 'utf8');
@@ -228,12 +228,12 @@ test('a narinfo that is none, or leads elsewhere, is refused', async () => {
     return await refusal(cache, user, []);
   };
   assert.match(await said(() => 'nonsense'), '"nonsense" is no "Key: value"');
-  assert.match(await said((text) => text.replace('URL: nar/', 'URL: ../nar/')), 'does not lie below the cache');
-  assert.match(await said((text) => text.replace('URL: nar/', 'URL: /etc/')), 'does not lie below the cache');
+  assert.match(await said((text) => text.replace('URL: nar/', 'URL: ../nar/')), 'is not below the cache');
+  assert.match(await said((text) => text.replace('URL: nar/', 'URL: /etc/')), 'is not below the cache');
   assert.match(await said((text) => text.replace('user-1.0', 'user-2.0')), 'it is about "1');
-  assert.match(await said((text) => text.replace(/References: /, 'References: ../x ')), 'it refers to "../x", which is no store path');
-  assert.match(await said((text) => text.replace('NarSize: ', 'NarSize: -')), 'is no size');
-  assert.match(await said((text) => text.replace('NarHash: sha256', 'NarHash: md5')), 'is no SHA-256');
+  assert.match(await said((text) => text.replace(/References: /, 'References: ../x ')), 'it refers to "../x", which is not a store path');
+  assert.match(await said((text) => text.replace('NarSize: ', 'NarSize: -')), 'is not a size');
+  assert.match(await said((text) => text.replace('NarHash: sha256', 'NarHash: md5')), 'is not a SHA-256');
   assert.match(await said((text) => `${text}${text}`), 'it has two of StorePath');
   assert.match(await said((text) => text.replace('none', 'rar')), 'its compression "rar" is not known');
   await rm(info);
@@ -278,10 +278,10 @@ test('a cache is added to, unless it is one of another store', async () => {
   assert.match(await readFile(join(cache, 'nix-cache-info'), 'utf8'), 'WantMassQuery');
   await writeFile(join(cache, 'nix-cache-info'), 'StoreDir: /nix/store\n');
   const error: unknown = await writeBinaryCache(folder, { paths, to: cache }, context).catch((reason: unknown) => reason);
-  assert.match(String(error), 'it is one of "/nix/store", and the paths are of');
+  assert.match(String(error), 'it is a cache of "/nix/store", and the paths belong to');
 });
 
-test('keys that are none are a matter of usage, and a secret is not told', () => {
+test('invalid keys are usage errors, and a secret is not printed', () => {
   assert.throws(() => publicKey('x'), /Cannot use a public key/);
   assert.throws(() => publicKey(secretText), /Cannot use a public key/);
   assert.throws(

@@ -1,5 +1,5 @@
-// A binary cache as a store: what its narinfo files say, and its archives, fetched, unpacked and checked against every size and hash that is told. Who
-// vouches for a path is the question of copy-closure.ts.
+// A binary cache as a store: reads its narinfo files, and fetches, unpacks and checks its archives against
+// every size and hash in them. Whether a path is trusted is decided in copy-closure.ts.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,10 +24,10 @@ export interface BinaryCache extends Store {
   info(name: StoreName, context: Context): Promise<NarInfo>;
 }
 
-/** Compressed files may be a little longer than plain ones; one that is not told its length may have this much more. */
+/** Compressed files may be a little larger than plain ones. A file of unknown length may have this much more. */
 const slackBytes = 1 << 20;
 
-/** Opens the cache at a folder or URL. One without nix-cache-info is none. */
+/** Opens the cache at a folder or URL. A place without nix-cache-info is not a cache. */
 export async function openBinaryCache(place: string, host: TransportHost, context: Context): Promise<BinaryCache> {
   const files = transportTo(place, host);
   const what = `use the binary cache "${files.url}"`;
@@ -89,19 +89,19 @@ async function fetchedNar(files: Transport, info: NarInfo, host: TransportHost, 
 
 async function checkFile(path: string, { fileHash, fileSize }: NarInfo, what: string, context: Context): Promise<void> {
   const { size } = statSync(path);
-  if (fileSize !== undefined && size !== fileSize) throw cannot(what, `it has ${size} bytes, not ${fileSize} as its narinfo says`);
+  if (fileSize !== undefined && size !== fileSize) throw cannot(what, `it has ${size} bytes, not ${fileSize} as in its narinfo`);
   if (fileHash === undefined) return;
   const [found] = await hashesOfFile(path, [parseNixHash(fileHash)?.algorithm ?? 'sha256'], context);
   const hash = found && printNixHash(found);
-  if (hash !== fileHash) throw cannot(what, `its hash is ${hash}, not ${fileHash} as its narinfo says`);
+  if (hash !== fileHash) throw cannot(what, `its hash is ${hash}, not ${fileHash} as in its narinfo`);
 }
 
-/** The plain archive in chunks; a hash or size that is not the promised one is told where it would end. */
+/** Yields the plain archive in chunks. A wrong hash or size is reported at the end of the archive. */
 function* checked(path: string, { narHash, narSize }: NarInfo, what: string): Generator<Buffer, void> {
   const fd = openSync(path, 'r');
   try {
     const { size } = statSync(path);
-    if (size !== narSize) throw cannot(what, `it unpacks to ${size} bytes, not to ${narSize} as its narinfo says`);
+    if (size !== narSize) throw cannot(what, `it unpacks to ${size} bytes, not to ${narSize} as in its narinfo`);
     const hash = sha256();
     const buffer = Buffer.allocUnsafeSlow(1 << 20);
     for (let count = readSync(fd, buffer); count > 0; count = readSync(fd, buffer)) {
@@ -110,7 +110,7 @@ function* checked(path: string, { narHash, narSize }: NarInfo, what: string): Ge
       yield chunk;
     }
     const found = `sha256:${toBase32(hash.digest())}`;
-    if (found !== narHash) throw cannot(what, `the hash of what it unpacks to is ${found}, not ${narHash} as its narinfo says`);
+    if (found !== narHash) throw cannot(what, `the hash of its content is ${found}, not ${narHash} as in its narinfo`);
   } finally {
     closeSync(fd);
   }

@@ -1,5 +1,5 @@
-// Writes a binary cache that Nix can copy from: plain archives, a narinfo for each path, signed where there is a key. What is named by its content is
-// marked so, which Nix takes without a signature.
+// Writes a binary cache from which Nix can copy: plain archives, and a narinfo for each path, signed if there
+// is a key. A path that is named by its content is marked as such, and Nix accepts it without a signature.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,12 +20,12 @@ import { cacheInfoName, parseCacheInfo, printCacheInfo } from '../store/store-re
 
 export interface CacheWriting {
   readonly paths: Iterable<PathInfo>;
-  /** The cache's folder; what it has already stays. */
+  /** The cache's folder. Its existing content is kept. */
   readonly to: string;
   readonly key?: SecretKey | undefined;
 }
 
-/** Gives what was written, in order. On failure the folder is as it was. */
+/** Returns the written paths in order. After a failure the folder is unchanged. */
 export async function writeBinaryCache(
   store: StoreFolder,
   { paths, to, key }: CacheWriting,
@@ -57,13 +57,13 @@ export async function writeBinaryCache(
   return written;
 }
 
-/** False where there is no cache yet; one of another store is a Failure. */
+/** Returns false if there is no cache yet. A cache of another store is a Failure. */
 async function isCacheOf(to: string, storeDir: string): Promise<boolean> {
   const what = `write the cache "${to}"`;
   const text = await absentAsUndefined(readFile(join(to, cacheInfoName), 'utf8'));
   if (text === undefined) return false;
   const there = parseCacheInfo(text, what);
-  if (there !== storeDir) throw cannot(what, `it is one of "${there}", and the paths are of "${storeDir}"`);
+  if (there !== storeDir) throw cannot(what, `it is a cache of "${there}", and the paths belong to "${storeDir}"`);
   return true;
 }
 

@@ -23,7 +23,7 @@ import type { StoreName } from '../store/store-path.ts';
 export interface Copying {
   readonly roots: readonly StoreName[];
   readonly to: string;
-  /** Empty: signatures are not asked for. */
+  /** Empty: signatures are not required. */
   readonly trusted: readonly PublicKey[];
 }
 
@@ -70,7 +70,7 @@ async function fetchedPath(cache: BinaryCache, info: NarInfo, staging: Staging, 
   return place;
 }
 
-/** What is there must be what the cache has. */
+/** An existing path must have the hash of the cache's path. */
 async function isThere({ name, narHash }: NarInfo, to: string, context: Context): Promise<boolean> {
   const path = join(to, name);
   if (!lstatSync(path, { throwIfNoEntry: false })) return false;
@@ -87,7 +87,10 @@ function checkClaims(info: NarInfo, cache: BinaryCache, trusted: readonly Public
   const address = parseContentAddress(contentAddress);
   if (address) {
     if (givesName(address, { name, storeDir, references })) return;
-    throw cannot(`copy "${name}" from "${url}"`, `it claims to be named by its content, but "${contentAddress}" gives another name`);
+    throw cannot(
+      `copy "${name}" from "${url}"`,
+      `it claims to be named by its content, but the name for "${contentAddress}" is another one`,
+    );
   }
   if (trusted.length === 0 || signedBy(fingerprint(info, storeDir), info.signatures, trusted) !== undefined) return;
   const keys = trusted.map((key) => key.name).join(', ');

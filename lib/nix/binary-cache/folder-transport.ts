@@ -8,7 +8,7 @@ import type { Transport } from './transport.ts';
 
 type Chunks = AsyncIterable<Uint8Array>;
 
-/** `url` is what messages call the folder. */
+/** `url` is the name of the folder in messages. */
 export function folderTransport(folder: string, url: string): Transport {
   return {
     url,

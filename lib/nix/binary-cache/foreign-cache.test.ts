@@ -196,10 +196,10 @@ test('hashes of a narinfo may be in any base, that of the file by any algorithm'
     const wrong = printNixHash({ algorithm, hex: hash.hex.replaceAll('1', '2') });
     await edit(cache, top, (text) => text.replace(/FileHash: .*/, `FileHash: ${wrong}`));
     const { result, there } = await copied(cache);
-    assert.match(result, `its hash is ${printNixHash(hash)}, not ${wrong} as its narinfo says`);
+    assert.match(result, `its hash is ${printNixHash(hash)}, not ${wrong} as in its narinfo`);
     assert.equal(there, ['a', 'b', 'c']);
     await edit(cache, top, (text) => text.replace(/NarHash: .*/, `NarHash: ${wrong}`));
-    assert.match((await copied(cache)).result, `its NarHash "${wrong}" is no SHA-256`);
+    assert.match((await copied(cache)).result, `its NarHash "${wrong}" is not a SHA-256`);
   }
 });
 
@@ -235,7 +235,7 @@ test('an archive may have any URL below the cache, in a folder and over HTTP', a
   }
 });
 
-test('a URL that leads out of the cache, or is none, is refused', async () => {
+test('an invalid URL, and one that leads out of the cache, are refused', async () => {
   const cache = await sample();
   for (const url of [
     '../d.nar',
@@ -252,7 +252,7 @@ test('a URL that leads out of the cache, or is none, is refused', async () => {
     '//d',
   ]) {
     await edit(cache, top, (text) => text.replace(/URL: .*/, `URL: ${url}`));
-    assert.match((await copied(cache)).result, `its URL "${url}" does not lie below the cache`);
+    assert.match((await copied(cache)).result, `its URL "${url}" is not below the cache`);
   }
   for (const url of ['nar/a b.nar', 'nar\\d.nar', '..\\d.nar', 'nar/d.nar\r', 'nar/\0', 'nar/<d>']) {
     await edit(cache, top, (text) => text.replace(/URL: .*/, () => `URL: ${url}`));

@@ -1,6 +1,6 @@
-// Sends one GET request over HTTP or HTTPS and follows its redirects. Each failure has the information whether another attempt
-// may succeed; no attempt is repeated here. node:http is used because of an assertion in fetch, which ends the process when an
-// answer without a length ends while its reader pauses (Node 24.21).
+// Sends one GET request over HTTP or HTTPS and follows its redirects. Each failure records whether another
+// attempt may succeed. No attempt is repeated here. node:http is used because of an assertion in fetch, which
+// ends the process when a response without a length ends while its reader pauses (Node 24.21).
 import { get as getPlain } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { get as getSecure } from 'node:https';
@@ -23,15 +23,18 @@ export class RequestFault extends Error {
 export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** A server that sends nothing for so long is given up. */
+  /** The request fails if the server sends nothing for this time. */
   readonly silenceMs: number;
 }
 
-/** As many as Nix follows. */
+/** The limit of Nix. */
 const mostRedirects = 10;
 const redirects = new Set([301, 302, 303, 307, 308]);
 
-/** Returns the first answer that is no redirect, with any status. The caller reads it by `bodyOf`, or destroys it. */
+/**
+ * Returns the first response that is not a redirect, with any status. The caller reads it with `bodyOf`, or
+ * destroys it.
+ */
 export async function request(url: string, options: RequestOptions): Promise<IncomingMessage> {
   let target = urlOf(url);
   for (let count = 0; count <= mostRedirects; count++) {
@@ -46,7 +49,7 @@ export async function request(url: string, options: RequestOptions): Promise<Inc
   throw new RequestFault(`the server redirects more than ${mostRedirects} times`, { isTransient: false });
 }
 
-/** The chunks of an answer. A connection that breaks is a RequestFault. */
+/** Yields the chunks of a response. A broken connection is a RequestFault. */
 export async function* bodyOf(answer: IncomingMessage, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
   try {
     yield* answer;
@@ -55,7 +58,7 @@ export async function* bodyOf(answer: IncomingMessage, signal: AbortSignal): Asy
   }
 }
 
-/** The fault of an answer with a status that is an error. */
+/** Returns the fault for a response with an error status. */
 export function statusFault({ statusCode = 0, statusMessage = '', headers }: IncomingMessage): RequestFault {
   return new RequestFault(`the server answers ${statusCode} ${statusMessage}`.trim().slice(0, 100), {
     isTransient: statusCode === 408 || statusCode === 429 || (statusCode >= 500 && !permanentErrors.has(statusCode)),
@@ -66,7 +69,10 @@ export function statusFault({ statusCode = 0, statusMessage = '', headers }: Inc
 /** Not implemented, HTTP version not supported, network authentication required. Nix does not repeat these either. */
 const permanentErrors = new Set([501, 505, 511]);
 
-/** Retry-After in seconds, or as a date, which is compared with the server's own clock. */
+/**
+ * Returns the pause of Retry-After, which is in seconds or a date. A date is compared with the server's own
+ * clock.
+ */
 function pauseOf(text: string | undefined, date: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\s*\d+\s*$/.test(text)) return Number(text) * 1000;
@@ -78,7 +84,7 @@ function pauseOf(text: string | undefined, date: string | undefined): number | u
 function urlOf(text: string, base?: URL): URL {
   const url = URL.parse(text, base?.href);
   if (url && /^https?:$/.test(url.protocol)) return url;
-  const why = base ? `the server redirects to "${text}", which is no URL of http: or https:` : `"${text}" is no URL of http: or https:`;
+  const why = base ? `the server redirects to "${text}", which is not a URL of http: or https:` : `"${text}" is no URL of http: or https:`;
   throw new RequestFault(why, { isTransient: false });
 }
 

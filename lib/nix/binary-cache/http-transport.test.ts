@@ -262,9 +262,9 @@ test('what is not HTTP, or leads nowhere, is an error in one sentence', async ()
   assert.is(await sentence(fromServer([to('/file')])), 'the server redirects more than 10 times');
   assert.is(
     await sentence(fromServer([to('file:///etc/passwd')])),
-    'the server redirects to "file:///etc/passwd", which is no URL of http: or https:',
+    'the server redirects to "file:///etc/passwd", which is not a URL of http: or https:',
   );
-  assert.is(await sentence(fromServer([to('http://')])), 'the server redirects to "http://", which is no URL of http: or https:');
+  assert.is(await sentence(fromServer([to('http://')])), 'the server redirects to "http://", which is not a URL of http: or https:');
   assert.is(await sentence(fromServer([status(302)])), 'the server answers 302 Found');
   assert.match(String((await fetched('http://')).result), '69 Cannot fetch "http:/file": ');
   const server = createSocketServer((socket) => void socket.end('not TLS'));
@@ -322,7 +322,7 @@ test('encodings that are not known or hide more than is expected are refused', a
       void response.writeHead(200, { 'content-encoding': name }).end(bytes);
   const refused = async (name: string, bytes: Buffer): Promise<string> => String((await fromServer([encoded(name, bytes)])).result);
   const bomb = gzipSync(Buffer.alloc(body.length + 1));
-  assert.match(await refused('gzip', bomb), `it unpacks to more than the ${body.length} bytes that it is said to have`);
+  assert.match(await refused('gzip', bomb), `it unpacks to more than the ${body.length} bytes that are expected`);
   assert.match(await refused('gzip', Buffer.alloc(body.length + (2 << 20))), `it is longer than ${body.length} bytes`);
   assert.match(await refused('rot13', body), 'its compression "rot13" is not known');
   assert.match(await refused('zstd', body), 'the compressed archive is damaged');

@@ -42,13 +42,13 @@ export function httpTransport(place: string, host: TransportHost): Transport {
   };
 }
 
-/** A file of a server, and how it is named in messages. */
+/** A file of a server, and its name in messages. */
 interface Address {
   readonly url: string;
   readonly shown: string;
 }
 
-/** The URL without the user and the password in it. */
+/** Returns the URL without user and password. */
 function withoutPassword(url: string): string {
   return url.replace(/^(\w+:\/\/)[^/@]*@/, '$1');
 }
@@ -91,7 +91,7 @@ class Download {
   readonly #to: string;
   readonly #expected: ExpectedFile;
   #receivedBytes = 0;
-  /** What the server calls the version of the file that is arriving. */
+  /** The server's identifier for the version of the file that is arriving. */
   #version: string | undefined;
 
   constructor(address: Address, to: string, expected: ExpectedFile) {
@@ -123,7 +123,7 @@ class Download {
     return this.#version === undefined ? rest : { ...rest, 'if-range': this.#version };
   }
 
-  /** The answer has to begin where the file ends. */
+  /** The response has to begin where the file ends. */
   #checkRest({ headers }: IncomingMessage): void {
     if (headers['content-range']?.startsWith(`bytes ${this.#receivedBytes}-`)) return;
     this.#receivedBytes = 0;
@@ -133,7 +133,7 @@ class Download {
   #refused(answer: IncomingMessage): RequestFault {
     const fault = statusFault(answer);
     if (answer.statusCode !== 416 || this.#receivedBytes === 0) return fault;
-    this.#receivedBytes = 0; // the whole file may still be had
+    this.#receivedBytes = 0; // the next attempt fetches the whole file
     return new RequestFault(fault.message, { isTransient: true });
   }
 
@@ -153,12 +153,12 @@ class Download {
   }
 }
 
-/** Whether Node would have noticed that the body is cut. */
+/** Whether Node would have noticed a truncated body. */
 function hasLength({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
-/** The encodings of the body, the last applied one first, as lib/core/unpack.ts names them. */
+/** Returns the encodings of the body, the last applied one first, by their names in lib/core/unpack.ts. */
 function encodingsOf({ headers }: IncomingMessage): readonly string[] {
   const names = (headers['content-encoding'] ?? '').toLowerCase().split(',');
   return names

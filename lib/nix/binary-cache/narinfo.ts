@@ -1,5 +1,6 @@
-// What a binary cache says of a store path: lines of "Key: value". Read strictly, printed in the order in which Nix prints them. Source:
-// libstore/nar-info.cc; fields that are not known here are passed over, as Nix does.
+// A narinfo, the data of a binary cache about a store path: lines of "Key: value". It is read strictly and
+// printed in the order in which Nix prints it. Source: libstore/nar-info.cc. Unknown fields are ignored, as
+// in Nix.
 import { cannot } from '../../core/errors.ts';
 import { parseContentAddress, printContentAddress } from '../store/content-address.ts';
 import { isHashAlgorithm, parseNixHash, printNixHash } from '../store/nix-hash.ts';
@@ -8,18 +9,24 @@ import { isStoreName, storeNameIn } from '../store/store-path.ts';
 import type { StoreName } from '../store/store-path.ts';
 
 export interface NarInfo extends PathInfo {
-  /** Where the archive lies, relative to the cache: "nar/<hash>.nar.xz". */
+  /** Path of the archive, relative to the cache: "nar/<hash>.nar.xz". */
   readonly url: string;
   /** "none", "xz", "bzip2", "zstd", ... */
   readonly compression: string;
-  /** Of the archive as it is stored, by any algorithm of nix-hash.ts, in base 32. Old caches have neither. */
+  /**
+   * Hash of the archive as it is stored, by any algorithm of nix-hash.ts, in base 32. Old caches have neither
+   * hash nor size.
+   */
   readonly fileHash?: string;
   readonly fileSize?: number;
-  /** The last part of a path; without meaning here. */
+  /** The last part of a path. It is not used here. */
   readonly deriver?: string;
   /** "<key name>:<base 64>". */
   readonly signatures: readonly string[];
-  /** "fixed:r:sha256:<hash>" or "text:sha256:<hash>" (content-address.ts). A claim of the cache, which is not checked here. */
+  /**
+   * "fixed:r:sha256:<hash>" or "text:sha256:<hash>" (content-address.ts). It is a claim of the cache, which
+   * is not checked here.
+   */
   readonly contentAddress?: string;
 }
 
@@ -52,7 +59,7 @@ export function parseNarInfo(text: string, storeDir: string, what: string): NarI
   };
 }
 
-/** What a cache would say of a path whose archive it has as it is. */
+/** Returns the narinfo of a path whose archive is stored uncompressed. */
 export function plainNarInfo({ name, narHash, narSize, references }: PathInfo): NarInfo {
   const url = `nar/${narHash.slice('sha256:'.length)}.nar`;
   return { name, url, compression: 'none', fileHash: narHash, fileSize: narSize, narHash, narSize, references, signatures: [] };
@@ -75,13 +82,13 @@ export function printNarInfo(info: NarInfo, storeDir: string): string {
   return rows.flatMap(([key, value]) => (value === undefined ? [] : [`${key}: ${value}\n`])).join('');
 }
 
-/** The text that is signed. */
+/** Returns the text that is signed. */
 export function fingerprint({ name, narHash, narSize, references }: PathInfo, storeDir: string): string {
   const paths = references.map((reference) => `${storeDir}/${reference}`).join(',');
   return `1;${storeDir}/${name};${narHash};${narSize};${paths}`;
 }
 
-/** Every line has a colon. Of the fields that are known here only some may come again. */
+/** Returns the fields. Every line has a colon. Only some of the known fields may occur several times. */
 function fieldsOf(text: string, refuse: (why: string) => Error): ReadonlyMap<string, readonly string[]> {
   const fields = new Map<string, string[]>();
   for (const line of text.split('\n')) {
@@ -96,24 +103,27 @@ function fieldsOf(text: string, refuse: (why: string) => Error): ReadonlyMap<str
   return fields;
 }
 
-/** The URL is relative to that of the cache. All characters of URLs are accepted, but it may not lead to another folder. */
+/**
+ * The URL is relative to that of the cache. All characters of URLs are accepted, but it may not lead to
+ * another folder.
+ */
 function urlOf(text: string, refuse: (why: string) => Error): string {
   const segments = text.split(/[/?#]/).map((segment) => segment.replaceAll(/%2e/gi, '.'));
-  if (/^\/|^[\w+.-]+:\/\/|\/$/.test(text) || segments.includes('..')) throw refuse(`its URL "${text}" does not lie below the cache`);
+  if (/^\/|^[\w+.-]+:\/\/|\/$/.test(text) || segments.includes('..')) throw refuse(`its URL "${text}" is not below the cache`);
   if (/[\0-\x20\x7f\\"<>]/.test(text)) throw refuse(`its URL "${text}" has characters that no URL has`);
   return text;
 }
 
-/** In base 32, as it is signed; caches may have it in other bases. */
+/** Returns the hash in base 32, the form that is signed. Caches may use other bases. */
 function narHashOf(text: string, refuse: (why: string) => Error): string {
   const hash = parseNixHash(text);
-  if (hash?.algorithm !== 'sha256') throw refuse(`its NarHash "${text}" is no SHA-256`);
+  if (hash?.algorithm !== 'sha256') throw refuse(`its NarHash "${text}" is not a SHA-256`);
   return printNixHash(hash);
 }
 
 function fileHashOf(text: string, refuse: (why: string) => Error): string {
   const hash = parseNixHash(text);
-  if (!hash) throw refuse(`its FileHash "${text}" is no hash`);
+  if (!hash) throw refuse(`its FileHash "${text}" is not a hash`);
   return printNixHash(hash);
 }
 
@@ -123,20 +133,20 @@ function contentAddressOf(text: string, refuse: (why: string) => Error): { reado
   if (address) return { contentAddress: printContentAddress(address) };
   const [, method = '', algorithm = ''] = /^(\w+(?::\w+)?):(\w+)[:-][\w+/=]+$/.exec(text) ?? [];
   const isLater = method !== '' && !(isHashAlgorithm(algorithm) && ['text', 'fixed', 'fixed:r'].includes(method));
-  if (!isLater) throw refuse(`its CA "${text}" is no content address`);
+  if (!isLater) throw refuse(`its CA "${text}" is not a content address`);
   return {};
 }
 
 function sizeOf(text: string, key: string, refuse: (why: string) => Error): number {
   if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
-  throw refuse(`its ${key} "${text}" is no size`);
+  throw refuse(`its ${key} "${text}" is not a size`);
 }
 
 function referencesOf(text: string, refuse: (why: string) => Error): readonly StoreName[] {
   const names = text.split(' ').filter((word) => word !== '');
   return names
     .map((name) => {
-      if (!isStoreName(name)) throw refuse(`it refers to "${name}", which is no store path`);
+      if (!isStoreName(name)) throw refuse(`it refers to "${name}", which is not a store path`);
       return name;
     })
     .sort();

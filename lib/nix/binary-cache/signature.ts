@@ -1,5 +1,5 @@
-// Signatures of store paths: ed25519, keys and signatures as "<name>:<base 64>", the secret key with the public one behind it. Source:
-// libutil/../crypto.cc.
+// Signatures of store paths: ed25519, with keys and signatures as "<name>:<base 64>". A secret key is
+// followed by the public one. Source: libutil/../crypto.cc.
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { cannot } from '../../core/errors.ts';
@@ -22,7 +22,10 @@ export function publicKey(text: string): PublicKey {
   return { name, key: createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: bytes.toString('base64url') }, format: 'jwk' }) };
 }
 
-/** As `nix key generate-secret` and `nix-store --generate-binary-cache-key` write it. The text is never part of an error. */
+/**
+ * Parses a key in the form of `nix key generate-secret` and `nix-store --generate-binary-cache-key`. The text
+ * is never part of an error.
+ */
 export function secretKey(text: string): SecretKey {
   const { name, bytes } = named(text.trim(), 'use a secret key', 2 * keyBytes);
   const [d, x] = [bytes.subarray(0, keyBytes), bytes.subarray(keyBytes)];
@@ -34,7 +37,7 @@ export function signed(text: string, { name, key }: SecretKey): string {
   return `${name}:${sign(null, Buffer.from(text), key).toString('base64')}`;
 }
 
-/** The name of the first key that signed the text. */
+/** Returns the name of the first key that signed the text. */
 export function signedBy(text: string, signatures: readonly string[], keys: readonly PublicKey[]): string | undefined {
   const holds = ({ name, key }: PublicKey): boolean =>
     signatures.some((signature) => {
@@ -49,7 +52,7 @@ function named(text: string, what: string, wantedBytes: number): { name: string;
   if (name === '' || bytes.length !== wantedBytes) {
     throw cannot(what, `it is not a name, ":" and ${wantedBytes} bytes in base 64`, {
       blame: 'usage',
-      hint: 'nix key generate-secret makes one',
+      hint: 'nix key generate-secret creates one',
     });
   }
   return { name, bytes };

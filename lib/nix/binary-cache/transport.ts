@@ -3,9 +3,9 @@
 import type { Context } from '../../core/events.ts';
 
 export interface Transport {
-  /** As messages name it. */
+  /** The name in messages. */
   readonly url: string;
-  /** A small file; undefined where there is none. */
+  /** Returns a small file, or undefined if it does not exist. */
   text(name: string, context: Context): Promise<string | undefined>;
   /** Writes a file to `to`. */
   download(name: string, to: string, expected: ExpectedFile, context: Context): Promise<void>;
@@ -14,14 +14,14 @@ export interface Transport {
 export interface ExpectedFile {
   /** A longer file is a Failure. */
   readonly mostBytes: number;
-  /** Where the size is known. A shorter file is returned too, unless the connection is to blame. */
+  /** The size, if it is known. A shorter file is returned too, unless the connection was the cause. */
   readonly exactBytes?: number;
 }
 
 export interface TransportHost {
   /** A folder for files while they are fetched. */
   readonly tempDir: string;
-  /** A PATH value. */
+  /** A value of PATH. */
   readonly searchPath: string;
   /** The pause between two attempts. Default: a timer. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;

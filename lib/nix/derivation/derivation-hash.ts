@@ -1,5 +1,6 @@
-// The store paths that a derivation's outputs have, and its own. An output is named by the derivation's text in which its own outputs are blank and
-// each input stands for how it is made in turn ("modulo"), so that a source that is fetched another way renames nothing. Only computes.
+// Computes the store paths of a derivation and of its outputs. An output is named by the derivation's text,
+// in which its own outputs are empty and each input is replaced by a hash of how it is built ("modulo"). So a
+// fixed-output source that is fetched in another way changes no name. Only computes.
 import { byCodeUnit, sha256 } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import { printDerivation } from './derivation.ts';
@@ -7,13 +8,16 @@ import type { Derivation, Output } from './derivation.ts';
 import { fixedPath, outputPath, plainName, storeNameIn, textPath } from '../store/store-path.ts';
 import type { StoreName } from '../store/store-path.ts';
 
-/** The derivation at a whole path, from wherever the caller has them. */
+/** Returns the derivation at a full path. */
 export type DerivationAt = (path: string) => Derivation;
 
-/** Hashes of derivations by their path; give the same one for all of a closure. */
+/** Hashes of derivations by path. Use the same memo for all derivations of a closure. */
 export type ModuloMemo = Map<string, string>;
 
-/** The path of each output of the derivation that is called `drvName` ("app-1.0"), by the output's name. */
+/**
+ * Returns the path of each output of the derivation with the name `drvName` ("app-1.0"), by the output's
+ * name.
+ */
 export function outputPaths(
   storeDir: string,
   drvName: string,
@@ -27,7 +31,7 @@ export function outputPaths(
     return new Map([[fixed.name, fixedPath(storeDir, drvName, method, algorithm, fixed.hash)]]);
   }
   if (derivation.outputs.some(({ algorithm }) => algorithm !== '')) {
-    throw cannot(`name the outputs of "${drvName}"`, 'they are named by what they hold, which only a build tells');
+    throw cannot(`name the outputs of "${drvName}"`, 'they are named by their content, which is only known after a build');
   }
   const names = new Set(derivation.outputs.map(({ name }) => name));
   const masked: Derivation = {
@@ -39,18 +43,18 @@ export function outputPaths(
   return new Map([...names].map((name) => [name, outputPath(storeDir, drvName, name, modulo)]));
 }
 
-/** The path of the .drv file itself. */
+/** Returns the path of the .drv file itself. */
 export function derivationPath(storeDir: string, drvName: string, derivation: Derivation): StoreName {
   const references = [...derivation.inputs.map(([path]) => path), ...derivation.sources].map((path) => storeNameIn(path, storeDir));
   return textPath(storeDir, `${drvName}.drv`, printDerivation(derivation), references);
 }
 
-/** "app-1.0" of "<hash>-app-1.0.drv". */
+/** Returns "app-1.0" for "<hash>-app-1.0.drv". */
 export function derivationName(name: StoreName): string {
   return plainName(name).replace(/\.drv$/, '');
 }
 
-/** What stands for the derivation in the hash of one that uses it: hex. */
+/** Returns the hash, in hex, by which the derivation is represented in the hash of its dependents. */
 function modulo(path: string, at: DerivationAt, memo: ModuloMemo): string {
   const known = memo.get(path);
   if (known !== undefined) return known;
@@ -63,7 +67,7 @@ function modulo(path: string, at: DerivationAt, memo: ModuloMemo): string {
   return hash;
 }
 
-/** Inputs that stand for the same are one, with the outputs of both. */
+/** Inputs with the same hash are merged, with the outputs of both. */
 function hashWithInputs(derivation: Derivation, at: DerivationAt, memo: ModuloMemo): string {
   const merged = new Map<string, Set<string>>();
   for (const [path, outputs] of derivation.inputs) {
@@ -76,7 +80,7 @@ function hashWithInputs(derivation: Derivation, at: DerivationAt, memo: ModuloMe
     .digest('hex');
 }
 
-/** The only output, where the derivation tells its hash. */
+/** Returns the only output if the derivation contains its hash. */
 function fixedOutput({ outputs }: Derivation): Output | undefined {
   const [only] = outputs;
   return outputs.length === 1 && only?.name === 'out' && only.hash !== '' ? only : undefined;

@@ -1,14 +1,18 @@
-// A derivation as Nix writes it to a .drv file: one term, in one line, keys sorted. Read into data and printed back to the same bytes.
-// Source: libstore/derivations.cc, parseDerivation and unparse. Texts are bytes: an environment need not be UTF-8.
+// A derivation in the form of a .drv file: one term on one line, with sorted keys. It is parsed to data and
+// printed to the same bytes. Source: libstore/derivations.cc, parseDerivation and unparse. Texts are bytes,
+// because an environment need not be UTF-8.
 import { cannot } from '../../core/errors.ts';
 import { bytesOf, byteText, readable } from '../nar/format.ts';
 import type { ByteText } from '../nar/format.ts';
 
 export interface Output {
   readonly name: string;
-  /** The whole path; empty for what is only known once it is built. */
+  /** The full path. Empty for an output whose path is only known after the build. */
   readonly path: string;
-  /** Empty unless the derivation tells its output's hash: "sha256", or "r:sha256" for the hash of the NAR. */
+  /**
+   * "sha256", or "r:sha256" for the hash of the NAR. Empty unless the derivation contains the hash of its
+   * output.
+   */
   readonly algorithm: string;
   /** Hex. */
   readonly hash: string;
@@ -16,9 +20,9 @@ export interface Output {
 
 export interface Derivation {
   readonly outputs: readonly Output[];
-  /** Whole path of a .drv, or its hash when it is hashed -> names of the outputs that are used. */
+  /** Full path of a .drv, or its hash when the derivation is hashed -> names of the outputs that are used. */
   readonly inputs: readonly (readonly [derivation: string, outputs: readonly string[]])[];
-  /** Whole paths. */
+  /** Full paths. */
   readonly sources: readonly string[];
   readonly system: string;
   readonly builder: string;
@@ -26,7 +30,7 @@ export interface Derivation {
   readonly env: readonly (readonly [name: string, value: string])[];
 }
 
-/** Lists in a derivation, lists of pairs in them, ...: the term as it stands, before anyone asks what it means. */
+/** The parsed term before its fields are interpreted: texts, and lists of terms. */
 type Term = string | readonly Term[];
 
 /** `path` is for the error. */
@@ -59,7 +63,7 @@ export function parseDerivation(bytes: Uint8Array, path: string): Derivation {
   };
 }
 
-/** The bytes of the .drv file. */
+/** Returns the bytes of the .drv file. */
 export function printDerivation({ outputs, inputs, sources, system, builder, args, env }: Derivation): Uint8Array {
   const term: Term = [
     outputs.map(({ name, path, algorithm, hash }) => [name, path, algorithm, hash]),
@@ -74,7 +78,10 @@ export function printDerivation({ outputs, inputs, sources, system, builder, arg
   return bytesOf(`Derive(${parts.join(',')})` as ByteText);
 }
 
-/** Lists in lists of a derivation are tuples: (a,b) where they hold a fixed number of unlike things, [a,b] otherwise. */
+/**
+ * Returns a term as text. Tuples (a,b) have a fixed number of different items, and lists [a,b] have any
+ * number.
+ */
 function printed(term: Term, depth = 0): string {
   if (typeof term === 'string') return quoted(term);
   const inner = term.map((part) => printed(part, depth + 1)).join(',');
@@ -114,28 +121,28 @@ function termAt(text: ByteText, at: number, refuse: (why: string) => Error, dept
   return { term: terms, end: end + 1 };
 }
 
-/** Where the quote is that closes a text; one with an odd number of backslashes before it does not. */
+/** Returns the index of the quote that closes a text. A quote after an odd number of backslashes does not. */
 function endOfText(text: string, from: number, refuse: (why: string) => Error): number {
   for (let end = text.indexOf('"', from); end !== -1; end = text.indexOf('"', end + 1)) {
     let backslashes = 0;
     while (end - backslashes > from && text[end - 1 - backslashes] === '\\') backslashes++;
     if (backslashes % 2 === 0) return end;
   }
-  throw refuse('it ends in the midst of a text');
+  throw refuse('it ends inside of a text');
 }
 
 function listOf(term: Term | undefined, refuse: (why: string) => Error): readonly Term[] {
-  if (typeof term === 'string' || term === undefined) throw refuse('a text stands where a list should be');
+  if (typeof term === 'string' || term === undefined) throw refuse('it has a text where a list should be');
   return term;
 }
 
 function textOf(term: Term | undefined, refuse: (why: string) => Error): string {
-  if (typeof term !== 'string') throw refuse('a list stands where a text should be');
+  if (typeof term !== 'string') throw refuse('it has a list where a text should be');
   return term;
 }
 
 function textsOf(term: Term | undefined, refuse: (why: string) => Error, count?: number): readonly string[] {
   const list = listOf(term, refuse);
-  if (count !== undefined && list.length !== count) throw refuse(`${list.length} texts stand where ${count} should be`);
+  if (count !== undefined && list.length !== count) throw refuse(`${list.length} texts where ${count} should be`);
   return list.map((item) => textOf(item, refuse));
 }

@@ -39,7 +39,7 @@ const link = (target: string): readonly string[] => ['(', 'type', 'symlink', 'ta
 const entry = (name: string, node: readonly string[]): readonly string[] => ['entry', '(', 'name', name, 'node', ...node, ')'];
 const folder = (...entries: readonly (readonly string[])[]): readonly string[] => ['(', 'type', 'directory', ...entries.flat(), ')'];
 
-/** What restoring says; nothing may be left of it. */
+/** Returns the error of restoring. No file may be left. */
 async function refusal(bytes: Uint8Array): Promise<string> {
   const to = place();
   const error: unknown = await restoreNar([bytes], to, { what: 'unpack it' }, context).catch((reason: unknown) => reason);
@@ -137,13 +137,13 @@ test('nothing is written over what is there, nor is it removed', async () => {
   const error: unknown = await restoreNar([words(magic, ...file('theirs'))], to, { what: 'unpack it' }, context).catch(
     (reason: unknown) => reason,
   );
-  assert.match(String(error), 'Cannot unpack it: something is in the way');
+  assert.match(String(error), 'Cannot unpack it: another file is at that path');
   assert.is(await readFile(to, 'utf8'), 'mine');
 });
 
 test('padding that is not zero, and words of another grammar, are refused', async () => {
   const padded = words(magic, ...file('x'));
-  padded[padded.length - 9 - 8] = 1; // behind the contents
+  padded[padded.length - 9 - 8] = 1; // after the contents
   assert.match(await refusal(padded), 'padding is not zero');
   assert.match(await refusal(words('nix-archive-2')), '"nix-archive-2" where "nix-archive-1" should be');
   assert.match(await refusal(words(magic, '(', 'type', 'device', ')')), 'it knows no kind "device"');

@@ -1,22 +1,28 @@
-// Reads a NAR that nobody vouches for: gives what is in it piece by piece, and refuses whatever Nix would not have written. Memory stays
-// constant; nothing is written here.
+// Reads an untrusted NAR: yields its entries piece by piece, and refuses everything that Nix would not write.
+// It needs constant memory and writes nothing.
 import { cannot } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
 import { badEntryName, byteText, joined, longestName, longestTarget, narMagic, paddingOf, readable } from './format.ts';
 import type { ByteText } from './format.ts';
 
-/** Paths have no leading slash; the root is ''. A folder comes before what it holds; pieces of a file follow it and add up to its size. */
+/**
+ * Paths have no leading slash, and the root is ''. A folder comes before its entries. The pieces of a file
+ * follow it and add up to its size.
+ */
 export type NarEvent =
   | { readonly kind: 'directory'; readonly path: ByteText }
   | { readonly kind: 'file'; readonly path: ByteText; readonly executable: boolean; readonly sizeBytes: number }
-  /** Valid until the next event is asked for. */
+  /** Valid until the next event is requested. */
   | { readonly kind: 'piece'; readonly bytes: Uint8Array }
   | { readonly kind: 'symlink'; readonly path: ByteText; readonly target: ByteText };
 
 export interface ReadOptions {
-  /** For the error: "unpack x". */
+  /** Text for the error: "unpack x". */
   readonly what: string;
-  /** "any": names may be out of order, as they are after hashes in them were replaced. Doubles are then for the receiver to refuse. */
+  /**
+   * "any": names may be out of order, which happens when hashes in them were replaced. The receiver must then
+   * refuse duplicate names.
+   */
   readonly order?: 'strict' | 'any';
 }
 
@@ -26,7 +32,10 @@ interface Level {
   last: ByteText | undefined;
 }
 
-/** Gives the archive's entries in order. Throws a Failure at the first byte that is wrong; what came before it was given. */
+/**
+ * Yields the archive's entries in order. Throws a Failure at the first wrong byte, after the entries before
+ * it were yielded.
+ */
 export function* narEntries(chunks: Iterable<Uint8Array>, { what, order = 'strict' }: ReadOptions): Generator<NarEvent, void> {
   const stream = byteStream(chunks, what);
   const levels: Level[] = [];
@@ -58,7 +67,7 @@ export function* narEntries(chunks: Iterable<Uint8Array>, { what, order = 'stric
   if (!stream.atEnd()) throw refuse('something follows its end');
 }
 
-/** True when a folder was opened; a file or a link is read to its end. */
+/** Returns true if a folder was opened. A file or a link is read to its end. */
 function* node(stream: ByteStream, refuse: (why: string) => Failure, path: ByteText): Generator<NarEvent, boolean> {
   expect(stream, refuse, '(');
   expect(stream, refuse, 'type');
@@ -127,11 +136,11 @@ function skipPadding(stream: ByteStream, refuse: (why: string) => Failure, lengt
 }
 
 export interface ByteStream {
-  /** Little-endian; beyond 2^53 it is not exact. */
+  /** Little-endian. Values above 2^53 are not exact. */
   uint64(): number;
-  /** So many bytes as text; for short ones. */
+  /** Returns this number of bytes as text, for short texts. */
   text(lengthBytes: number): ByteText;
-  /** So many bytes in pieces, each valid until the next is asked for. */
+  /** Yields this number of bytes in pieces. Each is valid until the next is requested. */
   pieces(lengthBytes: number): Generator<Uint8Array, void>;
   atEnd(): boolean;
 }
@@ -143,7 +152,7 @@ export function byteStream(chunks: Iterable<Uint8Array>, what: string): ByteStre
   let at = 0;
   let before = 0;
 
-  /** False at the end of everything. */
+  /** Returns false at the end of the input. */
   const fill = (): boolean => {
     while (at === chunk.length) {
       const next = source.next();
@@ -155,7 +164,7 @@ export function byteStream(chunks: Iterable<Uint8Array>, what: string): ByteStre
     return true;
   };
   const need = (): void => {
-    if (!fill()) throw cannot(what, `the archive is damaged: it ends after ${before + at} bytes, in the midst of something`);
+    if (!fill()) throw cannot(what, `the archive is damaged: it ends after ${before + at} bytes, inside of an entry`);
   };
   const text = (lengthBytes: number): ByteText => {
     if (chunk.length - at >= lengthBytes) {

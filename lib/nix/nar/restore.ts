@@ -1,5 +1,6 @@
-// Unpacks a NAR to a path of the host that must not exist yet. The archive is not trusted: each folder is made by us, each file and link
-// is new, so that nothing is written through a link or over something, and a failure or ^C leaves nothing.
+// Unpacks a NAR to a path of the host that must not exist yet. The archive is not trusted: each folder, file
+// and link is created here, so that nothing is written through a link or over another file. A failure or ^C
+// leaves no files.
 import { closeSync, mkdirSync, openSync, symlinkSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
@@ -10,11 +11,11 @@ import type { ByteText } from './format.ts';
 import { narEntries } from './reader.ts';
 import type { ReadOptions } from './reader.ts';
 
-/** Modes before the umask, as `nix-store --restore` has them: a NAR keeps only whether a file may be executed. */
+/** Modes before the umask, as in `nix-store --restore`: a NAR stores only whether a file is executable. */
 const fileMode = 0o666;
 const programMode = 0o777;
 
-/** Unpacks to `to`. Chunks are read to their end or to the first fault. */
+/** Unpacks to `to`. Chunks are read to the end or to the first error. */
 export async function restoreNar(chunks: Iterable<Uint8Array>, to: string, options: ReadOptions, context: Context): Promise<void> {
   const root = byteText(to);
   let begun = false;
@@ -50,7 +51,7 @@ export async function restoreNar(chunks: Iterable<Uint8Array>, to: string, optio
   }
 }
 
-/** An entry takes about as long as so many bytes. */
+/** An entry takes about as long as this number of bytes. */
 const entryCost = 4096;
 
 function writeAll(fd: number, bytes: Uint8Array): void {
@@ -63,6 +64,6 @@ function make(what: string, path: ByteText, work: () => void): void {
   } catch (error) {
     if (errnoOf(error) === 'ENAMETOOLONG') throw cannot(what, 'its paths are longer than the system allows');
     if (errnoOf(error) !== 'EEXIST') throw error;
-    throw cannot(what, path === '' ? 'something is in the way' : `the archive is damaged: "${readable(path)}" is there twice`);
+    throw cannot(what, path === '' ? 'another file is at that path' : `the archive is damaged: "${readable(path)}" is there twice`);
   }
 }

@@ -1,4 +1,5 @@
-// What is known of a NAR once it went by: its size, its hash, and the store paths that it names. Constant memory.
+// Computes the summary of a NAR while it is read: its size, its hash, and the store paths that it refers to.
+// It needs constant memory.
 import { sha256 } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
@@ -8,9 +9,9 @@ import type { StoreName } from '../store/store-path.ts';
 
 export interface NarSummary {
   readonly sizeBytes: number;
-  /** "sha256:" and 52 characters, as Nix writes it. */
+  /** "sha256:" and 52 characters, as Nix prints it. */
   readonly hash: string;
-  /** Sorted; itself among them where it names itself. */
+  /** Sorted. Includes the path itself if it refers to itself. */
   readonly references: readonly StoreName[];
 }
 
@@ -19,7 +20,7 @@ export interface NarTally {
   finish(): NarSummary;
 }
 
-/** Counts what goes by. Only `candidates` can be references. */
+/** Counts the chunks that are passed to it. Only `candidates` can be references. */
 export function narTally(candidates: Iterable<StoreName> = []): NarTally {
   const hash = sha256();
   const scan = referenceScan(candidates);
@@ -34,7 +35,7 @@ export function narTally(candidates: Iterable<StoreName> = []): NarTally {
   };
 }
 
-/** Reads a NAR to its end for its summary; ^C is heard meanwhile. */
+/** Reads a NAR to its end and returns its summary. The work can be cancelled. */
 export async function summaryOf(
   chunks: Iterable<Uint8Array>,
   candidates: Iterable<StoreName>,
@@ -51,7 +52,7 @@ export async function summaryOf(
   return tally.finish();
 }
 
-/** The chunks again, each shown to `see` first. */
+/** Yields the chunks again after passing each to `see`. */
 export function* observed(chunks: Iterable<Uint8Array>, see: (chunk: Uint8Array) => void): Generator<Uint8Array, void> {
   for (const chunk of chunks) {
     see(chunk);

@@ -1,5 +1,6 @@
-// A file, link or folder of the host as a NAR, in chunks of up to a MiB whatever its size. Names are sorted by byte and everything that
-// a NAR does not keep is left out, so equal trees have equal bytes. Knows no hashes and no store.
+// Writes a file, link or folder of the host as a NAR, in chunks of up to 1 MiB. Names are sorted by byte, and
+// everything that a NAR cannot store is left out, so equal trees have equal bytes. This module knows no
+// hashes and no store.
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
 import { bytesOf, byteText, joined, narMagic, paddingOf, readable } from './format.ts';
@@ -10,15 +11,15 @@ const ownerMayExecute = 0o100;
 
 type Kind = 'regular' | 'directory' | 'symlink';
 
-/** A buffer that is filled by words and by reads of files; what is full is handed on. */
+/** A buffer that is filled with words and with the contents of files, and passed on when it is full. */
 interface Chunk {
   readonly bytes: Buffer;
   filled: number;
 }
 
 /**
- * The NAR of what lies at `path`. A chunk is valid until the next is asked for. Something that a NAR cannot hold (a socket, a device), or that
- * changes while it is read, is a Failure that names it.
+ * Yields the NAR of the file or folder at `path`. A chunk is valid until the next is requested. A socket, a
+ * device, or a file that changes while it is read is a Failure that names it.
  */
 export function* narOf(path: string): Generator<Buffer, void> {
   const chunk: Chunk = { bytes: Buffer.allocUnsafeSlow(chunkBytes), filled: 0 };
@@ -65,7 +66,7 @@ function* regular(chunk: Chunk, path: ByteText): Generator<Buffer, void> {
   }
 }
 
-/** Sorted by byte. */
+/** Returns the entries sorted by byte. */
 function children(path: ByteText): readonly { name: ByteText; kind: Kind }[] {
   const found = attempt(path, () => readdirSync(bytesOf(path), { encoding: 'buffer', withFileTypes: true })).map((entry) => {
     const name = byteText(entry.name);
@@ -94,7 +95,7 @@ function* words(chunk: Chunk, ...given: readonly string[]): Generator<Buffer, vo
   }
 }
 
-/** Hands on what is there unless so many bytes fit behind it. */
+/** Yields the filled part unless this number of bytes still fits. */
 function* room(chunk: Chunk, neededBytes: number): Generator<Buffer, void> {
   if (chunk.filled + neededBytes <= chunkBytes) return;
   yield chunk.bytes.subarray(0, chunk.filled);

@@ -112,7 +112,7 @@ test('a cycle that no replacement is part of is named', () => {
   assert.is(messageOf([nameOf('two')]), 'app sys');
 });
 
-test('names of different length are told, both, but only where one would be written for the other', () => {
+test('names of different length are both reported, but only if one would replace the other', () => {
   assert.throws(
     () => replacementPlan(nameOf('sys'), system, pairs('libc=odd'), []),
     /Cannot rewrite ".*-libc" to ".*-odd" in ".*": their lengths do not match \(37 and 36\)/,
@@ -194,7 +194,7 @@ check(
   },
 );
 
-/** Without what is kept beside the paths. */
+/** Without the records next to the paths. */
 const shown = async (dir: string): Promise<readonly string[]> => (await readdir(dir)).filter((name) => !name.startsWith('.')).sort();
 
 /** A store of two plain folders, without Nix: "user" has a big file and names "dep" at its end. */

@@ -1,6 +1,8 @@
-// Swaps dependencies below a store path without building anything: every path that leads to them is copied with their names replaced in its bytes.
-// Rules: replacement-plan.ts. A new path is named as Nix names what is addressed by its content: "source", its references, and the SHA-256 of its
-// NAR without its own name. So the same replacement gives the same paths everywhere, and Nix takes them from a cache without a signature.
+// Replaces dependencies below a store path without building anything. Every path that leads to them is copied
+// with their names replaced in its bytes (rules: replacement-plan.ts). A new path has Nix's name for
+// content-addressed paths: it follows from "source", its references, and the SHA-256 of its NAR without its
+// own name. So the same replacement gives the same paths on every host, and Nix accepts them from a cache
+// without a signature.
 import { rm } from 'node:fs/promises';
 import { byCodeUnit } from '../../core/digest.ts';
 import { pace, phase } from '../../core/events.ts';
@@ -28,20 +30,20 @@ export interface ReplaceRequest {
   readonly cutoffs: readonly StoreName[];
   /** The folder that gets the new paths. */
   readonly to: string;
-  /** Also what did not change of the new root's closure. */
+  /** Whether to copy also the unchanged paths of the new root's closure. */
   readonly whole?: boolean;
 }
 
 export interface Replaced {
-  /** What now stands for the root; the root itself where nothing had to change. */
+  /** The path that replaces the root, or the root itself if nothing had to change. */
   readonly root: StoreName;
-  /** In the order in which they were made, dependencies first. */
+  /** In the order in which they were written, dependencies first. */
   readonly rewritten: readonly { readonly old: StoreName; readonly info: NarInfo }[];
-  /** All that the new root reaches, from either place. */
+  /** All paths that the new root reaches, from both folders. */
   readonly closure: ReadonlyMap<StoreName, PathInfo>;
 }
 
-/** Notes of the plan are reported. On failure `to` is as it was. */
+/** Replaces dependencies. Notes of the plan are reported. After a failure `to` is unchanged. */
 export async function replaceDependencies(store: Store, request: ReplaceRequest, context: Context): Promise<Replaced> {
   const { root, replacements, cutoffs, to, whole = false } = request;
   const known = await closureInfos(store, [root, ...replacements.map(({ new: by }) => by)], context);
@@ -77,7 +79,7 @@ async function copyPath(store: Store, name: StoreName, staging: Staging, context
   staging.keep(place, name);
 }
 
-/** Copies one path with its references replaced, its own name included. */
+/** Copies one path and replaces its references and its own name. */
 async function rewritePath(
   store: Store,
   { name: old, references }: PathInfo,
@@ -89,7 +91,7 @@ async function rewritePath(
   const pairs = new Map(others.map((name) => [name, final(name)] as const).filter(([from, to]) => from !== to));
   const first = staging.place(old);
   await using nar = await store.nar(old, context);
-  // A name of a file may hold a hash too, and may then belong elsewhere in its folder.
+  // The name of a file may contain a hash too, and its position in its folder may change with it.
   await restoreNar(rewritten(nar.chunks, pairs), first, { what: `rewrite "${old}"`, order: 'any' }, context);
 
   const { hash, self, sizeBytes } = await ownHash(first, old, context);
@@ -132,7 +134,7 @@ function reached(root: StoreName, infos: ReadonlyMap<StoreName, PathInfo>): Read
     const info = infos.get(name);
     if (!info) continue;
     closure.set(name, info);
-    for (const next of info.references) wanted.add(next); // a set goes on to what is added while it is walked
+    for (const next of info.references) wanted.add(next); // iteration over a set includes entries that are added during it
   }
   return closure;
 }

@@ -1,6 +1,7 @@
-// Which paths of a closure have to be rewritten so that some dependencies are others, decided from the graph alone. The rules are those of
-// replaceDependencies in nixpkgs (pkgs/build-support/replace-dependencies.nix): a path that refers to something that becomes another becomes another
-// itself; an explicit replacement goes before a cutoff, a cutoff before a rewrite; replacements are rewritten by the others. Only computes.
+// Decides which paths of a closure have to be rewritten to replace some dependencies, from the graph alone.
+// The rules are those of replaceDependencies in nixpkgs (pkgs/build-support/replace-dependencies.nix): a path
+// that refers to a changed path changes too; an explicit replacement has priority over a cutoff, and a cutoff
+// over a rewrite; replacements are rewritten by the others. Only computes.
 import { cannot } from '../../core/errors.ts';
 import type { PathInfo } from '../store/store.ts';
 import type { StoreName } from '../store/store-path.ts';
@@ -13,13 +14,16 @@ export interface Replacement {
 export interface ReplacementPlan {
   /** Paths to rewrite, each after those that it refers to. */
   readonly rewrites: readonly StoreName[];
-  /** What stands for a path: itself or a replacement, rewritten where it is among the rewrites. */
+  /** Returns the path that replaces a path: itself or a replacement, rewritten if it is among the rewrites. */
   standsFor(name: StoreName): StoreName;
   /** Sentences for the user. */
   readonly notes: readonly string[];
 }
 
-/** `infos`: everything that the root and the replacements reach. Names of different length and replacements that go round are Failures. */
+/**
+ * `infos`: everything that the root and the replacements reach. Names of different length and cyclic
+ * replacements are Failures.
+ */
 export function replacementPlan(
   root: StoreName,
   infos: ReadonlyMap<StoreName, PathInfo>,
@@ -32,7 +36,7 @@ export function replacementPlan(
   const rewrites = new Set<StoreName>();
   const becomes = (name: StoreName): boolean => bases.get(name) !== name || rewrites.has(name);
 
-  /** Explicit stack: closures are deep. A path is met twice, before and after what it needs. */
+  /** An explicit stack, because closures are deep. A path is visited twice, before and after its references. */
   const stack: { name: StoreName; entered: boolean }[] = [{ name: root, entered: false }];
   const open = new Set<StoreName>();
   for (let top = stack.pop(); top; top = stack.pop()) {
@@ -84,13 +88,16 @@ function checkLengths(old: StoreName, by: StoreName, user: StoreName): void {
   });
 }
 
-/** `name` was met again while what it needs was looked at, which is `open` from there on. */
+/**
+ * Returns the Failure for a cycle: `name` was reached again while its references were visited. They are
+ * `open` from there on.
+ */
 function cycleFailure(name: StoreName, explicit: ReadonlyMap<StoreName, StoreName>, open: ReadonlySet<StoreName>): Error {
   const all = [...open];
   const cycle = all.slice(all.indexOf(name));
   const old = cycle.find((candidate) => explicit.has(candidate));
   if (old !== undefined) {
-    return cannot(`replace "${old}" by "${explicit.get(old)}"`, `the replacement needs what it replaces`, {
+    return cannot(`replace "${old}" by "${explicit.get(old)}"`, `the replacement refers to what it replaces`, {
       blame: 'usage',
       hint: `--cutoff with the replacement leaves it as it is`,
     });

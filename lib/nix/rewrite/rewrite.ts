@@ -1,10 +1,10 @@
-// Replaces store paths in a stream of bytes by others of the same length. Bytes are compared literally, and what was put in is not looked at again,
-// so that pairs cannot disturb each other.
+// Replaces store paths in a stream of bytes by others of the same length. Bytes are compared literally, and
+// inserted bytes are not searched again, so that pairs do not influence each other.
 import { hashPartSearch } from '../store/hash-parts.ts';
 import { hashPartLength, hashPartOf } from '../store/store-path.ts';
 import type { StoreName } from '../store/store-path.ts';
 
-/** Old -> new; names of one pair have the same length. */
+/** Old -> new. The names of one pair have the same length. */
 export type Rewrites = ReadonlyMap<StoreName, StoreName>;
 
 const bufferBytes = 1 << 20;
@@ -15,8 +15,8 @@ interface Pair {
 }
 
 /**
- * The same bytes with each old name replaced by its new one. Where only the hash part stands, it alone is replaced: it is a reference as well.
- * Chunks are valid until the next is asked for.
+ * Yields the same bytes with each old name replaced by its new one. If only the hash part occurs, it alone is
+ * replaced, because it is a reference as well. Chunks are valid until the next is requested.
  */
 export function* rewritten(chunks: Iterable<Uint8Array>, rewrites: Rewrites): Generator<Buffer, void> {
   const pairs = new Map<string, Pair>();
@@ -29,7 +29,7 @@ export function* rewritten(chunks: Iterable<Uint8Array>, rewrites: Rewrites): Ge
   const buffer = Buffer.allocUnsafeSlow(bufferBytes);
   let filled = 0;
 
-  /** Replaces in what is there; gives how much of it is finished. */
+  /** Replaces names in the buffer. Returns the number of finished bytes. */
   const replace = (atEnd: boolean): number => {
     const there = buffer.subarray(0, filled);
     let done = 0;

@@ -137,7 +137,7 @@ test('an address that gives another name is refused, with and without a key', as
   const { cache, paths } = await sample();
   for (const named of paths) {
     for (const { address } of paths.filter((other) => other !== named)) {
-      const why = `it claims to be named by its content, but "${address}" gives another name`;
+      const why = `it claims to be named by its content, but the name for "${address}" is another one`;
       for (const keys of [trusted, []]) assert.match(await copiedAs(cache, named, address, keys), why);
     }
     assert.match(await copiedAs(cache, named, ''), 'it is not signed');
@@ -154,7 +154,7 @@ test('an address of later versions vouches for nothing, and one of no version is
     assert.is(await copiedAs(cache, named, claim, []), 'copied');
   }
   for (const claim of ['banana', 'fixed:', 'fixed:r:sha256:zz', `text:sha512:${'0'.repeat(52)}`, 'fixed:sha256', ':::'])
-    for (const keys of [trusted, []]) assert.match(await copiedAs(cache, named, claim, keys), `its CA "${claim}" is no content address`);
+    for (const keys of [trusted, []]) assert.match(await copiedAs(cache, named, claim, keys), `its CA "${claim}" is not a content address`);
 });
 
 test('content that is not that of the address is refused, with and without a key', async () => {

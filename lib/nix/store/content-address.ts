@@ -1,5 +1,6 @@
-// Whether a store path is named by its content. Such a path vouches for itself: no other content has its name. The CA field
-// of a narinfo has the hash that the name was computed from. Source: libstore/content-address.cc, libstore/store-api.cc.
+// Checks whether a store path is named by its content. Such a path needs no signature, because no other
+// content has its name. The CA field of a narinfo has the hash from which the name was computed. Source:
+// libstore/content-address.cc, libstore/store-api.cc.
 import { lstatSync } from 'node:fs';
 import type { Context } from '../../core/events.ts';
 import { pace } from '../../core/events.ts';
@@ -12,8 +13,8 @@ import type { StoreName } from './store-path.ts';
 
 export interface ContentAddress {
   /**
-   * What is hashed. "nar": the NAR, with zeros for the path's own hash part. "flat": the bytes of a file. "text": the bytes of
-   * a file that Nix wrote, which may have references.
+   * The hashed data. "nar": the NAR, with zeros for the path's own hash part. "flat": the bytes of a file.
+   * "text": the bytes of a file that Nix wrote, which may have references.
    */
   readonly method: 'nar' | 'flat' | 'text';
   readonly hash: NixHash;
@@ -29,7 +30,10 @@ export interface AddressedPath {
 
 const prefixes = { nar: 'fixed:r:', flat: 'fixed:', text: 'text:' } as const;
 
-/** Parses "fixed:r:sha256:<hash>", "fixed:sha1:<hash>" or "text:sha256:<hash>". Returns undefined for any other text and for none. */
+/**
+ * Parses "fixed:r:sha256:<hash>", "fixed:sha1:<hash>" or "text:sha256:<hash>". Returns undefined for any
+ * other text and for undefined.
+ */
 export function parseContentAddress(text: string | undefined): ContentAddress | undefined {
   if (text === undefined) return undefined;
   const method = (['nar', 'flat', 'text'] as const).find((each) => text.startsWith(prefixes[each]));
@@ -48,18 +52,18 @@ export function givesName(address: ContentAddress, { name, storeDir, references 
   const self = others.length < references.length;
   if (method === 'nar' && hash.algorithm === 'sha256') return sourcePath(storeDir, plainName(name), hash.hex, { others, self }) === name;
   if (method === 'text') return hash.algorithm === 'sha256' && textPathOf(storeDir, plainName(name), hash.hex, references) === name;
-  // References are no part of such a name, so it cannot vouch for any.
+  // References are not part of such a name, so a path with references cannot be checked by it.
   return references.length === 0 && fixedPath(storeDir, plainName(name), method === 'nar' ? 'r:' : '', hash.algorithm, hash.hex) === name;
 }
 
-/** Whether the content of the path is that of the address. */
+/** Whether the content of the path has the hash of the address. */
 export async function hasContent({ path, name }: AddressedPath, { method, hash }: ContentAddress, context: Context): Promise<boolean> {
   const hashes =
     method === 'nar' ? await narHashes(path, name, [hash.algorithm], context) : await fileHashes(path, [hash.algorithm], context);
   return hashes.some(({ hex }) => hex === hash.hex);
 }
 
-/** Returns the address that the content of a path has; undefined if the path is not named by its content. */
+/** Returns the address of a path's content, or undefined if the path is not named by its content. */
 export async function contentAddress(addressed: AddressedPath, context: Context): Promise<ContentAddress | undefined> {
   const { path, name, references } = addressed;
   const algorithms = references.length === 0 ? hashAlgorithms : (['sha256'] as const);
@@ -71,7 +75,10 @@ export async function contentAddress(addressed: AddressedPath, context: Context)
   return addresses.find((address) => givesName(address, addressed));
 }
 
-/** Returns hashes of the NAR. Only with SHA-256 a path can contain its own hash part, which then counts as zeros. */
+/**
+ * Returns hashes of the NAR. Only with SHA-256, a path can contain its own hash part, which then counts as
+ * zeros.
+ */
 async function narHashes(
   path: string,
   name: StoreName,
@@ -90,7 +97,7 @@ async function narHashes(
   return hashes.length < algorithms.length ? [{ algorithm: 'sha256', hex: modulo.finish().hash }, ...others] : others;
 }
 
-/** Returns hashes of the bytes of a file; no hash for a folder or a link. */
+/** Returns hashes of the bytes of a file. The list is empty for a folder or a link. */
 async function fileHashes(path: string, algorithms: readonly HashAlgorithm[], context: Context): Promise<readonly NixHash[]> {
   return lstatSync(path).isFile() ? await hashesOfFile(path, algorithms, context) : [];
 }

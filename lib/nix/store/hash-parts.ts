@@ -1,7 +1,7 @@
-// Finds the hash parts of known store paths in bytes, anywhere, over the ends of chunks too. This is how Nix
-// itself learns what a path refers to at run time; what is compressed or otherwise hidden is not seen, as it
-// is not by Nix. A window of 32 is looked at from its end, so that where letters are of no hash most bytes
-// are never touched; binary files and texts are searched about as fast as they are read.
+// Finds the hash parts of known store paths in bytes, at any position and across chunks. Nix itself finds the
+// run-time references of a path in this way. Like Nix, it does not find references in compressed data. A
+// window of 32 bytes is checked from its end, so that most bytes are never read if there are characters that
+// no hash contains. Binary files and texts are searched about as fast as they are read.
 import { sha256 } from '../../core/digest.ts';
 import { base32Alphabet } from './nix-hash.ts';
 import { hashPartLength, hashPartOf } from './store-path.ts';
@@ -10,12 +10,18 @@ import type { StoreName } from './store-path.ts';
 const isHashByte = new Uint8Array(256);
 for (const letter of base32Alphabet) isHashByte[letter.charCodeAt(0)] = 1;
 
-/** Where the next known hash part begins in `bytes`, at `from` or later; -1 when none is there whole. */
+/**
+ * Returns the index of the next known hash part in `bytes`, at `from` or later, or -1 if there is no complete
+ * one.
+ */
 export type HashPartSearch = (bytes: Buffer, from: number) => number;
 
-/** A search for `known`, each 32 characters of Nix's base 32. What is taken out of the set is no longer found. */
+/**
+ * Returns a search for `known`, each with 32 characters of Nix's base 32. A hash part that is removed from
+ * the set is no longer found.
+ */
 export function hashPartSearch(known: ReadonlySet<string>): HashPartSearch {
-  /** By the first two bytes; nearly all windows of letters end their look-up here. */
+  /** Indexed by the first two bytes. Nearly all windows of letters are excluded here. */
   const beginnings = new Uint8Array(1 << 16);
   for (const part of known) beginnings[(part.charCodeAt(0) << 8) | part.charCodeAt(1)] = 1;
   return (bytes, from) => {
@@ -39,13 +45,13 @@ export function hashPartSearch(known: ReadonlySet<string>): HashPartSearch {
 }
 
 export interface ReferenceScan {
-  /** The next chunk; it may be used again afterwards. */
+  /** Takes the next chunk, which may be reused afterwards. */
   update(chunk: Uint8Array): void;
-  /** What was seen so far. */
+  /** Returns the references that were found so far. */
   found(): ReadonlySet<StoreName>;
 }
 
-/** A scan for `candidates`. Of two with one hash part (a path and its .lock) the shorter counts. */
+/** Returns a scan for `candidates`. If two have the same hash part (a path and its .lock), the shorter counts. */
 export function referenceScan(candidates: Iterable<StoreName>): ReferenceScan {
   const byHash = new Map<string, StoreName>();
   for (const name of candidates) {
@@ -55,7 +61,7 @@ export function referenceScan(candidates: Iterable<StoreName>): ReferenceScan {
   const wanted = new Set(byHash.keys());
   const search = hashPartSearch(wanted);
   const seen = new Set<StoreName>();
-  /** The end of the chunks before, where a hash part may have begun. */
+  /** The end of the previous chunks, in which a hash part may begin. */
   let tail: Buffer = Buffer.alloc(0);
 
   const scan = (bytes: Buffer): void => {
@@ -63,7 +69,7 @@ export function referenceScan(candidates: Iterable<StoreName>): ReferenceScan {
       const hash = bytes.toString('latin1', at, at + hashPartLength);
       const name = byHash.get(hash);
       if (name !== undefined) seen.add(name);
-      wanted.delete(hash); // what was seen once need not be found again
+      wanted.delete(hash); // each reference has to be found only once
       at += hashPartLength;
     }
   };
@@ -82,7 +88,7 @@ export function referenceScan(candidates: Iterable<StoreName>): ReferenceScan {
 
 export interface ModuloHash {
   update(chunk: Uint8Array): void;
-  /** Hex, and whether the path names itself. */
+  /** Returns the hash in hex, and whether the path refers to itself. */
   finish(): { readonly hash: string; readonly self: boolean };
 }
 

@@ -1,5 +1,5 @@
-// Hashes as Nix writes them: "<algorithm>:<digits>" in base 16, 32 or 64, and "<algorithm>-<base 64>" (SRI).
-// Its base 32 has digits and lower-case letters without e, o, t, u, so that no name becomes a word. Source:
+// Hashes in Nix's notations: "<algorithm>:<digits>" in base 16, 32 or 64, and "<algorithm>-<base 64>" (SRI).
+// Nix's base 32 has digits and lower-case letters without e, o, t, u, to avoid words in names. Source:
 // libutil/hash.cc.
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
@@ -29,7 +29,7 @@ export function parseNixHash(text: string): NixHash | undefined {
   return bytes && { algorithm: word, hex: Buffer.from(bytes).toString('hex') };
 }
 
-/** "<algorithm>:" and base 32, as Nix signs and prints it. */
+/** Returns "<algorithm>:" and base 32, the form that Nix signs and prints. */
 export function printNixHash({ algorithm, hex }: NixHash): string {
   return `${algorithm}:${toBase32(Buffer.from(hex, 'hex'))}`;
 }
@@ -38,7 +38,7 @@ export function hasher(algorithm: HashAlgorithm): Hash {
   return createHash(algorithm);
 }
 
-/** Hashes of the bytes of a file, in the order of the algorithms. */
+/** Returns the hashes of the bytes of a file, in the order of the algorithms. */
 export async function hashesOfFile(path: string, algorithms: readonly HashAlgorithm[], { signal }: Context): Promise<readonly NixHash[]> {
   const hashes = algorithms.map((algorithm) => ({ algorithm, hash: hasher(algorithm) }));
   for await (const chunk of createReadStream(path, { signal, highWaterMark: 1 << 20 })) for (const { hash } of hashes) hash.update(chunk);
@@ -65,7 +65,10 @@ export function toBase32(bytes: Uint8Array): string {
   return text;
 }
 
-/** The bytes, or undefined for a text that no bytes have: another letter, another length, bits that belong to no byte. */
+/**
+ * Returns the bytes, or undefined for an invalid text: another character, another length, or bits that do not
+ * fill a byte.
+ */
 export function fromBase32(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(Math.floor((text.length * 5) / 8));
   if (Math.ceil((bytes.length * 8) / 5) !== text.length) return undefined;

@@ -1,5 +1,5 @@
-// New store paths are written in a hidden folder next to their places. They are moved there when they are complete, one by
-// one or all at once, so that a run that fails or is stopped leaves nothing partial.
+// New store paths are written to a hidden folder next to their final paths. They are moved when they are
+// complete, one by one or all at once, so that a run that fails or is stopped leaves no partial path.
 import { mkdtemp, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,11 +13,14 @@ import { pathRecord, storeRecord } from './store-record.ts';
 import type { StoreRecord } from './store-record.ts';
 
 export interface Staging {
-  /** A place of its own for something unfinished; nothing is there. */
+  /** Returns an unused path for unfinished work. */
   place(name: string): string;
-  /** What lies at `path` is to become `<dir>/<name>` at the end. What is there must be the same, unless it is to be replaced. */
+  /**
+   * Moves `path` to `<dir>/<name>` at the end. An existing file there must be equal, unless it is to be
+   * replaced.
+   */
   keep(path: string, name: string, there?: 'same' | 'replace'): void;
-  /** Moves it to `<dir>/<name>` now, where it stays even if the work fails later. */
+  /** Moves it to `<dir>/<name>` now. It is kept even if the work fails later. */
   publish(path: string, name: string, there?: 'same' | 'replace'): Promise<void>;
 }
 
@@ -27,7 +30,10 @@ interface Kept {
   readonly there: 'same' | 'replace';
 }
 
-/** Runs `work`, then moves what it kept into `dir`, which is made where it is missing. What is there already must have the same bytes. */
+/**
+ * Runs `work`, then moves the kept files into `dir`, which is created if necessary. An existing file must
+ * have the same bytes.
+ */
 export async function withStaging<T>(dir: string, context: Context, work: (staging: Staging) => Promise<T>): Promise<T> {
   const what = `write to "${dir}"`;
   const isNew = lstatSync(dir, { throwIfNoEntry: false }) === undefined;
@@ -53,19 +59,19 @@ export async function withStaging<T>(dir: string, context: Context, work: (stagi
   }
 }
 
-/** Keeps the records of `infos` at the end of the staging. */
+/** Moves the records of `infos` at the end of the staging. */
 export async function keepRecords(staging: Staging, storeDir: string, infos: Iterable<NarInfo>): Promise<void> {
   for (const record of [storeRecord(storeDir), ...[...infos].map((info) => pathRecord(info, storeDir))]) {
     staging.keep(await written(record, staging), record.name, 'replace');
   }
 }
 
-/** Publishes how the store names itself. */
+/** Publishes the record of the store's own path. */
 export async function publishStoreRecord(staging: Staging, storeDir: string): Promise<void> {
   await publishRecord(staging, storeRecord(storeDir));
 }
 
-/** Publishes what a cache says of one path. */
+/** Publishes the narinfo of one path. */
 export async function publishPathRecord(staging: Staging, storeDir: string, info: NarInfo): Promise<void> {
   await publishRecord(staging, pathRecord(info, storeDir));
 }
@@ -89,7 +95,7 @@ async function published(all: readonly Kept[], dir: string, context: Context): P
   }
 }
 
-/** Something else there is a Failure; so nothing is moved before all was looked at. */
+/** Whether an equal file exists. A different one is a Failure. All files are checked before any is moved. */
 async function isThere(path: string, to: string, context: Context): Promise<boolean> {
   if (lstatSync(to, { throwIfNoEntry: false }) === undefined) return false;
   const [fresh, old] = [await summaryOf(narOf(path), [], context), await summaryOf(narOf(to), [], context)];

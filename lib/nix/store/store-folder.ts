@@ -1,5 +1,6 @@
-// A folder of store paths on the host: /nix/store, or one that was filled by copying. What a path refers to is found as Nix finds it, by the hash
-// parts in it, and not asked of Nix's database; so a folder of another machine, or without Nix, will do as well.
+// A folder of store paths on the host: /nix/store, or a folder that was filled by copying. References of a
+// path are found as Nix finds them, by hash parts, and not in Nix's database. So a folder from another
+// machine, or on a host without Nix, works as well.
 import { lstatSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -15,13 +16,16 @@ import type { StoreName } from './store-path.ts';
 import { recordedStoreDir, recordOf } from './store-record.ts';
 
 export interface StoreFolder extends Store {
-  /** Where its files lie. */
+  /** The folder with its files. */
   readonly dir: string;
-  /** What looks like a store path in it, sorted. */
+  /** Returns the sorted names of all entries that look like store paths. */
   names(): Promise<readonly StoreName[]>;
 }
 
-/** The store whose files lie in `dir`. `storeDir` is the folder that its paths name: what is recorded, else `dir` itself. */
+/**
+ * Returns the store whose files are in `dir`. `storeDir` is the folder in the names of its paths: the
+ * recorded one, otherwise `dir` itself.
+ */
 export function storeFolder(dir: string, storeDir = recordedStoreDir(dir) ?? dir): StoreFolder {
   let listed: Promise<readonly StoreName[]> | undefined;
   const infos = new Map<StoreName, PathInfo>();
@@ -54,9 +58,10 @@ async function scannedInfo(
   const path = present(dir, name);
   const { sizeBytes, hash, references } = await summaryOf(narOf(path), names, context);
   const info = { name, narHash: hash, narSize: sizeBytes };
-  // A derivation names its outputs, and does not refer to them.
+  // A derivation contains the names of its outputs without referring to them.
   if (name.endsWith('.drv') && lstatSync(path).isFile()) return { ...info, references: await derivationReferences(path) };
-  // What the folder lacks cannot be found in bytes; where a record tells of it, its lack is told when it is asked for.
+  // A reference to a path that the folder lacks cannot be found in bytes. If a record names it, its absence
+  // is reported when it is needed.
   const recorded = (await recordOf(dir, storeDir, name))?.references ?? [];
   return { ...info, references: [...new Set([...references, ...recorded])].sort(byCodeUnit) };
 }
@@ -81,8 +86,8 @@ async function namesIn(dir: string): Promise<readonly StoreName[]> {
 }
 
 /**
- * Whether Nix left this file or folder next to a path that it built. It has the hash part of that path, as no other path
- * has. A lock of a path that does not exist is recognized by its mode and size.
+ * Whether Nix left this file or folder next to a path that it built. It has the hash part of that path, which
+ * no other path has. A lock file of a path that does not exist is recognized by its mode and size.
  */
 function isLeftBeside(name: StoreName, dir: string, paths: ReadonlySet<string>): boolean {
   const [, built] = /^(.*)\.(?:lock|chroot|check)$/.exec(name) ?? [];
@@ -92,6 +97,6 @@ function isLeftBeside(name: StoreName, dir: string, paths: ReadonlySet<string>):
   return name.endsWith('.lock') && there?.isFile() === true && (there.mode & 0o777) === lockMode && there.size <= longestLock;
 }
 
-/** Source: libstore/pathlocks.cc. A lock is empty, or holds one letter when it is to be deleted. */
+/** Source: libstore/pathlocks.cc. A lock file is empty, or contains one letter when it is to be deleted. */
 const lockMode = 0o600;
 const longestLock = 1;

@@ -1,4 +1,5 @@
-// Names of store paths, checked against what the real Nix 2.8.0 said of one derivation; real-nix.test.ts asks it about many more.
+// Names of store paths, compared with the output of the real Nix 2.8.0 for one derivation. real-nix.test.ts
+// compares many more.
 import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

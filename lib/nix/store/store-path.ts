@@ -1,5 +1,6 @@
-// Names of store paths and how Nix computes them from what they hold. Only computes: the folder of the store is an argument, since it is
-// part of every hash. Source: libstore/store-api.cc (makeStorePath and its callers), verified against Nix 2.8.0.
+// Names of store paths, and how Nix computes them from their content. Only computes. The folder of the store
+// is an argument, because it is part of every hash. Source: libstore/store-api.cc (makeStorePath and its
+// callers), verified against Nix 2.8.0.
 import { byCodeUnit, sha256 } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import { base32Alphabet, toBase32 } from './nix-hash.ts';
@@ -15,17 +16,20 @@ export function isStoreName(text: string): text is StoreName {
   return storeName.test(text);
 }
 
-/** The hash part: the first 32 characters. References are found by it alone. */
+/** Returns the hash part: the first 32 characters. References are found only by it. */
 export function hashPartOf(name: StoreName): string {
   return name.slice(0, hashPartLength);
 }
 
-/** "busybox-1.36.1" of "<hash>-busybox-1.36.1". */
+/** Returns "busybox-1.36.1" for "<hash>-busybox-1.36.1". */
 export function plainName(name: StoreName): string {
   return name.slice(hashPartLength + 1);
 }
 
-/** The store name that `path` ("/nix/store/<name>", nothing behind it) has in that store; anything else is a Failure. */
+/**
+ * Returns the store name of `path` ("/nix/store/<name>", without a further part) in that store. Any other
+ * path is a Failure.
+ */
 export function storeNameIn(path: string, storeDir: string): StoreName {
   const name = path.startsWith(`${storeDir}/`) ? path.slice(storeDir.length + 1) : '';
   if (!isStoreName(name))
@@ -33,7 +37,7 @@ export function storeNameIn(path: string, storeDir: string): StoreName {
   return name;
 }
 
-/** References that count in a path's hash, sorted, and whether it refers to itself. */
+/** References that are part of a path's hash, sorted, and whether the path refers to itself. */
 export interface References {
   readonly others: readonly StoreName[];
   readonly self: boolean;
@@ -41,28 +45,37 @@ export interface References {
 
 export const noReferences: References = { others: [], self: false };
 
-/** A text file that Nix wrote (a .drv, or of builtins.toFile). */
+/** Returns the path of a text file that Nix wrote (a .drv, or a file of builtins.toFile). */
 export function textPath(storeDir: string, name: string, text: Uint8Array, references: readonly StoreName[]): StoreName {
   return textPathOf(storeDir, name, sha256().update(text).digest('hex'), references);
 }
 
-/** The same by the SHA-256 of the text, in hex. */
+/** Does the same for the SHA-256 of the text, in hex. */
 export function textPathOf(storeDir: string, name: string, textSha256: string, references: readonly StoreName[]): StoreName {
   return storePath(storeDir, ['text', ...fullPaths(storeDir, references)].join(':'), textSha256, name);
 }
 
-/** What is named by the SHA-256 of its NAR: sources, and what was rewritten. With `self`, the hash leaves the path's own name out. */
+/**
+ * Returns the path that is named by the SHA-256 of its NAR: sources, and rewritten paths. With `self`, the
+ * hash leaves out the path's own name.
+ */
 export function sourcePath(storeDir: string, name: string, narSha256: string, { others, self }: References): StoreName {
   return storePath(storeDir, ['source', ...fullPaths(storeDir, others), ...(self ? ['self'] : [])].join(':'), narSha256, name);
 }
 
-/** An output whose hash its derivation tells. `method` is "r:" for a hash of the NAR, "" for one of a plain file; `hash` is hex. */
+/**
+ * Returns the path of an output whose derivation contains its hash. `method` is "r:" for a hash of the NAR,
+ * "" for a hash of a plain file. `hash` is in hex.
+ */
 export function fixedPath(storeDir: string, name: string, method: 'r:' | '', algorithm: string, hash: string): StoreName {
   if (method === 'r:' && algorithm === 'sha256') return sourcePath(storeDir, name, hash, noReferences);
   return storePath(storeDir, 'output:out', sha256().update(`fixed:out:${method}${algorithm}:${hash}:`).digest('hex'), name);
 }
 
-/** An output that is named by how it is made. `name` is that of the derivation, `modulo` the hex of derivation-hash.ts. */
+/**
+ * Returns the path of an output that is named by how it is built. `name` is that of the derivation, `modulo`
+ * the hex of derivation-hash.ts.
+ */
 export function outputPath(storeDir: string, name: string, output: string, modulo: string): StoreName {
   return storePath(storeDir, `output:${output}`, modulo, output === 'out' ? name : `${name}-${output}`);
 }
@@ -74,7 +87,7 @@ function storePath(storeDir: string, type: string, innerHex: string, name: strin
   return path;
 }
 
-/** 32 bytes to 20: not cut, but each byte beyond is added to one before it. */
+/** Reduces 32 bytes to 20. The further bytes are combined with earlier ones instead of being removed. */
 function folded(bytes: Uint8Array): Uint8Array {
   const short = new Uint8Array(20);
   for (const [index, byte] of bytes.entries()) short[index % 20] = (short[index % 20] ?? 0) ^ byte;

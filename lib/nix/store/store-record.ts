@@ -1,5 +1,6 @@
-// What is kept beside the paths of a folder that was filled here, below .narinfo/: how the store names itself, and of each path what was vouched for when
-// it came. So a folder can be moved, used and verified later without the cache that it came from.
+// Records next to the paths of a folder that was filled here, in .narinfo/: the store's own path, and the
+// narinfo of each path when it was copied. So a folder can be moved, used and verified later without the
+// cache that it came from.
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ export function printCacheInfo(storeDir: string): string {
   return `StoreDir: ${storeDir}\n`;
 }
 
-/** Returns the StoreDir of a nix-cache-info. Lines that are not known are skipped, as Nix does. `what` is for the error. */
+/** Returns the StoreDir of a nix-cache-info. Unknown lines are ignored, as in Nix. `what` is for the error. */
 export function parseCacheInfo(text: string, what: string): string {
   const lines = text.split('\n').filter((line) => line.startsWith('StoreDir:'));
   const folders = new Set(lines.map((line) => line.slice('StoreDir:'.length).trim()).filter((folder) => folder !== ''));
@@ -27,22 +28,22 @@ export function parseCacheInfo(text: string, what: string): string {
 
 /** A file of the record folder. */
 export interface StoreRecord {
-  /** Its path from the store's folder. */
+  /** Path relative to the store's folder. */
   readonly name: string;
   readonly text: string;
 }
 
-/** The record of how the store names itself. */
+/** Returns the record of the store's own path. */
 export function storeRecord(storeDir: string): StoreRecord {
   return { name: join(recordFolder, cacheInfoName), text: printCacheInfo(storeDir) };
 }
 
-/** The record of what was vouched for of a path. */
+/** Returns the record of a path's narinfo. */
 export function pathRecord(info: NarInfo, storeDir: string): StoreRecord {
   return { name: join(recordFolder, `${hashPartOf(info.name)}.narinfo`), text: printNarInfo(info, storeDir) };
 }
 
-/** How the store in `dir` names itself, where that is recorded. */
+/** Returns the recorded path of the store in `dir`, if there is a record. */
 export function recordedStoreDir(dir: string): string | undefined {
   const path = join(dir, recordFolder, cacheInfoName);
   try {
@@ -53,7 +54,7 @@ export function recordedStoreDir(dir: string): string | undefined {
   }
 }
 
-/** What is recorded of a path, if anything is. */
+/** Returns the recorded narinfo of a path, if there is one. */
 export async function recordOf(dir: string, storeDir: string, name: StoreName): Promise<NarInfo | undefined> {
   const text = await absentAsUndefined(readFile(join(dir, recordFolder, `${hashPartOf(name)}.narinfo`), 'utf8'));
   return text === undefined ? undefined : parseNarInfo(text, storeDir, `read the record of "${name}"`);

@@ -1,4 +1,5 @@
-// What every place that has store paths can do, be it a folder of the host or a binary cache: tell what is known of a path, and give its NAR.
+// The interface of every source of store paths, a folder of the host or a binary cache: it returns data about
+// a path, and its NAR.
 import pLimit from 'p-limit';
 import { phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
@@ -9,21 +10,24 @@ import type { StoreName } from './store-path.ts';
 
 export interface PathInfo {
   readonly name: StoreName;
-  /** "sha256:" and 52 characters of base 32, of the NAR. */
+  /** Hash of the NAR: "sha256:" and 52 characters of base 32. */
   readonly narHash: string;
   readonly narSize: number;
-  /** Sorted; itself among them where it refers to itself. */
+  /** Sorted. Includes the path itself if it refers to itself. */
   readonly references: readonly StoreName[];
 }
 
 export interface Store {
-  /** The folder that paths of this store name: "/nix/store". Where its files really lie may be elsewhere. */
+  /** The folder in the names of this store's paths: "/nix/store". Its files may be in another folder. */
   readonly storeDir: string;
-  /** How many infos may be asked for at once. */
+  /** Greatest number of concurrent look-ups. */
   readonly lookups: number;
-  /** A path that is not there, or cannot be read, is a Failure. */
+  /** Returns data about a path. A missing or unreadable path is a Failure. */
   info(name: StoreName, context: Context): Promise<PathInfo>;
-  /** The path's NAR, in chunks of which each is valid until the next is asked for. `dispose` it when read or not. */
+  /**
+   * Returns the path's NAR in chunks. Each is valid until the next is requested. Call `dispose` whether it
+   * was read or not.
+   */
   nar(name: StoreName, context: Context): Promise<Nar>;
 }
 
@@ -36,7 +40,7 @@ interface InfoSource<Info extends PathInfo> extends Pick<Store, 'lookups'> {
   info(name: StoreName, context: Context): Promise<Info>;
 }
 
-/** All that `roots` reach, as it is in the store. */
+/** Returns all paths that `roots` reach in the store. */
 export async function closureInfos<Info extends PathInfo>(
   store: InfoSource<Info>,
   roots: readonly StoreName[],
@@ -46,7 +50,7 @@ export async function closureInfos<Info extends PathInfo>(
   await phase('read references', context.report, async () => {
     const limit = pLimit(store.lookups);
     const wanted = new Set<StoreName>();
-    const stop = new AbortController(); // after one failure the other lookups end too, which may be waiting for a server
+    const stop = new AbortController(); // after a failure the other look-ups end too, which may be waiting for a server
     const lookUp = { ...context, signal: AbortSignal.any([context.signal, stop.signal]) };
     const look = async (names: readonly StoreName[]): Promise<void> => {
       const fresh = names.filter((name) => !wanted.has(name));
@@ -71,7 +75,7 @@ export async function closureInfos<Info extends PathInfo>(
   return infos;
 }
 
-/** As the graph that sizes and differences are asked of. */
+/** Returns the graph for sizes and differences. */
 export function storeClosure(root: StoreName, infos: ReadonlyMap<StoreName, PathInfo>): Closure {
   const nodes = [...infos.values()].map(({ name, narSize, references }): ClosureNode => {
     return { id: name, ...nameVersion(plainName(name)), kind: 'store path', bytes: narSize, references };

@@ -1,5 +1,6 @@
-// Looks whether store paths in a folder are what they were: against the record that is kept beside them, against their own name where they are named by their
-// content. What neither can tell is told as not known, not as good.
+// Checks whether store paths in a folder are unchanged: against the record next to them, and against their
+// own name if they are named by their content. A path that neither check covers is reported as not known, and
+// not as good.
 import { join } from 'node:path';
 import { Failure } from '../../core/errors.ts';
 import { phase } from '../../core/events.ts';
@@ -20,7 +21,7 @@ export type Verified = { readonly name: StoreName } & (
   | { readonly state: 'not known' }
 );
 
-/** Reads every byte of the paths. With `trusted` keys, what is kept of a path must be signed by one of them. */
+/** Reads every byte of the paths. With `trusted` keys, the record of a path must be signed by one of them. */
 export async function verifyPaths(
   store: StoreFolder,
   names: readonly StoreName[],
@@ -59,11 +60,14 @@ async function verified(store: StoreFolder, name: StoreName, trusted: readonly P
   }
 }
 
-/** What vouches for a path that is as its record says. */
+/** Returns the proof for a path that matches its record. */
 async function vouched(addressed: AddressedPath, info: NarInfo, trusted: readonly PublicKey[], context: Context): Promise<Finding> {
   const claimed = parseContentAddress(info.contentAddress);
   if (claimed && !(givesName(claimed, addressed) && (await hasContent(addressed, claimed, context))))
-    return { state: 'damaged', why: `it claims to be named by its content, but "${info.contentAddress}" is not its content and name` };
+    return {
+      state: 'damaged',
+      why: `it claims to be named by its content, but "${info.contentAddress}" does not match its content and name`,
+    };
   if (trusted.length === 0) return { state: 'good', by: 'narinfo' };
   if (signedBy(fingerprint(info, addressed.storeDir), info.signatures, trusted) !== undefined) return { state: 'good', by: 'signature' };
   if (claimed ?? (await contentAddress(addressed, context))) return { state: 'good', by: 'name' };

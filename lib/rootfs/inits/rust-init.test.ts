@@ -98,7 +98,7 @@ test('the init, the probe and the launcher pass their own tests', async () => {
   assert.ok(passed >= 49, `${passed} tests passed`);
 });
 
-test('every row of the behaviour suite passes, and the stop order is told at power-off', async () => {
+test('every row of the behaviour suite passes, and the stop order is reported at power-off', async () => {
   await within('behaviour', rendered, 'quiet', async ({ machine, shell, heard }) => {
     await shell.login('root', guestPassword);
     for (const { name, run, expect } of behaviourRows) {
@@ -112,7 +112,7 @@ test('every row of the behaviour suite passes, and the stop order is told at pow
   });
 });
 
-test('a bad table is told and still lets somebody log in', async () => {
+test('an invalid table is reported, and a login is still possible', async () => {
   const bad = (text: string): string =>
     text
       .replace('service broken command', 'service broken comand')

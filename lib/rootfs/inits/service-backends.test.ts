@@ -17,7 +17,7 @@ import type { ServiceSet } from '../../system/services.ts';
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Of each file, its text or where it points. */
+/** Returns the text or the link target of each file. */
 function rendered(backend: ServiceBackend, set: ServiceSet): Readonly<Record<string, string | undefined>> {
   const { files } = backend.render(checkServices(set));
   return Object.fromEntries(
@@ -210,7 +210,7 @@ test('a user is logged in at the console without a password, with systemd at eve
 
 test('what a backend cannot do is refused with the field', () => {
   const sysv = (change: Partial<ServiceSet>): string => complaint(sysvBackend, { ...sampleServices, ...change });
-  const why = 'the DHCP client of interfaces.eth0 writes /etc/resolv.conf anew with each lease';
+  const why = 'the DHCP client of interfaces.eth0 writes /etc/resolv.conf again with each lease';
   assert.is(sysv({ dns: { nameservers: ['10.0.0.1'] } }), `Cannot render the services for sysvinit: dns.nameservers: ${why}`);
   assert.is(sysv({ dns: { search: ['lan'] } }), `Cannot render the services for sysvinit: dns.search: ${why}`);
   const named = (name: string): ServiceSet => ({ ...sampleServices, services: { [name]: { command: ['/bin/x'] } } });
@@ -219,10 +219,10 @@ test('what a backend cannot do is refused with the field', () => {
   const deep = Object.fromEntries(
     Array.from({ length: 41 }, (_, at) => [`s${at}`, { command: ['/bin/x'] as const, needs: at === 0 ? [] : [`s${at - 1}`] }]),
   );
-  assert.match(sysv({ services: deep }), 'services.s40.needs: it lies deeper than 40 services');
+  assert.match(sysv({ services: deep }), 'services.s40.needs: it is more than 40 services deep');
   assert.match(
     complaint(systemdBackend, { ...sampleServices, services: {}, temporaryFiles: { 'run/x': { kind: 'file', text: ' x' } } }),
-    'temporaryFiles["run/x"]: tmpfiles.d cannot write what begins with a blank',
+    'temporaryFiles["run/x"]: tmpfiles.d does not support a text that begins with a space',
   );
 });
 

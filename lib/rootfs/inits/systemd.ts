@@ -1,5 +1,6 @@
-// Renders services as systemd's units, tmpfiles.d, networkd's networks and the links that `systemctl enable` would make. For systemd 254 and later
-// (RestartMode=). Formats: systemd.service(5), systemd.unit(5), tmpfiles.d(5), systemd.network(5), modules-load.d(5).
+// Renders services as systemd's units, tmpfiles.d, networkd's networks and the links that `systemctl enable`
+// would create. For systemd 254 and later (RestartMode=). Formats: systemd.service(5), systemd.unit(5),
+// tmpfiles.d(5), systemd.network(5), modules-load.d(5).
 import { accountOf } from '../accounts.ts';
 import type { FileFacts } from '../../system/image-facts.ts';
 import { defaultModes, givenVariables, hostFiles, octal, refused, refuseTaken } from '../services/service-backend.ts';
@@ -18,7 +19,8 @@ function render(set: CheckedServices): Rendering {
     /^(?:systemd-|initrd-|(?:dbus|udev|kmod|getty|emergency|rescue|user|autovt|console-getty|modprobe|quotaon)$)/,
   );
   const interfaces = Object.entries(set.interfaces);
-  // Without named servers, the file is resolved's, which hears from networkd what DHCP said.
+  // Without name servers in the description, the file is that of resolved, which gets them from networkd's
+  // DHCP client.
   const resolved = set.dns.nameservers.length === 0 && interfaces.some(([, { kind }]) => kind === 'dhcp');
   const files: FileFacts = {
     ...hostFiles(set),
@@ -49,7 +51,7 @@ function enabled(unit: string, link: string): FileFacts {
   return { [`${units}/${link}`]: { link: unit } };
 }
 
-/** Interfaces keep the kernel's names, by which the description names them. */
+/** Keeps the kernel's names of interfaces, which the description uses. */
 const networkdFiles: FileFacts = {
   'etc/systemd/network/99-default.link': { link: '/dev/null' },
   ...enabled(`${installed}/systemd-networkd.service`, 'multi-user.target.wants/systemd-networkd.service'),
@@ -76,13 +78,16 @@ function consoleFiles({ device, baud, terminal, autologin }: CheckedServices['co
   };
 }
 
-/** systemd opens other consoles that the kernel's command line names, such as hvc0, with units of the same template. */
+/** systemd opens further consoles of the kernel's command line, such as hvc0, with units of the same template. */
 function anyConsole(autologin: string): FileFacts {
   const start = `ExecStart=-/sbin/agetty --autologin ${autologin} --noclear --keep-baud 115200,57600,38400,9600 - $TERM`;
   return { [`${units}/serial-getty@.service.d/autologin.conf`]: { text: `[Service]\nExecStart=\n${start}\n` } };
 }
 
-/** A unit that has failed for good is told at the console, and remembered by name: one that another's failure kept from starting is not "failed". */
+/**
+ * A unit that has finally failed is reported on the console and recorded by name. A unit that was not started
+ * because another one failed is not "failed".
+ */
 const failureFiles: FileFacts = {
   [`${units}/service-failed@.service`]: {
     text: [
@@ -121,7 +126,7 @@ const failureFiles: FileFacts = {
   },
 };
 
-/** The text of a service's unit. systemd itself would leave out a home or shell that is a placeholder. */
+/** Returns the text of a service's unit. systemd itself would leave out a home or shell that is a placeholder. */
 export function unitText(service: FullService, account: Account): string {
   const { name, ready, restart, needsNetwork } = service;
   const needs = service.needs.map((need) => `${need}.service`);
@@ -158,7 +163,7 @@ export function unitText(service: FullService, account: Account): string {
   ].join('\n');
 }
 
-/** A word of a command line: systemd unquotes, then expands "%" and "$". */
+/** Returns a word of a command line: systemd removes quotes, then expands "%" and "$". */
 function commandWord(word: string): string {
   const plain = word !== '' && /^[A-Za-z0-9_/.:=+,@-]+$/.test(word);
   return plain ? word : quoted(word).replaceAll('$', '$$$$');
@@ -168,7 +173,10 @@ function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%')}"`;
 }
 
-/** The text of tmpfiles.d/services.conf. What a link points at must not begin with a blank, which tmpfiles cuts off. */
+/**
+ * Returns the text of tmpfiles.d/services.conf. A link's target must not begin with a space, because tmpfiles
+ * removes it.
+ */
 function tmpfilesText(files: CheckedServices['temporaryFiles']): string {
   return Object.entries(files)
     .map(([path, file]) => `${temporaryRow(path, file)}\n`)
@@ -177,14 +185,15 @@ function tmpfilesText(files: CheckedServices['temporaryFiles']): string {
 
 function temporaryRow(path: string, file: TemporaryFile): string {
   const argument = file.kind === 'link' ? file.target : file.kind === 'file' ? (file.text ?? '') : '';
-  if (/^\s/.test(argument)) throw refused('systemd', `temporaryFiles["${path}"]`, 'tmpfiles.d cannot write what begins with a blank');
+  if (/^\s/.test(argument))
+    throw refused('systemd', `temporaryFiles["${path}"]`, 'tmpfiles.d does not support a text that begins with a space');
   const letter = { folder: 'd', file: 'f', link: 'L+' }[file.kind];
   const mode = file.kind === 'link' ? '-' : octal(file.mode ?? defaultModes[file.kind]);
   const escaped = argument.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('%', '%%');
   return [letter, `/${path}`, mode, file.user ?? 'root', file.group ?? 'root', '-', escaped === '' ? '-' : escaped].join(' ');
 }
 
-/** The text of an interface's .network file. */
+/** Returns the text of an interface's .network file. */
 export function networkText(name: string, link: Interface, dns: CheckedServices['dns']): string {
   const useDns = dns.nameservers.length === 0 ? 'yes' : 'no';
   const useDomains = dns.search.length === 0 && useDns === 'yes' ? 'yes' : 'no';

@@ -51,7 +51,7 @@ here('a service is started, and stopped by SIGTERM to its whole group', async ()
   assert.match(await text('run/plain'), /^running \d+$/);
   assert.is(await control('plain', 'stop'), 0);
   assert.is(await text('run/plain'), 'stopped');
-  assert.match(await text('plain.log'), /^begun\n(?:Terminated\n)?ended$/); // the shell may tell of its sleep
+  assert.match(await text('plain.log'), /^begun\n(?:Terminated\n)?ended$/); // the shell may print a message about its sleep
 });
 
 here('a start waits until the file is there, and does not believe an old one', async () => {
@@ -63,7 +63,7 @@ here('a start waits until the file is there, and does not believe an old one', a
   assert.is(await control('slow', 'stop'), 0);
 });
 
-here('a crash is followed by restarts within the limit, and then told', async () => {
+here('a crash is followed by restarts within the limit, and then reported', async () => {
   await service('crash', 'echo once; exit 3', { READY: 'exits', RESTART: 'on-failure' });
   await service('needy', 'exec sleep 100', { NEEDS: 'crash' });
   assert.is(await control('crash', 'start'), 1);

@@ -1,10 +1,11 @@
-// The shell scripts that SysV init needs and does not have: a supervisor that restarts a service within its limit, and what an init script does to it.
-// POSIX shell, with start-stop-daemon (dpkg), setsid and setpriv (util-linux). The same text for every service; /etc/services/NAME has the facts.
+// Shell scripts that SysV init lacks: a supervisor that restarts a service within its limit, and the actions
+// of an init script. POSIX shell, with start-stop-daemon (dpkg), setsid and setpriv (util-linux). The text is
+// the same for every service. /etc/services/NAME has the facts.
 import type { FileFacts } from '../../system/image-facts.ts';
 import { givenVariables, shellWord } from '../services/service-backend.ts';
 import type { Account, FullService } from '../../system/services.ts';
 
-/** States of a service lie in /run/services/NAME; NAME.ready there says that it was ready once. */
+/** The states of services are in /run/services/NAME. NAME.ready there means that the service was ready once. */
 const supervise = `#!/bin/sh
 # Runs the service $1 of /etc/services in a process group of its own, and again when it ends, as its facts say. SIGTERM stops it.
 . "/etc/services/$1"
@@ -142,7 +143,10 @@ export const scriptFiles: FileFacts = Object.fromEntries(
   }).map(([path, text]) => [path, { text, mode: 0o755 }]),
 );
 
-/** /etc/services/NAME, which the scripts read: facts as variables, and `program`, which becomes the service. */
+/**
+ * Returns the text of /etc/services/NAME, which the scripts read: facts as variables, and `program`, which
+ * becomes the service.
+ */
 export function serviceFacts(service: FullService, account: Account, furtherGroups: readonly string[]): string {
   const { ready, restart, user } = service;
   const limits = restart === 'never' ? { when: 'never', limit: 0, withinSec: 1, delaySec: 0 } : restart;

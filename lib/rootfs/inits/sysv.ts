@@ -1,5 +1,6 @@
-// Renders services for Debian's sysvinit: LSB init scripts with the links that insserv would make, inittab, ifupdown's interfaces, /etc/modules.
-// Formats: inittab(5), interfaces(5), modules(5), the LSB's comment conventions for init scripts.
+// Renders services for Debian's sysvinit: LSB init scripts with the links that insserv would create, inittab,
+// ifupdown's interfaces, /etc/modules. Formats: inittab(5), interfaces(5), modules(5), the LSB's comment
+// conventions for init scripts.
 import { accountOf } from '../accounts.ts';
 import type { FileFacts } from '../../system/image-facts.ts';
 import { defaultModes, hostFiles, octal, refused, refuseTaken, shellWord } from '../services/service-backend.ts';
@@ -11,10 +12,13 @@ export const sysvBackend: ServiceBackend = { name: 'sysvinit', render };
 
 const multiUser = [2, 3, 4, 5] as const;
 const downLevels = [0, 1, 6] as const;
-/** Start links begin with this number: after those of Debian's packages, which insserv counts from 1. */
+/** Start links begin with this number: after those of Debian's packages, which insserv numbers from 1. */
 const firstStart = 50;
 const mostLevels = 40;
-/** Names in /etc/init.d of initscripts, sysv-rc, ifupdown, udev, kmod, procps and dbus, and ours. */
+/**
+ * Names in /etc/init.d that belong to initscripts, sysv-rc, ifupdown, udev, kmod, procps and dbus, and to
+ * this renderer.
+ */
 const debianScripts =
   /^(?:rcS?|README|service-files|boot\w*|brightness|halt|reboot|hwclock|killprocs|kmod|networking|procps|rmnologin|sendsigs|single|u?mount\S*|udev|dbus)$/;
 
@@ -26,7 +30,8 @@ function render(set: CheckedServices): Rendering {
   const files: FileFacts = {
     ...hostFiles(set),
     'etc/inittab': { text: inittabText(set.console) },
-    // Links are followed in the order of their numbers, not in that of insserv's own files, which do not know ours.
+    // Links are followed in the order of their numbers and not in the order of insserv's own files, which do
+    // not contain these scripts.
     'etc/init.d/.legacy-bootordering': { text: '' },
     ...(set.kernelModules.length === 0 ? {} : { 'etc/modules': { text: set.kernelModules.map((name) => `${name}\n`).join('') } }),
     ...temporaryFiles(set.temporaryFiles),
@@ -50,7 +55,7 @@ function render(set: CheckedServices): Rendering {
   return { files, packages: [...kmod, ...ifupdown, ...(dhcp.length === 0 ? [] : ['udhcpc'])] };
 }
 
-/** What udhcpc's script and the links' numbers cannot do. */
+/** Refuses descriptions for which udhcpc's script or the numbers of links are not sufficient. */
 function refuse(set: CheckedServices, dhcp: readonly string[]): void {
   refuseTaken('sysvinit', set.services, debianScripts);
   const field = set.dns.nameservers.length > 0 ? 'dns.nameservers' : set.dns.search.length > 0 ? 'dns.search' : undefined;
@@ -58,16 +63,19 @@ function refuse(set: CheckedServices, dhcp: readonly string[]): void {
     throw refused(
       'sysvinit',
       field,
-      `the DHCP client of interfaces.${dhcp[0]} writes /etc/resolv.conf anew with each lease`,
+      `the DHCP client of interfaces.${dhcp[0]} writes /etc/resolv.conf again with each lease`,
       'give the interface a static address, or leave DNS to DHCP',
     );
   }
   for (const { name, level } of set.services) {
-    if (level >= mostLevels) throw refused('sysvinit', `services.${name}.needs`, `it lies deeper than ${mostLevels} services`);
+    if (level >= mostLevels) throw refused('sysvinit', `services.${name}.needs`, `it is more than ${mostLevels} services deep`);
   }
 }
 
-/** Numbers below 01 stop before what Debian's packages stop; four digits, because the deepest go first. */
+/**
+ * Numbers below 01 stop before the scripts of Debian's packages. They have four digits, because the deepest
+ * services stop first.
+ */
 function links({ name, level }: FullService, levels: number): readonly string[] {
   const stop = String(levels - level).padStart(2, '0');
   return [
@@ -76,7 +84,7 @@ function links({ name, level }: FullService, levels: number): readonly string[] 
   ];
 }
 
-/** The text of /etc/init.d/NAME. */
+/** Returns the text of /etc/init.d/NAME. */
 export function initScript({ name, needs, needsNetwork }: FullService): string {
   const facilities = ['$local_fs', '$remote_fs', ...(needsNetwork ? ['$network'] : []), ...needs].join(' ');
   return [
@@ -112,14 +120,14 @@ function interfacesText(interfaces: readonly (readonly [string, Interface])[]): 
   return ['auto lo\niface lo inet loopback\n', ...interfaces.map(([name, link]) => interfaceText(name, link))].join('\n');
 }
 
-/** A stanza of /etc/network/interfaces. */
+/** Returns a stanza of /etc/network/interfaces. */
 export function interfaceText(name: string, link: Interface): string {
   const routes = (link.routes ?? []).map(({ destination, gateway }) => `    up ip route replace ${destination} via ${gateway} dev ${name}`);
   const method = link.kind === 'dhcp' ? [`iface ${name} inet dhcp`] : [`iface ${name} inet static`, `    address ${link.address}`];
   return [`auto ${name}`, ...method, ...routes, ''].join('\n');
 }
 
-/** An init script that runs before the services. */
+/** Returns an init script that runs before the services. */
 function temporaryFiles(files: CheckedServices['temporaryFiles']): FileFacts {
   const rows = Object.entries(files).map(([path, file]) => temporaryCommands(`/${path}`, file));
   const text = [
@@ -148,7 +156,7 @@ function temporaryCommands(path: string, file: TemporaryFile): string {
   const [place, owner] = [shellWord(path), `${file.user ?? 'root'}:${file.group ?? 'root'}`];
   const parent = `mkdir -p ${shellWord(path.replace(/\/[^/]+$/, '') || '/')}`;
   if (file.kind === 'link') return `${parent}; ln -sfn ${shellWord(file.target)} ${place}; chown -h ${owner} ${place}`;
-  // The owner first: a change of owner takes set-group-id away.
+  // The owner is set first, because a change of owner removes set-group-id.
   const own = `chown ${owner} ${place} && chmod ${octal(file.mode ?? defaultModes[file.kind])} ${place}`;
   const isThere =
     file.kind === 'folder' ? `[ -d ${place} ] || mkdir ${place}` : `[ -e ${place} ] || printf %s ${shellWord(file.text ?? '')} >${place}`;

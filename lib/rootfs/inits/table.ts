@@ -1,4 +1,5 @@
-// Renders services for our own PID 1 (systems/rust-nixos/programs/init): one table, a statement a line. Its format is in the README beside that program.
+// Renders services for PID 1 in Rust (systems/rust-nixos/programs/init): one table with one statement per
+// line. The README next to that program describes the format.
 import type { FileFacts } from '../../system/image-facts.ts';
 import { defaultModes, hostFiles, octal } from '../services/service-backend.ts';
 import type { ServiceBackend } from '../services/service-backend.ts';
@@ -9,12 +10,12 @@ export const tableBackend: ServiceBackend = {
   render: (services) => ({ files: { ...hostFiles(services), ...commands, 'etc/init.table': { text: tableText(services) } }, packages: [] }),
 };
 
-/** The program is one; the name by which it is called says what it does. */
+/** All commands are the same program. The name of the link selects the command. */
 const commands: FileFacts = Object.fromEntries(
   ['poweroff', 'reboot', 'halt', 'services'].map((name) => [`usr/sbin/${name}`, { link: 'init' }]),
 );
 
-/** The text of /etc/init.table. */
+/** Returns the text of /etc/init.table. */
 export function tableText(set: CheckedServices): string {
   const { device, baud, terminal, autologin } = set.console;
   const rows: (readonly string[])[] = [
@@ -61,7 +62,10 @@ function serviceRows(service: FullService): readonly (readonly string[])[] {
   ];
 }
 
-/** A word of the table: in quotes where it holds a blank, a quote or a backslash, is empty, or would begin a comment. */
+/**
+ * Returns a word of the table. It is quoted if it contains a space, a quote or a backslash, is empty, or
+ * would begin a comment.
+ */
 function tableWord(word: string): string {
   if (word !== '' && !/[\s"\\#]/.test(word)) return word;
   return `"${word.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n').replaceAll('\t', '\\t')}"`;

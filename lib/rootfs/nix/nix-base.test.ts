@@ -1,5 +1,6 @@
-// A system on the base nix, with the real Nix in a store of its own and a stand-in for nixpkgs that builds a small system: compiled, handed over,
-// built, packed from its closure, read back and booted. What the host may lack comes first, and needs no Nix.
+// A system that Nix builds, with the real Nix in a separate store and a substitute for nixpkgs that builds a
+// small system: it is compiled, passed to Nix, built, packed from its closure, read back and booted. The
+// tests about missing tools of the host come first and need no Nix.
 import { copyFile, cp, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -86,14 +87,14 @@ async function failureOf(work: Promise<unknown>): Promise<Failure> {
   throw error;
 }
 
-test('a host without Nix is told what to install, and ends with 69', async () => {
+test('a host without Nix gets a hint what to install, and ends with 69', async () => {
   const failure = await failureOf(build({ ...env, PATH: dir }, 'rust'));
   assert.is(failure.message, 'Cannot build small on the base nix: Nix is not installed');
   assert.is(failure.exitCode, 69);
   assert.match(failure.hint ?? '', /^run npx zx tasks\/doctor\.ts --install, or install the package nix-bin/);
 });
 
-check('a Nix without nixpkgs is told where to put it, and ends with 69', async (real) => {
+check('a Nix without nixpkgs gets a hint where to put it, and ends with 69', async (real) => {
   const failure = await failureOf(nixHost('small', { ...real.env, NIX_PATH: '' }, context));
   assert.is(failure.message, 'Cannot build small on the base nix: Nix does not find nixpkgs');
   assert.is(failure.exitCode, 69);
@@ -130,11 +131,11 @@ async function withNixpkgs(real: PrivateNix): Promise<{ readonly hostEnv: Record
   await mkdir(join(nixpkgs, 'inputs'), { recursive: true });
   await copyFile(join(guest.root, 'bin/busybox'), join(nixpkgs, 'inputs/busybox'));
   await copyFile(guest.kernel, join(nixpkgs, 'inputs/kernel'));
-  const { HOME: _, ...settings } = real.env; // rustup's toolchains are in the person's home
+  const { HOME: _, ...settings } = real.env; // rustup's toolchains are in the user's home folder
   return { hostEnv: { ...env, ...settings, NIX_PATH: `nixpkgs=${nixpkgs}` }, cacheDir };
 }
 
-check('what Nix refuses is told with its words', async (real) => {
+check('a refusal of Nix is reported with its message', async (real) => {
   const { hostEnv } = await withNixpkgs(real);
   const failure = await failureOf(build(hostEnv, 'wrong'));
   assert.is(failure.exitCode, 1);
@@ -149,7 +150,7 @@ check('a system is built of its closure with a program of ours in it, and boots'
   assert.ok(made);
   if (!made) return;
 
-  // What the manifest says is what Nix's own database says.
+  // The manifest must be equal to Nix's own database.
   const closure = await manifestClosure(manifestPath);
   const toplevel = real.path(closure.root as Parameters<PrivateNix['path']>[0]);
   const listed = (await real.call('nix-store', '-qR', toplevel))

@@ -1,5 +1,6 @@
-// A system on the base of a closure that Nix builds, in place of a root of packages. What of it is a system's own is data of its page: an expression,
-// the attribute for each profile, what components make into packages that the expression is handed. The image is assembled here.
+// A system whose root file system is a closure that Nix builds instead of Debian packages. The system's part
+// of it is data of its page: an expression, the attribute for each profile, and the packages of component
+// outputs that the expression receives. The image is assembled here.
 import { copyFile, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
@@ -27,7 +28,7 @@ import { imageBytes, storeEntries, writePackage } from './store-files.ts';
 
 export interface NixImage {
   readonly image: AssembledImage;
-  /** Beside the image, for a machine that starts the kernel directly. */
+  /** A kernel file next to the image, for a machine that starts the kernel directly. */
   readonly kernel: string;
   readonly initrd?: string;
   readonly commandLine: string;
@@ -40,7 +41,7 @@ export interface NixRequest {
   readonly nix: NixHost;
   /** The folder of the page. */
   readonly root: string;
-  /** For what lies beside the image. */
+  /** The folder for files next to the image. */
   readonly folder: string;
   readonly imagePath: string;
   readonly cache: Cache;
@@ -49,7 +50,10 @@ export interface NixRequest {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Hands the packages to Nix, lets it build the system, and makes the image of its closure. What Nix refuses is a Failure with its words. */
+/**
+ * Passes the packages to Nix, builds the system, and creates the image of its closure. A refusal of Nix is a
+ * Failure with Nix's message.
+ */
 export async function nixImage(request: NixRequest, context: Context): Promise<NixImage> {
   const { base, nix, root, folder, imagePath, cache } = request;
   const packages = await phase('adding packages to the store', context.report, () => addPackages(request, context));
@@ -68,7 +72,7 @@ export async function nixImage(request: NixRequest, context: Context): Promise<N
   });
 }
 
-/** Name -> store path. */
+/** Returns store paths by name. */
 async function addPackages({ profile, made, folder, nix }: NixRequest, context: Context): Promise<Readonly<Record<string, string>>> {
   const paths: Record<string, string> = {};
   for (const [name, files] of Object.entries(profile.packages)) {
@@ -98,7 +102,7 @@ async function imageOfClosure(request: NixRequest, storeDir: string, name: Store
   if (kernel === undefined) throw cannot(`boot "${toplevel}"`, 'the system that Nix built has no kernel');
   const initrd = await besideImage(join(toplevel, 'initrd'), join(folder, 'boot/initrd'));
   const words = (await absentAsUndefined(readFile(join(toplevel, 'kernel-params'), 'utf8')))?.trim() ?? '';
-  // The kernel and stage 1 heed the last init=.
+  // The kernel and stage 1 use the last init=.
   const commandLine = `${words} init=${toplevel}/init`.trim();
   const closure = storeClosure(name, await closureInfos(storeFolder(storeDir), [name], context));
   const tree = await treeOf(base.image, storeDir, name, [...closure.nodes.keys()].filter(isStoreName), context);
@@ -110,9 +114,9 @@ async function imageOfClosure(request: NixRequest, storeDir: string, name: Store
   return { image, kernel, ...(initrd !== undefined && { initrd }), commandLine, closure: { root: closure.root, nodes } };
 }
 
-/** A partition type of the Discoverable Partitions Specification; without a table nobody reads it. */
+/** A partition type of the Discoverable Partitions Specification. It has no effect without a partition table. */
 const linuxRoot = '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709';
-/** The store's folder as Nix makes it, with the group of its builders. */
+/** The store's folder as Nix creates it, with the group of its builders. */
 const storeFolderEntry = directory(0o1775, { uid: 0, gid: 30_000 });
 
 async function treeOf(
@@ -127,7 +131,10 @@ async function treeOf(
   return fileTree([...own, [link, symlink(join(storeDir, name))], [at, storeFolderEntry], ...storeEntries(storeDir, names, signal)]);
 }
 
-/** A file of the system, which may be a link into the store, copied to `to`; undefined where there is none. */
+/**
+ * Copies a file of the system, which may be a link into the store, to `to`. Returns undefined if the file
+ * does not exist.
+ */
 async function besideImage(from: string, to: string, change?: (bytes: Buffer) => Buffer): Promise<string | undefined> {
   const source = await absentAsUndefined(realpath(from));
   if (source === undefined) return undefined;

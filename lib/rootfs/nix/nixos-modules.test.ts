@@ -1,5 +1,6 @@
-// The NixOS modules of systems/rust-nixos/nixos, evaluated by the real Nix against a stand-in for nixpkgs: they fit together, set what they are said to
-// set, and swap only packages whose names are equally long. Whether NixOS takes them is not known here.
+// The NixOS modules of systems/rust-nixos/nixos, evaluated by the real Nix against a substitute for nixpkgs:
+// they fit together, set the documented options, and replace only packages whose names have the same length.
+// This test does not show whether NixOS accepts them.
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'uvu';

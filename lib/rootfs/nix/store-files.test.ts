@@ -1,4 +1,5 @@
-// Store paths as entries of an image, with nobody's right to write; a folder written for a store; the room that a tree needs.
+// Store paths as entries of an image, which have no write permission; a folder written for a store; the space
+// that a tree needs.
 import { mkdir, mkdtemp, readFile, readlink, rm, stat, symlink as makeLink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';

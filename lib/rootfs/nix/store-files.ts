@@ -1,4 +1,5 @@
-// Store paths between the host and an image: their files as entries, how much room those need, and a folder to be added to a store.
+// Store paths between the host and an image: their files as entries, the space that these need, and a folder
+// to be added to a store.
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { chmod, copyFile, mkdir, symlink as makeLink, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -8,7 +9,10 @@ import { KiB, MiB } from '../../core/sizes.ts';
 import { contentSize, directory, file, symlink } from '../../image/file-tree.ts';
 import type { Entry, FileTree } from '../../image/file-tree.ts';
 
-/** The entries of store paths at their own place, as Nix has them: nobody may write, and they are root's. */
+/**
+ * Yields the entries of store paths at the same paths, as Nix creates them: they are read-only and belong to
+ * root.
+ */
 export function* storeEntries(
   storeDir: string,
   names: readonly StoreName[],
@@ -40,12 +44,12 @@ function entryAt(path: string): [path: string, entry: Entry] {
 }
 
 const blockBytes = 4 * KiB;
-/** As lib/image/ext4/ext4.ts has it. */
+/** As in lib/image/ext4/ext4.ts. */
 const bytesPerInode = 8 * KiB;
-/** Tables of the file system. */
+/** Factor for the tables of the file system. */
 const overhead = 1.06;
 
-/** The size of an image for the tree with `spareBytes` free, in whole MiB. */
+/** Returns the size of an image for the tree with `spareBytes` free, in bytes, as a multiple of 1 MiB. */
 export function imageBytes({ entries }: FileTree, spareBytes: number): number {
   let content = 0;
   for (const entry of entries.values()) {
@@ -56,7 +60,7 @@ export function imageBytes({ entries }: FileTree, spareBytes: number): number {
   return Math.ceil(needed / MiB) * MiB;
 }
 
-/** Writes a tree to `folder`, which is made anew. Of modes only the right to execute counts. */
+/** Writes a tree to `folder`, which is created again. Only the execute permission of modes is used. */
 export async function writePackage({ entries }: FileTree, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   for (const [path, entry] of entries) {

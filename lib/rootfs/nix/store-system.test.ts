@@ -1,5 +1,6 @@
-// A system that is a closure: built by the real Nix, packed, booted in QEMU; then its tools are swapped without building anything, and it boots again with
-// the others. BLOOMERY_TEST_COREUTILS names the program that is swapped in: uutils' coreutils, say. Without it, Debian's toybox stands in.
+// A system that is a closure: built by the real Nix, packed and booted in QEMU. Then its tools are replaced
+// without a build, and it boots again with the others. BLOOMERY_TEST_COREUTILS names the replacement program,
+// for example uutils' coreutils. Without it, Debian's toybox is used.
 import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +38,7 @@ async function closureIn(store: StoreFolder, name: StoreName): Promise<Closure> 
   return storeClosure(name, await closureInfos(store, [name], context));
 }
 
-/** Boots the closure of `system`, which lies at `folder`/nix/store; gives what it said. */
+/** Boots the closure of `system`, which is in `folder`/nix/store. Returns its console output. */
 async function boots(name: string, folder: string, system: StoreName, closure: Closure): Promise<string> {
   const { kernel } = await linuxGuest(cacheDir, env);
   const initrd = join(root, `${name}.cpio`);

@@ -1,4 +1,4 @@
-// What a description may not say, each with the field that is named; and what comes back of one that is right.
+// Mistakes in a description, each with the field that is named, and the result for a correct description.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sampleServices } from '../../dev/testing/sample-services.ts';
@@ -85,7 +85,7 @@ const rows: readonly (readonly [Partial<ServiceSet>, string])[] = [
   [service('x', { command: ['/x', 'a\nb'] }), 'services.x.command[1]: it holds a control character or is not well-formed'],
   [service('x', { user: 'nobdy' }), 'services.x.user: there is no user "nobdy"'],
   [service('x', { group: 'none' }), 'services.x.group: there is no group "none"'],
-  [service('x', { log: '/srv/x.log' }), 'services.x.log: nobody makes the folder "/srv"'],
+  [service('x', { log: '/srv/x.log' }), 'services.x.log: nothing creates the folder "/srv"'],
   [service('x', { environment: { 'A-B': '' } }), `services.x.environment.A-B: "A-B" is not a variable's name`],
   [service('x', { environment: { HOME: '/' } }), 'services.x.environment.HOME: HOME is set from the user'],
   [service('x', { needs: ['wbe'] }), 'services.x.needs[0]: there is no service "wbe"'],
@@ -97,7 +97,7 @@ const rows: readonly (readonly [Partial<ServiceSet>, string])[] = [
   [service('x', { ready: 'exits', restart }), 'services.x.restart.when: what is ready when it exits would never be'],
 ];
 
-test('what is wrong is told with its field', () => {
+test('a mistake is reported with its field', () => {
   for (const [change, expected] of rows) assert.is(complaint(change), expected);
 });
 

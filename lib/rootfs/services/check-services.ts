@@ -1,5 +1,6 @@
-// Whether a description of services means something: unknown names, cycles, numbers and paths that are none. What is wrong is a Failure that
-// names the field; what is right comes back with every default and in an order. Knows no backend: what one of them cannot do, it says itself.
+// Checks a description of services for unknown names, cycles, invalid numbers and invalid paths. A mistake is
+// a Failure that names the field. A correct description is returned with every default and sorted. This
+// module knows no backend: each backend itself reports features that it does not support.
 import { cannot, nearest } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
 import type { CheckedServices, FullService, Interface, Service, ServiceSet, TemporaryFile, User } from '../../system/services.ts';
@@ -11,14 +12,14 @@ const interfaceName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 const domain = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const variable = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Set by every backend from the user. */
+/** Every backend sets these variables from the user's account. */
 const givenVariables = ['PATH', 'USER', 'LOGNAME', 'HOME', 'SHELL'];
 
 export function badField(field: string, why: string, hint?: string): Failure {
   return cannot('use the description of services', `${field}: ${why}`, { hint });
 }
 
-/** Throws a Failure at the first field that is wrong. */
+/** Throws a Failure for the first wrong field. */
 export function checkServices(set: ServiceSet): CheckedServices {
   must(hostName.test(set.hostName), 'hostName', `"${set.hostName}" is not a host's name`);
   must(/^[A-Za-z0-9]+$/.test(set.console.device), 'console.device', `"${set.console.device}" is not a device's name`);
@@ -104,7 +105,7 @@ function checkService(at: string, name: string, service: Service, known: Known):
     must(isPath(path), `${at}.${field}`, `"${path}" is not an absolute path`);
   }
   const folder = (service.log ?? '/var/log/x').replace(/\/[^/]*$/, '');
-  must(known.folders.includes(folder), `${at}.log`, `nobody makes the folder "${folder}"`, 'add it to temporaryFiles');
+  must(known.folders.includes(folder), `${at}.log`, `nothing creates the folder "${folder}"`, 'add it to temporaryFiles');
   for (const [variableName, value] of Object.entries(service.environment ?? {})) {
     const field = `${at}.environment.${variableName}`;
     must(variable.test(variableName), field, `"${variableName}" is not a variable's name`);
@@ -125,7 +126,7 @@ function checkService(at: string, name: string, service: Service, known: Known):
   must(when !== 'always' || service.ready !== 'exits', `${at}.restart.when`, 'what is ready when it exits would never be');
 }
 
-/** How deep each lies. Throws a Failure that shows the way from a service back to itself. */
+/** Returns the level of each service. Throws a Failure that shows the path from a service back to itself. */
 function levelsOf(services: Readonly<Record<string, Service>>): ReadonlyMap<string, number> {
   const levels = new Map<string, number>();
   const visit = (name: string, way: readonly string[]): number => {
@@ -178,7 +179,7 @@ function checkTemporary(at: string, path: string, file: TemporaryFile, users: re
   if (file.kind === 'link') {
     must(file.target !== '', `${at}.target`, 'it is empty');
     mustBePrintable(`${at}.target`, file.target);
-    must(file.mode === undefined, `${at}.mode`, 'a link has none');
+    must(file.mode === undefined, `${at}.mode`, 'a link has no mode');
   }
   if (file.kind === 'file') must(!/[\0-\x08\x0b-\x1f\x7f]/.test(file.text ?? ''), `${at}.text`, 'it holds a control character');
 }
@@ -207,12 +208,15 @@ function mustBeKnown(field: string, what: string, name: string, known: readonly 
   must(known.includes(name), field, `there is no ${what} "${name}"`, meant && `did you mean ${meant}?`);
 }
 
-/** Some backends' formats have no way to write the others. */
+/** Refuses other characters, which the formats of some backends cannot represent. */
 function mustBePrintable(field: string, text: string): void {
   must(!/[\0-\x1f\x7f]/.test(text) && text.isWellFormed(), field, 'it holds a control character or is not well-formed');
 }
 
-/** Absolute, in its shortest form, and of letters that no init's format or shell takes for its own. */
+/**
+ * Whether a path is absolute, in its shortest form, and without characters that have a meaning in the format
+ * of an init or in a shell.
+ */
 function isPath(path: string): boolean {
   if (path === '/') return true;
   return (

@@ -1,5 +1,6 @@
-// What an init system must do for a description of services: give the files that say the same in its own words. What it cannot say, it refuses with
-// the field's name; it ignores nothing. Also the files that are the same everywhere.
+// The interface of an init system for a description of services: it renders the description as files in its
+// own format. A feature that it does not support is refused with the field's name, and nothing is ignored.
+// This module also has the files that are the same for every init.
 import { cannot } from '../../core/errors.ts';
 import type { Failure } from '../../core/errors.ts';
 import type { FileFacts } from '../../system/image-facts.ts';
@@ -7,17 +8,20 @@ import type { Account, CheckedServices } from '../../system/services.ts';
 
 export interface ServiceBackend {
   readonly name: string;
-  /** Throws a Failure that names the field which this init cannot do. */
+  /** Throws a Failure that names the field which this init does not support. */
   readonly render: (services: CheckedServices) => Rendering;
 }
 
 export interface Rendering {
   readonly files: FileFacts;
-  /** Packages that the rendered files need beside the init itself. */
+  /** Packages that the rendered files need in addition to the init itself. */
   readonly packages: readonly string[];
 }
 
-/** What every backend makes of the description in the same way. /usr/sbin/services lists services, and those that failed. */
+/**
+ * Returns the files that are the same for every backend. /usr/sbin/services lists services, and those that
+ * failed.
+ */
 export function hostFiles({ hostName, dns }: CheckedServices): FileFacts {
   return {
     'etc/hostname': { text: `${hostName}\n` },
@@ -26,7 +30,7 @@ export function hostFiles({ hostName, dns }: CheckedServices): FileFacts {
   };
 }
 
-/** resolv.conf(5). */
+/** Returns the text of resolv.conf(5). */
 function resolverText({ nameservers, search }: CheckedServices['dns']): string {
   const domains = search.length === 0 ? '' : `search ${search.join(' ')}\n`;
   return domains + nameservers.map((address) => `nameserver ${address}\n`).join('');
@@ -36,14 +40,14 @@ export function refused(backend: string, field: string, why: string, hint?: stri
   return cannot(`render the services for ${backend}`, `${field}: ${why}`, { hint });
 }
 
-/** A service of the name of something that the init has already would replace it. */
+/** Refuses a service with a name that the init already uses, because the service would replace it. */
 export function refuseTaken(backend: string, services: CheckedServices['services'], taken: RegExp): void {
   for (const { name } of services) {
     if (taken.test(name)) throw refused(backend, `services.${name}`, `${backend} has something of this name`, 'choose another name');
   }
 }
 
-/** One word of a POSIX shell. */
+/** Returns one word of a POSIX shell. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_/.:=+,@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -52,10 +56,10 @@ export function octal(mode: number): string {
   return mode.toString(8).padStart(4, '0');
 }
 
-/** Modes where the description says none. */
+/** Modes of files for which the description has none. */
 export const defaultModes = { folder: 0o755, file: 0o644, link: 0o777 } as const;
 
-/** The environment that every service has besides its own. */
+/** Returns the environment that every service has in addition to its own. */
 export function givenVariables(user: string, { home, shell }: Account): Readonly<Record<string, string>> {
   const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
   return { PATH: path, USER: user, LOGNAME: user, HOME: home, SHELL: shell };

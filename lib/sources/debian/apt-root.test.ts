@@ -30,7 +30,7 @@ async function unsignedRepository(folder: string): Promise<string> {
   return `file:${folder}`;
 }
 
-test('everything of a root lies in its folder, and only how to fetch is taken over from the host', () => {
+test('everything of a root is in its folder, and only the settings for fetching come from the host', () => {
   const dump = [
     'APT::Update::Post-Invoke:: "rm -rf x";',
     'Acquire::http::Proxy "http://proxy.example:1";',
@@ -61,7 +61,8 @@ test("an index without a signature is refused, and the host is blamed with apt's
 
 test("packages are read and fetched from a root, and the host's apt is as it was", async () => {
   await withFolder(async (folder) => {
-    // A root like those of aptRoot, but for a repository that apt is told to trust: signatures are the matter of the test above.
+    // A root like those of aptRoot, except that apt trusts the repository without a signature: signatures are
+    // tested above.
     await unsignedRepository(join(folder, 'repository'));
     const about = 'Package: rust-src\nVersion: 1.97.1\nArchitecture: all\nMaintainer: x\nDescription: x\n';
     await mkdir(join(folder, 'p/DEBIAN'), { recursive: true });

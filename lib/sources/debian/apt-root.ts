@@ -1,5 +1,6 @@
-// A private apt: its own configuration, indexes, state and cache under one folder, so that packages of other Debian suites can be read and
-// fetched without touching the host's. Signatures stay checked with the host's keys; the mirror and its settings are the host's own.
+// A private apt with its own configuration, indexes, state and cache in one folder, so that packages of other
+// Debian suites can be read and fetched without changing the host's apt. Signatures are verified with the
+// host's keys. The mirror and its settings are those of the host.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { byCodeUnit } from '../../core/digest.ts';
@@ -15,7 +16,7 @@ export interface AptRoot {
   readonly folder: string;
   /** "sid". */
   readonly suite: string;
-  /** The environment in which apt obeys this root and nothing else. */
+  /** The environment in which apt uses only this root. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -24,7 +25,7 @@ export interface AptHost {
   readonly cacheDir: string;
 }
 
-/** The mirror that the host's own apt uses for Debian; undefined on a host that is not Debian. */
+/** Returns the mirror from which the host's own apt fetches Debian, or undefined on a host that is not Debian. */
 export async function hostMirror(etc = '/etc/apt'): Promise<DebianMirror | undefined> {
   const folder = join(etc, 'sources.list.d');
   const names = (await readdir(folder).catch(() => [])).filter((name) => /\.(list|sources)$/.test(name)).sort(byCodeUnit);
@@ -34,16 +35,16 @@ export async function hostMirror(etc = '/etc/apt'): Promise<DebianMirror | undef
 }
 
 export interface AptRootOptions {
-  /** Download the index (about 10 MB); without it the root only serves to fetch by URI. Default: true. */
+  /** Whether to download the index (about 10 MB). Without it the root can only fetch by URI. Default: true. */
   readonly refresh?: boolean;
-  /** With the index of source packages. */
+  /** Whether to download the index of source packages too. */
   readonly sources?: boolean;
-  /** A suite on which the packages of this one depend: "trixie" of "trixie-backports". */
+  /** The suite that has dependencies of this one's packages: "trixie" for "trixie-backports". */
   readonly base?: string | undefined;
 }
 
 /**
- * Makes (or refreshes) the root of one suite. A mirror that does not answer, or whose signature is not right, is a
+ * Creates or refreshes the root of one suite. A mirror that does not respond or has an invalid signature is a
  * Failure (host).
  */
 export async function aptRoot(
@@ -79,7 +80,7 @@ export async function aptRoot(
   return { folder, suite, env };
 }
 
-/** The version of a package that the suite offers, or undefined. */
+/** Returns the version of a package in the suite, or undefined. */
 export async function offeredVersion(root: AptRoot, name: string, { signal }: Context): Promise<string | undefined> {
   const text = await outputOf(`ask for the package ${name}`, [await tool('apt-cache', pathOf(root.env)), 'madison', name], {
     cwd: root.folder,
@@ -89,7 +90,7 @@ export async function offeredVersion(root: AptRoot, name: string, { signal }: Co
   return text.split('\n')[0]?.split('|')[1]?.trim() || undefined; // "rust-src | 1.97.1+dfsg1-1 | mirror sid/main amd64 Packages"
 }
 
-/** Downloads a package, checked by apt against the signed index, hands its path to `use`, and removes it. */
+/** Downloads a package, which apt checks against the signed index, passes its path to `use`, and removes it. */
 export async function withPackage<T>(root: AptRoot, name: string, use: (deb: string) => Promise<T>, { signal }: Context): Promise<T> {
   const folder = join(root.folder, 'downloads');
   await rm(folder, { recursive: true, force: true });
@@ -108,7 +109,10 @@ export async function withPackage<T>(root: AptRoot, name: string, use: (deb: str
   }
 }
 
-/** apt.conf of a root. How files are fetched (proxies, dates that the host chose not to check) is taken over from the host's settings. */
+/**
+ * Returns apt.conf for a root. Settings for fetching (proxies, disabled checks of dates) come from the host's
+ * settings.
+ */
 export function aptConfiguration(folder: string, hostDump: string): string {
   const fetching = hostDump.split('\n').filter((line) => /^Acquire::(https?|Proxy|Retries|Check-)/.test(line));
   return [
@@ -129,7 +133,7 @@ function sourcesLines(suite: string, { uri, signedBy }: DebianMirror, sources: b
   return `deb ${from}${sources ? `deb-src ${from}` : ''}`;
 }
 
-/** A mirror that cannot be read is the host's lack, not a mistake in what was asked for. */
+/** A mirror that cannot be read is a problem of the host, not a mistake in the request. */
 function asHostFailure(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted || !(error instanceof Error)) return error;
   const detail = 'detail' in error && typeof error.detail === 'string' ? error.detail : undefined;

@@ -1,6 +1,7 @@
-// The folder that a system's Rust sources are compiled from, made of the archives of its lock: crates as a directory source that cargo reads, empty
-// crates for those that Debian patched out, and each component's own source, patched and with its lock beside it. Made once per state of its facts,
-// published by rename; nothing changes it afterwards.
+// The folder from which a system's Rust sources are compiled. It is created from the archives of its lock:
+// crates as a directory source for cargo, empty crates for those that Debian removed by patches, and each
+// component's own source, patched and with its lock next to it. The folder is created once for each state of
+// these inputs, published by rename, and never changed.
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -23,20 +24,20 @@ export interface CrateFolderRequest {
   readonly components: Readonly<Record<string, DebianSource>>;
   readonly stubs: readonly StubCrate[];
   readonly lock: SourceLock;
-  /** The text of each component's Cargo.lock; without one, cargo resolves it. */
+  /** The text of each component's Cargo.lock. If it is missing, cargo resolves it. */
   readonly cargoLocks: Readonly<Record<string, string>>;
   readonly cacheDir: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Raised when what is made of the same facts changes. */
+/** Raised if the folder for the same facts changes. */
 const version = 1;
 const atOnce = 4;
 
-/** All crates come from the folder. cargo takes the path from the folder that holds .cargo. */
+/** All crates come from the folder. cargo resolves the path relative to the folder that contains .cargo. */
 const cargoConfig = '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "../vendor"\n[net]\noffline = true\n';
 
-/** Where the folder of this state lies. */
+/** Returns the path of the folder for this state. */
 export function crateFolderPath({ components, stubs, lock, cargoLocks, cacheDir }: CrateFolderRequest): string {
   const archives = lock.archives.filter(({ uses }) => uses.some((use) => use === crateUse || use.startsWith('tarball ')));
   const facts = JSON.parse(JSON.stringify({ version, components, stubs, cargoLocks, archives })) as Json;
@@ -47,7 +48,10 @@ export function componentFolder(folder: string, component: string): string {
   return join(folder, 'apps', component);
 }
 
-/** Makes the folder unless it is there. Archives must be there and verified. Gives its path; a killed run leaves nothing that counts. */
+/**
+ * Creates the folder unless it exists. The archives must be present and verified. Returns its path. A killed
+ * run leaves no folder that a later run would use.
+ */
 export async function makeCrateFolder(request: CrateFolderRequest, context: Context): Promise<string> {
   const folder = crateFolderPath(request);
   if (existsSync(folder)) return folder;
@@ -93,7 +97,7 @@ async function unpackCrates({ lock, cacheDir, env }: CrateFolderRequest, partial
 async function writeStub(vendor: string, { name, version: number, features = [] }: StubCrate): Promise<void> {
   const folder = join(vendor, `${name}-${number}`);
   if (existsSync(folder))
-    throw cannot(`make the empty crate ${name} ${number}`, 'the archive has the real one', { hint: 'remove its row' });
+    throw cannot(`make the empty crate ${name} ${number}`, 'the archive has the real crate', { hint: 'remove its row' });
   await mkdir(join(folder, 'src'), { recursive: true });
   const rows = features.map((feature) => `${JSON.stringify(feature)} = []\n`).join('');
   await writeFile(
@@ -116,7 +120,7 @@ async function makeComponent(
   if ('crate' in source.from) await takeCrate(source.from.crate, join(partial, 'vendor'), folder);
   else await unpackTarball(source.from.tarball, folder, request, context);
   if (source.series !== undefined) await applySeries(folder, source.series, request.env, context);
-  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
+  const { globby } = await import('globby'); // loading it takes longer than most builds without changes
   const manifests = (await globby('**/Cargo.toml', { cwd: folder, ignore: ['target/**'] })).sort(byCodeUnit);
   for (const path of manifests) {
     const file = join(folder, path);
@@ -138,7 +142,7 @@ async function makeComponent(
   else await writeFile(join(folder, 'Cargo.lock'), given);
 }
 
-/** A crate that is a program too: Debian ships all of it. */
+/** Copies a crate that is a program too. Debian ships its whole source. */
 async function takeCrate(crate: string, vendor: string, folder: string): Promise<void> {
   const [found] = (await readdir(vendor)).filter((name) => name.startsWith(`${crate}-`) && /^\d/.test(name.slice(crate.length + 1)));
   if (found === undefined) throw cannot(`take the source of ${crate}`, 'no package of the lock has that crate');
@@ -149,7 +153,7 @@ async function takeCrate(crate: string, vendor: string, folder: string): Promise
 
 async function unpackTarball(use: string, folder: string, { lock, cacheDir, env }: CrateFolderRequest, { signal }: Context): Promise<void> {
   const [archive] = archivesFor(lock, `tarball ${use}`);
-  if (!archive) throw cannot(`unpack the tarball of ${use}`, 'the lock has none', { hint: 'fetch --update makes a new lock' });
+  if (!archive) throw cannot(`unpack the tarball of ${use}`, 'it is not in the lock', { hint: 'fetch --update creates a new lock' });
   await mkdir(folder);
   const argv = [
     await tool('tar', pathOf(env)),
@@ -174,7 +178,10 @@ async function applySeries(folder: string, series: string, env: Readonly<Record<
   }
 }
 
-/** cargo chooses versions among the crates of the folder, once; the result belongs beside the lock of sources. */
+/**
+ * cargo chooses versions among the crates of the folder once. The result belongs next to the lock of the
+ * sources.
+ */
 async function resolveLock(name: string, folder: string, env: Readonly<Record<string, string>>, { signal }: Context): Promise<void> {
   const argv = [await tool('cargo', pathOf(env)), 'generate-lockfile', '--offline'];
   await outputOf(`resolve the crates of ${name}`, argv, { cwd: folder, env, signal });

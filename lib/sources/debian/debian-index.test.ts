@@ -19,7 +19,7 @@ const index = offeredPackages(
   ].join('\n\n'),
 );
 
-test('packages have what a lock needs; a paragraph without an archive is none', () => {
+test('packages have the fields that a lock needs; a paragraph without an archive is ignored', () => {
   assert.equal(
     index.map(({ name }) => name),
     ['librust-app-dev', 'librust-one-dev', 'librust-two-dev', 'libc6'],

@@ -1,23 +1,27 @@
-// What a Debian suite offers, read from the text of its index (deb822 paragraphs, as `apt-cache dumpavail` prints them and apt has verified them),
-// and the closure of packages of Rust crates over it. apt's own solver gives up on those where one optional feature cannot be had. Only computes.
+// Reads the packages of a Debian suite from the text of its index (deb822 paragraphs, as `apt-cache
+// dumpavail` prints them after apt has verified them), and computes the closure of packages of Rust crates.
+// apt's own solver fails if a dependency of one optional feature is missing. Only computes.
 import { byCodeUnit } from '../../core/digest.ts';
 import { cannot, nearest } from '../../core/errors.ts';
 
-/** A package as the index has it. */
+/** A package in the index. */
 export interface OfferedPackage {
   readonly name: string;
   readonly version: string;
-  /** Below the mirror's root: "pool/main/b/bash/bash_5.2.37-2_amd64.deb". */
+  /** Path below the mirror's root: "pool/main/b/bash/bash_5.2.37-2_amd64.deb". */
   readonly path: string;
   readonly sizeBytes: number;
   readonly sha256: string;
-  /** Names that it stands for beside its own, without versions. */
+  /** Further names that it provides, without versions. */
   readonly provides: readonly string[];
-  /** Each a list of alternatives, names without versions: Pre-Depends and Depends. */
+  /** Dependencies (Pre-Depends and Depends). Each is a list of alternatives, as names without versions. */
   readonly depends: readonly (readonly string[])[];
 }
 
-/** The packages of an index. A paragraph that lacks a field is left out: such are of packages that are installed and no longer offered. */
+/**
+ * Returns the packages of an index. A paragraph without all fields is left out: it belongs to an installed
+ * package that is no longer offered.
+ */
 export function offeredPackages(text: string): readonly OfferedPackage[] {
   return text.split('\n\n').flatMap((paragraph) => {
     const fields = fieldsOf(paragraph);
@@ -38,7 +42,7 @@ export function offeredPackages(text: string): readonly OfferedPackage[] {
   });
 }
 
-/** Fields of one paragraph; a value of several lines is joined. */
+/** Returns the fields of one paragraph. Values of several lines are joined. */
 export function fieldsOf(paragraph: string): ReadonlyMap<string, string> {
   return new Map([...paragraph.matchAll(/^([\w-]+):[ \t]*(.*(?:\n[ \t].*)*)/gm)].map(([, name = '', value = '']) => [name, value.trim()]));
 }
@@ -54,13 +58,17 @@ function namesIn(relations = ''): readonly (readonly string[])[] {
 export interface CrateClosure {
   /** Sorted by name. */
   readonly packages: readonly OfferedPackage[];
-  /** Dependencies on crates that nothing in the index satisfies, as "needed by". An empty crate has to stand in for each that is really used. */
+  /**
+   * Dependencies on crates that are not in the index -> the package that needs them. Each one that is needed
+   * must be replaced by an empty crate.
+   */
   readonly unsatisfied: ReadonlyMap<string, string>;
 }
 
 /**
- * The packages of crates below `roots`, themselves included. Only names of crates ("librust-...") are followed: what else they depend on (compilers,
- * headers) is the host's. A root that is not there is a Failure that suggests the nearest name.
+ * Returns the packages of `roots` and of the crates below them. Only names of crates ("librust-...") are
+ * followed, because other dependencies (compilers, headers) come from the host. A missing root is a Failure
+ * that suggests the nearest name.
  */
 export function crateClosure(index: readonly OfferedPackage[], roots: readonly string[]): CrateClosure {
   const byName = new Map<string, OfferedPackage>();

@@ -1,9 +1,10 @@
-// Which mirror a host takes Debian from, read from apt's source files in both of their formats (sources.list(5)). Only computes.
+// Finds the host's Debian mirror in apt's source files, in both of their formats (sources.list(5)). Only
+// computes.
 
-/** Where packages come from, and the keyring that their index must be signed with. */
+/** The address of packages, and the keyring of their index's signature. */
 export interface DebianMirror {
   readonly uri: string;
-  /** A keyring's path; undefined: any key that the host's apt trusts. */
+  /** Path of the keyring. Undefined: any key that the host's apt trusts. */
   readonly signedBy?: string;
 }
 
@@ -16,7 +17,10 @@ interface Source {
 
 const debianSuites = new Set(['bullseye', 'bookworm', 'trixie', 'forky', 'sid', 'oldstable', 'stable', 'testing', 'unstable']);
 
-/** The first source with a suite of Debian itself and its component main; other vendors use the suites' names with components of their own. */
+/**
+ * Returns the first source with a suite of Debian and the component main. Other vendors use the suites' names
+ * with their own components.
+ */
 export function debianMirror(files: readonly { readonly path: string; readonly text: string }[]): DebianMirror | undefined {
   const sources = files.flatMap(({ path, text }) => (path.endsWith('.sources') ? stanzas(text) : lines(text)));
   const source = sources.find(

@@ -1,11 +1,12 @@
-// A Cargo.toml without what only its own tests need, because cargo would want to resolve that too. Text in, text out.
+// Removes the parts of a Cargo.toml that only the crate's own tests need, because cargo would resolve them
+// too. The function takes and returns text.
 import { parse, stringify } from 'smol-toml';
 import type { TomlTable } from 'smol-toml';
 import { cannotBecause } from '../../core/errors.ts';
 
 const cut = ['dev-dependencies', 'bench', 'test', 'example'];
 
-/** `path` is for the error of a text that is no TOML. */
+/** `path` is for the error about a text that is not TOML. */
 export function manifestWithoutTests(path: string, text: string): string {
   let manifest: TomlTable;
   try {

@@ -66,7 +66,7 @@ test('a pattern that fits no file or several, and a package that the lock does n
   const message = async (name: string): Promise<string> => (await failureOf(packagedFile(name, own, context))).message;
   assert.is(await message('kernel:boot/config-*'), 'Cannot find "kernel:boot/config-*": the package has 2 such files');
   assert.is(await message('kernel:boot/initrd'), 'Cannot find "kernel:boot/initrd": the package has 0 such files');
-  assert.is(await message('loader:boot/x'), 'Cannot find the package "loader": the lock has none');
+  assert.is(await message('loader:boot/x'), 'Cannot find the package "loader": it is not in the lock');
 });
 
 test('an archive that is not there, and one with other bytes, are lacks of the host; a damaged one is removed', async () => {

@@ -1,4 +1,5 @@
-// Files of packages that are taken alone (a kernel, a boot loader): unpacked once per archive, found by a pattern that fits one path.
+// Single files of packages (a kernel, a boot loader). A package is unpacked once for each archive, and a file
+// is found by a pattern that matches exactly one path.
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,21 +20,24 @@ export interface PackageHost {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The folder that a package which is taken alone was unpacked to. */
+/** Returns the folder of an unpacked package. */
 export async function packageFolder(use: string, host: PackageHost, context: Context): Promise<string> {
   const [archive] = archivesFor(host.lock, `single ${use}`);
-  if (!archive) throw cannot(`find the package "${use}"`, 'the lock has none', { hint: 'fetch --update makes a new lock' });
+  if (!archive) throw cannot(`find the package "${use}"`, 'it is not in the lock', { hint: 'fetch --update creates a new lock' });
   const folder = await unpacked(archive, host, context);
   await markUsed(folder);
   return folder;
 }
 
-/** The path of "USE:PATTERN" ("kernel:boot/vmlinuz-*"). No such package, and none or several files that fit, are Failures. */
+/**
+ * Returns the path of "USE:PATTERN" ("kernel:boot/vmlinuz-*"). A missing package, and a pattern that matches
+ * no or several files, are Failures.
+ */
 export async function packagedFile(name: string, host: PackageHost, context: Context): Promise<string> {
   const at = name.indexOf(':');
   const [use, pattern] = [name.slice(0, at), name.slice(at + 1)];
   const folder = await packageFolder(use, host, context);
-  const { globby } = await import('globby'); // takes longer to load than most builds with nothing new take
+  const { globby } = await import('globby'); // loading it takes longer than most builds without changes
   const found = await globby(pattern, { cwd: folder, dot: true });
   const [path] = found;
   if (path === undefined || found.length > 1) throw cannot(`find "${name}"`, `the package has ${found.length} such files`);

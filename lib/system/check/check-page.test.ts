@@ -90,15 +90,15 @@ const wrongNames: readonly (readonly [page: object, refused: string])[] = [
   ],
   [
     withFiles({ a: { made: 'kernel/helo' } }),
-    'image.partitions[0].files.a.made: no component makes "kernel/helo" | did you mean kernel/hello?',
+    'image.partitions[0].files.a.made: no component has the output "kernel/helo" | did you mean kernel/hello?',
   ],
   [
     withFiles({ a: { initramfs: { gzip: true, files: { b: { made: 'shell' } } } } }),
-    'image.partitions[0].files.a.initramfs.files.b.made: no component makes "shell" | the outputs are kernel/hello',
+    'image.partitions[0].files.a.initramfs.files.b.made: no component has the output "shell" | the outputs are kernel/hello',
   ],
   [
     withProfile({ kernel: { made: 'x/hello', protocol: 'multiboot', commandLine: '' } }),
-    'profiles.default.kernel.made: no component makes "x/hello" | the outputs are kernel/hello',
+    'profiles.default.kernel.made: no component has the output "x/hello" | the outputs are kernel/hello',
   ],
   [
     { ...hello, defaultProfile: 'defualt' },
@@ -110,7 +110,7 @@ const wrongNames: readonly (readonly [page: object, refused: string])[] = [
   [withProfile({ base: 'nix' }), 'profiles.default: nixBase has no such profile | undefined'],
   [
     withProfile({ components: [] }),
-    'profiles.default.components: its image needs the component "kernel" | add it, or take its files out of the image',
+    'profiles.default.components: its image needs the component "kernel" | add it, or remove its files from the image',
   ],
   [
     { ...redox, live: { component: 'bootlaoder', features: [] } },

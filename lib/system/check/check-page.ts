@@ -1,4 +1,5 @@
-// Checks a page when it is loaded: first every field and its type, then every name that has to be on the page itself.
+// Checks a page when it is loaded: first every field and its type, then every name that refers to the page
+// itself.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
@@ -9,13 +10,16 @@ import { machinePage, systemPage } from './page-schema.ts';
 import type { System, SystemProfile } from '../system.ts';
 import { componentOf } from '../system.ts';
 
-/** The modules that a check depends on: a page that they accepted is checked again when one of them changes. */
+/**
+ * Returns the modules that the check consists of. A page that they accepted is checked again when one of them
+ * changes.
+ */
 export function checkingModules(): readonly string[] {
   const own = readdirSync(import.meta.dirname).filter((name) => !name.endsWith('.test.ts'));
   return [...own.map((name) => join(import.meta.dirname, name)), join(import.meta.dirname, '../../core/schema.ts')];
 }
 
-/** Throws a Failure that names the first field of a page that is wrong. `file` names the page in the message. */
+/** Throws a Failure that names the first wrong field of a page. `file` names the page in the message. */
 export function checkPage(page: unknown, file: string): void {
   const isMachine = typeof page === 'object' && page !== null && !('components' in page) && !('profiles' in page);
   const complaint = complaintAbout(isMachine ? machinePage : systemPage, page) ?? (isMachine ? undefined : wrongName(page as System));
@@ -24,7 +28,7 @@ export function checkPage(page: unknown, file: string): void {
   throw cannot(`read the page "${file}"`, path === '' ? why : `${path}: ${why}`, { hint });
 }
 
-/** Returns the first name on the page that is none of what the page has. */
+/** Returns the first name on the page that refers to nothing on it. */
 function wrongName(system: System): Complaint | undefined {
   const names = new Names(system);
   const { components, profiles, defaultProfile, replacements = {}, nixBase, live, checkout, configurations } = system;
@@ -69,14 +73,14 @@ function checkProfile(names: Names, system: System, name: string, profile: Syste
   if (configuration !== undefined && !system.configurations) {
     names.complain('the page has no configurations', undefined, [...path, 'configuration']);
   }
-  if (base !== undefined || configuration !== undefined) return; // what is built then is more than the page says
+  if (base !== undefined || configuration !== undefined) return; // such a build has more files than the page lists
   for (const component of namedComponents(system, profile)) {
     if (components === undefined || components.includes(component)) continue;
-    names.complain(`its image needs the component "${component}"`, 'add it, or take its files out of the image', [...path, 'components']);
+    names.complain(`its image needs the component "${component}"`, 'add it, or remove its files from the image', [...path, 'components']);
   }
 }
 
-/** The components whose outputs the image and the kernel of a profile name. */
+/** Returns the components whose outputs the image and the kernel of a profile name. */
 function namedComponents({ image: ofAll, replacements = {} }: System, { image = ofAll, kernel }: SystemProfile): ReadonlySet<string> {
   const partitions = image?.partitions ?? [];
   const replaced = partitions.flatMap(({ root }) => root?.replacements ?? []).flatMap((name) => replacements[name] ?? []);
@@ -105,10 +109,10 @@ function checkImage(names: Names, { sources, replacements = {} }: System, { part
 
 type Path = readonly (string | number)[];
 
-/** Looks names up among those of a page, and keeps the first complaint. */
+/** Looks names up on a page, and keeps the first complaint. */
 class Names {
   complaint: Complaint | undefined;
-  /** The programs of what a page builds; undefined: any. */
+  /** The programs of each component of the page. Undefined: any program. */
   readonly #programs: ReadonlyMap<string, readonly string[] | undefined>;
   readonly #components: readonly string[];
 
@@ -131,7 +135,7 @@ class Names {
     this.complaint ??= { path: pathText(path), why, hint };
   }
 
-  /** `what` names the kind of thing: "component". */
+  /** `what` names the kind of name: "component". */
   one(what: string, name: string, known: readonly string[], path: Path): void {
     if (known.includes(name)) return;
     const near = nearest(name, known);
@@ -143,7 +147,7 @@ class Names {
     names?.forEach((name, index) => this.one('component', name, this.#components, [...path, index]));
   }
 
-  /** "kernel/hello": the output "hello" of the component "kernel". */
+  /** Checks an output: "kernel/hello" is the output "hello" of the component "kernel". */
   output(made: string | undefined, ...path: Path): void {
     if (made === undefined) return;
     const at = made.indexOf('/');
@@ -155,7 +159,7 @@ class Names {
     const near = nearest(made, all);
     const few = all.filter((one) => one.startsWith(`${component}/`));
     const hint = `the outputs are ${(few.length > 0 ? few : all).join(', ')}`;
-    this.complain(`no component makes "${made}"`, near === undefined ? hint : `did you mean ${near}?`, path);
+    this.complain(`no component has the output "${made}"`, near === undefined ? hint : `did you mean ${near}?`, path);
   }
 
   files(files: FileFacts | undefined, ...path: Path): void {
@@ -163,7 +167,7 @@ class Names {
   }
 }
 
-/** An output of a component that a file of an image names, also one in an archive or a file system. */
+/** An output of a component that a file of an image names, including files in an archive or a file system. */
 interface NamedOutput {
   readonly made: string;
   readonly path: readonly string[];

@@ -1,4 +1,5 @@
-// What a page may say of a machine, of its serial console, and of the services that run on it. check-services.ts checks what services mean.
+// The schema of a page's machine, serial console and services. check-services.ts checks the meaning of
+// services.
 import type {
   ConsoleRules,
   FindingRule,
@@ -60,7 +61,7 @@ const machineFields: FieldsOf<MachineDescription> = {
 
 export const machine = tableOf<MachineDescription>(machineFields);
 
-/** What changes the machine of a system. */
+/** Changes to the machine of a system. */
 export const machineChanges = tableOf<Partial<MachineDescription>>({
   ...machineFields,
   firmware: maybe(machineFields.firmware),

@@ -1,4 +1,4 @@
-// What a page may say: every field of a system, with its type. check-page.ts checks the names in it.
+// The schema of a page: every field of a system, with its type. check-page.ts checks the names in it.
 import * as v from 'valibot';
 import { count, flag, listOf, mapOf, maybe, oneOf, shapeOf, tableOf, text, kindOf, yes } from '../../core/schema.ts';
 import type {
@@ -49,7 +49,7 @@ const grubProtocols = ['multiboot', 'multiboot2', 'linux'] satisfies BootRow['pr
 
 const modules = tableOf<ModuleFacts>({ from: text, names: texts });
 
-/** Archives and file systems are files too, so the schema refers to itself. */
+/** Archives and file systems contain files too, so the schema refers to itself. */
 const fileFacts: v.GenericSchema = mapOf(v.lazy(() => fileFact));
 
 const fileFact = shapeOf(
