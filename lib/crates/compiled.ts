@@ -10,6 +10,7 @@ import { writtenFolder } from '../actions/place.ts';
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { programDigest } from '../cache/digests/content-digests.ts';
+import type { Json } from '../core/digest.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/paths.ts';
 import type { BuiltUnit, PlannedUnit } from './plan/planned-unit.ts';
@@ -48,10 +49,23 @@ export interface CompileOptions {
 }
 
 export interface UnitWatch {
+  /** What the lines depend on besides the build. A remembered build is repeated for the same question only. */
+  readonly question: Json;
   /** `fresh`: its result was in the cache. */
   readonly done: (unit: BuiltUnit, fresh: boolean) => void;
   /** `stderr`: what rustc or the build script printed there. */
   readonly failed: (unit: PlannedUnit, stderr: string) => void;
+  /** Returns the lines of the same build with nothing new, after all units are done. Throws DamagedBlob where a file could not be written. */
+  lines(): Promise<UnitLines>;
+  /** Writes the files of a remembered build, then prints its lines. Throws DamagedBlob before it prints. */
+  repeat(lines: UnitLines): Promise<void>;
+}
+
+/** What is printed of units, and the files and folders that these lines name. Their paths are below the folder of outputs. */
+export interface UnitLines {
+  readonly lines: readonly string[];
+  readonly folders: readonly string[];
+  readonly files: readonly FileArtifact[];
 }
 
 export interface CompiledProject {

@@ -103,8 +103,8 @@ test('flags that need others are refused without them', async () => {
   }
 });
 
-/** Lines of cargo that do not depend on where files are; the order of units and of fields is free. */
-function comparable(stdout: string): readonly string[] {
+/** Lines of cargo that do not depend on where files are; the order of units and of fields is free. `fresh`: with whether each was compiled. */
+function comparable(stdout: string, fresh: boolean): readonly string[] {
   const sorted = (value: unknown): unknown => {
     if (typeof value !== 'object' || value === null) return value;
     if (Array.isArray(value)) return value.map(sorted);
@@ -114,9 +114,10 @@ function comparable(stdout: string): readonly string[] {
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
   return lines
     .map((line) => {
-      const { fresh: _, filenames = [], executable, out_dir: outDir, ...message } = JSON.parse(line);
+      const { fresh: compiled, filenames = [], executable, out_dir: outDir, ...message } = JSON.parse(line);
       const endings = filenames.map((path: string) => (/\.\w+$/.exec(path)?.[0] ?? '').replace(/^\.(?:lib|bin|example)$/, ''));
-      return JSON.stringify(sorted({ ...message, endings, runs: typeof executable === 'string', outDir: outDir !== undefined }));
+      const facts = { endings, runs: typeof executable === 'string', outDir: outDir !== undefined };
+      return JSON.stringify(sorted({ ...message, ...facts, ...(fresh ? { compiled } : {}) }));
     })
     .toSorted();
 }
@@ -129,12 +130,15 @@ test('messages for editors are those of cargo, also of units that are in the cac
   const cargoEnv = { ...env, CARGO_TARGET_DIR: join(dir, 'target') };
   const host = /^host: (.*)$/m.exec(await outputOf('ask rustc', ['rustc', '-vV'], { cwd: dir, env }))?.[1] ?? '';
   for (const command of ['check', 'build']) {
-    const cargo = await run(['cargo', command, ...words, '--offline', '--target', host], { cwd: checkout, env: cargoEnv });
+    let before = '';
     for (const round of [1, 2]) {
+      const cargo = await run(['cargo', command, ...words, '--offline', '--target', host], { cwd: checkout, env: cargoEnv });
       const ours = await crates(...(command === 'check' ? ['--check'] : []), ...words);
       assert.is(ours.exitCode, 0, ours.stderr);
-      const [theirs, own] = [comparable(cargo.stdout), comparable(ours.stdout)];
+      const [theirs, own] = [comparable(cargo.stdout, round === 2), comparable(ours.stdout, round === 2)];
       assert.is(own.join('\n'), theirs.join('\n'), `${command}, round ${round}`);
+      if (round === 2) assert.is(ours.stdout, before.replaceAll('"fresh":false', '"fresh":true'), `${command}, the lines and their order`);
+      before = ours.stdout;
     }
   }
   await writeFile(source, 'pub fn expected() -> i32 {\n    "2"\n}\n');
