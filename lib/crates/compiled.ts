@@ -103,6 +103,8 @@ export interface TestProgram {
   readonly file: string;
   /** The whole command line of what runs doc tests; absent: the program itself. */
   readonly argv?: readonly string[];
+  /** What the program is started by (`target.TRIPLE.runner` of cargo's configuration); of doc tests its words are in `argv` too. */
+  readonly runner?: readonly string[];
   /** Its working directory: the folder of its package; of rustdoc that of the workspace. */
   readonly cwd: string;
   /** The folder of its package on the host. */
@@ -195,9 +197,10 @@ export function isTestProgram(value: unknown): value is TestProgram {
     typeof one === 'object' && one !== null && !Array.isArray(one);
   const areTexts = (one: unknown): boolean => isTable(one) && Object.values(one).every((text) => typeof text === 'string');
   if (!isTable(value)) return false;
-  const { kind, harness, env, mounts, files } = value;
+  const { kind, harness, env, mounts, files, runner = [] } = value;
   const texts = [value['package'], value['name'], value['triple'], value['folder'], value['file'], value['cwd'], value['hostDir']];
   const isKind = testKinds.some((one) => one === kind) && typeof harness === 'boolean';
   const areFiles = isTable(files) && Object.values(files).every((file) => isTable(file) && typeof file['digest'] === 'string');
-  return isKind && areFiles && areTexts(env) && areTexts(mounts) && texts.every((text) => typeof text === 'string');
+  const isRunner = Array.isArray(runner) && runner.every((word) => typeof word === 'string');
+  return isKind && isRunner && areFiles && areTexts(env) && areTexts(mounts) && texts.every((text) => typeof text === 'string');
 }

@@ -1,6 +1,7 @@
 // Units of a plan: what the plan says of them, what is below them in the graph once they are built, and what they wait for.
 import type { ActionResult } from '../../actions/action.ts';
 import type { Edge } from '../../actions/walk.ts';
+import type { Runner } from '../cargo/cargo-config.ts';
 import type { Checkout } from '../../cache/checkouts.ts';
 import type { Digest } from '../../core/digest.ts';
 import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun, needsOnlyMetadata } from './unit-graph.ts';
@@ -43,6 +44,8 @@ export interface PlannedUnit extends Compilation {
   readonly scriptOutput?: readonly string[];
   /** Present for units of the sysroot's triple that may read it. */
   readonly sysroot?: Sysroot;
+  /** Of what is tested: what its program is started by, and of documentation the flags of rustdoc. */
+  readonly testing?: { readonly runner: Runner | undefined; readonly rustdocflags: readonly string[] };
   /** What the user allowed its package (--allow). */
   readonly granted?: Granted;
 }

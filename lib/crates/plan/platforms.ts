@@ -8,9 +8,9 @@ import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
 import { outputOf } from '../../core/sh.ts';
-import { linkerOf, rustflagsOf, wrappersOf } from '../cargo/cargo-config.ts';
-import type { CargoConfig } from '../cargo/cargo-config.ts';
-import { planningVariables } from '../cargo/config-files.ts';
+import { linkerOf, runnerOf, rustdocflagsOf, rustflagsOf, wrappersOf } from '../cargo/cargo-config.ts';
+import type { CargoConfig, Runner } from '../cargo/cargo-config.ts';
+import { planningVariables, testVariables } from '../cargo/config-files.ts';
 import { planningRustc, projectFolder } from './planning.ts';
 import type { Cargo } from './planning.ts';
 import type { Unit } from './unit-graph.ts';
@@ -29,6 +29,9 @@ export interface Platform {
   readonly cfgs: readonly string[];
   readonly rustflags: readonly string[];
   readonly linker: HostProgram | undefined;
+  /** What tests are started by, and the flags of rustdoc for tests of documentation. */
+  readonly runner: Runner | undefined;
+  readonly rustdocflags: readonly string[];
 }
 
 export interface PlatformRequest {
@@ -66,6 +69,7 @@ async function platformAt(name: string | undefined, unstable: boolean, request: 
   const { cargo, project, config, trees, flagsForHost } = request;
   const { toolchain, cache, hostEnv } = cargo;
   const variables = planningVariables(hostEnv, false);
+  const tests = testVariables(hostEnv);
   const bootstrap = unstable ? '1' : bootstrapOf(config);
   const target = name ?? toolchain.host;
   const isJson = target.endsWith('.json');
@@ -88,6 +92,8 @@ async function platformAt(name: string | undefined, unstable: boolean, request: 
     cfgs,
     rustflags: flagged ? rustflagsOf(config, triple, cfgs, variables) : [],
     linker: linker === undefined ? undefined : await hostProgram(linker, trees, cache),
+    runner: runnerOf(config, triple, cfgs, tests, project.dir),
+    rustdocflags: flagged ? rustdocflagsOf(config, triple, cfgs, tests) : [],
   };
 }
 

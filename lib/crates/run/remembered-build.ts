@@ -104,7 +104,7 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
     rustSrc?.digest ?? null,
   ]);
   return digestRecord({
-    format: 6, // raised when an answer is written down in another way
+    format: 7, // raised when an answer is written down in another way
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     variables: { ...compilingVariables(hostEnv) },

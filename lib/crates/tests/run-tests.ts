@@ -6,12 +6,15 @@ import { mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import type { Bubblewrap } from '../../actions/sandbox/sandbox.ts';
+import { hostPath } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { knownTree } from '../../cache/digests/known-tree.ts';
 import type { Records } from '../../cache/records.ts';
 import { digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
-import { run } from '../../core/sh.ts';
+import { cannot } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
+import { findProgram, run } from '../../core/sh.ts';
 import type { RunResult } from '../../core/sh.ts';
 import { materialize } from '../compiled.ts';
 import type { Output, TestProgram } from '../compiled.ts';
@@ -120,6 +123,7 @@ class Running {
 
   async result(name: string, program: TestProgram, digest: Digest | undefined): Promise<ProgramResult> {
     const { rerun } = this.#options;
+    await this.#requireRunner(program);
     const key = await this.#key(program, digest);
     const known = rerun ? undefined : await this.#results.get(key);
     if (known) {
@@ -149,6 +153,7 @@ class Running {
       format: 1,
       program: digest ?? null,
       facts: { ...facts, env: { ...facts.env }, argv: [...(facts.argv ?? [])] },
+      ...(facts.runner ? { runner: (await this.#runnerDigest(program)) ?? null } : {}),
       files: Object.fromEntries(Object.entries(files).map(([place, file]) => [place, file.digest])),
       programs: Object.fromEntries(programs),
       data: await this.#packageDigest(hostDir),
@@ -156,6 +161,25 @@ class Running {
       words: [...words],
       perTest,
     });
+  }
+
+  /** A runner that does not exist is the user's error, and no failure of a test. */
+  async #requireRunner(program: TestProgram): Promise<void> {
+    const [word] = program.runner ?? [];
+    if (word === undefined || (await this.#runnerDigest(program)) !== undefined) return;
+    const path = hostPath(word, program.mounts);
+    throw cannot(`run the tests of ${program.package}`, `the runner "${path}" of ${program.triple} does not exist`, {
+      hint: 'target.TRIPLE.runner of the configuration names it, or CARGO_TARGET_TRIPLE_RUNNER',
+    });
+  }
+
+  /** The digest of the program that a test is started by; undefined where there is none, or no such program. */
+  async #runnerDigest({ runner = [], mounts }: TestProgram): Promise<Digest | undefined> {
+    const { cache, env } = this.#options;
+    const [word] = runner;
+    if (word === undefined) return undefined;
+    const path = await findProgram(hostPath(word, mounts), pathOf(env));
+    return path === undefined ? undefined : await (this.#hasRun ? cache.digests.again() : cache.digests).file(path);
   }
 
   /** Digest of a package's folder as git sees it, without what builds leave in it. */
@@ -229,7 +253,7 @@ class Running {
 
   async #start(program: TestProgram, mounts: Readonly<Record<string, string>>, words: readonly string[]): Promise<RunResult> {
     const { bubblewrap, env, signal } = this.#options;
-    const command = program.argv ?? [`${program.folder}/deps/${program.file}`];
+    const command = program.argv ?? [...(program.runner ?? []), `${program.folder}/deps/${program.file}`];
     const given = program.argv ? words.flatMap((word) => ['--test-args', word]) : words;
     const readOnly: Record<string, string> = program.argv ? { [places.deps]: join(this.#scratch, places.deps) } : {};
     const argv = testArgv(await bubblewrap(), { entries: this.#entries, mounts, readOnly }, program.cwd, [...command, ...given]);
