@@ -33,7 +33,7 @@ export interface Project {
   /** Empty and no `lib`: everything that `cargo build` builds. */
   readonly bins: readonly string[];
   readonly lib: boolean;
-  /** Further words of cargo's command line that choose targets and packages: "--tests", "--example=x", "--workspace". */
+  /** Further words of cargo's command line that choose targets, packages and features: "--tests", "--example=x", "--workspace". */
   readonly selection?: readonly string[];
   /** The command of cargo that plans it; absent: build. */
   readonly command?: CargoCommand;

@@ -22,7 +22,7 @@ export const compilerFlags = {
     multiple: true,
     help: 'let a package use the network in its build script, or read PATH',
   },
-  jobs: { type: 'string', value: 'N', help: `how many compilers run at once (default ${availableParallelism()} here)` },
+  jobs: { type: 'string', value: 'N', short: 'j', help: `how many compilers run at once (default ${availableParallelism()} here)` },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
   'no-sandbox': { type: 'boolean', help: 'run compilers and build scripts without bubblewrap' },
   explain: { type: 'boolean', help: 'say for each unit that has to be built what changed since its last result' },

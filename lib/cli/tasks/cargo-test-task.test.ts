@@ -66,6 +66,19 @@ test('words after -- choose tests, and a process for each test has the same resu
   assert.equal([passed, ignored, programs.length], [9, 1, 7]);
 });
 
+test('tests can be compiled and not run, and those of documentation can run alone', async () => {
+  const compiled = await crates('--workspace', '--run-tests', '--no-run');
+  assert.is(compiled.exitCode, 0, compiled.stderr);
+  const cargo = await run(['cargo', 'test', '--workspace', '--no-run', '--offline'], {
+    cwd: checkout,
+    env: { ...env, CARGO_TARGET_DIR: join(dir, 'target') },
+  });
+  const programs = compiled.stdout.split('\n').filter((line) => /^out\/(?:tests|benches)\//.test(line));
+  assert.is(programs.length, cargo.stderr.match(/^ +Executable /gm)?.length, compiled.stdout + cargo.stderr);
+  assert.match(last(await crates('--workspace', '--run-tests', '--doc', '--rerun')), '1 test, 0 from the cache: 1 passed');
+  assert.match(last(await crates('-p', 'app', '--run-tests', '--all-features', '-r', '-j', '1', '--lib')), / passed, 0 failed/);
+});
+
 test('a data file that changes is a reason to run again, and a failure is exit 1, printed, and not memoized', async () => {
   const data = join(checkout, 'app/data/two.txt');
   await writeFile(data, '3\n');
@@ -93,6 +106,8 @@ test('a folder of outputs in the package is no reason to run a test again', asyn
 test('flags that need others are refused without them', async () => {
   for (const [words, sentence] of [
     [['--rerun'], 'Cannot use --rerun: it needs --run-tests'],
+    [['--doc'], 'Cannot use --doc: it needs --run-tests'],
+    [['--run-tests', '--doc', '--no-run'], '--no-run and --doc exclude each other'],
     [['--check', '--', 'x'], 'Cannot use words after "--": they need --run-tests or --clippy'],
     [['--check', '--run-tests'], '--run-tests and --check exclude each other'],
     [['--check', '--message-format', 'xml'], 'Cannot use --message-format "xml": there is no such format'],

@@ -101,7 +101,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
-    format: 10, // raised when a resolution is written down in another way
+    format: 11, // raised when a resolution is written down in another way
     words,
     command: project.command ?? 'build',
     toolchain: await toolchainIdentity(toolchain, cache.root),
