@@ -2,6 +2,7 @@
 // compiler finds the payload as a file at a fixed place of the sandbox, which a declared variable names. So they are compiled again when it has changed.
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
+import { isDigest } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -77,6 +78,6 @@ async function storedPayload(made: Digest, { encoding }: PayloadFacts, { root, c
     return await content.putBytes(encodedPayload(bytes, encoding));
   };
   const question = { made, encoding, zlib: process.versions.zlib ?? '' };
-  const digest = await remembered(root, 'payload', question, async () => ({ value: await encoded(), witnesses: [] }));
+  const digest = await remembered(root, 'payload', question, async () => ({ value: await encoded(), witnesses: [] }), isDigest);
   return (await content.has(digest)) ? digest : await encoded();
 }

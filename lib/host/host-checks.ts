@@ -6,6 +6,7 @@ import { probeBubblewrap } from '../actions/sandbox/sandbox.ts';
 import { Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
+import { isText } from '../core/stored-values.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath, toolPackages } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
@@ -111,10 +112,16 @@ async function linker({ env, cacheDir }: CheckedHost, { signal }: Context): Prom
   const path = pathOf(env);
   const cc = await findProgram('cc', path);
   if (cc === undefined) return undefined;
-  const startUp = await remembered<string>(cacheDir, 'crt', { cc }, async () => {
-    const { stdout } = await run([cc, '-print-file-name=crt1.o'], { cwd: '/', env: { PATH: path }, signal });
-    return { value: stdout.trim(), witnesses: [cc, stdout.trim(), '/usr/include/features.h'] };
-  });
+  const startUp = await remembered<string>(
+    cacheDir,
+    'crt',
+    { cc },
+    async () => {
+      const { stdout } = await run([cc, '-print-file-name=crt1.o'], { cwd: '/', env: { PATH: path }, signal });
+      return { value: stdout.trim(), witnesses: [cc, stdout.trim(), '/usr/include/features.h'] };
+    },
+    isText,
+  );
   return startUp.startsWith('/') ? cc : undefined; // cc gives the bare name back when it finds no such file
 }
 
@@ -150,13 +157,19 @@ async function sandboxCheck({ env, cacheDir }: CheckedHost, { signal }: Context)
   const path = pathOf(env);
   const program = await findProgram('bwrap', path);
   const question = { program: program ?? null, kernel: await kernelState() };
-  const why = await remembered<string>(cacheDir, 'sandbox', question, async () => {
-    const probe = await probeBubblewrap(path, signal);
-    return {
-      value: probe.kind === 'broken' ? probe.why : '',
-      witnesses: program === undefined ? [] : [program],
-    };
-  });
+  const why = await remembered<string>(
+    cacheDir,
+    'sandbox',
+    question,
+    async () => {
+      const probe = await probeBubblewrap(path, signal);
+      return {
+        value: probe.kind === 'broken' ? probe.why : '',
+        witnesses: program === undefined ? [] : [program],
+      };
+    },
+    isText,
+  );
   const hint =
     'builds are refused here unless --no-sandbox lets their scripts run with all rights of yours. ' +
     'A container gets a sandbox when it may create user namespaces (Docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined), ' +

@@ -7,6 +7,7 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
+import { isTexts } from '../../core/stored-values.ts';
 import { outputOf } from '../../core/sh.ts';
 import { linkerOf, runnerOf, rustdocflagsOf, rustflagsOf, wrappersOf } from '../cargo/cargo-config.ts';
 import type { CargoConfig, Runner } from '../cargo/cargo-config.ts';
@@ -143,12 +144,18 @@ export async function targetCfgs(question: CfgQuestion, cacheDir: string, { sign
   const bootstrap = unstable ? '1' : question.bootstrap;
   const place = flags.some((flag) => /[/@]/.test(flag)) ? cwd : null;
   const asked: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags, bootstrap: bootstrap ?? null, place };
-  return remembered<string[]>(cacheDir, 'cfg', asked, async () => {
-    const argv = [rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
-    const env: Record<string, string> = bootstrap === undefined ? {} : { RUSTC_BOOTSTRAP: bootstrap };
-    const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd, env, signal });
-    return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(unstable ? [target] : [])] };
-  });
+  return remembered<readonly string[]>(
+    cacheDir,
+    'cfg',
+    asked,
+    async () => {
+      const argv = [rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
+      const env: Record<string, string> = bootstrap === undefined ? {} : { RUSTC_BOOTSTRAP: bootstrap };
+      const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd, env, signal });
+      return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(unstable ? [target] : [])] };
+    },
+    isTexts,
+  );
 }
 
 /** Names of `cargo-features` and of [unstable] that would have to be honoured and are not. */

@@ -4,9 +4,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { TomlTable, TomlValue } from 'smol-toml';
 import type { Cache } from '../../cache/cache.ts';
-import { byCodeUnit, digestRecord } from '../../core/digest.ts';
+import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
+import { isListOf, isTable, isText, orNull } from '../../core/stored-values.ts';
 import { isCargoConfig } from '../cargo/cargo-config.ts';
 import { cargoHome, configFiles, configPlaces, foldersUp, parseToml, planningVariables, tableOf } from '../cargo/config-files.ts';
 import { workspaceRootOf } from '../cargo/package.ts';
@@ -146,10 +147,15 @@ async function witness(path: string, { digests }: Cache): Promise<Digest | null>
 }
 
 function areRemembered(value: Json): value is readonly Remembered[] {
-  return (
-    Array.isArray(value) &&
-    value.every((answer: Json) => typeof answer === 'object' && answer !== null && 'base' in answer && 'only' in answer)
-  );
+  return isListOf(value, (answer): answer is Remembered => {
+    if (!isTable(answer) || !isListOf(answer['witnesses'], isWitness)) return false;
+    const { base, resolution, config, only } = answer;
+    return [base, resolution, config].every(isText) && orNull(isText)(only);
+  });
+}
+
+function isWitness(value: unknown): value is Witness {
+  return Array.isArray(value) && isText(value[0]) && orNull(isDigest)(value[1]);
 }
 
 /** Folders of a package in which a new file is a new target, and a new folder with a main.rs as well. */

@@ -5,6 +5,7 @@ import type { WrittenLooks } from '../../cache/digests/written-looks.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { digestRecord, isDigest } from '../../core/digest.ts';
 import type { Context, Event } from '../../core/events.ts';
+import { isListOf, isTable, isTexts, isTextTable } from '../../core/stored-values.ts';
 import { compilingVariables } from '../cargo/config-files.ts';
 import { isTestProgram, outputRoles } from '../compiled.ts';
 import type { CompileOptions, Output, TestProgram, UnitLines } from '../compiled.ts';
@@ -165,7 +166,7 @@ function testJson({ files, ...test }: TestProgram): Json {
 function keptOf(record: Json): Kept | undefined {
   if (!isTable(record)) return undefined;
   const { units, told, outputs, docTests, shown, targets, unitLines, looks } = record;
-  if (typeof units !== 'number' || !areTexts(shown) || !isWrittenLooks(looks)) return undefined;
+  if (typeof units !== 'number' || !isTextTable(shown) || !isWrittenLooks(looks)) return undefined;
   if (!isListOf(told, isTold) || !isListOf(outputs, areOutputs) || !isListOf(targets, isTargetLibrary)) return undefined;
   if (!isListOf(docTests, (tests): tests is readonly TestProgram[] => isListOf(tests, isTestProgram))) return undefined;
   if (unitLines !== null && !isUnitLines(unitLines)) return undefined;
@@ -203,24 +204,11 @@ function isFile(value: unknown): value is FileArtifact {
 
 function isUnitLines(value: unknown): value is UnitLines {
   if (!isTable(value)) return false;
-  const isText = (one: unknown): one is string => typeof one === 'string';
-  return isListOf(value['lines'], isText) && isListOf(value['folders'], isText) && isListOf(value['files'], isFile);
+  return isTexts(value['lines']) && isTexts(value['folders']) && isListOf(value['files'], isFile);
 }
 
 function isTargetLibrary(value: unknown): value is TargetLibrary {
   if (!isTable(value)) return false;
   const { rustc, triple, digest } = value;
   return typeof rustc === 'string' && typeof triple === 'string' && (digest === null || isDigest(digest));
-}
-
-function areTexts(value: unknown): value is Readonly<Record<string, string>> {
-  return isTable(value) && Object.values(value).every((text) => typeof text === 'string');
-}
-
-function isListOf<T>(value: unknown, is: (one: unknown) => one is T): value is readonly T[] {
-  return Array.isArray(value) && value.every(is);
-}
-
-function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

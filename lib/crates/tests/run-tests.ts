@@ -15,6 +15,7 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import { pathOf } from '../../core/paths.ts';
 import { findProgram, run } from '../../core/sh.ts';
+import { isListOf, isTable, isText } from '../../core/stored-values.ts';
 import type { RunResult } from '../../core/sh.ts';
 import { materialize } from '../compiled.ts';
 import type { Output, TestProgram } from '../compiled.ts';
@@ -291,9 +292,12 @@ export function outcomeOf(
 
 async function openResults(cache: Cache): Promise<Records<Passed & Json>> {
   return cache.records<Passed & Json>('test-results', (value): value is Passed & Json => {
-    if (typeof value !== 'object' || value === null || !('cases' in value) || !('durationMs' in value)) return false;
-    return Array.isArray(value.cases) && typeof value.durationMs === 'number';
+    return isTable(value) && isListOf(value['cases'], isKeptCase) && typeof value['durationMs'] === 'number';
   });
+}
+
+function isKeptCase(value: unknown): value is Passed['cases'][number] {
+  return isTable(value) && isText(value['name']) && ['passed', 'ignored'].some((word) => word === value['result']);
 }
 
 async function rootEntries(): Promise<readonly RootEntry[]> {
