@@ -200,7 +200,7 @@ test('a suite of JUnit is a program, and a failure has what the test printed', (
     files: {},
   } as const;
   const cases = [{ name: 'm::a', result: 'failed', output: 'one\ntwo' }] as const;
-  const xml = junitText([{ name: 'tests/n', program, cases, fromCache: false, durationMs: 1500, output: '', failed: true }]);
+  const xml = junitText([{ name: 'tests/n', program, cases, fromCache: false, durationMs: 1500, output: '', failed: true, leaky: false }]);
   assert.match(xml, '<testsuite name="p tests/n" tests="1" failures="1" errors="0" skipped="0" time="1.500">');
   assert.match(xml, '<failure type="failed" message="one">one\ntwo</failure>');
 });

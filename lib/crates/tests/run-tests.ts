@@ -63,7 +63,12 @@ export interface ProgramResult {
   /** What the tests that failed printed; everything where the program crashed or was asked to show it. */
   readonly output: string;
   readonly failed: boolean;
+  /** A process that it left holds its output open. Such a result is not memoized, so that it is reported each time. */
+  readonly leaky: boolean;
 }
+
+/** So long is the output of a program read after it has ended, as nextest does (its leak-timeout). */
+const outputGraceMs = 100;
 
 /** What is stored of a program that passed. */
 interface Passed {
@@ -129,7 +134,7 @@ class Running {
     const known = rerun ? undefined : await this.#results.get(key);
     if (known) {
       const cases = known.cases.map((one) => ({ ...one, output: '' }));
-      return { name, program, cases, fromCache: true, durationMs: known.durationMs, output: '', failed: false };
+      return { name, program, cases, fromCache: true, durationMs: known.durationMs, output: '', failed: false, leaky: false };
     }
     const mounts = await this.#mounts(name, program);
     const startMs = performance.now();
@@ -138,7 +143,7 @@ class Running {
     // A test that changes its own package is not memoized under what it found.
     this.#data.delete(program.hostDir);
     this.#hasRun = true;
-    if (!ran.failed && (await this.#key(program, digest)) === key) {
+    if (!ran.failed && !ran.leaky && (await this.#key(program, digest)) === key) {
       const cases = ran.cases.map(({ name: test, result }) => ({ name: test, result }));
       await this.#results.put(key, { cases, durationMs: Math.round(durationMs) });
     }
@@ -231,7 +236,7 @@ class Running {
     return shown;
   }
 
-  async #run(program: TestProgram, mounts: Readonly<Record<string, string>>): Promise<Pick<ProgramResult, 'cases' | 'output' | 'failed'>> {
+  async #run(program: TestProgram, mounts: Readonly<Record<string, string>>): Promise<Outcome> {
     const { words, perTest, jobs } = this.#options;
     if (!perTest || !program.harness || program.argv) return outcomeOf(program, await this.#start(program, mounts, words), words);
     const listed = await this.#start(program, mounts, ['--list', '--format', 'terse', ...words]);
@@ -249,7 +254,12 @@ class Running {
       ),
     );
     const outputs = ran.map(({ output }) => output).filter((text) => text !== '');
-    return { cases: ran.flatMap(({ cases }) => cases), output: outputs.join('\n'), failed: ran.some(({ failed }) => failed) };
+    return {
+      cases: ran.flatMap(({ cases }) => cases),
+      output: outputs.join('\n'),
+      failed: ran.some(({ failed }) => failed),
+      leaky: ran.some(({ leaky }) => leaky),
+    };
   }
 
   async #start(program: TestProgram, mounts: Readonly<Record<string, string>>, words: readonly string[]): Promise<RunResult> {
@@ -259,16 +269,19 @@ class Running {
     const readOnly: Record<string, string> = program.argv ? { [places.deps]: join(this.#scratch, places.deps) } : {};
     const argv = testArgv(await bubblewrap(), { entries: this.#entries, mounts, readOnly }, program.cwd, [...command, ...given]);
     const library = [program.env['LD_LIBRARY_PATH'], env['LD_LIBRARY_PATH']].filter((path) => path !== undefined && path !== '');
-    return await run(argv, { cwd: program.hostDir, env: { ...env, ...program.env, LD_LIBRARY_PATH: library.join(':') }, signal });
+    const variables = { ...env, ...program.env, LD_LIBRARY_PATH: library.join(':') };
+    return await run(argv, { cwd: program.hostDir, env: variables, signal, outputGraceMs });
   }
 }
+
+type Outcome = Pick<ProgramResult, 'cases' | 'output' | 'failed' | 'leaky'>;
 
 /** What the end of a program says of its tests. One without the harness is a test by itself; a crash is a failure of the program. */
 export function outcomeOf(
   { harness, name }: Pick<TestProgram, 'harness' | 'name'>,
-  { exitCode, killedBy, stdout, stderr }: Pick<RunResult, 'exitCode' | 'killedBy' | 'stdout' | 'stderr'>,
+  { exitCode, killedBy, stdout, stderr, heldOpen: leaky }: Pick<RunResult, 'exitCode' | 'killedBy' | 'stdout' | 'stderr' | 'heldOpen'>,
   words: readonly string[],
-): Pick<ProgramResult, 'cases' | 'output' | 'failed'> {
+): Outcome {
   const failed = exitCode !== 0;
   const said = [stdout.trimEnd(), stderr.trimEnd()].filter((text) => text !== '').join('\n');
   const end = killedBy === null ? `it ended with status ${exitCode}` : `it was ended by ${killedBy}`;
@@ -279,15 +292,16 @@ export function outcomeOf(
       cases: [{ name, result: failed ? 'failed' : 'passed', output: failed ? output : '' }],
       output: failed || shows ? output : '',
       failed,
+      leaky,
     };
   }
   const report = parseHarness(stdout);
   const toldOfFailure = report.cases.some(({ result }) => result === 'failed');
-  if (shows) return { cases: report.cases, output: said, failed };
+  if (shows) return { cases: report.cases, output: said, failed, leaky };
   const failures = report.cases.filter(({ result }) => result === 'failed').map((one) => `---- ${one.name} ----\n${one.output}`);
-  if (!failed || (report.finished && toldOfFailure)) return { cases: report.cases, output: failures.join('\n'), failed };
+  if (!failed || (report.finished && toldOfFailure)) return { cases: report.cases, output: failures.join('\n'), failed, leaky };
   const output = `${said}\n${end}`.trim();
-  return { cases: [...report.cases, { name: `${name} (the program)`, result: 'failed', output }], output, failed };
+  return { cases: [...report.cases, { name: `${name} (the program)`, result: 'failed', output }], output, failed, leaky };
 }
 
 async function openResults(cache: Cache): Promise<Records<Passed & Json>> {
