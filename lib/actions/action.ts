@@ -3,6 +3,7 @@
 // are the same for every user and checkout.
 import type { Digest, Json } from '../core/digest.ts';
 import { digestRecord, isDigest } from '../core/digest.ts';
+import { isTable, isTexts, isTextTable } from '../core/stored-values.ts';
 
 /** The digest of an action record. */
 export type ActionKey = Digest & { readonly __actionKey: true };
@@ -207,21 +208,6 @@ export function isActionRecord(value: unknown): value is ActionRecord {
     isTable(files) &&
     Object.values(files).every((digest) => digest === null || typeof digest === 'string')
   );
-}
-
-/** Whether a value is an object with names and values. */
-export function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Whether all values of a table are texts. */
-export function isTextTable(value: unknown): value is Readonly<Record<string, string>> {
-  return isTable(value) && Object.values(value).every((one) => typeof one === 'string');
-}
-
-/** Whether a value is a list of texts. */
-export function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {

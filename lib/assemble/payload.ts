@@ -3,6 +3,7 @@
 // which has a fixed place in the sandbox. So these components are compiled again when the payload changes.
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
+import { isDigest } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
@@ -81,6 +82,6 @@ async function storedPayload(made: Digest, { encoding }: PayloadFacts, { root, c
     return await content.putBytes(encodedPayload(bytes, encoding));
   };
   const question = { made, encoding, zlib: process.versions.zlib ?? '' };
-  const digest = await remembered(root, 'payload', question, async () => ({ value: await encoded(), witnesses: [] }));
+  const digest = await remembered(root, 'payload', question, async () => ({ value: await encoded(), witnesses: [] }), isDigest);
   return (await content.has(digest)) ? digest : await encoded();
 }

@@ -10,7 +10,9 @@ import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
 import type { Witnessed } from '../core/remembered.ts';
+import { isListOf, isTable, isText, isTexts } from '../core/stored-values.ts';
 import type { Compiled } from '../crates/compiled.ts';
+import { isAssembledImage } from '../image/assembled-image.ts';
 import { baseFolder } from '../rootfs/base-root.ts';
 import { makerModules } from '../rootfs/maker-modules.ts';
 import { hostFiles, sourceRows } from '../system/image-rows.ts';
@@ -57,8 +59,31 @@ export async function systemImage(
     return { value, witnesses: [imagePath, ...(value.kernel === undefined ? [] : [value.kernel, commandLinePath(value.kernel)])] };
   };
   const opensWith = password === undefined ? undefined : (await import('../image/image.ts')).opensWith;
-  const holds = ({ image }: SystemImage): boolean => password === undefined || opensWith?.(imagePath, image, password) === true;
+  const holds = (value: unknown): value is SystemImage =>
+    isSystemImage(value) && (password === undefined || opensWith?.(imagePath, value.image, password) === true);
   return await remembered(cache.root, 'image', question, assembled, holds);
+}
+
+function isClosureNode(value: unknown): value is NonNullable<SystemImage['closure']>['nodes'][number] {
+  if (!isTable(value)) return false;
+  const { id, name, version, kind, bytes, references } = value;
+  return (
+    [id, name, version].every(isText) &&
+    ['package', 'component'].some((one) => one === kind) &&
+    typeof bytes === 'number' &&
+    isTexts(references)
+  );
+}
+
+function isReplaced(value: unknown): value is NonNullable<SystemImage['replaced']>[number] {
+  return isTable(value) && isText(value['name']) && [value['original'], value['provided'], value['stayed']].every(isTexts);
+}
+
+function isSystemImage(value: unknown): value is SystemImage {
+  if (!isTable(value)) return false;
+  const { image, kernel = '', replaced = [], closure = { root: '', nodes: [] } } = value;
+  if (!isAssembledImage(image) || !isText(kernel) || !isTable(closure)) return false;
+  return isListOf(replaced, isReplaced) && isText(closure['root']) && isListOf(closure['nodes'], isClosureNode);
 }
 
 /** Returns the digests of those files of components' sources that the image contains. */

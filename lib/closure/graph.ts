@@ -3,6 +3,7 @@
 // for all of them. Only computes.
 import { byCodeUnit } from '../core/digest.ts';
 import { cannot, nearest } from '../core/errors.ts';
+import { isTable, isText, isTexts } from '../core/stored-values.ts';
 
 export type NodeKind = 'package' | 'component' | 'store path';
 
@@ -17,6 +18,15 @@ export interface ClosureNode {
   readonly bytes: number;
   /** Ids; a node may refer to itself. */
   readonly references: readonly string[];
+}
+
+const nodeKinds: readonly NodeKind[] = ['package', 'component', 'store path'];
+
+/** Whether a stored value is a node. */
+export function isClosureNode(value: unknown): value is ClosureNode {
+  if (!isTable(value)) return false;
+  const { id, name, version, kind, bytes, references } = value;
+  return [id, name, version].every(isText) && nodeKinds.some((one) => one === kind) && typeof bytes === 'number' && isTexts(references);
 }
 
 export interface Closure {

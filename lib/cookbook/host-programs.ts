@@ -2,7 +2,7 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cache } from '../cache/cache.ts';
-import { byCodeUnit, digestFile, digestRecord } from '../core/digest.ts';
+import { byCodeUnit, digestFile, digestRecord, isDigest } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { remembered } from '../core/remembered.ts';
 import { findProgram, run } from '../core/sh.ts';
@@ -67,15 +67,21 @@ async function llvmLibraries(file: string): Promise<readonly string[]> {
 }
 
 async function compilerIdentity(compiler: string, { root }: Cache, signal: AbortSignal): Promise<Digest> {
-  return await remembered<Digest>(root, 'compiler', { compiler }, async () => {
-    const own = await realpath(compiler);
-    const files = [own, ...(await llvmLibraries(own))];
-    for (const part of parts) {
-      const asked = await run([compiler, `-print-prog-name=${part}`], { cwd: '/', env: { PATH: sandboxPath }, signal });
-      const answer = asked.stdout.trim();
-      const path = answer.startsWith('/') ? join(answer) : await findProgram(answer || part, sandboxPath);
-      if (path !== undefined) files.push(await realpath(path));
-    }
-    return { value: digestRecord(await Promise.all(files.map((file) => digestFile(file)))), witnesses: [compiler, ...files] };
-  });
+  return await remembered<Digest>(
+    root,
+    'compiler',
+    { compiler },
+    async () => {
+      const own = await realpath(compiler);
+      const files = [own, ...(await llvmLibraries(own))];
+      for (const part of parts) {
+        const asked = await run([compiler, `-print-prog-name=${part}`], { cwd: '/', env: { PATH: sandboxPath }, signal });
+        const answer = asked.stdout.trim();
+        const path = answer.startsWith('/') ? join(answer) : await findProgram(answer || part, sandboxPath);
+        if (path !== undefined) files.push(await realpath(path));
+      }
+      return { value: digestRecord(await Promise.all(files.map((file) => digestFile(file)))), witnesses: [compiler, ...files] };
+    },
+    isDigest,
+  );
 }

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from './errors.ts';
+import { digestBytes } from './digest.ts';
 import { remembered } from './remembered.ts';
+import { isText } from './stored-values.ts';
+
+const isNumber = (value: unknown): value is number => typeof value === 'number';
 
 interface Memory {
   readonly cacheDir: string;
@@ -20,7 +24,7 @@ async function withMemory(use: (memory: Memory) => Promise<void>): Promise<void>
   const witness = join(folder, 'witness');
   let computed = 0;
   const ask = (question = 'a'): Promise<number> =>
-    remembered<number>(cacheDir, 'test', { question }, async () => ({ value: ++computed, witnesses: [witness] }));
+    remembered<number>(cacheDir, 'test', { question }, async () => ({ value: ++computed, witnesses: [witness] }), isNumber);
   try {
     await use({ cacheDir, witness, ask });
   } finally {
@@ -54,14 +58,33 @@ test('a damaged record is the same as none', async () => {
       '',
       '{',
       '7',
-      '{"value":9}',
-      '{"value":9,"witnesses":7}',
-      '{"value":9,"witnesses":[7]}',
-      '{"value":9,"witnesses":[[]]}',
+      '{"value":99}',
+      '{"value":99,"witnesses":7}',
+      '{"value":99,"witnesses":[7]}',
+      '{"value":99,"witnesses":[[]]}',
     ]) {
-      await writeFile(join(cacheDir, 'remembered', name ?? ''), damage);
-      assert.is.not(await ask(), 9, damage);
+      // Without the digest of its text, and with it: as another version of the project may write it.
+      for (const text of [damage, `${digestBytes(damage)}\n${damage}`]) {
+        await writeFile(join(cacheDir, 'remembered', name ?? ''), text);
+        assert.is.not(await ask(), 99, text);
+      }
     }
+  });
+});
+
+test('a whole record with a value of another type is computed anew', async () => {
+  await withMemory(async ({ ask, cacheDir }) => {
+    await ask();
+    const path = join(cacheDir, 'remembered', (await readdir(join(cacheDir, 'remembered')))[0] ?? '');
+    for (const [index, value] of ['"9"', 'null', '[9]', '{}'].entries()) {
+      const body = `{"value":${value},"witnesses":[]}`;
+      await writeFile(path, `${digestBytes(body)}\n${body}`);
+      assert.is(await ask(), index + 2, value);
+      assert.is(await ask(), index + 2, value);
+    }
+    const body = '{"value":9,"witnesses":[]}';
+    await writeFile(path, `${digestBytes(body)}\n${body}`);
+    assert.is(await ask(), 9);
   });
 });
 
@@ -85,7 +108,7 @@ test('a cache that cannot be written is a failure that names it', async () => {
 test('a record with one flipped bit, still valid JSON, is computed anew', async () => {
   const cacheDir = await mkdtemp(join(tmpdir(), 'bloomery-remembered-'));
   try {
-    const ask = (value: string): Promise<string> => remembered(cacheDir, 'flip', null, async () => ({ value, witnesses: [] }));
+    const ask = (value: string): Promise<string> => remembered(cacheDir, 'flip', null, async () => ({ value, witnesses: [] }), isText);
     assert.is(await ask('aaaa'), 'aaaa');
     const [name = ''] = await readdir(join(cacheDir, 'remembered'));
     const path = join(cacheDir, 'remembered', name);

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { digestBytes, digestRecord } from './digest.ts';
 import type { Json } from './digest.ts';
 import { cannotBecause } from './errors.ts';
+import { isListOf, isTable, isTexts } from './stored-values.ts';
 
 /**
  * A value that JSON can represent, and the files and folders that it depends on. A path that does not exist
@@ -18,26 +19,26 @@ export interface Witnessed<T> {
 }
 
 interface Kept {
-  readonly value: Json;
+  readonly value: unknown;
   readonly witnesses: readonly (readonly [path: string, stamp: string])[];
 }
 
 /**
  * Returns the value for `question` (its inputs other than files), which is computed at most once for each
  * state of its files. Records are `<cacheDir>/remembered/<name>-<digest of the question>.json`; their first
- * line is the digest of the text. The value is computed again if the record is damaged or `holds` returns
- * false.
+ * line is the digest of the text. The value is computed again if the record is damaged or `is` refuses the
+ * value, which another version of the project may have written.
  */
 export async function remembered<T>(
   cacheDir: string,
   name: string,
   question: Json,
   compute: () => Promise<Witnessed<T>>,
-  holds: (value: T) => boolean = () => true,
+  is: (value: unknown) => value is T,
 ): Promise<T> {
   const path = join(cacheDir, 'remembered', `${name}-${digestRecord(question).slice(0, 16)}.json`);
   // Concurrent calls compute the value once.
-  const asked = (inFlight.get(path) ?? answer(path, compute, holds)) as Promise<T>;
+  const asked = (inFlight.get(path) ?? answer(path, compute, is)) as Promise<T>;
   inFlight.set(path, asked);
   try {
     return await asked;
@@ -48,9 +49,9 @@ export async function remembered<T>(
 
 const inFlight = new Map<string, Promise<unknown>>();
 
-async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>, holds: (value: T) => boolean): Promise<T> {
+async function answer<T>(path: string, compute: () => Promise<Witnessed<T>>, is: (value: unknown) => value is T): Promise<T> {
   const kept = keptRecord(path);
-  if (kept && unchanged(kept) && holds(kept.value as T)) return kept.value as T;
+  if (kept && is(kept.value) && unchanged(kept)) return kept.value;
   const { value, witnesses } = await compute();
   const body = JSON.stringify({ value, witnesses: witnesses.map((witness) => [witness, stampOf(witness)]) });
   await publish(path, `${digestBytes(body)}\n${body}`);
@@ -63,15 +64,15 @@ function keptRecord(path: string): Kept | undefined {
     const body = text.slice(text.indexOf('\n') + 1);
     if (!text.startsWith(`${digestBytes(body)}\n`)) return undefined; // a changed bit could turn this into another toolchain
     const record: unknown = JSON.parse(body);
-    if (typeof record !== 'object' || record === null || !('value' in record) || !('witnesses' in record)) return undefined;
-    const { witnesses } = record;
-    const whole =
-      Array.isArray(witnesses) && witnesses.every((pair) => Array.isArray(pair) && pair.every((part) => typeof part === 'string'));
-    if (!whole) return undefined;
-    return record as Kept;
+    if (!isTable(record) || !isListOf(record['witnesses'], isWitness)) return undefined;
+    return { value: record['value'], witnesses: record['witnesses'] };
   } catch {
     return undefined; // absent or damaged: as if it had never been computed
   }
+}
+
+function isWitness(value: unknown): value is readonly [path: string, stamp: string] {
+  return isTexts(value) && value.length === 2;
 }
 
 function unchanged({ witnesses }: Kept): boolean {

@@ -1,4 +1,5 @@
 // Processes of ours: what they get, what they give back, and that none of them outlives what it was started for.
+import { closeSync, openSync } from 'node:fs';
 import { readFile, rm, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,6 +156,62 @@ test('a child ends when it has ended, even if something it started still holds i
   const { child, saidPid } = await puppet('sleep 1000 & echo $! >&2');
   assert.is((await child.ended).exitCode, 0);
   await gone(saidPid);
+});
+
+/** Runs with the path of a named pipe. A process that opens it waits until `release` is called. */
+async function withLeaver(use: (fifo: string, release: () => void) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'sh-leaver-'));
+  const fifo = join(folder, 'fifo');
+  let opened: number | undefined;
+  try {
+    await run(['mkfifo', fifo, `${fifo}-ready`], plain);
+    await use(fifo, () => (opened ??= openSync(fifo, 'r+'))); // does not wait for a reader
+  } finally {
+    opened ??= openSync(fifo, 'r+');
+    closeSync(opened);
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Prints when a process is in a group of its own that holds the output open. It ends and leaves that process. */
+const leaving = (fifo: string): readonly string[] => [
+  'sh',
+  '-c',
+  `setsid sh -c 'echo left; : > ${fifo}-ready; : < ${fifo}' & : < ${fifo}-ready; echo out; echo ready >&2; exit 3`,
+];
+
+test('a process that left its group is waited for, since its output may be wanted', async () => {
+  await withLeaver(async (fifo, release) => {
+    const child = start(leaving(fifo), plain);
+    let isEnded = false;
+    void child.ended.then(() => (isEnded = true));
+    for (let state = 'S'; state !== '' && !/^\d+ \(.*\) Z/s.test(state);) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      state = await readFile(`/proc/${child.pid}/stat`, 'utf8').catch(() => '');
+    }
+    assert.is(isEnded, false);
+    release();
+    const { exitCode, heldOpen, stdout } = await child.ended;
+    assert.equal([exitCode, heldOpen, stdout.split('\n').toSorted()], [3, false, ['', 'left', 'out']]);
+  });
+});
+
+test('with a limit, the result has what was read until then, and says that the output was held open', async () => {
+  await withLeaver(async (fifo) => {
+    const { exitCode, heldOpen, stdout } = await run(leaving(fifo), { ...plain, outputGraceMs: 1 });
+    assert.equal([exitCode, heldOpen], [3, true]);
+    assert.match(stdout, 'out\n');
+  });
+  const { heldOpen, stdout } = await run(['sh', '-c', 'echo all'], { ...plain, outputGraceMs: 600_000 });
+  assert.equal([heldOpen, stdout], [false, 'all\n']);
+});
+
+test('an abort does not wait for a process that left its group', async () => {
+  await withLeaver(async (fifo) => {
+    const abort = new AbortController();
+    const child = start(leaving(fifo), { ...plain, signal: abort.signal, onStderr: () => abort.abort() });
+    assert.is((await child.ended).heldOpen, true);
+  });
 });
 
 test('kill -9 of the process that started a child ends the child', async () => {

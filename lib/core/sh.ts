@@ -1,7 +1,7 @@
 // The only module that starts processes. Every command is an argument list that no shell reads; it runs in its own process group with an
 // explicit working directory and environment, dies with us whatever kills us, and its failure is a value.
 import { spawn } from 'node:child_process';
-import type { ChildProcess, ChildProcessByStdio, StdioOptions } from 'node:child_process';
+import type { ChildProcessByStdio, StdioOptions } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -20,6 +20,11 @@ export interface RunOptions {
   readonly mostOutputBytes?: number;
   /** Called with each chunk of standard error as it arrives, beside its being kept. */
   readonly onStderr?: (chunk: string) => void;
+  /**
+   * After the child has ended, its output is read for so long at most: a process that left its group may hold it open. The result then says
+   * `heldOpen`. Default: until the output ends, or the child is stopped.
+   */
+  readonly outputGraceMs?: number;
   /** Open files that the child gets beside its standard streams, as numbers 3, 4, ... */
   readonly files?: readonly number[];
 }
@@ -32,6 +37,8 @@ export interface RunResult {
   readonly stderr: string;
   readonly timedOut: boolean;
   readonly printedTooMuch: boolean;
+  /** Another process held the output open after the child had ended. */
+  readonly heldOpen: boolean;
   readonly durationMs: number;
 }
 
@@ -66,8 +73,10 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   let settled = false;
   let timedOut = false;
   let killTimer: NodeJS.Timeout | undefined;
+  const output = new OutputEnd(child, options.outputGraceMs);
   const stop = (): void => {
     if (settled || killTimer) return;
+    output.waitAtMost(stopGraceMs);
     signalGroup(pid, 'SIGTERM');
     killTimer = setTimeout(() => signalGroup(pid, 'SIGKILL'), stopGraceMs);
     killTimer.unref();
@@ -83,7 +92,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
 
-  const ended = closed(child).then(({ exitCode, killedBy }): RunResult => {
+  const ended = output.ended.then(({ exitCode, killedBy, heldOpen }): RunResult => {
     settled = true;
     clearTimeout(timer);
     clearTimeout(killTimer);
@@ -95,6 +104,7 @@ export function start(argv: readonly string[], options: RunOptions): Child {
       stderr: stderr(),
       timedOut,
       printedTooMuch: printedBytes > mostOutputBytes,
+      heldOpen,
       durationMs: performance.now() - startMs,
     };
   });
@@ -159,11 +169,51 @@ function spawned(
   return child;
 }
 
-/** Resolves when the child has ended and all that it printed was read. */
-async function closed(child: ChildProcess): Promise<Pick<RunResult, 'exitCode' | 'killedBy'>> {
-  return await new Promise((resolve) => {
-    child.once('close', (exitCode, killedBy) => resolve({ exitCode, killedBy }));
-  });
+type Ending = Pick<RunResult, 'exitCode' | 'killedBy' | 'heldOpen'>;
+
+/** The end of a child and of its output. Without a limit, the output is read until no process holds it open. */
+class OutputEnd {
+  /** Resolves when the child has ended, and its output was read to its end or to the limit. */
+  readonly ended: Promise<Ending>;
+  readonly #child: ChildProcessByStdio<Writable | null, Readable, Readable>;
+  #graceMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #exit: Omit<Ending, 'heldOpen'> | undefined;
+  #resolve: (ending: Ending) => void = () => undefined;
+
+  constructor(child: ChildProcessByStdio<Writable | null, Readable, Readable>, graceMs: number | undefined) {
+    this.#child = child;
+    this.#graceMs = graceMs;
+    this.ended = new Promise((resolve) => (this.#resolve = resolve));
+    child.once('exit', (exitCode, killedBy) => {
+      this.#exit = { exitCode, killedBy };
+      this.#limit();
+    });
+    child.once('close', (exitCode, killedBy) => {
+      clearTimeout(this.#timer);
+      this.#resolve({ exitCode, killedBy, heldOpen: false });
+    });
+  }
+
+  /** Sets the limit from the end of the child, unless there is one. */
+  waitAtMost(graceMs: number): void {
+    this.#graceMs ??= graceMs;
+    this.#limit();
+  }
+
+  #limit(): void {
+    const exit = this.#exit;
+    if (!exit || this.#graceMs === undefined || this.#timer) return;
+    this.#timer = setTimeout(() => {
+      // A busy process may come to the timer before it read what is there: that is read before the next callback of setImmediate but one.
+      setImmediate(() =>
+        setImmediate(() => {
+          for (const stream of [this.#child.stdout, this.#child.stderr]) stream.destroy();
+          this.#resolve({ ...exit, heldOpen: true });
+        }),
+      );
+    }, this.#graceMs);
+  }
 }
 
 /** setpriv (util-linux) makes the kernel kill the child when this process dies, even by SIGKILL. */

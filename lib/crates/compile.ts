@@ -1,7 +1,9 @@
 // Compiles projects: gives what a remembered build came to where nothing that it looked at has changed, else builds.
+import { realpath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { DamagedBlob } from '../cache/content-store.ts';
 import type { Cache } from '../cache/cache.ts';
+import { absentAsUndefined } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { compilingVariables, configuresBuildStd } from './cargo/config-files.ts';
 import type { Compiled, CompiledProject, CompileOptions, Output } from './compiled.ts';
@@ -14,19 +16,19 @@ import type { Toolchain } from './toolchain/toolchain.ts';
 import { chooseToolchain, withSource } from './toolchain/choice.ts';
 
 /** Compiles all projects. A compile error, a script's failure or cargo's refusal is a Failure (exit 1); finished units are kept. */
-export async function compile(projects: readonly Project[], options: CompileOptions, context: Context): Promise<Compiled> {
+export async function compile(asked: readonly Project[], options: CompileOptions, context: Context): Promise<Compiled> {
+  const projects = await Promise.all(asked.map(atRealPath));
   if (projects.length === 0) return { projects: [], units: 0, hits: 0, misses: 0, below: 0, remembered: 0 };
   const { cache } = options;
   const handOver = options.handOver ?? ((compiled: CompiledProject) => checkOutputs(compiled, cache));
   const jobs = options.jobs ?? availableParallelism();
   const requests = await chooseToolchains(projects, options, context);
-  const plain =
-    !options.explain && !options.observe && !options.watchUnits && !options.verbose && Object.keys(options.allow ?? {}).length === 0;
+  const plain = !options.explain && !options.observe && !options.verbose && Object.keys(options.allow ?? {}).length === 0;
   const memory = plain ? await openBuildMemory({ requests, options, jobs }, context) : undefined;
   const before = await memory?.recall();
   if (before) {
     try {
-      return await repeat(before, projects, handOver, context);
+      return await repeat(before, projects, { ...options, handOver }, context);
     } catch (error) {
       if (!(error instanceof DamagedBlob)) throw error; // dropped by now: its maker is missing, and runs again
     }
@@ -38,11 +40,16 @@ export async function compile(projects: readonly Project[], options: CompileOpti
   return compiled;
 }
 
+/** A link may lead to another checkout tomorrow: what is remembered of a folder, and of the paths in it, is of its own path, as with cargo. */
+async function atRealPath(project: Project): Promise<Project> {
+  return { ...project, dir: (await absentAsUndefined(realpath(project.dir))) ?? project.dir };
+}
+
 /** A build with nothing new. */
 async function repeat(
-  { units, told, outputs, docTests }: BuildAnswer,
+  { units, told, outputs, docTests, unitLines }: BuildAnswer,
   projects: readonly Project[],
-  handOver: (compiled: CompiledProject) => Promise<void>,
+  { handOver, watchUnits }: Pick<CompileOptions, 'watchUnits'> & Required<Pick<CompileOptions, 'handOver'>>,
   { report }: Context,
 ): Promise<Compiled> {
   const compiled = projects.map((project, index) => ({
@@ -51,6 +58,7 @@ async function repeat(
     docTests: docTests[index] ?? [],
   }));
   for (const one of compiled) await handOver(one);
+  if (unitLines) await watchUnits?.repeat(unitLines);
   report({ kind: 'planned', units });
   for (const event of told) report(event);
   return { projects: compiled, units, hits: units, misses: 0, below: 0, remembered: units };

@@ -11,6 +11,7 @@ import { writtenFolder } from '../actions/place.ts';
 import type { Cache } from '../cache/cache.ts';
 import { DamagedBlob } from '../cache/content-store.ts';
 import { programDigest } from '../cache/digests/content-digests.ts';
+import type { Json } from '../core/digest.ts';
 import { absentAsUndefined, cannotBecause } from '../core/errors.ts';
 import { makeFolder } from '../core/paths.ts';
 import type { BuiltUnit, PlannedUnit } from './plan/planned-unit.ts';
@@ -53,10 +54,23 @@ export interface CompileOptions {
 }
 
 export interface UnitWatch {
+  /** What the lines depend on besides the build. A remembered build is repeated for the same question only. */
+  readonly question: Json;
   /** `fresh`: the result was in the cache. */
   readonly done: (unit: BuiltUnit, fresh: boolean) => void;
   /** `stderr`: the standard error of rustc or of the build script. */
   readonly failed: (unit: PlannedUnit, stderr: string) => void;
+  /** Returns the lines of the same build with nothing new, after all units are done. Throws DamagedBlob where a file could not be written. */
+  lines(): Promise<UnitLines>;
+  /** Writes the files of a remembered build, then prints its lines. Throws DamagedBlob before it prints. */
+  repeat(lines: UnitLines): Promise<void>;
+}
+
+/** What is printed of units, and the files and folders that these lines name. Their paths are below the folder of outputs. */
+export interface UnitLines {
+  readonly lines: readonly string[];
+  readonly folders: readonly string[];
+  readonly files: readonly FileArtifact[];
 }
 
 export interface CompiledProject {
@@ -97,6 +111,8 @@ export interface TestProgram {
   readonly file: string;
   /** The whole command line of the program that runs doc tests. Absent: the test program itself is run. */
   readonly argv?: readonly string[];
+  /** What the program is started by (`target.TRIPLE.runner` of cargo's configuration); of doc tests its words are in `argv` too. */
+  readonly runner?: readonly string[];
   /** Its working directory: the folder of its package, or for rustdoc that of the workspace. */
   readonly cwd: string;
   /** The folder of its package on the host. */
@@ -194,9 +210,10 @@ export function isTestProgram(value: unknown): value is TestProgram {
     typeof one === 'object' && one !== null && !Array.isArray(one);
   const areTexts = (one: unknown): boolean => isTable(one) && Object.values(one).every((text) => typeof text === 'string');
   if (!isTable(value)) return false;
-  const { kind, harness, env, mounts, files } = value;
+  const { kind, harness, env, mounts, files, runner = [] } = value;
   const texts = [value['package'], value['name'], value['triple'], value['folder'], value['file'], value['cwd'], value['hostDir']];
   const isKind = testKinds.some((one) => one === kind) && typeof harness === 'boolean';
   const areFiles = isTable(files) && Object.values(files).every((file) => isTable(file) && typeof file['digest'] === 'string');
-  return isKind && areFiles && areTexts(env) && areTexts(mounts) && texts.every((text) => typeof text === 'string');
+  const isRunner = Array.isArray(runner) && runner.every((word) => typeof word === 'string');
+  return isKind && isRunner && areFiles && areTexts(env) && areTexts(mounts) && texts.every((text) => typeof text === 'string');
 }

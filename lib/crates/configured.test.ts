@@ -20,7 +20,11 @@ test.after(() => rm(dir, { recursive: true, force: true }));
 async function printed(
   name: string,
   files: Readonly<Record<string, string>>,
-  { env = {}, toolchain }: { readonly env?: Readonly<Record<string, string>>; readonly toolchain?: string } = {},
+  {
+    env = {},
+    toolchain,
+    words = {},
+  }: { readonly env?: Readonly<Record<string, string>>; readonly toolchain?: string; readonly words?: Partial<Project> } = {},
 ): Promise<string> {
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(dir, name, path)), { recursive: true });
@@ -36,6 +40,7 @@ async function printed(
     profile: 'dev',
     triple: undefined,
     env: {},
+    ...words,
   };
   const cache = await openCache(join(dir, 'cache'), process.pid, () => {});
   try {
@@ -111,6 +116,23 @@ test("the user's flags and profiles are heeded, also by a build that is remember
   assert.is(await printed('flags', {}, { env: { RUSTFLAGS: '--cfg flag' } }), 'true false true');
   assert.is(await printed('flags', {}, { env: { CARGO_PROFILE_DEV_DEBUG_ASSERTIONS: 'false' } }), 'false true false');
   assert.is(await printed('flags', {}), 'false true true');
+});
+
+test('an optional package that no default feature turns on is compiled with the feature that needs it', async () => {
+  const files = {
+    'app/Cargo.toml': app('[dependencies]\nmore = { path = "more", optional = true }\n[features]\nextra = ["dep:more"]\n[workspace]\n'),
+    'app/src/main.rs': [
+      '#[cfg(feature = "extra")]\nfn value() -> u32 { more::V }',
+      '#[cfg(not(feature = "extra"))]\nfn value() -> u32 { 1 }',
+      'fn main() { println!("{}", value()); }\n',
+    ].join('\n'),
+    'app/more/Cargo.toml': '[package]\nname = "more"\nversion = "0.1.0"\nedition = "2021"\n',
+    'app/more/src/lib.rs': 'pub const V: u32 = 2;\n',
+  };
+  assert.is(await printed('optional', files), '1');
+  assert.is(await printed('optional', {}, { words: { features: ['extra'] } }), '2');
+  assert.is(await printed('optional', {}, { words: { defaultFeatures: false, features: ['extra'], profile: 'release' } }), '2');
+  assert.is(await printed('optional', {}, { words: { selection: ['--all-features'] } }), '2');
 });
 
 test('artifacts of dependencies are files, and each build script counts', async () => {

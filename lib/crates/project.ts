@@ -37,7 +37,7 @@ export interface Project {
   /** Empty and no `lib`: everything that `cargo build` builds. */
   readonly bins: readonly string[];
   readonly lib: boolean;
-  /** Further arguments of cargo that select targets and packages: "--tests", "--example=x", "--workspace". */
+  /** Further arguments of cargo that select targets, packages and features: "--tests", "--example=x", "--workspace". */
   readonly selection?: readonly string[];
   /** The command of cargo that plans it. Absent: build. */
   readonly command?: CargoCommand;

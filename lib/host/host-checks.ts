@@ -5,6 +5,7 @@ import { requireSandbox } from '../actions/sandbox/sandbox.ts';
 import { errnoOf, Failure } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
+import { isText } from '../core/stored-values.ts';
 import { findProgram, run } from '../core/sh.ts';
 import { searchPath, toolPackages } from '../core/tools.ts';
 import type { Packages } from '../core/tools.ts';
@@ -104,10 +105,16 @@ async function linker({ env, cacheDir }: CheckedHost, { signal }: Context): Prom
   const path = pathOf(env);
   const cc = await findProgram('cc', path);
   if (cc === undefined) return undefined;
-  const startUp = await remembered<string>(cacheDir, 'crt', { cc }, async () => {
-    const { stdout } = await run([cc, '-print-file-name=crt1.o'], { cwd: '/', env: { PATH: path }, signal });
-    return { value: stdout.trim(), witnesses: [cc, stdout.trim(), '/usr/include/features.h'] };
-  });
+  const startUp = await remembered<string>(
+    cacheDir,
+    'crt',
+    { cc },
+    async () => {
+      const { stdout } = await run([cc, '-print-file-name=crt1.o'], { cwd: '/', env: { PATH: path }, signal });
+      return { value: stdout.trim(), witnesses: [cc, stdout.trim(), '/usr/include/features.h'] };
+    },
+    isText,
+  );
   return startUp.startsWith('/') ? cc : undefined; // cc gives the bare name back when it finds no such file
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { cannot, lastOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
+import { isText, orNull } from '../core/stored-values.ts';
 import { run } from '../core/sh.ts';
 import type { Accelerator, AcceleratorChoice } from './machine.ts';
 import { acceleratorArguments, bareArguments, resetArguments } from './qemu/command-line.ts';
@@ -31,10 +32,16 @@ export async function accelerator(choice: AcceleratorChoice, host: ProbeHost, co
   if (choice === 'tcg') return 'tcg';
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
   const permitted = await mayOpen(device); // a user joins its group, or chmod changes it, and no time stamp says so
-  const trouble = await remembered(host.cacheDir, 'kvm-probe', { bootId, qemu: host.qemu, permitted }, async () => ({
-    value: (await probe('kvm', host, context)) ?? null,
-    witnesses: [host.qemu, device],
-  }));
+  const trouble = await remembered(
+    host.cacheDir,
+    'kvm-probe',
+    { bootId, qemu: host.qemu, permitted },
+    async () => ({
+      value: (await probe('kvm', host, context)) ?? null,
+      witnesses: [host.qemu, device],
+    }),
+    orNull(isText),
+  );
   if (trouble === null) return 'kvm';
   if (choice === 'kvm')
     throw cannot('use KVM', trouble, { blame: 'host', hint: 'leave out --accel kvm: TCG works everywhere, only slower' });

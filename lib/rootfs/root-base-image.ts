@@ -11,6 +11,7 @@ import type { Json } from '../core/digest.ts';
 import { itemOf } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { remembered } from '../core/remembered.ts';
+import { isText } from '../core/stored-values.ts';
 import type { Ext4Base } from '../image/ext4/ext4.ts';
 import { assemble } from '../image/image.ts';
 import type { ImageLayout } from '../image/image.ts';
@@ -43,13 +44,19 @@ export async function rootBaseImage(
     'roots',
     `${digestRecord([version, layout.sizeBytes, layout.timestampSec, label, described(lower)]).slice(0, 16)}.img`,
   );
-  const uuid = await remembered<string>(cacheDir, 'root', { image }, async () => {
-    const partitions = [{ ...partition, contents: { kind: 'ext4' as const, label, tree: lower } }];
-    const own = `${image}.${process.pid}`; // two builds may create it at the same time
-    const made = await assemble({ ...layout, partitions }, own, { path }, context);
-    await rename(own, image);
-    return { value: itemOf(made.partitions, 0).fileSystemId, witnesses: [image] };
-  });
+  const uuid = await remembered<string>(
+    cacheDir,
+    'root',
+    { image },
+    async () => {
+      const partitions = [{ ...partition, contents: { kind: 'ext4' as const, label, tree: lower } }];
+      const own = `${image}.${process.pid}`; // two builds may create it at the same time
+      const made = await assemble({ ...layout, partitions }, own, { path }, context);
+      await rename(own, image);
+      return { value: itemOf(made.partitions, 0).fileSystemId, witnesses: [image] };
+    },
+    isText,
+  );
   await markUsed(image);
   return { path: image, uuid, entries: lower.entries };
 }

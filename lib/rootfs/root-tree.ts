@@ -7,6 +7,7 @@ import { cannot } from '../core/errors.ts';
 import type { Context } from '../core/events.ts';
 import { pathOf } from '../core/paths.ts';
 import { remembered } from '../core/remembered.ts';
+import { isTexts } from '../core/stored-values.ts';
 import { outputOf } from '../core/sh.ts';
 import { directoryOf, file, parentOf, symlink } from '../image/file-tree.ts';
 import type { Entry } from '../image/file-tree.ts';
@@ -111,17 +112,23 @@ async function multicallEntries(
   const { program, at, links } = multicall;
   const path = sources.made(program);
   if (path === undefined) throw cannot(`replace ${name}`, `no component has the output "${program}"`);
-  const listed = await remembered<readonly string[]>(cacheDir, 'multicall', { path }, async () => {
-    const hostPath = pathOf(env);
-    const sandbox = await requireSandbox(wanted, hostPath, signal);
-    const place = `${sandboxRoot}/program`;
-    const argv =
-      sandbox.kind === 'none'
-        ? [path, '--list']
-        : bubblewrapArgv(sandbox, [place, '--list'], '/', { readOnly: { [place]: path }, writable: {} });
-    const text = await outputOf(`ask ${program} what it has`, argv, { cwd: '/', env: { PATH: hostPath }, signal });
-    return { value: text.split(/\s+/).filter(Boolean), witnesses: [path] };
-  });
+  const listed = await remembered<readonly string[]>(
+    cacheDir,
+    'multicall',
+    { path },
+    async () => {
+      const hostPath = pathOf(env);
+      const sandbox = await requireSandbox(wanted, hostPath, signal);
+      const place = `${sandboxRoot}/program`;
+      const argv =
+        sandbox.kind === 'none'
+          ? [path, '--list']
+          : bubblewrapArgv(sandbox, [place, '--list'], '/', { readOnly: { [place]: path }, writable: {} });
+      const text = await outputOf(`ask ${program} what it has`, argv, { cwd: '/', env: { PATH: hostPath }, signal });
+      return { value: text.split(/\s+/).filter(Boolean), witnesses: [path] };
+    },
+    isTexts,
+  );
   refuseMissing(name, multicall, new Set(listed));
   const whole = await entriesOf({ [at]: { made: program } }, sources, 0);
   return [...whole, ...Object.keys(links).map((link): [string, Entry] => [link, symlink(posix.relative(directoryOf(link), at))])];

@@ -28,8 +28,12 @@ export async function loadPage(root: string, word: string, cacheDir?: string): P
     return { value: true, witnesses: checkingModules() };
   };
   if (cacheDir === undefined || !existsSync(cacheDir)) await check();
-  else await remembered(cacheDir, 'page', { page: digestOf(page), checks: import.meta.dirname }, check);
+  else await remembered(cacheDir, 'page', { page: digestOf(page), checks: import.meta.dirname }, check, isTrue);
   return { ...(page as MachinePage & Partial<System>), ...place };
+}
+
+function isTrue(value: unknown): value is true {
+  return value === true;
 }
 
 /** Returns the digest of everything on a page except the texts of its patterns, which are not checked. */

@@ -5,7 +5,8 @@ import type { CacheFolder } from '../../cache/cache-folder.ts';
 import type { Records } from '../../cache/records.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
-import { isActionKey, isActionRecord, isTable, isTextTable, isTexts } from '../action.ts';
+import { isActionKey, isActionRecord } from '../action.ts';
+import { isTable, isTexts, isTextTable } from '../../core/stored-values.ts';
 import type { Action, ActionKey, ActionRecord } from '../action.ts';
 
 /**

@@ -3,6 +3,8 @@
 // places are replaced by the host's own paths, and rustc is told to write the places in their stead.
 import { cannot, partBefore } from '../../core/errors.ts';
 import { remembered } from '../../core/remembered.ts';
+import type { Witnessed } from '../../core/remembered.ts';
+import { isTable, isText } from '../../core/stored-values.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { kernelState } from './kernel-state.ts';
 import { explainRefusal } from './refusal.ts';
@@ -168,10 +170,14 @@ export async function requireSandbox(wanted: boolean, path: string, signal: Abor
   const program = cacheDir === undefined ? undefined : await findProgram('bwrap', path);
   if (cacheDir === undefined || program === undefined) return await workingBubblewrap(path, signal);
   const question = { program, kernel: await kernelState() };
-  return await remembered(cacheDir, 'isolation', question, async () => ({
-    value: await workingBubblewrap(path, signal),
-    witnesses: [program],
-  }));
+  const probed = async (): Promise<Witnessed<Bubblewrap>> => ({ value: await workingBubblewrap(path, signal), witnesses: [program] });
+  return await remembered(cacheDir, 'isolation', question, probed, isBubblewrap);
+}
+
+function isBubblewrap(value: unknown): value is Bubblewrap {
+  if (!isTable(value)) return false;
+  const { kind, program, isolation } = value;
+  return kind === 'bubblewrap' && isText(program) && isText(isolation) && Object.hasOwn(isolations, isolation);
 }
 
 async function workingBubblewrap(path: string, signal: AbortSignal): Promise<Bubblewrap> {

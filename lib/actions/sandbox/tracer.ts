@@ -12,6 +12,7 @@ import { findProgram, run } from '../../core/sh.ts';
 import type { RunOptions, RunResult } from '../../core/sh.ts';
 import { remembered } from '../../core/remembered.ts';
 import type { Witnessed } from '../../core/remembered.ts';
+import { isFlag } from '../../core/stored-values.ts';
 import { kernelState } from './kernel-state.ts';
 import { root } from '../place.ts';
 
@@ -122,5 +123,5 @@ export async function openTracer(cache: CacheFolder, { signal }: Pick<Context, '
     const { exitCode, trace } = await runTraced(probe, cache.tmpDir, { cwd: '/', env: {}, signal });
     return { value: exitCode === 0 && trace.complete && trace.read.includes('/etc/passwd'), witnesses: [program] };
   };
-  return (await remembered(cache.root, 'tracer', question, probed)) ? { program } : undefined;
+  return (await remembered(cache.root, 'tracer', question, probed, isFlag)) ? { program } : undefined;
 }

@@ -8,16 +8,16 @@ const root = join(import.meta.dirname, '../../..');
 
 /** Files with the task itself, types included. A limit goes down with the closure, and up with a reason. */
 const most: Readonly<Record<string, number>> = {
-  'test-boot.ts': 57,
-  'tasks/build.ts': 250,
-  'tasks/cache.ts': 28,
-  'tasks/closure.ts': 34,
-  'tasks/crates.ts': 86,
-  'tasks/explain.ts': 20,
-  'tasks/fetch.ts': 43,
+  'test-boot.ts': 58,
+  'tasks/build.ts': 252,
+  'tasks/cache.ts': 29,
+  'tasks/closure.ts': 35,
+  'tasks/crates.ts': 87,
+  'tasks/explain.ts': 21,
+  'tasks/fetch.ts': 44,
   'tasks/image.ts': 40,
   'tasks/net.ts': 15,
-  'tasks/run.ts': 47,
+  'tasks/run.ts': 48,
   'tasks/vm.ts': 16,
 };
 

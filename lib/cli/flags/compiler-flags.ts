@@ -22,7 +22,7 @@ export const compilerFlags = {
     multiple: true,
     help: 'let a package use the network in its build script, or read PATH',
   },
-  jobs: { type: 'string', value: 'N', help: `number of compilers that run at once (default ${availableParallelism()} here)` },
+  jobs: { type: 'string', value: 'N', short: 'j', help: `number of compilers that run at once (default ${availableParallelism()} here)` },
   cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
   'no-sandbox': { type: 'boolean', help: 'run compilers and build scripts without bubblewrap' },
   explain: { type: 'boolean', help: 'print for each unit that is built what changed since its last result' },

@@ -1,8 +1,12 @@
-// The order of the lines for editors. Their content is in lib/crates/run/cargo-messages.test.ts.
+// The order of the lines for editors, and what is printed again without a plan. Their content is in lib/crates/run/cargo-messages.test.ts.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dev, packageOf, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import { withScratch } from '../../dev/testing/scratch.ts';
+import { DamagedBlob } from '../../cache/content-store.ts';
+import { digestBytes } from '../../core/digest.ts';
 import type { Event } from '../../core/events.ts';
 import type { PlannedUnit } from '../../crates/plan/planned-unit.ts';
 import { cargoMessages } from './cargo-messages-task.ts';
@@ -36,6 +40,23 @@ test('the last line comes after all others, and messages are not reported as wel
       events.map(({ kind }) => kind),
       ['note'],
     );
+  });
+});
+
+test('the lines of a remembered build are printed after the files that they name are there, and all of them or none', async () => {
+  await withScratch(async ({ folder, cache }) => {
+    const digest = await cache.content.putBytes('a macro');
+    const lines: string[] = [];
+    const print = (line: string): void => void lines.push(`${line} ${existsSync(join(folder, 'deps/x.so'))}`);
+    const { watch } = cargoMessages({ print }, folder, cache, false);
+    const file = { kind: 'file', path: 'deps/x.so', digest, sizeBytes: 7, executable: true } as const;
+    await watch.repeat({ lines: ['one', 'two'], folders: ['build/x/out'], files: [file] });
+    assert.equal(lines.splice(0), ['one true', 'two true']);
+    assert.ok(existsSync(join(folder, 'build/x/out')));
+    const lost = { ...file, path: 'deps/y.so', digest: digestBytes('never stored') };
+    const error = await watch.repeat({ lines: ['one'], folders: [], files: [lost] }).catch((thrown: unknown) => thrown);
+    assert.ok(error instanceof DamagedBlob);
+    assert.equal(lines, []);
   });
 });
 

@@ -66,6 +66,19 @@ test('words after -- choose tests, and a process for each test has the same resu
   assert.equal([passed, ignored, programs.length], [9, 1, 7]);
 });
 
+test('tests can be compiled and not run, and those of documentation can run alone', async () => {
+  const compiled = await crates('--workspace', '--run-tests', '--no-run');
+  assert.is(compiled.exitCode, 0, compiled.stderr);
+  const cargo = await run(['cargo', 'test', '--workspace', '--no-run', '--offline'], {
+    cwd: checkout,
+    env: { ...env, CARGO_TARGET_DIR: join(dir, 'target') },
+  });
+  const programs = compiled.stdout.split('\n').filter((line) => /^out\/(?:tests|benches)\//.test(line));
+  assert.is(programs.length, cargo.stderr.match(/^ +Executable /gm)?.length, compiled.stdout + cargo.stderr);
+  assert.match(last(await crates('--workspace', '--run-tests', '--doc', '--rerun')), '1 test, 0 from the cache: 1 passed');
+  assert.match(last(await crates('-p', 'app', '--run-tests', '--all-features', '-r', '-j', '1', '--lib')), / passed, 0 failed/);
+});
+
 test('a data file that changes is a reason to run again, and a failure is exit 1, printed, and not memoized', async () => {
   const data = join(checkout, 'app/data/two.txt');
   await writeFile(data, '3\n');
@@ -93,6 +106,8 @@ test('a folder of outputs in the package is no reason to run a test again', asyn
 test('flags that need others are refused without them', async () => {
   for (const [words, sentence] of [
     [['--rerun'], 'Cannot use --rerun: it needs --run-tests'],
+    [['--doc'], 'Cannot use --doc: it needs --run-tests'],
+    [['--run-tests', '--doc', '--no-run'], '--no-run and --doc exclude each other'],
     [['--check', '--', 'x'], 'Cannot use words after "--": they need --run-tests or --clippy'],
     [['--check', '--run-tests'], '--run-tests and --check exclude each other'],
     [['--check', '--message-format', 'xml'], 'Cannot use --message-format "xml": there is no such format'],
@@ -103,8 +118,8 @@ test('flags that need others are refused without them', async () => {
   }
 });
 
-/** Lines of cargo that do not depend on where files are; the order of units and of fields is free. */
-function comparable(stdout: string): readonly string[] {
+/** Lines of cargo that do not depend on where files are; the order of units and of fields is free. `fresh`: with whether each was compiled. */
+function comparable(stdout: string, fresh: boolean): readonly string[] {
   const sorted = (value: unknown): unknown => {
     if (typeof value !== 'object' || value === null) return value;
     if (Array.isArray(value)) return value.map(sorted);
@@ -114,9 +129,10 @@ function comparable(stdout: string): readonly string[] {
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
   return lines
     .map((line) => {
-      const { fresh: _, filenames = [], executable, out_dir: outDir, ...message } = JSON.parse(line);
+      const { fresh: compiled, filenames = [], executable, out_dir: outDir, ...message } = JSON.parse(line);
       const endings = filenames.map((path: string) => (/\.\w+$/.exec(path)?.[0] ?? '').replace(/^\.(?:lib|bin|example)$/, ''));
-      return JSON.stringify(sorted({ ...message, endings, runs: typeof executable === 'string', outDir: outDir !== undefined }));
+      const facts = { endings, runs: typeof executable === 'string', outDir: outDir !== undefined };
+      return JSON.stringify(sorted({ ...message, ...facts, ...(fresh ? { compiled } : {}) }));
     })
     .toSorted();
 }
@@ -129,12 +145,15 @@ test('messages for editors are those of cargo, also of units that are in the cac
   const cargoEnv = { ...env, CARGO_TARGET_DIR: join(dir, 'target') };
   const host = /^host: (.*)$/m.exec(await outputOf('ask rustc', ['rustc', '-vV'], { cwd: dir, env }))?.[1] ?? '';
   for (const command of ['check', 'build']) {
-    const cargo = await run(['cargo', command, ...words, '--offline', '--target', host], { cwd: checkout, env: cargoEnv });
+    let before = '';
     for (const round of [1, 2]) {
+      const cargo = await run(['cargo', command, ...words, '--offline', '--target', host], { cwd: checkout, env: cargoEnv });
       const ours = await crates(...(command === 'check' ? ['--check'] : []), ...words);
       assert.is(ours.exitCode, 0, ours.stderr);
-      const [theirs, own] = [comparable(cargo.stdout), comparable(ours.stdout)];
+      const [theirs, own] = [comparable(cargo.stdout, round === 2), comparable(ours.stdout, round === 2)];
       assert.is(own.join('\n'), theirs.join('\n'), `${command}, round ${round}`);
+      if (round === 2) assert.is(ours.stdout, before.replaceAll('"fresh":false', '"fresh":true'), `${command}, the lines and their order`);
+      before = ours.stdout;
     }
   }
   await writeFile(source, 'pub fn expected() -> i32 {\n    "2"\n}\n');
@@ -181,7 +200,7 @@ test('a suite of JUnit is a program, and a failure has what the test printed', (
     files: {},
   } as const;
   const cases = [{ name: 'm::a', result: 'failed', output: 'one\ntwo' }] as const;
-  const xml = junitText([{ name: 'tests/n', program, cases, fromCache: false, durationMs: 1500, output: '', failed: true }]);
+  const xml = junitText([{ name: 'tests/n', program, cases, fromCache: false, durationMs: 1500, output: '', failed: true, leaky: false }]);
   assert.match(xml, '<testsuite name="p tests/n" tests="1" failures="1" errors="0" skipped="0" time="1.500">');
   assert.match(xml, '<failure type="failed" message="one">one\ntwo</failure>');
 });

@@ -85,12 +85,13 @@ async function summaryOf(task: Task, projects: readonly CompiledProject[], resul
       throw cannotBecause(`write the results to "${junit}"`, error, 'choose another file with --junit FILE');
     });
   }
-  const programsJson = results.map(({ name, program, cases, fromCache: cached, durationMs, failed: bad }): Json => ({
+  const programsJson = results.map(({ name, program, cases, fromCache: cached, durationMs, failed: bad, leaky }): Json => ({
     name,
     package: program.package,
     kind: program.kind,
     passed: !bad,
     fromCache: cached,
+    ...(leaky ? { leaky } : {}),
     seconds: Math.round(durationMs) / 1000,
     tests: cases.map(({ name: test, result, output }): Json => ({ name: test, result, ...(output === '' ? {} : { output }) })),
   }));
@@ -103,11 +104,12 @@ function printProgram({ print, args }: Task, { output }: ProgramResult): void {
   if (output !== '' && !args.has('json')) print(output);
 }
 
-function programLine({ name, cases, fromCache, failed, durationMs }: ProgramResult): string {
+function programLine({ name, cases, fromCache, failed, leaky, durationMs }: ProgramResult): string {
+  const left = leaky ? '; a process that it left holds its output open' : '';
   const bad = cases.filter(({ result }) => result === 'failed').map((one) => one.name);
-  if (failed) return `${name}: ${bad.length === 0 ? 'failed' : `${bad.join(', ')} failed`}`;
+  if (failed) return `${name}: ${bad.length === 0 ? 'failed' : `${bad.join(', ')} failed`}${left}`;
   const passed = cases.filter(({ result }) => result === 'passed').length;
-  return `${name}: ${plural(passed, 'test')} ${fromCache ? 'from the cache' : `passed in ${(durationMs / 1000).toFixed(2)} s`}`;
+  return `${name}: ${plural(passed, 'test')} ${fromCache ? 'from the cache' : `passed in ${(durationMs / 1000).toFixed(2)} s`}${left}`;
 }
 
 /** A suite for each program. */

@@ -35,7 +35,7 @@ export async function compileProjects(task: Task, opened?: Cache): Promise<Outco
     };
     const sysroot = await sysrootOf(task, cache);
     const linked = sysroot ? projects.map((project) => ({ ...project, sysroot })) : projects;
-    const tests = args.has('run-tests') ? await testsPart() : undefined;
+    const tests = args.has('run-tests') && !args.has('no-run') ? await testsPart() : undefined;
     const messages = await messagesOf(task, out, cache);
     const report = messages ? messages.quiet(watch.report) : watch.report;
     const watched = messages ? { watchUnits: messages.watch } : {};
@@ -72,8 +72,15 @@ function checkFlags(args: Task['args']): void {
   if (both !== undefined) {
     throw cannot('read the command line', `--${commands[1] ? commands[0] : 'json'} and --${both} exclude each other`, { blame: 'usage' });
   }
+  if (args.has('no-run') && args.has('doc')) {
+    throw cannot('read the command line', '--no-run and --doc exclude each other: tests of documentation are compiled as they run', {
+      blame: 'usage',
+    });
+  }
   if (args.has('run-tests')) return;
-  const given = ['per-test', 'no-fail-fast', 'rerun', 'junit'].find((flag) => args.has(flag) || args.text(flag) !== undefined);
+  const given = ['no-run', 'doc', 'per-test', 'no-fail-fast', 'rerun', 'junit'].find(
+    (flag) => args.has(flag) || args.text(flag) !== undefined,
+  );
   const what = given === undefined ? undefined : `--${given}`;
   if (what !== undefined) throw cannot(`use ${what}`, 'it needs --run-tests', { blame: 'usage' });
   if (args.after !== undefined && !args.has('clippy')) {
@@ -128,9 +135,8 @@ function commandOf(args: Task['args']): Pick<Project, 'command' | 'clippy'> {
 
 /** The words of cargo for the flags of the same names. */
 function selectionOf(args: Task['args']): readonly string[] {
-  const plain = ['bins', 'examples', 'tests', 'benches', 'all-targets', 'workspace'].flatMap((flag) =>
-    args.has(flag) ? [`--${flag}`] : [],
-  );
+  const targets = ['bins', 'examples', 'tests', 'benches', 'all-targets', 'doc', 'workspace'];
+  const plain = [...targets, 'all-features', 'ignore-rust-version'].flatMap((flag) => (args.has(flag) ? [`--${flag}`] : []));
   const named = ['example', 'test', 'bench', 'exclude'].flatMap((flag) => args.list(flag).map((value) => `--${flag}=${value}`));
   return [...plain, ...named];
 }

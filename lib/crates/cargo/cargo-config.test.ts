@@ -4,7 +4,17 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../core/errors.ts';
-import { cfgHolds, configEnvOf, hasRelativePaths, linkerOf, rustflagsOf, withAbsolutePaths, wrappersOf } from './cargo-config.ts';
+import {
+  cfgHolds,
+  configEnvOf,
+  hasRelativePaths,
+  linkerOf,
+  runnerOf,
+  rustdocflagsOf,
+  rustflagsOf,
+  withAbsolutePaths,
+  wrappersOf,
+} from './cargo-config.ts';
 import type { CargoConfig } from './cargo-config.ts';
 import { rootOf } from '../plan/resolve-anew.ts';
 import { here } from '../../dev/testing/sample-units.ts';
@@ -65,6 +75,36 @@ test('a linker and a wrapper of a variable count from the working folder, those 
     all: undefined,
     members: { file: '/cwd/x/y' },
   });
+});
+
+test('a runner is a text or a list of words, and a relative path of its program counts from the folder above its file', () => {
+  const config: CargoConfig = {
+    target: { [triple]: { runner: 'tools/x  -a b' }, 'cfg(unix)': { runner: ['tools/y', '-c d'] }, 'cfg(windows)': { runner: 'never' } },
+  };
+  const origins = `target.${triple}.runner = "tools/x  -a b" # /w/.cargo/config.toml
+target."cfg(unix)".runner = [
+    "tools/y", # /w/sub/.cargo/config.toml
+    "-c d", # /w/sub/.cargo/config.toml
+]
+target."cfg(windows)".runner = "never" # /w/.cargo/config.toml`;
+  assert.ok(hasRelativePaths(config));
+  const absolute = withAbsolutePaths(config, origins);
+  assert.equal(runnerOf(absolute, triple, cfgs, {}, '/cwd'), { program: { file: '/w/tools/x' }, args: ['-a', 'b'] });
+  assert.equal(runnerOf(absolute, 'other', cfgs, {}, '/cwd'), { program: { file: '/w/sub/tools/y' }, args: ['-c d'] });
+  assert.equal(runnerOf(absolute, 'other', ['windows'], {}, '/cwd'), { program: 'never', args: [] });
+  assert.is(runnerOf(absolute, 'other', [], {}, '/cwd'), undefined);
+  const variables = { CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER: './run x' };
+  assert.equal(runnerOf(absolute, triple, cfgs, variables, '/cwd'), { program: { file: '/cwd/run' }, args: ['x'] });
+  const both = { target: { 'cfg(unix)': { runner: 'a b' }, 'cfg(target_os = "linux")': { runner: ['c'] } } };
+  assert.throws(() => runnerOf(both, triple, cfgs, {}, '/cwd'), /^Cannot choose a runner: several conditions .*: "c", "a b"$/);
+  assert.throws(() => runnerOf({ target: { [triple]: { runner: ' ' } } }, triple, cfgs, {}, '/cwd'), /has no word$/);
+});
+
+test('flags of rustdoc follow the rules of those of rustc, with names of their own', () => {
+  const config: CargoConfig = { build: { rustflags: ['no'], rustdocflags: 'all' }, target: { 'cfg(unix)': { rustdocflags: ['unix'] } } };
+  assert.equal(rustdocflagsOf(config, triple, cfgs, {}), ['unix']);
+  assert.equal(rustdocflagsOf(config, triple, [], { RUSTFLAGS: 'no', CARGO_BUILD_RUSTDOCFLAGS: 'more' }), ['all', 'more']);
+  assert.equal(rustdocflagsOf(config, triple, cfgs, { RUSTDOCFLAGS: 'a b' }), ['a', 'b']);
 });
 
 test("a variable is used unless the user declared it, and a forced one overrides the user's", () => {

@@ -18,6 +18,7 @@ export interface CargoConfig {
 
 interface BuildConfig {
   readonly rustflags?: Words;
+  readonly rustdocflags?: Words;
   readonly target?: Words;
   readonly 'rustc-wrapper'?: ConfigPath;
   readonly 'rustc-workspace-wrapper'?: ConfigPath;
@@ -27,7 +28,16 @@ type Words = readonly string[] | string;
 
 interface TargetConfig {
   readonly rustflags?: Words;
+  readonly rustdocflags?: Words;
   readonly linker?: ConfigPath;
+  /** With `file`: an absolute path in place of one that is relative to the configuration's folder. */
+  readonly runner?: Words | { readonly file: string; readonly args: readonly string[] };
+}
+
+/** What programs of a target are started by, and the words in front of theirs. */
+export interface Runner {
+  readonly program: ConfigPath;
+  readonly args: readonly string[];
 }
 
 interface ConfigVariable {
@@ -57,16 +67,31 @@ type Env = Readonly<Record<string, string>>;
  * replace all other flags, even if they are empty.
  */
 export function rustflagsOf(config: CargoConfig, triple: string, cfgs: readonly string[], variables: Env): readonly string[] {
-  const { CARGO_ENCODED_RUSTFLAGS: encoded, RUSTFLAGS: plain } = variables;
+  return flagsOf('rustflags', config, [triple, cfgs], variables);
+}
+
+/** The flags of rustdoc for a target, by the same rules, from RUSTDOCFLAGS and the keys of that name. */
+export function rustdocflagsOf(config: CargoConfig, triple: string, cfgs: readonly string[], variables: Env): readonly string[] {
+  return flagsOf('rustdocflags', config, [triple, cfgs], variables);
+}
+
+function flagsOf(
+  key: 'rustflags' | 'rustdocflags',
+  config: CargoConfig,
+  [triple, cfgs]: readonly [triple: string, cfgs: readonly string[]],
+  variables: Env,
+): readonly string[] {
+  const name = key.toUpperCase();
+  const [encoded, plain] = [variables[`CARGO_ENCODED_${name}`], variables[name]];
   if (encoded !== undefined) return encoded === '' ? [] : encoded.split('\x1f');
   if (plain !== undefined) return wordsOf(plain);
   const [own, ...conditional] = tablesFor(config, triple, cfgs);
   const flags = [
-    ...wordsOf(own?.rustflags),
-    ...wordsOf(variables[targetVariable(triple, 'RUSTFLAGS')]),
-    ...conditional.flatMap(({ rustflags }) => wordsOf(rustflags)),
+    ...wordsOf(own?.[key]),
+    ...wordsOf(variables[targetVariable(triple, name)]),
+    ...conditional.flatMap((table) => wordsOf(table[key])),
   ];
-  return flags.length > 0 ? flags : [...wordsOf(config.build?.rustflags), ...wordsOf(variables['CARGO_BUILD_RUSTFLAGS'])];
+  return flags.length > 0 ? flags : [...wordsOf(config.build?.[key]), ...wordsOf(variables[`CARGO_BUILD_${name}`])];
 }
 
 /**
@@ -84,14 +109,47 @@ export function linkerOf(
   if (named) return fromVariable(named, cwd);
   const [own, ...conditional] = tablesFor(config, triple, cfgs);
   if (own?.linker !== undefined) return own.linker;
-  const others = conditional.flatMap(({ linker }) => linker ?? []);
-  if (others.length > 1) {
-    throw cannot(
-      'choose a linker',
-      `several conditions of the configuration hold for ${triple}: ${others.map((name) => `"${pathText(name)}"`).join(', ')}`,
+  return onlyOne(
+    'choose a linker',
+    triple,
+    conditional.flatMap(({ linker }) => linker ?? []),
+    pathText,
+  );
+}
+
+/**
+ * What programs of a target are started by, by the same rules as its linker. Its words are separated by spaces where it is a text. One without a word
+ * is a Failure.
+ */
+export function runnerOf(config: CargoConfig, triple: string, cfgs: readonly string[], variables: Env, cwd: string): Runner | undefined {
+  const [named, key] = [variables[targetVariable(triple, 'RUNNER')], 'choose a runner'];
+  const [own, ...conditional] = tablesFor(config, triple, cfgs);
+  const found = (): TargetConfig['runner'] =>
+    own?.runner ??
+    onlyOne(
+      key,
+      triple,
+      conditional.flatMap(({ runner }) => (runner === undefined ? [] : [runner])),
+      runnerText,
     );
-  }
-  return others[0];
+  const runner = named ?? found();
+  if (runner === undefined) return undefined;
+  if (typeof runner === 'object' && 'file' in runner) return { program: { file: runner.file }, args: runner.args };
+  const [program, ...args] = wordsOf(runner);
+  if (program === undefined) throw cannot(key, `the one that is named for ${triple} has no word`);
+  return { program: named === undefined ? program : fromVariable(program, cwd), args };
+}
+
+function runnerText(runner: NonNullable<TargetConfig['runner']>): string {
+  return typeof runner === 'object' && 'file' in runner ? [runner.file, ...runner.args].join(' ') : wordsOf(runner).join(' ');
+}
+
+/** The one value of the conditions that hold. Several are a Failure. */
+function onlyOne<T>(what: string, triple: string, values: readonly T[], text: (value: T) => string): T | undefined {
+  const [first, other] = values;
+  if (other === undefined) return first;
+  const named = values.map((value) => `"${text(value)}"`).join(', ');
+  throw cannot(what, `several conditions of the configuration hold for ${triple}: ${named}`);
 }
 
 /**
@@ -141,11 +199,11 @@ export function configEnvOf(
 
 /**
  * Makes relative paths absolute. `origins` is the output of `cargo config get --show-origin`: lines of `KEY =
- * "..." # FILE`. A path is relative to the folder above FILE's.
+ * "..." # FILE`, and for a list a line for each item. A path is relative to the folder above FILE's.
  */
 export function withAbsolutePaths(config: CargoConfig, origins: string): CargoConfig {
   const folders = new Map(
-    [...origins.matchAll(/^(\S.*?) = .* # (\/.+)$/gm)].map(([, key = '', file = '']) => [key, dirname(dirname(file))]),
+    [...origins.matchAll(/^(\S.*?) = (?:\[\n)?.* # (\/.+)$/gm)].map(([, key = '', file = '']) => [key, dirname(dirname(file))]),
   );
   const absolute = (keys: readonly string[], path: string): string | undefined => {
     const folder = keys.map((key) => folders.get(key)).find((found) => found !== undefined);
@@ -163,7 +221,10 @@ export function withAbsolutePaths(config: CargoConfig, origins: string): CargoCo
   });
   const target = Object.entries(config.target ?? {}).map(([name, table]) => {
     const linker = program(spellings('target', name, 'linker'), table.linker);
-    return [name, { ...table, ...(linker === undefined ? {} : { linker }) }] as const;
+    const [word, ...args] = runnerWords(table);
+    const runner = word === undefined ? undefined : program(spellings('target', name, 'runner'), word);
+    const started = typeof runner === 'object' ? { runner: { file: runner.file, args } } : {};
+    return [name, { ...table, ...(linker === undefined ? {} : { linker }), ...started }] as const;
   });
   const wrappers = (['rustc-wrapper', 'rustc-workspace-wrapper'] as const).flatMap((key) => {
     const path = program([`build.${key}`], config.build?.[key]);
@@ -179,7 +240,7 @@ export function withAbsolutePaths(config: CargoConfig, origins: string): CargoCo
 
 export function hasRelativePaths({ env, target, build }: CargoConfig): boolean {
   const programs = [
-    ...Object.values(target ?? {}).map(({ linker }) => linker),
+    ...Object.values(target ?? {}).flatMap((table) => [table.linker, runnerWords(table)[0]]),
     build?.['rustc-wrapper'],
     build?.['rustc-workspace-wrapper'],
   ];
@@ -187,6 +248,11 @@ export function hasRelativePaths({ env, target, build }: CargoConfig): boolean {
     Object.values(env ?? {}).some((entry) => typeof entry === 'object' && entry.relative === true) ||
     programs.some((path) => typeof path === 'string' && isRelative(path))
   );
+}
+
+/** The words of a runner as cargo printed it. */
+function runnerWords({ runner }: TargetConfig): readonly string[] {
+  return typeof runner === 'object' && 'file' in runner ? [] : wordsOf(runner);
 }
 
 /**

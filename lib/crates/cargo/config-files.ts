@@ -132,13 +132,21 @@ export function planningVariables(hostEnv: Env, nightly: boolean): Env {
   return Object.fromEntries(names.sort().map((name) => [name, hostEnv[name] ?? '']));
 }
 
+const ofTests = /^(?:(?:CARGO_(?:ENCODED_|BUILD_|TARGET_.+_))?RUSTDOCFLAGS|CARGO_TARGET_.+_RUNNER)$/;
+
+/** The variables that decide how tests are started, sorted by name. cargo does not plan by them. */
+export function testVariables(hostEnv: Env): Env {
+  const names = Object.keys(hostEnv).filter((name) => ofTests.test(name));
+  return Object.fromEntries(names.sort().map((name) => [name, hostEnv[name] ?? '']));
+}
+
 /**
- * Returns the variables that may change how units are compiled: those of planning, and those that name
- * wrappers.
+ * Returns the variables that may change how units are compiled: those of planning, those that name
+ * wrappers, and those of tests.
  */
 export function compilingVariables(hostEnv: Env): Env {
   const named = wrappers.flatMap((name) => (hostEnv[name] === undefined ? [] : [[name, hostEnv[name]] as const]));
-  return { ...planningVariables(hostEnv, true), ...Object.fromEntries(named) };
+  return { ...planningVariables(hostEnv, true), ...Object.fromEntries(named), ...testVariables(hostEnv) };
 }
 
 /**

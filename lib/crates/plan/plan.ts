@@ -76,6 +76,7 @@ export async function plan(requests: readonly ProjectRequest[], context: Context
         unit.place.immutable && !isScriptRun(unit.unit) ? null : { ...unit.declaredEnv },
         { ...unit.configEnv },
         unit.profileName,
+        unit.testing ? { runner: unit.testing.runner ? { ...unit.testing.runner } : null, rustdocflags: unit.testing.rustdocflags } : null,
         unit.sysroot ? sysrootDigest(unit.sysroot) : null,
       ]);
       const index = known.get(identity) ?? units.push(renamed) - 1;
@@ -188,6 +189,7 @@ function plannedUnit(index: number, common: Common, position: ReadonlyMap<number
     label: `${owner.name} ${owner.version}${labelSuffix(unit)}`,
     hash: identityOf(compilation, belowHashes, { toolchain, targetDigest: platform.targetFile?.digest, wrappers, scriptOutput }),
     ...(scriptOutput ? { scriptOutput } : {}),
+    ...(unit.tested || unit.mode === 'doctest' ? { testing: { runner: platform.runner, rustdocflags: platform.rustdocflags } } : {}),
     ...(project.sysroot && readsSysroot ? { sysroot: project.sysroot } : {}),
     dependencies,
     triple: platform.triple,

@@ -2,6 +2,7 @@
 // them.
 import type { ActionResult } from '../../actions/action.ts';
 import type { Edge } from '../../actions/walk.ts';
+import type { Runner } from '../cargo/cargo-config.ts';
 import type { Checkout } from '../../cache/checkouts.ts';
 import type { Digest } from '../../core/digest.ts';
 import { isLinkable, isPlainLibrary, isProcMacro, isScriptRun, needsOnlyMetadata } from './unit-graph.ts';
@@ -47,6 +48,8 @@ export interface PlannedUnit extends Compilation {
   readonly scriptOutput?: readonly string[];
   /** Present for units of the sysroot's triple that may read it. */
   readonly sysroot?: Sysroot;
+  /** Of what is tested: what its program is started by, and of documentation the flags of rustdoc. */
+  readonly testing?: { readonly runner: Runner | undefined; readonly rustdocflags: readonly string[] };
   /** The permissions of its package (--allow). */
   readonly granted?: Granted;
 }

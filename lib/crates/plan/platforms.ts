@@ -7,10 +7,11 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
+import { isTexts } from '../../core/stored-values.ts';
 import { outputOf } from '../../core/sh.ts';
-import { linkerOf, rustflagsOf, wrappersOf } from '../cargo/cargo-config.ts';
-import type { CargoConfig } from '../cargo/cargo-config.ts';
-import { planningVariables } from '../cargo/config-files.ts';
+import { linkerOf, runnerOf, rustdocflagsOf, rustflagsOf, wrappersOf } from '../cargo/cargo-config.ts';
+import type { CargoConfig, Runner } from '../cargo/cargo-config.ts';
+import { planningVariables, testVariables } from '../cargo/config-files.ts';
 import { planningRustc, projectFolder } from './planning.ts';
 import type { Cargo } from './planning.ts';
 import type { Unit } from './unit-graph.ts';
@@ -29,6 +30,9 @@ export interface Platform {
   readonly cfgs: readonly string[];
   readonly rustflags: readonly string[];
   readonly linker: HostProgram | undefined;
+  /** What tests are started by, and the flags of rustdoc for tests of documentation. */
+  readonly runner: Runner | undefined;
+  readonly rustdocflags: readonly string[];
 }
 
 export interface PlatformRequest {
@@ -67,6 +71,7 @@ async function platformAt(name: string | undefined, unstable: boolean, request: 
   const { cargo, project, config, trees, flagsForHost } = request;
   const { toolchain, cache, hostEnv } = cargo;
   const variables = planningVariables(hostEnv, false);
+  const tests = testVariables(hostEnv);
   const bootstrap = unstable ? '1' : bootstrapOf(config);
   const target = name ?? toolchain.host;
   const isJson = target.endsWith('.json');
@@ -89,6 +94,8 @@ async function platformAt(name: string | undefined, unstable: boolean, request: 
     cfgs,
     rustflags: flagged ? rustflagsOf(config, triple, cfgs, variables) : [],
     linker: linker === undefined ? undefined : await hostProgram(linker, trees, cache),
+    runner: runnerOf(config, triple, cfgs, tests, project.dir),
+    rustdocflags: flagged ? rustdocflagsOf(config, triple, cfgs, tests) : [],
   };
 }
 
@@ -142,12 +149,18 @@ export async function targetCfgs(question: CfgQuestion, cacheDir: string, { sign
   const bootstrap = unstable ? '1' : question.bootstrap;
   const place = flags.some((flag) => /[/@]/.test(flag)) ? cwd : null;
   const asked: Json = { rustc: toolchain.rustc, verbose: toolchain.verbose, target, flags, bootstrap: bootstrap ?? null, place };
-  return remembered<string[]>(cacheDir, 'cfg', asked, async () => {
-    const argv = [rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
-    const env: Record<string, string> = bootstrap === undefined ? {} : { RUSTC_BOOTSTRAP: bootstrap };
-    const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd, env, signal });
-    return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(unstable ? [target] : [])] };
-  });
+  return remembered<readonly string[]>(
+    cacheDir,
+    'cfg',
+    asked,
+    async () => {
+      const argv = [rustc, '--print', 'cfg', '--target', target, ...(unstable ? ['-Z', 'unstable-options'] : []), ...flags];
+      const env: Record<string, string> = bootstrap === undefined ? {} : { RUSTC_BOOTSTRAP: bootstrap };
+      const text = await outputOf(`ask rustc about the target "${target}"`, argv, { cwd, env, signal });
+      return { value: text.trim().split('\n'), witnesses: [toolchain.rustc, ...(unstable ? [target] : [])] };
+    },
+    isTexts,
+  );
 }
 
 /** Names of `cargo-features` and of [unstable] that change the build but are not supported. */

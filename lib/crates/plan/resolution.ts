@@ -5,9 +5,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { TomlTable, TomlValue } from 'smol-toml';
 import type { Cache } from '../../cache/cache.ts';
-import { byCodeUnit, digestRecord } from '../../core/digest.ts';
+import { byCodeUnit, digestRecord, isDigest } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
+import { isListOf, isTable, isText, orNull } from '../../core/stored-values.ts';
 import { isCargoConfig } from '../cargo/cargo-config.ts';
 import { cargoHome, configFiles, configPlaces, foldersUp, parseToml, planningVariables, tableOf } from '../cargo/config-files.ts';
 import { workspaceRootOf } from '../cargo/package.ts';
@@ -115,7 +116,7 @@ async function questionOf({ toolchain, hostEnv, cache }: Cargo, project: Project
     if (digest !== undefined) present.push([name, digest]);
   }
   return digestRecord({
-    format: 9, // raised when the stored form of a resolution changes
+    format: 11, // raised when the stored form of a resolution changes
     words,
     command: project.command ?? 'build',
     toolchain: await toolchainIdentity(toolchain, cache.root),
@@ -166,10 +167,15 @@ async function witness(path: string, { digests }: Cache): Promise<Digest | null>
 }
 
 function areRemembered(value: Json): value is readonly Remembered[] {
-  return (
-    Array.isArray(value) &&
-    value.every((answer: Json) => typeof answer === 'object' && answer !== null && 'base' in answer && 'only' in answer)
-  );
+  return isListOf(value, (answer): answer is Remembered => {
+    if (!isTable(answer) || !isListOf(answer['witnesses'], isWitness)) return false;
+    const { base, resolution, config, only } = answer;
+    return [base, resolution, config].every(isText) && orNull(isText)(only);
+  });
+}
+
+function isWitness(value: unknown): value is Witness {
+  return Array.isArray(value) && isText(value[0]) && orNull(isDigest)(value[1]);
 }
 
 /** Folders of a package in which a new file, or a new folder with a main.rs, is a new target. */

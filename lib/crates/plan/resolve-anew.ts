@@ -167,6 +167,7 @@ export async function metadata(
     '--format-version',
     '1',
     ...(await lockArgs(planning)),
+    ...optionalArgs(project),
     ...project.cargoConfigs.flatMap((file) => ['--config', file]),
     ...sources,
     ...overrides,
@@ -174,6 +175,11 @@ export async function metadata(
   const env = { RUSTC: rustc.program, CARGO_TARGET_DIR: rustc.targetDir, CARGO_BUILD_BUILD_DIR: rustc.targetDir };
   const { stdout, stderr } = await askCargo(cargo, project.dir, [cargo.toolchain.cargo, ...args], env, context);
   return { metadata: parseMetadata(stdout), warnings: stderr };
+}
+
+/** The features that bring optional packages, which cargo leaves out of its metadata otherwise. The default ones stay on: more packages do no harm. */
+function optionalArgs({ features, selection = [] }: Project): readonly string[] {
+  return [...(features.length > 0 ? ['--features', features.join(',')] : []), ...selection.filter((word) => word === '--all-features')];
 }
 
 /**
@@ -229,7 +235,7 @@ async function graphFor(
   const { cargo, project, rustc, overrides, hiding } = planning;
   const args = [
     command,
-    ...(command === 'test' ? ['--no-run'] : []),
+    ...(command === 'test' && !planning.project.selection?.includes('--doc') ? ['--no-run'] : []), // cargo refuses both; a graph runs nothing
     '--unit-graph',
     '-Z',
     'unstable-options',

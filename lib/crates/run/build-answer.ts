@@ -20,7 +20,7 @@ export async function answerOf(
   { units, roots }: Plan,
   projects: readonly CompiledProject[],
   told: ReadonlyMap<string, readonly Told[]>,
-  { shorten, cache }: CompileOptions,
+  { shorten, cache, watchUnits }: CompileOptions,
 ): Promise<BuildAnswer> {
   const asked = new Set(roots.flatMap((root) => root.units));
   const shownUnits = units.filter(({ place, unit }, node) => asked.has(node) || !(place.foreign || unit.isStd));
@@ -37,6 +37,7 @@ export async function answerOf(
     docTests: projects.map(({ docTests = [] }) => docTests),
     shown: Object.fromEntries(shownUnits.map(({ owner }) => [owner.dir, shorten(owner.dir)])),
     targets: await targetLibraries(units, cache),
+    unitLines: await watchUnits?.lines(),
   };
 }
 

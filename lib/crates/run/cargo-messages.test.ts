@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { dev, here, packageOf, unitOf, workPlace } from '../../dev/testing/sample-units.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import { parseDirectives } from '../unit/directives.ts';
-import { buildFinished, compilerArtifact, compilerMessages, scriptExecuted } from './cargo-messages.ts';
+import { compilerArtifact, compilerMessages, scriptExecuted } from './cargo-messages.ts';
 
 const wrappers = { all: undefined, members: undefined };
 const known: Partial<PlannedUnit> = {
@@ -39,7 +39,6 @@ test('an artifact says where its files are, and what it was compiled with', () =
   const read = JSON.parse(compilerArtifact(unit, { filenames: ['/o/x.rlib'], executable: null }, true));
   const profile = { opt_level: '0', debuginfo: 0, debug_assertions: true, overflow_checks: true, test: false };
   assert.equal([read.profile, read.features, read.filenames, read.executable, read.fresh], [profile, ['a'], ['/o/x.rlib'], null, true]);
-  assert.is(buildFinished(false), '{"reason":"build-finished","success":false}');
 });
 
 test('a build script has its output folder of the host in what it said', () => {

@@ -60,10 +60,6 @@ export function scriptExecuted({ planned, directives }: BuiltUnit, outDir: strin
   });
 }
 
-export function buildFinished(success: boolean): string {
-  return JSON.stringify({ reason: 'build-finished', success });
-}
-
 function head({ unit, owner }: PlannedUnit): { readonly package_id: string; readonly manifest_path: string } {
   return { package_id: unit.pkgId, manifest_path: owner.manifestPath };
 }

@@ -58,6 +58,7 @@ export async function compileAnew(
         const handed = projects.map((one) => handing(() => handOver(one)));
         await Promise.allSettled(handed); // nothing is written any more when one of them fails
         await Promise.all(handed);
+        await options.watchUnits?.lines(); // what these name is written, or damaged
         const skipped = planned.units.flatMap(({ hash, unit }, node) => (built.has(node) || unit.mode === 'doctest' ? [] : [hash]));
         context.report({ kind: 'units-skipped', units: skipped.length, savedMs: await recordedMs(skipped, cache) });
         const units = unitCount(planned);

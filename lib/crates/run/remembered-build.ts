@@ -5,9 +5,11 @@ import type { WrittenLooks } from '../../cache/digests/written-looks.ts';
 import type { Digest, Json } from '../../core/digest.ts';
 import { digestRecord, isDigest } from '../../core/digest.ts';
 import type { Context, Event } from '../../core/events.ts';
+import { isListOf, isTable, isTexts, isTextTable } from '../../core/stored-values.ts';
 import { compilingVariables } from '../cargo/config-files.ts';
 import { isTestProgram, outputRoles } from '../compiled.ts';
-import type { CompileOptions, Output, TestProgram } from '../compiled.ts';
+import type { CompileOptions, Output, TestProgram, UnitLines } from '../compiled.ts';
+import type { FileArtifact } from '../../actions/action.ts';
 import { compilersFor, targetIdentity } from '../toolchain/identity.ts';
 import type { ProjectRequest } from '../plan/plan.ts';
 import { sysrootDigest } from '../project.ts';
@@ -39,6 +41,8 @@ export interface BuildAnswer {
    * configuration alone.
    */
   readonly targets: readonly TargetLibrary[];
+  /** What was printed of all units, where they were watched. */
+  readonly unitLines: UnitLines | undefined;
 }
 
 /** The toolchain's own standard library of a target. */
@@ -88,7 +92,7 @@ export async function openBuildMemory(question: BuildQuestion, context: Context)
 }
 
 async function keyOf({ requests, options, jobs }: BuildQuestion, context: Context): Promise<Digest> {
-  const { hostEnv, sandbox, colour } = options;
+  const { hostEnv, sandbox, colour, watchUnits } = options;
   const toolchains = new Map(requests.map(({ cargo: { toolchain } }) => [toolchain.rustc, toolchain]));
   const identities = new Map<string, Json>();
   for (const [path, toolchain] of toolchains) {
@@ -101,13 +105,14 @@ async function keyOf({ requests, options, jobs }: BuildQuestion, context: Contex
     rustSrc?.digest ?? null,
   ]);
   return digestRecord({
-    format: 5, // raised when an answer is written down in another way
+    format: 7, // raised when an answer is written down in another way
     wanted,
     given: ['HOME', 'CARGO_HOME'].map((name) => hostEnv[name] ?? null),
     variables: { ...compilingVariables(hostEnv) },
     sandbox,
     colour,
     jobs,
+    watched: watchUnits?.question ?? null,
   });
 }
 
@@ -136,7 +141,7 @@ async function haveTargets({ requests, options }: BuildQuestion, targets: readon
   return true;
 }
 
-function recordOf({ units, told, outputs, docTests, shown, targets }: BuildAnswer, looks: WrittenLooks): Json {
+function recordOf({ units, told, outputs, docTests, shown, targets, unitLines }: BuildAnswer, looks: WrittenLooks): Json {
   return {
     units,
     told: told.map((event): Json => ({ ...event })),
@@ -144,6 +149,7 @@ function recordOf({ units, told, outputs, docTests, shown, targets }: BuildAnswe
     docTests: docTests.map((ofProject): Json => ofProject.map(testJson)),
     shown,
     targets: targets.map((target): Json => ({ ...target })),
+    unitLines: unitLines ? { ...unitLines, files: unitLines.files.map((file): Json => ({ ...file })) } : null,
     looks,
   };
 }
@@ -159,11 +165,13 @@ function testJson({ files, ...test }: TestProgram): Json {
 /** What `recordOf` wrote; undefined where a field is missing or of another type. */
 function keptOf(record: Json): Kept | undefined {
   if (!isTable(record)) return undefined;
-  const { units, told, outputs, docTests, shown, targets, looks } = record;
-  if (typeof units !== 'number' || !areTexts(shown) || !isWrittenLooks(looks)) return undefined;
+  const { units, told, outputs, docTests, shown, targets, unitLines, looks } = record;
+  if (typeof units !== 'number' || !isTextTable(shown) || !isWrittenLooks(looks)) return undefined;
   if (!isListOf(told, isTold) || !isListOf(outputs, areOutputs) || !isListOf(targets, isTargetLibrary)) return undefined;
   if (!isListOf(docTests, (tests): tests is readonly TestProgram[] => isListOf(tests, isTestProgram))) return undefined;
-  return { units, told, outputs: outputs.map((rows) => new Map(rows)), docTests, shown, targets, looks };
+  if (unitLines !== null && !isUnitLines(unitLines)) return undefined;
+  const answer = { units, told, outputs: outputs.map((rows) => new Map(rows)), docTests, shown, targets };
+  return { ...answer, unitLines: unitLines ?? undefined, looks };
 }
 
 function isTold(value: unknown): value is Told {
@@ -182,26 +190,25 @@ function areOutputs(value: unknown): value is readonly (readonly [string, Output
 
 function isOutput(value: unknown): value is Output {
   if (!isTable(value)) return false;
-  const { kind, path, digest, sizeBytes, executable, role, test } = value;
-  const isFile = kind === 'file' && typeof path === 'string' && isDigest(digest) && typeof sizeBytes === 'number';
+  const { role, test } = value;
   const isRun = role === 'test' ? isTestProgram(test) : test === undefined;
-  return isFile && isRun && typeof executable === 'boolean' && outputRoles.some((one) => one === role);
+  return isFile(value) && isRun && outputRoles.some((one) => one === role);
+}
+
+function isFile(value: unknown): value is FileArtifact {
+  if (!isTable(value)) return false;
+  const { kind, path, digest, sizeBytes, executable } = value;
+  const isSized = typeof sizeBytes === 'number' && typeof executable === 'boolean';
+  return kind === 'file' && typeof path === 'string' && isDigest(digest) && isSized;
+}
+
+function isUnitLines(value: unknown): value is UnitLines {
+  if (!isTable(value)) return false;
+  return isTexts(value['lines']) && isTexts(value['folders']) && isListOf(value['files'], isFile);
 }
 
 function isTargetLibrary(value: unknown): value is TargetLibrary {
   if (!isTable(value)) return false;
   const { rustc, triple, digest } = value;
   return typeof rustc === 'string' && typeof triple === 'string' && (digest === null || isDigest(digest));
-}
-
-function areTexts(value: unknown): value is Readonly<Record<string, string>> {
-  return isTable(value) && Object.values(value).every((text) => typeof text === 'string');
-}
-
-function isListOf<T>(value: unknown, is: (one: unknown) => one is T): value is readonly T[] {
-  return Array.isArray(value) && value.every(is);
-}
-
-function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -8,9 +8,10 @@ import type { TestProgram } from '../compiled.ts';
 import { linkClosure, ownScripts } from '../plan/planned-unit.ts';
 import type { BuiltUnit, PlannedUnit } from '../plan/planned-unit.ts';
 import { isProcMacro, isScriptRun } from '../plan/unit-graph.ts';
+import { compareReleases } from '../toolchain/toolchain.ts';
 import { packageEnv, testEnv } from '../unit/env.ts';
 import { libraryArtifacts, outDirOf, outDirsOf } from '../unit/inputs.ts';
-import { places } from '../unit/places.ts';
+import { isWithin, placeOfHostPath, places } from '../unit/places.ts';
 import { featureArgs, ltoArgs } from '../unit/rustc-args.ts';
 
 /** The name of an output of a unit that is no library and no program of `bin`: "tests/NAME", "examples/NAME". `own`: in front of the name. */
@@ -30,6 +31,7 @@ export function testKindOf({ target }: PlannedUnit['unit']): TestProgram['kind']
 /** How a unit that was compiled with its tests is run. `artifact` is its program. */
 export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
   const { unit, owner, place, triple, profileDir } = planned;
+  const runner = runnerWords(planned);
   const scripts = ownScripts(planned, built);
   const folder = `${places.target}/${triple}/${profileDir}`;
   const shared = linkClosure(planned, built).filter((library) => !isProcMacro(library.planned.unit));
@@ -64,13 +66,15 @@ export function testProgramOf(planned: PlannedUnit, artifact: FileArtifact, buil
       LD_LIBRARY_PATH: libraryPath.join(':'),
     },
     mounts: mountsOf(planned),
+    ...(runner.length > 0 ? { runner } : {}),
     files: Object.fromEntries([...generated, ...libraries.map((file) => [`${folder}/deps/${file.path}`, file] as const)]),
   };
 }
 
 /** How rustdoc tests the documentation of a library: with cargo's arguments (run_doc_tests in cargo's ops/cargo_test.rs). */
 export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, BuiltUnit>): TestProgram {
-  const { unit, owner, place, triple, profileDir, target, source, lints, linker } = planned;
+  const { unit, owner, place, triple, profileDir, target, source, lints, linker, toolchain } = planned;
+  const runner = runnerWords(planned);
   const own = ownScripts(planned, built);
   const libraries = linkClosure(planned, built);
   const scripts = [...new Set([...own, ...libraries.flatMap((library) => ownScripts(library.planned, built))])];
@@ -108,6 +112,7 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
       '--test-run-directory',
       place.dir,
       ...(target === undefined ? [] : ['--target', target]),
+      ...(compareReleases(toolchain.release, '1.89.0') < 0 ? [] : runtoolArgs(runner)),
       ...lints.flags,
       ...externs,
       ...(isProcMacro(unit) ? ['--extern', 'proc_macro'] : []),
@@ -119,6 +124,7 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
       ...featureArgs(unit, owner),
       ...directives.flatMap(({ cfgs }) => cfgs.flatMap((cfg) => ['--cfg', cfg])),
       ...directives.flatMap(({ checkCfgs }) => checkCfgs.flatMap((cfg) => ['--check-cfg', cfg])),
+      ...(planned.testing?.rustdocflags ?? []),
       '--error-format',
       'human',
     ],
@@ -133,8 +139,23 @@ export function docTestOf(planned: PlannedUnit, built: ReadonlyMap<number, Built
       LD_LIBRARY_PATH: `${places.deps}:${places.toolchain}/lib`,
     },
     mounts: mountsOf(planned),
+    ...(runner.length > 0 ? { runner } : {}),
     files: Object.fromEntries([...files, ...generated]),
   };
+}
+
+/** What a program is started by: of a path in the user's folders its place, so that a second checkout has the same words. */
+function runnerWords({ testing, trees }: PlannedUnit): readonly string[] {
+  if (!testing?.runner) return [];
+  const { program, args } = testing.runner;
+  const path = typeof program === 'string' ? program : program.file;
+  return [isWithin(path, trees.common) ? placeOfHostPath(path, trees) : path, ...args];
+}
+
+/** What rustdoc is told of it: since cargo 1.89. */
+function runtoolArgs([program, ...args]: readonly string[]): readonly string[] {
+  if (program === undefined) return [];
+  return ['--test-runtool', program, ...args.flatMap((word) => ['--test-runtool-arg', word])];
 }
 
 /** The user's folders, the toolchain, and the package where it is not one of the user's own. */

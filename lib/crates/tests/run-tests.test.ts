@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { outcomeOf } from './run-tests.ts';
 
-const ran = { exitCode: 0, killedBy: null, stdout: '', stderr: '' };
+const ran = { exitCode: 0, killedBy: null, stdout: '', stderr: '', heldOpen: false };
 const passed = 'running 1 test\ntest a ... ok\n\ntest result: ok. 1 passed;\n';
 const failed =
   'running 1 test\ntest a ... FAILED\n\nfailures:\n\n---- a stdout ----\nbecause\n\nfailures:\n    a\n\ntest result: FAILED.\n';
@@ -14,6 +14,7 @@ test('a program that passes prints nothing, unless it is asked to', () => {
     cases: [{ name: 'a', result: 'passed', output: '' }],
     output: '',
     failed: false,
+    leaky: false,
   });
   assert.match(outcomeOf(program, { ...ran, stdout: passed }, ['--nocapture']).output, 'test a ... ok');
 });
@@ -24,7 +25,13 @@ test('of a program with a failure, what the failing tests printed is shown', () 
 });
 
 test('a crash is a failure of the program, with everything that it printed', () => {
-  const crash = { exitCode: null, killedBy: 'SIGABRT', stdout: 'running 2 tests\ntest a ... ok\n', stderr: 'abort' } as const;
+  const crash = {
+    exitCode: null,
+    killedBy: 'SIGABRT',
+    stdout: 'running 2 tests\ntest a ... ok\n',
+    stderr: 'abort',
+    heldOpen: false,
+  } as const;
   const { cases, output } = outcomeOf({ harness: true, name: 'it' }, crash, []);
   assert.equal(
     cases.map(({ name, result }) => `${name} ${result}`),
@@ -38,6 +45,7 @@ test('a program without the harness is one test', () => {
     cases: [{ name: 'it', result: 'passed', output: '' }],
     output: '',
     failed: false,
+    leaky: false,
   });
   assert.is(outcomeOf({ harness: false, name: 'it' }, { ...ran, exitCode: 3 }, []).output, 'it ended with status 3');
 });

@@ -6,12 +6,16 @@ import { mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import type { Bubblewrap } from '../../actions/sandbox/sandbox.ts';
+import { hostPath } from '../../actions/place.ts';
 import type { Cache } from '../../cache/cache.ts';
 import { knownTree } from '../../cache/digests/known-tree.ts';
 import type { Records } from '../../cache/records.ts';
 import { digestRecord } from '../../core/digest.ts';
 import type { Digest, Json } from '../../core/digest.ts';
-import { run } from '../../core/sh.ts';
+import { cannot } from '../../core/errors.ts';
+import { pathOf } from '../../core/paths.ts';
+import { findProgram, run } from '../../core/sh.ts';
+import { isListOf, isTable, isText } from '../../core/stored-values.ts';
 import type { RunResult } from '../../core/sh.ts';
 import { materialize } from '../compiled.ts';
 import type { Output, TestProgram } from '../compiled.ts';
@@ -59,7 +63,12 @@ export interface ProgramResult {
   /** What the tests that failed printed; everything where the program crashed or was asked to show it. */
   readonly output: string;
   readonly failed: boolean;
+  /** A process that it left holds its output open. Such a result is not memoized, so that it is reported each time. */
+  readonly leaky: boolean;
 }
+
+/** So long is the output of a program read after it has ended, as nextest does (its leak-timeout). */
+const outputGraceMs = 100;
 
 /** What is stored of a program that passed. */
 interface Passed {
@@ -120,11 +129,12 @@ class Running {
 
   async result(name: string, program: TestProgram, digest: Digest | undefined): Promise<ProgramResult> {
     const { rerun } = this.#options;
+    await this.#requireRunner(program);
     const key = await this.#key(program, digest);
     const known = rerun ? undefined : await this.#results.get(key);
     if (known) {
       const cases = known.cases.map((one) => ({ ...one, output: '' }));
-      return { name, program, cases, fromCache: true, durationMs: known.durationMs, output: '', failed: false };
+      return { name, program, cases, fromCache: true, durationMs: known.durationMs, output: '', failed: false, leaky: false };
     }
     const mounts = await this.#mounts(name, program);
     const startMs = performance.now();
@@ -133,7 +143,7 @@ class Running {
     // A test that changes its own package is not memoized under what it found.
     this.#data.delete(program.hostDir);
     this.#hasRun = true;
-    if (!ran.failed && (await this.#key(program, digest)) === key) {
+    if (!ran.failed && !ran.leaky && (await this.#key(program, digest)) === key) {
       const cases = ran.cases.map(({ name: test, result }) => ({ name: test, result }));
       await this.#results.put(key, { cases, durationMs: Math.round(durationMs) });
     }
@@ -149,6 +159,7 @@ class Running {
       format: 1,
       program: digest ?? null,
       facts: { ...facts, env: { ...facts.env }, argv: [...(facts.argv ?? [])] },
+      ...(facts.runner ? { runner: (await this.#runnerDigest(program)) ?? null } : {}),
       files: Object.fromEntries(Object.entries(files).map(([place, file]) => [place, file.digest])),
       programs: Object.fromEntries(programs),
       data: await this.#packageDigest(hostDir),
@@ -156,6 +167,25 @@ class Running {
       words: [...words],
       perTest,
     });
+  }
+
+  /** A runner that does not exist is the user's error, and no failure of a test. */
+  async #requireRunner(program: TestProgram): Promise<void> {
+    const [word] = program.runner ?? [];
+    if (word === undefined || (await this.#runnerDigest(program)) !== undefined) return;
+    const path = hostPath(word, program.mounts);
+    throw cannot(`run the tests of ${program.package}`, `the runner "${path}" of ${program.triple} does not exist`, {
+      hint: 'target.TRIPLE.runner of the configuration names it, or CARGO_TARGET_TRIPLE_RUNNER',
+    });
+  }
+
+  /** The digest of the program that a test is started by; undefined where there is none, or no such program. */
+  async #runnerDigest({ runner = [], mounts }: TestProgram): Promise<Digest | undefined> {
+    const { cache, env } = this.#options;
+    const [word] = runner;
+    if (word === undefined) return undefined;
+    const path = await findProgram(hostPath(word, mounts), pathOf(env));
+    return path === undefined ? undefined : await (this.#hasRun ? cache.digests.again() : cache.digests).file(path);
   }
 
   /** Digest of a package's folder as git sees it, without what builds leave in it. */
@@ -206,7 +236,7 @@ class Running {
     return shown;
   }
 
-  async #run(program: TestProgram, mounts: Readonly<Record<string, string>>): Promise<Pick<ProgramResult, 'cases' | 'output' | 'failed'>> {
+  async #run(program: TestProgram, mounts: Readonly<Record<string, string>>): Promise<Outcome> {
     const { words, perTest, jobs } = this.#options;
     if (!perTest || !program.harness || program.argv) return outcomeOf(program, await this.#start(program, mounts, words), words);
     const listed = await this.#start(program, mounts, ['--list', '--format', 'terse', ...words]);
@@ -224,26 +254,34 @@ class Running {
       ),
     );
     const outputs = ran.map(({ output }) => output).filter((text) => text !== '');
-    return { cases: ran.flatMap(({ cases }) => cases), output: outputs.join('\n'), failed: ran.some(({ failed }) => failed) };
+    return {
+      cases: ran.flatMap(({ cases }) => cases),
+      output: outputs.join('\n'),
+      failed: ran.some(({ failed }) => failed),
+      leaky: ran.some(({ leaky }) => leaky),
+    };
   }
 
   async #start(program: TestProgram, mounts: Readonly<Record<string, string>>, words: readonly string[]): Promise<RunResult> {
     const { bubblewrap, env, signal } = this.#options;
-    const command = program.argv ?? [`${program.folder}/deps/${program.file}`];
+    const command = program.argv ?? [...(program.runner ?? []), `${program.folder}/deps/${program.file}`];
     const given = program.argv ? words.flatMap((word) => ['--test-args', word]) : words;
     const readOnly: Record<string, string> = program.argv ? { [places.deps]: join(this.#scratch, places.deps) } : {};
     const argv = testArgv(await bubblewrap(), { entries: this.#entries, mounts, readOnly }, program.cwd, [...command, ...given]);
     const library = [program.env['LD_LIBRARY_PATH'], env['LD_LIBRARY_PATH']].filter((path) => path !== undefined && path !== '');
-    return await run(argv, { cwd: program.hostDir, env: { ...env, ...program.env, LD_LIBRARY_PATH: library.join(':') }, signal });
+    const variables = { ...env, ...program.env, LD_LIBRARY_PATH: library.join(':') };
+    return await run(argv, { cwd: program.hostDir, env: variables, signal, outputGraceMs });
   }
 }
+
+type Outcome = Pick<ProgramResult, 'cases' | 'output' | 'failed' | 'leaky'>;
 
 /** What the end of a program says of its tests. One without the harness is a test by itself; a crash is a failure of the program. */
 export function outcomeOf(
   { harness, name }: Pick<TestProgram, 'harness' | 'name'>,
-  { exitCode, killedBy, stdout, stderr }: Pick<RunResult, 'exitCode' | 'killedBy' | 'stdout' | 'stderr'>,
+  { exitCode, killedBy, stdout, stderr, heldOpen: leaky }: Pick<RunResult, 'exitCode' | 'killedBy' | 'stdout' | 'stderr' | 'heldOpen'>,
   words: readonly string[],
-): Pick<ProgramResult, 'cases' | 'output' | 'failed'> {
+): Outcome {
   const failed = exitCode !== 0;
   const said = [stdout.trimEnd(), stderr.trimEnd()].filter((text) => text !== '').join('\n');
   const end = killedBy === null ? `it ended with status ${exitCode}` : `it was ended by ${killedBy}`;
@@ -254,22 +292,26 @@ export function outcomeOf(
       cases: [{ name, result: failed ? 'failed' : 'passed', output: failed ? output : '' }],
       output: failed || shows ? output : '',
       failed,
+      leaky,
     };
   }
   const report = parseHarness(stdout);
   const toldOfFailure = report.cases.some(({ result }) => result === 'failed');
-  if (shows) return { cases: report.cases, output: said, failed };
+  if (shows) return { cases: report.cases, output: said, failed, leaky };
   const failures = report.cases.filter(({ result }) => result === 'failed').map((one) => `---- ${one.name} ----\n${one.output}`);
-  if (!failed || (report.finished && toldOfFailure)) return { cases: report.cases, output: failures.join('\n'), failed };
+  if (!failed || (report.finished && toldOfFailure)) return { cases: report.cases, output: failures.join('\n'), failed, leaky };
   const output = `${said}\n${end}`.trim();
-  return { cases: [...report.cases, { name: `${name} (the program)`, result: 'failed', output }], output, failed };
+  return { cases: [...report.cases, { name: `${name} (the program)`, result: 'failed', output }], output, failed, leaky };
 }
 
 async function openResults(cache: Cache): Promise<Records<Passed & Json>> {
   return cache.records<Passed & Json>('test-results', (value): value is Passed & Json => {
-    if (typeof value !== 'object' || value === null || !('cases' in value) || !('durationMs' in value)) return false;
-    return Array.isArray(value.cases) && typeof value.durationMs === 'number';
+    return isTable(value) && isListOf(value['cases'], isKeptCase) && typeof value['durationMs'] === 'number';
   });
+}
+
+function isKeptCase(value: unknown): value is Passed['cases'][number] {
+  return isTable(value) && isText(value['name']) && ['passed', 'ignored'].some((word) => word === value['result']);
 }
 
 async function rootEntries(): Promise<readonly RootEntry[]> {

@@ -8,11 +8,12 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
-import { byCodeUnit, digestFile, digestRecord } from '../../core/digest.ts';
+import { byCodeUnit, digestFile, digestRecord, isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { absentAsUndefined, cannot, matched } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
+import { orNull } from '../../core/stored-values.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { installHint } from '../../core/tools.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
@@ -35,12 +36,20 @@ type Parts = Readonly<Record<string, string>>;
  */
 export async function toolchainIdentity(toolchain: Toolchain, cacheDir: string): Promise<Digest> {
   const { sysroot, rustc, cargo, host, verbose } = toolchain;
-  return remembered<Digest>(cacheDir, 'toolchain', { sysroot, rustc, cargo, verbose }, async () => {
-    const folders = ['lib', privateLibraries, `lib/rustlib/${host}/lib`, `lib/rustlib/${host}/bin`].map((folder) => join(sysroot, folder));
-    const libraries = (await Promise.all(folders.map((folder) => filesIn(folder, sysroot)))).flat();
-    const parts = { ...Object.fromEntries(libraries), rustc, cargo };
-    return { value: digestRecord({ verbose, files: await digests(parts, sysroot) }), witnesses: [...folders, ...Object.values(parts)] };
-  });
+  return remembered<Digest>(
+    cacheDir,
+    'toolchain',
+    { sysroot, rustc, cargo, verbose },
+    async () => {
+      const folders = ['lib', privateLibraries, `lib/rustlib/${host}/lib`, `lib/rustlib/${host}/bin`].map((folder) =>
+        join(sysroot, folder),
+      );
+      const libraries = (await Promise.all(folders.map((folder) => filesIn(folder, sysroot)))).flat();
+      const parts = { ...Object.fromEntries(libraries), rustc, cargo };
+      return { value: digestRecord({ verbose, files: await digests(parts, sysroot) }), witnesses: [...folders, ...Object.values(parts)] };
+    },
+    isDigest,
+  );
 }
 
 /**
@@ -49,11 +58,17 @@ export async function toolchainIdentity(toolchain: Toolchain, cacheDir: string):
  */
 export async function targetIdentity({ sysroot }: Toolchain, triple: string, cacheDir: string): Promise<Digest | undefined> {
   const folder = join(sysroot, 'lib/rustlib', triple, 'lib');
-  const value = await remembered<Digest | null>(cacheDir, 'target', { sysroot, triple }, async () => {
-    const parts = Object.fromEntries(await filesIn(folder, sysroot));
-    const present = Object.keys(parts).length > 0;
-    return { value: present ? digestRecord(await digests(parts, sysroot)) : null, witnesses: [folder, ...Object.values(parts)] };
-  });
+  const value = await remembered<Digest | null>(
+    cacheDir,
+    'target',
+    { sysroot, triple },
+    async () => {
+      const parts = Object.fromEntries(await filesIn(folder, sysroot));
+      const present = Object.keys(parts).length > 0;
+      return { value: present ? digestRecord(await digests(parts, sysroot)) : null, witnesses: [folder, ...Object.values(parts)] };
+    },
+    orNull(isDigest),
+  );
   return value ?? undefined;
 }
 
@@ -86,11 +101,17 @@ export async function linkerIdentity({ env, cacheDir }: ToolchainSearch, { signa
   const path = pathOf(env);
   const cc = await findProgram('cc', path);
   if (!cc) throw cannot('find the linker "cc"', 'it is not installed', { blame: 'host', hint: installHint('cc') });
-  return remembered<Digest>(cacheDir, 'linker', { cc, path }, async () => {
-    const parts = { cc, ...(await foundBy(cc, linkedIn, path, signal)) };
-    const version = await run([cc, '--version'], { cwd: '/', env: { PATH: path }, signal });
-    return { value: digestRecord({ version: version.stdout, files: await digests(parts) }), witnesses: Object.values(parts) };
-  });
+  return remembered<Digest>(
+    cacheDir,
+    'linker',
+    { cc, path },
+    async () => {
+      const parts = { cc, ...(await foundBy(cc, linkedIn, path, signal)) };
+      const version = await run([cc, '--version'], { cwd: '/', env: { PATH: path }, signal });
+      return { value: digestRecord({ version: version.stdout, files: await digests(parts) }), witnesses: Object.values(parts) };
+    },
+    isDigest,
+  );
 }
 
 /**

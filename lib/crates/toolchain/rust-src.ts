@@ -7,6 +7,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { byCodeUnit, digestBytes, digestFile, digestRecord, isDigest } from '../../core/digest.ts';
 import type { Digest } from '../../core/digest.ts';
+import { isTable } from '../../core/stored-values.ts';
 import { absentAsUndefined, cannot, cannotBecause, errnoOf } from '../../core/errors.ts';
 import { phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
@@ -129,10 +130,20 @@ async function rememberedDigest(
   cacheDir: string,
   witnessesOf: (paths: readonly string[]) => readonly string[],
 ): Promise<{ digest: Digest }> {
-  return remembered(cacheDir, 'rust-src', { libraryDir }, async () => {
-    const { digest, paths } = await digestLibrary(libraryDir);
-    return { value: { digest }, witnesses: witnessesOf(paths) };
-  });
+  return remembered(
+    cacheDir,
+    'rust-src',
+    { libraryDir },
+    async () => {
+      const { digest, paths } = await digestLibrary(libraryDir);
+      return { value: { digest }, witnesses: witnessesOf(paths) };
+    },
+    hasDigest,
+  );
+}
+
+function hasDigest(value: unknown): value is { digest: Digest } {
+  return isTable(value) && isDigest(value['digest']);
 }
 
 async function described(libraryDir: string, { version, origin, digest }: Omit<KeptLibrary, 'folder'>): Promise<RustSrc> {
@@ -284,10 +295,16 @@ export async function keepArchive(
 ): Promise<KeptLibrary> {
   const what = `use the standard library source "${archive}"`;
   try {
-    const sha256 = await remembered<Digest>(cacheDir, 'rust-src-archive', { archive }, async () => ({
-      value: await digestFile(archive),
-      witnesses: [archive],
-    }));
+    const sha256 = await remembered<Digest>(
+      cacheDir,
+      'rust-src-archive',
+      { archive },
+      async () => ({
+        value: await digestFile(archive),
+        witnesses: [archive],
+      }),
+      isDigest,
+    );
     const folder = join(cacheDir, 'rust-src', sha256);
     return (
       (await keptLibrary(folder)) ??

@@ -8,6 +8,7 @@ import { parse } from 'smol-toml';
 import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
+import { isTable, isText } from '../../core/stored-values.ts';
 import { outputOf } from '../../core/sh.ts';
 import { pathOf } from '../../core/paths.ts';
 
@@ -167,17 +168,28 @@ type About = Pick<Toolchain, 'sysroot' | 'release' | 'commitHash' | 'host' | 've
  */
 async function aboutRustc(rustc: string, { env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<About> {
   const options = { cwd: '/', env: { PATH: pathOf(env), HOME: env['HOME'] ?? '/' }, signal };
-  return remembered<{ [key in keyof About]: string }>(cacheDir, 'rustc', { rustc }, async () => {
-    const [verbose, sysroot] = await Promise.all([
-      outputOf(`ask "${rustc}" for its version`, [rustc, '-vV'], options),
-      outputOf(`ask "${rustc}" for its sysroot`, [rustc, '--print', 'sysroot'], options),
-    ]);
-    const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(verbose)?.[1] ?? '';
-    return {
-      value: { sysroot: sysroot.trim(), release: field('release'), commitHash: field('commit-hash'), host: field('host'), verbose },
-      witnesses: [rustc, join(sysroot.trim(), 'lib')],
-    };
-  });
+  return remembered<{ [key in keyof About]: string }>(
+    cacheDir,
+    'rustc',
+    { rustc },
+    async () => {
+      const [verbose, sysroot] = await Promise.all([
+        outputOf(`ask "${rustc}" for its version`, [rustc, '-vV'], options),
+        outputOf(`ask "${rustc}" for its sysroot`, [rustc, '--print', 'sysroot'], options),
+      ]);
+      const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(verbose)?.[1] ?? '';
+      return {
+        value: { sysroot: sysroot.trim(), release: field('release'), commitHash: field('commit-hash'), host: field('host'), verbose },
+        witnesses: [rustc, join(sysroot.trim(), 'lib')],
+      };
+    },
+    isAbout,
+  );
+}
+
+function isAbout(value: unknown): value is { [key in keyof About]: string } {
+  if (!isTable(value)) return false;
+  return [value['sysroot'], value['release'], value['commitHash'], value['host'], value['verbose']].every(isText);
 }
 
 async function existing(path: string): Promise<string | undefined> {

@@ -21,7 +21,7 @@ export const benchFlags = {
   repeat: {
     type: 'string',
     value: 'N',
-    help: 'how often each thing is measured (image, workspace, inner-loop: 5, crates: 3); the median counts',
+    help: 'how often each thing is measured (image, workspace, inner-loop: 5, with --corpus 7, crates: 3); the median counts',
   },
   corpus: {
     type: 'string',
@@ -29,7 +29,11 @@ export const benchFlags = {
     help: 'crates, inner-loop: programs with all their dependencies, offline (default: a small fixture)',
   },
   set: { type: 'string', value: 'FILE', help: 'crates, inner-loop: which programs of the corpus and how, as for tasks/crates.ts' },
-  programs: { type: 'string', value: 'A,B', help: 'crates, inner-loop: only these programs' },
+  programs: {
+    type: 'string',
+    value: 'A,B',
+    help: 'crates, inner-loop: only these programs (inner-loop: hexyl,sudo-rs,tokei,workspace if the corpus has them)',
+  },
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
@@ -71,7 +75,7 @@ async function measureImage(task: Task): Promise<Outcome> {
 async function measureCrates(task: Task): Promise<Outcome> {
   const { args, host, print } = task;
   const repeat = args.count('repeat', 1) ?? 3;
-  const workload = await workloadOf(task);
+  const workload = await workloadOf(task, namesOf(args.text('programs')));
   const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
   try {
     const machine = await machineWithCompiler(task, scratch);
@@ -133,14 +137,31 @@ async function measureLoop(task: Task): Promise<Outcome> {
   }
 }
 
+/** What the inner loop is measured with where --programs and --set name nothing: small, with two programs, of many crates, of many own crates. */
+const loopPrograms = { programs: ['hexyl', 'sudo-rs', 'tokei'], workspace: 'workspace', members: 45 } as const;
+
+/** The programs of the inner loop, and the number of members of the workspace that is measured too: `--programs workspace` names it. */
+async function loopWorkload(task: Task): Promise<{ readonly workload: Workload; readonly members: number }> {
+  const { args } = task;
+  const named = namesOf(args.text('programs'));
+  const only = named.filter((name) => name !== loopPrograms.workspace);
+  const all = await workloadOf(task, only);
+  const usual = all.projects.filter(({ name }) => loopPrograms.programs.some((one) => one === name));
+  const isOpen = named.length === 0 && args.text('set') === undefined && usual.length > 0;
+  const members = isOpen || named.length > only.length ? loopPrograms.members : 0;
+  const projects = isOpen ? usual : named.length > 0 && only.length === 0 ? [] : all.projects;
+  return { workload: { ...all, projects }, members };
+}
+
 /** The inner loop of programs, next to cargo. */
 async function measureEdits(task: Task): Promise<Outcome> {
   const { args, host, print } = task;
   const scratch = await mkdtemp(join(host.env['TMPDIR'] ?? '/tmp', 'bloomery-bench-'));
   try {
     const machine = await machineWithCompiler(task, scratch);
-    const request = { workload: await workloadOf(task), scratch, env: host.env, repeat: args.count('repeat', 1) ?? 7 };
-    const rows = (await benchmarkEdits(request, task)).map(rowOf);
+    const { workload, members } = await loopWorkload(task);
+    const request = { workload, scratch, env: host.env, repeat: args.count('repeat', 1) ?? 7 };
+    const rows = (await benchmarkEdits(request, members, task)).map(rowOf);
     print(machine);
     for (const line of tableOf(rows)) print(line);
     return { json: { benchmark: 'inner-loop', machine, rows: rows.map((row): Json => ({ ...row, sccacheMs: row.sccacheMs ?? null })) } };
@@ -149,11 +170,14 @@ async function measureEdits(task: Task): Promise<Outcome> {
   }
 }
 
-/** The programs that --corpus, --set and --programs name; without them a small fixture. */
-async function workloadOf({ args, path }: Task): Promise<Workload> {
+function namesOf(programs: string | undefined): readonly string[] {
+  return (programs ?? '').split(/[\s,]+/).filter((name) => name !== '');
+}
+
+/** The programs that --corpus and --set name, or those of them in `only`; without these flags a small fixture. */
+async function workloadOf({ args, path }: Task, only: readonly string[]): Promise<Workload> {
   const [corpus, set] = [args.text('corpus'), args.text('set')];
   const root = corpus === undefined ? resolve(import.meta.dirname, '../../../fixtures/crates') : path(corpus);
-  const only = (args.text('programs') ?? '').split(/[\s,]+/).filter((name) => name !== '');
   return await openWorkload(root, set === undefined ? undefined : path(set), only);
 }
 

@@ -97,18 +97,23 @@ test('a real run has every case, builds only what it should, and touches nothing
   assert.is(await readFile(join(dir, 'corpus/apps/tiny/src/main.rs'), 'utf8'), hello);
 });
 
-test('the inner loop of a program is measured by turns with cargo, in both profiles', async () => {
+test('the inner loop of a program and of a workspace is measured by turns with cargo, in both profiles', async () => {
   const scratch = join(dir, 'scratch-edits');
   await mkdir(scratch);
   const workload = await openWorkload(join(dir, 'corpus'), undefined, ['tiny']);
-  const cases = await benchmarkEdits({ workload, repeat: 1, scratch, env }, context);
+  const cases = await benchmarkEdits({ workload, repeat: 1, scratch, env }, 13, context);
+  const expected = ['tiny', 'workspace of 13'].flatMap((name) =>
+    ['dev, nothing changed', 'dev, one line edited', 'release, nothing changed', 'release, one line edited'].map(
+      (what) => `${name} ${what}`,
+    ),
+  );
   assert.equal(
     cases.map(({ name }) => name),
-    ['dev, nothing changed', 'dev, one line edited', 'release, nothing changed', 'release, one line edited'].map((what) => `tiny ${what}`),
+    expected,
   );
   assert.equal(
     cases.map(({ ours }) => ours.map(({ misses }) => misses)),
-    [[0], [1], [0], [1]],
+    [[0], [1], [0], [1], [0], [1], [0], [1]],
   );
   assert.ok(cases.every(({ cargo }) => cargo.length === 1));
 });

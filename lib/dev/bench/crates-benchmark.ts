@@ -8,8 +8,8 @@ import { pathOf } from '../../core/paths.ts';
 import { findProgram, run } from '../../core/sh.ts';
 import { selectionArgs } from '../../crates/project.ts';
 import type { Project } from '../../crates/project.ts';
-import { checkOut, leafFile } from './crates-workload.ts';
-import type { Checkout, Workload } from './crates-workload.ts';
+import { checkOut, leafFile, workspaceSubject } from './crates-workload.ts';
+import type { Checkout, EditSubject, Workload } from './crates-workload.ts';
 import { processCost } from '../../report/build-recorder.ts';
 import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 
@@ -59,30 +59,38 @@ export async function benchmarkCrates(request: BenchmarkRequest, context: Contex
   return cases;
 }
 
-/** The inner loop of each program in its own dev and release profile: nothing changed, and one line edited, by turns with cargo. */
-export async function benchmarkEdits(request: BenchmarkRequest, context: Context): Promise<readonly Case[]> {
-  const { workload, repeat, scratch } = request;
-  const { projects } = await checkOut(workload, join(scratch, 'programs'), context);
+/**
+ * The inner loop of each program in its own dev and release profile: nothing changed, and one line edited, by turns with cargo. `members`: the same of a
+ * workspace with so many members; 0 measures none.
+ */
+export async function benchmarkEdits(request: BenchmarkRequest, members: number, context: Context): Promise<readonly Case[]> {
+  const { workload, scratch } = request;
+  const subjects: EditSubject[] = [];
+  if (workload.projects.length > 0) {
+    const { projects } = await checkOut(workload, join(scratch, 'programs'), context);
+    for (const project of projects) subjects.push({ project, file: await leafFile(project) });
+  }
+  if (members > 0) subjects.push(await workspaceSubject(members, join(scratch, 'workspace')));
   const bench = { ...request, context, sccache: undefined };
   const cases: Case[] = [];
-  for (const project of projects) {
+  for (const { project, file } of subjects) {
     for (const profile of ['dev', 'release']) {
-      cases.push(...(await editedByTurns(bench, { ...project, profile }, repeat)));
+      cases.push(...(await editedByTurns(bench, { project: { ...project, profile }, file })));
       context.report({ kind: 'note', text: `measured ${project.name} ${profile}` });
     }
   }
   return cases;
 }
 
-async function editedByTurns(bench: Bench, project: Project, repeat: number): Promise<readonly Case[]> {
-  const { scratch } = bench;
+async function editedByTurns(bench: Bench, { project, file }: EditSubject): Promise<readonly Case[]> {
+  const { scratch, repeat } = bench;
   const { name, profile } = project;
-  const [target, out] = [join(scratch, `${name}-target`), join(scratch, `${name}-${profile}`)];
+  const folder = join(scratch, name.replaceAll(' ', '-'));
+  const [target, out] = [`${folder}-target`, `${folder}-${profile}`];
   const byCargo = (): Promise<Cost> => cargo(bench, project, target);
   const byUs = (): Promise<Cost> => ours(bench, [...words(project), '--profile', profile, '--cache', cacheDir(bench), '--out', out]);
   const unchanged = { name: `${name} ${profile}, nothing changed`, cargo: [] as Cost[], ours: [] as Cost[], sccache: [] };
   const edit = { name: `${name} ${profile}, one line edited`, cargo: [] as Cost[], ours: [] as Cost[], sccache: [] };
-  const file = await leafFile(project);
   await Promise.all([byCargo(), byUs()]);
   for (let round = 0; round < repeat; round++) {
     unchanged.cargo.push(await byCargo());

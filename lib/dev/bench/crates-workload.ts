@@ -1,18 +1,26 @@
 // What the compiling benchmark compiles: a folder with programs and everything they need offline, copied to places of its own so that
 // nothing of a person's is touched. Knows how a program is named and selected, not how it is measured.
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { byCodeUnit } from '../../core/digest.ts';
 import { absentAsUndefined, cannot, nearest } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { outputOf } from '../../core/sh.ts';
 import { projectSet } from '../../crates/project.ts';
 import type { Project } from '../../crates/project.ts';
+import { driverSource, driverWorkspace } from '../projects/driver-workspace.ts';
+import type { Files } from '../projects/driver-workspace.ts';
 
 export interface Workload {
   /** Copied as a whole: the programs, their vendored dependencies, cargo's configuration. */
   readonly root: string;
   readonly projects: readonly Project[];
+}
+
+/** A project, and the source file of it that an edit changes: nothing else is compiled from it. */
+export interface EditSubject {
+  readonly project: Project;
+  readonly file: string;
 }
 
 /** A copy of the workload. */
@@ -97,6 +105,19 @@ export function setText(projects: readonly Project[]): string {
       return `[[project]]\n${rows.join('\n')}\nenv = { ${variables.join(', ')} }\n`;
     })
     .join('\n');
+}
+
+/** Writes a workspace with so many members to a folder. The edit is one of a driver, which is a program. */
+export async function workspaceSubject(members: number, dir: string): Promise<EditSubject> {
+  await writeFiles(dir, driverWorkspace(members));
+  return { project: { ...plain, name: `workspace of ${members}`, dir }, file: join(dir, driverSource(7)) };
+}
+
+export async function writeFiles(folder: string, files: Files): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
 }
 
 /** The source file of the program itself, which nothing else is compiled from: main.rs, or the one program below src/bin. */

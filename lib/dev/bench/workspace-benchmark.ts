@@ -1,12 +1,12 @@
 // Counts compilations and measures times of edits in a workspace like Redox's base, next to cargo: what an edit of one driver, of a comment in a manifest,
 // and a touch of every file cost. Then a build of many small components in which nothing changed.
-import { appendFile, mkdir, readdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { appendFile, readdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { cannot } from '../../core/errors.ts';
 import type { Context } from '../../core/events.ts';
 import { run } from '../../core/sh.ts';
 import { driverSource, driverWorkspace, manyProjects } from '../projects/driver-workspace.ts';
-import type { Files } from '../projects/driver-workspace.ts';
+import { writeFiles } from './crates-workload.ts';
 import { taskResult, unitsBuilt } from '../stress/task-result.ts';
 
 /** One build of one tool. */
@@ -77,13 +77,6 @@ export async function benchmarkWorkspace(request: WorkspaceRequest, context: Con
   const unchangedMs: number[] = [];
   for (let round = 0; round < request.repeat; round++) unchangedMs.push((await byUs(['--set', set], request, context)).wallMs);
   return { edits: cases, unchangedMs };
-}
-
-async function writeFiles(folder: string, files: Files): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
-  }
 }
 
 /** Replaces every file by a copy, as a switch of branches and back does. */

@@ -13,7 +13,7 @@ import type { Task } from '../../cli/task.ts';
 import type { Outcome } from '../../core/events.ts';
 
 const { out, cache, 'no-sandbox': noSandbox, 'message-format': format, ...others } = projectFlags;
-const { 'per-test': perTest, 'no-fail-fast': noFailFast, rerun, junit, ...comparisonFlags } = others;
+const { 'no-run': noRun, doc, 'per-test': perTest, 'no-fail-fast': noFailFast, rerun, junit, ...comparisonFlags } = others;
 
 /** Flags of a project and its toolchain: a comparison has a cache of its own and leaves nothing behind. */
 export const fidelityFlags: Readonly<Record<string, Flag>> = comparisonFlags;

@@ -5,6 +5,7 @@ import { copyFile, mkdir, readFile, realpath, rename, rm, writeFile } from 'node
 import { dirname, join, relative } from 'node:path';
 import type { Cache } from '../../cache/cache.ts';
 import { closureInfos, storeClosure } from '../../nix/store/store.ts';
+import { isClosureNode } from '../../closure/graph.ts';
 import type { ClosureNode } from '../../closure/graph.ts';
 import { storeFolder } from '../../nix/store/store-folder.ts';
 import { isStoreName, storeNameIn } from '../../nix/store/store-path.ts';
@@ -15,10 +16,12 @@ import { phase } from '../../core/events.ts';
 import type { Context } from '../../core/events.ts';
 import { pathOf } from '../../core/paths.ts';
 import { remembered } from '../../core/remembered.ts';
+import { isListOf, isTable, isText } from '../../core/stored-values.ts';
 import { directory, fileTree, symlink } from '../../image/file-tree.ts';
 import type { FileTree } from '../../image/file-tree.ts';
 import { assemble } from '../../image/image.ts';
 import type { AssembledImage } from '../../image/image.ts';
+import { isAssembledImage } from '../../image/assembled-image.ts';
 import { startable } from '../../image/boot/boot-header.ts';
 import { entriesOf } from '../image-layout.ts';
 import { makerModules } from '../maker-modules.ts';
@@ -66,10 +69,24 @@ export async function nixImage(request: NixRequest, context: Context): Promise<N
   const name = storeNameIn(built, storeDir);
   const assembler = await makerModules(cache, join(import.meta.dirname, 'nix-base.ts'));
   const question = { imagePath, built, facts: digestBytes(JSON.stringify(base.image)), assembler };
-  return await remembered<NixImage>(cache.root, 'nix-image', question, async () => {
-    const value = await imageOfClosure(request, storeDir, name, context);
-    return { value, witnesses: [imagePath, value.kernel, ...(value.initrd === undefined ? [] : [value.initrd])] };
-  });
+  return await remembered<NixImage>(
+    cache.root,
+    'nix-image',
+    question,
+    async () => {
+      const value = await imageOfClosure(request, storeDir, name, context);
+      return { value, witnesses: [imagePath, value.kernel, ...(value.initrd === undefined ? [] : [value.initrd])] };
+    },
+    isNixImage,
+  );
+}
+
+function isNixImage(value: unknown): value is NixImage {
+  if (!isTable(value) || !isTable(value['closure'])) return false;
+  const { image, kernel, initrd = '', commandLine, closure } = value;
+  return (
+    isAssembledImage(image) && [kernel, initrd, commandLine, closure['root']].every(isText) && isListOf(closure['nodes'], isClosureNode)
+  );
 }
 
 /** Returns store paths by name. */
