@@ -21,7 +21,13 @@ await task(
     ],
   },
   async (task) => {
-    const { compileProjects } = await import('../lib/cli/tasks/crates-task.ts');
-    return await compileProjects(task);
+    const { chosenProjects, compileAndPublish, outcomeOf, reportBuild, runTests, withCompiler } =
+      await import('../lib/cli/tasks/crates-task.ts');
+    const projects = await chosenProjects(task);
+    return await withCompiler(task, async (compiler) => {
+      const built = await compileAndPublish(projects, compiler);
+      const report = await reportBuild(built, compiler);
+      return await outcomeOf(report, await runTests(built, compiler));
+    });
   },
 );

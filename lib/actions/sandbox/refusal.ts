@@ -44,6 +44,6 @@ export function explainRefusal(words: string, { settings, limits, container }: K
       remedy: `${sysctl(`${setting}=0`)}, which lasts until the next boot (docs/install.md has a profile that lasts and permits bubblewrap alone)`,
     };
   }
-  if (container) return { why: `this container may not use user namespaces (${words || 'bubblewrap printed nothing'})`, remedy: restarted };
+  if (container && words !== '') return { why: `this container may not use user namespaces (${words})`, remedy: restarted };
   return { why: `bubblewrap does not work here (${words || 'it printed nothing'})`, remedy: undefined };
 }

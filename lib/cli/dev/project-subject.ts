@@ -1,14 +1,16 @@
 // A Cargo project in the rounds of tasks/dev.ts. It is compiled and published as in tasks/crates.ts, in a
 // process that keeps the compiler loaded.
 import { join } from 'node:path';
+import type { Cache } from '../../cache/cache.ts';
 import { exitCodes } from '../../core/errors.ts';
-import type { Report } from '../../core/events.ts';
+import type { Outcome, Report } from '../../core/events.ts';
 import { parseJsonFields } from '../../core/fields.ts';
 import type { Fields } from '../../core/fields.ts';
 import { cargoHome } from '../../crates/cargo/config-files.ts';
 import { projectFolders } from '../../watch/project-folders.ts';
 import { cacheDirOf } from '../task.ts';
-import { compileProjects } from '../tasks/crates-task.ts';
+import { chosenProjects, compileAndPublish, outcomeOf, reportBuild, runTests, withCompiler } from '../tasks/crates-task.ts';
+import type { ProjectCompiler } from '../tasks/crates-task.ts';
 import type { Task } from '../task.ts';
 import { BuildClock, NotesOnce } from './build-clock.ts';
 import type { RoundResult } from './round-result.ts';
@@ -38,7 +40,7 @@ export function projectSubject(task: Task, more: readonly string[]): Subject {
       const clock = new BuildClock();
       const watched = clock.watch(notes.of(report));
       const own = { ...task, args: quietArgs(args), signal, report: watched };
-      const { json, exitCode = exitCodes.done } = await warm.use(watched, (cache) => compileProjects(own, cache));
+      const { json, exitCode = exitCodes.done } = await warm.use(watched, (cache) => build(own, cache));
       const done = parseJsonFields(JSON.stringify(json ?? null), 'the result of the compilation');
       const tests = args.has('run-tests') ? testsOf(done, report) : undefined;
       const { total, ...parts } = clock.parts();
@@ -47,6 +49,17 @@ export function projectSubject(task: Task, more: readonly string[]): Subject {
     },
     close: () => warm.close(),
   };
+}
+
+/** Does what tasks/crates.ts does, with a cache that stays open. */
+async function build(task: Task, cache: Cache): Promise<Outcome> {
+  const projects = await chosenProjects(task);
+  const work = async (compiler: ProjectCompiler): Promise<Outcome> => {
+    const built = await compileAndPublish(projects, compiler);
+    const report = await reportBuild(built, compiler);
+    return await outcomeOf(report, await runTests(built, compiler));
+  };
+  return await withCompiler(task, work, cache);
 }
 
 /** Counts the tests of a round, and reports the output of failed ones. */

@@ -10,7 +10,7 @@ import type { RunResult } from '../../core/sh.ts';
 import { puppetTask } from '../../dev/testing/puppet-task.ts';
 import { declaredEnv } from '../flags/compiler-flags.ts';
 import { projectFlags } from '../flags/project-flags.ts';
-import { projectsOf } from './crates-task.ts';
+import { chosenProjects } from './crates-task.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -42,7 +42,7 @@ function lastJson({ stdout }: RunResult): {
 
 test('a command line names a project or a set, and nothing else will do', async () => {
   const why = async (...words: readonly string[]): Promise<string> =>
-    await projectsOf(puppetTask(projectFlags, words, dir).task).then(
+    await chosenProjects(puppetTask(projectFlags, words, dir).task).then(
       (projects) => projects.map(({ name }) => name).join(),
       (error: Error) => error.message,
     );

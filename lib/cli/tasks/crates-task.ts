@@ -1,4 +1,4 @@
-// What tasks/crates.ts does: flags to projects, and projects to programs.
+// The steps of tasks/crates.ts: the projects that the command line names, their programs, their tests, and the report.
 import { basename, relative, resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { openCache } from '../../cache/cache.ts';
@@ -7,62 +7,111 @@ import type { Json } from '../../core/digest.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Report } from '../../core/events.ts';
 import { compile } from '../../crates/compile.ts';
-import type { CompiledProject, UnitWatch } from '../../crates/compiled.ts';
+import type { Compiled, CompiledProject, UnitWatch } from '../../crates/compiled.ts';
 import { projectSet } from '../../crates/project.ts';
 import { publish } from '../../crates/compiled.ts';
 import type { Project, Sysroot } from '../../crates/project.ts';
 import { processCost, watchBuild } from '../../report/build-recorder.ts';
+import type { BuildWatch } from '../../report/build-recorder.ts';
 import { cacheDirOf, repository } from '../task.ts';
 import { compilerOptions, declaredEnv, noteBareBuild } from '../flags/compiler-flags.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
-/** `opened`: a cache that is open already, and is left open. */
-export async function compileProjects(task: Task, opened?: Cache): Promise<Outcome> {
-  const { args, host, signal } = task;
+/** What a build of projects needs beside the projects. */
+export interface ProjectCompiler {
+  readonly task: Task;
+  readonly cache: Cache;
+  readonly watch: BuildWatch;
+  /** Where programs are written. */
+  readonly out: string;
+  /** When the task began, by `performance.now()`. */
+  readonly startMs: number;
+  /** With --run-tests: how tests are run. */
+  readonly tests: TestRuns | undefined;
+  /** With --message-format json: what prints the lines of cargo. */
+  readonly messages: ReturnType<Messages['cargoMessages']> | undefined;
+}
+
+/** Compiled projects, and the paths of what was written: by project, then by the name of the program. */
+export interface PublishedBuild {
+  readonly compiled: Compiled;
+  readonly paths: ReadonlyMap<string, Readonly<Record<string, string>>>;
+}
+
+/** What the tests of a build came to. */
+export type TestOutcome = Awaited<ReturnType<TestRuns['testResults']>>;
+
+/** Opens the cache, and closes it however the build ends. `opened` is a cache that is open already, and is left open. */
+export async function withCompiler(task: Task, build: (compiler: ProjectCompiler) => Promise<Outcome>, opened?: Cache): Promise<Outcome> {
+  const { args, path } = task;
   const startMs = performance.now();
-  checkFlags(args);
-  const projects = await projectsOf(task);
-  const out = task.path(args.text('out') ?? 'out');
+  const out = path(args.text('out') ?? 'out');
   const watch = watchBuild(task);
   const cache = opened ?? (await openCache(cacheDirOf(task), process.pid, watch.report));
   try {
-    const set = args.text('set') !== undefined;
-    const bins = new Map<string, Readonly<Record<string, string>>>();
-    const handOver = async (compiled: CompiledProject): Promise<void> => {
-      const { name } = compiled.project;
-      bins.set(name, await publish(compiled, set ? resolve(out, name) : out, cache));
-    };
-    const sysroot = await sysrootOf(task, cache);
-    const linked = sysroot ? projects.map((project) => ({ ...project, sysroot })) : projects;
     const tests = args.has('run-tests') && !args.has('no-run') ? await testsPart() : undefined;
-    const messages = await messagesOf(task, out, cache);
-    const report = messages ? messages.quiet(watch.report) : watch.report;
-    const watched = messages ? { watchUnits: messages.watch } : {};
-    const compiled = await compile(linked, { cache, ...compilerOptions(task), ...watched, handOver }, { signal, report }).catch(
-      async (error: unknown) => {
-        await messages?.finish(false);
-        throw error;
-      },
-    );
-    await messages?.finish(true);
-    if (!args.has('json') && !tests && !messages)
-      for (const path of [...bins.values()].flatMap((one) => Object.values(one))) task.print(relative(host.cwd, path) || path);
-    const published = compiled.projects.map(({ project: { name } }) => ({ name, bins: { ...bins.get(name) } }));
-    const seconds = (performance.now() - startMs) / 1000;
-    const { units, hits, misses } = compiled;
-    const title = projects.map(({ name }) => name).join(', ');
-    const recorded = await watch.finish(title, compiled, { cache, name: title });
-    noteBareBuild(task);
-    const tested = await tests?.testResults(task, compiled.projects, bins, out, cache);
-    const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
-    const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
-    const json = { projects: published, units, hits, misses, seconds: rounded(seconds), ...cost, ...recorded, ...tested?.json };
-    return { ...(tested ? { exitCode: tested.exitCode } : {}), json };
+    return await build({ task, cache, watch, out, startMs, tests, messages: await messagesOf(task, out, cache) });
   } finally {
     watch.stop();
     if (!opened) await cache.close();
   }
+}
+
+/** Compiles the projects and writes their programs, those of each project as soon as it is compiled. */
+export async function compileAndPublish(projects: readonly Project[], compiler: ProjectCompiler): Promise<PublishedBuild> {
+  const { task, cache, watch, out, messages } = compiler;
+  const isSet = task.args.text('set') !== undefined;
+  const paths = new Map<string, Readonly<Record<string, string>>>();
+  const handOver = async (compiled: CompiledProject): Promise<void> => {
+    const { name } = compiled.project;
+    paths.set(name, await publish(compiled, isSet ? resolve(out, name) : out, cache));
+  };
+  const sysroot = await sysrootOf(task, cache);
+  const linked = sysroot ? projects.map((project) => ({ ...project, sysroot })) : projects;
+  const report = messages ? messages.quiet(watch.report) : watch.report;
+  const watched = messages ? { watchUnits: messages.watch } : {};
+  let success = false;
+  try {
+    const compiled = await compile(linked, { cache, ...compilerOptions(task), ...watched, handOver }, { signal: task.signal, report });
+    success = true;
+    return { compiled, paths };
+  } finally {
+    await messages?.finish(success);
+  }
+}
+
+/** With --run-tests: runs the tests of the build. Undefined without it. */
+export async function runTests({ compiled, paths }: PublishedBuild, compiler: ProjectCompiler): Promise<TestOutcome | undefined> {
+  const { task, tests, out, cache } = compiler;
+  return await tests?.testResults(task, compiled.projects, paths, out, cache);
+}
+
+/** Prints the paths of programs, unless lines or tests are printed, and what the build took. Returns the object of --json, without the tests. */
+export async function reportBuild({ compiled, paths }: PublishedBuild, compiler: ProjectCompiler): Promise<Readonly<Record<string, Json>>> {
+  const { task, cache, watch, startMs, tests, messages } = compiler;
+  if (!task.args.has('json') && !tests && !messages)
+    for (const path of [...paths.values()].flatMap((one) => Object.values(one))) task.print(relative(task.host.cwd, path) || path);
+  const seconds = rounded((performance.now() - startMs) / 1000);
+  const { projects, units, hits, misses } = compiled;
+  const title = projects.map(({ project }) => project.name).join(', ');
+  const recorded = await watch.finish(title, compiled, { cache, name: title });
+  noteBareBuild(task);
+  return {
+    projects: projects.map(({ project: { name } }) => ({ name, bins: { ...paths.get(name) } })),
+    units,
+    hits,
+    misses,
+    seconds,
+    ...recorded,
+  };
+}
+
+/** The outcome of the task: the build, its tests, and the processor time and memory of both. */
+export async function outcomeOf(build: Readonly<Record<string, Json>>, tested: TestOutcome | undefined): Promise<Outcome> {
+  const { childCpuSeconds, ownCpuSeconds, peakBytes } = await processCost();
+  const cost = { cpuSeconds: rounded(childCpuSeconds + ownCpuSeconds), ownCpuSeconds: rounded(ownCpuSeconds), peakBytes };
+  return { ...(tested ? { exitCode: tested.exitCode } : {}), json: { ...build, ...cost, ...tested?.json } };
 }
 
 /** Flags that need others, or exclude them. */
@@ -88,8 +137,10 @@ function checkFlags(args: Task['args']): void {
   }
 }
 
-export async function projectsOf(task: Task): Promise<readonly Project[]> {
+/** The projects that the command line names. Flags and words that do not fit together are Failures (usage). */
+export async function chosenProjects(task: Task): Promise<readonly Project[]> {
   const { args, host, path } = task;
+  checkFlags(args);
   const [dir] = args.words;
   const set = args.text('set');
   if ((dir === undefined) === (set === undefined)) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { compareWithCargo } from '../../crates/fidelity/differential.ts';
 import type { Comparison } from '../../crates/fidelity/differential.ts';
 import { projectFlags } from '../../cli/flags/project-flags.ts';
-import { projectsOf } from '../../cli/tasks/crates-task.ts';
+import { chosenProjects } from '../../cli/tasks/crates-task.ts';
 import { compilerOptions } from '../../cli/flags/compiler-flags.ts';
 import type { Flag } from '../../cli/command-line.ts';
 import type { Task } from '../../cli/task.ts';
@@ -25,7 +25,7 @@ export async function compareProjects(task: Task): Promise<Outcome> {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-fidelity-'));
   const rows: { project: string; profile: string; units: number; differences: number }[] = [];
   try {
-    for (const project of await projectsOf(task)) {
+    for (const project of await chosenProjects(task)) {
       for (const profile of chosen ? [project.profile] : ['dev', 'release']) {
         // What the compilers say is of no interest here.
         const context = { signal, report: () => {} };
