@@ -1,4 +1,4 @@
-// What tasks/explain.ts does: finds a unit by name, and prints what its last result was made from and how that differs from the one before.
+// The steps of tasks/explain.ts: finds units by name, and prints what their last results were made from and how these differ from those before.
 import { resultOf } from '../../actions/action.ts';
 import type { ActionRecord, ActionResult, Artifact } from '../../actions/action.ts';
 import { differences, reasonsOf } from '../../actions/explain/differences.ts';
@@ -9,18 +9,12 @@ import type { Digest, Json } from '../../core/digest.ts';
 import { byCodeUnit } from '../../core/digest.ts';
 import { cannot, nearest } from '../../core/errors.ts';
 import { formatBytes, formatMs } from '../../core/sizes.ts';
-import type { Flag } from '../command-line.ts';
 import { existingCacheDir } from '../flags/cache-flag.ts';
 import type { Task } from '../task.ts';
 import type { Outcome } from '../../core/events.ts';
 
-export const explainFlags = {
-  cache: { type: 'string', value: 'DIR', help: 'the cache directory (default BLOOMERY_CACHE, or ~/.cache/bloomery)' },
-  json: { type: 'boolean', help: 'print one JSON object as the last line, with the whole record' },
-} as const satisfies Record<string, Flag>;
-
 /** The last result of a unit and why it was made. */
-interface Explained {
+export interface Explained {
   readonly label: string;
   readonly key: Digest;
   readonly origin: Origin;
@@ -28,23 +22,41 @@ interface Explained {
   readonly reasons: readonly string[];
 }
 
-export async function explainUnit(task: Task): Promise<Outcome> {
-  const { args, print, report } = task;
-  const [wanted = ''] = args.words;
-  const cache = await openCacheFolder(await existingCacheDir(task), process.pid, report);
+/** The units that a cache has results of. */
+export interface Results {
+  readonly history: History;
+  /** Undefined where the result is no longer in the cache. */
+  result(key: Digest): Promise<ActionResult | undefined>;
+}
+
+/** Opens the results of the cache, and closes them however the work ends. */
+export async function withResults(task: Task, work: (results: Results) => Promise<Outcome>): Promise<Outcome> {
+  const cache = await openCacheFolder(await existingCacheDir(task), process.pid, task.report);
   try {
-    const history = await openHistory(cache);
-    const results = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
-    const resultAt = async (key: Digest): Promise<ActionResult | undefined> => resultOf((await results.get(key)) ?? null);
-    const labels = matching(wanted, await history.labels());
-    const found = (await Promise.all(labels.map((label) => explained(label, history, resultAt)))).flatMap((unit) => unit ?? []);
-    const [only] = found;
-    if (!only) throw unknown(wanted, await history.labels());
-    for (const line of found.length === 1 ? pageOf(only) : found.flatMap(headOf)) print(line);
-    return { json: { units: found.map(jsonOf) } };
+    const records = await cache.records('actions', (value): value is Json => resultOf(value) !== undefined);
+    return await work({
+      history: await openHistory(cache),
+      result: async (key) => resultOf((await records.get(key)) ?? null),
+    });
   } finally {
     await cache.close();
   }
+}
+
+/** The unit of that name, or all units of the package. A name without a result is a Failure (usage) with a suggestion. */
+export async function findUnits(wanted: string, results: Results): Promise<readonly Explained[]> {
+  const all = await results.history.labels();
+  const found = await Promise.all(matching(wanted, all).map((label) => explained(label, results)));
+  const units = found.flatMap((unit) => unit ?? []);
+  if (units.length === 0) throw unknown(wanted, all);
+  return units;
+}
+
+/** Prints the whole record of one unit, or two lines for each of several. Returns the object of --json. */
+export function printUnits({ print }: Task, units: readonly Explained[]): Outcome {
+  const [first] = units;
+  for (const line of first && units.length === 1 ? pageOf(first) : units.flatMap(headOf)) print(line);
+  return { json: { units: units.map(jsonOf) } };
 }
 
 /** The unit of exactly that label, else all whose package, or package and version, is the one named. */
@@ -63,17 +75,13 @@ function unknown(wanted: string, labels: readonly string[]): Error {
   });
 }
 
-async function explained(
-  label: string,
-  history: History,
-  resultAt: (key: Digest) => Promise<ActionResult | undefined>,
-): Promise<Explained | undefined> {
+async function explained(label: string, { history, result }: Results): Promise<Explained | undefined> {
   const [key, ...earlier] = await history.keysOf(label);
   const origin = key && (await history.origin(key));
   if (!key || !origin) return undefined;
   const before = (await Promise.all(earlier.map((other) => history.origin(other)))).flatMap((one) => one ?? []);
   const found = before.map(({ record }) => differences(record, origin.record)).sort((a, b) => a.length - b.length);
-  return { label, key, origin, result: await resultAt(key), reasons: found[0] ? reasonsOf(found[0]) : ['first time'] };
+  return { label, key, origin, result: await result(key), reasons: found[0] ? reasonsOf(found[0]) : ['first time'] };
 }
 
 function headOf({ label, key, result, reasons }: Explained): readonly string[] {
