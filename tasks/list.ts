@@ -2,7 +2,7 @@
 // Lists the components and recipes of a system with versions, pins, sizes and cache state. --check finds mistakes in recipes.
 import '../lib/cli/compile-cache.ts';
 
-const { listFlags, listSystem } = await import('../lib/cli/tasks/list-task.ts');
+const { checkListing, listFlags, printRows, rowsOf, withListing } = await import('../lib/cli/tasks/list-task.ts');
 const { task } = await import('../lib/cli/task.ts');
 
 await task(
@@ -18,5 +18,9 @@ await task(
       'npx zx tasks/list.ts redox --cookbook ../redox --check   # unknown keys, missing dependencies, cycles, patches',
     ],
   },
-  listSystem,
+  (task) =>
+    withListing(task, async (listing) => {
+      if (task.args.has('check')) return await checkListing(listing);
+      return printRows(task, await rowsOf(listing));
+    }),
 );

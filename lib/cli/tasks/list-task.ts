@@ -1,4 +1,4 @@
-// The work of tasks/list.ts: prints tables, a tree, or problems.
+// The steps of tasks/list.ts: the rows of a page and a cookbook, printed as tables or a tree, and problems in recipes.
 import { join } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
 import type { Cache } from '../../cache/cache.ts';
@@ -39,38 +39,48 @@ export const listFlags = {
   json: { type: 'boolean', help: 'print one JSON object as the last line' },
 } as const satisfies Record<string, Flag>;
 
-export async function listSystem(task: Task): Promise<Outcome> {
+/** What is listed: a page with the profile and the configuration that the words choose. */
+export interface Listing {
+  readonly task: Task;
+  readonly page: PagePlace;
+  readonly configured: ConfiguredBuild;
+  /** Present with a cookbook. */
+  readonly recipes: RecipeListRequest | undefined;
+  readonly cache: Cache;
+}
+
+/** The rows of the tables. */
+interface Rows {
+  readonly system: System;
+  readonly profile: string;
+  readonly components: readonly ListedComponent[];
+  readonly recipes: readonly ListedRecipe[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** Reads the page and opens the cache, and closes it however the work ends. */
+export async function withListing(task: Task, work: (listing: Listing) => Promise<Outcome>): Promise<Outcome> {
   const { args, host, report } = task;
   const page = await loadSystem(repository, systemWord(args.words[0] ?? '', task));
   const configured = await configuredBuild(task, page, await sourcesOf(task, page), page.folder);
   const cache = await openCache(cacheDirOf(task), process.pid, report);
   try {
-    const { recipes: wanted } = configured;
-    const recipes = wanted && { ...wanted, cache, env: host.env, sandbox: true };
-    if (args.has('check')) return await check(task, recipes);
-    return await list(task, page, configured, recipes, cache);
+    const { recipes } = configured;
+    return await work({ task, page, configured, recipes: recipes && { ...recipes, cache, env: host.env, sandbox: true }, cache });
   } finally {
     await cache.close();
   }
 }
 
-async function list(
-  task: Task,
-  { folder: root, outDir }: PagePlace,
-  configured: ConfiguredBuild,
-  recipes: RecipeListRequest | undefined,
-  cache: Cache,
-): Promise<Outcome> {
-  const { args, host, print } = task;
-  const { profile, packages } = configured;
+/** The components, the recipes, and the packages that only upstream's sources have, with what the last build made of them. */
+export async function rowsOf({ task, page, configured, recipes, cache }: Listing): Promise<Rows> {
+  const { profile, packages, sources } = configured;
+  const { folder: root, outDir } = page;
   const system = withNeededSources(configured.system, profile);
-  const last = await lastBuild(join(task.path(args.text('out') ?? outDir), `${system.name}-${profile}.json`));
-  const at = { root, cacheDir: cacheDirOf(task), env: host.env };
+  const last = await lastBuild(join(task.path(task.args.text('out') ?? outDir), `${system.name}-${profile}.json`));
+  const at = { root, cacheDir: cacheDirOf(task), env: task.host.env };
   const fetched = await fetchedFolder(system, at);
-  const { sources } = configured;
   const origins = sources.kind === 'upstream' ? await presentOrigins(system, at) : undefined;
-  const components = await listComponents({ system, profile, sources, root, env: {}, fetched, origins }, last, cache);
-  const rows = recipes ? await listRecipes(recipes, last, quiet(task)) : [];
   const pins = await lockedPins(system, root);
   const leftOut = (packages?.leftOut ?? []).map((name): LeftOut => {
     const upstream = system.configurations?.packages[name];
@@ -78,15 +88,26 @@ async function list(
     const target = targetOf(upstream?.upstream.cargo?.triple);
     return { name, title: upstream?.title ?? '', target, source, pin: pins.get(name) ?? null };
   });
-  if (!args.has('json')) {
-    const text = args.has('tree') ? listTree({ system, profile, components, recipes: rows, leftOut }) : tables(components, rows, leftOut);
-    for (const line of text) print(line);
-  }
-  const json = { system: system.name, profile, components: components.map(plain), recipes: rows.map(plain), leftOut: leftOut.map(plain) };
-  return { json };
+  return {
+    ...{ system, profile, leftOut },
+    components: await listComponents({ system, profile, sources, root, env: {}, fetched, origins }, last, cache),
+    recipes: recipes ? await listRecipes(recipes, last, quiet(task)) : [],
+  };
 }
 
-async function check(task: Task, recipes: RecipeListRequest | undefined): Promise<Outcome> {
+/** Prints tables, or with --tree a tree. Returns the object of --json. */
+export function printRows({ args, print }: Task, rows: Rows): Outcome {
+  const { system, profile, components, recipes, leftOut } = rows;
+  if (!args.has('json')) {
+    const text = args.has('tree') ? listTree(rows) : tables(components, recipes, leftOut);
+    for (const line of text) print(line);
+  }
+  const plainRows = { components: components.map(plain), recipes: recipes.map(plain), leftOut: leftOut.map(plain) };
+  return { json: { system: system.name, profile, ...plainRows } };
+}
+
+/** Looks for mistakes in the recipes and prints them. Exit code 1 if there are some. The configuration was read before. */
+export async function checkListing({ task, recipes }: Listing): Promise<Outcome> {
   const { problems, unchecked } = recipes ? await checkRecipes(recipes, quiet(task)) : { problems: [], unchecked: [] };
   for (const { message, detail } of problems) {
     task.print(message);
