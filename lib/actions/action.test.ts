@@ -84,7 +84,7 @@ test('a result of format 1 has files only, without a kind', () => {
   assert.equal(read?.artifacts, [{ kind, ...older }]);
 });
 
-test('anything of another shape is no result', () => {
+test('a value of another shape is not a result', () => {
   const stored = resultJson(result) as { readonly [key: string]: Json };
   const artifact = { path: 'x', digest: a, sizeBytes: 1, executable: false };
   const others: readonly Json[] = [

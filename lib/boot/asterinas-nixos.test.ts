@@ -54,7 +54,7 @@ check('the system that Nix builds has our kernel and an initramfs, and boots wit
   assert.match(text, '~ # ');
 });
 
-test('without Nix the profile ends with 69 and says what to install', async () => {
+test('without Nix the profile ends with 69 and a hint what to install', async () => {
   const words = [process.execPath, 'tasks/build.ts', 'asterinas', '--profile', 'nixos', '--out', dir];
   const refused = await run(words, { cwd: project, env: { ...env, PATH: dir } });
   assert.is(refused.exitCode, 69);

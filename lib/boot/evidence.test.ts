@@ -54,7 +54,7 @@ test('each processor is a line', () => {
   assert.equal(pointersOf(dump), ['CPU 0 is at 0xffffffff81000010, halted', 'CPU 1 is at 0x000000000000fff0']);
 });
 
-test('addresses of a Rust program get names, and those that are no code are left out', async () => {
+test('addresses of a Rust program get names, and other numbers are left out', async () => {
   await writeFile(
     join(root, 'k.rs'),
     '#[inline(never)]\n#[no_mangle]\npub fn boot() -> usize { std::process::id() as usize }\nfn main() { std::process::exit(boot() as i32) }\n',

@@ -59,7 +59,7 @@ test('an empty disk of 2 GiB is installed, and then starts by itself', async () 
   assert.match(again.verdict.line ?? '', /^Cannot install: \/dev\/vda is not empty/);
 });
 
-test('a disk that is too small is refused, and stays as it was', async () => {
+test('a disk that is too small is refused and not changed', async () => {
   for (const [path, why] of [[await disk('small.img', 64 * MiB), '/dev/vda has 64 MiB, and \\d+ MiB are needed']] as const) {
     const before = await digestFile(path);
     const { exitCode, verdict } = await install(path);

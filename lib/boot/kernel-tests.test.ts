@@ -42,7 +42,7 @@ async function ktest(
   return { exitCode, rows: tests, boots };
 }
 
-test('each test has its result, whatever the tests before it did to the kernel', async () => {
+test('each test has its result, whatever the earlier tests did to the kernel', async () => {
   const junit = join(dir, 'junit.xml');
   const { exitCode, rows, boots } = await ktest('--ktest', '--junit', junit);
   assert.is(exitCode, 1);

@@ -84,13 +84,13 @@ test('an encrypted image is kept while its password is, and only the password op
   assert.not.match(manifest, /another|one password/);
 });
 
-test('the bundled bootloader says that an encrypted file system is locked', async () => {
+test('the bundled bootloader reports that an encrypted file system is locked', async () => {
   const { verdict } = await boot(image);
   assert.is(verdict.kind, 'failed', JSON.stringify(verdict));
   assert.match(await readFile(`${image}.log`, 'utf8'), /Failed to open RedoxFS: /);
 });
 
-test('what cannot be encrypted, and a password without --encrypt, are refused at once', async () => {
+test('images without RedoxFS, and a password without --encrypt, are refused before anything is built', async () => {
   const plain = await build('--password-file', 'first');
   assert.is(plain.exitCode, 2);
   assert.match(plain.stderr, /Cannot use --password-file: the image is not to be encrypted/);

@@ -29,7 +29,7 @@ async function failureOf(path: string): Promise<Failure> {
   throw error;
 }
 
-test('what is recorded is read back: the bytes as they were, when they came, and the marks between them', async () => {
+test('a transcript is read back: the same bytes, their times, and the marks between them', async () => {
   const path = join(root, 'logs/x.log');
   const record = transcript(path);
   const pieces: Recorded[] = [

@@ -68,7 +68,7 @@ test('the standard library is planned with the features that a unit graph turns 
   });
 });
 
-test('a vendored package that only a feature needs which is not turned on is there for cargo to resolve', async () => {
+test("a vendored package that only a disabled feature needs is available to cargo's resolver", async () => {
   await withScratch(async ({ folder }) => {
     const lock = `version = 4
 [[package]]

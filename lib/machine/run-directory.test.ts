@@ -16,7 +16,7 @@ test.after.each(async () => {
   await rm(root, { recursive: true });
 });
 
-test('a run directory is ours alone and says whose it is', async () => {
+test('a run directory is private and contains the record of its process', async () => {
   const path = await runDirectory(root);
   assert.match(basename(path), new RegExp(`^bloomery-machine-${process.pid}-`));
   assert.is((await stat(path)).mode & 0o777, 0o700);

@@ -18,7 +18,7 @@ async function words(qemuArguments: string, env: Readonly<Record<string, string>
   return await qemuWords({ folder }, { qemuArguments }, { PATH: pathOf(process.env), ...env }, context);
 }
 
-test('scripts and variables are expanded, quoted words are one, and patterns stay', async () => {
+test('scripts and variables are expanded, quoted words are one, and patterns are unchanged', async () => {
   assert.equal(await words('$(./arguments.sh -S) -d cpu_reset'), ['-smp', '1', '-m', '8G', '-S', '-d', 'cpu_reset']);
   assert.equal(await words('$(./arguments.sh)', { SMP: '4' }), ['-smp', '4', '-m', '8G']);
   assert.equal(await words(`-name 'a b' -append "$X" * ?`, { X: 'c  d' }), ['-name', 'a b', '-append', 'c  d', '*', '?']);

@@ -22,7 +22,7 @@ function allRules(rules: ConsoleRules): readonly LineRule[] {
   ];
 }
 
-test('there are rules to look at', () => {
+test('there are rules to check', () => {
   assert.ok(files.includes('systems/redox/console.ts') && files.includes('systems/firmware/console.ts'));
 });
 

@@ -13,7 +13,7 @@ test('every page of systems/ can be loaded under its own name', async () => {
   for (const name of await systemNames(root)) assert.is((await loadPage(root, name)).name, name);
 });
 
-test('profiles have what they name', async () => {
+test('components and root file systems that profiles name exist', async () => {
   const names = await systemNames(root);
   assert.ok(names.includes('redox'));
   for (const name of names) {

@@ -146,7 +146,7 @@ test('a file with the revision is written to a copy', async () => {
   assert.not.ok(existsSync(join(plain.sources[0]?.folder ?? '', 'git_revision.txt')));
 });
 
-test('a dry run reports what would be downloaded and writes nothing', async () => {
+test('a dry run reports the downloads and writes nothing', async () => {
   const repo = await repository();
   await repo.commit('first', { 'a.txt': 'one\n' });
   const fetching = newUser();

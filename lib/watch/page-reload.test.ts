@@ -1,4 +1,4 @@
-// Modules that are loaded anew. Each test has modules of its own, because this process keeps what it loaded.
+// Modules that are loaded again. Each test has its own modules, because this process keeps loaded ones.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { firstCharacters } from './matcher.ts';
 import type { ConsoleRules } from '../rules.ts';
 
-test('literals, escapes, classes, groups and what may be left out', () => {
+test('literals, escapes, classes, groups and optional elements', () => {
   for (const [source, expected] of [
     ['Kernel panic', 'K'],
     ['\\[rootfs', '['],
@@ -21,13 +21,13 @@ test('literals, escapes, classes, groups and what may be left out', () => {
   }
 });
 
-test('what is not plain may begin with anything', () => {
+test('a pattern that is not simple may begin with any character', () => {
   for (const source of ['\\w+', '.*x', '[^a]', '[a-z]', '(?!a)b', '(?=a)', '(?<=a)b', 'a?', '(?:a|)b', '\\bword', '']) {
     assert.is(firstCharacters(source), undefined, source);
   }
 });
 
-test('the example of every rule of every page begins as its pattern says', async () => {
+test('the example of every rule of every page begins with one of the computed characters', async () => {
   const root = join(import.meta.dirname, '../../..');
   for (const file of await globby('systems/*/console.ts', { cwd: root })) {
     const { console: rules }: { console: ConsoleRules } = await import(join(root, file));

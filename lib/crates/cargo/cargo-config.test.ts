@@ -13,7 +13,7 @@ const triple = 'x86_64-unknown-linux-gnu';
 const cfgs = ['unix', 'target_os="linux"'];
 const build = { rustflags: ['for-all'] };
 
-test('flags of the triple come first, then those of conditions by their text; flags for all only where there are no others', () => {
+test('flags of the triple come first, then those of conditions by their text; flags for all targets only if there are no others', () => {
   const target = {
     'cfg(unix)': { rustflags: 'two  words' },
     'cfg(target_os = "linux")': { rustflags: ['linux'] },
@@ -73,7 +73,7 @@ test("a variable is used unless the user declared it, and a forced one overrides
   assert.equal(configEnvOf(config, { A: 'x', C: 'x' }, { common: '/w' }), { env: { B: 'b', C: 'c', D: 'd' }, forced: ['C'] });
 });
 
-test('a relative variable is a path from the folder above its file, and in another checkout one of its own', () => {
+test('a relative variable is relative to the folder above its file, and differs between checkouts', () => {
   const config: CargoConfig = {
     env: { A: 'plain', B: { value: 'sub/dir', relative: true }, C: { value: '../up', relative: true }, D: { value: 'x', relative: false } },
   };
@@ -87,7 +87,7 @@ test('a relative variable is a path from the folder above its file, and in anoth
   assert.equal(env, { A: 'plain', B: `${here}/sub/dir`, C: join(here, '../up'), D: 'x' });
 });
 
-test('a profile is followed to the one of cargo that it comes from', () => {
+test("a profile is followed to cargo's profile that it inherits from", () => {
   const inherits = (name: string): string | undefined => ({ slow: 'dev', slower: 'slow', lean: 'release', ring: 'ring' })[name];
   const roots = ['dev', 'test', 'release', 'bench', 'system', 'slow', 'slower', 'lean', 'ring', 'unknown'].map((name) =>
     rootOf(name, inherits),
@@ -127,7 +127,7 @@ test('a condition holds or does not', () => {
   for (const [text, holds] of table) assert.is(cfgHolds(text, linux), holds, text);
 });
 
-test('what is no condition is refused with its text', () => {
+test('an invalid condition is refused with its text', () => {
   const wrong = [
     'cfg',
     'cfg()',

@@ -34,7 +34,7 @@ test('each old id becomes the id that the metadata has', () => {
   );
 });
 
-test('ids of the present form, and ids that no package has, stay as they are', () => {
+test('present ids, and ids that no package has, are unchanged', () => {
   const ids = ['path+file:///tmp/g#0.1.0', 'g 0.2.0 (path+file:///tmp/g)'];
   assert.equal(idsOf(ids), ids);
 });

@@ -30,7 +30,7 @@ function edges(rows: Readonly<Record<string, readonly string[]>>, missing: reado
 
 const chain = { bottom: [], middle: ['bottom'], top: ['middle'], 'app!': ['top'] };
 
-test('a library waits for the metadata of libraries, and a program for all libraries below it as a whole', () => {
+test('a library waits for the metadata of libraries, and a program for all complete libraries below it', () => {
   assert.equal(edges(chain, ['bottom', 'middle', 'top', 'app!']), [
     'app! <- bottom',
     'app! <- middle',
@@ -40,12 +40,12 @@ test('a library waits for the metadata of libraries, and a program for all libra
   ]);
 });
 
-test('a library waits for one that is missing below one that is there', () => {
+test('a library waits for a missing one below one that is present', () => {
   assert.equal(edges(chain, ['bottom', 'top']), ['top <- bottom (early)']);
   assert.equal(edges(chain, ['bottom', 'app!']), ['app! <- bottom']);
 });
 
-test('nothing waits early for a build script, and its run waits for everything below it as a whole', () => {
+test('no unit starts early because of a build script, and the run of a script waits for all complete units below it', () => {
   const rows = { lib: [], 'script!': ['lib'], 'run?': ['script!'], user: ['run?'] };
   assert.equal(edges(rows, ['lib', 'script!', 'run?', 'user']), ['run? <- lib', 'run? <- script!', 'script! <- lib', 'user <- run?']);
 });

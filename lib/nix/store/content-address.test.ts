@@ -106,7 +106,7 @@ const inBase = (address: string, base: 'hex' | 'base64'): string => {
   return hash ? `${parts[1]}${hash.algorithm}:${Buffer.from(hash.hex, 'hex').toString(base)}` : address;
 };
 
-test('every method and algorithm vouches for a path without a signature, whatever the base of its hash', async () => {
+test('a path with a content address needs no signature, for every method, algorithm and base of its hash', async () => {
   const { cache, paths } = await sample();
   assert.is(paths.length, 9);
   for (const named of paths) {

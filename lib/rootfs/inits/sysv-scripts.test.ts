@@ -54,7 +54,7 @@ here('a service is started, and stopped by SIGTERM to its whole group', async ()
   assert.match(await text('plain.log'), /^begun\n(?:Terminated\n)?ended$/); // the shell may print a message about its sleep
 });
 
-here('a start waits until the file is there, and does not believe an old one', async () => {
+here('a start waits until the file exists, and ignores an old one', async () => {
   const file = join(root, 'ready');
   await writeFile(file, '');
   await service('slow', `sleep 0.5; echo ready; : >${file}; exec sleep 100`, { READY: 'file', READY_FILE: file });

@@ -155,7 +155,7 @@ test('a file may have an owner, extended attributes and capabilities', () => {
   assert.match(refusal(withFiles({ 'bin/ping': { ...row, xattrs: { 'user.a': 1 } } })), /xattrs\."user\.a"/);
 });
 
-test('a page that is right is remembered by its content, and one that is wrong is not', async () => {
+test('the check of a correct page is memoized by its content, and that of a wrong page is not', async () => {
   const cacheDir = join(dir, 'cache');
   await loadSystem(root, 'hello', cacheDir);
   assert.not.ok(existsSync(cacheDir), 'a cache is not made for it');
