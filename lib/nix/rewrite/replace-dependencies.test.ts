@@ -92,9 +92,9 @@ test('a replacement by the same path is left out with a note; one that is not in
 test('a replacement that refers to the replaced path would be a cycle', () => {
   assert.throws(
     () => replacementPlan(nameOf('sys'), system, pairs('lib=neu'), []),
-    /Cannot replace ".*-lib" by ".*-neu": the replacement needs/,
+    /Cannot replace ".*-lib" by ".*-neu": the replacement refers to/,
   );
-  assert.throws(() => replacementPlan(nameOf('sys'), system, pairs('lib=new', 'new=lib'), []), /the replacement needs/);
+  assert.throws(() => replacementPlan(nameOf('sys'), system, pairs('lib=new', 'new=lib'), []), /the replacement refers to/);
   assert.is(words(replacementPlan(nameOf('sys'), system, pairs('lib=neu'), [nameOf('neu')]).rewrites), 'app sys');
 });
 
