@@ -1,4 +1,5 @@
-// The key of an action names everything in its record, and a stored result is read only in its own shape.
+// The key of an action depends on every field of its record. A stored result is read only if it has the
+// expected shape.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';

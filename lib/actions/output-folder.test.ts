@@ -1,4 +1,5 @@
-// What a command leaves in its output folder, of any kind, name, depth and permissions, and how the next action sees it.
+// Tests the output folder of a command with files of every kind, name, depth and permission, and how the next
+// action sees them.
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';

@@ -1,4 +1,5 @@
-// The profile minimal of Redox from upstream's sources, all of it: fetched from miniature repositories, compiled, linked with their C library, an image.
+// Builds the whole profile `minimal` of Redox from upstream's sources: miniature repositories are fetched,
+// compiled and linked with their C library, and an image is assembled.
 import { cpSync, mkdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// The bundled Asterinas, built by tasks/build.ts and booted for real by every protocol that its kernel has; and its kernel failing in every way on purpose.
+// Builds the bundled Asterinas with tasks/build.ts and boots it by every protocol that its kernel supports.
+// The kernel is also made to fail in every way it can.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Which system, image and rules a command line means.
+// Which system, image and rules a command line selects.
 import { join } from 'node:path';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

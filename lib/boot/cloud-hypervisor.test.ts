@@ -1,4 +1,5 @@
-// The choice of the monitor, with fake programs of a host, and the choice of the server for shared folders.
+// The choice of the virtual machine monitor, with fake programs of a host, and the choice of the server for
+// shared folders.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

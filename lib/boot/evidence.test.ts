@@ -1,5 +1,6 @@
-// Evidence of a failed machine: addresses found and named with a real ELF file, processors read out of QEMU's dump. Screens and registers of a real
-// machine are in linux-guest.test.ts.
+// Tests the evidence about a failed machine: addresses are found and named with a real ELF file, and the
+// processors are read from QEMU's dump. Screens and registers of a real machine are tested in
+// linux-guest.test.ts.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';

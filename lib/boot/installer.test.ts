@@ -1,4 +1,5 @@
-// The medium that installs a disk: an unattended round trip from an empty disk to the installed system, and the disks that it refuses.
+// Tests the install medium: an unattended installation on an empty disk, which then boots, and the disks that
+// the medium refuses.
 import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// The tests of the miniature's kernel, built and run by test-boot.ts as a user would: some pass, and one fails, one panics and one hangs.
+// Builds and runs the kernel tests of the miniature with test-boot.ts, as a user would. Some tests pass, one
+// fails, one panics and one hangs.
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

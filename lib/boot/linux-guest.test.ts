@@ -1,5 +1,5 @@
-// A real Linux in a real QEMU: logging in over the serial console while the kernel prints into it, and every verb of a running machine. One machine
-// serves most tests, in their order.
+// Boots a real Linux in a real QEMU. Tests the login over the serial console while the kernel prints into it,
+// and every command for a running machine. Most tests share one machine and run in order.
 import { mkdtemp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';

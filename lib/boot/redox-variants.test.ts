@@ -1,4 +1,5 @@
-// Variants of the bundled Redox, built by tasks/build.ts as a user would: a live image, which boots, and an encrypted one.
+// Builds variants of the bundled Redox with tasks/build.ts, as a user would: a live image, which is booted,
+// and an encrypted one.
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// // The cache directory as a whole: it can be opened, or the error names the reason, and leftovers of killed
+// The cache directory as a whole: it can be opened, or the error names the reason, and leftovers of killed
 // processes are removed.
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';

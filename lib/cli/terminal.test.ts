@@ -1,4 +1,4 @@
-// A terminal joined to a console, with streams in the place of both.
+// Connects a terminal to a console. Both are replaced by streams.
 import { once } from 'node:events';
 import { Duplex, PassThrough } from 'node:stream';
 import { test } from 'uvu';

@@ -1,5 +1,5 @@
-// A shell at a console, played by a puppet that answers what is typed: echo, prompts, and a kernel that prints into everything. The same with a
-// real Linux is in lib/boot/linux-guest.test.ts.
+// Tests a shell at a console with a simulated shell that answers what is typed: echo, prompts, and a kernel
+// that prints into everything. lib/boot/linux-guest.test.ts tests the same with a real Linux.
 import { EventEmitter } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

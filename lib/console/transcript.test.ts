@@ -1,4 +1,4 @@
-// Records written and read back through real files, also cut and damaged ones.
+// Recordings are written to real files and read back, also truncated and damaged ones.
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Names in bytes, folders without permissions, nesting deeper than one path may be, and files that are pipes:
-// all of it is read and removed, and nothing else.
+// Reads and removes trees with names that are not UTF-8, folders without permissions, nesting deeper than the
+// maximal length of a path, and named pipes. Nothing else is removed.
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

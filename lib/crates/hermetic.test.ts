@@ -1,5 +1,6 @@
-// Build scripts and macros that do what none may, in the real sandbox: each fails with an error that names the package and the act, what it
-// tried had no effect, and --allow is the way out that counts in the key.
+// Runs build scripts and macros that do forbidden things in the real sandbox. Each fails with an error that
+// names the package and the forbidden act, and the attempt has no effect. The flag --allow permits the act
+// and is part of the key.
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';

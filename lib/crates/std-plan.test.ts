@@ -1,4 +1,5 @@
-// A plan with the whole standard library: every unit has its package, in the folder that the unit graph names, also next to vendored packages.
+// Tests a plan with the whole standard library. Every unit has its package in the folder that the unit graph
+// names, even if there are vendored packages too.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

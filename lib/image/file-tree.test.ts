@@ -1,5 +1,5 @@
-// What a file tree takes, adds and refuses, and where partitions are placed: both are checked before anything
-// is written.
+// Tests which files a file tree accepts, adds and rejects, and where partitions are placed. Both are checked
+// before anything is written.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MiB } from '../core/sizes.ts';

@@ -1,5 +1,5 @@
-// Images that are changed, grown and compared: which volume a path means, hard links, file systems of other
-// tools, partition tables.
+// Changes, grows and compares images. Tests which volume a path belongs to, hard links, file systems of other
+// tools, and partition tables.
 import { Buffer } from 'node:buffer';
 import {
   copyFileSync,

@@ -1,5 +1,6 @@
-// Whole images, assembled with the real tools: their table and file systems judged by sfdisk and fsck.vfat,
-// read back, damaged, too small, interrupted, on a full disk.
+// Assembles images with the real tools. sfdisk and fsck.vfat check the partition table and the file systems.
+// Images are also read back and damaged, and tests cover images that are too small, interrupted builds, and a
+// full disk.
 import { Buffer } from 'node:buffer';
 import {
   existsSync,

@@ -1,5 +1,5 @@
-// What an image cannot hold is refused before anything is written, with the field that has to change; what it
-// can hold is in it.
+// A layout that an image cannot store is refused before anything is written, and the error names the field to
+// change. Layouts exactly at the limits are written.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

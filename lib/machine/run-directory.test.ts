@@ -1,4 +1,5 @@
-// Run directories are private, removed, and swept when their run is dead.
+// Run directories are private. They are removed at the end of a run, and by a later run if their own run was
+// killed.
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';

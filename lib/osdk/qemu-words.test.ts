@@ -1,4 +1,5 @@
-// The words of [qemu] are those of a shell in the folder of the file. A shell that fails is reported.
+// The words of [qemu] are expanded as by a shell in the folder of the file. A failure of the shell is
+// reported.
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Pages are found by name and by path, and an error in the file of a page is a Failure in a whole sentence.
+// Finds pages by name and by path. An error in the file of a page is a Failure with a whole sentence.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// A kernel that is a library, built from a checkout with an OSDK.toml by tasks/build.ts, and booted: the miniature of Asterinas' workspace.
+// Builds a kernel that is a library with tasks/build.ts, from a checkout with an OSDK.toml, and boots it. The
+// checkout is a miniature of Asterinas' workspace.
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

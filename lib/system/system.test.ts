@@ -1,4 +1,4 @@
-// Systems are found by name, and a wrong word is answered with the nearest right one.
+// Finds systems by name. A wrong name is answered with the most similar valid one.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

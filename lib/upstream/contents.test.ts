@@ -1,4 +1,5 @@
-// What is fetched besides git sources: crates of a registry on this machine, archives, patched copies; and a lock that cannot be read.
+// Fetches sources other than git: crates from a registry on this machine, archives, and patched copies. Also
+// tests an unreadable lock.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What git ignores, asked of a real git.
+// Which paths git ignores, as a real git reports them.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

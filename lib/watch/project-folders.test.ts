@@ -1,4 +1,4 @@
-// The folders of a project, by its manifests.
+// Finds the folders of a project from its manifests.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

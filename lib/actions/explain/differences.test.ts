@@ -114,7 +114,7 @@ function stringPaths(value: unknown): readonly (readonly string[])[] {
 }
 
 test('two records have a difference, and words for it, exactly when their keys differ', () => {
-  // Every string anywhere in the record is changed by itself, every entry of a table is taken away, every argument is moved.
+  // Changes every string of the record separately, removes every entry of a table, and moves every argument.
   const variants: ActionRecord[] = [structuredClone(base)];
   for (const path of stringPaths(base)) {
     const variant = structuredClone(base);

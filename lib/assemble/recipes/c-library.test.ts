@@ -1,4 +1,5 @@
-// Programs of a system's own triple, linked with a C library that make builds: what is linked, and which actions a change of the library repeats.
+// Builds programs for a system's own target triple, which link with a C library that make builds. Tests what
+// is linked, and which actions are repeated when the library changes.
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';

@@ -1,4 +1,6 @@
-// What a pattern can begin with: exactly where that is plain, and any character elsewhere. A rule must never be passed over for its first character.
+// Tests the characters with which a match of a pattern can begin. The set is exact for simple patterns, and
+// contains every character for the others. No rule may be skipped because of the first character of a line
+// that it matches.
 import { globby } from 'globby';
 import { join } from 'node:path';
 import { test } from 'uvu';

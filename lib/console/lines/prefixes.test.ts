@@ -1,4 +1,5 @@
-// Prefixes of recorders are taken off a line, several of them too, and text that has none is left alone.
+// Prefixes of recorders are removed from a line, also if there are several. A line without a prefix is
+// unchanged.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withoutPrefixes } from './prefixes.ts';

@@ -1,4 +1,4 @@
-// The output of programs, cut out of a console's bytes and compared.
+// Extracts the output of programs from the bytes of a console, and compares it.
 import { Buffer } from 'node:buffer';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

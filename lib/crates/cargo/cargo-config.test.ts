@@ -1,5 +1,5 @@
-// Which of cargo's configuration counts for a target, and what its variables come to.
-// Conditions of cargo's configuration, as a table.
+// Which parts of cargo's configuration apply to a target, and which values its variables get.
+// A table of conditions in cargo's configuration.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

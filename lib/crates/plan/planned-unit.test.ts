@@ -1,4 +1,5 @@
-// What units wait for: a table of small plans. A name with "!" is a program, one with "?" is the run of a build script, others are plain libraries.
+// Tests which units a unit waits for, with a table of small plans. A name with "!" is a program, a name with
+// "?" is the run of a build script, and any other name is a plain library.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { missingEdges, reachable } from './planned-unit.ts';

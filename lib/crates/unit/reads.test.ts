@@ -1,5 +1,5 @@
-// What a build script is taken to depend on by its own words.
-// What a crate was compiled from, read from the file of a real rustc.
+// Tests the inputs that a build script declares.
+// Tests the source files of a crate, read from a dep-info file of a real rustc.
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';

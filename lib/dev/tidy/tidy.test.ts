@@ -1,4 +1,5 @@
-// The repository tests itself. Each rule is first shown a file that breaks it, so that a rule which finds nothing is known to look.
+// Checks this repository itself. Each rule is first run on a file that violates it, because a rule that finds
+// nothing could be broken.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

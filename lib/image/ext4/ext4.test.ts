@@ -1,5 +1,5 @@
-// ext4 file systems as e2fsck and debugfs judge them: whole, with the attributes that were asked for, the
-// same bytes each time.
+// Checks ext4 file systems with e2fsck and debugfs: they are valid, have the requested attributes, and have
+// the same bytes each time.
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The reader of ext2, ext3 and ext4 against trees that mke2fs copied: every form of the file system that
-// mke2fs makes, and odd files.
+// Reads ext2, ext3 and ext4 file systems to which mke2fs copied trees: every variant that mke2fs can create,
+// and unusual files.
 import { Buffer } from 'node:buffer';
 import {
   closeSync,

@@ -1,5 +1,5 @@
-// Extended attributes and hard links in an ext4: as debugfs and e2fsck see what is written here, and as the
-// reader sees what debugfs wrote.
+// Tests extended attributes and hard links in ext4. debugfs and e2fsck read what the writer wrote, and the
+// reader reads what debugfs wrote.
 import { Buffer } from 'node:buffer';
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

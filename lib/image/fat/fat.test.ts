@@ -1,5 +1,5 @@
-// FAT file systems: the writer as fsck.vfat and mdir judge it, the reader against files that mcopy wrote,
-// names that FAT cannot hold, damage.
+// Tests FAT file systems. fsck.vfat and mdir check what the writer wrote, and the reader reads files that
+// mcopy wrote. Also tests damage, and names that FAT cannot store.
 import { Buffer } from 'node:buffer';
 import {
   closeSync,

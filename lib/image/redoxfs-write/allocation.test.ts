@@ -1,4 +1,5 @@
-// Logs as a used file system has them: blocks freed, taken and freed again. Nonsense is refused.
+// Tests allocation logs like those of a used file system, with blocks that are freed, allocated and freed
+// again. Invalid logs are refused.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { replayed } from './allocation.ts';

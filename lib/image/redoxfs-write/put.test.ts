@@ -1,5 +1,5 @@
-// Files put into existing file systems: compared with a model after each change, cut off at every write, and
-// refused without a trace.
+// Writes files into existing file systems. The result is compared with a model after each change, writing is
+// interrupted at every write, and a refused change leaves the image unchanged.
 import { Buffer } from 'node:buffer';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// The decompressor against what the lz4 tool made, and against what a damaged disk could hold.
+// Tests the decompressor with output of the lz4 tool, and with damaged data.
 import { Buffer } from 'node:buffer';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Encrypted file systems: their bytes by an XTS that is written here with AES alone, and all that reads and
-// changes a RedoxFS.
+// Tests encrypted file systems. Their bytes are compared with an independent XTS implementation that uses
+// only AES. Everything that reads or changes a RedoxFS is tested with them.
 import { Buffer } from 'node:buffer';
 import { createDecipheriv, createCipheriv } from 'node:crypto';
 import * as crypto from 'node:crypto';

@@ -1,5 +1,5 @@
-// Binary caches: those that Nix writes are read, those that are written here Nix copies from; whatever is damaged, unsigned or too long is refused, and
-// leaves nothing.
+// Binary caches that Nix wrote are read, and Nix copies from those that are written here. Anything that is
+// damaged, unsigned or too long is refused and leaves no files.
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Caches as other programs write and serve them. Fields, hashes, URLs and answers that Nix accepts are accepted, and a copy
-// that fails keeps the paths that are complete.
+// Tests binary caches as other programs write and serve them. Fields, hashes, URLs and responses that Nix
+// accepts are accepted. A failed copy keeps the store paths that are complete.
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';

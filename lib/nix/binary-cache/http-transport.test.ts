@@ -1,5 +1,5 @@
-// Servers as they are: answers without a length, temporary errors, connections that break, encodings. Each test starts its
-// own server, and records the pauses instead of waiting.
+// Tests servers with unusual behaviour: responses without a length, temporary errors, broken connections, and
+// encodings. Each test starts its own server, and records the pauses instead of waiting.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';

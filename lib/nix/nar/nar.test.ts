@@ -1,4 +1,5 @@
-// Archives: what is written is read back the same, and what Nix would not have written is refused before anything is believed, with nothing left.
+// NAR archives are read back as they were written. An archive that Nix would not have written is refused
+// before its content is used, and leaves no files.
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';

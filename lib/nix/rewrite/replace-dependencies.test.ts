@@ -1,4 +1,5 @@
-// Swapping dependencies: the rules on graphs as text, and the bytes against what dump, sed and restore of the real Nix make.
+// Tests the replacement of dependencies: the rules, with graphs as text, and the bytes, compared with those
+// that dump, sed and restore of the real Nix produce.
 import { lstat, mkdtemp, readdir, readFile, rm, writeFile, mkdir, chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Hash parts in streams of bytes: found and replaced wherever they stand, over the ends of chunks, and nowhere else.
+// Hash parts in streams of bytes are found and replaced at every position, also across the boundaries of
+// chunks. Nothing else is changed.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hashPartSearch, referenceScan } from '../store/hash-parts.ts';

@@ -1,5 +1,5 @@
-// Paths that are named by their content, by every method and algorithm that Nix has. They are accepted unsigned, and only
-// if both the field CA and the content fit.
+// Tests store paths that are named by their content, for every method and algorithm of Nix. They are accepted
+// without a signature only if both the field CA and the content match the path.
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

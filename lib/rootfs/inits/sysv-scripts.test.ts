@@ -1,4 +1,5 @@
-// The scripts that SysV init gets, run here with a folder in the place of /etc, /run and /dev: they start, watch and stop real programs.
+// Runs the scripts for SysV init on this host, with a folder instead of /etc, /run and /dev. They start,
+// watch and stop real programs.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';

@@ -1,4 +1,5 @@
-// A page is checked when it is loaded: whatever is wrong with it is one sentence that names the field, and a suggestion. Right pages are those of systems/.
+// A page is checked when it is loaded. Every mistake is reported in one sentence that names the field and
+// makes a suggestion. The pages of systems/ are valid.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
