@@ -1,7 +1,7 @@
-# One line per task and no logic: with npx in front, every recipe is a command that can be typed without just. `npx just` where the host has no just.
+# One line per task and no logic: with npx in front, every recipe is a command that works without just. Use `npx just` if the host has no just.
 system := "redox"
 
-# Node keeps what it compiled: a task starts in half the time.
+# Node caches compiled modules, so a task starts in half the time.
 export NODE_COMPILE_CACHE := justfile_directory() / "node_modules/.cache/node"
 
 # zx and Node 24 of the packages, without the time that npx takes to find them.
@@ -19,7 +19,7 @@ build *flags:
 test *flags:
     zx test-boot.ts {{system}} {{flags}}
 
-# The same, but gives up after SECONDS.
+# The same, with a limit of SECONDS.
 test-timeout seconds:
     zx test-boot.ts {{system}} --timeout {{seconds}}
 
@@ -43,7 +43,7 @@ run *flags:
 dev *flags:
     zx tasks/dev.ts {{system}} {{flags}}
 
-# Looks after a machine that runs: list, info, pause, resume, resize, snapshot, screenshot, shutdown.
+# Controls a running machine: list, info, pause, resume, resize, snapshot, screenshot, shutdown.
 vm *words:
     zx tasks/vm.ts {{words}}
 
@@ -55,7 +55,7 @@ image *words:
 crates *words:
     zx tasks/crates.ts {{words}}
 
-# Looks whether this host has what is needed; --install gets it.
+# Checks whether this host has everything that is needed; --install installs the rest.
 doctor *flags:
     zx tasks/doctor.ts {{flags}}
 

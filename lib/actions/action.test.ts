@@ -1,4 +1,5 @@
-// The key of an action names everything in its record, and a stored result is read only in its own shape.
+// The key of an action depends on every field of its record. A stored result is read only if it has the
+// expected shape.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
@@ -84,7 +85,7 @@ test('a result of format 1 has files only, without a kind', () => {
   assert.equal(read?.artifacts, [{ kind, ...older }]);
 });
 
-test('anything of another shape is no result', () => {
+test('a value of another shape is not a result', () => {
   const stored = resultJson(result) as { readonly [key: string]: Json };
   const artifact = { path: 'x', digest: a, sizeBytes: 1, executable: false };
   const others: readonly Json[] = [

@@ -1,4 +1,5 @@
-// Repeated runs in the real sandbox and under the real tracer: what a later run is shown, what counts, and what stays hidden.
+// Repeated runs in the real sandbox and under the real tracer: the files that a later run sees, the inputs,
+// and the files that stay hidden.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -75,7 +76,7 @@ test("a path outside of the user's folder that the text contains is shown in a s
   });
 });
 
-test("a path that leaves the user's folder and comes back by the folder's name is the user's own", async () => {
+test("a path that leaves the user's folder and leads back into it belongs to the user", async () => {
   await withScratch(async (scratch) => {
     await scratch.write('home/src/app/data/x.txt', 'x');
     const found = successOf(await attempted(scratch, 'cat ../app/data/x.txt'));
@@ -84,7 +85,7 @@ test("a path that leaves the user's folder and comes back by the folder's name i
   });
 });
 
-test('a path that only the command names stays hidden, and the failure names it', async () => {
+test('a path that only the command names stays hidden, and the error names it', async () => {
   await withScratch(async (scratch) => {
     await scratch.write('home/src/secret.txt', 'secret');
     await scratch.write('home/.ssh/key', 'secret');
@@ -171,7 +172,7 @@ test("a compilation that writes where there is no folder, or outside of the user
   });
 });
 
-test('what an earlier run needed may be gone', async () => {
+test('paths that an earlier run needed may be gone', async () => {
   await withScratch(async (scratch) => {
     const before = { shown: [join(here, '../gone.rs')], shadowed: [join(here, 'gone')] };
     const found = successOf(await attempted(scratch, 'cat ../gone.rs 2>/dev/null || echo fine', { before, kind: 'rustc' }));

@@ -1,4 +1,5 @@
-// Equal keys are held one after another, and every caller ends. The work of a caller is a puppet: it ends when the test frees its key.
+// Equal keys are held one after another, and every caller ends. The work of a caller is fake: it ends when
+// the test frees its key.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomNumbers } from '../core/random-numbers.ts';
@@ -10,7 +11,7 @@ const never = new AbortController().signal;
 /** Lets everything happen that can happen without the test. */
 const quiet = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Callers of one coalescer, with what became of each. */
+/** Callers of one coalescer, with the state of each. */
 class Callers {
   readonly coalescer = new Coalescer<string>();
   /** Callers that got their key, in the order in which they got it. */
@@ -63,7 +64,7 @@ test('the key is passed on in the order in which it was asked for, and is free a
   assert.equal([...callers.held.keys()], ['e']);
 });
 
-test('a second call to free a key does not take it from the next caller', async () => {
+test('freeing a key twice does not take it from the next caller', async () => {
   const callers = new Callers();
   for (const caller of ['a', 'b', 'c']) callers.ask(caller, 'key');
   await quiet();
@@ -133,7 +134,7 @@ test('an abort does not take the key from a caller that holds it', async () => {
   assert.equal(callers.turns, ['a', 'b']);
 });
 
-test('a caller whose turn comes in the turn of the event loop of its abort holds the key or leaves it to the next one', async () => {
+test('a caller whose turn comes together with its abort holds the key or leaves it to the next one', async () => {
   for (const abortsFirst of [true, false]) {
     const callers = new Callers();
     const abort = new AbortController();

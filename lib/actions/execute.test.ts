@@ -44,7 +44,7 @@ function behaviour(name: string, check: (scratch: Scratch, sandbox: Sandbox) => 
   });
 }
 
-behaviour('what a command wrote becomes artifacts: nested, sorted by name, programs marked', async (scratch, sandbox) => {
+behaviour('the files that a command wrote become artifacts: nested, sorted by name, programs marked', async (scratch, sandbox) => {
   await scratch.write('source', 'text');
   const script = `
     mkdir -p $OUT/b/c; cp source $OUT/b/c/copy; echo "#!/bin/sh" > $OUT/a; chmod 755 $OUT/a; mkdir $OUT/empty; : > $OUT/B
@@ -67,7 +67,7 @@ behaviour('a command that fails leaves nothing in the store and no folder', asyn
   assert.equal([await filesBelow(join(scratch.cache.dir, 'content')), await leftovers(scratch)], [[], []]);
 });
 
-behaviour('inputs are there under their places, read-only and shared by programs that are started from them', async (scratch, sandbox) => {
+behaviour('inputs are at their places, read-only, and programs that use them share them', async (scratch, sandbox) => {
   const tool = await scratch.cache.content.putBytes('#!/bin/sh\necho "made by $0"\n');
   const inputs = { [`${places.deps}/tool`]: tool, '/bloomery/build/x/deep/data': await scratch.cache.content.putBytes('data') };
   const { stdout } = resultOf(
@@ -100,7 +100,7 @@ behaviour('a damaged input is reported before anything runs', async (scratch, sa
   assert.equal([scratch.repaired(), (await readdir(fresh.tmpDir)).filter((name) => name.startsWith('action'))], [[digest], []]);
 });
 
-behaviour('an abort ends the command and takes its folder away', async (scratch, sandbox) => {
+behaviour('an abort ends the command and removes its folder', async (scratch, sandbox) => {
   const abort = new AbortController();
   const ready = join(scratch.folder, 'ready');
   assert.is((await run(['mkfifo', ready], { cwd: '/', env: {} })).exitCode, 0);
@@ -125,7 +125,7 @@ test('without a sandbox a result that mentions a path of the host is not shareab
   });
 });
 
-test("a full disk is the host's fault, and the cache can be used when there is room again", async () => {
+test("a full disk is the host's fault, and the cache works again when there is space", async () => {
   await asRoot(import.meta.filename, async () => {
     for (const sandbox of await bothSandboxes()) {
       await withSmallDisk(async (dir) => {

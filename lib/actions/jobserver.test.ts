@@ -51,7 +51,7 @@ test('no more than the tokens allow run at once', async () => {
   });
 });
 
-test('a pipe that an action filled takes no more tokens, which is no error', async () => {
+test('if an action filled the pipe, further tokens are dropped without an error', async () => {
   await withJobserver(1, async (jobserver) => {
     const { path } = jobserver;
     await jobserver.hold(async () => {
@@ -65,7 +65,7 @@ test('a pipe that an action filled takes no more tokens, which is no error', asy
   });
 });
 
-/** A program's thread: takes and gives tokens at the pipe itself. */
+/** A thread of a program: takes tokens from the pipe and returns them. */
 async function withThread(path: string, use: (thread: { take(): number; give(count: number): void }) => Promise<void>): Promise<void> {
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   const take = (): number => {
@@ -82,7 +82,7 @@ async function withThread(path: string, use: (thread: { take(): number; give(cou
   }
 }
 
-test('a program that took the tokens for its threads makes others wait, but never the only one', async () => {
+test('a program that took the tokens for its threads makes other processes wait, but never the only one', async () => {
   await withJobserver(2, async (jobserver) => {
     const { path } = jobserver;
     await withThread(path, async ({ take, give }) => {
@@ -118,7 +118,7 @@ test('a waiting process receives the token of a process that ended, before threa
   });
 });
 
-test('who ran without a token leaves the next to get one of its own', async () => {
+test('a process that ran without a token leaves the next one free to get a token', async () => {
   await withJobserver(1, async (jobserver) => {
     const { path } = jobserver;
     await withThread(path, async ({ take, give }) => {

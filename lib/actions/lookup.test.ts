@@ -22,10 +22,10 @@ async function actionsOf({ reopen }: Scratch): Promise<ActionCache> {
 
 const isHit = async (scratch: Scratch, job: Job): Promise<boolean> => (await (await actionsOf(scratch)).lookUp(job)) !== undefined;
 
-/** A file counts as settled when the file system's clock has gone on; a result over one that has not is not remembered. */
+/** A file counts as settled when the file system's clock has advanced. Results over other files are not cached. */
 const settle = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 30));
 
-/** Looks the job up as a new run; a miss is made. */
+/** Looks the job up in a new run and executes a miss. */
 async function built(scratch: Scratch, job: Job, sandbox: Sandbox): Promise<'hit' | 'built'> {
   const actions = await actionsOf(scratch);
   if (await actions.lookUp(job)) return 'hit';
@@ -35,7 +35,7 @@ async function built(scratch: Scratch, job: Job, sandbox: Sandbox): Promise<'hit
   return 'built';
 }
 
-test('what was made is a hit from then on, with the same key and result', async () => {
+test('an executed action is a hit from then on, with the same key and result', async () => {
   for (const sandbox of await bothSandboxes()) {
     await withScratch(async (scratch) => {
       await scratch.write('a', 'text');
@@ -49,7 +49,7 @@ test('what was made is a hit from then on, with the same key and result', async 
   }
 });
 
-test('a file that was read makes a miss when it changes, goes, or turns up; switching back is a hit again', async () => {
+test('a read file causes a miss when it changes, disappears or appears; switching back is a hit again', async () => {
   const sandbox = await bubblewrap();
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
@@ -77,7 +77,7 @@ test('a file that was read makes a miss when it changes, goes, or turns up; swit
   });
 });
 
-test('branches that read different files are both remembered', async () => {
+test('results of branches that read different files are both cached', async () => {
   const sandbox = await bubblewrap();
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
@@ -99,7 +99,7 @@ test('branches that read different files are both remembered', async () => {
   });
 });
 
-test('a folder that was read makes a miss when a file in it turns up, changes or goes, but not for what git ignores', async () => {
+test('a read folder causes a miss when a file in it appears, changes or disappears, but not for ignored files', async () => {
   const sandbox = await bubblewrap();
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;
@@ -122,7 +122,7 @@ test('a folder that was read makes a miss when a file in it turns up, changes or
   });
 });
 
-test('each aspect of a folder counts what it names, and nothing else', async () => {
+test('each aspect of a folder covers exactly the files that it names', async () => {
   await withScratch(async ({ folder, write, reopen }) => {
     await write('.gitignore', '*.log\n');
     await write('src/a', 'a');
@@ -178,7 +178,7 @@ test('of declared variables those count that were read, and the command sees all
   });
 });
 
-test('what does not change the result is in no key', async () => {
+test('data without influence on the result are in no key', async () => {
   const sandbox = await bubblewrap();
   await withScratch(async (scratch) => {
     const job = (jobs: string): Job => {
@@ -202,7 +202,7 @@ test('another checkout with the same bytes is a hit; a result without a sandbox 
   });
 });
 
-test('without a sandbox a result that names a path of this host is not remembered', async () => {
+test('without a sandbox a result that contains a path of this host is not cached', async () => {
   const bare: Sandbox = { kind: 'none' };
   await withScratch(async (scratch) => {
     const naming = jobOf(shellAction('echo $WORK > $OUT/x', scratch.folder, bare));
@@ -212,7 +212,7 @@ test('without a sandbox a result that names a path of this host is not remembere
   });
 });
 
-test('a failure is not remembered', async () => {
+test('a failure is not cached', async () => {
   const sandbox = await bubblewrap();
   await withScratch(async (scratch) => {
     const job = jobOf(shellAction('echo half > $OUT/x; exit 3', scratch.folder, sandbox));
@@ -245,7 +245,7 @@ async function madeAround(scratch: Scratch, job: Job, sandbox: Sandbox, edit: ()
   await rm(gate);
 }
 
-test('a source that is edited while the command runs is used but not remembered: edited, removed, or new in a folder', async () => {
+test('if a source is edited, removed or added while the command runs, the result is used but not cached', async () => {
   const sandbox = await bubblewrap();
   const script = 'cat src/a > $OUT/x; echo ready > gate; read go < gate';
   const edits: readonly (readonly [string, string, (scratch: Scratch) => Promise<unknown>])[] = [
@@ -273,7 +273,7 @@ test('a source that is edited while the command runs is used but not remembered:
   }
 });
 
-test("a source that is edited between its look-up and the command's start is remembered as what the command read", async () => {
+test('if a source is edited between its look-up and the start of the command, the result is cached for the content that was read', async () => {
   const sandbox = await bubblewrap();
   await withScratch(async (scratch) => {
     const { folder, write } = scratch;

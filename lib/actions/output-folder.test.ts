@@ -1,4 +1,5 @@
-// What a command leaves in its output folder, of any kind, name, depth and permissions, and how the next action sees it.
+// Tests the output folder of a command with files of every kind, name, depth and permission, and how the next
+// action sees them.
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -48,7 +49,7 @@ const links = `
   ln -s $WORK/outside $OUT/out; ln -s d $OUT/folder; ln -s nowhere $OUT/dangling; ln -s loop $OUT/loop; ln -s /bin/sh $OUT/host; mkfifo $OUT/fifo`;
 const [one, two] = [digestBytes('one\n'), digestBytes('two\n')];
 
-behaviour('links of a script stay links with the words that they were written with', async (scratch, sandbox) => {
+behaviour('links of a script keep their targets unchanged', async (scratch, sandbox) => {
   await scratch.write('outside', 'secret');
   const { artifacts } = resultOf(await executed(scratch, links, sandbox));
   assert.equal(
@@ -87,7 +88,7 @@ behaviour('for a compilation a link to a file of its folder is that file, and ot
   );
 });
 
-behaviour('names that are not UTF-8, and nesting deeper than one path may be, come out as they went in', async (scratch, sandbox) => {
+behaviour('names that are not UTF-8, and nesting deeper than the longest path, are stored unchanged', async (scratch, sandbox) => {
   const script = `
     cd $OUT; b=$(printf '\\377'); mkdir "d$b"; echo odd > "d$b/f$b"; ln -s "f$b" "d$b/l"; mkdir "d$b/e$b"
     mkdir -p $(for i in $(seq 250); do printf abcdefghijklmnopqrstuvwxyz/; done)last; find . -name last -execdir sh -c 'echo deep > last/file' ';'`;
@@ -141,7 +142,7 @@ behaviour(
   },
 );
 
-test('what keeps its owner out is read and removed all the same, and the cache can be opened again', async () => {
+test('files without permissions are read and removed anyway, and the cache can be opened again', async () => {
   await asUser(import.meta.filename, async () => {
     for (const sandbox of await bothSandboxes()) {
       await withScratch(async (scratch) => {
@@ -184,7 +185,7 @@ test('the file is taken when its line is complete, once, and only it', async () 
   });
 });
 
-test('an announced path that is absent, a link, a pipe, a folder or not readable is no early artifact', async () => {
+test('an announced path that is absent, a link, a pipe, a folder or unreadable is not a pipelined artifact', async () => {
   await withScratch(async ({ cache, folder, write }) => {
     const outDir = join(cache.tmpDir, 'action/out');
     await mkdir(outDir, { recursive: true });
@@ -203,7 +204,7 @@ test('an announced path that is absent, a link, a pipe, a folder or not readable
   });
 });
 
-test('announcements are no part of what a command said', () => {
+test('announcements are not part of the output of a command', () => {
   assert.is(withoutAnnouncements(`a\n${line('x')}b\n`), 'a\nb\n');
 });
 

@@ -1,4 +1,4 @@
-// Which path of the host belongs to a place, and the reverse.
+// Maps places in the sandbox to paths of the host, and the reverse.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hostPath, isBelow, pathsOf, placeOfPath } from './place.ts';

@@ -59,13 +59,13 @@ function innermost(place: string, folders: readonly string[]): string | undefine
   return around.sort((a, b) => b.length - a.length)[0];
 }
 
-/** The aspect for the names in a folder. */
+/** Returns the place of the names in a folder. */
 export function namesOf(place: string): string {
   return `${place}//names`;
 }
 
 /**
- * The aspect for a file, or for everything below a folder. Links are followed as cargo does for
+ * Returns the place of a file, or of everything below a folder. Links are followed as cargo does for
  * `rerun-if-changed`.
  */
 export function allOf(place: string): string {
@@ -73,7 +73,7 @@ export function allOf(place: string): string {
 }
 
 /**
- * The aspect for the files of a package whose build script declares no files. It leaves out the target
+ * Returns the place of the files of a package whose build script declares no files. It leaves out the target
  * folder, nested packages and files that git ignores.
  */
 export function packageOf(place: string): string {
@@ -81,7 +81,7 @@ export function packageOf(place: string): string {
 }
 
 /**
- * The aspect for everything below a folder except "target", ".git" and files that git ignores: for an action
+ * Returns the place of everything below a folder except "target", ".git" and files that git ignores: for an action
  * whose reads are not known.
  */
 export function repositoryOf(place: string): string {

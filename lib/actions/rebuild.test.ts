@@ -1,4 +1,5 @@
-// An action carried out again: the same bytes are the same, others are named, and what cannot be repeated is passed over with a reason.
+// Runs an action again: equal bytes are reported as the same, differences are named, and an action that
+// cannot be repeated is skipped with a reason.
 import { rm } from 'node:fs/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -30,7 +31,7 @@ async function twice(scratch: Scratch, script: string, between: () => Promise<un
   return rebuild(origin, made.result, sandbox, later, scratch.context);
 }
 
-test('what is reproducible is the same, and what is not is named', async () => {
+test('reproducible results are the same, and others are named', async () => {
   await withScratch(async (scratch) => {
     await scratch.write('a', '1');
     const nothing = async (): Promise<undefined> => undefined;

@@ -1,4 +1,5 @@
-// The walk over a graph: how many run at once, in which order, and how it ends. What runs here are puppets: promises that the test resolves.
+// The walk over a graph: how many nodes run at once, in which order, and how it ends. The nodes are promises
+// that the test resolves.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { schedule, walk } from './walk.ts';
@@ -42,7 +43,7 @@ class Puppets {
       });
   }
 
-  /** Lets everything happen that can happen without a puppet's ending; gives what runs then. */
+  /** Lets all pending callbacks run. Returns the nodes that are running then. */
   async quiet(): Promise<readonly number[]> {
     for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
     return [...this.running.keys()].sort((a, b) => a - b);
@@ -89,7 +90,7 @@ test('at most so many run at once, and a place that gets free is taken', async (
   assert.is(await puppets.ended, 'done');
 });
 
-test('a node is looked up only when all that it needs is done, and once', async () => {
+test('a node is looked up once, when all its dependencies are done', async () => {
   const puppets = new Puppets([[], [0]], { jobs: 1 });
   await puppets.quiet();
   assert.equal(puppets.lookedUp, [0]);
@@ -114,7 +115,7 @@ test('of the misses that are known the one with the longest path of dependents r
   assert.is(await puppets.ended, 'done');
 });
 
-test('hits take no place: while all places are taken the rest of the graph is walked', async () => {
+test('hits need no free place: the rest of the graph is walked while all places are in use', async () => {
   const puppets = new Puppets([[], [], [1], [2], [3]], { jobs: 1, hits: [1, 2, 3] });
   assert.equal(await puppets.quiet(), [0]);
   assert.equal(puppets.lookedUp.toSorted(), [0, 1, 2, 3, 4]);
@@ -123,7 +124,7 @@ test('hits take no place: while all places are taken the rest of the graph is wa
   assert.is(await puppets.ended, 'done');
 });
 
-test('after a failure nothing new starts, and what runs is waited for', async () => {
+test('after a failure no node starts, and running nodes are awaited', async () => {
   const puppets = new Puppets([[], [], [], [1]], { jobs: 2 });
   const [first = -1, second = -1] = await puppets.quiet();
   assert.equal(await puppets.fail(first, new Error('no')), [second]);
@@ -172,7 +173,7 @@ test('a look-up that waits for another node ends when nothing new starts: after 
   }
 });
 
-test('after an abort nothing new starts, and the reason is what is thrown', async () => {
+test('after an abort no node starts, and the reason is thrown', async () => {
   const puppets = new Puppets([[], [], []], { jobs: 1 });
   const [first = -1] = await puppets.quiet();
   puppets.abort.abort(new Error('enough'));
@@ -181,7 +182,7 @@ test('after an abort nothing new starts, and the reason is what is thrown', asyn
   assert.is(((await puppets.ended) as Error).message, 'enough');
 });
 
-test('a cycle is an error that says so, after all that can be done', async () => {
+test('a cycle is reported as an error after everything else is done', async () => {
   for (const dependencies of [[[0]], [[1], [0]], [[], [0, 2], [1]]]) {
     const puppets = new Puppets(dependencies, { hits: [0, 1, 2] });
     assert.match(((await puppets.ended) as Error).message, /can never become ready: the graph has a cycle$/, JSON.stringify(dependencies));
@@ -237,7 +238,7 @@ test('urgency is the weight of the heaviest path to the end, the node itself inc
   assert.equal([0, 1, 2, 3, 4].map(visits.urgency), [16, 15, 7, 5, 7]);
 });
 
-test('a chain of a hundred thousand nodes and a hub that all need are no trouble', () => {
+test('a chain of a hundred thousand nodes and a hub that all depend on work', () => {
   const count = 100_000;
   const chain = schedule({ dependencies: late(Array.from({ length: count }, (_, node) => (node === 0 ? [] : [node - 1]))), weights: [] });
   assert.equal([chain.urgency(0), chain.urgency(count - 1)], [count, 1]);
@@ -245,14 +246,14 @@ test('a chain of a hundred thousand nodes and a hub that all need are no trouble
   assert.is(hub.urgency(0), 2);
 });
 
-test('of a cycle nothing is ever ready, and it is no endless loop', () => {
+test('nodes of a cycle are never ready, and the walk ends', () => {
   const visits = schedule({ dependencies: late([[1], [0], []]), weights: [1, 1, 1] });
   assert.equal(takeAll(visits), [2]);
   visits.finish(2);
   assert.equal([takeAll(visits), visits.remaining], [[], 2]);
 });
 
-test('an announced node lets go on those that wait for it early, once; the others wait for its end', () => {
+test('an announced node releases its early dependents once; the others wait for its end', () => {
   const visits = schedule({
     dependencies: [
       [],

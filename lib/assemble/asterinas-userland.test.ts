@@ -1,6 +1,7 @@
-// Programs in Rust from fetched sources in the images of Asterinas: built, and booted with the reference kernel. Few of the commands are compiled, and
-// without optimization, because all of them take five minutes on two cores. Where the sources are not fetched, this is left out. All of the commands, and
-// the Debian root, are made where BLOOMERY_TEST_USERLAND is set: that takes a quarter of an hour in an empty cache.
+// Builds Rust programs from fetched sources for images of Asterinas, and boots them with the reference
+// kernel. Only a few of the commands are compiled, without optimization, because all of them take five
+// minutes on two cores. The tests are skipped if the sources are not fetched. All commands and the Debian
+// root are built only if BLOOMERY_TEST_USERLAND is set, which takes a quarter of an hour with an empty cache.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';

@@ -110,7 +110,7 @@ test("a component is built from the user's own checkout", async () => {
   assert.equal([failure.exitCode, failure.hint], [2, 'did you mean greeter?']);
 });
 
-test('an image that is too small says how much is missing and leaves no image', async () => {
+test('the error for an image that is too small has the missing size, and no image is left', async () => {
   const tiny = { ...small, image: { ...imageOf(small, 'default'), sizeBytes: 4 * MiB } };
   const failure = await failureOf(build('tiny', { system: tiny }));
   assert.is(failure.exitCode, 1);
@@ -127,7 +127,7 @@ test('a folder that cannot be written is reported before anything is compiled', 
   assert.is(failure.hint, 'choose another folder with --out DIR');
 });
 
-test('upstream sources that are not there are a sentence', async () => {
+test('missing upstream sources are reported in a sentence', async () => {
   const failure = await failureOf(build('five', { sources: { kind: 'upstream', local: {} } }));
   assert.match(failure.message, 'they have not been fetched');
 });

@@ -1,4 +1,4 @@
-// The libraries of the bundled systems have tests of their own, in Rust: run as a developer would.
+// Runs the Rust tests of the bundled systems' libraries as a developer would.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

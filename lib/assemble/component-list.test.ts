@@ -101,7 +101,7 @@ test('one component is built without an image', async () => {
   assert.equal([error.message, error.exitCode], ['Cannot build the component "greter": parts has greeter, far', 2]);
 });
 
-test('recipes are listed with what the cache has of them, and one that cannot be read with why', async () => {
+test('recipes are listed with their state in the cache, and unreadable ones with the reason', async () => {
   const list = (): Promise<readonly ListedRecipe[]> =>
     withCache(async (cache) => {
       const cookbook = await openCookbook(join(dir, 'book'));
@@ -122,7 +122,7 @@ test('recipes are listed with what the cache has of them, and one that cannot be
   assert.equal([problems.map(({ recipe }) => recipe), unchecked], [['bad'], ['uses']]);
 });
 
-test('versions are those of manifests, or of their workspace; a manifest of a build that is damaged says nothing', async () => {
+test('versions are those of manifests, or of their workspace; a damaged manifest of a build is ignored', async () => {
   await write({
     'ws/Cargo.toml': '[workspace.package]\nversion = "1.2.3"\n',
     'ws/a/Cargo.toml': '[package]\nname = "a"\nversion.workspace = true\n',

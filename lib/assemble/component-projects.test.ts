@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '../../systems');
 const projects = (profile: string, local: Readonly<Record<string, string>> = {}): ReadonlyMap<string, ComponentProject> =>
   projectsOf({ system, profile, sources: { kind: 'bundled', local }, root, env: {}, fetched: '/fetched' });
 
-test('a component that only upstream has is refused in a sentence that says what to do', () => {
+test('a missing component that only upstream has is refused with a hint what to do', () => {
   for (const [profile, name, hint] of [
     ['experimental', 'brush', 'clone https://github.com/reubeno/brush (branch main) and add --source brush=DIR'],
     ['experimental-systemd', 'rust-systemd', /^clone https:\S+ \(branch main, folder rust\/systemd\) and add --source rust-systemd=DIR$/],

@@ -1,4 +1,4 @@
-// A page and a configuration come to an image: sizes, rows, and what becomes of each package.
+// A page and a configuration give an image: sizes, rows, and the effect on each package.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ async function failure(work: Promise<unknown>): Promise<Failure> {
   throw new Error('nothing was thrown');
 }
 
-test('every profile of the page is a configuration that can be read, with what the file system needs', async () => {
+test('every profile of the page has a valid configuration with the sizes that the file system needs', async () => {
   for (const profile of Object.keys(redox.profiles)) {
     assert.ok(isConfigured(redox, profile));
     const { system, packages } = await configuredSystem({ ...bundled, profile });
@@ -77,7 +77,7 @@ test('a package is a recipe, a component, or left out; an unknown one is named w
   assert.is(hint, 'did you mean kernel?');
 });
 
-test("packages of upstream's sources are components with rows of their own, and the initfs is upstream's", async () => {
+test("packages of upstream's sources are components with their own rows, and the initfs is upstream's", async () => {
   const { system, packages } = await configuredSystem({ ...bundled, sources: { kind: 'upstream', local: {} } });
   assert.equal(packages.leftOut, []);
   assert.ok(packages.components.includes('ion') && system.components['ion']?.cargo.triple === 'x86_64-unknown-redox');
@@ -101,7 +101,7 @@ test('a profile without a configuration is named', async () => {
   assert.equal([exitCode, message], [2, 'Cannot configure redox: its profile "default" has no configuration']);
 });
 
-test('a system without configurations takes none', async () => {
+test('a system without configurations accepts none', async () => {
   const { configurations: _, ...plain } = redox;
   const { exitCode } = await failure(configuredSystem({ ...bundled, system: plain }));
   assert.is(exitCode, 2);

@@ -16,7 +16,7 @@ const components: System['components'] = {
   setup: { title: 'carries it', cargo: {}, payload: { made: 'kernel/kernel.elf', encoding: 'gzip', variable: 'PAYLOAD' } },
 };
 
-test('what a component carries comes before it', () => {
+test('a component comes after the component that it contains', () => {
   assert.equal(carriedBy('kernel', components), ['kernel']);
   assert.equal(carriedBy('setup', components), ['kernel', 'setup']);
 });

@@ -1,4 +1,5 @@
-// The profile minimal of Redox from upstream's sources, all of it: fetched from miniature repositories, compiled, linked with their C library, an image.
+// Builds the whole profile `minimal` of Redox from upstream's sources: miniature repositories are fetched,
+// compiled and linked with their C library, and an image is assembled.
 import { cpSync, mkdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -75,7 +76,7 @@ const clang = await findProgram('clang', '/usr/bin:/bin');
 const testWithClang = clang === undefined ? test.skip : test;
 if (clang === undefined) process.stderr.write('skipped: the host has no clang\n');
 
-testWithClang('what was fetched becomes an image with the programs, the files of sources and the initfs that the page names', async () => {
+testWithClang('fetched sources become an image with the programs, the source files and the initfs of the page', async () => {
   mkdirSync(upstream);
   const packages = redox.configurations?.packages ?? {};
   const builds = Object.fromEntries(Object.entries(packages).map(([name, { upstream: origin }]) => [name, origin.cargo]));
@@ -91,7 +92,7 @@ testWithClang('what was fetched becomes an image with the programs, the files of
   assert.ok(program.startsWith('\u007fELF') && program.includes('ion: ion'));
 });
 
-testWithClang('nothing is built again while the lock and the sources stay', async () => {
+testWithClang('nothing is built again while the lock and the sources are unchanged', async () => {
   await fetch(true);
   assert.is((await build()).compiled.misses, 0);
 });

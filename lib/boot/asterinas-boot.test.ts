@@ -1,4 +1,5 @@
-// The bundled Asterinas, built by tasks/build.ts and booted for real by every protocol that its kernel has; and its kernel failing in every way on purpose.
+// Builds the bundled Asterinas with tasks/build.ts and boots it by every protocol that its kernel supports.
+// The kernel is also made to fail in every way it can.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -141,7 +142,7 @@ for (const flags of [[], ['--console', 'hvc0'], ['--scheme', 'iommu'], ['--schem
   });
 }
 
-test('a scheme and a console that there are not are named', async () => {
+test('an unknown scheme and an unknown console are named', async () => {
   const refused = async (...words: readonly string[]): Promise<string> => {
     const { stderr } = await run([process.execPath, 'test-boot.ts', 'asterinas', ...words], { cwd: project, env });
     return stderr;
@@ -199,7 +200,7 @@ test('an error that the kernel recovers from is a finding, and an end that was a
   assert.ok(findings.some(({ kind }) => kind === 'oops'));
 });
 
-test('a kernel that stops without a word is seen by its silence', async () => {
+test('a kernel that stops without a message is detected by its silence', async () => {
   const { verdict } = await boot('direct', { steps: [...typed('hang'), { kind: 'expect', text: 'never' }], silenceMs: 3000 });
   assert.is.not(verdict.kind, 'booted', JSON.stringify(verdict));
 });

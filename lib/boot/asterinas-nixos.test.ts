@@ -1,5 +1,6 @@
-// AsterNixOS on the base nix: the modules of systems/asterinas/nixos, evaluated and built by the real Nix against a stand-in for nixpkgs, with the kernel that
-// was compiled; the image is read back and booted. Whether NixOS takes the modules is not known here.
+// Tests AsterNixOS on the base nix. The real Nix evaluates and builds the modules of systems/asterinas/nixos
+// against a substitute for nixpkgs, with the compiled kernel. The image is read back and booted. This test
+// does not show whether NixOS accepts the modules.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +55,7 @@ check('the system that Nix builds has our kernel and an initramfs, and boots wit
   assert.match(text, '~ # ');
 });
 
-test('without Nix the profile ends with 69 and says what to install', async () => {
+test('without Nix the profile ends with 69 and a hint what to install', async () => {
   const words = [process.execPath, 'tasks/build.ts', 'asterinas', '--profile', 'nixos', '--out', dir];
   const refused = await run(words, { cwd: project, env: { ...env, PATH: dir } });
   assert.is(refused.exitCode, 69);

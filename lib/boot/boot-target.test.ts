@@ -1,4 +1,4 @@
-// Which system, image and rules a command line means.
+// Which system, image and rules a command line selects.
 import { join } from 'node:path';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -62,7 +62,7 @@ test('an unknown profile is refused, unless an image is named', async () => {
   assert.is((await bootTarget({ root, system: 'redox', profile: 'mine', image: '/tmp/x.img' })).image, '/tmp/x.img');
 });
 
-test('a system that is not built here is booted by its console and its machine', async () => {
+test('a system that is not built here is booted with its console and its machine', async () => {
   const { system, image } = await bootTarget({ root, system: 'linux', profile: 'default', image: '/tmp/debian.img' });
   assert.is(system.machine.imageInterface, 'virtio');
   assert.ok(system.console.prompts.length > 0);
@@ -74,7 +74,7 @@ test('a system that is not built here is booted by its console and its machine',
   );
 });
 
-test('a system that there is not, however it is written, is a mistake of the command line', async () => {
+test('an unknown system is a usage error, however it is written', async () => {
   for (const name of ['redux', '../redox', '']) assert.is((await failureOf(consoleRules(root, name))).exitCode, 2);
 });
 

@@ -1,4 +1,4 @@
-// Boots judged for real (QEMU, TCG): a boot sector as the guest, so that each ending takes about a second.
+// Real boots (QEMU, TCG) with a boot sector as the guest, so that each ending takes about a second.
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -81,7 +81,7 @@ test('a prompt, and quiet after it: booted; the milestones have their times; the
   assert.equal(await leftovers(), []);
 });
 
-test('a panic: failed, with its first line, its stage, and what was said after it', async () => {
+test('a panic: failed, with its first line, its stage, and the lines after it', async () => {
   const panic = 'KERNEL PANIC: panicked at a.rs:1:2:\r\nno memory\r\nHALT\r\n';
   const { verdict, lastLines } = await booted([{ say: 'Redox OS starting...\r\n' }, { say: panic }, { end: 'halt' }]);
   assert.is(verdict.kind, 'failed');
@@ -95,7 +95,7 @@ test('a panic in the grace window: failed in stage prompt', async () => {
   assert.match(JSON.stringify(verdict), '"kind":"failed","failure":"kernel-panic","line":"KERNEL PANIC: x","stage":"prompt"');
 });
 
-test('a guest that goes quiet: stalled, with the last milestone', async () => {
+test('a guest that stops printing: stalled, with the last milestone', async () => {
   const { verdict } = await booted([{ say: 'Redox OS starting...\r\n' }, { end: 'spin' }], { limits: { ...patient, silenceMs: quietMs } });
   assert.match(JSON.stringify(verdict), `"kind":"stalled","stage":"kernel","lastMilestone":"kernel","silentMs":${quietMs}`);
 });
@@ -158,7 +158,7 @@ test('an expected text that never comes: stalled, and it is named', async () => 
   assert.match(JSON.stringify(verdict), '"waitingFor":"welcome"');
 });
 
-test('an empty disk under UEFI firmware: no boot device, as soon as the firmware says so', async () => {
+test('an empty disk with UEFI firmware: no boot device, as soon as the firmware reports it', async () => {
   const image = join(root, 'empty.img');
   await writeFile(image, Buffer.alloc(16 << 20));
   const { verdict } = await booted([{ end: 'halt' }], { machine: { ...redoxMachine, memoryBytes: 512 << 20 }, image });

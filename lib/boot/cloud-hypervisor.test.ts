@@ -1,4 +1,5 @@
-// Which monitor runs a machine, with stand-ins for the programs of a host; and what serves shared folders.
+// The choice of the virtual machine monitor, with fake programs of a host, and the choice of the server for
+// shared folders.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,6 @@
-// Evidence of a failed machine: addresses found and named with a real ELF file, processors read out of QEMU's dump. Screens and registers of a real
-// machine are in linux-guest.test.ts.
+// Tests the evidence about a failed machine: addresses are found and named with a real ELF file, and the
+// processors are read from QEMU's dump. Screens and registers of a real machine are tested in
+// linux-guest.test.ts.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -54,7 +55,7 @@ test('each processor is a line', () => {
   assert.equal(pointersOf(dump), ['CPU 0 is at 0xffffffff81000010, halted', 'CPU 1 is at 0x000000000000fff0']);
 });
 
-test('addresses of a Rust program get names, and those that are no code are left out', async () => {
+test('addresses of a Rust program get names, and other numbers are left out', async () => {
   await writeFile(
     join(root, 'k.rs'),
     '#[inline(never)]\n#[no_mangle]\npub fn boot() -> usize { std::process::id() as usize }\nfn main() { std::process::exit(boot() as i32) }\n',

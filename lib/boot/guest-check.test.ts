@@ -10,7 +10,7 @@ import type { GuestSession } from '../console/rules.ts';
 const context: Context = { signal: new AbortController().signal, report: () => undefined };
 const login = { user: 'user', password: 'secret' };
 
-/** `answers`: command -> output and status; a command that is not there ends the machine. */
+/** `answers`: command -> output and status. An unknown command ends the machine. */
 class Guest extends EventEmitter {
   readonly ended: Promise<void>;
   readonly typed: string[] = [];
@@ -55,7 +55,7 @@ async function session(guest: Guest, more: Partial<GuestSession>): Promise<reado
   return results.map(({ name, passed, seen = '' }) => [name, passed, seen]);
 }
 
-test('every check is made, also after one has failed, by output and by status', async () => {
+test('every check runs, also after one has failed, and compares output and status', async () => {
   const guest = new Guest({ one: ['uid=0\n', 0], two: ['other\n', 0], three: ['fine\n', 3], four: ['all of it\n', 0] });
   const checks = [
     { name: 'first', run: 'one', expect: /^uid=0$/ },
@@ -111,7 +111,7 @@ test('power-off is the machine ending by itself', async () => {
   assert.equal((await session(guest, { powerOff: 'sudo poweroff' })).at(-1), ['power off', true, '']);
 });
 
-test('rows of the console are looked for in its whole record', () => {
+test('rows of the console are searched for in the whole transcript', () => {
   const record = Buffer.from('\u001b[0mservice broken failed: x\r\nstopped a b\r\n');
   const rows = [
     { name: 'reported', expect: /service broken failed/ },

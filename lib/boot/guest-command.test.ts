@@ -15,7 +15,7 @@ class Guest extends EventEmitter {
   readonly typed: string[] = [];
   readonly #answer: (line: string) => string | undefined;
 
-  /** `answer`: what the guest prints for a line in the place of a shell. */
+  /** `answer`: the output of the guest for a line, instead of a shell. */
   constructor(answer: (line: string) => string | undefined = () => undefined) {
     super();
     this.#answer = answer;
@@ -55,7 +55,7 @@ async function refusal(result: Promise<unknown>): Promise<string> {
   return error instanceof Failure ? `${error.exitCode} ${error.message}` : `no failure: ${String(error)}`;
 }
 
-test('the user of the page logs in at the prompt that is there, and the lines of the output come one by one', async () => {
+test('the user of the page logs in at the present prompt, and the lines of the output are reported one by one', async () => {
   const guest = new Guest();
   const lines: string[] = [];
   const result = await ran(guest, 'echo one; echo two; exit 3 | cat; (exit 7)', { onLine: (line) => lines.push(line) });
@@ -63,7 +63,7 @@ test('the user of the page logs in at the prompt that is there, and the lines of
   assert.equal(guest.typed.slice(0, 2), ['user', "echo bloo''mery-shell"]);
 });
 
-test('a console without a login is typed at directly; output without a line end is whole', async () => {
+test('commands are typed at a console without a login; output without a line end is complete', async () => {
   const guest = new Guest();
   const lines: string[] = [];
   await ran(guest, 'printf "a  b"', { shell: {}, onLine: (line) => lines.push(line) });

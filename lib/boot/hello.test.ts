@@ -1,4 +1,5 @@
-// The smallest system (fixtures/hello): built, booted and judged by its name, and by its path as a copy in a folder outside of the repository.
+// The smallest system (fixtures/hello), built, booted and judged by its name, and by its path as a copy in
+// another folder.
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +36,7 @@ test('the page has at most 40 lines, and its kernel 120', () => {
   assert.ok(sum <= 120, `${sum}`);
 });
 
-test('the guide shows the page as it is', () => {
+test('the guide contains the page unchanged', () => {
   const page = readFileSync(join(example, 'hello.ts'), 'utf8').replaceAll("'../../lib/", "'./bloomery/lib/");
   const guide = readFileSync(join(repository, 'docs/writing-a-system.md'), 'utf8');
   assert.ok(guide.includes(`\`\`\`ts\n${page}\`\`\``));
@@ -50,7 +51,7 @@ test('it is built, booted and judged by its name', async () => {
   assert.match(readFileSync(join(dir, 'hello.log'), 'latin1'), `The initramfs has ${built['bytes'] as number} bytes.`);
 });
 
-test('a copy elsewhere is built and booted by its path, and its outputs are named after its page', async () => {
+test('a copy in another folder is built and booted by its path, and its outputs are named after its page', async () => {
   cpSync(example, join(dir, 'mine'), { recursive: true });
   const page = readFileSync(join(dir, 'mine/hello.ts'), 'utf8').replaceAll('../../lib', join(repository, 'lib'));
   writeFileSync(join(dir, 'mine/my-kernel.ts'), page.replace("name: 'hello'", "name: 'mine'"));

@@ -1,4 +1,5 @@
-// The medium that installs a disk: an unattended round trip from an empty disk to the installed system, and the disks that it refuses.
+// Tests the install medium: an unattended installation on an empty disk, which then boots, and the disks that
+// the medium refuses.
 import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,7 +60,7 @@ test('an empty disk of 2 GiB is installed, and then starts by itself', async () 
   assert.match(again.verdict.line ?? '', /^Cannot install: \/dev\/vda is not empty/);
 });
 
-test('a disk that is too small is refused, and stays as it was', async () => {
+test('a disk that is too small is refused and not changed', async () => {
   for (const [path, why] of [[await disk('small.img', 64 * MiB), '/dev/vda has 64 MiB, and \\d+ MiB are needed']] as const) {
     const before = await digestFile(path);
     const { exitCode, verdict } = await install(path);

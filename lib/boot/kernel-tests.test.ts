@@ -1,4 +1,5 @@
-// The tests of the miniature's kernel, built and run by test-boot.ts as a user would: some pass, and one fails, one panics and one hangs.
+// Builds and runs the kernel tests of the miniature with test-boot.ts, as a user would. Some tests pass, one
+// fails, one panics and one hangs.
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +43,7 @@ async function ktest(
   return { exitCode, rows: tests, boots };
 }
 
-test('each test has its result, whatever the tests before it did to the kernel', async () => {
+test('each test has its result, whatever the earlier tests did to the kernel', async () => {
   const junit = join(dir, 'junit.xml');
   const { exitCode, rows, boots } = await ktest('--ktest', '--junit', junit);
   assert.is(exitCode, 1);

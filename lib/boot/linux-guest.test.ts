@@ -1,5 +1,5 @@
-// A real Linux in a real QEMU: logging in over the serial console while the kernel prints into it, and every verb of a running machine. One machine
-// serves most tests, in their order.
+// Boots a real Linux in a real QEMU. Tests the login over the serial console while the kernel prints into it,
+// and every command for a running machine. Most tests share one machine and run in order.
 import { mkdtemp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -76,7 +76,7 @@ test('one logs in over the serial console and has output and status of commands'
   assert.equal(await shell.run('uname -s; id -u; exit_with() { return 5; }; exit_with'), { output: 'Linux\n0\n', status: 5 });
 });
 
-test('what the kernel prints between and into lines is not taken for output', async () => {
+test('kernel messages between and inside of lines are not part of the output', async () => {
   const noise = 'for i in 1 2 3; do echo "<1>news $i" >/dev/kmsg; printf "wor"; echo "<1>cut $i" >/dev/kmsg; echo "ds $i"; done';
   assert.equal(await shell.run(noise), { output: 'words 1\nwords 2\nwords 3\n', status: 0 });
 });
@@ -256,7 +256,7 @@ $b su user -c "/bin/busybox-twin chroot / $b echo allowed"
 $b poweroff -f
 `;
 
-test('the kernel takes hard links and file capabilities of an image as they are in its tree', async () => {
+test("the kernel sees the hard links and file capabilities of an image's tree", async () => {
   const path = join(guest.root, 'bin/busybox');
   const program = file({ kind: 'host', path, sizeBytes: (await stat(path)).size }, 0o755);
   const capable = { ...program, inode: 'capable', xattrs: xattrsOf([[capabilityXattr, capabilityValue(['cap_sys_chroot'])]]) };

@@ -81,7 +81,7 @@ test('the image reaches the login prompt, milestone by milestone; its console an
   assert.not.match(await readFile(`${image}.log`, 'utf8'), /Arrow keys|FRAMEBUFFER|Framebuffer/, 'without a screen there is no menu');
 });
 
-test('panic: a kernel panic, by its first line', async () => {
+test('panic: a kernel panic, recognized by its first line', async () => {
   assertFailed((await boot(image, typed('panic'))).verdict, 'kernel-panic', /^KERNEL PANIC: panicked at /, 'prompt');
 });
 
@@ -89,12 +89,12 @@ test('fault: a page fault that no program owns', async () => {
   assertFailed((await boot(image, typed('fault'))).verdict, 'page-fault', /^Page fault: [0-9A-F]{16}/, 'prompt');
 });
 
-test('loop: stalled, silent since the command, waiting for the shell to come back', async () => {
+test('loop: stalled, silent since the command, while the shell is awaited', async () => {
   const { verdict } = await boot(image, typed('loop', 'ion> '), { ...patient, silenceMs: 15_000 });
   assert.match(JSON.stringify(verdict), '"kind":"stalled","stage":"prompt","lastMilestone":"prompt","silentMs":15000,"waitingFor":"ion> "');
 });
 
-test('a damaged block of the kernel: the loader says which file cannot be read', async () => {
+test('a damaged block of the kernel: the loader names the unreadable file', async () => {
   const { fault, path } = await faulty('a damaged kernel');
   const { verdict, findings } = await boot(path);
   assertFailed(verdict, 'other', fault.line ?? /^$/, 'loader');
@@ -106,7 +106,7 @@ test('no kernel: the loader names it', async () => {
   assertFailed((await boot(path)).verdict, 'no-bootdev', fault.line ?? /^$/, 'loader');
 });
 
-test('a disk without anything on it: no boot device', async () => {
+test('an empty disk: no boot device', async () => {
   const { fault, path } = await faulty('nothing on the disk');
   assertFailed((await boot(path)).verdict, 'no-bootdev', fault.line ?? /^$/, 'firmware');
 });

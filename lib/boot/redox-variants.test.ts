@@ -1,4 +1,5 @@
-// Variants of the bundled Redox, built by tasks/build.ts as a user would: a live image, which boots, and an encrypted one.
+// Builds variants of the bundled Redox with tasks/build.ts, as a user would: a live image, which is booted,
+// and an encrypted one.
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,13 +85,13 @@ test('an encrypted image is kept while its password is, and only the password op
   assert.not.match(manifest, /another|one password/);
 });
 
-test('the bundled bootloader says that an encrypted file system is locked', async () => {
+test('the bundled bootloader reports that an encrypted file system is locked', async () => {
   const { verdict } = await boot(image);
   assert.is(verdict.kind, 'failed', JSON.stringify(verdict));
   assert.match(await readFile(`${image}.log`, 'utf8'), /Failed to open RedoxFS: /);
 });
 
-test('what cannot be encrypted, and a password without --encrypt, are refused at once', async () => {
+test('images without RedoxFS, and a password without --encrypt, are refused before anything is built', async () => {
   const plain = await build('--password-file', 'first');
   assert.is(plain.exitCode, 2);
   assert.match(plain.stderr, /Cannot use --password-file: the image is not to be encrypted/);

@@ -1,5 +1,5 @@
-// Folders of the host in a real QEMU: over 9P as far as a guest without a driver goes, because the kernel of
-// the test guest has none; and over virtio-fs with a real Linux where the host has virtiofsd.
+// Tests shared folders in a real QEMU. 9P is tested only with a guest that has no driver, because the kernel
+// of the test guest lacks one. virtio-fs is tested with a real Linux if the host has virtiofsd.
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

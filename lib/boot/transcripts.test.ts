@@ -61,7 +61,7 @@ for (const row of rows) {
   });
 }
 
-test('without their times the bytes say what the index says of them', async () => {
+test('without times the bytes give the verdict that the index has for that', async () => {
   const copies = await mkdtemp(join(tmpdir(), 'transcripts-'));
   for (const row of rows) {
     const rules = await consoleRules(project, row.system);

@@ -1,4 +1,4 @@
-// // The cache directory as a whole: it can be opened, or the error names the reason, and leftovers of killed
+// The cache directory as a whole: it can be opened, or the error names the reason, and leftovers of killed
 // processes are removed.
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -12,7 +12,7 @@ import { openCache } from './cache.ts';
 
 const plain = { cwd: '/', env: {} };
 
-test('the folder of a process that is gone is swept, that of one that lives is kept', async () => {
+test('the folder of a dead process is removed, that of a running one is kept', async () => {
   await withScratch(async ({ cache, cacheDir, reopen }) => {
     const [living, dead] = [start(['sleep', '1000'], plain), start(['true'], plain)];
     await dead.ended;
@@ -45,7 +45,7 @@ test('leftovers of a killed process are removed even if nobody has permission to
   });
 });
 
-test("closing takes the process's own folder away", async () => {
+test('closing removes the folder of the process', async () => {
   await withScratch(async ({ reopen, cache }) => {
     const other = await reopen();
     await writeFile(join(other.tmpDir, 'unfinished'), '');
@@ -54,7 +54,7 @@ test("closing takes the process's own folder away", async () => {
   });
 });
 
-test('closing takes it away even when the digests cannot be saved', async () => {
+test('closing removes the folder even if the digests cannot be saved', async () => {
   await withScratch(async ({ reopen, cache }) => {
     const other = await reopen();
     await other.digests.file(import.meta.filename); // something to save
@@ -71,7 +71,7 @@ test('closing takes it away even when the digests cannot be saved', async () => 
   });
 });
 
-test('another run of the process looks at files anew, believes what it verified, and leaves the folder of unfinished work', async () => {
+test('another run of the process reads files again, keeps verified blobs, and keeps the folder of unfinished work', async () => {
   await withScratch(async ({ cache, blob, write }) => {
     const digest = await cache.content.putBytes(Buffer.from('a blob'));
     const file = await write('file', 'one');
@@ -99,7 +99,7 @@ test("a directory that cannot be written is the host's fault, and the hint names
   assert.equal([exitCode, hint], [69, 'choose another folder with --cache DIR']);
 });
 
-test('a file where the directory should be is said', async () => {
+test('a file at the path of the directory is reported', async () => {
   await withScratch(async ({ write }) => {
     const error: unknown = await openCache(await write('file', ''), process.pid, () => undefined).catch((reason: unknown) => reason);
     assert.instance(error, Failure);

@@ -1,4 +1,4 @@
-// What is kept for a checkout goes when the checkout is gone, or was not used for long.
+// State of a checkout is removed when the checkout is gone, or was not used for long.
 import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';

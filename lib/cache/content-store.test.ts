@@ -1,4 +1,5 @@
-// The content store gives back what was put in, or nothing: never other bytes, whatever happened to its files.
+// The content store returns the stored bytes or nothing, and never other bytes, whatever happened to its
+// files.
 import { chmod, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -22,7 +23,7 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-test('what was put is read back under the digest of its bytes', async () => {
+test('stored bytes are read back under their digest', async () => {
   await withScratch(async ({ cache: { content } }) => {
     for (const bytes of [Buffer.alloc(0), Buffer.from('hello'), Buffer.from(new Uint8Array(3_000_000).map((_, index) => index * 7))]) {
       const digest = await content.putBytes(bytes);
@@ -33,7 +34,7 @@ test('what was put is read back under the digest of its bytes', async () => {
   });
 });
 
-test('what was never put is absent in every way of asking, and leaves nothing where it was wanted', async () => {
+test('a blob that was never stored is absent for every operation, and no file is created', async () => {
   await withScratch(async ({ cache: { content }, folder, repaired }) => {
     const never = digestBytes('never');
     assert.equal([await content.read(never), await content.has(never), await content.holds(never)], [undefined, false, false]);
@@ -74,7 +75,7 @@ test('a flipped byte makes a blob absent: it is dropped, and that is reported on
   });
 });
 
-test('damage that a read finds is known to who asks next, until the blob is put again', async () => {
+test('damage that one read finds is known to later callers, until the blob is stored again', async () => {
   await withScratch(async (scratch) => {
     const { content } = scratch.cache;
     const digest = await content.putBytes('text');
@@ -87,7 +88,7 @@ test('damage that a read finds is known to who asks next, until the blob is put 
   });
 });
 
-test('has says nothing of the bytes', async () => {
+test('has does not check the bytes', async () => {
   await withScratch(async (scratch) => {
     const digest = await scratch.cache.content.putBytes('text');
     await flip(scratch, digest);
@@ -172,7 +173,7 @@ test('a blob of a store that sealed none is verified once, and is then sealed', 
   });
 });
 
-test('after one damaged blob none is said to be there that was not read; one that was collected meanwhile is absent again', async () => {
+test('after one damaged blob, unread blobs are not reported as present; one that was collected meanwhile is absent again', async () => {
   await withScratch(async (scratch) => {
     const digests = await Promise.all(['one', 'two', 'three'].map((text) => scratch.cache.content.putBytes(text)));
     const [one, two, three] = digests;

@@ -14,10 +14,10 @@ import { openCache } from './cache.ts';
 const nothing = (): void => undefined;
 const isText = (value: Json): value is string => typeof value === 'string';
 
-/** Takes all room but for what is in the last, unfinished page of a file. */
+/** Uses all space except for the last, unfinished page of a file. */
 const fill = (dir: string): Promise<void> => writeFile(join(dir, 'filler'), Buffer.alloc(20_000_000)).catch(nothing);
 
-test('records, blobs and remembered digests fail on a full disk, and what was there before is whole', async () => {
+test('writing records, blobs and digests fails on a full disk, and earlier data are intact', async () => {
   await asRoot(import.meta.filename, () =>
     withSmallDisk(async (dir) => {
       const at = join(dir, 'cache');

@@ -12,7 +12,7 @@ const isShape = (value: Json): value is Shape => typeof value === 'object' && va
 
 const key = digestBytes('key');
 
-test('a record comes back, and the last writer of a key wins', async () => {
+test('a record is read back, and the last writer of a key wins', async () => {
   await withScratch(async ({ cache, reopen }) => {
     const records = await cache.records('things', isShape);
     assert.is(await records.get(key), undefined);

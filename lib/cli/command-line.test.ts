@@ -31,7 +31,7 @@ function complaint(work: () => unknown): Failure {
   return assert.unreachable('it was accepted') as never;
 }
 
-test('a value that may be left out is taken only from a word that is meant to be one', () => {
+test('an optional value is only taken from a word that can be one', () => {
   const flags = {
     gdb: { type: 'string', value: 'PORT', implied: { value: '1234', follows: (word: string) => /^\d+$/.test(word) }, help: 'x' },
   } as const;
@@ -78,7 +78,7 @@ test('too few words, too many, and a value where none belongs are usage errors',
   }
 });
 
-test('a count is a whole number of at least what is asked', () => {
+test('a count is a whole number with a minimum', () => {
   assert.is(parse('redox', '--jobs', '12').count('jobs', 1), 12);
   for (const bad of ['0', '-1', '1.5', 'three', '', ' ', 'NaN', 'Infinity', '1e400']) {
     assert.match(
@@ -89,7 +89,7 @@ test('a count is a whole number of at least what is asked', () => {
   }
 });
 
-test('seconds may have a fraction and come back in milliseconds', () => {
+test('seconds may have a fraction and are returned in milliseconds', () => {
   assert.is(parse('redox', '--timeout', '1.5').seconds('timeout'), 1500);
   assert.is(parse('redox', '--timeout', '0').seconds('timeout'), 0);
   for (const bad of ['-1', '10s', 'Infinity', '']) {
@@ -105,7 +105,7 @@ test('--help needs no words, and its text has every flag, its value and the exam
   }
 });
 
-test('what follows -- is a word, even if it looks like a flag', () => {
+test('a word after -- is an argument, even if it looks like a flag', () => {
   assert.equal(parse('--', '--jbos').words, ['--jbos']);
 });
 

@@ -11,7 +11,7 @@ import { repository } from './task.ts';
 const dir = await mkdtemp(join(tmpdir(), 'optional-parts-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-test('every part is there in the repository, and is loaded', async () => {
+test('every part exists in the repository, and is loaded', async () => {
   for (const path of Object.values(optionalParts)) assert.ok(existsSync(join(repository, path)), path);
   const part = join(dir, optionalParts['kernel-tests']);
   await mkdir(dirname(part), { recursive: true });
@@ -22,7 +22,7 @@ test('every part is there in the repository, and is loaded', async () => {
   assert.match(String(bug), /does not have ask/);
 });
 
-test('a part that a copy lacks is a sentence with the way to get it', async () => {
+test('a part that a copy lacks is reported with the command that adds it', async () => {
   const error = await optionalPart(dir, 'other-kernels', 'start another kernel', []).catch((failure: unknown) => failure);
   assert.ok(error instanceof Error && 'hint' in error);
   assert.is(error.message, 'Cannot start another kernel: this copy of the task does not have lib/rootfs/reference-kernel.ts');

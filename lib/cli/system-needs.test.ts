@@ -11,7 +11,7 @@ test('a system whose components are compiled for its own triple needs neither De
   assert.equal(await needsOf('redox'), ['crates', 'build-std', 'disk', 'boot']);
 });
 
-test('a system of packages needs what unpacks them', async () => {
+test('a system of packages needs the tools that unpack them', async () => {
   const names = await needsOf('rust-nixos');
   for (const name of ['crates', 'debian', 'boot']) assert.ok(names.includes(name), name);
   assert.not(names.includes('build-std'));

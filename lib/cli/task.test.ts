@@ -1,4 +1,5 @@
-// The end of a task: its text, its exit code, and where the arguments begin; tried on a puppet task in a process of its own.
+// The end of a task: its text, its exit code, and where the arguments begin. Tested with a small task in a
+// separate process.
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,7 +53,7 @@ async function withPuppet(use: (play: Play, script: string) => Promise<void>): P
   }
 }
 
-test('an error is its detail, its sentence, its hint; a stack only for a bug of ours', () => {
+test('an error is its detail, its sentence and its hint; a stack is printed only for a bug', () => {
   assert.is(
     errorText(cannot('read "x"', 'it is a folder', { hint: 'give a file', detail: 'cat: x' }), plainText),
     'cat: x\nerror: Cannot read "x": it is a folder\nhint: give a file\n',
@@ -79,7 +80,7 @@ test('the arguments begin after the script, under zx and under node', () => {
   );
 });
 
-test('under zx and under node the same task says the same', async () => {
+test('with zx and with node the same task prints the same', async () => {
   await withPuppet(async (play) => {
     const [zx, node] = [await play(['--json'], { runner: 'zx' }), await play(['--json'])];
     assert.is(zx.stdout, node.stdout);
@@ -117,7 +118,7 @@ test('the exit code carries the blame, and only a bug shows a stack', async () =
   });
 });
 
-test('SIGINT, SIGTERM and SIGHUP end a task with 130 and one sentence, whatever the work threw because of it', async () => {
+test('SIGINT, SIGTERM and SIGHUP end a task with 130 and one sentence, whatever error the work throws then', async () => {
   await withPuppet(async (_play, script) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       const { promise: ready, resolve } = Promise.withResolvers<void>();
@@ -132,7 +133,7 @@ test('SIGINT, SIGTERM and SIGHUP end a task with 130 and one sentence, whatever 
   });
 });
 
-test('a reader that goes away is no error', async () => {
+test('a reader that ends early is not an error', async () => {
   await withPuppet(async (_play, script) => {
     const result = await run(['sh', '-c', `node '${script}' --json | true; echo done`], { cwd: root, env });
     assert.is(result.stdout, 'done\n');

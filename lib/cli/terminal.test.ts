@@ -1,4 +1,4 @@
-// A terminal joined to a console, with streams in the place of both.
+// Connects a terminal to a console. Both are replaced by streams.
 import { once } from 'node:events';
 import { Duplex, PassThrough } from 'node:stream';
 import { test } from 'uvu';
@@ -40,7 +40,7 @@ function terminal(): { stdin: PassThrough & { isTTY: boolean; setRawMode: (raw: 
 
 const never = new AbortController().signal;
 
-test('keys go in as they are, ^C too; bytes come out; Ctrl-] leaves, and the terminal is as it was', async () => {
+test('keys are sent unchanged, including ^C; bytes are printed; Ctrl-] leaves, and the terminal is restored', async () => {
   const { serial, typed, say } = serialPair();
   const person = terminal();
   const joined = joinTerminal(serial, person, never);

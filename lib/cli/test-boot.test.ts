@@ -45,7 +45,7 @@ const usageErrors: readonly (readonly [words: readonly string[], sentence: strin
   [['redox', '--image', '/none.img'], 'Cannot boot "/none.img": there is no image at that path', 'npx zx tasks/build.ts'],
 ];
 
-test('what is wrong on the command line is a sentence, a hint and exit 2, and leaves nothing', async () => {
+test('a wrong command line gives a sentence, a hint and exit 2, and leaves no files', async () => {
   for (const [words, sentence, hint] of usageErrors) {
     const { exitCode, stderr, stdout } = await testBoot(...words);
     assert.is(exitCode, 2, words.join(' '));

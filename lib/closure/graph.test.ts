@@ -1,4 +1,4 @@
-// Closures as data: what is reachable, what it weighs, how two differ, why one needs another, and what is no closure.
+// Closures as data: reachable nodes, sizes, differences, reasons, and invalid closures.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from '../core/errors.ts';
@@ -29,7 +29,7 @@ function closure(...rows: readonly string[]): Closure {
 
 const system = closure('system 1 app tool libc', 'app-1.0 100 lib', 'tool-3 50 libc tool', 'lib-2 10 libc', 'libc-2.41 1000', 'stray-1 7');
 
-test('a closure is what the root reaches, and weighs each part once', () => {
+test('a closure contains all nodes that the root reaches, and counts each size once', () => {
   assert.equal([...system.nodes.keys()], ['app', 'lib', 'libc', 'system', 'tool']);
   assert.is(closureBytes(system), 1161);
   assert.equal(Object.fromEntries(closureSizes(system)), { app: 1110, lib: 1010, libc: 1000, system: 1161, tool: 1050 });
@@ -45,7 +45,7 @@ test('references may go round, as those of packages do', () => {
   assert.is(referencesFirst(ring).length, 4);
 });
 
-test('a tree draws each part once, and below what is left of it first what others there need', () => {
+test('a tree shows each node once, and nodes that others there need come first', () => {
   assert.equal(
     [...treeLines(system, (id) => id)],
     ['system', '├───app', '│   └───lib', '│       └───libc', '├───libc [...]', '└───tool', '    ├───libc [...]', '    └───tool [...]'],

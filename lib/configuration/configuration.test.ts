@@ -34,7 +34,7 @@ async function rowsOf(text: string): Promise<Record<string, unknown>> {
   return Object.fromEntries(await configuredRows(parsed(text)));
 }
 
-test('what is wrong is named by its path', async () => {
+test('a mistake is named by its path', async () => {
   const cases: readonly (readonly [text: string, why: string])[] = [
     ['[users.admin]\ngidd = 1\n', 'users.admin.gidd: there is no such field'],
     ['[users.admin]\nuid = -1\n', 'users.admin.uid: it must be a whole number'],
@@ -134,7 +134,7 @@ test('files replace, append, and go through links of folders', async () => {
   );
 });
 
-test('includes come first, are found next to the file or in the folders, and later words win', async () => {
+test('includes come first, are found next to the file or in the folders, and later fields override earlier ones', async () => {
   const book = join(dir, 'book');
   await mkdir(join(book, 'config/x86_64'), { recursive: true });
   await writeFile(

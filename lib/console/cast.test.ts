@@ -1,4 +1,4 @@
-// Recordings in asciicast version 2: what a player reads back is what the console printed.
+// Recordings in asciicast version 2: a player shows exactly what the console printed.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -76,7 +76,7 @@ for (const file of (await globby('systems/*/console.ts', { cwd: root })).sort())
       const bare = example.replace(/\[ *\d+\.\d{6}\].*/, '');
       for (let at = 1; at < bare.length; at++) {
         const text = `a line\n${bare.slice(0, at)}${kernelLine}${kernelLine}${bare.slice(at)}\n`;
-        // Cut after its last word, the prompt is whole before the cut.
+        // If the cut comes after the last word of the prompt, the prompt is complete before the cut.
         assert.is(
           verdictOf(rules, text, () => 5),
           'booted',

@@ -16,7 +16,7 @@ function talk(dialogue: Dialogue, text: string, prompted = false): readonly stri
   return dialogue.hear(Buffer.from(text), prompted);
 }
 
-test('steps are done in their order, each after what it waits for', () => {
+test('steps run in order, each after the text that it waits for', () => {
   const dialogue = new Dialogue(session);
   assert.is(dialogue.waitingFor, 'login:');
   assert.equal(talk(dialogue, 'boot\nlog'), []);
@@ -26,7 +26,7 @@ test('steps are done in their order, each after what it waits for', () => {
   assert.is(dialogue.waitingFor, undefined);
 });
 
-test('a text is used up: the same text expected twice must come twice', () => {
+test('a text is used once: the same text expected twice must be printed twice', () => {
   const dialogue = new Dialogue([
     { kind: 'expect', text: 'ok' },
     { kind: 'expect', text: 'ok' },
@@ -40,7 +40,7 @@ test('a text is used up: the same text expected twice must come twice', () => {
   assert.is(dialogue.waitingFor, undefined);
 });
 
-test('texts that come at once meet several expectations', () => {
+test('texts that arrive together meet several expectations', () => {
   const dialogue = new Dialogue([
     { kind: 'expect', text: 'one' },
     { kind: 'expect', text: 'two' },

@@ -1,4 +1,4 @@
-// Two runs side by side: numbers in a line make no other finding.
+// Compares two runs: lines that differ only in numbers are the same finding.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compareFindings, suspects } from './findings.ts';
@@ -47,7 +47,7 @@ test('the three most telling lines are named in their order, each once', () => {
   ]);
 });
 
-test('words that good boots say are not suspicious', () => {
+test('words of good boots are not suspicious', () => {
   assert.equal(suspects(['Command line: panic=-1 errors=remount-ro', 'fsck: no errors', 'Starting network: OK', '0 failed']), []);
 });
 

@@ -1,4 +1,5 @@
-// Records without times: restarts, printed banners, what leads to a shell, prompts that were cut, prefixes of recorders.
+// Transcripts without times: restarts, printed banners, lines that lead to a shell, split prompts, prefixes
+// of recorders.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { judged, limits, rules } from '../dev/testing/small-rules.ts';
@@ -15,7 +16,7 @@ function ofRecord(text: string, reboots?: number): string {
 
 const boot = '[    0.000000] Linux version 6\n[    3.000000] init up\n';
 
-test('a restart that was announced is judged anew, as often as the limits allow; one without a word is a loop', () => {
+test('after an announced restart the judgement starts again, as often as the limits allow; an unannounced one is a loop', () => {
   const restart = '[    6.000000] Restarting system\n';
   assert.is(ofRecord(`${boot}${boot}host login: `), 'boot-loop');
   assert.is(ofRecord(`${boot}${restart}${boot}host login: `), 'booted');
@@ -26,7 +27,7 @@ test('a restart that was announced is judged anew, as often as the limits allow;
   assert.is(ofRecord(`${boot}${restart}${boot}`), 'stalled');
 });
 
-test("a kernel's first line that a program prints is no restart", () => {
+test("a kernel's first line that a program prints is not a restart", () => {
   assert.is(ofRecord(`${boot}Linux version 6\nhost login: `), 'booted', 'it has no stamp, and others have');
   assert.is(ofRecord(`${boot}host login: root\n~ # dmesg\n${boot}~ # `), 'booted', 'a user typed before it');
   assert.is(ofRecord(`${boot}~ # logread\n${boot}~ # `), 'booted');
@@ -39,7 +40,7 @@ test('a shell is a failure after a line that leads only to a rescue shell; a log
   assert.is(ofRecord(`${boot}last try\n`), 'stalled');
 });
 
-test('a device that cannot be booted is forgiven when a kernel comes', () => {
+test('a device that cannot be booted is ignored when a kernel starts', () => {
   assert.is(ofRecord('no device 1\n'), 'no-bootdev');
   assert.is(ofRecord(`no device 1\n${boot}`), 'stalled');
   assert.is(ofRecord(`no device 1\n${boot}host login: `), 'booted');

@@ -1,4 +1,4 @@
-// The verdict over timed chunks, with rules of its own so that each part of the machinery is seen alone.
+// The verdict over timed chunks, with test rules, so that each part of the state machine is tested alone.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dialogueOver, exited, expectsOk, from, judged, limits, rules } from '../dev/testing/small-rules.ts';
@@ -6,7 +6,7 @@ import { Judge } from './judge.ts';
 import type { Mark } from './transcript.ts';
 import { claimLines } from './rules.ts';
 
-test('a guest that ends with its status of success has booted, whatever it printed; after a panic it has not', () => {
+test('a guest that ends with its success status has booted, whatever it printed; after a panic it has not', () => {
   const passed: Mark = { kind: 'exited', passed: true };
   const ended = { kind: 'booted', line: 'the guest ended with its status of success', afterMs: 500 } as const;
   assert.equal(
@@ -99,14 +99,14 @@ test("without times, the kernel's own stamps put a panic within the grace window
   assert.is(said('[    3.000000] x\nhost login: \nPANIC\n'), 'booted', 'no stamp after the prompt');
 });
 
-test("without times, a shell's prompt on which something was typed is a session that was under way", () => {
+test("without times, a shell's prompt followed by typed text is a running session", () => {
   const said = (text: string, timed: boolean): string => judged([[0, text]], timed).verdict.kind;
   assert.is(said('~ # ', false), 'booted');
   assert.is(said('~ # /bin/test\nPANIC\n', false), 'failed');
   assert.is(said('~ # /bin/test\n', true), 'booted');
 });
 
-test('whose crash it is decides: init is fatal, a daemon is a finding, by whole name or part of a path', () => {
+test('the crashed program decides: init is fatal, a daemon is a finding, by whole name or part of a path', () => {
   assert.is(judged([[0, 'killed /sbin/init\n']]).verdict.kind, 'failed');
   assert.is(judged([[0, 'killed init\n']]).verdict.kind, 'failed');
   const { verdict, findings } = judged([
@@ -152,7 +152,7 @@ test('of a fault and the panic after it the more telling is reported', () => {
   assert.match(JSON.stringify(judged([[0, 'BANNER\nPANIC\n']]).verdict), '"line":"PANIC"');
 });
 
-test('a prompt that comes after a fault shows that the system lived on', () => {
+test('a prompt after a fault shows that the system continued', () => {
   assert.is(
     judged([
       [0, 'Page fault at 0\nhost login: '],
@@ -167,7 +167,7 @@ test('decoys are neither prompts nor panics', () => {
   assert.is(verdict.kind, 'stalled');
 });
 
-test('silence stalls the boot, with the last milestone and how long nothing was said', () => {
+test('silence stalls the boot, with the last milestone and the duration of the silence', () => {
   const { verdict } = judged([
     [0, 'loader up\n'],
     [3000, 'x\n'],
@@ -187,7 +187,7 @@ test('a loader that returns after the kernel has spoken is a boot loop', () => {
   assert.is(judged([[0, 'loader up\nloader up twice\n']]).verdict.kind, 'stalled');
 });
 
-test('a machine that ends before its prompt exited early; so it did when it goes in the grace window unasked', () => {
+test('a machine that ends before its prompt, or without being asked in the grace window, exited early', () => {
   const { verdict } = judged([
     [7, 'kernel up\n'],
     [9, exited],
@@ -202,7 +202,7 @@ test('a machine that ends before its prompt exited early; so it did when it goes
   );
 });
 
-test('a machine that said that it ends, after its prompt, has booted; before it, it exited early', () => {
+test('a machine that announced its end has booted if that was after its prompt, and otherwise exited early', () => {
   assert.is(
     judged([
       [7, 'host login: \nPower down\n'],
@@ -245,7 +245,7 @@ test('a dialogue: the boot is done when it is over, and its grace window begins 
   assert.is(poweredOff.verdict.kind, 'booted');
 });
 
-test('a text that never comes stalls the boot even after the prompt, and says what was expected', () => {
+test('a missing expected text stalls the boot even after the prompt, and the text is reported', () => {
   const { verdict } = judged([
     [0, expectsOk],
     [1, 'host login: '],

@@ -1,4 +1,5 @@
-// A prompt that is only a sign, in a live run that asks the shell: only the output of the question confirms it.
+// Tests a prompt that is only a sign, in a live run that asks the shell. Only the output of the asked command
+// confirms the prompt.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exited, judged, limits, rules } from '../dev/testing/small-rules.ts';

@@ -1,5 +1,5 @@
-// A shell at a console, played by a puppet that answers what is typed: echo, prompts, and a kernel that prints into everything. The same with a
-// real Linux is in lib/boot/linux-guest.test.ts.
+// Tests a shell at a console with a simulated shell that answers what is typed: echo, prompts, and a kernel
+// that prints into everything. lib/boot/linux-guest.test.ts tests the same with a real Linux.
 import { EventEmitter } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -41,13 +41,13 @@ test('a command gives its output and its status', async () => {
   assert.equal(await shell.run('printf "no line end"'), { output: 'no line end\n', status: 0 });
 });
 
-test('quotes, comments and several lines reach the shell as they are', async () => {
+test('quotes, comments and several lines reach the shell unchanged', async () => {
   const shell = new Shell(new Puppet(real), options);
   assert.is((await shell.run(`echo 'it'"'"'s' # a remark`)).output, "it's\n");
   assert.is((await shell.run('for i in 1 2\ndo echo "$i"\ndone')).output, '1\n2\n');
 });
 
-test('lines of the kernel are taken out, whole ones and those that cut another', async () => {
+test('lines of the kernel are removed, whole ones and those that split another line', async () => {
   const puppet = new Puppet((line) => {
     const mark = /bloo''(mery-\d+)/.exec(line)?.[1];
     const lines = [
@@ -67,7 +67,7 @@ test('lines of the kernel are taken out, whole ones and those that cut another',
   assert.equal(await new Shell(puppet, options).run('anything'), { output: 'words\n', status: 0 });
 });
 
-test('the echo of what is typed is not taken for its answer', async () => {
+test('the echo of typed text is not taken for the answer', async () => {
   const shell = new Shell(new Puppet(() => ''), { ...options, timeoutMs: 100 });
   const error: unknown = await shell.run('true').catch((reason: unknown) => reason);
   assert.match(String(error), 'Cannot run "true" in the guest: the guest has not answered within 0.1 s');

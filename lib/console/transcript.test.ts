@@ -1,4 +1,4 @@
-// Records written and read back through real files, also cut and damaged ones.
+// Recordings are written to real files and read back, also truncated and damaged ones.
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ async function failureOf(path: string): Promise<Failure> {
   throw error;
 }
 
-test('what is recorded is read back: the bytes as they were, when they came, and the marks between them', async () => {
+test('a transcript is read back: the same bytes, their times, and the marks between them', async () => {
   const path = join(root, 'logs/x.log');
   const record = transcript(path);
   const pieces: Recorded[] = [

@@ -127,7 +127,7 @@ test('a dependency that is rebuilt to the same bytes rebuilds nothing, and one t
   assert.is((await build('c', ['ask'])).misses, 0);
 });
 
-test("a source of the user's own takes a recipe's place", async () => {
+test("a source of the user replaces a recipe's source", async () => {
   await write('own', { 'x/answer.h': 'int answer(void);\n', 'x/answer.c': 'int answer(void) { return 7; }\n' });
   const built = await build('c', ['ask'], { local: { libanswer: join(dir, 'own/recipes/x') } });
   assert.is(await built.text('ask', 'answer'), '7\n');
@@ -138,7 +138,7 @@ for word in "$@"; do case "$word" in --prefix=*) prefix=\${word#*=};; --with-gre
 printf 'all:\\ninstall:\\n\\tmkdir -p $(DESTDIR)%s/share\\n\\techo %s > $(DESTDIR)%s/share/greeting\\n' "$prefix" "$greeting" "$prefix" > Makefile
 `;
 
-test('configure and make, cmake, and files as they are', async () => {
+test('configure and make, cmake, and unchanged files', async () => {
   await write('templates', {
     'conf/recipe.toml':
       '[source]\npath = "source"\n[build]\ntemplate = "configure"\nconfigureflags = ["--with-greeting=${COOKBOOK_NAME}"]\n',
@@ -189,7 +189,7 @@ const patched =
   '[source]\ngit = "https://example.invalid/x.git"\npatches = ["fix.patch"]\nscript = "echo scripted >> words"\n' +
   '[build]\ntemplate = "custom"\nscript = "cp ${COOKBOOK_SOURCE}/words ${COOKBOOK_STAGE}/"\n';
 
-test('a fetched source is patched, then its script runs; the source itself stays as it is', async () => {
+test('a fetched source is patched, then its script runs; the source itself is not changed', async () => {
   await write('patched', { 'x/recipe.toml': patched, 'x/fix.patch': patch('old'), '../fetched/words': 'old\n' });
   const fetched = { fetched: () => Promise.resolve(join(dir, 'patched/fetched')) };
   const built = await build('patched', ['x'], fetched);

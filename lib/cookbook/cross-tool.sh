@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# One tool of another triple, by the name that it is started by: TRIPLE-gcc, TRIPLE-ar and so on. clang, lld and LLVM do the work. clang has no linker
-# for the triples of small systems. A command that links is therefore split: the sources are compiled first, then clang links the objects for Linux,
-# which has the same object format, with nothing but what the sysroot provides.
+# A tool for another triple. Its name selects the tool: TRIPLE-gcc, TRIPLE-ar and so on. It runs clang, lld or LLVM's tools.
+# clang has no linker for the triples of small systems. A command that links is therefore split: the sources are compiled
+# first, then clang links the objects for Linux, which has the same object format, with only the files of the sysroot.
 set -eu
 name="${0##*/}"
 tool="${name##*-}"

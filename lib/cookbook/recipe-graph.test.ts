@@ -13,7 +13,7 @@ function recipe(name: string, dependencies: readonly string[], devDependencies: 
   };
 }
 
-test('programs that recipes run are built for the host, with what they need', () => {
+test('programs that recipes run are built for the host, with their dependencies', () => {
   const order = [recipe('libtext', []), recipe('generator', ['libtext'], ['lexer']), recipe('lexer', []), recipe('app', [], ['generator'])];
   assert.equal([...hostRecipes({ order, installed: ['app'] })].sort(), ['generator', 'lexer', 'libtext']);
 });

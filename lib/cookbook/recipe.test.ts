@@ -69,7 +69,7 @@ test('a recipe has its source, its build and its packages', () => {
   assert.equal(parsed('').build.template, 'none');
 });
 
-test('what is wrong with a recipe is named by its path', async () => {
+test('a mistake in a recipe is named by its path', async () => {
   const cases: readonly (readonly [text: string, why: string])[] = [
     [
       '[build]\ntemplate = "magic"\n',
@@ -124,7 +124,7 @@ test('a graph has dependencies first, and what packages install with them', asyn
   assert.match(await message(() => recipeGraph(['c.dox'], book)), 'Cannot install the package "c.dox": the recipe c has only doc');
 });
 
-test('a cycle is printed from end to end, and a missing dependency with who wants it', async () => {
+test('a cycle is printed from end to end, and a missing dependency with its dependent', async () => {
   const book = await cookbook('cycle', { a: custom(['b']), b: custom(['a']), lone: custom(['lone']), lost: custom(['zlb']), zlib: '' });
   assert.is(await message(() => recipeGraph(['a'], book)), 'Cannot build the recipe a: its dependencies form a cycle: a -> b -> a');
   assert.match(await message(() => recipeGraph(['lone'], book)), 'lone -> lone');
@@ -170,7 +170,7 @@ test('templates are shell text, and programs are known by the words of scripts',
   assert.ok(['nasm', 'cc', 'bash'].every((name) => programWords(script).includes(name)));
 });
 
-test('the template cargo is a project, and flags that the compiler lacks are named', async () => {
+test('the template cargo is a project, and unsupported flags are named', async () => {
   const source = join(dir, 'cargo');
   await mkdir(join(source, 'cli'), { recursive: true });
   await writeFile(join(source, 'cli/Cargo.toml'), '');

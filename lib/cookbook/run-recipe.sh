@@ -30,7 +30,7 @@ if [ -d "${patches}" ]; then
     }
   done
 fi
-# One time for all files: make and autotools compare them, and no archive has the time of this run.
+# All files get the same time: make and autotools compare times, and archives must not depend on the time of the run.
 find "${COOKBOOK_SOURCE}" -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 
 if [ -s "${scripts}/source.sh" ]; then

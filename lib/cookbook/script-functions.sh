@@ -1,5 +1,6 @@
-# What the scripts of recipes may call, and what surrounds them. Sourced by bash in the sandbox, in the folder COOKBOOK_BUILD, before the script of a
-# recipe; finish_stage runs after it. The names of functions and variables are those of Redox's build tool; the text is ours.
+# The functions that scripts of recipes may call, and the steps before and after a script. bash reads this file in the sandbox,
+# in the folder COOKBOOK_BUILD, before the script of a recipe. finish_stage runs after the script. The names of functions and
+# variables are those of Redox's build tool. The implementation belongs to this project.
 
 COOKBOOK_CONFIGURE="${COOKBOOK_SOURCE}/configure"
 COOKBOOK_MAKE="make"

@@ -1,4 +1,4 @@
-// What several packages install together, and the parts of a stage that are packages of their own.
+// Merged stages of several packages, and parts of a stage that are separate packages.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Artifact } from '../actions/action.ts';

@@ -1,4 +1,4 @@
-// Sources of recipes that are downloaded: what fetch takes of a cookbook, and what a build finds of it.
+// Downloaded sources of recipes: what fetch downloads for a cookbook, and what a build finds of it.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ test('git and tar sources are downloads, paths and sources of other recipes are 
   ]);
 });
 
-test('a build takes what the lock has, and nothing after the recipe names another branch', async () => {
+test('a build uses the sources of the lock, and nothing if the recipe names another branch', async () => {
   const upstream = join(dir, 'upstream');
   mkdirSync(upstream);
   const repository = await makeRepository(upstream, 'words');

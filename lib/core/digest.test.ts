@@ -1,4 +1,5 @@
-// Digests name content: equal values have equal digests whatever order they were built in, different ones have different text.
+// A digest identifies content. Equal values have equal digests, even if their fields were added in another
+// order. Different values have different digests.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// How a failure is worded, whose fault it is, and which word a mistyped one was meant to be.
+// The text of a failure, its blame, and the suggestion for a mistyped word.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -32,7 +32,7 @@ test("an error of the operating system gets words, and a full disk is the host's
   assert.match((full as Failure).hint ?? '', /--cache DIR/);
 });
 
-test('what a host runs out of at any write is its lack; any other error stays what it was', () => {
+test('an exhausted resource is a failure of the host; any other error is unchanged', () => {
   const full = hostExhausted(Object.assign(new Error('ENOSPC: ...'), { code: 'ENOSPC' }));
   assert.equal([(full as Failure).message, (full as Failure).exitCode], ['Cannot finish: no space left on the device', 69]);
   const bug = Object.assign(new Error('ENOENT: ...'), { code: 'ENOENT' });
@@ -41,7 +41,7 @@ test('what a host runs out of at any write is its lack; any other error stays wh
   assert.equal([(told as Failure).message, (told as Failure).exitCode], ['Cannot unpack x: no space left on the device', 69]);
 });
 
-test('an error without words of ours stays what it was, and a failure is not wrapped again', () => {
+test('an unknown error is unchanged, and a failure is not wrapped again', () => {
   const bug = new TypeError('x is not a function');
   assert.is(cannotBecause('write "x"', bug), bug);
   const failure = cannot('a', 'b');
@@ -67,7 +67,7 @@ test('of two near words the nearer is taken, of equals the first', () => {
   assert.is(nearest('jbos', ['jobs', 'json']), 'jobs');
 });
 
-test('values that are there are returned, also those that are false', () => {
+test('existing values are returned, including false ones', () => {
   assert.is(present(0, 'the number'), 0);
   assert.is(present('', 'the text'), '');
   assert.is(itemOf(['a', ''], 1), '');
@@ -87,7 +87,7 @@ test('a group of a match is its text; one that took no part in the match throws'
   assert.throws(() => matched(match, 2), /^group 2 of "a" is missing$/);
 });
 
-test('the part before a mark is the whole text where the mark does not occur', () => {
+test('the part before a mark is the whole text if the mark does not occur', () => {
   assert.is(partBefore('kernel/kernel/x', '/'), 'kernel');
   assert.is(partBefore('kernel', '/'), 'kernel');
   assert.is(partBefore('/kernel', '/'), '');

@@ -22,7 +22,7 @@ test('a row has the fields of the row that it extends, and its own in their plac
   });
 });
 
-test('rows that extend nothing that there is, or each other, are refused', () => {
+test('rows that extend a missing row, or each other, are refused', () => {
   const cycle = { a: { extends: 'b' }, b: { extends: 'a' } } as const;
   assert.throws(() => extended<Row, 'a' | 'b'>(cycle), 'Cannot extend "a": the rows extend each other: a -> b -> a');
   const none: Readonly<Record<string, { readonly extends: string }>> = { a: { extends: 'z' } };

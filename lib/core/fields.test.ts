@@ -1,4 +1,4 @@
-// Documents are read into checked types; whatever is wrong with one is named by file and path.
+// Documents are parsed into checked types. A mistake is named by file and path.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Failure } from './errors.ts';
@@ -37,13 +37,13 @@ test('fields have their types', () => {
   fields.done();
 });
 
-test('a field that must be there is named if it is not', () => {
+test('a missing required field is named', () => {
   const [file] = parseTomlFields(text, 'a.toml').tables('files');
   assert.is(failure(() => file?.requiredText('kind')).message, 'Cannot read "a.toml": files[0].kind: it is missing');
   assert.is(failure(() => file?.requiredCount('bytes', 1)).message, 'Cannot read "a.toml": files[0].bytes: it is missing');
 });
 
-test('a value is found by its path, and what has no such path has none', () => {
+test('a value is found by its path, and a missing path has no value', () => {
   const document = { a: { b: [1], c: null } };
   assert.equal(valueAt(document, 'a', 'b'), [1]);
   assert.is(valueAt(document, 'a', 'c'), null);

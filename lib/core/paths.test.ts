@@ -1,5 +1,5 @@
-// Names in bytes, folders without permissions, nesting deeper than one path may be, and files that are pipes:
-// all of it is read and removed, and nothing else.
+// Reads and removes trees with names that are not UTF-8, folders without permissions, nesting deeper than the
+// maximal length of a path, and named pipes. Nothing else is removed.
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,14 +24,14 @@ const rows: readonly (readonly [bytes: readonly number[], name: string])[] = [
   [[0xf0, 0x9f, 0xa6, 0x80, 0x80], '\u{1f980}\udc80'],
 ];
 
-test('a byte that is no part of UTF-8 is a lone surrogate, and everything else is itself', () => {
+test('a byte that is not part of UTF-8 is a lone surrogate, and all other text is unchanged', () => {
   for (const [bytes, name] of rows) {
     assert.is(decodeName(Uint8Array.from(bytes)), name);
     assert.equal([...Buffer.from(encodePath(name))], bytes);
   }
 });
 
-test('random bytes survive the way there and back, also through JSON', () => {
+test('random bytes can be converted and converted back, also through JSON', () => {
   let state = 7;
   const random = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below;
   const likely = [0x61, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xed, 0xa0, 0xf0, 0x9f, 0xff, 0xbf];
@@ -57,7 +57,7 @@ function withFolder(use: (folder: string) => void): void {
   }
 }
 
-test('folders without permissions go, and what links lead to stays', async () => {
+test('folders without permissions are removed, and targets of links are kept', async () => {
   await asUser(import.meta.filename, async () => {
     withFolder((folder) => {
       const outside = join(folder, 'outside');
@@ -79,7 +79,7 @@ test('folders without permissions go, and what links lead to stays', async () =>
   });
 });
 
-test('nesting deeper than a path may be long goes', () => {
+test('nesting deeper than the longest path is removed', () => {
   withFolder((folder) => {
     const paths = new TreePaths();
     const deep = `${folder}/tree${'/abcdefghi'.repeat(2000)}`;
@@ -92,7 +92,7 @@ test('nesting deeper than a path may be long goes', () => {
   });
 });
 
-test('what is not there is gone, and a link is removed itself', () => {
+test('a missing path counts as removed, and a link itself is removed', () => {
   withFolder((folder) => {
     assert.ok(removeTree(join(folder, 'nothing')));
     symlinkSync('nowhere', join(folder, 'link'));
@@ -101,7 +101,7 @@ test('what is not there is gone, and a link is removed itself', () => {
   });
 });
 
-test('a folder is made with those above it, by two at once, and again', async () => {
+test('a folder is created with its parents, by two callers at once, and again', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-folders-'));
   try {
     const path = join(dir, 'a/b/c');
@@ -115,11 +115,11 @@ test('a folder is made with those above it, by two at once, and again', async ()
   }
 });
 
-test('where the kernel makes no folders it says so at once', async () => {
+test('if the kernel cannot create folders there, the error is immediate', async () => {
   assert.ok(errnoOf(await makeFolder('/proc/nowhere/below').catch((error: unknown) => error)));
 });
 
-test('a file is read whatever becomes of its name, and what is no file is undefined', async () => {
+test('a file is read even if its name changes, and other kinds of entries are undefined', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-regular-'));
   try {
     const at = (name: string): string => join(dir, name);

@@ -248,8 +248,8 @@ export function entriesOf(dir: string): readonly Entry[] {
 }
 
 /**
- * Returns a name with its kind, as it is in the digest of a listing: a command that lists a folder gets the
- * kinds of its entries. A name has no slash.
+ * Returns a name with a suffix for its kind, for digests of listings: a command that lists a folder gets the
+ * kinds of its entries. A name itself contains no slash.
  */
 export function nameWithKind(entry: Entry): string {
   return entry.name + (entry.isDirectory() ? '/' : entry.isSymbolicLink() ? '//' : '');

@@ -1,4 +1,4 @@
-// The generator of stress tests: repeatable, and spread over its whole range.
+// Tests the random generator of stress tests: its numbers are repeatable and cover its whole range.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomNumbers } from './random-numbers.ts';

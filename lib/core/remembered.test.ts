@@ -1,4 +1,4 @@
-// A remembered value is computed once per state of its witnesses.
+// A memoized value is computed once per state of its files.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ interface Memory {
   readonly ask: (question?: string) => Promise<number>;
 }
 
-/** A cache, a witness file that is not there yet, and a question whose answers are counted. */
+/** A cache, a file that does not exist yet, and a question whose computations are counted. */
 async function withMemory(use: (memory: Memory) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-remembered-'));
   const cacheDir = join(folder, 'cache');
@@ -38,7 +38,7 @@ test('the same question is computed once', async () => {
   );
 });
 
-test('a witness that appears, changes or goes away makes it be computed again', async () => {
+test('a file that appears, changes or disappears causes a new computation', async () => {
   await withMemory(async ({ ask, witness }) => {
     await ask();
     await writeFile(witness, 'one');
@@ -105,7 +105,7 @@ test('a cache that cannot be written is a failure that names it', async () => {
   });
 });
 
-test('a record with one flipped bit, still valid JSON, is computed anew', async () => {
+test('a record with one changed bit, still valid JSON, is computed again', async () => {
   const cacheDir = await mkdtemp(join(tmpdir(), 'bloomery-remembered-'));
   try {
     const ask = (value: string): Promise<string> => remembered(cacheDir, 'flip', null, async () => ({ value, witnesses: [] }), isText);

@@ -1,4 +1,5 @@
-// Schemas refuse data in whole sentences, with the path of the field and the nearest word.
+// Schemas reject data with whole sentences, which contain the path of the field and the most similar valid
+// word.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {

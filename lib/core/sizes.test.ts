@@ -24,7 +24,7 @@ test('a count agrees with its noun', () => {
   assert.equal([plural(1, 'file'), plural(0, 'file'), plural(2, 'entry', 'entries')], ['1 file', '0 files', '2 entries']);
 });
 
-test('rounding up reaches the next multiple and keeps one that is there', () => {
+test('rounding up reaches the next multiple and keeps exact ones', () => {
   assert.equal([roundUp(0, 512), roundUp(1, 512), roundUp(512, 512), roundUp(513, 512)], [0, 512, 512, 1024]);
 });
 

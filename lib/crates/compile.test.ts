@@ -96,7 +96,7 @@ test.before.each(async (context) => {
 
 test.after.each(({ world }) => rm(world.dir, { recursive: true, force: true }));
 
-test('a program says what it says when cargo builds it', async ({ world }) => {
+test('a program prints the same as when cargo builds it', async ({ world }) => {
   await world.build();
   const env = { PATH: hostEnv['PATH'] ?? '', HOME: hostEnv['HOME'] ?? '', CARGO_TARGET_DIR: join(world.dir, 'target') };
   await outputOf('build with cargo', ['cargo', 'build', '--offline'], { cwd: world.project.dir, env });
@@ -105,7 +105,7 @@ test('a program says what it says when cargo builds it', async ({ world }) => {
   assert.is(await world.answer(), cargos);
 });
 
-test('an unchanged project has no miss, and an edit of a file that no crate reads is no change', async ({ world }) => {
+test('an unchanged project has no miss, and an edit of a file that no crate reads causes none', async ({ world }) => {
   assert.is((await world.build()).misses, 8);
   await writeFile(join(world.project.dir, 'greeter/README.md'), 'another text');
   assert.is((await world.build()).misses, 0);
@@ -129,7 +129,7 @@ test('a build without changes plans nothing and reports the same as one that pla
   assert.equal(quick.bytes, digestsOf(first));
 });
 
-test('whatever could lead to another build is planned, and what could not is not', async ({ world }) => {
+test('changes that could lead to another build cause planning, and others do not', async ({ world }) => {
   const { dir } = world.project;
   const at = (name: string): string => join(dir, name);
   const steps: readonly (readonly [string, boolean, () => Promise<unknown>])[] = [
@@ -160,7 +160,7 @@ test('whatever could lead to another build is planned, and what could not is not
   }
 });
 
-test('an edit rebuilds what reads the file, and taking it back rebuilds nothing', async ({ world }) => {
+test('an edit rebuilds the units that read the file, and undoing it rebuilds nothing', async ({ world }) => {
   await world.build();
   const words = join(world.project.dir, 'greeter/words.txt');
   const before = await readFile(words);
@@ -180,7 +180,7 @@ test('a C file of a build script is an input of the program that links it', asyn
   assert.match(await world.answer(), /native 43/);
 });
 
-test('a declared variable is seen, and only what reads it is built again', async ({ world }) => {
+test('a declared variable is visible, and only units that read it are built again', async ({ world }) => {
   await world.build();
   const { misses } = await world.build({ project: { env: { GREETING: 'moin' } } });
   assert.match(await world.answer(), /greeting moin/);
@@ -203,7 +203,7 @@ test('two checkouts with two empty caches give the same bytes', async ({ world }
   assert.equal(digestsOf(second), digestsOf(first));
 });
 
-test('a second checkout takes everything from the cache of the first', async ({ world }) => {
+test('a second checkout gets everything from the cache of the first', async ({ world }) => {
   await world.build({ project: { profile: 'release' } });
   const other = join(world.dir, 'somewhere/else');
   await cp(fixture, other, { recursive: true });
@@ -246,7 +246,7 @@ test('without a sandbox the program is the same in words', async ({ world }) => 
   assert.match(await world.answer(), /HELLO 3 words, native 42/);
 });
 
-test("a compile error is rustc's own, shown once with the user's path, and what was finished is kept", async ({ world }) => {
+test("a compile error is rustc's own, printed once with the user's path, and finished units are kept", async ({ world }) => {
   await writeFile(join(world.project.dir, 'greeter/src/main.rs'), 'fn main() { let x: u32 = "no"; }\n');
   const failure = await failureOf(world.build());
   assert.is(failure.exitCode, 1);
@@ -267,7 +267,7 @@ test('a warning is shown when it arises and again when its unit is a hit', async
   assert.is(warnings(), 1);
 });
 
-test('a build script that fails is named, with what it said', async ({ world }) => {
+test('a failing build script is named, with its output', async ({ world }) => {
   await writeFile(join(world.project.dir, 'native/build.rs'), 'fn main() { eprintln!("the sky is green"); std::process::exit(3); }\n');
   const failure = await failureOf(world.build());
   assert.is(failure.message, 'Cannot run the build script of native 0.1.0: it ended with status 3');
@@ -310,7 +310,7 @@ test('damaged blobs are found, reported and repaired, and the program has the sa
   assert.match(await world.answer(), /HELLO/);
 });
 
-test('a library whose blob was lost below one that is there is made before those that need both', async ({ world }) => {
+test('a library with a lost blob below one that is present is built before the units that need both', async ({ world }) => {
   const dir = join(world.dir, 'chain');
   const names = ['bottom', 'middle', 'top', 'program'];
   for (const [at, name] of names.entries()) {
@@ -340,7 +340,7 @@ test('a library whose blob was lost below one that is there is made before those
   assert.equal(digestsOf(again), before);
 });
 
-test('an interrupt in the middle keeps what was finished, and the next run continues from there', async ({ world }) => {
+test('an interrupted build keeps finished units, and the next run continues from there', async ({ world }) => {
   const abort = new AbortController();
   let finished = 0;
   const interrupted = world.build({

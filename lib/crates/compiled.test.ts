@@ -42,7 +42,7 @@ async function compiled({ cache }: Scratch, names: readonly string[]): Promise<C
   return { project, outputs: new Map(outputs) };
 }
 
-test("what a compilation wrote elsewhere is not taken for the user's own text where the folder is in his package", async () => {
+test("files that a compilation wrote elsewhere do not count as the user's text if the folder is in the user's package", async () => {
   await withScratch(async (scratch) => {
     await scratch.write('app/src/main.rs', 'own');
     await publish(await compiled(scratch, ['written/src/evil.txt']), join(scratch.folder, 'app/out'), scratch.cache);
@@ -84,7 +84,7 @@ test('a program that its owner changes does not reach the cache', async () => {
   });
 });
 
-test('what cannot be written is said with the folder and how to choose another', async () => {
+test('an output folder that cannot be written is reported with a hint how to choose another', async () => {
   await withScratch(async (scratch) => {
     const files = await compiled(scratch, ['tool']);
     const refusal = async (out: string): Promise<Failure> => {
@@ -101,7 +101,7 @@ test('what cannot be written is said with the folder and how to choose another',
   });
 });
 
-test('a blob that is gone or damaged is not written in part', async () => {
+test('a missing or damaged blob is not written partially', async () => {
   await withScratch(async (scratch) => {
     const tool: Output = { kind: 'file', path: 'x', digest: digestBytes('never'), sizeBytes: 5, executable: true, role: 'program' };
     const files = { project, outputs: new Map([['tool', tool]]) };

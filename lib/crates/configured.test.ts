@@ -1,4 +1,5 @@
-// What the configuration, the user's variables and a nightly manifest set is what the compiled program shows, as with cargo.
+// The compiled program shows the settings of the configuration, the user's variables and a nightly manifest,
+// as with cargo.
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,7 +17,7 @@ const context = { signal: new AbortController().signal, report: () => {} };
 const dir = await mkdtemp(join(tmpdir(), 'bloomery-configured-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-/** What the program "app" prints, compiled from these files; those of an earlier call stay. */
+/** Returns the output of the program "app", compiled from these files. Files of an earlier call are kept. */
 async function printed(
   name: string,
   files: Readonly<Record<string, string>>,
@@ -106,7 +107,7 @@ test('split debug information is packed next to the program, where debuggers loo
   }
 });
 
-test("the user's flags and profiles are heeded, also by a build that is remembered", async () => {
+test("the user's flags and profiles are used, also by a memoized build", async () => {
   const files = {
     'app/Cargo.toml': app('[workspace]\n'),
     'app/src/main.rs': 'fn main() { println!("{} {} {}", cfg!(flag), cfg!(configured), cfg!(debug_assertions)); }\n',

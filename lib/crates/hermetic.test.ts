@@ -1,5 +1,6 @@
-// Build scripts and macros that do what none may, in the real sandbox: each fails with an error that names the package and the act, what it
-// tried had no effect, and --allow is the way out that counts in the key.
+// Runs build scripts and macros that do forbidden things in the real sandbox. Each fails with an error that
+// names the package and the forbidden act, and the attempt has no effect. The flag --allow permits the act
+// and is part of the key.
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -140,7 +141,7 @@ test('--allow NAME=net lets a script reach the host, is part of the key, and is 
   assert.is(connections, 1);
 });
 
-test('--allow NAME=PATH shows that path, and what it holds counts', async () => {
+test('--allow NAME=PATH shows that path, and its content is an input', async () => {
   const wish = { env: { UNRULY_PATH: key }, allow: { 'home-reader': { network: false, paths: [key] } } };
   assert.ok((await build('home-reader', wish)) > 0);
   assert.is(await build('home-reader', wish), 0);
@@ -157,7 +158,7 @@ test('an allowed path within the workspace is the same place for every checkout'
   assert.is(await build('sibling-reader', wish(other)), 0);
 });
 
-test('what is allowed in vain is a usage error', async () => {
+test('an --allow without effect is a usage error', async () => {
   const unknown = await failureOf(build('net-user', { allow: { 'net-usr': { network: true, paths: [] } } }));
   assert.equal([unknown.exitCode, unknown.hint], [2, 'did you mean "net-user"?']);
   assert.match(unknown.message, 'Cannot allow "net-usr" anything: there is no package of that name in this build');
@@ -165,7 +166,7 @@ test('what is allowed in vain is a usage error', async () => {
   assert.equal([nowhere.exitCode, nowhere.message], [2, `Cannot allow "${dir}/nowhere" to net-user: it does not exist`]);
 });
 
-test('a script of an own package sees its neighbour in the workspace, and what it read counts', async () => {
+test("a script of the user's package sees its neighbour in the workspace, and the files that it read are inputs", async () => {
   assert.ok((await build('sibling-reader')) > 0);
   assert.is(await build('sibling-reader'), 0);
   await writeFile(join(checkout, 'home-reader/src/unread.rs'), '');

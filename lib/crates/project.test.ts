@@ -24,7 +24,7 @@ const defaults: Project = {
 const file = '/sets/all.toml';
 const read = (text: string): readonly Project[] => projectSet(text, file, defaults);
 
-test('what a table leaves out comes from the defaults, and its name from its folder', () => {
+test('missing fields of a table come from the defaults, and its name from its folder', () => {
   assert.equal(read('[[project]]\npath = "../apps/hexyl"\n'), [{ ...defaults, dir: '/apps/hexyl', name: 'hexyl' }]);
 });
 
@@ -86,7 +86,7 @@ const refused: readonly (readonly [text: string, message: string | RegExp, hint?
   ['[[project', 'it is not valid TOML'],
 ];
 
-test('what is wrong is named by its field, as a mistake of usage', () => {
+test('a mistake is named by its field, as a usage error', () => {
   for (const [text, message, hint] of refused) {
     try {
       read(text);
@@ -102,7 +102,7 @@ test('what is wrong is named by its field, as a mistake of usage', () => {
   }
 });
 
-test('a project without wishes is built whole, for the host by name, with the profile of images', () => {
+test('a project without further options is built completely, for the host by name, with the profile of images', () => {
   const args = selectionArgs(defaults, ['x86_64-unknown-linux-gnu']);
   assert.equal(args.slice(0, 4), ['--target', 'x86_64-unknown-linux-gnu', '--profile', 'release']);
   const config = args.slice(4);

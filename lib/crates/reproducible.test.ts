@@ -1,5 +1,6 @@
-// Two checkouts at different paths, compiled from nothing into two caches at different times: every artifact of every unit has the same
-// bytes, in the dev profile with its debug information and in the release profile, and every key is the same.
+// Compiles two checkouts at different paths with two empty caches at different times. Every artifact of every
+// unit has the same bytes, in the dev profile with its debug information and in the release profile. Every
+// key is the same too.
 import { cp, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

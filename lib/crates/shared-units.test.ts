@@ -1,4 +1,5 @@
-// Projects of one build that declare different variables share the results of their common packages, with a real compiler.
+// Projects of one build share the results of their common packages, even if they declare different variables.
+// The compiler is real.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// A plan with the whole standard library: every unit has its package, in the folder that the unit graph names, also next to vendored packages.
+// Tests a plan with the whole standard library. Every unit has its package in the folder that the unit graph
+// names, even if there are vendored packages too.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -68,7 +69,7 @@ test('the standard library is planned with the features that a unit graph turns 
   });
 });
 
-test('a vendored package that only a feature needs which is not turned on is there for cargo to resolve', async () => {
+test("a vendored package that only a disabled feature needs is available to cargo's resolver", async () => {
   await withScratch(async ({ folder }) => {
     const lock = `version = 4
 [[package]]

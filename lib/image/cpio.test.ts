@@ -48,7 +48,7 @@ function facts({ entries }: FileTree): readonly unknown[] {
   });
 }
 
-test('cpio lists what was written, with modes, owners, sizes and links', async () => {
+test('cpio lists the written entries, with modes, owners, sizes and links', async () => {
   const lines = (await cpio(['--list', '--verbose', '--numeric-uid-gid'], writeCpio(tree, options))).trimEnd().split('\n');
   const rows = lines
     .map((line) => line.split(/\s+/))
@@ -66,7 +66,7 @@ test('cpio lists what was written, with modes, owners, sizes and links', async (
   ]);
 });
 
-test('an archive is read back as the tree it was made of, plain and in gzip, and is the same bytes each time', () => {
+test('an archive is read back as the same tree, plain and in gzip, and has the same bytes each time', () => {
   for (const gzip of [false, true]) {
     const bytes = writeCpio(tree, { ...options, gzip });
     assert.equal(facts(readCpio(bytes)), facts(tree));
@@ -90,7 +90,7 @@ test("an archive of cpio's own is read, with hard links", async () => {
   }
 });
 
-test("pipes and names that are no UTF-8 of cpio's own archive are read as they are", async () => {
+test('pipes and names that are not UTF-8 are read unchanged from an archive of cpio', async () => {
   const source = join(dir, 'odd');
   mkdirSync(source);
   writeFileSync(Buffer.concat([Buffer.from(`${source}/caf`), Buffer.of(0xe9)]), 'coffee');

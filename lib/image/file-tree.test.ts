@@ -1,5 +1,5 @@
-// What a file tree takes, adds and refuses, and where partitions are placed: both are checked before anything
-// is written.
+// Tests which files a file tree accepts, adds and rejects, and where partitions are placed. Both are checked
+// before anything is written.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MiB } from '../core/sizes.ts';
@@ -8,7 +8,7 @@ import { fatShape } from './fat/fat.ts';
 import { sfdiskScript, partitionPlaces } from './partitions.ts';
 import { sfdiskTable } from './gpt.ts';
 
-test('parents are added, and a directory comes before what it holds', () => {
+test('parents are added, and a directory comes before its entries', () => {
   const tree = fileTree([
     ['b/c/d', file('x')],
     ['a-b', file('')],
@@ -61,7 +61,7 @@ test('bad paths and entries are refused with their path', () => {
   );
 });
 
-test('partitions follow each other at whole MiB, and the last takes the rest', () => {
+test('partitions follow each other at whole MiB, and the last gets the remaining space', () => {
   const places = partitionPlaces(64 * MiB, [
     { name: 'a', startLba: 2048, sizeBytes: 512 * 3 },
     { name: 'b', startLba: 'next', sizeBytes: 'rest' },
@@ -73,7 +73,7 @@ test('partitions follow each other at whole MiB, and the last takes the rest', (
   assert.is((places[1]?.sectors ?? 0) % 8, 0, 'whole blocks of 4 KiB');
 });
 
-test('partitions that overlap, are no sectors, or find no room are refused', () => {
+test('partitions that overlap, are not whole sectors, or do not fit are refused', () => {
   const place = (startLba: number | 'next', sizeBytes: number | 'rest') => () =>
     partitionPlaces(2 * MiB, [{ name: 'p', startLba, sizeBytes }]);
   assert.throws(place(10, 512), 'Cannot place partition "p": it starts at sector 10, and the first 34 sectors are taken');

@@ -1,4 +1,5 @@
-// Tables that sfdisk wrote, read without it: the same answer, and none for a table that is damaged.
+// Reads partition tables that sfdisk wrote, and compares the result with that of sfdisk. A damaged table
+// gives no result.
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Images that are changed, grown and compared: which volume a path means, hard links, file systems of other
-// tools, partition tables.
+// Changes, grows and compares images. Tests which volume a path belongs to, hard links, file systems of other
+// tools, and partition tables.
 import { Buffer } from 'node:buffer';
 import {
   copyFileSync,
@@ -203,7 +203,7 @@ test('differences in mode, owner, link target and content, and of images of anot
   assert.equal(await differences(initfs[0], image), ['changed (partition table) none -> GPT', 'removed /', 'added EFI', 'added root']);
 });
 
-test('an image grows into its partition and beyond, and what was missing room fits', async () => {
+test('an image grows into its partition and beyond, and a file that did not fit then fits', async () => {
   const large = Buffer.alloc(9 * MiB, 'large');
   assert.match(await messageOf(put('home/large', large)), /too little room/);
   const none = await opened(image, (open) => growImage(open, undefined, host, context));

@@ -1,5 +1,6 @@
-// Whole images, assembled with the real tools: their table and file systems judged by sfdisk and fsck.vfat,
-// read back, damaged, too small, interrupted, on a full disk.
+// Assembles images with the real tools. sfdisk and fsck.vfat check the partition table and the file systems.
+// Images are also read back and damaged, and tests cover images that are too small, interrupted builds, and a
+// full disk.
 import { Buffer } from 'node:buffer';
 import {
   existsSync,
@@ -200,7 +201,7 @@ test('an image that names a directory ".." is refused, and nothing is written', 
   });
 });
 
-test('a whole image has no findings; a damaged kernel, table and FAT have one each', async () => {
+test('an intact image has no findings; a damaged kernel, table and FAT have one each', async () => {
   const out = join(dir, 'damage.img');
   await assemble(layout(), out, host, context);
   const findings = async (): Promise<readonly string[]> => {
@@ -232,7 +233,7 @@ test('a bare initfs is read as well', async () => {
   });
 });
 
-test('too small an image, partition or FAT says how many bytes are missing, and leaves nothing', async () => {
+test('errors about an image, partition or FAT that is too small have the missing bytes, and no file is left', async () => {
   const large = fileTree([['large', file(Buffer.alloc(30 * MiB, 1))]]);
   const out = join(dir, 'small', 'a.img');
   for (const [wrong, why] of [
@@ -312,7 +313,7 @@ test('an interrupted run ends with its reason and leaves nothing', async () => {
   assert.equal(readdirSync(join(dir, 'stopped')), []);
 });
 
-test('what a killed run left does not disturb the next', async () => {
+test('leftovers of a killed run do not disturb the next', async () => {
   const out = join(dir, 'killed', 'a.img');
   mkdirSync(`${out}.partial.d/EFI/BOOT`, { recursive: true });
   writeFileSync(`${out}.partial.d/EFI/BOOT/BOOTX64.EFI`, 'old');

@@ -1,5 +1,5 @@
-// What an image cannot hold is refused before anything is written, with the field that has to change; what it
-// can hold is in it.
+// A layout that an image cannot store is refused before anything is written, and the error names the field to
+// change. Layouts exactly at the limits are written.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -42,7 +42,7 @@ async function asked(program: string, ...words: string[]): Promise<string> {
   return stdout + stderr;
 }
 
-test('a field that cannot be as it is ends in a sentence, and nothing is left', async () => {
+test('an invalid field is reported in a sentence, and no file is left', async () => {
   const tree = (name: string, target?: string): { tree: FileTree } => ({
     tree: fileTree([[name, target === undefined ? file('') : symlink(target)]]),
   });
@@ -152,7 +152,7 @@ test('an image may be in a folder of any name, and files of the host too', async
   }
 });
 
-test('a path that is longer than the kernel takes is written, read and extracted', async () => {
+test("a path that is longer than the kernel's limit is written, read and extracted", async () => {
   const deep = Array.from({ length: 22 }, (_, i) => String(i).padEnd(250, 'd')).join('/');
   const tree = fileTree([
     [`${deep}/file`, file('deep')],

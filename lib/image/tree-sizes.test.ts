@@ -6,7 +6,7 @@ import { KiB } from '../core/sizes.ts';
 import { file, fileTree, symlink } from './file-tree.ts';
 import { largestFolders } from './tree-sizes.ts';
 
-test('folders two levels deep are named by what is below them, the largest first', () => {
+test('folders two levels deep are named with the size below them, the largest first', () => {
   const tree = fileTree([
     ['usr/lib/boot/kernel', file(Buffer.alloc(4 * KiB))],
     ['usr/lib/a', file(Buffer.alloc(4 * KiB))],

@@ -1,4 +1,4 @@
-// The KVM probe: its program under the real QEMU, its answers with a puppet QEMU.
+// The KVM probe: its program in the real QEMU, and its results with a fake QEMU.
 import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,13 +51,13 @@ test('a KVM that runs the probe is taken', async () => {
   assert.is(await accelerator('kvm', host, context), 'kvm');
 });
 
-test('another QEMU is asked anew', async () => {
+test('another QEMU is probed again', async () => {
   const cacheDir = join(root, 'cache');
   assert.is(await accelerator('auto', { qemu: await puppet('no', 1), cacheDir, tempRoot: root }, context), 'tcg');
   assert.is(await accelerator('auto', { qemu: await puppet('yes, and longer', 0x21), cacheDir, tempRoot: root }, context), 'kvm');
 });
 
-test('asking for a KVM that does not work is a lack of the host, with what QEMU said', async () => {
+test("--accel kvm without a working KVM is a failure of the host, with QEMU's message", async () => {
   const host = { qemu: await puppet('failed to initialize kvm: Permission denied', 1), cacheDir: join(root, 'cache'), tempRoot: root };
   const error: unknown = await accelerator('kvm', host, context).catch((reason: unknown) => reason);
   if (!(error instanceof Failure)) throw error;

@@ -1,4 +1,4 @@
-// Where firmware is found: on this host, and on made-up ones in the shape of each distribution.
+// Where firmware is found: on this host, and in folders with the layout of each distribution.
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -34,7 +34,7 @@ test('this host has firmware', async () => {
   assert.match(flash.variables, /vars/i);
 });
 
-test('the 4 MiB build is taken before the 2 MiB one, with the variables of its own size', async () => {
+test('the 4 MiB build is preferred to the 2 MiB one, with the variables of the same size', async () => {
   for (const size of ['', '_4M']) {
     await put(`usr/share/OVMF/OVMF_CODE${size}.fd`);
     await put(`usr/share/OVMF/OVMF_VARS${size}.fd`);

@@ -1,4 +1,4 @@
-// The steps that make a network, as text.
+// The steps that create a network, as text.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { networkDown, networkOf, networkUp, stepLine } from './network.ts';
@@ -11,7 +11,7 @@ test('an address is in its network', () => {
   assert.is(networkOf('200.1.2.3/8'), '200.0.0.0/8');
 });
 
-test('a device, its address, forwarding, and NAT in a table of its own', () => {
+test('a device, its address, forwarding, and NAT in a separate table', () => {
   assert.equal(networkUp(network, 'nft').map(stepLine), [
     'ip link show dev tap-1 >/dev/null 2>&1 || ip tuntap add dev tap-1 mode tap user me',
     'ip address replace 10.77.0.1/24 dev tap-1',

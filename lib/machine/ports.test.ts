@@ -1,4 +1,4 @@
-// Ports at which a machine's monitor is to listen, with other programs at them.
+// Ports for a machine's monitor, some of which are used by other programs.
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';

@@ -1,4 +1,5 @@
-// Run directories are private, removed, and swept when their run is dead.
+// Run directories are private. They are removed at the end of a run, and by a later run if their own run was
+// killed.
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -16,7 +17,7 @@ test.after.each(async () => {
   await rm(root, { recursive: true });
 });
 
-test('a run directory is ours alone and says whose it is', async () => {
+test('a run directory is private and contains the record of its process', async () => {
   const path = await runDirectory(root);
   assert.match(basename(path), new RegExp(`^bloomery-machine-${process.pid}-`));
   assert.is((await stat(path)).mode & 0o777, 0o700);

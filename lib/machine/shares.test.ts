@@ -42,7 +42,7 @@ test('the daemon is found in PATH or where distributions put it; that of old ver
   assert.is(await findVirtiofsd(join(root, 'own'), signal, host), own);
 });
 
-test('each folder has a daemon whose socket is there when the machine starts, and which ends with it', async () => {
+test('each folder has a daemon whose socket exists when the machine starts, and which ends with it', async () => {
   const daemon = await program(
     'daemon',
     `#!${process.execPath}`,
@@ -69,7 +69,7 @@ test('without the daemon nothing is started', async () => {
   assert.equal((await serveShares(folders, undefined, root, signal)).shares, folders);
 });
 
-test('a daemon that does not come up is a failure of the host, with its own words', async () => {
+test('a daemon that does not start is a failure of the host, with its own message', async () => {
   const daemon = await program('fails', '#!/bin/sh', 'echo "no user namespaces" >&2', 'exit 3');
   const error: unknown = await serveShares(folders, daemon, join(root, 'own'), signal).catch((reason: unknown) => reason);
   if (!(error instanceof Failure)) throw error;

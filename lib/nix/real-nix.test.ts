@@ -50,7 +50,7 @@ test.before(async () => {
 });
 test.after(() => nix?.remove());
 
-test('a folder that is no store has nothing', async () => {
+test('a folder without store paths is empty', async () => {
   const error: unknown = await storeFolder('/nowhere')
     .names()
     .catch((reason: unknown) => reason);
@@ -126,7 +126,7 @@ check('sources and texts are named by their content', async ({ storeDir, path })
   assert.is(textPath(storeDir, 'note.txt', await readFile(path(text)), []), text);
 });
 
-check('what differs between two closures is what nix store diff-closures says', async ({ build, call, path, storeDir }) => {
+check('the differences between two closures are those of nix store diff-closures', async ({ build, call, path, storeDir }) => {
   const expression = `
 let mk = name: script: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-e" "-c" script ]; PATH = "/usr/bin:/bin"; };
     lib = mk "lib-1.0" "echo > $out"; same = mk "same-2" "echo same > $out"; none = mk "none" "seq 5000 > $out"; none2 = mk "none" "seq 90000 > $out";

@@ -1,4 +1,4 @@
-// The program that is generated around a kernel: what is in it, and that it is written only when it differs.
+// The program that is generated around a kernel: its content, and that it is written only if it differs.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -33,7 +33,7 @@ test('the crate depends on the kernel, mirrors its features, and has the profile
   assert.is(readFileSync(join(folder, 'Cargo.lock'), 'utf8'), 'version = 4\n');
 });
 
-test('what is as it must be is not written again, and what was edited is', async () => {
+test('a correct file is not written again, and an edited one is', async () => {
   const kernel = await kernelPackage(dir);
   const folder = await writeBaseCrate(kernel, 'the-kernel');
   const [script, main] = [join(folder, 'x86_64.ld'), join(folder, 'src/main.rs')];

@@ -1,4 +1,4 @@
-// OSDK.toml: which of several values counts, older names, and what is refused.
+// OSDK.toml: the priority of values, older names, and refused files.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,7 +117,7 @@ test('an empty file means the defaults, and older names mean the same as newer o
   assert.equal([older.bootMethod, older.grubProtocol], ['direct-elf', 'linux']);
 });
 
-test('what the file may not have is named with its path and the nearest right word', async () => {
+test('an unknown key is named with its path and the nearest known word', async () => {
   assert.match(
     await refusal('[boot]\nmethd = "direct-elf"\n'),
     /^Cannot read "OSDK.toml": boot.methd: there is no such field; did you mean method\?/,

@@ -1,4 +1,5 @@
-// The words of [qemu] are those of a shell in the folder of the file. A shell that fails is reported.
+// The words of [qemu] are expanded as by a shell in the folder of the file. A failure of the shell is
+// reported.
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ async function words(qemuArguments: string, env: Readonly<Record<string, string>
   return await qemuWords({ folder }, { qemuArguments }, { PATH: pathOf(process.env), ...env }, context);
 }
 
-test('scripts and variables are expanded, quoted words are one, and patterns stay', async () => {
+test('scripts and variables are expanded, quoted words are one, and patterns are unchanged', async () => {
   assert.equal(await words('$(./arguments.sh -S) -d cpu_reset'), ['-smp', '1', '-m', '8G', '-S', '-d', 'cpu_reset']);
   assert.equal(await words('$(./arguments.sh)', { SMP: '4' }), ['-smp', '4', '-m', '8G']);
   assert.equal(await words(`-name 'a b' -append "$X" * ?`, { X: 'c  d' }), ['-name', 'a b', '-append', 'c  d', '*', '?']);

@@ -31,7 +31,7 @@ test('a failed boot shows the end of the console, the findings, the line, the st
   ]);
 });
 
-test('a stalled boot says where, for how long, and what was waited for', () => {
+test('the report of a stalled boot has the stage, the duration, and the awaited text', () => {
   const stalled = {
     kind: 'stalled',
     stage: 'prompt',
@@ -73,7 +73,7 @@ test('a milestone, and how to reach a kept machine', () => {
   assert.match(attachLines({ pid: 7, attachPath: '/tmp/s' }).join('\n'), 'UNIX-CONNECT:/tmp/s');
 });
 
-test('several boots are a table, and what did not boot is an annotation in one line', () => {
+test('several boots are a table, and a failed boot is an annotation in one line', () => {
   const booted = { ...about, judgement: { ...nothing, verdict: { kind: 'booted', line: 'x', afterMs: 1000 } as const }, attempts: 2 };
   const failed = {
     ...about,

@@ -30,7 +30,7 @@ async function finished(flags: Readonly<Record<string, string>>): Promise<{ read
   }
 }
 
-test('a summary is said, unless it is to be quiet', async () => {
+test('a summary is printed, unless --quiet is given', async () => {
   const { said, json } = await finished({});
   assert.match(said.join('\n'), /3 units: 2 hits, 1 built/);
   assert.equal(json, { savedSeconds: 0, repaired: 0 });

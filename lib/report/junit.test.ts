@@ -35,7 +35,7 @@ test('every boot is a case, a failure has its kind, sentence and last lines, and
   assert.is(text.match(/<failure /g)?.length, 1);
 });
 
-test('whatever a console says, the report is well-formed XML', async () => {
+test('the report is well-formed XML, whatever a console prints', async () => {
   const python = await findProgram('python3', pathOf(process.env));
   if (!python) return; // an independent parser
   const argv = [python, '-c', 'import sys, xml.dom.minidom as d; print(len(d.parse(sys.stdin.buffer).getElementsByTagName("testcase")))'];

@@ -26,7 +26,7 @@ function written(events: readonly Event[], { columns, quiet = false }: { columns
   return text;
 }
 
-/** What a terminal shows in the end: the text with every rewritten line gone. */
+/** Returns the final content of a terminal: the text without rewritten lines. */
 function shown(text: string): string {
   return text
     .split('\n')
@@ -46,7 +46,7 @@ test('in a file: one line for each unit that was built, none for a hit, no contr
   assert.is(written(build), 'built kernel 0.1.0 1.2 s\n');
 });
 
-test('on a terminal the status line counts, names what runs, fits, and is gone in the end', () => {
+test('on a terminal the status line counts, names running units, fits, and is removed at the end', () => {
   const text = written(build, { columns: 30 });
   assert.ok(text.includes('[1/2] 1 hit · kernel'));
   assert.is(shown(text), 'built kernel 0.1.0 1.2 s\n');
@@ -67,7 +67,7 @@ test('running units have their times, and a miss its reasons, which are printed 
   assert.is(written([missed], { quiet: true }), 'missed a 1.0: a; b; c; d; and 2 more\n');
 });
 
-test("quiet says nothing but a compiler's own messages", () => {
+test('with --quiet only messages of compilers are printed', () => {
   const events: readonly Event[] = [
     ...build,
     { kind: 'note', text: 'x' },
@@ -77,7 +77,7 @@ test("quiet says nothing but a compiler's own messages", () => {
   assert.is(written(events, { quiet: true, columns: 80 }), 'error[E0308]\n');
 });
 
-test('a diagnostic is written as it is, whether or not it ends its line', () => {
+test('a diagnostic is written unchanged, whether or not it ends with a line end', () => {
   assert.is(
     written([
       { kind: 'diagnostic', unit: 'a', text: 'one\n' },

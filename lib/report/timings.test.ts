@@ -1,4 +1,4 @@
-// From events to times: what a build's recorder keeps, the summary that it ends with, and the page that it draws.
+// From events to times: the data of a recorder, the summary at the end, and the page.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestBytes } from '../core/digest.ts';
@@ -58,7 +58,7 @@ const build = recorded(
   2000,
 );
 
-test('units have their start, metadata and end; hits what they saved', () => {
+test('units have their start, metadata and end; hits have the time that they saved', () => {
   assert.equal(build.built, [
     { unit: 'a 1.0', startMs: 100, endMs: 900, metadataMs: 300 },
     { unit: 'b 1.0 (run build script)', startMs: 200, endMs: 700, metadataMs: undefined },
@@ -105,7 +105,7 @@ test('concurrency goes up and down with the units, down before up at one time', 
   );
 });
 
-test('the summary counts, says what was saved and repaired, and names the slowest', () => {
+test('the summary counts, contains the saved time and repairs, and names the slowest units', () => {
   assert.equal(summary({ units: 4, hits: 1, misses: 3 }, 2, build), [
     '4 units: 1 hit, 3 built, in 2.0 s; the cache saved 4.0 s of compiling; 1 damaged entry repaired',
     'slowest: c <&> "quoted" 1.0 s, a 1.0 0.8 s, b 1.0 (run build script) 0.5 s',
@@ -123,7 +123,7 @@ test('the page needs no other files, shows each unit once in the chart and once 
   assert.not.match(page, /NaN|undefined|Infinity/);
 });
 
-test('a page of nothing but hits says so', () => {
+test('a page with only hits is correct', () => {
   assert.match(timingsPage(recorded([[0, hit('x', 1)]], 0), 'x', 'y'), 'every unit was a hit');
 });
 

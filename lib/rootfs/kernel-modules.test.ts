@@ -13,7 +13,7 @@ const rows = [
   'alias virtio:d00000001v* virtio_net',
 ].join('\n');
 
-test('what a module depends on comes with it', () => {
+test('the dependencies of a module are included', () => {
   assert.equal(closureOf(['virtio_net'], rows), [
     'kernel/drivers/net/net_failover.ko.xz',
     'kernel/drivers/net/virtio_net.ko.xz',

@@ -1,4 +1,4 @@
-// What a key takes in of the modules that make a thing: all that is loaded for it, and nothing else.
+// The modules in a key for an output: exactly those that are loaded to create it.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { settle, withScratch } from '../dev/testing/scratch.ts';

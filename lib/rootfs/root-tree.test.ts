@@ -44,7 +44,7 @@ Status: deinstall ok config-files
 Version: 1
 `;
 
-/** Lays a base where baseRoot looks for one: what mmdebstrap would have made is this. */
+/** Puts a root file system where baseRoot looks for it, in the form that mmdebstrap creates. */
 test.before(() => {
   const files: Readonly<Record<string, string>> = {
     'var/lib/dpkg/status': status,
@@ -97,7 +97,7 @@ const failureOf = async (promise: Promise<unknown>): Promise<Failure> => {
   return error as Failure;
 };
 
-test('an original gives way, what is named stays, and names are links to one program', async () => {
+test('an original is replaced, named files are kept, and names are links to one program', async () => {
   const { entries, packages, replaced } = await tree(row);
   const sort = entries.get('usr/bin/sort');
   assert.equal(sort?.kind === 'symlink' && sort.target, '../lib/new/multi');
@@ -121,7 +121,7 @@ test('names of one file and extended attributes of a base are in its root', asyn
   }
 });
 
-test('a package of which nothing stays is gone from the database too', async () => {
+test('a package without remaining files is removed from the database too', async () => {
   const { entries, packages } = await tree({ ...row, stays: [], dispensable: ['usr/bin/factor'] });
   const database = entries.get('var/lib/dpkg/status');
   assert.ok(database?.kind === 'file' && database.content.kind === 'bytes');
@@ -135,7 +135,7 @@ test('a package of which nothing stays is gone from the database too', async () 
   );
 });
 
-test('a command that nothing provides, a name that the program lacks and a file that cannot stay are refused', async () => {
+test('a command that is not provided, a name that the program lacks and a file that cannot be kept are refused', async () => {
   const { links: _, ...multicall } = row.multicall ?? { program: '', at: '', links: {} };
   for (const [replacement, why] of [
     [
@@ -154,7 +154,7 @@ test('a command that nothing provides, a name that the program lacks and a file 
   }
 });
 
-test('only what is kept of a base is there, with the folders above it', async () => {
+test('only the kept files are present, with the folders above them', async () => {
   const { entries } = await tree(row, { keeps: ['usr/lib/'] });
   const kept = [...entries.keys()].sort();
   assert.equal(kept, [
@@ -170,7 +170,7 @@ test('only what is kept of a base is there, with the folders above it', async ()
   assert.match((await failureOf(tree(row, { keeps: ['usr/nowhere/'] }))).message, 'the base does not have it');
 });
 
-test('the closure of an image counts what is there, by package and component', async () => {
+test('the closure of an image counts the present files, by package and component', async () => {
   const of = await tree(row);
   const { root, nodes } = await closureRecord(of.entries, of, { tools: '0.0.30' });
   const node = (id: string): unknown => nodes.find((one) => one.id === id);
@@ -191,7 +191,7 @@ test('the closure of an image counts what is there, by package and component', a
   assert.is(sum(nodes.map(({ bytes }) => bytes)), sum(sizes) - 4, 'a file with two names counts once');
 });
 
-test('a base without packages in the lock, and one whose archives are not there, are refused', async () => {
+test('a root file system without packages in the lock, and one with missing archives, are refused', async () => {
   assert.throws(() => baseFolder({ ...request, name: 'other' }), /the lock has no package for it/);
   const absent = { ...archive, sha256: 'b'.repeat(64) };
   assert.match((await failureOf(baseRoot({ ...request, lock: { archives: [absent] } }, context))).message, 'it has not been fetched');
@@ -217,7 +217,7 @@ test('a base that is damaged, and a package of it without a version, are refused
   assert.is(message, 'Cannot read "var/lib/dpkg/status" of the base: its package "tools" has no version');
 });
 
-test('what tar packs becomes rows, with links, set-user-ID and names of any kind', async () => {
+test('entries of a tar archive become rows, with links, set-user-ID and names of any kind', async () => {
   const from = join(dir, 'listed');
   await outputOf(
     'make a root',
@@ -244,7 +244,7 @@ test('what tar packs becomes rows, with links, set-user-ID and names of any kind
   assert.equal(rows.get('tab\there'), ['file', 0o644, 5, 6, 1, {}]);
 });
 
-test('labels of the host are no attributes of a package', () => {
+test('labels of the host are not attributes of a package', () => {
   const xattrs = new Map(
     ['security.selinux', 'security.ima', 'security.capability', 'user.a'].map((name) => [name, Buffer.from('v')] as const),
   );

@@ -135,7 +135,7 @@ test('records of pax are in force for the next member, and global ones until the
   assert.is(found.get('some/prefix/next')?.xattrs.size, 0);
 });
 
-test('what would be lost or is damaged is a Failure that names it', () => {
+test('unsupported or damaged members are a Failure that names them', () => {
   const acl = member('x', 'x', record('SCHILY.acl.access', 'user::rw-'));
   assert.throws(() => write(acl, member('a', '0')), /"a" has a record "SCHILY.acl.access", which cannot be read here/);
   assert.throws(() => write(member('a', 'S')), /"a" has the unknown type "S"/);

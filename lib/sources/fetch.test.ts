@@ -40,7 +40,7 @@ test.after(() => {
   rmSync(dir, { recursive: true });
 });
 
-/** A package with these files, made by dpkg-deb, and its line of a lock. */
+/** A package with these files, created by dpkg-deb, and its line of a lock. */
 async function packaged(name: string, files: Readonly<Record<string, string>>, use: string): Promise<LockedArchive> {
   const root = join(dir, 'packages', name);
   const control = `Package: ${name}\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: a test\n`;
@@ -118,7 +118,7 @@ interface Try {
   readonly fetch: () => Promise<Awaited<ReturnType<typeof fetchSources>>>;
 }
 
-/** A project and a cache of their own, with this lock. */
+/** A separate project and cache, with this lock. */
 async function project(name: string, lock: readonly LockedArchive[], of: System = system): Promise<Try> {
   const host = { root: join(dir, name), cacheDir: join(dir, `${name}-cache`), env };
   mkdirSync(join(host.root, 'sample'), { recursive: true });
@@ -161,7 +161,7 @@ test('a page with the sources of another one has its lock and its folder', async
   assert.match(alone.message, 'Cannot build other: there is no systems/nobody/sources.lock');
 });
 
-test('a profile that has nothing of the sources is built without them', async () => {
+test('a profile that uses none of the sources is built without them', async () => {
   const { host } = await project('unfetched', archives);
   const partition = { name: 'p', typeGuid: '', fileSystem: { kind: 'cpio' }, files: {} } as const;
   const imageWith = (changes: Partial<PartitionFacts>): ImageFacts => ({
@@ -192,7 +192,7 @@ test('an interrupted fetch is resumed', async () => {
   assert.is((await fetch()).fetched, 2);
 });
 
-test('a package that is gone from the archive is named, and what was fetched stays', async () => {
+test('a package that the archive no longer has is named, and fetched packages are kept', async () => {
   const gone = { ...(archives[0] as LockedArchive), name: 'gone', path: 'pool/gone_1.0.deb' };
   const { host, fetch } = await project('gone', [...archives, gone]);
   const failure = await failureOf(fetch());

@@ -1,4 +1,4 @@
-// The lock of what other kernels are made from.
+// The lock of the reference kernels' sources.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -40,7 +40,7 @@ test('one archive with two digests is refused', () => {
   assert.throws(() => mergeArchives([archive('a', ['x']), archive('a', ['y'], 'b')]), /two digests/);
 });
 
-test('what is no lock, and a path that leads elsewhere, are refused', async () => {
+test('an invalid lock, and a path that leads elsewhere, are refused', async () => {
   const good = archive('a', ['x']);
   for (const text of [
     'nonsense',

@@ -1,4 +1,5 @@
-// The console texts of every system (systems/*/console.ts): each rule matches its own example, and no pattern can be slow.
+// Tests the console rules of every system (systems/*/console.ts): each rule matches its own example, and no
+// pattern can be slow.
 import { globby } from 'globby';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -22,7 +23,7 @@ function allRules(rules: ConsoleRules): readonly LineRule[] {
   ];
 }
 
-test('there are rules to look at', () => {
+test('there are rules to check', () => {
   assert.ok(files.includes('systems/redox/console.ts') && files.includes('systems/firmware/console.ts'));
 });
 

@@ -26,7 +26,7 @@ const mistakes: readonly (readonly [from: string, to: string, refused: string])[
   ["'bios'", "'bois'", `Type '"bois"' is not assignable to type 'Firmware'`],
 ];
 
-test('a page that the compiler accepts is what was written', () => {
+test('a page that the compiler accepts is returned unchanged', () => {
   const { machine, console, components, profiles, image } = hello;
   assert.equal(Object.keys(components), ['kernel']);
   const page = defineSystem({ name: 'a', title: 'A', components: {}, profiles: {}, machine, console });

@@ -1,4 +1,4 @@
-// Pages are found by name and by path, and whatever is wrong with the file of one is a Failure in a whole sentence.
+// Finds pages by name and by path. An error in the file of a page is a Failure with a whole sentence.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,7 +57,7 @@ test('an unknown name is a usage error that suggests the nearest system or examp
   assert.is(none instanceof Failure && none.message, `Cannot find system "redox": there are no pages in "${join(dir, 'empty/systems')}"`);
 });
 
-test('a path to nothing is refused, with the nearest page if there is one', async () => {
+test('a path without a page is refused, with the nearest page if there is one', async () => {
   writeFileSync(join(dir, 'my-kernel.ts'), '');
   const near = await findPage(root, join(dir, 'my-kernal.ts')).catch((error: unknown) => error);
   assert.is(near instanceof Failure && near.hint, 'did you mean my-kernel.ts?');
@@ -83,7 +83,7 @@ test('a syntax error is reported with its line and the text of the line', async 
   assert.match(detail ?? '', 'name: "x" "y"');
 });
 
-test('what a page throws, and a part that does not exist, are mistakes of the page', async () => {
+test('an exception of a page, and a missing part, are mistakes of the page', async () => {
   const thrown = await failureOf('throws.ts', 'const a = 1;\nexport const system = { name: b };\n');
   assert.equal([thrown.exitCode, thrown.message], [1, `Cannot read the page "${join(dir, 'throws.ts')}": line 2: b is not defined`]);
   const missing = await failureOf('imports.ts', 'import { a } from "./nothing.ts";\nexport const system = { name: a };\n');

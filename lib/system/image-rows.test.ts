@@ -43,7 +43,7 @@ const facts: ImageFacts = {
   ],
 };
 
-test('each row has its kind, mode, owner and bytes, and an initfs is made of its own rows', async () => {
+test('each row has its kind, mode, owner and bytes, and an initfs is built from its own rows', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bloomery-facts-'));
   try {
     await writeFile(join(dir, 'tool'), elf());

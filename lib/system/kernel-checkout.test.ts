@@ -1,4 +1,5 @@
-// A kernel that is a library, built from a checkout with an OSDK.toml by tasks/build.ts, and booted: the miniature of Asterinas' workspace.
+// Builds a kernel that is a library with tasks/build.ts, from a checkout with an OSDK.toml, and boots it. The
+// checkout is a miniature of Asterinas' workspace.
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,7 +88,7 @@ test('the machine of OSDK.toml is that of its words, as a shell expands them, wi
   assert.match(await booted('direct', await of('run', 'small')), 'built by bloomery', 'a machine without a console has one');
 });
 
-test('a shell that fails and a file without [qemu] are said', async () => {
+test('a failing shell and a file without [qemu] are reported', async () => {
   const why = async (text: string): Promise<string> => {
     const folder = await mkdtemp(join(dir, 'words-'));
     await writeFile(join(folder, 'OSDK.toml'), text);
@@ -136,7 +137,7 @@ test('gdb stops at a breakpoint of the kernel by its symbol', async () => {
   }
 });
 
-test('a git dependency of a local repository is built, and a commit that is locked stays', async () => {
+test('a git dependency of a local repository is built, and a locked commit is kept', async () => {
   const repository = join(dir, 'repository');
   const git = async (...words: readonly string[]): Promise<string> => {
     const own = { ...env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' };
@@ -191,7 +192,7 @@ test('features, profile and arguments of the command line are added to those of 
   );
 });
 
-test('the initramfs of OSDK.toml, or of the command line, is taken as it is', async () => {
+test('the initramfs of OSDK.toml, or of the command line, is used unchanged', async () => {
   const [manifest, own, other] = [join(checkout, 'OSDK.toml'), join(checkout, 'own.cpio.gz'), join(dir, 'other.cpio.gz')];
   const before = await readFile(manifest, 'utf8');
   const image = join(dir, 'asterinas-direct.cpio.gz');
@@ -213,7 +214,7 @@ test('the initramfs of OSDK.toml, or of the command line, is taken as it is', as
   assert.not((await readFile(image)).equals(await readFile(other)));
 });
 
-test('a scheme changes features; PVH has a program of its own; an edit of the kernel alone is compiled', async () => {
+test('a scheme changes features; PVH has its own program; after an edit of the kernel only the kernel is compiled', async () => {
   const loud = await build('--scheme', 'loud', '--profile', 'pvh');
   assert.is(loud.exitCode, 0, loud.stderr);
   assert.match(await booted('pvh'), 'the feature loud is on');
@@ -227,7 +228,7 @@ test('a scheme changes features; PVH has a program of its own; an edit of the ke
   assert.is(JSON.parse((await build()).stdout.trim().split('\n').at(-1) ?? '{}').misses, 0, 'an edited linker script is written again');
 });
 
-test('a bzImage carries the kernel of the checkout in its own setup program, packed as OSDK.toml says, and anew after an edit', async () => {
+test('a bzImage contains the kernel of the checkout in its own setup program, compressed as configured, and is built again after an edit', async () => {
   const [manifest, source] = [join(checkout, 'OSDK.toml'), join(checkout, 'kernel/src/lib.rs')];
   const before = await readFile(manifest, 'utf8');
   const linux = before.replace('boot_protocol = "multiboot2"', 'boot_protocol = "linux"');

@@ -24,7 +24,7 @@ test('the bootloader of a live image has the feature, whatever its source is, an
   }
 });
 
-test('a system without a live variant says so', async () => {
+test('a system without a live variant is reported', async () => {
   const { live: _, ...system } = await loadSystem(root, 'redox');
   assert.throws(() => liveSystem(system), 'Cannot build a live image of redox: its page has no such variant');
 });

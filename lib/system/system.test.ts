@@ -1,4 +1,4 @@
-// Systems are found by name, and a wrong word is answered with the nearest right one.
+// Finds systems by name. A wrong name is answered with the most similar valid one.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,7 +13,7 @@ test('every page of systems/ can be loaded under its own name', async () => {
   for (const name of await systemNames(root)) assert.is((await loadPage(root, name)).name, name);
 });
 
-test('profiles have what they name', async () => {
+test('components and root file systems that profiles name exist', async () => {
   const names = await systemNames(root);
   assert.ok(names.includes('redox'));
   for (const name of names) {

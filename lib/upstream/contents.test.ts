@@ -1,4 +1,5 @@
-// What is fetched besides git sources: crates of a registry on this machine, archives, patched copies; and a lock that cannot be read.
+// Fetches sources other than git: crates from a registry on this machine, archives, and patched copies. Also
+// tests an unreadable lock.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,7 +147,7 @@ test('a file with the revision is written to a copy', async () => {
   assert.not.ok(existsSync(join(plain.sources[0]?.folder ?? '', 'git_revision.txt')));
 });
 
-test('a dry run reports what would be downloaded and writes nothing', async () => {
+test('a dry run reports the downloads and writes nothing', async () => {
   const repo = await repository();
   await repo.commit('first', { 'a.txt': 'one\n' });
   const fetching = newUser();

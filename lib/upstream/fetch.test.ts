@@ -91,7 +91,7 @@ test('the lock decides after the branch has moved, and --update reports the comm
   );
 });
 
-test('a force-pushed branch: the lock is built from what the cache has, and from the server while it still has the commit', async () => {
+test('a force-pushed branch: the lock is built from the cache, and from the server while it still has the commit', async () => {
   const repo = await repository();
   await repo.commit('root', { 'a.txt': 'root\n' });
   await repo.commit('lost', { 'a.txt': 'lost\n' });
@@ -107,7 +107,7 @@ test('a force-pushed branch: the lock is built from what the cache has, and from
   assert.is(updates[0]?.history.descends, false);
 });
 
-test('a force-pushed branch on a server that gives only what its branches have: the failure names the revision', async () => {
+test('a force-pushed branch on a server that sends only branches: the failure names the revision', async () => {
   const repo = await repository();
   await repo.commit('root', { 'a.txt': 'root\n' });
   const lost = await repo.commit('lost', { 'a.txt': 'lost\n' });
@@ -125,7 +125,7 @@ test('a force-pushed branch on a server that gives only what its branches have: 
   assert.equal(leftovers(fetching.cacheDir), []);
 });
 
-test('an old commit of a branch is found on a server that gives only what its branches have', async () => {
+test('an old commit of a branch is found on a server that sends only branches', async () => {
   const repo = await repository();
   await repo.commit('first', { 'a.txt': 'one\n' });
   const fetching = newUser();
@@ -170,7 +170,7 @@ test('submodules are fetched, also by relative addresses and nested', async () =
   assert.not.ok(existsSync(join(sources[0]?.folder ?? '', 'parts/mid/.git')));
 });
 
-test('a mirror takes the place of an address, the longest prefix first, and the lock keeps the address', async () => {
+test('a mirror replaces an address, the longest prefix first, and the lock keeps the address', async () => {
   const repo = await repository();
   await repo.commit('first', { 'a.txt': 'one\n' });
   const fetching = newUser();
@@ -199,7 +199,7 @@ test('a server that fails once is asked again', async () => {
   assert.match(fetching.notes.join('\n'), 'trying again in 1 s');
 });
 
-test('a failed source does not lose the others, and the next fetch continues from there', async () => {
+test('a failed source does not affect the others, and the next fetch continues from there', async () => {
   const [good, bad] = [await repository(), await repository()];
   await good.commit('good', { 'a.txt': 'good\n' });
   await bad.commit('bad', { 'a.txt': 'bad\n' });

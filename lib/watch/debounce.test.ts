@@ -36,7 +36,7 @@ test('changes are one group until it was quiet, each path once', () => {
   assert.equal(groups, ['a,b+,c', 'd']);
 });
 
-test('after close nothing comes', () => {
+test('after close no change is reported', () => {
   const groups: string[] = [];
   const { after, ring } = clock();
   const debounce = new Debounce((group) => groups.push(names(group)), after);

@@ -1,4 +1,4 @@
-// What git ignores, asked of a real git.
+// Which paths git ignores, as a real git reports them.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ test('ignored files of a repository are left out, by the rules of every level', 
   assert.equal(await kept([repository], ...names), ['repository/src/main.rs', 'repository/deep/kept.log', 'repository/odd\nname.rs']);
 });
 
-test('outside of repositories, in folders that are gone and without git nothing is ignored', async () => {
+test('outside of repositories, in missing folders and without git nothing is ignored', async () => {
   assert.equal(await kept([plain, join(dir, 'gone')], 'plain/a.log', 'gone/b.log', 'c.log'), ['plain/a.log', 'gone/b.log', 'c.log']);
   const without = await withoutIgnored([join(repository, 'a.log')], { folders: [repository], env: { PATH: plain } }, context);
   assert.equal(without, [join(repository, 'a.log')]);

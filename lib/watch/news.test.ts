@@ -25,14 +25,14 @@ test('a change is news once, and the next one again', async () => {
   assert.equal(news.of([changed(file)]), []);
 });
 
-test('a temporary file that was renamed is no change, and the file with the new name is', async () => {
+test('a temporary file that was renamed is not reported, and the file with the new name is', async () => {
   const news = new News();
   await writeFile(temporary, 'three');
   await rename(temporary, file);
   assert.equal(news.of([changed(temporary, true), changed(file)]), [file]);
 });
 
-test('a file that was there and is gone is news', () => {
+test('a file that disappears is reported', () => {
   assert.equal(new News().of([changed(join(dir, 'gone.rs'))]), [join(dir, 'gone.rs')]);
 });
 

@@ -1,4 +1,5 @@
-// Modules that are loaded anew. Each test has modules of its own, because this process keeps what it loaded.
+// Tests modules that are loaded again. Each test has its own modules, because this process caches loaded
+// modules.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The folders of a project, by its manifests.
+// Finds the folders of a project from its manifests.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ async function folders(of: string): Promise<readonly string[]> {
   return (await projectFolders(join(dir, of), join(dir, 'home'))).map((folder) => folder.slice(dir.length + 1)).sort();
 }
 
-test('a member has its whole workspace, members outside of it, and the packages and workspaces that paths name', async () => {
+test('a member has its whole workspace, members outside of it, and path dependencies with their workspaces', async () => {
   await manifest('w', '[workspace]\nmembers = ["crates/*", "../member"]\n[workspace.dependencies]\nshared = { path = "../shared" }\n');
   await manifest(
     'w/crates/a',
@@ -36,7 +36,7 @@ test('a member has its whole workspace, members outside of it, and the packages 
   assert.equal(await folders('w/crates/a'), ['c', 'd', 'member', 'other', 'shared', 'w']);
 });
 
-test('a package alone is its folder; where there is no package, nothing is watched', async () => {
+test('a single package is its folder; without a package, nothing is watched', async () => {
   await manifest('alone', '[package]\nname = "alone"\n[dependencies]\ngone = { path = "../gone" }\n');
   assert.equal(await folders('alone'), ['alone']);
   assert.equal(await folders('nothing'), []);

@@ -9,7 +9,7 @@ import { realSet } from './real-paths.ts';
 const dir = await realpath(await mkdtemp(join(tmpdir(), 'real-paths-')));
 test.after(() => rm(dir, { recursive: true }));
 
-test('links are followed, also in front of what does not exist', async () => {
+test('links are followed, also in the parents of missing paths', async () => {
   await mkdir(join(dir, 'there'));
   await writeFile(join(dir, 'there/page.ts'), '');
   await symlink('there', join(dir, 'link'));

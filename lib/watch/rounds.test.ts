@@ -37,7 +37,7 @@ function puppet(onBusy: OnBusy, stop: AbortSignal = signal): Puppet {
   return { rounds, log, late, finish: (error) => finish(error), ended };
 }
 
-test('a round begins when something is asked for, and one after the other', async () => {
+test('a round begins when one is requested, and rounds run one after another', async () => {
   const { rounds, log, late, finish, ended } = puppet('wait');
   await settle();
   assert.equal([log, rounds.isRunning], [[], false]);
@@ -53,7 +53,7 @@ test('a round begins when something is asked for, and one after the other', asyn
   assert.is(await ended, undefined);
 });
 
-test('with wait, everything that comes during a round is one round after it', async () => {
+test('with wait, all requests during a round are one round after it', async () => {
   const { rounds, log, late, finish } = puppet('wait');
   rounds.ask(change('a'));
   await settle();
@@ -110,7 +110,7 @@ test('the end stops the round that runs; an interruption too, and it is reported
   assert.is(await waiting.ended, 'interrupted');
 });
 
-test('what a round fails with ends the rounds', async () => {
+test('a failure of a round ends the rounds', async () => {
   const { rounds, finish, ended } = puppet('wait');
   rounds.ask(change('a'));
   await settle();

@@ -5,7 +5,7 @@ import { counts, isSameSet } from './watch-set.ts';
 
 const set = { folders: ['/p', '/q/r'], files: ['/pages/redox.ts', '/p/target/named'], excluded: ['/p/target', '/p/out'] };
 
-test('everything in a folder counts, except outputs, git and what editors write', () => {
+test('everything in a folder is relevant, except outputs, git and files of editors', () => {
   for (const path of ['/p/src/main.rs', '/p', '/q/r/x', '/p/src/target/mod.rs', '/p/.cargo/config.toml', '/p/.gitignore', '/p/outer']) {
     assert.ok(counts(path, set), path);
   }

@@ -1,4 +1,4 @@
-// The watcher of @parcel/watcher: what it is asked for, and real changes of real files.
+// The watcher of @parcel/watcher: its parameters, and real changes of real files.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

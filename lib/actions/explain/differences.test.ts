@@ -93,7 +93,7 @@ test('inputs are named after the action that produced them', () => {
   assert.equal(words, ['the dependency serde changed', 'what the build script of app wrote changed', 'the build script of app changed']);
 });
 
-test('what follows from a new identity is one clause at the end, however much differs', () => {
+test('the consequences of a new identity are one clause at the end, however many there are', () => {
   const renamed: unknown = JSON.parse(JSON.stringify(base).replaceAll('0123456789abcdef', 'fedcba9876543210'));
   assert.ok(isActionRecord(renamed));
   const found = differences(base, { ...renamed, tools: { ...base.tools, rustc: digest('new') } });
@@ -107,14 +107,14 @@ test('what follows from a new identity is one clause at the end, however much di
   ]);
 });
 
-/** Where in a value there are strings and nulls. */
+/** The paths of strings and nulls in a value. */
 function stringPaths(value: unknown): readonly (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return typeof value === 'number' ? [] : [[]];
   return Object.entries(value).flatMap(([name, inner]) => stringPaths(inner).map((rest) => [name, ...rest]));
 }
 
 test('two records have a difference, and words for it, exactly when their keys differ', () => {
-  // Every string anywhere in the record is changed by itself, every entry of a table is taken away, every argument is moved.
+  // Changes every string of the record separately, removes every entry of a table, and moves every argument.
   const variants: ActionRecord[] = [structuredClone(base)];
   for (const path of stringPaths(base)) {
     const variant = structuredClone(base);

@@ -15,7 +15,7 @@ import type { Job } from '../lookup.ts';
 const sandbox = await bubblewrap();
 const settle = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 30));
 
-/** As a new run: undefined for a hit, else the reasons; a miss is made. */
+/** A new run: undefined for a hit, else the reasons. A miss is executed. */
 async function reasons(scratch: Scratch, job: Job): Promise<readonly string[] | undefined> {
   const actions = await openActionCache(await scratch.reopen());
   if (await actions.lookUp(job)) return undefined;
@@ -60,7 +60,7 @@ test('a result whose blobs are gone is reported as such', async () => {
   });
 });
 
-test('units of one label that end at once are all remembered, the last sixteen', async () => {
+test('the last sixteen results of one label are kept, even if they end at the same time', async () => {
   await withScratch(async (scratch) => {
     const actions = await openActionCache(scratch.cache);
     const jobs = Array.from({ length: 18 }, (_, index) => jobOf(shellAction(`echo ${index} > $OUT/x`, scratch.folder, sandbox)));
@@ -83,7 +83,7 @@ test('units of one label that end at once are all remembered, the last sixteen',
   });
 });
 
-test('what has another shape is no origin', () => {
+test('a value of another shape is not an origin', () => {
   for (const value of [null, 1, [], {}, { label: 'x', record: {}, mounts: {}, ambientEnv: {}, discovered: {} }])
     assert.is(originOf(value), undefined);
 });

@@ -1,4 +1,4 @@
-// The recipe that make is run by, and which libraries of a supplement count. Builds nothing.
+// The recipe that runs make, and the libraries of a supplement that are used. Builds nothing.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withScratch } from '../../dev/testing/scratch.ts';
@@ -27,7 +27,7 @@ function stage(name: string, files: Readonly<Record<string, string>>): Stage {
   return { name, artifacts: rows.map((row) => ({ kind: 'file', ...row })) };
 }
 
-test('make installs into the stage, and what it may run counts', () => {
+test('make installs into the stage, and the programs that it may run are inputs', () => {
   const { recipe, local } = makeRecipe(facts, '/sources/libc');
   const { script } = recipe.build;
   assert.match(script, /^make -C "\$\{COOKBOOK_SOURCE\}" -j"\$\{COOKBOOK_MAKE_JOBS\}" DESTDIR="\$\{COOKBOOK_STAGE\}\/usr" /m);
@@ -37,7 +37,7 @@ test('make installs into the stage, and what it may run counts', () => {
   assert.equal(local, { 'small-libc': '/sources/libc' });
 });
 
-test('a supplement adds what the library does not have', async () => {
+test('a supplement adds libraries that the C library lacks', async () => {
   await withScratch(async ({ cache, context }) => {
     const library = stage('small-libc', { 'lib/libc.a': 'c', 'usr/lib/libgcc_eh.a': 'own' });
     const supplement = stage('unwinder', { 'usr/lib/libgcc_eh.a': 'other', 'usr/lib/libgcc_s.a': 'other', 'usr/lib/libc.a': 'other' });
@@ -55,7 +55,7 @@ test('a supplement adds what the library does not have', async () => {
   });
 });
 
-test('recipes are built with it if its source is there', () => {
+test('recipes are built with the library if its source is available', () => {
   assert.is(libraryAtHand(facts, { 'small-libc': '/sources/libc' }, undefined), facts);
   assert.is(libraryAtHand(facts, {}, new Set(['small-libc'])), facts);
   assert.is(libraryAtHand(facts, { other: '/sources/other' }, new Set(['other'])), undefined);

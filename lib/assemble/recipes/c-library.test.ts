@@ -1,4 +1,5 @@
-// Programs of a system's own triple, linked with a C library that make builds: what is linked, and which actions a change of the library repeats.
+// Builds programs for a system's own target triple, which link with a C library that make builds. Tests what
+// is linked, and which actions are repeated when the library changes.
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -90,7 +91,7 @@ interface Built {
   readonly packages: ReadonlyMap<string, Buffer>;
 }
 
-/** Builds the program, or packages of the cookbook, with the library as it is now. */
+/** Builds the program, or packages of the cookbook, with the present library. */
 async function build(local: Readonly<Record<string, string>> = { 'small-libc': library }, wanted?: readonly string[]): Promise<Built> {
   const ran: string[] = [];
   const report = (event: Event): void => {
@@ -167,7 +168,7 @@ test('a change of libc.a alone links programs again and compiles no library', as
   assert.not.equal(program.compare(before.program), 0);
 });
 
-test('a change of a header reaches what C code makes of it', async () => {
+test('a change of a header repeats the compilation of C code that includes it', async () => {
   await change('include/errno.h', (text) => text.replace('ENOSYS 38', 'ENOSYS 39'));
   const { ran } = await build();
   assert.ok(ran.includes('native 0.1.0') && ran.includes('native 0.1.0 (run build script)'), ran.join());
@@ -228,7 +229,7 @@ mkdir -p "\${COOKBOOK_STAGE}/usr/bin"
   'recipes/by-meson/source/main.c': '#include <stdio.h>\nint main(void) { return puts("words"); }\n',
 };
 
-test('recipes are built for the triple if the cookbook has the C library, and share what is compiled', async () => {
+test('recipes are built for the triple if the cookbook has the C library, and share compiled units', async () => {
   await write(join(dir, 'book'), recipes);
   await build();
   const { ran, packages } = await build({}, ['app', 'words']);

@@ -27,7 +27,7 @@ const record = (kind: string, key: string, daysAgo: number, names: readonly stri
   return { kind, key: digest(key), path: `${kind}/${key}`, sizeBytes, usedMs: now - daysAgo * day, names: names.map(digest) };
 };
 
-/** What goes, by name. */
+/** The names of the removed entries. */
 function gone(
   stored: { blobs: readonly StoredBlob[]; records: readonly ReadRecord[] },
   request: GcRequest,
@@ -45,7 +45,7 @@ test('without a limit only blobs go that no result refers to', () => {
   assert.equal(gone(stored, all), ['alone', 'input']);
 });
 
-test('what is old goes with its origin and its blobs; a blob that another result has stays', () => {
+test('an old result is removed with its origin and its blobs, except for blobs of other results', () => {
   const stored = {
     blobs: [blob('old'), blob('both'), blob('new')],
     records: [
@@ -59,7 +59,7 @@ test('what is old goes with its origin and its blobs; a blob that another result
   assert.equal(gone(stored, { ...all, olderThanMs: 50 * day }), []);
 });
 
-test('what a used result was made from was used too, all the way down, with what finds it', () => {
+test('the inputs of a used result count as used, recursively, with their list records', () => {
   const stored = {
     blobs: [blob('program'), blob('library'), blob('core')],
     records: [
@@ -77,7 +77,7 @@ test('what a used result was made from was used too, all the way down, with what
   assert.is(gone(unused, { ...all, olderThanMs: 30 * day }).length, 6 + 3);
 });
 
-test('a list of results does not keep them, and goes with the last of them', () => {
+test('a list of results does not keep them, and is removed with the last of them', () => {
   const stored = {
     blobs: [blob('x'), blob('y')],
     records: [record('actions', 'a', 40, ['x']), record('actions', 'b', 2, ['y']), record('history', 'h', 1, ['a', 'b'])],
@@ -96,7 +96,7 @@ test('down to a size the least recently used go first, and no more than needed',
   assert.is(gone(stored, { ...all, maxBytes: 0 }).length, 8);
 });
 
-test('what a running process looked up, made or has staged stays', () => {
+test('entries that a running process looked up, created or staged are kept', () => {
   const began = now - day / 24;
   const stored = {
     blobs: [
@@ -111,7 +111,7 @@ test('what a running process looked up, made or has staged stays', () => {
   assert.equal(gone(stored, { ...all, maxBytes: 0 }, began), ['actions/old', 'before', 'long unused']);
 });
 
-test('in random caches: what stays refers to nothing that goes, the size is kept, and nothing younger goes before something older', () => {
+test('in random caches: kept entries refer to no removed ones, the size limit holds, and older entries are removed first', () => {
   let state = 7;
   const random = (below: number): number => (state = (state * 1103515245 + 12345) % 2 ** 31) % below;
   for (let round = 0; round < 200; round++) {

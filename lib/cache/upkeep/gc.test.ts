@@ -35,7 +35,7 @@ async function result(scratch: Scratch, text: string, daysAgo: number): Promise<
   return { blob, path };
 }
 
-test('what is derived goes when its mark is old, and stays where it has none', async () => {
+test('derived data with an old marker are removed, and data without a marker are kept', async () => {
   await withScratch(async (scratch) => {
     const { root } = scratch.cache;
     await mkdir(join(root, 'roots'), { recursive: true });
@@ -64,7 +64,7 @@ test('what is derived goes when its mark is old, and stays where it has none', a
   });
 });
 
-test('what is old goes and frees what it says; a dry run says the same and removes nothing', async () => {
+test('old entries are removed and free the reported size; a dry run reports the same and removes nothing', async () => {
   await withScratch(async (scratch) => {
     const old = await result(scratch, 'old'.repeat(1000), 40);
     await result(scratch, 'young', 1);
@@ -83,7 +83,7 @@ test('what is old goes and frees what it says; a dry run says the same and remov
   });
 });
 
-test('what was read lately is not old, although it was written long ago', async () => {
+test('an entry that was read lately is not old, although it was written long ago', async () => {
   await withScratch(async (scratch) => {
     const { path } = await result(scratch, 'x', 40);
     const records = await (await scratch.reopen()).records('actions', (value): value is Json => value !== null);
@@ -95,7 +95,7 @@ test('what was read lately is not old, although it was written long ago', async 
   });
 });
 
-test('while another process works with the cache, what it may have looked up or made stays', async () => {
+test('while another process uses the cache, entries that it may have looked up or created are kept', async () => {
   await withScratch(async (scratch) => {
     await result(scratch, 'used within a day', useStampMs / day / 2);
     await result(scratch, 'long unused', 40);
@@ -120,7 +120,7 @@ test('a blob that is staged now stays, even if another process staged it', async
   });
 });
 
-test('what killed processes left goes, what live ones write stays', async () => {
+test('leftovers of killed processes are removed, and files of running ones are kept', async () => {
   await withScratch(async (scratch) => {
     const dir = join(scratch.cacheDir, 'remembered');
     await mkdir(dir);

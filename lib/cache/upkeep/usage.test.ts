@@ -1,4 +1,5 @@
-// Sums of what builds had of a cache, also when several write at once, one was cut, and the file has grown.
+// Sums of the use of a cache, also if several processes write at once, one line is truncated, and the file
+// has grown.
 import { appendFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -21,7 +22,7 @@ test('builds are added up by whose they were', async () => {
   });
 });
 
-test('what is no line of ours, and one that was cut, do not count', async () => {
+test('foreign and truncated lines are ignored', async () => {
   await withScratch(async ({ folder }) => {
     await noteUsage({ root: folder, tmpDir: folder }, 'redox', one);
     await appendFile(join(folder, 'usage.log'), 'no line\n["x",1]\n["redox",1,1');
@@ -29,7 +30,7 @@ test('what is no line of ours, and one that was cut, do not count', async () => 
   });
 });
 
-test('a file that has grown is added up, and its sums stay', async () => {
+test('a file that has grown is summed up, and its sums stay the same', async () => {
   await withScratch(async ({ folder }) => {
     await appendFile(join(folder, 'usage.log'), '["long",1,0,0,0,5,0.5]\n'.repeat(50_000));
     await noteUsage({ root: folder, tmpDir: folder }, 'redox', one);

@@ -1,4 +1,4 @@
-// Damage of every kind that a disk can do: each is found, named by its path, and gone after a repair; a whole cache has none.
+// Every kind of damage is found, named by its path, and gone after a repair. An intact cache has no damage.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -35,7 +35,7 @@ async function flip(path: string): Promise<void> {
   await writeFile(path, bytes);
 }
 
-test('a whole cache has no damage, and every byte of it was read', async () => {
+test('an intact cache has no damage, and every byte of it was read', async () => {
   await withScratch(async (scratch) => {
     assert.equal(await verify(scratch), { blobs: 0, records: 0, bytes: 0, damage: [] });
     await filled(scratch);
@@ -44,7 +44,7 @@ test('a whole cache has no damage, and every byte of it was read', async () => {
   });
 });
 
-test('every file that is flipped is found, and only those; repaired, the cache is whole', async () => {
+test('exactly the changed files are found, and the repaired cache is intact', async () => {
   await withScratch(async (scratch) => {
     await filled(scratch);
     const files = (await filesBelow(scratch.cache.dir)).filter((path) => /^(?:content|results)\//.test(path));
@@ -84,7 +84,7 @@ test('a torn record, one of another shape, and a result whose blob is gone are r
   });
 });
 
-test('damage of files that are neither blobs nor records makes no difference, and no crash', async () => {
+test('damage of other files than blobs and records has no effect and causes no crash', async () => {
   await withScratch(async (scratch) => {
     await filled(scratch);
     await mkdir(join(scratch.cache.dir, 'digests'));

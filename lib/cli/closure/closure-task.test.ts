@@ -47,7 +47,7 @@ async function said(...words: readonly string[]): Promise<string> {
   return error instanceof Failure ? `${error.exitCode} ${error.message} | ${error.hint}` : String(error);
 }
 
-test('the image of a page is named after the page, whatever its file is called', async () => {
+test('the image of a page is named after the page, whatever the name of its file is', async () => {
   await writeFile(join(root, 'my-page.ts'), "export const system = { name: 'toy' };\n");
   const { lines } = await ran('size', './my-page.ts:plain');
   assert.equal(lines, (await ran('size', 'toy:plain')).lines);
@@ -129,7 +129,7 @@ test('a cache is written, asked, copied from and verified', async () => {
   assert.equal([unknown.exitCode, (unknown.json as { unknown: string[] }).unknown.length], [0, 3]);
 });
 
-test('what is swapped may come from a cache, and is the same', async () => {
+test('the replacement may come from a cache, and the result is the same', async () => {
   for (const path of ['result', join(store, by)]) await ran('cache', path, '--to', 'both');
   const pair = `${lib}=${by}`;
   const here = (await ran('replace', 'result', '--replacement', pair, '--to', 'swapped-here')).outcome.json;
@@ -145,7 +145,7 @@ test('an invalid cache and an invalid key are refused', async () => {
   assert.match(await said('cache', 'result', '--to', 'x', '--secret-key', 'nowhere'), /^1 Cannot read ".*nowhere": it does not exist/);
 });
 
-test('what is no verb, no closure, or too few words is a matter of usage', async () => {
+test('an unknown verb, an invalid closure and missing arguments are usage errors', async () => {
   assert.match(await said('sise', 'x'), /^2 Cannot do "sise" with a closure: the verbs are size, .* \| did you mean size\?/);
   assert.match(await said('why', 'x'), /^2 Cannot read the command line: why needs A B/);
   assert.match(await said('hash', 'x', 'y'), /^2 .*"y" is one word too many/);

@@ -1,4 +1,5 @@
-// Tasks copied into other repositories: what comes along, what a copy remembers, and that nothing of the user's is ever overwritten.
+// Copies of tasks in other repositories: the copied files, the record of a copy, and that files of the user
+// are never overwritten.
 import { appendFile, mkdir, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,7 +44,7 @@ async function repository(): Promise<{ readonly root: string; readonly folder: s
 
 const why = (error: Error & { readonly detail?: string }): string => [error.message, error.detail].filter(Boolean).join('\n');
 
-test('a task comes with what it imports, with types, threads and sources next to its modules, and with its packages', async () => {
+test('a task is copied with its imports, including types, threads and sources next to its modules, and with its packages', async () => {
   const { root } = await repository();
   const { files, packages } = await importClosure(root, ['tasks/build.ts']);
   assert.equal(files, [
@@ -75,7 +76,7 @@ test('a copy has the files at the same relative places, the licence, a record, a
   assert.equal(await checkCopy(root, folder), []);
 });
 
-test('a package.json of the user keeps everything, and packages that it has in another version stay', async () => {
+test('a package.json of the user keeps everything, and packages that it has in another version are not changed', async () => {
   const { root, folder } = await repository();
   await mkdir(folder, { recursive: true });
   const own = '{\n    "name": "mine",\n    "devDependencies": {\n        "zx": "7.0.0"\n    },\n    "strange": [1, null]\n}\n';
@@ -87,7 +88,7 @@ test('a package.json of the user keeps everything, and packages that it has in a
   assert.equal(JSON.parse(text), { ...JSON.parse(own), dependencies: { node: '24.0.0' }, allowScripts: { node: true } });
 });
 
-test('a change on either side is found, and an update takes only what the user did not touch', async () => {
+test('a change on either side is found, and an update copies only files that the user did not change', async () => {
   const { root, folder } = await repository();
   await copyTasks({ root, folder, tasks: ['build', 'net'], examples: [], parts: [] });
   await appendFile(join(folder, 'bloomery/lib/core/a.ts'), '// mine\n');
@@ -137,7 +138,7 @@ test('a copy over files of the user is refused before anything is written', asyn
   assert.equal(await checkCopy(root, folder), [{ path: 'lib/core/a.ts', state: 'changed here' }], 'a file that was removed is a change');
 });
 
-test('tasks, examples and copies that there are not are named', async () => {
+test('unknown tasks, examples and copies are named', async () => {
   const { root, folder } = await repository();
   const said = async (work: Promise<unknown>): Promise<string> => await work.then(() => 'done', why);
   assert.is(

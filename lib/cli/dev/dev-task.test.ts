@@ -1,4 +1,5 @@
-// tasks/dev.ts with a puppet for a watcher and a terminal of streams: rounds of a Cargo project, and of the system of fixtures/hello in a real QEMU.
+// tasks/dev.ts with a fake watcher and a terminal of streams: rounds of a Cargo project, and of the system of
+// fixtures/hello in a real QEMU.
 import { cpSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -137,7 +138,7 @@ test('the tests of a project run in each round with --run-tests, and a failing t
   assert.is(await ended, undefined);
 });
 
-test('words that do not fit are refused before anything is watched', async () => {
+test('flags that do not apply are refused before anything is watched', async () => {
   await project('r', 'fn main() {}\n');
   for (const [words, sentence] of [
     [['r', '--only', 'image'], 'Cannot use --only image: a Cargo project has no image'],

@@ -1,4 +1,5 @@
-// tasks/run.ts SYSTEM -- COMMAND: what it refuses, and a command in the bundled Redox in a real QEMU, whose image is built first.
+// tasks/run.ts SYSTEM -- COMMAND: refused command lines, and a command in the bundled Redox in a real QEMU,
+// whose image is built first.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +29,7 @@ async function refusal(...words: string[]): Promise<string> {
   return error instanceof Failure ? `${error.exitCode} ${error.message}` : `no failure: ${String(error)}`;
 }
 
-test('no command, flags of a console on the terminal and a guest without a shell are refused before anything is built', async () => {
+test('a missing command, flags of a console on the terminal and a guest without a shell are refused before anything is built', async () => {
   for (const [words, sentence] of [
     [['redox', '--'], '2 Cannot read the command line: there is no command after --'],
     [
@@ -55,7 +56,7 @@ test('the login is that of the command line, else that of the page', () => {
   assert.equal(shell('--login='), {});
 });
 
-test('the output of the command is printed as it is, and its status is that of the task', async () => {
+test('the output of the command is printed unchanged, and its status is that of the task', async () => {
   const ran = (...words: readonly string[]): ReturnType<typeof run> =>
     run([process.execPath, join(repository, 'tasks/run.ts'), 'redox', '--accel', 'tcg', ...words], { cwd: dir, env });
   const echoed = await ran('--', 'echo', 'two  blanks', "and it's $?");

@@ -9,7 +9,7 @@ const built = { compiled: 1, hits: 44, seconds: 0.4189 };
 const verdict = { kind: 'booted', line: '> ', afterMs: 1234 } as const;
 const digest = '0'.repeat(64) as Extract<Event, { kind: 'unit-finished' }>['key'];
 
-test('a line says what was built, what booted, and how long the parts took', () => {
+test('a line contains the built units, the boot, and the duration of the parts', () => {
   assert.is(roundLine({ ok: true, built, parts: {} }), 'built in 0.42 s (1 compiled, 44 hits)');
   const parts = { compile: 300, image: 1, boot: 1200, judging: 204 };
   const whole = { ok: true, built, verdict, command: { text: 'ls', status: 2, output: '' }, parts };
@@ -37,7 +37,7 @@ test('the object has the same, with the files that changed', () => {
   });
 });
 
-test('the time of compiling is that in which something ran, however much ran together', () => {
+test('the time of compiling is that with at least one running process, however many ran', () => {
   let now = 0;
   const clock = new BuildClock(() => now);
   const seen: string[] = [];

@@ -1,4 +1,5 @@
-// Sources of Debian by tasks/fetch.ts, as far as nothing is fetched; fetching itself is lib/sources/fetch.test.ts.
+// Tests tasks/fetch.ts for sources from Debian, without fetching. lib/sources/fetch.test.ts tests fetching
+// itself.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

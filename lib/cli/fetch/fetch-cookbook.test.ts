@@ -1,4 +1,5 @@
-// What a cookbook gives to tasks/fetch.ts: the sources of its recipes, the place of their lock, and its own mirrors.
+// What a cookbook gives to tasks/fetch.ts: the sources of its recipes, the location of their lock, and its
+// own mirrors.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

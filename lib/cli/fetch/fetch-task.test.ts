@@ -31,7 +31,7 @@ test('a source that the system does not have is named with the nearest one', asy
   );
 });
 
-test('an unknown system and a mirror that is no pair are mistakes of the command line', async () => {
+test('an unknown system and an invalid mirror are usage errors', async () => {
   assert.match((await fetched('rust-nixo')).stderr, /Cannot find system "rust-nixo"[^]*did you mean rust-nixos\?/);
   const { exitCode, stderr } = await fetched('rust-nixos', '--mirror', 'nonsense');
   assert.equal([exitCode, /Cannot use --mirror "nonsense": it must be FROM=TO/.test(stderr)], [2, true], stderr);

@@ -63,7 +63,7 @@ test('the machine of a system and its image: the built one, or the one that is n
   assert.is(named.order.cacheDir, '/here/c');
 });
 
-test('an accelerator that there is not is answered with the nearest', async () => {
+test('for an unknown accelerator the error names the nearest', async () => {
   const error: unknown = await orderedMachine(taskOf('redox', '--accel', 'tcq'), project).catch((reason: unknown) => reason);
   if (!(error instanceof Failure)) throw error;
   assert.is(error.exitCode, 2);

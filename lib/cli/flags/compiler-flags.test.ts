@@ -14,7 +14,7 @@ test('a package may have the network, paths, or both; a folder called net is wri
   assert.equal(parseAllowances([], absolute), {});
 });
 
-test('a word that does not say what is allowed to whom is a usage error', () => {
+test('an incomplete --allow is a usage error', () => {
   for (const word of ['', 'a', 'a=', '=net', '=']) {
     assert.throws(
       () => parseAllowances([word], absolute),

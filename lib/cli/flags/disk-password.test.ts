@@ -1,4 +1,4 @@
-// The password of an encrypted disk: as it is typed on a terminal, and in a file.
+// The password of an encrypted disk: typed on a terminal, and in a file.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ function asking(...argv: readonly string[]): Parameters<typeof diskPassword>[0] 
   return { args: parseCommandLine(usage, argv), path: (text) => text, signal };
 }
 
-/** A terminal on which the keys are typed, and what was shown on it. */
+/** A terminal with the typed keys, and the text that it showed. */
 function typed(keys: string): { terminal: Parameters<typeof diskPassword>[2]; shown: () => string; raw: readonly boolean[] } {
   const raw: boolean[] = [];
   const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: (on: boolean) => raw.push(on) });

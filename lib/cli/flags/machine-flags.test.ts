@@ -12,7 +12,7 @@ const base: MachineDescription = { firmware: 'uefi', memoryBytes: 2 ** 30, cpus:
 const usage = { command: 'x', words: '[WORD]', about: '', count: [0, 1], flags: { ...machineChanges, ...gdbFlags }, examples: [] } as const;
 const changed = (...words: string[]): MachineDescription => changedMachine(base, parseCommandLine(usage, words), (text) => `/cwd/${text}`);
 
-test('without flags it is as the system wants it', () => {
+test('without flags the machine is that of the system', () => {
   assert.equal(changed(), base);
 });
 
@@ -83,7 +83,7 @@ test('a screen is hidden, in a window, or at a VNC display', () => {
   }
 });
 
-test('a flag whose value may be left out does not take the word after it', () => {
+test('a flag with an optional value does not take the word after it', () => {
   const args = parsed('--gdb', 'system', '--display');
   assert.equal(args.words, ['system']);
   assert.equal(
@@ -117,7 +117,7 @@ test('shared folders have tags, in the order of the command line', () => {
   });
 });
 
-test('what cannot be used is a usage error with a reason', () => {
+test('unusable flags are usage errors with a reason', () => {
   for (const [words, sentence] of [
     [['--display=gkt'], 'Cannot use --display "gkt": it must be none, gtk, sdl | did you mean gtk?'],
     [['--display', 'gkt'], 'Cannot use --display "gkt": it must be none, gtk, sdl | did you mean gtk?'],

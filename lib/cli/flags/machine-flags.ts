@@ -64,7 +64,11 @@ export const gdbFlags = {
 export const machineChanges = {
   cpus: { type: 'string', value: 'N', help: "number of processors, instead of the system's" },
   memory: { type: 'string', value: 'SIZE', help: "size of the memory (512M, 2G), instead of the system's" },
-  'max-cpus': { type: 'string', value: 'N', help: 'space for N processors, so that tasks/vm.ts can add some and take memory' },
+  'max-cpus': {
+    type: 'string',
+    value: 'N',
+    help: 'the greatest number of processors; tasks/vm.ts can then add some and change the memory',
+  },
   kernel: {
     type: 'string',
     value: 'FILE|NAME',

@@ -1,4 +1,4 @@
-// Bytes to lines: a table of what terminals send, and the promise that any chunking gives the same lines.
+// Bytes to lines: a table of what terminals send, and a check that any chunking gives the same lines.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Cleaner, longestLine } from './clean.ts';

@@ -1,4 +1,6 @@
-// What a pattern can begin with: exactly where that is plain, and any character elsewhere. A rule must never be passed over for its first character.
+// Tests the characters with which a match of a pattern can begin. The set is exact for simple patterns, and
+// contains every character for the others. No rule may be skipped because of the first character of a line
+// that it matches.
 import { globby } from 'globby';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -6,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { firstCharacters } from './matcher.ts';
 import type { ConsoleRules } from '../rules.ts';
 
-test('literals, escapes, classes, groups and what may be left out', () => {
+test('literals, escapes, classes, groups and optional elements', () => {
   for (const [source, expected] of [
     ['Kernel panic', 'K'],
     ['\\[rootfs', '['],
@@ -21,13 +23,13 @@ test('literals, escapes, classes, groups and what may be left out', () => {
   }
 });
 
-test('what is not plain may begin with anything', () => {
+test('a pattern that is not simple may begin with any character', () => {
   for (const source of ['\\w+', '.*x', '[^a]', '[a-z]', '(?!a)b', '(?=a)', '(?<=a)b', 'a?', '(?:a|)b', '\\bword', '']) {
     assert.is(firstCharacters(source), undefined, source);
   }
 });
 
-test('the example of every rule of every page begins as its pattern says', async () => {
+test('the example of every rule of every page begins with one of the computed characters', async () => {
   const root = join(import.meta.dirname, '../../..');
   for (const file of await globby('systems/*/console.ts', { cwd: root })) {
     const { console: rules }: { console: ConsoleRules } = await import(join(root, file));

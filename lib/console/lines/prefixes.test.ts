@@ -1,11 +1,12 @@
-// Prefixes of recorders are taken off a line, several of them too, and text that has none is left alone.
+// Prefixes of recorders are removed from a line, also if there are several. A line without a prefix is
+// unchanged.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withoutPrefixes } from './prefixes.ts';
 
 const text = 'Kernel panic - not syncing: Attempted to kill init!';
 
-test('what recorders put before a line is taken off', () => {
+test('prefixes of recorders are removed', () => {
   for (const prefix of [
     '2024-03-01T12:00:00.1234567Z ',
     '2024-03-01 12:00:00,123 ',
@@ -35,7 +36,7 @@ test('a line without one is left alone, and a prefix alone is a text', () => {
   }
 });
 
-test('what looks like a prefix may be the beginning of the text, so each is taken off alone', () => {
+test('a text may begin like a prefix, so the prefixes are removed one at a time', () => {
   assert.equal(withoutPrefixes('12:00:00 ERROR: root device not found'), ['ERROR: root device not found', 'root device not found']);
 });
 

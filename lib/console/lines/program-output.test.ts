@@ -1,4 +1,4 @@
-// The output of programs, cut out of a console's bytes and compared.
+// Extracts the output of programs from the bytes of a console, and compares it.
 import { Buffer } from 'node:buffer';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,7 +7,7 @@ import { firstDifference, programOutput } from './program-output.ts';
 const facts = { from: /^Arguments/, to: /^Done\.$/, kernel: /^\[ *\d+\.\d+\] / };
 const output = (text: string): readonly string[] => programOutput(Buffer.from(text), facts);
 
-test('the output is what is between its first and its last line, without lines of the kernel and escape sequences', () => {
+test('the output is between its first and its last line, without lines of the kernel and escape sequences', () => {
   assert.equal(output('banner\r\nArguments\r\n\x1b[1m  a\x1b[0m\r\n[  1.5] late message\r\n  b\r\nDone.\r\n# more\r\n'), [
     'Arguments',
     '  a',

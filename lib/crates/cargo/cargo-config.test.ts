@@ -1,5 +1,5 @@
-// Which of cargo's configuration counts for a target, and what its variables come to.
-// Conditions of cargo's configuration, as a table.
+// Which parts of cargo's configuration apply to a target, and which values its variables get.
+// A table of conditions in cargo's configuration.
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -23,7 +23,7 @@ const triple = 'x86_64-unknown-linux-gnu';
 const cfgs = ['unix', 'target_os="linux"'];
 const build = { rustflags: ['for-all'] };
 
-test('flags of the triple come first, then those of conditions by their text; flags for all only where there are no others', () => {
+test('flags of the triple come first, then those of conditions by their text; flags for all targets only if there are no others', () => {
   const target = {
     'cfg(unix)': { rustflags: 'two  words' },
     'cfg(target_os = "linux")': { rustflags: ['linux'] },
@@ -113,7 +113,7 @@ test("a variable is used unless the user declared it, and a forced one overrides
   assert.equal(configEnvOf(config, { A: 'x', C: 'x' }, { common: '/w' }), { env: { B: 'b', C: 'c', D: 'd' }, forced: ['C'] });
 });
 
-test('a relative variable is a path from the folder above its file, and in another checkout one of its own', () => {
+test('a relative variable is relative to the folder above its file, and differs between checkouts', () => {
   const config: CargoConfig = {
     env: { A: 'plain', B: { value: 'sub/dir', relative: true }, C: { value: '../up', relative: true }, D: { value: 'x', relative: false } },
   };
@@ -127,7 +127,7 @@ test('a relative variable is a path from the folder above its file, and in anoth
   assert.equal(env, { A: 'plain', B: `${here}/sub/dir`, C: join(here, '../up'), D: 'x' });
 });
 
-test('a profile is followed to the one of cargo that it comes from', () => {
+test("a profile is followed to cargo's profile that it inherits from", () => {
   const inherits = (name: string): string | undefined => ({ slow: 'dev', slower: 'slow', lean: 'release', ring: 'ring' })[name];
   const roots = ['dev', 'test', 'release', 'bench', 'system', 'slow', 'slower', 'lean', 'ring', 'unknown'].map((name) =>
     rootOf(name, inherits),
@@ -167,7 +167,7 @@ test('a condition holds or does not', () => {
   for (const [text, holds] of table) assert.is(cfgHolds(text, linux), holds, text);
 });
 
-test('what is no condition is refused with its text', () => {
+test('an invalid condition is refused with its text', () => {
   const wrong = [
     'cfg',
     'cfg()',

@@ -11,7 +11,7 @@ import { withScratch } from '../../dev/testing/scratch.ts';
 
 const flags = (toml: string): readonly string[] => flagsOf(parse(toml)).flags;
 
-test('by priority, then by name backwards, whatever the tool', () => {
+test('flags are sorted by priority, then by name in descending order, whatever the tool is', () => {
   const toml = `
     [rust]
     unused_qualifications = "allow"
@@ -49,7 +49,7 @@ test("cargo's own lints are not rustc's, and expectations stand apart from level
   });
 });
 
-test("a member takes the workspace's table when it says so, and none when it says nothing", async () => {
+test("a member inherits the workspace's table only if it asks for it", async () => {
   await withScratch(async ({ folder, write }) => {
     await write('Cargo.toml', '[workspace]\n[workspace.lints.rust]\nunsafe_code = "forbid"\n');
     const inheriting = await write('a/Cargo.toml', '[package]\nname = "a"\n[lints]\nworkspace = true\n');
@@ -62,7 +62,7 @@ test("a member takes the workspace's table when it says so, and none when it say
   });
 });
 
-test('a manifest that is no TOML is named', async () => {
+test('a manifest that is not TOML is named', async () => {
   await withScratch(async ({ folder, write }) => {
     const path = await write('Cargo.toml', '[lints\n');
     const error: unknown = await lintArgs(path, () => folder).catch((reason: unknown) => reason);

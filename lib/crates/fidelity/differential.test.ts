@@ -138,7 +138,7 @@ test('a missing unit, different words and a different order are reported', () =>
   });
 });
 
-test('a build script that the configuration overrides is neither compiled nor run, and what it would print reaches rustc', async () => {
+test('an overridden build script is neither compiled nor run, and the configured lines reach rustc', async () => {
   const override = join(dir, 'override.toml');
   await writeFile(
     override,
@@ -148,7 +148,7 @@ test('a build script that the configuration overrides is neither compiled nor ru
   assert.equal(differences, []);
 });
 
-test("what cargo itself cannot build is cargo's refusal", async () => {
+test("a project that cargo cannot build gives cargo's error", async () => {
   const at = join(dir, 'broken');
   await mkdir(at);
   await writeFile(join(at, 'Cargo.toml'), '[package]\nname = "broken"\n');

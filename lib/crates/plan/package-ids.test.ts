@@ -1,4 +1,5 @@
-// Ids of unit graphs of old cargos, as cargo 1.85.1 printed them for packages in folders, in a folder with a blank, and in a git repository.
+// Package ids in the unit graphs of old versions of cargo, as cargo 1.85.1 printed them: packages in folders,
+// in a folder whose name contains a space, and in a git repository.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageOf, unitOf } from '../../dev/testing/sample-units.ts';
@@ -34,7 +35,7 @@ test('each old id becomes the id that the metadata has', () => {
   );
 });
 
-test('ids of the present form, and ids that no package has, stay as they are', () => {
+test('present ids, and ids that no package has, are unchanged', () => {
   const ids = ['path+file:///tmp/g#0.1.0', 'g 0.2.0 (path+file:///tmp/g)'];
   assert.equal(idsOf(ids), ids);
 });

@@ -1,4 +1,5 @@
-// What units wait for: a table of small plans. A name with "!" is a program, one with "?" is the run of a build script, others are plain libraries.
+// Tests which units a unit waits for, with a table of small plans. A name with "!" is a program, a name with
+// "?" is the run of a build script, and any other name is a plain library.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { missingEdges, reachable } from './planned-unit.ts';
@@ -30,7 +31,7 @@ function edges(rows: Readonly<Record<string, readonly string[]>>, missing: reado
 
 const chain = { bottom: [], middle: ['bottom'], top: ['middle'], 'app!': ['top'] };
 
-test('a library waits for the metadata of libraries, and a program for all libraries below it as a whole', () => {
+test('a library waits for the metadata of libraries, and a program for all complete libraries below it', () => {
   assert.equal(edges(chain, ['bottom', 'middle', 'top', 'app!']), [
     'app! <- bottom',
     'app! <- middle',
@@ -40,12 +41,12 @@ test('a library waits for the metadata of libraries, and a program for all libra
   ]);
 });
 
-test('a library waits for one that is missing below one that is there', () => {
+test('a library waits for a missing one below one that is present', () => {
   assert.equal(edges(chain, ['bottom', 'top']), ['top <- bottom (early)']);
   assert.equal(edges(chain, ['bottom', 'app!']), ['app! <- bottom']);
 });
 
-test('nothing waits early for a build script, and its run waits for everything below it as a whole', () => {
+test('no unit starts early because of a build script, and the run of a script waits for all complete units below it', () => {
   const rows = { lib: [], 'script!': ['lib'], 'run?': ['script!'], user: ['run?'] };
   assert.equal(edges(rows, ['lib', 'script!', 'run?', 'user']), ['run? <- lib', 'run? <- script!', 'script! <- lib', 'user <- run?']);
 });

@@ -1,4 +1,4 @@
-// Planning starts nothing of the project's on the host, and a stable cargo stays stable.
+// Planning starts no program of the project on the host, and a stable cargo stays stable.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -57,7 +57,7 @@ const writing = (path: string): string => `
 __attribute__((constructor)) static void loaded(void) { FILE *file = fopen("${path}", "w"); if (file) fclose(file); }
 `;
 
-test('what the configuration would have cargo start or load on the host is neither started nor loaded', async () => {
+test('programs and libraries of the configuration are neither started nor loaded on the host', async () => {
   await withScratch(async ({ folder: dir }) => {
     const trace = join(dir, 'trace');
     await mkdir(join(dir, 'app'), { recursive: true });
@@ -93,7 +93,7 @@ test('a stable cargo refuses unstable manifests, and ignores [unstable] of its c
   });
 });
 
-test('variables of the configuration are empty for what cargo starts, but for those of rustc and cargo', () => {
+test('variables of the configuration are empty for programs that cargo starts, except for those of rustc and cargo', () => {
   const env = { A: 'x', LD_AUDIT: { value: 'y', relative: true }, 'B"': 'z', RUST_LOG: 'l', CARGO_X: 'c', LD_DEBUG: { file: '/x' } };
   assert.equal(
     withoutEnv({ env }).filter((word) => word !== '--config'),

@@ -1,4 +1,5 @@
-// Which unstable features of cargo are honoured or refused, and which conditions scripts of the standard library are shown.
+// Which unstable features of cargo are supported or refused, and which conditions the build scripts of the
+// standard library get.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { realToolchain } from '../../dev/testing/real-rustc.ts';

@@ -1,6 +1,8 @@
-// An unchanged project never starts cargo; whatever cargo would look at makes it look again.
-// What a plan is a witness of: everything that cargo would look at again.
-// What is resolved in one checkout holds in another: folders come and go as tokens, in fields that are paths and nowhere else.
+// cargo is not started for an unchanged project, and is started again after a change of anything that it
+// reads.
+// Tests the inputs that a plan records: everything that cargo would read again.
+// A resolution from one checkout is valid in another, because the paths of folders are replaced by tokens.
+// Only fields that are paths are changed.
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';

@@ -100,7 +100,7 @@ test('a real graph: a program, its library, its script and a proc macro, each fo
   });
 });
 
-test('what a unit makes decides who can link to it', () => {
+test('the output of a unit decides which units can link to it', () => {
   const libraries = [['rlib', 'cdylib'], ['cdylib'], ['staticlib']].map((crateTypes) => ({ ...targets.lib, crateTypes }));
   const kinds = [targets.lib, targets.bin, targets.macro, targets.script, ...libraries];
   const said = kinds
@@ -128,7 +128,7 @@ const unit = {
 };
 const graphOf = (...units: readonly unknown[]): string => JSON.stringify({ version: 1, units, roots: [0], added_later: true });
 
-test('fields may be added, and what cargo leaves out has its meaning', () => {
+test('further fields are accepted, and fields that cargo leaves out have their defaults', () => {
   const read = (more: object): ReturnType<typeof parseUnitGraph>['units'][number] | undefined =>
     parseUnitGraph(graphOf({ ...unit, ...more, new_field: 1 })).units[0];
   assert.equal([read({})?.platform, read({ platform: '/t.json' })?.platform, read({ is_std: true })?.isStd], [undefined, '/t.json', true]);
@@ -169,7 +169,7 @@ const wrong: readonly (readonly [text: string, message: RegExp, exitCode: number
   [graphOf({ ...unit, dependencies: [{ index: 0 }] }), /units\[0\]\.dependencies\[0\]\.extern_crate_name is not a text$/, 1],
 ];
 
-test('what is checked with its tests follows from the graph of a build', () => {
+test('the graph of a build shows which targets are checked with their tests', () => {
   const lib = unitOf(targets.lib);
   const bin = unitOf(targets.bin);
   const check = { mode: 'check' as const };

@@ -62,7 +62,7 @@ test("a project's channel that is not installed gives the newest that is, and th
   });
 });
 
-test('--toolchain takes a channel, a version, a full name or a folder', async () => {
+test('--toolchain accepts a channel, a version, a full name or a folder', async () => {
   await withUsual(async (fake) => {
     for (const wanted of ['nightly', '1.97.0-nightly', `nightly-${host}`]) {
       assert.match(await choice(fake, { wanted }), /^nightly .*--toolchain asks/, wanted);
@@ -72,7 +72,7 @@ test('--toolchain takes a channel, a version, a full name or a folder', async ()
   });
 });
 
-test("a wanted toolchain that is not there is the host's lack, with a suggestion", async () => {
+test('a missing requested toolchain is a failure of the host, with a suggestion', async () => {
   await withUsual(async (fake) => {
     assert.match(
       await choice(fake, { wanted: 'nightyl' }),
@@ -82,7 +82,7 @@ test("a wanted toolchain that is not there is the host's lack, with a suggestion
   });
 });
 
-test('no toolchain, or only one that is too old, says what to install', async () => {
+test('without a toolchain, or with only an old one, the error has a hint what to install', async () => {
   await withFakeHost(async (fake) => {
     assert.match(
       await choice(fake),
@@ -93,7 +93,7 @@ test('no toolchain, or only one that is too old, says what to install', async ()
   });
 });
 
-test('build-std takes the default when its source is in the sysroot', async () => {
+test('build-std uses the default toolchain if its sysroot has the source', async () => {
   await withUsual(async (fake) => {
     await fakeLibrary(fake, `rustup/toolchains/stable-${host}/lib/rustlib/src/rust/library`);
     assert.match(
@@ -114,7 +114,7 @@ test('build-std takes another toolchain if only that one has a source, and repor
   });
 });
 
-test('build-std takes a toolchain that can link programs without an operating system before others', async () => {
+test('build-std prefers a toolchain that can link programs without an operating system', async () => {
   await withUsual(async (fake) => {
     for (const name of ['stable', 'nightly']) {
       await fakeLibrary(fake, `rustup/toolchains/${name}-${host}/lib/rustlib/src/rust/library`);
@@ -125,7 +125,7 @@ test('build-std takes a toolchain that can link programs without an operating sy
   });
 });
 
-test('build-std without a source says how to get one, or that the named one does not fit', async () => {
+test('build-std without a source gives a hint how to get one, or reports that the named one does not match', async () => {
   await withUsual(async (fake) => {
     assert.match(
       await choice(fake, { needsRustSrc: true }),

@@ -107,7 +107,7 @@ async function installed(fake: FakeHost, archives: { readonly rustc: string; rea
 
 const archives = { rustc: 'a'.repeat(64), std: 'b'.repeat(64) };
 
-test('each file is named by the archive of its component; one that rustup does not know by none', async () => {
+test('each file is identified by the archive of its component; a file without a record in rustup is not', async () => {
   await withFakeHost(async (fake) => {
     const archiveOf = await rustupRecord(await installed(fake, archives));
     assert.is(await archiveOf(driver), `rustup:${archives.rustc}`);
@@ -127,7 +127,7 @@ test('a file that was written after the installation, or brought from elsewhere 
   });
 });
 
-test('a toolchain without such a record, or with half of one, is read', async () => {
+test('a toolchain without a complete record is read', async () => {
   await withFakeHost(async (fake) => {
     const sysroot = await fake.rustup('a', '1.95.0');
     assert.is(await (await rustupRecord(sysroot))(driver), undefined);

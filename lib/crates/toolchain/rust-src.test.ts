@@ -1,4 +1,5 @@
-// Where the standard library's source is found, what is refused, and that a refusal leaves nothing in the cache.
+// Where the standard library's source is found, which sources are refused, and that a refusal leaves no files
+// in the cache.
 import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -55,7 +56,7 @@ test('the version is read from the names that rustup, Debian and the sources giv
   assert.equal(names.map(versionInName), ['1.97.1', '1.97.1', '1.97.1', '1.97.1', '', '', '']);
 });
 
-test("the sysroot has it: rustup's is the compiler's own, Debian's says its version by where it leads", async () => {
+test("the sysroot has it: rustup's has the compiler's version, Debian's has the version in its path", async () => {
   await withFakeHost(async (fake) => {
     const own = await toolchain(fake, '1.95.0');
     await fakeLibrary(fake, 'rustup/toolchains/1.95.0/lib/rustlib/src/rust/library');
@@ -68,7 +69,7 @@ test("the sysroot has it: rustup's is the compiler's own, Debian's says its vers
   });
 });
 
-test('a named folder may be library itself or have it inside; a file `version` says which it is', async () => {
+test('a named folder may be library itself or contain it; a file `version` has its version', async () => {
   await withFakeHost(async (fake) => {
     const library = await fakeLibrary(fake, 'src/a/library');
     await fake.write('src/a/version', '1.97.0-nightly (e50aa6fba 2026-05-19)\n');
@@ -122,7 +123,7 @@ test('two at once unpack the same archive to the same place', async () => {
   });
 });
 
-test('what is not there, is no archive, or has no library is refused and leaves nothing', async () => {
+test('a missing path, a file that is not an archive, and an archive without a library are refused and leave no files', async () => {
   await withFakeHost(async (fake) => {
     assert.match(
       (await refusal(namedRustSrc(join(fake.folder, 'nowhere'), fake, context))).message,

@@ -29,7 +29,7 @@ test("rustup's toolchains are found in its folder and named by their own program
   });
 });
 
-test('a folder without cargo is no toolchain', async () => {
+test('a folder without cargo is not a toolchain', async () => {
   await withFakeHost(async (fake) => {
     await fake.write('rustup/toolchains/half/bin/rustc', '');
     assert.equal(installed(await listToolchains(fake, context), fake.folder), []);

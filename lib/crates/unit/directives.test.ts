@@ -65,13 +65,13 @@ test('error and metadata are directives with two colons; with one, any other key
   assert.equal(told.linkArgs, []);
 });
 
-test('lines are trimmed, other output and what is not UTF-8 is passed over, and the last word on a variable counts', () => {
+test('lines are trimmed, other output and invalid UTF-8 are ignored, and the last value of a variable is used', () => {
   const passed = 'hello\ncargo\nCARGO:rustc-cfg=b\nx cargo:rustc-cfg=c\ncargo:rustc-cfg=\uDCFF\n\n';
   const stdout = `${passed}  cargo:rustc-cfg=a \r\ncargo::rustc-env=A=1\ncargo:rustc-env=A=2\n`;
   assert.equal(parseDirectives(stdout, 'x'), { ...nothing, cfgs: ['a'], env: { A: '2' }, newSyntax: true });
 });
 
-test('what cargo refuses is refused with the line and the package', () => {
+test('a directive that cargo refuses is refused with the line and the package', () => {
   const lines = [
     'cargo::rustc-flag=-lz',
     'cargo::root=/x',
@@ -98,7 +98,7 @@ test('what cargo refuses is refused with the line and the package', () => {
   }
 });
 
-test("a script may not open the compiler's gates: RUSTC_BOOTSTRAP is not set, and that is said", () => {
+test('a script cannot set RUSTC_BOOTSTRAP, and a warning is reported', () => {
   const told = parseDirectives('cargo:rustc-env=RUSTC_BOOTSTRAP=1\ncargo:rustc-env=A=1', 'x');
   assert.equal(told.env, { A: '1' });
   assert.match(told.warnings.join(), /RUSTC_BOOTSTRAP/);
@@ -109,7 +109,7 @@ function refusal(lines: string, owner: Partial<Package> = {}, release = '1.95.0'
   return scriptRefusal(parseDirectives(lines, 'x'), packageOf(owner), release)?.message;
 }
 
-test('what a script calls an error is one', () => {
+test('cargo::error is an error', () => {
   assert.is(refusal('cargo::error=no zlib'), 'Cannot build my-package: its build script reported an error');
   assert.is(refusal('cargo::warning=no zlib'), undefined);
 });
@@ -120,13 +120,13 @@ test('RUSTC_BOOTSTRAP is refused where the compiler is a stable one', () => {
   assert.is(refusal(line, {}, '1.97.0-nightly'), undefined);
 });
 
-test('the syntax with two colons is refused where the package says that it builds with an older cargo', () => {
+test('the syntax with two colons is refused if the package supports an older cargo', () => {
   assert.match(refusal('cargo::rustc-cfg=a', { rustVersion: '1.76' }) ?? '', /which 1\.76, its package's rust-version, does not support$/);
   for (const rustVersion of ['', '1.77', '1.80.1']) assert.is(refusal('cargo::rustc-cfg=a', { rustVersion }), undefined, rustVersion);
   assert.is(refusal('cargo:rustc-cfg=a', { rustVersion: '1.60' }), undefined);
 });
 
-test('arguments for targets that the package has not are refused; a cdylib need not be there', () => {
+test('arguments for missing targets of the package are refused, except for a cdylib', () => {
   const rows: readonly (readonly [line: string, kind: string, bins: readonly string[]])[] = [
     ['cargo:rustc-link-arg-bin=tool=-x', 'bin', ['tool']],
     ['cargo:rustc-link-arg-bins=-x', 'bin', ['tool']],

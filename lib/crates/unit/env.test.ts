@@ -34,11 +34,11 @@ test('a version is taken apart as semver does it', () => {
   }
 });
 
-test('what dependents see of a native library is upper case with underscores', () => {
+test('the variables of a native library for dependents are upper case with underscores', () => {
   assert.equal(depEnv('zed-lib', { 'root-dir': '/a-b', include: '' }), { DEP_ZED_LIB_ROOT_DIR: '/a-b', DEP_ZED_LIB_INCLUDE: '' });
 });
 
-test('cfgs with several values are joined, flags are empty, assertions follow the profile and features are always said', () => {
+test('several values of a cfg are joined, flags are empty, assertions follow the profile, and features are always set', () => {
   const cfgs = [
     'debug_assertions',
     'panic="unwind"',
@@ -154,7 +154,7 @@ const elsewhere = [
   'SSL_CERT_FILE',
 ];
 
-test('a build script sees what it sees under a real cargo', async () => {
+test('a build script gets the same variables as from a real cargo', async () => {
   await withScratch(async ({ folder, cacheDir, context, write }) => {
     await write('Cargo.toml', manifest);
     await write('COPYING', '');

@@ -27,7 +27,7 @@ function places(fill: (to: { inputs: Record<string, Digest>; layout: Record<stri
   return [...Object.keys(to.inputs), ...Object.keys(to.layout)].map((place) => place.replace('/bloomery/sysroot/', ''));
 }
 
-test('what is linked gets libraries and start files, and no header', () => {
+test('linked units get libraries and start files, and no header', () => {
   const found = places((to) => addSysrootLibraries(sysroot, to));
   assert.equal(found, ['usr/lib/libc.a', 'usr/lib/libz.a', 'usr/lib/crt0.o', 'lib']);
 });

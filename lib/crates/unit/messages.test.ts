@@ -73,7 +73,7 @@ test('sums that rustc draws are left out, its hint is kept', async () => {
   assert.match(shown, /rustc --explain E0308/);
 });
 
-test('every message is there once, in order, with its level', () => {
+test('every message is returned once, in order, with its level', () => {
   const message = (level: string, words: string): string =>
     JSON.stringify({ $message_type: 'diagnostic', level, message: words, spans: [], children: [], rendered: `${level}: ${words}\n` });
   const stderr = [
@@ -89,7 +89,7 @@ test('every message is there once, in order, with its level', () => {
   ]);
 });
 
-test('what is no message is kept as it is: a crash of rustc is not swallowed', () => {
+test('a line that is not a message is kept unchanged: a crash of rustc is reported', () => {
   const stderr =
     'error: the compiler unexpectedly panicked\n{not json\n\n{"$message_type":"future_incompat","future_incompat_report":[]}\n';
   assert.equal(text(diagnosticsOf(stderr, showing())), 'error: the compiler unexpectedly panicked{not json');

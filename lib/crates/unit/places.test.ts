@@ -177,7 +177,7 @@ test('a workspace alone is a tree; so is the repository around it, but not one t
   });
 });
 
-test('a home folder that HOME names by a link is no tree, whichever way the package is named', async () => {
+test('a home folder that HOME names by a link is not a tree, whichever path names the package', async () => {
   await withScratch(async (scratch) => {
     await repository(scratch, 'real');
     await mkdir(join(scratch.folder, 'real/app'));
@@ -188,7 +188,7 @@ test('a home folder that HOME names by a link is no tree, whichever way the pack
   });
 });
 
-test('packages elsewhere bring their workspace or repository; the folder that holds all is no tree', async () => {
+test('packages elsewhere add their workspace or repository; the folder that contains all of them is not a tree', async () => {
   await withScratch(async (scratch) => {
     await mkdir(join(scratch.folder, 'src/app'), { recursive: true });
     await scratch.write('src/other/Cargo.toml', '[workspace]\nmembers = ["util"]\n');

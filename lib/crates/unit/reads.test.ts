@@ -1,5 +1,5 @@
-// What a build script is taken to depend on by its own words.
-// What a crate was compiled from, read from the file of a real rustc.
+// Tests the inputs that a build script declares.
+// Tests the source files of a crate, read from a dep-info file of a real rustc.
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -51,7 +51,7 @@ test('a real rustc names sources, included files and variables, set or not, spac
   });
 });
 
-test('targets, comments and what make would do are no inputs', () => {
+test('targets, comments and other lines for make are not inputs', () => {
   const rules = '/out/x.d: src/lib.rs src/a\\ b.rs\n\n/out/libx.rmeta: src/lib.rs src/a\\ b.rs\n\nsrc/lib.rs:\nsrc/a\\ b.rs:\n\n';
   const text = `${rules}# env-dep:A=x:\n# env-dep:B\n# checksum:blake3=0 file_len:1 src/lib.rs:\n`;
   assert.equal(parseDepInfo(text), { files: ['src/lib.rs', 'src/a b.rs'], variables: ['A', 'B'] });

@@ -70,7 +70,7 @@ test('a plain library', () => {
   ]);
 });
 
-test('tests of a library, with the harness and without it, and what is only checked', () => {
+test('tests of a library, with the harness and without it, and checked units', () => {
   const tests = (harness: boolean): readonly string[] => [
     ...start('my_lib', '2021', 'src/lib.rs'),
     '--emit=dep-info,link',
@@ -209,7 +209,7 @@ test('a unit of the standard library, and a crate that gets one without its prel
   assert.equal(user.slice(-2), ['--extern noprelude,nounused:core=/bloomery/deps/libcore-1.rmeta', '-Z unstable-options']);
 });
 
-test('assertions and overflow checks are said only where they differ from what is implied', () => {
+test('assertions and overflow checks are passed only if they differ from the default', () => {
   const said = (optLevel: string, debugAssertions: boolean, overflowChecks: boolean): readonly string[] =>
     lines({ unit: unitOf({}, { profile: { ...release, optLevel, debugAssertions, overflowChecks } }) }).filter((line) =>
       /assertions|overflow/.test(line),
@@ -363,7 +363,7 @@ const rows: readonly Row[] = [
   { name: 'a root that another root needs', units: chain('fat'), roots: [1, 0], states: ['run fat', 'only-bitcode', 'only-bitcode'] },
 ];
 
-test('every unit of a graph holds what its users need', () => {
+test('every unit of a graph contains what its dependents need', () => {
   for (const { name, units, roots = [0], states } of rows) assert.equal(ltoStates({ units, roots }).map(said), states, name);
 });
 

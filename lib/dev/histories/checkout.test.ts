@@ -1,4 +1,4 @@
-// Every operation changes the checkout, and taking it back restores all of it.
+// Every operation changes the checkout, and undoing it restores the whole checkout.
 import { lstat, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

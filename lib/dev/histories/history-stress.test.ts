@@ -1,4 +1,4 @@
-// A small stress by the real builders, and what is kept of a history with a fault.
+// A small test with the real builders, and the files that are kept of a history with a fault.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Histories follow from their seed and from nothing else.
+// A history is determined by its seed alone.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { generalEdits, generalStep } from '../projects/general-edits.ts';

@@ -56,7 +56,7 @@ test('builders that agree have no fault', async () => {
   assert.equal(await replayed(honest, history(...edits)), { compared: 5, fresh: 1, refused: 0 });
 });
 
-test('an old output is a fault, in the step that made it old', async () => {
+test('an outdated output is a fault of the step that should have changed it', async () => {
   const { fault } = await replayed(stale(honest), history(...edits));
   assert.equal([fault?.step, fault?.kind, fault?.after], [3, 'differs', 'write project/data/b.txt']);
   assert.match(fault?.text ?? '', /"app" prints "one", cargo's "two"/);
@@ -75,7 +75,7 @@ test('where only the incremental build differs, the one in an empty folder is ri
   assert.equal([fault, fresh], [undefined, 2]);
 });
 
-test('what is refused must be refused by both, and is taken back before the next edit', async () => {
+test('both builders must refuse the same edits, and these are undone before the next edit', async () => {
   const bad = write('project/data/a.txt', 'bad\n');
   const well = await replayed(honest, history(bad, write('project/data/b.txt', 'two\n')));
   assert.equal(well, { compared: 4, fresh: 1, refused: 1 });
@@ -93,7 +93,7 @@ test('units that are built without need are a fault', async () => {
   assert.is((await replayed(busy, history(...edits))).fault, undefined);
 });
 
-test('a history with a fault is made as small as it can be', async () => {
+test('a history with a fault is minimized', async () => {
   const builders = (): Builders => ({ cargo: honest, ours: stale(honest) });
   const trial = async (one: History): Promise<Fault | undefined> =>
     (await replay(one, join(scratch, `t-${++replays}`), builders(), context)).fault;

@@ -1,4 +1,4 @@
-// The histories of fixtures/histories by the real builders, and what a written history may contain.
+// The histories of fixtures/histories with the real builders, and the format of a written history.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -10,7 +10,7 @@ test('lines end with LF or CRLF, and empty ones at the end are dropped', () => {
   assert.equal(texts(''), []);
 });
 
-test('a status line that is rewritten leaves only what was written last', () => {
+test('of a rewritten status line only the last text is left', () => {
   assert.equal(texts('\r\x1b[Kplanning\r\x1b[K[1/2] a\r\x1b[Kbuilt a\r\n'), ['built a']);
   assert.equal(texts('⠙\x1b[1G\x1b[0K⠹\x1b[1G\x1b[0Kbuilding\r\n'), ['building']);
   assert.equal(texts('12345\rab\n'), ['ab345']);

@@ -1,4 +1,4 @@
-// Generated workspaces are ones that cargo takes as they are.
+// cargo accepts generated workspaces.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

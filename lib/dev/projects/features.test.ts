@@ -1,4 +1,5 @@
-// Every feature and shape is a project that the real cargo builds, and every edit of a feature has something to change.
+// Every feature and shape is a project that the real cargo builds. Every edit of a feature changes a file of
+// its project.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';

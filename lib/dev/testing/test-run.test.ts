@@ -13,7 +13,7 @@ import { runTests, uvuCounts } from './test-run.ts';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const uvu = `import { test } from 'uvu'; import * as assert from 'uvu/assert';\n`;
 
-/** Runs a little repository of test files; gives the counts and what was printed. */
+/** Runs a small repository of test files. Returns the counts and the printed text. */
 async function tried(files: Readonly<Record<string, string>>, words: readonly string[] = []): Promise<{ counts: string; printed: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-tests-'));
   try {
@@ -49,7 +49,7 @@ test("uvu's closing lines are read, and without them nothing has run", () => {
   assert.equal(uvuCounts(''), { passed: 0, failed: 0, skipped: 0 });
 });
 
-test('a file that skips all of its tests says why, and is neither passed nor failed', async () => {
+test('a file that skips all of its tests prints the reason, and is neither passed nor failed', async () => {
   const { counts, printed } = await tried({
     'a.test.ts': `${uvu}test('x', () => {}); test.run();`,
     'b.test.ts': `${uvu}console.error('left out: no sources'); test.skip('y', () => {}); test.run();`,
@@ -58,11 +58,11 @@ test('a file that skips all of its tests says why, and is neither passed nor fai
   assert.match(printed, /skip lib\/b\.test\.ts: 0 of 0 \(.*\)\nleft out: no sources\n/);
 });
 
-test('every file that a fast run leaves out is there', () => {
+test('every file that a fast run leaves out exists', () => {
   for (const path of slowTests) assert.ok(existsSync(join(root, path)), path);
 });
 
-test('the counts of all files are added up, and only what failed shows its output', async () => {
+test('the counts of all files are added up, and only failed files show their output', async () => {
   const { counts, printed } = await tried({
     'a.test.ts': `${uvu}test('x', () => {}); test('y', () => {}); test.run();`,
     'room/b.test.ts': `${uvu}test('x', () => {}); test('wrong sum', () => assert.is(1, 2)); test.run();`,

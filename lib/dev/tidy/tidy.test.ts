@@ -1,4 +1,5 @@
-// The repository tests itself. Each rule is first shown a file that breaks it, so that a rule which finds nothing is known to look.
+// Checks this repository itself. Each rule is first run on a file that violates it, because a rule that finds
+// nothing could be broken.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const sources = await typeScript(root);
 const others = await otherText(root);
 
-/** Modules without a test of their own, and why. */
+/** Modules without a test, with the reason. */
 const excused: Readonly<Record<string, string>> = {
   'lib/cli/dev/missing-image.ts': 'lib/cli/dev/guest-command-task.test.ts builds a missing image by running tasks/run.ts',
   'lib/cli/closure/closure-cache-verbs.ts':
@@ -96,7 +97,7 @@ test('a folder has at most twenty modules, and a module is in a room', () => {
   assert.equal(crowded(sources), []);
 });
 
-test('modules import each other in no circle', () => {
+test('imports between modules have no cycle', () => {
   const one = file('lib/core/a.ts', 'import { b } from "./b.ts";');
   const two = file('lib/core/b.ts', 'import type { c } from "../cache/c.ts";');
   const three = file('lib/cache/c.ts', 'import { a } from "../core/a.ts";');
@@ -105,7 +106,7 @@ test('modules import each other in no circle', () => {
   assert.equal(circles(sources), []);
 });
 
-test('banned calls are found, with what to use instead', () => {
+test('banned calls are found, with their replacement', () => {
   const bad = [
     'process.exit(1)',
     'console.log(1)',
@@ -147,7 +148,7 @@ test('banned calls are found, with what to use instead', () => {
   clean(calls, sources);
 });
 
-test('every file opens with a comment that says what it is', () => {
+test('every file begins with a comment that describes it', () => {
   assert.equal(linesOf(header, file('a.ts', 'import a from "a";')), [1]);
   assert.equal(linesOf(header, file('a.ts', '#!/usr/bin/env zx', 'import a from "a";')), [1]);
   assert.equal(linesOf(header, file('a.ts', '#!/usr/bin/env zx', '// Builds.')), []);
@@ -197,7 +198,7 @@ test('lib/ does not know any system by name', async () => {
   clean(systemNames(names), sources);
 });
 
-test('every module that does something is reached by a test', () => {
+test('every module with behaviour is reached by a test', () => {
   const module = file('lib/core/a.ts', 'export function a() {}');
   assert.is(untested([module], {}).length, 1);
   assert.is(untested([module, file('lib/core/a.test.ts', 'import { a } from "./a.ts";')], {}).length, 0);

@@ -62,7 +62,7 @@ test('a stripped kernel has its segments and nothing after them', () => {
   for (const length of [0, 63, 100, 319]) assert.throws(() => withoutSections(whole.subarray(0, length)), /Cannot strip the kernel/);
 });
 
-test('a kernel with a PVH entry stays as it is', () => {
+test('a kernel with a PVH entry is unchanged', () => {
   assert.equal(startable(kernel({ note: 18 }), 'pvh'), kernel({ note: 18 }));
 });
 

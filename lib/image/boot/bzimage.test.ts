@@ -1,4 +1,5 @@
-// bzImages of setup programs: what objdump reads in them, and what is refused. That firmware and GRUB start them is tested by boots.
+// bzImages of setup programs: what objdump reads in them, and which programs are refused. Boots test that
+// firmware and GRUB start them.
 import { Buffer } from 'node:buffer';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -126,7 +127,7 @@ test('a program that is cut anywhere is refused in one sentence', () => {
   }
 });
 
-test('a payload is packed as the file says, and the same each time', () => {
+test('a payload is compressed as configured, and has the same bytes each time', () => {
   const kernel = Buffer.from('a kernel '.repeat(500));
   assert.ok(encodedPayload(kernel, 'raw').equals(kernel));
   assert.ok(gunzipSync(encodedPayload(kernel, 'gzip')).equals(kernel));

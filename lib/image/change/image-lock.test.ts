@@ -1,4 +1,4 @@
-// One process at a time changes an image; what a killed process left does not disturb the next.
+// Only one process at a time changes an image, and leftovers of a killed process do not disturb the next.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// ext4 file systems as e2fsck and debugfs judge them: whole, with the attributes that were asked for, the
-// same bytes each time.
+// Checks ext4 file systems with e2fsck and debugfs: they are valid, have the requested attributes, and have
+// the same bytes each time.
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ async function asked(program: string, ...words: string[]): Promise<{ exitCode: n
   return { exitCode, text: stdout + stderr };
 }
 
-test('a file system is the whole image, and e2fsck finds it clean', async () => {
+test('a file system fills the image, and e2fsck finds no error', async () => {
   const image = await make('whole.img', tree, { table: 'none' });
   assert.is(image.diskGuid, undefined);
   assert.equal([image.partitions[0]?.startLba, image.partitions[0]?.sizeBytes], [0, 32 * MiB]);
@@ -94,7 +94,7 @@ test('the same tree gives the same bytes, another one an other identity', async 
   assert.is.not(other.partitions[0]?.fileSystemId, first.partitions[0]?.fileSystemId);
 });
 
-test('a file system is created from one that has a part of it: what is new, what is changed, folders with other attributes', async () => {
+test('a file system is created from one that has a part of it: new and changed files, folders with other attributes', async () => {
   const part = fileTree([...tree.entries].filter(([name]) => !name.startsWith('etc')));
   const { partitions } = await make('part.img', part, { table: 'none' });
   const base = { path: join(dir, 'part.img'), uuid: partitions[0]?.fileSystemId ?? '', entries: part.entries };
@@ -119,7 +119,7 @@ test('it can be in a partition as well', async () => {
   assert.match((await asked('debugfs', '-R', 'ls -p /usr/bin', `gpt.img?offset=${2048 * 512}`)).text, '/sudo/');
 });
 
-test('it is read back as it was written, whole and in a partition', async () => {
+test('it is read back unchanged, as a whole image and in a partition', async () => {
   await make('read.img', tree, { table: 'none' });
   await make('read-gpt.img', tree);
   for (const name of ['read.img', 'read-gpt.img']) {
@@ -165,7 +165,7 @@ test('damage is a finding', async () => {
   }
 });
 
-test('too small a file system and a name that debugfs cannot take leave nothing', async () => {
+test('a file system that is too small and a name that debugfs cannot write leave no files', async () => {
   const big = fileTree([['big', file(Buffer.alloc(9 * MiB, 'b'))]]);
   for (const [of, why] of [
     [big, /^Cannot fill the ext4 "nixos": its 8 MiB are too small$/],

@@ -1,5 +1,5 @@
-// The reader of ext2, ext3 and ext4 against trees that mke2fs copied: every form of the file system that
-// mke2fs makes, and odd files.
+// Reads ext2, ext3 and ext4 file systems to which mke2fs copied trees: every variant that mke2fs can create,
+// and unusual files.
 import { Buffer } from 'node:buffer';
 import {
   closeSync,
@@ -74,7 +74,7 @@ async function entriesOf(imagePath: string): Promise<ReadonlyMap<string, VolumeE
   });
 }
 
-/** Path -> the content of a file, the target of a link, or the kind of anything else. */
+/** Path -> the content of a file, the target of a link, or the kind of any other entry. */
 async function contentsOf(imagePath: string): Promise<ReadonlyMap<string, string>> {
   return await opened(imagePath, async ({ volumes: [first] }) => {
     const found = new Map<string, string>();
@@ -192,7 +192,7 @@ test('all forms of the file system give the files of the tree that mke2fs copied
   }
 });
 
-test('extraction gives the same names, targets and bytes, those that are no UTF-8 included', async () => {
+test('extraction gives the same names, targets and bytes, including names that are not UTF-8', async () => {
   const folder = randomTree(100);
   const image = await made('extract.img', folder, '64M', '-t', 'ext4', '-b', '1024');
   assertSame(await contentsOf(image), contentsOfFolder(folder), 'read');
@@ -212,7 +212,7 @@ test('a directory with a hashed index of several levels has all of its names', a
   assert.is(entries.size, 2502);
 });
 
-test('owners of all sizes, deleted files and devices are as debugfs made them', async () => {
+test('owners of all sizes, deleted files and devices are read as debugfs wrote them', async () => {
   const folder = join(dir, 'owners');
   mkdirSync(folder);
   for (const name of ['nobody', 'half', 'gone']) writeFileSync(join(folder, name), name);
@@ -255,7 +255,7 @@ test('a name with a line end is one line of a listing, and is extracted under it
   assert.is(readlinkSync(join(dir, 'lines-out', 'link')), 'to\nline');
 });
 
-test('holes take no room when they are extracted, and none in the folder for temporary files', async () => {
+test('holes use no space when they are extracted, and none in the folder for temporary files', async () => {
   const folder = join(dir, 'holes');
   mkdirSync(folder);
   writeFileSync(join(folder, 'hole'), 'start');

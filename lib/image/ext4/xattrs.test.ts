@@ -1,5 +1,5 @@
-// Extended attributes and hard links in an ext4: as debugfs and e2fsck see what is written here, and as the
-// reader sees what debugfs wrote.
+// Tests extended attributes and hard links in ext4. debugfs and e2fsck read what the writer wrote, and the
+// reader reads what debugfs wrote.
 import { Buffer } from 'node:buffer';
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -129,7 +129,7 @@ test('the same tree gives the same bytes, and other attributes or links give ano
   assert.is.not(await make('copies.img', ext4(fileTree(others))), first);
 });
 
-test('a file system that is made from another one gets the missing names and attributes', async () => {
+test('a file system that is created from another one gets the missing names and attributes', async () => {
   const lower = new Map(given.slice(0, 200));
   const uuid = await make('lower.img', ext4(fileTree(lower)));
   const marked: Entry = { ...directory(0o700), xattrs: xattrsOf([['user.new', odd]]) };
@@ -143,7 +143,7 @@ test('a file system that is made from another one gets the missing names and att
   assert.equal(entries.get('etc')?.xattrs, xattrsOf([['user.new', odd]]));
 });
 
-test('the reader shows what was written, and lines name it', async () => {
+test('the reader returns the written data, and listing lines contain it', async () => {
   await make('read.img', ext4(tree));
   const entries = await entriesOf('read.img');
   for (const [name, { xattrs }] of given)
@@ -159,7 +159,7 @@ test('the reader shows what was written, and lines name it', async () => {
   });
 });
 
-test('values in an inode of their own and access control lists are read as the kernel returns them', async () => {
+test('values in separate inodes and access control lists are read as the kernel returns them', async () => {
   const acl = '0200000001000700ffffffff02000600e803000004000500ffffffff10000700ffffffff20000500ffffffff';
   writeFileSync(join(dir, 'acl'), Buffer.from(acl, 'hex'));
   mkdirSync(join(dir, 'from'));
@@ -235,7 +235,7 @@ test('a comparison names links and attributes that changed', async () => {
   ]);
 });
 
-test('what a file system cannot hold is refused by its path', async () => {
+test('unsupported attributes are refused by their path', async () => {
   const ping = { ...file('x'), xattrs: xattrsOf([[capabilityXattr, capabilityValue(['cap_net_raw'])]]) };
   const marked = fileTree([['bin/ping', ping]]);
   for (const [contents, format] of [
@@ -265,7 +265,7 @@ test('what a file system cannot hold is refused by its path', async () => {
   );
 });
 
-test('a tree refuses names of attributes that no kernel takes, and names of one file that differ', () => {
+test('a tree refuses attribute names that the kernel does not accept, and differing names of one file', () => {
   const named = (name: string): unknown => fileTree([['a', { ...file(''), xattrs: xattrsOf([[name, Buffer.alloc(0)]]) }]]);
   assert.throws(() => named('capability'), /the name of its extended attribute "capability" does not begin with/);
   assert.throws(() => named('user.\udcff'), /is not well-formed Unicode/);

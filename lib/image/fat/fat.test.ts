@@ -1,5 +1,5 @@
-// FAT file systems: the writer as fsck.vfat and mdir judge it, the reader against files that mcopy wrote,
-// names that FAT cannot hold, damage.
+// Tests FAT file systems. fsck.vfat and mdir check what the writer wrote, and the reader reads files that
+// mcopy wrote. Also tests damage, and names that FAT cannot store.
 import { Buffer } from 'node:buffer';
 import {
   closeSync,
@@ -46,7 +46,7 @@ async function asked(program: string, ...words: string[]): Promise<{ exitCode: n
   return { exitCode, text: stdout + stderr };
 }
 
-/** A FAT that is the whole image. */
+/** A FAT that fills the image. */
 async function made(name: string, tree: FileTree, sizeBytes: number, label = 'LABEL', timestampSec = 1_700_000_000): Promise<string> {
   const contents = { kind: 'fat', label, tree } as const;
   const partitions = [{ name: 'EFI', typeGuid: '', startLba: 'next', sizeBytes: 'rest', contents }] as const;
@@ -139,7 +139,7 @@ function randomTree(seed: number, alphabet: readonly string[]): FileTree {
 const ascii = [..."abcxyzABC019_-~!#$%&'()@^`{} .,+=[];"];
 const letters = [...ascii, ...'éüÉÜßñ', ...'İıſςσλЖжあ漢', 'e\u0301', '😀', '\uf600', '\u{10ffff}'];
 
-test('every name that FAT can hold is stored as it is, next to names that are alike', async () => {
+test('every name that FAT supports is stored unchanged, next to similar names', async () => {
   const groups = [
     ...[['e\u0301.x', 'e.x'], ['İ.txt', 'i.txt'], ['😀.txt', '\uf600.txt'], ['naïve.cfg', 'NAIVE.CFG'], ['ς.x'], ['é.x'], ['ſ.txt']],
     ...[
@@ -227,7 +227,7 @@ test('two names that differ only for people are two files', async () => {
   );
 });
 
-test('what FAT cannot hold is refused by name, and nothing is left', async () => {
+test('unsupported names are refused by path, and no file is left', async () => {
   const huge = file({ kind: 'sparse', sizeBytes: 4 * GiB, pieces: [] });
   const long = Array.from({ length: 400 }, (_, i) => `a long name with a number at its end ${i}`);
   const short = Array.from({ length: 600 }, (_, i) => `F${i}.TXT`);

@@ -136,7 +136,7 @@ test('an image that firmware could not start is refused', async () => {
   assert.equal(readdirSync(dir).sort(), ['a.iso', 'b.iso', 'hard.iso']);
 });
 
-test('pipes, and names and targets that are no UTF-8, are read as they are', async () => {
+test('pipes, and names and targets that are not UTF-8, are read unchanged', async () => {
   const source = join(dir, 'odd');
   mkdirSync(source);
   writeFileSync(Buffer.concat([Buffer.from(`${source}/caf`), Buffer.of(0xe9)]), 'coffee');

@@ -1,4 +1,5 @@
-// Logs as a used file system has them: blocks freed, taken and freed again. Nonsense is refused.
+// Tests allocation logs like those of a used file system, with blocks that are freed, allocated and freed
+// again. Invalid logs are refused.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { replayed } from './allocation.ts';
@@ -12,7 +13,7 @@ test('entries are replayed in order, and neighbours are joined', () => {
   assert.equal(list.list(), [{ index: 260, count: 740 }]);
 });
 
-test('allocations are aligned, take the lowest place, and go beyond the end when there is no room', () => {
+test('allocations are aligned, use the lowest position, and are beyond the end if there is no space', () => {
   const list = listOf([261, 20], [300, 10]);
   assert.equal([list.allocate(3), list.allocate(0), list.allocate(2), list.allocate(3)], [264, 261, 272, 1000]);
   assert.is(list.missingBlocks, 8);

@@ -136,7 +136,7 @@ test('an image after many changes and after it grew', async () => {
   await assertReadersAgree();
 });
 
-test('a file system of 8 GiB takes only what it holds', async () => {
+test('a file system of 8 GiB uses only the space of its content', async () => {
   await write(fileTree([['a', file(text)]]), 8 * GiB);
   await change('b', text, true);
   await assertReadersAgree();

@@ -1,5 +1,5 @@
-// Files put into existing file systems: compared with a model after each change, cut off at every write, and
-// refused without a trace.
+// Writes files into existing file systems. The result is compared with a model after each change, writing is
+// interrupted at every write, and a refused change leaves the image unchanged.
 import { Buffer } from 'node:buffer';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -162,7 +162,7 @@ test('whichever write is the last or is torn, the image reads as before or as af
   }
 });
 
-test('too little room changes nothing and says how much is missing', async () => {
+test('too little space changes nothing and is reported with the missing size', async () => {
   await write(fileTree([['home', directory()]]), 2 * MiB);
   const before = readFileSync(image);
   const message = await messageOf(put({ path: 'home/large', bytes: bytesOf(3 * MiB, 3) }));
@@ -174,7 +174,7 @@ test('too little room changes nothing and says how much is missing', async () =>
   await assertSound();
 });
 
-test('a file can be replaced as often as wanted, because the blocks of the old one are free', async () => {
+test('a file can be replaced any number of times, because the blocks of the old one are freed', async () => {
   await write(fileTree([['f', file('')]]), 4 * MiB);
   for (let i = 0; i < 20; i++) await put({ path: 'f', bytes: bytesOf(1 * MiB, 2 * i + 1) });
   await assertSound();

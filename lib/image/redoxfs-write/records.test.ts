@@ -95,7 +95,7 @@ async function write(tree: FileTree, compress: boolean): Promise<number> {
   }
 }
 
-test('compressed records are read back, verified, and take less room', async () => {
+test('compressed records are read back, verified, and use less space', async () => {
   const contents = new Map([
     ['text', text],
     ['incompressible', incompressible],

@@ -121,7 +121,7 @@ function randomTree(seed: number): FileTree {
   return fileTree(entries);
 }
 
-test('random trees come back as they were', async () => {
+test('random trees are read back unchanged', async () => {
   for (let seed = 1; seed <= 12; seed++) await roundTrip(randomTree(seed), 24 * MiB);
 });
 
@@ -146,7 +146,7 @@ test('an H-tree of two levels: 4,000 names of 252 bytes', async () => {
   fs.close();
 });
 
-test('names whose hashes are equal stay in one list and are both found', async () => {
+test('names with equal hashes stay in one list and are both found', async () => {
   const byHash = new Map<number, string>();
   const colliding = new Set<string>();
   for (let i = 0; colliding.size < 4 && i < 1_000_000; i++) {
@@ -159,7 +159,7 @@ test('names whose hashes are equal stay in one list and are both found', async (
   await roundTrip(fileTree(names.map((name) => [name, file(name)] as const)), 16 * MiB);
 });
 
-test('a file of 300 MiB that is mostly holes takes only what it holds', async () => {
+test('a file of 300 MiB that is mostly holes uses only the space of its data', async () => {
   const pieces = [
     { atBytes: 0, bytes: Buffer.from('begin') },
     { atBytes: 299 * MiB + 77, bytes: Buffer.alloc(300 * KiB, 'x') },
@@ -178,7 +178,7 @@ test('a link target too long for its node is kept in blocks of 4 KiB', async () 
   await roundTrip(fileTree([['long', symlink('t/'.repeat(5000))]]));
 });
 
-test('the header is as the byte table says, in slots 0 and 1', async () => {
+test('the header matches the byte table, in slots 0 and 1', async () => {
   await write(fileTree([['a', file('x')]]), 8 * MiB + 1000, 1 * MiB);
   const bytes = readFileSync(image).subarray(1 * MiB);
   for (const generation of [0, 1]) {
@@ -195,7 +195,7 @@ test('the header is as the byte table says, in slots 0 and 1', async () => {
   }
 });
 
-test('tree, node, directory and log are as the byte tables say', async () => {
+test('tree, node, directory and log match the byte tables', async () => {
   const blocksIn = (8 * MiB) / 4096;
   await write(
     fileTree([
@@ -292,7 +292,7 @@ test('the loss of the newest header is survived by the one before it', async () 
   assert.throws(() => openRedoxfs(image, 0), /Cannot read the RedoxFS in ".*": the header does not have its hash/);
 });
 
-test('an image that is too small says exactly how much is missing', async () => {
+test('the error for an image that is too small has the exact missing size', async () => {
   const tree = randomTree(3);
   const error = await write(tree, 2 * MiB).then(
     () => assert.unreachable(),
@@ -327,7 +327,7 @@ test('names that RedoxFS cannot hold are refused by path', async () => {
   }
 });
 
-test('a host file that is not as long as was said is refused', async () => {
+test('a host file with another length than declared is refused', async () => {
   for (const [sizeBytes, why] of [
     [1 * MiB, /it ended at/],
     [4096 + 10, /it is longer than/],

@@ -1,4 +1,4 @@
-// The decompressor against what the lz4 tool made, and against what a damaged disk could hold.
+// Tests the decompressor with output of the lz4 tool, and with damaged data.
 import { Buffer } from 'node:buffer';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ const lines = Array.from({ length: 60 }, (_, i) => `line ${i % 7} of a text that
 const letters = Array.from({ length: 100 }, (_, i) => String.fromCharCode(97 + ((i * i * 7 + Math.floor(i / 3)) % 26))).join('');
 const text = Buffer.from(`${lines}${'A'.repeat(700)}${letters}`);
 
-test('decompresses what the lz4 tool made', () => {
+test('decompresses blocks of the lz4 tool', () => {
   assert.equal(lz4Block(compressed, 4096), new Uint8Array(text));
   assert.equal(lz4Block(compressed, text.length), new Uint8Array(text), 'into exactly as many bytes');
 });

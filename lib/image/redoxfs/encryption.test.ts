@@ -1,5 +1,5 @@
-// Encrypted file systems: their bytes by an XTS that is written here with AES alone, and all that reads and
-// changes a RedoxFS.
+// Tests encrypted file systems. Their bytes are compared with an independent XTS implementation that uses
+// only AES. Everything that reads or changes a RedoxFS is tested with them.
 import { Buffer } from 'node:buffer';
 import { createDecipheriv, createCipheriv } from 'node:crypto';
 import * as crypto from 'node:crypto';
@@ -95,7 +95,7 @@ test('XTS gives the second vector of IEEE 1619', () => {
   assert.is(cipher.encryptedUnit(0x3333333333, Buffer.alloc(32, 0x44)).toString('hex'), expected);
 });
 
-test('the header opens with the password alone, and the blocks with what is in it', async () => {
+test('only the password opens the header, and the keys in it decrypt the blocks', async () => {
   await write();
   const bytes = readFileSync(image);
   const header = bytes.subarray(4096, 8192); // of generation 1

@@ -22,7 +22,7 @@ test('a machine is its firmware, sizes, disk, serial line and interface', () => 
   );
 });
 
-test('CH_CPUS, CH_MEMORY, CH_HUGEPAGES and CH_DIRECT_IO take the place of what the system wants', () => {
+test('CH_CPUS, CH_MEMORY, CH_HUGEPAGES and CH_DIRECT_IO override the settings of the system', () => {
   const settings = cloudHypervisorSettings({ CH_CPUS: '4', CH_MEMORY: '2G', CH_HUGEPAGES: '1', CH_DIRECT_IO: 'on' });
   const words = cloudHypervisorArguments({ ...plan, settings, machine: { ...plan.machine, extraArguments: ['--seccomp', 'false'] } }).join(
     ' ',

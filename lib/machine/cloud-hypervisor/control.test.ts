@@ -1,5 +1,5 @@
-// Requests to Cloud Hypervisor's interface, heard by a server in its place and held against what its OpenAPI description allows: paths, methods,
-// whether there is a body and which fields it may have.
+// Tests requests to the interface of Cloud Hypervisor. A test server receives them and compares them with the
+// OpenAPI description: paths, methods, whether there is a body, and which fields it may have.
 import { createServer } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

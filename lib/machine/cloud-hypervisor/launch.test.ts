@@ -42,14 +42,14 @@ test('its serial line is read from its first byte, the image is not changed, and
   assert.equal(await left(), []);
 });
 
-test('a machine that ends by itself says so', async () => {
+test('the end of a machine is reported', async () => {
   const machine = await launchCloudHypervisor(await standIn('ends', 'line.end(() => process.exit(3));'), context);
   machine.serial.resume();
   assert.is((await machine.ended).exitCode, 3);
   await machine.stop();
 });
 
-test('a monitor that does not come up is reported with its own message, and nothing is left', async () => {
+test('a monitor that does not start is reported with its own message, and nothing is left', async () => {
   const plan = await standIn('fails', '');
   await writeFile(plan.program, '#!/bin/sh\necho "no such firmware" >&2\nexit 1\n', { mode: 0o755 });
   const error: unknown = await launchCloudHypervisor(plan, context).catch((reason: unknown) => reason);

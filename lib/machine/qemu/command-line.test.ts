@@ -136,7 +136,7 @@ test('a comma in a path is written twice', () => {
   assert.is(optionValue('/a,b,,c'), '/a,,b,,,,c');
 });
 
-test('a whole command line: nothing that was not asked for, extra arguments last', () => {
+test('a whole command line: no default devices, extra arguments last', () => {
   const words = qemuArguments({
     machine: { firmware: 'uefi', memoryBytes: 2 ** 29, cpus: 2, imageInterface: 'nvme', extraArguments: ['-device', 'isa-debug-exit'] },
     accelerator: 'tcg',
@@ -162,7 +162,7 @@ test('BIOS firmware needs no flash', () => {
   assert.not.match(words.join(' '), 'pflash');
 });
 
-test('a virtio console takes the place of the UART, whose output is discarded', () => {
+test('a virtio console replaces the UART, whose output is discarded', () => {
   assert.equal(serialArguments('/run/x/serial'), ['-chardev', 'socket,id=serial0,path=/run/x/serial', '-serial', 'chardev:serial0']);
   const words = serialArguments('/run/x/serial', { console: 'virtio' }).join(' ');
   assert.match(words, '-serial chardev:uart0 -device virtio-serial-pci -device virtconsole,chardev=serial0');
@@ -172,7 +172,7 @@ test('a virtio console takes the place of the UART, whose output is discarded', 
   );
 });
 
-test('a disk that keeps what is written has no overlay', () => {
+test('a disk that keeps writes has no overlay', () => {
   const [, drive] = diskArguments({ path: '/d', interface: 'virtio', keepsWrites: true }, 1);
   assert.is(drive, 'if=none,id=disk1,format=raw,snapshot=off,file=/d');
   assert.is(diskArguments({ path: '/d', interface: 'virtio' }, 0, 'microvm').at(-1), 'virtio-blk-device,drive=disk0');

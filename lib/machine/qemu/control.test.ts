@@ -1,10 +1,10 @@
-// The protocol with a puppet in QEMU's place: greeting, events in between, refusals, and a QEMU that goes away.
+// The protocol with a fake QEMU: greeting, events in between, refusals, and a QEMU that ends.
 import * as assert from 'uvu/assert';
 import { Duplex } from 'node:stream';
 import { test } from 'uvu';
 import { openQmp, qemuControl } from './control.ts';
 
-/** Says what `answer` gives for each command and its number. */
+/** Responds with the result of `answer` for each command and its number. */
 function puppet(answer: (command: string, id: number) => string): Duplex {
   const socket: Duplex = new Duplex({
     read: () => undefined,
@@ -19,7 +19,7 @@ function puppet(answer: (command: string, id: number) => string): Duplex {
   return socket;
 }
 
-test('a command gives what it returns, with events before it and however the bytes are cut', async () => {
+test('a command returns its result, with events before it and however the bytes are split', async () => {
   const event = '{"event": "RESUME", "timestamp": {}}\r\n';
   const qmp = openQmp(puppet((command, id) => `${event}{"id": ${id}, "return": {"asked": "${command}"}}\r\n`));
   assert.equal(await qmp.execute('query-status'), { asked: 'query-status' });

@@ -22,7 +22,7 @@ const host = '127.0.0.1';
 const root = await mkdtemp(join(tmpdir(), 'launch-devices-'));
 test.after(() => rm(root, { recursive: true }));
 
-/** Does something with a machine whose guest prints "ready" and halts. */
+/** Calls a function with a machine whose guest prints "ready" and halts. */
 async function withMachine(devices: Partial<MachineDescription>, work: (machine: RunningMachine) => Promise<void>): Promise<void> {
   const path = join(root, 'disk.img');
   await writeFile(path, bootSectorDisk([{ say: 'ready' }, { end: 'halt' }]));
@@ -36,14 +36,14 @@ async function withMachine(devices: Partial<MachineDescription>, work: (machine:
   }
 }
 
-/** A port that is free now. The process id makes it unlikely that another test takes it first. */
+/** A free port. The process id makes it unlikely that another test uses it first. */
 async function port(first: number): Promise<number> {
   const found = await freePort(host, first + (process.pid % 1000), 500);
   if (found === undefined) throw new Error('this host has no free port');
   return found;
 }
 
-test('a machine that waits for gdb runs when gdb lets it', async () => {
+test('a machine that waits for gdb runs when gdb starts it', async () => {
   const gdbPort = await port(21_000);
   await withMachine({ gdb: { port: gdbPort, wait: true } }, async (machine) => {
     assert.is((await machine.control?.info())?.state, 'prelaunch');

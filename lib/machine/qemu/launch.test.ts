@@ -63,7 +63,7 @@ async function runDirectories(): Promise<readonly string[]> {
   return (await readdir(root)).filter((name) => name.startsWith('bloomery-machine-'));
 }
 
-test('a machine speaks and hears over its serial port, and nothing is left when it is stopped', async () => {
+test('a machine sends and receives over its serial port, and nothing is left when it is stopped', async () => {
   const machine = await launch(await plan([{ say: 'ready> ' }, { await: 'enter' }, { say: 'thanks' }, { end: 'halt' }]), { signal });
   assert.is(await heard(machine, 'ready> '), 'ready> ');
   machine.serial.write('hi\r');

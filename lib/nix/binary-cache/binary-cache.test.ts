@@ -1,5 +1,5 @@
-// Binary caches: those that Nix writes are read, those that are written here Nix copies from; whatever is damaged, unsigned or too long is refused, and
-// leaves nothing.
+// Binary caches that Nix wrote are read, and Nix copies from those that are written here. Anything that is
+// damaged, unsigned or too long is refused and leaves no files.
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -73,7 +73,7 @@ async function sample(key = secretText): Promise<{ cache: string; user: StoreNam
   return { cache, user, source, store };
 }
 
-/** Copies and returns how it failed. Only whole paths that the other one needs may then be in the folder. */
+/** Copies and returns the failure. Only complete paths that the other one needs may then be in the folder. */
 async function refusal(cache: string, name: StoreName, keys = trusted): Promise<string> {
   const to = place();
   const copying = opened(cache).then((open) => copyClosure(open, { roots: [name], to, trusted: keys }, context));
@@ -122,7 +122,7 @@ test('a closure is copied, checked, and not copied twice', async () => {
   assert.is(storeFolder(to).storeDir, store);
 });
 
-test('a store is verified by what was kept of it, and by names', async () => {
+test('a store is verified by its records, and by names', async () => {
   const { cache, user, source } = await sample();
   const to = place();
   await copyClosure(await opened(cache), { roots: [user], to, trusted }, context);
@@ -143,7 +143,7 @@ test('a store is verified by what was kept of it, and by names', async () => {
   assert.is(await states(), 'source not known, user-1.0 not known');
 });
 
-test('what is not signed by a trusted key is refused, unless its name vouches for it', async () => {
+test('a path without a trusted signature is refused, unless its name is that of its content', async () => {
   const { cache, user, source } = await sample('');
   assert.match(await refusal(cache, user), /^1 Cannot copy ".*-user-1.0" from ".*": it is not signed$/);
   assert.is(await refusal(cache, source), 'it was copied');
@@ -159,7 +159,7 @@ test('what is not signed by a trusted key is refused, unless its name vouches fo
   assert.match(await refusal(other.cache, other.user), 'no signature of it is one of test-1');
 });
 
-test('a name that is said to be that of its content, and is not, is refused', async () => {
+test('a wrong content address is refused', async () => {
   const { cache, user } = await sample('');
   await edit(cache, user, (text) => `${text}CA: fixed:r:sha256:${'0'.repeat(52)}\n`);
   for (const keys of [trusted, []]) assert.match(await refusal(cache, user, keys), 'it claims to be named by its content, but');
@@ -195,7 +195,7 @@ test('a damaged, cut or lengthened archive is refused', async () => {
   assert.match(await refusal(cache, user), 'it does not exist');
 });
 
-test('what unpacks to more than is said is stopped, with every compression', async () => {
+test('an archive that unpacks to more than its declared size is stopped, with every compression', async () => {
   const packers: Readonly<Record<string, (bytes: Buffer) => Buffer | Promise<Buffer>>> = {
     xz: (bytes) => packedBy('xz', bytes),
     bzip2: (bytes) => packedBy('bzip2', bytes),
@@ -335,7 +335,7 @@ check('Nix copies from caches that are written here, by signature, and only then
   await call('nix', 'store', 'verify', '--store', join(folder, 'third-root'), '-r', '--no-trust', path);
 });
 
-check('Nix takes what was rewritten here unsigned, because its name is that of its content', async ({ call, build, folder, storeDir }) => {
+check('Nix accepts rewritten paths unsigned, because their names are those of their content', async ({ call, build, folder, storeDir }) => {
   const expression = `
 let mk = name: script: derivation { inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-e" "-c" script ]; PATH = "/usr/bin:/bin"; };
 in rec {

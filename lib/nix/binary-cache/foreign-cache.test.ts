@@ -1,5 +1,5 @@
-// Caches as other programs write and serve them. Fields, hashes, URLs and answers that Nix accepts are accepted, and a copy
-// that fails keeps the paths that are complete.
+// Tests binary caches as other programs write and serve them. Fields, hashes, URLs and responses that Nix
+// accepts are accepted. A failed copy keeps the store paths that are complete.
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -85,7 +85,7 @@ interface Outcome {
   readonly there: readonly string[];
 }
 
-/** Copies the closure of a path; whatever is then in the folder must be whole and good. */
+/** Copies the closure of a path. The folder must then contain only complete, correct paths. */
 async function copied(cache: string, { name = top, to = place() } = {}): Promise<Outcome> {
   const host = { tempDir: root, searchPath, wait: async () => undefined };
   const result = await openBinaryCache(cache, host, context)
@@ -130,7 +130,7 @@ function send(cache: string, path: string, response: ServerResponse): void {
   );
 }
 
-test('fields of a narinfo that are not known are passed over, whatever they look like', async () => {
+test('unknown fields of a narinfo are ignored, whatever they look like', async () => {
   const cache = await sample();
   const rows = [
     'X-Served-By: cache',
@@ -290,7 +290,7 @@ test('each file is served after an error that passes, by a server that closes it
   assert.equal([...new Set(counts.values())], [2]);
 });
 
-test('what a server does not have, and a place that is no cache, are named', async () => {
+test('missing files of a server, and a place without a cache, are named', async () => {
   const cache = await sample();
   const answer = ({ url = '' }: IncomingMessage, response: ServerResponse): void => send(cache, url, response);
   const absent = await served(answer, (url) => copied(url, { name: nameOf('f') }));
@@ -301,7 +301,7 @@ test('what a server does not have, and a place that is no cache, are named', asy
   assert.match((await copied('gopher://x')).result, /^2 Cannot use the binary cache "gopher:\/\/x": it is neither/);
 });
 
-test('what was fetched before a failure stays, and only the rest is fetched later', async () => {
+test('paths that were fetched before a failure are kept, and only the others are fetched later', async () => {
   const cache = await sample();
   const to = place();
   let asked: string[] = [];
@@ -325,7 +325,7 @@ test('what was fetched before a failure stays, and only the rest is fetched late
   });
 });
 
-test('what Nix leaves next to paths is no path, and a path whose name looks so is one', async () => {
+test('files that Nix leaves next to paths are not paths, but a path whose name looks similar is one', async () => {
   const cache = await sample();
   const to = place();
   await copied(cache, { to });

@@ -1,5 +1,5 @@
-// Servers as they are: answers without a length, temporary errors, connections that break, encodings. Each test starts its
-// own server, and records the pauses instead of waiting.
+// Tests servers with unusual behaviour: responses without a length, temporary errors, broken connections, and
+// encodings. Each test starts its own server, and records the pauses instead of waiting.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -135,7 +135,7 @@ test('errors that pass are tried again, with pauses that grow', async () => {
   }
 });
 
-test('errors that stay are an error after five attempts', async () => {
+test('persistent errors are reported after five attempts', async () => {
   const { result, pausesMs } = await fromServer([status(503)]);
   assert.is(result, '69 Cannot fetch "http://HOST/file": the server answers 503 Service Unavailable');
   assert.equal(pausesMs, [250, 500, 1000, 2000]);
@@ -167,7 +167,7 @@ test('a password in the URL reaches the server, and no message', async () => {
   });
 });
 
-test('a server that says when to come again is heeded within reason', async () => {
+test('Retry-After of a server is obeyed up to a limit', async () => {
   const date = 'Mon, 30 Nov 2026 12:00:00 GMT';
   const cases: readonly [Readonly<Record<string, string>>, number][] = [
     [{ 'retry-after': '2' }, 2000],
@@ -215,7 +215,7 @@ test('the rest is asked for of the same version only', async () => {
   }
 });
 
-test('a server that cannot give the rest gives the whole again', async () => {
+test('a server that cannot send the rest sends the whole file again', async () => {
   const otherPart: RequestListener = (_, response) => void response.writeHead(206, { 'content-range': 'bytes 7-8/9' }).end('xx');
   for (const second of [whole, status(416), otherPart, status(503)]) {
     const { result, ranges } = await fromServer([partial(400_000), second, whole]);
@@ -253,7 +253,7 @@ test('a connection that closes before the known size is broken', async () => {
   assert.is(String(short.result), 'short', 'the server has no more, which is for the caller to see');
 });
 
-test('what is not HTTP, or leads nowhere, is an error in one sentence', async () => {
+test('a response that is not HTTP, and an unreachable server, are errors in one sentence', async () => {
   const sentence = async (fetching: Promise<Fetched>): Promise<string> =>
     String((await fetching).result).replace('69 Cannot fetch "http://HOST/file": ', '');
   for (const bytes of ['nonsense\r\n\r\n', '\0\0\0', 'HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n'])

@@ -1,4 +1,5 @@
-// Archives: what is written is read back the same, and what Nix would not have written is refused before anything is believed, with nothing left.
+// NAR archives are read back as they were written. An archive that Nix would not have written is refused
+// before its content is used, and leaves no files.
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -48,7 +49,7 @@ async function refusal(bytes: Uint8Array): Promise<string> {
   return (error as Failure).message;
 }
 
-test('a tree of everything comes back the same, whatever the chunks', async () => {
+test('a tree with all kinds of entries is read back unchanged, whatever the chunks', async () => {
   const from = place();
   await mkdir(join(from, 'empty/folder'), { recursive: true });
   await writeFile(join(from, 'empty/file'), '');
@@ -95,11 +96,11 @@ test('an archive that is cut anywhere is refused', async () => {
   for (let end = 0; end < whole.length; end++) assert.match(await refusal(whole.subarray(0, end)), /it ends after \d+ bytes/, String(end));
 });
 
-test('what follows the end is refused', async () => {
+test('bytes after the end are refused', async () => {
   assert.match(await refusal(Buffer.concat([words(magic, ...file('x')), Buffer.alloc(1)])), 'something follows its end');
 });
 
-test('names that are no names are refused', async () => {
+test('invalid names are refused', async () => {
   const named = (name: string): Promise<string> => refusal(words(magic, ...folder(entry(name, file('x')))));
   assert.match(await named(''), 'a name is empty');
   assert.match(await named('.'), 'a name is "."');
@@ -131,7 +132,7 @@ test('nothing is written through a link, in any order of names', async () => {
   assert.equal(await readdir(outside), []);
 });
 
-test('nothing is written over what is there, nor is it removed', async () => {
+test('existing files are neither overwritten nor removed', async () => {
   const to = place();
   await writeFile(to, 'mine');
   const error: unknown = await restoreNar([words(magic, ...file('theirs'))], to, { what: 'unpack it' }, context).catch(
@@ -173,7 +174,7 @@ test('folders as deep as a path can be are read, and deeper ones end with a sent
   );
 });
 
-test('whatever is changed in an archive, it is refused or unpacked below its place, and nothing else happens', async () => {
+test('a changed archive is refused or unpacked below its path, and nothing else happens', async () => {
   const whole = words(
     magic,
     ...folder(entry('a', file('some contents')), entry('b', folder(entry('c', link('../a')))), entry('d', file(''))),
@@ -231,7 +232,7 @@ test('a full disk is the lack of the host, and leaves nothing', async () => {
   );
 });
 
-test('what no archive can hold is named', async () => {
+test('files that an archive does not support are named', async () => {
   const from = place();
   await mkdir(from);
   const server = createServer().listen(join(from, 'socket'));

@@ -1,4 +1,5 @@
-// Swapping dependencies: the rules on graphs as text, and the bytes against what dump, sed and restore of the real Nix make.
+// Tests the replacement of dependencies: the rules, with graphs as text, and the bytes, compared with those
+// that dump, sed and restore of the real Nix produce.
 import { lstat, mkdtemp, readdir, readFile, rm, writeFile, mkdir, chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +30,7 @@ test.after(async () => {
   await nix?.remove();
 });
 
-/** "app" -> a store name that is made of it. */
+/** "app" -> a store name derived from it. */
 const nameOf = (word: string): StoreName =>
   `${word.replaceAll(/[eotu]/g, (letter) => String('eotu'.indexOf(letter) + 1)).padEnd(32, '0')}-${word}` as StoreName;
 
@@ -58,7 +59,7 @@ const sorted = (names: readonly StoreName[]): string =>
 
 const system = graph('sys: app tool', 'app: lib app', 'tool: libc', 'lib: libc', 'new: libc', 'libc', 'neu: lib', 'musl', 'odd');
 
-test('what leads to the old path is rewritten, and nothing else', () => {
+test('exactly the paths that lead to the old path are rewritten', () => {
   const plan = replacementPlan(nameOf('sys'), system, pairs('lib=new'), []);
   assert.is(words(plan.rewrites), 'app sys');
   assert.is(plan.standsFor(nameOf('lib')), nameOf('new'));
@@ -71,7 +72,7 @@ test('replacements are rewritten by the others', () => {
   assert.ok(plan.rewrites.indexOf(nameOf('new')) < plan.rewrites.indexOf(nameOf('app')));
 });
 
-test('a cutoff stays as it is, but an explicit replacement goes before it', () => {
+test('a cutoff is unchanged, but an explicit replacement has priority over it', () => {
   assert.is(words(replacementPlan(nameOf('sys'), system, pairs('lib=new'), [nameOf('app')]).rewrites), '');
   assert.is(words(replacementPlan(nameOf('sys'), system, pairs('lib=new'), [nameOf('lib')]).rewrites), 'app sys');
 });
@@ -81,7 +82,7 @@ test('the root itself may be replaced', () => {
   assert.equal([words(plan.rewrites), plan.standsFor(nameOf('lib'))], ['new', nameOf('new')]);
 });
 
-test('a path by itself is left out with a note; one that is not there is noted and kept', () => {
+test('a replacement by the same path is left out with a note; one that is not in the closure is noted and kept', () => {
   const same = replacementPlan(nameOf('sys'), system, pairs('lib=lib'), []);
   assert.equal([words(same.rewrites), same.notes.length], ['', 1]);
   const kept = replacementPlan(nameOf('sys'), graph('sys: lib', 'lib', 'new: odd', 'odd', 'owl'), pairs('lib=new', 'odd=owl'), []);
@@ -89,12 +90,12 @@ test('a path by itself is left out with a note; one that is not there is noted a
   assert.match(kept.notes.join(), /sys" does not depend on ".*odd"/);
 });
 
-test('a replacement that needs what it replaces would go round', () => {
+test('a replacement that refers to the replaced path would be a cycle', () => {
   assert.throws(
     () => replacementPlan(nameOf('sys'), system, pairs('lib=neu'), []),
-    /Cannot replace ".*-lib" by ".*-neu": the replacement needs/,
+    /Cannot replace ".*-lib" by ".*-neu": the replacement refers to/,
   );
-  assert.throws(() => replacementPlan(nameOf('sys'), system, pairs('lib=new', 'new=lib'), []), /the replacement needs/);
+  assert.throws(() => replacementPlan(nameOf('sys'), system, pairs('lib=new', 'new=lib'), []), /the replacement refers to/);
   assert.is(words(replacementPlan(nameOf('sys'), system, pairs('lib=neu'), [nameOf('neu')]).rewrites), 'app sys');
 });
 

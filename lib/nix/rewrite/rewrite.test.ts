@@ -1,4 +1,5 @@
-// Hash parts in streams of bytes: found and replaced wherever they stand, over the ends of chunks, and nowhere else.
+// Hash parts in streams of bytes are found and replaced at every position, also across the boundaries of
+// chunks. Nothing else is changed.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hashPartSearch, referenceScan } from '../store/hash-parts.ts';
@@ -62,11 +63,11 @@ test('a dot in a name is a dot', () => {
   assert.is(replaced(near, 100, [[b, y]]), near);
 });
 
-test('what was put in is not replaced again', () => {
+test('inserted bytes are not replaced again', () => {
   assert.is(replaced(`${a} ${x}`, 7, [[a, x], [x, a]]), `${x} ${a}`); // prettier-ignore
 });
 
-test('more bytes than the buffer come through', () => {
+test('more bytes than the buffer are processed', () => {
   const text = ('-'.repeat(99_990) + a + 'e'.repeat(10)).repeat(31);
   assert.is(replaced(text, 3_000_000, [[a, x]]), text.replaceAll(a, x)); // prettier-ignore
   assert.is(replaced(text, 77_777, [[a, x]]), text.replaceAll(a, x)); // prettier-ignore

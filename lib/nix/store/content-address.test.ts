@@ -1,5 +1,5 @@
-// Paths that are named by their content, by every method and algorithm that Nix has. They are accepted unsigned, and only
-// if both the field CA and the content fit.
+// Tests store paths that are named by their content, for every method and algorithm of Nix. They are accepted
+// without a signature only if both the field CA and the content match the path.
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,7 +106,7 @@ const inBase = (address: string, base: 'hex' | 'base64'): string => {
   return hash ? `${parts[1]}${hash.algorithm}:${Buffer.from(hash.hex, 'hex').toString(base)}` : address;
 };
 
-test('every method and algorithm vouches for a path without a signature, whatever the base of its hash', async () => {
+test('a path with a content address needs no signature, for every method, algorithm and base of its hash', async () => {
   const { cache, paths } = await sample();
   assert.is(paths.length, 9);
   for (const named of paths) {

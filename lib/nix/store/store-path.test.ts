@@ -37,7 +37,7 @@ test('another folder of the store, another name, another path', () => {
   assert.not.equal(outputPaths(store, 'golden-1.1', parsed, nothing).get('out')?.slice(0, 32), hashPartOf(out));
 });
 
-test('a path that names itself is named by its content as nix store make-content-addressed names it', async () => {
+test('a path that refers to itself is named as by nix store make-content-addressed', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bloomery-store-path-'));
   try {
     await mkdir(join(folder, 'tree'));
@@ -58,7 +58,7 @@ test('outputs of a known hash are named by it; those that only a build names are
   assert.throws(() => outputPaths(store, 'golden-1.0', floating, nothing), /Cannot name the outputs of "golden-1.0"/);
 });
 
-test('base 32 of any bytes is read back, and what no bytes have is refused', () => {
+test('base 32 of any bytes is read back, and invalid texts are refused', () => {
   for (let length = 0; length < 70; length++) {
     const bytes = Uint8Array.from({ length }, (_, index) => (index * 37 + length * 11) & 255);
     assert.equal(fromBase32(toBase32(bytes)), bytes);
@@ -68,7 +68,7 @@ test('base 32 of any bytes is read back, and what no bytes have is refused', () 
   for (const wrong of ['e', '0e', '000', 'zz', 'z'.repeat(52)]) assert.is(fromBase32(wrong), undefined, wrong);
 });
 
-test('what is no store path is refused', () => {
+test('an invalid store path is refused', () => {
   assert.is(storeNameIn(`${store}/${out}`, store), out);
   assert.is(plainName(out), 'golden-1.0');
   for (const wrong of [

@@ -1,4 +1,5 @@
-// The Rust init in a real Linux in a real QEMU: the behaviour suite, what a bad table does, how it ends and how it dies. Its own tests in Rust first.
+// Runs the Rust init in a real Linux in a real QEMU: its behaviour suite, an invalid service table, a
+// shutdown, and a crash of the init. Its own tests in Rust run first.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

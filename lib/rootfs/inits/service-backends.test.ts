@@ -1,4 +1,5 @@
-// What each backend makes of the same description, word for word where a word matters, and what it refuses.
+// The files of each backend for the same description, compared exactly where that matters, and the refused
+// features.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,7 +75,7 @@ test('the table has a statement for every fact', () => {
   ]);
 });
 
-test('systemd has a unit for each service, and what its words would expand is escaped', () => {
+test('systemd has a unit for each service, and words that it would expand are escaped', () => {
   const files = rendered(systemdBackend, sampleServices);
   assert.equal((files['etc/systemd/system/web.service'] ?? '').split('\n'), [
     '[Unit]',
@@ -120,7 +121,7 @@ test('systemd has a unit for each service, and what its words would expand is es
   assert.match(files['etc/systemd/network/10-eth1.network'] ?? '', '[Route]\nDestination=10.2.0.0/16\nGateway=10.1.0.1\n');
 });
 
-test('systemd-resolved is there for servers that DHCP names, and only then', () => {
+test('systemd-resolved is used exactly if DHCP supplies name servers', () => {
   assert.equal(systemdBackend.render(checkServices(sampleServices)).packages, ['kmod', 'systemd-resolved']);
   assert.is(rendered(systemdBackend, sampleServices)['etc/resolv.conf'], '-> ../run/systemd/resolve/resolv.conf');
   const named = { ...sampleServices, dns: { nameservers: ['10.1.0.3'] } };
@@ -129,7 +130,7 @@ test('systemd-resolved is there for servers that DHCP names, and only then', () 
   assert.match(rendered(systemdBackend, named)['etc/systemd/network/10-eth0.network'] ?? '', /^UseDNS=no$/m);
 });
 
-test('what systemd calls a wrong unit, it says', async () => {
+test('units that systemd would reject are reported', async () => {
   const analyze = await findProgram('systemd-analyze', '/usr/bin:/bin');
   if (analyze === undefined) return;
   const folder = await mkdtemp(join(tmpdir(), 'units-'));
@@ -208,7 +209,7 @@ test('a user is logged in at the console without a password, with systemd at eve
   assert.is(rendered(systemdBackend, sampleServices)[others], undefined);
 });
 
-test('what a backend cannot do is refused with the field', () => {
+test('an unsupported feature is refused with the field', () => {
   const sysv = (change: Partial<ServiceSet>): string => complaint(sysvBackend, { ...sampleServices, ...change });
   const why = 'the DHCP client of interfaces.eth0 writes /etc/resolv.conf again with each lease';
   assert.is(sysv({ dns: { nameservers: ['10.0.0.1'] } }), `Cannot render the services for sysvinit: dns.nameservers: ${why}`);

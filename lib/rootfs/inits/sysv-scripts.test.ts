@@ -1,4 +1,5 @@
-// The scripts that SysV init gets, run here with a folder in the place of /etc, /run and /dev: they start, watch and stop real programs.
+// Runs the scripts for SysV init on this host, with a folder instead of /etc, /run and /dev. They start,
+// watch and stop real programs.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -54,7 +55,7 @@ here('a service is started, and stopped by SIGTERM to its whole group', async ()
   assert.match(await text('plain.log'), /^begun\n(?:Terminated\n)?ended$/); // the shell may print a message about its sleep
 });
 
-here('a start waits until the file is there, and does not believe an old one', async () => {
+here('a start waits until the file exists, and ignores an old one', async () => {
   const file = join(root, 'ready');
   await writeFile(file, '');
   await service('slow', `sleep 0.5; echo ready; : >${file}; exec sleep 100`, { READY: 'file', READY_FILE: file });

@@ -102,7 +102,7 @@ check('a Nix without nixpkgs gets a hint where to put it, and ends with 69', asy
   assert.match(failure.detail ?? '', "'nixpkgs' was not found");
 });
 
-test('a profile or a system that has no such base is a usage error', async () => {
+test('a profile or a system without facts for Nix is a usage error', async () => {
   const { nixBase: _, ...without } = small;
   assert.throws(
     () => nixBaseOf(without, 'rust'),
@@ -112,7 +112,7 @@ test('a profile or a system that has no such base is a usage error', async () =>
   assert.equal([failure.exitCode, failure.hint], [2, 'did you mean rust?']);
 });
 
-test('the page is asked for no sources that no component needs, and its packages name what its components make', () => {
+test('no sources are requested that no component needs, and the packages name outputs of the components', () => {
   assert.is(onNix(page, 'vanilla').sources, undefined);
   assert.ok(onNix(page, 'rust').sources);
   for (const [name, { components, packages }] of Object.entries(page.nixBase?.profiles ?? {})) {
@@ -122,7 +122,7 @@ test('the page is asked for no sources that no component needs, and its packages
   }
 });
 
-/** The settings of a Nix whose <nixpkgs> is the stand-in with what it builds a system from. */
+/** The settings of a Nix whose <nixpkgs> is the substitute with the files that it needs. */
 async function withNixpkgs(real: PrivateNix): Promise<{ readonly hostEnv: Record<string, string>; readonly cacheDir: string }> {
   const cacheDir = env['BLOOMERY_CACHE'] || join(env['XDG_CACHE_HOME'] || join(env['HOME'] ?? '/root', '.cache'), 'bloomery');
   const guest = await linuxGuest(cacheDir, env);
@@ -143,7 +143,7 @@ check('a refusal of Nix is reported with its message', async (real) => {
   assert.match(failure.detail ?? '', "attribute 'nothing'");
 });
 
-check('a system is built of its closure with a program of ours in it, and boots', async (real) => {
+check('a system is built as a closure with a program of this project in it, and boots', async (real) => {
   const { hostEnv, cacheDir } = await withNixpkgs(real);
   const { imagePath, manifestPath, image, nix: made } = await build(hostEnv, 'rust');
   assert.is(basename(imagePath), 'small-rust-nix.img');
@@ -177,7 +177,7 @@ check('a system is built of its closure with a program of ours in it, and boots'
   assert.is(await read('cat /nix/var/nix/profiles/system'), toplevel);
   assert.ok(image.bytes >= 16 * MiB);
 
-  // Nothing new: the image stays as it is.
+  // Nothing changed: the image is kept.
   const before = await stat(imagePath);
   assert.is((await build(hostEnv, 'rust')).image.sha256, image.sha256);
   assert.equal([(await stat(imagePath)).ino, (await stat(imagePath)).mtimeMs], [before.ino, before.mtimeMs]);

@@ -49,7 +49,7 @@ check('each part can be had alone', async (real) => {
   assert.equal(sudo.security, { sudo: { enable: false }, 'sudo-rs': { enable: true, wheelNeedsPassword: false } });
 });
 
-check('what is swapped has a name of the same length, so that it can be written in place', async (real) => {
+check('a replaced package has a name of the same length, so that it can be replaced in bytes', async (real) => {
   const without = await evaluated(real, 'rust');
   assert.is(without.system.replaceDependencies?.replacements.length, 2);
   const { system, systemd, services } = await evaluated(real, 'rust', ['--arg', 'rustPackages', rustPackages]);
@@ -65,7 +65,7 @@ check('what is swapped has a name of the same length, so that it can be written 
   assert.match(JSON.stringify(systemd.services), '"systemd-resolved":{"serviceConfig":{"PrivateDevices":false}}');
 });
 
-test('every module opens with what it is', async () => {
+test('every module begins with a description', async () => {
   for (const name of await readdir(modules)) assert.match(await readFile(join(modules, name), 'utf8'), /^# \S/, name);
 });
 

@@ -38,13 +38,13 @@ test('paths are entries at their own place: a folder, a file alone, links that a
   ]);
 });
 
-test('what a store cannot hold is refused by name', async () => {
+test('entries that a store does not support are refused by name', async () => {
   const pipe = name('pipe');
   await outputOf('make a pipe', ['mkfifo', join(dir, pipe)], { cwd: dir, env: {} });
   assert.throws(() => [...storeEntries(dir, [pipe], signal)], /-pipe": it is neither a file, a folder nor a link/);
 });
 
-test('a package is written anew, and of modes only the right to execute counts', async () => {
+test('a package is written again, and only the execute permission of modes is kept', async () => {
   const folder = join(dir, 'package');
   await mkdir(folder);
   await writeFile(join(folder, 'old'), '');
@@ -60,7 +60,7 @@ test('a package is written anew, and of modes only the right to execute counts',
   assert.is(await stat(join(folder, 'old')).catch(() => undefined), undefined);
 });
 
-test('an image has room for blocks, for small files by the thousand, and for what is to be spare', () => {
+test('an image has space for blocks, for thousands of small files, and for the spare bytes', () => {
   assert.is(imageBytes(fileTree([['a', file('x')]]), 10 * MiB), 11 * MiB);
   assert.is(imageBytes(fileTree([['a', file({ kind: 'sparse', sizeBytes: 100 * MiB, pieces: [] })]]), 0), 107 * MiB);
   const many = Array.from({ length: 4096 }, (_, index) => [`l${index}`, symlink('x')] as const);

@@ -97,7 +97,7 @@ check('a system of store paths boots from its closure alone, and with other tool
   assert.ok(closureBytes(swapped) > closureBytes(vanilla));
 });
 
-test('the closure is packed from nothing but its paths', async () => {
+test('the closure is packed only from its paths', async () => {
   const folder = join(root, 'empty');
   await mkdir(join(folder, 'nix/store'), { recursive: true });
   const error: unknown = await packInitramfs(folder, [], join(root, 'none.cpio'), env).catch((reason: unknown) => reason);

@@ -19,7 +19,7 @@ const service = (name: string, more: Partial<Service>): Partial<ServiceSet> => (
   services: { ...sampleServices.services, [name]: { command: ['/bin/x'], ...more } },
 });
 
-test('a right description comes back in order, with every default', () => {
+test('a correct description is returned sorted, with every default', () => {
   const { services, dns } = checkServices(sampleServices);
   assert.equal(
     services.map(({ name, level }) => `${name} ${level}`),
@@ -120,7 +120,7 @@ test('a number of the image is not given to another account', () => {
   assert.throws(() => withAccounts(base, checkServices(sampleServices)), `groups.logs: the image's "systemd-x" has 901 too`);
 });
 
-test('lines of the image without a number stay, and clash with no other', () => {
+test('lines of the image without a number are kept, and clash with no other', () => {
   const base = { passwd: '+@staff::::::\n+\n+@guests::::::\n', shadow: '', group: '' };
   assert.ok(withAccounts(base, checkServices(sampleServices)).passwd.startsWith(base.passwd));
 });

@@ -1,4 +1,5 @@
-// The private apt: what is in its configuration, and that it refuses an index without a signature and leaves the host's apt alone.
+// The private apt: its configuration, the refusal of an index without a signature, and that the host's apt is
+// not changed.
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

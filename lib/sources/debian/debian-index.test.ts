@@ -32,7 +32,7 @@ test('packages have the fields that a lock needs; a paragraph without an archive
   );
 });
 
-test('a closure goes along names that packages provide, takes the first alternative there is, and leaves the C libraries to the host', () => {
+test('a closure follows provided names, uses the first available alternative, and leaves the C libraries to the host', () => {
   const { packages, unsatisfied } = crateClosure(index, ['librust-app-dev']);
   assert.equal(
     packages.map(({ name }) => name),
@@ -41,7 +41,7 @@ test('a closure goes along names that packages provide, takes the first alternat
   assert.equal([...unsatisfied], [['librust-missing+std-dev', 'librust-two-dev']]);
 });
 
-test('a root that is not there is refused with the nearest name', () => {
+test('a missing root is refused with the nearest name', () => {
   assert.throws(
     () => crateClosure(index, ['librust-ap-dev']),
     (error: Error & { hint?: string }) => {

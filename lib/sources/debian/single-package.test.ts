@@ -1,4 +1,5 @@
-// Files of packages that are taken alone: found by a pattern, in a package that dpkg-deb made; and what is wrong with locks, patterns and archives.
+// Single files of packages: found by a pattern in a package from dpkg-deb; and mistakes in locks, patterns
+// and archives.
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -18,7 +19,7 @@ const env = { PATH: pathOf(process.env) };
 const dir = await mkdtemp(join(tmpdir(), 'single-package-'));
 test.after(() => rm(dir, { recursive: true, force: true }));
 
-/** A cache of its own with one package, which the lock takes alone as "kernel". */
+/** A separate cache with one package, which is in the lock as "kernel". */
 async function host(name: string): Promise<PackageHost & { readonly archive: string }> {
   const [cacheDir, tree, deb] = [join(dir, name), join(dir, `${name}-tree`), join(dir, `${name}.deb`)];
   const control = 'Package: image\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: a test\n';
@@ -69,7 +70,7 @@ test('a pattern that fits no file or several, and a package that the lock does n
   assert.is(await message('loader:boot/x'), 'Cannot find the package "loader": it is not in the lock');
 });
 
-test('an archive that is not there, and one with other bytes, are lacks of the host; a damaged one is removed', async () => {
+test('a missing archive, and one with other bytes, are failures of the host; a damaged one is removed', async () => {
   const own = await host('damaged');
   await writeFile(own.archive, 'damaged');
   const damaged = await failureOf(packagedFile('kernel:boot/vmlinuz-*', own, context));

@@ -1,4 +1,5 @@
-// A page is checked when it is loaded: whatever is wrong with it is one sentence that names the field, and a suggestion. Right pages are those of systems/.
+// A page is checked when it is loaded. Every mistake is reported in one sentence that names the field and
+// makes a suggestion. The pages of systems/ are valid.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,7 +156,7 @@ test('a file may have an owner, extended attributes and capabilities', () => {
   assert.match(refusal(withFiles({ 'bin/ping': { ...row, xattrs: { 'user.a': 1 } } })), /xattrs\."user\.a"/);
 });
 
-test('a page that is right is remembered by its content, and one that is wrong is not', async () => {
+test('the check of a correct page is memoized by its content, and that of a wrong page is not', async () => {
   const cacheDir = join(dir, 'cache');
   await loadSystem(root, 'hello', cacheDir);
   assert.not.ok(existsSync(cacheDir), 'a cache is not made for it');

@@ -1,8 +1,8 @@
-# Asterinas in the place of Linux. NixOS builds neither a kernel nor an initramfs; the system gets both from here, and the command line too. Asterinas
-# gives the words behind "--" to the init of the initramfs.
+# Replaces Linux by Asterinas. NixOS builds neither a kernel nor an initramfs. The system gets both from here, and the command
+# line too. Asterinas passes the words after "--" to the init of the initramfs.
 { pkgs, rustPackages, ... }:
 let
-  # The root is ext2, and the disk is always the first virtio disk.
+  # The root file system is ext2, and the disk is always the first virtio disk.
   stage1 = pkgs.writeScript "stage-1" ''
     #!/bin/sh
     for word in "$@"; do

@@ -1,5 +1,5 @@
-# A small NixOS for a virtual machine: a serial console, one user, a network by DHCP. Nothing of Rust yet; the other modules swap parts of it, so that
-# a closure with and one without them can be compared.
+# A small NixOS for a virtual machine: a serial console, one user, a network by DHCP. It has no Rust programs. The other modules replace parts
+# of it, so that closures with and without them can be compared.
 { lib, modulesPath, ... }:
 {
   imports = [ (modulesPath + "/profiles/qemu-guest.nix") ];

@@ -1,5 +1,5 @@
-# A shell in Rust in the place of the interactive bash alone. The one without line editing runs stage 1 and the activation scripts, and those stop the
-# machine where a shell differs in the least. `rustPackages.bash` is a drop-in: bin/bash and bin/sh.
+# Replaces only the interactive bash by a shell in Rust. The bash without line editing runs stage 1 and the activation scripts,
+# and these stop the machine if a shell differs slightly. `rustPackages.bash` is a drop-in: bin/bash and bin/sh.
 { pkgs, rustPackages, ... }:
 let
   sameLength = import ./same-length.nix { inherit pkgs; };

@@ -1,5 +1,6 @@
-# uutils in the place of GNU coreutils, in everything that is already built: a swap of references, no rebuild of the world. NixOS does not look into the
-# initramfs (cutoffPackages), because it is compressed and would break. `rustPackages.coreutils` goes first; what it lacks is of nixpkgs.
+# Replaces GNU coreutils by uutils in all built packages: references are rewritten and nothing is rebuilt. The initramfs is left
+# out (cutoffPackages), because it is compressed and would break. `rustPackages.coreutils` comes first, and commands that it
+# lacks come from nixpkgs.
 { pkgs, rustPackages, ... }:
 let
   sameLength = import ./same-length.nix { inherit pkgs; };

@@ -1,6 +1,6 @@
-# Two systems from one base, to be compared: nix-build -A vanilla, nix-build -A rust (or one of the parts alone). Written for nixpkgs with
-# system.replaceDependencies (24.11 and later). `rustPackages` has the packages "bash", "coreutils" and "systemd"; without the first or the last its
-# module is left out, without "coreutils" it is nixpkgs' own.
+# Two comparable systems: nix-build -A vanilla, nix-build -A rust (or one of the parts alone). Written for nixpkgs with
+# system.replaceDependencies (24.11 and later). `rustPackages` has the packages "bash", "coreutils" and "systemd". Without the
+# first or the last, its module is left out. Without "coreutils", nixpkgs' own is used.
 {
   nixpkgs ? <nixpkgs>,
   system ? "x86_64-linux",

@@ -1,5 +1,5 @@
-# A package under the name of another, so that the one can be written for the other in place: references are replaced byte by byte, and a path must not
-# change its length. The content is links; nothing is built or copied.
+# A package under a name with the same length as another's, so that its path can replace the other one in place: references are
+# replaced byte by byte, and a path must not change its length. The content consists of links. Nothing is built or copied.
 { pkgs }:
 original: replacement:
 pkgs.runCommandLocal original.name { } ''

@@ -1,4 +1,4 @@
-# sudo-rs in the place of sudo. NixOS has a module for it: no swap is needed. wheel may use it without a password, so that a test can.
+# Replaces sudo by sudo-rs. NixOS has a module for it, so no references are rewritten. Users in wheel need no password, for tests.
 { ... }:
 {
   security.sudo.enable = false;

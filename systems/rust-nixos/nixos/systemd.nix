@@ -1,5 +1,5 @@
-# Programs in Rust over the units, rules and data of systemd in C: whatever `rustPackages.systemd` has takes the place of the file of that name, and the
-# rest stays. No swap of references: NixOS takes the package by an option, and asks it what it can do.
+# Programs in Rust with the units, rules and data of systemd in C: files of `rustPackages.systemd` replace those of the same name,
+# and the others are kept. No references are rewritten: NixOS has an option for the package, and reads its features from it.
 { lib, pkgs, rustPackages, ... }:
 let
   has = names: lib.genAttrs names (_: true);
