@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { system } from '../../systems/rust-nixos.ts';
 import { Failure } from '../core/errors.ts';
-import { projectsOf } from './component-projects.ts';
+import { projectsOf, sourceOf } from './component-projects.ts';
 import type { ComponentProject } from './component-projects.ts';
 
 const root = join(import.meta.dirname, '../../systems');
@@ -28,6 +28,12 @@ test('a component that only upstream has is refused in a sentence that says what
     assert.match(thrown.hint ?? '', hint);
     assert.is(thrown.exitCode, 69);
   }
+});
+
+test('a bundled source may have an absolute path', () => {
+  const request = { system, sources: { kind: 'bundled', local: {} }, root, fetched: undefined, origins: undefined } as const;
+  assert.is(sourceOf('a', { bundled: '/elsewhere/a' }, request).folder, '/elsewhere/a');
+  assert.is(sourceOf('a', { bundled: '../a' }, request).folder, join(root, '../a'));
 });
 
 test("a checkout of one's own stands in for it, beside what is bundled and what was fetched", () => {

@@ -1,6 +1,6 @@
 // The Cargo project of each component, from the source that was chosen for it: a checkout of the person's own, what was fetched, or the bundled one.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Project } from '../crates/project.ts';
 import { pinWords } from '../upstream/lock.ts';
@@ -68,7 +68,7 @@ export function sourceOf(
   const origin = sources.kind === 'upstream' ? origins?.get(name) : undefined;
   if (origin) return { kind: 'upstream', folder: join(origin.folder, upstream?.folder ?? '.'), path: origin.label };
   if (bundled !== undefined && (sources.kind === 'bundled' || system.sources)) {
-    return { kind: 'bundled', folder: join(root, bundled), path: bundled };
+    return { kind: 'bundled', folder: resolve(root, bundled), path: bundled };
   }
   if (bundled === undefined && upstream) {
     const folder = upstream.folder === undefined ? '' : `, folder ${upstream.folder}`;

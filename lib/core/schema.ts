@@ -18,12 +18,23 @@ export interface Complaint {
   readonly hint: string | undefined;
 }
 
-export const text = v.string('it must be a string');
+export const text = v.pipe(
+  v.string('it must be a string'),
+  v.check((value) => !value.includes('\0'), 'it must not contain a NUL'),
+);
+export const absolutePath = v.pipe(
+  text,
+  v.check((value) => value.startsWith('/'), 'it must be an absolute path'),
+);
 export const flag = v.boolean('it must be true or false');
 export const number = v.number('it must be a number');
 export const count = v.pipe(
   number,
   v.check((value) => Number.isSafeInteger(value) && value >= 0, 'it must be a whole number that is not negative'),
+);
+export const atLeastOne = v.pipe(
+  number,
+  v.check((value) => Number.isSafeInteger(value) && value >= 1, 'it must be a whole number of at least 1'),
 );
 export const expression = v.instance(RegExp, 'it must be a regular expression');
 export const yes = v.literal(true, 'it must be true, or absent');
