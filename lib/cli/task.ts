@@ -2,7 +2,7 @@
 // end into text and an exit code. The only module that prints, and the only one that knows the process.
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
+import { cannotBecause, errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
 import type { Context, Outcome } from '../core/events.ts';
 import { helpText, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
@@ -48,10 +48,20 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   const onSignal = (): void =>
     abort.abort(new Failure('interrupted', 'Cannot finish: interrupted', { hint: 'run the same command again: finished work is kept' }));
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
-  // A reader that goes away (| head) is not a fault of ours.
+  // A reader that goes away (| head) is no failure, and errors of standard error cannot be reported.
+  let isEnded = false;
+  process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error) => {
-    if (errnoOf(error) !== 'EPIPE') throw error;
+    if (errnoOf(error) === 'EPIPE' || abort.signal.aborted) return;
+    const failure = cannotBecause('write to standard output', error);
+    abort.abort(failure);
+    if (isEnded) fail(failure);
   });
+  const fail = (error: unknown): void => {
+    face.clear();
+    process.stderr.write(errorText(error, colours));
+    process.exitCode = error instanceof Failure ? error.exitCode : exitCodes.bug;
+  };
 
   try {
     const args = parseCommandLine(usage, scriptArguments(process.argv));
@@ -79,11 +89,9 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
     if (outcome?.json !== undefined && args.has('json')) process.stdout.write(`${JSON.stringify(outcome.json)}\n`);
     process.exitCode = outcome?.exitCode ?? exitCodes.done;
   } catch (error) {
-    face.clear();
-    const told = abort.signal.aborted ? abort.signal.reason : hostExhausted(error);
-    process.stderr.write(errorText(told, colours));
-    process.exitCode = told instanceof Failure ? told.exitCode : exitCodes.bug;
+    fail(abort.signal.aborted ? abort.signal.reason : hostExhausted(error));
   } finally {
+    isEnded = true;
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
   }
 }
