@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context, Outcome } from '../../core/events.ts';
+import { shellWord } from '../../console/shell.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { BuiltSystem } from '../../assemble/build-system.ts';
 import type { BuiltPart } from '../../assemble/build-component.ts';
@@ -203,9 +204,9 @@ function baseOf({ args }: Task, { name, sources, profiles }: System, profile: st
 }
 
 function bootCommand({ args, host }: Task, page: System, profile: string, imagePath: string): string {
-  const word = args.words[0] ?? page.name;
+  const word = shellWord(args.words[0] ?? page.name);
   if (args.text('config') !== undefined || args.has('live'))
-    return `npx zx test-boot.ts --system ${word} --image ${relative(host.cwd, imagePath)}`;
+    return `npx zx test-boot.ts --system ${word} --image ${shellWord(relative(host.cwd, imagePath))}`;
   return `npx zx test-boot.ts ${word}${profile === defaultProfile(page) ? '' : ` --profile ${profile}`}`;
 }
 
@@ -221,8 +222,8 @@ function checkBootWords({ args }: Pick<Task, 'args'>): void {
 
 /** The machine starts the kernel of the closure directly. */
 function bootWords(system: string, imagePath: string, { kernel, initrd, commandLine }: NixImage): string {
-  const words = ['npx zx test-boot.ts --system', system, '--no-checks --image', imagePath, '--kernel', kernel];
-  return [...words, ...(initrd === undefined ? [] : ['--initrd', initrd]), `--append "${commandLine}"`].join(' ');
+  const words = ['npx zx test-boot.ts --system', system, '--no-checks --image', shellWord(imagePath), '--kernel', shellWord(kernel)];
+  return [...words, ...(initrd === undefined ? [] : ['--initrd', shellWord(initrd)]), `--append "${commandLine}"`].join(' ');
 }
 
 function sourceWords({ kind, local }: SourceChoice, system: System): string {
