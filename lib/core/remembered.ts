@@ -1,7 +1,7 @@
 // A value that was computed from files and is kept until one of them changes. "Changed" is judged by size, mtime and inode: right for
 // things that a package manager installs (compilers, linkers, their sources), never used for a person's own sources.
 import { readFileSync, statSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestBytes, digestRecord } from './digest.ts';
 import type { Json } from './digest.ts';
@@ -93,6 +93,7 @@ async function publish(path: string, text: string): Promise<void> {
     await writeFile(partial, text);
     await rename(partial, path);
   } catch (error) {
+    await rm(partial, { force: true }).catch(() => undefined); // the first error counts
     throw cannotBecause(`write "${path}"`, error);
   }
 }
