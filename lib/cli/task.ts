@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { cannotBecause, errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
 import type { Context, Outcome } from '../core/events.ts';
-import { helpText, parseCommandLine } from './command-line.ts';
+import { asTyped, helpText, hintIn, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
 import { coloursFor } from '../report/colours.ts';
 import type { Colours } from '../report/colours.ts';
@@ -35,6 +35,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   const colour = process.stderr.isTTY === true && !process.env['NO_COLOR'];
   const columns = process.stderr.isTTY === true ? process.stderr.columns : undefined;
   const colours = await coloursFor(colour);
+  const folders = { repository, cwd: process.cwd() };
   const face = progress(
     {
       write: (text) => {
@@ -59,14 +60,14 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   });
   const fail = (error: unknown): void => {
     face.clear();
-    process.stderr.write(errorText(error, colours));
+    process.stderr.write(errorText(error, colours, (hint) => hintIn(hint, folders)));
     process.exitCode = error instanceof Failure ? error.exitCode : exitCodes.bug;
   };
 
   try {
     const args = parseCommandLine(usage, scriptArguments(process.argv));
     if (args.help) {
-      process.stdout.write(`${helpText(usage)}\n`);
+      process.stdout.write(`${asTyped(helpText(usage), folders)}\n`);
       return;
     }
     const host = hostOf(process.cwd(), process.env);
@@ -74,7 +75,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
       args,
       host,
       signal: abort.signal,
-      report: face.report,
+      report: (event) => face.report(event.kind === 'note' ? { ...event, text: asTyped(event.text, folders) } : event),
       path: (text) => resolve(host.cwd, text),
       print: (line) => {
         face.clear();
@@ -97,10 +98,10 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
 }
 
 /** The sentence, the detail, the hint; a stack only for a bug of ours. */
-export function errorText(error: unknown, colours: Colours): string {
+export function errorText(error: unknown, colours: Colours, hintOf = (hint: string): string => hint): string {
   if (error instanceof Failure) {
     const detail = error.detail ? `${error.detail}\n` : '';
-    const hint = error.hint ? `${colours.dim('hint:')} ${error.hint}\n` : '';
+    const hint = error.hint ? `${colours.dim('hint:')} ${hintOf(error.hint)}\n` : '';
     return `${detail}${colours.red('error:')} ${error.message}\n${hint}`;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

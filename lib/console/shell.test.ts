@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run } from '../core/sh.ts';
-import { Shell, shellWord } from './shell.ts';
+import { Shell } from './shell.ts';
 import type { ShellOptions } from './shell.ts';
 
 const stamp = { pattern: /\[ *(?<seconds>\d+\.\d{6})\] /, source: 'printk', example: '[    1.000000] x' };
@@ -112,10 +112,6 @@ test('a login that the guest refuses is told', async () => {
   const done = shell.login('root', 'wrong').catch((reason: unknown) => reason);
   puppet.say('guest login: ');
   assert.match(String(await done), 'Cannot log in as root: the guest refuses');
-});
-
-test('a word is quoted for a user where a shell would split or expand it, and nowhere else', () => {
-  assert.equal(['./a-b.ts', 'é/x', 'a b', "it's", '$x', ''].map(shellWord), ['./a-b.ts', 'é/x', "'a b'", "'it'\\''s'", "'$x'", "''"]);
 });
 
 test.run();

@@ -167,11 +167,6 @@ function outputBetween(
   return { output: [...lines.slice(from + 1, to), ...(before === '' ? [] : [before])], status: Number.parseInt(status, 10) };
 }
 
-/** Returns a text as one word of a POSIX shell, as a user would type it: quoted only where it has to be. */
-export function shellWord(text: string): string {
-  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(text) ? text : quoted(text);
-}
-
 /** Returns a text as one word of a POSIX shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;

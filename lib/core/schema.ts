@@ -117,6 +117,27 @@ export function complaintAbout(schema: Schema, value: unknown): Complaint | unde
   return { path: pathText(keys), why, hint };
 }
 
+/**
+ * Returns the first value below `value` that cannot be read to its end: a table that contains itself, or a field whose getter throws. `path`: where `value`
+ * is. `above`: the tables and lists that contain it.
+ */
+export function unreadable(value: unknown, path: readonly string[] = [], above: readonly object[] = []): Complaint | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (above.includes(value)) return { path: pathText(path), why: 'it contains itself', hint: undefined };
+  for (const key of Object.keys(value)) {
+    const at = [...path, key];
+    let field: unknown;
+    try {
+      field = Reflect.get(value, key);
+    } catch (error) {
+      return { path: pathText(at), why: `it throws "${error instanceof Error ? error.message : String(error)}"`, hint: undefined };
+    }
+    const complaint = unreadable(field, at, [...above, value]);
+    if (complaint) return complaint;
+  }
+  return undefined;
+}
+
 /** "profiles.default.components[0]" */
 export function pathText(keys: readonly unknown[]): string {
   return keys.reduce<string>((path, key) => {

@@ -1,9 +1,10 @@
 // The steps of tasks/build.ts that belong to the command line: the build that its words choose, the plan and the result in words.
-import { relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context, Outcome } from '../../core/events.ts';
-import { shellWord } from '../../console/shell.ts';
+import { shellWord } from '../command-line.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { BuiltSystem } from '../../assemble/build-system.ts';
 import type { BuiltPart } from '../../assemble/build-component.ts';
@@ -136,8 +137,9 @@ export async function reportImage(task: Task, build: ChosenBuild, built: BuiltSy
   const seconds = secondsOf(build);
   const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache: compiler.cache, name: system.name });
   if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-  const how = nix ? bootWords(system.name, imagePath, nix) : build.bootCommand(imagePath);
-  say(task, `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${build.from}; boot it with ${how}`);
+  const command = nix ? bootWords(system.name, imagePath, nix) : build.bootCommand(imagePath);
+  const how = existsSync(join(repository, 'test-boot.ts')) ? `; boot it with ${command}` : '';
+  say(task, `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${build.from}${how}`);
   noteBareBuild(task);
   const { units, hits, misses } = compiled;
   return {

@@ -2,11 +2,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
-import { complaintAbout, pathText } from '../../core/schema.ts';
+import { complaintAbout, pathText, unreadable } from '../../core/schema.ts';
 import type { Complaint } from '../../core/schema.ts';
 import type { FileFacts, ImageFacts } from '../image-facts.ts';
 import { machinePage, systemPage } from './page-schema.ts';
-import { unreadable } from './readable.ts';
 import type { MachinePage, System, SystemProfile } from '../system.ts';
 import { componentOf } from '../system.ts';
 
