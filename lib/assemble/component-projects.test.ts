@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { system } from '../../systems/rust-nixos.ts';
 import { Failure } from '../core/errors.ts';
-import { projectsOf } from './component-projects.ts';
+import { projectsOf, sourceOf } from './component-projects.ts';
 import type { ComponentProject } from './component-projects.ts';
 
 const root = join(import.meta.dirname, '../../systems');
@@ -29,6 +29,12 @@ test('a missing component that only upstream has is refused with a hint what to 
     assert.match(thrown.hint ?? '', hint);
     assert.is(thrown.exitCode, 69);
   }
+});
+
+test('a bundled source may have an absolute path', () => {
+  const request = { system, sources: { kind: 'bundled', local: {} }, root, fetched: undefined, origins: undefined } as const;
+  assert.is(sourceOf('a', { bundled: '/elsewhere/a' }, request).folder, '/elsewhere/a');
+  assert.is(sourceOf('a', { bundled: '../a' }, request).folder, join(root, '../a'));
 });
 
 test("the user's own checkout replaces a bundled or fetched source", () => {

@@ -1,7 +1,7 @@
 // Returns the Cargo project of each component from its source: the user's own checkout, the fetched source,
 // or the bundled one.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { cannot, nearest } from '../core/errors.ts';
 import type { Project } from '../crates/project.ts';
 import { pinWords } from '../upstream/lock.ts';
@@ -72,7 +72,7 @@ export function sourceOf(
   const origin = sources.kind === 'upstream' ? origins?.get(name) : undefined;
   if (origin) return { kind: 'upstream', folder: join(origin.folder, upstream?.folder ?? '.'), path: origin.label };
   if (bundled !== undefined && (sources.kind === 'bundled' || system.sources)) {
-    return { kind: 'bundled', folder: join(root, bundled), path: bundled };
+    return { kind: 'bundled', folder: resolve(root, bundled), path: bundled };
   }
   if (bundled === undefined && upstream) {
     const folder = upstream.folder === undefined ? '' : `, folder ${upstream.folder}`;

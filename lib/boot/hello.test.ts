@@ -51,17 +51,18 @@ test('it is built, booted and judged by its name', async () => {
   assert.match(readFileSync(join(dir, 'hello.log'), 'latin1'), `The initramfs has ${built['bytes'] as number} bytes.`);
 });
 
-test('a copy in another folder is built and booted by its path, and its outputs are named after its page', async () => {
-  cpSync(example, join(dir, 'mine'), { recursive: true });
-  const page = readFileSync(join(dir, 'mine/hello.ts'), 'utf8').replaceAll('../../lib', join(repository, 'lib'));
-  writeFileSync(join(dir, 'mine/my-kernel.ts'), page.replace("name: 'hello'", "name: 'mine'"));
-  const { json: built } = await ran('tasks/build.ts', './mine/my-kernel.ts');
-  assert.equal([built['system'], built['image']], ['mine', join(dir, 'mine/out/mine-default.cpio')]);
-  const { json, stdout } = await ran('test-boot.ts', './mine/my-kernel.ts', ...boot);
+test('a copy elsewhere, at a path with a space and a comma, is built and booted by its path, and its outputs are named after its page', async () => {
+  cpSync(example, join(dir, 'mine, too'), { recursive: true });
+  const page = readFileSync(join(dir, 'mine, too/hello.ts'), 'utf8').replaceAll('../../lib', join(repository, 'lib'));
+  writeFileSync(join(dir, 'mine, too/my-kernel.ts'), page.replace("name: 'hello'", "name: 'mine'"));
+  const { json: built, stderr: result } = await ran('tasks/build.ts', './mine, too/my-kernel.ts');
+  assert.match(result, "npx zx test-boot.ts './mine, too/my-kernel.ts'");
+  assert.equal([built['system'], built['image']], ['mine', join(dir, 'mine, too/out/mine-default.cpio')]);
+  const { json, stdout } = await ran('test-boot.ts', './mine, too/my-kernel.ts', ...boot);
   assert.equal([json['system'], (json['verdict'] as { kind: string }).kind], ['mine', 'booted']);
   assert.match(stdout, 'PASS mine-default.cpio booted');
-  assert.ok(existsSync(join(dir, 'mine/out/logs/mine-default.log')));
-  const { json: listed } = await ran('tasks/list.ts', './mine/my-kernel.ts');
+  assert.ok(existsSync(join(dir, 'mine, too/out/logs/mine-default.log')));
+  const { json: listed } = await ran('tasks/list.ts', './mine, too/my-kernel.ts');
   assert.is(listed['system'], 'mine');
 });
 

@@ -1,6 +1,9 @@
 // A task's command line, declared once as data: parsed strictly by node:util, and shown by --help. The error
-// for a wrong word names the nearest right one. Also parses sizes and ages as users type them. This module
+// for a wrong word names the nearest right one. Also parses sizes and ages as users type them, and writes
+// commands in hints as users have to type them. This module
 // does not know the meaning of flags.
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cannot, nearest } from '../core/errors.ts';
 import { GiB, KiB, MiB } from '../core/sizes.ts';
@@ -190,4 +193,50 @@ function parsed(flag: string, text: string, units: Readonly<Record<string, numbe
   const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;
   if (number === '' || factor === undefined) throw cannot(`use --${flag} "${text}"`, `it must be ${wanted}`, { blame: 'usage' });
   return Number(number) * factor;
+}
+
+/** `repository`: the folder of Bloomery or of a copy. `cwd`: the folder of the user. */
+export interface TypedIn {
+  readonly repository: string;
+  readonly cwd: string;
+}
+
+const taskName = /(?<![\w/.-])(?:tasks\/[\w-]+\.ts|test-boot\.ts)(?![\w/])/g;
+
+/**
+ * Returns the text with the commands of its tasks as they are typed in `cwd`, where the repository is below it or is a copy: "npx zx
+ * bloomery/tasks/build.ts". A folder that does not find zx gets it from the repository (npx --prefix). Elsewhere the text is not changed.
+ */
+export function asTyped(text: string, { repository, cwd }: TypedIn): string {
+  const path = relative(cwd, repository);
+  if (path === '' || (path.startsWith('..') && !isCopy(repository))) return text;
+  const npx = findsZx(cwd) ? 'npx' : `npx --prefix ${isCopy(repository) ? relative(cwd, dirname(repository)) : path}`;
+  return text.replace(/\bnpx zx (tasks\/[\w-]+\.ts|test-boot\.ts)/g, (_, name: string) => `${npx} zx ${path}/${name}`);
+}
+
+/** Returns the hint as it is typed in `cwd`, with the command that adds the tasks that it names and that a copy does not have. */
+export function hintIn(hint: string, { repository, cwd }: TypedIn): string {
+  const typed = asTyped(hint, { repository, cwd });
+  if (!isCopy(repository)) return typed;
+  const named = new Set(hint.match(taskName) ?? []);
+  const absent = [...named].filter((name) => name !== 'tasks/copy.ts' && !existsSync(join(repository, name)));
+  if (absent.length === 0) return typed;
+  const words = absent.map((name) => basename(name, '.ts')).join(' ');
+  const adds = `npx zx tasks/copy.ts ${words} ${dirname(repository)}`;
+  return `${typed}\n      This copy does not have ${absent.join(' and ')}. In a checkout of Bloomery, ${adds} adds what is missing.`;
+}
+
+function isCopy(repository: string): boolean {
+  return existsSync(join(repository, 'origin.json'));
+}
+
+/** Returns a text as one word of a POSIX shell, as a user would type it: quoted only where it has to be. */
+export function shellWord(text: string): string {
+  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** npx looks for a program in the folder and in those above it. */
+function findsZx(folder: string): boolean {
+  if (existsSync(join(folder, 'node_modules/.bin/zx'))) return true;
+  return dirname(folder) !== folder && findsZx(dirname(folder));
 }

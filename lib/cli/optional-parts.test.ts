@@ -26,7 +26,7 @@ test('a part that a copy lacks is reported with the command that adds it', async
   const error = await optionalPart(dir, 'other-kernels', 'start another kernel', []).catch((failure: unknown) => failure);
   assert.ok(error instanceof Error && 'hint' in error);
   assert.is(error.message, 'Cannot start another kernel: this copy of the task does not have lib/rootfs/reference-kernel.ts');
-  assert.is(error.hint, 'tasks/copy.ts --with other-kernels adds it to a copy');
+  assert.is(error.hint, 'in a checkout of Bloomery, tasks/copy.ts TASK... FOLDER --with other-kernels adds it to a copy');
 });
 
 test.run();

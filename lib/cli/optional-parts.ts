@@ -47,7 +47,7 @@ export async function optionalPart<Part extends object>(
   }
   throw cannot(what, `this copy of the task does not have ${optionalParts[name]}`, {
     blame: 'usage',
-    hint: `tasks/copy.ts --with ${name} adds it to a copy`,
+    hint: `in a checkout of Bloomery, tasks/copy.ts TASK... FOLDER --with ${name} adds it to a copy`,
   });
 }
 

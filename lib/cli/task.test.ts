@@ -133,6 +133,28 @@ test('SIGINT, SIGTERM and SIGHUP end a task with 130 and one sentence, whatever 
   });
 });
 
+test('standard output that cannot be written is a failure of the host, without a stack', async () => {
+  await withPuppet(async (_, script) => {
+    const ended = await run(['sh', '-c', `node ${script} >/dev/full`], { cwd: root, env });
+    assert.equal(
+      [ended.exitCode, ended.stderr.split('\n')[0]],
+      [69, 'error: Cannot write to standard output: no space left on the device'],
+    );
+  });
+});
+
+test('standard error that cannot be written changes neither the result nor the exit code', async () => {
+  await withPuppet(async (_, script) => {
+    for (const [word, exitCode] of [
+      ['seven', 7],
+      ['usage', 2],
+    ] as const) {
+      const ended = await run(['sh', '-c', `node ${script} ${word} 2>/dev/full`], { cwd: root, env });
+      assert.equal([word, ended.exitCode, ended.stderr], [word, exitCode, '']);
+    }
+  });
+});
+
 test('a reader that ends early is not an error', async () => {
   await withPuppet(async (_play, script) => {
     const result = await run(['sh', '-c', `node '${script}' --json | true; echo done`], { cwd: root, env });

@@ -3,9 +3,9 @@
 // it uses the process.
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
+import { cannotBecause, errnoOf, exitCodes, Failure, hostExhausted } from '../core/errors.ts';
 import type { Context, Outcome } from '../core/events.ts';
-import { helpText, parseCommandLine } from './command-line.ts';
+import { asTyped, helpText, hintIn, parseCommandLine } from './command-line.ts';
 import type { CommandLine, Usage } from './command-line.ts';
 import { coloursFor } from '../report/colours.ts';
 import type { Colours } from '../report/colours.ts';
@@ -39,6 +39,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   const colour = process.stderr.isTTY === true && !process.env['NO_COLOR'];
   const columns = process.stderr.isTTY === true ? process.stderr.columns : undefined;
   const colours = await coloursFor(colour);
+  const folders = { repository, cwd: process.cwd() };
   const face = progress(
     {
       write: (text) => {
@@ -52,15 +53,25 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
   const onSignal = (): void =>
     abort.abort(new Failure('interrupted', 'Cannot finish: interrupted', { hint: 'run the same command again: finished work is kept' }));
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
-  // A reader that ends early (| head) is not an error.
+  // A reader that ends early (| head) is not an error, and errors of standard error cannot be reported.
+  let isEnded = false;
+  process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error) => {
-    if (errnoOf(error) !== 'EPIPE') throw error;
+    if (errnoOf(error) === 'EPIPE' || abort.signal.aborted) return;
+    const failure = cannotBecause('write to standard output', error);
+    abort.abort(failure);
+    if (isEnded) fail(failure);
   });
+  const fail = (error: unknown): void => {
+    face.clear();
+    process.stderr.write(errorText(error, colours, (hint) => hintIn(hint, folders)));
+    process.exitCode = error instanceof Failure ? error.exitCode : exitCodes.bug;
+  };
 
   try {
     const args = parseCommandLine(usage, scriptArguments(process.argv));
     if (args.help) {
-      process.stdout.write(`${helpText(usage)}\n`);
+      process.stdout.write(`${asTyped(helpText(usage), folders)}\n`);
       return;
     }
     const host = hostOf(process.cwd(), process.env);
@@ -68,7 +79,7 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
       args,
       host,
       signal: abort.signal,
-      report: face.report,
+      report: (event) => face.report(event.kind === 'note' ? { ...event, text: asTyped(event.text, folders) } : event),
       path: (text) => resolve(host.cwd, text),
       print: (line) => {
         face.clear();
@@ -83,20 +94,18 @@ export async function task(usage: Usage, work: (task: Task) => Promise<Outcome |
     if (outcome?.json !== undefined && args.has('json')) process.stdout.write(`${JSON.stringify(outcome.json)}\n`);
     process.exitCode = outcome?.exitCode ?? exitCodes.done;
   } catch (error) {
-    face.clear();
-    const told = abort.signal.aborted ? abort.signal.reason : hostExhausted(error);
-    process.stderr.write(errorText(told, colours));
-    process.exitCode = told instanceof Failure ? told.exitCode : exitCodes.bug;
+    fail(abort.signal.aborted ? abort.signal.reason : hostExhausted(error));
   } finally {
+    isEnded = true;
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
   }
 }
 
 /** Returns the sentence, the detail and the hint. A stack is only included for a bug. */
-export function errorText(error: unknown, colours: Colours): string {
+export function errorText(error: unknown, colours: Colours, hintOf = (hint: string): string => hint): string {
   if (error instanceof Failure) {
     const detail = error.detail ? `${error.detail}\n` : '';
-    const hint = error.hint ? `${colours.dim('hint:')} ${error.hint}\n` : '';
+    const hint = error.hint ? `${colours.dim('hint:')} ${hintOf(error.hint)}\n` : '';
     return `${detail}${colours.red('error:')} ${error.message}\n${hint}`;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -32,6 +32,11 @@ test("an error of the operating system gets words, and a full disk is the host's
   assert.match((full as Failure).hint ?? '', /--cache DIR/);
 });
 
+test('a file that is too large for its file system is told', () => {
+  const error = cannotBecause('write "x"', Object.assign(new Error('EFBIG: ...'), { code: 'EFBIG' }));
+  assert.is(error instanceof Failure && error.message, 'Cannot write "x": the file system has no files of that size');
+});
+
 test('an exhausted resource is a failure of the host; any other error is unchanged', () => {
   const full = hostExhausted(Object.assign(new Error('ENOSPC: ...'), { code: 'ENOSPC' }));
   assert.equal([(full as Failure).message, (full as Failure).exitCode], ['Cannot finish: no space left on the device', 69]);

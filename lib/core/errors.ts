@@ -67,6 +67,7 @@ const errnoSentences: Readonly<Record<string, { why: string; blame: Blame; hint?
     blame: 'host',
     hint: 'free some space, or choose another folder with --cache DIR or --out DIR',
   },
+  EFBIG: { why: 'the file system has no files of that size', blame: 'failed' },
   EMFILE: { why: 'too many open files', blame: 'host', hint: 'raise the limit with ulimit -n, or lower --jobs' },
   ENOTDIR: { why: 'a part of the path is not a folder', blame: 'failed' },
   EISDIR: { why: 'it is a folder', blame: 'failed' },

@@ -1,5 +1,5 @@
 // A memoized value is computed once per state of its files.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -102,6 +102,18 @@ test('a cache that cannot be written is a failure that names it', async () => {
     const error: unknown = await ask().catch((reason: unknown) => reason);
     assert.instance(error, Failure);
     assert.match((error as Failure).message, /^Cannot write ".*remembered.*": a part of the path is not a folder/);
+  });
+});
+
+test('a record that cannot be written leaves no other file', async () => {
+  await withMemory(async ({ ask, cacheDir }) => {
+    await ask();
+    const folder = join(cacheDir, 'remembered');
+    const [name = ''] = await readdir(folder);
+    await rm(join(folder, name));
+    await mkdir(join(folder, name));
+    assert.instance(await ask().catch((reason: unknown) => reason), Failure);
+    assert.equal(await readdir(folder), [name]);
   });
 });
 

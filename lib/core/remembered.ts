@@ -2,7 +2,7 @@
 // mtime and inode. That is sufficient for files that a package manager installs (compilers, linkers, their
 // sources). It is not used for the user's own sources.
 import { readFileSync, statSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestBytes, digestRecord } from './digest.ts';
 import type { Json } from './digest.ts';
@@ -96,6 +96,7 @@ async function publish(path: string, text: string): Promise<void> {
     await writeFile(partial, text);
     await rename(partial, path);
   } catch (error) {
+    await rm(partial, { force: true }).catch(() => undefined); // the first error counts
     throw cannotBecause(`write "${path}"`, error);
   }
 }

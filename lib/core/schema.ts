@@ -19,12 +19,23 @@ export interface Complaint {
   readonly hint: string | undefined;
 }
 
-export const text = v.string('it must be a string');
+export const text = v.pipe(
+  v.string('it must be a string'),
+  v.check((value) => !value.includes('\0'), 'it must not contain a NUL'),
+);
+export const absolutePath = v.pipe(
+  text,
+  v.check((value) => value.startsWith('/'), 'it must be an absolute path'),
+);
 export const flag = v.boolean('it must be true or false');
 export const number = v.number('it must be a number');
 export const count = v.pipe(
   number,
   v.check((value) => Number.isSafeInteger(value) && value >= 0, 'it must be a whole number that is not negative'),
+);
+export const atLeastOne = v.pipe(
+  number,
+  v.check((value) => Number.isSafeInteger(value) && value >= 1, 'it must be a whole number of at least 1'),
 );
 export const expression = v.instance(RegExp, 'it must be a regular expression');
 export const yes = v.literal(true, 'it must be true, or absent');
@@ -114,6 +125,27 @@ export function complaintAbout(schema: Schema, value: unknown): Complaint | unde
   const { keys, message } = misnamed ?? first;
   const [why = '', hint] = message.split(hintMark);
   return { path: pathText(keys), why, hint };
+}
+
+/**
+ * Returns the first value below `value` that cannot be read to its end: a table that contains itself, or a field whose getter throws. `path`: where `value`
+ * is. `above`: the tables and lists that contain it.
+ */
+export function unreadable(value: unknown, path: readonly string[] = [], above: readonly object[] = []): Complaint | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (above.includes(value)) return { path: pathText(path), why: 'it contains itself', hint: undefined };
+  for (const key of Object.keys(value)) {
+    const at = [...path, key];
+    let field: unknown;
+    try {
+      field = Reflect.get(value, key);
+    } catch (error) {
+      return { path: pathText(at), why: `it throws "${error instanceof Error ? error.message : String(error)}"`, hint: undefined };
+    }
+    const complaint = unreadable(field, at, [...above, value]);
+    if (complaint) return complaint;
+  }
+  return undefined;
 }
 
 /** Returns "profiles.default.components[0]". */

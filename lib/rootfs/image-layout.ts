@@ -2,7 +2,7 @@
 import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join, posix, relative } from 'node:path';
 import { byCodeUnit, digestBytes } from '../core/digest.ts';
-import { absentAsUndefined, cannot } from '../core/errors.ts';
+import { absentAsUndefined, cannot, cannotBecause } from '../core/errors.ts';
 import { contentBytes, directory, file, fileTree, symlink } from '../image/file-tree.ts';
 import type { Entry, FileTree, Owner } from '../image/file-tree.ts';
 import { capabilityValue, capabilityXattr, xattrsOf, xattrValue } from '../image/xattrs.ts';
@@ -147,7 +147,11 @@ async function entryOf(
   if ('folder' in fact) return directory(fact.mode ?? 0o755, owner);
   if ('link' in fact) return symlink(fact.link, owner);
   if ('text' in fact) return file(fact.text, fact.mode ?? 0o644, owner);
-  if ('file' in fact) return await hostFile(fact.file, fact.mode ?? 0o644, owner);
+  if ('file' in fact) {
+    return await hostFile(fact.file, fact.mode ?? 0o644, owner).catch((error: unknown) => {
+      throw cannotBecause(`put "${fact.file}" into the image as "${path}"`, error);
+    });
+  }
   if ('made' in fact) return await hostFile(pathOf(path, fact.made, sources), fact.mode ?? 0o755, owner);
   if ('bzImage' in fact) return file(bzImage(await readFile(pathOf(path, fact.bzImage, sources))), fact.mode ?? 0o644, owner);
   if ('packaged' in fact) {

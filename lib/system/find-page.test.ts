@@ -96,6 +96,11 @@ test('an exception of a page, and a missing part, are mistakes of the page', asy
   assert.is(part.message, `Cannot read the page "${join(dir, 'whole.ts')}": part.ts, line 1: Expression expected`);
 });
 
+test('a thrown value that is no error is a mistake of the page', async () => {
+  const thrown = await failureOf('value.ts', "throw 'no';\n");
+  assert.equal([thrown.exitCode, thrown.message], [1, `Cannot read the page "${join(dir, 'value.ts')}": it throws "no"`]);
+});
+
 test('an image is named after its kind, and its kernel is next to it', () => {
   const image = (fileSystem: PartitionFacts['fileSystem']): ImageFacts => ({
     sizeBytes: 0,

@@ -89,8 +89,9 @@ function isNamed(page: unknown): page is ExportedPage {
  * prints one.
  */
 function importFailure(page: string, error: unknown): unknown {
-  if (error instanceof Failure || !(error instanceof Error)) return error;
+  if (error instanceof Failure) return error;
   const what = `read the page "${page}"`;
+  if (!(error instanceof Error)) return cannot(what, `it throws "${String(error)}"`);
   const missing = /^Cannot find (?:module|package) '([^']+)' imported from (.*)$/.exec(error.message);
   if (missing)
     return cannot(what, `${otherFile(page, missing[2])}it imports "${missing[1]}", which does not exist`, {

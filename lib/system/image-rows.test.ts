@@ -73,6 +73,12 @@ test('a row that names a missing output of a component is reported with its path
   assert.match(String(failure), 'Cannot put "usr/bin/tool" into the image: no component has the output "tools/tool"');
 });
 
+test('a file of the host that does not exist is reported with its place in the image', async () => {
+  const partitions = [{ name: 'a', typeGuid: '', fileSystem: { kind: 'cpio' as const }, files: { 'b/c': { file: '/nothing/at/all' } } }];
+  const failure = await layoutOf({ sizeBytes: 0, timestampSec: 0, partitions }, { made: () => undefined }).catch((error: unknown) => error);
+  assert.is(failure instanceof Failure && failure.message, 'Cannot put "/nothing/at/all" into the image as "b/c": it does not exist');
+});
+
 test('a file is named after its content, where a text has the name too, and another content is another name', async () => {
   const names = async (content: string): Promise<readonly [paths: readonly string[], text: string]> => {
     const files: FileFacts = {

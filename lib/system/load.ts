@@ -27,8 +27,9 @@ export async function loadPage(root: string, word: string, cacheDir?: string): P
     checkPage(page, place.file);
     return { value: true, witnesses: checkingModules() };
   };
-  if (cacheDir === undefined || !existsSync(cacheDir)) await check();
-  else await remembered(cacheDir, 'page', { page: digestOf(page), checks: import.meta.dirname }, check, isTrue);
+  const digest = cacheDir === undefined || !existsSync(cacheDir) ? undefined : digestOf(page);
+  if (cacheDir === undefined || digest === undefined) await check();
+  else await remembered(cacheDir, 'page', { page: digest, checks: import.meta.dirname }, check, isTrue);
   return { ...(page as MachinePage & Partial<System>), ...place };
 }
 
@@ -36,9 +37,20 @@ function isTrue(value: unknown): value is true {
   return value === true;
 }
 
-/** Returns the digest of everything on a page except the texts of its patterns, which are not checked. */
-function digestOf(page: ExportedPage): Digest {
-  return digestBytes(JSON.stringify(page));
+/**
+ * Returns the digest of a page without the texts of its patterns, which no check looks at. Values that JSON leaves out or confuses with others are written as
+ * their type. Returns undefined for a page that cannot be read to its end; the check reports why.
+ */
+function digestOf(page: ExportedPage): Digest | undefined {
+  const written = (_: string, value: unknown): unknown => {
+    if (value instanceof RegExp) return { type: 'pattern' };
+    return ['function', 'bigint', 'symbol'].includes(typeof value) ? { type: typeof value } : value;
+  };
+  try {
+    return digestBytes(JSON.stringify(page, written));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Loads the page of a system that is built here. */

@@ -1,8 +1,10 @@
 // The steps of tasks/build.ts that belong to the command line: the build that its words choose, the plan and the result in words.
-import { relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { openCache } from '../../cache/cache.ts';
 import { cannot } from '../../core/errors.ts';
 import type { Context, Outcome } from '../../core/events.ts';
+import { shellWord } from '../command-line.ts';
 import { formatBytes } from '../../core/sizes.ts';
 import type { BuiltSystem } from '../../assemble/build-system.ts';
 import type { BuiltPart } from '../../assemble/build-component.ts';
@@ -135,8 +137,9 @@ export async function reportImage(task: Task, build: ChosenBuild, built: BuiltSy
   const seconds = secondsOf(build);
   const watched = await watch.finish(`${system.name}, profile ${profile}`, compiled, { cache: compiler.cache, name: system.name });
   if (!args.has('json')) print(relative(host.cwd, imagePath) || imagePath);
-  const how = nix ? bootWords(system.name, imagePath, nix) : build.bootCommand(imagePath);
-  say(task, `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${build.from}; boot it with ${how}`);
+  const command = nix ? bootWords(system.name, imagePath, nix) : build.bootCommand(imagePath);
+  const how = existsSync(join(repository, 'test-boot.ts')) ? `; boot it with ${command}` : '';
+  say(task, `${formatBytes(image.bytes)}, sha256 ${image.sha256.slice(0, 16)}..., from ${build.from}${how}`);
   noteBareBuild(task);
   const { units, hits, misses } = compiled;
   return {
@@ -203,9 +206,9 @@ function baseOf({ args }: Task, { name, sources, profiles }: System, profile: st
 }
 
 function bootCommand({ args, host }: Task, page: System, profile: string, imagePath: string): string {
-  const word = args.words[0] ?? page.name;
+  const word = shellWord(args.words[0] ?? page.name);
   if (args.text('config') !== undefined || args.has('live'))
-    return `npx zx test-boot.ts --system ${word} --image ${relative(host.cwd, imagePath)}`;
+    return `npx zx test-boot.ts --system ${word} --image ${shellWord(relative(host.cwd, imagePath))}`;
   return `npx zx test-boot.ts ${word}${profile === defaultProfile(page) ? '' : ` --profile ${profile}`}`;
 }
 
@@ -221,8 +224,8 @@ function checkBootWords({ args }: Pick<Task, 'args'>): void {
 
 /** The machine starts the kernel of the closure directly. */
 function bootWords(system: string, imagePath: string, { kernel, initrd, commandLine }: NixImage): string {
-  const words = ['npx zx test-boot.ts --system', system, '--no-checks --image', imagePath, '--kernel', kernel];
-  return [...words, ...(initrd === undefined ? [] : ['--initrd', initrd]), `--append "${commandLine}"`].join(' ');
+  const words = ['npx zx test-boot.ts --system', system, '--no-checks --image', shellWord(imagePath), '--kernel', shellWord(kernel)];
+  return [...words, ...(initrd === undefined ? [] : ['--initrd', shellWord(initrd)]), `--append "${commandLine}"`].join(' ');
 }
 
 function sourceWords({ kind, local }: SourceChoice, system: System): string {

@@ -1,7 +1,8 @@
 // What tasks/run.ts does: starts a machine, joins its serial console to the terminal, and records it where
 // that is asked for.
+import { existsSync } from 'node:fs';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { castFile } from '../../console/cast.ts';
 import type { Cast } from '../../console/cast.ts';
 import { MenuAnswers } from '../../console/dialogue.ts';
@@ -70,7 +71,8 @@ export async function runMachine(task: Task, root: string, terminal: Terminal): 
     try {
       for (const text of screenNotes(order.machine.display)) report({ kind: 'note', text });
       if (gdb !== undefined) report({ kind: 'note', text: `Debug it with: ${gdb}` });
-      report({ kind: 'note', text: `${title} on ${machine.accelerator}; Ctrl-] ends the machine, tasks/vm.ts controls it.` });
+      const controlWords = existsSync(join(repository, 'tasks/vm.ts')) ? ', tasks/vm.ts controls it' : '';
+      report({ kind: 'note', text: `${title} on ${machine.accelerator}; Ctrl-] ends the machine${controlWords}.` });
       const menus = new MenuAnswers(target?.system.console.menus ?? []);
       machine.serial.on('data', (bytes: Buffer) => {
         for (const answer of menus.hear(bytes)) machine.serial.write(answer);

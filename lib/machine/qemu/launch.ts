@@ -1,10 +1,10 @@
 // Starts a machine, either new or from a snapshot, and ends it. QEMU connects to a unix socket on which this
 // program listens, so no byte of the console is lost. If this program dies before that, QEMU cannot connect
 // and ends. The process, the socket and the files are always removed.
-import { chmod, copyFile, open, access } from 'node:fs/promises';
+import { chmod, copyFile, open, access, symlink } from 'node:fs/promises';
 import { createServer, createConnection } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -59,7 +59,12 @@ export async function launch(plan: Launch, { signal }: Pick<Context, 'signal'>):
     await Promise.all([listening(server, serialSocket), listening(monitor, monitorSocket)]);
     const incoming = plan.restore === undefined ? [] : ['-incoming', `unix:${inside('incoming')}`];
     const disks = [...plan.disks, ...(await targetDisks(plan.machine, directory))];
-    const argv = [plan.qemu, ...qemuArguments({ ...plan, disks, flash, shares, serialSocket, monitorSocket, controlSocket }), ...incoming];
+    const machine = await withPlainInitrd(plan.machine, directory);
+    const argv = [
+      plan.qemu,
+      ...qemuArguments({ ...plan, machine, disks, flash, shares, serialSocket, monitorSocket, controlSocket }),
+      ...incoming,
+    ];
     child = start(argv, { cwd: plan.machine.written?.folder ?? directory, env: { ...plan.desktop, TMPDIR: directory }, signal });
     const [serial, orders] = await Promise.all([connected(server, child, signal), connected(monitor, child, signal)]);
     const control = qemuControl(openQmp(orders), plan.tempRoot);
@@ -93,6 +98,15 @@ async function privateFlash(flash: Flash, directory: string): Promise<Flash> {
   await copyFile(flash.variables, variables);
   await chmod(variables, 0o600);
   return { ...flash, variables };
+}
+
+/** For Multiboot, -initrd is a list with commas, and each item has words after a space. Such a path is linked in the directory under a plain name. */
+async function withPlainInitrd(machine: MachineDescription, directory: string): Promise<MachineDescription> {
+  const { kernel } = machine;
+  if (kernel?.initrd === undefined || !/[ ,]/.test(kernel.initrd)) return machine;
+  const initrd = join(directory, 'initrd');
+  await symlink(resolve(kernel.initrd), initrd);
+  return { ...machine, kernel: { ...kernel, initrd } };
 }
 
 /** Returns the disk that the guest may write. Creates its file if that does not exist. */

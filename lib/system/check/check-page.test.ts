@@ -74,6 +74,10 @@ const wrongTypes: readonly (readonly [page: unknown, refused: string])[] = [
     withFiles({ a: { text: 'x', made: 'kernel/hello' } }),
     'image.partitions[0].files.a.text: there is no such field | the fields here are made, mode, uid, gid',
   ],
+  [withFiles({ a: { text: 'a\0b' } }), 'image.partitions[0].files.a.text: it must not contain a NUL | undefined'],
+  [withFiles({ a: { file: 'b' } }), 'image.partitions[0].files.a.file: it must be an absolute path | undefined'],
+  [{ ...hello, machine: { ...hello.machine, cpus: 0 } }, 'machine.cpus: it must be a whole number of at least 1 | undefined'],
+  [{ ...hello, image: { ...image, partitions: [] } }, 'image.partitions: there must be a partition | undefined'],
   [withFiles([]), 'image.partitions[0].files: it must be a table: { ... } | undefined'],
   [
     {
@@ -118,6 +122,54 @@ const wrongNames: readonly (readonly [page: object, refused: string])[] = [
     'live.component: there is no component "bootlaoder" | did you mean bootloader? the components are ',
   ],
 ];
+
+const partition = { name: 'one', typeGuid: '', fileSystem: { kind: 'cpio' }, files: {} };
+const withPartitions = (...partitions: object[]): object => ({ ...hello, image: { ...image, partitions } });
+const carrier = (made: string): object => ({ ...components['kernel'], payload: { made, encoding: 'raw', variable: 'PAYLOAD' } });
+const fileName = 'it names files, so it must not be empty, begin with "." or "-", or contain "/" or a control character';
+
+const impossible: readonly (readonly [page: object, refused: string])[] = [
+  [{ ...hello, name: '../hello' }, `name: ${fileName} | undefined`],
+  [{ ...hello, name: '' }, `name: ${fileName} | undefined`],
+  [{ name: 'a/b', title, console: hello.console }, `name: ${fileName} | undefined`],
+  [{ ...hello, profiles: { default: profile, 'a/b': profile } }, `profiles."a/b": ${fileName} | undefined`],
+  [{ ...hello, components: { ...components, '.a': components['kernel'] } }, `components.".a": ${fileName} | undefined`],
+  [
+    withPartitions(partition, { ...partition, name: 'two' }),
+    'image.partitions: it has 2 partitions, and an image without a partition table has one | undefined',
+  ],
+  [
+    withPartitions({ ...partition, fileSystem: { kind: 'ext4', label: '' } }, { ...partition, fileSystem: { kind: 'ext4', label: '' } }),
+    'image.partitions[1].name: another partition has the name "one" | undefined',
+  ],
+  [withPartitions({ ...partition, name: 'a/b' }), `image.partitions[0].name: ${fileName} | undefined`],
+  [
+    { ...hello, components: { ...components, kernel: carrier('kernel/hello') } },
+    'components.kernel.payload.made: the component "kernel" has a payload itself | a payload is an output of a component without one',
+  ],
+  [
+    { ...hello, components: { ...components, a: carrier('b/hello'), b: carrier('a/hello') } },
+    'components.a.payload.made: the component "b" has a payload itself | a payload is an output of a component without one',
+  ],
+];
+
+test('what no build can do is reported before one begins', () => {
+  for (const [page, refused] of impossible) assert.is(refusal(page), `Cannot read the page "my.ts": ${refused}`);
+});
+
+test('a page that refers to itself or throws while it is read is refused', async () => {
+  const cacheDir = mkdtempSync(join(dir, 'cyclic-'));
+  const load = async (name: string, text: string): Promise<string> => {
+    const file = join(dir, name);
+    writeFileSync(file, text);
+    const error = await loadPage(root, file, cacheDir).catch((reason: unknown) => reason);
+    return error instanceof Failure && error.exitCode === 1 ? error.message.replace(file, 'PAGE') : String(error);
+  };
+  const cyclic = "const system = { name: 'a', title: 'A', console: {} };\nsystem.console = system;\nexport { system };\n";
+  assert.match(await load('cyclic.ts', cyclic), /^Cannot read the page "PAGE": console: it contains itself$/);
+  const getter = "export const system = { name: 'a', get title() { throw new Error('no'); } };\n";
+  assert.is(await load('getter.ts', getter), 'Cannot read the page "PAGE": title: it throws "no"');
+});
 
 test('an unknown field and a value of another type are reported with their path', () => {
   for (const [page, refused] of wrongTypes) {

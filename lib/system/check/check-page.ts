@@ -3,11 +3,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cannot, nearest } from '../../core/errors.ts';
-import { complaintAbout, pathText } from '../../core/schema.ts';
+import { complaintAbout, pathText, unreadable } from '../../core/schema.ts';
 import type { Complaint } from '../../core/schema.ts';
 import type { FileFacts, ImageFacts } from '../image-facts.ts';
 import { machinePage, systemPage } from './page-schema.ts';
-import type { System, SystemProfile } from '../system.ts';
+import type { MachinePage, System, SystemProfile } from '../system.ts';
 import { componentOf } from '../system.ts';
 
 /**
@@ -22,7 +22,10 @@ export function checkingModules(): readonly string[] {
 /** Throws a Failure that names the first wrong field of a page. `file` names the page in the message. */
 export function checkPage(page: unknown, file: string): void {
   const isMachine = typeof page === 'object' && page !== null && !('components' in page) && !('profiles' in page);
-  const complaint = complaintAbout(isMachine ? machinePage : systemPage, page) ?? (isMachine ? undefined : wrongName(page as System));
+  const complaint =
+    unreadable(page) ??
+    complaintAbout(isMachine ? machinePage : systemPage, page) ??
+    (isMachine ? wrongFileName((page as MachinePage).name, ['name']) : wrongName(page as System));
   if (!complaint) return;
   const { path, why, hint } = complaint;
   throw cannot(`read the page "${file}"`, path === '' ? why : `${path}: ${why}`, { hint });
@@ -32,7 +35,10 @@ export function checkPage(page: unknown, file: string): void {
 function wrongName(system: System): Complaint | undefined {
   const names = new Names(system);
   const { components, profiles, defaultProfile, replacements = {}, nixBase, live, checkout, configurations } = system;
-  for (const [name, { payload }] of Object.entries(components)) names.output(payload?.made, 'components', name, 'payload', 'made');
+  names.file(system.name, 'name');
+  for (const name of Object.keys(components)) names.file(name, 'components', name);
+  for (const name of Object.keys(profiles)) names.file(name, 'profiles', name);
+  for (const [name, { payload }] of Object.entries(components)) checkPayload(names, components, payload?.made, name);
   const given = defaultProfile ?? 'default';
   names.one('profile', given, Object.keys(profiles), defaultProfile === undefined ? ['profiles'] : ['defaultProfile']);
   for (const [name, profile] of Object.entries(profiles)) checkProfile(names, system, name, profile);
@@ -58,6 +64,15 @@ function wrongName(system: System): Complaint | undefined {
     names.files(install, 'configurations', 'packages', name, 'install');
   names.files(configurations?.upstreamFiles, 'configurations', 'upstreamFiles');
   return names.complaint;
+}
+
+/** Components with a payload are compiled after all others, and therefore none of them is the payload of another one. */
+function checkPayload(names: Names, components: System['components'], made: string | undefined, name: string): void {
+  const path = ['components', name, 'payload', 'made'];
+  names.output(made, ...path);
+  const component = made === undefined ? undefined : componentOf(made);
+  if (component === undefined || !components[component]?.payload) return;
+  names.complain(`the component "${component}" has a payload itself`, 'a payload is an output of a component without one', path);
 }
 
 function checkProfile(names: Names, system: System, name: string, profile: SystemProfile): void {
@@ -95,9 +110,18 @@ function namedComponents({ image: ofAll, replacements = {} }: System, { image = 
   return new Set(outputs.map(componentOf));
 }
 
-function checkImage(names: Names, { sources, replacements = {} }: System, { partitions }: ImageFacts, path: Path): void {
-  partitions.forEach(({ files, root }, index) => {
+function checkImage(names: Names, { sources, replacements = {} }: System, { partitions, table }: ImageFacts, path: Path): void {
+  const [first, ...more] = partitions;
+  if (!first) names.complain('there must be a partition', undefined, [...path, 'partitions']);
+  if (more.length > 0 && (table === 'none' || first?.fileSystem.kind === 'cpio' || first?.fileSystem.kind === 'iso')) {
+    const why = `it has ${partitions.length} partitions, and an image without a partition table has one`;
+    names.complain(why, undefined, [...path, 'partitions']);
+  }
+  partitions.forEach(({ name, files, root }, index) => {
     const at = [...path, 'partitions', index];
+    names.file(name, ...at, 'name');
+    const isTaken = partitions.slice(0, index).some((other) => other.name === name);
+    if (isTaken) names.complain(`another partition has the name "${name}"`, undefined, [...at, 'name']);
     names.files(files, ...at, 'files');
     if (!root) return;
     names.one('base', root.base, Object.keys(sources?.bases ?? {}), [...at, 'root', 'base']);
@@ -108,6 +132,13 @@ function checkImage(names: Names, { sources, replacements = {} }: System, { part
 }
 
 type Path = readonly (string | number)[];
+
+/** Returns what is wrong with a name that becomes the name of a file or a folder, or a part of one. */
+function wrongFileName(name: string, path: Path): Complaint | undefined {
+  if (/^(?![.-])[^/\x00-\x1f\x7f]+$/.test(name)) return undefined;
+  const why = 'it names files, so it must not be empty, begin with "." or "-", or contain "/" or a control character';
+  return { path: pathText(path), why, hint: undefined };
+}
 
 /** Looks names up on a page, and keeps the first complaint. */
 class Names {
@@ -133,6 +164,10 @@ class Names {
 
   complain(why: string, hint: string | undefined, path: Path): void {
     this.complaint ??= { path: pathText(path), why, hint };
+  }
+
+  file(name: string, ...path: Path): void {
+    this.complaint ??= wrongFileName(name, path);
   }
 
   /** `what` names the kind of name: "component". */

@@ -15,7 +15,22 @@ import type {
   GuestShell,
   OutputFacts,
 } from '../../console/rules.ts';
-import { count, either, expression, flag, kindOf, listOf, maybe, oneOf, tableOf, text, yes, mapOf, number } from '../../core/schema.ts';
+import {
+  atLeastOne,
+  count,
+  either,
+  expression,
+  flag,
+  kindOf,
+  listOf,
+  maybe,
+  oneOf,
+  tableOf,
+  text,
+  yes,
+  mapOf,
+  number,
+} from '../../core/schema.ts';
 import type { FieldsOf } from '../../core/schema.ts';
 import type { Forward, MachineDescription, SharedFolder, TargetDisk, WrittenArguments } from '../../machine/machine.ts';
 import type { Account, Dns, Restart, Route, SerialConsole, Service, ServiceSet, User } from '../services.ts';
@@ -23,7 +38,7 @@ import type { Account, Dns, Restart, Route, SerialConsole, Service, ServiceSet, 
 const machineFields: FieldsOf<MachineDescription> = {
   firmware: oneOf(['uefi', 'bios']),
   memoryBytes: count,
-  cpus: count,
+  cpus: atLeastOne,
   maxCpus: maybe(count),
   board: maybe(oneOf(['q35', 'microvm'])),
   imageInterface: oneOf(['nvme', 'virtio', 'ide', 'cdrom', 'initrd']),
@@ -66,7 +81,7 @@ export const machineChanges = tableOf<Partial<MachineDescription>>({
   ...machineFields,
   firmware: maybe(machineFields.firmware),
   memoryBytes: maybe(count),
-  cpus: maybe(count),
+  cpus: maybe(atLeastOne),
   imageInterface: maybe(machineFields.imageInterface),
 });
 

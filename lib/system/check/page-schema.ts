@@ -1,6 +1,6 @@
 // The schema of a page: every field of a system, with its type. check-page.ts checks the names in it.
 import * as v from 'valibot';
-import { count, flag, listOf, mapOf, maybe, oneOf, shapeOf, tableOf, text, kindOf, yes } from '../../core/schema.ts';
+import { absolutePath, count, flag, listOf, mapOf, maybe, oneOf, shapeOf, tableOf, text, kindOf, yes } from '../../core/schema.ts';
 import type {
   CLibrary,
   MakeBuild,
@@ -63,7 +63,7 @@ const fileFact = shapeOf(
     folder: { folder: yes },
     packaged: { packaged: text },
     source: { source: text },
-    file: { file: text },
+    file: { file: absolutePath },
     initramfs: {
       initramfs: tableOf<{ gzip: boolean; files: unknown; modules?: ModuleFacts }>({
         gzip: flag,
