@@ -229,6 +229,7 @@ function compilationOf(index: number, common: Common): Compilation {
     harness: !withoutHarness(unit, common.manifests.get(owner.manifestPath)?.facts),
     profileDir: profileDir(project.profile),
     ...(compareReleases(cargo.toolchain.release, '1.88.0') < 0 ? { searchesByScript: true } : {}),
+    ...(compareReleases(cargo.toolchain.release, '1.93.0') < 0 ? { programsInChecks: true } : {}),
     trimmed: trimArgs(trimScopes(unit, features), place, owner, cargo.toolchain),
     primary: common.primaries.has(unit.pkgId) && !unit.isStd,
   };

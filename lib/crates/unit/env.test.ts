@@ -71,12 +71,14 @@ test('a crate is told its name, and a program its own: a build script is none', 
   assert.equal(told(targets.script), ['build_script_build', undefined]);
 });
 
-test('an integration test is told of the programs of its package, and a check that there are none', () => {
+test('an integration test gets the paths of the programs of its package, and a check gets none, except from cargo before 1.93', () => {
   const target = { kind: ['test'], crateTypes: ['bin'], name: 'it' };
-  const told = (more: Partial<Unit>): object =>
-    testEnv({ unit: unitOf(target, more), owner: packageOf({ bins: ['my-bin'] }), profileDir: 'release' }, 'x86_64-a');
+  const told = (more: Partial<Unit>, programsInChecks = false): object =>
+    testEnv({ unit: unitOf(target, more), owner: packageOf({ bins: ['my-bin'] }), profileDir: 'release', programsInChecks }, 'x86_64-a');
   const folder = '/bloomery/target/x86_64-a';
-  assert.equal(told({ mode: 'test' }), { 'CARGO_BIN_EXE_my-bin': `${folder}/release/my-bin`, CARGO_TARGET_TMPDIR: `${folder}/tmp` });
+  const paths = { 'CARGO_BIN_EXE_my-bin': `${folder}/release/my-bin`, CARGO_TARGET_TMPDIR: `${folder}/tmp` };
+  assert.equal(told({ mode: 'test' }), paths);
+  assert.equal(told({ mode: 'check' }, true), paths);
   assert.equal(told({ mode: 'check' }), { 'CARGO_BIN_EXE_my-bin': 'placeholder:my-bin', CARGO_TARGET_TMPDIR: `${folder}/tmp` });
   assert.equal(testEnv({ unit: unitOf(targets.lib, { mode: 'test' }), owner: packageOf(), profileDir: 'debug' }, 'x86_64-a'), {});
 });

@@ -32,6 +32,8 @@ export interface Compilation {
   readonly rustflags: readonly string[];
   /** Whether folders to search are given script by script, as cargo did before 1.88 (its pull request 15221). */
   readonly searchesByScript?: boolean;
+  /** Whether checks of integration tests get the paths of programs, as from cargo before 1.93 (its pull request 16307). */
+  readonly programsInChecks?: boolean;
 }
 
 /** The arguments that follow from the plan. They hold no path of the host. */
