@@ -134,6 +134,8 @@ export async function recordCargo(project: Project, options: RecordingOptions, {
     RUSTC: toolchain.rustc,
     RUSTC_WRAPPER: program,
     ...(rustSrc ? { __CARGO_TESTS_ONLY_SRC_ROOT: rustSrc.libraryDir } : {}),
+    // As a user of a stable toolchain has to, who compiles the standard library.
+    ...(rustSrc && !isNightly(toolchain) ? { RUSTC_BOOTSTRAP: '1' } : {}),
     // What `cargo clippy` starts `cargo check` with.
     ...(project.clippy ? { RUSTC_WORKSPACE_WRAPPER: join(toolchain.sysroot, 'bin/clippy-driver'), CLIPPY_ARGS: '' } : {}),
     ...project.env,
