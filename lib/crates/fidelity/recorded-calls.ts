@@ -128,7 +128,7 @@ export async function recordCargo(project: Project, options: RecordingOptions, {
   const inherited = ['HOME', 'CARGO_HOME'].flatMap((name) => (hostEnv[name] === undefined ? [] : [[name, hostEnv[name]] as const]));
   const baseEnv: Record<string, string> = {
     ...Object.fromEntries(inherited),
-    ...planningVariables(hostEnv, isNightly(toolchain)),
+    ...planningVariables(hostEnv, toolchain.unstableCargo),
     PATH: hostEnv['PATH'] ?? '/usr/bin:/bin',
     CARGO_TARGET_DIR: targetDir,
     RUSTC: toolchain.rustc,

@@ -21,7 +21,7 @@ import type { Unit } from './unit-graph.ts';
 import { sysrootDigest } from '../project.ts';
 import type { Project } from '../project.ts';
 import type { RustSrc } from '../toolchain/rust-src.ts';
-import { compareReleases, isNightly } from '../toolchain/toolchain.ts';
+import { compareReleases } from '../toolchain/toolchain.ts';
 import type { Toolchain } from '../toolchain/toolchain.ts';
 import { mayReadSysroot } from '../unit/inputs.ts';
 import { ownTrees, placeOf, places, userHome } from '../unit/places.ts';
@@ -136,7 +136,7 @@ async function commonOf(request: ProjectRequest, resolution: Resolution, context
   const { digests } = cargo.cache;
   const trees = await ownTrees({ workspaceRoot, packages: own.map(({ dir }) => dir), home: userHome(cargo.hostEnv), digests });
   const manifests = new Map(resolution.manifests.map((manifest) => [manifest.manifestPath, manifest]));
-  const nightly = isNightly(cargo.toolchain);
+  const { unstableCargo } = cargo.toolchain;
   const { env: configEnv, forced } = configEnvOf(config, project.env, trees);
   return {
     ...request,
@@ -149,8 +149,8 @@ async function commonOf(request: ProjectRequest, resolution: Resolution, context
     wrappers: await wrappersFor(cargo, project, config, trees, context),
     features: unstableFeatures(
       project.dir,
-      nightly ? (config.unstable ?? {}) : {},
-      nightly ? planningVariables(cargo.hostEnv, true) : {},
+      unstableCargo ? (config.unstable ?? {}) : {},
+      unstableCargo ? planningVariables(cargo.hostEnv, true) : {},
       own.flatMap(({ manifestPath }) => manifests.get(manifestPath)?.facts.features ?? []),
     ),
     configEnv,

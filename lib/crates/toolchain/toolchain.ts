@@ -7,7 +7,7 @@ import { parse } from 'smol-toml';
 import { byCodeUnit } from '../../core/digest.ts';
 import type { Context } from '../../core/events.ts';
 import { remembered } from '../../core/remembered.ts';
-import { outputOf } from '../../core/sh.ts';
+import { outputOf, run } from '../../core/sh.ts';
 import { pathOf } from '../../core/paths.ts';
 
 export interface Toolchain {
@@ -26,6 +26,8 @@ export interface Toolchain {
   readonly host: string;
   /** What `rustc -vV` printed. */
   readonly verbose: string;
+  /** Whether its cargo does unstable things unasked. That of Debian does, next to a stable rustc: its build names no channel. */
+  readonly unstableCargo: boolean;
 }
 
 /** Where toolchains are looked for, and where what is learned about them is kept. */
@@ -60,7 +62,7 @@ export function hasBareLinker({ sysroot, host }: Pick<Toolchain, 'sysroot' | 'ho
   return existsSync(join(sysroot, 'lib/rustlib', host, 'bin/rust-lld')) || existsSync('/usr/bin/rust-lld');
 }
 
-/** Whether its cargo and rustc do unstable things unasked. */
+/** Whether its rustc does unstable things unasked. */
 export function isNightly({ release }: Pick<Toolchain, 'release'>): boolean {
   return /nightly|dev/.test(release);
 }
@@ -103,7 +105,7 @@ export async function toolchainAt(
 ): Promise<Toolchain | undefined> {
   const [rustc, cargo, rustdoc] = await Promise.all(['rustc', 'cargo', 'rustdoc'].map((program) => existing(join(folder, 'bin', program))));
   if (!rustc || !cargo) return undefined;
-  const about = await aboutRustc(rustc, search, context);
+  const about = await aboutToolchain(rustc, cargo, search, context);
   return { name, origin, cargo, rustc, ...(rustdoc ? { rustdoc } : {}), ...about };
 }
 
@@ -129,7 +131,7 @@ export async function rustupSettings(env: Readonly<Record<string, string>>): Pro
 async function toolchainOnPath(bin: string, search: ToolchainSearch, context: Context): Promise<Toolchain | undefined> {
   const [rustc, cargo, rustdoc] = await Promise.all(['rustc', 'cargo', 'rustdoc'].map((program) => existing(join(bin, program))));
   if (!rustc || !cargo) return undefined;
-  const about = await aboutRustc(rustc, search, context);
+  const about = await aboutToolchain(rustc, cargo, search, context);
   return { name: rustc, origin: 'path', cargo, rustc, ...(rustdoc ? { rustdoc } : {}), ...about };
 }
 
@@ -149,20 +151,28 @@ async function systemBins(path: string): Promise<readonly string[]> {
   return bins;
 }
 
-type About = Pick<Toolchain, 'sysroot' | 'release' | 'commitHash' | 'host' | 'verbose'>;
+type About = Pick<Toolchain, 'sysroot' | 'release' | 'commitHash' | 'host' | 'verbose' | 'unstableCargo'>;
 
-/** What rustc says of itself; asked once per installed rustc, since two processes cost more than a whole warm build. */
-async function aboutRustc(rustc: string, { env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<About> {
+/** What rustc and cargo say of themselves; asked once per installed toolchain, since three processes cost more than a whole warm build. */
+async function aboutToolchain(rustc: string, cargo: string, { env, cacheDir }: ToolchainSearch, { signal }: Context): Promise<About> {
   const options = { cwd: '/', env: { PATH: pathOf(env), HOME: env['HOME'] ?? '/' }, signal };
-  return remembered<{ [key in keyof About]: string }>(cacheDir, 'rustc', { rustc }, async () => {
-    const [verbose, sysroot] = await Promise.all([
+  return remembered<{ [key in keyof About]: About[key] }>(cacheDir, 'rustc', { rustc, cargo }, async () => {
+    const [verbose, sysroot, unstable] = await Promise.all([
       outputOf(`ask "${rustc}" for its version`, [rustc, '-vV'], options),
       outputOf(`ask "${rustc}" for its sysroot`, [rustc, '--print', 'sysroot'], options),
+      run([cargo, '-Zunstable-options', 'config', 'get'], { ...options, env: { ...options.env, CARGO_HOME: '/nonexistent' } }),
     ]);
     const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(verbose)?.[1] ?? '';
     return {
-      value: { sysroot: sysroot.trim(), release: field('release'), commitHash: field('commit-hash'), host: field('host'), verbose },
-      witnesses: [rustc, join(sysroot.trim(), 'lib')],
+      value: {
+        sysroot: sysroot.trim(),
+        release: field('release'),
+        commitHash: field('commit-hash'),
+        host: field('host'),
+        verbose,
+        unstableCargo: unstable.exitCode === 0,
+      },
+      witnesses: [rustc, cargo, join(sysroot.trim(), 'lib')],
     };
   });
 }

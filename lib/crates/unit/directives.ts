@@ -134,22 +134,22 @@ function takeFlags(value: string, linkLibs: string[], linkSearch: string[], refu
 /** Since when `cargo::KEY=VALUE` is understood. */
 const newSyntaxSince = '1.77.0';
 
-/** The Failure with which cargo ends a build after a script said this; undefined where it goes on. `release` is the compiler's. */
-export function scriptRefusal(directives: Directives, owner: Package, release: string): Error | undefined {
+/** The Failure with which cargo ends a build after a script said this; undefined where it goes on. `unstableCargo`: that of the toolchain. */
+export function scriptRefusal(directives: Directives, owner: Package, unstableCargo: boolean): Error | undefined {
   if (directives.errors.length > 0) {
     const detail = directives.errors.map((error) => `error: ${error}`).join('\n');
     return cannot(`build ${owner.name}`, 'its build script says so', { detail });
   }
-  const refused = whatIsRefused(directives, owner, release);
+  const refused = whatIsRefused(directives, owner, unstableCargo);
   return refused && cannot(`run the build script of ${owner.name}`, refused.why, { hint: refused.hint });
 }
 
 function whatIsRefused(
   { linkArgs, newSyntax, wantsBootstrap }: Directives,
   { rustVersion, bins, kinds }: Package,
-  release: string,
+  unstableCargo: boolean,
 ): { readonly why: string; readonly hint?: string } | undefined {
-  if (wantsBootstrap && !/nightly|dev/.test(release)) {
+  if (wantsBootstrap && !unstableCargo) {
     return { why: 'it wants to set RUSTC_BOOTSTRAP, which a crate may not', hint: 'a nightly toolchain builds it: --toolchain nightly' };
   }
   if (newSyntax && rustVersion !== '' && compareReleases(rustVersion, newSyntaxSince) < 0) {

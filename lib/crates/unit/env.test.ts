@@ -10,6 +10,7 @@ import { dev, packageOf, release, targets, unitOf, workPlace } from '../../dev/t
 import { outputOf, run } from '../../core/sh.ts';
 import { parseMetadata } from '../cargo/package.ts';
 import { cfgEnv, depEnv, packageEnv, rustcEnv, scriptEnv, testEnv } from './env.ts';
+import { withMetadataIds } from '../plan/package-ids.ts';
 import { targetCfgs } from '../plan/platforms.ts';
 import type { ScriptRun } from './env.ts';
 import { isScriptRun, parseUnitGraph } from '../plan/unit-graph.ts';
@@ -176,13 +177,13 @@ test('a build script sees what it sees under a real cargo', async () => {
       );
       const theirs = Object.fromEntries(said.filter(([variable]) => !elsewhere.includes(variable)));
 
-      const graph = parseUnitGraph(
+      const printed = parseUnitGraph(
         (await run([toolchain.cargo, 'build', '--unit-graph', '-Z', 'unstable-options', ...words], options)).stdout,
       );
       const { packages } = parseMetadata(
         await outputOf('ask', [toolchain.cargo, 'metadata', '--format-version', '1', '--offline'], options),
       );
-      const unit = graph.units.find(isScriptRun);
+      const unit = withMetadataIds(printed, [...packages.values()]).units.find(isScriptRun);
       const owner = unit && packages.get(unit.pkgId);
       assert.ok(unit && owner);
       if (!unit || !owner) return;
