@@ -2,7 +2,7 @@
 // executes, seen by its own hook. Every unit must have its partner, and the partners the same words. Build scripts and what they are made of
 // run in earnest on both sides; of what is compiled for a target both see empty files, because only the calls are compared.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Action } from '../../actions/action.ts';
 import type { Job } from '../../actions/lookup.ts';
 import { openCache } from '../../cache/cache.ts';
@@ -16,6 +16,7 @@ import { makersOf, normalCall } from './differential-call.ts';
 import type { NormalCall } from './differential-call.ts';
 import type { PlannedUnit } from '../plan/planned-unit.ts';
 import type { Project } from '../project.ts';
+import { places } from '../unit/places.ts';
 import { recordCargo, sandboxStandIn } from './recorded-calls.ts';
 import type { RecordedCall } from './recorded-calls.ts';
 import { pathOf } from '../../core/paths.ts';
@@ -71,7 +72,11 @@ async function compareIn(project: Project, options: CompileOptions, scratchDir: 
   const targets = targetsOf(planning);
   const recording = await recordCargo(project, { toolchain, hostEnv, rustSrc, sources, targets, scratchDir }, context);
   const ours = seen.filter(({ unit }) => !unit.scriptOutput).map(({ job }) => ourCall(job)); // cargo runs no script that is overridden
-  const folders = { ...foldersOf(seen.map(({ job }) => job.action)), [recording.targetDir]: '/bloomery/target' };
+  const folders = {
+    ...foldersOf(seen.map(({ job }) => job.action)),
+    [dirname(toolchain.rustc)]: `${places.toolchain}/bin`, // where rustup has a link to the toolchain
+    [recording.targetDir]: '/bloomery/target',
+  };
   const words = (calls: readonly RecordedCall[], baseEnv: Readonly<Record<string, string>>): readonly NormalCall[] => {
     const makers = makersOf(calls);
     return calls.map((call) => normalCall(call, { folders, baseEnv, makers }));
